@@ -1,0 +1,271 @@
+"""The small declarative expressions of a replay mapping; they must not run code, read files or know event types.
+
+Each kind of expression is a strict struct whose field names are the keys people write in TOML;
+`docs/reference/replay-mapping.md` explains them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date as Date  # noqa: N812 - `date` is a key of Clock
+from typing import Literal, Protocol, cast
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Struct
+
+from edge_agent.cells import (
+    DAY_S,
+    READERS,
+    CellError,
+    Cells,
+    Value,
+    added,
+    cell,
+    clock_of,
+    date_of,
+    digest,
+    listed,
+    moment,
+    number,
+    pattern_ms,
+    quoted,
+)
+
+UNIT_MS = {"ms": 1, "s": 1_000, "min": 60_000, "h": 3_600_000}
+
+
+class SpecError(Exception):
+    """An expression that cannot be understood, and the way out."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        self.problem, self.remedy = problem, remedy
+        super().__init__(f"{problem}; {remedy}")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What all rows of one replay share: its zone, its services by raw value, its spool."""
+
+    zone: ZoneInfo
+    services: Mapping[str, str]
+    spool: str
+
+
+class Expression(Protocol):
+    """Anything that makes one field's value from a row; None leaves the field out."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the columns it reads."""
+
+    def read(self, row: Cells, scope: Scope) -> Value:
+        """Return the value of the field in this row."""
+
+
+class _Spec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of all that is written in a mapping."""
+
+
+class Const(_Spec, frozen=True, kw_only=True):
+    """The same value in every row."""
+
+    const: str | int | float | bool
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return no column."""
+        return ()
+
+    def read(self, row: Cells, scope: Scope) -> Value:  # noqa: ARG002 - the protocol's signature
+        """Return the constant."""
+        return self.const
+
+
+class Choice(_Spec, frozen=True, kw_only=True):
+    """A cell's text looked up in a table."""
+
+    map: str
+    values: dict[str, str | int | float | bool]
+    default: str | int | float | bool | None = None
+    optional: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the column looked up."""
+        return (self.map,)
+
+    def read(self, row: Cells, scope: Scope) -> Value:  # noqa: ARG002 - the protocol's signature
+        """Return the table's value, else the default."""
+        text = row[self.map]
+        found = self.values.get(text, self.default)
+        if found is None and not (self.optional and not text):
+            raise CellError(self.map, f"{quoted(text)} is not among the values", "add it to values, or give a default")
+        return found
+
+
+class ServiceOf(_Spec, frozen=True, kw_only=True):
+    """The service whose `values` list has the cell's text."""
+
+    service: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the column looked up."""
+        return (self.service,)
+
+    def read(self, row: Cells, scope: Scope) -> Value:
+        """Return the service id."""
+        text = row[self.service]
+        found = scope.services.get(text)
+        if found is None:
+            remedy = f"add it to the values of a service, or skip such rows; known: {', '.join(sorted(scope.services))}"
+            raise CellError(self.service, f"{quoted(text)} is no known service", remedy)
+        return found
+
+
+class Key(_Spec, frozen=True, kw_only=True):
+    """A random-looking id from the columns that name the ticket; the original never leaves this class."""
+
+    ticket: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse a key without columns."""
+        if not self.ticket:
+            raise ValueError("ticket names no column")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the columns that name the ticket together."""
+        return self.ticket
+
+    def read(self, row: Cells, scope: Scope) -> Value:
+        """Return 26 lower-case base32 characters."""
+        cells = [cell(row, column) for column in self.ticket]
+        return digest("\x1f".join([scope.spool, *cells]))
+
+
+class Column(_Spec, frozen=True, kw_only=True):
+    """A cell read as text, id, number, duration (`unit`) or time (iso, unix_s, unix_ms, or a % pattern)."""
+
+    column: str
+    format: str = "text"
+    unit: Literal["ms", "s", "min", "h"] | None = None
+    plus_s: str | tuple[str, ...] = ()
+    optional: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse formats that do not exist and additions to what is no time."""
+        if not (self.format in READERS or "%" in self.format):
+            raise ValueError(f"format must be one of {', '.join(READERS)} or a pattern such as %d/%m/%Y %H:%M")
+        if self.plus_s and not self.is_time:
+            raise ValueError("plus_s needs a format that is a time")
+        if self.unit and self.format != "text":
+            raise ValueError("unit makes a duration; it takes no format")
+
+    @property
+    def is_time(self) -> bool:
+        """Tell whether the format is one of a moment."""
+        return self.format in {"iso", "unix_s", "unix_ms"} or "%" in self.format
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the column and those added."""
+        return (self.column, *listed(self.plus_s))
+
+    def read(self, row: Cells, scope: Scope) -> Value:
+        """Return the cell's value in ms, or as text or number."""
+        if self.optional and not row[self.column]:
+            return None
+        text = cell(row, self.column)
+        if self.unit:
+            return round(number(row, self.column) * UNIT_MS[self.unit])
+        value = self._parsed(text, scope.zone)
+        return value if not self.plus_s else cast("int", value) + added(row, self.plus_s)
+
+    def _parsed(self, text: str, zone: ZoneInfo) -> Value:
+        try:
+            return READERS[self.format](text, zone) if self.format in READERS else pattern_ms(text, self.format, zone)
+        except (ValueError, OverflowError):
+            remedy = "correct the cell, or the format in the mapping"
+            raise CellError(self.column, f"{quoted(text)} cannot be read as {self.format}", remedy) from None
+
+
+class Clock(_Spec, frozen=True, kw_only=True):
+    """A date column and a wall-clock column; `near` puts the clock on the day closest to another clock of the row."""
+
+    date: str
+    time: str
+    date_format: str = "%Y-%m-%d"
+    near: str | None = None
+    plus_s: str | tuple[str, ...] = ()
+    optional: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return all columns it reads."""
+        return (self.date, self.time, *listed(self.near or ()), *listed(self.plus_s))
+
+    def read(self, row: Cells, scope: Scope) -> Value:
+        """Return the moment, Unix ms."""
+        if self.optional and not (row[self.date] and row[self.time]):
+            return None
+        clock = clock_of(row, self.time)
+        if self.near is not None:
+            begin = clock_of(row, self.near)
+            clock = begin + (clock - begin + DAY_S / 2) % DAY_S - DAY_S / 2
+        return moment(self._day(row), clock, scope.zone) + added(row, self.plus_s)
+
+    def _day(self, row: Cells) -> Date:
+        text = cell(row, self.date)
+        try:
+            return date_of(text, self.date_format)
+        except ValueError:
+            remedy = "correct the cell, or date_format in the mapping"
+            raise CellError(self.date, f"{quoted(text)} is no date like {self.date_format}", remedy) from None
+
+
+class Condition(_Spec, frozen=True, kw_only=True):
+    """One test of one cell: `equals`, `in` or `not_empty` (false: must be empty)."""
+
+    column: str
+    equals: str | None = None
+    any_of: tuple[str, ...] | None = msgspec.field(default=None, name="in")
+    not_empty: bool | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse none or several tests."""
+        if sum(test is not None for test in (self.equals, self.any_of, self.not_empty)) != 1:
+            raise ValueError("give exactly one of equals, in, not_empty")
+
+    def holds(self, row: Cells) -> bool:
+        """Tell whether the row passes."""
+        text = row[self.column]
+        if self.not_empty is not None:
+            return bool(text) == self.not_empty
+        return text == self.equals if self.any_of is None else text in self.any_of
+
+
+KINDS: dict[str, type[Const | Column | Clock | Choice | ServiceOf | Key]] = {
+    "const": Const, "column": Column, "date": Clock, "map": Choice, "service": ServiceOf, "ticket": Key,
+}  # fmt: skip
+
+
+def parse(spec: object) -> Expression:
+    """Return the expression a TOML table stands for."""
+    keys = [key for key in KINDS if isinstance(spec, dict) and key in spec]
+    if len(keys) != 1:
+        raise SpecError("is no expression", f"write a table with exactly one of the keys {', '.join(KINDS)}")
+    try:
+        return msgspec.convert(spec, KINDS[keys[0]])
+    except msgspec.ValidationError as error:
+        raise SpecError(str(error), f"see the key {keys[0]} in docs/reference/replay-mapping.md") from None
+
+
+def conditions(spec: object) -> tuple[Condition, ...]:
+    """Return the tests of a `when`: one table, or a list of tables that must all hold."""
+    try:
+        return msgspec.convert(spec if isinstance(spec, list) else [spec], tuple[Condition, ...])
+    except msgspec.ValidationError as error:
+        raise SpecError(str(error), 'write for example { column = "outcome", equals = "AGENT" }') from None

@@ -1,0 +1,61 @@
+"""Runs roles as threads of this process, for demo and replay; each has its own store connection and link."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from telemetry import roles, wiring
+from telemetry.ingest import Ingest
+from telemetry.rollup import Rollup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from telemetry.core.inventory import Inventory
+    from telemetry.mqtt import BrokerAddress
+
+
+@dataclass(slots=True)
+class Parts:
+    """Threads that end together; the last one started is stopped first."""
+
+    stop: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list)
+    _closing: list[Callable[[], None]] = field(default_factory=list)
+
+    def run(self, name: str, work: Callable[[], object]) -> None:
+        """Start a thread."""
+        thread = threading.Thread(target=work, name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def at_end(self, act: Callable[[], object]) -> None:
+        """Do this when everything has ended."""
+        self._closing.append(lambda: act() and None)
+
+    def end(self) -> None:
+        """Stop all threads, wait for them, close what they used."""
+        self.stop.set()
+        for thread in reversed(self._threads):
+            thread.join(timeout=10)
+        for act in reversed(self._closing):
+            act()
+
+
+def serve(
+    parts: Parts, store_url: str, broker: BrokerAddress, inventory: Callable[[], Inventory], clock: Callable[[], int]
+) -> Ingest:
+    """Start one ingest and the rollup; returns the ingest, whose counters may be shown."""
+    written, folded = wiring.open_store(store_url), wiring.open_store(store_url)
+    ingest = Ingest(written, inventory, clock)
+    link = roles.ingest_link(broker, "1", shared=False, ingest=ingest)
+    parts.run("ingest", lambda: roles.run_ingest(ingest, link, parts.stop))
+    inbox = roles.StateInbox()
+    rollup = Rollup(folded, inventory, clock)
+    presence = roles.rollup_link(broker, inbox)
+    parts.run("rollup", lambda: roles.run_rollup(rollup, presence, inbox, parts.stop))
+    parts.at_end(written.close)
+    parts.at_end(folded.close)
+    return ingest

@@ -1,0 +1,7 @@
+"""The shared core: what is declared, what is said, what is stored, and the sums over it.
+
+The data path: source -> outbox -> MQTT frame -> ingest -> store (raw + change) -> rollup
+(5 min, 1 h, 1 d, live rows) -> queries -> API, page, Prometheus.  Importing this does nothing.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,70 @@
+"""Settings from a mapping (the environment, a TOML file over it); all faults at once. It must not read files itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from telemetry.errors import ConfigError, Fault
+from telemetry.mqtt import BrokerAddress, address
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_STORE = "sqlite:///motcua-data/store.db"
+DEFAULT_MQTT = "mqtt://127.0.0.1:1883"
+DEFAULT_LISTEN = "127.0.0.1:8080"
+NAMES = (
+    "MOTCUA_INVENTORY", "MOTCUA_STORE", "MOTCUA_STORE_TOKEN", "MOTCUA_MQTT", "MOTCUA_MQTT_CA", "MOTCUA_MQTT_CERT",
+    "MOTCUA_MQTT_KEY", "MOTCUA_STATE", "MOTCUA_API_LISTEN", "MOTCUA_LOG",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What every role is told; `inventory` None means the sample that ships."""
+
+    inventory: Path | None
+    store: str
+    mqtt: BrokerAddress
+    listen: tuple[str, int]
+    state: Path
+    log: str
+
+
+def settings(environ: Mapping[str, str], given: Mapping[str, object] | None = None, source: str = "") -> Settings:
+    """Read settings; `given` (a TOML file's content, `source` its name) wins over the environment."""
+    faults = [_unknown(name, source) for name in given or {} if str(name).upper() not in NAMES]
+    values = {name: str(environ[name]) for name in NAMES if environ.get(name)}
+    values |= {str(k).upper(): str(v) for k, v in (given or {}).items()}
+    listen = _listen(values.get("MOTCUA_API_LISTEN", DEFAULT_LISTEN), faults)
+    broker = BrokerAddress()
+    try:
+        broker = address(values.get("MOTCUA_MQTT", DEFAULT_MQTT), *(values.get(f"MOTCUA_MQTT_{k}", "") for k in _TLS))
+    except ConfigError as error:
+        faults += error.faults
+    store = values.get("MOTCUA_STORE", DEFAULT_STORE)
+    if not store.startswith(("sqlite:///", "influxdb+http://", "influxdb+https://")):
+        remedy = "write sqlite:///PATH or influxdb+http://HOST:PORT?org=O&bucket=B"
+        faults.append(Fault(source or "settings", 0, "MOTCUA_STORE", f"not a store: {store!r}", remedy))
+    if faults:
+        raise ConfigError(faults)
+    folder = Path(values["MOTCUA_INVENTORY"]) if "MOTCUA_INVENTORY" in values else None
+    state = Path(values.get("MOTCUA_STATE", "motcua-data/state.db"))
+    return Settings(folder, store, broker, listen, state, values.get("MOTCUA_LOG", "info"))
+
+
+_TLS = ("CA", "CERT", "KEY")
+
+
+def _unknown(name: object, source: str) -> Fault:
+    return Fault(source or "settings", 0, str(name), "no such setting", f"one of {', '.join(NAMES)}")
+
+
+def _listen(text: str, faults: list[Fault]) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if host and port.isdigit() and 0 <= int(port) <= 65535:
+        return host.strip("[]"), int(port)
+    faults.append(Fault("settings", 0, "MOTCUA_API_LISTEN", f"not HOST:PORT: {text!r}", "write e.g. 127.0.0.1:8080"))
+    return "127.0.0.1", 0

@@ -1,0 +1,211 @@
+"""The declared world as frozen values: province, units, centres, devices, services, systems, hours.
+
+Built by `telemetry.inventory` from files; it must not read files itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, time
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
+
+from telemetry.core.windows import Window, at, days_in, local_ms, merge
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from zoneinfo import ZoneInfo
+
+Level = Literal["province", "district", "commune"]
+DeviceKind = Literal["gateway", "kiosk", "display", "tablet", "counter", "replay", "host"]
+Hours = tuple[tuple[time, time], ...]
+"""Opening intervals of one weekday, local wall time; an end of 00:00 means midnight after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """An administrative unit with the dates it is valid for."""
+
+    code: str
+    level: Level
+    parent: str
+    name: str
+    valid_from: date
+    valid_to: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A desk's service group (`land`, `civil-status`)."""
+
+    id: str
+    name_vi: str
+    name_en: str
+    owner_agency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A monitored digital system; `quorum` of its vantage points decide up or down (k-of-n)."""
+
+    id: str
+    name_vi: str
+    name_en: str
+    kind: str
+    probe: str = ""
+    target: str = ""
+    every_ms: int = 300_000
+    quorum: int = 1
+    vantage: tuple[str, ...] = ()
+    critical: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device or gateway that runs an agent."""
+
+    id: str
+    centre: str
+    kind: DeviceKind
+    every_ms: int = 60_000
+    critical: bool = True
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Centre:
+    """A public-service centre: one hall or desk with its hours, counters and devices."""
+
+    id: str
+    unit: str
+    level: Level
+    name_vi: str
+    name_en: str
+    province: str
+    parent: str
+    counters: int
+    hours: tuple[Hours, ...]
+    services: tuple[str, ...]
+    zone: ZoneInfo
+    owner_agency: str = ""
+    tickets_per_day: int = 0
+    exceptions: Mapping[date, Hours] = field(default_factory=lambda: MappingProxyType({}))
+    imported: bool = False
+
+    def open_windows(self, window: Window) -> list[Window]:
+        """Return the parts of `window` in which the centre is open (exceptions win over the week)."""
+        days = [d for d in days_in(Window(window.start - 86_400_000, window.end), self.zone)]
+        opening = [w for d in days for w in self._day(d)]
+        return merge([c for w in opening if (c := w.clip(window))])
+
+    def _day(self, day: date) -> list[Window]:
+        hours = self.exceptions.get(day, self.hours[day.weekday()])
+        return [_interval(day, opens, closes, self.zone) for opens, closes in hours]
+
+    def is_open(self, t: int) -> bool:
+        """Tell whether the centre is open at `t`."""
+        return bool(self.open_windows(Window(t, t + 1)))
+
+    def next_change(self, t: int) -> int | None:
+        """Return when the centre next opens or closes within 14 days, or None."""
+        ahead = self.open_windows(Window(t, t + 14 * 86_400_000))
+        edges = [edge for w in ahead for edge in (w.start, w.end) if edge > t]
+        return min(edges, default=None)
+
+
+def _interval(day: date, opens: time, closes: time, zone: ZoneInfo) -> Window:
+    start = local_ms(day, opens, zone)
+    if closes > opens:
+        return Window(start, local_ms(day, closes, zone))
+    following = date.fromordinal(day.toordinal() + 1)
+    return Window(start, local_ms(following, closes, zone))
+
+
+ALWAYS: tuple[Hours, ...] = tuple(((time(0), time(0)),) for _ in range(7))
+"""Open round the clock: what an imported log's centre has when its mapping names no hours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A published target with its date, e.g. mean wait at most 900 s by 2025."""
+
+    id: str
+    name_vi: str
+    name_en: str
+    value: float
+    unit: str
+    by: date
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A service level objective: the share `goal` of what `sli` counts, over `days` days."""
+
+    id: str
+    name_vi: str
+    name_en: str
+    scope: str
+    sli: Literal["availability", "wait"]
+    goal: float
+    days: int
+    clock: Literal["open", "wall"] = "open"
+    threshold_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProcedureCount:
+    """A published count of administrative procedures at one online level, for a period (both days in it)."""
+
+    id: str
+    online_level: str
+    measure: str
+    count: int
+    first: date
+    last: date
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """Everything declared, indexed by id; `version` is a digest of the files."""
+
+    version: str
+    province: str
+    name_vi: str
+    name_en: str
+    zone: ZoneInfo
+    units: Mapping[str, Unit]
+    centres: Mapping[str, Centre]
+    devices: Mapping[str, Device]
+    services: Mapping[str, Service]
+    systems: Mapping[str, System]
+    targets: tuple[Target, ...] = ()
+    simulated: bool = False
+    objectives: tuple[Objective, ...] = ()
+    procedures: tuple[ProcedureCount, ...] = ()
+    _by_centre: Mapping[str, tuple[Device, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Index the devices by centre once, in order of id."""
+        index: dict[str, list[Device]] = {}
+        for _, device in sorted(self.devices.items()):
+            index.setdefault(device.centre, []).append(device)
+        object.__setattr__(self, "_by_centre", {centre: tuple(found) for centre, found in index.items()})
+
+    def knows(self, centre: str, device: str) -> bool:
+        """Tell whether the device is declared and belongs to the centre."""
+        found = self.devices.get(device)
+        return found is not None and found.centre == centre
+
+    def devices_of(self, centre: str) -> tuple[Device, ...]:
+        """Return the centre's devices in order of id."""
+        return self._by_centre.get(centre, ())
+
+    def target_at(self, ident: str, day: date) -> Target | None:
+        """Return the target in force on `day`: the first whose date has not passed, else the last."""
+        rows = sorted((x for x in self.targets if x.id == ident), key=lambda x: x.by)
+        return next((x for x in rows if x.by >= day), rows[-1] if rows else None)
+
+
+def local_day(t: int, zone: ZoneInfo) -> date:
+    """Return the local date of `t`."""
+    return at(t, zone).date()

@@ -1,0 +1,75 @@
+"""The live rows that rollup writes and pages, SSE and Prometheus read: one per centre or system. Pure."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+State = Literal["up", "down", "unknown"]
+
+
+class DeviceNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A device as last heard; `state` is its service state, `online` its connection (None: never seen)."""
+
+    id: str
+    kind: str
+    state: State
+    service: str | None = None
+    online: bool | None = None
+    last_event: int | None = None
+    last_contact: int | None = None
+    printer: str | None = None
+    paper_pct: float | None = None
+    cpu_pct: float | None = None
+    mem_pct: float | None = None
+    disk_pct: float | None = None
+    uptime_s: int | None = None
+    outbox_rows: int | None = None
+    fw: str = ""
+    simulated: bool = False
+
+
+class ServiceNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A service's queue now and its sums of the local day so far (`totals.QUEUE_FIELDS`)."""
+
+    service: str
+    waiting: int
+    serving: int
+    oldest: int | None = None
+    today: dict[str, int] = {}
+
+
+class CentreNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A centre now; times are Unix ms. `declared` is set for imported centres that no inventory names."""
+
+    centre: str
+    at: int
+    state: State
+    mode: str = "normal"
+    counters_open: int = 0
+    services: tuple[ServiceNow, ...] = ()
+    devices: tuple[DeviceNow, ...] = ()
+    last_data: int | None = None
+    simulated: bool = False
+    declared: dict[str, str] | None = None
+
+
+class VantageNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A system as last seen from one device."""
+
+    device: str
+    state: State
+    at: int
+    latency_ms: float | None = None
+    error: str | None = None
+    tls_days: float | None = None
+
+
+class SystemNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A digital system now, by quorum over its vantage points."""
+
+    system: str
+    at: int
+    state: State
+    vantage: tuple[VantageNow, ...] = ()

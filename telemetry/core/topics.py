@@ -1,0 +1,56 @@
+"""The MQTT topic schema, both directions; nobody else concatenates topic strings. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+ROOT = "motcua/v1"
+Channel = Literal["up", "state", "receipt", "config", "command"]
+_ID = re.compile(r"[a-z0-9-]{1,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One device's channel; checks itself.
+
+    >>> Topic("vn83-28756", "vn83-28756-kiosk1", "up").path
+    'motcua/v1/vn83-28756/vn83-28756-kiosk1/up'
+    """
+
+    centre: str
+    device: str
+    channel: Channel
+
+    def __post_init__(self) -> None:
+        """Refuse ids outside `[a-z0-9-]{1,63}` and unknown channels."""
+        if not _ID.fullmatch(self.centre) or not _ID.fullmatch(self.device) or self.channel not in get_args(Channel):
+            msg = f"not a topic of ours: {self.centre}/{self.device}/{self.channel}"
+            raise ValueError(msg)
+
+    @property
+    def path(self) -> str:
+        """Return the topic as sent."""
+        return f"{ROOT}/{self.centre}/{self.device}/{self.channel}"
+
+    def on(self, channel: Channel) -> Topic:
+        """Return the same device's other channel."""
+        return Topic(self.centre, self.device, channel)
+
+
+def parse(path: str) -> Topic | None:
+    """Return the topic, or None when it is not of this schema."""
+    parts = path.split("/")
+    if len(parts) != 5 or "/".join(parts[:2]) != ROOT:
+        return None
+    try:
+        return Topic(parts[2], parts[3], parts[4])  # type: ignore[arg-type]
+    except ValueError:
+        return None
+
+
+def every(channel: Channel, share: str | None = None) -> str:
+    """Return the filter for all devices' channel, shared within the group `share` when given."""
+    plain = f"{ROOT}/+/+/{channel}"
+    return f"$share/{share}/{plain}" if share else plain

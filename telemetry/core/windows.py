@@ -1,0 +1,144 @@
+"""The one place that rounds time: half-open windows, 5-minute marks, local hours and days.
+
+All times are Unix milliseconds (UTC); the zone is an argument.  It must not read a clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from zoneinfo import ZoneInfo
+
+MINUTE = 60_000
+FIVE = 5 * MINUTE
+HOUR = 60 * MINUTE
+Width = Literal["5m", "1h", "1d"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Window:
+    """The half-open interval [start, end), Unix ms."""
+
+    start: int
+    end: int
+
+    def __post_init__(self) -> None:
+        """Refuse an interval that ends before it starts."""
+        if self.end < self.start:
+            msg = f"window ends ({self.end}) before it starts ({self.start})"
+            raise ValueError(msg)
+
+    @property
+    def length(self) -> int:
+        """Length in ms."""
+        return self.end - self.start
+
+    def clip(self, other: Window) -> Window | None:
+        """Return the common part, or None when there is none."""
+        start, end = max(self.start, other.start), min(self.end, other.end)
+        return Window(start, end) if start < end else None
+
+
+def floor(t: int, step: int) -> int:
+    """Round `t` down to a multiple of `step` ms since the epoch."""
+    return t - t % step
+
+
+def ceil(t: int, step: int) -> int:
+    """Round `t` up to a multiple of `step` ms since the epoch."""
+    return -floor(-t, step)
+
+
+def widen(window: Window) -> Window:
+    """Widen to 5-minute marks."""
+    return Window(floor(window.start, FIVE), ceil(window.end, FIVE))
+
+
+def merge(windows: Iterable[Window]) -> list[Window]:
+    """Join windows that touch or overlap; sorted."""
+    out: list[Window] = []
+    for w in sorted(windows):
+        if out and w.start <= out[-1].end:
+            out[-1] = Window(out[-1].start, max(out[-1].end, w.end))
+        elif w.length:
+            out.append(w)
+    return out
+
+
+def hours_touching(window: Window) -> Window:
+    """Widen to whole hours; local hours are UTC hours or, in half-hour zones, still 5-min sums."""
+    return Window(floor(window.start, HOUR), max(ceil(window.end, HOUR), floor(window.start, HOUR) + HOUR))
+
+
+def to_ms(moment: datetime) -> int:
+    """Return an aware datetime as Unix ms."""
+    if moment.tzinfo is None:
+        msg = "naive datetime: give it a zone"
+        raise ValueError(msg)
+    return round((moment - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(milliseconds=1))
+
+
+def at(t: int, zone: ZoneInfo) -> datetime:
+    """Return Unix ms as an aware datetime in `zone`."""
+    seconds, ms = divmod(t, 1000)
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds, milliseconds=ms)).astimezone(zone)
+
+
+def local_ms(day: date, clock: time, zone: ZoneInfo) -> int:
+    """Return Unix ms of a local wall time."""
+    return to_ms(datetime.combine(day, clock, tzinfo=zone))
+
+
+def day_window(day: date, zone: ZoneInfo) -> Window:
+    """Return the local day as a window; 23 or 25 h where clocks change."""
+    return Window(local_ms(day, time(), zone), local_ms(day + timedelta(days=1), time(), zone))
+
+
+def days_in(window: Window, zone: ZoneInfo) -> Iterator[date]:
+    """Yield the local days the window touches."""
+    if window.length == 0:
+        return
+    day, last = at(window.start, zone).date(), at(window.end - 1, zone).date()
+    while day <= last:
+        yield day
+        day += timedelta(days=1)
+
+
+def pieces(window: Window, zone: ZoneInfo) -> list[tuple[Width, Window]]:
+    """Split a window on 5-minute marks into whole local days, whole hours and 5-minute runs.
+
+    The parts are disjoint and cover it, so additive totals of the parts add up to the window's.
+    """
+    out: list[tuple[Width, Window]] = []
+    for day in days_in(window, zone):
+        whole = day_window(day, zone)
+        part = whole.clip(window)
+        if part is None:
+            continue
+        if part == whole:
+            out.append(("1d", whole))
+        else:
+            out.extend(_hours(part))
+    return _joined(out)
+
+
+def _hours(part: Window) -> list[tuple[Width, Window]]:
+    first, last = ceil(part.start, HOUR), floor(part.end, HOUR)
+    if first >= last:
+        return [("5m", part)]
+    cut = [("5m", Window(part.start, first)), ("1h", Window(first, last)), ("5m", Window(last, part.end))]
+    return [(width, w) for width, w in cut if w.length]  # type: ignore[misc]
+
+
+def _joined(parts: list[tuple[Width, Window]]) -> list[tuple[Width, Window]]:
+    out: list[tuple[Width, Window]] = []
+    for width, w in parts:
+        if out and out[-1][0] == width and out[-1][1].end == w.start:
+            out[-1] = (width, Window(out[-1][1].start, w.end))
+        else:
+            out.append((width, w))
+    return out

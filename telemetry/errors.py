@@ -1,0 +1,91 @@
+"""The error tree; every message says what is wrong and the way out. It must not import anything.
+
+MotcuaError
+├── ConfigError        settings that cannot work (lists all faults at once)
+├── InventoryError     faults of the declared world, each with file and line
+├── MappingError       faults of a replay mapping, each with file and line
+├── StoreError
+│   ├── StoreUnavailable   the store cannot be reached or written now: keep the data, try again
+│   └── StoreTooNew        the file was written by a newer version
+├── OutboxTooNew       likewise for an agent's outbox
+└── BrokerUnavailable  no connection to the MQTT broker
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fault:
+    """One fault of a file that people edit: where it is, what is wrong, what to do."""
+
+    file: str
+    line: int
+    field: str
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        """Return `file:line: field: problem; remedy`."""
+        return f"{self.file}:{self.line}: {self.field}: {self.problem}; {self.remedy}"
+
+
+class MotcuaError(Exception):
+    """Anything this project raises on purpose."""
+
+
+class _FaultsError(MotcuaError):
+    """All faults of some input, listed at once."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+class ConfigError(_FaultsError):
+    """Settings that cannot work."""
+
+
+class InventoryError(_FaultsError):
+    """Faults of the declared world."""
+
+
+class MappingError(_FaultsError):
+    """Faults of a replay mapping or of the file it reads."""
+
+
+class StoreError(MotcuaError):
+    """The store could not do what was asked."""
+
+
+class StoreUnavailable(StoreError):  # noqa: N818 - a state, named as its users say it
+    """The store cannot be reached or written now; nothing was stored."""
+
+
+class StoreTooNew(StoreError):  # noqa: N818
+    """The store was written by a newer version of this program."""
+
+    def __init__(self, path: str, found: int, known: int) -> None:
+        super().__init__(
+            f"{path}: schema version {found} is newer than this program's {known}; "
+            "upgrade motcua, or name another file",
+        )
+
+
+class OutboxTooNew(MotcuaError):  # noqa: N818
+    """The outbox was written by a newer version of this program."""
+
+    def __init__(self, path: str, found: int, known: int) -> None:
+        super().__init__(
+            f"{path}: outbox version {found} is newer than this agent's {known}; "
+            "upgrade the agent, or move the file aside (its rows stay in it)",
+        )
+
+
+class BrokerUnavailable(MotcuaError):  # noqa: N818
+    """The MQTT broker could not be reached or refused us."""

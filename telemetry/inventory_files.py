@@ -1,0 +1,185 @@
+"""Reads the inventory's CSV and TOML files into records that know their file and line.
+
+Every fault is collected, never raised, so that all are shown at once; it must not know what the records mean.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import re
+import tomllib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from telemetry.errors import Fault
+from telemetry.inventory_records import Faults, Keys, Record, check_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator, Mapping
+    from pathlib import Path
+
+Place = tuple[str | int, ...]
+_KEY = re.compile(r'\s*((?:[A-Za-z0-9_-]+|"[^"]*")(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"))*)\s*=')
+_TABLE = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
+_PART = re.compile(r'[A-Za-z0-9_-]+|"[^"]*"')
+_AT_LINE = re.compile(r"\s*\(at line (\d+), column \d+\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A TOML file's values with the line of each key and table."""
+
+    file: str
+    data: dict[str, object]
+    lines: Mapping[Place, int]
+    faults: Faults
+    broken: bool = False
+
+    def record(self, keys: Keys, *place: str | int) -> Record:
+        """Return one table, checked for unknown and missing keys; the root when no place is given."""
+        table = self._at(place)
+        line = self.lines.get(place, 1)
+        record = Record(self.file, line, table, self.faults, {key: self._line(place, key) for key in table})
+        if not self.broken:
+            check_keys(record, keys)
+        return record
+
+    def _line(self, place: Place, key: str) -> int:
+        return self.lines.get((*place, key), self.lines.get(place, 1))
+
+    def _at(self, place: Place) -> dict[str, object]:
+        found: object = self.data
+        for part in place:
+            known = isinstance(found, dict) and part in found
+            found = found[part] if known or isinstance(found, list) else {}  # type: ignore[index]
+        if isinstance(found, dict):
+            return found
+        self.faults.append(Fault(self.file, self.lines.get(place, 1), str(place[-1]), "is not a table", "make it one"))
+        return {}
+
+    def records(self, key: str, keys: Keys) -> list[Record]:
+        """Return every `[[key]]` table."""
+        found = self.data.get(key, [])
+        if isinstance(found, list):
+            return [self.record(keys, key, index) for index in range(len(found))]
+        self.faults.append(Fault(self.file, self.lines.get((key,), 1), key, "is one table", f"write [[{key}]]"))
+        return []
+
+    def table(self, *place: str) -> Record:
+        """Return a table whose keys are data (dates, ids)."""
+        names = tuple(str(key) for key in self._at(place))
+        return self.record(Keys((), names), *place)
+
+
+@dataclass(slots=True)
+class Folder:
+    """The inventory folder: texts read once, faults collected, a digest of what was read."""
+
+    path: Path
+    faults: Faults = field(default_factory=Faults)
+    _contents: dict[str, bytes] = field(default_factory=dict)
+
+    def _text(self, name: str) -> str | None:
+        try:
+            raw = (self.path / name).read_bytes()
+            self._contents[name] = raw
+            return raw.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = raw.count(b"\n", 0, error.start) + 1
+            self._fault(name, line, "encoding", f"byte 0x{raw[error.start]:02x} is not UTF-8", "save it as UTF-8")
+        except OSError as error:
+            self._fault(name, 1, "file", f"cannot be read ({error.strerror})", "put the file there")
+        self._unread(name)
+        return None
+
+    def _unread(self, name: str) -> None:
+        self.faults.unread.add(name.partition(".")[0])
+
+    def _fault(self, name: str, line: int, key: str, problem: str, remedy: str) -> None:
+        self.faults.append(Fault(str(self.path / name), line, key, problem, remedy))
+
+    def refuse_others(self, names: Container[str]) -> None:
+        """Note a fault for each CSV or TOML file that is none of `names` (a misspelt one)."""
+        found = sorted(p.name for p in self.path.glob("*.*") if p.suffix in {".csv", ".toml"})
+        for name in found:
+            if name not in names:
+                self._fault(name, 1, "file", "is not a file of an inventory", "rename it, or move it away")
+
+    def toml(self, name: str) -> Document:
+        """Read a TOML file; an empty document when it cannot be read."""
+        text = self._text(name)
+        data: dict[str, object] = {}
+        try:
+            data = tomllib.loads(text or "")
+        except tomllib.TOMLDecodeError as error:
+            self._no_toml(name, text or "", str(error))
+        broken = name.partition(".")[0] in self.faults.unread
+        return Document(str(self.path / name), data, locate(text or ""), self.faults, broken)
+
+    def _no_toml(self, name: str, text: str, message: str) -> None:
+        self._unread(name)
+        found = _AT_LINE.search(message)
+        line = int(found[1]) if found else text.count("\n") + 1
+        self._fault(name, line, "syntax", f"is not TOML: {_AT_LINE.sub('', message)}", "correct that line")
+
+    def csv(self, name: str, keys: Keys) -> list[Record]:
+        """Read a CSV file with a header line; no records when it cannot be read."""
+        text = self._text(name)
+        if text is None:
+            return []
+        rows = list(_rows(text))
+        header = Record(str(self.path / name), 1, dict.fromkeys(rows[0][1] if rows else ()), self.faults)
+        columns = rows[0][1] if rows else []
+        check_keys(header, keys)
+        if keys.missing(columns):
+            self._unread(name)
+        for column in sorted({column for column in columns if columns.count(column) > 1}):
+            header.fault(column, "is a column more than once", "keep one of them")
+        return [row for line, cells in rows[1:] if (row := self._row(header.file, line, columns, cells))]
+
+    def _row(self, file: str, line: int, columns: list[str], cells: list[str]) -> Record | None:
+        if len(cells) == len(columns):
+            return Record(file, line, dict(zip(columns, cells, strict=True)), self.faults)
+        problem = f"has {len(cells)} cells, the header has {len(columns)}"
+        self.faults.append(Fault(file, line, "row", problem, "add or remove commas; quote a text with a comma"))
+        return None
+
+    def digest(self) -> str:
+        """Return a short digest of the files that were read."""
+        total = hashlib.sha256()
+        for name, raw in sorted(self._contents.items()):
+            total.update(f"{name}\0{len(raw)}\0".encode() + raw)
+        return total.hexdigest()[:12]
+
+
+def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    reader, line = csv.reader(io.StringIO(text, newline="")), 1
+    for cells in reader:
+        if any(cell.strip() for cell in cells):
+            yield line, [cell.strip() for cell in cells]
+        line = reader.line_num + 1
+
+
+def locate(text: str) -> dict[Place, int]:
+    """Return the line of each table and key of a TOML text, by its path (`("system", 0, "id")`)."""
+    lines: dict[Place, int] = {}
+    table: Place = ()
+    for number, line in enumerate(text.split("\n"), start=1):
+        if header := _TABLE.match(line):
+            table = _entered(_parts(header[2]), lines, array=header[1] == "[[")
+            lines.setdefault(table, number)
+        elif key := _KEY.match(line):
+            lines.setdefault((*table, *_parts(key[1])), number)
+    return lines
+
+
+def _parts(dotted: str) -> Place:
+    return tuple(part.strip('"') for part in _PART.findall(dotted))
+
+
+def _entered(place: Place, lines: Mapping[Place, int], *, array: bool) -> Place:
+    if not array:
+        return place
+    return (*place, sum(1 for known in lines if known[:-1] == place and isinstance(known[-1], int)))

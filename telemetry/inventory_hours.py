@@ -1,0 +1,88 @@
+"""Turns written opening hours (`07:00-11:30,13:30-17:00`, `closed`) into values, with their faults.
+
+It must not know centres or dates beyond what a record gives it.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, time
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from telemetry.core.inventory import Hours
+
+if TYPE_CHECKING:
+    from telemetry.inventory_records import Record
+
+WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_INTERVAL = re.compile(r"(\d\d):(\d\d)-(\d\d):(\d\d)")
+_REMEDY = "write HH:MM-HH:MM intervals with commas between them, or closed"
+
+
+class HoursError(ValueError):
+    """Hours that cannot be used."""
+
+
+def parse_hours(text: str) -> Hours:
+    """Return the opening intervals of one day in order; raise HoursError."""
+    if text == "closed":
+        return ()
+    minutes = sorted(_minutes(part.strip()) for part in text.split(","))
+    for (_, closes), (opens, _) in pairwise(minutes):
+        if opens < closes:
+            raise HoursError(f"{text!r} overlaps at {_clock(opens):%H:%M}")
+    return tuple((_clock(opens), _clock(closes)) for opens, closes in minutes)
+
+
+def _minutes(part: str) -> tuple[int, int]:
+    found = _INTERVAL.fullmatch(part)
+    if not found:
+        raise HoursError(f"{part!r} is not hours")
+    opens, closes = _minute(found[1], found[2]), _minute(found[3], found[4])
+    closes = closes or 24 * 60
+    if closes <= opens:
+        raise HoursError(f"{part!r} ends before it starts")
+    return opens, closes
+
+
+def _minute(hour: str, minute: str) -> int:
+    total = int(hour) * 60 + int(minute)
+    if total > 24 * 60 or int(minute) > 59:
+        raise HoursError(f"{hour}:{minute} is no time of day")
+    if total % 5:
+        raise HoursError(f"{hour}:{minute} is not on a 5-minute mark")
+    return total
+
+
+def _clock(minute: int) -> time:
+    return time(minute // 60 % 24, minute % 60)
+
+
+def hours_of(record: Record, key: str) -> Hours:
+    """Return one value of a record as hours; closed when it cannot be used."""
+    try:
+        return parse_hours(record.text(key))
+    except HoursError as error:
+        if record.values.get(key):
+            record.fault(key, str(error), _REMEDY)
+        return ()
+
+
+def week_of(record: Record, usual: tuple[Hours, ...] = ((),) * 7) -> tuple[Hours, ...]:
+    """Return the hours of the seven weekdays; a day that is not written is as usual."""
+    for key in record.values:
+        if key not in WEEK:
+            record.fault(key, "is no weekday", f"use one of {', '.join(WEEK)}")
+    return tuple(hours_of(record, day) if day in record.values else usual[i] for i, day in enumerate(WEEK))
+
+
+def days_of(record: Record) -> dict[date, Hours]:
+    """Return the hours of a table of dates."""
+    out: dict[date, Hours] = {}
+    for key in record.values:
+        try:
+            out[date.fromisoformat(key)] = hours_of(record, key)
+        except ValueError:
+            record.fault(key, "is not a date", "write it as YYYY-MM-DD")
+    return out

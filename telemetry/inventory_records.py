@@ -1,0 +1,158 @@
+"""One row or table of an inventory file, whose values are taken with a check and a line number.
+
+It must not read files, nor know which file it comes from.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING
+
+from telemetry.errors import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Mapping, Sequence
+
+IDENT = re.compile(r"[a-z0-9-]{1,63}")
+
+
+class Faults(list[Fault]):
+    """The faults found so far; a reference into a file that could not be read is not one of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unread: set[str] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The columns or keys a file may have."""
+
+    required: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+
+    def unknown(self, found: Sequence[str]) -> list[str]:
+        """Return what was found and is not allowed."""
+        return [key for key in found if key not in self.required + self.optional]
+
+    def missing(self, found: Container[str]) -> list[str]:
+        """Return what is required and was not found."""
+        return [key for key in self.required if key not in found]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One CSV row or TOML table; a value that cannot be used becomes a fault and a stand-in."""
+
+    file: str
+    line: int
+    values: Mapping[str, object]
+    faults: Faults
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    def fault(self, key: str, problem: str, remedy: str) -> None:
+        """Note a fault of one value."""
+        self.faults.append(Fault(self.file, self.lines.get(key, self.line), key, problem, remedy))
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """Return a text that is not empty, or the default."""
+        value = self.values.get(key, "")
+        if isinstance(value, str) and value:
+            return value
+        if value == "" and default is not None:
+            return default
+        if key in self.values:
+            self.fault(key, "must be a text that is not empty", "write it in")
+        return ""
+
+    def ident(self, key: str) -> str:
+        """Return an identifier: lower-case letters, digits and dashes, 63 at most."""
+        value = self.text(key)
+        if value and not IDENT.fullmatch(value):
+            self.fault(key, f"{value!r} is not an id", "use 1 to 63 of a-z, 0-9 and -")
+        return value
+
+    def number(self, key: str, low: int, high: int, default: int | None = None) -> int:
+        """Return a whole number from low to high."""
+        value = self.values.get(key, "")
+        if key not in self.values or (value == "" and default is not None):
+            return low if default is None else default
+        if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,15}", value):
+            value = int(value)
+        if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
+            return value
+        self.fault(key, f"{value!r} is not a whole number from {low} to {high}", "write such a number")
+        return low
+
+    def real(self, key: str, high: float) -> float:
+        """Return a number from 0 to high."""
+        value = self.values.get(key, 0)
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= high:
+            return float(value)
+        self.fault(key, f"{value!r} is not a number from 0 to {high:g}", "write such a number")
+        return 0.0
+
+    def flag(self, key: str, *, default: bool) -> bool:
+        """Return a yes or no (CSV) or a true or false (TOML)."""
+        value = self.values.get(key, "")
+        if value == "":
+            return default
+        if value in ("yes", "no") or isinstance(value, bool):
+            return value in ("yes", True)
+        self.fault(key, f"{value!r} is neither yes nor no", "write yes or no (true or false in TOML)")
+        return default
+
+    def day(self, key: str) -> date:
+        """Return a date."""
+        if self.values.get(key) == "":
+            self.fault(key, "has no date", "write it as YYYY-MM-DD")
+        return self.day_or_none(key) or date.min
+
+    def day_or_none(self, key: str) -> date | None:
+        """Return a date, or None when there is none."""
+        value = self.values.get(key, "")
+        if value == "":
+            return None
+        try:
+            return date.fromisoformat(str(value))
+        except ValueError:
+            self.fault(key, f"{value!s} is not a date", "write it as YYYY-MM-DD")
+            return None
+
+    def choice(self, key: str, allowed: Sequence[str], default: str | None = None) -> str:
+        """Return one of the allowed words."""
+        value = self.text(key, default)
+        if value and value not in allowed:
+            self.fault(key, f"{value!r} is not known", f"use one of {', '.join(allowed)}")
+        return value if value in allowed else allowed[0]
+
+    def words(self, key: str) -> tuple[str, ...]:
+        """Return a list of texts: a TOML array, or words with spaces between them."""
+        value = self.values.get(key, "")
+        found = value.split() if isinstance(value, str) else value
+        if isinstance(found, list) and all(isinstance(word, str) for word in found):
+            self._twice(key, found)
+            return tuple(found)
+        self.fault(key, "is not a list of texts", "write the ids in it")
+        return ()
+
+    def _twice(self, key: str, found: list[str]) -> None:
+        for word in sorted({word for word in found if found.count(word) > 1}):
+            self.fault(key, f"names {word!r} more than once", "name it once")
+
+    def refer(self, key: str, value: str, known: Container[str], what: str) -> None:
+        """Note a fault when the value names nothing that is declared."""
+        if value and value not in known and f"{what}s" not in self.faults.unread:
+            self.fault(key, f"there is no {what} {value!r}", f"declare it in {what}s, or name one that is declared")
+
+
+def check_keys(record: Record, keys: Keys) -> None:
+    """Note a fault for each unknown and each missing column or key."""
+    found = list(record.values)
+    for key in keys.unknown(found):
+        allowed = ", ".join(keys.required + keys.optional)
+        record.fault(key, "is unknown here", f"remove it, or use one of {allowed}")
+    for key in keys.missing(found):
+        record.fault(key, "is missing", "add it")

@@ -1,0 +1,81 @@
+"""Writes what follows from the inventory: the graph of its tree, and a device's agent.toml.
+
+It must not read files, a clock or the network: the same inventory gives the same text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from telemetry.errors import Fault, InventoryError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from telemetry.core.inventory import Centre, Device, Inventory, System, Unit
+
+_SHAPES = {"province": "box3d", "district": "box", "commune": "ellipse"}
+
+
+def graph(inventory: Inventory) -> str:
+    """Return the tree of units, centres and counted devices as a Graphviz text."""
+    lines = ["digraph motcua {", "  rankdir=LR;", "  node [fontname=sans];"]
+    lines += [line for unit in inventory.units.values() for line in _unit(unit)]
+    lines += [line for centre in inventory.centres.values() for line in _centre(inventory, centre)]
+    return "\n".join([*lines, "}", ""])
+
+
+def _unit(unit: Unit) -> Iterator[str]:
+    yield f"  {_quoted('unit ' + unit.code)} [label={_quoted(unit.name)}, shape={_SHAPES[unit.level]}];"
+    if unit.parent:
+        yield f"  {_quoted('unit ' + unit.parent)} -> {_quoted('unit ' + unit.code)};"
+
+
+def _centre(inventory: Inventory, centre: Centre) -> Iterator[str]:
+    kinds = Counter(d.kind for d in inventory.devices_of(centre.id) if d.kind != "replay")
+    kit = [f"{centre.counters} counter", *(f"{n} {kind}" for kind, n in sorted(kinds.items()))]
+    label = "\n".join([centre.id, *kit])
+    yield f"  {_quoted(centre.id)} [label={_quoted(label)}, shape=note];"
+    if centre.unit in inventory.units:
+        yield f"  {_quoted('unit ' + centre.unit)} -> {_quoted(centre.id)};"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def render_agent(
+    inventory: Inventory,
+    device_id: str,
+    *,
+    mqtt: str = "mqtt://127.0.0.1:1883",
+    outbox: str = "",
+) -> str:
+    """Return the agent.toml of a declared device; its outbox is `<device>.db` unless another path is given."""
+    device = inventory.devices.get(device_id)
+    if device is None or device.kind == "replay":
+        problem, remedy = f"there is no device {device_id!r} with an agent", "name one that devices.csv declares"
+        raise InventoryError([Fault("devices.csv", 1, "id", problem, remedy)])
+    tables = [_agent(inventory, device, mqtt, outbox or f"{device.id}.db"), _source("host", every_ms=device.every_ms)]
+    watched = [system for system in inventory.systems.values() if device.id in system.vantage]
+    return "\n".join(tables + [_probe(system) for system in watched])
+
+
+def _agent(inventory: Inventory, device: Device, mqtt: str, outbox: str) -> str:
+    head = f"# Written by `motcua inventory render --device {device.id}` from inventory {inventory.version}.\n"
+    keys = {"device": device.id, "centre": device.centre, "kind": device.kind}
+    return head + _keys(**keys, every_ms=device.every_ms, mqtt=mqtt, outbox=outbox)
+
+
+def _probe(system: System) -> str:
+    return _source("probe", system=system.id, probe=system.probe, target=system.target, every_ms=system.every_ms)
+
+
+def _source(kind: str, **values: str | int) -> str:
+    return "[[source]]\n" + _keys(kind=kind, **values)
+
+
+def _keys(**values: str | int) -> str:
+    return "".join(f"{key} = {_quoted(v) if isinstance(v, str) else v}\n" for key, v in values.items())

@@ -1,0 +1,122 @@
+"""Opening hours over one window, prepared for many look-ups, and the buckets a window is cut into. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from telemetry.core.windows import FIVE, HOUR, Window, ceil, day_window, days_in, floor, pieces, widen
+from telemetry.queries.faults import BadWindow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from zoneinfo import ZoneInfo
+
+    from telemetry.core.inventory import Centre
+    from telemetry.core.windows import Width
+
+Bucket = Literal["total", "5m", "30m", "1h", "1d"]
+DAY = 24 * HOUR
+_STEPS: dict[Bucket, int] = {"5m": FIVE, "30m": 6 * FIVE, "1h": HOUR}
+_LONGEST: dict[Bucket, int] = {
+    "5m": 31 * DAY,
+    "30m": 31 * DAY,
+    "1h": 366 * DAY,
+    "1d": 3660 * DAY,
+    "total": 36_600 * DAY,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A window on 5-minute marks, the buckets wanted and the zone whose days count."""
+
+    window: Window
+    bucket: Bucket
+    zone: ZoneInfo
+
+    def buckets(self) -> list[Window]:
+        """Return the buckets, the first and last cut to the window."""
+        if self.bucket == "total":
+            return [self.window]
+        if self.bucket == "1d":
+            whole = [day_window(day, self.zone) for day in days_in(self.window, self.zone)]
+        else:
+            step = _STEPS[self.bucket]
+            marks = range(floor(self.window.start, step), self.window.end, step)
+            whole = [Window(mark, mark + step) for mark in marks]
+        return [part for w in whole if (part := w.clip(self.window))]
+
+    def parts(self) -> list[tuple[Width, Window]]:
+        """Return the runs of totals to read: the widest that never straddle a bucket's edge."""
+        if self.bucket in ("total", "1d"):
+            return pieces(self.window, self.zone)
+        if self.bucket != "1h":
+            return [("5m", self.window)]
+        first, last = ceil(self.window.start, HOUR), floor(self.window.end, HOUR)
+        if first >= last:
+            return [("5m", self.window)]
+        cut: list[tuple[Width, Window]] = [
+            ("5m", Window(self.window.start, first)),
+            ("1h", Window(first, last)),
+            ("5m", Window(last, self.window.end)),
+        ]
+        return [(width, w) for width, w in cut if w.length]
+
+
+def ask(window: Window, bucket: Bucket, zone: ZoneInfo) -> Ask:
+    """Widen the window to 5-minute marks; refuse an empty one or one too long for its bucket."""
+    if not window.length:
+        msg = "the window is empty: `to` must be later than `from`"
+        raise BadWindow(msg)
+    if window.length > _LONGEST[bucket]:
+        msg = f"at most {_LONGEST[bucket] // DAY} days at bucket={bucket}: ask for a shorter window or a wider bucket"
+        raise BadWindow(msg)
+    return Ask(widen(window), bucket, zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Sorted, disjoint open windows; `starts` makes the look-ups fast."""
+
+    windows: tuple[Window, ...]
+    starts: tuple[int, ...]
+
+    def is_open(self, t: int) -> bool:
+        """Tell whether `t` lies in an open window."""
+        found = bisect_right(self.starts, t) - 1
+        return found >= 0 and t < self.windows[found].end
+
+    def open_ms(self, window: Window) -> int:
+        """Return how much of `window` is open."""
+        total = 0
+        for w in self.windows[max(0, bisect_right(self.starts, window.start) - 1) :]:
+            if w.start >= window.end:
+                break
+            part = w.clip(window)
+            total += part.length if part else 0
+        return total
+
+
+def opening(windows: Iterable[Window]) -> Opening:
+    """Prepare sorted, disjoint windows for look-ups."""
+    kept = tuple(windows)
+    return Opening(kept, tuple(w.start for w in kept))
+
+
+class Openings:
+    """The openings of many centres over one window; centres with the same hours share one."""
+
+    def __init__(self, window: Window) -> None:
+        self._window = window
+        self._known: dict[object, Opening] = {}
+
+    def of(self, centre: Centre | None) -> Opening:
+        """Return a centre's opening, or round the clock for None."""
+        key = None if centre is None else (centre.hours, centre.zone.key, tuple(centre.exceptions.items()))
+        found = self._known.get(key)
+        if found is None:
+            found = opening([self._window] if centre is None else centre.open_windows(self._window))
+            self._known[key] = found
+        return found

@@ -1,0 +1,87 @@
+"""Adds up/down totals of a scope into buckets on the open or the wall clock; it must not read raw events."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from telemetry.core.accounting import account
+from telemetry.core.windows import Window
+from telemetry.queries.opening import Openings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from zoneinfo import ZoneInfo
+
+    from telemetry.core.accounting import Account, Unknown
+    from telemetry.core.totals import Total
+    from telemetry.queries.opening import Ask, Opening
+    from telemetry.queries.world import Scope
+    from telemetry.store import Store
+
+Clock = Literal["open", "wall"]
+
+
+@dataclass(frozen=True, slots=True)
+class Uptime:
+    """A scope's accounts by bucket, over a window on 5-minute marks."""
+
+    scope: str
+    window: Window
+    zone: ZoneInfo
+    rows: tuple[tuple[Window, Account], ...]
+    whole: Account
+    unknown: Unknown = "exclude"
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    up: list[int]
+    down: list[int]
+
+
+def uptime(store: Store, scope: Scope, ask: Ask, clock: Clock, now: int) -> Uptime:
+    """Account for each bucket; time nobody reported on is unknown, the future is no part of it."""
+    buckets = ask.buckets()
+    starts = [b.start for b in buckets]
+    openings = _openings(scope, ask, clock)
+    sums = _Sums([0] * len(buckets), [0] * len(buckets))
+    for total in _totals(store, scope, ask):
+        found = bisect_right(starts, total.start) - 1
+        up, down = _of(total, clock, openings[total.unit])
+        sums.up[found] += up
+        sums.down[found] += down
+    shared = Counter(id(o) for o in openings.values())
+    distinct = [(o, shared[id(o)]) for o in {id(o): o for o in openings.values()}.values()]
+    in_scope = [_in_scope(distinct, b, now) for b in buckets]
+    rows = tuple(zip(buckets, map(account, in_scope, sums.up, sums.down), strict=True))
+    whole = account(sum(in_scope), sum(sums.up), sum(sums.down))
+    return Uptime(scope.label, ask.window, ask.zone, rows, whole)
+
+
+def _openings(scope: Scope, ask: Ask, clock: Clock) -> dict[str, Opening]:
+    known = Openings(ask.window)
+    return {unit: known.of(centre if clock == "open" else None) for unit, centre in scope.calendars.items()}
+
+
+def _totals(store: Store, scope: Scope, ask: Ask) -> Iterator[Total]:
+    units = sorted(scope.calendars)
+    for width, window in ask.parts() if units else []:
+        yield from (t for t in store.totals(units, width, window, scope.kind) if t.scope in scope.names)
+
+
+def _of(total: Total, clock: Clock, opening: Opening) -> tuple[int, int]:
+    if clock == "wall" or total.scope.startswith("system:"):
+        return total.sums.get("up_ms", 0), total.sums.get("down_ms", 0)
+    if total.width != "5m":
+        return total.sums.get("open_up_ms", 0), total.sums.get("open_down_ms", 0)
+    if not opening.is_open(total.start):
+        return 0, 0
+    return total.sums.get("up_ms", 0), total.sums.get("down_ms", 0)
+
+
+def _in_scope(openings: list[tuple[Opening, int]], bucket: Window, now: int) -> int:
+    past = Window(bucket.start, max(bucket.start, min(bucket.end, now)))
+    return sum(opening.open_ms(past) * times for opening, times in openings)

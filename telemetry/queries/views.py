@@ -1,0 +1,173 @@
+"""What is declared and what was last observed, joined into one value per centre, device and system. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from telemetry.core.live import DeviceNow, ServiceNow
+from telemetry.core.queueing import queueing
+from telemetry.core.totals import add
+from telemetry.core.windows import at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from telemetry.core.inventory import Centre, Device, System
+    from telemetry.core.live import CentreNow, State, SystemNow
+    from telemetry.core.queueing import Queueing
+
+Condition = Literal["operational", "degraded", "down", "unknown", "closed", "imported"]
+CONDITIONS: tuple[Condition, ...] = ("down", "unknown", "degraded", "operational", "closed", "imported")
+"""Worst first; `closed` is outside opening hours, `imported` an old log that nobody watches live."""
+STATES: tuple[State, ...] = ("up", "down", "unknown")
+STALE_MS = 180_000
+"""A centre that has said nothing for this long is unknown, never green."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceView:
+    """A device: declared facts and the last report; `state` is unknown when the centre has gone silent."""
+
+    centre: str
+    now: DeviceNow
+    critical: bool = True
+    simulated: bool = False
+
+    @property
+    def state(self) -> State:
+        """Return the service state."""
+        return self.now.state
+
+
+@dataclass(frozen=True, slots=True)
+class CentreView:
+    """A centre: declared facts and the last live row, if any."""
+
+    centre: Centre
+    row: CentreNow | None
+    now: int
+    open: bool
+    devices: tuple[DeviceView, ...]
+
+    @property
+    def last_data(self) -> int | None:
+        """Return when the centre was last heard, Unix ms."""
+        if self.row is None:
+            return None
+        return self.row.at if self.row.last_data is None else self.row.last_data
+
+    @property
+    def stale(self) -> bool:
+        """Tell whether the last word is too old to show as the present."""
+        return self.last_data is None or self.now - self.last_data > STALE_MS
+
+    @property
+    def services(self) -> tuple[ServiceNow, ...]:
+        """Return the queues, declared services first, without yesterday's sums under today's name."""
+        rows = {s.service: s for s in (self.row.services if self.row else ())}
+        names = [*self.centre.services, *sorted(set(rows) - set(self.centre.services))]
+        found = [rows.get(name) or ServiceNow(service=name, waiting=0, serving=0) for name in names]
+        if self.row is None or _same_day(self.row.at, self.now, self.centre):
+            return tuple(found)
+        return tuple(msgspec.structs.replace(s, today={}) for s in found)
+
+    @property
+    def waiting(self) -> int:
+        """Return how many tickets wait."""
+        return sum(s.waiting for s in self.services)
+
+    @property
+    def serving(self) -> int:
+        """Return how many tickets are being served."""
+        return sum(s.serving for s in self.services)
+
+    @property
+    def counters_open(self) -> int:
+        """Return how many counters are open, 0 when nobody has said so lately."""
+        return self.row.counters_open if self.row else 0
+
+    @property
+    def sums(self) -> dict[str, int]:
+        """Return today's sums over all services."""
+        return add(s.today for s in self.services)
+
+    @property
+    def today(self) -> Queueing:
+        """Return today's figures over all services."""
+        return queueing(self.sums)
+
+    @property
+    def simulated(self) -> bool:
+        """Tell whether any of what is shown is simulated."""
+        return bool(self.row and self.row.simulated) or any(d.simulated for d in self.devices)
+
+    @property
+    def condition(self) -> Condition:
+        """Return the centre's condition in one word."""
+        if self.centre.imported and self.stale:
+            return "imported"
+        if not self.open:
+            return "closed"
+        if self.row is None or self.stale:
+            return "unknown"
+        if self.row.state != "up":
+            return self.row.state
+        broken = any(d.critical and d.state == "down" for d in self.devices)
+        return "degraded" if broken else "operational"
+
+
+@dataclass(frozen=True, slots=True)
+class SystemView:
+    """A digital system: declared facts and what the vantage points last saw."""
+
+    system: System
+    row: SystemNow | None
+    now: int
+
+    @property
+    def stale(self) -> bool:
+        """Tell whether two probe rounds were missed."""
+        return self.row is None or self.now - self.row.at > max(STALE_MS, 2 * self.system.every_ms + 30_000)
+
+    @property
+    def state(self) -> State:
+        """Return the state by quorum, unknown when it is old."""
+        return "unknown" if self.row is None or self.stale else self.row.state
+
+
+def _same_day(a: int, b: int, centre: Centre) -> bool:
+    return at(a, centre.zone).date() == at(b, centre.zone).date()
+
+
+def view_centre(centre: Centre, declared: Iterable[Device], row: CentreNow | None, now: int) -> CentreView:
+    """Join a centre's declaration with its live row."""
+    seen = CentreView(centre, row, now, centre.is_open(now), ())
+    return replace(seen, devices=_devices(centre.id, declared, row, silent=seen.stale))
+
+
+def _devices(centre: str, declared: Iterable[Device], row: CentreNow | None, *, silent: bool) -> tuple[DeviceView, ...]:
+    known = {d.id: d for d in declared}
+    heard = {d.id: _silenced(d) if silent else d for d in (row.devices if row else ())}
+    return tuple(_device(centre, ident, known, heard) for ident in sorted({*known, *heard}))
+
+
+def _silenced(device: DeviceNow) -> DeviceNow:
+    return msgspec.structs.replace(device, state="unknown")
+
+
+def _device(centre: str, ident: str, known: Mapping[str, Device], heard: Mapping[str, DeviceNow]) -> DeviceView:
+    device, now = known.get(ident), heard.get(ident)
+    if device is None:
+        return DeviceView(centre, heard[ident], critical=True, simulated=heard[ident].simulated)
+    now = now or DeviceNow(id=ident, kind=device.kind, state="unknown")
+    return DeviceView(centre, now, device.critical, device.simulated or now.simulated)
+
+
+def tally(devices: Iterable[DeviceView | SystemView]) -> dict[State, int]:
+    """Count by state, zeros included."""
+    found = Counter(d.state for d in devices)
+    return {state: found[state] for state in STATES}

@@ -1,0 +1,125 @@
+"""The store's port: it keeps events and additive totals, and never divides. Adapters live beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from telemetry.core.completeness import RowRanges
+    from telemetry.core.events import Event
+    from telemetry.core.totals import Total
+    from telemetry.core.windows import Width, Window
+
+
+CONTACT_SPOOL = "contact"
+STATUS_SPOOL = "status"
+SERVER_SPOOLS = frozenset({CONTACT_SPOOL, STATUS_SPOOL})
+"""Reserved spools of the points that ingest and rollup write themselves; not rows of any outbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An event with its name for ever: (device, spool, event.n)."""
+
+    centre: str
+    device: str
+    spool: str
+    event: Event
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Change:
+    """A unit (centre or system) whose totals must be folded again over [start, end) ms."""
+
+    unit: str
+    start: int
+    end: int
+    written_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A row or frame that was refused or put off: what and why, never its content."""
+
+    at: int
+    device: str
+    reason: str
+    rows: int
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one write stores, all or nothing; `written_at` (µs) stamps its changes."""
+
+    written_at: int
+    events: Sequence[Stored] = ()
+    changes: Sequence[Change] = ()
+    dead: Sequence[DeadLetter] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A live row's JSON; `version` rises with every write, over all rows."""
+
+    unit: str
+    version: int
+    body: bytes
+
+
+class Store(Protocol):
+    """Where events rest. Every method may raise StoreUnavailable; times are Unix ms unless said."""
+
+    def append(self, batch: Batch) -> None:
+        """Store events, changes and dead letters in one write; a repeated (device, spool, n) keeps the smaller t."""
+
+    def changes(self, since: int) -> list[Change]:
+        """Return changes with written_at ≥ since (µs), oldest first."""
+
+    def cursor(self) -> int:
+        """Return the time (µs) up to which changes are folded, 0 at first."""
+
+    def set_cursor(self, written_at: int) -> None:
+        """Remember how far changes are folded; it never goes back unless set to 0."""
+
+    def events(self, unit: str, window: Window, types: Collection[str] | None = None) -> list[Stored]:
+        """Return the unit's events with t in the (unaligned) window, each name once, by t."""
+
+    def extent(self) -> dict[str, Window]:
+        """Return for each unit the time from its first to its last event (end exclusive)."""
+
+    def replace_totals(self, unit: str, width: Width, window: Window, totals: Sequence[Total]) -> None:
+        """Put these totals in place of all the unit's totals of that width starting in the window."""
+
+    def totals(self, units: Sequence[str], width: Width, window: Window, kind: str = "") -> list[Total]:
+        """Return totals starting in the window; `kind` ('device', 'desk', 'centre', 'system') narrows scopes."""
+
+    def put_live(self, rows: Mapping[str, bytes]) -> None:
+        """Replace live rows and raise their versions."""
+
+    def live(self, after: int = 0) -> list[Live]:
+        """Return live rows with version > after."""
+
+    def row_ranges(self, device: str | None = None) -> list[RowRanges]:
+        """Return what became of each outbox's rows."""
+
+    def dead_letters(self) -> dict[str, int]:
+        """Return how many rows were refused or put off, by reason."""
+
+    def count(self) -> int:
+        """Return how many agents' events are stored (contact and status points not counted)."""
+
+    def mark(self, key: str) -> int:
+        """Return a number kept under a name (`fold_version`), 0 at first."""
+
+    def set_mark(self, key: str, value: int) -> None:
+        """Keep a number under a name."""
+
+    def retention(self) -> int | None:
+        """Return how long raw events are kept, ms; None for ever."""
+
+    def close(self) -> None:
+        """Release the store."""
