@@ -14,7 +14,8 @@ MAX_WAITING = 64
 """Frames without a receipt; bounds what one device may have inside the broker."""
 ROWS_PER_FRAME = 60
 RESEND_CAP_MS = 600_000
-DEFER_MS = 15_000
+DEFER_MS = 900_000
+"""A deferred row waits at least this long: a roll-out or an upgrade does not happen within minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Pace:
     rows_per_frame: int = ROWS_PER_FRAME
     in_flight: int = MAX_IN_FLIGHT
     waiting: int = MAX_WAITING
+    defer_ms: int = DEFER_MS
 
 
 @dataclass(slots=True)
@@ -104,10 +106,10 @@ class Delivery:
             del self._deferred[n]
 
     def deferred(self, rows: list[int], now: int, chance: float) -> None:
-        """Put rows off for at least 15 s, longer at every refusal."""
+        """Put rows off for at least 15 min, longer at every refusal."""
         for n in rows:
             tries = self._tries({n})
-            wait = min(DEFER_MS * 2 ** max(tries - 1, 0), RESEND_CAP_MS)
+            wait = min(self.pace.defer_ms * 2 ** max(tries - 1, 0), 4 * self.pace.defer_ms)
             self.settled([(n, n)])
             self._deferred[n] = (now + int(wait * (1 + chance / 4)), tries)
 

@@ -225,3 +225,102 @@ def replay(
     )
     if report["refused"]:
         raise typer.Exit(1)
+
+
+@app.command()
+def agent(file: Annotated[Path, typer.Argument(help="agent.toml, written by `motcua inventory render`.")]) -> None:
+    """Run one device's agent until Ctrl-C."""
+    from motcua.device import run
+
+    _settings(None)
+    with _until_stopped() as stop:
+        run(file, stop)
+
+
+@app.command()
+def api(
+    listen: Annotated[str | None, typer.Option(help="HOST:PORT to serve on.")] = None,
+    store: Annotated[str | None, typer.Option(help="Store URL.")] = None,
+    config: Config = None,
+) -> None:
+    """Serve the API and the pages from the store, until Ctrl-C."""
+    from motcua import web
+    from motcua.clocks import wall_ms
+    from telemetry import wiring
+
+    found = _settings(config, MOTCUA_STORE=store, MOTCUA_API_LISTEN=listen)
+    world, kept = _inventory(found), wiring.open_store(found.store)
+    err.print(f"serving http://{found.listen[0]}:{found.listen[1]}/")
+    web.run(kept, world, wall_ms, found.listen)
+    kept.close()
+
+
+@app.command()
+def demo(
+    days: Annotated[int, typer.Option(min=0, max=60, help="Simulated days behind it.")] = 2,
+    speed: Annotated[float, typer.Option(min=0.1, max=1000, help="How many times as fast as real time.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Another seed, another plausible province.")] = 2021,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The page's port.")] = 8080,
+    data: Annotated[Path | None, typer.Option(help="Keep outboxes and store here (default: a folder that goes).")] = None,
+    centres: Annotated[int, typer.Option(min=0, help="How many centres, province first (0: all).")] = 0,
+    real_time: Annotated[bool, typer.Option(help="Keep the real time even when all centres are closed.")] = False,  # noqa: FBT002
+    once: Annotated[bool, typer.Option("--once", help="End by itself with a summary.")] = False,  # noqa: FBT002
+    json: Annotated[Path | None, typer.Option(help="With --once: write the summary here.")] = None,
+    config: Config = None,
+) -> None:
+    """Run everything for the sample province: broker, ingest, store, API, page and a fleet of agents."""
+    from motcua import show
+    from motcua.demo import Knobs
+
+    found = _settings(config, MOTCUA_LOG="warning" if "MOTCUA_LOG" not in os.environ else None)
+    knobs = Knobs(days, speed, seed, port, data, centres, real_time)
+    with _until_stopped() as stop:
+        good = show.run(_inventory(found)(), knobs, stop, show.Ending(once, json), err)
+    if not good:
+        raise typer.Exit(1)
+
+
+@inventory_app.command("check")
+def inventory_check(folder: Annotated[Path | None, typer.Argument(help="The inventory's folder.")] = None) -> None:
+    """Name every fault with file and line; exit 2 when there are any."""
+    from telemetry import inventory
+
+    found = inventory.load(folder or _settings(None).inventory or inventory.default_path())
+    agents = sum(device.kind != "replay" for device in found.devices.values())
+    print(f"{found.name_en}: {len(found.centres)} centres, {agents} devices, {len(found.systems)} systems, no fault")
+
+
+@inventory_app.command("show")
+def inventory_show(
+    ident: Annotated[str, typer.Argument(help="A centre, device, system or service id.")], config: Config = None
+) -> None:
+    """Show what is declared under an id."""
+    found = _inventory(_settings(config))()
+    for kind in (found.centres, found.devices, found.systems, found.services, found.units):
+        if ident in kind:
+            err.print(kind[ident])
+            return
+    from telemetry.errors import Fault
+
+    remedy = "see `motcua inventory graph`"
+    raise ConfigError([Fault("command line", 0, "ID", f"nothing is declared as {ident!r}", remedy)])
+
+
+@inventory_app.command("graph")
+def inventory_graph(config: Config = None) -> None:
+    """Print the tree as Graphviz text (motcua inventory graph | dot -Tsvg)."""
+    from telemetry.inventory_render import graph
+
+    print(graph(_inventory(_settings(config))()))
+
+
+@inventory_app.command("render")
+def inventory_render(
+    device: Annotated[str, typer.Option(help="The device's id.")],
+    mqtt: Annotated[str, typer.Option(help="Broker URL for the agent.")] = "mqtt://127.0.0.1:1883",
+    config: Config = None,
+) -> None:
+    """Print a device's agent.toml."""
+    from telemetry.inventory_render import render_agent
+
+    print(render_agent(_inventory(_settings(config))(), device, mqtt=mqtt), end="")

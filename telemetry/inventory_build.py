@@ -140,6 +140,8 @@ def _unit(r: Record) -> Unit:
 
 def _check_parent(record: Record, found: Mapping[str, Unit]) -> None:
     unit = found[record.text("code", "")]
+    if record.values.get("level") not in LEVELS:
+        return
     if unit.level == "province":
         if unit.parent:
             record.fault("parent", "a province has no parent", "leave it empty")
@@ -176,7 +178,7 @@ def _centre(r: Record, land: Province, known: Mapping[str, Unit], offered: Mappi
     r.refer("unit", unit, known, "unit")
     for service in wanted:
         r.refer("services", service, offered, "service")
-    if ident and not ident.startswith(f"{land.id}-"):
+    if ident and land.id and not ident.startswith(f"{land.id}-"):
         r.fault("id", f"{ident!r} does not begin with {land.id}-", f"write {land.id}-{unit}")
     r.number("displays", 0, 1000, 0)
     r.number("tablets", 0, 1000, 0)

@@ -10,9 +10,8 @@ from datetime import date, time
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from telemetry.core.inventory import Hours
-
 if TYPE_CHECKING:
+    from telemetry.core.inventory import Hours
     from telemetry.inventory_records import Record
 
 WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

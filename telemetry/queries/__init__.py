@@ -26,9 +26,28 @@ if TYPE_CHECKING:
     from telemetry.store import Store
 
 __all__ = [
-    "Accounted", "BadScope", "BadWindow", "Bucket", "CentreView", "Clock", "Condition", "DeviceView", "Health",
-    "Queries", "QueueHistory", "QueueNow", "QueueRow", "Snapshot", "Status", "SystemView", "Unknown", "Uptime",
-    "World", "tally", "worst_first",
+    "WAIT_TARGET",
+    "Accounted",
+    "BadScope",
+    "BadWindow",
+    "Bucket",
+    "CentreView",
+    "Clock",
+    "Condition",
+    "DeviceView",
+    "Health",
+    "Queries",
+    "QueueHistory",
+    "QueueNow",
+    "QueueRow",
+    "Snapshot",
+    "Status",
+    "SystemView",
+    "Unknown",
+    "Uptime",
+    "World",
+    "tally",
+    "worst_first",
 ]  # fmt: skip
 
 SLOW_MS = 10_000
@@ -165,6 +184,11 @@ class Queries:
         if service not in self._inventory().services and service not in named:
             kind = "service"
             raise Unknown(kind, service)
+
+    def last_day_of(self, centre: str) -> int | None:
+        """Return the start of the newest day that has tickets, Unix ms; None when there is none."""
+        days = self._store.totals([centre], "1d", Window(0, self._clock()), "desk")
+        return max((t.start for t in days), default=None)
 
     def health(self) -> Health:
         """Return counts about the store, at most ten seconds old."""

@@ -55,10 +55,8 @@ class CentreView:
 
     @property
     def last_data(self) -> int | None:
-        """Return when the centre was last heard, Unix ms."""
-        if self.row is None:
-            return None
-        return self.row.at if self.row.last_data is None else self.row.last_data
+        """Return when the centre was last heard today, Unix ms; the row's own time says nothing of that."""
+        return None if self.row is None else self.row.last_data
 
     @property
     def stale(self) -> bool:
@@ -150,7 +148,7 @@ def view_centre(centre: Centre, declared: Iterable[Device], row: CentreNow | Non
 
 
 def _devices(centre: str, declared: Iterable[Device], row: CentreNow | None, *, silent: bool) -> tuple[DeviceView, ...]:
-    known = {d.id: d for d in declared}
+    known = {d.id: d for d in declared if d.kind != "replay"}
     heard = {d.id: _silenced(d) if silent else d for d in (row.devices if row else ())}
     return tuple(_device(centre, ident, known, heard) for ident in sorted({*known, *heard}))
 

@@ -40,11 +40,11 @@ class World:
 
     def declared(self) -> list[CentreView]:
         """Return the inventory's centres by id."""
-        return [self.view(c) for _, c in sorted(self.inventory.centres.items())]
+        return [self.view(c) for _, c in sorted(self.inventory.centres.items()) if not c.imported]
 
     def imported(self) -> list[CentreView]:
         """Return the centres that only an imported log knows, by id."""
-        return [self.view(c) for c in self._imported()]
+        return sorted((self.view(c) for c in self._imported()), key=lambda v: v.centre.id)
 
     def views(self) -> list[CentreView]:
         """Return all centres by id."""
@@ -52,9 +52,11 @@ class World:
 
     def centres(self) -> list[Centre]:
         """Return all centres' declarations by id."""
-        return sorted((*self.inventory.centres.values(), *self._imported()), key=lambda c: c.id)
+        own = (c for c in self.inventory.centres.values() if not c.imported)
+        return sorted((*own, *self._imported()), key=lambda c: c.id)
 
     def _imported(self) -> Iterator[Centre]:
+        yield from (c for c in self.inventory.centres.values() if c.imported)
         for ident, row in sorted(self.snapshot.centres.items()):
             if ident not in self.inventory.centres and row.declared:
                 yield imported_centre(row, self.inventory.zone)
@@ -112,10 +114,11 @@ class World:
 
     def _wide(self, text: str, kind: str, ident: str) -> Scope:
         if text == "country":
-            return of_centres(text, list(self.inventory.centres.values()), self.inventory.zone)
+            own = [c for c in self.inventory.centres.values() if not c.imported]
+            return of_centres(text, own, self.inventory.zone)
         if kind != "province" or not ident:
             raise BadScope(text)
-        chosen = [c for c in self.inventory.centres.values() if c.province == ident]
+        chosen = [c for c in self.inventory.centres.values() if c.province == ident and not c.imported]
         if not chosen and ident != self.inventory.province:
             raise Unknown(kind, ident)
         return of_centres(text, chosen, self.inventory.zone)

@@ -1,0 +1,43 @@
+# Everything a person or CI runs. `make` alone lists it.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+BIN := .venv/bin
+STAMP := .venv/.installed
+ARGS ?=
+URL ?= http://127.0.0.1:8080
+
+.PHONY: help setup demo test check bench chaos screenshot
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## install into .venv (nothing is started)
+
+$(STAMP): pyproject.toml scripts/setup
+	@scripts/setup
+	@touch $@
+
+demo: $(STAMP) ## everything in one process, http://127.0.0.1:8080 until Ctrl-C (ARGS="--help" names the knobs)
+	@$(BIN)/motcua demo $(ARGS)
+
+test: $(STAMP) ## all tests; what cannot be had here is skipped and named (ARGS="-k words")
+	@scripts/system-packages
+	@$(BIN)/pytest $(ARGS)
+
+check: $(STAMP) ## format, lint, types, layers, core coverage, wheel
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/unit --cov=telemetry/core --cov-branch --cov-report=term-missing --cov-fail-under=100
+	scripts/wheel-check
+
+bench: $(STAMP) ## ingest rate and agent memory, with the machine's description
+	@$(BIN)/python -m bench $(ARGS)
+
+chaos: $(STAMP) ## kill roles and cut links in the middle of a replay
+	@$(BIN)/pytest -m chaos $(ARGS)
+
+screenshot: $(STAMP) ## take docs/page.png of a running demo (URL=…)
+	@scripts/system-packages
+	@$(BIN)/python scripts/screenshot.py $(URL) docs/page.png

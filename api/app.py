@@ -1,0 +1,39 @@
+"""The API as a factory over `Queries`; importing it does nothing and making an app reads nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+
+from api import metrics, problems
+from api.headers import SecurityHeaders
+from api.pages import install_pages
+from api.routes import PREFIX, api_router, health
+
+if TYPE_CHECKING:
+    from telemetry.queries import Queries
+
+_ABOUT = "Service availability, queue load and completeness of public-service centres."
+
+
+def create_app(queries: Queries, *, version: str = "0", pages: bool = True) -> FastAPI:
+    """Return the app; `pages=False` leaves out the HTML pages and their static files."""
+    app = FastAPI(
+        title="Motcua",
+        version=version,
+        description=_ABOUT,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=f"{PREFIX}/openapi.json",
+    )
+    app.state.queries = queries
+    app.state.registry = metrics.registry_of(queries, version)
+    problems.install(app)
+    app.include_router(api_router())
+    app.include_router(health.router)
+    app.include_router(metrics.router)
+    if pages:
+        install_pages(app)
+    app.add_middleware(SecurityHeaders)
+    return app

@@ -1,0 +1,19 @@
+"""The routes of `/api/v1`; each asks `Queries` and shapes the answer, and must not do anything else."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Depends
+
+from api.conditional import conditional
+from api.routes import availability, centres, completeness, events, queues, status, systems
+
+PREFIX = "/api/v1"
+
+
+def api_router() -> APIRouter:
+    """Return all routes; every JSON answer carries an ETag."""
+    router = APIRouter(prefix=PREFIX)
+    for module in (status, centres, systems, availability, queues, completeness):
+        router.include_router(module.router, dependencies=[Depends(conditional)])
+    router.include_router(events.router)
+    return router

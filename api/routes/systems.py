@@ -1,0 +1,26 @@
+"""Digital systems as seen from the centres."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from api import shapes
+from api.deps import Asked
+from api.paging import PageAsked
+from api.schemas import Envelope, SystemOut
+
+router = APIRouter(tags=["systems"])
+
+
+@router.get("/systems", operation_id="systems")
+def systems(queries: Asked, page: PageAsked) -> Envelope[list[SystemOut]]:
+    """List systems by id."""
+    part, following = page.cut(queries.systems(), lambda v: (v.system.id,))
+    found = [shapes.system(v, queries.zone()) for v in part]
+    return Envelope(data=found, meta=shapes.meta(queries), next=following)
+
+
+@router.get("/systems/{system}", operation_id="system")
+def system(system: str, queries: Asked) -> Envelope[SystemOut]:
+    """Return one system with its vantage points."""
+    return Envelope(data=shapes.system(queries.system(system), queries.zone()), meta=shapes.meta(queries))

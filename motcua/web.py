@@ -1,0 +1,78 @@
+"""Serves the API and pages with uvicorn, as a thread of the demo or as the `api` role."""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from api.app import create_app
+from telemetry import __version__, wiring
+from telemetry.errors import ConfigError, Fault, MotcuaError
+from telemetry.queries import Queries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from threading import Event as Signal
+
+    from motcua.parts import Parts
+    from telemetry.core.inventory import Inventory
+    from telemetry.store import Store
+
+
+def server(queries: Queries) -> uvicorn.Server:
+    """Return a server for the app, not started."""
+    app = create_app(queries, version=__version__)
+    return uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2))
+
+
+def bound(listen: tuple[str, int]) -> socket.socket:
+    """Return a listening socket; raises ConfigError when the address is taken."""
+    family = socket.AF_INET6 if ":" in listen[0] else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind(listen)
+    except OSError as error:
+        sock.close()
+        remedy = "stop what listens there, or name another port"
+        fault = Fault("settings", 0, "MOTCUA_API_LISTEN", f"cannot listen on {listen[0]}:{listen[1]}: {error}", remedy)
+        raise ConfigError([fault]) from error
+    return sock
+
+
+def serve(
+    parts: Parts,
+    store_url: str,
+    inventory: Callable[[], Inventory],
+    clock: Callable[[], int],
+    listen: tuple[str, int],
+) -> str:
+    """Start the API as a thread; returns its URL once it answers."""
+    store = wiring.open_store(store_url)
+    sock = bound(listen)
+    running = server(Queries(store, inventory, clock))
+    parts.run("api", lambda: running.run(sockets=[sock]))
+    parts.run("api-stop", lambda: _follow(running, parts.stop))
+    parts.at_end(store.close)
+    deadline = time.monotonic() + 10
+    while not running.started:
+        if time.monotonic() > deadline:
+            msg = "the API did not start within 10 s"
+            raise MotcuaError(msg)
+        time.sleep(0.02)
+    host, port = sock.getsockname()[:2]
+    return f"http://{host}:{port}"
+
+
+def _follow(running: uvicorn.Server, stop: Signal) -> None:
+    stop.wait()
+    running.should_exit = True
+
+
+def run(store: Store, inventory: Callable[[], Inventory], clock: Callable[[], int], listen: tuple[str, int]) -> None:
+    """Serve in this thread until SIGINT or SIGTERM."""
+    sock = bound(listen)
+    server(Queries(store, inventory, clock)).run(sockets=[sock])

@@ -1,0 +1,61 @@
+"""Fixtures only: the programs, ports and real data that tests may ask for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+PACKAGES = {
+    "alertmanager": "prometheus-alertmanager",
+    "chromium": "chromium",
+    "mosquitto": "mosquitto",
+    "prometheus-alertmanager": "prometheus-alertmanager",
+    "promtool": "prometheus",
+}
+
+
+def _absent(message: str) -> None:
+    """Fail where everything was promised (CI), skip elsewhere; both say the way out."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def require() -> Callable[[str], str]:
+    """Return a function that gives a program's path, or skips (under CI: fails) when it is missing."""
+
+    def find(program: str) -> str:
+        search = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+        path = shutil.which(program, path=search)
+        if path is None:
+            _absent(f"{program} is missing: install Debian package {PACKAGES.get(program, program)}")
+        return str(path)
+
+    return find
+
+
+@pytest.fixture
+def free_port() -> int:
+    """Return a TCP port of the loopback that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Return the folder of the real input: $MOTCUA_DATA, else `shared/data` beside the checkout."""
+    folder = Path(os.environ.get("MOTCUA_DATA") or CHECKOUT.parent / "shared" / "data")
+    if not folder.is_dir():
+        _absent(f"real input is missing: {folder} is no folder; set MOTCUA_DATA to where it lies")
+    return folder

@@ -1,0 +1,258 @@
+"""Receipts that get lost, frames that come twice and out of order, kiosks nobody has declared yet: nothing is lost."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edge_agent.agent import Agent, AgentSettings, Surroundings
+from edge_agent.delivery import Pace
+from edge_agent.fleet import Fleet
+from edge_agent.outbox import Outbox
+from motcua import clocks
+from motcua.parts import Parts
+from telemetry import roles, wiring
+from telemetry.broker import EmbeddedBroker
+from telemetry.core import codec
+from telemetry.core.completeness import completeness
+from telemetry.core.events import TicketIssued
+from telemetry.core.windows import Window
+from telemetry.ingest import Ingest
+from telemetry.mqtt import BrokerAddress, Link, Message, address
+from telemetry.store import SERVER_SPOOLS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from telemetry.core.inventory import Inventory
+    from telemetry.ingest import Outlet
+    from telemetry.store import Store
+    from tests.flow.conftest import Until
+
+pytestmark = pytest.mark.flow
+CENTRE = "vn83-83"
+KIOSKS = (f"{CENTRE}-kiosk1", f"{CENTRE}-kiosk2", f"{CENTRE}-gateway1")
+ROWS = 1_200
+PACE = Pace(resend_ms=400, rows_per_frame=12)
+HOUR_MS = 3_600_000
+
+
+class Clock:
+    """A monotonic clock that a test may put forward."""
+
+    def __init__(self) -> None:
+        self.ahead = 0
+
+    def __call__(self) -> int:
+        return clocks.monotonic_ms() + self.ahead
+
+
+class Lossy(Link):
+    """Loses every tenth message it is to send, by a seeded chance."""
+
+    chance = random.Random(5)
+    lost = 0
+
+    def publish(self, topic: str, payload: bytes, *, qos: int = 0, **rest: object) -> int | None:  # type: ignore[override]
+        if topic.endswith("/receipt") and self.chance.random() < 0.1:
+            self.lost += 1
+            return 0
+        return super().publish(topic, payload, qos=qos, **rest)  # type: ignore[arg-type]
+
+
+class Mixing(Ingest):
+    """Is given every message twice, in any order, and some once more much later."""
+
+    chance = random.Random(6)
+    old: tuple[Message, ...] = ()
+
+    def flush(self, outlet: Outlet) -> None:
+        first = tuple(self._waiting)
+        again = [replace(message, qos=0) for message in (*first, *self.old)]
+        self.old = tuple(self.chance.sample((*first, *self.old), k=min(8, len(first) + len(self.old))))
+        self._waiting = [*first, *again]
+        self.chance.shuffle(self._waiting)
+        super().flush(InOrder(outlet))
+        for message in first:
+            outlet.ack(message)
+
+
+class InOrder:
+    """Leaves acknowledging to the caller: MQTT wants it in the order of delivery."""
+
+    def __init__(self, outlet: Outlet) -> None:
+        self.publish = outlet.publish
+
+    def ack(self, message: Message) -> None: ...
+
+
+class Desk:
+    """A broker, one ingest and agents, in this process."""
+
+    def __init__(self, folder: Path, parts: Parts, broker: BrokerAddress, world: Inventory) -> None:
+        self.folder, self.parts, self.broker, self.world = folder, parts, broker, world
+        self.clock = Clock()
+        self.fleet = Fleet(self.clock)
+        self.store = wiring.open_store(f"sqlite:///{folder}/store.db")
+        parts.at_end(self.store.close)
+
+    def serve(self, kind: type[Ingest] = Ingest, link: type[Link] = Link) -> Link:
+        ingest = kind(self.store, lambda: self.world, clocks.wall_ms)
+        plain = roles.ingest_link(self.broker, "1", shared=False, ingest=ingest)
+        used = link(plain._where, plain._settings, plain._listener)
+        self.parts.run("ingest", lambda: roles.run_ingest(ingest, used, self.parts.stop))
+        return used
+
+    def agent(self, device: str) -> Agent:
+        outbox = Outbox(self.folder / f"{device}.db", clocks.new_id)
+        chance = random.Random(device).random
+        around = Surroundings(clocks.wall_ms, self.clock, chance, clocks.new_id)
+        agent = Agent(AgentSettings(device, CENTRE, self.broker, linger_ms=10, pace=PACE), outbox, around)
+        self.fleet.add(agent)
+        return agent
+
+    def run(self) -> None:
+        self.parts.run("fleet", self.fleet.run)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, free_port: int, world: Inventory) -> Iterator[Desk]:
+    with EmbeddedBroker("127.0.0.1", free_port) as broker:
+        parts = Parts()
+        desk = Desk(tmp_path, parts, address(broker.url), world)
+        try:
+            yield desk
+        finally:
+            desk.fleet.stop()
+            parts.end()
+
+
+def issue(agent: Agent, count: int) -> set[tuple[str, str, int]]:
+    """Append tickets a few at a time; returns the names of what was produced."""
+    for first in range(0, count, 50):
+        numbers = range(first, min(first + 50, count))
+        now = clocks.wall_ms()
+        agent.outbox.append([TicketIssued(n=1, t=now, ticket=f"t{i}", queue="land", service="land") for i in numbers])
+    return {(agent.settings.device, agent.outbox.spool, n) for n in range(1, count + 1)}
+
+
+def stored(store: Store) -> list[tuple[str, str, int]]:
+    now = clocks.wall_ms()
+    said = store.events(CENTRE, Window(now - HOUR_MS, now + HOUR_MS))
+    return [(s.device, s.spool, s.event.n) for s in said if s.spool not in SERVER_SPOOLS]
+
+
+def settle(agents: list[Agent], until: Until) -> None:
+    until(lambda: all(agent.settled() for agent in agents), "every row has its receipt", 45)
+
+
+def exactly_once(store: Store, produced: set[tuple[str, str, int]]) -> None:
+    found = stored(store)
+    assert len(found) == len(set(found)) == store.count()
+    assert set(found) == produced
+    assert completeness(store.row_ranges()).ratio == 1.0
+
+
+def test_losing_every_tenth_receipt_loses_and_doubles_no_event(desk: Desk, until: Until) -> None:
+    link = desk.serve(link=Lossy)
+    agents = [desk.agent(device) for device in KIOSKS]
+    desk.run()
+    produced = {name for agent in agents for name in issue(agent, ROWS)}
+    settle(agents, until)
+    assert isinstance(link, Lossy)
+    assert link.lost > 0
+    exactly_once(desk.store, produced)
+
+
+def test_frames_that_come_twice_and_out_of_order_are_stored_exactly_once(desk: Desk, until: Until) -> None:
+    desk.serve(Mixing)
+    agents = [desk.agent(device) for device in KIOSKS]
+    desk.run()
+    produced = {name for agent in agents for name in issue(agent, ROWS)}
+    settle(agents, until)
+    exactly_once(desk.store, produced)
+
+
+def test_lost_receipts_repeats_and_disorder_together_change_nothing(desk: Desk, until: Until) -> None:
+    desk.serve(Mixing, Lossy)
+    agents = [desk.agent(device) for device in KIOSKS]
+    desk.run()
+    produced = {name for agent in agents for name in issue(agent, ROWS)}
+    settle(agents, until)
+    exactly_once(desk.store, produced)
+
+
+def test_a_kiosk_nobody_has_declared_is_put_off_and_arrives_in_full_once_it_is(desk: Desk, until: Until) -> None:
+    declared, new = desk.world, KIOSKS[1]
+    desk.world = replace(declared, devices={k: v for k, v in declared.devices.items() if k != new})
+    desk.serve()
+    known, unknown = desk.agent(KIOSKS[0]), desk.agent(new)
+    desk.run()
+    produced = issue(known, 100) | issue(unknown, 200)
+    settle([known], until)
+    until(lambda: desk.store.dead_letters().get("unknown_device", 0) >= 200, "the unknown kiosk is put off")
+    assert unknown.outbox.pending() == 200
+    assert {device for device, _, _ in stored(desk.store)} == {KIOSKS[0]}
+    desk.world = declared
+    desk.clock.ahead += HOUR_MS
+    settle([unknown], until)
+    exactly_once(desk.store, produced)
+
+
+class Refusing(Link):
+    """Stands and sends; what the broker says comes from the test."""
+
+    def __init__(self, agent: Agent) -> None:
+        super().__init__(agent.settings.broker, agent.link._settings, agent)
+        self.up = True
+        self.frames = 0
+
+    def fileno(self) -> int:
+        return 0
+
+    def publish(self, *_: object, **__: object) -> int:  # type: ignore[override]
+        self.frames += 1
+        return self.frames
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[tuple[Agent, Clock]]:
+    clock = Clock()
+    outbox = Outbox(tmp_path / "outbox.db", clocks.new_id)
+    around = Surroundings(clocks.wall_ms, clock, lambda: 0.0, clocks.new_id)
+    agent = Agent(AgentSettings(KIOSKS[0], CENTRE, BrokerAddress(), linger_ms=0, pace=PACE), outbox, around)
+    yield agent, clock
+    outbox.close()
+
+
+@pytest.mark.parametrize("code", [0x10, 0x80, 0x87, 0x97, 0x99], ids=hex)
+def test_a_refusal_by_the_broker_keeps_the_event_and_sends_it_again(code: int, alone: tuple[Agent, Clock]) -> None:
+    agent, clock = alone
+    link = Refusing(agent)
+    agent.link = link
+    issue(agent, 1)
+    agent.appended(clock())
+    agent.step()
+    assert link.frames == 1
+    agent.sent(1, code)
+    agent.step()
+    assert (link.frames, agent.outbox.pending()) == (1, 1)
+    clock.ahead += 10 * PACE.resend_ms
+    agent.step()
+    assert (link.frames, agent.outbox.pending()) == (2, 1)
+    receipt = codec.Receipt(spool=agent.outbox.spool, ranges=[(1, 1)])
+    agent.received(Message("", codec.encode_receipt(receipt)))
+    agent.step()
+    assert agent.settled()
+
+
+def test_another_outboxs_receipt_forgets_nothing(alone: tuple[Agent, Clock]) -> None:
+    agent, _ = alone
+    issue(agent, 1)
+    agent.received(Message("", codec.encode_receipt(codec.Receipt(spool="another", ranges=[(1, 1)]))))
+    agent.step()
+    assert agent.outbox.pending() == 1

@@ -1,0 +1,75 @@
+"""What the documents promise must be what the program has."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import telemetry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def commands(command: Any, words: str) -> Iterator[str]:  # noqa: ANN401 - typer's own tree, by duck
+    """Yield each command of the tree as it is typed, groups left out."""
+    children = getattr(command, "commands", None)
+    if children is None:
+        yield words
+        return
+    for name, child in children.items():
+        if not child.hidden:
+            yield from commands(child, f"{words} {name}")
+
+
+def documents() -> list[Path]:
+    return sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+
+def test_version_is_the_changelogs_newest() -> None:
+    newest = re.search(r"^## \[(\d[^\]]*)\]", text("CHANGELOG.md"), re.MULTILINE)
+    assert newest is not None
+    assert newest[1] == telemetry.__version__
+
+
+def test_readme_names_the_two_commands() -> None:
+    readme = text("README.md")
+    assert "make demo" in readme
+    assert "make test" in readme
+
+
+def test_every_command_is_documented() -> None:
+    import typer
+
+    from motcua.cli import app
+
+    operate = text("docs/operate.md")
+    names = list(commands(typer.main.get_command(app), "motcua"))
+    assert len(names) > 5
+    assert [name for name in names if f"`{name}" not in operate] == []
+
+
+def test_every_setting_the_command_reads_is_documented() -> None:
+    sources = [*ROOT.glob("motcua/**/*.py"), ROOT / "telemetry/config.py"]
+    read = {
+        name for path in sources for name in re.findall(r"\bMOTCUA_[A-Z_]*[A-Z]\b", path.read_text(encoding="utf-8"))
+    }
+    assert read
+    assert sorted(name for name in read if f"`{name}`" not in text("docs/operate.md")) == []
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    broken = [
+        f"{path.relative_to(ROOT)}: {target}"
+        for path in documents()
+        for target in re.findall(r"\]\(([^)#\s]+)", path.read_text(encoding="utf-8"))
+        if "://" not in target and not (path.parent / target).exists()
+    ]
+    assert broken == []
