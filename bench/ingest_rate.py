@@ -1,4 +1,6 @@
-"""Ingest on the embedded default: broker, ingest and SQLite as own processes, 1,000 devices in rotation, receipts counted.
+"""Ingest on the embedded default: broker, ingest and SQLite as processes, 1,000 devices in rotation.
+
+Receipts are on and counted; the store is on a real disk with fsync.
 
 Run: python -m bench.ingest_rate [--frames 4000] [--rows 20] [--runs 3]
 """

@@ -13,9 +13,12 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from hashlib import blake2b
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
 
 from telemetry.core.windows import local_ms, to_ms
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 Value = str | int | float | bool | None
 Cells = Mapping[str, str]
@@ -79,7 +82,7 @@ def slug(text: str) -> str:
 @lru_cache(maxsize=1024)
 def date_of(text: str, pattern: str) -> date:
     """Return the calendar date a text stands for."""
-    return datetime.strptime(text, pattern).date()  # noqa: DTZ007 - a calendar date has no zone
+    return datetime.strptime(text, pattern).date()  # noqa: DTZ007
 
 
 @lru_cache(maxsize=1024)
@@ -127,7 +130,7 @@ def zoned_ms(when: datetime, zone: ZoneInfo) -> int:
 
 def pattern_ms(text: str, pattern: str, zone: ZoneInfo) -> int:
     """Return a time written after a strptime pattern, Unix ms."""
-    return zoned_ms(datetime.strptime(text, pattern), zone)  # noqa: DTZ007 - zoned_ms gives it the mapping's
+    return zoned_ms(datetime.strptime(text, pattern), zone)  # noqa: DTZ007
 
 
 READERS: dict[str, Callable[[str, ZoneInfo], Value]] = {

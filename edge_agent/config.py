@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from telemetry.errors import ConfigError, Fault
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SOURCES = {
     "host": {"every_ms"},
@@ -18,7 +20,19 @@ SOURCES = {
 }
 """Kinds of sources and the keys each may have beside `kind`."""
 _NEEDED = {"host": set[str](), "probe": {"system", "probe", "target"}, "file": {"path"}, "http": {"port"}}
-_KEYS = {"device", "centre", "kind", "every_ms", "mqtt", "mqtt_ca", "mqtt_cert", "mqtt_key", "outbox", "cap_mb", "source"}
+_KEYS = {
+    "device",
+    "centre",
+    "kind",
+    "every_ms",
+    "mqtt",
+    "mqtt_ca",
+    "mqtt_cert",
+    "mqtt_key",
+    "outbox",
+    "cap_mb",
+    "source",
+}
 _ID = re.compile(r"[a-z0-9-]{1,63}")
 
 
@@ -63,9 +77,11 @@ def _faults(path: Path, text: str, table: dict[str, Any]) -> list[Fault]:
         return Fault(str(path), _line(text, key), key, problem, remedy)
 
     found = [fault(key, "no such key", f"one of {', '.join(sorted(_KEYS))}") for key in table if key not in _KEYS]
-    for key in ("device", "centre"):
-        if not _ID.fullmatch(str(table.get(key, ""))):
-            found.append(fault(key, f"not an id: {table.get(key)!r}", "letters a-z, digits and -, at most 63"))
+    found += [
+        fault(key, f"not an id: {table.get(key)!r}", "letters a-z, digits and -, at most 63")
+        for key in ("device", "centre")
+        if not _ID.fullmatch(str(table.get(key, "")))
+    ]
     for key in ("every_ms", "cap_mb"):
         value = table.get(key, 1)
         if not isinstance(value, int) or value < 1:

@@ -6,11 +6,8 @@ Each kind of expression is a strict struct whose field names are the keys people
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date as Date  # noqa: N812 - `date` is a key of Clock
-from typing import Literal, Protocol, cast
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 import msgspec
 from msgspec import Struct
@@ -32,6 +29,11 @@ from edge_agent.cells import (
     pattern_ms,
     quoted,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date as Date  # noqa: N812
+    from zoneinfo import ZoneInfo
 
 UNIT_MS = {"ms": 1, "s": 1_000, "min": 60_000, "h": 3_600_000}
 
@@ -78,7 +80,7 @@ class Const(_Spec, frozen=True, kw_only=True):
         """Return no column."""
         return ()
 
-    def read(self, row: Cells, scope: Scope) -> Value:  # noqa: ARG002 - the protocol's signature
+    def read(self, row: Cells, scope: Scope) -> Value:  # noqa: ARG002
         """Return the constant."""
         return self.const
 
@@ -96,7 +98,7 @@ class Choice(_Spec, frozen=True, kw_only=True):
         """Return the column looked up."""
         return (self.map,)
 
-    def read(self, row: Cells, scope: Scope) -> Value:  # noqa: ARG002 - the protocol's signature
+    def read(self, row: Cells, scope: Scope) -> Value:  # noqa: ARG002
         """Return the table's value, else the default."""
         text = row[self.map]
         found = self.values.get(text, self.default)

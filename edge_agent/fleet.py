@@ -111,7 +111,7 @@ class Fleet:
         """One agent's fault must not stop the others; it is reported and tried again."""
         try:
             return act()
-        except Exception:
+        except Exception:  # noqa: BLE001
             _log.exception("agent_fault", device=agent.settings.device)
             return None
 

@@ -8,18 +8,21 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from edge_agent.cells import CellError, Cells
 from edge_agent.expressions import Scope
 from edge_agent.mapping_file import Mapping, load_mapping, shipped
-from telemetry.core.events import Event
 from telemetry.core.inventory import Centre
 from telemetry.errors import Fault, MappingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from telemetry.core.events import Event
 
 __all__ = (
     "Log", "Mapping", "centre_of", "device_of", "digest_of", "load_mapping", "read", "shipped", "spool_of",

@@ -6,22 +6,25 @@ import codecs
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
 from datetime import time
 from functools import partial
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from msgspec.structs import fields
 
-from edge_agent.expressions import Condition
 from edge_agent.rules import TYPES, Report, Rule, rule_of, when_of
 from telemetry.core.inventory import ALWAYS, Hours, Service
 from telemetry.errors import Fault, MappingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping as Table
+
+    from edge_agent.expressions import Condition
 
 _SHIPPED = files("edge_agent") / "mappings"
 _PAGE = "see docs/reference/replay-mapping.md"

@@ -31,8 +31,8 @@ FREED_AT_ONCE = 0.01
 """Share of the cap that one clearing frees, so that a full outbox does not clear at every append."""
 
 _TABLES = (
-    "CREATE TABLE rows (n INTEGER PRIMARY KEY AUTOINCREMENT, class INTEGER NOT NULL, size INTEGER NOT NULL, "
-    "body BLOB NOT NULL)",
+    """CREATE TABLE rows (n INTEGER PRIMARY KEY AUTOINCREMENT, class INTEGER NOT NULL, size INTEGER NOT NULL,
+    body BLOB NOT NULL)""",
     "CREATE TABLE cursor (source TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE refused (n INTEGER PRIMARY KEY, reason TEXT NOT NULL, body BLOB NOT NULL)",
     "CREATE TABLE posted (key TEXT PRIMARY KEY, at INTEGER NOT NULL, answer TEXT NOT NULL) WITHOUT ROWID",
@@ -188,7 +188,7 @@ class Outbox:
         """Return those of the numbered rows that are still kept."""
         with self._lock:
             marks = ",".join("?" * len(numbers))
-            sql = f"SELECT n, body FROM rows WHERE n IN ({marks}) ORDER BY n"  # noqa: S608 - question marks
+            sql = f"SELECT n, body FROM rows WHERE n IN ({marks}) ORDER BY n"  # noqa: S608
             return [Row(*row) for row in self._db.execute(sql, tuple(numbers))]
 
     def forget(self, ranges: Sequence[tuple[int, int]]) -> None:

@@ -82,7 +82,9 @@ def world(inventory: Inventory, knobs: Knobs) -> Inventory:
     devices = {d.id: d for d in inventory.devices.values() if d.centre in kept}
     host = Device(f"{first}-host1", first, "host", every_ms=15_000, critical=False)
     devices[host.id] = host
-    systems = {s.id: replace(s, vantage=tuple(v for v in s.vantage if v in devices)) for s in inventory.systems.values()}
+    systems = {
+        s.id: replace(s, vantage=tuple(v for v in s.vantage if v in devices)) for s in inventory.systems.values()
+    }
     systems = {s.id: replace(s, quorum=min(s.quorum, len(s.vantage))) for s in systems.values() if s.vantage}
     systems[HOST_SYSTEM] = System(
         HOST_SYSTEM, "API Motcua (máy này)", "Motcua API (this host)", "api", "http", "", 15_000, 1, (host.id,)
@@ -145,9 +147,7 @@ def running(inventory: Inventory, knobs: Knobs) -> Iterator[Town]:
         yield Town(inventory, clock, parts, fleet, agents, ingest, store_url, url)
 
 
-def _agents(
-    inventory: Inventory, folder: Path, where: BrokerAddress, clock: Callable[[], int]
-) -> dict[str, Agent]:
+def _agents(inventory: Inventory, folder: Path, where: BrokerAddress, clock: Callable[[], int]) -> dict[str, Agent]:
     agents: dict[str, Agent] = {}
     for device in inventory.devices.values():
         if device.kind == "replay":

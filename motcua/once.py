@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from motcua.demo import Town
     from telemetry.core.windows import Window
 
-DEFERRING = ("unknown_device", "unsupported_version", "unsupported_type", "unsupported_field", "unsupported_value", "future")
+DEFERRING = (
+    "unknown_device",
+    "unsupported_version",
+    "unsupported_type",
+    "unsupported_field",
+    "unsupported_value",
+    "future",
+)
 PROBES = 60
 
 
@@ -34,12 +41,12 @@ class Timing:
 
 def fetch(url: str, path: str) -> bytes:
     """GET a path of our own API."""
-    with urllib.request.urlopen(url + path, timeout=30) as answer:  # noqa: S310 - our own http URL
+    with urllib.request.urlopen(url + path, timeout=30) as answer:  # noqa: S310
         body: bytes = answer.read()
     return body
 
 
-def data(url: str, path: str) -> Any:
+def data(url: str, path: str) -> Any:  # noqa: ANN401
     """GET JSON and return its `data`."""
     return msgspec.json.decode(fetch(url, path))["data"]
 
@@ -98,7 +105,8 @@ def _waiting(town: Town) -> int:
     return sum(row["waiting"] for row in data(town.url, "/api/v1/queues/now"))
 
 
-def _availability(town: Town, province: str, window: Window) -> Any:
+def _availability(town: Town, province: str, window: Window) -> dict[str, Any]:
     ends = {name: at(t, town.inventory.zone).isoformat() for name, t in (("from", window.start), ("to", window.end))}
     query = urllib.parse.urlencode({"scope": f"province:{province}", "bucket": "total", **ends})
-    return data(town.url, f"/api/v1/availability?{query}")[0]
+    found: dict[str, Any] = data(town.url, f"/api/v1/availability?{query}")[0]
+    return found

@@ -23,7 +23,7 @@ class Parts:
 
     stop: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
-    _closing: list[Callable[[], None]] = field(default_factory=list)
+    _closing: list[Callable[[], object]] = field(default_factory=list)
 
     def run(self, name: str, work: Callable[[], object]) -> None:
         """Start a thread."""
@@ -33,7 +33,7 @@ class Parts:
 
     def at_end(self, act: Callable[[], object]) -> None:
         """Do this when everything has ended."""
-        self._closing.append(lambda: act() and None)
+        self._closing.append(act)
 
     def end(self) -> None:
         """Stop all threads, wait for them, close what they used."""

@@ -35,7 +35,7 @@ def run(inventory: Inventory, knobs: Knobs, stop: threading.Event, ending: Endin
     town_world = demo.world(inventory, knobs)
     with demo.running(town_world, knobs) as town:
         _greet(town, console)
-        with _linked(stop, town):
+        with _Following(stop, town):
             rest = demo.feed_history(town, knobs, console)
             demo.host_sources(town)
             if ending.once:
@@ -47,7 +47,7 @@ def run(inventory: Inventory, knobs: Knobs, stop: threading.Event, ending: Endin
     return True
 
 
-class _linked:  # noqa: N801 - reads as a clause
+class _Following:
     """Lets the outer signal stop the town."""
 
     def __init__(self, stop: threading.Event, town: Town) -> None:
@@ -72,7 +72,9 @@ def _greet(town: Town, console: Console) -> None:
     moment = at(town.clock(), town.inventory.zone)
     console.print(f"[bold]{town.url}/[/bold]  {town.inventory.name_vi}: {len(town.agents)} agents, simulated data")
     if abs(town.clock() - clocks.wall_ms()) > 60_000:
-        console.print(f"All centres are closed now, so the demo's clock stands at {moment:%Y-%m-%d %H:%M} (--real-time)")
+        console.print(
+            f"All centres are closed now, so the demo's clock stands at {moment:%Y-%m-%d %H:%M} (--real-time)"
+        )
 
 
 def _finish(town: Town, knobs: Knobs, ending: Ending, console: Console) -> bool:

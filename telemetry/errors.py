@@ -63,11 +63,11 @@ class StoreError(MotcuaError):
     """The store could not do what was asked."""
 
 
-class StoreUnavailable(StoreError):  # noqa: N818 - a state, named as its users say it
+class StoreUnavailable(StoreError):
     """The store cannot be reached or written now; nothing was stored."""
 
 
-class StoreTooNew(StoreError):  # noqa: N818
+class StoreTooNew(StoreError):
     """The store was written by a newer version of this program."""
 
     def __init__(self, path: str, found: int, known: int) -> None:
@@ -77,7 +77,7 @@ class StoreTooNew(StoreError):  # noqa: N818
         )
 
 
-class OutboxTooNew(MotcuaError):  # noqa: N818
+class OutboxTooNew(MotcuaError):
     """The outbox was written by a newer version of this program."""
 
     def __init__(self, path: str, found: int, known: int) -> None:
@@ -87,5 +87,5 @@ class OutboxTooNew(MotcuaError):  # noqa: N818
         )
 
 
-class BrokerUnavailable(MotcuaError):  # noqa: N818
+class BrokerUnavailable(MotcuaError):
     """The MQTT broker could not be reached or refused us."""

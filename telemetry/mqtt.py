@@ -10,7 +10,7 @@ import select
 import ssl
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from paho.mqtt.client import Client, MQTTMessage
@@ -22,6 +22,9 @@ from telemetry.errors import BrokerUnavailable, ConfigError, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from paho.mqtt.client import ConnectFlags
+    from paho.mqtt.reasoncodes import ReasonCode
 
 KEEPALIVE_S = 30
 CONNACK_WAIT_S = 10.0
@@ -156,13 +159,15 @@ class Link:
         return client
 
     def _connect_properties(self) -> Properties:
-        properties = Properties(PacketTypes.CONNECT)
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.ReceiveMaximum = self._settings.receive_maximum
         if self._settings.session_expiry_s:
             properties.SessionExpiryInterval = self._settings.session_expiry_s
         return properties
 
-    def _on_connect(self, client: Client, _data: object, flags: Any, code: Any, _properties: object) -> None:
+    def _on_connect(
+        self, client: Client, _data: object, flags: ConnectFlags, code: ReasonCode, _properties: object
+    ) -> None:
         if client is not self._client:
             return
         if code.is_failure:
@@ -173,11 +178,13 @@ class Link:
             client.subscribe(list(self._settings.subscriptions))
         self._listener.linked(session_present=bool(flags.session_present))
 
-    def _on_disconnect(self, client: Client, _data: object, _flags: object, code: Any, _properties: object) -> None:
+    def _on_disconnect(
+        self, client: Client, _data: object, _flags: object, code: ReasonCode, _properties: object
+    ) -> None:
         if client is self._client:
             self._fail(code.value, str(code))
 
-    def _on_publish(self, client: Client, _data: object, mid: int, code: Any, _properties: object) -> None:
+    def _on_publish(self, client: Client, _data: object, mid: int, code: ReasonCode, _properties: object) -> None:
         if client is self._client:
             self._listener.sent(mid, code.value)
 
@@ -188,7 +195,7 @@ class Link:
         self._listener.received(
             Message(
                 topic=message.topic,
-                payload=message.payload,
+                payload=bytes(message.payload),
                 content_type=getattr(properties, "ContentType", ""),
                 user=dict(getattr(properties, "UserProperty", ())),
                 mid=message.mid,
@@ -213,7 +220,7 @@ class Link:
         """Send a message; returns its id, or None when there is no connection."""
         if self._client is None or not self.up:
             return None
-        properties = Properties(PacketTypes.PUBLISH)
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         if content_type:
             properties.ContentType = content_type
         if user:

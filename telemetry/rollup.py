@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import structlog
 
-from telemetry.core import fold, now, presence
 from telemetry.core import events as ev
+from telemetry.core import fold, now, presence
 from telemetry.core.fold import FOLD_VERSION, Said
 from telemetry.core.inventory import System
 from telemetry.core.spans import dirty

@@ -76,7 +76,7 @@ class Decoded:
     unnamed: list[str] = field(default_factory=list)
 
 
-class Unreadable(Exception):  # noqa: N818 - said of the frame
+class Unreadable(Exception):
     """The payload cannot be read at all; `reason` is the dead letter's."""
 
     def __init__(self, reason: str) -> None:
@@ -109,7 +109,8 @@ def encode_event(event: ev.Event) -> bytes:
 
 def decode_event(body: bytes) -> ev.Event:
     """Return a stored event; raises msgspec.ValidationError on anything `encode_event` did not write."""
-    return _ANY.decode(body)
+    event: ev.Event = _ANY.decode(body)
+    return event
 
 
 def encode_frame(spool: str, boot: str, sent: int, bodies: list[bytes], clock: Clock | None = None) -> bytes:

@@ -262,5 +262,3 @@ def _sum(rows: Sequence[Total], width: str, start: int, open_windows: Sequence[W
                 sums[f"open_{name}"] = sums.get(f"open_{name}", 0) + value * is_open
     first = rows[0]
     return Total(first.unit, first.scope, width, start, first.province, sums)  # type: ignore[arg-type]
-
-

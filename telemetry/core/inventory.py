@@ -94,7 +94,7 @@ class Centre:
 
     def open_windows(self, window: Window) -> list[Window]:
         """Return the parts of `window` in which the centre is open (exceptions win over the week)."""
-        days = [d for d in days_in(Window(window.start - 86_400_000, window.end), self.zone)]
+        days = days_in(Window(window.start - 86_400_000, window.end), self.zone)
         opening = [w for d in days for w in self._day(d)]
         return merge([c for w in opening if (c := w.clip(window))])
 

@@ -134,7 +134,7 @@ def _device(
         online=_online(contact.get(device.id), now),
         last_event=said[-1].t if said else None,
         last_contact=max(heard, default=None),
-        **(_measures(beat) if beat else {}),
+        **(_measures(beat) if beat else {}),  # type: ignore[arg-type]
     )
 
 
@@ -154,7 +154,9 @@ def system_now(system: System, said: Iterable[Said], now: int) -> SystemNow:
     known = [s for s in fold.once(said) if s.event.t <= now]
     seen = fold.vantage_segments(known)
     last = {s.device: s.event for s in known if isinstance(s.event, ev.ProbeResult)}
-    vantage = tuple(_vantage(device, event, states.state_at(seen[device], now)) for device, event in sorted(last.items()))
+    vantage = tuple(
+        _vantage(device, event, states.state_at(seen[device], now)) for device, event in sorted(last.items())
+    )
     return SystemNow(
         system=system.id, at=now, state=states.state_at(fold.system_segments(system, seen), now), vantage=vantage
     )

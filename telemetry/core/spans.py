@@ -23,7 +23,7 @@ def grace(every_ms: int) -> int:
     return 2 * every_ms + 30_000
 
 
-def span(event: ev.Event) -> Window:
+def span(event: ev.Event) -> Window:  # noqa: PLR0911
     """Return the half-open time the event speaks about; at least 1 ms."""
     t = event.t
     match event:

@@ -6,6 +6,7 @@ A moment that nobody spoke of is unknown; it is the absence of a segment.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from telemetry.core.windows import FIVE, Window, floor
@@ -63,7 +64,7 @@ def k_of_n(members: Sequence[Sequence[Segment]], k: int) -> list[Segment]:
             _move(moves, s.end, s.state, -1)
     ups = downs = 0
     out: list[Segment] = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         up, down = moves.get(start, (0, 0))
         ups, downs = ups + up, downs + down
         state: State = "up" if ups >= k else "down" if len(members) - downs < k else "unknown"

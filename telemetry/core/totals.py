@@ -20,7 +20,17 @@ OVER = "inf"
 
 STATE_FIELDS = ("up_ms", "down_ms", "conn_up_ms", "conn_down_ms")
 OPEN_FIELDS = tuple(f"open_{name}" for name in STATE_FIELDS)
-COUNT_FIELDS = ("issued", "called", "served", "abandoned", "no_show", "transferred", "closed_eod", "ratings", "ratings_good")
+COUNT_FIELDS = (
+    "issued",
+    "called",
+    "served",
+    "abandoned",
+    "no_show",
+    "transferred",
+    "closed_eod",
+    "ratings",
+    "ratings_good",
+)
 WAIT_FIELDS = ("wait_sum_ms", *(f"wait_le_{b}" for b in BOUNDS_S), "wait_le_inf")
 SERVICE_FIELDS = ("service_count", "service_sum_ms", *(f"service_le_{b}" for b in BOUNDS_S), "service_le_inf")
 QUEUE_FIELDS = (*COUNT_FIELDS, *WAIT_FIELDS, *SERVICE_FIELDS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from telemetry.errors import MotcuaError
 
 
-class Unknown(MotcuaError):  # noqa: N818 - a state, named as its users say it
+class Unknown(MotcuaError):
     """A centre, service, device, system or scope that nobody declared."""
 
     def __init__(self, kind: str, ident: str) -> None:
@@ -14,7 +14,7 @@ class Unknown(MotcuaError):  # noqa: N818 - a state, named as its users say it
         super().__init__(f"no {kind} {ident!r}: list what there is, or check the spelling")
 
 
-class BadScope(MotcuaError):  # noqa: N818
+class BadScope(MotcuaError):
     """A scope that cannot be read."""
 
     def __init__(self, scope: str) -> None:
@@ -23,5 +23,5 @@ class BadScope(MotcuaError):  # noqa: N818
         )
 
 
-class BadWindow(MotcuaError):  # noqa: N818
+class BadWindow(MotcuaError):
     """A window that ends before it begins, cannot be read or is too long for its bucket."""

@@ -176,7 +176,7 @@ class SqliteStore:
         wanted = f" AND type IN ({','.join('?' * len(types))})" if types is not None else ""
         sql = f"""SELECT c.text, d.text, s.text, body FROM raw JOIN name c ON c.id = centre JOIN name d ON d.id = device
             JOIN name s ON s.id = spool WHERE unit = (SELECT id FROM name WHERE text = ?) AND t >= ? AND t < ?{wanted}
-            ORDER BY t, d.text, s.text, n"""  # noqa: S608 - only question marks are put in
+            ORDER BY t, d.text, s.text, n"""  # noqa: S608
         rows = self._read(sql, (unit, window.start, window.end, *(types or ())))
         return [Stored(c, d, s, codec.decode_event(body)) for c, d, s, body in rows]
 
@@ -203,7 +203,7 @@ class SqliteStore:
             AND scope >= ? AND scope < ? ORDER BY start, scope"""
         low, high = (f"{kind}:", f"{kind};") if kind else ("", "~")
         rows = [r for u in units for r in self._read(sql, (u, width, window.start, window.end, low, high))]
-        return [Total(*row[:5], msgspec.json.decode(row[5])) for row in rows]
+        return [Total(u, s, w, t, p, msgspec.json.decode(sums)) for u, s, w, t, p, sums in rows]
 
     def put_live(self, rows: Mapping[str, bytes]) -> None:
         """Replace live rows and raise their versions."""

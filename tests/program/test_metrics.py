@@ -1,0 +1,84 @@
+"""The Prometheus page: its families, its lint, and what it says when the store is gone."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from telemetry.errors import StoreUnavailable
+from tests.program.network import NOW, Network, busy, network
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def net(tmp_path: Path) -> Iterator[Network]:
+    found = busy(network(tmp_path))
+    found.store.set_cursor(NOW * 1000)
+    yield found
+    found.store.close()
+
+
+def values(net: Network, name: str) -> dict[tuple[str, ...], float]:
+    text = net.client.get("/metrics").text
+    samples = (s for family in text_string_to_metric_families(text) for s in family.samples)
+    return {tuple(s.labels.values()): s.value for s in samples if s.name == name}
+
+
+def test_the_families_carry_the_network(net: Network) -> None:
+    assert values(net, "motcua_build_info") == {("1.2.3",): 1}
+    assert values(net, "motcua_source_up") == {("store",): 1}
+    assert values(net, "motcua_simulated") == {(): 0}
+    assert values(net, "motcua_centre_open")[("vn83-a",)] == 1
+    assert values(net, "motcua_devices")[("vn83-a", "kiosk", "up")] == 1
+    assert values(net, "motcua_queue_waiting_tickets")[("vn83-a", "land")] == 3
+    assert values(net, "motcua_queue_open_counters")[("vn83-a",)] == 3
+    assert values(net, "motcua_tickets_today")[("vn83-a", "issued", "land")] == 3
+    assert values(net, "motcua_wait_today_seconds")[("vn83-a", "land")] == 1320
+    assert values(net, "motcua_waits_today")[("vn83-a", "land")] == 3
+    assert values(net, "motcua_dead_letters_total") == {("malformed",): 2}
+    assert values(net, "motcua_events_stored") == {(): 4}
+    assert values(net, "motcua_completeness_ratio") == {(): 0.8}
+    assert values(net, "motcua_rollup_cursor_timestamp_seconds") == {(): NOW / 1000}
+    assert NOW / 1000 <= values(net, "motcua_snapshot_timestamp_seconds")[()] <= NOW / 1000 + 10
+
+
+@pytest.mark.parametrize("name", ["motcua_centre_state", "motcua_system_state"])
+def test_a_state_set_has_exactly_one_present_state(net: Network, name: str) -> None:
+    found: dict[str, float] = {}
+    unit = 1 if name == "motcua_system_state" else 0  # labels come in order of name
+    for labels, value in values(net, name).items():
+        found[labels[unit]] = found.get(labels[unit], 0) + value
+    assert found
+    assert set(found.values()) == {1}
+
+
+def test_every_name_has_our_prefix(net: Network) -> None:
+    text = net.client.get("/metrics").text
+    assert all(line.startswith(("#", "motcua_")) for line in text.splitlines())
+
+
+def test_the_scraper_may_ask_for_openmetrics(net: Network) -> None:
+    answer = net.client.get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
+    assert answer.headers["content-type"].startswith("application/openmetrics-text")
+    assert answer.text.endswith("# EOF\n")
+
+
+def test_a_store_that_is_gone_shows_as_a_source_that_is_down(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_args: object, **_named: object) -> None:
+        raise StoreUnavailable
+
+    monkeypatch.setattr(net.store, "live", gone)
+    assert values(net, "motcua_source_up") == {("store",): 0}
+    assert values(net, "motcua_centre_open") == {}
+
+
+def test_promtool_finds_nothing_to_mend(net: Network, require: Callable[[str], str]) -> None:
+    page = net.client.get("/metrics").content
+    checked = subprocess.run([require("promtool"), "check", "metrics"], input=page, capture_output=True, check=False)
+    assert (checked.returncode, checked.stdout + checked.stderr) == (0, b"")

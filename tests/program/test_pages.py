@@ -1,0 +1,205 @@
+"""The pages as a browser without JavaScript sees them: words, languages, live parts, and no request elsewhere."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import dashboards
+from api.pages.charts import HALF_HOUR, bars, gauge
+from telemetry.core.live import CentreNow
+from tests.program.network import Network, busy, centre_now, local, network, waits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PAGE = Path(dashboards.__file__).parent / "page"
+VOID = {"meta", "link", "rect", "line", "path", "input", "br"}
+
+
+@pytest.fixture
+def net(tmp_path: Path) -> Iterator[Network]:
+    found = busy(network(tmp_path))
+    yield found
+    found.store.close()
+
+
+class Outline(HTMLParser):
+    """Checks that tags are balanced and ids unique, and keeps what a browser would fetch or run."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.fetched: list[str] = []
+        self.inline: list[str] = []
+        self.feed(html)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+        self.ids += [v for k, v in attrs if k == "id" and v]
+        self.fetched += [v for k, v in attrs if k in {"src", "href", "data-stream"} and v]
+        self.inline += [k for k in given if k.startswith("on") or k == "style"]
+        if tag == "style" or (tag == "script" and "src" not in given):
+            self.inline.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+
+def page(net: Network, path: str, **headers: str) -> str:
+    answer = net.client.get(path, headers=headers)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    return answer.text
+
+
+@pytest.mark.parametrize("path", ["/", "/centres/vn83-a", "/centres/vn83-b", "/?lang=en", "/centres/vn83-a?lang=en"])
+def test_pages_are_sound_html_without_inline_code_or_foreign_addresses(net: Network, path: str) -> None:
+    outline = Outline(page(net, path))
+    assert len(outline.ids) == len(set(outline.ids))
+    assert outline.inline == []
+    assert all(address.startswith(("/", "#")) for address in outline.fetched)
+    for address in outline.fetched:
+        if address.startswith(("/static/", "/centres/")):
+            assert net.client.get(address).status_code == 200
+
+
+def test_the_province_in_vietnamese_says_it_in_a_sentence(net: Network) -> None:
+    html = page(net, "/")
+    assert '<html lang="vi">' in html
+    assert "2 trung tâm đang mở, tất cả hoạt động tốt." in html
+    assert "7,3 phút" in html
+    assert "tối đa 15,0 phút" in html
+    assert "30,0 phút vào năm 2022; 15,0 phút vào năm 2025" in html
+    assert "Đạt mục tiêu" in html
+    assert "80%" in html
+    assert "mô phỏng" not in html
+
+
+def test_the_centre_says_what_works_and_when_it_closes(net: Network) -> None:
+    html = page(net, "/centres/vn83-a")
+    assert "Trung tâm đang mở – 3/4 quầy, 1/1 cổng kết nối hoạt động, 1/1 kiosk hoạt động. Đóng cửa lúc 11:30." in html
+    assert "Đất đai" in html
+    assert html.count("<title>") >= 28
+    assert "07:00: phát 1, gọi 1" in html
+    english = page(net, "/centres/vn83-a?lang=en")
+    assert "The centre is open – 3/4 counters, 1/1 gateway working, 1/1 kiosk working. Closes at 11:30." in english
+
+
+def test_a_closed_centre_says_when_it_opens(net: Network) -> None:
+    net.time[0] = local(12)
+    net.live("vn83-a")
+    assert "Trung tâm đang đóng cửa. Mở cửa lúc 13:30." in page(net, "/centres/vn83-a")
+
+
+def test_the_language_is_the_links_then_the_cookies_then_the_browsers(net: Network) -> None:
+    assert '<html lang="en">' in page(net, "/", **{"Accept-Language": "fr, en;q=0.8, vi;q=0.2"})
+    assert '<html lang="vi">' in page(net, "/", **{"Accept-Language": "fr"})
+    answer = net.client.get("/?lang=en")
+    assert "motcua_lang=en" in answer.headers["set-cookie"]
+    assert '<html lang="en">' in page(net, "/", **{"Accept-Language": "vi"})
+    assert '<html lang="vi">' in page(net, "/?lang=vi")
+
+
+def test_it_reads_without_javascript_and_can_be_paused_with_it(net: Network) -> None:
+    for html in (page(net, "/"), page(net, "/centres/vn83-a")):
+        assert '<noscript><meta http-equiv="refresh" content="60"></noscript>' in html
+        assert 'id="pause"' in html
+        assert 'class="skip" href="#main"' in html
+        assert 'role="status"' in html
+        assert re.findall(r'id="(live-[a-z-]+)" data-live', html)
+
+
+def test_old_data_is_never_shown_as_the_present(net: Network) -> None:
+    net.time[0] = local(10, 7)
+    for path in ("/", "/centres/vn83-a"):
+        assert "Không có dữ liệu từ 10:02" in page(net, path)
+    assert "No data since 10:02" in page(net, "/?lang=en")
+
+
+def test_a_network_that_was_never_heard_says_so(tmp_path: Path) -> None:
+    net = network(tmp_path)
+    for path in ("/", "/centres/vn83-a"):
+        assert "Hôm nay chưa có dữ liệu" in page(net, path)
+    net.store.close()
+
+
+def test_simulated_data_says_so(net: Network) -> None:
+    net.live("vn83-a", centre_now("vn83-a", net.time[0], simulated=True))
+    for path in ("/", "/centres/vn83-a"):
+        assert "Dữ liệu mô phỏng" in page(net, path)
+
+
+def test_the_worst_centre_comes_first(net: Network) -> None:
+    net.live("vn83-b", centre_now("vn83-b", net.time[0], state="down"))
+    html = page(net, "/")
+    assert html.index('href="/centres/vn83-b"') < html.index('href="/centres/vn83-a"')
+    assert "1/2 trung tâm đang mở hoạt động tốt, 1 ngừng phục vụ." in html
+
+
+def test_an_imported_log_is_shown_around_its_own_last_day(net: Network) -> None:
+    declared = {"name_vi": "Nhật ký", "name_en": "Log", "zone": "Asia/Ho_Chi_Minh"}
+    net.live("replay-bank", CentreNow(centre="replay-bank", at=net.time[0], state="unknown", declared=declared))
+    net.total("desk:replay-bank:ps", "5m", local(9, day=3), waits(5, 5))
+    net.total("desk:replay-bank:ps", "1d", local(0, day=3), waits(5, 5))
+    html = page(net, "/centres/replay-bank")
+    assert "không theo dõi trực tiếp" in html
+    assert "09:00: phát 2, gọi 2" in html
+    assert "Dữ liệu nhập từ nhật ký cũ" in page(net, "/")
+
+
+def test_a_browser_gets_errors_as_pages_and_a_program_as_problems(net: Network) -> None:
+    shown = net.client.get("/centres/x", headers={"Accept": "text/html"})
+    assert (shown.status_code, "Không có trang" in shown.text) == (404, True)
+    Outline(shown.text)
+    assert net.client.get("/centres/x").headers["content-type"] == "application/problem+json"
+    api = net.client.get("/api/v1/centres/x", headers={"Accept": "text/html"})
+    assert api.headers["content-type"] == "application/problem+json"
+
+
+def test_both_languages_say_the_same_things() -> None:
+    found = {lang: tomllib.loads((PAGE / "messages" / f"{lang}.toml").read_text("utf-8")) for lang in ("vi", "en")}
+    plain = {key for key in found["en"] if not key.endswith("_one")}
+    assert set(found["vi"]) == plain
+    for key, words in found["en"].items():
+        assert set(re.findall(r"\{(\w+)\}", words)) == set(re.findall(r"\{(\w+)\}", found["vi"][key.removesuffix("_one")]))
+
+
+def test_every_message_is_used_somewhere() -> None:
+    sources = [*PAGE.glob("templates/*.html"), *Path("api/pages").glob("*.py")]
+    text = "".join(p.read_text("utf-8") for p in (PAGE.parents[1] / s for s in sources))
+    made = ("cond_", "state_", "mode_", "kind_", "error_", "p_some_", "target_")
+    keys = tomllib.loads((PAGE / "messages" / "vi.toml").read_text("utf-8"))
+    assert [k for k in keys if not k.startswith(made) and f'"{k}"' not in text and f"'{k}'" not in text] == []
+
+
+def test_nothing_in_the_templates_or_static_files_names_another_host() -> None:
+    for path in [*PAGE.glob("templates/*"), *PAGE.glob("static/*")]:
+        text = path.read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
+        assert not re.search(r"https?:|//[a-z]+\.|@import|url\((?!#)", text), path.name
+
+
+def test_bars_fill_the_gaps_and_stay_inside_the_plot() -> None:
+    found = bars({0: (7, 3, 1), 3 * HALF_HOUR: (1, 13, 0)})
+    assert [s.issued for s in found.slots] == [7, 0, 0, 1]
+    assert all(0 <= h <= 120 for s in found.slots for h in (s.issued_h, s.called_h))
+    assert found.top >= 13
+    assert bars({}).slots == ()
+
+
+def test_a_gauge_needs_a_value_and_a_target() -> None:
+    assert gauge(None, [900]) is None
+    assert gauge(60.0, []) is None
+    found = gauge(900.0, [900, 1800])
+    assert found is not None
+    assert found.value == found.marks[0] < found.marks[1] < 100
