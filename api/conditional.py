@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 VARY = "Accept, Accept-Language, Cookie"
 
 
-class NotModified(Exception):  # noqa: N818 - an answer, not an error
+class NotModified(Exception):
     """The client's copy is still good."""
 
     def __init__(self, headers: Mapping[str, str]) -> None:

@@ -16,7 +16,7 @@ Row = TypeVar("Row")
 Key = tuple[str | int, ...]
 
 
-class BadCursor(Exception):  # noqa: N818 - the caller's fault, named as it is
+class BadCursor(Exception):
     """A cursor this API did not give out."""
 
 

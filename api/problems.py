@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -25,10 +25,10 @@ _LOG = logging.getLogger(__name__)
 _ERROR_PAGE = "error_page"
 
 
-def problem(request: Request, status: int, code: str, detail: str, **more: Any) -> Response:
+def problem(request: Request, status: int, code: str, detail: str, **more: object) -> Response:
     """Return a problem; browsers that ask for a page get one with the same words."""
     page = getattr(request.app.state, _ERROR_PAGE, None)
-    headers: Mapping[str, str] | None = more.pop("headers", None)
+    headers = cast("Mapping[str, str] | None", more.pop("headers", None))
     if page is not None and _wants_page(request):
         shown: Response = page(request, status, detail)
         shown.headers.update(headers or {})
@@ -52,12 +52,12 @@ def _wants_page(request: Request) -> bool:
 
 
 def _http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
+    error = cast("HTTPException", error)
     return problem(request, error.status_code, "http", str(error.detail), headers=error.headers)
 
 
 def _invalid(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
+    error = cast("RequestValidationError", error)
     faults = [{"pointer": _pointer(e["loc"]), "detail": e["msg"]} for e in error.errors()]
     return problem(request, 422, "invalid-request", "some parameters cannot be used: see errors", errors=faults)
 
@@ -67,7 +67,7 @@ def _pointer(place: tuple[str | int, ...]) -> str:
 
 
 def _unknown(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Unknown)
+    error = cast("Unknown", error)
     return problem(request, 404, f"unknown-{error.kind}", str(error))
 
 
@@ -88,7 +88,7 @@ def _said(status: int, code: str, detail: str = "") -> Callable[[Request, Except
 
 
 def _unchanged(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, NotModified)
+    error = cast("NotModified", error)
     return Response(status_code=304, headers=error.headers)
 
 

@@ -11,6 +11,8 @@ import tempfile
 import time
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -21,6 +23,8 @@ from edge_agent.agent import Agent, AgentSettings
 from edge_agent.fleet import Fleet
 from edge_agent.outbox import Outbox
 from edge_agent.sources import simulation
+from edge_agent.sources.host import HostSource
+from edge_agent.sources.probe import Probe, ProbeSource
 from motcua import clocks, web
 from motcua.parts import Parts, serve
 from motcua.replay import free_port
@@ -159,9 +163,12 @@ def _agents(inventory: Inventory, folder: Path, where: BrokerAddress, clock: Cal
 
 
 def days_behind(town: Town, knobs: Knobs) -> list[date]:
-    """Return the simulated local days, today included."""
+    """Return the last opening days of the first centre, and today."""
+    centre = next(iter(town.inventory.centres.values()))
     today = at(town.clock(), town.inventory.zone).date()
-    return [today - timedelta(days=back) for back in range(knobs.days, -1, -1)]
+    back = (today - timedelta(days=n) for n in range(1, 30 + 2 * knobs.days))
+    opening = (day for day in back if centre.open_windows(day_window(day, centre.zone)))
+    return [*reversed(list(islice(opening, knobs.days))), today]
 
 
 def feed_history(town: Town, knobs: Knobs, console: Console) -> dict[str, Feed]:
@@ -192,7 +199,8 @@ def simulated_day(inventory: Inventory, centre: Centre, day: date, seed: int) ->
     """Return one centre's plausible day, per device."""
     devices = [d for d in inventory.devices_of(centre.id) if d.kind not in {"replay", "host"}]
     systems = [s for s in inventory.systems.values() if s.id != HOST_SYSTEM]
-    return simulation.day_events(centre, devices, systems, day, seed)
+    made: Mapping[str, list[Event]] = simulation.day_events(centre, devices, systems, day, seed)
+    return made
 
 
 def _bar(console: Console) -> Progress:
@@ -239,3 +247,26 @@ def whole_window(town: Town, knobs: Knobs) -> Window:
     """Return the time the demo covers so far."""
     days = days_behind(town, knobs)
     return Window(day_window(days[0], town.inventory.zone).start, town.clock())
+
+
+def host_sources(town: Town) -> None:
+    """Report this host's real metrics and probe this API for real, as one more device."""
+    agent, sources = _host(town)
+    for source in sources:
+        town.parts.run(source.name, partial(source.run, agent.outbox, town.parts.stop))
+
+
+def host_once(town: Town) -> None:
+    """Report this host and one real probe, once."""
+    agent, (host, probe) = _host(town)
+    agent.outbox.append([host.beat(agent.outbox), probe.once()])
+
+
+def _host(town: Town) -> tuple[Agent, tuple[HostSource, ProbeSource]]:
+    device = next(d for d in town.inventory.devices.values() if d.kind == "host")
+    probe = Probe(HOST_SYSTEM, "http", f"{town.url}/healthz")
+    sources = (
+        HostSource(town.clock, device.every_ms),
+        ProbeSource(probe, town.clock, town.inventory.systems[HOST_SYSTEM].every_ms),
+    )
+    return town.agents[device.id], sources

@@ -37,9 +37,9 @@ def run(inventory: Inventory, knobs: Knobs, stop: threading.Event, ending: Endin
         _greet(town, console)
         with _Following(stop, town):
             rest = demo.feed_history(town, knobs, console)
-            demo.host_sources(town)
             if ending.once:
                 return _finish(town, knobs, ending, console)
+            demo.host_sources(town)
             town.parts.run("town", lambda: demo.live(town, knobs, rest))
             demo.deliver(town, console)
             console.print(f"[bold]{town.url}/[/bold] is live; Ctrl-C ends it")

@@ -6,6 +6,7 @@ after that; whatever fails before is delivered again and changes nothing.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 _log = structlog.get_logger()
 BATCH_MESSAGES = 256
 LINGER_MS = 20
+MAX_ROW = 1 << 53
+_NUMBER = re.compile(r"\d{9}")
+"""A foreign device id with a phone's or a citizen's number in it is not written down."""
 
 
 class Outlet(Protocol):
@@ -70,6 +74,8 @@ def judge(message: Message, inventory: Inventory, now: int) -> Verdict:
         decoded = codec.decode_frame(message.payload, message.content_type, now)
     except Unreadable as error:
         decoded = _by_properties(message, error.reason)
+    except RecursionError:
+        decoded = _by_properties(message, "malformed")
     if decoded.spool in SERVER_SPOOLS:
         decoded = Decoded("", unnamed=["malformed"])
     if not inventory.knows(topic.centre, topic.device):
@@ -84,7 +90,7 @@ def _by_properties(message: Message, reason: str) -> Decoded:
         spool = message.user["spool"]
     except (KeyError, ValueError):
         return Decoded("", unnamed=[reason])
-    if not 1 <= first <= last < first + MAX_NAMED_ROWS or not 1 <= len(spool) <= 64:
+    if not 1 <= first <= last < first + MAX_NAMED_ROWS or last > MAX_ROW or not 1 <= len(spool) <= 64:
         return Decoded("", unnamed=[reason])
     return Decoded(spool, rejected=[(n, reason) for n in range(first, last + 1)])
 
@@ -98,7 +104,8 @@ def _foreign(decoded: Decoded) -> Decoded:
 def _letters(device: str, decoded: Decoded, now: int, size: int) -> tuple[DeadLetter, ...]:
     reasons = Counter(reason for _, reason in (*decoded.rejected, *decoded.deferred))
     reasons.update(decoded.unnamed)
-    return tuple(DeadLetter(now, device, reason, rows, size) for reason, rows in sorted(reasons.items()))
+    said = "" if _NUMBER.search(device) else device
+    return tuple(DeadLetter(now, said, reason, rows, size) for reason, rows in sorted(reasons.items()))
 
 
 class Ingest:

@@ -11,14 +11,16 @@ import ssl
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urlsplit
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.exception import MalformedPacket
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from telemetry.errors import BrokerUnavailable, ConfigError, Fault
+from telemetry.address import BrokerAddress, address
+from telemetry.core.packets import without_properties
+from telemetry.errors import BrokerUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from paho.mqtt.client import ConnectFlags
     from paho.mqtt.reasoncodes import ReasonCode
 
+__all__ = ["FAILED", "NO_SUBSCRIBERS", "TAKEN_OVER", "BrokerAddress", "Link", "LinkSettings", "Message", "address"]
 KEEPALIVE_S = 30
 CONNACK_WAIT_S = 10.0
 FAILED = 0x80
@@ -34,33 +37,15 @@ NO_SUBSCRIBERS = 0x10
 TAKEN_OVER = 0x8E
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerAddress:
-    """Where the broker is and how to be trusted by it."""
+class _Lenient(Client):
+    """paho gives up a link over a message property with U+0000 or U+FEFF in it; the broker would send it for ever."""
 
-    host: str = "127.0.0.1"
-    port: int = 1883
-    tls: bool = False
-    ca: str = ""
-    cert: str = ""
-    key: str = ""
-    username: str = ""
-    password: str = field(default="", repr=False)
-
-
-def address(url: str, ca: str = "", cert: str = "", key: str = "") -> BrokerAddress:
-    """Read `mqtt://[user:password@]HOST[:PORT]` or `mqtts://…`; raises ConfigError."""
-    parts = urlsplit(url)
-    try:
-        port = parts.port
-    except ValueError:
-        port = -1
-    if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname or port == -1:
-        remedy = "write mqtt://HOST:PORT or mqtts://HOST:PORT"
-        raise ConfigError([Fault("settings", 0, "MOTCUA_MQTT", f"not an MQTT address: {url!r}", remedy)])
-    tls = parts.scheme == "mqtts"
-    names = (parts.username or "", parts.password or "")
-    return BrokerAddress(parts.hostname, port or (8883 if tls else 1883), tls, ca, cert, key, *names)
+    def _handle_publish(self) -> MQTTErrorCode:
+        try:
+            return super()._handle_publish()
+        except MalformedPacket:
+            self._in_packet["packet"] = without_properties(self._in_packet["command"], self._in_packet["packet"])
+            return super()._handle_publish()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +122,7 @@ class Link:
         self._client, self._since = client, time.monotonic()
 
     def _new_client(self, will: tuple[str, bytes] | None) -> Client:
-        client = Client(
+        client = _Lenient(
             CallbackAPIVersion.VERSION2,
             client_id=self._settings.client_id,
             protocol=MQTTProtocolVersion.MQTTv5,

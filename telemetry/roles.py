@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from telemetry.core.backoff import full_jitter
+from telemetry.core.backoff import STABLE_MS, full_jitter
 from telemetry.core.topics import every
 from telemetry.errors import BrokerUnavailable, StoreUnavailable
 from telemetry.ingest import Ingest, try_flush
@@ -34,6 +34,15 @@ class _Tries:
 
     def __init__(self) -> None:
         self._attempt = 0
+        self._last = -STABLE_MS / 1000
+
+    def rest(self, stop: Signal) -> None:
+        """Wait before another connection, unless the last one stood for long."""
+        if time.monotonic() - self._last < STABLE_MS / 1000:
+            self.wait(stop)
+        else:
+            self.fresh()
+        self._last = time.monotonic()
 
     def wait(self, stop: Signal) -> None:
         """Wait with full jitter, or until stopped."""
@@ -78,29 +87,30 @@ def ingest_link(where: BrokerAddress, name: str, *, shared: bool, ingest: Ingest
 
 def run_ingest(ingest: Ingest, link: Link, stop: Signal) -> None:
     """Serve until stopped; a broker or a store that is away is waited for."""
-    tries = _Tries()
+    tries, writes = _Tries(), _Tries()
     while not stop.is_set():
         if link.fileno() < 0 and not _connected(link, tries, stop):
             continue
         if not ingest.full():
             link.pump(PUMP_S)
-        if link.up:
-            tries.fresh()
-        if ingest.ripe() and not try_flush(ingest, link):
+        if not ingest.ripe():
+            continue
+        if try_flush(ingest, link):
+            writes.fresh()
+        else:
             link.tick()
-            tries.wait(stop)
+            writes.wait(stop)
     try_flush(ingest, link)
     link.disconnect()
 
 
 def _connected(link: Link, tries: _Tries, stop: Signal) -> bool:
+    tries.rest(stop)
     try:
         link.connect()
     except BrokerUnavailable as error:
         _log.warning("broker_unreachable", error=str(error))
-        tries.wait(stop)
         return False
-    tries.wait(stop) if not link.up and link.fileno() < 0 else None
     return True
 
 
@@ -136,8 +146,6 @@ def run_rollup(rollup: Rollup, link: Link, inbox: StateInbox, stop: Signal) -> N
         _pass(rollup, inbox)
         while link.fileno() >= 0 and time.monotonic() - began < PASS_EVERY_S and not stop.is_set():
             link.pump(0.1)
-            if link.up:
-                tries.fresh()
     link.disconnect()
 
 

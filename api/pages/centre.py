@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from api.pages.charts import bars, strip
-from telemetry.core.windows import Window, at, day_window
+from api.pages.charts import HALF_HOUR, bars, strip
+from telemetry.core.windows import Window, at, day_window, floor
 from telemetry.queries.opening import DAY
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def context(queries: Queries, words: Words, ident: str) -> dict[str, Any]:
         "day": day,
         "day_date": at(shown, view.centre.zone).date(),
         "is_today": shown == view.now,
-        "chart": tickets(queries.queue_history(ident, None, today, "30m")),
+        "chart": tickets(view, today, queries.queue_history(ident, None, today, "30m")),
         "figures": view.today,
         "health": queries.health(),
         "inventory": queries.inventory(),
@@ -55,9 +55,11 @@ def _shown_moment(queries: Queries, view: CentreView) -> int:
     return view.now if last is None else last
 
 
-def tickets(history: QueueHistory) -> Bars:
-    """Add the services' half hours up and lay them out."""
+def tickets(view: CentreView, day: Window, history: QueueHistory) -> Bars:
+    """Add the services' half hours up and lay them out, over at least the opening hours."""
     counts: dict[int, tuple[int, int, int]] = {}
+    for opened in () if view.centre.imported else view.centre.open_windows(day):
+        counts.update(dict.fromkeys(range(floor(opened.start, HALF_HOUR), opened.end, HALF_HOUR), (0, 0, 0)))
     for row in history.rows:
         issued, called, served = counts.get(row.window.start, (0, 0, 0))
         q = row.figures

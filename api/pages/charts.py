@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from telemetry.core.accounting import Account
     from telemetry.core.windows import Window
 
-CELL_W, CELL_H, STEP = 22, 44, 25
-BAR_W, BAR_STEP, BAR_H = 9, 26, 120
+CELL_H, STEP = 44, 25
+BAR_STEP, BAR_H = 40, 120
 HALF_HOUR = 1_800_000
 
 
@@ -69,6 +69,11 @@ class Bars:
 
     slots: tuple[Slot, ...]
     top: int
+
+    @property
+    def any(self) -> bool:
+        """Tell whether there is anything to show."""
+        return any(s.issued or s.called or s.served for s in self.slots)
 
     @property
     def width(self) -> int:

@@ -16,8 +16,10 @@ router = APIRouter(tags=["events"])
 
 
 def _known_centre(queries: Asked, centre: str | None = None) -> str | None:
+    """Fail before the stream begins: afterwards it is too late for a problem."""
+    world = queries.world()
     if centre is not None:
-        queries.centre(centre)
+        world.centre(centre)
     return centre
 
 

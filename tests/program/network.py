@@ -54,7 +54,9 @@ def centre(ident: str, name: str) -> Centre:
 
 def inventory() -> Inventory:
     centres = {c.id: c for c in (centre("vn83-a", "An"), centre("vn83-b", "Ba"))}
-    devices = [Device(f"{c}-{d}", c, "kiosk" if "kiosk" in d else "gateway") for c in centres for d in ("gateway1", "kiosk1")]
+    devices = [
+        Device(f"{c}-{d}", c, "kiosk" if "kiosk" in d else "gateway") for c in centres for d in ("gateway1", "kiosk1")
+    ]
     targets = (
         Target("wait_mean", "Chờ", "Wait", 1800, "s", date(2022, 12, 31)),
         Target("wait_mean", "Chờ", "Wait", 900, "s", date(2025, 12, 31)),

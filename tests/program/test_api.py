@@ -133,7 +133,9 @@ def test_a_province_is_the_sum_of_its_centres_and_silence_is_unknown(net: Networ
     assert get(net, "availability", scope="country", **MORNING)["data"][0]["seconds"] == row["seconds"]
 
 
-@pytest.mark.parametrize(("policy", "expected"), [("exclude", 6600 / 7200), ("down", 6600 / 14400), ("up", 13800 / 14400)])
+@pytest.mark.parametrize(
+    ("policy", "expected"), [("exclude", 6600 / 7200), ("down", 6600 / 14400), ("up", 13800 / 14400)]
+)
 def test_the_policy_for_unknown_time_is_the_readers(net: Network, policy: str, expected: float) -> None:
     assert get(net, "availability", scope="country", unknown=policy, **MORNING)["data"][0]["availability"] == expected
 
@@ -316,7 +318,9 @@ class _Wrong:
         raise RuntimeError(name)
 
 
-@pytest.mark.parametrize(("store", "status", "code"), [(_Gone, 503, "store-unavailable"), (_Wrong, 500, "internal-error")])
+@pytest.mark.parametrize(
+    ("store", "status", "code"), [(_Gone, 503, "store-unavailable"), (_Wrong, 500, "internal-error")]
+)
 def test_a_store_that_fails_is_a_problem(store: Callable[[], Any], status: int, code: str) -> None:
     declared = inventory()
     app = create_app(Queries(store(), lambda: declared, lambda: NOW))
@@ -395,4 +399,6 @@ def test_who_comes_back_hears_what_is_newer_and_of_one_centre_if_asked(net: Netw
         ("centre.state", "vn83-b"),
         ("queue", "vn83-b"),
     ]
-    assert {e.data["centre"] for e in told(net, 3, last=0, centre="vn83-a")[1:] if isinstance(e.data, dict)} == {"vn83-a"}
+    assert {e.data["centre"] for e in told(net, 3, last=0, centre="vn83-a")[1:] if isinstance(e.data, dict)} == {
+        "vn83-a"
+    }

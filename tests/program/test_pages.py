@@ -60,7 +60,7 @@ def page(net: Network, path: str, **headers: str) -> str:
     answer = net.client.get(path, headers=headers)
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    return answer.text
+    return str(answer.text)
 
 
 @pytest.mark.parametrize("path", ["/", "/centres/vn83-a", "/centres/vn83-b", "/?lang=en", "/centres/vn83-a?lang=en"])
@@ -172,7 +172,9 @@ def test_both_languages_say_the_same_things() -> None:
     plain = {key for key in found["en"] if not key.endswith("_one")}
     assert set(found["vi"]) == plain
     for key, words in found["en"].items():
-        assert set(re.findall(r"\{(\w+)\}", words)) == set(re.findall(r"\{(\w+)\}", found["vi"][key.removesuffix("_one")]))
+        assert set(re.findall(r"\{(\w+)\}", words)) == set(
+            re.findall(r"\{(\w+)\}", found["vi"][key.removesuffix("_one")])
+        )
 
 
 def test_every_message_is_used_somewhere() -> None:

@@ -1,0 +1,61 @@
+"""What goes over the wire: ids, RFC 3339 times with offset, whole seconds and counts, ratios from 0 to 1 or null."""
+
+from api.schemas.envelope import CompletenessMeta, Envelope, Meta, Parts, WindowEnvelope, WindowMeta
+from api.schemas.figures import (
+    AvailabilityRow,
+    QueueNowOut,
+    QueueRowOut,
+    Seconds,
+    ServiceTime,
+    Tally,
+    Today,
+    Wait,
+    WithinOut,
+)
+from api.schemas.network import (
+    CentreCounts,
+    CentreDetail,
+    CentreOut,
+    Condition,
+    DeviceOut,
+    QueueSum,
+    State,
+    StatusOut,
+    SystemOut,
+    TargetOut,
+    Vantage,
+)
+from api.schemas.store import CompletenessEnvelope, CompletenessRow, Health, Version
+
+__all__ = [
+    "AvailabilityRow",
+    "CentreCounts",
+    "CentreDetail",
+    "CentreOut",
+    "CompletenessEnvelope",
+    "CompletenessMeta",
+    "CompletenessRow",
+    "Condition",
+    "DeviceOut",
+    "Envelope",
+    "Health",
+    "Meta",
+    "Parts",
+    "QueueNowOut",
+    "QueueRowOut",
+    "QueueSum",
+    "Seconds",
+    "ServiceTime",
+    "State",
+    "StatusOut",
+    "SystemOut",
+    "Tally",
+    "TargetOut",
+    "Today",
+    "Vantage",
+    "Version",
+    "Wait",
+    "WindowEnvelope",
+    "WindowMeta",
+    "WithinOut",
+]

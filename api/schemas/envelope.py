@@ -1,0 +1,65 @@
+"""Where answers come from: the envelope of every answer and its meta."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Data = TypeVar("Data")
+
+
+class Model(BaseModel):
+    """What all wire values share."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+
+class Meta(Model):
+    """Where an answer comes from; `revision` rises with every live update."""
+
+    as_of: str
+    revision: int
+    timezone: str
+    inventory_version: str
+    simulated: bool = False
+
+
+class WindowMeta(Meta):
+    """The window really used: `from` and `to` widened to 5-minute marks."""
+
+    from_: str = Field(serialization_alias="from")
+    to: str
+    coverage: float | None
+
+
+class Parts(Model):
+    """Rows stored, refused and dropped, of the highest row number."""
+
+    stored: int
+    refused: int
+    dropped: int
+    highest: int
+    ratio: float | None
+
+
+class CompletenessMeta(Meta):
+    """The sums over all devices."""
+
+    totals: Parts
+
+
+class Envelope(Model, Generic[Data]):
+    """Every answer: data, where it comes from, and the cursor of the next page."""
+
+    data: Data
+    meta: Meta
+    next: str | None = None
+
+
+class WindowEnvelope(Model, Generic[Data]):
+    """An answer about a window."""
+
+    data: list[Data]
+    meta: WindowMeta
+    next: str | None = None

@@ -1,0 +1,108 @@
+"""Figures of queues and of time: counts, whole seconds, ratios from 0 to 1 or null."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from api.schemas.envelope import Model
+
+
+class Tally(Model):
+    """Counts by state."""
+
+    total: int
+    up: int
+    down: int
+    unknown: int
+
+
+class Wait(Model):
+    """Waits that ended in the interval; percentiles are interpolated between exact bounds."""
+
+    count: int
+    sum_s: float
+    mean_s: float | None
+    p50_s: float | None
+    p90_s: float | None
+    p95_s: float | None
+
+
+class WithinOut(Model):
+    """Waits at or under a threshold."""
+
+    threshold_s: int
+    count: int
+    ratio: float | None
+
+
+class ServiceTime(Model):
+    """Service times that ended in the interval."""
+
+    count: int
+    sum_s: float
+    mean_s: float | None
+
+
+class QueueRowOut(Model):
+    """One service at one centre over one bucket."""
+
+    centre: str
+    service: str
+    from_: str = Field(serialization_alias="from")
+    to: str
+    issued: int
+    served: int
+    abandoned: int
+    no_show: int
+    wait: Wait
+    within: WithinOut
+    service_time: ServiceTime
+
+
+class Today(Model):
+    """Figures of the local day so far."""
+
+    issued: int
+    called: int
+    served: int
+    abandoned: int
+    no_show: int
+    wait: Wait
+    service_time: ServiceTime
+
+
+class QueueNowOut(Model):
+    """One queue now."""
+
+    centre: str
+    service: str
+    as_of: str | None
+    waiting: int
+    serving: int
+    oldest: str | None
+    oldest_wait_s: int | None
+    counters_open: int
+    today: Today
+
+
+class Seconds(Model):
+    """open = up + down + unknown; `open` is the time in scope on the clock asked for."""
+
+    open: int
+    up: int
+    down: int
+    unknown: int
+    excluded: int
+
+
+class AvailabilityRow(Model):
+    """A scope's time over one bucket."""
+
+    scope: str
+    from_: str = Field(serialization_alias="from")
+    to: str
+    seconds: Seconds
+    availability: float | None
+    low: float | None
+    high: float | None
+    coverage: float | None

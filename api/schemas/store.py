@@ -1,0 +1,35 @@
+"""Completeness, health and the build."""
+
+from __future__ import annotations
+
+from api.schemas.envelope import CompletenessMeta, Model, Parts
+
+
+class CompletenessRow(Parts):
+    """One device's rows over all its outboxes."""
+
+    device: str
+    spools: int
+
+
+class CompletenessEnvelope(Model):
+    """Completeness by device, with the sums in `meta`."""
+
+    data: list[CompletenessRow]
+    meta: CompletenessMeta
+    next: str | None = None
+
+
+class Health(Model):
+    """Alive or ready; `live_age_s` is the age of the newest live row."""
+
+    status: str
+    store: str | None = None
+    live_age_s: int | None = None
+
+
+class Version(Model):
+    """The build and the inventory."""
+
+    version: str
+    inventory_version: str

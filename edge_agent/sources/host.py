@@ -1,0 +1,67 @@
+"""Heartbeats with this host's real metrics (psutil) and the device's full state; it must not block on anything else."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import psutil
+
+from edge_agent.sources.state import DeviceState
+from telemetry import __version__
+from telemetry.core import events as ev
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from threading import Event as Signal
+
+    from edge_agent.outbox import Outbox
+
+
+@dataclass(slots=True)
+class HostSource:
+    """One heartbeat every `every_ms`; `clock` gives Unix ms."""
+
+    clock: Callable[[], int]
+    every_ms: int = 60_000
+    state: DeviceState = field(default_factory=DeviceState)
+    name: str = "host"
+
+    def run(self, outbox: Outbox, stop: Signal) -> None:
+        """Append heartbeats until stopped, the first at once."""
+        psutil.cpu_percent()
+        while True:
+            outbox.append([self.beat(outbox)])
+            if stop.wait(self.every_ms / 1000):
+                return
+
+    def beat(self, outbox: Outbox) -> ev.DeviceHeartbeat:
+        """Return a heartbeat of this moment."""
+        now = self.clock()
+        return ev.DeviceHeartbeat(
+            n=1,
+            t=now,
+            every_ms=self.every_ms,
+            state=self.state.service,
+            uptime_s=max(0, int(time.time() - psutil.boot_time())),
+            fw=__version__,
+            cpu_pct=psutil.cpu_percent(),
+            mem_pct=psutil.virtual_memory().percent,
+            disk_pct=psutil.disk_usage("/").percent,
+            temp_c=_temperature(),
+            outbox_rows=outbox.pending(),
+            dropped=outbox.dropped,
+            printer=self.state.printer,
+            paper_pct=self.state.paper_pct,
+            display=self.state.display,
+            mode=self.state.mode,
+            counters=self.state.counters_now(),
+        )
+
+
+def _temperature() -> float | None:
+    """Return the hottest sensor, °C, where the host has any."""
+    read = getattr(psutil, "sensors_temperatures", None)
+    found = [entry.current for entries in (read() if read else {}).values() for entry in entries]
+    return max(found, default=None)
