@@ -102,7 +102,8 @@ def _plain(found: Timing) -> dict[str, float]:
 
 
 def _waiting(town: Town) -> int:
-    return sum(row["waiting"] for row in data(town.url, "/api/v1/queues/now"))
+    waiting: int = data(town.url, "/api/v1/status")["queue"]["waiting"]
+    return waiting
 
 
 def _availability(town: Town, province: str, window: Window) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from telemetry.errors import StoreUnavailable
 from telemetry.store import CONTACT_SPOOL, SERVER_SPOOLS, Batch, Change, DeadLetter, Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from telemetry.core.inventory import Inventory
     from telemetry.mqtt import Message
@@ -35,6 +35,8 @@ _log = structlog.get_logger()
 BATCH_MESSAGES = 256
 LINGER_MS = 20
 MAX_ROW = 1 << 53
+MAX_NAMES = 1_000
+"""Most names of each kind in one receipt; three kinds take about 120 kB."""
 _NUMBER = re.compile(r"\d{9}")
 """A foreign device id with a phone's or a citizen's number in it is not written down."""
 
@@ -173,7 +175,7 @@ class Ingest:
         return list(out.values())
 
     def _answer(self, verdicts: Sequence[Verdict], now: int, outlet: Outlet) -> None:
-        """Send one receipt per outbox and write."""
+        """Send receipts: one per outbox and write, unless very many rows must be named."""
         replies: dict[tuple[Topic, str], _Reply] = {}
         for v in verdicts:
             if v.topic is None or not v.decoded.spool:
@@ -183,16 +185,21 @@ class Ingest:
             reply.rejected += v.decoded.rejected
             reply.deferred += v.decoded.deferred
         for (topic, spool), reply in replies.items():
-            outlet.publish(topic.on("receipt").path, codec.encode_receipt(_receipt(spool, reply, now)))
+            for receipt in _receipts(spool, reply, now):
+                outlet.publish(topic.on("receipt").path, codec.encode_receipt(receipt))
 
 
 def _stored(topic: Topic, decoded: Decoded) -> list[Stored]:
     return [Stored(topic.centre, topic.device, decoded.spool, event) for event in decoded.events]
 
 
-def _receipt(spool: str, reply: _Reply, now: int) -> Receipt:
-    ranges = list(ranges_of(reply.stored))
-    return Receipt(spool=spool, ranges=ranges, rejected=reply.rejected, deferred=reply.deferred, at=now)
+def _receipts(spool: str, reply: _Reply, now: int) -> Iterator[Receipt]:
+    """Yield one receipt, or as many as keep each below what a broker takes."""
+    ranges, size = ranges_of(reply.stored), MAX_NAMES
+    for at in range(0, max(len(ranges), len(reply.rejected), len(reply.deferred), 1), size):
+        part = slice(at, at + size)
+        rejected, deferred = reply.rejected[part], reply.deferred[part]
+        yield Receipt(spool=spool, ranges=list(ranges[part]), rejected=rejected, deferred=deferred, at=now)
 
 
 def try_flush(ingest: Ingest, outlet: Outlet) -> bool:
