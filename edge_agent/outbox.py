@@ -29,6 +29,8 @@ REFUSED_KEPT = 1_000
 KEYS_KEPT_MS = 7 * 86_400_000
 FREED_AT_ONCE = 0.01
 """Share of the cap that one clearing frees, so that a full outbox does not clear at every append."""
+RANGES_AT_ONCE = 1_000
+"""Most ranges one `outbox.dropped` names, so that it fits into a frame."""
 
 _TABLES = (
     """CREATE TABLE rows (n INTEGER PRIMARY KEY AUTOINCREMENT, class INTEGER NOT NULL, size INTEGER NOT NULL,
@@ -98,11 +100,12 @@ class Outbox:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # a full disk makes SQLite roll back by itself
+                    self._db.execute("ROLLBACK")
                 self._recount()
                 raise
-            self._db.execute("COMMIT")
 
     def _recount(self) -> None:
         if hasattr(self, "_highest"):
@@ -171,12 +174,13 @@ class Outbox:
             return
         self._db.executemany("DELETE FROM rows WHERE n = ?", [(n,) for n in gone])
         self._dropped += len(gone)
-        n = self._highest + 1
-        event = ev.OutboxDropped(n=n, t=t, ranges=completeness.ranges_of(gone), count=len(gone), cls=name)
-        body = codec.encode_event(event)
-        self._db.execute("INSERT INTO rows VALUES (?, ?, ?, ?)", (n, VITAL, len(body), body))
-        self._bytes += len(body)
-        self._highest = n
+        for ranges in _parts(completeness.ranges_of(gone)):
+            n = self._highest + 1
+            event = ev.OutboxDropped(n=n, t=t, ranges=ranges, count=completeness.size(ranges), cls=name)
+            body = codec.encode_event(event)
+            self._db.execute("INSERT INTO rows VALUES (?, ?, ?, ?)", (n, VITAL, len(body), body))
+            self._bytes += len(body)
+            self._highest = n
 
     def after(self, n: int, limit: int) -> list[Row]:
         """Return up to `limit` rows numbered above `n`, oldest first."""
@@ -209,7 +213,9 @@ class Outbox:
                 db.execute("INSERT OR REPLACE INTO refused VALUES (?, ?, ?)", (n, reason, found[0]))
                 db.execute("DELETE FROM rows WHERE n = ?", (n,))
                 self._bytes -= found[1]
-                self._insert([ev.OutboxRefused(n=self._highest + 1, t=now, row=n, reason=reason.replace("_", "-"))])
+                if not isinstance(codec.decode_event(found[0]), ev.OutboxRefused):
+                    report = ev.OutboxRefused(n=self._highest + 1, t=now, row=n, reason=reason.replace("_", "-"))
+                    self._insert([report])
             db.execute("DELETE FROM refused WHERE n <= (SELECT max(n) FROM refused) - ?", (REFUSED_KEPT,))
 
     def cursor(self, source: str) -> str:
@@ -247,6 +253,10 @@ class Outbox:
         """Close the file."""
         with self._lock:
             self._db.close()
+
+
+def _parts(ranges: completeness.Ranges) -> list[completeness.Ranges]:
+    return [ranges[i : i + RANGES_AT_ONCE] for i in range(0, len(ranges), RANGES_AT_ONCE)]
 
 
 def _nothing() -> None:

@@ -11,7 +11,7 @@ import hashlib
 import heapq
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from telemetry.core import events as ev
 from telemetry.core.windows import MINUTE, Window, day_window
@@ -129,30 +129,45 @@ def _ticket(made: _Day, number: int, arrived: int, free: list[tuple[int, int]]) 
         heapq.heapreplace(free, (_serve(made, visit, start, f"c{counter}"), counter))
 
 
+class _Names(TypedDict):
+    ticket: str
+    queue: str
+    service: str
+
+
+class _AtDesk(_Names):
+    counter: str
+    entered: int
+
+
 @dataclass(frozen=True, slots=True)
 class _Visit:
     ticket: str
     service: str
     entered: int
 
-    def names(self) -> dict[str, str]:
+    def names(self) -> _Names:
         """Return the fields every ticket event has."""
         return {"ticket": self.ticket, "queue": self.service, "service": self.service}
+
+    def at(self, counter: str) -> _AtDesk:
+        """Return the fields every event at a counter has."""
+        return {**self.names(), "counter": counter, "entered": self.entered}
 
 
 def _serve(made: _Day, visit: _Visit, start: int, counter: str) -> int:
     """Call and serve, or wait in vain; returns when the counter is free again."""
-    at_desk = {**visit.names(), "counter": counter, "entered": visit.entered}
-    made.say(made.gate, ev.TicketCalled(n=1, t=start, **at_desk))
+    desk = visit.at(counter)
+    made.say(made.gate, ev.TicketCalled(n=1, t=start, **desk))
     if made.random.random() < NO_SHOW:
-        made.say(made.gate, ev.TicketRecalled(n=1, t=start + 45_000, **at_desk))
+        made.say(made.gate, ev.TicketRecalled(n=1, t=start + 45_000, **desk))
         gone = start + 90_000
         made.say(made.gate, ev.TicketNoShow(n=1, t=gone, **visit.names(), entered=visit.entered, calls=2))
         return gone
     began = start + made.random.randrange(15_000, 45_000)
-    made.say(made.gate, ev.TicketServingStarted(n=1, t=began, **at_desk, called=start))
+    made.say(made.gate, ev.TicketServingStarted(n=1, t=began, **desk, called=start))
     end = began + max(60_000, int(made.random.lognormvariate(0, 0.5) * SERVICE_MEAN_MS * 0.88))
-    made.say(made.gate, ev.TicketFinished(n=1, t=end, **at_desk, called=start, started=began))
+    made.say(made.gate, ev.TicketFinished(n=1, t=end, **desk, called=start, started=began))
     if made.random.random() < RATED:
         rating = made.random.choices((5, 4, 3, 2, 1), (55, 30, 9, 4, 2))[0]
         made.say(made.gate, ev.RatingSubmitted(n=1, t=end + 20_000, rating=rating, service=visit.service))
@@ -175,7 +190,8 @@ def _ticket_id(name: str, number: int) -> str:
 def _counters(made: _Day) -> None:
     for session in made.opening:
         for counter in range(1, made.counters + 1):
-            edges = ((session.start, "open"), (session.end, "closed" if session is made.opening[-1] else "break"))
+            after: ev.CounterMode = "closed" if session is made.opening[-1] else "break"
+            edges: tuple[tuple[int, ev.CounterMode], ...] = ((session.start, "open"), (session.end, after))
             for t, state in edges:
                 made.say(made.gate, ev.CounterState(n=1, t=t, counter=f"c{counter}", state=state, cause="schedule"))
 
@@ -245,7 +261,13 @@ def _probe(device: str, system: System, on: Window, name: str) -> Iterator[ev.Pr
     for t in range(on.start + own.randrange(system.every_ms), on.end, system.every_ms):
         down = (outage is not None and outage.start <= t < outage.end) or own.random() < 0.004
         latency = None if down else round(base * own.lognormvariate(0, 0.3), 1)
-        error = "timeout" if down else None
         yield ev.ProbeResult(
-            n=1, t=t, system=system.id, kind="http", ok=not down, every_ms=system.every_ms, latency_ms=latency, error=error
+            n=1,
+            t=t,
+            system=system.id,
+            kind="http",
+            ok=not down,
+            every_ms=system.every_ms,
+            latency_ms=latency,
+            error="timeout" if down else None,
         )

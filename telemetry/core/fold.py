@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from telemetry.core.inventory import Centre, Device, System
 
-FOLD_VERSION = 1
+FOLD_VERSION = 2
 """Rises when the same raw events give other totals; rollup then folds everything again."""
 
 
@@ -51,22 +51,27 @@ def once(said: Iterable[Said]) -> list[Said]:
 
 
 def read_window(window: Window) -> Window:
-    """Return what must be read to fold `window`: back by the longest grace."""
-    return Window(max(window.start - ev.MAX_GRACE_MS, 0), window.end)
+    """Return what must be read to fold `window`: back by the longest grace, and by what a birth is remembered."""
+    return Window(max(window.start - 2 * ev.MAX_GRACE_MS, 0), window.end)
 
 
 # --- a centre ---------------------------------------------------------------------------------
 
 
 def service_segments(said: Sequence[Said]) -> dict[str, list[Segment]]:
-    """Return each device's own truth: up unless it says out_of_order."""
+    """Return each device's own truth: up unless it says out_of_order.
+
+    A change between two heartbeats is believed as long as the heartbeat was: the next one repeats it.
+    """
     reports: dict[str, list[Report]] = {}
+    beaten: dict[str, int] = {}
     for s in said:
         match s.event:
             case ev.DeviceHeartbeat(t=t, state=state, every_ms=every):
                 believed = grace(every)
+                beaten[s.device] = t + believed
             case ev.KioskState(t=t, state=state):
-                believed = STATE_GRACE_MS
+                believed = max(STATE_GRACE_MS, beaten.get(s.device, 0) - t)
             case _:
                 continue
         known: states.Known = "down" if state == "out_of_order" else "up"
@@ -77,7 +82,7 @@ def service_segments(said: Sequence[Said]) -> dict[str, list[Segment]]:
 def contact_segments(said: Sequence[Said]) -> dict[str, list[Segment]]:
     """Return each device's connection: up while heard, down from a Will until heard again."""
     reports: dict[str, list[Report]] = {}
-    sessions: dict[str, str] = {}
+    sessions: dict[str, ev.DeviceStatus] = {}
     for s in said:
         rows = reports.setdefault(s.device, [])
         if isinstance(s.event, ev.DeviceContact):
@@ -87,12 +92,14 @@ def contact_segments(said: Sequence[Said]) -> dict[str, list[Segment]]:
     return {device: states.segments(rows) for device, rows in reports.items() if rows}
 
 
-def _follow(event: ev.DeviceStatus, device: str, sessions: dict[str, str], rows: list[Report]) -> None:
-    """A death counts only when it is the present connection's."""
+def _follow(event: ev.DeviceStatus, device: str, sessions: dict[str, ev.DeviceStatus], rows: list[Report]) -> None:
+    """A death counts unless another connection was born shortly before: the broker noticed the old one's end late."""
     if event.online:
-        sessions[device] = event.sid
+        sessions[device] = event
         rows.append(Report(event.t, "up", CONTACT_GRACE_MS))
-    elif sessions.get(device, event.sid) == event.sid:
+        return
+    born = sessions.get(device, event)
+    if born.sid == event.sid or event.t - born.t >= ev.MAX_GRACE_MS:
         rows.append(Report(event.t, "down", ev.MAX_GRACE_MS))
 
 

@@ -108,8 +108,9 @@ class Centre:
 
     def next_change(self, t: int) -> int | None:
         """Return when the centre next opens or closes within 14 days, or None."""
-        ahead = self.open_windows(Window(t, t + 14 * 86_400_000))
-        edges = [edge for w in ahead for edge in (w.start, w.end) if edge > t]
+        horizon = t + 14 * 86_400_000
+        ahead = self.open_windows(Window(t, horizon + 1))
+        edges = [edge for w in ahead for edge in (w.start, w.end) if t < edge <= horizon]
         return min(edges, default=None)
 
 

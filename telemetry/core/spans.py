@@ -29,10 +29,12 @@ def span(event: ev.Event) -> Window:  # noqa: PLR0911
     match event:
         case ev.DeviceHeartbeat() | ev.ProbeResult() | ev.LinkState():
             return Window(t, t + grace(event.every_ms))
-        case ev.KioskState() | ev.DisplayState() | ev.CounterState():
+        case ev.DisplayState() | ev.CounterState():
             return Window(t, t + STATE_GRACE_MS)
-        case ev.DeviceContact() | ev.DeviceStatus():
-            return Window(t, t + CONTACT_GRACE_MS)
+        case ev.KioskState() | ev.DeviceContact():
+            return Window(t, t + ev.MAX_GRACE_MS)  # they may cut short a longer belief
+        case ev.DeviceStatus():
+            return Window(t, t + 2 * ev.MAX_GRACE_MS)  # a birth decides which deaths count, see `fold`
         case ev.TicketFinished():
             return _since(event.called, t)
         case ev.TicketCalled() | ev.TicketRecalled() | ev.TicketServingStarted() | ev.TicketTransferred():

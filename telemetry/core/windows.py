@@ -69,11 +69,6 @@ def merge(windows: Iterable[Window]) -> list[Window]:
     return out
 
 
-def hours_touching(window: Window) -> Window:
-    """Widen to whole hours; local hours are UTC hours or, in half-hour zones, still 5-min sums."""
-    return Window(floor(window.start, HOUR), max(ceil(window.end, HOUR), floor(window.start, HOUR) + HOUR))
-
-
 def to_ms(moment: datetime) -> int:
     """Return an aware datetime as Unix ms."""
     if moment.tzinfo is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +74,7 @@ class SqliteStore:
                 self._db.execute("COMMIT")
             except BaseException as error:
                 self._names.clear()
-                if self._db.in_transaction:
+                with suppress(sqlite3.Error):  # SQLite may have rolled back itself, or the file is closed
                     self._db.execute("ROLLBACK")
                 if isinstance(error, sqlite3.Error):
                     raise StoreUnavailable(str(error)) from error

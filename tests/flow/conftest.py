@@ -27,13 +27,13 @@ from paho.mqtt.properties import Properties
 from edge_agent import mapping
 from telemetry import inventory, wiring
 from telemetry.core import codec
-from telemetry.core.topics import Topic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
     from telemetry.core.codec import Receipt
     from telemetry.core.inventory import Inventory
+    from telemetry.core.topics import Topic
     from telemetry.store import Store
 
 T = TypeVar("T")
@@ -144,12 +144,19 @@ class House:
         store = () if name == "broker" else ("--store", self.store_url)
         role = self.run(MOTCUA, name, *words, *store, *where, label=name)
         if name == "broker":
-            self.listens(role)
+            self.listens(role, self.port)
         return role
 
-    def listens(self, role: Role) -> None:
-        _until(lambda: _listening(self.port) or not role.running, f"{role.command[1]} listens on {self.port}")
+    def listens(self, role: Role, port: int) -> None:
+        _until(lambda: _listening(port) or not role.running, f"{role.command[:2]} listens on {port}")
         assert role.running, role.text()
+
+    def serve_api(self) -> str:
+        """Start the API over the store; returns its root."""
+        port = _free_port()
+        where = ("--store", self.store_url, "--listen", f"127.0.0.1:{port}")
+        self.listens(self.run(MOTCUA, "api", *where, label="api"), port)
+        return f"http://127.0.0.1:{port}/api/v1"
 
     def linked(self, role: Role, times: int = 1) -> None:
         """Wait until a role has said so often that its connection stands."""
@@ -206,14 +213,14 @@ class Wire:
         self._subscribed = True
 
     def _received(self, _client: Client, _data: object, message: MQTTMessage) -> None:
-        if (receipt := codec.decode_receipt(message.payload)) is not None:
+        if (receipt := codec.decode_receipt(bytes(message.payload))) is not None:
             self.receipts.append(receipt)
 
     def publish(
         self, payload: bytes, content_type: str = "", user: Sequence[tuple[str, str]] = (), topic: str = ""
     ) -> None:
         """Send, and wait for the broker's PUBACK."""
-        properties = Properties(PacketTypes.PUBLISH)
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         if content_type:
             properties.ContentType = content_type
         if user:
@@ -231,7 +238,7 @@ class Wire:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show what the roles wrote when a test failed."""
     report = yield
     if report.failed:

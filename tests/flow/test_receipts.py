@@ -21,15 +21,16 @@ from telemetry.core.completeness import completeness
 from telemetry.core.events import TicketIssued
 from telemetry.core.windows import Window
 from telemetry.ingest import Ingest
-from telemetry.mqtt import BrokerAddress, Link, Message, address
+from telemetry.mqtt import BrokerAddress, Link, LinkSettings, Message, address
 from telemetry.store import SERVER_SPOOLS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from telemetry.core.inventory import Inventory
     from telemetry.ingest import Outlet
+    from telemetry.mqtt import Listener
     from telemetry.store import Store
     from tests.flow.conftest import Until
 
@@ -54,10 +55,11 @@ class Clock:
 class Lossy(Link):
     """Loses every tenth message it is to send, by a seeded chance."""
 
-    chance = random.Random(5)
-    lost = 0
+    def __init__(self, where: BrokerAddress, settings: LinkSettings, listener: Listener) -> None:
+        super().__init__(where, settings, listener)
+        self.chance, self.lost = random.Random(5), 0
 
-    def publish(self, topic: str, payload: bytes, *, qos: int = 0, **rest: object) -> int | None:  # type: ignore[override]
+    def publish(self, topic: str, payload: bytes, *, qos: int = 0, **rest: object) -> int | None:
         if topic.endswith("/receipt") and self.chance.random() < 0.1:
             self.lost += 1
             return 0
@@ -67,8 +69,9 @@ class Lossy(Link):
 class Mixing(Ingest):
     """Is given every message twice, in any order, and some once more much later."""
 
-    chance = random.Random(6)
-    old: tuple[Message, ...] = ()
+    def __init__(self, store: Store, inventory: Callable[[], Inventory], clock: Callable[[], int]) -> None:
+        super().__init__(store, inventory, clock)
+        self.chance, self.old = random.Random(6), tuple[Message, ...]()
 
     def flush(self, outlet: Outlet) -> None:
         first = tuple(self._waiting)
@@ -214,7 +217,7 @@ class Refusing(Link):
     def fileno(self) -> int:
         return 0
 
-    def publish(self, *_: object, **__: object) -> int:  # type: ignore[override]
+    def publish(self, *_: object, **__: object) -> int:
         self.frames += 1
         return self.frames
 

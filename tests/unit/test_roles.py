@@ -1,0 +1,49 @@
+"""Checks the loops of ingest and rollup against a broker that does not stay."""
+
+from __future__ import annotations
+
+from threading import Event
+from typing import cast
+
+from telemetry.core.inventory import Inventory
+from telemetry.ingest import Ingest
+from telemetry.mqtt import BrokerAddress, Link, LinkSettings
+from telemetry.roles import _Inbox, run_ingest
+from telemetry.store import Store
+
+TRIES = 6
+
+
+class Flapping(Link):
+    """Takes a connection and loses it at once."""
+
+    connects = 0
+
+    def connect(self, will: tuple[str, bytes] | None = None) -> None:
+        del will
+        self.connects += 1
+
+    def pump(self, timeout: float) -> None:
+        del timeout
+
+
+class Stop(Event):
+    """Remembers how long it was waited for, without waiting; set after some waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout or 0.0)
+        if len(self.waits) >= TRIES:
+            self.set()
+        return self.is_set()
+
+
+def test_a_connection_that_is_lost_at_once_is_not_opened_again_without_a_pause() -> None:
+    ingest = Ingest(cast("Store", None), lambda: cast("Inventory", None), lambda: 0)
+    link, stop = Flapping(BrokerAddress(), LinkSettings("x"), _Inbox("ingest", ingest.take)), Stop()
+    run_ingest(ingest, link, stop)
+    assert link.connects == len(stop.waits) + 1
+    assert all(wait >= 0.05 for wait in stop.waits)
