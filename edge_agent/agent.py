@@ -8,9 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import structlog
-
 from edge_agent.delivery import Delivery, Pace
+from edge_agent.log import Log
 from telemetry import __version__
 from telemetry.core import codec, presence
 from telemetry.core.backoff import STABLE_MS, full_jitter
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from edge_agent.outbox import Outbox, Row
     from telemetry.mqtt import BrokerAddress
 
-_log = structlog.get_logger()
+_log = Log(__name__)
 FRAME_BYTES = 96 * 1024
 COMPRESS_FROM = 4 * 1024
 FAR = 3_600_000

@@ -8,14 +8,14 @@ import socket
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
-import structlog
+from edge_agent.log import Log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge_agent.agent import Agent
 
-_log = structlog.get_logger()
+_log = Log(__name__)
 TICK_MS = 1_000
 T = TypeVar("T")
 

@@ -40,6 +40,7 @@ _TABLES = (
     "CREATE TABLE posted (key TEXT PRIMARY KEY, at INTEGER NOT NULL, answer TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE meta (spool TEXT NOT NULL)",
 )
+_REPORT = b'{"type":"outbox.refused"'
 _SAMPLES = (ev.DeviceHeartbeat, ev.ProbeResult, ev.LinkState, ev.DisplayState, ev.ConnectorStats)
 _VITAL = (ev.OutboxDropped, ev.OutboxRefused, ev.CentreModeSet)
 
@@ -213,7 +214,7 @@ class Outbox:
                 db.execute("INSERT OR REPLACE INTO refused VALUES (?, ?, ?)", (n, reason, found[0]))
                 db.execute("DELETE FROM rows WHERE n = ?", (n,))
                 self._bytes -= found[1]
-                if not isinstance(codec.decode_event(found[0]), ev.OutboxRefused):
+                if not found[0].startswith(_REPORT):
                     report = ev.OutboxRefused(n=self._highest + 1, t=now, row=n, reason=reason.replace("_", "-"))
                     self._insert([report])
             db.execute("DELETE FROM refused WHERE n <= (SELECT max(n) FROM refused) - ?", (REFUSED_KEPT,))

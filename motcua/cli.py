@@ -162,13 +162,17 @@ def replay(
 
 
 @app.command()
-def agent(file: Annotated[Path, typer.Argument(help="agent.toml, written by `motcua inventory render`.")]) -> None:
+def agent(
+    config: Annotated[Path, typer.Option(help="agent.toml, written by `motcua inventory render`.")] = Path(
+        "agent.toml"
+    ),
+) -> None:
     """Run one device's agent until Ctrl-C."""
     from motcua.device import run
 
     settings_of(None)
     with until_stopped() as stop:
-        run(file, stop)
+        run(config, stop)
 
 
 @app.command()

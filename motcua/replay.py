@@ -21,6 +21,7 @@ from edge_agent.agent import Agent, AgentSettings
 from edge_agent.delivery import Pace
 from edge_agent.fleet import Fleet
 from edge_agent.outbox import Outbox
+from edge_agent.sources.replay import ReplaySource
 from motcua import clocks
 from motcua.parts import Parts, serve
 from telemetry import wiring
@@ -31,14 +32,10 @@ from telemetry.errors import ConfigError, Fault, MotcuaError
 from telemetry.mqtt import BrokerAddress, address
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from telemetry.core.events import Event
     from telemetry.core.inventory import Centre, Inventory
     from telemetry.store import Store
-
-CHUNK = 500
-BACKLOG = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,39 +129,12 @@ def _agent(job: Job, log: mapping.Log, folder: Path, broker: BrokerAddress) -> A
 
 def _feed(job: Job, log: mapping.Log, work: _Counting, stop: threading.Event) -> None:
     try:
-        for chunk in _chunks(log.events(), job.speed, stop):
-            while work.agent.outbox.pending() > BACKLOG and not stop.wait(0.05):
-                pass
-            work.agent.outbox.append_numbered(chunk)
+        ReplaySource(log.events(), job.speed).run(work.agent.outbox, stop)
     except BaseException as error:
         work.fault = error
         raise
     finally:
         work.fed.set()
-
-
-def _chunks(events: Iterator[Event], speed: float | None, stop: threading.Event) -> Iterator[list[Event]]:
-    """Yield events in chunks; at a chosen speed, each not before its time."""
-    chunk: list[Event] = []
-    first: int | None = None
-    began = time.monotonic()
-    for event in events:
-        if speed is not None:
-            first = event.t if first is None else first
-            ahead = (event.t - first) / 1000 / speed - (time.monotonic() - began)
-            if ahead > 0.05:
-                if chunk:
-                    yield chunk
-                    chunk = []
-                stop.wait(ahead)
-        if stop.is_set():
-            return
-        chunk.append(event)
-        if len(chunk) >= CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
 
 
 def _watch(job: Job, log: mapping.Log, work: _Counting, console: Console) -> None:

@@ -11,8 +11,6 @@ import tomllib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import structlog
-
 from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
@@ -41,10 +39,11 @@ def settings_of(config: Path | None, **given: str | None) -> Settings:
 
 def log_to(level: str) -> None:
     """Log to stderr from this level on; `info-json` writes JSON."""
+    import structlog
+
     renderer: structlog.typing.Processor = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     if level.endswith("json"):
         renderer = structlog.processors.JSONRenderer()
-    number = getattr(logging, level.removesuffix("json").strip(":- ").upper() or "INFO", logging.INFO)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -52,9 +51,22 @@ def log_to(level: str) -> None:
             structlog.processors.format_exc_info,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(number),
+        wrapper_class=structlog.make_filtering_bound_logger(number_of(level)),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+    agents_log_to(level)
+
+
+def agents_log_to(level: str) -> None:
+    """Do the same for agents, which log without structlog."""
+    from edge_agent.log import to_stderr
+
+    to_stderr(number_of(level), as_json=level.endswith("json"))
+
+
+def number_of(level: str) -> int:
+    """Return the standard library's number of `info`, `info-json` and the like."""
+    return int(getattr(logging, level.removesuffix("json").strip(":- ").upper() or "INFO", logging.INFO))
 
 
 def inventory_of(found: Settings, extra: str | None = None) -> Callable[[], Inventory]:
@@ -65,7 +77,10 @@ def inventory_of(found: Settings, extra: str | None = None) -> Callable[[], Inve
     names = [*mapping.shipped(), *([extra] if extra and extra not in mapping.shipped() else [])]
     imports = {centre.id: centre for centre in (mapping.centre_of(mapping.load_mapping(name)) for name in names)}
     folder = found.inventory or inventory.default_path()
-    return inventory.Reloading(folder, imports=tuple(imports.values())).current
+    world = inventory.Reloading(folder, imports=tuple(imports.values()))
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGHUP, lambda *_: world.expire())
+    return world.current
 
 
 @contextmanager

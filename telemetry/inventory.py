@@ -11,6 +11,8 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
+import structlog
+
 from telemetry import inventory_aims, inventory_build
 from telemetry.core.inventory import Centre, Device, Inventory
 from telemetry.errors import Fault, InventoryError
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from telemetry.core.inventory import System
 
+_log = structlog.get_logger()
 __all__ = ["FILES", "Reloading", "default_path", "graph", "load", "render_agent"]
 
 FILES = (
@@ -147,6 +150,10 @@ class Reloading:
             self._follow(_newest(self._path))
             return self._inventory
 
+    def expire(self) -> None:
+        """Have the next `current` load again, changed or not; takes no lock, so a signal handler may call it."""
+        self._mark, self._looked = 0, float("-inf")
+
     def _follow(self, mark: int) -> None:
         if mark == self._mark:
             return
@@ -155,6 +162,7 @@ class Reloading:
             self._inventory, self.fault = self._load(), ""
         except InventoryError as error:
             self.fault = str(error)
+            _log.error("inventory_fault", faults=self.fault, remedy="the old inventory stays in force")
 
 
 def _newest(path: Path) -> int:

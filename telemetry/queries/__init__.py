@@ -175,6 +175,8 @@ class Queries:
             self._known(service, centres)
             if centre is not None and bucket == "total":
                 rows = (empty_row(centres[0], service, asked),)
+        if all(c.imported for c in centres):
+            return QueueHistory(asked.window, asked.zone, rows, None)
         whole = replace(asked, bucket="total")
         known = uptime(self._store, of_centres("", centres, asked.zone), whole, "open", self._clock())
         return QueueHistory(asked.window, asked.zone, rows, known.whole.coverage)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from telemetry.core.accounting import account
-from telemetry.core.windows import Window
+from telemetry.core.windows import FIVE, Window, floor
 from telemetry.queries.opening import Openings
 
 if TYPE_CHECKING:
@@ -43,19 +43,23 @@ class _Sums:
 
 
 def uptime(store: Store, scope: Scope, ask: Ask, clock: Clock, now: int) -> Uptime:
-    """Account for each bucket; time nobody reported on is unknown, the future is no part of it."""
+    """Account for each bucket up to the last 5-minute mark; time nobody reported on is unknown.
+
+    The running five minutes are left out: a report speaks a little ahead, and would hide what is unknown.
+    """
+    known = replace(ask, window=_past(ask.window, now))
     buckets = ask.buckets()
     starts = [b.start for b in buckets]
     openings = _openings(scope, ask, clock)
     sums = _Sums([0] * len(buckets), [0] * len(buckets))
-    for total in _totals(store, scope, ask):
+    for total in _totals(store, scope, known):
         found = bisect_right(starts, total.start) - 1
         up, down = _of(total, clock, openings[total.unit])
         sums.up[found] += up
         sums.down[found] += down
     shared = Counter(id(o) for o in openings.values())
     distinct = [(o, shared[id(o)]) for o in {id(o): o for o in openings.values()}.values()]
-    in_scope = [_in_scope(distinct, b, now) for b in buckets]
+    in_scope = [_in_scope(distinct, _past(bucket, now)) for bucket in buckets]
     rows = tuple(zip(buckets, map(account, in_scope, sums.up, sums.down), strict=True))
     whole = account(sum(in_scope), sum(sums.up), sum(sums.down))
     return Uptime(scope.label, ask.window, ask.zone, rows, whole)
@@ -82,6 +86,9 @@ def _of(total: Total, clock: Clock, opening: Opening) -> tuple[int, int]:
     return total.sums.get("up_ms", 0), total.sums.get("down_ms", 0)
 
 
-def _in_scope(openings: list[tuple[Opening, int]], bucket: Window, now: int) -> int:
-    past = Window(bucket.start, max(bucket.start, min(bucket.end, now)))
-    return sum(opening.open_ms(past) * times for opening, times in openings)
+def _in_scope(openings: list[tuple[Opening, int]], window: Window) -> int:
+    return sum(opening.open_ms(window) * times for opening, times in openings)
+
+
+def _past(window: Window, now: int) -> Window:
+    return Window(window.start, max(window.start, min(window.end, floor(now, FIVE))))

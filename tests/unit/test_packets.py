@@ -15,8 +15,9 @@ QOS1 = 0x32
 @pytest.mark.parametrize("size", [0, 1, 100, 200, 20_000])
 @pytest.mark.parametrize(("command", "mid"), [(0x30, b""), (QOS1, b"\x12\x34")])
 def test_a_message_keeps_everything_but_its_properties(command: int, mid: bytes, size: int) -> None:
-    properties = Properties(PacketTypes.PUBLISH)
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
     if size:
         properties.UserProperty = [("k", "v" * size)]
-    packet = TOPIC + mid + properties.pack() + b"payload"
+    packed: bytes = properties.pack()  # type: ignore[no-untyped-call]
+    packet = TOPIC + mid + packed + b"payload"
     assert bytes(without_properties(command, bytearray(packet))) == TOPIC + mid + b"\x00payload"

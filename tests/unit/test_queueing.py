@@ -46,7 +46,7 @@ def test_a_percentile_beyond_the_last_bound_is_given_as_that_bound() -> None:
 
 
 def test_service_time_is_counted_by_itself() -> None:
-    found = queueing({"served": 3, "service_count": 2, "service_sum_ms": 90_000})
+    found = queueing({"served": 3, "service_le_60": 2, "service_sum_ms": 90_000})
     assert (found.served, found.service_time.count, found.service_time.mean_s) == (3, 2, 45.0)
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from threading import Event
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from telemetry.core.inventory import Inventory
 from telemetry.ingest import Ingest
 from telemetry.mqtt import BrokerAddress, Link, LinkSettings
 from telemetry.roles import _Inbox, run_ingest
-from telemetry.store import Store
+
+if TYPE_CHECKING:
+    from telemetry.core.inventory import Inventory
+    from telemetry.store import Store
 
 TRIES = 6
 

@@ -1,0 +1,64 @@
+"""The agent's log through the standard library: structlog brings rich, too much for a small device. No event's content.
+
+Calls look like structlog's, so that a message reads alike in every role.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """One module's log."""
+
+    name: str
+
+    def info(self, event: str, **fields: object) -> None:
+        """Say what happens in good order."""
+        self._say(logging.INFO, event, fields)
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Say what somebody may have to look at."""
+        self._say(logging.WARNING, event, fields)
+
+    def exception(self, event: str, **fields: object) -> None:
+        """Say what went wrong, with the traceback of the exception at hand."""
+        self._say(logging.ERROR, event, fields, traced=True)
+
+    def _say(self, level: int, event: str, fields: dict[str, object], *, traced: bool = False) -> None:
+        logging.getLogger(self.name).log(level, event, exc_info=traced, extra={"fields": fields})
+
+
+class _Lines(logging.Formatter):
+    """`time [level] event key=value …`, or one JSON object a line."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        super().__init__()
+        self._as_json = as_json
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record's text."""
+        fields: dict[str, object] = dict(getattr(record, "fields", {}))
+        if record.exc_info:
+            fields["exception"] = self.formatException(record.exc_info)
+        when = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        level, event = record.levelname.lower(), record.getMessage()
+        if self._as_json:
+            return json.dumps({**fields, "event": event, "level": level, "timestamp": when}, default=str)
+        traced = fields.pop("exception", None)
+        words = " ".join(f"{key}={value}" for key, value in fields.items())
+        return f"{when} [{level:<8}] {event:<30} {words}" + (f"\n{traced}" if traced else "")
+
+
+def to_stderr(level: int, *, as_json: bool = False) -> None:
+    """Write the agent's messages from this level on to stderr; called again, it replaces."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Lines(as_json=as_json))
+    ours = logging.getLogger("edge_agent")
+    ours.handlers, ours.propagate = [handler], False
+    ours.setLevel(level)

@@ -1,0 +1,179 @@
+"""Takes events from programs on this device by HTTP; it must not listen anywhere but on the loopback.
+
+A 201 is given only after the commit, so a caller that repeats until it gets one, with the same
+`Idempotency-Key`, loses and doubles nothing.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from edge_agent.log import Log
+from edge_agent.sources.given import BadEvent, event_of, parsed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from threading import Event as Signal
+
+    from edge_agent.outbox import Outbox
+    from edge_agent.sources.state import DeviceState
+    from telemetry.core.events import Event
+
+_log = Log(__name__)
+MAX_BODY = 1024 * 1024
+MAX_KEY = 255
+IDLE_S = 10
+"""A caller's connection is closed after this long in silence."""
+
+
+class Problem(Exception):
+    """An answer that is no 2xx: status, what is wrong and the remedy."""
+
+    def __init__(self, status: int, title: str, field: str = "", remedy: str = "") -> None:
+        super().__init__(title)
+        self.status = status
+        self.body = {"type": "about:blank", "title": title, "status": status, "field": field, "remedy": remedy}
+
+
+@dataclass(slots=True)
+class HttpSource:
+    """`POST /events` and `GET /healthz`; `clock` gives Unix ms, port 0 takes a free one (see `bound`)."""
+
+    port: int
+    state: DeviceState
+    clock: Callable[[], int]
+    name: str = "http"
+    bound: int = 0
+
+    def run(self, outbox: Outbox, stop: Signal) -> None:
+        """Serve until stopped."""
+        with _Server(self, outbox) as server:
+            self.bound = server.server_address[1]
+            while not stop.is_set():
+                server.handle_request()
+
+    def take(self, outbox: Outbox, key: str, body: bytes) -> dict[str, Any]:
+        """Commit a request's events; returns the answer. Raises BadEvent, sqlite3.Error."""
+        events = events_of(body)
+        if key:
+            text, repeated = outbox.append_once(key, events, self.clock())
+            answer = {**msgspec.json.decode(text), "repeated": repeated}
+        else:
+            first, last = outbox.append(events)
+            answer = {"first": first, "last": last, "repeated": False}
+        if not answer["repeated"]:
+            for event in events:
+                self.state.follow(event)
+        return answer
+
+
+def events_of(body: bytes) -> list[Event]:
+    """Return the events of one object, a list, or one object a line. Raises BadEvent."""
+    try:
+        whole = parsed(body)
+        values = whole if isinstance(whole, list) else [whole]
+    except BadEvent:
+        lines = [line for line in body.splitlines() if line.strip()]
+        if len(lines) < 2:
+            raise
+        values = [parsed(line) for line in lines]
+    if not values:
+        raise BadEvent("body", "no event in it", "send at least one")
+    return [_numbered(i, value) for i, value in enumerate(values, 1)]
+
+
+def _numbered(i: int, value: object) -> Event:
+    try:
+        return event_of(value)
+    except BadEvent as error:
+        raise BadEvent(error.field, f"event {i}: {error.problem}", error.remedy) from None
+
+
+class _Server(ThreadingHTTPServer):
+    """One thread a connection."""
+
+    timeout = 0.25
+
+    def __init__(self, source: HttpSource, outbox: Outbox) -> None:
+        super().__init__(("127.0.0.1", source.port), _Handler)
+        self.source, self.outbox = source, outbox
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say that a connection broke, never what it carried."""
+        del request, client_address
+        _log.info("http_connection_broke", source=self.source.name)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Speaks HTTP; what is taken is the source's decision."""
+
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    server_version = "motcua"
+    sys_version = ""
+    timeout = IDLE_S
+
+    def do_GET(self) -> None:  # noqa: N802 - named by http.server
+        """Answer health."""
+        if self.path == "/healthz":
+            self._answer(200, {"status": "ok", "pending": self.server.outbox.pending()})
+        else:
+            self._refuse(Problem(404, "no such page", remedy="GET /healthz or POST /events"))
+
+    def do_POST(self) -> None:  # noqa: N802 - named by http.server
+        """Take events."""
+        try:
+            key, body = self._request()
+            self._answer(201, self.server.source.take(self.server.outbox, key, body))
+        except Problem as problem:
+            self._refuse(problem)
+        except BadEvent as error:
+            self._refuse(Problem(400, error.problem, error.field, error.remedy))
+        except sqlite3.Error as error:
+            _log.warning("http_not_kept", source=self.server.source.name, error=str(error))
+            self._refuse(Problem(503, "the outbox cannot be written now", remedy="send it again with the same key"))
+
+    def _request(self) -> tuple[str, bytes]:
+        length = self._length()
+        if self.path != "/events":
+            raise Problem(404, "no such page", remedy="POST /events")
+        key = self.headers.get("Idempotency-Key", "").strip()
+        if len(key) > MAX_KEY:
+            raise Problem(400, f"longer than {MAX_KEY}", "Idempotency-Key", "use a UUID or ULID")
+        body = self.rfile.read(length)
+        if len(body) < length:
+            raise Problem(400, "shorter than Content-Length", "body", "send it again")
+        return key, body
+
+    def _length(self) -> int:
+        given = self.headers.get("Content-Length")
+        if given is None:
+            raise Problem(411, "no Content-Length", "Content-Length", "send the body's length, not chunks")
+        if not (given.isascii() and given.isdigit()):
+            raise Problem(400, "not a number", "Content-Length", "send the body's length in bytes")
+        if int(given) > MAX_BODY:
+            raise Problem(413, f"over {MAX_BODY} bytes", "body", "send fewer events at once")
+        return int(given)
+
+    def _refuse(self, problem: Problem) -> None:
+        """Answer with problem+json and close: the body may be unread."""
+        self.close_connection = True
+        self._answer(problem.status, problem.body, "application/problem+json")
+
+    def _answer(self, status: int, body: dict[str, Any], kind: str = "application/json") -> None:
+        data = msgspec.json.encode(body)
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(data)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - named by http.server
+        """Say nothing for each request."""

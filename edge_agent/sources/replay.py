@@ -1,0 +1,57 @@
+"""Feeds a log's events, which bring their own numbers, at a chosen speed; it must not know of files or mappings."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from threading import Event as Signal
+
+    from edge_agent.outbox import Outbox
+    from telemetry.core.events import Event
+
+CHUNK = 500
+BACKLOG = 20_000
+
+
+@dataclass(slots=True)
+class ReplaySource:
+    """Appends `events` in chunks, `speed` times as fast as they were (None: as fast as possible)."""
+
+    events: Iterator[Event]
+    speed: float | None = None
+    backlog: int = BACKLOG
+    name: str = "replay"
+
+    def run(self, outbox: Outbox, stop: Signal) -> None:
+        """Append all events, or until stopped; waits while too many rows have no receipt."""
+        for chunk in self._chunks(stop):
+            while outbox.pending() > self.backlog and not stop.wait(0.05):
+                pass
+            outbox.append_numbered(chunk)
+
+    def _chunks(self, stop: Signal) -> Iterator[list[Event]]:
+        """Yield events in chunks; at a chosen speed, each not before its time."""
+        chunk: list[Event] = []
+        first: int | None = None
+        began = time.monotonic()
+        for event in self.events:
+            if self.speed is not None:
+                first = event.t if first is None else first
+                ahead = (event.t - first) / 1000 / self.speed - (time.monotonic() - began)
+                if ahead > 0.05:
+                    if chunk:
+                        yield chunk
+                        chunk = []
+                    stop.wait(ahead)
+            if stop.is_set():
+                return
+            chunk.append(event)
+            if len(chunk) >= CHUNK:
+                yield chunk
+                chunk = []
+        if chunk:
+            yield chunk

@@ -1,0 +1,289 @@
+"""The pages in a real Chromium, beside a real small demo: what a manager sees, hears and reaches by keyboard."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+from rich.console import Console
+
+from motcua import demo
+from motcua.demo import Knobs, Town
+from telemetry.core.events import TicketIssued
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright
+
+    from telemetry.core.inventory import Inventory
+    from tests.flow.conftest import Until
+
+pytestmark = [pytest.mark.flow, pytest.mark.browser, pytest.mark.slow]
+HALL = "vn83-83"
+PAGES = ("/", f"/centres/{HALL}")
+ARGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+WITHIN_MS = 20_000
+"""Ingest, rollup, stream and the page's own pause of 4 s, on a busy machine."""
+FOCUSED = """() => {
+    const at = document.activeElement, box = at.getBoundingClientRect(), style = getComputedStyle(at);
+    const outlined = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
+    return {id: at.id, cls: at.className, href: at.getAttribute("href") || "", top: box.top, left: box.left, outlined};
+}"""
+HELLO = """url => new Promise((good, bad) => {
+    const source = new EventSource(url);
+    source.addEventListener("hello", e => { source.close(); good(JSON.parse(e.data)); });
+    source.onerror = () => bad(new Error("stream failed"));
+})"""
+
+
+@pytest.fixture(scope="module")
+def town(world: Inventory) -> Iterator[Town]:
+    """Twelve centres with this morning behind them; nothing more happens but what a test does."""
+    knobs = Knobs(days=0, centres=12, port=0)
+    console = Console(quiet=True)
+    with demo.running(demo.world(world, knobs), knobs) as running:
+        demo.feed_history(running, knobs, console)
+        demo.host_once(running)
+        demo.deliver(running, console)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def driver() -> Iterator[Playwright]:
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install '.[dev]'")
+    with api.sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def chromium(require: Callable[[str], str], driver: Playwright) -> Iterator[Browser]:
+    browser = driver.chromium.launch(executable_path=require("chromium"), args=list(ARGS))
+    yield browser
+    browser.close()
+
+
+class Tab:
+    """A page and all that went wrong in it."""
+
+    def __init__(self, browser: Browser, url: str, **context: Any) -> None:  # noqa: ANN401
+        self.url = url
+        self.faults: list[str] = []
+        self.asked: list[str] = []
+        self.context = browser.new_context(**context)
+        self.context.set_default_timeout(WITHIN_MS)
+        self.context.on("request", lambda request: self.asked.append(request.url))
+        self.context.on("weberror", lambda error: self.faults.append(str(error.error)))
+        self.context.on("console", self._said)
+        self.page: Page = self.context.new_page()
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.faults.append(message.text)
+
+    def open(self, path: str) -> Page:
+        answer = self.page.goto(self.url + path, wait_until="load")
+        assert answer is not None
+        assert answer.ok
+        return self.page
+
+    @property
+    def elsewhere(self) -> list[str]:
+        """Requests to any other host than ours."""
+        return [url for url in self.asked if urlsplit(url).netloc != urlsplit(self.url).netloc]
+
+
+@pytest.fixture
+def tab(chromium: Browser, town: Town) -> Iterator[Callable[..., Tab]]:
+    """Return a function that opens a clean tab; at the end nothing may have gone wrong in any."""
+    opened: list[Tab] = []
+
+    def make(**context: Any) -> Tab:  # noqa: ANN401
+        opened.append(Tab(chromium, town.url, **context))
+        return opened[-1]
+
+    yield make
+    for one in opened:
+        one.context.close()
+    assert [fault for one in opened for fault in one.faults] == []
+    assert [url for one in opened for url in one.elsewhere] == []
+    assert all(one.asked for one in opened)
+
+
+_numbers = itertools.count(1)
+
+
+def take_ticket(town: Town) -> None:
+    """Somebody takes a ticket at the first kiosk of the hall."""
+    number = next(_numbers)
+    ticket = TicketIssued(n=1, t=town.clock(), ticket=f"browser-{number}", queue="land", service="land")
+    town.agents[f"{HALL}-kiosk1"].outbox.append([ticket])
+
+
+def waiting(page: Page) -> int:
+    """The number of people waiting, as the page says it."""
+    return int(re.sub(r"\D", "", page.locator("#live-cards .big").first.inner_text()))
+
+
+def becomes(page: Page, number: int) -> None:
+    page.wait_for_function(
+        """number => {
+            const text = document.querySelector("#live-cards .big").textContent;
+            return Number(text.replace(/\\D/g, "")) === number;
+        }""",
+        arg=number,
+    )
+
+
+def is_live(page: Page) -> None:
+    page.locator("#live-word.is-on").wait_for()
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize(
+    ("lang", "words", "other"),
+    [
+        ("vi", ("Đang tự cập nhật", "Dữ liệu mô phỏng"), "English"),
+        ("en", ("Updating live", "Simulated data"), "Tiếng Việt"),
+    ],
+)
+def test_a_page_shows_itself_in_both_languages(
+    tab: Callable[..., Tab], path: str, lang: str, words: tuple[str, ...], other: str
+) -> None:
+    page = tab(locale=lang).open(path)
+    is_live(page)
+    assert page.locator("html").get_attribute("lang") == lang
+    text = page.locator("body").inner_text()
+    assert [word for word in words if word not in text] == []
+    assert page.locator("h1").inner_text()
+    assert page.locator("#live-hero .sentence").inner_text()
+    page.get_by_text(other, exact=True).click()
+    page.locator(f"html:not([lang={lang}])").wait_for()
+    assert page.locator("h1").inner_text()
+
+
+def test_the_chosen_language_stays_on_the_next_page(tab: Callable[..., Tab]) -> None:
+    page = tab(locale="vi").open("/?lang=en")
+    page.locator(f'a[href="/centres/{HALL}"]').first.click()
+    page.wait_for_url(f"**/centres/{HALL}")
+    assert page.locator("html").get_attribute("lang") == "en"
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_new_ticket_shows_without_reloading(tab: Callable[..., Tab], town: Town, path: str) -> None:
+    page = tab(locale="en").open(path)
+    is_live(page)
+    page.evaluate("window.notReloaded = true")
+    before = waiting(page)
+    take_ticket(town)
+    becomes(page, before + 1)
+    assert page.evaluate("window.notReloaded") is True
+
+
+def test_pause_stops_updates_until_they_are_resumed(tab: Callable[..., Tab], town: Town, until: Until) -> None:
+    watched, other = tab(locale="en"), tab(locale="en")
+    watched.page.clock.install()
+    page, witness = watched.open(PAGES[1]), other.open(PAGES[1])
+    is_live(page)
+    is_live(witness)
+    page.locator("#pause").click()
+    assert page.locator("#pause").get_attribute("aria-pressed") == "true"
+    assert page.locator("#live-word").inner_text() == "Paused"
+    asked, before = len(watched.asked), waiting(page)
+    take_ticket(town)
+    becomes(witness, before + 1)
+    page.clock.run_for(130_000)
+    assert waiting(page) == before
+    assert watched.asked[asked:] == []
+    page.locator("#pause").click()
+    becomes(page, before + 1)
+    until(lambda: page.locator("#live-word").inner_text() == "Updating live", "the page says that it is live")
+
+
+def tabbed(page: Page, times: int = 40) -> Iterator[dict[str, Any]]:
+    """What has the focus, Tab after Tab; each must be seen to have it."""
+    for _ in range(times):
+        page.keyboard.press("Tab")
+        at: dict[str, Any] = page.evaluate(FOCUSED)
+        assert at["outlined"], f"one cannot see the focus on {at}"
+        yield at
+
+
+def test_the_keyboard_reaches_everything(tab: Callable[..., Tab]) -> None:
+    page = tab(locale="en").open("/")
+    is_live(page)
+    seen: list[str] = []
+    for at in tabbed(page):
+        seen.append(at["id"] or at["cls"] or at["href"])
+        if at["href"].startswith("/centres/"):
+            break
+    assert seen[0] == "skip"
+    assert {"pause", "lang"} <= set(seen)
+    target = page.evaluate(FOCUSED)["href"]
+    assert target.startswith("/centres/")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**{target}")
+
+
+def test_the_skip_link_shows_itself_and_leads_to_the_content(tab: Callable[..., Tab]) -> None:
+    page = tab(locale="en").open("/")
+    at = next(tabbed(page))
+    assert at["cls"] == "skip"
+    page.wait_for_function("() => document.activeElement.getBoundingClientRect().top >= 0")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.activeElement.id === 'main'")
+
+
+def test_pause_works_from_the_keyboard(tab: Callable[..., Tab]) -> None:
+    page = tab(locale="en").open("/")
+    is_live(page)
+    assert any(
+        at["id"] == "pause" for at in itertools.takewhile(lambda at: not at["href"].startswith("/c"), tabbed(page))
+    )
+    page.locator("#pause").focus()
+    page.keyboard.press("Space")
+    page.locator("#live-word.is-off").wait_for()
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_readable_without_javascript(tab: Callable[..., Tab], path: str) -> None:
+    page = tab(locale="en", java_script_enabled=False).open(path)
+    text = page.locator("main").inner_text()
+    assert "People waiting" in text
+    assert page.locator("#live-hero .sentence").inner_text()
+    assert page.locator("table.rows tbody tr").count() > 0
+    assert not page.locator("#pause").is_visible()
+
+
+@pytest.mark.parametrize("lang", ["vi", "en"])
+@pytest.mark.parametrize("path", PAGES)
+def test_a_narrow_screen_needs_no_sideways_scrolling(tab: Callable[..., Tab], path: str, lang: str) -> None:
+    page = tab(locale=lang, viewport={"width": 320, "height": 640}).open(path)
+    is_live(page)
+    wide = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+    assert wide[0] <= wide[1] <= 320
+
+
+def test_the_stream_says_hello_to_a_browser(tab: Callable[..., Tab]) -> None:
+    page = tab(locale="en").open("/")
+    hello = page.evaluate(HELLO, "/api/v1/events")
+    assert HALL in {centre["centre"] for centre in hello["centres"]}
+
+
+def test_a_wrong_address_is_explained(tab: Callable[..., Tab]) -> None:
+    one = tab(locale="vi")
+    answer = one.page.goto(one.url + "/centres/nowhere")
+    assert answer is not None
+    assert answer.status == 404
+    assert one.page.locator("h1").inner_text()
+    one.faults = [fault for fault in one.faults if "404" not in fault]

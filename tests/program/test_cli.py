@@ -1,0 +1,136 @@
+"""The command line's promises: exit codes, faults with file and line, help on every command."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from motcua import startup
+from motcua.times import window_of
+from telemetry.config import settings
+from telemetry.errors import ConfigError
+from telemetry.inventory import default_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def motcua(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "motcua", *words], capture_output=True, text=True, timeout=60, check=False, cwd=cwd
+    )
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["demo", "broker", "agent", "ingest", "rollup", "api", "replay", "inventory check", "inventory render", "version"],
+)
+def test_help_is_there_for_every_command(command: str) -> None:
+    done = motcua(*command.split(), "--help")
+    assert done.returncode == 0
+    assert "Usage" in done.stdout
+
+
+def test_version_prints_the_version() -> None:
+    assert motcua("version").stdout.strip().count(".") == 2
+
+
+def test_wrong_option_exits_2() -> None:
+    assert motcua("demo", "--no-such-option").returncode == 2
+
+
+def test_unknown_setting_in_a_file_exits_2_and_names_it(tmp_path: Path) -> None:
+    (tmp_path / "motcua.toml").write_text('MOTCUA_STOER = "sqlite:///x.db"\n')
+    done = motcua("ingest", "--config", str(tmp_path / "motcua.toml"))
+    assert done.returncode == 2
+    assert "MOTCUA_STOER" in done.stderr
+
+
+def test_all_faulty_settings_are_named_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        settings({"MOTCUA_STORE": "postgres://x", "MOTCUA_MQTT": "http://x", "MOTCUA_API_LISTEN": "here"})
+    assert [fault.field for fault in caught.value.faults] == ["MOTCUA_API_LISTEN", "MOTCUA_MQTT", "MOTCUA_STORE"]
+
+
+def test_broken_inventory_stops_a_command_before_it_touches_anything(tmp_path: Path) -> None:
+    folder = tmp_path / "world"
+    shutil.copytree(default_path(), folder)
+    with (folder / "devices.csv").open("a", encoding="utf-8") as file:
+        file.write("vn83-00000-kiosk1,vn83-00000,kiosk,60000,yes\n")
+    lines = (folder / "devices.csv").read_text(encoding="utf-8").count("\n")
+    (tmp_path / "motcua.toml").write_text(f'MOTCUA_INVENTORY = "{folder}"\n')
+    store = f"sqlite:///{tmp_path / 'store.db'}"
+    done = motcua("ingest", "--config", str(tmp_path / "motcua.toml"), "--store", store)
+    assert done.returncode == 2
+    assert f"devices.csv:{lines}:" in done.stderr
+    assert not (tmp_path / "store.db").exists()
+
+
+def test_replay_of_a_missing_file_exits_2() -> None:
+    done = motcua("replay", "nowhere.tsv", "--mapping", "bank-1999")
+    assert done.returncode == 2
+    assert "nowhere.tsv" in done.stderr
+
+
+def test_replay_into_an_undeclared_centre_exits_2(tmp_path: Path) -> None:
+    log = tmp_path / "log.tsv"
+    log.write_text("a\tb\n")
+    done = motcua("replay", str(log), "--mapping", "bank-1999", "--centre", "vn99-1", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "vn99-1" in done.stderr
+
+
+def test_taken_port_is_named_with_the_way_out(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        store = f"sqlite:///{tmp_path / 's.db'}"
+        done = motcua("api", "--listen", f"127.0.0.1:{port}", "--store", store)
+    assert done.returncode == 2
+    assert str(port) in done.stderr
+
+
+def test_inventory_check_counts_the_sample() -> None:
+    done = motcua("inventory", "check")
+    assert done.returncode == 0
+    assert "167 centres" in done.stdout
+
+
+def test_inventory_render_writes_an_agent_file() -> None:
+    done = motcua("inventory", "render", "--device", "vn83-83-gateway1")
+    assert 'device = "vn83-83-gateway1"' in done.stdout
+
+
+def test_sighup_has_the_inventory_loaded_again(tmp_path: Path) -> None:
+    folder = tmp_path / "world"
+    shutil.copytree(default_path(), folder)
+    previous = signal.getsignal(signal.SIGHUP)
+    try:
+        world = startup.inventory_of(settings({"MOTCUA_INVENTORY": str(folder)}))
+        before = world()
+        assert threading.current_thread() is threading.main_thread()
+        signal.raise_signal(signal.SIGHUP)
+        assert world() is not before
+        assert world().version == before.version
+    finally:
+        signal.signal(signal.SIGHUP, previous)
+
+
+def test_rebuild_window_needs_a_zone() -> None:
+    with pytest.raises(ConfigError):
+        window_of("2026-10-01T00:00:00", None)
+
+
+def test_rebuild_window_is_open_ended_where_nothing_is_said() -> None:
+    window = window_of("2026-10-01T00:00:00+07:00", None)
+    assert window is not None
+    assert window.start == 1790787600000
+    assert window_of(None, None) is None

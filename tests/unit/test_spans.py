@@ -1,0 +1,69 @@
+"""Spans: what time an event speaks about, and which hours that makes dirty."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telemetry.core import events as ev
+from telemetry.core.spans import dirty, grace, span
+from telemetry.core.windows import HOUR, MINUTE, Window, floor
+
+T = 1_767_225_600_000
+TICKET = {"n": 1, "t": T, "ticket": "k", "queue": "q", "service": "s"}
+
+
+@pytest.mark.parametrize(
+    ("event", "back", "ahead"),
+    [
+        (ev.DeviceHeartbeat(n=1, t=T), 0, 150_000),
+        (ev.DeviceHeartbeat(n=1, t=T, every_ms=600_000), 0, 1_230_000),
+        (ev.ProbeResult(n=1, t=T, system="s", kind="http", ok=True, every_ms=300_000), 0, 630_000),
+        (ev.LinkState(n=1, t=T, up=True), 0, 150_000),
+        (ev.DisplayState(n=1, t=T, state="on"), 0, 150_000),
+        (ev.CounterState(n=1, t=T, counter="c", state="open"), 0, 150_000),
+        (ev.KioskState(n=1, t=T, state="degraded"), 0, ev.MAX_GRACE_MS),
+        (ev.DeviceContact(n=1, t=T), 0, ev.MAX_GRACE_MS),
+        (ev.DeviceStatus(n=1, t=T, online=False, sid="s"), 0, 2 * ev.MAX_GRACE_MS),
+        (ev.ConnectorStats(n=1, t=T, system="s", ok=1, failed=0, period_ms=MINUTE), MINUTE, 1),
+        (ev.TicketIssued(**TICKET), 0, 1),
+        (ev.TicketCalled(**TICKET, counter="c", entered=T - 500), 500, 1),
+        (ev.TicketRecalled(**TICKET, counter="c", entered=T - 500), 500, 1),
+        (ev.TicketServingStarted(**TICKET, counter="c", entered=T - 500, called=T - 1), 500, 1),
+        (ev.TicketTransferred(**TICKET, entered=T - 500, to_queue="q", to_service="s"), 500, 1),
+        (ev.TicketFinished(**TICKET, counter="c", entered=T - 500, called=T - 300), 300, 1),
+        (ev.TicketAbandoned(**TICKET, entered=T - 500), 500, 1),
+        (ev.TicketNoShow(**TICKET, entered=T - 500), 500, 1),
+        (ev.TicketClosedEod(**TICKET, entered=T - 500), 500, 1),
+        (ev.TicketClosedEod(**TICKET, entered=0), 4 * HOUR, 1),
+        (ev.TicketCalled(**TICKET, counter="c", entered=T + 500), 0, 1),
+    ],
+)  # fmt: skip
+def test_an_event_speaks_about_its_own_time(event: ev.Event, back: int, ahead: int) -> None:
+    assert span(event) == Window(T - back, T + ahead)
+
+
+def test_a_span_never_begins_before_the_epoch() -> None:
+    assert span(ev.ConnectorStats(n=1, t=5, system="s", ok=1, failed=0, period_ms=1 << 53)) == Window(0, 6)
+
+
+def test_grace_is_two_intervals_and_thirty_seconds() -> None:
+    assert grace(60_000) == 150_000
+    assert grace(ev.MAX_EVERY_MS) == ev.MAX_GRACE_MS
+
+
+def beat(t: int) -> ev.Event:
+    return ev.DeviceHeartbeat(n=1, t=t)
+
+
+def test_neighbouring_dirty_hours_join_and_units_stay_apart() -> None:
+    said = [("b", beat(0)), ("a", beat(2 * HOUR - 1)), ("a", beat(0)), ("a", beat(9 * HOUR))]
+    assert dirty(said) == [("a", 0, 3 * HOUR), ("a", 9 * HOUR, 10 * HOUR), ("b", 0, HOUR)]
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 20 * HOUR).map(beat)), max_size=8))
+def test_dirty_hours_are_exactly_those_a_span_touches(said: list[tuple[str, ev.Event]]) -> None:
+    found = {(unit, hour) for unit, start, end in dirty(said) for hour in range(start, end, HOUR)}
+    touched = {(u, h) for u, e in said for h in range(floor(e.t, HOUR), span(e).end, HOUR)}
+    assert found == touched

@@ -1,0 +1,103 @@
+"""Three-state time: belief ends, composites follow Kleene logic moment by moment."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telemetry.core.live import State
+from telemetry.core.states import Known, Report, Segment, all_of, any_of, k_of_n, per_bucket, segments, state_at
+from telemetry.core.windows import FIVE, Window
+
+known_states: st.SearchStrategy[Known] = st.sampled_from(["up", "down"])
+reports = st.lists(st.builds(Report, st.integers(0, 50), known_states, st.integers(0, 15)), max_size=10)
+members = st.lists(reports.map(segments), min_size=1, max_size=5)
+HORIZON = range(70)
+
+
+def letters(known: list[Segment], ends: int = 9) -> str:
+    """States as U, D and ? per ms."""
+    return "".join({"up": "U", "down": "D", "unknown": "?"}[state_at(known, t)] for t in range(ends))
+
+
+def member(text: str) -> list[Segment]:
+    """One segment per letter of `U?D`."""
+    names: dict[str, Known] = {"U": "up", "D": "down"}
+    return [Segment(t, t + 1, names[c]) for t, c in enumerate(text) if c in names]
+
+
+def test_a_report_is_believed_for_its_grace() -> None:
+    assert segments([Report(2, "up", 3)]) == [Segment(2, 5, "up")]
+
+
+def test_a_newer_report_ends_the_older_ones_belief() -> None:
+    assert segments([Report(0, "up", 9), Report(4, "down", 2)]) == [Segment(0, 4, "up"), Segment(4, 6, "down")]
+
+
+def test_neighbours_of_one_state_join() -> None:
+    assert segments([Report(0, "up", 5), Report(5, "up", 5), Report(11, "up", 1)]) == [
+        Segment(0, 10, "up"),
+        Segment(11, 12, "up"),
+    ]
+
+
+def test_of_two_reports_at_one_moment_up_wins_in_any_order() -> None:
+    both = [Report(0, "up", 5), Report(0, "down", 9)]
+    assert segments(both) == segments(both[::-1]) == [Segment(0, 5, "up")]
+
+
+@given(reports, st.randoms(use_true_random=False))
+def test_segments_do_not_depend_on_order_or_repeats(found: list[Report], chance: object) -> None:
+    shuffled = sorted([*found, *found], key=lambda _: chance.random())  # type: ignore[attr-defined]
+    assert segments(shuffled) == segments(found)
+
+
+@given(reports)
+def test_segments_are_sorted_disjoint_and_not_empty(found: list[Report]) -> None:
+    known = segments(found)
+    assert all(s.start < s.end for s in known)
+    assert all(
+        a.end < b.start or (a.end == b.start and a.state != b.state) for a, b in zip(known, known[1:], strict=False)
+    )
+
+
+@pytest.mark.parametrize(("k", "state"), [(3, "U"), (4, "?"), (5, "?"), (6, "D")])
+def test_k_of_n_over_uuu_unknown_unknown_ddd_is_as_in_the_reference(k: int, state: str) -> None:
+    assert letters(k_of_n([member(c) for c in "UUU??DDD"], k), 1) == state
+
+
+def kleene(states: list[State], k: int) -> State:
+    if states.count("up") >= k:
+        return "up"
+    return "down" if len(states) - states.count("down") < k else "unknown"
+
+
+@given(members, st.integers(1, 5))
+def test_k_of_n_is_right_at_every_moment(parts: list[list[Segment]], k: int) -> None:
+    k = min(k, len(parts))
+    combined = k_of_n(parts, k)
+    assert [state_at(combined, t) for t in HORIZON] == [kleene([state_at(p, t) for p in parts], k) for t in HORIZON]
+
+
+def test_series_is_down_when_one_is_and_redundancy_up_when_one_is() -> None:
+    parts = [member("UUU???DDD"), member("U?DU?DU?D")]
+    assert letters(all_of(parts)) == "U?D??DDDD"
+    assert letters(any_of(parts)) == "UUUU??U?D"
+
+
+@given(reports, st.integers(0, 50), st.integers(0, 50))
+def test_buckets_hold_the_known_time_of_the_window(found: list[Report], start: int, length: int) -> None:
+    step = FIVE // 10
+    known = [Segment(s.start * step, s.end * step, s.state) for s in segments(found)]
+    window = Window(start * step, (start + length) * step)
+    cells = per_bucket(known, window)
+    inside = [(s.state, part.length) for s in known if (part := Window(s.start, s.end).clip(window))]
+    assert sum(up for up, _ in cells.values()) == sum(n for state, n in inside if state == "up")
+    assert sum(down for _, down in cells.values()) == sum(n for state, n in inside if state == "down")
+    assert all(mark % FIVE == 0 and 0 < up + down <= FIVE for mark, (up, down) in cells.items())
+
+
+def test_a_moment_nobody_spoke_of_is_unknown() -> None:
+    assert state_at([], 5) == "unknown"
+    assert letters([Segment(1, 3, "down")], 4) == "?DD?"
