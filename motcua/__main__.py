@@ -8,16 +8,24 @@ from typing import NoReturn
 
 
 def main() -> NoReturn:
-    """Run the command line."""
+    """Run the command line; an agent's plain words are understood here, because typer and rich cost it memory."""
     match sys.argv[1:]:
-        case ["agent", file] if not file.startswith("-"):
-            from motcua.device import main as agent
-
-            sys.exit(agent(Path(file)))
+        case ["agent"]:
+            _agent("agent.toml")
+        case ["agent", "--config", file]:
+            _agent(file)
+        case ["agent", word] if word.startswith("--config="):
+            _agent(word.removeprefix("--config="))
         case _:
             from motcua.cli import main as others
 
             others()
+
+
+def _agent(file: str) -> NoReturn:
+    from motcua.device import main as agent
+
+    sys.exit(agent(Path(file)))
 
 
 if __name__ == "__main__":

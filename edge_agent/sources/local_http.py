@@ -118,14 +118,14 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
     timeout = IDLE_S
 
-    def do_GET(self) -> None:  # noqa: N802 - named by http.server
+    def do_GET(self) -> None:
         """Answer health."""
         if self.path == "/healthz":
             self._answer(200, {"status": "ok", "pending": self.server.outbox.pending()})
         else:
             self._refuse(Problem(404, "no such page", remedy="GET /healthz or POST /events"))
 
-    def do_POST(self) -> None:  # noqa: N802 - named by http.server
+    def do_POST(self) -> None:
         """Take events."""
         try:
             key, body = self._request()

@@ -61,8 +61,9 @@ def town(world: Inventory) -> Iterator[Town]:
 
 @pytest.fixture(scope="module")
 def driver() -> Iterator[Playwright]:
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install '.[dev]'")
-    with api.sync_playwright() as started:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as started:
         yield started
 
 
@@ -247,12 +248,20 @@ def test_the_skip_link_shows_itself_and_leads_to_the_content(tab: Callable[..., 
 def test_pause_works_from_the_keyboard(tab: Callable[..., Tab]) -> None:
     page = tab(locale="en").open("/")
     is_live(page)
-    assert any(
-        at["id"] == "pause" for at in itertools.takewhile(lambda at: not at["href"].startswith("/c"), tabbed(page))
-    )
-    page.locator("#pause").focus()
+    assert any(at["id"] == "pause" for at in tabbed(page))
     page.keyboard.press("Space")
     page.locator("#live-word.is-off").wait_for()
+
+
+def test_the_watch_over_the_pages_sees_faults_and_requests_elsewhere(tab: Callable[..., Tab], until: Until) -> None:
+    one = tab(locale="en")
+    page = one.open("/")
+    page.evaluate("console.error('said'); setTimeout(() => { throw new Error('thrown'); })")
+    page.evaluate("() => { window.open('http://127.0.0.1:9/elsewhere'); }")
+    until(lambda: page.title() and len(one.faults) >= 2 and one.elsewhere, "faults and a request elsewhere")
+    assert {"said", "thrown"} <= set(" ".join(one.faults).split())
+    one.faults.clear()
+    one.asked = [one.url]
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -148,12 +148,11 @@ def test_the_future_is_no_part_of_the_time_in_scope(net: Network) -> None:
 
 def test_what_a_report_says_ahead_hides_nothing_unknown(net: Network) -> None:
     net.time[0] = local(9) + 10_000
-    net.total("centre:vn83-a", "5m", local(8), {"up_ms": 240_000})
-    net.total("centre:vn83-a", "5m", local(9), {"up_ms": 160_000})
-    window = {"from": "2026-11-23T08:00:00+07:00", "to": "2026-11-23T08:05:00+07:00"}
-    assert get(net, "availability", scope="centre:vn83-a", **window)["data"][0]["seconds"]["unknown"] == 60
-    window["to"] = "2026-11-23T09:05:00+07:00"
-    assert get(net, "availability", scope="centre:vn83-a", **window)["data"][0]["seconds"]["up"] == 240
+    net.total("device:vn83-a-kiosk1", "5m", local(8, 55), {"up_ms": 240_000})
+    net.total("device:vn83-a-kiosk1", "5m", local(9), {"up_ms": 160_000})
+    window = {"from": "2026-11-23T08:55:00+07:00", "to": "2026-11-23T09:05:00+07:00"}
+    found = get(net, "availability", scope="device:vn83-a-kiosk1", **window)["data"][0]["seconds"]
+    assert (found["open"], found["up"], found["unknown"]) == (300, 240, 60)
 
 
 def test_devices_and_systems_have_availability_too(net: Network) -> None:

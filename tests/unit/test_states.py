@@ -6,9 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.core.live import State
 from telemetry.core.states import Known, Report, Segment, all_of, any_of, k_of_n, per_bucket, segments, state_at
 from telemetry.core.windows import FIVE, Window
+from typing import TYPE_CHECKING
+import itertools
+
+if TYPE_CHECKING:
+    from telemetry.core.live import State
 
 known_states: st.SearchStrategy[Known] = st.sampled_from(["up", "down"])
 reports = st.lists(st.builds(Report, st.integers(0, 50), known_states, st.integers(0, 15)), max_size=10)
@@ -58,7 +62,7 @@ def test_segments_are_sorted_disjoint_and_not_empty(found: list[Report]) -> None
     known = segments(found)
     assert all(s.start < s.end for s in known)
     assert all(
-        a.end < b.start or (a.end == b.start and a.state != b.state) for a, b in zip(known, known[1:], strict=False)
+        a.end < b.start or (a.end == b.start and a.state != b.state) for a, b in itertools.pairwise(known)
     )
 
 
