@@ -8,16 +8,16 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sqlite3
 import tempfile
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
 
 from bench.ingest_rate import _free_port, _start, _stop, _until_listening
 from bench.machine import describe
+from telemetry.store.sqlite import SqliteStore
 
 DEVICE = "vn83-83-gateway1"
 SETTLE_S = 5.0
@@ -48,25 +48,21 @@ def cpu_s(pid: int) -> float:
     return float(times.user + times.system)
 
 
-def stored(folder: Path) -> int:
-    """Return how many of the agent's events are in the store."""
-    with closing(sqlite3.connect(folder / "store.db")) as db:
-        return int(db.execute("SELECT count(*) FROM event").fetchone()[0])
-
-
 def measure(seconds: float = 20.0) -> dict[str, float]:
     """Run broker, ingest and agent as processes, and weigh the agent after so many seconds."""
     with ExitStack() as stack:
-        name = stack.enter_context(tempfile.TemporaryDirectory(prefix="motcua-bench-", dir=Path.cwd()))
+        name = stack.enter_context(tempfile.TemporaryDirectory(prefix="motcua-bench-", dir=Path()))
         folder, port = Path(name), _free_port()
         url = f"mqtt://127.0.0.1:{port}"
         environ = {k: v for k, v in os.environ.items() if not k.startswith("MOTCUA_")} | {"MOTCUA_LOG": "error"}
         stack.callback(_stop, _start(environ, "broker", "--listen", f"127.0.0.1:{port}"))
         _until_listening(port)
         stack.callback(_stop, _start(environ, "ingest", "--store", f"sqlite:///{folder / 'store.db'}", "--mqtt", url))
-        agent = _start(environ, "agent", str(agent_file(folder, url)))
+        agent = _start(environ, "agent", "--config", str(agent_file(folder, url)))
         stack.callback(_stop, agent)
         time.sleep(SETTLE_S)
+        if agent.poll() is not None:
+            raise SystemExit("the agent ended; see its message above")
         before, began = cpu_s(agent.pid), time.perf_counter()
         time.sleep(max(1.0, seconds - SETTLE_S))
         share = (cpu_s(agent.pid) - before) / (time.perf_counter() - began)
@@ -74,7 +70,7 @@ def measure(seconds: float = 20.0) -> dict[str, float]:
             "rss_mb": rss_mb(agent.pid),
             "cpu_pct": round(share * 100, 2),
             "seconds": seconds,
-            "events": stored(folder),
+            "stored": SqliteStore(folder / "store.db").count(),
         }
 
 

@@ -34,7 +34,7 @@ IDLE_S = 10.0
 def demo(port: int) -> Iterator[tuple[int, float]]:
     """Run the demo with one day behind it; gives its process id and the seconds until it was live."""
     environ = {k: v for k, v in os.environ.items() if not k.startswith("MOTCUA_")} | {"COLUMNS": "200"}
-    with tempfile.TemporaryDirectory(prefix="motcua-bench-", dir=Path.cwd()) as name:
+    with tempfile.TemporaryDirectory(prefix="motcua-bench-", dir=Path()) as name:
         log = Path(name) / "demo.log"
         words = ("--days", "1", "--port", str(port), "--data", name)
         with log.open("wb") as out:

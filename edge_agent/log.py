@@ -26,6 +26,10 @@ class Log:
         """Say what somebody may have to look at."""
         self._say(logging.WARNING, event, fields)
 
+    def error(self, event: str, **fields: object) -> None:
+        """Say what somebody must look at."""
+        self._say(logging.ERROR, event, fields)
+
     def exception(self, event: str, **fields: object) -> None:
         """Say what went wrong, with the traceback of the exception at hand."""
         self._say(logging.ERROR, event, fields, traced=True)

@@ -257,7 +257,7 @@ def host_sources(town: Town) -> None:
 
 
 def host_once(town: Town) -> None:
-    """Report this host and one real probe, once."""
+    """Report this host and one real probe, and no more."""
     agent, (host, probe) = _host(town)
     agent.outbox.append([host.beat(agent.outbox), probe.once()])
 

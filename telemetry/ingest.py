@@ -76,8 +76,6 @@ def judge(message: Message, inventory: Inventory, now: int) -> Verdict:
         decoded = codec.decode_frame(message.payload, message.content_type, now)
     except Unreadable as error:
         decoded = _by_properties(message, error.reason)
-    except RecursionError:
-        decoded = _by_properties(message, "malformed")
     if decoded.spool in SERVER_SPOOLS:
         decoded = Decoded("", unnamed=["malformed"])
     if not inventory.knows(topic.centre, topic.device):

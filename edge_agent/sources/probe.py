@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import socket
 import ssl
 import time
@@ -87,12 +88,12 @@ def ask(probe: Probe) -> Answer:
     except urllib.error.HTTPError as error:
         error.close()
         return Answer("status", error.code)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         return Answer(_kind_of(error))
 
 
 def _kind_of(error: BaseException) -> Error:
-    inner = getattr(error, "reason", error)
+    inner = error.reason if isinstance(error, urllib.error.URLError) else error
     kinds: tuple[tuple[type[BaseException], Error], ...] = (
         (socket.gaierror, "dns"),
         (TimeoutError, "timeout"),

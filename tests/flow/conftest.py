@@ -12,53 +12,31 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 
 from edge_agent import mapping
 from telemetry import inventory, wiring
-from telemetry.core import codec
+from tests.flow.device import Wire, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
-    from telemetry.core.codec import Receipt
     from telemetry.core.inventory import Inventory
     from telemetry.core.topics import Topic
     from telemetry.store import Store
+    from tests.flow.device import Until
 
-T = TypeVar("T")
 MOTCUA = str(Path(sys.executable).with_name("motcua"))
 BANK = "bank-1999-02-first-half.tsv"
 LOG_MS = (917_733_600_000, 919_116_000_000)
 """[1999-01-31, 1999-02-16) in Israel: all totals of the bank's log, none of the present connections'."""
 TAIL = 8_000
 _houses: list[House] = []
-
-
-class Until(Protocol):
-    """Waits for a condition; see `until`."""
-
-    def __call__(self, condition: Callable[[], T], what: str, within: float = 20.0) -> T: ...
-
-
-def _until(condition: Callable[[], T], what: str, within: float = 20.0) -> T:
-    """Return the condition's first truthy value; fail when the deadline has passed."""
-    deadline = time.monotonic() + within
-    while not (value := condition()):
-        if time.monotonic() > deadline:
-            pytest.fail(f"not within {within:g} s: {what}")
-        time.sleep(0.02)
-    return value
 
 
 def _free_port() -> int:
@@ -148,7 +126,7 @@ class House:
         return role
 
     def listens(self, role: Role, port: int) -> None:
-        _until(lambda: _listening(port) or not role.running, f"{role.command[:2]} listens on {port}")
+        wait_until(lambda: _listening(port) or not role.running, f"{role.command[:2]} listens on {port}")
         assert role.running, role.text()
 
     def serve_api(self) -> str:
@@ -160,7 +138,7 @@ class House:
 
     def linked(self, role: Role, times: int = 1) -> None:
         """Wait until a role has said so often that its connection stands."""
-        _until(lambda: role.text().count("linked  ") >= times, f"{role.command[1]} linked {times} times")
+        wait_until(lambda: role.text().count("linked  ") >= times, f"{role.command[1]} linked {times} times")
 
     def ends(self, *words: str, within: float = 60.0) -> str:
         """Run a command of ours to its good end; returns what it wrote."""
@@ -186,55 +164,6 @@ class House:
             role.end()
         if "store" in self.__dict__:
             self.store.close()
-
-
-class Wire:
-    """A device, or somebody who claims to be one, speaking MQTT 5 with its own words."""
-
-    def __init__(self, url: str, topic: Topic, ident: str = "") -> None:
-        self.topic = topic
-        self.receipts: list[Receipt] = []
-        self._client = Client(
-            CallbackAPIVersion.VERSION2, client_id=ident or topic.device, protocol=MQTTProtocolVersion.MQTTv5
-        )
-        self._subscribed = False
-        self._client.on_connect = self._connected
-        self._client.on_subscribe = self._ready
-        self._client.on_message = self._received
-        self._client.reconnect_delay_set(1, 1)
-        self._client.connect("127.0.0.1", int(url.rpartition(":")[2]))
-        self._client.loop_start()
-        _until(lambda: self._subscribed, "the device is subscribed to its receipts")
-
-    def _connected(self, client: Client, *_: object) -> None:
-        client.subscribe(self.topic.on("receipt").path, 0)
-
-    def _ready(self, *_: object) -> None:
-        self._subscribed = True
-
-    def _received(self, _client: Client, _data: object, message: MQTTMessage) -> None:
-        if (receipt := codec.decode_receipt(bytes(message.payload))) is not None:
-            self.receipts.append(receipt)
-
-    def publish(
-        self, payload: bytes, content_type: str = "", user: Sequence[tuple[str, str]] = (), topic: str = ""
-    ) -> None:
-        """Send, and wait for the broker's PUBACK."""
-        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-        if content_type:
-            properties.ContentType = content_type
-        if user:
-            properties.UserProperty = list(user)
-        info = self._client.publish(topic or self.topic.path, payload, qos=1, properties=properties)
-        _until(info.is_published, "the broker acknowledges a message")
-
-    def told(self, wanted: Callable[[Receipt], bool], what: str) -> None:
-        """Wait for a receipt of which `wanted` is true."""
-        _until(lambda: any(wanted(receipt) for receipt in list(self.receipts)), what)
-
-    def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -271,7 +200,7 @@ def lasting_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 @pytest.fixture(scope="session")
 def until() -> Until:
     """Return the function that waits for a condition and fails at its deadline."""
-    return _until
+    return wait_until
 
 
 @pytest.fixture

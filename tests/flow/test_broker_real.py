@@ -14,7 +14,8 @@ from telemetry.core.topics import Topic
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.flow.conftest import House, Role, Until, Wire
+    from tests.flow.conftest import House, Role
+    from tests.flow.device import Until, Wire
 
 pytestmark = [pytest.mark.flow, pytest.mark.slow]
 KIOSK = Topic("vn83-83", "vn83-83-kiosk1", "up")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright
 
     from telemetry.core.inventory import Inventory
-    from tests.flow.conftest import Until
+    from tests.flow.device import Until
 
 pytestmark = [pytest.mark.flow, pytest.mark.browser, pytest.mark.slow]
 HALL = "vn83-83"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.flow.conftest import Until
+    from tests.flow.device import Until
 
 pytestmark = [pytest.mark.flow, pytest.mark.slow]
 DEMO = (sys.executable, "-m", "motcua", "demo", "--port", "0")

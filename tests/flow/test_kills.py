@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.flow.conftest import House, Role, Until
+    from tests.flow.conftest import House, Role
+    from tests.flow.device import Until
 
 pytestmark = [pytest.mark.flow, pytest.mark.slow]
 EARLY, LATE = 4_000, 45_000

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from telemetry.ingest import Outlet
     from telemetry.mqtt import Listener
     from telemetry.store import Store
-    from tests.flow.conftest import Until
+    from tests.flow.device import Until
 
 pytestmark = pytest.mark.flow
 CENTRE = "vn83-83"

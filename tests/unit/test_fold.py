@@ -95,11 +95,20 @@ V6 = [*V1[::2], *V1[1::2][::-1]]
 
 @pytest.mark.parametrize(
     ("times", "up", "unknown"),
-    [(V1, 25_950, 1_050), (V2, 26_700, 300), (V3, 26_940, 60), (V4, 25_200, 1_800), (V5, 25_950, 1_050), (V6, 25_950, 1_050)],
+    [
+        (V1, 25_950, 1_050),
+        (V2, 26_700, 300),
+        (V3, 26_940, 60),
+        (V4, 25_200, 1_800),
+        (V5, 25_950, 1_050),
+        (V6, 25_950, 1_050),
+    ],
     ids=["V1", "V2", "V3", "V4", "V5", "V6"],
 )
 @pytest.mark.parametrize("scope", [f"device:{KIOSK.id}", f"centre:{CENTRE.id}"])
-def test_the_references_vectors_give_the_references_seconds(times: list[int], up: int, unknown: int, scope: str) -> None:
+def test_the_references_vectors_give_the_references_seconds(
+    times: list[int], up: int, unknown: int, scope: str
+) -> None:
     opening = sum(w.length for w in CENTRE.open_windows(WHOLE)) // 1000
     sums = day_of(beats(*times), scope)
     assert opening == 27_000
@@ -176,7 +185,7 @@ def test_a_centre_needs_every_gateway_and_one_kiosk() -> None:
 
 
 def test_totals_name_every_field_zeros_included() -> None:
-    found = [*beats(ms(8)), said(ticket(ev.TicketIssued, ms(8)))]
+    found = [*beats(ms(8)), said(ticket(ev.TicketIssued, ms(8)), spool="t")]
     fields = {t.scope.split(":")[0]: tuple(t.sums) for t in five(found)}
     assert fields == {"device": STATE_FIELDS, "centre": STATE_FIELDS, "desk": QUEUE_FIELDS}
     assert {(t.unit, t.width, t.province) for t in five(found)} == {(CENTRE.id, "5m", "83")}
@@ -356,7 +365,9 @@ def test_folding_hour_by_hour_equals_folding_the_whole_window(found: list[Said])
 
 
 @given(streams)
-def test_folding_only_the_hours_each_arrival_makes_dirty_equals_folding_everything_at_the_end(found: list[Said]) -> None:
+def test_folding_only_the_hours_each_arrival_makes_dirty_equals_folding_everything_at_the_end(
+    found: list[Said],
+) -> None:
     kept: dict[tuple[str, int], Total] = {}
     for i, arrival in enumerate(found, 1):
         for _, start, end in dirty([(CENTRE.id, arrival.event)]):

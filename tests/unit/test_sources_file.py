@@ -40,11 +40,10 @@ class Reader:
     def __init__(self, path: Path, outbox: Outbox) -> None:
         self.outbox = outbox
         self.source = FileSource(path, DeviceState())
-        self.restart()
+        self.tail = Tail(path, outbox.cursor("file"))
 
     def restart(self) -> None:
-        if hasattr(self, "tail"):
-            self.tail.close()
+        self.tail.close()
         self.tail = Tail(self.source.path, self.outbox.cursor("file"))
 
     def read(self) -> list[int]:

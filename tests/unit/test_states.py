@@ -61,9 +61,7 @@ def test_segments_do_not_depend_on_order_or_repeats(found: list[Report], chance:
 def test_segments_are_sorted_disjoint_and_not_empty(found: list[Report]) -> None:
     known = segments(found)
     assert all(s.start < s.end for s in known)
-    assert all(
-        a.end < b.start or (a.end == b.start and a.state != b.state) for a, b in itertools.pairwise(known)
-    )
+    assert all(a.end < b.start or (a.end == b.start and a.state != b.state) for a, b in itertools.pairwise(known))
 
 
 @pytest.mark.parametrize(("k", "state"), [(3, "U"), (4, "?"), (5, "?"), (6, "D")])

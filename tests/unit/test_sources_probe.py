@@ -1,0 +1,219 @@
+"""Probes against real sockets of the loopback: every way a system can fail has its own word."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edge_agent.outbox import Outbox
+from edge_agent.sources.probe import Answer, Probe, ProbeSource, ask
+from motcua.device import phase_of
+from telemetry.core import codec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import Literal
+
+    Kind = Literal["http", "tcp", "tls", "dns"]
+
+
+def probe(kind: Kind, target: str, timeout_s: float = 5.0) -> Answer:
+    return ask(Probe("vn-ngsp", kind, target, timeout_s))
+
+
+class _Page(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(int(self.path.rpartition("/")[2]))
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def page() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), _Page) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join(5)
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """A place that accepts and then says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+def test_a_page_that_answers_is_up(page: str) -> None:
+    assert probe("http", f"{page}/200") == Answer(None, 200)
+
+
+@pytest.mark.parametrize("status", [404, 500, 503])
+def test_a_bad_status_is_down_and_named(page: str, status: int) -> None:
+    assert probe("http", f"{page}/{status}") == Answer("status", status)
+
+
+def test_refused_silent_and_odd_targets(free_port: int, silent: str) -> None:
+    assert probe("http", f"http://127.0.0.1:{free_port}/") == Answer("refused")
+    assert probe("tcp", f"127.0.0.1:{free_port}") == Answer("refused")
+    assert probe("http", f"http://{silent}/", 0.2) == Answer("timeout")
+    assert probe("tls", silent, 0.2) == Answer("timeout")
+    assert probe("http", "file:///etc/passwd") == Answer("other")
+    assert probe("tcp", "127.0.0.1:99999999") == Answer("other")
+
+
+def test_tcp_is_up_when_it_accepts(silent: str) -> None:
+    assert probe("tcp", silent) == Answer()
+    assert probe("tcp", f"tcp://{silent}") == Answer()
+
+
+def test_a_server_that_talks_no_http_is_down() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def babble() -> None:
+            line, _ = listener.accept()
+            line.sendall(b"220 mail ready\r\n\r\n")
+            line.close()
+
+        thread = threading.Thread(target=babble)
+        thread.start()
+        answer = probe("http", f"http://127.0.0.1:{listener.getsockname()[1]}/")
+        thread.join(5)
+    assert answer == Answer("other")
+
+
+def test_dns() -> None:
+    assert probe("dns", "localhost") == Answer()
+
+
+def test_a_name_that_does_not_resolve_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    assert probe("dns", "nowhere.invalid") == Answer("dns")
+    assert probe("http", "http://nowhere.invalid/") == Answer("dns")
+
+
+# --- TLS --------------------------------------------------------------------------------------
+
+
+def certificate(folder: Path, days: float) -> Path:
+    """Write a self-signed certificate for localhost that ends in `days`, with its key."""
+    x509 = pytest.importorskip("cryptography.x509", reason="install cryptography to test TLS probes")
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    ends = datetime.now(UTC) + timedelta(days=days)
+    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    made = made.not_valid_before(ends - timedelta(days=30)).not_valid_after(ends)
+    made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+    pem, none = serialization.Encoding.PEM, serialization.NoEncryption()
+    text = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, none)
+    path = folder / "server.pem"
+    path.write_bytes(text + made.sign(key, hashes.SHA256()).public_bytes(pem))
+    return path
+
+
+@contextmanager
+def tls_server(path: Path) -> Iterator[str]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    stop = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.05)
+
+        def serve() -> None:
+            while not stop.is_set():
+                try:
+                    line, _ = listener.accept()
+                    line.settimeout(2)
+                    with context.wrap_socket(line, server_side=True) as wrapped:
+                        wrapped.recv(1)
+                except OSError:
+                    continue
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"localhost:{listener.getsockname()[1]}"
+        stop.set()
+        thread.join(5)
+
+
+def trusting(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    plain = ssl.create_default_context
+    monkeypatch.setattr(ssl, "create_default_context", lambda: plain(cafile=str(path)))
+
+
+def test_tls_tells_how_long_the_certificate_lasts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = certificate(tmp_path, 12)
+    trusting(monkeypatch, path)
+    with tls_server(path) as place:
+        answer = probe("tls", place)
+    assert answer.error is None
+    assert answer.tls_days == pytest.approx(12, abs=0.1)
+
+
+def test_an_expired_or_untrusted_certificate_is_a_tls_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = certificate(tmp_path, -1)
+    with tls_server(path) as place:
+        assert probe("tls", place) == Answer("tls")
+        assert probe("http", f"https://{place}/") == Answer("tls")
+        trusting(monkeypatch, path)
+        assert probe("tls", place) == Answer("tls")
+
+
+# --- the source -------------------------------------------------------------------------------
+
+
+def test_a_probe_becomes_one_valid_event(page: str, free_port: int) -> None:
+    good = ProbeSource(Probe("vn-ngsp", "http", f"{page}/200"), lambda: 5, 60_000).once()
+    assert (good.t, good.system, good.ok, good.status, good.error) == (5, "vn-ngsp", True, 200, None)
+    bad = ProbeSource(Probe("vn-ngsp", "tcp", f"127.0.0.1:{free_port}"), lambda: 5, 60_000).once()
+    assert (bad.ok, bad.error) == (False, "refused")
+    for event in (good, bad):
+        assert codec.decode_event(codec.encode_event(event)) == event
+
+
+def test_it_probes_after_its_phase_until_stopped(tmp_path: Path, silent: str) -> None:
+    outbox, stop, twice = Outbox(tmp_path / "o.db", lambda: "s"), threading.Event(), threading.Event()
+    outbox.appended = lambda: twice.set() if outbox.highest >= 2 else None
+    source = ProbeSource(Probe("vn-ngsp", "tcp", silent), lambda: 1, every_ms=10, phase_ms=5)
+    thread = threading.Thread(target=source.run, args=(outbox, stop))
+    thread.start()
+    assert twice.wait(5)
+    stop.set()
+    thread.join(5)
+    assert b'"type":"probe.result"' in outbox.after(0, 1)[0].body
+    outbox.close()
+
+
+def test_a_stop_during_the_phase_probes_nothing(tmp_path: Path) -> None:
+    outbox, stop = Outbox(tmp_path / "o.db", lambda: "s"), threading.Event()
+    stop.set()
+    ProbeSource(Probe("vn-ngsp", "tcp", "x"), lambda: 1, phase_ms=60_000).run(outbox, stop)
+    assert outbox.pending() == 0
+    outbox.close()
+
+
+def test_a_fleets_phases_are_spread_and_steady() -> None:
+    phases = [phase_of(f"vn83-28756-kiosk{i}/vn-ngsp", 60_000) for i in range(400)]
+    assert phases == [phase_of(f"vn83-28756-kiosk{i}/vn-ngsp", 60_000) for i in range(400)]
+    quarters = [sum(low <= p < low + 15_000 for p in phases) for low in range(0, 60_000, 15_000)]
+    assert sum(quarters) == 400
+    assert min(quarters) > 60
