@@ -101,7 +101,7 @@ def frames(made: list[tuple[str, str]], count: int, rows: int) -> list[tuple[str
 
 def one_run(count: int, rows: int) -> dict[str, float]:
     """Measure one run from the first publish to the last receipt."""
-    with tempfile.TemporaryDirectory(prefix="motcua-bench-", dir=Path(".")) as name:
+    with tempfile.TemporaryDirectory(prefix="motcua-bench-", dir=Path()) as name:
         folder = Path(name)
         (folder / "inventory").mkdir()
         made = devices(folder / "inventory")

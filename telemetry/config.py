@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from telemetry.errors import ConfigError, Fault
-from telemetry.mqtt import BrokerAddress, address
+from telemetry.address import BrokerAddress, address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -31,6 +31,8 @@ def event_of(given: object) -> ev.Event:
         event: ev.Event = msgspec.convert({**given, "n": 1}, codec.AgentEvent)
     except (msgspec.ValidationError, RecursionError) as error:
         raise _bad(str(error)) from None
+    if isinstance(event, ev.OutboxDropped | ev.OutboxRefused):
+        raise BadEvent("type", "only the outbox itself says what it gave up", "leave it out")
     _refuse_personal(event)
     return event
 

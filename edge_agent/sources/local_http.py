@@ -7,6 +7,7 @@ A 201 is given only after the commit, so a caller that repeats until it gets one
 from __future__ import annotations
 
 import sqlite3
+import sys
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -104,9 +105,10 @@ class _Server(ThreadingHTTPServer):
         self.source, self.outbox = source, outbox
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say that a connection broke, never what it carried."""
+        """Report a fault of ours, never what a request carried; a caller that hangs up is none."""
         del request, client_address
-        _log.info("http_connection_broke", source=self.source.name)
+        if not isinstance(sys.exc_info()[1], OSError):
+            _log.exception("http_fault", source=self.source.name)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -236,8 +236,9 @@ def _beat(made: _Day, device: Device, t: int, since: int, paper: Window | None) 
 
 
 def _counters_at(made: _Day, t: int) -> tuple[ev.CounterNow, ...]:
+    within = made.opening[0].start <= t < made.opening[-1].end
     is_open = any(w.start <= t < w.end for w in made.opening)
-    state: ev.CounterMode = "open" if is_open else "closed"
+    state: ev.CounterMode = "open" if is_open else "break" if within else "closed"
     return tuple(ev.CounterNow(counter=f"c{i}", state=state) for i in range(1, made.counters + 1))
 
 

@@ -37,9 +37,10 @@ def span(event: ev.Event) -> Window:  # noqa: PLR0911
             return Window(t, t + 2 * ev.MAX_GRACE_MS)  # a birth decides which deaths count, see `fold`
         case ev.TicketFinished():
             return _since(event.called, t)
-        case ev.TicketCalled() | ev.TicketRecalled() | ev.TicketServingStarted() | ev.TicketTransferred():
-            return _since(event.entered, t)
-        case ev.TicketAbandoned() | ev.TicketNoShow() | ev.TicketClosedEod():
+        case (
+            ev.TicketCalled() | ev.TicketRecalled() | ev.TicketServingStarted() | ev.TicketTransferred()
+            | ev.TicketAbandoned() | ev.TicketNoShow() | ev.TicketClosedEod()
+        ):  # fmt: skip
             return _since(event.entered, t)
         case ev.ConnectorStats():
             return _since(t - event.period_ms, t)

@@ -6,7 +6,6 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,6 +23,8 @@ from telemetry.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
+    from random import Random
 
 Opener = Callable[[], Store]
 
@@ -330,11 +331,11 @@ def test_row_ranges_tell_what_was_dropped_and_refused(store: Store) -> None:
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sets(st.integers(1, 30), max_size=6), max_size=5), st.randoms(use_true_random=False))
 def test_any_order_and_repetition_of_writes_leaves_the_same_store(
-    tmp_path_factory: pytest.TempPathFactory, found: list[set[int]], chance: object
+    tmp_path_factory: pytest.TempPathFactory, found: list[set[int]], chance: Random
 ) -> None:
     for adapter in ADAPTERS.values():
         left = []
-        for writes in (found, sorted([*found, *found], key=lambda _: chance.random())):  # type: ignore[attr-defined]
+        for writes in (found, sorted([*found, *found], key=lambda _: chance.random())):
             store = adapter(tmp_path_factory.mktemp("store"))()
             for write in writes:
                 put(store, *(issued(n, T + n) for n in write))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.flow.device import Until
 
 pytestmark = pytest.mark.flow
-CENTRE, KIOSK = "vn83-28756", "vn83-28756-kiosk1"
+CENTRE, KIOSK = "vn83-28756", "vn83-28756-gateway1"
 CONFIG = """device = "{device}"
 centre = "{centre}"
 mqtt = "{mqtt}"

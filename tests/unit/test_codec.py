@@ -161,6 +161,10 @@ def test_a_row_that_is_no_object_is_counted_without_a_number(row: object) -> Non
     assert decode(frame(row)).unnamed == ["malformed"]
 
 
+def test_a_row_with_a_number_beyond_all_bounds_is_counted_without_its_own() -> None:
+    assert decode(frame(ISSUED).replace(b'"land"', b"1e400")).unnamed == ["malformed"]
+
+
 @pytest.mark.parametrize(
     "field",
     ["name", "customer_name", "full_name", "phone", "Phone_Number", "email", "e_mail", "cccd", "citizen_id", "birthday",
@@ -215,6 +219,7 @@ def test_future_rows_are_put_off_and_the_rest_kept() -> None:
 
 
 def test_a_newer_version_puts_its_rows_off() -> None:
+    assert decode(frame(ISSUED, v=2)).deferred == [(7, "unsupported_version")]
     assert decode(frame(ISSUED, {"type": "new", "n": 8}, v=2)).deferred == [
         (7, "unsupported_version"),
         (8, "unsupported_version"),

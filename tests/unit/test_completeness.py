@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetry.core.completeness import Completeness, Ranges, RowRanges, completeness, minus, ranges_of, size, union
-import itertools
 
 range_lists = st.lists(st.tuples(st.integers(1, 60), st.integers(0, 9)).map(lambda p: (p[0], p[0] + p[1])), max_size=12)
 
@@ -26,7 +27,7 @@ def test_union_holds_the_rows_of_both(first: list[tuple[int, int]], second: list
 def test_union_is_idempotent_sorted_and_leaves_gaps_between(found: list[tuple[int, int]]) -> None:
     once = union(found)
     assert union(once) == union(once, once) == union(once, found) == once
-    assert all(a[1] + 1 < b[0] for a, b in itertools.pairwise(once))
+    assert all(a[1] + 1 < b[0] for a, b in pairwise(once))
 
 
 @given(range_lists, range_lists)

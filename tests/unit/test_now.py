@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from telemetry.core import events as ev
@@ -13,6 +14,7 @@ from telemetry.core.inventory import ALWAYS, Centre, Device, System
 from telemetry.core.live import CentreNow, DeviceNow, ServiceNow, VantageNow
 from telemetry.core.now import centre_now, system_now
 
+E = TypeVar("E", bound=ev.Event)
 NOW = 1_767_254_400_000
 MIDNIGHT = NOW - 9 * 3_600_000
 KIOSK = Device("vn83-1-kiosk1", "vn83-1", "kiosk")
@@ -42,8 +44,16 @@ def said(*events: ev.Event, device: str = KIOSK.id) -> list[Said]:
     return [Said(device, f"s{i}", event) for i, event in enumerate(events)]
 
 
-def ticket(kind: type[ev.Event], ago_s: int, name: str = "k1", service: str = "land", **fields: Any) -> ev.Event:
-    return kind(**{"n": 1, "t": NOW - ago_s * 1000, "ticket": name, "queue": "q", "service": service} | fields)
+def made(kind: type[E], ago_s: int, fields: dict[str, object]) -> E:
+    tag = kind.__struct_config__.tag
+    return msgspec.convert({"type": tag, "n": 1, "t": NOW - ago_s * 1000} | fields, kind)
+
+
+def ticket(kind: type[ev.Event], ago_s: int, name: str = "k1") -> ev.Event:
+    """An event of a ticket that entered 90 s ago at the land desk, with those fields its kind has."""
+    known = {"ticket": name, "queue": "q", "service": "land", "to_queue": "tax", "to_service": "tax"}
+    times = {"counter": "c1", "entered": NOW - 90_000, "called": NOW - 50_000}
+    return made(kind, ago_s, {f: v for f, v in (known | times).items() if f in kind.__struct_fields__})
 
 
 def seen(*events: ev.Event, imported: bool = False) -> CentreNow:
@@ -54,9 +64,6 @@ def land(*events: ev.Event) -> tuple[int, int, int | None]:
     """The land desk: waiting, serving, since when the oldest waits."""
     (row,) = [s for s in seen(*events).services if s.service == "land"]
     return row.waiting, row.serving, row.oldest
-
-
-CALL = {"counter": "c1", "entered": NOW - 90_000}
 
 
 def test_a_silent_centre_is_unknown_and_empty() -> None:
@@ -74,26 +81,22 @@ def test_an_issued_ticket_waits_since_it_was_issued() -> None:
     "kind", [ev.TicketCalled, ev.TicketRecalled, ev.TicketServingStarted, ev.TicketResumed, ev.TicketHeld]
 )
 def test_a_called_ticket_is_served_and_waits_no_more(kind: type[ev.Event]) -> None:
-    fields = {
-        name: value for name, value in (CALL | {"called": NOW - 50_000}).items() if name in kind.__struct_fields__
-    }
-    assert land(ticket(ev.TicketIssued, 60), ticket(kind, 30, **fields)) == (0, 1, None)
+    assert land(ticket(ev.TicketIssued, 60), ticket(kind, 30)) == (0, 1, None)
 
 
 @pytest.mark.parametrize("kind", [ev.TicketFinished, ev.TicketAbandoned, ev.TicketNoShow, ev.TicketClosedEod])
 def test_an_ended_ticket_is_gone_whatever_comes_later(kind: type[ev.Event]) -> None:
-    fields = {n: v for n, v in (CALL | {"called": NOW - 50_000}).items() if n in kind.__struct_fields__}
-    late = ticket(ev.TicketCalled, 5, **CALL)
-    assert land(ticket(ev.TicketIssued, 60), ticket(kind, 30, **fields), late) == (0, 0, None)
+    late = ticket(ev.TicketCalled, 5)
+    assert land(ticket(ev.TicketIssued, 60), ticket(kind, 30), late) == (0, 0, None)
 
 
 def test_an_issue_that_comes_after_its_call_does_not_queue_the_ticket_again() -> None:
-    assert land(ticket(ev.TicketCalled, 60, **CALL), ticket(ev.TicketIssued, 30)) == (0, 1, None)
+    assert land(ticket(ev.TicketCalled, 60), ticket(ev.TicketIssued, 30)) == (0, 1, None)
 
 
 def test_a_transferred_ticket_waits_at_its_new_service() -> None:
-    moved = ticket(ev.TicketTransferred, 30, entered=NOW - 90_000, to_queue="tax", to_service="tax")
-    found = {s.service: (s.waiting, s.serving) for s in seen(ticket(ev.TicketCalled, 60, **CALL), moved).services}
+    moved = ticket(ev.TicketTransferred, 30)
+    found = {s.service: (s.waiting, s.serving) for s in seen(ticket(ev.TicketCalled, 60), moved).services}
     assert found == {"land": (0, 0), "tax": (1, 0)}
 
 
@@ -170,8 +173,8 @@ def test_an_imported_centre_brings_its_names() -> None:
     assert seen().declared is None
 
 
-def probe(ago_s: int, ok: bool, **fields: Any) -> ev.ProbeResult:
-    return ev.ProbeResult(n=1, t=NOW - ago_s * 1000, system=SYSTEM.id, kind="http", ok=ok, **fields)
+def probe(ago_s: int, ok: bool, **fields: object) -> ev.ProbeResult:
+    return made(ev.ProbeResult, ago_s, {"system": SYSTEM.id, "kind": "http", "ok": ok} | fields)
 
 
 def test_a_system_shows_what_each_vantage_point_saw_last() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from telemetry.core.spans import dirty, grace, span
 from telemetry.core.windows import HOUR, MINUTE, Window, floor
 
 T = 1_767_225_600_000
-TICKET = {"n": 1, "t": T, "ticket": "k", "queue": "q", "service": "s"}
+TICKET: dict[str, Any] = {"n": 1, "t": T, "ticket": "k", "queue": "q", "service": "s"}
 
 
 @pytest.mark.parametrize(

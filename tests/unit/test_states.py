@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetry.core.states import Known, Report, Segment, all_of, any_of, k_of_n, per_bucket, segments, state_at
 from telemetry.core.windows import FIVE, Window
-from typing import TYPE_CHECKING
-import itertools
 
 if TYPE_CHECKING:
+    from random import Random
+
     from telemetry.core.live import State
 
 known_states: st.SearchStrategy[Known] = st.sampled_from(["up", "down"])
@@ -52,8 +55,8 @@ def test_of_two_reports_at_one_moment_up_wins_in_any_order() -> None:
 
 
 @given(reports, st.randoms(use_true_random=False))
-def test_segments_do_not_depend_on_order_or_repeats(found: list[Report], chance: object) -> None:
-    shuffled = sorted([*found, *found], key=lambda _: chance.random())  # type: ignore[attr-defined]
+def test_segments_do_not_depend_on_order_or_repeats(found: list[Report], chance: Random) -> None:
+    shuffled = sorted([*found, *found], key=lambda _: chance.random())
     assert segments(shuffled) == segments(found)
 
 
@@ -61,7 +64,7 @@ def test_segments_do_not_depend_on_order_or_repeats(found: list[Report], chance:
 def test_segments_are_sorted_disjoint_and_not_empty(found: list[Report]) -> None:
     known = segments(found)
     assert all(s.start < s.end for s in known)
-    assert all(a.end < b.start or (a.end == b.start and a.state != b.state) for a, b in itertools.pairwise(known))
+    assert all(a.end < b.start or (a.end == b.start and a.state != b.state) for a, b in pairwise(known))
 
 
 @pytest.mark.parametrize(("k", "state"), [(3, "U"), (4, "?"), (5, "?"), (6, "D")])

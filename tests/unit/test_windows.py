@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -24,7 +25,6 @@ from telemetry.core.windows import (
     to_ms,
     widen,
 )
-import itertools
 
 HANOI, BERLIN, KOLKATA = (ZoneInfo(name) for name in ("Asia/Ho_Chi_Minh", "Europe/Berlin", "Asia/Kolkata"))
 HAVANA, APIA = ZoneInfo("America/Havana"), ZoneInfo("Pacific/Apia")
@@ -58,7 +58,7 @@ def test_merge_covers_the_same_moments_without_touching_parts(found: list[Window
     joined = merge(found)
     assert {t for w in joined for t in range(w.start, w.end)} == {t for w in found for t in range(w.start, w.end)}
     assert all(w.length for w in joined)
-    assert all(a.end < b.start for a, b in itertools.pairwise(joined))
+    assert all(a.end < b.start for a, b in pairwise(joined))
 
 
 def test_widen_reaches_the_marks_around() -> None:

@@ -1,0 +1,113 @@
+"""A simulated day is the same each time, plausible, and all of it may be sent."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import date, datetime, time
+from functools import cache
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edge_agent.sources.simulation import MARGIN_MS, Feed, day_events
+from telemetry import inventory
+from telemetry.core import codec
+from telemetry.core import events as ev
+from telemetry.core.windows import MINUTE
+
+if TYPE_CHECKING:
+    from telemetry.core.inventory import Centre, Inventory
+
+DAY, SUNDAY = date(2026, 11, 23), date(2026, 11, 22)
+ENDINGS = (ev.TicketFinished, ev.TicketAbandoned, ev.TicketNoShow, ev.TicketClosedEod)
+OVERTIME_MS = 120 * MINUTE
+"""The last customers are still served after closing."""
+pytestmark = pytest.mark.parametrize("ident", ["vn83-83", "vn83-28756"])
+
+
+@cache
+def world() -> Inventory:
+    return inventory.load(inventory.default_path())
+
+
+def made(ident: str, day: date = DAY, seed: int = 1) -> dict[str, list[ev.Event]]:
+    sample = world()
+    return day_events(sample.centres[ident], sample.devices_of(ident), list(sample.systems.values()), day, seed)
+
+
+def everything(ident: str) -> list[ev.Event]:
+    return [event for events in made(ident).values() for event in events]
+
+
+def edges(centre: Centre) -> tuple[int, int]:
+    start = datetime.combine(DAY, time(), centre.zone).timestamp() * 1000
+    from telemetry.core.windows import Window
+
+    opening = centre.open_windows(Window(int(start), int(start) + 86_400_000))
+    return opening[0].start, opening[-1].end
+
+
+def test_the_same_seed_gives_the_same_day_and_another_does_not(ident: str) -> None:
+    assert made(ident) == made(ident)
+    assert made(ident, seed=2) != made(ident)
+
+
+def test_a_closed_day_is_silent(ident: str) -> None:
+    assert made(ident, SUNDAY) == {}
+
+
+def test_every_ticket_begins_once_and_ends_once(ident: str) -> None:
+    events = everything(ident)
+    issued = [e.ticket for e in events if isinstance(e, ev.TicketIssued)]
+    ended = [e.ticket for e in events if isinstance(e, ENDINGS)]
+    assert issued
+    assert len(set(issued)) == len(issued)
+    assert sorted(issued) == sorted(ended)
+
+
+def test_nobody_waits_or_is_served_less_than_no_time(ident: str) -> None:
+    for event in everything(ident):
+        assert event.t >= getattr(event, "entered", 0)
+        if isinstance(event, ev.TicketFinished):
+            assert event.entered <= event.called <= (event.started or event.called) <= event.t
+
+
+def test_a_counter_serves_one_at_a_time(ident: str) -> None:
+    served = [e for e in everything(ident) if isinstance(e, ev.TicketFinished)]
+    for counter in {e.counter for e in served}:
+        spans = sorted((e.called, e.t) for e in served if e.counter == counter)
+        assert all(end <= start for (_, end), (start, _) in itertools.pairwise(spans))
+
+
+def test_all_of_it_may_be_stored(ident: str) -> None:
+    for events in made(ident).values():
+        for event in events:
+            frame = codec.encode_frame("s", "", 0, [codec.encode_event(event)])
+            assert codec.decode_frame(frame, codec.CONTENT_TYPE, event.t) == codec.Decoded("s", [event])
+
+
+def test_it_keeps_to_the_hours(ident: str) -> None:
+    opens, closes = edges(world().centres[ident])
+    events = everything(ident)
+    assert min(e.t for e in events) >= opens - MARGIN_MS
+    assert max(e.t for e in events) <= closes + OVERTIME_MS
+    assert all(opens <= e.t < closes for e in events if isinstance(e, (ev.TicketIssued, ev.TicketCalled)))
+    beats = [e.t for e in events if isinstance(e, ev.DeviceHeartbeat)]
+    assert max(beats) < closes + MARGIN_MS
+
+
+def test_it_says_that_it_is_simulated(ident: str) -> None:
+    assert all(e.simulated for e in everything(ident) if isinstance(e, ev.DeviceHeartbeat))
+
+
+def test_a_feed_hands_out_each_event_once_in_its_time(ident: str) -> None:
+    events = max(made(ident).values(), key=len)
+    assert events == sorted(events, key=lambda e: e.t)
+    feed, got = Feed(events), list[ev.Event]()
+    while (when := feed.next_t()) is not None:
+        assert feed.due(when - 1) == []
+        due = feed.due(when)
+        assert {e.t for e in due} == {when}
+        got += due
+    assert got == events
+    assert feed.due(1 << 60) == []
