@@ -36,7 +36,7 @@ def main() -> NoReturn:
         sys.exit(1)
     except typer.Exit as done:
         sys.exit(done.exit_code)
-    except typer.Abort:
+    except (typer.Abort, KeyboardInterrupt):
         sys.exit(1)
     except Exception as error:  # noqa: BLE001
         _usage(error)

@@ -89,22 +89,21 @@ def _check_age(store: Store, log: mapping.Log) -> None:
 def _run(
     job: Job, log: mapping.Log, store: Store, inventory: Callable[[], Inventory], console: Console
 ) -> dict[str, object]:
-    parts = Parts()
+    parts, fleet = Parts(), Fleet(clocks.monotonic_ms)
     before = store.count()
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="motcua-replay-") as folder:
         try:
             agent = _agent(job, log, Path(folder), _broker(job, parts, inventory))
             work = _Counting(agent)
-            fleet = Fleet(clocks.monotonic_ms)
             fleet.add(agent)
             parts.run("feed", lambda: _feed(job, log, work, parts.stop))
             parts.run("fleet", fleet.run)
             _watch(job, log, work, console)
             _wait_folded(job, store, console)
             refused = agent.outbox.refused()
-            fleet.stop()
         finally:
+            fleet.stop()
             parts.end()
     return _report(job, log, store, inventory(), (store.count() - before, refused, time.monotonic() - began))
 
@@ -142,9 +141,7 @@ def _watch(job: Job, log: mapping.Log, work: _Counting, console: Console) -> Non
     quiet_since, last = time.monotonic(), -1
     with _bar(console) as bar:
         task = bar.add_task(f"replay {job.file.name}", total=log.count)
-        while not (work.fed.is_set() and work.agent.settled()):
-            if work.fault is not None:
-                raise work.fault
+        while not (work.fed.is_set() and work.agent.settled()) and work.fault is None:
             if work.agent.receipted != last:
                 quiet_since, last = time.monotonic(), work.agent.receipted
             if time.monotonic() - quiet_since > job.patience_s:
@@ -153,6 +150,11 @@ def _watch(job: Job, log: mapping.Log, work: _Counting, console: Console) -> Non
             bar.update(task, completed=last)
             time.sleep(0.05)
         bar.update(task, completed=log.count)
+    if work.fault is not None:
+        raise work.fault
+    if work.agent.outbox.highest < log.count:
+        msg = f"only {work.agent.outbox.highest} of {log.count} events were fed; replay the file again"
+        raise MotcuaError(msg)
 
 
 def _bar(console: Console) -> Progress:

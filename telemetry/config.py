@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from telemetry.errors import ConfigError, Fault
 from telemetry.address import BrokerAddress, address
+from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 MOTCUA = str(Path(sys.executable).with_name("motcua"))
 BANK = "bank-1999-02-first-half.tsv"
+BANK_EVENTS = 49_031
 LOG_MS = (917_733_600_000, 919_116_000_000)
 """[1999-01-31, 1999-02-16) in Israel: all totals of the bank's log, none of the present connections'."""
 TAIL = 8_000
@@ -239,4 +240,5 @@ def replayed(bank: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ho
     """A store into which the bank's log was replayed once, in one process; tests must leave it as it is."""
     for one in _open_house(tmp_path_factory.mktemp("replayed")):
         one.ends("replay", bank, "--mapping", "bank-1999", "--store", one.store_url, "--json", f"{one.folder}/1.json")
+        assert one.store.count() == BANK_EVENTS
         yield one
