@@ -77,6 +77,7 @@ class Outbox:
         self._bytes = int(self._db.execute("SELECT coalesce(sum(size), 0) FROM rows").fetchone()[0])
         self._highest = self._last_number()
         self._dropped = 0
+        self._numbers_given = False
         self.appended: Callable[[], None] = _nothing
         """Told after every commit of new rows; set by the agent."""
 
@@ -128,6 +129,7 @@ class Outbox:
 
     def append_numbered(self, events: Sequence[ev.Event]) -> None:
         """Keep events that bring their own rising numbers (replay); those already numbered are skipped."""
+        self._numbers_given = True
         with self._write():
             self._insert([e for e in events if e.n > self._highest])
         self.appended()
@@ -205,7 +207,11 @@ class Outbox:
                 db.execute("DELETE FROM rows WHERE n BETWEEN ? AND ?", (low, high))
 
     def refuse(self, rejected: Sequence[tuple[int, str]], now: int) -> None:
-        """Move finally refused rows aside and report each; a refused report is not reported again."""
+        """Move finally refused rows aside and report each.
+
+        A refused report is not reported again; nor is any row of a log that brings its own numbers, since the
+        report would take a number that belongs to a row still to come.
+        """
         with self._write() as db:
             for n, reason in rejected:
                 found = db.execute("SELECT body, size FROM rows WHERE n = ?", (n,)).fetchone()
@@ -214,7 +220,7 @@ class Outbox:
                 db.execute("INSERT OR REPLACE INTO refused VALUES (?, ?, ?)", (n, reason, found[0]))
                 db.execute("DELETE FROM rows WHERE n = ?", (n,))
                 self._bytes -= found[1]
-                if not found[0].startswith(_REPORT):
+                if not self._numbers_given and not found[0].startswith(_REPORT):
                     report = ev.OutboxRefused(n=self._highest + 1, t=now, row=n, reason=reason.replace("_", "-"))
                     self._insert([report])
             db.execute("DELETE FROM refused WHERE n <= (SELECT max(n) FROM refused) - ?", (REFUSED_KEPT,))

@@ -19,7 +19,7 @@ from telemetry.core.fold import FOLD_VERSION, Said
 from telemetry.core.inventory import System
 from telemetry.core.spans import dirty
 from telemetry.core.topics import parse
-from telemetry.core.windows import HOUR, Window, at, day_window, days_in, merge
+from telemetry.core.windows import HOUR, Window, at, ceil, day_window, days_in, floor, merge
 from telemetry.store import STATUS_SPOOL, Batch, Change, Stored
 
 if TYPE_CHECKING:
@@ -106,11 +106,13 @@ class Rollup:
         """Fold everything that raw events still tell, or only `window`; returns how many units."""
         folded = 0
         for unit, extent in self._store.extent().items():
-            part = extent if window is None else extent.clip(window)
+            spoken = Window(floor(extent.start, HOUR), ceil(extent.end + 2 * ev.MAX_GRACE_MS, HOUR))
+            part = spoken if window is None else spoken.clip(window)
             if part is not None:
-                self.fold(unit, Window(part.start - part.start % HOUR, part.end))
+                self.fold(unit, Window(floor(part.start, HOUR), ceil(part.end, HOUR)))
                 folded += 1
-        self._store.set_mark("fold_version", FOLD_VERSION)
+        if window is None:
+            self._store.set_mark("fold_version", FOLD_VERSION)
         return folded
 
     def _refresh(self, units: set[str], moment: int) -> None:

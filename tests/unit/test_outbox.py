@@ -348,3 +348,13 @@ def test_any_sequence_of_appends_receipts_refusals_and_crashes_matches_a_plain_m
             assert {e.n: ev.type_of(e) for e in events(box)} == model
             assert (box.highest, box.pending()) == (highest, len(model))
         box.close()
+
+
+def test_refusal_in_a_log_with_its_own_numbers_takes_no_later_rows_number(tmp_path: Path) -> None:
+    box = opened(tmp_path)
+    numbered = [ev.TicketIssued(n=n, t=T, ticket=f"k{n}", queue="q", service="s") for n in (1, 2, 3)]
+    box.append_numbered(numbered[:2])
+    box.refuse([(2, "malformed")], T)
+    box.append_numbered(numbered)
+    assert numbers(box) == [1, 3]
+    assert box.refused() == 1
