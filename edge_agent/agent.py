@@ -27,6 +27,7 @@ _log = Log(__name__)
 FRAME_BYTES = 96 * 1024
 COMPRESS_FROM = 4 * 1024
 FAR = 3_600_000
+CUT_LOOK_MS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ class Agent:
         self._linked_at = 0
         self._flush_at: int | None = None
         self.receipted = 0
+        self.cut = False
+        """Set (from any thread) to lose the link as if a cable were pulled; cleared to have it back."""
 
     def appended(self, now: int) -> None:
         """Note that the outbox has new rows; they go out together after a short linger."""
@@ -81,11 +84,19 @@ class Agent:
         """Do what is due; returns when to be called again at the latest (monotonic ms)."""
         now = self._around.monotonic()
         self._take_receipts(now)
+        if self.cut:
+            return self._unplugged(now)
         if self.link.fileno() < 0 and now >= self._retry_at:
             self._connect(now)
         if self.link.up:
             self._send_due(now)
         return self._next(now)
+
+    def _unplugged(self, now: int) -> int:
+        if self.link.fileno() >= 0:
+            self.link.drop()
+            self._delivery.unlinked(now)
+        return now + CUT_LOOK_MS
 
     def _connect(self, now: int) -> None:
         self._sid = self._around.new_id()

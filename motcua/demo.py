@@ -215,7 +215,7 @@ def deliver(town: Town, console: Console) -> None:
     with _bar(console) as bar:
         task = bar.add_task("delivered", total=total)
         quiet, last = time.monotonic(), -1
-        while pending := sum(agent.outbox.pending() for agent in town.agents.values()):
+        while pending := sum(agent.outbox.pending() for agent in town.agents.values() if not agent.cut):
             total = sum(agent.outbox.highest for agent in town.agents.values())
             done = total - pending
             bar.update(task, completed=done, total=total)
@@ -230,6 +230,7 @@ def deliver(town: Town, console: Console) -> None:
 def live(town: Town, knobs: Knobs, rest: dict[str, Feed]) -> None:
     """Append what becomes due, until stopped; a new day is simulated when it comes."""
     today = at(town.clock(), town.inventory.zone).date()
+    losses = _losses(town, knobs, today)
     while not town.parts.stop.wait(0.25):
         now = town.clock()
         for device, feed in rest.items():
@@ -239,8 +240,16 @@ def live(town: Town, knobs: Knobs, rest: dict[str, Feed]) -> None:
         day = at(now, town.inventory.zone).date()
         if day != today:
             today = day
+            losses = _losses(town, knobs, day)
             for centre in town.inventory.centres.values():
                 rest |= _feed_day(town, knobs, centre, day)
+        for agent in town.agents.values():
+            agent.cut = any(loss.start <= now < loss.end for loss in losses.get(agent.settings.centre, ()))
+
+
+def _losses(town: Town, knobs: Knobs, day: date) -> dict[str, list[Window]]:
+    centres = town.inventory.centres.values()
+    return {centre.id: simulation.link_losses(centre, day, knobs.seed) for centre in centres}
 
 
 def whole_window(town: Town, knobs: Knobs) -> Window:

@@ -105,7 +105,7 @@ class Link:
 
     def connect(self, will: tuple[str, bytes] | None = None) -> None:
         """Open a new connection; the answer comes through `pump`. Raises BrokerUnavailable."""
-        self._drop()
+        self.drop()
         self.generation += 1
         client = self._new_client(will or self._settings.will)
         try:
@@ -191,10 +191,11 @@ class Link:
         )
 
     def _fail(self, code: int, reason: str) -> None:
-        self._drop()
+        self.drop()
         self._listener.unlinked(code, reason)
 
-    def _drop(self) -> None:
+    def drop(self) -> None:
+        """Close without a good-bye: the broker sends the Will."""
         client, self._client, self.up = self._client, None, False
         sock = client.socket() if client else None
         if sock is not None:

@@ -11,6 +11,7 @@ import sys
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _log = Log(__name__)
 MAX_BODY = 1024 * 1024
 MAX_KEY = 255
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 IDLE_S = 10
 """A caller's connection is closed after this long in silence."""
 
@@ -140,7 +142,18 @@ class _Handler(BaseHTTPRequestHandler):
             _log.warning("http_not_kept", source=self.server.source.name, error=str(error))
             self._refuse(Problem(503, "the outbox cannot be written now", remedy="send it again with the same key"))
 
+    def _refuse_foreign(self) -> None:
+        """Refuse what a web page of elsewhere would send through this host's browser."""
+        hosts = [urlsplit(f"//{self.headers.get('Host', '')}").hostname]
+        if "Origin" in self.headers:
+            hosts.append(urlsplit(self.headers["Origin"]).hostname)
+        if any(host not in LOOPBACK for host in hosts):
+            raise Problem(
+                403, "only programs of this host may post", "Origin", "post to 127.0.0.1 from a local program"
+            )
+
     def _request(self) -> tuple[str, bytes]:
+        self._refuse_foreign()
         length = self._length()
         if self.path != "/events":
             raise Problem(404, "no such page", remedy="POST /events")

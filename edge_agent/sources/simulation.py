@@ -27,6 +27,8 @@ LAST_TICKET_MS = 15 * MINUTE
 SERVICE_MEAN_MS = 7 * MINUTE
 PATIENCE_MS = 20 * MINUTE
 NO_SHOW, GIVE_UP, RATED = 0.03, 0.3, 0.25
+LINK_LOSS = 0.03
+"""Chance that a centre loses its link in one session."""
 
 
 @dataclass(slots=True)
@@ -84,6 +86,14 @@ def day_events(
         _beats(made, device)
         _probes(made, device, systems, day, seed)
     return {device: sorted(events, key=lambda e: e.t) for device, events in made.out.items()}
+
+
+def link_losses(centre: Centre, day: date, seed: int) -> list[Window]:
+    """Return when the centre has no link on the day; what happens then arrives late and whole."""
+    opening = centre.open_windows(day_window(day, centre.zone))
+    random = Random(f"{seed}/{centre.id}/{day.isoformat()}/link")  # noqa: S311 - a simulation
+    found = [_spell(random, session, LINK_LOSS, 30) for session in opening]
+    return [loss for loss in found if loss is not None]
 
 
 def _open_counters(centre: Centre, opening: Sequence[Window]) -> int:

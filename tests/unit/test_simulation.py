@@ -111,3 +111,17 @@ def test_a_feed_hands_out_each_event_once_in_its_time(ident: str) -> None:
         got += due
     assert got == events
     assert feed.due(1 << 60) == []
+
+
+def test_link_losses_are_the_same_each_time_and_within_opening_hours(ident: str) -> None:
+    from edge_agent.sources.simulation import link_losses
+    from telemetry.core.windows import day_window
+
+    centre = world().centres[ident]
+    days = [date.fromordinal(DAY.toordinal() + back) for back in range(-120, 1)]
+    found = {day: link_losses(centre, day, 1) for day in days}
+    assert found == {day: link_losses(centre, day, 1) for day in days}
+    assert any(found.values())
+    for day, losses in found.items():
+        opening = centre.open_windows(day_window(day, centre.zone))
+        assert all(any(w.start <= loss.start < w.end for w in opening) for loss in losses)

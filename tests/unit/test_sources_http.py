@@ -126,7 +126,7 @@ def test_a_bad_event_is_named_and_nothing_of_its_post_is_kept(kiosk: Kiosk, body
 
 
 def test_lengths_are_insisted_on(kiosk: Kiosk) -> None:
-    head = b"POST /events HTTP/1.1\r\nHost: x\r\n"
+    head = b"POST /events HTTP/1.1\r\nHost: localhost\r\n"
     assert b" 411 " in kiosk.raw(head + b"Transfer-Encoding: chunked\r\n\r\n")
     assert b" 413 " in kiosk.raw(head + b"Content-Length: %d\r\n\r\n" % (MAX_BODY + 1))
     assert b" 400 " in kiosk.raw(head + b"Content-Length: -1\r\n\r\n")
@@ -167,3 +167,19 @@ def test_many_callers_at_once_get_rows_of_their_own(kiosk: Kiosk) -> None:
     for caller in callers:
         caller.join(10)
     assert sorted(firsts) == list(range(1, 9))
+
+
+@pytest.mark.parametrize("headers", [{"Origin": "https://elsewhere.example"}, {"Host": "elsewhere.example"}])
+def test_a_web_page_of_elsewhere_cannot_post(kiosk: Kiosk, headers: dict[str, str]) -> None:
+    assert kiosk.post(PAID, **headers)[0] == 403
+    assert kiosk.outbox.pending() == 0
+
+
+def test_a_page_of_this_host_may_post(kiosk: Kiosk) -> None:
+    assert kiosk.post(PAID, Origin="http://localhost:3000")[0] == 201
+
+
+def test_only_the_outbox_says_what_it_gave_up(kiosk: Kiosk) -> None:
+    dropped = {"type": "outbox.dropped", "t": 1, "ranges": [[1, 5]], "count": 5}
+    status, problem = kiosk.post(dropped)
+    assert (status, problem["field"]) == (400, "type")
