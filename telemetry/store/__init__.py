@@ -83,7 +83,10 @@ class Store(Protocol):
         """Return the time (µs) up to which changes are folded, 0 at first."""
 
     def set_cursor(self, written_at: int) -> None:
-        """Remember how far changes are folded; it never goes back unless set to 0."""
+        """Remember how far changes are folded; it never goes back unless set to 0.
+
+        Changes a day older than the cursor may be dropped: they are folded.
+        """
 
     def events(self, unit: str, window: Window, types: Collection[str] | None = None) -> list[Stored]:
         """Return the unit's events with t in the (unaligned) window, each name once, by t."""

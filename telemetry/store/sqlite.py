@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from telemetry.store import Batch, DeadLetter
 
 SCHEMA = 1
+CHANGES_KEPT_US = 86_400_000_000
+"""How long changes are kept behind the cursor; folded ones are only read again for a minute."""
 DEAD_KEPT = 10_000
 """Dead letters kept; their counts by reason are kept for ever."""
 
@@ -160,6 +162,7 @@ class SqliteStore:
                 SET value = CASE WHEN ?1 = 0 THEN 0 ELSE max(value, ?1) END""",
                 (written_at,),
             )
+            db.execute("DELETE FROM change WHERE written_at < ?", (written_at - CHANGES_KEPT_US,))
 
     def mark(self, key: str) -> int:
         """Return a number kept under a name, 0 at first."""

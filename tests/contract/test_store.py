@@ -468,3 +468,11 @@ def test_a_commit_is_on_disk_before_it_is_acknowledged(tmp_path: Path) -> None:
     assert store._read("PRAGMA synchronous") == [(2,)]
     assert store._read("PRAGMA journal_mode") == [("wal",)]
     store.close()
+
+
+def test_folded_changes_a_day_behind_the_cursor_need_not_be_kept(store: Store) -> None:
+    day_us = 86_400_000_000
+    store.append(Batch(10, (), [Change("c1", 0, 1)]))
+    store.append(Batch(10 + 2 * day_us, (), [Change("c1", 1, 2)]))
+    store.set_cursor(10 + 2 * day_us)
+    assert Change("c1", 1, 2, 10 + 2 * day_us) in store.changes(10 + 2 * day_us - 60_000_000)
