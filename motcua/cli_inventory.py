@@ -42,7 +42,7 @@ def show(
 @app.command("graph")
 def graph_(config: Config = None) -> None:
     """Print the tree as Graphviz text (motcua inventory graph | dot -Tsvg)."""
-    from telemetry.inventory_render import graph
+    from telemetry.inventory.render import graph
 
     print(graph(inventory_of(settings_of(config))()))
 
@@ -54,6 +54,6 @@ def render(
     config: Config = None,
 ) -> None:
     """Print a device's agent.toml."""
-    from telemetry.inventory_render import render_agent
+    from telemetry.inventory.render import render_agent
 
     print(render_agent(inventory_of(settings_of(config))(), device, mqtt=mqtt), end="")

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tests.flow.conftest import House, Role
     from tests.flow.device import Until
 
-pytestmark = [pytest.mark.flow, pytest.mark.slow]
+pytestmark = [pytest.mark.flow, pytest.mark.chaos, pytest.mark.slow]
 EARLY, LATE = 4_000, 45_000
 """Events stored at the kill: more than the first, fewer than the second (the log has 49,031)."""
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from telemetry.store import Store
     from tests.flow.device import Until
 
-pytestmark = pytest.mark.flow
+pytestmark = [pytest.mark.flow, pytest.mark.chaos]
 CENTRE = "vn83-83"
 KIOSKS = (f"{CENTRE}-kiosk1", f"{CENTRE}-kiosk2", f"{CENTRE}-gateway1")
 ROWS = 1_200

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge_agent.config import SourceConfig, load
-from telemetry import inventory, inventory_render
+from telemetry import inventory
 from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ port = 8137
 def test_what_the_inventory_renders_can_be_read(tmp_path: Path) -> None:
     world = inventory.load(inventory.default_path())
     watching = next(system.vantage[0] for system in world.systems.values() if system.vantage)
-    told = load(written(tmp_path, inventory_render.render_agent(world, watching)))
+    told = load(written(tmp_path, inventory.render_agent(world, watching)))
     assert told.device == watching
     assert {"host", "probe"} == {source.kind for source in told.sources}
 

@@ -18,8 +18,8 @@ from telemetry.core.inventory import ALWAYS, Centre
 from telemetry.core.windows import HOUR, Window, day_window, local_ms
 from telemetry.errors import Fault, InventoryError
 from telemetry.inventory import Reloading, default_path, graph, load, render_agent
-from telemetry.inventory_files import locate
-from telemetry.inventory_hours import HoursError, parse_hours
+from telemetry.inventory.files import locate
+from telemetry.inventory.hours import HoursError, parse_hours
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -239,8 +239,8 @@ def test_sample_procedures_add_up(sample: Inventory) -> None:
 
 
 def test_default_path_is_the_checkout_when_nothing_is_packaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "telemetry").mkdir()
-    monkeypatch.setattr(door, "__file__", str(tmp_path / "telemetry" / "inventory.py"))
+    (tmp_path / "telemetry" / "inventory").mkdir(parents=True)
+    monkeypatch.setattr(door, "__file__", str(tmp_path / "telemetry" / "inventory" / "__init__.py"))
     assert default_path() == tmp_path / "inventory" / "bentre-2021"
     packaged = tmp_path / "telemetry" / "sample" / "bentre-2021"
     packaged.mkdir(parents=True)

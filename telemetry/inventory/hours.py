@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from telemetry.core.inventory import Hours
-    from telemetry.inventory_records import Record
+    from telemetry.inventory.records import Record
 
 WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _INTERVAL = re.compile(r"(\d\d):(\d\d)-(\d\d):(\d\d)")

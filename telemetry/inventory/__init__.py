@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from telemetry import inventory_aims, inventory_build
 from telemetry.core.inventory import Centre, Device, Inventory
 from telemetry.errors import Fault, InventoryError
-from telemetry.inventory_files import Folder
-from telemetry.inventory_render import graph, render_agent
+from telemetry.inventory import aims, build
+from telemetry.inventory.files import Folder
+from telemetry.inventory.render import graph, render_agent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -44,7 +44,7 @@ CHECK_EVERY_S = 1.0
 
 def default_path() -> Path:
     """Return the sample inventory: the packaged one, else the checkout's."""
-    here = Path(__file__).resolve().parent
+    here = Path(__file__).resolve().parent.parent
     packaged = here / "sample" / "bentre-2021"
     return packaged if packaged.is_dir() else here.parent / "inventory" / "bentre-2021"
 
@@ -65,17 +65,17 @@ def load(path: Path, *, simulated: bool = False, imports: Sequence[Centre] = ())
 
 def _built(folder: Folder, *, simulated: bool) -> Inventory:
     province, calendar = folder.toml("province.toml"), folder.toml("calendar.toml")
-    land = inventory_build.province(province, calendar)
-    units = inventory_build.units(folder.csv("units.csv", inventory_build.UNIT))
-    inventory_build.check_province_unit(province, units)
-    services = inventory_build.services(folder.toml("services.toml"))
-    rows = folder.csv("centres.csv", inventory_build.CENTRE)
-    centres = inventory_build.centres(rows, land, units, services)
-    inventory_build.check_centre_tables(province, "centre_hours", centres)
-    inventory_build.check_centre_tables(calendar, "centre_days", centres)
-    rows = folder.csv("devices.csv", inventory_build.DEVICE)
-    devices = inventory_build.devices(rows, centres, simulated=simulated)
-    systems = inventory_build.systems(folder.toml("systems.toml"), devices)
+    land = build.province(province, calendar)
+    units = build.units(folder.csv("units.csv", build.UNIT))
+    build.check_province_unit(province, units)
+    services = build.services(folder.toml("services.toml"))
+    rows = folder.csv("centres.csv", build.CENTRE)
+    centres = build.centres(rows, land, units, services)
+    build.check_centre_tables(province, "centre_hours", centres)
+    build.check_centre_tables(calendar, "centre_days", centres)
+    rows = folder.csv("devices.csv", build.DEVICE)
+    devices = build.devices(rows, centres, simulated=simulated)
+    systems = build.systems(folder.toml("systems.toml"), devices)
     inventory = Inventory(
         version="",
         province=land.id,
@@ -93,9 +93,9 @@ def _built(folder: Folder, *, simulated: bool) -> Inventory:
 
 
 def _with_aims(folder: Folder, inventory: Inventory, systems: Mapping[str, System]) -> Inventory:
-    targets = inventory_aims.targets(folder.toml("targets.toml"))
-    objectives = inventory_aims.objectives(folder.toml("objectives.toml"), systems)
-    procedures = inventory_aims.procedures(folder.csv("procedures.csv", inventory_aims.PROCEDURE))
+    targets = aims.targets(folder.toml("targets.toml"))
+    objectives = aims.objectives(folder.toml("objectives.toml"), systems)
+    procedures = aims.procedures(folder.csv("procedures.csv", aims.PROCEDURE))
     version = folder.digest()
     return replace(inventory, version=version, targets=targets, objectives=objectives, procedures=procedures)
 

@@ -9,15 +9,15 @@ import re
 from typing import TYPE_CHECKING, Literal, cast
 
 from telemetry.core.inventory import Objective, ProcedureCount, Target
-from telemetry.inventory_build import LEVELS, keyed
-from telemetry.inventory_records import Keys
+from telemetry.inventory.build import LEVELS, keyed
+from telemetry.inventory.records import Keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from telemetry.core.inventory import System
-    from telemetry.inventory_files import Document
-    from telemetry.inventory_records import Record
+    from telemetry.inventory.files import Document
+    from telemetry.inventory.records import Record
 
 UNITS = ("s", "ratio", "rank", "milestone", "count")
 ONLINE_LEVELS = ("all", "below-L3", "L3", "L4", "L3-L4", "partial", "full")

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, TypeVar, cast, get_args
 from zoneinfo import ZoneInfo
 
 from telemetry.core.inventory import Centre, Device, DeviceKind, Level, Service, System, Unit
-from telemetry.inventory_hours import WEEK, days_of, week_of
-from telemetry.inventory_records import Keys
+from telemetry.inventory.hours import WEEK, days_of, week_of
+from telemetry.inventory.records import Keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import date
 
     from telemetry.core.inventory import Hours
-    from telemetry.inventory_files import Document
-    from telemetry.inventory_records import Record
+    from telemetry.inventory.files import Document
+    from telemetry.inventory.records import Record
 
 T = TypeVar("T")
 LEVELS = get_args(Level)
