@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 HOUSE = ("telemetry", "edge_agent", "api", "dashboards", "infra", "motcua")
-PURE = ("telemetry/core/*.py", "edge_agent/delivery.py", "edge_agent/expressions.py", "infra/plan.py")
+PURE = ("telemetry/core/*.py", "edge_agent/delivery.py", "edge_agent/mapping/expressions.py", "infra/plan.py")
 BUILTIN_IO = {"open", "print", "input"}
 CLOCK = {"now", "today", "utcnow"}
 VAGUE = {"util", "utils", "helper", "helpers", "manager", "base", "common", "misc"}

@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from edge_agent.cells import slug
 from edge_agent.mapping import Log, centre_of, device_of, digest_of, load_mapping, read, shipped, spool_of
-from edge_agent.mapping_file import line_of
+from edge_agent.mapping.cells import slug
+from edge_agent.mapping.document import line_of
 from telemetry.core.events import (
     DossierReceived,
     DossierResolved,

@@ -17,14 +17,14 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import fields
 
-from edge_agent.rules import TYPES, Report, Rule, rule_of, when_of
+from edge_agent.mapping.rules import TYPES, Report, Rule, rule_of, when_of
 from telemetry.core.inventory import ALWAYS, Hours, Service
 from telemetry.errors import Fault, MappingError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Table
 
-    from edge_agent.expressions import Condition
+    from edge_agent.mapping.expressions import Condition
 
 _SHIPPED = files("edge_agent") / "mappings"
 _PAGE = "see docs/reference/replay-mapping.md"

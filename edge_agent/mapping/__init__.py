@@ -13,9 +13,9 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from edge_agent.cells import CellError, Cells
-from edge_agent.expressions import Scope
-from edge_agent.mapping_file import Mapping, load_mapping, shipped
+from edge_agent.mapping.cells import CellError, Cells
+from edge_agent.mapping.document import Mapping, load_mapping, shipped
+from edge_agent.mapping.expressions import Scope
 from telemetry.core.inventory import Centre
 from telemetry.errors import Fault, MappingError
 

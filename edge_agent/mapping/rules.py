@@ -10,8 +10,18 @@ from typing import Any
 import msgspec
 from msgspec.structs import FieldInfo, fields
 
-from edge_agent.cells import CellError, Cells
-from edge_agent.expressions import Choice, Condition, Const, Expression, Key, Scope, SpecError, conditions, parse
+from edge_agent.mapping.cells import CellError, Cells
+from edge_agent.mapping.expressions import (
+    Choice,
+    Condition,
+    Const,
+    Expression,
+    Key,
+    Scope,
+    SpecError,
+    conditions,
+    parse,
+)
 from telemetry.core.events import AGENT_EVENTS, Event
 
 TYPES = {str(k.__struct_config__.tag): k for k in AGENT_EVENTS if not k.__name__.startswith("Outbox")}
