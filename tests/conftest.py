@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import socket
@@ -42,6 +43,15 @@ def require() -> Callable[[str], str]:
         return str(path)
 
     return find
+
+
+@pytest.fixture(scope="session")
+def libatomic() -> None:
+    """Skip (under CI: fail) where the browser driver's one system library is missing."""
+    try:
+        ctypes.CDLL("libatomic.so.1")
+    except OSError:
+        _absent("libatomic.so.1 is missing, which playwright's driver needs: install Debian package libatomic1")
 
 
 @pytest.fixture

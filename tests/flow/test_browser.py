@@ -60,7 +60,8 @@ def town(world: Inventory) -> Iterator[Town]:
 
 
 @pytest.fixture(scope="module")
-def driver() -> Iterator[Playwright]:
+def driver(libatomic: None) -> Iterator[Playwright]:
+    assert libatomic is None
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as started:
