@@ -33,6 +33,7 @@ _KEYS = {
     "cap_mb",
     "source",
 }
+NUMBERS = {"every_ms", "port"}
 _ID = re.compile(r"[a-z0-9-]{1,63}")
 
 
@@ -86,7 +87,10 @@ def _faults(path: Path, text: str, table: dict[str, Any]) -> list[Fault]:
         value = table.get(key, 1)
         if not isinstance(value, int) or value < 1:
             found.append(fault(key, f"not a positive number: {value!r}", "write a whole number"))
-    for source in table.get("source", []):
+    sources = table.get("source", [])
+    if not isinstance(sources, list) or not all(isinstance(source, dict) for source in sources):
+        return [*found, fault("source", "not a list of tables", "write each source under [[source]]")]
+    for source in sources:
         found += [fault(key, problem, remedy) for key, problem, remedy in _source_faults(source)]
     return found
 
@@ -97,6 +101,11 @@ def _source_faults(source: dict[str, Any]) -> list[tuple[str, str, str]]:
         return [("kind", f"no such source: {kind!r}", f"one of {', '.join(SOURCES)}")]
     given = set(source) - {"kind"}
     wrong = [(key, f"a {kind} source has no such key", "remove it") for key in sorted(given - SOURCES[kind])]
+    wrong += [
+        (key, f"not a positive number: {source[key]!r}", "write a whole number")
+        for key in sorted(given & NUMBERS)
+        if not isinstance(source[key], int) or source[key] < 1
+    ]
     return wrong + [(key, f"a {kind} source needs it", "add it") for key in sorted(_NEEDED[kind] - given)]
 
 

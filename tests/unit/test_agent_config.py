@@ -102,3 +102,20 @@ def test_a_file_that_is_no_toml_says_how_to_get_one(tmp_path: Path, text: str) -
 def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="inventory render"):
         load(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ('[[source]]\nkind = "http"\nport = "eighty"\n', "port"),
+        ('[[source]]\nkind = "host"\nevery_ms = 0\n', "every_ms"),
+        ("source = 3\n", "source"),
+    ],
+)
+def test_a_source_that_cannot_work_is_named_with_its_line(tmp_path: Path, text: str, field: str) -> None:
+    file = tmp_path / "agent.toml"
+    file.write_text(f'device = "c1-kiosk1"\ncentre = "c1"\n{text}')
+    with pytest.raises(ConfigError) as caught:
+        load(file)
+    assert [fault.field for fault in caught.value.faults] == [field]
+    assert caught.value.faults[0].line >= 3
