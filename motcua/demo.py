@@ -29,8 +29,8 @@ from motcua import clocks, web
 from motcua.parts import Parts, serve
 from motcua.replay import free_port
 from telemetry.broker import EmbeddedBroker
-from telemetry.core.inventory import Device, System
-from telemetry.core.windows import Window, at, day_window
+from telemetry.core.inventory import Device, System, local_day
+from telemetry.core.windows import Window, day_window
 from telemetry.mqtt import address
 
 if TYPE_CHECKING:
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from telemetry.mqtt import BrokerAddress
 
 HOST_SYSTEM = "vn83-motcua"
-DAY_MS = 86_400_000
 QUIET_S = 120.0
 
 
@@ -110,7 +109,7 @@ def start_time(inventory: Inventory, real: int, *, live_now: bool) -> int:
     centre = next(iter(inventory.centres.values()))
     if live_now or centre.is_open(real):
         return real
-    day = at(real, centre.zone).date()
+    day = local_day(real, centre.zone)
     for back in range(15):
         whole = day_window(day - timedelta(days=back), centre.zone)
         moment = whole.start + 9 * 3_600_000 + 1_800_000
@@ -165,7 +164,7 @@ def _agents(inventory: Inventory, folder: Path, where: BrokerAddress, clock: Cal
 def days_behind(town: Town, knobs: Knobs) -> list[date]:
     """Return the last opening days of the first centre, and today."""
     centre = next(iter(town.inventory.centres.values()))
-    today = at(town.clock(), town.inventory.zone).date()
+    today = local_day(town.clock(), town.inventory.zone)
     back = (today - timedelta(days=n) for n in range(1, 30 + 2 * knobs.days))
     opening = (day for day in back if centre.open_windows(day_window(day, centre.zone)))
     return [*reversed(list(islice(opening, knobs.days))), today]
@@ -229,7 +228,7 @@ def deliver(town: Town, console: Console) -> None:
 
 def live(town: Town, knobs: Knobs, rest: dict[str, Feed]) -> None:
     """Append what becomes due, until stopped; a new day is simulated when it comes."""
-    today = at(town.clock(), town.inventory.zone).date()
+    today = local_day(town.clock(), town.inventory.zone)
     losses = _losses(town, knobs, today)
     while not town.parts.stop.wait(0.25):
         now = town.clock()
@@ -237,7 +236,7 @@ def live(town: Town, knobs: Knobs, rest: dict[str, Feed]) -> None:
             due = feed.due(now)
             if due:
                 town.agents[device].outbox.append(due)
-        day = at(now, town.inventory.zone).date()
+        day = local_day(now, town.inventory.zone)
         if day != today:
             today = day
             losses = _losses(town, knobs, day)

@@ -16,10 +16,10 @@ import structlog
 from telemetry.core import events as ev
 from telemetry.core import fold, now, presence
 from telemetry.core.fold import FOLD_VERSION, Said
-from telemetry.core.inventory import System
+from telemetry.core.inventory import System, local_day
 from telemetry.core.spans import dirty
 from telemetry.core.topics import parse
-from telemetry.core.windows import HOUR, Window, at, ceil, day_window, days_in, floor, merge
+from telemetry.core.windows import HOUR, Window, ceil, day_window, days_in, floor, merge
 from telemetry.store import STATUS_SPOOL, Batch, Change, Stored
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class Rollup:
     def _live(self, inventory: Inventory, unit: str, moment: int) -> bytes | None:
         centre, system = inventory.centres.get(unit), inventory.systems.get(unit)
         if centre is not None:
-            start = day_window(at(moment, centre.zone).date(), centre.zone).start
+            start = day_window(local_day(moment, centre.zone), centre.zone).start
             said = self._said(unit, Window(start - ev.MAX_GRACE_MS, moment + 1))
             return msgspec.json.encode(now.centre_now(centre, inventory.devices_of(unit), said, moment, start))
         if system is not None:

@@ -143,15 +143,8 @@ class Reloading:
                 self._follow(_newest(self._path))
             return self._inventory
 
-    def reload(self) -> Inventory:
-        """Load again now, changed or not (SIGHUP)."""
-        with self._lock:
-            self._mark = 0
-            self._follow(_newest(self._path))
-            return self._inventory
-
     def expire(self) -> None:
-        """Have the next `current` load again, changed or not; takes no lock, so a signal handler may call it."""
+        """Have the next `current` load again, changed or not; without a lock, so SIGHUP may call it."""
         self._mark, self._looked = 0, float("-inf")
 
     def _follow(self, mark: int) -> None:

@@ -6,7 +6,8 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from telemetry.core.windows import HOUR, Window, at, day_window
+from telemetry.core.inventory import local_day
+from telemetry.core.windows import HOUR, Window, day_window
 from telemetry.queries.accounted import Accounted, accounted
 from telemetry.queries.faults import BadScope, BadWindow, Unknown
 from telemetry.queries.opening import Bucket, ask
@@ -99,7 +100,7 @@ class Queries:
     def wait_target(self) -> Target | None:
         """Return the mean-wait target in force today."""
         inventory = self._inventory()
-        return inventory.target_at(WAIT_TARGET, at(self._clock(), inventory.zone).date())
+        return inventory.target_at(WAIT_TARGET, local_day(self._clock(), inventory.zone))
 
     def centres(self) -> list[CentreView]:
         """Return all centres by id."""
@@ -137,7 +138,7 @@ class Queries:
     def today(self, zone: ZoneInfo) -> Window:
         """Return the local day so far."""
         now = self._clock()
-        start = day_window(at(now, zone).date(), zone).start
+        start = day_window(local_day(now, zone), zone).start
         return Window(start, max(now, start + 1))
 
     def last_day(self) -> Window:

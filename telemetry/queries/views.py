@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from telemetry.core.inventory import local_day
 from telemetry.core.live import DeviceNow, ServiceNow
 from telemetry.core.queueing import queueing
 from telemetry.core.totals import add
-from telemetry.core.windows import at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -138,7 +138,7 @@ class SystemView:
 
 
 def _same_day(a: int, b: int, centre: Centre) -> bool:
-    return at(a, centre.zone).date() == at(b, centre.zone).date()
+    return local_day(a, centre.zone) == local_day(b, centre.zone)
 
 
 def view_centre(centre: Centre, declared: Iterable[Device], row: CentreNow | None, now: int) -> CentreView:
