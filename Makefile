@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 ARGS ?=
 URL ?= http://127.0.0.1:8080
 
-.PHONY: help setup demo test check bench chaos screenshot
+.PHONY: help setup demo test check bench chaos influxd screenshot
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ bench: $(STAMP) ## ingest rate and agent memory, with the machine's description
 
 chaos: $(STAMP) ## kill roles and cut links in the middle of a replay
 	@$(BIN)/pytest -m chaos $(ARGS)
+
+influxd: ## build InfluxDB 2.7 for the tests when none is on PATH (once, cached; needs Go, Rust, clang)
+	@scripts/influxd/build
 
 screenshot: $(STAMP) ## take docs/page.png of a running demo (URL=…)
 	@scripts/system-packages

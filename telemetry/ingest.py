@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from telemetry.core import codec
-from telemetry.core import events as ev
+from telemetry.core import codec, events as ev
 from telemetry.core.codec import MAX_NAMED_ROWS, Decoded, Receipt, Unreadable
 from telemetry.core.completeness import ranges_of
 from telemetry.core.events import unit_of

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import structlog
 
-from telemetry.core import events as ev
-from telemetry.core import fold, now, presence
+from telemetry.core import events as ev, fold, now, presence
 from telemetry.core.fold import FOLD_VERSION, Said
 from telemetry.core.inventory import System, local_day
 from telemetry.core.spans import dirty
@@ -52,6 +51,7 @@ class Rollup:
         """Fold what changed since the last pass; returns how many units were folded."""
         if self._store.mark("fold_version") < FOLD_VERSION:
             self.rebuild()
+        self._store.reconcile()
         horizon = self._clock() * 1000
         fresh = self._fresh()
         windows: dict[str, list[Window]] = {}

@@ -6,6 +6,7 @@ import ctypes
 import os
 import shutil
 import socket
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,15 @@ def require() -> Callable[[str], str]:
         return str(path)
 
     return find
+
+
+@pytest.fixture(scope="session")
+def influxd_program() -> str:
+    """Return the path of an InfluxDB 2.7 server, from PATH or from the cache that `make influxd` fills."""
+    asked = subprocess.run([CHECKOUT / "scripts/influxd/build", "--path"], capture_output=True, text=True, check=False)
+    if asked.returncode:
+        _absent("influxd is missing: put InfluxDB 2.7 on PATH, or run `make influxd` (needs Go 1.24, Rust and clang)")
+    return asked.stdout.strip()
 
 
 @pytest.fixture(scope="session")

@@ -11,42 +11,43 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-MAX_EVERY_MS = 600_000
-"""Longest reporting interval an event may announce, ms."""
-MAX_GRACE_MS = 2 * MAX_EVERY_MS + 30_000
-"""Longest time one report can speak for, ms (see `telemetry.core.spans`)."""
-
-Id = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,63}$")]
-Ticket = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-Word = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._+:-]{0,64}$")]
-Ms = Annotated[int, Meta(ge=0, le=1 << 53)]
-Count = Annotated[int, Meta(ge=0, le=1 << 53)]
-Row = Annotated[int, Meta(ge=1, le=1 << 53)]
-Every = Annotated[int, Meta(ge=1_000, le=MAX_EVERY_MS)]
-Percent = Annotated[float, Meta(ge=0, le=100)]
-
-Channel = Literal["kiosk", "reception", "booking", "qr", "phone"]
-PriorityClass = Literal["normal", "elderly", "disabled", "priority", "vip"]
-Reason = Literal["form", "payment", "document", "other"]
-Outcome = Literal["done", "referred", "incomplete_dossier", "refused"]
-Quality = Literal["ok", "forgotten_open", "missing_start", "clock"]
-By = Literal["customer", "staff"]
-Stage = Literal["waiting", "called", "held"]
-CounterMode = Literal["open", "serving", "break", "back_office", "closed"]
-Cause = Literal["operator", "schedule", "forced_logout", "device_lost"]
-Service = Literal["in_service", "degraded", "out_of_order"]
-Printer = Literal["ok", "paper_low", "paper_out", "jam", "cover_open", "offline"]
-Screen = Literal["on", "off", "frozen"]
-CentreMode = Literal["normal", "online_only", "closed", "emergency"]
-DossierChannel = Literal["online", "direct", "post", "internal", "other"]
-ProbeKind = Literal["http", "tcp", "tls", "dns", "report"]
-
-
-class Event(Struct, frozen=True, kw_only=True, tag_field="type", forbid_unknown_fields=True, omit_defaults=True):
-    """What every event carries: its row number `n` in the outbox and its capture time `t`, ms."""
-
-    n: Row
-    t: Ms
+from telemetry.core.agent_events import (
+    AgentAlarm as AgentAlarm,
+    AgentDiagnostics as AgentDiagnostics,
+    ClockStep as ClockStep,
+    CommandResult as CommandResult,
+    ConfigResult as ConfigResult,
+    OutboxDropped as OutboxDropped,
+    OutboxRefused as OutboxRefused,
+)
+from telemetry.core.vocabulary import (
+    MAX_EVERY_MS as MAX_EVERY_MS,
+    MAX_GRACE_MS as MAX_GRACE_MS,
+    By as By,
+    Cause as Cause,
+    CentreMode as CentreMode,
+    Channel as Channel,
+    Count as Count,
+    CounterMode as CounterMode,
+    DossierChannel as DossierChannel,
+    Event as Event,
+    Every as Every,
+    Id as Id,
+    Ms as Ms,
+    Outcome as Outcome,
+    Percent as Percent,
+    Printer as Printer,
+    PriorityClass as PriorityClass,
+    ProbeKind as ProbeKind,
+    Quality as Quality,
+    Reason as Reason,
+    Row as Row,
+    Screen as Screen,
+    Service as Service,
+    Stage as Stage,
+    Ticket as Ticket,
+    Word as Word,
+)
 
 
 class _OnTicket(Event, frozen=True, kw_only=True):
@@ -297,21 +298,6 @@ class DossierResolved(Event, frozen=True, kw_only=True, tag="dossier.resolved"):
     digital: bool = False
 
 
-class OutboxDropped(Event, frozen=True, kw_only=True, tag="outbox.dropped"):
-    """The outbox's cap made the agent give up `count` rows, given as closed ranges."""
-
-    ranges: tuple[tuple[Row, Row], ...]
-    count: Count
-    cls: Id = msgspec.field(default="sample", name="class")
-
-
-class OutboxRefused(Event, frozen=True, kw_only=True, tag="outbox.refused"):
-    """The ingest refused a row for good; the agent has put it aside."""
-
-    row: Row
-    reason: Id
-
-
 class DeviceContact(Event, frozen=True, kw_only=True, tag="device.contact"):
     """Written by ingest: a frame of this device arrived in this minute."""
 
@@ -329,7 +315,8 @@ AGENT_EVENTS: tuple[type[Event], ...] = (
     TicketTransferred, TicketFinished, TicketAbandoned, TicketNoShow, TicketClosedEod, TicketCorrected,
     CounterState, KioskState, DisplayState, RatingSubmitted, DeviceHeartbeat, CentreModeSet,
     SchedulePublished, LinkState, ProbeResult, ConnectorStats, PaymentResult, DossierReceived,
-    DossierResolved, OutboxDropped, OutboxRefused,
+    DossierResolved, OutboxDropped, OutboxRefused, AgentAlarm, ClockStep, ConfigResult, CommandResult,
+    AgentDiagnostics,
 )  # fmt: skip
 """What agents may send."""
 SERVER_EVENTS: tuple[type[Event], ...] = (DeviceContact, DeviceStatus)

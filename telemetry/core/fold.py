@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from telemetry.core import events as ev
-from telemetry.core import states
+from telemetry.core import events as ev, states
 from telemetry.core.spans import CONTACT_GRACE_MS, STATE_GRACE_MS, grace
 from telemetry.core.states import Report, Segment
 from telemetry.core.totals import (

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from telemetry.core import events as ev
-from telemetry.core import fold, states
+from telemetry.core import events as ev, fold, states
 from telemetry.core.live import CentreNow, DeviceNow, ServiceNow, SystemNow, VantageNow
 
 if TYPE_CHECKING:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec import Struct
+
+from telemetry.core.events import Event
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from telemetry.core.completeness import RowRanges
-    from telemetry.core.events import Event
     from telemetry.core.totals import Total
     from telemetry.core.windows import Width, Window
 
@@ -20,9 +23,8 @@ SERVER_SPOOLS = frozenset({CONTACT_SPOOL, STATUS_SPOOL})
 """Reserved spools of the points that ingest and rollup write themselves; not rows of any outbox."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """An event with its name for ever: (device, spool, event.n)."""
+class Stored(Struct, frozen=True, gc=False):
+    """An event with its name for ever: (device, spool, event.n). A struct: ingest makes 100,000 of them a second."""
 
     centre: str
     device: str
@@ -73,8 +75,17 @@ class Live:
 class Store(Protocol):
     """Where events rest. Every method may raise StoreUnavailable; times are Unix ms unless said."""
 
-    def append(self, batch: Batch) -> None:
-        """Store events, changes and dead letters in one write; a repeated (device, spool, n) keeps the smaller t."""
+    def append(self, batch: Batch) -> Sequence[Stored]:
+        """Store events, changes and dead letters in one write; a repeated (device, spool, n) keeps the smaller t.
+
+        Returns the events this store will never take, each already among the dead letters.
+        """
+
+    def reconcile(self) -> None:
+        """Finish what several writers leave to one reader: row ranges, dead-letter counts, the places moved events left.
+
+        Rollup calls it at the start of each pass; until then those may lag behind what was appended.
+        """
 
     def changes(self, since: int) -> list[Change]:
         """Return changes with written_at ≥ since (µs), oldest first."""

@@ -98,8 +98,8 @@ class SqliteStore:
             self._names[text] = key
         return key
 
-    def append(self, batch: Batch) -> None:
-        """Store events, changes and dead letters in one write."""
+    def append(self, batch: Batch) -> Sequence[Stored]:
+        """Store events, changes and dead letters in one write; refuses none."""
         with self._write() as db:
             db.executemany(
                 'INSERT INTO change (unit, start, "end", written_at) VALUES (?, ?, ?, ?)',
@@ -108,6 +108,10 @@ class SqliteStore:
             db.executemany(_PUT, [self._row(s) for s in batch.events])
             self._account(batch.events)
             self._bury(batch.dead)
+        return ()
+
+    def reconcile(self) -> None:
+        """Nothing to do: each write leaves everything right."""
 
     def _row(self, s: Stored) -> tuple[object, ...]:
         name, event = self._name, s.event

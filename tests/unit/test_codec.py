@@ -45,6 +45,11 @@ EXAMPLES: tuple[ev.Event, ...] = (
     ev.DossierResolved(n=1, t=2, dossier="d1", service="land", received=1, digital=True),
     ev.OutboxDropped(n=9, t=2, ranges=((1, 3), (5, 5)), count=4),
     ev.OutboxRefused(n=9, t=2, row=3, reason="malformed"),
+    ev.AgentAlarm(n=9, t=2, alarm="source_hung", subject="escpos", count=3),
+    ev.ClockStep(n=9, t=2, step_ms=-3_600_000, synced=True),
+    ev.ConfigResult(n=9, t=2, version=7, outcome="rolled_back", reason="no-receipt"),
+    ev.CommandResult(n=9, t=2, id="01J", command="flush", outcome="expired"),
+    ev.AgentDiagnostics(n=9, t=2, outbox_rows=1, outbox_bytes=200),
     ev.DeviceContact(n=1, t=2),
     ev.DeviceStatus(n=1, t=2, online=True, sid="s"),
 )

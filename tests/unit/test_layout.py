@@ -18,7 +18,7 @@ CLOCK = {"now", "today", "utcnow"}
 VAGUE = {"util", "utils", "helper", "helpers", "manager", "base", "common", "misc"}
 MAX_FUNCTION, MAX_MEDIAN, MAX_FILE = 50, 8, 300
 # Longer files, each with its reason.
-LONGER = {"telemetry/core/events.py": 400}  # the whole vocabulary in one list, half of it blank lines and docstrings
+LONGER = {"telemetry/core/events.py": 360}  # the whole vocabulary in one list, half of it blank lines and docstrings
 # The only places that may look at the environment.
 ENVIRONMENT = ("motcua/", "infra/program.py")
 
