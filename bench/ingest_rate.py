@@ -23,8 +23,7 @@ from pathlib import Path
 import psutil
 
 from bench.machine import describe
-from telemetry.core import codec
-from telemetry.core import events as ev
+from telemetry.core import codec, events as ev
 from telemetry.inventory import default_path, load
 from telemetry.mqtt import Link, LinkSettings, Message, address
 from telemetry.store.sqlite import SqliteStore

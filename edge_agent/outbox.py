@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from telemetry.core import codec, completeness
-from telemetry.core import events as ev
+from telemetry.core import codec, completeness, events as ev
 from telemetry.errors import OutboxTooNew
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ from fastapi.staticfiles import StaticFiles
 
 import dashboards
 from api.deps import Asked
-from api.pages import centre as centre_page
-from api.pages import province as province_page
+from api.pages import centre as centre_page, province as province_page
 from api.pages.render import Renderer, renderer
 
 if TYPE_CHECKING:

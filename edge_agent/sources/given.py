@@ -6,8 +6,7 @@ import re
 
 import msgspec
 
-from telemetry.core import codec
-from telemetry.core import events as ev
+from telemetry.core import codec, events as ev
 
 _FIELD = re.compile(r"\$\.?([\w.\[\]]+)`|field `(\w+)`")
 _ALWAYS = 1 << 53

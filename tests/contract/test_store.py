@@ -9,16 +9,24 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from telemetry.core import events as ev
 from telemetry.core.completeness import RowRanges
 from telemetry.core.totals import Total
 from telemetry.core.windows import FIVE, HOUR, Width, Window
 from telemetry.errors import StoreTooNew, StoreUnavailable
-from telemetry.store import CONTACT_SPOOL, STATUS_SPOOL, Batch, Change, DeadLetter, Live, Store, Stored
-from telemetry.store import sqlite as sqlite_adapter
+from telemetry.store import (
+    CONTACT_SPOOL,
+    STATUS_SPOOL,
+    Batch,
+    Change,
+    DeadLetter,
+    Live,
+    Store,
+    Stored,
+    sqlite as sqlite_adapter,
+)
 from telemetry.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:

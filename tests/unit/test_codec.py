@@ -7,11 +7,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from telemetry.core import codec
-from telemetry.core import events as ev
+from telemetry.core import codec, events as ev
 from telemetry.core.codec import CONTENT_TYPE, MAX_FRAME, MAX_INFLATED, ZLIB, Clock, Decoded, Receipt, Unreadable
 
 NOW = 1_767_225_600_000

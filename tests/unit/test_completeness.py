@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from telemetry.core.completeness import Completeness, Ranges, RowRanges, completeness, minus, ranges_of, size, union
 

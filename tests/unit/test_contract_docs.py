@@ -11,9 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from telemetry import contract
-from telemetry.core import codec, topics
-from telemetry.core import events as ev
-from telemetry.core import presence as pr
+from telemetry.core import codec, events as ev, presence as pr, topics
 
 if TYPE_CHECKING:
     from pathlib import Path

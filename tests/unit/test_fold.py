@@ -10,11 +10,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from telemetry.core import events as ev
-from telemetry.core import fold
+from telemetry.core import events as ev, fold
 from telemetry.core.fold import Said
 from telemetry.core.inventory import Centre, Device, Hours, System
 from telemetry.core.spans import dirty

@@ -9,13 +9,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from edge_agent import outbox as module
 from edge_agent.outbox import EVENT, KEYS_KEPT_MS, SAMPLE, VITAL, Outbox, class_of
-from telemetry.core import codec
-from telemetry.core import events as ev
+from telemetry.core import codec, events as ev
 from telemetry.core.completeness import size, union
 from telemetry.errors import OutboxTooNew
 

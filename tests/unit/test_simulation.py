@@ -11,8 +11,7 @@ import pytest
 
 from edge_agent.sources.simulation import MARGIN_MS, Feed, day_events
 from telemetry import inventory
-from telemetry.core import codec
-from telemetry.core import events as ev
+from telemetry.core import codec, events as ev
 from telemetry.core.windows import MINUTE
 
 if TYPE_CHECKING:

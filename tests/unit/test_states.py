@@ -6,8 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from telemetry.core.states import Known, Report, Segment, all_of, any_of, k_of_n, per_bucket, segments, state_at
 from telemetry.core.windows import FIVE, Window
