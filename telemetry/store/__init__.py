@@ -82,7 +82,7 @@ class Store(Protocol):
         """
 
     def reconcile(self) -> None:
-        """Finish what several writers leave to one reader: row ranges, dead-letter counts, the places moved events left.
+        """Finish what writers leave to one reader: row ranges, dead-letter counts, places that moved events left.
 
         Rollup calls it at the start of each pass; until then those may lag behind what was appended.
         """
