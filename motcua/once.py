@@ -82,7 +82,7 @@ def summary(town: Town, window: Window) -> dict[str, Any]:
         "stored": stored,
         "refused": sum(agent.outbox.refused() for agent in town.agents.values()),
         "deferred": sum(dead.get(reason, 0) for reason in DEFERRING),
-        "repeats": town.ingest.rows - stored,
+        "repeats": town.ingest.figures.rows - stored,
         "dead_letters": dead,
         "completeness": rows,
         "waiting": _waiting(town),

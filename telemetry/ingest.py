@@ -1,7 +1,8 @@
 """Frames in, rows stored, receipts out: decode, check, write, then acknowledge. It must not fold or divide.
 
 An MQTT message is acknowledged only after the store has committed its rows, and the receipt is sent
-after that; whatever fails before is delivered again and changes nothing.
+after that; whatever fails before is delivered again and changes nothing.  Messages are judged as they
+come and written together: one write may run (`Write`) while the next one gathers.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-import structlog
+from msgspec import Struct
 
 from telemetry.core import codec, events as ev
 from telemetry.core.codec import MAX_NAMED_ROWS, Decoded, Receipt, Unreadable
@@ -21,21 +22,24 @@ from telemetry.core.spans import dirty
 from telemetry.core.topics import Topic, parse
 from telemetry.core.windows import MINUTE, floor
 from telemetry.errors import StoreUnavailable
+from telemetry.figures import Figures
 from telemetry.store import CONTACT_SPOOL, SERVER_SPOOLS, Batch, Change, DeadLetter, Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from telemetry.core.inventory import Inventory
-    from telemetry.mqtt import Message
+    from telemetry.messages import Message
     from telemetry.store import Store
 
-_log = structlog.get_logger()
-BATCH_MESSAGES = 256
+BATCH_MESSAGES, BATCH_ROWS, BATCH_BYTES = 4_000, 20_000, 16 * 1024 * 1024
+"""What one write may hold; beyond it nothing is read from the broker, whose queue then grows, not our memory."""
 LINGER_MS = 20
 MAX_ROW = 1 << 53
 MAX_NAMES = 1_000
 """Most names of each kind in one receipt; three kinds take about 120 kB."""
+RETENTION_EVERY_MS = 600_000
+"""How often the store is asked how far back it keeps events."""
 _NUMBER = re.compile(r"\d{9}")
 """A foreign device id with a phone's or a citizen's number in it is not written down."""
 
@@ -43,15 +47,14 @@ _NUMBER = re.compile(r"\d{9}")
 class Outlet(Protocol):
     """What ingest needs of a link."""
 
-    def ack(self, message: Message) -> None:
-        """Acknowledge a message."""
+    def acks(self, messages: Iterable[Message]) -> None:
+        """Acknowledge messages."""
 
-    def publish(self, topic: str, payload: bytes, *, qos: int = 0) -> int | None:
-        """Send a message."""
+    def tell(self, messages: Iterable[tuple[str, bytes]]) -> None:
+        """Send (topic, payload) at QoS 0."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """What becomes of one message."""
 
     topic: Topic | None
@@ -59,15 +62,28 @@ class Verdict:
     dead: tuple[DeadLetter, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One write and the messages it answers."""
+
+    messages: list[Message]
+    verdicts: list[Verdict]
+    batch: Batch
+    began: int
+    """When its first message came, ms."""
+
+
 @dataclass(slots=True)
 class _Reply:
+    topic: Topic
+    spool: str
     stored: list[int] = field(default_factory=list)
     rejected: list[tuple[int, str]] = field(default_factory=list)
     deferred: list[tuple[int, str]] = field(default_factory=list)
 
 
-def judge(message: Message, inventory: Inventory, now: int) -> Verdict:
-    """Sort a message's rows by outcome; never raises, whatever the bytes."""
+def judge(message: Message, inventory: Inventory, now: int, oldest: int = 0) -> Verdict:
+    """Sort a message's rows by outcome; never raises, whatever the bytes. Before `oldest` the store keeps nothing."""
     topic = parse(message.topic)
     if topic is None or topic.channel != "up":
         return Verdict(None, Decoded(""), (DeadLetter(now, "", "foreign_topic", 1, len(message.payload)),))
@@ -79,14 +95,17 @@ def judge(message: Message, inventory: Inventory, now: int) -> Verdict:
         decoded = Decoded("", unnamed=["malformed"])
     if not inventory.knows(topic.centre, topic.device):
         decoded = _foreign(decoded)
+    elif oldest and decoded.events:
+        decoded = _kept(decoded, oldest)
     return Verdict(topic, decoded, _letters(topic.device, decoded, now, len(message.payload)))
 
 
 def _by_properties(message: Message, reason: str) -> Decoded:
     """Reject the rows that the user properties name; an unreadable payload can still be answered."""
+    user = message.user
     try:
-        first, last = int(message.user["from"]), int(message.user["to"])
-        spool = message.user["spool"]
+        first, last = int(user["from"]), int(user["to"])
+        spool = user["spool"]
     except (KeyError, ValueError):
         return Decoded("", unnamed=[reason])
     if not 1 <= first <= last < first + MAX_NAMED_ROWS or last > MAX_ROW or not 1 <= len(spool) <= 64:
@@ -100,7 +119,18 @@ def _foreign(decoded: Decoded) -> Decoded:
     return Decoded(decoded.spool, [], decoded.rejected, decoded.deferred + put_off, decoded.unnamed)
 
 
+def _kept(decoded: Decoded, oldest: int) -> Decoded:
+    """Refuse rows from before the store's retention: it would never take them."""
+    past = [(event.n, "too_old") for event in decoded.events if event.t < oldest]
+    if not past:
+        return decoded
+    events = [event for event in decoded.events if event.t >= oldest]
+    return Decoded(decoded.spool, events, decoded.rejected + past, decoded.deferred, decoded.unnamed)
+
+
 def _letters(device: str, decoded: Decoded, now: int, size: int) -> tuple[DeadLetter, ...]:
+    if not (decoded.rejected or decoded.deferred or decoded.unnamed):
+        return ()
     reasons = Counter(reason for _, reason in (*decoded.rejected, *decoded.deferred))
     reasons.update(decoded.unnamed)
     said = "" if _NUMBER.search(device) else device
@@ -115,46 +145,97 @@ class Ingest:
         self._inventory = inventory
         self._clock = clock
         self._heard: dict[str, int] = {}
-        self._waiting: list[Message] = []
+        self._messages: list[Message] = []
+        self._verdicts: list[Verdict] = []
+        self._rows = self._bytes = 0
         self._since = 0
-        self.frames = 0
-        self.rows = 0
+        self._oldest, self._asked = 0, 0
+        self.figures = Figures()
 
     def take(self, message: Message) -> None:
-        """Keep a message for the next write."""
-        if not self._waiting:
-            self._since = self._clock()
-        self._waiting.append(message)
+        """Judge a message and keep it for the next write."""
+        now = self._clock()
+        if not self._messages:
+            self._since = now
+        verdict = judge(message, self._inventory(), now, self._oldest)
+        self._messages.append(message)
+        self._verdicts.append(verdict)
+        self._rows += len(verdict.decoded.events)
+        self._bytes += len(message.payload)
 
     def ripe(self) -> bool:
         """Tell whether a write is due: enough messages, or the first has waited long enough."""
-        if len(self._waiting) >= BATCH_MESSAGES:
-            return True
-        return bool(self._waiting) and abs(self._clock() - self._since) >= LINGER_MS
+        return bool(self._messages) and (self.full() or abs(self._clock() - self._since) >= LINGER_MS)
 
     def full(self) -> bool:
         """Tell whether no more should be taken in before a write."""
-        return len(self._waiting) >= BATCH_MESSAGES
+        return len(self._messages) >= BATCH_MESSAGES or self._rows >= BATCH_ROWS or self._bytes >= BATCH_BYTES
+
+    def gather(self) -> Write | None:
+        """Return what waits as one write, and begin to gather anew."""
+        if not self._messages:
+            return None
+        messages, verdicts = self._messages, self._verdicts
+        self._messages, self._verdicts, self._rows, self._bytes = [], [], 0, 0
+        return Write(messages, verdicts, self._batch(verdicts), self._since)
+
+    def put_back(self, write: Write) -> None:
+        """Keep a write that failed, before what has come since."""
+        self._messages = write.messages + self._messages
+        self._verdicts = write.verdicts + self._verdicts
+        self._rows += sum(len(v.decoded.events) for v in write.verdicts)
+        self._bytes += sum(len(m.payload) for m in write.messages)
+        self._since = write.began
+
+    def store(self, write: Write) -> Sequence[Stored]:
+        """Store a write's batch; returns what the store will never take. Raises StoreUnavailable."""
+        began = self._clock()
+        refused = self._store.append(write.batch)
+        self.figures.wrote(began, self._clock())
+        self._ask(began)
+        return refused
+
+    def _ask(self, now: int) -> None:
+        if not self._asked or now - self._asked >= RETENTION_EVERY_MS:
+            kept = self._store.retention()
+            self._oldest, self._asked = (now - kept if kept else 0), now
+
+    def answer(self, write: Write, refused: Sequence[Stored], outlet: Outlet) -> None:
+        """Acknowledge what is stored, in the order of delivery, then send the receipts."""
+        contacts = [s for s in write.batch.events if s.spool == CONTACT_SPOOL]
+        self._heard.update({s.device: s.event.t for s in contacts})
+        outlet.acks(write.messages)
+        replies = _replies(write.verdicts, refused)
+        now = self._clock()
+        said = [
+            (reply.topic.on("receipt").path, codec.encode_receipt(receipt))
+            for reply in replies
+            for receipt in _receipts(reply, now)
+        ]
+        outlet.tell(said)
+        rows = len(write.batch.events) - len(contacts) - len(refused)
+        self.figures.answered(write.batch, len(write.messages), rows, len(said))
 
     def flush(self, outlet: Outlet) -> None:
         """Write what waits, acknowledge it, send receipts. Raises StoreUnavailable; nothing is lost then."""
-        messages = self._waiting
-        if not messages:
+        write = self.gather()
+        if write is None:
             return
-        now, inventory = self._clock(), self._inventory()
-        verdicts = [judge(message, inventory, now) for message in messages]
-        batch = self._batch(verdicts, now)
-        self._store.append(batch)
-        self._waiting = []
-        self._heard.update({s.device: s.event.t for s in batch.events if s.spool == CONTACT_SPOOL})
-        self.frames += len(messages)
-        for message in messages:
-            outlet.ack(message)
-        self._answer(verdicts, now, outlet)
+        try:
+            refused = self.store(write)
+        except StoreUnavailable:
+            self.put_back(write)
+            raise
+        self.answer(write, refused, outlet)
 
-    def _batch(self, verdicts: Sequence[Verdict], now: int) -> Batch:
-        events = [s for v in verdicts if v.topic for s in _stored(v.topic, v.decoded)]
-        self.rows += len(events)
+    def _batch(self, verdicts: Sequence[Verdict]) -> Batch:
+        now = self._clock()
+        events = [
+            Stored(v.topic.centre, v.topic.device, v.decoded.spool, event)
+            for v in verdicts
+            if v.topic is not None
+            for event in v.decoded.events
+        ]
         events += self._contacts(verdicts, now)
         cells = dirty((unit_of(s.centre, s.event), s.event) for s in events)
         dead = [letter for v in verdicts for letter in v.dead]
@@ -171,39 +252,33 @@ class Ingest:
             out[v.topic.device] = Stored(v.topic.centre, v.topic.device, CONTACT_SPOOL, event)
         return list(out.values())
 
-    def _answer(self, verdicts: Sequence[Verdict], now: int, outlet: Outlet) -> None:
-        """Send receipts: one per outbox and write, unless very many rows must be named."""
-        replies: dict[tuple[Topic, str], _Reply] = {}
-        for v in verdicts:
-            if v.topic is None or not v.decoded.spool:
-                continue
-            reply = replies.setdefault((v.topic, v.decoded.spool), _Reply())
-            reply.stored += [event.n for event in v.decoded.events]
-            reply.rejected += v.decoded.rejected
-            reply.deferred += v.decoded.deferred
-        for (topic, spool), reply in replies.items():
-            for receipt in _receipts(spool, reply, now):
-                outlet.publish(topic.on("receipt").path, codec.encode_receipt(receipt))
+
+def _replies(verdicts: Sequence[Verdict], refused: Sequence[Stored]) -> Iterable[_Reply]:
+    """Return what to tell each outbox: one reply for all its frames of a write."""
+    replies: dict[tuple[str, str, str], _Reply] = {}
+    for v in verdicts:
+        spool = v.decoded.spool
+        if v.topic is None or not spool:
+            continue
+        key = (v.topic.centre, v.topic.device, spool)
+        reply = replies.get(key)
+        if reply is None:
+            reply = replies[key] = _Reply(v.topic, spool)
+        reply.stored += [event.n for event in v.decoded.events]
+        reply.rejected += v.decoded.rejected
+        reply.deferred += v.decoded.deferred
+    for s in refused:
+        found = replies.get((s.centre, s.device, s.spool))
+        if found is not None:
+            found.stored = [n for n in found.stored if n != s.event.n]
+            found.rejected.append((s.event.n, "store_refused"))
+    return replies.values()
 
 
-def _stored(topic: Topic, decoded: Decoded) -> list[Stored]:
-    return [Stored(topic.centre, topic.device, decoded.spool, event) for event in decoded.events]
-
-
-def _receipts(spool: str, reply: _Reply, now: int) -> Iterator[Receipt]:
+def _receipts(reply: _Reply, now: int) -> Iterator[Receipt]:
     """Yield one receipt, or as many as keep each below what a broker takes."""
     ranges, size = ranges_of(reply.stored), MAX_NAMES
     for at in range(0, max(len(ranges), len(reply.rejected), len(reply.deferred), 1), size):
         part = slice(at, at + size)
         rejected, deferred = reply.rejected[part], reply.deferred[part]
-        yield Receipt(spool=spool, ranges=list(ranges[part]), rejected=rejected, deferred=deferred, at=now)
-
-
-def try_flush(ingest: Ingest, outlet: Outlet) -> bool:
-    """Flush; on a store that cannot write keep everything, unacknowledged, and say so."""
-    try:
-        ingest.flush(outlet)
-    except StoreUnavailable as error:
-        _log.error("store_unavailable", error=str(error), remedy="frames stay unacknowledged; trying again")
-        return False
-    return True
+        yield Receipt(spool=reply.spool, ranges=list(ranges[part]), rejected=rejected, deferred=deferred, at=now)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import zlib
-from dataclasses import dataclass, field
 from typing import Annotated, Any, Union
 
 import msgspec
@@ -65,15 +64,14 @@ class Receipt(Struct, frozen=True, kw_only=True):
     at: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(Struct, frozen=True):
     """A frame's rows by outcome; `spool` is empty when it could not be read."""
 
     spool: str
-    events: list[ev.Event] = field(default_factory=list)
-    rejected: list[tuple[int, str]] = field(default_factory=list)
-    deferred: list[tuple[int, str]] = field(default_factory=list)
-    unnamed: list[str] = field(default_factory=list)
+    events: list[ev.Event] = []
+    rejected: list[tuple[int, str]] = []
+    deferred: list[tuple[int, str]] = []
+    unnamed: list[str] = []
 
 
 class Unreadable(Exception):
@@ -156,7 +154,7 @@ def decode_frame(payload: bytes, content_type: str, now: int) -> Decoded:
             pass
         else:
             if frame.v == VERSION:
-                return _timed(Decoded(frame.spool, list(frame.events)), now)
+                return _timed(Decoded(frame.spool, frame.events), now)
     return _timed(_slowly(text), now)
 
 
@@ -242,7 +240,7 @@ def _personal(value: object) -> bool:
 def _timed(decoded: Decoded, now: int) -> Decoded:
     """Put off what lies too far in the future."""
     limit = now + FUTURE_MS
-    if all(event.t <= limit for event in decoded.events):
+    if not decoded.events or max([event.t for event in decoded.events]) <= limit:
         return decoded
     late = [(event.n, "future") for event in decoded.events if event.t > limit]
     kept = [event for event in decoded.events if event.t <= limit]

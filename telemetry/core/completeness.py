@@ -24,7 +24,10 @@ def union(*parts: Iterable[tuple[int, int]]) -> Ranges:
 
 def ranges_of(numbers: Iterable[int]) -> Ranges:
     """Return row numbers as closed ranges."""
-    return union((n, n) for n in numbers)
+    found = sorted(set(numbers))
+    if found and found[-1] - found[0] == len(found) - 1:
+        return ((found[0], found[-1]),)
+    return union((n, n) for n in found)
 
 
 def size(ranges: Iterable[tuple[int, int]]) -> int:

@@ -333,6 +333,4 @@ SYSTEM_TYPES = frozenset({"probe.result", "connector.stats"})
 
 def unit_of(centre: str, event: Event) -> str:
     """Return what the event is folded under: its digital system, else its centre."""
-    if isinstance(event, ProbeResult | ConnectorStats):
-        return event.system
-    return centre
+    return event.system if isinstance(event, (ProbeResult, ConnectorStats)) else centre

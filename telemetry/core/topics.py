@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, get_args
 
 ROOT = "motcua/v1"
@@ -39,6 +40,7 @@ class Topic:
         return Topic(self.centre, self.device, channel)
 
 
+@lru_cache(maxsize=1 << 16)
 def parse(path: str) -> Topic | None:
     """Return the topic, or None when it is not of this schema."""
     parts = path.split("/")

@@ -25,7 +25,7 @@ class Flapping(Link):
         del will
         self.connects += 1
 
-    def pump(self, timeout: float) -> None:
+    def pump(self, timeout: float, ear: int = -1) -> None:  # noqa: ARG002
         del timeout
 
 
