@@ -81,21 +81,17 @@ def broker(
 def ingest(
     name: Annotated[str, typer.Option(help="This worker's stable name.")] = "1",
     shared: Annotated[bool, typer.Option(help="One of two or more workers (shared subscription).")] = False,
+    metrics: Annotated[str | None, typer.Option(help="HOST:PORT for /metrics, /healthz and /readyz.")] = None,
     store: Annotated[str | None, typer.Option(help="Store URL.")] = None,
     mqtt: Annotated[str | None, typer.Option(help="Broker URL.")] = None,
     config: Config = None,
 ) -> None:
     """Write agents' frames into the store and answer with receipts, until Ctrl-C."""
-    from motcua.clocks import wall_ms
-    from telemetry import roles, wiring
-    from telemetry.ingest import Ingest
+    from motcua import servers
 
     found = settings_of(config, MOTCUA_STORE=store, MOTCUA_MQTT=mqtt)
-    world, kept = inventory_of(found), wiring.open_store(found.store)
-    worker = Ingest(kept, world, wall_ms)
     with until_stopped() as stop:
-        roles.run_ingest(worker, roles.ingest_link(found.mqtt, name, shared=shared, ingest=worker), stop)
-    kept.close()
+        servers.ingest(found, inventory_of(found), servers.Worker(name, shared, metrics), stop)
 
 
 @app.command()
@@ -108,24 +104,18 @@ def rollup(
     config: Config = None,
 ) -> None:
     """Fold changes into totals and live rows, until Ctrl-C; exactly one per store."""
-    from motcua.clocks import wall_ms
+    from motcua import servers
     from motcua.times import window_of
-    from telemetry import roles, wiring
-    from telemetry.rollup import Rollup
 
     found = settings_of(config, MOTCUA_STORE=store, MOTCUA_MQTT=mqtt)
-    world, kept = inventory_of(found), wiring.open_store(found.store)
-    folding = Rollup(kept, world, wall_ms)
+    world = inventory_of(found)
     if rebuild:
         with err.status("folding everything again"):
-            units = folding.rebuild(window_of(start, end))
+            units = servers.rebuild(found, world, window_of(start, end))
         err.print(f"{units} units folded again")
-        kept.close()
         return
-    inbox = roles.StateInbox()
     with until_stopped() as stop:
-        roles.run_rollup(folding, roles.rollup_link(found.mqtt, inbox), inbox, stop)
-    kept.close()
+        servers.rollup(found, world, stop)
 
 
 @app.command()
@@ -146,7 +136,8 @@ def replay(
     from motcua import replay as run
 
     found = settings_of(config, MOTCUA_STORE=store)
-    job = replace(run.job_of(file, mapping, centre, (found.store, mqtt), speed), resend_ms=int(resend_after * 1000))
+    job = run.job_of(file, mapping, centre, (found.store, mqtt), speed)
+    job = replace(job, resend_ms=int(resend_after * 1000), token=found.store_token)
     world = inventory_of(found, mapping)
     run.check_centre(job, world())
     report = run.replay(job, world, err)
@@ -182,15 +173,13 @@ def api(
     config: Config = None,
 ) -> None:
     """Serve the API and the pages from the store, until Ctrl-C."""
-    from motcua import web
-    from motcua.clocks import wall_ms
-    from telemetry import wiring
+    from motcua import servers
 
     found = settings_of(config, MOTCUA_STORE=store, MOTCUA_API_LISTEN=listen)
-    world, kept = inventory_of(found), wiring.open_store(found.store)
+    world = inventory_of(found)
     err.print(f"serving http://{found.listen[0]}:{found.listen[1]}/")
-    web.run(kept, world, wall_ms, found.listen)
-    kept.close()
+    with until_stopped() as stop:
+        servers.api(found, world, stop)
 
 
 @app.command()

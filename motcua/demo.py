@@ -28,6 +28,7 @@ from edge_agent.sources.probe import Probe, ProbeSource
 from motcua import clocks, web
 from motcua.parts import Parts, serve
 from motcua.replay import free_port
+from telemetry import wiring
 from telemetry.broker import EmbeddedBroker
 from telemetry.core.inventory import Device, System, local_day
 from telemetry.core.windows import Window, day_window
@@ -139,7 +140,7 @@ def running(inventory: Inventory, knobs: Knobs) -> Iterator[Town]:
         parts.at_end(broker.stop)
         store_url = f"sqlite:///{folder / 'store.db'}"
         where = address(broker.url)
-        ingest = serve(parts, store_url, where, lambda: inventory, clock)
+        ingest = serve(parts, partial(wiring.open_store, store_url), where, lambda: inventory, clock)
         url = web.serve(parts, store_url, lambda: inventory, clock, ("127.0.0.1", knobs.port))
         fleet = Fleet(clocks.monotonic_ms)
         agents = _agents(inventory, folder, where, clock)

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from telemetry import roles, wiring
+from telemetry import roles
 from telemetry.ingest import Ingest
 from telemetry.rollup import Rollup
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from telemetry.core.inventory import Inventory
     from telemetry.mqtt import BrokerAddress
+    from telemetry.store import Store
 
 
 @dataclass(slots=True)
@@ -45,10 +46,14 @@ class Parts:
 
 
 def serve(
-    parts: Parts, store_url: str, broker: BrokerAddress, inventory: Callable[[], Inventory], clock: Callable[[], int]
+    parts: Parts,
+    opener: Callable[[], Store],
+    broker: BrokerAddress,
+    inventory: Callable[[], Inventory],
+    clock: Callable[[], int],
 ) -> Ingest:
     """Start one ingest and the rollup; returns the ingest, whose counters may be shown."""
-    written, folded = wiring.open_store(store_url), wiring.open_store(store_url)
+    written, folded = opener(), opener()
     ingest = Ingest(written, inventory, clock)
     link = roles.ingest_link(broker, "1", shared=False, ingest=ingest)
     parts.run("ingest", lambda: roles.run_ingest(ingest, link, parts.stop))

@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +50,11 @@ class Job:
     speed: float | None
     resend_ms: int = 20_000
     patience_s: float = 600.0
+    token: str = field(default="", repr=False)
+
+    def open_store(self) -> Store:
+        """Return a new connection to the target."""
+        return wiring.open_store(self.store, self.token)
 
 
 class _Counting:
@@ -71,7 +76,7 @@ def free_port() -> int:
 def replay(job: Job, inventory: Callable[[], Inventory], console: Console) -> dict[str, object]:
     """Run the job to its end; returns the report. Raises MotcuaError, MappingError."""
     log = mapping.read(job.mapping, job.file)
-    store = wiring.open_store(job.store)
+    store = job.open_store()
     try:
         _check_age(store, log)
         return _run(job, log, store, inventory, console)
@@ -115,7 +120,7 @@ def _broker(job: Job, parts: Parts, inventory: Callable[[], Inventory]) -> Broke
     own = EmbeddedBroker("127.0.0.1", free_port())
     parts.at_end(own.stop)
     where = address(own.url)
-    serve(parts, job.store, where, inventory, clocks.wall_ms)
+    serve(parts, job.open_store, where, inventory, clocks.wall_ms)
     return where
 
 

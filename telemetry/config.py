@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,7 @@ class Settings:
     listen: tuple[str, int]
     state: Path
     log: str
+    store_token: str = field(default="", repr=False)
 
 
 def settings(environ: Mapping[str, str], given: Mapping[str, object] | None = None, source: str = "") -> Settings:
@@ -52,7 +53,9 @@ def settings(environ: Mapping[str, str], given: Mapping[str, object] | None = No
         raise ConfigError(faults)
     folder = Path(values["MOTCUA_INVENTORY"]) if "MOTCUA_INVENTORY" in values else None
     state = Path(values.get("MOTCUA_STATE", "motcua-data/state.db"))
-    return Settings(folder, store, broker, listen, state, values.get("MOTCUA_LOG", "info"))
+    return Settings(
+        folder, store, broker, listen, state, values.get("MOTCUA_LOG", "info"), values.get("MOTCUA_STORE_TOKEN", "")
+    )
 
 
 _TLS = ("CA", "CERT", "KEY")
@@ -62,9 +65,18 @@ def _unknown(name: object, source: str) -> Fault:
     return Fault(source or "settings", 0, str(name), "no such setting", f"one of {', '.join(NAMES)}")
 
 
-def _listen(text: str, faults: list[Fault]) -> tuple[str, int]:
+def listen_address(text: str, name: str = "MOTCUA_API_LISTEN") -> tuple[str, int]:
+    """Return host and port of HOST:PORT. Raises ConfigError."""
+    faults: list[Fault] = []
+    found = _listen(text, faults, name)
+    if faults:
+        raise ConfigError(faults)
+    return found
+
+
+def _listen(text: str, faults: list[Fault], name: str = "MOTCUA_API_LISTEN") -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     if host and port.isdigit() and 0 <= int(port) <= 65535:
         return host.strip("[]"), int(port)
-    faults.append(Fault("settings", 0, "MOTCUA_API_LISTEN", f"not HOST:PORT: {text!r}", "write e.g. 127.0.0.1:8080"))
+    faults.append(Fault("settings", 0, name, f"not HOST:PORT: {text!r}", "write e.g. 127.0.0.1:8080"))
     return "127.0.0.1", 0

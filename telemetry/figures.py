@@ -30,8 +30,28 @@ class Figures:
     """Capture time of the newest event stored."""
     written: int = 0
     """When the last write ended."""
+    failing: bool = False
+    """The last write failed."""
+    waiting: int = 0
+    waiting_since: int = 0
+    """Messages taken and not yet acknowledged, and when the oldest of them came."""
     linked: bool = False
     links: int = 0
+
+    def took(self, now: int) -> None:
+        """Note a message."""
+        if not self.waiting:
+            self.waiting_since = now
+        self.waiting += 1
+
+    def lag_ms(self) -> int:
+        """Return how old the newest event was when the last write ended."""
+        return max(self.written - self.newest, 0) if self.newest else 0
+
+    def failed(self) -> None:
+        """Note a write that failed."""
+        self.failed_writes += 1
+        self.failing = True
 
     def wrote(self, began: int, ended: int) -> None:
         """Note a write that succeeded."""
@@ -39,10 +59,13 @@ class Figures:
         self.writes[bisect_left(WRITE_BOUNDS_MS, took)] += 1
         self.write_ms += took
         self.written = ended
+        self.failing = False
 
     def answered(self, batch: Batch, frames: int, rows: int, receipts: int) -> None:
         """Note what a write brought, once it is acknowledged."""
         self.frames += frames
+        self.waiting -= frames
+        self.waiting_since = self.written
         self.rows += rows
         self.receipts += receipts
         for letter in batch.dead:

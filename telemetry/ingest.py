@@ -160,6 +160,7 @@ class Ingest:
         verdict = judge(message, self._inventory(), now, self._oldest)
         self._messages.append(message)
         self._verdicts.append(verdict)
+        self.figures.took(now)
         self._rows += len(verdict.decoded.events)
         self._bytes += len(message.payload)
 

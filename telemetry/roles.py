@@ -156,7 +156,7 @@ class _Desk:
             self._tries.fresh()
         except StoreUnavailable as error:
             self._ingest.put_back(write)
-            self._ingest.figures.failed_writes += 1
+            self._ingest.figures.failed()
             _log.error("store_unavailable", error=str(error), remedy="frames stay unacknowledged; trying again")
             self._link.tick()
             self._tries.wait(stop)

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 SQLITE = "sqlite:///"
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str, token: str = "") -> Store:
     """Open the store a URL names. Raises ConfigError, StoreUnavailable, StoreTooNew."""
+    del token
     if url.startswith(SQLITE) and len(url) > len(SQLITE):
         return SqliteStore(Path(url.removeprefix(SQLITE)))
     remedy = "this version knows sqlite:///PATH; InfluxDB comes with the production data plane"

@@ -1,0 +1,98 @@
+"""The server roles as commands run them: wait for the store, then run the role's loop; nothing is decided here."""
+
+from __future__ import annotations
+
+import random
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from motcua.clocks import wall_ms
+from telemetry import roles, wiring
+from telemetry.config import listen_address
+from telemetry.core.backoff import full_jitter
+from telemetry.errors import StoreUnavailable
+from telemetry.ingest import Ingest
+from telemetry.rollup import Rollup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from threading import Event as Signal
+
+    from telemetry.config import Settings
+    from telemetry.core.inventory import Inventory
+    from telemetry.core.windows import Window
+    from telemetry.store import Store
+
+_log = structlog.get_logger()
+LONGEST_WAIT_MS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One ingest: its stable name, whether it shares the work, where it shows its figures."""
+
+    name: str
+    shared: bool
+    metrics: str | None
+
+
+def opened(found: Settings, stop: Signal) -> Store | None:
+    """Open the store, waiting for one that is away; None when stopped before. Raises ConfigError, StoreTooNew."""
+    attempt = 0
+    while not stop.is_set():
+        try:
+            return wiring.open_store(found.store, found.store_token)
+        except StoreUnavailable as error:
+            wait = 200 + full_jitter(attempt, random.random(), 500, LONGEST_WAIT_MS)  # noqa: S311
+            _log.error("store_unavailable", error=str(error), again_in_ms=wait)
+            attempt += 1
+            stop.wait(wait / 1000)
+    return None
+
+
+def ingest(found: Settings, inventory: Callable[[], Inventory], worker: Worker, stop: Signal) -> None:
+    """Run one ingest until stopped."""
+    listen = listen_address(worker.metrics, "--metrics") if worker.metrics else None
+    with ExitStack() as stack:
+        store = opened(found, stop)
+        if store is None:
+            return
+        stack.enter_context(closing(store))
+        desk = Ingest(store, inventory, wall_ms)
+        if listen:
+            from telemetry import exposition
+
+            stack.callback(exposition.serve(desk.figures, wall_ms, listen).shutdown)
+        link = roles.ingest_link(found.mqtt, worker.name, shared=worker.shared, ingest=desk)
+        roles.run_ingest(desk, link, stop)
+
+
+def rollup(found: Settings, inventory: Callable[[], Inventory], stop: Signal) -> None:
+    """Run the rollup until stopped."""
+    store = opened(found, stop)
+    if store is None:
+        return
+    with closing(store):
+        inbox = roles.StateInbox()
+        folding = Rollup(store, inventory, wall_ms)
+        roles.run_rollup(folding, roles.rollup_link(found.mqtt, inbox), inbox, stop)
+
+
+def rebuild(found: Settings, inventory: Callable[[], Inventory], window: Window | None) -> int:
+    """Fold everything again; returns how many units. Raises StoreUnavailable."""
+    with closing(wiring.open_store(found.store, found.store_token)) as store:
+        return Rollup(store, inventory, wall_ms).rebuild(window)
+
+
+def api(found: Settings, inventory: Callable[[], Inventory], stop: Signal) -> None:
+    """Serve the API until SIGINT or SIGTERM."""
+    from motcua import web
+
+    store = opened(found, stop)
+    if store is None:
+        return
+    with closing(store):
+        web.run(store, inventory, wall_ms, found.listen)
