@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from threading import Event as Signal
@@ -30,8 +31,10 @@ if TYPE_CHECKING:
 _log = structlog.get_logger()
 WEEK_S = 7 * 86_400
 SHARED_EXPIRY_S = 60
-RECEIVE_MAXIMUM = 10_000
-"""Messages the broker may have outstanding with us: two writes' worth, so that one can gather while one is written."""
+WRITES = 2
+"""Writes under way at once: one waits for the store while the other is put into words."""
+RECEIVE_MAXIMUM = 12_000
+"""Messages the broker may have outstanding with us: the writes under way and one that gathers."""
 RETRY_CAP_MS = 10_000
 PUMP_S = 0.02
 PASS_EVERY_S = 1.0
@@ -100,7 +103,7 @@ def ingest_link(where: BrokerAddress, name: str, *, shared: bool, ingest: Ingest
 def run_ingest(ingest: Ingest, link: Link, stop: Signal) -> None:
     """Serve until stopped; a broker or a store that is away is waited for."""
     tries = _Tries()
-    with ThreadPoolExecutor(1, "write") as hands:
+    with ThreadPoolExecutor(WRITES, "write") as hands:
         desk = _Desk(ingest, link, hands)
         while not stop.is_set():
             desk.settle(stop)
@@ -109,68 +112,78 @@ def run_ingest(ingest: Ingest, link: Link, stop: Signal) -> None:
             if not ingest.full():
                 link.pump(PUMP_S, desk.ear)
             elif desk.busy():
-                desk.await_write(link)
-            if ingest.ripe() and not desk.busy():
+                desk.await_write()
+            if desk.wants():
                 desk.begin()
         desk.close()
     link.disconnect()
 
 
 class _Desk:
-    """One write at a time, done by another thread while this one goes on taking messages."""
+    """Writes done by other threads while this one goes on taking messages; they are answered in order."""
 
     def __init__(self, ingest: Ingest, link: Link, hands: ThreadPoolExecutor) -> None:
         self._ingest, self._link, self._hands = ingest, link, hands
-        self._running: tuple[Write, Future[Sequence[Stored]]] | None = None
+        self._running: deque[tuple[Write, Future[Sequence[Stored]]]] = deque()
         self._tries = _Tries()
-        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self.ear = self._bell
+        self.ear = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
     def busy(self) -> bool:
-        """Tell whether a write is under way."""
-        return self._running is not None
+        """Tell whether no further write may begin."""
+        return len(self._running) >= WRITES
+
+    def wants(self) -> bool:
+        """Tell whether a write should begin: when none runs soon, beside others only a full one."""
+        return self._ingest.full() and not self.busy() if self._running else self._ingest.ripe()
 
     def begin(self) -> None:
         """Start to write what waits."""
         write = self._ingest.gather()
         if write is not None:
             future = self._hands.submit(self._ingest.store, write)
-            self._running = write, future
-            future.add_done_callback(lambda _: os.eventfd_write(self._bell, 1))
+            self._running.append((write, future))
+            future.add_done_callback(lambda _: os.eventfd_write(self.ear, 1))
 
-    def await_write(self, link: Link) -> None:
-        """Wait for the write while nothing more may be taken in; the connection is kept alive."""
-        if self._running is not None:
-            wait([self._running[1]], PUMP_S)
-            link.tick()
+    def await_write(self) -> None:
+        """Wait for a write while nothing more may be taken in; the connection is kept alive."""
+        wait([self._running[0][1]], PUMP_S)
+        self._link.tick()
 
     def settle(self, stop: Signal) -> None:
-        """Acknowledge a write that is done; keep one that failed, unacknowledged, and wait a little."""
-        if self._running is None or not self._running[1].done():
-            return
-        (write, future), self._running = self._running, None
+        """Acknowledge writes that are done; keep those that failed, unacknowledged, and wait a little."""
         with suppress(BlockingIOError):
-            os.eventfd_read(self._bell)
-        try:
-            self._ingest.answer(write, future.result(), self._link)
+            os.eventfd_read(self.ear)
+        while self._running and self._running[0][1].done():
+            write, future = self._running[0]
+            try:
+                refused = future.result()
+            except StoreUnavailable as error:
+                self._keep(error)
+                self._link.tick()
+                self._tries.wait(stop)
+                return
+            self._running.popleft()
+            self._ingest.answer(write, refused, self._link)
             self._tries.fresh()
-        except StoreUnavailable as error:
+
+    def _keep(self, error: StoreUnavailable) -> None:
+        """Put back all that is under way: acknowledgements follow the order of delivery, and a repeat does no harm."""
+        wait([future for _, future in self._running])
+        for write, _ in reversed(self._running):
             self._ingest.put_back(write)
-            self._ingest.figures.failed()
-            _log.error("store_unavailable", error=str(error), remedy="frames stay unacknowledged; trying again")
-            self._link.tick()
-            self._tries.wait(stop)
+        self._running.clear()
+        self._ingest.figures.failed()
+        _log.error("store_unavailable", error=str(error), remedy="frames stay unacknowledged; trying again")
 
     def close(self) -> None:
-        """Finish the write under way and what has come since; then nothing is left but what the broker keeps."""
-        if self._running is not None:
-            wait([self._running[1]])
-            self.settle(_Now())
+        """Finish the writes under way and what has come since; then nothing is left but what the broker keeps."""
+        wait([future for _, future in self._running])
+        self.settle(_Now())
         try:
             self._ingest.flush(self._link)
         except StoreUnavailable as error:
             _log.error("store_unavailable", error=str(error), remedy="the broker keeps what is not acknowledged")
-        os.close(self._bell)
+        os.close(self.ear)
 
 
 class _Now(Signal):
