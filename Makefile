@@ -32,11 +32,11 @@ check: $(STAMP) ## format, lint, types, layers, core coverage, wheel
 	$(BIN)/pytest -q tests/unit --cov=telemetry/core --cov-branch --cov-report=term-missing --cov-fail-under=100
 	scripts/wheel-check
 
-bench: $(STAMP) ## ingest rate and agent memory, with the machine's description
+bench: $(STAMP) ## speed and memory of every part, with the machine's description (ARGS="backlog latency")
 	@$(BIN)/python -m bench $(ARGS)
 
-chaos: $(STAMP) ## kill roles and cut links in the middle of a replay
-	@$(BIN)/pytest -m chaos $(ARGS)
+chaos: $(STAMP) ## 300 rounds of the fault matrix and the kills in the middle of a replay (ROUNDS=300 SEED=1 FIRST=0)
+	@ROUNDS=$${ROUNDS:-300} $(BIN)/pytest -m chaos $(ARGS)
 
 influxd: ## build InfluxDB 2.7 for the tests when none is on PATH (once, cached; needs Go, Rust, clang)
 	@scripts/influxd/build

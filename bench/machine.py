@@ -1,12 +1,21 @@
-"""Describes the machine a figure was measured on."""
+"""Describes the machine a figure was measured on, and weighs processes. It must not start or end any."""
 
 from __future__ import annotations
 
 import os
 import platform
+import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BUSY_PCT = 10.0
+"""Other work beyond this share of all processors spoils a figure, and the table says so."""
 
 
 def describe() -> dict[str, str]:
@@ -20,3 +29,65 @@ def describe() -> dict[str, str]:
         "system": f"{platform.system()} {platform.release().split('-')[0]}",
         "python": platform.python_version(),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """What a process has used so far: processor seconds, memory now and at most (VmRSS, VmHWM; MB of 1,000,000)."""
+
+    cpu_s: float
+    rss_mb: float
+    peak_mb: float
+
+
+def weight(pid: int) -> Weight:
+    """Weigh a process with its children; all pages it shares are counted as its own."""
+    process = psutil.Process(pid)
+    parts = [_alone(one) for one in (process, *process.children(recursive=True))]
+    return Weight(*(round(sum(values), 2) for values in zip(*parts, strict=True)))
+
+
+def _alone(process: psutil.Process) -> tuple[float, float, float]:
+    times = process.cpu_times()
+    lines = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii", errors="replace").splitlines()
+    kib = {name: int(line.split()[1]) for line in lines for name in ("VmRSS", "VmHWM") if line.startswith(name)}
+    return float(times.user + times.system), kib.get("VmRSS", 0) * 1024 / 1e6, kib.get("VmHWM", 0) * 1024 / 1e6
+
+
+def weigh(pids: Mapping[str, int]) -> dict[str, Weight]:
+    """Weigh processes by name."""
+    return {name: weight(pid) for name, pid in pids.items()}
+
+
+def used(before: Mapping[str, Weight], after: Mapping[str, Weight]) -> dict[str, float]:
+    """Return processor seconds spent in between; a process that was not there before counts from 0."""
+    return {name: w.cpu_s - (before[name].cpu_s if name in before else 0.0) for name, w in after.items()}
+
+
+class Others:
+    """Watches how much of the machine work that is not ours takes."""
+
+    def __init__(self) -> None:
+        self._began, self._busy, self._ours = time.perf_counter(), _busy_s(), _ours_s()
+
+    def share_pct(self) -> float:
+        """Return the others' share of all processors since the start, %."""
+        seconds = max(time.perf_counter() - self._began, 0.01)
+        foreign = (_busy_s() - self._busy) - (_ours_s() - self._ours)
+        return round(max(0.0, foreign / seconds / (os.cpu_count() or 1) * 100), 1)
+
+
+def _busy_s() -> float:
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0))
+
+
+def _ours_s() -> float:
+    """Return what this process, its children and their ended children have used."""
+    total = sum(os.times()[:4])
+    for child in psutil.Process().children(recursive=True):
+        try:
+            total += sum(child.cpu_times()[:4])
+        except psutil.NoSuchProcess:
+            continue
+    return float(total)

@@ -7,19 +7,13 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from edge_agent.delivery import DRAIN_ROWS_PER_S
+from edge_agent.sources.kinds import FLAGS, NEEDED, NUMBERS, SOURCES
 from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SOURCES = {
-    "host": {"every_ms"},
-    "probe": {"system", "probe", "target", "every_ms"},
-    "file": {"path"},
-    "http": {"port"},
-}
-"""Kinds of sources and the keys each may have beside `kind`."""
-_NEEDED = {"host": set[str](), "probe": {"system", "probe", "target"}, "file": {"path"}, "http": {"port"}}
 _KEYS = {
     "device",
     "centre",
@@ -31,9 +25,14 @@ _KEYS = {
     "mqtt_key",
     "outbox",
     "cap_mb",
+    "clock_hold_s",
+    "drain_rows_per_s",
+    "metrics_file",
+    "metrics_port",
     "source",
 }
-NUMBERS = {"every_ms", "port"}
+_AT_LEAST = {"every_ms": 1, "cap_mb": 1, "clock_hold_s": 0, "drain_rows_per_s": 1, "metrics_port": 1}
+_PATHS = ("metrics_file",)
 _ID = re.compile(r"[a-z0-9-]{1,63}")
 
 
@@ -56,6 +55,13 @@ class AgentConfig:
     every_ms: int = 60_000
     cap_mb: int = 256
     tls: tuple[str, str, str] = ("", "", "")
+    clock_hold_s: int = 120
+    """How long rows wait for a clock that is not synchronised; 0: not at all."""
+    drain_rows_per_s: int = DRAIN_ROWS_PER_S
+    metrics_file: Path | None = None
+    """Where the agent's own figures are written for a Prometheus textfile collector."""
+    metrics_port: int = 0
+    """The loopback port that serves them; 0: none."""
     sources: tuple[SourceConfig, ...] = ()
 
 
@@ -83,16 +89,26 @@ def _faults(path: Path, text: str, table: dict[str, Any]) -> list[Fault]:
         for key in ("device", "centre")
         if not _ID.fullmatch(str(table.get(key, "")))
     ]
-    for key in ("every_ms", "cap_mb"):
-        value = table.get(key, 1)
-        if not isinstance(value, int) or value < 1:
-            found.append(fault(key, f"not a positive number: {value!r}", "write a whole number"))
+    found += [fault(key, problem, remedy) for key, problem, remedy in _value_faults(table)]
     sources = table.get("source", [])
     if not isinstance(sources, list) or not all(isinstance(source, dict) for source in sources):
         return [*found, fault("source", "not a list of tables", "write each source under [[source]]")]
     for source in sources:
         found += [fault(key, problem, remedy) for key, problem, remedy in _source_faults(source)]
     return found
+
+
+def _value_faults(table: dict[str, Any]) -> list[tuple[str, str, str]]:
+    wrong = [
+        (key, f"not a whole number from {least} on: {table[key]!r}", "write a whole number")
+        for key, least in _AT_LEAST.items()
+        if key in table and (not isinstance(table[key], int) or isinstance(table[key], bool) or table[key] < least)
+    ]
+    return wrong + [
+        (key, f"not a path: {table[key]!r}", 'write it in quotes, like "motcua.prom"')
+        for key in _PATHS
+        if key in table and (not isinstance(table[key], str) or not table[key])
+    ]
 
 
 def _source_faults(source: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -104,9 +120,26 @@ def _source_faults(source: dict[str, Any]) -> list[tuple[str, str, str]]:
     wrong += [
         (key, f"not a positive number: {source[key]!r}", "write a whole number")
         for key in sorted(given & NUMBERS)
-        if not isinstance(source[key], int) or source[key] < 1
+        if not isinstance(source[key], int) or isinstance(source[key], bool) or source[key] < 1
     ]
-    return wrong + [(key, f"a {kind} source needs it", "add it") for key in sorted(_NEEDED[kind] - given)]
+    wrong += [
+        (key, f"neither true nor false: {source[key]!r}", "write true or false")
+        for key in sorted(given & FLAGS)
+        if not isinstance(source[key], bool)
+    ]
+    wrong += [(key, f"a {kind} source needs it", "add it") for key in sorted(NEEDED[kind] - given)]
+    return wrong + (_address_faults(source["address"]) if kind == "escpos" and "address" in given else [])
+
+
+def _address_faults(address: object) -> list[tuple[str, str, str]]:
+    from edge_agent.sources.line import address_of  # noqa: PLC0415  # only where there is a printer
+
+    try:
+        address_of(str(address))
+    except ValueError as error:
+        problem, _, remedy = str(error).removeprefix("address: ").partition("; ")
+        return [("address", problem, remedy)]
+    return []
 
 
 def _line(text: str, key: str) -> int:
@@ -127,6 +160,10 @@ def _built(path: Path, table: dict[str, Any]) -> AgentConfig:
         outbox=path.parent / table.get("outbox", f"{table['device']}.db"),
         every_ms=table.get("every_ms", 60_000),
         cap_mb=table.get("cap_mb", 256),
+        clock_hold_s=table.get("clock_hold_s", 120),
+        drain_rows_per_s=table.get("drain_rows_per_s", DRAIN_ROWS_PER_S),
+        metrics_file=path.parent / table["metrics_file"] if "metrics_file" in table else None,
+        metrics_port=table.get("metrics_port", 0),
         tls=(table.get("mqtt_ca", ""), table.get("mqtt_cert", ""), table.get("mqtt_key", "")),
         sources=sources,
     )

@@ -58,7 +58,7 @@ class Fleet:
             now = self._monotonic()
             if now >= tick:
                 tick = now + TICK_MS
-                self._tick()
+                self._tick(now)
             self._step_due(now)
         for agent in list(self._watched):
             self._safely(agent, agent.close)
@@ -93,9 +93,10 @@ class Fleet:
             agent.appended(now)
             self._plan(agent, now)
 
-    def _tick(self) -> None:
+    def _tick(self, now: int) -> None:
         for agent in list(self._watched):
-            self._safely(agent, agent.link.tick)
+            if self._safely(agent, agent.tick):
+                self._plan(agent, now)
             self._watch(agent)
 
     def _plan(self, agent: Agent, when: int) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from motcua import cli_inventory
+from motcua import cli_inventory, cli_render
 from motcua.startup import inventory_of, settings_of, until_stopped
 from telemetry import __version__
 from telemetry.errors import ConfigError, InventoryError, MappingError, MotcuaError
@@ -19,6 +19,7 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="One-stop public-service centres: telemetry and IaC."
 )
 app.add_typer(cli_inventory.app, name="inventory")
+app.command("render")(cli_render.render)
 err = Console(stderr=True)
 Config = Annotated[Path | None, typer.Option("--config", help="TOML file with settings (they win over MOTCUA_…).")]
 

@@ -2,133 +2,160 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import random
 import sqlite3
 import sys
 import threading
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from edge_agent import config
+from edge_agent import config, health
 from edge_agent.agent import Agent, AgentSettings
+from edge_agent.clock import ClockWatch
+from edge_agent.config import AgentConfig
+from edge_agent.controls import Controls
+from edge_agent.delivery import Pace
 from edge_agent.fleet import Fleet
 from edge_agent.log import Log
 from edge_agent.outbox import Outbox
+from edge_agent.outbox.disk import RESERVE_BYTES
+from edge_agent.remote.control import RemoteControl
+from edge_agent.remote.keeping import StandingFile
+from edge_agent.sources.builder import Site
 from edge_agent.sources.state import DeviceState
+from edge_agent.sources.supervisor import Supervisor, subject_of
+from edge_agent.watchdog import Notifier, Progress
 from motcua import clocks
-from telemetry.core.backoff import STABLE_MS, full_jitter
 from telemetry.errors import ConfigError, MotcuaError
 from telemetry.mqtt import address
 
-if TYPE_CHECKING:
-    from edge_agent.config import AgentConfig, SourceConfig
-    from edge_agent.sources import Source
-
 _log = Log("edge_agent.device")
-LONGEST_WAIT_MS = 60_000
 GOODBYE_S = 5.0
-"""How long a source may take to end; one in the middle of a slow probe is left behind."""
+METRICS_EVERY_MS = 15_000
+CERTIFICATE_EVERY_MS = 3_600_000
+CERTIFICATE_LEFT_S = 14 * 86_400
+"""A certificate that ends within this time is an alarm."""
 
 
-def run(file: Path, stop: threading.Event) -> None:
-    """Run the agent until `stop`. Raises ConfigError, MotcuaError."""
+def run(file: Path, stop: threading.Event, notify: str = "") -> None:
+    """Run the agent until `stop`; `notify` is systemd's socket. Raises ConfigError, MotcuaError."""
     told = config.load(file)
-    settings = _settings(file, told)
-    outbox = _outbox(told)
-    state = DeviceState()
-    sources = [_source(file, told, source, state) for source in told.sources]
-    fleet = Fleet(clocks.monotonic_ms)
-    fleet.add(Agent(settings, outbox, clocks.surroundings()))
-    loop = threading.Thread(target=fleet.run, name="fleet", daemon=True)
+    device = _built(file, told)
+    loop = threading.Thread(target=device.fleet.run, name="fleet", daemon=True)
+    watchdog, progress = Notifier(notify), Progress(device.agent)
+    device.controls.start_sources()
     loop.start()
+    outbox = device.agent.outbox
     _log.info("agent_started", device=told.device, spool=outbox.spool, pending=outbox.pending())
-    threads = [_start(source, outbox, stop) for source in sources]
+    watchdog.tell("READY=1")
     try:
-        while not stop.wait(1):
+        while True:
+            device.look(clocks.monotonic_ms())
             if not loop.is_alive():
                 raise MotcuaError("the agent's loop ended; see its message above, then start it again")
+            if not progress.fault(clocks.monotonic_ms()):
+                watchdog.tell("WATCHDOG=1")
+            if stop.wait(1):
+                return
     finally:
-        _end(stop, threads, fleet, loop)
+        watchdog.tell("STOPPING=1")
+        device.supervisor.end(GOODBYE_S)
+        device.fleet.stop()
+        loop.join(GOODBYE_S)
 
 
-def _end(stop: threading.Event, threads: list[threading.Thread], fleet: Fleet, loop: threading.Thread) -> None:
-    """Let sources commit, then say good-bye to the broker."""
-    stop.set()
-    deadline = time.monotonic() + GOODBYE_S
-    for thread in threads:
-        thread.join(max(0.0, deadline - time.monotonic()))
-    fleet.stop()
-    loop.join(GOODBYE_S)
+@dataclass(slots=True)
+class Device:
+    """The running parts, looked after once a second."""
+
+    told: AgentConfig
+    certificate: str
+    agent: Agent
+    fleet: Fleet
+    supervisor: Supervisor
+    controls: Controls
+    figures: str = ""
+    _figures_at: int = 0
+    _certificate_at: int = 0
+    _not_after: float | None = field(default=None)
+
+    def look(self, now: int) -> None:
+        """Supervise sources, read the certificate's end, write the figures."""
+        self.supervisor.step()
+        if self.certificate and now >= self._certificate_at:
+            self._certificate_at = now + CERTIFICATE_EVERY_MS
+            self._look_at_certificate()
+        if now >= self._figures_at:
+            self._figures_at = now + METRICS_EVERY_MS
+            self._write_figures()
+
+    def _look_at_certificate(self) -> None:
+        self._not_after = health.not_after(self.certificate)
+        if self._not_after is not None and self._not_after - time.time() < CERTIFICATE_LEFT_S:
+            self.agent.alarms.raised("certificate_expiring")
+
+    def text(self) -> str:
+        """Return the figures as they are now."""
+        return health.text(health.families(self.agent, self.supervisor.faults(), self._not_after))
+
+    def _write_figures(self) -> None:
+        if self.told.metrics_file is None or not self.controls.metrics:
+            return
+        try:
+            health.write(self.told.metrics_file, self.text())
+        except (OSError, sqlite3.Error) as error:
+            _log.warning("metrics_not_written", file=str(self.told.metrics_file), error=str(error))
+
+
+def _built(file: Path, told: AgentConfig) -> Device:
+    settings = _settings(file, told)
+    clock = clocks.watch(told.clock_hold_s * 1000)
+    outbox = _outbox(told, clock)
+    agent = Agent(settings, outbox, clocks.surroundings(clock=clock))
+    supervisor = Supervisor(
+        outbox, lambda fault, name: agent.alarms.raised(fault, subject_of(name)), clocks.monotonic_ms, random.random
+    )
+    site = Site(told.device, file.parent, told.every_ms, clocks.wall_ms, DeviceState())
+    controls = Controls(told, agent, supervisor, site)
+    _remote(told, agent, controls)
+    fleet = Fleet(clocks.monotonic_ms)
+    fleet.add(agent)
+    device = Device(told, settings.broker.cert, agent, fleet, supervisor, controls)
+    if told.metrics_port:
+        from edge_agent.metrics_port import serve
+
+        serve(told.metrics_port, device.text)
+    return device
+
+
+def _remote(told: AgentConfig, agent: Agent, controls: Controls) -> None:
+    """Follow configuration and commands; what was committed earlier is in force before the first source starts."""
+    try:
+        kept = StandingFile(told.outbox.with_name(f"{told.outbox.name}.remote.json"))
+        remote = RemoteControl(controls, agent.outbox, kept, clocks.wall_ms)
+        agent.attach(remote)
+        remote.start()
+    except OSError as error:
+        raise MotcuaError(f"{told.outbox}.remote.json: {error}; make its folder writable") from error
 
 
 def _settings(file: Path, told: AgentConfig) -> AgentSettings:
     ca, cert, key = (str(file.parent / name) if name else "" for name in told.tls)
-    return AgentSettings(told.device, told.centre, address(told.mqtt, ca, cert, key))
+    where = address(told.mqtt, ca, cert, key)
+    return AgentSettings(
+        told.device, told.centre, where, pace=Pace(drain_rows_per_s=told.drain_rows_per_s), alarms=True
+    )
 
 
-def _outbox(told: AgentConfig) -> Outbox:
+def _outbox(told: AgentConfig, clock: ClockWatch) -> Outbox:
     try:
-        return Outbox(told.outbox, clocks.new_id, told.cap_mb * 1024 * 1024)
+        return Outbox(told.outbox, clocks.new_id, told.cap_mb * 1024 * 1024, clock.stamp, RESERVE_BYTES)
     except (sqlite3.Error, OSError) as error:
         raise MotcuaError(
             f"outbox {told.outbox}: {error}; make its folder writable, and see that no other agent uses the file"
         ) from error
-
-
-def _source(file: Path, told: AgentConfig, source: SourceConfig, state: DeviceState) -> Source:
-    """Return a configured source; each kind's modules are loaded only when it is used."""
-    values = source.values
-    every = int(values.get("every_ms", told.every_ms))
-    if source.kind == "host":
-        from edge_agent.sources.host import HostSource
-
-        return HostSource(clocks.wall_ms, every, state)
-    if source.kind == "probe":
-        from edge_agent.sources.probe import Probe, ProbeSource
-
-        probe = Probe(values["system"], values["probe"], values["target"])
-        phase = phase_of(f"{told.device}/{probe.system}", every)
-        return ProbeSource(probe, clocks.wall_ms, every, phase, f"probe:{probe.system}")
-    if source.kind == "file":
-        from edge_agent.sources.file import FileSource
-
-        return FileSource(file.parent / values["path"], state, f"file:{values['path']}")
-    from edge_agent.sources.local_http import HttpSource
-
-    return HttpSource(int(values["port"]), state, clocks.wall_ms)
-
-
-def phase_of(name: str, every_ms: int) -> int:
-    """Return when in its interval a device probes, so that a fleet never probes all at once."""
-    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") % every_ms
-
-
-def _start(source: Source, outbox: Outbox, stop: threading.Event) -> threading.Thread:
-    thread = threading.Thread(target=keep_going, args=(source, outbox, stop), name=source.name, daemon=True)
-    thread.start()
-    return thread
-
-
-def keep_going(source: Source, outbox: Outbox, stop: threading.Event) -> None:
-    """Run a source, and again after a fault, later and later; other sources never notice."""
-    attempt = 0
-    while not stop.is_set():
-        began = clocks.monotonic_ms()
-        try:
-            source.run(outbox, stop)
-            return
-        except Exception as error:  # noqa: BLE001
-            if stop.is_set():
-                return
-            attempt = 0 if clocks.monotonic_ms() - began > STABLE_MS else attempt
-            wait = 200 + full_jitter(attempt, random.random(), cap_ms=LONGEST_WAIT_MS)  # noqa: S311
-            _log.exception("source_fault", source=source.name, error=type(error).__name__, again_in_ms=wait)
-            attempt += 1
-            stop.wait(wait / 1000)
 
 
 def main(file: Path) -> int:
@@ -139,7 +166,7 @@ def main(file: Path) -> int:
     try:
         agents_log_to(settings(os.environ).log)
         with until_stopped() as stop:
-            run(file, stop)
+            run(file, stop, os.environ.get("NOTIFY_SOCKET", ""))
     except ConfigError as error:
         for fault in error.faults:
             print(f"motcua: {fault}", file=sys.stderr)

@@ -31,7 +31,7 @@ def server(queries: Queries) -> uvicorn.Server:
 def bound(listen: tuple[str, int]) -> socket.socket:
     """Return a listening socket; raises ConfigError when the address is taken."""
     family = socket.AF_INET6 if ":" in listen[0] else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio sets TCP_NODELAY only for this
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind(listen)

@@ -17,8 +17,7 @@ from msgspec import Struct
 from telemetry.core import codec, events as ev
 from telemetry.core.codec import MAX_NAMED_ROWS, Decoded, Receipt, Unreadable
 from telemetry.core.completeness import ranges_of
-from telemetry.core.events import unit_of
-from telemetry.core.spans import dirty
+from telemetry.core.spans import dirty_frames
 from telemetry.core.topics import Topic, parse
 from telemetry.core.windows import MINUTE, floor
 from telemetry.errors import StoreUnavailable
@@ -237,8 +236,10 @@ class Ingest:
             if v.topic is not None
             for event in v.decoded.events
         ]
-        events += self._contacts(verdicts, now)
-        cells = dirty((unit_of(s.centre, s.event), s.event) for s in events)
+        heard = self._contacts(verdicts, now)
+        events += heard
+        frames = [(v.topic.centre, v.decoded.events) for v in verdicts if v.topic is not None and v.decoded.events]
+        cells = dirty_frames([*frames, *((s.centre, [s.event]) for s in heard)])
         dead = [letter for v in verdicts for letter in v.dead]
         return Batch(now * 1000, events, [Change(*cell) for cell in cells], dead)
 

@@ -71,6 +71,9 @@ class Link:
         except (OSError, ValueError) as error:
             msg = f"no MQTT broker at {self._where.host}:{self._where.port}: {error}; is it running and reachable?"
             raise BrokerUnavailable(msg) from error
+        if client.socket() is None:
+            msg = f"{self._where.host}:{self._where.port} refused the handshake; is the certificate valid?"
+            raise BrokerUnavailable(msg)
         self._client, self._since, self._rest = client, time.monotonic(), b""
 
     def _new_client(self, will: tuple[str, bytes] | None) -> Client:
@@ -131,8 +134,7 @@ class Link:
     def drop(self) -> None:
         """Close without a good-bye: the broker sends the Will."""
         client, self._client, self.up = self._client, None, False
-        sock = client.socket() if client else None
-        if sock is not None:
+        if client and (sock := client.socket()) is not None:
             sock.close()
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False,
@@ -235,7 +237,7 @@ class Link:
             self._fail(0, str(error))
 
     def _pending(self) -> bool:
-        sock = self._client.socket() if self._client else None
+        sock = self._client and self._client.socket()
         return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
 
     def _waiting(self, timeout: float, ear: int = -1) -> bool:

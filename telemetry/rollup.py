@@ -16,7 +16,7 @@ import structlog
 from telemetry.core import events as ev, fold, now, presence
 from telemetry.core.fold import FOLD_VERSION, Said
 from telemetry.core.inventory import System, local_day
-from telemetry.core.spans import dirty
+from telemetry.core.spans import LOOK_BACK_MS, dirty
 from telemetry.core.topics import parse
 from telemetry.core.windows import HOUR, Window, ceil, day_window, days_in, floor, merge
 from telemetry.store import STATUS_SPOOL, Batch, Change, Stored
@@ -105,12 +105,12 @@ class Rollup:
     def rebuild(self, window: Window | None = None) -> int:
         """Fold everything that raw events still tell, or only `window`; returns how many units."""
         folded = 0
-        for unit, extent in self._store.extent().items():
-            spoken = Window(floor(extent.start, HOUR), ceil(extent.end + 2 * ev.MAX_GRACE_MS, HOUR))
-            part = spoken if window is None else spoken.clip(window)
-            if part is not None:
+        for unit, days in self._store.extent().items():
+            spoken = (Window(day.start - LOOK_BACK_MS, ceil(day.end + 2 * ev.MAX_GRACE_MS, HOUR)) for day in days)
+            parts = [part for day in spoken if (part := day if window is None else day.clip(window)) is not None]
+            for part in merge(parts):
                 self.fold(unit, Window(floor(part.start, HOUR), ceil(part.end, HOUR)))
-                folded += 1
+            folded += bool(parts)
         if window is None:
             self._store.set_mark("fold_version", FOLD_VERSION)
         return folded

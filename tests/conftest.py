@@ -22,6 +22,7 @@ PACKAGES = {
     "mosquitto": "mosquitto",
     "prometheus-alertmanager": "prometheus-alertmanager",
     "promtool": "prometheus",
+    "systemd-analyze": "systemd",
 }
 
 

@@ -10,6 +10,10 @@ from telemetry.core import codec, events as ev
 
 _FIELD = re.compile(r"\$\.?([\w.\[\]]+)`|field `(\w+)`")
 _ALWAYS = 1 << 53
+_AGENTS_OWN = (
+    ev.OutboxDropped, ev.OutboxRefused, ev.AgentAlarm, ev.ClockStep, ev.ConfigResult, ev.CommandResult,
+    ev.AgentDiagnostics,
+)  # fmt: skip
 
 
 class BadEvent(ValueError):
@@ -30,9 +34,9 @@ def event_of(given: object) -> ev.Event:
         event: ev.Event = msgspec.convert({**given, "n": 1}, codec.AgentEvent)
     except (msgspec.ValidationError, RecursionError) as error:
         raise _bad(str(error)) from None
-    if isinstance(event, ev.OutboxDropped | ev.OutboxRefused):
-        raise BadEvent("type", "only the outbox itself says what it gave up", "leave it out")
-    _refuse_personal(event)
+    if isinstance(event, _AGENTS_OWN):
+        raise BadEvent("type", "only the agent itself says this", "leave it out")
+    refuse_personal(event)
     return event
 
 
@@ -54,8 +58,8 @@ def _bad(problem: str) -> BadEvent:
     return BadEvent(field, problem, "see docs/reference/asyncapi.json for what it may be")
 
 
-def _refuse_personal(event: ev.Event) -> None:
-    """Refuse here what ingest would refuse for good."""
+def refuse_personal(event: ev.Event) -> None:
+    """Refuse here what ingest would refuse for good. Raises BadEvent."""
     frame = codec.encode_frame("local", "", 0, [codec.encode_event(event)])
     try:
         rejected = codec.decode_frame(frame, codec.CONTENT_TYPE, _ALWAYS).rejected

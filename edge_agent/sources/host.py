@@ -14,9 +14,8 @@ from telemetry.core import events as ev
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from threading import Event as Signal
 
-    from edge_agent.outbox import Outbox
+    from edge_agent.sources import Sink, Stop
 
 
 @dataclass(slots=True)
@@ -28,7 +27,7 @@ class HostSource:
     state: DeviceState = field(default_factory=DeviceState)
     name: str = "host"
 
-    def run(self, outbox: Outbox, stop: Signal) -> None:
+    def run(self, outbox: Sink, stop: Stop) -> None:
         """Append heartbeats until stopped, the first at once."""
         psutil.cpu_percent()
         while True:
@@ -36,7 +35,7 @@ class HostSource:
             if stop.wait(self.every_ms / 1000):
                 return
 
-    def beat(self, outbox: Outbox) -> ev.DeviceHeartbeat:
+    def beat(self, outbox: Sink) -> ev.DeviceHeartbeat:
         """Return a heartbeat of this moment."""
         now = self.clock()
         return ev.DeviceHeartbeat(

@@ -20,9 +20,8 @@ from edge_agent.sources.given import BadEvent, event_of, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from threading import Event as Signal
 
-    from edge_agent.outbox import Outbox
+    from edge_agent.sources import Sink, Stop
     from edge_agent.sources.state import DeviceState
     from telemetry.core.events import Event
 
@@ -53,14 +52,14 @@ class HttpSource:
     name: str = "http"
     bound: int = 0
 
-    def run(self, outbox: Outbox, stop: Signal) -> None:
+    def run(self, outbox: Sink, stop: Stop) -> None:
         """Serve until stopped."""
         with _Server(self, outbox) as server:
             self.bound = server.server_address[1]
             while not stop.is_set():
                 server.handle_request()
 
-    def take(self, outbox: Outbox, key: str, body: bytes) -> dict[str, Any]:
+    def take(self, outbox: Sink, key: str, body: bytes) -> dict[str, Any]:
         """Commit a request's events; returns the answer. Raises BadEvent, sqlite3.Error."""
         events = events_of(body)
         if key:
@@ -102,7 +101,7 @@ class _Server(ThreadingHTTPServer):
 
     timeout = 0.25
 
-    def __init__(self, source: HttpSource, outbox: Outbox) -> None:
+    def __init__(self, source: HttpSource, outbox: Sink) -> None:
         super().__init__(("127.0.0.1", source.port), _Handler)
         self.source, self.outbox = source, outbox
 

@@ -17,9 +17,8 @@ from telemetry.core import events as ev
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from threading import Event as Signal
 
-    from edge_agent.outbox import Outbox
+    from edge_agent.sources import Sink, Stop
 
 Error = Literal["timeout", "refused", "dns", "tls", "status", "other"]
 
@@ -53,7 +52,7 @@ class ProbeSource:
     phase_ms: int = 0
     name: str = "probe"
 
-    def run(self, outbox: Outbox, stop: Signal) -> None:
+    def run(self, outbox: Sink, stop: Stop) -> None:
         """Probe until stopped."""
         if stop.wait(self.phase_ms / 1000):
             return

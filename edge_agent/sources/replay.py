@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from threading import Event as Signal
 
-    from edge_agent.outbox import Outbox
+    from edge_agent.sources import Sink, Stop
     from telemetry.core.events import Event
 
 CHUNK = 500
@@ -26,14 +25,14 @@ class ReplaySource:
     backlog: int = BACKLOG
     name: str = "replay"
 
-    def run(self, outbox: Outbox, stop: Signal) -> None:
+    def run(self, outbox: Sink, stop: Stop) -> None:
         """Append all events, or until stopped; waits while too many rows have no receipt."""
         for chunk in self._chunks(stop):
             while outbox.pending() > self.backlog and not stop.wait(0.05):
                 pass
             outbox.append_numbered(chunk)
 
-    def _chunks(self, stop: Signal) -> Iterator[list[Event]]:
+    def _chunks(self, stop: Stop) -> Iterator[list[Event]]:
         """Yield events in chunks; at a chosen speed, each not before its time."""
         chunk: list[Event] = []
         first: int | None = None

@@ -4,28 +4,49 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from typing import get_args
 
 from telemetry.core import events as ev
+
+_BY_WORTH: tuple[ev.Service, ...] = get_args(ev.Service)
+"""From good to bad, as the vocabulary lists them."""
+
+
+def worst(*services: ev.Service) -> ev.Service:
+    """Return the worst of these; in_service for none."""
+    return max(services, key=_BY_WORTH.index, default="in_service")
 
 
 @dataclass(slots=True)
 class DeviceState:
-    """What the device's own events last said of printer, display, counters and mode."""
+    """What the device's own events last said of printer, display, counters and mode.
 
-    service: ev.Service = "in_service"
+    A source that watches one part gives its name: the device is as well as the worst part, and of the printer the
+    one that watches it knows best.
+    """
+
     printer: ev.Printer | None = None
     paper_pct: float | None = None
     display: ev.Screen | None = None
     mode: ev.CentreMode | None = None
     counters: dict[str, ev.CounterNow] = field(default_factory=dict)
+    _services: dict[str, ev.Service] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def follow(self, event: ev.Event) -> None:
-        """Take over what a state event says."""
+    @property
+    def service(self) -> ev.Service:
+        """Return how the device is as a whole."""
+        with self._lock:
+            return worst(*self._services.values())
+
+    def follow(self, event: ev.Event, part: str = "") -> None:
+        """Take over what a state event says, of the whole device or of the part a source watches."""
         with self._lock:
             match event:
                 case ev.KioskState():
-                    self.service, self.printer, self.paper_pct = event.state, event.printer, event.paper_pct
+                    if part or not any(self._services):
+                        self.printer, self.paper_pct = event.printer, event.paper_pct
+                    self._services[part] = event.state
                 case ev.DisplayState():
                     self.display = event.state
                 case ev.CentreModeSet():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from telemetry.core import events as ev
 from telemetry.core.windows import HOUR, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
 LOOK_BACK_MS = 4 * HOUR
 """Longest wait or service a fold follows back, ms."""
@@ -79,17 +80,59 @@ _SPANS: dict[type[ev.Event], Callable[[Any], Times]] = {
     ev.TicketClosedEod: _waited, ev.TicketFinished: _served, ev.ConnectorStats: _period,
 }  # fmt: skip
 """How to tell an event's time by its type; a table, because ingest asks 100,000 times a second."""
+_T, _ENTERED = attrgetter("t"), attrgetter("entered")
+_REACH: dict[type[ev.Event], tuple[Callable[[Any], int], int]] = {
+    ev.TicketIssued: (_T, 0), ev.TicketCalled: (_ENTERED, 0), ev.TicketAbandoned: (_ENTERED, 0),
+    ev.TicketFinished: (attrgetter("called"), 0), ev.DeviceHeartbeat: (_T, ev.MAX_GRACE_MS),
+    ev.CounterState: (_T, STATE_GRACE_MS), ev.DeviceContact: (_T, ev.MAX_GRACE_MS),
+}  # fmt: skip
+"""The frequent types: where the span begins, and how far at most it ends after `t`, ms."""
 
 
 def dirty(said: Iterable[tuple[str, ev.Event]]) -> list[tuple[str, int, int]]:
     """Return (unit, start, end) in whole hours that the events touch, joined and sorted."""
+    return _joined(_cells(said))
+
+
+def _cells(said: Iterable[tuple[str, ev.Event]]) -> set[tuple[str, int]]:
     cells: set[tuple[str, int]] = set()
     for unit, event in said:
-        start, end = _SPANS.get(type(event), _moment)(event)
+        start, end = _SPANS.get(event.__class__, _moment)(event)
         first, last = start // HOUR, (end - 1) // HOUR
         cells.add((unit, first))
         if last > first:
             cells.update((unit, hour) for hour in range(first + 1, last + 1))
+    return cells
+
+
+def dirty_frames(frames: Iterable[tuple[str, Sequence[ev.Event]]]) -> list[tuple[str, int, int]]:
+    """Return what `dirty` does, for (centre, events of one frame); fast where a frame's events lie close together."""
+    cells: set[tuple[str, int]] = set()
+    rest: list[tuple[str, ev.Event]] = []
+    for centre, events in frames:
+        hour = _only_hour(events)
+        if hour is None:
+            rest += [(ev.unit_of(centre, event), event) for event in events]
+        else:
+            cells.add((centre, hour))
+    return _joined(cells | _cells(rest))
+
+
+def _only_hour(events: Sequence[ev.Event]) -> int | None:
+    """Return the hour that all spans lie in, when it is easily told."""
+    kinds = {event.__class__ for event in events}
+    if len(kinds) != 1:
+        return None
+    start_of, reach = _REACH.get(kinds.pop(), (None, 0))
+    if start_of is None:
+        return None
+    times = [event.t for event in events]
+    hour: int = min(times) // HOUR
+    same = min(map(start_of, events)) // HOUR == hour and (max(times) + reach) // HOUR == hour
+    return hour if same else None
+
+
+def _joined(cells: Iterable[tuple[str, int]]) -> list[tuple[str, int, int]]:
     out: list[tuple[str, int, int]] = []
     for unit, number in sorted(cells):
         hour = number * HOUR

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MINUTE = 60_000
 FIVE = 5 * MINUTE
 HOUR = 60 * MINUTE
+DAY = 24 * HOUR
 Width = Literal["5m", "1h", "1d"]
 
 

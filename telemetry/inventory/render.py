@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from telemetry.errors import Fault, InventoryError
@@ -46,19 +47,33 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    """Where the agent's certificate files are, PEM; relative paths count from agent.toml's folder."""
+
+    ca: str = "tls/ca.pem"
+    cert: str = "tls/device.pem"
+    key: str = "tls/device.key"
+
+
 def render_agent(
     inventory: Inventory,
     device_id: str,
     *,
     mqtt: str = "mqtt://127.0.0.1:1883",
     outbox: str = "",
+    certificates: Certificates | None = None,
 ) -> str:
-    """Return the agent.toml of a declared device; its outbox is `<device>.db` unless another path is given."""
+    """Return the agent.toml of a declared device; its outbox is `<device>.db` unless another path is given.
+
+    A broker that asks for certificates (`mqtts://`) needs `certificates`.
+    """
     device = inventory.devices.get(device_id)
     if device is None or device.kind == "replay":
         problem, remedy = f"there is no device {device_id!r} with an agent", "name one that devices.csv declares"
         raise InventoryError([Fault("devices.csv", 1, "id", problem, remedy)])
-    tables = [_agent(inventory, device, mqtt, outbox or f"{device.id}.db"), _source("host", every_ms=device.every_ms)]
+    agent = _agent(inventory, device, mqtt, outbox or f"{device.id}.db") + _tls(certificates)
+    tables = [agent, _source("host", every_ms=device.every_ms)]
     watched = [system for system in inventory.systems.values() if device.id in system.vantage]
     return "\n".join(tables + [_probe(system) for system in watched])
 
@@ -67,6 +82,10 @@ def _agent(inventory: Inventory, device: Device, mqtt: str, outbox: str) -> str:
     head = f"# Written by `motcua inventory render --device {device.id}` from inventory {inventory.version}.\n"
     keys = {"device": device.id, "centre": device.centre, "kind": device.kind}
     return head + _keys(**keys, every_ms=device.every_ms, mqtt=mqtt, outbox=outbox)
+
+
+def _tls(files: Certificates | None) -> str:
+    return "" if files is None else _keys(mqtt_ca=files.ca, mqtt_cert=files.cert, mqtt_key=files.key)
 
 
 def _probe(system: System) -> str:

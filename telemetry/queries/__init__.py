@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from telemetry.core.completeness import size
 from telemetry.core.inventory import local_day
 from telemetry.core.windows import HOUR, Window, day_window
 from telemetry.queries.accounted import Accounted, accounted
@@ -199,8 +200,10 @@ class Queries:
             now = self._clock()
             if self._slow is None or not 0 <= now - self._slow[0] < SLOW_MS:
                 store = self._store
-                rows = accounted(store.row_ranges())
-                self._slow = (now, Health(store.count(), store.dead_letters(), store.cursor(), rows))
+                ranges = store.row_ranges()
+                rows = accounted(ranges)
+                stored = sum(size(one.stored) for one in ranges)
+                self._slow = (now, Health(stored, store.dead_letters(), store.cursor(), rows))
             return self._slow[1]
 
     def completeness(self) -> Accounted:

@@ -55,7 +55,7 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one write stores, all or nothing; `written_at` (µs) stamps its changes."""
+    """What one write stores; `written_at` (µs) stamps its changes. After a failure it is written again, whole."""
 
     written_at: int
     events: Sequence[Stored] = ()
@@ -76,9 +76,11 @@ class Store(Protocol):
     """Where events rest. Every method may raise StoreUnavailable; times are Unix ms unless said."""
 
     def append(self, batch: Batch) -> Sequence[Stored]:
-        """Store events, changes and dead letters in one write; a repeated (device, spool, n) keeps the smaller t.
+        """Store events, changes and dead letters; a repeated (device, spool, n) keeps the smaller t.
 
-        Returns the events this store will never take, each already among the dead letters.
+        Returning says that all are stored, and who sees a change sees its events.  A write that fails may leave
+        events without their changes: they are not acknowledged, so they come again.  Returns the events that this
+        store will never take, each already among the dead letters.
         """
 
     def reconcile(self) -> None:
@@ -102,8 +104,8 @@ class Store(Protocol):
     def events(self, unit: str, window: Window, types: Collection[str] | None = None) -> list[Stored]:
         """Return the unit's events with t in the (unaligned) window, each name once, by t."""
 
-    def extent(self) -> dict[str, Window]:
-        """Return for each unit the time from its first to its last event (end exclusive)."""
+    def extent(self) -> dict[str, list[Window]]:
+        """Return for each unit the whole UTC days in which it has events, neighbours joined, in order."""
 
     def replace_totals(self, unit: str, width: Width, window: Window, totals: Sequence[Total]) -> None:
         """Put these totals in place of all the unit's totals of that width starting in the window."""

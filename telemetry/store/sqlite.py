@@ -14,7 +14,7 @@ from telemetry.core import codec, completeness
 from telemetry.core.completeness import RowRanges
 from telemetry.core.events import OutboxDropped, OutboxRefused, type_of, unit_of
 from telemetry.core.totals import Total
-from telemetry.core.windows import Window
+from telemetry.core.windows import DAY, Window, merge
 from telemetry.errors import StoreTooNew, StoreUnavailable
 from telemetry.store import SERVER_SPOOLS, Change, Live, Stored
 
@@ -187,10 +187,13 @@ class SqliteStore:
         rows = self._read(sql, (unit, window.start, window.end, *(types or ())))
         return [Stored(c, d, s, codec.decode_event(body)) for c, d, s, body in rows]
 
-    def extent(self) -> dict[str, Window]:
-        """Return for each unit the time from its first to its last event."""
-        sql = "SELECT name.text, min(t), max(t) + 1 FROM raw JOIN name ON name.id = unit GROUP BY unit"
-        return {unit: Window(first, last) for unit, first, last in self._read(sql)}
+    def extent(self) -> dict[str, list[Window]]:
+        """Return for each unit the whole UTC days in which it has events."""
+        sql = "SELECT DISTINCT name.text, t - t % ? FROM raw JOIN name ON name.id = unit"
+        days: dict[str, list[Window]] = {}
+        for unit, start in self._read(sql, (DAY,)):
+            days.setdefault(unit, []).append(Window(start, start + DAY))
+        return {unit: merge(found) for unit, found in days.items()}
 
     def replace_totals(self, unit: str, width: Width, window: Window, totals: Sequence[Total]) -> None:
         """Put these totals in place of the unit's of that width starting in the window."""

@@ -1,20 +1,19 @@
-"""What every store adapter must do; a new adapter joins by one line in ADAPTERS."""
+"""What every store adapter must do; a new adapter joins by one entry in `conftest.OPENERS`."""
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from telemetry.core import events as ev
 from telemetry.core.completeness import RowRanges
 from telemetry.core.totals import Total
-from telemetry.core.windows import FIVE, HOUR, Width, Window
+from telemetry.core.windows import DAY, FIVE, HOUR, Width, Window
 from telemetry.errors import StoreTooNew, StoreUnavailable
 from telemetry.store import (
     CONTACT_SPOOL,
@@ -30,42 +29,15 @@ from telemetry.store import (
 from telemetry.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from random import Random
 
-Opener = Callable[[], Store]
-
-
-def _sqlite(folder: Path) -> Opener:
-    return lambda: SqliteStore(folder / "store" / "motcua.db")
-
-
-ADAPTERS: dict[str, Callable[[Path], Opener]] = {"sqlite": _sqlite}
-"""Adapter by name: given an empty folder, a function that opens the same store again and again."""
+    from tests.contract.conftest import Opener
 
 T = 1_767_225_600_000
 AROUND = Window(T - 10**9, T + 10**9)
 CENTRE, DEVICE, SYSTEM = "vn83-1", "vn83-1-kiosk1", "vn-ngsp"
-
-
-@pytest.fixture(params=sorted(ADAPTERS))
-def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
-    """Open one and the same store, any number of times; all are closed at the end."""
-    opener, stores = ADAPTERS[request.param](tmp_path), list[Store]()
-
-    def once_more() -> Store:
-        stores.append(opener())
-        return stores[-1]
-
-    yield once_more
-    for store in stores:
-        store.close()
-
-
-@pytest.fixture
-def store(reopen: Opener) -> Store:
-    return reopen()
 
 
 def issued(n: int, t: int = T, device: str = DEVICE, spool: str = "s1", centre: str = CENTRE) -> Stored:
@@ -117,6 +89,15 @@ def test_a_window_is_half_open_and_need_not_be_aligned(store: Store) -> None:
     assert store.events(CENTRE, Window(T + 3, T + 3)) == []
 
 
+def test_neither_rows_of_one_moment_nor_equal_rows_of_two_outboxes_hide_each_other(store: Store) -> None:
+    many = [issued(n, T + 7) for n in (1, 2, 999_999, 1_000_003, (1 << 53) - 1)]
+    twins = [issued(5, T + 7, spool=spool) for spool in ("s2", "s3")]
+    put(store, *many, *twins)
+    store.reconcile()
+    assert store.events(CENTRE, Window(T + 7, T + 8)) == [*many, *twins]
+    assert store.count() == 7
+
+
 def test_a_unit_gets_only_its_own_events_and_a_probe_is_its_systems(store: Store) -> None:
     probe = other(ev.ProbeResult(n=2, t=T, system=SYSTEM, kind="http", ok=True))
     put(store, issued(1), probe, issued(3, centre="vn83-2", device="x"))
@@ -131,15 +112,29 @@ def test_types_narrow_the_events(store: Store) -> None:
     assert store.events(CENTRE, AROUND, set()) == []
 
 
-def test_the_extent_of_a_unit_runs_from_its_first_to_its_last_event(store: Store) -> None:
-    put(store, issued(1, T), issued(2, T + 9), issued(3, T + 4, centre="vn83-2", device="x"))
-    assert store.extent() == {CENTRE: Window(T, T + 10), "vn83-2": Window(T + 4, T + 5)}
+def test_the_extent_of_a_unit_is_the_days_that_hold_its_events(store: Store) -> None:
+    day = T - T % DAY
+    put(
+        store,
+        issued(1, T),
+        issued(2, T + 2 * DAY),
+        issued(3, T + 3 * DAY),
+        issued(4, T + 4, centre="vn83-2", device="x"),
+    )
+    probe = ev.ProbeResult(n=5, t=T + DAY, system=SYSTEM, kind="http", ok=True)
+    put(store, other(probe))
+    assert store.extent() == {
+        CENTRE: [Window(day, day + DAY), Window(day + 2 * DAY, day + 4 * DAY)],
+        "vn83-2": [Window(day, day + DAY)],
+        SYSTEM: [Window(day + DAY, day + 2 * DAY)],
+    }
 
 
 def test_the_count_leaves_out_what_servers_wrote(store: Store) -> None:
     contact = other(ev.DeviceContact(n=1, t=T), CONTACT_SPOOL)
     status = other(ev.DeviceStatus(n=1, t=T, online=True, sid="x"), STATUS_SPOOL)
     put(store, issued(1), contact, status)
+    store.reconcile()
     assert store.count() == 1
     assert len(store.events(CENTRE, AROUND)) == 3
     assert [row.spool for row in store.row_ranges()] == ["s1"]
@@ -151,6 +146,7 @@ def test_the_count_leaves_out_what_servers_wrote(store: Store) -> None:
 def test_a_repeat_changes_nothing(store: Store) -> None:
     for _ in range(3):
         put(store, issued(1), issued(2))
+    store.reconcile()
     assert (store.count(), numbers(store.events(CENTRE, AROUND))) == (2, [1, 2])
     assert store.row_ranges() == [RowRanges(DEVICE, "s1", ((1, 2),))]
 
@@ -159,6 +155,7 @@ def test_a_repeat_changes_nothing(store: Store) -> None:
 def test_of_two_times_for_one_name_the_smaller_counts_in_any_order(store: Store, times: tuple[int, ...]) -> None:
     for t in times:
         put(store, issued(1, t))
+    store.reconcile()
     assert store.events(CENTRE, AROUND) == [issued(1, T)]
 
 
@@ -170,6 +167,7 @@ def test_of_two_times_in_one_write_the_smaller_counts(store: Store) -> None:
 def test_the_place_an_event_leaves_becomes_a_change_of_the_same_write(store: Store) -> None:
     put(store, issued(1, T + 5 * HOUR), at=10)
     store.append(Batch(20, [issued(1, T)], [Change(CENTRE, T, T + HOUR)]))
+    store.reconcile()
     left = [c for c in store.changes(20) if c.start <= T + 5 * HOUR < c.end]
     assert left
     assert {(c.unit, c.written_at) for c in left} == {(CENTRE, 20)}
@@ -179,6 +177,7 @@ def test_the_place_an_event_leaves_becomes_a_change_of_the_same_write(store: Sto
 def test_an_event_that_moves_to_another_unit_leaves_a_change_at_the_old_one(store: Store) -> None:
     put(store, issued(1, T + 9), at=10)
     store.append(Batch(20, [issued(1, T, centre="vn83-2")], [Change("vn83-2", 0, HOUR)]))
+    store.reconcile()
     assert store.events(CENTRE, AROUND) == []
     assert {c.unit for c in store.changes(20)} == {CENTRE, "vn83-2"}
 
@@ -186,13 +185,39 @@ def test_an_event_that_moves_to_another_unit_leaves_a_change_at_the_old_one(stor
 def test_an_event_may_move_in_a_write_that_brings_no_changes(store: Store) -> None:
     store.append(Batch(10, [issued(1, T + 9)]))
     store.append(Batch(20, [issued(1, T)]))
+    store.reconcile()
     assert store.events(CENTRE, AROUND) == [issued(1, T)]
     assert [c.unit for c in store.changes(0)] == [CENTRE]
+
+
+def test_whatever_moves_each_name_ends_at_its_smallest_time(adapter: str, anew: Callable[[], Opener]) -> None:
+    row = st.tuples(st.integers(1, 3), st.integers(0, 5))
+
+    @settings(max_examples=25 if adapter == "sqlite" else 6, deadline=None)
+    @given(st.lists(st.tuples(st.lists(row, min_size=1, max_size=4), st.booleans()), min_size=1, max_size=5))
+    def holds(writes: list[tuple[list[tuple[int, int]], bool]]) -> None:
+        store, smallest, left = anew()(), dict[int, int](), set[int]()
+        for at, (rows, now) in enumerate(writes, 1):
+            store.append(Batch(at, [issued(n, T + hour * HOUR, centre=f"vn83-{hour % 2}") for n, hour in rows]))
+            for n, hour in ((n, min(h for m, h in rows if m == n)) for n in {n for n, _ in rows}):
+                left |= {smallest[n]} if hour < smallest.get(n, hour) else set()
+                smallest[n] = min(hour, smallest.get(n, hour))
+            if now:
+                store.reconcile()
+        store.reconcile()
+        found = [s for unit in ("vn83-0", "vn83-1") for s in store.events(unit, AROUND)]
+        assert {s.event.n: (s.event.t - T) // HOUR for s in found} == smallest
+        assert len(found) == store.count() == len(smallest)
+        told = {(c.unit, hour) for c in store.changes(0) for hour in range(6) if c.start <= T + hour * HOUR < c.end}
+        assert {(f"vn83-{hour % 2}", hour) for hour in left} <= told
+
+    holds()
 
 
 def test_a_repeat_that_does_not_move_leaves_no_further_change(store: Store) -> None:
     put(store, issued(1, T), at=10)
     store.append(Batch(20, [issued(1, T), issued(1, T + 9)]))
+    store.reconcile()
     assert store.changes(11) == []
 
 
@@ -211,6 +236,7 @@ def test_a_write_that_fails_leaves_nothing(store: Store) -> None:
     change, letter = Change("new", 0, 1), DeadLetter(T, DEVICE, "malformed", 1)
     with pytest.raises((TypeError, StoreUnavailable)):
         store.append(Batch(9, [issued(2, centre="new", device="d2"), bad], [change], [letter]))
+    store.reconcile()
     assert (store.count(), store.changes(6), store.dead_letters()) == (1, [], {})
     assert [row.device for row in store.row_ranges()] == [DEVICE]
     put(store, issued(2, centre="new", device="d2"))
@@ -319,6 +345,7 @@ def test_writing_no_live_rows_changes_nothing(store: Store) -> None:
 def test_row_ranges_join_over_writes_and_keep_outboxes_apart(store: Store) -> None:
     put(store, issued(1), issued(3), issued(7, spool="s2"))
     put(store, issued(2), issued(9, device="a"))
+    store.reconcile()
     assert store.row_ranges() == [
         RowRanges("a", "s1", ((9, 9),)),
         RowRanges(DEVICE, "s1", ((1, 3),)),
@@ -333,29 +360,31 @@ def test_row_ranges_tell_what_was_dropped_and_refused(store: Store) -> None:
     for event in (dropped, ev.OutboxRefused(n=10, t=T, row=4, reason="malformed"), dropped):
         put(store, other(event))
     put(store, other(ev.OutboxDropped(n=11, t=T, ranges=((6, 6),), count=1)))
+    store.reconcile()
     assert store.row_ranges() == [RowRanges(DEVICE, "s1", ((9, 11),), ((4, 4),), ((1, 3), (5, 6)))]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.sets(st.integers(1, 30), max_size=6), max_size=5), st.randoms(use_true_random=False))
-def test_any_order_and_repetition_of_writes_leaves_the_same_store(
-    tmp_path_factory: pytest.TempPathFactory, found: list[set[int]], chance: Random
-) -> None:
-    for adapter in ADAPTERS.values():
+def test_any_order_and_repetition_of_writes_leaves_the_same_store(adapter: str, anew: Callable[[], Opener]) -> None:
+    @settings(max_examples=15 if adapter == "sqlite" else 4, deadline=None)
+    @given(st.lists(st.sets(st.integers(1, 30), max_size=6), max_size=5), st.randoms(use_true_random=False))
+    def holds(found: list[set[int]], chance: Random) -> None:
         left = []
         for writes in (found, sorted([*found, *found], key=lambda _: chance.random())):
-            store = adapter(tmp_path_factory.mktemp("store"))()
+            store = anew()()
             for write in writes:
                 put(store, *(issued(n, T + n) for n in write))
+            store.reconcile()
             left.append((store.events(CENTRE, AROUND), store.row_ranges(), store.count()))
-            store.close()
         assert left[0] == left[1]
+
+    holds()
 
 
 def test_dead_letters_are_counted_by_reason_for_ever(store: Store) -> None:
     letters = [DeadLetter(T, DEVICE, "malformed", 2, 10), DeadLetter(T, "", "future", 1)]
     store.append(Batch(1, dead=letters))
     store.append(Batch(2, dead=letters[:1]))
+    store.reconcile()
     assert store.dead_letters() == {"future": 1, "malformed": 4}
 
 
@@ -369,6 +398,7 @@ def test_reopening_keeps_everything(reopen: Opener) -> None:
     first.put_live({CENTRE: b"{}"})
     first.set_cursor(4)
     first.set_mark("fold_version", 3)
+    first.reconcile()
 
     def everything(store: Store) -> tuple[object, ...]:
         seen = (store.events(CENTRE, AROUND), store.changes(0), store.live(), store.row_ranges(), store.dead_letters())
@@ -410,6 +440,7 @@ def test_writers_in_several_threads_lose_and_double_nothing(reopen: Opener, conn
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(write, range(4)))
+    stores[0].reconcile()
     assert stores[0].count() == len(stores[0].events(CENTRE, AROUND)) == 80
     assert stores[0].row_ranges() == [RowRanges(f"d{i}", "s1", ((2, 41),)) for i in range(2)]
     assert len(stores[0].changes(0)) == 80

@@ -25,6 +25,7 @@ CENTRE, KIOSK = "vn83-28756", "vn83-28756-gateway1"
 CONFIG = """device = "{device}"
 centre = "{centre}"
 mqtt = "{mqtt}"
+clock_hold_s = 0
 outbox = "outbox.db"
 [[source]]
 kind = "host"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge_agent.config import SourceConfig, load
+from edge_agent.delivery import DRAIN_ROWS_PER_S
 from telemetry import inventory
 from telemetry.errors import ConfigError, Fault
 
@@ -33,12 +34,18 @@ def test_little_is_needed(tmp_path: Path) -> None:
     assert (told.device, told.centre) == ("vn83-83-kiosk1", "vn83-83")
     assert told.outbox == tmp_path / "vn83-83-kiosk1.db"
     assert (told.every_ms, told.cap_mb, told.sources) == (60_000, 256, ())
+    assert (told.clock_hold_s, told.drain_rows_per_s) == (120, DRAIN_ROWS_PER_S)
+    assert (told.metrics_file, told.metrics_port) == (None, 0)
 
 
 def test_everything_can_be_said(tmp_path: Path) -> None:
     text = f"""{HEAD}kind = "kiosk"
 every_ms = 30000
 cap_mb = 8
+clock_hold_s = 0
+drain_rows_per_s = 500
+metrics_file = "figures/motcua.prom"
+metrics_port = 9137
 mqtt = "mqtts://broker:8883"
 mqtt_ca = "ca.pem"
 outbox = "/var/lib/o.db"
@@ -59,6 +66,8 @@ port = 8137
     told = load(written(tmp_path, text))
     assert (told.every_ms, told.cap_mb, told.mqtt, told.tls) == (30_000, 8, "mqtts://broker:8883", ("ca.pem", "", ""))
     assert str(told.outbox) == "/var/lib/o.db"
+    assert (told.clock_hold_s, told.drain_rows_per_s) == (0, 500)
+    assert (told.metrics_file, told.metrics_port) == (tmp_path / "figures/motcua.prom", 9137)
     assert [source.kind for source in told.sources] == ["host", "probe", "file", "http"]
     assert told.sources[3] == SourceConfig("http", {"port": 8137})
 
@@ -109,7 +118,12 @@ def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
     [
         ('[[source]]\nkind = "http"\nport = "eighty"\n', "port"),
         ('[[source]]\nkind = "host"\nevery_ms = 0\n', "every_ms"),
+        ('[[source]]\nkind = "file"\npath = "x"\nisolate = "yes"\n', "isolate"),
         ("source = 3\n", "source"),
+        ("clock_hold_s = -1\n", "clock_hold_s"),
+        ("drain_rows_per_s = true\n", "drain_rows_per_s"),
+        ("metrics_file = 1\n", "metrics_file"),
+        ('metrics_port = "x"\n', "metrics_port"),
     ],
 )
 def test_a_source_that_cannot_work_is_named_with_its_line(tmp_path: Path, text: str, field: str) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from hypothesis import given, strategies as st
 
-from edge_agent.delivery import DEFER_MS, RESEND_CAP_MS, Delivery, Pace
+from edge_agent.deferral import DEFER_MS
+from edge_agent.delivery import RESEND_CAP_MS, Delivery, Pace
 
 SHORT = Pace(in_flight=2, waiting=3, rows_per_frame=2)
 
@@ -38,8 +39,10 @@ def test_only_so_many_frames_wait_for_a_receipt() -> None:
     assert delivery.may_send()
 
 
-def test_the_cursor_is_the_highest_row_handed_out_and_never_falls() -> None:
-    delivery = sent([4, 5], [1])
+def test_the_cursor_of_live_rows_never_falls() -> None:
+    delivery = Delivery()
+    delivery.live_sent(5)
+    delivery.live_sent(1)
     assert delivery.cursor == 5
 
 

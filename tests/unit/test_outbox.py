@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from edge_agent import outbox as module
-from edge_agent.outbox import EVENT, KEYS_KEPT_MS, SAMPLE, VITAL, Outbox, class_of
+from edge_agent.outbox import EVENT, KEYS_KEPT_MS, SAMPLE, VITAL, Outbox, box as module, class_of
 from telemetry.core import codec, events as ev
 from telemetry.core.completeness import size, union
 from telemetry.errors import OutboxTooNew
@@ -97,23 +96,23 @@ def test_a_full_disk_fails_the_append_and_the_outbox_works_on_when_there_is_room
     box = opened(tmp_path)
     box.append([issued()])
     weight = box.size_bytes
-    box._db.execute("PRAGMA max_page_count=1")  # SQLite takes the present size: no page more
+    box.file.db.execute("PRAGMA max_page_count=1")  # SQLite takes the present size: no page more
     with pytest.raises(sqlite3.Error, match="full"):
         box.append([issued(f"k{i}") for i in range(2_000)])
     assert (numbers(box), box.highest, box.size_bytes) == ([1], 1, weight)
-    box._db.execute("PRAGMA max_page_count=1000000")
+    box.file.db.execute("PRAGMA max_page_count=1000000")
     assert box.append([issued()]) == (2, 2)
 
 
 def test_a_commit_that_fails_leaves_nothing_open(tmp_path: Path) -> None:
     box = opened(tmp_path)
-    box._db.execute("PRAGMA foreign_keys=ON")
-    box._db.execute("CREATE TABLE child (n REFERENCES rows (n) DEFERRABLE INITIALLY DEFERRED)")
-    box._db.execute("CREATE TRIGGER orphan AFTER INSERT ON rows BEGIN INSERT INTO child VALUES (-1); END")
+    box.file.db.execute("PRAGMA foreign_keys=ON")
+    box.file.db.execute("CREATE TABLE child (n REFERENCES rows (n) DEFERRABLE INITIALLY DEFERRED)")
+    box.file.db.execute("CREATE TRIGGER orphan AFTER INSERT ON rows BEGIN INSERT INTO child VALUES (-1); END")
     with pytest.raises(sqlite3.IntegrityError):
         box.append([issued()])
     assert (box.pending(), box.highest, box.size_bytes) == (0, 0, 0)
-    box._db.execute("DROP TRIGGER orphan")
+    box.file.db.execute("DROP TRIGGER orphan")
     assert box.append([issued()]) == (1, 1)
 
 
@@ -122,7 +121,7 @@ def test_an_outbox_of_a_newer_version_is_refused_with_the_way_out(tmp_path: Path
     with sqlite3.connect(tmp_path / "outbox.db") as db:
         db.execute("PRAGMA user_version=99")
     db.close()
-    with pytest.raises(OutboxTooNew, match="99 is newer than this agent's 1; upgrade the agent"):
+    with pytest.raises(OutboxTooNew, match="99 is newer than this agent's 2; upgrade the agent"):
         opened(tmp_path)
 
 
@@ -309,9 +308,11 @@ ops = st.one_of(
 
 def crashed(box: Outbox, folder: Path, half: list[ev.Event]) -> Outbox:
     """Die inside a write: what was not committed is gone when the file is opened again."""
-    box._db.execute("BEGIN IMMEDIATE")
+    box.file.db.execute("BEGIN IMMEDIATE")
     for i, e in enumerate(half):
-        box._db.execute("INSERT INTO rows VALUES (?, 0, 1, ?)", (box.highest + 1 + i, codec.encode_event(e)))
+        box.file.db.execute(
+            "INSERT INTO rows (n, class, size, body) VALUES (?, 0, 1, ?)", (box.highest + 1 + i, codec.encode_event(e))
+        )
     box.close()
     return opened(folder)
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge_agent.outbox import Outbox
+from edge_agent.sources.builder import phase_of
 from edge_agent.sources.probe import Answer, Probe, ProbeSource, ask
-from motcua.device import phase_of
 from telemetry.core import codec
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from telemetry.core import events as ev
-from telemetry.core.spans import dirty, grace, span
+from telemetry.core.spans import dirty, dirty_frames, grace, span
 from telemetry.core.windows import HOUR, MINUTE, Window, floor
 
 T = 1_767_225_600_000
@@ -68,3 +68,37 @@ def test_dirty_hours_are_exactly_those_a_span_touches(said: list[tuple[str, ev.E
     found = {(unit, hour) for unit, start, end in dirty(said) for hour in range(start, end, HOUR)}
     touched = {(u, h) for u, e in said for h in range(floor(e.t, HOUR), span(e).end, HOUR)}
     assert found == touched
+
+
+def said_by(kind: str, t: int, back: int) -> ev.Event:
+    on = {**TICKET, "t": t}
+    made: dict[str, ev.Event] = {
+        "issued": ev.TicketIssued(**on),
+        "called": ev.TicketCalled(**on, counter="c", entered=max(t - back, 0)),
+        "finished": ev.TicketFinished(**on, counter="c", entered=0, called=t + HOUR - back),
+        "beat": ev.DeviceHeartbeat(n=1, t=t, every_ms=1_000 + back % 500_000),
+        "state": ev.CounterState(n=1, t=t, counter="c", state="open"),
+        "probe": ev.ProbeResult(n=1, t=t, system=f"s{back % 3}", kind="http", ok=True),
+        "recalled": ev.TicketRecalled(**on, counter="c", entered=max(t - back, 0)),
+    }
+    return made[kind]
+
+
+kinds = st.sampled_from(["issued", "called", "finished", "beat", "state", "probe", "recalled"])
+frame = st.one_of(
+    st.lists(st.tuples(kinds, st.integers(T, T + 3 * HOUR), st.integers(0, 6 * HOUR)), min_size=1, max_size=6),
+    st.tuples(kinds, st.integers(T, T + 3 * HOUR)).flatmap(
+        lambda like: st.lists(
+            st.tuples(st.just(like[0]), st.integers(like[1], like[1] + MINUTE), st.integers(0, 40 * MINUTE)),
+            min_size=1,
+            max_size=6,
+        )
+    ),
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["c1", "c2"]), frame), max_size=5))
+def test_whole_frames_touch_all_hours_of_their_events(frames: list[tuple[str, list[tuple[str, int, int]]]]) -> None:
+    told = [(centre, [said_by(*row) for row in rows]) for centre, rows in frames]
+    slow = dirty((ev.unit_of(centre, event), event) for centre, events in told for event in events)
+    assert dirty_frames(told) == slow

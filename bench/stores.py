@@ -1,0 +1,29 @@
+"""Opens the store a measurement wrote into, as a second reader. It must not name an adapter."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from telemetry import wiring
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from telemetry.store import Store
+
+
+@contextmanager
+def opened(url: str, token: str) -> Iterator[Store]:
+    """Open a store for as long as the block lasts."""
+    store = wiring.open_store(url, token)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def stored_events(url: str, token: str) -> int:
+    """Return how many agents' events the store holds."""
+    with opened(url, token) as store:
+        return store.count()

@@ -1,0 +1,105 @@
+"""Opening the outbox file, telling a damaged file from a full disk, and room kept for hard times; it knows no rows."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_SIDES = ("", "-wal", "-shm")
+WAL_PAGES = 500
+"""Pages the write-ahead log may grow to: what a full disk must still take in order to free rows."""
+RESERVE_BYTES = 4 * 1024 * 1024
+ROOM_BYTES = 1024 * 1024
+"""A disk with less than this is as good as full."""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open or create the file: WAL, every commit on disk, no other process. Raises sqlite3.Error."""
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+    try:
+        db.execute("PRAGMA locking_mode=EXCLUSIVE")
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=FULL")
+        db.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
+
+
+def damaged(error: BaseException) -> bool:
+    """Tell whether the file itself is broken, not the disk full or the file taken."""
+    return isinstance(error, sqlite3.DatabaseError) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
+
+
+def full(error: BaseException) -> bool:
+    """Tell whether there was no room."""
+    return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+
+
+def room(path: Path) -> int:
+    """Return how many bytes the file system beside the file still has for us."""
+    found = os.statvfs(path.parent)
+    return found.f_bavail * found.f_frsize
+
+
+def fresh_name(path: Path) -> Path:
+    """Return where a new file is made while the damaged one still has the name."""
+    return path.with_name(f"{path.name}.fresh")
+
+
+def discard(path: Path) -> None:
+    """Delete a file that was never finished."""
+    for side in _SIDES:
+        path.with_name(path.name + side).unlink(missing_ok=True)
+
+
+def put_in_place(path: Path, tag: str) -> Path:
+    """Move the damaged file and its side files aside and give the fresh one its name; returns the damaged one's."""
+    aside = path.with_name(f"{path.name}.corrupt-{tag}")
+    for side in reversed(_SIDES):
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + side).rename(aside.with_name(aside.name + side))
+    fresh_name(path).rename(path)
+    return aside
+
+
+def adopt(path: Path) -> None:
+    """Finish what `put_in_place` had begun when the power went."""
+    fresh = fresh_name(path)
+    if fresh.exists() and not path.exists():
+        fresh.rename(path)
+    else:
+        discard(fresh)
+
+
+@dataclass(slots=True)
+class Reserve:
+    """A file of `size` bytes that is given up when the disk is full, so that rows can still be freed; 0: none."""
+
+    path: Path
+    size: int
+
+    def fill(self) -> bool:
+        """Take the room (again); tells whether there was enough."""
+        if not self.size or (self.path.exists() and self.path.stat().st_size == self.size):
+            return True
+        try:
+            with self.path.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, self.size)
+        except OSError:
+            self.release()
+            return False
+        return True
+
+    def release(self) -> None:
+        """Give the room back."""
+        if self.size:
+            self.path.unlink(missing_ok=True)

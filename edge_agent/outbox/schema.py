@@ -1,0 +1,60 @@
+"""The outbox file's tables, their versions and the priority classes of events; it must not open files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from telemetry.core import events as ev
+from telemetry.errors import OutboxTooNew
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+
+SCHEMA = 2
+SAMPLE, EVENT, VITAL = 0, 1, 2
+"""Priority classes: samples are given up first, vital rows never."""
+KEYS_KEPT_MS = 7 * 86_400_000
+_VERSION_1 = (
+    """CREATE TABLE rows (n INTEGER PRIMARY KEY AUTOINCREMENT, class INTEGER NOT NULL, size INTEGER NOT NULL,
+    body BLOB NOT NULL)""",
+    "CREATE TABLE cursor (source TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE refused (n INTEGER PRIMARY KEY, reason TEXT NOT NULL, body BLOB NOT NULL)",
+    "CREATE TABLE posted (key TEXT PRIMARY KEY, at INTEGER NOT NULL, answer TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE meta (spool TEXT NOT NULL)",
+)
+# `boot` is the number of a row of `boots`, `mono` and `wall` say when the row was kept; a row is `doubtful` from its
+# keeping by an unsynchronised clock until it is put right or sent. `lane` also counts and weighs without the bodies.
+_VERSION_2 = (
+    "ALTER TABLE rows ADD COLUMN boot INTEGER",
+    "ALTER TABLE rows ADD COLUMN mono INTEGER",
+    "ALTER TABLE rows ADD COLUMN wall INTEGER",
+    "ALTER TABLE rows ADD COLUMN doubtful INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX lane ON rows (class, n, size)",
+    "CREATE INDEX doubt ON rows (n) WHERE doubtful = 1",
+    "CREATE TABLE boots (id INTEGER PRIMARY KEY, boot TEXT NOT NULL UNIQUE)",
+)
+MIGRATIONS = (_VERSION_1, _VERSION_2)
+_SAMPLES = (ev.DeviceHeartbeat, ev.ProbeResult, ev.LinkState, ev.DisplayState, ev.ConnectorStats)
+_VITAL = (ev.OutboxDropped, ev.OutboxRefused, ev.CentreModeSet, ev.AgentAlarm, ev.ConfigResult, ev.CommandResult)
+
+
+def class_of(event: ev.Event) -> int:
+    """Return the event's priority class."""
+    if isinstance(event, _VITAL):
+        return VITAL
+    return SAMPLE if isinstance(event, _SAMPLES) else EVENT
+
+
+def migrate(db: sqlite3.Connection, path: str, new_spool: Callable[[], str]) -> None:
+    """Bring the file forward to this version, inside the caller's transaction. Raises OutboxTooNew, sqlite3.Error."""
+    found = int(db.execute("PRAGMA user_version").fetchone()[0])
+    if found > SCHEMA:
+        raise OutboxTooNew(path, found, SCHEMA)
+    for statements in MIGRATIONS[found:]:
+        for statement in statements:
+            db.execute(statement)
+    if found == 0:
+        db.execute("INSERT INTO meta VALUES (?)", (new_spool(),))
+    if found < SCHEMA:
+        db.execute(f"PRAGMA user_version={SCHEMA}")

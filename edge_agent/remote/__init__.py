@@ -1,0 +1,53 @@
+"""What operators may have an agent do from afar: settings and commands on allow-lists; it must never run a shell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge_agent.remote.settings import Settings
+    from telemetry.core.agent_events import AgentDiagnostics
+    from telemetry.core.events import Event
+
+
+class Controlled(Protocol):
+    """What remote control asks of an agent. Methods are called in the fleet's thread and must not wait."""
+
+    def apply(self, settings: Settings) -> None:
+        """Have exactly these settings in force; what they leave out is as in `agent.toml`. May raise anything."""
+
+    def linked(self) -> bool:
+        """Tell whether the connection to the broker stands."""
+
+    def sources(self) -> Sequence[str]:
+        """Return the sources' names."""
+
+    def failing(self) -> frozenset[str]:
+        """Return the names of sources that do not run, or failed lately."""
+
+    def used_mb(self) -> int:
+        """Return how large the outbox is now, MB, rounded up."""
+
+    def restart(self, source: str) -> bool:
+        """Restart a source; False when there is none of that name."""
+
+    def flush(self) -> None:
+        """Send at once what waits."""
+
+    def diagnostics(self) -> AgentDiagnostics:
+        """Return the agent's own figures."""
+
+
+class Journal(Protocol):
+    """The outbox as far as remote control writes and reads it."""
+
+    def append(self, events: Sequence[Event], source: str = "", cursor: str = "") -> tuple[int, int]:
+        """Keep events with a cursor in one commit; returns the first and last row number."""
+
+    def cursor(self, source: str) -> str:
+        """Return the cursor, empty at first."""
+
+    def rows(self, numbers: Sequence[int]) -> Sequence[object]:
+        """Return those of the numbered rows that have no receipt yet."""

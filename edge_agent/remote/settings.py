@@ -1,0 +1,89 @@
+"""The settings that may be changed from afar, and the strict reading of their document. Pure.
+
+Never the broker's address, certificates or the outbox's path: a mistake there could not be taken back from afar.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from telemetry.core.vocabulary import Every, Ms
+
+MAX_BYTES = 64 * 1024
+Version = Annotated[int, Meta(ge=1, le=1 << 53)]
+
+
+class SourceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What may be changed of one source: its interval, ms."""
+
+    every_ms: Every | None = None
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What may be changed of an agent; what is left out is as in `agent.toml`.
+
+    `every_ms`: interval of sources that have none of their own; `linger_ms`: how long new rows wait for company;
+    `drain_rows_per_s`: pace of a backlog; `cap_mb`: the outbox's limit; `metrics`: whether the metrics file is written.
+    """
+
+    every_ms: Every | None = None
+    linger_ms: Annotated[int, Meta(ge=0, le=60_000)] | None = None
+    drain_rows_per_s: Annotated[int, Meta(ge=1, le=100_000)] | None = None
+    cap_mb: Annotated[int, Meta(ge=16, le=65_536)] | None = None
+    metrics: bool | None = None
+    sources: dict[str, SourceSettings] = {}
+
+
+class Document(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What `…/config` carries; `valid_until` (Unix ms): from then on `agent.toml` alone holds again."""
+
+    v: Literal[1]
+    version: Version
+    settings: Settings
+    valid_until: Ms | None = None
+
+
+class Refused(ValueError):
+    """A document that is not taken; `version` is 0 where it cannot be told, `reason` is a slug."""
+
+    def __init__(self, version: int, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.version, self.reason = version, reason
+
+
+def document_of(payload: bytes) -> Document:
+    """Return the document. Raises Refused."""
+    if len(payload) > MAX_BYTES:
+        raise Refused(0, "too-big", f"over {MAX_BYTES} bytes")
+    try:
+        return msgspec.json.decode(payload, type=Document)
+    except msgspec.ValidationError as error:
+        raise Refused(_version_of(payload), reason_of(str(error)), str(error)) from None
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise Refused(0, "no-json", str(error)) from None
+
+
+def reason_of(problem: str) -> str:
+    """Return the slug of a validation message: only words of ours, never what was sent.
+
+    >>> reason_of("Expected `int`, got `str` - at `$.settings.linger_ms`")
+    'bad-settings-linger-ms'
+    """
+    if "unknown field" in problem:
+        return "unknown-field"
+    missing = re.search(r"missing required field `(\w+)`", problem)
+    path = re.search(r"at `\$([\w.\[\]]*)`", problem)
+    words = re.findall(r"[a-z]+", f"{path[1] if path else ''}.{missing[1] if missing else ''}")
+    return "-".join(["bad", *words])[:63] if words else "bad-document"
+
+
+def _version_of(payload: bytes) -> int:
+    try:
+        loose = msgspec.json.decode(payload)
+        return int(msgspec.convert(loose["version"], Version))
+    except (msgspec.MsgspecError, ValueError, RecursionError, TypeError, KeyError):
+        return 0

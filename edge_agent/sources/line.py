@@ -1,0 +1,151 @@
+"""Opens a byte line to a device by TCP, serial or device file, with deadlines; it must not know what is said."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import socket
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Self
+from urllib.parse import parse_qs, urlsplit
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+BUSY = {errno.EBUSY, errno.EAGAIN}
+PAUSE_S = 0.02
+_REMEDY = "write tcp://HOST:9100, serial:///dev/ttyUSB0?baud=9600 or file:///dev/usb/lp0"
+
+
+class LineBusy(Exception):
+    """Another program has the device open now."""
+
+
+class LineLost(OSError):
+    """The other end is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a device is: a host and port, or a path; `baud` for serial lines."""
+
+    scheme: Literal["tcp", "serial", "file"]
+    place: str
+    port: int = 0
+    baud: int = 9600
+
+
+def address_of(text: str) -> Address:
+    """Return the address. Raises ValueError with the remedy."""
+    parts = urlsplit(text)
+    try:
+        if parts.scheme == "tcp" and parts.hostname:
+            return Address("tcp", parts.hostname, parts.port or 9100)
+        if parts.scheme == "file" and parts.path.startswith("/") and not parts.netloc:
+            return Address("file", parts.path)
+        if parts.scheme == "serial" and parts.path.startswith("/") and not parts.netloc:
+            baud = int(parse_qs(parts.query).get("baud", ["9600"])[0])
+            return Address("serial", parts.path, baud=baud)
+    except ValueError:
+        pass
+    raise ValueError(f"address: not a device's address: {text!r}; {_REMEDY}")
+
+
+class Line:
+    """An open line; used as a context, it closes itself."""
+
+    def __init__(self, descriptor: int, *, ends: bool) -> None:
+        self._fd = descriptor
+        self._ends = ends
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLIN)
+
+    def write(self, data: bytes, deadline: float) -> bool:
+        """Send all of it; False when the device takes no more until the deadline (monotonic s). Raises OSError."""
+        while data:
+            try:
+                data = data[os.write(self._fd, data) :]
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    return False
+                time.sleep(PAUSE_S)
+        return True
+
+    def read(self, deadline: float) -> bytes:
+        """Return what comes next, nothing when the deadline (monotonic s) is over. Raises OSError, LineLost."""
+        while (left := deadline - time.monotonic()) > 0:
+            if not self._poll.poll(left * 1000):
+                return b""
+            try:
+                data = os.read(self._fd, 4096)
+            except BlockingIOError:
+                data = b""
+            else:
+                if not data and self._ends:
+                    raise LineLost(errno.EPIPE, "the other end is gone")
+            if data:
+                return data
+            time.sleep(min(PAUSE_S, left))
+        return b""
+
+    def drain(self) -> None:
+        """Throw away what has come already. Raises OSError, LineLost."""
+        while self._poll.poll(0):
+            if not self.read(time.monotonic() + PAUSE_S):
+                return
+
+    def __enter__(self) -> Self:
+        """Return the line."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Close the line."""
+        with suppress(OSError):
+            os.close(self._fd)
+
+
+def open_line(address: Address, timeout_s: float) -> Line:
+    """Open the line. Raises LineBusy, OSError."""
+    try:
+        if address.scheme == "tcp":
+            return _tcp(address, timeout_s)
+        descriptor = os.open(address.place, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in BUSY:
+            raise LineBusy(str(error)) from error
+        raise
+    if address.scheme == "file":
+        return Line(descriptor, ends=False)
+    try:
+        _make_raw(descriptor, address.baud)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return Line(descriptor, ends=True)
+
+
+def _tcp(address: Address, timeout_s: float) -> Line:
+    connection = socket.create_connection((address.place, address.port), timeout_s)
+    connection.setblocking(False)  # noqa: FBT003
+    return Line(connection.detach(), ends=True)
+
+
+def _make_raw(descriptor: int, baud: int) -> None:
+    """Set 8 data bits, no parity, no echo, no translation. Raises OSError."""
+    import termios  # noqa: PLC0415 - only serial lines need it
+    import tty  # noqa: PLC0415
+
+    speed = getattr(termios, f"B{baud}", None)
+    if speed is None:
+        raise OSError(errno.EINVAL, f"baud: {baud} is no speed of a serial line; use 9600, 19200, 38400 or 115200")
+    try:
+        tty.setraw(descriptor, termios.TCSANOW)
+        flags = termios.tcgetattr(descriptor)
+        flags[2] |= termios.CLOCAL | termios.CREAD
+        flags[4] = flags[5] = speed
+        termios.tcsetattr(descriptor, termios.TCSANOW, flags)
+    except termios.error as error:
+        raise OSError(errno.ENOTTY, f"not a serial line: {error}") from error

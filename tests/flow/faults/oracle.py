@@ -1,0 +1,162 @@
+"""Judges a round by what the store says: each event once and as it was said, totals as a fold from scratch gives them.
+
+It reads through the store's port only and must not repair anything.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from telemetry.core import codec
+from telemetry.core.completeness import completeness
+from telemetry.core.windows import HOUR, Window, ceil, day_window, days_in, floor
+from telemetry.rollup import Rollup
+from telemetry.store import SERVER_SPOOLS, Batch
+from telemetry.store.sqlite import SqliteStore
+from tests.flow.faults.kiosk import bare
+from tests.flow.faults.plan import CENTRE, DEVICES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from telemetry.core.events import Event
+    from telemetry.core.inventory import Inventory
+    from telemetry.core.windows import Width
+    from telemetry.store import Store, Stored
+    from tests.flow.faults.kiosk import Ledger
+    from tests.flow.faults.surroundings import Kept
+
+OWN = (
+    "device.heartbeat", "agent.alarm", "clock.step", "config.result", "command.result", "agent.diagnostics",
+)  # fmt: skip
+"""What an agent says of itself; no program beside it says these."""
+WIDTHS: tuple[Width, ...] = ("5m", "1h", "1d")
+
+
+def whole_days(window: Window, world: Inventory) -> Window:
+    """Widen a window to the centre's days."""
+    zone = world.centres[CENTRE].zone
+    days = list(days_in(window, zone))
+    return Window(day_window(days[0], zone).start, day_window(days[-1], zone).end)
+
+
+def present(now: int) -> Window:
+    """Return the time around the run itself, which agents' own words and stepped clocks speak of."""
+    return Window(now - 6 * HOUR, now + 6 * HOUR)
+
+
+def faults_of(store: Store, ledger: Ledger, windows: Sequence[Window], now: int) -> list[str]:
+    """Return what is wrong with the events of these (disjoint) windows; empty when each is there once and right."""
+    rows = [s for window in windows for s in store.events(CENTRE, window) if s.spool not in SERVER_SPOOLS]
+    names = Counter((s.device, s.spool, s.event.n) for s in rows)
+    faults = [f"{name} is stored {k} times" for name, k in names.items() if k > 1]
+    spools = {(s.device, s.spool) for s in rows}
+    faults += [f"{d} has more than one outbox" for d, k in Counter(d for d, _ in spools).items() if k > 1]
+    wanted = ledger.within(windows)
+    return faults + _posts(wanted, rows, now) + _lines(wanted, [s for s in rows if _key(s) not in ledger.posts])
+
+
+def _posts(ledger: Ledger, rows: list[Stored], now: int) -> list[str]:
+    found = {_key(s): s.event for s in rows}
+    faults = []
+    for key, event in ledger.posts.items():
+        kept = found.get(key)
+        if kept is None:
+            faults.append(f"{key} is missing: {event}")
+        elif not _same(bare(kept), event, now if key in ledger.stepped else 0):
+            faults.append(f"{key} is {kept}, but {event} was posted")
+    return faults
+
+
+def _same(kept: Event, posted: Event, now: int) -> bool:
+    """Compare; a row from the future (beyond `now`, 0 for never) may have been given an earlier time."""
+    if now and kept.t < posted.t:
+        return posted.t > now and replace(kept, t=posted.t) == posted
+    return kept == posted
+
+
+def _lines(ledger: Ledger, rest: list[Stored]) -> list[str]:
+    """Everything else than posts and the agent's own words came from the file."""
+    found = Counter((s.event.t, codec.encode_event(bare(s.event))) for s in rest if _type(s) not in OWN)
+    faults = [f"the line {line!r} is missing {k} times" for (_, line), k in (ledger.lines - found).items()]
+    return faults + [f"{line!r} is stored {k} times too often" for (_, line), k in (found - ledger.lines).items()]
+
+
+def _key(s: Stored) -> tuple[str, int]:
+    return s.device, s.event.n
+
+
+def _type(s: Stored) -> str:
+    return str(s.event.__struct_config__.tag)
+
+
+def gaps(store: Store, produced: dict[str, int]) -> list[str]:
+    """Return what completeness lacks; `produced` is the highest row number that each device surely gave."""
+    rows = {row.device: row for row in store.row_ranges()}
+    faults = [f"{d} has no rows" for d in DEVICES if produced.get(d) and d not in rows]
+    for device, row in rows.items():
+        if row.stored != ((1, row.highest),) or row.refused or row.dropped:
+            faults.append(f"{device}: stored {row.stored}, refused {row.refused}, dropped {row.dropped}")
+        if row.highest < produced.get(device, 0):
+            faults.append(f"{device}: {row.highest} is the highest row, {produced[device]} was given")
+    ratio = completeness(store.row_ranges()).ratio
+    return faults if ratio == 1.0 else [*faults, f"completeness says {ratio}"]
+
+
+def doubles(kept: Kept, store: Store, windows: Sequence[Window]) -> list[str]:
+    """Return names that lie in the store more than once, past the port, which would hide them."""
+    names = Counter(name for window in windows for name in kept.names(window))
+    seen = {(s.device, s.spool, s.event.n) for window in windows for s in store.events(CENTRE, window)}
+    faults = [f"{name} lies in the store {k} times" for name, k in names.items() if k > 1]
+    return faults + [f"{name} is not found through the port" for name in names if name not in seen]
+
+
+def rows_of(store: Store, boxes: Mapping[str, Path]) -> list[str]:
+    """Return what the outboxes (device → file) numbered and the store lacks; their agents must be stopped."""
+    faults, ranges = [], {(row.device, row.spool): row for row in store.row_ranges()}
+    for device, file in boxes.items():
+        with closing(sqlite3.connect(file)) as box:
+            (spool,) = box.execute("SELECT spool FROM meta").fetchone()
+            (left,) = box.execute("SELECT count(*) FROM rows").fetchone()
+            (highest,) = box.execute("SELECT seq FROM sqlite_sequence WHERE name = 'rows'").fetchone()
+        row = ranges.pop((device, spool), None)
+        if left or row is None or row.stored != ((1, highest),):
+            faults.append(f"{device}: {highest} rows were numbered, {left} are unsent, {row} is known of them")
+    faults += [f"{key} is an outbox of nobody" for key in ranges]
+    total = sum(row.highest for row in store.row_ranges())
+    return faults if total == store.count() else [*faults, f"{store.count()} events are stored, {total} were numbered"]
+
+
+def totals(store: Store, window: Window) -> dict[tuple[str, str, int], dict[str, int]]:
+    """Return all that is not zero in the totals of all widths starting in the window."""
+    return {
+        (total.scope, total.width, total.start): sums
+        for width in WIDTHS
+        for total in store.totals([CENTRE], width, window)
+        if (sums := {name: value for name, value in total.sums.items() if value})
+    }
+
+
+def from_scratch(store: Store, window: Window, world: Inventory) -> dict[tuple[str, str, int], dict[str, int]]:
+    """Fold the window's events, as the store has them, into an empty store."""
+    fresh = SqliteStore(Path(":memory:"))
+    try:
+        wide = Window(floor(window.start - HOUR, HOUR), ceil(window.end, HOUR))
+        fresh.append(Batch(0, store.events(CENTRE, wide)))
+        Rollup(fresh, lambda: world, lambda: 0).fold(CENTRE, window)
+        return totals(fresh, window)
+    finally:
+        fresh.close()
+
+
+def differences(store: Store, window: Window, world: Inventory) -> list[str]:
+    """Return where the store's totals are not what a fold from scratch gives."""
+    kept, wanted = totals(store, window), from_scratch(store, window, world)
+    keys = sorted(kept.keys() | wanted.keys())
+    return [f"{k}: {kept.get(k)}, from scratch {wanted.get(k)}" for k in keys if kept.get(k) != wanted.get(k)]

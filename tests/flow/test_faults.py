@@ -1,0 +1,149 @@
+"""The fault matrix: whatever dies, is cut, lies or says things twice, each event is stored exactly once.
+
+`ROUNDS` (30) rounds of seed `SEED` (1), from round `FIRST` (0) on, are played against running processes: agents
+that take posts and follow a file, mosquitto with certificates and access rules, two ingest workers in a shared
+subscription, rollup, InfluxDB.  After each round all events must be in the store, once and as they were said,
+the totals must equal a fold from scratch, and completeness must say so.  `make chaos` plays 300.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.flow.conftest import Role
+from tests.flow.faults.cell import Cell, free_port, mounted, unmount
+from tests.flow.faults.plan import STRIDE_MS, first_start, plan
+from tests.flow.faults.rounds import Drill
+from tests.flow.faults.surroundings import Embedded, Guarded, Influx, Sqlite, python
+from tests.servers import InfluxServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+    from pathlib import Path
+
+    from telemetry.core.inventory import Inventory
+    from tests.flow.faults.plan import Kind
+    from tests.flow.faults.surroundings import Broker, Kept
+
+pytestmark = [pytest.mark.flow, pytest.mark.chaos, pytest.mark.slow]
+ROUNDS, SEED, FIRST = (
+    int(os.environ.get(name, default)) for name, default in (("ROUNDS", 30), ("SEED", 1), ("FIRST", 0))
+)
+ROUNDS_THAT_TELL = 20
+TAIL = 3_000
+FEWER = max(1, ROUNDS // 5)
+NO_DISK = "a full disk needs a small tmpfs, which only root may mount: run the fault matrix as root"
+AGAIN = "again: SEED={seed} ROUNDS={rounds} make chaos ARGS='-k {name}'; this round alone: FIRST={first} ROUNDS=1"
+
+
+@pytest.fixture
+def small_disk(tmp_path_factory: pytest.TempPathFactory) -> bool:
+    """Whether a small disk can be mounted; under CI it must."""
+    folder = tmp_path_factory.mktemp("disk")
+    if mounted(folder):
+        unmount(folder)
+        return True
+    if os.environ.get("CI") == "true":
+        pytest.fail(NO_DISK)
+    return False
+
+
+@pytest.fixture
+def played(
+    tmp_path: Path,
+    small_disk: bool,
+    world: Inventory,
+    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
+) -> Iterator[Callable[[Broker, Kept, int], Drill]]:
+    """Return a function that plays rounds on a broker and a store, with everything ended afterwards."""
+    with ExitStack() as stack:
+
+        def play(broker: Broker, store: Kept, rounds: int) -> Drill:
+            stack.callback(store.end)
+            stack.callback(broker.end)
+            cell = Cell(tmp_path, broker, store, small_disk=small_disk)
+            stack.callback(cell.close)
+            reader = store.open()
+            stack.callback(reader.close)
+            drill = Drill(cell, reader, world, request.node.name)
+            stack.callback(drill.hands.close)
+            absent: set[Kind] = {*broker.absent, *store.absent}
+            if not small_disk:
+                absent.add("disk_full")
+            said = request.config.get_terminal_writer().line
+            with capsys.disabled(), shown(cell, request.node):
+                said(f"\n{request.node.name}: seed {SEED}, rounds {FIRST} to {FIRST + rounds - 1}, logs in {tmp_path}")
+                if not small_disk:
+                    said(f"without disk_full: {NO_DISK}")
+                cell.start()
+                drill.warm_up()
+                for number in range(FIRST, FIRST + rounds):
+                    said(one_round(drill, number, rounds, absent))
+                finish(drill, rounds)
+                said(f"  {drill.summary()}")
+            return drill
+
+        yield play
+
+
+@contextmanager
+def shown(cell: Cell, node: pytest.Item) -> Iterator[None]:
+    """Show what the roles wrote last when something is wrong."""
+    try:
+        yield
+    except BaseException:
+        for log in sorted(cell.folder.rglob("*.log")):
+            node.add_report_section("call", log.name, log.read_text(errors="replace")[-TAIL:])
+        raise
+
+
+def one_round(drill: Drill, number: int, rounds: int, absent: Collection[Kind]) -> str:
+    """Play a round; returns how it went."""
+    start = first_start(drill.began, FIRST + rounds) + number * STRIDE_MS
+    planned = plan(SEED, number, start, absent)
+    began = time.monotonic()
+    try:
+        drill.play(planned, start)
+    except (Exception, pytest.fail.Exception) as wrong:
+        again = AGAIN.format(seed=SEED, rounds=number + 1, first=number, name=drill.name)
+        pytest.fail(f"round {number} of seed {SEED}: {planned}\n{wrong!s}\n{again}\nlogs in {drill.cell.folder}")
+    return f"  round {number:3}  {time.monotonic() - began:5.1f} s  {planned}"
+
+
+def finish(drill: Drill, rounds: int) -> None:
+    """With all agents stopped, judge all once more: every row of every outbox, and the hours of the run itself."""
+    drill.stop_agents()
+    drill.judge_all()
+    if rounds >= ROUNDS_THAT_TELL:
+        assert drill.ledger.retries > 0, "no post was ever repeated: the faults never met one"
+        assert drill.ledger.repeated > 0, "no post was ever repeated after it had been taken"
+
+
+def test_faults_on_mosquitto_and_influxdb(
+    tmp_path: Path,
+    require: Callable[[str], str],
+    influxd_program: str,
+    played: Callable[[Broker, Kept, int], Drill],
+) -> None:
+    store = Influx(InfluxServer(influxd_program, tmp_path / "influx"))
+    played(Guarded(require("mosquitto"), tmp_path / "broker"), store, ROUNDS)
+
+
+def test_faults_on_mosquitto_and_sqlite(
+    tmp_path: Path, require: Callable[[str], str], played: Callable[[Broker, Kept, int], Drill]
+) -> None:
+    played(Guarded(require("mosquitto"), tmp_path / "broker"), Sqlite(tmp_path / "store.db"), FEWER)
+
+
+def test_faults_on_the_embedded_default(tmp_path: Path, played: Callable[[Broker, Kept, int], Drill]) -> None:
+    port = free_port()
+    env = {name: value for name, value in os.environ.items() if not name.startswith("MOTCUA_")}
+    command = [*python("launch.py"), "", "broker", "--listen", f"127.0.0.1:{port}"]
+    role = Role(command, tmp_path / "broker.log", env)
+    played(Embedded(role, port), Sqlite(tmp_path / "store.db"), FEWER)

@@ -1,0 +1,93 @@
+"""The bank's call log of February 1999 out of a real InfluxDB: the same figures as out of SQLite, every time."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+from urllib.request import urlopen
+
+import pytest
+
+from telemetry import wiring
+from telemetry.core.windows import Width, Window
+from tests.flow.test_replay import ASKED, SERVICES
+from tests.servers import InfluxServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from telemetry.core.totals import Total
+    from tests.flow.conftest import House
+
+pytestmark = [pytest.mark.flow, pytest.mark.slow]
+CENTRE = "replay-bank-1999"
+EVENTS = 49_031
+FEBRUARY = Window(917_733_600_000, 919_116_000_000)
+BETWEEN = ("--from", ASKED["from"], "--to", ASKED["to"])
+WIDTHS: tuple[Width, ...] = ("5m", "1h", "1d")
+
+
+@pytest.fixture(scope="module")
+def influx(influxd_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxServer]:
+    server = InfluxServer(influxd_program, tmp_path_factory.mktemp("influxd")).start()
+    yield server
+    server.end()
+
+
+@pytest.fixture(scope="module")
+def replayed(influx: InfluxServer, lasting_house: House, bank: str) -> House:
+    """A house whose store is InfluxDB, with the bank's log in it."""
+    house = lasting_house
+    house.store_url = influx.store_url()
+    house._env["MOTCUA_STORE_TOKEN"] = influx.token
+    house.store = wiring.open_store(house.store_url, influx.token)
+    _replay(house, bank)
+    return house
+
+
+def _replay(house: House, bank: str) -> dict[str, Any]:
+    out = house.folder / "report.json"
+    words = ("--mapping", "bank-1999", "--store", house.store_url, "--json", str(out))
+    house.ends("replay", bank, *words, within=120)
+    report: dict[str, Any] = json.loads(out.read_text())
+    return report
+
+
+def _totals(house: House) -> list[Total]:
+    return [total for width in WIDTHS for total in house.store.totals([CENTRE], width, FEBRUARY)]
+
+
+@pytest.fixture(scope="module")
+def answer(replayed: House) -> dict[str, dict[str, Any]]:
+    """The API's rows about the log, by service."""
+    url = f"{replayed.serve_api()}/queues/history?{urlencode(ASKED)}"
+    with urlopen(url, timeout=20) as response:
+        return {row["service"]: row for row in json.load(response)["data"]}
+
+
+def test_the_banks_log_gives_the_published_numbers(answer: dict[str, dict[str, Any]]) -> None:
+    rows = answer.values()
+    assert sum(row["served"] for row in rows) == 14_405
+    assert sum(row["abandoned"] for row in rows) == 2_908
+    assert sum(row["wait"]["count"] for row in rows) == 14_405
+    assert round(sum(row["wait"]["sum_s"] for row in rows) / 14_405, 3) == 34.405
+    assert sum(row["within"]["count"] for row in rows) == 11_592
+    found = {name: (row["served"], row["abandoned"], round(row["wait"]["mean_s"], 2)) for name, row in answer.items()}
+    assert found == SERVICES
+
+
+def test_every_event_is_there_once_and_accounted_for(replayed: House) -> None:
+    assert replayed.store.count() == EVENTS
+    (ranges,) = [r for r in replayed.store.row_ranges() if r.device.startswith(CENTRE)]
+    assert sum(high - low + 1 for low, high in ranges.stored) == EVENTS
+
+
+def test_replaying_again_and_folding_again_change_nothing(replayed: House, bank: str) -> None:
+    before = _totals(replayed)
+    assert len(before) > 3_000
+    assert _replay(replayed, bank)["new"] == 0
+    assert replayed.store.count() == EVENTS
+    assert _totals(replayed) == before
+    assert "folded again" in replayed.ends("rollup", "--rebuild", *BETWEEN, "--store", replayed.store_url)
+    assert _totals(replayed) == before

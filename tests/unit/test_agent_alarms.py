@@ -1,0 +1,241 @@
+"""What an agent makes of trouble with the broker: it waits, keeps its rows, and tells of it once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edge_agent.agent import Agent, AgentSettings, Surroundings
+from edge_agent.alarms import REPEAT_MS, Alarms
+from edge_agent.outbox import Outbox, OutboxFull
+from edge_agent.reconnect import LONGEST_MS, SHORT_LIVED, Reconnect
+from telemetry.address import BrokerAddress
+from telemetry.core import codec, events as ev
+from telemetry.mqtt import TAKEN_OVER, Link, Message
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+DEVICE, CENTRE = "c1-kiosk1", "c1"
+
+
+class Standing(Link):
+    """Stands and takes everything."""
+
+    def __init__(self, agent: Agent) -> None:
+        super().__init__(agent.settings.broker, agent.link._settings, agent)
+        self.up, self.mids, self.dropped = True, 0, 0
+
+    def fileno(self) -> int:
+        return 0 if self.up else -1
+
+    def tick(self) -> None:
+        pass
+
+    def drop(self) -> None:
+        self.up, self.dropped = False, self.dropped + 1
+
+    def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False,
+                content_type: str = "", user: Mapping[str, str] | None = None) -> int | None:  # fmt: skip
+        del topic, payload, qos, retain, content_type, user
+        self.mids += 1
+        return self.mids
+
+
+class Kiosk:
+    """An agent in virtual time; `chance` is its jitter."""
+
+    def __init__(self, folder: Path, chance: float = 0.0, *, alarms: bool = True) -> None:
+        self.now = 1_000
+        self.outbox = Outbox(folder / "o.db", lambda: "spool")
+        around = Surroundings(lambda: 9, lambda: self.now, lambda: chance, lambda: "id")
+        self.agent = Agent(AgentSettings(DEVICE, CENTRE, BrokerAddress(port=1), alarms=alarms), self.outbox, around)
+        self.link = self.agent.link = Standing(self.agent)
+        self.agent.linked(session_present=False)
+
+    def send(self) -> int:
+        """Send one row in a frame; returns the message id."""
+        self.outbox.append([ev.PaymentResult(n=1, t=9, outcome="ok")])
+        self.agent.appended(self.now)
+        self.now += 300
+        self.agent.step()
+        return self.link.mids
+
+    def told(self) -> list[tuple[str, str | None, int]]:
+        found = [codec.decode_event(row.body) for row in self.outbox.after(0, 999)]
+        return [(e.alarm, e.subject, e.count) for e in found if isinstance(e, ev.AgentAlarm)]
+
+
+@pytest.fixture
+def kiosk(tmp_path: Path) -> Kiosk:
+    return Kiosk(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("code", "alarm"),
+    [(0x87, ("publish_refused", "0x87", 1)), (0x10, ("no_subscribers", None, 1))],
+    ids=["0x87", "0x10"],
+)
+def test_a_refusal_is_told_once_until_the_broker_takes_a_frame_again(
+    code: int, alarm: tuple[str, str | None, int], kiosk: Kiosk
+) -> None:
+    kiosk.agent.sent(kiosk.send(), code)
+    kiosk.agent.sent(kiosk.send(), code)
+    assert kiosk.told() == [alarm]
+    kiosk.agent.sent(kiosk.send(), 0)
+    assert kiosk.told() == [alarm]
+    kiosk.agent.sent(kiosk.send(), code)
+    assert kiosk.told() == [alarm, alarm]
+    assert kiosk.outbox.pending() == 4 + 2
+
+
+def test_a_refusal_that_lasts_is_told_again_after_an_hour_with_its_count(kiosk: Kiosk) -> None:
+    for _ in range(3):
+        kiosk.agent.sent(kiosk.send(), 0x97)
+    kiosk.now += REPEAT_MS
+    kiosk.agent.sent(kiosk.send(), 0x97)
+    assert kiosk.told() == [("publish_refused", "0x97", 1), ("publish_refused", "0x97", 3)]
+
+
+def test_an_answer_to_a_birth_is_none_to_a_frame(kiosk: Kiosk) -> None:
+    kiosk.agent.sent(1, 0x10)
+    assert kiosk.told() == []
+
+
+def test_an_agent_without_alarms_keeps_its_outbox_to_itself(tmp_path: Path) -> None:
+    kiosk = Kiosk(tmp_path, alarms=False)
+    kiosk.agent.sent(kiosk.send(), 0x87)
+    kiosk.agent.unlinked(TAKEN_OVER, "taken over")
+    assert (kiosk.told(), kiosk.outbox.pending()) == ([], 1)
+
+
+@pytest.mark.parametrize(("chance", "wait"), [(0.0, LONGEST_MS // 2), (0.5, LONGEST_MS * 3 // 4)])
+def test_after_a_take_over_the_wait_is_at_least_half_the_longest(chance: float, wait: int, tmp_path: Path) -> None:
+    kiosk = Kiosk(tmp_path, chance)
+    kiosk.link.up = False
+    kiosk.agent.unlinked(TAKEN_OVER, "taken over")
+    assert kiosk.agent.step() == kiosk.now + wait
+    assert kiosk.told() == [("session_taken_over", None, 1)]
+
+
+def test_a_take_over_is_told_again_only_after_a_connection_that_lasted(kiosk: Kiosk) -> None:
+    for _ in range(2):
+        kiosk.agent.unlinked(TAKEN_OVER, "taken over")
+        kiosk.agent.linked(session_present=False)
+    assert len(kiosk.told()) == 1
+    kiosk.now += 100_000
+    kiosk.agent.unlinked(TAKEN_OVER, "taken over")
+    assert len(kiosk.told()) == 2
+
+
+def test_waits_grow_and_begin_anew_after_a_connection_that_lasted() -> None:
+    again, waits = Reconnect(), []
+    for _ in range(12):
+        again.failed(0, 0.999_999)
+        waits.append(again.at)
+    assert waits == sorted(waits)
+    assert waits[-1] <= LONGEST_MS + 100
+    again.linked(0)
+    assert again.lost(70_000, 0.999_999, silently=True)
+    assert again.at - 70_000 <= 1_100
+
+
+def test_connections_that_the_broker_takes_and_soon_closes_without_a_word_are_a_take_over(tmp_path: Path) -> None:
+    kiosk = Kiosk(tmp_path)
+    for _ in range(SHORT_LIVED - 1):
+        kiosk.agent.linked(session_present=False)
+        kiosk.agent.unlinked(0, "closed")
+    assert kiosk.told() == []
+    kiosk.agent.linked(session_present=False)
+    kiosk.agent.unlinked(0, "closed")
+    kiosk.link.up = False
+    assert kiosk.told() == [("session_taken_over", None, 1)]
+    assert kiosk.agent.step() == kiosk.now + LONGEST_MS // 2
+
+
+def test_a_strangers_death_under_our_name_makes_it_sure_sooner() -> None:
+    again = Reconnect()
+    for now in range(3):
+        assert not again.suspected()
+        again.linked(now)
+        again.met_another()
+        again.lost(now, 0.5, silently=True)
+    assert again.suspected()
+
+
+@pytest.mark.parametrize("between", ["refused", "lasted", "a reason"])
+def test_a_broker_that_restarts_is_no_take_over(between: str) -> None:
+    again, now = Reconnect(), 0
+    for i in range(3 * SHORT_LIVED):
+        again.linked(now)
+        now += 100_000 if between == "lasted" and i % 3 == 0 else 1_000
+        again.lost(now, 0.5, silently=not (between == "a reason" and i % 3 == 0))
+        if between == "refused" and i % 3 == 0:
+            again.failed(now, 0.5)
+        assert not again.suspected()
+
+
+def test_an_alarm_that_could_not_be_kept_is_kept_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    box = Outbox(tmp_path / "o.db", lambda: "spool")
+    alarms = Alarms(box, lambda: 5, lambda: 0)
+
+    def no_room(*_: object) -> None:
+        raise OutboxFull("full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(box, "append", no_room)
+        alarms.raised("disk_full")
+    assert box.pending() == 0
+    alarms.tell()
+    alarms.tell()
+    assert box.pending() == 1
+
+
+def test_a_link_without_any_receipt_for_long_is_made_anew(kiosk: Kiosk) -> None:
+    kiosk.agent.sent(kiosk.send(), 0)
+    for _ in range(601):
+        kiosk.now += 1_000
+        kiosk.agent.tick()
+    assert kiosk.agent.unanswered_ms() > 0
+    kiosk.now += 1_000
+    kiosk.agent.tick()
+    assert (kiosk.link.dropped, kiosk.agent.unanswered_ms()) == (1, 0)
+
+
+class Following:
+    """A remote side that notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, bytes, bool]] = []
+
+    def received(self, channel: str, payload: bytes, now: int, *, retained: bool = False) -> None:
+        del now
+        self.told.append((channel, payload, retained))
+
+    def step(self, now: int) -> int:
+        return now + 7
+
+
+def test_configuration_and_commands_go_to_the_remote_side_and_receipts_do_not(kiosk: Kiosk) -> None:
+    remote = Following()
+    kiosk.agent.attach(remote)
+    topics = [topic.rpartition("/")[2] for topic, _ in kiosk.agent.link._settings.subscriptions]
+    assert topics == ["receipt", "state", "config", "command"]
+    for topic in ("config", "command", "receipt"):
+        kiosk.agent.received(Message(f"motcua/v1/c1/{DEVICE}/{topic}", b"{}", retain=topic == "config"))
+    assert remote.told == [("config", b"{}", True), ("command", b"{}", False)]
+
+
+def test_the_remote_side_says_when_it_wants_to_be_called(kiosk: Kiosk) -> None:
+    kiosk.agent.remote = Following()
+    assert kiosk.agent.step() == kiosk.now + 7
+
+
+def test_diagnostics_are_the_agents_own_figures(kiosk: Kiosk) -> None:
+    kiosk.send()
+    kiosk.agent.linked(session_present=False)
+    found = kiosk.agent.diagnostics(sources=3, config_version=8)
+    assert (found.outbox_rows, found.reconnects, found.sources, found.config_version) == (1, 1, 3, 8)
+    assert found.outbox_bytes == kiosk.outbox.size_bytes

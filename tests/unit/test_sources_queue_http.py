@@ -1,0 +1,281 @@
+"""The queue system's source against a real HTTP server that hangs, cuts, repeats, refuses and overflows."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from edge_agent.outbox import Outbox
+from edge_agent.sources import queue_http
+from edge_agent.sources.queue_http import QueueHttpSource, QueueUnavailable, rows_through
+from edge_agent.sources.state import DeviceState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from telemetry.core.events import Event
+
+    Mapped = Callable[[dict[str, Any]], list[Event]]
+
+
+def issued(i: int) -> dict[str, Any]:
+    return {"id": i, "type": "ticket.issued", "t": 1_000 + i, "ticket": f"k{i}", "queue": "land", "service": "land"}
+
+
+@dataclass
+class Vendor:
+    """A queue system: `events` by age, the cursor is a count; a fault is done to the next answer."""
+
+    events: list[dict[str, Any]] = field(default_factory=list)
+    page: int = 3
+    fault: str = ""
+    repeats: int = 0
+    asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    release: threading.Event = field(default_factory=threading.Event)
+
+    def answer(self, since: str) -> dict[str, Any]:
+        at = max(0, int(since or 0) - self.repeats)
+        some = self.events[at : at + self.page + self.repeats]
+        return {"events": some, "next": at + len(some)}
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Any
+
+    def do_GET(self) -> None:
+        vendor: Vendor = self.server.vendor
+        vendor.asked.append((self.path, dict(self.headers)))
+        fault, vendor.fault = vendor.fault, ""
+        if fault == "hang":
+            vendor.release.wait(20)
+            self.close_connection = True
+            return
+        since = parse_qs(urlsplit(self.path).query).get("since", [""])[0]
+        body = json.dumps(vendor.answer(since)).encode()
+        if fault == "big":
+            body = b'{"events":[],"next":"' + b"9" * queue_http.MAX_BODY + b'"}'
+        if fault == "odd":
+            body = b'{"tickets": []}'
+        self.send_response(503 if fault == "busy" else 302 if fault == "moved" else 200)
+        self.send_header("Location", "http://127.0.0.1:1/")
+        if fault != "close-cut":
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if fault == "trickle":
+            self.trickle(body, vendor)
+        else:
+            self.wfile.write(body[: len(body) // 2] if "cut" in fault else body)
+        self.close_connection = True
+
+    def trickle(self, body: bytes, vendor: Vendor) -> None:
+        for i in range(len(body)):
+            try:
+                self.wfile.write(body[i : i + 1])
+            except OSError:
+                return
+            if vendor.release.wait(0.05):
+                return
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - named by http.server
+        pass
+
+
+@pytest.fixture
+def vendor() -> Iterator[tuple[Vendor, str]]:
+    one = Vendor()
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
+        server.vendor = one  # type: ignore[attr-defined]
+        server.handle_error = lambda *_: None  # type: ignore[method-assign]
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield one, f"http://127.0.0.1:{server.server_address[1]}/tickets?branch=7"
+        one.release.set()
+        server.shutdown()
+        thread.join(5)
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Iterator[Outbox]:
+    box = Outbox(tmp_path / "o.db", lambda: "s")
+    yield box
+    box.close()
+
+
+def poll(url: str, header_file: Path | None = None, mapped: Mapped | None = None) -> QueueHttpSource:
+    return QueueHttpSource(
+        url, DeviceState(), every_ms=10, header_file=header_file, mapped=mapped, silence_s=0.5, whole_s=1.0
+    )
+
+
+def tickets(outbox: Outbox) -> list[str]:
+    return [json.loads(row.body)["ticket"] for row in outbox.after(0, 1_000)]
+
+
+def drain(source: QueueHttpSource, outbox: Outbox) -> None:
+    while source.once(outbox):
+        pass
+
+
+def test_pages_are_taken_to_the_end_and_on_from_the_cursor(vendor: tuple[Vendor, str], outbox: Outbox) -> None:
+    there, url = vendor
+    there.events = [issued(i) for i in range(8)]
+    drain(poll(url), outbox)
+    there.events += [issued(i) for i in range(8, 10)]
+    drain(poll(url), outbox)
+    assert tickets(outbox) == [f"k{i}" for i in range(10)]
+    assert there.asked[0][0] == "/tickets?branch=7"
+    assert there.asked[1][0] == "/tickets?branch=7&since=3"
+
+
+@pytest.mark.parametrize("with_ids", [True, False])
+def test_what_is_delivered_again_is_not_taken_again(vendor: tuple[Vendor, str], outbox: Outbox, with_ids: bool) -> None:
+    there, url = vendor
+    there.repeats = 4
+    for i in range(12):
+        event = issued(i)
+        there.events.append(event if with_ids else {k: v for k, v in event.items() if k != "id"})
+        drain(poll(url), outbox)
+    assert tickets(outbox) == [f"k{i}" for i in range(12)]
+
+
+def test_a_repeat_inside_one_answer_is_taken_once(vendor: tuple[Vendor, str], outbox: Outbox) -> None:
+    there, url = vendor
+    there.events = [issued(1), issued(1), issued(2)]
+    drain(poll(url), outbox)
+    assert sorted(tickets(outbox)) == ["k1", "k2"]
+
+
+@pytest.mark.parametrize("fault", ["hang", "cut", "close-cut", "trickle", "big", "odd", "busy", "moved"])
+def test_a_bad_answer_takes_nothing_and_the_next_takes_all(
+    vendor: tuple[Vendor, str], outbox: Outbox, fault: str
+) -> None:
+    there, url = vendor
+    there.events, there.fault = [issued(i) for i in range(3)], fault
+    source = poll(url)
+    with pytest.raises(OSError):  # noqa: PT011 - each fault has its own words
+        source.once(outbox)
+    assert (outbox.pending(), outbox.cursor(source.name)) == (0, "")
+    there.release.set()
+    drain(source, outbox)
+    assert tickets(outbox) == ["k0", "k1", "k2"]
+
+
+def test_a_commit_that_fails_takes_nothing(
+    vendor: tuple[Vendor, str], outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, url = vendor
+    there.events = [issued(i) for i in range(3)]
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(outbox, "append", full)
+        with pytest.raises(OSError, match="no space"):
+            poll(url).once(outbox)
+    drain(poll(url), outbox)
+    assert tickets(outbox) == ["k0", "k1", "k2"]
+
+
+def test_bad_events_are_counted_skipped_and_never_logged(
+    vendor: tuple[Vendor, str], outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.getLogger("edge_agent").propagate = True
+    there, url = vendor
+    there.events = [issued(0), {**issued(1), "name": "Nguyen"}, {**issued(2), "ticket": "079123456789"}]
+    source = poll(url)
+    drain(source, outbox)
+    assert (tickets(outbox), source.bad) == (["k0"], 2)
+    assert "bad_events_skipped" in caplog.text
+    assert "Nguyen" not in caplog.text
+    assert "079123456789" not in caplog.text
+
+
+def test_a_token_is_read_from_its_file_each_time(vendor: tuple[Vendor, str], outbox: Outbox, tmp_path: Path) -> None:
+    there, url = vendor
+    header = tmp_path / "header"
+    header.write_text("Authorization: Bearer one\n")
+    source = poll(url, header_file=header)
+    source.once(outbox)
+    header.write_text("Authorization: Bearer two\n")
+    source.once(outbox)
+    assert [headers["Authorization"] for _, headers in there.asked] == ["Bearer one", "Bearer two"]
+    header.write_text("just a token\n")
+    with pytest.raises(QueueUnavailable, match=r"header:1: no header; write NAME: VALUE"):
+        source.once(outbox)
+
+
+def test_no_server_and_odd_urls(free_port: int, outbox: Outbox) -> None:
+    with pytest.raises(OSError, match="refused"):
+        poll(f"http://127.0.0.1:{free_port}/").once(outbox)
+    with pytest.raises(QueueUnavailable, match="use http or https"):
+        poll("file:///etc/passwd").once(outbox)
+
+
+def test_supervision_is_told_after_several_failures_in_a_row(free_port: int, outbox: Outbox) -> None:
+    source = poll(f"http://127.0.0.1:{free_port}/")
+    source.every_ms = 1
+    with pytest.raises(QueueUnavailable):
+        source.run(outbox, threading.Event())
+
+
+def test_it_polls_until_stopped(vendor: tuple[Vendor, str], outbox: Outbox) -> None:
+    there, url = vendor
+    there.events = [issued(0)]
+    stop = threading.Event()
+    thread = threading.Thread(target=poll(url).run, args=(outbox, stop), daemon=True)
+    thread.start()
+    wait(lambda: outbox.highest == 1)
+    there.events.append(issued(1))
+    wait(lambda: outbox.highest == 2)
+    stop.set()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+def wait(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+MAPPING = """name = "acme"
+title = { vi = "Acme", en = "Acme" }
+zone = "Asia/Ho_Chi_Minh"
+[services]
+land = { vi = "Đất đai", en = "Land", values = ["L"] }
+[[skip]]
+label = "tests"
+when = { column = "desk", equals = "TEST" }
+[[event]]
+type = "ticket.issued"
+when = { column = "what", equals = "print" }
+ticket = { ticket = ["ticket.no"] }
+service = { service = "desk" }
+t = { column = "at", format = "iso" }
+"""
+
+
+def test_a_vendors_own_fields_go_through_a_mapping(vendor: tuple[Vendor, str], outbox: Outbox, tmp_path: Path) -> None:
+    there, url = vendor
+    (tmp_path / "acme.toml").write_text(MAPPING, "utf-8")
+    good = {"id": "a", "what": "print", "desk": "L", "at": "2026-01-05T08:00:00", "ticket": {"no": 17}, "more": None}
+    there.events = [good, {**good, "id": "b", "desk": "TEST"}, {**good, "id": "c", "at": "soon"}, {"what": "blink"}]
+    there.page = 9
+    source = poll(url, mapped=rows_through(str(tmp_path / "acme.toml")))
+    drain(source, outbox)
+    (only,) = [json.loads(row.body) for row in outbox.after(0, 9)]
+    assert (only["type"], only["service"], only["t"]) == ("ticket.issued", "land", 1_767_574_800_000)
+    assert "17" not in only["ticket"][:3]
+    assert source.bad == 1
