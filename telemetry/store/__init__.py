@@ -32,9 +32,8 @@ class Stored(Struct, frozen=True, gc=False):
     event: Event
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Change:
-    """A unit (centre or system) whose totals must be folded again over [start, end) ms."""
+class Change(Struct, frozen=True, order=True, gc=False):
+    """A unit (centre or system) whose totals must be folded again over [start, end) ms. A struct: rollup counts many."""
 
     unit: str
     start: int

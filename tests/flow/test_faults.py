@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, closing, contextmanager
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from tests.flow.conftest import Role
-from tests.flow.faults.cell import Cell, free_port, mounted, unmount
+from tests.flow.faults.cell import Cell, mounted, unmount
 from tests.flow.faults.plan import STRIDE_MS, first_start, plan
 from tests.flow.faults.rounds import Drill
-from tests.flow.faults.surroundings import Embedded, Guarded, Influx, Sqlite, python
+from tests.flow.faults.surroundings import Embedded, Guarded, Influx, Sqlite
 from tests.servers import InfluxServer
 
 if TYPE_CHECKING:
@@ -53,43 +52,52 @@ def small_disk(tmp_path_factory: pytest.TempPathFactory) -> bool:
     return False
 
 
+class Play(Protocol):
+    """Plays rounds on a broker and a store that it makes, and ends everything with the test."""
+
+    def __call__(self, broker: Callable[[], Broker], store: Callable[[], Kept], rounds: int) -> None: ...
+
+
 @pytest.fixture
-def played(
+def play(
     tmp_path: Path,
     small_disk: bool,
     world: Inventory,
     capsys: pytest.CaptureFixture[str],
     request: pytest.FixtureRequest,
-) -> Iterator[Callable[[Broker, Kept, int], Drill]]:
-    """Return a function that plays rounds on a broker and a store, with everything ended afterwards."""
+) -> Iterator[Play]:
     with ExitStack() as stack:
 
-        def play(broker: Broker, store: Kept, rounds: int) -> Drill:
-            stack.callback(store.end)
-            stack.callback(broker.end)
-            cell = Cell(tmp_path, broker, store, small_disk=small_disk)
+        def play_on(broker: Callable[[], Broker], store: Callable[[], Kept], rounds: int) -> None:
+            around = broker()
+            stack.callback(around.end)
+            kept = store()
+            stack.callback(kept.end)
+            cell = Cell(tmp_path, around, kept, small_disk=small_disk)
             stack.callback(cell.close)
-            reader = store.open()
-            stack.callback(reader.close)
-            drill = Drill(cell, reader, world, request.node.name)
+            drill = Drill(cell, stack.enter_context(closing(kept.open())), world, request.node.name)
             stack.callback(drill.hands.close)
-            absent: set[Kind] = {*broker.absent, *store.absent}
-            if not small_disk:
-                absent.add("disk_full")
-            said = request.config.get_terminal_writer().line
             with capsys.disabled(), shown(cell, request.node):
-                said(f"\n{request.node.name}: seed {SEED}, rounds {FIRST} to {FIRST + rounds - 1}, logs in {tmp_path}")
-                if not small_disk:
-                    said(f"without disk_full: {NO_DISK}")
-                cell.start()
-                drill.warm_up()
-                for number in range(FIRST, FIRST + rounds):
-                    said(one_round(drill, number, rounds, absent))
-                finish(drill, rounds)
-                said(f"  {drill.summary()}")
-            return drill
+                for line in progress(drill, rounds):
+                    request.config.get_terminal_writer().write(f"{line}\n", flush=True)
 
-        yield play
+        yield play_on
+
+
+def progress(drill: Drill, rounds: int) -> Iterator[str]:
+    """Play all rounds, telling of each."""
+    cell = drill.cell
+    yield f"\n{drill.name}: seed {SEED}, rounds {FIRST} to {FIRST + rounds - 1}, logs in {cell.folder}"
+    absent: set[Kind] = {*cell.broker.absent, *cell.store.absent}
+    if not cell.small_disk:
+        absent.add("disk_full")
+        yield f"  without disk_full: {NO_DISK}"
+    cell.start()
+    drill.warm_up()
+    for number in range(FIRST, FIRST + rounds):
+        yield one_round(drill, number, rounds, absent)
+    finish(drill, rounds)
+    yield f"  {drill.summary()}"
 
 
 @contextmanager
@@ -110,7 +118,7 @@ def one_round(drill: Drill, number: int, rounds: int, absent: Collection[Kind]) 
     began = time.monotonic()
     try:
         drill.play(planned, start)
-    except (Exception, pytest.fail.Exception) as wrong:
+    except (Exception, pytest.fail.Exception) as wrong:  # noqa: BLE001 - every failure is told with its plan
         again = AGAIN.format(seed=SEED, rounds=number + 1, first=number, name=drill.name)
         pytest.fail(f"round {number} of seed {SEED}: {planned}\n{wrong!s}\n{again}\nlogs in {drill.cell.folder}")
     return f"  round {number:3}  {time.monotonic() - began:5.1f} s  {planned}"
@@ -126,24 +134,17 @@ def finish(drill: Drill, rounds: int) -> None:
 
 
 def test_faults_on_mosquitto_and_influxdb(
-    tmp_path: Path,
-    require: Callable[[str], str],
-    influxd_program: str,
-    played: Callable[[Broker, Kept, int], Drill],
+    tmp_path: Path, require: Callable[[str], str], influxd_program: str, play: Play
 ) -> None:
-    store = Influx(InfluxServer(influxd_program, tmp_path / "influx"))
-    played(Guarded(require("mosquitto"), tmp_path / "broker"), store, ROUNDS)
+    program = require("mosquitto")
+    store = lambda: Influx(InfluxServer(influxd_program, tmp_path / "influx"))  # noqa: E731
+    play(lambda: Guarded(program, tmp_path / "broker"), store, ROUNDS)
 
 
-def test_faults_on_mosquitto_and_sqlite(
-    tmp_path: Path, require: Callable[[str], str], played: Callable[[Broker, Kept, int], Drill]
-) -> None:
-    played(Guarded(require("mosquitto"), tmp_path / "broker"), Sqlite(tmp_path / "store.db"), FEWER)
+def test_faults_on_mosquitto_and_sqlite(tmp_path: Path, require: Callable[[str], str], play: Play) -> None:
+    program = require("mosquitto")
+    play(lambda: Guarded(program, tmp_path / "broker"), lambda: Sqlite(tmp_path / "store.db"), FEWER)
 
 
-def test_faults_on_the_embedded_default(tmp_path: Path, played: Callable[[Broker, Kept, int], Drill]) -> None:
-    port = free_port()
-    env = {name: value for name, value in os.environ.items() if not name.startswith("MOTCUA_")}
-    command = [*python("launch.py"), "", "broker", "--listen", f"127.0.0.1:{port}"]
-    role = Role(command, tmp_path / "broker.log", env)
-    played(Embedded(role, port), Sqlite(tmp_path / "store.db"), FEWER)
+def test_faults_on_the_embedded_default(tmp_path: Path, play: Play) -> None:
+    play(lambda: Embedded(tmp_path), lambda: Sqlite(tmp_path / "store.db"), FEWER)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import socket
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from tests.flow.device import wait_until
 from tests.flow.faults.plan import CENTRE, DEVICES, GATEWAY, KIOSK, SMALL, WORKERS
 from tests.flow.faults.proxy import Network
 from tests.flow.faults.surroundings import python
+from tests.servers import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,12 +48,6 @@ kind = "file"
 path = "till.jsonl"
 """
 BESIDE = {GATEWAY: HOST + FILE, KIOSK: HOST}
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def mounted(folder: Path) -> bool:
@@ -105,7 +99,7 @@ class Cell:
         self.folder, self.broker, self.store = folder, broker, store
         self.network = Network()
         self.stations = {device: Station(device, folder / device) for device in DEVICES}
-        self._mounted = small_disk
+        self.small_disk = small_disk
         if small_disk:
             assert mounted(self.stations[SMALL].box), "no small disk could be mounted"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("MOTCUA_")}
@@ -163,5 +157,5 @@ class Cell:
         for role in reversed(self.roles().values()):
             role.end()
         self.network.close()
-        if self._mounted:
+        if self.small_disk:
             unmount(self.stations[SMALL].box)

@@ -6,6 +6,7 @@ the embedded defaults, which offer fewer faults (`absent`).
 
 from __future__ import annotations
 
+import os
 import signal
 import sqlite3
 import sys
@@ -19,17 +20,18 @@ from infra.host.mosquitto import access
 from telemetry import wiring
 from telemetry.address import BrokerAddress
 from telemetry.store import SERVER_SPOOLS
+from tests.flow.conftest import Role
 from tests.flow.device import wait_until
 from tests.flow.faults.plan import DEVICES, WORKERS
 from tests.mosquitto import Mosquitto
 from tests.pki import Pki
+from tests.servers import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from telemetry.core.windows import Window
     from telemetry.store import Store
-    from tests.flow.conftest import Role
     from tests.flow.faults.plan import Kind
     from tests.servers import InfluxServer
 
@@ -112,8 +114,11 @@ class Embedded:
 
     absent: frozenset[Kind] = frozenset({"acl_refuses", "lost_receipts"})
 
-    def __init__(self, role: Role, port: int) -> None:
-        self._role, self.port = role, port
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        env = {name: value for name, value in os.environ.items() if not name.startswith("MOTCUA_")}
+        command = [*python("launch.py"), "", "broker", "--listen", f"127.0.0.1:{self.port}"]
+        role = Role(command, folder / "broker.log", env)
         self.kill, self.start_again, self.end = role.kill, role.start_again, role.end
 
     def address(self, name: str, port: int = 0) -> BrokerAddress:
