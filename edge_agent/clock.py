@@ -23,6 +23,8 @@ STEP_MS = 500
 SLACK_MS = 5_000
 """A time up to this far after the row was kept may still come from this device's clock."""
 HOLD_MS = 120_000
+REUNION_MS = 20_000
+"""How long rows wait once the network is back after more than the hold: a time server answers within seconds."""
 FOLLOWING = ("entered", "called", "started")
 """Fields beside `t` that hold a time of the same clock."""
 
@@ -90,7 +92,7 @@ class ClockWatch:
         """Note a connection: after long loneliness the time server is given a chance before rows go out."""
         now = self._mono()
         if self._alone_since is not None and now - self._alone_since >= self._hold_ms:
-            self._hold_until = max(self._hold_until, now + self._hold_ms)
+            self._hold_until = max(self._hold_until, now + min(self._hold_ms, REUNION_MS))
         self._alone_since = None
 
     def unlinked(self) -> None:

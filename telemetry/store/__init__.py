@@ -33,7 +33,7 @@ class Stored(Struct, frozen=True, gc=False):
 
 
 class Change(Struct, frozen=True, order=True, gc=False):
-    """A unit (centre or system) whose totals must be folded again over [start, end) ms. A struct: rollup counts many."""
+    """A unit (centre or system) whose totals must be folded again over [start, end) ms; a struct, for speed."""
 
     unit: str
     start: int

@@ -91,11 +91,15 @@ def _of_series(unit: str, series: Found[EventRow]) -> Iterator[Stored]:
 
 
 EXTENT = (
-    "SELECT count(n) FROM event, server WHERE system = '' AND time >= 0 AND time < now() + 1d"
-    " GROUP BY time(1d), centre fill(none);"
-    "SELECT count(n) FROM event WHERE system != '' AND time >= 0 AND time < now() + 1d"
-    " GROUP BY time(1d), system fill(none)"
-).split(";")
+    (
+        "SELECT count(n) FROM event, server WHERE system = '' AND time >= 0 AND time < now() + 1d "
+        "GROUP BY time(1d), centre fill(none)"
+    ),
+    (
+        "SELECT count(n) FROM event WHERE system != '' AND time >= 0 AND time < now() + 1d "
+        "GROUP BY time(1d), system fill(none)"
+    ),
+)
 
 
 def extents(found: Iterable[Found[tuple[int, int]]]) -> dict[str, list[Window]]:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from telemetry.core import codec
-from telemetry.core.completeness import completeness
+from telemetry.core.completeness import completeness, size, union
+from telemetry.core.events import type_of
 from telemetry.core.windows import HOUR, Window, ceil, day_window, days_in, floor
 from telemetry.rollup import Rollup
 from telemetry.store import SERVER_SPOOLS, Batch
@@ -83,17 +84,13 @@ def _same(kept: Event, posted: Event, now: int) -> bool:
 
 def _lines(ledger: Ledger, rest: list[Stored]) -> list[str]:
     """Everything else than posts and the agent's own words came from the file."""
-    found = Counter((s.event.t, codec.encode_event(bare(s.event))) for s in rest if _type(s) not in OWN)
+    found = Counter((s.event.t, codec.encode_event(bare(s.event))) for s in rest if type_of(s.event) not in OWN)
     faults = [f"the line {line!r} is missing {k} times" for (_, line), k in (ledger.lines - found).items()]
     return faults + [f"{line!r} is stored {k} times too often" for (_, line), k in (found - ledger.lines).items()]
 
 
 def _key(s: Stored) -> tuple[str, int]:
     return s.device, s.event.n
-
-
-def _type(s: Stored) -> str:
-    return str(s.event.__struct_config__.tag)
 
 
 def gaps(store: Store, produced: dict[str, int]) -> list[str]:
@@ -118,19 +115,24 @@ def doubles(kept: Kept, store: Store, windows: Sequence[Window]) -> list[str]:
 
 
 def rows_of(store: Store, boxes: Mapping[str, Path]) -> list[str]:
-    """Return what the outboxes (device → file) numbered and the store lacks; their agents must be stopped."""
-    faults, ranges = [], {(row.device, row.spool): row for row in store.row_ranges()}
+    """Return what the outboxes (device → file) numbered and is neither stored nor kept; their agents must be stopped.
+
+    Only an agent's own words, said while it was stopped, may still wait there.
+    """
+    faults, ranges = [], {(row.device, row.spool): row.stored for row in store.row_ranges()}
+    known = sum(size(stored) for stored in ranges.values())
     for device, file in boxes.items():
         with closing(sqlite3.connect(file)) as box:
             (spool,) = box.execute("SELECT spool FROM meta").fetchone()
-            (left,) = box.execute("SELECT count(*) FROM rows").fetchone()
+            left = [(n, codec.decode_event(body)) for n, body in box.execute("SELECT n, body FROM rows")]
             (highest,) = box.execute("SELECT seq FROM sqlite_sequence WHERE name = 'rows'").fetchone()
-        row = ranges.pop((device, spool), None)
-        if left or row is None or row.stored != ((1, highest),):
-            faults.append(f"{device}: {highest} rows were numbered, {left} are unsent, {row} is known of them")
+        stored = ranges.pop((device, spool), ())
+        faults += [f"{device}: {event} is unsent" for _, event in left if type_of(event) not in OWN]
+        if union(stored, ((n, n) for n, _ in left)) != ((1, highest),):
+            faults.append(f"{device}: {highest} rows were numbered, {stored} are stored, {left} are unsent")
     faults += [f"{key} is an outbox of nobody" for key in ranges]
-    total = sum(row.highest for row in store.row_ranges())
-    return faults if total == store.count() else [*faults, f"{store.count()} events are stored, {total} were numbered"]
+    count = store.count()
+    return faults if known == count else [*faults, f"{count} events are stored, {known} are accounted for"]
 
 
 def totals(store: Store, window: Window) -> dict[tuple[str, str, int], dict[str, int]]:
