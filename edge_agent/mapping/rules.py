@@ -22,6 +22,7 @@ from edge_agent.mapping.expressions import (
     conditions,
     parse,
 )
+from telemetry.core import wording
 from telemetry.core.events import AGENT_EVENTS, Event
 
 TYPES = {str(k.__struct_config__.tag): k for k in AGENT_EVENTS if not k.__name__.startswith("Outbox")}
@@ -54,7 +55,8 @@ class Rule:
             values.setdefault("queue", values.get("service"))
             values |= {key: f"{queue_prefix}{values[key]}" for key in _QUEUES if key in values}
         try:
-            return msgspec.convert(values, self.kind)
+            made: Event = wording.convert(values, self.kind)
+            return made
         except msgspec.ValidationError as error:
             raise self._cell_error(str(error)) from None
 
@@ -116,5 +118,6 @@ def _check_literals(key: str, expression: Expression, info: FieldInfo, report: R
     for literal in literals:
         try:
             msgspec.convert(literal, info.type)
+            wording.check_literal(literal, info.type)
         except msgspec.ValidationError as error:
             report(key, f"{literal!r} cannot be its value", str(error))

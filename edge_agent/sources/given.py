@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from telemetry.core import codec, events as ev
+from telemetry.core import codec, events as ev, wording
 
 _FIELD = re.compile(r"\$\.?([\w.\[\]]+)`|field `(\w+)`")
 _ALWAYS = 1 << 53
@@ -31,7 +31,7 @@ def event_of(given: object) -> ev.Event:
     if "n" in given:
         raise BadEvent("n", "rows are numbered by the outbox", "leave it out")
     try:
-        event: ev.Event = msgspec.convert({**given, "n": 1}, codec.AgentEvent)
+        event: ev.Event = wording.convert({**given, "n": 1}, codec.AgentEvent)
     except (msgspec.ValidationError, RecursionError) as error:
         raise _bad(str(error)) from None
     if isinstance(event, _AGENTS_OWN):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from telemetry.core.vocabulary import Count, Event, Id, Row
+from telemetry.core.vocabulary import Count, Event, Id, Row, Ticket
 
 Alarm = Literal[
     "session_taken_over", "publish_refused", "no_subscribers", "outbox_corrupt", "disk_full", "source_hung",
@@ -59,7 +59,7 @@ class ConfigResult(Event, frozen=True, kw_only=True, tag="config.result"):
 class CommandResult(Event, frozen=True, kw_only=True, tag="command.result"):
     """What became of the command `id`."""
 
-    id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    id: Ticket
     command: Id
     outcome: CommandOutcome
     reason: Id | None = None

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Union
 import msgspec
 from msgspec import Meta, Struct
 
-from telemetry.core import events as ev
+from telemetry.core import events as ev, wording
 
 VERSION = 1
 CONTENT_TYPE = "application/vnd.motcua.frame+json;v=1"
@@ -153,7 +153,7 @@ def decode_frame(payload: bytes, content_type: str, now: int) -> Decoded:
         except (msgspec.MsgspecError, ValueError, RecursionError):
             pass
         else:
-            if frame.v == VERSION:
+            if frame.v == VERSION and wording.well_worded(frame.events):
                 return _timed(Decoded(frame.spool, frame.events), now)
     return _timed(_slowly(text), now)
 
@@ -218,7 +218,8 @@ def _judge(loose: dict[str, Any], *, supported: bool) -> ev.Event | str:
     if kind is None:
         return "unsupported_type" if isinstance(loose.get("type"), str) else "malformed"
     try:
-        return msgspec.convert(loose, kind)
+        found: ev.Event = wording.convert(loose, kind)
+        return found
     except msgspec.ValidationError as error:
         text = str(error)
         if "unknown field" in text:

@@ -110,16 +110,16 @@ def dirty_frames(frames: Iterable[tuple[str, Sequence[ev.Event]]]) -> list[tuple
     cells: set[tuple[str, int]] = set()
     rest: list[tuple[str, ev.Event]] = []
     for centre, events in frames:
-        hour = _only_hour(events)
-        if hour is None:
+        hours = _easily(events)
+        if hours is None:
             rest += [(ev.unit_of(centre, event), event) for event in events]
         else:
-            cells.add((centre, hour))
+            cells.update((centre, hour) for hour in hours)
     return _joined(cells | _cells(rest))
 
 
-def _only_hour(events: Sequence[ev.Event]) -> int | None:
-    """Return the hour that all spans lie in, when it is easily told."""
+def _easily(events: Sequence[ev.Event]) -> tuple[int, ...] | None:
+    """Return the hours that all spans together touch, when that is easily told: one, or two neighbours."""
     kinds = {event.__class__ for event in events}
     if len(kinds) != 1:
         return None
@@ -127,9 +127,10 @@ def _only_hour(events: Sequence[ev.Event]) -> int | None:
     if start_of is None:
         return None
     times = [event.t for event in events]
-    hour: int = min(times) // HOUR
-    same = min(map(start_of, events)) // HOUR == hour and (max(times) + reach) // HOUR == hour
-    return hour if same else None
+    first, last = min(min(map(start_of, events)), min(times)) // HOUR, (max(times) + reach) // HOUR
+    if first == last:
+        return (first,)
+    return (first, last) if last == first + 1 and not reach else None
 
 
 def _joined(cells: Iterable[tuple[str, int]]) -> list[tuple[str, int, int]]:

@@ -68,6 +68,7 @@ def test_long_properties_and_no_packet_id(size: int) -> None:
 def test_texts_that_the_library_refuses_are_texts_here() -> None:
     bad = b"\x03\x00\x03a\x00b\x26\x00\x01k\x00\x03\xef\xbb\xbf\x26\x00\x01l\x00\x01\xff"
     assert packets.content_type(bad) == "a\x00b"
+    assert packets.content_type(b"") == ""
     assert list(packets.properties(bad))[1:] == [(0x26, "k", "\ufeff"), (0x26, "l", "\ufffd")]
 
 
