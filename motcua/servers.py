@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -53,9 +54,17 @@ def opened(found: Settings, stop: Signal) -> Store | None:
     return None
 
 
+def _collect_seldom() -> None:
+    """Look for cycles rarely: a write makes 100,000 values that have none, and looking took a fifth of ingest's time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(200_000, 50, 1_000)
+
+
 def ingest(found: Settings, inventory: Callable[[], Inventory], worker: Worker, stop: Signal) -> None:
     """Run one ingest until stopped."""
     listen = listen_address(worker.metrics, "--metrics") if worker.metrics else None
+    _collect_seldom()
     with ExitStack() as stack:
         store = opened(found, stop)
         if store is None:
