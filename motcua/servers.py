@@ -55,7 +55,7 @@ def opened(found: Settings, stop: Signal) -> Store | None:
 
 
 def _collect_seldom() -> None:
-    """Look for cycles rarely: a write makes 100,000 values that have none, and looking took a fifth of ingest's time."""
+    """Look for cycles rarely: a write makes 100,000 values without one, and looking took a fifth of the time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(200_000, 50, 1_000)

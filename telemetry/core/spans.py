@@ -127,7 +127,7 @@ def _easily(events: Sequence[ev.Event]) -> tuple[int, ...] | None:
     if start_of is None:
         return None
     times = [event.t for event in events]
-    first, last = min(min(map(start_of, events)), min(times)) // HOUR, (max(times) + reach) // HOUR
+    first, last = min(*map(start_of, events), *times) // HOUR, (max(times) + reach) // HOUR
     if first == last:
         return (first,)
     return (first, last) if last == first + 1 and not reach else None
