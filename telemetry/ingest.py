@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from telemetry.messages import Message
     from telemetry.store import Store
 
-BATCH_MESSAGES, BATCH_ROWS, BATCH_BYTES = 4_000, 20_000, 16 * 1024 * 1024
+BATCH_MESSAGES, BATCH_ROWS, BATCH_BYTES = 4_000, 30_000, 16 * 1024 * 1024
 """What one write may hold; beyond it nothing is read from the broker, whose queue then grows, not our memory."""
 LINGER_MS = 20
 MAX_ROW = 1 << 53
