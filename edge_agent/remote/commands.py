@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from telemetry.core.vocabulary import Id, Ms
+from telemetry.core.vocabulary import Ms
 
 if TYPE_CHECKING:
     from telemetry.core.agent_events import CommandOutcome
@@ -28,7 +28,7 @@ class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     v: Literal[1]
     id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-    command: Id
+    command: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,63}$")]
     expires: Ms
     args: dict[str, str] = {}
 
