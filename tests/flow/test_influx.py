@@ -59,11 +59,34 @@ def _totals(house: House) -> list[Total]:
 
 
 @pytest.fixture(scope="module")
-def answer(replayed: House) -> dict[str, dict[str, Any]]:
+def api(replayed: House, influx: InfluxServer) -> str:
+    """The root of an API whose token may read totals, and no raw event."""
+    widest = replayed._env["MOTCUA_STORE_TOKEN"]
+    replayed._env["MOTCUA_STORE_TOKEN"] = influx.make_token(read=("motcua-5m", "motcua-1h", "motcua-1d"))[1]
+    try:
+        return replayed.serve_api()
+    finally:
+        replayed._env["MOTCUA_STORE_TOKEN"] = widest
+
+
+@pytest.fixture(scope="module")
+def answer(api: str) -> dict[str, dict[str, Any]]:
     """The API's rows about the log, by service."""
-    url = f"{replayed.serve_api()}/queues/history?{urlencode(ASKED)}"
-    with urlopen(url, timeout=20) as response:
+    with urlopen(f"{api}/queues/history?{urlencode(ASKED)}", timeout=20) as response:
         return {row["service"]: row for row in json.load(response)["data"]}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/", "/metrics", "/readyz", "/api/v1/status", "/api/v1/centres", f"/api/v1/centres/{CENTRE}", "/api/v1/systems",
+        "/api/v1/queues/now", "/api/v1/completeness",
+        f"/api/v1/availability?scope=centre:{CENTRE}&from=1999-02-01T00:00:00Z&to=1999-02-02T00:00:00Z",
+    ],
+)  # fmt: skip
+def test_no_page_and_no_scrape_needs_a_right_on_raw_events(api: str, path: str) -> None:
+    with urlopen(api.removesuffix("/api/v1") + path, timeout=20) as response:
+        assert (response.status, bool(response.read())) == (200, True)
 
 
 def test_the_banks_log_gives_the_published_numbers(answer: dict[str, dict[str, Any]]) -> None:
