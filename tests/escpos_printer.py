@@ -60,8 +60,11 @@ class _Printer:
             kept += some
             while len(kept) >= 3:
                 assert kept[:2] == b"\x10\x04", f"not a status request: {kept!r}"
-                for byte in self.behaviour.answer(kept[2]):
-                    os.write(descriptor, bytes((byte,)))
+                try:
+                    for byte in self.behaviour.answer(kept[2]):
+                        os.write(descriptor, bytes((byte,)))
+                except OSError:  # whoever asked has hung up
+                    return
                 kept = kept[3:]
 
     def close(self) -> None:
