@@ -8,8 +8,10 @@ come and written together: one write may run (`Write`) while the next one gather
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
@@ -172,12 +174,22 @@ class Ingest:
         return len(self._messages) >= BATCH_MESSAGES or self._rows >= BATCH_ROWS or self._bytes >= BATCH_BYTES
 
     def gather(self) -> Write | None:
-        """Return what waits as one write, and begin to gather anew."""
+        """Return what waits as one write, as much as one may hold; the rest waits on."""
         if not self._messages:
             return None
-        messages, verdicts = self._messages, self._verdicts
-        self._messages, self._verdicts, self._rows, self._bytes = [], [], 0, 0
+        many = self._portion()
+        messages, self._messages = self._messages[:many], self._messages[many:]
+        verdicts, self._verdicts = self._verdicts[:many], self._verdicts[many:]
+        self._rows -= sum(len(v.decoded.events) for v in verdicts)
+        self._bytes -= sum(len(m.payload) for m in messages)
         return Write(messages, verdicts, self._batch(verdicts), self._since)
+
+    def _portion(self) -> int:
+        """Return how many of the waiting messages fit into a write; more wait only after a write has failed."""
+        if not self._rows > 2 * BATCH_ROWS and not len(self._messages) > 2 * BATCH_MESSAGES:
+            return len(self._messages)
+        rows = list(accumulate(len(v.decoded.events) for v in self._verdicts))
+        return min(bisect_left(rows, BATCH_ROWS) + 1, BATCH_MESSAGES, len(rows))
 
     def put_back(self, write: Write) -> None:
         """Keep a write that failed, before what has come since."""

@@ -1,0 +1,130 @@
+"""What an ingest keeps, writes and answers when writes fail and pile up; over the embedded store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from telemetry import ingest as room
+from telemetry.core import codec, events as ev
+from telemetry.errors import StoreUnavailable
+from telemetry.ingest import Ingest
+from telemetry.inventory import default_path, load
+from telemetry.messages import Message
+from telemetry.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from telemetry.store import Batch, Stored
+
+NOW = 1_767_225_600_000
+CENTRE, DEVICE = "vn83-83", "vn83-83-kiosk1"
+WORLD = load(default_path())
+
+
+class Failing(SqliteStore):
+    """Fails as often as it is told to."""
+
+    failures = 0
+
+    def append(self, batch: Batch) -> Sequence[Stored]:
+        if self.failures:
+            self.failures -= 1
+            raise StoreUnavailable("away")
+        return super().append(batch)
+
+    def retention(self) -> int | None:
+        return 3_600_000
+
+
+class Outlet:
+    def __init__(self) -> None:
+        self.acked: list[int] = []
+        self.receipts: list[codec.Receipt] = []
+
+    def acks(self, messages: Iterable[Message]) -> None:
+        self.acked += [message.mid for message in messages]
+
+    def tell(self, messages: Iterable[tuple[str, bytes]]) -> None:
+        self.receipts += [receipt for _, payload in messages if (receipt := codec.decode_receipt(payload))]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Failing]:
+    opened = Failing(tmp_path / "store.db")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def desk(store: Failing) -> Ingest:
+    return Ingest(store, lambda: WORLD, lambda: NOW)
+
+
+def frame(mid: int, rows: int, t: int = NOW, topic: str = f"motcua/v1/{CENTRE}/{DEVICE}/up") -> Message:
+    first = mid * 100
+    said = [ev.DeviceHeartbeat(n=first + k, t=t + k) for k in range(rows)]
+    payload = codec.encode_frame("s1", "b", NOW, [codec.encode_event(event) for event in said])
+    return Message(topic, payload, codec.CONTENT_TYPE, mid=mid, qos=1)
+
+
+def test_a_failed_write_is_kept_whole_and_answered_in_order_later(desk: Ingest, store: Failing) -> None:
+    outlet = Outlet()
+    store.failures = 1
+    desk.take(frame(1, 3))
+    with pytest.raises(StoreUnavailable):
+        desk.flush(outlet)
+    assert (outlet.acked, store.count(), desk.figures.waiting) == ([], 0, 1)
+    desk.take(frame(2, 2))
+    desk.flush(outlet)
+    assert (outlet.acked, store.count(), desk.figures.waiting) == ([1, 2], 5, 0)
+    assert [receipt.ranges for receipt in outlet.receipts] == [[(100, 102), (200, 201)]]
+
+
+def test_what_piled_up_is_written_in_portions(desk: Ingest, store: Failing, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "BATCH_ROWS", 10)
+    for mid in range(1, 10):
+        desk.take(frame(mid, 4))
+    outlet = Outlet()
+    portions = 0
+    while (write := desk.gather()) is not None:
+        desk.answer(write, desk.store(write), outlet)
+        portions += 1
+    assert (portions, outlet.acked, store.count()) == (3, list(range(1, 10)), 36)
+    assert not desk.full()
+
+
+def test_two_writes_put_back_stand_before_what_came_since(desk: Ingest) -> None:
+    desk.take(frame(1, 1))
+    first = desk.gather()
+    desk.take(frame(2, 1))
+    second = desk.gather()
+    desk.take(frame(3, 1))
+    assert first is not None
+    assert second is not None
+    desk.put_back(second)
+    desk.put_back(first)
+    outlet = Outlet()
+    desk.flush(outlet)
+    assert outlet.acked == [1, 2, 3]
+
+
+def test_rows_from_before_the_retention_are_refused_once_it_is_known(desk: Ingest) -> None:
+    outlet = Outlet()
+    desk.take(frame(1, 1))
+    desk.flush(outlet)
+    desk.take(frame(2, 2, t=NOW - 3_600_001))
+    desk.flush(outlet)
+    assert outlet.receipts[1].rejected == [(200, "too_old")]
+    assert outlet.receipts[1].ranges == [(201, 201)]
+    assert desk.figures.refused == {"too_old": 1}
+
+
+def test_a_foreign_topic_is_acknowledged_counted_and_not_answered(desk: Ingest) -> None:
+    outlet = Outlet()
+    desk.take(frame(1, 1, topic="motcua/v1/x"))
+    desk.flush(outlet)
+    assert (outlet.acked, outlet.receipts, desk.figures.refused) == ([1], [], {"foreign_topic": 1})
