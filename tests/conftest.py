@@ -65,6 +65,18 @@ def libatomic() -> None:
         _absent("libatomic.so.1 is missing, which playwright's driver needs: install Debian package libatomic1")
 
 
+@pytest.fixture(scope="session")
+def pseudo_terminals() -> None:
+    """Skip (under CI: fail) where the system has none: they stand for serial lines."""
+    try:
+        pair = os.openpty()
+    except OSError as error:
+        _absent(f"no pseudo-terminals here ({error}): mount -t devpts devpts /dev/pts")
+    else:
+        for end in pair:
+            os.close(end)
+
+
 @pytest.fixture
 def free_port() -> int:
     """Return a TCP port of the loopback that nobody listens on."""

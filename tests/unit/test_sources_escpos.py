@@ -28,6 +28,8 @@ Printer = TcpPrinter | SerialPrinter
 
 @pytest.fixture(params=[TcpPrinter, SerialPrinter], ids=["tcp", "serial"])
 def printer(request: pytest.FixtureRequest) -> Iterator[Printer]:
+    if request.param is SerialPrinter:
+        request.getfixturevalue("pseudo_terminals")
     one = request.param(Behaviour())
     yield one
     one.close()
@@ -135,6 +137,7 @@ def test_a_refused_and_a_lost_connection_are_offline(free_port: int, tmp_path: P
     printer.close()
 
 
+@pytest.mark.usefixtures("pseudo_terminals")
 def test_a_serial_line_whose_cable_is_pulled_is_offline() -> None:
     master, slave = os.openpty()
     path = os.ttyname(slave)
@@ -145,12 +148,14 @@ def test_a_serial_line_whose_cable_is_pulled_is_offline() -> None:
             line.read(time.monotonic() + 1)
 
 
+@pytest.mark.usefixtures("pseudo_terminals")
 def test_a_device_file_is_asked_like_a_line() -> None:
     printer = SerialPrinter(Behaviour({4: 0x60}))
     assert source(f"file://{printer.path}").look() == Reading("out_of_order", "paper_out")
     printer.close()
 
 
+@pytest.mark.usefixtures("pseudo_terminals")
 def test_a_plain_file_is_no_serial_line(tmp_path: Path) -> None:
     path = tmp_path / "plain"
     path.write_bytes(b"")
