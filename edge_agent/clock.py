@@ -109,7 +109,8 @@ def restamped(body: bytes, kept: Stamp, offset: int) -> bytes:
     """Return the event with the times its wrong clock gave put right: wall = offset + monotonic.
 
     Only times between the boot and the row's keeping (as that clock saw them) are its own; others, such as the
-    lines of an older file, stay.  A body that is no event stays as it is.
+    lines of an older file, stay.  An event that would still have happened after it was kept, because the program
+    that told it had a clock that ran ahead, happened when it was kept.  A body that is no event stays as it is.
     """
     old = kept.wall - kept.mono
     try:
@@ -118,7 +119,8 @@ def restamped(body: bytes, kept: Stamp, offset: int) -> bytes:
         return body
     latest = kept.wall + SLACK_MS
     names = [name for name in ("t", *FOLLOWING) if old <= (getattr(event, name, None) or -1) <= latest]
-    if offset == old or not names:
-        return body
-    moved = {name: max(0, getattr(event, name) + offset - old) for name in names}
-    return codec.encode_event(msgspec.structs.replace(event, **moved))
+    moved = {name: max(0, getattr(event, name) + offset - old) for name in names if offset != old}
+    right = kept.mono + offset
+    if moved.get("t", event.t) > right + SLACK_MS:
+        moved["t"] = right
+    return codec.encode_event(msgspec.structs.replace(event, **moved)) if moved else body

@@ -258,6 +258,15 @@ def test_only_times_of_this_boots_clock_are_moved(t: int, entered: int, expected
     assert (found.t, found.entered) == expected
 
 
+@pytest.mark.parametrize("offset", [OFFSET, KEPT.wall - KEPT.mono], ids=["clock set since", "clock right all the time"])
+def test_what_would_have_happened_after_it_was_kept_happened_when_it_was_kept(offset: int) -> None:
+    """A program whose clock ran an hour ahead told it; ingest puts such a row off for as long as it lies ahead."""
+    ahead = KEPT.mono + offset + 3_600_000
+    found = codec.decode_event(restamped(called(ahead, 500_000), KEPT, offset))
+    assert isinstance(found, ev.TicketCalled)
+    assert (found.t, found.entered) == (KEPT.mono + offset, 500_000)
+
+
 def test_a_clock_that_was_right_changes_nothing_nor_does_a_body_that_is_no_event() -> None:
     body = called(1_000_000, 900_000)
     assert restamped(body, KEPT, KEPT.wall - KEPT.mono) == body
