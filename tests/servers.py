@@ -45,6 +45,11 @@ class InfluxServer:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    def gone(self) -> None:
+        """Wait until a process that somebody else has ended is reaped."""
+        assert self._process is not None, "it was never started"
+        self._process.wait(20)
+
     def store_url(self, bucket: str = "motcua") -> str:
         return f"influxdb+{self.url}?org={self.org}&bucket={bucket}"
 

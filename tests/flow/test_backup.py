@@ -120,6 +120,7 @@ def test_influxdb_comes_back_with_the_same_figures(machine: Machine, influx: Inf
     shutil.rmtree(machine.parts[0])
     back = machine.call("restore", str(machine.folder / "saved"))
     assert back.returncode == 0, back.stderr
+    influx.gone()
     influx.start()
     assert figures(influx) == before
 
@@ -128,17 +129,20 @@ def test_what_came_after_the_backup_is_moved_aside_and_not_deleted(machine: Mach
     influx.make_bucket("kept")
     machine.runs(influx.pid)
     assert machine.call("save", str(machine.folder / "saved")).returncode == 0
+    influx.gone()
     influx.start()
     written(influx)
     machine.runs(influx.pid)
     back = machine.call("restore", str(machine.folder / "saved"))
     assert back.returncode == 0, back.stderr
+    influx.gone()
     influx.start()
     assert figures(influx) == []
     influx.end()
     machine.parts[0].rename(machine.folder / "restored")
     aside = next(machine.folder.glob("influxdb.before-restore-*"))
     aside.rename(machine.parts[0])
+    influx.gone()
     influx.start()
     assert len(figures(influx)) == 14
 

@@ -112,7 +112,10 @@ def test_a_trial_cut_off_by_kill_9_is_rolled_back(office: Office, until: Until) 
     office.agent.start_again()
     until(lambda: office.results() == [(7, "rolled_back", "restarted")], "it is rolled back")
     office.command("send-diagnostics", "d")
-    told = lambda: [figures.config_version for figures in office.stored(ev.AgentDiagnostics)]  # noqa: E731
+
+    def told() -> list[object]:
+        return [figures.config_version for figures in office.stored(ev.AgentDiagnostics)]
+
     until(lambda: told()[-1:] == [0], "figures are stored; the trial's own may stand before them")
 
 
