@@ -2,7 +2,7 @@
 
 An MQTT message is acknowledged only after the store has committed its rows, and the receipt is sent
 after that; whatever fails before is delivered again and changes nothing.  Messages are judged as they
-come and written together: one write may run (`Write`) while the next one gathers.
+come and written together: writes (`Write`) may be under way while the next one gathers.
 """
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ class Ingest:
 
     def _portion(self) -> int:
         """Return how many of the waiting messages fit into a write; more wait only after a write has failed."""
-        if not self._rows > 2 * BATCH_ROWS and not len(self._messages) > 2 * BATCH_MESSAGES:
+        if self._rows <= 2 * BATCH_ROWS and len(self._messages) <= 2 * BATCH_MESSAGES:
             return len(self._messages)
         rows = list(accumulate(len(v.decoded.events) for v in self._verdicts))
         return min(bisect_left(rows, BATCH_ROWS) + 1, BATCH_MESSAGES, len(rows))

@@ -167,16 +167,9 @@ def _delta(device: str, spool: str, group: list[Part], at: int) -> Delta:
     told = [event for part in group for event in part.told]
     refused = completeness.union((e.row, e.row) for e in told if isinstance(e, OutboxRefused))
     dropped = completeness.union(*(e.ranges for e in told if isinstance(e, OutboxDropped)))
-    stored = _ranges([n for part in group for n in part.ns])
+    stored = completeness.ranges_of(n for part in group for n in part.ns)
     first, last = min(min(part.ts) for part in group), max(max(part.ts) for part in group)
     return Delta(device, spool, stored, refused, dropped, first, last, at)
-
-
-def _ranges(numbers: list[int]) -> completeness.Ranges:
-    low, high = min(numbers), max(numbers)
-    if high - low + 1 == len(set(numbers)):
-        return ((low, high),)
-    return completeness.ranges_of(numbers)
 
 
 def record(series: bytes, body: object, time: int) -> bytes:
