@@ -16,7 +16,7 @@ PURE = (
     "telemetry/core/*.py", "edge_agent/delivery.py", "edge_agent/deferral.py", "edge_agent/reconnect.py",
     "edge_agent/mapping/expressions.py", "edge_agent/remote/settings.py", "edge_agent/remote/rollout.py",
     "edge_agent/remote/commands.py", "edge_agent/sources/supervision.py", "edge_agent/sources/escpos_status.py",
-    "infra/plan.py",
+    "infra/plan/*.py",
 )  # fmt: skip
 BUILTIN_IO = {"open", "print", "input"}
 CLOCK = {"now", "today", "utcnow"}

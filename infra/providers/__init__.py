@@ -1,0 +1,1 @@
+"""What can be made, compared and removed on running servers; the cores know nothing of Pulumi, `skin` is its door."""
