@@ -8,20 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from telemetry.core.topics import ROOT, every
+from infra.plan.broker import DEVICE_READS, DEVICE_WRITES, services
+from telemetry.core.topics import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PORT = 8883
-INGEST = "motcua-ingest-{}"
-ROLLUP = "motcua-rollup"
-PROVISION = "motcua-provision"
-MONITOR = "motcua-monitor"
-"""Common names of the services' certificates. A device's is its id."""
-DEVICE_WRITES = ("up", "state")
-DEVICE_READS = ("receipt", "config", "command", "state")
+    from infra.plan.values import BrokerUser
 
+PORT = 8883
 _LISTENER = """# One listener, with a certificate on both sides.
 listener {port}{bind}
 socket_domain ipv4
@@ -165,11 +160,8 @@ def _file(broker: Broker, listener: str) -> str:
 def access(workers: Sequence[str] = ("1",)) -> str:
     """Return the access rules; `workers` are the names of the ingest workers."""
     lines = ["# Services, each by its certificate's common name, each with what it needs and no more."]
-    for name in workers:
-        lines += _user(INGEST.format(name), f"read {every('up')}", f"write {every('receipt')}")
-    lines += _user(ROLLUP, f"read {every('state')}")
-    lines += _user(PROVISION, f"write {every('config')}", f"write {every('command')}")
-    lines += _user(MONITOR, "read $SYS/broker/#")
+    for user in services(workers):
+        lines += _user(user)
     lines += [
         "# A device, by its certificate's common name, reaches its own id and nothing else. It may read its own",
         "# state, by which it can tell that somebody else speaks with a copy of its certificate.",
@@ -179,5 +171,6 @@ def access(workers: Sequence[str] = ("1",)) -> str:
     return "\n".join([*lines, ""])
 
 
-def _user(name: str, *topics: str) -> list[str]:
-    return [f"user {name}", *(f"topic {topic}" for topic in topics), ""]
+def _user(user: BrokerUser) -> list[str]:
+    topics = [f"topic read {one}" for one in user.subscribe] + [f"topic write {one}" for one in user.publish]
+    return [f"user {user.name}", *topics, ""]

@@ -1,0 +1,74 @@
+"""Who may do what at the broker: services by name, devices by shard. Pure."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from infra.plan.values import BrokerPlan, BrokerUser, DeviceAccess, Listener, Shard
+from telemetry.core.topics import every
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from infra.options import Options
+    from telemetry.core.inventory import Device, Inventory
+
+INGEST = "motcua-ingest-{}"
+ROLLUP = "motcua-rollup"
+PROVISION = "motcua-provision"
+MONITOR = "motcua-monitor"
+"""Common names of the services' certificates. A device's is its id."""
+DEVICE_WRITES = ("up", "state")
+DEVICE_READS = ("receipt", "config", "command", "state")
+LEAST_CONNECTIONS = 1024
+
+
+def workers(count: int) -> tuple[str, ...]:
+    """Return the names of `count` ingest workers."""
+    return tuple(str(number) for number in range(1, count + 1))
+
+
+def services(names: Sequence[str]) -> tuple[BrokerUser, ...]:
+    """Return the services' rights; `names` are those of the ingest workers."""
+    return (
+        *(BrokerUser(INGEST.format(name), (every("receipt"),), (every("up"),)) for name in names),
+        BrokerUser(ROLLUP, (), (every("state"),)),
+        BrokerUser(PROVISION, (every("config"), every("command")), ()),
+        BrokerUser(MONITOR, (), ("$SYS/broker/#",)),
+    )
+
+
+def agents(inventory: Inventory) -> list[Device]:
+    """Return the devices that run an agent, in order of id; imported logs have none."""
+    return [device for _, device in sorted(inventory.devices.items()) if device.kind != "replay"]
+
+
+def connections(inventory: Inventory) -> int:
+    """Return how many connections the broker must bear: every device twice (an old one may linger), and services."""
+    return max(LEAST_CONNECTIONS, 2 * len(agents(inventory)) + 64)
+
+
+def shard_of(device: str, count: int) -> int:
+    """Return a device's shard; it depends on nothing but the id, so that an edit touches one shard."""
+    return int.from_bytes(sha256(device.encode()).digest()[:4]) % count
+
+
+def shards(devices: Iterable[Device], count: int) -> tuple[Shard, ...]:
+    """Return all shards of the registry, the empty ones too."""
+    members: list[list[DeviceAccess]] = [[] for _ in range(count)]
+    for device in devices:
+        members[shard_of(device.id, count)].append(DeviceAccess(device.id, device.centre, device.kind))
+    return tuple(Shard(f"shard-{number:02}", tuple(found)) for number, found in enumerate(members))
+
+
+def broker_plan(inventory: Inventory, options: Options) -> BrokerPlan:
+    """Return users, shards and the one listener, with certificates on both sides."""
+    listener = Listener(options.broker.port, options.broker.bind, tls=True, client_certificates=True, anonymous=False)
+    count = options.kubernetes.ingest_most if options.target == "kubernetes" else options.workers
+    return BrokerPlan(
+        services(workers(max(count, options.workers))),
+        shards(agents(inventory), options.shards),
+        (listener,),
+        connections(inventory),
+    )
