@@ -7,6 +7,7 @@ holds nothing before `configure`: no address, no secret, no client. Numbers arri
 
 from __future__ import annotations
 
+import json
 import threading
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -39,7 +40,7 @@ class Skin(ResourceProvider):
     serialize_as_secret_always = False
 
     def open(self, setting: Callable[[str], str]) -> Kind:
-        """Return the kind; `setting` gives a value of the stack's configuration, empty when there is none."""
+        """Return the kind; `setting` gives a value of the stack's configuration, structures as JSON, empty when none."""
         raise NotImplementedError
 
     def configure(self, req: ConfigureRequest) -> None:
@@ -92,8 +93,12 @@ class Skin(ResourceProvider):
     def _kind(self) -> Kind:
         with self._lock:
             if self._opened is None:
-                self._opened = self.open(lambda key: str(self._config.get(key) or ""))
+                self._opened = self.open(self._setting)
             return self._opened
+
+    def _setting(self, key: str) -> str:
+        value = self._config.get(key)
+        return value if isinstance(value, str) else json.dumps(value) if value is not None else ""
 
 
 def _said(work: Callable[[], Result]) -> Result:
