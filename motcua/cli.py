@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from motcua import cli_inventory, cli_render
+from motcua import cli_ca, cli_inventory, cli_render, cli_rotation
 from motcua.startup import inventory_of, settings_of, until_stopped
 from telemetry import __version__
 from telemetry.errors import ConfigError, InventoryError, MappingError, MotcuaError
@@ -20,14 +20,17 @@ app = typer.Typer(
 )
 app.add_typer(cli_inventory.app, name="inventory")
 app.command("render")(cli_render.render)
+app.add_typer(cli_ca.app, name="ca")
+app.add_typer(cli_rotation.app, name="rotation")
 err = Console(stderr=True)
 Config = Annotated[Path | None, typer.Option("--config", help="TOML file with settings (they win over MOTCUA_…).")]
 
 
 def main() -> NoReturn:
     """Run the command line."""
+    code: object = 0
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)
     except (ConfigError, InventoryError, MappingError) as error:
         for fault in error.faults:
             print(f"motcua: {fault}", file=sys.stderr)
@@ -41,7 +44,8 @@ def main() -> NoReturn:
         sys.exit(1)
     except Exception as error:  # noqa: BLE001
         _usage(error)
-    sys.exit(0)
+    # Outside standalone mode a typer.Exit comes back as its number.
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _usage(error: Exception) -> None:

@@ -1,0 +1,32 @@
+"""Who may have a client's certificate: declared devices, and the services of the broker's rules. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from infra.plan.broker import INGEST, MONITOR, PROVISION, ROLLUP
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+SERVICES = ", ".join((INGEST.format("N"), ROLLUP, PROVISION, MONITOR))
+_WORKER = re.compile(INGEST.format("[1-9][0-9]{0,2}"))
+
+
+def is_service(name: str) -> bool:
+    """Tell whether a common name is one of the services'."""
+    return name in {ROLLUP, PROVISION, MONITOR} or _WORKER.fullmatch(name) is not None
+
+
+def refusal(name: str, devices: Container[str], *, service: bool) -> tuple[str, str] | None:
+    """Return why nobody may get a certificate of this name, and the way out; None when it may be signed."""
+    if service:
+        if is_service(name):
+            return None
+        return f"{name!r} is no service", f"use one of {SERVICES}, or leave --service out for a device"
+    if is_service(name):
+        return f"{name!r} is a service's name", "a device's name is its id; for a service itself add --service"
+    if name not in devices:
+        return f"{name!r} is no declared device", "add it to devices.csv of the inventory, or correct the request's CN"
+    return None
