@@ -66,13 +66,14 @@ def render_agent(
 ) -> str:
     """Return the agent.toml of a declared device; its outbox is `<device>.db` unless another path is given.
 
-    A broker that asks for certificates (`mqtts://`) needs `certificates`.
+    A broker that asks for certificates (`mqtts://`) finds them in `tls/` beside agent.toml, unless said otherwise.
     """
     device = inventory.devices.get(device_id)
     if device is None or device.kind == "replay":
         problem, remedy = f"there is no device {device_id!r} with an agent", "name one that devices.csv declares"
         raise InventoryError([Fault("devices.csv", 1, "id", problem, remedy)])
-    agent = _agent(inventory, device, mqtt, outbox or f"{device.id}.db") + _tls(certificates)
+    files = certificates or (Certificates() if mqtt.startswith("mqtts://") else None)
+    agent = _agent(inventory, device, mqtt, outbox or f"{device.id}.db") + _tls(files)
     tables = [agent, _source("host", every_ms=device.every_ms)]
     watched = [system for system in inventory.systems.values() if device.id in system.vantage]
     return "\n".join(tables + [_probe(system) for system in watched])

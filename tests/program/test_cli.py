@@ -107,6 +107,12 @@ def test_inventory_check_counts_the_sample() -> None:
 def test_inventory_render_writes_an_agent_file() -> None:
     done = motcua("inventory", "render", "--device", "vn83-83-gateway1")
     assert 'device = "vn83-83-gateway1"' in done.stdout
+    assert "mqtt_cert" not in done.stdout
+
+
+def test_an_agent_of_a_tls_broker_is_told_where_its_certificate_is() -> None:
+    done = motcua("inventory", "render", "--device", "vn83-83-gateway1", "--mqtt", "mqtts://mqtt.example:8883")
+    assert 'mqtt_ca = "tls/ca.pem"\nmqtt_cert = "tls/device.pem"\nmqtt_key = "tls/device.key"\n' in done.stdout
 
 
 def test_sighup_has_the_inventory_loaded_again(tmp_path: Path) -> None:
