@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 ARGS ?=
 URL ?= http://127.0.0.1:8080
 
-.PHONY: help setup demo test check bench chaos influxd screenshot
+.PHONY: help setup demo test servers check bench chaos influxd screenshot
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,11 @@ demo: $(STAMP) ## everything in one process, http://127.0.0.1:8080 until Ctrl-C 
 test: $(STAMP) ## all tests; what cannot be had here is skipped and named (ARGS="-k words")
 	@scripts/system-packages
 	@$(BIN)/pytest $(ARGS)
+
+servers: $(STAMP) ## a real InfluxDB and mosquitto for the stack `local`, below .local, until Ctrl-C (ARGS="--help")
+	@scripts/system-packages
+	@scripts/influxd/build
+	@$(BIN)/python scripts/servers.py $(ARGS)
 
 check: $(STAMP) ## format, lint, types, layers, core coverage, wheel
 	$(BIN)/ruff format --check .

@@ -6,14 +6,14 @@ Names in a stack file are camelCase; secrets (`SECRETS`) stand beside them, encr
 from __future__ import annotations
 
 import copy
-import ipaddress
 import re
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from infra.option_types import Day, Host, Label, Line, Name, Network, Url, Whole
 from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
@@ -25,43 +25,6 @@ SECRETS = ("influxToken", "influxPassword", "brokerPassword", "nationalToken", "
 """Encrypted values of a stack: InfluxDB's operator token and first password, the password of dynamic security's
 administrator, the national InfluxDB's token, the root authority's key (only while an intermediate is made)."""
 LEAST_RAW_DAYS = 30
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_HOST = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
-
-
-def _label(value: str) -> str:
-    if not _LABEL.fullmatch(value):
-        raise ValueError("use 1 to 63 of a-z, 0-9 and -, a letter or digit at both ends")
-    return value
-
-
-def _host(value: str) -> str:
-    try:
-        return str(ipaddress.ip_address(value))
-    except ValueError:
-        if not _HOST.fullmatch(value):
-            raise ValueError("write a DNS name or an IP address") from None
-    return value
-
-
-def _network(value: str) -> str:
-    try:
-        return str(ipaddress.ip_network(value))
-    except ValueError:
-        raise ValueError("write a network as 10.20.0.0/16") from None
-
-
-def _url(value: str) -> str:
-    if not re.fullmatch(r"https?://[^/?#@\s]+(/[^?#\s]*)?", value):
-        raise ValueError("write http://HOST:PORT or https://HOST:PORT, without a user or password")
-    return value.rstrip("/")
-
-
-Label = Annotated[str, AfterValidator(_label)]
-Host = Annotated[str, AfterValidator(_host)]
-Network = Annotated[str, AfterValidator(_network)]
-Url = Annotated[str, AfterValidator(_url)]
-Name = Annotated[str, Field(min_length=1, max_length=60, pattern=r'^[^_"][^"]*$')]
 
 
 class _Section(BaseModel):
@@ -77,9 +40,9 @@ class Influx(_Section):
     adopt: bool = False
     accept_new: bool = False
     allow_shrink: bool = False
-    raw_days: int = Field(default=400, ge=0)
-    five_minute_days: int = Field(default=800, ge=0)
-    hour_days: int = Field(default=0, ge=0)
+    raw_days: Whole = Field(default=400, ge=0)
+    five_minute_days: Whole = Field(default=800, ge=0)
+    hour_days: Whole = Field(default=0, ge=0)
     influxql: bool = False
     capacity_task: bool = True
 
@@ -87,28 +50,30 @@ class Influx(_Section):
 class Broker(_Section):
     """The MQTT broker: `form` says how it learns who may do what, `kind` what it is.
 
-    files: configuration, access rules and certificates below `folder`; dynsec: mosquitto's dynamic security, by
-    commands to `url` as `username`.
+    files: an access file of patterns; dynsec: mosquitto's dynamic security, by commands to `url` as `username`.
+    `managed`: its configuration and certificates are written below `local.folder`, and it is told to restart.
     """
 
     kind: Literal["mosquitto", "cluster"] = "mosquitto"
     form: Literal["files", "dynsec"] = "files"
     host: Host = "localhost"
-    port: int = Field(default=8883, ge=1, le=65535)
-    bind: str = ""
+    port: Whole = Field(default=8883, ge=1, le=65535)
+    bind: Line = ""
     url: str = Field(default="", pattern=r"^(mqtts?://[^@\s]+)?$")
-    ca: str = ""
-    username: str = "admin"
+    ca: Line = ""
+    username: Line = "admin"
+    managed: bool = True
+    plugin: Line = "/usr/lib/x86_64-linux-gnu/mosquitto_dynamic_security.so"
 
 
 class Pki(_Section):
     """Certificates: generation 1 begins on `epoch`; each lasts its days and is renewed `overlapDays` before it ends."""
 
-    epoch: date = date(2026, 1, 1)
-    authority_days: int = Field(default=1095, ge=90, le=3650)
-    certificate_days: int = Field(default=365, ge=14, le=825)
-    overlap_days: int = Field(default=60, ge=1)
-    crl_days: int = Field(default=90, ge=7, le=825)
+    epoch: Day = date(2026, 1, 1)
+    authority_days: Whole = Field(default=1095, ge=90, le=3650)
+    certificate_days: Whole = Field(default=365, ge=14, le=825)
+    overlap_days: Whole = Field(default=60, ge=1)
+    crl_days: Whole = Field(default=90, ge=7, le=825)
     root_certificate: str = ""
     hosts: tuple[Host, ...] = ()
     revoked: tuple[str, ...] = ()
@@ -117,7 +82,7 @@ class Pki(_Section):
 class Tokens(_Section):
     """Rotation of tokens: raise `generation`, later set `previous` from active to inactive to gone."""
 
-    generation: int = Field(default=1, ge=1, le=9999)
+    generation: Whole = Field(default=1, ge=1, le=9999)
     previous: Literal["gone", "inactive", "active"] = "gone"
 
 
@@ -127,15 +92,16 @@ class National(_Section):
     url: Url
     org_id: str = Field(pattern=r"^[0-9a-f]{16}$")
     bucket: Name = "motcua"
-    queue_bytes: int = Field(default=2_000_000_000, ge=33_554_430)
-    age_days: int = Field(default=30, ge=0)
+    queue_bytes: Whole = Field(default=2_000_000_000, ge=33_554_430)
+    age_days: Whole = Field(default=30, ge=0)
     allow_insecure_tls: bool = False
 
 
 class Local(_Section):
     """The machine that `pulumi up -s local` configures: its folder of files, its addresses."""
 
-    folder: str = ".local"
+    folder: Line = ".local"
+    broker_user: str = "mosquitto"
     api_listen: str = Field(default="127.0.0.1:8080", pattern=r"^[0-9A-Za-z.:\[\]-]+:\d+$")
 
 
@@ -143,13 +109,13 @@ class Kubernetes(_Section):
     """A cluster: where images come from, what it is reached by, how far ingest scales."""
 
     namespace: Label = "motcua"
-    context: str = ""
+    context: Line = ""
     api_host: Host = "motcua.example"
-    registry: str = "registry.example/motcua"
+    registry: Line = "registry.example/motcua"
     image_digests: dict[str, str] = Field(default_factory=dict)
-    storage_class: str = ""
-    ingest_least: int = Field(default=1, ge=1, le=50)
-    ingest_most: int = Field(default=4, ge=1, le=50)
+    storage_class: Line = ""
+    ingest_least: Whole = Field(default=1, ge=1, le=50)
+    ingest_most: Whole = Field(default=4, ge=1, le=50)
     device_sources: tuple[Network, ...] = ()
     api_sources: tuple[Network, ...] = ()
     influx_reachable: bool = False
@@ -158,18 +124,18 @@ class Kubernetes(_Section):
 class Openstack(_Section):
     """A cloud: network, flavours, image, volumes; everything stays in `region`."""
 
-    region: str = "province-1"
-    zone: str = ""
-    external_network: str = "public"
+    region: Line = "province-1"
+    zone: Line = ""
+    external_network: Line = "public"
     cidr: Network = "10.83.0.0/24"
-    image: str = "debian-12"
-    flavour: str = "m1.large"
-    key_pair: str = "motcua-ops"
-    volume_gb: int = Field(default=0, ge=0, le=16_384)
+    image: Line = "debian-12"
+    flavour: Line = "m1.large"
+    key_pair: Line = "motcua-ops"
+    volume_gb: Whole = Field(default=0, ge=0, le=16_384)
     device_sources: tuple[Network, ...] = ()
     api_sources: tuple[Network, ...] = ()
     admin_sources: tuple[Network, ...] = ()
-    package: str = "motcua[server]"
+    package: Line = "motcua[server]"
 
 
 class Options(_Section):
@@ -177,11 +143,11 @@ class Options(_Section):
 
     stage: Stage
     target: Target
-    inventory: str = "inventory/bentre-2021"
+    inventory: Line = "inventory/bentre-2021"
     owner: Label = "ops"
-    workers: int = Field(default=1, ge=1, le=50)
-    shards: int = Field(default=16, ge=1, le=64)
-    today: date | None = None
+    workers: Whole = Field(default=1, ge=1, le=50)
+    shards: Whole = Field(default=16, ge=1, le=64)
+    today: Day | None = None
     influx: Influx = Influx()
     broker: Broker = Broker()
     pki: Pki = Pki()
@@ -217,10 +183,21 @@ def _unfit(options: Options) -> list[tuple[str, str]]:
          "kubernetes.deviceSources", "is empty; name the networks that devices come from"),
         (options.target == "openstack" and not cloud.device_sources,
          "openstack.deviceSources", "is empty; name the networks that devices come from"),
-        *((not re.fullmatch(r"[0-9a-fA-F]{1,40}(@\d{4}-\d\d-\d\d)?", one),
+        (options.today is not None and options.today < pki.epoch,
+         "pki.epoch", "is after today, so no certificate would be valid yet; write an earlier day"),
+        *((not _revocation(one),
            "pki.revoked", f"{one!r} is not a serial; write it in hex, or SERIAL@YYYY-MM-DD") for one in pki.revoked),
     )  # fmt: skip
     return [(name, text) for unfit, name, text in rules if unfit]
+
+
+def _revocation(entry: str) -> bool:
+    """Tell whether it is a serial, perhaps with the day of its end."""
+    found = re.fullmatch(r"[0-9a-fA-F]{1,40}(?:@(\d{4}-\d\d-\d\d))?", entry)
+    try:
+        return found is not None and date.fromisoformat(found[1] or "2000-01-01").year >= 2000
+    except ValueError:
+        return False
 
 
 def _floors(influx: Influx) -> list[tuple[bool, str, str]]:
@@ -234,9 +211,10 @@ def options(values: Mapping[str, object], file: str, lines: Mapping[str, int] | 
     """Return the checked options; raises ConfigError with every fault, in `file` at the key's line."""
     known = {name: value for name, value in values.items() if name not in SECRETS}
     found, faults = _read(known)
-    faults += [(name, text) for name, text in _unfit(found) if name not in {said for said, _ in faults}]
+    said = {name for name, _ in faults}
+    faults += [(name, text) for name, text in _unfit(found) if said.isdisjoint({name, name.partition(".")[0]})]
     if faults:
-        raise ConfigError(sorted(_fault(file, lines or {}, name, text) for name, text in faults))
+        raise ConfigError(sorted(_fault(file, lines or {}, *one) for one in dict(faults).items()))
     return found
 
 
@@ -246,7 +224,7 @@ def _read(values: dict[str, object]) -> tuple[Options, list[tuple[str, str]]]:
         return Options.model_validate(values), []
     except ValidationError as error:
         told = error.errors()
-    faults = [(".".join(str(part) for part in one["loc"]), _said(one["msg"], one["type"])) for one in told]
+    faults = [(_name(one["loc"]), _said(one["msg"], one["type"])) for one in told]
     rest = copy.deepcopy(values)
     for one in told:
         _forget(rest, one["loc"])
@@ -254,16 +232,28 @@ def _read(values: dict[str, object]) -> tuple[Options, list[tuple[str, str]]]:
     return found, faults + more
 
 
+def _name(where: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in where if part != "[key]")
+
+
 def _forget(values: dict[str, object], where: tuple[int | str, ...]) -> None:
-    """Take a faulty value out; within a list, the list."""
-    inner: object = values
-    for part, after in zip(where, (*where[1:], 0), strict=True):
-        if not isinstance(inner, dict):
-            return
-        if isinstance(after, int) or not isinstance(inner.get(str(part)), dict):
-            inner.pop(str(part), None)
-            return
-        inner = inner[str(part)]
+    """Take a faulty value out, or the innermost thing around it that is found: something always goes."""
+    holder, name = values, _key(values, where[0])
+    for part in where[1:]:
+        inner = holder.get(name) if name is not None else None
+        deeper = _key(inner, part)
+        if deeper is None:
+            break
+        holder, name = cast("dict[str, object]", inner), deeper
+    if name is not None:
+        del holder[name]
+
+
+def _key(inner: object, part: int | str) -> str | None:
+    """Return the key as it stands in the file, which may be a number."""
+    if not isinstance(inner, dict):
+        return None
+    return next((key for key in inner if str(key) == str(part)), None)
 
 
 def _said(message: str, kind: str) -> str:
@@ -276,5 +266,11 @@ def _said(message: str, kind: str) -> str:
 
 def _fault(file: str, lines: Mapping[str, int], name: str, text: str) -> Fault:
     problem, _, remedy = text.rpartition("; ")
-    line = next((lines[key] for key in (name, name.partition(".")[0]) if key in lines), 0)
-    return Fault(file, line, f"motcua:{name}" if name else "motcua", problem, remedy)
+    return Fault(file, _line(lines, name), f"motcua:{name}" if name else "motcua", problem, remedy)
+
+
+def _line(lines: Mapping[str, int], name: str) -> int:
+    """Return the line of a key, or of the nearest one around it."""
+    while name and name not in lines:
+        name = name.rpartition(".")[0]
+    return lines.get(name, 0)

@@ -27,6 +27,7 @@ class Use(StrEnum):
     """What can be signed on request."""
 
     CLIENT = "client"
+    SERVER = "server"
 
 
 Out = Annotated[Path, typer.Option(help="Folder for the two files; nothing is overwritten.")]
@@ -37,7 +38,8 @@ def sign(
     csr: Annotated[Path, typer.Option(help="The device's request, PEM. Its key stays on the device.")],
     out: Annotated[Path | None, typer.Option(help="Write the certificate here (default: print it).")] = None,
     days: Annotated[int | None, typer.Option(min=1, max=3650, help="How long it lasts (default: a year).")] = None,
-    use: Annotated[Use, typer.Option(help="What it is for; a server's comes with the stack.")] = Use.CLIENT,
+    use: Annotated[Use, typer.Option(help="client: a device or service; server: a broker or proxy.")] = Use.CLIENT,
+    host: Annotated[list[str] | None, typer.Option(help="A server's name or address; again for each.")] = None,
     service: Annotated[bool, typer.Option("--service", help="For one of the services, not for a device.")] = False,
     stack: Annotated[str, typer.Option(help="Sign with the authority of this Pulumi stack.")] = "",
     ca_cert: Annotated[Path | None, typer.Option(help="Or with this intermediate, the root after it.")] = None,
@@ -46,25 +48,28 @@ def sign(
     inventory: Annotated[Path | None, typer.Option(help="The inventory's folder (default: MOTCUA_INVENTORY).")] = None,
     config: Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")] = None,
 ) -> None:
-    """Sign a request with the stage's authority: a client's certificate for a declared device.
+    """Sign a request with the stage's authority: for a declared device, or for a server.
 
     Nothing but the name and the key is taken from the request. The certificate comes with its intermediate,
     as the device presents it.
     """
-    del use
     authority.needs_cryptography()
     from infra.providers.pki.csr import Refused
     from infra.providers.pki.issuing import sign as signed
 
     asked = asked_by(csr)
-    see_named(asked.name, csr, inventory, config, service=service)
+    hosts = hosts_of(host or [], use)
+    if use is Use.SERVER:
+        see_server(asked.name, csr, hosts)
+    else:
+        see_named(asked.name, csr, inventory, config, service=service)
     if out is not None:
         authority.see_free(out)
     if ledger is not None:
         authority.see_ledger(ledger)
     by = authority.signer_of(stack, ca_cert, ca_key)
     try:
-        issued = signed(asked, by, datetime.now(UTC), None if days is None else timedelta(days=days))
+        issued = signed(asked, by, datetime.now(UTC), None if days is None else timedelta(days=days), hosts)
     except Refused as error:
         raise refused("--days", error.problem, error.remedy) from None
     if ledger is not None:
@@ -84,6 +89,28 @@ def asked_by(path: Path) -> Request:
         return request(authority.text_of(path, "--csr"))
     except Refused as error:
         raise refused("--csr", error.problem, error.remedy, str(path)) from None
+
+
+def hosts_of(given: list[str], use: Use) -> tuple[str, ...]:
+    """Return a server's names and addresses. Raises ConfigError."""
+    from infra.providers.pki.inputs import host
+
+    if given and use is Use.CLIENT:
+        raise refused("--host", "is for servers", "add --use server, or leave it out")
+    try:
+        return tuple(dict.fromkeys(host(one) for one in given))
+    except ValueError as error:
+        problem, _, remedy = str(error).rpartition("; ")
+        raise refused("--host", problem or str(error), remedy or "write a DNS name or an IP address") from None
+
+
+def see_server(name: str, csr: Path, hosts: tuple[str, ...]) -> None:
+    """Raise ConfigError unless a server of that name may have a certificate."""
+    from infra.providers.pki.names import server_refusal
+
+    why = server_refusal(name, hosts)
+    if why is not None:
+        raise refused("--csr", *why, str(csr))
 
 
 def see_named(name: str, csr: Path, inventory: Path | None, config: Path | None, *, service: bool) -> None:

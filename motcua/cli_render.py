@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -14,40 +15,115 @@ from telemetry.errors import ConfigError, Fault
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from motcua.stacks import Stack
+    from telemetry.core.inventory import Inventory
+
 
 class Target(StrEnum):
     """What can be rendered."""
 
     HOST = "host"
+    KUBERNETES = "kubernetes"
+    OPENSTACK = "openstack"
+
+
+class Rendered(NamedTuple):
+    """Files by path, the mark that each of them bears, and those that are programs."""
+
+    files: Mapping[str, str]
+    mark: str
+    programs: tuple[str, ...] = ()
 
 
 def render(
-    target: Annotated[Target, typer.Option(help="host: one server with mosquitto, InfluxDB and systemd.")],
+    target: Annotated[
+        Target,
+        typer.Option(
+            help="host: one server with mosquitto, InfluxDB and systemd. kubernetes: objects for `kubectl apply -k`. "
+            "openstack: machines with cloud-init."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Folder to write; files of an earlier run are replaced, others never.")],
     inventory: Annotated[Path | None, typer.Option(help="The inventory's folder (default: MOTCUA_INVENTORY).")] = None,
-    workers: Annotated[int, typer.Option(min=1, max=9, help="Ingest workers on the server, named 1, 2, …")] = 1,
+    workers: Annotated[int, typer.Option(min=1, max=9, help="host: ingest workers, named 1, 2, …")] = 1,
     broker: Annotated[
-        str, typer.Option(help="Also write every device's agent.toml for this broker, e.g. mqtts://mqtt.example:8883.")
+        str,
+        typer.Option(
+            help="host: also write every device's agent.toml for this broker, e.g. mqtts://mqtt.example:8883."
+        ),
     ] = "",
-    program: Annotated[str, typer.Option(help="Where `motcua` will be on the machines.")] = "/opt/motcua/bin/motcua",
+    program: Annotated[
+        str, typer.Option(help="host: where `motcua` will be on the machines.")
+    ] = "/opt/motcua/bin/motcua",
+    stack_file: Annotated[
+        Path | None,
+        typer.Option(help="kubernetes, openstack: the stack's Pulumi.NAME.yaml (default: the shipped one)."),
+    ] = None,
     config: Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")] = None,
 ) -> None:
-    """Write a target's configuration files: broker, access rules, systemd units, settings, backup.
+    """Write a target's files: broker, access rules, settings, units or objects, backup.
 
-    Nothing is installed or started; `docs/operate.md` says where each file belongs.
+    Nothing is installed or started, no secret is written; `docs/operate.md` says where each file belongs.
     """
-    from infra.host.bundle import MARK, PROGRAMS, bundle
-    from infra.host.units import Layout
     from telemetry import inventory as declared
 
-    del target
-    world = declared.load(inventory or settings_of(config).inventory or declared.default_path())
-    layout = Layout(program, tuple(str(number) for number in range(1, workers + 1)))
+    folder = inventory or settings_of(config).inventory
+    if target is Target.HOST:
+        world = declared.load(folder or declared.default_path())
+        made = _host(world, workers, broker, program)
+    else:
+        stack = stack_of(target, stack_file, folder)
+        world, made = stack.inventory, _stack(stack)
+    check_free(out, made.files, made.mark)
+    write(out, made.files, made.programs)
+    forget(out, made)
+    print(f"{len(made.files)} files in {out} from inventory {world.version}")
+
+
+def _host(world: Inventory, workers: int, broker: str, program: str) -> Rendered:
+    from infra.host.bundle import MARK, PROGRAMS, bundle
+    from infra.host.units import Layout
+
     check_address(broker)
-    files = bundle(world, layout, broker)
-    check_free(out, files, MARK)
-    write(out, files, PROGRAMS)
-    print(f"{len(files)} files in {out} from inventory {world.version}")
+    layout = Layout(program, tuple(str(number) for number in range(1, workers + 1)))
+    return Rendered(bundle(world, layout, broker), MARK, PROGRAMS)
+
+
+def stack_of(target: Target, file: Path | None, folder: Path | None) -> Stack:
+    """Return the stack of a file, or of the shipped one. Raises ConfigError: it has faults or is another target's."""
+    import infra
+    from motcua.stacks import opened
+
+    path = file or Path(infra.__path__[0]) / "stacks" / f"Pulumi.{target.value}.yaml"
+    (found,) = opened([path], folder, datetime.now(UTC).date())
+    if found.options.target != target.value:
+        problem, remedy = f"is {found.options.target}, not {target.value}", "name the stack file of that target"
+        raise ConfigError([Fault(str(path), 0, "motcua:target", problem, remedy)])
+    return found
+
+
+def _stack(stack: Stack) -> Rendered:
+    if stack.options.target == "kubernetes":
+        from infra.targets.kubernetes import written
+
+        return Rendered(written.files(stack.plan, stack.options, inventory_files(stack.folder)), written.MARK)
+    from infra.targets.openstack import document
+
+    return Rendered(document.files(stack.plan, stack.options, stack.inventory), document.MARK)
+
+
+def inventory_files(folder: Path) -> dict[str, str]:
+    """Return the files of an inventory that has been checked, name → text."""
+    from telemetry.inventory import FILES
+
+    return {name: (folder / name).read_text(encoding="utf-8") for name in FILES if (folder / name).is_file()}
+
+
+def forget(out: Path, made: Rendered) -> None:
+    """Remove objects that an earlier run wrote and this one does not: they would be applied with the others."""
+    for path in out.glob("[0-9][0-9][0-9]-*.yaml"):
+        if path.name not in made.files and _ours(path, made.mark):
+            path.unlink()
 
 
 def check_address(broker: str) -> None:

@@ -39,6 +39,23 @@ allow_anonymous false
 acl_file {acl}
 """
 
+_SERVICES = """# A listener for the services alone; a firewall must keep devices away from it. It lets several workers
+# with one certificate connect, each under a client id of its own: here the common name is the user, by
+# which access is decided as below, but not the client id. It stands first, because max_connections
+# below is for the listener before it.
+listener {port}{bind}
+socket_domain ipv4
+protocol mqtt
+tls_version tlsv1.2
+cafile {ca}
+certfile {cert}
+keyfile {key}
+crlfile {crl}
+require_certificate true
+use_identity_as_username true
+
+"""
+
 _LOOPBACK = """# For tests and trials: no certificate, nobody but this machine.
 listener {port} 127.0.0.1
 allow_anonymous true
@@ -130,13 +147,17 @@ class Broker:
     limits: Limits = field(default_factory=Limits)
 
 
-def configuration(broker: Broker, tls: Tls, acl: str) -> str:
-    """Return mosquitto.conf for mutual TLS with the access rules of the file `acl`."""
+def configuration(broker: Broker, tls: Tls, acl: str, services: int = 0) -> str:
+    """Return mosquitto.conf for mutual TLS with the access rules of the file `acl`.
+
+    With a port for `services` it has a second listener, on which workers may share a certificate.
+    """
     where = f" {broker.bind}" if broker.bind else ""
-    return _file(
-        broker,
-        _LISTENER.format(port=broker.port, bind=where, ca=tls.ca, cert=tls.cert, key=tls.key, crl=tls.crl, acl=acl),
-    )
+    files = {"bind": where, "ca": tls.ca, "cert": tls.cert, "key": tls.key, "crl": tls.crl}
+    listener = _LISTENER.format(port=broker.port, acl=acl, **files)
+    if services:
+        listener = _SERVICES.format(port=services, **files) + listener
+    return _file(broker, listener)
 
 
 def loopback(broker: Broker) -> str:

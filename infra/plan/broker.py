@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from infra.plan.values import BrokerPlan, BrokerUser, DeviceAccess, Listener, Shard
 from telemetry.core.topics import every
+from telemetry.errors import Fault, InventoryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -65,10 +66,24 @@ def shards(devices: Iterable[Device], count: int) -> tuple[Shard, ...]:
 def broker_plan(inventory: Inventory, options: Options) -> BrokerPlan:
     """Return users, shards and the one listener, with certificates on both sides."""
     listener = Listener(options.broker.port, options.broker.bind, tls=True, client_certificates=True, anonymous=False)
-    count = options.kubernetes.ingest_most if options.target == "kubernetes" else options.workers
+    # In a cluster all workers have one certificate and a name of their pod's.
+    users = services(workers(1 if options.target == "kubernetes" else options.workers))
+    _apart(inventory, users)
     return BrokerPlan(
-        services(workers(max(count, options.workers))),
+        users,
         shards(agents(inventory), options.shards),
         (listener,),
         connections(inventory),
     )
+
+
+def _apart(inventory: Inventory, users: Iterable[BrokerUser]) -> None:
+    """Refuse a device under the name of a service or of a worker to come: it would carry the service's rights."""
+    services, worker, remedy = {user.name for user in users}, INGEST.format(""), "give the device another id"
+    faults = [
+        Fault("devices.csv", 0, "id", f"{name!r} is a service of the stack", remedy)
+        for name in sorted(inventory.devices)
+        if name in services or name.startswith(worker)
+    ]
+    if faults:
+        raise InventoryError(faults)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 
 from infra.plan.broker import MONITOR, PROVISION
 from infra.plan.values import Certificate, PkiPlan
+from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 
 Use = Literal["authority", "server", "client"]
 BACKDATE = timedelta(days=1)
+REVOCATIONS = 1_000_000
+"""More than one list ever holds, so that a later period's list always has the larger number."""
+LONGEST_NAME = 64
+"""What X.509 allows a common name, characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +78,39 @@ def authorities(options: Options, name: str, today: date) -> tuple[Certificate, 
     return tuple(found)
 
 
+def authority_name(province: str, stage: str) -> str:
+    """Return the authority's common name; a province's id that is too long gives way to its digest."""
+    name = f"Motcua {province} {stage}"
+    if len(name) <= LONGEST_NAME:
+        return name
+    return f"Motcua {province[:32]}~{sha256(province.encode()).hexdigest()[:16]} {stage}"
+
+
+def _begun(pki: Pki, today: date) -> None:
+    if today < pki.epoch:
+        problem = f"{pki.epoch} is after today, {today}: no certificate would be valid yet"
+        raise ConfigError([Fault("stack configuration", 0, "motcua:pki.epoch", problem, "write an earlier day")])
+
+
 def service_names(users: Sequence[str]) -> tuple[str, ...]:
     """Return the services that get a certificate from the stack; those that people use are signed on request."""
     return tuple(name for name in users if name not in {PROVISION, MONITOR})
 
 
+def inside(options: Options) -> tuple[str, ...]:
+    """Return the name by which ingest and rollup meet the broker within a cluster."""
+    namespace = options.kubernetes.namespace
+    return (f"broker-internal.{namespace}.svc",) if options.target == "kubernetes" else ()
+
+
 def pki_plan(options: Options, broker: BrokerPlan, province: str, today: date) -> PkiPlan:
     """Return authorities, the broker's and the services' certificates, and the revocation list of this period."""
     pki = options.pki
-    signers = authorities(options, f"Motcua {province} {options.stage}", today)
+    _begun(pki, today)
+    signers = authorities(options, authority_name(province, options.stage), today)
     epoch = Epoch(pki.epoch, pki.certificate_days, pki.overlap_days)
     generation = epoch.generation(today)
-    hosts = tuple(dict.fromkeys((options.broker.host, *pki.hosts, "localhost", "127.0.0.1")))
+    hosts = tuple(dict.fromkeys((options.broker.host, *pki.hosts, *inside(options), "localhost", "127.0.0.1")))
     made = [issued("broker", "server", epoch, generation, hosts)]
     made += [issued(name, "client", epoch, generation) for name in service_names([user.name for user in broker.users])]
     lists = Epoch(pki.epoch, pki.crl_days, pki.crl_days // 2)
@@ -91,10 +118,10 @@ def pki_plan(options: Options, broker: BrokerPlan, province: str, today: date) -
     return PkiPlan(
         signers,
         tuple(_within(one, signers[0]) for one in made),
-        tuple(sorted(_revoked(one, pki) for one in pki.revoked)),
-        lists.begins(number),
+        revoked(pki),
+        lists.begins(number) - BACKDATE,
         lists.ends(number),
-        number * 10_000 + len(pki.revoked),
+        number * REVOCATIONS + len(revoked(pki)),
     )
 
 
@@ -111,6 +138,11 @@ def _within(certificate: Certificate, signer: Certificate) -> Certificate:
     )
 
 
-def _revoked(entry: str, pki: Pki) -> tuple[str, date]:
-    serial, _, day = entry.partition("@")
-    return serial.lower(), date.fromisoformat(day) if day else pki.epoch
+def revoked(pki: Pki) -> tuple[tuple[str, date], ...]:
+    """Return serials, each once and without leading zeros, with the first day on which they do not count."""
+    found: dict[str, date] = {}
+    for entry in pki.revoked:
+        serial, _, day = entry.partition("@")
+        serial, ended = serial.lower().lstrip("0") or "0", date.fromisoformat(day) if day else pki.epoch
+        found[serial] = min(ended, found.get(serial, ended))
+    return tuple(sorted(found.items()))

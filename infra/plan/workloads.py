@@ -7,6 +7,7 @@ about 60 bytes a stored event, and its memory grows with what is read.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from infra.plan.broker import INGEST, ROLLUP, agents
 from infra.plan.values import Flow, ScrapeJob, Workload
@@ -80,8 +81,14 @@ def flows(options: Options) -> tuple[Flow, ...]:
     if options.target == "kubernetes":
         found += [Flow("grafana", "prometheus", PROMETHEUS, "dashboards")]
     if options.national is not None:
-        found.append(Flow("influxdb", "national", 443, "roll-ups to the national copy"))
+        found.append(Flow("influxdb", "national", port_of(options.national.url), "roll-ups to the national copy"))
     return tuple(sorted(found))
+
+
+def port_of(url: str) -> int:
+    """Return the port of a URL."""
+    parts = urlsplit(url)
+    return parts.port or (443 if parts.scheme == "https" else 80)
 
 
 _STORE = (("ingest", "raw events"), ("rollup", "totals"), ("api", "totals to read"))

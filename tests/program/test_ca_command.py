@@ -14,6 +14,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from infra.providers.pki import KINDS, pem, signing
 from telemetry.inventory import default_path
@@ -145,6 +147,35 @@ def test_a_service_is_signed_when_asked_for(desk: Desk) -> None:
     assert desk.sign(desk.ask("motcua-provision"), "--service", "--out", "one.pem").returncode == 0
     assert desk.verifies("one.pem") == "one.pem: OK\n"
     assert desk.sign(desk.ask(DEVICE), "--service").returncode == 2
+
+
+def test_a_server_is_signed_for_the_hosts_that_are_named_and_no_others(desk: Desk) -> None:
+    file = desk.ask("server")
+    done = desk.sign(file, "--use", "server", "--host", "mqtt.example", "--host", "10.83.0.5", "--out", "server.pem")
+    assert done.returncode == 0, done.stderr
+    made = pem.certificates(desk.text("server.pem"))[0]
+    hosts = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert hosts.get_values_for_type(x509.DNSName) == ["mqtt.example"]
+    assert [str(one) for one in hosts.get_values_for_type(x509.IPAddress)] == ["10.83.0.5"]
+    use = made.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(use) == [ExtendedKeyUsageOID.SERVER_AUTH]
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "said"),
+    [
+        ("server", ["--use", "server"], "add --host"),
+        (DEVICE, ["--use", "server", "--host", "mqtt.example"], "no server's name"),
+        ("server", ["--use", "server", "--host", "10.0.0"], "neither a DNS name nor an IP address"),
+        (DEVICE, ["--host", "mqtt.example"], "add --use server"),
+    ],
+)
+def test_a_server_without_hosts_or_under_a_devices_name_is_refused(
+    desk: Desk, name: str, words: list[str], said: str
+) -> None:
+    done = desk.sign(desk.ask(name), *words)
+    assert done.returncode == 2
+    assert said in done.stderr
 
 
 def test_longer_than_the_authority_is_refused_with_the_most(desk: Desk) -> None:

@@ -1,4 +1,4 @@
-"""Signs a device's request with a stage's authority, on a given day. It must not read files or a clock."""
+"""Signs a request with a stage's authority, on a given day. It must not read files or a clock."""
 
 from __future__ import annotations
 
@@ -60,8 +60,12 @@ def signer(certificates: str, key: str) -> Signer:
     return Signer(Issuer(first, secret), tuple(found))
 
 
-def sign(request: Request, by: Signer, now: datetime, life: timedelta | None = None) -> Issued:
-    """Return the signed client certificate; without `life` it lasts a year, or as long as the authority.
+def sign(
+    request: Request, by: Signer, now: datetime, life: timedelta | None = None, hosts: tuple[str, ...] = ()
+) -> Issued:
+    """Return the signed certificate, a server's for `hosts` or else a client's.
+
+    Without `life` it lasts a year, or as long as the authority.
 
     Raises Refused when the authority does not last as long as asked.
     """
@@ -76,5 +80,5 @@ def sign(request: Request, by: Signer, now: datetime, life: timedelta | None = N
         )
     begins = max(now - BEHIND, by.issuer.certificate.not_valid_before_utc)
     terms = Terms(named(request.name), Span(begins, min(ends, last)), new_serial())
-    made = signing.leaf(terms, request.public, by.issuer, "client")
+    made = signing.leaf(terms, request.public, by.issuer, "server" if hosts else "client", hosts)
     return Issued(made, pem.written(signing.chained(made, by.above)))

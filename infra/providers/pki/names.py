@@ -1,4 +1,4 @@
-"""Who may have a client's certificate: declared devices, and the services of the broker's rules. Pure."""
+"""Who may have a certificate: declared devices, the services of the broker's rules, servers for hosts. Pure."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from infra.plan.broker import INGEST, MONITOR, PROVISION, ROLLUP
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Collection, Container
 
+SERVERS = ("server", "broker", "api")
+"""Common names of servers; clients look at the hosts that the certificate is for."""
 SERVICES = ", ".join((INGEST.format("N"), ROLLUP, PROVISION, MONITOR))
 _WORKER = re.compile(INGEST.format("[1-9][0-9]{0,2}"))
 
@@ -17,6 +19,15 @@ _WORKER = re.compile(INGEST.format("[1-9][0-9]{0,2}"))
 def is_service(name: str) -> bool:
     """Tell whether a common name is one of the services'."""
     return name in {ROLLUP, PROVISION, MONITOR} or _WORKER.fullmatch(name) is not None
+
+
+def server_refusal(name: str, hosts: Collection[str]) -> tuple[str, str] | None:
+    """Return why no server's certificate is signed for this name, and the way out; None when it may be."""
+    if not hosts:
+        return "a server needs hosts", "add --host for every DNS name and IP address by which clients reach it"
+    if name in SERVERS or name in hosts:
+        return None
+    return f"{name!r} is no server's name", f"make the request for one of its hosts, or for {', '.join(SERVERS)}"
 
 
 def refusal(name: str, devices: Container[str], *, service: bool) -> tuple[str, str] | None:

@@ -1,0 +1,96 @@
+"""Infrastructure: the first `up`, a second one and a no-op preview of the stack `local`, in the real engine.
+
+For the sample province, and with 10,000 devices: with the access file, and with dynamic security whose file was made
+beforehand (mosquitto 2.0 writes its whole file after each command). Needs Pulumi's command line.
+
+Run: python -m bench.stack
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.machine import Others, describe
+from bench.progress import say
+from bench.summary import rounded
+from tests.engine.stack import Project
+from tests.engine.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DEVICES = 10_000
+
+
+def available() -> bool:
+    """Tell whether there is an engine."""
+    return shutil.which("pulumi") is not None and shutil.which("pulumi-language-python") is not None
+
+
+def more_devices(inventory: Path, count: int) -> int:
+    """Add tablets to the inventory's centres until it has so many devices; returns how many it has."""
+    centres = [line.split(",")[0] for line in (inventory / "centres.csv").read_text().splitlines()[1:] if line]
+    devices = inventory / "devices.csv"
+    text = devices.read_text()
+    there = len([line for line in text.splitlines()[1:] if line])
+    wanted = range(max(0, count - there))
+    homes = [(centres[number % len(centres)], number // len(centres) + 100) for number in wanted]
+    devices.write_text(text + "".join(f"{home}-tablet{number},{home},tablet,60000,no\n" for home, number in homes))
+    return there + len(homes)
+
+
+def one(form: str, count: int = 0) -> dict[str, Any]:
+    """Return the seconds of each run in a world of its own."""
+    with tempfile.TemporaryDirectory(prefix="motcua-bench-") as folder:
+        world = World(Path(folder) / "world", form)
+        try:
+            return _runs(world, Path(folder) / "project", count)
+        finally:
+            world.end()
+
+
+def _runs(world: World, folder: Path, count: int) -> dict[str, Any]:
+    project = Project(folder)
+    devices = more_devices(project.inventory, count)
+    project.configure(world.settings(), world.secrets)
+    made, first_s = _timed(project.up)
+    _, again_s = _timed(project.up)
+    previews = [_timed(project.preview) for _ in range(3)]
+    assert all(set(done.counts) == {"same"} for done, _ in previews), previews[0][0].text
+    return {
+        "form": world.form,
+        "devices": devices,
+        "resources": sum(made.counts.values()),
+        "up_s": first_s,
+        "again_s": again_s,
+        "preview_s": max(seconds for _, seconds in previews),
+    }
+
+
+def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
+    began = time.perf_counter()
+    return work(), time.perf_counter() - began
+
+
+def measure(count: int = DEVICES) -> dict[str, Any]:
+    """Return the runs for the sample and for many devices, both forms."""
+    others = Others()
+    found = []
+    for form in ("files", "dynsec"):
+        for many in (0, count):
+            found.append(one(form, many))
+            say(f"stack local, {form}: {found[-1]}")
+    return {"runs": found, "others_pct": others.share_pct()}
+
+
+def main() -> None:
+    print(json.dumps(rounded({"machine": describe(), "stack": measure()}), indent=2))
+
+
+if __name__ == "__main__":
+    main()

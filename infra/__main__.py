@@ -1,0 +1,5 @@
+"""Where Pulumi begins; it must do nothing but run the program."""
+
+from infra.program import run
+
+run()

@@ -1,0 +1,1 @@
+"""Parts of a stack as Pulumi components: they turn the plan's values into resources and decide nothing themselves."""

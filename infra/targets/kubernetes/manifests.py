@@ -1,0 +1,66 @@
+"""Plan and options → every object of the cluster. Pure: no clock, no files, no Pulumi, no secret's value.
+
+Two parts, for a first roll-out needs two runs: `base` (namespace, broker, InfluxDB, backups, network) can stand
+before InfluxDB can be reached; `roles` (ingest, rollup, API, watching) needs the tokens that are made in it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from infra.targets.kubernetes import broker, vernemq
+from infra.targets.kubernetes.names import broker_host
+from infra.targets.kubernetes.network import namespace, network
+from infra.targets.kubernetes.objects import Cluster, SecretValue
+from infra.targets.kubernetes.roles import roles as workloads
+from infra.targets.kubernetes.store import backup, store
+from infra.targets.kubernetes.watching import watching
+from telemetry.errors import ConfigError, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from infra.options import Options
+    from infra.plan import Plan
+    from infra.targets.kubernetes.objects import Manifest
+
+__all__ = ["Cluster", "SecretValue", "base", "manifests", "needed", "roles"]
+
+
+def base(cluster: Cluster) -> tuple[Manifest, ...]:
+    """Return what stands first: namespace, network, broker, InfluxDB, backups.
+
+    Raises ConfigError when services could not trust the broker.
+    """
+    _named(cluster)
+    kind = vernemq if cluster.options.broker.kind == "cluster" else broker
+    return (namespace(cluster), *network(cluster), *kind.broker(cluster), *store(cluster), *backup(cluster))
+
+
+def roles(cluster: Cluster) -> tuple[Manifest, ...]:
+    """Return what needs tokens and the inventory: ingest, rollup, API; and what watches them."""
+    return (*workloads(cluster), *watching(cluster))
+
+
+def _named(cluster: Cluster) -> None:
+    """Refuse a broker's certificate without the name by which services meet it."""
+    host = broker_host(cluster)
+    hosts = [name for one in cluster.plan.pki.certificates if one.name == "broker" for name in one.hosts]
+    if host not in hosts:
+        problem = f"lacks {host}, by which ingest and rollup meet the broker"
+        raise ConfigError([Fault("stack configuration", 0, "motcua:pki.hosts", problem, "add it")])
+
+
+def manifests(plan: Plan, options: Options, inventory_files: Mapping[str, str]) -> tuple[Manifest, ...]:
+    """Return every object; Secrets hold `SecretValue` in place of values.
+
+    Raises ConfigError when a file of the inventory does not fit into a ConfigMap, and as `base` does.
+    """
+    cluster = Cluster(plan, options, inventory_files)
+    return (*base(cluster), *roles(cluster))
+
+
+def needed(objects: Iterable[Manifest]) -> tuple[str, ...]:
+    """Return the names of the secret values that some objects need, each once."""
+    values = [value for one in objects if one["kind"] == "Secret" for value in one["stringData"].values()]
+    return tuple(sorted({value.name for value in values if isinstance(value, SecretValue)}))

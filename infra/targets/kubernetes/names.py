@@ -1,0 +1,29 @@
+"""Names and ports that several parts share. Pure; it holds nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from infra.targets.kubernetes.objects import Cluster
+
+SERVICES_PORT = 8884
+"""Where services meet the broker: several workers share a certificate there, and no device gets there."""
+BROKER_CONFIG, BROKER_TLS, BROKER_COOKIE = "broker-config", "broker-tls", "broker-cookie"
+INTERNAL, NODES = "broker-internal", "broker-nodes"
+INFLUX_SETUP, API_TLS = "influxdb-setup", "api-tls"
+RECEIVER, WEBHOOK = "alertmanager-receiver", "webhook"
+"""The Secret, and its key, that holds the address which alerts are posted to; whoever has it can post there."""
+BACKUP = "backup"
+PEERS = {"epmd": 4369, "distribution": 9100, "messages": 44053}
+"""Ports between the nodes of a clustered broker."""
+
+
+def broker_host(cluster: Cluster) -> str:
+    """Return the name under which services meet the broker; it must stand in the broker's certificate."""
+    return f"{INTERNAL}.{cluster.namespace}.svc"
+
+
+def files_of(file: str) -> str:
+    """Return the ConfigMap that holds a file of the inventory."""
+    return "inventory-" + file.replace(".", "-").replace("_", "-").lower()

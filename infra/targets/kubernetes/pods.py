@@ -1,0 +1,163 @@
+"""Pods as all components have them: hardened, sized, pinned images. Pure; it must not know what runs inside.
+
+Everything satisfies Kubernetes' Pod Security Standard `restricted`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from infra.targets.kubernetes.objects import labels, made, selector
+from telemetry import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from infra.plan.values import Workload
+    from infra.targets.kubernetes.objects import Cluster, Manifest
+
+PINNED = {
+    "mosquitto": ("docker.io/library/eclipse-mosquitto", "2.0.22"),
+    "influxdb": ("docker.io/library/influxdb", "2.7.12"),
+    "prometheus": ("docker.io/prom/prometheus", "v3.5.0"),
+    "alertmanager": ("docker.io/prom/alertmanager", "v0.28.1"),
+    "grafana": ("docker.io/grafana/grafana", "12.1.1"),
+}
+OWN = {"motcua-server": __version__, "vernemq": "2.2.0"}
+"""Images that the operator builds and keeps in `kubernetes.registry` (VerneMQ's official ones need a subscription)."""
+USERS = {
+    "mosquitto": 1883, "influxdb": 1000, "prometheus": 65534, "alertmanager": 65534, "grafana": 472,
+    "motcua-server": 10001, "vernemq": 10000,
+}  # fmt: skip
+"""The user that each image's files belong to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """What differs between components: command, environment, volumes, probes, annotations."""
+
+    workload: Workload
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    env: tuple[Manifest, ...] = ()
+    volumes: tuple[Manifest, ...] = ()
+    mounts: tuple[Manifest, ...] = ()
+    ports: Mapping[str, int] = field(default_factory=dict)
+    probes: Mapping[str, Manifest] = field(default_factory=dict)
+    lifecycle: Manifest = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    grace_s: int = 30
+    spread: bool = False
+
+
+def image(cluster: Cluster, name: str) -> str:
+    """Return an image by its exact version, and by digest where the stack gives one."""
+    own = f"{cluster.options.kubernetes.registry}/{name}"
+    found = ":".join(PINNED.get(name) or (own, OWN[name]))
+    given = cluster.options.kubernetes.image_digests.get(name)
+    return f"{found}@{given}" if given else found
+
+
+def resources(workload: Workload) -> Manifest:
+    """Return what it is promised and what it may take: memory is a border, processor time may be lent to it."""
+    asked = {"cpu": f"{workload.cpu_m}m", "memory": f"{workload.memory_mb}Mi"}
+    return {"requests": asked, "limits": {"cpu": f"{workload.cpu_m * 4}m", "memory": f"{workload.memory_mb}Mi"}}
+
+
+def probe(kind: str, port: str, path: str = "", *, every_s: int = 10, failures: int = 3) -> Manifest:
+    """Return a probe: `httpGet` of a path, or `tcpSocket`."""
+    target: Manifest = {"port": port, **({"path": path} if path else {})}
+    return {kind: target, "periodSeconds": every_s, "timeoutSeconds": 5, "failureThreshold": failures}
+
+
+def container(cluster: Cluster, pod: Pod) -> Manifest:
+    """Return the one container of a pod."""
+    listed = [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in pod.ports.items()]
+    found: Manifest = {
+        "name": pod.workload.name,
+        "image": image(cluster, pod.workload.image),
+        "imagePullPolicy": "IfNotPresent",
+        "command": list(pod.command),
+        "args": list(pod.args),
+        "env": list(pod.env),
+        "ports": listed,
+        "resources": resources(pod.workload),
+        "volumeMounts": [*pod.mounts, {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - an emptyDir
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "lifecycle": pod.lifecycle,
+        **pod.probes,
+    }
+    return {name: value for name, value in found.items() if value not in ([], {})}
+
+
+def template(cluster: Cluster, pod: Pod) -> Manifest:
+    """Return the pod template of a component."""
+    component, user = pod.workload.name, USERS[pod.workload.image]
+    spec: Manifest = {
+        "serviceAccountName": component,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": pod.grace_s,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": user,
+            "runAsGroup": user,
+            "fsGroup": user,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [container(cluster, pod)],
+        "volumes": [*pod.volumes, {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}}],
+    }
+    if pod.spread:
+        spec["topologySpreadConstraints"] = [_apart(cluster, component)]
+    meta: Manifest = {"labels": labels(cluster, component)}
+    if pod.annotations:
+        meta["annotations"] = dict(pod.annotations)
+    return {"metadata": meta, "spec": spec}
+
+
+def _apart(cluster: Cluster, component: str) -> Manifest:
+    """Return that pods lie on different nodes where there are enough."""
+    return {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": selector(cluster, component)},
+    }
+
+
+def deployment(cluster: Cluster, pod: Pod, *, replicas: int | None, recreate: bool = False) -> Manifest:
+    """Return a Deployment; without `replicas` an autoscaler says how many. `recreate`: never two at a time."""
+    name = pod.workload.name
+    rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+    spec: Manifest = {
+        "selector": {"matchLabels": selector(cluster, name)},
+        "strategy": {"type": "Recreate"} if recreate else rolling,
+        "revisionHistoryLimit": 5,
+        "template": template(cluster, pod),
+    }
+    if replicas is not None:
+        spec["replicas"] = replicas
+    return made(cluster, "apps/v1 Deployment", name, name, spec=spec)
+
+
+def stateful(cluster: Cluster, pod: Pod, service: str, claims: Mapping[str, Manifest], **more: Any) -> Manifest:  # noqa: ANN401
+    """Return a StatefulSet; its volumes stay when it goes."""
+    name = pod.workload.name
+    asked = [{"metadata": {"name": one}, "spec": spec} for one, spec in claims.items()]
+    spec: Manifest = {
+        "serviceName": service,
+        "replicas": pod.workload.replicas,
+        "selector": {"matchLabels": selector(cluster, name)},
+        "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
+        "template": template(cluster, pod),
+        "volumeClaimTemplates": asked,
+        **more,
+    }
+    return made(cluster, "apps/v1 StatefulSet", name, name, spec=spec)

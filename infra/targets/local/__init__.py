@@ -1,0 +1,1 @@
+"""The target `local`: a machine that runs InfluxDB 2 and mosquitto already is configured as the plan wants."""

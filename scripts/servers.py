@@ -1,0 +1,241 @@
+"""Runs a real InfluxDB and mosquitto for the stack `local`, and the roles once the stack has written their settings.
+
+It plays the part that systemd has on a server: what ends is started again, and a process whose files have changed
+begins anew with them. Nothing is configured here but how to reach the two servers for the first time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infra.providers.broker.document import Admin, document
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+ROOT = Path(__file__).resolve().parent.parent
+PLUGINS = "/usr/lib/*/mosquitto_dynamic_security.so"
+PAUSE_S = 0.3
+FAILED_PAUSE_S = 2.0
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a process is started now, and the files with which it would have to begin anew."""
+
+    command: tuple[str, ...]
+    settings: dict[str, str] = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
+
+
+@dataclass
+class Child:
+    """One process that is kept running; `how` gives None while it cannot be started yet."""
+
+    name: str
+    log: Path
+    how: Callable[[], Start | None]
+    process: subprocess.Popen[bytes] | None = None
+    began: tuple[object, ...] = ()
+    not_before: float = 0.0
+    pid_file: Path | None = None
+
+    def tend(self) -> None:
+        """Start it, start it again, or end it because its files have changed."""
+        start = self.how()
+        now = None if start is None else (start.command, tuple(_stamp(path) for path in start.files))
+        if self.process and self.process.poll() is not None:
+            print(f"servers: {self.name} ended ({self.process.returncode}); see {self.log}", flush=True)
+            self.process = None
+        if self.process and now != self.began:
+            self.end()
+        if self.process is None and start and now and time.monotonic() >= self.not_before:
+            self._begin(start, now)
+
+    def _begin(self, start: Start, now: tuple[object, ...]) -> None:
+        with self.log.open("ab") as out:
+            env = {**os.environ, **start.settings}
+            self.process = subprocess.Popen(start.command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=env)
+        self.began, self.not_before = now, time.monotonic() + FAILED_PAUSE_S
+        if self.pid_file is not None and self.pid_file.parent.is_dir():
+            self.pid_file.write_text(f"{self.process.pid}\n")
+        print(f"servers: {self.name} runs ({self.process.pid})", flush=True)
+
+    def end(self) -> None:
+        """End it and wait."""
+        if self.process is None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process, self.not_before = None, 0.0
+
+
+def _stamp(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _secret(path: Path, length: int) -> str:
+    """Return the secret kept in a file, made the first time."""
+    if not path.exists():
+        path.write_text(secrets.token_urlsafe(length))
+        path.chmod(0o600)
+    return path.read_text()
+
+
+def influxd(program: str, folder: Path, port: int) -> Start:
+    """Return how InfluxDB is started: every write is on the disk before it is answered."""
+    paths = {"bolt": "influxd.bolt", "engine": "engine", "sqlite": "influxd.sqlite"}
+    words = [word for name, file in paths.items() for word in (f"--{name}-path", str(folder / "influxdb" / file))]
+    where = ("--http-bind-address", f"127.0.0.1:{port}", "--storage-wal-fsync-delay", "0s", "--reporting-disabled")
+    return Start((program, *words, *where, "--log-level", "warn"))
+
+
+def mosquitto(program: str, folder: Path, admin_port: int) -> Start:
+    """Return how mosquitto is started: on the stack's files, before they are there on an empty configuration."""
+    conf = folder / "broker" / "mosquitto.conf"
+    if conf.exists():
+        names = ("mosquitto.conf", "acl", "ca.pem", "crl.pem", "server.pem", "server.key")
+        return Start((program, "-c", str(conf)), files=tuple(folder / "broker" / name for name in names))
+    bare = folder / "run" / "mosquitto.conf"
+    plugin = next(iter(sorted(Path("/").glob(PLUGINS.lstrip("/")))), None)
+    access = f"plugin {plugin}\nplugin_opt_config_file {folder}/broker/dynamic-security.json\n" if plugin else ""
+    bare.write_text(f"user root\nlistener {admin_port} 127.0.0.1\nallow_anonymous false\n{access}")
+    return Start((program, "-c", str(bare)))
+
+
+def role(folder: Path, name: str) -> Start | None:
+    """Return how a role is started with the settings that the stack wrote, or None before it did."""
+    roles = folder / "roles"
+    files = (roles / "motcua.env", roles / f"{name}.env")
+    if not all(path.exists() for path in files):
+        return None
+    settings = dict(line.split("=", 1) for path in files for line in path.read_text().splitlines() if "=" in line)
+    program = str(Path(sys.executable).parent / "motcua")
+    kind, _, worker = name.partition("-")
+    command = (program, kind, *(("--name", worker) if worker else ()))
+    identity = tuple(sorted((roles / "tls").glob(f"motcua-{name}.*")))
+    return Start(command, settings, (*files, roles / "tls" / "ca.pem", *identity))
+
+
+def role_names(folder: Path) -> Iterable[str]:
+    """Return the roles that the stack has settings for."""
+    return sorted(path.stem for path in (folder / "roles").glob("*.env") if path.stem != "motcua")
+
+
+def prepare(folder: Path) -> dict[str, str]:
+    """Make the folder and its secrets once; returns the stack's secrets."""
+    for name in ("run", "broker", "influxdb"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / "run").chmod(0o700)
+    token, password = _secret(folder / "run" / "influx-token", 32), _secret(folder / "run" / "broker-password", 24)
+    access = folder / "broker" / "dynamic-security.json"
+    if not access.exists():
+        access.write_text(document(Admin("admin", password, secrets.token_bytes(12))))
+        access.chmod(0o600)
+    return {"influxToken": token, "brokerPassword": password}
+
+
+def make_stack(folder: Path, values: dict[str, str]) -> None:
+    """Make the stack `local` with its state below the folder, and give it its secrets."""
+    _secret(folder / "run" / "passphrase", 24)
+    settings = {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "PULUMI_BACKEND_URL": f"file://{folder}/run",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(folder / "run" / "passphrase"),
+    }
+    lines = [f"export {name}='{value}'" for name, value in settings.items() if name != "PATH"]
+    (folder / "env").write_text("\n".join([*lines, f"export PATH='{Path(sys.executable).parent}':\"$PATH\"", ""]))
+    pulumi = shutil.which("pulumi")
+    if pulumi is None:
+        print("servers: pulumi is missing; install its command line (https://www.pulumi.com/docs/install/)", flush=True)
+        return
+    env = {**os.environ, **settings, "PULUMI_SKIP_UPDATE_CHECK": "1"}
+    subprocess.run([pulumi, "stack", "select", "--create", "local"], cwd=ROOT, env=env, check=True, stdout=sys.stderr)
+    for name, value in values.items():
+        command = [pulumi, "config", "set", "--secret", "-s", "local", name]
+        subprocess.run(command, cwd=ROOT, env=env, check=True, input=value.encode(), stdout=sys.stderr)
+
+
+def _found(name: str, command: list[str], advice: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    if done.returncode or not done.stdout.strip():
+        sys.exit(f"servers: {name} is missing: {advice}")
+    return done.stdout.strip()
+
+
+def _free(port: int) -> None:
+    with socket.socket() as asker:
+        asker.settimeout(0.5)
+        if asker.connect_ex(("127.0.0.1", port)) == 0:
+            sys.exit(f"servers: port {port} is taken; end what listens there, or name another with --help's options")
+
+
+def main() -> None:
+    """Keep everything running until SIGTERM or Ctrl-C."""
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--folder", type=Path, default=ROOT / ".local", help="where everything is kept")
+    asked.add_argument("--influx-port", type=int, default=8086)
+    asked.add_argument("--admin-port", type=int, default=1883, help="mosquitto's, for dynamic security's administrator")
+    asked.add_argument("--no-stack", action="store_true", help="do not make the Pulumi stack")
+    told = asked.parse_args()
+    folder = told.folder.resolve()
+    server = _found("influxd", ["scripts/influxd/build", "--path"], "run `make influxd`, or put InfluxDB 2.7 on PATH")
+    broker = _found("mosquitto", ["sh", "-c", "PATH=$PATH:/usr/sbin command -v mosquitto"], "install package mosquitto")
+    for port in (told.influx_port, told.admin_port):
+        _free(port)
+    values = prepare(folder)
+    if not told.no_stack:
+        make_stack(folder, values)
+    run = folder / "run"
+    children = {
+        "influxdb": Child("influxdb", run / "influxdb.log", lambda: influxd(server, folder, told.influx_port)),
+        "mosquitto": Child(
+            "mosquitto", run / "mosquitto.log", lambda: mosquitto(broker, folder, told.admin_port),
+            pid_file=folder / "broker" / "mosquitto.pid",
+        ),
+    }  # fmt: skip
+    tend(children, folder)
+
+
+def tend(children: dict[str, Child], folder: Path) -> None:
+    """Look after every process until told to end; the roles join when their settings are there."""
+    going = True
+
+    def stop(*_: object) -> None:
+        nonlocal going
+        going = False
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    print(f"servers: when both run, in another terminal:  . {folder}/env && pulumi up -s local", flush=True)
+    while going:
+        for name in role_names(folder):
+            if name not in children:
+                children[name] = Child(name, folder / "run" / f"{name}.log", lambda name=name: role(folder, name))
+        for child in children.values():
+            child.tend()
+        time.sleep(PAUSE_S)
+    for child in reversed(children.values()):
+        child.end()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""Fixtures only: the real engine, and a stack `local` on real servers."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.engine.world import World
+
+
+@pytest.fixture(scope="session")
+def engine() -> str:
+    """Return the path of Pulumi's command line; skips without one, in CI too: it comes from no package archive."""
+    found = shutil.which("pulumi")
+    if found is None or shutil.which("pulumi-language-python") is None:
+        pytest.skip(
+            "no Pulumi engine: put `pulumi` and its language host on PATH (https://www.pulumi.com/docs/install/)"
+        )
+    return str(found)
+
+
+@pytest.fixture(scope="module")
+def world_of(
+    engine: str, influxd_program: str, require: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], World]]:
+    """Return a function that starts a world of a form; all of them end with the module."""
+    from tests.engine.world import World
+
+    assert engine
+    assert influxd_program
+    require("mosquitto")
+    begun: list[World] = []
+
+    def start(form: str) -> World:
+        folder: Path = tmp_path_factory.mktemp(form)
+        begun.append(World(folder, form))
+        return begun[-1]
+
+    yield start
+    for world in begun:
+        world.end()

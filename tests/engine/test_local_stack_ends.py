@@ -1,0 +1,55 @@
+"""A run that is killed in the middle goes on where it was, and `destroy` leaves what is not ours."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from typing import TYPE_CHECKING
+
+from tests.engine.stack import Project
+from tests.engine.test_local_stack import BUCKETS, deploy
+from tests.engine.world import World, until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def test_a_killed_run_is_completed_by_the_next(world_of: Callable[[str], World], tmp_path: Path) -> None:
+    world = world_of("files")
+    project = Project(tmp_path / "p")
+    project.configure(world.settings(), world.secrets)
+    run = project.begin("up", "--yes", "--skip-preview")
+    until(lambda: made(world), "the first bucket is there")
+    os.killpg(run.pid, signal.SIGKILL)
+    run.communicate(timeout=20)
+    project.command("cancel", "--yes")
+    project.up()
+    assert world.names("buckets") >= BUCKETS
+    tokens = [one["description"] for one in world.call("GET", "/api/v2/authorizations?org=motcua")["authorizations"]]
+    assert len(tokens) == len(set(tokens)) == 3
+    assert set(project.preview().counts) == {"same"}
+
+
+def made(world: World) -> bool:
+    """Tell whether the raw bucket is there; nobody may ask while InfluxDB is not set up."""
+    status, text = world.ask("GET", "/api/v2/buckets?name=motcua")
+    return status == 200 and bool(json.loads(text)["buckets"])
+
+
+def test_destroy_leaves_nothing_of_ours_and_everything_of_others(
+    world_of: Callable[[str], World], tmp_path: Path
+) -> None:
+    world = world_of("dynsec")
+    deployed = deploy(world, tmp_path / "p", foreign=True)
+    note = world.folder / "broker" / "note"
+    note.write_text("somebody's own")
+    deployed.project.destroy()
+    assert "motcua" not in world.names("orgs")
+    assert world.names("orgs") >= {"foreign"}
+    assert not world.names("buckets") & BUCKETS
+    assert "foreign" in world.names("buckets")
+    assert note.read_text() == "somebody's own"
+    assert not (world.folder / "roles").exists()
+    assert not (world.folder / "broker" / "server.key").exists()

@@ -1,0 +1,93 @@
+"""What the Kubernetes tests look at: the objects of a stack, found by kind and name, and how they hang together.
+
+It must not assert anything; it builds nothing but stacks from the shipped stack file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dashboards.files import provisioned
+from infra.plan import Plan, plan
+from infra.stack_file import load
+from infra.targets.kubernetes.manifests import manifests
+from telemetry import inventory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from infra.options import Options
+    from telemetry.core.inventory import Inventory
+
+ROOT = Path(__file__).resolve().parent.parent
+STACKS = sorted((ROOT / "infra/stacks").glob("Pulumi.*.yaml"))
+SHIPPED = ROOT / "infra/stacks/Pulumi.kubernetes.yaml"
+KINDS = ("mosquitto", "cluster")
+DAY = date(2026, 6, 1)
+Json = dict[str, Any]
+WORKLOADS = ("Deployment", "StatefulSet", "CronJob")
+
+
+def options(kind: str = "mosquitto", **cluster: object) -> Options:
+    """Return the shipped stack's options with another broker or other settings of the cluster."""
+    found = load(SHIPPED)
+    return found.model_copy(
+        update={
+            "broker": found.broker.model_copy(update={"kind": kind}),
+            "kubernetes": found.kubernetes.model_copy(update=cluster),
+        }
+    )
+
+
+def sample() -> Inventory:
+    return inventory.load(inventory.default_path())
+
+
+def sample_files() -> dict[str, str]:
+    return {path.name: path.read_text() for path in inventory.default_path().iterdir()}
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The objects of a stack."""
+
+    plan: Plan
+    options: Options
+    objects: tuple[Json, ...]
+
+    def of(self, *kinds: str) -> list[Json]:
+        return [one for one in self.objects if one["kind"] in kinds]
+
+    def one(self, kind: str, name: str) -> Json:
+        return next(one for one in self.of(kind) if one["metadata"]["name"] == name)
+
+    def names(self, kind: str) -> set[str]:
+        return {one["metadata"]["name"] for one in self.of(kind)}
+
+    def templates(self) -> Iterator[tuple[str, Json]]:
+        """Yield (workload, pod template)."""
+        for one in self.of(*WORKLOADS):
+            spec = one["spec"]
+            spec = spec["jobTemplate"]["spec"] if one["kind"] == "CronJob" else spec
+            yield one["metadata"]["name"], spec["template"]
+
+    def picked(self, wanted: Mapping[str, str]) -> list[Json]:
+        """Return the pod templates that a selector picks."""
+        return [pod for _, pod in self.templates() if wanted.items() <= pod["metadata"]["labels"].items()]
+
+
+def stack(kind: str = "mosquitto", world: Inventory | None = None, **cluster: object) -> Stack:
+    """Return the shipped stack with a kind of broker, for an inventory."""
+    wanted = options(kind, **cluster)
+    found = plan(world or sample(), wanted, DAY, provisioned())
+    return Stack(found, wanted, manifests(found, wanted, sample_files()))
+
+
+def container(pod: Json) -> Json:
+    """Return the one container of a pod."""
+    found: Json
+    (found,) = pod["spec"]["containers"]
+    return found

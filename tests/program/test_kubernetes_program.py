@@ -1,0 +1,151 @@
+"""The Pulumi program of the Kubernetes target without an engine: what it makes, protects, orders and keeps secret."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pulumi
+import pytest
+
+from dashboards.files import provisioned
+from infra.components.database import OPERATORS
+from infra.plan import plan
+from infra.targets.kubernetes.manifests import Cluster, base, needed, roles
+from infra.targets.kubernetes.program import DERIVED, KINDS, PROTECTED, SETTLED, deploy
+from telemetry.errors import ConfigError
+from tests.kubernetes import DAY, KINDS as BROKERS, options, sample, sample_files, stack
+from tests.program.pulumi_monitor import Recorded, run
+
+if TYPE_CHECKING:
+    from infra.options import Options
+
+WORKLOADS = {"deployment-ingest", "deployment-rollup", "deployment-api"}
+
+
+def planted(names: tuple[str, ...]) -> dict[str, str]:
+    return {name: f"planted-{name}" for name in names if name not in DERIVED}
+
+
+def wanted(kind: str = "mosquitto", stage: str = "stage", *, reachable: bool = True) -> Options:
+    return options(kind, influx_reachable=reachable).model_copy(update={"stage": stage})
+
+
+def deployed(told: Options, *, preview: bool = False, given: dict[str, str] | None = None) -> Recorded:
+    found = plan(sample(), told, DAY, provisioned())
+    world = Cluster(found, told, sample_files())
+    values = given or planted(needed((*base(world), *roles(world))))
+
+    def program() -> None:
+        secrets = {name: pulumi.Output.secret(value) for name, value in values.items()}
+        for name, value in deploy(found, told, secrets, sample_files()).items():
+            pulumi.export(name, value)
+
+    return run(program, preview=preview)
+
+
+@pytest.mark.parametrize("preview", [False, True])
+@pytest.mark.parametrize("kind", BROKERS)
+def test_what_reaches_the_engine_is_what_was_validated(kind: str, preview: bool) -> None:
+    """Word for word: nothing is renamed on the way, nothing left out or added."""
+    made = {one.name: one.inputs for one in deployed(wanted(kind), preview=preview).resources}
+    objects = stack(kind).objects
+    for manifest in objects:
+        found = made[f"{manifest['kind'].lower()}-{manifest['metadata']['name']}"]
+        assert set(found) == set(manifest)
+        if manifest["kind"] != "Secret":
+            assert found == manifest
+    assert len(made) == len(objects) + 2, "the component and its provider are all there is besides"
+
+
+@pytest.mark.parametrize("kind", BROKERS)
+def test_secrets_are_secret_everywhere(kind: str) -> None:
+    made = deployed(wanted(kind))
+    names = needed(stack(kind).objects)
+    assert made.leaks(planted(names)) == []
+    held = {value for one in made.of("kubernetes:core/v1:Secret") for value in one.inputs["stringData"].values()}
+    assert set(planted(names).values()) <= held
+    for one in made.of("kubernetes:core/v1:Secret"):
+        assert all(one.covers(f"stringData.{key}") for key in one.inputs["stringData"])
+
+
+def test_everything_hangs_below_the_one_component_and_uses_its_provider() -> None:
+    made = deployed(wanted())
+    (cluster,) = made.of("motcua:kubernetes:Cluster")
+    others = [one for one in made.resources if one is not cluster]
+    assert all(one.parent == cluster.urn for one in others)
+    (provider,) = made.of("pulumi:providers:kubernetes")
+    assert all(one.provider.startswith(provider.urn) for one in others if one is not provider)
+
+
+def test_the_namespace_comes_before_what_lies_in_it() -> None:
+    made = deployed(wanted())
+    (space,) = made.of("kubernetes:core/v1:Namespace")
+    for one in made.resources:
+        if one.type.startswith("kubernetes:") and one is not space:
+            assert space.urn in one.depends_on, one.name
+
+
+@pytest.mark.parametrize("stage", ["dev", "stage", "prod"])
+def test_what_holds_data_is_protected_in_prod(stage: str) -> None:
+    made = deployed(wanted(stage=stage))
+    for one in made.resources:
+        kept = stage == "prod" and one.inputs.get("kind") in PROTECTED
+        assert one.protect is kept, one.name
+
+
+def test_a_volume_that_is_there_is_not_replaced_for_its_size() -> None:
+    for one in deployed(wanted()).resources:
+        assert one.ignored == tuple(SETTLED.get(one.inputs.get("kind", ""), ())), one.name
+
+
+def test_the_first_set_up_makes_the_operators_organisation_that_the_database_expects() -> None:
+    env = stack().one("StatefulSet", "influxdb")["spec"]["template"]["spec"]["containers"][0]["env"]
+    values = {one["name"]: one.get("value") for one in env}
+    assert values["DOCKER_INFLUXDB_INIT_ORG"] == values["DOCKER_INFLUXDB_INIT_BUCKET"] == OPERATORS
+    assert stack().plan.influx.org != OPERATORS
+
+
+def test_the_first_run_makes_no_role_and_says_what_comes_next() -> None:
+    made = deployed(wanted(reachable=False))
+    names = {one.name for one in made.resources}
+    assert not WORKLOADS & names
+    assert {"statefulset-influxdb", "statefulset-broker", "networkpolicy-default-deny"} <= names
+    assert "port-forward" in made.exports["next"]
+    later = deployed(wanted())
+    assert {one.name for one in later.resources} >= WORKLOADS
+    assert later.exports["next"] == ""
+
+
+def test_the_first_run_needs_no_token_that_does_not_exist_yet() -> None:
+    first = needed(base(Cluster(stack().plan, options(), {})))
+    assert not {"ingestToken", "rollupToken", "apiToken"} & set(first)
+    deployed(wanted(reachable=False), given=planted(first))
+
+
+def test_every_missing_secret_is_named() -> None:
+    with pytest.raises(ConfigError) as raised:
+        deployed(wanted(), given={"influxToken": "x"})
+    assert {fault.field for fault in raised.value.faults} == set(needed(stack().objects)) - {*DERIVED, "influxToken"}
+
+
+def test_what_is_derived_stays_the_same_and_differs_from_stack_to_stack() -> None:
+    def password(token: str) -> str:
+        given = {**planted(needed(stack().objects)), "influxToken": token}
+        secret = deployed(wanted(), given=given).one("secret-grafana")
+        return str(secret.inputs["stringData"]["password"])
+
+    assert password("one") == password("one")
+    assert password("one") != password("other")
+    assert len(password("one")) == 64
+
+
+def test_there_is_a_class_for_every_kind_of_object() -> None:
+    used = {f"{one['apiVersion']} {one['kind']}" for kind in BROKERS for one in stack(kind).objects}
+    assert used == set(KINDS)
+
+
+def test_outputs_say_where_things_are() -> None:
+    made = deployed(wanted()).exports
+    assert made["apiUrl"] == "https://motcua.example/"
+    assert made["brokerAddress"] == "mqtts://mqtt.example:8883"
+    assert made["brokerForServices"] == "mqtts://broker-internal.motcua.svc:8884"

@@ -1,0 +1,132 @@
+"""The target `local` under mocks: names that must not change, parents, protection, secrets, faults before any call."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pulumi
+import pytest
+
+from infra.components import part
+from infra.components.part import Part
+from infra.options import options
+from infra.plan import plan
+from infra.targets.local.program import deploy
+from telemetry import inventory
+from tests.program.pulumi_monitor import Recorded, Registered, run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+GOLDEN = Path(__file__).with_name("local-urns.txt")
+PLANTED = {
+    "influxToken": "planted-operator-token", "brokerPassword": "planted-password", "nationalToken": "planted-national",
+    "rootKey": "planted-root-key",
+}  # fmt: skip
+MADE = {
+    "Authorization": {"token": "planted-role-token"},
+    "Authority": {"key": "planted-authority-key", "certificate": "CERTIFICATE", "chain": "CHAIN", "root": "ROOT"},
+    "Certificate": {"key": "planted-service-key", "certificate": "CERTIFICATE"},
+    "RevocationList": {"crl": "CRL"},
+}
+ROOT = "-----BEGIN CERTIFICATE-----\nroot\n"
+DYNSEC = {"form": "dynsec", "url": "mqtt://127.0.0.1:1883"}
+
+
+def answered(one: Registered) -> dict[str, object]:
+    made: Mapping[str, object] = MADE.get(one.type.rpartition(":")[2], {})
+    return {name: value for name, value in made.items() if name in one.inputs or name in {"token", "key"}} | dict(made)
+
+
+def deployed(preview: bool = False, **values: object) -> Recorded:
+    wanted = options({"stage": "dev", "target": "local", **values}, "Pulumi.try.yaml")
+    found = plan(inventory.load(inventory.default_path()), wanted, date(2026, 11, 23))
+
+    def program() -> None:
+        secrets = {name: pulumi.Output.secret(value) for name, value in PLANTED.items()}
+        for name, value in deploy(found, wanted, Path("/nowhere"), secrets).items():
+            pulumi.export(name, value)
+
+    return run(program, answered, preview=preview, stack="local")
+
+
+@pytest.mark.parametrize("preview", [False, True])
+@pytest.mark.parametrize("broker", [{}, DYNSEC])
+def test_every_thing_has_a_parent_and_no_secret_is_open(preview: bool, broker: dict[str, object]) -> None:
+    found = deployed(preview, broker=broker)
+    named = {one.urn for one in found.resources}
+    assert [
+        one.name for one in found.resources if one.type != "motcua:platform:Province" and one.parent not in named
+    ] == []
+    planted = {
+        **PLANTED,
+        **{
+            f"{kind}.{name}": value for kind, made in MADE.items() for name, value in made.items() if "planted" in value
+        },
+    }
+    assert found.leaks(planted) == []
+    if not preview:
+        assert found.secret_exports >= {"caKey", "ingestToken", "rollupToken", "apiToken"}
+
+
+def test_urns_are_those_that_stacks_have_in_their_state() -> None:
+    """A changed URN is a deletion and a new thing. A rename needs an alias in `infra.components.part` first."""
+    found = {one.urn for form in ({}, DYNSEC) for one in deployed(broker=form).resources}
+    assert sorted(found) == GOLDEN.read_text().splitlines()
+
+
+def test_tokens_and_keys_are_secret_outputs() -> None:
+    found = deployed()
+    assert all(one.secret_outputs == {"token"} for one in found.of("pulumi-python:dynamic/motcua/influx:Authorization"))
+    keys = found.of("pulumi-python:dynamic/motcua/pki:Certificate") + found.of(
+        "pulumi-python:dynamic/motcua/pki:Authority"
+    )
+    assert all(one.secret_outputs == {"key"} for one in keys)
+
+
+def test_stage_prod_protects_what_cannot_be_had_again() -> None:
+    found = deployed(stage="prod", pki={"rootCertificate": ROOT})
+    guarded = {one.name for one in found.resources if one.protect}
+    assert guarded == {
+        "influxdb", "organisation", "bucket-raw", "bucket-5m", "bucket-1h", "bucket-1d", "bucket-ops", "authority-g1",
+    }  # fmt: skip
+    assert not any(one.protect for one in deployed().resources)
+
+
+def test_a_root_of_the_province_signs_and_none_is_made() -> None:
+    authority = deployed(stage="prod", pki={"rootCertificate": ROOT}).one("authority-g1")
+    assert authority.inputs["root_certificate"] == ROOT
+    assert "self_rooted" not in authority.inputs
+    assert authority.covers("root_key")
+
+
+def test_ten_thousand_devices_are_few_resources() -> None:
+    assert len(deployed(broker=DYNSEC, shards=64).resources) <= 100
+
+
+def test_roll_ups_go_upward_with_a_secret_token_and_bounded_queues() -> None:
+    found = deployed(national={"url": "https://national.example", "orgId": "0123456789abcdef"})
+    assert found.one("remote-national").covers("token")
+    streams = found.of("pulumi-python:dynamic/motcua/influx:Replication")
+    assert [one.inputs["bucket"] for one in streams] == ["motcua-5m", "motcua-1h", "motcua-1d"]
+    assert all(
+        one.inputs["max_queue_bytes"] == 2_000_000_000 and one.inputs["max_age_s"] == 30 * 86_400 for one in streams
+    )
+    assert all(found.one("remote-national").urn in one.depends_on for one in streams)
+
+
+def test_tokens_overlap_while_they_are_rotated() -> None:
+    found = deployed(tokens={"generation": 2, "previous": "inactive"})
+    assert found.one("token-api-g2").inputs["active"] is True
+    assert found.one("token-api-g1").inputs["active"] is False
+
+
+def test_a_renamed_component_keeps_its_state_by_an_alias(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hall(Part):
+        part = "access"
+
+    monkeypatch.setitem(part.ALIASES, "motcua:broker:Access", ("motcua:broker:Rights",))
+    found = run(lambda: Hall("hall", "dev"))
+    assert any("|motcua:broker:Rights|" in alias for alias in found.one("hall").aliases)

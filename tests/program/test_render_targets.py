@@ -1,0 +1,149 @@
+"""`motcua render` for targets beside the host: files that hang together, name their source, and hold no secret."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import kubernetes_validate  # type: ignore[import-untyped]
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from infra.targets.kubernetes.written import MARK, SECRETS
+from motcua.cli import app
+from telemetry import inventory
+from telemetry.errors import ConfigError
+from tests.kubernetes import SHIPPED, stack
+
+if TYPE_CHECKING:
+    from typer.testing import Result
+
+
+def render(out: Path, *words: str) -> Result:
+    """Run the command in this process; naming the inventory keeps it from setting up logging for all tests."""
+    told = ["render", "--target", "kubernetes", "--out", str(out), "--inventory", str(inventory.default_path()), *words]
+    return CliRunner().invoke(app, told, standalone_mode=False)
+
+
+def objects(folder: Path) -> dict[str, dict[str, object]]:
+    return {path.name: yaml.safe_load(path.read_text()) for path in sorted(folder.glob("[0-9]*.yaml"))}
+
+
+def test_every_object_but_secrets_is_a_file_of_its_own(tmp_path: Path) -> None:
+    done = render(tmp_path)
+    assert (done.exit_code, done.exception) == (0, None)
+    found = objects(tmp_path)
+    expected = [one for one in stack().objects if one["kind"] != "Secret"]
+    assert len(found) == len(expected)
+    for name, one in found.items():
+        kubernetes_validate.validate(one, "1.33", strict=True)
+        assert name.endswith(f"-{str(one['kind']).lower()}-{one['metadata']['name']}.yaml")  # type: ignore[index]
+    assert next(iter(found.values()))["kind"] == "Namespace"
+    kustomization = yaml.safe_load((tmp_path / "kustomization.yaml").read_text())
+    assert kustomization["resources"] == list(found)
+
+
+def test_texts_within_objects_come_back_as_they_were(tmp_path: Path) -> None:
+    render(tmp_path)
+    broker = next(one for name, one in objects(tmp_path).items() if name.endswith("-configmap-broker-config.yaml"))
+    assert broker["data"] == stack().one("ConfigMap", "broker-config")["data"]
+
+
+def test_secrets_are_named_with_their_keys_and_commands_and_never_written(tmp_path: Path) -> None:
+    render(tmp_path)
+    page = (tmp_path / SECRETS).read_text()
+    for secret in stack().of("Secret"):
+        name = secret["metadata"]["name"]
+        for key in secret["stringData"]:
+            assert f"| `{name}` | `{key}` |" in page
+            assert f"--from-file={key}={name}/{key}" in page
+    assert not any(one["kind"] == "Secret" for one in objects(tmp_path).values())
+
+
+def test_no_planted_secret_of_the_stack_file_or_the_environment_is_written(tmp_path: Path) -> None:
+    planted = "planted-value-4711"
+    told = tmp_path / "Pulumi.mine.yaml"
+    secret = "".join(f"  motcua:{name}:\n    secure: {planted}\n" for name in ("influxToken", "rootKey"))
+    told.write_text(SHIPPED.read_text() + secret)
+    words = ["render", "--target", "kubernetes", "--out", str(tmp_path / "out"), "--stack-file", str(told)]
+    environment = {**os.environ, "MOTCUA_STORE_TOKEN": planted, "MOTCUA_INVENTORY": str(inventory.default_path())}
+    done = subprocess.run(
+        [sys.executable, "-m", "motcua", *words], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert not any(planted in path.read_text() for path in (tmp_path / "out").iterdir())
+    assert planted not in done.stdout + done.stderr
+
+
+def test_every_file_says_what_it_was_written_from(tmp_path: Path) -> None:
+    render(tmp_path)
+    version = inventory.load(inventory.default_path()).version
+    assert all(f"{MARK}{version}." in path.read_text().splitlines()[0] for path in tmp_path.iterdir())
+
+
+def test_rendering_again_replaces_its_own_files_and_removes_those_that_are_no_more(tmp_path: Path) -> None:
+    told = tmp_path / "Pulumi.mine.yaml"
+    told.write_text(SHIPPED.read_text().replace("kind: mosquitto", "kind: cluster"))
+    out = tmp_path / "out"
+    assert render(out, "--stack-file", str(told)).exit_code == 0
+    many = len(list(out.iterdir()))
+    own = out / "900-mine.yaml"
+    own.write_text("mine: true\n")
+    assert render(out).exit_code == 0
+    assert len(list(out.iterdir())) < many
+    assert yaml.safe_load((out / "kustomization.yaml").read_text())["resources"] == [
+        name for name in sorted(objects(out)) if name != own.name
+    ]
+    assert own.read_text() == "mine: true\n"
+
+
+def test_files_of_others_are_left_alone(tmp_path: Path) -> None:
+    mine = tmp_path / "kustomization.yaml"
+    mine.write_text("resources: []\n")
+    done = render(tmp_path)
+    assert isinstance(done.exception, ConfigError)
+    assert [path.name for path in tmp_path.iterdir()] == [mine.name]
+    assert mine.read_text() == "resources: []\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (("motcua:target: kubernetes", "motcua:target: local"), "motcua:target"),
+        (("ingestLeast: 1", "ingestLeast: 9"), "kubernetes.ingestLeast"),
+        (("hosts: [broker-internal.motcua.svc]", "hosts: []"), "motcua:pki.hosts"),
+    ],
+)
+def test_faults_of_a_stack_file_are_named_and_nothing_is_written(
+    tmp_path: Path, change: tuple[str, str], named: str
+) -> None:
+    told = tmp_path / "Pulumi.mine.yaml"
+    text = SHIPPED.read_text()
+    assert change[0] in text
+    told.write_text(text.replace(*change))
+    done = render(tmp_path / "out", "--stack-file", str(told))
+    assert isinstance(done.exception, ConfigError)
+    assert named in str(done.exception)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_stack_files_own_inventory_is_taken_when_none_is_named(tmp_path: Path) -> None:
+    told = tmp_path / "Pulumi.mine.yaml"
+    shutil.copytree(inventory.default_path(), tmp_path / "world")
+    told.write_text(SHIPPED.read_text().replace("inventory/bentre-2021", str(tmp_path / "world")))
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MOTCUA_")}
+    words = ["render", "--target", "kubernetes", "--out", str(tmp_path / "out"), "--stack-file", str(told)]
+    done = subprocess.run(
+        [sys.executable, "-m", "motcua", *words],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path("/"),
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,122 @@
+"""Who may speak to whom in the cluster: what the plan says, each way once, and nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from infra.targets.kubernetes.names import PEERS, SERVICES_PORT
+from infra.targets.kubernetes.network import INGRESS_NAMESPACE, OUTSIDE
+from tests.kubernetes import KINDS, Stack, container, stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ADDED = {
+    ("backup", "influxdb", 8086),
+    ("prometheus-adapter", "prometheus", 9090),
+    ("alertmanager", "receivers", 443),
+}
+ELSEWHERE = {*OUTSIDE, "prometheus-adapter"}
+COMPONENT = "app.kubernetes.io/component"
+Json = dict[str, Any]
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def one(request: pytest.FixtureRequest) -> Stack:
+    return stack(request.param)
+
+
+def wanted(one: Stack) -> set[tuple[str, str, int]]:
+    """Return the flows of the plan, services at their own listener, and what the cluster adds."""
+    found = set(ADDED)
+    for flow in one.plan.flows:
+        inside = flow.target == "broker" and flow.source not in OUTSIDE
+        found.add((flow.source, flow.target, SERVICES_PORT if inside else flow.port))
+    if one.options.broker.kind == "cluster":
+        found |= {("broker", "broker", port) for port in PEERS.values()}
+    return found
+
+
+def rules(one: Stack, way: str) -> Iterator[tuple[str, Json, int]]:
+    """Yield (component, the other side, port) of every rule of a way, but for names."""
+    for policy in one.of("NetworkPolicy"):
+        spec = policy["spec"]
+        if policy["metadata"]["name"] == "names" or way.lower() not in spec:
+            continue
+        (side,) = spec[way.lower()]
+        (other,) = side["from" if way == "Ingress" else "to"]
+        (port,) = side["ports"]
+        yield spec["podSelector"]["matchLabels"][COMPONENT], other, port["port"]
+
+
+def who(other: Json, *, port: int) -> str:
+    """Return what the other side of a rule means."""
+    if "ipBlock" in other:
+        return {8883: "devices", 443: "receivers"}[port]
+    if "namespaceSelector" in other and "podSelector" not in other:
+        assert other["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": INGRESS_NAMESPACE}
+        return "people"
+    labels = other["podSelector"]["matchLabels"]
+    return str(labels.get(COMPONENT, labels["app.kubernetes.io/name"]))
+
+
+def test_nothing_may_speak_that_no_rule_names(one: Stack) -> None:
+    spec = one.one("NetworkPolicy", "default-deny")["spec"]
+    assert spec == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+
+
+def test_every_flow_of_the_plan_is_let_in_and_nothing_else(one: Stack) -> None:
+    found = [(who(other, port=port), own, port) for own, other, port in rules(one, "Ingress")]
+    assert len(found) == len(set(found))
+    assert set(found) == {flow for flow in wanted(one) if flow[1] not in ELSEWHERE}
+
+
+def test_every_flow_of_the_plan_is_let_out_and_nothing_else(one: Stack) -> None:
+    found = [(own, who(other, port=port), port) for own, other, port in rules(one, "Egress")]
+    assert len(found) == len(set(found))
+    assert set(found) == {flow for flow in wanted(one) if flow[0] not in ELSEWHERE}
+
+
+def test_every_rule_picks_pods_and_one_of_their_ports(one: Stack) -> None:
+    for own, other, port in rules(one, "Ingress"):
+        (pod,) = one.picked({COMPONENT: own})
+        assert port in {listed["containerPort"] for listed in container(pod)["ports"]}
+        if who(other, port=port) not in ELSEWHERE:
+            assert one.picked(other["podSelector"]["matchLabels"])
+    for own, _, _ in rules(one, "Egress"):
+        assert one.picked({COMPONENT: own})
+
+
+def test_names_are_asked_of_the_clusters_own_server_alone(one: Stack) -> None:
+    (side,) = one.one("NetworkPolicy", "names")["spec"]["egress"]
+    assert {(port["protocol"], port["port"]) for port in side["ports"]} == {("UDP", 53), ("TCP", 53)}
+    server, cache = side["to"]
+    assert set(server) == {"namespaceSelector", "podSelector"}
+    assert cache == {"ipBlock": {"cidr": "169.254.20.10/32"}}
+
+
+def test_devices_come_from_their_networks_to_their_listener_alone(one: Stack) -> None:
+    door = one.one("Service", "broker")["spec"]
+    assert (door["type"], door["loadBalancerSourceRanges"]) == ("LoadBalancer", ["10.83.0.0/16"])
+    assert [port["port"] for port in door["ports"]] == [8883]
+    policy = one.one("NetworkPolicy", "devices-to-broker-8883-in")
+    assert policy["spec"]["ingress"][0]["from"] == [{"ipBlock": {"cidr": "10.83.0.0/16"}}]
+    for name in ("broker-internal", "broker-nodes"):
+        assert one.one("Service", name)["spec"]["type"] == "ClusterIP"
+
+
+def test_without_networks_of_devices_no_door_opens_outside() -> None:
+    door = stack(device_sources=()).one("Service", "broker")["spec"]
+    assert door["type"] == "ClusterIP"
+
+
+def test_only_the_devices_door_is_open_outside_beside_the_ingress(one: Stack) -> None:
+    assert {service["metadata"]["name"] for service in one.of("Service") if service["spec"]["type"] != "ClusterIP"} == {
+        "broker"
+    }
+    (way,) = one.of("Ingress")
+    assert way["spec"]["tls"]
+    ranges = way["metadata"]["annotations"]["nginx.ingress.kubernetes.io/whitelist-source-range"]
+    assert ranges == "10.83.0.0/16"

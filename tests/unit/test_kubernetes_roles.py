@@ -1,0 +1,158 @@
+"""What runs in the pods: commands, settings and files that the roles and brokers take as they are given."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import typer
+
+from infra.host import mosquitto
+from infra.plan.broker import INGEST
+from motcua.cli import app
+from telemetry import inventory
+from telemetry.config import settings
+from telemetry.core.topics import every
+from telemetry.roles import ingest_link
+from tests.kubernetes import KINDS, Stack, container, sample_files, stack
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+POD = "ingest-7d9c6b5f47-x2x4z"
+LONGEST_ID = 100
+"""What VerneMQ takes unless it is told otherwise, bytes; mosquitto takes more."""
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def one(request: pytest.FixtureRequest) -> Stack:
+    return stack(request.param)
+
+
+def role(one: Stack, name: str) -> dict[str, Any]:
+    return container(one.one("Deployment", name)["spec"]["template"])
+
+
+@pytest.mark.parametrize("name", ["ingest", "rollup", "api"])
+def test_pods_call_commands_and_options_that_there_are(one: Stack, name: str) -> None:
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    inside = role(one, name)
+    assert inside["command"] == ["motcua"]
+    word, *options = inside["args"]
+    known = {option for parameter in commands[word].params for option in parameter.opts}
+    assert {option for option in options if option.startswith("--")} <= known
+
+
+@pytest.mark.parametrize("name", ["ingest", "rollup", "api"])
+def test_the_roles_take_their_settings(one: Stack, name: str) -> None:
+    told = {variable["name"]: variable.get("value", "from elsewhere") for variable in role(one, name)["env"]}
+    found = settings(told)
+    assert found.store == "influxdb+http://influxdb:8086?org=motcua&bucket=motcua"
+    assert str(found.inventory) == "/inventory"
+    if name != "api":
+        assert (found.mqtt.host, found.mqtt.port, found.mqtt.tls) == ("broker-internal.motcua.svc", 8884, True)
+        mounted = {mount["mountPath"] for mount in role(one, name)["volumeMounts"]}
+        assert {os.path.dirname(path) for path in (found.mqtt.ca, found.mqtt.cert, found.mqtt.key)} <= mounted  # noqa: PTH120
+
+
+def test_workers_are_named_by_their_pods_and_share(one: Stack) -> None:
+    words = role(one, "ingest")["args"]
+    assert "--shared" in words
+    assert words[words.index("--name") + 1] == "$(POD_NAME)"
+    assert {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}} in role(one, "ingest")["env"]
+    where = settings({"MOTCUA_MQTT": "mqtts://localhost:1"}).mqtt
+
+    class Desk:
+        figures = None
+
+        def take(self, message: object) -> None:
+            """Take nothing."""
+
+    link = ingest_link(where, POD, shared=True, ingest=Desk())  # type: ignore[arg-type] # never connected
+    assert link._settings.client_id == INGEST.format(POD)
+    assert len(link._settings.client_id) <= LONGEST_ID
+    assert link._settings.subscriptions == ((every("up", "ingest"), 1),)
+
+
+def mounted(folder: Path, files: dict[str, str], version: str) -> None:
+    """Lay out files as a kubelet does: a hidden folder, a link to it that is swapped at once, links to its files."""
+    hidden = folder / f"..{version}"
+    hidden.mkdir(parents=True)
+    for name, text in files.items():
+        (hidden / name).write_text(text)
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to(f"..data/{name}")
+    fresh = folder / "..data_tmp"
+    fresh.symlink_to(hidden.name)
+    fresh.rename(folder / "..data")
+
+
+def test_the_inventory_is_read_from_config_maps_and_again_when_they_change(one: Stack, tmp_path: Path) -> None:
+    maps = {
+        key: text
+        for found in one.of("ConfigMap")
+        if found["metadata"]["name"].startswith("inventory-")
+        for key, text in found["data"].items()
+    }
+    assert maps == sample_files()
+    mounted(tmp_path / "inventory", maps, "2026_06_01")
+    assert inventory.load(tmp_path / "inventory").version == one.plan.inventory_version
+    now = [0.0]
+    world = inventory.Reloading(tmp_path / "inventory", clock=lambda: now[0])
+    changed = {**maps, "province.toml": maps["province.toml"] + "\n# another day\n"}
+    mounted(tmp_path / "inventory", changed, "2026_06_02")
+    now[0] += 60
+    assert world.current().version != one.plan.inventory_version
+
+
+def test_verne_reads_mosquittos_rules_and_one_line_more_for_each_worker() -> None:
+    found = stack("cluster")
+    lines = found.one("ConfigMap", "broker-config")["data"]["acl"].splitlines()
+    shared = f"topic read {every('up', 'ingest')}"
+    own = found.one("ConfigMap", "broker-config")["data"]["acl"].replace(f"{shared}\n", "")
+    assert own == stack("mosquitto").one("ConfigMap", "broker-config")["data"]["acl"]
+    workers = [line for line in lines if line.startswith("user motcua-ingest-")]
+    assert lines.count(shared) == len(workers) > 0
+    assert own.startswith(mosquitto.access(()).splitlines()[0])
+
+
+def test_verne_lets_in_nobody_without_a_certificate_and_nothing_but_mqtt_5() -> None:
+    text = stack("cluster").one("ConfigMap", "broker-config")["data"]["vernemq.conf"]
+    values = dict(re.findall(r"^(\S+) = (.*)$", text, re.MULTILINE))
+    listeners = {name.split(".")[2] for name in values if name.startswith("listener.ssl.")}
+    assert listeners == {"devices", "services"}
+    assert not any(name.startswith(("listener.tcp", "listener.ws", "listener.http")) for name in values)
+    for name in listeners:
+        assert values[f"listener.ssl.{name}.require_certificate"] == "on"
+        assert values[f"listener.ssl.{name}.use_identity_as_username"] == "on"
+        assert values[f"listener.ssl.{name}.allowed_protocol_versions"] == "5"
+        assert values[f"listener.ssl.{name}.crlfile"] == "/tls/crl.pem"
+    assert values["allow_anonymous"] == "off"
+    assert values["vmq_diversity.identity.file"] == "/config/identity.lua"
+
+
+def test_a_verne_node_starts_with_its_own_name_and_joins_the_first(tmp_path: Path) -> None:
+    """The start runs, with programs in place of the broker's that write down how they were called."""
+    files = stack("cluster").one("ConfigMap", "broker-config")["data"]
+    config, programs = tmp_path / "config", tmp_path / "vernemq/bin"
+    for folder in (config, programs, tmp_path / "vernemq/etc"):
+        folder.mkdir(parents=True)
+    for name, text in files.items():
+        (config / name).write_text(text)
+    (programs / "vernemq").write_text(f'#!/bin/sh\necho "$@" "$COOKIE" >{tmp_path}/started\n')
+    shown = "#!/bin/sh\necho 'VerneMQ@broker-0.nodes.svc running'\n"
+    (programs / "vmq-admin").write_text(shown)
+    for program in programs.iterdir():
+        program.chmod(0o755)
+    script = files["start.sh"].replace("/vernemq/", f"{tmp_path}/vernemq/").replace("/config/", f"{config}/")
+    env = {"POD_NAME": "broker-2", "DOMAIN": "nodes.svc", "COOKIE": "c0ffee", "PATH": os.environ["PATH"]}
+    subprocess.run(["/bin/sh", "-c", script], check=True, env=env, timeout=60)
+    assert (tmp_path / "started").read_text() == "console -noshell -noinput \n"
+    made = tmp_path / "vernemq/etc/vernemq.conf"
+    values = dict(re.findall(r"^(\S+) = (.*)$", made.read_text(), re.MULTILINE))
+    assert values["nodename"] == "VerneMQ@broker-2.nodes.svc"
+    assert values["distributed_cookie"] == "c0ffee"
+    assert made.stat().st_mode & 0o077 == 0
