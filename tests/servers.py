@@ -29,11 +29,11 @@ class InfluxServer:
     org = "motcua"
     token = "operator-token-of-this-test"
 
-    def __init__(self, program: str, folder: Path) -> None:
+    def __init__(self, program: str, folder: Path, port: int = 0) -> None:
         self._program = program
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = free_port()
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
 
     @property
@@ -53,14 +53,14 @@ class InfluxServer:
     def store_url(self, bucket: str = "motcua") -> str:
         return f"influxdb+{self.url}?org={self.org}&bucket={bucket}"
 
-    def start(self) -> InfluxServer:
-        """Start on the same folder as before, wait until it answers, and set it up once."""
+    def start(self, *, set_up: bool = True) -> InfluxServer:
+        """Start on the same folder as before, wait until it answers, and set it up once unless told otherwise."""
         assert not self.running, "it still runs"
         self._folder.mkdir(parents=True, exist_ok=True)
         with (self._folder / "influxd.log").open("ab") as log:
             self._process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self._wait_ready()
-        if self.call("GET", "/api/v2/setup")["allowed"]:
+        if set_up and self.call("GET", "/api/v2/setup")["allowed"]:
             told = {"username": "admin", "password": "only-for-tests", "org": self.org, "bucket": "default"}
             self.call("POST", "/api/v2/setup", {**told, "token": self.token})
         return self

@@ -24,6 +24,7 @@ from telemetry.store.influx import figures, ledger, lines, poison, reading, reco
 from telemetry.store.influx.journal import Journal, notes, notes_now
 from telemetry.store.influx.opening import prepare
 from telemetry.store.influx.server import TIMEOUT_MS, Bucket, Refused, Server
+from telemetry.store.influx.share import Share
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -47,7 +48,7 @@ class InfluxStore:
     def __init__(self, address: InfluxAddress, token: str = "", timeout_ms: int = TIMEOUT_MS) -> None:
         """Open; makes the buckets that are missing. Raises ConfigError or StoreUnavailable."""
         self._server = Server(address.url, address.org, token, timeout_ms)
-        self._at = address
+        self._at, self._share = address, Share(address.province)
         self._keep_ms = prepare(self._server, address)
         self._writer = secrets.token_hex(2).encode()
         self._numbers = count()
@@ -167,9 +168,10 @@ class InfluxStore:
     def replace_totals(self, unit: str, width: Width, window: Window, totals: Sequence[Total]) -> None:
         """Put these totals in place of the unit's of that width starting in the window."""
         bucket = self._at.totals(width)
-        where = f"unit = {reading.quoted(unit)} AND {reading.within(window)}"
-        (found,) = self._server.ask(bucket, tuple[int, str], f"SELECT body FROM total WHERE {where} GROUP BY kind")
-        told = figures.lines(unit, totals, figures.held(found))
+        where = f"unit = {reading.quoted(unit)} AND {self._share.mine} AND {reading.within(window)}"
+        asked = f"SELECT body FROM total WHERE {where} GROUP BY kind, province"
+        (found,) = self._server.ask(bucket, tuple[int, str], asked)
+        told = figures.lines(unit, totals, figures.held(self._share.first(found)), self._share.label)
         if told:
             self._write(bucket, told)
 
@@ -177,24 +179,25 @@ class InfluxStore:
         """Return totals starting in the window."""
         if not units:
             return []
-        where = f"{reading.any_of('unit', set(units))} AND {reading.within(window)}"
+        where = f"{reading.any_of('unit', set(units))} AND {self._share.mine} AND {reading.within(window)}"
         where += f" AND kind = {reading.quoted(kind)}" if kind else ""
-        asked = f"SELECT body FROM total WHERE {where} GROUP BY unit, kind"
+        asked = f"SELECT body FROM total WHERE {where} GROUP BY unit, kind, province"
         (found,) = self._server.ask(self._at.totals(width), tuple[int, str], asked)
-        by_unit = figures.totals(found, width)
+        by_unit = figures.totals(self._share.first(found), width)
         return [total for unit in units for total in by_unit.get(unit, [])]
 
     # --- state --------------------------------------------------------------------------------
 
     def mark(self, key: str) -> int:
         """Return a number kept under a name, 0 at first."""
-        asked = f"SELECT value FROM mark WHERE label = {reading.quoted(key)}"
+        asked = f"SELECT value FROM mark WHERE label = {reading.quoted(key)} AND {self._share.mine} GROUP BY province"
         (found,) = self._server.ask(self._at.state, tuple[int, int], asked)
-        return next((row[1] for series in found for row in series.values), 0)
+        values = [row[1] for series in self._share.first(found) for row in series.values]
+        return values[-1] if values else 0
 
     def set_mark(self, key: str, value: int) -> None:
         """Keep a number under a name."""
-        self._write(self._at.state, [b"mark,label=%b value=%di 0" % (lines.tag(key), value)])
+        self._write(self._at.state, [b"mark,label=%b%b value=%di 0" % (lines.tag(key), self._share.label, value)])
 
     def cursor(self) -> int:
         """Return the time (µs) up to which changes are folded."""
@@ -210,33 +213,34 @@ class InfluxStore:
             return
         with self._live_lock:
             version = self.mark("live") + 1
-            head = b"live,unit=%b version=%di,body=%b 0"
-            self._write(self._at.state, [head % (lines.tag(u), version, lines.text(b)) for u, b in rows.items()])
+            head = b"live%b,unit=%b version=%di,body=%b 0"
+            told = [(lines.tag(unit), version, lines.text(body)) for unit, body in rows.items()]
+            self._write(self._at.state, [head % (self._share.label, *one) for one in told])
             self.set_mark("live", version)
 
     def live(self, after: int = 0) -> list[Live]:
         """Return live rows with version > after, but none of a write that is not finished."""
         known = self.mark("live")
-        asked = f"SELECT version, body FROM live WHERE version > {after} GROUP BY unit"
+        asked = f"SELECT version, body FROM live WHERE version > {after} AND {self._share.mine} GROUP BY unit, province"
         (found,) = self._server.ask(self._at.state, _LiveRow, asked)
-        rows = [
-            Live(s.tags["unit"], row.version, row.body.encode())
-            for s in found
+        rows = {
+            s.tags["unit"]: Live(s.tags["unit"], row.version, row.body.encode())
+            for s in self._share.first(found)
             for row in s.values
             if row.version is not None and row.version <= known and row.body is not None
-        ]
-        return sorted(rows, key=lambda row: (row.version, row.unit))
+        }
+        return sorted(rows.values(), key=lambda row: (row.version, row.unit))
 
     def row_ranges(self, device: str | None = None) -> list[RowRanges]:
         """Return what became of each outbox's rows, as of the last `reconcile`."""
         groups = None if device is None else [ledger.group(device)]
-        known = ledger.gathered(reconcile.read_entries(self._server, self._at.state, groups))
+        known = ledger.gathered(reconcile.read_entries(self._server, self._at, groups))
         wanted = [known[key] for key in sorted(known) if device in {None, key[0]}]
         return [RowRanges(e.device, e.spool, e.stored, e.refused, e.dropped) for e in wanted]
 
     def dead_letters(self) -> dict[str, int]:
         """Return how many rows were refused or put off, by reason, as of the last `reconcile`."""
-        return dict(sorted(reconcile.read_dead(self._server, self._at.state).total.items()))
+        return dict(sorted(reconcile.read_dead(self._server, self._at).total.items()))
 
     def close(self) -> None:
         """Close all connections."""

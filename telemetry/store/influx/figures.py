@@ -29,13 +29,16 @@ def _kind(scope: str) -> str:
     return scope.partition(":")[0]
 
 
-def lines(unit: str, totals: Sequence[Total], held: Mapping[tuple[str, int], bytes]) -> list[bytes]:
-    """Return the points to write over those `held`, bodies by (kind, start); what is alike is not written again."""
+def lines(unit: str, totals: Sequence[Total], held: Mapping[tuple[str, int], bytes], label: bytes = b"") -> list[bytes]:
+    """Return the points to write over those `held`, bodies by (kind, start); what is alike is not written again.
+
+    `label` says whose they are.
+    """
     cells: dict[tuple[str, int], list[Total]] = {cell: [] for cell in held}
     for total in totals:
         cells.setdefault((_kind(total.scope), total.start), []).append(total)
     bodies = {cell: _body(rows) for cell, rows in cells.items()}
-    return [_line(unit, cell, body) for cell, body in bodies.items() if held.get(cell) != body]
+    return [_line(unit, cell, label, body) for cell, body in bodies.items() if held.get(cell) != body]
 
 
 def held(found: Iterable[Found[tuple[int, str]]]) -> dict[tuple[str, int], bytes]:
@@ -43,8 +46,8 @@ def held(found: Iterable[Found[tuple[int, str]]]) -> dict[tuple[str, int], bytes
     return {(s.tags["kind"], time // NS_IN_MS): body.encode() for s in found for time, body in s.values}
 
 
-def _line(unit: str, cell: tuple[str, int], body: bytes) -> bytes:
-    return b"total,kind=%b,unit=%b body=%b %d" % (tag(cell[0]), tag(unit), text(body), cell[1] * NS_IN_MS)
+def _line(unit: str, cell: tuple[str, int], label: bytes, body: bytes) -> bytes:
+    return b"total,kind=%b%b,unit=%b body=%b %d" % (tag(cell[0]), label, tag(unit), text(body), cell[1] * NS_IN_MS)
 
 
 def _body(rows: list[Total]) -> bytes:
@@ -56,13 +59,11 @@ def _body(rows: list[Total]) -> bytes:
 
 
 def totals(found: Iterable[Found[tuple[int, str]]], width: Width) -> dict[str, list[Total]]:
-    """Return each unit's totals by start and scope."""
+    """Return each unit's totals by start and scope; of two bodies of one cell the later one found counts."""
+    bodies = {(s.tags["unit"], s.tags["kind"], time): body for s in found for time, body in s.values}
     out: dict[str, list[Total]] = {}
-    for series in found:
-        unit = series.tags["unit"]
-        rows = out.setdefault(unit, [])
-        for time, body in series.values:
-            rows += _rows(unit, width, time // NS_IN_MS, body)
+    for (unit, _, time), body in bodies.items():
+        out.setdefault(unit, []).extend(_rows(unit, width, time // NS_IN_MS, body))
     for rows in out.values():
         rows.sort(key=attrgetter("start", "scope"))
     return out

@@ -22,6 +22,7 @@ from telemetry.store.influx.journal import Journal, packed
 from telemetry.store.influx.ledger import Entry
 from telemetry.store.influx.lines import NS_IN_MS, Delta, record, tag, text
 from telemetry.store.influx.reading import ns, quoted
+from telemetry.store.influx.share import Share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -69,13 +70,14 @@ class Reconciler:
         address: InfluxAddress,
         change: Callable[[int, Sequence[tuple[str, int, int]]], list[bytes]],
     ) -> None:
-        self._server, self._raw, self._state = server, address.bucket, address.state
+        self._server, self._at, self._raw, self._state = server, address, address.bucket, address.state
+        self._share = Share(address.province)
         self._journal = Journal(server, address.bucket, "rows", Delta)
         self._change = change
 
     def run(self) -> None:
         """Do all that is due; raises StoreUnavailable, and then goes on next time."""
-        question = f"SELECT value FROM mark WHERE label = {quoted(ROWS_UNTIL)}"
+        question = f"SELECT value FROM mark WHERE label = {quoted(ROWS_UNTIL)} AND {self._share.mine}"
         (marks,) = self._server.ask(self._state, tuple[int, int], question)
         until = max((row[1] for series in marks for row in series.values), default=0)
         fresh = self._journal.fresh(max(until - OVERLAP_NS, 0))
@@ -86,15 +88,15 @@ class Reconciler:
 
     def _rows(self, fresh: Sequence[Note[Delta]], until: int) -> None:
         groups = {ledger.group(delta.device) for note in fresh for delta in note.items}
-        known = ledger.gathered(read_entries(self._server, self._state, groups))
+        known = ledger.gathered(read_entries(self._server, self._at, groups))
         before = dict(known)
         suspects = list(_join(known, fresh))
         for at in range(0, len(suspects), ASKED_AT_ONCE):
             self._settle(suspects[at : at + ASKED_AT_ONCE])
         changed = {ledger.group(key[0]) for key, entry in known.items() if before.get(key) != entry}
-        lines = [line for name in sorted(changed) for line in _summary(name, known)]
+        lines = [line for name in sorted(changed) for line in _summary(name, known, self._share.label)]
         until = max(until, fresh[-1].time)
-        lines.append(b"mark,label=%b value=%di 0" % (ROWS_UNTIL.encode(), until))
+        lines.append(b"mark,label=%b%b value=%di 0" % (ROWS_UNTIL.encode(), self._share.label, until))
         self._server.write(self._state, b"\n".join(lines))
 
     def _settle(self, suspects: Sequence[_Suspect]) -> None:
@@ -114,7 +116,7 @@ class Reconciler:
         self._server.delete(self._raw, moment, moment, f'_measurement="event"{series}')
 
     def _dead(self) -> None:
-        held = read_dead(self._server, self._state)
+        held = read_dead(self._server, self._at)
         asked = f"SELECT rows FROM dead WHERE time >= {held.until} GROUP BY reason, writer"
         (found,) = self._server.ask(self._raw, tuple[int, int], asked)
         rows = [(time, series.tags["reason"], count) for series in found for time, count in series.values]
@@ -130,7 +132,7 @@ class Reconciler:
         for time, reason, count in rows:
             settled[reason] += count if time < until else 0
         body = DeadCount(dict(total), dict(settled), until)
-        self._server.write(self._state, record(b"dead", body, 0))
+        self._server.write(self._state, record(b"dead%b" % self._share.label, body, 0))
 
 
 def _join(known: dict[tuple[str, str], Entry], fresh: Sequence[Note[Delta]]) -> Iterator[_Suspect]:
@@ -175,25 +177,27 @@ def _moved(rows: Ranges, found: Iterable[Found[tuple[int, int]]]) -> Iterator[_P
             yield from sorted(places, key=lambda p: (p.time, p.tags))[1:]
 
 
-def _summary(name: str, known: dict[tuple[str, str], Entry]) -> Iterator[bytes]:
+def _summary(name: str, known: dict[tuple[str, str], Entry], label: bytes) -> Iterator[bytes]:
     """Yield the points of one group's entries."""
     mine = [known[key] for key in sorted(known) if ledger.group(key[0]) == name]
     for part, (_, body) in enumerate(packed(piece for entry in mine for piece in ledger.split(entry))):
-        yield b"ranges,site=%b,part=%d body=%b 0" % (tag(name), part, text(body))
+        yield b"ranges%b,site=%b,part=%d body=%b 0" % (label, tag(name), part, text(body))
 
 
-def read_entries(server: Server, bucket: str, groups: Iterable[str] | None = None) -> list[Entry]:
+def read_entries(server: Server, at: InfluxAddress, groups: Iterable[str] | None = None) -> list[Entry]:
     """Return what is known of outboxes, of some groups only or of all; one outbox may come in pieces."""
     names = "" if groups is None else " OR ".join(f"site = {quoted(name)}" for name in sorted(groups))
-    asked = f"SELECT body FROM ranges WHERE ({names or 'time >= 0'}) GROUP BY site, part"
-    (found,) = server.ask(bucket, tuple[int, str], asked)
+    mine = Share(at.province).mine
+    asked = f"SELECT body FROM ranges WHERE ({names or 'time >= 0'}) AND {mine} GROUP BY site, part, province"
+    (found,) = server.ask(at.state, tuple[int, str], asked)
     return [entry for s in found for row in s.values for entry in msgspec.json.decode(row[1], type=list[Entry])]
 
 
-def read_dead(server: Server, bucket: str) -> DeadCount:
+def read_dead(server: Server, at: InfluxAddress) -> DeadCount:
     """Return the dead letters' summary."""
-    (found,) = server.ask(bucket, tuple[int, str], "SELECT body FROM dead")
-    bodies = [row[1] for series in found for row in series.values]
+    share = Share(at.province)
+    (found,) = server.ask(at.state, tuple[int, str], f"SELECT body FROM dead WHERE {share.mine} GROUP BY province")
+    bodies = [row[1] for series in share.first(found) for row in series.values]
     return msgspec.json.decode(bodies[-1], type=DeadCount) if bodies else DeadCount()
 
 
