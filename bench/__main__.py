@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import agent_weight, api_scale, backlog, centre_day, demo, embedded, latency, recompute, telegraf
+from bench import agent_weight, api_scale, backlog, centre_day, demo, embedded, latency, plan, recompute, telegraf
 from bench.backlog import Job
 from bench.machine import BUSY_PCT, Others, describe
 from bench.progress import say
@@ -70,6 +70,7 @@ PARTS: dict[str, Callable[[Size], dict[str, Any]]] = {
     "api": lambda size: api_scale.measure((1_000, 8_400) if size.share == 1 else (1_000,)),
     "embedded": lambda size: embedded.measure(size.of(6_000), runs=size.runs),
     "demo": lambda _: demo.measure(),
+    "plan": lambda size: plan.measure(size.of(plan.DEVICES)),
 }
 INFLUX = {"backlog", "memory", "latency", "centre_day", "agent", "recompute", "api"}
 

@@ -118,10 +118,16 @@ def demo(found: dict[str, Any]) -> Iterator[Row]:
     yield "Demo's processor share, live", "≤ 100 % of a core", f"{found['cpu_pct']} % of a core"
 
 
+def plan(found: dict[str, Any]) -> Iterator[Row]:
+    """Yield how long the plan of a stack takes."""
+    what = f"Plan of a stack with {found['devices']:,} devices"
+    yield what, "≤ 2 s", f"{found['plan_s']:.2f} s; shards alone {found['shards_s']:.2f} s"
+
+
 STORES = {"influx": "InfluxDB", "sqlite": "SQLite"}
 PARTS: dict[str, Callable[[dict[str, Any]], Iterator[Row]]] = {
     "backlog": backlog, "memory": memory, "latency": latency, "centre_day": centre_day, "agent": agent,
-    "recompute": recompute, "api": api, "embedded": embedded, "demo": demo,
+    "recompute": recompute, "api": api, "embedded": embedded, "demo": demo, "plan": plan,
 }  # fmt: skip
 
 

@@ -93,7 +93,7 @@ class National(_Section):
     org_id: str = Field(pattern=r"^[0-9a-f]{16}$")
     bucket: Name = "motcua"
     queue_bytes: Whole = Field(default=2_000_000_000, ge=33_554_430)
-    age_days: Whole = Field(default=30, ge=0)
+    age_days: Whole = Field(default=30, ge=1)
     allow_insecure_tls: bool = False
 
 

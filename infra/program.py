@@ -13,11 +13,13 @@ import pulumi
 from dashboards.files import provisioned
 from infra.options import SECRETS, options
 from infra.plan import plan
+from infra.policy.rules import findings
 from telemetry import inventory
 from telemetry.errors import ConfigError, Fault, InventoryError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
 
     from infra.options import Options
     from infra.plan import Plan
@@ -49,12 +51,39 @@ def _value(text: str) -> object:
 
 
 def _deployed(values: dict[str, object], root: Path) -> Mapping[str, pulumi.Input[object]]:
-    wanted = options(values, f"Pulumi.{pulumi.get_stack()}.yaml")
+    stack = f"Pulumi.{pulumi.get_stack()}.yaml"
+    _encrypted(values, stack)
+    wanted, today = options(values, stack), datetime.now(UTC).date()
     world = inventory.load(root / wanted.inventory)
-    found = plan(world, wanted, datetime.now(UTC).date(), provisioned())
+    found = plan(world, wanted, today, provisioned())
+    _kept(found, wanted, today, stack)
     secrets = {name: pulumi.Output.secret(str(values[name])) for name in SECRETS if values.get(name)}
     _complete(wanted, secrets)
     return _target(found, wanted, world, root, secrets)
+
+
+def _encrypted(values: Mapping[str, object], stack: str) -> None:
+    """Refuse a secret that stands open in the stack file. Raises ConfigError."""
+    hidden = {name.removeprefix(PROJECT) for name in json.loads(os.environ.get("PULUMI_CONFIG_SECRET_KEYS") or "[]")}
+    remedy = "give it a new value with `pulumi config set --secret {}`; this one must count as known"
+    faults = [
+        Fault(stack, 0, PROJECT + name, "is a secret and stands open in the stack file", remedy.format(name))
+        for name in SECRETS
+        if name in values and name not in hidden
+    ]
+    if faults:
+        raise ConfigError(faults)
+
+
+def _kept(found: Plan, wanted: Options, today: date, stack: str) -> None:
+    """Refuse what breaks a rule that must be kept; say what breaks another. Raises ConfigError."""
+    broken = findings(found, wanted, today)
+    for one in broken:
+        if one.severity != "mandatory":
+            pulumi.warn(str(one))
+    faults = [Fault(stack, 0, one.rule, one.problem, one.remedy) for one in broken if one.severity == "mandatory"]
+    if faults:
+        raise ConfigError(faults)
 
 
 def _complete(wanted: Options, secrets: Mapping[str, object]) -> None:

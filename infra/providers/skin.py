@@ -40,7 +40,7 @@ class Skin(ResourceProvider):
     serialize_as_secret_always = False
 
     def open(self, setting: Callable[[str], str]) -> Kind:
-        """Return the kind; `setting` gives a value of the stack's configuration, structures as JSON, empty when none."""
+        """Return the kind; `setting` gives a value of the stack's configuration, a structure as JSON, or nothing."""
         raise NotImplementedError
 
     def configure(self, req: ConfigureRequest) -> None:
@@ -53,13 +53,13 @@ class Skin(ResourceProvider):
         """Fill in defaults and name every input that cannot be used."""
         unknown = {name: value for name, value in news.items() if name != PROVIDER and holds_unknown(value)}
         given = {name: value for name, value in _props(news).items() if name not in unknown}
-        checked, failures = self._kind().check(_props(_olds), given)
+        checked, failures = _said(lambda: self._kind().check(_props(_olds), given))
         return CheckResult({**checked, **unknown}, [_failure(one) for one in failures if one.field not in unknown])
 
     def diff(self, _id: str, _olds: dict[str, object], _news: dict[str, object]) -> DiffResult:
         """Compare by meaning; an unknown input counts as changed."""
-        kind = self._kind()
-        found = difference(kind, _props(_olds), _props(_news))
+        kind = _said(self._kind)
+        found = _said(lambda: difference(kind, _props(_olds), _props(_news)))
         unknown = {name for name in kind.inputs if holds_unknown(_news.get(name))}
         replaces = sorted(found.replaces | (unknown & kind.fixed))
         return DiffResult(
@@ -68,27 +68,23 @@ class Skin(ResourceProvider):
 
     def create(self, props: dict[str, object]) -> CreateResult:
         """Make it."""
-        kind = self._kind()
-        ident, outputs = _said(lambda: kind.create(_props(props)))
+        ident, outputs = _said(lambda: self._kind().create(_props(props)))
         return CreateResult(ident, dict(outputs))
 
     def read(self, id_: str, props: dict[str, object]) -> ReadResult:
         """Look at what is there; an empty id tells Pulumi that it is gone."""
-        kind = self._kind()
-        found = _said(lambda: kind.read(id_, _props(props)))
+        found = _said(lambda: self._kind().read(id_, _props(props)))
         if found is None:
             return ReadResult("", {})
         return ReadResult(found.id, dict(found.outputs), dict(found.inputs))
 
     def update(self, _id: str, _olds: dict[str, object], _news: dict[str, object]) -> UpdateResult:
         """Bring it to the new inputs; returns every output, for Pulumi forgets those that are left out."""
-        kind = self._kind()
-        return UpdateResult(dict(_said(lambda: kind.update(_id, _props(_olds), _props(_news)))))
+        return UpdateResult(dict(_said(lambda: self._kind().update(_id, _props(_olds), _props(_news)))))
 
     def delete(self, _id: str, _props_: dict[str, object]) -> None:
         """Remove it."""
-        kind = self._kind()
-        _said(lambda: kind.delete(_id, _props(_props_)))
+        _said(lambda: self._kind().delete(_id, _props(_props_)))
 
     def _kind(self) -> Kind:
         with self._lock:

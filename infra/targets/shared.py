@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infra.targets.addresses import store_url
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -42,16 +44,11 @@ def current_token(plan: Plan, role: str) -> str:
     return next(one.name for one in plan.influx.tokens if one.role == role)
 
 
-def store_url(plan: Plan, options: Options) -> str:
-    """Return MOTCUA_STORE for the stack's InfluxDB."""
-    return f"influxdb+{plan.influx.url}?org={plan.influx.org}&bucket={options.influx.bucket}"
-
-
 def common_outputs(plan: Plan, options: Options, pki: Certificates) -> Outputs:
     """Return what people and other stacks need of every target; the key is secret."""
     return {
         "inventoryVersion": plan.inventory_version,
-        "storeUrl": store_url(plan, options),
+        "storeUrl": store_url(plan),
         "brokerUrl": f"mqtts://{options.broker.host}:{options.broker.port}",
         "caCertificate": pki.signer.output("certificate"),
         "caChain": pki.signer.output("chain"),

@@ -50,7 +50,7 @@ def test_pods_call_commands_and_options_that_there_are(one: Stack, name: str) ->
 def test_the_roles_take_their_settings(one: Stack, name: str) -> None:
     told = {variable["name"]: variable.get("value", "from elsewhere") for variable in role(one, name)["env"]}
     found = settings(told)
-    assert found.store == "influxdb+http://influxdb:8086?org=motcua&bucket=motcua"
+    assert found.store == "influxdb+http://influxdb:8086?org=motcua&bucket=motcua&province=vn83"
     assert str(found.inventory) == "/inventory"
     if name != "api":
         assert (found.mqtt.host, found.mqtt.port, found.mqtt.tls) == ("broker-internal.motcua.svc", 8884, True)

@@ -6,8 +6,8 @@ Every ingest pod is a worker by its own name in the shared subscription; all of 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
+from infra.targets.addresses import store_url
 from infra.targets.kubernetes.names import API_TLS, SERVICES_PORT, broker_host, files_of
 from infra.targets.kubernetes.objects import (
     account,
@@ -117,11 +117,9 @@ def _inventory(cluster: Cluster) -> Manifest:
 
 
 def _environment(cluster: Cluster, role: str, *, mqtt: bool) -> tuple[Manifest, ...]:
-    influx = cluster.plan.influx
-    bucket = next(one.name for one in influx.buckets if one.tier == "raw")
     values = {
         "MOTCUA_INVENTORY": INVENTORY,
-        "MOTCUA_STORE": f"influxdb+http://influxdb:8086?{urlencode({'org': influx.org, 'bucket': bucket})}",
+        "MOTCUA_STORE": store_url(cluster.plan, "http://influxdb:8086"),
         "MOTCUA_STATE": f"{STATE}/state.db",
         "MOTCUA_LOG": "info-json",
     }

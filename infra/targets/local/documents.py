@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from infra.host import mosquitto
 from infra.plan.broker import workers
-from infra.targets.shared import store_url
+from infra.targets.addresses import store_url
 
 if TYPE_CHECKING:
     from infra.options import Options
@@ -46,7 +46,7 @@ def settings(plan: Plan, options: Options, inventory: str, folder: str) -> str:
         f"{name}={value}\n"
         for name, value in {
             "MOTCUA_INVENTORY": inventory,
-            "MOTCUA_STORE": store_url(plan, options),
+            "MOTCUA_STORE": store_url(plan),
             "MOTCUA_MQTT": f"mqtts://{options.broker.host}:{options.broker.port}",
             "MOTCUA_MQTT_CA": f"{folder}/tls/ca.pem",
             "MOTCUA_STATE": f"{folder}/state.db",

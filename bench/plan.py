@@ -1,0 +1,65 @@
+"""Infrastructure: the plan of 10,000 devices from an inventory in memory, and the shards of their registry alone.
+
+No engine and no server takes part; `motcua render` and every preview begin with this.
+
+Run: python -m bench.plan
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import date
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from bench.machine import Others, describe
+from bench.progress import say
+from bench.summary import rounded
+from infra.options import Options
+from infra.plan import plan
+from infra.plan.broker import agents, shards
+from telemetry.core.inventory import ALWAYS, Centre, Device, Inventory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DEVICES, PER_CENTRE = 10_000, 50
+DAY = date(2026, 6, 1)
+
+
+def fleet(count: int) -> Inventory:
+    """Return an inventory of so many devices, 50 to a centre."""
+    zone, homes = ZoneInfo("Asia/Ho_Chi_Minh"), [f"vn83-{number}" for number in range(-(-count // PER_CENTRE))]
+    centres = {one: Centre(one, "83", "commune", one, one, "vn83", "", 2, ALWAYS, (), zone) for one in homes}
+    names = [(f"{homes[n // PER_CENTRE]}-kiosk{n % PER_CENTRE + 1}", homes[n // PER_CENTRE]) for n in range(count)]
+    devices = {ident: Device(ident, home, "kiosk") for ident, home in names}
+    return Inventory("bench", "vn83", "Tỉnh", "Province", zone, {}, centres, devices, {}, {})
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Return how long a piece of work takes."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def measure(count: int = DEVICES, runs: int = 5) -> dict[str, Any]:
+    """Return the seconds of the slowest of several runs, for plan and shards."""
+    others, world, options = Others(), fleet(count), Options(stage="dev", target="local")
+    found = {
+        "devices": count,
+        "plan_s": max(seconds(lambda: plan(world, options, DAY)) for _ in range(runs)),
+        "shards_s": max(seconds(lambda: shards(agents(world), options.shards)) for _ in range(runs)),
+        "others_pct": others.share_pct(),
+    }
+    say(f"plan of {count:,} devices: {found['plan_s']:.3f} s, of it shards {found['shards_s']:.3f} s")
+    return found
+
+
+def main() -> None:
+    print(json.dumps(rounded({"machine": describe(), "plan": measure()}), indent=2))
+
+
+if __name__ == "__main__":
+    main()

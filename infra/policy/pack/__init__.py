@@ -1,0 +1,1 @@
+"""The policy pack's folder: PulumiPolicy.yaml and the program that the engine starts."""

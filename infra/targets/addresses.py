@@ -1,0 +1,16 @@
+"""Addresses that follow from the plan, as roles and people are told them. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+if TYPE_CHECKING:
+    from infra.plan import Plan
+
+
+def store_url(plan: Plan, url: str = "") -> str:
+    """Return MOTCUA_STORE for the stack's InfluxDB, or for the same store at another address."""
+    raw = next(one.name for one in plan.influx.buckets if one.tier == "raw")
+    asked = {"org": plan.influx.org, "bucket": raw, "province": plan.province}
+    return f"influxdb+{url or plan.influx.url}?{urlencode(asked)}"

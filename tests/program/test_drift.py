@@ -1,0 +1,289 @@
+"""Says what `motcua drift` finds on a real InfluxDB, a real mosquitto and in a folder; and that it changes nothing."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from infra.declared import declared
+from infra.drift import Drift, drifts, files, shown
+from infra.options import Broker, Influx, Local, Options
+from infra.plan import plan
+from infra.providers.kind import Declared, ProviderError
+from infra.servers import servers, strangers
+from motcua import cli_drift
+from telemetry.errors import ConfigError, MotcuaError
+from telemetry.inventory import default_path
+from tests.mosquitto import ADMIN, PASSWORD, Guarded
+from tests.servers import InfluxServer, free_port
+from tests.unit.inventories import fleet, without
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from telemetry.core.inventory import Inventory
+
+TODAY = date(2026, 6, 1)
+WORLD = fleet(12)
+
+
+@pytest.fixture(scope="module")
+def server(influxd_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxServer]:
+    found = InfluxServer(influxd_program, tmp_path_factory.mktemp("influxd")).start()
+    yield found
+    found.end()
+
+
+@pytest.fixture(scope="module")
+def broker(require: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    from tests.pki import Pki
+
+    folder = tmp_path_factory.mktemp("broker")
+    with Guarded(require("mosquitto"), folder / "broker", Pki(folder / "pki")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def options(server: InfluxServer, broker: Guarded) -> Options:
+    control = f"mqtt://127.0.0.1:{broker.control_port}"
+    return Options(
+        stage="dev",
+        target="local",
+        shards=2,
+        influx=Influx(url=server.url, org="drifting", influxql=True),
+        broker=Broker(form="dynsec", url=control, username=ADMIN),
+    )
+
+
+def things(options: Options, world: Inventory = WORLD) -> tuple[Declared, ...]:
+    return declared(plan(world, options, TODAY), options)
+
+
+def found(options: Options, wanted: Sequence[Declared], password: str = PASSWORD) -> list[Drift]:
+    with servers(options, InfluxServer.token, password) as opened:
+        return [*drifts(wanted, opened.kind), *strangers(wanted, opened)]
+
+
+def make(options: Options, wanted: Sequence[Declared]) -> None:
+    """Make things by their kinds, as Pulumi would."""
+    with servers(options, InfluxServer.token, PASSWORD) as opened:
+        for one in wanted:
+            inputs, failures = opened.kind(one.kind).check({}, one.inputs)
+            assert failures == []
+            opened.kind(one.kind).create(inputs)
+
+
+@pytest.fixture(scope="module")
+def made(options: Options) -> tuple[Declared, ...]:
+    """Everything as declared, made by the kinds themselves."""
+    assert {one.state for one in found(options, things(options))} >= {"missing"}
+    make(options, things(options))
+    return things(options)
+
+
+def test_nothing_differs_right_after_it_was_made(options: Options, made: tuple[Declared, ...]) -> None:
+    assert found(options, made) == []
+
+
+def test_retention_that_was_changed_by_hand_is_found(
+    options: Options, made: tuple[Declared, ...], server: InfluxServer
+) -> None:
+    bucket = server.call("GET", "/api/v2/buckets?name=motcua-5m")["buckets"][0]
+    rules = bucket["retentionRules"]
+    other = [{"type": "expire", "everySeconds": 86_400 * 30, "shardGroupDurationSeconds": 86_400}]
+    server.call("PATCH", f"/api/v2/buckets/{bucket['id']}", {"retentionRules": other})
+    try:
+        seen = {one.field: one for one in found(options, made)}
+    finally:
+        server.call("PATCH", f"/api/v2/buckets/{bucket['id']}", {"retentionRules": rules})
+    assert {*seen} == {"retention_s", "shard_s"}
+    assert (seen["retention_s"].wanted, seen["retention_s"].found) == (str(800 * 86_400), str(30 * 86_400))
+    assert {(one.name, one.kind, one.state) for one in seen.values()} == {("bucket-5m", "influx.bucket", "changed")}
+    assert found(options, made) == []
+
+
+def test_bucket_that_is_gone_is_missing(options: Options, made: tuple[Declared, ...], server: InfluxServer) -> None:
+    bucket = server.call("GET", "/api/v2/buckets?name=motcua-ops")["buckets"][0]
+    server.call("DELETE", f"/api/v2/buckets/{bucket['id']}")
+    assert Drift("bucket-ops", "influx.bucket", "missing") in found(options, made)
+    make(options, [_named(made, "bucket-ops")])
+    assert found(options, made) == []
+
+
+def test_bucket_of_another_hand_is_foreign(options: Options, made: tuple[Declared, ...], server: InfluxServer) -> None:
+    bucket = server.call("GET", "/api/v2/buckets?name=motcua-1h")["buckets"][0]
+    server.call("PATCH", f"/api/v2/buckets/{bucket['id']}", {"description": "mine"})
+    try:
+        assert [(one.name, one.state) for one in found(options, made)] == [("bucket-1h", "foreign")]
+    finally:
+        server.call("PATCH", f"/api/v2/buckets/{bucket['id']}", {"description": bucket["description"]})
+
+
+def test_token_that_was_switched_off_is_found_and_never_shown(
+    options: Options, made: tuple[Declared, ...], server: InfluxServer
+) -> None:
+    token = next(
+        one for one in server.call("GET", "/api/v2/authorizations")["authorizations"] if "api-g1" in one["description"]
+    )
+    server.call("PATCH", f"/api/v2/authorizations/{token['id']}", {"status": "inactive"})
+    try:
+        seen = found(options, made)
+    finally:
+        server.call("PATCH", f"/api/v2/authorizations/{token['id']}", {"status": "active"})
+    assert [(one.name, one.field, one.wanted, one.found) for one in seen] == [
+        ("token-api-g1", "active", "True", "False")
+    ]
+
+
+def test_device_that_the_broker_does_not_know_is_found_in_its_shard(
+    options: Options, made: tuple[Declared, ...]
+) -> None:
+    more = things(options, fleet(13))
+    seen = found(options, more)
+    assert len(seen) == 1
+    assert seen[0].kind == "broker.registry_shard"
+    assert seen[0].field == "devices"
+    assert seen[0].wanted.startswith("vn83-0-kiosk12: ")
+    less = found(options, things(options, without(WORLD, "vn83-0-kiosk3")))
+    assert [(one.wanted, one.found.partition(":")[0]) for one in less] == [("vn83-0-kiosk3: –", "vn83-0-kiosk3")]
+    assert found(options, made) == []
+
+
+def test_role_with_another_right_is_found(options: Options, made: tuple[Declared, ...]) -> None:
+    role = _named(made, "role-motcua-rollup")
+    wider = {"type": "subscribePattern", "topic": "#", "allow": True, "priority": 0}
+    with servers(options, InfluxServer.token, PASSWORD) as opened:
+        kind = opened.kind("broker.role")
+        kind.update("motcua-rollup", role.inputs, kind.check({}, {**role.inputs, "acls": [wider]})[0])
+        seen = found(options, made)
+        kind.update("motcua-rollup", role.inputs, kind.check({}, role.inputs)[0])
+    assert [(one.name, one.field) for one in seen] == [("role-motcua-rollup", "acls")]
+    assert "#" in seen[0].found
+
+
+def test_what_is_ours_and_not_declared_any_more_is_found(options: Options, made: tuple[Declared, ...]) -> None:
+    less = [one for one in made if one.name not in {"bucket-ops", "token-api-g1", "client-motcua-monitor"}]
+    less = [one for one in less if one.kind != "broker.registry_shard" or one.name.endswith("00")]
+    seen = {(one.name, one.kind) for one in found(options, less) if one.state == "unplanned"}
+    away = {device for one in made if one.name == "registry-shard-01" for device in one.inputs["devices"]}  # type: ignore[attr-defined]
+    assert seen == {
+        ("motcua-ops", "influx.bucket"),
+        ("vn83-dev-api-g1", "influx.authorization"),
+        ("motcua-monitor", "broker.client"),
+        *((device, "broker.client") for device in away),
+    }
+
+
+def test_role_of_another_hand_is_foreign(options: Options, made: tuple[Declared, ...]) -> None:
+    with servers(options, InfluxServer.token, PASSWORD) as opened:
+        told = {"command": "modifyRole", "rolename": "motcua-rollup", "textdescription": "mine"}
+        opened.control().do([told])
+        seen = found(options, made)
+        opened.control().do([{**told, "textdescription": "managed-by=motcua"}])
+    assert [(one.name, one.state) for one in seen] == [("role-motcua-rollup", "foreign")]
+
+
+def test_files_that_were_changed_or_are_missing_are_found(tmp_path: Path) -> None:
+    wanted = Options(stage="dev", target="local", local=Local(folder="made"))
+    things_ = files(plan(WORLD, wanted, TODAY), wanted, str(tmp_path), str(tmp_path / "inventory"))
+    assert {one.state for one in found(wanted, things_)} == {"missing"}
+    make(wanted, things_)
+    assert found(wanted, things_) == []
+    path = tmp_path / "made/roles/motcua.env"
+    path.write_text(path.read_text() + "MOTCUA_STORE_TOKEN=planted-1\n")
+    seen = found(wanted, things_)
+    assert [(one.name, one.field) for one in seen] == [("role-files", "files")]
+    assert "motcua.env: differs from line" in seen[0].found
+    assert "planted" not in str(seen)
+
+
+def test_server_that_is_away_is_no_drift(options: Options) -> None:
+    away = options.model_copy(update={"influx": Influx(url=f"http://127.0.0.1:{free_port()}")})
+    with pytest.raises(ProviderError):
+        found(away, things(away))
+    with pytest.raises(ProviderError) as caught:
+        found(options, things(options), "planted-wrong-password")
+    assert "planted" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "there", "expected"),
+    [
+        (5, 6, ("5", "6")),
+        ("", None, ("–", "–")),
+        (["a", "b"], ["b", "c"], ("a", "c")),
+        (["a"], ["a", "a"], ("1 items", "2 items")),
+        ({"a": 1, "b": 2}, {"a": 1, "b": 3}, ("b: 2", "b: 3")),
+        ({"a": {"x": 1}}, {}, ("a: x 1", "a: –")),
+        ("one\ntwo\n", "one\nthree\n", ("2 lines", "differs from line 2 on")),
+        ("one\n", "one\ntwo\n", ("1 lines", "differs from line 2 on")),
+        ("x" * 500, "y", ("x" * 119 + "…", "y")),
+    ],
+)
+def test_only_what_differs_is_shown(wanted: object, there: object, expected: tuple[str, str]) -> None:
+    assert shown(wanted, there) == expected
+
+
+# --- the command --------------------------------------------------------------------------------
+
+
+def command(folder: Path, options: Options) -> tuple[typer.Typer, list[str]]:
+    (folder / "Pulumi.yaml").write_text("name: motcua\n")
+    stack = folder / "Pulumi.try.yaml"
+    told = {"url": options.influx.url, "org": "drifting", "influxql": True}
+    lines = ["config:", "  motcua:stage: dev", "  motcua:target: local", "  motcua:shards: 2"]
+    lines += [f"  motcua:influx: {json.dumps(told)}"]
+    lines += [f"  motcua:broker: {json.dumps({'form': 'dynsec', 'url': options.broker.url, 'managed': False})}"]
+    stack.write_text("\n".join(lines))
+    app = typer.Typer()
+    app.command()(cli_drift.drift)
+    return app, ["--stack-file", str(stack), "--inventory", str(default_path())]
+
+
+def test_command_names_every_secret_that_is_missing(
+    tmp_path: Path, options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (cli_drift.INFLUX_TOKEN, cli_drift.BROKER_PASSWORD):
+        monkeypatch.delenv(name, raising=False)
+    app, words = command(tmp_path, options)
+    told = CliRunner().invoke(app, words)
+    assert isinstance(told.exception, ConfigError)
+    assert [one.field for one in told.exception.faults] == ["MOTCUA_INFLUX_TOKEN", "MOTCUA_BROKER_PASSWORD"]
+
+
+def test_command_prints_what_differs_and_ends_with_1(
+    tmp_path: Path, options: Options, made: tuple[Declared, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert made
+    monkeypatch.setenv(cli_drift.INFLUX_TOKEN, InfluxServer.token)
+    monkeypatch.setenv(cli_drift.BROKER_PASSWORD, PASSWORD)
+    app, words = command(tmp_path, options)
+    told = CliRunner().invoke(app, [*words, "--json"])
+    assert told.exit_code == 1, told.output
+    rows = json.loads(told.stdout)
+    assert {row["kind"] for row in rows} >= {"host.files", "broker.registry_shard"}
+    assert {"name", "kind", "state", "field", "wanted", "found"} == {*rows[0]}
+    shown_ = CliRunner().invoke(app, words)
+    assert shown_.exit_code == 1
+    assert f"{len(rows)} differences" in shown_.stdout
+    assert InfluxServer.token not in told.output + shown_.output
+    assert PASSWORD not in told.output + shown_.output
+
+
+def test_command_says_that_a_server_is_away(tmp_path: Path, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(cli_drift.INFLUX_TOKEN, "planted-token")
+    monkeypatch.setenv(cli_drift.BROKER_PASSWORD, PASSWORD)
+    app, words = command(tmp_path, options)
+    told = CliRunner().invoke(app, words)
+    assert isinstance(told.exception, MotcuaError)
+    assert "planted" not in str(told.exception)
+
+
+def _named(made: Sequence[Declared], name: str) -> Declared:
+    return next(one for one in made if one.name == name)

@@ -1,0 +1,249 @@
+"""Says that every shipped skin works from the provider's own process, against a real InfluxDB and a real mosquitto."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from infra.providers.resources import RESOURCES, Thing
+from tests.mosquitto import ADMIN, PASSWORD, Guarded
+from tests.program.grpc_provider import UNKNOWN, Dial, Refused, pickled
+from tests.servers import InfluxServer, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from tests.program.grpc_provider import Line
+
+Life = tuple[dict[str, Any], dict[str, Any], set[str]]
+CHECKOUT = Path(__file__).resolve().parents[2]
+ORG = "skins"
+DAY_S = 86_400
+SKINS = sorted({thing.skin for thing in RESOURCES.values()}, key=lambda skin: skin.__name__)
+
+
+def dial(influx: Mapping[str, object], token: str = "", **more: object) -> Dial:
+    return Dial(CHECKOUT, {"motcua:influx": json.dumps(influx), "motcua:influxToken": token, **more})
+
+
+@pytest.fixture(scope="module")
+def server(influxd_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxServer]:
+    found = InfluxServer(influxd_program, tmp_path_factory.mktemp("influxd")).start()
+    yield found
+    found.end()
+
+
+@pytest.fixture(scope="module")
+def process(server: InfluxServer) -> Iterator[Dial]:
+    with dial({"url": server.url}, server.token) as found:
+        line = found.of(RESOURCES["influx.organisation"].skin())
+        made, _ = line.create(line.check({"name": ORG}).inputs)
+        assert made
+        yield found
+
+
+def life(line: Line, given: Mapping[str, Any], after: Mapping[str, Any], added: set[str]) -> None:
+    """Take a thing through check, create, read, no diff, update, read, delete, gone."""
+    checked = line.check(given)
+    assert checked.failures == {}
+    ident, outputs = line.create(checked.inputs)
+    assert ident
+    assert {*checked.inputs, *added} <= {*outputs}
+    assert not line.diff(ident, outputs, checked.inputs).changes, "an input differs right after it was made"
+    seen = line.read(ident, outputs)
+    assert seen.id == ident
+    assert not line.diff(ident, seen.outputs, checked.inputs).changes
+    assert not line.diff(ident, seen.outputs, seen.inputs).changes
+    wanted = line.check({**given, **after}, checked.inputs)
+    assert wanted.failures == {}
+    changes = line.diff(ident, seen.outputs, wanted.inputs)
+    assert (changes.changes, changes.replaces) == (True, ())
+    updated = line.update(ident, seen.outputs, wanted.inputs)
+    assert {*outputs} <= {*updated}, "an update forgot outputs"
+    assert not line.diff(ident, line.read(ident, updated).outputs, wanted.inputs).changes
+    line.delete(ident, updated)
+
+
+LIVES: dict[str, Life] = {
+    "influx.bucket": (
+        {"org": ORG, "name": "b1", "retention_s": 7200.0, "shard_s": 3600.0, "description": "first"},
+        {"retention_s": 30 * DAY_S, "shard_s": DAY_S},
+        {"bucket_id", "org_id"},
+    ),
+    "influx.task": (
+        {"org": ORG, "name": "t1", "flux": 'option task = {name: "t1", every: 1h}\n\nbuckets()\n'},
+        {"flux": 'option task = {name: "t1", every: 2h}\n\nbuckets()\n'},
+        {"org_id"},
+    ),
+    "influx.organisation": ({"name": "another"}, {"description": "told"}, {"org_id"}),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(LIVES))
+def test_life_of_a_thing_on_influxdb(process: Dial, kind: str) -> None:
+    given, after, added = LIVES[kind]
+    line = process.of(RESOURCES[kind].skin())
+    life(line, given, after, added)
+
+
+def test_numbers_come_back_whole_and_the_bucket_is_as_asked(process: Dial, server: InfluxServer) -> None:
+    line = process.of(RESOURCES["influx.bucket"].skin())
+    ident, outputs = line.create(line.check({"org": ORG, "name": "whole", "retention_s": 7200.0}).inputs)
+    kept = server.call("GET", f"/api/v2/buckets/{ident}")["retentionRules"][0]
+    assert kept["everySeconds"] == outputs["retention_s"] == 7200
+    line.delete(ident, outputs)
+    assert line.read(ident, outputs).id == ""
+
+
+def test_token_is_there_after_create_stays_after_read_and_update_and_works(process: Dial, server: InfluxServer) -> None:
+    bucket = process.of(RESOURCES["influx.bucket"].skin())
+    bucket.create(bucket.check({"org": ORG, "name": "tokens", "retention_s": 0}).inputs)
+    line = process.of(RESOURCES["influx.authorization"].skin())
+    rights = [{"action": "read", "type": "buckets", "bucket": "tokens"}]
+    given = line.check({"org": ORG, "name": "reader", "permissions": rights}).inputs
+    ident, outputs = line.create(given)
+    assert server.call("GET", "/api/v2/buckets?name=tokens", token=outputs["token"])["buckets"]
+    assert line.read(ident, outputs).outputs["token"] == outputs["token"]
+    assert line.update(ident, outputs, {**given, "active": False})["token"] == outputs["token"]
+    wider = [*rights, {"action": "write", "type": "buckets", "bucket": "tokens"}]
+    assert line.diff(ident, outputs, {**given, "permissions": wider}).replaces == ("permissions",)
+
+
+def test_unknown_values_of_a_preview_pass(process: Dial) -> None:
+    line = process.of(RESOURCES["influx.bucket"].skin())
+    checked = line.check({"org": UNKNOWN, "name": "later", "retention_s": 0})
+    assert (checked.failures, checked.inputs["org"]) == ({}, UNKNOWN)
+    assert line.diff("0" * 16, {**checked.inputs, "org": ORG}, checked.inputs).changes
+
+
+def test_four_creates_at_once(process: Dial) -> None:
+    line = process.of(RESOURCES["influx.bucket"].skin())
+    inputs = [line.check({"org": ORG, "name": f"crowd{n}", "retention_s": 0}).inputs for n in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(line.create, inputs))
+    assert len({ident for ident, _ in made}) == 8
+    for ident, outputs in made:
+        line.delete(ident, outputs)
+
+
+def calls(line: Line, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> dict[str, Callable[[], object]]:
+    return {
+        "create": lambda: line.create(inputs),
+        "read": lambda: line.read("1" * 16, outputs),
+        "update": lambda: line.update("1" * 16, outputs, {**inputs, "description": "new"}),
+        "delete": lambda: line.delete("1" * 16, outputs),
+    }
+
+
+@pytest.mark.parametrize("call", ["create", "read", "update", "delete"])
+def test_no_error_of_influxdb_shows_the_token_and_none_means_gone(server: InfluxServer, call: str) -> None:
+    planted = "planted-operator-token-31415"
+    inputs = {"org": ORG, "name": "none", "retention_s": 0}
+    outputs = {**inputs, "org_id": "0" * 16, "bucket_id": "1" * 16, "instance": "x"}
+    for url in (server.url, f"http://127.0.0.1:{free_port()}"):
+        with dial({"url": url}, planted) as found:
+            line = found.of(RESOURCES["influx.bucket"].skin())
+            with pytest.raises(Refused) as caught:
+                calls(line, inputs, outputs)[call]()
+        assert planted not in str(caught.value)
+        assert "influx" in str(caught.value).lower()
+
+
+@pytest.fixture(scope="module")
+def broker(require: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    from tests.pki import Pki
+
+    folder = tmp_path_factory.mktemp("broker")
+    with Guarded(require("mosquitto"), folder / "broker", Pki(folder / "pki")) as running:
+        yield running
+
+
+def on(broker: Guarded, password: str = PASSWORD) -> Dial:
+    where = {"form": "dynsec", "url": f"mqtt://127.0.0.1:{broker.control_port}", "username": ADMIN}
+    return Dial(CHECKOUT, {"motcua:broker": json.dumps(where), "motcua:brokerPassword": password})
+
+
+ACL = {"type": "subscribePattern", "topic": "motcua/v1/+/+/up", "allow": True, "priority": 0}
+DEVICE = {"centre": "vn83-1", "kind": "kiosk"}
+BROKER_LIVES: dict[str, Life] = {
+    "broker.role": ({"name": "r1", "acls": [ACL]}, {"acls": []}, set()),
+    "broker.client": ({"username": "c1", "roles": []}, {"disabled": True}, set()),
+    "broker.registry_shard": (
+        {"name": "shard-00", "devices": {"vn83-1-kiosk1": DEVICE}},
+        {"devices": {"vn83-1-kiosk1": DEVICE, "vn83-1-kiosk2": DEVICE}},
+        {"digest", "count"},
+    ),
+    "broker.default_access": ({}, {"subscribe": True}, set()),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(BROKER_LIVES))
+def test_life_of_a_thing_on_the_broker(broker: Guarded, kind: str) -> None:
+    given, after, added = BROKER_LIVES[kind]
+    with on(broker) as found:
+        life(found.of(RESOURCES[kind].skin()), given, after, added)
+
+
+def test_no_error_of_the_broker_shows_the_password(broker: Guarded) -> None:
+    planted = "planted-broker-password-1618"
+    with on(broker, planted) as found:
+        line = found.of(RESOURCES["broker.role"].skin())
+        with pytest.raises(Refused) as caught:
+            line.create(line.check({"name": "r9", "acls": []}).inputs)
+    assert planted not in str(caught.value)
+    assert str(broker.control_port) in str(caught.value)
+
+
+def test_files_of_a_folder(tmp_path: Path) -> None:
+    with Dial(CHECKOUT, {}) as found:
+        line = found.of(RESOURCES["host.files"].skin())
+        given = {"folder": str(tmp_path / "made"), "files": {"a.conf": "one\n"}, "secret_files": {"k.pem": "two\n"}}
+        checked = line.check(given)
+        assert checked.failures == {}
+        ident, outputs = line.create(checked.inputs)
+        assert (tmp_path / "made/a.conf").read_text() == "one\n"
+        assert not line.diff(ident, line.read(ident, outputs).outputs, checked.inputs).changes
+        line.delete(ident, outputs)
+        assert not (tmp_path / "made/a.conf").exists()
+
+
+@pytest.mark.parametrize("skin", SKINS, ids=lambda skin: skin.__name__)
+def test_pickle_of_every_shipped_skin_is_small_and_always_the_same(skin: type) -> None:
+    assert pickled(skin()) == pickled(skin())
+    assert len(pickled(skin())) < 200
+    assert vars(skin()) == {}
+
+
+def test_module_and_name_of_a_skin_stay_for_they_lie_in_every_state() -> None:
+    """A state holds a provider by reference: one that moves can neither be refreshed nor destroyed any more."""
+    kept = [
+        "AuthoritySkin",
+        "AuthorizationSkin",
+        "BucketSkin",
+        "CertificateSkin",
+        "ClientSkin",
+        "DbrpSkin",
+        "DefaultAccessSkin",
+        "FilesSkin",
+        "InstanceSkin",
+        "NotificationEndpointSkin",
+        "OrganisationSkin",
+        "RegistryShardSkin",
+        "RemoteSkin",
+        "ReplicationSkin",
+        "RevocationListSkin",
+        "RoleSkin",
+        "TaskSkin",
+    ]
+    assert {(skin.__module__, skin.__qualname__) for skin in SKINS} >= {
+        ("infra.providers.skins", name) for name in kept
+    }
+
+
+def test_every_kind_has_a_skin_of_its_own() -> None:
+    assert len(SKINS) == len(RESOURCES)
+    assert all(issubclass(thing, Thing) for thing in RESOURCES.values())

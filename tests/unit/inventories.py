@@ -1,0 +1,64 @@
+"""Small, nasty, valid inventories for Hypothesis: long ids, ids that begin alike, centres without a device."""
+
+from __future__ import annotations
+
+import string
+from dataclasses import replace
+from typing import TYPE_CHECKING, get_args
+from zoneinfo import ZoneInfo
+
+from hypothesis import strategies as st
+
+from telemetry.core.inventory import ALWAYS, Centre, Device, DeviceKind, Inventory, System
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+LONGEST = 63
+_END = st.text(string.ascii_lowercase + string.digits + "-", min_size=1, max_size=40)
+_KINDS = get_args(DeviceKind)
+
+
+def centre(ident: str, province: str) -> Centre:
+    """Return a centre that is always open."""
+    return Centre(ident, "83", "province", "Một cửa", "Desk", province, "", 2, ALWAYS, ("land",), ZONE)
+
+
+def inventory(province: str, centres: Mapping[str, Centre], devices: Mapping[str, Device]) -> Inventory:
+    """Return an inventory of these centres and devices, and one probed system when there is a device."""
+    watching = tuple(devices)[:1]
+    systems = {"vn-ngsp": System("vn-ngsp", "NGSP", "NGSP", "platform", vantage=watching)} if watching else {}
+    return Inventory("v1", province, "Tỉnh", "Province", ZONE, {}, centres, devices, {}, systems)
+
+
+@st.composite
+def inventories(draw: st.DrawFn, least: int = 0) -> Inventory:
+    """Draw 0 to 3 centres and `least` to 60 devices of every kind, with ids up to the longest there may be."""
+    province = draw(st.sampled_from(["vn83", "vn1", "p" * 20]))
+    ends = draw(st.lists(_END, min_size=min(1, least), max_size=3, unique=True))
+    names = [f"{province}-{end}"[:LONGEST] for end in ends]
+    centres = {name: centre(name, province) for name in names}
+    count = draw(st.integers(least, 60)) if names else 0
+    made = [draw(_device(names)) for _ in range(count)]
+    return inventory(province, centres, {one.id: one for one in made})
+
+
+@st.composite
+def _device(draw: st.DrawFn, centres: list[str]) -> Device:
+    home, kind = draw(st.sampled_from(centres)), draw(st.sampled_from(_KINDS))
+    end = draw(_END | st.integers(1, 99).map(lambda number: f"{kind}{number}"))
+    ident = f"{home}-{end}"[:LONGEST]
+    return Device(ident, home, kind, draw(st.sampled_from([1_000, 60_000])), simulated=draw(st.booleans()))
+
+
+def without(world: Inventory, ident: str) -> Inventory:
+    """Return the inventory without a device."""
+    return replace(world, devices={name: one for name, one in world.devices.items() if name != ident})
+
+
+def fleet(count: int) -> Inventory:
+    """Return an inventory of so many kiosks, 50 to a centre."""
+    homes = {f"vn83-{number}": centre(f"vn83-{number}", "vn83") for number in range(-(-count // 50))}
+    made = [Device(f"vn83-{n // 50}-kiosk{n % 50}", f"vn83-{n // 50}", "kiosk") for n in range(count)]
+    return inventory("vn83", homes, {one.id: one for one in made})

@@ -1,0 +1,276 @@
+"""Says what the plan promises for any inventory: names apart and valid, least rights, one shard a device, no order."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import FrozenInstanceError, replace
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from infra.options import Broker, Influx, Kubernetes, National, Options, Tokens
+from infra.plan import Plan, plan
+from infra.plan.broker import DEVICE_READS, DEVICE_WRITES, INGEST, MONITOR, PROVISION, ROLLUP, agents, shard_of
+from infra.plan.influx import rights
+from infra.plan.values import Permission
+from telemetry.core.topics import Topic
+from telemetry.errors import InventoryError
+from tests.unit.inventories import centre, fleet, inventories, inventory, without
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Mapping
+
+    from telemetry.core.inventory import Inventory
+
+few = settings(max_examples=30, deadline=None)
+TODAY = date(2026, 6, 1)
+LOCAL = Options(stage="dev", target="local")
+CLUSTER = Options(stage="prod", target="kubernetes", kubernetes=Kubernetes(ingest_least=2, ingest_most=5))
+# What each role may do, written out by hand: bucket endings by action.
+ROLES = {
+    "ingest": {"read": {""}, "write": {""}},
+    "rollup": {"read": {"", "-5m", "-1h", "-1d"}, "write": {"", "-5m", "-1h", "-1d"}},
+    "api": {"read": {"-5m", "-1h", "-1d"}, "write": set()},
+}
+USERS = {
+    "motcua-ingest-1": ({"motcua/v1/+/+/receipt"}, {"motcua/v1/+/+/up"}),
+    "motcua-rollup": (set(), {"motcua/v1/+/+/state"}),
+    "motcua-provision": ({"motcua/v1/+/+/config", "motcua/v1/+/+/command"}, set()),
+    "motcua-monitor": (set(), {"$SYS/broker/#"}),
+}
+
+
+def planned(world: Inventory, options: Options = LOCAL) -> Plan:
+    return plan(world, options, TODAY)
+
+
+def by_shard(found: Plan) -> dict[str, str]:
+    return {device.id: shard.name for shard in found.broker.shards for device in shard.devices}
+
+
+@few
+@given(inventories())
+def test_every_agent_is_in_exactly_one_shard_and_nobody_else(world: Inventory) -> None:
+    members = Counter(one.id for shard in planned(world).broker.shards for one in shard.devices)
+    assert set(members) == {name for name, one in world.devices.items() if one.kind != "replay"}
+    assert set(members.values()) <= {1}
+
+
+@few
+@given(inventories())
+def test_shards_say_what_the_inventory_says(world: Inventory) -> None:
+    for shard in planned(world).broker.shards:
+        for one in shard.devices:
+            assert (one.centre, one.kind) == (world.devices[one.id].centre, world.devices[one.id].kind)
+        assert [one.id for one in shard.devices] == sorted(one.id for one in shard.devices)
+
+
+@few
+@given(inventories(least=1), st.data())
+def test_a_device_more_or_less_changes_its_own_shard_only(world: Inventory, data: st.DataObject) -> None:
+    gone = world.devices[data.draw(st.sampled_from(sorted(world.devices)))]
+    before, after = planned(world).broker.shards, planned(without(world, gone.id)).broker.shards
+    changed = {old.name for old, new in zip(before, after, strict=True) if old != new}
+    number = shard_of(gone.id, LOCAL.shards)
+    assert changed == (set() if gone.kind == "replay" else {before[number].name})
+
+
+@few
+@given(inventories(), st.integers(1, 64))
+def test_number_of_shards_is_the_one_asked_for(world: Inventory, count: int) -> None:
+    shards = planned(world, Options(stage="dev", target="local", shards=count)).broker.shards
+    assert len({shard.name for shard in shards}) == count
+
+
+def reaches(pattern: str, topic: str) -> bool:
+    return re.fullmatch(re.escape(pattern).replace(r"\+", "[^/]+").replace(r"\#", ".*"), topic) is not None
+
+
+@few
+@given(inventories(least=1))
+def test_every_device_reaches_its_own_topics_by_one_rule_each_and_no_other_device(world: Inventory) -> None:
+    rules = [
+        (name, f"motcua/v1/{device.centre}/{device.id}/{name}", device.id)
+        for shard in planned(world).broker.shards
+        for device in shard.devices
+        for name in {*DEVICE_READS, *DEVICE_WRITES}
+    ]
+    for device in agents(world):
+        for channel in ("up", "state", "receipt", "config", "command"):
+            topic = Topic(device.centre, device.id, channel).path
+            assert [owner for _, rule, owner in rules if reaches(rule, topic)] == [device.id]
+
+
+@few
+@given(inventories(), st.sampled_from([LOCAL, CLUSTER]))
+def test_names_are_apart_and_valid(world: Inventory, options: Options) -> None:
+    found = planned(world, options)
+    devices = [one.id for shard in found.broker.shards for one in shard.devices]
+    subjects = [*devices, *(user.name for user in found.broker.users)]
+    for names in (
+        [one.name for one in found.influx.buckets],
+        [one.name for one in found.influx.tokens],
+        [one.name for one in found.broker.shards],
+        [one.name for one in found.workloads],
+        [one.name for one in found.scrapes],
+        [one.name for one in found.pki.certificates],
+        subjects,
+    ):
+        assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[a-z0-9-]{1,63}", name) for name in subjects)
+    assert all(len(one.name) <= 64 for one in found.certificates)
+    assert all(not one.name.startswith("_") and '"' not in one.name for one in found.influx.buckets)
+
+
+@few
+@given(st.from_regex(r"[a-z0-9-]{1,63}", fullmatch=True), st.sampled_from(["dev", "stage", "prod"]))
+def test_authority_of_any_province_has_a_name_that_a_certificate_can_carry(province: str, stage: str) -> None:
+    options = Options.model_validate({"stage": stage, "target": "local"})
+    name = planned(inventory(province, {}, {}), options).pki.authorities[0].name
+    assert len(name) <= 64
+    assert name.endswith(stage)
+
+
+def test_long_provinces_that_begin_alike_get_authorities_of_different_names() -> None:
+    names = {planned(inventory("p" * 62 + end, {}, {})).pki.authorities[0].name for end in "ab"}
+    assert len(names) == 2
+
+
+@few
+@given(inventories(), st.randoms(use_true_random=False))
+def test_order_of_the_inventory_does_not_matter(world: Inventory, chance: random.Random) -> None:
+    def shuffled(found: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(chance.sample(sorted(found.items()), len(found)))
+
+    mixed = replace(
+        world,
+        centres=shuffled(world.centres),
+        devices=shuffled(world.devices),
+        systems=shuffled(world.systems),
+    )
+    assert planned(mixed) == planned(world)
+
+
+@few
+@given(inventories())
+def test_same_day_gives_the_same_plan(world: Inventory) -> None:
+    assert planned(world) == planned(world)
+    assert hash(planned(world).broker) == hash(planned(world).broker)
+    assert hash(planned(world).influx) == hash(planned(world).influx)
+    assert hash(planned(world).pki) == hash(planned(world).pki)
+
+
+def test_plan_cannot_be_changed() -> None:
+    found = planned(fleet(3))
+    for value in (found, found.influx, found.broker, found.pki, found.workloads[0], found.broker.shards[0]):
+        with pytest.raises(FrozenInstanceError):
+            value.__setattr__(next(iter(value.__slots__)), None)
+
+
+@few
+@given(st.integers(1, 9), st.sampled_from(["gone", "inactive", "active"]), st.sampled_from(["motcua", "Bến Tre 1"]))
+def test_no_token_has_more_rights_than_its_role(generation: int, previous: str, bucket: str) -> None:
+    tokens = Tokens.model_validate({"generation": generation, "previous": previous})
+    options = Options(stage="dev", target="local", tokens=tokens, influx=Influx(bucket=bucket))
+    found = planned(fleet(1), options)
+    held = {one.name for one in found.influx.buckets}
+    for token in found.influx.tokens:
+        allowed = {Permission(action, f"{bucket}{end}") for action, ends in ROLES[token.role].items() for end in ends}  # type: ignore[arg-type]
+        assert set(token.permissions) == allowed
+        assert {one.bucket for one in token.permissions} <= held
+    assert {one.role for one in found.influx.tokens} == set(ROLES)
+
+
+def test_a_role_without_token_has_no_rights() -> None:
+    with pytest.raises(KeyError):
+        rights("grafana", "motcua")
+
+
+@pytest.mark.parametrize(
+    ("generation", "previous", "expected"),
+    [
+        (1, "active", {"ingest-g1": True}),
+        (2, "active", {"ingest-g2": True, "ingest-g1": True}),
+        (3, "inactive", {"ingest-g3": True, "ingest-g2": False}),
+        (3, "gone", {"ingest-g3": True}),
+    ],
+)
+def test_token_rotation_keeps_the_one_before_as_asked(
+    generation: int, previous: str, expected: dict[str, bool]
+) -> None:
+    tokens = Tokens.model_validate({"generation": generation, "previous": previous})
+    found = planned(fleet(1), Options(stage="dev", target="local", tokens=tokens))
+    assert {one.name: one.active for one in found.influx.tokens if one.role == "ingest"} == expected
+
+
+def test_services_may_do_what_is_written_here_and_no_more() -> None:
+    found = {one.name: (set(one.publish), set(one.subscribe)) for one in planned(fleet(1)).broker.users}
+    assert found == USERS
+
+
+def test_workers_of_a_cluster_share_one_certificate_and_those_of_a_machine_have_their_own() -> None:
+    names = {one.name for one in planned(fleet(1), CLUSTER).broker.users}
+    assert names == {ROLLUP, PROVISION, MONITOR, INGEST.format(1)}
+    machine = planned(fleet(1), Options(stage="dev", target="local", workers=3)).broker.users
+    assert {one.name for one in machine} == {ROLLUP, PROVISION, MONITOR, *(INGEST.format(n) for n in range(1, 4))}
+
+
+@pytest.mark.parametrize("ident", ["motcua-ingest-1", "motcua-ingest-77"])
+def test_a_device_under_a_services_name_is_refused(ident: str) -> None:
+    home = centre("motcua-ingest", "motcua")
+    kiosk = replace(fleet(1).devices["vn83-0-kiosk0"], id=ident, centre=home.id)
+    with pytest.raises(InventoryError, match=ident):
+        planned(inventory("motcua", {home.id: home}, {kiosk.id: kiosk}))
+
+
+@few
+@given(inventories(), st.sampled_from([LOCAL, CLUSTER]))
+def test_what_the_plan_names_is_in_the_plan(world: Inventory, options: Options) -> None:
+    found = planned(world, options)
+    outside = {"devices", "people", "national"}
+    names = {one.name for one in found.workloads}
+    ports = {one.name: set(one.ports.values()) for one in found.workloads}
+    tokens, certificates = {one.name for one in found.influx.tokens}, {one.name for one in found.certificates}
+    assert all({flow.source, flow.target} <= names | outside for flow in found.flows)
+    assert all(flow.port in ports[flow.target] for flow in found.flows if flow.target not in outside)
+    assert all(job.port in ports[job.workload] for job in found.scrapes)
+    assert {one.token for one in found.workloads} <= tokens | {""}
+    assert {one.certificate for one in found.workloads} <= certificates | {""}
+
+
+@few
+@given(inventories())
+def test_prometheus_may_reach_what_it_scrapes(world: Inventory) -> None:
+    found = planned(world)
+    allowed = {(flow.target, flow.port) for flow in found.flows if flow.source == "prometheus"}
+    assert {(job.workload, job.port) for job in found.scrapes if job.workload != "prometheus"} <= allowed
+
+
+def test_day_totals_are_kept_for_ever_whatever_is_asked() -> None:
+    influx = Influx(raw_days=30, five_minute_days=30, hour_days=30)
+    found = planned(fleet(1), Options(stage="dev", target="local", influx=influx))
+    assert [one.retention_s for one in found.influx.buckets if one.tier == "1d"] == [0]
+    assert all(one.shard_s <= one.retention_s or one.retention_s == 0 for one in found.influx.buckets)
+
+
+def test_only_roll_ups_leave_the_province() -> None:
+    national = National(url="https://national.example", org_id="0" * 16)
+    found = planned(fleet(1), Options(stage="dev", target="local", national=national)).influx
+    assert found.upstream is not None
+    assert [one.local for one in found.upstream.streams] == ["motcua-5m", "motcua-1h", "motcua-1d"]
+
+
+@few
+@given(st.integers(0, 400))
+def test_broker_bears_every_device_twice(count: int) -> None:
+    assert planned(fleet(count)).broker.connections >= max(1024, 2 * count)
+
+
+def test_listener_asks_for_certificates_and_knows_no_anonymous() -> None:
+    for options in (LOCAL, CLUSTER, Options(stage="dev", target="local", broker=Broker(form="dynsec"))):
+        for one in planned(fleet(1), options).broker.listeners:
+            assert (one.tls, one.client_certificates, one.anonymous) == (True, True, False)

@@ -1,0 +1,182 @@
+"""Says how a stack file is read without an engine: every fault at once with its line, no secret shown, no traceback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings, strategies as st
+
+from infra.options import SECRETS, Options
+from infra.stack_file import load
+from telemetry.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAD = "config:\n  motcua:stage: dev\n  motcua:target: local\n"
+PLANTED = "hunter2-planted"
+
+
+def faults(folder: Path, text: str) -> list[tuple[int, str, str]]:
+    path = folder / "Pulumi.try.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    assert all(fault.file == str(path) and fault.problem and fault.remedy for fault in caught.value.faults)
+    assert PLANTED not in str(caught.value)
+    return [(fault.line, fault.field, fault.problem) for fault in caught.value.faults]
+
+
+def read(folder: Path, text: str) -> Options:
+    path = folder / "Pulumi.try.yaml"
+    path.write_text(text, encoding="utf-8")
+    return load(path)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "infra/stacks").glob("Pulumi.*.yaml")), ids=lambda path: path.name)
+def test_shipped_stack_files_have_no_fault(path: Path) -> None:
+    assert load(path).target in path.name
+
+
+def test_engines_scalars_and_typed_values_mean_the_same(tmp_path: Path) -> None:
+    typed = read(tmp_path, HEAD + "  motcua:shards: 8\n  motcua:today: 2026-05-01\n")
+    text = read(tmp_path, HEAD + '  motcua:shards: "8"\n  motcua:today: "2026-05-01"\n')
+    assert typed == text
+    assert typed.shards == 8
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_secret_in_plain_text_is_refused_and_not_shown(tmp_path: Path, name: str) -> None:
+    found = faults(tmp_path, f"{HEAD}  motcua:{name}: {PLANTED}\n")
+    assert found == [(4, f"motcua:{name}", "is a secret in plain text")]
+
+
+@pytest.mark.parametrize("value", ["", "[a]", "{secure: v1:x, more: 1}", "5", '""'])
+def test_secret_that_is_not_encrypted_is_refused_whatever_its_shape(tmp_path: Path, value: str) -> None:
+    assert [one[1] for one in faults(tmp_path, f"{HEAD}  motcua:influxToken: {value}\n")] == ["motcua:influxToken"]
+
+
+def test_remedy_for_a_plain_secret_is_the_command(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="pulumi config set --secret motcua:rootKey"):
+        read(tmp_path, f"{HEAD}  motcua:rootKey: {PLANTED}\n")
+
+
+def test_encrypted_secrets_are_left_alone(tmp_path: Path) -> None:
+    secrets = "".join(f"  motcua:{name}:\n    secure: v1:abc\n" for name in SECRETS)
+    assert read(tmp_path, HEAD + secrets + "  openstack:password:\n    secure: v1:abc\n") == read(tmp_path, HEAD)
+
+
+def test_other_providers_secrets_must_be_encrypted_too(tmp_path: Path) -> None:
+    found = faults(tmp_path, f"{HEAD}  openstack:password: {PLANTED}\n  kubernetes:kubeconfig: {PLANTED}\n")
+    assert [one[1] for one in found] == ["openstack:password", "kubernetes:kubeconfig"]
+
+
+def test_encrypted_option_is_refused_because_it_could_not_be_read_here(tmp_path: Path) -> None:
+    found = faults(tmp_path, f"{HEAD}  motcua:influx:\n    secure: v1:abc\n")
+    assert found == [(4, "motcua:influx", "is encrypted, but no secret")]
+
+
+def test_key_without_the_projects_name_is_refused(tmp_path: Path) -> None:
+    assert faults(tmp_path, f"{HEAD}  shards: 8\n") == [(4, "shards", "has no project's name before it")]
+
+
+def test_other_namespaces_are_left_alone(tmp_path: Path) -> None:
+    assert read(tmp_path, HEAD + "  kubernetes:context: prod\n") == read(tmp_path, HEAD)
+
+
+def test_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    found = faults(tmp_path, f"{HEAD}  motcua:influx:\n    rawDays: 40\n    rawDays: 50\n")
+    assert found == [(6, "motcua:influx.rawDays", "stands here a second time")]
+
+
+def test_all_faults_come_at_once_each_at_its_line(tmp_path: Path) -> None:
+    text = """\
+  motcua:influx: [1]
+  motcua:pki:
+    hosts: {a: 1}
+    revoked: [ab@2026-13-45, 7]
+    epoch: 3
+  motcua:shards: true
+  motcua:kubernetes:
+    imageDigests:
+      1: 2
+  motcua:national: {}
+  motcua:colour: red
+  motcua:tokens:
+    generation: null
+    previous: later
+"""
+    found = [(line, name) for line, name, _ in faults(tmp_path, HEAD + text)]
+    assert found == [
+        (4, "motcua:influx"),
+        (6, "motcua:pki.hosts"),
+        (7, "motcua:pki.revoked.1"),
+        (8, "motcua:pki.epoch"),
+        (9, "motcua:shards"),
+        (12, "motcua:kubernetes.imageDigests.1"),
+        (13, "motcua:national.orgId"),
+        (13, "motcua:national.url"),
+        (14, "motcua:colour"),
+        (16, "motcua:tokens.generation"),
+        (17, "motcua:tokens.previous"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "field"),
+    [
+        ("config:\n- a\n", 2, "config"),
+        ("config: hello\n", 1, "config"),
+        ("config: [\n", 2, "file"),
+        (HEAD + "  motcua:influx: &a\n    url: *a\n", 2, "config"),
+        (HEAD + "  motcua:today: 2026-13-45\n", 4, "motcua:today"),
+        (HEAD + "  motcua:owner: !!python/object:os.system x\n", 4, "motcua:owner"),
+        (HEAD + "  motcua:workers: !!int x\n", 4, "motcua:workers"),
+        (HEAD + '  motcua:broker: {bind: "a\\nb"}\n', 4, "motcua:broker.bind"),
+        (HEAD + '  motcua:influx: {bucket: "a\\\\"}\n', 4, "motcua:influx.bucket"),
+        (HEAD + "  motcua:influx: {bucket: 'a${b}'}\n", 4, "motcua:influx.bucket"),
+        (HEAD + "  motcua:influx:\n", 4, "motcua:influx"),
+        ("a: " + "[" * 2000, 0, "file"),
+    ],
+)
+def test_odd_yaml_is_a_fault_with_its_line(tmp_path: Path, text: str, line: int, field: str) -> None:
+    assert [(at, name) for at, name, _ in faults(tmp_path, text)] == [(line, field)]
+
+
+@pytest.mark.parametrize("text", ["", "5", "- a\n", "config:\n", "{}", "other: 1\n"])
+def test_file_that_says_nothing_misses_stage_and_target(tmp_path: Path, text: str) -> None:
+    assert [name for _, name, _ in faults(tmp_path, text)] == ["motcua:stage", "motcua:target"]
+
+
+def test_file_that_is_not_there_or_not_text_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--stack-file: No such file"):
+        load(tmp_path / "none.yaml")
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="is not YAML"):
+        load(tmp_path / "binary.yaml")
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8) | st.dates(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8) | st.integers(), inner, max_size=3),
+    max_leaves=6,
+)
+KEYS = st.sampled_from([*(f"motcua:{one.alias or name}" for name, one in Options.model_fields.items()), "x", "motcua:"])
+SECTION = st.dictionaries(
+    st.sampled_from(["url", "rawDays", "hosts", "epoch", "form", "imageDigests", "today"]), VALUES
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(config=st.dictionaries(KEYS, VALUES | SECTION, max_size=6))
+def test_nothing_that_a_file_may_hold_ends_in_a_traceback(
+    tmp_path_factory: pytest.TempPathFactory, config: dict[str, object]
+) -> None:
+    path = tmp_path_factory.mktemp("stack") / "Pulumi.try.yaml"
+    path.write_text(yaml.safe_dump({"config": config}), encoding="utf-8")
+    told: object
+    try:
+        told = load(path)
+    except ConfigError as error:
+        told = error.faults
+    assert told
