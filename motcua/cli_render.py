@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +17,7 @@ from telemetry.errors import ConfigError, Fault
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from infra.plan import Plan
     from motcua.stacks import Stack
     from telemetry.core.inventory import Inventory
 
@@ -25,14 +28,16 @@ class Target(StrEnum):
     HOST = "host"
     KUBERNETES = "kubernetes"
     OPENSTACK = "openstack"
+    DYNSEC = "dynsec"
 
 
 class Rendered(NamedTuple):
-    """Files by path, the mark that each of them bears, and those that are programs."""
+    """Files by path, the mark that each of them bears, those that are programs, those for their owner alone."""
 
     files: Mapping[str, str]
     mark: str
     programs: tuple[str, ...] = ()
+    private: tuple[str, ...] = ()
 
 
 def render(
@@ -40,7 +45,7 @@ def render(
         Target,
         typer.Option(
             help="host: one server with mosquitto, InfluxDB and systemd. kubernetes: objects for `kubectl apply -k`. "
-            "openstack: machines with cloud-init."
+            "openstack: machines with cloud-init. dynsec: the file of mosquitto's dynamic security for its first start."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder to write; files of an earlier run are replaced, others never.")],
@@ -57,7 +62,7 @@ def render(
     ] = "/opt/motcua/bin/motcua",
     stack_file: Annotated[
         Path | None,
-        typer.Option(help="kubernetes, openstack: the stack's Pulumi.NAME.yaml (default: the shipped one)."),
+        typer.Option(help="The stack's Pulumi.NAME.yaml (default: the shipped one; host: one machine in production)."),
     ] = None,
     config: Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")] = None,
 ) -> None:
@@ -68,25 +73,25 @@ def render(
     from telemetry import inventory as declared
 
     folder = inventory or settings_of(config).inventory
-    if target is Target.HOST:
+    if target is Target.HOST and stack_file is None:
         world = declared.load(folder or declared.default_path())
         made = _host(world, workers, broker, program)
     else:
         stack = stack_of(target, stack_file, folder)
-        world, made = stack.inventory, _stack(stack)
+        world, made = stack.inventory, _stack(target, stack, (max(workers, stack.options.workers), broker, program))
     check_free(out, made.files, made.mark)
-    write(out, made.files, made.programs)
+    write(out, made)
     forget(out, made)
     print(f"{len(made.files)} files in {out} from inventory {world.version}")
 
 
-def _host(world: Inventory, workers: int, broker: str, program: str) -> Rendered:
+def _host(world: Inventory, workers: int, broker: str, program: str, plan: Plan | None = None) -> Rendered:
     from infra.host.bundle import MARK, PROGRAMS, bundle
     from infra.host.units import Layout
 
     check_address(broker)
     layout = Layout(program, tuple(str(number) for number in range(1, workers + 1)))
-    return Rendered(bundle(world, layout, broker), MARK, PROGRAMS)
+    return Rendered(bundle(world, layout, broker, plan), MARK, PROGRAMS)
 
 
 def stack_of(target: Target, file: Path | None, folder: Path | None) -> Stack:
@@ -94,22 +99,39 @@ def stack_of(target: Target, file: Path | None, folder: Path | None) -> Stack:
     import infra
     from motcua.stacks import opened
 
-    path = file or Path(infra.__path__[0]) / "stacks" / f"Pulumi.{target.value}.yaml"
+    wanted = "local" if target is Target.DYNSEC else target.value
+    path = file or Path(infra.__path__[0]) / "stacks" / f"Pulumi.{wanted}.yaml"
     (found,) = opened([path], folder, datetime.now(UTC).date())
-    if found.options.target != target.value:
-        problem, remedy = f"is {found.options.target}, not {target.value}", "name the stack file of that target"
+    if found.options.target != wanted and target is not Target.HOST:
+        problem, remedy = f"is {found.options.target}, not {wanted}", "name the stack file of that target"
         raise ConfigError([Fault(str(path), 0, "motcua:target", problem, remedy)])
     return found
 
 
-def _stack(stack: Stack) -> Rendered:
-    if stack.options.target == "kubernetes":
+def _stack(target: Target, stack: Stack, machine: tuple[int, str, str]) -> Rendered:
+    if target is Target.HOST:
+        workers, broker, program = machine
+        return _host(stack.inventory, workers, broker, program, stack.plan)
+    if target is Target.DYNSEC:
+        return _dynsec(stack)
+    files = inventory_files(stack.folder)
+    if target is Target.KUBERNETES:
         from infra.targets.kubernetes import written
 
-        return Rendered(written.files(stack.plan, stack.options, inventory_files(stack.folder)), written.MARK)
+        return Rendered(written.files(stack.plan, stack.options, files), written.MARK)
     from infra.targets.openstack import document
 
-    return Rendered(document.files(stack.plan, stack.options, stack.inventory), document.MARK)
+    return Rendered(document.files(stack.plan, stack.options, stack.inventory, files), document.MARK)
+
+
+def _dynsec(stack: Stack) -> Rendered:
+    """Return dynamic security's first file; the administrator's password comes by the environment, if any."""
+    from infra.providers.broker.document import Admin
+    from infra.targets.local.first_access import FILE, MARK, dynamic_security
+
+    password = os.environ.get("MOTCUA_BROKER_PASSWORD", "")
+    admin = Admin(stack.options.broker.username, password, secrets.token_bytes(12))
+    return Rendered({FILE: dynamic_security(stack.plan, admin)}, MARK, private=(FILE,))
 
 
 def inventory_files(folder: Path) -> dict[str, str]:
@@ -158,14 +180,15 @@ def _ours(path: Path, mark: str) -> bool:
         return False
 
 
-def write(out: Path, files: Mapping[str, str], programs: tuple[str, ...]) -> None:
+def write(out: Path, made: Rendered) -> None:
     """Write all files. Raises ConfigError when the folder cannot be written."""
     try:
-        for name, text in files.items():
+        for name, text in made.files.items():
             path = out / name
             path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(0o600 if name in made.private else 0o644)
             path.write_text(text, encoding="utf-8")
-            path.chmod(0o755 if name in programs else 0o644)
+            path.chmod(0o755 if name in made.programs else 0o600 if name in made.private else 0o644)
     except OSError as error:
         fault = Fault(str(error.filename or out), 0, "--out", str(error.strerror), "name a folder that you may write")
         raise ConfigError([fault]) from error

@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 CHECKOUT = Path(__file__).resolve().parent.parent
 PACKAGES = {
     "alertmanager": "prometheus-alertmanager",
+    "amtool": "prometheus-alertmanager",
     "chromium": "chromium",
+    "cloud-init": "cloud-init",
     "mosquitto": "mosquitto",
+    "nginx": "nginx",
     "prometheus-alertmanager": "prometheus-alertmanager",
     "promtool": "prometheus",
     "systemd-analyze": "systemd",

@@ -69,7 +69,10 @@ class Mosquitto:
             return
         tls = mosquitto.Tls(str(pki.ca), str(pki.server.cert), str(pki.server.key), str(pki.crl))
         self.acl.write_text(mosquitto.access(workers))
-        self.conf.write_text(mosquitto.configuration(broker, tls, str(self.acl)))
+        self.conf.write_text(self._written(broker, tls))
+
+    def _written(self, broker: mosquitto.Broker, tls: mosquitto.Tls) -> str:
+        return mosquitto.configuration(broker, tls, str(self.acl))
 
     def start_again(self) -> None:
         """Start it on the same files and port, and wait until it listens."""
@@ -142,11 +145,5 @@ class Guarded(Mosquitto):
         """Where and as whom the administrator reaches it."""
         return BrokerAddress("127.0.0.1", self.control_port, username=ADMIN, password=PASSWORD)
 
-    def _write(self, pki: Pki | None, workers: Sequence[str], limits: mosquitto.Limits) -> None:
-        super()._write(pki, workers, limits)
-        rules = f"acl_file {self.acl}\n"
-        text = self.conf.read_text()
-        assert rules in text
-        plugin = f"plugin {self._plugin}\nplugin_opt_config_file {self.state}\n"
-        second = f"\nlistener {self.control_port} 127.0.0.1\nallow_anonymous false\n"
-        self.conf.write_text(text.replace(rules, plugin) + second)
+    def _written(self, broker: mosquitto.Broker, tls: mosquitto.Tls) -> str:
+        return mosquitto.guarded(broker, tls, mosquitto.Dynsec(str(self._plugin), str(self.state), self.control_port))

@@ -25,6 +25,8 @@ Use = Literal["authority", "server", "client"]
 BACKDATE = timedelta(days=1)
 REVOCATIONS = 1_000_000
 """More than one list ever holds, so that a later period's list always has the larger number."""
+INTERNAL = "broker-internal"
+"""The service of a cluster by which ingest and rollup meet the broker."""
 LONGEST_NAME = 64
 """What X.509 allows a common name, characters."""
 
@@ -100,7 +102,7 @@ def service_names(users: Sequence[str]) -> tuple[str, ...]:
 def inside(options: Options) -> tuple[str, ...]:
     """Return the name by which ingest and rollup meet the broker within a cluster."""
     namespace = options.kubernetes.namespace
-    return (f"broker-internal.{namespace}.svc",) if options.target == "kubernetes" else ()
+    return (f"{INTERNAL}.{namespace}.svc",) if options.target == "kubernetes" else ()
 
 
 def pki_plan(options: Options, broker: BrokerPlan, province: str, today: date) -> PkiPlan:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.targets.addresses import store_url
+from infra.plan.addresses import store_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,6 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from infra.host import influx_setup
+from infra.host.bundle import bundle
+from infra.host.units import Layout
+from motcua.clocks import wall_ms
+from telemetry import inventory
 from telemetry.core.topics import every
 from telemetry.errors import ConfigError
 from telemetry.mqtt import LinkSettings
@@ -97,9 +102,16 @@ def unset(influxd_program: str, tmp_path: Path) -> Iterator[InfluxServer]:
 
 
 def secrets(server: InfluxServer, folder: Path) -> dict[str, str]:
-    """Run the page's commands; returns each role's token."""
-    script = block("influxdb").replace("http://127.0.0.1:8086", server.url)
-    run(script.replace("/etc/motcua/secrets", str(folder)), folder)
+    """Run the page's commands with the bundle's program on PATH; returns each role's token."""
+    programs = folder / "programs"
+    programs.mkdir()
+    world = inventory.load(inventory.default_path())
+    (programs / "motcua-set-up-influxdb").write_text(bundle(world, Layout())[f"server/{influx_setup.PROGRAM}"])
+    (programs / "systemctl").write_text("#!/bin/sh\n[ \"$*\" = 'restart influxdb' ]\n")
+    for path in programs.iterdir():
+        path.chmod(0o755)
+    where = f"export PATH={programs}:$PATH MOTCUA_INFLUX={server.url} MOTCUA_SECRETS={folder}\n"
+    run(where + block("influxdb"), folder)
     names = ("ingest", "rollup", "api")
     found = {name: (folder / f"{name}.env").read_text().strip() for name in names}
     assert all(re.fullmatch(r"MOTCUA_STORE_TOKEN=\S{40,}", text) for text in found.values())
@@ -120,7 +132,7 @@ def test_the_pages_tokens_may_what_their_role_needs_and_no_more(
 
 
 def writable(server: InfluxServer, token: str) -> list[str]:
-    return [name for name in BUCKETS if answers(server, f"/api/v2/write?org=motcua&bucket={name}", "x y=1i 1", token)]
+    return [name for name in BUCKETS if answers(server, f"/api/v2/write?org=motcua&bucket={name}", "x y=1i", token)]
 
 
 def readable(server: InfluxServer, token: str) -> list[str]:
@@ -145,7 +157,7 @@ def test_each_role_opens_the_store_with_the_pages_token(
     for role, token in secrets(unset, tmp_path).items():
         store = InfluxStore(InfluxAddress(unset.url, "motcua", "motcua"), token)
         if role == "ingest":
-            assert store.append(Batch(1, [], [Change("vn83-1", 0, 3_600_000)])) == []
+            assert store.append(Batch(wall_ms() * 1000, [], [Change("vn83-1", 0, 3_600_000)])) == []
         else:
             assert (store.live(), store.row_ranges(), store.dead_letters(), store.cursor()) == ([], [], {}, 0)
         store.close()

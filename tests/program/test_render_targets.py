@@ -116,7 +116,6 @@ def test_files_of_others_are_left_alone(tmp_path: Path) -> None:
     [
         (("motcua:target: kubernetes", "motcua:target: local"), "motcua:target"),
         (("ingestLeast: 1", "ingestLeast: 9"), "kubernetes.ingestLeast"),
-        (("hosts: [broker-internal.motcua.svc]", "hosts: []"), "motcua:pki.hosts"),
     ],
 )
 def test_faults_of_a_stack_file_are_named_and_nothing_is_written(

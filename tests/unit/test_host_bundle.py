@@ -13,12 +13,17 @@ from typing import TYPE_CHECKING, get_args
 
 import pytest
 import typer
+import yaml
+from hypothesis import given, strategies as st
 from typer.testing import CliRunner
 
 from edge_agent import config as agent_config
-from infra.host import influxdb, mosquitto
-from infra.host.bundle import MARK, PROGRAMS, bundle
+from infra.host import influx_setup, influxdb, mosquitto
+from infra.host.bundle import CLOUD_INIT, MARK, PROGRAMS, bundle
+from infra.host.text import block
 from infra.host.units import Layout
+from infra.options import Options
+from infra.plan import plan
 from motcua.cli import app
 from telemetry import inventory
 from telemetry.config import settings
@@ -42,6 +47,12 @@ ROLES = {
     "motcua-agent.service": "device",
 }
 
+PACKAGED = (
+    "mosquitto.service", "influxdb.service", "nginx.service", "prometheus.service", "prometheus-alertmanager.service",
+)  # fmt: skip
+"""Units that Debian's packages bring and that ours add to."""
+INSTALLED = re.compile(r"/usr/s?bin/(mosquitto|nginx|prometheus-alertmanager|prometheus)\b")
+
 
 @pytest.fixture(scope="module")
 def world() -> Inventory:
@@ -62,7 +73,7 @@ def units(files: dict[str, str], tmp_path: Path) -> Path:
             target = tmp_path / kept.relative_to(UNITS)
             target.parent.mkdir(exist_ok=True)
             target.write_text(text)
-    for name in ("mosquitto.service", "influxdb.service"):
+    for name in PACKAGED:
         (tmp_path / name).write_text("[Unit]\nDescription=a package's\n[Service]\nExecStart=/bin/true\n")
     return tmp_path
 
@@ -74,7 +85,7 @@ def ask(units: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_every_file_begins_with_who_wrote_it_and_from_what(files: dict[str, str], world: Inventory) -> None:
     for path, text in files.items():
-        first = text.splitlines()[1 if text.startswith("#!") else 0]
+        first = text.splitlines()[1 if text.startswith(("#!", "#cloud-config")) else 0]
         assert first == f"{MARK}{world.version}.", path
 
 
@@ -90,12 +101,12 @@ def test_units_are_clean_for_systemd(units: Path, require: Callable[[str], str],
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("unit", ["motcua.target", "motcua-backup.timer", "mosquitto.service", "influxdb.service"])
+@pytest.mark.parametrize("unit", ["motcua.target", "motcua-backup.timer", *PACKAGED])
 def test_other_units_and_drop_ins_are_clean_for_systemd(units: Path, require: Callable[[str], str], unit: str) -> None:
     backup = units / "motcua-backup.service"
     backup.write_text(backup.read_text().replace("/usr/local/sbin", str(units)))
-    drop_in = units / "mosquitto.service.d/motcua.conf"
-    drop_in.write_text(drop_in.read_text().replace("/usr/sbin/mosquitto", "/bin/true"))
+    for drop_in in units.glob("*.service.d/motcua.conf"):
+        drop_in.write_text(INSTALLED.sub("/bin/true", drop_in.read_text()))
     checked = ask(units, require("systemd-analyze"), "verify", "--man=no", unit)
     assert (checked.returncode, checked.stderr) == (0, "")
 
@@ -187,6 +198,48 @@ def test_a_large_fleet_gets_connections_and_files_enough(world: Inventory) -> No
     assert limit is not None
     assert files is not None
     assert 20_000 < int(limit[1]) < int(files[1])
+
+
+def test_a_plan_decides_buckets_port_and_what_is_asked(world: Inventory) -> None:
+    wanted = Options.model_validate(
+        {"stage": "dev", "target": "local", "influx": {"bucket": "tram", "rawDays": 40}, "broker": {"port": 8884}}
+    )
+    made = bundle(world, Layout(), found=plan(world, wanted, wanted.pki.epoch, {"rules/own.yaml": "groups: []\n"}))
+    assert "bucket=tram\n" in made["server/etc/motcua/motcua.env"]
+    assert "mqtts://localhost:8884\n" in made["server/etc/motcua/motcua.env"]
+    assert "\nlistener 8884\n" in made["server/etc/motcua/broker/mosquitto.conf"]
+    assert f'"everySeconds":{40 * 86_400},' in made[f"server/{influx_setup.PROGRAM}"]
+    assert made["server/etc/prometheus/rules/own.yaml"].endswith("groups: []\n")
+    assert "server/etc/prometheus/rules/motcua.yaml" not in made
+
+
+def test_prometheus_asks_every_worker(files: dict[str, str]) -> None:
+    told = yaml.safe_load(files["server/etc/prometheus/motcua.yml"])
+    jobs = {job["job_name"]: job["static_configs"][0]["targets"] for job in told["scrape_configs"]}
+    assert jobs["motcua-ingest"] == ["127.0.0.1:9101", "127.0.0.1:9102"]
+    assert jobs["motcua-api"] == ["127.0.0.1:8080"]
+    assert told["rule_files"] == ["/etc/prometheus/rules/*.yaml"]
+
+
+def test_cloud_init_carries_the_servers_files_and_no_others(files: dict[str, str]) -> None:
+    told = yaml.safe_load(files[CLOUD_INIT])
+    carried = {f"server{one['path']}": one["content"] for one in told["write_files"]}
+    assert carried == {path: text for path, text in files.items() if path.startswith("server/")}
+    programs = {f"server{one['path']}" for one in told["write_files"] if one["permissions"] == "0755"}
+    assert programs == set(PROGRAMS)
+
+
+texts = st.text(st.characters(codec="utf-8"), max_size=12) | st.text("a \n\t:#-'\"|", max_size=8)
+values = st.recursive(
+    texts | st.integers() | st.booleans() | st.none(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(texts, values, max_size=3))
+def test_written_yaml_is_read_back_as_it_was(told: dict[str, object]) -> None:
+    assert (yaml.safe_load(block(told)) or {}) == told
 
 
 def test_access_rules_grant_a_service_only_its_own_topics() -> None:

@@ -225,11 +225,9 @@ def test_a_file_too_large_for_kubernetes_is_named_with_the_way_out() -> None:
         manifests(found.plan, found.options, {"devices.csv": "x" * MOST_BYTES})
 
 
-def test_a_broker_whose_certificate_lacks_its_name_is_refused() -> None:
-    found = stack()
-    elsewhere = options("mosquitto", namespace="elsewhere")
-    with pytest.raises(ConfigError, match=r"broker-internal\.elsewhere\.svc"):
-        manifests(found.plan, elsewhere, sample_files())
+@pytest.mark.parametrize("namespace", ["motcua", "elsewhere"])
+def test_the_brokers_certificate_has_the_name_by_which_services_meet_it(namespace: str) -> None:
+    found = stack(namespace=namespace)
     hosts = next(one.hosts for one in found.plan.pki.certificates if one.name == "broker")
     assert broker_host(Cluster(found.plan, found.options)) in hosts
 

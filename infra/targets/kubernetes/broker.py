@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from infra.host import mosquitto
 from infra.plan.broker import INGEST
-from infra.targets.kubernetes.names import BROKER_CONFIG, BROKER_TLS, INTERNAL, NODES, SERVICES_PORT
+from infra.plan.pki import INTERNAL
+from infra.targets.kubernetes.names import BROKER_CONFIG, BROKER_TLS, NODES, SERVICES_PORT
 from infra.targets.kubernetes.objects import (
     account,
     claim,

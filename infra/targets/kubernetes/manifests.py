@@ -9,13 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.targets.kubernetes import broker, vernemq
-from infra.targets.kubernetes.names import broker_host
 from infra.targets.kubernetes.network import namespace, network
 from infra.targets.kubernetes.objects import Cluster, SecretValue
 from infra.targets.kubernetes.roles import roles as workloads
 from infra.targets.kubernetes.store import backup, store
 from infra.targets.kubernetes.watching import watching
-from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,11 +26,7 @@ __all__ = ["Cluster", "SecretValue", "base", "manifests", "needed", "roles"]
 
 
 def base(cluster: Cluster) -> tuple[Manifest, ...]:
-    """Return what stands first: namespace, network, broker, InfluxDB, backups.
-
-    Raises ConfigError when services could not trust the broker.
-    """
-    _named(cluster)
+    """Return what stands first: namespace, network, broker, InfluxDB, backups."""
     kind = vernemq if cluster.options.broker.kind == "cluster" else broker
     return (namespace(cluster), *network(cluster), *kind.broker(cluster), *store(cluster), *backup(cluster))
 
@@ -40,15 +34,6 @@ def base(cluster: Cluster) -> tuple[Manifest, ...]:
 def roles(cluster: Cluster) -> tuple[Manifest, ...]:
     """Return what needs tokens and the inventory: ingest, rollup, API; and what watches them."""
     return (*workloads(cluster), *watching(cluster))
-
-
-def _named(cluster: Cluster) -> None:
-    """Refuse a broker's certificate without the name by which services meet it."""
-    host = broker_host(cluster)
-    hosts = [name for one in cluster.plan.pki.certificates if one.name == "broker" for name in one.hosts]
-    if host not in hosts:
-        problem = f"lacks {host}, by which ingest and rollup meet the broker"
-        raise ConfigError([Fault("stack configuration", 0, "motcua:pki.hosts", problem, "add it")])
 
 
 def manifests(plan: Plan, options: Options, inventory_files: Mapping[str, str]) -> tuple[Manifest, ...]:

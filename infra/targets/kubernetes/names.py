@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infra.plan.pki import INTERNAL
+
 if TYPE_CHECKING:
     from infra.targets.kubernetes.objects import Cluster
 
 SERVICES_PORT = 8884
 """Where services meet the broker: several workers share a certificate there, and no device gets there."""
 BROKER_CONFIG, BROKER_TLS, BROKER_COOKIE = "broker-config", "broker-tls", "broker-cookie"
-INTERNAL, NODES = "broker-internal", "broker-nodes"
+NODES = "broker-nodes"
 INFLUX_SETUP, API_TLS = "influxdb-setup", "api-tls"
 RECEIVER, WEBHOOK = "alertmanager-receiver", "webhook"
 """The Secret, and its key, that holds the address which alerts are posted to; whoever has it can post there."""

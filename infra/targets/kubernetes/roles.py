@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.targets.addresses import store_url
+from infra.plan.addresses import store_url
 from infra.targets.kubernetes.names import API_TLS, SERVICES_PORT, broker_host, files_of
 from infra.targets.kubernetes.objects import (
     account,

@@ -5,21 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.host import mosquitto
+from infra.plan.addresses import store_url
 from infra.plan.broker import workers
-from infra.targets.addresses import store_url
+from telemetry.address import address
 
 if TYPE_CHECKING:
     from infra.options import Options
     from infra.plan import Plan
-
-_DYNSEC = """# Who may do what: mosquitto's dynamic security, in a folder that mosquitto may write to.
-plugin {plugin}
-plugin_opt_config_file {folder}/dynamic-security.json
-"""
-_ADMIN = """
-# For the administrator of dynamic security: this machine only, with its password.
-listener {port} 127.0.0.1
-"""
 
 
 def broker_files(plan: Plan, options: Options, folder: str, user: str) -> dict[str, str]:
@@ -29,12 +21,16 @@ def broker_files(plan: Plan, options: Options, folder: str, user: str) -> dict[s
     limits = mosquitto.Limits(connections=plan.broker.connections)
     listener = plan.broker.listeners[0]
     broker = mosquitto.Broker(f"{folder}/kept", user, listener.port, listener.bind, limits)
-    text = mosquitto.configuration(broker, tls, f"{folder}/acl") + f"\npid_file {folder}/mosquitto.pid\n"
     if options.broker.form == "files":
-        return {"mosquitto.conf": text, "acl": mosquitto.access(workers(options.workers)), "kept/README": _KEPT}
-    text = text.replace(f"acl_file {folder}/acl\n", _DYNSEC.format(plugin=options.broker.plugin, folder=folder))
-    port = int(options.broker.url.rpartition(":")[2].rstrip("/") or 1883)
-    return {"mosquitto.conf": text + _ADMIN.format(port=port), "kept/README": _KEPT}
+        text, more = (
+            mosquitto.configuration(broker, tls, f"{folder}/acl"),
+            {"acl": mosquitto.access(workers(options.workers))},
+        )
+    else:
+        port = address(options.broker.url).port
+        security = mosquitto.Dynsec(options.broker.plugin, f"{folder}/dynamic-security.json", port)
+        text, more = mosquitto.guarded(broker, tls, security), {}
+    return {"mosquitto.conf": f"{text}\npid_file {folder}/mosquitto.pid\n", "kept/README": _KEPT, **more}
 
 
 _KEPT = "mosquitto keeps its sessions and retained states here.\n"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 if TYPE_CHECKING:
-    from infra.plan import Plan
+    from infra.plan.values import Plan
 
 
 def store_url(plan: Plan, url: str = "") -> str:

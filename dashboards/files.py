@@ -1,0 +1,26 @@
+"""Gives the packaged dashboards and rules as text; it must not change them or know where they go.
+
+Files below `dashboards/grafana` and `dashboards/rules`; the rules' own tests are left out.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FOLDERS = {"grafana": ".json", "rules": ".yaml"}
+"""Folder: the ending of what is taken from it, subfolders not included."""
+
+
+def provisioned() -> Mapping[str, str]:
+    """Return {path below `dashboards/`: text}, in order of path, from a checkout or a wheel alike."""
+    found = {
+        f"{folder}/{item.name}": item.read_text(encoding="utf-8")
+        for folder, ending in FOLDERS.items()
+        for item in resources.files("dashboards").joinpath(folder).iterdir()
+        if item.is_file() and item.name.endswith(ending)
+    }
+    return dict(sorted(found.items()))

@@ -1,0 +1,286 @@
+"""The rendered server, taken by the real programs: broker, Prometheus, Alertmanager, nginx, cloud-init."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import gzip
+import http.client
+import json
+import os
+import re
+import signal
+import ssl
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from dashboards.files import provisioned
+from infra.host.bundle import BROKER, CLOUD_INIT, bundle
+from infra.host.nginx import Site, configuration
+from infra.host.units import UNITS, Layout
+from infra.options import SECRETS, Options, options
+from infra.plan import plan
+from infra.targets.openstack import document
+from telemetry import inventory
+from tests.pki import Pki
+from tests.servers import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+START_S = 20.0
+WORLD = inventory.load(inventory.default_path())
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, str]:
+    return bundle(WORLD, Layout(workers=("1", "2")))
+
+
+def told(*words: str) -> str:
+    """Run a program that must be content; returns what it said."""
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def until(condition: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_S
+    while not condition():
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def running(words: list[str], log: Path, env: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("wb") as out:
+        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=env)
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+
+
+def listens(port: int) -> bool:
+    with (
+        contextlib.suppress(OSError),
+        contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=1)) as one,
+    ):
+        one.connect()
+        return True
+    return False
+
+
+def test_mosquitto_starts_on_the_bundle(files: dict[str, str], require: Callable[[str], str], tmp_path: Path) -> None:
+    pki, port = Pki(tmp_path / "pki"), free_port()
+    (tmp_path / "acl").write_text(files[f"server{BROKER}/acl"])
+    text = files[f"server{BROKER}/mosquitto.conf"]
+    places = {"ca.pem": pki.ca, "server.pem": pki.server.cert, "server.key": pki.server.key, "crl.pem": pki.crl}
+    for name, path in {**places, "acl": tmp_path / "acl"}.items():
+        text = text.replace(f"{BROKER}/{name}", str(path))
+    text = text.replace("/var/lib/mosquitto", str(tmp_path)).replace("listener 8883", f"listener {port} 127.0.0.1")
+    text = re.sub(r"^user .*$", "user root" if os.geteuid() == 0 else "user nobody", text, flags=re.MULTILINE)
+    (tmp_path / "conf").write_text(text)
+    log = tmp_path / "log"
+    with running([require("mosquitto"), "-c", str(tmp_path / "conf")], log) as process:
+        until(lambda: listens(port), process, log)
+    assert "Error" not in log.read_text()
+
+
+def test_promtool_takes_configuration_and_rules(
+    files: dict[str, str], require: Callable[[str], str], tmp_path: Path
+) -> None:
+    rules = tmp_path / "motcua.yaml"
+    rules.write_text(files["server/etc/prometheus/rules/motcua.yaml"])
+    config = tmp_path / "prometheus.yml"
+    config.write_text(files["server/etc/prometheus/motcua.yml"].replace("/etc/prometheus/rules", str(tmp_path)))
+    assert "1 rule files found" in told(require("promtool"), "check", "config", str(config))
+    assert "SUCCESS" in told(require("promtool"), "check", "rules", str(rules))
+
+
+def command(files: dict[str, str], unit: str, **places: str) -> list[str]:
+    """The unit's command as the drop-in has it, with paths and addresses of this test."""
+    line = re.search(r"^ExecStart=(/.*)$", files[f"server/{UNITS}/{unit}.service.d/motcua.conf"], re.MULTILINE)
+    assert line is not None
+    given = dict(word.removeprefix("--").split("=", 1) for word in line[1].split()[1:])
+    return [f"--{name}={places.get(name, value)}" for name, value in given.items()]
+
+
+def answered(port: int, path: str) -> bytes:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as one:
+        one.request("GET", path)
+        answer = one.getresponse()
+        return answer.read() if answer.status == 200 else b""
+
+
+@pytest.mark.parametrize("unit", ["prometheus", "prometheus-alertmanager"])
+def test_prometheus_and_alertmanager_start_on_the_bundle(
+    files: dict[str, str], require: Callable[[str], str], tmp_path: Path, unit: str
+) -> None:
+    (tmp_path / "motcua.yaml").write_text(files["server/etc/prometheus/rules/motcua.yaml"])
+    name, port, log = (
+        unit.replace("prometheus-", "motcua-").replace("prometheus", "motcua"),
+        free_port(),
+        tmp_path / "log",
+    )
+    text = files[f"server/etc/prometheus/{name}.yml"].replace("/etc/prometheus/rules", str(tmp_path))
+    (tmp_path / "config").write_text(text)
+    places = {"config.file": str(tmp_path / "config"), "web.listen-address": f"127.0.0.1:{port}"}
+    kept = {"storage.tsdb.path": str(tmp_path / "kept"), "storage.path": str(tmp_path / "kept")}
+    words = [require(unit), *command(files, unit, **places, **kept)]
+    with running(words, log) as process:
+        until(lambda: listens(port) and bool(answered(port, "/-/ready")), process, log)
+        if unit == "prometheus":
+            assert b"MotcuaIngestNotReady" in answered(port, "/api/v1/rules")
+
+
+def test_amtool_takes_the_routes_and_a_centres_alert_goes_with_the_centre(
+    files: dict[str, str], require: Callable[[str], str], tmp_path: Path
+) -> None:
+    path = tmp_path / "alertmanager.yml"
+    path.write_text(files["server/etc/prometheus/motcua-alertmanager.yml"])
+    amtool = require("amtool")
+    told(amtool, "check-config", str(path))
+    route = [amtool, "config", "routes", "test", f"--config.file={path}"]
+    assert told(*route, "alertname=MotcuaDevicesDown", "centre=vn83-83").split()[0] == "centres"
+    assert told(*route, "alertname=MotcuaIngestNotReady").split()[0] == "ops"
+
+
+def test_cloud_init_takes_both_user_data(files: dict[str, str], require: Callable[[str], str], tmp_path: Path) -> None:
+    cloud = {"stage": "dev", "target": "openstack", "openstack": {"deviceSources": ["10.0.0.0/8"]}}
+    wanted = Options.model_validate(cloud)
+    packed = document.user_data(plan(WORLD, wanted, wanted.pki.epoch, provisioned()), wanted, WORLD)
+    for name, text in (("host", files[CLOUD_INIT]), ("openstack", packed)):
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(text)
+        assert "Valid cloud-config" in told(require("cloud-init"), "schema", "-c", str(path))
+
+
+def test_shell_takes_every_command(files: dict[str, str], require: Callable[[str], str], tmp_path: Path) -> None:
+    programs = {path: text for path, text in files.items() if text.startswith("#!/bin/sh")}
+    assert len(programs) == 4
+    for text in programs.values():
+        path = tmp_path / "program"
+        path.write_text(text)
+        assert told(require("sh"), "-n", str(path)) == ""
+
+
+def test_keys_and_requests_are_made_once_and_certificates_go_to_their_places(
+    files: dict[str, str], require: Callable[[str], str], tmp_path: Path
+) -> None:
+    require("openssl")
+    program, folder, etc = tmp_path / "request", tmp_path / "requests", tmp_path / "etc"
+    text = files["server/usr/local/sbin/motcua-request-certificates"].replace("/etc/motcua", str(etc))
+    program.write_text(text.replace(" -g mosquitto", ""))
+    assert "still to come" in told("sh", str(program), str(folder))
+    keys = {path.name: path.read_text() for path in folder.glob("*.key")}
+    assert set(keys) == {"server.key", "motcua-ingest-1.key", "motcua-ingest-2.key", "motcua-rollup.key"}
+    asked = told("openssl", "req", "-in", str(folder / "server.csr"), "-noout", "-text", "-verify")
+    assert "DNS:localhost, IP Address:127.0.0.1" in asked
+    for name in ("ca", "crl", *(key.removesuffix(".key") for key in keys)):
+        (folder / f"{name}.pem").write_text(name)
+    assert "installed" in told("sh", str(program), str(folder))
+    assert {path.name: path.read_text() for path in folder.glob("*.key")} == keys
+    assert (etc / "tls/motcua-rollup.key").read_text() == keys["motcua-rollup.key"]
+    assert (etc / "tls/motcua-rollup.key").stat().st_mode & 0o777 == 0o600
+
+
+class Front:
+    """nginx on the bundle's configuration before a real API, both on free ports of the loopback."""
+
+    def __init__(self, folder: Path, api: int) -> None:
+        self.pki, self.https, self.http = Pki(folder / "pki"), free_port(), free_port()
+        user = "root" if os.geteuid() == 0 else "nobody"
+        site = Site(
+            f"127.0.0.1:{api}", f"127.0.0.1:{self.http}", f"127.0.0.1:{self.https}",
+            str(self.pki.server.cert), str(self.pki.server.key), user, str(folder / "pid"), str(folder),
+        )  # fmt: skip
+        self.conf = folder / "nginx.conf"
+        self.conf.write_text(configuration(site))
+
+    @contextlib.contextmanager
+    def ask(self, path: str, context: ssl.SSLContext | None = None) -> Iterator[http.client.HTTPResponse]:
+        trust = context or ssl.create_default_context(cafile=str(self.pki.ca))
+        connection = http.client.HTTPSConnection("127.0.0.1", self.https, timeout=START_S, context=trust)
+        with contextlib.closing(connection):
+            connection.request("GET", path)
+            with contextlib.closing(connection.getresponse()) as answer:
+                yield answer
+
+
+@pytest.fixture
+def front(require: Callable[[str], str], tmp_path: Path) -> Iterator[Front]:
+    api = free_port()
+    one = Front(tmp_path, api)
+    told(require("nginx"), "-t", "-q", "-c", str(one.conf))
+    env = {**os.environ, "MOTCUA_STORE": f"sqlite:///{tmp_path}/store.db", "MOTCUA_LOG": "warning"}
+    words = [sys.executable, "-m", "motcua", "api", "--listen", f"127.0.0.1:{api}"]
+    nginx = [require("nginx"), "-c", str(one.conf), "-g", "daemon off;"]
+    log = tmp_path / "log"
+    with running(words, tmp_path / "api.log", env) as process, running(nginx, log) as proxy:
+        until(lambda: listens(api), process, tmp_path / "api.log")
+        until(lambda: listens(one.https), proxy, log)
+        yield one
+
+
+def test_nginx_serves_the_api_by_tls_and_streams_at_once(front: Front) -> None:
+    with front.ask("/healthz") as page:
+        assert (page.status, json.loads(page.read())["status"]) == (200, "ok")
+        assert page.headers["strict-transport-security"] == "max-age=31536000"
+    with front.ask("/api/v1/events") as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        first = stream.readline()  # the stream does not end: it is here because nothing holds it back
+        assert first.startswith((b"event:", b"id:", b"data:", b"retry:"))
+    with front.ask("/metrics") as figures:
+        assert figures.status == 200  # asked from this machine
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", front.http, timeout=START_S)) as plain:
+        plain.request("GET", "/api/v1/status", headers={"Host": "motcua.example"})
+        moved = plain.getresponse()
+        assert (moved.status, moved.headers["location"]) == (308, "https://motcua.example/api/v1/status")
+
+
+def test_nginx_speaks_no_old_tls_and_logs_no_address(front: Front) -> None:
+    old = ssl.create_default_context(cafile=str(front.pki.ca))
+    old.set_ciphers("DEFAULT@SECLEVEL=0")  # without it this side would refuse
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
+        old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
+    with pytest.raises(ssl.SSLError, match=r"(?i)protocol.version"), front.ask("/healthz", old):
+        pass
+    with front.ask("/healthz") as page:
+        page.read()
+    log = front.conf.parent / "access.log"
+    deadline = time.monotonic() + START_S
+    while "/healthz 200" not in log.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert "127.0.0.1" not in log.read_text()
+
+
+PLANTED = {name: f"planted-{name}" for name in SECRETS}
+
+
+def test_no_file_holds_a_secret_of_the_stack_or_one_of_its_own(files: dict[str, str]) -> None:
+    cloud = {"stage": "dev", "target": "openstack", "openstack": {"deviceSources": ["10.0.0.0/8"]}}
+    wanted = options({**cloud, **PLANTED}, "Pulumi.try.yaml")  # as the engine gives them, decrypted
+    found = plan(WORLD, wanted, wanted.pki.epoch, provisioned())
+    made = {**files, **bundle(WORLD, Layout(), found=found), **document.files(found, wanted, WORLD)}
+    opened = {path: text + "".join(unpacked(text)) for path, text in made.items()}
+    assert "motcua-set-up-influxdb" in opened[CLOUD_INIT]
+    secret = re.compile(r"planted-|PRIVATE KEY|MOTCUA_STORE_TOKEN=\S*[0-9a-f]{16}|Token [0-9A-Za-z_=-]{20}")
+    assert [path for path, text in opened.items() if secret.search(text)] == []
+
+
+def unpacked(text: str) -> Iterator[str]:
+    """Yield what user data carries compressed."""
+    if text.startswith("#cloud-config"):
+        for one in yaml.safe_load(text)["write_files"]:
+            if one.get("encoding") == "gz+b64":
+                yield gzip.decompress(base64.b64decode(one["content"])).decode()

@@ -1,0 +1,100 @@
+"""Dashboard and rules: they speak of metrics that there are, fire when they should, and lead to the operators' page."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from typing import TYPE_CHECKING
+
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+import dashboards
+from dashboards.files import provisioned
+from telemetry import exposition, inventory
+from telemetry.figures import Figures
+from tests.program.network import NOW, busy, network
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+RULES = "rules/motcua.yaml"
+
+
+def test_what_is_provisioned_is_the_dashboard_and_the_rules_without_their_tests() -> None:
+    assert list(provisioned()) == ["grafana/fleet.json", RULES]
+
+
+def started(status: str, headers: object, error: object = None, /) -> Callable[[bytes], object]:
+    del status, headers, error
+    return lambda _: None
+
+
+def exposed(folder: Path) -> set[str]:
+    """Every sample's name that the API and an ingest show, and those that Prometheus makes itself."""
+    net = busy(network(folder))
+    net.store.set_cursor(NOW * 1000)
+    pages = [net.client.get("/metrics").text]
+    net.store.close()
+    figures = Figures()
+    figures.refused["malformed"] += 1
+    app = exposition.application(figures, lambda: 0)
+    environ = {"PATH_INFO": "/metrics", "REQUEST_METHOD": "GET", "QUERY_STRING": ""}
+    pages.append(b"".join(app(environ, started)).decode())
+    names = {
+        sample.name for page in pages for family in text_string_to_metric_families(page) for sample in family.samples
+    }
+    return names | {"up", "ALERTS"}
+
+
+NAME = re.compile(r"\b((?:[a-z]+:)*motcua_[a-z0-9_]+(?::[a-z0-9]+)?|motcua:[a-z0-9_]+:[a-z0-9]+|up\b(?=\{))")
+
+
+def test_rules_and_dashboard_speak_of_metrics_that_there_are(tmp_path: Path) -> None:
+    rules = [rule for group in yaml.safe_load(provisioned()[RULES])["groups"] for rule in group["rules"]]
+    known = exposed(tmp_path) | {rule["record"] for rule in rules if "record" in rule}
+    board = json.loads(provisioned()["grafana/fleet.json"])
+    shown = [target["expr"] for panel in board["panels"] for target in panel.get("targets", [])]
+    for expression in [rule["expr"] for rule in rules] + shown:
+        names = set(NAME.findall(expression))
+        assert names <= known, expression
+        assert names or expression.startswith("vector("), expression
+
+
+def test_rules_fire_when_they_should(require: Callable[[str], str]) -> None:
+    folder = f"{dashboards.__path__[0]}/rules"
+    words = [require("promtool"), "test", "rules", f"{folder}/tests/motcua.yaml"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, "SUCCESS" in done.stdout) == (0, True), done.stdout + done.stderr
+
+
+def test_every_alert_says_how_bad_it_is_and_where_to_read_on() -> None:
+    page = (inventory.default_path().parents[1] / "docs/operate.md").read_text(encoding="utf-8")
+    anchors = {
+        re.sub(r"[^\w -]", "", line.lstrip("# ")).lower().replace(" ", "-")
+        for line in page.splitlines()
+        if line.startswith("#")
+    }
+    alerts = [
+        rule for group in yaml.safe_load(provisioned()[RULES])["groups"] for rule in group["rules"] if "alert" in rule
+    ]
+    assert len(alerts) > 10
+    for alert in alerts:
+        assert alert["labels"]["severity"] in {"critical", "warning"}
+        path, _, anchor = alert["annotations"]["runbook"].partition("#")
+        assert (path, anchor in anchors) == ("docs/operate.md", True), alert["alert"]
+        assert alert["for"]
+
+
+def test_the_dashboard_is_one_that_grafana_reads() -> None:
+    board = json.loads(provisioned()["grafana/fleet.json"])
+    assert (board["uid"], board["schemaVersion"] >= 36) == ("motcua-fleet", True)
+    idents = [panel["id"] for panel in board["panels"]]
+    assert len(idents) == len(set(idents))
+    for panel in board["panels"]:
+        place = panel["gridPos"]
+        assert place["x"] + place["w"] <= 24
+        assert panel["type"] == "row" or panel["datasource"]["uid"] == "${datasource}"
+    assert [one["type"] for one in board["templating"]["list"]] == ["datasource", "query", "textbox"]

@@ -1,0 +1,191 @@
+"""The OpenStack target: what the program registers, and the Heat template, which must say the same."""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+from datetime import date
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+import pytest
+import yaml
+
+from dashboards.files import provisioned
+from infra.options import Options
+from infra.plan import plan
+from infra.stack_file import load
+from infra.targets.openstack import document
+from infra.targets.openstack.shape import things
+from telemetry import inventory
+from telemetry.errors import ConfigError
+from tests.program.pulumi_monitor import Recorded, Registered, run
+
+if TYPE_CHECKING:
+    from infra.plan import Plan
+
+# The vendor's package warns about its own old names when it is imported.
+pytestmark = pytest.mark.filterwarnings("ignore:openstack:DeprecationWarning")
+SHIPPED = Path(__file__).resolve().parents[2] / "infra/stacks/Pulumi.openstack.yaml"
+DAY = date(2026, 3, 1)
+WORLD = inventory.load(inventory.default_path())
+SOURCES = {"deviceSources": ["10.20.0.0/16", "10.21.0.0/16"], "apiSources": ["10.0.0.0/8"], "zone": "az-1"}
+
+
+def wanted(**cloud: object) -> Options:
+    prod = {"stage": "prod", "target": "openstack", "broker": {"host": "mqtt.example"}}
+    return Options.model_validate({**prod, "openstack": {**SOURCES, "region": "ben-tre", **cloud}})
+
+
+def planned(options: Options) -> Plan:
+    return plan(WORLD, options, DAY, provisioned())
+
+
+@pytest.fixture(autouse=True)
+def cloud(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand for what a cloud answers when it is asked for a network or an image by name."""
+
+    from pulumi_openstack import images, networking
+
+    def answer(**told: Any) -> pulumi.Output[SimpleNamespace]:  # noqa: ANN401 - whatever is asked
+        assert told["region"] == "ben-tre"
+        return pulumi.Output.from_input(f"id-of-{told['name']}").apply(lambda ident: SimpleNamespace(id=ident))
+
+    monkeypatch.setattr(networking, "get_network_output", answer)
+    monkeypatch.setattr(images, "get_image_output", answer)
+
+
+def computed(_: Registered) -> dict[str, Any]:
+    return {"vipPortId": "vip", "address": "203.0.113.7"}
+
+
+def made(options: Options, *, preview: bool = False) -> Recorded:
+    from infra.targets.openstack.program import deploy
+
+    def program() -> None:
+        for name, value in deploy(planned(options), options, WORLD).items():
+            pulumi.export(name, value)
+
+    return run(program, computed, preview=preview)
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_everything_is_a_child_in_the_region_and_every_reference_holds(preview: bool) -> None:
+    found = made(wanted(), preview=preview)
+    component = found.one("cloud", "motcua:openstack:Cloud")
+    for one in found.children(component.urn):
+        assert one.inputs["region"] == "ben-tre", one.name
+    assert len(found.children(component.urn)) == len(found.resources) - 1
+    ports = {
+        one.inputs["protocolPort"]: one.inputs["allowedCidrs"]
+        for one in found.of("openstack:loadbalancer/listener:Listener")
+    }
+    assert ports == {8883: ["10.20.0.0/16", "10.21.0.0/16"], 443: ["10.0.0.0/8"]}
+    assert {one.inputs["protocol"] for one in found.of("openstack:loadbalancer/listener:Listener")} == {"TCP"}
+    if not preview:
+        machine = found.one("machine").inputs
+        assert machine["networks"] == [{"port": "port-id"}]
+        assert [one["uuid"] for one in machine["blockDevices"]] == ["id-of-debian-12", "store-id"]
+        assert machine["blockDevices"][1]["deleteOnTermination"] is False
+        assert found.one("address").inputs["portId"] == "vip"
+        assert found.exports["brokerAddress"] == "mqtts://mqtt.example:8883"
+        assert found.exports["apiUrl"] == "https://203.0.113.7/"
+
+
+def test_zone_and_labels_are_on_what_lies_somewhere() -> None:
+    found = made(wanted())
+    for name in ("machine", "store"):
+        one = found.one(name).inputs
+        assert one["availabilityZone"] == "az-1"
+        assert one["metadata"]["motcua.org:province"] == "vn83"
+    tagged = ("network", "subnet", "router", "group", "port", "balancer", "listener-broker", "address")
+    for name in tagged:
+        assert "motcua.org:stage=prod" in found.one(name).inputs["tags"]
+
+
+@pytest.mark.parametrize(("stage", "kept"), [("prod", {"store", "machine"}), ("dev", set())])
+def test_data_and_secrets_are_protected_in_prod(stage: str, kept: set[str]) -> None:
+    options = wanted().model_copy(update={"stage": stage})
+    found = made(options)
+    assert {one.name for one in found.resources if one.protect} == kept
+    template = yaml.safe_load(document.files(planned(options), options, WORLD)["stack.yaml"])
+    assert {name for name, one in template["resources"].items() if one.get("deletion_policy") == "Retain"} == kept
+
+
+def test_an_edit_of_the_inventory_does_not_replace_the_machine() -> None:
+    assert set(made(wanted()).one("machine").ignored) == {"userData", "imageId", "blockDevices"}
+
+
+def opened(found: Recorded) -> set[tuple[str, int, str]]:
+    rules = [one.inputs for one in found.of("openstack:networking/secGroupRule:SecGroupRule")]
+    doors = [one.inputs for one in found.of("openstack:loadbalancer/listener:Listener")]
+    return {("machine", int(one["portRangeMin"]), one["remoteIpPrefix"]) for one in rules} | {
+        ("balancer", int(one["protocolPort"]), source) for one in doors for source in one["allowedCidrs"]
+    }
+
+
+def test_nothing_is_open_but_what_the_options_say() -> None:
+    inside = {("machine", 8883, "10.83.0.0/24"), ("balancer", 8883, "10.20.0.0/16"), ("balancer", 8883, "10.21.0.0/16")}
+    assert opened(made(wanted(apiSources=[]))) == inside
+    both = inside | {("machine", 443, "10.83.0.0/24"), ("balancer", 443, "10.0.0.0/8")}
+    assert opened(made(wanted())) == both
+    admin = made(wanted(adminSources=["10.9.9.0/24"]))
+    assert opened(admin) == both | {("machine", 22, "10.9.9.0/24")}
+    assert admin.one("admin-address").inputs["portId"] == "port-id"
+    assert not any(ipaddress.ip_network(source).prefixlen == 0 for _, _, source in opened(admin))
+
+
+def test_the_machine_listens_where_the_plan_says() -> None:
+    options = wanted().model_copy(update={"broker": wanted().broker.model_copy(update={"port": 8884})})
+    assert {port for _, port, _ in opened(made(options))} == {8884, 443}
+
+
+def references(value: object) -> list[str]:
+    if isinstance(value, dict):
+        own = [
+            value[key] if key == "get_resource" else value[key][0]
+            for key in ("get_resource", "get_attr")
+            if key in value
+        ]
+        return own + [name for inner in value.values() for name in references(inner)]
+    return [name for inner in value for name in references(inner)] if isinstance(value, list) else []
+
+
+def test_the_heat_template_is_whole_and_makes_what_the_program_makes() -> None:
+    options = load(SHIPPED)
+    files = document.files(planned(options), options, WORLD)
+    template = yaml.safe_load(files["stack.yaml"])
+    resources = template["resources"]
+    assert set(references(template)) <= set(resources)
+    assert {name for one in resources.values() for name in one.get("depends_on", [])} <= set(resources)
+    assert set(resources) == {one.name for one in things(planned(options), options, "")}
+    assert resources["machine"]["properties"]["user_data"] == {"get_file": "cloud-init.yaml"}
+    assert set(files) == {"stack.yaml", "cloud-init.yaml"}
+    assert all(document.MARK in text[:400] for text in files.values())
+
+
+def test_user_data_fits_with_the_sample_inventory_and_leaves_out_one_that_does_not() -> None:
+    options = wanted()
+    small = {path.name: path.read_text() for path in Path(inventory.default_path()).iterdir() if path.is_file()}
+    text = document.user_data(planned(options), options, WORLD, small)
+    assert "/etc/motcua/inventory/province.toml" in text
+    assert len(base64.b64encode(text.encode())) <= document.LIMIT
+    many = {"devices.csv": "".join(f"{hash(n)},{n * 7919 % 104729}\n" for n in range(60_000))}
+    assert "/etc/motcua/inventory" not in document.user_data(planned(options), options, WORLD, many)
+
+
+def test_user_data_that_does_not_fit_names_size_and_limit() -> None:
+    options = wanted()
+    noise = "".join(f"# {n * 2654435761 % 2**32:08x}\n" for n in range(20_000))
+    large = plan(WORLD, options, DAY, {"rules/large.yaml": noise})
+    with pytest.raises(ConfigError, match=r"cloud-init\.yaml.*is \d+ bytes in base64, and Nova takes 65535"):
+        document.user_data(large, options, WORLD)
+
+
+@pytest.mark.parametrize("cidr", ["10.83.0.0/27", "fd00::/64"])
+def test_a_network_that_is_too_small_is_refused(cidr: str) -> None:
+    options = wanted(cidr=cidr)
+    with pytest.raises(ConfigError, match=r"openstack\.cidr"):
+        things(planned(options), options, "")
