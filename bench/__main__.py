@@ -11,7 +11,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import agent_weight, api_scale, backlog, centre_day, demo, embedded, latency, plan, recompute, telegraf
+from bench import (
+    agent_weight,
+    api_scale,
+    backlog,
+    centre_day,
+    demo,
+    embedded,
+    latency,
+    plan,
+    recompute,
+    stack,
+    telegraf,
+)
 from bench.backlog import Job
 from bench.machine import BUSY_PCT, Others, describe
 from bench.progress import say
@@ -71,8 +83,9 @@ PARTS: dict[str, Callable[[Size], dict[str, Any]]] = {
     "embedded": lambda size: embedded.measure(size.of(6_000), runs=size.runs),
     "demo": lambda _: demo.measure(),
     "plan": lambda size: plan.measure(size.of(plan.DEVICES)),
+    "stack": lambda size: stack.measure(size.of(stack.DEVICES)),
 }
-INFLUX = {"backlog", "memory", "latency", "centre_day", "agent", "recompute", "api"}
+INFLUX = {"backlog", "memory", "latency", "centre_day", "agent", "recompute", "api", "stack"}
 
 
 def kept(folder: Path, machine: dict[str, str]) -> dict[str, Any]:

@@ -124,10 +124,18 @@ def plan(found: dict[str, Any]) -> Iterator[Row]:
     yield what, "≤ 2 s", f"{found['plan_s']:.2f} s; shards alone {found['shards_s']:.2f} s"
 
 
+def stack(found: dict[str, Any]) -> Iterator[Row]:
+    """Yield how long the engine takes for the stack `local`."""
+    for run in found["runs"]:
+        goal = "≤ 20 s" if run["devices"] > 1_000 else "≤ 10 s"
+        what = f"Pulumi, {run['form']} form, {run['devices']:,} devices, {run['resources']} resources: no-op preview"
+        yield what, goal, f"{run['preview_s']:.1f} s; first `up` {run['up_s']:.1f} s, second {run['again_s']:.1f} s"
+
+
 STORES = {"influx": "InfluxDB", "sqlite": "SQLite"}
 PARTS: dict[str, Callable[[dict[str, Any]], Iterator[Row]]] = {
     "backlog": backlog, "memory": memory, "latency": latency, "centre_day": centre_day, "agent": agent,
-    "recompute": recompute, "api": api, "embedded": embedded, "demo": demo, "plan": plan,
+    "recompute": recompute, "api": api, "embedded": embedded, "demo": demo, "plan": plan, "stack": stack,
 }  # fmt: skip
 
 

@@ -77,6 +77,12 @@ def test_urns_are_those_that_stacks_have_in_their_state() -> None:
     assert sorted(found) == GOLDEN.read_text().splitlines()
 
 
+def test_every_output_is_described() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs/reference/stacks.md").read_text(encoding="utf-8")
+    described = text.partition("## Outputs")[2]
+    assert [name for name in deployed().exports if f"`{name}`" not in described] == []
+
+
 def test_tokens_and_keys_are_secret_outputs() -> None:
     found = deployed()
     assert all(one.secret_outputs == {"token"} for one in found.of("pulumi-python:dynamic/motcua/influx:Authorization"))
