@@ -205,7 +205,7 @@ def test_a_plan_decides_buckets_port_and_what_is_asked(world: Inventory) -> None
         {"stage": "dev", "target": "local", "influx": {"bucket": "tram", "rawDays": 40}, "broker": {"port": 8884}}
     )
     made = bundle(world, Layout(), found=plan(world, wanted, wanted.pki.epoch, {"rules/own.yaml": "groups: []\n"}))
-    assert "bucket=tram\n" in made["server/etc/motcua/motcua.env"]
+    assert "bucket=tram&province=vn83\n" in made["server/etc/motcua/motcua.env"]
     assert "mqtts://localhost:8884\n" in made["server/etc/motcua/motcua.env"]
     assert "\nlistener 8884\n" in made["server/etc/motcua/broker/mosquitto.conf"]
     assert f'"everySeconds":{40 * 86_400},' in made[f"server/{influx_setup.PROGRAM}"]

@@ -1,0 +1,136 @@
+"""The whole program under mocks, once for each shipped stack: configuration in, resources and outputs out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+import pytest
+import yaml
+
+from infra import program
+from infra.policy.values import Finding
+from tests.program.pulumi_monitor import Recorded, Registered, run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+STACKS = ("local", "kubernetes", "openstack")
+NOTHING: Mapping[str, object] = {}
+SECRETS = {"influxToken": "planted-operator-token", "influxPassword": "planted-influx-password"}
+MADE: Mapping[str, dict[str, object]] = {
+    "Authorization": {"token": "planted-role-token"},
+    "Authority": {"key": "planted-authority-key", "certificate": "CERTIFICATE", "chain": "CHAIN"},
+    "Certificate": {"key": "planted-service-key", "certificate": "CERTIFICATE"},
+    "RevocationList": {"crl": "CRL"},
+    "LoadBalancer": {"vipPortId": "vip"},
+    "FloatingIp": {"address": "203.0.113.7"},
+}
+
+
+def answered(one: Registered) -> dict[str, Any]:
+    return dict(MADE.get(one.type.rpartition(":")[2], {}))
+
+
+def configuration(stack: str) -> dict[str, object]:
+    told = yaml.safe_load((CHECKOUT / f"infra/stacks/Pulumi.{stack}.yaml").read_text())["config"]
+    return {name.removeprefix("motcua:"): value for name, value in told.items()}
+
+
+def looked_up(**told: object) -> pulumi.Output[SimpleNamespace]:
+    """Stand for what a cloud answers when it is asked for a network or an image by name."""
+    return pulumi.Output.from_input(f"id-of-{told['name']}").apply(lambda ident: SimpleNamespace(id=ident))
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Stand where the engine stands: it says where the project is, and which values are secret."""
+    from pulumi_openstack import images, networking
+
+    monkeypatch.setattr(pulumi, "get_root_directory", lambda: str(CHECKOUT))
+    monkeypatch.setattr(networking, "get_network_output", looked_up)
+    monkeypatch.setattr(images, "get_image_output", looked_up)
+    monkeypatch.setenv("PULUMI_CONFIG_SECRET_KEYS", json.dumps([f"motcua:{name}" for name in SECRETS]))
+    return monkeypatch
+
+
+def deployed(
+    engine: pytest.MonkeyPatch, stack: str, more: Mapping[str, object] = NOTHING, *, preview: bool = False
+) -> Recorded:
+    values = {**configuration(stack), **SECRETS, **more}
+    texts = {
+        f"motcua:{name}": one if isinstance(one, str) else json.dumps(one, default=str) for name, one in values.items()
+    }
+    engine.setenv("PULUMI_CONFIG", json.dumps(texts))
+    return run(program.run, answered, preview=preview, stack=stack)
+
+
+@pytest.mark.parametrize("preview", [False, True])
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_shipped_stack_deploys_and_keeps_its_secrets(engine: pytest.MonkeyPatch, stack: str, preview: bool) -> None:
+    found = deployed(engine, stack, preview=preview)
+    assert [one.type for one in found.resources if not one.parent or one.parent.endswith(f"motcua-{stack}")] == [
+        "motcua:platform:Province"
+    ]
+    planted = {name: str(value) for made in MADE.values() for name, value in made.items() if "planted" in str(value)}
+    assert found.leaks({**SECRETS, **planted}) == []
+    assert found.of("pulumi-python:dynamic/motcua/pki:Authority")
+    assert "caKey" in found.secret_exports or preview
+
+
+def test_roles_of_a_cluster_follow_when_influxdb_is_reachable(engine: pytest.MonkeyPatch) -> None:
+    cluster = configuration("kubernetes")["kubernetes"]
+    assert isinstance(cluster, dict)
+    first = {one.name for one in deployed(engine, "kubernetes").resources}
+    second = {
+        one.name
+        for one in deployed(engine, "kubernetes", {"kubernetes": {**cluster, "influxReachable": True}}).resources
+    }
+    assert "deployment-ingest" not in first
+    assert second >= {"deployment-ingest", "deployment-rollup", "deployment-api", "token-ingest-g1", "bucket-raw"}
+    assert first < second
+
+
+def test_no_key_of_a_machine_in_the_cloud_lies_in_the_state(engine: pytest.MonkeyPatch) -> None:
+    assert deployed(engine, "openstack").of("pulumi-python:dynamic/motcua/pki:Certificate") == []
+
+
+def faults(engine: pytest.MonkeyPatch, stack: str, **more: object) -> str:
+    with pytest.raises(pulumi.RunError) as refused:
+        deployed(engine, stack, more)
+    return str(refused.value)
+
+
+def test_all_faults_are_told_at_once_before_any_resource(engine: pytest.MonkeyPatch) -> None:
+    said = faults(engine, "local", influx={"rawDays": 3}, pki={"overlapDays": 300}, colour="red")
+    assert [
+        name for name in ("motcua:influx.rawDays", "motcua:pki.overlapDays", "motcua:colour") if name not in said
+    ] == []
+
+
+def test_missing_secrets_are_named_with_the_way_out(engine: pytest.MonkeyPatch) -> None:
+    said = faults(engine, "kubernetes", influxToken="", influxPassword="")
+    assert "pulumi config set --secret influxToken" in said
+    assert "pulumi config set --secret influxPassword" in said
+
+
+def test_a_secret_that_stands_open_is_refused_and_not_repeated(engine: pytest.MonkeyPatch) -> None:
+    engine.setenv("PULUMI_CONFIG_SECRET_KEYS", "[]")
+    said = faults(engine, "local")
+    assert "motcua:influxToken" in said
+    assert SECRETS["influxToken"] not in said
+
+
+def test_what_breaks_a_mandatory_rule_is_not_deployed(engine: pytest.MonkeyPatch) -> None:
+    broken = Finding("retention", "bucket motcua", "is too short", "keep longer")
+    engine.setattr(program, "findings", lambda *_: [broken])
+    assert "retention" in faults(engine, "local")
+
+
+def test_an_inventory_with_a_fault_is_named_by_file(engine: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    said = faults(engine, "local", inventory=str(tmp_path / "nowhere"))
+    assert "there is no such folder" in said
