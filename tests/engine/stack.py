@@ -64,6 +64,10 @@ class Project:
         for name, value in (secrets or {}).items():
             self._set(name, value, secret=True)
 
+    def forget(self, name: str) -> None:
+        """Take a value out of the configuration."""
+        self.stack.remove_config(f"motcua:{name}")
+
     def _set(self, name: str, value: str, *, secret: bool) -> None:
         self.stack.set_config(f"motcua:{name}", automation.ConfigValue(value, secret=secret))
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MOTCUA = str(Path(sys.executable).parent / "motcua")
+ROLES = ("ingest", "rollup", "api")
 KIOSK = "vn83-83-kiosk1"
 BUCKETS = {"motcua", "motcua-5m", "motcua-1h", "motcua-1d", "motcua-ops"}
 TICKET = {"ticket": "k1", "queue": "land", "service": "land", "channel": "kiosk", "class": "normal"}
@@ -124,7 +125,7 @@ def test_an_edit_of_the_inventory_touches_only_what_it_concerns(deployed: Deploy
     try:
         devices.write_text(text + "vn83-83-kiosk9,vn83-83,kiosk,60000,yes\n")
         done = project.up()
-        touched = {name for name in done.touched if not name.startswith("motcua-")}
+        touched = names(done)
         if deployed.world.form == "files":
             assert touched == set(), "the access rules name no device"
         else:
@@ -151,6 +152,61 @@ def test_drift_by_hand_is_seen_and_repaired(deployed: Deployed) -> None:
     assert world.bucket("motcua")["retentionRules"][0]["everySeconds"] == 400 * 86_400
     assert "influxdb+http" in (world.folder / "roles" / "motcua.env").read_text()
     assert set(project.preview().counts) == {"same"}
+
+
+def test_tokens_are_rotated_with_an_overlap(deployed: Deployed) -> None:
+    project, world = deployed.project, deployed.world
+    settings = world.folder / "roles" / "api.env"
+    try:
+        project.configure({"tokens": {"generation": 2, "previous": "active"}})
+        before = settings.read_text()
+        assert {"token-api-g2", "token-ingest-g2", "token-rollup-g2", "role-files"} == names(project.up())
+        assert settings.read_text() != before
+        assert tokens(world) == {f"{role}-g{n}": "active" for role in ROLES for n in (1, 2)}
+        project.configure({"tokens": {"generation": 2, "previous": "inactive"}})
+        assert names(project.up()) == {f"token-{role}-g1" for role in ROLES}
+        assert tokens(world)["api-g1"] == "inactive"
+        project.configure({"tokens": {"generation": 2, "previous": "gone"}})
+        project.up()
+        assert set(tokens(world)) == {f"{role}-g2" for role in ROLES}
+    finally:
+        project.configure({"tokens": {"generation": 1}})
+        project.up()
+
+
+def names(done: Done) -> set[str]:
+    """What a run touched; without the stack itself, and the provider, whose inputs are the configuration."""
+    return {name for name in done.touched if not name.startswith("motcua-") and name != "default"}
+
+
+def tokens(world: World) -> dict[str, str]:
+    """Role and generation → status of every token of the stack."""
+    found = world.call("GET", "/api/v2/authorizations?org=motcua")["authorizations"]
+    return {one["description"].rpartition("-dev-")[2].split()[0]: one["status"] for one in found}
+
+
+def test_certificates_are_renewed_on_their_day_and_a_revocation_touches_only_its_list(deployed: Deployed) -> None:
+    project, world = deployed.project, deployed.world
+    certificate = world.folder / "broker" / "server.pem"
+    try:
+        project.configure({"today": "2026-11-23"})
+        project.up()
+        before = certificate.read_text()
+        project.configure({"pki": {"revoked": ["0a1b2c@2026-11-20"]}})
+        assert names(project.up()) == {"revocations-g1", "broker-files"}
+        project.configure({"today": "2027-09-04", "pki": {}})
+        touched = names(project.up())
+        assert {"certificate-broker-g2", "certificate-broker-g3", "broker-files", "role-files"} <= touched
+        assert not any("authority" in name or "token" in name for name in touched)
+        assert certificate.read_text() != before
+        project.configure({"today": "2027-11-03"})
+        assert "authority-g2" in names(project.up())
+        assert (world.folder / "broker" / "ca.pem").read_text().count("BEGIN CERTIFICATE") == 4
+        assert set(project.preview().counts) == {"same"}
+    finally:
+        project.configure({"pki": {}})
+        project.forget("today")
+        project.up()
 
 
 def test_no_secret_lies_open_in_state_output_or_logs(deployed: Deployed) -> None:
