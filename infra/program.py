@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pulumi
 
 from dashboards.files import provisioned
-from infra.options import SECRETS, options
+from infra.options import SECRETS, Options, options
 from infra.plan import plan
 from infra.policy.rules import findings
 from telemetry import inventory
 from telemetry.errors import ConfigError, Fault, InventoryError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import date
 
-    from infra.options import Options
     from infra.plan import Plan
     from telemetry.core.inventory import Inventory
 
 PROJECT = "motcua:"
+Found = TypeVar("Found")
 
 
 def run() -> None:
@@ -41,38 +42,84 @@ def run() -> None:
 def _configured() -> dict[str, object]:
     """Return the stack's configuration without the project's name; structures come as JSON."""
     given: dict[str, str] = json.loads(os.environ.get("PULUMI_CONFIG") or "{}")
-    return {name.removeprefix(PROJECT): _value(text) for name, text in given.items() if name.startswith(PROJECT)}
+    ours = {name.removeprefix(PROJECT): text for name, text in given.items() if name.startswith(PROJECT)}
+    return {name: text if name in SECRETS else _value(text) for name, text in ours.items()}
 
 
 def _value(text: str) -> object:
     if text.startswith(("{", "[")) or text in {"true", "false"} or text.isdecimal():
-        return json.loads(text)
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
     return text
 
 
+@dataclass
+class _Faults:
+    """Faults of several things that are checked one after the other, to be told together."""
+
+    found: list[Fault] = field(default_factory=list)
+
+    def of(self, work: Callable[[], Found]) -> Found | None:
+        """Return what comes of it, or None and remember its faults."""
+        try:
+            return work()
+        except (ConfigError, InventoryError) as error:
+            self.found += error.faults
+            return None
+
+
 def _deployed(values: dict[str, object], root: Path) -> Mapping[str, pulumi.Input[object]]:
-    stack = f"Pulumi.{pulumi.get_stack()}.yaml"
-    _encrypted(values, stack)
-    wanted, today = options(values, stack), datetime.now(UTC).date()
-    world = inventory.load(root / wanted.inventory)
+    stack, faults, today = f"Pulumi.{pulumi.get_stack()}.yaml", _Faults(), datetime.now(UTC).date()
+    wanted = faults.of(lambda: options(values, stack))
+    folder = str(values.get("inventory") or Options.model_fields["inventory"].default)
+    world = faults.of(lambda: inventory.load(root / folder))
+    faults.found += _open(values, stack)
+    if wanted is not None:
+        faults.found += [*_missing(wanted, values, stack), *_unreadable(wanted, root, stack)]
+    if wanted is None or world is None or faults.found:
+        raise ConfigError(faults.found)
     found = plan(world, wanted, today, provisioned())
     _kept(found, wanted, today, stack)
     secrets = {name: pulumi.Output.secret(str(values[name])) for name in SECRETS if values.get(name)}
-    _complete(wanted, secrets)
     return _target(found, wanted, world, root, secrets)
 
 
-def _encrypted(values: Mapping[str, object], stack: str) -> None:
-    """Refuse a secret that stands open in the stack file. Raises ConfigError."""
+def _open(values: Mapping[str, object], stack: str) -> list[Fault]:
+    """Name the secrets that stand open in the stack file."""
     hidden = {name.removeprefix(PROJECT) for name in json.loads(os.environ.get("PULUMI_CONFIG_SECRET_KEYS") or "[]")}
     remedy = "give it a new value with `pulumi config set --secret {}`; this one must count as known"
-    faults = [
+    return [
         Fault(stack, 0, PROJECT + name, "is a secret and stands open in the stack file", remedy.format(name))
         for name in SECRETS
         if name in values and name not in hidden
     ]
-    if faults:
-        raise ConfigError(faults)
+
+
+def _missing(wanted: Options, values: Mapping[str, object], stack: str) -> list[Fault]:
+    """Name the secrets that will be needed and are not there."""
+    needed = {
+        "influxToken": wanted.target != "openstack",
+        "influxPassword": wanted.target == "kubernetes",
+        "brokerPassword": wanted.broker.form == "dynsec",
+        "nationalToken": wanted.national is not None and wanted.target != "openstack",
+    }
+    remedy = "set it with `pulumi config set --secret {}`"
+    return [
+        Fault(stack, 0, PROJECT + name, "is missing", remedy.format(name))
+        for name, need in needed.items()
+        if need and not values.get(name)
+    ]
+
+
+def _unreadable(wanted: Options, root: Path, stack: str) -> list[Fault]:
+    """Name a root's certificate that is no file."""
+    given = wanted.pki.root_certificate
+    if not given or given.startswith("-----BEGIN") or (root / given).is_file():
+        return []
+    remedy = "name the certificate that `motcua ca root` wrote, from the project's root"
+    return [Fault(stack, 0, PROJECT + "pki.rootCertificate", f"there is no file {given}", remedy)]
 
 
 def _kept(found: Plan, wanted: Options, today: date, stack: str) -> None:
@@ -84,21 +131,6 @@ def _kept(found: Plan, wanted: Options, today: date, stack: str) -> None:
     faults = [Fault(stack, 0, one.rule, one.problem, one.remedy) for one in broken if one.severity == "mandatory"]
     if faults:
         raise ConfigError(faults)
-
-
-def _complete(wanted: Options, secrets: Mapping[str, object]) -> None:
-    """Refuse to begin without the secrets that will be needed. Raises ConfigError."""
-    needed = {
-        "influxToken": wanted.target != "openstack",
-        "influxPassword": wanted.target == "kubernetes",
-        "brokerPassword": wanted.broker.form == "dynsec",
-        "nationalToken": wanted.national is not None and wanted.target != "openstack",
-    }
-    stack = f"Pulumi.{pulumi.get_stack()}.yaml"
-    missing = [name for name, need in needed.items() if need and name not in secrets]
-    if missing:
-        remedy = "set it with `pulumi config set --secret {}`"
-        raise ConfigError([Fault(stack, 0, PROJECT + one, "is missing", remedy.format(one)) for one in missing])
 
 
 def _target(

@@ -8,6 +8,7 @@ holds nothing before `configure`: no address, no secret, no client. Numbers arri
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -48,6 +49,8 @@ class Skin(ResourceProvider):
         self._config = req.config
         self._lock = threading.Lock()
         self._opened: Kind | None = None
+        # The provider's process tells every error with its trace, under which the operator would look for our sentence.
+        sys.tracebacklimit = 0
 
     def check(self, _olds: dict[str, object], news: dict[str, object]) -> CheckResult:
         """Fill in defaults and name every input that cannot be used."""

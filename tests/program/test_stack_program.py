@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -105,11 +106,28 @@ def faults(engine: pytest.MonkeyPatch, stack: str, **more: object) -> str:
     return str(refused.value)
 
 
-def test_all_faults_are_told_at_once_before_any_resource(engine: pytest.MonkeyPatch) -> None:
-    said = faults(engine, "local", influx={"rawDays": 3}, pki={"overlapDays": 300}, colour="red")
-    assert [
-        name for name in ("motcua:influx.rawDays", "motcua:pki.overlapDays", "motcua:colour") if name not in said
-    ] == []
+def test_all_faults_of_stack_secrets_and_inventory_are_told_at_once(engine: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    world = tmp_path / "world"
+    shutil.copytree(CHECKOUT / "inventory" / "bentre-2021", world)
+    (world / "devices.csv").write_text("id,centre,kind\nX,vn83-83,kiosk\n")
+    engine.setenv("PULUMI_CONFIG_SECRET_KEYS", "[]")
+    said = faults(engine, "local", influx={"rawDays": 3}, pki={"overlapDays": 300}, colour="red", inventory=str(world))
+    wanted = ("motcua:influx.rawDays", "motcua:pki.overlapDays", "motcua:colour", "devices.csv", "motcua:influxToken")
+    assert [name for name in wanted if name not in said] == []
+
+
+def test_a_root_that_is_no_file_is_named(engine: pytest.MonkeyPatch) -> None:
+    said = faults(engine, "local", stage="prod", pki={"rootCertificate": "nowhere/root.pem"})
+    assert "motcua:pki.rootCertificate: there is no file nowhere/root.pem" in said
+
+
+@pytest.mark.parametrize("text", ["{half", "[1,", "{}"])
+def test_a_structure_that_is_none_is_named_and_a_secret_that_looks_like_one_is_kept(
+    engine: pytest.MonkeyPatch, text: str
+) -> None:
+    found = deployed(engine, "local", {"influxPassword": "{not json"})
+    assert found.one("influxdb").inputs["password"] == "{not json"
+    assert "motcua:workers" in faults(engine, "local", workers=text)
 
 
 def test_missing_secrets_are_named_with_the_way_out(engine: pytest.MonkeyPatch) -> None:
