@@ -177,8 +177,6 @@ def _unfit(options: Options) -> list[tuple[str, str]]:
          "broker.form", "dynsec is for target local; the other targets carry their files"),
         (prod and not pki.root_certificate,
          "pki.rootCertificate", "is missing; in stage prod the root is yours: `motcua ca root`, then keep it offline"),
-        (prod and influx.accept_new,
-         "influx.acceptNew", "is for one run after a disaster; take it out again in stage prod"),
         (options.target == "kubernetes" and prod and not cluster.device_sources,
          "kubernetes.deviceSources", "is empty; name the networks that devices come from"),
         (options.target == "openstack" and not cloud.device_sources,
@@ -216,6 +214,11 @@ def options(values: Mapping[str, object], file: str, lines: Mapping[str, int] | 
     if faults:
         raise ConfigError(sorted(_fault(file, lines or {}, *one) for one in dict(faults).items()))
     return found
+
+
+def readable(values: Mapping[str, object]) -> Options:
+    """Return what can be read of faulty values, the rest by its default: to look for further faults with."""
+    return _read({name: value for name, value in values.items() if name not in SECRETS})[0]
 
 
 def _read(values: dict[str, object]) -> tuple[Options, list[tuple[str, str]]]:
@@ -259,7 +262,7 @@ def _key(inner: object, part: int | str) -> str | None:
 def _said(message: str, kind: str) -> str:
     remedy = {
         "missing": "add it to the stack file",
-        "extra_forbidden": "take it out; docs/operate.md lists what there is",
+        "extra_forbidden": "take it out; docs/reference/stacks.md lists what there is",
     }.get(kind, "correct it in the stack file")
     return f"{message.removeprefix('Value error, ')}; {remedy}"
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pulumi
 
 from dashboards.files import provisioned
-from infra.options import SECRETS, Options, options
+from infra.options import SECRETS, Options, options, readable
 from infra.plan import plan
 from infra.policy.rules import findings
 from telemetry import inventory
@@ -75,9 +75,8 @@ def _deployed(values: dict[str, object], root: Path) -> Mapping[str, pulumi.Inpu
     wanted = faults.of(lambda: options(values, stack))
     folder = str(values.get("inventory") or Options.model_fields["inventory"].default)
     world = faults.of(lambda: inventory.load(root / folder))
-    faults.found += _open(values, stack)
-    if wanted is not None:
-        faults.found += [*_missing(wanted, values, stack), *_unreadable(wanted, root, stack)]
+    told = wanted or readable(values)
+    faults.found += [*_open(values, stack), *_missing(told, values, stack), *_unreadable(told, root, stack)]
     if wanted is None or world is None or faults.found:
         raise ConfigError(faults.found)
     found = plan(world, wanted, today, provisioned())

@@ -41,11 +41,15 @@ class Servers:
 
 
 @contextmanager
-def servers(options: Options, influx_token: str, broker_password: str) -> Iterator[Servers]:
-    """Open the servers that a stack names; each gets one client, closed at the end."""
-    store = influx.Client(options.influx.url, influx_token)
+def servers(options: Options, influx_token: str, broker_password: str, stack: str = "") -> Iterator[Servers]:
+    """Open the servers that a stack names; each gets one client, closed at the end. No stack counts every stack's."""
+    store = influx.Client(options.influx.url, influx_token, owner=stack)
+
+    def control() -> broker.Dynsec:
+        return broker.Dynsec(_administrator(options, broker_password), owner=stack)
+
     try:
-        yield Servers(store, functools.cache(lambda: broker.Dynsec(_administrator(options, broker_password))))
+        yield Servers(store, functools.cache(control))
     finally:
         store.close()
 
@@ -72,7 +76,7 @@ def _unplanned(things: Iterable[Declared], store: influx.Client, org: str) -> It
         for row in (row for one in there for row in _all(store, path, name, str(one["id"]))):
             mark = marks.read(row.get("description"))
             called = str(row.get("name") or (mark.ident if mark else ""))
-            if mark is not None and mark.owner == store.owner and called not in wanted:
+            if mark is not None and mark.of(store.owner) and called not in wanted:
                 yield Drift(called, kind, "unplanned")
 
 
@@ -97,14 +101,14 @@ def _clients(things: Iterable[Declared], control: broker.Dynsec) -> Iterator[Dri
     wanted = {str(one.inputs["username"]): one.name for one in things if one.kind == "broker.client"}
     shards = {str(one.inputs["name"]) for one in things if one.kind == "broker.registry_shard"}
     for name, there in sorted(listing.clients(control).items()):
-        if name in wanted and (not there.mark.ours or there.mark.shard):
+        if name in wanted and (not there.mark.of(control.owner) or there.mark.shard):
             yield Drift(wanted[name], "broker.client", "foreign")
-        elif there.mark.ours and name not in wanted and there.mark.shard not in shards:
+        elif there.mark.of(control.owner) and name not in wanted and not any(map(there.mark.lies_in, shards)):
             yield Drift(name, "broker.client", "unplanned")
 
 
 def _roles(things: Iterable[Declared], control: broker.Dynsec) -> Iterator[Drift]:
     wanted = {str(one.inputs["name"]): one.name for one in things if one.kind == "broker.role"}
     for name, there in sorted(listing.roles(control, sorted(wanted)).items()):
-        if not there.mark.ours or there.mark.shard:
+        if not there.mark.of(control.owner) or there.mark.shard:
             yield Drift(wanted[name], "broker.role", "foreign")

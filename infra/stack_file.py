@@ -39,19 +39,34 @@ def load(path: Path) -> Options:
     return found
 
 
+def said(path: Path, key: str) -> tuple[str, int]:
+    """Return the text of one of our plain values and its line, ("", 0) where there is none, whatever else is wrong."""
+    try:
+        config = _child(_document(path), "config")
+    except ConfigError:
+        return "", 0
+    node = _child(config, PROJECT + key)
+    return (node.value, node.start_mark.line + 1) if isinstance(node, yaml.ScalarNode) else ("", 0)
+
+
 def _document(path: Path) -> yaml.Node | None:
     try:
-        return yaml.compose(path.read_text(encoding="utf-8"), yaml.SafeLoader)
+        data = path.read_bytes()
     except OSError as error:
         remedy = "name a stack file, for example infra/stacks/Pulumi.local.yaml"
         raise ConfigError([Fault(str(path), 0, "--stack-file", str(error.strerror), remedy)]) from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigError([_unreadable(path, error, 0)]) from None
+    try:
+        return yaml.compose(data.decode("utf-8-sig"), yaml.SafeLoader)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError([Fault(str(path), line, "file", "is not UTF-8", "save it as UTF-8")]) from None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ConfigError([_unreadable(path, error)]) from None
 
 
-def _unreadable(path: Path, error: Exception, line: int) -> Fault:
+def _unreadable(path: Path, error: Exception) -> Fault:
     mark = getattr(error, "problem_mark", None)
-    return Fault(str(path), mark.line + 1 if mark else line, "file", "is not YAML", "correct it near that line")
+    return Fault(str(path), mark.line + 1 if mark else 0, "file", "is not YAML", "correct it near that line")
 
 
 def _values(path: Path, config: yaml.Node | None) -> tuple[dict[str, object], list[Fault]]:

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from motcua import authority
 from motcua.authority import refused
+from motcua.startup import settings_of
 
 if TYPE_CHECKING:
     from infra.providers.pki.csr import Request
@@ -45,7 +46,9 @@ def sign(
     ca_cert: Annotated[Path | None, typer.Option(help="Or with this intermediate, the root after it.")] = None,
     ca_key: Annotated[Path | None, typer.Option(help="And its key.")] = None,
     ledger: Annotated[Path | None, typer.Option(help="Add serial, name and dates to this CSV file.")] = None,
-    inventory: Annotated[Path | None, typer.Option(help="The inventory's folder (default: MOTCUA_INVENTORY).")] = None,
+    inventory: Annotated[
+        Path | None, typer.Option(help="The inventory's folder (default: the stack's, else MOTCUA_INVENTORY).")
+    ] = None,
     config: Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")] = None,
 ) -> None:
     """Sign a request with the stage's authority: for a declared device, or for a server.
@@ -62,7 +65,7 @@ def sign(
     if use is Use.SERVER:
         see_server(asked.name, csr, hosts)
     else:
-        see_named(asked.name, csr, inventory, config, service=service)
+        see_named(asked.name, csr, inventory or deployed(stack) or settings_of(config).inventory, service=service)
     if out is not None:
         authority.see_free(out)
     if ledger is not None:
@@ -113,17 +116,29 @@ def see_server(name: str, csr: Path, hosts: tuple[str, ...]) -> None:
         raise refused("--csr", *why, str(csr))
 
 
-def see_named(name: str, csr: Path, inventory: Path | None, config: Path | None, *, service: bool) -> None:
+def deployed(stack: str) -> Path | None:
+    """Return the inventory that a Pulumi stack is made from; None without a stack or its file."""
+    from infra.stack_file import said
+    from motcua.stacks import file_of, named
+
+    file = file_of(stack) if stack else None
+    if file is None:
+        return None
+    folder = named(file)
+    return folder if folder.is_dir() or said(file, "inventory")[0] else None
+
+
+def see_named(name: str, csr: Path, inventory: Path | None, *, service: bool) -> None:
     """Raise ConfigError unless the name is a declared device's, or a service's when that was asked for."""
     from infra.plan.broker import agents
     from infra.providers.pki.names import refusal
-    from motcua.startup import settings_of
     from telemetry import inventory as declared
 
-    world = declared.load(inventory or settings_of(config).inventory or declared.default_path())
-    why = refusal(name, {device.id for device in agents(world)}, service=service)
+    folder = inventory or declared.default_path()
+    why = refusal(name, {device.id for device in agents(declared.load(folder))}, service=service)
     if why is not None:
-        raise refused("--csr", *why, str(csr))
+        problem, remedy = why
+        raise refused("--csr", f"{problem} (inventory {folder})", remedy, str(csr))
 
 
 @app.command("root")

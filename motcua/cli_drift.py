@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from motcua.stacks import Stack
 
 INFLUX_TOKEN, BROKER_PASSWORD = "MOTCUA_INFLUX_TOKEN", "MOTCUA_BROKER_PASSWORD"
+KEPT = {INFLUX_TOKEN: "influxToken", BROKER_PASSWORD: "brokerPassword"}
+"""Under which name a stack keeps each of them."""
 COLUMNS = ("Thing", "Kind", "State", "Field", "Wanted", "Found")
 COLOURS = {"missing": "red", "changed": "yellow", "foreign": "magenta", "unplanned": "blue"}
 
@@ -62,7 +64,7 @@ def compared(stack: Stack) -> Sequence[Drift]:
     local = files(stack.plan, stack.options, str(stack.root), str(stack.folder.resolve()))
     things = (*declared(stack.plan, stack.options), *local)
     try:
-        with servers(stack.options, token, password) as opened:
+        with servers(stack.options, token, password, stack.called) as opened:
             return [*drifts(things, opened.kind), *strangers(things, opened)]
     except ProviderError as error:
         raise MotcuaError(str(error)) from None
@@ -73,8 +75,10 @@ def secrets(*, dynsec: bool) -> tuple[str, str]:
     needed = [INFLUX_TOKEN, *([BROKER_PASSWORD] if dynsec else [])]
     missing = [name for name in needed if not os.environ.get(name)]
     if missing:
-        remedy = "set it in the environment, e.g. from `pulumi config get`"
-        raise ConfigError([Fault("environment", 0, name, "is missing", remedy) for name in missing])
+        remedy = 'export {}="$(pulumi config get {})"'
+        raise ConfigError(
+            [Fault("environment", 0, one, "is missing", remedy.format(one, KEPT[one])) for one in missing]
+        )
     return os.environ[INFLUX_TOKEN], os.environ.get(BROKER_PASSWORD, "")
 
 

@@ -35,6 +35,8 @@ def check(
     """Name every fault with file and line; exit 2 when there are any, 1 when a plan breaks a mandatory rule."""
     from telemetry import inventory
 
+    if stack_file and not policy:
+        raise ConfigError([Fault("command line", 0, "--stack-file", "is for --policy only", "add --policy")])
     given = folder or settings_of(None).inventory
     if not policy or given is not None:
         found = inventory.load(given or inventory.default_path())

@@ -44,7 +44,8 @@ def render(
     target: Annotated[
         Target,
         typer.Option(
-            help="host: one server with mosquitto, InfluxDB and systemd. kubernetes: objects for `kubectl apply -k`. "
+            help="host: one server with mosquitto, InfluxDB and systemd. "
+            "kubernetes: objects for `kubectl apply --server-side -k`. "
             "openstack: machines with cloud-init. dynsec: the file of mosquitto's dynamic security for its first start."
         ),
     ],
@@ -82,7 +83,7 @@ def render(
     check_free(out, made.files, made.mark)
     write(out, made)
     forget(out, made)
-    print(f"{len(made.files)} files in {out} from inventory {world.version}")
+    print(f"{len(made.files)} {'file' if len(made.files) == 1 else 'files'} in {out} from inventory {world.version}")
 
 
 def _host(world: Inventory, workers: int, broker: str, program: str, plan: Plan | None = None) -> Rendered:
@@ -97,6 +98,7 @@ def _host(world: Inventory, workers: int, broker: str, program: str, plan: Plan 
 def stack_of(target: Target, file: Path | None, folder: Path | None) -> Stack:
     """Return the stack of a file, or of the shipped one. Raises ConfigError: it has faults or is another target's."""
     import infra
+    from infra.stack_file import said
     from motcua.stacks import opened
 
     wanted = "local" if target is Target.DYNSEC else target.value
@@ -104,7 +106,7 @@ def stack_of(target: Target, file: Path | None, folder: Path | None) -> Stack:
     (found,) = opened([path], folder, datetime.now(UTC).date())
     if found.options.target != wanted and target is not Target.HOST:
         problem, remedy = f"is {found.options.target}, not {wanted}", "name the stack file of that target"
-        raise ConfigError([Fault(str(path), 0, "motcua:target", problem, remedy)])
+        raise ConfigError([Fault(str(path), said(path, "target")[1], "motcua:target", problem, remedy)])
     return found
 
 
@@ -131,7 +133,10 @@ def _dynsec(stack: Stack) -> Rendered:
 
     password = os.environ.get("MOTCUA_BROKER_PASSWORD", "")
     admin = Admin(stack.options.broker.username, password, secrets.token_bytes(12))
-    return Rendered({FILE: dynamic_security(stack.plan, admin)}, MARK, private=(FILE,))
+    if not stack.called:
+        remedy = "call it Pulumi.NAME.yaml: everything in the file bears the stack's name, or `up` would refuse it"
+        raise ConfigError([Fault(stack.name, 0, "--stack-file", "does not say which stack it is", remedy)])
+    return Rendered({FILE: dynamic_security(stack.plan, admin, stack.called)}, MARK, private=(FILE,))
 
 
 def inventory_files(folder: Path) -> dict[str, str]:

@@ -77,12 +77,9 @@ def day_of(text: str | None) -> date:
 
 def planned(stack_file: Path, inventory: Path | None, today: date) -> Sequence[Planned]:
     """Return what a stack plans for a day. Raises ConfigError and InventoryError."""
-    from infra.plan import plan
-    from infra.stack_file import load
-    from telemetry import inventory as declared
+    from motcua.stacks import opened
 
-    options = load(stack_file)
-    return plan(declared.load(inventory or Path(options.inventory)), options, today).certificates
+    return opened([stack_file], inventory, today)[0].plan.certificates
 
 
 def read(path: Path) -> Sequence[Planned]:

@@ -31,6 +31,13 @@ class Stack:
     inventory: Inventory
     plan: Plan
 
+    @property
+    def called(self) -> str:
+        """Return how Pulumi calls it, as its marks on the servers do; empty when the file has another's name."""
+        first, _, rest = Path(self.name).name.partition(".")
+        name, _, end = rest.rpartition(".")
+        return name if (first, end) == ("Pulumi", "yaml") else ""
+
 
 def shipped() -> list[Path]:
     """Return the stack files that come with the program."""
@@ -44,22 +51,44 @@ def opened(files: Sequence[Path], folder: Path | None, today: date) -> list[Stac
     Raises ConfigError with the faults of all files, InventoryError, and ConfigError when the infra extra is missing.
     """
     _needs_infra()
-    from infra.options import Options
+    chosen = list(files or shipped())
+    if not chosen:
+        return [_built_in(folder, today)]
+    found, faults = [], []
+    for file in chosen:
+        options, wrong = _options(file)
+        world, more = _world(file, folder)
+        faults += [*wrong, *more]
+        if options is not None and world is not None:
+            found.append(_stack(str(file), options, world, (_root(file), folder or named(file)), today))
+    if faults:
+        raise ConfigError(list(dict.fromkeys(faults)))
+    return found
+
+
+def _options(file: Path) -> tuple[Options | None, Sequence[Fault]]:
     from infra.stack_file import load
 
-    found: list[tuple[str, Options, Path | None]] = []
-    faults: list[Fault] = []
-    for file in files or shipped():
-        try:
-            found.append((str(file), load(file), file))
-        except ConfigError as error:
-            faults += error.faults
-    if faults:
-        raise ConfigError(faults)
-    found = found or [(BUILT_IN, Options(stage="dev", target="local"), None)]
-    return [
-        _stack(name, options, (_root(file), folder or _folder(options, file)), today) for name, options, file in found
-    ]
+    try:
+        return load(file), ()
+    except ConfigError as error:
+        return None, error.faults
+
+
+def _world(file: Path, folder: Path | None) -> tuple[Inventory | None, Sequence[Fault]]:
+    """Return the inventory of a stack, or `folder` in place of it, or its faults."""
+    from infra.stack_file import said
+    from telemetry import inventory
+
+    chosen = folder or named(file)
+    if folder is None and not chosen.is_dir():
+        remedy = "write its path from the folder of Pulumi.yaml, or name an inventory on the command line"
+        line = said(file, "inventory")[1]
+        return None, [Fault(str(file), line, "motcua:inventory", f"there is no folder {chosen}", remedy)]
+    try:
+        return inventory.load(chosen), ()
+    except InventoryError as error:
+        return None, error.faults
 
 
 def _needs_infra() -> None:
@@ -72,29 +101,51 @@ def _needs_infra() -> None:
     del pydantic, yaml
 
 
-def _stack(name: str, options: Options, where: tuple[Path, Path], today: date) -> Stack:
+def _stack(name: str, options: Options, world: Inventory, where: tuple[Path, Path], today: date) -> Stack:
     from dashboards.files import provisioned
     from infra.plan import plan
-    from telemetry import inventory
 
     root, folder = where
-    world = inventory.load(folder)
     return Stack(name, root, options, folder, world, plan(world, options, today, provisioned()))
 
 
-def _root(file: Path | None) -> Path:
-    """Return the project's folder, from which relative paths of a stack file count: that of Pulumi.yaml, else here."""
-    above = [] if file is None else [one for one in file.resolve().parents if (one / "Pulumi.yaml").is_file()]
-    return above[0] if above else Path.cwd()
-
-
-def _folder(options: Options, file: Path | None) -> Path:
-    """Return the inventory of a stack; the sample one for what is shipped, where no checkout is around it."""
+def _built_in(folder: Path | None, today: date) -> Stack:
+    from infra.options import Options
     from telemetry import inventory
 
-    folder = _root(file) / options.inventory
-    sample = not folder.is_dir() and (file is None or file in shipped())
-    return inventory.default_path() if sample else folder
+    chosen = folder or inventory.default_path()
+    options = Options(stage="dev", target="local")
+    return _stack(BUILT_IN, options, inventory.load(chosen), (Path.cwd(), chosen), today)
+
+
+def _root(file: Path) -> Path:
+    """Return the project's folder, from which relative paths of a stack file count: that of Pulumi.yaml, else here."""
+    return project(file.resolve().parent) or Path.cwd()
+
+
+def project(folder: Path) -> Path | None:
+    """Return the nearest folder with Pulumi.yaml, from `folder` upwards."""
+    return next((one for one in (folder, *folder.parents) if (one / "Pulumi.yaml").is_file()), None)
+
+
+def named(file: Path) -> Path:
+    """Return the inventory that a stack file names; the sample for a shipped one where no checkout is around it."""
+    from infra.options import Options
+    from infra.stack_file import said
+    from telemetry import inventory
+
+    folder = _root(file) / (said(file, "inventory")[0] or str(Options.model_fields["inventory"].default))
+    return inventory.default_path() if not folder.is_dir() and file in shipped() else folder
+
+
+def file_of(stack: str) -> Path | None:
+    """Return the stack file of a Pulumi stack in the project around the current folder, if there is one."""
+    around = project(Path.cwd())
+    found = [
+        folder / f"Pulumi.{stack.rpartition('/')[2]}.yaml"
+        for folder in ([around / "infra/stacks", around] if around else [])
+    ]
+    return next((one for one in found if one.is_file()), None)
 
 
 def manifests(stack: Stack) -> Mapping[str, str]:

@@ -171,7 +171,11 @@ def make_stack(folder: Path, values: dict[str, str]) -> None:
     subprocess.run([pulumi, "stack", "select", "--create", "local"], cwd=ROOT, env=env, check=True, stdout=sys.stderr)
     for name, value in values.items():
         command = [pulumi, "config", "set", "--secret", "-s", "local", name]
-        subprocess.run(command, cwd=ROOT, env=env, check=True, input=value.encode(), stdout=sys.stderr)
+        done = subprocess.run(command, cwd=ROOT, env=env, check=False, input=value.encode(), stdout=sys.stderr)
+        if done.returncode:
+            sys.exit(
+                "servers: the stack file keeps secrets of an earlier trial: git checkout infra/stacks/Pulumi.local.yaml"
+            )
 
 
 def _found(name: str, command: list[str], advice: str) -> str:

@@ -9,6 +9,8 @@ from infra.host.units import ETC, STATE, UNITS
 
 PROGRAM = "usr/local/sbin/motcua-backup"
 FOLDER = "/var/backups/motcua"
+KEPT = 7
+"""Nightly backups that are kept."""
 
 _SCRIPT = r"""#!/bin/sh
 {head}
@@ -68,6 +70,8 @@ Description=Motcua: back up store, state and inventory
 [Service]
 Type=oneshot
 ExecStart=/bin/sh -c 'exec /{program} save {folder}/$(date +%%Y%%m%%dT%%H%%M%%S)'
+# The disk holds so many; what has a name of your own, and what restore moved aside, stays.
+ExecStartPost=/bin/sh -c 'ls -1d {folder}/20??????T?????? | sort | head -n -{kept} | xargs -r rm -r'
 """
 
 _TIMER = """[Unit]
@@ -88,6 +92,6 @@ def backup(head: str, store: str = "/var/lib/influxdb") -> dict[str, str]:
     parts = " ".join((store, STATE, f"{ETC}/inventory"))
     return {
         PROGRAM: _SCRIPT.format(head=head, parts=parts),
-        f"{UNITS}/motcua-backup.service": _SERVICE.format(program=PROGRAM, folder=FOLDER),
+        f"{UNITS}/motcua-backup.service": _SERVICE.format(program=PROGRAM, folder=FOLDER, kept=KEPT),
         f"{UNITS}/motcua-backup.timer": _TIMER,
     }

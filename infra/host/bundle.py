@@ -12,10 +12,11 @@ from dashboards.files import provisioned
 from infra.host import backup, first_boot, influx_setup, influxdb, mosquitto, watching
 from infra.host.cloud_init import user_data
 from infra.host.nginx import nginx
-from infra.host.units import ETC, STATE, UNITS, Layout, device_units, server_units, users
+from infra.host.units import ETC, STATE, UNITS, Layout, device_units, metrics_port, server_units, users
 from infra.options import Options
 from infra.plan import plan
 from infra.plan.addresses import store_url
+from telemetry.errors import ConfigError, Fault
 from telemetry.inventory.render import Certificates, render_agent
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ PROGRAMS = tuple(f"server/{path}" for path in COMMANDS)
 """Files that must be executable."""
 CLOUD_INIT = "cloud-init.yaml"
 PACKAGE = "motcua[server]"
+PROXY = (80, 443)
+"""What nginx listens on."""
 
 _MOSQUITTO = """[Unit]
 StartLimitIntervalSec=0
@@ -75,10 +78,12 @@ def bundle(
 ) -> dict[str, str]:
     """Return {path: text} of everything the host target has; with a `broker` URL every device's agent.toml too.
 
-    Without a plan it is that of one machine in production, with the defaults of a stack file.
+    Without a plan it is that of one machine in production, with the defaults of a stack file. Raises ConfigError
+    when the broker's port is another program's on the machine.
     """
     head = f"{MARK}{inventory.version}."
     wanted = found or default_plan(inventory, layout)
+    _free(wanted, layout)
     new = machine or Machine()
     server = {path: _marked(head, text) for path, text in _server(head, wanted, layout, new).items()}
     device = {**device_units(layout), **users()}
@@ -94,6 +99,15 @@ def default_plan(inventory: Inventory, layout: Layout) -> Plan:
     """Return the plan of one machine; certificates are reckoned from the first epoch, since none is made here."""
     wanted = Options(stage="prod", target="local", workers=len(layout.workers))
     return plan(inventory, wanted, wanted.pki.epoch, provisioned())
+
+
+def _free(found: Plan, layout: Layout) -> None:
+    """Refuse a port of the broker that nginx, the store, the roles or what watches them listen on."""
+    port = found.broker.listeners[0].port
+    others = {one.ports[name] for one in found.workloads for name in one.ports if name != "mqtts"}
+    if port in {*PROXY, *others, *(metrics_port(name) for name in layout.workers)}:
+        problem, remedy = f"{port} is another program's on this machine", "write another, as 8883"
+        raise ConfigError([Fault("stack configuration", 0, "motcua:broker.port", problem, remedy)])
 
 
 def _marked(head: str, text: str) -> str:
@@ -135,6 +149,7 @@ def _broker(found: Plan) -> str:
     tls = mosquitto.Tls(*(f"{BROKER}/{name}" for name in ("ca.pem", "server.pem", "server.key", "crl.pem")))
     limits = mosquitto.Limits(connections=found.broker.connections)
     where = found.broker.listeners[0]
-    return mosquitto.configuration(
-        mosquitto.Broker(PERSISTENCE, port=where.port, bind=where.bind, limits=limits), tls, f"{BROKER}/acl"
-    )
+    broker = mosquitto.Broker(PERSISTENCE, port=where.port, bind=where.bind, limits=limits)
+    # The roles on this machine come by the loopback, which one address of its own does not take in.
+    inside = where.port if where.bind not in {"", "0.0.0.0", "127.0.0.1", "localhost"} else 0  # noqa: S104 - compared
+    return mosquitto.configuration(broker, tls, f"{BROKER}/acl", inside, "127.0.0.1")

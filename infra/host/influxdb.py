@@ -18,6 +18,8 @@ SETTINGS = {
 
 _DROP_IN = """[Unit]
 StartLimitIntervalSec=0
+# Where the data have a disk of their own: without it InfluxDB would begin an empty store beside them.
+RequiresMountsFor=/var/lib/influxdb
 
 [Service]
 {settings}Restart=always

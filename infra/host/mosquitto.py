@@ -166,15 +166,17 @@ class Broker:
     limits: Limits = field(default_factory=Limits)
 
 
-def configuration(broker: Broker, tls: Tls, acl: str, services: int = 0) -> str:
+def configuration(broker: Broker, tls: Tls, acl: str, services: int = 0, inside: str = "") -> str:
     """Return mosquitto.conf for mutual TLS with the access rules of the file `acl`.
 
-    With a port for `services` it has a second listener, on which workers may share a certificate.
+    With a port for `services` it has a second listener, on which workers may share a certificate; it is bound to
+    the address `inside`, or to the broker's.
     """
     where = f" {broker.bind}" if broker.bind else ""
     files = {"bind": where, "ca": tls.ca, "cert": tls.cert, "key": tls.key, "crl": tls.crl}
     listener = _LISTENER.format(port=broker.port, acl=acl, **files)
     if services:
+        files["bind"] = f" {inside}" if inside else where
         listener = _SERVICES.format(port=services, **files) + listener
     return _file(broker, listener)
 

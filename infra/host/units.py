@@ -122,6 +122,11 @@ class Layout:
     workers: tuple[str, ...] = ("1",)
 
 
+def metrics_port(worker: str) -> int:
+    """Return where a worker shows its figures: 9101 for worker 1."""
+    return 9100 + int(worker)
+
+
 def server_units(layout: Layout) -> dict[str, str]:
     """Return {path: text} of the server's units."""
     shared = " --shared" if len(layout.workers) > 1 else ""
@@ -137,7 +142,20 @@ def server_units(layout: Layout) -> dict[str, str]:
             _CERTIFICATE.format(etc=ETC, name="motcua-rollup"),
         ),
         f"{UNITS}/motcua-api.service": _server("api", "API, pages and /metrics", f"{layout.motcua} api", "1G"),
+        **_beyond_nine(layout),
     }  # fmt: skip
+
+
+def _beyond_nine(layout: Layout) -> dict[str, str]:
+    """Return what gives later workers a port: the unit only puts the name behind 910."""
+    command = f"{layout.motcua} ingest --name %i --shared --metrics 127.0.0.1"
+    return {
+        f"{UNITS}/motcua-ingest@{name}.service.d/metrics.conf": (
+            f"[Service]\nExecStart=\nExecStart={command}:{metrics_port(name)}\n"
+        )
+        for name in layout.workers
+        if len(name) > 1
+    }
 
 
 def _target(layout: Layout) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infra.host.text import block
-from infra.host.units import UNITS
+from infra.host.units import UNITS, metrics_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -134,7 +134,7 @@ def _told(receiver: Receiver) -> dict[str, object]:
 
 def inhibitions() -> list[dict[str, object]]:
     """Return which alerts keep which others quiet: a cause its effects, a centre its devices."""
-    blind = 'alertname=~"MotcuaApiMissing|MotcuaApiNotReady|MotcuaRollupBehind"'
+    blind = 'alertname=~"MotcuaApiMissing|MotcuaApiNotReady|MotcuaRollupBehind|MotcuaRollupMissing"'
     stopped = 'alertname=~"MotcuaIngestMissing|MotcuaIngestNotConnected|MotcuaIngestNotReady"'
     return [
         {"source_matchers": [blind], "target_matchers": ['centre=~".+"'], "equal": ["province"]},
@@ -154,7 +154,7 @@ def inhibitions() -> list[dict[str, object]]:
 def on_host(plan: Plan, workers: Sequence[str]) -> dict[str, str]:
     """Return {path: text} for one machine: both configurations, the plan's rules, drop-ins of Debian's units."""
     local = {one.name: [f"127.0.0.1:{one.port}"] for one in plan.scrapes}
-    targets = {**local, "motcua-ingest": [f"127.0.0.1:910{name}" for name in workers]}
+    targets = {**local, "motcua-ingest": [f"127.0.0.1:{metrics_port(name)}" for name in workers]}
     rules = {path: text for path, text in plan.files.items() if path.startswith("rules/")}
     return {
         CONFIG.lstrip("/"): prometheus(plan, targets),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from infra.plan.broker import INGEST, ROLLUP, agents
+from infra.plan.influx import TOTALS
 from infra.plan.values import Flow, ScrapeJob, Workload
 
 if TYPE_CHECKING:
@@ -38,6 +39,11 @@ def store_gb(inventory: Inventory, raw_days: int) -> int:
     return max(LEAST_VOLUME_GB, round(events_a_day(inventory) * STORED_BYTES * days * 3 / GB))
 
 
+def queue_gb(options: Options) -> int:
+    """Return what InfluxDB keeps for the national one while that is away, GB: a queue for each stream."""
+    return -(-len(TOTALS) * options.national.queue_bytes // GB) if options.national else 0
+
+
 def workloads(inventory: Inventory, options: Options) -> tuple[Workload, ...]:
     """Return the processes of a stack, sized for its inventory."""
     scaled = options.target == "kubernetes"
@@ -45,7 +51,7 @@ def workloads(inventory: Inventory, options: Options) -> tuple[Workload, ...]:
     most = options.kubernetes.ingest_most if scaled else options.workers
     clustered = options.broker.kind == "cluster"
     generation = options.tokens.generation
-    volume = store_gb(inventory, options.influx.raw_days)
+    volume = store_gb(inventory, options.influx.raw_days) + queue_gb(options)
     broker = Workload(
         "broker", "vernemq" if clustered else "mosquitto", (), 3 if clustered else 1, 3 if clustered else 1, 250, 1024,
         {"mqtts": options.broker.port}, certificate="broker", volume_gb=LEAST_VOLUME_GB, public=True,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import re
 from typing import TYPE_CHECKING
 
@@ -21,11 +23,14 @@ PATTERNS = {
         r"(?i)authorization[\"']?\s*[:=]\s*[\"']?(?:token|bearer|basic)\s+[\w.+/-]{8,}"
     ),
     "a value for a secret": re.compile(
-        rf"(?im)^[ \t]*(?:-[ \t]+)?[\"']?(?:\w+_)?{_WORD}[\"']?[ \t]*[:=][ \t]*[\"']?(?P<value>[^\s\"'#,]{{6,}})"
+        rf"(?im)(?:^[ \t]*(?:-[ \t]+|export[ \t]+|Environment=)?|[{{,][ \t]*|[ \t]--)[\"']?[\w.-]*{_WORD}[\"']?"
+        r"[ \t]*[:=][ \t]*[\"']?(?P<value>[^\s\"'#,}]{6,})"
     ),
+    "a private key in base64": re.compile(r"LS0tLS1CRUdJTi(?:BQUklWQVRF|BFQyBQUklW|BSU0EgUFJJ|BPUEVOU1NI|BFTkNSWVBU)"),
 }
 """What looks like a secret, by what it is; a reference (`$NAME`, `${…}`, `/path`, `<…>`) is none."""
 _REFERENCE = re.compile(r"^(?:\$|%|/|<|\{|file:|true$|false$|null$|none$)", re.IGNORECASE)
+_PACKED = re.compile(r"H4sI[A-Za-z0-9+/]{16,}={0,2}")
 REMEDY = "read it at run time from a file or a secret, and treat it as known to others"
 
 
@@ -38,6 +43,18 @@ def leaks(files: Mapping[str, str], planted: Iterable[str] = ()) -> list[Finding
 def secret_in(text: str) -> str:
     """Return what kind of secret a text holds, or nothing."""
     return next((what for what, pattern in PATTERNS.items() if _hits(pattern, text)), "")
+
+
+def unpacked(text: str) -> str:
+    """Return a text and, behind it, what stands in it as gzip in base64: user data carry their files so."""
+    return "\n".join([text, *(_unpacked(one[0]) for one in _PACKED.finditer(text))])
+
+
+def _unpacked(packed: str) -> str:
+    try:
+        return gzip.decompress(base64.b64decode(packed)).decode(errors="replace")
+    except (ValueError, EOFError, OSError):
+        return ""
 
 
 def _of(path: str, text: str, planted: list[str]) -> Iterator[Finding]:

@@ -6,23 +6,24 @@ Pure. A value that a preview does not know yet is `UNKNOWN`, and never a breach.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
-from infra.policy.leaks import REMEDY, secret_in
+from infra.policy import exposed
+from infra.policy.leaks import secret_in
+from infra.policy.objects import UNKNOWN, Object, is_or_unknown as _is, listed as _list, mapping as _map
 from infra.policy.values import finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from infra.policy.values import Finding
 
-UNKNOWN = "(unknown)"
 DIGEST = re.compile(r".+@sha256:[0-9a-f]{64}")
 SECRET_NAME = re.compile(r"(?i)(token|password|passwd|secret|private.?key|api.?key)s?$")
 PART_OF, STAGE = "app.kubernetes.io/part-of", "motcua.org/stage"
 _HOST = ("hostNetwork", "hostPID", "hostIPC")
+_SECCOMP = ("RuntimeDefault", "Localhost", UNKNOWN)
 _UNLABELLED = {"List", "CustomResourceDefinition", "Kustomization"}
-Object = dict[str, Any]
 
 
 def manifests(objects: Iterable[Mapping[str, object]]) -> list[Finding]:
@@ -33,20 +34,21 @@ def manifests(objects: Iterable[Mapping[str, object]]) -> list[Finding]:
 def examined(given: Mapping[str, object]) -> Iterator[Finding]:
     """Yield the breaches of one object; one labelled with another stage than prod may pin its image by a tag."""
     one = cast("Object", given)
+    for inner in _list(one.get("items")) if str(one.get("kind")).endswith("List") else ():
+        yield from examined(_map(inner))
     stage = str(_map(_map(one.get("metadata")).get("labels")).get(STAGE, "prod"))
     where = f"{one.get('kind', '?')} {_map(one.get('metadata')).get('name', '?')}"
     yield from _labels(one, where)
-    if one.get("kind") == "Service":
-        yield from _service(_map(one.get("spec")), where)
-    if one.get("kind") == "ConfigMap":
-        yield from _texts(_map(one.get("data")), where)
-    spec = pod_spec(one)
-    if spec is not None:
-        yield from _pod(spec, where)
-        for container in _containers(spec):
-            yield from _container(container, _map(spec.get("securityContext")), where)
+    kind, spec = str(one.get("kind")), _map(one.get("spec"))
+    yield from _KINDS.get(kind, _nothing)(one if kind in _WHOLE else spec, where)
+    pod = pod_spec(one)
+    if pod is not None:
+        yield from _pod(pod, where)
+        for container in _containers(pod):
+            yield from _container(container, _map(pod.get("securityContext")), where)
             yield from _image(container, where, stage)
             yield from _environment(container, where)
+            yield from _words(container, where)
 
 
 def pod_spec(one: Object) -> Object | None:
@@ -60,20 +62,9 @@ def pod_spec(one: Object) -> Object | None:
     return _map(_map(template).get("spec")) if isinstance(template, dict) else None
 
 
-def _map(value: object) -> Object:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _is(value: object, wanted: object) -> bool:
-    return value in (wanted, UNKNOWN)
-
-
 def _containers(spec: Object) -> list[Object]:
-    return [_map(one) for name in ("initContainers", "containers") for one in _list(spec.get(name))]
+    kinds = ("initContainers", "containers", "ephemeralContainers")
+    return [_map(one) for name in kinds for one in _list(spec.get(name))]
 
 
 def _labels(one: Object, where: str) -> Iterator[Finding]:
@@ -82,27 +73,6 @@ def _labels(one: Object, where: str) -> Iterator[Finding]:
         return
     if not _map(labels).get(PART_OF):
         yield finding("labels", where, f"has no label {PART_OF}", "give it the stack's labels")
-
-
-def _service(spec: Object, where: str) -> Iterator[Finding]:
-    if spec.get("type") == "LoadBalancer" and not spec.get("loadBalancerSourceRanges"):
-        remedy = "name them: kubernetes.deviceSources, kubernetes.apiSources"
-        yield finding("balancer-sources", where, "takes connections from every network", remedy)
-    if spec.get("type") in {"LoadBalancer", "NodePort"} and any(
-        _closed(_map(port)) for port in _list(spec.get("ports"))
-    ):
-        yield finding("store-closed", where, "offers InfluxDB outside the cluster", "make it ClusterIP")
-
-
-def _closed(port: Object) -> bool:
-    return 8086 in (port.get("port"), port.get("targetPort"))
-
-
-def _texts(data: Object, where: str) -> Iterator[Finding]:
-    for name, text in sorted(data.items()):
-        what = secret_in(text) if isinstance(text, str) else ""
-        if what:
-            yield finding("plain-secret", f"{where}, {name}", f"holds {what}", REMEDY)
 
 
 def _pod(spec: Object, where: str) -> Iterator[Finding]:
@@ -127,7 +97,10 @@ def _container(container: Object, pod: Object, where: str) -> Iterator[Finding]:
         "securityContext.allowPrivilegeEscalation: false": _is(own.get("allowPrivilegeEscalation"), wanted=False),
         "securityContext.readOnlyRootFilesystem: true": _is(own.get("readOnlyRootFilesystem"), wanted=True),
         "securityContext.capabilities.drop: [ALL]": "ALL" in _list(_map(own.get("capabilities")).get("drop")),
-        "securityContext.seccompProfile.type: RuntimeDefault": bool(_map(both.get("seccompProfile")).get("type")),
+        "capabilities that drop alone": set(_list(_map(own.get("capabilities")).get("add"))) <= {"NET_BIND_SERVICE"},
+        "securityContext.seccompProfile.type: RuntimeDefault": _map(both.get("seccompProfile")).get("type") in _SECCOMP,
+        "securityContext.procMount: Default": own.get("procMount", "Default") in ("Default", None, UNKNOWN),
+        "ports of the pod alone": not any(_map(port).get("hostPort") for port in _list(container.get("ports"))),
         "resources.limits": bool(_map(container.get("resources")).get("limits")),
     }
     for setting, good in wrong.items():
@@ -147,11 +120,35 @@ def _image(container: Object, where: str, stage: str) -> Iterator[Finding]:
     yield finding(rule, place, "is pinned by a tag, which can be moved", "pin its digest: kubernetes.imageDigests")
 
 
+def _words(container: Object, where: str) -> Iterator[Finding]:
+    """Name secrets among a container's words: who may list processes reads them."""
+    for name in ("command", "args"):
+        texts = [one for one in _list(container.get(name)) if isinstance(one, str)]
+        what = secret_in("\n".join(texts)) or secret_in(" ".join(texts))
+        if what:
+            yield finding("plain-secret", f"{where}, {name}", f"holds {what}", "take it from a Secret: valueFrom")
+
+
 def _environment(container: Object, where: str) -> Iterator[Finding]:
     for one in (_map(entry) for entry in _list(container.get("env"))):
         value, name = one.get("value"), str(one.get("name", ""))
-        if not isinstance(value, str) or value in {"", UNKNOWN} or value.startswith(("/", "$(")):
+        if not isinstance(value, str) or value in {"", UNKNOWN} or value.startswith("$("):
             continue
         what = secret_in(value) or ("a value under the name of a secret" if SECRET_NAME.search(name) else "")
         if what:
             yield finding("plain-secret", f"{where}, env {name}", f"holds {what}", "take it from a Secret: valueFrom")
+
+
+def _nothing(_: Object, __: str) -> Iterator[Finding]:
+    return iter(())
+
+
+_KINDS: Mapping[str, Callable[[Object, str], Iterator[Finding]]] = {
+    "Service": exposed.service,
+    "Ingress": exposed.ingress,
+    "NetworkPolicy": exposed.network,
+    "ConfigMap": exposed.texts,
+    "Namespace": exposed.namespace,
+}
+_WHOLE = ("ConfigMap", "Namespace")
+"""Kinds whose content does not stand in `spec`."""

@@ -8,8 +8,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from infra.policy.leaks import REMEDY, secret_in
-from infra.policy.manifests import UNKNOWN, examined
+from infra.plan.influx import ROLES, TOTALS, rights
+from infra.plan.values import Permission
+from infra.policy.leaks import REMEDY, secret_in, unpacked
+from infra.policy.manifests import examined
+from infra.policy.objects import UNKNOWN
 from infra.policy.rules import everybody, may, too_short, wild
 from infra.policy.values import finding
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 Props = dict[str, Any]
 OURS = re.compile(r"pulumi-python:dynamic/motcua[/:](\w+):(\w+)")
 SHARED = re.compile(r"^\$share/[^/]+/")
+_ROLE = re.compile(rf"({'|'.join(ROLES)})-g\d+")
 PUBLIC = (80, 443, 8883)
 """Ports that every network may reach: the proxy and the broker, both with TLS."""
 
@@ -54,6 +58,20 @@ def _authorization(props: Props, where: str) -> Iterator[Finding]:
             yield finding("token-rights", where, f"may {action} all {kind}", "name buckets only")
         elif not one.get("bucket"):
             yield finding("token-rights", where, f"may {action} every bucket", "name the bucket")
+    role = _ROLE.fullmatch(str(props.get("name", "")))
+    held = {Permission(one["action"], one["bucket"]) for one in _maps(props.get("permissions")) if _whole(one)}
+    if role and held and not any(held <= set(rights(role[1], raw)) for raw in _raw(held)):
+        yield finding("token-rights", where, f"may more than {role[1]} needs", "take the right away")
+
+
+def _whole(one: Props) -> bool:
+    return isinstance(one.get("action"), str) and isinstance(one.get("bucket"), str) and UNKNOWN not in one.values()
+
+
+def _raw(held: set[Permission]) -> set[str]:
+    """Return what the raw bucket may be called: a bucket's own name, or that without a total's ending."""
+    names = {one.bucket for one in held}
+    return names | {name.removesuffix(f"-{width}") for name in names for width in TOTALS}
 
 
 def _role(props: Props, where: str) -> Iterator[Finding]:
@@ -101,9 +119,21 @@ def _group_rule(props: Props, where: str) -> Iterator[Finding]:
 
 
 def _instance(props: Props, where: str) -> Iterator[Finding]:
-    what = secret_in(str(props.get("userData") or ""))
+    what = secret_in(unpacked(str(props.get("userData") or "")))
     if what:
         yield finding("plain-secret", where, f"holds {what} in its user data", "let the machine make it, or fetch it")
+
+
+def _listener(props: Props, where: str) -> Iterator[Finding]:
+    """Name a load balancer's door without sources, and one that is open to everybody and not public."""
+    sources, port = props.get("allowedCidrs"), _port(props.get("protocolPort"), 0)
+    if not sources:
+        yield finding("balancer-sources", where, "takes connections from every network", "name them: allowedCidrs")
+    wide = isinstance(sources, list) and any(everybody(str(one)) for one in sources)
+    if wide and port not in PUBLIC:
+        yield finding("open-to-all", where, f"opens port {port} to every network", "name the networks that need it")
+    if port == 8086:
+        yield finding("store-closed", where, "offers InfluxDB outside", "take it out")
 
 
 def _port(value: object, default: int) -> int:
@@ -125,9 +155,11 @@ _OURS: Mapping[str, Callable[[Props, str], Iterator[Finding]]] = {
 _OPENSTACK: Mapping[str, Callable[[Props, str], Iterator[Finding]]] = {
     "SecGroupRule": _group_rule,
     "Instance": _instance,
+    "Listener": _listener,
 }
 EXAMINED = (
     "retention", "shrink-allowed", "token-rights", "broker-rights", "plain-secret", "upstream-tls", "store-closed",
-    "open-to-all", "labels", "image-pinned", "image-digest", "pod-hardened", "balancer-sources",
+    "open-to-all", "labels", "devices-from-anywhere", "listener-tls", "image-pinned",
+    "image-digest", "pod-hardened", "balancer-sources",
 )  # fmt: skip
 """The rules that single resources can break."""

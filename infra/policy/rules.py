@@ -31,7 +31,8 @@ LABELS = (
     "app.kubernetes.io/part-of", "app.kubernetes.io/managed-by", "motcua.org/province", "motcua.org/stage",
     "motcua.org/owner", "motcua.org/data-class",
 )  # fmt: skip
-DIGEST = re.compile(r"(.+@)?sha256:[0-9a-f]{64}")
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_PRIVATE_6 = ipaddress.IPv6Network("fc00::/7")
 _INGEST = re.compile(INGEST.format(r"\d+"))
 _MAY = {
     ROLLUP: (set(), {every("state")}),
@@ -182,7 +183,7 @@ def store(plan: Plan, options: Options) -> Iterator[Finding]:
         if flow.target == "influxdb" and flow.source in OUTSIDE:
             yield finding("store-closed", f"flow {flow.source} → influxdb", "opens InfluxDB to the outside", "close it")
     place = urlsplit(plan.influx.url)
-    if place.scheme == "http" and options.target == "local" and not loopback(place.hostname or ""):
+    if place.scheme == "http" and options.target != "openstack" and not loopback(place.hostname or ""):
         yield finding("store-tls", plan.influx.url, "carries tokens in plain text", "use https, or a tunnel")
     if options.influx.allow_shrink:
         yield finding("shrink-allowed", "influx.allowShrink", "lets a retention be cut", "take it out after the run")
@@ -202,8 +203,14 @@ def sources(options: Options) -> Iterator[Finding]:
 
 
 def everybody(network: str) -> bool:
-    """Tell whether a network is all there are."""
-    return network.endswith("/0")
+    """Tell whether a network is all there are, or so much that a few of its size are: nobody owns so many addresses."""
+    try:
+        found = ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        return False
+    if isinstance(found, ipaddress.IPv4Network):
+        return found.prefixlen < 8
+    return found.prefixlen < 16 and not found.subnet_of(_PRIVATE_6)
 
 
 def upstream(plan: Plan) -> Iterator[Finding]:

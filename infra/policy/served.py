@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pulumi_policy import EnforcementLevel, ResourceValidationPolicy
 from pulumi_policy.proxy import UnknownValueError
 
-from infra.policy.manifests import UNKNOWN
+from infra.policy.objects import UNKNOWN
 from infra.policy.resources import EXAMINED, breaches
 from infra.policy.values import RULES
 

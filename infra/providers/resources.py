@@ -27,7 +27,9 @@ class Thing(Resource):
     ) -> None:
         props = {**inputs, **dict.fromkeys((*self.added, *self.secret))}
         hidden = pulumi.ResourceOptions(additional_secret_outputs=list(self.secret))
-        super().__init__(self.skin(), name, props, pulumi.ResourceOptions.merge(opts, hidden))
+        provider = self.skin()
+        provider.stack = pulumi.get_stack()
+        super().__init__(provider, name, props, pulumi.ResourceOptions.merge(opts, hidden))
 
     def output(self, name: str) -> pulumi.Output[str]:
         """Return an output, secret when it is declared so."""

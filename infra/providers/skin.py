@@ -1,8 +1,9 @@
 """Gives a kind to Pulumi as a dynamic provider. It must not decide anything itself.
 
 Pulumi keeps a provider in its state as pickled by reference, so every subclass lives in an importable module and
-holds nothing before `configure`: no address, no secret, no client. Numbers arrive as floats and None not at all;
-`plain` undoes the first. An input that is not known yet in a preview is passed around the check and counts as changed.
+holds nothing before `configure` but the stack's name: no address, no secret, no client. Numbers arrive as floats and
+None not at all; `plain` undoes the first. An input that is not known yet in a preview is passed around the check and
+counts as changed.
 """
 
 from __future__ import annotations
@@ -39,6 +40,10 @@ class Skin(ResourceProvider):
     """A dynamic provider around one kind; subclasses say how it is opened."""
 
     serialize_as_secret_always = False
+    stack = ""
+    """Whose things these are; goes with the provider into the state, for its process is not told."""
+    marked = False
+    """Whether things bear the stack's name; then a stack that was renamed writes its new one."""
 
     def open(self, setting: Callable[[str], str]) -> Kind:
         """Return the kind; `setting` gives a value of the stack's configuration, a structure as JSON, or nothing."""
@@ -65,8 +70,11 @@ class Skin(ResourceProvider):
         found = _said(lambda: difference(kind, _props(_olds), _props(_news)))
         unknown = {name for name in kind.inputs if holds_unknown(_news.get(name))}
         replaces = sorted(found.replaces | (unknown & kind.fixed))
+        renamed = self.marked and _olds.get(PROVIDER, _news.get(PROVIDER)) != _news.get(PROVIDER)
         return DiffResult(
-            changes=bool(found.changed or unknown), replaces=replaces, delete_before_replace=found.delete_first
+            changes=bool(found.changed or unknown or renamed),
+            replaces=replaces,
+            delete_before_replace=found.delete_first,
         )
 
     def create(self, props: dict[str, object]) -> CreateResult:

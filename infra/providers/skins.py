@@ -13,6 +13,7 @@ from infra.options import Broker, Influx
 from infra.providers import broker, influx, pki
 from infra.providers.broker.dynsec import Dynsec
 from infra.providers.files import Files as FilesKind
+from infra.providers.kind import ProviderError
 from infra.providers.skin import Skin
 from telemetry.address import BrokerAddress, address
 
@@ -30,25 +31,32 @@ class InfluxSkin(Skin):
     """A kind on the stack's InfluxDB: `influx` and the secret `influxToken` of the configuration."""
 
     kind: ClassVar[str]
+    marked = True
 
     def open(self, setting: Callable[[str], str]) -> Kind:
         """Return the kind with a client of its own."""
         where = Influx.model_validate(json.loads(setting("influx") or "{}"))
-        return influx.KINDS[self.kind](influx.Client(where.url, setting("influxToken")), where.accept_new)
+        client = influx.Client(where.url, setting("influxToken"), owner=self.stack)
+        return influx.KINDS[self.kind](client, where.accept_new)
 
 
 class BrokerSkin(Skin):
     """A kind on the stack's broker: `broker` and the secret `brokerPassword` of the configuration."""
 
     kind: ClassVar[str]
+    marked = True
 
     def open(self, setting: Callable[[str], str]) -> Kind:
         """Return the kind with a client of its own."""
         where = Broker.model_validate(json.loads(setting("broker") or "{}"))
-        return broker.KINDS[self.kind](Dynsec(_administrator(where, setting("brokerPassword")), patience_s=PATIENCE_S))
+        at = _administrator(where, setting("brokerPassword"))
+        return broker.KINDS[self.kind](Dynsec(at, patience_s=PATIENCE_S, owner=self.stack))
 
 
 def _administrator(where: Broker, password: str) -> BrokerAddress:
+    if not where.url:
+        told = "keep its url and username (config motcua:broker) until `up` or `destroy` has removed that"
+        raise ProviderError(f"the state still holds what this stack made in the broker's dynamic security; {told}")
     found = address(where.url)
     return BrokerAddress(found.host, found.port, found.tls, where.ca, "", "", where.username, password)
 
@@ -66,9 +74,11 @@ class PkiSkin(Skin):
 class FilesSkin(Skin):
     """Files on the machine where the program runs."""
 
+    marked = True
+
     def open(self, _setting: Callable[[str], str]) -> Kind:
         """Return the kind."""
-        return FilesKind()
+        return FilesKind(self.stack)
 
 
 class InstanceSkin(InfluxSkin):

@@ -33,10 +33,10 @@ class Done:
 class Project:
     """The shipped program on a copy of the sample inventory."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        for name in ("home", "state"):
-            (folder / name).mkdir(parents=True)
+    def __init__(self, folder: Path, name: str = STACK) -> None:
+        self.folder, self.name = folder, name
+        for part in ("home", "state"):
+            (folder / part).mkdir(parents=True)
         self.root = folder / "project"
         (self.root / "infra" / "stacks").mkdir(parents=True)
         shutil.copy(CHECKOUT / "Pulumi.yaml", self.root)
@@ -52,7 +52,7 @@ class Project:
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         }
         work = automation.LocalWorkspace(work_dir=str(self.root), env_vars=self.env)
-        self.stack = automation.Stack.create_or_select(STACK, work)
+        self.stack = automation.Stack.create_or_select(name, work)
 
     @property
     def inventory(self) -> Path:
@@ -105,13 +105,12 @@ class Project:
         return "".join(path.read_text() for path in (self.folder / "state").rglob("*.json*"))
 
     def command(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["pulumi", *words, "-s", STACK], cwd=self.root, env=self.env, check=check, capture_output=True, text=True
-        )
+        run = ["pulumi", *words, "-s", self.name]
+        return subprocess.run(run, cwd=self.root, env=self.env, check=check, capture_output=True, text=True)
 
     def begin(self, *words: str) -> subprocess.Popen[str]:
         """Start a run and leave it to itself."""
         return subprocess.Popen(
-            ["pulumi", *words, "-s", STACK, "--non-interactive"], cwd=self.root, env=self.env, text=True,
+            ["pulumi", *words, "-s", self.name, "--non-interactive"], cwd=self.root, env=self.env, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip

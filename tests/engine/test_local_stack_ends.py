@@ -83,3 +83,26 @@ def test_destroy_leaves_nothing_of_ours_and_everything_of_others(
     assert note.read_text() == "somebody's own"
     assert not (world.folder / "roles").exists()
     assert not (world.folder / "broker" / "server.key").exists()
+
+
+def test_a_second_stack_on_the_same_servers_is_refused_and_takes_nothing(
+    world_of: Callable[[str], World], tmp_path: Path
+) -> None:
+    world = world_of("dynsec")
+    first = deploy(world, tmp_path / "p", foreign=False).project
+    second = Project(tmp_path / "q", "second")
+    second.configure(world.settings(), world.secrets)
+    settings = {"folder": str(tmp_path / "other"), "brokerUser": "root"}
+    second.configure({"local": settings, "influx": {"url": f"http://127.0.0.1:{world.influx_port}", "org": "two"}})
+    refused = second.command("up", "--yes", "--skip-preview", "--non-interactive", check=False)
+    assert refused.returncode
+    assert "already, by stack 'local'; delete it there, or give this stack a broker of its own" in refused.stdout
+    second.configure({name: value for name, value in world.settings().items() if name == "local"})
+    second.configure({"broker": {"form": "files", "url": f"mqtt://127.0.0.1:{world.admin_port}"}})
+    refused = second.command("up", "--yes", "--skip-preview", "--non-interactive", check=False)
+    assert refused.returncode
+    assert "stack 'local' writes here; give this one another local.folder" in refused.stdout
+    second.destroy()
+    assert world.names("buckets") >= BUCKETS
+    first.refresh()
+    assert set(first.preview().counts) == {"same"}

@@ -250,6 +250,13 @@ def test_the_authority_comes_from_a_stacks_secret(desk: Desk) -> None:
     signed = desk.run("ca", "sign", "--csr", file, "--stack", "dev", "--out", "device.pem", **told)
     assert signed.returncode == 0, signed.stderr
     assert desk.verifies("device.pem") == "device.pem: OK\n"
+    (desk.folder / "Pulumi.dev.yaml").write_text("config:\n  motcua:inventory: world\n")
+    shutil.copytree(default_path(), desk.folder / "world")
+    rows = desk.text("world/devices.csv").splitlines(keepends=True)
+    (desk.folder / "world/devices.csv").write_text("".join(row for row in rows if not row.startswith(DEVICE)))
+    retired = desk.run("ca", "sign", "--csr", file, "--stack", "dev", **told)
+    assert retired.returncode == 2, "the stack's inventory decides, not the sample"
+    assert f"(inventory {desk.folder / 'world'})" in retired.stderr
     absent = desk.run("ca", "sign", "--csr", file, "--stack", "other", **told)
     assert absent.returncode == 1
     assert "stack other" in absent.stderr
@@ -325,6 +332,20 @@ def test_rotation_reports_what_a_stack_plans_and_what_the_ledger_holds(desk: Des
     torn = desk.run("rotation", "report", "--ledger", "signed.csv")
     assert torn.returncode == 2
     assert "line 2" in torn.stderr
+
+
+def test_rotation_takes_a_stacks_inventory_from_the_projects_folder(desk: Desk) -> None:
+    shutil.copytree(default_path(), desk.folder / "project/world")
+    (desk.folder / "project/Pulumi.yaml").write_text("name: motcua\nruntime: python\n")
+    text = "config:\n  motcua:stage: dev\n  motcua:target: local\n  motcua:inventory: {}\n"
+    (desk.folder / "project/Pulumi.dev.yaml").write_text(text.format("world"))
+    done = desk.run("rotation", "report", "--stack-file", "project/Pulumi.dev.yaml")
+    assert done.returncode == 0, done.stderr
+    assert "motcua-rollup" in done.stdout
+    (desk.folder / "project/Pulumi.dev.yaml").write_text(text.format("nowhere"))
+    lost = desk.run("rotation", "report", "--stack-file", "project/Pulumi.dev.yaml")
+    assert lost.returncode == 2
+    assert "Pulumi.dev.yaml:4: motcua:inventory: there is no folder " in lost.stderr
 
 
 def test_a_device_without_the_library_is_told_how_openssl_does_it(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def test_a_broker_that_begins_with_the_file_has_everything(tmp_path: Path, requi
     text = dynamic_security(wanted, Admin(ADMIN, PASSWORD, b"a test's sal"))
     assert PASSWORD not in text
     with Guarded(require("mosquitto"), tmp_path / "broker", Pki(tmp_path / "pki"), text) as broker:
-        dynsec = Dynsec(broker.control, 20)
+        dynsec = Dynsec(broker.control, 20, owner="local")
         things = [one for one in access(wanted) if one.kind != "broker.default_access"]
         assert list(drifts(things, lambda name: KINDS[name.partition(".")[2]](dynsec))) == []
     assert len(json.loads(text)["clients"]) == 1 + 4 + sum(len(one.devices) for one in wanted.broker.shards)

@@ -274,11 +274,25 @@ def test_what_vanished_before_an_update_is_told_with_the_way_out(world: World) -
         made.update(description="said otherwise")
 
 
+def test_a_name_that_is_taken_is_told_with_the_way_out(world: World) -> None:
+    made, taken = world.make("bucket"), world.make("bucket", name="thing taken")
+    with pytest.raises(ProviderError, match=r"422 .*not unique; choose another name, or rename or delete what has it"):
+        made.update(name="thing taken")
+    for one in (made, taken):
+        one.delete()
+
+
 def test_two_stacks_on_one_server_keep_their_hands_off_each_other(world: World) -> None:
     from infra.providers.influx import Client
 
     with_owner = Client(world.server.url, world.server.token, owner="vn83-prod")
     world.make("bucket", with_owner)
+    another = Client(world.server.url, world.server.token, owner="vn83-dev")
     with pytest.raises(ProviderError, match=r"already and stack 'vn83-prod' manages it; set adopt"):
-        world.make("bucket")
-    with_owner.close()
+        world.make("bucket", another)
+    adopted = world.make("bucket", another, description="said otherwise", adopt=True)
+    text = world.server.call("GET", f"/api/v2/buckets/{adopted.id}")["description"]
+    assert text == "managed-by=motcua stack=vn83-prod; said otherwise"
+    assert adopted.drift() == set()
+    for one in (with_owner, another):
+        one.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from datetime import date
@@ -70,6 +71,23 @@ def test_faults_of_all_stack_files_come_at_once_and_end_with_2(tmp_path: Path) -
     assert f"{files[0]}:4: motcua:shards" in done.stderr
     assert f"{files[1]}:4: motcua:rootKey: is a secret in plain text" in done.stderr
     assert "planted" not in done.stderr
+
+
+def test_faults_of_stack_file_and_inventory_come_together(tmp_path: Path) -> None:
+    bad = stack(tmp_path, GOOD + "  motcua:influx: {rawDays: 3}\n  motcua:inventory: world\n")
+    shutil.copytree(default_path(), tmp_path / "world")
+    with (tmp_path / "world/devices.csv").open("a") as rows:
+        rows.write("vn83-83-kiosk9,nowhere,kiosk,60000,yes\n")
+    done = motcua("check", "--policy", "--stack-file", bad, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Pulumi.try.yaml:4: motcua:influx.rawDays" in done.stderr
+    assert "devices.csv:" in done.stderr
+
+
+def test_stack_file_without_policy_is_refused_and_not_passed_over(tmp_path: Path) -> None:
+    done = motcua("check", "--stack-file", stack(tmp_path, GOOD), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--policy" in done.stderr
 
 
 def test_inventory_counts_from_the_projects_folder(tmp_path: Path) -> None:

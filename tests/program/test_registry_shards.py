@@ -146,13 +146,29 @@ def test_a_device_that_moved_stays_whichever_shard_is_first(dynsec: Dynsec) -> N
 def test_a_foreign_client_is_refused_then_adopted_on_request(dynsec: Dynsec) -> None:
     kind = RegistryShard(dynsec)
     dynsec.do([{"command": "createClient", "username": kiosk(1), "textdescription": "made by hand"}])
-    with pytest.raises(ProviderError, match=rf"{kiosk(1)}: there already, by another hand.*adopt: true"):
+    with pytest.raises(ProviderError, match=rf"{kiosk(1)}: there already, by another hand; delete it there"):
         kind.create(inputs("a", [kiosk(1), kiosk(2)]))
     assert held(dynsec) == {}
     kind.create(inputs("a", [kiosk(1), kiosk(2)], adopt=True))
     assert held(dynsec) == {kiosk(1): "a", kiosk(2): "a"}
     kind.delete("a", {"name": "a"})
     assert untouched(dynsec)
+
+
+def test_two_stacks_on_one_broker_do_not_touch_each_others_devices(broker: Guarded, dynsec: Dynsec) -> None:
+    first, second = (RegistryShard(Dynsec(broker.control, 20, owner=name)) for name in ("one", "two"))
+    kept = first.create(inputs("a", [kiosk(1), kiosk(2)]))[1]
+    with pytest.raises(ProviderError, match=rf"{kiosk(2)}: there already, by stack 'one'; .*a broker of its own"):
+        second.create(inputs("a", [kiosk(2), kiosk(3)]))
+    made = second.create(inputs("a", [kiosk(3)]))[1]
+    assert held(dynsec) == {kiosk(1): "one/a", kiosk(2): "one/a", kiosk(3): "two/a"}
+    second.delete("a", {**made, "devices": inputs("a", [kiosk(1), kiosk(3)])["devices"]})
+    assert held(dynsec) == {kiosk(1): "one/a", kiosk(2): "one/a"}
+    found = first.read("a", kept)
+    assert found is not None
+    assert found.outputs == kept
+    assert first.update("a", kept, inputs("a", [kiosk(2)]))["count"] == 1
+    assert held(dynsec) == {kiosk(2): "one/a"}
 
 
 def test_nobody_who_holds_a_devices_role_is_left_with_its_memory(broker: Guarded, dynsec: Dynsec) -> None:

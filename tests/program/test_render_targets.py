@@ -146,3 +146,18 @@ def test_the_stack_files_own_inventory_is_taken_when_none_is_named(tmp_path: Pat
         cwd=Path("/"),
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_dynamic_securitys_first_file_bears_the_stacks_name(tmp_path: Path) -> None:
+    for name in ("Pulumi.ben-tre.yaml", "mine.yaml"):
+        (tmp_path / name).write_text(SHIPPED.with_name("Pulumi.local.yaml").read_text())
+    world = ["--inventory", str(inventory.default_path())]
+    words = ["render", "--target", "dynsec", *world, "--out", str(tmp_path / "out"), "--stack-file"]
+    done = CliRunner().invoke(app, [*words, str(tmp_path / "Pulumi.ben-tre.yaml")])
+    assert done.exit_code == 0, done.output
+    written = (tmp_path / "out/dynamic-security.json").read_text()
+    assert "stack=ben-tre" in written
+    assert "shard=ben-tre/" in written
+    refused = CliRunner().invoke(app, [*words, str(tmp_path / "mine.yaml")])
+    assert isinstance(refused.exception, ConfigError)
+    assert "Pulumi.NAME.yaml" in str(refused.exception)

@@ -130,6 +130,12 @@ def test_a_structure_that_is_none_is_named_and_a_secret_that_looks_like_one_is_k
     assert "motcua:workers" in faults(engine, "local", workers=text)
 
 
+def test_missing_secrets_are_told_beside_other_faults(engine: pytest.MonkeyPatch) -> None:
+    said = faults(engine, "local", influxToken="", influx={"rawDays": 3})
+    assert "motcua:influxToken" in said
+    assert "motcua:influx.rawDays" in said
+
+
 def test_missing_secrets_are_named_with_the_way_out(engine: pytest.MonkeyPatch) -> None:
     said = faults(engine, "kubernetes", influxToken="", influxPassword="")
     assert "pulumi config set --secret influxToken" in said

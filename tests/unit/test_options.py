@@ -71,7 +71,6 @@ def test_options_cannot_be_changed() -> None:
         ({"kubernetes": {"namespace": "-x"}}, "motcua:kubernetes.namespace"),
         ({"target": "openstack"}, "motcua:openstack.deviceSources"),
         ({"stage": "prod"}, "motcua:pki.rootCertificate"),
-        ({**PROD, "influx": {"acceptNew": True}}, "motcua:influx.acceptNew"),
         ({**PROD, "target": "kubernetes"}, "motcua:kubernetes.deviceSources"),
         ({"target": "kubernetes", "broker": {"form": "dynsec", "url": "mqtt://h"}}, "motcua:broker.form"),
         ({"colour": "red"}, "motcua:colour"),

@@ -274,3 +274,11 @@ def test_listener_asks_for_certificates_and_knows_no_anonymous() -> None:
     for options in (LOCAL, CLUSTER, Options(stage="dev", target="local", broker=Broker(form="dynsec"))):
         for one in planned(fleet(1), options).broker.listeners:
             assert (one.tls, one.client_certificates, one.anonymous) == (True, True, False)
+
+
+def test_the_volume_holds_what_waits_for_the_national_copy() -> None:
+    national = National(url="https://national.example", org_id="0" * 16, queue_bytes=4_000_000_000)
+    alone, copied = (planned(fleet(4), one) for one in (LOCAL, LOCAL.model_copy(update={"national": national})))
+    streams = copied.influx.upstream.streams if copied.influx.upstream else ()
+    assert len(streams) == 3
+    assert copied.workload("influxdb").volume_gb == alone.workload("influxdb").volume_gb + 4 * 3

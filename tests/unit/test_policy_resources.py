@@ -10,7 +10,7 @@ import pytest
 from infra.declared import declared
 from infra.options import Broker, National, Options
 from infra.plan import plan
-from infra.policy.manifests import UNKNOWN
+from infra.policy.objects import UNKNOWN
 from infra.policy.resources import EXAMINED, breaches
 from infra.policy.values import RULES
 from infra.providers.resources import RESOURCES

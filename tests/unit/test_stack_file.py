@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given, settings, strategies as st
 
 from infra.options import SECRETS, Options
-from infra.stack_file import load
+from infra.stack_file import load, said
 from telemetry.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,6 +54,30 @@ def test_secret_in_plain_text_is_refused_and_not_shown(tmp_path: Path, name: str
 @pytest.mark.parametrize("value", ["", "[a]", "{secure: v1:x, more: 1}", "5", '""'])
 def test_secret_that_is_not_encrypted_is_refused_whatever_its_shape(tmp_path: Path, value: str) -> None:
     assert [one[1] for one in faults(tmp_path, f"{HEAD}  motcua:influxToken: {value}\n")] == ["motcua:influxToken"]
+
+
+def test_windows_line_ends_and_a_byte_order_mark_change_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "Pulumi.try.yaml"
+    path.write_bytes(b"\xef\xbb\xbf" + (HEAD + "  motcua:shards: 8\n").replace("\n", "\r\n").encode())
+    assert load(path).shards == 8
+    path.write_bytes((HEAD + "  motcua:shards: no\n").replace("\n", "\r\n").encode())
+    with pytest.raises(ConfigError, match=r"Pulumi\.try\.yaml:4: motcua:shards"):
+        load(path)
+
+
+def test_other_encodings_are_named_with_the_line(tmp_path: Path) -> None:
+    path = tmp_path / "Pulumi.try.yaml"
+    path.write_bytes(HEAD.encode() + b"  motcua:owner: B\xfeo\n")
+    with pytest.raises(ConfigError, match=r":4: file: is not UTF-8; save it as UTF-8"):
+        load(path)
+    assert said(path, "inventory") == ("", 0)
+
+
+def test_one_value_is_read_whatever_else_is_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "Pulumi.try.yaml"
+    path.write_text("config:\n  motcua:stage: nonsense\n  motcua:inventory: here\n  motcua:influx: {}\n")
+    assert said(path, "inventory") == ("here", 3)
+    assert said(path, "influx") == ("", 0)
 
 
 def test_remedy_for_a_plain_secret_is_the_command(tmp_path: Path) -> None:
@@ -152,7 +176,7 @@ def test_file_that_is_not_there_or_not_text_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--stack-file: No such file"):
         load(tmp_path / "none.yaml")
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigError, match="is not YAML"):
+    with pytest.raises(ConfigError, match="is not UTF-8"):
         load(tmp_path / "binary.yaml")
 
 

@@ -10,7 +10,7 @@ import hashlib
 from typing import TYPE_CHECKING, ClassVar
 
 from infra.providers.broker.listing import client
-from infra.providers.broker.marks import OWNER
+from infra.providers.broker.marks import WAY_OUT, service
 from infra.providers.broker.registry import role_changes
 from infra.providers.kind import Failure, Found, ProviderError
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from infra.providers.broker.dynsec import Command, Dynsec
     from infra.providers.broker.listing import ClientThere
+    from infra.providers.broker.marks import Mark
     from infra.providers.kind import Props
 
 DIGEST = "pbkdf2-sha256:"
@@ -56,9 +57,8 @@ class Client:
             raise ProviderError(f"{self._dynsec}: client {name} is the administrator that we are; leave it undeclared")
         with self._dynsec.alone():
             found = client(self._dynsec, name)
-            if found and not inputs.get("adopt") and (not found.mark.ours or found.mark.shard):
-                told = "there already, by another hand; delete it there, or set adopt: true"
-                raise ProviderError(f"{self._dynsec}: client {name}: {told}")
+            if found and not inputs.get("adopt") and (not found.mark.of(self._dynsec.owner) or found.mark.shard):
+                raise ProviderError(f"{self._dynsec}: client {name}: there already, {found.mark.told()}; {WAY_OUT}")
             self._settle(inputs, found, fresh=True)
         return name, _outputs(inputs)
 
@@ -74,7 +74,7 @@ class Client:
 
     def _settle(self, news: Props, found: ClientThere | None, *, fresh: bool) -> None:
         for _ in range(ATTEMPTS):
-            if self._dynsec.do(_changes(news, found, fresh=fresh)):
+            if self._dynsec.do(_changes(news, found, service(self._dynsec.owner), fresh=fresh)):
                 return
             found = client(self._dynsec, str(news["username"]))
         missing = ", ".join(sorted(_wanted(news) - set(found.roles if found else ())))
@@ -96,7 +96,7 @@ class Client:
         del outputs
         with self._dynsec.alone():
             found = client(self._dynsec, ident)
-            if found is not None and found.mark.ours and not found.mark.shard:
+            if found is not None and found.mark.of(self._dynsec.owner) and not found.mark.shard:
                 self._dynsec.do([{"command": "deleteClient", "username": ident}])
 
 
@@ -121,13 +121,13 @@ def _wanted(news: Props) -> set[str]:
     return set() if news.get("disabled") else _roles(news)
 
 
-def _changes(news: Props, found: ClientThere | None, *, fresh: bool) -> list[Command]:
+def _changes(news: Props, found: ClientThere | None, mark: Mark, *, fresh: bool) -> list[Command]:
     name, password = str(news["username"]), news.get("password")
     commands: list[Command] = []
     if found is None:
-        commands.append({"command": "createClient", "username": name, "textdescription": OWNER})
-    elif not found.mark.ours or found.mark.shard:
-        commands.append({"command": "modifyClient", "username": name, "textdescription": OWNER})
+        commands.append({"command": "createClient", "username": name, "textdescription": str(mark)})
+    elif found.mark != mark:
+        commands.append({"command": "modifyClient", "username": name, "textdescription": str(mark)})
     if password and (fresh or found is None):
         commands.append({"command": "setClientPassword", "username": name, "password": password})
     commands += role_changes(name, _wanted(news), found.roles if found else ())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from infra.providers.broker.listing import clients
 from infra.providers.kind import Failure, Found, ProviderError
 
 if TYPE_CHECKING:
@@ -75,9 +76,11 @@ class DefaultAccess:
         return Found(ident, {**outputs, **inputs}, inputs)
 
     def delete(self, ident: str, outputs: Props) -> None:
-        """Set what a fresh broker has; the defaults themselves cannot be removed."""
+        """Set what a fresh broker has, unless another stack is there; the defaults themselves cannot be removed."""
         del ident, outputs
-        self._dynsec.do([_command(FACTORY)])
+        with self._dynsec.alone():
+            if not any(one.mark.ours and not one.mark.of(self._dynsec.owner) for one in clients(self._dynsec).values()):
+                self._dynsec.do([_command(FACTORY)])
 
     def _set(self, news: Props) -> Props:
         with self._dynsec.alone():

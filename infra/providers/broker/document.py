@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from infra.providers.broker.access import admin_rights
 from infra.providers.broker.defaults import ACCESS, DEFAULTS
 from infra.providers.broker.listing import wire
-from infra.providers.broker.marks import OWNER
+from infra.providers.broker.marks import Mark
 from infra.providers.broker.passwords import ITERATIONS, encoded, hashed
 
 if TYPE_CHECKING:
@@ -54,18 +54,19 @@ class Service:
 
 def document(
     admin: Admin, services: Sequence[Service] = (), shards: Mapping[str, Iterable[Device]] | None = None,
-    access: Mapping[str, object] = DEFAULTS,
+    access: Mapping[str, object] = DEFAULTS, stack: str = "",
 ) -> str:  # fmt: skip
     """Return the file: the administrator, services, and devices by shard, marked so that the kinds know their own."""
-    devices = [(shard, device) for shard, members in sorted((shards or {}).items()) for device in members]
+    mark, before = str(Mark(ours=True, stack=stack)), f"{stack}/" if stack else ""
+    devices = [(before + shard, device) for shard, members in sorted((shards or {}).items()) for device in members]
     clients = [
         admin.entry(),
-        *(_client(one.name, OWNER, [one.name]) for one in services),
+        *(_client(one.name, mark, [one.name]) for one in services),
         *(_device(shard, device) for shard, device in devices),
     ]
     roles = [
         _role(ADMIN_ROLE, ADMIN_MARK, admin_rights()),
-        *(_role(one.name, OWNER, one.acls) for one in services),
+        *(_role(one.name, mark, one.acls) for one in services),
         *(_role(one.role, str(one.mark(shard)), one.acls) for shard, one in devices if one.enabled),
     ]
     defaults = {spelt: access[name] for name, spelt in ACCESS.items()}

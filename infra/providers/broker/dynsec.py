@@ -65,8 +65,11 @@ class Answer:
 class Dynsec:
     """Dynamic security of one broker; calls may come from any thread, one is served at a time."""
 
-    def __init__(self, where: BrokerAddress, deadline_s: float = 60.0, patience_s: float = 0.0) -> None:
-        """Wait `deadline_s` for answers, and once `patience_s` for a broker that begins again with new files."""
+    def __init__(
+        self, where: BrokerAddress, deadline_s: float = 60.0, patience_s: float = 0.0, owner: str = ""
+    ) -> None:
+        """Wait `deadline_s` for answers, `patience_s` for a broker that begins again; `owner` is our stack's name."""
+        self.owner = owner
         self._where = where
         self._patience_s = patience_s
         self._deadline_s = deadline_s

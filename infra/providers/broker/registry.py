@@ -80,18 +80,19 @@ class There:
 
     def of(self, shard: str) -> set[str]:
         """Return the ids of a shard: its clients, and roles whose clients are gone."""
-        roles = {one.name.removeprefix(ROLE) for one in self.roles.values() if one.mark.shard == shard}
-        return roles | {one.username for one in self.clients.values() if one.mark.shard == shard}
+        roles = {one.name.removeprefix(ROLE) for one in self.roles.values() if one.mark.lies_in(shard)}
+        return roles | {one.username for one in self.clients.values() if one.mark.lies_in(shard)}
 
 
-def foreign(wanted: Iterable[Device], there: There) -> list[str]:
-    """Return the wanted devices whose client or role somebody else made."""
-    return sorted(
-        device.id
+def foreign(wanted: Iterable[Device], there: There, owner: str = "") -> dict[str, Mark]:
+    """Return the marks of those wanted devices whose client or role somebody else made, or another stack."""
+    found = {
+        device.id: one.mark
         for device in wanted
         for one in (there.clients.get(device.id), there.roles.get(device.role))
-        if one is not None and not one.mark.shard
-    )
+        if one is not None and not (one.mark.shard and one.mark.of(owner))
+    }
+    return dict(sorted(found.items()))
 
 
 def changes(shard: str, wanted: Mapping[str, Device], there: There) -> list[Command]:
@@ -109,11 +110,11 @@ def changes(shard: str, wanted: Mapping[str, Device], there: There) -> list[Comm
 
 def _removed(shard: str, device: Device, there: There) -> Iterator[Command]:
     client = there.clients.get(device.id)
-    if client is not None and client.mark.shard == shard:
+    if client is not None and client.mark.lies_in(shard):
         yield {"command": "deleteClient", "username": device.id}
         there = There({**there.clients, device.id: ClientThere(device.id)}, there.roles, there.groups)
     role = there.roles.get(device.role)
-    if role is not None and role.mark.shard == shard:
+    if role is not None and role.mark.lies_in(shard):
         yield from without_role(device.role, there)
 
 
@@ -131,11 +132,11 @@ def without_role(role: str, there: There) -> Iterator[Command]:
 def _settled(shard: str, device: Device, there: There) -> Iterator[Command]:
     mark = device.mark(shard)
     role = there.roles.get(device.role)
-    if device.enabled and (role is None or role.acls != device.acls or role.mark != mark):
+    if device.enabled and (role is None or role.acls != device.acls or not _alike(role.mark, mark)):
         command = "createRole" if role is None else "modifyRole"
         yield {"command": command, "rolename": device.role, "textdescription": str(mark), "acls": wire(device.acls)}
     client = there.clients.get(device.id)
-    if client is None or client.mark != mark or client.name != device.kind:
+    if client is None or not _alike(client.mark, mark) or client.name != device.kind:
         command = "createClient" if client is None else "modifyClient"
         yield {"command": command, "username": device.id, "textname": device.kind, "textdescription": str(mark)}
     client = client or ClientThere(device.id)
@@ -146,6 +147,10 @@ def _settled(shard: str, device: Device, there: There) -> Iterator[Command]:
     if not device.enabled and role is not None:
         held = {**there.clients, device.id: ClientThere(device.id)}
         yield from without_role(device.role, There(held, there.roles, there.groups))
+
+
+def _alike(found: Mark, wanted: Mark) -> bool:
+    return found.ours and found.lies_in(wanted.shard) and found.centre == wanted.centre
 
 
 def role_changes(username: str, wanted: Iterable[str], held: Iterable[str]) -> Iterator[Command]:
@@ -161,7 +166,7 @@ def as_found(shard: str, there: There) -> dict[str, dict[str, object]]:
     found = {}
     for name in sorted(there.of(shard)):
         client = there.clients.get(name)
-        if client is not None and client.mark.shard == shard:
+        if client is not None and client.mark.lies_in(shard):
             found[name] = _value(shard, client, there)
     return found
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from infra.providers.broker.access import TYPES
 from infra.providers.broker.listing import clients, group_roles, ordered, roles, wire
-from infra.providers.broker.marks import OWNER
+from infra.providers.broker.marks import WAY_OUT, service
 from infra.providers.broker.registry import There, without_role
 from infra.providers.kind import Failure, Found, ProviderError
 
@@ -48,11 +48,8 @@ class Role:
         name = str(inputs["name"])
         with self._dynsec.alone():
             found = roles(self._dynsec, [name]).get(name)
-            if found and not inputs.get("adopt") and (not found.mark.ours or found.mark.shard):
-                msg = (
-                    f"{self._dynsec}: role {name}: there already, by another hand; delete it there, or set adopt: true"
-                )
-                raise ProviderError(msg)
+            if found and not inputs.get("adopt") and (not found.mark.of(self._dynsec.owner) or found.mark.shard):
+                raise ProviderError(f"{self._dynsec}: role {name}: there already, {found.mark.told()}; {WAY_OUT}")
             return name, self._written(inputs, found)
 
     def update(self, ident: str, olds: Props, news: Props) -> Props:
@@ -63,9 +60,9 @@ class Role:
 
     def _written(self, news: Props, found: RoleThere | None) -> Props:
         acls = acls_of(news["acls"])
-        if found is None or found.acls != acls or not found.mark.ours:
+        if found is None or found.acls != acls or found.mark != service(self._dynsec.owner):
             command = "createRole" if found is None else "modifyRole"
-            told = {"rolename": news["name"], "textdescription": OWNER, "acls": wire(acls)}
+            told = {"rolename": news["name"], "textdescription": str(service(self._dynsec.owner)), "acls": wire(acls)}
             self._dynsec.do([{"command": command, **told}])
         return dict(news)
 
@@ -82,7 +79,7 @@ class Role:
         del outputs
         with self._dynsec.alone():
             found = roles(self._dynsec, [ident]).get(ident)
-            if found is not None and found.mark.ours and not found.mark.shard:
+            if found is not None and found.mark.of(self._dynsec.owner) and not found.mark.shard:
                 there = There(clients(self._dynsec), {}, group_roles(self._dynsec))
                 self._dynsec.do(list(without_role(ident, there)))
 

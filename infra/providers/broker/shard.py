@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, ClassVar
 
 from infra.providers.broker.listing import clients, group_roles, roles
+from infra.providers.broker.marks import WAY_OUT
 from infra.providers.broker.registry import ROLE, There, as_found, changes, devices_of, digest, foreign
 from infra.providers.kind import Failure, Found, ProviderError
 
@@ -13,10 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from infra.providers.broker.dynsec import Dynsec
+    from infra.providers.broker.marks import Mark
     from infra.providers.broker.registry import Device
     from infra.providers.kind import Props
 
 ID = re.compile(r"[a-z0-9-]{1,63}")
+SHOWN = 5
 ROUNDS = 3
 """A batch that was sent twice, because its connection broke, may leave something for another look."""
 
@@ -59,7 +62,7 @@ class RegistryShard:
         name = str(outputs.get("name", ident))
         with self._dynsec.alone():
             there = self._there(name, devices_of(outputs.get("devices")))
-        devices = as_found(name, there)
+        devices = as_found(self._whole(name), there)
         now = {**outputs, "name": name, "devices": devices}
         inputs = {field: value for field, value in now.items() if field in self.inputs}
         return Found(ident, {**now, **_figures(devices_of(devices))}, inputs)
@@ -79,21 +82,26 @@ class RegistryShard:
             for _ in range(ROUNDS):
                 there = self._there(name, {**olds, **wanted})
                 if not adopt:
-                    self._refuse(foreign(wanted.values(), there))
-                if self._dynsec.do(changes(name, wanted, there)):
+                    new = [one for one in wanted.values() if one.id not in olds]
+                    self._refuse(foreign(new, there, self._dynsec.owner))
+                if self._dynsec.do(changes(self._whole(name), wanted, there)):
                     return
         raise ProviderError(f"{self._dynsec}: shard {name} keeps changing under our hands; who else writes it?")
 
+    def _whole(self, name: str) -> str:
+        """Return the shard's name with the stack's before it."""
+        return f"{self._dynsec.owner}/{name}" if self._dynsec.owner else name
+
     def _there(self, name: str, known: dict[str, Device]) -> There:
         found = clients(self._dynsec)
-        ids = {*known, *There(found).of(name)}
+        ids = {*known, *There(found).of(self._whole(name))}
         return There(found, roles(self._dynsec, (ROLE + one for one in ids)), group_roles(self._dynsec))
 
-    def _refuse(self, names: list[str]) -> None:
-        if names:
-            shown = ", ".join(dict.fromkeys(names))
-            msg = f"{self._dynsec}: {shown}: there already, by another hand; delete it there, or set adopt: true"
-            raise ProviderError(msg)
+    def _refuse(self, found: dict[str, Mark]) -> None:
+        if found:
+            more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+            shown, whose = ", ".join(list(found)[:SHOWN]) + more, next(iter(found.values())).told()
+            raise ProviderError(f"{self._dynsec}: {shown}: there already, {whose}; {WAY_OUT}")
 
 
 def _figures(devices: dict[str, Device]) -> dict[str, object]:

@@ -32,6 +32,10 @@ class Files:
     secrets: ClassVar[tuple[str, ...]] = ()
     delete_first: ClassVar[bool] = False
 
+    def __init__(self, owner: str = "") -> None:
+        """`owner` is the stack whose files they are: two stacks must not share a folder."""
+        self._owner = owner
+
     def check(self, olds: Props, news: Props) -> tuple[Props, list[Failure]]:
         """Fill in defaults and name every fault."""
         del olds
@@ -50,7 +54,7 @@ class Files:
         del ident
         folder = _folder(news)
         with _plain_errors(folder):
-            left, notified = _apply(folder, olds, news)
+            left, notified = _apply(folder, olds, news, self._owner)
         return {**news, "left": left, "notified": notified}
 
     def read(self, ident: str, outputs: Props) -> Found | None:
@@ -70,6 +74,8 @@ class Files:
         with _plain_errors(folder):
             if folder.path.is_dir():
                 ledger = folder.ledger()
+                if ledger.of_another(self._owner):
+                    return
                 ours = _ours(ledger, outputs)
                 folder.remove(path for path in ours if not _by_hand(folder, path, ours[path]))
                 folder.tidy(ledger.folders, last=True)
@@ -116,10 +122,13 @@ def _wanted(props: Props) -> dict[str, Wanted]:
     }
 
 
-def _apply(folder: Folder, olds: Props, news: Props) -> tuple[list[str], bool]:
+def _apply(folder: Folder, olds: Props, news: Props, owner: str) -> tuple[list[str], bool]:
     """Bring the folder to `news`; returns what stays though it is no longer declared, and whether anyone was told."""
     wanted = _wanted(news)
     ledger = folder.ledger()
+    if not olds and ledger.of_another(owner):
+        raise ProviderError(f"{folder.path}: stack {ledger.owner!r} writes here; give this one another local.folder")
+    ledger.owner = owner
     ours = _ours(ledger, olds)
     there = {path: folder.look(path) for path in wanted}
     if not news.get("adopt"):
@@ -139,7 +148,7 @@ def _apply(folder: Folder, olds: Props, news: Props) -> tuple[list[str], bool]:
     folder.write(write)
     folder.remove(remove)
     notified = _tell(folder, news.get("notify"), ledger.unsaid)
-    final = Ledger({path: [digest(one.text)] for path, one in wanted.items()}, folder.tidy(ledger.folders), [])
+    final = Ledger({path: [digest(one.text)] for path, one in wanted.items()}, folder.tidy(ledger.folders), [], owner)
     folder.keep(final)
     return left, notified
 
@@ -149,7 +158,7 @@ def _refuse_foreign(folder: Folder, there: Mapping[str, Present | None], wanted:
     foreign = [path for path, found in there.items() if found and found.data != wanted[path].text.encode()]
     if foreign:
         names = ", ".join(foreign)
-        msg = f"{folder.path}: {names}: there already, by another hand; move it away, or set adopt: true to replace it"
+        msg = f"{folder.path}: {names}: there already, by another hand; move it away, then run again"
         raise ProviderError(msg)
 
 

@@ -13,7 +13,7 @@ import json
 import os
 import signal
 import stat
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,11 +57,16 @@ class Present:
 
 @dataclass(slots=True)
 class Ledger:
-    """Per file the digests it may have by our hand, the folders we made, and changes nobody was told of yet."""
+    """Per file the digests it may have by our hand; folders we made, changes nobody was told of, whose all this is."""
 
     files: dict[str, list[str]] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
     unsaid: list[str] = field(default_factory=list)
+    owner: str = ""
+
+    def of_another(self, owner: str) -> bool:
+        """Tell whether another stack's files are here."""
+        return bool(self.files and self.owner and owner) and self.owner != owner
 
 
 class Folder:
@@ -78,12 +83,12 @@ class Folder:
         except FileNotFoundError:
             return Ledger()
         except (ValueError, TypeError):
-            msg = f"{self._record}: not a record of ours; move it away, and set adopt: true to take its files over"
+            msg = f"{self._record}: not a record of ours; move it and the files beside it away, then run again"
             raise ProviderError(msg) from None
 
     def keep(self, ledger: Ledger) -> None:
         """Write the record."""
-        text = json.dumps({"files": ledger.files, "folders": ledger.folders, "unsaid": ledger.unsaid}, indent=1)
+        text = json.dumps(asdict(ledger), indent=1)
         self._stage(self._record, Wanted(text + "\n", 0o600)).replace(self._record)
         _sync(self.path)
 

@@ -85,7 +85,7 @@ class Authorization(Thing):
         permissions = [self._permission(org_id, one) for one in sorted(meaning(inputs["permissions"]))]
         mark = self._mark(inputs)
         for lost in self._named(org_id, inputs):
-            if marks.read(lost.get("description")) == mark:
+            if (there := marks.read(lost.get("description"))) and there.digest == mark.digest:
                 self._client.remove(f"{self.path}/{lost['id']}")
         told = {"orgID": org_id, "description": mark.on(word(inputs, "description")), "permissions": permissions}
         said = self._client.post(self.path, {**told, "status": _status(inputs)})
@@ -97,8 +97,8 @@ class Authorization(Thing):
         found = []
         for one in rows(self._client.get(self.path, orgID=org_id), "authorizations"):
             mark = marks.read(one.get("description"))
-            if mark and (mark.owner, mark.ident) == (wanted.owner, wanted.ident):
-                found.append((mark != wanted, str(one["id"]), one))
+            if mark and mark.of(wanted.owner) and mark.ident == wanted.ident:
+                found.append((mark.digest != wanted.digest, str(one["id"]), one))
         return [one for *_, one in sorted(found, key=lambda row: row[:2])]
 
     def there(self, inputs: Props, org_id: str) -> Json | None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 HOUR_S: Final = 3_600
 DAY_S: Final = 86_400
-CONSENT: Final = "set allow_shrink to true if the older data may go"
+CONSENT: Final = "set allow_shrink to true (config motcua:influx, allowShrink) if the older data may go"
 
 
 def default_shard(retention_s: int) -> int:

@@ -206,6 +206,8 @@ def _advice(code: str, status: int) -> str:
         return f"; {TOKEN_ADVICE}"
     if status >= 500 and code != "conflict":
         return "; look at InfluxDB's log, then run again"
+    if code == "conflict":
+        return "; choose another name, or rename or delete what has it"
     if code == "not found":
         return "; it is gone: refresh, then run again"
     return "" if code else f"; {AWAY_ADVICE}"

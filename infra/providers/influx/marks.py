@@ -16,6 +16,10 @@ class Mark:
     ident: str = ""
     digest: str = ""
 
+    def of(self, owner: str) -> bool:
+        """Tell whether this stack made it; who does not say which stack it is asks for any."""
+        return owner in {"", self.owner}
+
     def on(self, description: str) -> str:
         """Return the description with the mark before it."""
         words = {"stack": self.owner, "id": self.ident, "of": self.digest}

@@ -62,8 +62,8 @@ class Task(Thing):
 
     def there(self, inputs: Props, org_id: str) -> Json | None:
         """Return what the server tells of the task with this mark."""
-        wanted = self.mark(word(inputs, "name"))
-        return next((task for task in self._all(org_id) if marks.read(task.get("description")) == wanted), None)
+        wanted = word(inputs, "name")
+        return next((one for one in self._all(org_id) if self.ours(one) and _name(one) == wanted), None)
 
     def _all(self, org_id: str) -> Iterator[Json]:
         """Yield every task of the organisation, page by page."""
@@ -86,3 +86,8 @@ class Task(Thing):
     def bring(self, ident: str, olds: Props, news: Props) -> Json:  # noqa: ARG002 - as Thing asks
         """Bring text, state and description to the inputs."""
         return self._client.patch(f"{self.path}/{ident}", self._told(news))
+
+
+def _name(said: Json) -> str:
+    mark = marks.read(said.get("description"))
+    return mark.ident if mark else ""

@@ -185,7 +185,7 @@ class Thing(ABC):
     def ours(self, said: Json) -> bool:
         """Tell whether this stack made it."""
         mark = marks.read(said.get("description"))
-        return mark is not None and mark.owner == self._client.owner
+        return mark is not None and mark.of(self._client.owner)
 
     def may_take(self, said: Json, inputs: Props) -> bool:
         """Return whether a thing of this name is somebody else's; raises ProviderError unless it may be adopted."""
@@ -194,21 +194,22 @@ class Thing(ABC):
         if inputs.get("adopt") is True:
             return True
         mark = marks.read(said.get("description"))
-        whose = f"stack {mark.owner!r} manages it" if mark else "it is not ours"
+        whose = f"stack {mark.owner or '?'!r} manages it" if mark else "it is not ours"
         raise ProviderError(
             f"InfluxDB at {self._client.url} has {self.noun} {word(inputs, 'name')!r} already and {whose}; "
-            "set adopt to true to take it over, or choose another name"
+            "set adopt to true (config motcua:influx, adopt) to take it over, or choose another name"
         )
 
     def description(self, inputs: Props, said: Json | None = None, *, adopted: bool = False) -> str:
-        """Return the description to write: marked, but an adopted thing keeps its own unless one is given."""
-        told = word(inputs, "description")
-        if adopted:
-            return told or word(said or {}, "description")
-        return self.mark().on(told)
+        """Return the description to write, marked as ours; an adopted thing keeps its mark, its text unless told."""
+        told, there = word(inputs, "description"), word(said or {}, "description")
+        if not adopted:
+            return self.mark().on(told)
+        whose = marks.read(there)
+        return (whose.on(told) if whose and told else told) or there
 
     def told(self, said: Json, outputs: Props) -> str:
         """Return the description as an input."""
         if outputs.get("adopted") is True:
-            return word(said, "description") if outputs.get("description") else ""
+            return marks.bare(said.get("description")) if outputs.get("description") else ""
         return marks.bare(said.get("description")) if self.ours(said) else f"(unmarked) {said.get('description', '')}"

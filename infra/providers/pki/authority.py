@@ -88,7 +88,8 @@ def _root(reader: Reader, span: Span | None, stage: str | None, *, makes: bool) 
     if not makes:
         return None
     if not reader.has("root_key"):
-        reader.fail("root_key", "is missing; a new intermediate needs the root's key for this one run, as a secret")
+        command = "pulumi config set --secret rootKey <root.key"
+        reader.fail("root_key", f"is missing; a new intermediate needs it for this one run: {command}")
         return None
     return _paired(reader)
 

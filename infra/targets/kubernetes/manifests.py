@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.targets.kubernetes import broker, vernemq
+from infra.targets.kubernetes.checks import check
 from infra.targets.kubernetes.network import namespace, network
 from infra.targets.kubernetes.objects import Cluster, SecretValue
 from infra.targets.kubernetes.roles import roles as workloads
@@ -26,7 +27,11 @@ __all__ = ["Cluster", "SecretValue", "base", "manifests", "needed", "roles"]
 
 
 def base(cluster: Cluster) -> tuple[Manifest, ...]:
-    """Return what stands first: namespace, network, broker, InfluxDB, backups."""
+    """Return what stands first: namespace, network, broker, InfluxDB, backups.
+
+    Raises ConfigError naming every option that no cluster could run.
+    """
+    check(cluster.options)
     kind = vernemq if cluster.options.broker.kind == "cluster" else broker
     return (namespace(cluster), *network(cluster), *kind.broker(cluster), *store(cluster), *backup(cluster))
 

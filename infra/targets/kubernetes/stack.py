@@ -13,6 +13,7 @@ from infra.components.certificates import Certificates
 from infra.components.database import Database
 from infra.components.part import Province
 from infra.declared import database
+from infra.targets.kubernetes.checks import check
 from infra.targets.kubernetes.program import deploy as deploy_cluster
 from infra.targets.shared import Outputs, common_outputs, inventory_files, root_inputs, token_outputs
 
@@ -28,6 +29,7 @@ CERTIFICATES = {"broker": "broker", "ingest": "motcua-ingest-1", "rollup": "motc
 
 def deploy(plan: Plan, options: Options, root: Path, secrets: Mapping[str, pulumi.Output[str]]) -> Outputs:
     """Make or change everything; returns the outputs. Raises ConfigError naming every secret that is missing."""
+    check(options)
     province = Province(plan.province, plan.stage)
     under = pulumi.ResourceOptions(parent=province)
     pki = Certificates(plan.pki, plan.stage, root_inputs(options, root, secrets), under)

@@ -33,14 +33,20 @@ DATA, ETC = "/var/lib/influxdb2", "/etc/influxdb2"
 OPERATORS = "motcua-operators"
 """The organisation that set-up makes for the operator token; nothing else lies in it (see components.database)."""
 KEPT = 14
-"""Backups that are kept, one a night."""
+"""Backups that are kept at most, one a night; fewer when the volume is too small for them."""
 
 _BACKUP = """set -eu
 now=$(date -u +%Y%m%dT%H%M%SZ)
 rm -rf /backup/*.part
+old() {{ ls -1d /backup/2*Z 2>/dev/null | sort; }}
+free() {{ df -Pk /backup/ | tail -n 1 | sed 's/  */ /g' | cut -d' ' -f4; }}
+# Each is whole: the oldest goes when there is no room for another one like the last, and a quarter more.
+last=$(old | tail -n 1)
+wanted=$([ -z "$last" ] || du -sk "$last" | cut -f1)
+while [ $(old | wc -l) -gt 1 ] && [ "$(free)" -lt $((${{wanted:-0}} * 5 / 4)) ]; do rm -r "$(old | head -n 1)"; done
 influx backup "/backup/$now.part" --host http://influxdb:{port}
 mv "/backup/$now.part" "/backup/$now"
-for old in $(ls -1d /backup/2*Z | sort | head -n -{kept}); do rm -r "$old"; done
+for past in $(old | head -n -{kept}); do rm -r "$past"; done
 """
 
 

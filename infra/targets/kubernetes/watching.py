@@ -27,6 +27,7 @@ from infra.targets.kubernetes.objects import (
     service,
 )
 from infra.targets.kubernetes.pods import Pod, deployment, probe, stateful
+from infra.targets.kubernetes.renewal import renewals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +41,12 @@ SECRETS = "/secrets"
 BOARDS = "/etc/grafana/dashboards"
 SCALED = ("api", "ingest")
 """Components with several pods, each of which is asked."""
+# The figure stands still when nothing is written, and then calls for nobody. It is the age of a write's newest event,
+# which is high for a device that was away: a backlog is what stays high for two minutes.
+LAG_QUERY = (
+    "avg(min_over_time(<<.Series>>{<<.LabelMatchers>>}[2m]) * on (kubernetes_namespace, kubernetes_service, instance) "
+    "(rate(motcua_ingest_events_stored_total{<<.LabelMatchers>>}[2m]) > bool 0)) by (<<.GroupBy>>)"
+)
 RETENTION = ("--storage.tsdb.retention.time=90d", "--storage.tsdb.retention.size=8GB")
 
 
@@ -52,7 +59,8 @@ def prometheus(cluster: Cluster) -> tuple[Manifest, ...]:
     """Return Prometheus: what it asks, the rules, its volume."""
     workload = cluster.plan.workload("prometheus")
     settings = config(cluster, "prometheus-config", "prometheus", {"prometheus.yml": scraping(cluster)})
-    rules = config(cluster, "prometheus-rules", "prometheus", below(cluster.plan.files, "rules/"))
+    texts = {**below(cluster.plan.files, "rules/"), **renewals(cluster.plan)}
+    rules = config(cluster, "prometheus-rules", "prometheus", texts)
     words = (f"--config.file={CONFIG}/prometheus.yml", f"--storage.tsdb.path={DATA}", *RETENTION)
     paths = {"config": CONFIG, "rules": RULES, "data": DATA}
     pod = _pod(
@@ -60,7 +68,8 @@ def prometheus(cluster: Cluster) -> tuple[Manifest, ...]:
         (mounted_config("config", "prometheus-config"), mounted_config("rules", "prometheus-rules")), "/-/",
     )  # fmt: skip
     volumes = {"data": claim(cluster, workload.volume_gb)}
-    headless = {"clusterIP": "None"}
+    # A pod that is not ready is the one to look at: it must stay among those that are asked.
+    headless = {"clusterIP": "None", "publishNotReadyAddresses": True}
     asked = (service(cluster, f"{name}-pods", name, cluster.plan.workload(name).ports, **headless) for name in SCALED)
     return (*asked, *_around(cluster, workload), settings, rules, stateful(cluster, pod, "prometheus", volumes))
 
@@ -132,7 +141,7 @@ def adapter(cluster: Cluster) -> Manifest:
     rule = {
         "seriesQuery": 'motcua_ingest_lag_seconds{kubernetes_namespace!="",kubernetes_service!=""}',
         "resources": {"overrides": things},
-        "metricsQuery": "avg(<<.Series>>{<<.LabelMatchers>>}) by (<<.GroupBy>>)",
+        "metricsQuery": LAG_QUERY,
     }
     return config(cluster, "prometheus-adapter-rule", "prometheus", {"rule.yaml": _yaml({"rules": [rule]})})
 

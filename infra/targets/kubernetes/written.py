@@ -1,4 +1,4 @@
-"""The objects as YAML files for `kubectl apply -k`, and a page that says which Secrets to make. Pure.
+"""The objects as YAML files for `kubectl apply --server-side -k`, and a page that says which Secrets to make. Pure.
 
 Secrets are not among the files: their values are nobody's to write down.
 """
@@ -26,8 +26,9 @@ SECRETS = "SECRETS.md"
 _PAGE = """# Secrets
 
 The files beside this page hold no secret. Make these after `kubectl apply -f 000-namespace-{namespace}.yaml` and before
-`kubectl apply -k .`, from files SECRET/KEY that only you can read and that end without a line break. `pulumi up` makes
-all but the last two by itself.
+`kubectl apply --server-side -k .` (without `--server-side` kubectl writes each object a second time into a note of
+256 kB, which an inventory outgrows), from files SECRET/KEY that only you can read and that end without a line break.
+`pulumi up` makes all but the last two by itself.
 
 | Secret | key | value |
 |---|---|---|

@@ -18,11 +18,11 @@ __all__ = ["FILE", "MARK", "dynamic_security"]
 FILE = "dynamic-security.json"
 
 
-def dynamic_security(plan: Plan, admin: Admin) -> str:
-    """Return the file's text: the administrator, the services, and every device in its shard."""
+def dynamic_security(plan: Plan, admin: Admin, stack: str = "local") -> str:
+    """Return the file's text: the administrator, the services, and every device in its shard, marked as `stack`'s."""
     services = [Service(one.name, tuple(rights(one.publish, one.subscribe))) for one in plan.broker.users]
     shards = {
         one.name: [Device(device.id, device.centre, device.kind) for device in one.devices]
         for one in plan.broker.shards
     }
-    return document(admin, services, shards)
+    return document(admin, services, shards, stack=stack)

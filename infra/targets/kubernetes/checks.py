@@ -1,0 +1,38 @@
+"""Refuses options that make objects no cluster could run, all of them at once. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from infra.targets.kubernetes.names import PEERS, SERVICES_PORT
+from infra.targets.kubernetes.pods import OWN, PINNED
+from telemetry.errors import ConfigError, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from infra.options import Options
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+def check(options: Options) -> None:
+    """Raise ConfigError naming every fault."""
+    faults = [Fault("stack configuration", 0, f"motcua:{name}", *why) for name, *why in _faults(options)]
+    if faults:
+        raise ConfigError(faults)
+
+
+def _faults(options: Options) -> Iterator[tuple[str, str, str]]:
+    """Yield field, problem, remedy."""
+    taken = {SERVICES_PORT, *(PEERS.values() if options.broker.kind == "cluster" else ())}
+    if options.broker.port in taken:
+        problem = f"{options.broker.port} is the broker's own for services or nodes"
+        yield "broker.port", problem, "write another, as 8883"
+    known = sorted({*PINNED, *OWN})
+    for name, digest in sorted(options.kubernetes.image_digests.items()):
+        if name not in known:
+            yield "kubernetes.imageDigests", f"{name!r} is no image of the stack", f"write one of {', '.join(known)}"
+        elif not _DIGEST.fullmatch(digest):
+            yield "kubernetes.imageDigests", f"{name}: {digest!r} is no digest", "write sha256: and 64 hex digits alone"

@@ -1,0 +1,53 @@
+"""Writes Prometheus' rules on what ends by itself: certificates and the revocation list. Pure; knows no secret.
+
+`pulumi up` renews them, and only when somebody runs it. The days are the plan's, so no exporter is needed: after each
+run the rules speak of what that run has issued.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from typing import TYPE_CHECKING
+
+from infra.host.text import block
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from infra.plan import Plan
+
+FILE = "renewal.yaml"
+RUNBOOK = "docs/operate.md#rotate-certificates-and-tokens"
+
+
+def renewals(plan: Plan) -> dict[str, str]:
+    """Return {name: text} of the rules."""
+    rules = [rule for what, due, end in _ends(plan) for rule in _rules(what, due, end)]
+    return {FILE: block({"groups": [{"name": "motcua-renewal", "rules": rules}]})}
+
+
+def _ends(plan: Plan) -> Iterator[tuple[str, date, date]]:
+    """Yield what ends: its name, the day on which it could first be renewed, its end."""
+    pki = plan.pki
+    # A list is renewed at half of its life.
+    yield "the revocation list", pki.crl_from + (pki.crl_until - pki.crl_from) / 2, pki.crl_until
+    for one in (*pki.authorities[:1], *pki.certificates):
+        yield f"the certificate of {one.name}", min(one.renew_on, one.not_after), one.not_after
+
+
+def _rules(what: str, due: date, end: date) -> Iterator[dict[str, object]]:
+    """Yield a warning half way from the first chance to the end, and an alarm at three quarters."""
+    for severity, share in (("warning", 2), ("critical", 4)):
+        yield {
+            "alert": "MotcuaRenewalDue",
+            "expr": f"vector(time()) > {_seconds(end) - (_seconds(end) - _seconds(due)) // share}",
+            "labels": {"severity": severity, "what": what},
+            "annotations": {
+                "summary": f"On {end} {what} ends, and with it the connections that rest on it: run pulumi up.",
+                "runbook": RUNBOOK,
+            },
+        }
+
+
+def _seconds(day: date) -> int:
+    return int(datetime.combine(day, time(), UTC).timestamp())
