@@ -26,7 +26,7 @@ WITHIN = ("bucket", "authorization", "task", "dbrp", "remote", "replication", "n
 """The kinds that lie in an organisation."""
 EVERY = ("organisation", *WITHIN)
 _LISTS = {
-    "organisation": ("/orgs?limit=100", "orgs", "name"),
+    "organisation": ("/orgs?limit=100&offset={offset}", "orgs", "name"),
     "bucket": ("/buckets?limit=100&orgID={}", "buckets", "name"),
     "authorization": ("/authorizations?orgID={}", "authorizations", "description"),
     "task": ("/tasks?limit=500&orgID={}", "tasks", "description"),
@@ -143,7 +143,11 @@ class World:
     def count(self, name: str) -> int:
         """Return how many things of the test's name the server has."""
         path, key, field_ = _LISTS[name]
-        listed = self.server.call("GET", "/api/v2" + path.format(self.org_id)).get(key) or []
+        listed: list[dict[str, object]] = []
+        while found := self.server.call("GET", "/api/v2" + path.format(self.org_id, offset=len(listed))).get(key):
+            listed += found
+            if "{offset}" not in path:
+                break
         word = f"{self.org}-more" if name == "organisation" else "thing"
         return sum(word in str(one.get(field_, "")) and not one.get("virtual") for one in listed)
 
