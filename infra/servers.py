@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from infra.drift import Drift
 from infra.providers import broker, influx
 from infra.providers.broker import listing
+from infra.providers.broker.administrator import administrator
 from infra.providers.files import Files
 from infra.providers.influx import marks
-from telemetry.address import BrokerAddress, address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -46,17 +46,12 @@ def servers(options: Options, influx_token: str, broker_password: str, stack: st
     store = influx.Client(options.influx.url, influx_token, owner=stack)
 
     def control() -> broker.Dynsec:
-        return broker.Dynsec(_administrator(options, broker_password), owner=stack)
+        return broker.Dynsec(administrator(options.broker, broker_password), owner=stack)
 
     try:
         yield Servers(store, functools.cache(control))
     finally:
         store.close()
-
-
-def _administrator(options: Options, password: str) -> BrokerAddress:
-    at, told = address(options.broker.url), options.broker
-    return BrokerAddress(at.host, at.port, at.tls, told.ca, "", "", told.username, password)
 
 
 def strangers(things: Sequence[Declared], opened: Servers) -> Iterator[Drift]:

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, ClassVar
 
 from infra.options import Broker, Influx
 from infra.providers import broker, influx, pki
+from infra.providers.broker.administrator import administrator
 from infra.providers.broker.dynsec import Dynsec
 from infra.providers.files import Files as FilesKind
 from infra.providers.kind import ProviderError
 from infra.providers.skin import Skin
-from telemetry.address import BrokerAddress, address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from infra.providers.kind import Kind
+    from telemetry.address import BrokerAddress
 
 
 PATIENCE_S = 20.0
@@ -57,8 +58,7 @@ def _administrator(where: Broker, password: str) -> BrokerAddress:
     if not where.url:
         told = "keep its url and username (config motcua:broker) until `up` or `destroy` has removed that"
         raise ProviderError(f"the state still holds what this stack made in the broker's dynamic security; {told}")
-    found = address(where.url)
-    return BrokerAddress(found.host, found.port, found.tls, where.ca, "", "", where.username, password)
+    return administrator(where, password)
 
 
 class PkiSkin(Skin):

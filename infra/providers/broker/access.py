@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypedDict
 
+from infra.plan.broker import DEVICE_READS, DEVICE_WRITES
 from telemetry.core.topics import ROOT
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ SEND, RECEIVE, SUBSCRIBE = "publishClientSend", "publishClientReceive", "subscri
 UNSUBSCRIBE = "unsubscribePattern"
 TYPES = (SEND, RECEIVE, "subscribeLiteral", SUBSCRIBE, "unsubscribeLiteral", UNSUBSCRIBE)
 CONTROL = "$CONTROL/dynamic-security/#"
-DEVICE_WRITES = ("up", "state")
-DEVICE_READS = ("receipt", "config", "command", "state")
 ANY_CENTRE = "+"
 SHARED = "$share/+/"
 
