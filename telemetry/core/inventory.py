@@ -6,20 +6,27 @@ Built by `telemetry.inventory` from files; it must not read files itself.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from telemetry.core.windows import Window, at, days_in, local_ms, merge
+from telemetry.core.calendar import Calendar
+from telemetry.core.calendar_values import ALWAYS, Hours, Rules
+from telemetry.core.windows import Window, at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
     from zoneinfo import ZoneInfo
+
+    from telemetry.core.calendar_values import Planned
+
+__all__ = (
+    "ALWAYS", "Centre", "Device", "DeviceKind", "Hours", "Inventory", "Level", "Objective", "ProcedureCount",
+    "Service", "System", "Target", "Unit", "local_day",
+)  # fmt: skip
 
 Level = Literal["province", "district", "commune"]
 DeviceKind = Literal["gateway", "kiosk", "display", "tablet", "counter", "replay", "host"]
-Hours = tuple[tuple[time, time], ...]
-"""Opening intervals of one weekday, local wall time; an end of 00:00 means midnight after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,11 @@ class System:
     quorum: int = 1
     vantage: tuple[str, ...] = ()
     critical: bool = True
+    maintenance: tuple[Planned, ...] = ()
+
+    def calendar(self, zone: ZoneInfo) -> Calendar:
+        """Return its calendar: round the clock but for planned maintenance."""
+        return Calendar(ALWAYS, zone, rules=Rules(maintenance=self.maintenance))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,39 +103,27 @@ class Centre:
     tickets_per_day: int = 0
     exceptions: Mapping[date, Hours] = field(default_factory=lambda: MappingProxyType({}))
     imported: bool = False
+    rules: Rules = field(default_factory=Rules)
+    calendar: Calendar = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Join hours, exceptions and rules into the calendar."""
+        object.__setattr__(self, "calendar", Calendar(self.hours, self.zone, self.exceptions, self.rules))
 
     def open_windows(self, window: Window) -> list[Window]:
-        """Return the parts of `window` in which the centre is open (exceptions win over the week)."""
-        days = days_in(Window(window.start - 86_400_000, window.end), self.zone)
-        opening = [w for d in days for w in self._day(d)]
-        return merge([c for w in opening if (c := w.clip(window))])
-
-    def _day(self, day: date) -> list[Window]:
-        hours = self.exceptions.get(day, self.hours[day.weekday()])
-        return [_interval(day, opens, closes, self.zone) for opens, closes in hours]
+        """Return the parts of `window` in which the open clock runs: opening hours that count."""
+        return self.calendar.open_windows(window)
 
     def is_open(self, t: int) -> bool:
-        """Tell whether the centre is open at `t`."""
-        return bool(self.open_windows(Window(t, t + 1)))
+        """Tell whether people are served at the desks at `t`, be there maintenance or not."""
+        return bool(self.calendar.desk_windows(Window(t, t + 1)))
 
     def next_change(self, t: int) -> int | None:
-        """Return when the centre next opens or closes within 14 days, or None."""
+        """Return when the desks next open or close within 14 days, or None."""
         horizon = t + 14 * 86_400_000
-        ahead = self.open_windows(Window(t, horizon + 1))
+        ahead = self.calendar.desk_windows(Window(t, horizon + 1))
         edges = [edge for w in ahead for edge in (w.start, w.end) if t < edge <= horizon]
         return min(edges, default=None)
-
-
-def _interval(day: date, opens: time, closes: time, zone: ZoneInfo) -> Window:
-    start = local_ms(day, opens, zone)
-    if closes > opens:
-        return Window(start, local_ms(day, closes, zone))
-    following = date.fromordinal(day.toordinal() + 1)
-    return Window(start, local_ms(following, closes, zone))
-
-
-ALWAYS: tuple[Hours, ...] = tuple(((time(0), time(0)),) for _ in range(7))
-"""Open round the clock: what an imported log's centre has when its mapping names no hours."""
 
 
 @dataclass(frozen=True, slots=True)

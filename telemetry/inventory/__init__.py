@@ -75,7 +75,8 @@ def _built(folder: Folder, *, simulated: bool) -> Inventory:
     build.check_centre_tables(calendar, "centre_days", centres)
     rows = folder.csv("devices.csv", build.DEVICE)
     devices = build.devices(rows, centres, simulated=simulated)
-    systems = build.systems(folder.toml("systems.toml"), devices)
+    systems = build.systems(folder.toml("systems.toml"), devices, land.tables)
+    land.tables.check(centres, systems)
     inventory = Inventory(
         version="",
         province=land.id,

@@ -6,19 +6,19 @@ Faults go to the records; it must not read files and must not stop at the first 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar, cast, get_args
 from zoneinfo import ZoneInfo
 
 from telemetry.core.inventory import Centre, Device, DeviceKind, Level, Service, System, Unit
-from telemetry.inventory.hours import WEEK, days_of, week_of
+from telemetry.inventory.calendar_file import tables
+from telemetry.inventory.hours import WEEK, week_of
 from telemetry.inventory.records import Keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from datetime import date
 
     from telemetry.core.inventory import Hours
+    from telemetry.inventory.calendar_tables import Tables
     from telemetry.inventory.files import Document
     from telemetry.inventory.records import Record
 
@@ -53,15 +53,11 @@ class Province:
     name_en: str
     zone: ZoneInfo
     weeks: Mapping[str, tuple[Hours, ...]]
-    days: Mapping[str, Mapping[date, Hours]]
+    tables: Tables
 
     def week(self, centre: str) -> tuple[Hours, ...]:
         """Return a centre's week."""
         return self.weeks.get(centre, self.weeks[""])
-
-    def exceptions(self, centre: str) -> Mapping[date, Hours]:
-        """Return a centre's days that differ from the week."""
-        return self.days.get(centre, self.days[""])
 
 
 def keyed(records: Iterable[Record], key: str, make: Callable[[Record], T]) -> dict[str, T]:
@@ -85,15 +81,8 @@ def province(doc: Document, calendar: Document) -> Province:
     weeks = {ident: week_of(doc.table("centre_hours", ident), usual) for ident in own}
     ident, unit = root.ident("id"), root.text("unit")
     names = root.text("name_vi"), root.text("name_en")
-    return Province(ident, unit, *names, _zone(root), {**weeks, "": usual}, _days(calendar))
-
-
-def _days(doc: Document) -> dict[str, Mapping[date, Hours]]:
-    doc.record(Keys(("days",), ("centre_days",)))
-    usual = days_of(doc.table("days"))
-    own = doc.table("centre_days").values
-    every = {ident: {**usual, **days_of(doc.table("centre_days", ident))} for ident in own}
-    return {ident: MappingProxyType(days) for ident, days in {**every, "": usual}.items()}
+    zone = _zone(root)
+    return Province(ident, unit, *names, zone, {**weeks, "": usual}, tables(calendar, zone))
 
 
 def _zone(root: Record) -> ZoneInfo:
@@ -187,7 +176,7 @@ def _centre(r: Record, land: Province, known: Mapping[str, Unit], offered: Mappi
         name_vi=r.text("name_vi"), name_en=r.text("name_en"), province=land.id, parent="",
         counters=r.number("counters", 0, 1000), hours=land.week(ident), services=wanted, zone=land.zone,
         owner_agency=r.text("owner_agency", ""), tickets_per_day=r.number("tickets_per_day", 0, 100_000),
-        exceptions=land.exceptions(ident),
+        exceptions=land.tables.exceptions(ident), rules=land.tables.rules(ident, land.week(ident)),
     )  # fmt: skip
 
 
@@ -219,11 +208,12 @@ def _device(r: Record, known: Mapping[str, Centre], *, simulated: bool) -> Devic
     return Device(ident, centre, kind, every, critical, simulated)
 
 
-def systems(doc: Document, gates: Mapping[str, Device]) -> dict[str, System]:
-    """Build the digital systems; `[defaults]` fills what a system leaves out."""
+def systems(doc: Document, gates: Mapping[str, Device], planned: Tables) -> dict[str, System]:
+    """Build the digital systems with their planned maintenance; `[defaults]` fills what a system leaves out."""
     doc.record(Keys((), ("defaults", "system")))
     common = doc.record(Keys((), SYSTEM_DEFAULTS), "defaults")
-    return keyed(doc.records("system", SYSTEM), "id", lambda record: _system(record, common, gates))
+    found = keyed(doc.records("system", SYSTEM), "id", lambda record: _system(record, common, gates))
+    return {ident: replace(system, maintenance=planned.maintenance_of(ident)) for ident, system in found.items()}
 
 
 def _system(r: Record, common: Record, gates: Mapping[str, Device]) -> System:

@@ -1,0 +1,41 @@
+"""The periods a budget is for, rolling or of the calendar, as windows; it must know no opening hours and no clock."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Literal
+
+from telemetry.core.windows import FIVE, Window, at, day_window, floor, to_ms
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+Aligned = Literal["day", "week", "month", "quarter", "year"]
+
+
+def rolling(days: int, now: int, zone: ZoneInfo) -> Window:
+    """Return the last `days` local days up to the last 5-minute mark, from the same wall time: whole weeks."""
+    end = floor(now, FIVE)
+    start = at(end, zone).replace(fold=0) - timedelta(days=days)
+    return Window(floor(to_ms(start), FIVE), end)
+
+
+def calendar(aligned: Aligned, now: int, zone: ZoneInfo) -> Window:
+    """Return the whole local day, week (from Monday), month, quarter or year that `now` lies in, past and to come."""
+    day = at(now, zone).date()
+    first = _first(aligned, day)
+    following = _first(aligned, first + timedelta(days=_LONGEST[aligned]))
+    return Window(day_window(first, zone).start, day_window(following, zone).start)
+
+
+_LONGEST: dict[Aligned, int] = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
+"""So many days after its first day lies the next period, and not yet the one after."""
+
+
+def _first(aligned: Aligned, day: date) -> date:
+    if aligned == "day":
+        return day
+    if aligned == "week":
+        return day - timedelta(days=day.weekday())
+    months = {"month": 1, "quarter": 3, "year": 12}[aligned]
+    return date(day.year, day.month - (day.month - 1) % months, 1)

@@ -1,0 +1,75 @@
+"""docs/reference/availability.md is run: each figure has an example, each example and table is what the code says."""
+
+from __future__ import annotations
+
+import doctest
+import re
+from pathlib import Path
+
+import pytest
+
+from telemetry.core.slo import burn
+from telemetry.core.slo.budget import budget
+from telemetry.core.totals import BOUNDS_S
+from telemetry.core.windows import DAY, HOUR, MINUTE
+
+DOC = (Path(__file__).resolve().parents[2] / "docs/reference/availability.md").read_text(encoding="utf-8")
+SECTIONS = {part.split("\n", 1)[0]: part for part in re.split(r"^###? ", DOC, flags=re.MULTILINE)[1:]}
+CHAPTERS = re.findall(r"^## (.+)", DOC, re.MULTILINE)
+EXAMPLE = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+WEEKS = 166 * HOUR
+
+
+def test_every_example_gives_what_the_document_says() -> None:
+    source = "\n".join(EXAMPLE.findall(DOC))
+    case = doctest.DocTestParser().get_doctest(source, {}, "availability.md", "availability.md", 0)
+    report: list[str] = []
+    found = doctest.DocTestRunner(verbose=False).run(case, out=report.append)
+    assert found.attempted > 60
+    assert found.failed == 0, "".join(report)
+
+
+@pytest.mark.parametrize("name", [n for n in SECTIONS if n not in CHAPTERS or n == "Late data"])
+def test_every_figure_has_a_worked_example(name: str) -> None:
+    assert EXAMPLE.search(SECTIONS[name])
+
+
+def rows(rules: tuple[burn.Rule, ...], period: int, goal: float) -> list[str]:
+    out = []
+    for r in rules:
+        full, tenth = burn.fires_after(r, period, goal), burn.fires_after(r, period, goal, 0.1)
+        assert full is not None
+        assert tenth is not None
+        cells = (
+            f"`{r.name}`", r.severity, f"{r.share:.0%}".replace("%", " %"), f"{r.long // MINUTE} min",
+            f"{r.short // MINUTE} min", f"{burn.threshold(r, period):.2f}", f"{full / MINUTE:.1f} min",
+            f"{tenth / MINUTE:.0f} min",
+        )  # fmt: skip
+        out.append(f"| {' | '.join(cells)} |")
+    return out
+
+
+def test_the_tables_of_rules_are_the_rules() -> None:
+    expected = [*rows(burn.OPEN_RULES, WEEKS, 0.995), *rows(burn.WALL_RULES, 30 * DAY, 0.995)]
+    assert re.findall(r"^\| `(?:page|ticket)-.*\|$", DOC, re.MULTILINE) == expected
+
+
+def test_the_table_of_budgets_is_computed() -> None:
+    found = re.findall(r"^\| ([\d.]+) % \| ([\d.]+) min \| ([\d.]+) min \|$", DOC, re.MULTILINE)
+    assert len(found) == 3
+    for goal, opening, always in found:
+        share = round(float(goal) / 100, 3)
+        minutes = [budget(share, period // 1000, 0).minutes[0] for period in (WEEKS, 28 * DAY)]
+        assert [f"{m:.1f}" for m in minutes] == [opening, always]
+
+
+def test_a_lower_goal_fires_as_late_as_it_says() -> None:
+    fires = burn.fires_after(burn.OPEN_RULES[0], WEEKS, 0.98)
+    assert fires is not None
+    assert round(fires / MINUTE) == 10
+    assert "with a\ngoal of 98 % a full outage passes `page-fast` after 10 minutes" in DOC
+
+
+def test_the_exact_thresholds_are_all_named() -> None:
+    *most, last = map(str, BOUNDS_S)
+    assert f"{', '.join(most)} or {last} s" in DOC

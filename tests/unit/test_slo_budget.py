@@ -1,0 +1,179 @@
+"""Budgets are signed and exact, standings have hysteresis, histories and spendings add up to the budget."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from telemetry.core.slo import budget as bg, history as hs, status as stt
+from telemetry.core.slo.axis import axis
+from telemetry.core.slo.measures import Measure, Policy
+from telemetry.core.slo.series import Cell, series
+from telemetry.core.slo.tally import Tally, total
+from telemetry.core.windows import FIVE, HOUR, Window
+
+calm = settings(deadline=None)
+
+goals = st.integers(0, 999).map(lambda n: n / 1000)
+seconds = st.integers(0, 10_000_000)
+policies: st.SearchStrategy[Policy] = st.sampled_from(["exclude", "down", "up", "settle"])
+cells_of_five = st.lists(
+    st.tuples(st.integers(0, 300), st.integers(0, 300)).map(
+        lambda p: Tally(1000 * max(0, 300 - sum(p)), 1000 * min(p[0], 300 - min(p[1], 300)), 1000 * min(p[1], 300))
+    ),
+    max_size=12,
+)
+
+
+def test_the_slack_of_a_goal_is_what_was_written() -> None:
+    assert [bg.budget(goal, 1000, 0).total for goal in (0.995, 0.98, 0.9, 1.0, 0.0)] == [5, 20, 100, 0, 1000]
+
+
+@calm
+@given(goals, seconds, seconds)
+def test_remaining_is_signed_and_completes_the_budget(goal: float, period: int, bad: int) -> None:
+    found = bg.budget(goal, period, bad)
+    assert found.remaining + found.consumed == pytest.approx(found.total)
+    assert (found.remaining < 0) == (bad > found.total)
+    if found.remaining_ratio is None:
+        assert found.total == 0
+    else:
+        assert found.remaining_ratio * found.total == pytest.approx(found.remaining, abs=1e-3)
+
+
+@calm
+@given(goals, st.lists(st.tuples(seconds, seconds), max_size=5))
+def test_budgets_of_parts_add_up_to_the_budget_of_the_whole(goal: float, parts: list[tuple[int, int]]) -> None:
+    whole = bg.budget(goal, sum(p for p, _ in parts), sum(b for _, b in parts))
+    found = [bg.budget(goal, period, bad) for period, bad in parts]
+    assert sum(b.remaining for b in found) == pytest.approx(whole.remaining)
+
+
+@pytest.mark.parametrize(
+    ("consumed", "before", "word"),
+    [
+        (0, "no_data", "healthy"),
+        (79, "healthy", "healthy"),
+        (80, "healthy", "at_risk"),
+        (79, "at_risk", "at_risk"),
+        (74, "at_risk", "healthy"),
+        (99, "at_risk", "at_risk"),
+        (100, "at_risk", "exhausted"),
+        (97, "exhausted", "exhausted"),
+        (94, "exhausted", "at_risk"),
+        (74, "exhausted", "healthy"),
+        (150, "healthy", "exhausted"),
+    ],
+)
+def test_a_standing_improves_only_past_its_limit(consumed: int, before: bg.Standing, word: str) -> None:
+    assert bg.standing(bg.Budget(100, consumed), 1, before) == word
+
+
+def test_a_goal_of_one_is_exhausted_by_anything_bad() -> None:
+    assert bg.standing(bg.Budget(0, 0), 5) == "healthy"
+    assert bg.standing(bg.Budget(0, 1), 5) == "exhausted"
+    assert bg.standing(bg.Budget(0, 0), 0) == "no_data"
+
+
+def test_the_end_of_a_budget_is_foretold_in_open_time() -> None:
+    line = axis([Window(0, HOUR), Window(3 * HOUR, 4 * HOUR)])
+    left = bg.Budget(1000, 100)
+    assert bg.exhausts_at(left, 0.5, line, HOUR // 2) == HOUR // 2 + HOUR // 2
+    assert bg.exhausts_at(left, 0.25, line, HOUR // 2) == 3 * HOUR + HOUR // 2
+    assert bg.exhausts_at(left, 0.1, line, 0) is None
+    assert bg.exhausts_at(left, 0.0, line, 0) is None
+    assert bg.exhausts_at(left, None, line, 0) is None
+    assert bg.exhausts_at(bg.Budget(1000, 1000), 0.5, line, 0) is None
+
+
+def test_silence_is_charged_once_it_is_settled() -> None:
+    found = series([Cell(Window(0, FIVE), Tally(0, 0, FIVE)), Cell(Window(FIVE, 2 * FIVE), Tally(0, 0, FIVE))])
+    judged = stt.judge(stt.halves(found, Window(0, 2 * FIVE), FIVE), "settle")
+    assert (judged.measure, judged.account.unknown) == (Measure(0, 300), 600)
+    assert stt.judge(stt.halves(found, Window(0, 2 * FIVE), 0), "settle").measure == Measure()
+    assert stt.judge(stt.halves(found, Window(0, 2 * FIVE), 9 * FIVE), "settle").measure == Measure(0, 600)
+
+
+@calm
+@given(cells_of_five, policies, st.integers(0, 12), goals)
+def test_the_identities_of_a_status_hold_in_whole_seconds(
+    found: list[Tally], policy: Policy, cut: int, goal: float
+) -> None:
+    known = series(Cell(Window(i * FIVE, (i + 1) * FIVE), t) for i, t in enumerate(found))
+    judged = stt.judge(stt.halves(known, Window(0, 12 * FIVE), cut * FIVE), policy)
+    account = judged.account
+    assert account == total(found).seconds().account
+    status = stt.time_status(stt.Aim(goal, policy), judged, stt.Outlook(), axis([]), 0)
+    assert status.budget.total == pytest.approx((1 - goal) * account.total)
+    charged = {"down": account.unknown, "exclude": 0, "up": 0}
+    if policy in charged:
+        assert status.budget.consumed == account.down + charged[policy]
+    if status.value is not None and account.low is not None and account.high is not None:
+        assert account.low <= status.value <= account.high
+
+
+def test_a_calendar_months_budget_counts_the_days_to_come() -> None:
+    judged = stt.judge([(Tally(3600_000, 60_000), True)], "down")
+    outlook = stt.Outlook(period=600_000, error=0.5, before="at_risk")
+    found = stt.time_status(stt.Aim(0.995, "down"), judged, outlook, axis([Window(0, 10 * HOUR)]), 0)
+    assert (found.budget.total, found.budget.consumed, found.standing) == (3000, 60, "healthy")
+    assert found.exhausts_at == 5_880_000
+
+
+def test_tickets_have_a_budget_of_tickets() -> None:
+    found = stt.ticket_status(0.9, Measure(850, 150))
+    assert (found.value, found.budget, found.standing) == (0.85, bg.Budget(100, 150), "exhausted")
+    assert found.account is None
+    assert stt.ticket_status(0.9, Measure()).standing == "no_data"
+
+
+DOWN, UP = Tally(0, FIVE), Tally(FIVE)
+AIM = stt.Aim(0.5, "down")
+
+
+def marks(*tallies: Tally, start: int = 0) -> list[Cell]:
+    return [
+        Cell(Window(start + i * FIVE, start + (i + 1) * FIVE), t) for i, t in enumerate(tallies)
+    ]  # fmt: skip
+
+
+def test_history_shows_each_bucket_and_the_budget_at_its_end() -> None:
+    known = series(marks(UP, DOWN, UP, UP))
+    steps = [hs.Step(Window(i * FIVE, (i + 1) * FIVE), Window(0, (i + 1) * FIVE)) for i in range(5)]
+    found = hs.history(known, steps, AIM, 0)
+    assert [p.measure.ratio for p in found] == [1, 0, 1, 1, None]
+    assert [p.burn for p in found] == [0, 2, 0, 0, None]
+    assert [p.budget.remaining for p in found] == [150, 0, 150, 300, 300]
+    assert found[4].account.total == 0
+    month = hs.history(known, [hs.Step(steps[1].bucket, steps[1].period, 36_000)], AIM, 0)
+    assert month[0].budget == bg.Budget(18_000, 300)
+
+
+def test_a_dead_evening_and_the_next_dead_morning_are_one_outage() -> None:
+    known = series([*marks(DOWN, UP, DOWN, DOWN), *marks(DOWN, UP, start=9 * HOUR)])
+    line = axis(c.window for c in known.cells)
+    found = hs.spending(known, Window(0, 10 * HOUR), line, AIM, 0)
+    assert [(s.window, s.bad, s.share) for s in found] == [
+        (Window(2 * FIVE, 9 * HOUR + FIVE), 3 * FIVE, 0.75),
+        (Window(0, FIVE), FIVE, 0.25),
+    ]
+    assert found[0].tally == Tally(0, 3 * FIVE)
+
+
+def test_only_the_windows_own_cells_spend() -> None:
+    known = series(marks(DOWN, DOWN, DOWN))
+    line = axis([Window(0, HOUR)])
+    assert [s.bad for s in hs.spending(known, Window(FIVE, 2 * FIVE), line, AIM, 0)] == [FIVE]
+    assert hs.spending(known, Window(HOUR, 2 * HOUR), line, AIM, 0) == []
+
+
+@calm
+@given(cells_of_five, policies, st.integers(0, 12))
+def test_spendings_add_up_to_what_was_consumed(found: list[Tally], policy: Policy, cut: int) -> None:
+    known, whole = series(marks(*found)), Window(0, 12 * FIVE)
+    aim = stt.Aim(0.99, policy)
+    spends = hs.spending(known, whole, axis([whole]), aim, cut * FIVE)
+    consumed = stt.judge(stt.halves(known, whole, cut * FIVE), policy).measure.bad
+    assert sum(s.bad for s in spends) == 1000 * consumed
+    assert not spends or sum(s.share for s in spends) == pytest.approx(1)
+    assert [s.bad for s in spends] == sorted((s.bad for s in spends), reverse=True)
