@@ -10,7 +10,7 @@ from telemetry.core.windows import FIVE, HOUR, Window, ceil, day_window, days_in
 from telemetry.queries.faults import BadWindow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from zoneinfo import ZoneInfo
 
     from telemetry.core.inventory import Centre
@@ -106,17 +106,28 @@ def opening(windows: Iterable[Window]) -> Opening:
 
 
 class Openings:
-    """The openings of many centres over one window; centres with the same hours share one."""
+    """The openings of many centres over one window; centres with the same calendar share one."""
 
     def __init__(self, window: Window) -> None:
         self._window = window
-        self._known: dict[object, Opening] = {}
+        self._known: dict[tuple[str, bool], Opening] = {}
 
     def of(self, centre: Centre | None) -> Opening:
         """Return a centre's opening, or round the clock for None."""
-        key = None if centre is None else (centre.hours, centre.zone.key, tuple(centre.exceptions.items()))
-        found = self._known.get(key)
+        if centre is None:
+            return self._once("", out=False, windows=lambda: [self._window])
+        calendar = centre.calendar
+        return self._once(calendar.version, out=False, windows=lambda: calendar.open_windows(self._window))
+
+    def out(self, centre: Centre | None) -> Opening:
+        """Return the regular hours that the open clock leaves out; none for None."""
+        if centre is None:
+            return self._once("", out=True, windows=list)
+        calendar = centre.calendar
+        return self._once(calendar.version, out=True, windows=lambda: calendar.excluded_windows(self._window))
+
+    def _once(self, version: str, *, out: bool, windows: Callable[[], Iterable[Window]]) -> Opening:
+        found = self._known.get((version, out))
         if found is None:
-            found = opening([self._window] if centre is None else centre.open_windows(self._window))
-            self._known[key] = found
+            found = self._known[version, out] = opening(windows())
         return found

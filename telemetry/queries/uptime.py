@@ -50,24 +50,28 @@ def uptime(store: Store, scope: Scope, ask: Ask, clock: Clock, now: int) -> Upti
     known = replace(ask, window=_past(ask.window, now))
     buckets = ask.buckets()
     starts = [b.start for b in buckets]
-    openings = _openings(scope, ask, clock)
+    openings, out = _openings(scope, ask, clock)
     sums = _Sums([0] * len(buckets), [0] * len(buckets))
     for total in _totals(store, scope, known):
         found = bisect_right(starts, total.start) - 1
         up, down = _of(total, clock, openings[total.unit])
         sums.up[found] += up
         sums.down[found] += down
-    shared = Counter(id(o) for o in openings.values())
-    distinct = [(o, shared[id(o)]) for o in {id(o): o for o in openings.values()}.values()]
-    in_scope = [_in_scope(distinct, _past(bucket, now)) for bucket in buckets]
-    rows = tuple(zip(buckets, map(account, in_scope, sums.up, sums.down), strict=True))
-    whole = account(sum(in_scope), sum(sums.up), sum(sums.down))
+    past = [_past(bucket, now) for bucket in buckets]
+    in_scope, excluded = _lengths(openings, past), _lengths(out, past)
+    rows = tuple(zip(buckets, map(account, in_scope, sums.up, sums.down, excluded), strict=True))
+    whole = account(sum(in_scope), sum(sums.up), sum(sums.down), sum(excluded))
     return Uptime(scope.label, ask.window, ask.zone, rows, whole)
 
 
-def _openings(scope: Scope, ask: Ask, clock: Clock) -> dict[str, Opening]:
+def _openings(scope: Scope, ask: Ask, clock: Clock) -> tuple[dict[str, Opening], dict[str, Opening]]:
+    """Return what is open in each unit, and the regular hours that its open clock leaves out."""
     known = Openings(ask.window)
-    return {unit: known.of(centre if clock == "open" else None) for unit, centre in scope.calendars.items()}
+    centres = {unit: centre if clock == "open" else None for unit, centre in scope.calendars.items()}
+    return (
+        {unit: known.of(centre) for unit, centre in centres.items()},
+        {unit: known.out(centre) for unit, centre in centres.items()},
+    )
 
 
 def _totals(store: Store, scope: Scope, ask: Ask) -> Iterator[Total]:
@@ -86,8 +90,11 @@ def _of(total: Total, clock: Clock, opening: Opening) -> tuple[int, int]:
     return total.sums.get("up_ms", 0), total.sums.get("down_ms", 0)
 
 
-def _in_scope(openings: list[tuple[Opening, int]], window: Window) -> int:
-    return sum(opening.open_ms(window) * times for opening, times in openings)
+def _lengths(openings: dict[str, Opening], windows: list[Window]) -> list[int]:
+    """Return the ms of each window that are open, over all units; units that share an opening are reckoned once."""
+    shared = Counter(id(o) for o in openings.values())
+    distinct = [(o, shared[id(o)]) for o in {id(o): o for o in openings.values()}.values()]
+    return [sum(opening.open_ms(window) * times for opening, times in distinct) for window in windows]
 
 
 def _past(window: Window, now: int) -> Window:

@@ -13,7 +13,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 HOUSE = ("telemetry", "edge_agent", "api", "dashboards", "infra", "motcua")
 PURE = (
-    "telemetry/core/*.py", "edge_agent/delivery.py", "edge_agent/deferral.py", "edge_agent/reconnect.py",
+    "telemetry/core/*.py", "telemetry/core/slo/*.py",
+    "edge_agent/delivery.py", "edge_agent/deferral.py", "edge_agent/reconnect.py",
     "edge_agent/mapping/expressions.py", "edge_agent/remote/settings.py", "edge_agent/remote/rollout.py",
     "edge_agent/remote/commands.py", "edge_agent/sources/supervision.py", "edge_agent/sources/escpos_status.py",
     "infra/plan/*.py",

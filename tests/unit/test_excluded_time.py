@@ -1,0 +1,53 @@
+"""Time that the open clock leaves out is said beside the figures, and two calendars are never taken for one."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+from datetime import date, time
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from telemetry.core.calendar_values import ModeSpan, Rules
+from telemetry.core.inventory import Centre
+from telemetry.core.windows import Window, day_window, local_ms
+from telemetry.queries.opening import Openings, ask
+from telemetry.queries.uptime import uptime
+from telemetry.queries.world import Scope
+from telemetry.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+DAY = date(2026, 11, 23)
+WEEK = tuple(((time(7, 30), time(11, 30)),) for _ in range(7))
+PLAIN = Centre("vn83-1", "83", "commune", "Một", "One", "vn83", "", 2, WEEK, (), ZONE)
+MORNING = Window(local_ms(DAY, time(9), ZONE), local_ms(DAY, time(10), ZONE))
+HOUR_S = 3600
+
+
+def in_mode(mode: str) -> Centre:
+    return replace(PLAIN, rules=Rules(modes=(ModeSpan(mode, MORNING, "flood"),)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("mode", "total", "excluded"), [("emergency", 3, 1), ("online_only", 3, 1), ("closed", 3, 0), ("normal", 4, 0)]
+)
+def test_a_mode_leaves_time_out_and_says_so(tmp_path: Path, mode: str, total: int, excluded: int) -> None:
+    centre = in_mode(mode)
+    scope = Scope("centre:vn83-1", "centre", frozenset({"centre:vn83-1"}), {centre.id: centre}, ZONE)
+    day = day_window(DAY, ZONE)
+    with closing(SqliteStore(tmp_path / "store.db")) as store:
+        found = uptime(store, scope, ask(day, "total", ZONE), "open", day.end).whole
+    assert (found.total, found.excluded) == (total * HOUR_S, excluded * HOUR_S)
+
+
+def test_centres_that_differ_by_a_mode_alone_have_openings_of_their_own() -> None:
+    known = Openings(day_window(DAY, ZONE))
+    assert known.of(PLAIN).open_ms(MORNING) == MORNING.length
+    assert known.of(in_mode("emergency")).open_ms(MORNING) == 0
+    assert known.out(in_mode("emergency")).open_ms(MORNING) == MORNING.length
+    assert known.of(PLAIN) is known.of(replace(PLAIN, id="vn83-2"))
