@@ -17,7 +17,7 @@ DEFAULT_MQTT = "mqtt://127.0.0.1:1883"
 DEFAULT_LISTEN = "127.0.0.1:8080"
 NAMES = (
     "MOTCUA_INVENTORY", "MOTCUA_STORE", "MOTCUA_STORE_TOKEN", "MOTCUA_MQTT", "MOTCUA_MQTT_CA", "MOTCUA_MQTT_CERT",
-    "MOTCUA_MQTT_KEY", "MOTCUA_STATE", "MOTCUA_API_LISTEN", "MOTCUA_LOG",
+    "MOTCUA_MQTT_KEY", "MOTCUA_STATE", "MOTCUA_API_LISTEN", "MOTCUA_LOG", "MOTCUA_ALERTMANAGER",
 )  # fmt: skip
 
 
@@ -32,6 +32,8 @@ class Settings:
     state: Path
     log: str
     store_token: str = field(default="", repr=False)
+    alertmanager: str = field(default="", repr=False)
+    """Alertmanager's address, which may hold a password; empty: alarms are judged and shown, but sent nowhere."""
 
 
 def settings(environ: Mapping[str, str], given: Mapping[str, object] | None = None, source: str = "") -> Settings:
@@ -49,13 +51,18 @@ def settings(environ: Mapping[str, str], given: Mapping[str, object] | None = No
     if not store.startswith(("sqlite:///", "influxdb+http://", "influxdb+https://")):
         remedy = "write sqlite:///PATH or influxdb+http://HOST:PORT?org=O&bucket=B"
         faults.append(Fault(source or "settings", 0, "MOTCUA_STORE", f"not a store: {store!r}", remedy))
+    alertmanager = values.get("MOTCUA_ALERTMANAGER", "").rstrip("/")
+    if alertmanager and not alertmanager.startswith(("http://", "https://")):
+        remedy = "write http://HOST:PORT, or leave it out"
+        faults.append(Fault(source or "settings", 0, "MOTCUA_ALERTMANAGER", "not an http address", remedy))
     if faults:
         raise ConfigError(faults)
     folder = Path(values["MOTCUA_INVENTORY"]) if "MOTCUA_INVENTORY" in values else None
     state = Path(values.get("MOTCUA_STATE", "motcua-data/state.db"))
     return Settings(
-        folder, store, broker, listen, state, values.get("MOTCUA_LOG", "info"), values.get("MOTCUA_STORE_TOKEN", "")
-    )
+        folder, store, broker, listen, state, values.get("MOTCUA_LOG", "info"), values.get("MOTCUA_STORE_TOKEN", ""),
+        alertmanager,
+    )  # fmt: skip
 
 
 _TLS = ("CA", "CERT", "KEY")

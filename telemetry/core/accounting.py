@@ -7,6 +7,8 @@ from typing import Literal
 
 Unknown = Literal["exclude", "down", "up"]
 """What unknown time counts as in the availability."""
+Policy = Literal["exclude", "down", "up", "settle"]
+"""What unknown time counts as in an objective; `settle`: nothing while provisional and down once settled."""
 
 
 @dataclass(frozen=True, slots=True)

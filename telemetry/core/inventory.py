@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from datetime import date
     from zoneinfo import ZoneInfo
 
+    from telemetry.core.accounting import Policy
     from telemetry.core.calendar_values import Planned
 
 __all__ = (
-    "ALWAYS", "Centre", "Device", "DeviceKind", "Hours", "Inventory", "Level", "Objective", "ProcedureCount",
-    "Service", "System", "Target", "Unit", "local_day",
+    "ALWAYS", "Centre", "Device", "DeviceKind", "Hours", "Inventory", "Level", "Objective", "Period", "ProcedureCount",
+    "Published", "Service", "Sli", "System", "Target", "Unit", "local_day",
 )  # fmt: skip
 
 Level = Literal["province", "district", "commune"]
@@ -138,19 +139,47 @@ class Target:
     by: date
 
 
+Sli = Literal["availability", "connectivity", "readiness", "wait", "latency"]
+Period = Literal["rolling", "day", "week", "month", "quarter", "year"]
+
+
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """A service level objective: the share `goal` of what `sli` counts, over `days` days."""
+    """A service level objective: the share `goal` of what `sli` counts, over `days` days or a calendar `period`.
+
+    `scope` is a level (`province`, `district`, `commune`; `centre` for all three), `system`, a kind of device
+    (`device` for all), or one of them: `centre:ID`, `system:ID`, `device:ID`.  `threshold_ms` belongs to wait and
+    latency.  `unknown` says what unknown time counts as.
+    """
 
     id: str
     name_vi: str
     name_en: str
     scope: str
-    sli: Literal["availability", "wait"]
+    sli: Sli
     goal: float
     days: int
     clock: Literal["open", "wall"] = "open"
     threshold_ms: int = 0
+    period: Period = "rolling"
+    unknown: Policy = "settle"
+    alert: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What was published of one scope, or of one objective of it, for a month; seconds, and good and bad as counted."""
+
+    month: str
+    scope: str
+    objective: str
+    open: int
+    up: int
+    down: int
+    unknown: int
+    excluded: int
+    good: int = 0
+    bad: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +212,8 @@ class Inventory:
     simulated: bool = False
     objectives: tuple[Objective, ...] = ()
     procedures: tuple[ProcedureCount, ...] = ()
+    published: Mapping[tuple[str, str, str], Published] = field(default_factory=lambda: MappingProxyType({}))
+    """By (month, scope, objective); the objective is empty for a scope's plain availability."""
     _by_centre: Mapping[str, tuple[Device, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:

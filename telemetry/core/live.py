@@ -73,3 +73,49 @@ class SystemNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: int
     state: State
     vantage: tuple[VantageNow, ...] = ()
+
+
+class ReadingNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A burn-rate rule of one scope: burn rates of its windows (None: nothing counted), and since when it fires."""
+
+    rule: str
+    severity: str
+    long_ms: int
+    short_ms: int
+    threshold: float
+    long: float | None = None
+    short: float | None = None
+    armed: bool = False
+    fired: int | None = None
+
+
+class ScopeNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An objective at one scope over [start, end) ms: whole seconds (or tickets, probes, days) and its alarms.
+
+    `good` and `bad` are what counts (unknown time weighed by the objective's policy); `allowance` is what the whole
+    period holds when that is more than what has passed.
+    """
+
+    scope: str
+    start: int
+    end: int
+    good: int
+    bad: int
+    standing: str
+    open: int = 0
+    up: int = 0
+    down: int = 0
+    unknown: int = 0
+    excluded: int = 0
+    allowance: int | None = None
+    exhausts_at: int | None = None
+    readings: tuple[ReadingNow, ...] = ()
+
+
+class SloNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An objective as rollup last judged it, at every scope it holds for; its live row is `slo:ID`."""
+
+    slo: str
+    at: int
+    settled_until: int
+    scopes: tuple[ScopeNow, ...] = ()

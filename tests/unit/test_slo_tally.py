@@ -10,13 +10,15 @@ from hypothesis import given, settings, strategies as st
 from telemetry.core.queueing import Durations, queueing
 from telemetry.core.slo import measures
 from telemetry.core.slo.intervals import length, minus, overlap
-from telemetry.core.slo.measures import Measure, Policy, measured
+from telemetry.core.slo.measures import Measure, measured
 from telemetry.core.slo.series import Cell, series
 from telemetry.core.slo.tally import Tally, tally, total
 from telemetry.core.windows import Window
 
 if TYPE_CHECKING:
     from random import Random
+
+    from telemetry.core.accounting import Policy
 
 calm = settings(deadline=None)
 

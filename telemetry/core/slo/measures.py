@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from telemetry.core.slo.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from telemetry.core.accounting import Policy
     from telemetry.core.live import State
     from telemetry.core.queueing import Durations
-
-Policy = Literal["exclude", "down", "up", "settle"]
-"""What unknown time counts as: nothing; down; up; nothing while provisional and down once settled."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from telemetry.core.slo.budget import Budget, Standing, budget, exhausts_at, standing
-from telemetry.core.slo.measures import Measure, Policy, measured
+from telemetry.core.slo.measures import Measure, measured
 from telemetry.core.slo.tally import total
 from telemetry.core.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from telemetry.core.accounting import Account
+    from telemetry.core.accounting import Account, Policy
     from telemetry.core.slo.axis import Axis
     from telemetry.core.slo.burn import Reading
     from telemetry.core.slo.series import Series
