@@ -9,10 +9,13 @@ from fastapi import Request, Response
 
 from api.deps import Asked
 from telemetry.core.windows import MINUTE
+from telemetry.queries.settled import settled_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from zoneinfo import ZoneInfo
 
+    from telemetry.core.windows import Window
     from telemetry.queries import Queries
 
 VARY = "Accept, Accept-Language, Cookie"
@@ -41,3 +44,9 @@ def conditional(request: Request, response: Response, queries: Asked) -> None:
     if known & {tag, tag.removeprefix("W/"), "*"}:
         raise NotModified(headers)
     response.headers.update(headers)
+
+
+def keep_settled(response: Response, queries: Queries, window: Window, zone: ZoneInfo) -> None:
+    """Let an answer about settled time be kept for an hour."""
+    if window.end <= settled_until(queries.now(), zone):
+        response.headers["Cache-Control"] = "max-age=3600"

@@ -2,6 +2,7 @@
 
 Totals and live rows are synthetic, written through the store's port.  Days are there for all 28 days; hours and
 5 minutes only at both ends, where questions about "the last 28 days" read them (`--full`: hours for all days).
+While it is asked, a sixtieth of the live rows is written anew each second, and one of them says that its past changed.
 
 Run: python -m bench.api_scale [--devices 1000 8400] [--store influx] [--full]
 """
@@ -10,15 +11,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import threading
 import time
 import urllib.parse
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from bench import frames
 from bench.asking import Api
+from bench.fleet import province
 from bench.machine import Others, describe, weight
 from bench.progress import Bar, say
 from bench.room import room
@@ -27,13 +29,12 @@ from bench.stores import opened
 from bench.summary import rounded
 from telemetry.core import events as ev, now as present
 from telemetry.core.fold import FOLD_VERSION, Said
-from telemetry.core.totals import OPEN_FIELDS, QUEUE_FIELDS, STATE_FIELDS, Total
+from telemetry.core.live import ScopeNow, SloNow
+from telemetry.core.totals import CAPACITY_FIELDS, OPEN_FIELDS, QUEUE_FIELDS, STATE_FIELDS, Total
 from telemetry.core.windows import FIVE, HOUR, Window, day_window, days_in, floor
-from telemetry.inventory import default_path, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from telemetry.core.inventory import Centre, Inventory
     from telemetry.core.windows import Width
@@ -44,13 +45,6 @@ DAY = 24 * HOUR
 STEPS: dict[Width, int] = {"5m": FIVE, "1h": HOUR}
 REQUESTS = 100
 CENTRE = "vn83-83"
-
-
-def world_of(folder: Path, devices: int) -> Inventory:
-    """Write and load an inventory with so many devices."""
-    declared = len(load(default_path()).devices)
-    frames.devices(folder, devices - declared)
-    return load(folder)
 
 
 def starts(world: Inventory, now: int, *, full: bool) -> Iterator[tuple[Width, Window, list[int]]]:
@@ -68,8 +62,8 @@ def starts(world: Inventory, now: int, *, full: bool) -> Iterator[tuple[Width, W
 def totals(world: Inventory, centre: Centre, width: Width, marks: Sequence[int]) -> list[Total]:
     """Return plausible totals of a centre, its devices and its desks."""
     length = STEPS.get(width, DAY)
-    states = dict.fromkeys((*STATE_FIELDS, *(OPEN_FIELDS if width != "5m" else ())), 0)
-    states |= {name: length - 1_000 for name in states if "up" in name} | {"down_ms": 1_000}
+    states = dict.fromkeys((*STATE_FIELDS, *CAPACITY_FIELDS, *(OPEN_FIELDS if width != "5m" else ())), 0)
+    states |= {name: length // 4 for name in states if "up" in name or "cap" in name} | {"down_ms": 1_000}
     queues = {name: 3 if "sum" not in name else 600_000 for name in QUEUE_FIELDS}
     scopes = [f"centre:{centre.id}", *(f"device:{d.id}" for d in world.devices_of(centre.id))]
     desks = [f"desk:{centre.id}:{service}" for service in centre.services]
@@ -77,12 +71,57 @@ def totals(world: Inventory, centre: Centre, width: Width, marks: Sequence[int])
     return [Total(centre.id, scope, width, t, centre.province, sums) for t, (scope, sums) in product(marks, rows)]
 
 
-def live(world: Inventory, centre: Centre, now: int) -> bytes:
+def live(world: Inventory, centre: Centre, now: int, reopened: int) -> bytes:
     """Return a centre's live row with every device just heard."""
     devices = world.devices_of(centre.id)
     said = [Said(d.id, "01JLIVE", ev.DeviceHeartbeat(n=1, t=now - 20_000, cpu_pct=9.0, fw="1.4.2")) for d in devices]
     day = day_window(next(iter(days_in(Window(now, now + 1), centre.zone))), centre.zone)
-    return msgspec.json.encode(present.centre_now(centre, devices, said, now, day.start))
+    row = present.centre_now(centre, devices, said, now, day.start)
+    return msgspec.json.encode(msgspec.structs.replace(row, reopened=reopened))
+
+
+def objectives(world: Inventory, now: int) -> dict[str, bytes]:
+    """Return the objectives' live rows, each at every centre."""
+    start, seconds = now - DAYS * DAY, 166 * 3600
+    scopes = tuple(
+        ScopeNow(
+            scope=f"centre:{ident}", start=start, end=now, good=seconds - 600, bad=600, standing="healthy",
+            open=seconds, up=seconds - 600, down=600,
+        )
+        for ident in world.centres
+    )  # fmt: skip
+    rows = [SloNow(slo=o.id, at=now, settled_until=now - 7 * DAY, scopes=scopes) for o in world.objectives]
+    return {f"slo:{row.slo}": msgspec.json.encode(row) for row in rows}
+
+
+class Reporting:
+    """Writes a sixtieth of the live rows each second, as rollup does, and one whose past changed."""
+
+    def __init__(self, store: Store, world: Inventory, since: int) -> None:
+        self._store = store
+        self._rows = [
+            (c.id, (live(world, c, since, since), live(world, c, since, since + 1))) for c in world.centres.values()
+        ]
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        part, turn = max(1, len(self._rows) // 60), 0
+        while not self._end.wait(1.0):
+            chosen = [self._rows[(turn * part + i) % len(self._rows)] for i in range(part)]
+            rows = {ident: bodies[0] for ident, bodies in chosen}
+            ident, bodies = chosen[0]
+            rows[ident] = bodies[(turn // 60 + 1) % 2]
+            self._store.put_live(rows)
+            turn += 1
 
 
 def fill(store: Store, world: Inventory, now: int, *, full: bool) -> int:
@@ -96,12 +135,12 @@ def fill(store: Store, world: Inventory, now: int, *, full: bool) -> int:
                 store.replace_totals(centre.id, width, window, rows)
                 written += len(rows)
                 bar.step()
-    store.put_live({centre.id: live(world, centre, now) for centre in world.centres.values()})
+    store.put_live({c.id: live(world, c, now, now) for c in world.centres.values()} | objectives(world, now))
     store.set_cursor(now * 1000)
     return written
 
 
-def paths(now: int, province: str) -> dict[str, str]:
+def paths(now: int) -> dict[str, str]:
     """Return what is asked, by name."""
     ends = {name: _utc(t) for name, t in (("from", now - DAYS * DAY), ("to", now))}
 
@@ -110,10 +149,14 @@ def paths(now: int, province: str) -> dict[str, str]:
 
     return {
         "status": "/api/v1/status",
-        "centre": f"/api/v1/centres/{CENTRE}",
-        "availability of a centre, 28 d": past("availability", scope=f"centre:{CENTRE}", bucket="total"),
-        "availability of the province, 28 d": past("availability", scope=f"province:{province}", bucket="total"),
-        "availability of the province by day, 28 d": past("availability", scope=f"province:{province}", bucket="1d"),
+        "centres, a page": "/api/v1/centres?limit=50",
+        "a centre": f"/api/v1/centres/{CENTRE}",
+        "availability of a centre, 28 d": past("availability", scope=f"centre:{CENTRE}"),
+        "availability of the country, 28 d": past("availability", scope="country"),
+        "availability of the country by day, 28 d": past("availability", scope="country", bucket="1d"),
+        "queues of a centre now": f"/api/v1/queues/now?centre={CENTRE}",
+        "queues of all centres now": "/api/v1/queues/now",
+        "objectives": "/api/v1/slos",
         "queues of a centre, 28 d": past("queues/history", centre=CENTRE, bucket="total"),
         "queues of all centres, 28 d": past("queues/history", bucket="total"),
         "metrics": "/metrics",
@@ -128,21 +171,17 @@ def one_run(kind: str, devices: int, *, full: bool, requests: int = REQUESTS) ->
     """Fill a fresh store and ask."""
     others = Others()
     with room() as place:
-        world = world_of(place.folder / "inventory", devices)
+        world = province(place.folder / "inventory", devices)
         place.environ |= {"MOTCUA_INVENTORY": str(place.folder / "inventory"), "MOTCUA_STORE_TOKEN": TOKEN}
         url = influxd(place).url if kind == "influx" else f"sqlite:///{place.folder / 'store.db'}"
         now = floor(time.time_ns() // 1_000_000, FIVE)
         began = time.perf_counter()
         with opened(url, TOKEN) as store:
             written = fill(store, world, now, full=full)
-        took = time.perf_counter() - began
-        api = Api.start(place, url)
-        asked = paths(now, world.province)
-        with Bar(f"questions, {devices} devices, {kind}", len(asked)) as bar:
-            found = {}
-            for name, path in asked.items():
-                found[name] = api.timing(path, requests)
-                bar.step()
+            took = time.perf_counter() - began
+            api = Api.start(place, url)
+            with Reporting(store, world, now):
+                found = asked(api, paths(now), requests, f"questions, {devices} devices, {kind}")
         return {
             "devices": len(world.devices),
             "totals": written,
@@ -151,6 +190,16 @@ def one_run(kind: str, devices: int, *, full: bool, requests: int = REQUESTS) ->
             "api_rss_mb": weight(api.process.pid).rss_mb,
             "others_pct": others.share_pct(),
         }
+
+
+def asked(api: Api, questions: dict[str, str], requests: int, title: str) -> dict[str, Any]:
+    """Ask each question in turn and return how long the answers take."""
+    found = {}
+    with Bar(title, len(questions)) as bar:
+        for name, path in questions.items():
+            found[name] = api.timing(path, requests)
+            bar.step()
+    return found
 
 
 def measure(

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from motcua import cli_ca, cli_drift, cli_inventory, cli_render, cli_rotation
+from motcua import cli_ca, cli_drift, cli_inventory, cli_publish, cli_render, cli_rotation
 from motcua.startup import inventory_of, settings_of, until_stopped
 from telemetry import __version__
 from telemetry.errors import ConfigError, InventoryError, MappingError, MotcuaError
@@ -21,6 +21,7 @@ app = typer.Typer(
 app.add_typer(cli_inventory.app, name="inventory")
 app.command("render")(cli_render.render)
 app.command("drift")(cli_drift.drift)
+app.command("publish")(cli_publish.publish)
 app.add_typer(cli_ca.app, name="ca")
 app.add_typer(cli_rotation.app, name="rotation")
 err = Console(stderr=True)

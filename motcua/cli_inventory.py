@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from motcua import cli_openslo
 from motcua.startup import inventory_of, settings_of
 from telemetry.errors import ConfigError, Fault
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from motcua.stacks import Stack
 
 app = typer.Typer(no_args_is_help=True, help="Check, show and render the declared world.")
+app.add_typer(cli_openslo.app, name="openslo")
 Config = Annotated[Path | None, typer.Option("--config", help="TOML file with settings (they win over MOTCUA_…).")]
 
 
@@ -39,7 +42,9 @@ def check(
         raise ConfigError([Fault("command line", 0, "--stack-file", "is for --policy only", "add --policy")])
     given = folder or settings_of(None).inventory
     if not policy or given is not None:
-        found = inventory.load(given or inventory.default_path())
+        found, warnings = inventory.checked(given or inventory.default_path())
+        for warning in warnings:
+            print(f"motcua: warning: {warning}", file=sys.stderr)
         agents = sum(device.kind != "replay" for device in found.devices.values())
         print(
             f"{found.name_en}: {len(found.centres)} centres, {agents} devices, {len(found.systems)} systems, no fault"

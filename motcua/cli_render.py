@@ -32,12 +32,13 @@ class Target(StrEnum):
 
 
 class Rendered(NamedTuple):
-    """Files by path, the mark that each of them bears, those that are programs, those for their owner alone."""
+    """Files by path, the mark that each of them bears, which are programs, which for their owner alone; what to add."""
 
     files: Mapping[str, str]
     mark: str
     programs: tuple[str, ...] = ()
     private: tuple[str, ...] = ()
+    note: str = ""
 
 
 def render(
@@ -84,6 +85,8 @@ def render(
     write(out, made)
     forget(out, made)
     print(f"{len(made.files)} {'file' if len(made.files) == 1 else 'files'} in {out} from inventory {world.version}")
+    if made.note:
+        typer.echo(made.note, err=True)
 
 
 def _host(world: Inventory, workers: int, broker: str, program: str, plan: Plan | None = None) -> Rendered:
@@ -116,14 +119,18 @@ def _stack(target: Target, stack: Stack, machine: tuple[int, str, str]) -> Rende
         return _host(stack.inventory, workers, broker, program, stack.plan)
     if target is Target.DYNSEC:
         return _dynsec(stack)
-    files = inventory_files(stack.folder)
+    from telemetry.inventory.carried import carried
+
+    files = carried(stack.folder)
     if target is Target.KUBERNETES:
         from infra.targets.kubernetes import written
 
         return Rendered(written.files(stack.plan, stack.options, files), written.MARK)
+    from infra.host.bundle import CLOUD_INIT
     from infra.targets.openstack import document
 
-    return Rendered(document.files(stack.plan, stack.options, stack.inventory, files), document.MARK)
+    made = document.files(stack.plan, stack.options, stack.inventory, files)
+    return Rendered(made, document.MARK, note=document.left_out(made[CLOUD_INIT], stack.inventory.version))
 
 
 def _dynsec(stack: Stack) -> Rendered:
@@ -137,13 +144,6 @@ def _dynsec(stack: Stack) -> Rendered:
         remedy = "call it Pulumi.NAME.yaml: everything in the file bears the stack's name, or `up` would refuse it"
         raise ConfigError([Fault(stack.name, 0, "--stack-file", "does not say which stack it is", remedy)])
     return Rendered({FILE: dynamic_security(stack.plan, admin, stack.called)}, MARK, private=(FILE,))
-
-
-def inventory_files(folder: Path) -> dict[str, str]:
-    """Return the files of an inventory that has been checked, name → text."""
-    from telemetry.inventory import FILES
-
-    return {name: (folder / name).read_text(encoding="utf-8") for name in FILES if (folder / name).is_file()}
 
 
 def forget(out: Path, made: Rendered) -> None:

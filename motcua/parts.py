@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from telemetry import roles
 from telemetry.ingest import Ingest
 from telemetry.rollup import Rollup
+from telemetry.slo.alerting import Alerting
+from telemetry.slo.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +60,8 @@ def serve(
     link = roles.ingest_link(broker, "1", shared=False, ingest=ingest)
     parts.run("ingest", lambda: roles.run_ingest(ingest, link, parts.stop))
     inbox = roles.StateInbox()
-    rollup = Rollup(folded, inventory, clock)
+    # Alarms are judged and shown; a demonstration calls nobody.
+    rollup = Rollup(folded, inventory, clock, Watch(folded, inventory, Alerting(inventory)))
     presence = roles.rollup_link(broker, inbox)
     parts.run("rollup", lambda: roles.run_rollup(rollup, presence, inbox, parts.stop))
     parts.at_end(written.close)

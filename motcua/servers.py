@@ -12,11 +12,15 @@ import structlog
 
 from motcua.clocks import wall_ms
 from telemetry import roles, wiring
+from telemetry.alertmanager import Alertmanagers
 from telemetry.config import listen_address
 from telemetry.core.backoff import full_jitter
 from telemetry.errors import StoreUnavailable
 from telemetry.ingest import Ingest
 from telemetry.rollup import Rollup
+from telemetry.slo.alerting import Alerting
+from telemetry.slo.watch import Watch
+from telemetry.state_file import StateFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,13 +84,18 @@ def ingest(found: Settings, inventory: Callable[[], Inventory], worker: Worker, 
 
 
 def rollup(found: Settings, inventory: Callable[[], Inventory], stop: Signal) -> None:
-    """Run the rollup until stopped."""
-    store = opened(found, stop)
-    if store is None:
-        return
-    with closing(store):
+    """Run the rollup until stopped. Raises ConfigError, StateTooNew, StateUnavailable, StoreTooNew."""
+    with ExitStack() as stack:
+        # Before the store: a state file of a newer version, or an address that is none, is to be seen at once.
+        state = stack.enter_context(closing(StateFile(found.state)))
+        sender = stack.enter_context(closing(Alertmanagers(found.alertmanager)))
+        store = opened(found, stop)
+        if store is None:
+            return
+        stack.enter_context(closing(store))
         inbox = roles.StateInbox()
-        folding = Rollup(store, inventory, wall_ms)
+        watch = Watch(store, inventory, Alerting(inventory, state, sender))
+        folding = Rollup(store, inventory, wall_ms, watch)
         roles.run_rollup(folding, roles.rollup_link(found.mqtt, inbox), inbox, stop)
 
 

@@ -149,13 +149,13 @@ def file_of(stack: str) -> Path | None:
 
 
 def manifests(stack: Stack) -> Mapping[str, str]:
-    """Return the files of the target kubernetes, name → text; none for another target. Raises ConfigError."""
+    """Return the files of the target kubernetes, name → text; none for another target.
+
+    Raises ConfigError, InventoryError.
+    """
     if stack.options.target != "kubernetes":
         return {}
     from infra.targets.kubernetes.written import files
+    from telemetry.inventory.carried import carried
 
-    try:
-        texts = {one.name: one.read_text(encoding="utf-8") for one in sorted(stack.folder.iterdir()) if one.is_file()}
-    except (OSError, UnicodeDecodeError) as error:
-        raise InventoryError([Fault(str(stack.folder), 0, "file", str(error), "make it readable")]) from None
-    return files(stack.plan, stack.options, texts)
+    return files(stack.plan, stack.options, carried(stack.folder))

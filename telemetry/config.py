@@ -58,11 +58,17 @@ def settings(environ: Mapping[str, str], given: Mapping[str, object] | None = No
     if faults:
         raise ConfigError(faults)
     folder = Path(values["MOTCUA_INVENTORY"]) if "MOTCUA_INVENTORY" in values else None
-    state = Path(values.get("MOTCUA_STATE", "motcua-data/state.db"))
+    state = Path(values["MOTCUA_STATE"]) if "MOTCUA_STATE" in values else _beside(store)
     return Settings(
         folder, store, broker, listen, state, values.get("MOTCUA_LOG", "info"), values.get("MOTCUA_STORE_TOKEN", ""),
         alertmanager,
     )  # fmt: skip
+
+
+def _beside(store: str) -> Path:
+    """Return where state is kept unless said: beside the store's file, so that two stores never share it."""
+    path = Path(store.removeprefix("sqlite:///")) if store.startswith("sqlite:///") else Path("motcua-data/store.db")
+    return path.with_name("state.db")
 
 
 _TLS = ("CA", "CERT", "KEY")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
+from telemetry.beats import Beats
 from telemetry.core import codec, events as ev
 from telemetry.core.codec import MAX_NAMED_ROWS, Decoded, Receipt, Unreadable
 from telemetry.core.completeness import ranges_of
@@ -152,6 +153,7 @@ class Ingest:
         self._since = 0
         self._oldest, self._asked = 0, 0
         self.figures = Figures()
+        self.beats = Beats(store, clock)
 
     def take(self, message: Message) -> None:
         """Judge a message and keep it for the next write."""

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FAILED", "NO_SUBSCRIBERS", "TAKEN_OVER", "BrokerAddress", "Link", "LinkSettings", "Listener", "Message", "address",
 ]  # fmt: skip
-KEEPALIVE_S = 30
+KEEPALIVE_S = 30  # a broker tells a dead site's Wills after one and a half: 45 s
 CONNACK_WAIT_S = 10.0
 FAILED = 0x80
 """Reason codes from here on are failures; 0x10 (no matching subscribers) is none, but nobody got the message."""

@@ -103,12 +103,13 @@ def ingest_link(where: BrokerAddress, name: str, *, shared: bool, ingest: Ingest
 def run_ingest(ingest: Ingest, link: Link, stop: Signal) -> None:
     """Serve until stopped; a broker or a store that is away is waited for."""
     tries = _Tries()
-    with ThreadPoolExecutor(WRITES, "write") as hands:
+    with ThreadPoolExecutor(WRITES + 1, "write") as hands:
         desk = _Desk(ingest, link, hands)
         while not stop.is_set():
             desk.settle(stop)
             if link.fileno() < 0 and not _connected(link, tries, stop):
                 continue
+            desk.beat()
             if not ingest.full():
                 link.pump(PUMP_S, desk.ear)
             elif desk.busy():
@@ -126,7 +127,14 @@ class _Desk:
         self._ingest, self._link, self._hands = ingest, link, hands
         self._running: deque[tuple[Write, Future[Sequence[Stored]]]] = deque()
         self._tries = _Tries()
+        self._beat: Future[bool] | None = None
         self.ear = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+
+    def beat(self) -> None:
+        """Beat for the platform when it is time: the link is up, and the write tells of the store."""
+        beats = self._ingest.beats
+        if beats.due() and (self._beat is None or self._beat.done()):
+            self._beat = self._hands.submit(beats.beat)
 
     def busy(self) -> bool:
         """Tell whether no further write may begin."""

@@ -1,4 +1,4 @@
-"""The one rollup of a store: it folds what changed, follows presence and writes the live rows.
+"""The one rollup of a store: it folds what changed, follows presence, writes the live rows and has objectives judged.
 
 It must not increment anything: every pass recomputes totals from raw events, so a pass that is cut
 short, repeated or run again from the start leaves the same totals.
@@ -6,46 +6,63 @@ short, repeated or run again from the start leaves the same totals.
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
+from collections import Counter, deque
 from typing import TYPE_CHECKING
 
-import msgspec
 import structlog
 
-from telemetry.core import events as ev, fold, now, presence
-from telemetry.core.fold import FOLD_VERSION, Said
-from telemetry.core.inventory import System, local_day
-from telemetry.core.spans import LOOK_BACK_MS, dirty
-from telemetry.core.topics import parse
-from telemetry.core.windows import HOUR, Window, ceil, day_window, days_in, floor, merge
-from telemetry.store import STATUS_SPOOL, Batch, Change, Stored
+from telemetry.core import events as ev
+from telemetry.core.fold import FOLD_VERSION
+from telemetry.core.platform import UNIT
+from telemetry.core.spans import LEVEL_REACH_MS, LOOK_BACK_MS, dirty
+from telemetry.core.windows import HOUR, Window, ceil, floor, merge
+from telemetry.folding import Folding
+from telemetry.outages import Outages
+from telemetry.present import Present, status_of
+from telemetry.readding import Readding
+from telemetry.remembering import Remembered
+from telemetry.slo.watcher import Silent
+from telemetry.store import Batch, Change
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-    from zoneinfo import ZoneInfo
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from telemetry.core.inventory import Centre, Inventory
+    from telemetry.core.inventory import Inventory
+    from telemetry.core.slo.judgement import Tail
+    from telemetry.core.totals import Total
+    from telemetry.core.windows import Width
     from telemetry.mqtt import Message
+    from telemetry.slo.watcher import Watcher
     from telemetry.store import Store
 
 _log = structlog.get_logger()
 OVERLAP_US = 60_000_000
 """How far behind the cursor changes are read again: a slow writer's stamp may be older than its commit."""
-CHUNK_MS = 24 * HOUR
-REFRESH_MS = 30_000
-"""How often every live row is made anew, so that silence shows."""
+JUDGE_MS = 15_000
+"""Objectives are judged on every mark of this step."""
+UNITS_A_PASS = 25
+"""How many units a pass folds that did not change themselves: after a start, an outage of ours, a silent hour."""
 
 
 class Rollup:
     """Folds one store. `clock` gives ms; change stamps are the same clock in µs."""
 
-    def __init__(self, store: Store, inventory: Callable[[], Inventory], clock: Callable[[], int]) -> None:
-        self._store = store
-        self._inventory = inventory
-        self._clock = clock
+    def __init__(
+        self, store: Store, inventory: Callable[[], Inventory], clock: Callable[[], int],
+        watcher: Watcher | None = None,
+    ) -> None:  # fmt: skip
+        self._store, self._inventory, self._clock = store, inventory, clock
+        self._watcher = _Guarded(watcher or Silent())
+        self._outages = Outages(store)
+        remembered = Remembered(store)
+        self._folding = Folding(store, inventory, clock, self._watcher, self._outages.within, remembered)
+        self._readding = Readding(store, self._folding, clock)
+        self._present = Present(remembered, self._folding.reopened_at)
         self._done: Counter[Change] = Counter()
-        self._refreshed = 0
+        self._folded: dict[str, int] = {}
+        self._waiting: deque[tuple[str, Window]] = deque()
+        self._hour = self._judged = 0
+        self._ready = False
 
     def run_once(self) -> int:
         """Fold what changed since the last pass; returns how many units were folded."""
@@ -57,13 +74,17 @@ class Rollup:
         windows: dict[str, list[Window]] = {}
         for change in fresh:
             windows.setdefault(change.unit, []).append(Window(change.start, change.end))
+        self._mind_ourselves(windows.pop(UNIT, []))
         for unit, parts in windows.items():
             for window in merge(parts):
                 self.fold(unit, window)
+            self._judge()
+        self._catch_up(horizon // 1000)
         self._refresh(set(windows), horizon // 1000)
         self._done.update(fresh)
         if horizon > self._store.cursor():
             self._store.set_cursor(horizon)
+        self._judge()
         return len(windows)
 
     def _fresh(self) -> list[Change]:
@@ -75,74 +96,80 @@ class Rollup:
 
     def fold(self, unit: str, window: Window) -> None:
         """Recompute all totals of a unit over whole hours."""
-        for chunk in _chunks(window):
-            self._fold_chunk(unit, chunk)
+        self._folding.fold(unit, window)
+        self._folded[unit] = max(self._folded.get(unit, 0), window.end)
 
-    def _fold_chunk(self, unit: str, window: Window) -> None:
+    def _mind_ourselves(self, changed: Sequence[Window]) -> None:
+        """When a beat has ended an outage of our own, all its hours are folded again: they leave the open time."""
+        for window in changed:
+            self._outages.forget(window)
+        for gap in self._outages.ended() if changed else ():
+            _log.warning("platform_was_down", start=gap.start, end=gap.end)
+            hours = Window(floor(gap.start, HOUR), ceil(gap.end, HOUR))
+            self._waiting.extend((unit, hours) for unit in self._declared())
+
+    def _declared(self) -> list[str]:
         inventory = self._inventory()
-        said = [_said(s) for s in self._store.events(unit, fold.read_window(window))]
-        centre, system = inventory.centres.get(unit), inventory.systems.get(unit)
-        zone = centre.zone if centre else inventory.zone
-        if centre is not None:
-            five = fold.fold_centre(centre, inventory.devices_of(unit), said, window)
-        elif system is not None or _is_system(said):
-            five = fold.fold_system(system or _bare(unit), inventory.province, said, window)
-        else:
-            _log.warning("unit_not_declared", unit=unit, remedy="add it to the inventory and run rollup --rebuild")
+        return sorted({*(c.id for c in inventory.centres.values() if not c.imported), *inventory.systems})
+
+    def _catch_up(self, moment: int) -> None:
+        """Fold some of what no change asks for, and add again what another calendar had added."""
+        self._pass_hours(moment)
+        for _ in range(min(UNITS_A_PASS, len(self._waiting))):
+            unit, window = self._waiting.popleft()
+            self.fold(unit, window)
+            self._judge()
+        if not self._waiting:
+            self._outages.settle()
+        self._readding.step(self._inventory())
+
+    def _pass_hours(self, moment: int) -> None:
+        """When an hour has passed, fold it for units that said nothing in it; after a start, fold what is running."""
+        hour = floor(moment, HOUR)
+        if hour == self._hour:
             return
-        self._store.replace_totals(unit, "5m", window, five)
-        hours = fold.hourly(five, _open(centre, window))
-        self._store.replace_totals(unit, "1h", window, hours)
-        self._fold_days(unit, centre, zone, window)
+        passed = Window(hour - HOUR, hour) if self._hour else Window(hour - HOUR, hour + HOUR)
+        self._hour = hour
+        self._waiting.extend((u, passed) for u in self._declared() if self._folded.get(u, 0) < passed.end)
 
-    def _fold_days(self, unit: str, centre: Centre | None, zone: ZoneInfo, window: Window) -> None:
-        for day in days_in(window, zone):
-            whole = day_window(day, zone)
-            five = self._store.totals([unit], "5m", whole)
-            totals = fold.daily(five, whole, _open(centre, whole))
-            self._store.replace_totals(unit, "1d", Window(whole.start, whole.start + 1), totals)
-
-    def rebuild(self, window: Window | None = None) -> int:
+    def rebuild(self, window: Window | None = None, progress: Callable[[int, int], None] | None = None) -> int:
         """Fold everything that raw events still tell, or only `window`; returns how many units."""
+        extent = self._store.extent()
+        for beaten in extent.pop(UNIT, []):
+            self._outages.forget(beaten)
         folded = 0
-        for unit, days in self._store.extent().items():
-            spoken = (Window(day.start - LOOK_BACK_MS, ceil(day.end + 2 * ev.MAX_GRACE_MS, HOUR)) for day in days)
+        for number, (unit, days) in enumerate(sorted(extent.items())):
+            spoken = (_told_by(day) for day in days)
             parts = [part for day in spoken if (part := day if window is None else day.clip(window)) is not None]
             for part in merge(parts):
                 self.fold(unit, Window(floor(part.start, HOUR), ceil(part.end, HOUR)))
             folded += bool(parts)
+            if progress is not None:
+                progress(number + 1, len(extent))
         if window is None:
             self._store.set_mark("fold_version", FOLD_VERSION)
         return folded
 
     def _refresh(self, units: set[str], moment: int) -> None:
-        """Write the live rows of changed units, and of all from time to time."""
-        inventory = self._inventory()
-        if moment - self._refreshed >= REFRESH_MS:
-            self._refreshed = moment
-            units = {*inventory.centres, *inventory.systems}
-        rows = {unit: row for unit in sorted(units) if (row := self._live(inventory, unit, moment)) is not None}
+        rows = self._present.rows(self._inventory(), units, moment)
         if rows:
             self._store.put_live(rows)
 
-    def _live(self, inventory: Inventory, unit: str, moment: int) -> bytes | None:
-        centre, system = inventory.centres.get(unit), inventory.systems.get(unit)
-        if centre is not None:
-            start = day_window(local_day(moment, centre.zone), centre.zone).start
-            said = self._said(unit, Window(start - ev.MAX_GRACE_MS, moment + 1))
-            return msgspec.json.encode(now.centre_now(centre, inventory.devices_of(unit), said, moment, start))
-        if system is not None:
-            said = self._said(unit, Window(moment - ev.MAX_GRACE_MS, moment + 1))
-            return msgspec.json.encode(now.system_now(system, said, moment))
-        return None
-
-    def _said(self, unit: str, window: Window) -> list[Said]:
-        return [_said(s) for s in self._store.events(unit, window)]
+    def _judge(self) -> None:
+        """Have objectives judged on each mark, once the present of every unit is known."""
+        mark = floor(self._clock(), JUDGE_MS)
+        self._ready = self._ready or (bool(self._hour) and not self._waiting)
+        if mark <= self._judged or not self._ready:
+            return
+        self._judged = mark
+        rows = self._watcher.evaluate(mark)
+        if rows:
+            self._store.put_live(rows)
 
     def follow(self, messages: Iterable[Message]) -> None:
         """Store births and deaths from `…/state`, timed by our clock: a Will carries no time."""
         moment = self._clock()
-        stored = [s for message in messages if (s := _status(message, moment)) is not None]
+        stored = [s for message in messages if (s := status_of(message, moment)) is not None]
         if not stored:
             return
         inventory = self._inventory()
@@ -151,36 +178,40 @@ class Rollup:
         self._store.append(Batch(moment * 1000, known, changes))
 
 
-def _said(stored: Stored) -> Said:
-    return Said(stored.device, stored.spool, stored.event)
+def _told_by(day: Window) -> Window:
+    """Return what the events of a day may speak of."""
+    return Window(day.start - LOOK_BACK_MS, ceil(day.end + max(2 * ev.MAX_GRACE_MS, LEVEL_REACH_MS), HOUR))
 
 
-def _is_system(said: Sequence[Said]) -> bool:
-    return any(isinstance(s.event, ev.ProbeResult | ev.ConnectorStats) for s in said)
+class _Guarded:
+    """A watcher whose faults stop no folding: they are logged and counted."""
 
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+        self.faults = 0
 
-def _bare(unit: str) -> System:
-    return System(unit, unit, unit, "undeclared")
+    def take(self, unit: str, width: Width, window: Window, totals: Sequence[Total]) -> None:
+        """Pass it on."""
+        try:
+            self._watcher.take(unit, width, window, totals)
+        except Exception as error:  # noqa: BLE001
+            self._failed("take", error)
 
+    def follow(self, unit: str, tails: Mapping[str, Tail]) -> None:
+        """Pass it on."""
+        try:
+            self._watcher.follow(unit, tails)
+        except Exception as error:  # noqa: BLE001
+            self._failed("follow", error)
 
-def _open(centre: Centre | None, window: Window) -> list[Window] | None:
-    """A digital system has no opening hours: None means always open."""
-    return centre.open_windows(window) if centre is not None else None
+    def evaluate(self, now: int) -> Mapping[str, bytes]:
+        """Pass it on; no rows after a fault."""
+        try:
+            return self._watcher.evaluate(now)
+        except Exception as error:  # noqa: BLE001
+            self._failed("evaluate", error)
+            return {}
 
-
-def _chunks(window: Window) -> Iterator[Window]:
-    start = window.start
-    while start < window.end:
-        end = min(start + CHUNK_MS, window.end)
-        yield Window(start, end)
-        start = end
-
-
-def _status(message: Message, moment: int) -> Stored | None:
-    topic = parse(message.topic)
-    told = presence.decode(message.payload)
-    if topic is None or topic.channel != "state" or told is None:
-        return None
-    digest = int.from_bytes(hashlib.blake2b(told.sid.encode(), digest_size=6).digest())
-    event = ev.DeviceStatus(n=2 * digest + 1 + told.online, t=moment, online=told.online, sid=told.sid)
-    return Stored(topic.centre, topic.device, STATUS_SPOOL, event)
+    def _failed(self, step: str, error: Exception) -> None:
+        self.faults += 1
+        _log.error("watcher_failed", step=step, error=repr(error), faults=self.faults, exc_info=error)

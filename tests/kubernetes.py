@@ -1,6 +1,6 @@
 """What the Kubernetes tests look at: the objects of a stack, found by kind and name, and how they hang together.
 
-It must not assert anything; it builds nothing but stacks from the shipped stack file.
+It must not assert anything; it builds nothing but stacks from the shipped stack file, and their mounted files.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from infra.plan import Plan, plan
 from infra.stack_file import load
 from infra.targets.kubernetes.manifests import manifests
 from telemetry import inventory
+from telemetry.inventory.carried import carried
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,7 +48,7 @@ def sample() -> Inventory:
 
 
 def sample_files() -> dict[str, str]:
-    return {path.name: path.read_text() for path in inventory.default_path().iterdir()}
+    return carried(inventory.default_path())
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,13 @@ class Stack:
         return [pod for _, pod in self.templates() if wanted.items() <= pod["metadata"]["labels"].items()]
 
 
-def stack(kind: str = "mosquitto", world: Inventory | None = None, **cluster: object) -> Stack:
-    """Return the shipped stack with a kind of broker, for an inventory."""
+def stack(
+    kind: str = "mosquitto", world: Inventory | None = None, files: Mapping[str, str] | None = None, **cluster: object
+) -> Stack:
+    """Return the shipped stack with a kind of broker, for an inventory and its files."""
     wanted = options(kind, **cluster)
     found = plan(world or sample(), wanted, DAY, provisioned())
-    return Stack(found, wanted, manifests(found, wanted, sample_files()))
+    return Stack(found, wanted, manifests(found, wanted, sample_files() if files is None else files))
 
 
 def container(pod: Json) -> Json:
@@ -91,3 +94,27 @@ def container(pod: Json) -> Json:
     found: Json
     (found,) = pod["spec"]["containers"]
     return found
+
+
+def projected(found: Stack, role: str) -> dict[str, str]:
+    """Return the files of a role's volume with the inventory, path → text, as a kubelet takes them from ConfigMaps."""
+    volumes = found.one("Deployment", role)["spec"]["template"]["spec"]["volumes"]
+    sources = next(volume for volume in volumes if volume["name"] == "inventory")["projected"]["sources"]
+    maps = [source["configMap"] for source in sources]
+    return {
+        item["path"]: found.one("ConfigMap", one["name"])["data"][item["key"]] for one in maps for item in one["items"]
+    }
+
+
+def mounted(folder: Path, files: Mapping[str, str], version: str) -> None:
+    """Lay out files as a kubelet does: a hidden folder, a link to it that is swapped at once, links to what is in it."""
+    hidden = folder / f"..{version}"
+    for name, text in files.items():
+        (hidden / name).parent.mkdir(parents=True, exist_ok=True)
+        (hidden / name).write_bytes(text.encode())
+    for top in {name.partition("/")[0] for name in files}:
+        if not (folder / top).is_symlink():
+            (folder / top).symlink_to(f"..data/{top}")
+    fresh = folder / "..data_tmp"
+    fresh.symlink_to(hidden.name)
+    fresh.rename(folder / "..data")

@@ -41,6 +41,21 @@ def centre(ident: str, request: Request, queries: Asked) -> HTMLResponse:
     return pages.page(request, words, "centre.html", centre_page.context(queries, words, ident))
 
 
+@router.get("/badges", response_class=HTMLResponse)
+def badges(request: Request, queries: Asked) -> HTMLResponse:
+    """Show which badges there are and how they are used; one centre stands for all."""
+    pages = _renderer(request)
+    words = pages.in_language(request, queries.zone())
+    inventory = queries.inventory()
+    named = {
+        "slo": [(o.id, words.name(o)) for o in inventory.objectives],
+        "centre": [(ident, words.name(c)) for ident, c in sorted(inventory.centres.items())[:1]],
+        "system": [(ident, words.name(one)) for ident, one in sorted(inventory.systems.items())],
+    }
+    groups = [(f"badges_{kind}", [(f"/badges/{kind}/{i}.svg", n) for i, n in rows]) for kind, rows in named.items()]
+    return pages.page(request, words, "badges.html", {"groups": [(h, rows) for h, rows in groups if rows]})
+
+
 def error_page(request: Request, status: int, _detail: str) -> Response:
     """Show an error in the reader's language, without asking the store anything."""
     pages = _renderer(request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from api.pages.charts import HALF_HOUR, bars, strip
@@ -12,7 +13,7 @@ from telemetry.queries.opening import DAY
 if TYPE_CHECKING:
     from api.pages.charts import Bars
     from api.pages.language import Words
-    from telemetry.queries import CentreView, Queries, QueueHistory
+    from telemetry.queries import CentreView, Queries, QueueHistory, Standpoint
 
 DAYS = 28
 
@@ -38,6 +39,7 @@ def context(queries: Queries, words: Words, ident: str) -> dict[str, Any]:
         "queues": queries.queue_now(ident),
         "service_name": lambda s: words.name(services.get(s), s),
         "cells": strip(history.rows),
+        "promises": promises(queries, ident),
         "days": len(history.rows),
         "day": day,
         "day_date": at(shown, view.centre.zone).date(),
@@ -48,6 +50,24 @@ def context(queries: Queries, words: Words, ident: str) -> dict[str, Any]:
         "inventory": queries.inventory(),
         "availability": day.availability("exclude"),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """One objective of the page: how it stands, and the bar of what is left of its budget, 0 to 100."""
+
+    found: Standpoint
+    bar: float | None
+
+
+def promises(queries: Queries, ident: str) -> list[Promise]:
+    """Return the centre's objectives, the least budget left first."""
+    return [Promise(one, _bar(one)) for one in queries.objectives().at(f"centre:{ident}")]
+
+
+def _bar(found: Standpoint) -> float | None:
+    left = found.budget.remaining_ratio
+    return None if left is None else round(100 * min(1.0, max(0.0, left)), 1)
 
 
 def _shown_moment(queries: Queries, view: CentreView) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Literal
 
@@ -49,6 +50,7 @@ def _weight(text: str) -> float:
         return 0.0
 
 
+@cache
 def load_words() -> dict[Lang, Mapping[str, str]]:
     """Read both languages' messages."""
     folder = resources.files("dashboards") / "page" / "messages"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ICONS = {
     "operational": "✓", "degraded": "▲", "down": "✕", "unknown": "?", "closed": "○", "imported": "↧", "up": "✓",
+    "healthy": "✓", "at_risk": "▲", "exhausted": "✕", "no_data": "?",
 }  # fmt: skip
 """A shape for every state, so that colour never speaks alone."""
 _YEAR_S = 31_536_000

@@ -5,7 +5,19 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends
 
 from api.conditional import conditional
-from api.routes import availability, centres, completeness, events, queues, status, systems
+from api.routes import (
+    availability,
+    budgets,
+    calendar,
+    centres,
+    completeness,
+    events,
+    queues,
+    slos,
+    status,
+    systems,
+    timelines,
+)
 
 PREFIX = "/api/v1"
 
@@ -13,7 +25,7 @@ PREFIX = "/api/v1"
 def api_router() -> APIRouter:
     """Return all routes; every JSON answer carries an ETag."""
     router = APIRouter(prefix=PREFIX)
-    for module in (status, centres, systems, availability, queues, completeness):
+    for module in (status, centres, systems, availability, slos, budgets, queues, completeness, calendar, timelines):
         router.include_router(module.router, dependencies=[Depends(conditional)])
     router.include_router(events.router)
     return router

@@ -1,4 +1,4 @@
-"""Availability of a centre, device, system, province or the country."""
+"""Availability and connectivity of a centre, device, system, province or the country."""
 
 from __future__ import annotations
 
@@ -6,24 +6,31 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
 
-from api import shapes
 from api.deps import Asked
 from api.schemas import AvailabilityRow, WindowEnvelope
+from api.shapes.availability import availability_rows
+from api.shapes.origin import window_meta
 from api.times import SpanAsked
 from telemetry.core.accounting import Unknown
-from telemetry.queries import Clock
+from telemetry.core.inventory import Centre
+from telemetry.queries import Clock, Sli
+from telemetry.queries.world import Scope
 
 router = APIRouter(tags=["availability"])
-Width = Literal["total", "5m", "1h", "1d"]
+Width = Literal["total", "5m", "1h", "1d", "1mo"]
+Figure = Annotated[Sli, Query(description="did it serve people, or did we hear from it")]
 
 
 class Manner:
-    """How time is counted: in which buckets, on which clock, and as what unknown time counts."""
+    """How time is counted: in which buckets, on which clock, what of, and as what unknown time counts."""
 
-    def __init__(self, bucket: Width = "total", clock: Clock = "open", unknown: Unknown = "exclude") -> None:
+    def __init__(
+        self, bucket: Width = "total", clock: Clock = "open", unknown: Unknown = "exclude", sli: Figure = "service"
+    ) -> None:
         self.bucket = bucket
         self.clock = clock
         self.unknown = unknown
+        self.sli = sli
 
 
 @router.get("/availability", operation_id="availability")
@@ -36,6 +43,12 @@ def availability(
     """Account for a scope's time; the last 24 hours unless said."""
     found = queries.scope(scope)
     window = span.window(found.zone, queries.last_day)
-    answer = queries.availability(found, window, manner.bucket, manner.clock, manner.unknown)
-    meta = shapes.window_meta(queries, answer.window, answer.zone, answer.whole.coverage)
-    return WindowEnvelope(data=shapes.availability_rows(answer), meta=meta)
+    answer = queries.availability(found, window, manner.bucket, manner.clock, manner.unknown, manner.sli)
+    meta = window_meta(queries, answer.window, answer.zone, answer.whole.coverage, _centre(found))
+    return WindowEnvelope(data=availability_rows(answer), meta=meta)
+
+
+def _centre(scope: Scope) -> Centre | None:
+    """Return the one centre whose calendar counted, if it was one."""
+    found = list(scope.calendars.values())
+    return found[0] if len(found) == 1 and isinstance(found[0], Centre) else None

@@ -23,13 +23,14 @@ def centres(
     """List centres by id."""
     views = [v for v in queries.centres() if condition in (None, v.condition)]
     part, following = page.cut(views, lambda v: (v.centre.id,))
-    return Envelope(data=[shapes.centre(v) for v in part], meta=shapes.meta(queries), next=following)
+    objectives = queries.objectives()
+    return Envelope(data=[shapes.centre(v, objectives) for v in part], meta=shapes.meta(queries), next=following)
 
 
 @router.get("/centres/{centre}", operation_id="centre")
 def centre(centre: str, queries: Asked) -> Envelope[CentreDetail]:
     """Return one centre with its queues and devices."""
-    found = shapes.centre_detail(queries.centre(centre), queries.queue_now(centre))
+    found = shapes.centre_detail(queries.centre(centre), queries.queue_now(centre), queries.objectives())
     return Envelope(data=found, meta=shapes.meta(queries))
 
 

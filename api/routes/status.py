@@ -14,5 +14,5 @@ router = APIRouter(tags=["status"])
 @router.get("/status", operation_id="status")
 def status(queries: Asked) -> Envelope[StatusOut]:
     """Return the network's condition, counts and queues."""
-    found = shapes.status(queries.status(), queries.completeness().whole.ratio)
+    found = shapes.status(queries.status(), queries.completeness().whole.ratio, queries.objectives())
     return Envelope(data=found, meta=shapes.meta(queries))

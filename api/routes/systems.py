@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from api import shapes
 from api.deps import Asked
 from api.paging import PageAsked
-from api.schemas import Envelope, SystemOut
+from api.schemas import Envelope, SystemDetailOut, SystemOut
 
 router = APIRouter(tags=["systems"])
 
@@ -21,6 +21,7 @@ def systems(queries: Asked, page: PageAsked) -> Envelope[list[SystemOut]]:
 
 
 @router.get("/systems/{system}", operation_id="system")
-def system(system: str, queries: Asked) -> Envelope[SystemOut]:
-    """Return one system with its vantage points."""
-    return Envelope(data=shapes.system(queries.system(system), queries.zone()), meta=shapes.meta(queries))
+def system(system: str, queries: Asked) -> Envelope[SystemDetailOut]:
+    """Return one system with its vantage table, availability, latency and certificate."""
+    found = shapes.system_detail(queries.system_detail(system), queries.zone())
+    return Envelope(data=found, meta=shapes.meta(queries))

@@ -16,12 +16,17 @@ class Model(BaseModel):
 
 
 class Meta(Model):
-    """Where an answer comes from; `revision` rises with every live update."""
+    """Where an answer comes from; `revision` rises with every live update.
+
+    What lies before `settled_until` is settled; `calendar_version` is that of the one centre an answer is about.
+    """
 
     as_of: str
     revision: int
     timezone: str
     inventory_version: str
+    settled_until: str
+    calendar_version: str | None = None
     simulated: bool = False
 
 

@@ -35,6 +35,15 @@ class WithinOut(Model):
     ratio: float | None
 
 
+class LevelOut(Model):
+    """Tickets decided at entry + threshold: called by then, or still waiting; those lost before are in no figure."""
+
+    threshold_s: int
+    good: int
+    bad: int
+    ratio: float | None
+
+
 class ServiceTime(Model):
     """Service times that ended in the interval."""
 
@@ -56,6 +65,7 @@ class QueueRowOut(Model):
     no_show: int
     wait: Wait
     within: WithinOut
+    service_level: list[LevelOut]
     service_time: ServiceTime
 
 
@@ -93,16 +103,3 @@ class Seconds(Model):
     down: int
     unknown: int
     excluded: int
-
-
-class AvailabilityRow(Model):
-    """A scope's time over one bucket."""
-
-    scope: str
-    from_: str = Field(serialization_alias="from")
-    to: str
-    seconds: Seconds
-    availability: float | None
-    low: float | None
-    high: float | None
-    coverage: float | None

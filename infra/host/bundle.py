@@ -59,6 +59,7 @@ MOTCUA_STORE={store}
 MOTCUA_MQTT=mqtts://localhost:{port}
 MOTCUA_MQTT_CA={etc}/tls/ca.pem
 MOTCUA_STATE=/var/lib/motcua/state.db
+MOTCUA_ALERTMANAGER=http://127.0.0.1:9093
 MOTCUA_API_LISTEN=127.0.0.1:8080
 MOTCUA_LOG=info-json
 """

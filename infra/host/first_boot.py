@@ -88,7 +88,7 @@ systemctl restart influxdb
 motcua-set-up-influxdb
 motcua-request-certificates
 [ -s {etc}/tls/api.pem ] || step "bring {etc}/tls/api.pem and api.key for the pages"
-[ -d {etc}/inventory ] || step "bring the inventory into {etc}/inventory"
+[ -d {etc}/inventory ] || step "bring the inventory, with published/, into {etc}/inventory"
 # Broker and proxy are tried again until their certificates come.
 systemctl restart --no-block prometheus prometheus-alertmanager mosquitto nginx
 step "done; docs/operate.md says what to bring, then: systemctl restart mosquitto nginx motcua.target"

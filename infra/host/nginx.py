@@ -86,8 +86,8 @@ ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POL
             proxy_pass http://api;
         }}
 
-        # Prometheus on this machine asks the API itself; from outside there is nothing to see.
-        location = /metrics {{
+        # Prometheus on this machine asks the API itself; from outside there is nothing to see, here and below.
+        location ^~ /metrics {{
             allow 127.0.0.1;
             allow ::1;
             deny all;

@@ -22,6 +22,9 @@ CONFIG, ALERTS = "/etc/prometheus/motcua.yml", "/etc/prometheus/motcua-alertmana
 """Files of our own: the packages' stay as they are."""
 RECEIVER = "ops"
 TEAMS = "centres"
+NOBODY = "nobody"
+"""Gets what is not for people: that a place is closed, and that rollup lives."""
+WATCHDOG = "watchdog"
 
 _DROP_IN = """[Unit]
 StartLimitIntervalSec=0
@@ -63,6 +66,8 @@ class Receiver:
     username: str = ""
     password_file: str = ""
     webhook_file: str = ""
+    watchdog_file: str = ""
+    """Holds the URL of an outside watcher, which must hear of MotcuaWatchdog every minute or call for help itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +108,11 @@ def prometheus(plan: Plan, targets: Mapping[str, Sequence[str]], places: Places 
 
 def alertmanager(plan: Plan, receiver: Receiver | None = None) -> str:
     """Return alertmanager.yml: one message per centre, and no message about what follows from another."""
-    told = _told(receiver or Receiver())
-    network = {"matchers": ['centre=~".+"'], "receiver": TEAMS, "group_by": ["centre"], "group_wait": "1m"}
+    who = receiver or Receiver()
+    told = _told(who)
+    network: dict[str, object] = {
+        "matchers": ['centre=~".+"'], "receiver": TEAMS, "group_by": ["centre"], "group_wait": "1m",
+    }  # fmt: skip
     return block(
         {
             "global": {"resolve_timeout": "5m"},
@@ -114,12 +122,36 @@ def alertmanager(plan: Plan, receiver: Receiver | None = None) -> str:
                 "group_wait": "30s",
                 "group_interval": "5m",
                 "repeat_interval": "4h" if plan.stage == "prod" else "24h",
-                "routes": [network],
+                "routes": [*_unseen(who), _objectives(), network],
             },
             "inhibit_rules": inhibitions(),
-            "receivers": [{"name": name, **told} for name in (RECEIVER, TEAMS)],
+            "receivers": [*({"name": name, **told} for name in (RECEIVER, TEAMS)), {"name": NOBODY}, *_watcher(who)],
         }
     )
+
+
+def _objectives() -> dict[str, object]:
+    """Return the way of burn-rate alerts: one message per place and cause, soon, for minutes count."""
+    return {
+        "matchers": ['severity=~"page|ticket"', 'scope=~".+"'],
+        "receiver": TEAMS,
+        "group_by": ["province", "centre", "cause"],
+        "group_wait": "15s",
+        "group_interval": "1m",
+    }
+
+
+def _unseen(who: Receiver) -> list[dict[str, object]]:
+    """Return the ways of what is not for people; an outside watcher hears every minute that all of this works."""
+    every_minute = {"group_wait": "0s", "group_interval": "30s", "repeat_interval": "1m"}
+    lives: dict[str, object] = {"matchers": ["alertname=MotcuaWatchdog"], "receiver": WATCHDOG, **every_minute}
+    unseen: dict[str, object] = {"matchers": ['alertname=~"MotcuaClosed|MotcuaWatchdog"'], "receiver": NOBODY}
+    return [lives, unseen] if who.watchdog_file else [unseen]
+
+
+def _watcher(who: Receiver) -> list[dict[str, object]]:
+    told = [{"url_file": who.watchdog_file, "send_resolved": False}]
+    return [{"name": WATCHDOG, "webhook_configs": told}] if who.watchdog_file else []
 
 
 def _told(receiver: Receiver) -> dict[str, object]:
@@ -136,8 +168,9 @@ def inhibitions() -> list[dict[str, object]]:
     """Return which alerts keep which others quiet: a cause its effects, a centre its devices."""
     blind = 'alertname=~"MotcuaApiMissing|MotcuaApiNotReady|MotcuaRollupBehind|MotcuaRollupMissing"'
     stopped = 'alertname=~"MotcuaIngestMissing|MotcuaIngestNotConnected|MotcuaIngestNotReady"'
-    return [
-        {"source_matchers": [blind], "target_matchers": ['centre=~".+"'], "equal": ["province"]},
+    rules: list[dict[str, object]] = [
+        # Burn-rate alerts come from rollup itself: a dead API must not keep them quiet.
+        {"source_matchers": [blind], "target_matchers": ['centre=~".+"', _BY_RULE], "equal": ["province"]},
         {
             "source_matchers": [stopped],
             "target_matchers": ['alertname=~"MotcuaCentreUnknown|MotcuaCompletenessFalls|MotcuaIngestLag"'],
@@ -148,7 +181,27 @@ def inhibitions() -> list[dict[str, object]]:
             "target_matchers": ["alertname=MotcuaDevicesDown"],
             "equal": ["centre"],
         },
+        # Nothing is repeated about an alert whose place is closed.
+        {
+            "source_matchers": ["alertname=MotcuaClosed"],
+            "target_matchers": ['severity=~"page|ticket"'],
+            "equal": ["objective", "scope", "centre"],
+        },
     ]
+    # What an objective has paged for is not told again by the rules that look at the state alone.
+    for what, source in _ALSO.items():
+        rules.append({"source_matchers": [_PAGED, *source], "target_matchers": [_STATES], "equal": [what]})
+    return rules
+
+
+_BY_RULE = 'severity=~"critical|warning"'
+_PAGED = "severity=page"
+_STATES = 'alertname=~"MotcuaCentreDown|MotcuaCentreUnknown|MotcuaDevicesDown"'
+_ALSO = {
+    "centre": ('alertname=~"MotcuaConnectivity|MotcuaAvailability"', 'scope=~"centre:.+"'),
+    "province": ('scope=~"province:.+"',),
+}
+"""Whose page keeps them quiet, by what both have alike."""
 
 
 def on_host(plan: Plan, workers: Sequence[str]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.plan.addresses import store_url
+from telemetry.inventory.carried import carried
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,9 +35,8 @@ def root_inputs(
 
 
 def inventory_files(root: Path, options: Options) -> dict[str, str]:
-    """Return the inventory's files by name, for machines that get a copy."""
-    folder = root / options.inventory
-    return {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.iterdir()) if path.is_file()}
+    """Return the inventory's files by their paths in it, for machines that get a copy. Raises InventoryError."""
+    return carried(root / options.inventory)
 
 
 def current_token(plan: Plan, role: str) -> str:

@@ -310,6 +310,10 @@ class DeviceStatus(Event, frozen=True, kw_only=True, tag="device.status"):
     reason: Word = ""
 
 
+class PlatformBeat(Event, frozen=True, kw_only=True, tag="platform.beat"):
+    """Written by ingest once a minute: its link and the store were there, see `telemetry.core.platform`."""
+
+
 AGENT_EVENTS: tuple[type[Event], ...] = (
     TicketIssued, TicketCalled, TicketRecalled, TicketServingStarted, TicketHeld, TicketResumed,
     TicketTransferred, TicketFinished, TicketAbandoned, TicketNoShow, TicketClosedEod, TicketCorrected,
@@ -319,7 +323,7 @@ AGENT_EVENTS: tuple[type[Event], ...] = (
     AgentDiagnostics,
 )  # fmt: skip
 """What agents may send."""
-SERVER_EVENTS: tuple[type[Event], ...] = (DeviceContact, DeviceStatus)
+SERVER_EVENTS: tuple[type[Event], ...] = (DeviceContact, DeviceStatus, PlatformBeat)
 """What only ingest and rollup write."""
 
 

@@ -1,210 +1,163 @@
 """The fold: raw events of one centre or system become additive 5-minute totals. Pure.
 
 Recompute, never increment: the same events in any order, any number of times, give the same totals.
+
+What nobody spoke of is unknown.  Of unknown time the totals also say what explains it, moment by moment:
+
+- our own platform was down (the caller says when): it is asked first, because it silences whole sites;
+- else the site's link was down: a gateway said so, or none of at least two declared devices was heard.
+
+Silence explains wherever it lies in the window, and is taken back when somebody turns out to have been heard.  The fold
+has no clock: the part of a window that is still to come looks silent too, and readers cut it off at the present.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from telemetry.core import events as ev, states
-from telemetry.core.spans import CONTACT_GRACE_MS, STATE_GRACE_MS, grace
-from telemetry.core.states import Report, Segment
+from telemetry.core.counting import counts_of, desk_counts, probe_counts
+from telemetry.core.reported import vantage_segments
+from telemetry.core.said import Said, once
+from telemetry.core.service_levels import service_levels
+from telemetry.core.site import site_of
+from telemetry.core.slo.causes import Evidence
+from telemetry.core.slo.intervals import minus, overlap
+from telemetry.core.slo.judgement import Tail
+from telemetry.core.spans import LEVEL_REACH_MS
 from telemetry.core.totals import (
+    CAPACITY_FIELDS,
+    MARK_FIELDS,
     PROBE_FIELDS,
     QUEUE_FIELDS,
     STATE_FIELDS,
     Total,
-    bucket_of,
     zeroed,
 )
-from telemetry.core.windows import FIVE, HOUR, Window, floor
+from telemetry.core.windows import FIVE, Window, ceil, floor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from telemetry.core.inventory import Centre, Device, System
+    from telemetry.core.site import Site
+    from telemetry.core.states import Segment
 
-FOLD_VERSION = 2
+__all__ = (
+    "FOLD_VERSION", "Said", "centre_tails", "counts_of", "fold_centre", "fold_system", "once", "read_window",
+    "system_segments", "system_tails",
+)  # fmt: skip
+FOLD_VERSION = 3
 """Rises when the same raw events give other totals; rollup then folds everything again."""
+RECALL_MS = 2 * ev.MAX_GRACE_MS
+"""How long a state may reach back: the longest grace, and by what a birth is remembered."""
+READ_BACK_MS = max(RECALL_MS, LEVEL_REACH_MS)
+"""How far before its window a fold reads: states, and tickets that entered the longest threshold ago."""
 
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """An event with the device and spool that said it."""
-
-    device: str
-    spool: str
-    event: ev.Event
-
-
-def once(said: Iterable[Said]) -> list[Said]:
-    """Drop repeats: of one (device, spool, n) the smallest t counts; sorted by t."""
-    best: dict[tuple[str, str, int], Said] = {}
-    for s in said:
-        key = (s.device, s.spool, s.event.n)
-        if key not in best or s.event.t < best[key].event.t:
-            best[key] = s
-    return sorted(best.values(), key=lambda s: (s.event.t, s.device, s.spool, s.event.n))
+Marks = dict[int, dict[str, int]]
+"""Sums by 5-minute mark."""
+Cells = dict[str, Marks]
+"""Sums by scope."""
 
 
 def read_window(window: Window) -> Window:
-    """Return what must be read to fold `window`: back by the longest grace, and by what a birth is remembered."""
-    return Window(max(window.start - 2 * ev.MAX_GRACE_MS, 0), window.end)
+    """Return what must be read to fold `window`."""
+    return Window(max(window.start - READ_BACK_MS, 0), window.end)
 
 
 # --- a centre ---------------------------------------------------------------------------------
 
 
-def service_segments(said: Sequence[Said]) -> dict[str, list[Segment]]:
-    """Return each device's own truth: up unless it says out_of_order.
+def fold_centre(
+    centre: Centre, devices: Sequence[Device], said: Iterable[Said], window: Window, platform: Sequence[Window] = ()
+) -> list[Total]:
+    """Return the centre's, its devices' and its desks' 5-minute totals starting in the window.
 
-    A change between two heartbeats is believed as long as the heartbeat was: the next one repeats it.
+    `devices` are the declared ones; `platform` is when our own platform was down.
     """
-    reports: dict[str, list[Report]] = {}
-    beaten: dict[str, int] = {}
-    for s in said:
-        match s.event:
-            case ev.DeviceHeartbeat(t=t, state=state, every_ms=every):
-                believed = grace(every)
-                beaten[s.device] = t + believed
-            case ev.KioskState(t=t, state=state):
-                believed = max(STATE_GRACE_MS, beaten.get(s.device, 0) - t)
-            case _:
-                continue
-        known: states.Known = "down" if state == "out_of_order" else "up"
-        reports.setdefault(s.device, []).append(Report(t, known, believed))
-    return {device: states.segments(rows) for device, rows in reports.items()}
-
-
-def contact_segments(said: Sequence[Said]) -> dict[str, list[Segment]]:
-    """Return each device's connection: up while heard, down from a Will until heard again."""
-    reports: dict[str, list[Report]] = {}
-    sessions: dict[str, ev.DeviceStatus] = {}
-    for s in said:
-        rows = reports.setdefault(s.device, [])
-        if isinstance(s.event, ev.DeviceContact):
-            rows.append(Report(s.event.t, "up", CONTACT_GRACE_MS))
-        elif isinstance(s.event, ev.DeviceStatus):
-            _follow(s.event, s.device, sessions, rows)
-    return {device: states.segments(rows) for device, rows in reports.items() if rows}
-
-
-def _follow(event: ev.DeviceStatus, device: str, sessions: dict[str, ev.DeviceStatus], rows: list[Report]) -> None:
-    """A death counts unless another connection was born shortly before: the broker noticed the old one's end late."""
-    if event.online:
-        sessions[device] = event
-        rows.append(Report(event.t, "up", CONTACT_GRACE_MS))
-        return
-    born = sessions.get(device, event)
-    if born.sid == event.sid or event.t - born.t >= ev.MAX_GRACE_MS:
-        rows.append(Report(event.t, "down", ev.MAX_GRACE_MS))
-
-
-def centre_segments(devices: Sequence[Device], service: Mapping[str, list[Segment]]) -> list[Segment]:
-    """Return the centre's state: every gateway and at least one kiosk of those declared."""
-    parts = [service.get(d.id, []) for d in devices if d.kind == "gateway"]
-    kiosks = [service.get(d.id, []) for d in devices if d.kind == "kiosk"]
-    if kiosks:
-        parts.append(states.any_of(kiosks))
-    return states.all_of(parts) if parts else []
-
-
-def fold_centre(centre: Centre, devices: Sequence[Device], said: Iterable[Said], window: Window) -> list[Total]:
-    """Return the centre's, its devices' and its desks' 5-minute totals starting in the window."""
     known = once(said)
-    service, contact = service_segments(known), contact_segments(known)
-    cells: dict[str, dict[int, dict[str, int]]] = {}
-    for device, rows in service.items():
-        _add_states(cells, f"device:{device}", rows, window, "")
-    for device, rows in contact.items():
-        _add_states(cells, f"device:{device}", rows, window, "conn_")
-    _add_states(cells, f"centre:{centre.id}", centre_segments(devices, service), window, "")
-    for s in known:
-        if window.start <= s.event.t < window.end:
-            _count(cells, centre.id, s.event)
-    return [
-        Total(centre.id, scope, "5m", mark, centre.province, zeroed(_fields(scope), sums))
-        for scope, marks in sorted(cells.items())
-        for mark, sums in sorted(marks.items())
-    ]
+    site = site_of(devices, known)
+    heard = site.heard()
+    lost = overlap(platform, [window])
+    why = Evidence(platform=lost, link=minus(site.dead_link(heard, window), lost))
+    cells = {f"device:{name}": marks for name, marks in _device_marks(site, why, window).items()}
+    cells[f"centre:{centre.id}"] = _centre_marks(site, heard, why, window)
+    for found in (desk_counts(known, window), service_levels(known, window)):
+        for name, marks in found.items():
+            _join(cells.setdefault(f"desk:{centre.id}:{name}", {}), marks)
+    return _totals(centre.id, centre.province, cells)
 
 
-def _fields(scope: str) -> tuple[str, ...]:
-    return QUEUE_FIELDS if scope.startswith("desk:") else STATE_FIELDS
+def _join(marks: Marks, more: Marks) -> None:
+    for mark, sums in more.items():
+        marks.setdefault(mark, {}).update(sums)
 
 
-def _add_states(
-    cells: dict[str, dict[int, dict[str, int]]], scope: str, rows: list[Segment], window: Window, prefix: str
-) -> None:
-    for mark, (up, down) in states.per_bucket(rows, window).items():
-        sums = cells.setdefault(scope, {}).setdefault(mark, {})
-        sums[f"{prefix}up_ms"] = up
-        sums[f"{prefix}down_ms"] = down
+def _device_marks(site: Site, why: Evidence, window: Window) -> Cells:
+    """Whoever spoke without being declared is shown as it spoke; its silence is nobody's."""
+    declared = {d.id for d in site.devices}
+    names = {*declared, *site.service, *site.contact}
+    return {
+        name: _state_marks(
+            site.service.get(name, ()), site.contact.get(name, ()), why if name in declared else Evidence(), window
+        )
+        for name in names
+    }
 
 
-def _count(cells: dict[str, dict[int, dict[str, int]]], centre: str, event: ev.Event) -> None:
-    service = getattr(event, "service", None)
-    found = counts_of(event)
-    if service is None or not found:
-        return
-    sums = cells.setdefault(f"desk:{centre}:{service}", {}).setdefault(floor(event.t, FIVE), {})
-    for name, value in found.items():
-        sums[name] = sums.get(name, 0) + value
+def _centre_marks(site: Site, heard: Sequence[Segment], why: Evidence, window: Window) -> Marks:
+    works = site.working()
+    marks = _state_marks(works, heard, why, window)
+    for s in site.ready():
+        for mark in range(ceil(max(s.start, window.start), FIVE), min(s.end, window.end), FIVE):
+            marks.setdefault(mark, {})[f"mark_{s.state}"] = 1
+    scope = minus([window], overlap(states.gaps(works, window), why.platform))
+    for mark, found in site.capacity(scope).items():
+        marks.setdefault(mark, {}).update(zip(CAPACITY_FIELDS, found, strict=True))
+    return marks
 
 
-def counts_of(event: ev.Event) -> dict[str, int]:
-    """Return what one ticket event adds to its service's totals, in the interval of its `t`.
+def _state_marks(service: Sequence[Segment], contact: Sequence[Segment], why: Evidence, window: Window) -> Marks:
+    out: Marks = {}
+    for prefix, known in (("", service), ("conn_", contact)):
+        for state in ("up", "down"):
+            _put(out, f"{prefix}{state}_ms", [(s.start, s.end, 1) for s in known if s.state == state], window)
+        silent = states.gaps(known, window) if why.platform or why.link else []
+        _put(out, f"{prefix}platform_ms", _parts(silent, why.platform), window)
+        if not prefix:
+            _put(out, "link_ms", _parts(silent, why.link), window)
+    return out
 
-    A wait is t(call) − entered (domain.md Q-02); a negative one means crossed clocks and is not counted.
+
+def _parts(silent: Sequence[Window], cause: Sequence[Window]) -> list[states.Part]:
+    return [(w.start, w.end, 1) for w in overlap(silent, cause)]
+
+
+def _put(out: Marks, field: str, parts: Iterable[states.Part], window: Window) -> None:
+    for mark, ms in states.spread(parts, window).items():
+        out.setdefault(mark, {})[field] = ms
+
+
+def centre_tails(centre: Centre, devices: Sequence[Device], said: Iterable[Said], now: int) -> dict[str, Tail]:
+    """Return what is believed of the present of the centre and of each declared device, by scope.
+
+    `said` holds its events of at least the last RECALL_MS; what came before, or comes after `now`, is passed over.
     """
-    match event:
-        case ev.TicketCalled():
-            return {"called": 1, **_duration("wait", event.t - event.entered)}
-        case ev.TicketFinished():
-            return {"served": 1, **_service_time(event)}
-        case ev.RatingSubmitted():
-            return {"ratings": 1, "ratings_good": int(event.rating >= 4)}
-        case _:
-            name = _ENDINGS.get(type(event))
-            return {name: 1} if name else {}
+    site = site_of(devices, _recent(said, now))
+    own = {f"device:{d.id}": _tail(site.service.get(d.id, ()), site.contact.get(d.id, ()), now) for d in site.devices}
+    return own | {f"centre:{centre.id}": _tail(site.working(), site.heard(), now)}
 
 
-_ENDINGS: dict[type[ev.Event], str] = {
-    ev.TicketIssued: "issued",
-    ev.TicketAbandoned: "abandoned",
-    ev.TicketNoShow: "no_show",
-    ev.TicketTransferred: "transferred",
-    ev.TicketClosedEod: "closed_eod",
-}
+def _recent(said: Iterable[Said], now: int) -> list[Said]:
+    return once(s for s in said if now - RECALL_MS <= s.event.t <= now)
 
 
-def _duration(kind: str, length_ms: int) -> dict[str, int]:
-    if length_ms < 0:
-        return {}
-    return {f"{kind}_sum_ms": length_ms, f"{kind}_le_{bucket_of(length_ms / 1000)}": 1}
-
-
-def _service_time(event: ev.TicketFinished) -> dict[str, int]:
-    if event.quality != "ok":
-        return {}
-    length = event.t - (event.started or event.called) - event.held_ms
-    found = _duration("service", length)
-    return {"service_count": 1, **found} if found else {}
+def _tail(service: Iterable[Segment], contact: Iterable[Segment], now: int) -> Tail:
+    start = floor(now, FIVE)
+    return Tail(tuple(s for s in service if s.end > start), tuple(s for s in contact if s.end > start))
 
 
 # --- a digital system -------------------------------------------------------------------------
-
-
-def vantage_segments(said: Sequence[Said]) -> dict[str, list[Segment]]:
-    """Return the system as each device saw it."""
-    reports: dict[str, list[Report]] = {}
-    for s in said:
-        if isinstance(s.event, ev.ProbeResult):
-            state: states.Known = "up" if s.event.ok else "down"
-            reports.setdefault(s.device, []).append(Report(s.event.t, state, grace(s.event.every_ms)))
-    return {device: states.segments(rows) for device, rows in reports.items()}
 
 
 def system_segments(system: System, seen: Mapping[str, list[Segment]]) -> list[Segment]:
@@ -214,57 +167,38 @@ def system_segments(system: System, seen: Mapping[str, list[Segment]]) -> list[S
     return states.k_of_n(members, min(system.quorum, len(members))) if members else []
 
 
-def fold_system(system: System, province: str, said: Iterable[Said], window: Window) -> list[Total]:
-    """Return the system's 5-minute totals starting in the window."""
+def fold_system(
+    system: System, province: str, said: Iterable[Said], window: Window, platform: Sequence[Window] = ()
+) -> list[Total]:
+    """Return the system's 5-minute totals starting in the window; `platform` is when our own platform was down."""
     known = once(said)
-    cells: dict[str, dict[int, dict[str, int]]] = {}
-    scope = f"system:{system.id}"
-    _add_states(cells, scope, system_segments(system, vantage_segments(known)), window, "")
-    for s in known:
-        if isinstance(s.event, ev.ProbeResult) and window.start <= s.event.t < window.end:
-            sums = cells.setdefault(scope, {}).setdefault(floor(s.event.t, FIVE), {})
-            _add_probe(sums, s.event)
-    fields = (*STATE_FIELDS, *PROBE_FIELDS)
+    why = Evidence(platform=overlap(platform, [window]))
+    marks = _state_marks(system_segments(system, vantage_segments(known)), (), why, window)
+    for mark, found in probe_counts(known, window).items():
+        marks.setdefault(mark, {}).update(found)
+    return _totals(system.id, province, {f"system:{system.id}": marks})
+
+
+def system_tails(system: System, said: Iterable[Said], now: int) -> dict[str, Tail]:
+    """Return what is believed of the present of the system, by scope; `said` as in `centre_tails`."""
+    seen = vantage_segments(_recent(said, now))
+    return {f"system:{system.id}": _tail(system_segments(system, seen), (), now)}
+
+
+# --- totals -----------------------------------------------------------------------------------
+
+_FIELDS = {
+    "centre": (*STATE_FIELDS, *CAPACITY_FIELDS, *MARK_FIELDS),
+    "desk": QUEUE_FIELDS,
+    "device": STATE_FIELDS,
+    "system": (*STATE_FIELDS, *PROBE_FIELDS),
+}
+"""What each kind of scope's totals name, zeros included."""
+
+
+def _totals(unit: str, province: str, cells: Cells) -> list[Total]:
     return [
-        Total(system.id, scope, "5m", mark, province, zeroed(fields, sums))
-        for scope, marks in cells.items()
+        Total(unit, scope, "5m", mark, province, zeroed(_FIELDS[scope.partition(":")[0]], sums))
+        for scope, marks in sorted(cells.items())
         for mark, sums in sorted(marks.items())
     ]
-
-
-def _add_probe(sums: dict[str, int], event: ev.ProbeResult) -> None:
-    sums["probes"] = sums.get("probes", 0) + 1
-    sums["probes_ok"] = sums.get("probes_ok", 0) + int(event.ok)
-    if event.ok and event.latency_ms is not None:
-        sums["latency_sum_ms"] = sums.get("latency_sum_ms", 0) + round(event.latency_ms)
-
-
-# --- adding up --------------------------------------------------------------------------------
-
-
-def hourly(five: Iterable[Total], open_windows: Sequence[Window] | None) -> list[Total]:
-    """Add 5-minute totals into UTC hours; `open_windows` None means always open."""
-    groups: dict[tuple[str, int], list[Total]] = {}
-    for total in five:
-        groups.setdefault((total.scope, floor(total.start, HOUR)), []).append(total)
-    return [_sum(rows, "1h", start, open_windows) for (_, start), rows in sorted(groups.items())]
-
-
-def daily(five: Sequence[Total], day: Window, open_windows: Sequence[Window] | None) -> list[Total]:
-    """Add a local day's 5-minute totals."""
-    groups: dict[str, list[Total]] = {}
-    for total in five:
-        groups.setdefault(total.scope, []).append(total)
-    return [_sum(rows, "1d", day.start, open_windows) for _, rows in sorted(groups.items())]
-
-
-def _sum(rows: Sequence[Total], width: str, start: int, open_windows: Sequence[Window] | None) -> Total:
-    sums: dict[str, int] = {}
-    for row in rows:
-        is_open = open_windows is None or any(w.start <= row.start < w.end for w in open_windows)
-        for name, value in row.sums.items():
-            sums[name] = sums.get(name, 0) + value
-            if name in STATE_FIELDS:
-                sums[f"open_{name}"] = sums.get(f"open_{name}", 0) + value * is_open
-    first = rows[0]
-    return Total(first.unit, first.scope, width, start, first.province, sums)  # type: ignore[arg-type]

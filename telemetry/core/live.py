@@ -41,7 +41,11 @@ class ServiceNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CentreNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A centre now; times are Unix ms. `declared` is set for imported centres that no inventory names."""
+    """A centre now; times are Unix ms. `declared` is set for imported centres that no inventory names.
+
+    `reopened` is when totals of time that had already passed were last written (by the clock after the write, with
+    rollup's start as the first value): who keeps totals reads them again when it changes.  0: nobody says.
+    """
 
     centre: str
     at: int
@@ -53,6 +57,7 @@ class CentreNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     last_data: int | None = None
     simulated: bool = False
     declared: dict[str, str] | None = None
+    reopened: int = 0
 
 
 class VantageNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -67,12 +72,13 @@ class VantageNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SystemNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A digital system now, by quorum over its vantage points."""
+    """A digital system now, by quorum over its vantage points; `reopened` as in CentreNow."""
 
     system: str
     at: int
     state: State
     vantage: tuple[VantageNow, ...] = ()
+    reopened: int = 0
 
 
 class ReadingNow(Struct, frozen=True, kw_only=True, omit_defaults=True):

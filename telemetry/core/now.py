@@ -5,15 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from telemetry.core import events as ev, fold, states
+from telemetry.core import events as ev, states
+from telemetry.core.counting import counts_of
+from telemetry.core.fold import system_segments
 from telemetry.core.live import CentreNow, DeviceNow, ServiceNow, SystemNow, VantageNow
+from telemetry.core.reported import vantage_segments
+from telemetry.core.said import once
+from telemetry.core.site import site_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from telemetry.core.fold import Said
     from telemetry.core.inventory import Centre, Device, System
     from telemetry.core.live import State
+    from telemetry.core.said import Said
+    from telemetry.core.site import Site
 
 _ENDED = (ev.TicketFinished, ev.TicketAbandoned, ev.TicketNoShow, ev.TicketClosedEod)
 _CALLED = (ev.TicketCalled, ev.TicketRecalled, ev.TicketServingStarted, ev.TicketResumed, ev.TicketHeld)
@@ -33,7 +39,7 @@ class Hall:
         service = getattr(event, "service", None)
         if service is not None:
             sums = self.today.setdefault(service, {})
-            for name, value in fold.counts_of(event).items():
+            for name, value in counts_of(event).items():
                 sums[name] = sums.get(name, 0) + value
         ticket = getattr(event, "ticket", None)
         if ticket is None or ticket in self.ended or service is None:
@@ -70,22 +76,22 @@ class Hall:
 
 def centre_now(centre: Centre, devices: Sequence[Device], said: Iterable[Said], now: int, day_start: int) -> CentreNow:
     """Return the centre at `now`; `said` holds its events from a grace before `day_start` (local midnight)."""
-    known = [s for s in fold.once(said) if s.event.t <= now]
+    known = [s for s in once(said) if s.event.t <= now]
     hall = Hall()
     for s in known:
         if s.event.t >= day_start:
             hall.take(s.event)
-    service, contact = fold.service_segments(known), fold.contact_segments(known)
+    site = site_of(devices, known)
     own = [s for s in known if isinstance(s.event, ev.DeviceHeartbeat)]
     declared = {"name_vi": centre.name_vi, "name_en": centre.name_en, "zone": str(centre.zone)}
     return CentreNow(
         centre=centre.id,
         at=now,
-        state=states.state_at(fold.centre_segments(devices, service), now),
+        state=states.state_at(site.working(), now),
         mode=_mode(known),
         counters_open=_counters_open(known, now),
         services=hall.services(centre.services),
-        devices=tuple(_device(d, known, service, contact, now) for d in devices if d.kind != "replay"),
+        devices=tuple(_device(d, known, site, now) for d in devices if d.kind != "replay"),
         last_data=max((s.event.t for s in known), default=None),
         simulated=any(s.event.simulated for s in own if isinstance(s.event, ev.DeviceHeartbeat)),
         declared=declared if centre.imported else None,
@@ -113,13 +119,7 @@ def _counters_open(known: Sequence[Said], now: int) -> int:
     return sum(state in {"open", "serving"} for state in latest.values())
 
 
-def _device(
-    device: Device,
-    known: Sequence[Said],
-    service: dict[str, list[states.Segment]],
-    contact: dict[str, list[states.Segment]],
-    now: int,
-) -> DeviceNow:
+def _device(device: Device, known: Sequence[Said], site: Site, now: int) -> DeviceNow:
     own = [s.event for s in known if s.device == device.id]
     beats = [e for e in own if isinstance(e, ev.DeviceHeartbeat)]
     said = [e for e in own if not isinstance(e, ev.SERVER_EVENTS)]
@@ -128,9 +128,9 @@ def _device(
     return DeviceNow(
         id=device.id,
         kind=device.kind,
-        state=states.state_at(service.get(device.id, []), now),
+        state=states.state_at(site.service.get(device.id, []), now),
         service=beat.state if beat else None,
-        online=_online(contact.get(device.id), now),
+        online=_online(site.contact.get(device.id), now),
         last_event=said[-1].t if said else None,
         last_contact=max(heard, default=None),
         **(_measures(beat) if beat else {}),  # type: ignore[arg-type]
@@ -150,14 +150,14 @@ def _measures(beat: ev.DeviceHeartbeat) -> dict[str, object]:
 
 def system_now(system: System, said: Iterable[Said], now: int) -> SystemNow:
     """Return the system at `now` as each vantage point last saw it, and by quorum."""
-    known = [s for s in fold.once(said) if s.event.t <= now]
-    seen = fold.vantage_segments(known)
+    known = [s for s in once(said) if s.event.t <= now]
+    seen = vantage_segments(known)
     last = {s.device: s.event for s in known if isinstance(s.event, ev.ProbeResult)}
     vantage = tuple(
         _vantage(device, event, states.state_at(seen[device], now)) for device, event in sorted(last.items())
     )
     return SystemNow(
-        system=system.id, at=now, state=states.state_at(fold.system_segments(system, seen), now), vantage=vantage
+        system=system.id, at=now, state=states.state_at(system_segments(system, seen), now), vantage=vantage
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from telemetry.core.totals import BOUNDS_S, OVER
+from telemetry.core.totals import BOUNDS_S, LEVELS_S, OVER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +26,21 @@ class Within:
     threshold_s: int
     count: int
     ratio: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Tickets decided in the interval, each at entry + threshold: called by then (good), or still waiting (bad)."""
+
+    threshold_s: int
+    good: int
+    bad: int
+
+    @property
+    def ratio(self) -> float | None:
+        """Return good ÷ (good + bad), None when nothing was decided."""
+        decided = self.good + self.bad
+        return self.good / decided if decided else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +82,10 @@ class Durations:
 
 @dataclass(frozen=True, slots=True)
 class Queueing:
-    """What happened to tickets in a window; waits count in the interval of the call."""
+    """What happened to tickets in a window; waits count in the interval of the call, `levels` in that of the decision.
+
+    There is one level for each of LEVELS_S, in their order.
+    """
 
     issued: int
     called: int
@@ -76,6 +94,7 @@ class Queueing:
     no_show: int
     wait: Durations
     service_time: Durations
+    levels: tuple[Level, ...] = ()
 
 
 def queueing(sums: Mapping[str, int]) -> Queueing:
@@ -88,6 +107,7 @@ def queueing(sums: Mapping[str, int]) -> Queueing:
         no_show=sums.get("no_show", 0),
         wait=_durations(sums, "wait"),
         service_time=_durations(sums, "service"),
+        levels=tuple(Level(x, sums.get(f"level_good_{x}", 0), sums.get(f"level_bad_{x}", 0)) for x in LEVELS_S),
     )
 
 

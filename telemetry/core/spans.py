@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
+from operator import attrgetter, gt
 from typing import TYPE_CHECKING, Any
 
 from telemetry.core import events as ev
@@ -17,6 +17,12 @@ STATE_GRACE_MS = 150_000
 """How long a state change without a heartbeat is believed, ms."""
 CONTACT_GRACE_MS = 150_000
 """How long one minute's contact is believed, ms."""
+
+
+SAME_ENTRY_MS = 60_000
+"""Entries of one ticket into one service so close together are one wait: kiosk and desk have clocks of their own."""
+LEVEL_REACH_MS = 3_600_000 + 2 * SAME_ENTRY_MS
+"""How long after a ticket's entry its wait is still decided: the longest threshold of the service level, ms."""
 
 
 def grace(every_ms: int) -> int:
@@ -58,6 +64,22 @@ def _waited(event: Any) -> Times:  # noqa: ANN401
     return _since(event.entered, event.t)
 
 
+def _entered(event: ev.Event) -> Times:
+    """Its wait is decided up to the longest threshold later."""
+    return event.t, event.t + LEVEL_REACH_MS + 1
+
+
+def _decides(event: Any) -> Times:  # noqa: ANN401
+    """An entry further ahead than clocks differ decides nothing (`service_levels`), and must not reach for ever."""
+    start, end = _since(event.entered, event.t)
+    return start, max(end, min(event.entered, event.t + SAME_ENTRY_MS) + LEVEL_REACH_MS + 1)
+
+
+def _moved(event: ev.TicketTransferred) -> Times:
+    """It ends one wait and begins another."""
+    return _since(event.entered, event.t)[0], event.t + LEVEL_REACH_MS + 1
+
+
 def _served(event: ev.TicketFinished) -> Times:
     return _since(event.called, event.t)
 
@@ -75,18 +97,21 @@ _SPANS: dict[type[ev.Event], Callable[[Any], Times]] = {
     ev.DeviceHeartbeat: _reported, ev.ProbeResult: _reported, ev.LinkState: _reported,
     ev.DisplayState: _state, ev.CounterState: _state,
     ev.KioskState: _cutting, ev.DeviceContact: _cutting, ev.DeviceStatus: _status,
-    ev.TicketCalled: _waited, ev.TicketRecalled: _waited, ev.TicketServingStarted: _waited,
-    ev.TicketTransferred: _waited, ev.TicketAbandoned: _waited, ev.TicketNoShow: _waited,
-    ev.TicketClosedEod: _waited, ev.TicketFinished: _served, ev.ConnectorStats: _period,
+    ev.TicketIssued: _entered, ev.TicketCalled: _decides, ev.TicketRecalled: _waited, ev.TicketServingStarted: _waited,
+    ev.TicketTransferred: _moved, ev.TicketAbandoned: _decides, ev.TicketNoShow: _decides,
+    ev.TicketClosedEod: _decides, ev.TicketFinished: _served, ev.ConnectorStats: _period,
 }  # fmt: skip
 """How to tell an event's time by its type; a table, because ingest asks 100,000 times a second."""
 _T, _ENTERED = attrgetter("t"), attrgetter("entered")
 _REACH: dict[type[ev.Event], tuple[Callable[[Any], int], int]] = {
-    ev.TicketIssued: (_T, 0), ev.TicketCalled: (_ENTERED, 0), ev.TicketAbandoned: (_ENTERED, 0),
     ev.TicketFinished: (attrgetter("called"), 0), ev.DeviceHeartbeat: (_T, ev.MAX_GRACE_MS),
     ev.CounterState: (_T, STATE_GRACE_MS), ev.DeviceContact: (_T, ev.MAX_GRACE_MS),
 }  # fmt: skip
 """The frequent types: where the span begins, and how far at most it ends after `t`, ms."""
+_LEVELS: dict[type[ev.Event], Callable[[Any], int]] = {
+    ev.TicketIssued: _T, ev.TicketCalled: _ENTERED, ev.TicketAbandoned: _ENTERED,
+}  # fmt: skip
+"""The frequent types whose wait is decided later: when it began.  Each span touches two hours at least."""
 
 
 def dirty(said: Iterable[tuple[str, ev.Event]]) -> list[tuple[str, int, int]]:
@@ -119,18 +144,30 @@ def dirty_frames(frames: Iterable[tuple[str, Sequence[ev.Event]]]) -> list[tuple
 
 
 def _easily(events: Sequence[ev.Event]) -> tuple[int, ...] | None:
-    """Return the hours that all spans together touch, when that is easily told: one, or two neighbours."""
+    """Return the hours that all spans together touch, when that is easily told: one, or a few neighbours."""
     kinds = {event.__class__ for event in events}
     if len(kinds) != 1:
         return None
-    start_of, reach = _REACH.get(kinds.pop(), (None, 0))
+    kind = kinds.pop()
+    times = [event.t for event in events]
+    if kind in _LEVELS:
+        return _decided(times, list(map(_LEVELS[kind], events)))
+    start_of, reach = _REACH.get(kind, (None, 0))
     if start_of is None:
         return None
-    times = [event.t for event in events]
     first, last = min(*map(start_of, events), *times) // HOUR, (max(times) + reach) // HOUR
     if first == last:
         return (first,)
     return (first, last) if last == first + 1 and not reach else None
+
+
+def _decided(times: Sequence[int], entered: Sequence[int]) -> tuple[int, ...] | None:
+    """Spans that touch two hours each leave no hole among three."""
+    if any(map(gt, entered, times)):
+        return None
+    first = min(*times, *entered) // HOUR
+    last = max(*times, max(entered) + LEVEL_REACH_MS) // HOUR
+    return tuple(range(first, last + 1)) if last - first <= 2 else None
 
 
 def _joined(cells: Iterable[tuple[str, int]]) -> list[tuple[str, int, int]]:

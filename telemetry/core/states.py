@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import attrgetter
 from typing import TYPE_CHECKING, Literal
 
-from telemetry.core.windows import FIVE, Window, floor
+from telemetry.core.windows import FIVE, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from telemetry.core.live import State
 
@@ -37,45 +38,53 @@ class Segment:
     state: Known
 
 
+FOREVER = 1 << 62
+_ORDER = attrgetter("t", "state", "grace")
+
+
 def segments(reports: Iterable[Report]) -> list[Segment]:
     """Return [t, min(next t, t + grace)) for each report (slo.md 2.2), neighbours of one state joined."""
-    ordered = sorted(reports)
+    ordered = sorted(reports, key=_ORDER)
+    newer = [*(report.t for report in ordered[1:]), FOREVER]
     out: list[Segment] = []
-    for i, report in enumerate(ordered):
-        end = report.t + report.grace
-        if i + 1 < len(ordered):
-            end = min(end, ordered[i + 1].t)
-        if end <= report.t:
+    start = end = 0
+    state: Known | None = None
+    for report, cut in zip(ordered, newer, strict=False):
+        last = min(report.t + report.grace, cut)
+        if last <= report.t:
             continue
-        if out and out[-1].end == report.t and out[-1].state == report.state:
-            out[-1] = Segment(out[-1].start, end, report.state)
-        else:
-            out.append(Segment(report.t, end, report.state))
-    return out
+        if state == report.state and end == report.t:
+            end = last
+            continue
+        if state is not None:
+            out.append(Segment(start, end, state))
+        start, end, state = report.t, last, report.state
+    return out if state is None else [*out, Segment(start, end, state)]
+
+
+def steps(members: Sequence[Sequence[Segment]]) -> Iterator[tuple[int, int, int, int]]:
+    """Yield (start, end, members up, members down) from each change of a member to the next one, in order."""
+    moves: dict[int, list[int]] = {}
+    for member in members:
+        for s in member:
+            kind = s.state == "down"
+            moves.setdefault(s.start, [0, 0])[kind] += 1
+            moves.setdefault(s.end, [0, 0])[kind] -= 1
+    ups = downs = 0
+    for start, end in pairwise(sorted(moves)):
+        up, down = moves[start]
+        ups, downs = ups + up, downs + down
+        yield start, end, ups, downs
 
 
 def k_of_n(members: Sequence[Sequence[Segment]], k: int) -> list[Segment]:
     """Combine n members: up if #up ≥ k, down if #up + #unknown < k, else unknown (slo.md 2.5)."""
-    edges = sorted({edge for member in members for s in member for edge in (s.start, s.end)})
-    moves: dict[int, tuple[int, int]] = {}
-    for member in members:
-        for s in member:
-            _move(moves, s.start, s.state, 1)
-            _move(moves, s.end, s.state, -1)
-    ups = downs = 0
     out: list[Segment] = []
-    for start, end in pairwise(edges):
-        up, down = moves.get(start, (0, 0))
-        ups, downs = ups + up, downs + down
+    for start, end, ups, downs in steps(members):
         state: State = "up" if ups >= k else "down" if len(members) - downs < k else "unknown"
         if state != "unknown":
             _extend(out, start, end, state)
     return out
-
-
-def _move(moves: dict[int, tuple[int, int]], at: int, state: Known, step: int) -> None:
-    up, down = moves.get(at, (0, 0))
-    moves[at] = (up + step, down) if state == "up" else (up, down + step)
 
 
 def _extend(out: list[Segment], start: int, end: int, state: Known) -> None:
@@ -95,15 +104,33 @@ def any_of(members: Sequence[Sequence[Segment]]) -> list[Segment]:
     return k_of_n(members, 1)
 
 
-def per_bucket(known: Iterable[Segment], window: Window) -> dict[int, tuple[int, int]]:
-    """Return for each touched 5-minute mark in the window its (up, down) ms."""
-    out: dict[int, tuple[int, int]] = {}
+def gaps(known: Iterable[Segment], window: Window) -> list[Window]:
+    """Return the parts of the window that no segment covers; `known` is sorted and disjoint, and so are they."""
+    out: list[Window] = []
+    at = window.start
     for s in known:
-        start, end = max(s.start, window.start), min(s.end, window.end)
-        for mark in range(floor(start, FIVE), end, FIVE) if start < end else ():
-            length = min(end, mark + FIVE) - max(start, mark)
-            up, down = out.get(mark, (0, 0))
-            out[mark] = (up + length, down) if s.state == "up" else (up, down + length)
+        if s.start >= window.end:
+            break
+        if s.start > at:
+            out.append(Window(at, s.start))
+        at = max(at, s.end)
+    return [*out, Window(at, window.end)] if at < window.end else out
+
+
+Part = tuple[int, int, int]
+"""(start, end, weight), ms."""
+
+
+def spread(parts: Iterable[Part], window: Window) -> dict[int, int]:
+    """Return for each 5-minute mark that a part touches in the window the sum of weight · ms."""
+    out: dict[int, int] = {}
+    for start, end, weight in parts:
+        at, last = max(start, window.start), min(end, window.end)
+        while at < last:
+            mark = at - at % FIVE
+            until = min(last, mark + FIVE)
+            out[mark] = out.get(mark, 0) + weight * (until - at)
+            at = until
     return out
 
 

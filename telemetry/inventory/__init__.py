@@ -15,17 +15,16 @@ import structlog
 
 from telemetry.core.inventory import Centre, Device, Inventory
 from telemetry.errors import Fault, InventoryError
-from telemetry.inventory import aims, build
+from telemetry.inventory import aims, build, published
 from telemetry.inventory.files import Folder
 from telemetry.inventory.render import graph, render_agent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from telemetry.core.inventory import System
 
 _log = structlog.get_logger()
-__all__ = ["FILES", "Reloading", "default_path", "graph", "load", "render_agent"]
+__all__ = ["FILES", "Reloading", "checked", "default_path", "graph", "load", "render_agent"]
 
 FILES = (
     "province.toml",
@@ -51,6 +50,13 @@ def default_path() -> Path:
 
 def load(path: Path, *, simulated: bool = False, imports: Sequence[Centre] = ()) -> Inventory:
     """Read and check a folder; raise InventoryError with every fault it has."""
+    return checked(path, simulated=simulated, imports=imports)[0]
+
+
+def checked(
+    path: Path, *, simulated: bool = False, imports: Sequence[Centre] = ()
+) -> tuple[Inventory, tuple[Fault, ...]]:
+    """Do as `load` and return the warnings, too: what may stay, but is probably not what was meant."""
     if not path.is_dir():
         remedy = "give the path of an inventory folder"
         raise InventoryError([Fault(str(path), 1, "folder", "there is no such folder", remedy)])
@@ -60,7 +66,8 @@ def load(path: Path, *, simulated: bool = False, imports: Sequence[Centre] = ())
     _check_imports(folder, inventory, imports)
     if folder.faults:
         raise InventoryError(sorted(set(folder.faults)))
-    return _with_replays(inventory, imports, simulated=simulated)
+    warnings = tuple(sorted(set(folder.faults.warnings)))
+    return _with_replays(inventory, imports, simulated=simulated), warnings
 
 
 def _built(folder: Folder, *, simulated: bool) -> Inventory:
@@ -90,15 +97,16 @@ def _built(folder: Folder, *, simulated: bool) -> Inventory:
         systems=systems,
         simulated=simulated,
     )
-    return _with_aims(folder, inventory, systems)
+    return _with_aims(folder, inventory)
 
 
-def _with_aims(folder: Folder, inventory: Inventory, systems: Mapping[str, System]) -> Inventory:
+def _with_aims(folder: Folder, inventory: Inventory) -> Inventory:
     targets = aims.targets(folder.toml("targets.toml"))
-    objectives = aims.objectives(folder.toml("objectives.toml"), systems)
+    objectives = aims.objectives(folder.toml("objectives.toml"), inventory)
     procedures = aims.procedures(folder.csv("procedures.csv", aims.PROCEDURE))
-    version = folder.digest()
-    return replace(inventory, version=version, targets=targets, objectives=objectives, procedures=procedures)
+    aimed = replace(inventory, targets=targets, objectives=objectives, procedures=procedures)
+    months = published.read(folder, aimed)
+    return replace(aimed, version=folder.digest(), published=months)
 
 
 def _check_imports(folder: Folder, inventory: Inventory, imports: Iterable[Centre]) -> None:
@@ -160,8 +168,9 @@ class Reloading:
 
 
 def _newest(path: Path) -> int:
-    """Return the newest change of the folder or a file in it; -1 when it cannot be looked at."""
+    """Return the newest change of the folder, a file in it or a published month; -1 when it cannot be looked at."""
     try:
-        return max(p.stat().st_mtime_ns for p in (path, *path.iterdir()))
+        months = (path / published.FOLDER).glob("*.csv")
+        return max(p.stat().st_mtime_ns for p in (path, *path.iterdir(), *months))
     except OSError:
         return -1

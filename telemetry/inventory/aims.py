@@ -1,4 +1,4 @@
-"""Builds what the province promised and published: targets, objectives and counts of procedures.
+"""Builds what the province aims at and counts: targets and counts of procedures; objectives have their own module.
 
 Faults go to the records; it must not read files and must not compute any figure.
 """
@@ -6,25 +6,23 @@ Faults go to the records; it must not read files and must not compute any figure
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING
 
-from telemetry.core.inventory import Objective, ProcedureCount, Target
-from telemetry.inventory.build import LEVELS, keyed
+from telemetry.core.inventory import ProcedureCount, Target
+from telemetry.inventory.build import keyed
+from telemetry.inventory.promises import objectives
 from telemetry.inventory.records import Keys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from telemetry.core.inventory import System
     from telemetry.inventory.files import Document
     from telemetry.inventory.records import Record
+
+__all__ = ("PROCEDURE", "objectives", "procedures", "targets")
 
 UNITS = ("s", "ratio", "rank", "milestone", "count")
 ONLINE_LEVELS = ("all", "below-L3", "L3", "L4", "L3-L4", "partial", "full")
 MEASURES = ("procedures", "with_dossiers", "dossiers_online", "on_national_portal")
-SCOPES = ("centre", "system", *LEVELS)
 TARGET = Keys(("id", "name_vi", "name_en", "value", "unit", "by"))
-OBJECTIVE = Keys(("id", "name_vi", "name_en", "scope", "sli", "goal", "days"), ("clock", "threshold_s"))
 PROCEDURE = Keys(("id", "online_level", "measure", "count", "from", "to"))
 _ROW = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
@@ -49,39 +47,6 @@ def _target(r: Record) -> Target:
     unit = r.choice("unit", UNITS)
     value = r.real("value", 1.0 if unit == "ratio" else 1e9)
     return Target(ident, r.text("name_vi"), r.text("name_en"), value, unit, r.day("by"))
-
-
-def objectives(doc: Document, known: Mapping[str, System]) -> tuple[Objective, ...]:
-    """Build the service level objectives."""
-    doc.record(Keys((), ("objective",)))
-    return tuple(keyed(doc.records("objective", OBJECTIVE), "id", lambda r: _objective(r, known)).values())
-
-
-def _objective(r: Record, known: Mapping[str, System]) -> Objective:
-    sli = r.choice("sli", ("availability", "wait"))
-    threshold = r.number("threshold_s", 0, 86_400, 0)
-    if (sli == "wait") != (threshold > 0):
-        r.fault("threshold_s", f"does not fit sli {sli}", "give it to wait objectives, and only to them")
-    return Objective(
-        id=r.ident("id"),
-        name_vi=r.text("name_vi"),
-        name_en=r.text("name_en"),
-        scope=_scope(r, known),
-        sli=cast("Literal['availability', 'wait']", sli),
-        goal=r.real("goal", 1.0),
-        days=r.number("days", 1, 366),
-        clock=cast("Literal['open', 'wall']", r.choice("clock", ("open", "wall"), "open")),
-        threshold_ms=1000 * threshold,
-    )
-
-
-def _scope(r: Record, known: Mapping[str, System]) -> str:
-    scope = r.text("scope")
-    if scope.startswith("system:"):
-        r.refer("scope", scope.removeprefix("system:"), known, "system")
-    elif scope and scope not in SCOPES:
-        r.fault("scope", f"{scope!r} is not known", f"use {', '.join(SCOPES)} or system:ID")
-    return scope
 
 
 def procedures(records: list[Record]) -> tuple[ProcedureCount, ...]:

@@ -107,6 +107,14 @@ class Folder:
             if name not in names:
                 self._fault(name, 1, "file", "is not a file of an inventory", "rename it, or move it away")
 
+    def published(self) -> list[str]:
+        """Return the names of the CSV files in the folder of published months, in order."""
+        return sorted(f"published/{path.name}" for path in (self.path / "published").glob("*.csv"))
+
+    def fault(self, name: str, key: str, problem: str, remedy: str) -> None:
+        """Note a fault of a whole file."""
+        self._fault(name, 1, key, problem, remedy)
+
     def toml(self, name: str) -> Document:
         """Read a TOML file; an empty document when it cannot be read."""
         text = self._text(name)

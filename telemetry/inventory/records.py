@@ -19,11 +19,15 @@ IDENT = re.compile(r"[a-z0-9-]{1,63}")
 
 
 class Faults(list[Fault]):
-    """The faults found so far; a reference into a file that could not be read is not one of them."""
+    """The faults found so far; a reference into a file that could not be read is not one of them.
+
+    `warnings` are what may stay as it is, but is probably not what was meant.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.unread: set[str] = set()
+        self.warnings: list[Fault] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,10 @@ class Record:
     def fault(self, key: str, problem: str, remedy: str) -> None:
         """Note a fault of one value."""
         self.faults.append(Fault(self.file, self.lines.get(key, self.line), key, problem, remedy))
+
+    def warn(self, key: str, problem: str, remedy: str) -> None:
+        """Note a warning about one value."""
+        self.faults.warnings.append(Fault(self.file, self.lines.get(key, self.line), key, problem, remedy))
 
     def text(self, key: str, default: str | None = None) -> str:
         """Return a text that is not empty, or the default."""

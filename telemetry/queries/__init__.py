@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from telemetry.core.completeness import size
-from telemetry.core.inventory import local_day
-from telemetry.core.windows import HOUR, Window, day_window
-from telemetry.queries.accounted import Accounted, accounted
+from telemetry.core.calendar import Calendar
+from telemetry.core.inventory import ALWAYS, Centre, local_day
+from telemetry.core.windows import DAY, FIVE, HOUR, Window, day_window, floor
+from telemetry.queries.accounted import Accounted
+from telemetry.queries.budgets import Place, history, spending
+from telemetry.queries.calendars import Maintenance, days, planned
 from telemetry.queries.faults import BadScope, BadWindow, Unknown
-from telemetry.queries.opening import Bucket, ask
+from telemetry.queries.health import Counts, Health
+from telemetry.queries.kept import Kept
+from telemetry.queries.objectives import Objectives, Standpoint, objectives
+from telemetry.queries.opening import Bucket, Openings, ask
 from telemetry.queries.queues import QueueHistory, QueueNow, QueueRow, empty_row, queue_rows, queues_now
+from telemetry.queries.settled import Note, settled_until
 from telemetry.queries.snapshot import Snapshot, Snapshots
-from telemetry.queries.status import Status, status, worst_first
-from telemetry.queries.uptime import Clock, Uptime, uptime
+from telemetry.queries.status import Status, worst_first
+from telemetry.queries.systems_detail import SystemDetail, system_detail
+from telemetry.queries.timeline import Seen, Segment, sums_of, timeline
+from telemetry.queries.uptime import Clock, Manner, Sli, Uptime, uptime
 from telemetry.queries.views import CentreView, Condition, DeviceView, SystemView, tally
 from telemetry.queries.world import Scope, World, of_centres
+from telemetry.queries.worlds import SharedWorld, Worlds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from zoneinfo import ZoneInfo
 
     from telemetry.core.accounting import Unknown as UnknownAs
-    from telemetry.core.inventory import Centre, Inventory, Target
+    from telemetry.core.calendar_values import Day
+    from telemetry.core.inventory import Inventory, Target
+    from telemetry.core.slo.history import Point, Spend
     from telemetry.store import Store
 
 __all__ = [
@@ -38,11 +48,16 @@ __all__ = [
     "Condition",
     "DeviceView",
     "Health",
+    "Maintenance",
+    "Note",
+    "Objectives",
     "Queries",
     "QueueHistory",
     "QueueNow",
     "QueueRow",
+    "Sli",
     "Snapshot",
+    "Standpoint",
     "Status",
     "SystemView",
     "Unknown",
@@ -52,19 +67,7 @@ __all__ = [
     "worst_first",
 ]  # fmt: skip
 
-SLOW_MS = 10_000
-"""How long the counts that cost a scan (completeness, events stored) are kept."""
 WAIT_TARGET = "wait_mean"
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """Counts about the store itself; `cursor_us` is how far changes are folded, Unix µs."""
-
-    events: int
-    dead: dict[str, int]
-    cursor_us: int
-    rows: Accounted
 
 
 class Queries:
@@ -75,8 +78,11 @@ class Queries:
         self._inventory = inventory
         self._clock = clock
         self._snapshots = Snapshots(store, clock)
-        self._lock = threading.Lock()
-        self._slow: tuple[int, Health] | None = None
+        self._kept = Kept(store, lambda: self.snapshot().reopened, clock)
+        self._openings = Openings()
+        self._worlds = Worlds()
+        self._counts = Counts(store, clock)
+        self._judged: tuple[object, Objectives] | None = None
 
     def now(self) -> int:
         """Return the present, Unix ms."""
@@ -90,13 +96,13 @@ class Queries:
         """Return the live rows, at most a second old."""
         return self._snapshots.get()
 
-    def world(self) -> World:
-        """Return everything there is now."""
-        return World(self._inventory(), self.snapshot(), self._clock())
+    def world(self) -> SharedWorld:
+        """Return everything there is now, at most a second old."""
+        return self._worlds.of(self._inventory(), self.snapshot(), self._clock())
 
     def status(self) -> Status:
         """Look at the whole network."""
-        return status(self.world(), self.wait_target())
+        return self.world().status(self.wait_target())
 
     def wait_target(self) -> Target | None:
         """Return the mean-wait target in force today."""
@@ -128,6 +134,69 @@ class Queries:
         """Return one digital system."""
         return self.world().system(ident)
 
+    def system_detail(self, ident: str) -> SystemDetail:
+        """Return one digital system with its vantage table and the figures of its last day and 28 days."""
+        view, end = self.system(ident), floor(self._clock(), FIVE)
+        day, month = Window(end - DAY, end), Window(end - 28 * DAY, end)
+        recent, wide = (self.availability(f"system:{ident}", window).whole for window in (day, month))
+        parts = ask(day, "total", self.zone()).parts()
+        totals = [t for width, window in parts for t in self._store.totals([ident], width, window, "system")]
+        return system_detail(view, recent, wide, totals)
+
+    def timeline(self, scope: str, window: Window, sli: Sli = "service") -> list[Segment]:
+        """Return a device's or centre's time as segments of one state; the window must have passed on its marks."""
+        centre = self.centre_of(scope)
+        if centre is None:
+            raise BadScope(scope)
+        own, whole = sums_of(self._store, centre.id, scope, window)
+        parent = f"centre:{centre.id}"
+        named = {d.now.id for d in self.devices(centre.id)} if scope == parent else {scope.partition(":")[2]}
+        late = any(d.device in named and not d.complete for d in self.completeness().devices)
+        settled = settled_until(self._clock(), centre.zone)
+        seen = Seen(own, whole, sli, late, settled, "" if scope == parent else parent)
+        return timeline(window, seen, centre.calendar)
+
+    def objectives(self) -> Objectives:
+        """Return every objective as rollup last judged it; kept until the inventory or a judgement changes."""
+        inventory, snapshot = self._inventory(), self.snapshot()
+        key = (inventory.version, tuple((i, id(now)) for i, now in snapshot.slos.items()))
+        held = self._judged
+        if held is None or held[0] != key:
+            held = self._judged = (key, objectives(inventory, snapshot, held and held[1]))
+        return held[1]
+
+    def centre_of(self, scope: str) -> Centre | None:
+        """Return the centre a scope lies in, None for systems and what spans centres."""
+        world, (kind, _, ident) = self.world(), scope.partition(":")
+        if kind == "device":
+            return world.centre(world.device(ident).centre)
+        return world.centre(ident) if kind == "centre" else None
+
+    def place(self, slo: str, scope: str) -> Place:
+        """Return an objective at one scope, to look at how its budget went; raises Unknown."""
+        found, where = self.objectives().find(slo, scope), self.scope(scope)
+        unit, held = next(iter(where.calendars.items()))
+        calendar = held.calendar if isinstance(held, Centre) else held or Calendar(ALWAYS, where.zone)
+        settled = found.settled_until or settled_until(self._clock(), where.zone)
+        return Place(found.objective, scope, unit, calendar, where.zone, settled)
+
+    def history(self, place: Place, window: Window, bucket: Bucket) -> list[Point]:
+        """Return an objective's figures bucket by bucket."""
+        return history(self._store, place, window, bucket, self._clock())
+
+    def spending(self, place: Place, window: Window) -> list[Spend]:
+        """Return what consumed a budget, the greatest first."""
+        return spending(self._store, place, window)
+
+    def calendar_days(self, centre: str, window: Window) -> list[Day]:
+        """Explain a centre's days."""
+        return days(self.world().centre(centre), window)
+
+    def planned(self, ahead: int) -> list[Maintenance]:
+        """Return the maintenance of now and the next `ahead` ms."""
+        now = self._clock()
+        return planned(self._inventory(), Window(now, now + ahead))
+
     def zone(self, centre: str | None = None) -> ZoneInfo:
         """Return a centre's zone, or the province's."""
         return self._inventory().zone if centre is None else self.world().centre(centre).zone
@@ -149,11 +218,14 @@ class Queries:
 
     def availability(
         self, scope: Scope | str, window: Window, bucket: Bucket = "total", clock: Clock = "open",
-        unknown: UnknownAs = "exclude",
+        unknown: UnknownAs = "exclude", sli: Sli = "service",
     ) -> Uptime:  # fmt: skip
         """Account for a scope's time."""
         found = self.scope(scope) if isinstance(scope, str) else scope
-        answer = uptime(self._store, found, ask(window, bucket, found.zone), clock, self._clock())
+        inventory = self._inventory()
+        manner = Manner(clock, sli, inventory.published, self._worlds.staffed(inventory))
+        asked = ask(window, bucket, found.zone)
+        answer = uptime(self._kept, found, asked, manner, self._clock(), self._openings)
         return replace(answer, unknown=unknown)
 
     def queue_now(self, centre: str | None = None, service: str | None = None) -> list[QueueNow]:
@@ -172,7 +244,7 @@ class Queries:
         world = self.world()
         centres = world.centres() if centre is None else [world.centre(centre)]
         asked = ask(window, bucket, world.inventory.zone if centre is None else centres[0].zone)
-        rows = queue_rows(self._store, centres, asked, service)
+        rows = queue_rows(self._store, centres, asked, service, self._clock())
         if service is not None and not rows:
             self._known(service, centres)
             if centre is not None and bucket == "total":
@@ -180,7 +252,8 @@ class Queries:
         if all(c.imported for c in centres):
             return QueueHistory(asked.window, asked.zone, rows, None)
         whole = replace(asked, bucket="total")
-        known = uptime(self._store, of_centres("", centres, asked.zone), whole, "open", self._clock())
+        scope = of_centres("", centres, asked.zone)
+        known = uptime(self._kept, scope, whole, Manner(), self._clock(), self._openings)
         return QueueHistory(asked.window, asked.zone, rows, known.whole.coverage)
 
     def _known(self, service: str, centres: list[Centre] | None = None) -> None:
@@ -196,15 +269,7 @@ class Queries:
 
     def health(self) -> Health:
         """Return counts about the store, at most ten seconds old."""
-        with self._lock:
-            now = self._clock()
-            if self._slow is None or not 0 <= now - self._slow[0] < SLOW_MS:
-                store = self._store
-                ranges = store.row_ranges()
-                rows = accounted(ranges)
-                stored = sum(size(one.stored) for one in ranges)
-                self._slow = (now, Health(stored, store.dead_letters(), store.cursor(), rows))
-            return self._slow[1]
+        return self._counts.get()
 
     def completeness(self) -> Accounted:
         """Return completeness by device."""

@@ -21,6 +21,11 @@ class DeviceRows:
     spools: int
     parts: Completeness
 
+    @property
+    def complete(self) -> bool:
+        """Tell whether every row up to the highest number is accounted for."""
+        return self.parts.stored + self.parts.refused + self.parts.dropped >= self.parts.highest
+
 
 @dataclass(frozen=True, slots=True)
 class Accounted:

@@ -6,6 +6,9 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from telemetry.core.calendar import Calendar
+from telemetry.core.inventory import Centre
+from telemetry.core.slo.periods import calendar
 from telemetry.core.windows import FIVE, HOUR, Window, ceil, day_window, days_in, floor, pieces, widen
 from telemetry.queries.faults import BadWindow
 
@@ -13,17 +16,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from zoneinfo import ZoneInfo
 
-    from telemetry.core.inventory import Centre
     from telemetry.core.windows import Width
 
-Bucket = Literal["total", "5m", "30m", "1h", "1d"]
+Bucket = Literal["total", "5m", "30m", "1h", "1d", "1mo"]
 DAY = 24 * HOUR
+MOST_KEPT = 2_000
 _STEPS: dict[Bucket, int] = {"5m": FIVE, "30m": 6 * FIVE, "1h": HOUR}
 _LONGEST: dict[Bucket, int] = {
     "5m": 31 * DAY,
     "30m": 31 * DAY,
     "1h": 366 * DAY,
     "1d": 3660 * DAY,
+    "1mo": 3660 * DAY,
     "total": 36_600 * DAY,
 }
 
@@ -42,6 +46,8 @@ class Ask:
             return [self.window]
         if self.bucket == "1d":
             whole = [day_window(day, self.zone) for day in days_in(self.window, self.zone)]
+        elif self.bucket == "1mo":
+            whole = months(self.window, self.zone)
         else:
             step = _STEPS[self.bucket]
             marks = range(floor(self.window.start, step), self.window.end, step)
@@ -50,7 +56,7 @@ class Ask:
 
     def parts(self) -> list[tuple[Width, Window]]:
         """Return the runs of totals to read: the widest that never straddle a bucket's edge."""
-        if self.bucket in ("total", "1d"):
+        if self.bucket in ("total", "1d", "1mo"):
             return pieces(self.window, self.zone)
         if self.bucket != "1h":
             return [("5m", self.window)]
@@ -63,6 +69,16 @@ class Ask:
             ("5m", Window(last, self.window.end)),
         ]
         return [(width, w) for width, w in cut if w.length]
+
+
+def months(window: Window, zone: ZoneInfo) -> list[Window]:
+    """Return the whole local months that the window touches."""
+    found: list[Window] = []
+    start = window.start
+    while start < window.end:
+        found.append(calendar("month", start, zone))
+        start = found[-1].end
+    return found
 
 
 def ask(window: Window, bucket: Bucket, zone: ZoneInfo) -> Ask:
@@ -105,29 +121,38 @@ def opening(windows: Iterable[Window]) -> Opening:
     return Opening(kept, tuple(w.start for w in kept))
 
 
+Held = Centre | Calendar | None
+"""Whose calendar: a centre's, one by itself, or None: round the clock."""
+
+
 class Openings:
-    """The openings of many centres over one window; centres with the same calendar share one."""
+    """The openings of many calendars over windows; equal calendars share one, and the last few windows are kept."""
 
-    def __init__(self, window: Window) -> None:
-        self._window = window
-        self._known: dict[tuple[str, bool], Opening] = {}
+    def __init__(self) -> None:
+        self._known: dict[tuple[Window, str, bool], Opening] = {}
 
-    def of(self, centre: Centre | None) -> Opening:
-        """Return a centre's opening, or round the clock for None."""
-        if centre is None:
-            return self._once("", out=False, windows=lambda: [self._window])
-        calendar = centre.calendar
-        return self._once(calendar.version, out=False, windows=lambda: calendar.open_windows(self._window))
+    def of(self, held: Held, window: Window) -> Opening:
+        """Return the opening of a calendar, or round the clock for None."""
+        if held is None:
+            return self._once((window, "", False), lambda: [window])
+        calendar = _calendar(held)
+        return self._once((window, calendar.version, False), lambda: calendar.open_windows(window))
 
-    def out(self, centre: Centre | None) -> Opening:
+    def out(self, held: Held, window: Window) -> Opening:
         """Return the regular hours that the open clock leaves out; none for None."""
-        if centre is None:
-            return self._once("", out=True, windows=list)
-        calendar = centre.calendar
-        return self._once(calendar.version, out=True, windows=lambda: calendar.excluded_windows(self._window))
+        if held is None:
+            return self._once((window, "", True), list)
+        calendar = _calendar(held)
+        return self._once((window, calendar.version, True), lambda: calendar.excluded_windows(window))
 
-    def _once(self, version: str, *, out: bool, windows: Callable[[], Iterable[Window]]) -> Opening:
-        found = self._known.get((version, out))
+    def _once(self, key: tuple[Window, str, bool], windows: Callable[[], Iterable[Window]]) -> Opening:
+        found = self._known.get(key)
         if found is None:
-            found = self._known[version, out] = opening(windows())
+            if len(self._known) >= MOST_KEPT:
+                self._known = {}
+            found = self._known[key] = opening(windows())
         return found
+
+
+def _calendar(held: Centre | Calendar) -> Calendar:
+    return held if isinstance(held, Calendar) else held.calendar

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from telemetry.core.queueing import queueing
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 Indicator = Literal["none", "minor", "major", "critical"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Status:
     """The declared network now; imported logs are counted but never judged."""
 
@@ -33,23 +34,23 @@ class Status:
     today: Queueing
     target: Target | None
 
-    @property
+    @cached_property
     def conditions(self) -> Mapping[Condition, int]:
         """Return how many declared centres are in each condition."""
         found = Counter(v.condition for v in self.centres)
         return {c: found[c] for c in CONDITIONS}
 
-    @property
+    @cached_property
     def open(self) -> int:
         """Return how many declared centres are open."""
         return sum(v.open for v in self.centres)
 
-    @property
+    @cached_property
     def devices(self) -> Mapping[State, int]:
         """Return how many devices are in each state."""
         return tally(d for v in self.centres for d in v.devices)
 
-    @property
+    @cached_property
     def system_states(self) -> Mapping[State, int]:
         """Return how many digital systems are in each state."""
         return tally(self.systems)
@@ -69,7 +70,7 @@ class Status:
         """Return how many counters are open anywhere."""
         return sum(v.counters_open for v in self.centres)
 
-    @property
+    @cached_property
     def last_data(self) -> int | None:
         """Return when anything was last heard, imported logs only when there is nothing else."""
         declared = [t for v in self.centres if (t := v.last_data) is not None]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
 from telemetry.core.inventory import local_day
 from telemetry.core.live import DeviceNow, ServiceNow
 from telemetry.core.queueing import queueing
+from telemetry.core.slo.quorum import capacity
 from telemetry.core.totals import add
 
 if TYPE_CHECKING:
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
     from telemetry.core.inventory import Centre, Device, System
     from telemetry.core.live import CentreNow, State, SystemNow
     from telemetry.core.queueing import Queueing
+
+
+class _HasState(Protocol):
+    @property
+    def state(self) -> State:
+        """Up, down or unknown."""
+
 
 Condition = Literal["operational", "degraded", "down", "unknown", "closed", "imported"]
 CONDITIONS: tuple[Condition, ...] = ("down", "unknown", "degraded", "operational", "closed", "imported")
@@ -99,6 +107,16 @@ class CentreView:
         return queueing(self.sums)
 
     @property
+    def capacity(self) -> tuple[float, float] | None:
+        """Return the working share of the critical counters, or else kiosks: unknown ones taken as down, and as up.
+
+        None when the centre has neither.
+        """
+        kinds = [[d.state for d in self.devices if d.critical and d.now.kind == kind] for kind in ("counter", "kiosk")]
+        states = kinds[0] or kinds[1]
+        return capacity(states.count("up"), states.count("unknown"), len(states)) if states else None
+
+    @property
     def simulated(self) -> bool:
         """Tell whether any of what is shown is simulated."""
         return bool(self.row and self.row.simulated) or any(d.simulated for d in self.devices)
@@ -165,7 +183,7 @@ def _device(centre: str, ident: str, known: Mapping[str, Device], heard: Mapping
     return DeviceView(centre, now, device.critical, device.simulated or now.simulated)
 
 
-def tally(devices: Iterable[DeviceView | SystemView]) -> dict[State, int]:
+def tally(devices: Iterable[_HasState]) -> dict[State, int]:
     """Count by state, zeros included."""
     found = Counter(d.state for d in devices)
     return {state: found[state] for state in STATES}

@@ -15,18 +15,19 @@ if TYPE_CHECKING:
 
     from telemetry.core.inventory import Inventory
     from telemetry.core.live import CentreNow
+    from telemetry.queries.opening import Held
     from telemetry.queries.snapshot import Snapshot
     from telemetry.queries.views import DeviceView
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What availability is asked of: the totals' kind and names, and each unit's calendar (None: round the clock)."""
+    """What availability is asked of: the totals' kind and names, and each unit's centre or calendar."""
 
     label: str
     kind: str
     names: frozenset[str]
-    calendars: dict[str, Centre | None]
+    calendars: dict[str, Held]
     zone: ZoneInfo
 
 
@@ -109,7 +110,8 @@ class World:
             return Scope(text, "device", frozenset({text}), {owner.id: owner}, owner.zone)
         if kind == "system" and ident:
             self.system(ident)
-            return Scope(text, "system", frozenset({text}), {ident: None}, self.inventory.zone)
+            calendar = self.inventory.systems[ident].calendar(self.inventory.zone)
+            return Scope(text, "system", frozenset({text}), {ident: calendar}, self.inventory.zone)
         return self._wide(text, kind, ident)
 
     def _wide(self, text: str, kind: str, ident: str) -> Scope:

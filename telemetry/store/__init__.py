@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import Struct
 
 from telemetry.core.events import Event
+from telemetry.core.platform import SPOOL as PLATFORM_SPOOL
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 CONTACT_SPOOL = "contact"
 STATUS_SPOOL = "status"
-SERVER_SPOOLS = frozenset({CONTACT_SPOOL, STATUS_SPOOL})
+SERVER_SPOOLS = frozenset({CONTACT_SPOOL, STATUS_SPOOL, PLATFORM_SPOOL})
 """Reserved spools of the points that ingest and rollup write themselves; not rows of any outbox."""
 
 

@@ -17,6 +17,7 @@ from telemetry.core.totals import Total
 from telemetry.core.windows import DAY, Window, merge
 from telemetry.errors import StoreTooNew, StoreUnavailable
 from telemetry.store import SERVER_SPOOLS, Change, Live, Stored
+from telemetry.store.migrations import MIGRATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from telemetry.core.windows import Width
     from telemetry.store import Batch, DeadLetter
 
-SCHEMA = 1
+SCHEMA = 2
 CHANGES_KEPT_US = 86_400_000_000
 """How long changes are kept behind the cursor; folded ones are only read again for a minute."""
 DEAD_KEPT = 10_000
@@ -63,7 +64,10 @@ class SqliteStore:
         if found == 0:
             for statement in _statements(resources.files("telemetry.store").joinpath("schema.sql").read_text()):
                 self._db.execute(statement)
-            self._db.execute(f"PRAGMA user_version={SCHEMA}")
+        for version in range(found or SCHEMA, SCHEMA):
+            for statement in MIGRATIONS[version]:
+                self._db.execute(statement)
+        self._db.execute(f"PRAGMA user_version={SCHEMA}")
         self._db.execute("COMMIT")
 
     @contextmanager

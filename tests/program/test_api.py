@@ -65,6 +65,9 @@ def test_queue_history_has_the_public_shape(net: Network) -> None:
             "no_show": 0,
             "wait": {"count": 2, "sum_s": 120.0, "mean_s": 60.0, "p50_s": 30.0, "p90_s": 108.0, "p95_s": 114.0},
             "within": {"threshold_s": 60, "count": 1, "ratio": 0.5},
+            "service_level": [
+                {"threshold_s": x, "good": 0, "bad": 0, "ratio": None} for x in (300, 600, 900, 1800, 3600)
+            ],
             "service_time": {"count": 2, "sum_s": 120.0, "mean_s": 60.0},
         }
     ]
@@ -110,9 +113,14 @@ def test_availability_has_the_public_shape(net: Network) -> None:
             "low": 6600 / 7200,
             "high": 6600 / 7200,
             "coverage": 1.0,
+            "state": "provisional",
+            "capacity": {"low": 0.0, "high": 0.0},
+            "published": None,
+            "correction": None,
         }
     ]
     assert found["meta"]["coverage"] == 1.0
+    assert found["meta"]["settled_until"] == "2026-11-16T00:00:00+07:00"
 
 
 @pytest.mark.parametrize("bucket", ["5m", "1h"])
@@ -156,7 +164,7 @@ def test_what_a_report_says_ahead_hides_nothing_unknown(net: Network) -> None:
 
 def test_devices_and_systems_have_availability_too(net: Network) -> None:
     net.total("device:vn83-a-kiosk1", "1h", local(7), {"up_ms": HOUR, "open_up_ms": HOUR})
-    net.total("system:vn83-portal", "1h", local(7), {"up_ms": HOUR - FIVE, "down_ms": FIVE})
+    net.total("system:vn83-portal", "1h", local(7), {"open_up_ms": HOUR - FIVE, "open_down_ms": FIVE})
     device = get(net, "availability", scope="device:vn83-a-kiosk1", **MORNING)["data"][0]
     assert device["seconds"] == {"open": 7200, "up": 3600, "down": 0, "unknown": 3600, "excluded": 0}
     system = get(net, "availability", scope="system:vn83-portal", **MORNING)["data"][0]

@@ -23,6 +23,7 @@ from dashboards.files import provisioned
 from infra.host.bundle import BROKER, CLOUD_INIT, bundle
 from infra.host.nginx import Site, configuration
 from infra.host.units import UNITS, Layout
+from infra.host.watching import Receiver, alertmanager
 from infra.options import SECRETS, Options, options
 from infra.plan import plan
 from infra.targets.openstack import document
@@ -152,6 +153,36 @@ def test_amtool_takes_the_routes_and_a_centres_alert_goes_with_the_centre(
     route = [amtool, "config", "routes", "test", f"--config.file={path}"]
     assert told(*route, "alertname=MotcuaDevicesDown", "centre=vn83-83").split()[0] == "centres"
     assert told(*route, "alertname=MotcuaIngestNotReady").split()[0] == "ops"
+    burning = ["alertname=MotcuaAvailability", "severity=page"]
+    assert told(*route, *burning, "scope=centre:vn83-83", "centre=vn83-83").split()[0] == "centres"
+    assert told(*route, *burning, "scope=system:vn83-portal").split()[0] == "centres"
+    for unseen in ("MotcuaWatchdog", "MotcuaClosed"):
+        assert told(*route, f"alertname={unseen}", "severity=none", "centre=vn83-83").split()[0] == "nobody"
+
+
+def test_amtool_takes_the_way_to_an_outside_watcher(require: Callable[[str], str], tmp_path: Path) -> None:
+    wanted = Options.model_validate({"stage": "prod", "target": "local"})
+    found = plan(WORLD, wanted, wanted.pki.epoch, provisioned())
+    text = alertmanager(found, Receiver(watchdog_file="/secrets/watchdog"))
+    path = tmp_path / "alertmanager.yml"
+    # Debian's amtool 0.25 does not know url_file, which Alertmanager has since 0.26.
+    path.write_text(text.replace('url_file: "/secrets/watchdog"', "url: http://127.0.0.1/"))
+    amtool = require("amtool")
+    told(amtool, "check-config", str(path))
+    route = [amtool, "config", "routes", "test", f"--config.file={path}"]
+    assert told(*route, "alertname=MotcuaWatchdog", "severity=none").split()[0] == "watchdog"
+    assert told(*route, "alertname=MotcuaClosed", "severity=none").split()[0] == "nobody"
+
+
+def test_rollup_of_the_bundle_is_told_where_alertmanager_listens(files: dict[str, str]) -> None:
+    drop_in = files[f"server/{UNITS}/prometheus-alertmanager.service.d/motcua.conf"]
+    listen = re.search(r"--web.listen-address=(\S+)", drop_in)
+    assert listen is not None
+    settings = files["server/etc/motcua/motcua.env"]
+    assert f"MOTCUA_ALERTMANAGER=http://{listen[1]}\n" in settings
+    state = re.search(r"^MOTCUA_STATE=/var/lib/(\w+)/", settings, re.MULTILINE)
+    assert state is not None
+    assert f"StateDirectory={state[1]}\n" in files[f"server/{UNITS}/motcua-rollup.service"]
 
 
 def test_cloud_init_takes_both_user_data(files: dict[str, str], require: Callable[[str], str], tmp_path: Path) -> None:

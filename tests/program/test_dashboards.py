@@ -14,7 +14,8 @@ import dashboards
 from dashboards.files import provisioned
 from telemetry import exposition, inventory
 from telemetry.figures import Figures
-from tests.program.network import NOW, busy, network
+from tests.program.network import NOW, busy
+from tests.program.promises import judged, promising
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +35,7 @@ def started(status: str, headers: object, error: object = None, /) -> Callable[[
 
 def exposed(folder: Path) -> set[str]:
     """Every sample's name that the API and an ingest show, and those that Prometheus makes itself."""
-    net = busy(network(folder))
+    net = judged(busy(promising(folder)))
     net.store.set_cursor(NOW * 1000)
     pages = [net.client.get("/metrics").text]
     net.store.close()

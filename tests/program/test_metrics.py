@@ -24,8 +24,8 @@ def net(tmp_path: Path) -> Iterator[Network]:
     found.store.close()
 
 
-def values(net: Network, name: str) -> dict[tuple[str, ...], float]:
-    text = net.client.get("/metrics").text
+def values(net: Network, name: str, path: str = "/metrics") -> dict[tuple[str, ...], float]:
+    text = net.client.get(path).text
     samples = (s for family in text_string_to_metric_families(text) for s in family.samples)
     return {tuple(s.labels.values()): s.value for s in samples if s.name == name}
 
@@ -35,12 +35,17 @@ def test_the_families_carry_the_network(net: Network) -> None:
     assert values(net, "motcua_source_up") == {("store",): 1}
     assert values(net, "motcua_simulated") == {(): 0}
     assert values(net, "motcua_centre_open")[("vn83-a",)] == 1
-    assert values(net, "motcua_devices")[("vn83-a", "kiosk", "up")] == 1
-    assert values(net, "motcua_queue_waiting_tickets")[("vn83-a", "land")] == 3
+    assert values(net, "motcua_centres")[("operational",)] == 2
+    assert values(net, "motcua_centre_capacity_ratio")[("vn83-a",)] == 1
+    assert values(net, "motcua_devices")[("vn83-a", "up")] == 2
+    assert values(net, "motcua_devices_by_type")[("kiosk", "up")] == 2
+    assert values(net, "motcua_queue_waiting_tickets")[("vn83-a",)] == 3
     assert values(net, "motcua_queue_open_counters")[("vn83-a",)] == 3
-    assert values(net, "motcua_tickets_today")[("vn83-a", "issued", "land")] == 3
-    assert values(net, "motcua_wait_today_seconds")[("vn83-a", "land")] == 1320
-    assert values(net, "motcua_waits_today")[("vn83-a", "land")] == 3
+    assert values(net, "motcua_tickets_today")[("vn83-a", "issued")] == 3
+    assert values(net, "motcua_wait_today_seconds")[("vn83-a",)] == 1320
+    assert values(net, "motcua_waits_today")[("vn83-a",)] == 3
+    waits = values(net, "motcua_queue_wait_seconds")
+    assert (waits["30",], waits["120",], waits["1800",], waits["+Inf",]) == (1, 2, 3, 3)
     assert values(net, "motcua_dead_letters_total") == {("malformed",): 2}
     assert values(net, "motcua_events_stored") == {(): 4}
     assert values(net, "motcua_completeness_ratio") == {(): 0.8}
@@ -56,6 +61,20 @@ def test_a_state_set_has_exactly_one_present_state(net: Network, name: str) -> N
         found[labels[unit]] = found.get(labels[unit], 0) + value
     assert found
     assert set(found.values()) == {1}
+
+
+def test_one_centre_is_shown_in_full_on_its_own_pages(net: Network) -> None:
+    devices, centre = "/metrics/devices?centre=vn83-a", "/metrics/centre?centre=vn83-a"
+    assert values(net, "motcua_device_state", devices)[("vn83-a", "vn83-a-kiosk1", "kiosk", "up")] == 1
+    assert values(net, "motcua_device_online", devices)[("vn83-a", "vn83-a-kiosk1", "kiosk")] == 1
+    assert len(values(net, "motcua_device_last_event_timestamp_seconds", devices)) == 2
+    assert values(net, "motcua_service_waiting_tickets", centre)[("vn83-a", "land")] == 3
+    assert values(net, "motcua_service_tickets_today", centre)[("vn83-a", "issued", "land")] == 3
+    assert values(net, "motcua_service_queue_wait_seconds", centre)[("120", "vn83-a", "land")] == 2
+    assert values(net, "motcua_centre_devices", centre)[("vn83-a", "kiosk", "up")] == 1
+    assert values(net, "motcua_centre_capacity_bound_ratio", centre) == {("low", "vn83-a"): 1, ("high", "vn83-a"): 1}
+    for path in ("/metrics/devices?centre=x", "/metrics/centre?centre=x", "/metrics/slos?slo=x"):
+        assert net.client.get(path).status_code == 404
 
 
 def test_every_name_has_our_prefix(net: Network) -> None:
@@ -78,7 +97,11 @@ def test_a_store_that_is_gone_shows_as_a_source_that_is_down(net: Network, monke
     assert values(net, "motcua_centre_open") == {}
 
 
-def test_promtool_finds_nothing_to_mend(net: Network, require: Callable[[str], str]) -> None:
-    page = net.client.get("/metrics").content
-    checked = subprocess.run([require("promtool"), "check", "metrics"], input=page, capture_output=True, check=False)
-    assert (checked.returncode, checked.stdout + checked.stderr) == (0, b"")
+@pytest.mark.parametrize("path", ["/metrics", "/metrics/devices?centre=vn83-a", "/metrics/centre?centre=vn83-a"])
+def test_promtool_finds_nothing_to_mend(net: Network, require: Callable[[str], str], path: str) -> None:
+    assert checked(require("promtool"), net.client.get(path).content) == (0, b"")
+
+
+def checked(promtool: str, page: bytes) -> tuple[int, bytes]:
+    done = subprocess.run([promtool, "check", "metrics"], input=page, capture_output=True, check=False)
+    return done.returncode, done.stdout + done.stderr

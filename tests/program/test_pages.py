@@ -14,12 +14,13 @@ import dashboards
 from api.pages.charts import HALF_HOUR, bars, gauge
 from telemetry.core.live import CentreNow
 from tests.program.network import Network, busy, centre_now, local, network, waits
+from tests.program.promises import judged, promising
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PAGE = Path(dashboards.__file__).parent / "page"
-VOID = {"meta", "link", "rect", "line", "path", "input", "br"}
+VOID = {"meta", "link", "rect", "line", "path", "input", "br", "img"}
 
 
 @pytest.fixture
@@ -178,9 +179,9 @@ def test_both_languages_say_the_same_things() -> None:
 
 
 def test_every_message_is_used_somewhere() -> None:
-    sources = [*PAGE.glob("templates/*.html"), *Path("api/pages").glob("*.py")]
+    sources = [*PAGE.glob("templates/*.html"), *Path("api").glob("*.py"), *Path("api/pages").glob("*.py")]
     text = "".join(p.read_text("utf-8") for p in (PAGE.parents[1] / s for s in sources))
-    made = ("cond_", "state_", "mode_", "kind_", "error_", "p_some_", "target_")
+    made = ("cond_", "state_", "mode_", "kind_", "error_", "p_some_", "target_", "slo_", "budget_count_", "badges_")
     keys = tomllib.loads((PAGE / "messages" / "vi.toml").read_text("utf-8"))
     assert [k for k in keys if not k.startswith(made) and f'"{k}"' not in text and f"'{k}'" not in text] == []
 
@@ -205,3 +206,25 @@ def test_a_gauge_needs_a_value_and_a_target() -> None:
     found = gauge(900.0, [900, 1800])
     assert found is not None
     assert found.value == found.marks[0] < found.marks[1] < 100
+
+
+def test_a_centre_shows_what_is_left_of_its_budgets(tmp_path: Path) -> None:
+    net = judged(busy(promising(tmp_path)))
+    html, english = page(net, "/centres/vn83-a"), page(net, "/centres/vn83-a?lang=en")
+    Outline(html)
+    assert "còn -65,9 / 49,8 phút" in html
+    assert "Hết ngân sách" in html
+    assert "-65.9 of 49.8 min" in english
+    assert "10.0 of 20.0 tickets" in english
+    assert "99.53%" in english
+    assert html.index("Mở cửa") < html.index('id="live-strip"')
+    net.store.close()
+
+
+def test_the_page_of_badges_is_sound(tmp_path: Path) -> None:
+    net = judged(busy(promising(tmp_path)))
+    outline = Outline(page(net, "/badges?lang=en"))
+    badges = [address for address in outline.fetched if address.startswith("/badges/")]
+    assert len(badges) == 4 + 1 + 1
+    assert all(net.client.get(address).status_code == 200 for address in badges)
+    net.store.close()

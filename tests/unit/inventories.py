@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from telemetry.core.inventory import ALWAYS, Centre, Device, DeviceKind, Inventory, System
+from telemetry.core.inventory import ALWAYS, Centre, Device, DeviceKind, Inventory, Objective, System
+from telemetry.inventory.promises import DEVICES, FITTING, LONGEST, POLICIES, THRESHOLDS, TIMED, default_policy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
-LONGEST = 63
+LONGEST_ID = 63
 _END = st.text(string.ascii_lowercase + string.digits + "-", min_size=1, max_size=40)
 _KINDS = get_args(DeviceKind)
 
@@ -37,7 +38,7 @@ def inventories(draw: st.DrawFn, least: int = 0) -> Inventory:
     """Draw 0 to 3 centres and `least` to 60 devices of every kind, with ids up to the longest there may be."""
     province = draw(st.sampled_from(["vn83", "vn1", "p" * 20]))
     ends = draw(st.lists(_END, min_size=min(1, least), max_size=3, unique=True))
-    names = [f"{province}-{end}"[:LONGEST] for end in ends]
+    names = [f"{province}-{end}"[:LONGEST_ID] for end in ends]
     centres = {name: centre(name, province) for name in names}
     count = draw(st.integers(least, 60)) if names else 0
     made = [draw(_device(names)) for _ in range(count)]
@@ -48,8 +49,37 @@ def inventories(draw: st.DrawFn, least: int = 0) -> Inventory:
 def _device(draw: st.DrawFn, centres: list[str]) -> Device:
     home, kind = draw(st.sampled_from(centres)), draw(st.sampled_from(_KINDS))
     end = draw(_END | st.integers(1, 99).map(lambda number: f"{kind}{number}"))
-    ident = f"{home}-{end}"[:LONGEST]
+    ident = f"{home}-{end}"[:LONGEST_ID]
     return Device(ident, home, kind, draw(st.sampled_from([1_000, 60_000])), simulated=draw(st.booleans()))
+
+
+@st.composite
+def objectives(draw: st.DrawFn, world: Inventory) -> Objective:
+    """Draw an objective that the inventory could declare: every SLI, scope, period, clock and policy."""
+    sli = draw(st.sampled_from(sorted(FITTING)))
+    scope = draw(st.sampled_from([name for kind in FITTING[sli] for name in _scopes(kind, world)]))
+    period = draw(st.sampled_from(["rolling", *LONGEST]))
+    _, unit, allowed = THRESHOLDS.get(sli, ("", 0, (0,)))
+    return Objective(
+        id=draw(st.text(string.ascii_lowercase + string.digits + "-", min_size=1, max_size=LONGEST_ID)),
+        name_vi=draw(st.text(min_size=1, max_size=20)),
+        name_en=draw(st.text(min_size=1, max_size=20)),
+        scope=scope,
+        sli=sli,
+        goal=draw(st.floats(0, 1, exclude_min=True, exclude_max=True)),
+        days=LONGEST[period] if period in LONGEST else draw(st.integers(1, 366)),
+        clock="open" if sli == "readiness" else draw(st.sampled_from(["open", "wall"])),
+        threshold_ms=unit * draw(st.sampled_from(allowed)),
+        period=period,
+        unknown=draw(st.sampled_from(POLICIES)) if sli in TIMED else default_policy(sli),
+        alert=draw(st.booleans()),
+    )
+
+
+def _scopes(kind: str, world: Inventory) -> list[str]:
+    named = {"centre": world.centres, "device": world.devices, "system": world.systems}[kind]
+    words = {"centre": ["centre", "province", "district", "commune"], "device": [*DEVICES], "system": ["system"]}[kind]
+    return words + [f"{kind}:{ident}" for ident in named]
 
 
 def without(world: Inventory, ident: str) -> Inventory:

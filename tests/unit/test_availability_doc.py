@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import doctest
+import importlib
+import pkgutil
 import re
+import typing
 from pathlib import Path
 
 import pytest
 
+import api.metrics
+import api.schemas
+from api.schemas.envelope import Model
 from telemetry.core.slo import burn
 from telemetry.core.slo.budget import budget
 from telemetry.core.totals import BOUNDS_S
@@ -73,3 +79,43 @@ def test_a_lower_goal_fires_as_late_as_it_says() -> None:
 def test_the_exact_thresholds_are_all_named() -> None:
     *most, last = map(str, BOUNDS_S)
     assert f"{', '.join(most)} or {last} s" in DOC
+
+
+SHOWN = SECTIONS["Where each figure is shown"]
+TABLED = re.findall(r"^\| (`.+) \| (.+) \|$", SHOWN, re.MULTILINE)
+
+
+def numeric(kind: object) -> bool:
+    return kind in {int, float} or any(map(numeric, typing.get_args(kind)))
+
+
+def models() -> list[type[Model]]:
+    modules = [importlib.import_module(f"api.schemas.{m.name}") for m in pkgutil.iter_modules(api.schemas.__path__)]
+    found = [v for m in modules for v in vars(m).values() if isinstance(v, type) and v.__module__ == m.__name__]
+    return [v for v in found if issubclass(v, Model)]
+
+
+@pytest.mark.parametrize("model", models(), ids=lambda m: m.__name__)
+def test_every_number_of_an_answer_is_explained(model: type[Model]) -> None:
+    named = set(re.findall(r"`(\w+)`", SHOWN.split("| family of")[0]))
+    assert {name for name, field in model.model_fields.items() if numeric(field.annotation)} <= named
+
+
+def test_no_name_is_explained_that_no_answer_has() -> None:
+    known = {name for model in models() for name in (*model.model_fields, "service_level", "capacity")}
+    assert set(re.findall(r"`([a-z]\w+)`", SHOWN.split("| family of")[0])) <= known
+
+
+def test_every_figure_that_is_named_has_a_section() -> None:
+    assert len(TABLED) >= 30
+    named = [re.sub(r"^.*`: ", "", part) for _, figure in TABLED for part in figure.split("; ")]
+    assert set(named) <= set(SECTIONS)
+
+
+def test_every_family_that_is_a_figure_is_explained() -> None:
+    files = [path for folder in api.metrics.__path__ for path in Path(folder).glob("*.py")]
+    source = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    found = set(re.findall(r'"(slo_[a-z_]+|[a-z_]+_ratio|queue_wait_\w+)"', source))
+    found |= {f"slo_{name}_{unit}" for name in ("good", "bad") for unit in ("seconds", "events")}
+    named = {name for names, _ in TABLED for name in re.findall(r"`(\w+)`", names)}
+    assert found <= named

@@ -16,6 +16,7 @@ NOW = 1_767_225_600_000
 ISSUED = {"type": "ticket.issued", "n": 7, "t": NOW, "ticket": "k3f9", "queue": "land", "service": "land"}
 TICKET: dict[str, Any] = {"n": 1, "t": NOW, "ticket": "k3", "queue": "land", "service": "land"}
 EXAMPLES: tuple[ev.Event, ...] = (
+    ev.PlatformBeat(n=1, t=NOW),
     ev.TicketIssued(**TICKET, channel="qr", priority="elderly"),
     ev.TicketCalled(**TICKET, counter="c1", entered=NOW - 9, call=2),
     ev.TicketRecalled(**TICKET, counter="c1", entered=NOW - 9),

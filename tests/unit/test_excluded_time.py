@@ -13,8 +13,9 @@ import pytest
 from telemetry.core.calendar_values import ModeSpan, Rules
 from telemetry.core.inventory import Centre
 from telemetry.core.windows import Window, day_window, local_ms
+from telemetry.queries.kept import Through
 from telemetry.queries.opening import Openings, ask
-from telemetry.queries.uptime import uptime
+from telemetry.queries.uptime import Manner, uptime
 from telemetry.queries.world import Scope
 from telemetry.store.sqlite import SqliteStore
 
@@ -41,13 +42,13 @@ def test_a_mode_leaves_time_out_and_says_so(tmp_path: Path, mode: str, total: in
     scope = Scope("centre:vn83-1", "centre", frozenset({"centre:vn83-1"}), {centre.id: centre}, ZONE)
     day = day_window(DAY, ZONE)
     with closing(SqliteStore(tmp_path / "store.db")) as store:
-        found = uptime(store, scope, ask(day, "total", ZONE), "open", day.end).whole
+        found = uptime(Through(store), scope, ask(day, "total", ZONE), Manner(), day.end).whole
     assert (found.total, found.excluded) == (total * HOUR_S, excluded * HOUR_S)
 
 
 def test_centres_that_differ_by_a_mode_alone_have_openings_of_their_own() -> None:
-    known = Openings(day_window(DAY, ZONE))
-    assert known.of(PLAIN).open_ms(MORNING) == MORNING.length
-    assert known.of(in_mode("emergency")).open_ms(MORNING) == 0
-    assert known.out(in_mode("emergency")).open_ms(MORNING) == MORNING.length
-    assert known.of(PLAIN) is known.of(replace(PLAIN, id="vn83-2"))
+    known, day = Openings(), day_window(DAY, ZONE)
+    assert known.of(PLAIN, day).open_ms(MORNING) == MORNING.length
+    assert known.of(in_mode("emergency"), day).open_ms(MORNING) == 0
+    assert known.out(in_mode("emergency"), day).open_ms(MORNING) == MORNING.length
+    assert known.of(PLAIN, day) is known.of(replace(PLAIN, id="vn83-2"), day)

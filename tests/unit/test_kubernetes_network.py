@@ -116,7 +116,18 @@ def test_only_the_devices_door_is_open_outside_beside_the_ingress(one: Stack) ->
     assert {service["metadata"]["name"] for service in one.of("Service") if service["spec"]["type"] != "ClusterIP"} == {
         "broker"
     }
-    (way,) = one.of("Ingress")
-    assert way["spec"]["tls"]
-    ranges = way["metadata"]["annotations"]["nginx.ingress.kubernetes.io/whitelist-source-range"]
+    assert all(way["spec"]["tls"] for way in one.of("Ingress"))
+    ranges = one.one("Ingress", "api")["metadata"]["annotations"]["nginx.ingress.kubernetes.io/whitelist-source-range"]
     assert ranges == "10.83.0.0/16"
+
+
+def test_metrics_and_all_pages_below_are_closed_to_the_outside(one: Stack) -> None:
+    """The controller takes the longest path that fits: this way in is the one for them, and it lets nobody through."""
+    ways = {path["path"]: way for way in one.of("Ingress") for path in way["spec"]["rules"][0]["http"]["paths"]}
+    assert set(ways) == {"/", "/metrics"}
+    shut = ways["/metrics"]
+    assert shut["spec"]["rules"][0]["host"] == ways["/"]["spec"]["rules"][0]["host"]
+    assert shut["spec"]["rules"][0]["http"]["paths"][0]["pathType"] == "Prefix"
+    notes = shut["metadata"]["annotations"]
+    assert notes["nginx.ingress.kubernetes.io/denylist-source-range"] == "0.0.0.0/0,::/0"
+    assert notes["nginx.ingress.kubernetes.io/whitelist-source-range"] == "127.0.0.1/32"

@@ -16,8 +16,11 @@ from motcua.cli import app
 from telemetry import inventory
 from telemetry.config import settings
 from telemetry.core.topics import every
+from telemetry.errors import ConfigError
+from telemetry.inventory.carried import carried
 from telemetry.roles import ingest_link
-from tests.kubernetes import KINDS, Stack, container, sample_files, stack
+from tests.carried import with_months
+from tests.kubernetes import KINDS, Stack, container, mounted, projected, sample_files, stack
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,10 +55,20 @@ def test_the_roles_take_their_settings(one: Stack, name: str) -> None:
     found = settings(told)
     assert found.store == "influxdb+http://influxdb:8086?org=motcua&bucket=motcua&province=vn83"
     assert str(found.inventory) == "/inventory"
+    assert found.alertmanager == ("http://alertmanager:9093" if name == "rollup" else "")
     if name != "api":
         assert (found.mqtt.host, found.mqtt.port, found.mqtt.tls) == ("broker-internal.motcua.svc", 8884, True)
         mounted = {mount["mountPath"] for mount in role(one, name)["volumeMounts"]}
         assert {os.path.dirname(path) for path in (found.mqtt.ca, found.mqtt.cert, found.mqtt.key)} <= mounted  # noqa: PTH120
+
+
+def test_rollup_keeps_its_alarms_on_a_volume_of_its_own(one: Stack) -> None:
+    told = {variable["name"]: variable.get("value", "") for variable in role(one, "rollup")["env"]}
+    volumes = one.one("Deployment", "rollup")["spec"]["template"]["spec"]["volumes"]
+    (kept,) = (volume["name"] for volume in volumes if "persistentVolumeClaim" in volume)
+    (mount,) = (mount for mount in role(one, "rollup")["volumeMounts"] if mount["name"] == kept)
+    assert told["MOTCUA_STATE"].startswith(f"{mount['mountPath']}/")
+    assert not mount.get("readOnly")
 
 
 def test_workers_are_named_by_their_pods_and_share(one: Stack) -> None:
@@ -77,26 +90,8 @@ def test_workers_are_named_by_their_pods_and_share(one: Stack) -> None:
     assert link._settings.subscriptions == ((every("up", "ingest"), 1),)
 
 
-def mounted(folder: Path, files: dict[str, str], version: str) -> None:
-    """Lay out files as a kubelet does: a hidden folder, a link to it that is swapped at once, links to its files."""
-    hidden = folder / f"..{version}"
-    hidden.mkdir(parents=True)
-    for name, text in files.items():
-        (hidden / name).write_text(text)
-        if not (folder / name).is_symlink():
-            (folder / name).symlink_to(f"..data/{name}")
-    fresh = folder / "..data_tmp"
-    fresh.symlink_to(hidden.name)
-    fresh.rename(folder / "..data")
-
-
 def test_the_inventory_is_read_from_config_maps_and_again_when_they_change(one: Stack, tmp_path: Path) -> None:
-    maps = {
-        key: text
-        for found in one.of("ConfigMap")
-        if found["metadata"]["name"].startswith("inventory-")
-        for key, text in found["data"].items()
-    }
+    maps = projected(one, "rollup")
     assert maps == sample_files()
     mounted(tmp_path / "inventory", maps, "2026_06_01")
     assert inventory.load(tmp_path / "inventory").version == one.plan.inventory_version
@@ -106,6 +101,35 @@ def test_the_inventory_is_read_from_config_maps_and_again_when_they_change(one: 
     mounted(tmp_path / "inventory", changed, "2026_06_02")
     now[0] += 60
     assert world.current().version != one.plan.inventory_version
+
+
+@pytest.mark.parametrize("name", ["ingest", "rollup", "api"])
+def test_published_months_reach_the_pods_as_the_plan_counts_them(name: str, tmp_path: Path) -> None:
+    folder = with_months(tmp_path / "declared", "2026-09", "2026-10")
+    found = stack(world=inventory.load(folder), files=carried(folder))
+    assert list(found.one("ConfigMap", "inventory-published-2026-10-csv")["data"]) == ["2026-10.csv"]
+    mounted(tmp_path / "inventory", projected(found, name), "2026_11_10")
+    world = inventory.load(tmp_path / "inventory")
+    assert {month for month, _, _ in world.published} == {"2026-09", "2026-10"}
+    assert world.version == found.plan.inventory_version != stack().plan.inventory_version
+
+
+def test_a_month_published_later_is_seen_by_running_pods(tmp_path: Path) -> None:
+    first = with_months(tmp_path / "first")
+    both = with_months(tmp_path / "both", "2026-10")
+    mounted(tmp_path / "inventory", carried(first), "2026_11_01")
+    now = [0.0]
+    world = inventory.Reloading(tmp_path / "inventory", clock=lambda: now[0])
+    assert not world.current().published
+    mounted(tmp_path / "inventory", carried(both), "2026_11_10")
+    now[0] += 60
+    assert world.current().version == inventory.load(both).version
+
+
+def test_a_month_that_no_config_map_holds_is_named_with_its_folder() -> None:
+    large = {**sample_files(), "published/2026-10.csv": "x" * 1_048_576}
+    with pytest.raises(ConfigError, match=r"published/2026-10\.csv.* 1048587 bytes.*inventory-published-2026-10-csv"):
+        stack(files=large)
 
 
 def test_verne_reads_mosquittos_rules_and_one_line_more_for_each_worker() -> None:

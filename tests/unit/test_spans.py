@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from telemetry.core import events as ev
-from telemetry.core.spans import dirty, dirty_frames, grace, span
+from telemetry.core.spans import LEVEL_REACH_MS, dirty, dirty_frames, grace, span
 from telemetry.core.windows import HOUR, MINUTE, Window, floor
 
 T = 1_767_225_600_000
@@ -28,17 +28,18 @@ TICKET: dict[str, Any] = {"n": 1, "t": T, "ticket": "k", "queue": "q", "service"
         (ev.DeviceContact(n=1, t=T), 0, ev.MAX_GRACE_MS),
         (ev.DeviceStatus(n=1, t=T, online=False, sid="s"), 0, 2 * ev.MAX_GRACE_MS),
         (ev.ConnectorStats(n=1, t=T, system="s", ok=1, failed=0, period_ms=MINUTE), MINUTE, 1),
-        (ev.TicketIssued(**TICKET), 0, 1),
-        (ev.TicketCalled(**TICKET, counter="c", entered=T - 500), 500, 1),
+        (ev.TicketIssued(**TICKET), 0, LEVEL_REACH_MS + 1),
+        (ev.TicketCalled(**TICKET, counter="c", entered=T - 500), 500, LEVEL_REACH_MS - 499),
         (ev.TicketRecalled(**TICKET, counter="c", entered=T - 500), 500, 1),
         (ev.TicketServingStarted(**TICKET, counter="c", entered=T - 500, called=T - 1), 500, 1),
-        (ev.TicketTransferred(**TICKET, entered=T - 500, to_queue="q", to_service="s"), 500, 1),
+        (ev.TicketTransferred(**TICKET, entered=T - 500, to_queue="q", to_service="s"), 500, LEVEL_REACH_MS + 1),
         (ev.TicketFinished(**TICKET, counter="c", entered=T - 500, called=T - 300), 300, 1),
-        (ev.TicketAbandoned(**TICKET, entered=T - 500), 500, 1),
-        (ev.TicketNoShow(**TICKET, entered=T - 500), 500, 1),
-        (ev.TicketClosedEod(**TICKET, entered=T - 500), 500, 1),
+        (ev.TicketAbandoned(**TICKET, entered=T - 500), 500, LEVEL_REACH_MS - 499),
+        (ev.TicketNoShow(**TICKET, entered=T - 500), 500, LEVEL_REACH_MS - 499),
+        (ev.TicketClosedEod(**TICKET, entered=T - 500), 500, LEVEL_REACH_MS - 499),
         (ev.TicketClosedEod(**TICKET, entered=0), 4 * HOUR, 1),
-        (ev.TicketCalled(**TICKET, counter="c", entered=T + 500), 0, 1),
+        (ev.TicketCalled(**TICKET, counter="c", entered=T + 500), 0, LEVEL_REACH_MS + 501),
+        (ev.TicketCalled(**TICKET, counter="c", entered=1 << 53), 0, LEVEL_REACH_MS + 60_001),
     ],
 )  # fmt: skip
 def test_an_event_speaks_about_its_own_time(event: ev.Event, back: int, ahead: int) -> None:

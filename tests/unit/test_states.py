@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, strategies as st
 
-from telemetry.core.states import Known, Report, Segment, all_of, any_of, k_of_n, per_bucket, segments, state_at
+from telemetry.core.states import Known, Report, Segment, all_of, any_of, gaps, k_of_n, segments, spread, state_at
 from telemetry.core.windows import FIVE, Window
 
 if TYPE_CHECKING:
@@ -91,15 +91,24 @@ def test_series_is_down_when_one_is_and_redundancy_up_when_one_is() -> None:
 
 
 @given(reports, st.integers(0, 50), st.integers(0, 50))
-def test_buckets_hold_the_known_time_of_the_window(found: list[Report], start: int, length: int) -> None:
+def test_marks_hold_the_known_time_of_the_window(found: list[Report], start: int, length: int) -> None:
     step = FIVE // 10
     known = [Segment(s.start * step, s.end * step, s.state) for s in segments(found)]
     window = Window(start * step, (start + length) * step)
-    cells = per_bucket(known, window)
-    inside = [(s.state, part.length) for s in known if (part := Window(s.start, s.end).clip(window))]
-    assert sum(up for up, _ in cells.values()) == sum(n for state, n in inside if state == "up")
-    assert sum(down for _, down in cells.values()) == sum(n for state, n in inside if state == "down")
-    assert all(mark % FIVE == 0 and 0 < up + down <= FIVE for mark, (up, down) in cells.items())
+    cells = spread([(s.start, s.end, 3) for s in known], window)
+    inside = [part.length for s in known if (part := Window(s.start, s.end).clip(window))]
+    assert sum(cells.values()) == 3 * sum(inside)
+    assert all(mark % FIVE == 0 and 0 < ms <= 3 * FIVE for mark, ms in cells.items())
+
+
+@given(reports, st.integers(0, 50), st.integers(0, 50))
+def test_gaps_are_the_moments_no_segment_covers(found: list[Report], start: int, length: int) -> None:
+    known, window = segments(found), Window(start, start + length)
+    silent = gaps(known, window)
+    covered = {t for w in silent for t in range(w.start, w.end)}
+    assert covered == {t for t in range(start, start + length) if state_at(known, t) == "unknown"}
+    assert all(w.length for w in silent)
+    assert all(a.end < b.start for a, b in pairwise(silent))
 
 
 def test_a_moment_nobody_spoke_of_is_unknown() -> None:

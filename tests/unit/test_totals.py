@@ -9,7 +9,12 @@ from hypothesis import given, strategies as st
 
 from telemetry.core.totals import (
     BOUNDS_S,
+    CAPACITY_FIELDS,
+    LATENCY_MS,
+    LEVEL_FIELDS,
+    LEVELS_S,
     OPEN_FIELDS,
+    PROBE_FIELDS,
     QUEUE_FIELDS,
     SERVICE_FIELDS,
     STATE_FIELDS,
@@ -40,7 +45,14 @@ def test_every_bucket_has_its_field() -> None:
     assert [f for f in WAIT_FIELDS if "_le_" in f] == [f"wait_le_{b}" for b in (*BOUNDS_S, "inf")]
     assert [f for f in SERVICE_FIELDS if "_le_" in f] == [f"service_le_{b}" for b in (*BOUNDS_S, "inf")]
     assert len(set(QUEUE_FIELDS)) == len(QUEUE_FIELDS)
-    assert [f"open_{f}" for f in STATE_FIELDS] == list(OPEN_FIELDS)
+    assert [f for f in PROBE_FIELDS if "_le_" in f] == [f"latency_le_{b}" for b in (*LATENCY_MS, "inf")]
+    assert [f"open_{f}" for f in (*STATE_FIELDS, *CAPACITY_FIELDS)] == list(OPEN_FIELDS)
+
+
+def test_every_threshold_of_the_service_level_is_an_exact_bound_of_the_wait_and_has_both_fields() -> None:
+    assert set(LEVELS_S) <= set(BOUNDS_S)
+    assert sorted(LEVEL_FIELDS) == sorted(f"level_{word}_{b}" for b in LEVELS_S for word in ("good", "bad"))
+    assert set(LEVEL_FIELDS) <= set(QUEUE_FIELDS)
 
 
 @given(rows, st.randoms(use_true_random=False))

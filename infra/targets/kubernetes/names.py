@@ -28,4 +28,4 @@ def broker_host(cluster: Cluster) -> str:
 
 def files_of(file: str) -> str:
     """Return the ConfigMap that holds a file of the inventory."""
-    return "inventory-" + file.replace(".", "-").replace("_", "-").lower()
+    return "inventory-" + file.replace(".", "-").replace("_", "-").replace("/", "-").lower()

@@ -89,14 +89,14 @@ def made(cluster: Cluster, kind: str, name: str, component: str, **body: Any) ->
     return {"apiVersion": version, "kind": what, "metadata": meta, **body}
 
 
-def config(cluster: Cluster, name: str, component: str, files: Mapping[str, str]) -> Manifest:
-    """Return a ConfigMap. Raises ConfigError when it would be too large for Kubernetes."""
+def config(cluster: Cluster, name: str, component: str, files: Mapping[str, str], folder: str = "") -> Manifest:
+    """Return a ConfigMap; `folder` is where its files come from. Raises ConfigError when it is too large to be one."""
     size = sum(len(key) + len(text.encode()) for key, text in files.items())
     if size > MOST_BYTES - ROOM_BYTES:
         largest = max(files, key=lambda key: len(files[key]))
         remedy = "split the stack (one per province), or put the inventory into an image of your own"
         problem = f"has {size} bytes, and Kubernetes takes {MOST_BYTES - ROOM_BYTES} in ConfigMap {name}"
-        raise ConfigError([Fault(largest, 0, "file", problem, remedy)])
+        raise ConfigError([Fault(folder + largest, 0, "file", problem, remedy)])
     return made(cluster, "v1 ConfigMap", name, component, data=dict(sorted(files.items())))
 
 
@@ -158,7 +158,19 @@ def mounted_secret(name: str, value: str) -> Manifest:
 
 def mounted_config(name: str, *maps: str) -> Manifest:
     """Return a volume with the files of some ConfigMaps."""
-    sources = [{"configMap": {"name": one}} for one in maps]
+    return _projected(name, [{"name": one} for one in maps])
+
+
+def mounted_paths(name: str, paths: Mapping[str, str]) -> Manifest:
+    """Return a volume with one file of each ConfigMap, map → path in the volume; a key has no folder, a path may."""
+    return _projected(
+        name,
+        [{"name": one, "items": [{"key": path.rpartition("/")[2], "path": path}]} for one, path in paths.items()],
+    )
+
+
+def _projected(name: str, maps: Sequence[Manifest]) -> Manifest:
+    sources = [{"configMap": one} for one in maps]
     return {"name": name, "projected": {"defaultMode": 0o444, "sources": sources}}
 
 

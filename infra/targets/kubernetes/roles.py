@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.plan.addresses import store_url
+from infra.plan.workloads import ALERTMANAGER
 from infra.targets.kubernetes.names import API_TLS, SERVICES_PORT, broker_host, files_of
 from infra.targets.kubernetes.objects import (
     account,
@@ -16,7 +17,7 @@ from infra.targets.kubernetes.objects import (
     environment,
     from_secret,
     made,
-    mounted_config,
+    mounted_paths,
     mounted_secret,
     mounts,
     scratch,
@@ -27,6 +28,8 @@ from infra.targets.kubernetes.objects import (
 from infra.targets.kubernetes.pods import Pod, deployment, probe
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from infra.plan.values import Workload
     from infra.targets.kubernetes.objects import Cluster, Manifest
 
@@ -37,10 +40,12 @@ MOST_LAG_S = 30
 
 
 def inventory(cluster: Cluster) -> tuple[Manifest, ...]:
-    """Return a ConfigMap for each file of the inventory."""
-    return tuple(
-        config(cluster, files_of(name), "inventory", {name: text}) for name, text in sorted(cluster.inventory.items())
-    )
+    """Return a ConfigMap for each file of the inventory: so each published month has a megabyte of its own."""
+    found = []
+    for path, text in sorted(cluster.inventory.items()):
+        folder, slash, key = path.rpartition("/")
+        found.append(config(cluster, files_of(path), "inventory", {key: text}, folder + slash))
+    return tuple(found)
 
 
 def roles(cluster: Cluster) -> tuple[Manifest, ...]:
@@ -88,6 +93,7 @@ def api(cluster: Cluster) -> tuple[Manifest, ...]:
         deployment(cluster, pod, replicas=None),
         _scaled(cluster, workload, [_processor(70)]),
         _ingress(cluster),
+        _no_figures(cluster),
     )
 
 
@@ -113,7 +119,7 @@ def _pod(cluster: Cluster, workload: Workload, words: tuple[str, ...], health: s
 
 
 def _inventory(cluster: Cluster) -> Manifest:
-    return mounted_config("inventory", *(files_of(name) for name in sorted(cluster.inventory)))
+    return mounted_paths("inventory", {files_of(path): path for path in sorted(cluster.inventory)})
 
 
 def _environment(cluster: Cluster, role: str, *, mqtt: bool) -> tuple[Manifest, ...]:
@@ -123,6 +129,8 @@ def _environment(cluster: Cluster, role: str, *, mqtt: bool) -> tuple[Manifest, 
         "MOTCUA_STATE": f"{STATE}/state.db",
         "MOTCUA_LOG": "info-json",
     }
+    if role == "rollup":
+        values |= {"MOTCUA_ALERTMANAGER": f"http://alertmanager:{ALERTMANAGER}"}
     if mqtt:
         values |= {"MOTCUA_MQTT": f"mqtts://{broker_host(cluster)}:{SERVICES_PORT}"}
         values |= {f"MOTCUA_MQTT_{what}": f"{TLS}/{file}" for what, file in _TLS.items()}
@@ -198,21 +206,35 @@ def _processor(percent: int) -> Manifest:
 
 def _ingress(cluster: Cluster) -> Manifest:
     """Return the way from outside to the API; its certificate is the operator's, public or internal."""
-    host, sources = cluster.options.kubernetes.api_host, cluster.options.kubernetes.api_sources
+    sources = cluster.options.kubernetes.api_sources
+    # Live figures are a stream: they pass as they come.
+    notes = {"ssl-redirect": "true", "proxy-buffering": "off", "proxy-read-timeout": "3600"}
+    if sources:
+        notes["whitelist-source-range"] = ",".join(sources)
+    return _way_in(cluster, "api", "/", notes)
+
+
+def _no_figures(cluster: Cluster) -> Manifest:
+    """Return what shuts `/metrics` and all below it to the outside: Prometheus asks the pods themselves.
+
+    Everybody is denied, whatever address a request claims to come from; controllers before 1.4 know only the list of
+    who may.
+    """
+    return _way_in(
+        cluster, "api-metrics", "/metrics",
+        {"ssl-redirect": "true", "denylist-source-range": "0.0.0.0/0,::/0", "whitelist-source-range": "127.0.0.1/32"},
+    )  # fmt: skip
+
+
+def _way_in(cluster: Cluster, name: str, path: str, notes: Mapping[str, str]) -> Manifest:
+    """Return an Ingress to the API for a path and what is below it; `notes` are the controller's settings."""
+    host = cluster.options.kubernetes.api_host
     backend = {"service": {"name": "api", "port": {"name": "http"}}}
     spec = {
         "ingressClassName": "nginx",
         "tls": [{"hosts": [host], "secretName": API_TLS}],
-        "rules": [{"host": host, "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}],
+        "rules": [{"host": host, "http": {"paths": [{"path": path, "pathType": "Prefix", "backend": backend}]}}],
     }
-    found = made(cluster, "networking.k8s.io/v1 Ingress", "api", "api", spec=spec)
-    notes = {
-        "nginx.ingress.kubernetes.io/ssl-redirect": "true",
-        # Live figures are a stream: they pass as they come.
-        "nginx.ingress.kubernetes.io/proxy-buffering": "off",
-        "nginx.ingress.kubernetes.io/proxy-read-timeout": "3600",
-    }
-    if sources:
-        notes["nginx.ingress.kubernetes.io/whitelist-source-range"] = ",".join(sources)
-    found["metadata"]["annotations"] = notes
+    found = made(cluster, "networking.k8s.io/v1 Ingress", name, "api", spec=spec)
+    found["metadata"]["annotations"] = {f"nginx.ingress.kubernetes.io/{key}": value for key, value in notes.items()}
     return found

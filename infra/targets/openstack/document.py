@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from telemetry.core.inventory import Inventory
 
 MARK = "# Written by `motcua render --target openstack` from inventory "
+INVENTORY = f"{ETC}/inventory"
 LIMIT = 65_535
 """Nova takes no more user data, bytes in base64."""
 VERSION = "2018-08-31"
@@ -81,8 +82,11 @@ def files(plan: Plan, options: Options, world: Inventory, inventory_files: Mappi
 
 
 def user_data(plan: Plan, options: Options, world: Inventory, inventory_files: Mapping[str, str] = _NONE) -> str:
-    """Return the machine's user data, with the inventory when it fits. Raises ConfigError when it does not without."""
-    carried = {f"{ETC.lstrip('/')}/inventory/{name}": text for name, text in inventory_files.items()}
+    """Return the machine's user data, with the whole inventory when it fits, else with none of it.
+
+    A part would be another version that nobody has reviewed. Raises ConfigError when it does not fit without either.
+    """
+    carried = {f"{INVENTORY.lstrip('/')}/{name}": text for name, text in inventory_files.items()}
     for extra in (carried, {}):
         text = _user_data(plan, options, world, extra)
         size = 4 * -(-len(text.encode()) // 3)
@@ -90,6 +94,16 @@ def user_data(plan: Plan, options: Options, world: Inventory, inventory_files: M
             return text
     problem = f"is {size} bytes in base64, and Nova takes {LIMIT}"
     raise ConfigError([Fault(CLOUD_INIT, 0, "user data", problem, "make the rules that it carries fewer or shorter")])
+
+
+def left_out(text: str, version: str) -> str:
+    """Return what is to be said of user data in which the inventory has no place; empty when it has."""
+    if f"path: /{INVENTORY.lstrip('/')}/" in text:
+        return ""
+    return (
+        f"{CLOUD_INIT}: inventory {version} does not fit beside the rest into {LIMIT} bytes; after the first boot "
+        f"bring the whole folder, with published/, to {INVENTORY} on the machine"
+    )
 
 
 def _user_data(plan: Plan, options: Options, world: Inventory, extra: Mapping[str, str]) -> str:

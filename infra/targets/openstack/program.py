@@ -13,7 +13,7 @@ import pulumi
 from pulumi_openstack import Provider, blockstorage, compute, images, loadbalancer, networking
 
 from infra.components.part import Part
-from infra.targets.openstack.document import user_data
+from infra.targets.openstack.document import left_out, user_data
 from infra.targets.openstack.shape import Ref, doors, things
 
 if TYPE_CHECKING:
@@ -137,7 +137,10 @@ def deploy(
     opts: pulumi.ResourceOptions | None = None,
 ) -> Mapping[str, pulumi.Input[object]]:  # fmt: skip
     """Make or change everything; returns the stack's outputs. Raises ConfigError before the first call."""
-    made = things(plan, options, user_data(plan, options, world, inventory_files))
+    told = user_data(plan, options, world, inventory_files)
+    if missing := left_out(told, plan.inventory_version):
+        pulumi.warn(missing)
+    made = things(plan, options, told)
     cloud = Cloud(plan.stage, options.openstack.region, opts)
     for one in made:
         cloud.make(one)

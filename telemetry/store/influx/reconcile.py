@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec import Struct
 
-from telemetry.core.events import MAX_GRACE_MS
-from telemetry.core.spans import LOOK_BACK_MS
+from telemetry.core.spans import LEVEL_REACH_MS, LOOK_BACK_MS
 from telemetry.store.influx import ledger
 from telemetry.store.influx.journal import Journal, packed
 from telemetry.store.influx.ledger import Entry
@@ -109,7 +108,7 @@ class Reconciler:
     def _move(self, point: _Point, noted: int) -> None:
         tags = dict(point.tags)
         t = point.time // NS_IN_MS
-        left = (tags.get("system") or tags["centre"], max(t - LOOK_BACK_MS, 0), t + MAX_GRACE_MS + 30_000)
+        left = (tags.get("system") or tags["centre"], max(t - LOOK_BACK_MS, 0), t + LEVEL_REACH_MS + 30_000)
         self._server.write(self._raw, b"\n".join(self._change(noted, [left])))
         series = "".join(f' AND {key}="{value}"' for key, value in point.tags if value)
         moment = _rfc3339(point.time)

@@ -1,0 +1,109 @@
+"""Prometheus pages over `Queries`, each with a registry of its own; they must not compute ratios the core does not.
+
+The main page holds no series of a device and none of a service; those are on pages that are asked for one centre, or
+one objective (the multi-target pattern).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from api.deps import Asked
+from api.metrics.detail import centre_families, device_families
+from api.metrics.families import family
+from api.metrics.network import network_families, store_families
+from api.metrics.objectives import objective_families, scope_families
+from telemetry.errors import MotcuaError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from prometheus_client.core import Metric
+
+    from telemetry.queries import Queries
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/metrics", operation_id="metrics", response_class=Response)
+def metrics(request: Request) -> Response:
+    """Return the network's metrics in the format the scraper asks for."""
+    return _page(request, request.app.state.registry)
+
+
+@router.get("/metrics/devices", operation_id="metrics_devices", response_class=Response)
+def devices(request: Request, queries: Asked, centre: str) -> Response:
+    """Return the metrics of one centre's devices."""
+    view = queries.centre(centre)
+    return _detail(request, lambda: device_families(view))
+
+
+@router.get("/metrics/centre", operation_id="metrics_centre", response_class=Response)
+def centre_detail(request: Request, queries: Asked, centre: str) -> Response:
+    """Return the metrics of one centre's queues by service, and of its devices by kind."""
+    view = queries.centre(centre)
+    return _detail(request, lambda: centre_families(view))
+
+
+@router.get("/metrics/slos", operation_id="metrics_slos", response_class=Response)
+def slos(request: Request, queries: Asked, slo: str) -> Response:
+    """Return all metrics of one objective, at every scope it holds for."""
+    found = queries.objectives()
+    found.one(slo)
+    return _detail(request, lambda: scope_families(found.of(slo)))
+
+
+def _detail(request: Request, found: Callable[[], Iterable[Metric]]) -> Response:
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Families(found))
+    return _page(request, registry)
+
+
+def _page(request: Request, registry: CollectorRegistry) -> Response:
+    encoder, media = choose_encoder(request.headers.get("accept", ""))
+    return Response(encoder(registry), headers={"Content-Type": media})
+
+
+def registry_of(queries: Queries, version: str) -> CollectorRegistry:
+    """Return a registry that holds the network's collector and nothing else."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Families(lambda: _network(queries, version)))
+    return registry
+
+
+class _Families(Collector):
+    """Answers a scrape by asking the same questions the pages ask."""
+
+    def __init__(self, found: Callable[[], Iterable[Metric]]) -> None:
+        self._found = found
+
+    def describe(self) -> Iterable[Metric]:
+        """Return nothing, so that registering asks no questions."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield all families."""
+        yield from self._found()
+
+
+def _network(queries: Queries, version: str) -> Iterator[Metric]:
+    """Yield all families; when the store cannot be read only the build and `motcua_source_up` 0."""
+    yield family("build_info", "The build.", ["version"], [([version], 1)])
+    try:
+        status, objectives = queries.status(), queries.objectives()
+        families = [
+            *network_families(status),
+            *objective_families(objectives, queries.now(), queries.zone()),
+            *store_families(queries.health()),
+        ]
+    except MotcuaError:
+        families, reached = [], 0
+    else:
+        reached = 1
+    yield family("source_up", "Whether a source could be read.", ["source"], [(["store"], reached)])
+    yield from families

@@ -1,0 +1,56 @@
+"""A centre's days: when it is open, why, and what is left out."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from api.schemas.envelope import Model
+
+
+class Stretch(Model):
+    """A half-open window."""
+
+    from_: str = Field(serialization_alias="from")
+    to: str
+
+
+class ExclusionOut(Stretch):
+    """Opening hours that count in no objective."""
+
+    cause: str
+    reason: str
+
+
+class ModeOut(Stretch):
+    """A declared mode other than normal."""
+
+    mode: str
+    reason: str
+
+
+class DayOut(Model):
+    """One local day: what decided its hours (`reason`), its open windows, what is left out of them."""
+
+    date: str
+    reason: Literal["week", "holiday", "swap", "exception"]
+    name: str
+    swapped_with: str | None
+    open: list[Stretch]
+    open_s: int
+    excluded: list[ExclusionOut]
+    excluded_s: int
+    modes: list[ModeOut]
+    calendar_version: str
+
+
+class SegmentOut(Stretch):
+    """A run of one state; `parts` has the seconds by state when their order is not known (`mixed`)."""
+
+    state: Literal["up", "down", "unknown", "excluded", "closed", "mixed"]
+    seconds: int
+    cause: str | None
+    caused_by: str | None
+    settled: bool
+    parts: dict[str, int] | None

@@ -1,0 +1,192 @@
+"""Objectives as OpenSLO v1 and back: nothing is lost on the way, and what is foreign is told part by part."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings, strategies as st
+
+from motcua.cli_openslo import dump
+from telemetry.core.inventory import Device, Inventory
+from telemetry.inventory import default_path, load
+from telemetry.inventory.openslo import export
+from telemetry.inventory.openslo_import import Taken, take
+from tests.unit import inventories
+
+CENTRE = inventories.centre("vn83-1", "vn83")
+GATE = Device("vn83-1-gateway1", "vn83-1", "gateway")
+WORLD = inventories.inventory("vn83", {CENTRE.id: CENTRE}, {GATE.id: GATE})
+SPEC: dict[str, dict[str, type | tuple[type, ...]]] = {
+    "DataSource": {"type": str, "connectionDetails": dict},
+    "Service": {"description": str},
+    "AlertNotificationTarget": {"target": str},
+    "AlertCondition": {"severity": str, "condition": dict},
+    "AlertPolicy": {
+        "alertWhenNoData": bool, "alertWhenResolved": bool, "alertWhenBreaching": bool, "conditions": list,
+        "notificationTargets": list,
+    },
+    "SLO": {
+        "description": str, "service": str, "indicator": dict, "timeWindow": list, "budgetingMethod": str,
+        "objectives": list, "alertPolicies": list,
+    },
+}  # fmt: skip
+"""The fields of each kind in OpenSLO v1 that we write, by hand from the specification."""
+
+
+def through_yaml(documents: list[dict[str, object]]) -> list[tuple[str, object]]:
+    return [(f"slo.yaml#{at}", body) for at, body in enumerate(yaml.safe_load_all(dump(documents)), start=1)]
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_what_is_exported_comes_back_as_it_was(data: st.DataObject) -> None:
+    drawn = data.draw(st.lists(inventories.objectives(WORLD), max_size=4, unique_by=lambda one: one.id))
+    taken = take(through_yaml(export(replace(WORLD, objectives=tuple(drawn)))), WORLD)
+    assert [one for _, one in taken.objectives] == drawn
+    assert taken.notes == ()
+
+
+@pytest.fixture(scope="module")
+def sample() -> Inventory:
+    return load(default_path())
+
+
+def of_kind(documents: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    return [one for one in documents if one["kind"] == kind]
+
+
+def test_the_sample_has_the_shape_of_v1(sample: Inventory) -> None:
+    documents: list[dict[str, Any]] = export(sample)
+    for one in documents:
+        assert set(one) == {"apiVersion", "kind", "metadata", "spec"}
+        assert one["apiVersion"] == "openslo/v1"
+        for key, value in one["spec"].items():
+            assert isinstance(value, SPEC[one["kind"]][key]), f"{one['kind']}.{key}"
+    named = [(one["kind"], one["metadata"]["name"]) for one in documents]
+    assert len(set(named)) == len(named)
+
+
+def test_every_reference_leads_to_a_document(sample: Inventory) -> None:
+    documents: list[dict[str, Any]] = export(sample)
+    names = {(one["kind"], one["metadata"]["name"]) for one in documents}
+    for slo in of_kind(documents, "SLO"):
+        assert ("Service", slo["spec"]["service"]) in names
+        assert {("AlertPolicy", one["alertPolicyRef"]) for one in slo["spec"]["alertPolicies"]} <= names
+    for policy in of_kind(documents, "AlertPolicy"):
+        assert [("AlertCondition", one["conditionRef"]) in names for one in policy["spec"]["conditions"]] == [True]
+        assert [("AlertNotificationTarget", t["targetRef"]) in names for t in policy["spec"]["notificationTargets"]]
+
+
+def test_the_thresholds_are_those_of_a_usual_week(sample: Inventory) -> None:
+    found = {one["metadata"]["name"]: one["spec"] for one in of_kind(export(sample), "AlertCondition")}
+    assert found["page-fast-open-160h-condition"] == {
+        "severity": "page",
+        "condition": {"kind": "burnrate", "op": "gt", "threshold": 8.0, "lookbackWindow": "1h", "alertAfter": "0m"},
+    }
+    assert found["page-fast-wall-28d-condition"]["condition"]["threshold"] == 13.44
+
+
+def test_an_objective_that_never_alerts_has_no_policy() -> None:
+    quiet = replace(load(default_path()).objectives[0], alert=False)
+    documents: list[dict[str, Any]] = export(replace(WORLD, objectives=(quiet,)))
+    assert of_kind(documents, "AlertPolicy") == []
+    assert "alertPolicies" not in of_kind(documents, "SLO")[0]["spec"]
+
+
+FOREIGN = """\
+apiVersion: openslo/v1
+kind: SLO
+metadata: {name: ngsp-web, displayName: NGSP web, labels: {team: [a]}}
+spec:
+  service: vn-ngsp
+  indicator: {metadata: {name: x}, spec: {ratioMetric: {counter: true}}}
+  timeWindow: [{duration: 1M, isRolling: false, calendar: {startTime: 2022-01-01 00:00:00, timeZone: Europe/Paris}}]
+  budgetingMethod: Timeslices
+  objectives: [{target: 0.99, timeSliceTarget: 0.95, timeSliceWindow: 1m}]
+"""
+
+
+def took(text: str) -> Taken:
+    return take([(f"f#{at}", body) for at, body in enumerate(yaml.safe_load_all(text), start=1)], WORLD)
+
+
+def test_a_foreign_slo_of_a_known_system_is_taken_and_every_rest_told() -> None:
+    taken = took(FOREIGN)
+    ((_, one),) = taken.objectives
+    assert (one.scope, one.sli, one.goal, one.period, one.alert) == (
+        "system:vn-ngsp",
+        "availability",
+        0.99,
+        "month",
+        False,
+    )
+    assert {note.path for note in taken.notes} == {
+        "metadata.labels.team",
+        "metadata.displayName",
+        "spec.indicator",
+        "spec.budgetingMethod",
+        "spec.objectives[0].timeSliceTarget",
+        "spec.objectives[0].timeSliceWindow",
+        "spec.timeWindow[0].calendar.timeZone",
+    }
+    assert {note.document for note in taken.notes} == {"f#1 SLO ngsp-web"}
+
+
+@pytest.mark.parametrize("version", ["openslo/v1", "openslo.com/v2alpha"])
+def test_both_versions_are_read(version: str) -> None:
+    assert len(took(FOREIGN.replace("openslo/v1", version)).objectives) == 1
+
+
+def test_several_targets_become_several_objectives() -> None:
+    taken = took(FOREIGN.replace("[{target: 0.99,", "[{targetPercent: 99.5}, {target: 0.9,"))
+    assert [(one.id, one.goal) for _, one in taken.objectives] == [("ngsp-web", 0.995), ("ngsp-web-2", 0.9)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "days"),
+    [("28d, isRolling: true", "", 28), ("4w", "", 28), ("72h", "", 3)],
+)
+def test_rolling_windows_become_days(before: str, after: str, days: int) -> None:
+    window = f"[{{duration: {before}{after}}}]"
+    text = FOREIGN.replace(FOREIGN[FOREIGN.index("[{duration") : FOREIGN.index("\n  budgeting")], window)
+    assert [(one.period, one.days) for _, one in took(text).objectives] == [("rolling", days)]
+
+
+REFUSED = [
+    ("openslo/v1", "openslo/v1alpha", "apiVersion", "none of openslo/v1"),
+    ("kind: SLO", "kind: Service", "Service ngsp-web", "scopes come from the inventory"),
+    ("kind: SLO", "kind: Sloo", "Sloo ngsp-web", "not known"),
+    ("ngsp-web,", "NGSP web,", "metadata.name", "is not an id"),
+    ("service: vn-ngsp", "service: shop", "spec.service", "no system 'shop' is declared"),
+    ("1M", "3M", "spec.timeWindow[0].duration", "does not fit a calendar"),
+    ("isRolling: false, calendar: {startTime: 2022-01-01 00:00:00, timeZone: Europe/Paris}", "isRolling: true",
+     "spec.timeWindow[0].duration", "no whole number of days"),
+    ("timeWindow: [", "timeWindow: [{}, ", "spec.timeWindow", "exactly one"),
+    ("timeWindow: [", "timeWindow: [3] #", "spec.timeWindow[0]", "is not a table"),
+    ("target: 0.99", "target: high", "spec.objectives[0].target", "is not a number"),
+    ("target: 0.99", "target: 1", "ngsp-web: goal", "leaves no error budget"),
+    ("objectives: [", "objectives: [] #", "spec.objectives", "there is none"),
+    ("labels: {team: [a]}", "annotations: {motcua/sli: wait}", "ngsp-web: sli", "wait is not measured of systems"),
+    ("labels: {team: [a]}", "annotations: {motcua/threshold-ms: x}", "metadata.annotations.motcua/threshold-ms",
+     "is not a whole number"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "after", "path", "reason"), REFUSED)
+def test_what_cannot_be_taken_says_where_and_why(before: str, after: str, path: str, reason: str) -> None:
+    assert before in FOREIGN
+    taken = took(FOREIGN.replace(before, after))
+    assert taken.objectives == ()
+    told = [note for note in taken.notes if note.path == path and reason in note.reason]
+    assert [note.reason.startswith("not taken: ") for note in told][:1] == [True], taken.notes
+
+
+def test_the_same_name_twice_is_taken_once() -> None:
+    taken = took(f"{FOREIGN}---\n{FOREIGN}")
+    assert len(taken.objectives) == 1
+    assert [note.reason for note in taken.notes if note.path == "metadata.name"] == [
+        "not taken: ngsp-web is already in f#1"
+    ]

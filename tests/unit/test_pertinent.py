@@ -1,0 +1,93 @@
+"""What of a day is remembered: the live row made from it is the one made from everything, whenever it was forgotten."""
+
+from __future__ import annotations
+
+from datetime import time
+from zoneinfo import ZoneInfo
+
+from hypothesis import given, settings, strategies as st
+
+from telemetry.core import events as ev, fold, now
+from telemetry.core.inventory import Centre, Device
+from telemetry.core.pertinent import pertinent
+from telemetry.core.said import Said
+from telemetry.core.windows import HOUR, MINUTE
+
+START = 1_767_200_400_000  # 2026-01-02 00:00 in the centre
+CENTRE = Centre(
+    "c1",
+    "u",
+    "commune",
+    "C",
+    "C",
+    "vn83",
+    "",
+    2,
+    (((time(7), time(17)),),) * 7,
+    ("land",),
+    ZoneInfo("Asia/Ho_Chi_Minh"),
+)
+KINDS = {"g": "gateway", "k": "kiosk", "c": "counter"}
+DEVICES = [Device(name, "c1", kind) for name, kind in KINDS.items()]  # type: ignore[arg-type]
+
+devices = st.sampled_from(sorted(KINDS))
+ticks = st.integers(-20, 6 * 60).map(lambda n: START + n * MINUTE)
+tickets = st.sampled_from(["t1", "t2", "t3"])
+states = st.sampled_from(["in_service", "out_of_order"])
+counters = st.lists(
+    st.builds(ev.CounterNow, counter=st.sampled_from(["c1", "c2"]), state=st.sampled_from(["open", "closed"])),
+    max_size=2,
+).map(tuple)
+
+
+def event(n: int) -> st.SearchStrategy[ev.Event]:
+    own = {"n": st.just(n), "t": ticks}
+    land = {"queue": st.just("land"), "service": st.just("land"), "ticket": tickets}
+    called = {"entered": st.just(START), "counter": st.just("c1")}
+    return st.one_of(
+        st.builds(ev.DeviceHeartbeat, **own, state=states, every_ms=st.sampled_from([60_000, 600_000]),
+                  simulated=st.booleans(), mode=st.sampled_from([None, "emergency"]), counters=counters),
+        st.builds(ev.KioskState, **own, state=states),
+        st.builds(ev.DeviceContact, **own),
+        st.builds(ev.DeviceStatus, **own, online=st.booleans(), sid=st.sampled_from(["a", "b"])),
+        st.builds(ev.TicketIssued, **own, **land),
+        st.builds(ev.TicketCalled, **own, **land, **called),
+        st.builds(ev.TicketAbandoned, **own, **land, entered=st.just(START)),
+        st.builds(ev.CounterState, **own, counter=st.just("c1"), state=st.sampled_from(["open", "closed"])),
+    )  # fmt: skip
+
+
+days = st.lists(st.integers(1, 40), min_size=1, max_size=25).flatmap(
+    lambda ns: st.tuples(*(st.builds(Said, devices, st.sampled_from(["s1", "s2"]), event(n)) for n in ns))
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(days, days, st.lists(st.integers(0, 6 * 60), min_size=2, max_size=2).map(sorted))
+def test_the_present_made_from_what_is_left_is_the_one_made_from_all(
+    first: tuple[Said, ...], then: tuple[Said, ...], marks: list[int]
+) -> None:
+    early, moment = (START + mark * MINUTE for mark in marks)
+    since = START - ev.MAX_GRACE_MS
+    told = [s for s in {(s.device, s.spool, s.event.n): s for s in (*first, *then)}.values() if s.event.t >= since]
+    before = [s for s in told if s in first]
+    left = pertinent([*pertinent(before, early, since), *(s for s in told if s not in first)], moment, since)
+    assert now.centre_now(CENTRE, DEVICES, left, moment, START) == now.centre_now(CENTRE, DEVICES, told, moment, START)
+    assert pertinent(left, moment, since) == left == pertinent(reversed(told), moment, since)
+
+
+@settings(deadline=None)
+@given(days, st.integers(0, 6 * 60))
+def test_so_are_the_tails(told: tuple[Said, ...], mark: int) -> None:
+    moment = START + mark * MINUTE
+    left = pertinent(told, moment, START - ev.MAX_GRACE_MS)
+    wanted = [s for s in told if s.event.t >= START - ev.MAX_GRACE_MS]
+    assert fold.centre_tails(CENTRE, DEVICES, left, moment) == fold.centre_tails(CENTRE, DEVICES, wanted, moment)
+
+
+def test_old_words_are_forgotten_and_tickets_are_not() -> None:
+    beats = [Said("k", "s", ev.DeviceHeartbeat(n=n, t=START + n * MINUTE)) for n in range(1, 300)]
+    issued = Said("k", "s", ev.TicketIssued(n=300, t=START + 1, ticket="t1", queue="land", service="land"))
+    left = pertinent([*beats, issued], START + 5 * HOUR, START)
+    assert issued in left
+    assert len(left) == 2 + ev.MAX_GRACE_MS // MINUTE

@@ -1,0 +1,104 @@
+"""Our own outages: proved by the beats around them, by nothing else; ingest beats only while it can."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hypothesis import given, strategies as st
+
+from telemetry.beats import AGAIN_MS, Beats
+from telemetry.core.platform import BEAT_EVERY_MS, BELIEVED_MS, UNIT, gaps
+from telemetry.core.windows import HOUR, MINUTE, Window
+from telemetry.errors import StoreUnavailable
+from telemetry.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+T = 1_767_225_600_000
+DAY = Window(T, T + 24 * HOUR)
+
+
+def test_silence_between_two_beats_is_an_outage_from_where_belief_ends() -> None:
+    beats = [T, T + MINUTE, T + HOUR, T + HOUR + MINUTE]
+    assert gaps(beats, DAY, T) == [Window(T + MINUTE + BELIEVED_MS, T + HOUR)]
+
+
+def test_beats_a_minute_apart_leave_no_gap_and_one_that_is_lost_neither() -> None:
+    assert gaps([T, T + MINUTE, T + 3 * MINUTE], DAY, T) == []
+
+
+def test_nothing_is_proved_before_the_first_beat_ever_nor_after_the_last() -> None:
+    assert gaps([], DAY, None) == []
+    assert gaps([T, T + HOUR], DAY, None) == []
+    assert gaps([T + HOUR], DAY, T + HOUR) == []
+    assert gaps([T, T + HOUR], DAY, T + 1) == []
+
+
+def test_a_gap_is_cut_to_the_window() -> None:
+    assert gaps([T, T + HOUR], Window(T + 10 * MINUTE, T + 20 * MINUTE), T) == [
+        Window(T + 10 * MINUTE, T + 20 * MINUTE)
+    ]
+
+
+@given(st.lists(st.integers(0, 600), max_size=30), st.integers(0, 600))
+def test_order_does_not_count_and_parts_add_up_to_the_whole(minutes: list[int], cut: int) -> None:
+    beats = [T + m * MINUTE for m in minutes]
+    whole = Window(T, T + 10 * HOUR)
+    middle = T + cut * MINUTE
+    found = gaps(beats, whole, T)
+    assert gaps(sorted(beats, reverse=True), whole, T) == found
+    parts = gaps(beats, Window(whole.start, middle), T) + gaps(beats, Window(middle, whole.end), T)
+    assert sum(w.length for w in parts) == sum(w.length for w in found)
+
+
+def beaten(store: SqliteStore) -> list[int]:
+    return [s.event.t for s in store.events(UNIT, DAY)]
+
+
+def test_ingest_beats_once_a_minute_and_says_what_changed(tmp_path: Path) -> None:
+    store, now = SqliteStore(tmp_path / "s.db"), [T + 20_000]
+    beats = Beats(store, lambda: now[0])
+    assert beats.due()
+    assert beats.beat()
+    assert not beats.due()
+    now[0] = T + BEAT_EVERY_MS
+    assert beats.due()
+    assert beats.beat()
+    assert beaten(store) == [T + 20_000, T + BEAT_EVERY_MS]
+    assert [(c.unit, c.start, c.end) for c in store.changes(0)] == [(UNIT, T, T + HOUR)] * 2
+    assert store.count() == 0
+    assert store.row_ranges() == []
+
+
+def test_two_workers_in_one_minute_are_one_beat(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "s.db")
+    assert Beats(store, lambda: T + 9_000).beat()
+    assert Beats(store, lambda: T + 5_000).beat()
+    assert beaten(store) == [T + 5_000]
+
+
+def test_a_store_that_is_away_is_no_beat_and_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, now = SqliteStore(tmp_path / "s.db"), [T]
+    beats = Beats(store, lambda: now[0])
+
+    def away(_: object) -> None:
+        raise StoreUnavailable("away")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(store, "append", away)
+        assert not beats.beat()
+        assert not beats.due()
+    now[0] += AGAIN_MS
+    assert beats.due()
+    assert beats.beat()
+
+
+def test_a_clock_that_is_set_back_does_not_silence_the_beats(tmp_path: Path) -> None:
+    store, now = SqliteStore(tmp_path / "s.db"), [T + HOUR]
+    beats = Beats(store, lambda: now[0])
+    beats.beat()
+    now[0] = T
+    assert beats.due()

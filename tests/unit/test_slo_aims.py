@@ -1,0 +1,68 @@
+"""Objectives are judged where they are declared for, and count tickets and probes as their totals say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+
+import pytest
+
+from telemetry.core.inventory import Device, System
+from telemetry.core.slo.aims import of
+from telemetry.core.totals import LATENCY_MS, Total
+from telemetry.core.windows import FIVE, Window, floor
+from telemetry.slo.watch import Watch
+from tests.unit.test_slo_engine import CENTRE, NOW, Rows, aim, world
+
+OTHER = replace(CENTRE, id="c2", level="province")
+LOG = replace(CENTRE, id="replay-log", imported=True)
+KIOSK, SCREEN = Device("c1-kiosk1", "c1", "kiosk", every_ms=30_000), Device("c1-display1", "c1", "display", 90_000)
+REPLAY = Device("replay-log-replay1", "replay-log", "replay")
+PORTAL = System("vn83-portal", "Cổng", "Portal", "portal")
+WORLD = replace(
+    world(),
+    centres=MappingProxyType({c.id: c for c in (CENTRE, OTHER, LOG)}),
+    devices=MappingProxyType({d.id: d for d in (KIOSK, SCREEN, REPLAY)}),
+    systems=MappingProxyType({PORTAL.id: PORTAL, "vn-ngsp": replace(PORTAL, id="vn-ngsp")}),
+)
+
+
+@pytest.mark.parametrize(
+    ("scope", "found"),
+    [
+        ("centre", ["centre:c1", "centre:c2"]),
+        ("commune", ["centre:c1"]),
+        ("centre:c2", ["centre:c2"]),
+        ("centre:replay-log", []),
+        ("system", ["system:vn-ngsp", "system:vn83-portal"]),
+        ("system:vn-ngsp", ["system:vn-ngsp"]),
+        ("device", ["device:c1-display1", "device:c1-kiosk1"]),
+        ("kiosk", ["device:c1-kiosk1"]),
+        ("device:c1-display1", ["device:c1-display1"]),
+    ],
+)
+def test_scopes(scope: str, found: list[str]) -> None:
+    assert [aimed.scope for aimed in of(aim(scope=scope), WORLD)] == found
+
+
+def test_a_centre_is_heard_as_often_as_its_most_frequent_device() -> None:
+    assert [aimed.every_ms for aimed in of(aim(), WORLD)] == [30_000, 60_000]
+
+
+def test_tickets_and_probes_are_counted_in_closed_cells() -> None:
+    both = (aim("wait", 0.8, threshold_ms=900_000), aim("latency", 0.9, scope="system:vn83-portal", threshold_ms=2000))
+    inventory, mark = replace(WORLD, objectives=both), floor(NOW, FIVE) - FIVE
+    watch = Watch(Rows(), lambda: inventory)  # type: ignore[arg-type]
+    watch.judge(NOW)
+    window = Window(mark, mark + 2 * FIVE)
+    desks = [
+        Total("c1", f"desk:c1:{name}", "5m", t, "vn83", {"level_good_900": 8, "level_bad_900": 2, "level_bad_300": 5})
+        for name in ("land", "tax")
+        for t in (mark, mark + FIVE)
+    ]
+    watch.take("c1", "5m", window, desks)
+    probes = {f"latency_le_{b}": 1 for b in LATENCY_MS} | {"latency_le_inf": 1, "probes": 20}
+    watch.take(PORTAL.id, "5m", window, [Total(PORTAL.id, f"system:{PORTAL.id}", "5m", mark, "vn83", probes)])
+    waits, _, latency = watch.judge(NOW)
+    assert (waits.status.measure.good, waits.status.measure.bad) == (16, 4)
+    assert (latency.status.measure.good, latency.status.measure.bad) == (7, 3)

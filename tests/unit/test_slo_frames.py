@@ -1,0 +1,135 @@
+"""Frames and tracks: cells tile the past, sums of any window are exact, a new cut keeps what the old one knew."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import date, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, strategies as st
+
+from telemetry.core.calendar import Calendar
+from telemetry.core.calendar_values import ALWAYS
+from telemetry.core.slo.axis import axis
+from telemetry.core.slo.cells import count_values, time_values
+from telemetry.core.slo.frames import Frame, always, cut, frame, runs
+from telemetry.core.slo.measures import Measure
+from telemetry.core.slo.tally import Tally
+from telemetry.core.slo.tracks import Track
+from telemetry.core.windows import DAY, FIVE, HOUR, Window, day_window
+
+HCM, BERLIN, KOLKATA = ZoneInfo("Asia/Ho_Chi_Minh"), ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kolkata")
+TODAY = date(2026, 3, 30)
+WEEK = (
+    *tuple(((time(7, 30), time(11, 30)), (time(13, 30), time(17))) for _ in range(5)),
+    ((time(7, 30), time(11, 30)),),
+    (),
+)
+
+
+def laid(zone: ZoneInfo = HCM, today: date = TODAY, week: tuple[object, ...] = WEEK, *, sparse: bool = True) -> Frame:
+    parts = cut(zone, today - timedelta(days=28), today, {today - timedelta(days=28)})
+    calendar = Calendar(week, zone)  # type: ignore[arg-type]
+    whole = Window(parts[0][1].start, parts[-1][1].end)
+    return frame(parts, axis(calendar.open_windows(whole)), axis(()), sparse=sparse)
+
+
+@pytest.mark.parametrize("zone", [HCM, BERLIN, KOLKATA])
+def test_cells_tile_the_days_also_where_clocks_change_and_where_midnight_is_no_hour(zone: ZoneInfo) -> None:
+    parts = cut(zone, TODAY - timedelta(days=28), TODAY, {TODAY - timedelta(days=28)})
+    assert all(one[1].end == other[1].start for one, other in itertools.pairwise(parts))
+    whole = Window(day_window(TODAY - timedelta(days=28), zone).start, day_window(TODAY, zone).end)
+    assert (parts[0][1].start, parts[-1][1].end) == (whole.start, whole.end)
+    assert next(w for _, w in runs(parts)).start == whole.start
+
+
+def test_days_are_long_ago_hours_of_late_and_five_minutes_since_yesterday() -> None:
+    found = [(width, w.length // DAY) for width, w in runs(cut(HCM, TODAY - timedelta(days=28), TODAY, ()))]
+    assert found == [("1d", 20), ("1h", 7), ("5m", 2)]
+
+
+def test_a_sparse_frame_leaves_out_what_is_shut_and_keeps_the_open_time() -> None:
+    dense, sparse = laid(sparse=False), laid()
+    assert len(sparse) < len(dense) / 2
+    assert sparse.open[-1] == dense.open[-1] == (166 * 60 + 7 * 60 + 30) * 60_000
+
+
+def test_a_moment_is_held_by_its_cell_or_by_the_next() -> None:
+    found = laid()
+    midnight = day_window(TODAY, HCM).start
+    at_opening = midnight + 7 * HOUR + 6 * FIVE
+    assert found.starts[found.touching(midnight)] == at_opening
+    assert found.touching(at_opening + 1) == found.touching(at_opening)
+    assert found.touching(0) == 0
+    assert found.touching(midnight + DAY) == len(found)
+
+
+def test_a_round_the_clock_axis_reaches_over_all_cells() -> None:
+    parts = cut(HCM, TODAY, TODAY, ())
+    assert frame(parts, always(Window(parts[0][1].start, parts[-1][1].end)), axis(())).open[-1] == DAY
+
+
+def test_a_track_adds_what_was_put_and_says_what_is_unknown_and_whose_fault() -> None:
+    track = Track(laid(), 4)
+    assert track.first_known() is None
+    last = len(track.frame) - 1
+    track.put(last, (200_000, 40_000, 60_000, 0))
+    track.put(last - 1, (0, 0, 0, FIVE))
+    assert track.tally(last - 1, last + 1) == Tally(200_000, 40_000, 60_000, FIVE, 60_000)
+    assert track.tally(last, last - 3) == Tally()
+    assert track.first_known() == last
+    track.put(last, (200_000, 40_000, 60_000, 0))
+    assert track.sums(last, last + 1) == (200_000, 40_000, 60_000, 0)
+
+
+def test_counts_are_good_and_bad() -> None:
+    track = Track(laid(), 2)
+    track.put(3, (5, 1))
+    track.put(4, (2, 0))
+    assert track.counted(0, len(track.frame)) == Measure(7, 1)
+
+
+@given(st.lists(st.integers(0, FIVE), min_size=40, max_size=40), st.integers(0, 9))
+def test_the_next_days_cut_has_the_same_sums(values: list[int], skip: int) -> None:
+    """Every cell of the new cut that is made of whole cells keeps its sums; days that became finer are read anew."""
+    before = Track(laid(), 4)
+    for number, value in enumerate(values):
+        before.put((number * 5 + skip) % len(before.frame), (value, 0, 0, 0))
+    after = before.over(laid(today=TODAY + timedelta(days=1)))
+    edge = day_window(TODAY - timedelta(days=27), HCM)
+    known = [w for _, w in before.frame.parts if w.start >= edge.end]
+    for start, end in ((edge.end, day_window(TODAY, HCM).end), (known[0].start, known[-1].end)):
+        one = before.sums(before.frame.reaching(start), before.frame.reaching(end))
+        assert after.sums(after.frame.reaching(start), after.frame.reaching(end)) == one
+
+
+def test_cells_of_a_width_are_found_by_the_window_they_begin_in() -> None:
+    found = laid()
+    day = day_window(TODAY - timedelta(days=20), HCM)
+    assert [start for start, _ in found.within("1d", Window(day.start, day.start + 1))] == [day.start]
+    assert list(found.within("1h", Window(day.start, day.end))) == []
+
+
+SUMS = {
+    "up_ms": 10, "down_ms": 2, "link_ms": 3, "platform_ms": 1, "conn_up_ms": 7, "conn_down_ms": 1,
+    "conn_platform_ms": 2, "open_up_ms": 5, "open_down_ms": 1, "open_link_ms": 2, "open_conn_up_ms": 4,
+    "level_good_900": 3, "level_bad_900": 1, "latency_le_100": 4, "latency_le_500": 2, "latency_le_inf": 1,
+}  # fmt: skip
+
+
+def test_an_objective_reads_its_own_sums_on_its_own_clock() -> None:
+    assert time_values(SUMS, "1d", "availability", by_calendar=True) == (5, 1, 2, 0)
+    assert time_values(SUMS, "1d", "availability", by_calendar=False) == (10, 2, 3, 1)
+    assert time_values(SUMS, "5m", "connectivity", by_calendar=True) == (7, 1, 0, 2)
+    assert time_values(SUMS, "5m", "connectivity", by_calendar=True, is_open=False) == (0, 0, 0, 0)
+    assert count_values(SUMS, "wait", 900_000) == (3, 1)
+    assert count_values(SUMS, "latency", 300) == (4, 3)
+
+
+def test_a_calendar_without_a_day_has_an_empty_frame() -> None:
+    nothing = tuple(() for _ in range(7))
+    found = laid(week=nothing)
+    assert len(found) == 0
+    assert Track(found, 4).tally(0, 0) == Tally()
+    assert len(laid(week=ALWAYS)) > 500

@@ -1,0 +1,177 @@
+"""Availability beside its parts: platform time, connectivity, planned maintenance, capacity, months."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+from datetime import date, time
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, strategies as st
+
+from telemetry.core.calendar_values import Once
+from telemetry.core.inventory import Centre, System
+from telemetry.core.totals import Total
+from telemetry.core.windows import FIVE, HOUR, Window, day_window, local_ms
+from telemetry.queries.faults import BadWindow
+from telemetry.queries.kept import FIELDS, Row, Through
+from telemetry.queries.opening import ask
+from telemetry.queries.settled import month, settled_until
+from telemetry.queries.uptime import Clock, Manner, Sli, Uptime, uptime
+from telemetry.queries.world import Scope
+from telemetry.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from telemetry.core.windows import Width
+
+ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+DAY = date(2026, 11, 23)
+WEEK = tuple(((time(7, 30), time(11, 30)),) for _ in range(7))
+CENTRE = Centre("vn83-1", "83", "commune", "Một", "One", "83", "", 2, WEEK, (), ZONE)
+WHOLE = day_window(DAY, ZONE)
+OPENS = local_ms(DAY, time(7, 30), ZONE)
+LATER = WHOLE.end + HOUR
+STAFFED = frozenset({"vn83-1"})
+FIRST = Window(OPENS, OPENS + HOUR)
+
+
+class Rows:
+    """Totals in memory, read as a store is."""
+
+    def __init__(self, *totals: Total) -> None:
+        self.totals = totals
+
+    def rows(
+        self, units: Sequence[str], width: Width, window: Window, kind: str, zone: ZoneInfo  # noqa: ARG002
+    ) -> Iterable[Row]:  # fmt: skip
+        for t in self.totals:
+            mine = t.unit in units and t.width == width and t.scope.startswith(kind)
+            if mine and window.start <= t.start < window.end:
+                yield Row(t.unit, t.scope, t.start, tuple(t.sums.get(name, 0) for name in FIELDS))
+
+
+def of_centre(centre: Centre = CENTRE) -> Scope:
+    label = f"centre:{centre.id}"
+    return Scope(label, "centre", frozenset({label}), {centre.id: centre}, ZONE)
+
+
+def five(start: int, **sums: int) -> Total:
+    return Total("vn83-1", "centre:vn83-1", "5m", start, "83", sums)
+
+
+def account(
+    *totals: Total, window: Window = FIRST, clock: Clock = "open", sli: Sli = "service",
+    scope: Scope | None = None,
+) -> Uptime:  # fmt: skip
+    found = scope or of_centre()
+    return uptime(Rows(*totals), found, ask(window, "total", ZONE), Manner(clock, sli, staffed=STAFFED), LATER)
+
+
+@pytest.mark.parametrize("clock", ["open", "wall"])
+def test_time_our_own_platform_was_down_is_excluded_and_never_open(clock: Clock) -> None:
+    found = account(five(OPENS, up_ms=60_000, platform_ms=240_000), clock=clock).whole
+    assert (found.total, found.up, found.unknown, found.excluded) == (3360, 60, 3300, 240)
+
+
+def test_platform_time_outside_the_opening_hours_is_no_exclusion_of_the_open_clock() -> None:
+    closed = five(OPENS - FIVE, platform_ms=FIVE)
+    window = Window(OPENS - FIVE, OPENS + FIVE)
+    assert account(closed, window=window).whole.excluded == 0
+    assert account(closed, window=window, clock="wall").whole.excluded == 300
+
+
+@pytest.mark.parametrize("clock", ["open", "wall"])
+def test_whole_days_take_the_sums_of_their_clock(clock: Clock) -> None:
+    sums = {"up_ms": 20 * HOUR, "platform_ms": 2 * HOUR, "open_up_ms": 2 * HOUR, "open_platform_ms": HOUR}
+    day = Total("vn83-1", "centre:vn83-1", "1d", WHOLE.start, "83", sums)
+    found = account(day, window=WHOLE, clock=clock).whole
+    expected = {"open": (3 * 3600, 2 * 3600, 3600), "wall": (22 * 3600, 20 * 3600, 7200)}
+    assert (found.total, found.up, found.excluded) == expected[clock]
+
+
+def test_connectivity_has_sums_of_its_own() -> None:
+    told = five(OPENS, up_ms=FIVE, conn_down_ms=200_000, conn_up_ms=40_000, conn_platform_ms=60_000)
+    service, contact = account(told).whole, account(told, sli="connectivity").whole
+    assert (service.up, service.down, service.excluded) == (300, 0, 0)
+    assert (contact.up, contact.down, contact.excluded, contact.total) == (40, 200, 60, 3540)
+
+
+def test_planned_maintenance_of_a_system_is_excluded() -> None:
+    planned = Once("upgrade", Window(WHOLE.start + HOUR, WHOLE.start + 2 * HOUR))
+    system = System("vn-ngsp", "N", "N", "platform", maintenance=(planned,))
+    scope = Scope("system:vn-ngsp", "system", frozenset({"system:vn-ngsp"}), {"vn-ngsp": system.calendar(ZONE)}, ZONE)
+    found = account(scope=scope, window=WHOLE).whole
+    assert (found.total, found.excluded) == (23 * 3600, 3600)
+    assert account(scope=scope, window=WHOLE, clock="wall").whole.total == 24 * 3600
+
+
+def test_capacity_is_the_mean_share_of_the_counters_over_open_time() -> None:
+    told = [five(OPENS + i * FIVE, up_ms=FIVE, cap_low_ms=FIVE // 2, cap_high_ms=FIVE) for i in range(12)]
+    assert account(*told).notes[0].capacity == (0.5, 1.0)
+    assert account(*told, window=Window(OPENS - HOUR, OPENS)).notes[0].capacity is None
+    assert account(*told, sli="connectivity").notes[0].capacity is None
+
+
+def test_a_centre_without_counters_has_no_capacity_and_does_not_dilute_that_of_others() -> None:
+    bare = replace(CENTRE, id="vn83-2")
+    told = [five(OPENS + i * FIVE, up_ms=FIVE, cap_low_ms=FIVE, cap_high_ms=FIVE) for i in range(12)]
+    both = Scope(
+        "country", "centre", frozenset({"centre:vn83-1", "centre:vn83-2"}), {c.id: c for c in (CENTRE, bare)}, ZONE
+    )
+    assert account(scope=of_centre(bare)).notes[0].capacity is None
+    found = account(*told, scope=both)
+    assert (found.whole.total, found.notes[0].capacity) == (7200, (1.0, 1.0))
+
+
+@pytest.mark.parametrize("clock", ["open", "wall"])
+@given(
+    parts=st.lists(st.lists(st.integers(0, 100_000), min_size=3, max_size=3), max_size=14),
+    length=st.integers(1, 14),
+    past=st.integers(-2, 16),
+)
+def test_open_is_up_and_down_and_unknown_in_every_row(
+    clock: Clock, parts: list[list[int]], length: int, past: int
+) -> None:
+    names = ("up_ms", "down_ms", "platform_ms")
+    told = [
+        five(OPENS + i * FIVE, **dict(zip(names, part, strict=True)))
+        for i, part in enumerate(parts)
+    ]  # fmt: skip
+    window = Window(OPENS - FIVE, OPENS + length * FIVE)
+    found = uptime(Rows(*told), of_centre(), ask(window, "5m", ZONE), Manner(clock), OPENS + past * FIVE + 1)
+    for _, a in found.rows:
+        assert a.total == a.up + a.down + a.unknown
+        assert min(a.up, a.down, a.unknown, a.excluded) >= 0
+        assert (a.coverage is None) == (a.total == 0)
+    assert all(a.total == 0 for w, a in found.rows if w.start >= OPENS + past * FIVE)
+
+
+# --- months -----------------------------------------------------------------------------------
+
+
+def test_months_are_those_of_the_zone_and_add_up(tmp_path: Path) -> None:
+    window = Window(local_ms(date(2026, 9, 15), time(), ZONE), local_ms(date(2026, 11, 2), time(), ZONE))
+    with closing(SqliteStore(tmp_path / "store.db")) as store:
+        found = uptime(Through(store), of_centre(), ask(window, "1mo", ZONE), Manner(), LATER)
+    assert [month(w, ZONE) for w, _ in found.rows] == ["", "2026-10", ""]
+    assert [a.total // 14_400 for _, a in found.rows] == [16, 31, 1]
+    assert sum(a.total for _, a in found.rows) == found.whole.total
+
+
+def test_too_long_a_window_is_refused() -> None:
+    with pytest.raises(BadWindow, match="at most 3660 days at bucket=1mo"):
+        ask(Window(0, 4000 * 24 * HOUR), "1mo", ZONE)
+
+
+def test_a_row_is_settled_when_it_ended_before_the_local_day_seven_days_ago() -> None:
+    until = settled_until(LATER, ZONE)
+    assert until == local_ms(date(2026, 11, 17), time(), ZONE)
+    window = Window(until - 24 * HOUR, until + 24 * HOUR)
+    found = uptime(Rows(), of_centre(), ask(window, "1d", ZONE), Manner(), LATER)
+    assert [note.stage for note in found.notes] == ["settled", "provisional"]
+    assert found.settled_until == until
