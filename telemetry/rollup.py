@@ -15,7 +15,7 @@ from telemetry.core import events as ev
 from telemetry.core.fold import FOLD_VERSION
 from telemetry.core.platform import UNIT
 from telemetry.core.spans import LEVEL_REACH_MS, LOOK_BACK_MS, dirty
-from telemetry.core.windows import HOUR, Window, ceil, floor, merge
+from telemetry.core.windows import DAY, HOUR, Window, ceil, floor, merge
 from telemetry.folding import Folding
 from telemetry.outages import Outages
 from telemetry.present import Present, status_of
@@ -40,6 +40,9 @@ OVERLAP_US = 60_000_000
 """How far behind the cursor changes are read again: a slow writer's stamp may be older than its commit."""
 JUDGE_MS = 15_000
 """Objectives are judged on every mark of this step."""
+PASSED = "hours_passed"
+"""Mark: up to where hours are folded for units that said nothing in them, Unix ms."""
+LONGEST_ABSENCE_MS = 31 * DAY
 UNITS_A_PASS = 25
 """How many units a pass folds that did not change themselves: after a start, an outage of ours, a silent hour."""
 
@@ -63,6 +66,7 @@ class Rollup:
         self._waiting: deque[tuple[str, Window]] = deque()
         self._hour = self._judged = 0
         self._ready = False
+        self._passed = 0
 
     def run_once(self) -> int:
         """Fold what changed since the last pass; returns how many units were folded."""
@@ -121,6 +125,9 @@ class Rollup:
             self._judge()
         if not self._waiting:
             self._outages.settle()
+            if self._passed < self._hour:
+                self._passed = self._hour
+                self._store.set_mark(PASSED, self._hour)
         self._readding.step(self._inventory())
 
     def _pass_hours(self, moment: int) -> None:
@@ -128,9 +135,14 @@ class Rollup:
         hour = floor(moment, HOUR)
         if hour == self._hour:
             return
-        passed = Window(hour - HOUR, hour) if self._hour else Window(hour - HOUR, hour + HOUR)
+        passed = Window(hour - HOUR, hour) if self._hour else self._missed(hour)
         self._hour = hour
         self._waiting.extend((u, passed) for u in self._declared() if self._folded.get(u, 0) < passed.end)
+
+    def _missed(self, hour: int) -> Window:
+        """Return the hours that passed while no rollup ran, and the running one."""
+        until = self._store.mark(PASSED) or hour
+        return Window(max(min(until, hour) - HOUR, hour - LONGEST_ABSENCE_MS), hour + HOUR)
 
     def rebuild(self, window: Window | None = None, progress: Callable[[int, int], None] | None = None) -> int:
         """Fold everything that raw events still tell, or only `window`; returns how many units."""

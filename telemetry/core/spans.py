@@ -42,10 +42,6 @@ def _moment(event: ev.Event) -> Times:
     return event.t, event.t + 1
 
 
-def _reported(event: ev.DeviceHeartbeat | ev.ProbeResult | ev.LinkState) -> Times:
-    return event.t, event.t + grace(event.every_ms)
-
-
 def _state(event: ev.Event) -> Times:
     return event.t, event.t + STATE_GRACE_MS
 
@@ -94,7 +90,7 @@ def _since(start: int, t: int) -> Times:
 
 
 _SPANS: dict[type[ev.Event], Callable[[Any], Times]] = {
-    ev.DeviceHeartbeat: _reported, ev.ProbeResult: _reported, ev.LinkState: _reported,
+    ev.DeviceHeartbeat: _cutting, ev.ProbeResult: _cutting, ev.LinkState: _cutting,
     ev.DisplayState: _state, ev.CounterState: _state,
     ev.KioskState: _cutting, ev.DeviceContact: _cutting, ev.DeviceStatus: _status,
     ev.TicketIssued: _entered, ev.TicketCalled: _decides, ev.TicketRecalled: _waited, ev.TicketServingStarted: _waited,

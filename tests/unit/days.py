@@ -126,6 +126,7 @@ LONGER = Window(SPAN.start, SPAN.end + HOUR)
 """The span and the hour after it, into which the last reports reach."""
 SITE = (GATEWAY, KIOSK, SECOND, DESK, DISPLAY)
 moments = st.integers(SPAN.start // STEP, SPAN.end // STEP - 1).map(lambda mark: mark * STEP)
+_EVERY = st.sampled_from([1_000, 60_000, 600_000])
 _states = st.sampled_from(["in_service", "out_of_order"])
 
 
@@ -134,11 +135,13 @@ def _status(t: int, online: bool, sid: str) -> ev.Event:
 
 
 _any_event = st.one_of(
-    st.builds(lambda t, state: ev.DeviceHeartbeat(n=1, t=t, state=state, every_ms=600_000), moments, _states),
+    st.builds(
+        lambda t, state, every: ev.DeviceHeartbeat(n=1, t=t, state=state, every_ms=every), moments, _states, _EVERY
+    ),
     st.builds(lambda t, state: ev.KioskState(n=1, t=t, state=state), moments, _states),
     st.builds(lambda t: ev.DeviceContact(n=1, t=t), moments),
     st.builds(_status, moments, st.booleans(), st.sampled_from("ab")),
-    st.builds(lambda t, up: ev.LinkState(n=1, t=t, up=up, every_ms=600_000), moments, st.booleans()),
+    st.builds(lambda t, up, every: ev.LinkState(n=1, t=t, up=up, every_ms=every), moments, st.booleans(), _EVERY),
     st.builds(lambda t: ticket(ev.TicketCalled, t, counter="c", entered=t - 90_000), moments),
 )  # fmt: skip
 

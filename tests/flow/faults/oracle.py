@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from telemetry.core import codec
+from telemetry.core import codec, fold
 from telemetry.core.completeness import completeness, size, union
 from telemetry.core.events import type_of
+from telemetry.core.totals import CALENDAR_FIELD, CAPACITY_FIELDS
 from telemetry.core.windows import HOUR, Window, ceil, day_window, days_in, floor
 from telemetry.rollup import Rollup
 from telemetry.store import SERVER_SPOOLS, Batch
@@ -38,6 +39,8 @@ OWN = (
 )  # fmt: skip
 """What an agent says of itself; no program beside it says these."""
 WIDTHS: tuple[Width, ...] = ("5m", "1h", "1d")
+_SILENT = ("link_ms", "platform_ms", "conn_platform_ms", *CAPACITY_FIELDS)
+SILENCE = {CALENDAR_FIELD, *_SILENT, *(f"open_{name}" for name in _SILENT)}
 
 
 def whole_days(window: Window, world: Inventory) -> Window:
@@ -136,12 +139,15 @@ def rows_of(store: Store, boxes: Mapping[str, Path]) -> list[str]:
 
 
 def totals(store: Store, window: Window) -> dict[tuple[str, str, int], dict[str, int]]:
-    """Return all that is not zero in the totals of all widths starting in the window."""
+    """Return all that is not zero in the totals of all widths starting in the window, but for what silence says.
+
+    Hours in which nobody spoke are folded by a rollup that runs, and by nobody else.
+    """
     return {
         (total.scope, total.width, total.start): sums
         for width in WIDTHS
         for total in store.totals([CENTRE], width, window)
-        if (sums := {name: value for name, value in total.sums.items() if value})
+        if (sums := {name: value for name, value in total.sums.items() if value and name not in SILENCE})
     }
 
 
@@ -149,7 +155,7 @@ def from_scratch(store: Store, window: Window, world: Inventory) -> dict[tuple[s
     """Fold the window's events, as the store has them, into an empty store."""
     fresh = SqliteStore(Path(":memory:"))
     try:
-        wide = Window(floor(window.start - HOUR, HOUR), ceil(window.end, HOUR))
+        wide = Window(floor(fold.read_window(window).start, HOUR), ceil(window.end, HOUR))
         fresh.append(Batch(0, store.events(CENTRE, wide)))
         Rollup(fresh, lambda: world, lambda: 0).fold(CENTRE, window)
         return totals(fresh, window)
