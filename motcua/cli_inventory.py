@@ -47,7 +47,8 @@ def check(
             print(f"motcua: warning: {warning}", file=sys.stderr)
         agents = sum(device.kind != "replay" for device in found.devices.values())
         print(
-            f"{found.name_en}: {len(found.centres)} centres, {agents} devices, {len(found.systems)} systems, no fault"
+            f"{found.name_en}: {len(found.centres)} centres, {agents} devices, {len(found.systems)} systems, no fault; "
+            f"version {found.version}"
         )
     if policy:
         _check_policy(stack_file or [], given)

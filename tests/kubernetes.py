@@ -107,7 +107,7 @@ def projected(found: Stack, role: str) -> dict[str, str]:
 
 
 def mounted(folder: Path, files: Mapping[str, str], version: str) -> None:
-    """Lay out files as a kubelet does: a hidden folder, a link to it that is swapped at once, links to what is in it."""
+    """Lay out files as a kubelet does: a hidden folder, a link to it that is swapped at once, links to its content."""
     hidden = folder / f"..{version}"
     for name, text in files.items():
         (hidden / name).parent.mkdir(parents=True, exist_ok=True)

@@ -238,9 +238,13 @@ class Front:
         self.conf.write_text(configuration(site))
 
     @contextlib.contextmanager
-    def ask(self, path: str, context: ssl.SSLContext | None = None) -> Iterator[http.client.HTTPResponse]:
+    def ask(
+        self, path: str, context: ssl.SSLContext | None = None, source: str = "127.0.0.1"
+    ) -> Iterator[http.client.HTTPResponse]:
         trust = context or ssl.create_default_context(cafile=str(self.pki.ca))
-        connection = http.client.HTTPSConnection("127.0.0.1", self.https, timeout=START_S, context=trust)
+        connection = http.client.HTTPSConnection(
+            "127.0.0.1", self.https, timeout=START_S, context=trust, source_address=(source, 0)
+        )
         with contextlib.closing(connection):
             connection.request("GET", path)
             with contextlib.closing(connection.getresponse()) as answer:
@@ -270,12 +274,33 @@ def test_nginx_serves_the_api_by_tls_and_streams_at_once(front: Front) -> None:
         assert stream.headers["content-type"].startswith("text/event-stream")
         first = stream.readline()  # the stream does not end: it is here because nothing holds it back
         assert first.startswith((b"event:", b"id:", b"data:", b"retry:"))
-    with front.ask("/metrics") as figures:
-        assert figures.status == 200  # asked from this machine
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", front.http, timeout=START_S)) as plain:
         plain.request("GET", "/api/v1/status", headers={"Host": "motcua.example"})
         moved = plain.getresponse()
         assert (moved.status, moved.headers["location"]) == (308, "https://motcua.example/api/v1/status")
+
+
+FIGURES = {
+    "/metrics": 200,
+    "/metrics/devices?centre=vn83-83": 200,
+    "/metrics/centre?centre=vn83-83": 200,
+    "/metrics/slos?slo=nobodys": 404,
+}
+"""Pages of figures, and what the API itself answers: so they are there to be closed."""
+STRANGER = "127.0.0.2"
+"""Not one of the addresses by which this machine asks itself."""
+
+
+def test_nginx_shows_figures_to_its_own_machine_alone(front: Front) -> None:
+    for path, status in FIGURES.items():
+        with front.ask(path) as page:
+            assert (path, page.status) == (path, status)
+    disguised = ("//metrics", "/metrics/", "/%6detrics", "/x/../metrics", "/api/..%2fmetrics", "/metrics%2fdevices")
+    for path in (*FIGURES, *disguised, "/metrics/devices/", "/metrics/anything"):
+        with front.ask(path, source=STRANGER) as page:
+            assert (path, page.status) == (path, 403)
+    with front.ask("/healthz", source=STRANGER) as page:
+        assert page.status == 200
 
 
 def test_nginx_speaks_no_old_tls_and_logs_no_address(front: Front) -> None:

@@ -71,6 +71,26 @@ def test_rules_fire_when_they_should(require: Callable[[str], str]) -> None:
     assert (done.returncode, "SUCCESS" in done.stdout) == (0, True), done.stdout + done.stderr
 
 
+def test_the_scrape_job_of_the_page_asks_for_one_centre(require: Callable[[str], str], tmp_path: Path) -> None:
+    page = (inventory.default_path().parents[1] / "docs/operate.md").read_text(encoding="utf-8")
+    found = re.search(r"<!-- tested: scrape -->\n```yaml\n(.*?)```", page, re.DOTALL)
+    assert found is not None
+    config = tmp_path / "prometheus.yml"
+    config.write_text(found[1])
+    done = subprocess.run(
+        [require("promtool"), "check", "config", str(config)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (job,) = yaml.safe_load(found[1])["scrape_configs"]
+    assert not job["job_name"].startswith("motcua-")
+    asked = {one["target_label"] for one in job["relabel_configs"]}
+    (parameter,) = (label.removeprefix("__param_") for label in asked if label.startswith("__param_"))
+    net = busy(promising(tmp_path))
+    answer = net.client.get(job["metrics_path"], params={parameter: "vn83-a"})
+    net.store.close()
+    assert (answer.status_code, "motcua_service_waiting_tickets" in answer.text) == (200, True)
+
+
 def test_every_alert_says_how_bad_it_is_and_where_to_read_on() -> None:
     page = (inventory.default_path().parents[1] / "docs/operate.md").read_text(encoding="utf-8")
     anchors = {

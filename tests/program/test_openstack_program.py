@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import ipaddress
 from datetime import date
 from pathlib import Path
@@ -21,6 +22,8 @@ from infra.targets.openstack import document
 from infra.targets.openstack.shape import things
 from telemetry import inventory
 from telemetry.errors import ConfigError
+from telemetry.inventory.carried import carried
+from tests.carried import with_months, written
 from tests.program.pulumi_monitor import Recorded, Registered, run
 
 if TYPE_CHECKING:
@@ -168,12 +171,43 @@ def test_the_heat_template_is_whole_and_makes_what_the_program_makes() -> None:
 
 def test_user_data_fits_with_the_sample_inventory_and_leaves_out_one_that_does_not() -> None:
     options = wanted()
-    small = {path.name: path.read_text() for path in Path(inventory.default_path()).iterdir() if path.is_file()}
-    text = document.user_data(planned(options), options, WORLD, small)
-    assert "/etc/motcua/inventory/province.toml" in text
+    text = document.user_data(planned(options), options, WORLD, carried(inventory.default_path()))
     assert len(base64.b64encode(text.encode())) <= document.LIMIT
-    many = {"devices.csv": "".join(f"{hash(n)},{n * 7919 % 104729}\n" for n in range(60_000))}
-    assert "/etc/motcua/inventory" not in document.user_data(planned(options), options, WORLD, many)
+    assert set(inventory_in(text)) == set(carried(inventory.default_path()))
+    assert document.left_out(text, WORLD.version) == ""
+
+
+def inventory_in(text: str) -> dict[str, str]:
+    """Return the inventory that cloud-init would write, path in it → text."""
+    files = yaml.safe_load(text)["write_files"]
+    folder = "/etc/motcua/inventory/"
+    return {
+        one["path"].removeprefix(folder): gzip.decompress(base64.b64decode(one["content"])).decode()
+        for one in files
+        if one["path"].startswith(folder)
+    }
+
+
+def test_the_machine_has_the_inventory_of_the_plan_with_its_published_months(tmp_path: Path) -> None:
+    options = wanted()
+    folder = with_months(tmp_path / "declared", "2026-10")
+    world = inventory.load(folder)
+    found = plan(world, options, DAY, provisioned())
+    text = document.user_data(found, options, world, carried(folder))
+    there = inventory.load(written(tmp_path / "machine", inventory_in(text)))
+    assert [key[0] for key in there.published] == ["2026-10"]
+    assert there.version == found.inventory_version != WORLD.version
+
+
+def test_an_inventory_that_does_not_fit_is_left_out_whole_and_said_so() -> None:
+    options, files = wanted(), carried(inventory.default_path())
+    month = "".join(f"centre:c{n},,{n * 2654435761 % 2**32},{n * 7919 % 104729},0,0,0,0,0\n" for n in range(9_000))
+    for many in ({**files, "published/2026-10.csv": month}, {**files, "devices.csv": month}):
+        text = document.user_data(planned(options), options, WORLD, many)
+        assert inventory_in(text) == {}
+        told = document.left_out(text, WORLD.version)
+        assert f"inventory {WORLD.version} does not fit" in told
+        assert "bring the whole folder, with published/, to /etc/motcua/inventory" in told
 
 
 def test_user_data_that_does_not_fit_names_size_and_limit() -> None:

@@ -17,7 +17,11 @@ from typer.testing import CliRunner
 from infra.targets.kubernetes.written import MARK, SECRETS
 from motcua.cli import app
 from telemetry import inventory
+from telemetry.core.inventory import Published
 from telemetry.errors import ConfigError
+from telemetry.inventory import published
+from telemetry.inventory.carried import carried
+from tests.carried import with_months
 from tests.kubernetes import SHIPPED, stack
 
 if TYPE_CHECKING:
@@ -52,6 +56,32 @@ def test_texts_within_objects_come_back_as_they_were(tmp_path: Path) -> None:
     render(tmp_path)
     broker = next(one for name, one in objects(tmp_path).items() if name.endswith("-configmap-broker-config.yaml"))
     assert broker["data"] == stack().one("ConfigMap", "broker-config")["data"]
+
+
+def test_published_months_are_among_the_objects_and_leave_with_their_files(tmp_path: Path) -> None:
+    folder, out = with_months(tmp_path / "declared", "2026-09", "2026-10"), tmp_path / "out"
+    assert render(out, "--inventory", str(folder)).exit_code == 0
+    found = [one for name, one in objects(out).items() if "-configmap-inventory-" in name]
+    held = {key: text for one in found for key, text in one["data"].items()}  # type: ignore[attr-defined]
+    assert held == {path.rpartition("/")[2]: text for path, text in carried(folder).items()}
+    (folder / "published/2026-09.csv").unlink()
+    assert render(out, "--inventory", str(folder)).exit_code == 0
+    months = [name.partition("-published-")[2] for name in objects(out) if "-published-" in name]
+    assert months == ["2026-10-csv.yaml"]
+
+
+def test_an_inventory_too_large_for_user_data_is_told_and_the_rest_is_written(tmp_path: Path) -> None:
+    folder = with_months(tmp_path / "declared", "2026-10")
+    rows = [
+        Published("2026-10", f"device:d{n}", "", n * 7919 % 104729, n * 7919 % 104729, 0, 0, n * 104729 % 7919)
+        for n in range(9_000)
+    ]
+    (folder / "published/2026-10.csv").write_text(published.written(rows))
+    done = render(tmp_path / "out", "--inventory", str(folder), "--target", "openstack")
+    assert done.exit_code == 0
+    assert "cloud-init.yaml: inventory " in done.stderr
+    assert "does not fit" in done.stderr
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"stack.yaml", "cloud-init.yaml"}
 
 
 def test_secrets_are_named_with_their_keys_and_commands_and_never_written(tmp_path: Path) -> None:

@@ -250,6 +250,12 @@ def test_prometheus_may_reach_what_it_scrapes(world: Inventory) -> None:
     assert {(job.workload, job.port) for job in found.scrapes if job.workload != "prometheus"} <= allowed
 
 
+@pytest.mark.parametrize("options", [LOCAL, CLUSTER])
+def test_prometheus_asks_for_no_page_that_has_a_series_for_each_device(options: Options) -> None:
+    """Below `/metrics` of the API are pages of one centre or one objective: who needs one asks for it by name."""
+    assert {job.path for job in planned(fleet(3), options).scrapes} == {"/metrics"}
+
+
 def test_day_totals_are_kept_for_ever_whatever_is_asked() -> None:
     influx = Influx(raw_days=30, five_minute_days=30, hour_days=30)
     found = planned(fleet(1), Options(stage="dev", target="local", influx=influx))
