@@ -9,13 +9,10 @@ from fastapi import Request, Response
 
 from api.deps import Asked
 from telemetry.core.windows import MINUTE
-from telemetry.queries.settled import settled_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from zoneinfo import ZoneInfo
 
-    from telemetry.core.windows import Window
     from telemetry.queries import Queries
 
 VARY = "Accept, Accept-Language, Cookie"
@@ -37,16 +34,13 @@ def etag(queries: Queries, url: str) -> str:
 
 
 def conditional(request: Request, response: Response, queries: Asked) -> None:
-    """Tag the answer, or raise NotModified when the client already has it."""
+    """Tag the answer, or raise NotModified when the client already has it.
+
+    Nothing is kept without asking, settled time neither: late data correct it, and nobody may see the old figure.
+    """
     tag = etag(queries, str(request.url))
     headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": VARY}
     known = {part.strip() for part in request.headers.get("if-none-match", "").split(",")}
     if known & {tag, tag.removeprefix("W/"), "*"}:
         raise NotModified(headers)
     response.headers.update(headers)
-
-
-def keep_settled(response: Response, queries: Queries, window: Window, zone: ZoneInfo) -> None:
-    """Let an answer about settled time be kept for an hour."""
-    if window.end <= settled_until(queries.now(), zone):
-        response.headers["Cache-Control"] = "max-age=3600"

@@ -99,6 +99,15 @@ def readd(found: dict[str, Any]) -> Iterator[Row]:
         yield what, "< 5 s", f"{one['seconds']:.2f} s"
 
 
+def slo(found: dict[str, Any]) -> Iterator[Row]:
+    """Yield how long judging every objective takes."""
+    count = f"Judge {found['judgements']:,} objectives of {found['centres']:,} centres, {found['devices']:,} devices"
+    yield count, "< 1 s", f"{found['judge_s']:.2f} s; {found['changed_s']:.2f} s when all totals changed"
+    figure = f"{found['load_s']:.0f} s from {found['totals']:,} totals; a new day {found['new_day_s']:.1f} s"
+    yield "Objectives: read after a start, SQLite", "", figure
+    yield "Objectives: memory", "≤ 150 MB", f"{found['memory_mb']:.0f} MB"
+
+
 def api(found: dict[str, Any]) -> Iterator[Row]:
     """Yield the API's answers by size and question, all stores in one row."""
     first: dict[str, Any] = next(iter(found.values()))
@@ -149,7 +158,7 @@ def stack(found: dict[str, Any]) -> Iterator[Row]:
 STORES = {"influx": "InfluxDB", "sqlite": "SQLite"}
 PARTS: dict[str, Callable[[dict[str, Any]], Iterator[Row]]] = {
     "backlog": backlog, "memory": memory, "latency": latency, "centre_day": centre_day, "agent": agent,
-    "recompute": recompute, "readd": readd, "api": api, "embedded": embedded, "demo": demo, "plan": plan,
+    "recompute": recompute, "readd": readd, "slo": slo, "api": api, "embedded": embedded, "demo": demo, "plan": plan,
     "stack": stack,
 }  # fmt: skip
 

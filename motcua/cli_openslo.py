@@ -102,6 +102,8 @@ def read(file: Path) -> Iterator[tuple[str, object]]:
         problem = f"is not YAML: {getattr(error, 'problem', error)}"
         line = mark.line + 1 if mark else 1
         raise ConfigError([Fault(str(file), line, "syntax", problem, "correct that line")]) from error
+    except (ValueError, OverflowError, RecursionError) as error:  # a date or number that is none; too many levels
+        raise ConfigError([Fault(str(file), 1, "value", f"cannot be read: {error}", "correct that value")]) from error
     yield from ((f"{file}#{at}", body) for at, body in enumerate(found, start=1) if body is not None)
 
 

@@ -17,7 +17,7 @@ from telemetry.core.slo.corrections import FIGURES
 from telemetry.errors import MotcuaError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from motcua.month import Month
     from motcua.publishing import Changes
@@ -54,8 +54,10 @@ def publish(
     rows, changed = _computed(found, world, month, (file, replace))
     if changed is not None:
         _tell_changes(month, changed)
-        if not changed:
+    if file.exists():
+        if changed is not None and not changed:
             return
+        print(f"{file} is overwritten")
     from motcua import publishing
 
     publishing.write(file, rows)
@@ -84,14 +86,17 @@ def _computed(
     return rows, publishing.changes(before, rows) if before else None
 
 
-def _before(world: Inventory, month: str, file: Path, replace: bool) -> dict[tuple[str, str, str], Published]:
+def _before(world: Inventory, month: str, file: Path, replace: bool) -> Mapping[tuple[str, str, str], Published]:
+    """Return what was published before: in the file that is to be replaced, or else in the inventory."""
+    from motcua import publishing
+
     before = {key: row for key, row in world.published.items() if key[0] == month}
     if (before or file.exists()) and not replace:
         msg = (
             f"{month} is already published: late data are shown as corrections beside it; --replace publishes it again"
         )
         raise MotcuaError(msg)
-    return before
+    return publishing.standing(file, month) if file.exists() else before
 
 
 def _figures(month: Month) -> list[Published]:

@@ -13,7 +13,7 @@ from telemetry.core.inventory import Published
 from telemetry.core.slo.corrections import correction
 from telemetry.core.windows import at
 from telemetry.errors import ConfigError, Fault, MotcuaError
-from telemetry.inventory.published import written
+from telemetry.inventory.published import rows_of, written
 from telemetry.queries.settled import settled_until
 
 if TYPE_CHECKING:
@@ -88,6 +88,18 @@ def changes(before: Mapping[Key, Published], rows: Sequence[Published]) -> Chang
     both = (correction(before[key], row) for key, row in now.items() if key in before)
     found = tuple(one for one in both if one is not None)
     return Changes(found, len(now.keys() - before.keys()), len(before.keys() - now.keys()))
+
+
+def standing(file: Path, month: str) -> Mapping[Key, Published]:
+    """Return the rows of a file that is to be replaced. Raises ConfigError when it is not that of a month."""
+    remedy = "move it away, or name another folder with --out"
+    try:
+        found = rows_of(month, file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([Fault(str(file), 0, "file", "cannot be read", remedy)]) from error
+    if found is None:
+        raise ConfigError([Fault(str(file), 0, "file", "is not a published month", remedy)])
+    return found
 
 
 def write(file: Path, rows: Iterable[Published]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import time
 from typing import TYPE_CHECKING
@@ -21,11 +22,31 @@ if TYPE_CHECKING:
     from telemetry.core.inventory import Inventory
     from telemetry.store import Store
 
+COLLECT_AFTER = (50_000, 20, 50)
+"""Objects and collections after which the garbage collector looks at each of its three generations."""
+
+
+class _Alone(uvicorn.Server):
+    """A server with a process of its own: what it started with lives as long as it does, and is never looked at again.
+
+    With 8,400 devices a full collection takes 35 to 60 ms, in which nobody is answered.
+    """
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*COLLECT_AFTER)
+
+
+def _config(queries: Queries) -> uvicorn.Config:
+    app = create_app(queries, version=__version__)
+    return uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
+
 
 def server(queries: Queries) -> uvicorn.Server:
     """Return a server for the app, not started."""
-    app = create_app(queries, version=__version__)
-    return uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2))
+    return uvicorn.Server(_config(queries))
 
 
 def bound(listen: tuple[str, int]) -> socket.socket:
@@ -75,4 +96,4 @@ def _follow(running: uvicorn.Server, stop: Signal) -> None:
 def run(store: Store, inventory: Callable[[], Inventory], clock: Callable[[], int], listen: tuple[str, int]) -> None:
     """Serve in this thread until SIGINT or SIGTERM."""
     sock = bound(listen)
-    server(Queries(store, inventory, clock)).run(sockets=[sock])
+    _Alone(_config(Queries(store, inventory, clock))).run(sockets=[sock])

@@ -139,7 +139,8 @@ class _Courier:
         offer, last = self._newest, self.deliveries
         if offer is None or offer is self._handled:
             return False
-        due = last.at is None or offer.gist != last.gist or offer.at - last.at >= AGAIN_MS
+        # A clock that was set back must not keep us silent: Alertmanager would take the alerts for ended.
+        due = last.at is None or offer.gist != last.gist or not 0 <= offer.at - last.at < AGAIN_MS
         self._handled = self._handled if due else offer
         return due
 
@@ -158,7 +159,7 @@ class _Courier:
         """Post an offer; returns what went wrong, without the address."""
         try:
             answer = self._client.post(self._url, content=body(offer.alerts), headers=_JSON)
-        except httpx.HTTPError as error:
+        except Exception as error:  # noqa: BLE001  # whatever it is, the thread must live on and try again
             return type(error).__name__
         return "" if answer.is_success else f"answered {answer.status_code}"
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
-from telemetry.core.platform import BELIEVED_MS, UNIT, gaps
+from telemetry.core.platform import BELIEVED_MS, RETURN_MS, UNIT, between, excusing, stretches
 from telemetry.core.windows import DAY, Window, floor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from telemetry.store import Store
 
@@ -24,7 +23,7 @@ class Outages:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._days: dict[int, tuple[int, ...]] = {}
+        self._days: dict[int, tuple[Window, ...]] = {}
         self._marks: dict[str, int] = {}
         self._told = 0
 
@@ -45,59 +44,64 @@ class Outages:
         """Read the days of a window again, and remember the first beat ever."""
         for day in _days(window):
             self._days.pop(day, None)
-        beats = [t for day in _days(window) for t in self._beats(day)]
-        if beats and self.since() is None:
-            self._set(SINCE, min(beats))
+        alive = [w for day in _days(window) for w in self._alive(day)]
+        if alive and self.since() is None:
+            self._set(SINCE, min(alive).start)
 
     def within(self, window: Window) -> list[Window]:
-        """Return when we were down in the window, as far as a later beat has proved it."""
+        """Return when silence is ours in the window: we were down, as a later beat proved, or agents come back."""
+        wide = Window(max(window.start - RETURN_MS, 0), window.end)
+        return [part for found in excusing(self._gaps(wide)) if (part := found.clip(window))]
+
+    def believed(self, moment: int) -> bool:
+        """Tell whether a beat says that we are there at `moment` (Unix ms)."""
+        days = _days(Window(moment - BELIEVED_MS, moment + 1))
+        return any(w.start <= moment < w.end + BELIEVED_MS for day in days for w in self._alive(day))
+
+    def _gaps(self, window: Window) -> list[Window]:
         since = self.since()
         if since is None or window.end <= since:
             return []
-        beats = [t for day in _days(window) for t in self._beats(day)]
-        if min(beats, default=window.end) > window.start:
-            beats += self._nearest(floor(window.start, DAY), -DAY, since)
-        if max(beats, default=window.start) < window.end:
-            beats += self._nearest(floor(max(window.end - 1, 0), DAY), DAY, since)
-        return gaps(beats, window, since)
+        alive = [w for day in _days(window) for w in self._alive(day)]
+        if not alive or min(alive).start > window.start:
+            alive += self._nearest(floor(window.start, DAY), -DAY, since)
+        if max((w.end for w in alive), default=window.start) < window.end:
+            alive += self._nearest(floor(max(window.end - 1, 0), DAY), DAY, since)
+        return between((w for w in alive if w.end >= since), window)
 
-    def _nearest(self, day: int, step: int, since: int) -> tuple[int, ...]:
+    def _nearest(self, day: int, step: int, since: int) -> tuple[Window, ...]:
         for number in range(1, LONGEST_DAYS + 1):
             near = day + number * step
             if near + DAY <= since or near < 0 or near > self._last():
                 return ()
-            if beats := self._beats(near):
-                return beats
+            if alive := self._alive(near):
+                return alive
         return ()
 
     def _last(self) -> int:
         return max((self._mark(SEEN), self._told, *self._days))
 
-    def _beats(self, day: int) -> tuple[int, ...]:
+    def _alive(self, day: int) -> tuple[Window, ...]:
+        """Return the stretches of a day's beats; a day without a gap is one."""
         if day not in self._days:
             found = self._store.events(UNIT, Window(day, day + DAY))
-            self._days[day] = _around_gaps(sorted(s.event.t for s in found))
+            self._days[day] = tuple(stretches(s.event.t for s in found))
         return self._days[day]
 
     def ended(self) -> list[Window]:
         """Return the gaps of our own that the newest beats have ended; each is told once."""
-        newest = max((t for beats in self._days.values() for t in beats), default=0)
+        newest = max((w.end for alive in self._days.values() for w in alive), default=0)
         known = self._told or self._mark(SEEN) or self.since() or newest
         if newest <= known:
             return []
+        found = self._gaps(Window(known, newest))
         self._told = newest
-        return self.within(Window(known, newest))
+        return found
 
     def settle(self) -> None:
         """Remember that everything told is folded: a restart tells it no more."""
         if self._told > self._mark(SEEN):
             self._set(SEEN, self._told)
-
-
-def _around_gaps(beats: Sequence[int]) -> tuple[int, ...]:
-    """Keep the first and the last beat, and those between which one was missing: the others say nothing more."""
-    steps = ((one, other) for one, other in pairwise(beats) if other - one > BELIEVED_MS)
-    return tuple(sorted({*beats[:1], *beats[-1:], *chain.from_iterable(steps)}))
 
 
 def _days(window: Window) -> Iterator[int]:

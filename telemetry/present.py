@@ -33,7 +33,7 @@ class Present:
 
     def rows(self, inventory: Inventory, units: set[str], moment: int) -> dict[str, bytes]:
         """Return the live rows to write at `moment`, by unit."""
-        if moment - self._refreshed >= REFRESH_MS:
+        if not 0 <= moment - self._refreshed < REFRESH_MS:
             self._refreshed = moment
             units = {*inventory.centres, *inventory.systems}
             self._remembered.keep(units)

@@ -13,7 +13,7 @@ import structlog
 
 from telemetry.core import events as ev
 from telemetry.core.fold import FOLD_VERSION
-from telemetry.core.platform import UNIT
+from telemetry.core.platform import BELIEVED_MS, RETURN_MS, UNIT
 from telemetry.core.spans import LEVEL_REACH_MS, LOOK_BACK_MS, dirty
 from telemetry.core.windows import DAY, HOUR, Window, ceil, floor, merge
 from telemetry.folding import Folding
@@ -64,6 +64,8 @@ class Rollup:
         self._done: Counter[Change] = Counter()
         self._folded: dict[str, int] = {}
         self._waiting: deque[tuple[str, Window]] = deque()
+        self._held = 0
+        self._newest = self._since = self._at = 0
         self._hour = self._judged = 0
         self._ready = False
         self._passed = 0
@@ -74,10 +76,13 @@ class Rollup:
             self.rebuild()
         self._store.reconcile()
         horizon = self._clock() * 1000
+        self._note_absence(horizon // 1000)
         fresh = self._fresh()
         windows: dict[str, list[Window]] = {}
         for change in fresh:
-            windows.setdefault(change.unit, []).append(Window(change.start, change.end))
+            # Where an event was moved away from, a store names the time itself: it need not be whole hours.
+            hours = Window(floor(change.start, HOUR), ceil(change.end, HOUR))
+            windows.setdefault(change.unit, []).append(hours)
         self._mind_ourselves(windows.pop(UNIT, []))
         for unit, parts in windows.items():
             for window in merge(parts):
@@ -88,13 +93,20 @@ class Rollup:
         self._done.update(fresh)
         if horizon > self._store.cursor():
             self._store.set_cursor(horizon)
+        self._at = horizon // 1000
         self._judge()
         return len(windows)
 
     def _fresh(self) -> list[Change]:
-        """Return changes not folded yet; equal ones are told apart by their number."""
-        since = max(self._store.cursor() - OVERLAP_US, 0)
-        found = Counter(self._store.changes(since))
+        """Return changes not folded yet; equal ones are told apart by their number.
+
+        They are looked for behind the newest one known, and behind the present: our clock may have been ahead.
+        """
+        cursor = self._store.cursor()
+        since = max(min(cursor, self._clock() * 1000, self._newest or cursor) - OVERLAP_US, 0)
+        changes = self._store.changes(since)
+        self._newest = max((c.written_at for c in changes), default=self._newest)
+        found = Counter(changes)
         self._done = Counter({c: k for c, k in self._done.items() if c.written_at >= since})
         return list((found - self._done).elements())
 
@@ -109,8 +121,17 @@ class Rollup:
             self._outages.forget(window)
         for gap in self._outages.ended() if changed else ():
             _log.warning("platform_was_down", start=gap.start, end=gap.end)
-            hours = Window(floor(gap.start, HOUR), ceil(gap.end, HOUR))
+            hours = Window(floor(gap.start, HOUR), ceil(gap.end + RETURN_MS, HOUR))
             self._waiting.extend((unit, hours) for unit in self._declared())
+            self._held = len(self._waiting)
+
+    def _note_absence(self, moment: int) -> None:
+        """Notice when the last pass is long ago: we were away, the store was, or the clock was set."""
+        if not 0 <= moment - self._at < BELIEVED_MS:
+            self._since = moment
+        if moment < self._judged - HOUR:
+            _log.warning("clock_set_back", judged=self._judged, now=moment)
+            self._judged = 0
 
     def _declared(self) -> list[str]:
         inventory = self._inventory()
@@ -120,8 +141,9 @@ class Rollup:
         """Fold some of what no change asks for, and add again what another calendar had added."""
         self._pass_hours(moment)
         for _ in range(min(UNITS_A_PASS, len(self._waiting))):
-            unit, window = self._waiting.popleft()
-            self.fold(unit, window)
+            self.fold(*self._waiting[0])
+            self._waiting.popleft()
+            self._held = max(0, self._held - 1)
             self._judge()
         if not self._waiting:
             self._outages.settle()
@@ -131,16 +153,22 @@ class Rollup:
         self._readding.step(self._inventory())
 
     def _pass_hours(self, moment: int) -> None:
-        """When an hour has passed, fold it for units that said nothing in it; after a start, fold what is running."""
+        """When an hour has passed, fold it for units that said nothing in it; after an absence, all that was missed."""
         hour = floor(moment, HOUR)
         if hour == self._hour:
             return
-        passed = Window(hour - HOUR, hour) if self._hour else self._missed(hour)
+        passed, usual = (self._missed(hour), HOUR) if self._hour else (self._since_last(hour), 2 * HOUR)
         self._hour = hour
-        self._waiting.extend((u, passed) for u in self._declared() if self._folded.get(u, 0) < passed.end)
+        every = passed.length > usual
+        self._waiting.extend((u, passed) for u in self._declared() if every or self._folded.get(u, 0) < passed.end)
 
     def _missed(self, hour: int) -> Window:
-        """Return the hours that passed while no rollup ran, and the running one."""
+        """Return the hours that have passed since the one that ran; they are more than one after an absence."""
+        first = self._hour if self._hour < hour else hour - HOUR
+        return Window(max(first, hour - LONGEST_ABSENCE_MS), hour)
+
+    def _since_last(self, hour: int) -> Window:
+        """Return the hours that passed while no rollup ran, the one before them, and the running one."""
         until = self._store.mark(PASSED) or hour
         return Window(max(min(until, hour) - HOUR, hour - LONGEST_ABSENCE_MS), hour + HOUR)
 
@@ -171,12 +199,21 @@ class Rollup:
         """Have objectives judged on each mark, once the present of every unit is known."""
         mark = floor(self._clock(), JUDGE_MS)
         self._ready = self._ready or (bool(self._hour) and not self._waiting)
-        if mark <= self._judged or not self._ready:
+        if mark <= self._judged or not self._ready or not self._knows_ourselves():
             return
         self._judged = mark
         rows = self._watcher.evaluate(mark)
         if rows:
             self._store.put_live(rows)
+
+    def _knows_ourselves(self) -> bool:
+        """Tell whether our own absence is known and folded: else all that was silent meanwhile would be to blame.
+
+        After an absence the next beat is waited for as long as one is believed; without it we are down indeed.
+        """
+        now = self._clock()
+        waits = now - self._since < BELIEVED_MS and self._outages.since() is not None
+        return not self._held and (not waits or self._outages.believed(now))
 
     def follow(self, messages: Iterable[Message]) -> None:
         """Store births and deaths from `…/state`, timed by our clock: a Will carries no time."""

@@ -120,6 +120,11 @@ class Alertmanager:
         found = json.loads(self._ask("/api/v2/alerts")[1])
         return {" ".join([a["labels"]["alertname"], a["labels"].get("scope", "")]).strip(): a for a in found}
 
+    def looked(self) -> float:
+        """Return how often it has looked up what it had sent: each group does so once per interval."""
+        lines = self._ask("/metrics")[1].decode().splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.startswith("alertmanager_nflog_queries_total"))
+
     def kill(self) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.kill()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query
 
 from api import shapes
-from api.conditional import keep_settled
 from api.deps import Asked
 from api.paging import PageAsked
 from api.schemas import SloPoint, SpendOut, WindowEnvelope
@@ -34,7 +33,7 @@ class Which:
 
 @router.get("/slos/{slo}/history", operation_id="slo_history")
 def history(
-    asked: Annotated[Which, Depends()], queries: Asked, span: SpanAsked, page: PageAsked, response: Response
+    asked: Annotated[Which, Depends()], queries: Asked, span: SpanAsked, page: PageAsked
 ) -> WindowEnvelope[SloPoint]:
     """List an objective's figures bucket by bucket; its period so far unless said."""
     place, bucket = queries.place(asked.slo, asked.scope), asked.bucket
@@ -44,7 +43,6 @@ def history(
         raise BadWindow(msg)
     found = queries.history(place, window, bucket)
     part, following = page.cut(found, lambda p: (p.bucket.start,))
-    keep_settled(response, queries, window, place.zone)
     known = shapes.known_share(p.account for p in found)
     meta = shapes.window_meta(queries, window, place.zone, known, queries.centre_of(asked.scope))
     return WindowEnvelope(data=[shapes.point(place, p) for p in part], meta=meta, next=following)
@@ -58,7 +56,7 @@ def spending(slo: str, queries: Asked, scope: Where, page: PageAsked) -> WindowE
     found = queries.spending(place, window)
     part, following = page.cut(found, lambda x: (-x.bad, x.window.start))
     meta = shapes.window_meta(queries, window, place.zone, None, queries.centre_of(scope))
-    data = [shapes.spend(one, cause(one, place), place.zone) for one in part]
+    data = [shapes.spend(one, cause(one, place), place) for one in part]
     return WindowEnvelope(data=data, meta=meta, next=following)
 
 

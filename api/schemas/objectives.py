@@ -166,14 +166,19 @@ class SloPoint(Model):
 
 
 class SpendOut(Model):
-    """A run of bad time: how much of the budget's consumption it was, and why."""
+    """A run of what was bad: how much of the budget's consumption it was, and why.
+
+    `bad` is in `unit`; `seconds` and `parts` are those of time, null for what counts something else.
+    """
 
     from_: str = Field(serialization_alias="from")
     to: str
-    seconds: float
+    seconds: float | None
+    unit: Unit
+    bad: float
     share: float
     cause: str
-    parts: Seconds
+    parts: Seconds | None
 
 
 class Pill(Model):

@@ -194,15 +194,19 @@ def _timed(place: Place, found: Account) -> Account:
     return found if place.objective.sli in TIME else Account(0, 0, 0, 0)
 
 
-def spend(found: Spend, cause: str, zone: ZoneInfo) -> s.SpendOut:
-    """Shape a run of bad time."""
+def spend(found: Spend, cause: str, place: Place) -> s.SpendOut:
+    """Shape a run of bad time, tickets, probes or days; only time is in seconds and has parts."""
+    zone, unit = place.zone, _UNITS[place.objective.sli]
+    timed = unit == "seconds"
     return s.SpendOut(
         from_=stamp(found.window.start, zone),
         to=stamp(found.window.end, zone),
-        seconds=found.bad / 1000,
+        seconds=found.bad / 1000 if timed else None,
+        unit=unit,
+        bad=found.bad / 1000,
         share=found.share,
         cause=cause,
-        parts=seconds(found.tally.seconds().account),
+        parts=seconds(found.tally.seconds().account) if timed else None,
     )
 
 

@@ -238,7 +238,7 @@ def _beat(made: _Day, device: Device, t: int, since: int, paper: Window | None) 
         uptime_s=(t - since) // 1000,
         fw="sim-1",
         printer=("paper_out" if out else "ok") if kiosk else None,
-        paper_pct=(0.0 if out else round(100 - (t - since) / 600_000, 1)) if kiosk else None,
+        paper_pct=(0.0 if out else max(0.0, round(100 - (t - since) / 600_000, 1))) if kiosk else None,
         mode="normal" if device.kind == "gateway" else None,
         counters=_counters_at(made, t) if device.id == made.gate else (),
         simulated=True,

@@ -81,7 +81,8 @@ class Folder:
     faults: Faults = field(default_factory=Faults)
     _contents: dict[str, bytes] = field(default_factory=dict)
 
-    def _text(self, name: str) -> str | None:
+    def text(self, name: str) -> str | None:
+        """Return a file's text; a fault and None when it cannot be read."""
         try:
             raw = (self.path / name).read_bytes()
             self._contents[name] = raw
@@ -117,7 +118,7 @@ class Folder:
 
     def toml(self, name: str) -> Document:
         """Read a TOML file; an empty document when it cannot be read."""
-        text = self._text(name)
+        text = self.text(name)
         data: dict[str, object] = {}
         try:
             data = tomllib.loads(text or "")
@@ -134,10 +135,15 @@ class Folder:
 
     def csv(self, name: str, keys: Keys) -> list[Record]:
         """Read a CSV file with a header line; no records when it cannot be read."""
-        text = self._text(name)
+        text = self.text(name)
         if text is None:
             return []
-        rows = list(_rows(text))
+        try:
+            rows = list(_rows(text))
+        except csv.Error as error:
+            self._fault(name, 1, "syntax", f"is not CSV: {error}", "correct it, or write it anew")
+            self._unread(name)
+            return []
         header = Record(str(self.path / name), 1, dict.fromkeys(rows[0][1] if rows else ()), self.faults)
         columns = rows[0][1] if rows else []
         check_keys(header, keys)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import csv
 import io
 import re
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from telemetry.core.inventory import Published
@@ -41,9 +43,62 @@ def read(folder: Folder, world: Inventory) -> Mapping[Key, Published]:
         if not MONTH.fullmatch(month):
             folder.fault(name, "file", "is not a published month", "call it YYYY-MM.csv, or move it away")
             continue
-        rows = folder.csv(name, Keys(COLUMNS))
-        out.update(_months_rows(month, rows, _Known(world)))
+        out.update(_month(folder, name, month, _Known(world)))
     return out
+
+
+def _month(folder: Folder, name: str, month: str, known: _Known) -> Mapping[Key, Published]:
+    """Return a month's rows; those of a text without a fault are read once, however often the inventory is loaded."""
+    found = _faultless(month, folder.text(name) or "")
+    if found is None:
+        return _months_rows(month, folder.csv(name, Keys(COLUMNS)), known)
+    for line, scope, objective in found.names:
+        if not known.has(scope, objective):
+            known.check(Record(str(folder.path / name), line, {}, folder.faults), scope, objective)
+    return found.rows
+
+
+def rows_of(month: str, text: str) -> Mapping[Key, Published] | None:
+    """Return the rows of a month's file; None when it has a fault, or is another file."""
+    found = _faultless(month, text)
+    return None if found is None else found.rows
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A month's rows, and the first line with each scope and each objective."""
+
+    rows: Mapping[Key, Published]
+    names: tuple[tuple[int, str, str], ...]
+
+
+@lru_cache(maxsize=60)
+def _faultless(month: str, text: str) -> _Read | None:
+    """Read a file as `written` writes it; None when there is anything else in it, to be told line by line."""
+    try:
+        reader = list(csv.reader(io.StringIO(text, newline="")))
+    except csv.Error:
+        return None
+    if not reader or tuple(reader[0]) != COLUMNS:
+        return None
+    rows: dict[Key, Published] = {}
+    names: dict[tuple[str, str], int] = {}
+    for line, cells in enumerate(reader[1:], start=2):
+        one = _exact(month, cells)
+        if one is None or (month, one.scope, one.objective) in rows:
+            return None
+        rows[month, one.scope, one.objective] = one
+        for name in ((one.scope, ""), ("", one.objective)):
+            names.setdefault(name, line)
+    return _Read(rows, tuple((line, *name) for name, line in names.items()))
+
+
+def _exact(month: str, cells: list[str]) -> Published | None:
+    if len(cells) != len(COLUMNS) or not all(map(_WHOLE.fullmatch, cells[2:])) or not _is_scope(cells[0]):
+        return None
+    found = Published(month, cells[0], cells[1], *map(int, cells[2:]))
+    plain = all(cell.isprintable() and cell == cell.strip() for cell in cells[:2])
+    return found if plain and found.open == found.up + found.down + found.unknown else None
 
 
 class _Known:
@@ -54,8 +109,12 @@ class _Known:
         self._objectives = {one.id for one in world.objectives}
         self._warned: set[str] = set()
 
+    def has(self, scope: str, objective: str) -> bool:
+        """Tell whether both are declared; nothing is."""
+        return (not scope or self._declared(scope)) and (not objective or objective in self._objectives)
+
     def check(self, row: Record, scope: str, objective: str) -> None:
-        if not self._declared(scope):
+        if scope and not self._declared(scope):
             self._warn(row, "scope", scope)
         if objective and objective not in self._objectives:
             self._warn(row, "objective", objective)

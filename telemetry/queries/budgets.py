@@ -11,13 +11,13 @@ from telemetry.core.slo.axis import axis
 from telemetry.core.slo.cells import TIME, count_values, time_values
 from telemetry.core.slo.measures import measured
 from telemetry.core.slo.periods import calendar, rolling
+from telemetry.core.slo.readiness import ready_marks
 from telemetry.core.slo.series import Cell, Series, series
 from telemetry.core.slo.status import Aim
 from telemetry.core.slo.tally import Tally, tally
 from telemetry.core.totals import add
-from telemetry.core.windows import DAY, FIVE, HOUR, Window, day_window, days_in, floor, merge
+from telemetry.core.windows import DAY, FIVE, HOUR, Window, at, day_window, floor, merge
 from telemetry.queries.opening import ask, opening
-from telemetry.slo.judging import READY_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -162,13 +162,12 @@ def _days(store: Store, place: Place, parts: list[tuple[Width, Window]]) -> Iter
     """Yield the opening days that begin in the parts and are decided, or count as what is unknown does."""
     for window in merge(part for _, part in parts):
         rows = {t.start: t.sums for t in store.totals([place.unit], "1d", window, "centre") if t.scope == place.scope}
-        opened = _open(place, window)
-        for day in (day_window(d, place.zone) for d in days_in(window, place.zone)):
-            first = next((w.start for w in opened.windows if day.start <= w.start < day.end), None)
-            if day.start < window.start or first is None or first + READY_MS > window.end:
+        for start, mark in ready_marks(place.calendar, window):
+            if start < window.start or mark + FIVE > window.end:
                 continue
-            cell = Cell(day, _ready(rows.get(day.start, {})))
-            if measured(cell.tally, place.aim.policy, settled=day.start < place.settled_until).counted:
+            day = day_window(at(start, place.zone).date(), place.zone)
+            cell = Cell(day, _ready(rows.get(start, {})))
+            if measured(cell.tally, place.aim.policy, settled=start < place.settled_until).counted:
                 yield cell
 
 

@@ -151,7 +151,13 @@ def _divided(window: Window, cell: Cell, before: Cell, after: Cell) -> list[Part
         edge = window.start + (kinds[first] + 500) // 1000 * 1000
         parts = ((first, Window(window.start, edge)), (last, Window(edge, window.end)))
         return [(kind, part, ()) for kind, part in parts if part.length]
+    if len({kind.state for kind in kinds}) == 1:  # nothing is mixed but causes: that of most of it
+        return [(max(cell, key=_length)[0], window, ())]
     return [(Kind("mixed", _cause(cell)), window, _states(cell))]
+
+
+def _length(part: tuple[Kind, int]) -> int:
+    return part[1]
 
 
 def _pure(cell: Cell) -> Kind | None:

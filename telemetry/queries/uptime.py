@@ -9,7 +9,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from telemetry.core.accounting import Account, account
-from telemetry.core.windows import FIVE, Window, floor
+from telemetry.core.inventory import local_day
+from telemetry.core.windows import FIVE, HOUR, Window, day_window, floor
 from telemetry.queries.kept import FIELDS
 from telemetry.queries.opening import Openings
 from telemetry.queries.settled import Note, month, note, settled_until
@@ -71,7 +72,10 @@ class Uptime:
 
 @dataclass(frozen=True, slots=True)
 class _Sums:
-    """Sums of one bucket, ms; `lost` is the platform's time where there are counters to speak of."""
+    """Sums of one bucket, ms; `lost` and `told` are of centres with counters: the platform's time, and cells there are.
+
+    A cell that was never folded says nothing of its counters: all of them may have worked.
+    """
 
     up: int = 0
     down: int = 0
@@ -79,6 +83,7 @@ class _Sums:
     low: int = 0
     high: int = 0
     lost: int = 0
+    told: int = 0
 
     def __add__(self, other: _Sums) -> _Sums:
         return _Sums(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
@@ -140,13 +145,14 @@ def _all(sums: list[_Sums]) -> _Sums:
 
 
 def _capacities(sums: list[_Sums], lengths: _Lengths) -> list[tuple[float, float] | None]:
-    return [_capacity(s, staffed - s.lost) for s, staffed in zip(sums, lengths.staffed, strict=True)]
+    return [_capacity(s, staffed) for s, staffed in zip(sums, lengths.staffed, strict=True)]
 
 
-def _capacity(sums: _Sums, whole: int) -> tuple[float, float] | None:
+def _capacity(sums: _Sums, staffed: int) -> tuple[float, float] | None:
+    whole, untold = staffed - sums.lost, max(0, staffed - sums.told)
     if whole <= 0:
         return None
-    return min(1.0, sums.low / whole), min(1.0, sums.high / whole)
+    return min(1.0, sums.low / whole), min(1.0, (sums.high + untold) / whole)
 
 
 def _add(reader: Reader, scope: Scope, ask: Ask, manner: Manner, now: int, openings: Openings) -> list[_Sums]:
@@ -154,12 +160,34 @@ def _add(reader: Reader, scope: Scope, ask: Ask, manner: Manner, now: int, openi
     known, starts = replace(ask, window=_past(ask.window, now)), [bucket.start for bucket in ask.buckets()]
     sums, units = [_Sums()] * len(starts), sorted(scope.calendars)
     staffed = _staffed(scope, manner)
+    counters = _opening_of(scope, ask.window, manner.clock, openings, staffed)
     for width, window in known.parts() if units else []:
-        rows = reader.rows(units, width, window, scope.kind, known.zone)
+        rows = list(reader.rows(units, width, window, scope.kind, known.zone))
+        for place, told in _told(rows, starts, (width, known.zone), counters).items():
+            sums[place] += _Sums(told=told)
         opened, columns = _opened(scope, window, width, manner.clock, openings), _columns(manner, width)
         for place, (rest, counted) in _placed(rows, starts, scope.names, opened, staffed).items():
             sums[place] += _summed(columns, rest, counted)
     return sums
+
+
+def _told(
+    rows: Iterable[Row], starts: list[int], cells: tuple[Width, ZoneInfo], counters: Mapping[str, Opening]
+) -> dict[int, int]:
+    """Return by bucket how much open time of centres with counters lies in cells that have a row, ms."""
+    kept = {id(opened): opened for opened in counters.values()}
+    shared = {unit: id(opened) for unit, opened in counters.items()}
+    seen = Counter((shared[row.unit], row.start) for row in rows if row.unit in shared)
+    found: dict[int, int] = defaultdict(int)
+    for (key, start), times in seen.items():
+        found[bisect_right(starts, start) - 1] += times * kept[key].open_ms(_cell(start, *cells))
+    return found
+
+
+def _cell(start: int, width: Width, zone: ZoneInfo) -> Window:
+    if width == "1d":
+        return day_window(local_day(start, zone), zone)
+    return Window(start, start + (HOUR if width == "1h" else FIVE))
 
 
 def _placed(
@@ -206,6 +234,13 @@ def _opened(scope: Scope, window: Window, width: Width, clock: Clock, openings: 
     return {unit: openings.of(held, window) for unit, held in scope.calendars.items()}
 
 
+def _opening_of(
+    scope: Scope, window: Window, clock: Clock, openings: Openings, units: Iterable[str]
+) -> dict[str, Opening]:
+    """Return when the clock runs in each of the units."""
+    return {u: openings.of(scope.calendars[u] if clock == "open" else None, window) for u in units}
+
+
 def _staffed(scope: Scope, manner: Manner) -> frozenset[str]:
     """Return the scope's centres whose capacity can be told."""
     if (scope.kind, manner.sli) != ("centre", "service"):
@@ -215,7 +250,7 @@ def _staffed(scope: Scope, manner: Manner) -> frozenset[str]:
 
 def _measure(scope: Scope, window: Window, past: list[Window], manner: Manner, openings: Openings) -> _Lengths:
     calendars = {unit: held if manner.clock == "open" else None for unit, held in scope.calendars.items()}
-    opened = {unit: openings.of(held, window) for unit, held in calendars.items()}
+    opened = _opening_of(scope, window, manner.clock, openings, calendars)
     out = [openings.out(held, window) for held in calendars.values()]
     staffed = [opened[unit] for unit in _staffed(scope, manner)]
     return _Lengths(_lengths(opened.values(), past), _lengths(out, past), _lengths(staffed, past))

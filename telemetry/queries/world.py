@@ -79,9 +79,9 @@ class World:
         return imported_centre(row, self.inventory.zone)
 
     def device(self, ident: str) -> DeviceView:
-        """Find a device, declared or heard at an imported centre."""
+        """Find a device, declared or only heard at a centre."""
         declared = self.inventory.devices.get(ident)
-        owners = [declared.centre] if declared else [c.id for c in self._imported() if ident.startswith(c.id + "-")]
+        owners = [declared.centre] if declared else [c.id for c in self.centres() if ident.startswith(c.id + "-")]
         for owner in owners:
             for view in self.view(self.centre(owner)).devices:
                 if view.now.id == ident:

@@ -17,16 +17,17 @@ from telemetry.core.slo.measures import Measure, measured
 from telemetry.core.slo.periods import calendar as aligned, rolling
 from telemetry.core.slo.status import Aim, Outlook, judge, ticket_status, time_status
 from telemetry.core.slo.tally import Tally
-from telemetry.core.windows import FIVE, HOUR, MINUTE, Window, day_window, days_in, floor
+from telemetry.core.windows import FIVE, HOUR, MINUTE, Window, at, day_window, floor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from zoneinfo import ZoneInfo
 
     from telemetry.core.inventory import Objective
     from telemetry.core.slo.budget import Standing
     from telemetry.core.slo.burn import Reading
     from telemetry.core.slo.judgement import Aimed
+    from telemetry.core.slo.readiness import Mark
     from telemetry.core.slo.status import Status
     from telemetry.core.states import Segment
     from telemetry.slo.book import Entry, Ready
@@ -65,11 +66,12 @@ class Moment:
             self._spans[key] = span(objective, self.now, zone)
         return self._spans[key]
 
-    def opening_days(self, entry: Entry, window: Window) -> tuple[int, ...]:
-        """Return the starts of the local days in a window whose opening is ten minutes past."""
-        key = (id(entry.track.frame), window)
+    def opening_days(self, opens: tuple[Mark, ...], window: Window) -> tuple[int, ...]:
+        """Return the starts of the days in a window whose opening is ten minutes past."""
+        key = (id(opens), window)
         if key not in self._days:
-            self._days[key] = tuple(_opening_days(entry, window, self.now))
+            passed = self.now - READY_MS + FIVE
+            self._days[key] = tuple(day for day, mark in opens if window.start <= day < window.end and mark <= passed)
         return self._days[key]
 
 
@@ -82,12 +84,13 @@ class Span:
 
 
 def span(objective: Objective, now: int, zone: ZoneInfo) -> Span:
-    """Return the period at `now`; a rolling one begins on the hour."""
+    """Return the period at `now`; a rolling one begins on the hour, or at a midnight that lies between two."""
     if objective.period != "rolling":
         whole = aligned(objective.period, now, zone)
         return Span(Window(whole.start, max(whole.start, floor(now, FIVE))), whole)
     found = rolling(objective.days, now, zone)
-    so_far = Window(floor(found.start, HOUR), found.end)
+    midnight = day_window(at(found.start, zone).date(), zone).start
+    so_far = Window(max(midnight, floor(found.start, HOUR)), found.end)
     return Span(so_far, so_far)
 
 
@@ -182,7 +185,7 @@ def _seen(known: tuple[Segment, ...], state: str, window: Window) -> int:
 def _readiness(aimed: Aimed, entry: Entry, moment: Moment, before: Standing, ready: Mapping[int, Ready]) -> Status:
     """Count opening days: up when every critical device was up five minutes after opening."""
     settled, fresh = Tally(), Tally()
-    for start in moment.opening_days(entry, moment.span(aimed.objective, entry.calendar.zone).so_far):
+    for start in moment.opening_days(entry.opens, moment.span(aimed.objective, entry.calendar.zone).so_far):
         up, down = ready.get(start, (0, 0))
         tally = Tally(up, down, 1 - up - down)
         if start < moment.settled_until:
@@ -192,11 +195,3 @@ def _readiness(aimed: Aimed, entry: Entry, moment: Moment, before: Standing, rea
     policy = aimed.objective.unknown
     found = measured(settled, policy, settled=True) + measured(fresh, policy, settled=False)
     return ticket_status(aimed.objective.goal, found, (), before)
-
-
-def _opening_days(entry: Entry, window: Window, now: int) -> Iterator[int]:
-    for day in days_in(window, entry.calendar.zone):
-        whole = day_window(day, entry.calendar.zone)
-        first = entry.track.frame.axis.ahead(whole.start, 1)
-        if whole.start >= window.start and first is not None and first <= whole.end and first - 1 + READY_MS <= now:
-            yield whole.start

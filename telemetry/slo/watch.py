@@ -14,8 +14,9 @@ from telemetry.core.inventory import local_day
 from telemetry.core.live import SloNow
 from telemetry.core.slo.aims import aims
 from telemetry.core.windows import DAY, MINUTE, day_window
-from telemetry.slo.book import blank, recut
+from telemetry.slo.book import blank
 from telemetry.slo.judging import Moment, judged
+from telemetry.slo.loading import fill
 from telemetry.slo.rows import row
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ SETTLE_MS = 7 * DAY
 """Time so long ago is settled: what is still unknown then counts as the objective says (slo.md 2.3)."""
 ROW_EVERY_MS = MINUTE
 PREFIX = "slo:"
+_UNKNOWN = (0, b"")
+"""A row that nobody has written since the start."""
 
 
 class NoAlerts:
@@ -54,6 +57,8 @@ class Watch:
         self._alerts: Alerts = alerts or NoAlerts()
         self._book: Book | None = None
         self._aims: tuple[Aimed, ...] = ()
+        self._complete = 0
+        """When everything was judged for the last time, also what raises no alarm."""
         self._tails: dict[str, Tail] = {}
         self._standing: dict[tuple[str, str], Standing] = {}
         self._rows: dict[str, tuple[int, bytes]] = {}
@@ -69,45 +74,50 @@ class Watch:
         self._tails.update(tails)
 
     def evaluate(self, now: int) -> Mapping[str, bytes]:
-        """Judge everything at `now` (Unix ms); returns the live rows that say something new, each once a minute."""
-        judgements = self.judge(now)
+        """Judge at `now` (Unix ms) what raises alarms, and everything once a minute; returns rows that say news."""
+        book = self._opened(now)
+        complete = not 0 <= now - self._complete < ROW_EVERY_MS
+        self._complete = now if complete else self._complete
+        judgements = self._judge(book, [a for a in self._aims if complete or a.objective.alert], now)
         alarms = self._alerts.step(judgements, now)
         return self._fresh_rows(judgements, alarms, now)
 
     def judge(self, now: int) -> list[Judgement]:
         """Return all judgements at `now`."""
-        book = self._opened(now)
+        return self._judge(self._opened(now), self._aims, now)
+
+    def _judge(self, book: Book, wanted: Sequence[Aimed], now: int) -> list[Judgement]:
         moment = Moment(now, settled_until(now, book.inventory), self._tails)
         found = []
-        for aimed in self._aims:
+        for aimed in wanted:
             key = (aimed.objective.id, aimed.scope)
             before = self._standing.get(key, "no_data")
-            one = judged(aimed, book.of(aimed), moment, before, book.ready[f"centre:{aimed.unit}"])
+            one = judged(aimed, book.of(aimed), moment, before, book.ready[aimed.unit])
             self._standing[key] = one.status.standing
             found.append(one)
         return found
 
     def _opened(self, now: int) -> Book:
+        """Return the book of today's inventory and today's day; what an earlier one tells is not read again."""
         inventory, book = self._inventory(), self._book
         if book is None or book.inventory is not inventory:
             self._remember()
-            self._aims = aims(inventory)
-            book = blank(inventory, self._aims, now)
-            book.load(self._store)
-            book.load_readiness(self._store)
-        elif book.today != local_day(now, inventory.zone):
-            book = recut(book, self._aims, now, self._store)
-        self._book = book
-        return book
+        elif book.is_for(now):
+            return book
+        wanted = aims(inventory)
+        fresh = blank(inventory, wanted, now)
+        fill(fresh, self._store, book)
+        self._book, self._aims, self._complete = fresh, wanted, 0
+        return fresh
 
     def _remember(self) -> None:
-        """Take standings, for their hysteresis, from the rows that an earlier rollup wrote."""
+        """Take standings, for their hysteresis, from the rows that an earlier rollup wrote; each is written anew."""
         for live in self._store.live():
-            if live.unit.startswith(PREFIX):
-                known = msgspec.json.decode(live.body, type=SloNow)
-                self._rows.setdefault(known.slo, (0, live.body))
-                for scope in known.scopes:
-                    self._standing.setdefault((known.slo, scope.scope), cast("Standing", scope.standing))
+            known = _decoded(live.body) if live.unit.startswith(PREFIX) else None
+            for scope in known.scopes if known else ():
+                self._rows.setdefault(live.unit.removeprefix(PREFIX), _UNKNOWN)
+                key = (live.unit.removeprefix(PREFIX), scope.scope)
+                self._standing.setdefault(key, cast("Standing", scope.standing))
 
     def _fresh_rows(
         self, judgements: Sequence[Judgement], alarms: Mapping[tuple[str, str], Alarms], now: int
@@ -116,7 +126,8 @@ class Watch:
         for one in judgements:
             groups[one.aimed.objective.id].append(one)
         settled = settled_until(now, self._inventory())
-        gone = {slo: SloNow(slo=slo, at=now, settled_until=settled) for slo in self._rows if slo not in groups}
+        declared = {aimed.objective.id for aimed in self._aims}
+        gone = {slo: SloNow(slo=slo, at=now, settled_until=settled) for slo in self._rows if slo not in declared}
         rows = {slo: row(slo, found, alarms, settled) for slo, found in groups.items()} | gone
         fresh = {slo: r for slo, r in rows.items() if self._is_news(r, now)}
         for slo in gone:
@@ -124,9 +135,9 @@ class Watch:
         return {f"{PREFIX}{slo}": msgspec.json.encode(r) for slo, r in fresh.items()}
 
     def _is_news(self, found: SloNow, now: int) -> bool:
-        written, digest = self._rows.get(found.slo, (0, b""))
+        written, digest = self._rows.get(found.slo, _UNKNOWN)
         fresh = msgspec.json.encode([(s.scope, s.standing, [r.fired for r in s.readings]) for s in found.scopes])
-        if fresh == digest and now - written < ROW_EVERY_MS:
+        if fresh == digest and 0 <= now - written < ROW_EVERY_MS:
             return False
         self._rows[found.slo] = (now, fresh)
         return True
@@ -135,3 +146,11 @@ class Watch:
 def settled_until(now: int, inventory: Inventory) -> int:
     """Return the local midnight before which everything is settled, Unix ms."""
     return day_window(local_day(now - SETTLE_MS, inventory.zone), inventory.zone).start
+
+
+def _decoded(body: bytes) -> SloNow | None:
+    """Return a row, None for one that another version wrote in another shape: then nothing is remembered of it."""
+    try:
+        return msgspec.json.decode(body, type=SloNow)
+    except msgspec.DecodeError:
+        return None

@@ -7,7 +7,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         "DROP TRIGGER raw_moved",
         """CREATE TRIGGER raw_moved AFTER UPDATE OF t ON raw WHEN old.t <> new.t BEGIN
   INSERT INTO change (unit, start, "end", written_at)
-  VALUES (old.unit, max(old.t - 14400000, 0), old.t + 3750000, coalesce((SELECT max(written_at) FROM change), 0));
+  VALUES (old.unit, max(old.t - 14400000, 0), old.t + 3790000, coalesce((SELECT max(written_at) FROM change), 0));
 END""",
     ),
 }

@@ -139,6 +139,9 @@ def test_an_alertmanager_that_was_killed_has_everything_again_with_the_next_tell
 def test_an_end_that_could_not_be_told_is_told_later(world: World) -> None:
     world.step([world.dead(1)])
     world.heard(SITE, "firing")
+    # It notes what it has sent after the receiver's answer; only with its next look is that sure to be kept.
+    looked = world.server.looked()
+    until(lambda: world.server.looked() >= looked + 4, world.server.looked)
     world.server.end()
     world.step([well(1)])
     world.step([well(1)])

@@ -158,10 +158,21 @@ def test_a_day_of_history_is_the_sum_of_its_hours(net: Network) -> None:
     assert hours[-1]["to"] == "2026-11-23T10:00:00+07:00"
 
 
-def test_settled_history_may_be_kept_for_an_hour(net: Network) -> None:
+@pytest.mark.parametrize("end", ["2026-11-10", "2026-11-20"])
+def test_no_history_is_kept_unasked_because_late_data_correct_settled_time(net: Network, end: str) -> None:
     path = "/api/v1/slos/open/history?scope=centre:vn83-a&from=2026-11-01&to="
-    assert net.client.get(f"{path}2026-11-10").headers["cache-control"] == "max-age=3600"
-    assert net.client.get(f"{path}2026-11-20").headers["cache-control"] == "no-cache"
+    answer = net.client.get(path + end)
+    assert answer.headers["cache-control"] == "no-cache"
+    again = net.client.get(path + end, headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_history_says_the_five_minute_marks_it_was_widened_to(net: Network) -> None:
+    asked = {"from": "2026-11-23T08:02:31+07:00", "to": "2026-11-23T08:59:59+07:00"}
+    found = get(net, "slos/open/history", scope="centre:vn83-a", bucket="1h", **asked)
+    said = found["meta"]["from"], found["meta"]["to"]
+    assert said == ("2026-11-23T08:00:00+07:00", "2026-11-23T09:00:00+07:00")
+    assert said == (found["data"][0]["from"], found["data"][-1]["to"])
 
 
 def test_spending_names_the_runs_the_greatest_first(net: Network) -> None:
@@ -173,6 +184,7 @@ def test_spending_names_the_runs_the_greatest_first(net: Network) -> None:
     assert [(r["from"][11:16], r["to"][11:16], r["seconds"]) for r in today] == [("08:20", "08:30", 600)]
     assert today[0]["cause"] == "device"
     assert today[0]["parts"]["down"] == 600
+    assert (today[0]["bad"], today[0]["unit"]) == (600, "seconds")
     assert sum(r["share"] for r in found) == pytest.approx(1)
     seconds = [r["seconds"] for r in found]
     assert seconds == sorted(seconds, reverse=True)
@@ -183,7 +195,9 @@ def test_waits_spend_tickets(net: Network) -> None:
         net.total("desk:vn83-a:tax", "5m", mark, {"level_good_900": good, "level_bad_900": bad})
         net.total("desk:vn83-a:tax", "1h", mark, {"level_good_900": good, "level_bad_900": bad})
     rows = get(net, "slos/wait/spending", scope="centre:vn83-a")["data"]
-    assert [(r["seconds"], r["cause"]) for r in rows] == [(5, "queue"), (1, "queue")]
+    said = [(r["bad"], r["unit"], r["cause"]) for r in rows]
+    assert said == [(5, "tickets", "queue"), (1, "tickets", "queue")]
+    assert {(r["seconds"], r["parts"]) for r in rows} == {(None, None)}  # tickets are no seconds
     last = get(net, "slos/wait/history", scope="centre:vn83-a", bucket="1d")["data"][-1]
     assert (last["counted"], last["coverage"]) == ({"good": 14, "bad": 6}, None)
     assert last["budget"]["total"] == pytest.approx(4)
@@ -196,7 +210,7 @@ def test_a_day_without_readiness_spends_a_day(tmp_path: Path) -> None:
         net.total("centre:vn83-a", "1d", local(0, day=day), {f"ready_{word}": 1})
     rows = get(net, "slos/ready/spending", scope="centre:vn83-a")["data"]
     settled = [r for r in rows if r["from"] < "2026-11-16"]
-    fresh = [(r["from"][:10], r["seconds"]) for r in rows if r["from"] >= "2026-11-16"]
+    fresh = [(r["from"][:10], r["bad"]) for r in rows if r["from"] >= "2026-11-16"]
     assert fresh == [("2026-11-20", 1)]
     assert settled
     last = get(net, "slos/ready/history", scope="centre:vn83-a", **{"from": "2026-11-16"})["data"]

@@ -9,6 +9,8 @@ import sys
 import tomllib
 from typing import TYPE_CHECKING
 
+import pytest
+
 from telemetry.inventory import default_path, load
 
 if TYPE_CHECKING:
@@ -58,6 +60,17 @@ def test_what_is_no_yaml_exits_2_with_its_line(tmp_path: Path) -> None:
     done = inventory("openslo", "import", str(file))
     assert done.returncode == 2
     assert f"{file}:3: syntax: is not YAML" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "text", ["a: 2026-13-45", "a: " + "9" * 5000, "[" * 5000, "a: !!python/object:os.system x", "\x00"]
+)
+def test_values_yaml_cannot_make_exit_2_without_a_traceback(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "strange.yaml"
+    file.write_text(text)
+    done = inventory("openslo", "import", str(file))
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
+    assert f"{file}:" in done.stderr
 
 
 def test_an_export_that_cannot_be_written_exits_2(tmp_path: Path) -> None:

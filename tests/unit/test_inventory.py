@@ -679,3 +679,10 @@ def test_agent_of_a_kiosk_probes_nothing(folder: Path) -> None:
 def test_agent_of_a_device_that_is_not_declared_is_refused(folder: Path, device: str) -> None:
     with pytest.raises(InventoryError, match=device):
         render_agent(load(folder), device)
+
+
+def test_a_csv_file_that_cannot_be_read_as_one_is_a_fault_and_no_traceback(folder: Path) -> None:
+    (folder / "devices.csv").write_text("id,centre,kind\n" + '"' + "x" * 200_000 + '",a,kiosk\n', encoding="utf-8")
+    with pytest.raises(InventoryError) as caught:
+        load(folder)
+    assert any("is not CSV" in str(fault) for fault in caught.value.faults)

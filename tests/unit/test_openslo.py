@@ -184,6 +184,69 @@ def test_what_cannot_be_taken_says_where_and_why(before: str, after: str, path: 
     assert [note.reason.startswith("not taken: ") for note in told][:1] == [True], taken.notes
 
 
+BOMB = (
+    "["
+    "&a [x, x, x, x, x, x, x, x]"
+    + "".join(
+        f", &{name} [{', '.join(['*' + before] * 8)}]" for before, name in zip("abcdefghij", "bcdefghijk", strict=True)
+    )
+    + "]"
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("service: vn-ngsp", "service: [a, b]"),
+        ("service: vn-ngsp", "service: {a: b}"),
+        ("service: vn-ngsp", "service: 7"),
+        ("ngsp-web,", "7,"),
+        ("ngsp-web,", "[a],"),
+        ("target: 0.99", "target: '0.99'"),
+        ("target: 0.99", "target: .nan"),
+        ("target: 0.99", "target: .inf"),
+        ("target: 0.99", "target: -1"),
+        ("target: 0.99", "target: 0x" + "f" * 5000),
+        ("target: 0.99", "target: 99.5"),
+        ("target: 0.99", "target: true"),
+        ("target: 0.99", f"target: {BOMB}"),
+        ("duration: 1M", "duration: [1M]"),
+        ("duration: 1M", f"duration: {BOMB}"),
+        ("calendar: {", "calendar: 5, x: {"),
+        ("apiVersion: openslo/v1", "apiVersion: {a: b}"),
+        ("kind: SLO", f"kind: {BOMB}"),
+        ("labels: {team: [a]}", "labels: 3"),
+        ("labels: {team: [a]}", "annotations: {motcua/scope: [a]}"),
+        ("labels: {team: [a]}", f"annotations: {{motcua/sli: {BOMB}}}"),
+        ("metadata: {", "metadata: 3 #{"),
+        ("spec:", "spec: &s\n  more: [*s]"),
+    ],
+)
+def test_strange_values_are_refused_shortly_and_never_crash(before: str, after: str) -> None:
+    assert before in FOREIGN
+    taken = took(FOREIGN.replace(before, after, 1))
+    strange = "more: [*s]" in after
+    assert len(taken.objectives) == int(strange)
+    assert taken.notes
+    assert max(len(note.path + note.reason) for note in taken.notes) < 400
+
+
+def test_a_list_of_documents_or_a_text_is_told_as_not_taken() -> None:
+    for text in ("[{apiVersion: openslo/v1, kind: SLO}]", "only words", "3"):
+        taken = took(text)
+        assert (taken.objectives, [note.path for note in taken.notes]) == ((), ["apiVersion"])
+
+
+def test_what_else_a_window_says_is_told() -> None:
+    window = "[{duration: 28d, isRolling: false, count: 28}]"
+    text = FOREIGN.replace(FOREIGN[FOREIGN.index("[{duration") : FOREIGN.index("\n  budgeting")], window)
+    taken = took(text.replace("  service: vn-ngsp", "  description: words\n  alertPolicies: [x]\n  service: vn-ngsp"))
+    assert len(taken.objectives) == 1
+    assert {
+        "spec.timeWindow[0].isRolling", "spec.timeWindow[0].count", "spec.description", "spec.alertPolicies",
+    } <= {note.path for note in taken.notes}  # fmt: skip
+
+
 def test_the_same_name_twice_is_taken_once() -> None:
     taken = took(f"{FOREIGN}---\n{FOREIGN}")
     assert len(taken.objectives) == 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given, strategies as st
 
 from telemetry.beats import AGAIN_MS, Beats
-from telemetry.core.platform import BEAT_EVERY_MS, BELIEVED_MS, UNIT, gaps
+from telemetry.core.platform import BEAT_EVERY_MS, BELIEVED_MS, RETURN_MS, UNIT, excusing, gaps
 from telemetry.core.windows import HOUR, MINUTE, Window
 from telemetry.errors import StoreUnavailable
 from telemetry.store.sqlite import SqliteStore
@@ -41,6 +41,12 @@ def test_a_gap_is_cut_to_the_window() -> None:
     assert gaps([T, T + HOUR], Window(T + 10 * MINUTE, T + 20 * MINUTE), T) == [
         Window(T + 10 * MINUTE, T + 20 * MINUTE)
     ]
+
+
+def test_agents_on_their_way_back_are_excused_and_neighbouring_gaps_are_one() -> None:
+    found = [Window(T, T + HOUR), Window(T + HOUR + MINUTE, T + 2 * HOUR)]
+    assert excusing(found) == [Window(T, T + 2 * HOUR + RETURN_MS)]
+    assert excusing([]) == []
 
 
 @given(st.lists(st.integers(0, 600), max_size=30), st.integers(0, 600))

@@ -54,6 +54,19 @@ def test_neighbours_are_never_of_one_kind(cells: list[tuple[int, int, int, int]]
     assert all(one.kind != other.kind for one, other in itertools.pairwise(found))
 
 
+@settings(deadline=None)
+@given(CELLS)
+def test_what_is_mixed_is_of_two_states_or_more(cells: list[tuple[int, int, int, int]]) -> None:
+    found = timeline(Window(START, START + len(cells) * FIVE), seen(cells), Calendar(ALWAYS, ZONE))
+    assert all((s.kind.state == "mixed") == (len(s.parts) > 1) for s in found)
+
+
+def test_unknown_for_two_causes_is_unknown_for_the_longer_one() -> None:
+    window = Window(START, START + FIVE)
+    (one,) = timeline(window, seen([(0, 0, 0, 200)]), Calendar(ALWAYS, ZONE))
+    assert (one.kind.state, one.kind.cause, one.parts) == ("unknown", "link", ())
+
+
 def test_a_closed_centre_has_one_closed_segment() -> None:
     morning = tuple(((time(7), time(8)),) for _ in range(7))
     window = Window(START + 12 * FIVE, START + 24 * FIVE)

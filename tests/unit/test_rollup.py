@@ -110,6 +110,17 @@ def test_a_pass_without_changes_folds_nothing(place: Place) -> None:
     assert place.rollup.run_once() == 0
 
 
+def test_an_event_that_comes_again_with_an_earlier_time_moves_in_the_totals(place: Place) -> None:
+    place.write(*(beat(i + 1, START + i * MINUTE) for i in range(230)))
+    place.rollup.run_once()
+    place.now += 1_000
+    place.write(beat(230, START + 20 * MINUTE + 433))
+    place.rollup.run_once()
+    found = place.totals()
+    place.rollup.rebuild()
+    assert place.totals() == found
+
+
 def test_equal_changes_of_two_workers_are_both_folded(place: Place) -> None:
     place.write(beat(1, START))
     place.rollup.run_once()

@@ -16,7 +16,7 @@ from telemetry.core import events as ev
 from telemetry.core.calendar_values import Once, Rules
 from telemetry.core.fold import FOLD_VERSION
 from telemetry.core.inventory import Centre, Device, Inventory, System
-from telemetry.core.platform import SPOOL, UNIT
+from telemetry.core.platform import BELIEVED_MS, RETURN_MS, SPOOL, UNIT
 from telemetry.core.spans import dirty
 from telemetry.core.totals import CALENDAR_FIELD, Total
 from telemetry.core.windows import DAY, HOUR, MINUTE, Window, day_window, floor
@@ -240,7 +240,7 @@ def test_a_beat_that_ends_our_outage_excludes_it_for_every_unit(place: Place) ->
     place.now += 3 * HOUR
     place.platform(place.now)
     place.passes(2)
-    assert platform_ms(place) == 3 * HOUR - 150_000
+    assert platform_ms(place) == 3 * HOUR - BELIEVED_MS + RETURN_MS
 
 
 def test_an_outage_that_rollup_was_down_for_is_not_lost(place: Place) -> None:
@@ -254,7 +254,7 @@ def test_an_outage_that_rollup_was_down_for_is_not_lost(place: Place) -> None:
     place.platform(place.now)
     place.start()
     place.passes(2)
-    assert platform_ms(place) == 29 * HOUR - 300_000
+    assert platform_ms(place) == 29 * HOUR - BELIEVED_MS + RETURN_MS
 
 
 def test_without_any_beat_nothing_is_excluded(place: Place) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import date, datetime, time
 from functools import cache
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ import pytest
 from edge_agent.sources.simulation import MARGIN_MS, Feed, day_events
 from telemetry import inventory
 from telemetry.core import codec, events as ev
+from telemetry.core.inventory import ALWAYS, Device
 from telemetry.core.windows import MINUTE
 
 if TYPE_CHECKING:
@@ -49,6 +51,14 @@ def edges(centre: Centre) -> tuple[int, int]:
 def test_the_same_seed_gives_the_same_day_and_another_does_not(ident: str) -> None:
     assert made(ident) == made(ident)
     assert made(ident, seed=2) != made(ident)
+
+
+def test_paper_runs_out_and_no_further(ident: str) -> None:
+    """Ingest refuses a share below nothing, and with it the heartbeat."""
+    centre = replace(world().centres[ident], hours=ALWAYS)
+    devices = [Device(f"{ident}-kiosk1", ident, "kiosk", 600_000)]
+    beats = [e for e in day_events(centre, devices, [], DAY, 1)[devices[0].id] if isinstance(e, ev.DeviceHeartbeat)]
+    assert min(beat.paper_pct for beat in beats if beat.paper_pct is not None) == 0.0
 
 
 def test_a_closed_day_is_silent(ident: str) -> None:

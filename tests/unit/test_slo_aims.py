@@ -65,4 +65,4 @@ def test_tickets_and_probes_are_counted_in_closed_cells() -> None:
     watch.take(PORTAL.id, "5m", window, [Total(PORTAL.id, f"system:{PORTAL.id}", "5m", mark, "vn83", probes)])
     waits, _, latency = watch.judge(NOW)
     assert (waits.status.measure.good, waits.status.measure.bad) == (16, 4)
-    assert (latency.status.measure.good, latency.status.measure.bad) == (7, 3)
+    assert (latency.status.measure.good, latency.status.measure.bad) == (7, 13)

@@ -117,6 +117,28 @@ def test_capacity_is_the_mean_share_of_the_counters_over_open_time() -> None:
     assert account(*told, sli="connectivity").notes[0].capacity is None
 
 
+@pytest.mark.parametrize("clock", ["open", "wall"])
+def test_time_that_was_never_folded_is_possible_capacity(clock: Clock) -> None:
+    half = {"up_ms": FIVE, "cap_low_ms": FIVE // 2, "cap_high_ms": FIVE // 2}
+    told = [five(OPENS + i * FIVE, **half) for i in range(6)]
+    assert account(*told, clock=clock).notes[0].capacity == (0.25, 0.75)
+    assert account(clock=clock).notes[0].capacity == (0.0, 1.0)
+
+
+def test_days_and_hours_that_were_never_folded_are_possible_capacity() -> None:
+    sums = {"open_cap_low_ms": HOUR, "open_cap_high_ms": 2 * HOUR}
+    day = Total("vn83-1", "centre:vn83-1", "1d", WHOLE.start, "83", sums)
+    two = Window(WHOLE.start, WHOLE.end + 24 * HOUR)
+    found = uptime(Rows(day), of_centre(), ask(two, "total", ZONE), Manner(staffed=STAFFED), two.end)
+    assert found.notes[0].capacity == (1 / 8, 6 / 8)
+    lost = {"open_cap_low_ms": 0, "open_cap_high_ms": 0}
+    hour = Total("vn83-1", "centre:vn83-1", "1h", OPENS + HOUR // 2, "83", lost)
+    window = Window(OPENS, OPENS + 4 * HOUR)
+    found = uptime(Rows(hour), of_centre(), ask(window, "1h", ZONE), Manner(staffed=STAFFED), LATER)
+    highs = [note.capacity[1] for note in found.notes if note.capacity]
+    assert highs == [1.0, 0.0, 1.0, 1.0, 1.0]
+
+
 def test_a_centre_without_counters_has_no_capacity_and_does_not_dilute_that_of_others() -> None:
     bare = replace(CENTRE, id="vn83-2")
     told = [five(OPENS + i * FIVE, up_ms=FIVE, cap_low_ms=FIVE, cap_high_ms=FIVE) for i in range(12)]
@@ -126,6 +148,8 @@ def test_a_centre_without_counters_has_no_capacity_and_does_not_dilute_that_of_o
     assert account(scope=of_centre(bare)).notes[0].capacity is None
     found = account(*told, scope=both)
     assert (found.whole.total, found.notes[0].capacity) == (7200, (1.0, 1.0))
+    lost = account(*(replace(t, sums={"cap_high_ms": 0}) for t in told), scope=both)
+    assert lost.notes[0].capacity == (0.0, 0.0)
 
 
 @pytest.mark.parametrize("clock", ["open", "wall"])

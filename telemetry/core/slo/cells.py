@@ -16,6 +16,12 @@ TIME: tuple[Sli, ...] = ("availability", "connectivity")
 """Objectives that count time; the others count tickets, probes or days."""
 _SERVICE = ("up_ms", "down_ms", "link_ms", "platform_ms")
 _CONTACT = ("conn_up_ms", "conn_down_ms", "", "conn_platform_ms")
+_NAMES: dict[tuple[bool, bool], tuple[str, ...]] = {
+    (service, opened): tuple(f"open_{name}" if opened else name for name in (_SERVICE if service else _CONTACT))
+    for service in (True, False)
+    for opened in (True, False)
+}
+_NOTHING = (0, 0, 0, 0)
 
 
 def time_values(
@@ -25,19 +31,16 @@ def time_values(
 
     Hours and days know the open time themselves; five minutes are open as a whole or not at all.
     """
-    names = _SERVICE if sli == "availability" else _CONTACT
-    if not by_calendar:
-        return tuple(sums.get(name, 0) for name in names)
-    if width == "5m":
-        return tuple(sums.get(name, 0) for name in names) if is_open else (0, 0, 0, 0)
-    return tuple(sums.get(f"open_{name}", 0) for name in names)
+    if by_calendar and width == "5m" and not is_open:
+        return _NOTHING
+    names = _NAMES[sli == "availability", by_calendar and width != "5m"]
+    return tuple([sums.get(name, 0) for name in names])
 
 
 def count_values(sums: Mapping[str, int], sli: Sli, threshold_ms: int) -> tuple[int, int]:
-    """Return (good, bad) of a desk's or a system's total: tickets, or successful probes."""
+    """Return (good, bad) of a desk's or a system's total: tickets, or probes (one that failed is bad)."""
     if sli == "wait":
         seconds = threshold_ms // 1000
         return sums.get(f"level_good_{seconds}", 0), sums.get(f"level_bad_{seconds}", 0)
     good = sum(sums.get(f"latency_le_{b}", 0) for b in LATENCY_MS if b <= threshold_ms)
-    every = sum(sums.get(f"latency_le_{b}", 0) for b in (*LATENCY_MS, "inf"))
-    return good, every - good
+    return good, max(0, sums.get("probes", 0) - good)

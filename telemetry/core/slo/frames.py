@@ -5,8 +5,9 @@ One frame serves every scope with the same calendar; it knows each cell's open a
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -73,6 +74,12 @@ class Frame:
     excluded: tuple[int, ...]
     axis: Axis
     by_width: dict[Width, dict[int, int]]
+    zeros: array[int] = field(init=False, repr=False, compare=False)
+    """One zero more than there are cells; whoever shares it must not write to it."""
+
+    def __post_init__(self) -> None:
+        """Make the zeros."""
+        object.__setattr__(self, "zeros", array("q", bytes(8 * len(self.parts) + 8)))
 
     def __len__(self) -> int:
         return len(self.parts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Literal
 
-from telemetry.core.windows import FIVE, Window, at, day_window, floor, to_ms
+from telemetry.core.windows import FIVE, HOUR, Window, at, day_window, floor, to_ms
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -14,10 +14,14 @@ Aligned = Literal["day", "week", "month", "quarter", "year"]
 
 
 def rolling(days: int, now: int, zone: ZoneInfo) -> Window:
-    """Return the last `days` local days up to the last 5-minute mark, from the same wall time: whole weeks."""
+    """Return the last `days` local days up to the last 5-minute mark, from the same wall time: whole weeks.
+
+    It begins on the hour, because totals of so long ago are hours, or at a midnight that lies between two hours.
+    """
     end = floor(now, FIVE)
-    start = at(end, zone).replace(fold=0) - timedelta(days=days)
-    return Window(floor(to_ms(start), FIVE), end)
+    start = to_ms(at(end, zone).replace(fold=0) - timedelta(days=days))
+    midnight = day_window(at(start, zone).date(), zone).start
+    return Window(max(midnight, floor(start, HOUR)), end)
 
 
 def calendar(aligned: Aligned, now: int, zone: ZoneInfo) -> Window:

@@ -1,0 +1,122 @@
+"""Our own outage pages nobody for a centre: not while it is folded, nor while agents come back over their back-off."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime, time
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from edge_agent.reconnect import LONGEST_MS
+from telemetry.beats import DEVICE
+from telemetry.core import events as ev
+from telemetry.core.inventory import Centre, Device, Inventory, Objective
+from telemetry.core.platform import RETURN_MS, SPOOL, UNIT
+from telemetry.core.spans import dirty
+from telemetry.core.windows import HOUR, MINUTE, floor, to_ms
+from telemetry.rollup import Rollup
+from telemetry.slo.alerting import Alerting
+from telemetry.slo.watch import Watch
+from telemetry.store import CONTACT_SPOOL, Batch, Change, Stored
+from telemetry.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from telemetry.core.slo.wording import Alert
+
+pytestmark = pytest.mark.flow
+ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+OPENING = to_ms(datetime(2026, 3, 4, 7, tzinfo=ZONE))
+HOURS = tuple(((time(7), time(17)),) for _ in range(7))
+CENTRES = 40
+DEAD = "c0"
+STEP = 15_000
+
+
+def world() -> Inventory:
+    """Return centres with one device each: none has a neighbour that comes back earlier."""
+    one = Centre("", "u", "commune", "Một cửa", "Desk", "vn83", "", 2, HOURS, ("land",), ZONE)
+    centres = {f"c{n}": replace(one, id=f"c{n}") for n in range(CENTRES)}
+    devices = {f"{name}-kiosk1": Device(f"{name}-kiosk1", name, "kiosk") for name in centres}
+    aim = Objective("in-touch", "Liên lạc", "In touch", "centre", "connectivity", 0.995, 28, unknown="down")
+    return Inventory("v", "vn83", "T", "T", ZONE, {}, centres, devices, {}, {}, objectives=(aim,))
+
+
+class Province:
+    """Centres that are heard once a minute, our own beats, and a rollup that may be started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now, self._world = OPENING, world()
+        self.store = SqliteStore(folder / "store.db")
+        self.told: set[str] = set()
+        self.start()
+
+    def start(self) -> None:
+        watch = Watch(self.store, lambda: self._world, Alerting(lambda: self._world, None, self))
+        self.rollup = Rollup(self.store, lambda: self._world, lambda: self.now, watch)
+
+    def offer(self, alerts: Sequence[Alert], at: int) -> None:
+        self.told |= {dict(a.labels).get("scope", "") for a in alerts if a.ends > at} - {""}
+
+    def hear(self, heard: Iterable[tuple[str, int]], beats: Iterable[int]) -> None:
+        """Write who was heard when, and our beats."""
+        contacts = [(name, ev.DeviceContact(n=t // MINUTE, t=t)) for name, t in heard]
+        stored = [Stored(name, f"{name}-kiosk1", CONTACT_SPOOL, event) for name, event in contacts]
+        own = [Stored(UNIT, DEVICE, SPOOL, ev.PlatformBeat(n=t // MINUTE + 1, t=t)) for t in beats]
+        hours = {floor(s.event.t, HOUR) for s in own}
+        changes = [Change(*cell) for cell in dirty(contacts)] + [Change(UNIT, h, h + HOUR) for h in sorted(hours)]
+        self.store.append(Batch(self.now * 1000, [*stored, *own], changes))
+
+    def lived(self, until: int) -> None:
+        """Let everybody be heard up to a moment, while rollup passes at its end."""
+        minutes = range(self.now, until, MINUTE)
+        self.now = until
+        self.hear(((f"c{n}", t) for n in range(CENTRES) for t in minutes), minutes)
+        for _ in range(4):
+            self.rollup.run_once()
+
+    def comes_back(self, returns: dict[str, int], until: int) -> None:
+        """Pass on every mark; each centre is heard each minute from its return on."""
+        while self.now < until:
+            back = [(name, floor(self.now, MINUTE)) for name, t in returns.items() if t <= self.now]
+            self.hear(back, [self.now] if self.now % MINUTE == 0 else [])
+            self.rollup.run_once()
+            self.now += STEP
+
+
+@pytest.fixture
+def province() -> Iterator[Province]:
+    with tempfile.TemporaryDirectory() as folder:
+        found = Province(Path(folder))
+        with closing(found.store):
+            found.lived(OPENING + 5 * HOUR)
+            yield found
+
+
+def returning(start: int) -> dict[str, int]:
+    """Return when each centre's agent tries again, up to its longest back-off after `start`."""
+    draw = Random(6)
+    return {f"c{n}": start + draw.randrange(LONGEST_MS) for n in range(CENTRES) if f"c{n}" != DEAD}
+
+
+def test_agents_need_no_longer_than_is_excused() -> None:
+    assert LONGEST_MS < RETURN_MS
+
+
+def test_after_an_hour_without_us_only_the_centre_that_stays_away_is_told(province: Province) -> None:
+    province.now += HOUR
+    province.start()
+    back = province.now + 45_000
+    while province.now < back:  # rollup is there before ingest
+        province.hear([], [])
+        province.rollup.run_once()
+        province.now += STEP
+    province.comes_back(returning(back), back + 25 * MINUTE)
+    assert province.told == {f"centre:{DEAD}"}

@@ -1,0 +1,150 @@
+"""The book: a new day's cut, a new inventory and a restart tell the same; only what is needed is read."""
+
+from __future__ import annotations
+
+from datetime import date, time, timedelta
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from telemetry.core.adding import daily
+from telemetry.core.calendar import Calendar
+from telemetry.core.calendar_values import ALWAYS, Once, Rules
+from telemetry.core.slo.readiness import ready_marks
+from telemetry.core.totals import Total
+from telemetry.core.windows import DAY, FIVE, HOUR, MINUTE, Window, day_window, local_ms
+from telemetry.slo.judging import span
+from telemetry.slo.watch import Watch
+from tests.unit.ledger import BERLIN, HCM, KOLKATA, WEEK, Ledger, aim, centre, figures, world
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from telemetry.core.calendar_values import Hours
+    from telemetry.core.inventory import Centre, Inventory
+
+ALL = (
+    aim("month", period="month", days=31), aim("fortnight", days=14), aim("week", "connectivity", days=7),
+    aim("four-weeks", "connectivity", clock="wall"), aim("ready", "readiness", goal=0.9),
+)  # fmt: skip
+
+
+def seen(t: int) -> dict[str, int]:
+    """Say something else in each five minutes."""
+    up = t * 7919 % FIVE
+    return {
+        "up_ms": up, "down_ms": (FIVE - up) // 3, "link_ms": (FIVE - up) // 9, "conn_up_ms": FIVE - up,
+        "conn_platform_ms": up // 2, "mark_up": t // FIVE % 3 % 2, "mark_down": t // FIVE % 2,
+    }  # fmt: skip
+
+
+def watching(ledger: Ledger, inventory: Inventory) -> Watch:
+    return Watch(ledger, lambda: inventory)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("zone", "first"),
+    [(HCM, date(2026, 10, 1)), (KOLKATA, date(2026, 10, 1)), (BERLIN, date(2026, 3, 28)), (BERLIN, date(2026, 10, 24))],
+)
+@pytest.mark.parametrize("clock", [time(0, 10), time(10, 40)])
+def test_a_book_cut_for_each_new_day_is_what_the_store_tells(zone: ZoneInfo, first: date, clock: time) -> None:
+    place = centre(zone=zone)
+    inventory, ledger = world(*ALL, centres=(place,)), Ledger()
+    now = local_ms(first, clock, zone)
+    ledger.write(place, Window(now - 45 * DAY, now), seen)
+    followed = watching(ledger, inventory)
+    followed.judge(now)
+    for days in (1, 2, 5, 6):
+        before, now = now, local_ms(first + timedelta(days=days), clock, zone)
+        ledger.write(place, Window(before, now), seen, followed)
+        fresh = watching(ledger, inventory)
+        assert figures(followed.judge(now)) == figures(fresh.judge(now))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 30 * 288), st.integers(1, 30)), min_size=1, max_size=6))
+def test_what_is_taken_in_any_pieces_is_what_is_loaded(pieces: list[tuple[int, int]]) -> None:
+    place, ledger, now = centre(), Ledger(), local_ms(date(2026, 10, 15), time(10), HCM)
+    followed = watching(ledger, world(*ALL))
+    followed.judge(now)
+    for back, length in pieces:
+        start = now - back * FIVE
+        ledger.write(place, Window(start, min(now, start + length * FIVE)), seen, followed)
+    assert figures(followed.judge(now)) == figures(watching(ledger, world(*ALL)).judge(now))
+
+
+def test_nights_are_not_read_but_by_the_wall_clock() -> None:
+    ledger, now = Ledger(), local_ms(date(2026, 10, 15), time(10), HCM)
+    watching(ledger, world(aim("a"))).judge(now)
+    by_width = {width: sum(w.length for _, x, w in ledger.reads if x == width) for width in ("5m", "1h", "1d")}
+    assert by_width["5m"] == 2 * (9 * HOUR + 30 * MINUTE)
+    assert by_width["1h"] <= 7 * 10 * HOUR
+    assert {w.start % DAY for _, x, w in ledger.reads if x == "1d"} == {17 * HOUR}
+    ledger.reads.clear()
+    watching(ledger, world(aim("a", clock="wall"))).judge(now)
+    assert sum(w.length for _, width, w in ledger.reads if width == "5m") == 2 * DAY
+
+
+def test_a_new_inventory_reads_only_what_it_changes() -> None:
+    ledger, now = Ledger(), local_ms(date(2026, 10, 15), time(10), HCM)
+    one, two = centre("c1"), centre("c2")
+    for place in (one, two):
+        ledger.write(place, Window(now - 40 * DAY, now), seen)
+    worlds = [world(aim("a"), aim("b"), centres=(one, two))]
+    watch = Watch(ledger, lambda: worlds[-1])  # type: ignore[arg-type]
+    watch.judge(now)
+    ledger.reads.clear()
+    shut = centre("c2", exceptions=MappingProxyType({date(2026, 10, 6): ()}))
+    worlds.append(world(aim("b"), aim("c", "connectivity"), aim("r", "readiness"), centres=(one, shut)))
+    ledger.write(shut, Window(now - 40 * DAY, now), seen, watch)
+    found = watch.judge(now)
+    assert figures(found) == figures(watching(ledger, worlds[-1]).judge(now))
+    ledger.reads.clear()
+    worlds.append(world(aim("b"), centres=(one, shut)))
+    watch.judge(now)
+    assert ledger.reads == []
+
+
+def mark_of(calendar: Calendar, day: Window) -> int | None:
+    """Ask which five minutes a day's row takes its readiness from."""
+    for mark in range(day.start, day.end, FIVE):
+        rows = [Total("c", "centre:c", "5m", mark, "vn83", {"mark_up": 1})]
+        if daily(rows, day, calendar)[0].sums["ready_up"]:
+            return mark
+    return None
+
+
+MORNING = Once("works", Window(local_ms(date(2026, 10, 6), time(7), HCM), local_ms(date(2026, 10, 6), time(9), HCM)))
+NIGHT = tuple(((time(22), time(6)),) for _ in range(7))
+
+
+@pytest.mark.parametrize(
+    ("hours", "more"),
+    [
+        (WEEK, {}), (ALWAYS, {}), (NIGHT, {}), (WEEK, {"rules": Rules(maintenance=(MORNING,))}),
+        (tuple(((time(23, 55), time(2)),) for _ in range(7)), {}),
+    ],
+)  # fmt: skip
+def test_a_day_counts_as_opening_day_when_its_row_can_say_ready(hours: tuple[Hours, ...], more: dict[str, Any]) -> None:
+    calendar, first = Calendar(hours, HCM, **more), date(2026, 10, 3)
+    days = [day_window(first + timedelta(days=n), HCM) for n in range(6)]
+    expected = [(day.start, mark) for day in days if (mark := mark_of(calendar, day)) is not None]
+    found = ready_marks(calendar, Window(day_window(first - timedelta(days=1), HCM).start, days[-1].end))
+    assert [m for m in found if m[0] >= days[0].start] == expected
+
+
+def test_a_centre_that_never_shuts_has_no_opening_days_and_no_readiness() -> None:
+    place: Centre = centre(hours=ALWAYS)
+    ledger, now = Ledger(), local_ms(date(2026, 10, 15), time(10), HCM)
+    ledger.write(place, Window(now - 30 * DAY, now), seen)
+    (found,) = watching(ledger, world(aim("r", "readiness"), centres=(place,))).judge(now)
+    assert (found.status.measure.counted, found.status.standing) == (0, "no_data")
+
+
+def test_a_rolling_period_begins_on_the_hour_and_never_on_the_day_before() -> None:
+    now = local_ms(date(2026, 10, 15), time(0, 10), KOLKATA)
+    assert span(aim("a"), now, KOLKATA).so_far.start == local_ms(date(2026, 9, 17), time(0), KOLKATA)
+    later = now + 35 * MINUTE
+    assert span(aim("a"), later, KOLKATA).so_far.start == local_ms(date(2026, 9, 17), time(0, 30), KOLKATA)

@@ -1,0 +1,65 @@
+"""The SQLite store's file over its versions: it is brought forward, loses nothing, and ends as a new one begins."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from telemetry.core import events as ev
+from telemetry.core.spans import LEVEL_REACH_MS, LOOK_BACK_MS, SAME_ENTRY_MS
+from telemetry.core.windows import DAY, HOUR, Window
+from telemetry.store import Batch, Change, Stored
+from telemetry.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+T = 1_767_225_600_000
+CENTRE = "vn83-1"
+AROUND = Window(T - DAY, T + DAY)
+
+
+def issued(n: int, t: int = T) -> Stored:
+    return Stored(CENTRE, f"{CENTRE}-kiosk1", "s1", ev.TicketIssued(n=n, t=t, ticket="k", queue="l", service="l"))
+
+
+def put(store: SqliteStore, *events: Stored) -> None:
+    store.append(Batch(1, events, [Change(CENTRE, T, T + HOUR)]))
+
+
+def test_a_file_of_the_first_schema_is_brought_up_to_date_and_keeps_everything(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    with closing(SqliteStore(path)) as store:
+        put(store, issued(1), issued(2))
+        store.set_mark("a", 7)
+        before = (store.events(CENTRE, AROUND), store.row_ranges(), store.changes(0))
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(
+            """DROP TRIGGER raw_moved; CREATE TRIGGER raw_moved AFTER UPDATE OF t ON raw WHEN old.t <> new.t BEGIN
+            INSERT INTO change (unit, start, "end", written_at) VALUES (old.unit, old.t, old.t + 1260000, 0); END;
+            PRAGMA user_version=1"""
+        )
+    for _ in range(2):  # opening it again changes nothing
+        with closing(SqliteStore(path)) as store:
+            assert (store.events(CENTRE, AROUND), store.row_ranges(), store.changes(0)) == before
+            assert store.mark("a") == 7
+    with closing(SqliteStore(tmp_path / "new.db")):
+        assert made(path) == made(tmp_path / "new.db")
+
+
+def made(path: Path) -> tuple[object, ...]:
+    """Return a file's version and all that it was made of."""
+    with closing(sqlite3.connect(path)) as db:
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        return version, sorted(db.execute("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL"))
+
+
+def test_what_a_moved_event_leaves_is_folded_as_far_as_any_event_reaches(tmp_path: Path) -> None:
+    late = T + 10 * HOUR
+    with closing(SqliteStore(tmp_path / "s.db")) as store:
+        put(store, issued(1, late))
+        put(store, issued(1, T))
+        (moved,) = [c for c in store.changes(0) if c.end % HOUR]
+    assert moved.start <= late - LOOK_BACK_MS
+    assert moved.end >= late + SAME_ENTRY_MS + LEVEL_REACH_MS + 1

@@ -1,0 +1,245 @@
+"""The watch: its rows, what it remembers over a restart, calendar periods and the rules on their first day."""
+
+from __future__ import annotations
+
+from datetime import date, time
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from telemetry.core.inventory import Device, Inventory
+from telemetry.core.live import SloNow
+from telemetry.core.slo.judgement import Tail
+from telemetry.core.states import Segment
+from telemetry.core.totals import Total
+from telemetry.core.windows import DAY, FIVE, HOUR, MINUTE, Window, local_ms
+from telemetry.slo.watch import Watch
+from tests.unit.ledger import HCM, Ledger, aim, centre, world
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from telemetry.core.slo.alarms import Alarms
+    from telemetry.core.slo.judgement import Judgement
+
+CENTRE = centre()
+
+
+def clock(day: int, hour: int = 0, minute: int = 0) -> int:
+    """Return a moment of October 2026; the 15th is a Thursday."""
+    return local_ms(date(2026, 10, day), time(hour, minute), HCM)
+
+
+NOW = clock(15, 10)
+UP = {"up_ms": FIVE, "conn_up_ms": FIVE, "mark_up": 1}
+
+
+def down(*windows: Window) -> Callable[[int], Mapping[str, int]]:
+    bad = {"down_ms": FIVE, "conn_down_ms": FIVE, "mark_down": 1}
+    return lambda t: bad if any(w.start <= t < w.end for w in windows) else UP
+
+
+STEADY = down()
+
+
+def past(seen: Callable[[int], Mapping[str, int]] = STEADY, until: int = NOW) -> Ledger:
+    ledger = Ledger()
+    ledger.write(CENTRE, Window(until - 40 * DAY, until), seen)
+    return ledger
+
+
+class Steps:
+    """Alarms that remember what they were asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[str]] = []
+
+    def step(self, judgements: Sequence[Judgement], now: int) -> Mapping[tuple[str, str], Alarms]:
+        assert now
+        self.asked.append(sorted({j.aimed.objective.id for j in judgements}))
+        return {}
+
+
+def watching(ledger: Ledger, worlds: list[Inventory], alerts: Steps | None = None) -> Watch:
+    return Watch(ledger, lambda: worlds[-1], alerts)  # type: ignore[arg-type]
+
+
+def decoded(rows: Mapping[str, bytes]) -> dict[str, SloNow]:
+    return {unit: msgspec.json.decode(body, type=SloNow) for unit, body in rows.items()}
+
+
+def test_rows_are_written_once_a_minute_and_at_once_when_a_standing_changes() -> None:
+    ledger = past()
+    watch = watching(ledger, [world(aim("a"), aim("r", "readiness"))])
+    assert set(watch.evaluate(NOW)) == {"slo:a", "slo:r"}
+    assert watch.evaluate(NOW + 15_000) == {}
+    lost = Window(clock(14, 13, 30), clock(14, 17))
+    ledger.write(CENTRE, lost, down(lost), watch)
+    rows = decoded(watch.evaluate(NOW + 30_000))
+    assert {unit: row.scopes[0].standing for unit, row in rows.items()} == {"slo:a": "exhausted"}
+    assert set(watch.evaluate(NOW + MINUTE)) == {"slo:r"}
+
+
+def test_what_raises_no_alarm_is_judged_once_a_minute() -> None:
+    steps = Steps()
+    watch = watching(past(), [world(aim("a"), aim("quiet", alert=False))], steps)
+    for seconds in range(0, 76, 15):
+        watch.evaluate(NOW + seconds * 1000)
+    assert steps.asked == [["a", "quiet"], ["a"], ["a"], ["a"], ["a", "quiet"], ["a"]]
+
+
+def test_an_objective_that_is_declared_no_more_has_an_empty_row() -> None:
+    ledger, worlds = past(), [world(aim("a"), aim("b"))]
+    watch = watching(ledger, worlds)
+    ledger.rows_now = dict(watch.evaluate(NOW))
+    worlds.append(world(aim("b"), aim("c")))
+    rows = decoded(watch.evaluate(NOW + MINUTE))
+    assert {unit: len(row.scopes) for unit, row in rows.items()} == {"slo:a": 0, "slo:b": 1, "slo:c": 1}
+    ledger.rows_now |= {unit: msgspec.json.encode(row) for unit, row in rows.items()}
+    restarted = watching(ledger, [world(aim("b"))])
+    assert {unit: len(row.scopes) for unit, row in decoded(restarted.evaluate(NOW + HOUR)).items()} == {
+        "slo:b": 1, "slo:c": 0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "after"), [("at_risk", "at_risk"), ("healthy", "healthy"), ("no_data", "healthy")])
+def test_a_restart_keeps_the_standing_it_improves_from(before: str, after: str) -> None:
+    ledger = past(down(Window(clock(6, 7, 30), clock(6, 8, 5))))
+    watch = watching(ledger, [world(aim("a", goal=0.9955))])
+    row = decoded(watch.evaluate(NOW))["slo:a"]
+    left = 1 - 35 / (row.scopes[0].open / 60 * 0.0045)
+    assert 0.20 < left < 0.25
+    remembered = msgspec.structs.replace(row, scopes=(msgspec.structs.replace(row.scopes[0], standing=before),))
+    ledger.rows_now = {"slo:a": msgspec.json.encode(remembered), "c1": b"{}"}
+    restarted = watching(ledger, [world(aim("a", goal=0.9955))])
+    assert decoded(restarted.evaluate(NOW))["slo:a"].scopes[0].standing == after
+
+
+def test_a_row_of_another_shape_is_written_anew() -> None:
+    ledger = past()
+    ledger.rows_now = {"slo:a": b'{"slo":"a","shape":2}'}
+    assert decoded(watching(ledger, [world(aim("a"))]).evaluate(NOW))["slo:a"].scopes[0].standing == "healthy"
+
+
+@pytest.mark.parametrize(
+    ("period", "days", "first", "following"),
+    [("week", 7, clock(12), clock(19)), ("month", 31, clock(1), local_ms(date(2026, 11, 1), time(), HCM))],
+)
+def test_a_calendar_period_has_the_budget_of_all_its_open_time(
+    period: str, days: int, first: int, following: int
+) -> None:
+    lost = Window(clock(14, 7, 30), clock(14, 8))
+    (found,) = watching(past(down(lost)), [world(aim("a", period=period, days=days))]).judge(NOW)
+    whole = CENTRE.calendar.open_ms(Window(first, following)) // 1000
+    assert (found.window, found.allowance) == (Window(first, NOW), whole)
+    assert found.status.budget.total == pytest.approx(whole * 0.005)
+    assert found.status.budget.consumed == 1800
+
+
+def test_the_end_of_a_budget_is_foretold_from_the_last_half_day() -> None:
+    lost = Window(clock(15, 9), clock(15, 9, 5))
+    found, quiet, sure = watching(
+        past(down(lost)), [world(aim("a", goal=0.98), aim("q", goal=0.98, alert=False), aim("s", goal=1.0))]
+    ).judge(NOW)
+    error = 300 / (4 * 3600)
+    left = found.status.budget.remaining / error * 1000
+    assert found.status.exhausts_at is not None
+    assert CENTRE.calendar.open_ms(Window(NOW, found.status.exhausts_at)) == pytest.approx(left, abs=1)
+    assert (quiet.status.exhausts_at, sure.status.exhausts_at) == (None, None)
+
+
+def test_on_the_first_of_a_month_the_rules_look_back_into_the_one_before() -> None:
+    start = clock(1, 7, 30)
+    ledger = past(down(Window(start, start + DAY)), start + 10 * MINUTE)
+    contact = aim("a", "connectivity", period="month", days=31, unknown="down")
+    (found,) = watching(ledger, [world(contact)]).judge(start + 10 * MINUTE)
+    fast = found.status.readings[0]
+    assert (fast.armed, fast.exceeded) == (True, True)
+    assert fast.long == pytest.approx(10 / 60 / 0.005)
+
+
+def test_today_counts_for_readiness_from_ten_minutes_after_opening_and_unknown_days_by_the_policy() -> None:
+    silent = Window(clock(13), clock(14))
+    ready = [
+        aim(word, "readiness", goal=0.9, period="week", days=7, unknown=word) for word in ("exclude", "down", "up")
+    ]
+
+    def seen(t: int) -> Mapping[str, int]:
+        return {} if silent.start <= t < silent.end else UP
+
+    ledger = past(seen, clock(15, 7, 39))
+    for minute, today in ((39, 0), (40, 1)):
+        now = clock(15, 7, minute)
+        ledger.write(CENTRE, Window(clock(15), now), seen)
+        found = watching(ledger, [world(*ready)]).judge(now)
+        counted = {j.aimed.objective.id: (j.status.measure.good, j.status.measure.bad) for j in found}
+        assert counted == {"exclude": (2 + today, 0), "down": (2 + today, 1), "up": (3 + today, 0)}
+
+
+def test_waits_and_probes_are_counted_and_few_of_them_never_page() -> None:
+    ledger = Ledger()
+    objectives = (
+        aim("wait", "wait", goal=0.8, threshold_ms=900_000),
+        aim("fast", "latency", goal=0.95, scope="system", threshold_ms=300),
+    )
+    watch = watching(ledger, [world(*objectives)])
+    watch.judge(NOW)
+    for back, tickets in ((13 * DAY, 1), (2 * HOUR, 9), (FIVE, 9)):
+        rows = [
+            Total("c1", f"desk:c1:{name}", "5m", NOW - back, "vn83", {"level_good_900": 1, "level_bad_900": tickets})
+            for name in ("land", "tax")
+        ]
+        watch.take("c1", "5m", Window(NOW - back, NOW - back + FIVE), rows)
+    probes = Total("portal", "system:portal", "5m", NOW - FIVE, "vn83", {"latency_le_100": 3, "probes": 5})
+    watch.take("portal", "5m", Window(NOW - FIVE, NOW), [probes])
+    waits, fast = watch.judge(NOW)
+    assert (waits.status.measure.good, waits.status.measure.bad) == (4, 36)
+    assert (fast.status.measure.good, fast.status.measure.bad) == (3, 2)
+    assert not any(r.exceeded for r in (*waits.status.readings, *fast.status.readings))
+
+
+def test_time_in_which_we_were_down_is_excluded_and_shown() -> None:
+    ours = Window(clock(14, 8), clock(14, 9))
+
+    def seen(t: int) -> Mapping[str, int]:
+        return {"platform_ms": FIVE, "conn_platform_ms": FIVE} if ours.start <= t < ours.end else UP
+
+    for found in watching(past(seen), [world(aim("a"), aim("c", "connectivity", unknown="down"))]).judge(NOW):
+        account = found.status.account
+        assert account is not None
+        assert (account.down, account.unknown, account.excluded) == (0, 0, 3600)
+        assert account.total == CENTRE.calendar.open_ms(found.window) // 1000 - 3600
+
+
+def test_without_history_nothing_is_armed_and_nothing_known_is_no_data() -> None:
+    (found,) = watching(Ledger(), [world(aim("a"))]).judge(NOW)
+    assert not any(r.armed for r in found.status.readings)
+    assert (found.status.value, found.status.exhausts_at) == (0.0, None)
+    (fresh,) = watching(Ledger(), [world(aim("a", days=7))]).judge(NOW)
+    assert (fresh.status.value, fresh.status.standing) == (None, "no_data")
+
+
+def test_what_is_taken_before_the_first_mark_or_of_strangers_is_read_or_passed_over() -> None:
+    ledger = past()
+    watch = watching(ledger, [world(aim("a"))])
+    watch.take("c1", "5m", Window(NOW - FIVE, NOW), [])
+    watch.follow("c1", {"centre:c1": Tail((Segment(NOW - HOUR, NOW + HOUR, "up"),))})
+    before = watch.judge(NOW)
+    watch.take("stranger", "5m", Window(NOW - FIVE, NOW), [Total("stranger", "centre:c1", "5m", NOW - FIVE, "", {})])
+    assert watch.judge(NOW)[0].status == before[0].status
+
+
+def test_a_device_is_judged_on_its_centres_clock() -> None:
+    objective = aim("d", scope="device", alert=False)
+    plain = world(objective)
+    devices = MappingProxyType({"c1-kiosk1": Device("c1-kiosk1", "c1", "kiosk")})
+    inventory = Inventory("v", "vn83", "", "", HCM, {}, plain.centres, devices, {}, {}, objectives=(objective,))
+    watch = watching(Ledger(), [inventory])
+    watch.judge(NOW)
+    night, day = clock(15, 3), clock(15, 8)
+    for t in (night, day):
+        watch.take("c1", "5m", Window(t, t + FIVE), [Total("c1", "device:c1-kiosk1", "5m", t, "vn83", UP)])
+    (found,) = watch.judge(NOW)
+    assert found.status.measure.good == 300
