@@ -64,7 +64,8 @@ class Rollup:
         self._done: Counter[Change] = Counter()
         self._folded: dict[str, int] = {}
         self._waiting: deque[tuple[str, Window]] = deque()
-        self._held = 0
+        self._held = self._heard = 0
+        self._own: set[Change] = set()
         self._newest = self._since = self._at = 0
         self._hour = self._judged = 0
         self._ready = False
@@ -78,6 +79,8 @@ class Rollup:
         horizon = self._clock() * 1000
         self._note_absence(horizon // 1000)
         fresh = self._fresh()
+        if any(change not in self._own for change in fresh):
+            self._heard = horizon // 1000
         windows: dict[str, list[Window]] = {}
         for change in fresh:
             # Where an event was moved away from, a store names the time itself: it need not be whole hours.
@@ -108,6 +111,7 @@ class Rollup:
         self._newest = max((c.written_at for c in changes), default=self._newest)
         found = Counter(changes)
         self._done = Counter({c: k for c, k in self._done.items() if c.written_at >= since})
+        self._own = {c for c in self._own if c.written_at >= since}
         return list((found - self._done).elements())
 
     def fold(self, unit: str, window: Window) -> None:
@@ -202,9 +206,17 @@ class Rollup:
         if mark <= self._judged or not self._ready or not self._knows_ourselves():
             return
         self._judged = mark
-        rows = self._watcher.evaluate(mark)
+        rows = self._watcher.evaluate(mark, deaf=self._deaf())
         if rows:
             self._store.put_live(rows)
+
+    def _deaf(self) -> bool:
+        """Tell whether ingest has written nothing for as long as its beat is believed, by our own clock.
+
+        What we write ourselves is no sign of it: Last Wills come from the broker.
+        """
+        silent = self._clock() - max(self._heard, self._since)
+        return self._outages.since() is not None and silent >= BELIEVED_MS
 
     def _knows_ourselves(self) -> bool:
         """Tell whether our own absence is known and folded: else all that was silent meanwhile would be to blame.
@@ -223,7 +235,8 @@ class Rollup:
             return
         inventory = self._inventory()
         known = [s for s in stored if inventory.knows(s.centre, s.device)]
-        changes = [Change(*cell) for cell in dirty((s.centre, s.event) for s in known)]
+        changes = [Change(*cell, moment * 1000) for cell in dirty((s.centre, s.event) for s in known)]
+        self._own.update(changes)
         self._store.append(Batch(moment * 1000, known, changes))
 
 
@@ -253,10 +266,10 @@ class _Guarded:
         except Exception as error:  # noqa: BLE001
             self._failed("follow", error)
 
-    def evaluate(self, now: int) -> Mapping[str, bytes]:
+    def evaluate(self, now: int, *, deaf: bool = False) -> Mapping[str, bytes]:
         """Pass it on; no rows after a fault."""
         try:
-            return self._watcher.evaluate(now)
+            return self._watcher.evaluate(now, deaf=deaf)
         except Exception as error:  # noqa: BLE001
             self._failed("evaluate", error)
             return {}

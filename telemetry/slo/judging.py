@@ -51,6 +51,8 @@ class Moment:
     now: int
     settled_until: int
     tails: Mapping[str, Tail]
+    deaf: bool = False
+    """Nothing comes in, our own beats neither: no clock runs, so that nobody's silence raises an alarm."""
     _spans: dict[tuple[str, str], Span] = field(default_factory=dict)
     _days: dict[tuple[int, Window], tuple[int, ...]] = field(default_factory=dict)
 
@@ -110,7 +112,9 @@ def judged(aimed: Aimed, entry: Entry, moment: Moment, before: Standing, ready: 
         allowance = axis.between(period.whole) // 1000 if period.whole != period.so_far else None
         outlook = Outlook(allowance, tuple(found), before, _error(aimed, found))
         status = _timed(aimed, entry, moment, period.so_far, outlook)
-    return Judgement(aimed, moment.now, period.so_far, axis.session(moment.now) is not None, status, allowance)
+    return Judgement(
+        aimed, moment.now, period.so_far, not moment.deaf and axis.session(moment.now) is not None, status, allowance
+    )
 
 
 def _readings(aimed: Aimed, entry: Entry, moment: Moment, whole: Window) -> list[Reading]:

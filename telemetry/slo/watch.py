@@ -73,12 +73,12 @@ class Watch:
         del unit
         self._tails.update(tails)
 
-    def evaluate(self, now: int) -> Mapping[str, bytes]:
+    def evaluate(self, now: int, *, deaf: bool = False) -> Mapping[str, bytes]:
         """Judge at `now` (Unix ms) what raises alarms, and everything once a minute; returns rows that say news."""
         book = self._opened(now)
         complete = not 0 <= now - self._complete < ROW_EVERY_MS
         self._complete = now if complete else self._complete
-        judgements = self._judge(book, [a for a in self._aims if complete or a.objective.alert], now)
+        judgements = self._judge(book, [a for a in self._aims if complete or a.objective.alert], now, deaf=deaf)
         alarms = self._alerts.step(judgements, now)
         return self._fresh_rows(judgements, alarms, now)
 
@@ -86,8 +86,8 @@ class Watch:
         """Return all judgements at `now`."""
         return self._judge(self._opened(now), self._aims, now)
 
-    def _judge(self, book: Book, wanted: Sequence[Aimed], now: int) -> list[Judgement]:
-        moment = Moment(now, settled_until(now, book.inventory), self._tails)
+    def _judge(self, book: Book, wanted: Sequence[Aimed], now: int, *, deaf: bool = False) -> list[Judgement]:
+        moment = Moment(now, settled_until(now, book.inventory), self._tails, deaf=deaf)
         found = []
         for aimed in wanted:
             key = (aimed.objective.id, aimed.scope)

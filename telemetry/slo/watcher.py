@@ -23,8 +23,11 @@ class Watcher(Protocol):
     def follow(self, unit: str, tails: Mapping[str, Tail]) -> None:
         """Take what is believed of the present, by scope."""
 
-    def evaluate(self, now: int) -> Mapping[str, bytes]:
-        """Judge everything at a mark (Unix ms); returns live rows (`slo:ID`) to be put."""
+    def evaluate(self, now: int, *, deaf: bool = False) -> Mapping[str, bytes]:
+        """Judge everything at a mark (Unix ms); returns live rows (`slo:ID`) to be put.
+
+        `deaf`: nothing comes in, our own beats neither, so nobody's silence may raise an alarm.
+        """
 
 
 class Silent:
@@ -36,9 +39,9 @@ class Silent:
     def follow(self, unit: str, tails: Mapping[str, Tail]) -> None:
         """Forget it."""
 
-    def evaluate(self, now: int) -> Mapping[str, bytes]:
+    def evaluate(self, now: int, *, deaf: bool = False) -> Mapping[str, bytes]:
         """Return no rows."""
-        del now
+        del now, deaf
         return MappingProxyType({})
 
 

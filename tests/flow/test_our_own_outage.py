@@ -18,8 +18,10 @@ from telemetry.beats import DEVICE
 from telemetry.core import events as ev
 from telemetry.core.inventory import Centre, Device, Inventory, Objective
 from telemetry.core.platform import RETURN_MS, SPOOL, UNIT
+from telemetry.core.presence import Presence, encode
 from telemetry.core.spans import dirty
 from telemetry.core.windows import HOUR, MINUTE, floor, to_ms
+from telemetry.messages import Message
 from telemetry.rollup import Rollup
 from telemetry.slo.alerting import Alerting
 from telemetry.slo.watch import Watch
@@ -119,4 +121,18 @@ def test_after_an_hour_without_us_only_the_centre_that_stays_away_is_told(provin
         province.rollup.run_once()
         province.now += STEP
     province.comes_back(returning(back), back + 25 * MINUTE)
+    assert province.told == {f"centre:{DEAD}"}
+
+
+def test_while_nothing_comes_in_nobody_is_told_even_when_one_will_arrives(province: Province) -> None:
+    """Ingest is dead for half an hour; the broker lives and tells rollup of one centre's end."""
+    ends = province.now + 30 * MINUTE
+    while province.now < ends:
+        if province.now == OPENING + 5 * HOUR + 10 * MINUTE:
+            will = encode(Presence(online=False, sid="s"))
+            province.rollup.follow([Message(f"motcua/v1/{DEAD}/{DEAD}-kiosk1/state", will)])
+        province.rollup.run_once()
+        province.now += STEP
+    assert province.told == set()
+    province.comes_back(returning(province.now), province.now + 25 * MINUTE)
     assert province.told == {f"centre:{DEAD}"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from infra.host import mosquitto
@@ -37,7 +38,10 @@ _KEPT = "mosquitto keeps its sessions and retained states here.\n"
 
 
 def settings(plan: Plan, options: Options, inventory: str, folder: str) -> str:
-    """Return the settings that ingest, rollup and API share; no secret among them."""
+    """Return the settings that ingest, rollup and API share; no secret among them.
+
+    What rollup keeps lies outside the folder, which must be empty when the stack goes.
+    """
     return "".join(
         f"{name}={value}\n"
         for name, value in {
@@ -45,7 +49,7 @@ def settings(plan: Plan, options: Options, inventory: str, folder: str) -> str:
             "MOTCUA_STORE": store_url(plan),
             "MOTCUA_MQTT": f"mqtts://{options.broker.host}:{options.broker.port}",
             "MOTCUA_MQTT_CA": f"{folder}/tls/ca.pem",
-            "MOTCUA_STATE": f"{folder}/state.db",
+            "MOTCUA_STATE": f"{PurePosixPath(folder).parent / 'state.db'}",
             "MOTCUA_API_LISTEN": options.local.api_listen,
         }.items()
     )
