@@ -30,6 +30,7 @@ TICKET: dict[str, Any] = {"n": 1, "t": T, "ticket": "k", "queue": "q", "service"
         (ev.ConnectorStats(n=1, t=T, system="s", ok=1, failed=0, period_ms=MINUTE), MINUTE, 1),
         (ev.TicketIssued(**TICKET), 0, LEVEL_REACH_MS + 1),
         (ev.TicketCalled(**TICKET, counter="c", entered=T - 500), 500, LEVEL_REACH_MS - 499),
+        (ev.CentreModeSet(n=1, t=T, mode="normal"), 0, 1),
         (ev.TicketRecalled(**TICKET, counter="c", entered=T - 500), 500, 1),
         (ev.TicketServingStarted(**TICKET, counter="c", entered=T - 500, called=T - 1), 500, 1),
         (ev.TicketTransferred(**TICKET, entered=T - 500, to_queue="q", to_service="s"), 500, LEVEL_REACH_MS + 1),
