@@ -22,7 +22,7 @@ from telemetry.core.inventory import Centre, Device, Inventory, Objective
 from telemetry.core.platform import SPOOL as PLATFORM_SPOOL, UNIT
 from telemetry.core.presence import Presence, encode
 from telemetry.core.spans import dirty
-from telemetry.core.windows import HOUR, MINUTE, to_ms
+from telemetry.core.windows import HOUR, MINUTE, floor, to_ms
 from telemetry.mqtt import Message
 from telemetry.rollup import Rollup
 from telemetry.slo.alerting import Alerting
@@ -109,14 +109,17 @@ class Centre1:
             if heard and self.now % MINUTE == 0:
                 self.contacts(self.now, self.now + 1)
             elif self.now % MINUTE == 0:
-                self.beat()
+                self.beat(step)
             self.rollup.run_once()
             yield self.now
             self.now += step
 
-    def beat(self) -> None:
-        event = ev.PlatformBeat(n=self.now // MINUTE, t=self.now)
-        self.store.append(Batch(self.now * 1000, [Stored(UNIT, UNIT, PLATFORM_SPOOL, event)], ()))
+    def beat(self, step: int) -> None:
+        """Ingest beats every minute, also until the next step."""
+        minutes = range(self.now, self.now + max(step, MINUTE), MINUTE)
+        beats = [Stored(UNIT, UNIT, PLATFORM_SPOOL, ev.PlatformBeat(n=t // MINUTE, t=t)) for t in minutes]
+        hours = sorted({floor(t, HOUR) for t in minutes})
+        self.store.append(Batch(self.now * 1000, beats, [Change(UNIT, hour, hour + HOUR) for hour in hours]))
 
 
 @pytest.fixture
