@@ -10,9 +10,10 @@ from telemetry.core.inventory import Published
 from telemetry.core.slo.aims import aims
 from telemetry.core.slo.cells import TIME, count_values, time_values
 from telemetry.core.slo.measures import Measure, measured
+from telemetry.core.slo.readiness import ready_marks
 from telemetry.core.slo.tally import Tally
 from telemetry.core.totals import CALENDAR_FIELD, add
-from telemetry.core.windows import Window, at, day_window, days_in, local_ms
+from telemetry.core.windows import Window, at, day_window, local_ms
 from telemetry.errors import ConfigError, Fault, MotcuaError
 from telemetry.inventory.published import MONTH
 
@@ -140,8 +141,7 @@ class Month:
 
     def _days(self, scope: str, sums: Sums) -> Tally:
         """Return the opening days: ready, not ready, and those on which it is unknown."""
-        centre, zone = self._world.centres[scope.removeprefix("centre:")], self._world.zone
-        opened = sum(bool(centre.open_windows(day_window(day, zone))) for day in days_in(self.window, zone))
+        opened = len(ready_marks(self._world.centres[scope.removeprefix("centre:")].calendar, self.window))
         up, down = sums.get("ready_up", 0), sums.get("ready_down", 0)
         return Tally(up, down, max(0, opened - up - down))
 
