@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from telemetry.core.fold import FOLD_VERSION
 from telemetry.core.inventory import Published
 from telemetry.core.slo.corrections import correction
+from telemetry.core.slo.periods import settled_until
 from telemetry.core.windows import at
 from telemetry.errors import ConfigError, Fault, MotcuaError
 from telemetry.inventory.published import rows_of, written
-from telemetry.queries.settled import settled_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

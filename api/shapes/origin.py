@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from api import schemas as s
 from api.times import stamp
-from telemetry.queries.settled import settled_until
+from telemetry.core.slo.periods import settled_until
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

@@ -7,6 +7,8 @@ from typing import Literal
 from msgspec import Struct
 
 State = Literal["up", "down", "unknown"]
+SLO_ROW = "slo:"
+"""What the live row of an objective is called by, before its id."""
 
 
 class DeviceNow(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from telemetry.core.calendar import Calendar
 from telemetry.core.inventory import ALWAYS, Centre, local_day
+from telemetry.core.slo.periods import settled_until
 from telemetry.core.windows import DAY, FIVE, HOUR, Window, day_window, floor
 from telemetry.queries.accounted import Accounted
 from telemetry.queries.budgets import Place, history, spending
@@ -17,7 +18,7 @@ from telemetry.queries.kept import Kept
 from telemetry.queries.objectives import Objectives, Standpoint, objectives
 from telemetry.queries.opening import Bucket, Openings, ask
 from telemetry.queries.queues import QueueHistory, QueueNow, QueueRow, empty_row, queue_rows, queues_now
-from telemetry.queries.settled import Note, settled_until
+from telemetry.queries.settled import Note
 from telemetry.queries.snapshot import Snapshot, Snapshots
 from telemetry.queries.status import Status, worst_first
 from telemetry.queries.systems_detail import SystemDetail, system_detail

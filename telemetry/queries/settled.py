@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from telemetry.core.inventory import local_day
 from telemetry.core.slo.corrections import correction
-from telemetry.core.windows import DAY, at, day_window
+from telemetry.core.windows import at
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from telemetry.core.slo.corrections import Correction
     from telemetry.core.windows import Window
 
-SETTLE_MS = 7 * DAY
 Stage = Literal["provisional", "settled", "published"]
 
 
@@ -29,11 +27,6 @@ class Note:
     capacity: tuple[float, float] | None = None
     published: Published | None = None
     correction: Correction | None = None
-
-
-def settled_until(now: int, zone: ZoneInfo) -> int:
-    """Return the beginning of the local day seven days ago, Unix ms: what lies before it is settled."""
-    return day_window(local_day(now - SETTLE_MS, zone), zone).start
 
 
 def note(

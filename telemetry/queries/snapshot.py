@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from telemetry.core.live import CentreNow, SloNow, SystemNow
+from telemetry.core.live import SLO_ROW, CentreNow, SloNow, SystemNow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from telemetry.store import Live, Store
 
 REFRESH_MS = 1_000
-SLO = "slo:"
-"""What the unit of an objective's live row begins with."""
 _CENTRE = msgspec.json.Decoder(CentreNow)
 _SYSTEM = msgspec.json.Decoder(SystemNow)
 _SLO = msgspec.json.Decoder(SloNow)
@@ -60,13 +58,13 @@ def with_rows(old: Snapshot, rows: Sequence[Live], at: int) -> Snapshot:
         elif isinstance(now, SystemNow):
             systems[row.unit] = now
         elif now is not None:
-            slos[row.unit.removeprefix(SLO)] = now
+            slos[row.unit.removeprefix(SLO_ROW)] = now
     return Snapshot(at, max(versions.values(), default=0), centres, systems, versions, slos)
 
 
 def _decode(row: Live) -> CentreNow | SystemNow | SloNow | None:
     try:
-        if row.unit.startswith(SLO):
+        if row.unit.startswith(SLO_ROW):
             return _SLO.decode(row.body)
         return _SYSTEM.decode(row.body) if row.body.startswith(_A_SYSTEM) else _CENTRE.decode(row.body)
     except msgspec.DecodeError:

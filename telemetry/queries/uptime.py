@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from telemetry.core.accounting import Account, account
 from telemetry.core.inventory import local_day
+from telemetry.core.slo.periods import settled_until
 from telemetry.core.windows import FIVE, HOUR, Window, day_window, floor
 from telemetry.queries.kept import FIELDS
 from telemetry.queries.opening import Openings
-from telemetry.queries.settled import Note, month, note, settled_until
+from telemetry.queries.settled import Note, month, note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -17,7 +17,7 @@ from telemetry.core.slo.measures import Measure, measured
 from telemetry.core.slo.periods import calendar as aligned, rolling
 from telemetry.core.slo.status import Aim, Outlook, judge, ticket_status, time_status
 from telemetry.core.slo.tally import Tally
-from telemetry.core.windows import FIVE, HOUR, MINUTE, Window, at, day_window, floor
+from telemetry.core.windows import FIVE, MINUTE, Window, floor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,13 +86,11 @@ class Span:
 
 
 def span(objective: Objective, now: int, zone: ZoneInfo) -> Span:
-    """Return the period at `now`; a rolling one begins on the hour, or at a midnight that lies between two."""
+    """Return the period at `now`."""
     if objective.period != "rolling":
         whole = aligned(objective.period, now, zone)
         return Span(Window(whole.start, max(whole.start, floor(now, FIVE))), whole)
-    found = rolling(objective.days, now, zone)
-    midnight = day_window(at(found.start, zone).date(), zone).start
-    so_far = Window(max(midnight, floor(found.start, HOUR)), found.end)
+    so_far = rolling(objective.days, now, zone)
     return Span(so_far, so_far)
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from telemetry.core.inventory import local_day
-from telemetry.core.live import SloNow
+from telemetry.core.live import SLO_ROW, SloNow
 from telemetry.core.slo.aims import aims
-from telemetry.core.windows import DAY, MINUTE, day_window
+from telemetry.core.slo.periods import settled_until
+from telemetry.core.windows import MINUTE
 from telemetry.slo.book import blank
 from telemetry.slo.judging import Moment, judged
 from telemetry.slo.loading import fill
@@ -32,10 +32,7 @@ if TYPE_CHECKING:
     from telemetry.slo.watcher import Alerts
     from telemetry.store import Store
 
-SETTLE_MS = 7 * DAY
-"""Time so long ago is settled: what is still unknown then counts as the objective says (slo.md 2.3)."""
 ROW_EVERY_MS = MINUTE
-PREFIX = "slo:"
 _UNKNOWN = (0, b"")
 """A row that nobody has written since the start."""
 
@@ -87,7 +84,7 @@ class Watch:
         return self._judge(self._opened(now), self._aims, now)
 
     def _judge(self, book: Book, wanted: Sequence[Aimed], now: int, *, deaf: bool = False) -> list[Judgement]:
-        moment = Moment(now, settled_until(now, book.inventory), self._tails, deaf=deaf)
+        moment = Moment(now, settled_until(now, book.inventory.zone), self._tails, deaf=deaf)
         found = []
         for aimed in wanted:
             key = (aimed.objective.id, aimed.scope)
@@ -113,10 +110,10 @@ class Watch:
     def _remember(self) -> None:
         """Take standings, for their hysteresis, from the rows that an earlier rollup wrote; each is written anew."""
         for live in self._store.live():
-            known = _decoded(live.body) if live.unit.startswith(PREFIX) else None
+            known = _decoded(live.body) if live.unit.startswith(SLO_ROW) else None
             for scope in known.scopes if known else ():
-                self._rows.setdefault(live.unit.removeprefix(PREFIX), _UNKNOWN)
-                key = (live.unit.removeprefix(PREFIX), scope.scope)
+                self._rows.setdefault(live.unit.removeprefix(SLO_ROW), _UNKNOWN)
+                key = (live.unit.removeprefix(SLO_ROW), scope.scope)
                 self._standing.setdefault(key, cast("Standing", scope.standing))
 
     def _fresh_rows(
@@ -125,14 +122,14 @@ class Watch:
         groups: dict[str, list[Judgement]] = defaultdict(list)
         for one in judgements:
             groups[one.aimed.objective.id].append(one)
-        settled = settled_until(now, self._inventory())
+        settled = settled_until(now, self._inventory().zone)
         declared = {aimed.objective.id for aimed in self._aims}
         gone = {slo: SloNow(slo=slo, at=now, settled_until=settled) for slo in self._rows if slo not in declared}
         rows = {slo: row(slo, found, alarms, settled) for slo, found in groups.items()} | gone
         fresh = {slo: r for slo, r in rows.items() if self._is_news(r, now)}
         for slo in gone:
             self._rows.pop(slo)
-        return {f"{PREFIX}{slo}": msgspec.json.encode(r) for slo, r in fresh.items()}
+        return {f"{SLO_ROW}{slo}": msgspec.json.encode(r) for slo, r in fresh.items()}
 
     def _is_news(self, found: SloNow, now: int) -> bool:
         written, digest = self._rows.get(found.slo, _UNKNOWN)
@@ -141,11 +138,6 @@ class Watch:
             return False
         self._rows[found.slo] = (now, fresh)
         return True
-
-
-def settled_until(now: int, inventory: Inventory) -> int:
-    """Return the local midnight before which everything is settled, Unix ms."""
-    return day_window(local_day(now - SETTLE_MS, inventory.zone), inventory.zone).start
 
 
 def _decoded(body: bytes) -> SloNow | None:

@@ -13,12 +13,13 @@ from hypothesis import given, strategies as st
 
 from telemetry.core.calendar_values import Once
 from telemetry.core.inventory import Centre, System
+from telemetry.core.slo.periods import settled_until
 from telemetry.core.totals import Total
 from telemetry.core.windows import FIVE, HOUR, Window, day_window, local_ms
 from telemetry.queries.faults import BadWindow
 from telemetry.queries.kept import FIELDS, Row, Through
 from telemetry.queries.opening import ask
-from telemetry.queries.settled import month, settled_until
+from telemetry.queries.settled import month
 from telemetry.queries.uptime import Clock, Manner, Sli, Uptime, uptime
 from telemetry.queries.world import Scope
 from telemetry.store.sqlite import SqliteStore

@@ -5,12 +5,21 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Literal
 
-from telemetry.core.windows import FIVE, HOUR, Window, at, day_window, floor, to_ms
+from telemetry.core.windows import DAY, FIVE, HOUR, Window, at, day_window, floor, to_ms
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 Aligned = Literal["day", "week", "month", "quarter", "year"]
+
+
+SETTLE_MS = 7 * DAY
+"""Time so long ago is settled: what is still unknown then counts as the objective says (slo.md 2.3)."""
+
+
+def settled_until(now: int, zone: ZoneInfo) -> int:
+    """Return the local midnight seven days ago, Unix ms: what lies before it is settled."""
+    return day_window(at(now - SETTLE_MS, zone).date(), zone).start
 
 
 def rolling(days: int, now: int, zone: ZoneInfo) -> Window:
