@@ -1,4 +1,4 @@
-"""Infrastructure: the plan of 10,000 devices from an inventory in memory, and the shards of their registry alone.
+"""Infrastructure: the plan of 10,000 devices from an inventory in memory.
 
 No engine and no server takes part; `motcua render` and every preview begin with this.
 
@@ -18,7 +18,6 @@ from bench.progress import say
 from bench.summary import rounded
 from infra.options import Options
 from infra.plan import plan
-from infra.plan.broker import agents, shards
 from telemetry.core.inventory import ALWAYS, Centre, Device, Inventory
 
 if TYPE_CHECKING:
@@ -45,15 +44,14 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def measure(count: int = DEVICES, runs: int = 5) -> dict[str, Any]:
-    """Return the seconds of the slowest of several runs, for plan and shards."""
+    """Return the seconds of the slowest of several runs."""
     others, world, options = Others(), fleet(count), Options(stage="dev", target="local")
     found = {
         "devices": count,
         "plan_s": max(seconds(lambda: plan(world, options, DAY)) for _ in range(runs)),
-        "shards_s": max(seconds(lambda: shards(agents(world), options.shards)) for _ in range(runs)),
         "others_pct": others.share_pct(),
     }
-    say(f"plan of {count:,} devices: {found['plan_s']:.3f} s, of it shards {found['shards_s']:.3f} s")
+    say(f"plan of {count:,} devices: {found['plan_s']:.3f} s")
     return found
 
 

@@ -1,7 +1,6 @@
 """Infrastructure: the first `up`, a second one and a no-op preview of the stack `local`, in the real engine.
 
-For the sample province, and with 10,000 devices: with the access file, and with dynamic security whose file was made
-beforehand (mosquitto 2.0 writes its whole file after each command). Needs Pulumi's command line.
+For the sample province, and with 10,000 devices. Needs Pulumi's command line.
 
 Run: python -m bench.stack
 """
@@ -12,18 +11,12 @@ import json
 import shutil
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.machine import Others, describe
 from bench.progress import say
 from bench.summary import rounded
-from infra.options import Broker, Options
-from infra.plan import plan
-from infra.providers.broker.document import Admin
-from infra.targets.local.first_access import FILE, dynamic_security
-from telemetry import inventory
 from tests.engine.stack import Project
 from tests.engine.world import World
 
@@ -31,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 DEVICES = 10_000
-PASSWORD = "benchmark-administrator"
 
 
 def available() -> bool:
@@ -51,29 +43,16 @@ def more_devices(inventory: Path, count: int) -> int:
     return there + len(homes)
 
 
-def one(form: str, count: int = 0) -> dict[str, Any]:
+def one(count: int = 0) -> dict[str, Any]:
     """Return the seconds of each run in a world of its own."""
     with tempfile.TemporaryDirectory(prefix="motcua-bench-") as folder:
         project = Project(Path(folder) / "project")
         devices = more_devices(project.inventory, count)
-        if form == "dynsec" and count:
-            _first_access(project, Path(folder) / "world" / "local")
-        world = World(Path(folder) / "world", form)
+        world = World(Path(folder) / "world")
         try:
             return _runs(world, project, devices)
         finally:
             world.end()
-
-
-def _first_access(project: Project, local: Path) -> None:
-    """Give dynamic security its first file, as docs/operate.md says for many devices."""
-    (local / "run").mkdir(parents=True)
-    (local / "run" / "broker-password").write_text(PASSWORD)
-    admin = Admin("admin", PASSWORD, b"a benchmark.")
-    wanted = Options(stage="dev", target="local", broker=Broker(form="dynsec", url="mqtt://127.0.0.1:1883"))
-    (local / "broker").mkdir()
-    found = plan(inventory.load(project.inventory), wanted, datetime.now(UTC).date())
-    (local / "broker" / FILE).write_text(dynamic_security(found, admin))
 
 
 def _runs(world: World, project: Project, devices: int) -> dict[str, Any]:
@@ -83,7 +62,6 @@ def _runs(world: World, project: Project, devices: int) -> dict[str, Any]:
     previews = [_timed(project.preview) for _ in range(3)]
     assert all(set(done.counts) == {"same"} for done, _ in previews), previews[0][0].text
     return {
-        "form": world.form,
         "devices": devices,
         "resources": sum(made.counts.values()),
         "up_s": first_s,
@@ -98,15 +76,14 @@ def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
 
 
 def measure(count: int = DEVICES) -> dict[str, Any]:
-    """Return the runs for the sample and for many devices, both forms."""
+    """Return the runs for the sample and for many devices."""
     if not available():
         say("pulumi is not on PATH: no stack is measured")
         return {"runs": [], "others_pct": 0.0}
     others, found = Others(), []
-    for form in ("files", "dynsec"):
-        for many in (0, count):
-            found.append(one(form, many))
-            say(f"stack local, {form}: {found[-1]}")
+    for many in (0, count):
+        found.append(one(many))
+        say(f"stack local: {found[-1]}")
     return {"runs": found, "others_pct": others.share_pct()}
 
 

@@ -144,14 +144,14 @@ def demo(found: dict[str, Any]) -> Iterator[Row]:
 def plan(found: dict[str, Any]) -> Iterator[Row]:
     """Yield how long the plan of a stack takes."""
     what = f"Plan of a stack with {found['devices']:,} devices"
-    yield what, "≤ 2 s", f"{found['plan_s']:.2f} s; shards alone {found['shards_s']:.2f} s"
+    yield what, "≤ 2 s", f"{found['plan_s']:.2f} s"
 
 
 def stack(found: dict[str, Any]) -> Iterator[Row]:
     """Yield how long the engine takes for the stack `local`."""
     for run in found["runs"]:
         goal = "≤ 20 s" if run["devices"] > 1_000 else "≤ 10 s"
-        what = f"Pulumi, {run['form']} form, {run['devices']:,} devices, {run['resources']} resources: no-op preview"
+        what = f"Pulumi, {run['devices']:,} devices, {run['resources']} resources: no-op preview"
         yield what, goal, f"{run['preview_s']:.1f} s; first `up` {run['up_s']:.1f} s, second {run['again_s']:.1f} s"
 
 

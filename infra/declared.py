@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.providers.broker.access import rights
 from infra.providers.kind import Declared
 
 if TYPE_CHECKING:
     from infra.options import Options
     from infra.plan import Plan
-    from infra.plan.values import Bucket, Dbrp, Shard, Stream, Task, Token, Upstream
+    from infra.plan.values import Bucket, Dbrp, Stream, Task, Token, Upstream
 
 MARK = "managed-by=motcua"
 
 
 def declared(plan: Plan, options: Options) -> tuple[Declared, ...]:
-    """Return everything that lives on servers, in an order in which it can be made."""
-    broker = access(plan) if options.broker.form == "dynsec" else ()
-    return (*database(plan, options), *broker)
+    """Return what InfluxDB holds, in an order in which it can be made.
 
-
-def database(plan: Plan, options: Options) -> tuple[Declared, ...]:
-    """Return what InfluxDB holds: organisation, buckets, tokens, tasks, names for InfluxQL, streams upwards."""
+    These are organisation, buckets, tokens, tasks, names for InfluxQL, streams upwards.
+    """
     influx = plan.influx
     adopt = {"adopt": True} if options.influx.adopt else {}
     return (
@@ -88,18 +84,3 @@ def _stream(stream: Stream, upstream: Upstream, org: str) -> Declared:
         "drop_non_retryable": False,
     }  # fmt: skip
     return Declared(f"replication-{stream.name}", "influx.replication", inputs)
-
-
-def access(plan: Plan) -> tuple[Declared, ...]:
-    """Return what dynamic security holds: a role and a client for each service, the shards of the device registry."""
-    found = [Declared("default-access", "broker.default_access", {})]
-    for user in plan.broker.users:
-        acls = [dict(one) for one in rights(user.publish, user.subscribe)]
-        found.append(Declared(f"role-{user.name}", "broker.role", {"name": user.name, "acls": acls}))
-        found.append(Declared(f"client-{user.name}", "broker.client", {"username": user.name, "roles": [user.name]}))
-    return (*found, *(_shard(one) for one in plan.broker.shards))
-
-
-def _shard(shard: Shard) -> Declared:
-    devices = {one.id: {"centre": one.centre, "kind": one.kind} for one in shard.devices}
-    return Declared(f"registry-{shard.name}", "broker.registry_shard", {"name": shard.name, "devices": devices})

@@ -64,7 +64,7 @@ def located(kind: Kind, inputs: Props) -> Found | None:
     """Return what is there under the inputs' name; a kind whose name is its id is simply read."""
     if isinstance(kind, Locates):
         return kind.locate(inputs)
-    ident = str(inputs.get("name") or inputs.get("username") or inputs.get("folder") or "")
+    ident = str(inputs.get("name") or inputs.get("folder") or "")
     return kind.read(ident, inputs)
 
 

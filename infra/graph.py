@@ -35,7 +35,7 @@ def _place(plan: Plan, name: str) -> str:
 def _outside(plan: Plan) -> Iterator[str]:
     known = {one.name for one in plan.workloads}
     for name in sorted({end for flow in plan.flows for end in (flow.source, flow.target)} - known):
-        count = sum(len(shard.devices) for shard in plan.broker.shards)
+        count = len(plan.broker.devices)
         yield f"  {_id('outside', name)}([{_text(f'{count} devices' if name == 'devices' else name)}])"
 
 

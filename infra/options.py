@@ -21,9 +21,21 @@ if TYPE_CHECKING:
 
 Stage = Literal["dev", "stage", "prod"]
 Target = Literal["local", "kubernetes", "openstack"]
-SECRETS = ("influxToken", "influxPassword", "brokerPassword", "nationalToken", "rootKey")
-"""Encrypted values of a stack: InfluxDB's operator token and first password, the password of dynamic security's
-administrator, the national InfluxDB's token, the root authority's key (only while an intermediate is made)."""
+SECRETS = ("influxToken", "influxPassword", "nationalToken", "rootKey")
+"""Encrypted values of a stack: InfluxDB's operator token and first password, the national InfluxDB's token, the root
+authority's key (only while an intermediate is made)."""
+_DYNSEC = "belonged to mosquitto's dynamic security, which was removed"
+_TAKE_OUT = "take it out, every broker reads the access file"
+REMOVED: Mapping[str, tuple[str, str]] = {
+    "shards": (_DYNSEC, _TAKE_OUT),
+    "broker.form": (_DYNSEC, _TAKE_OUT),
+    "broker.url": (_DYNSEC, _TAKE_OUT),
+    "broker.username": (_DYNSEC, _TAKE_OUT),
+    "broker.ca": (_DYNSEC, _TAKE_OUT),
+    "broker.plugin": (_DYNSEC, _TAKE_OUT),
+    "brokerPassword": (_DYNSEC, "take it out with `pulumi config rm brokerPassword`"),
+}
+"""Keys of earlier versions, each with the problem and its remedy."""
 LEAST_RAW_DAYS = 30
 
 
@@ -48,22 +60,17 @@ class Influx(_Section):
 
 
 class Broker(_Section):
-    """The MQTT broker: `form` says how it learns who may do what, `kind` what it is.
+    """The MQTT broker, mosquitto.
 
-    files: an access file of patterns; dynsec: mosquitto's dynamic security, by commands to `url` as `username`.
-    `managed`: its configuration and certificates are written below `local.folder`, and it is told to restart.
+    `managed`: its configuration, access file and certificates are written below `local.folder`, and it is told to
+    restart.
     """
 
-    kind: Literal["mosquitto", "cluster"] = "mosquitto"
-    form: Literal["files", "dynsec"] = "files"
+    kind: Literal["mosquitto"] = "mosquitto"
     host: Host = "localhost"
     port: Whole = Field(default=8883, ge=1, le=65535)
     bind: Line = ""
-    url: str = Field(default="", pattern=r"^(mqtts?://[^@\s]+)?$")
-    ca: Line = ""
-    username: Line = "admin"
     managed: bool = True
-    plugin: Line = "/usr/lib/x86_64-linux-gnu/mosquitto_dynamic_security.so"
 
 
 class Pki(_Section):
@@ -146,7 +153,6 @@ class Options(_Section):
     inventory: Line = "inventory/bentre-2021"
     owner: Label = "ops"
     workers: Whole = Field(default=1, ge=1, le=50)
-    shards: Whole = Field(default=16, ge=1, le=64)
     today: Day | None = None
     influx: Influx = Influx()
     broker: Broker = Broker()
@@ -164,17 +170,11 @@ def _unfit(options: Options) -> list[tuple[str, str]]:
     prod = options.stage == "prod"
     rules = (
         *_floors(influx),
-        (options.broker.form == "dynsec" and not options.broker.url,
-         "broker.url", "is missing; write the address under which dynamic security's administrator reaches the broker"),
         (pki.overlap_days * 2 > pki.certificate_days,
          "pki.overlapDays", "is more than half of certificateDays; make it shorter"),
         (pki.authority_days < pki.certificate_days + 2 * pki.overlap_days,
          "pki.authorityDays", "is less than certificateDays and twice overlapDays; make it longer"),
         (cluster.ingest_least > cluster.ingest_most, "kubernetes.ingestLeast", "is above ingestMost; lower it"),
-        (options.broker.kind == "cluster" and options.target != "kubernetes",
-         "broker.kind", "cluster needs target kubernetes; use mosquitto on one machine"),
-        (options.broker.form == "dynsec" and options.target != "local",
-         "broker.form", "dynsec is for target local; the other targets carry their files"),
         (prod and not pki.root_certificate,
          "pki.rootCertificate", "is missing; in stage prod the root is yours: `motcua ca root`, then keep it offline"),
         (options.target == "kubernetes" and prod and not cluster.device_sources,
@@ -207,8 +207,9 @@ def _floors(influx: Influx) -> list[tuple[bool, str, str]]:
 
 def options(values: Mapping[str, object], file: str, lines: Mapping[str, int] | None = None) -> Options:
     """Return the checked options; raises ConfigError with every fault, in `file` at the key's line."""
-    known = {name: value for name, value in values.items() if name not in SECRETS}
-    found, faults = _read(known)
+    known, faults = _without_removed({name: value for name, value in values.items() if name not in SECRETS})
+    found, more = _read(known)
+    faults += more
     said = {name for name, _ in faults}
     faults += [(name, text) for name, text in _unfit(found) if said.isdisjoint({name, name.partition(".")[0]})]
     if faults:
@@ -219,6 +220,24 @@ def options(values: Mapping[str, object], file: str, lines: Mapping[str, int] | 
 def readable(values: Mapping[str, object]) -> Options:
     """Return what can be read of faulty values, the rest by its default: to look for further faults with."""
     return _read({name: value for name, value in values.items() if name not in SECRETS})[0]
+
+
+def _without_removed(values: Mapping[str, object]) -> tuple[dict[str, object], list[tuple[str, str]]]:
+    """Return the values without the keys of earlier versions, and a fault for each of these keys."""
+    rest, faults = dict(values), []
+    for name, (problem, remedy) in REMOVED.items():
+        section, _, key = name.rpartition(".")
+        inner = rest.get(section) if section else rest
+        if not isinstance(inner, dict) or key not in inner:
+            continue
+        faults.append((name, f"{problem}; {remedy}"))
+        less = {one: value for one, value in inner.items() if one != key}
+        rest = {**rest, section: less} if section else less
+    broker = rest.get("broker")
+    if isinstance(broker, dict) and broker.get("kind") == "cluster":
+        faults.append(("broker.kind", "the clustered broker was removed; write mosquitto, or take the key out"))
+        rest["broker"] = {one: value for one, value in broker.items() if one != "kind"}
+    return rest, faults
 
 
 def _read(values: dict[str, object]) -> tuple[Options, list[tuple[str, str]]]:

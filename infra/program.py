@@ -101,7 +101,6 @@ def _missing(wanted: Options, values: Mapping[str, object], stack: str) -> list[
     needed = {
         "influxToken": wanted.target != "openstack",
         "influxPassword": wanted.target == "kubernetes",
-        "brokerPassword": wanted.broker.form == "dynsec",
         "nationalToken": wanted.national is not None and wanted.target != "openstack",
     }
     remedy = "set it with `pulumi config set --secret {}`"

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infra.drift import Drift
-from infra.providers import broker, influx
-from infra.providers.broker import listing
-from infra.providers.broker.administrator import administrator
+from infra.providers import influx
 from infra.providers.files import Files
 from infra.providers.influx import marks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from infra.options import Options
     from infra.providers.kind import Declared, Kind
@@ -27,44 +24,33 @@ LISTS = {"influx.bucket": ("/buckets", "buckets"), "influx.authorization": ("/au
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """A stack's InfluxDB, and its broker once somebody asks."""
+    """A stack's InfluxDB."""
 
     store: influx.Client
-    control: Callable[[], broker.Dynsec]
 
     def kind(self, name: str) -> Kind:
         """Open a kind by its name in a declaration; raises KeyError."""
         part, _, kind = name.partition(".")
-        if part == "influx":
-            return influx.KINDS[kind](self.store, False)  # noqa: FBT003 - as KINDS has it
-        return Files() if part == "host" else broker.KINDS[kind](self.control())
+        return Files() if part == "host" else influx.KINDS[kind](self.store, False)  # noqa: FBT003 - as KINDS has it
 
 
 @contextmanager
-def servers(options: Options, influx_token: str, broker_password: str, stack: str = "") -> Iterator[Servers]:
-    """Open the servers that a stack names; each gets one client, closed at the end. No stack counts every stack's."""
+def servers(options: Options, influx_token: str, stack: str = "") -> Iterator[Servers]:
+    """Open the servers that a stack names; closed at the end. No stack counts every stack's."""
     store = influx.Client(options.influx.url, influx_token, owner=stack)
-
-    def control() -> broker.Dynsec:
-        return broker.Dynsec(administrator(options.broker, broker_password), owner=stack)
-
     try:
-        yield Servers(store, functools.cache(control))
+        yield Servers(store)
     finally:
         store.close()
 
 
 def strangers(things: Sequence[Declared], opened: Servers) -> Iterator[Drift]:
-    """Yield what is ours and not declared, and what has a declared name and another owner. Raises ProviderError."""
+    """Yield buckets and tokens that bear our mark and that no declaration names. Raises ProviderError."""
     for org in [str(one.inputs["name"]) for one in things if one.kind == "influx.organisation"]:
         yield from _unplanned(things, opened.store, org)
-    if any(one.kind.startswith("broker.") for one in things):
-        yield from _clients(things, opened.control())
-        yield from _roles(things, opened.control())
 
 
-def _unplanned(things: Iterable[Declared], store: influx.Client, org: str) -> Iterator[Drift]:
-    """Yield buckets and tokens that bear our mark and that no declaration names."""
+def _unplanned(things: Sequence[Declared], store: influx.Client, org: str) -> Iterator[Drift]:
     there = _rows(store, "/orgs", "orgs", {"org": org})
     for kind, (path, name) in LISTS.items():
         wanted = {str(one.inputs["name"]) for one in things if one.kind == kind}
@@ -89,21 +75,3 @@ def _all(store: influx.Client, path: str, name: str, org_id: str) -> Iterator[Ma
 def _rows(store: influx.Client, path: str, name: str, query: Mapping[str, str | int]) -> list[Mapping[str, object]]:
     found = (store.find(path, **query) or {}).get(name)
     return found if isinstance(found, list) else []
-
-
-def _clients(things: Iterable[Declared], control: broker.Dynsec) -> Iterator[Drift]:
-    """Yield clients of ours that nobody declares, and another's under a declared name; shards see to devices."""
-    wanted = {str(one.inputs["username"]): one.name for one in things if one.kind == "broker.client"}
-    shards = {str(one.inputs["name"]) for one in things if one.kind == "broker.registry_shard"}
-    for name, there in sorted(listing.clients(control).items()):
-        if name in wanted and (not there.mark.of(control.owner) or there.mark.shard):
-            yield Drift(wanted[name], "broker.client", "foreign")
-        elif there.mark.of(control.owner) and name not in wanted and not any(map(there.mark.lies_in, shards)):
-            yield Drift(name, "broker.client", "unplanned")
-
-
-def _roles(things: Iterable[Declared], control: broker.Dynsec) -> Iterator[Drift]:
-    wanted = {str(one.inputs["name"]): one.name for one in things if one.kind == "broker.role"}
-    for name, there in sorted(listing.roles(control, sorted(wanted)).items()):
-        if not there.mark.of(control.owner) or there.mark.shard:
-            yield Drift(wanted[name], "broker.role", "foreign")

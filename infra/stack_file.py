@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import yaml
 
-from infra.options import SECRETS, options
+from infra.options import REMOVED, SECRETS, options
 from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
@@ -105,13 +105,15 @@ def _inside(node: yaml.CollectionNode) -> Iterator[yaml.Node]:
 
 def _ours(values: Mapping[str, object]) -> dict[str, object]:
     ours = {name.removeprefix(PROJECT): value for name, value in values.items() if name.startswith(PROJECT)}
-    return {name: value for name, value in ours.items() if name not in SECRETS and not _secret(value)}
+    return {name: value for name, value in ours.items() if name in REMOVED or not (name in SECRETS or _secret(value))}
 
 
 def _misplaced(path: Path, values: Mapping[str, object], lines: Mapping[str, int]) -> Iterator[Fault]:
     """Name secrets in plain text, options that are encrypted, and keys without the project's name."""
     for name, value in values.items():
         key = name.removeprefix(PROJECT)
+        if name.startswith(PROJECT) and key in REMOVED:
+            continue
         secret = name in FOREIGN_SECRETS or (name.startswith(PROJECT) and key in SECRETS)
         said = _wrong(name, secret=secret, encrypted=_secret(value))
         if said:

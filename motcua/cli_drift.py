@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     from infra.drift import Drift
     from motcua.stacks import Stack
 
-INFLUX_TOKEN, BROKER_PASSWORD = "MOTCUA_INFLUX_TOKEN", "MOTCUA_BROKER_PASSWORD"
-KEPT = {INFLUX_TOKEN: "influxToken", BROKER_PASSWORD: "brokerPassword"}
-"""Under which name a stack keeps each of them."""
+INFLUX_TOKEN = "MOTCUA_INFLUX_TOKEN"  # noqa: S105 - a variable's name
 COLUMNS = ("Thing", "Kind", "State", "Field", "Wanted", "Found")
 COLOURS = {"missing": "red", "changed": "yellow", "foreign": "magenta", "unplanned": "blue"}
 
@@ -36,10 +34,9 @@ def drift(
     inventory: Annotated[Path | None, typer.Option(help="The inventory's folder (default: the stack file's).")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Compare a stack's plan with InfluxDB, the broker and the files; exit 1 when something differs.
+    """Compare a stack's plan with InfluxDB and the files; exit 1 when something differs.
 
-    InfluxDB is asked with the operator token of MOTCUA_INFLUX_TOKEN, a broker with dynamic security with the password
-    of MOTCUA_BROKER_PASSWORD. Nothing is changed, and no engine is needed.
+    InfluxDB is asked with the operator token of MOTCUA_INFLUX_TOKEN. Nothing is changed, and no engine is needed.
     """
     from motcua import stacks
 
@@ -60,26 +57,23 @@ def compared(stack: Stack) -> Sequence[Drift]:
     from infra.providers.kind import ProviderError
     from infra.servers import servers, strangers
 
-    token, password = secrets(dynsec=stack.options.broker.form == "dynsec")
+    token = secret()
     local = files(stack.plan, stack.options, str(stack.root), str(stack.folder.resolve()))
     things = (*declared(stack.plan, stack.options), *local)
     try:
-        with servers(stack.options, token, password, stack.called) as opened:
+        with servers(stack.options, token, stack.called) as opened:
             return [*drifts(things, opened.kind), *strangers(things, opened)]
     except ProviderError as error:
         raise MotcuaError(str(error)) from None
 
 
-def secrets(*, dynsec: bool) -> tuple[str, str]:
-    """Return InfluxDB's token and the broker's password. Raises ConfigError naming what is missing."""
-    needed = [INFLUX_TOKEN, *([BROKER_PASSWORD] if dynsec else [])]
-    missing = [name for name in needed if not os.environ.get(name)]
-    if missing:
-        remedy = 'export {}="$(pulumi config get {})"'
-        raise ConfigError(
-            [Fault("environment", 0, one, "is missing", remedy.format(one, KEPT[one])) for one in missing]
-        )
-    return os.environ[INFLUX_TOKEN], os.environ.get(BROKER_PASSWORD, "")
+def secret() -> str:
+    """Return InfluxDB's token. Raises ConfigError when it is missing."""
+    token = os.environ.get(INFLUX_TOKEN)
+    if not token:
+        remedy = f'export {INFLUX_TOKEN}="$(pulumi config get influxToken)"'
+        raise ConfigError([Fault("environment", 0, INFLUX_TOKEN, "is missing", remedy)])
+    return token
 
 
 def show(found: Sequence[Drift]) -> None:

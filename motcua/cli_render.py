@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -27,18 +25,14 @@ class Target(StrEnum):
 
     HOST = "host"
     KUBERNETES = "kubernetes"
-    OPENSTACK = "openstack"
-    DYNSEC = "dynsec"
 
 
 class Rendered(NamedTuple):
-    """Files by path, the mark that each of them bears, which are programs, which for their owner alone; what to add."""
+    """Files by path, the mark that each of them bears, which are programs."""
 
     files: Mapping[str, str]
     mark: str
     programs: tuple[str, ...] = ()
-    private: tuple[str, ...] = ()
-    note: str = ""
 
 
 def render(
@@ -46,8 +40,7 @@ def render(
         Target,
         typer.Option(
             help="host: one server with mosquitto, InfluxDB and systemd. "
-            "kubernetes: objects for `kubectl apply --server-side -k`. "
-            "openstack: machines with cloud-init. dynsec: the file of mosquitto's dynamic security for its first start."
+            "kubernetes: objects for `kubectl apply --server-side -k`."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder to write; files of an earlier run are replaced, others never.")],
@@ -85,8 +78,6 @@ def render(
     write(out, made)
     forget(out, made)
     print(f"{len(made.files)} {'file' if len(made.files) == 1 else 'files'} in {out} from inventory {world.version}")
-    if made.note:
-        typer.echo(made.note, err=True)
 
 
 def _host(world: Inventory, workers: int, broker: str, program: str, plan: Plan | None = None) -> Rendered:
@@ -104,11 +95,10 @@ def stack_of(target: Target, file: Path | None, folder: Path | None) -> Stack:
     from infra.stack_file import said
     from motcua.stacks import opened
 
-    wanted = "local" if target is Target.DYNSEC else target.value
-    path = file or Path(infra.__path__[0]) / "stacks" / f"Pulumi.{wanted}.yaml"
+    path = file or Path(infra.__path__[0]) / "stacks" / f"Pulumi.{target.value}.yaml"
     (found,) = opened([path], folder, datetime.now(UTC).date())
-    if found.options.target != wanted and target is not Target.HOST:
-        problem, remedy = f"is {found.options.target}, not {wanted}", "name the stack file of that target"
+    if found.options.target != target.value and target is not Target.HOST:
+        problem, remedy = f"is {found.options.target}, not {target.value}", "name the stack file of that target"
         raise ConfigError([Fault(str(path), said(path, "target")[1], "motcua:target", problem, remedy)])
     return found
 
@@ -117,33 +107,10 @@ def _stack(target: Target, stack: Stack, machine: tuple[int, str, str]) -> Rende
     if target is Target.HOST:
         workers, broker, program = machine
         return _host(stack.inventory, workers, broker, program, stack.plan)
-    if target is Target.DYNSEC:
-        return _dynsec(stack)
+    from infra.targets.kubernetes import written
     from telemetry.inventory.carried import carried
 
-    files = carried(stack.folder)
-    if target is Target.KUBERNETES:
-        from infra.targets.kubernetes import written
-
-        return Rendered(written.files(stack.plan, stack.options, files), written.MARK)
-    from infra.host.bundle import CLOUD_INIT
-    from infra.targets.openstack import document
-
-    made = document.files(stack.plan, stack.options, stack.inventory, files)
-    return Rendered(made, document.MARK, note=document.left_out(made[CLOUD_INIT], stack.inventory.version))
-
-
-def _dynsec(stack: Stack) -> Rendered:
-    """Return dynamic security's first file; the administrator's password comes by the environment, if any."""
-    from infra.providers.broker.document import Admin
-    from infra.targets.local.first_access import FILE, MARK, dynamic_security
-
-    password = os.environ.get("MOTCUA_BROKER_PASSWORD", "")
-    admin = Admin(stack.options.broker.username, password, secrets.token_bytes(12))
-    if not stack.called:
-        remedy = "call it Pulumi.NAME.yaml: everything in the file bears the stack's name, or `up` would refuse it"
-        raise ConfigError([Fault(stack.name, 0, "--stack-file", "does not say which stack it is", remedy)])
-    return Rendered({FILE: dynamic_security(stack.plan, admin, stack.called)}, MARK, private=(FILE,))
+    return Rendered(written.files(stack.plan, stack.options, carried(stack.folder)), written.MARK)
 
 
 def forget(out: Path, made: Rendered) -> None:
@@ -191,9 +158,8 @@ def write(out: Path, made: Rendered) -> None:
         for name, text in made.files.items():
             path = out / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(0o600 if name in made.private else 0o644)
             path.write_text(text, encoding="utf-8")
-            path.chmod(0o755 if name in made.programs else 0o600 if name in made.private else 0o644)
+            path.chmod(0o755 if name in made.programs else 0o644)
     except OSError as error:
         fault = Fault(str(error.filename or out), 0, "--out", str(error.strerror), "name a folder that you may write")
         raise ConfigError([fault]) from error

@@ -1,7 +1,7 @@
 """Runs a real InfluxDB and mosquitto for the stack `local`, and the roles once the stack has written their settings.
 
 It plays the part that systemd has on a server: what ends is started again, and a process whose files have changed
-begins anew with them. Nothing is configured here but how to reach the two servers for the first time.
+begins anew with them. mosquitto starts when the stack has written its configuration, access file and certificates.
 """
 
 from __future__ import annotations
@@ -19,13 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.providers.broker.document import Admin, document
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 ROOT = Path(__file__).resolve().parent.parent
-PLUGINS = "/usr/lib/*/mosquitto_dynamic_security.so"
 PAUSE_S = 0.3
 FAILED_PAUSE_S = 2.0
 
@@ -108,17 +105,13 @@ def influxd(program: str, folder: Path, port: int) -> Start:
     return Start((program, *words, *where, "--log-level", "warn"))
 
 
-def mosquitto(program: str, folder: Path, admin_port: int) -> Start:
-    """Return how mosquitto is started: on the stack's files, before they are there on an empty configuration."""
-    conf = folder / "broker" / "mosquitto.conf"
-    if conf.exists():
-        names = ("mosquitto.conf", "acl", "ca.pem", "crl.pem", "server.pem", "server.key")
-        return Start((program, "-c", str(conf)), files=tuple(folder / "broker" / name for name in names))
-    bare = folder / "run" / "mosquitto.conf"
-    plugin = next(iter(sorted(Path("/").glob(PLUGINS.lstrip("/")))), None)
-    access = f"plugin {plugin}\nplugin_opt_config_file {folder}/broker/dynamic-security.json\n" if plugin else ""
-    bare.write_text(f"user root\nlistener {admin_port} 127.0.0.1\nallow_anonymous false\n{access}")
-    return Start((program, "-c", str(bare)))
+def mosquitto(program: str, folder: Path) -> Start | None:
+    """Return how mosquitto is started on the files that the stack wrote, or None before it did."""
+    names = ("mosquitto.conf", "acl", "ca.pem", "crl.pem", "server.pem", "server.key")
+    files = tuple(folder / "broker" / name for name in names)
+    if not all(path.exists() for path in files):
+        return None
+    return Start((program, "-c", str(files[0])), files=files)
 
 
 def role(folder: Path, name: str) -> Start | None:
@@ -142,15 +135,10 @@ def role_names(folder: Path) -> Iterable[str]:
 
 def prepare(folder: Path) -> dict[str, str]:
     """Make the folder and its secrets once; returns the stack's secrets."""
-    for name in ("run", "broker", "influxdb"):
+    for name in ("run", "influxdb"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     (folder / "run").chmod(0o700)
-    token, password = _secret(folder / "run" / "influx-token", 32), _secret(folder / "run" / "broker-password", 24)
-    access = folder / "broker" / "dynamic-security.json"
-    if not access.exists():
-        access.write_text(document(Admin("admin", password, secrets.token_bytes(12))))
-        access.chmod(0o600)
-    return {"influxToken": token, "brokerPassword": password}
+    return {"influxToken": _secret(folder / "run" / "influx-token", 32)}
 
 
 def make_stack(folder: Path, values: dict[str, str]) -> None:
@@ -197,14 +185,12 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--folder", type=Path, default=ROOT / ".local", help="where everything is kept")
     asked.add_argument("--influx-port", type=int, default=8086)
-    asked.add_argument("--admin-port", type=int, default=1883, help="mosquitto's, for dynamic security's administrator")
     asked.add_argument("--no-stack", action="store_true", help="do not make the Pulumi stack")
     told = asked.parse_args()
     folder = told.folder.resolve()
     server = _found("influxd", ["scripts/influxd/build", "--path"], "run `make influxd`, or put InfluxDB 2.7 on PATH")
     broker = _found("mosquitto", ["sh", "-c", "PATH=$PATH:/usr/sbin command -v mosquitto"], "install package mosquitto")
-    for port in (told.influx_port, told.admin_port):
-        _free(port)
+    _free(told.influx_port)
     values = prepare(folder)
     if not told.no_stack:
         make_stack(folder, values)
@@ -212,7 +198,7 @@ def main() -> None:
     children = {
         "influxdb": Child("influxdb", run / "influxdb.log", lambda: influxd(server, folder, told.influx_port)),
         "mosquitto": Child(
-            "mosquitto", run / "mosquitto.log", lambda: mosquitto(broker, folder, told.admin_port),
+            "mosquitto", run / "mosquitto.log", lambda: mosquitto(broker, folder),
             pid_file=folder / "broker" / "mosquitto.pid",
         ),
     }  # fmt: skip
@@ -229,7 +215,7 @@ def tend(children: dict[str, Child], folder: Path) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    print(f"servers: when both run, in another terminal:  . {folder}/env && pulumi up -s local", flush=True)
+    print(f"servers: when InfluxDB runs, in another terminal:  . {folder}/env && pulumi up -s local", flush=True)
     while going:
         for name in role_names(folder):
             if name not in children:

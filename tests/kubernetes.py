@@ -26,21 +26,15 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 STACKS = sorted((ROOT / "infra/stacks").glob("Pulumi.*.yaml"))
 SHIPPED = ROOT / "infra/stacks/Pulumi.kubernetes.yaml"
-KINDS = ("mosquitto", "cluster")
 DAY = date(2026, 6, 1)
 Json = dict[str, Any]
 WORKLOADS = ("Deployment", "StatefulSet", "CronJob")
 
 
-def options(kind: str = "mosquitto", **cluster: object) -> Options:
-    """Return the shipped stack's options with another broker or other settings of the cluster."""
+def options(**cluster: object) -> Options:
+    """Return the shipped stack's options with other settings of the cluster."""
     found = load(SHIPPED)
-    return found.model_copy(
-        update={
-            "broker": found.broker.model_copy(update={"kind": kind}),
-            "kubernetes": found.kubernetes.model_copy(update=cluster),
-        }
-    )
+    return found.model_copy(update={"kubernetes": found.kubernetes.model_copy(update=cluster)})
 
 
 def sample() -> Inventory:
@@ -80,11 +74,9 @@ class Stack:
         return [pod for _, pod in self.templates() if wanted.items() <= pod["metadata"]["labels"].items()]
 
 
-def stack(
-    kind: str = "mosquitto", world: Inventory | None = None, files: Mapping[str, str] | None = None, **cluster: object
-) -> Stack:
-    """Return the shipped stack with a kind of broker, for an inventory and its files."""
-    wanted = options(kind, **cluster)
+def stack(world: Inventory | None = None, files: Mapping[str, str] | None = None, **cluster: object) -> Stack:
+    """Return the shipped stack for an inventory and its files."""
+    wanted = options(**cluster)
     found = plan(world or sample(), wanted, DAY, provisioned())
     return Stack(found, wanted, manifests(found, wanted, sample_files() if files is None else files))
 

@@ -1,7 +1,6 @@
 """The real mosquitto on the configuration that `infra.host.mosquitto` writes, in its own process on a free port.
 
 With a `Pki` it asks for certificates and applies the access rules; without, it serves plain TCP on the loopback.
-`Guarded` has dynamic security in place of the access rules, and a second listener for its administrator.
 It must not be configured by hand here: what tests run is what operators get.
 """
 
@@ -12,15 +11,13 @@ import signal
 import socket
 import subprocess
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from infra.host import mosquitto
-from infra.providers.broker.document import Admin, document as written
-from telemetry.address import BrokerAddress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from tests.pki import Pki
 
@@ -69,22 +66,16 @@ class Mosquitto:
             return
         tls = mosquitto.Tls(str(pki.ca), str(pki.server.cert), str(pki.server.key), str(pki.crl))
         self.acl.write_text(mosquitto.access(workers))
-        self.conf.write_text(self._written(broker, tls))
-
-    def _written(self, broker: mosquitto.Broker, tls: mosquitto.Tls) -> str:
-        return mosquitto.configuration(broker, tls, str(self.acl))
+        self.conf.write_text(mosquitto.configuration(broker, tls, str(self.acl)))
 
     def start_again(self) -> None:
         """Start it on the same files and port, and wait until it listens."""
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-        self._await(self.port)
-
-    def _await(self, port: int) -> None:
         deadline = time.monotonic() + START_S
-        while not _listens(port):
+        while not _listens(self.port):
             if self.process.poll() is not None or time.monotonic() > deadline:
-                raise AssertionError(f"mosquitto does not listen on {port}:\n{self.text()}")
+                raise AssertionError(f"mosquitto does not listen on {self.port}:\n{self.text()}")
             time.sleep(0.02)
 
     def kill(self) -> None:
@@ -114,36 +105,3 @@ class Mosquitto:
 
     def __exit__(self, *_: object) -> None:
         self.end()
-
-
-ADMIN, PASSWORD = "admin", "planted-administrator-2718"
-
-
-class Guarded(Mosquitto):
-    """A broker with dynamic security, begun on `document`: certificates for all, a password for the administrator."""
-
-    def __init__(
-        self, program: str, folder: Path, pki: Pki, document: str = "", *, limits: mosquitto.Limits | None = None
-    ) -> None:
-        found = sorted(Path("/usr/lib").glob("*/mosquitto_dynamic_security.so"))
-        assert found, "mosquitto_dynamic_security.so is missing: install Debian package mosquitto"
-        self._plugin = found[0]
-        self.pki = pki
-        self.control_port = _free_port()
-        self.state = folder / "kept" / "dynamic-security.json"
-        self.state.parent.mkdir(parents=True)
-        self.first = document or written(Admin(ADMIN, PASSWORD, b"a test's salt"[:12]))
-        self.state.write_text(self.first)
-        super().__init__(program, folder, pki, limits=limits)
-
-    def start_again(self) -> None:
-        super().start_again()
-        self._await(self.control_port)
-
-    @property
-    def control(self) -> BrokerAddress:
-        """Where and as whom the administrator reaches it."""
-        return BrokerAddress("127.0.0.1", self.control_port, username=ADMIN, password=PASSWORD)
-
-    def _written(self, broker: mosquitto.Broker, tls: mosquitto.Tls) -> str:
-        return mosquitto.guarded(broker, tls, mosquitto.Dynsec(str(self._plugin), str(self.state), self.control_port))

@@ -9,7 +9,6 @@ import pulumi
 TYPES = {
     "province": "motcua:platform:Province",
     "database": "motcua:influx:Database",
-    "access": "motcua:broker:Access",
     "certificates": "motcua:pki:Certificates",
     "machine": "motcua:host:Machine",
     "cluster": "motcua:kubernetes:Cluster",

@@ -61,16 +61,6 @@ listener {port} 127.0.0.1
 allow_anonymous true
 """
 
-_DYNSEC = """# Who may do what: dynamic security. mosquitto writes this file itself, at every change.
-plugin {plugin}
-plugin_opt_config_file {file}
-"""
-
-_ADMIN = """
-# For the administrator of dynamic security: this machine only, with its password.
-listener {port} 127.0.0.1
-"""
-
 _LIMITS = """
 # Queue for a subscriber that is away, which is ingest (devices keep no session). Beyond either
 # limit mosquitto drops silently; agents send a row again until its receipt comes, so a drop
@@ -137,15 +127,6 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True)
-class Dynsec:
-    """Dynamic security: the plugin, its file, and the port at which its administrator finds the broker."""
-
-    plugin: str
-    file: str
-    admin_port: int
-
-
-@dataclass(frozen=True, slots=True)
 class Limits:
     """Sizes: frames and bytes queued per absent subscriber, connections, seconds between snapshots."""
 
@@ -179,17 +160,6 @@ def configuration(broker: Broker, tls: Tls, acl: str, services: int = 0, inside:
         files["bind"] = f" {inside}" if inside else where
         listener = _SERVICES.format(port=services, **files) + listener
     return _file(broker, listener)
-
-
-def guarded(broker: Broker, tls: Tls, security: Dynsec) -> str:
-    """Return mosquitto.conf for mutual TLS with dynamic security, and a listener on this machine for its administrator.
-
-    The folder of `security.file` must be one that mosquitto may write to.
-    """
-    rules = f"acl_file {security.file}\n"
-    plugin = _DYNSEC.format(plugin=security.plugin, file=security.file)
-    text = configuration(broker, tls, security.file).replace(rules, plugin)
-    return text + _ADMIN.format(port=security.admin_port)
 
 
 def loopback(broker: Broker) -> str:

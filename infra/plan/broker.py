@@ -1,11 +1,10 @@
-"""Who may do what at the broker: services by name, devices by shard. Pure."""
+"""Who may do what at the broker: services by name, devices by their ids. Pure."""
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from infra.plan.values import BrokerPlan, BrokerUser, DeviceAccess, Listener, Shard
+from infra.plan.values import BrokerPlan, BrokerUser, DeviceAccess, Listener
 from telemetry.core.topics import every
 from telemetry.errors import Fault, InventoryError
 
@@ -50,28 +49,15 @@ def connections(inventory: Inventory) -> int:
     return max(LEAST_CONNECTIONS, 2 * len(agents(inventory)) + 64)
 
 
-def shard_of(device: str, count: int) -> int:
-    """Return a device's shard; it depends on nothing but the id, so that an edit touches one shard."""
-    return int.from_bytes(sha256(device.encode()).digest()[:4]) % count
-
-
-def shards(devices: Iterable[Device], count: int) -> tuple[Shard, ...]:
-    """Return all shards of the registry, the empty ones too."""
-    members: list[list[DeviceAccess]] = [[] for _ in range(count)]
-    for device in devices:
-        members[shard_of(device.id, count)].append(DeviceAccess(device.id, device.centre, device.kind))
-    return tuple(Shard(f"shard-{number:02}", tuple(found)) for number, found in enumerate(members))
-
-
 def broker_plan(inventory: Inventory, options: Options) -> BrokerPlan:
-    """Return users, shards and the one listener, with certificates on both sides."""
+    """Return users, devices and the one listener, with certificates on both sides."""
     listener = Listener(options.broker.port, options.broker.bind, tls=True, client_certificates=True, anonymous=False)
     # In a cluster all workers have one certificate and a name of their pod's.
     users = services(workers(1 if options.target == "kubernetes" else options.workers))
     _apart(inventory, users)
     return BrokerPlan(
         users,
-        shards(agents(inventory), options.shards),
+        tuple(DeviceAccess(one.id, one.centre) for one in agents(inventory)),
         (listener,),
         connections(inventory),
     )

@@ -110,15 +110,6 @@ class DeviceAccess:
 
     id: str
     centre: str
-    kind: str
-
-
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """A share of the device registry; a device's shard follows from its id alone."""
-
-    name: str
-    devices: tuple[DeviceAccess, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +128,7 @@ class BrokerPlan:
     """Who may do what at the broker."""
 
     users: tuple[BrokerUser, ...]
-    shards: tuple[Shard, ...]
+    devices: tuple[DeviceAccess, ...]
     listeners: tuple[Listener, ...]
     connections: int
 

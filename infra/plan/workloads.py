@@ -49,12 +49,11 @@ def workloads(inventory: Inventory, options: Options) -> tuple[Workload, ...]:
     scaled = options.target == "kubernetes"
     least = options.kubernetes.ingest_least if scaled else options.workers
     most = options.kubernetes.ingest_most if scaled else options.workers
-    clustered = options.broker.kind == "cluster"
     generation = options.tokens.generation
     volume = store_gb(inventory, options.influx.raw_days) + queue_gb(options)
     broker = Workload(
-        "broker", "vernemq" if clustered else "mosquitto", (), 3 if clustered else 1, 3 if clustered else 1, 250, 1024,
-        {"mqtts": options.broker.port}, certificate="broker", volume_gb=LEAST_VOLUME_GB, public=True,
+        "broker", "mosquitto", (), 1, 1, 250, 1024, {"mqtts": options.broker.port},
+        certificate="broker", volume_gb=LEAST_VOLUME_GB, public=True,
     )  # fmt: skip
     return (
         broker,

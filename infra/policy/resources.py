@@ -13,7 +13,7 @@ from infra.plan.values import Permission
 from infra.policy.leaks import REMEDY, secret_in, unpacked
 from infra.policy.manifests import examined
 from infra.policy.objects import UNKNOWN
-from infra.policy.rules import everybody, may, too_short, wild
+from infra.policy.rules import everybody, too_short
 from infra.policy.values import finding
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 Props = dict[str, Any]
 OURS = re.compile(r"pulumi-python:dynamic/motcua[/:](\w+):(\w+)")
-SHARED = re.compile(r"^\$share/[^/]+/")
 _ROLE = re.compile(rf"({'|'.join(ROLES)})-g\d+")
 PUBLIC = (80, 443, 8883)
 """Ports that every network may reach: the proxy and the broker, both with TLS."""
@@ -72,22 +71,6 @@ def _raw(held: set[Permission]) -> set[str]:
     """Return what the raw bucket may be called: a bucket's own name, or that without a total's ending."""
     names = {one.bucket for one in held}
     return names | {name.removesuffix(f"-{width}") for name in names for width in TOTALS}
-
-
-def _role(props: Props, where: str) -> Iterator[Finding]:
-    publish, subscribe = may(str(props.get("name", "")))
-    allowed = {"publishClientSend": publish, "subscribePattern": subscribe, "subscribeLiteral": subscribe}
-    for one in _maps(props.get("acls")):
-        topic, kind = SHARED.sub("", str(one.get("topic", ""))), str(one.get("type", ""))
-        if kind in allowed and one.get("allow", True) is not False and wild(topic) and topic not in allowed[kind]:
-            problem = f"{kind} reaches {topic}, which its work does not need"
-            yield finding("broker-rights", where, problem, "take it out")
-
-
-def _default_access(props: Props, where: str) -> Iterator[Finding]:
-    for name in ("publish_client_send", "subscribe"):
-        if props.get(name) is True:
-            yield finding("broker-rights", where, f"lets everybody {name}", "set it to false")
 
 
 def _files(props: Props, where: str) -> Iterator[Finding]:
@@ -148,8 +131,6 @@ _OURS: Mapping[str, Callable[[Props, str], Iterator[Finding]]] = {
     "influx:Bucket": _bucket,
     "influx:Authorization": _authorization,
     "influx:Remote": _remote,
-    "broker:Role": _role,
-    "broker:DefaultAccess": _default_access,
     "host:Files": _files,
 }
 _OPENSTACK: Mapping[str, Callable[[Props, str], Iterator[Finding]]] = {
@@ -158,7 +139,7 @@ _OPENSTACK: Mapping[str, Callable[[Props, str], Iterator[Finding]]] = {
     "Listener": _listener,
 }
 EXAMINED = (
-    "retention", "shrink-allowed", "token-rights", "broker-rights", "plain-secret", "upstream-tls", "store-closed",
+    "retention", "shrink-allowed", "token-rights", "plain-secret", "upstream-tls", "store-closed",
     "open-to-all", "labels", "devices-from-anywhere", "listener-tls", "image-pinned",
     "image-digest", "pod-hardened", "balancer-sources",
 )  # fmt: skip

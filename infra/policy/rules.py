@@ -141,13 +141,11 @@ def wild(topic: str) -> bool:
 
 
 def devices(plan: Plan) -> Iterator[Finding]:
-    """Name devices whose id would reach others' topics, or is in two shards, or is a service's name."""
-    services, seen = {user.name for user in plan.broker.users}, set[str]()
-    for one in (device for shard in plan.broker.shards for device in shard.devices):
+    """Name devices whose id would reach others' topics, or is a service's name."""
+    services = {user.name for user in plan.broker.users}
+    for one in plan.broker.devices:
         problem = "has an id that is a wildcard" if wild(one.id) or wild(one.centre) or "/" in one.id else ""
         problem = problem or ("has a service's name" if one.id in services else "")
-        problem = problem or ("is in two shards" if one.id in seen else "")
-        seen.add(one.id)
         if problem:
             yield finding("broker-rights", f"device {one.id}", problem, "give it an id of its own")
 

@@ -87,37 +87,6 @@ class Replication(Thing, module="motcua/influx", name="Replication"):
     skin = skins.ReplicationSkin
 
 
-class NotificationEndpoint(Thing, module="motcua/influx", name="NotificationEndpoint"):
-    """Where InfluxDB sends notifications."""
-
-    skin = skins.NotificationEndpointSkin
-
-
-class DefaultAccess(Thing, module="motcua/broker", name="DefaultAccess"):
-    """What dynamic security does without a rule."""
-
-    skin = skins.DefaultAccessSkin
-
-
-class Role(Thing, module="motcua/broker", name="Role"):
-    """A role of dynamic security."""
-
-    skin = skins.RoleSkin
-
-
-class Client(Thing, module="motcua/broker", name="Client"):
-    """A client of dynamic security."""
-
-    skin = skins.ClientSkin
-
-
-class RegistryShard(Thing, module="motcua/broker", name="RegistryShard"):
-    """A share of the device registry."""
-
-    skin = skins.RegistryShardSkin
-    added = ("digest", "count")
-
-
 class Authority(Thing, module="motcua/pki", name="Authority"):
     """A stage's intermediate authority."""
 
@@ -156,11 +125,6 @@ RESOURCES: dict[str, type[Thing]] = {
     "influx.dbrp": Dbrp,
     "influx.remote": Remote,
     "influx.replication": Replication,
-    "influx.notification_endpoint": NotificationEndpoint,
-    "broker.default_access": DefaultAccess,
-    "broker.role": Role,
-    "broker.client": Client,
-    "broker.registry_shard": RegistryShard,
     "pki.authority": Authority,
     "pki.certificate": Certificate,
     "pki.revocation_list": RevocationList,

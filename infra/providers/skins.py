@@ -6,13 +6,15 @@ address lies in a resource's state because of them.
 
 from __future__ import annotations
 
+import functools
 import json
+import sys
 from typing import TYPE_CHECKING, ClassVar
 
-from infra.options import Broker, Influx
-from infra.providers import broker, influx, pki
-from infra.providers.broker.administrator import administrator
-from infra.providers.broker.dynsec import Dynsec
+from pulumi.dynamic import ReadResult
+
+from infra.options import Influx
+from infra.providers import influx, pki
 from infra.providers.files import Files as FilesKind
 from infra.providers.kind import ProviderError
 from infra.providers.skin import Skin
@@ -21,11 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from infra.providers.kind import Kind
-    from telemetry.address import BrokerAddress
 
-
-PATIENCE_S = 20.0
-"""`up` writes the broker's files first, with which it begins again."""
+REMOVED = (
+    "this version of Motcua no longer manages mosquitto's dynamic security and InfluxDB's notification endpoints; "
+    "they leave the stack's state, and nothing on the server is changed or deleted"
+)
 
 
 class InfluxSkin(Skin):
@@ -39,26 +41,6 @@ class InfluxSkin(Skin):
         where = Influx.model_validate(json.loads(setting("influx") or "{}"))
         client = influx.Client(where.url, setting("influxToken"), owner=self.stack)
         return influx.KINDS[self.kind](client, where.accept_new)
-
-
-class BrokerSkin(Skin):
-    """A kind on the stack's broker: `broker` and the secret `brokerPassword` of the configuration."""
-
-    kind: ClassVar[str]
-    marked = True
-
-    def open(self, setting: Callable[[str], str]) -> Kind:
-        """Return the kind with a client of its own."""
-        where = Broker.model_validate(json.loads(setting("broker") or "{}"))
-        at = _administrator(where, setting("brokerPassword"))
-        return broker.KINDS[self.kind](Dynsec(at, patience_s=PATIENCE_S, owner=self.stack))
-
-
-def _administrator(where: Broker, password: str) -> BrokerAddress:
-    if not where.url:
-        told = "keep its url and username (config motcua:broker) until `up` or `destroy` has removed that"
-        raise ProviderError(f"the state still holds what this stack made in the broker's dynamic security; {told}")
-    return administrator(where, password)
 
 
 class PkiSkin(Skin):
@@ -129,36 +111,6 @@ class ReplicationSkin(InfluxSkin):
     kind = "replication"
 
 
-class NotificationEndpointSkin(InfluxSkin):
-    """Provider of NotificationEndpoint."""
-
-    kind = "notification_endpoint"
-
-
-class DefaultAccessSkin(BrokerSkin):
-    """Provider of DefaultAccess."""
-
-    kind = "default_access"
-
-
-class RoleSkin(BrokerSkin):
-    """Provider of Role."""
-
-    kind = "role"
-
-
-class ClientSkin(BrokerSkin):
-    """Provider of Client."""
-
-    kind = "client"
-
-
-class RegistryShardSkin(BrokerSkin):
-    """Provider of RegistryShard."""
-
-    kind = "registry_shard"
-
-
 class AuthoritySkin(PkiSkin):
     """Provider of Authority."""
 
@@ -175,3 +127,32 @@ class RevocationListSkin(PkiSkin):
     """Provider of RevocationList."""
 
     kind = "revocation_list"
+
+
+class RemovedSkin(Skin):
+    """Stands in for the providers of kinds that were removed: a state that holds one can be refreshed and deleted."""
+
+    def open(self, _setting: Callable[[str], str]) -> Kind:
+        """Refuse everything but `read` and `delete`. Raises ProviderError."""
+        raise ProviderError(REMOVED)
+
+    def read(self, id_: str, props: dict[str, object]) -> ReadResult:
+        """Report the resource as gone."""
+        del id_, props
+        _warn_removed()
+        return ReadResult("", {})
+
+    def delete(self, _id: str, _props: dict[str, object]) -> None:
+        """Delete nothing on the server."""
+        _warn_removed()
+
+
+@functools.cache
+def _warn_removed() -> None:
+    """Write the message once per provider process; the engine shows what a provider writes to stderr."""
+    sys.stderr.write(f"{REMOVED}\n")
+    sys.stderr.flush()
+
+
+# States name these classes: Pulumi pickles a provider by reference.
+DefaultAccessSkin = RoleSkin = ClientSkin = RegistryShardSkin = NotificationEndpointSkin = RemovedSkin

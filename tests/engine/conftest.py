@@ -9,7 +9,6 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from tests.engine.world import World
 
@@ -28,8 +27,8 @@ def engine() -> str:
 @pytest.fixture(scope="module")
 def world_of(
     engine: str, influxd_program: str, require: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[str], World]]:
-    """Return a function that starts a world of a form; all of them end with the module."""
+) -> Iterator[Callable[[], World]]:
+    """Return a function that starts a world; all of them end with the module."""
     from tests.engine.world import World
 
     assert engine
@@ -37,9 +36,8 @@ def world_of(
     require("mosquitto")
     begun: list[World] = []
 
-    def start(form: str) -> World:
-        folder: Path = tmp_path_factory.mktemp(form)
-        begun.append(World(folder, form))
+    def start() -> World:
+        begun.append(World(tmp_path_factory.mktemp("world")))
         return begun[-1]
 
     yield start

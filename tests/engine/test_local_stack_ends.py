@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_killed_run_is_completed_by_the_next(world_of: Callable[[str], World], tmp_path: Path) -> None:
-    world = world_of("files")
+def test_a_killed_run_is_completed_by_the_next(world_of: Callable[[], World], tmp_path: Path) -> None:
+    world = world_of()
     project = Project(tmp_path / "p")
     project.configure(world.settings(), world.secrets)
     run = project.begin("up", "--yes", "--skip-preview")
@@ -49,9 +49,9 @@ def whole(state: Path) -> bool:
 
 
 def test_a_state_that_was_being_written_is_put_back_and_nothing_is_made_twice(
-    world_of: Callable[[str], World], tmp_path: Path
+    world_of: Callable[[], World], tmp_path: Path
 ) -> None:
-    world = world_of("files")
+    world = world_of()
     project = deploy(world, tmp_path / "p", foreign=False).project
     (state,) = (project.folder / "state").rglob("stacks/**/local.json")
     state.write_text("")
@@ -68,10 +68,8 @@ def made(world: World) -> bool:
     return status == 200 and bool(json.loads(text)["buckets"])
 
 
-def test_destroy_leaves_nothing_of_ours_and_everything_of_others(
-    world_of: Callable[[str], World], tmp_path: Path
-) -> None:
-    world = world_of("dynsec")
+def test_destroy_leaves_nothing_of_ours_and_everything_of_others(world_of: Callable[[], World], tmp_path: Path) -> None:
+    world = world_of()
     deployed = deploy(world, tmp_path / "p", foreign=True)
     note = world.folder / "broker" / "note"
     note.write_text("somebody's own")
@@ -85,20 +83,14 @@ def test_destroy_leaves_nothing_of_ours_and_everything_of_others(
     assert not (world.folder / "broker" / "server.key").exists()
 
 
-def test_a_second_stack_on_the_same_servers_is_refused_and_takes_nothing(
-    world_of: Callable[[str], World], tmp_path: Path
+def test_a_second_stack_in_the_same_folder_is_refused_and_takes_nothing(
+    world_of: Callable[[], World], tmp_path: Path
 ) -> None:
-    world = world_of("dynsec")
+    world = world_of()
     first = deploy(world, tmp_path / "p", foreign=False).project
     second = Project(tmp_path / "q", "second")
     second.configure(world.settings(), world.secrets)
-    settings = {"folder": str(tmp_path / "other"), "brokerUser": "root"}
-    second.configure({"local": settings, "influx": {"url": f"http://127.0.0.1:{world.influx_port}", "org": "two"}})
-    refused = second.command("up", "--yes", "--skip-preview", "--non-interactive", check=False)
-    assert refused.returncode
-    assert "already, by stack 'local'; delete it there, or give this stack a broker of its own" in refused.stdout
-    second.configure({name: value for name, value in world.settings().items() if name == "local"})
-    second.configure({"broker": {"form": "files", "url": f"mqtt://127.0.0.1:{world.admin_port}"}})
+    second.configure({"influx": {"url": f"http://127.0.0.1:{world.influx_port}", "org": "two"}})
     refused = second.command("up", "--yes", "--skip-preview", "--non-interactive", check=False)
     assert refused.returncode
     assert "stack 'local' writes here; give this one another local.folder" in refused.stdout

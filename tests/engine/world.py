@@ -1,4 +1,4 @@
-"""What a stack `local` is deployed on: a real, empty InfluxDB and mosquitto, looked after by `scripts/servers.py`."""
+"""What a stack `local` is deployed on: an empty InfluxDB and a mosquitto, looked after by `scripts/servers.py`."""
 
 from __future__ import annotations
 
@@ -34,14 +34,12 @@ def until(condition: Callable[[], Found], what: str, within_s: float = READY_S) 
 class World:
     """Two servers and, once the stack has written their settings, the roles."""
 
-    def __init__(self, folder: Path, form: str) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder / "local"
-        self.influx_port, self.admin_port, self.broker_port, self.api_port = (free_port() for _ in range(4))
-        self.form = form
+        self.influx_port, self.broker_port, self.api_port = (free_port() for _ in range(3))
         self._log = folder / "servers.log"
         folder.mkdir(parents=True, exist_ok=True)
-        words = ["--folder", str(self.folder), "--no-stack"]
-        words += ["--influx-port", str(self.influx_port), "--admin-port", str(self.admin_port)]
+        words = ["--folder", str(self.folder), "--no-stack", "--influx-port", str(self.influx_port)]
         with self._log.open("wb") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "scripts/servers.py", *words], cwd=CHECKOUT, stdout=out, stderr=out
@@ -50,7 +48,7 @@ class World:
 
     def _ready(self) -> bool:
         assert self.process.poll() is None, self._log.read_text()
-        return self.listens(self.admin_port) and self.listens(self.influx_port) and self._healthy()
+        return self.listens(self.influx_port) and self._healthy()
 
     def _healthy(self) -> bool:
         try:
@@ -66,10 +64,7 @@ class World:
 
     @property
     def secrets(self) -> dict[str, str]:
-        run = self.folder / "run"
-        return {
-            "influxToken": (run / "influx-token").read_text(), "brokerPassword": (run / "broker-password").read_text(),
-        }  # fmt: skip
+        return {"influxToken": (self.folder / "run" / "influx-token").read_text()}
 
     def settings(self, **more: object) -> dict[str, object]:
         """The stack's configuration for this world."""
@@ -77,7 +72,7 @@ class World:
             "stage": "dev",
             "target": "local",
             "influx": {"url": f"http://127.0.0.1:{self.influx_port}"},
-            "broker": {"form": self.form, "port": self.broker_port, "url": f"mqtt://127.0.0.1:{self.admin_port}"},
+            "broker": {"port": self.broker_port},
             "local": {
                 "folder": str(self.folder), "apiListen": f"127.0.0.1:{self.api_port}", "brokerUser": "root",
             },

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 import grpc  # type: ignore[import-untyped]
 from google.protobuf import json_format, struct_pb2  # type: ignore[import-untyped]
@@ -81,15 +81,17 @@ def _values(struct: struct_pb2.Struct) -> Json:
 class Dial:
     """One provider process; a context manager that ends it."""
 
-    def __init__(self, checkout: Path, config: Mapping[str, object], project: str = "motcua") -> None:
-        """Prepare; `config` is the stack's, by full name (`motcua:influxToken`)."""
-        self._checkout, self._config, self._project = checkout, dict(config), project
+    def __init__(
+        self, checkout: Path, config: Mapping[str, object], project: str = "motcua", said: IO[bytes] | None = None
+    ) -> None:
+        """Prepare; `config` is the stack's, by full name (`motcua:influxToken`), `said` takes the process' stderr."""
+        self._checkout, self._config, self._project, self._said = checkout, dict(config), project, said
 
     def __enter__(self) -> Self:
         env = {**os.environ, "PULUMI_PROJECT": self._project, "PYTHONPATH": str(self._checkout)}
         command = [sys.executable, "-u", "-m", "pulumi.dynamic", "127.0.0.1:1"]
         self._process = subprocess.Popen(
-            command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._said or subprocess.DEVNULL
         )
         assert self._process.stdout is not None
         port = int(self._process.stdout.readline())

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FLUX = 'option task = {name: "shown", every: 1h}\n\nfrom(bucket: "raw")\n    |> range(start: -1h)\n'
 PLANTED = "planted-secret-of-this-test"
-WITHIN = ("bucket", "authorization", "task", "dbrp", "remote", "replication", "notification_endpoint")
+WITHIN = ("bucket", "authorization", "task", "dbrp", "remote", "replication")
 """The kinds that lie in an organisation."""
 EVERY = ("organisation", *WITHIN)
 _LISTS = {
@@ -33,7 +33,6 @@ _LISTS = {
     "dbrp": ("/dbrps?orgID={}", "content", "database"),
     "remote": ("/remotes?orgID={}", "remotes", "name"),
     "replication": ("/replications?orgID={}", "replications", "name"),
-    "notification_endpoint": ("/notificationEndpoints?limit=100&orgID={}", "notificationEndpoints", "name"),
 }
 _numbers = itertools.count(1)
 
@@ -125,7 +124,6 @@ class World:
                 "name": "thing", "remote": "upper", "bucket": "raw", "remote_bucket": "n", "max_age_s": 86_400,
                 "max_queue_bytes": 33_554_430,
             },
-            "notification_endpoint": {"name": "thing", "url": "http://127.0.0.1:1/alerts", "token": PLANTED},
         }  # fmt: skip
         return own[name] if name == "organisation" else {"org": self.org, **own[name]}
 

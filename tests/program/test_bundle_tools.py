@@ -327,7 +327,7 @@ def test_no_file_holds_a_secret_of_the_stack_or_one_of_its_own(files: dict[str, 
     cloud = {"stage": "dev", "target": "openstack", "openstack": {"deviceSources": ["10.0.0.0/8"]}}
     wanted = options({**cloud, **PLANTED}, "Pulumi.try.yaml")  # as the engine gives them, decrypted
     found = plan(WORLD, wanted, wanted.pki.epoch, provisioned())
-    made = {**files, **bundle(WORLD, Layout(), found=found), **document.files(found, wanted, WORLD)}
+    made = {**files, **bundle(WORLD, Layout(), found=found), "user-data": document.user_data(found, wanted, WORLD)}
     opened = {path: text + "".join(unpacked(text)) for path, text in made.items()}
     assert "motcua-set-up-influxdb" in opened[CLOUD_INIT]
     secret = re.compile(r"planted-|PRIVATE KEY|MOTCUA_STORE_TOKEN=\S*[0-9a-f]{16}|Token [0-9A-Za-z_=-]{20}")

@@ -1,4 +1,4 @@
-"""Says what `motcua drift` finds on a real InfluxDB, a real mosquitto and in a folder; and that it changes nothing."""
+"""Says what `motcua drift` finds on a real InfluxDB and in a folder; and that it changes nothing."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ from typer.testing import CliRunner
 
 from infra.declared import declared
 from infra.drift import Drift, drifts, files, shown
-from infra.options import Broker, Influx, Local, Options
+from infra.options import Influx, Local, Options
 from infra.plan import plan
 from infra.providers.kind import Declared, ProviderError
 from infra.servers import servers, strangers
 from motcua import cli_drift
 from telemetry.errors import ConfigError, MotcuaError
 from telemetry.inventory import default_path
-from tests.mosquitto import ADMIN, PASSWORD, Guarded
 from tests.servers import InfluxServer, free_port
-from tests.unit.inventories import fleet, without
+from tests.unit.inventories import fleet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from telemetry.core.inventory import Inventory
@@ -41,23 +40,11 @@ def server(influxd_program: str, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 @pytest.fixture(scope="module")
-def broker(require: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    from tests.pki import Pki
-
-    folder = tmp_path_factory.mktemp("broker")
-    with Guarded(require("mosquitto"), folder / "broker", Pki(folder / "pki")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def options(server: InfluxServer, broker: Guarded) -> Options:
-    control = f"mqtt://127.0.0.1:{broker.control_port}"
+def options(server: InfluxServer) -> Options:
     return Options(
         stage="dev",
         target="local",
-        shards=2,
         influx=Influx(url=server.url, org="drifting", influxql=True),
-        broker=Broker(form="dynsec", url=control, username=ADMIN),
     )
 
 
@@ -65,14 +52,14 @@ def things(options: Options, world: Inventory = WORLD) -> tuple[Declared, ...]:
     return declared(plan(world, options, TODAY), options)
 
 
-def found(options: Options, wanted: Sequence[Declared], password: str = PASSWORD) -> list[Drift]:
-    with servers(options, InfluxServer.token, password) as opened:
+def found(options: Options, wanted: Sequence[Declared]) -> list[Drift]:
+    with servers(options, InfluxServer.token) as opened:
         return [*drifts(wanted, opened.kind), *strangers(wanted, opened)]
 
 
 def make(options: Options, wanted: Sequence[Declared]) -> None:
     """Make things by their kinds, as Pulumi would."""
-    with servers(options, InfluxServer.token, PASSWORD) as opened:
+    with servers(options, InfluxServer.token) as opened:
         for one in wanted:
             inputs, failures = opened.kind(one.kind).check({}, one.inputs)
             assert failures == []
@@ -141,52 +128,10 @@ def test_token_that_was_switched_off_is_found_and_never_shown(
     ]
 
 
-def test_device_that_the_broker_does_not_know_is_found_in_its_shard(
-    options: Options, made: tuple[Declared, ...]
-) -> None:
-    more = things(options, fleet(13))
-    seen = found(options, more)
-    assert len(seen) == 1
-    assert seen[0].kind == "broker.registry_shard"
-    assert seen[0].field == "devices"
-    assert seen[0].wanted.startswith("vn83-0-kiosk12: ")
-    less = found(options, things(options, without(WORLD, "vn83-0-kiosk3")))
-    assert [(one.wanted, one.found.partition(":")[0]) for one in less] == [("vn83-0-kiosk3: –", "vn83-0-kiosk3")]
-    assert found(options, made) == []
-
-
-def test_role_with_another_right_is_found(options: Options, made: tuple[Declared, ...]) -> None:
-    role = _named(made, "role-motcua-rollup")
-    wider = {"type": "subscribePattern", "topic": "#", "allow": True, "priority": 0}
-    with servers(options, InfluxServer.token, PASSWORD) as opened:
-        kind = opened.kind("broker.role")
-        kind.update("motcua-rollup", role.inputs, kind.check({}, {**role.inputs, "acls": [wider]})[0])
-        seen = found(options, made)
-        kind.update("motcua-rollup", role.inputs, kind.check({}, role.inputs)[0])
-    assert [(one.name, one.field) for one in seen] == [("role-motcua-rollup", "acls")]
-    assert "#" in seen[0].found
-
-
 def test_what_is_ours_and_not_declared_any_more_is_found(options: Options, made: tuple[Declared, ...]) -> None:
-    less = [one for one in made if one.name not in {"bucket-ops", "token-api-g1", "client-motcua-monitor"}]
-    less = [one for one in less if one.kind != "broker.registry_shard" or one.name.endswith("00")]
+    less = [one for one in made if one.name not in {"bucket-ops", "token-api-g1"}]
     seen = {(one.name, one.kind) for one in found(options, less) if one.state == "unplanned"}
-    away = {device for one in made if one.name == "registry-shard-01" for device in one.inputs["devices"]}  # type: ignore[attr-defined]
-    assert seen == {
-        ("motcua-ops", "influx.bucket"),
-        ("vn83-dev-api-g1", "influx.authorization"),
-        ("motcua-monitor", "broker.client"),
-        *((device, "broker.client") for device in away),
-    }
-
-
-def test_role_of_another_hand_is_foreign(options: Options, made: tuple[Declared, ...]) -> None:
-    with servers(options, InfluxServer.token, PASSWORD) as opened:
-        told = {"command": "modifyRole", "rolename": "motcua-rollup", "textdescription": "mine"}
-        opened.control().do([told])
-        seen = found(options, made)
-        opened.control().do([{**told, "textdescription": "managed-by=motcua"}])
-    assert [(one.name, one.state) for one in seen] == [("role-motcua-rollup", "foreign")]
+    assert seen == {("motcua-ops", "influx.bucket"), ("vn83-dev-api-g1", "influx.authorization")}
 
 
 def test_files_that_were_changed_or_are_missing_are_found(tmp_path: Path) -> None:
@@ -207,9 +152,6 @@ def test_server_that_is_away_is_no_drift(options: Options) -> None:
     away = options.model_copy(update={"influx": Influx(url=f"http://127.0.0.1:{free_port()}")})
     with pytest.raises(ProviderError):
         found(away, things(away))
-    with pytest.raises(ProviderError) as caught:
-        found(options, things(options), "planted-wrong-password")
-    assert "planted" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -237,24 +179,22 @@ def command(folder: Path, options: Options) -> tuple[typer.Typer, list[str]]:
     (folder / "Pulumi.yaml").write_text("name: motcua\n")
     stack = folder / "Pulumi.try.yaml"
     told = {"url": options.influx.url, "org": "drifting", "influxql": True}
-    lines = ["config:", "  motcua:stage: dev", "  motcua:target: local", "  motcua:shards: 2"]
+    lines = ["config:", "  motcua:stage: dev", "  motcua:target: local"]
     lines += [f"  motcua:influx: {json.dumps(told)}"]
-    lines += [f"  motcua:broker: {json.dumps({'form': 'dynsec', 'url': options.broker.url, 'managed': False})}"]
     stack.write_text("\n".join(lines))
     app = typer.Typer()
     app.command()(cli_drift.drift)
     return app, ["--stack-file", str(stack), "--inventory", str(default_path())]
 
 
-def test_command_names_every_secret_that_is_missing(
+def test_command_names_the_secret_that_is_missing(
     tmp_path: Path, options: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in (cli_drift.INFLUX_TOKEN, cli_drift.BROKER_PASSWORD):
-        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv(cli_drift.INFLUX_TOKEN, raising=False)
     app, words = command(tmp_path, options)
     told = CliRunner().invoke(app, words)
     assert isinstance(told.exception, ConfigError)
-    assert [one.field for one in told.exception.faults] == ["MOTCUA_INFLUX_TOKEN", "MOTCUA_BROKER_PASSWORD"]
+    assert [one.field for one in told.exception.faults] == ["MOTCUA_INFLUX_TOKEN"]
 
 
 def test_command_prints_what_differs_and_ends_with_1(
@@ -262,23 +202,20 @@ def test_command_prints_what_differs_and_ends_with_1(
 ) -> None:
     assert made
     monkeypatch.setenv(cli_drift.INFLUX_TOKEN, InfluxServer.token)
-    monkeypatch.setenv(cli_drift.BROKER_PASSWORD, PASSWORD)
     app, words = command(tmp_path, options)
     told = CliRunner().invoke(app, [*words, "--json"])
     assert told.exit_code == 1, told.output
     rows = json.loads(told.stdout)
-    assert {row["kind"] for row in rows} >= {"host.files", "broker.registry_shard"}
+    assert {row["kind"] for row in rows} >= {"host.files", "influx.bucket"}
     assert {"name", "kind", "state", "field", "wanted", "found"} == {*rows[0]}
     shown_ = CliRunner().invoke(app, words)
     assert shown_.exit_code == 1
     assert f"{len(rows)} differences" in shown_.stdout
     assert InfluxServer.token not in told.output + shown_.output
-    assert PASSWORD not in told.output + shown_.output
 
 
 def test_command_says_that_a_server_is_away(tmp_path: Path, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(cli_drift.INFLUX_TOKEN, "planted-token")
-    monkeypatch.setenv(cli_drift.BROKER_PASSWORD, PASSWORD)
     app, words = command(tmp_path, options)
     told = CliRunner().invoke(app, words)
     assert isinstance(told.exception, MotcuaError)

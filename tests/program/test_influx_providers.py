@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.program.influx_world import World
 
 __all__ = ["client", "server", "world"]
-MARKED = ("organisation", "bucket", "remote", "replication", "notification_endpoint")
+MARKED = ("organisation", "bucket", "remote", "replication")
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -88,9 +88,6 @@ def test_a_create_that_died_at_any_call_can_be_run_again(world: World, name: str
         ("replication", "max_age_s", 60, False),
         ("replication", "drop_non_retryable", True, False),
         ("replication", "bucket", "other", True),
-        ("notification_endpoint", "url", "http://127.0.0.1:1/elsewhere", False),
-        ("notification_endpoint", "active", False, False),
-        ("notification_endpoint", "token", None, False),
     ],
 )
 def test_each_input_is_changed_in_place_or_by_a_new_thing(
@@ -140,7 +137,6 @@ def test_a_thing_whose_name_is_taken_by_its_predecessor_is_replaced_after_it(wor
         ("remote", {"allowInsecureTLS": True}, "allow_insecure_tls"),
         ("replication", {"maxAgeSeconds": 1}, "max_age_s"),
         ("replication", {"remoteBucketName": "by-hand"}, "remote_bucket"),
-        ("notification_endpoint", {"status": "inactive"}, "active"),
     ],
 )
 def test_what_was_changed_by_hand_is_seen_and_repaired(
@@ -185,10 +181,7 @@ def test_an_organisation_deleted_by_hand_takes_its_things_along(world: World, na
 @pytest.mark.parametrize("name", MARKED)
 def test_somebody_elses_thing_of_the_name_is_left_alone_unless_adopted(world: World, name: str) -> None:
     made = world.make(name)
-    body = {"description": "theirs"}
-    if name == "notification_endpoint":
-        body |= {"name": "thing"}
-    world.server.call("PATCH", f"/api/v2{made.kind.path}/{made.id}", body)
+    world.server.call("PATCH", f"/api/v2{made.kind.path}/{made.id}", {"description": "theirs"})
     with pytest.raises(ProviderError, match="already and it is not ours; set adopt to true"):
         world.make(name)
     assert world.server.call("GET", f"/api/v2{made.kind.path}/{made.id}")["description"] == "theirs"

@@ -13,7 +13,7 @@ from infra.plan import plan
 from infra.targets.kubernetes.manifests import Cluster, base, needed, roles
 from infra.targets.kubernetes.program import DERIVED, KINDS, PROTECTED, SETTLED, deploy
 from telemetry.errors import ConfigError
-from tests.kubernetes import DAY, KINDS as BROKERS, options, sample, sample_files, stack
+from tests.kubernetes import DAY, options, sample, sample_files, stack
 from tests.program.pulumi_monitor import Recorded, run
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ def planted(names: tuple[str, ...]) -> dict[str, str]:
     return {name: f"planted-{name}" for name in names if name not in DERIVED}
 
 
-def wanted(kind: str = "mosquitto", stage: str = "stage", *, reachable: bool = True) -> Options:
-    return options(kind, influx_reachable=reachable).model_copy(update={"stage": stage})
+def wanted(stage: str = "stage", *, reachable: bool = True) -> Options:
+    return options(influx_reachable=reachable).model_copy(update={"stage": stage})
 
 
 def deployed(told: Options, *, preview: bool = False, given: dict[str, str] | None = None) -> Recorded:
@@ -44,11 +44,10 @@ def deployed(told: Options, *, preview: bool = False, given: dict[str, str] | No
 
 
 @pytest.mark.parametrize("preview", [False, True])
-@pytest.mark.parametrize("kind", BROKERS)
-def test_what_reaches_the_engine_is_what_was_validated(kind: str, preview: bool) -> None:
+def test_what_reaches_the_engine_is_what_was_validated(preview: bool) -> None:
     """Word for word: nothing is renamed on the way, nothing left out or added."""
-    made = {one.name: one.inputs for one in deployed(wanted(kind), preview=preview).resources}
-    objects = stack(kind).objects
+    made = {one.name: one.inputs for one in deployed(wanted(), preview=preview).resources}
+    objects = stack().objects
     for manifest in objects:
         found = made[f"{manifest['kind'].lower()}-{manifest['metadata']['name']}"]
         assert set(found) == set(manifest)
@@ -57,10 +56,9 @@ def test_what_reaches_the_engine_is_what_was_validated(kind: str, preview: bool)
     assert len(made) == len(objects) + 2, "the component and its provider are all there is besides"
 
 
-@pytest.mark.parametrize("kind", BROKERS)
-def test_secrets_are_secret_everywhere(kind: str) -> None:
-    made = deployed(wanted(kind))
-    names = needed(stack(kind).objects)
+def test_secrets_are_secret_everywhere() -> None:
+    made = deployed(wanted())
+    names = needed(stack().objects)
     assert made.leaks(planted(names)) == []
     held = {value for one in made.of("kubernetes:core/v1:Secret") for value in one.inputs["stringData"].values()}
     assert set(planted(names).values()) <= held
@@ -140,7 +138,7 @@ def test_what_is_derived_stays_the_same_and_differs_from_stack_to_stack() -> Non
 
 
 def test_there_is_a_class_for_every_kind_of_object() -> None:
-    used = {f"{one['apiVersion']} {one['kind']}" for kind in BROKERS for one in stack(kind).objects}
+    used = {f"{one['apiVersion']} {one['kind']}" for one in stack().objects}
     assert used == set(KINDS)
 
 

@@ -1,4 +1,4 @@
-"""The OpenStack target: what the program registers, and the Heat template, which must say the same."""
+"""The OpenStack target: what the program registers, and the machine's user data."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import base64
 import gzip
 import ipaddress
 from datetime import date
-from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,6 @@ import yaml
 from dashboards.files import provisioned
 from infra.options import Options
 from infra.plan import plan
-from infra.stack_file import load
 from infra.targets.openstack import document
 from infra.targets.openstack.shape import things
 from telemetry import inventory
@@ -27,11 +25,12 @@ from tests.carried import with_months, written
 from tests.program.pulumi_monitor import Recorded, Registered, run
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from infra.plan import Plan
 
 # The vendor's package warns about its own old names when it is imported.
 pytestmark = pytest.mark.filterwarnings("ignore:openstack:DeprecationWarning")
-SHIPPED = Path(__file__).resolve().parents[2] / "infra/stacks/Pulumi.openstack.yaml"
 DAY = date(2026, 3, 1)
 WORLD = inventory.load(inventory.default_path())
 SOURCES = {"deviceSources": ["10.20.0.0/16", "10.21.0.0/16"], "apiSources": ["10.0.0.0/8"], "zone": "az-1"}
@@ -113,8 +112,6 @@ def test_data_and_secrets_are_protected_in_prod(stage: str, kept: set[str]) -> N
     options = wanted().model_copy(update={"stage": stage})
     found = made(options)
     assert {one.name for one in found.resources if one.protect} == kept
-    template = yaml.safe_load(document.files(planned(options), options, WORLD)["stack.yaml"])
-    assert {name for name, one in template["resources"].items() if one.get("deletion_policy") == "Retain"} == kept
 
 
 def test_an_edit_of_the_inventory_does_not_replace_the_machine() -> None:
@@ -143,30 +140,6 @@ def test_nothing_is_open_but_what_the_options_say() -> None:
 def test_the_machine_listens_where_the_plan_says() -> None:
     options = wanted().model_copy(update={"broker": wanted().broker.model_copy(update={"port": 8884})})
     assert {port for _, port, _ in opened(made(options))} == {8884, 443}
-
-
-def references(value: object) -> list[str]:
-    if isinstance(value, dict):
-        own = [
-            value[key] if key == "get_resource" else value[key][0]
-            for key in ("get_resource", "get_attr")
-            if key in value
-        ]
-        return own + [name for inner in value.values() for name in references(inner)]
-    return [name for inner in value for name in references(inner)] if isinstance(value, list) else []
-
-
-def test_the_heat_template_is_whole_and_makes_what_the_program_makes() -> None:
-    options = load(SHIPPED)
-    files = document.files(planned(options), options, WORLD)
-    template = yaml.safe_load(files["stack.yaml"])
-    resources = template["resources"]
-    assert set(references(template)) <= set(resources)
-    assert {name for one in resources.values() for name in one.get("depends_on", [])} <= set(resources)
-    assert set(resources) == {one.name for one in things(planned(options), options, "")}
-    assert resources["machine"]["properties"]["user_data"] == {"get_file": "cloud-init.yaml"}
-    assert set(files) == {"stack.yaml", "cloud-init.yaml"}
-    assert all(document.MARK in text[:400] for text in files.values())
 
 
 def test_user_data_fits_with_the_sample_inventory_and_leaves_out_one_that_does_not() -> None:

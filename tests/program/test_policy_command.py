@@ -65,10 +65,13 @@ def test_advisory_finding_ends_with_0(tmp_path: Path) -> None:
 
 
 def test_faults_of_all_stack_files_come_at_once_and_end_with_2(tmp_path: Path) -> None:
-    files = [stack(tmp_path, GOOD + "  motcua:shards: 0\n"), stack(tmp_path, GOOD + "  motcua:rootKey: planted\n", "b")]
+    files = [
+        stack(tmp_path, GOOD + "  motcua:workers: 0\n"),
+        stack(tmp_path, GOOD + "  motcua:rootKey: planted\n", "b"),
+    ]
     done = motcua("check", "--policy", "--stack-file", files[0], "--stack-file", files[1], cwd=tmp_path)
     assert done.returncode == 2
-    assert f"{files[0]}:4: motcua:shards" in done.stderr
+    assert f"{files[0]}:4: motcua:workers" in done.stderr
     assert f"{files[1]}:4: motcua:rootKey: is a secret in plain text" in done.stderr
     assert "planted" not in done.stderr
 

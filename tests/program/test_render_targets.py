@@ -17,9 +17,7 @@ from typer.testing import CliRunner
 from infra.targets.kubernetes.written import MARK, SECRETS
 from motcua.cli import app
 from telemetry import inventory
-from telemetry.core.inventory import Published
 from telemetry.errors import ConfigError
-from telemetry.inventory import published
 from telemetry.inventory.carried import carried
 from tests.carried import with_months
 from tests.kubernetes import SHIPPED, stack
@@ -70,20 +68,6 @@ def test_published_months_are_among_the_objects_and_leave_with_their_files(tmp_p
     assert months == ["2026-10-csv.yaml"]
 
 
-def test_an_inventory_too_large_for_user_data_is_told_and_the_rest_is_written(tmp_path: Path) -> None:
-    folder = with_months(tmp_path / "declared", "2026-10")
-    rows = [
-        Published("2026-10", f"device:d{n}", "", n * 7919 % 104729, n * 7919 % 104729, 0, 0, n * 104729 % 7919)
-        for n in range(9_000)
-    ]
-    (folder / "published/2026-10.csv").write_text(published.written(rows))
-    done = render(tmp_path / "out", "--inventory", str(folder), "--target", "openstack")
-    assert done.exit_code == 0
-    assert "cloud-init.yaml: inventory " in done.stderr
-    assert "does not fit" in done.stderr
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"stack.yaml", "cloud-init.yaml"}
-
-
 def test_secrets_are_named_with_their_keys_and_commands_and_never_written(tmp_path: Path) -> None:
     render(tmp_path)
     page = (tmp_path / SECRETS).read_text()
@@ -117,10 +101,8 @@ def test_every_file_says_what_it_was_written_from(tmp_path: Path) -> None:
 
 
 def test_rendering_again_replaces_its_own_files_and_removes_those_that_are_no_more(tmp_path: Path) -> None:
-    told = tmp_path / "Pulumi.mine.yaml"
-    told.write_text(SHIPPED.read_text().replace("kind: mosquitto", "kind: cluster"))
-    out = tmp_path / "out"
-    assert render(out, "--stack-file", str(told)).exit_code == 0
+    folder, out = with_months(tmp_path / "declared", "2026-09", "2026-10"), tmp_path / "out"
+    assert render(out, "--inventory", str(folder)).exit_code == 0
     many = len(list(out.iterdir()))
     own = out / "900-mine.yaml"
     own.write_text("mine: true\n")
@@ -176,18 +158,3 @@ def test_the_stack_files_own_inventory_is_taken_when_none_is_named(tmp_path: Pat
         cwd=Path("/"),
     )
     assert done.returncode == 0, done.stderr
-
-
-def test_dynamic_securitys_first_file_bears_the_stacks_name(tmp_path: Path) -> None:
-    for name in ("Pulumi.ben-tre.yaml", "mine.yaml"):
-        (tmp_path / name).write_text(SHIPPED.with_name("Pulumi.local.yaml").read_text())
-    world = ["--inventory", str(inventory.default_path())]
-    words = ["render", "--target", "dynsec", *world, "--out", str(tmp_path / "out"), "--stack-file"]
-    done = CliRunner().invoke(app, [*words, str(tmp_path / "Pulumi.ben-tre.yaml")])
-    assert done.exit_code == 0, done.output
-    written = (tmp_path / "out/dynamic-security.json").read_text()
-    assert "stack=ben-tre" in written
-    assert "shard=ben-tre/" in written
-    refused = CliRunner().invoke(app, [*words, str(tmp_path / "mine.yaml")])
-    assert isinstance(refused.exception, ConfigError)
-    assert "Pulumi.NAME.yaml" in str(refused.exception)

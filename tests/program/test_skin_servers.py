@@ -1,4 +1,4 @@
-"""Says that every shipped skin works from the provider's own process, against a real InfluxDB and a real mosquitto."""
+"""Says that every shipped skin works from the provider's own process, against a real InfluxDB."""
 
 from __future__ import annotations
 
@@ -10,14 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.providers.resources import RESOURCES, Thing
-from tests.mosquitto import ADMIN, PASSWORD, Guarded
-from tests.program.grpc_provider import UNKNOWN, Dial, Refused, pickled
+from tests.program.grpc_provider import UNKNOWN, Dial, Line, Refused, Seen, pickled
 from tests.servers import InfluxServer, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-
-    from tests.program.grpc_provider import Line
 
 Life = tuple[dict[str, Any], dict[str, Any], set[str]]
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -153,51 +150,6 @@ def test_no_error_of_influxdb_shows_the_token_and_none_means_gone(server: Influx
         assert "influx" in str(caught.value).lower()
 
 
-@pytest.fixture(scope="module")
-def broker(require: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    from tests.pki import Pki
-
-    folder = tmp_path_factory.mktemp("broker")
-    with Guarded(require("mosquitto"), folder / "broker", Pki(folder / "pki")) as running:
-        yield running
-
-
-def on(broker: Guarded, password: str = PASSWORD) -> Dial:
-    where = {"form": "dynsec", "url": f"mqtt://127.0.0.1:{broker.control_port}", "username": ADMIN}
-    return Dial(CHECKOUT, {"motcua:broker": json.dumps(where), "motcua:brokerPassword": password})
-
-
-ACL = {"type": "subscribePattern", "topic": "motcua/v1/+/+/up", "allow": True, "priority": 0}
-DEVICE = {"centre": "vn83-1", "kind": "kiosk"}
-BROKER_LIVES: dict[str, Life] = {
-    "broker.role": ({"name": "r1", "acls": [ACL]}, {"acls": []}, set()),
-    "broker.client": ({"username": "c1", "roles": []}, {"disabled": True}, set()),
-    "broker.registry_shard": (
-        {"name": "shard-00", "devices": {"vn83-1-kiosk1": DEVICE}},
-        {"devices": {"vn83-1-kiosk1": DEVICE, "vn83-1-kiosk2": DEVICE}},
-        {"digest", "count"},
-    ),
-    "broker.default_access": ({}, {"subscribe": True}, set()),
-}
-
-
-@pytest.mark.parametrize("kind", sorted(BROKER_LIVES))
-def test_life_of_a_thing_on_the_broker(broker: Guarded, kind: str) -> None:
-    given, after, added = BROKER_LIVES[kind]
-    with on(broker) as found:
-        life(found.of(RESOURCES[kind].skin()), given, after, added)
-
-
-def test_no_error_of_the_broker_shows_the_password(broker: Guarded) -> None:
-    planted = "planted-broker-password-1618"
-    with on(broker, planted) as found:
-        line = found.of(RESOURCES["broker.role"].skin())
-        with pytest.raises(Refused) as caught:
-            line.create(line.check({"name": "r9", "acls": []}).inputs)
-    assert planted not in str(caught.value)
-    assert str(broker.control_port) in str(caught.value)
-
-
 def test_files_of_a_folder(tmp_path: Path) -> None:
     with Dial(CHECKOUT, {}) as found:
         line = found.of(RESOURCES["host.files"].skin())
@@ -225,23 +177,50 @@ def test_module_and_name_of_a_skin_stay_for_they_lie_in_every_state() -> None:
         "AuthorizationSkin",
         "BucketSkin",
         "CertificateSkin",
-        "ClientSkin",
         "DbrpSkin",
-        "DefaultAccessSkin",
         "FilesSkin",
         "InstanceSkin",
-        "NotificationEndpointSkin",
         "OrganisationSkin",
-        "RegistryShardSkin",
         "RemoteSkin",
         "ReplicationSkin",
         "RevocationListSkin",
-        "RoleSkin",
         "TaskSkin",
     ]
     assert {(skin.__module__, skin.__qualname__) for skin in SKINS} >= {
         ("infra.providers.skins", name) for name in kept
     }
+
+
+# What the version before wrote into the states of a stack `local`.
+IN_OLD_STATES = {
+    "ClientSkin":
+        "gASVPwAAAAAAAACMFWluZnJhLnByb3ZpZGVycy5za2luc5SMCkNsaWVudFNraW6Uk5QpgZR9lIwFc3RhY2uUjAVsb2NhbJRzYi4=",
+    "DefaultAccessSkin":
+        "gASVRgAAAAAAAACMFWluZnJhLnByb3ZpZGVycy5za2luc5SMEURlZmF1bHRBY2Nlc3NTa2lulJOUKYGUfZSMBXN0YWNrlIwFbG9jYWyU"
+        "c2Iu",
+    "NotificationEndpointSkin":
+        "gASVTQAAAAAAAACMFWluZnJhLnByb3ZpZGVycy5za2luc5SMGE5vdGlmaWNhdGlvbkVuZHBvaW50U2tpbpSTlCmBlH2UjAVzdGFja5SM"
+        "BWxvY2FslHNiLg==",
+    "RegistryShardSkin":
+        "gASVRgAAAAAAAACMFWluZnJhLnByb3ZpZGVycy5za2luc5SMEVJlZ2lzdHJ5U2hhcmRTa2lulJOUKYGUfZSMBXN0YWNrlIwFbG9jYWyU"
+        "c2Iu",
+    "RoleSkin":
+        "gASVPQAAAAAAAACMFWluZnJhLnByb3ZpZGVycy5za2luc5SMCFJvbGVTa2lulJOUKYGUfZSMBXN0YWNrlIwFbG9jYWyUc2Iu",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(IN_OLD_STATES))
+def test_a_removed_kind_in_an_old_state_reads_as_gone_and_is_deleted_without_a_server(
+    tmp_path: Path, name: str
+) -> None:
+    outputs = {"name": "motcua-rollup", "acls": []}
+    with (tmp_path / "said").open("w+b") as said, Dial(CHECKOUT, {}, said=said) as found:
+        line = Line(found, IN_OLD_STATES[name])
+        assert line.read("motcua-rollup", outputs) == Seen("", {}, {})
+        line.delete("motcua-rollup", outputs)
+        with pytest.raises(Refused, match="no longer manages mosquitto's dynamic security"):
+            line.update("motcua-rollup", outputs, outputs)
+    assert (tmp_path / "said").read_text().count("nothing on the server is changed or deleted") == 1
 
 
 def test_every_kind_has_a_skin_of_its_own() -> None:

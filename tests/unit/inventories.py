@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import string
-from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 from zoneinfo import ZoneInfo
 
@@ -80,11 +79,6 @@ def _scopes(kind: str, world: Inventory) -> list[str]:
     named = {"centre": world.centres, "device": world.devices, "system": world.systems}[kind]
     words = {"centre": ["centre", "province", "district", "commune"], "device": [*DEVICES], "system": ["system"]}[kind]
     return words + [f"{kind}:{ident}" for ident in named]
-
-
-def without(world: Inventory, ident: str) -> Inventory:
-    """Return the inventory without a device."""
-    return replace(world, devices={name: one for name, one in world.devices.items() if name != ident})
 
 
 def fleet(count: int) -> Inventory:

@@ -18,7 +18,7 @@ from infra.targets.kubernetes.names import API_TLS, RECEIVER, broker_host
 from infra.targets.kubernetes.objects import MOST_BYTES, Cluster, SecretValue, label, name_of
 from infra.targets.kubernetes.pods import USERS
 from telemetry.errors import ConfigError
-from tests.kubernetes import DAY, KINDS, STACKS, Stack, container, options, sample, sample_files, stack
+from tests.kubernetes import DAY, STACKS, Stack, container, options, sample, sample_files, stack
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,9 +30,9 @@ VERSIONS = ("1.31", "1.33", "1.35")
 BROUGHT = {API_TLS, RECEIVER}
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def one(request: pytest.FixtureRequest) -> Stack:
-    return stack(request.param)
+@pytest.fixture(scope="module")
+def one() -> Stack:
+    return stack()
 
 
 def filled(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -49,9 +49,8 @@ def test_every_object_is_valid_by_the_published_schemas(one: Stack, version: str
 
 
 @pytest.mark.parametrize("path", STACKS, ids=lambda path: path.stem)
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_stack_file_could_run_on_kubernetes(path: Path, kind: str) -> None:
-    told, ours = load(path), options(kind)
+def test_every_stack_file_could_run_on_kubernetes(path: Path) -> None:
+    told, ours = load(path), options()
     wanted = told.model_copy(
         update={"target": "kubernetes", "broker": ours.broker, "pki": ours.pki, "kubernetes": ours.kubernetes}
     )
@@ -119,11 +118,10 @@ def test_every_server_is_asked_whether_it_lives_and_serves(one: Stack) -> None:
 
 def test_images_are_exact_versions_and_by_digest_where_the_stack_says_so() -> None:
     digest = "sha256:" + "a" * 64
-    for kind in KINDS:
-        for _, pod in stack(kind).templates():
-            assert re.fullmatch(r"[a-z0-9./-]+:v?\d+\.\d+\.\d+", container(pod)["image"])
-        for _, pod in stack(kind, image_digests=dict.fromkeys(USERS, digest)).templates():
-            assert container(pod)["image"].endswith(f"@{digest}")
+    for _, pod in stack().templates():
+        assert re.fullmatch(r"[a-z0-9./-]+:v?\d+\.\d+\.\d+", container(pod)["image"])
+    for _, pod in stack(image_digests=dict.fromkeys(USERS, digest)).templates():
+        assert container(pod)["image"].endswith(f"@{digest}")
 
 
 def test_selectors_pick_their_own_pods(one: Stack) -> None:
@@ -195,8 +193,7 @@ def test_secrets_hold_places_and_no_values(one: Stack) -> None:
         "brokerCertificate", "brokerKey", "ingestCertificate", "ingestKey", "rollupCertificate", "rollupKey",
         "grafanaPassword",
     }  # fmt: skip
-    cookie = {"brokerCookie"} if one.options.broker.kind == "cluster" else set()
-    assert set(needed(one.objects)) == known | cookie
+    assert set(needed(one.objects)) == known
 
 
 def test_what_must_stay_stays(one: Stack) -> None:

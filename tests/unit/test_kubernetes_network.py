@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.targets.kubernetes.names import PEERS, SERVICES_PORT
+from infra.targets.kubernetes.names import SERVICES_PORT
 from infra.targets.kubernetes.network import INGRESS_NAMESPACE, OUTSIDE
-from tests.kubernetes import KINDS, Stack, container, stack
+from tests.kubernetes import Stack, container, stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,9 +23,9 @@ COMPONENT = "app.kubernetes.io/component"
 Json = dict[str, Any]
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def one(request: pytest.FixtureRequest) -> Stack:
-    return stack(request.param)
+@pytest.fixture(scope="module")
+def one() -> Stack:
+    return stack()
 
 
 def wanted(one: Stack) -> set[tuple[str, str, int]]:
@@ -34,8 +34,6 @@ def wanted(one: Stack) -> set[tuple[str, str, int]]:
     for flow in one.plan.flows:
         inside = flow.target == "broker" and flow.source not in OUTSIDE
         found.add((flow.source, flow.target, SERVICES_PORT if inside else flow.port))
-    if one.options.broker.kind == "cluster":
-        found |= {("broker", "broker", port) for port in PEERS.values()}
     return found
 
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer
 
-from infra.host import mosquitto
 from infra.plan.broker import INGEST
 from motcua.cli import app
 from telemetry import inventory
@@ -20,19 +17,17 @@ from telemetry.errors import ConfigError
 from telemetry.inventory.carried import carried
 from telemetry.roles import ingest_link
 from tests.carried import with_months
-from tests.kubernetes import KINDS, Stack, container, mounted, projected, sample_files, stack
+from tests.kubernetes import Stack, container, mounted, projected, sample_files, stack
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 POD = "ingest-7d9c6b5f47-x2x4z"
-LONGEST_ID = 100
-"""What VerneMQ takes unless it is told otherwise, bytes; mosquitto takes more."""
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def one(request: pytest.FixtureRequest) -> Stack:
-    return stack(request.param)
+@pytest.fixture(scope="module")
+def one() -> Stack:
+    return stack()
 
 
 def role(one: Stack, name: str) -> dict[str, Any]:
@@ -86,7 +81,6 @@ def test_workers_are_named_by_their_pods_and_share(one: Stack) -> None:
 
     link = ingest_link(where, POD, shared=True, ingest=Desk())  # type: ignore[arg-type] # never connected
     assert link._settings.client_id == INGEST.format(POD)
-    assert len(link._settings.client_id) <= LONGEST_ID
     assert link._settings.subscriptions == ((every("up", "ingest"), 1),)
 
 
@@ -130,53 +124,3 @@ def test_a_month_that_no_config_map_holds_is_named_with_its_folder() -> None:
     large = {**sample_files(), "published/2026-10.csv": "x" * 1_048_576}
     with pytest.raises(ConfigError, match=r"published/2026-10\.csv.* 1048587 bytes.*inventory-published-2026-10-csv"):
         stack(files=large)
-
-
-def test_verne_reads_mosquittos_rules_and_one_line_more_for_each_worker() -> None:
-    found = stack("cluster")
-    lines = found.one("ConfigMap", "broker-config")["data"]["acl"].splitlines()
-    shared = f"topic read {every('up', 'ingest')}"
-    own = found.one("ConfigMap", "broker-config")["data"]["acl"].replace(f"{shared}\n", "")
-    assert own == stack("mosquitto").one("ConfigMap", "broker-config")["data"]["acl"]
-    workers = [line for line in lines if line.startswith("user motcua-ingest-")]
-    assert lines.count(shared) == len(workers) > 0
-    assert own.startswith(mosquitto.access(()).splitlines()[0])
-
-
-def test_verne_lets_in_nobody_without_a_certificate_and_nothing_but_mqtt_5() -> None:
-    text = stack("cluster").one("ConfigMap", "broker-config")["data"]["vernemq.conf"]
-    values = dict(re.findall(r"^(\S+) = (.*)$", text, re.MULTILINE))
-    listeners = {name.split(".")[2] for name in values if name.startswith("listener.ssl.")}
-    assert listeners == {"devices", "services"}
-    assert not any(name.startswith(("listener.tcp", "listener.ws", "listener.http")) for name in values)
-    for name in listeners:
-        assert values[f"listener.ssl.{name}.require_certificate"] == "on"
-        assert values[f"listener.ssl.{name}.use_identity_as_username"] == "on"
-        assert values[f"listener.ssl.{name}.allowed_protocol_versions"] == "5"
-        assert values[f"listener.ssl.{name}.crlfile"] == "/tls/crl.pem"
-    assert values["allow_anonymous"] == "off"
-    assert values["vmq_diversity.identity.file"] == "/config/identity.lua"
-
-
-def test_a_verne_node_starts_with_its_own_name_and_joins_the_first(tmp_path: Path) -> None:
-    """The start runs, with programs in place of the broker's that write down how they were called."""
-    files = stack("cluster").one("ConfigMap", "broker-config")["data"]
-    config, programs = tmp_path / "config", tmp_path / "vernemq/bin"
-    for folder in (config, programs, tmp_path / "vernemq/etc"):
-        folder.mkdir(parents=True)
-    for name, text in files.items():
-        (config / name).write_text(text)
-    (programs / "vernemq").write_text(f'#!/bin/sh\necho "$@" "$COOKIE" >{tmp_path}/started\n')
-    shown = "#!/bin/sh\necho 'VerneMQ@broker-0.nodes.svc running'\n"
-    (programs / "vmq-admin").write_text(shown)
-    for program in programs.iterdir():
-        program.chmod(0o755)
-    script = files["start.sh"].replace("/vernemq/", f"{tmp_path}/vernemq/").replace("/config/", f"{config}/")
-    env = {"POD_NAME": "broker-2", "DOMAIN": "nodes.svc", "COOKIE": "c0ffee", "PATH": os.environ["PATH"]}
-    subprocess.run(["/bin/sh", "-c", script], check=True, env=env, timeout=60)
-    assert (tmp_path / "started").read_text() == "console -noshell -noinput \n"
-    made = tmp_path / "vernemq/etc/vernemq.conf"
-    values = dict(re.findall(r"^(\S+) = (.*)$", made.read_text(), re.MULTILINE))
-    assert values["nodename"] == "VerneMQ@broker-2.nodes.svc"
-    assert values["distributed_cookie"] == "c0ffee"
-    assert made.stat().st_mode & 0o077 == 0

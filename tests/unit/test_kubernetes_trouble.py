@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DIGEST = "sha256:" + "a" * 64
-GOOD = {"mosquitto": DIGEST, "vernemq": DIGEST, "motcua-server": DIGEST}
+GOOD = {"mosquitto": DIGEST, "motcua-server": DIGEST}
 
 
 @pytest.fixture(scope="module")
@@ -150,20 +150,19 @@ def test_objects_are_applied_where_they_may_be_large(one: Stack) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "port", "digests", "faults"),
+    ("port", "digests", "faults"),
     [
-        ("mosquitto", 8883, GOOD, []),
-        ("mosquitto", 9100, {}, []),
-        ("mosquitto", 8884, {}, ["broker.port"]),
-        ("cluster", 9100, {}, ["broker.port"]),
-        ("mosquitto", 8884, {"mosquito": DIGEST, "grafana": "12.0", "influxdb": f"influxdb@{DIGEST}"},
+        (8883, GOOD, []),
+        (9100, {}, []),
+        (8884, {}, ["broker.port"]),
+        (8884, {"mosquito": DIGEST, "grafana": "12.0", "influxdb": f"influxdb@{DIGEST}"},
          ["broker.port", "'mosquito'", "grafana: '12.0'", "influxdb: 'influxdb@"]),
     ],
 )  # fmt: skip
 def test_options_that_no_cluster_could_run_are_refused_together(
-    kind: str, port: int, digests: dict[str, str], faults: list[str]
+    port: int, digests: dict[str, str], faults: list[str]
 ) -> None:
-    given = options(kind, image_digests=digests)
+    given = options(image_digests=digests)
     wanted = given.model_copy(update={"broker": given.broker.model_copy(update={"port": port})})
     if not faults:
         check(wanted)

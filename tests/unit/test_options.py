@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from infra.options import SECRETS, Options, options
+from infra.options import REMOVED, SECRETS, Options, options
 from telemetry.errors import ConfigError, Fault
 
 GOOD: dict[str, Any] = {"stage": "dev", "target": "local"}
@@ -46,8 +46,6 @@ def test_options_cannot_be_changed() -> None:
         ({"influx": {"bucket": 'a"b'}}, "motcua:influx.bucket"),
         ({"influx": {"bucket": "b" * 61}}, "motcua:influx.bucket"),
         ({"influx": {"org": "a\nb"}}, "motcua:influx.org"),
-        ({"broker": {"form": "dynsec"}}, "motcua:broker.url"),
-        ({"broker": {"form": "dynsec", "url": "mqtt://admin:pw@host"}}, "motcua:broker.url"),
         ({"broker": {"kind": "cluster"}}, "motcua:broker.kind"),
         ({"broker": {"port": 0}}, "motcua:broker.port"),
         ({"broker": {"host": "a b"}}, "motcua:broker.host"),
@@ -61,8 +59,8 @@ def test_options_cannot_be_changed() -> None:
         ({"pki": {"epoch": "2026-05-01"}, "today": "2026-04-30"}, "motcua:pki.epoch"),
         ({"pki": {"hosts": ["ok.example", "not ok"]}}, "motcua:pki.hosts.1"),
         ({"today": "9999-12-31"}, "motcua:today"),
-        ({"shards": 65}, "motcua:shards"),
-        ({"shards": True}, "motcua:shards"),
+        ({"workers": 51}, "motcua:workers"),
+        ({"workers": True}, "motcua:workers"),
         ({"workers": 1.5}, "motcua:workers"),
         ({"tokens": {"generation": 0}}, "motcua:tokens.generation"),
         ({"national": {"url": "https://n.example", "orgId": "mine"}}, "motcua:national.orgId"),
@@ -72,7 +70,6 @@ def test_options_cannot_be_changed() -> None:
         ({"target": "openstack"}, "motcua:openstack.deviceSources"),
         ({"stage": "prod"}, "motcua:pki.rootCertificate"),
         ({**PROD, "target": "kubernetes"}, "motcua:kubernetes.deviceSources"),
-        ({"target": "kubernetes", "broker": {"form": "dynsec", "url": "mqtt://h"}}, "motcua:broker.form"),
         ({"colour": "red"}, "motcua:colour"),
     ],
 )
@@ -94,14 +91,14 @@ def test_wrong_national_section_is_one_fault(value: object) -> None:
 
 
 def test_wrong_section_does_not_hide_what_is_wrong_elsewhere() -> None:
-    found = fields(influx=[1], broker={"form": "dynsec"}, shards=0, pki={"overlapDays": 300, "hosts": {"a": 1}})
-    wrong = {"broker.url", "influx", "pki.overlapDays", "pki.hosts", "shards"}
+    found = fields(influx=[1], broker={"port": 0}, workers=0, pki={"overlapDays": 300, "hosts": {"a": 1}})
+    wrong = {"broker.port", "influx", "pki.overlapDays", "pki.hosts", "workers"}
     assert set(found) == {f"motcua:{name}" for name in wrong}
 
 
 def test_line_is_that_of_the_key_or_of_the_nearest_around_it() -> None:
-    found = {fault.field: fault.line for fault in faults(pki={"hosts": ["a b"], "crlDays": 1}, shards=0)}
-    assert found == {"motcua:pki.hosts.0": 9, "motcua:pki.crlDays": 7, "motcua:shards": 0}
+    found = {fault.field: fault.line for fault in faults(pki={"hosts": ["a b"], "crlDays": 1}, workers=0)}
+    assert found == {"motcua:pki.hosts.0": 9, "motcua:pki.crlDays": 7, "motcua:workers": 0}
 
 
 @pytest.mark.parametrize("name", ["influx", "pki", "kubernetes", "national"])
@@ -111,14 +108,31 @@ def test_what_was_written_in_the_wrong_place_is_not_shown(name: str) -> None:
     assert PLANTED not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", sorted(REMOVED))
+def test_a_key_of_an_earlier_version_is_one_fault_that_says_to_take_it_out(name: str) -> None:
+    section, _, key = name.rpartition(".")
+    (fault,) = faults(**{section: {key: PLANTED}} if section else {key: PLANTED})
+    assert fault.field == f"motcua:{name}"
+    assert "dynamic security, which was removed" in fault.problem
+    assert fault.remedy.startswith("take it out")
+    assert PLANTED not in str(fault)
+
+
+def test_all_keys_of_an_earlier_version_are_told_at_once_and_hide_nothing() -> None:
+    old = {"form": "dynsec", "url": "mqtt://h", "kind": "cluster", "port": 0}
+    found = fields(broker=old, shards=16, brokerPassword=PLANTED)
+    wrong = ("broker.form", "broker.url", "broker.kind", "broker.port", "shards", "brokerPassword")
+    assert set(found) == {f"motcua:{name}" for name in wrong}
+
+
 def test_secrets_are_not_read() -> None:
     assert options({**GOOD, **dict.fromkeys(SECRETS, PLANTED)}, "stack") == options(GOOD, "stack")
 
 
 def test_values_as_the_engine_hands_them_on_are_understood() -> None:
-    given_ = {"shards": "8", "today": "2026-05-01", "influx": {"rawDays": 45, "adopt": True}}
+    given_ = {"workers": "8", "today": "2026-05-01", "influx": {"rawDays": 45, "adopt": True}}
     found = options({**GOOD, **json.loads(json.dumps(given_))}, "stack")
-    assert (found.shards, str(found.today), found.influx.raw_days) == (8, "2026-05-01", 45)
+    assert (found.workers, str(found.today), found.influx.raw_days) == (8, "2026-05-01", 45)
 
 
 JSON = st.recursive(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import FrozenInstanceError, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -11,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from infra.options import Broker, Influx, Kubernetes, National, Options, Tokens
+from infra.options import Influx, Kubernetes, National, Options, Tokens
 from infra.plan import Plan, plan
-from infra.plan.broker import DEVICE_READS, DEVICE_WRITES, INGEST, MONITOR, PROVISION, ROLLUP, agents, shard_of
+from infra.plan.broker import DEVICE_READS, DEVICE_WRITES, INGEST, MONITOR, PROVISION, ROLLUP, agents
 from infra.plan.influx import rights
 from infra.plan.values import Permission
 from telemetry.core.topics import Topic
 from telemetry.errors import InventoryError
-from tests.unit.inventories import centre, fleet, inventories, inventory, without
+from tests.unit.inventories import centre, fleet, inventories, inventory
 
 if TYPE_CHECKING:
     import random
@@ -48,42 +47,12 @@ def planned(world: Inventory, options: Options = LOCAL) -> Plan:
     return plan(world, options, TODAY)
 
 
-def by_shard(found: Plan) -> dict[str, str]:
-    return {device.id: shard.name for shard in found.broker.shards for device in shard.devices}
-
-
 @few
 @given(inventories())
-def test_every_agent_is_in_exactly_one_shard_and_nobody_else(world: Inventory) -> None:
-    members = Counter(one.id for shard in planned(world).broker.shards for one in shard.devices)
-    assert set(members) == {name for name, one in world.devices.items() if one.kind != "replay"}
-    assert set(members.values()) <= {1}
-
-
-@few
-@given(inventories())
-def test_shards_say_what_the_inventory_says(world: Inventory) -> None:
-    for shard in planned(world).broker.shards:
-        for one in shard.devices:
-            assert (one.centre, one.kind) == (world.devices[one.id].centre, world.devices[one.id].kind)
-        assert [one.id for one in shard.devices] == sorted(one.id for one in shard.devices)
-
-
-@few
-@given(inventories(least=1), st.data())
-def test_a_device_more_or_less_changes_its_own_shard_only(world: Inventory, data: st.DataObject) -> None:
-    gone = world.devices[data.draw(st.sampled_from(sorted(world.devices)))]
-    before, after = planned(world).broker.shards, planned(without(world, gone.id)).broker.shards
-    changed = {old.name for old, new in zip(before, after, strict=True) if old != new}
-    number = shard_of(gone.id, LOCAL.shards)
-    assert changed == (set() if gone.kind == "replay" else {before[number].name})
-
-
-@few
-@given(inventories(), st.integers(1, 64))
-def test_number_of_shards_is_the_one_asked_for(world: Inventory, count: int) -> None:
-    shards = planned(world, Options(stage="dev", target="local", shards=count)).broker.shards
-    assert len({shard.name for shard in shards}) == count
+def test_every_agent_may_reach_the_broker_and_nobody_else(world: Inventory) -> None:
+    found = [(one.id, one.centre) for one in planned(world).broker.devices]
+    wanted = {name: one.centre for name, one in world.devices.items() if one.kind != "replay"}
+    assert found == sorted(wanted.items())
 
 
 def reaches(pattern: str, topic: str) -> bool:
@@ -95,8 +64,7 @@ def reaches(pattern: str, topic: str) -> bool:
 def test_every_device_reaches_its_own_topics_by_one_rule_each_and_no_other_device(world: Inventory) -> None:
     rules = [
         (name, f"motcua/v1/{device.centre}/{device.id}/{name}", device.id)
-        for shard in planned(world).broker.shards
-        for device in shard.devices
+        for device in planned(world).broker.devices
         for name in {*DEVICE_READS, *DEVICE_WRITES}
     ]
     for device in agents(world):
@@ -109,12 +77,11 @@ def test_every_device_reaches_its_own_topics_by_one_rule_each_and_no_other_devic
 @given(inventories(), st.sampled_from([LOCAL, CLUSTER]))
 def test_names_are_apart_and_valid(world: Inventory, options: Options) -> None:
     found = planned(world, options)
-    devices = [one.id for shard in found.broker.shards for one in shard.devices]
+    devices = [one.id for one in found.broker.devices]
     subjects = [*devices, *(user.name for user in found.broker.users)]
     for names in (
         [one.name for one in found.influx.buckets],
         [one.name for one in found.influx.tokens],
-        [one.name for one in found.broker.shards],
         [one.name for one in found.workloads],
         [one.name for one in found.scrapes],
         [one.name for one in found.pki.certificates],
@@ -166,7 +133,7 @@ def test_same_day_gives_the_same_plan(world: Inventory) -> None:
 
 def test_plan_cannot_be_changed() -> None:
     found = planned(fleet(3))
-    for value in (found, found.influx, found.broker, found.pki, found.workloads[0], found.broker.shards[0]):
+    for value in (found, found.influx, found.broker, found.pki, found.workloads[0], found.broker.devices[0]):
         with pytest.raises(FrozenInstanceError):
             value.__setattr__(next(iter(value.__slots__)), None)
 
@@ -277,7 +244,7 @@ def test_broker_bears_every_device_twice(count: int) -> None:
 
 
 def test_listener_asks_for_certificates_and_knows_no_anonymous() -> None:
-    for options in (LOCAL, CLUSTER, Options(stage="dev", target="local", broker=Broker(form="dynsec"))):
+    for options in (LOCAL, CLUSTER):
         for one in planned(fleet(1), options).broker.listeners:
             assert (one.tls, one.client_certificates, one.anonymous) == (True, True, False)
 

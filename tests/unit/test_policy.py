@@ -13,7 +13,7 @@ from hypothesis import given, settings
 
 from infra.options import Influx, Kubernetes, National, Openstack, Options, Pki, Target
 from infra.plan import plan
-from infra.plan.values import BrokerUser, Bucket, DeviceAccess, Flow, Listener, Permission, Shard, Token
+from infra.plan.values import BrokerUser, Bucket, DeviceAccess, Flow, Listener, Permission, Token
 from infra.policy import rules
 from infra.policy.leaks import leaks
 from infra.policy.manifests import manifests
@@ -127,17 +127,12 @@ def test_token_with_a_right_too_many_is_found(role: str, right: Permission) -> N
     ],
 )
 def test_broker_user_with_a_topic_too_many_is_found(user: BrokerUser) -> None:
-    assert broken(broker(users=(user,), shards=())) == ["broker-rights"]
+    assert broken(broker(users=(user,), devices=())) == ["broker-rights"]
 
 
 @pytest.mark.parametrize("ident", ["+", "#", "a/b", "motcua-rollup"])
 def test_device_that_would_reach_others_is_found(ident: str) -> None:
-    assert broken(broker(shards=(Shard("s", (DeviceAccess(ident, "c", "kiosk"),)),))) == ["broker-rights"]
-
-
-def test_device_in_two_shards_is_found() -> None:
-    one = DeviceAccess("d", "c", "kiosk")
-    assert broken(broker(shards=(Shard("s", (one,)), Shard("t", (one,))))) == ["broker-rights"]
+    assert broken(broker(devices=(DeviceAccess(ident, "c"),))) == ["broker-rights"]
 
 
 def test_certificates_near_their_end_are_found_and_a_waiting_authority_is_not() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from infra.declared import declared
-from infra.options import Broker, National, Options
+from infra.options import National, Options
 from infra.plan import plan
 from infra.policy.objects import UNKNOWN
 from infra.policy.resources import EXAMINED, breaches
@@ -18,7 +18,6 @@ from tests.unit.inventories import fleet
 
 DAY_S = 86_400
 BUCKET, TOKEN = ("pulumi-python:dynamic/motcua/influx:" + name for name in ("Bucket", "Authorization"))
-ROLE = "pulumi-python:dynamic/motcua/broker:Role"
 FILES = "pulumi-python:dynamic/motcua/host:Files"
 RULE = "openstack:networking/secGroupRule:SecGroupRule"
 KEY = "-----BEGIN PRIVATE KEY-----\nMII"
@@ -37,11 +36,10 @@ def test_everything_that_the_plan_declares_has_no_breach() -> None:
     options = Options(
         stage="dev",
         target="local",
-        broker=Broker(form="dynsec", url="mqtt://127.0.0.1:1884"),
         national=National(url="https://national.example", org_id="0" * 16),
     )
     things = declared(plan(fleet(40), options, date(2026, 6, 1)), options)
-    assert {one.kind for one in things} >= {"influx.bucket", "influx.authorization", "broker.role", "influx.remote"}
+    assert {one.kind for one in things} >= {"influx.bucket", "influx.authorization", "influx.remote"}
     assert [found for one in things for found in breaches(type_of(one.kind), one.inputs, one.name)] == []
 
 
@@ -57,13 +55,6 @@ def test_everything_that_the_plan_declares_has_no_breach() -> None:
         (TOKEN, {"permissions": [{"action": "write", "type": "buckets"}]}, ["token-rights"]),
         (TOKEN, {"permissions": [{"action": "read", "type": "orgs"}]}, ["token-rights"]),
         (TOKEN, {"permissions": UNKNOWN}, []),
-        (ROLE, {"name": "motcua-monitor", "acls": [{"type": "subscribePattern", "topic": "$SYS/broker/#"}]}, []),
-        (ROLE, {"name": "x", "acls": [{"type": "subscribePattern", "topic": "#"}]}, ["broker-rights"]),
-        (ROLE, {"name": "x", "acls": [{"type": "subscribePattern", "topic": "$share/+/#"}]}, ["broker-rights"]),
-        (ROLE, {"name": "x", "acls": [{"type": "publishClientSend", "topic": "motcua/v1/+/+/up"}]}, ["broker-rights"]),
-        (ROLE, {"name": "x", "acls": [{"type": "publishClientSend", "topic": "#", "allow": False}]}, []),
-        (ROLE, {"name": "x", "acls": [{"type": "publishClientSend", "topic": "motcua/v1/c/d/up"}]}, []),
-        ("pulumi-python:dynamic/motcua/broker:DefaultAccess", {"subscribe": True}, ["broker-rights"]),
         ("pulumi-python:dynamic/motcua/influx:Remote", {"url": "http://n"}, ["upstream-tls"]),
         (FILES, {"files": {"a.key": KEY, "b": "fine"}, "secret_files": {"c.key": KEY}}, ["plain-secret"]),
         (FILES, {"files": {"a.key": UNKNOWN}}, []),

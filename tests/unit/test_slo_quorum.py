@@ -108,20 +108,12 @@ def shown(parts: Parts, ends: int) -> str:
 
 def test_a_centre_works_when_all_it_needs_works() -> None:
     parts = Parts(
-        power=(line("UUUUUD"),),
-        link=(line("UUUUDU"),),
-        server=(line("UUU?UU"),),
+        server=(line("UUU?DU"), line("UUUUUD")),
         kiosks=(line("UDDUUU"), line("DUDUUU")),
         counters=(line("UUUUUU"), line("UUUUUU"), line("DDDDDD")),
         k=2,
     )
     assert shown(parts, 6) == "UUD?DD"
-
-
-def test_local_mode_carries_a_centre_over_a_dead_link() -> None:
-    link, local = line("UDDD?"), line("UUD?U")
-    assert shown(Parts(link=(link,), local=(local,)), 5) == "UUD?U"
-    assert shown(Parts(local=(local,), server=(line("UUUUU"),)), 5) == "UUUUU"
 
 
 def test_too_few_counters_close_a_centre() -> None:

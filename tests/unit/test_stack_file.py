@@ -39,10 +39,10 @@ def test_shipped_stack_files_have_no_fault(path: Path) -> None:
 
 
 def test_engines_scalars_and_typed_values_mean_the_same(tmp_path: Path) -> None:
-    typed = read(tmp_path, HEAD + "  motcua:shards: 8\n  motcua:today: 2026-05-01\n")
-    text = read(tmp_path, HEAD + '  motcua:shards: "8"\n  motcua:today: "2026-05-01"\n')
+    typed = read(tmp_path, HEAD + "  motcua:workers: 8\n  motcua:today: 2026-05-01\n")
+    text = read(tmp_path, HEAD + '  motcua:workers: "8"\n  motcua:today: "2026-05-01"\n')
     assert typed == text
-    assert typed.shards == 8
+    assert typed.workers == 8
 
 
 @pytest.mark.parametrize("name", SECRETS)
@@ -58,10 +58,10 @@ def test_secret_that_is_not_encrypted_is_refused_whatever_its_shape(tmp_path: Pa
 
 def test_windows_line_ends_and_a_byte_order_mark_change_nothing(tmp_path: Path) -> None:
     path = tmp_path / "Pulumi.try.yaml"
-    path.write_bytes(b"\xef\xbb\xbf" + (HEAD + "  motcua:shards: 8\n").replace("\n", "\r\n").encode())
-    assert load(path).shards == 8
-    path.write_bytes((HEAD + "  motcua:shards: no\n").replace("\n", "\r\n").encode())
-    with pytest.raises(ConfigError, match=r"Pulumi\.try\.yaml:4: motcua:shards"):
+    path.write_bytes(b"\xef\xbb\xbf" + (HEAD + "  motcua:workers: 8\n").replace("\n", "\r\n").encode())
+    assert load(path).workers == 8
+    path.write_bytes((HEAD + "  motcua:workers: no\n").replace("\n", "\r\n").encode())
+    with pytest.raises(ConfigError, match=r"Pulumi\.try\.yaml:4: motcua:workers"):
         load(path)
 
 
@@ -90,6 +90,33 @@ def test_encrypted_secrets_are_left_alone(tmp_path: Path) -> None:
     assert read(tmp_path, HEAD + secrets + "  openstack:password:\n    secure: v1:abc\n") == read(tmp_path, HEAD)
 
 
+def test_keys_of_an_earlier_version_are_named_with_line_and_remedy(tmp_path: Path) -> None:
+    text = f"""\
+  motcua:shards: 16
+  motcua:broker:
+    kind: cluster
+    form: files
+    plugin: {PLANTED}
+  motcua:brokerPassword:
+    secure: {PLANTED}
+"""
+    assert [(line, name) for line, name, _ in faults(tmp_path, HEAD + text)] == [
+        (4, "motcua:shards"),
+        (6, "motcua:broker.kind"),
+        (7, "motcua:broker.form"),
+        (8, "motcua:broker.plugin"),
+        (9, "motcua:brokerPassword"),
+    ]
+    with pytest.raises(ConfigError, match="take it out with `pulumi config rm brokerPassword`"):
+        read(tmp_path, HEAD + text)
+
+
+@pytest.mark.parametrize("value", [PLANTED, f"{{secure: {PLANTED}}}"])
+def test_a_removed_secret_is_one_fault_encrypted_or_not(tmp_path: Path, value: str) -> None:
+    found = faults(tmp_path, f"{HEAD}  motcua:brokerPassword: {value}\n")
+    assert [(line, name) for line, name, _ in found] == [(4, "motcua:brokerPassword")]
+
+
 def test_other_providers_secrets_must_be_encrypted_too(tmp_path: Path) -> None:
     found = faults(tmp_path, f"{HEAD}  openstack:password: {PLANTED}\n  kubernetes:kubeconfig: {PLANTED}\n")
     assert [one[1] for one in found] == ["openstack:password", "kubernetes:kubeconfig"]
@@ -101,7 +128,7 @@ def test_encrypted_option_is_refused_because_it_could_not_be_read_here(tmp_path:
 
 
 def test_key_without_the_projects_name_is_refused(tmp_path: Path) -> None:
-    assert faults(tmp_path, f"{HEAD}  shards: 8\n") == [(4, "shards", "has no project's name before it")]
+    assert faults(tmp_path, f"{HEAD}  workers: 8\n") == [(4, "workers", "has no project's name before it")]
 
 
 def test_other_namespaces_are_left_alone(tmp_path: Path) -> None:
@@ -120,7 +147,7 @@ def test_all_faults_come_at_once_each_at_its_line(tmp_path: Path) -> None:
     hosts: {a: 1}
     revoked: [ab@2026-13-45, 7]
     epoch: 3
-  motcua:shards: true
+  motcua:workers: true
   motcua:kubernetes:
     imageDigests:
       1: 2
@@ -136,7 +163,7 @@ def test_all_faults_come_at_once_each_at_its_line(tmp_path: Path) -> None:
         (6, "motcua:pki.hosts"),
         (7, "motcua:pki.revoked.1"),
         (8, "motcua:pki.epoch"),
-        (9, "motcua:shards"),
+        (9, "motcua:workers"),
         (12, "motcua:kubernetes.imageDigests.1"),
         (13, "motcua:national.orgId"),
         (13, "motcua:national.url"),

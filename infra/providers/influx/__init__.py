@@ -8,7 +8,6 @@ from infra.providers.influx.authorization import Authorization
 from infra.providers.influx.bucket import Bucket
 from infra.providers.influx.client import Client
 from infra.providers.influx.dbrp import Dbrp
-from infra.providers.influx.endpoint import NotificationEndpoint
 from infra.providers.influx.instance import Instance
 from infra.providers.influx.organisation import Organisation
 from infra.providers.influx.task import Task
@@ -27,6 +26,5 @@ KINDS: Final[dict[str, type[Thing]]] = {
     "dbrp": Dbrp,
     "remote": Remote,
     "replication": Replication,
-    "notification_endpoint": NotificationEndpoint,
 }
 """Kind by name, opened with a client and whether a new server may stand in for a lost one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from infra.targets.kubernetes.names import PEERS, SERVICES_PORT
+from infra.targets.kubernetes.names import SERVICES_PORT
 from infra.targets.kubernetes.pods import OWN, PINNED
 from telemetry.errors import ConfigError, Fault
 
@@ -26,9 +26,8 @@ def check(options: Options) -> None:
 
 def _faults(options: Options) -> Iterator[tuple[str, str, str]]:
     """Yield field, problem, remedy."""
-    taken = {SERVICES_PORT, *(PEERS.values() if options.broker.kind == "cluster" else ())}
-    if options.broker.port in taken:
-        problem = f"{options.broker.port} is the broker's own for services or nodes"
+    if options.broker.port == SERVICES_PORT:
+        problem = f"{options.broker.port} is the broker's own for services"
         yield "broker.port", problem, "write another, as 8883"
     known = sorted({*PINNED, *OWN})
     for name, digest in sorted(options.kubernetes.image_digests.items()):

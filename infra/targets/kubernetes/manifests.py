@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.targets.kubernetes import broker, vernemq
+from infra.targets.kubernetes.broker import broker
 from infra.targets.kubernetes.checks import check
 from infra.targets.kubernetes.network import namespace, network
 from infra.targets.kubernetes.objects import Cluster, SecretValue
@@ -32,8 +32,7 @@ def base(cluster: Cluster) -> tuple[Manifest, ...]:
     Raises ConfigError naming every option that no cluster could run.
     """
     check(cluster.options)
-    kind = vernemq if cluster.options.broker.kind == "cluster" else broker
-    return (namespace(cluster), *network(cluster), *kind.broker(cluster), *store(cluster), *backup(cluster))
+    return (namespace(cluster), *network(cluster), *broker(cluster), *store(cluster), *backup(cluster))
 
 
 def roles(cluster: Cluster) -> tuple[Manifest, ...]:

@@ -11,14 +11,12 @@ if TYPE_CHECKING:
 
 SERVICES_PORT = 8884
 """Where services meet the broker: several workers share a certificate there, and no device gets there."""
-BROKER_CONFIG, BROKER_TLS, BROKER_COOKIE = "broker-config", "broker-tls", "broker-cookie"
+BROKER_CONFIG, BROKER_TLS = "broker-config", "broker-tls"
 NODES = "broker-nodes"
 INFLUX_SETUP, API_TLS = "influxdb-setup", "api-tls"
 RECEIVER, WEBHOOK = "alertmanager-receiver", "webhook"
 """The Secret, and its key, that holds the address which alerts are posted to; whoever has it can post there."""
 BACKUP = "backup"
-PEERS = {"epmd": 4369, "distribution": 9100, "messages": 44053}
-"""Ports between the nodes of a clustered broker."""
 
 
 def broker_host(cluster: Cluster) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from infra.plan.values import Flow
 from infra.plan.workloads import INFLUX, PROMETHEUS
-from infra.targets.kubernetes.names import BACKUP, PEERS, SERVICES_PORT
+from infra.targets.kubernetes.names import BACKUP, SERVICES_PORT
 from infra.targets.kubernetes.objects import labels, made, name_of, selector
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def network(cluster: Cluster) -> tuple[Manifest, ...]:
 def flows(cluster: Cluster) -> tuple[Flow, ...]:
     """Return the plan's flows, services at their own listener of the broker, and what this target adds."""
     plan = [_at_services(flow) for flow in cluster.plan.flows]
-    return tuple(sorted({*plan, *additions(cluster)}))
+    return tuple(sorted({*plan, *additions()}))
 
 
 def _at_services(flow: Flow) -> Flow:
@@ -55,14 +55,12 @@ def _at_services(flow: Flow) -> Flow:
     return Flow(flow.source, flow.target, SERVICES_PORT, flow.why)
 
 
-def additions(cluster: Cluster) -> tuple[Flow, ...]:
-    """Return what the plan does not know: backup, the lag's reader, where alerts go, the broker's nodes."""
-    nodes = PEERS if cluster.options.broker.kind == "cluster" else {}
+def additions() -> tuple[Flow, ...]:
+    """Return what the plan does not know: backup, the lag's reader, where alerts go."""
     return (
         Flow(BACKUP, "influxdb", INFLUX, "backup"),
         Flow("prometheus-adapter", "prometheus", PROMETHEUS, "lag for the autoscaler"),
         Flow("alertmanager", "receivers", HTTPS, "messages to the operators"),
-        *(Flow("broker", "broker", port, f"nodes: {name}") for name, port in nodes.items()),
     )
 
 

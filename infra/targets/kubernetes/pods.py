@@ -6,7 +6,7 @@ Everything satisfies Kubernetes' Pod Security Standard `restricted`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from infra.targets.kubernetes.objects import labels, made, selector
 from telemetry import __version__
@@ -24,11 +24,11 @@ PINNED = {
     "alertmanager": ("docker.io/prom/alertmanager", "v0.28.1"),
     "grafana": ("docker.io/grafana/grafana", "12.1.1"),
 }
-OWN = {"motcua-server": __version__, "vernemq": "2.2.0"}
-"""Images that the operator builds and keeps in `kubernetes.registry` (VerneMQ's official ones need a subscription)."""
+OWN = {"motcua-server": __version__}
+"""Images that the operator builds and keeps in `kubernetes.registry`."""
 USERS = {
     "mosquitto": 1883, "influxdb": 1000, "prometheus": 65534, "alertmanager": 65534, "grafana": 472,
-    "motcua-server": 10001, "vernemq": 10000,
+    "motcua-server": 10001,
 }  # fmt: skip
 """The user that each image's files belong to."""
 
@@ -147,7 +147,7 @@ def deployment(cluster: Cluster, pod: Pod, *, replicas: int | None, recreate: bo
     return made(cluster, "apps/v1 Deployment", name, name, spec=spec)
 
 
-def stateful(cluster: Cluster, pod: Pod, service: str, claims: Mapping[str, Manifest], **more: Any) -> Manifest:  # noqa: ANN401
+def stateful(cluster: Cluster, pod: Pod, service: str, claims: Mapping[str, Manifest]) -> Manifest:
     """Return a StatefulSet; its volumes stay when it goes."""
     name = pod.workload.name
     asked = [{"metadata": {"name": one}, "spec": spec} for one, spec in claims.items()]
@@ -158,6 +158,5 @@ def stateful(cluster: Cluster, pod: Pod, service: str, claims: Mapping[str, Mani
         "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
         "template": template(cluster, pod),
         "volumeClaimTemplates": asked,
-        **more,
     }
     return made(cluster, "apps/v1 StatefulSet", name, name, spec=spec)

@@ -43,7 +43,7 @@ PROTECTED = ("Namespace", "PersistentVolumeClaim", "StatefulSet")
 """What holds data, or goes with everything in it."""
 SETTLED = {"StatefulSet": ["spec.volumeClaimTemplates"], "PersistentVolumeClaim": ["spec.resources"]}
 """What Kubernetes refuses to change: a volume keeps its size when the plan's grows; `kubectl patch pvc` grows it."""
-DERIVED = ("brokerCookie", "grafanaPassword")
+DERIVED = ("grafanaPassword",)
 """Secrets that follow from the operator token when the stack does not give them: they stay as long as it does."""
 ARGUMENTS = {"stringData": "string_data", "automountServiceAccountToken": "automount_service_account_token"}
 

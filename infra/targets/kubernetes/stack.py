@@ -12,7 +12,7 @@ import pulumi
 from infra.components.certificates import Certificates
 from infra.components.database import Database
 from infra.components.part import Province
-from infra.declared import database
+from infra.declared import declared
 from infra.targets.kubernetes.checks import check
 from infra.targets.kubernetes.program import deploy as deploy_cluster
 from infra.targets.shared import Outputs, common_outputs, inventory_files, root_inputs, token_outputs
@@ -39,6 +39,6 @@ def deploy(plan: Plan, options: Options, root: Path, secrets: Mapping[str, pulum
         values[f"{name}Key"] = pki.issued[certificate].output("key")
     tokens: Outputs = {}
     if options.kubernetes.influx_reachable:
-        tokens = token_outputs(plan, Database(database(plan, options), plan.stage, secrets, under))
+        tokens = token_outputs(plan, Database(declared(plan, options), plan.stage, secrets, under))
     made = deploy_cluster(plan, options, {**values, **tokens}, inventory_files(root, options), under)  # type: ignore[dict-item]
     return {**common_outputs(plan, options, pki), **tokens, **made}

@@ -46,7 +46,6 @@ _VALUES = {
     "crl": "their revocation lists, PEM",
     "brokerCertificate": "the broker's certificate with its chain, PEM",
     "brokerKey": "its key, PEM",
-    "brokerCookie": "what the broker's nodes know each other by (`openssl rand -hex 32`)",
     "ingestCertificate": "the certificate of motcua-ingest-1, PEM",
     "ingestKey": "its key, PEM",
     "rollupCertificate": "the certificate of motcua-rollup, PEM",

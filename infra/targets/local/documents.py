@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from infra.host import mosquitto
 from infra.plan.addresses import store_url
 from infra.plan.broker import workers
-from telemetry.address import address
 
 if TYPE_CHECKING:
     from infra.options import Options
@@ -22,16 +21,12 @@ def broker_files(plan: Plan, options: Options, folder: str, user: str) -> dict[s
     limits = mosquitto.Limits(connections=plan.broker.connections)
     listener = plan.broker.listeners[0]
     broker = mosquitto.Broker(f"{folder}/kept", user, listener.port, listener.bind, limits)
-    if options.broker.form == "files":
-        text, more = (
-            mosquitto.configuration(broker, tls, f"{folder}/acl"),
-            {"acl": mosquitto.access(workers(options.workers))},
-        )
-    else:
-        port = address(options.broker.url).port
-        security = mosquitto.Dynsec(options.broker.plugin, f"{folder}/dynamic-security.json", port)
-        text, more = mosquitto.guarded(broker, tls, security), {}
-    return {"mosquitto.conf": f"{text}\npid_file {folder}/mosquitto.pid\n", "kept/README": _KEPT, **more}
+    text = mosquitto.configuration(broker, tls, f"{folder}/acl")
+    return {
+        "mosquitto.conf": f"{text}\npid_file {folder}/mosquitto.pid\n",
+        "acl": mosquitto.access(workers(options.workers)),
+        "kept/README": _KEPT,
+    }
 
 
 _KEPT = "mosquitto keeps its sessions and retained states here.\n"

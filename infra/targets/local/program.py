@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
-from infra.components.access import Access
 from infra.components.certificates import Certificates
 from infra.components.database import Database
 from infra.components.part import Part, Province
-from infra.declared import access, database
+from infra.declared import declared
 from infra.providers.resources import Files
 from infra.targets.local import documents
 from infra.targets.shared import Outputs, common_outputs, current_token, root_inputs, token_outputs
@@ -33,16 +32,12 @@ def deploy(plan: Plan, options: Options, root: Path, secrets: Mapping[str, pulum
     """Make or change everything; returns the stack's outputs."""
     province = Province(plan.province, plan.stage)
     under = pulumi.ResourceOptions(parent=province)
-    store = Database(database(plan, options), plan.stage, secrets, under)
+    store = Database(declared(plan, options), plan.stage, secrets, under)
     pki = Certificates(plan.pki, plan.stage, root_inputs(options, root, secrets), under)
     machine = Machine("machine", plan.stage, under)
     folder = str((root / options.local.folder).resolve())
-    ready: list[pulumi.Resource] = []
-    if options.broker.managed:
-        ready.append(_broker(machine, plan, options, pki, f"{folder}/broker"))
-    if options.broker.form == "dynsec":
-        ready.append(Access(access(plan), plan.stage, pulumi.ResourceOptions(parent=province, depends_on=ready)))
-    _roles(machine, plan, options, (store, pki), (root, f"{folder}/roles"), ready)
+    broker = [_broker(machine, plan, options, pki, f"{folder}/broker")] if options.broker.managed else []
+    _roles(machine, plan, options, (store, pki), (root, f"{folder}/roles"), [*broker])
     return {**common_outputs(plan, options, pki), **token_outputs(plan, store)}
 
 

@@ -1,4 +1,4 @@
-"""What a stack consists of in an OpenStack cloud, as values for the template and the program alike. Pure.
+"""What a stack consists of in an OpenStack cloud, as values for the program. Pure.
 
 Names of kinds and properties are neutral; `Ref` stands for what only the cloud knows.
 """

@@ -1,6 +1,7 @@
 """When a centre works: its parts combined on one time axis; it must not multiply percentages.
 
-Source: slo.md 2.5: power and (link or local mode) and queue server and at least one kiosk and k of n counters.
+Source: slo.md 2.5: queue server and at least one kiosk and k of n counters.  Its power and link are no parts here: no
+device reports power, and the gateway in service is the centre's local mode.
 """
 
 from __future__ import annotations
@@ -11,8 +12,6 @@ from typing import TYPE_CHECKING
 from telemetry.core import states
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from telemetry.core.states import Segment
 
 Known = tuple[tuple["Segment", ...], ...]
@@ -23,9 +22,6 @@ Known = tuple[tuple["Segment", ...], ...]
 class Parts:
     """A centre's parts as segments; `k` is how many counters the roster needs."""
 
-    power: Known = ()
-    link: Known = ()
-    local: Known = ()
     server: Known = ()
     kiosks: Known = ()
     counters: Known = ()
@@ -34,13 +30,9 @@ class Parts:
 
 def working(parts: Parts) -> list[Segment]:
     """Return when the centre was up and down; parts it does not have are left out, without any it is unknown."""
-    needed = [*map(list, (*parts.power, *parts.server))]
-    needed += [states.any_of(group) for group in (_ways(parts), parts.kiosks) if group]
+    needed = [*map(list, parts.server)]
+    if parts.kiosks:
+        needed.append(states.any_of(parts.kiosks))
     if parts.counters:
         needed.append(states.k_of_n(parts.counters, parts.k))
     return states.all_of(needed) if needed else []
-
-
-def _ways(parts: Parts) -> Sequence[Sequence[Segment]]:
-    """A centre works through its link or by itself; without a declared link it does not depend on one."""
-    return (*parts.link, *parts.local) if parts.link else ()
