@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
-from api import badges, metrics, problems, summary
+from api import badges, metrics, problems, statuspage
 from api.headers import SecurityHeaders
 from api.pages import install_pages
 from api.routes import PREFIX, api_router, health
@@ -34,7 +34,7 @@ def create_app(queries: Queries, *, version: str = "0", pages: bool = True) -> F
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(badges.router)
-    app.include_router(summary.router)
+    app.include_router(statuspage.router)
     if pages:
         install_pages(app)
     app.add_middleware(SecurityHeaders)

@@ -10,12 +10,12 @@ from fastapi import APIRouter, Query, Response
 
 from api.deps import Asked
 from api.pages.language import Words, load_words
-from telemetry.core.windows import DAY, Window
-from telemetry.queries.objectives import STANDINGS, summed
+from telemetry.core.calendar.windows import DAY, Window
+from telemetry.queries.slos import STANDINGS, summed
 
 if TYPE_CHECKING:
     from api.pages.language import Lang
-    from telemetry.core.accounting import Account
+    from telemetry.core.figures.accounting import Account
     from telemetry.queries import Queries
 
 router = APIRouter(tags=["badges"])

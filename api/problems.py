@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from api.conditional import NotModified
+from api.etags import NotModified
 from api.paging import BadCursor
 from telemetry.errors import InventoryError, StoreError
 from telemetry.queries import BadScope, BadWindow, Unknown

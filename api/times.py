@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, Query
 
 from api.deps import Asked
+from telemetry.core.calendar.windows import DAY, FIVE, Window, at, ceil, to_ms
 from telemetry.core.slo.periods import calendar
-from telemetry.core.windows import DAY, FIVE, Window, at, ceil, to_ms
 from telemetry.queries import BadWindow
 
 if TYPE_CHECKING:

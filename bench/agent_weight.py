@@ -17,19 +17,19 @@ from typing import TYPE_CHECKING, Any
 from bench import frames
 from bench.machine import Others, describe, used, weigh, weight
 from bench.progress import Bar, say
-from bench.room import room
+from bench.sandbox import room
 from bench.servers import TOKEN, influxd, mosquitto
 from bench.stores import stored_events
 from bench.summary import rounded
 from bench.wire import Receipts, Wire
 from edge_agent.outbox import Outbox
-from motcua import clocks
+from motcua import system
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from bench.room import Process, Room
+    from bench.sandbox import Process, Room
 
 DEVICE, CENTRE = "vn83-83-gateway1", "vn83-83"
 SETTLE_S = 5.0
@@ -80,12 +80,12 @@ def _watch(agent: Process, seconds: float, step: Callable[[float], None]) -> Non
 
 def _appends(folder: Path, group: int, threads: int) -> float:
     """Return events/s that a new outbox makes durable from so many threads, `group` events in each append."""
-    outbox = Outbox(folder / f"append-{group}-{threads}.db", clocks.new_id)
+    outbox = Outbox(folder / f"append-{group}-{threads}.db", system.new_id)
     end, done = time.perf_counter() + APPEND_S, [0] * threads
 
     def work(k: int) -> None:
         while time.perf_counter() < end:
-            events = [frames.called(0, clocks.wall_ms(), done[k] + i) for i in range(group)]
+            events = [frames.called(0, system.wall_ms(), done[k] + i) for i in range(group)]
             outbox.append(events)
             done[k] += group
 
@@ -101,8 +101,8 @@ def _appends(folder: Path, group: int, threads: int) -> float:
 
 
 def _fill(path: Path, rows: int) -> str:
-    outbox = Outbox(path, clocks.new_id)
-    t = clocks.wall_ms() - frames.AGE_MS
+    outbox = Outbox(path, system.new_id)
+    t = system.wall_ms() - frames.AGE_MS
     with Bar("rows into an outbox", rows) as bar:
         for first in range(0, rows, FILL):
             size = min(FILL, rows - first)

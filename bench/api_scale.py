@@ -19,25 +19,26 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from bench.asking import Api
+from bench.api_client import Api
 from bench.fleet import province
 from bench.machine import Others, describe, weight
 from bench.progress import Bar, say
-from bench.room import room
+from bench.sandbox import room
 from bench.servers import TOKEN, influxd
 from bench.stores import opened
 from bench.summary import rounded
-from telemetry.core import events as ev, now as present
-from telemetry.core.fold import FOLD_VERSION, Said
-from telemetry.core.live import ScopeNow, SloNow
-from telemetry.core.totals import CAPACITY_FIELDS, OPEN_FIELDS, QUEUE_FIELDS, STATE_FIELDS, Total
-from telemetry.core.windows import FIVE, HOUR, Window, day_window, days_in, floor
+from telemetry.core.calendar.windows import FIVE, HOUR, Window, day_window, days_in, floor
+from telemetry.core.fold import live_state as present
+from telemetry.core.fold.fold import FOLD_VERSION, Said
+from telemetry.core.fold.live_row_types import ScopeNow, SloNow
+from telemetry.core.fold.totals import CAPACITY_FIELDS, OPEN_FIELDS, QUEUE_FIELDS, STATE_FIELDS, Total
+from telemetry.core.protocol import events as ev
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from telemetry.core.calendar.windows import Width
     from telemetry.core.inventory import Centre, Inventory
-    from telemetry.core.windows import Width
     from telemetry.store import Store
 
 DAYS = 28

@@ -15,17 +15,17 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bench import frames, profiled, telegraf
+from bench import frames, profiling, telegraf
 from bench.machine import Others, describe, used, weigh
 from bench.progress import Bar, say
-from bench.room import room
+from bench.sandbox import room
 from bench.servers import TOKEN, influxd, mosquitto
 from bench.stores import stored_events
 from bench.summary import rounded, spread
 from bench.wire import Receipts, leave_session, load
 
 if TYPE_CHECKING:
-    from bench.room import Process, Room
+    from bench.sandbox import Process, Room
     from bench.servers import Broker, Influx
 
 SESSION = "motcua-ingest-1"
@@ -77,7 +77,7 @@ def _drain(place: Room, broker: Broker, database: Influx | None, job: Job, sent:
     receipts.close()
     ingest.end()
     if job.profile:
-        say("\n".join(profiled.lines(str(place.folder / "profile"))))
+        say("\n".join(profiling.lines(str(place.folder / "profile"))))
     seconds = ended - began
     return {
         "events_per_s": job.events / seconds,
@@ -96,7 +96,7 @@ def _ingest(place: Room, broker: Broker, url: str, job: Job) -> tuple[Process, f
     """Start ingest; returns when its CONNACK came too."""
     words = ("ingest", "--store", url, "--mqtt", broker.url)
     plain = [sys.executable, "-m", "motcua"]
-    command = [sys.executable, "-m", "bench.profiled", str(place.folder / "profile")] if job.profile else plain
+    command = [sys.executable, "-m", "bench.profiling", str(place.folder / "profile")] if job.profile else plain
     process = place.start("ingest", [*command, *words], watch="linked ")
     place.wait(process, lambda: process.said_at, "ingest is linked")
     return process, process.said_at or 0.0

@@ -15,14 +15,14 @@ import urllib.parse
 from typing import TYPE_CHECKING, Any
 
 from bench import frames, wire
-from bench.asking import Api
+from bench.api_client import Api
 from bench.machine import Others, describe
 from bench.progress import say
-from bench.room import room
+from bench.sandbox import room
 from bench.servers import TOKEN, influxd, mosquitto
 from bench.summary import rounded
-from telemetry.core import codec, events as ev
-from telemetry.core.windows import FIVE, HOUR, MINUTE, floor
+from telemetry.core.calendar.windows import FIVE, HOUR, MINUTE, floor
+from telemetry.core.protocol import codec, events as ev
 from telemetry.inventory import default_path, load
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from typing import Any
 
 from bench.machine import Others, describe, weight
 from bench.progress import Bar, say
-from bench.room import free_port, room
+from bench.sandbox import free_port, room
 from bench.summary import rounded
-from motcua.once import timing
+from motcua.demo.summary import timing
 
 PATHS = ("/api/v1/status", "/centres/vn83-83", "/metrics")
 LIVE_WITHIN_S = 150.0

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from bench import frames
 from bench.machine import Others, describe, used, weigh
 from bench.progress import Bar, say
-from bench.room import free_port, listening, room
+from bench.sandbox import free_port, listening, room
 from bench.stores import stored_events
 from bench.summary import rounded, spread
 from bench.wire import Receipts, Wire
@@ -24,7 +24,7 @@ from bench.wire import Receipts, Wire
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bench.room import Process
+    from bench.sandbox import Process
 
 AHEAD = 400
 """Frames without receipt: what 1,000 devices with one frame each would well exceed."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench import wire
-from telemetry.core import codec, events as ev
+from telemetry.core.protocol import codec, events as ev
 from telemetry.inventory import default_path, load
 
 if TYPE_CHECKING:

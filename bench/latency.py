@@ -18,21 +18,21 @@ from typing import TYPE_CHECKING, Any
 from bench import frames
 from bench.machine import Others, describe, used, weigh
 from bench.progress import Bar, say
-from bench.room import room
+from bench.sandbox import room
 from bench.servers import TOKEN, influxd, mosquitto
 from bench.summary import percentiles, rounded
 from edge_agent.agent import Agent, AgentSettings
 from edge_agent.fleet import Fleet
 from edge_agent.outbox import Outbox
-from motcua import clocks
-from telemetry.mqtt import address
+from motcua import system
+from telemetry.mqtt.link import address
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.frames import Kiosk
-    from bench.room import Room
-    from telemetry.core.events import Event
+    from bench.sandbox import Room
+    from telemetry.core.protocol.events import Event
 
 AGENTS = 100
 FEEDERS = 4
@@ -64,11 +64,11 @@ class Timed(Outbox):
 
 
 def _agents(place: Room, kiosks: list[Kiosk], url: str) -> list[Agent]:
-    around = clocks.surroundings()
+    around = system.surroundings()
     return [
         Agent(
             AgentSettings(k.device, k.centre, address(url)),
-            Timed(place.folder / "outbox" / f"{k.device}.db", clocks.new_id),
+            Timed(place.folder / "outbox" / f"{k.device}.db", system.new_id),
             around,
         )
         for k in kiosks
@@ -82,7 +82,7 @@ def _feed(agents: list[Agent], rate: float, seconds: float) -> None:
         wait = began + i / rate - time.perf_counter()
         if wait > 0:
             time.sleep(wait)
-        _box(agents[i % len(agents)]).put(frames.called(0, clocks.wall_ms(), i))
+        _box(agents[i % len(agents)]).put(frames.called(0, system.wall_ms(), i))
 
 
 def _box(agent: Agent) -> Timed:
@@ -133,7 +133,7 @@ def one_run(store: str, seconds: float, *, rollup: bool) -> dict[str, Any]:
         roles = {"ingest": ingest.pid, "broker": broker.process.pid}
         if rollup:
             roles["rollup"] = place.role("rollup", *where).pid
-        fleet = Fleet(clocks.monotonic_ms)
+        fleet = Fleet(system.monotonic_ms)
         agents = _agents(place, kiosks, broker.url)
         for agent in agents:
             fleet.add(agent)

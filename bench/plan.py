@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from bench.machine import Others, describe
 from bench.progress import say
 from bench.summary import rounded
-from infra.options import Options
+from infra.config.options import Options
 from infra.plan import plan
 from telemetry.core.inventory import ALWAYS, Centre, Device, Inventory
 

@@ -19,16 +19,16 @@ import msgspec
 
 from bench.machine import Others, describe
 from bench.progress import Bar, say
-from bench.room import room
+from bench.sandbox import room
 from bench.servers import TOKEN, influxd
 from bench.stores import opened
 from bench.summary import rounded
 from edge_agent.sources.simulation import day_events
-from motcua import clocks
-from telemetry.core.fold import FOLD_VERSION
-from telemetry.core.windows import Window, day_window
+from motcua import system
+from telemetry.core.calendar.windows import Window, day_window
+from telemetry.core.fold.fold import FOLD_VERSION
 from telemetry.inventory import default_path, load
-from telemetry.rollup import Rollup
+from telemetry.rollup.service import Rollup
 from telemetry.store import Batch, Stored
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def fill(store: Store, world: Inventory, day: date) -> tuple[int, int]:
                 for i, e in enumerate(events, 1)
             ]
             for at in range(0, len(rows), BATCH):
-                store.append(Batch(clocks.wall_ms() * 1000, rows[at : at + BATCH]))
+                store.append(Batch(system.wall_ms() * 1000, rows[at : at + BATCH]))
             total, own = total + len(rows), own + len(rows) * (centre.id == CENTRE)
             bar.step()
     return total, own
@@ -71,7 +71,7 @@ def fill(store: Store, world: Inventory, day: date) -> tuple[int, int]:
 
 def fold(store: Store, world: Inventory, units: Sequence[str], window: Window) -> dict[str, float]:
     """Fold the units over the window; returns seconds, and this process's processor seconds."""
-    rollup = Rollup(store, lambda: world, clocks.wall_ms)
+    rollup = Rollup(store, lambda: world, system.wall_ms)
     began, cpu = time.perf_counter(), sum(os.times()[:2])
     with Bar("folded", len(units)) as bar:
         for unit in units:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.room import free_port, listening
+from bench.sandbox import free_port, listening
 from infra.host import mosquitto as generated
 
 if TYPE_CHECKING:
-    from bench.room import Process, Room
+    from bench.sandbox import Process, Room
 
 BUILDER = Path(__file__).resolve().parent.parent / "scripts" / "influxd" / "build"
 TOKEN = "benchmark-operator-token"

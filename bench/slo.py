@@ -17,19 +17,19 @@ from typing import TYPE_CHECKING, Any
 from bench.fleet import province
 from bench.machine import Others, describe
 from bench.progress import Bar, say
-from bench.room import room
+from bench.sandbox import room
 from bench.stores import opened
 from bench.summary import rounded
+from telemetry.core.calendar.windows import DAY, FIVE, HOUR, MINUTE, Window, day_window, days_in, floor
+from telemetry.core.fold.totals import READY_FIELDS, Total
 from telemetry.core.inventory import Objective
-from telemetry.core.totals import READY_FIELDS, Total
-from telemetry.core.windows import DAY, FIVE, HOUR, MINUTE, Window, day_window, days_in, floor
-from telemetry.slo.watch import Watch
+from telemetry.slo.evaluator import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from telemetry.core.calendar.windows import Width
     from telemetry.core.inventory import Centre, Inventory
-    from telemetry.core.windows import Width
     from telemetry.store import Store
 
 DAYS = 28

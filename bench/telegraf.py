@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from bench import frames
 from bench.machine import used, weigh
 from bench.progress import Bar
-from bench.room import room
+from bench.sandbox import room
 from bench.servers import BUCKET, ORG, influxd, mosquitto
 from bench.wire import leave_session, load
 
 if TYPE_CHECKING:
-    from bench.room import Process
+    from bench.sandbox import Process
     from bench.servers import Broker, Influx
 
 SESSION = "bench-telegraf"

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from edge_agent.alarms import Alarms
 from edge_agent.log import Log
 from edge_agent.reconnect import Reconnect
-from edge_agent.sending import Frame, Sending
+from edge_agent.sender import Frame, Sending
 from edge_agent.settings import AgentSettings, Remote, Surroundings
 from telemetry import __version__
-from telemetry.core import codec, events as ev, presence
-from telemetry.core.topics import Topic
+from telemetry.core.protocol import codec, events as ev, presence
+from telemetry.core.protocol.topics import Topic
 from telemetry.errors import BrokerUnavailable
-from telemetry.mqtt import FAILED, NO_SUBSCRIBERS, TAKEN_OVER, Link, LinkSettings, Message
+from telemetry.mqtt.link import FAILED, NO_SUBSCRIBERS, TAKEN_OVER, Link, LinkSettings, Message
 
 if TYPE_CHECKING:
     from edge_agent.clock import ClockWatch

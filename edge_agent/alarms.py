@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edge_agent.log import Log
-from telemetry.core import events as ev
-from telemetry.mqtt import NO_SUBSCRIBERS
+from telemetry.core.protocol import events as ev
+from telemetry.mqtt.link import NO_SUBSCRIBERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge_agent.outbox import Outbox
-    from telemetry.core.agent_events import Alarm
+    from telemetry.core.protocol.agent_events import Alarm
 
 _log = Log("edge_agent.alarms")
 REPEAT_MS = 3_600_000

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from telemetry.core import codec
+from telemetry.core.protocol import codec
 
 if TYPE_CHECKING:
     from collections.abc import Callable

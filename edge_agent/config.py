@@ -132,7 +132,7 @@ def _source_faults(source: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def _address_faults(address: object) -> list[tuple[str, str, str]]:
-    from edge_agent.sources.line import address_of  # noqa: PLC0415  # only where there is a printer
+    from edge_agent.sources.byte_stream import address_of  # noqa: PLC0415  # only where there is a printer
 
     try:
         address_of(str(address))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from telemetry.core import completeness
+from telemetry.core.figures import completeness
 
 DEFER_MS = 900_000
 """A deferred row waits at least this long: a roll-out or an upgrade does not happen within minutes."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge_agent.clock import ClockWatch
-    from telemetry.address import BrokerAddress
+    from telemetry.mqtt.address import BrokerAddress
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, cast, runtime_checkable
 
-from infra.providers.kind import Declared, difference
+from infra.providers.resource_kind import Declared, difference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from infra.options import Options
+    from infra.config.options import Options
     from infra.plan import Plan
-    from infra.providers.kind import Found, Kind, Props
+    from infra.providers.resource_kind import Found, Kind, Props
 
 State = Literal["missing", "changed", "foreign", "unplanned"]
 HIDDEN = frozenset({"token", "password", "secret_files", "remote_token"})

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pulumi
 
 from dashboards.files import provisioned
-from infra.options import SECRETS, Options, options, readable
+from infra.config.options import SECRETS, Options, options, readable
 from infra.plan import plan
 from infra.policy.rules import findings
 from telemetry import inventory
@@ -136,13 +136,13 @@ def _target(
 ) -> Mapping[str, pulumi.Input[object]]:
     """Import only the target that is asked for: the others' libraries are large."""
     if wanted.target == "local":
-        from infra.targets.local.program import deploy as deploy_local  # noqa: PLC0415
+        from infra.targets.local.deploy import deploy as deploy_local  # noqa: PLC0415
 
         return deploy_local(found, wanted, root, secrets)
     if wanted.target == "kubernetes":
-        from infra.targets.kubernetes.stack import deploy as deploy_cluster  # noqa: PLC0415
+        from infra.targets.kubernetes.deploy import deploy as deploy_cluster  # noqa: PLC0415
 
         return deploy_cluster(found, wanted, root, secrets)
-    from infra.targets.openstack.stack import deploy as deploy_cloud  # noqa: PLC0415
+    from infra.targets.openstack.deploy import deploy as deploy_cloud  # noqa: PLC0415
 
     return deploy_cloud(found, wanted, world, root, secrets)

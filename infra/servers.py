@@ -14,8 +14,8 @@ from infra.providers.influx import marks
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from infra.options import Options
-    from infra.providers.kind import Declared, Kind
+    from infra.config.options import Options
+    from infra.providers.resource_kind import Declared, Kind
 
 PAGE = 100
 LISTS = {"influx.bucket": ("/buckets", "buckets"), "influx.authorization": ("/authorizations", "authorizations")}

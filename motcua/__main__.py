@@ -1,4 +1,4 @@
-"""The front door: the small `motcua agent` goes its own way, all else to `motcua.cli`; it must hold nothing else."""
+"""The front door: the small `motcua agent` goes its own way, all else to `motcua.cli.app`; it holds nothing else."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def main() -> NoReturn:
         case ["agent", word] if word.startswith("--config="):
             _agent(word.removeprefix("--config="))
         case _:
-            from motcua.cli import main as others
+            from motcua.cli.app import main as others
 
             others()
 
 
 def _agent(file: str) -> NoReturn:
-    from motcua.device import main as agent
+    from motcua.agent_process import main as agent
 
     sys.exit(agent(Path(file)))
 

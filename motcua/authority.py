@@ -13,7 +13,7 @@ from telemetry.errors import ConfigError, Fault, MotcuaError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from infra.providers.pki.issuing import Issued, Signer
+    from infra.providers.pki.sign_request import Issued, Signer
 
 CERT, KEY = "MOTCUA_CA_CERT", "MOTCUA_CA_KEY"
 OUTPUTS = ("caCertificate", "caChain", "caKey")
@@ -61,7 +61,7 @@ def signer_of(stack: str, cert: Path | None, key: Path | None) -> Signer:
 
 def _signer(chain: str, key: str, where: str) -> Signer:
     from infra.providers.pki.csr import Refused
-    from infra.providers.pki.issuing import signer
+    from infra.providers.pki.sign_request import signer
 
     try:
         return signer(chain, key)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from telemetry.core.fold import FOLD_VERSION
+from telemetry.core.calendar.windows import at
+from telemetry.core.fold.fold import FOLD_VERSION
 from telemetry.core.inventory import Published
 from telemetry.core.slo.corrections import correction
 from telemetry.core.slo.periods import settled_until
-from telemetry.core.windows import at
 from telemetry.errors import ConfigError, Fault, MotcuaError
 from telemetry.inventory.published import rows_of, written
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
-    from motcua.month import Month
+    from motcua.month_report import Month
+    from telemetry.core.calendar.windows import Window
     from telemetry.core.slo.corrections import Correction
-    from telemetry.core.windows import Window
     from telemetry.store import Store
 
 SETTLING = timedelta(days=7)

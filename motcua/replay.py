@@ -22,14 +22,14 @@ from edge_agent.delivery import Pace
 from edge_agent.fleet import Fleet
 from edge_agent.outbox import Outbox
 from edge_agent.sources.replay import ReplaySource
-from motcua import clocks
-from motcua.parts import Parts, serve
+from motcua import system
+from motcua.threads import Parts, serve
 from telemetry import wiring
-from telemetry.broker import EmbeddedBroker
-from telemetry.core.totals import add
-from telemetry.core.windows import Window
+from telemetry.core.calendar.windows import Window
+from telemetry.core.fold.totals import add
 from telemetry.errors import ConfigError, Fault, MotcuaError
-from telemetry.mqtt import BrokerAddress, address
+from telemetry.mqtt.embedded_broker import EmbeddedBroker
+from telemetry.mqtt.link import BrokerAddress, address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +86,7 @@ def replay(job: Job, inventory: Callable[[], Inventory], console: Console) -> di
 
 def _check_age(store: Store, log: mapping.Log) -> None:
     kept = store.retention()
-    if kept is not None and log.first_t is not None and log.first_t < clocks.wall_ms() - kept:
+    if kept is not None and log.first_t is not None and log.first_t < system.wall_ms() - kept:
         msg = "the file is older than the target keeps raw events; give the bucket a longer retention, or another store"
         raise MotcuaError(msg)
 
@@ -94,7 +94,7 @@ def _check_age(store: Store, log: mapping.Log) -> None:
 def _run(
     job: Job, log: mapping.Log, store: Store, inventory: Callable[[], Inventory], console: Console
 ) -> dict[str, object]:
-    parts, fleet = Parts(), Fleet(clocks.monotonic_ms)
+    parts, fleet = Parts(), Fleet(system.monotonic_ms)
     before = store.count()
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="motcua-replay-") as folder:
@@ -120,7 +120,7 @@ def _broker(job: Job, parts: Parts, inventory: Callable[[], Inventory]) -> Broke
     own = EmbeddedBroker("127.0.0.1", free_port())
     parts.at_end(own.stop)
     where = address(own.url)
-    serve(parts, job.open_store, where, inventory, clocks.wall_ms)
+    serve(parts, job.open_store, where, inventory, system.wall_ms)
     return where
 
 
@@ -128,7 +128,7 @@ def _agent(job: Job, log: mapping.Log, folder: Path, broker: BrokerAddress) -> A
     outbox = Outbox(folder / "outbox.db", lambda: log.spool)
     pace = Pace(resend_ms=job.resend_ms, waiting=64)
     settings = AgentSettings(mapping.device_of(job.centre), job.centre, broker, linger_ms=20, compress=False, pace=pace)
-    return Agent(settings, outbox, clocks.surroundings())
+    return Agent(settings, outbox, system.surroundings())
 
 
 def _feed(job: Job, log: mapping.Log, work: _Counting, stop: threading.Event) -> None:
@@ -169,7 +169,7 @@ def _bar(console: Console) -> Progress:
 
 def _wait_folded(job: Job, store: Store, console: Console) -> None:
     """Wait until rollup has read past this moment and so past everything receipted before it."""
-    goal = max(clocks.wall_ms() * 1000, *(c.written_at for c in store.changes(store.cursor())), 0)
+    goal = max(system.wall_ms() * 1000, *(c.written_at for c in store.changes(store.cursor())), 0)
     began = time.monotonic()
     with console.status("folding"):
         while store.cursor() <= goal:

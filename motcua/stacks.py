@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
-    from infra.options import Options
+    from infra.config.options import Options
     from infra.plan import Plan
     from telemetry.core.inventory import Inventory
 
@@ -67,7 +67,7 @@ def opened(files: Sequence[Path], folder: Path | None, today: date) -> list[Stac
 
 
 def _options(file: Path) -> tuple[Options | None, Sequence[Fault]]:
-    from infra.stack_file import load
+    from infra.config.stack_file import load
 
     try:
         return load(file), ()
@@ -77,7 +77,7 @@ def _options(file: Path) -> tuple[Options | None, Sequence[Fault]]:
 
 def _world(file: Path, folder: Path | None) -> tuple[Inventory | None, Sequence[Fault]]:
     """Return the inventory of a stack, or `folder` in place of it, or its faults."""
-    from infra.stack_file import said
+    from infra.config.stack_file import said
     from telemetry import inventory
 
     chosen = folder or named(file)
@@ -110,7 +110,7 @@ def _stack(name: str, options: Options, world: Inventory, where: tuple[Path, Pat
 
 
 def _built_in(folder: Path | None, today: date) -> Stack:
-    from infra.options import Options
+    from infra.config.options import Options
     from telemetry import inventory
 
     chosen = folder or inventory.default_path()
@@ -130,8 +130,8 @@ def project(folder: Path) -> Path | None:
 
 def named(file: Path) -> Path:
     """Return the inventory that a stack file names; the sample for a shipped one where no checkout is around it."""
-    from infra.options import Options
-    from infra.stack_file import said
+    from infra.config.options import Options
+    from infra.config.stack_file import said
     from telemetry import inventory
 
     folder = _root(file) / (said(file, "inventory")[0] or str(Options.model_fields["inventory"].default))
@@ -155,7 +155,7 @@ def manifests(stack: Stack) -> Mapping[str, str]:
     """
     if stack.options.target != "kubernetes":
         return {}
-    from infra.targets.kubernetes.written import files
+    from infra.targets.kubernetes.kustomize import files
     from telemetry.inventory.carried import carried
 
     return files(stack.plan, stack.options, carried(stack.folder))

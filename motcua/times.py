@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from telemetry.core.windows import Window, to_ms
+from telemetry.core.calendar.windows import Window, to_ms
 from telemetry.errors import ConfigError, Fault
 
 FOREVER = 1 << 52

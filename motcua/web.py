@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from threading import Event as Signal
 
-    from motcua.parts import Parts
+    from motcua.threads import Parts
     from telemetry.core.inventory import Inventory
     from telemetry.store import Store
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from telemetry.address import BrokerAddress, address
 from telemetry.errors import ConfigError, Fault
+from telemetry.mqtt.address import BrokerAddress, address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

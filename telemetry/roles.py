@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING
 import structlog
 
 from telemetry.core.backoff import STABLE_MS, full_jitter
-from telemetry.core.topics import every
+from telemetry.core.protocol.topics import every
 from telemetry.errors import BrokerUnavailable, StoreUnavailable
-from telemetry.figures import Figures
-from telemetry.mqtt import Link, LinkSettings, Message
+from telemetry.ingest.stats import Figures
+from telemetry.mqtt.link import Link, LinkSettings, Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
-    from telemetry.ingest import Ingest, Write
-    from telemetry.mqtt import BrokerAddress
-    from telemetry.rollup import Rollup
+    from telemetry.ingest.service import Ingest, Write
+    from telemetry.mqtt.link import BrokerAddress
+    from telemetry.rollup.service import Rollup
     from telemetry.store import Stored
 
 _log = structlog.get_logger()

@@ -6,20 +6,20 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from telemetry.core.accounting import Account
+from telemetry.core.calendar.open_time import axis
+from telemetry.core.calendar.windows import DAY, HOUR, Window
+from telemetry.core.figures.accounting import Account
 from telemetry.core.inventory import ALWAYS, Centre, Inventory, Objective, Sli
-from telemetry.core.slo.axis import axis
 from telemetry.core.slo.budget import Budget
-from telemetry.core.slo.burn import OPEN_RULES, Burning, readings
-from telemetry.core.slo.judgement import Aimed, Judgement
+from telemetry.core.slo.burn_rate import OPEN_RULES, Burning, readings
+from telemetry.core.slo.evaluation import Aimed, Judgement
 from telemetry.core.slo.measures import Measure
 from telemetry.core.slo.status import Status
-from telemetry.core.windows import DAY, HOUR, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from telemetry.core.slo.burn import Rule
+    from telemetry.core.slo.burn_rate import Rule
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 PROVINCE = "vn83"

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dashboards.files import provisioned
+from infra.config.stack_file import load
 from infra.plan import Plan, plan
-from infra.stack_file import load
 from infra.targets.kubernetes.manifests import manifests
 from telemetry import inventory
 from telemetry.inventory.carried import carried
@@ -20,7 +20,7 @@ from telemetry.inventory.carried import carried
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from infra.options import Options
+    from infra.config.options import Options
     from telemetry.core.inventory import Inventory
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -20,7 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from telemetry.address import BrokerAddress
+    from telemetry.mqtt.address import BrokerAddress
 
 Use = x509.ExtendedKeyUsage
 DAY = timedelta(days=1)
@@ -36,7 +36,7 @@ class Identity:
 
     def broker(self, port: int, host: str = "127.0.0.1") -> BrokerAddress:
         """Return the address under which this identity meets a TLS broker."""
-        from telemetry.address import BrokerAddress
+        from telemetry.mqtt.address import BrokerAddress
 
         return BrokerAddress(host, port, tls=True, ca=str(self.ca), cert=str(self.cert), key=str(self.key))
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client.core import GaugeMetricFamily
 
-from telemetry.core.totals import BOUNDS_S, OVER
+from telemetry.core.fold.totals import BOUNDS_S, OVER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

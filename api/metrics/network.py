@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from prometheus_client.core import CounterMetricFamily
 
 from api.metrics.families import TICKETS, WAITS, family, single, waits
-from telemetry.core.totals import add
+from telemetry.core.fold.totals import add
 from telemetry.queries import tally
 from telemetry.queries.views import STATES
 

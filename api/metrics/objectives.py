@@ -7,9 +7,9 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from api.metrics.families import family
+from telemetry.core.calendar.windows import DAY, HOUR, MINUTE
 from telemetry.core.slo.periods import calendar
-from telemetry.core.windows import DAY, HOUR, MINUTE
-from telemetry.queries.objectives import counted
+from telemetry.queries.slos import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
+    from telemetry.core.fold.live_row_types import ReadingNow
     from telemetry.core.inventory import Objective
-    from telemetry.core.live import ReadingNow
     from telemetry.queries import Objectives, Standpoint
 
 LABELS = ["slo", "scope"]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from api.pages.charts import HALF_HOUR, bars, strip
-from telemetry.core.windows import Window, at, day_window, floor
-from telemetry.queries.opening import DAY
+from telemetry.core.calendar.windows import Window, at, day_window, floor
+from telemetry.queries.buckets import DAY
 
 if TYPE_CHECKING:
     from api.pages.charts import Bars

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from telemetry.core.accounting import Account
-    from telemetry.core.windows import Window
+    from telemetry.core.calendar.windows import Window
+    from telemetry.core.figures.accounting import Account
 
 CELL_H, STEP = 44, 25
 BAR_STEP, BAR_H = 40, 120

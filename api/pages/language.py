@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from babel.dates import format_date, format_datetime, format_time
 from babel.numbers import format_decimal, format_percent
 
-from telemetry.core.windows import at
+from telemetry.core.calendar.windows import at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

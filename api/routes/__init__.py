@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Depends
 
-from api.conditional import conditional
+from api.etags import conditional
 from api.routes import (
     availability,
     budgets,

@@ -11,10 +11,10 @@ from api.schemas import AvailabilityRow, WindowEnvelope
 from api.shapes.availability import availability_rows
 from api.shapes.origin import window_meta
 from api.times import SpanAsked
-from telemetry.core.accounting import Unknown
+from telemetry.core.figures.accounting import Unknown
 from telemetry.core.inventory import Centre
 from telemetry.queries import Clock, Sli
-from telemetry.queries.world import Scope
+from telemetry.queries.network import Scope
 
 router = APIRouter(tags=["availability"])
 Width = Literal["total", "5m", "1h", "1d", "1mo"]

@@ -11,10 +11,10 @@ from api.deps import Asked
 from api.paging import PageAsked
 from api.schemas import SloPoint, SpendOut, WindowEnvelope
 from api.times import SpanAsked
+from telemetry.core.calendar.windows import DAY, FIVE, Window, floor, widen
 from telemetry.core.slo.periods import calendar, rolling
-from telemetry.core.windows import DAY, FIVE, Window, floor, widen
 from telemetry.queries import BadWindow
-from telemetry.queries.budgets import Place, cause
+from telemetry.queries.slo_history import Place, cause
 
 router = APIRouter(tags=["slos"])
 Width = Literal["1h", "1d", "1mo"]

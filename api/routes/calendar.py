@@ -8,7 +8,7 @@ from api import shapes
 from api.deps import Asked
 from api.schemas import DayOut, WindowEnvelope
 from api.times import SpanAsked
-from telemetry.core.windows import DAY, Window
+from telemetry.core.calendar.windows import DAY, Window
 
 router = APIRouter(tags=["calendar"])
 AHEAD = 7 * DAY

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.deps import Asked
-from api.live import stream
+from api.event_stream import stream
 
 router = APIRouter(tags=["events"])
 

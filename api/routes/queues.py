@@ -12,7 +12,7 @@ from api.deps import Asked
 from api.paging import PageAsked
 from api.schemas import Envelope, QueueNowOut, QueueRowOut, WindowEnvelope
 from api.times import SpanAsked
-from telemetry.core.queueing import queueing
+from telemetry.core.figures.histograms import queueing
 
 router = APIRouter(tags=["queues"])
 Width = Literal["total", "5m", "30m", "1h", "1d"]

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from api import schemas as s
 from api.times import stamp
-from telemetry.core.accounting import Account
+from telemetry.core.figures.accounting import Account
 
 if TYPE_CHECKING:
-    from telemetry.core.accounting import Unknown
+    from telemetry.core.calendar.windows import Window
+    from telemetry.core.figures.accounting import Unknown
     from telemetry.core.inventory import Published
-    from telemetry.core.windows import Window
     from telemetry.queries import Note, Uptime
 
 

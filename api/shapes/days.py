@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from zoneinfo import ZoneInfo
 
-    from telemetry.core.calendar_values import Day
+    from telemetry.core.calendar.calendar_values import Day
+    from telemetry.core.calendar.windows import Window
     from telemetry.core.inventory import Centre
-    from telemetry.core.windows import Window
     from telemetry.queries.timeline import Segment
 
 

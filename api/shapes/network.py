@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from zoneinfo import ZoneInfo
 
+    from telemetry.core.fold.live_row_types import State
     from telemetry.core.inventory import Target
-    from telemetry.core.live import State
     from telemetry.queries import CentreView, DeviceView, Objectives, QueueNow, Status
 
 

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Literal
 from api import schemas as s
 from api.shapes.origin import origin
 from api.times import stamp, stamp_or_none
-from telemetry.core.accounting import Account
+from telemetry.core.figures.accounting import Account
 from telemetry.core.slo.cells import TIME
-from telemetry.queries.objectives import counted, summed
+from telemetry.queries.slos import counted, summed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
+    from telemetry.core.fold.live_row_types import ReadingNow
     from telemetry.core.inventory import Centre, Objective
-    from telemetry.core.live import ReadingNow
     from telemetry.core.slo.budget import Budget, Standing
     from telemetry.core.slo.history import Point, Spend
     from telemetry.core.slo.measures import Measure
     from telemetry.queries import Queries, Standpoint
-    from telemetry.queries.budgets import Place
+    from telemetry.queries.slo_history import Place
 
 WORST = 5
 _UNITS: dict[str, Literal["seconds", "tickets", "probes", "days"]] = {

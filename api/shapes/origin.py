@@ -11,9 +11,9 @@ from telemetry.core.slo.periods import settled_until
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from telemetry.core.completeness import Completeness
+    from telemetry.core.calendar.windows import Window
+    from telemetry.core.figures.completeness import Completeness
     from telemetry.core.inventory import Centre
-    from telemetry.core.windows import Window
     from telemetry.queries import Queries
 
 

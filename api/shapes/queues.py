@@ -8,7 +8,7 @@ from api import schemas as s
 from api.times import stamp, stamp_or_none
 
 if TYPE_CHECKING:
-    from telemetry.core.queueing import Durations, Level, Queueing
+    from telemetry.core.figures.histograms import Durations, Level, Queueing
     from telemetry.queries import QueueNow, QueueRow
 
 

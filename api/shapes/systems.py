@@ -8,15 +8,15 @@ from api import schemas as s
 from api.shapes.objectives import seconds
 from api.times import stamp, stamp_or_none
 from telemetry.queries import tally
-from telemetry.queries.systems_detail import vantage
+from telemetry.queries.systems import vantage
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from telemetry.core.accounting import Account
+    from telemetry.core.figures.accounting import Account
     from telemetry.core.latency import Latency
     from telemetry.queries import SystemView
-    from telemetry.queries.systems_detail import SystemDetail, VantageView
+    from telemetry.queries.systems import SystemDetail, VantageView
 
 
 def system(view: SystemView, zone: ZoneInfo) -> s.SystemOut:

@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from edge_agent.mapping.cells import CellError, Cells
+from edge_agent.mapping.cell_parsing import CellError, Cells
 from edge_agent.mapping.document import Mapping, load_mapping, shipped
 from edge_agent.mapping.expressions import Scope
 from telemetry.core.inventory import Centre
@@ -22,7 +22,7 @@ from telemetry.errors import Fault, MappingError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from telemetry.core.events import Event
+    from telemetry.core.protocol.events import Event
 
 __all__ = (
     "Log", "Mapping", "centre_of", "device_of", "digest_of", "load_mapping", "read", "shipped", "spool_of",

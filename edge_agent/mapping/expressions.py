@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, cast
 import msgspec
 from msgspec import Struct
 
-from edge_agent.mapping.cells import (
+from edge_agent.mapping.cell_parsing import (
     DAY_S,
     READERS,
     CellError,

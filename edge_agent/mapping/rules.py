@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import FieldInfo, fields
 
-from edge_agent.mapping.cells import CellError, Cells
+from edge_agent.mapping.cell_parsing import CellError, Cells
 from edge_agent.mapping.expressions import (
     Choice,
     Condition,
@@ -22,8 +22,8 @@ from edge_agent.mapping.expressions import (
     conditions,
     parse,
 )
-from telemetry.core import wording
-from telemetry.core.events import AGENT_EVENTS, Event
+from telemetry.core.protocol import text_validation
+from telemetry.core.protocol.events import AGENT_EVENTS, Event
 
 TYPES = {str(k.__struct_config__.tag): k for k in AGENT_EVENTS if not k.__name__.startswith("Outbox")}
 """What a mapping may make: all an agent may send but the outbox's own reports."""
@@ -55,7 +55,7 @@ class Rule:
             values.setdefault("queue", values.get("service"))
             values |= {key: f"{queue_prefix}{values[key]}" for key in _QUEUES if key in values}
         try:
-            made: Event = wording.convert(values, self.kind)
+            made: Event = text_validation.convert(values, self.kind)
             return made
         except msgspec.ValidationError as error:
             raise self._cell_error(str(error)) from None
@@ -118,6 +118,6 @@ def _check_literals(key: str, expression: Expression, info: FieldInfo, report: R
     for literal in literals:
         try:
             msgspec.convert(literal, info.type)
-            wording.check_literal(literal, info.type)
+            text_validation.check_literal(literal, info.type)
         except msgspec.ValidationError as error:
             report(key, f"{literal!r} cannot be its value", str(error))

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from edge_agent.log import Log
 from edge_agent.outbox import disk
 from edge_agent.outbox.schema import VITAL, migrate
-from telemetry.core import codec, completeness, events as ev
+from telemetry.core.figures import completeness
+from telemetry.core.protocol import codec, events as ev
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetry.core import events as ev
+from telemetry.core.protocol import events as ev
 from telemetry.errors import OutboxTooNew
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edge_agent.remote.settings import Settings
-    from telemetry.core.agent_events import AgentDiagnostics
-    from telemetry.core.events import Event
+    from telemetry.core.protocol.agent_events import AgentDiagnostics
+    from telemetry.core.protocol.events import Event
 
 
 class Controlled(Protocol):

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from telemetry.core.vocabulary import Ms
+from telemetry.core.protocol.event_types import Ms
 
 if TYPE_CHECKING:
-    from telemetry.core.agent_events import CommandOutcome
+    from telemetry.core.protocol.agent_events import CommandOutcome
 
 MAX_BYTES = 8 * 1024
 MAX_LIFE_MS = 86_400_000

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from telemetry.core.vocabulary import Every, Ms
+from telemetry.core.protocol.event_types import Every, Ms
 
 MAX_BYTES = 64 * 1024
 Version = Annotated[int, Meta(ge=1, le=1 << 53)]

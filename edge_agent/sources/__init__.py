@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from telemetry.core.events import Event
+    from telemetry.core.protocol.events import Event
 
 
 class Sink(Protocol):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from edge_agent.sources.site import Site
-from telemetry.core.vocabulary import MAX_EVERY_MS
+from edge_agent.sources.context import Site
+from telemetry.core.protocol.event_types import MAX_EVERY_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -72,8 +72,8 @@ def _http(values: Mapping[str, Any], site: Site) -> Source:
 
 
 def _escpos(values: Mapping[str, Any], site: Site) -> Source:
+    from edge_agent.sources.byte_stream import address_of  # noqa: PLC0415
     from edge_agent.sources.escpos import EscposSource  # noqa: PLC0415
-    from edge_agent.sources.line import address_of  # noqa: PLC0415
 
     address = address_of(values["address"])
     return EscposSource(address, site.clock, site.state, _every(values, site, LOOK_MS), name=name_of("escpos", values))

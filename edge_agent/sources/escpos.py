@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, get_args
 import msgspec
 
 from edge_agent.log import Log
+from edge_agent.sources.byte_stream import LineBusy, open_line
 from edge_agent.sources.escpos_status import LOST, QUESTIONS, Reading, Sieve, question, read, silent
-from edge_agent.sources.line import LineBusy, open_line
-from telemetry.core import events as ev
+from telemetry.core.protocol import events as ev
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge_agent.sources import Sink, Stop
-    from edge_agent.sources.line import Address, Line
+    from edge_agent.sources.byte_stream import Address, Line
     from edge_agent.sources.state import DeviceState
 
 _log = Log(__name__)

@@ -14,7 +14,7 @@ from edge_agent.sources.state import worst
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from telemetry.core.events import Printer, Service
+    from telemetry.core.protocol.events import Printer, Service
 
 PRINTER, OFFLINE, ERROR, PAPER = 1, 2, 3, 4
 """What may be asked: the printer, why it is offline, which error, the paper sensors."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge_agent.log import Log
-from edge_agent.sources.given import BadEvent, event_of, parsed
+from edge_agent.sources.parsing import BadEvent, event_of, parsed
 from edge_agent.sources.tail import Tail
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from edge_agent.sources import Sink, Stop
     from edge_agent.sources.state import DeviceState
-    from telemetry.core.events import Event
+    from telemetry.core.protocol.events import Event
 
 _log = Log(__name__)
 

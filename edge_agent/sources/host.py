@@ -10,7 +10,7 @@ import psutil
 
 from edge_agent.sources.state import DeviceState
 from telemetry import __version__
-from telemetry.core import events as ev
+from telemetry.core.protocol import events as ev
 
 if TYPE_CHECKING:
     from collections.abc import Callable

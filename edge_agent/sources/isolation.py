@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from edge_agent.sources.supervisor import SourceHung
-from telemetry.core import codec
+from telemetry.core.protocol import codec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from edge_agent.sources import Sink, Stop
-    from edge_agent.sources.site import Site
+    from edge_agent.sources.context import Site
 
 BEAT_S = 1.0
 """How often a child whose source goes on says so."""
@@ -135,7 +135,7 @@ def _child(theirs: socket.socket) -> subprocess.Popen[bytes]:
     """Start the child with its end of the line; what a driver prints goes to our stderr."""
     with theirs:
         return subprocess.Popen(
-            [sys.executable, "-m", "edge_agent.sources.child", str(theirs.fileno())],
+            [sys.executable, "-m", "edge_agent.sources.subprocess_child", str(theirs.fileno())],
             stdin=subprocess.DEVNULL,
             stdout=2,
             pass_fds=(theirs.fileno(),),

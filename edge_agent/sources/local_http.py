@@ -16,14 +16,14 @@ from urllib.parse import urlsplit
 import msgspec
 
 from edge_agent.log import Log
-from edge_agent.sources.given import BadEvent, event_of, parsed
+from edge_agent.sources.parsing import BadEvent, event_of, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge_agent.sources import Sink, Stop
     from edge_agent.sources.state import DeviceState
-    from telemetry.core.events import Event
+    from telemetry.core.protocol.events import Event
 
 _log = Log(__name__)
 MAX_BODY = 1024 * 1024

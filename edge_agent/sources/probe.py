@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
-from telemetry.core import events as ev
+from telemetry.core.protocol import events as ev
 
 if TYPE_CHECKING:
     from collections.abc import Callable

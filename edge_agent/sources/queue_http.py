@@ -20,7 +20,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from edge_agent.log import Log
-from edge_agent.sources.given import BadEvent, event_of
+from edge_agent.sources.parsing import BadEvent, event_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from edge_agent.sources import Sink, Stop
     from edge_agent.sources.state import DeviceState
-    from telemetry.core.events import Event
+    from telemetry.core.protocol.events import Event
 
 _log = Log(__name__)
 MAX_BODY = 4 * 1024 * 1024

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from edge_agent.mapping.cells import CellError
+from edge_agent.mapping.cell_parsing import CellError
 from edge_agent.mapping.document import load_mapping
 from edge_agent.mapping.expressions import Scope
-from edge_agent.sources.given import BadEvent, refuse_personal
+from edge_agent.sources.parsing import BadEvent, refuse_personal
 
 if TYPE_CHECKING:
     from edge_agent.mapping.document import Mapping
-    from telemetry.core.events import Event
+    from telemetry.core.protocol.events import Event
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from edge_agent.sources import Sink, Stop
-    from telemetry.core.events import Event
+    from telemetry.core.protocol.events import Event
 
 CHUNK = 500
 BACKLOG = 20_000

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, TypedDict
 
-from telemetry.core import events as ev
-from telemetry.core.windows import MINUTE, Window, day_window
+from telemetry.core.calendar.windows import MINUTE, Window, day_window
+from telemetry.core.protocol import events as ev
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import get_args
 
-from telemetry.core import events as ev
+from telemetry.core.protocol import events as ev
 
 _BY_WORTH: tuple[ev.Service, ...] = get_args(ev.Service)
 """From good to bad, as the vocabulary lists them."""

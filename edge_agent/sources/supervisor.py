@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edge_agent.log import Log
-from edge_agent.sources.pulse import Gate, Pulse, ShutOut
-from edge_agent.sources.supervision import Fault, Limits, Order, Seen, Watch
+from edge_agent.sources.liveness import Gate, Pulse, ShutOut
+from edge_agent.sources.restart_policy import Fault, Limits, Order, Seen, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import pulumi
 
-    from infra.providers.kind import Declared
+    from infra.providers.resource_kind import Declared
 
 OPERATORS = "motcua-operators"
 """The organisation that set-up makes for the operator token; nothing else lies in it."""

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dashboards.files import provisioned
-from infra.host import backup, first_boot, influx_setup, influxdb, mosquitto, watching
+from infra.config.options import Options
+from infra.host import backup, first_boot, influx_setup, influxdb, monitoring, mosquitto
 from infra.host.cloud_init import user_data
 from infra.host.nginx import nginx
 from infra.host.units import ETC, STATE, UNITS, Layout, device_units, metrics_port, server_units, users
-from infra.options import Options
 from infra.plan import plan
 from infra.plan.addresses import store_url
 from telemetry.errors import ConfigError, Fault
-from telemetry.inventory.render import Certificates, render_agent
+from telemetry.inventory.agent_config import Certificates, render_agent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -129,7 +129,7 @@ def _server(head: str, found: Plan, layout: Layout, machine: Machine) -> dict[st
         **influxdb.drop_in(),
         **influx_setup.set_up(head, found.influx),
         **nginx(),
-        **watching.on_host(found, layout.workers),
+        **monitoring.on_host(found, layout.workers),
         **server_units(layout),
         **users(),
         **first_boot.requests(head, found),

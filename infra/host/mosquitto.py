@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from infra.plan.broker import DEVICE_READS, DEVICE_WRITES, services
-from telemetry.core.topics import ROOT
+from telemetry.core.protocol.topics import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
-    from infra.options import Options
+    from infra.config.options import Options
     from telemetry.core.inventory import Inventory
 
 __all__ = ["Plan", "plan"]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.plan.values import BrokerPlan, BrokerUser, DeviceAccess, Listener
-from telemetry.core.topics import every
+from telemetry.core.protocol.topics import every
 from telemetry.errors import Fault, InventoryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from infra.options import Options
+    from infra.config.options import Options
     from telemetry.core.inventory import Device, Inventory
 
 INGEST = "motcua-ingest-{}"

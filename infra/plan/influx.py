@@ -9,7 +9,7 @@ from infra.plan.values import Bucket, Dbrp, InfluxPlan, Permission, Stream, Task
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from infra.options import Influx, National, Options, Tokens
+    from infra.config.options import Influx, National, Options, Tokens
 
 DAY_S = 86_400
 WEEK_S = 7 * DAY_S

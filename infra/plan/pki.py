@@ -18,7 +18,7 @@ from telemetry.errors import ConfigError, Fault
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from infra.options import Options, Pki
+    from infra.config.options import Options, Pki
     from infra.plan.values import BrokerPlan
 
 Use = Literal["authority", "server", "client"]

@@ -14,7 +14,7 @@ from infra.plan.influx import TOTALS
 from infra.plan.values import Flow, ScrapeJob, Workload
 
 if TYPE_CHECKING:
-    from infra.options import Options
+    from infra.config.options import Options
     from telemetry.core.inventory import Inventory
 
 HTTP, METRICS, INFLUX, PROMETHEUS, ALERTMANAGER, GRAFANA = 8080, 9101, 8086, 9090, 9093, 3000

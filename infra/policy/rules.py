@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 from infra.plan.broker import INGEST, MONITOR, PROVISION, ROLLUP
 from infra.plan.influx import ROLES, rights
 from infra.policy.values import finding
-from telemetry.core.topics import every
+from telemetry.core.protocol.topics import every
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
 
-    from infra.options import Options
+    from infra.config.options import Options
     from infra.plan import Plan
     from infra.plan.values import BrokerUser, Certificate, Token
     from infra.policy.values import Finding

@@ -12,7 +12,7 @@ from infra.providers import skins
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from infra.providers.skin import Skin
+    from infra.providers.dynamic import Skin
 
 
 class Thing(Resource):

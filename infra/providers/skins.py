@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pulumi.dynamic import ReadResult
 
-from infra.options import Influx
+from infra.config.options import Influx
 from infra.providers import influx, pki
+from infra.providers.dynamic import Skin
 from infra.providers.files import Files as FilesKind
-from infra.providers.kind import ProviderError
-from infra.providers.skin import Skin
+from infra.providers.resource_kind import ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from infra.providers.kind import Kind
+    from infra.providers.resource_kind import Kind
 
 REMOVED = (
     "this version of Motcua no longer manages mosquitto's dynamic security and InfluxDB's notification endpoints; "

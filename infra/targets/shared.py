@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from infra.components.certificates import Certificates
     from infra.components.database import Database
-    from infra.options import Options
+    from infra.config.options import Options
     from infra.plan import Plan
 
 ROLES = ("ingest", "rollup", "api")

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from telemetry.core.windows import Window, at, merge, to_ms
+from telemetry.core.calendar.windows import Window, at, merge, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

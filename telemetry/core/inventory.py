@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from telemetry.core.calendar import Calendar
-from telemetry.core.calendar_values import ALWAYS, Hours, Rules
-from telemetry.core.windows import Window, at
+from telemetry.core.calendar.calendar_values import ALWAYS, Hours, Rules
+from telemetry.core.calendar.opening_calendar import Calendar
+from telemetry.core.calendar.windows import Window, at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
     from zoneinfo import ZoneInfo
 
-    from telemetry.core.accounting import Policy
-    from telemetry.core.calendar_values import Planned
+    from telemetry.core.calendar.calendar_values import Planned
+    from telemetry.core.figures.accounting import Policy
 
 __all__ = (
     "ALWAYS", "Centre", "Device", "DeviceKind", "Hours", "Inventory", "Level", "Objective", "Period", "ProcedureCount",

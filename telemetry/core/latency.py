@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from telemetry.core.totals import LATENCY_MS, OVER
+from telemetry.core.fold.totals import LATENCY_MS, OVER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,9 +15,9 @@ import structlog
 
 from telemetry.core.inventory import Centre, Device, Inventory
 from telemetry.errors import Fault, InventoryError
-from telemetry.inventory import aims, build, published
+from telemetry.inventory import build, published, targets as aims
+from telemetry.inventory.agent_config import graph, render_agent
 from telemetry.inventory.files import Folder
-from telemetry.inventory.render import graph, render_agent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

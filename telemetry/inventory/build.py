@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from telemetry.core.inventory import Centre, Device, DeviceKind, Level, Service, System, Unit
 from telemetry.inventory.calendar_file import tables
 from telemetry.inventory.hours import WEEK, week_of
-from telemetry.inventory.records import Keys
+from telemetry.inventory.record import Keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from telemetry.core.inventory import Hours
     from telemetry.inventory.calendar_tables import Tables
     from telemetry.inventory.files import Document
-    from telemetry.inventory.records import Record
+    from telemetry.inventory.record import Record
 
 T = TypeVar("T")
 LEVELS = get_args(Level)

@@ -10,23 +10,23 @@ from itertools import combinations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar, cast, get_args
 
-from telemetry.core.calendar_values import FOREVER, ModeSpan, Once, Swap
+from telemetry.core.calendar.calendar_values import FOREVER, ModeSpan, Once, Swap
+from telemetry.core.calendar.windows import Window, day_window
 from telemetry.core.calendar_windows import moment
-from telemetry.core.vocabulary import CentreMode
-from telemetry.core.windows import Window, day_window
+from telemetry.core.protocol.event_types import CentreMode
 from telemetry.inventory.calendar_tables import PartWeek, Scope, Scoped, Tables
 from telemetry.inventory.hours import WEEK, days_of, some_days
-from telemetry.inventory.libraries import Publics, Recurring, RuleError, UnknownCountry, check_rule, publics
-from telemetry.inventory.records import Keys
+from telemetry.inventory.record import Keys
+from telemetry.inventory.recurrence import Publics, Recurring, RuleError, UnknownCountry, check_rule, publics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from zoneinfo import ZoneInfo
 
-    from telemetry.core.calendar_values import Planned
+    from telemetry.core.calendar.calendar_values import Planned
     from telemetry.inventory.files import Document
     from telemetry.inventory.hours import Special
-    from telemetry.inventory.records import Record
+    from telemetry.inventory.record import Record
 
 T = TypeVar("T")
 TOP = Keys(("days",), ("centre_days", "holidays", "swap", "week", "mode", "maintenance"))

@@ -9,18 +9,18 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from telemetry.core.calendar_values import FOREVER, Rules, Swap, Week
-from telemetry.core.windows import Window
+from telemetry.core.calendar.calendar_values import FOREVER, Rules, Swap, Week
+from telemetry.core.calendar.windows import Window
 from telemetry.inventory.hours import week_with
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
     from datetime import date
 
-    from telemetry.core.calendar_values import Hours, ModeSpan, Planned
+    from telemetry.core.calendar.calendar_values import Hours, ModeSpan, Planned
     from telemetry.inventory.hours import Special
-    from telemetry.inventory.libraries import Publics
-    from telemetry.inventory.records import Record
+    from telemetry.inventory.record import Record
+    from telemetry.inventory.recurrence import Publics
 
 T = TypeVar("T")
 

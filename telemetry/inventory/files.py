@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from telemetry.errors import Fault
-from telemetry.inventory.records import Faults, Keys, Record, check_keys
+from telemetry.inventory.record import Faults, Keys, Record, check_keys
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping

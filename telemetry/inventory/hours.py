@@ -10,8 +10,8 @@ from datetime import date, time
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from telemetry.core.calendar_values import Hours
-from telemetry.inventory.records import Keys, Record, check_keys
+from telemetry.core.calendar.calendar_values import Hours
+from telemetry.inventory.record import Keys, Record, check_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

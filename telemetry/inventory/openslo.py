@@ -8,15 +8,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from telemetry.core.slo.burn import threshold
-from telemetry.core.windows import DAY, HOUR, MINUTE
-from telemetry.inventory.promises import rules, usual_ms
+from telemetry.core.calendar.windows import DAY, HOUR, MINUTE
+from telemetry.core.slo.burn_rate import threshold
+from telemetry.inventory.objectives import rules, usual_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from telemetry.core.inventory import Inventory, Objective, Period
-    from telemetry.core.slo.burn import Rule
+    from telemetry.core.slo.burn_rate import Rule
 
 VERSION = "openslo/v1"
 MARK = "motcua/"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from telemetry.core.inventory import Objective
 from telemetry.inventory.files import Document, locate
+from telemetry.inventory.objectives import LONGEST, default_clock, default_policy, objectives
 from telemetry.inventory.openslo import DURATIONS, toml
 from telemetry.inventory.openslo_notes import (
     NOTHING,
@@ -27,13 +28,12 @@ from telemetry.inventory.openslo_notes import (
     shown,
     text_of,
 )
-from telemetry.inventory.promises import LONGEST, default_clock, default_policy, objectives
-from telemetry.inventory.records import IDENT, Faults
+from telemetry.inventory.record import IDENT, Faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from telemetry.core.accounting import Policy
+    from telemetry.core.figures.accounting import Policy
     from telemetry.core.inventory import Inventory, Period, Sli
 
 VERSIONS = ("openslo/v1", "openslo.com/v2alpha")

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from telemetry.core.inventory import Published
-from telemetry.inventory.records import Keys, Record
+from telemetry.inventory.record import Keys, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -5,35 +5,35 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from telemetry.core.calendar import Calendar
+from telemetry.core.calendar.opening_calendar import Calendar
+from telemetry.core.calendar.windows import DAY, FIVE, HOUR, Window, day_window, floor
 from telemetry.core.inventory import ALWAYS, Centre, local_day
 from telemetry.core.slo.periods import settled_until
-from telemetry.core.windows import DAY, FIVE, HOUR, Window, day_window, floor
-from telemetry.queries.accounted import Accounted
-from telemetry.queries.budgets import Place, history, spending
+from telemetry.queries.availability import Clock, Manner, Sli, Uptime, uptime
+from telemetry.queries.buckets import Bucket, Openings, ask
 from telemetry.queries.calendars import Maintenance, days, planned
-from telemetry.queries.faults import BadScope, BadWindow, Unknown
+from telemetry.queries.completeness import Accounted
+from telemetry.queries.errors import BadScope, BadWindow, Unknown
 from telemetry.queries.health import Counts, Health
-from telemetry.queries.kept import Kept
-from telemetry.queries.objectives import Objectives, Standpoint, objectives
-from telemetry.queries.opening import Bucket, Openings, ask
+from telemetry.queries.network import Scope, World, of_centres
+from telemetry.queries.publication import Note
 from telemetry.queries.queues import QueueHistory, QueueNow, QueueRow, empty_row, queue_rows, queues_now
-from telemetry.queries.settled import Note
+from telemetry.queries.slo_history import Place, history, spending
+from telemetry.queries.slos import Objectives, Standpoint, objectives
 from telemetry.queries.snapshot import Snapshot, Snapshots
 from telemetry.queries.status import Status, worst_first
-from telemetry.queries.systems_detail import SystemDetail, system_detail
+from telemetry.queries.systems import SystemDetail, system_detail
 from telemetry.queries.timeline import Seen, Segment, sums_of, timeline
-from telemetry.queries.uptime import Clock, Manner, Sli, Uptime, uptime
+from telemetry.queries.totals_cache import Kept
 from telemetry.queries.views import CentreView, Condition, DeviceView, SystemView, tally
-from telemetry.queries.world import Scope, World, of_centres
 from telemetry.queries.worlds import SharedWorld, Worlds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from zoneinfo import ZoneInfo
 
-    from telemetry.core.accounting import Unknown as UnknownAs
-    from telemetry.core.calendar_values import Day
+    from telemetry.core.calendar.calendar_values import Day
+    from telemetry.core.figures.accounting import Unknown as UnknownAs
     from telemetry.core.inventory import Inventory, Target
     from telemetry.core.slo.history import Point, Spend
     from telemetry.store import Store

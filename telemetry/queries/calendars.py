@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from telemetry.core.windows import DAY, Window
-from telemetry.queries.faults import BadWindow
+from telemetry.core.calendar.windows import DAY, Window
+from telemetry.queries.errors import BadWindow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from telemetry.core.calendar_values import Day
+    from telemetry.core.calendar.calendar_values import Day
     from telemetry.core.inventory import Centre, Inventory
 
 LONGEST_DAYS = 400

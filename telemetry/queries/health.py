@@ -6,8 +6,8 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from telemetry.core.completeness import size
-from telemetry.queries.accounted import Accounted, accounted
+from telemetry.core.figures.completeness import size
+from telemetry.queries.completeness import Accounted, accounted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

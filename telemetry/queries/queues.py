@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from telemetry.core.queueing import queueing
-from telemetry.core.totals import LEVEL_FIELDS, LEVELS_S, QUEUE_FIELDS
-from telemetry.core.windows import FIVE, Window, floor
-from telemetry.queries.opening import Ask
+from telemetry.core.calendar.windows import FIVE, Window, floor
+from telemetry.core.figures.histograms import queueing
+from telemetry.core.fold.totals import LEVEL_FIELDS, LEVELS_S, QUEUE_FIELDS
+from telemetry.queries.buckets import Ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from zoneinfo import ZoneInfo
 
+    from telemetry.core.figures.histograms import Queueing
+    from telemetry.core.fold.live_row_types import ServiceNow
+    from telemetry.core.fold.totals import Total
     from telemetry.core.inventory import Centre
-    from telemetry.core.live import ServiceNow
-    from telemetry.core.queueing import Queueing
-    from telemetry.core.totals import Total
-    from telemetry.queries.kept import Totals
+    from telemetry.queries.totals_cache import Totals
     from telemetry.queries.views import CentreView
 
 Key = tuple[str, str, int]

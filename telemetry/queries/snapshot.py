@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from telemetry.core.live import SLO_ROW, CentreNow, SloNow, SystemNow
+from telemetry.core.fold.live_row_types import SLO_ROW, CentreNow, SloNow, SystemNow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

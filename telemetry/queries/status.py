@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from telemetry.core.queueing import queueing
-from telemetry.core.totals import add
+from telemetry.core.figures.histograms import queueing
+from telemetry.core.fold.totals import add
 from telemetry.queries.views import CONDITIONS, STALE_MS, tally
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from telemetry.core.figures.histograms import Queueing
+    from telemetry.core.fold.live_row_types import State
     from telemetry.core.inventory import Target
-    from telemetry.core.live import State
-    from telemetry.core.queueing import Queueing
+    from telemetry.queries.network import World
     from telemetry.queries.views import CentreView, Condition, SystemView
-    from telemetry.queries.world import World
 
 Indicator = Literal["none", "minor", "major", "critical"]
 

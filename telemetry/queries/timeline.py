@@ -10,15 +10,15 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
-from telemetry.core.accounting import account
-from telemetry.core.windows import DAY, FIVE, Window, floor, widen
-from telemetry.queries.faults import BadWindow
+from telemetry.core.calendar.windows import DAY, FIVE, Window, floor, widen
+from telemetry.core.figures.accounting import account
+from telemetry.queries.errors import BadWindow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from telemetry.core.accounting import Account
-    from telemetry.core.calendar import Calendar
+    from telemetry.core.calendar.opening_calendar import Calendar
+    from telemetry.core.figures.accounting import Account
     from telemetry.store import Store
 
     Sums = Mapping[int, Mapping[str, int]]

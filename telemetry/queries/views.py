@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
+from telemetry.core.figures.histograms import queueing
+from telemetry.core.fold.live_row_types import DeviceNow, ServiceNow
+from telemetry.core.fold.totals import add
 from telemetry.core.inventory import local_day
-from telemetry.core.live import DeviceNow, ServiceNow
-from telemetry.core.queueing import queueing
 from telemetry.core.slo.quorum import capacity
-from telemetry.core.totals import add
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from telemetry.core.figures.histograms import Queueing
+    from telemetry.core.fold.live_row_types import CentreNow, State, SystemNow
     from telemetry.core.inventory import Centre, Device, System
-    from telemetry.core.live import CentreNow, State, SystemNow
-    from telemetry.core.queueing import Queueing
 
 
 class _HasState(Protocol):

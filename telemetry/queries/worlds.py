@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from telemetry.core.site import staffed
+from telemetry.core.fold.centre_state import staffed
+from telemetry.queries.network import World
 from telemetry.queries.status import Status, status
-from telemetry.queries.world import World
 
 if TYPE_CHECKING:
     from telemetry.core.inventory import Centre, Inventory, Target

@@ -9,24 +9,24 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
+from telemetry.core.calendar.windows import MINUTE
 from telemetry.core.slo.alarms import NONE, advance
-from telemetry.core.slo.grouping import Firing, grouped
-from telemetry.core.slo.standing import burned, stand
-from telemetry.core.slo.wording import told
-from telemetry.core.windows import MINUTE
-from telemetry.state_file import Kept, StateUnavailable
+from telemetry.core.slo.alert import burned, stand
+from telemetry.core.slo.alert_grouping import Firing, grouped
+from telemetry.core.slo.alert_text import told
+from telemetry.slo.alert_state import Kept, StateUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from telemetry.core.inventory import Inventory
     from telemetry.core.slo.alarms import Alarms
-    from telemetry.core.slo.burn import Reading
-    from telemetry.core.slo.grouping import Key, Root
-    from telemetry.core.slo.judgement import Judgement
-    from telemetry.core.slo.standing import Standing
-    from telemetry.core.slo.wording import Alert
-    from telemetry.state_file import Aim
+    from telemetry.core.slo.alert import Standing
+    from telemetry.core.slo.alert_grouping import Key, Root
+    from telemetry.core.slo.alert_text import Alert
+    from telemetry.core.slo.burn_rate import Reading
+    from telemetry.core.slo.evaluation import Judgement
+    from telemetry.slo.alert_state import Aim
 
 _log = structlog.get_logger()
 UNJUDGED_MS = 10 * MINUTE

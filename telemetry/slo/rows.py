@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetry.core.live import ReadingNow, ScopeNow, SloNow
+from telemetry.core.fold.live_row_types import ReadingNow, ScopeNow, SloNow
 from telemetry.core.slo.alarms import NONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from telemetry.core.slo.alarms import Alarms
-    from telemetry.core.slo.burn import Reading
-    from telemetry.core.slo.judgement import Judgement
+    from telemetry.core.slo.burn_rate import Reading
+    from telemetry.core.slo.evaluation import Judgement
 
 
 def row(slo: str, judgements: Iterable[Judgement], alarms: Mapping[tuple[str, str], Alarms], settled: int) -> SloNow:

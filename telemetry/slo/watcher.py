@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from telemetry.core.calendar.windows import Width, Window
+    from telemetry.core.fold.totals import Total
     from telemetry.core.slo.alarms import Alarms
-    from telemetry.core.slo.judgement import Judgement, Tail
-    from telemetry.core.totals import Total
-    from telemetry.core.windows import Width, Window
+    from telemetry.core.slo.evaluation import Judgement, Tail
 
 
 class Watcher(Protocol):

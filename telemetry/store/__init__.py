@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
-from telemetry.core.events import Event
-from telemetry.core.platform import SPOOL as PLATFORM_SPOOL
+from telemetry.core.fold.platform_heartbeat import SPOOL as PLATFORM_SPOOL
+from telemetry.core.protocol.events import Event
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from telemetry.core.completeness import RowRanges
-    from telemetry.core.totals import Total
-    from telemetry.core.windows import Width, Window
+    from telemetry.core.calendar.windows import Width, Window
+    from telemetry.core.figures.completeness import RowRanges
+    from telemetry.core.fold.totals import Total
 
 
 CONTACT_SPOOL = "contact"

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from telemetry.core import codec, completeness
-from telemetry.core.completeness import RowRanges
-from telemetry.core.events import OutboxDropped, OutboxRefused, type_of, unit_of
-from telemetry.core.totals import Total
-from telemetry.core.windows import DAY, Window, merge
+from telemetry.core.calendar.windows import DAY, Window, merge
+from telemetry.core.figures import completeness
+from telemetry.core.figures.completeness import RowRanges
+from telemetry.core.fold.totals import Total
+from telemetry.core.protocol import codec
+from telemetry.core.protocol.events import OutboxDropped, OutboxRefused, type_of, unit_of
 from telemetry.errors import StoreTooNew, StoreUnavailable
 from telemetry.store import SERVER_SPOOLS, Change, Live, Stored
 from telemetry.store.migrations import MIGRATIONS
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from telemetry.core.windows import Width
+    from telemetry.core.calendar.windows import Width
     from telemetry.store import Batch, DeadLetter
 
 SCHEMA = 2

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from telemetry import wiring
-from telemetry.core import events as ev
-from telemetry.core.completeness import RowRanges
-from telemetry.core.totals import Total
-from telemetry.core.windows import HOUR, Window
+from telemetry.core.calendar.windows import HOUR, Window
+from telemetry.core.figures.completeness import RowRanges
+from telemetry.core.fold.totals import Total
+from telemetry.core.protocol import events as ev
 from telemetry.errors import ConfigError, StoreUnavailable
 from telemetry.store import Batch, Change, DeadLetter, Stored
-from telemetry.store.influx import InfluxStore, adapter, journal, parse, poison, reconcile
+from telemetry.store.influx import InfluxStore, adapter, journal, parse, reconcile, rejected_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -107,7 +107,7 @@ def test_a_write_of_which_nothing_is_taken_still_tells_of_it(store: InfluxStore)
 def test_a_search_for_many_refused_lines_goes_on_at_the_next_try(
     store: InfluxStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(poison, "MAX_WRITES", 12)
+    monkeypatch.setattr(rejected_lines, "MAX_WRITES", 12)
     events = [issued(n, TOO_LATE if n % 3 == 0 else T + n) for n in range(1, 19)]
     with pytest.raises(StoreUnavailable, match=r"refuses many rows \(\d+ so far\); trying again"):
         put(store, *events)

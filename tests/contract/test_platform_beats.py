@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetry.beats import Beats
-from telemetry.core.platform import BEAT_EVERY_MS, BELIEVED_MS, RETURN_MS, UNIT
-from telemetry.core.windows import DAY, HOUR, Window
-from telemetry.outages import Outages
+from telemetry.core.calendar.windows import DAY, HOUR, Window
+from telemetry.core.fold.platform_heartbeat import BEAT_EVERY_MS, BELIEVED_MS, RETURN_MS, UNIT
+from telemetry.ingest.heartbeat_writer import Beats
+from telemetry.rollup.platform_outages import Outages
 
 if TYPE_CHECKING:
     from telemetry.store import Store

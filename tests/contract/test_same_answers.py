@@ -9,21 +9,22 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from telemetry.core import events as ev, fold
-from telemetry.core.fold import Said
+from telemetry.core.calendar.windows import DAY, FIVE, HOUR, MINUTE, Window
+from telemetry.core.fold import fold
+from telemetry.core.fold.fold import Said
 from telemetry.core.inventory import ALWAYS, Centre, Device
-from telemetry.core.windows import DAY, FIVE, HOUR, MINUTE, Window
-from telemetry.queries.kept import Through
-from telemetry.queries.opening import ask
-from telemetry.queries.uptime import Manner, Uptime, uptime
-from telemetry.queries.world import of_centres
+from telemetry.core.protocol import events as ev
+from telemetry.queries.availability import Manner, Uptime, uptime
+from telemetry.queries.buckets import ask
+from telemetry.queries.network import of_centres
+from telemetry.queries.totals_cache import Through
 from telemetry.store import Batch, Change, Store, Stored
 from tests.contract.conftest import OPENERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from telemetry.core.totals import Total
+    from telemetry.core.fold.totals import Total
 
 T = 1_767_225_600_000
 SPAN = 3 * HOUR

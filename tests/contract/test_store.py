@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from telemetry.core import events as ev
-from telemetry.core.completeness import RowRanges
-from telemetry.core.totals import Total
-from telemetry.core.windows import DAY, FIVE, HOUR, Width, Window
+from telemetry.core.calendar.windows import DAY, FIVE, HOUR, Width, Window
+from telemetry.core.figures.completeness import RowRanges
+from telemetry.core.fold.totals import Total
+from telemetry.core.protocol import events as ev
 from telemetry.errors import StoreTooNew, StoreUnavailable
 from telemetry.store import (
     CONTACT_SPOOL,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
     from telemetry.core.inventory import Inventory
-    from telemetry.core.topics import Topic
+    from telemetry.core.protocol.topics import Topic
     from telemetry.store import Store
     from tests.flow.device import Until
 

@@ -11,13 +11,13 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from telemetry.core import codec
+from telemetry.core.protocol import codec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from telemetry.core.codec import Receipt
-    from telemetry.core.topics import Topic
+    from telemetry.core.protocol.codec import Receipt
+    from telemetry.core.protocol.topics import Topic
 
 T = TypeVar("T")
 

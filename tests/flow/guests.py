@@ -6,12 +6,12 @@ import time
 from typing import TYPE_CHECKING
 
 from telemetry.errors import BrokerUnavailable
-from telemetry.mqtt import FAILED, BrokerAddress, Link, LinkSettings, Message
+from telemetry.mqtt.link import FAILED, BrokerAddress, Link, LinkSettings, Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from telemetry.core.topics import Topic
+    from telemetry.core.protocol.topics import Topic
     from tests.mosquitto import Mosquitto
     from tests.pki import Identity, Pki
 

@@ -13,12 +13,12 @@ from api.app import create_app
 from infra.providers.influx import KINDS
 from infra.providers.influx.client import Client
 from telemetry import wiring
-from telemetry.core import events as ev
+from telemetry.core.calendar.windows import HOUR, MINUTE, Width, Window, to_ms
+from telemetry.core.fold.event_spans import dirty
 from telemetry.core.inventory import Centre, Device, Inventory, Service, System
-from telemetry.core.spans import dirty
-from telemetry.core.windows import HOUR, MINUTE, Width, Window, to_ms
+from telemetry.core.protocol import events as ev
 from telemetry.queries import Queries
-from telemetry.rollup import Rollup
+from telemetry.rollup.service import Rollup
 from telemetry.store import Batch, Change, DeadLetter, Stored
 from telemetry.store.influx import InfluxStore
 from tests.flow.device import wait_until
@@ -26,7 +26,7 @@ from tests.flow.device import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from telemetry.core.totals import Total
+    from telemetry.core.fold.totals import Total
     from tests.servers import InfluxServer
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")

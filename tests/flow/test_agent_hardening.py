@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge_agent.outbox import Outbox
-from telemetry.core.events import AgentAlarm, DeviceHeartbeat, PaymentResult
-from telemetry.core.windows import Window
+from telemetry.core.calendar.windows import Window
+from telemetry.core.protocol.events import AgentAlarm, DeviceHeartbeat, PaymentResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,10 +8,10 @@ import pytest
 
 from edge_agent.agent import Agent, AgentSettings, Surroundings
 from edge_agent.outbox import Outbox
-from motcua.clocks import new_id, wall_ms
-from telemetry.core import codec
-from telemetry.core.events import AgentAlarm, PaymentResult
-from telemetry.core.topics import Topic, every
+from motcua.system import new_id, wall_ms
+from telemetry.core.protocol import codec
+from telemetry.core.protocol.events import AgentAlarm, PaymentResult
+from telemetry.core.protocol.topics import Topic, every
 from tests.flow.guests import Room
 from tests.mosquitto import Mosquitto
 from tests.pki import Pki

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from telemetry.core import codec
-from telemetry.core.events import DeviceHeartbeat, PaymentResult, ProbeResult
-from telemetry.core.windows import Window
+from telemetry.core.calendar.windows import Window
+from telemetry.core.protocol import codec
+from telemetry.core.protocol.events import DeviceHeartbeat, PaymentResult, ProbeResult
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,22 +12,22 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from dashboards.files import provisioned
-from infra.host import watching
-from infra.options import Options
+from infra.config.options import Options
+from infra.host import monitoring
 from infra.plan import plan
 from telemetry import inventory
-from telemetry.alertmanager import Alertmanagers
-from telemetry.core import events as ev
+from telemetry.core.calendar.windows import HOUR, MINUTE, floor, to_ms
+from telemetry.core.fold.event_spans import dirty
+from telemetry.core.fold.platform_heartbeat import SPOOL as PLATFORM_SPOOL, UNIT
 from telemetry.core.inventory import Centre, Device, Inventory, Objective
-from telemetry.core.platform import SPOOL as PLATFORM_SPOOL, UNIT
-from telemetry.core.presence import Presence, encode
-from telemetry.core.spans import dirty
-from telemetry.core.windows import HOUR, MINUTE, floor, to_ms
-from telemetry.mqtt import Message
-from telemetry.rollup import Rollup
+from telemetry.core.protocol import events as ev
+from telemetry.core.protocol.presence import Presence, encode
+from telemetry.mqtt.link import Message
+from telemetry.rollup.service import Rollup
+from telemetry.slo.alert_state import StateFile
 from telemetry.slo.alerting import Alerting
-from telemetry.slo.watch import Watch
-from telemetry.state_file import StateFile
+from telemetry.slo.alertmanager import Alertmanagers
+from telemetry.slo.evaluator import Watch
 from telemetry.store import CONTACT_SPOOL, Batch, Change, Stored
 from telemetry.store.sqlite import SqliteStore
 from tests.alertmanager import Alertmanager, Webhook, hurried, until
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from telemetry.core.slo.wording import Alert
+    from telemetry.core.slo.alert_text import Alert
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 OPENING = to_ms(datetime(2026, 3, 4, 9, tzinfo=ZONE))
@@ -132,7 +132,7 @@ def webhook() -> Iterator[Webhook]:
 def centre(require: Callable[[str], str], tmp_path: Path, webhook: Webhook) -> Iterator[Centre1]:
     wanted = Options.model_validate({"stage": "prod", "target": "local"})
     found = plan(inventory.load(inventory.default_path()), wanted, wanted.pki.epoch, provisioned())
-    config = hurried(watching.alertmanager(found), webhook.url, group_wait="100ms", group_interval="200ms")
+    config = hurried(monitoring.alertmanager(found), webhook.url, group_wait="100ms", group_interval="200ms")
     server = Alertmanager(require("prometheus-alertmanager"), tmp_path / "alertmanager", config).start()
     try:
         with closing(Alertmanagers(server.url)) as sender, closing(Centre1(tmp_path, sender)) as one:

@@ -11,15 +11,15 @@ import pytest
 import structlog
 
 from dashboards.files import provisioned
-from infra.host import watching
-from infra.options import Options
+from infra.config.options import Options
+from infra.host import monitoring
 from infra.plan import plan
 from telemetry import inventory
-from telemetry.alertmanager import Alertmanagers
-from telemetry.core.windows import DAY, HOUR, MINUTE, Window
+from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, Window
 from telemetry.errors import ConfigError
+from telemetry.slo.alert_state import StateFile
 from telemetry.slo.alerting import Alerting
-from telemetry.state_file import StateFile
+from telemetry.slo.alertmanager import Alertmanagers
 from tests.alertmanager import Alertmanager, Webhook, hurried, until
 from tests.judging import WORLD, Line, at_centre, at_device, judged, out
 
@@ -34,7 +34,7 @@ SITE, OTHER = "centre:vn83-00001", "centre:vn83-00002"
 @pytest.fixture(scope="module")
 def rendered() -> str:
     wanted = Options.model_validate({"stage": "prod", "target": "local"})
-    return watching.alertmanager(
+    return monitoring.alertmanager(
         plan(inventory.load(inventory.default_path()), wanted, wanted.pki.epoch, provisioned())
     )
 

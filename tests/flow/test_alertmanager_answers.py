@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from telemetry.alertmanager import AGAIN_MS, Alertmanagers
-from telemetry.core.slo.wording import Alert
-from telemetry.core.windows import HOUR
+from telemetry.core.calendar.windows import HOUR
+from telemetry.core.slo.alert_text import Alert
+from telemetry.slo.alertmanager import AGAIN_MS, Alertmanagers
 from tests.alertmanager import until
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.host import backup
-from motcua.clocks import wall_ms
+from motcua.system import wall_ms
 from telemetry import wiring
-from telemetry.core import codec
-from telemetry.core.events import TicketIssued
-from telemetry.core.topics import Topic
-from telemetry.core.windows import Window
+from telemetry.core.calendar.windows import Window
+from telemetry.core.protocol import codec
+from telemetry.core.protocol.events import TicketIssued
+from telemetry.core.protocol.topics import Topic
 from tests.servers import InfluxServer
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from motcua.clocks import new_id, wall_ms
-from telemetry.core import codec
-from telemetry.core.topics import Topic
+from motcua.system import new_id, wall_ms
+from telemetry.core.protocol import codec
+from telemetry.core.protocol.topics import Topic
 from telemetry.store import SERVER_SPOOLS
 
 if TYPE_CHECKING:

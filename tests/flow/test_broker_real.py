@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from motcua.clocks import wall_ms
-from telemetry.core import codec
-from telemetry.core.events import TicketIssued
-from telemetry.core.topics import Topic
+from motcua.system import wall_ms
+from telemetry.core.protocol import codec
+from telemetry.core.protocol.events import TicketIssued
+from telemetry.core.protocol.topics import Topic
 
 if TYPE_CHECKING:
     from collections.abc import Callable

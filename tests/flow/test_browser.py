@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 from rich.console import Console
 
-from motcua import demo
-from motcua.demo import Knobs, Town
-from telemetry.core.events import TicketIssued
+from motcua.demo import scenario
+from motcua.demo.scenario import Knobs, Town
+from telemetry.core.protocol.events import TicketIssued
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,10 +52,10 @@ def town(world: Inventory) -> Iterator[Town]:
     """Twelve centres with this morning behind them; nothing more happens but what a test does."""
     knobs = Knobs(days=0, centres=12, port=0)
     console = Console(quiet=True)
-    with demo.running(demo.world(world, knobs), knobs) as running:
-        demo.feed_history(running, knobs, console)
-        demo.host_once(running)
-        demo.deliver(running, console)
+    with scenario.running(scenario.world(world, knobs), knobs) as running:
+        scenario.feed_history(running, knobs, console)
+        scenario.host_once(running)
+        scenario.deliver(running, console)
         yield running
 
 

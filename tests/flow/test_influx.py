@@ -10,14 +10,14 @@ from urllib.request import urlopen
 import pytest
 
 from telemetry import wiring
-from telemetry.core.windows import Width, Window
+from telemetry.core.calendar.windows import Width, Window
 from tests.flow.test_replay import ASKED, SERVICES
 from tests.servers import InfluxServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from telemetry.core.totals import Total
+    from telemetry.core.fold.totals import Total
     from tests.flow.conftest import House
 
 pytestmark = [pytest.mark.flow, pytest.mark.slow]

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from infra.host import mosquitto
-from infra.providers.pki import KINDS, csr, issuing, pem, signing
-from telemetry.core.topics import Topic, every
-from telemetry.mqtt import FAILED, LinkSettings
+from infra.providers.pki import KINDS, csr, pem, sign_request, signing
+from telemetry.core.protocol.topics import Topic, every
+from telemetry.mqtt.link import FAILED, LinkSettings
 from tests.flow.guests import Room
 from tests.mosquitto import Mosquitto
 from tests.pki import Identity
@@ -85,8 +85,8 @@ class Stage:
         words = ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}"]
         self.openssl(*words, "-keyout", str(key), "-out", str(request))
         signer = self.authorities[number]
-        by = issuing.signer(str(signer["chain"]), str(signer["key"]))
-        signed = issuing.sign(csr.request(request.read_text()), by, datetime.now(UTC))
+        by = sign_request.signer(str(signer["chain"]), str(signer["key"]))
+        signed = sign_request.sign(csr.request(request.read_text()), by, datetime.now(UTC))
         return self._kept(f"{name}-{number}", signed.chain, key.read_text())
 
     def revoke(self, identity: Identity) -> None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from telemetry.core.topics import Topic, every
-from telemetry.mqtt import FAILED, LinkSettings
+from telemetry.core.protocol.topics import Topic, every
+from telemetry.mqtt.link import FAILED, LinkSettings
 from tests.flow.guests import Room
 from tests.kubernetes import stack
 from tests.mosquitto import Mosquitto

@@ -11,9 +11,9 @@ import pytest
 from edge_agent.outbox import Outbox
 from infra.host.bundle import bundle
 from infra.host.units import Layout
-from motcua.clocks import new_id
-from telemetry.core.events import DeviceHeartbeat
-from telemetry.core.windows import Window
+from motcua.system import new_id
+from telemetry.core.calendar.windows import Window
+from telemetry.core.protocol.events import DeviceHeartbeat
 from tests.flow.conftest import MOTCUA
 from tests.mosquitto import Mosquitto
 from tests.pki import Identity, Pki

@@ -13,11 +13,11 @@ import pytest
 from infra.host import influx_setup
 from infra.host.bundle import bundle
 from infra.host.units import Layout
-from motcua.clocks import wall_ms
+from motcua.system import wall_ms
 from telemetry import inventory
-from telemetry.core.topics import every
+from telemetry.core.protocol.topics import every
 from telemetry.errors import ConfigError
-from telemetry.mqtt import LinkSettings
+from telemetry.mqtt.link import LinkSettings
 from telemetry.store import Batch, Change
 from telemetry.store.influx.adapter import InfluxStore
 from telemetry.store.influx.address import InfluxAddress

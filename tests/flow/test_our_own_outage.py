@@ -14,24 +14,24 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from edge_agent.reconnect import LONGEST_MS
-from telemetry.beats import DEVICE
-from telemetry.core import events as ev
+from telemetry.core.calendar.windows import HOUR, MINUTE, floor, to_ms
+from telemetry.core.fold.event_spans import dirty
+from telemetry.core.fold.platform_heartbeat import RETURN_MS, SPOOL, UNIT
 from telemetry.core.inventory import Centre, Device, Inventory, Objective
-from telemetry.core.platform import RETURN_MS, SPOOL, UNIT
-from telemetry.core.presence import Presence, encode
-from telemetry.core.spans import dirty
-from telemetry.core.windows import HOUR, MINUTE, floor, to_ms
-from telemetry.messages import Message
-from telemetry.rollup import Rollup
+from telemetry.core.protocol import events as ev
+from telemetry.core.protocol.presence import Presence, encode
+from telemetry.ingest.heartbeat_writer import DEVICE
+from telemetry.mqtt.messages import Message
+from telemetry.rollup.service import Rollup
 from telemetry.slo.alerting import Alerting
-from telemetry.slo.watch import Watch
+from telemetry.slo.evaluator import Watch
 from telemetry.store import CONTACT_SPOOL, Batch, Change, Stored
 from telemetry.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from telemetry.core.slo.wording import Alert
+    from telemetry.core.slo.alert_text import Alert
 
 pytestmark = pytest.mark.flow
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")

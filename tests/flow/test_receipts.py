@@ -13,16 +13,16 @@ from edge_agent.agent import Agent, AgentSettings, Surroundings
 from edge_agent.delivery import Pace
 from edge_agent.fleet import Fleet
 from edge_agent.outbox import Outbox
-from motcua import clocks
-from motcua.parts import Parts
+from motcua import system
+from motcua.threads import Parts
 from telemetry import roles, wiring
-from telemetry.broker import EmbeddedBroker
-from telemetry.core import codec
-from telemetry.core.completeness import completeness
-from telemetry.core.events import TicketIssued
-from telemetry.core.windows import Window
-from telemetry.ingest import Ingest
-from telemetry.mqtt import BrokerAddress, Link, LinkSettings, Message, address
+from telemetry.core.calendar.windows import Window
+from telemetry.core.figures.completeness import completeness
+from telemetry.core.protocol import codec
+from telemetry.core.protocol.events import TicketIssued
+from telemetry.ingest.service import Ingest
+from telemetry.mqtt.embedded_broker import EmbeddedBroker
+from telemetry.mqtt.link import BrokerAddress, Link, LinkSettings, Message, address
 from telemetry.store import SERVER_SPOOLS
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from telemetry.core.inventory import Inventory
-    from telemetry.mqtt import Listener
+    from telemetry.mqtt.link import Listener
     from telemetry.store import Store
     from tests.flow.device import Until
 
@@ -49,7 +49,7 @@ class Clock:
         self.ahead = 0
 
     def __call__(self) -> int:
-        return clocks.monotonic_ms() + self.ahead
+        return system.monotonic_ms() + self.ahead
 
 
 class Lossy(Link):
@@ -98,16 +98,16 @@ class Desk:
         parts.at_end(self.store.close)
 
     def serve(self, kind: type[Ingest] = Ingest, link: type[Link] = Link) -> Link:
-        ingest = kind(self.store, lambda: self.world, clocks.wall_ms)
+        ingest = kind(self.store, lambda: self.world, system.wall_ms)
         plain = roles.ingest_link(self.broker, "1", shared=False, ingest=ingest)
         used = link(plain._where, plain._settings, plain._listener)
         self.parts.run("ingest", lambda: roles.run_ingest(ingest, used, self.parts.stop))
         return used
 
     def agent(self, device: str) -> Agent:
-        outbox = Outbox(self.folder / f"{device}.db", clocks.new_id)
+        outbox = Outbox(self.folder / f"{device}.db", system.new_id)
         chance = random.Random(device).random
-        around = Surroundings(clocks.wall_ms, self.clock, chance, clocks.new_id)
+        around = Surroundings(system.wall_ms, self.clock, chance, system.new_id)
         agent = Agent(AgentSettings(device, CENTRE, self.broker, linger_ms=10, pace=PACE), outbox, around)
         self.fleet.add(agent)
         return agent
@@ -132,13 +132,13 @@ def issue(agent: Agent, count: int) -> set[tuple[str, str, int]]:
     """Append tickets a few at a time; returns the names of what was produced."""
     for first in range(0, count, 50):
         numbers = range(first, min(first + 50, count))
-        now = clocks.wall_ms()
+        now = system.wall_ms()
         agent.outbox.append([TicketIssued(n=1, t=now, ticket=f"t{i}", queue="land", service="land") for i in numbers])
     return {(agent.settings.device, agent.outbox.spool, n) for n in range(1, count + 1)}
 
 
 def stored(store: Store) -> list[tuple[str, str, int]]:
-    now = clocks.wall_ms()
+    now = system.wall_ms()
     said = store.events(CENTRE, Window(now - HOUR_MS, now + HOUR_MS))
     return [(s.device, s.spool, s.event.n) for s in said if s.spool not in SERVER_SPOOLS]
 
@@ -223,8 +223,8 @@ class Refusing(Link):
 @pytest.fixture
 def alone(tmp_path: Path) -> Iterator[tuple[Agent, Clock]]:
     clock = Clock()
-    outbox = Outbox(tmp_path / "outbox.db", clocks.new_id)
-    around = Surroundings(clocks.wall_ms, clock, lambda: 0.0, clocks.new_id)
+    outbox = Outbox(tmp_path / "outbox.db", system.new_id)
+    around = Surroundings(system.wall_ms, clock, lambda: 0.0, system.new_id)
     agent = Agent(AgentSettings(KIOSKS[0], CENTRE, BrokerAddress(), linger_ms=0, pace=PACE), outbox, around)
     yield agent, clock
     outbox.close()

@@ -11,14 +11,14 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from telemetry.core import events as ev
-from telemetry.core.topics import Topic
-from telemetry.core.windows import Window
+from telemetry.core.calendar.windows import Window
+from telemetry.core.protocol import events as ev
+from telemetry.core.protocol.topics import Topic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from telemetry.core.topics import Channel
+    from telemetry.core.protocol.topics import Channel
     from tests.flow.conftest import House, Role
     from tests.flow.device import Until
 

@@ -11,14 +11,14 @@ import pytest
 
 from infra.providers.influx import KINDS
 from infra.providers.influx.client import Client
-from infra.providers.kind import difference
+from infra.providers.resource_kind import difference
 from tests.servers import InfluxServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from infra.providers.influx.thing import Thing
-    from infra.providers.kind import Difference, Found, Props
+    from infra.providers.influx.resource import Thing
+    from infra.providers.resource_kind import Difference, Found, Props
 
 FLUX = 'option task = {name: "shown", every: 1h}\n\nfrom(bucket: "raw")\n    |> range(start: -1h)\n'
 PLANTED = "planted-secret-of-this-test"

@@ -11,11 +11,11 @@ import msgspec
 from fastapi.testclient import TestClient
 
 from api.app import create_app
-from telemetry.core.events import DeviceHeartbeat
+from telemetry.core.calendar.windows import FIVE, HOUR, MINUTE, Window, to_ms
+from telemetry.core.fold.live_row_types import CentreNow, DeviceNow, ServiceNow, SystemNow, VantageNow
+from telemetry.core.fold.totals import Total
 from telemetry.core.inventory import Centre, Device, Hours, Inventory, Service, System, Target
-from telemetry.core.live import CentreNow, DeviceNow, ServiceNow, SystemNow, VantageNow
-from telemetry.core.totals import Total
-from telemetry.core.windows import FIVE, HOUR, MINUTE, Window, to_ms
+from telemetry.core.protocol.events import DeviceHeartbeat
 from telemetry.queries import Queries
 from telemetry.store import Batch, DeadLetter, Stored
 from telemetry.store.sqlite import SqliteStore
@@ -23,7 +23,7 @@ from telemetry.store.sqlite import SqliteStore
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from telemetry.core.windows import Width
+    from telemetry.core.calendar.windows import Width
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 NOW = to_ms(datetime(2026, 11, 23, 10, 2, 30, tzinfo=ZONE))
@@ -78,7 +78,7 @@ def inventory() -> Inventory:
 
 def waits(*seconds: int) -> dict[str, int]:
     """Return the sums of tickets issued, called after these waits, and served in a minute each."""
-    from telemetry.core.totals import add, bucket_of
+    from telemetry.core.fold.totals import add, bucket_of
 
     one = (
         {

@@ -9,9 +9,9 @@ import msgspec
 from fastapi.testclient import TestClient
 
 from api.app import create_app
+from telemetry.core.calendar.windows import DAY, HOUR, MINUTE
+from telemetry.core.fold.live_row_types import ReadingNow, ScopeNow, SloNow
 from telemetry.core.inventory import Objective
-from telemetry.core.live import ReadingNow, ScopeNow, SloNow
-from telemetry.core.windows import DAY, HOUR, MINUTE
 from telemetry.queries import Queries
 from telemetry.store.sqlite import SqliteStore
 from tests.program.network import NOW, Network, inventory, local

@@ -8,13 +8,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from infra.providers.kind import Failure, Found, ProviderError
-from infra.providers.skin import Skin
+from infra.providers.dynamic import Skin
+from infra.providers.resource_kind import Failure, Found, ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from infra.providers.kind import Kind, Props
+    from infra.providers.resource_kind import Kind, Props
 
 PLANTED = "hunter2-planted"
 

@@ -10,9 +10,9 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from api.app import create_app
-from api.live import stream
-from telemetry.core.live import CentreNow
-from telemetry.core.windows import FIVE, HOUR
+from api.event_stream import stream
+from telemetry.core.calendar.windows import FIVE, HOUR
+from telemetry.core.fold.live_row_types import CentreNow
 from telemetry.errors import StoreUnavailable
 from telemetry.queries import Queries
 from tests.program.network import NOW, Network, busy, centre_now, inventory, local, network, waits
@@ -181,7 +181,7 @@ def test_devices_and_systems_have_availability_too(net: Network) -> None:
 def test_open_is_up_and_down_and_unknown_in_every_bucket(
     net: Network, start: int, length: int, bucket: str, clock: str
 ) -> None:
-    from telemetry.core.windows import MINUTE, Window
+    from telemetry.core.calendar.windows import MINUTE, Window
 
     window = Window(local(5) + start * MINUTE, local(5) + (start + length) * MINUTE)
     found = net.queries.availability("country", window, bucket, clock)  # type: ignore[arg-type]

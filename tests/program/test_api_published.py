@@ -10,8 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.app import create_app
+from telemetry.core.calendar.windows import FIVE, HOUR, day_window
 from telemetry.core.inventory import Published
-from telemetry.core.windows import FIVE, HOUR, day_window
 from telemetry.queries import Queries
 from tests.program.network import Network, inventory, local, network
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from telemetry.core.calendar.windows import FIVE
 from telemetry.core.inventory import Objective
-from telemetry.core.windows import FIVE
 from tests.program.network import NOW, Network, busy, local
 from tests.program.promises import judged, promised, promising
 from tests.program.test_metrics import checked

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from telemetry.core.calendar_values import ModeSpan, Once, Rules, Swap
-from telemetry.core.live import SystemNow, VantageNow
-from telemetry.core.windows import FIVE, HOUR, MINUTE, Window
+from telemetry.core.calendar.calendar_values import ModeSpan, Once, Rules, Swap
+from telemetry.core.calendar.windows import FIVE, HOUR, MINUTE, Window
+from telemetry.core.fold.live_row_types import SystemNow, VantageNow
 from tests.program.network import NOW, Network, busy, local
 from tests.program.promises import promised, promising
 

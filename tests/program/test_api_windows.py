@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from telemetry.core.live import DeviceNow
+from telemetry.core.fold.live_row_types import DeviceNow
 from tests.program.network import NOW, Network, busy, centre_now
 from tests.program.promises import judged, promising
 

@@ -8,8 +8,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from telemetry.core.calendar_values import Once, Rules
-from telemetry.core.windows import Window
+from telemetry.core.calendar.calendar_values import Once, Rules
+from telemetry.core.calendar.windows import Window
 from tests.program.network import Network, busy, local
 from tests.program.promises import judged, promised, promising
 

@@ -20,11 +20,11 @@ import pytest
 import yaml
 
 from dashboards.files import provisioned
+from infra.config.options import SECRETS, Options, options
 from infra.host.bundle import BROKER, CLOUD_INIT, bundle
+from infra.host.monitoring import Receiver, alertmanager
 from infra.host.nginx import Site, configuration
 from infra.host.units import UNITS, Layout
-from infra.host.watching import Receiver, alertmanager
-from infra.options import SECRETS, Options, options
 from infra.plan import plan
 from infra.targets.openstack import document
 from telemetry import inventory

@@ -349,7 +349,7 @@ def test_rotation_takes_a_stacks_inventory_from_the_projects_folder(desk: Desk) 
 
 
 def test_a_device_without_the_library_is_told_how_openssl_does_it(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['cryptography'] = None; from motcua.cli import main; main()"
+    code = "import sys; sys.modules['cryptography'] = None; from motcua.cli.app import main; main()"
     words = [sys.executable, "-c", code, "ca", "request", "--name", DEVICE]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
     assert done.returncode == 2

@@ -12,8 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import dashboards
 from dashboards.files import provisioned
-from telemetry import exposition, inventory
-from telemetry.figures import Figures
+from telemetry import inventory
+from telemetry.ingest import metrics_server
+from telemetry.ingest.stats import Figures
 from tests.program.network import NOW, busy
 from tests.program.promises import judged, promising
 
@@ -41,7 +42,7 @@ def exposed(folder: Path) -> set[str]:
     net.store.close()
     figures = Figures()
     figures.refused["malformed"] += 1
-    app = exposition.application(figures, lambda: 0)
+    app = metrics_server.application(figures, lambda: 0)
     environ = {"PATH_INFO": "/metrics", "REQUEST_METHOD": "GET", "QUERY_STRING": ""}
     pages.append(b"".join(app(environ, started)).decode())
     names = {

@@ -10,13 +10,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from infra.declared import declared
+from infra.config.options import Influx, Local, Options
 from infra.drift import Drift, drifts, files, shown
-from infra.options import Influx, Local, Options
 from infra.plan import plan
-from infra.providers.kind import Declared, ProviderError
+from infra.providers.resource_kind import Declared, ProviderError
+from infra.resource_specs import declared
 from infra.servers import servers, strangers
-from motcua import cli_drift
+from motcua.cli import drift
 from telemetry.errors import ConfigError, MotcuaError
 from telemetry.inventory import default_path
 from tests.servers import InfluxServer, free_port
@@ -183,14 +183,14 @@ def command(folder: Path, options: Options) -> tuple[typer.Typer, list[str]]:
     lines += [f"  motcua:influx: {json.dumps(told)}"]
     stack.write_text("\n".join(lines))
     app = typer.Typer()
-    app.command()(cli_drift.drift)
+    app.command()(drift.drift)
     return app, ["--stack-file", str(stack), "--inventory", str(default_path())]
 
 
 def test_command_names_the_secret_that_is_missing(
     tmp_path: Path, options: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv(cli_drift.INFLUX_TOKEN, raising=False)
+    monkeypatch.delenv(drift.INFLUX_TOKEN, raising=False)
     app, words = command(tmp_path, options)
     told = CliRunner().invoke(app, words)
     assert isinstance(told.exception, ConfigError)
@@ -201,7 +201,7 @@ def test_command_prints_what_differs_and_ends_with_1(
     tmp_path: Path, options: Options, made: tuple[Declared, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert made
-    monkeypatch.setenv(cli_drift.INFLUX_TOKEN, InfluxServer.token)
+    monkeypatch.setenv(drift.INFLUX_TOKEN, InfluxServer.token)
     app, words = command(tmp_path, options)
     told = CliRunner().invoke(app, [*words, "--json"])
     assert told.exit_code == 1, told.output
@@ -215,7 +215,7 @@ def test_command_prints_what_differs_and_ends_with_1(
 
 
 def test_command_says_that_a_server_is_away(tmp_path: Path, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(cli_drift.INFLUX_TOKEN, "planted-token")
+    monkeypatch.setenv(drift.INFLUX_TOKEN, "planted-token")
     app, words = command(tmp_path, options)
     told = CliRunner().invoke(app, words)
     assert isinstance(told.exception, MotcuaError)

@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 from infra.providers.influx import task
 from infra.providers.influx.bucket import Bucket, cuts, default_shard
 from infra.providers.influx.client import Client
-from infra.providers.kind import ProviderError, difference
+from infra.providers.resource_kind import ProviderError, difference
 from tests.program.influx_world import client, server, world
 
 if TYPE_CHECKING:

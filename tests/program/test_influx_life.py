@@ -9,12 +9,12 @@ from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from infra.providers.influx.bucket import cuts, default_shard
-from infra.providers.kind import ProviderError, difference
+from infra.providers.resource_kind import ProviderError, difference
 from tests.program.influx_world import client, server, world
 
 if TYPE_CHECKING:
-    from infra.providers.influx.thing import Thing
-    from infra.providers.kind import Props
+    from infra.providers.influx.resource import Thing
+    from infra.providers.resource_kind import Props
     from tests.program.influx_world import World
 
 __all__ = ["client", "server", "world"]

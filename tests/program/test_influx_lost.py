@@ -10,7 +10,7 @@ import pytest
 
 from infra.providers.influx import KINDS
 from infra.providers.influx.client import Client
-from infra.providers.kind import ProviderError, difference
+from infra.providers.resource_kind import ProviderError, difference
 from tests.program.influx_world import EVERY, PLANTED, WITHIN, Cut, Made, World, client, server, world
 from tests.servers import InfluxServer
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from infra.providers.influx.thing import Thing
-    from infra.providers.kind import Props
+    from infra.providers.influx.resource import Thing
+    from infra.providers.resource_kind import Props
 
 __all__ = ["client", "server", "world"]
 FIRST = {"username": "motcua", "org": "operators", "bucket": "operators"}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.providers.influx import KINDS
-from infra.providers.kind import ProviderError, difference
+from infra.providers.resource_kind import ProviderError, difference
 from tests.program.influx_world import EVERY, FLUX, PLANTED, WITHIN, client, server, world
 
 if TYPE_CHECKING:

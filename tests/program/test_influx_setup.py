@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from infra.config.options import Options
 from infra.host import influx_setup
-from infra.options import Options
 from infra.plan import plan
 from telemetry import inventory
 from tests.servers import InfluxServer

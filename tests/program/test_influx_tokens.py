@@ -11,7 +11,7 @@ from hypothesis import given, strategies as st
 
 from infra.providers.influx.authorization import TYPES, Authorization, digest, meaning
 from infra.providers.influx.client import Client
-from infra.providers.kind import ProviderError, difference
+from infra.providers.resource_kind import ProviderError, difference
 from tests.program.influx_world import Made, client, server, world
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from telemetry import exposition
 from telemetry.errors import ConfigError
-from telemetry.figures import Figures
+from telemetry.ingest import metrics_server
+from telemetry.ingest.stats import Figures
 from telemetry.store import Batch, DeadLetter
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def figures() -> Figures:
 
 @pytest.fixture
 def ask(figures: Figures, free_port: int) -> Iterator[Callable[[str], tuple[int, str]]]:
-    server = exposition.serve(figures, lambda: NOW, ("127.0.0.1", free_port))
+    server = metrics_server.serve(figures, lambda: NOW, ("127.0.0.1", free_port))
 
     def get(path: str) -> tuple[int, str]:
         try:
@@ -88,11 +88,11 @@ def test_it_is_ready_only_while_events_can_be_stored(ask: Callable[[str], tuple[
 
 def test_messages_that_wait_for_a_minute_make_it_not_ready(figures: Figures) -> None:
     figures.took(NOW - 60_001)
-    assert not exposition.ready(figures, NOW)
-    assert exposition.ready(figures, NOW - 1)
+    assert not metrics_server.ready(figures, NOW)
+    assert metrics_server.ready(figures, NOW - 1)
 
 
 @pytest.mark.usefixtures("ask")
 def test_an_address_that_is_taken_is_named(free_port: int) -> None:
     with pytest.raises(ConfigError, match=f"127.0.0.1:{free_port}"):
-        exposition.serve(Figures(), lambda: NOW, ("127.0.0.1", free_port))
+        metrics_server.serve(Figures(), lambda: NOW, ("127.0.0.1", free_port))

@@ -10,14 +10,14 @@ import pytest
 from dashboards.files import provisioned
 from infra.components.database import OPERATORS
 from infra.plan import plan
+from infra.targets.kubernetes.component import DERIVED, KINDS, PROTECTED, SETTLED, deploy
 from infra.targets.kubernetes.manifests import Cluster, base, needed, roles
-from infra.targets.kubernetes.program import DERIVED, KINDS, PROTECTED, SETTLED, deploy
 from telemetry.errors import ConfigError
 from tests.kubernetes import DAY, options, sample, sample_files, stack
 from tests.program.pulumi_monitor import Recorded, run
 
 if TYPE_CHECKING:
-    from infra.options import Options
+    from infra.config.options import Options
 
 WORKLOADS = {"deployment-ingest", "deployment-rollup", "deployment-api"}
 

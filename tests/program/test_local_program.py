@@ -11,9 +11,9 @@ import pytest
 
 from infra.components import part
 from infra.components.part import Part
-from infra.options import options
+from infra.config.options import options
 from infra.plan import plan
-from infra.targets.local.program import deploy
+from infra.targets.local.deploy import deploy
 from telemetry import inventory
 from tests.program.pulumi_monitor import Recorded, Registered, run
 

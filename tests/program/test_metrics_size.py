@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
+from telemetry.core.calendar.windows import DAY, HOUR, MINUTE
+from telemetry.core.fold.live_row_types import CentreNow, DeviceNow, ReadingNow, ScopeNow, ServiceNow, SloNow
 from telemetry.core.inventory import Device, Objective
-from telemetry.core.live import CentreNow, DeviceNow, ReadingNow, ScopeNow, ServiceNow, SloNow
-from telemetry.core.windows import DAY, HOUR, MINUTE
 from tests.program.network import NOW, Network, centre, inventory, waits
 from tests.program.promises import promising
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from telemetry.core.fold.live_row_types import State
     from telemetry.core.inventory import DeviceKind, Inventory, Sli
-    from telemetry.core.live import State
 
 CENTRES, LIMIT = 700, 20_000
 KINDS: tuple[DeviceKind, ...] = ("gateway", "kiosk", "kiosk", "display", "display", "tablet", *("counter",) * 6)

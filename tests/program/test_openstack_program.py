@@ -14,10 +14,10 @@ import pytest
 import yaml
 
 from dashboards.files import provisioned
-from infra.options import Options
+from infra.config.options import Options
 from infra.plan import plan
 from infra.targets.openstack import document
-from infra.targets.openstack.shape import things
+from infra.targets.openstack.resources import things
 from telemetry import inventory
 from telemetry.errors import ConfigError
 from telemetry.inventory.carried import carried
@@ -64,7 +64,7 @@ def computed(_: Registered) -> dict[str, Any]:
 
 
 def made(options: Options, *, preview: bool = False) -> Recorded:
-    from infra.targets.openstack.program import deploy
+    from infra.targets.openstack.component import deploy
 
     def program() -> None:
         for name, value in deploy(planned(options), options, WORLD).items():

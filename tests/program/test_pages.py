@@ -12,7 +12,7 @@ import pytest
 
 import dashboards
 from api.pages.charts import HALF_HOUR, bars, gauge
-from telemetry.core.live import CentreNow
+from telemetry.core.fold.live_row_types import CentreNow
 from tests.program.network import Network, busy, centre_now, local, network, waits
 from tests.program.promises import judged, promising
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 from cryptography import x509
 
-from infra.providers.kind import ProviderError, difference
 from infra.providers.pki import KINDS, pem, signing
+from infra.providers.resource_kind import ProviderError, difference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from infra.providers.kind import Kind, Props
+    from infra.providers.resource_kind import Kind, Props
 
 AUTHORITY, CERTIFICATE, LIST = (KINDS[name]() for name in ("authority", "certificate", "revocation_list"))
 SPAN = signing.Span(datetime(2026, 1, 1, tzinfo=UTC), datetime(2046, 1, 1, tzinfo=UTC))

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from hypothesis import given, settings
 
+from infra.config.options import National, Options
 from infra.graph import mermaid
-from infra.options import National, Options
 from infra.plan import plan
 from motcua import stacks
 from telemetry.inventory import default_path

@@ -16,7 +16,7 @@ from infra.providers import files as files_module
 from infra.providers.files import CHANGED, Files
 from infra.providers.files.checks import acl_faults
 from infra.providers.files.disk import Folder
-from infra.providers.kind import ProviderError, difference
+from infra.providers.resource_kind import ProviderError, difference
 from tests.flow.guests import Room
 from tests.mosquitto import Mosquitto
 from tests.pki import Pki
@@ -24,7 +24,7 @@ from tests.pki import Pki
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from infra.providers.kind import Props
+    from infra.providers.resource_kind import Props
 
 KIND = Files()
 SECRET = "planted-secret-3141"

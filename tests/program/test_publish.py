@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from motcua import publishing
-from motcua.month import Month, window_of
-from telemetry.core.fold import FOLD_VERSION
+from motcua.month_report import Month, window_of
+from telemetry.core.calendar.windows import DAY, Window, day_window
+from telemetry.core.fold.fold import FOLD_VERSION
+from telemetry.core.fold.totals import CALENDAR_FIELD, Total
 from telemetry.core.inventory import Published
-from telemetry.core.totals import CALENDAR_FIELD, Total
-from telemetry.core.windows import DAY, Window, day_window
 from telemetry.errors import ConfigError, MotcuaError
 from telemetry.inventory import default_path, load
 from telemetry.queries import Queries

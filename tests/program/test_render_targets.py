@@ -14,8 +14,8 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from infra.targets.kubernetes.written import MARK, SECRETS
-from motcua.cli import app
+from infra.targets.kubernetes.kustomize import MARK, SECRETS
+from motcua.cli.app import app
 from telemetry import inventory
 from telemetry.errors import ConfigError
 from telemetry.inventory.carried import carried

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.options import Options
+from infra.config.options import Options
 from infra.plan import plan
 from infra.providers.files import Files
 from infra.targets.local.documents import broker_files

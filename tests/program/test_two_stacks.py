@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from pulumi.dynamic import Config, ConfigureRequest
 
+from infra.providers.dynamic import PROVIDER
 from infra.providers.files import Files
-from infra.providers.kind import ProviderError
-from infra.providers.skin import PROVIDER
+from infra.providers.resource_kind import ProviderError
 from infra.providers.skins import FilesSkin
 from tests.program.test_provider_files import inputs, tree
 

@@ -10,13 +10,14 @@ from zoneinfo import ZoneInfo
 import msgspec
 from hypothesis import strategies as st
 
-from telemetry.core import adding, events as ev, fold
+from telemetry.core.calendar.windows import HOUR, MINUTE, Window, day_window, to_ms
+from telemetry.core.fold import aggregation, fold
+from telemetry.core.fold.sourced_event import Said
 from telemetry.core.inventory import Centre, Device, Hours, System
-from telemetry.core.said import Said
-from telemetry.core.windows import HOUR, MINUTE, Window, day_window, to_ms
+from telemetry.core.protocol import events as ev
 
 if TYPE_CHECKING:
-    from telemetry.core.totals import Total
+    from telemetry.core.fold.totals import Total
 
 E = TypeVar("E", bound=ev.Event)
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -103,7 +104,7 @@ def sums_of(totals: list[Total], scope: str) -> dict[str, int]:
 
 def day_of(found: list[Said], scope: str, devices: tuple[Device, ...] = (KIOSK,)) -> dict[str, int]:
     """Return the day's row of one scope."""
-    totals = adding.daily(five(found, devices=devices), WHOLE, CENTRE.calendar)
+    totals = aggregation.daily(five(found, devices=devices), WHOLE, CENTRE.calendar)
     (sums,) = [t.sums for t in totals if t.scope == scope]
     return dict(sums)
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import strategies as st
 
 from telemetry.core.inventory import ALWAYS, Centre, Device, DeviceKind, Inventory, Objective, System
-from telemetry.inventory.promises import DEVICES, FITTING, LONGEST, POLICIES, THRESHOLDS, TIMED, default_policy
+from telemetry.inventory.objectives import DEVICES, FITTING, LONGEST, POLICIES, THRESHOLDS, TIMED, default_policy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

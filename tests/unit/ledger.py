@@ -7,20 +7,20 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from telemetry.core.adding import daily, hourly
+from telemetry.core.calendar.windows import FIVE, HOUR, Window, ceil, day_window, days_in, floor
+from telemetry.core.fold.aggregation import daily, hourly
+from telemetry.core.fold.totals import Total
 from telemetry.core.inventory import Centre, Inventory, Objective, System
-from telemetry.core.totals import Total
-from telemetry.core.windows import FIVE, HOUR, Window, ceil, day_window, days_in, floor
 from telemetry.store import Live
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from telemetry.core.calendar import Calendar
-    from telemetry.core.calendar_values import Hours
-    from telemetry.core.slo.judgement import Judgement
-    from telemetry.core.windows import Width
-    from telemetry.slo.watch import Watch
+    from telemetry.core.calendar.calendar_values import Hours
+    from telemetry.core.calendar.opening_calendar import Calendar
+    from telemetry.core.calendar.windows import Width
+    from telemetry.core.slo.evaluation import Judgement
+    from telemetry.slo.evaluator import Watch
 
 HCM, BERLIN, KOLKATA = ZoneInfo("Asia/Ho_Chi_Minh"), ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kolkata")
 DAILY = ((time(7, 30), time(11, 30)), (time(13, 30), time(17)))

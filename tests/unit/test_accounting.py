@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from telemetry.core.accounting import Account, account
+from telemetry.core.figures.accounting import Account, account
 
 ms = st.integers(0, 40_000_000)
 

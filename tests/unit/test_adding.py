@@ -9,17 +9,17 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from telemetry.core.adding import daily, hourly
-from telemetry.core.calendar import Calendar
-from telemetry.core.calendar_values import ALWAYS, ModeSpan, Once, Rules
+from telemetry.core.calendar.calendar_values import ALWAYS, ModeSpan, Once, Rules
+from telemetry.core.calendar.opening_calendar import Calendar
+from telemetry.core.calendar.windows import FIVE, HOUR, MINUTE, Window, day_window, local_ms
+from telemetry.core.fold.aggregation import daily, hourly
+from telemetry.core.fold.totals import CALENDAR_FIELD, MARK_FIELDS, STATE_FIELDS, Total
 from telemetry.core.inventory import System
-from telemetry.core.totals import CALENDAR_FIELD, MARK_FIELDS, STATE_FIELDS, Total
-from telemetry.core.windows import FIVE, HOUR, MINUTE, Window, day_window, local_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from telemetry.core.calendar_values import Hours
+    from telemetry.core.calendar.calendar_values import Hours
 
 HANOI, BERLIN = ZoneInfo("Asia/Ho_Chi_Minh"), ZoneInfo("Europe/Berlin")
 MONDAY = date(2026, 3, 9)

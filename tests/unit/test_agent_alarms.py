@@ -10,9 +10,9 @@ from edge_agent.agent import Agent, AgentSettings, Surroundings
 from edge_agent.alarms import REPEAT_MS, Alarms
 from edge_agent.outbox import Outbox, OutboxFull
 from edge_agent.reconnect import LONGEST_MS, SHORT_LIVED, Reconnect
-from telemetry.address import BrokerAddress
-from telemetry.core import codec, events as ev
-from telemetry.mqtt import TAKEN_OVER, Link, Message
+from telemetry.core.protocol import codec, events as ev
+from telemetry.mqtt.address import BrokerAddress
+from telemetry.mqtt.link import TAKEN_OVER, Link, Message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

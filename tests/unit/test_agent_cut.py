@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from edge_agent.agent import Agent, AgentSettings, Surroundings
 from edge_agent.outbox import Outbox
-from telemetry.address import BrokerAddress
-from telemetry.core import events as ev
+from telemetry.core.protocol import events as ev
+from telemetry.mqtt.address import BrokerAddress
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from telemetry.core.calendar.windows import HOUR, MINUTE, Window
 from telemetry.core.slo.alarms import NONE, Alarm, Alarms
-from telemetry.core.slo.standing import Standing
-from telemetry.core.windows import HOUR, MINUTE, Window
+from telemetry.core.slo.alert import Standing
+from telemetry.slo.alert_state import MIGRATIONS, Kept, StateFile, StateTooNew, StateUnavailable
 from telemetry.slo.alerting import UNJUDGED_MS, Alerting
-from telemetry.state_file import MIGRATIONS, Kept, StateFile, StateTooNew, StateUnavailable
 from tests.judging import WORLD, Line, at_centre, at_device, judged, out, silent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from telemetry.core.slo.wording import Alert
+    from telemetry.core.slo.alert_text import Alert
 
 NOW = 1_790_000_100_000
 STEP = 15_000

@@ -14,10 +14,10 @@ import pytest
 import api.metrics
 import api.schemas
 from api.schemas.envelope import Model
-from telemetry.core.slo import burn
+from telemetry.core.calendar.windows import DAY, HOUR, MINUTE
+from telemetry.core.fold.totals import BOUNDS_S
+from telemetry.core.slo import burn_rate
 from telemetry.core.slo.budget import budget
-from telemetry.core.totals import BOUNDS_S
-from telemetry.core.windows import DAY, HOUR, MINUTE
 
 DOC = (Path(__file__).resolve().parents[2] / "docs/reference/availability.md").read_text(encoding="utf-8")
 SECTIONS = {part.split("\n", 1)[0]: part for part in re.split(r"^###? ", DOC, flags=re.MULTILINE)[1:]}
@@ -40,15 +40,15 @@ def test_every_figure_has_a_worked_example(name: str) -> None:
     assert EXAMPLE.search(SECTIONS[name])
 
 
-def rows(rules: tuple[burn.Rule, ...], period: int, goal: float) -> list[str]:
+def rows(rules: tuple[burn_rate.Rule, ...], period: int, goal: float) -> list[str]:
     out = []
     for r in rules:
-        full, tenth = burn.fires_after(r, period, goal), burn.fires_after(r, period, goal, 0.1)
+        full, tenth = burn_rate.fires_after(r, period, goal), burn_rate.fires_after(r, period, goal, 0.1)
         assert full is not None
         assert tenth is not None
         cells = (
             f"`{r.name}`", r.severity, f"{r.share:.0%}".replace("%", " %"), f"{r.long // MINUTE} min",
-            f"{r.short // MINUTE} min", f"{burn.threshold(r, period):.2f}", f"{full / MINUTE:.1f} min",
+            f"{r.short // MINUTE} min", f"{burn_rate.threshold(r, period):.2f}", f"{full / MINUTE:.1f} min",
             f"{tenth / MINUTE:.0f} min",
         )  # fmt: skip
         out.append(f"| {' | '.join(cells)} |")
@@ -56,7 +56,7 @@ def rows(rules: tuple[burn.Rule, ...], period: int, goal: float) -> list[str]:
 
 
 def test_the_tables_of_rules_are_the_rules() -> None:
-    expected = [*rows(burn.OPEN_RULES, WEEKS, 0.995), *rows(burn.WALL_RULES, 30 * DAY, 0.995)]
+    expected = [*rows(burn_rate.OPEN_RULES, WEEKS, 0.995), *rows(burn_rate.WALL_RULES, 30 * DAY, 0.995)]
     assert re.findall(r"^\| `(?:page|ticket)-.*\|$", DOC, re.MULTILINE) == expected
 
 
@@ -70,7 +70,7 @@ def test_the_table_of_budgets_is_computed() -> None:
 
 
 def test_a_lower_goal_fires_as_late_as_it_says() -> None:
-    fires = burn.fires_after(burn.OPEN_RULES[0], WEEKS, 0.98)
+    fires = burn_rate.fires_after(burn_rate.OPEN_RULES[0], WEEKS, 0.98)
     assert fires is not None
     assert round(fires / MINUTE) == 10
     assert "with a\ngoal of 98 % a full outage passes `page-fast` after 10 minutes" in DOC

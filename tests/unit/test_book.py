@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from telemetry.core.adding import daily
-from telemetry.core.calendar import Calendar
-from telemetry.core.calendar_values import ALWAYS, Once, Rules
+from telemetry.core.calendar.calendar_values import ALWAYS, Once, Rules
+from telemetry.core.calendar.opening_calendar import Calendar
+from telemetry.core.calendar.windows import DAY, FIVE, HOUR, MINUTE, Window, day_window, local_ms
+from telemetry.core.fold.aggregation import daily
+from telemetry.core.fold.totals import Total
 from telemetry.core.slo.readiness import ready_marks
-from telemetry.core.totals import Total
-from telemetry.core.windows import DAY, FIVE, HOUR, MINUTE, Window, day_window, local_ms
-from telemetry.slo.judging import span
-from telemetry.slo.watch import Watch
+from telemetry.slo.evaluator import Watch
+from telemetry.slo.objective_evaluation import span
 from tests.unit.ledger import BERLIN, HCM, KOLKATA, WEEK, Ledger, aim, centre, figures, world
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from telemetry.core.calendar_values import Hours
+    from telemetry.core.calendar.calendar_values import Hours
     from telemetry.core.inventory import Centre, Inventory
 
 ALL = (

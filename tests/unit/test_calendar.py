@@ -11,8 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from telemetry.core.calendar import Calendar
-from telemetry.core.calendar_values import (
+from telemetry.core.calendar.calendar_values import (
     ALWAYS,
     FOREVER,
     Exclusion,
@@ -24,8 +23,9 @@ from telemetry.core.calendar_values import (
     Swap,
     Week,
 )  # fmt: skip
+from telemetry.core.calendar.opening_calendar import Calendar
+from telemetry.core.calendar.windows import DAY, FIVE, HOUR, Window, at, day_window, merge, to_ms
 from telemetry.core.calendar_windows import clip, common, moment, without
-from telemetry.core.windows import DAY, FIVE, HOUR, Window, at, day_window, merge, to_ms
 
 HANOI, BERLIN = ZoneInfo("Asia/Ho_Chi_Minh"), ZoneInfo("Europe/Berlin")
 NEW_YORK, APIA = ZoneInfo("America/New_York"), ZoneInfo("Pacific/Apia")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.options import Options
+from infra.config.options import Options
 from infra.plan import plan
 from infra.targets.local.documents import settings as told
 from infra.targets.shared import inventory_files

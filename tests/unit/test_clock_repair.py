@@ -10,9 +10,9 @@ import pytest
 from edge_agent.agent import Agent, AgentSettings, Surroundings
 from edge_agent.clock import EARLIEST_MS, HOLD_MS, ClockWatch, Stamp, Sync, restamped
 from edge_agent.outbox import Outbox
-from telemetry.address import BrokerAddress
-from telemetry.core import codec, events as ev
-from telemetry.mqtt import Link, Message
+from telemetry.core.protocol import codec, events as ev
+from telemetry.mqtt.address import BrokerAddress
+from telemetry.mqtt.link import Link, Message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -274,7 +274,7 @@ def test_a_clock_that_was_right_changes_nothing_nor_does_a_body_that_is_no_event
 
 
 def test_many_rows_are_put_right_in_several_goes(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge_agent.outbox.times.AT_ONCE", 2)
+    monkeypatch.setattr("edge_agent.outbox.timestamp_repair.AT_ONCE", 2)
     for _ in range(5):
         box.issue(after=1)
     box.machine.synchronise()

@@ -9,8 +9,17 @@ import msgspec
 import pytest
 from hypothesis import given, strategies as st
 
-from telemetry.core import codec, events as ev
-from telemetry.core.codec import CONTENT_TYPE, MAX_FRAME, MAX_INFLATED, ZLIB, Clock, Decoded, Receipt, Unreadable
+from telemetry.core.protocol import codec, events as ev
+from telemetry.core.protocol.codec import (
+    CONTENT_TYPE,
+    MAX_FRAME,
+    MAX_INFLATED,
+    ZLIB,
+    Clock,
+    Decoded,
+    Receipt,
+    Unreadable,
+)
 
 NOW = 1_767_225_600_000
 ISSUED = {"type": "ticket.issued", "n": 7, "t": NOW, "ticket": "k3f9", "queue": "land", "service": "land"}

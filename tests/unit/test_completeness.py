@@ -6,7 +6,16 @@ from itertools import pairwise
 
 from hypothesis import given, strategies as st
 
-from telemetry.core.completeness import Completeness, Ranges, RowRanges, completeness, minus, ranges_of, size, union
+from telemetry.core.figures.completeness import (
+    Completeness,
+    Ranges,
+    RowRanges,
+    completeness,
+    minus,
+    ranges_of,
+    size,
+    union,
+)
 
 range_lists = st.lists(st.tuples(st.integers(1, 60), st.integers(0, 9)).map(lambda p: (p[0], p[0] + p[1])), max_size=12)
 

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
-from telemetry import contract
-from telemetry.core import codec, events as ev, presence as pr, topics, wording
+from telemetry import wire_schema
+from telemetry.core.protocol import codec, events as ev, presence as pr, text_validation, topics
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,12 +29,12 @@ WORDS = {
 
 
 def published(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((contract.FOLDER / name).read_bytes())
+    found: dict[str, Any] = json.loads((wire_schema.FOLDER / name).read_bytes())
     return found
 
 
 def validator(kind: str = "") -> Draft202012Validator:
-    doc = published(contract.SCHEMA_FILE)
+    doc = published(wire_schema.SCHEMA_FILE)
     if kind:
         doc = {"$ref": f"#/$defs/{kind}", "$defs": doc["$defs"]}
     return Draft202012Validator(doc)
@@ -61,28 +61,28 @@ def sample(kind: type[ev.Event], *, full: bool) -> ev.Event:
 
 
 def test_the_published_documents_are_what_the_types_say() -> None:
-    assert contract.drift() == [], "run: python -m telemetry.contract --write"
+    assert wire_schema.drift() == [], "run: python -m telemetry.wire_schema --write"
 
 
 def test_check_sees_drift_and_write_mends_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(contract.drift, "__defaults__", (tmp_path / "reference",))
-    monkeypatch.setattr(contract.write, "__defaults__", (tmp_path / "reference",))
-    assert contract.main(["--check"]) == 1
+    monkeypatch.setattr(wire_schema.drift, "__defaults__", (tmp_path / "reference",))
+    monkeypatch.setattr(wire_schema.write, "__defaults__", (tmp_path / "reference",))
+    assert wire_schema.main(["--check"]) == 1
     assert "--write" in capsys.readouterr().err
-    assert contract.main(["--write"]) == 0
-    (tmp_path / "reference" / contract.ASYNCAPI_FILE).write_text("{}")
-    assert contract.drift(tmp_path / "reference") == [contract.ASYNCAPI_FILE]
-    assert contract.main(["--check"]) == 1
+    assert wire_schema.main(["--write"]) == 0
+    (tmp_path / "reference" / wire_schema.ASYNCAPI_FILE).write_text("{}")
+    assert wire_schema.drift(tmp_path / "reference") == [wire_schema.ASYNCAPI_FILE]
+    assert wire_schema.main(["--check"]) == 1
 
 
 def test_the_schema_is_a_schema() -> None:
-    Draft202012Validator.check_schema(published(contract.SCHEMA_FILE))
+    Draft202012Validator.check_schema(published(wire_schema.SCHEMA_FILE))
 
 
 def test_every_event_type_is_in_the_schema() -> None:
-    doc = published(contract.SCHEMA_FILE)
+    doc = published(wire_schema.SCHEMA_FILE)
     assert [ref["$ref"] for ref in doc["oneOf"]] == [f"#/$defs/{kind.__name__}" for kind in KINDS]
     tags = {doc["$defs"][kind.__name__]["properties"]["type"]["enum"][0] for kind in KINDS}
     assert tags == {str(kind.__struct_config__.tag) for kind in KINDS}
@@ -106,7 +106,7 @@ def test_the_schema_refuses_what_the_decoder_refuses(change: dict[str, Any]) -> 
     with pytest.raises(ValidationError):
         validator().validate(event)
     with pytest.raises(msgspec.ValidationError):
-        wording.convert(event, ev.TicketIssued)
+        text_validation.convert(event, ev.TicketIssued)
 
 
 def test_frames_receipts_and_presence_satisfy_the_schema() -> None:
@@ -128,7 +128,7 @@ def test_a_frame_of_another_version_or_with_a_server_event_is_refused() -> None:
 
 
 def test_each_channel_is_addressed_as_the_topics_are() -> None:
-    doc = published(contract.ASYNCAPI_FILE)
+    doc = published(wire_schema.ASYNCAPI_FILE)
     assert doc["asyncapi"] == "3.0.0"
     assert set(doc["channels"]) == set(get_args(topics.Channel))
     for name, channel in doc["channels"].items():
@@ -138,7 +138,7 @@ def test_each_channel_is_addressed_as_the_topics_are() -> None:
 
 
 def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
-    docs = {"": published(contract.ASYNCAPI_FILE), contract.SCHEMA_FILE: published(contract.SCHEMA_FILE)}
+    docs = {"": published(wire_schema.ASYNCAPI_FILE), wire_schema.SCHEMA_FILE: published(wire_schema.SCHEMA_FILE)}
     refs: list[str] = []
     pending: list[Any] = list(docs.values())
     while pending:
@@ -158,7 +158,7 @@ def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
 
 
 def test_the_agent_sends_events_and_presence_and_receives_the_rest() -> None:
-    doc = published(contract.ASYNCAPI_FILE)
+    doc = published(wire_schema.ASYNCAPI_FILE)
     actions = {
         operation["channel"]["$ref"].split("/")[-1]: operation["action"] for operation in doc["operations"].values()
     }

@@ -48,7 +48,7 @@ def test_readme_names_the_two_commands() -> None:
 def test_every_command_is_documented() -> None:
     import typer
 
-    from motcua.cli import app
+    from motcua.cli.app import app
 
     operate = text("docs/operate.md")
     names = list(commands(typer.main.get_command(app), "motcua"))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from telemetry.core import events as ev
-from telemetry.core.events import AGENT_EVENTS, SERVER_EVENTS, SYSTEM_TYPES, Event, type_of, unit_of
+from telemetry.core.protocol import events as ev
+from telemetry.core.protocol.events import AGENT_EVENTS, SERVER_EVENTS, SYSTEM_TYPES, Event, type_of, unit_of
 
 ALL = AGENT_EVENTS + SERVER_EVENTS
 

@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from telemetry.core.calendar_values import ModeSpan, Rules
+from telemetry.core.calendar.calendar_values import ModeSpan, Rules
+from telemetry.core.calendar.windows import Window, day_window, local_ms
 from telemetry.core.inventory import Centre
-from telemetry.core.windows import Window, day_window, local_ms
-from telemetry.queries.kept import Through
-from telemetry.queries.opening import Openings, ask
-from telemetry.queries.uptime import Manner, uptime
-from telemetry.queries.world import Scope
+from telemetry.queries.availability import Manner, uptime
+from telemetry.queries.buckets import Openings, ask
+from telemetry.queries.network import Scope
+from telemetry.queries.totals_cache import Through
 from telemetry.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import get_args
 
 import pytest
 
-from telemetry.core import codec, events as ev
-from telemetry.core.windows import HOUR
+from telemetry.core.calendar.windows import HOUR
+from telemetry.core.protocol import codec, events as ev
 from tests.flow.faults.plan import (
     DEVICES,
     PRODUCING_MS,

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from telemetry.core import events as ev, fold
-from telemetry.core.said import Said
-from telemetry.core.slo.judgement import Tail
-from telemetry.core.states import Segment
-from telemetry.core.totals import CAPACITY_FIELDS, MARK_FIELDS, PROBE_FIELDS, QUEUE_FIELDS, STATE_FIELDS
-from telemetry.core.windows import FIVE, HOUR, MINUTE, Window
+from telemetry.core.calendar.windows import FIVE, HOUR, MINUTE, Window
+from telemetry.core.fold import fold
+from telemetry.core.fold.sourced_event import Said
+from telemetry.core.fold.states import Segment
+from telemetry.core.fold.totals import CAPACITY_FIELDS, MARK_FIELDS, PROBE_FIELDS, QUEUE_FIELDS, STATE_FIELDS
+from telemetry.core.protocol import events as ev
+from telemetry.core.slo.evaluation import Tail
 from tests.unit.days import (
     CENTRE,
     CENTRE_SCOPE,

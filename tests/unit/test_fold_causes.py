@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from hypothesis import given
 
-from telemetry.core import events as ev
-from telemetry.core.said import once
-from telemetry.core.site import site_of
+from telemetry.core.calendar.intervals import length
+from telemetry.core.calendar.windows import FIVE, MINUTE, Window, merge
+from telemetry.core.fold.centre_state import site_of
+from telemetry.core.fold.sourced_event import once
+from telemetry.core.fold.totals import STATE_FIELDS
+from telemetry.core.protocol import events as ev
 from telemetry.core.slo.causes import Evidence, silent_together, spells, tally_of
-from telemetry.core.slo.intervals import length
-from telemetry.core.totals import STATE_FIELDS
-from telemetry.core.windows import FIVE, MINUTE, Window, merge
 from tests.unit.days import (
     CENTRE_SCOPE,
     GATEWAY,
@@ -35,9 +35,9 @@ from tests.unit.days import (
 )
 
 if TYPE_CHECKING:
+    from telemetry.core.fold.centre_state import Site
+    from telemetry.core.fold.sourced_event import Said
     from telemetry.core.inventory import Device
-    from telemetry.core.said import Said
-    from telemetry.core.site import Site
 
 NINE = Window(ms(9), ms(10))
 DEVICES = (GATEWAY, KIOSK)

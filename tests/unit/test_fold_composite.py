@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, strategies as st
 
-from telemetry.core import events as ev, states
-from telemetry.core.site import Site, at_the_site, capacity, site_of, staffed
+from telemetry.core.calendar.windows import FIVE, MINUTE, Window, ceil, floor
+from telemetry.core.fold import states
+from telemetry.core.fold.centre_state import Site, at_the_site, capacity, site_of, staffed
+from telemetry.core.fold.states import Known, Report, Segment
+from telemetry.core.protocol import events as ev
 from telemetry.core.slo.quorum import capacity_share
-from telemetry.core.states import Known, Report, Segment
-from telemetry.core.windows import FIVE, MINUTE, Window, ceil, floor
 from tests.unit.days import (
     CENTRE_SCOPE,
     DESK,
@@ -33,8 +34,8 @@ from tests.unit.days import (
 )
 
 if TYPE_CHECKING:
+    from telemetry.core.fold.sourced_event import Said
     from telemetry.core.inventory import Device
-    from telemetry.core.said import Said
 
 UP: Known = "up"
 DOWN: Known = "down"

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 from hypothesis import given, strategies as st
 
-from telemetry.core import adding, fold
-from telemetry.core.spans import dirty
-from telemetry.core.totals import CAPACITY_FIELDS, STATE_FIELDS
-from telemetry.core.windows import HOUR, Window, floor
+from telemetry.core.calendar.windows import HOUR, Window, floor
+from telemetry.core.fold import aggregation, fold
+from telemetry.core.fold.event_spans import dirty
+from telemetry.core.fold.totals import CAPACITY_FIELDS, STATE_FIELDS
 from tests.unit.days import CENTRE, LONGER, SITE, SYSTEM, WHOLE, five, hours, outages, probe_sets, read, streams
 
 if TYPE_CHECKING:
     from random import Random
 
-    from telemetry.core.said import Said
-    from telemetry.core.totals import Total
+    from telemetry.core.fold.sourced_event import Said
+    from telemetry.core.fold.totals import Total
 
 WIDER = Window(LONGER.start - HOUR, LONGER.end + HOUR)
 """The hours that the events may speak about: a call also about the wait before it, and what is decided later."""
@@ -55,7 +55,7 @@ def test_folding_only_the_hours_each_arrival_makes_dirty_equals_folding_them_at_
 @given(streams)
 def test_hours_and_days_hold_the_sum_of_their_five_minutes(found: list[Said]) -> None:
     rows = five(found, LONGER, SITE)
-    by_hour, by_day = adding.hourly(rows, CENTRE.calendar), adding.daily(rows, WHOLE, CENTRE.calendar)
+    by_hour, by_day = aggregation.hourly(rows, CENTRE.calendar), aggregation.daily(rows, WHOLE, CENTRE.calendar)
     for field in (*STATE_FIELDS, *CAPACITY_FIELDS, "called", "wait_sum_ms"):
         assert added(by_hour, field) == added(by_day, field) == added(rows, field)
         assert added(by_hour, f"open_{field}") == added(by_day, f"open_{field}")

@@ -18,16 +18,16 @@ from hypothesis import given, strategies as st
 from typer.testing import CliRunner
 
 from edge_agent import config as agent_config
+from infra.config.options import Options
 from infra.host import influx_setup, influxdb, mosquitto
 from infra.host.bundle import CLOUD_INIT, MARK, PROGRAMS, bundle
 from infra.host.text import block
 from infra.host.units import Layout
-from infra.options import Options
 from infra.plan import plan
-from motcua.cli import app
+from motcua.cli.app import app
 from telemetry import inventory
 from telemetry.config import settings
-from telemetry.core.topics import Channel, Topic, every
+from telemetry.core.protocol.topics import Channel, Topic, every
 from telemetry.errors import ConfigError
 
 if TYPE_CHECKING:

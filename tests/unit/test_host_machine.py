@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+from infra.config.options import Options
 from infra.host import backup
 from infra.host.bundle import bundle
 from infra.host.units import Layout
-from infra.options import Options
 from infra.plan import plan
 from telemetry import inventory
 from telemetry.config import listen_address

@@ -8,13 +8,14 @@ from zlib import crc32
 import pytest
 from hypothesis import given, strategies as st
 
-from telemetry.core import codec, completeness, events as ev
-from telemetry.core.totals import Total
-from telemetry.core.windows import Window
+from telemetry.core.calendar.windows import Window
+from telemetry.core.figures import completeness
+from telemetry.core.fold.totals import Total
+from telemetry.core.protocol import codec, events as ev
 from telemetry.store import CONTACT_SPOOL, Stored
-from telemetry.store.influx import figures, journal, ledger, lines, reading
-from telemetry.store.influx.ledger import Entry
-from telemetry.store.influx.lines import Delta
+from telemetry.store.influx import influxql, journal, line_protocol, row_ranges, totals
+from telemetry.store.influx.line_protocol import Delta
+from telemetry.store.influx.row_ranges import Entry
 from telemetry.store.influx.server import Found
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def called(n: int, t: int = T, spool: str = "s1", device: str = "vn83-1-kiosk1")
 
 
 def line(stored: Stored) -> str:
-    return lines.event_lines([stored])[0][0].decode()
+    return line_protocol.event_lines([stored])[0][0].decode()
 
 
 def test_a_line_holds_tags_outbox_row_and_the_rest_as_json() -> None:
@@ -58,7 +59,7 @@ def test_a_ticket_is_never_a_tag() -> None:
 @given(st.lists(st.tuples(st.sampled_from(["s1", "s2", 'a"b\\']), st.integers(1, 999_999)), unique=True, max_size=50))
 def test_rows_of_one_moment_have_times_of_their_own_and_stay_in_their_millisecond(names: list[tuple[str, int]]) -> None:
     for spool in ("s1", "s2"):
-        times = [lines.time_ns(spool, n, T) for name, n in names if name == spool]
+        times = [line_protocol.time_ns(spool, n, T) for name, n in names if name == spool]
         assert len(set(times)) == len(times)
         assert all(time // 1_000_000 == T for time in times)
 
@@ -67,16 +68,18 @@ def test_rows_of_one_moment_have_times_of_their_own_and_stay_in_their_millisecon
 def test_what_is_read_back_is_what_was_written(ticket: str, spool: str, n: int) -> None:
     event = ev.TicketIssued(n=n, t=T, ticket=ticket, queue="q", service="s")
     body = codec.encode_event(event).decode().partition(f'"t":{T},')[2][:-1]
-    row = reading.EventRow(lines.time_ns(spool, n, T), spool, n, body)
+    row = influxql.EventRow(line_protocol.time_ns(spool, n, T), spool, n, body)
     found = [Found("event", {"centre": "c", "device": "d", "type": "ticket.issued"}, [row])]
-    assert reading.stored("c", found) == [Stored("c", "d", spool, event)]
+    assert influxql.stored("c", found) == [Stored("c", "d", spool, event)]
 
 
 def test_a_name_that_comes_twice_in_a_write_is_kept_at_its_smaller_time() -> None:
     twice = [called(1, T + 9), called(2), called(1, T), called(1, T + 3)]
-    assert lines.repeats(lines.event_lines(twice)[1])
-    assert not lines.repeats(lines.event_lines([called(1), called(1, spool="s2"), called(1, device="d")])[1])
-    assert lines.first_of_each(twice) == [called(1, T), called(2)]
+    assert line_protocol.repeats(line_protocol.event_lines(twice)[1])
+    assert not line_protocol.repeats(
+        line_protocol.event_lines([called(1), called(1, spool="s2"), called(1, device="d")])[1]
+    )
+    assert line_protocol.first_of_each(twice) == [called(1, T), called(2)]
 
 
 def test_what_a_write_says_of_each_outbox() -> None:
@@ -87,7 +90,7 @@ def test_what_a_write_says_of_each_outbox() -> None:
         called(5, spool="s2"),
         *(Stored("vn83-1", "vn83-1-kiosk1", "s1", e) for e in (gone, refused)),
     ]
-    assert lines.deltas(lines.event_lines(stored)[1]) == [
+    assert line_protocol.deltas(line_protocol.event_lines(stored)[1]) == [
         Delta("vn83-1-kiosk1", "s1", ((1, 1), (8, 9)), ((2, 2),), ((3, 4),), T - 7, T + 5),
         Delta("vn83-1-kiosk1", "s2", ((5, 5),), (), (), T, T),
     ]
@@ -95,22 +98,23 @@ def test_what_a_write_says_of_each_outbox() -> None:
 
 def test_servers_points_are_rows_of_no_outbox() -> None:
     contact = Stored("vn83-1", "vn83-1-kiosk1", CONTACT_SPOOL, ev.DeviceContact(n=7, t=T))
-    assert lines.deltas(lines.event_lines([contact])[1]) == []
+    assert line_protocol.deltas(line_protocol.event_lines([contact])[1]) == []
 
 
 # --- questions --------------------------------------------------------------------------------
 
 
 def test_texts_in_a_question_are_quoted() -> None:
-    assert reading.quoted("a' OR 'b\\") == "'a\\' OR \\'b\\\\'"
-    assert all("it\\'s" in question for question in reading.events("it's", Window(0, 1), None))
+    assert influxql.quoted("a' OR 'b\\") == "'a\\' OR \\'b\\\\'"
+    assert all("it\\'s" in question for question in influxql.events("it's", Window(0, 1), None))
 
 
 @pytest.mark.parametrize(
-    ("t", "ns"), [(-5, 0), (0, 0), (T, T * 1_000_000), (1 << 62, lines.MAX_TIME_NS), (1 << 53, lines.MAX_TIME_NS)]
+    ("t", "ns"),
+    [(-5, 0), (0, 0), (T, T * 1_000_000), (1 << 62, line_protocol.MAX_TIME_NS), (1 << 53, line_protocol.MAX_TIME_NS)],
 )
 def test_a_time_beyond_what_influxdb_knows_is_its_bound(t: int, ns: int) -> None:
-    assert reading.ns(t) == ns
+    assert influxql.ns(t) == ns
 
 
 # --- totals -----------------------------------------------------------------------------------
@@ -118,7 +122,7 @@ def test_a_time_beyond_what_influxdb_knows_is_its_bound(t: int, ns: int) -> None
 
 def test_totals_of_one_kind_and_start_are_one_point() -> None:
     rows = [Total("u", scope, "5m", 300_000, "83", {"up_ms": 1}) for scope in ("device:a", "device:b", "desk:u:x")]
-    told = figures.lines("u", rows, {("device", 0): b"[...]", ("desk", 300_000): b"[...]", ("centre", 0): b"[]"})
+    told = totals.lines("u", rows, {("device", 0): b"[...]", ("desk", 300_000): b"[...]", ("centre", 0): b"[]"})
     assert sorted(told) == [
         b'total,kind=desk,unit=u body="[[\\"83\\",\\"up_ms\\",[[\\"desk:u:x\\",[1]]]]]" 300000000000',
         (
@@ -132,8 +136,8 @@ def test_totals_of_one_kind_and_start_are_one_point() -> None:
 def test_totals_that_are_there_already_are_not_written_again() -> None:
     rows = [Total("u", "device:a", "5m", start, "83", {"up_ms": 1}) for start in (0, 300_000)]
     body = b'[["83","up_ms",[["device:a",[1]]]]]'
-    assert figures.lines("u", rows, {("device", 0): body, ("device", 300_000): body}) == []
-    assert len(figures.lines("u", rows, {("device", 0): body})) == 1
+    assert totals.lines("u", rows, {("device", 0): body, ("device", 300_000): body}) == []
+    assert len(totals.lines("u", rows, {("device", 0): body})) == 1
 
 
 # --- the ledger of rows -----------------------------------------------------------------------
@@ -150,12 +154,12 @@ deltas = st.builds(
 def test_a_row_that_was_stored_is_never_looked_for_in_the_wrong_place(found: list[Delta]) -> None:
     entry = Entry("d", "s")
     for delta in found:
-        entry = ledger.joined(entry, delta)
-    assert len(entry.places) <= ledger.MAX_PLACES
+        entry = row_ranges.joined(entry, delta)
+    assert len(entry.places) <= row_ranges.MAX_PLACES
     for delta in found:
-        rows = ledger.repeated(entry, delta)
+        rows = row_ranges.repeated(entry, delta)
         assert rows == delta.stored
-        first, last = ledger.whereabouts(entry, Delta("d", "s", rows, (), (), 20_000, 20_000), rows)
+        first, last = row_ranges.whereabouts(entry, Delta("d", "s", rows, (), (), 20_000, 20_000), rows)
         assert first <= delta.first
         assert last >= delta.last
 
@@ -164,23 +168,23 @@ def test_a_row_that_was_stored_is_never_looked_for_in_the_wrong_place(found: lis
 def test_the_order_of_deltas_and_their_repetition_do_not_matter(found: list[Delta], chance: Random) -> None:
     one, two = Entry("d", "s"), Entry("d", "s")
     for delta in found:
-        one = ledger.joined(one, delta)
+        one = row_ranges.joined(one, delta)
     for delta in sorted([*found, *found], key=lambda _: chance.random()):
-        two = ledger.joined(two, delta)
+        two = row_ranges.joined(two, delta)
     assert (one.stored, one.refused, one.dropped) == (two.stored, two.refused, two.dropped)
 
 
 def test_an_entry_too_long_for_a_point_is_split_and_joined_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger, "MAX_RANGES", 3)
+    monkeypatch.setattr(row_ranges, "MAX_RANGES", 3)
     entry = Entry("d", "s", tuple((n, n) for n in range(1, 15, 2)), ((100, 100),), (), ((1, 14, 0, 9),))
-    pieces = list(ledger.split(entry))
+    pieces = list(row_ranges.split(entry))
     assert len(pieces) == 3
-    assert ledger.gathered(pieces) == {("d", "s"): entry}
+    assert row_ranges.gathered(pieces) == {("d", "s"): entry}
 
 
 def test_devices_of_one_centre_share_a_summary() -> None:
-    assert ledger.group("vn83-1-kiosk1") == ledger.group("vn83-1-counter2") == "vn83-1"
-    assert ledger.group("kiosk") == "-"
+    assert row_ranges.group("vn83-1-kiosk1") == row_ranges.group("vn83-1-counter2") == "vn83-1"
+    assert row_ranges.group("kiosk") == "-"
 
 
 def test_items_are_packed_in_order_into_lists_that_fit(monkeypatch: pytest.MonkeyPatch) -> None:

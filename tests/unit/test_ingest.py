@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from telemetry import ingest as room
-from telemetry.core import codec, events as ev
+from telemetry.core.protocol import codec, events as ev
 from telemetry.errors import StoreUnavailable
-from telemetry.ingest import Ingest
+from telemetry.ingest import service as room
+from telemetry.ingest.service import Ingest
 from telemetry.inventory import default_path, load
-from telemetry.messages import Message
+from telemetry.mqtt.messages import Message
 from telemetry.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from telemetry import inventory as door
+from telemetry.core.calendar.windows import HOUR, Window, day_window, local_ms
 from telemetry.core.inventory import ALWAYS, Centre
-from telemetry.core.windows import HOUR, Window, day_window, local_ms
 from telemetry.errors import Fault, InventoryError
 from telemetry.inventory import Reloading, default_path, graph, load, render_agent
 from telemetry.inventory.files import locate

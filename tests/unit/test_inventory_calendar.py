@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from telemetry.core.windows import DAY, HOUR, Window, at, day_window, to_ms
+from telemetry.core.calendar.windows import DAY, HOUR, Window, at, day_window, to_ms
 from telemetry.inventory import default_path, load
 from telemetry.inventory.hours import HoursError, parse_hours
-from telemetry.inventory.libraries import (
+from telemetry.inventory.recurrence import (
     LAST,
     Recurring,
     RuleError,

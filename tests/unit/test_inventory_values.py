@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from telemetry.core.calendar.windows import HOUR, Window, day_window, to_ms
 from telemetry.core.inventory import ALWAYS, Centre, Device, Hours, Inventory, Target, local_day
-from telemetry.core.windows import HOUR, Window, day_window, to_ms
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 MORNING, AFTERNOON = (time(7, 30), time(11, 30)), (time(13, 30), time(17))

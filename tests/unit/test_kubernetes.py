@@ -11,8 +11,8 @@ import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from infra.config.stack_file import load
 from infra.plan import plan
-from infra.stack_file import load
 from infra.targets.kubernetes.manifests import manifests, needed
 from infra.targets.kubernetes.names import API_TLS, RECEIVER, broker_host
 from infra.targets.kubernetes.objects import MOST_BYTES, Cluster, SecretValue, label, name_of

@@ -9,10 +9,10 @@ import pytest
 import typer
 
 from infra.plan.broker import INGEST
-from motcua.cli import app
+from motcua.cli.app import app
 from telemetry import inventory
 from telemetry.config import settings
-from telemetry.core.topics import every
+from telemetry.core.protocol.topics import every
 from telemetry.errors import ConfigError
 from telemetry.inventory.carried import carried
 from telemetry.roles import ingest_link

@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from infra.targets.kubernetes.checks import check
+from infra.targets.kubernetes.expiry_alerts import renewals
+from infra.targets.kubernetes.kustomize import files
+from infra.targets.kubernetes.monitoring import adapter
 from infra.targets.kubernetes.objects import Cluster
-from infra.targets.kubernetes.renewal import renewals
-from infra.targets.kubernetes.watching import adapter
-from infra.targets.kubernetes.written import files
 from telemetry.errors import ConfigError
 from tests.kubernetes import Stack, container, options, sample_files, stack
 

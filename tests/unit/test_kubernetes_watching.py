@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from infra.targets.kubernetes.roles import LAG
-from telemetry.figures import Figures
+from infra.targets.kubernetes.workloads import LAG
+from telemetry.ingest.stats import Figures
 from tests.kubernetes import Stack, container, stack
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def test_what_prometheus_asks_is_there(one: Stack) -> None:
 
 
 def test_ingest_scales_by_a_figure_that_it_shows_and_the_adapters_rule_names(one: Stack) -> None:
-    from telemetry.exposition import registry_of
+    from telemetry.ingest.metrics_server import registry_of
 
     shown = {family.name for family in registry_of(Figures(), lambda: 0).collect()}
     metric, processor = one.one("HorizontalPodAutoscaler", "ingest")["spec"]["metrics"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
+from telemetry.core.fold.totals import LATENCY_MS
 from telemetry.core.latency import latency
-from telemetry.core.totals import LATENCY_MS
 
 
 def test_nothing_probed_has_no_latency() -> None:

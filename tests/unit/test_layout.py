@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import statistics
 import sys
 from functools import cache
 from pathlib import Path
@@ -13,18 +12,16 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 HOUSE = ("telemetry", "edge_agent", "api", "dashboards", "infra", "motcua")
 PURE = (
-    "telemetry/core/*.py", "telemetry/core/slo/*.py",
+    "telemetry/core/**/*.py",
     "edge_agent/delivery.py", "edge_agent/deferral.py", "edge_agent/reconnect.py",
     "edge_agent/mapping/expressions.py", "edge_agent/remote/settings.py", "edge_agent/remote/rollout.py",
-    "edge_agent/remote/commands.py", "edge_agent/sources/supervision.py", "edge_agent/sources/escpos_status.py",
+    "edge_agent/remote/commands.py", "edge_agent/sources/restart_policy.py", "edge_agent/sources/escpos_status.py",
     "infra/plan/*.py",
 )  # fmt: skip
 BUILTIN_IO = {"open", "print", "input"}
 CLOCK = {"now", "today", "utcnow"}
 VAGUE = {"util", "utils", "helper", "helpers", "manager", "base", "common", "misc"}
-MAX_FUNCTION, MAX_MEDIAN, MAX_FILE = 50, 8, 300
-# Longer files, each with its reason.
-LONGER = {"telemetry/core/events.py": 360}  # the whole vocabulary in one list, half of it blank lines and docstrings
+MAX_FUNCTION, MAX_FILE = 50, 450
 # The only places that may look at the environment.
 ENVIRONMENT = ("motcua/", "infra/program.py")
 
@@ -108,11 +105,7 @@ def test_functions_and_files_stay_short(path: Path) -> None:
     long = [f"{node.name}: {length(node)} lines" for node in functions(path) if length(node) > MAX_FUNCTION]
     assert long == []
     lines = len(path.read_text(encoding="utf-8").splitlines())
-    assert lines <= LONGER.get(name_of(path), MAX_FILE), f"{lines} lines"
-
-
-def test_most_functions_are_very_short() -> None:
-    assert statistics.median(length(node) for path in house() for node in functions(path)) <= MAX_MEDIAN
+    assert lines <= MAX_FILE, f"{lines} lines"
 
 
 @pytest.mark.parametrize("path", house(), ids=name_of)

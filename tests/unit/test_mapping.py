@@ -14,9 +14,10 @@ import msgspec
 import pytest
 
 from edge_agent.mapping import Log, centre_of, device_of, digest_of, load_mapping, read, shipped, spool_of
-from edge_agent.mapping.cells import slug
+from edge_agent.mapping.cell_parsing import slug
 from edge_agent.mapping.document import line_of
-from telemetry.core.events import (
+from telemetry.core.inventory import ALWAYS
+from telemetry.core.protocol.events import (
     DossierReceived,
     DossierResolved,
     Event,
@@ -25,7 +26,6 @@ from telemetry.core.events import (
     TicketFinished,
     TicketIssued,
 )
-from telemetry.core.inventory import ALWAYS
 from telemetry.errors import Fault, MappingError
 
 DATA = Path(os.environ.get("MOTCUA_DATA", Path(__file__).parents[2] / ".." / "shared" / "data")).resolve()

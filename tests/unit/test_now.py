@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from telemetry.core import events as ev
-from telemetry.core.fold import Said
+from telemetry.core.fold.fold import Said
+from telemetry.core.fold.live_row_types import CentreNow, DeviceNow, ServiceNow, VantageNow
+from telemetry.core.fold.live_state import centre_now, system_now
 from telemetry.core.inventory import ALWAYS, Centre, Device, System
-from telemetry.core.live import CentreNow, DeviceNow, ServiceNow, VantageNow
-from telemetry.core.now import centre_now, system_now
+from telemetry.core.protocol import events as ev
 
 E = TypeVar("E", bound=ev.Event)
 NOW = 1_767_254_400_000

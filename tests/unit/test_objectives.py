@@ -14,7 +14,7 @@ from telemetry.core.slo.corrections import correction
 from telemetry.errors import InventoryError
 from telemetry.inventory import Reloading, checked, default_path, load
 from telemetry.inventory.files import Document, locate
-from telemetry.inventory.promises import (
+from telemetry.inventory.objectives import (
     CENTRES,
     DEVICES,
     OBJECTIVE,
@@ -26,7 +26,7 @@ from telemetry.inventory.promises import (
     usual_ms,
 )  # fmt: skip
 from telemetry.inventory.published import written
-from telemetry.inventory.records import Faults
+from telemetry.inventory.record import Faults
 from tests.unit import inventories
 
 CENTRE = inventories.centre("vn83-1", "vn83")

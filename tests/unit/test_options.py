@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from infra.options import REMOVED, SECRETS, Options, options
+from infra.config.options import REMOVED, SECRETS, Options, options
 from telemetry.errors import ConfigError, Fault
 
 GOOD: dict[str, Any] = {"stage": "dev", "target": "local"}

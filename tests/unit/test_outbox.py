@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from edge_agent.outbox import EVENT, KEYS_KEPT_MS, SAMPLE, VITAL, Outbox, box as module, class_of
-from telemetry.core import codec, events as ev
-from telemetry.core.completeness import size, union
+from edge_agent.outbox import EVENT, KEYS_KEPT_MS, SAMPLE, VITAL, Outbox, class_of, outbox as module
+from telemetry.core.figures.completeness import size, union
+from telemetry.core.protocol import codec, events as ev
 from telemetry.errors import OutboxTooNew
 
 T = 1_767_225_600_000

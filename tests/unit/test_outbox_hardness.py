@@ -13,7 +13,7 @@ from edge_agent.outbox import Outbox, OutboxFull
 from edge_agent.outbox.disk import Reserve
 from edge_agent.outbox.salvage import GAP
 from edge_agent.outbox.schema import MIGRATIONS, SCHEMA
-from telemetry.core import codec, events as ev
+from telemetry.core.protocol import codec, events as ev
 
 if TYPE_CHECKING:
     from pathlib import Path

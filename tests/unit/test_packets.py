@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from telemetry.core import packets
+from telemetry.mqtt import packets
 
 words = st.text(st.characters(codec="utf-8", exclude_characters="\x00\ufeff"), max_size=40)
 

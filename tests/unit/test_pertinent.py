@@ -7,11 +7,12 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import given, settings, strategies as st
 
-from telemetry.core import events as ev, fold, now
+from telemetry.core.calendar.windows import HOUR, MINUTE
+from telemetry.core.fold import fold, live_state
+from telemetry.core.fold.relevance import pertinent
+from telemetry.core.fold.sourced_event import Said
 from telemetry.core.inventory import Centre, Device
-from telemetry.core.pertinent import pertinent
-from telemetry.core.said import Said
-from telemetry.core.windows import HOUR, MINUTE
+from telemetry.core.protocol import events as ev
 
 START = 1_767_200_400_000  # 2026-01-02 00:00 in the centre
 CENTRE = Centre(
@@ -72,7 +73,9 @@ def test_the_present_made_from_what_is_left_is_the_one_made_from_all(
     told = [s for s in {(s.device, s.spool, s.event.n): s for s in (*first, *then)}.values() if s.event.t >= since]
     before = [s for s in told if s in first]
     left = pertinent([*pertinent(before, early, since), *(s for s in told if s not in first)], moment, since)
-    assert now.centre_now(CENTRE, DEVICES, left, moment, START) == now.centre_now(CENTRE, DEVICES, told, moment, START)
+    assert live_state.centre_now(CENTRE, DEVICES, left, moment, START) == live_state.centre_now(
+        CENTRE, DEVICES, told, moment, START
+    )
     assert pertinent(left, moment, since) == left == pertinent(reversed(told), moment, since)
 
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from infra.options import Influx, Kubernetes, National, Options, Tokens
+from infra.config.options import Influx, Kubernetes, National, Options, Tokens
 from infra.plan import Plan, plan
 from infra.plan.broker import DEVICE_READS, DEVICE_WRITES, INGEST, MONITOR, PROVISION, ROLLUP, agents
 from infra.plan.influx import rights
 from infra.plan.values import Permission
-from telemetry.core.topics import Topic
+from telemetry.core.protocol.topics import Topic
 from telemetry.errors import InventoryError
 from tests.unit.inventories import centre, fleet, inventories, inventory
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from infra.options import Options, Pki
+from infra.config.options import Options, Pki
 from infra.plan import plan
 from infra.plan.pki import Epoch
 from telemetry.errors import ConfigError

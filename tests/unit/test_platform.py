@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from hypothesis import given, strategies as st
 
-from telemetry.beats import AGAIN_MS, Beats
-from telemetry.core.platform import BEAT_EVERY_MS, BELIEVED_MS, RETURN_MS, UNIT, excusing, gaps
-from telemetry.core.windows import HOUR, MINUTE, Window
+from telemetry.core.calendar.windows import HOUR, MINUTE, Window
+from telemetry.core.fold.platform_heartbeat import BEAT_EVERY_MS, BELIEVED_MS, RETURN_MS, UNIT, excusing, gaps
 from telemetry.errors import StoreUnavailable
+from telemetry.ingest.heartbeat_writer import AGAIN_MS, Beats
 from telemetry.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 
-from infra.options import Influx, Kubernetes, National, Openstack, Options, Pki, Target
+from infra.config.options import Influx, Kubernetes, National, Openstack, Options, Pki, Target
+from infra.config.stack_file import load
 from infra.plan import plan
 from infra.plan.values import BrokerUser, Bucket, DeviceAccess, Flow, Listener, Permission, Token
 from infra.policy import rules
@@ -19,7 +20,6 @@ from infra.policy.leaks import leaks
 from infra.policy.manifests import manifests
 from infra.policy.objects import UNKNOWN
 from infra.policy.values import RULES, finding
-from infra.stack_file import load
 from tests.unit.inventories import fleet, inventories
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from infra.declared import declared
-from infra.options import National, Options
+from infra.config.options import National, Options
 from infra.plan import plan
 from infra.policy.objects import UNKNOWN
 from infra.policy.resources import EXAMINED, breaches
 from infra.policy.values import RULES
 from infra.providers.resources import RESOURCES
+from infra.resource_specs import declared
 from tests.unit.inventories import fleet
 
 DAY_S = 86_400

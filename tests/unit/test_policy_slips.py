@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from infra.options import Influx, Kubernetes, Options
+from infra.config.options import Influx, Kubernetes, Options
 from infra.plan import plan
 from infra.policy.leaks import leaks
 from infra.policy.manifests import manifests

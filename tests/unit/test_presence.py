@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from telemetry.core.presence import Presence, decode, encode
+from telemetry.core.protocol.presence import Presence, decode, encode
 
 certificates = st.builds(
     Presence,

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import given, settings, strategies as st
 
-from telemetry.core.calendar import Calendar
+from telemetry.core.calendar.opening_calendar import Calendar
+from telemetry.core.calendar.windows import FIVE, Window
 from telemetry.core.inventory import ALWAYS
-from telemetry.core.windows import FIVE, Window
 from telemetry.queries.timeline import Seen, open_account, seconds, timeline
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")

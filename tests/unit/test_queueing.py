@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from telemetry.core.queueing import queueing
-from telemetry.core.totals import BOUNDS_S, add, bucket_of
+from telemetry.core.figures.histograms import queueing
+from telemetry.core.fold.totals import BOUNDS_S, add, bucket_of
 
 waits = st.lists(st.integers(0, 7_200_000), max_size=60)
 

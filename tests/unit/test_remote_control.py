@@ -9,10 +9,10 @@ import pytest
 
 from edge_agent.outbox import Outbox
 from edge_agent.remote.commands import MAX_LIFE_MS, MAX_REMEMBERED, Ledger
-from edge_agent.remote.control import RemoteControl
-from edge_agent.remote.keeping import StandingFile
+from edge_agent.remote.config_file import StandingFile
+from edge_agent.remote.remote_control import RemoteControl
 from edge_agent.remote.settings import Settings
-from telemetry.core import codec, events as ev
+from telemetry.core.protocol import codec, events as ev
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from telemetry.core import events as ev
-from telemetry.core.fold import system_segments
-from telemetry.core.reported import contact_segments, in_state, link_segments, service_segments, vantage_segments
-from telemetry.core.said import once
-from telemetry.core.states import Segment
-from telemetry.core.windows import Window
-from telemetry.mqtt import KEEPALIVE_S
+from telemetry.core.calendar.windows import Window
+from telemetry.core.fold.device_states import (
+    contact_segments,
+    in_state,
+    link_segments,
+    service_segments,
+    vantage_segments,
+)
+from telemetry.core.fold.fold import system_segments
+from telemetry.core.fold.sourced_event import once
+from telemetry.core.fold.states import Segment
+from telemetry.core.protocol import events as ev
+from telemetry.mqtt.link import KEEPALIVE_S
 from tests.unit.days import GATEWAY, KIOSK, SYSTEM, beats, contacts, made, probe, said, status
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from threading import Event
 from typing import TYPE_CHECKING, cast
 
-from telemetry.ingest import Ingest
-from telemetry.mqtt import BrokerAddress, Link, LinkSettings
+from telemetry.ingest.service import Ingest
+from telemetry.mqtt.link import BrokerAddress, Link, LinkSettings
 from telemetry.roles import _Inbox, run_ingest
 
 if TYPE_CHECKING:

@@ -11,14 +11,14 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from telemetry.core import events as ev
+from telemetry.core.calendar.windows import HOUR, MINUTE, Window
+from telemetry.core.fold.event_spans import dirty
+from telemetry.core.fold.live_row_types import CentreNow
 from telemetry.core.inventory import Centre, Device, Inventory, System
-from telemetry.core.live import CentreNow
-from telemetry.core.presence import Presence, encode
-from telemetry.core.spans import dirty
-from telemetry.core.windows import HOUR, MINUTE, Window
-from telemetry.mqtt import Message
-from telemetry.rollup import Rollup
+from telemetry.core.protocol import events as ev
+from telemetry.core.protocol.presence import Presence, encode
+from telemetry.mqtt.link import Message
+from telemetry.rollup.service import Rollup
 from telemetry.store import Batch, Change, Stored
 from telemetry.store.sqlite import SqliteStore
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from telemetry.core.calendar.windows import HOUR, MINUTE, Window, floor
+from telemetry.core.fold.platform_heartbeat import BELIEVED_MS, RETURN_MS
 from telemetry.core.inventory import Device
-from telemetry.core.platform import BELIEVED_MS, RETURN_MS
-from telemetry.core.windows import HOUR, MINUTE, Window, floor
 from telemetry.errors import StoreUnavailable
-from telemetry.present import REFRESH_MS
-from telemetry.rollup import UNITS_A_PASS
+from telemetry.rollup.live_rows import REFRESH_MS
+from telemetry.rollup.service import UNITS_A_PASS
 from tests.unit.test_rollup_calendar import EVER, START, Place, beats, platform_ms
 
 if TYPE_CHECKING:

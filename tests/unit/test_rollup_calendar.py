@@ -12,24 +12,24 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from telemetry.core import events as ev
-from telemetry.core.calendar_values import Once, Rules
-from telemetry.core.fold import FOLD_VERSION
+from telemetry.core.calendar.calendar_values import Once, Rules
+from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, Window, day_window, floor
+from telemetry.core.fold.event_spans import dirty
+from telemetry.core.fold.fold import FOLD_VERSION
+from telemetry.core.fold.platform_heartbeat import BELIEVED_MS, RETURN_MS, SPOOL, UNIT
+from telemetry.core.fold.totals import CALENDAR_FIELD, Total
 from telemetry.core.inventory import Centre, Device, Inventory, System
-from telemetry.core.platform import BELIEVED_MS, RETURN_MS, SPOOL, UNIT
-from telemetry.core.spans import dirty
-from telemetry.core.totals import CALENDAR_FIELD, Total
-from telemetry.core.windows import DAY, HOUR, MINUTE, Window, day_window, floor
-from telemetry.rollup import Rollup
+from telemetry.core.protocol import events as ev
+from telemetry.rollup.service import Rollup
 from telemetry.store import Batch, Change, Stored
 from telemetry.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from telemetry.core.calendar.windows import Width
     from telemetry.core.inventory import Hours
-    from telemetry.core.slo.judgement import Tail
-    from telemetry.core.windows import Width
+    from telemetry.core.slo.evaluation import Tail
 
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 FIRST = date(2026, 3, 9)

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import given, strategies as st
 
-from telemetry.core import events as ev
-from telemetry.core.said import Said
-from telemetry.core.service_levels import service_levels
-from telemetry.core.spans import LEVEL_REACH_MS, dirty_frames, span
-from telemetry.core.totals import LEVELS_S, add
-from telemetry.core.windows import FIVE, HOUR, MINUTE, Window, floor
+from telemetry.core.calendar.windows import FIVE, HOUR, MINUTE, Window, floor
+from telemetry.core.fold.event_spans import LEVEL_REACH_MS, dirty_frames, span
+from telemetry.core.fold.service_levels import service_levels
+from telemetry.core.fold.sourced_event import Said
+from telemetry.core.fold.totals import LEVELS_S, add
+from telemetry.core.protocol import events as ev
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -14,7 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hypothesis import given, strategies as st
 
 from infra.plan.broker import INGEST, MONITOR, PROVISION, ROLLUP
-from infra.providers.pki import csr, issuing, names, pem, signing
+from infra.providers.pki import csr, names, pem, sign_request, signing
 from infra.providers.pki.csr import Refused
 from infra.providers.pki.inputs import host, moment
 from infra.providers.pki.signing import Issuer, Revoked, Span, Terms, named, new_key
@@ -40,8 +40,8 @@ def stage(root: Issuer) -> Issuer:
     return Issuer(signing.intermediate(terms("Stage"), key.public_key(), root), key)
 
 
-def signer(stage: Issuer, root: Issuer) -> issuing.Signer:
-    return issuing.signer(pem.written([stage.certificate, root.certificate]), pem.written_key(stage.key))
+def signer(stage: Issuer, root: Issuer) -> sign_request.Signer:
+    return sign_request.signer(pem.written([stage.certificate, root.certificate]), pem.written_key(stage.key))
 
 
 def request(*names: str, key: signing.PrivateKey | None = None, where: str = "") -> str:
@@ -101,7 +101,7 @@ def test_serials_are_random_and_long() -> None:
 def test_a_signed_request_keeps_name_and_key_alone(root: Issuer, stage: Issuer) -> None:
     key = new_key()
     asked = csr.request(request(DEVICE, key=key, where="mqtt.example"))
-    made = issuing.sign(asked, signer(stage, root), NOW).certificate
+    made = sign_request.sign(asked, signer(stage, root), NOW).certificate
     assert made.public_key() == key.public_key()
     assert made.subject == named(DEVICE)
     assert basic(made) == (False, None)
@@ -109,7 +109,7 @@ def test_a_signed_request_keeps_name_and_key_alone(root: Issuer, stage: Issuer) 
 
 
 def test_what_is_handed_out_ends_below_the_root(root: Issuer, stage: Issuer) -> None:
-    issued = issuing.sign(csr.request(request(DEVICE)), signer(stage, root), NOW)
+    issued = sign_request.sign(csr.request(request(DEVICE)), signer(stage, root), NOW)
     assert pem.certificates(issued.chain) == [issued.certificate, stage.certificate]
     assert pem.number_of(issued.serial) == issued.certificate.serial_number
 
@@ -182,22 +182,23 @@ def test_only_declared_devices_and_asked_services_are_signed(name: str, service:
 def test_a_certificate_ends_within_its_authoritys_life(root: Issuer, stage: Issuer) -> None:
     asked, by = csr.request(request(DEVICE)), signer(stage, root)
     last = stage.certificate.not_valid_after_utc
-    usual = issuing.sign(asked, by, NOW).certificate
-    assert usual.not_valid_after_utc == NOW + issuing.USUAL
-    late = issuing.sign(asked, by, last - timedelta(days=10)).certificate
+    usual = sign_request.sign(asked, by, NOW).certificate
+    assert usual.not_valid_after_utc == NOW + sign_request.USUAL
+    late = sign_request.sign(asked, by, last - timedelta(days=10)).certificate
     assert late.not_valid_after_utc == last
     with pytest.raises(Refused, match="--days 10 at most"):
-        issuing.sign(asked, by, last - timedelta(days=10), timedelta(days=11))
+        sign_request.sign(asked, by, last - timedelta(days=10), timedelta(days=11))
     with pytest.raises(Refused, match="the authority ended"):
-        issuing.sign(asked, by, last)
+        sign_request.sign(asked, by, last)
 
 
 def test_a_certificate_is_valid_for_clocks_that_are_behind(root: Issuer, stage: Issuer) -> None:
-    made = issuing.sign(csr.request(request(DEVICE)), signer(stage, root), NOW).certificate
-    assert made.not_valid_before_utc == NOW - issuing.BEHIND
+    made = sign_request.sign(csr.request(request(DEVICE)), signer(stage, root), NOW).certificate
+    assert made.not_valid_before_utc == NOW - sign_request.BEHIND
     early = stage.certificate.not_valid_before_utc
     assert (
-        issuing.sign(csr.request(request(DEVICE)), signer(stage, root), early).certificate.not_valid_before_utc == early
+        sign_request.sign(csr.request(request(DEVICE)), signer(stage, root), early).certificate.not_valid_before_utc
+        == early
     )
 
 
@@ -213,7 +214,7 @@ def test_only_an_intermediate_with_its_own_key_signs(root: Issuer, stage: Issuer
     }
     for said, (certificates, secret) in wrong.items():
         with pytest.raises(Refused, match=said) as caught:
-            issuing.signer(certificates, secret)
+            sign_request.signer(certificates, secret)
         assert key.splitlines()[1] not in str(caught.value)
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from edge_agent.sources.simulation import MARGIN_MS, Feed, day_events
 from telemetry import inventory
-from telemetry.core import codec, events as ev
+from telemetry.core.calendar.windows import MINUTE
 from telemetry.core.inventory import ALWAYS, Device
-from telemetry.core.windows import MINUTE
+from telemetry.core.protocol import codec, events as ev
 
 if TYPE_CHECKING:
     from telemetry.core.inventory import Centre, Inventory
@@ -42,7 +42,7 @@ def everything(ident: str) -> list[ev.Event]:
 
 def edges(centre: Centre) -> tuple[int, int]:
     start = datetime.combine(DAY, time(), centre.zone).timestamp() * 1000
-    from telemetry.core.windows import Window
+    from telemetry.core.calendar.windows import Window
 
     opening = centre.open_windows(Window(int(start), int(start) + 86_400_000))
     return opening[0].start, opening[-1].end
@@ -124,7 +124,7 @@ def test_a_feed_hands_out_each_event_once_in_its_time(ident: str) -> None:
 
 def test_link_losses_are_the_same_each_time_and_within_opening_hours(ident: str) -> None:
     from edge_agent.sources.simulation import link_losses
-    from telemetry.core.windows import day_window
+    from telemetry.core.calendar.windows import day_window
 
     centre = world().centres[ident]
     days = [date.fromordinal(DAY.toordinal() + back) for back in range(-120, 1)]

@@ -7,11 +7,11 @@ from types import MappingProxyType
 
 import pytest
 
+from telemetry.core.calendar.windows import FIVE, Window, floor
+from telemetry.core.fold.totals import LATENCY_MS, Total
 from telemetry.core.inventory import Device, System
 from telemetry.core.slo.aims import of
-from telemetry.core.totals import LATENCY_MS, Total
-from telemetry.core.windows import FIVE, Window, floor
-from telemetry.slo.watch import Watch
+from telemetry.slo.evaluator import Watch
 from tests.unit.test_slo_engine import CENTRE, NOW, Rows, aim, world
 
 OTHER = replace(CENTRE, id="c2", level="province")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from telemetry.core.slo.alarms import NONE, Alarm, Alarms, Changed, advance, roots
-from telemetry.core.slo.burn import OPEN_RULES, Reading
+from telemetry.core.slo.burn_rate import OPEN_RULES, Reading
 
 calm = settings(deadline=None)
 

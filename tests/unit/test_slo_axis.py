@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from telemetry.core.calendar.open_time import Axis, axis
+from telemetry.core.calendar.windows import DAY, HOUR, Window, at, to_ms
 from telemetry.core.slo import periods
-from telemetry.core.slo.axis import Axis, axis
-from telemetry.core.windows import DAY, HOUR, Window, at, to_ms
 
 calm = settings(deadline=None, max_examples=60)
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from telemetry.core.calendar.open_time import axis
+from telemetry.core.calendar.windows import FIVE, HOUR, Window
 from telemetry.core.slo import budget as bg, history as hs, status as stt
-from telemetry.core.slo.axis import axis
 from telemetry.core.slo.measures import Measure
 from telemetry.core.slo.series import Cell, series
-from telemetry.core.slo.tally import Tally, total
-from telemetry.core.windows import FIVE, HOUR, Window
+from telemetry.core.slo.sli import Tally, total
 
 if TYPE_CHECKING:
-    from telemetry.core.accounting import Policy
+    from telemetry.core.figures.accounting import Policy
 
 calm = settings(deadline=None)
 

@@ -6,12 +6,12 @@ from itertools import pairwise
 
 from hypothesis import given, settings, strategies as st
 
+from telemetry.core.calendar.intervals import length, minus, overlap
+from telemetry.core.calendar.windows import Window, merge
+from telemetry.core.fold.states import Known, Segment
 from telemetry.core.slo import causes as cs
-from telemetry.core.slo.intervals import length, minus, overlap
 from telemetry.core.slo.measures import Measure, measured
-from telemetry.core.slo.tally import Tally
-from telemetry.core.states import Known, Segment
-from telemetry.core.windows import Window, merge
+from telemetry.core.slo.sli import Tally
 
 calm = settings(deadline=None)
 

@@ -12,18 +12,18 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from telemetry.core.adding import daily, hourly
+from telemetry.core.calendar.windows import DAY, FIVE, HOUR, MINUTE, Window, at, day_window, days_in, floor, local_ms
+from telemetry.core.fold.aggregation import daily, hourly
+from telemetry.core.fold.states import Segment
+from telemetry.core.fold.totals import Total
 from telemetry.core.inventory import Centre, Inventory, Objective
-from telemetry.core.slo.judgement import Judgement, Tail
-from telemetry.core.states import Segment
-from telemetry.core.totals import Total
-from telemetry.core.windows import DAY, FIVE, HOUR, MINUTE, Window, at, day_window, days_in, floor, local_ms
-from telemetry.slo.watch import Watch
+from telemetry.core.slo.evaluation import Judgement, Tail
+from telemetry.slo.evaluator import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from telemetry.core.windows import Width
+    from telemetry.core.calendar.windows import Width
     from telemetry.store import Live
 
     Seen = Callable[[int], dict[str, int]]

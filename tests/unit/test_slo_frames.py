@@ -9,15 +9,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, strategies as st
 
-from telemetry.core.calendar import Calendar
-from telemetry.core.calendar_values import ALWAYS
-from telemetry.core.slo.axis import axis
+from telemetry.core.calendar.calendar_values import ALWAYS
+from telemetry.core.calendar.open_time import axis
+from telemetry.core.calendar.opening_calendar import Calendar
+from telemetry.core.calendar.windows import DAY, FIVE, HOUR, Window, day_window
 from telemetry.core.slo.cells import count_values, time_values
 from telemetry.core.slo.frames import Frame, always, cut, frame, runs
 from telemetry.core.slo.measures import Measure
-from telemetry.core.slo.tally import Tally
-from telemetry.core.slo.tracks import Track, covered
-from telemetry.core.windows import DAY, FIVE, HOUR, Window, day_window
+from telemetry.core.slo.sli import Tally
+from telemetry.core.slo.timeseries import Track, covered
 
 HCM, BERLIN, KOLKATA = ZoneInfo("Asia/Ho_Chi_Minh"), ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kolkata")
 TODAY = date(2026, 3, 30)

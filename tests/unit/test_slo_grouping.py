@@ -5,16 +5,16 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, Window
 from telemetry.core.slo.alarms import NONE, Alarms, advance
-from telemetry.core.slo.grouping import Firing, Root, grouped
-from telemetry.core.windows import DAY, HOUR, MINUTE, Window
+from telemetry.core.slo.alert_grouping import Firing, Root, grouped
 from tests.judging import Line, at_centre, at_device, at_system, out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from telemetry.core.slo.burn import Rule
-    from telemetry.core.slo.judgement import Aimed
+    from telemetry.core.slo.burn_rate import Rule
+    from telemetry.core.slo.evaluation import Aimed
 
 NOW = 1_790_000_000_000 - 1_790_000_000_000 % (5 * MINUTE)
 PAST = NOW - 2 * HOUR

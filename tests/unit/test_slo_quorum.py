@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from telemetry.core import states
+from telemetry.core.calendar.windows import Window
+from telemetry.core.fold import states
+from telemetry.core.fold.states import Known, Segment
 from telemetry.core.slo import quorum
 from telemetry.core.slo.composite import Parts, working
-from telemetry.core.states import Known, Segment
-from telemetry.core.windows import Window
 
 if TYPE_CHECKING:
-    from telemetry.core.live import State
+    from telemetry.core.fold.live_row_types import State
 
 calm = settings(deadline=None)
 

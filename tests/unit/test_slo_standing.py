@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, cast
 
 from hypothesis import given, settings, strategies as st
 
+from telemetry.core.calendar.windows import HOUR, MINUTE, Window
 from telemetry.core.slo.alarms import NONE
-from telemetry.core.slo.grouping import Firing, Root, grouped
-from telemetry.core.slo.standing import KEPT_MS, Standing, burned, cause, labels, stand
-from telemetry.core.slo.wording import EXPIRES_MS, SHUT_EXPIRES_MS, Alert, told, watchdog, words
-from telemetry.core.windows import HOUR, MINUTE, Window
+from telemetry.core.slo.alert import KEPT_MS, Standing, burned, cause, labels, stand
+from telemetry.core.slo.alert_grouping import Firing, Root, grouped
+from telemetry.core.slo.alert_text import EXPIRES_MS, SHUT_EXPIRES_MS, Alert, told, watchdog, words
 from tests.judging import PROVINCE, ZONE, Line, at_centre, at_device, at_system, out
 from tests.unit.test_slo_grouping import NOW, dead, firing
 

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from telemetry.core.queueing import Durations, queueing
+from telemetry.core.calendar.intervals import length, minus, overlap
+from telemetry.core.calendar.windows import Window
+from telemetry.core.figures.histograms import Durations, queueing
 from telemetry.core.slo import measures
-from telemetry.core.slo.intervals import length, minus, overlap
 from telemetry.core.slo.measures import Measure, measured
 from telemetry.core.slo.series import Cell, series
-from telemetry.core.slo.tally import Tally, tally, total
-from telemetry.core.windows import Window
+from telemetry.core.slo.sli import Tally, tally, total
 
 if TYPE_CHECKING:
     from random import Random
 
-    from telemetry.core.accounting import Policy
+    from telemetry.core.figures.accounting import Policy
 
 calm = settings(deadline=None)
 

@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from telemetry.core.calendar.open_time import axis
+from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, Window, local_ms
+from telemetry.core.fold.states import Report, segments
 from telemetry.core.slo import budget as bg, causes, status
-from telemetry.core.slo.axis import axis
 from telemetry.core.slo.measures import measured
-from telemetry.core.slo.tally import Tally
-from telemetry.core.states import Report, segments
-from telemetry.core.windows import DAY, HOUR, MINUTE, Window, local_ms
+from telemetry.core.slo.sli import Tally
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 MONDAY = date(2026, 11, 23)

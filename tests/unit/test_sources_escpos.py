@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge_agent.outbox import Outbox
+from edge_agent.sources.byte_stream import address_of, open_line
 from edge_agent.sources.escpos import EscposSource
 from edge_agent.sources.escpos_status import LOST, Reading, Sieve, question, read, silent
-from edge_agent.sources.line import address_of, open_line
 from edge_agent.sources.state import DeviceState
-from telemetry.core import codec, events as ev
+from telemetry.core.protocol import codec, events as ev
 from tests.escpos_printer import ASB, Behaviour, SerialPrinter, TcpPrinter
 
 if TYPE_CHECKING:

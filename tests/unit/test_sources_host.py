@@ -11,7 +11,7 @@ import pytest
 from edge_agent.outbox import Outbox
 from edge_agent.sources.host import HostSource
 from edge_agent.sources.state import DeviceState
-from telemetry.core import codec, events as ev
+from telemetry.core.protocol import codec, events as ev
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

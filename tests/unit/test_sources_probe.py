@@ -15,7 +15,7 @@ import pytest
 from edge_agent.outbox import Outbox
 from edge_agent.sources.builder import phase_of
 from edge_agent.sources.probe import Answer, Probe, ProbeSource, ask
-from telemetry.core import codec
+from telemetry.core.protocol import codec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

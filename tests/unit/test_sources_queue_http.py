@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from telemetry.core.events import Event
+    from telemetry.core.protocol.events import Event
 
     Mapped = Callable[[dict[str, Any]], list[Event]]
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge_agent.outbox import Outbox
-from edge_agent.sources.supervision import Limits, Order, Seen, Watch
+from edge_agent.sources.restart_policy import Limits, Order, Seen, Watch
 from edge_agent.sources.supervisor import Supervisor, subject_of
-from telemetry.core import events as ev
+from telemetry.core.protocol import events as ev
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

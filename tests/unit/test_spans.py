@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from telemetry.core import events as ev
-from telemetry.core.spans import LEVEL_REACH_MS, dirty, dirty_frames, grace, span
-from telemetry.core.windows import HOUR, MINUTE, Window, floor
+from telemetry.core.calendar.windows import HOUR, MINUTE, Window, floor
+from telemetry.core.fold.event_spans import LEVEL_REACH_MS, dirty, dirty_frames, grace, span
+from telemetry.core.protocol import events as ev
 
 T = 1_767_225_600_000
 TICKET: dict[str, Any] = {"n": 1, "t": T, "ticket": "k", "queue": "q", "service": "s"}

@@ -6,9 +6,9 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from telemetry.core import events as ev
-from telemetry.core.spans import LEVEL_REACH_MS, LOOK_BACK_MS, SAME_ENTRY_MS
-from telemetry.core.windows import DAY, HOUR, Window
+from telemetry.core.calendar.windows import DAY, HOUR, Window
+from telemetry.core.fold.event_spans import LEVEL_REACH_MS, LOOK_BACK_MS, SAME_ENTRY_MS
+from telemetry.core.protocol import events as ev
 from telemetry.store import Batch, Change, Stored
 from telemetry.store.sqlite import SqliteStore
 

@@ -8,8 +8,8 @@ import pytest
 import yaml
 from hypothesis import given, settings, strategies as st
 
-from infra.options import SECRETS, Options
-from infra.stack_file import load, said
+from infra.config.options import SECRETS, Options
+from infra.config.stack_file import load, said
 from telemetry.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]

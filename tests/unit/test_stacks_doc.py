@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
-from infra.options import SECRETS, National, Options
+from infra.config.options import SECRETS, National, Options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

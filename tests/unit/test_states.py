@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, strategies as st
 
-from telemetry.core.states import Known, Report, Segment, all_of, any_of, gaps, k_of_n, segments, spread, state_at
-from telemetry.core.windows import FIVE, Window
+from telemetry.core.calendar.windows import FIVE, Window
+from telemetry.core.fold.states import Known, Report, Segment, all_of, any_of, gaps, k_of_n, segments, spread, state_at
 
 if TYPE_CHECKING:
     from random import Random
 
-    from telemetry.core.live import State
+    from telemetry.core.fold.live_row_types import State
 
 known_states: st.SearchStrategy[Known] = st.sampled_from(["up", "down"])
 reports = st.lists(st.builds(Report, st.integers(0, 50), known_states, st.integers(0, 15)), max_size=10)

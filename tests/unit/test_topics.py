@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 from hypothesis import given, strategies as st
 
-from telemetry.core.topics import Channel, Topic, every, parse
+from telemetry.core.protocol.topics import Channel, Topic, every, parse
 
 ids = st.from_regex(r"[a-z0-9-]{1,63}", fullmatch=True)
 channels: st.SearchStrategy[Channel] = st.sampled_from(get_args(Channel))

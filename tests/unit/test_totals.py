@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, strategies as st
 
-from telemetry.core.totals import (
+from telemetry.core.fold.totals import (
     BOUNDS_S,
     CAPACITY_FIELDS,
     LATENCY_MS,

@@ -11,24 +11,24 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, strategies as st
 
-from telemetry.core.calendar_values import Once
+from telemetry.core.calendar.calendar_values import Once
+from telemetry.core.calendar.windows import FIVE, HOUR, Window, day_window, local_ms
+from telemetry.core.fold.totals import Total
 from telemetry.core.inventory import Centre, System
 from telemetry.core.slo.periods import settled_until
-from telemetry.core.totals import Total
-from telemetry.core.windows import FIVE, HOUR, Window, day_window, local_ms
-from telemetry.queries.faults import BadWindow
-from telemetry.queries.kept import FIELDS, Row, Through
-from telemetry.queries.opening import ask
-from telemetry.queries.settled import month
-from telemetry.queries.uptime import Clock, Manner, Sli, Uptime, uptime
-from telemetry.queries.world import Scope
+from telemetry.queries.availability import Clock, Manner, Sli, Uptime, uptime
+from telemetry.queries.buckets import ask
+from telemetry.queries.errors import BadWindow
+from telemetry.queries.network import Scope
+from telemetry.queries.publication import month
+from telemetry.queries.totals_cache import FIELDS, Row, Through
 from telemetry.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from telemetry.core.windows import Width
+    from telemetry.core.calendar.windows import Width
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 DAY = date(2026, 11, 23)

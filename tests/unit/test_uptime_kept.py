@@ -10,17 +10,17 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from telemetry.core.totals import Total
-from telemetry.core.windows import DAY, FIVE, HOUR, Window, day_window
-from telemetry.queries import kept as rooms
-from telemetry.queries.kept import FRESH_MS, SETTLING_MS, Kept, Through
+from telemetry.core.calendar.windows import DAY, FIVE, HOUR, Window, day_window
+from telemetry.core.fold.totals import Total
+from telemetry.queries import totals_cache as rooms
+from telemetry.queries.totals_cache import FRESH_MS, SETTLING_MS, Kept, Through
 from telemetry.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from telemetry.core.windows import Width
+    from telemetry.core.calendar.windows import Width
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 T = day_window(date(2026, 11, 23), ZONE).start

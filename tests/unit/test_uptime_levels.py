@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from telemetry.core.calendar.windows import FIVE, HOUR, Window, day_window
+from telemetry.core.figures.histograms import Level, queueing
+from telemetry.core.fold.totals import LEVELS_S, QUEUE_FIELDS, Total
 from telemetry.core.inventory import Centre
-from telemetry.core.queueing import Level, queueing
-from telemetry.core.totals import LEVELS_S, QUEUE_FIELDS, Total
-from telemetry.core.windows import FIVE, HOUR, Window, day_window
-from telemetry.queries.opening import ask
+from telemetry.queries.buckets import ask
 from telemetry.queries.queues import queue_rows
 from telemetry.store.sqlite import SqliteStore
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from telemetry.core.windows import Width
-    from telemetry.queries.opening import Bucket
+    from telemetry.core.calendar.windows import Width
+    from telemetry.queries.buckets import Bucket
     from telemetry.store import Store
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")

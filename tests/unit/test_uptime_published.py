@@ -10,14 +10,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from telemetry.core.calendar.windows import HOUR, Window, local_ms
+from telemetry.core.fold.totals import Total
 from telemetry.core.inventory import Centre, Published
-from telemetry.core.totals import Total
-from telemetry.core.windows import HOUR, Window, local_ms
-from telemetry.queries.kept import Through
-from telemetry.queries.opening import Bucket, ask
-from telemetry.queries.settled import month
-from telemetry.queries.uptime import Clock, Manner, Sli, Uptime, uptime
-from telemetry.queries.world import Scope
+from telemetry.queries.availability import Clock, Manner, Sli, Uptime, uptime
+from telemetry.queries.buckets import Bucket, ask
+from telemetry.queries.network import Scope
+from telemetry.queries.publication import month
+from telemetry.queries.totals_cache import Through
 from telemetry.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from telemetry.core.live import CentreNow, SloNow, SystemNow
+from telemetry.core.fold.live_row_types import CentreNow, SloNow, SystemNow
 from telemetry.inventory import default_path, load
 from telemetry.queries.snapshot import Snapshot, with_rows
 from telemetry.queries.worlds import Worlds

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from telemetry.core.calendar.windows import DAY, FIVE, HOUR, MINUTE, Window, local_ms
+from telemetry.core.fold.live_row_types import SloNow
+from telemetry.core.fold.states import Segment
+from telemetry.core.fold.totals import Total
 from telemetry.core.inventory import Device, Inventory
-from telemetry.core.live import SloNow
-from telemetry.core.slo.judgement import Tail
-from telemetry.core.states import Segment
-from telemetry.core.totals import Total
-from telemetry.core.windows import DAY, FIVE, HOUR, MINUTE, Window, local_ms
-from telemetry.slo.watch import Watch
+from telemetry.core.slo.evaluation import Tail
+from telemetry.slo.evaluator import Watch
 from tests.unit.ledger import HCM, Ledger, aim, centre, world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from telemetry.core.slo.alarms import Alarms
-    from telemetry.core.slo.judgement import Judgement
+    from telemetry.core.slo.evaluation import Judgement
 
 CENTRE = centre()
 

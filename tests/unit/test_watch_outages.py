@@ -10,18 +10,18 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from telemetry.core import events as ev
+from telemetry.core.calendar.windows import HOUR, MINUTE, local_ms
+from telemetry.core.fold.event_spans import dirty
+from telemetry.core.fold.live_row_types import SloNow
+from telemetry.core.fold.platform_heartbeat import SPOOL as PLATFORM_SPOOL, UNIT
 from telemetry.core.inventory import Centre, Device, Inventory, Objective
-from telemetry.core.live import SloNow
-from telemetry.core.platform import SPOOL as PLATFORM_SPOOL, UNIT
-from telemetry.core.presence import Presence, encode
-from telemetry.core.spans import dirty
-from telemetry.core.windows import HOUR, MINUTE, local_ms
-from telemetry.mqtt import Message
-from telemetry.rollup import Rollup
+from telemetry.core.protocol import events as ev
+from telemetry.core.protocol.presence import Presence, encode
+from telemetry.mqtt.link import Message
+from telemetry.rollup.service import Rollup
 from telemetry.slo.alerting import Alerting
+from telemetry.slo.evaluator import Watch
 from telemetry.slo.rows import row
-from telemetry.slo.watch import Watch
 from telemetry.store import CONTACT_SPOOL, Batch, Change, Stored
 from telemetry.store.sqlite import SqliteStore
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from telemetry.core.live import ScopeNow
-    from telemetry.core.slo.wording import Alert
+    from telemetry.core.fold.live_row_types import ScopeNow
+    from telemetry.core.slo.alert_text import Alert
 
     Make = Callable[[int], "Place"]
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, strategies as st
 
-from telemetry.core.windows import (
+from telemetry.core.calendar.windows import (
     FIVE,
     HOUR,
     Window,

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from hypothesis import given, strategies as st
 
-from telemetry.core import events as ev, wording
-from telemetry.core.vocabulary import Id, Ms
+from telemetry.core.protocol import events as ev, text_validation
+from telemetry.core.protocol.event_types import Id, Ms
 
 TICKET = {"type": "ticket.called", "n": 1, "t": 2, "ticket": "k_3", "queue": "land", "service": "tax", "entered": 1}
 words = st.text("abAZ09-_.,é \n", min_size=1, max_size=5)
@@ -25,7 +25,7 @@ def test_many_fit_when_each_word_fits(rows: list[tuple[str, str, str]]) -> None:
         re.fullmatch(r"[A-Za-z0-9_-]{1,64}", ticket) and all(re.fullmatch(r"[a-z0-9-]{1,63}", word) for word in rest)
         for ticket, *rest in rows
     )
-    assert wording.well_worded(called(*row) for row in rows) is bool(fits)
+    assert text_validation.well_worded(called(*row) for row in rows) is bool(fits)
 
 
 @pytest.mark.parametrize(
@@ -39,29 +39,31 @@ def test_many_fit_when_each_word_fits(rows: list[tuple[str, str, str]]) -> None:
     ],
 )
 def test_lists_nested_values_and_optional_fields_are_looked_at_too(event: ev.Event) -> None:
-    assert not wording.well_worded([called(), event])
+    assert not text_validation.well_worded([called(), event])
 
 
 def test_what_is_left_out_is_right() -> None:
-    assert wording.well_worded([ev.RatingSubmitted(n=1, t=2, rating=3, service="land"), ev.DeviceHeartbeat(n=1, t=2)])
+    assert text_validation.well_worded(
+        [ev.RatingSubmitted(n=1, t=2, rating=3, service="land"), ev.DeviceHeartbeat(n=1, t=2)]
+    )
 
 
 def test_a_conversion_names_the_field_and_its_pattern() -> None:
     good = {**TICKET, "counter": "c1"}
-    assert wording.convert(good, ev.TicketCalled).counter == "c1"
+    assert text_validation.convert(good, ev.TicketCalled).counter == "c1"
     with pytest.raises(msgspec.ValidationError, match=r"matching regex '\^\[a-z0-9-\]\{1,63\}\$' - at `\$.counter`"):
-        wording.convert({**good, "counter": "C 1"}, ev.TicketCalled)
+        text_validation.convert({**good, "counter": "C 1"}, ev.TicketCalled)
 
 
 def test_a_literal_is_checked_against_its_fields_type() -> None:
-    wording.check_literal("land", Id)
-    wording.check_literal(5, Ms)
+    text_validation.check_literal("land", Id)
+    text_validation.check_literal(5, Ms)
     with pytest.raises(msgspec.ValidationError, match="matching regex"):
-        wording.check_literal("La nd", Id | None)
+        text_validation.check_literal("La nd", Id | None)
 
 
 def test_only_so_many_ids_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wording, "_known", {None, "x"})
-    monkeypatch.setattr(wording, "_KNOWN", 2)
-    assert wording.well_worded([called(queue="y")])
-    assert wording._known == {None, "x"}
+    monkeypatch.setattr(text_validation, "_known", {None, "x"})
+    monkeypatch.setattr(text_validation, "_KNOWN", 2)
+    assert text_validation.well_worded([called(queue="y")])
+    assert text_validation._known == {None, "x"}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from infra.providers.files.checks import checked, mode_of, texts
 from infra.providers.files.disk import Folder, Ledger, Present, Wanted, digest, gid_of, group_of, tell
-from infra.providers.kind import Failure, Found, Props, ProviderError
+from infra.providers.resource_kind import Failure, Found, Props, ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -6,12 +6,12 @@ import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from infra.providers.kind import Failure
+from infra.providers.resource_kind import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from infra.providers.kind import Props
+    from infra.providers.resource_kind import Props
 
 PUBLIC, SECRET = "0644", "0600"
 SIGNALS = ("HUP", "TERM")

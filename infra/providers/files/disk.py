@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.providers.kind import ProviderError
+from infra.providers.resource_kind import ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

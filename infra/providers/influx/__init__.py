@@ -10,11 +10,11 @@ from infra.providers.influx.client import Client
 from infra.providers.influx.dbrp import Dbrp
 from infra.providers.influx.instance import Instance
 from infra.providers.influx.organisation import Organisation
+from infra.providers.influx.replication import Remote, Replication
 from infra.providers.influx.task import Task
-from infra.providers.influx.upstream import Remote, Replication
 
 if TYPE_CHECKING:
-    from infra.providers.influx.thing import Thing
+    from infra.providers.influx.resource import Thing
 
 __all__ = ["KINDS", "Client"]
 KINDS: Final[dict[str, type[Thing]]] = {

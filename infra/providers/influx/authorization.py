@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from infra.providers.influx import marks
 from infra.providers.influx.fields import Field, flag, ident_fault, must, text, word
-from infra.providers.influx.thing import Thing, rows
-from infra.providers.kind import Failure
+from infra.providers.influx.resource import Thing, rows
+from infra.providers.resource_kind import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from infra.providers.influx.client import Json
-    from infra.providers.kind import Props
+    from infra.providers.resource_kind import Props
 
 Right = tuple[str, str, str]
 """Action, type of resource, and the bucket's name, empty for all."""

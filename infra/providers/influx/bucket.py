@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from infra.providers.influx.fields import flag, must, number, text, whole, word
-from infra.providers.influx.thing import Thing, rows
-from infra.providers.kind import Failure, ProviderError
+from infra.providers.influx.resource import Thing, rows
+from infra.providers.resource_kind import Failure, ProviderError
 
 if TYPE_CHECKING:
     from infra.providers.influx.client import Json
-    from infra.providers.kind import Props
+    from infra.providers.resource_kind import Props
 
 HOUR_S: Final = 3_600
 DAY_S: Final = 86_400

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from infra.providers.kind import ProviderError
+from infra.providers.resource_kind import ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

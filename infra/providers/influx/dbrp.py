@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from infra.providers.influx.fields import flag, must, word
-from infra.providers.influx.thing import Thing, rows
-from infra.providers.kind import ProviderError
+from infra.providers.influx.resource import Thing, rows
+from infra.providers.resource_kind import ProviderError
 
 if TYPE_CHECKING:
     from infra.providers.influx.client import Json
-    from infra.providers.kind import Failure, Props
+    from infra.providers.resource_kind import Failure, Props
 
 
 class Dbrp(Thing):

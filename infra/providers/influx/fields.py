@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from infra.providers.kind import Failure
+from infra.providers.resource_kind import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from infra.providers.kind import Props
+    from infra.providers.resource_kind import Props
 
 _WORDS: Final = {str: "a text", int: "a whole number", bool: "true or false", list: "a list"}
 _IDENT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from infra.providers.influx.client import TOKEN_ADVICE, Refusal
 from infra.providers.influx.fields import must, number, text, whole, word
-from infra.providers.influx.thing import Thing
-from infra.providers.kind import Found, ProviderError
+from infra.providers.influx.resource import Thing
+from infra.providers.resource_kind import Found, ProviderError
 
 if TYPE_CHECKING:
     from infra.providers.influx.client import Json
-    from infra.providers.kind import Failure, Props
+    from infra.providers.resource_kind import Failure, Props
 
 
 class Instance(Thing):

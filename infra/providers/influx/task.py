@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from infra.providers.influx import marks
 from infra.providers.influx.fields import flag, ident_fault, must, text, word
-from infra.providers.influx.thing import Thing, rows
-from infra.providers.kind import Failure
+from infra.providers.influx.resource import Thing, rows
+from infra.providers.resource_kind import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from infra.providers.influx.client import Json
-    from infra.providers.kind import Props
+    from infra.providers.resource_kind import Props
 
 PAGE: Final = 500
 

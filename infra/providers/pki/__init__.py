@@ -11,7 +11,7 @@ from infra.providers.pki.revocation import RevocationList
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from infra.providers.kind import Kind
+    from infra.providers.resource_kind import Kind
 
 KINDS: dict[str, Callable[[], Kind]] = {
     "authority": Authority,

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from infra.providers.kind import difference
 from infra.providers.pki import pem, signing
 from infra.providers.pki.inputs import common_name
-from infra.providers.pki.kept import Kept
 from infra.providers.pki.signing import Issuer, Terms, named, new_key, new_serial
+from infra.providers.pki.stateless import Kept
+from infra.providers.resource_kind import difference
 
 if TYPE_CHECKING:
-    from infra.providers.kind import Failure, Props
     from infra.providers.pki.inputs import Reader
     from infra.providers.pki.signing import Span
+    from infra.providers.resource_kind import Failure, Props
 
 STAGES = ("dev", "stage", "prod")
 

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 from infra.providers.pki import names, pem, signing
 from infra.providers.pki.inputs import common_name, host
-from infra.providers.pki.kept import Kept
 from infra.providers.pki.signing import Terms, named, new_key, new_serial
+from infra.providers.pki.stateless import Kept
 
 if TYPE_CHECKING:
     from cryptography import x509
 
-    from infra.providers.kind import Failure, Props
     from infra.providers.pki.inputs import Reader
     from infra.providers.pki.signing import Issuer, Span
+    from infra.providers.resource_kind import Failure, Props
 
 
 @dataclass(frozen=True, slots=True)

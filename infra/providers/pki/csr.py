@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-from infra.providers.kind import ProviderError
 from infra.providers.pki import pem, signing
+from infra.providers.resource_kind import ProviderError
 
 if TYPE_CHECKING:
     from infra.providers.pki.signing import PrivateKey, PublicKey

@@ -7,16 +7,16 @@ import re
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from infra.providers.kind import Failure, ProviderError
 from infra.providers.pki import pem
 from infra.providers.pki.signing import Issuer, Span, belongs, signs_certificates
+from infra.providers.resource_kind import Failure, ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from cryptography import x509
 
-    from infra.providers.kind import Props
+    from infra.providers.resource_kind import Props
 
 Value = TypeVar("Value")
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"

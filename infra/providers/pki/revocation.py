@@ -9,13 +9,13 @@ from cryptography import x509
 
 from infra.providers.pki import pem, signing
 from infra.providers.pki.inputs import moment
-from infra.providers.pki.kept import Kept
 from infra.providers.pki.signing import Revoked
+from infra.providers.pki.stateless import Kept
 
 if TYPE_CHECKING:
-    from infra.providers.kind import Failure, Props
     from infra.providers.pki.inputs import Reader
     from infra.providers.pki.signing import Issuer, Span
+    from infra.providers.resource_kind import Failure, Props
 
 _FIELDS = {"serial", "date", "reason"}
 _REASONS = {

@@ -12,7 +12,7 @@ from telemetry.errors import ConfigError, Fault
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from infra.options import Options
+    from infra.config.options import Options
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 

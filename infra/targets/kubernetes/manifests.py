@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 from infra.targets.kubernetes.broker import broker
 from infra.targets.kubernetes.checks import check
+from infra.targets.kubernetes.influxdb import backup, store
+from infra.targets.kubernetes.monitoring import watching
 from infra.targets.kubernetes.network import namespace, network
 from infra.targets.kubernetes.objects import Cluster, SecretValue
-from infra.targets.kubernetes.roles import roles as workloads
-from infra.targets.kubernetes.store import backup, store
-from infra.targets.kubernetes.watching import watching
+from infra.targets.kubernetes.workloads import roles as workloads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from infra.options import Options
+    from infra.config.options import Options
     from infra.plan import Plan
     from infra.targets.kubernetes.objects import Manifest
 

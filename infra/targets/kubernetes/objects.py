@@ -16,7 +16,7 @@ from telemetry.errors import ConfigError, Fault
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from infra.options import Options
+    from infra.config.options import Options
     from infra.plan import Plan
 
 Manifest = dict[str, Any]

@@ -10,7 +10,7 @@ from infra.plan.addresses import store_url
 from infra.plan.broker import workers
 
 if TYPE_CHECKING:
-    from infra.options import Options
+    from infra.config.options import Options
     from infra.plan import Plan
 
 

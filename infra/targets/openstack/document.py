@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from infra.host import cloud_init
 from infra.host.bundle import CLOUD_INIT, COMMANDS, Machine, bundle
 from infra.host.units import ETC, Layout
-from infra.targets.openstack.shape import STORE
+from infra.targets.openstack.resources import STORE
 from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from infra.options import Options
+    from infra.config.options import Options
     from infra.plan import Plan
     from telemetry.core.inventory import Inventory
 

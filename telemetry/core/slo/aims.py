@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetry.core.slo.judgement import Aimed
+from telemetry.core.slo.evaluation import Aimed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

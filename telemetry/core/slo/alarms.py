@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from telemetry.core.slo.burn import Reading, Severity
+    from telemetry.core.slo.burn_rate import Reading, Severity
 
 Change = Literal["fired", "resolved"]
 

@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from telemetry.core.slo.axis import Axis
+    from telemetry.core.calendar.open_time import Axis
 
 Standing = Literal["no_data", "healthy", "at_risk", "exhausted"]
 AT_RISK = 0.20

@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from telemetry.core.slo.intervals import minus, overlap
-from telemetry.core.slo.tally import Tally, total
-from telemetry.core.windows import Window, merge
+from telemetry.core.calendar.intervals import minus, overlap
+from telemetry.core.calendar.windows import Window, merge
+from telemetry.core.slo.sli import Tally, total
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from telemetry.core.states import Segment
+    from telemetry.core.fold.states import Segment
 
 Cause = Literal["late", "platform", "link", "device"]
 Fate = Literal["up", "down", "unknown", "excluded"]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetry.core.totals import LATENCY_MS
+from telemetry.core.fold.totals import LATENCY_MS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from telemetry.core.calendar.windows import Width
     from telemetry.core.inventory import Sli
-    from telemetry.core.windows import Width
 
 TIME: tuple[Sli, ...] = ("availability", "connectivity")
 """Objectives that count time; the others count tickets, probes or days."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from telemetry.core import states
+from telemetry.core.fold import states
 
 if TYPE_CHECKING:
-    from telemetry.core.states import Segment
+    from telemetry.core.fold.states import Segment
 
 Known = tuple[tuple["Segment", ...], ...]
 """The known states of the declared members of one part; an empty one is a part the centre does not have."""

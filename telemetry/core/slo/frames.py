@@ -12,8 +12,8 @@ from datetime import date, timedelta
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from telemetry.core.slo.axis import Axis, axis
-from telemetry.core.windows import FIVE, HOUR, Width, Window, ceil, day_window, floor
+from telemetry.core.calendar.open_time import Axis, axis
+from telemetry.core.calendar.windows import FIVE, HOUR, Width, Window, ceil, day_window, floor
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from telemetry.core.calendar.windows import Window
 from telemetry.core.slo.budget import Budget, budget
-from telemetry.core.slo.burn import burn_rate
+from telemetry.core.slo.burn_rate import burn_rate
 from telemetry.core.slo.measures import Measure, measured
+from telemetry.core.slo.sli import Tally
 from telemetry.core.slo.status import halves, judge
-from telemetry.core.slo.tally import Tally
-from telemetry.core.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from telemetry.core.accounting import Account
-    from telemetry.core.slo.axis import Axis
+    from telemetry.core.calendar.open_time import Axis
+    from telemetry.core.figures.accounting import Account
     from telemetry.core.slo.series import Cell, Series
     from telemetry.core.slo.status import Aim
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from telemetry.core.slo.tally import Tally
+from telemetry.core.slo.sli import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from telemetry.core.accounting import Policy
-    from telemetry.core.live import State
-    from telemetry.core.queueing import Durations
+    from telemetry.core.figures.accounting import Policy
+    from telemetry.core.figures.histograms import Durations
+    from telemetry.core.fold.live_row_types import State
 
 
 @dataclass(frozen=True, slots=True)

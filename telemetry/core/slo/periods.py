@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Literal
 
-from telemetry.core.windows import DAY, FIVE, HOUR, Window, at, day_window, floor, to_ms
+from telemetry.core.calendar.windows import DAY, FIVE, HOUR, Window, at, day_window, floor, to_ms
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

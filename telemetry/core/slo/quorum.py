@@ -1,6 +1,6 @@
 """k of n with three-valued logic, capacity shares, and what-if figures; it must combine states, never percentages.
 
-Source: slo.md 2.5.  `telemetry.core.states` does the same along a time axis.
+Source: slo.md 2.5.  `telemetry.core.fold.states` does the same along a time axis.
 """
 
 from __future__ import annotations
@@ -8,15 +8,15 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
-from telemetry.core import states
-from telemetry.core.slo.intervals import overlap
-from telemetry.core.windows import Window
+from telemetry.core.calendar.intervals import overlap
+from telemetry.core.calendar.windows import Window
+from telemetry.core.fold import states
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from telemetry.core.live import State
-    from telemetry.core.states import Segment
+    from telemetry.core.fold.live_row_types import State
+    from telemetry.core.fold.states import Segment
 
 Grade = Literal["operational", "degraded", "partial_outage", "major_outage", "unknown"]
 

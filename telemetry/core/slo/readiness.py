@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetry.core.slo.axis import axis
-from telemetry.core.windows import FIVE, Window, at, day_window
+from telemetry.core.calendar.open_time import axis
+from telemetry.core.calendar.windows import FIVE, Window, at, day_window
 
 if TYPE_CHECKING:
-    from telemetry.core.calendar import Calendar
+    from telemetry.core.calendar.opening_calendar import Calendar
 
 Mark = tuple[int, int]
 """The start of a local day, and five minutes after its first regular opening that counts, Unix ms."""

@@ -8,12 +8,12 @@ from itertools import accumulate, pairwise
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from telemetry.core.slo.tally import Tally
+from telemetry.core.slo.sli import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from telemetry.core.windows import Window
+    from telemetry.core.calendar.windows import Window
 
 _FIELDS = ("up", "down", "unknown", "excluded", "elsewhere")
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from telemetry.core.calendar.windows import Window
 from telemetry.core.slo.budget import Budget, Standing, budget, exhausts_at, standing
 from telemetry.core.slo.measures import Measure, measured
-from telemetry.core.slo.tally import total
-from telemetry.core.windows import Window
+from telemetry.core.slo.sli import total
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from telemetry.core.accounting import Account, Policy
-    from telemetry.core.slo.axis import Axis
-    from telemetry.core.slo.burn import Reading
+    from telemetry.core.calendar.open_time import Axis
+    from telemetry.core.figures.accounting import Account, Policy
+    from telemetry.core.slo.burn_rate import Reading
     from telemetry.core.slo.series import Series
-    from telemetry.core.slo.tally import Tally
+    from telemetry.core.slo.sli import Tally
 
 
 @dataclass(frozen=True, slots=True)

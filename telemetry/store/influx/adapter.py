@@ -17,20 +17,20 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from telemetry.core.completeness import RowRanges
+from telemetry.core.figures.completeness import RowRanges
 from telemetry.errors import StoreUnavailable
 from telemetry.store import Change, DeadLetter, Live
-from telemetry.store.influx import figures, ledger, lines, poison, reading, reconcile
+from telemetry.store.influx import influxql, line_protocol, reconcile, rejected_lines, row_ranges, totals as figures
+from telemetry.store.influx.buckets import prepare
 from telemetry.store.influx.journal import Journal, notes, notes_now
-from telemetry.store.influx.opening import prepare
+from telemetry.store.influx.province_tag import Share
 from telemetry.store.influx.server import TIMEOUT_MS, Bucket, Refused, Server
-from telemetry.store.influx.share import Share
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from telemetry.core.totals import Total
-    from telemetry.core.windows import Width, Window
+    from telemetry.core.calendar.windows import Width, Window
+    from telemetry.core.fold.totals import Total
     from telemetry.store import Batch, Stored
     from telemetry.store.influx.address import InfluxAddress
 
@@ -63,10 +63,10 @@ class InfluxStore:
         """Store events, then what tells of them; returns events that the server will never take."""
         began = time.monotonic()
         events, refused = self._without_bad(batch.events)
-        rows, parts = lines.event_lines(events)
-        if lines.repeats(parts):
-            events = lines.first_of_each(events)
-            rows, parts = lines.event_lines(events)
+        rows, parts = line_protocol.event_lines(events)
+        if line_protocol.repeats(parts):
+            events = line_protocol.first_of_each(events)
+            rows, parts = line_protocol.event_lines(events)
         found, ended = self._put(rows)
         refused += [events[place] for place in found]
         if not ended or time.monotonic() - began > LATE_S:
@@ -74,7 +74,7 @@ class InfluxStore:
             raise StoreUnavailable(f"InfluxDB is slow or refuses many rows ({len(refused)} so far); trying again")
         if found:
             gone = {_name(s) for s in refused}
-            parts = lines.event_lines(s for s in events if _name(s) not in gone)[1]
+            parts = line_protocol.event_lines(s for s in events if _name(s) not in gone)[1]
         self._tell(batch, parts, refused)
         for s in refused:
             self._bad.pop(_name(s), None)
@@ -93,14 +93,14 @@ class InfluxStore:
         try:
             self._server.write(self._at.bucket, b"\n".join(rows))
         except Refused:
-            return poison.search(lambda body: self._server.write(self._at.bucket, body), rows)
+            return rejected_lines.search(lambda body: self._server.write(self._at.bucket, body), rows)
         return [], True
 
-    def _tell(self, batch: Batch, parts: list[lines.Part], refused: Sequence[Stored]) -> None:
+    def _tell(self, batch: Batch, parts: list[line_protocol.Part], refused: Sequence[Stored]) -> None:
         at = batch.written_at * NS_IN_US
         letters = [DeadLetter(batch.written_at // 1000, s.device, REFUSED, 1) for s in refused]
         told = self._change_lines(at, [(c.unit, c.start, c.end) for c in batch.changes])
-        told += notes_now(b"rows", self._writer, lines.deltas(parts, batch.written_at))
+        told += notes_now(b"rows", self._writer, line_protocol.deltas(parts, batch.written_at))
         told += self._dead_lines([*batch.dead, *letters])
         if told:
             self._write(self._at.bucket, told)
@@ -119,7 +119,7 @@ class InfluxStore:
             rows, size = sums.get(letter.reason, (0, 0))
             sums[letter.reason] = rows + letter.rows, size + letter.size
         head = b"dead,reason=%b,writer=%b rows=%di,size=%di"
-        return [head % (lines.tag(r), self._writer, rows, size) for r, (rows, size) in sorted(sums.items())]
+        return [head % (line_protocol.tag(r), self._writer, rows, size) for r, (rows, size) in sorted(sums.items())]
 
     def _write(self, bucket: str, told: Sequence[bytes]) -> None:
         """Write lines that must be taken."""
@@ -144,13 +144,13 @@ class InfluxStore:
         """Return the unit's events with t in the window, each name once, by t."""
         if window.start >= window.end or (types is not None and not types):
             return []
-        found = self._server.ask(self._at.bucket, reading.EventRow, *reading.events(unit, window, types))
-        return reading.stored(unit, [series for part in found for series in part])
+        found = self._server.ask(self._at.bucket, influxql.EventRow, *influxql.events(unit, window, types))
+        return influxql.stored(unit, [series for part in found for series in part])
 
     def extent(self) -> dict[str, list[Window]]:
         """Return for each unit the whole UTC days in which it has events."""
-        found = self._server.ask(self._at.bucket, tuple[int, int], *reading.EXTENT)
-        return reading.extents(series for part in found for series in part)
+        found = self._server.ask(self._at.bucket, tuple[int, int], *influxql.EXTENT)
+        return influxql.extents(series for part in found for series in part)
 
     def count(self) -> int:
         """Return how many agents' events are stored; one that lies at two times counts twice until `reconcile`."""
@@ -168,7 +168,7 @@ class InfluxStore:
     def replace_totals(self, unit: str, width: Width, window: Window, totals: Sequence[Total]) -> None:
         """Put these totals in place of the unit's of that width starting in the window."""
         bucket = self._at.totals(width)
-        where = f"unit = {reading.quoted(unit)} AND {self._share.mine} AND {reading.within(window)}"
+        where = f"unit = {influxql.quoted(unit)} AND {self._share.mine} AND {influxql.within(window)}"
         asked = f"SELECT body FROM total WHERE {where} GROUP BY kind, province"
         (found,) = self._server.ask(bucket, tuple[int, str], asked)
         told = figures.lines(unit, totals, figures.held(self._share.first(found)), self._share.label)
@@ -179,8 +179,8 @@ class InfluxStore:
         """Return totals starting in the window."""
         if not units:
             return []
-        where = f"{reading.any_of('unit', set(units))} AND {self._share.mine} AND {reading.within(window)}"
-        where += f" AND kind = {reading.quoted(kind)}" if kind else ""
+        where = f"{influxql.any_of('unit', set(units))} AND {self._share.mine} AND {influxql.within(window)}"
+        where += f" AND kind = {influxql.quoted(kind)}" if kind else ""
         asked = f"SELECT body FROM total WHERE {where} GROUP BY unit, kind, province"
         (found,) = self._server.ask(self._at.totals(width), tuple[int, str], asked)
         by_unit = figures.totals(self._share.first(found), width)
@@ -190,14 +190,16 @@ class InfluxStore:
 
     def mark(self, key: str) -> int:
         """Return a number kept under a name, 0 at first."""
-        asked = f"SELECT value FROM mark WHERE label = {reading.quoted(key)} AND {self._share.mine} GROUP BY province"
+        asked = f"SELECT value FROM mark WHERE label = {influxql.quoted(key)} AND {self._share.mine} GROUP BY province"
         (found,) = self._server.ask(self._at.state, tuple[int, int], asked)
         values = [row[1] for series in self._share.first(found) for row in series.values]
         return values[-1] if values else 0
 
     def set_mark(self, key: str, value: int) -> None:
         """Keep a number under a name."""
-        self._write(self._at.state, [b"mark,label=%b%b value=%di 0" % (lines.tag(key), self._share.label, value)])
+        self._write(
+            self._at.state, [b"mark,label=%b%b value=%di 0" % (line_protocol.tag(key), self._share.label, value)]
+        )
 
     def cursor(self) -> int:
         """Return the time (µs) up to which changes are folded."""
@@ -214,7 +216,7 @@ class InfluxStore:
         with self._live_lock:
             version = self.mark("live") + 1
             head = b"live%b,unit=%b version=%di,body=%b 0"
-            told = [(lines.tag(unit), version, lines.text(body)) for unit, body in rows.items()]
+            told = [(line_protocol.tag(unit), version, line_protocol.text(body)) for unit, body in rows.items()]
             self._write(self._at.state, [head % (self._share.label, *one) for one in told])
             self.set_mark("live", version)
 
@@ -233,8 +235,8 @@ class InfluxStore:
 
     def row_ranges(self, device: str | None = None) -> list[RowRanges]:
         """Return what became of each outbox's rows, as of the last `reconcile`."""
-        groups = None if device is None else [ledger.group(device)]
-        known = ledger.gathered(reconcile.read_entries(self._server, self._at, groups))
+        groups = None if device is None else [row_ranges.group(device)]
+        known = row_ranges.gathered(reconcile.read_entries(self._server, self._at, groups))
         wanted = [known[key] for key in sorted(known) if device in {None, key[0]}]
         return [RowRanges(e.device, e.spool, e.stored, e.refused, e.dropped) for e in wanted]
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
-    from telemetry.core.windows import Width
+    from telemetry.core.calendar.windows import Width
 
 SCHEME = "influxdb+"
 _FORM = "write influxdb+http://HOST:PORT?org=ORG&bucket=BUCKET[&province=ID], the token into MOTCUA_STORE_TOKEN"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 import msgspec
 from msgspec import Struct
 
-from telemetry.store.influx.lines import text
+from telemetry.store.influx.line_protocol import text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec import Struct
 
-from telemetry.core.spans import LEVEL_REACH_MS, LOOK_BACK_MS
-from telemetry.store.influx import ledger
+from telemetry.core.fold.event_spans import LEVEL_REACH_MS, LOOK_BACK_MS
+from telemetry.store.influx import row_ranges
+from telemetry.store.influx.influxql import ns, quoted
 from telemetry.store.influx.journal import Journal, packed
-from telemetry.store.influx.ledger import Entry
-from telemetry.store.influx.lines import NS_IN_MS, Delta, record, tag, text
-from telemetry.store.influx.reading import ns, quoted
-from telemetry.store.influx.share import Share
+from telemetry.store.influx.line_protocol import NS_IN_MS, Delta, record, tag, text
+from telemetry.store.influx.province_tag import Share
+from telemetry.store.influx.row_ranges import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from telemetry.core.completeness import Ranges
+    from telemetry.core.figures.completeness import Ranges
     from telemetry.store.influx.address import InfluxAddress
     from telemetry.store.influx.journal import Note
     from telemetry.store.influx.server import Found, Server
@@ -86,13 +86,13 @@ class Reconciler:
         self._dead()
 
     def _rows(self, fresh: Sequence[Note[Delta]], until: int) -> None:
-        groups = {ledger.group(delta.device) for note in fresh for delta in note.items}
-        known = ledger.gathered(read_entries(self._server, self._at, groups))
+        groups = {row_ranges.group(delta.device) for note in fresh for delta in note.items}
+        known = row_ranges.gathered(read_entries(self._server, self._at, groups))
         before = dict(known)
         suspects = list(_join(known, fresh))
         for at in range(0, len(suspects), ASKED_AT_ONCE):
             self._settle(suspects[at : at + ASKED_AT_ONCE])
-        changed = {ledger.group(key[0]) for key, entry in known.items() if before.get(key) != entry}
+        changed = {row_ranges.group(key[0]) for key, entry in known.items() if before.get(key) != entry}
         lines = [line for name in sorted(changed) for line in _summary(name, known, self._share.label)]
         until = max(until, fresh[-1].time)
         lines.append(b"mark,label=%b%b value=%di 0" % (ROWS_UNTIL.encode(), self._share.label, until))
@@ -142,17 +142,17 @@ def _join(known: dict[tuple[str, str], Entry], fresh: Sequence[Note[Delta]]) -> 
             told.setdefault((delta.device, delta.spool), []).append(delta)
     for key, said in told.items():
         entry = known.get(key, Entry(*key))
-        known[key] = ledger.joined(entry, *said)
-        if ledger.repeats(known[key], entry, said):
+        known[key] = row_ranges.joined(entry, *said)
+        if row_ranges.repeats(known[key], entry, said):
             yield from _suspects(entry, said)
 
 
 def _suspects(entry: Entry, said: Iterable[Delta]) -> Iterator[_Suspect]:
     for delta in said:
-        rows = ledger.repeated(entry, delta)
+        rows = row_ranges.repeated(entry, delta)
         if rows:
-            yield _Suspect(delta, rows, ledger.whereabouts(entry, delta, rows))
-        entry = ledger.joined(entry, delta)
+            yield _Suspect(delta, rows, row_ranges.whereabouts(entry, delta, rows))
+        entry = row_ranges.joined(entry, delta)
 
 
 def _whereabouts(suspect: _Suspect) -> str:
@@ -178,8 +178,8 @@ def _moved(rows: Ranges, found: Iterable[Found[tuple[int, int]]]) -> Iterator[_P
 
 def _summary(name: str, known: dict[tuple[str, str], Entry], label: bytes) -> Iterator[bytes]:
     """Yield the points of one group's entries."""
-    mine = [known[key] for key in sorted(known) if ledger.group(key[0]) == name]
-    for part, (_, body) in enumerate(packed(piece for entry in mine for piece in ledger.split(entry))):
+    mine = [known[key] for key in sorted(known) if row_ranges.group(key[0]) == name]
+    for part, (_, body) in enumerate(packed(piece for entry in mine for piece in row_ranges.split(entry))):
         yield b"ranges%b,site=%b,part=%d body=%b 0" % (label, tag(name), part, text(body))
 
 

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from telemetry.core import codec
+from telemetry.core.protocol import codec
 from tests.flow.faults.plan import Lines, Post
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from telemetry.core import events as ev
-    from telemetry.core.windows import Window
+    from telemetry.core.calendar.windows import Window
+    from telemetry.core.protocol import events as ev
     from tests.flow.faults.cell import Station
 
 Part = TypeVar("Part", Post, Lines)

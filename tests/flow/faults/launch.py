@@ -25,9 +25,9 @@ def step_clock(file: Path) -> None:
     time.time_ns = time_ns
     time.time = lambda: time_ns() / 1e9
     from edge_agent.clock import Sync
-    from motcua import clocks
+    from motcua import system
 
-    clocks.kernel_sync = lambda: Sync(synced=True, error_ms=1.0)
+    system.kernel_sync = lambda: Sync(synced=True, error_ms=1.0)
 
 
 def hurry() -> None:
@@ -44,10 +44,10 @@ def hurry() -> None:
 
     delivery.RESEND_CAP_MS = RESEND_CAP_MS
     delivery.Pace = functools.partial(delivery.Pace, resend_ms=RESEND_MS, defer_ms=DEFER_MS)  # type: ignore[assignment,misc]
-    from telemetry import mqtt
+    from telemetry.mqtt import link
 
-    mqtt.KEEPALIVE_S = KEEPALIVE_S
-    mqtt.CONNACK_WAIT_S = float(KEEPALIVE_S)
+    link.KEEPALIVE_S = KEEPALIVE_S
+    link.CONNACK_WAIT_S = float(KEEPALIVE_S)
 
 
 def main() -> None:

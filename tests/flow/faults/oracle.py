@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from telemetry.core import codec, fold
-from telemetry.core.completeness import completeness, size, union
-from telemetry.core.events import type_of
-from telemetry.core.totals import CALENDAR_FIELD, CAPACITY_FIELDS
-from telemetry.core.windows import HOUR, Window, ceil, day_window, days_in, floor
-from telemetry.rollup import Rollup
+from telemetry.core.calendar.windows import HOUR, Window, ceil, day_window, days_in, floor
+from telemetry.core.figures.completeness import completeness, size, union
+from telemetry.core.fold import fold
+from telemetry.core.fold.totals import CALENDAR_FIELD, CAPACITY_FIELDS
+from telemetry.core.protocol import codec
+from telemetry.core.protocol.events import type_of
+from telemetry.rollup.service import Rollup
 from telemetry.store import SERVER_SPOOLS, Batch
 from telemetry.store.sqlite import SqliteStore
 from tests.flow.faults.kiosk import bare
@@ -27,9 +28,9 @@ from tests.flow.faults.plan import CENTRE, DEVICES
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from telemetry.core.events import Event
+    from telemetry.core.calendar.windows import Width
     from telemetry.core.inventory import Inventory
-    from telemetry.core.windows import Width
+    from telemetry.core.protocol.events import Event
     from telemetry.store import Store, Stored
     from tests.flow.faults.kiosk import Ledger
     from tests.flow.faults.surroundings import Kept

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal
 
-from telemetry.core import events as ev
-from telemetry.core.windows import HOUR, Window
+from telemetry.core.calendar.windows import HOUR, Window
+from telemetry.core.protocol import events as ev
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

@@ -9,8 +9,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from telemetry.core.events import PaymentResult
-from telemetry.core.windows import Window
+from telemetry.core.calendar.windows import Window
+from telemetry.core.protocol.events import PaymentResult
 from tests.flow.faults import oracle
 from tests.flow.faults.hands import Hands
 from tests.flow.faults.kiosk import Ledger, Poster, Till

@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 
 from infra.host.mosquitto import access
 from telemetry import wiring
-from telemetry.address import BrokerAddress
+from telemetry.mqtt.address import BrokerAddress
 from telemetry.store import SERVER_SPOOLS
 from tests.flow.conftest import Role
 from tests.flow.device import wait_until
@@ -30,7 +30,7 @@ from tests.servers import free_port
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from telemetry.core.windows import Window
+    from telemetry.core.calendar.windows import Window
     from telemetry.store import Store
     from tests.flow.faults.plan import Kind
     from tests.servers import InfluxServer

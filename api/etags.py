@@ -1,0 +1,46 @@
+"""Weak ETags from the live version, the inventory and the minute, so that nothing unchanged is computed twice."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from fastapi import Request, Response
+
+from api.deps import Asked
+from telemetry.core.calendar.windows import MINUTE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from telemetry.queries import Queries
+
+VARY = "Accept, Accept-Language, Cookie"
+
+
+class NotModified(Exception):
+    """The client's copy is still good."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self.headers = dict(headers)
+        super().__init__("not modified")
+
+
+def etag(queries: Queries, url: str) -> str:
+    """Return the tag of an address now; ages and open windows move, so the minute is part of it."""
+    parts = (url, queries.inventory().version, queries.now() // MINUTE)
+    digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+    return f'W/"{queries.snapshot().version}-{digest}"'
+
+
+def conditional(request: Request, response: Response, queries: Asked) -> None:
+    """Tag the answer, or raise NotModified when the client already has it.
+
+    Nothing is kept without asking, settled time neither: late data correct it, and nobody may see the old figure.
+    """
+    tag = etag(queries, str(request.url))
+    headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": VARY}
+    known = {part.strip() for part in request.headers.get("if-none-match", "").split(",")}
+    if known & {tag, tag.removeprefix("W/"), "*"}:
+        raise NotModified(headers)
+    response.headers.update(headers)

@@ -1,0 +1,154 @@
+"""A calendar edit: one centre's 28 days are added again from 5-minute totals, and no raw event is read.
+
+The centre has 12 devices and 8 desks.  Its totals are synthetic, written through the store's port; then its week
+changes, so that every day is stale.  The clock runs over rollup's passes until the edit is settled.
+
+Run: python -m bench.reaggregate [--store influx] [--days 28]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from dataclasses import replace
+from datetime import time as wall
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from bench.machine import Others, describe
+from bench.progress import Bar, say
+from bench.sandbox import room
+from bench.servers import TOKEN, influxd, influxd_path
+from bench.stores import opened
+from bench.summary import rounded
+from motcua import system
+from telemetry.core.calendar.windows import DAY, FIVE, Window, day_window, days_in
+from telemetry.core.fold import aggregation
+from telemetry.core.fold.fold import FOLD_VERSION
+from telemetry.core.fold.totals import CALENDAR_FIELD, CAPACITY_FIELDS, MARK_FIELDS, QUEUE_FIELDS, STATE_FIELDS, Total
+from telemetry.core.inventory import Centre, Device, Inventory
+from telemetry.rollup.service import Rollup
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from telemetry.core.inventory import Hours
+    from telemetry.store import Store
+
+ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+CENTRE, DEVICES, DESKS, DAYS = "vn83-readd", 12, 8, 28
+WITHIN_S = 60.0
+_MORNING = (wall(7), wall(11, 30))
+BEFORE: Hours = (_MORNING, (wall(13), wall(17)))
+AFTER: Hours = (_MORNING, (wall(13, 30), wall(17)))
+
+
+def world(hours: Hours) -> Inventory:
+    """Return a province with the one centre, open every day."""
+    centre = Centre(CENTRE, "u", "commune", "C", "C", "vn83", "", 8, (hours,) * 7, (), ZONE)
+    devices = {f"{CENTRE}-kiosk{i}": Device(f"{CENTRE}-kiosk{i}", CENTRE, "kiosk") for i in range(1, DEVICES + 1)}
+    none: MappingProxyType[str, Any] = MappingProxyType({})
+    return Inventory(
+        "before",
+        "vn83",
+        "T",
+        "T",
+        ZONE,
+        none,
+        MappingProxyType({CENTRE: centre}),
+        MappingProxyType(devices),
+        none,
+        none,
+    )
+
+
+def five(window: Window) -> Iterator[Total]:
+    """Yield the 5-minute totals of the window, of every scope."""
+    timed = dict.fromkeys(STATE_FIELDS, 40_000)
+    whole = timed | dict.fromkeys((*CAPACITY_FIELDS, *MARK_FIELDS), 1)
+    queue = dict.fromkeys(QUEUE_FIELDS, 3)
+    scopes = {f"device:{CENTRE}-kiosk{i}": timed for i in range(1, DEVICES + 1)} | {f"centre:{CENTRE}": whole}
+    scopes |= {f"desk:{CENTRE}:desk{i}": queue for i in range(1, DESKS + 1)}
+    for mark in range(window.start, window.end, FIVE):
+        yield from (Total(CENTRE, scope, "5m", mark, "vn83", sums) for scope, sums in scopes.items())
+
+
+def fill(store: Store, inventory: Inventory, days: Sequence[Window]) -> None:
+    """Write the days' totals as they were added with the first calendar."""
+    calendar = inventory.centres[CENTRE].calendar
+    with Bar("days of totals", len(days)) as bar:
+        for day in days:
+            rows = list(five(day))
+            store.replace_totals(CENTRE, "5m", day, rows)
+            store.replace_totals(CENTRE, "1h", day, aggregation.hourly(rows, calendar))
+            store.replace_totals(CENTRE, "1d", Window(day.start, day.start + 1), aggregation.daily(rows, day, calendar))
+            bar.step()
+    store.set_mark("fold_version", FOLD_VERSION)
+    store.set_mark(f"calendar:{CENTRE}", int(calendar.version, 16))
+    store.set_cursor(system.wall_ms() * 1000)
+
+
+def settle(store: Store, inventory: Inventory) -> dict[str, float]:
+    """Let rollup pass until the edit is settled; returns seconds, of all passes and of the longest."""
+    rollup, version = (
+        Rollup(store, lambda: inventory, system.wall_ms),
+        int(inventory.centres[CENTRE].calendar.version, 16),
+    )
+    took: list[float] = []
+    cpu = sum(os.times()[:2])
+    while store.mark(f"calendar:{CENTRE}") != version and sum(took) < WITHIN_S:
+        began = time.perf_counter()
+        rollup.run_once()
+        took.append(time.perf_counter() - began)
+    return {"seconds": sum(took), "longest_pass_s": max(took), "passes": len(took), "cpu_s": sum(os.times()[:2]) - cpu}
+
+
+def stale(store: Store, inventory: Inventory, days: Sequence[Window]) -> int:
+    """Count the days whose row does not say the calendar's stamp."""
+    calendar = inventory.centres[CENTRE].calendar
+    said = {t.start: t.sums[CALENDAR_FIELD] for t in store.totals([CENTRE], "1d", Window(days[0].start, days[-1].end))}
+    return sum(said.get(day.start) != calendar.stamp(day) for day in days)
+
+
+def one_run(kind: str, count: int = DAYS) -> dict[str, Any]:
+    """Fill a fresh store, edit the calendar, add again."""
+    others, before = Others(), world(BEFORE)
+    edited = replace(before, version="after", centres=world(AFTER).centres)
+    with room() as place:
+        url = influxd(place).url if kind == "influx" else f"sqlite:///{place.folder / 'store.db'}"
+        with opened(url, TOKEN) as store:
+            now = system.wall_ms()
+            past = list(days_in(Window(now - (count + 1) * DAY, now - DAY), ZONE))[-count:]
+            days = [day_window(day, ZONE) for day in past]
+            fill(store, before, days)
+            found: dict[str, Any] = settle(store, edited)
+            if left := stale(store, edited, days):
+                raise SystemExit(f"{left} of {count} days were not added again within {WITHIN_S:.0f} s")
+    return {"days": count, **found, "others_pct": others.share_pct()}
+
+
+def measure(stores: Sequence[str] = ("sqlite", "influx"), days: int = DAYS) -> dict[str, Any]:
+    """Return the seconds per store; InfluxDB only when there is one."""
+    found = {}
+    for kind in stores:
+        if kind == "influx" and influxd_path() is None:
+            say("influxd is missing: SQLite only")
+            continue
+        found[kind] = one_run(kind, days)
+        say(f"{days} days of a centre added again on {kind}: {found[kind]['seconds']:.2f} s")
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.reaggregate", description=__doc__)
+    parser.add_argument("--store", choices=("influx", "sqlite"), default="sqlite")
+    parser.add_argument("--days", type=int, default=DAYS)
+    args = parser.parse_args()
+    print(json.dumps(rounded({"machine": describe(), "readd": measure((args.store,), args.days)}), indent=2))
+
+
+if __name__ == "__main__":
+    main()

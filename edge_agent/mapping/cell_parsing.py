@@ -1,0 +1,144 @@
+"""What the text of one cell of an imported file means: numbers, clocks, moments, ids; it must not know mappings.
+
+Every reader says which cell it cannot read and the way out.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from base64 import b32encode
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from telemetry.core.calendar.windows import local_ms, to_ms
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+Value = str | int | float | bool | None
+Cells = Mapping[str, str]
+"""One row of the file: column -> trimmed text."""
+DAY_S = 86_400
+_CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,6}))?)?")
+_OPTIONAL = "fill the cell, or write optional = true for this field in the mapping"
+_SECONDS = "correct the cell, or name a column of seconds in the mapping"
+
+
+class CellError(Exception):
+    """A cell that an expression cannot read, and the way out."""
+
+    def __init__(self, column: str, problem: str, remedy: str) -> None:
+        self.column, self.problem, self.remedy = column, problem, remedy
+        super().__init__(f"{column}: {problem}; {remedy}")
+
+
+def cell(row: Cells, column: str) -> str:
+    """Return the cell's text; an empty one is an error."""
+    text = row[column]
+    if not text:
+        raise CellError(column, "is empty", _OPTIONAL)
+    return text
+
+
+def number(row: Cells, column: str) -> float:
+    """Return the cell as a finite number."""
+    text = cell(row, column)
+    try:
+        return finite(text)
+    except ValueError:
+        raise CellError(column, f"{quoted(text)} is no number", _SECONDS) from None
+
+
+def clock_of(row: Cells, column: str) -> float:
+    """Return a wall-clock cell as seconds after midnight; 24:00 is the next midnight."""
+    text = cell(row, column)
+    seconds = _clock(text)
+    if seconds is None:
+        raise CellError(column, f"{quoted(text)} is no clock time h:mm:ss", "correct the cell, or skip such rows")
+    return seconds
+
+
+@lru_cache(maxsize=4096)
+def _clock(text: str) -> float | None:
+    found = _CLOCK.fullmatch(text)
+    if found is None:
+        return None
+    minutes, seconds = int(found[2]), float(f"{found[3] or 0}.{found[4] or 0}")
+    total = int(found[1]) * 3600 + minutes * 60 + seconds
+    return total if minutes < 60 and seconds < 60 and total <= DAY_S else None
+
+
+def slug(text: str) -> str:
+    """Return the text as an id: lower case, no diacritics, `-` for all else."""
+    plain = unicodedata.normalize("NFD", text.lower().replace("đ", "d")).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:63]
+
+
+@lru_cache(maxsize=1024)
+def date_of(text: str, pattern: str) -> date:
+    """Return the calendar date a text stands for."""
+    return datetime.strptime(text, pattern).date()  # noqa: DTZ007
+
+
+@lru_cache(maxsize=1024)
+def moment(day: date, clock: float, zone: ZoneInfo) -> int:
+    """Return the local wall time `clock` seconds into `day`, Unix ms; it may lie on a neighbouring day."""
+    days, rest = divmod(round(clock * 1000), DAY_S * 1000)
+    seconds, ms = divmod(rest, 1000)
+    wall = time(seconds // 3600, seconds // 60 % 60, seconds % 60, ms * 1000)
+    return local_ms(day + timedelta(days=days), wall, zone)
+
+
+@lru_cache(maxsize=1024)
+def digest(text: str) -> str:
+    """Return 26 random-looking lower-case base32 characters, the same for the same text."""
+    return b32encode(blake2b(text.encode(), digest_size=20).digest()).decode().lower()[:26]
+
+
+def added(row: Cells, columns: str | tuple[str, ...]) -> int:
+    """Return the sum of columns of seconds, in ms."""
+    return round(sum(number(row, column) for column in listed(columns)) * 1000)
+
+
+def listed(columns: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Return one or several columns as a tuple."""
+    return (columns,) if isinstance(columns, str) else columns
+
+
+def quoted(text: str) -> str:
+    """Return the text as shown in a fault, cut when long."""
+    return repr(text if len(text) <= 40 else text[:39] + "…")
+
+
+def finite(text: str) -> float:
+    """Return the text as a finite number."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
+
+
+def zoned_ms(when: datetime, zone: ZoneInfo) -> int:
+    """Return the time as Unix ms; a naive one is in `zone`."""
+    return to_ms(when if when.tzinfo else when.replace(tzinfo=zone))
+
+
+def pattern_ms(text: str, pattern: str, zone: ZoneInfo) -> int:
+    """Return a time written after a strptime pattern, Unix ms."""
+    return zoned_ms(datetime.strptime(text, pattern), zone)  # noqa: DTZ007
+
+
+READERS: dict[str, Callable[[str, ZoneInfo], Value]] = {
+    "text": lambda text, _: text,
+    "id": lambda text, _: slug(text),
+    "int": lambda text, _: int(text),
+    "number": lambda text, _: finite(text),
+    "iso": lambda text, zone: zoned_ms(datetime.fromisoformat(text), zone),
+    "unix_s": lambda text, _: round(finite(text) * 1000),
+    "unix_ms": lambda text, _: int(text),
+}

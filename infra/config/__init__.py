@@ -1,0 +1,1 @@
+"""The stack's configuration: options, their types, the stack file."""

@@ -1,0 +1,298 @@
+"""What a stack file may say, typed and checked; every fault is named at once. It must not read files or Pulumi.
+
+Names in a stack file are camelCase; secrets (`SECRETS`) stand beside them, encrypted, and are never read here.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from datetime import date
+from typing import TYPE_CHECKING, Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from infra.config.option_types import Day, Host, Label, Line, Name, Network, Url, Whole
+from telemetry.errors import ConfigError, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Stage = Literal["dev", "stage", "prod"]
+Target = Literal["local", "kubernetes", "openstack"]
+SECRETS = ("influxToken", "influxPassword", "nationalToken", "rootKey")
+"""Encrypted values of a stack: InfluxDB's operator token and first password, the national InfluxDB's token, the root
+authority's key (only while an intermediate is made)."""
+_DYNSEC = "belonged to mosquitto's dynamic security, which was removed"
+_TAKE_OUT = "take it out, every broker reads the access file"
+REMOVED: Mapping[str, tuple[str, str]] = {
+    "shards": (_DYNSEC, _TAKE_OUT),
+    "broker.form": (_DYNSEC, _TAKE_OUT),
+    "broker.url": (_DYNSEC, _TAKE_OUT),
+    "broker.username": (_DYNSEC, _TAKE_OUT),
+    "broker.ca": (_DYNSEC, _TAKE_OUT),
+    "broker.plugin": (_DYNSEC, _TAKE_OUT),
+    "brokerPassword": (_DYNSEC, "take it out with `pulumi config rm brokerPassword`"),
+}
+"""Keys of earlier versions, each with the problem and its remedy."""
+LEAST_RAW_DAYS = 30
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+
+class Influx(_Section):
+    """The province's InfluxDB; days of 0 keep for ever. `adopt` takes over what has the right name already."""
+
+    url: Url = "http://127.0.0.1:8086"
+    org: Name = "motcua"
+    bucket: Name = "motcua"
+    adopt: bool = False
+    accept_new: bool = False
+    allow_shrink: bool = False
+    raw_days: Whole = Field(default=400, ge=0)
+    five_minute_days: Whole = Field(default=800, ge=0)
+    hour_days: Whole = Field(default=0, ge=0)
+    influxql: bool = False
+    capacity_task: bool = True
+
+
+class Broker(_Section):
+    """The MQTT broker, mosquitto.
+
+    `managed`: its configuration, access file and certificates are written below `local.folder`, and it is told to
+    restart.
+    """
+
+    kind: Literal["mosquitto"] = "mosquitto"
+    host: Host = "localhost"
+    port: Whole = Field(default=8883, ge=1, le=65535)
+    bind: Line = ""
+    managed: bool = True
+
+
+class Pki(_Section):
+    """Certificates: generation 1 begins on `epoch`; each lasts its days and is renewed `overlapDays` before it ends."""
+
+    epoch: Day = date(2026, 1, 1)
+    authority_days: Whole = Field(default=1095, ge=90, le=3650)
+    certificate_days: Whole = Field(default=365, ge=14, le=825)
+    overlap_days: Whole = Field(default=60, ge=1)
+    crl_days: Whole = Field(default=90, ge=7, le=825)
+    root_certificate: str = ""
+    hosts: tuple[Host, ...] = ()
+    revoked: tuple[str, ...] = ()
+
+
+class Tokens(_Section):
+    """Rotation of tokens: raise `generation`, later set `previous` from active to inactive to gone."""
+
+    generation: Whole = Field(default=1, ge=1, le=9999)
+    previous: Literal["gone", "inactive", "active"] = "gone"
+
+
+class National(_Section):
+    """The national InfluxDB that the roll-ups are copied to; queue bytes and age bound what waits while it is away."""
+
+    url: Url
+    org_id: str = Field(pattern=r"^[0-9a-f]{16}$")
+    bucket: Name = "motcua"
+    queue_bytes: Whole = Field(default=2_000_000_000, ge=33_554_430)
+    age_days: Whole = Field(default=30, ge=1)
+    allow_insecure_tls: bool = False
+
+
+class Local(_Section):
+    """The machine that `pulumi up -s local` configures: its folder of files, its addresses."""
+
+    folder: Line = ".local"
+    broker_user: str = "mosquitto"
+    api_listen: str = Field(default="127.0.0.1:8080", pattern=r"^[0-9A-Za-z.:\[\]-]+:\d+$")
+
+
+class Kubernetes(_Section):
+    """A cluster: where images come from, what it is reached by, how far ingest scales."""
+
+    namespace: Label = "motcua"
+    context: Line = ""
+    api_host: Host = "motcua.example"
+    registry: Line = "registry.example/motcua"
+    image_digests: dict[str, str] = Field(default_factory=dict)
+    storage_class: Line = ""
+    ingest_least: Whole = Field(default=1, ge=1, le=50)
+    ingest_most: Whole = Field(default=4, ge=1, le=50)
+    device_sources: tuple[Network, ...] = ()
+    api_sources: tuple[Network, ...] = ()
+    influx_reachable: bool = False
+
+
+class Openstack(_Section):
+    """A cloud: network, flavours, image, volumes; everything stays in `region`."""
+
+    region: Line = "province-1"
+    zone: Line = ""
+    external_network: Line = "public"
+    cidr: Network = "10.83.0.0/24"
+    image: Line = "debian-12"
+    flavour: Line = "m1.large"
+    key_pair: Line = "motcua-ops"
+    volume_gb: Whole = Field(default=0, ge=0, le=16_384)
+    device_sources: tuple[Network, ...] = ()
+    api_sources: tuple[Network, ...] = ()
+    admin_sources: tuple[Network, ...] = ()
+    package: Line = "motcua[server]"
+
+
+class Options(_Section):
+    """One stack's configuration, without its secrets."""
+
+    stage: Stage
+    target: Target
+    inventory: Line = "inventory/bentre-2021"
+    owner: Label = "ops"
+    workers: Whole = Field(default=1, ge=1, le=50)
+    today: Day | None = None
+    influx: Influx = Influx()
+    broker: Broker = Broker()
+    pki: Pki = Pki()
+    tokens: Tokens = Tokens()
+    national: National | None = None
+    local: Local = Local()
+    kubernetes: Kubernetes = Kubernetes()
+    openstack: Openstack = Openstack()
+
+
+def _unfit(options: Options) -> list[tuple[str, str]]:
+    """Name what does not go together: the field, and the problem with its remedy."""
+    influx, pki, cluster, cloud = options.influx, options.pki, options.kubernetes, options.openstack
+    prod = options.stage == "prod"
+    rules = (
+        *_floors(influx),
+        (pki.overlap_days * 2 > pki.certificate_days,
+         "pki.overlapDays", "is more than half of certificateDays; make it shorter"),
+        (pki.authority_days < pki.certificate_days + 2 * pki.overlap_days,
+         "pki.authorityDays", "is less than certificateDays and twice overlapDays; make it longer"),
+        (cluster.ingest_least > cluster.ingest_most, "kubernetes.ingestLeast", "is above ingestMost; lower it"),
+        (prod and not pki.root_certificate,
+         "pki.rootCertificate", "is missing; in stage prod the root is yours: `motcua ca root`, then keep it offline"),
+        (options.target == "kubernetes" and prod and not cluster.device_sources,
+         "kubernetes.deviceSources", "is empty; name the networks that devices come from"),
+        (options.target == "openstack" and not cloud.device_sources,
+         "openstack.deviceSources", "is empty; name the networks that devices come from"),
+        (options.today is not None and options.today < pki.epoch,
+         "pki.epoch", "is after today, so no certificate would be valid yet; write an earlier day"),
+        *((not _revocation(one),
+           "pki.revoked", f"{one!r} is not a serial; write it in hex, or SERIAL@YYYY-MM-DD") for one in pki.revoked),
+    )  # fmt: skip
+    return [(name, text) for unfit, name, text in rules if unfit]
+
+
+def _revocation(entry: str) -> bool:
+    """Tell whether it is a serial, perhaps with the day of its end."""
+    found = re.fullmatch(r"[0-9a-fA-F]{1,40}(?:@(\d{4}-\d\d-\d\d))?", entry)
+    try:
+        return found is not None and date.fromisoformat(found[1] or "2000-01-01").year >= 2000
+    except ValueError:
+        return False
+
+
+def _floors(influx: Influx) -> list[tuple[bool, str, str]]:
+    """Refuse to forget events sooner than a device may be away."""
+    text = f"is below {LEAST_RAW_DAYS} days, and a device may be away that long; 0 keeps for ever"
+    days = {"rawDays": influx.raw_days, "fiveMinuteDays": influx.five_minute_days, "hourDays": influx.hour_days}
+    return [(0 < kept < LEAST_RAW_DAYS, f"influx.{name}", text) for name, kept in days.items()]
+
+
+def options(values: Mapping[str, object], file: str, lines: Mapping[str, int] | None = None) -> Options:
+    """Return the checked options; raises ConfigError with every fault, in `file` at the key's line."""
+    known, faults = _without_removed({name: value for name, value in values.items() if name not in SECRETS})
+    found, more = _read(known)
+    faults += more
+    said = {name for name, _ in faults}
+    faults += [(name, text) for name, text in _unfit(found) if said.isdisjoint({name, name.partition(".")[0]})]
+    if faults:
+        raise ConfigError(sorted(_fault(file, lines or {}, *one) for one in dict(faults).items()))
+    return found
+
+
+def readable(values: Mapping[str, object]) -> Options:
+    """Return what can be read of faulty values, the rest by its default: to look for further faults with."""
+    return _read({name: value for name, value in values.items() if name not in SECRETS})[0]
+
+
+def _without_removed(values: Mapping[str, object]) -> tuple[dict[str, object], list[tuple[str, str]]]:
+    """Return the values without the keys of earlier versions, and a fault for each of these keys."""
+    rest, faults = dict(values), []
+    for name, (problem, remedy) in REMOVED.items():
+        section, _, key = name.rpartition(".")
+        inner = rest.get(section) if section else rest
+        if not isinstance(inner, dict) or key not in inner:
+            continue
+        faults.append((name, f"{problem}; {remedy}"))
+        less = {one: value for one, value in inner.items() if one != key}
+        rest = {**rest, section: less} if section else less
+    broker = rest.get("broker")
+    if isinstance(broker, dict) and broker.get("kind") == "cluster":
+        faults.append(("broker.kind", "the clustered broker was removed; write mosquitto, or take the key out"))
+        rest["broker"] = {one: value for one, value in broker.items() if one != "kind"}
+    return rest, faults
+
+
+def _read(values: dict[str, object]) -> tuple[Options, list[tuple[str, str]]]:
+    """Return what can be read, the rest by its default, and what cannot: so that all faults are found at once."""
+    try:
+        return Options.model_validate(values), []
+    except ValidationError as error:
+        told = error.errors()
+    faults = [(_name(one["loc"]), _said(one["msg"], one["type"])) for one in told]
+    rest = copy.deepcopy(values)
+    for one in told:
+        _forget(rest, one["loc"])
+    found, more = _read({"stage": "dev", "target": "local", **rest})
+    return found, faults + more
+
+
+def _name(where: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in where if part != "[key]")
+
+
+def _forget(values: dict[str, object], where: tuple[int | str, ...]) -> None:
+    """Take a faulty value out, or the innermost thing around it that is found: something always goes."""
+    holder, name = values, _key(values, where[0])
+    for part in where[1:]:
+        inner = holder.get(name) if name is not None else None
+        deeper = _key(inner, part)
+        if deeper is None:
+            break
+        holder, name = cast("dict[str, object]", inner), deeper
+    if name is not None:
+        del holder[name]
+
+
+def _key(inner: object, part: int | str) -> str | None:
+    """Return the key as it stands in the file, which may be a number."""
+    if not isinstance(inner, dict):
+        return None
+    return next((key for key in inner if str(key) == str(part)), None)
+
+
+def _said(message: str, kind: str) -> str:
+    remedy = {
+        "missing": "add it to the stack file",
+        "extra_forbidden": "take it out; docs/reference/stacks.md lists what there is",
+    }.get(kind, "correct it in the stack file")
+    return f"{message.removeprefix('Value error, ')}; {remedy}"
+
+
+def _fault(file: str, lines: Mapping[str, int], name: str, text: str) -> Fault:
+    problem, _, remedy = text.rpartition("; ")
+    return Fault(file, _line(lines, name), f"motcua:{name}" if name else "motcua", problem, remedy)
+
+
+def _line(lines: Mapping[str, int], name: str) -> int:
+    """Return the line of a key, or of the nearest one around it."""
+    while name and name not in lines:
+        name = name.rpartition(".")[0]
+    return lines.get(name, 0)

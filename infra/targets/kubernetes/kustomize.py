@@ -1,0 +1,119 @@
+"""The objects as YAML files for `kubectl apply --server-side -k`, and a page that says which Secrets to make. Pure.
+
+Secrets are not among the files: their values are nobody's to write down.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import yaml
+
+from infra.targets.kubernetes.manifests import manifests
+from infra.targets.kubernetes.names import API_TLS, RECEIVER, WEBHOOK
+from infra.targets.kubernetes.objects import SecretValue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from infra.config.options import Options
+    from infra.plan import Plan
+    from infra.targets.kubernetes.objects import Manifest
+
+MARK = "# Written by `motcua render --target kubernetes` from inventory "
+SECRETS = "SECRETS.md"
+
+_PAGE = """# Secrets
+
+The files beside this page hold no secret. Make these after `kubectl apply -f 000-namespace-{namespace}.yaml` and before
+`kubectl apply --server-side -k .` (without `--server-side` kubectl writes each object a second time into a note of
+256 kB, which an inventory outgrows), from files SECRET/KEY that only you can read and that end without a line break.
+`pulumi up` makes all but the last two by itself.
+
+| Secret | key | value |
+|---|---|---|
+{rows}
+
+{commands}
+"""
+_VALUES = {
+    "influxToken": "InfluxDB's operator token: 64 hex digits of your choice (`openssl rand -hex 32`)",
+    "influxPassword": "the first user's password (`openssl rand -hex 16`)",
+    "ingestToken": "ingest's token, made in InfluxDB",
+    "rollupToken": "rollup's token, made in InfluxDB",
+    "apiToken": "the API's token, made in InfluxDB",
+    "caBundle": "every authority that is trusted, PEM",
+    "crl": "their revocation lists, PEM",
+    "brokerCertificate": "the broker's certificate with its chain, PEM",
+    "brokerKey": "its key, PEM",
+    "ingestCertificate": "the certificate of motcua-ingest-1, PEM",
+    "ingestKey": "its key, PEM",
+    "rollupCertificate": "the certificate of motcua-rollup, PEM",
+    "rollupKey": "its key, PEM",
+    "grafanaPassword": "the password of Grafana's user admin (`openssl rand -hex 16`)",
+}
+
+
+def files(plan: Plan, options: Options, inventory_files: Mapping[str, str]) -> dict[str, str]:
+    """Return {name: text}: one object a file, in the order in which they are made, a kustomization, `SECRETS.md`."""
+    objects = manifests(plan, options, inventory_files)
+    head = f"{MARK}{plan.inventory_version}.\n"
+    plain = [one for one in objects if one["kind"] != "Secret"]
+    found = {_file(number, one): head + text(one) for number, one in enumerate(plain)}
+    together = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": list(found)}
+    page = secrets(objects, options.kubernetes.namespace)
+    return {**found, "kustomization.yaml": head + text(together), SECRETS: f"<!-- {head.strip()} -->\n\n{page}"}
+
+
+def _file(number: int, manifest: Manifest) -> str:
+    return f"{number:03}-{manifest['kind'].lower()}-{manifest['metadata']['name']}.yaml"
+
+
+def text(manifest: Manifest) -> str:
+    """Return an object as YAML; texts of several lines stay readable."""
+    return yaml.dump(manifest, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts of several lines as blocks, and nothing by reference."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        """Say that nothing is referred to."""
+        del data
+        return True
+
+
+def _block(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+
+
+_Dumper.add_representer(str, _block)
+
+
+def secrets(objects: Iterable[Manifest], namespace: str) -> str:
+    """Return the page that lists every Secret with its keys and the command that makes it."""
+    wanted = [one for one in objects if one["kind"] == "Secret"]
+    rows = [
+        f"| `{one['metadata']['name']}` | `{key}` | {_meaning(value)} |"
+        for one in wanted
+        for key, value in one["stringData"].items()
+    ]
+    rows.append(f"| `{API_TLS}` | `tls.crt`, `tls.key` | the API's certificate for browsers, or cert-manager's |")
+    rows.append(f"| `{RECEIVER}` | `{WEBHOOK}` | the https address that alerts are posted to (may be left out) |")
+    commands = [_command(one, namespace) for one in wanted]
+    commands.append(f"kubectl -n {namespace} create secret tls {API_TLS} --cert=tls.crt --key=tls.key")
+    commands.append(
+        f"kubectl -n {namespace} create secret generic {RECEIVER} --from-file={WEBHOOK}={RECEIVER}/{WEBHOOK}"
+    )
+    shown = "```sh\n" + "\n".join(commands) + "\n```"
+    return _PAGE.format(namespace=namespace, rows="\n".join(rows), commands=shown)
+
+
+def _meaning(value: object) -> str:
+    return _VALUES[value.name] if isinstance(value, SecretValue) else ""
+
+
+def _command(manifest: Manifest, namespace: str) -> str:
+    name = manifest["metadata"]["name"]
+    keys = " ".join(f"--from-file={key}={name}/{key}" for key in manifest["stringData"])
+    return f"kubectl -n {namespace} create secret generic {name} {keys}"

@@ -1,0 +1,216 @@
+"""The `motcua` command: names faults, exits 0 done, 1 failed, 2 wrong usage or configuration."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from motcua.cli import ca, drift, inventory, publish, render, rotation
+from motcua.startup import inventory_of, settings_of, until_stopped
+from telemetry import __version__
+from telemetry.errors import ConfigError, InventoryError, MappingError, MotcuaError
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="One-stop public-service centres: telemetry and IaC."
+)
+app.add_typer(inventory.app, name="inventory")
+app.command("render")(render.render)
+app.command("drift")(drift.drift)
+app.command("publish")(publish.publish)
+app.add_typer(ca.app, name="ca")
+app.add_typer(rotation.app, name="rotation")
+err = Console(stderr=True)
+Config = Annotated[Path | None, typer.Option("--config", help="TOML file with settings (they win over MOTCUA_…).")]
+
+
+def main() -> NoReturn:
+    """Run the command line."""
+    code: object = 0
+    try:
+        code = app(standalone_mode=False)
+    except (ConfigError, InventoryError, MappingError) as error:
+        for fault in error.faults:
+            print(f"motcua: {fault}", file=sys.stderr)
+        sys.exit(2)
+    except MotcuaError as error:
+        print(f"motcua: {error}", file=sys.stderr)
+        sys.exit(1)
+    except typer.Exit as done:
+        sys.exit(done.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001
+        _usage(error)
+    # Outside standalone mode a typer.Exit comes back as its number.
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _usage(error: Exception) -> None:
+    """Exit 2 on wrong usage; anything else is a defect and shows where."""
+    console = getattr(error, "show", None)
+    if console is None:
+        raise error
+    console()
+    sys.exit(2)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(__version__)
+
+
+@app.command()
+def broker(
+    listen: Annotated[str, typer.Option(help="HOST:PORT to listen on.")] = "127.0.0.1:1883", config: Config = None
+) -> None:
+    """Run the embedded MQTT 5 broker until Ctrl-C."""
+    from telemetry.config import settings
+    from telemetry.errors import BrokerUnavailable
+    from telemetry.mqtt.embedded_broker import EmbeddedBroker
+
+    settings_of(config)
+    host, port = settings({"MOTCUA_API_LISTEN": listen}).listen
+    with until_stopped() as stop, EmbeddedBroker(host, port) as running:
+        err.print(f"broker listening on {running.url}")
+        while not stop.wait(0.5):
+            if not running.alive():
+                msg = "the broker process ended; see its message above"
+                raise BrokerUnavailable(msg)
+
+
+@app.command()
+def ingest(
+    name: Annotated[str, typer.Option(help="This worker's stable name.")] = "1",
+    shared: Annotated[bool, typer.Option(help="One of two or more workers (shared subscription).")] = False,
+    metrics: Annotated[str | None, typer.Option(help="HOST:PORT for /metrics, /healthz and /readyz.")] = None,
+    store: Annotated[str | None, typer.Option(help="Store URL.")] = None,
+    mqtt: Annotated[str | None, typer.Option(help="Broker URL.")] = None,
+    config: Config = None,
+) -> None:
+    """Write agents' frames into the store and answer with receipts, until Ctrl-C."""
+    from motcua import roles
+
+    found = settings_of(config, MOTCUA_STORE=store, MOTCUA_MQTT=mqtt)
+    with until_stopped() as stop:
+        roles.ingest(found, inventory_of(found), roles.Worker(name, shared, metrics), stop)
+
+
+@app.command()
+def rollup(
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Fold everything again and end.")] = False,
+    start: Annotated[str | None, typer.Option("--from", help="With --rebuild: from this RFC 3339 time.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="With --rebuild: to this RFC 3339 time.")] = None,
+    store: Annotated[str | None, typer.Option(help="Store URL.")] = None,
+    mqtt: Annotated[str | None, typer.Option(help="Broker URL.")] = None,
+    config: Config = None,
+) -> None:
+    """Fold changes into totals and live rows, until Ctrl-C; exactly one per store."""
+    from motcua import roles
+    from motcua.times import window_of
+
+    found = settings_of(config, MOTCUA_STORE=store, MOTCUA_MQTT=mqtt)
+    world = inventory_of(found)
+    if rebuild:
+        with err.status("folding everything again"):
+            units = roles.rebuild(found, world, window_of(start, end))
+        err.print(f"{units} units folded again")
+        return
+    with until_stopped() as stop:
+        roles.rollup(found, world, stop)
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="The log, CSV or TSV.")],
+    mapping: Annotated[str, typer.Option(help="A shipped mapping's name, or a mapping file.")],
+    centre: Annotated[str, typer.Option(help="Centre to import into; the mapping's own by default.")] = "",
+    speed: Annotated[str, typer.Option(help="Times real time, or max.")] = "max",
+    store: Annotated[str | None, typer.Option(help="Store URL.")] = None,
+    mqtt: Annotated[str | None, typer.Option(help="Use this broker, with ingest and rollup already running.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the report here.")] = None,
+    resend_after: Annotated[float, typer.Option(help="Seconds until a row without receipt is sent again.")] = 20.0,
+    config: Config = None,
+) -> None:
+    """Feed a historical log through a real agent and broker; doing it twice changes nothing."""
+    from dataclasses import replace
+
+    from motcua import replay as run
+
+    found = settings_of(config, MOTCUA_STORE=store)
+    job = run.job_of(file, mapping, centre, (found.store, mqtt), speed)
+    job = replace(job, resend_ms=int(resend_after * 1000), token=found.store_token)
+    world = inventory_of(found, mapping)
+    run.check_centre(job, world())
+    report = run.replay(job, world, err)
+    if json is not None:
+        run.write_json(json, report)
+    skipped = ", ".join(f"{n} {label} rows skipped" for label, n in report["skipped"].items()) or "no row skipped"  # type: ignore[attr-defined]
+    err.print(
+        f"{report['rows']} rows, {skipped}; {report['events']} events: {report['new']} new, "
+        f"{report['repeated']} already stored, {report['refused']} refused; {report['seconds']} s"
+    )
+    if report["refused"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def agent(
+    config: Annotated[Path, typer.Option(help="agent.toml, written by `motcua inventory render`.")] = Path(
+        "agent.toml"
+    ),
+) -> None:
+    """Run one device's agent until Ctrl-C."""
+    from motcua.agent_process import run
+
+    settings_of(None)
+    with until_stopped() as stop:
+        run(config, stop)
+
+
+@app.command()
+def api(
+    listen: Annotated[str | None, typer.Option(help="HOST:PORT to serve on.")] = None,
+    store: Annotated[str | None, typer.Option(help="Store URL.")] = None,
+    config: Config = None,
+) -> None:
+    """Serve the API and the pages from the store, until Ctrl-C."""
+    from motcua import roles
+
+    found = settings_of(config, MOTCUA_STORE=store, MOTCUA_API_LISTEN=listen)
+    world = inventory_of(found)
+    err.print(f"serving http://{found.listen[0]}:{found.listen[1]}/")
+    with until_stopped() as stop:
+        roles.api(found, world, stop)
+
+
+@app.command()
+def demo(
+    days: Annotated[int, typer.Option(min=0, max=60, help="Simulated days behind it.")] = 2,
+    speed: Annotated[float, typer.Option(min=0.1, max=1000, help="How many times as fast as real time.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Another seed, another plausible province.")] = 2021,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The page's port.")] = 8080,
+    data: Annotated[
+        Path | None, typer.Option(help="Keep outboxes and store here (default: a folder that goes).")
+    ] = None,
+    centres: Annotated[int, typer.Option(min=0, help="How many centres, province first (0: all).")] = 0,
+    real_time: Annotated[bool, typer.Option(help="Keep the real time even when all centres are closed.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="End by itself with a summary.")] = False,
+    json: Annotated[Path | None, typer.Option(help="With --once: write the summary here.")] = None,
+    config: Config = None,
+) -> None:
+    """Run everything for the sample province: broker, ingest, store, API, page and a fleet of agents."""
+    from motcua.demo import console
+    from motcua.demo.scenario import Knobs
+
+    found = settings_of(config, MOTCUA_LOG="warning" if "MOTCUA_LOG" not in os.environ else None)
+    knobs = Knobs(days, speed, seed, port, data, centres, real_time)
+    with until_stopped() as stop:
+        good = console.run(inventory_of(found)(), knobs, stop, console.Ending(once, json), err)
+    if not good:
+        raise typer.Exit(1)

@@ -1,0 +1,1 @@
+"""The demonstration: a whole province in one process."""

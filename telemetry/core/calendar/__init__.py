@@ -1,0 +1,1 @@
+"""Opening hours, exceptions, maintenance and the intervals they leave."""

@@ -1,0 +1,1 @@
+"""Figures computed from totals: availability, queues, completeness."""

@@ -1,0 +1,117 @@
+"""Queue figures from additive sums: means, percentiles, share within a threshold; it must not read stores or clocks.
+
+The sums are those of `totals.QUEUE_FIELDS`; `…_le_B` are disjoint buckets (previous bound, B].  A percentile is
+interpolated linearly inside its bucket; one that falls beyond the last bound is given as that bound.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from telemetry.core.fold.totals import BOUNDS_S, LEVELS_S, OVER
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_EDGES = (0, *BOUNDS_S)
+_NAMES = (*(str(b) for b in BOUNDS_S), OVER)
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """How many durations did not exceed the threshold, and their share (None when there were none)."""
+
+    threshold_s: int
+    count: int
+    ratio: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Tickets decided in the interval, each at entry + threshold: called by then (good), or still waiting (bad)."""
+
+    threshold_s: int
+    good: int
+    bad: int
+
+    @property
+    def ratio(self) -> float | None:
+        """Return good ÷ (good + bad), None when nothing was decided."""
+        decided = self.good + self.bad
+        return self.good / decided if decided else None
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """A set of durations as count, sum and histogram; `buckets` has one entry per bound and one beyond."""
+
+    count: int
+    sum_ms: int
+    buckets: tuple[int, ...]
+
+    @property
+    def sum_s(self) -> float:
+        """Return the sum in seconds."""
+        return self.sum_ms / 1000
+
+    @property
+    def mean_s(self) -> float | None:
+        """Return the mean in seconds, None without data."""
+        return self.sum_ms / self.count / 1000 if self.count else None
+
+    def percentile_s(self, share: float) -> float | None:
+        """Return the value that `share` (0 to 1) of the durations do not exceed, None without data."""
+        rank, before = share * sum(self.buckets), 0
+        for (low, high), count in zip(pairwise(_EDGES), self.buckets, strict=False):
+            if count and before + count >= rank:
+                return low + (high - low) * max(0.0, rank - before) / count
+            before += count
+        return float(BOUNDS_S[-1]) if sum(self.buckets) else None
+
+    def within(self, threshold_s: int) -> Within:
+        """Return the exact count and share at or under a threshold, which must be one of BOUNDS_S."""
+        if threshold_s not in BOUNDS_S:
+            bounds = ", ".join(str(b) for b in BOUNDS_S)
+            msg = f"{threshold_s} s is not an exact bound: use one of {bounds}"
+            raise ValueError(msg)
+        count = sum(self.buckets[: BOUNDS_S.index(threshold_s) + 1])
+        return Within(threshold_s, count, count / self.count if self.count else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Queueing:
+    """What happened to tickets in a window; waits count in the interval of the call, `levels` in that of the decision.
+
+    There is one level for each of LEVELS_S, in their order.
+    """
+
+    issued: int
+    called: int
+    served: int
+    abandoned: int
+    no_show: int
+    wait: Durations
+    service_time: Durations
+    levels: tuple[Level, ...] = ()
+
+
+def queueing(sums: Mapping[str, int]) -> Queueing:
+    """Read a window's sums; missing fields count as zero."""
+    return Queueing(
+        issued=sums.get("issued", 0),
+        called=sums.get("called", 0),
+        served=sums.get("served", 0),
+        abandoned=sums.get("abandoned", 0),
+        no_show=sums.get("no_show", 0),
+        wait=_durations(sums, "wait"),
+        service_time=_durations(sums, "service"),
+        levels=tuple(Level(x, sums.get(f"level_good_{x}", 0), sums.get(f"level_bad_{x}", 0)) for x in LEVELS_S),
+    )
+
+
+def _durations(sums: Mapping[str, int], name: str) -> Durations:
+    """Count what the histogram holds: a call with crossed clocks has no wait."""
+    buckets = tuple(sums.get(f"{name}_le_{bound}", 0) for bound in _NAMES)
+    return Durations(sum(buckets), sums.get(f"{name}_sum_ms", 0), buckets)

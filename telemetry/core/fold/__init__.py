@@ -1,0 +1,1 @@
+"""The pure fold: raw events to additive totals and live state."""

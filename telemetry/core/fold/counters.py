@@ -1,0 +1,90 @@
+"""What ticket and probe events add to 5-minute totals; it must know no states and no calendar."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from telemetry.core.calendar.windows import FIVE, Window, floor
+from telemetry.core.fold.totals import LATENCY_MS, bucket_of
+from telemetry.core.protocol import events as ev
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from telemetry.core.fold.sourced_event import Said
+
+Marks = dict[int, dict[str, int]]
+"""Sums by 5-minute mark (Unix ms)."""
+
+
+def desk_counts(said: Sequence[Said], window: Window) -> dict[str, Marks]:
+    """Return what a centre's events (without repeats, sorted by t) add to each service's totals in the window."""
+    out: dict[str, Marks] = {}
+    for s in said:
+        service = getattr(s.event, "service", None)
+        if service is not None and window.start <= s.event.t < window.end and (found := counts_of(s.event)):
+            _add(out.setdefault(service, {}).setdefault(floor(s.event.t, FIVE), {}), found)
+    return out
+
+
+def _add(sums: dict[str, int], found: dict[str, int]) -> None:
+    for name, value in found.items():
+        sums[name] = sums.get(name, 0) + value
+
+
+def counts_of(event: ev.Event) -> dict[str, int]:
+    """Return what one ticket event adds to its service's totals, in the interval of its `t`.
+
+    A wait is t(call) − entered (domain.md Q-02); a negative one means crossed clocks and is not counted.
+    """
+    match event:
+        case ev.TicketCalled():
+            return {"called": 1, **_duration("wait", event.t - event.entered)}
+        case ev.TicketFinished():
+            return {"served": 1, **_service_time(event)}
+        case ev.RatingSubmitted():
+            return {"ratings": 1, "ratings_good": int(event.rating >= 4)}
+        case _:
+            name = _ENDINGS.get(type(event))
+            return {name: 1} if name else {}
+
+
+_ENDINGS: dict[type[ev.Event], str] = {
+    ev.TicketIssued: "issued",
+    ev.TicketAbandoned: "abandoned",
+    ev.TicketNoShow: "no_show",
+    ev.TicketTransferred: "transferred",
+    ev.TicketClosedEod: "closed_eod",
+}
+
+
+def _duration(kind: str, length_ms: int) -> dict[str, int]:
+    if length_ms < 0:
+        return {}
+    return {f"{kind}_sum_ms": length_ms, f"{kind}_le_{bucket_of(length_ms / 1000)}": 1}
+
+
+def _service_time(event: ev.TicketFinished) -> dict[str, int]:
+    if event.quality != "ok":
+        return {}
+    length = event.t - (event.started or event.called) - event.held_ms
+    found = _duration("service", length)
+    return {"service_count": 1, **found} if found else {}
+
+
+def probe_counts(said: Iterable[Said], window: Window) -> Marks:
+    """Return what the probes (without repeats) of one digital system add to its totals in the window."""
+    out: Marks = {}
+    for s in said:
+        if isinstance(s.event, ev.ProbeResult) and window.start <= s.event.t < window.end:
+            _add_probe(out.setdefault(floor(s.event.t, FIVE), {}), s.event)
+    return out
+
+
+def _add_probe(sums: dict[str, int], event: ev.ProbeResult) -> None:
+    sums["probes"] = sums.get("probes", 0) + 1
+    sums["probes_ok"] = sums.get("probes_ok", 0) + int(event.ok)
+    if event.ok and event.latency_ms is not None:
+        sums["latency_sum_ms"] = sums.get("latency_sum_ms", 0) + round(event.latency_ms)
+        bucket = next((f"latency_le_{b}" for b in LATENCY_MS if event.latency_ms <= b), "latency_le_inf")
+        sums[bucket] = sums.get(bucket, 0) + 1

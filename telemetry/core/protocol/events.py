@@ -1,0 +1,340 @@
+"""What a device can say, as strict frozen values; it must not read clocks, files or networks.
+
+Field names and meanings are the wire contract (`docs/reference/asyncapi.json` is made from
+them).  Times are Unix milliseconds, durations end in `_ms`.  Unknown fields are refused.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from telemetry.core.protocol.agent_events import (
+    AgentAlarm as AgentAlarm,
+    AgentDiagnostics as AgentDiagnostics,
+    ClockStep as ClockStep,
+    CommandResult as CommandResult,
+    ConfigResult as ConfigResult,
+    OutboxDropped as OutboxDropped,
+    OutboxRefused as OutboxRefused,
+)
+from telemetry.core.protocol.event_types import (
+    MAX_EVERY_MS as MAX_EVERY_MS,
+    MAX_GRACE_MS as MAX_GRACE_MS,
+    By as By,
+    Cause as Cause,
+    CentreMode as CentreMode,
+    Channel as Channel,
+    Count as Count,
+    CounterMode as CounterMode,
+    DossierChannel as DossierChannel,
+    Event as Event,
+    Every as Every,
+    Id as Id,
+    Ms as Ms,
+    Outcome as Outcome,
+    Percent as Percent,
+    Printer as Printer,
+    PriorityClass as PriorityClass,
+    ProbeKind as ProbeKind,
+    Quality as Quality,
+    Reason as Reason,
+    Row as Row,
+    Screen as Screen,
+    Service as Service,
+    Stage as Stage,
+    Ticket as Ticket,
+    Word as Word,
+)
+
+
+class _OnTicket(Event, frozen=True, kw_only=True):
+    ticket: Ticket
+    queue: Id
+    service: Id
+
+
+class TicketIssued(_OnTicket, frozen=True, kw_only=True, tag="ticket.issued"):
+    """A ticket enters a queue."""
+
+    channel: Channel = "kiosk"
+    priority: PriorityClass = msgspec.field(default="normal", name="class")
+
+
+class TicketCalled(_OnTicket, frozen=True, kw_only=True, tag="ticket.called"):
+    """A ticket is called for the first time since it `entered` the queue: the wait ends."""
+
+    counter: Id
+    entered: Ms
+    call: Annotated[int, Meta(ge=1, le=99)] = 1
+
+
+class TicketRecalled(_OnTicket, frozen=True, kw_only=True, tag="ticket.recalled"):
+    """A ticket is called again; the wait is not started again."""
+
+    counter: Id
+    entered: Ms
+    call: Annotated[int, Meta(ge=2, le=99)] = 2
+
+
+class TicketServingStarted(_OnTicket, frozen=True, kw_only=True, tag="ticket.serving_started"):
+    """The customer has reached the counter."""
+
+    counter: Id
+    entered: Ms
+    called: Ms
+
+
+class TicketHeld(_OnTicket, frozen=True, kw_only=True, tag="ticket.held"):
+    """Service pauses; neither wait nor service."""
+
+    counter: Id
+    reason: Reason = "other"
+
+
+class TicketResumed(_OnTicket, frozen=True, kw_only=True, tag="ticket.resumed"):
+    """Service goes on after a hold."""
+
+    counter: Id
+    reason: Reason = "other"
+
+
+class TicketTransferred(_OnTicket, frozen=True, kw_only=True, tag="ticket.transferred"):
+    """A ticket leaves its queue for another, where a new wait begins."""
+
+    entered: Ms
+    to_queue: Id
+    to_service: Id
+    counter: Id | None = None
+    called: Ms | None = None
+
+
+class TicketFinished(_OnTicket, frozen=True, kw_only=True, tag="ticket.finished"):
+    """Service of a ticket ends at `t`; service time is t − (started or called) − held_ms."""
+
+    counter: Id
+    entered: Ms
+    called: Ms
+    started: Ms | None = None
+    held_ms: Ms = 0
+    outcome: Outcome = "done"
+    quality: Quality = "ok"
+
+
+class TicketAbandoned(_OnTicket, frozen=True, kw_only=True, tag="ticket.abandoned"):
+    """The ticket was given up before service."""
+
+    entered: Ms
+    by: By = "customer"
+    stage: Stage = "waiting"
+
+
+class TicketNoShow(_OnTicket, frozen=True, kw_only=True, tag="ticket.no_show"):
+    """Called `calls` times, nobody came."""
+
+    entered: Ms
+    calls: Annotated[int, Meta(ge=1, le=99)] = 1
+
+
+class TicketClosedEod(_OnTicket, frozen=True, kw_only=True, tag="ticket.closed_eod"):
+    """The system closed an open ticket at the end of the business day; not an abandonment."""
+
+    entered: Ms
+
+
+class TicketCorrected(Event, frozen=True, kw_only=True, tag="ticket.corrected"):
+    """Staff mended a ticket's record; the old event stays."""
+
+    ticket: Ticket
+    field: Id
+    reason: Literal["mistake", "device", "other"] = "mistake"
+
+
+class CounterState(Event, frozen=True, kw_only=True, tag="counter.state"):
+    """A counter changed state."""
+
+    counter: Id
+    state: CounterMode
+    queues: tuple[Id, ...] = ()
+    cause: Cause = "operator"
+
+
+class KioskState(Event, frozen=True, kw_only=True, tag="kiosk.state"):
+    """A kiosk changed state; the next heartbeat repeats it."""
+
+    state: Service
+    printer: Printer = "ok"
+    paper_pct: Percent | None = None
+    screen: Screen = "on"
+
+
+class DisplayState(Event, frozen=True, kw_only=True, tag="display.state"):
+    """A display changed state; frozen = its content is older than the last call."""
+
+    state: Screen
+    age_ms: Ms = 0
+    content: Word = ""
+
+
+class RatingSubmitted(Event, frozen=True, kw_only=True, tag="rating.submitted"):
+    """A satisfaction rating of 1 to 5; no free text."""
+
+    rating: Annotated[int, Meta(ge=1, le=5)]
+    service: Id
+    source: Literal["tablet", "qr", "portal"] = "tablet"
+    reason: Id | None = None
+    counter: Id | None = None
+    ticket: Ticket | None = None
+
+
+class CounterNow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A counter's state inside a heartbeat."""
+
+    counter: Id
+    state: CounterMode
+    queues: tuple[Id, ...] = ()
+
+
+class DeviceHeartbeat(Event, frozen=True, kw_only=True, tag="device.heartbeat"):
+    """The device's full state, repeated every `every_ms`; speaks for `span`'s grace time."""
+
+    every_ms: Every = 60_000
+    state: Service = "in_service"
+    uptime_s: Count = 0
+    fw: Word = ""
+    cpu_pct: Annotated[float, Meta(ge=0, le=10_000)] | None = None
+    mem_pct: Percent | None = None
+    disk_pct: Percent | None = None
+    temp_c: Annotated[float, Meta(ge=-100, le=200)] | None = None
+    rssi: Annotated[int, Meta(ge=-200, le=0)] | None = None
+    outbox_rows: Count = 0
+    dropped: Count = 0
+    printer: Printer | None = None
+    paper_pct: Percent | None = None
+    display: Screen | None = None
+    mode: CentreMode | None = None
+    counters: tuple[CounterNow, ...] = ()
+    simulated: bool = False
+
+
+class CentreModeSet(Event, frozen=True, kw_only=True, tag="centre.mode"):
+    """The centre's mode changed."""
+
+    mode: CentreMode
+    reason: Id = "other"
+
+
+class SchedulePublished(Event, frozen=True, kw_only=True, tag="schedule.published"):
+    """A counter is rostered for [opens, closes)."""
+
+    counter: Id
+    opens: Ms
+    closes: Ms
+
+
+class LinkState(Event, frozen=True, kw_only=True, tag="link.state"):
+    """A gateway's view of its uplink."""
+
+    up: bool
+    every_ms: Every = 60_000
+    rtt_ms: Annotated[float, Meta(ge=0)] | None = None
+    loss_pct: Percent | None = None
+    backup: bool = False
+
+
+class ProbeResult(Event, frozen=True, kw_only=True, tag="probe.result"):
+    """One probe of a digital system from this vantage point, every `every_ms`."""
+
+    system: Id
+    kind: ProbeKind
+    ok: bool
+    every_ms: Every = 60_000
+    latency_ms: Annotated[float, Meta(ge=0)] | None = None
+    status: Annotated[int, Meta(ge=0, le=999)] | None = None
+    error: Literal["timeout", "refused", "dns", "tls", "status", "other"] | None = None
+    tls_days: float | None = None
+
+
+class ConnectorStats(Event, frozen=True, kw_only=True, tag="connector.stats"):
+    """A connector's counts over the `period_ms` before `t`."""
+
+    system: Id
+    ok: Count
+    failed: Count
+    period_ms: Ms
+    min_ms: Annotated[float, Meta(ge=0)] | None = None
+    mean_ms: Annotated[float, Meta(ge=0)] | None = None
+    max_ms: Annotated[float, Meta(ge=0)] | None = None
+    last_success: Ms | None = None
+
+
+class PaymentResult(Event, frozen=True, kw_only=True, tag="payment.result"):
+    """One online payment's result; no account, no amount."""
+
+    outcome: Literal["ok", "gateway_error", "user_cancel"]
+    provider: Id = "paygov"
+    service: Id | None = None
+
+
+class DossierReceived(Event, frozen=True, kw_only=True, tag="dossier.received"):
+    """A dossier came in; `dossier` is a random id, never the public code."""
+
+    dossier: Ticket
+    service: Id
+    channel: DossierChannel = "direct"
+    due: Ms | None = None
+
+
+class DossierResolved(Event, frozen=True, kw_only=True, tag="dossier.resolved"):
+    """A dossier is done; on time when t ≤ due."""
+
+    dossier: Ticket
+    service: Id
+    received: Ms
+    channel: DossierChannel = "direct"
+    due: Ms | None = None
+    digital: bool = False
+
+
+class DeviceContact(Event, frozen=True, kw_only=True, tag="device.contact"):
+    """Written by ingest: a frame of this device arrived in this minute."""
+
+
+class DeviceStatus(Event, frozen=True, kw_only=True, tag="device.status"):
+    """Written by rollup from `…/state`: the connection `sid` began or ended."""
+
+    online: bool
+    sid: Word
+    reason: Word = ""
+
+
+class PlatformBeat(Event, frozen=True, kw_only=True, tag="platform.beat"):
+    """Written by ingest once a minute: its link and the store were there, see `platform_heartbeat`."""
+
+
+AGENT_EVENTS: tuple[type[Event], ...] = (
+    TicketIssued, TicketCalled, TicketRecalled, TicketServingStarted, TicketHeld, TicketResumed,
+    TicketTransferred, TicketFinished, TicketAbandoned, TicketNoShow, TicketClosedEod, TicketCorrected,
+    CounterState, KioskState, DisplayState, RatingSubmitted, DeviceHeartbeat, CentreModeSet,
+    SchedulePublished, LinkState, ProbeResult, ConnectorStats, PaymentResult, DossierReceived,
+    DossierResolved, OutboxDropped, OutboxRefused, AgentAlarm, ClockStep, ConfigResult, CommandResult,
+    AgentDiagnostics,
+)  # fmt: skip
+"""What agents may send."""
+SERVER_EVENTS: tuple[type[Event], ...] = (DeviceContact, DeviceStatus, PlatformBeat)
+"""What only ingest and rollup write."""
+
+
+def type_of(event: Event) -> str:
+    """Return the wire name of the event's type."""
+    return str(event.__struct_config__.tag)
+
+
+SYSTEM_TYPES = frozenset({"probe.result", "connector.stats"})
+
+
+def unit_of(centre: str, event: Event) -> str:
+    """Return what the event is folded under: its digital system, else its centre."""
+    return event.system if isinstance(event, (ProbeResult, ConnectorStats)) else centre

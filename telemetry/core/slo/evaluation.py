@@ -1,0 +1,46 @@
+"""An objective at one scope, and what was judged of it at one moment; values only, it must compute nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from telemetry.core.calendar.windows import Window
+    from telemetry.core.fold.states import Segment
+    from telemetry.core.inventory import Centre, Objective
+    from telemetry.core.slo.status import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Aimed:
+    """An objective at one scope (`centre:ID`, `device:ID`, `system:ID`); `unit` is what its totals are folded under.
+
+    `centre` is where it happens, None for a digital system; `every_ms` is how often it is heard.
+    """
+
+    objective: Objective
+    scope: str
+    unit: str
+    centre: Centre | None
+    every_ms: int = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What was judged at `at` (Unix ms) over `window`; `open` tells whether the objective's clock ran then."""
+
+    aimed: Aimed
+    at: int
+    window: Window
+    open: bool
+    status: Status
+    allowance: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """A scope's segments that reach into the running 5 minutes, uncut: what is believed of the present."""
+
+    service: tuple[Segment, ...] = ()
+    contact: tuple[Segment, ...] = ()

@@ -1,0 +1,1 @@
+"""Ingest: frames from the broker into the store, then acknowledgement and receipt."""

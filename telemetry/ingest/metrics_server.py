@@ -1,0 +1,123 @@
+"""Shows an ingest's figures: `/metrics`, `/healthz` and `/readyz` on a port of its own; it must not change any."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+from prometheus_client import CollectorRegistry, ProcessCollector, make_wsgi_app
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
+
+from telemetry.errors import ConfigError, Fault
+from telemetry.ingest.stats import WRITE_BOUNDS_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from wsgiref.simple_server import WSGIServer
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from prometheus_client.core import Metric
+
+    from telemetry.ingest.stats import Figures
+
+STUCK_MS = 60_000
+"""Messages that wait longer for their write make an ingest not ready, ms."""
+
+
+class IngestCollector(Collector):
+    """Answers a scrape from the figures. `clock` gives ms."""
+
+    def __init__(self, figures: Figures, clock: Callable[[], int]) -> None:
+        self._figures = figures
+        self._clock = clock
+
+    def describe(self) -> Iterable[Metric]:
+        """Return nothing, so that registering asks no questions."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield all families; times in seconds."""
+        told = self._figures
+        yield _counter("frames", "MQTT messages answered.", told.frames)
+        yield _counter("events_in", "Rows received, stored or not.", told.rows + sum(told.refused.values()))
+        yield _counter("events_stored", "Rows stored, repeats included.", told.rows)
+        refused = _counter("events_refused", "Rows not stored (rejected, deferred, unreadable), by reason.", None)
+        for reason, rows in sorted(told.refused.items()):
+            refused.add_metric([reason], rows)
+        yield refused
+        yield _counter("receipts", "Receipts sent.", told.receipts)
+        yield _counter("write_failures", "Writes the store could not take; they are tried again.", told.failed_writes)
+        yield _histogram(told)
+        yield _gauge("waiting_messages", "Messages not yet acknowledged.", told.waiting)
+        yield _gauge("lag_seconds", "Age of the newest event at the last write.", told.lag_ms() / 1000)
+        yield _counter("connections", "Connections to the broker.", told.links)
+        yield _gauge("connected", "1 while the broker is connected.", int(told.linked))
+        yield _gauge("ready", "1 while events can be stored.", int(ready(told, self._clock())))
+
+
+def ready(told: Figures, now: int) -> bool:
+    """Tell whether the broker is there, the last write succeeded, and nothing has waited for a minute."""
+    stuck = told.waiting and now - told.waiting_since > STUCK_MS
+    return told.linked and not told.failing and not stuck
+
+
+def _counter(name: str, text: str, value: float | None) -> CounterMetricFamily:
+    labels = ["reason"] if value is None else None
+    return CounterMetricFamily(f"motcua_ingest_{name}", text, value=value, labels=labels)
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"motcua_ingest_{name}", text, value=value)
+
+
+def _histogram(told: Figures) -> HistogramMetricFamily:
+    buckets, below = list[tuple[str, float]](), 0
+    for bound, count in zip([*(str(b / 1000) for b in WRITE_BOUNDS_MS), "+Inf"], told.writes, strict=True):
+        below += count
+        buckets.append((bound, below))
+    text = "Time of one write to the store."
+    return HistogramMetricFamily("motcua_ingest_write_seconds", text, buckets=buckets, sum_value=told.write_ms / 1000)
+
+
+def registry_of(figures: Figures, clock: Callable[[], int]) -> CollectorRegistry:
+    """Return a registry with the figures and the process's own."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(IngestCollector(figures, clock))
+    ProcessCollector(registry=registry)
+    return registry
+
+
+def application(figures: Figures, clock: Callable[[], int]) -> WSGIApplication:
+    """Return the three pages as a WSGI application."""
+    metrics = make_wsgi_app(registry_of(figures, clock))
+
+    def serve(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path == "/metrics":
+            shown: Iterable[bytes] = metrics(environ, start)
+            return shown
+        good = path == "/healthz" or (path == "/readyz" and ready(figures, clock()))
+        status = "200 OK" if good else "503 Service Unavailable" if path == "/readyz" else "404 Not Found"
+        start(status, [("Content-Type", "text/plain")])
+        return [status.encode() + b"\n"]
+
+    return serve
+
+
+class _Silent(WSGIRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Log no scrapes."""
+
+
+def serve(figures: Figures, clock: Callable[[], int], listen: tuple[str, int]) -> WSGIServer:
+    """Serve in a thread of its own until `shutdown`. Raises ConfigError when the address is taken."""
+    try:
+        server = make_server(listen[0], listen[1], application(figures, clock), handler_class=_Silent)
+    except OSError as error:
+        remedy = "stop what listens there, or name another address"
+        fault = Fault("settings", 0, "--metrics", f"cannot listen on {listen[0]}:{listen[1]}: {error}", remedy)
+        raise ConfigError([fault]) from error
+    threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
+    return server

@@ -1,0 +1,300 @@
+"""The one door to paho: an MQTT 5 link driven by its caller, single-threaded. It must not decide when to retry.
+
+Every connection is a new paho client, so that no queue, packet id or TLS context outlives it;
+a message remembers its connection and an acknowledgement for an older one is dropped.  paho keeps the
+session's state; bytes are cut into packets here, because it reads a socket byte by byte and makes a dozen
+objects of a message, which costs an ingest half of its time.
+"""
+
+from __future__ import annotations
+
+import select
+import ssl
+import time
+from typing import TYPE_CHECKING
+
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.exception import MQTTException
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from telemetry.errors import BrokerUnavailable
+from telemetry.mqtt import packets
+from telemetry.mqtt.address import BrokerAddress, address
+from telemetry.mqtt.messages import LinkSettings, Listener, Message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from paho.mqtt.client import ConnectFlags
+    from paho.mqtt.reasoncodes import ReasonCode
+
+__all__ = [
+    "FAILED", "NO_SUBSCRIBERS", "TAKEN_OVER", "BrokerAddress", "Link", "LinkSettings", "Listener", "Message", "address",
+]  # fmt: skip
+KEEPALIVE_S = 30  # a broker tells a dead site's Wills after one and a half: 45 s
+CONNACK_WAIT_S = 10.0
+FAILED = 0x80
+"""Reason codes from here on are failures; 0x10 (no matching subscribers) is none, but nobody got the message."""
+NO_SUBSCRIBERS = 0x10
+TAKEN_OVER = 0x8E
+RECEIVE_BYTES = 256 * 1024
+
+
+class Link:
+    """One connection after another to a broker."""
+
+    def __init__(self, where: BrokerAddress, settings: LinkSettings, listener: Listener) -> None:
+        self._where = where
+        self._settings = settings
+        self._listener = listener
+        self._client: Client | None = None
+        self.generation = 0
+        self._since = 0.0
+        self._rest = b""
+        self.up = False
+
+    def connect(self, will: tuple[str, bytes] | None = None) -> None:
+        """Open a new connection; the answer comes through `pump`. Raises BrokerUnavailable."""
+        self.drop()
+        self.generation += 1
+        client = self._new_client(will or self._settings.will)
+        try:
+            client.connect(
+                self._where.host,
+                self._where.port,
+                keepalive=KEEPALIVE_S,
+                clean_start=self._settings.clean_start,
+                properties=self._connect_properties(),
+            )
+        except (OSError, ValueError) as error:
+            msg = f"no MQTT broker at {self._where.host}:{self._where.port}: {error}; is it running and reachable?"
+            raise BrokerUnavailable(msg) from error
+        if client.socket() is None:
+            msg = f"{self._where.host}:{self._where.port} refused the handshake; is the certificate valid?"
+            raise BrokerUnavailable(msg)
+        self._client, self._since, self._rest = client, time.monotonic(), b""
+
+    def _new_client(self, will: tuple[str, bytes] | None) -> Client:
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._settings.client_id,
+            protocol=MQTTProtocolVersion.MQTTv5,
+            reconnect_on_failure=False,
+            manual_ack=self._settings.manual_ack,
+        )
+        client.max_inflight_messages_set(0)
+        client.suppress_exceptions = False
+        if self._where.tls:
+            client.tls_set_context(_tls(self._where))
+        if self._where.username:
+            client.username_pw_set(self._where.username, self._where.password)
+        if will:
+            client.will_set(will[0], will[1], qos=1, retain=True)
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_publish = self._on_publish
+        return client
+
+    def _connect_properties(self) -> Properties:
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.ReceiveMaximum = self._settings.receive_maximum
+        if self._settings.session_expiry_s:
+            properties.SessionExpiryInterval = self._settings.session_expiry_s
+        return properties
+
+    def _on_connect(
+        self, client: Client, _data: object, flags: ConnectFlags, code: ReasonCode, _properties: object
+    ) -> None:
+        if client is not self._client:
+            return
+        if code.is_failure:
+            self._fail(code.value, str(code))
+            return
+        self.up = True
+        if self._settings.subscriptions:
+            client.subscribe(list(self._settings.subscriptions))
+        self._listener.linked(session_present=bool(flags.session_present))
+
+    def _on_disconnect(
+        self, client: Client, _data: object, _flags: object, code: ReasonCode, _properties: object
+    ) -> None:
+        if client is self._client:
+            self._fail(code.value, str(code))
+
+    def _on_publish(self, client: Client, _data: object, mid: int, code: ReasonCode, _properties: object) -> None:
+        if client is self._client:
+            self._listener.sent(mid, code.value)
+
+    def _fail(self, code: int, reason: str) -> None:
+        self.drop()
+        self._listener.unlinked(code, reason)
+
+    def drop(self) -> None:
+        """Close without a good-bye: the broker sends the Will."""
+        client, self._client, self.up = self._client, None, False
+        if client and (sock := client.socket()) is not None:
+            sock.close()
+
+    def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False,
+                content_type: str = "", user: Mapping[str, str] | None = None) -> int | None:  # fmt: skip
+        """Send a message; returns its id, or None when there is no connection."""
+        if self._client is None or not self.up:
+            return None
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        if content_type:
+            properties.ContentType = content_type
+        if user:
+            properties.UserProperty = list(user.items())
+        info = self._client.publish(topic, payload, qos=qos, retain=retain, properties=properties)
+        return info.mid if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else None
+
+    def acks(self, messages: Iterable[Message]) -> None:
+        """Acknowledge messages of the present connection; those of an older one come again anyway."""
+        self._queue(packets.pubacks(m.mid for m in messages if m.qos and m.generation == self.generation))
+
+    def tell(self, messages: Iterable[tuple[str, bytes]]) -> None:
+        """Send (topic, payload) at QoS 0, all at once; without a connection they are lost."""
+        if self.up:
+            self._queue(b"".join(packets.publish(topic, payload) for topic, payload in messages))
+
+    def _queue(self, data: bytes) -> None:
+        """Send packets after what waits already; called a PUBACK, for which the library keeps no books."""
+        if data and self._client is not None:
+            self._client._packet_queue(packets.PUBACK, data, 0, 0)  # noqa: SLF001
+
+    def fileno(self) -> int:
+        """Return the socket's descriptor, -1 without one."""
+        sock = self._client.socket() if self._client else None
+        return sock.fileno() if sock is not None else -1
+
+    def wants_write(self) -> bool:
+        """Tell whether bytes wait to be sent."""
+        return self._client is not None and self._client.want_write()
+
+    def writable(self) -> None:
+        """Send what waits."""
+        if self._client is not None:
+            self._checked(self._client.loop_write())
+
+    def readable(self, budget: int = RECEIVE_BYTES) -> None:
+        """Take in what has arrived, about `budget` bytes at most."""
+        while budget > 0 and (data := self._received()):
+            budget -= len(data)
+            self._take(self._rest + data if self._rest else data)
+            if len(data) < RECEIVE_BYTES and not self._pending():
+                return
+
+    def _received(self) -> bytes:
+        """Return bytes from the socket; nothing when there are none now, or when the connection is gone."""
+        sock = self._client.socket() if self._client else None
+        if sock is None:
+            return b""
+        try:
+            data: bytes = sock.recv(RECEIVE_BYTES)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return b""
+        except OSError as error:
+            self._fail(0, str(error))
+            return b""
+        if not data:
+            self._fail(0, "the broker closed the connection")
+        return data
+
+    def _take(self, data: bytes) -> None:
+        client, generation = self._client, self.generation
+        try:
+            found, end = packets.whole(data)
+            self._rest = data[end:]
+            for packet in found:
+                if packet[0] & 0xF0 == packets.PUBLISH:
+                    self._listener.received(self._message(data, packet))
+                else:
+                    self._control(client, data, packet)
+                if self._client is not client or self.generation != generation:
+                    return
+        except (ValueError, IndexError) as error:
+            self._fail(0, f"not MQTT: {error}")
+        if client is not None:
+            client._last_bytes_received = time.monotonic()  # noqa: SLF001
+
+    def _message(self, data: bytes, packet: packets.Packet) -> Message:
+        topic, mid, packed, payload = packets.published(data, packet)
+        kind = packets.content_type(packed) if packed else ""
+        return Message(topic, payload, kind, packed, mid, packet[0] >> 1 & 3, bool(packet[0] & 1), self.generation)
+
+    def _control(self, client: Client | None, data: bytes, packet: packets.Packet) -> None:
+        """Let the library handle every other packet: it keeps the session."""
+        if client is None:
+            return
+        body = bytearray(data[packet[1] : packet[2]])
+        state = {"command": packet[0], "packet": body, "remaining_length": len(body), "pos": 0}
+        client._in_packet.update(state)  # type: ignore[typeddict-item]  # noqa: SLF001
+        try:
+            self._checked(client._packet_handle())  # noqa: SLF001
+        except MQTTException as error:
+            self._fail(0, str(error))
+
+    def _pending(self) -> bool:
+        sock = self._client and self._client.socket()
+        return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
+
+    def _waiting(self, timeout: float, ear: int = -1) -> bool:
+        """Wait for the socket or for `ear`; tells whether the socket has something."""
+        sock = self._client.socket() if self._client else None
+        if sock is None:
+            return False
+        if self._pending():
+            return True
+        poll = select.poll()
+        poll.register(sock, select.POLLIN | (select.POLLOUT if timeout and self.wants_write() else 0))
+        if ear >= 0:
+            poll.register(ear, select.POLLIN)
+        ready = poll.poll(timeout * 1000)
+        return any(event & ~select.POLLOUT for fd, event in ready if fd != ear)
+
+    def tick(self) -> None:
+        """Keep the connection alive; give up on a broker that does not answer."""
+        if self._client is None:
+            return
+        if not self.up and time.monotonic() - self._since > CONNACK_WAIT_S:
+            self._fail(0, "no answer to CONNECT")
+            return
+        if self._client._ping_t and self._waiting(0):  # noqa: SLF001
+            self._client._ping_t = 0  # unread bytes wait: the broker lives, and its answer stands behind them  # noqa: SLF001
+        self._checked(self._client.loop_misc())
+
+    def _checked(self, code: MQTTErrorCode) -> None:
+        if code != MQTTErrorCode.MQTT_ERR_SUCCESS and self._client is not None:
+            self._fail(0, code.name)
+
+    def pump(self, timeout: float, ear: int = -1) -> None:
+        """Wait up to `timeout` s for packets and handle them; returns early when some came or `ear` is readable."""
+        if self.wants_write():
+            self.writable()
+        if self._waiting(timeout, ear):
+            self.readable()
+        if self.wants_write():
+            self.writable()
+        self.tick()
+
+    def disconnect(self) -> None:
+        """Say good-bye (the Will is not sent) and close."""
+        client = self._client
+        if client is None:
+            return
+        self._client, self.up = None, False
+        client.disconnect()
+        client.loop_write()
+        sock = client.socket()
+        if sock is not None:
+            sock.close()
+
+
+def _tls(where: BrokerAddress) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=where.ca or None)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if where.cert:
+        context.load_cert_chain(where.cert, where.key or None)
+    return context

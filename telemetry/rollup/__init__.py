@@ -1,0 +1,1 @@
+"""Rollup: changes from the store into totals and live rows."""
