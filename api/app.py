@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from api import badges, metrics, problems, statuspage
-from api.headers import SecurityHeaders
+from api.headers import SecurityHeadersMiddleware
 from api.pages import install_pages
 from api.routes import PREFIX, api_router, health
 
 if TYPE_CHECKING:
     from telemetry.queries import Queries
 
-_ABOUT = "Service availability, queue load and completeness of public-service centres."
+_DESCRIPTION = "Service availability, queue load and completeness of public-service centres."
 
 
 def create_app(queries: Queries, *, version: str = "0", pages: bool = True) -> FastAPI:
@@ -22,14 +22,14 @@ def create_app(queries: Queries, *, version: str = "0", pages: bool = True) -> F
     app = FastAPI(
         title="Motcua",
         version=version,
-        description=_ABOUT,
+        description=_DESCRIPTION,
         docs_url=None,
         redoc_url=None,
         openapi_url=f"{PREFIX}/openapi.json",
     )
     app.state.queries = queries
-    app.state.registry = metrics.registry_of(queries, version)
-    problems.install(app)
+    app.state.registry = metrics.build_registry(queries, version)
+    problems.install_handlers(app)
     app.include_router(api_router())
     app.include_router(health.router)
     app.include_router(metrics.router)
@@ -37,5 +37,5 @@ def create_app(queries: Queries, *, version: str = "0", pages: bool = True) -> F
     app.include_router(statuspage.router)
     if pages:
         install_pages(app)
-    app.add_middleware(SecurityHeaders)
+    app.add_middleware(SecurityHeadersMiddleware)
     return app

@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
 
-from api.deps import Asked
-from api.pages.language import Words, load_words
+from api.deps import QueriesDep
+from api.pages.language import PageLocale, load_messages
 from telemetry.core.calendar.windows import DAY, Window
-from telemetry.queries.slos import STANDINGS, summed
+from telemetry.queries.slos import SLO_STATES, sum_slos
 
 if TYPE_CHECKING:
-    from api.pages.language import Lang
-    from telemetry.core.figures.accounting import Account
+    from api.pages.language import LanguageCode
+    from telemetry.core.figures.accounting import TimeAccount
     from telemetry.queries import Queries
 
 router = APIRouter(tags=["badges"])
-Span = Literal["1d", "7d", "28d", "90d"]
-Language = Annotated[Literal["vi", "en"], Query(description="words of the badge")]
-Over = Annotated[Span, Query(description="the time looked at; an objective has its own")]
-COLOURS = {"healthy": "#1b6e3c", "at_risk": "#8a5a00", "exhausted": "#a3161c", "no_data": "#595959"}
+BadgeWindow = Literal["1d", "7d", "28d", "90d"]
+LanguageParam = Annotated[Literal["vi", "en"], Query(description="words of the badge")]
+BadgeWindowParam = Annotated[BadgeWindow, Query(description="the time looked at; an objective has its own")]
+COLOUR_BY_SLO_STATE = {"healthy": "#1b6e3c", "at_risk": "#8a5a00", "exhausted": "#a3161c", "no_data": "#595959"}
 """White text on each has a contrast of at least 4.5:1."""
-_CHAR, _PAD, _HEIGHT = 7, 8, 22
+_CHAR_WIDTH, _PADDING, _HEIGHT = 7, 8, 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,86 +33,93 @@ class Badge:
 
     label: str
     value: str
-    standing: str
+    slo_state: str
     detail: str
 
 
-def svg(badge: Badge, lang: str) -> str:
+def render_svg(badge: Badge, lang: str) -> str:
     """Draw a badge; the width of a letter is a guess, so the text is fitted to it."""
-    left, right = (_CHAR * len(text) + 2 * _PAD for text in (badge.label, badge.value))
+    label_width, value_width = (_CHAR_WIDTH * len(text) + 2 * _PADDING for text in (badge.label, badge.value))
     label, value, detail = (escape(text) for text in (badge.label, badge.value, badge.detail))
-    width = left + right
+    width = label_width + value_width
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" lang="{lang}" width="{width}" height="{_HEIGHT}" role="img" '
         f'viewBox="0 0 {width} {_HEIGHT}" aria-labelledby="t d"><title id="t">{label}: {value}</title>'
-        f'<desc id="d">{detail}</desc><rect width="{left}" height="{_HEIGHT}" fill="#333"/>'
-        f'<rect x="{left}" width="{right}" height="{_HEIGHT}" fill="{COLOURS[badge.standing]}"/>'
-        f'<g fill="#fff" font-family="sans-serif" font-size="12">{_text(_PAD, label, left)}'
-        f"{_text(left + _PAD, value, right)}</g></svg>"
+        f'<desc id="d">{detail}</desc><rect width="{label_width}" height="{_HEIGHT}" fill="#333"/>'
+        f'<rect x="{label_width}" width="{value_width}" height="{_HEIGHT}" '
+        f'fill="{COLOUR_BY_SLO_STATE[badge.slo_state]}"/>'
+        f'<g fill="#fff" font-family="sans-serif" font-size="12">{_render_text(_PADDING, label, label_width)}'
+        f"{_render_text(label_width + _PADDING, value, value_width)}</g></svg>"
     )
 
 
-def _text(x: int, text: str, width: int) -> str:
-    return f'<text x="{x}" y="15" textLength="{width - 2 * _PAD}" lengthAdjust="spacingAndGlyphs">{text}</text>'
+def _render_text(x: int, text: str, width: int) -> str:
+    return f'<text x="{x}" y="15" textLength="{width - 2 * _PADDING}" lengthAdjust="spacingAndGlyphs">{text}</text>'
 
 
-def _answer(badge: Badge, lang: str) -> Response:
-    return Response(svg(badge, lang), media_type="image/svg+xml", headers={"Cache-Control": "max-age=60"})
+def _svg_response(badge: Badge, lang: str) -> Response:
+    return Response(render_svg(badge, lang), media_type="image/svg+xml", headers={"Cache-Control": "max-age=60"})
 
 
-def _words(queries: Queries, lang: Lang) -> Words:
-    return Words(lang, load_words()[lang], queries.zone())
+def _locale_for(queries: Queries, lang: LanguageCode) -> PageLocale:
+    return PageLocale(lang, load_messages()[lang], queries.zone())
 
 
 @router.get("/badges/slo/{slo}.svg", operation_id="badge_slo", response_class=Response)
-def of_slo(slo: str, queries: Asked, lang: Language = "vi", window: Over | None = None) -> Response:
+def get_slo_badge(
+    slo: str, queries: QueriesDep, lang: LanguageParam = "vi", window: BadgeWindowParam | None = None
+) -> Response:
     """Draw how an objective stands over all its scopes, coloured by the worst of them."""
     del window  # an objective's is declared
-    found, words = queries.objectives(), _words(queries, lang)
-    objective = found.one(slo)
-    rows = found.of(slo)
-    account, measure = summed(rows)
-    worst = min((r.standing for r in rows), key=STANDINGS.index, default="no_data")
-    detail = _detail(words, measure.ratio, account.coverage, objective.days)
-    return _answer(Badge(words.name(objective), _value(words, measure.ratio), worst, detail), lang)
+    slo_index, locale = queries.slo_index(), _locale_for(queries, lang)
+    objective = slo_index.objective(slo)
+    scoped_slos = slo_index.for_slo(slo)
+    account, good_bad = sum_slos(scoped_slos)
+    worst = min((r.slo_state for r in scoped_slos), key=SLO_STATES.index, default="no_data")
+    detail = _format_detail(locale, good_bad.ratio, account.coverage, objective.days)
+    return _svg_response(Badge(locale.name(objective), _format_ratio(locale, good_bad.ratio), worst, detail), lang)
 
 
 @router.get("/badges/centre/{centre}.svg", operation_id="badge_centre", response_class=Response)
-def of_centre(centre: str, queries: Asked, lang: Language = "vi", window: Over = "28d") -> Response:
+def get_centre_badge(
+    centre: str, queries: QueriesDep, lang: LanguageParam = "vi", window: BadgeWindowParam = "28d"
+) -> Response:
     """Draw a centre's availability in opening hours."""
-    words = _words(queries, lang)
-    place = queries.world().centre(centre)
-    return _answer(_available(queries, words, f"centre:{centre}", words.name(place), window), lang)
+    locale = _locale_for(queries, lang)
+    declared = queries.network().centre(centre)
+    return _svg_response(_availability_badge(queries, locale, f"centre:{centre}", locale.name(declared), window), lang)
 
 
 @router.get("/badges/system/{system}.svg", operation_id="badge_system", response_class=Response)
-def of_system(system: str, queries: Asked, lang: Language = "vi", window: Over = "28d") -> Response:
+def get_system_badge(
+    system: str, queries: QueriesDep, lang: LanguageParam = "vi", window: BadgeWindowParam = "28d"
+) -> Response:
     """Draw a digital system's availability round the clock."""
-    words = _words(queries, lang)
-    name = words.name(queries.system(system).system)
-    return _answer(_available(queries, words, f"system:{system}", name, window), lang)
+    locale = _locale_for(queries, lang)
+    name = locale.name(queries.system(system).system)
+    return _svg_response(_availability_badge(queries, locale, f"system:{system}", name, window), lang)
 
 
-def _available(queries: Queries, words: Words, scope: str, name: str, window: Span) -> Badge:
+def _availability_badge(queries: Queries, locale: PageLocale, scope: str, name: str, window: BadgeWindow) -> Badge:
     days = int(window.removesuffix("d"))
     now = queries.now()
-    account = queries.availability(scope, Window(now - days * DAY, now)).whole
-    detail = _detail(words, account.availability(), account.coverage, days)
-    return Badge(name, _value(words, account.availability()), _standing(account, queries, scope), detail)
+    account = queries.availability(scope, Window(now - days * DAY, now)).overall
+    detail = _format_detail(locale, account.availability(), account.coverage, days)
+    return Badge(name, _format_ratio(locale, account.availability()), _badge_state(account, queries, scope), detail)
 
 
-def _standing(account: Account, queries: Queries, scope: str) -> str:
+def _badge_state(account: TimeAccount, queries: Queries, scope: str) -> str:
     """Colour by the objectives of the place; a place without any is only known or not."""
     if account.availability() is None:
         return "no_data"
-    worst = queries.objectives().worst(scope)
-    return "healthy" if worst is None or worst.standing == "no_data" else worst.standing
+    worst = queries.slo_index().worst_at(scope)
+    return "healthy" if worst is None or worst.slo_state == "no_data" else worst.slo_state
 
 
-def _value(words: Words, ratio: float | None) -> str:
-    return words.t("badge_none") if ratio is None else words.percent(ratio)
+def _format_ratio(locale: PageLocale, ratio: float | None) -> str:
+    return locale.t("badge_none") if ratio is None else locale.percent(ratio)
 
 
-def _detail(words: Words, ratio: float | None, coverage: float | None, days: int) -> str:
-    values = {"value": _value(words, ratio), "coverage": words.percent(coverage)}
-    return words.t("badge_detail", n=days, **values)
+def _format_detail(locale: PageLocale, ratio: float | None, coverage: float | None, days: int) -> str:
+    values = {"value": _format_ratio(locale, ratio), "coverage": locale.percent(coverage)}
+    return locale.t("badge_detail", n=days, **values)

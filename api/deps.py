@@ -9,9 +9,9 @@ from fastapi import Depends, Request
 from telemetry.queries import Queries
 
 
-def _queries(request: Request) -> Queries:
-    found: Queries = request.app.state.queries
-    return found
+def _get_queries(request: Request) -> Queries:
+    queries: Queries = request.app.state.queries
+    return queries
 
 
-Asked = Annotated[Queries, Depends(_queries)]
+QueriesDep = Annotated[Queries, Depends(_get_queries)]

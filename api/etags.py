@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import Request, Response
 
-from api.deps import Asked
+from api.deps import QueriesDep
 from telemetry.core.calendar.windows import MINUTE
 
 if TYPE_CHECKING:
@@ -26,21 +26,21 @@ class NotModified(Exception):
         super().__init__("not modified")
 
 
-def etag(queries: Queries, url: str) -> str:
+def compute_etag(queries: Queries, url: str) -> str:
     """Return the tag of an address now; ages and open windows move, so the minute is part of it."""
-    parts = (url, queries.inventory().version, queries.now() // MINUTE)
-    digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+    key = (url, queries.inventory().version, queries.now() // MINUTE)
+    digest = hashlib.sha256(repr(key).encode()).hexdigest()[:16]
     return f'W/"{queries.snapshot().version}-{digest}"'
 
 
-def conditional(request: Request, response: Response, queries: Asked) -> None:
+def apply_etag(request: Request, response: Response, queries: QueriesDep) -> None:
     """Tag the answer, or raise NotModified when the client already has it.
 
     Nothing is kept without asking, settled time neither: late data correct it, and nobody may see the old figure.
     """
-    tag = etag(queries, str(request.url))
+    tag = compute_etag(queries, str(request.url))
     headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": VARY}
-    known = {part.strip() for part in request.headers.get("if-none-match", "").split(",")}
-    if known & {tag, tag.removeprefix("W/"), "*"}:
+    client_tags = {part.strip() for part in request.headers.get("if-none-match", "").split(",")}
+    if client_tags & {tag, tag.removeprefix("W/"), "*"}:
         raise NotModified(headers)
     response.headers.update(headers)

@@ -16,7 +16,7 @@ _HEADERS = (
 )
 
 
-class SecurityHeaders:
+class SecurityHeadersMiddleware:
     """ASGI middleware."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -25,9 +25,9 @@ class SecurityHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and dress the response."""
 
-        async def dressed(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", ()), *_HEADERS]
             await send(message)
 
-        await self._app(scope, receive, dressed if scope["type"] == "http" else send)
+        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)

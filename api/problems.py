@@ -15,24 +15,24 @@ from starlette.exceptions import HTTPException
 from api.etags import NotModified
 from api.paging import BadCursor
 from telemetry.errors import InventoryError, StoreError
-from telemetry.queries import BadScope, BadWindow, Unknown
+from telemetry.queries import BadScope, BadWindow, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-MEDIA = "application/problem+json"
+PROBLEM_MEDIA_TYPE = "application/problem+json"
 _LOG = logging.getLogger(__name__)
 _ERROR_PAGE = "error_page"
 
 
-def problem(request: Request, status: int, code: str, detail: str, **more: object) -> Response:
+def problem_response(request: Request, status: int, code: str, detail: str, **more: object) -> Response:
     """Return a problem; browsers that ask for a page get one with the same words."""
     page = getattr(request.app.state, _ERROR_PAGE, None)
     headers = cast("Mapping[str, str] | None", more.pop("headers", None))
-    if page is not None and _wants_page(request):
-        shown: Response = page(request, status, detail)
-        shown.headers.update(headers or {})
-        return shown
+    if page is not None and _accepts_html(request):
+        page_response: Response = page(request, status, detail)
+        page_response.headers.update(headers or {})
+        return page_response
     title = HTTPStatus(status).phrase if code == "http" else code.replace("-", " ").capitalize()
     body = {
         "type": "about:blank" if code == "http" else f"urn:motcua:problem:{code}",
@@ -43,64 +43,68 @@ def problem(request: Request, status: int, code: str, detail: str, **more: objec
         "code": code if code != "http" else HTTPStatus(status).phrase.lower().replace(" ", "-"),
         **more,
     }
-    return JSONResponse(body, status, headers, MEDIA)
+    return JSONResponse(body, status, headers, PROBLEM_MEDIA_TYPE)
 
 
-def _wants_page(request: Request) -> bool:
+def _accepts_html(request: Request) -> bool:
     accepts = request.headers.get("accept", "")
     return "text/html" in accepts and not request.url.path.startswith("/api/")
 
 
-def _http(request: Request, error: Exception) -> Response:
+def _handle_http_error(request: Request, error: Exception) -> Response:
     error = cast("HTTPException", error)
-    return problem(request, error.status_code, "http", str(error.detail), headers=error.headers)
+    return problem_response(request, error.status_code, "http", str(error.detail), headers=error.headers)
 
 
-def _invalid(request: Request, error: Exception) -> Response:
+def _handle_validation_error(request: Request, error: Exception) -> Response:
     error = cast("RequestValidationError", error)
-    faults = [{"pointer": _pointer(e["loc"]), "detail": e["msg"]} for e in error.errors()]
-    return problem(request, 422, "invalid-request", "some parameters cannot be used: see errors", errors=faults)
+    faults = [{"pointer": _json_pointer(e["loc"]), "detail": e["msg"]} for e in error.errors()]
+    return problem_response(
+        request, 422, "invalid-request", "some parameters cannot be used: see errors", errors=faults
+    )
 
 
-def _pointer(place: tuple[str | int, ...]) -> str:
-    return "#/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in place)
+def _json_pointer(location: tuple[str | int, ...]) -> str:
+    return "#/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in location)
 
 
-def _unknown(request: Request, error: Exception) -> Response:
-    error = cast("Unknown", error)
-    return problem(request, 404, f"unknown-{error.kind}", str(error))
+def _handle_not_found(request: Request, error: Exception) -> Response:
+    error = cast("NotFound", error)
+    return problem_response(request, 404, f"unknown-{error.kind}", str(error))
 
 
-def _store(request: Request, error: Exception) -> Response:
+def _handle_store_error(request: Request, error: Exception) -> Response:
     _LOG.warning("store unavailable: %s", error)
     detail = "the store cannot be read now; try again in a few seconds"
-    return problem(request, 503, "store-unavailable", detail, headers={"Retry-After": "5"})
+    return problem_response(request, 503, "store-unavailable", detail, headers={"Retry-After": "5"})
 
 
-def _crash(request: Request, error: Exception) -> Response:
+def _handle_unexpected_error(request: Request, error: Exception) -> Response:
     trace = uuid.uuid4().hex
     _LOG.error("unexpected error, trace %s", trace, exc_info=error)
-    return problem(request, 500, "internal-error", "this is our fault; the log has the trace", trace_id=trace)
+    return problem_response(request, 500, "internal-error", "this is our fault; the log has the trace", trace_id=trace)
 
 
-def _said(status: int, code: str, detail: str = "") -> Callable[[Request, Exception], Response]:
-    return lambda request, error: problem(request, status, code, detail or str(error))
+def _problem_handler(status: int, code: str, detail: str = "") -> Callable[[Request, Exception], Response]:
+    return lambda request, error: problem_response(request, status, code, detail or str(error))
 
 
-def _unchanged(_request: Request, error: Exception) -> Response:
+def _handle_not_modified(_request: Request, error: Exception) -> Response:
     error = cast("NotModified", error)
     return Response(status_code=304, headers=error.headers)
 
 
-def install(app: FastAPI) -> None:
+def install_handlers(app: FastAPI) -> None:
     """Answer every error of the app with a problem."""
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(Unknown, _unknown)
-    app.add_exception_handler(BadScope, _said(404, "unknown-scope"))
-    app.add_exception_handler(BadWindow, _said(422, "invalid-window"))
-    app.add_exception_handler(BadCursor, _said(400, "invalid-cursor", "not a cursor of this list: use `next` as given"))
-    app.add_exception_handler(StoreError, _store)
-    app.add_exception_handler(InventoryError, _said(503, "inventory-faulty"))
-    app.add_exception_handler(NotModified, _unchanged)
-    app.add_exception_handler(Exception, _crash)
+    app.add_exception_handler(HTTPException, _handle_http_error)
+    app.add_exception_handler(RequestValidationError, _handle_validation_error)
+    app.add_exception_handler(NotFound, _handle_not_found)
+    app.add_exception_handler(BadScope, _problem_handler(404, "unknown-scope"))
+    app.add_exception_handler(BadWindow, _problem_handler(422, "invalid-window"))
+    app.add_exception_handler(
+        BadCursor, _problem_handler(400, "invalid-cursor", "not a cursor of this list: use `next` as given")
+    )
+    app.add_exception_handler(StoreError, _handle_store_error)
+    app.add_exception_handler(InventoryError, _problem_handler(503, "inventory-faulty"))
+    app.add_exception_handler(NotModified, _handle_not_modified)
+    app.add_exception_handler(Exception, _handle_unexpected_error)

@@ -6,87 +6,87 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request
 
-from api.deps import Asked
-from api.times import stamp
+from api.deps import QueriesDep
+from api.times import rfc3339
 from telemetry.core.calendar.windows import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from telemetry.queries import Maintenance, Queries, Standpoint, Status
+    from telemetry.queries import MaintenanceWindow, NetworkStatus, Queries, ScopedSlo
 
 router = APIRouter(tags=["status"])
-AHEAD = 14 * DAY
-_SAID = {
+MAINTENANCE_AHEAD_MS = 14 * DAY
+_DESCRIPTIONS = {
     "none": "All Systems Operational", "minor": "Minor Service Outage", "major": "Major Service Outage",
     "critical": "Critical Service Outage",
 }  # fmt: skip
-_CENTRE = {
+_CENTRE_STATUS = {
     "operational": "operational", "degraded": "degraded_performance", "down": "major_outage",
     "unknown": "partial_outage", "closed": "operational", "imported": "operational",
 }  # fmt: skip
-_SYSTEM = {"up": "operational", "down": "major_outage", "unknown": "partial_outage"}
-_IMPACT = {"page": "major", "ticket": "minor"}
+_SYSTEM_STATUS = {"up": "operational", "down": "major_outage", "unknown": "partial_outage"}
+_IMPACT_BY_SEVERITY = {"page": "major", "ticket": "minor"}
 
 
 @router.get("/status/summary.json", operation_id="status_summary")
-def summary(request: Request, queries: Asked) -> dict[str, Any]:
+def get_status_summary(request: Request, queries: QueriesDep) -> dict[str, Any]:
     """Return page, status, components, incidents (alarms that fire) and maintenance of the next 14 days."""
-    found = queries.status()
-    inventory = found.world.inventory
-    now = stamp(found.world.now, inventory.zone)
+    network_status = queries.network_status()
+    inventory = network_status.network.inventory
+    now = rfc3339(network_status.network.now, inventory.zone)
     base = {"id": inventory.province, "name": inventory.name_en, "time_zone": inventory.zone.key}
     return {
         "page": {**base, "url": str(request.base_url), "updated_at": now},
-        "status": {"indicator": found.indicator, "description": _SAID[found.indicator]},
-        "components": list(_components(found, now)),
-        "incidents": [_incident(one, queries) for one in queries.objectives().unordered if _firing(one)],
-        "scheduled_maintenances": [_maintenance(m, queries) for m in queries.planned(AHEAD)],
+        "status": {"indicator": network_status.indicator, "description": _DESCRIPTIONS[network_status.indicator]},
+        "components": list(_components(network_status, now)),
+        "incidents": [_incident(slo, queries) for slo in queries.slo_index().unsorted_slos if _firing_alarms(slo)],
+        "scheduled_maintenances": [_maintenance(m, queries) for m in queries.planned_maintenance(MAINTENANCE_AHEAD_MS)],
     }
 
 
-def _components(found: Status, now: str) -> Iterator[dict[str, Any]]:
-    places = [
-        *((f"centre:{v.centre.id}", v.centre.name_en, _CENTRE[v.condition]) for v in found.centres),
-        *((f"system:{v.system.id}", v.system.name_en, _SYSTEM[v.state]) for v in found.systems),
+def _components(network_status: NetworkStatus, now: str) -> Iterator[dict[str, Any]]:
+    components = [
+        *((f"centre:{v.centre.id}", v.centre.name_en, _CENTRE_STATUS[v.condition]) for v in network_status.centres),
+        *((f"system:{v.system.id}", v.system.name_en, _SYSTEM_STATUS[v.state]) for v in network_status.systems),
     ]
-    for position, (ident, name, status) in enumerate(places, 1):
+    for position, (ident, name, status) in enumerate(components, 1):
         yield {"id": ident, "name": name, "status": status, "position": position, "updated_at": now, "group": False}
 
 
-def _firing(one: Standpoint) -> list[tuple[int, str]]:
+def _firing_alarms(slo: ScopedSlo) -> list[tuple[int, str]]:
     """Return since when and how bad each alarm is that fires, the first to fire first."""
-    return sorted((r.fired, r.severity) for r in one.row.readings if r.fired is not None)
+    return sorted((r.fired, r.severity) for r in slo.row.readings if r.fired is not None)
 
 
-def _incident(one: Standpoint, queries: Queries) -> dict[str, Any]:
-    alarms, zone = _firing(one), queries.zone()
-    since = stamp(alarms[0][0], zone)
-    impact = "major" if any(_IMPACT.get(severity) == "major" for _, severity in alarms) else "minor"
+def _incident(slo: ScopedSlo, queries: Queries) -> dict[str, Any]:
+    alarms, zone = _firing_alarms(slo), queries.zone()
+    since = rfc3339(alarms[0][0], zone)
+    impact = "major" if any(_IMPACT_BY_SEVERITY.get(severity) == "major" for _, severity in alarms) else "minor"
     return {
-        "id": f"{one.objective.id}/{one.scope}",
-        "name": f"{one.objective.name_en}: {one.scope}",
+        "id": f"{slo.objective.id}/{slo.scope}",
+        "name": f"{slo.objective.name_en}: {slo.scope}",
         "status": "investigating",
         "impact": impact,
         "created_at": since,
         "started_at": since,
-        "updated_at": stamp(one.at or queries.now(), zone),
+        "updated_at": rfc3339(slo.evaluated_at or queries.now(), zone),
         "resolved_at": None,
-        "components": [{"id": one.scope}],
+        "components": [{"id": slo.scope}],
         "incident_updates": [],
     }
 
 
-def _maintenance(found: Maintenance, queries: Queries) -> dict[str, Any]:
+def _maintenance(maintenance: MaintenanceWindow, queries: Queries) -> dict[str, Any]:
     zone = queries.zone()
-    start, end = stamp(found.window.start, zone), stamp(found.window.end, zone)
+    start, end = rfc3339(maintenance.window.start, zone), rfc3339(maintenance.window.end, zone)
     return {
-        "id": f"{found.name}/{start}",
-        "name": found.name,
-        "status": "in_progress" if found.window.start <= queries.now() else "scheduled",
+        "id": f"{maintenance.name}/{start}",
+        "name": maintenance.name,
+        "status": "in_progress" if maintenance.window.start <= queries.now() else "scheduled",
         "impact": "maintenance",
         "scheduled_for": start,
         "scheduled_until": end,
-        "components": [{"id": scope} for scope in found.scopes],
+        "components": [{"id": scope} for scope in maintenance.scopes],
         "incident_updates": [],
     }

@@ -19,91 +19,98 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from bench.api_client import Api
-from bench.fleet import province
-from bench.machine import Others, describe, weight
-from bench.progress import Bar, say
-from bench.sandbox import room
-from bench.servers import TOKEN, influxd
-from bench.stores import opened
-from bench.summary import rounded
-from telemetry.core.calendar.windows import FIVE, HOUR, Window, day_window, days_in, floor
+from bench.api_client import ApiClient
+from bench.fleet import write_province
+from bench.machine import OtherWork, describe, sample_process
+from bench.progress import ProgressBar, print_message
+from bench.sandbox import open_sandbox
+from bench.servers import TOKEN, start_influxd
+from bench.stores import open_store
+from bench.summary import round_figures
+from telemetry.core.calendar.windows import HOUR, SLOT, Window, day_window, days_in, floor
 from telemetry.core.fold import live_state as present
-from telemetry.core.fold.fold import FOLD_VERSION, Said
-from telemetry.core.fold.live_row_types import ScopeNow, SloNow
+from telemetry.core.fold.fold import FOLD_VERSION, SourcedEvent
+from telemetry.core.fold.live_row_types import ScopedSloNow, SloNow
 from telemetry.core.fold.totals import CAPACITY_FIELDS, OPEN_FIELDS, QUEUE_FIELDS, STATE_FIELDS, Total
 from telemetry.core.protocol import events as ev
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from telemetry.core.calendar.windows import Width
+    from telemetry.core.calendar.windows import BucketWidth
     from telemetry.core.inventory import Centre, Inventory
     from telemetry.store import Store
 
 DAYS = 28
 DAY = 24 * HOUR
-STEPS: dict[Width, int] = {"5m": FIVE, "1h": HOUR}
+BUCKET_MS: dict[BucketWidth, int] = {"5m": SLOT, "1h": HOUR}
 REQUESTS = 100
 CENTRE = "vn83-83"
 
 
-def starts(world: Inventory, now: int, *, full: bool) -> Iterator[tuple[Width, Window, list[int]]]:
+def bucket_starts(inventory: Inventory, now: int, *, full: bool) -> Iterator[tuple[BucketWidth, Window, list[int]]]:
     """Yield (width, window, starts of totals) that are kept of the 28 days."""
     since = now - DAYS * DAY
-    days = [day_window(day, world.zone) for day in days_in(Window(since, now), world.zone)]
+    days = [day_window(day, inventory.zone) for day in days_in(Window(since, now), inventory.zone)]
     yield "1d", Window(days[0].start, days[-1].end), [day.start for day in days]
     for width, length in (("1h", DAY), ("5m", 2 * HOUR)):
         all_of_it = full and width == "1h"
         for end in [Window(since, now)] if all_of_it else [Window(since, since + length), Window(now - length, now)]:
-            window = Window(floor(end.start, HOUR), floor(end.end, FIVE))
-            yield width, window, list(range(window.start, window.end, STEPS[width]))  # type: ignore[misc,index]
+            window = Window(floor(end.start, HOUR), floor(end.end, SLOT))
+            yield width, window, list(range(window.start, window.end, BUCKET_MS[width]))  # type: ignore[misc,index]
 
 
-def totals(world: Inventory, centre: Centre, width: Width, marks: Sequence[int]) -> list[Total]:
+def synthetic_totals(
+    inventory: Inventory, centre: Centre, width: BucketWidth, bucket_starts: Sequence[int]
+) -> list[Total]:
     """Return plausible totals of a centre, its devices and its desks."""
-    length = STEPS.get(width, DAY)
+    length = BUCKET_MS.get(width, DAY)
     states = dict.fromkeys((*STATE_FIELDS, *CAPACITY_FIELDS, *(OPEN_FIELDS if width != "5m" else ())), 0)
     states |= {name: length // 4 for name in states if "up" in name or "cap" in name} | {"down_ms": 1_000}
     queues = {name: 3 if "sum" not in name else 600_000 for name in QUEUE_FIELDS}
-    scopes = [f"centre:{centre.id}", *(f"device:{d.id}" for d in world.devices_of(centre.id))]
+    scopes = [f"centre:{centre.id}", *(f"device:{d.id}" for d in inventory.devices_of(centre.id))]
     desks = [f"desk:{centre.id}:{service}" for service in centre.services]
     rows = [(scope, states) for scope in scopes] + [(scope, queues) for scope in desks]
-    return [Total(centre.id, scope, width, t, centre.province, sums) for t, (scope, sums) in product(marks, rows)]
+    return [
+        Total(centre.id, scope, width, t, centre.province, sums) for t, (scope, sums) in product(bucket_starts, rows)
+    ]
 
 
-def live(world: Inventory, centre: Centre, now: int, reopened: int) -> bytes:
+def live_row(inventory: Inventory, centre: Centre, now: int, reopened: int) -> bytes:
     """Return a centre's live row with every device just heard."""
-    devices = world.devices_of(centre.id)
-    said = [Said(d.id, "01JLIVE", ev.DeviceHeartbeat(n=1, t=now - 20_000, cpu_pct=9.0, fw="1.4.2")) for d in devices]
+    devices = inventory.devices_of(centre.id)
+    heartbeats = [
+        SourcedEvent(d.id, "01JLIVE", ev.DeviceHeartbeat(n=1, t=now - 20_000, cpu_pct=9.0, fw="1.4.2")) for d in devices
+    ]
     day = day_window(next(iter(days_in(Window(now, now + 1), centre.zone))), centre.zone)
-    row = present.centre_now(centre, devices, said, now, day.start)
+    row = present.centre_now(centre, devices, heartbeats, now, day.start)
     return msgspec.json.encode(msgspec.structs.replace(row, reopened=reopened))
 
 
-def objectives(world: Inventory, now: int) -> dict[str, bytes]:
+def objective_rows(inventory: Inventory, now: int) -> dict[str, bytes]:
     """Return the objectives' live rows, each at every centre."""
     start, seconds = now - DAYS * DAY, 166 * 3600
     scopes = tuple(
-        ScopeNow(
+        ScopedSloNow(
             scope=f"centre:{ident}", start=start, end=now, good=seconds - 600, bad=600, standing="healthy",
             open=seconds, up=seconds - 600, down=600,
         )
-        for ident in world.centres
+        for ident in inventory.centres
     )  # fmt: skip
-    rows = [SloNow(slo=o.id, at=now, settled_until=now - 7 * DAY, scopes=scopes) for o in world.objectives]
+    rows = [SloNow(slo=o.id, at=now, settled_until=now - 7 * DAY, scopes=scopes) for o in inventory.objectives]
     return {f"slo:{row.slo}": msgspec.json.encode(row) for row in rows}
 
 
-class Reporting:
+class LiveRowWriter:
     """Writes a sixtieth of the live rows each second, as rollup does, and one whose past changed."""
 
-    def __init__(self, store: Store, world: Inventory, since: int) -> None:
+    def __init__(self, store: Store, inventory: Inventory, since: int) -> None:
         self._store = store
         self._rows = [
-            (c.id, (live(world, c, since, since), live(world, c, since, since + 1))) for c in world.centres.values()
+            (c.id, (live_row(inventory, c, since, since), live_row(inventory, c, since, since + 1)))
+            for c in inventory.centres.values()
         ]
-        self._end = threading.Event()
+        self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
     def __enter__(self) -> Self:
@@ -111,108 +118,110 @@ class Reporting:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._end.set()
+        self._stop.set()
         self._thread.join()
 
     def _run(self) -> None:
         part, turn = max(1, len(self._rows) // 60), 0
-        while not self._end.wait(1.0):
+        while not self._stop.wait(1.0):
             chosen = [self._rows[(turn * part + i) % len(self._rows)] for i in range(part)]
             rows = {ident: bodies[0] for ident, bodies in chosen}
             ident, bodies = chosen[0]
             rows[ident] = bodies[(turn // 60 + 1) % 2]
-            self._store.put_live(rows)
+            self._store.put_live_rows(rows)
             turn += 1
 
 
-def fill(store: Store, world: Inventory, now: int, *, full: bool) -> int:
+def fill_store(store: Store, inventory: Inventory, now: int, *, full: bool) -> int:
     """Write totals and live rows; returns how many totals."""
-    parts, written = list(starts(world, now, full=full)), 0
-    store.set_mark("fold_version", FOLD_VERSION)
-    with Bar("totals of centres", len(world.centres) * len(parts)) as bar:
-        for centre in world.centres.values():
-            for width, window, marks in parts:
-                rows = totals(world, centre, width, marks)
+    parts, written = list(bucket_starts(inventory, now, full=full)), 0
+    store.set_checkpoint("fold_version", FOLD_VERSION)
+    with ProgressBar("totals of centres", len(inventory.centres) * len(parts)) as bar:
+        for centre in inventory.centres.values():
+            for width, window, starts in parts:
+                rows = synthetic_totals(inventory, centre, width, starts)
                 store.replace_totals(centre.id, width, window, rows)
                 written += len(rows)
                 bar.step()
-    store.put_live({c.id: live(world, c, now, now) for c in world.centres.values()} | objectives(world, now))
+    store.put_live_rows(
+        {c.id: live_row(inventory, c, now, now) for c in inventory.centres.values()} | objective_rows(inventory, now)
+    )
     store.set_cursor(now * 1000)
     return written
 
 
-def paths(now: int) -> dict[str, str]:
+def query_paths(now: int) -> dict[str, str]:
     """Return what is asked, by name."""
-    ends = {name: _utc(t) for name, t in (("from", now - DAYS * DAY), ("to", now))}
+    ends = {name: _format_utc(t) for name, t in (("from", now - DAYS * DAY), ("to", now))}
 
-    def past(path: str, **asked: str) -> str:
-        return f"/api/v1/{path}?{urllib.parse.urlencode({**ends, **asked})}"
+    def past_path(path: str, **parameters: str) -> str:
+        return f"/api/v1/{path}?{urllib.parse.urlencode({**ends, **parameters})}"
 
     return {
         "status": "/api/v1/status",
         "centres, a page": "/api/v1/centres?limit=50",
         "a centre": f"/api/v1/centres/{CENTRE}",
-        "availability of a centre, 28 d": past("availability", scope=f"centre:{CENTRE}"),
-        "availability of the country, 28 d": past("availability", scope="country"),
-        "availability of the country by day, 28 d": past("availability", scope="country", bucket="1d"),
+        "availability of a centre, 28 d": past_path("availability", scope=f"centre:{CENTRE}"),
+        "availability of the country, 28 d": past_path("availability", scope="country"),
+        "availability of the country by day, 28 d": past_path("availability", scope="country", bucket="1d"),
         "queues of a centre now": f"/api/v1/queues/now?centre={CENTRE}",
         "queues of all centres now": "/api/v1/queues/now",
         "objectives": "/api/v1/slos",
-        "queues of a centre, 28 d": past("queues/history", centre=CENTRE, bucket="total"),
-        "queues of all centres, 28 d": past("queues/history", bucket="total"),
+        "queues of a centre, 28 d": past_path("queues/history", centre=CENTRE, bucket="total"),
+        "queues of all centres, 28 d": past_path("queues/history", bucket="total"),
         "metrics": "/metrics",
     }
 
 
-def _utc(t: int) -> str:
+def _format_utc(t: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(t / 1000))
 
 
 def one_run(kind: str, devices: int, *, full: bool, requests: int = REQUESTS) -> dict[str, Any]:
     """Fill a fresh store and ask."""
-    others = Others()
-    with room() as place:
-        world = province(place.folder / "inventory", devices)
-        place.environ |= {"MOTCUA_INVENTORY": str(place.folder / "inventory"), "MOTCUA_STORE_TOKEN": TOKEN}
-        url = influxd(place).url if kind == "influx" else f"sqlite:///{place.folder / 'store.db'}"
-        now = floor(time.time_ns() // 1_000_000, FIVE)
+    others = OtherWork()
+    with open_sandbox() as sandbox:
+        inventory = write_province(sandbox.folder / "inventory", devices)
+        sandbox.environ |= {"MOTCUA_INVENTORY": str(sandbox.folder / "inventory"), "MOTCUA_STORE_TOKEN": TOKEN}
+        url = start_influxd(sandbox).url if kind == "influx" else f"sqlite:///{sandbox.folder / 'store.db'}"
+        now = floor(time.time_ns() // 1_000_000, SLOT)
         began = time.perf_counter()
-        with opened(url, TOKEN) as store:
-            written = fill(store, world, now, full=full)
+        with open_store(url, TOKEN) as store:
+            written = fill_store(store, inventory, now, full=full)
             took = time.perf_counter() - began
-            api = Api.start(place, url)
-            with Reporting(store, world, now):
-                found = asked(api, paths(now), requests, f"questions, {devices} devices, {kind}")
+            api = ApiClient.start(sandbox, url)
+            with LiveRowWriter(store, inventory, now):
+                timings = time_paths(api, query_paths(now), requests, f"questions, {devices} devices, {kind}")
         return {
-            "devices": len(world.devices),
+            "devices": len(inventory.devices),
             "totals": written,
             "totals_per_s": written / took,
-            "questions": found,
-            "api_rss_mb": weight(api.process.pid).rss_mb,
+            "questions": timings,
+            "api_rss_mb": sample_process(api.process.pid).rss_mb,
             "others_pct": others.share_pct(),
         }
 
 
-def asked(api: Api, questions: dict[str, str], requests: int, title: str) -> dict[str, Any]:
+def time_paths(api: ApiClient, paths: dict[str, str], requests: int, title: str) -> dict[str, Any]:
     """Ask each question in turn and return how long the answers take."""
-    found = {}
-    with Bar(title, len(questions)) as bar:
-        for name, path in questions.items():
-            found[name] = api.timing(path, requests)
+    timings = {}
+    with ProgressBar(title, len(paths)) as bar:
+        for name, path in paths.items():
+            timings[name] = api.measure_latency(path, requests)
             bar.step()
-    return found
+    return timings
 
 
 def measure(
     sizes: Sequence[int] = (1_000, 8_400), stores: Sequence[str] = ("influx", "sqlite"), *, full: bool = False
 ) -> dict[str, Any]:
     """Return the timings by store and number of devices."""
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     for kind, size in product(stores, sizes):
-        one = found.setdefault(kind, {})[str(size)] = one_run(kind, size, full=full)
-        worst = max(one["questions"].items(), key=lambda item: item[1]["p95_ms"])
-        say(f"API, {size} devices, {kind}: slowest is {worst[0]}, p95 {worst[1]['p95_ms']:.0f} ms")
-    return found
+        result = results.setdefault(kind, {})[str(size)] = one_run(kind, size, full=full)
+        worst = max(result["questions"].items(), key=lambda item: item[1]["p95_ms"])
+        print_message(f"API, {size} devices, {kind}: slowest is {worst[0]}, p95 {worst[1]['p95_ms']:.0f} ms")
+    return results
 
 
 def main() -> None:
@@ -221,8 +230,8 @@ def main() -> None:
     parser.add_argument("--devices", type=int, nargs="+", default=[1_000, 8_400])
     parser.add_argument("--full", action="store_true", help="hours for all 28 days (slow to write)")
     args = parser.parse_args()
-    found = measure(args.devices, (args.store,), full=args.full)
-    print(json.dumps(rounded({"machine": describe(), "api_scale": found}), indent=2))
+    results = measure(args.devices, (args.store,), full=args.full)
+    print(json.dumps(round_figures({"machine": describe(), "api_scale": results}), indent=2))
 
 
 if __name__ == "__main__":

@@ -16,17 +16,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench import frames, profiling, telegraf
-from bench.machine import Others, describe, used, weigh
-from bench.progress import Bar, say
-from bench.sandbox import room
-from bench.servers import TOKEN, influxd, mosquitto
-from bench.stores import stored_events
-from bench.summary import rounded, spread
-from bench.wire import Receipts, leave_session, load
+from bench.machine import OtherWork, cpu_delta, describe, sample
+from bench.progress import ProgressBar, print_message
+from bench.sandbox import open_sandbox
+from bench.servers import TOKEN, start_influxd, start_mosquitto
+from bench.stores import count_stored_events
+from bench.summary import round_figures, summarise_runs
+from bench.wire import ReceiptCounter, create_session, publish_all
 
 if TYPE_CHECKING:
-    from bench.sandbox import Process, Room
-    from bench.servers import Broker, Influx
+    from bench.sandbox import BenchProcess, Sandbox
+    from bench.servers import InfluxdProcess, MosquittoProcess
 
 SESSION = "motcua-ingest-1"
 FILTER = "motcua/v1/+/+/up"
@@ -35,7 +35,7 @@ SILENCE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class BacklogJob:
     """What one run drains and how."""
 
     store: str = "influx"
@@ -44,40 +44,42 @@ class Job:
     profile: bool = False
 
 
-def one_run(job: Job) -> dict[str, Any]:
+def one_run(job: BacklogJob) -> dict[str, Any]:
     """Fill the broker's queue, let ingest drain it, and check that the store holds every event."""
-    with room() as place:
-        made = frames.devices(place.folder / "inventory")
-        broker = mosquitto(place)
-        database = influxd(place) if job.store == "influx" else None
-        leave_session(broker.port, SESSION, FILTER)
-        sent = _fill(broker, made, job)
-        found = _drain(place, broker, database, job, sent)
-        if found["stored"] != job.events:
-            raise SystemExit(f"{job.events} events sent, {found['stored']} stored")
-        return found
+    with open_sandbox() as sandbox:
+        kiosks = frames.write_kiosks(sandbox.folder / "inventory")
+        broker = start_mosquitto(sandbox)
+        database = start_influxd(sandbox) if job.store == "influx" else None
+        create_session(broker.port, SESSION, FILTER)
+        sent = _fill_queue(broker, kiosks, job)
+        result = _drain(sandbox, broker, database, job, sent)
+        if result["stored"] != job.events:
+            raise SystemExit(f"{job.events} events sent, {result['stored']} stored")
+        return result
 
 
-def _fill(broker: Broker, made: list[frames.Kiosk], job: Job) -> int:
-    with Bar(f"backlog, frames of {job.rows}", job.events // job.rows) as bar:
-        return load(broker.port, frames.packets(made, job.events, job.rows), bar.step)
+def _fill_queue(broker: MosquittoProcess, kiosks: list[frames.Kiosk], job: BacklogJob) -> int:
+    with ProgressBar(f"backlog, frames of {job.rows}", job.events // job.rows) as bar:
+        return publish_all(broker.port, frames.encode_packets(kiosks, job.events, job.rows), bar.step)
 
 
-def _drain(place: Room, broker: Broker, database: Influx | None, job: Job, sent: int) -> dict[str, Any]:
-    url = database.url if database else f"sqlite:///{place.folder / 'store.db'}"
-    place.environ |= {"MOTCUA_INVENTORY": str(place.folder / "inventory"), "MOTCUA_STORE_TOKEN": TOKEN}
+def _drain(
+    sandbox: Sandbox, broker: MosquittoProcess, database: InfluxdProcess | None, job: BacklogJob, sent: int
+) -> dict[str, Any]:
+    url = database.url if database else f"sqlite:///{sandbox.folder / 'store.db'}"
+    sandbox.environ |= {"MOTCUA_INVENTORY": str(sandbox.folder / "inventory"), "MOTCUA_STORE_TOKEN": TOKEN}
     others = {"broker": broker.process.pid} | ({"influxd": database.process.pid} if database else {})
-    receipts = Receipts(broker.port)
-    ingest, began = _ingest(place, broker, url, job)
+    receipts = ReceiptCounter(broker.port)
+    ingest, began = _start_ingest(sandbox, broker, url, job)
     others["ingest"] = ingest.pid
-    before, counter = weigh(others), time.process_time()
-    ended = _until_all(receipts, ingest, job.events)
-    after = weigh(others)
+    before, counter = sample(others), time.process_time()
+    ended = _wait_receipts(receipts, ingest, job.events)
+    after = sample(others)
     counter = time.process_time() - counter
     receipts.close()
-    ingest.end()
+    ingest.stop()
     if job.profile:
-        say("\n".join(profiling.lines(str(place.folder / "profile"))))
+        print_message("\n".join(profiling.top_functions(str(sandbox.folder / "profile"))))
     seconds = ended - began
     return {
         "events_per_s": job.events / seconds,
@@ -86,58 +88,63 @@ def _drain(place: Room, broker: Broker, database: Influx | None, job: Job, sent:
         "events": job.events,
         "messages": sent,
         "receipts": receipts.messages,
-        "stored": stored_events(url, TOKEN),
-        "cpu_s": used(before, after) | {"counter": counter},
+        "stored": count_stored_events(url, TOKEN),
+        "cpu_s": cpu_delta(before, after) | {"counter": counter},
         "rss_peak_mb": {name: w.peak_mb for name, w in after.items()},
     }
 
 
-def _ingest(place: Room, broker: Broker, url: str, job: Job) -> tuple[Process, float]:
+def _start_ingest(sandbox: Sandbox, broker: MosquittoProcess, url: str, job: BacklogJob) -> tuple[BenchProcess, float]:
     """Start ingest; returns when its CONNACK came too."""
-    words = ("ingest", "--store", url, "--mqtt", broker.url)
+    arguments = ("ingest", "--store", url, "--mqtt", broker.url)
     plain = [sys.executable, "-m", "motcua"]
-    command = [sys.executable, "-m", "bench.profiling", str(place.folder / "profile")] if job.profile else plain
-    process = place.start("ingest", [*command, *words], watch="linked ")
-    place.wait(process, lambda: process.said_at, "ingest is linked")
-    return process, process.said_at or 0.0
+    command = [sys.executable, "-m", "bench.profiling", str(sandbox.folder / "profile")] if job.profile else plain
+    process = sandbox.start("ingest", [*command, *arguments], pattern="linked ")
+    sandbox.wait_until_ready(process, lambda: process.matched_at, "ingest is linked")
+    return process, process.matched_at or 0.0
 
 
-def _until_all(receipts: Receipts, ingest: Process, events: int) -> float:
+def _wait_receipts(receipts: ReceiptCounter, ingest: BenchProcess, events: int) -> float:
     """Count receipts until every event has one; returns the last one's moment."""
     last = time.perf_counter()
-    with Bar("drained", events) as bar:
+    with ProgressBar("drained", events) as bar:
         while receipts.rows < events:
             before = receipts.rows
-            if receipts.take(0.5):
+            if receipts.poll(0.5):
                 last = time.perf_counter()
                 bar.step(receipts.rows - before)
-            elif not ingest.running or time.perf_counter() - last > SILENCE_S:
-                raise SystemExit(f"{receipts.rows} of {events} events have a receipt, no more come\n{ingest.text()}")
+            elif not ingest.is_running or time.perf_counter() - last > SILENCE_S:
+                raise SystemExit(
+                    f"{receipts.rows} of {events} events have a receipt, no more come\n{ingest.log_tail()}"
+                )
     return last
 
 
-def measure(job: Job, runs: int, *, beside: bool = False) -> dict[str, Any]:
+def measure(job: BacklogJob, runs: int, *, with_telegraf: bool = False) -> dict[str, Any]:
     """Return median and worst of the runs; `beside` has Telegraf drain the same backlog after each, and the ratio."""
-    found, theirs = [], []
+    ingest_runs, telegraf_runs = [], []
     for number in range(1, runs + 1):
-        others = Others()
-        found.append(one_run(job))
-        if beside:
-            theirs.append(telegraf.one_run(job.rows, job.events))
-        found[-1]["others_pct"] = others.share_pct()
-        _tell(number, found[-1], theirs[-1] if beside else None)
-    out = spread(found, "events_per_s")
-    if beside:
-        other = spread(theirs, "events_per_s")
+        others = OtherWork()
+        ingest_runs.append(one_run(job))
+        if with_telegraf:
+            telegraf_runs.append(telegraf.one_run(job.rows, job.events))
+        ingest_runs[-1]["others_pct"] = others.share_pct()
+        _print_run(number, ingest_runs[-1], telegraf_runs[-1] if with_telegraf else None)
+    out = summarise_runs(ingest_runs, "events_per_s")
+    if with_telegraf:
+        other = summarise_runs(telegraf_runs, "events_per_s")
         out |= {"telegraf": other, "ratio": out["median"] / other["median"]}
     return out
 
 
-def _tell(number: int, ours: dict[str, Any], theirs: dict[str, Any] | None) -> None:
-    cpu = ", ".join(f"{name} {seconds:.1f}" for name, seconds in ours["cpu_s"].items())
-    text = f"run {number}: {ours['events_per_s']:,.0f} events/s, {ours['messages_per_s']:,.0f} messages/s; CPU s: {cpu}"
-    text += f"; ingest's peak {ours['rss_peak_mb']['ingest']:.0f} MB; others took {ours['others_pct']} %"
-    say(text + (f"; Telegraf {theirs['events_per_s']:,.0f} events/s" if theirs else ""))
+def _print_run(number: int, ingest_run: dict[str, Any], telegraf_run: dict[str, Any] | None) -> None:
+    cpu = ", ".join(f"{name} {seconds:.1f}" for name, seconds in ingest_run["cpu_s"].items())
+    text = (
+        f"run {number}: {ingest_run['events_per_s']:,.0f} events/s, {ingest_run['messages_per_s']:,.0f} "
+        f"messages/s; CPU s: {cpu}"
+    )
+    text += f"; ingest's peak {ingest_run['rss_peak_mb']['ingest']:.0f} MB; others took {ingest_run['others_pct']} %"
+    print_message(text + (f"; Telegraf {telegraf_run['events_per_s']:,.0f} events/s" if telegraf_run else ""))
 
 
 def main() -> None:
@@ -150,9 +157,9 @@ def main() -> None:
     parser.add_argument("--telegraf", action="store_true", help="let Telegraf (on PATH) drain the same backlog too")
     args = parser.parse_args()
     events = args.events - args.events % args.frames
-    job = Job(args.store, args.frames, events, args.profile)
-    found = measure(job, args.runs, beside=args.telegraf)
-    print(json.dumps(rounded({"machine": describe(), "backlog": found}), indent=2))
+    job = BacklogJob(args.store, args.frames, events, args.profile)
+    results = measure(job, args.runs, with_telegraf=args.telegraf)
+    print(json.dumps(round_figures({"machine": describe(), "backlog": results}), indent=2))
 
 
 if __name__ == "__main__":

@@ -14,78 +14,80 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from bench import frames
-from bench.machine import Others, describe, used, weigh
-from bench.progress import Bar, say
-from bench.sandbox import free_port, listening, room
-from bench.stores import stored_events
-from bench.summary import rounded, spread
-from bench.wire import Receipts, Wire
+from bench.machine import OtherWork, cpu_delta, describe, sample
+from bench.progress import ProgressBar, print_message
+from bench.sandbox import free_port, is_listening, open_sandbox
+from bench.stores import count_stored_events
+from bench.summary import round_figures, summarise_runs
+from bench.wire import MqttConnection, ReceiptCounter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bench.sandbox import Process
+    from bench.sandbox import BenchProcess
 
-AHEAD = 400
+MAX_UNRECEIPTED_FRAMES = 400
 """Frames without receipt: what 1,000 devices with one frame each would well exceed."""
 SILENCE_S = 30.0
 
 
 def one_run(count: int, rows: int) -> dict[str, Any]:
     """Start everything, send the frames, and check that the store holds every event."""
-    others = Others()
-    with room() as place:
-        made, port = frames.devices(place.folder / "inventory"), free_port()
-        url, store = f"mqtt://127.0.0.1:{port}", f"sqlite:///{place.folder / 'store.db'}"
-        place.environ["MOTCUA_INVENTORY"] = str(place.folder / "inventory")
-        broker = place.role("broker", "--listen", f"127.0.0.1:{port}")
-        place.wait(broker, lambda: listening(port), "the broker listens")
-        ingest = place.role("ingest", "--store", store, "--mqtt", url, watch="linked ")
-        place.wait(ingest, lambda: ingest.said_at, "ingest is linked")
-        work = list(frames.packets(made, count * rows, rows))
+    others = OtherWork()
+    with open_sandbox() as sandbox:
+        kiosks, port = frames.write_kiosks(sandbox.folder / "inventory"), free_port()
+        url, store = f"mqtt://127.0.0.1:{port}", f"sqlite:///{sandbox.folder / 'store.db'}"
+        sandbox.environ["MOTCUA_INVENTORY"] = str(sandbox.folder / "inventory")
+        broker = sandbox.start_role("broker", "--listen", f"127.0.0.1:{port}")
+        sandbox.wait_until_ready(broker, lambda: is_listening(port), "the broker listens")
+        ingest = sandbox.start_role("ingest", "--store", store, "--mqtt", url, pattern="linked ")
+        sandbox.wait_until_ready(ingest, lambda: ingest.matched_at, "ingest is linked")
+        packets = list(frames.encode_packets(kiosks, count * rows, rows))
         pids = {"ingest": ingest.pid, "broker": broker.pid}
-        before = weigh(pids)
+        before = sample(pids)
         began = time.perf_counter()
-        seconds = _send(port, iter(work), count * rows, rows, ingest) - began
-        after = weigh(pids)
-        found = {
+        seconds = _send_frames(port, iter(packets), count * rows, rows, ingest) - began
+        after = sample(pids)
+        result = {
             "events_per_s": count * rows / seconds,
             "events": count * rows,
-            "stored": stored_events(store, ""),
-            "cpu_s": used(before, after),
+            "stored": count_stored_events(store, ""),
+            "cpu_s": cpu_delta(before, after),
             "rss_peak_mb": {name: w.peak_mb for name, w in after.items()},
             "others_pct": others.share_pct(),
         }
-        if found["stored"] != found["events"]:
-            raise SystemExit(f"{found['events']} events sent, {found['stored']} stored")
-        return found
+        if result["stored"] != result["events"]:
+            raise SystemExit(f"{result['events']} events sent, {result['stored']} stored")
+        return result
 
 
-def _send(port: int, work: Iterator[bytes], events: int, rows: int, ingest: Process) -> float:
+def _send_frames(port: int, packets: Iterator[bytes], events: int, rows: int, ingest: BenchProcess) -> float:
     """Send frames as receipts allow; returns the last receipt's moment."""
-    sender, receipts = Wire(port, "bench-loader"), Receipts(port)
+    sender, receipts = MqttConnection(port, "bench-loader"), ReceiptCounter(port)
     sent, last = 0, time.perf_counter()
-    with Bar("embedded", events) as bar:
+    with ProgressBar("embedded", events) as bar:
         while receipts.rows < events:
-            chunk = list(islice(work, max(0, AHEAD - (sent - receipts.rows // rows))))
+            chunk = list(islice(packets, max(0, MAX_UNRECEIPTED_FRAMES - (sent - receipts.rows // rows))))
             sender.send(b"".join(chunk))
             sent += len(chunk)
             before = receipts.rows
-            if receipts.take(0.05):
+            if receipts.poll(0.05):
                 last = time.perf_counter()
                 bar.step(receipts.rows - before)
             while sender.readable(0):
                 sender.read()
-            if not ingest.running or time.perf_counter() - last > SILENCE_S:
-                raise SystemExit(f"{receipts.rows} of {events} events have a receipt, no more come\n{ingest.text()}")
+            if not ingest.is_running or time.perf_counter() - last > SILENCE_S:
+                raise SystemExit(
+                    f"{receipts.rows} of {events} events have a receipt, no more come\n{ingest.log_tail()}"
+                )
     return last
 
 
 def measure(count: int = 6_000, rows: int = 20, runs: int = 3) -> dict[str, Any]:
     """Return the median, the worst and all runs."""
-    found = spread([one_run(count, rows) for _ in range(runs)], "events_per_s")
-    say(f"embedded: median {found['median']:,.0f} events/s, worst {found['worst']:,.0f}")
-    return found
+    results = summarise_runs([one_run(count, rows) for _ in range(runs)], "events_per_s")
+    print_message(f"embedded: median {results['median']:,.0f} events/s, worst {results['worst']:,.0f}")
+    return results
 
 
 def main() -> None:
@@ -95,8 +97,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=20)
     parser.add_argument("--runs", type=int, default=3)
     args = parser.parse_args()
-    found = measure(args.frames, args.rows, args.runs)
-    print(json.dumps(rounded({"machine": describe(), "embedded": found}), indent=2))
+    results = measure(args.frames, args.rows, args.runs)
+    print(json.dumps(round_figures({"machine": describe(), "embedded": results}), indent=2))
 
 
 if __name__ == "__main__":

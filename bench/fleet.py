@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 PER_CENTRE = 12
 """One of them is the display that the table of centres declares."""
-KINDS = ("gateway1", "kiosk1", "kiosk2", *(f"counter{i}" for i in range(1, 9)))
+DEVICE_SUFFIXES = ("gateway1", "kiosk1", "kiosk2", *(f"counter{i}" for i in range(1, 9)))
 
 
-def province(folder: Path, devices: int) -> Inventory:
+def write_province(folder: Path, devices: int) -> Inventory:
     """Write and load an inventory with so many devices, twelve to a centre where the sample has too few centres."""
     sample = load(default_path())
     clones = max(0, devices // PER_CENTRE - len(sample.centres))
-    frames.devices(folder, max(0, devices - len(sample.devices) - clones * PER_CENTRE))
-    _grow(folder / "centres.csv", folder / "devices.csv", clones)
+    frames.write_kiosks(folder, max(0, devices - len(sample.devices) - clones * PER_CENTRE))
+    _append_centres(folder / "centres.csv", folder / "devices.csv", clones)
     return load(folder)
 
 
-def _grow(centres: Path, devices: Path, clones: int) -> None:
+def _append_centres(centres: Path, devices: Path, clones: int) -> None:
     """Append centres like the last of the table, with devices of their own."""
     with centres.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -37,4 +37,6 @@ def _grow(centres: Path, devices: Path, clones: int) -> None:
     with devices.open("a", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         for name in names:
-            table.writerows([f"{name}-{kind}", name, kind.rstrip("0123456789"), 60_000, "no"] for kind in KINDS)
+            table.writerows(
+                [f"{name}-{kind}", name, kind.rstrip("0123456789"), 60_000, "no"] for kind in DEVICE_SUFFIXES
+            )

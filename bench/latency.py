@@ -16,39 +16,39 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bench import frames
-from bench.machine import Others, describe, used, weigh
-from bench.progress import Bar, say
-from bench.sandbox import room
-from bench.servers import TOKEN, influxd, mosquitto
-from bench.summary import percentiles, rounded
+from bench.machine import OtherWork, cpu_delta, describe, sample
+from bench.progress import ProgressBar, print_message
+from bench.sandbox import open_sandbox
+from bench.servers import TOKEN, start_influxd, start_mosquitto
+from bench.summary import percentiles, round_figures
 from edge_agent.agent import Agent, AgentSettings
-from edge_agent.fleet import Fleet
+from edge_agent.fleet import AgentLoop
 from edge_agent.outbox import Outbox
 from motcua import system
-from telemetry.mqtt.link import address
+from telemetry.mqtt.link import parse_broker_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.frames import Kiosk
-    from bench.sandbox import Room
+    from bench.sandbox import Sandbox
     from telemetry.core.protocol.events import Event
 
 AGENTS = 100
 FEEDERS = 4
 RATE = 1_000
-READY_S = 60.0
+RECEIPT_TIMEOUT_S = 60.0
 
 
-class Timed(Outbox):
+class TimedOutbox(Outbox):
     """An outbox that notes when its rows were captured and when their receipts came."""
 
-    def __init__(self, *told: Any) -> None:  # noqa: ANN401
-        super().__init__(*told)
+    def __init__(self, *args: Any) -> None:  # noqa: ANN401
+        super().__init__(*args)
         self.captured: dict[int, float] = {}
-        self.took: list[float] = []
+        self.latencies: list[float] = []
 
-    def put(self, event: Event) -> None:
+    def append_timed(self, event: Event) -> None:
         """Append one event; its clock starts before the write."""
         began = time.perf_counter()
         first, _ = self.append([event])
@@ -59,108 +59,110 @@ class Timed(Outbox):
         now = time.perf_counter()
         for low, high in ranges:
             moments = (self.captured.pop(n, None) for n in range(low, high + 1))
-            self.took += [now - moment for moment in moments if moment is not None]
-        super().forget(ranges)
+            self.latencies += [now - started for started in moments if started is not None]
+        super().delete_receipted(ranges)
 
 
-def _agents(place: Room, kiosks: list[Kiosk], url: str) -> list[Agent]:
-    around = system.surroundings()
+def _build_agents(sandbox: Sandbox, kiosks: list[Kiosk], url: str) -> list[Agent]:
+    environment = system.agent_environment()
     return [
         Agent(
-            AgentSettings(k.device, k.centre, address(url)),
-            Timed(place.folder / "outbox" / f"{k.device}.db", system.new_id),
-            around,
+            AgentSettings(k.device, k.centre, parse_broker_url(url)),
+            TimedOutbox(sandbox.folder / "outbox" / f"{k.device}.db", system.new_id),
+            environment,
         )
         for k in kiosks
     ]
 
 
-def _feed(agents: list[Agent], rate: float, seconds: float) -> None:
+def _feed_events(agents: list[Agent], rate: float, seconds: float) -> None:
     """Append in turn at a steady rate; whoever is late catches up."""
     began = time.perf_counter()
     for i in range(int(rate * seconds)):
         wait = began + i / rate - time.perf_counter()
         if wait > 0:
             time.sleep(wait)
-        _box(agents[i % len(agents)]).put(frames.called(0, system.wall_ms(), i))
+        _timed_outbox(agents[i % len(agents)]).append_timed(frames.ticket_called(0, system.wall_ms(), i))
 
 
-def _box(agent: Agent) -> Timed:
-    if not isinstance(agent.outbox, Timed):
+def _timed_outbox(agent: Agent) -> TimedOutbox:
+    if not isinstance(agent.outbox, TimedOutbox):
         raise TypeError(type(agent.outbox))
     return agent.outbox
 
 
-def _settle(agents: list[Agent], what: str) -> None:
-    deadline = time.monotonic() + READY_S
-    while pending := sum(not agent.settled() for agent in agents):
+def _wait_receipts(agents: list[Agent], what: str) -> None:
+    deadline = time.monotonic() + RECEIPT_TIMEOUT_S
+    while pending := sum(not agent.all_receipted() for agent in agents):
         if time.monotonic() > deadline:
             raise SystemExit(f"{what}: {pending} of {len(agents)} agents have rows without a receipt")
         time.sleep(0.05)
 
 
-def _run(agents: list[Agent], seconds: float) -> float:
+def _measure_feed(agents: list[Agent], seconds: float) -> float:
     """Warm every agent up, feed them all, wait for the last receipt; returns how long the feeding took."""
-    _feed(agents, RATE, len(agents) / RATE)
-    _settle(agents, "before the measurement")
+    _feed_events(agents, RATE, len(agents) / RATE)
+    _wait_receipts(agents, "before the measurement")
     for agent in agents:
-        _box(agent).took.clear()
+        _timed_outbox(agent).latencies.clear()
     parts = [agents[i::FEEDERS] for i in range(FEEDERS)]
-    threads = [threading.Thread(target=_feed, args=(part, RATE / FEEDERS, seconds)) for part in parts]
+    threads = [threading.Thread(target=_feed_events, args=(part, RATE / FEEDERS, seconds)) for part in parts]
     began = time.perf_counter()
     for thread in threads:
         thread.start()
-    with Bar("1,000 events/s", seconds) as bar:
+    with ProgressBar("1,000 events/s", seconds) as bar:
         while any(thread.is_alive() for thread in threads):
             time.sleep(0.05)
             bar.step(0.05)
-    fed = time.perf_counter() - began
-    _settle(agents, "after the measurement")
-    return fed
+    feed_seconds = time.perf_counter() - began
+    _wait_receipts(agents, "after the measurement")
+    return feed_seconds
 
 
 def one_run(store: str, seconds: float, *, rollup: bool) -> dict[str, Any]:
     """Return the latency's percentiles (s), the rate that was reached and processor seconds."""
-    others = Others()
-    with room() as place:
-        kiosks = frames.devices(place.folder / "inventory")[:AGENTS]
-        broker = mosquitto(place)
-        url = influxd(place).url if store == "influx" else f"sqlite:///{place.folder / 'store.db'}"
-        place.environ |= {"MOTCUA_INVENTORY": str(place.folder / "inventory"), "MOTCUA_STORE_TOKEN": TOKEN}
-        where = ("--store", url, "--mqtt", broker.url)
-        ingest = place.role("ingest", *where, watch="linked ")
-        place.wait(ingest, lambda: ingest.said_at, "ingest is linked")
+    others = OtherWork()
+    with open_sandbox() as sandbox:
+        kiosks = frames.write_kiosks(sandbox.folder / "inventory")[:AGENTS]
+        broker = start_mosquitto(sandbox)
+        url = start_influxd(sandbox).url if store == "influx" else f"sqlite:///{sandbox.folder / 'store.db'}"
+        sandbox.environ |= {"MOTCUA_INVENTORY": str(sandbox.folder / "inventory"), "MOTCUA_STORE_TOKEN": TOKEN}
+        arguments = ("--store", url, "--mqtt", broker.url)
+        ingest = sandbox.start_role("ingest", *arguments, pattern="linked ")
+        sandbox.wait_until_ready(ingest, lambda: ingest.matched_at, "ingest is linked")
         roles = {"ingest": ingest.pid, "broker": broker.process.pid}
         if rollup:
-            roles["rollup"] = place.role("rollup", *where).pid
-        fleet = Fleet(system.monotonic_ms)
-        agents = _agents(place, kiosks, broker.url)
+            roles["rollup"] = sandbox.start_role("rollup", *arguments).pid
+        fleet = AgentLoop(system.monotonic_ms)
+        agents = _build_agents(sandbox, kiosks, broker.url)
         for agent in agents:
             fleet.add(agent)
         loop = threading.Thread(target=fleet.run, daemon=True)
         loop.start()
-        place.stack.callback(partial(loop.join, 10))
-        place.stack.callback(fleet.stop)
-        before = weigh(roles)
-        fed = _run(agents, seconds)
-        took = [one for agent in agents for one in _box(agent).took]
+        sandbox.stack.callback(partial(loop.join, 10))
+        sandbox.stack.callback(fleet.stop)
+        before = sample(roles)
+        feed_seconds = _measure_feed(agents, seconds)
+        took = [latency for agent in agents for latency in _timed_outbox(agent).latencies]
         return {
             **percentiles(took),
             "events": len(took),
-            "events_per_s": len(took) / fed,
-            "cpu_s": used(before, weigh(roles)),
+            "events_per_s": len(took) / feed_seconds,
+            "cpu_s": cpu_delta(before, sample(roles)),
             "others_pct": others.share_pct(),
         }
 
 
 def measure(seconds: float = 30.0, store: str = "influx") -> dict[str, Any]:
     """Measure without and with a rollup that folds what comes, every second."""
-    found = {}
+    results = {}
     for name, rollup in (("plain", False), ("with_rollup", True)):
-        found[name] = one_run(store, seconds, rollup=rollup)
-        one = found[name]
-        say(f"latency {name}: p50 {one['p50']:.3f} s, p95 {one['p95']:.3f} s, p99 {one['p99']:.3f} s")
-    return found
+        results[name] = one_run(store, seconds, rollup=rollup)
+        result = results[name]
+        print_message(
+            f"latency {name}: p50 {result['p50']:.3f} s, p95 {result['p95']:.3f} s, p99 {result['p99']:.3f} s"
+        )
+    return results
 
 
 def main() -> None:
@@ -168,7 +170,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--store", choices=("influx", "sqlite"), default="influx")
     args = parser.parse_args()
-    print(json.dumps(rounded({"machine": describe(), "latency": measure(args.seconds, args.store)}), indent=2))
+    print(json.dumps(round_figures({"machine": describe(), "latency": measure(args.seconds, args.store)}), indent=2))
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def describe() -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Weight:
+class ProcessUsage:
     """What a process has used so far: processor seconds, memory now and at most (VmRSS, VmHWM; MB of 1,000,000)."""
 
     cpu_s: float
@@ -40,49 +40,49 @@ class Weight:
     peak_mb: float
 
 
-def weight(pid: int) -> Weight:
+def sample_process(pid: int) -> ProcessUsage:
     """Weigh a process with its children; all pages it shares are counted as its own."""
     process = psutil.Process(pid)
-    parts = [_alone(one) for one in (process, *process.children(recursive=True))]
-    return Weight(*(round(sum(values), 2) for values in zip(*parts, strict=True)))
+    parts = [_own_usage(member) for member in (process, *process.children(recursive=True))]
+    return ProcessUsage(*(round(sum(values), 2) for values in zip(*parts, strict=True)))
 
 
-def _alone(process: psutil.Process) -> tuple[float, float, float]:
+def _own_usage(process: psutil.Process) -> tuple[float, float, float]:
     times = process.cpu_times()
     lines = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii", errors="replace").splitlines()
     kib = {name: int(line.split()[1]) for line in lines for name in ("VmRSS", "VmHWM") if line.startswith(name)}
     return float(times.user + times.system), kib.get("VmRSS", 0) * 1024 / 1e6, kib.get("VmHWM", 0) * 1024 / 1e6
 
 
-def weigh(pids: Mapping[str, int]) -> dict[str, Weight]:
+def sample(pids: Mapping[str, int]) -> dict[str, ProcessUsage]:
     """Weigh processes by name."""
-    return {name: weight(pid) for name, pid in pids.items()}
+    return {name: sample_process(pid) for name, pid in pids.items()}
 
 
-def used(before: Mapping[str, Weight], after: Mapping[str, Weight]) -> dict[str, float]:
+def cpu_delta(before: Mapping[str, ProcessUsage], after: Mapping[str, ProcessUsage]) -> dict[str, float]:
     """Return processor seconds spent in between; a process that was not there before counts from 0."""
     return {name: w.cpu_s - (before[name].cpu_s if name in before else 0.0) for name, w in after.items()}
 
 
-class Others:
+class OtherWork:
     """Watches how much of the machine work that is not ours takes."""
 
     def __init__(self) -> None:
-        self._began, self._busy, self._ours = time.perf_counter(), _busy_s(), _ours_s()
+        self._began, self._busy, self._own = time.perf_counter(), _busy_cpu_s(), _own_cpu_s()
 
     def share_pct(self) -> float:
         """Return the others' share of all processors since the start, %."""
         seconds = max(time.perf_counter() - self._began, 0.01)
-        foreign = (_busy_s() - self._busy) - (_ours_s() - self._ours)
-        return round(max(0.0, foreign / seconds / (os.cpu_count() or 1) * 100), 1)
+        other_seconds = (_busy_cpu_s() - self._busy) - (_own_cpu_s() - self._own)
+        return round(max(0.0, other_seconds / seconds / (os.cpu_count() or 1) * 100), 1)
 
 
-def _busy_s() -> float:
+def _busy_cpu_s() -> float:
     times = psutil.cpu_times()
     return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0))
 
 
-def _ours_s() -> float:
+def _own_cpu_s() -> float:
     """Return what this process, its children and their ended children have used."""
     total = sum(os.times()[:4])
     for child in psutil.Process().children(recursive=True):

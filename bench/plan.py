@@ -13,12 +13,12 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from bench.machine import Others, describe
-from bench.progress import say
-from bench.summary import rounded
-from infra.config.options import Options
-from infra.plan import plan
-from telemetry.core.inventory import ALWAYS, Centre, Device, Inventory
+from bench.machine import OtherWork, describe
+from bench.progress import print_message
+from bench.summary import round_figures
+from infra.config.options import StackOptions
+from infra.plan import build_plan
+from telemetry.core.inventory import ALWAYS_OPEN, Centre, Device, Inventory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,16 +27,19 @@ DEVICES, PER_CENTRE = 10_000, 50
 DAY = date(2026, 6, 1)
 
 
-def fleet(count: int) -> Inventory:
+def build_fleet(count: int) -> Inventory:
     """Return an inventory of so many devices, 50 to a centre."""
     zone, homes = ZoneInfo("Asia/Ho_Chi_Minh"), [f"vn83-{number}" for number in range(-(-count // PER_CENTRE))]
-    centres = {one: Centre(one, "83", "commune", one, one, "vn83", "", 2, ALWAYS, (), zone) for one in homes}
+    centres = {
+        centre_id: Centre(centre_id, "83", "commune", centre_id, centre_id, "vn83", "", 2, ALWAYS_OPEN, (), zone)
+        for centre_id in homes
+    }
     names = [(f"{homes[n // PER_CENTRE]}-kiosk{n % PER_CENTRE + 1}", homes[n // PER_CENTRE]) for n in range(count)]
     devices = {ident: Device(ident, home, "kiosk") for ident, home in names}
     return Inventory("bench", "vn83", "Tỉnh", "Province", zone, {}, centres, devices, {}, {})
 
 
-def seconds(work: Callable[[], object]) -> float:
+def time_work(work: Callable[[], object]) -> float:
     """Return how long a piece of work takes."""
     began = time.perf_counter()
     work()
@@ -45,18 +48,18 @@ def seconds(work: Callable[[], object]) -> float:
 
 def measure(count: int = DEVICES, runs: int = 5) -> dict[str, Any]:
     """Return the seconds of the slowest of several runs."""
-    others, world, options = Others(), fleet(count), Options(stage="dev", target="local")
-    found = {
+    others, inventory, options = OtherWork(), build_fleet(count), StackOptions(stage="dev", target="local")
+    results = {
         "devices": count,
-        "plan_s": max(seconds(lambda: plan(world, options, DAY)) for _ in range(runs)),
+        "plan_s": max(time_work(lambda: build_plan(inventory, options, DAY)) for _ in range(runs)),
         "others_pct": others.share_pct(),
     }
-    say(f"plan of {count:,} devices: {found['plan_s']:.3f} s")
-    return found
+    print_message(f"plan of {count:,} devices: {results['plan_s']:.3f} s")
+    return results
 
 
 def main() -> None:
-    print(json.dumps(rounded({"machine": describe(), "plan": measure()}), indent=2))
+    print(json.dumps(round_figures({"machine": describe(), "plan": measure()}), indent=2))
 
 
 if __name__ == "__main__":

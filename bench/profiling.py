@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_threads: list[cProfile.Profile] = []
+_thread_profiles: list[cProfile.Profile] = []
 _plain_run = threading.Thread.run
 
 
-def _run(self: threading.Thread) -> None:
+def _run_profiled(self: threading.Thread) -> None:
     profile = cProfile.Profile()
-    _threads.append(profile)
+    _thread_profiles.append(profile)
     with suppress(ValueError):  # from Python 3.12 on only one thread can be profiled
         profile.enable()
     try:
@@ -30,20 +30,20 @@ def _run(self: threading.Thread) -> None:
         profile.disable()
 
 
-def lines(file: str, most: int = 40) -> Iterator[str]:
+def top_functions(file: str, most: int = 40) -> Iterator[str]:
     """Yield the functions with the most time of their own: seconds, calls, name."""
     stats: dict[tuple[str, int, str], tuple[int, int, float, float, object]] = pstats.Stats(file).stats  # type: ignore[attr-defined]
     total = sum(entry[2] for entry in stats.values())
     yield f"{total:.2f} s in all threads; own s, share, calls, function"
     for (path, line, name), entry in sorted(stats.items(), key=lambda item: -item[1][2])[:most]:
-        place = "/".join(path.split("/")[-2:])
-        yield f"{entry[2]:8.3f} {entry[2] / total:6.1%} {entry[1]:9d}  {name} ({place}:{line})"
+        location = "/".join(path.split("/")[-2:])
+        yield f"{entry[2]:8.3f} {entry[2] / total:6.1%} {entry[1]:9d}  {name} ({location}:{line})"
 
 
 def main() -> None:
     file = sys.argv.pop(1)
     sys.argv[0] = "motcua"
-    threading.Thread.run = _run  # type: ignore[method-assign]
+    threading.Thread.run = _run_profiled  # type: ignore[method-assign]
     from motcua.__main__ import main as motcua  # noqa: PLC0415
 
     profile = cProfile.Profile()
@@ -51,9 +51,9 @@ def main() -> None:
         profile.runcall(motcua)
     finally:
         merged = pstats.Stats(profile)
-        for one in _threads:
+        for thread_profile in _thread_profiles:
             with suppress(TypeError):  # a thread that never ran a profiled call
-                merged.add(one)
+                merged.add(thread_profile)
         merged.dump_stats(file)
 
 

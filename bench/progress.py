@@ -15,7 +15,7 @@ _console = Console(stderr=True)
 SHOW_EVERY_S = 0.25
 
 
-class Bar:
+class ProgressBar:
     """A progress bar that redraws itself at most four times a second."""
 
     def __init__(self, what: str, total: float) -> None:
@@ -23,9 +23,9 @@ class Bar:
         quiet = not _console.is_terminal
         self._progress = Progress(*columns, console=_console, transient=True, auto_refresh=False, disable=quiet)
         self._task = self._progress.add_task(what, total=total)
-        self._gained, self._shown = 0.0, 0.0
+        self._gained, self._shown_at = 0.0, 0.0
 
-    def __enter__(self) -> Bar:  # noqa: PYI034
+    def __enter__(self) -> ProgressBar:  # noqa: PYI034
         """Show it."""
         self._progress.start()
         return self
@@ -38,12 +38,12 @@ class Bar:
         """Move it on."""
         self._gained += gained
         now = time.perf_counter()
-        if now - self._shown >= SHOW_EVERY_S:
+        if now - self._shown_at >= SHOW_EVERY_S:
             self._progress.update(self._task, advance=self._gained)
             self._progress.refresh()
-            self._gained, self._shown = 0.0, now
+            self._gained, self._shown_at = 0.0, now
 
 
-def say(text: str) -> None:
+def print_message(text: str) -> None:
     """Tell the person who waits what was found or begins."""
     _console.print(text, highlight=False, soft_wrap=True)

@@ -18,35 +18,42 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from bench.machine import Others, describe
-from bench.progress import Bar, say
-from bench.sandbox import room
-from bench.servers import TOKEN, influxd, influxd_path
-from bench.stores import opened
-from bench.summary import rounded
+from bench.machine import OtherWork, describe
+from bench.progress import ProgressBar, print_message
+from bench.sandbox import open_sandbox
+from bench.servers import TOKEN, find_influxd, start_influxd
+from bench.stores import open_store
+from bench.summary import round_figures
 from motcua import system
-from telemetry.core.calendar.windows import DAY, FIVE, Window, day_window, days_in
+from telemetry.core.calendar.windows import DAY, SLOT, Window, day_window, days_in
 from telemetry.core.fold import aggregation
 from telemetry.core.fold.fold import FOLD_VERSION
-from telemetry.core.fold.totals import CALENDAR_FIELD, CAPACITY_FIELDS, MARK_FIELDS, QUEUE_FIELDS, STATE_FIELDS, Total
+from telemetry.core.fold.totals import (
+    CALENDAR_FIELD,
+    CAPACITY_FIELDS,
+    QUEUE_FIELDS,
+    READY_AT_SLOT_FIELDS,
+    STATE_FIELDS,
+    Total,
+)
 from telemetry.core.inventory import Centre, Device, Inventory
 from telemetry.rollup.service import Rollup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from telemetry.core.inventory import Hours
+    from telemetry.core.inventory import OpeningHours
     from telemetry.store import Store
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 CENTRE, DEVICES, DESKS, DAYS = "vn83-readd", 12, 8, 28
-WITHIN_S = 60.0
+TIMEOUT_S = 60.0
 _MORNING = (wall(7), wall(11, 30))
-BEFORE: Hours = (_MORNING, (wall(13), wall(17)))
-AFTER: Hours = (_MORNING, (wall(13, 30), wall(17)))
+HOURS_BEFORE: OpeningHours = (_MORNING, (wall(13), wall(17)))
+HOURS_AFTER: OpeningHours = (_MORNING, (wall(13, 30), wall(17)))
 
 
-def world(hours: Hours) -> Inventory:
+def build_inventory(hours: OpeningHours) -> Inventory:
     """Return a province with the one centre, open every day."""
     centre = Centre(CENTRE, "u", "commune", "C", "C", "vn83", "", 8, (hours,) * 7, (), ZONE)
     devices = {f"{CENTRE}-kiosk{i}": Device(f"{CENTRE}-kiosk{i}", CENTRE, "kiosk") for i in range(1, DEVICES + 1)}
@@ -65,33 +72,37 @@ def world(hours: Hours) -> Inventory:
     )
 
 
-def five(window: Window) -> Iterator[Total]:
+def five_minute_totals(window: Window) -> Iterator[Total]:
     """Yield the 5-minute totals of the window, of every scope."""
-    timed = dict.fromkeys(STATE_FIELDS, 40_000)
-    whole = timed | dict.fromkeys((*CAPACITY_FIELDS, *MARK_FIELDS), 1)
+    device_sums = dict.fromkeys(STATE_FIELDS, 40_000)
+    centre_sums = device_sums | dict.fromkeys((*CAPACITY_FIELDS, *READY_AT_SLOT_FIELDS), 1)
     queue = dict.fromkeys(QUEUE_FIELDS, 3)
-    scopes = {f"device:{CENTRE}-kiosk{i}": timed for i in range(1, DEVICES + 1)} | {f"centre:{CENTRE}": whole}
+    scopes = {f"device:{CENTRE}-kiosk{i}": device_sums for i in range(1, DEVICES + 1)} | {
+        f"centre:{CENTRE}": centre_sums
+    }
     scopes |= {f"desk:{CENTRE}:desk{i}": queue for i in range(1, DESKS + 1)}
-    for mark in range(window.start, window.end, FIVE):
-        yield from (Total(CENTRE, scope, "5m", mark, "vn83", sums) for scope, sums in scopes.items())
+    for slot_start in range(window.start, window.end, SLOT):
+        yield from (Total(CENTRE, scope, "5m", slot_start, "vn83", sums) for scope, sums in scopes.items())
 
 
-def fill(store: Store, inventory: Inventory, days: Sequence[Window]) -> None:
+def fill_store(store: Store, inventory: Inventory, days: Sequence[Window]) -> None:
     """Write the days' totals as they were added with the first calendar."""
     calendar = inventory.centres[CENTRE].calendar
-    with Bar("days of totals", len(days)) as bar:
+    with ProgressBar("days of totals", len(days)) as bar:
         for day in days:
-            rows = list(five(day))
+            rows = list(five_minute_totals(day))
             store.replace_totals(CENTRE, "5m", day, rows)
-            store.replace_totals(CENTRE, "1h", day, aggregation.hourly(rows, calendar))
-            store.replace_totals(CENTRE, "1d", Window(day.start, day.start + 1), aggregation.daily(rows, day, calendar))
+            store.replace_totals(CENTRE, "1h", day, aggregation.hourly_totals(rows, calendar))
+            store.replace_totals(
+                CENTRE, "1d", Window(day.start, day.start + 1), aggregation.daily_totals(rows, day, calendar)
+            )
             bar.step()
-    store.set_mark("fold_version", FOLD_VERSION)
-    store.set_mark(f"calendar:{CENTRE}", int(calendar.version, 16))
+    store.set_checkpoint("fold_version", FOLD_VERSION)
+    store.set_checkpoint(f"calendar:{CENTRE}", int(calendar.version, 16))
     store.set_cursor(system.wall_ms() * 1000)
 
 
-def settle(store: Store, inventory: Inventory) -> dict[str, float]:
+def run_until_settled(store: Store, inventory: Inventory) -> dict[str, float]:
     """Let rollup pass until the edit is settled; returns seconds, of all passes and of the longest."""
     rollup, version = (
         Rollup(store, lambda: inventory, system.wall_ms),
@@ -99,47 +110,49 @@ def settle(store: Store, inventory: Inventory) -> dict[str, float]:
     )
     took: list[float] = []
     cpu = sum(os.times()[:2])
-    while store.mark(f"calendar:{CENTRE}") != version and sum(took) < WITHIN_S:
+    while store.checkpoint(f"calendar:{CENTRE}") != version and sum(took) < TIMEOUT_S:
         began = time.perf_counter()
         rollup.run_once()
         took.append(time.perf_counter() - began)
     return {"seconds": sum(took), "longest_pass_s": max(took), "passes": len(took), "cpu_s": sum(os.times()[:2]) - cpu}
 
 
-def stale(store: Store, inventory: Inventory, days: Sequence[Window]) -> int:
+def count_stale_days(store: Store, inventory: Inventory, days: Sequence[Window]) -> int:
     """Count the days whose row does not say the calendar's stamp."""
     calendar = inventory.centres[CENTRE].calendar
-    said = {t.start: t.sums[CALENDAR_FIELD] for t in store.totals([CENTRE], "1d", Window(days[0].start, days[-1].end))}
-    return sum(said.get(day.start) != calendar.stamp(day) for day in days)
+    fingerprints = {
+        t.start: t.sums[CALENDAR_FIELD] for t in store.totals([CENTRE], "1d", Window(days[0].start, days[-1].end))
+    }
+    return sum(fingerprints.get(day.start) != calendar.fingerprint(day) for day in days)
 
 
 def one_run(kind: str, count: int = DAYS) -> dict[str, Any]:
     """Fill a fresh store, edit the calendar, add again."""
-    others, before = Others(), world(BEFORE)
-    edited = replace(before, version="after", centres=world(AFTER).centres)
-    with room() as place:
-        url = influxd(place).url if kind == "influx" else f"sqlite:///{place.folder / 'store.db'}"
-        with opened(url, TOKEN) as store:
+    others, before = OtherWork(), build_inventory(HOURS_BEFORE)
+    edited = replace(before, version="after", centres=build_inventory(HOURS_AFTER).centres)
+    with open_sandbox() as sandbox:
+        url = start_influxd(sandbox).url if kind == "influx" else f"sqlite:///{sandbox.folder / 'store.db'}"
+        with open_store(url, TOKEN) as store:
             now = system.wall_ms()
             past = list(days_in(Window(now - (count + 1) * DAY, now - DAY), ZONE))[-count:]
             days = [day_window(day, ZONE) for day in past]
-            fill(store, before, days)
-            found: dict[str, Any] = settle(store, edited)
-            if left := stale(store, edited, days):
-                raise SystemExit(f"{left} of {count} days were not added again within {WITHIN_S:.0f} s")
-    return {"days": count, **found, "others_pct": others.share_pct()}
+            fill_store(store, before, days)
+            timings: dict[str, Any] = run_until_settled(store, edited)
+            if stale_days := count_stale_days(store, edited, days):
+                raise SystemExit(f"{stale_days} of {count} days were not added again within {TIMEOUT_S:.0f} s")
+    return {"days": count, **timings, "others_pct": others.share_pct()}
 
 
 def measure(stores: Sequence[str] = ("sqlite", "influx"), days: int = DAYS) -> dict[str, Any]:
     """Return the seconds per store; InfluxDB only when there is one."""
-    found = {}
+    results = {}
     for kind in stores:
-        if kind == "influx" and influxd_path() is None:
-            say("influxd is missing: SQLite only")
+        if kind == "influx" and find_influxd() is None:
+            print_message("influxd is missing: SQLite only")
             continue
-        found[kind] = one_run(kind, days)
-        say(f"{days} days of a centre added again on {kind}: {found[kind]['seconds']:.2f} s")
-    return found
+        results[kind] = one_run(kind, days)
+        print_message(f"{days} days of a centre added again on {kind}: {results[kind]['seconds']:.2f} s")
+    return results
 
 
 def main() -> None:
@@ -147,7 +160,7 @@ def main() -> None:
     parser.add_argument("--store", choices=("influx", "sqlite"), default="sqlite")
     parser.add_argument("--days", type=int, default=DAYS)
     args = parser.parse_args()
-    print(json.dumps(rounded({"machine": describe(), "readd": measure((args.store,), args.days)}), indent=2))
+    print(json.dumps(round_figures({"machine": describe(), "readd": measure((args.store,), args.days)}), indent=2))
 
 
 if __name__ == "__main__":

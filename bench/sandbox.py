@@ -19,20 +19,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-START_S = 60.0
-END_S = 60.0
-CONTROL = "MOTCUA_"
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 60.0
+SETTINGS_PREFIX = "MOTCUA_"
 """Settings of whoever runs the benchmark must not change what is measured."""
 
 
-class Process:
+class BenchProcess:
     """One process of ours, its log, and when the log first said a word."""
 
-    def __init__(self, command: Sequence[str], log: Path, environ: dict[str, str], watch: str = "") -> None:
+    def __init__(self, command: Sequence[str], log: Path, environ: dict[str, str], pattern: str = "") -> None:
         self.log = log
-        self.said_at: float | None = None
+        self.matched_at: float | None = None
         """`time.perf_counter()` when the log first held `watch`."""
-        self._watch = watch.encode()
+        self._pattern = pattern.encode()
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environ
         )
@@ -45,75 +45,77 @@ class Process:
             return
         with self.log.open("wb", buffering=0) as out:
             for line in self._process.stdout:
-                if self._watch and self.said_at is None and self._watch in line:
-                    self.said_at = time.perf_counter()
+                if self._pattern and self.matched_at is None and self._pattern in line:
+                    self.matched_at = time.perf_counter()
                 out.write(line)
 
     @property
-    def running(self) -> bool:
+    def is_running(self) -> bool:
         """Tell whether it still runs."""
         return self._process.poll() is None
 
-    def end(self, number: signal.Signals = signal.SIGTERM) -> None:
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Ask it to end, and make it end."""
-        if self.running:
+        if self.is_running:
             self._process.send_signal(number)
         try:
-            self._process.wait(END_S)
+            self._process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait(END_S)
+            self._process.wait(STOP_TIMEOUT_S)
         self._reader.join(5)
 
-    def text(self) -> str:
+    def log_tail(self) -> str:
         """Return its log's end."""
         return self.log.read_text(errors="replace")[-2000:]
 
 
 @dataclass
-class Room:
+class Sandbox:
     """A folder on a real disk, and the processes started for one measurement."""
 
     folder: Path
     stack: ExitStack
     environ: dict[str, str] = field(default_factory=dict)
 
-    def start(self, name: str, command: Sequence[str], watch: str = "") -> Process:
+    def start(self, name: str, command: Sequence[str], pattern: str = "") -> BenchProcess:
         """Start a process; it ends with the room."""
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(CONTROL)}
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(SETTINGS_PREFIX)}
         log = self.folder / f"{name}-{time.monotonic_ns()}.log"
-        process = Process(command, log, {**clean, "COLUMNS": "200", **self.environ}, watch)
-        self.stack.callback(process.end)
+        process = BenchProcess(command, log, {**clean, "COLUMNS": "200", **self.environ}, pattern)
+        self.stack.callback(process.stop)
         return process
 
-    def role(self, name: str, *words: str, watch: str = "") -> Process:
+    def start_role(self, name: str, *arguments: str, pattern: str = "") -> BenchProcess:
         """Start `motcua NAME …`."""
-        return self.start(name, [sys.executable, "-m", "motcua", name, *words], watch)
+        return self.start(name, [sys.executable, "-m", "motcua", name, *arguments], pattern)
 
-    def wait(self, process: Process, ready: Callable[[], object], what: str, within: float = START_S) -> None:
+    def wait_until_ready(
+        self, process: BenchProcess, ready: Callable[[], object], what: str, timeout_s: float = START_TIMEOUT_S
+    ) -> None:
         """Wait until ready; a process that ends, or takes too long, ends the benchmark with its log."""
-        deadline = time.monotonic() + within
+        deadline = time.monotonic() + timeout_s
         while not ready():
-            if not process.running:
-                raise SystemExit(f"ended before {what}:\n{process.text()}")
+            if not process.is_running:
+                raise SystemExit(f"ended before {what}:\n{process.log_tail()}")
             if time.monotonic() > deadline:
-                raise SystemExit(f"not within {within:g} s: {what}\n{process.text()}")
+                raise SystemExit(f"not within {timeout_s:g} s: {what}\n{process.log_tail()}")
             time.sleep(0.01)
 
 
 @contextmanager
-def room() -> Iterator[Room]:
+def open_sandbox() -> Iterator[Sandbox]:
     """Give a room in the current folder; Ctrl-C and SIGTERM clear it too."""
     name = tempfile.mkdtemp(prefix="motcua-bench-", dir=Path.cwd())
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, name, ignore_errors=True)
         if threading.current_thread() is threading.main_thread():
-            previous = signal.signal(signal.SIGTERM, _leave)
+            previous = signal.signal(signal.SIGTERM, _exit_on_signal)
             stack.callback(signal.signal, signal.SIGTERM, previous)
-        yield Room(Path(name), stack)
+        yield Sandbox(Path(name), stack)
 
 
-def _leave(number: int, _frame: object) -> None:
+def _exit_on_signal(number: int, _frame: object) -> None:
     raise SystemExit(128 + number)
 
 
@@ -124,7 +126,7 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def listening(port: int) -> bool:
+def is_listening(port: int) -> bool:
     """Tell whether somebody listens there."""
     with socket.socket() as caller:
         caller.settimeout(0.5)

@@ -12,27 +12,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.sandbox import free_port, listening
+from bench.sandbox import free_port, is_listening
 from infra.host import mosquitto as generated
 
 if TYPE_CHECKING:
-    from bench.sandbox import Process, Room
+    from bench.sandbox import BenchProcess, Sandbox
 
 BUILDER = Path(__file__).resolve().parent.parent / "scripts" / "influxd" / "build"
 TOKEN = "benchmark-operator-token"
 ORG, BUCKET = "motcua", "motcua"
 
-IN_FLIGHT = "max_inflight_messages 200"
+IN_FLIGHT_LIMIT = "max_inflight_messages 200"
 """Replaced by 0: MQTT 3.1.1 has no Receive Maximum, so this limit alone would starve Telegraf. MQTT 5 clients say their
 own, so ingest sees no difference."""
 
 
 @dataclass
-class Broker:
+class MosquittoProcess:
     """A running mosquitto."""
 
     port: int
-    process: Process
+    process: BenchProcess
 
     @property
     def url(self) -> str:
@@ -40,38 +40,38 @@ class Broker:
         return f"mqtt://127.0.0.1:{self.port}"
 
 
-def mosquitto(room: Room) -> Broker:
+def start_mosquitto(sandbox: Sandbox) -> MosquittoProcess:
     """Start mosquitto with persistence in the room; it ends with it."""
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
     program = shutil.which("mosquitto", path=path)
     if program is None:
         raise SystemExit("mosquitto is missing: install Debian package mosquitto")
-    folder, port = room.folder / "mosquitto", free_port()
+    folder, port = sandbox.folder / "mosquitto", free_port()
     folder.mkdir()
     conf = folder / "mosquitto.conf"
-    conf.write_text(configuration(folder, port), encoding="utf-8")
-    process = room.start("mosquitto", [program, "-c", str(conf)])
-    room.wait(process, lambda: listening(port), "mosquitto listens")
-    return Broker(port, process)
+    conf.write_text(mosquitto_config(folder, port), encoding="utf-8")
+    process = sandbox.start("mosquitto", [program, "-c", str(conf)])
+    sandbox.wait_until_ready(process, lambda: is_listening(port), "mosquitto listens")
+    return MosquittoProcess(port, process)
 
 
-def configuration(folder: Path, port: int) -> str:
+def mosquitto_config(folder: Path, port: int) -> str:
     """Return what operators get, without TLS, and with room for any backlog."""
-    told = generated.Broker(
-        str(folder), getpass.getuser(), port, "127.0.0.1", generated.Limits(0, 0, connections=20_000)
+    options = generated.MosquittoSettings(
+        str(folder), getpass.getuser(), port, "127.0.0.1", generated.MosquittoLimits(0, 0, connections=20_000)
     )
-    text = generated.loopback(told)
-    if IN_FLIGHT not in text:
-        raise SystemExit(f"the generated mosquitto.conf no longer says {IN_FLIGHT!r}: adapt bench/servers.py")
-    return text.replace(IN_FLIGHT, "max_inflight_messages 0")
+    text = generated.render_loopback_configuration(options)
+    if IN_FLIGHT_LIMIT not in text:
+        raise SystemExit(f"the generated mosquitto.conf no longer says {IN_FLIGHT_LIMIT!r}: adapt bench/servers.py")
+    return text.replace(IN_FLIGHT_LIMIT, "max_inflight_messages 0")
 
 
 @dataclass
-class Influx:
+class InfluxdProcess:
     """A running InfluxDB 2 that is set up; `token` may do everything."""
 
     port: int
-    process: Process
+    process: BenchProcess
     token: str = TOKEN
 
     @property
@@ -79,12 +79,12 @@ class Influx:
         """Return the store's URL."""
         return f"influxdb+http://127.0.0.1:{self.port}?org={ORG}&bucket={BUCKET}"
 
-    def call(self, method: str, path: str, body: object = None, kind: str = "application/json") -> bytes:
+    def request(self, method: str, path: str, body: object = None, content_type: str = "application/json") -> bytes:
         """Ask its API; ends the benchmark on any answer but a good one."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         try:
             content = body if isinstance(body, bytes | None) else json.dumps(body).encode()
-            headers = {"Authorization": f"Token {self.token}", "Content-Type": kind}
+            headers = {"Authorization": f"Token {self.token}", "Content-Type": content_type}
             connection.request(method, path, content, headers)
             answer = connection.getresponse()
             text = answer.read()
@@ -94,52 +94,52 @@ class Influx:
         finally:
             connection.close()
 
-    def healthy(self) -> bool:
+    def is_healthy(self) -> bool:
         """Tell whether it answers."""
         try:
-            answer: Any = json.loads(self.call("GET", "/health"))
+            answer: Any = json.loads(self.request("GET", "/health"))
         except (OSError, http.client.HTTPException, SystemExit):
             return False
         return bool(answer["status"] == "pass")
 
-    def points(self) -> int:
+    def written_points(self) -> int:
         """Return how many points have been written since it started, by its own metrics."""
         name = b"storage_writer_ok_points_sum{"
-        lines = [line for line in self.call("GET", "/metrics").splitlines() if line.startswith(name)]
+        lines = [line for line in self.request("GET", "/metrics").splitlines() if line.startswith(name)]
         return sum(int(float(line.rsplit(b" ", 1)[1])) for line in lines)
 
-    def count(self, bucket: str, of: str) -> int:
+    def count_points(self, bucket: str, condition: str) -> int:
         """Return how many points of a bucket have this field (`of` is a Flux condition on `r`)."""
-        flux = f'from(bucket: "{bucket}") |> range(start: 0) |> filter(fn: (r) => {of}) |> group() |> count()'
-        text = self.call("POST", f"/api/v2/query?org={ORG}", flux.encode(), "application/vnd.flux").decode()
+        flux = f'from(bucket: "{bucket}") |> range(start: 0) |> filter(fn: (r) => {condition}) |> group() |> count()'
+        text = self.request("POST", f"/api/v2/query?org={ORG}", flux.encode(), "application/vnd.flux").decode()
         rows = [line.split(",") for line in text.splitlines() if line.strip()]
         return sum(int(row[rows[0].index("_value")]) for row in rows[1:])
 
-    def make_bucket(self, name: str) -> None:
+    def create_bucket(self, name: str) -> None:
         """Make a bucket that keeps for ever."""
-        found = json.loads(self.call("GET", f"/api/v2/orgs?org={ORG}"))["orgs"][0]["id"]
-        self.call("POST", "/api/v2/buckets", {"orgID": found, "name": name, "retentionRules": []})
+        org_id = json.loads(self.request("GET", f"/api/v2/orgs?org={ORG}"))["orgs"][0]["id"]
+        self.request("POST", "/api/v2/buckets", {"orgID": org_id, "name": name, "retentionRules": []})
 
 
-def influxd_path() -> str | None:
+def find_influxd() -> str | None:
     """Return where InfluxDB 2.7 is: on PATH or in the cache of `make influxd`."""
-    asked = subprocess.run([str(BUILDER), "--path"], capture_output=True, text=True, check=False)
-    return asked.stdout.strip() or None
+    result = subprocess.run([str(BUILDER), "--path"], capture_output=True, text=True, check=False)
+    return result.stdout.strip() or None
 
 
-def influxd(room: Room) -> Influx:
+def start_influxd(sandbox: Sandbox) -> InfluxdProcess:
     """Start InfluxDB on a fresh folder of the room and set it up; it ends with the room."""
-    program = influxd_path()
+    program = find_influxd()
     if program is None:
         raise SystemExit("influxd is missing: put InfluxDB 2.7 on PATH, or run `make influxd`")
-    folder, port = room.folder / "influxd", free_port()
+    folder, port = sandbox.folder / "influxd", free_port()
     folder.mkdir()
     files = {"bolt-path": "influxd.bolt", "engine-path": "engine", "sqlite-path": "influxd.sqlite"}
-    paths = [word for name, file in files.items() for word in (f"--{name}", str(folder / file))]
-    where = ["--http-bind-address", f"127.0.0.1:{port}", "--reporting-disabled", "--log-level", "error"]
-    process = room.start("influxd", [program, *paths, *where])
-    found = Influx(port, process)
-    room.wait(process, found.healthy, "influxd answers")
-    told = {"username": "bench", "password": "only-for-benchmarks", "org": ORG, "bucket": BUCKET, "token": TOKEN}
-    found.call("POST", "/api/v2/setup", told)
-    return found
+    paths = [argument for name, file in files.items() for argument in (f"--{name}", str(folder / file))]
+    options = ["--http-bind-address", f"127.0.0.1:{port}", "--reporting-disabled", "--log-level", "error"]
+    process = sandbox.start("influxd", [program, *paths, *options])
+    server = InfluxdProcess(port, process)
+    sandbox.wait_until_ready(process, server.is_healthy, "influxd answers")
+    setup = {"username": "bench", "password": "only-for-benchmarks", "org": ORG, "bucket": BUCKET, "token": TOKEN}
+    server.request("POST", "/api/v2/setup", setup)
+    return server

@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.machine import Others, describe
-from bench.progress import say
-from bench.summary import rounded
+from bench.machine import OtherWork, describe
+from bench.progress import print_message
+from bench.summary import round_figures
 from tests.engine.stack import Project
 from tests.engine.world import World
 
@@ -26,69 +26,69 @@ if TYPE_CHECKING:
 DEVICES = 10_000
 
 
-def available() -> bool:
+def is_available() -> bool:
     """Tell whether there is an engine."""
     return shutil.which("pulumi") is not None and shutil.which("pulumi-language-python") is not None
 
 
-def more_devices(inventory: Path, count: int) -> int:
+def add_devices(inventory: Path, count: int) -> int:
     """Add tablets to the inventory's centres until it has so many devices; returns how many it has."""
     centres = [line.split(",")[0] for line in (inventory / "centres.csv").read_text().splitlines()[1:] if line]
     devices = inventory / "devices.csv"
     text = devices.read_text()
-    there = len([line for line in text.splitlines()[1:] if line])
-    wanted = range(max(0, count - there))
-    homes = [(centres[number % len(centres)], number // len(centres) + 100) for number in wanted]
+    present = len([line for line in text.splitlines()[1:] if line])
+    missing = range(max(0, count - present))
+    homes = [(centres[number % len(centres)], number // len(centres) + 100) for number in missing]
     devices.write_text(text + "".join(f"{home}-tablet{number},{home},tablet,60000,no\n" for home, number in homes))
-    return there + len(homes)
+    return present + len(homes)
 
 
-def one(count: int = 0) -> dict[str, Any]:
+def measure_form(count: int = 0) -> dict[str, Any]:
     """Return the seconds of each run in a world of its own."""
     with tempfile.TemporaryDirectory(prefix="motcua-bench-") as folder:
         project = Project(Path(folder) / "project")
-        devices = more_devices(project.inventory, count)
+        devices = add_devices(project.inventory, count)
         world = World(Path(folder) / "world")
         try:
-            return _runs(world, project, devices)
+            return _measure_runs(world, project, devices)
         finally:
             world.end()
 
 
-def _runs(world: World, project: Project, devices: int) -> dict[str, Any]:
+def _measure_runs(world: World, project: Project, devices: int) -> dict[str, Any]:
     project.configure(world.settings(), world.secrets)
-    made, first_s = _timed(project.up)
-    _, again_s = _timed(project.up)
-    previews = [_timed(project.preview) for _ in range(3)]
+    first_up, first_s = _time_call(project.up)
+    _, again_s = _time_call(project.up)
+    previews = [_time_call(project.preview) for _ in range(3)]
     assert all(set(done.counts) == {"same"} for done, _ in previews), previews[0][0].text
     return {
         "devices": devices,
-        "resources": sum(made.counts.values()),
+        "resources": sum(first_up.counts.values()),
         "up_s": first_s,
         "again_s": again_s,
         "preview_s": max(seconds for _, seconds in previews),
     }
 
 
-def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
+def _time_call(work: Callable[[], Any]) -> tuple[Any, float]:
     began = time.perf_counter()
     return work(), time.perf_counter() - began
 
 
 def measure(count: int = DEVICES) -> dict[str, Any]:
     """Return the runs for the sample and for many devices."""
-    if not available():
-        say("pulumi is not on PATH: no stack is measured")
+    if not is_available():
+        print_message("pulumi is not on PATH: no stack is measured")
         return {"runs": [], "others_pct": 0.0}
-    others, found = Others(), []
+    others, runs = OtherWork(), []
     for many in (0, count):
-        found.append(one(many))
-        say(f"stack local: {found[-1]}")
-    return {"runs": found, "others_pct": others.share_pct()}
+        runs.append(measure_form(many))
+        print_message(f"stack local: {runs[-1]}")
+    return {"runs": runs, "others_pct": others.share_pct()}
 
 
 def main() -> None:
-    print(json.dumps(rounded({"machine": describe(), "stack": measure()}), indent=2))
+    print(json.dumps(round_figures({"machine": describe(), "stack": measure()}), indent=2))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def opened(url: str, token: str) -> Iterator[Store]:
+def open_store(url: str, token: str) -> Iterator[Store]:
     """Open a store for as long as the block lasts."""
     store = wiring.open_store(url, token)
     try:
@@ -23,7 +23,7 @@ def opened(url: str, token: str) -> Iterator[Store]:
         store.close()
 
 
-def stored_events(url: str, token: str) -> int:
+def count_stored_events(url: str, token: str) -> int:
     """Return how many agents' events the store holds."""
-    with opened(url, token) as store:
-        return store.count()
+    with open_store(url, token) as store:
+        return store.count_events()

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FOLDERS = {"grafana": ".json", "rules": ".yaml"}
+SUFFIX_BY_FOLDER = {"grafana": ".json", "rules": ".yaml"}
 """Folder: the ending of what is taken from it, subfolders not included."""
 
 
-def provisioned() -> Mapping[str, str]:
+def load_provisioned_files() -> Mapping[str, str]:
     """Return {path below `dashboards/`: text}, in order of path, from a checkout or a wheel alike."""
-    found = {
+    text_by_path = {
         f"{folder}/{item.name}": item.read_text(encoding="utf-8")
-        for folder, ending in FOLDERS.items()
+        for folder, ending in SUFFIX_BY_FOLDER.items()
         for item in resources.files("dashboards").joinpath(folder).iterdir()
         if item.is_file() and item.name.endswith(ending)
     }
-    return dict(sorted(found.items()))
+    return dict(sorted(text_by_path.items()))

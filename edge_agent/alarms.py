@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from edge_agent.log import Log
+from edge_agent.log import Logger
 from telemetry.core.protocol import events as ev
 from telemetry.mqtt.link import NO_SUBSCRIBERS
 
@@ -15,89 +15,89 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge_agent.outbox import Outbox
-    from telemetry.core.protocol.agent_events import Alarm
+    from telemetry.core.protocol.agent_events import AlarmCode
 
-_log = Log("edge_agent.alarms")
-REPEAT_MS = 3_600_000
+_log = Logger("edge_agent.alarms")
+REPEAT_AFTER_MS = 3_600_000
 """A trouble that lasts is told again after this long."""
 
 
 @dataclass(slots=True)
-class _Trouble:
-    told_at: int
-    count: int = 0
+class _ActiveAlarm:
+    reported_at: int
+    unreported_count: int = 0
 
 
 @dataclass(slots=True)
-class Alarms:
+class AlarmReporter:
     """Troubles at hand by (alarm, subject), told through the outbox; clocks give ms. Any thread may call."""
 
     outbox: Outbox
     wall: Callable[[], int]
     monotonic: Callable[[], int]
     enabled: bool = True
-    _refusal: tuple[Alarm, str] | None = None
-    _troubles: dict[tuple[Alarm, str], _Trouble] = field(default_factory=dict)
-    _untold: list[ev.Event] = field(default_factory=list)
+    _refusal_alarm: tuple[AlarmCode, str] | None = None
+    _active_alarms: dict[tuple[AlarmCode, str], _ActiveAlarm] = field(default_factory=dict)
+    _pending_events: list[ev.Event] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def raised(self, alarm: Alarm, subject: str = "") -> None:
+    def raise_alarm(self, alarm: AlarmCode, subject: str = "") -> None:
         """Note the trouble once more, and tell of it when that is news."""
         if not self.enabled:
             return
         with self._lock:
-            count = self._count(alarm, subject, self.monotonic())
+            count = self._count_occurrence(alarm, subject, self.monotonic())
             if count:
-                said = ev.AgentAlarm(n=1, t=self.wall(), alarm=alarm, subject=subject or None, count=count)
-                self._untold.append(said)
+                event = ev.AgentAlarm(n=1, t=self.wall(), alarm=alarm, subject=subject or None, count=count)
+                self._pending_events.append(event)
         if count:
             _log.warning("alarm", alarm=alarm, subject=subject, count=count)
-            self.tell()
+            self.flush()
 
-    def _count(self, alarm: Alarm, subject: str, now: int) -> int:
+    def _count_occurrence(self, alarm: AlarmCode, subject: str, now: int) -> int:
         """Return the count to tell now, 0 when it is no news."""
-        trouble = self._troubles.get((alarm, subject))
-        if trouble is None:
-            self._troubles[alarm, subject] = _Trouble(now)
+        active = self._active_alarms.get((alarm, subject))
+        if active is None:
+            self._active_alarms[alarm, subject] = _ActiveAlarm(now)
             return 1
-        trouble.count += 1
-        if now - trouble.told_at < REPEAT_MS:
+        active.unreported_count += 1
+        if now - active.reported_at < REPEAT_AFTER_MS:
             return 0
-        count, trouble.count, trouble.told_at = trouble.count, 0, now
+        count, active.unreported_count, active.reported_at = active.unreported_count, 0, now
         return count
 
-    def over(self, alarm: Alarm, subject: str = "") -> None:
+    def clear(self, alarm: AlarmCode, subject: str = "") -> None:
         """Note that the trouble has ended: the next time is news again."""
         with self._lock:
-            self._troubles.pop((alarm, subject), None)
+            self._active_alarms.pop((alarm, subject), None)
 
-    def answered(self, code: int, *, refused: bool) -> None:
+    def on_puback(self, code: int, *, refused: bool) -> None:
         """Note the broker's answer to a frame: a refusal is a trouble until it takes one, or refuses otherwise."""
-        trouble = _refusal(code) if refused else None
-        if trouble is not None:
-            self.raised(*trouble)
-        if self._refusal is not None and self._refusal != trouble:
-            self.over(*self._refusal)
-        self._refusal = trouble
+        refusal = _refusal_alarm_of(code) if refused else None
+        if refusal is not None:
+            self.raise_alarm(*refusal)
+        if self._refusal_alarm is not None and self._refusal_alarm != refusal:
+            self.clear(*self._refusal_alarm)
+        self._refusal_alarm = refusal
 
-    def say(self, event: ev.Event) -> None:
+    def emit(self, event: ev.Event) -> None:
         """Keep an event of the agent's own, now or as soon as the outbox takes it."""
         with self._lock:
-            self._untold.append(event)
-        self.tell()
+            self._pending_events.append(event)
+        self.flush()
 
-    def tell(self) -> None:
+    def flush(self) -> None:
         """Keep in the outbox what could not be kept so far."""
         with self._lock:
-            if not self._untold:
+            if not self._pending_events:
                 return
             try:
-                self.outbox.append(self._untold)
+                self.outbox.append(self._pending_events)
             except sqlite3.Error as error:
                 _log.warning("alarm_not_kept", error=str(error))
             else:
-                self._untold = []
+                self._pending_events = []
 
 
-def _refusal(code: int) -> tuple[Alarm, str]:
+def _refusal_alarm_of(code: int) -> tuple[AlarmCode, str]:
     return ("no_subscribers", "") if code == NO_SUBSCRIBERS else ("publish_refused", f"0x{code:02x}")

@@ -16,21 +16,21 @@ from telemetry.core.protocol import codec
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-EARLIEST_MS = 1_735_689_600_000
+EARLIEST_VALID_MS = 1_735_689_600_000
 """2025-01-01: a clock that shows less has not been set; no agent is older than that."""
-STEP_MS = 500
+STEP_THRESHOLD_MS = 500
 """A larger difference between what wall and monotonic clock went on since the last look is a step."""
-SLACK_MS = 5_000
+SKEW_TOLERANCE_MS = 5_000
 """A time up to this far after the row was kept may still come from this device's clock."""
 HOLD_MS = 120_000
-REUNION_MS = 20_000
+RECONNECT_HOLD_MS = 20_000
 """How long rows wait once the network is back after more than the hold: a time server answers within seconds."""
-FOLLOWING = ("entered", "called", "started")
+EVENT_TIME_FIELDS = ("entered", "called", "started")
 """Fields beside `t` that hold a time of the same clock."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sync:
+class ClockSync:
     """The kernel's word: whether the clock is disciplined, and its largest possible error, ms."""
 
     synced: bool
@@ -38,89 +38,89 @@ class Sync:
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
+class ClockStamp:
     """When a row was kept by both clocks, ms, in which boot, and whether the wall clock was still to be doubted."""
 
     wall: int
     mono: int
     boot: str
-    doubtful: bool = False
+    time_unsure: bool = False
 
 
 class ClockWatch:
     """Follows one machine's clock. `stamp` may be called by any thread, the rest by one."""
 
     def __init__(
-        self, wall: Callable[[], int], mono: Callable[[], int], read: Callable[[], Sync], boot: str,
+        self, wall: Callable[[], int], mono: Callable[[], int], read_sync: Callable[[], ClockSync], boot: str,
         hold_ms: int = HOLD_MS,
     ) -> None:  # fmt: skip
         """Take the clocks; `mono` counts from the boot that `boot` names, `hold_ms` is how long rows may wait."""
-        self._wall, self._mono, self._read = wall, mono, read
+        self._wall, self._mono, self._read_sync = wall, mono, read_sync
         self.boot = boot
         self._hold_ms = hold_ms
         self._hold_until = hold_ms
         self._offset = wall() - mono()
-        self._alone_since: int | None = mono()
-        self.sync = Sync(synced=False)
+        self._disconnected_since: int | None = mono()
+        self.sync = ClockSync(synced=False)
         self.last_step_ms = 0
         self.trusted = False
         """Whether the clock was synchronised once in this boot: from then on it only drifts."""
-        self.look()
+        self.poll()
 
-    def look(self) -> int | None:
+    def poll(self) -> int | None:
         """Ask the kernel again; returns by how much the wall clock was set since the last look, None when not."""
         wall, mono = self._wall(), self._mono()
-        said = self._read()
-        self.sync = Sync(said.synced and wall >= EARLIEST_MS, said.error_ms)
+        kernel_sync = self._read_sync()
+        self.sync = ClockSync(kernel_sync.synced and wall >= EARLIEST_VALID_MS, kernel_sync.error_ms)
         self.trusted = self.trusted or self.sync.synced
         step, self._offset = wall - mono - self._offset, wall - mono
-        if abs(step) <= STEP_MS:
+        if abs(step) <= STEP_THRESHOLD_MS:
             return None
         self.last_step_ms = step
         return step
 
-    def stamp(self) -> Stamp:
+    def stamp(self) -> ClockStamp:
         """Return both clocks now."""
-        return Stamp(self._wall(), self._mono(), self.boot, doubtful=not self.trusted)
+        return ClockStamp(self._wall(), self._mono(), self.boot, time_unsure=not self.trusted)
 
     @property
     def offset(self) -> int:
         """Return wall − monotonic as last looked at, ms."""
         return self._offset
 
-    def linked(self) -> None:
+    def on_connected(self) -> None:
         """Note a connection: after long loneliness the time server is given a chance before rows go out."""
         now = self._mono()
-        if self._alone_since is not None and now - self._alone_since >= self._hold_ms:
-            self._hold_until = max(self._hold_until, now + min(self._hold_ms, REUNION_MS))
-        self._alone_since = None
+        if self._disconnected_since is not None and now - self._disconnected_since >= self._hold_ms:
+            self._hold_until = max(self._hold_until, now + min(self._hold_ms, RECONNECT_HOLD_MS))
+        self._disconnected_since = None
 
-    def unlinked(self) -> None:
+    def on_disconnected(self) -> None:
         """Note that the network may be gone."""
-        if self._alone_since is None:
-            self._alone_since = self._mono()
+        if self._disconnected_since is None:
+            self._disconnected_since = self._mono()
 
-    def held_for(self) -> int:
+    def hold_remaining_ms(self) -> int:
         """Return how much longer doubtful rows wait, ms; 0 when they may go."""
         return 0 if self.trusted else max(0, self._hold_until - self._mono())
 
 
-def restamped(body: bytes, kept: Stamp, offset: int) -> bytes:
+def repair_event_times(body: bytes, stamp: ClockStamp, offset: int) -> bytes:
     """Return the event with the times its wrong clock gave put right: wall = offset + monotonic.
 
     Only times between the boot and the row's keeping (as that clock saw them) are its own; others, such as the
     lines of an older file, stay.  An event that would still have happened after it was kept, because the program
     that told it had a clock that ran ahead, happened when it was kept.  A body that is no event stays as it is.
     """
-    old = kept.wall - kept.mono
+    old_offset = stamp.wall - stamp.mono
     try:
         event = codec.decode_event(body)
     except msgspec.MsgspecError:
         return body
-    latest = kept.wall + SLACK_MS
-    names = [name for name in ("t", *FOLLOWING) if old <= (getattr(event, name, None) or -1) <= latest]
-    moved = {name: max(0, getattr(event, name) + offset - old) for name in names if offset != old}
-    right = kept.mono + offset
-    if moved.get("t", event.t) > right + SLACK_MS:
-        moved["t"] = right
-    return codec.encode_event(msgspec.structs.replace(event, **moved)) if moved else body
+    latest = stamp.wall + SKEW_TOLERANCE_MS
+    names = [name for name in ("t", *EVENT_TIME_FIELDS) if old_offset <= (getattr(event, name, None) or -1) <= latest]
+    repaired = {name: max(0, getattr(event, name) + offset - old_offset) for name in names if offset != old_offset}
+    repaired_t = stamp.mono + offset
+    if repaired.get("t", event.t) > repaired_t + SKEW_TOLERANCE_MS:
+        repaired["t"] = repaired_t
+    return codec.encode_event(msgspec.structs.replace(event, **repaired)) if repaired else body

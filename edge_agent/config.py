@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge_agent.delivery import DRAIN_ROWS_PER_S
-from edge_agent.sources.kinds import FLAGS, NEEDED, NUMBERS, SOURCES
+from edge_agent.sources.kinds import FLAG_KEYS, NUMBER_KEYS, REQUIRED_KEYS, SOURCE_KEYS
 from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ _KEYS = {
     "metrics_port",
     "source",
 }
-_AT_LEAST = {"every_ms": 1, "cap_mb": 1, "clock_hold_s": 0, "drain_rows_per_s": 1, "metrics_port": 1}
-_PATHS = ("metrics_file",)
-_ID = re.compile(r"[a-z0-9-]{1,63}")
+_MINIMUMS = {"every_ms": 1, "cap_mb": 1, "clock_hold_s": 0, "drain_rows_per_s": 1, "metrics_port": 1}
+_PATH_KEYS = ("metrics_file",)
+_ID_PATTERN = re.compile(r"[a-z0-9-]{1,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,83 +73,83 @@ def load(path: Path) -> AgentConfig:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         remedy = "write it with: motcua inventory render --device ID"
         raise ConfigError([Fault(str(path), 0, "file", str(error), remedy)]) from error
-    faults = list(_faults(path, text, table))
+    faults = list(_find_faults(path, text, table))
     if faults:
         raise ConfigError(faults)
-    return _built(path, table)
+    return _build_config(path, table)
 
 
-def _faults(path: Path, text: str, table: dict[str, Any]) -> list[Fault]:
-    def fault(key: str, problem: str, remedy: str) -> Fault:
-        return Fault(str(path), _line(text, key), key, problem, remedy)
+def _find_faults(path: Path, text: str, table: dict[str, Any]) -> list[Fault]:
+    def make_fault(key: str, problem: str, remedy: str) -> Fault:
+        return Fault(str(path), _line_of_key(text, key), key, problem, remedy)
 
-    found = [fault(key, "no such key", f"one of {', '.join(sorted(_KEYS))}") for key in table if key not in _KEYS]
-    found += [
-        fault(key, f"not an id: {table.get(key)!r}", "letters a-z, digits and -, at most 63")
+    faults = [make_fault(key, "no such key", f"one of {', '.join(sorted(_KEYS))}") for key in table if key not in _KEYS]
+    faults += [
+        make_fault(key, f"not an id: {table.get(key)!r}", "letters a-z, digits and -, at most 63")
         for key in ("device", "centre")
-        if not _ID.fullmatch(str(table.get(key, "")))
+        if not _ID_PATTERN.fullmatch(str(table.get(key, "")))
     ]
-    found += [fault(key, problem, remedy) for key, problem, remedy in _value_faults(table)]
+    faults += [make_fault(key, problem, remedy) for key, problem, remedy in _value_faults(table)]
     sources = table.get("source", [])
     if not isinstance(sources, list) or not all(isinstance(source, dict) for source in sources):
-        return [*found, fault("source", "not a list of tables", "write each source under [[source]]")]
+        return [*faults, make_fault("source", "not a list of tables", "write each source under [[source]]")]
     for source in sources:
-        found += [fault(key, problem, remedy) for key, problem, remedy in _source_faults(source)]
-    return found
+        faults += [make_fault(key, problem, remedy) for key, problem, remedy in _source_faults(source)]
+    return faults
 
 
 def _value_faults(table: dict[str, Any]) -> list[tuple[str, str, str]]:
-    wrong = [
-        (key, f"not a whole number from {least} on: {table[key]!r}", "write a whole number")
-        for key, least in _AT_LEAST.items()
-        if key in table and (not isinstance(table[key], int) or isinstance(table[key], bool) or table[key] < least)
+    faults = [
+        (key, f"not a whole number from {minimum} on: {table[key]!r}", "write a whole number")
+        for key, minimum in _MINIMUMS.items()
+        if key in table and (not isinstance(table[key], int) or isinstance(table[key], bool) or table[key] < minimum)
     ]
-    return wrong + [
+    return faults + [
         (key, f"not a path: {table[key]!r}", 'write it in quotes, like "motcua.prom"')
-        for key in _PATHS
+        for key in _PATH_KEYS
         if key in table and (not isinstance(table[key], str) or not table[key])
     ]
 
 
 def _source_faults(source: dict[str, Any]) -> list[tuple[str, str, str]]:
     kind = source.get("kind")
-    if kind not in SOURCES:
-        return [("kind", f"no such source: {kind!r}", f"one of {', '.join(SOURCES)}")]
-    given = set(source) - {"kind"}
-    wrong = [(key, f"a {kind} source has no such key", "remove it") for key in sorted(given - SOURCES[kind])]
-    wrong += [
+    if kind not in SOURCE_KEYS:
+        return [("kind", f"no such source: {kind!r}", f"one of {', '.join(SOURCE_KEYS)}")]
+    keys = set(source) - {"kind"}
+    faults = [(key, f"a {kind} source has no such key", "remove it") for key in sorted(keys - SOURCE_KEYS[kind])]
+    faults += [
         (key, f"not a positive number: {source[key]!r}", "write a whole number")
-        for key in sorted(given & NUMBERS)
+        for key in sorted(keys & NUMBER_KEYS)
         if not isinstance(source[key], int) or isinstance(source[key], bool) or source[key] < 1
     ]
-    wrong += [
+    faults += [
         (key, f"neither true nor false: {source[key]!r}", "write true or false")
-        for key in sorted(given & FLAGS)
+        for key in sorted(keys & FLAG_KEYS)
         if not isinstance(source[key], bool)
     ]
-    wrong += [(key, f"a {kind} source needs it", "add it") for key in sorted(NEEDED[kind] - given)]
-    return wrong + (_address_faults(source["address"]) if kind == "escpos" and "address" in given else [])
+    faults += [(key, f"a {kind} source needs it", "add it") for key in sorted(REQUIRED_KEYS[kind] - keys)]
+    return faults + (_address_faults(source["address"]) if kind == "escpos" and "address" in keys else [])
 
 
 def _address_faults(address: object) -> list[tuple[str, str, str]]:
-    from edge_agent.sources.byte_stream import address_of  # noqa: PLC0415  # only where there is a printer
+    from edge_agent.sources.byte_stream import parse_device_address  # noqa: PLC0415  # only where there is a printer
 
     try:
-        address_of(str(address))
+        parse_device_address(str(address))
     except ValueError as error:
         problem, _, remedy = str(error).removeprefix("address: ").partition("; ")
         return [("address", problem, remedy)]
     return []
 
 
-def _line(text: str, key: str) -> int:
+def _line_of_key(text: str, key: str) -> int:
     for number, line in enumerate(text.splitlines(), 1):
         if re.match(rf"\s*(\[+)?{re.escape(key)}\b", line):
             return number
     return 1
 
 
-def _built(path: Path, table: dict[str, Any]) -> AgentConfig:
+def _build_config(path: Path, table: dict[str, Any]) -> AgentConfig:
     sources = tuple(
         SourceConfig(s["kind"], {k: v for k, v in s.items() if k != "kind"}) for s in table.get("source", [])
     )

@@ -13,32 +13,32 @@ from datetime import UTC, datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
+class Logger:
     """One module's log."""
 
     name: str
 
     def info(self, event: str, **fields: object) -> None:
         """Say what happens in good order."""
-        self._say(logging.INFO, event, fields)
+        self._emit(logging.INFO, event, fields)
 
     def warning(self, event: str, **fields: object) -> None:
         """Say what somebody may have to look at."""
-        self._say(logging.WARNING, event, fields)
+        self._emit(logging.WARNING, event, fields)
 
     def error(self, event: str, **fields: object) -> None:
         """Say what somebody must look at."""
-        self._say(logging.ERROR, event, fields)
+        self._emit(logging.ERROR, event, fields)
 
     def exception(self, event: str, **fields: object) -> None:
         """Say what went wrong, with the traceback of the exception at hand."""
-        self._say(logging.ERROR, event, fields, traced=True)
+        self._emit(logging.ERROR, event, fields, with_traceback=True)
 
-    def _say(self, level: int, event: str, fields: dict[str, object], *, traced: bool = False) -> None:
-        logging.getLogger(self.name).log(level, event, exc_info=traced, extra={"fields": fields})
+    def _emit(self, level: int, event: str, fields: dict[str, object], *, with_traceback: bool = False) -> None:
+        logging.getLogger(self.name).log(level, event, exc_info=with_traceback, extra={"fields": fields})
 
 
-class _Lines(logging.Formatter):
+class _LineFormatter(logging.Formatter):
     """`time [level] event key=value …`, or one JSON object a line."""
 
     def __init__(self, *, as_json: bool) -> None:
@@ -54,15 +54,15 @@ class _Lines(logging.Formatter):
         level, event = record.levelname.lower(), record.getMessage()
         if self._as_json:
             return json.dumps({**fields, "event": event, "level": level, "timestamp": when}, default=str)
-        traced = fields.pop("exception", None)
-        words = " ".join(f"{key}={value}" for key, value in fields.items())
-        return f"{when} [{level:<8}] {event:<30} {words}" + (f"\n{traced}" if traced else "")
+        traceback_text = fields.pop("exception", None)
+        pairs = " ".join(f"{key}={value}" for key, value in fields.items())
+        return f"{when} [{level:<8}] {event:<30} {pairs}" + (f"\n{traceback_text}" if traceback_text else "")
 
 
-def to_stderr(level: int, *, as_json: bool = False) -> None:
+def log_to_stderr(level: int, *, as_json: bool = False) -> None:
     """Write the agent's messages from this level on to stderr; called again, it replaces."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Lines(as_json=as_json))
-    ours = logging.getLogger("edge_agent")
-    ours.handlers, ours.propagate = [handler], False
-    ours.setLevel(level)
+    handler.setFormatter(_LineFormatter(as_json=as_json))
+    logger = logging.getLogger("edge_agent")
+    logger.handlers, logger.propagate = [handler], False
+    logger.setLevel(level)

@@ -6,24 +6,24 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
-from edge_agent.log import Log
+from edge_agent.log import Logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_log = Log(__name__)
+_log = Logger(__name__)
 
 
-def serve(port: int, figures: Callable[[], str]) -> ThreadingHTTPServer | None:
+def serve_metrics(port: int, render: Callable[[], str]) -> ThreadingHTTPServer | None:
     """Answer `GET /metrics` in a thread of its own; a port that is taken is reported and costs only the figures."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class MetricsHandler(BaseHTTPRequestHandler):
         timeout = 10
 
         def do_GET(self) -> None:
-            known = self.path == "/metrics"
-            content = figures().encode() if known else b"GET /metrics\n"
-            self.send_response(200 if known else 404)
+            is_metrics_path = self.path == "/metrics"
+            content = render().encode() if is_metrics_path else b"GET /metrics\n"
+            self.send_response(200 if is_metrics_path else 404)
             self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
@@ -33,7 +33,7 @@ def serve(port: int, figures: Callable[[], str]) -> ThreadingHTTPServer | None:
             pass
 
     try:
-        server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        server = ThreadingHTTPServer(("127.0.0.1", port), MetricsHandler)
     except OSError as error:
         _log.error("metrics_port_taken", port=port, error=str(error))
         return None

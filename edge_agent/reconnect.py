@@ -4,65 +4,65 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from telemetry.core.backoff import STABLE_MS, full_jitter
+from telemetry.core.backoff import STABLE_CONNECTION_MS, full_jitter_ms
 
-LONGEST_MS = 300_000
-SHORTEST_MS = 100
-SHORT_LIVED = 6
+MAX_WAIT_MS = 300_000
+MIN_WAIT_MS = 100
+SHORT_LIVED_LIMIT = 6
 """So many connections in a row that the broker took and soon closed without a word are taken for a take-over:
 mosquitto 2.0 does not name the reason, and a broker that restarts would also have been away between two of them."""
-OTHERS = 2
+OTHER_SESSIONS_LIMIT = 2
 """So many times in a row somebody else's birth or death stood under our name after such a close: that is surer."""
-_WORN = 30
+_LAST_ATTEMPT = 30
 """So many tries stand for the longest wait."""
 
 
 @dataclass(slots=True)
-class Reconnect:
+class ReconnectPolicy:
     """One link's next try. Times are ms of a monotonic clock; `chance` in [0, 1) is drawn by the caller."""
 
-    first_ms: int = 1_000
-    at: int = 0
+    first_wait_ms: int = 1_000
+    retry_at: int = 0
     """When to connect."""
     _attempt: int = 0
-    _linked_at: int | None = None
+    _connected_at: int | None = None
     _short_lived: int = 0
-    _others: int = 0
+    _other_sessions: int = 0
 
-    def linked(self, now: int) -> None:
+    def on_connected(self, now: int) -> None:
         """Note a connection."""
-        self._linked_at = now
+        self._connected_at = now
 
-    def failed(self, now: int, chance: float) -> None:
+    def on_connect_failed(self, now: int, chance: float) -> None:
         """Plan another try after one that found no broker."""
-        self._short_lived = self._others = 0
-        self._plan(now, chance)
+        self._short_lived = self._other_sessions = 0
+        self._schedule_retry(now, chance)
 
-    def _plan(self, now: int, chance: float) -> None:
-        self.at = now + SHORTEST_MS + full_jitter(self._attempt, chance, self.first_ms, LONGEST_MS)
+    def _schedule_retry(self, now: int, chance: float) -> None:
+        self.retry_at = now + MIN_WAIT_MS + full_jitter_ms(self._attempt, chance, self.first_wait_ms, MAX_WAIT_MS)
         self._attempt += 1
 
-    def lost(self, now: int, chance: float, *, silently: bool) -> bool:
+    def on_disconnected(self, now: int, chance: float, *, silently: bool) -> bool:
         """Plan the next connection; tells whether the last one had lasted. `silently`: the broker gave no reason."""
-        lasted = self._linked_at is not None and now - self._linked_at > STABLE_MS
-        short = self._linked_at is not None and not lasted and silently
-        self._short_lived = self._short_lived + 1 if short else 0
-        self._others = self._others if short else 0
-        self._linked_at = None
+        lasted = self._connected_at is not None and now - self._connected_at > STABLE_CONNECTION_MS
+        short_lived = self._connected_at is not None and not lasted and silently
+        self._short_lived = self._short_lived + 1 if short_lived else 0
+        self._other_sessions = self._other_sessions if short_lived else 0
+        self._connected_at = None
         if lasted:
             self._attempt = 0
-        self._plan(now, chance)
+        self._schedule_retry(now, chance)
         return lasted
 
-    def met_another(self) -> None:
+    def saw_other_session(self) -> None:
         """Note somebody else's birth or death under our name."""
-        self._others += bool(self._short_lived)
+        self._other_sessions += bool(self._short_lived)
 
-    def suspected(self) -> bool:
+    def is_takeover_suspected(self) -> bool:
         """Tell whether another client seems to use our identity."""
-        return self._short_lived >= SHORT_LIVED or self._others >= OTHERS
+        return self._short_lived >= SHORT_LIVED_LIMIT or self._other_sessions >= OTHER_SESSIONS_LIMIT
 
-    def taken_over(self, now: int, chance: float) -> None:
+    def on_takeover(self, now: int, chance: float) -> None:
         """Wait at least half the longest time: two with one identity would throw each other out for ever."""
-        self._attempt = _WORN
-        self.at = now + int(LONGEST_MS * (1 + chance) / 2)
+        self._attempt = _LAST_ATTEMPT
+        self.retry_at = now + int(MAX_WAIT_MS * (1 + chance) / 2)

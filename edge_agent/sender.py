@@ -6,182 +6,184 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from edge_agent.delivery import Delivery
-from edge_agent.outbox import Doubts
+from edge_agent.outbox import UnsureTimestamps
 from telemetry.core.protocol import codec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge_agent.outbox import Outbox, Row
-    from edge_agent.settings import AgentSettings, Surroundings
+    from edge_agent.outbox import Outbox, OutboxRow
+    from edge_agent.settings import AgentSettings, Environment
 
-FRAME_BYTES = 96 * 1024
-COMPRESS_FROM = 4 * 1024
-ALIKE = frozenset({"unknown_device", "unknown_centre", "unsupported_version"})
+MAX_FRAME_BYTES = 96 * 1024
+COMPRESS_MIN_BYTES = 4 * 1024
+DEVICE_WIDE_REASONS = frozenset({"unknown_device", "unknown_centre", "unsupported_version"})
 """Reasons that hold for every row of a device alike."""
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class OutgoingFrame:
     """One message's content and the row numbers it names."""
 
     payload: bytes
     content_type: str
-    user: dict[str, str]
-    numbers: list[int]
+    user_properties: dict[str, str]
+    row_numbers: list[int]
 
 
-class Sending:
+class FrameSender:
     """Decides with `Delivery` and fetches from the outbox; `publish` hands a frame over and returns its message id."""
 
     def __init__(
         self,
         outbox: Outbox,
         settings: AgentSettings,
-        around: Surroundings,
+        environment: Environment,
         boot: str,
-        publish: Callable[[Frame], int | None],
+        publish: Callable[[OutgoingFrame], int | None],
     ) -> None:
         """Take the parts; nothing is sent before `linked`."""
-        self._outbox, self._boot, self._publish, self._wall = outbox, boot, publish, around.wall
-        self._clock = around.clock
-        self._doubts = Doubts(outbox, around.clock.boot) if around.clock else None
+        self._outbox, self._boot, self._publish, self._wall = outbox, boot, publish, environment.wall
+        self._clock = environment.clock
+        self._unsure_timestamps = UnsureTimestamps(outbox, environment.clock.boot) if environment.clock else None
         self._pace, self._compress = settings.pace, settings.compress
         self._generation = outbox.file.generation
-        self._holding = False
-        self._unsure = True
+        self._holding_rows = False
+        self._may_have_unsure_rows = True
         self.delivery = Delivery(settings.pace)
-        self.frames = 0
-        if self._doubts:
-            self._doubts.begin()
+        self.frames_sent = 0
+        if self._unsure_timestamps:
+            self._unsure_timestamps.accept_earlier_boots()
 
-    def linked(self, now: int, chance: float) -> None:
+    def on_connected(self, now: int, chance: float) -> None:
         """Begin with a new connection."""
-        self._holding = self._top() is not None
-        self.delivery.linked(now, self._upto(), chance)
+        self._holding_rows = self._clock_hold_limit() is not None
+        self.delivery.on_connected(now, self._send_limit(), chance)
 
-    def _top(self) -> int | None:
+    def _clock_hold_limit(self) -> int | None:
         """Return the last row that may go while the clock is in doubt, None when all may."""
-        if self._clock is None or self._doubts is None or not self._clock.held_for():
+        if self._clock is None or self._unsure_timestamps is None or not self._clock.hold_remaining_ms():
             return None
-        first = self._doubts.first()
-        return None if first is None else first - 1
+        first_unsure = self._unsure_timestamps.first_unsure()
+        return None if first_unsure is None else first_unsure - 1
 
-    def _upto(self) -> int:
-        top = self._top()
-        return self._outbox.highest if top is None else top
+    def _send_limit(self) -> int:
+        hold_limit = self._clock_hold_limit()
+        return self._outbox.highest_n if hold_limit is None else hold_limit
 
-    def drain_at(self, rows_per_s: int) -> None:
+    def set_drain_rate(self, rows_per_s: int) -> None:
         """Change the backlog's pace."""
         self._pace = self.delivery.pace = replace(self._pace, drain_rows_per_s=rows_per_s)
 
-    def put_right(self) -> bool:
+    def repair_timestamps(self) -> bool:
         """Right some doubtful times once the clock is known; tells whether there may be more. Raises sqlite3.Error."""
-        if not (self._unsure and self._clock and self._doubts and self._clock.trusted):
+        if not (self._may_have_unsure_rows and self._clock and self._unsure_timestamps and self._clock.trusted):
             return False
-        self._unsure = self._doubts.put_right(self._clock.offset) > 0
-        return self._unsure
+        self._may_have_unsure_rows = self._unsure_timestamps.repair(self._clock.offset) > 0
+        return self._may_have_unsure_rows
 
-    def release(self) -> None:
+    def resume_held_rows(self) -> None:
         """Leave rows that waited for the clock to the backlog once they may go."""
-        if self._holding and self._top() is None:
-            self._holding = False
-            self.delivery.fold(self._outbox.highest)
+        if self._holding_rows and self._clock_hold_limit() is None:
+            self._holding_rows = False
+            self.delivery.add_backlog(self._outbox.highest_n)
 
-    def renewed(self, now: int, chance: float) -> None:
+    def reset_if_outbox_replaced(self, now: int, chance: float) -> None:
         """Begin afresh when a damaged outbox was replaced: its rows may have other names."""
         if self._outbox.file.generation != self._generation:
             self._generation = self._outbox.file.generation
             self.delivery = Delivery(self._pace)
-            self.linked(now, chance)
+            self.on_connected(now, chance)
 
-    def resend(self, now: int, chance: float) -> bool:
+    def resend_due(self, now: int, chance: float) -> bool:
         """Send what is due again; tells whether the link still takes frames."""
-        while numbers := self.delivery.overdue(now):
-            kept = self._outbox.rows(numbers)
-            gone = set(numbers) - {row.n for row in kept}
-            self.delivery.settled([(n, n) for n in gone])
-            if kept and not self._send(kept, now, chance):
+        while numbers := self.delivery.due_resends(now):
+            rows = self._outbox.rows_by_number(numbers)
+            missing = set(numbers) - {row.n for row in rows}
+            self.delivery.on_receipt([(n, n) for n in missing])
+            if rows and not self._send_frame(rows, now, chance):
                 return False
         return True
 
-    def live(self, now: int, chance: float) -> bool:
+    def send_live(self, now: int, chance: float) -> bool:
         """Send new rows; tells whether none is left."""
-        top = self._top()
-        self._holding = top is not None
+        hold_limit = self._clock_hold_limit()
+        self._holding_rows = hold_limit is not None
         while self.delivery.may_send():
-            rows = self._outbox.after(self.delivery.cursor, self._pace.rows_per_frame, top)
+            rows = self._outbox.rows_after(self.delivery.cursor, self._pace.rows_per_frame, hold_limit)
             if not rows:
                 return True
-            rows = fitting(rows)
-            if not self._send(rows, now, chance):
+            rows = fit_to_frame(rows)
+            if not self._send_frame(rows, now, chance):
                 return False
-            self.delivery.live_sent(rows[-1].n)
+            self.delivery.record_live_sent(rows[-1].n)
         return False
 
-    def drain(self, now: int, chance: float) -> None:
+    def drain_backlog(self, now: int, chance: float) -> None:
         """Send what the backlog's pace and the windows allow."""
-        while want := self.delivery.next_drained(now):
-            rows = fitting(self._outbox.after(want.after, want.limit, want.to, want.cls))
-            if rows and not self._send(rows, now, chance):
+        while request := self.delivery.next_backlog_request(now):
+            rows = fit_to_frame(self._outbox.rows_after(request.after, request.limit, request.to, request.cls))
+            if rows and not self._send_frame(rows, now, chance):
                 return
-            self.delivery.drained(want, rows[-1].n if rows else None)
-            self.delivery.spent(len(rows))
+            self.delivery.advance_backlog(request, rows[-1].n if rows else None)
+            self.delivery.consume_tokens(len(rows))
 
-    def deferred(self, rows: list[tuple[int, str]], now: int, chance: float) -> None:
+    def defer(self, rows: list[tuple[int, str]], now: int, chance: float) -> None:
         """Put rows off; the times of those that lie in the future are doubted again."""
         if not rows:
             return
-        alike = [n for n, reason in rows if reason in ALIKE]
-        self.delivery.deferred(alike, now, chance, all_alike=True)
-        self.delivery.deferred([n for n, reason in rows if reason not in ALIKE], now, chance)
+        device_wide = [n for n, reason in rows if reason in DEVICE_WIDE_REASONS]
+        self.delivery.defer(device_wide, now, chance, device_wide=True)
+        self.delivery.defer([n for n, reason in rows if reason not in DEVICE_WIDE_REASONS], now, chance)
         future = [n for n, reason in rows if reason == "future"]
-        if future and self._doubts:
-            self._doubts.doubt(future)
-            self._unsure = True
+        if future and self._unsure_timestamps:
+            self._unsure_timestamps.mark_unsure(future)
+            self._may_have_unsure_rows = True
 
     def next_due(self, now: int) -> int | None:
         """Return when to look again, None when nothing waits for time to pass."""
         dues = [self.delivery.next_due()]
         if self.delivery.may_drain():
-            dues.append(self.delivery.drain_due(now))
-        if self._holding and self._clock:
-            dues.append(now + self._clock.held_for())
-        if self._unsure and self._clock and self._clock.trusted:
+            dues.append(self.delivery.drain_due_at(now))
+        if self._holding_rows and self._clock:
+            dues.append(now + self._clock.hold_remaining_ms())
+        if self._may_have_unsure_rows and self._clock and self._clock.trusted:
             dues.append(now)
         return min((due for due in dues if due is not None), default=None)
 
-    def _send(self, rows: list[Row], now: int, chance: float) -> bool:
+    def _send_frame(self, rows: list[OutboxRow], now: int, chance: float) -> bool:
         """Send as many of the rows as one frame takes; tells whether the link took it."""
-        rows = fitting(rows)
-        doubtful = [row.n for row in rows if row.doubtful]
-        if doubtful and self._doubts and self._clock:
+        rows = fit_to_frame(rows)
+        unsure = [row.n for row in rows if row.time_unsure]
+        if unsure and self._unsure_timestamps and self._clock:
             if self._clock.trusted:
-                self._unsure = True
+                self._may_have_unsure_rows = True
                 return False
-            self._doubts.freeze(doubtful)
-        mid = self._publish(self._framed(rows))
-        self.frames += mid is not None
-        self.delivery.sent([row.n for row in rows], mid, now, chance)
+            self._unsure_timestamps.finalise(unsure)
+        mid = self._publish(self._build_frame(rows))
+        self.frames_sent += mid is not None
+        self.delivery.record_sent([row.n for row in rows], mid, now, chance)
         return mid is not None
 
-    def _framed(self, rows: list[Row]) -> Frame:
-        spool = self._outbox.spool
-        said = self._clock.sync if self._clock else None
-        head = codec.Clock(said.synced, said.error_ms) if said else None
-        payload = codec.encode_frame(spool, self._boot, self._wall(), [row.body for row in rows], head)
-        kind = codec.CONTENT_TYPE
-        if self._compress and len(payload) >= COMPRESS_FROM:
-            payload, kind = codec.compress(payload), kind + codec.ZLIB
+    def _build_frame(self, rows: list[OutboxRow]) -> OutgoingFrame:
+        outbox_id = self._outbox.outbox_id
+        sync = self._clock.sync if self._clock else None
+        clock_header = codec.Clock(sync.synced, sync.error_ms) if sync else None
+        payload = codec.encode_frame(outbox_id, self._boot, self._wall(), [row.body for row in rows], clock_header)
+        content_type = codec.CONTENT_TYPE
+        if self._compress and len(payload) >= COMPRESS_MIN_BYTES:
+            payload, content_type = codec.compress(payload), content_type + codec.ZLIB_SUFFIX
         numbers = [row.n for row in rows]
-        return Frame(payload, kind, {"spool": spool, "from": str(numbers[0]), "to": str(numbers[-1])}, numbers)
+        return OutgoingFrame(
+            payload, content_type, {"spool": outbox_id, "from": str(numbers[0]), "to": str(numbers[-1])}, numbers
+        )
 
 
-def fitting(rows: list[Row]) -> list[Row]:
+def fit_to_frame(rows: list[OutboxRow]) -> list[OutboxRow]:
     """Return the first rows, as many as one frame takes."""
     size = 0
     for i, row in enumerate(rows):
         size += len(row.body) + 1
-        if i and size > FRAME_BYTES:
+        if i and size > MAX_FRAME_BYTES:
             return rows[:i]
     return rows

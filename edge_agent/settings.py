@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from edge_agent.delivery import Pace
+from edge_agent.delivery import DeliveryPace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,14 +23,14 @@ class AgentSettings:
     broker: BrokerAddress
     linger_ms: int = 250
     compress: bool = True
-    pace: Pace = field(default_factory=Pace)
+    pace: DeliveryPace = field(default_factory=DeliveryPace)
     first_retry_ms: int = 1_000
-    alarms: bool = False
+    alarms_enabled: bool = False
     """Whether the agent adds events about its own troubles; a replay must not."""
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class Environment:
     """What the agent may not fetch itself: clocks (ms), chance in [0, 1), new ids."""
 
     wall: Callable[[], int]
@@ -42,10 +42,10 @@ class Surroundings:
     """Memory in use, bytes; 0 when unknown."""
 
 
-class Remote(Protocol):
+class RemoteHandler(Protocol):
     """What follows configuration and commands; called in the fleet's thread and quick to return."""
 
-    def received(self, channel: str, payload: bytes, now: int, *, retained: bool = False) -> None:
+    def on_message(self, channel: str, payload: bytes, now: int, *, retained: bool = False) -> None:
         """Take a message of channel `config` or `command`; `now` is monotonic ms."""
 
     def step(self, now: int) -> int:

@@ -1,5 +1,5 @@
 """Where Pulumi begins; it must do nothing but run the program."""
 
-from infra.program import run
+from infra.program import deploy_stack
 
-run()
+deploy_stack()

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.providers.resource_kind import Declared
+from infra.providers.resource_kind import ResourceSpec
 
 if TYPE_CHECKING:
-    from infra.config.options import Options
-    from infra.plan import Plan
-    from infra.plan.values import Bucket, Dbrp, Stream, Task, Token, Upstream
+    from infra.config.options import StackOptions
+    from infra.plan import StackPlan
+    from infra.plan.values import BucketPlan, DbrpPlan, ReplicationPlan, TaskPlan, TokenPlan, UpstreamPlan
 
-MARK = "managed-by=motcua"
+OWNER_TAG = "managed-by=motcua"
 
 
-def declared(plan: Plan, options: Options) -> tuple[Declared, ...]:
+def resource_specs(plan: StackPlan, options: StackOptions) -> tuple[ResourceSpec, ...]:
     """Return what InfluxDB holds, in an order in which it can be made.
 
     These are organisation, buckets, tokens, tasks, names for InfluxQL, streams upwards.
@@ -22,16 +22,16 @@ def declared(plan: Plan, options: Options) -> tuple[Declared, ...]:
     influx = plan.influx
     adopt = {"adopt": True} if options.influx.adopt else {}
     return (
-        Declared("organisation", "influx.organisation", {"name": influx.org, **adopt}),
-        *(_bucket(one, influx.org, options) for one in influx.buckets),
-        *(_token(one, influx.org, plan) for one in influx.tokens),
-        *(_task(one, influx.org) for one in influx.tasks),
-        *(_dbrp(one, influx.org) for one in influx.dbrps),
-        *(_upstream(influx.upstream, influx.org) if influx.upstream else ()),
+        ResourceSpec("organisation", "influx.organisation", {"name": influx.org, **adopt}),
+        *(_bucket_spec(one, influx.org, options) for one in influx.buckets),
+        *(_token_spec(one, influx.org, plan) for one in influx.tokens),
+        *(_task_spec(one, influx.org) for one in influx.tasks),
+        *(_dbrp_spec(one, influx.org) for one in influx.dbrps),
+        *(_upstream_specs(influx.upstream, influx.org) if influx.upstream else ()),
     )
 
 
-def _bucket(bucket: Bucket, org: str, options: Options) -> Declared:
+def _bucket_spec(bucket: BucketPlan, org: str, options: StackOptions) -> ResourceSpec:
     inputs: dict[str, object] = {
         "org": org, "name": bucket.name, "retention_s": bucket.retention_s, "description": bucket.description,
     }  # fmt: skip
@@ -41,46 +41,49 @@ def _bucket(bucket: Bucket, org: str, options: Options) -> Declared:
         inputs["adopt"] = True
     if options.influx.allow_shrink:
         inputs["allow_shrink"] = True
-    return Declared(f"bucket-{bucket.tier}", "influx.bucket", inputs)
+    return ResourceSpec(f"bucket-{bucket.tier}", "influx.bucket", inputs)
 
 
-def _token(token: Token, org: str, plan: Plan) -> Declared:
-    rights = [{"action": one.action, "type": "buckets", "bucket": one.bucket} for one in token.permissions]
+def _token_spec(token: TokenPlan, org: str, plan: StackPlan) -> ResourceSpec:
+    permissions = [
+        {"action": permission.action, "type": "buckets", "bucket": permission.bucket}
+        for permission in token.permissions
+    ]
     name = f"{plan.province}-{plan.stage}-{token.name}"
-    return Declared(
+    return ResourceSpec(
         f"token-{token.name}",
         "influx.authorization",
-        {"org": org, "name": name, "permissions": rights, "active": token.active},
+        {"org": org, "name": name, "permissions": permissions, "active": token.active},
     )
 
 
-def _task(task: Task, org: str) -> Declared:
-    return Declared(f"task-{task.name}", "influx.task", {"org": org, "name": task.name, "flux": task.flux})
+def _task_spec(task: TaskPlan, org: str) -> ResourceSpec:
+    return ResourceSpec(f"task-{task.name}", "influx.task", {"org": org, "name": task.name, "flux": task.flux})
 
 
-def _dbrp(dbrp: Dbrp, org: str) -> Declared:
+def _dbrp_spec(dbrp: DbrpPlan, org: str) -> ResourceSpec:
     inputs = {
         "org": org, "database": dbrp.database, "policy": dbrp.policy, "bucket": dbrp.bucket, "default": dbrp.default,
     }  # fmt: skip
-    return Declared(f"influxql-{dbrp.policy}", "influx.dbrp", inputs)
+    return ResourceSpec(f"influxql-{dbrp.policy}", "influx.dbrp", inputs)
 
 
-def _upstream(upstream: Upstream, org: str) -> tuple[Declared, ...]:
+def _upstream_specs(upstream: UpstreamPlan, org: str) -> tuple[ResourceSpec, ...]:
     """Return the remote (its token is added where it is known) and one replication for each stream."""
     remote = {
         "org": org, "name": upstream.name, "url": upstream.url, "remote_org_id": upstream.org_id,
         "allow_insecure_tls": upstream.allow_insecure_tls,
     }  # fmt: skip
     return (
-        Declared("remote-national", "influx.remote", remote),
-        *(_stream(one, upstream, org) for one in upstream.streams),
+        ResourceSpec("remote-national", "influx.remote", remote),
+        *(_replication_spec(stream, upstream, org) for stream in upstream.streams),
     )
 
 
-def _stream(stream: Stream, upstream: Upstream, org: str) -> Declared:
+def _replication_spec(stream: ReplicationPlan, upstream: UpstreamPlan, org: str) -> ResourceSpec:
     inputs = {
-        "org": org, "name": stream.name, "remote": upstream.name, "bucket": stream.local,
-        "remote_bucket": stream.remote, "max_queue_bytes": upstream.queue_bytes, "max_age_s": upstream.age_s,
+        "org": org, "name": stream.name, "remote": upstream.name, "bucket": stream.local_bucket,
+        "remote_bucket": stream.remote_bucket, "max_queue_bytes": upstream.queue_bytes, "max_age_s": upstream.max_age_s,
         "drop_non_retryable": False,
     }  # fmt: skip
-    return Declared(f"replication-{stream.name}", "influx.replication", inputs)
+    return ResourceSpec(f"replication-{stream.name}", "influx.replication", inputs)

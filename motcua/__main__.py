@@ -11,18 +11,18 @@ def main() -> NoReturn:
     """Run the command line; an agent's plain words are understood here, because typer and rich cost it memory."""
     match sys.argv[1:]:
         case ["agent"]:
-            _agent("agent.toml")
+            _run_agent("agent.toml")
         case ["agent", "--config", file]:
-            _agent(file)
+            _run_agent(file)
         case ["agent", word] if word.startswith("--config="):
-            _agent(word.removeprefix("--config="))
+            _run_agent(word.removeprefix("--config="))
         case _:
             from motcua.cli.app import main as others
 
             others()
 
 
-def _agent(file: str) -> NoReturn:
+def _run_agent(file: str) -> NoReturn:
     from motcua.agent_process import main as agent
 
     sys.exit(agent(Path(file)))

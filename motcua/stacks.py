@@ -13,77 +13,81 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
-    from infra.config.options import Options
-    from infra.plan import Plan
+    from infra.config.options import StackOptions
+    from infra.plan import StackPlan
     from telemetry.core.inventory import Inventory
 
 BUILT_IN = "built-in defaults"
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
+class OpenedStack:
     """One stack: the name of its file, the project's folder, its options, its inventory, and what is to be there."""
 
     name: str
     root: Path
-    options: Options
+    options: StackOptions
     folder: Path
     inventory: Inventory
-    plan: Plan
+    plan: StackPlan
 
     @property
-    def called(self) -> str:
+    def pulumi_name(self) -> str:
         """Return how Pulumi calls it, as its marks on the servers do; empty when the file has another's name."""
         first, _, rest = Path(self.name).name.partition(".")
         name, _, end = rest.rpartition(".")
         return name if (first, end) == ("Pulumi", "yaml") else ""
 
 
-def shipped() -> list[Path]:
+def shipped_files() -> list[Path]:
     """Return the stack files that come with the program."""
     folder = Path(str(resources.files("infra") / "stacks"))
     return sorted(folder.glob("Pulumi.*.yaml"))
 
 
-def opened(files: Sequence[Path], folder: Path | None, today: date) -> list[Stack]:
+def open_stacks(files: Sequence[Path], folder: Path | None, today: date) -> list[OpenedStack]:
     """Open stack files, the shipped ones when none is named; `folder` is an inventory in place of theirs.
 
     Raises ConfigError with the faults of all files, InventoryError, and ConfigError when the infra extra is missing.
     """
-    _needs_infra()
-    chosen = list(files or shipped())
+    _require_infra()
+    chosen = list(files or shipped_files())
     if not chosen:
-        return [_built_in(folder, today)]
-    found, faults = [], []
+        return [_built_in_stack(folder, today)]
+    stacks, faults = [], []
     for file in chosen:
-        options, wrong = _options(file)
-        world, more = _world(file, folder)
+        options, wrong = _load_options(file)
+        inventory, more = _load_inventory(file, folder)
         faults += [*wrong, *more]
-        if options is not None and world is not None:
-            found.append(_stack(str(file), options, world, (_root(file), folder or named(file)), today))
+        if options is not None and inventory is not None:
+            stacks.append(
+                _build_stack(
+                    str(file), options, inventory, (_project_root(file), folder or inventory_folder(file)), today
+                )
+            )
     if faults:
         raise ConfigError(list(dict.fromkeys(faults)))
-    return found
+    return stacks
 
 
-def _options(file: Path) -> tuple[Options | None, Sequence[Fault]]:
-    from infra.config.stack_file import load
+def _load_options(file: Path) -> tuple[StackOptions | None, Sequence[Fault]]:
+    from infra.config.stack_file import load_options
 
     try:
-        return load(file), ()
+        return load_options(file), ()
     except ConfigError as error:
         return None, error.faults
 
 
-def _world(file: Path, folder: Path | None) -> tuple[Inventory | None, Sequence[Fault]]:
+def _load_inventory(file: Path, folder: Path | None) -> tuple[Inventory | None, Sequence[Fault]]:
     """Return the inventory of a stack, or `folder` in place of it, or its faults."""
-    from infra.config.stack_file import said
+    from infra.config.stack_file import value_and_line
     from telemetry import inventory
 
-    chosen = folder or named(file)
+    chosen = folder or inventory_folder(file)
     if folder is None and not chosen.is_dir():
         remedy = "write its path from the folder of Pulumi.yaml, or name an inventory on the command line"
-        line = said(file, "inventory")[1]
+        line = value_and_line(file, "inventory")[1]
         return None, [Fault(str(file), line, "motcua:inventory", f"there is no folder {chosen}", remedy)]
     try:
         return inventory.load(chosen), ()
@@ -91,7 +95,7 @@ def _world(file: Path, folder: Path | None) -> tuple[Inventory | None, Sequence[
         return None, error.faults
 
 
-def _needs_infra() -> None:
+def _require_infra() -> None:
     try:
         import pydantic
         import yaml
@@ -101,61 +105,66 @@ def _needs_infra() -> None:
     del pydantic, yaml
 
 
-def _stack(name: str, options: Options, world: Inventory, where: tuple[Path, Path], today: date) -> Stack:
-    from dashboards.files import provisioned
-    from infra.plan import plan
+def _build_stack(
+    name: str, options: StackOptions, inventory: Inventory, folders: tuple[Path, Path], today: date
+) -> OpenedStack:
+    from dashboards.files import load_provisioned_files
+    from infra.plan import build_plan
 
-    root, folder = where
-    return Stack(name, root, options, folder, world, plan(world, options, today, provisioned()))
+    root, folder = folders
+    return OpenedStack(
+        name, root, options, folder, inventory, build_plan(inventory, options, today, load_provisioned_files())
+    )
 
 
-def _built_in(folder: Path | None, today: date) -> Stack:
-    from infra.config.options import Options
+def _built_in_stack(folder: Path | None, today: date) -> OpenedStack:
+    from infra.config.options import StackOptions
     from telemetry import inventory
 
     chosen = folder or inventory.default_path()
-    options = Options(stage="dev", target="local")
-    return _stack(BUILT_IN, options, inventory.load(chosen), (Path.cwd(), chosen), today)
+    options = StackOptions(stage="dev", target="local")
+    return _build_stack(BUILT_IN, options, inventory.load(chosen), (Path.cwd(), chosen), today)
 
 
-def _root(file: Path) -> Path:
+def _project_root(file: Path) -> Path:
     """Return the project's folder, from which relative paths of a stack file count: that of Pulumi.yaml, else here."""
-    return project(file.resolve().parent) or Path.cwd()
+    return find_project(file.resolve().parent) or Path.cwd()
 
 
-def project(folder: Path) -> Path | None:
+def find_project(folder: Path) -> Path | None:
     """Return the nearest folder with Pulumi.yaml, from `folder` upwards."""
-    return next((one for one in (folder, *folder.parents) if (one / "Pulumi.yaml").is_file()), None)
+    return next((parent for parent in (folder, *folder.parents) if (parent / "Pulumi.yaml").is_file()), None)
 
 
-def named(file: Path) -> Path:
+def inventory_folder(file: Path) -> Path:
     """Return the inventory that a stack file names; the sample for a shipped one where no checkout is around it."""
-    from infra.config.options import Options
-    from infra.config.stack_file import said
+    from infra.config.options import StackOptions
+    from infra.config.stack_file import value_and_line
     from telemetry import inventory
 
-    folder = _root(file) / (said(file, "inventory")[0] or str(Options.model_fields["inventory"].default))
-    return inventory.default_path() if not folder.is_dir() and file in shipped() else folder
+    folder = _project_root(file) / (
+        value_and_line(file, "inventory")[0] or str(StackOptions.model_fields["inventory"].default)
+    )
+    return inventory.default_path() if not folder.is_dir() and file in shipped_files() else folder
 
 
-def file_of(stack: str) -> Path | None:
+def stack_file_of(stack: str) -> Path | None:
     """Return the stack file of a Pulumi stack in the project around the current folder, if there is one."""
-    around = project(Path.cwd())
-    found = [
-        folder / f"Pulumi.{stack.rpartition('/')[2]}.yaml"
-        for folder in ([around / "infra/stacks", around] if around else [])
+    root = find_project(Path.cwd())
+    candidates = [
+        folder / f"Pulumi.{stack.rpartition('/')[2]}.yaml" for folder in ([root / "infra/stacks", root] if root else [])
     ]
-    return next((one for one in found if one.is_file()), None)
+    return next((path for path in candidates if path.is_file()), None)
 
 
-def manifests(stack: Stack) -> Mapping[str, str]:
+def kubernetes_files(stack: OpenedStack) -> Mapping[str, str]:
     """Return the files of the target kubernetes, name → text; none for another target.
 
     Raises ConfigError, InventoryError.
     """
     if stack.options.target != "kubernetes":
         return {}
-    from infra.targets.kubernetes.kustomize import files
-    from telemetry.inventory.carried import carried
+    from infra.targets.kubernetes.kustomize import kustomize_files
+    from telemetry.inventory.carried import bundle_files
 
-    return files(stack.plan, stack.options, carried(stack.folder))
+    return kustomize_files(stack.plan, stack.options, bundle_files(stack.folder))

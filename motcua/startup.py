@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from telemetry.config import Settings
+    from telemetry.config import ServerSettings
     from telemetry.core.inventory import Inventory
 
 
-def settings_of(config: Path | None, **given: str | None) -> Settings:
+def load_settings(config: Path | None, **overrides: str | None) -> ServerSettings:
     """Read the environment and the file, then what the command line gives. Raises ConfigError."""
-    from telemetry.config import settings
+    from telemetry.config import load_settings
 
     values: dict[str, object] = {}
     if config is not None:
@@ -31,13 +31,13 @@ def settings_of(config: Path | None, **given: str | None) -> Settings:
             values = tomllib.loads(config.read_text())
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise ConfigError([Fault(str(config), 0, "--config", str(error), "name a readable TOML file")]) from error
-    values |= {name: value for name, value in given.items() if value is not None}
-    found = settings(os.environ, values, str(config or ""))
-    log_to(found.log)
-    return found
+    values |= {name: value for name, value in overrides.items() if value is not None}
+    loaded = load_settings(os.environ, values, str(config or ""))
+    configure_logging(loaded.log)
+    return loaded
 
 
-def log_to(level: str) -> None:
+def configure_logging(level: str) -> None:
     """Log to stderr from this level on; `info-json` writes JSON."""
     import structlog
 
@@ -51,36 +51,36 @@ def log_to(level: str) -> None:
             structlog.processors.format_exc_info,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(number_of(level)),
+        wrapper_class=structlog.make_filtering_bound_logger(level_number(level)),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    agents_log_to(level)
+    configure_agent_logging(level)
 
 
-def agents_log_to(level: str) -> None:
+def configure_agent_logging(level: str) -> None:
     """Do the same for agents, which log without structlog."""
-    from edge_agent.log import to_stderr
+    from edge_agent.log import log_to_stderr
 
-    to_stderr(number_of(level), as_json=level.endswith("json"))
+    log_to_stderr(level_number(level), as_json=level.endswith("json"))
 
 
-def number_of(level: str) -> int:
+def level_number(level: str) -> int:
     """Return the standard library's number of `info`, `info-json` and the like."""
     return int(getattr(logging, level.removesuffix("json").strip(":- ").upper() or "INFO", logging.INFO))
 
 
-def inventory_of(found: Settings, extra: str | None = None) -> Callable[[], Inventory]:
+def load_inventory(settings: ServerSettings, extra: str | None = None) -> Callable[[], Inventory]:
     """Load the inventory now, so that a fault stops the command, and follow its files afterwards."""
     from edge_agent import mapping
     from telemetry import inventory
 
-    names = [*mapping.shipped(), *([extra] if extra and extra not in mapping.shipped() else [])]
-    imports = {centre.id: centre for centre in (mapping.centre_of(mapping.load_mapping(name)) for name in names)}
-    folder = found.inventory or inventory.default_path()
-    world = inventory.Reloading(folder, imports=tuple(imports.values()))
+    names = [*mapping.shipped_mappings(), *([extra] if extra and extra not in mapping.shipped_mappings() else [])]
+    imports = {centre.id: centre for centre in (mapping.import_centre(mapping.load_mapping(name)) for name in names)}
+    folder = settings.inventory or inventory.default_path()
+    reloading = inventory.ReloadingInventory(folder, imports=tuple(imports.values()))
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGHUP, lambda *_: world.expire())
-    return world.current
+        signal.signal(signal.SIGHUP, lambda *_: reloading.invalidate())
+    return reloading.current
 
 
 @contextmanager

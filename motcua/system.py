@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from ulid import ULID
 
-from edge_agent.clock import ClockWatch, Sync
-from edge_agent.settings import Surroundings
+from edge_agent.clock import ClockSync, ClockWatch
+from edge_agent.settings import Environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,15 +50,15 @@ def boot_id() -> str:
         return new_id()
 
 
-def kernel_sync() -> Sync:
+def kernel_sync() -> ClockSync:
     """Return whether the kernel's clock is synchronised (adjtimex without STA_UNSYNC), and its largest error."""
     import ctypes
 
     buffer = ctypes.create_string_buffer(_TIMEX_BYTES)
     if ctypes.CDLL(None).adjtimex(buffer) < 0:
-        return Sync(synced=False)
+        return ClockSync(synced=False)
     _, _, _, largest_us, _, status = struct.unpack_from("@Illlli", buffer)
-    return Sync(synced=not status & _STA_UNSYNC, error_ms=largest_us / 1000)
+    return ClockSync(synced=not status & _STA_UNSYNC, error_ms=largest_us / 1000)
 
 
 def rss_bytes() -> int:
@@ -68,23 +68,23 @@ def rss_bytes() -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class WorldClock:
+class DemoClock:
     """A demo's time: it starts at `start` and runs `speed` times as fast as ours."""
 
     start: int
     speed: float
-    began: int
+    started_at: int
 
     def __call__(self) -> int:
         """Return the demo's Unix time, ms."""
-        return self.start + int((monotonic_ms() - self.began) * self.speed)
+        return self.start + int((monotonic_ms() - self.started_at) * self.speed)
 
 
-def watch(hold_ms: int) -> ClockWatch:
+def watch_clock(hold_ms: int) -> ClockWatch:
     """Return this machine's clock, followed."""
     return ClockWatch(wall_ms, since_boot_ms, kernel_sync, boot_id(), hold_ms)
 
 
-def surroundings(wall: Callable[[], int] = wall_ms, clock: ClockWatch | None = None) -> Surroundings:
+def agent_environment(wall: Callable[[], int] = wall_ms, clock: ClockWatch | None = None) -> Environment:
     """Return what agents of this process may use."""
-    return Surroundings(wall, monotonic_ms, random.random, new_id, clock, rss_bytes)
+    return Environment(wall, monotonic_ms, random.random, new_id, clock, rss_bytes)

@@ -10,7 +10,7 @@ from telemetry import roles
 from telemetry.ingest.service import Ingest
 from telemetry.rollup.service import Rollup
 from telemetry.slo.alerting import Alerting
-from telemetry.slo.evaluator import Watch
+from telemetry.slo.evaluator import SloEvaluator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,49 +21,49 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Parts:
+class RoleThreads:
     """Threads that end together; the last one started is stopped first."""
 
     stop: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
-    _closing: list[Callable[[], object]] = field(default_factory=list)
+    _exit_actions: list[Callable[[], object]] = field(default_factory=list)
 
-    def run(self, name: str, work: Callable[[], object]) -> None:
+    def start(self, name: str, work: Callable[[], object]) -> None:
         """Start a thread."""
         thread = threading.Thread(target=work, name=name, daemon=True)
         thread.start()
         self._threads.append(thread)
 
-    def at_end(self, act: Callable[[], object]) -> None:
+    def on_exit(self, action: Callable[[], object]) -> None:
         """Do this when everything has ended."""
-        self._closing.append(act)
+        self._exit_actions.append(action)
 
-    def end(self) -> None:
+    def shutdown(self) -> None:
         """Stop all threads, wait for them, close what they used."""
         self.stop.set()
         for thread in reversed(self._threads):
             thread.join(timeout=10)
-        for act in reversed(self._closing):
-            act()
+        for action in reversed(self._exit_actions):
+            action()
 
 
-def serve(
-    parts: Parts,
-    opener: Callable[[], Store],
+def start_server_roles(
+    threads: RoleThreads,
+    open_store: Callable[[], Store],
     broker: BrokerAddress,
     inventory: Callable[[], Inventory],
     clock: Callable[[], int],
 ) -> Ingest:
     """Start one ingest and the rollup; returns the ingest, whose counters may be shown."""
-    written, folded = opener(), opener()
-    ingest = Ingest(written, inventory, clock)
+    ingest_store, rollup_store = open_store(), open_store()
+    ingest = Ingest(ingest_store, inventory, clock)
     link = roles.ingest_link(broker, "1", shared=False, ingest=ingest)
-    parts.run("ingest", lambda: roles.run_ingest(ingest, link, parts.stop))
+    threads.start("ingest", lambda: roles.run_ingest(ingest, link, threads.stop))
     inbox = roles.StateInbox()
     # Alarms are judged and shown; a demonstration calls nobody.
-    rollup = Rollup(folded, inventory, clock, Watch(folded, inventory, Alerting(inventory)))
+    rollup = Rollup(rollup_store, inventory, clock, SloEvaluator(rollup_store, inventory, Alerting(inventory)))
     presence = roles.rollup_link(broker, inbox)
-    parts.run("rollup", lambda: roles.run_rollup(rollup, presence, inbox, parts.stop))
-    parts.at_end(written.close)
-    parts.at_end(folded.close)
+    threads.start("rollup", lambda: roles.run_rollup(rollup, presence, inbox, threads.stop))
+    threads.on_exit(ingest_store.close)
+    threads.on_exit(rollup_store.close)
     return ingest

@@ -7,17 +7,17 @@ from datetime import datetime
 from telemetry.core.calendar.windows import Window, to_ms
 from telemetry.errors import ConfigError, Fault
 
-FOREVER = 1 << 52
+OPEN_END_MS = 1 << 52
 
 
-def window_of(start: str | None, end: str | None) -> Window | None:
+def parse_window(start: str | None, end: str | None) -> Window | None:
     """Return the window, None when neither end is given. Raises ConfigError."""
     if start is None and end is None:
         return None
-    return Window(_ms("--from", start, 0), _ms("--to", end, FOREVER))
+    return Window(_parse_ms("--from", start, 0), _parse_ms("--to", end, OPEN_END_MS))
 
 
-def _ms(name: str, text: str | None, default: int) -> int:
+def _parse_ms(name: str, text: str | None, default: int) -> int:
     if text is None:
         return default
     try:

@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from threading import Event as Signal
 
-    from motcua.threads import Parts
+    from motcua.threads import RoleThreads
     from telemetry.core.inventory import Inventory
     from telemetry.store import Store
 
-COLLECT_AFTER = (50_000, 20, 50)
+GC_THRESHOLDS = (50_000, 20, 50)
 """Objects and collections after which the garbage collector looks at each of its three generations."""
 
 
-class _Alone(uvicorn.Server):
+class _StandaloneServer(uvicorn.Server):
     """A server with a process of its own: what it started with lives as long as it does, and is never looked at again.
 
     With 8,400 devices a full collection takes 35 to 60 ms, in which nobody is answered.
@@ -36,20 +36,20 @@ class _Alone(uvicorn.Server):
         await super().startup(sockets)
         gc.collect()
         gc.freeze()
-        gc.set_threshold(*COLLECT_AFTER)
+        gc.set_threshold(*GC_THRESHOLDS)
 
 
-def _config(queries: Queries) -> uvicorn.Config:
+def _server_config(queries: Queries) -> uvicorn.Config:
     app = create_app(queries, version=__version__)
     return uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
 
 
-def server(queries: Queries) -> uvicorn.Server:
+def build_server(queries: Queries) -> uvicorn.Server:
     """Return a server for the app, not started."""
-    return uvicorn.Server(_config(queries))
+    return uvicorn.Server(_server_config(queries))
 
 
-def bound(listen: tuple[str, int]) -> socket.socket:
+def bind_socket(listen: tuple[str, int]) -> socket.socket:
     """Return a listening socket; raises ConfigError when the address is taken."""
     family = socket.AF_INET6 if ":" in listen[0] else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio sets TCP_NODELAY only for this
@@ -64,8 +64,8 @@ def bound(listen: tuple[str, int]) -> socket.socket:
     return sock
 
 
-def serve(
-    parts: Parts,
+def start_api(
+    threads: RoleThreads,
     store_url: str,
     inventory: Callable[[], Inventory],
     clock: Callable[[], int],
@@ -73,13 +73,13 @@ def serve(
 ) -> str:
     """Start the API as a thread; returns its URL once it answers."""
     store = wiring.open_store(store_url)
-    sock = bound(listen)
-    running = server(Queries(store, inventory, clock))
-    parts.run("api", lambda: running.run(sockets=[sock]))
-    parts.run("api-stop", lambda: _follow(running, parts.stop))
-    parts.at_end(store.close)
+    sock = bind_socket(listen)
+    api_server = build_server(Queries(store, inventory, clock))
+    threads.start("api", lambda: api_server.run(sockets=[sock]))
+    threads.start("api-stop", lambda: _exit_on_stop(api_server, threads.stop))
+    threads.on_exit(store.close)
     deadline = time.monotonic() + 10
-    while not running.started:
+    while not api_server.started:
         if time.monotonic() > deadline:
             msg = "the API did not start within 10 s"
             raise MotcuaError(msg)
@@ -88,12 +88,14 @@ def serve(
     return f"http://{host}:{port}"
 
 
-def _follow(running: uvicorn.Server, stop: Signal) -> None:
+def _exit_on_stop(api_server: uvicorn.Server, stop: Signal) -> None:
     stop.wait()
-    running.should_exit = True
+    api_server.should_exit = True
 
 
-def run(store: Store, inventory: Callable[[], Inventory], clock: Callable[[], int], listen: tuple[str, int]) -> None:
+def run_api(
+    store: Store, inventory: Callable[[], Inventory], clock: Callable[[], int], listen: tuple[str, int]
+) -> None:
     """Serve in this thread until SIGINT or SIGTERM."""
-    sock = bound(listen)
-    _Alone(_config(Queries(store, inventory, clock))).run(sockets=[sock])
+    sock = bind_socket(listen)
+    _StandaloneServer(_server_config(Queries(store, inventory, clock))).run(sockets=[sock])

@@ -70,9 +70,9 @@ class StoreUnavailable(StoreError):
 class StoreTooNew(StoreError):
     """The store was written by a newer version of this program."""
 
-    def __init__(self, path: str, found: int, known: int) -> None:
+    def __init__(self, path: str, file_version: int, supported_version: int) -> None:
         super().__init__(
-            f"{path}: schema version {found} is newer than this program's {known}; "
+            f"{path}: schema version {file_version} is newer than this program's {supported_version}; "
             "upgrade motcua, or name another file",
         )
 
@@ -80,9 +80,9 @@ class StoreTooNew(StoreError):
 class OutboxTooNew(MotcuaError):
     """The outbox was written by a newer version of this program."""
 
-    def __init__(self, path: str, found: int, known: int) -> None:
+    def __init__(self, path: str, file_version: int, supported_version: int) -> None:
         super().__init__(
-            f"{path}: outbox version {found} is newer than this agent's {known}; "
+            f"{path}: outbox version {file_version} is newer than this agent's {supported_version}; "
             "upgrade the agent, or move the file aside (its rows stay in it)",
         )
 

@@ -15,23 +15,23 @@ import msgspec
 from telemetry.core.protocol import codec, events, topics
 from telemetry.core.protocol.presence import Presence
 
-FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
+REFERENCE_FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
 SCHEMA_FILE, ASYNCAPI_FILE = "events.schema.json", "asyncapi.json"
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 SCHEMA_FORMAT = "application/schema+json;version=draft-2020-12"
 
 
-class Frame(codec._Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):  # noqa: SLF001
+class Frame(codec._StrictFrame, frozen=True, kw_only=True, forbid_unknown_fields=True):  # noqa: SLF001
     """What `…/up` carries: rows of one outbox (`spool`), each an event with its own row number."""
 
     v: Literal[1]
 
 
-class Receipt(codec.Receipt, frozen=True, kw_only=True):
+class Receipt(codec.DeliveryReceipt, frozen=True, kw_only=True):
     """What `…/receipt` carries: closed ranges of rows stored, and (row, reason) pairs rejected or deferred."""
 
 
-_CHANNELS: dict[topics.Channel, tuple[str, str, str, int, bool]] = {
+_CHANNELS: dict[topics.TopicChannel, tuple[str, str, str, int, bool]] = {
     "up": ("send", "Frame", codec.CONTENT_TYPE, 1, False),
     "state": ("send", "Presence", "application/json", 1, True),
     "receipt": ("receive", "Receipt", "application/json", 0, False),
@@ -39,7 +39,7 @@ _CHANNELS: dict[topics.Channel, tuple[str, str, str, int, bool]] = {
     "command": ("receive", "", "application/json", 1, False),
 }
 """Per channel the agent's action, the payload's type (none yet for the last two), its content type, QoS, retained."""
-_TOLD = {
+_DESCRIPTIONS = {
     "up": "Events of a device; sent again until a receipt names their rows.",
     "state": "Birth and death certificates; the Last Will is the death.",
     "receipt": "What became of rows; a row may be forgotten once it is named as stored or rejected.",
@@ -48,42 +48,42 @@ _TOLD = {
 }
 
 
-def schema() -> dict[str, Any]:
+def build_json_schema() -> dict[str, Any]:
     """Return the JSON Schema of every event and of what carries them; the document itself describes one event."""
-    kinds = [*events.AGENT_EVENTS, *events.SERVER_EVENTS]
-    _, defs = msgspec.json.schema_components([*kinds, Frame, Receipt, Presence], ref_template="#/$defs/{name}")
+    event_types = [*events.AGENT_EVENTS, *events.SERVER_EVENTS]
+    _, defs = msgspec.json.schema_components([*event_types, Frame, Receipt, Presence], ref_template="#/$defs/{name}")
     return {
         "$schema": DRAFT,
         "$id": SCHEMA_FILE,
         "title": "Motcua events, wire version 1",
         "description": "Times are Unix milliseconds; durations end in _ms, _s.",
-        "oneOf": [{"$ref": f"#/$defs/{kind.__name__}"} for kind in kinds],
+        "oneOf": [{"$ref": f"#/$defs/{kind.__name__}"} for kind in event_types],
         "$defs": dict(sorted(defs.items())),
     }
 
 
-def asyncapi() -> dict[str, Any]:
+def build_asyncapi() -> dict[str, Any]:
     """Return the AsyncAPI 3.0 document of the MQTT topics, as an agent sees them."""
-    names = get_args(topics.Channel)
+    names = get_args(topics.TopicChannel)
     return {
         "asyncapi": "3.0.0",
         "info": {
             "title": "Motcua MQTT contract",
             "version": str(codec.VERSION),
-            "description": f"MQTT 5. A frame is at most {codec.MAX_FRAME} bytes on the wire; its content type "
-            f"ends in {codec.ZLIB} when it is deflated. The server's answer to each row is in a receipt.",
+            "description": f"MQTT 5. A frame is at most {codec.MAX_FRAME_BYTES} bytes on the wire; its content type "
+            f"ends in {codec.ZLIB_SUFFIX} when it is deflated. The server's answer to each row is in a receipt.",
         },
         "defaultContentType": "application/json",
-        "channels": {name: _channel(name) for name in names},
-        "operations": {f"agent.{name}": _operation(name) for name in names},
-        "components": {"messages": {name: _message(name) for name in names}},
+        "channels": {name: _build_channel(name) for name in names},
+        "operations": {f"agent.{name}": _build_operation(name) for name in names},
+        "components": {"messages": {name: _build_message(name) for name in names}},
     }
 
 
-def _channel(name: topics.Channel) -> dict[str, Any]:
+def _build_channel(name: topics.TopicChannel) -> dict[str, Any]:
     return {
-        "address": f"{topics.ROOT}/{{centre}}/{{device}}/{name}",
-        "description": _TOLD[name],
+        "address": f"{topics.TOPIC_ROOT}/{{centre}}/{{device}}/{name}",
+        "description": _DESCRIPTIONS[name],
         "messages": {name: {"$ref": f"#/components/messages/{name}"}},
         "parameters": {
             "centre": {"description": "The centre's id: [a-z0-9-]{1,63}.", "examples": ["vn83-83"]},
@@ -92,18 +92,18 @@ def _channel(name: topics.Channel) -> dict[str, Any]:
     }
 
 
-def _operation(name: topics.Channel) -> dict[str, Any]:
+def _build_operation(name: topics.TopicChannel) -> dict[str, Any]:
     action, _, _, qos, retained = _CHANNELS[name]
     return {
         "action": action,
         "channel": {"$ref": f"#/channels/{name}"},
-        "summary": _TOLD[name],
+        "summary": _DESCRIPTIONS[name],
         "bindings": {"mqtt": {"qos": qos, "retain": retained, "bindingVersion": "0.2.0"}},
         "messages": [{"$ref": f"#/channels/{name}/messages/{name}"}],
     }
 
 
-def _message(name: topics.Channel) -> dict[str, Any]:
+def _build_message(name: topics.TopicChannel) -> dict[str, Any]:
     _, kind, content_type, _, _ = _CHANNELS[name]
     plain = {"name": name, "contentType": content_type}
     if not kind:
@@ -111,42 +111,42 @@ def _message(name: topics.Channel) -> dict[str, Any]:
     return plain | {"payload": {"schemaFormat": SCHEMA_FORMAT, "schema": {"$ref": f"{SCHEMA_FILE}#/$defs/{kind}"}}}
 
 
-def documents() -> dict[str, bytes]:
+def render_documents() -> dict[str, bytes]:
     """Return both files' bytes by name."""
-    made = {SCHEMA_FILE: schema(), ASYNCAPI_FILE: asyncapi()}
-    return {name: msgspec.json.format(msgspec.json.encode(doc), indent=2) + b"\n" for name, doc in made.items()}
+    contents = {SCHEMA_FILE: build_json_schema(), ASYNCAPI_FILE: build_asyncapi()}
+    return {name: msgspec.json.format(msgspec.json.encode(doc), indent=2) + b"\n" for name, doc in contents.items()}
 
 
-def drift(folder: Path = FOLDER) -> list[str]:
+def outdated_files(folder: Path = REFERENCE_FOLDER) -> list[str]:
     """Return the names of files that are missing or say something else than the types."""
     return [
         name
-        for name, body in documents().items()
+        for name, body in render_documents().items()
         if not (folder / name).is_file() or (folder / name).read_bytes() != body
     ]
 
 
-def write(folder: Path = FOLDER) -> None:
+def write_documents(folder: Path = REFERENCE_FOLDER) -> None:
     """Write both files."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, body in documents().items():
+    for name, body in render_documents().items():
         (folder / name).write_bytes(body)
 
 
-def main(words: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     """Write or check; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m telemetry.wire_schema", description=__doc__)
-    todo = parser.add_mutually_exclusive_group(required=True)
-    todo.add_argument("--write", action="store_true", help="write docs/reference")
-    todo.add_argument("--check", action="store_true", help="fail when docs/reference is not what the types say")
-    if parser.parse_args(words).write:
-        write()
-    old = drift()
-    for name in old:
+    mode = parser.add_mutually_exclusive_group(required=True)
+    mode.add_argument("--write", action="store_true", help="write docs/reference")
+    mode.add_argument("--check", action="store_true", help="fail when docs/reference is not what the types say")
+    if parser.parse_args(argv).write:
+        write_documents()
+    outdated = outdated_files()
+    for name in outdated:
         sys.stderr.write(
             f"docs/reference/{name} is not what the types say: run python -m telemetry.wire_schema --write\n"
         )
-    return 1 if old else 0
+    return 1 if outdated else 0
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from telemetry import inventory
-from telemetry.core.inventory import Published
+from telemetry.core.inventory import PublishedFigures
 from telemetry.inventory import published
 
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ def with_months(folder: Path, *months: str) -> Path:
     calendar = folder / "calendar.toml"
     calendar.write_bytes(calendar.read_bytes().replace(b"\n", b"\r\n"))
     for month in months:
-        rows = [Published(month, "country", "", 3600, 3500, 100, 0, 0, 0, 0)]
-        path = folder / published.name_of(month)
+        rows = [PublishedFigures(month, "country", "", 3600, 3500, 100, 0, 0, 0, 0)]
+        path = folder / published.path_of(month)
         path.parent.mkdir(exist_ok=True)
-        path.write_text(published.written(rows))
+        path.write_text(published.to_csv(rows))
     return folder
 
 

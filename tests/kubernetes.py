@@ -10,17 +10,17 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dashboards.files import provisioned
-from infra.config.stack_file import load
-from infra.plan import Plan, plan
-from infra.targets.kubernetes.manifests import manifests
+from dashboards.files import load_provisioned_files
+from infra.config.stack_file import load_options
+from infra.plan import StackPlan, build_plan
+from infra.targets.kubernetes.manifests import all_manifests
 from telemetry import inventory
-from telemetry.inventory.carried import carried
+from telemetry.inventory.carried import bundle_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from infra.config.options import Options
+    from infra.config.options import StackOptions
     from telemetry.core.inventory import Inventory
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,9 +31,9 @@ Json = dict[str, Any]
 WORKLOADS = ("Deployment", "StatefulSet", "CronJob")
 
 
-def options(**cluster: object) -> Options:
+def options(**cluster: object) -> StackOptions:
     """Return the shipped stack's options with other settings of the cluster."""
-    found = load(SHIPPED)
+    found = load_options(SHIPPED)
     return found.model_copy(update={"kubernetes": found.kubernetes.model_copy(update=cluster)})
 
 
@@ -42,15 +42,15 @@ def sample() -> Inventory:
 
 
 def sample_files() -> dict[str, str]:
-    return carried(inventory.default_path())
+    return bundle_files(inventory.default_path())
 
 
 @dataclass(frozen=True)
 class Stack:
     """The objects of a stack."""
 
-    plan: Plan
-    options: Options
+    plan: StackPlan
+    options: StackOptions
     objects: tuple[Json, ...]
 
     def of(self, *kinds: str) -> list[Json]:
@@ -77,8 +77,8 @@ class Stack:
 def stack(world: Inventory | None = None, files: Mapping[str, str] | None = None, **cluster: object) -> Stack:
     """Return the shipped stack for an inventory and its files."""
     wanted = options(**cluster)
-    found = plan(world or sample(), wanted, DAY, provisioned())
-    return Stack(found, wanted, manifests(found, wanted, sample_files() if files is None else files))
+    found = build_plan(world or sample(), wanted, DAY, load_provisioned_files())
+    return Stack(found, wanted, all_manifests(found, wanted, sample_files() if files is None else files))
 
 
 def container(pod: Json) -> Json:

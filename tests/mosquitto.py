@@ -41,7 +41,7 @@ class Mosquitto:
 
     def __init__(
         self, program: str, folder: Path, pki: Pki | None = None, *,
-        workers: Sequence[str] = ("1", "2"), limits: mosquitto.Limits | None = None, port: int = 0,
+        workers: Sequence[str] = ("1", "2"), limits: mosquitto.MosquittoLimits | None = None, port: int = 0,
     ) -> None:  # fmt: skip
         self.port = port or _free_port()
         self.folder = folder
@@ -50,7 +50,7 @@ class Mosquitto:
         self.conf = folder / "mosquitto.conf"
         (folder / "kept").mkdir(parents=True, exist_ok=True)
         self._command = (program, "-c", str(self.conf))
-        self._write(pki, workers, limits or mosquitto.Limits())
+        self._write(pki, workers, limits or mosquitto.MosquittoLimits())
         self.start_again()
 
     @property
@@ -58,15 +58,15 @@ class Mosquitto:
         """The address without TLS; with a Pki use `identity.broker(port)`."""
         return f"mqtt://127.0.0.1:{self.port}"
 
-    def _write(self, pki: Pki | None, workers: Sequence[str], limits: mosquitto.Limits) -> None:
+    def _write(self, pki: Pki | None, workers: Sequence[str], limits: mosquitto.MosquittoLimits) -> None:
         user = "root" if os.geteuid() == 0 else "nobody"
-        broker = mosquitto.Broker(str(self.folder / "kept"), user, self.port, "127.0.0.1", limits)
+        broker = mosquitto.MosquittoSettings(str(self.folder / "kept"), user, self.port, "127.0.0.1", limits)
         if pki is None:
-            self.conf.write_text(mosquitto.loopback(broker))
+            self.conf.write_text(mosquitto.render_loopback_configuration(broker))
             return
-        tls = mosquitto.Tls(str(pki.ca), str(pki.server.cert), str(pki.server.key), str(pki.crl))
-        self.acl.write_text(mosquitto.access(workers))
-        self.conf.write_text(mosquitto.configuration(broker, tls, str(self.acl)))
+        tls = mosquitto.TlsFiles(str(pki.ca), str(pki.server.cert), str(pki.server.key), str(pki.crl))
+        self.acl.write_text(mosquitto.render_acl_file(workers))
+        self.conf.write_text(mosquitto.render_configuration(broker, tls, str(self.acl)))
 
     def start_again(self) -> None:
         """Start it on the same files and port, and wait until it listens."""

@@ -13,9 +13,9 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from api.deps import Asked
+from api.deps import QueriesDep
 from api.metrics.detail import centre_families, device_families
-from api.metrics.families import family
+from api.metrics.families import gauge_family
 from api.metrics.network import network_families, store_families
 from api.metrics.objectives import objective_families, scope_families
 from telemetry.errors import MotcuaError
@@ -31,56 +31,56 @@ router = APIRouter(tags=["health"])
 
 
 @router.get("/metrics", operation_id="metrics", response_class=Response)
-def metrics(request: Request) -> Response:
+def get_network_metrics(request: Request) -> Response:
     """Return the network's metrics in the format the scraper asks for."""
-    return _page(request, request.app.state.registry)
+    return _registry_response(request, request.app.state.registry)
 
 
 @router.get("/metrics/devices", operation_id="metrics_devices", response_class=Response)
-def devices(request: Request, queries: Asked, centre: str) -> Response:
+def get_device_metrics(request: Request, queries: QueriesDep, centre: str) -> Response:
     """Return the metrics of one centre's devices."""
     view = queries.centre(centre)
-    return _detail(request, lambda: device_families(view))
+    return _families_response(request, lambda: device_families(view))
 
 
 @router.get("/metrics/centre", operation_id="metrics_centre", response_class=Response)
-def centre_detail(request: Request, queries: Asked, centre: str) -> Response:
+def get_centre_metrics(request: Request, queries: QueriesDep, centre: str) -> Response:
     """Return the metrics of one centre's queues by service, and of its devices by kind."""
     view = queries.centre(centre)
-    return _detail(request, lambda: centre_families(view))
+    return _families_response(request, lambda: centre_families(view))
 
 
 @router.get("/metrics/slos", operation_id="metrics_slos", response_class=Response)
-def slos(request: Request, queries: Asked, slo: str) -> Response:
+def get_slo_metrics(request: Request, queries: QueriesDep, slo: str) -> Response:
     """Return all metrics of one objective, at every scope it holds for."""
-    found = queries.objectives()
-    found.one(slo)
-    return _detail(request, lambda: scope_families(found.of(slo)))
+    slo_index = queries.slo_index()
+    slo_index.objective(slo)
+    return _families_response(request, lambda: scope_families(slo_index.for_slo(slo)))
 
 
-def _detail(request: Request, found: Callable[[], Iterable[Metric]]) -> Response:
+def _families_response(request: Request, build_families: Callable[[], Iterable[Metric]]) -> Response:
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Families(found))
-    return _page(request, registry)
+    registry.register(_FamiliesCollector(build_families))
+    return _registry_response(request, registry)
 
 
-def _page(request: Request, registry: CollectorRegistry) -> Response:
+def _registry_response(request: Request, registry: CollectorRegistry) -> Response:
     encoder, media = choose_encoder(request.headers.get("accept", ""))
     return Response(encoder(registry), headers={"Content-Type": media})
 
 
-def registry_of(queries: Queries, version: str) -> CollectorRegistry:
+def build_registry(queries: Queries, version: str) -> CollectorRegistry:
     """Return a registry that holds the network's collector and nothing else."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Families(lambda: _network(queries, version)))
+    registry.register(_FamiliesCollector(lambda: _collect_network(queries, version)))
     return registry
 
 
-class _Families(Collector):
+class _FamiliesCollector(Collector):
     """Answers a scrape by asking the same questions the pages ask."""
 
-    def __init__(self, found: Callable[[], Iterable[Metric]]) -> None:
-        self._found = found
+    def __init__(self, build_families: Callable[[], Iterable[Metric]]) -> None:
+        self._build_families = build_families
 
     def describe(self) -> Iterable[Metric]:
         """Return nothing, so that registering asks no questions."""
@@ -88,22 +88,22 @@ class _Families(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield all families."""
-        yield from self._found()
+        yield from self._build_families()
 
 
-def _network(queries: Queries, version: str) -> Iterator[Metric]:
+def _collect_network(queries: Queries, version: str) -> Iterator[Metric]:
     """Yield all families; when the store cannot be read only the build and `motcua_source_up` 0."""
-    yield family("build_info", "The build.", ["version"], [([version], 1)])
+    yield gauge_family("build_info", "The build.", ["version"], [([version], 1)])
     try:
-        status, objectives = queries.status(), queries.objectives()
+        status, objectives = queries.network_status(), queries.slo_index()
         families = [
             *network_families(status),
             *objective_families(objectives, queries.now(), queries.zone()),
-            *store_families(queries.health()),
+            *store_families(queries.store_stats()),
         ]
     except MotcuaError:
-        families, reached = [], 0
+        families, is_up = [], 0
     else:
-        reached = 1
-    yield family("source_up", "Whether a source could be read.", ["source"], [(["store"], reached)])
+        is_up = 1
+    yield gauge_family("source_up", "Whether a source could be read.", ["source"], [(["store"], is_up)])
     yield from families

@@ -6,10 +6,10 @@ from collections import Counter
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from api.metrics.families import family
+from api.metrics.families import gauge_family
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE
-from telemetry.core.slo.periods import calendar
-from telemetry.queries.slos import counted
+from telemetry.core.slo.periods import calendar_period
+from telemetry.queries.slos import count_slo_states
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -17,139 +17,152 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
-    from telemetry.core.fold.live_row_types import ReadingNow
+    from telemetry.core.fold.live_row_types import BurnRateNow
     from telemetry.core.inventory import Objective
-    from telemetry.queries import Objectives, Standpoint
+    from telemetry.queries import ScopedSlo, SloIndex
 
-LABELS = ["slo", "scope"]
+SLO_LABELS = ["slo", "scope"]
 SEVERITIES = ("page", "ticket")
 
 
-def objective_families(found: Objectives, now: int, zone: ZoneInfo) -> Iterator[Metric]:
+def objective_families(slo_index: SloIndex, now: int, zone: ZoneInfo) -> Iterator[Metric]:
     """Yield every objective, and for centres and systems its SLI, coverage and what is left of its budget."""
-    promised = list(found.declared.values())
-    yield family("slo_objective_ratio", "What is promised.", ["slo"], (([o.id], o.goal) for o in promised))
-    yield family(
+    declared = list(slo_index.declared.values())
+    yield gauge_family("slo_objective_ratio", "What is promised.", ["slo"], (([o.id], o.goal) for o in declared))
+    yield gauge_family(
         "slo_window_seconds",
         "Length of the period the budget is for, by the wall clock.",
         ["slo"],
-        (([o.id], _length(o, now, zone)) for o in promised),
+        (([o.id], _period_seconds(o, now, zone)) for o in declared),
     )
-    yield family(
+    yield gauge_family(
         "slo_scopes",
         "Scopes by how the objective stands there.",
         ["slo", "standing"],
-        (([i, word], n) for i in found.declared for word, n in counted(found.of(i)).items()),
+        (
+            ([i, slo_state], n)
+            for i in slo_index.declared
+            for slo_state, n in count_slo_states(slo_index.for_slo(i)).items()
+        ),
     )
-    yield from _times(found)
-    firing = Counter(r.severity for one in found.unordered for r in one.row.readings if r.fired is not None)
-    yield family(
+    yield from _timestamp_families(slo_index)
+    firing = Counter(r.severity for slo in slo_index.unsorted_slos for r in slo.row.readings if r.fired is not None)
+    yield gauge_family(
         "alerts",
         "Burn-rate alarms of all scopes that fire now, before grouping.",
         ["severity", "state"],
         (([severity, "firing"], firing[severity]) for severity in SEVERITIES),
     )
-    yield from _short([one for one in found.unordered if not one.scope.startswith("device:")])
+    yield from _summary_families([slo for slo in slo_index.unsorted_slos if not slo.scope.startswith("device:")])
 
 
-def _length(objective: Objective, now: int, zone: ZoneInfo) -> float:
+def _period_seconds(objective: Objective, now: int, zone: ZoneInfo) -> float:
     if objective.period == "rolling":
         return objective.days * DAY / 1000
-    return calendar(objective.period, now, zone).length / 1000
+    return calendar_period(objective.period, now, zone).length / 1000
 
 
-def _times(found: Objectives) -> Iterator[Metric]:
-    judged = [(ident, now) for ident, now in found.judged.items() if ident in found.declared]
-    yield family(
+def _timestamp_families(slo_index: SloIndex) -> Iterator[Metric]:
+    evaluations = [
+        (ident, evaluation) for ident, evaluation in slo_index.evaluations.items() if ident in slo_index.declared
+    ]
+    yield gauge_family(
         "slo_settled_timestamp_seconds",
         "What lies before this moment is settled.",
         ["slo"],
-        (([ident], now.settled_until / 1000) for ident, now in judged),
+        (([ident], evaluation.settled_until / 1000) for ident, evaluation in evaluations),
     )
-    yield family(
+    yield gauge_family(
         "slo_evaluated_timestamp_seconds",
         "When rollup last judged the objective.",
         ["slo"],
-        (([ident], now.at / 1000) for ident, now in judged),
+        (([ident], evaluation.at / 1000) for ident, evaluation in evaluations),
     )
 
 
-def _short(found: Sequence[Standpoint]) -> Iterator[Metric]:
-    yield _ratios(
+def _summary_families(slos: Sequence[ScopedSlo]) -> Iterator[Metric]:
+    yield _ratio_family(
         "slo_sli_ratio",
         "Good ÷ (good + bad) over the period; absent when undefined. Low and high bounds at /metrics/slos.",
-        found, lambda s: s.measure.ratio, "official",
+        slos, lambda s: s.good_bad.ratio, "official",
     )  # fmt: skip
-    yield _ratios(
-        "slo_coverage_ratio", "Share of the period's time that is known.", found, lambda s: s.account.coverage
+    yield _ratio_family(
+        "slo_coverage_ratio", "Share of the period's time that is known.", slos, lambda s: s.account.coverage
     )
-    yield _ratios(
+    yield _ratio_family(
         "slo_error_budget_remaining_ratio",
         "What is left of the budget, of all of it; negative when overspent.",
-        found, lambda s: s.budget.remaining_ratio,
+        slos, lambda s: s.budget.remaining_ratio,
     )  # fmt: skip
 
 
-def _ratios(
-    name: str, text: str, found: Sequence[Standpoint], value: Callable[[Standpoint], float | None], *bound: str
+def _ratio_family(
+    name: str, help_text: str, slos: Sequence[ScopedSlo], value: Callable[[ScopedSlo], float | None], *bound: str
 ) -> Metric:
-    labels = [*LABELS, "bound"] if bound else LABELS
-    known = (([s.objective.id, s.scope, *bound], value(s)) for s in found if s.at is not None)
-    return family(name, text, labels, ((at, x) for at, x in known if x is not None))
+    labels = [*SLO_LABELS, "bound"] if bound else SLO_LABELS
+    samples = (([s.objective.id, s.scope, *bound], value(s)) for s in slos if s.evaluated_at is not None)
+    return gauge_family(name, help_text, labels, ((at, x) for at, x in samples if x is not None))
 
 
-def scope_families(found: Sequence[Standpoint]) -> Iterator[Metric]:
+def scope_families(slos: Sequence[ScopedSlo]) -> Iterator[Metric]:
     """Yield everything about an objective, at every scope that was judged."""
-    judged = [s for s in found if s.at is not None]
-    short = list(_short(judged))
-    bounds = (([s.objective.id, s.scope, *row], x) for s in judged for *row, x in _bounds(s) if x is not None)
-    yield family("slo_sli_ratio", "Good ÷ (good + bad) over the period, and its bounds.", [*LABELS, "bound"], bounds)
-    yield from short[1:]
-    timed = [s for s in judged if s.in_seconds]
+    evaluated = [s for s in slos if s.evaluated_at is not None]
+    summary = list(_summary_families(evaluated))
+    bounds = (([s.objective.id, s.scope, *row], x) for s in evaluated for *row, x in _sli_bounds(s) if x is not None)
+    yield gauge_family(
+        "slo_sli_ratio", "Good ÷ (good + bad) over the period, and its bounds.", [*SLO_LABELS, "bound"], bounds
+    )
+    yield from summary[1:]
+    time_based = [s for s in evaluated if s.in_seconds]
     for name in ("open", "unknown"):
-        yield _sums(f"slo_{name}_seconds", f"The period's time: {name}.", timed, attrgetter(f"row.{name}"))
+        yield _value_family(f"slo_{name}_seconds", f"The period's time: {name}.", time_based, attrgetter(f"row.{name}"))
     for name in ("good", "bad"):
-        yield _sums(f"slo_{name}_seconds", f"Time that counts as {name}.", timed, attrgetter(f"row.{name}"))
-        others = [s for s in judged if not s.in_seconds]
+        yield _value_family(
+            f"slo_{name}_seconds", f"Time that counts as {name}.", time_based, attrgetter(f"row.{name}")
+        )
+        count_based = [s for s in evaluated if not s.in_seconds]
         text = f"Tickets, probes or days that count as {name}."
-        yield _sums(f"slo_{name}_events", text, others, attrgetter(f"row.{name}"))
-    yield _sums(
-        "slo_error_budget_remaining_seconds", "What is left of the budget; negative when overspent.", timed,
+        yield _value_family(f"slo_{name}_events", text, count_based, attrgetter(f"row.{name}"))
+    yield _value_family(
+        "slo_error_budget_remaining_seconds", "What is left of the budget; negative when overspent.", time_based,
         lambda s: s.budget.remaining,
     )  # fmt: skip
-    yield _burn(judged)
+    yield _burn_rate_family(evaluated)
 
 
-def _bounds(found: Standpoint) -> tuple[tuple[str, float | None], ...]:
-    account = found.account
-    return ("official", found.measure.ratio), ("low", account.low), ("high", account.high)
+def _sli_bounds(slo: ScopedSlo) -> tuple[tuple[str, float | None], ...]:
+    account = slo.account
+    return ("official", slo.good_bad.ratio), ("low", account.low), ("high", account.high)
 
 
-def _sums(name: str, text: str, found: Sequence[Standpoint], value: Callable[[Standpoint], float]) -> Metric:
-    late = f"{text} A gauge, because late data can lower it."
-    return family(name, late, LABELS, (([s.objective.id, s.scope], value(s)) for s in found))
+def _value_family(name: str, help_text: str, slos: Sequence[ScopedSlo], value: Callable[[ScopedSlo], float]) -> Metric:
+    full_help_text = f"{help_text} A gauge, because late data can lower it."
+    return gauge_family(name, full_help_text, SLO_LABELS, (([s.objective.id, s.scope], value(s)) for s in slos))
 
 
-def _burn(found: Sequence[Standpoint]) -> Metric:
-    return family(
+def _burn_rate_family(slos: Sequence[ScopedSlo]) -> Metric:
+    return gauge_family(
         "slo_burn_rate",
         "How many times faster than allowed the budget goes, over the windows of each rule; absent when undefined.",
-        [*LABELS, "rule", "window"],
+        [*SLO_LABELS, "rule", "window"],
         (
             ([s.objective.id, s.scope, r.rule, window], rate)
-            for s in found
+            for s in slos
             for r in s.row.readings
-            for window, rate in _rates(r)
+            for window, rate in _window_rates(r)
             if rate is not None
         ),
     )
 
 
-def _rates(reading: ReadingNow) -> tuple[tuple[str, float | None], ...]:
-    return (duration(reading.long_ms), reading.long), (duration(reading.short_ms), reading.short)
+def _window_rates(burn_rate: BurnRateNow) -> tuple[tuple[str, float | None], ...]:
+    return (prometheus_duration(burn_rate.long_ms), burn_rate.long), (
+        prometheus_duration(burn_rate.short_ms),
+        burn_rate.short,
+    )
 
 
-def duration(ms: int) -> str:
+def prometheus_duration(ms: int) -> str:
     """Return a length as Prometheus writes it: 7h30m."""
-    hours, rest = divmod(ms, HOUR)
-    return f"{hours}h" * bool(hours) + f"{rest // MINUTE}m" * bool(rest) or "0m"
+    hours, rest_ms = divmod(ms, HOUR)
+    return f"{hours}h" * bool(hours) + f"{rest_ms // MINUTE}m" * bool(rest_ms) or "0m"

@@ -9,38 +9,38 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from telemetry.core.calendar.windows import Window
-    from telemetry.core.figures.accounting import Account
+    from telemetry.core.figures.accounting import TimeAccount
 
-CELL_H, STEP = 44, 25
-BAR_STEP, BAR_H = 40, 120
-HALF_HOUR = 1_800_000
+CELL_HEIGHT, CELL_STEP = 44, 25
+BAR_STEP, BAR_HEIGHT = 40, 120
+HALF_HOUR_MS = 1_800_000
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class DayCell:
     """One day of a strip: where it stands and how high its three parts are; `mark` says it without colour."""
 
     x: int
     start: int
-    account: Account
+    account: TimeAccount
     up: float
     unknown: float
     down: float
     mark: str
 
 
-def strip(rows: Sequence[tuple[Window, Account]]) -> list[Cell]:
+def day_strip(rows: Sequence[tuple[Window, TimeAccount]]) -> list[DayCell]:
     """Lay out one cell a day, oldest first."""
-    return [_cell(i * STEP, window.start, account) for i, (window, account) in enumerate(rows)]
+    return [_day_cell(i * CELL_STEP, window.start, account) for i, (window, account) in enumerate(rows)]
 
 
-def _cell(x: int, start: int, account: Account) -> Cell:
-    whole = account.total or 1
-    up, unknown, down = (CELL_H * part / whole for part in (account.up, account.unknown, account.down))
-    return Cell(x, start, account, round(up, 2), round(unknown, 2), round(down, 2), _mark(account))
+def _day_cell(x: int, start: int, account: TimeAccount) -> DayCell:
+    total = account.total or 1
+    up, unknown, down = (CELL_HEIGHT * part / total for part in (account.up, account.unknown, account.down))
+    return DayCell(x, start, account, round(up, 2), round(unknown, 2), round(down, 2), _day_mark(account))
 
 
-def _mark(account: Account) -> str:
+def _day_mark(account: TimeAccount) -> str:
     if not account.total:
         return ""
     if 2 * account.unknown > account.total:
@@ -51,7 +51,7 @@ def _mark(account: Account) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class HalfHourSlot:
     """Half an hour of tickets: counts, and the heights of the two bars."""
 
     x: int
@@ -64,10 +64,10 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
-class Bars:
+class BarChart:
     """A bar chart's slots and its round top value."""
 
-    slots: tuple[Slot, ...]
+    slots: tuple[HalfHourSlot, ...]
     top: int
 
     @property
@@ -83,22 +83,24 @@ class Bars:
     @property
     def lines(self) -> list[tuple[float, int]]:
         """Return the grid lines as height and value."""
-        return [(BAR_H * (1 - part / 2), self.top * part // 2) for part in (0, 1, 2)]
+        return [(BAR_HEIGHT * (1 - part / 2), self.top * part // 2) for part in (0, 1, 2)]
 
 
-def bars(counts: Mapping[int, tuple[int, int, int]]) -> Bars:
+def bar_chart(counts: Mapping[int, tuple[int, int, int]]) -> BarChart:
     """Lay out (issued, called, served) by the start of each half hour, the gaps between filled with zeros."""
     if not counts:
-        return Bars((), 2)
+        return BarChart((), 2)
     top = _round_top(max(max(row) for row in counts.values()))
-    starts = range(min(counts), max(counts) + 1, HALF_HOUR)
-    return Bars(tuple(_slot(i, t, counts.get(t, (0, 0, 0)), top) for i, t in enumerate(starts)), top)
+    starts = range(min(counts), max(counts) + 1, HALF_HOUR_MS)
+    return BarChart(tuple(_half_hour_slot(i, t, counts.get(t, (0, 0, 0)), top) for i, t in enumerate(starts)), top)
 
 
-def _slot(index: int, start: int, row: tuple[int, int, int], top: int) -> Slot:
+def _half_hour_slot(index: int, start: int, row: tuple[int, int, int], top: int) -> HalfHourSlot:
     issued, called, served = row
     x = index * BAR_STEP
-    return Slot(x, start, issued, called, served, round(BAR_H * issued / top, 1), round(BAR_H * called / top, 1))
+    return HalfHourSlot(
+        x, start, issued, called, served, round(BAR_HEIGHT * issued / top, 1), round(BAR_HEIGHT * called / top, 1)
+    )
 
 
 def _round_top(highest: int) -> int:
@@ -109,16 +111,16 @@ def _round_top(highest: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Gauge:
+class TargetGauge:
     """A value against targets on a scale of 0 to 100."""
 
     value: float
     marks: tuple[float, ...]
 
 
-def gauge(value: float | None, targets: Sequence[float]) -> Gauge | None:
+def target_gauge(value: float | None, targets: Sequence[float]) -> TargetGauge | None:
     """Lay out a value and its targets; None without both."""
     if value is None or not targets:
         return None
     scale = 100 / (max(value, *targets) * 1.08)
-    return Gauge(round(value * scale, 2), tuple(round(t * scale, 2) for t in targets))
+    return TargetGauge(round(value * scale, 2), tuple(round(t * scale, 2) for t in targets))

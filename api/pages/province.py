@@ -4,92 +4,92 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from api.pages.charts import gauge
-from telemetry.queries import WAIT_TARGET, worst_first
+from api.pages.charts import target_gauge
+from telemetry.queries import WAIT_TARGET, sort_worst_first
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from api.pages.language import Words
+    from api.pages.language import PageLocale
     from telemetry.core.inventory import Target
-    from telemetry.queries import CentreView, Condition, Queries, Status
+    from telemetry.queries import CentreCondition, CentreView, NetworkStatus, Queries
 
-SHOWN = 20
-_WORDS = {"none": "operational", "minor": "degraded", "major": "down", "critical": "down"}
+FIRST_CENTRES = 20
+_CONDITION_BY_INDICATOR = {"none": "operational", "minor": "degraded", "major": "down", "critical": "down"}
 
 
-def context(queries: Queries, words: Words) -> dict[str, Any]:
+def build_context(queries: Queries, locale: PageLocale) -> dict[str, Any]:
     """Gather what the template shows."""
-    found = queries.status()
-    inventory = found.world.inventory
+    status = queries.network_status()
+    inventory = status.network.inventory
     zone = inventory.zone
-    today = queries.availability(f"province:{inventory.province}", queries.today(zone))
-    ordered = worst_first(found.centres)
+    today = queries.availability(f"province:{inventory.province}", queries.today_so_far(zone))
+    ordered = sort_worst_first(status.centres)
     return {
-        "title": words.name(inventory),
-        "status": found,
-        "now": found.world.now,
-        "simulated": found.simulated,
-        "stale": found.stale,
-        "last_data": found.last_data,
-        "sentence": sentence(found, words),
-        "mood": mood(found),
-        "today": today.whole,
-        "health": queries.health(),
-        "first": ordered[:SHOWN],
-        "rest": ordered[SHOWN:],
-        "imported": worst_first(found.imported),
-        "systems": sorted(found.systems, key=lambda v: (("down", "unknown", "up").index(v.state), v.system.id)),
+        "title": locale.name(inventory),
+        "status": status,
+        "now": status.network.now,
+        "simulated": status.simulated,
+        "stale": status.stale,
+        "last_data": status.last_data,
+        "sentence": summary_sentence(status, locale),
+        "mood": overall_condition(status),
+        "today": today.overall,
+        "health": queries.store_stats(),
+        "first": ordered[:FIRST_CENTRES],
+        "rest": ordered[FIRST_CENTRES:],
+        "imported": sort_worst_first(status.imported),
+        "systems": sorted(status.systems, key=lambda v: (("down", "unknown", "up").index(v.state), v.system.id)),
         "inventory": inventory,
-        **_wait(found, words),
+        **_wait_context(status, locale),
     }
 
 
-def _wait(found: Status, words: Words) -> dict[str, Any]:
-    targets = sorted((t for t in found.world.inventory.targets if t.id == WAIT_TARGET), key=lambda t: t.by)
-    mean = found.today.wait.mean_s
-    listed = [words.t("target_item", value=words.minutes(t.value), year=str(t.by.year)) for t in targets]
+def _wait_context(status: NetworkStatus, locale: PageLocale) -> dict[str, Any]:
+    targets = sorted((t for t in status.network.inventory.targets if t.id == WAIT_TARGET), key=lambda t: t.by)
+    mean = status.today.wait.mean_s
+    target_texts = [locale.t("target_item", value=locale.minutes(t.value), year=str(t.by.year)) for t in targets]
     return {
         "mean": mean,
-        "target": found.target,
-        "targets": "; ".join(listed),
-        "verdict": verdict(mean, found.target),
-        "gauge": gauge(mean, [t.value for t in targets]),
+        "target": status.target,
+        "targets": "; ".join(target_texts),
+        "verdict": target_verdict(mean, status.target),
+        "gauge": target_gauge(mean, [t.value for t in targets]),
     }
 
 
-def verdict(mean: float | None, target: Target | None) -> str:
+def target_verdict(mean: float | None, target: Target | None) -> str:
     """Return the message key that holds the mean wait against the target."""
     if mean is None or target is None:
         return "target_none"
     return "target_met" if mean <= target.value else "target_missed"
 
 
-def mood(found: Status) -> Condition:
+def overall_condition(status: NetworkStatus) -> CentreCondition:
     """Return the condition that colours the header."""
-    if found.stale:
+    if status.stale:
         return "unknown"
-    if not found.open and found.indicator in ("none", "minor"):
+    if not status.open_centres and status.indicator in ("none", "minor"):
         return "closed"
-    return _WORDS[found.indicator]  # type: ignore[return-value]
+    return _CONDITION_BY_INDICATOR[status.indicator]  # type: ignore[return-value]
 
 
-def sentence(found: Status, words: Words) -> str:
+def summary_sentence(status: NetworkStatus, locale: PageLocale) -> str:
     """Say the state of the network in a sentence or two."""
-    if not found.centres:
-        return words.t("p_none")
-    parts = [_centres(found.centres, words) if found.open else words.t("p_closed")]
-    if found.system_states["down"]:
-        parts.append(words.t("p_systems_down", n=found.system_states["down"]))
+    if not status.centres:
+        return locale.t("p_none")
+    parts = [_centres_sentence(status.centres, locale) if status.open_centres else locale.t("p_closed")]
+    if status.system_states["down"]:
+        parts.append(locale.t("p_systems_down", n=status.system_states["down"]))
     return " ".join(parts)
 
 
-def _centres(views: Sequence[CentreView], words: Words) -> str:
+def _centres_sentence(views: Sequence[CentreView], locale: PageLocale) -> str:
     conditions = [v.condition for v in views if v.open]
     good = conditions.count("operational")
     if good == len(conditions):
-        return words.t("p_all_good", n=good)
-    parts = [words.t("p_some", good=good, n=len(conditions))]
-    bad: tuple[Condition, ...] = ("down", "degraded", "unknown")
-    parts += [words.t(f"p_some_{c}", n=conditions.count(c)) for c in bad if c in conditions]
+        return locale.t("p_all_good", n=good)
+    parts = [locale.t("p_some", good=good, n=len(conditions))]
+    bad: tuple[CentreCondition, ...] = ("down", "degraded", "unknown")
+    parts += [locale.t(f"p_some_{c}", n=conditions.count(c)) for c in bad if c in conditions]
     return ", ".join(parts) + "."

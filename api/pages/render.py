@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from api.pages.language import COOKIE, Words, chosen, load_words
+from api.pages.language import LANGUAGE_COOKIE, PageLocale, choose_language, load_messages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
     from fastapi import Request
 
-    from api.pages.language import Lang
+    from api.pages.language import LanguageCode
 
-ICONS = {
+STATE_ICONS = {
     "operational": "✓", "degraded": "▲", "down": "✕", "unknown": "?", "closed": "○", "imported": "↧", "up": "✓",
     "healthy": "✓", "at_risk": "▲", "exhausted": "✕", "no_data": "?",
 }  # fmt: skip
 """A shape for every state, so that colour never speaks alone."""
-_YEAR_S = 31_536_000
+_COOKIE_MAX_AGE_S = 31_536_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,36 +31,36 @@ class Renderer:
     """Templates and words, loaded once per app."""
 
     environment: Environment
-    words: Mapping[Lang, Mapping[str, str]]
+    messages: Mapping[LanguageCode, Mapping[str, str]]
     version: str
 
-    def in_language(self, request: Request, zone: ZoneInfo) -> Words:
+    def locale_for(self, request: Request, zone: ZoneInfo) -> PageLocale:
         """Return the words of the reader's language."""
-        lang = chosen(request)
-        return Words(lang, self.words[lang], zone)
+        lang = choose_language(request)
+        return PageLocale(lang, self.messages[lang], zone)
 
-    def page(
-        self, request: Request, words: Words, template: str, context: Mapping[str, Any], status: int = 200,
+    def render(
+        self, request: Request, locale: PageLocale, template: str, context: Mapping[str, Any], status: int = 200,
     ) -> HTMLResponse:  # fmt: skip
         """Return a page; a language chosen by link is remembered."""
-        other = "en" if words.lang == "vi" else "vi"
+        other = "en" if locale.lang == "vi" else "vi"
         shared = {
-            "w": words,
-            "lang": words.lang,
+            "w": locale,
+            "lang": locale.lang,
             "other": other,
-            "icons": ICONS,
+            "icons": STATE_ICONS,
             "path": request.url.path,
             "version": self.version,
         }
         body = self.environment.get_template(template).render({**shared, **context})
         response = HTMLResponse(body, status, {"Cache-Control": "no-cache", "Vary": "Accept-Language, Cookie"})
-        response.headers["Content-Language"] = words.lang
-        if request.query_params.get("lang") == words.lang:
-            response.set_cookie(COOKIE, words.lang, max_age=_YEAR_S, httponly=True, samesite="lax")
+        response.headers["Content-Language"] = locale.lang
+        if request.query_params.get("lang") == locale.lang:
+            response.set_cookie(LANGUAGE_COOKIE, locale.lang, max_age=_COOKIE_MAX_AGE_S, httponly=True, samesite="lax")
         return response
 
 
-def renderer(version: str) -> Renderer:
+def load_renderer(version: str) -> Renderer:
     """Load templates and words."""
     environment = Environment(
         loader=PackageLoader("dashboards", "page/templates"),
@@ -69,4 +69,4 @@ def renderer(version: str) -> Renderer:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return Renderer(environment, load_words(), version)
+    return Renderer(environment, load_messages(), version)

@@ -6,26 +6,32 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
 
-from api.deps import Asked
+from api.deps import QueriesDep
 from api.schemas import AvailabilityRow, WindowEnvelope
 from api.shapes.availability import availability_rows
 from api.shapes.origin import window_meta
-from api.times import SpanAsked
-from telemetry.core.figures.accounting import Unknown
+from api.times import WindowParam
+from telemetry.core.figures.accounting import UnknownPolicy
 from telemetry.core.inventory import Centre
-from telemetry.queries import Clock, Sli
-from telemetry.queries.network import Scope
+from telemetry.queries import AvailabilityDimension, ClockKind
+from telemetry.queries.network import QueryScope
 
 router = APIRouter(tags=["availability"])
-Width = Literal["total", "5m", "1h", "1d", "1mo"]
-Figure = Annotated[Sli, Query(description="did it serve people, or did we hear from it")]
+AvailabilityBucket = Literal["total", "5m", "1h", "1d", "1mo"]
+AvailabilityDimensionParam = Annotated[
+    AvailabilityDimension, Query(description="did it serve people, or did we hear from it")
+]
 
 
-class Manner:
+class AvailabilityParams:
     """How time is counted: in which buckets, on which clock, what of, and as what unknown time counts."""
 
     def __init__(
-        self, bucket: Width = "total", clock: Clock = "open", unknown: Unknown = "exclude", sli: Figure = "service"
+        self,
+        bucket: AvailabilityBucket = "total",
+        clock: ClockKind = "open",
+        unknown: UnknownPolicy = "exclude",
+        sli: AvailabilityDimensionParam = "service",
     ) -> None:
         self.bucket = bucket
         self.clock = clock
@@ -34,21 +40,21 @@ class Manner:
 
 
 @router.get("/availability", operation_id="availability")
-def availability(
-    queries: Asked,
+def get_availability(
+    queries: QueriesDep,
     scope: Annotated[str, Query(description="centre:ID, device:ID, system:ID, province:ID or country")],
-    span: SpanAsked,
-    manner: Annotated[Manner, Depends()],
+    span: WindowParam,
+    params: Annotated[AvailabilityParams, Depends()],
 ) -> WindowEnvelope[AvailabilityRow]:
     """Account for a scope's time; the last 24 hours unless said."""
-    found = queries.scope(scope)
-    window = span.window(found.zone, queries.last_day)
-    answer = queries.availability(found, window, manner.bucket, manner.clock, manner.unknown, manner.sli)
-    meta = window_meta(queries, answer.window, answer.zone, answer.whole.coverage, _centre(found))
-    return WindowEnvelope(data=availability_rows(answer), meta=meta)
+    query_scope = queries.parse_scope(scope)
+    window = span.resolve(query_scope.zone, queries.last_24_hours)
+    result = queries.availability(query_scope, window, params.bucket, params.clock, params.unknown, params.sli)
+    meta = window_meta(queries, result.window, result.zone, result.overall.coverage, _single_centre(query_scope))
+    return WindowEnvelope(data=availability_rows(result), meta=meta)
 
 
-def _centre(scope: Scope) -> Centre | None:
+def _single_centre(scope: QueryScope) -> Centre | None:
     """Return the one centre whose calendar counted, if it was one."""
-    found = list(scope.calendars.values())
-    return found[0] if len(found) == 1 and isinstance(found[0], Centre) else None
+    sources = list(scope.calendars.values())
+    return sources[0] if len(sources) == 1 and isinstance(sources[0], Centre) else None

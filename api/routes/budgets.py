@@ -7,63 +7,65 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query
 
 from api import shapes
-from api.deps import Asked
-from api.paging import PageAsked
-from api.schemas import SloPoint, SpendOut, WindowEnvelope
-from api.times import SpanAsked
-from telemetry.core.calendar.windows import DAY, FIVE, Window, floor, widen
-from telemetry.core.slo.periods import calendar, rolling
+from api.deps import QueriesDep
+from api.paging import PageParam
+from api.schemas import BudgetConsumption, SloHistoryPoint, WindowEnvelope
+from api.times import WindowParam
+from telemetry.core.calendar.windows import DAY, SLOT, Window, align_to_slots, floor
+from telemetry.core.slo.periods import calendar_period, rolling_period
 from telemetry.queries import BadWindow
-from telemetry.queries.slo_history import Place, cause
+from telemetry.queries.slo_history import ScopedSloQuery, spend_cause
 
 router = APIRouter(tags=["slos"])
-Width = Literal["1h", "1d", "1mo"]
-Where = Annotated[str, Query(description="centre:ID, device:ID or system:ID")]
-LONGEST: dict[Width, int] = {"1h": 31 * DAY, "1d": 92 * DAY, "1mo": 366 * DAY}
+SloHistoryBucket = Literal["1h", "1d", "1mo"]
+ScopeParam = Annotated[str, Query(description="centre:ID, device:ID or system:ID")]
+MAX_WINDOW_MS: dict[SloHistoryBucket, int] = {"1h": 31 * DAY, "1d": 92 * DAY, "1mo": 366 * DAY}
 
 
-class Which:
+class SloParams:
     """Which objective at which scope, in which buckets."""
 
-    def __init__(self, slo: str, scope: Where, bucket: Width = "1d") -> None:
+    def __init__(self, slo: str, scope: ScopeParam, bucket: SloHistoryBucket = "1d") -> None:
         self.slo = slo
         self.scope = scope
         self.bucket = bucket
 
 
 @router.get("/slos/{slo}/history", operation_id="slo_history")
-def history(
-    asked: Annotated[Which, Depends()], queries: Asked, span: SpanAsked, page: PageAsked
-) -> WindowEnvelope[SloPoint]:
+def get_slo_history(
+    params: Annotated[SloParams, Depends()], queries: QueriesDep, span: WindowParam, page: PageParam
+) -> WindowEnvelope[SloHistoryPoint]:
     """List an objective's figures bucket by bucket; its period so far unless said."""
-    place, bucket = queries.place(asked.slo, asked.scope), asked.bucket
-    window = widen(span.window(place.zone, lambda: period(place, queries.now())))
-    if window.length > LONGEST[bucket]:
-        msg = f"at most {LONGEST[bucket] // DAY} days at bucket={bucket}: ask for less, or for a wider bucket"
+    slo_query, bucket = queries.scoped_slo(params.slo, params.scope), params.bucket
+    window = align_to_slots(span.resolve(slo_query.zone, lambda: current_period(slo_query, queries.now())))
+    if window.length > MAX_WINDOW_MS[bucket]:
+        msg = f"at most {MAX_WINDOW_MS[bucket] // DAY} days at bucket={bucket}: ask for less, or for a wider bucket"
         raise BadWindow(msg)
-    found = queries.history(place, window, bucket)
-    part, following = page.cut(found, lambda p: (p.bucket.start,))
-    known = shapes.known_share(p.account for p in found)
-    meta = shapes.window_meta(queries, window, place.zone, known, queries.centre_of(asked.scope))
-    return WindowEnvelope(data=[shapes.point(place, p) for p in part], meta=meta, next=following)
+    points = queries.slo_history(slo_query, window, bucket)
+    part, following = page.slice_rows(points, lambda p: (p.bucket.start,))
+    coverage = shapes.coverage_of(p.account for p in points)
+    meta = shapes.window_meta(queries, window, slo_query.zone, coverage, queries.centre_of(params.scope))
+    return WindowEnvelope(data=[shapes.slo_history_point(slo_query, p) for p in part], meta=meta, next=following)
 
 
 @router.get("/slos/{slo}/spending", operation_id="slo_spending")
-def spending(slo: str, queries: Asked, scope: Where, page: PageAsked) -> WindowEnvelope[SpendOut]:
+def get_slo_spending(
+    slo: str, queries: QueriesDep, scope: ScopeParam, page: PageParam
+) -> WindowEnvelope[BudgetConsumption]:
     """List what consumed the budget of the present period, the greatest first."""
-    place = queries.place(slo, scope)
-    window = period(place, queries.now())
-    found = queries.spending(place, window)
-    part, following = page.cut(found, lambda x: (-x.bad, x.window.start))
-    meta = shapes.window_meta(queries, window, place.zone, None, queries.centre_of(scope))
-    data = [shapes.spend(one, cause(one, place), place) for one in part]
+    slo_query = queries.scoped_slo(slo, scope)
+    window = current_period(slo_query, queries.now())
+    spends = queries.budget_spending(slo_query, window)
+    part, following = page.slice_rows(spends, lambda x: (-x.bad_ms, x.window.start))
+    meta = shapes.window_meta(queries, window, slo_query.zone, None, queries.centre_of(scope))
+    data = [shapes.budget_consumption(spend, spend_cause(spend, slo_query), slo_query) for spend in part]
     return WindowEnvelope(data=data, meta=meta, next=following)
 
 
-def period(place: Place, now: int) -> Window:
+def current_period(slo_query: ScopedSloQuery, now: int) -> Window:
     """Return the present period as far as it has passed."""
-    objective = place.objective
+    objective = slo_query.objective
     if objective.period == "rolling":
-        return rolling(objective.days, now, place.zone)
-    whole = calendar(objective.period, now, place.zone)
-    return Window(whole.start, max(whole.start + FIVE, floor(now, FIVE)))
+        return rolling_period(objective.days, now, slo_query.zone)
+    full_period = calendar_period(objective.period, now, slo_query.zone)
+    return Window(full_period.start, max(full_period.start + SLOT, floor(now, SLOT)))

@@ -5,21 +5,21 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from api import shapes
-from api.deps import Asked
-from api.schemas import DayOut, WindowEnvelope
-from api.times import SpanAsked
+from api.deps import QueriesDep
+from api.schemas import CalendarDayResponse, WindowEnvelope
+from api.times import WindowParam
 from telemetry.core.calendar.windows import DAY, Window
 
 router = APIRouter(tags=["calendar"])
-AHEAD = 7 * DAY
+DEFAULT_AHEAD_MS = 7 * DAY
 
 
 @router.get("/calendar/{centre}/days", operation_id="calendar_days")
-def days(centre: str, queries: Asked, span: SpanAsked) -> WindowEnvelope[DayOut]:
+def list_calendar_days(centre: str, queries: QueriesDep, span: WindowParam) -> WindowEnvelope[CalendarDayResponse]:
     """Explain each day the window touches; today and the week ahead unless said."""
-    place = queries.world().centre(centre)
-    window = span.window(place.zone, lambda: Window(queries.now(), queries.now() + AHEAD))
-    found = queries.calendar_days(centre, window)
-    whole = Window(found[0].window.start, found[-1].window.end)
-    meta = shapes.window_meta(queries, whole, place.zone, None, place)
-    return WindowEnvelope(data=[shapes.day(one, place) for one in found], meta=meta)
+    declared = queries.network().centre(centre)
+    window = span.resolve(declared.zone, lambda: Window(queries.now(), queries.now() + DEFAULT_AHEAD_MS))
+    explained = queries.calendar_days(centre, window)
+    full_window = Window(explained[0].window.start, explained[-1].window.end)
+    meta = shapes.window_meta(queries, full_window, declared.zone, None, declared)
+    return WindowEnvelope(data=[shapes.calendar_day_response(day, declared) for day in explained], meta=meta)

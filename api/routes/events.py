@@ -9,27 +9,27 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from api.deps import Asked
-from api.event_stream import stream
+from api.deps import QueriesDep
+from api.event_stream import stream_events
 
 router = APIRouter(tags=["events"])
 
 
-def _known_centre(queries: Asked, centre: str | None = None) -> str | None:
+def _check_centre(queries: QueriesDep, centre: str | None = None) -> str | None:
     """Fail before the stream begins: afterwards it is too late for a problem."""
-    world = queries.world()
+    network = queries.network()
     if centre is not None:
-        world.centre(centre)
+        network.centre(centre)
     return centre
 
 
 @router.get("/events", operation_id="events", response_class=EventSourceResponse)
-async def events(
-    queries: Asked,
-    centre: Annotated[str | None, Depends(_known_centre)],
+async def stream_live_events(
+    queries: QueriesDep,
+    centre: Annotated[str | None, Depends(_check_centre)],
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """Stream `hello`, `centre.state`, `queue` and `ping`; ids are live versions."""
-    last = int(last_event_id) if last_event_id and last_event_id.isascii() and last_event_id.isdigit() else None
-    async for event in stream(queries, centre, last, asyncio.sleep):
+    last_version = int(last_event_id) if last_event_id and last_event_id.isascii() and last_event_id.isdigit() else None
+    async for event in stream_events(queries, centre, last_version, asyncio.sleep):
         yield event

@@ -8,17 +8,17 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.exceptions import RequestValidationError
 
 from api import shapes
-from api.deps import Asked
-from api.paging import PageAsked
-from api.schemas import Envelope, QueueNowOut, QueueRowOut, WindowEnvelope
-from api.times import SpanAsked
-from telemetry.core.figures.histograms import queueing
+from api.deps import QueriesDep
+from api.paging import PageParam
+from api.schemas import CurrentQueueResponse, Envelope, QueueHistoryRowResponse, WindowEnvelope
+from api.times import WindowParam
+from telemetry.core.figures.histograms import queue_figures
 
 router = APIRouter(tags=["queues"])
-Width = Literal["total", "5m", "30m", "1h", "1d"]
+QueueBucket = Literal["total", "5m", "30m", "1h", "1d"]
 
 
-class Place:
+class QueueFilter:
     """Which centre and service are asked for."""
 
     def __init__(self, centre: str | None = None, service: str | None = None) -> None:
@@ -26,45 +26,48 @@ class Place:
         self.service = service
 
 
-PlaceAsked = Annotated[Place, Depends()]
+QueueFilterParam = Annotated[QueueFilter, Depends()]
 
 
-def _threshold(
+def _validate_threshold(
     within: Annotated[int, Query(description="seconds; one of the exact bounds")] = 900,
 ) -> int:
     try:
-        return queueing({}).wait.within(within).threshold_s
+        return queue_figures({}).wait.within_threshold(within).threshold_s
     except ValueError as error:
         fault = {"loc": ("query", "within"), "msg": str(error), "type": "value_error"}
         raise RequestValidationError([fault]) from error
 
 
 @router.get("/queues/now", operation_id="queues_now")
-def now(queries: Asked, place: PlaceAsked, page: PageAsked) -> Envelope[list[QueueNowOut]]:
+def list_current_queues(
+    queries: QueriesDep, queue_filter: QueueFilterParam, page: PageParam
+) -> Envelope[list[CurrentQueueResponse]]:
     """List the queues by centre and service."""
-    rows = queries.queue_now(place.centre, place.service)
+    rows = queries.current_queues(queue_filter.centre, queue_filter.service)
     rows.sort(key=lambda r: (r.view.centre.id, r.service.service))
-    part, following = page.cut(rows, lambda r: (r.view.centre.id, r.service.service))
-    return Envelope(data=[shapes.queue_now(r) for r in part], meta=shapes.meta(queries), next=following)
+    part, following = page.slice_rows(rows, lambda r: (r.view.centre.id, r.service.service))
+    return Envelope(data=[shapes.current_queue(r) for r in part], meta=shapes.response_meta(queries), next=following)
 
 
-class Manner:
+class QueueHistoryParams:
     """In which buckets history comes and against which threshold waits are held."""
 
-    def __init__(self, within: Annotated[int, Depends(_threshold)], bucket: Width = "total") -> None:
+    def __init__(self, within: Annotated[int, Depends(_validate_threshold)], bucket: QueueBucket = "total") -> None:
         self.within = within
         self.bucket = bucket
 
 
 @router.get("/queues/history", operation_id="queues_history")
-def history(
-    queries: Asked, place: PlaceAsked, span: SpanAsked, manner: Annotated[Manner, Depends()], page: PageAsked,
-) -> WindowEnvelope[QueueRowOut]:  # fmt: skip
+def get_queue_history(
+    queries: QueriesDep, queue_filter: QueueFilterParam, span: WindowParam,
+    params: Annotated[QueueHistoryParams, Depends()], page: PageParam,
+) -> WindowEnvelope[QueueHistoryRowResponse]:  # fmt: skip
     """List figures by centre, service and bucket; today so far unless said."""
-    zone = queries.zone(place.centre)
-    window = span.window(zone, lambda: queries.today(zone))
-    found = queries.queue_history(place.centre, place.service, window, manner.bucket)
-    part, following = page.cut(found.rows, lambda r: (r.centre, r.service, r.window.start))
-    meta = shapes.window_meta(queries, found.window, found.zone, found.coverage)
-    data = [shapes.queue_row(row, manner.within) for row in part]
+    zone = queries.zone(queue_filter.centre)
+    window = span.resolve(zone, lambda: queries.today_so_far(zone))
+    queue_history = queries.queue_history(queue_filter.centre, queue_filter.service, window, params.bucket)
+    part, following = page.slice_rows(queue_history.rows, lambda r: (r.centre, r.service, r.window.start))
+    meta = shapes.window_meta(queries, queue_history.window, queue_history.zone, queue_history.coverage)
+    data = [shapes.queue_history_row(row, params.within) for row in part]
     return WindowEnvelope(data=data, meta=meta, next=following)

@@ -5,23 +5,23 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from api import shapes
-from api.deps import Asked
-from api.paging import PageAsked
-from api.schemas import Envelope, SystemDetailOut, SystemOut
+from api.deps import QueriesDep
+from api.paging import PageParam
+from api.schemas import Envelope, SystemDetailResponse, SystemSummary
 
 router = APIRouter(tags=["systems"])
 
 
 @router.get("/systems", operation_id="systems")
-def systems(queries: Asked, page: PageAsked) -> Envelope[list[SystemOut]]:
+def list_systems(queries: QueriesDep, page: PageParam) -> Envelope[list[SystemSummary]]:
     """List systems by id."""
-    part, following = page.cut(queries.systems(), lambda v: (v.system.id,))
-    found = [shapes.system(v, queries.zone()) for v in part]
-    return Envelope(data=found, meta=shapes.meta(queries), next=following)
+    part, following = page.slice_rows(queries.systems(), lambda v: (v.system.id,))
+    rows = [shapes.system_summary(v, queries.zone()) for v in part]
+    return Envelope(data=rows, meta=shapes.response_meta(queries), next=following)
 
 
 @router.get("/systems/{system}", operation_id="system")
-def system(system: str, queries: Asked) -> Envelope[SystemDetailOut]:
+def get_system(system: str, queries: QueriesDep) -> Envelope[SystemDetailResponse]:
     """Return one system with its vantage table, availability, latency and certificate."""
-    found = shapes.system_detail(queries.system_detail(system), queries.zone())
-    return Envelope(data=found, meta=shapes.meta(queries))
+    detail = shapes.system_detail_response(queries.system_detail(system), queries.zone())
+    return Envelope(data=detail, meta=shapes.response_meta(queries))

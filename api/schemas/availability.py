@@ -6,29 +6,29 @@ from typing import Literal
 
 from pydantic import Field
 
-from api.schemas.envelope import Model
-from api.schemas.figures import Seconds
+from api.schemas.envelope import ApiModel
+from api.schemas.figures import SecondsByState
 
 
-class CapacityOut(Model):
+class WindowCapacity(ApiModel):
     """The share of its counters that a centre had: unknown ones down, and up."""
 
     low: float
     high: float
 
 
-class PublishedOut(Model):
+class PublishedAvailability(ApiModel):
     """A month as it was published; late data never change it."""
 
     month: str
-    seconds: Seconds
+    seconds: SecondsByState
     availability: float | None
     low: float | None
     high: float | None
     coverage: float | None
 
 
-class AvailabilityRow(Model):
+class AvailabilityRow(ApiModel):
     """A scope's time over one bucket.
 
     `correction` is what late data have changed since the month was published: the row's seconds minus the published
@@ -39,11 +39,11 @@ class AvailabilityRow(Model):
     from_: str = Field(serialization_alias="from")
     to: str
     state: Literal["provisional", "settled", "published"]
-    seconds: Seconds
+    seconds: SecondsByState
     availability: float | None
     low: float | None
     high: float | None
     coverage: float | None
-    capacity: CapacityOut | None = None
-    published: PublishedOut | None = None
-    correction: Seconds | None = None
+    capacity: WindowCapacity | None = None
+    published: PublishedAvailability | None = None
+    correction: SecondsByState | None = None

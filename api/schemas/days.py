@@ -6,46 +6,46 @@ from typing import Literal
 
 from pydantic import Field
 
-from api.schemas.envelope import Model
+from api.schemas.envelope import ApiModel
 
 
-class Stretch(Model):
+class Interval(ApiModel):
     """A half-open window."""
 
     from_: str = Field(serialization_alias="from")
     to: str
 
 
-class ExclusionOut(Stretch):
+class ExclusionInterval(Interval):
     """Opening hours that count in no objective."""
 
     cause: str
     reason: str
 
 
-class ModeOut(Stretch):
+class ModeInterval(Interval):
     """A declared mode other than normal."""
 
     mode: str
     reason: str
 
 
-class DayOut(Model):
+class CalendarDayResponse(ApiModel):
     """One local day: what decided its hours (`reason`), its open windows, what is left out of them."""
 
     date: str
     reason: Literal["week", "holiday", "swap", "exception"]
     name: str
     swapped_with: str | None
-    open: list[Stretch]
+    open: list[Interval]
     open_s: int
-    excluded: list[ExclusionOut]
+    excluded: list[ExclusionInterval]
     excluded_s: int
-    modes: list[ModeOut]
+    modes: list[ModeInterval]
     calendar_version: str
 
 
-class SegmentOut(Stretch):
+class TimelineInterval(Interval):
     """A run of one state; `parts` has the seconds by state when their order is not known (`mixed`)."""
 
     state: Literal["up", "down", "unknown", "excluded", "closed", "mixed"]

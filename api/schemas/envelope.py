@@ -9,13 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 Data = TypeVar("Data")
 
 
-class Model(BaseModel):
+class ApiModel(BaseModel):
     """What all wire values share."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
 
-class Meta(Model):
+class ResponseMeta(ApiModel):
     """Where an answer comes from; `revision` rises with every live update.
 
     What lies before `settled_until` is settled; `calendar_version` is that of the one centre an answer is about.
@@ -30,7 +30,7 @@ class Meta(Model):
     simulated: bool = False
 
 
-class WindowMeta(Meta):
+class WindowMeta(ResponseMeta):
     """The window really used: `from` and `to` widened to 5-minute marks."""
 
     from_: str = Field(serialization_alias="from")
@@ -38,7 +38,7 @@ class WindowMeta(Meta):
     coverage: float | None
 
 
-class Parts(Model):
+class RowCounts(ApiModel):
     """Rows stored, refused and dropped, of the highest row number."""
 
     stored: int
@@ -48,21 +48,21 @@ class Parts(Model):
     ratio: float | None
 
 
-class CompletenessMeta(Meta):
+class CompletenessMeta(ResponseMeta):
     """The sums over all devices."""
 
-    totals: Parts
+    totals: RowCounts
 
 
-class Envelope(Model, Generic[Data]):
+class Envelope(ApiModel, Generic[Data]):
     """Every answer: data, where it comes from, and the cursor of the next page."""
 
     data: Data
-    meta: Meta
+    meta: ResponseMeta
     next: str | None = None
 
 
-class WindowEnvelope(Model, Generic[Data]):
+class WindowEnvelope(ApiModel, Generic[Data]):
     """An answer about a window."""
 
     data: list[Data]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from api.schemas.envelope import Model
+from api.schemas.envelope import ApiModel
 
 
-class Tally(Model):
+class StateCounts(ApiModel):
     """Counts by state."""
 
     total: int
@@ -16,7 +16,7 @@ class Tally(Model):
     unknown: int
 
 
-class Wait(Model):
+class WaitFigures(ApiModel):
     """Waits that ended in the interval; percentiles are interpolated between exact bounds."""
 
     count: int
@@ -27,7 +27,7 @@ class Wait(Model):
     p95_s: float | None
 
 
-class WithinOut(Model):
+class WithinThresholdFigures(ApiModel):
     """Waits at or under a threshold."""
 
     threshold_s: int
@@ -35,7 +35,7 @@ class WithinOut(Model):
     ratio: float | None
 
 
-class LevelOut(Model):
+class ServiceLevelFigures(ApiModel):
     """Tickets decided at entry + threshold: called by then, or still waiting; those lost before are in no figure."""
 
     threshold_s: int
@@ -44,7 +44,7 @@ class LevelOut(Model):
     ratio: float | None
 
 
-class ServiceTime(Model):
+class ServiceTimeFigures(ApiModel):
     """Service times that ended in the interval."""
 
     count: int
@@ -52,7 +52,7 @@ class ServiceTime(Model):
     mean_s: float | None
 
 
-class QueueRowOut(Model):
+class QueueHistoryRowResponse(ApiModel):
     """One service at one centre over one bucket."""
 
     centre: str
@@ -63,13 +63,13 @@ class QueueRowOut(Model):
     served: int
     abandoned: int
     no_show: int
-    wait: Wait
-    within: WithinOut
-    service_level: list[LevelOut]
-    service_time: ServiceTime
+    wait: WaitFigures
+    within: WithinThresholdFigures
+    service_level: list[ServiceLevelFigures]
+    service_time: ServiceTimeFigures
 
 
-class Today(Model):
+class TodayFigures(ApiModel):
     """Figures of the local day so far."""
 
     issued: int
@@ -77,11 +77,11 @@ class Today(Model):
     served: int
     abandoned: int
     no_show: int
-    wait: Wait
-    service_time: ServiceTime
+    wait: WaitFigures
+    service_time: ServiceTimeFigures
 
 
-class QueueNowOut(Model):
+class CurrentQueueResponse(ApiModel):
     """One queue now."""
 
     centre: str
@@ -92,10 +92,10 @@ class QueueNowOut(Model):
     oldest: str | None
     oldest_wait_s: int | None
     counters_open: int
-    today: Today
+    today: TodayFigures
 
 
-class Seconds(Model):
+class SecondsByState(ApiModel):
     """open = up + down + unknown; `open` is the time in scope on the clock asked for."""
 
     open: int

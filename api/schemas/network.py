@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from api.schemas.envelope import Model
-from api.schemas.figures import QueueNowOut, Seconds, Tally, Today
-from api.schemas.objectives import Counts, Pill
+from api.schemas.envelope import ApiModel
+from api.schemas.figures import CurrentQueueResponse, SecondsByState, StateCounts, TodayFigures
+from api.schemas.objectives import SloBadge, SloStateCounts
 
-State = Literal["up", "down", "unknown"]
-Condition = Literal["operational", "degraded", "down", "unknown", "closed", "imported"]
+ApiState = Literal["up", "down", "unknown"]
+ApiCondition = Literal["operational", "degraded", "down", "unknown", "closed", "imported"]
 
 
-class DeviceOut(Model):
+class DeviceResponse(ApiModel):
     """A device as declared and as last heard."""
 
     id: str
@@ -20,7 +20,7 @@ class DeviceOut(Model):
     kind: str
     critical: bool
     simulated: bool
-    state: State
+    state: ApiState
     service: str | None
     online: bool | None
     last_event: str | None
@@ -35,14 +35,14 @@ class DeviceOut(Model):
     fw: str
 
 
-class CapacityShare(Model):
+class CurrentCapacity(ApiModel):
     """Working share of the critical counters, or else kiosks: unknown ones as down, and as up."""
 
     low: float
     high: float
 
 
-class CentreOut(Model):
+class CentreSummary(ApiModel):
     """A centre as declared and as last heard."""
 
     id: str
@@ -54,8 +54,8 @@ class CentreOut(Model):
     timezone: str
     imported: bool
     simulated: bool
-    condition: Condition
-    state: State
+    condition: ApiCondition
+    state: ApiState
     open: bool
     mode: str
     last_data: str | None
@@ -63,34 +63,34 @@ class CentreOut(Model):
     counters_open: int
     waiting: int
     serving: int
-    devices: Tally
-    capacity: CapacityShare | None
-    objective: Pill | None
-    today: Today
+    devices: StateCounts
+    capacity: CurrentCapacity | None
+    objective: SloBadge | None
+    today: TodayFigures
 
 
-class CentreDetail(CentreOut):
+class CentreDetail(CentreSummary):
     """A centre with its queues, its devices and when its doors next open or close."""
 
     next_change: str | None
-    objectives: list[Pill]
-    services: list[QueueNowOut]
-    device_list: list[DeviceOut]
+    objectives: list[SloBadge]
+    services: list[CurrentQueueResponse]
+    device_list: list[DeviceResponse]
 
 
-class Vantage(Model):
+class VantagePoint(ApiModel):
     """A system as last seen from one device; `at` is null when it has said nothing."""
 
     device: str
     declared: bool
-    state: State
+    state: ApiState
     at: str | None
     latency_ms: float | None
     error: str | None
     tls_days: float | None
 
 
-class SystemOut(Model):
+class SystemSummary(ApiModel):
     """A digital system, up when `quorum` vantage points see it up; the table has the silent ones too."""
 
     id: str
@@ -99,12 +99,12 @@ class SystemOut(Model):
     kind: str
     critical: bool
     quorum: int
-    state: State
+    state: ApiState
     at: str | None
-    vantage: list[Vantage]
+    vantage: list[VantagePoint]
 
 
-class QuorumOut(Model):
+class QuorumCounts(ApiModel):
     """k of n vantage points must see it up; how many see it how."""
 
     k: int
@@ -114,17 +114,17 @@ class QuorumOut(Model):
     unknown: int
 
 
-class AvailableOut(Model):
+class AvailabilitySummary(ApiModel):
     """Time over a window that ends now, round the clock but for maintenance."""
 
-    seconds: Seconds
+    seconds: SecondsByState
     availability: float | None
     low: float | None
     high: float | None
     coverage: float | None
 
 
-class LatencyOut(Model):
+class LatencySummary(ApiModel):
     """Successful probes of the last 24 hours; percentiles are interpolated between exact bounds."""
 
     probes: int
@@ -135,7 +135,7 @@ class LatencyOut(Model):
     p95_ms: float | None
 
 
-class ExpiryOut(Model):
+class CertificateExpiry(ApiModel):
     """The certificate that expires first, and who saw it."""
 
     days: float
@@ -143,17 +143,17 @@ class ExpiryOut(Model):
     at: str
 
 
-class SystemDetailOut(SystemOut):
+class SystemDetailResponse(SystemSummary):
     """A digital system with its quorum, availability, latency and certificate."""
 
-    quorum_of: QuorumOut
-    availability_24h: AvailableOut
-    availability_28d: AvailableOut
-    latency_24h: LatencyOut
-    tls_expiry: ExpiryOut | None
+    quorum_of: QuorumCounts
+    availability_24h: AvailabilitySummary
+    availability_28d: AvailabilitySummary
+    latency_24h: LatencySummary
+    tls_expiry: CertificateExpiry | None
 
 
-class CentreCounts(Model):
+class CentreCounts(ApiModel):
     """Declared centres by condition."""
 
     total: int
@@ -166,7 +166,7 @@ class CentreCounts(Model):
     imported: int
 
 
-class QueueSum(Model):
+class QueueTotals(ApiModel):
     """All queues together."""
 
     waiting: int
@@ -174,7 +174,7 @@ class QueueSum(Model):
     counters_open: int
 
 
-class TargetOut(Model):
+class WaitTarget(ApiModel):
     """The mean-wait target in force."""
 
     id: str
@@ -182,7 +182,7 @@ class TargetOut(Model):
     by: str
 
 
-class StatusOut(Model):
+class NetworkStatusResponse(ApiModel):
     """The whole network."""
 
     indicator: Literal["none", "minor", "major", "critical"]
@@ -191,10 +191,10 @@ class StatusOut(Model):
     name_en: str
     last_data: str | None
     centres: CentreCounts
-    devices: Tally
-    systems: Tally
-    objectives: Counts
-    queue: QueueSum
-    today: Today
-    wait_target: TargetOut | None
+    devices: StateCounts
+    systems: StateCounts
+    objectives: SloStateCounts
+    queue: QueueTotals
+    today: TodayFigures
+    wait_target: WaitTarget | None
     completeness: float | None

@@ -6,20 +6,20 @@ from typing import Generic, Literal
 
 from pydantic import Field
 
-from api.schemas.envelope import Data, Meta, Model
-from api.schemas.figures import Seconds
+from api.schemas.envelope import ApiModel, Data, ResponseMeta
+from api.schemas.figures import SecondsByState
 
-Standing = Literal["no_data", "healthy", "at_risk", "exhausted"]
-Unit = Literal["seconds", "tickets", "probes", "days"]
+ApiSloState = Literal["no_data", "healthy", "at_risk", "exhausted"]
+BudgetUnit = Literal["seconds", "tickets", "probes", "days"]
 
 
-class SloMeta(Meta):
+class SloMeta(ResponseMeta):
     """`as_of` is when rollup judged, or the present when it has not yet: then `judged_at` is null."""
 
     judged_at: str | None
 
 
-class Period(Model):
+class SloPeriod(ApiModel):
     """What the budget is for: the last `days` days, or a calendar period; from and to are those judged."""
 
     type: str
@@ -30,7 +30,7 @@ class Period(Model):
     to: str | None
 
 
-class SliOut(Model):
+class SliValue(ApiModel):
     """good ÷ (good + bad) with its bounds; the bounds and coverage are null for what is not time."""
 
     value: float | None
@@ -40,7 +40,7 @@ class SliOut(Model):
     unknown_as: str
 
 
-class BudgetOut(Model):
+class BudgetSummary(ApiModel):
     """(1 − target) · what can count in the period, in `unit`; minutes are null unless the unit is seconds."""
 
     total_s: float | None
@@ -49,7 +49,7 @@ class BudgetOut(Model):
     total_min: float | None
     consumed_min: float | None
     remaining_min: float | None
-    unit: Unit
+    unit: BudgetUnit
     total: float
     consumed: float
     remaining: float
@@ -57,7 +57,7 @@ class BudgetOut(Model):
     exhausts_at: str | None
 
 
-class BurnOut(Model):
+class BurnRateStatus(ApiModel):
     """A burn-rate rule: how fast its two windows burn (null: nothing counted), and whether its alarm fires."""
 
     rule: str
@@ -72,29 +72,29 @@ class BurnOut(Model):
     since: str | None
 
 
-class Counted(Model):
+class GoodBadCounts(ApiModel):
     """What counted."""
 
     good: int
     bad: int
 
 
-class SloStatus(Model):
+class SloStatusDetail(ApiModel):
     """An objective at one scope."""
 
     slo: str
     scope: str
     target: float
-    window: Period
-    sli: SliOut
-    seconds: Seconds
-    counted: Counted
-    budget: BudgetOut
-    burn: list[BurnOut]
-    status: Standing
+    window: SloPeriod
+    sli: SliValue
+    seconds: SecondsByState
+    counted: GoodBadCounts
+    budget: BudgetSummary
+    burn: list[BurnRateStatus]
+    status: ApiSloState
 
 
-class SloRow(Model):
+class SloRow(ApiModel):
     """An objective at one scope, in short."""
 
     slo: str
@@ -102,16 +102,16 @@ class SloRow(Model):
     target: float
     value: float | None
     coverage: float | None
-    seconds: Seconds
-    counted: Counted
+    seconds: SecondsByState
+    counted: GoodBadCounts
     remaining_ratio: float | None
     remaining_min: float | None
     firing: list[str]
-    status: Standing
+    status: ApiSloState
     judged_at: str | None
 
 
-class Counts(Model):
+class SloStateCounts(ApiModel):
     """Objectives at scopes, by standing."""
 
     exhausted: int
@@ -120,16 +120,16 @@ class Counts(Model):
     no_data: int
 
 
-class SloSums(Model):
+class SloSums(ApiModel):
     """Sums over all scopes; the ratios are made from them."""
 
-    seconds: Seconds
-    counted: Counted
+    seconds: SecondsByState
+    counted: GoodBadCounts
     value: float | None
     coverage: float | None
 
 
-class SloDefinition(Model):
+class SloDefinition(ApiModel):
     """What is promised, where, and how it stands everywhere together; `worst` has the five least budgets."""
 
     id: str
@@ -145,27 +145,27 @@ class SloDefinition(Model):
     unknown_as: str
     alert: bool
     scopes: int
-    standing: Counts
+    standing: SloStateCounts
     sums: SloSums
     worst: list[SloRow]
 
 
-class SloPoint(Model):
+class SloHistoryPoint(ApiModel):
     """One bucket's own figures and burn rate, and the budget of its period at the bucket's end."""
 
     slo: str
     scope: str
     from_: str = Field(serialization_alias="from")
     to: str
-    seconds: Seconds
-    counted: Counted
+    seconds: SecondsByState
+    counted: GoodBadCounts
     value: float | None
     coverage: float | None
     burn: float | None
-    budget: BudgetOut
+    budget: BudgetSummary
 
 
-class SpendOut(Model):
+class BudgetConsumption(ApiModel):
     """A run of what was bad: how much of the budget's consumption it was, and why.
 
     `bad` is in `unit`; `seconds` and `parts` are those of time, null for what counts something else.
@@ -174,24 +174,24 @@ class SpendOut(Model):
     from_: str = Field(serialization_alias="from")
     to: str
     seconds: float | None
-    unit: Unit
+    unit: BudgetUnit
     bad: float
     share: float
     cause: str
-    parts: Seconds | None
+    parts: SecondsByState | None
 
 
-class Pill(Model):
+class SloBadge(ApiModel):
     """The objective of a place that stands worst."""
 
     slo: str
-    status: Standing
+    status: ApiSloState
     remaining_ratio: float | None
     remaining_min: float | None
     coverage: float | None
 
 
-class SloEnvelope(Model, Generic[Data]):
+class SloEnvelope(ApiModel, Generic[Data]):
     """An answer about objectives."""
 
     data: Data

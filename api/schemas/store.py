@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from api.schemas.envelope import CompletenessMeta, Model, Parts
+from api.schemas.envelope import ApiModel, CompletenessMeta, RowCounts
 
 
-class CompletenessRow(Parts):
+class CompletenessRow(RowCounts):
     """One device's rows over all its outboxes."""
 
     device: str
     spools: int
 
 
-class CompletenessEnvelope(Model):
+class CompletenessEnvelope(ApiModel):
     """Completeness by device, with the sums in `meta`."""
 
     data: list[CompletenessRow]
@@ -20,7 +20,7 @@ class CompletenessEnvelope(Model):
     next: str | None = None
 
 
-class Health(Model):
+class HealthResponse(ApiModel):
     """Alive or ready; `live_age_s` is the age of the newest live row."""
 
     status: str
@@ -28,7 +28,7 @@ class Health(Model):
     live_age_s: int | None = None
 
 
-class Version(Model):
+class VersionResponse(ApiModel):
     """The build and the inventory."""
 
     version: str

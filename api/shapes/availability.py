@@ -5,54 +5,66 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from api import schemas as s
-from api.times import stamp
-from telemetry.core.figures.accounting import Account
+from api.times import rfc3339
+from telemetry.core.figures.accounting import TimeAccount
 
 if TYPE_CHECKING:
     from telemetry.core.calendar.windows import Window
-    from telemetry.core.figures.accounting import Unknown
-    from telemetry.core.inventory import Published
-    from telemetry.queries import Note, Uptime
+    from telemetry.core.figures.accounting import UnknownPolicy
+    from telemetry.core.inventory import PublishedFigures
+    from telemetry.queries import AvailabilityResult, PublicationNote
 
 
-def availability_rows(answer: Uptime) -> list[s.AvailabilityRow]:
+def availability_rows(result: AvailabilityResult) -> list[s.AvailabilityRow]:
     """Shape a scope's accounts."""
-    return [_row(answer, w, found, note) for (w, found), note in zip(answer.rows, answer.notes, strict=True)]
+    return [
+        _availability_row(result, w, time_account, note)
+        for (w, time_account), note in zip(result.rows, result.notes, strict=True)
+    ]
 
 
-def _row(answer: Uptime, window: Window, found: Account, note: Note) -> s.AvailabilityRow:
+def _availability_row(
+    result: AvailabilityResult, window: Window, time_account: TimeAccount, note: PublicationNote
+) -> s.AvailabilityRow:
     return s.AvailabilityRow(
-        scope=answer.scope,
-        from_=stamp(window.start, answer.zone),
-        to=stamp(window.end, answer.zone),
+        scope=result.scope,
+        from_=rfc3339(window.start, result.zone),
+        to=rfc3339(window.end, result.zone),
         state=note.stage,
-        **_account(found, answer.unknown),  # type: ignore[arg-type]
-        capacity=None if note.capacity is None else s.CapacityOut(low=note.capacity[0], high=note.capacity[1]),
-        published=None if note.published is None else _published(note.published, answer.unknown),
-        correction=None if note.correction is None else _change(note.correction.difference),
+        **_account_fields(time_account, result.unknown),  # type: ignore[arg-type]
+        capacity=None if note.capacity is None else s.WindowCapacity(low=note.capacity[0], high=note.capacity[1]),
+        published=None if note.published is None else _published_availability(note.published, result.unknown),
+        correction=None if note.correction is None else _difference_seconds(note.correction.difference),
     )
 
 
-def _account(found: Account, policy: Unknown) -> dict[str, object]:
+def _account_fields(time_account: TimeAccount, policy: UnknownPolicy) -> dict[str, object]:
     return {
-        "seconds": _seconds(found),
-        "availability": found.availability(policy),
-        "low": found.low,
-        "high": found.high,
-        "coverage": found.coverage,
+        "seconds": _account_seconds(time_account),
+        "availability": time_account.availability(policy),
+        "low": time_account.low,
+        "high": time_account.high,
+        "coverage": time_account.coverage,
     }
 
 
-def _seconds(found: Account) -> s.Seconds:
-    return s.Seconds(
-        open=found.total, up=found.up, down=found.down, unknown=found.unknown, excluded=found.excluded
+def _account_seconds(time_account: TimeAccount) -> s.SecondsByState:
+    return s.SecondsByState(
+        open=time_account.total, up=time_account.up, down=time_account.down,
+        unknown=time_account.unknown, excluded=time_account.excluded
     )  # fmt: skip
 
 
-def _change(found: Published) -> s.Seconds:
-    return s.Seconds(open=found.open, up=found.up, down=found.down, unknown=found.unknown, excluded=found.excluded)
+def _difference_seconds(difference: PublishedFigures) -> s.SecondsByState:
+    return s.SecondsByState(
+        open=difference.open,
+        up=difference.up,
+        down=difference.down,
+        unknown=difference.unknown,
+        excluded=difference.excluded,
+    )
 
 
-def _published(found: Published, policy: Unknown) -> s.PublishedOut:
-    account = Account(found.open, found.up, found.down, found.unknown, found.excluded)
-    return s.PublishedOut(month=found.month, **_account(account, policy))  # type: ignore[arg-type]
+def _published_availability(published: PublishedFigures, policy: UnknownPolicy) -> s.PublishedAvailability:
+    account = TimeAccount(published.open, published.up, published.down, published.unknown, published.excluded)
+    return s.PublishedAvailability(month=published.month, **_account_fields(account, policy))  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from api import schemas as s
-from api.times import stamp
+from api.times import rfc3339
 from telemetry.core.slo.periods import settled_until
 
 if TYPE_CHECKING:
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from telemetry.queries import Queries
 
 
-def meta(queries: Queries) -> s.Meta:
+def response_meta(queries: Queries) -> s.ResponseMeta:
     """Say where an answer comes from."""
-    return s.Meta(**origin(queries))  # type: ignore[arg-type]
+    return s.ResponseMeta(**meta_fields(queries))  # type: ignore[arg-type]
 
 
-def origin(queries: Queries, zone: ZoneInfo | None = None, centre: Centre | None = None) -> dict[str, object]:
+def meta_fields(queries: Queries, zone: ZoneInfo | None = None, centre: Centre | None = None) -> dict[str, object]:
     """Return what every meta has; with a centre also which calendar counts."""
     inventory, snapshot, now = queries.inventory(), queries.snapshot(), queries.now()
-    place = zone or inventory.zone
+    local_zone = zone or inventory.zone
     return {
-        "as_of": stamp(now, place),
+        "as_of": rfc3339(now, local_zone),
         "revision": snapshot.version,
-        "timezone": place.key,
+        "timezone": local_zone.key,
         "inventory_version": inventory.version,
-        "settled_until": stamp(settled_until(now, place), place),
+        "settled_until": rfc3339(settled_until(now, local_zone), local_zone),
         "calendar_version": centre.calendar.version if centre else None,
         "simulated": inventory.simulated or any(row.simulated for row in snapshot.centres.values()),
     }
@@ -41,21 +41,21 @@ def window_meta(
     queries: Queries, window: Window, zone: ZoneInfo, coverage: float | None, centre: Centre | None = None,
 ) -> s.WindowMeta:  # fmt: skip
     """Say where an answer about a window comes from, and which calendar counted."""
-    start, end = stamp(window.start, zone), stamp(window.end, zone)
-    known = origin(queries, zone, centre)
-    return s.WindowMeta(**known, from_=start, to=end, coverage=coverage)  # type: ignore[arg-type]
+    start, end = rfc3339(window.start, zone), rfc3339(window.end, zone)
+    fields = meta_fields(queries, zone, centre)
+    return s.WindowMeta(**fields, from_=start, to=end, coverage=coverage)  # type: ignore[arg-type]
 
 
-def completeness_meta(queries: Queries, parts: Completeness) -> s.CompletenessMeta:
+def completeness_meta(queries: Queries, counts: Completeness) -> s.CompletenessMeta:
     """Say where completeness comes from, with its sums."""
-    return s.CompletenessMeta(**origin(queries), totals=s.Parts(**_parts(parts)))  # type: ignore[arg-type]
+    return s.CompletenessMeta(**meta_fields(queries), totals=s.RowCounts(**_row_count_fields(counts)))  # type: ignore[arg-type]
 
 
-def _parts(parts: Completeness) -> dict[str, int | float | None]:
+def _row_count_fields(counts: Completeness) -> dict[str, int | float | None]:
     names = ("stored", "refused", "dropped", "highest", "ratio")
-    return {name: getattr(parts, name) for name in names}
+    return {name: getattr(counts, name) for name in names}
 
 
-def completeness_row(device: str, spools: int, parts: Completeness) -> s.CompletenessRow:
+def completeness_row(device: str, spools: int, counts: Completeness) -> s.CompletenessRow:
     """Shape one device's completeness."""
-    return s.CompletenessRow(device=device, spools=spools, **_parts(parts))  # type: ignore[arg-type]
+    return s.CompletenessRow(device=device, spools=spools, **_row_count_fields(counts))  # type: ignore[arg-type]

@@ -5,82 +5,84 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from api import schemas as s
-from api.shapes.objectives import seconds
-from api.times import stamp, stamp_or_none
-from telemetry.queries import tally
-from telemetry.queries.systems import vantage
+from api.shapes.objectives import seconds_by_state
+from api.times import rfc3339, rfc3339_or_none
+from telemetry.queries import count_states
+from telemetry.queries.systems import vantage_points
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from telemetry.core.figures.accounting import Account
-    from telemetry.core.latency import Latency
+    from telemetry.core.figures.accounting import TimeAccount
+    from telemetry.core.latency import LatencyHistogram
     from telemetry.queries import SystemView
     from telemetry.queries.systems import SystemDetail, VantageView
 
 
-def system(view: SystemView, zone: ZoneInfo) -> s.SystemOut:
+def system_summary(view: SystemView, zone: ZoneInfo) -> s.SystemSummary:
     """Shape a digital system."""
-    return s.SystemOut(**_system(view, zone))  # type: ignore[arg-type]
+    return s.SystemSummary(**_system_fields(view, zone))  # type: ignore[arg-type]
 
 
-def _system(view: SystemView, zone: ZoneInfo) -> dict[str, object]:
-    same = ("id", "name_vi", "name_en", "kind", "critical", "quorum")
+def _system_fields(view: SystemView, zone: ZoneInfo) -> dict[str, object]:
+    declared_fields = ("id", "name_vi", "name_en", "kind", "critical", "quorum")
     return {
-        **{name: getattr(view.system, name) for name in same},
+        **{name: getattr(view.system, name) for name in declared_fields},
         "state": view.state,
-        "at": stamp_or_none(view.row.at if view.row else None, zone),
-        "vantage": [_vantage(v, zone) for v in vantage(view)],
+        "at": rfc3339_or_none(view.row.at if view.row else None, zone),
+        "vantage": [_vantage_point(v, zone) for v in vantage_points(view)],
     }
 
 
-def _vantage(found: VantageView, zone: ZoneInfo) -> s.Vantage:
-    seen = found.seen
-    return s.Vantage(
-        device=found.device,
-        declared=found.declared,
-        state=found.state,
-        at=stamp(seen.at, zone) if seen else None,
-        latency_ms=seen.latency_ms if seen else None,
-        error=seen.error if seen else None,
-        tls_days=seen.tls_days if seen else None,
+def _vantage_point(point: VantageView, zone: ZoneInfo) -> s.VantagePoint:
+    observation = point.observation
+    return s.VantagePoint(
+        device=point.device,
+        declared=point.declared,
+        state=point.state,
+        at=rfc3339(observation.at, zone) if observation else None,
+        latency_ms=observation.latency_ms if observation else None,
+        error=observation.error if observation else None,
+        tls_days=observation.tls_days if observation else None,
     )
 
 
-def system_detail(found: SystemDetail, zone: ZoneInfo) -> s.SystemDetailOut:
+def system_detail_response(detail: SystemDetail, zone: ZoneInfo) -> s.SystemDetailResponse:
     """Shape a digital system with all there is to know about it."""
-    return s.SystemDetailOut(
-        **_system(found.view, zone),  # type: ignore[arg-type]
-        quorum_of=s.QuorumOut(k=found.quorum, n=found.needed_of, **tally(found.asked)),
-        availability_24h=_available(found.day),
-        availability_28d=_available(found.month),
-        latency_24h=_latency(found.latency),
-        tls_expiry=_expiry(found.expiry, zone),
+    return s.SystemDetailResponse(
+        **_system_fields(detail.view, zone),  # type: ignore[arg-type]
+        quorum_of=s.QuorumCounts(k=detail.quorum, n=detail.voting_count, **count_states(detail.voting_points)),
+        availability_24h=_availability_summary(detail.last_day),
+        availability_28d=_availability_summary(detail.last_28_days),
+        latency_24h=_latency_summary(detail.latency),
+        tls_expiry=_certificate_expiry(detail.earliest_expiry, zone),
     )
 
 
-def _available(found: Account) -> s.AvailableOut:
-    return s.AvailableOut(
-        seconds=seconds(found),
-        availability=found.availability(),
-        low=found.low,
-        high=found.high,
-        coverage=found.coverage,
+def _availability_summary(time_account: TimeAccount) -> s.AvailabilitySummary:
+    return s.AvailabilitySummary(
+        seconds=seconds_by_state(time_account),
+        availability=time_account.availability(),
+        low=time_account.low,
+        high=time_account.high,
+        coverage=time_account.coverage,
     )
 
 
-def _latency(found: Latency) -> s.LatencyOut:
-    return s.LatencyOut(
-        probes=found.probes,
-        ok=found.ok,
-        count=found.count,
-        mean_ms=found.mean_ms,
-        p50_ms=found.percentile_ms(0.5),
-        p95_ms=found.percentile_ms(0.95),
+def _latency_summary(histogram: LatencyHistogram) -> s.LatencySummary:
+    return s.LatencySummary(
+        probes=histogram.probes,
+        ok=histogram.ok,
+        count=histogram.count,
+        mean_ms=histogram.mean_ms,
+        p50_ms=histogram.percentile_ms(0.5),
+        p95_ms=histogram.percentile_ms(0.95),
     )
 
 
-def _expiry(found: VantageView | None, zone: ZoneInfo) -> s.ExpiryOut | None:
-    if found is None or found.seen is None or found.seen.tls_days is None:
+def _certificate_expiry(point: VantageView | None, zone: ZoneInfo) -> s.CertificateExpiry | None:
+    if point is None or point.observation is None or point.observation.tls_days is None:
         return None
-    return s.ExpiryOut(days=found.seen.tls_days, device=found.device, at=stamp(found.seen.at, zone))
+    return s.CertificateExpiry(
+        days=point.observation.tls_days, device=point.device, at=rfc3339(point.observation.at, zone)
+    )

@@ -13,9 +13,9 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from edge_agent.mapping.cell_parsing import CellError, Cells
-from edge_agent.mapping.document import Mapping, load_mapping, shipped
-from edge_agent.mapping.expressions import Scope
+from edge_agent.mapping.cell_parsing import CellError, RowCells
+from edge_agent.mapping.document import ReplayMapping, load_mapping, shipped_mappings
+from edge_agent.mapping.expressions import ReplayContext
 from telemetry.core.inventory import Centre
 from telemetry.errors import Fault, MappingError
 
@@ -25,18 +25,26 @@ if TYPE_CHECKING:
     from telemetry.core.protocol.events import Event
 
 __all__ = (
-    "Log", "Mapping", "centre_of", "device_of", "digest_of", "load_mapping", "read", "shipped", "spool_of",
+    "ImportedLog",
+    "ReplayMapping",
+    "digest_file",
+    "import_centre",
+    "load_mapping",
+    "read_log",
+    "replay_device_id",
+    "replay_outbox_id",
+    "shipped_mappings",
 )  # fmt: skip
 
 MAX_FAULTS = 20
 """Faults of a file listed at once."""
-NO_EVENT = "no-event"
+NO_RULE_LABEL = "no-event"
 """Label under which rows are counted that no rule wanted."""
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_DELIMITERS = "\t;,|"
+_DELIMITER_CANDIDATES = "\t;,|"
 
 
-def centre_of(mapping: Mapping) -> Centre:
+def import_centre(mapping: ReplayMapping) -> Centre:
     """Return the centre an import is declared under when none is named."""
     return Centre(
         id=f"replay-{mapping.name}", unit="", level="commune", name_vi=mapping.title_vi, name_en=mapping.title_en,
@@ -45,12 +53,12 @@ def centre_of(mapping: Mapping) -> Centre:
     )  # fmt: skip
 
 
-def device_of(centre_id: str) -> str:
+def replay_device_id(centre_id: str) -> str:
     """Return the id of the device that replays into a centre."""
     return f"{centre_id}-replay1"
 
 
-def digest_of(path: str | Path) -> str:
+def digest_file(path: str | Path) -> str:
     """Return the SHA-256 of the file's bytes, hex; raises MappingError when it cannot be read."""
     try:
         with Path(path).open("rb") as stream:
@@ -60,109 +68,113 @@ def digest_of(path: str | Path) -> str:
         raise MappingError([Fault(str(path), 1, "file", problem, "give the path of the export")]) from None
 
 
-def spool_of(mapping: Mapping, file_digest: str) -> str:
+def replay_outbox_id(mapping: ReplayMapping, file_digest: str) -> str:
     """Return the spool of a replay: a ULID-shaped id made of the mapping's text and the file's digest."""
     seed = hashlib.sha256(f"{mapping.digest}:{file_digest}".encode()).digest()
     value = int.from_bytes(seed[:16], "big")
     return "".join(_CROCKFORD[value >> shift & 31] for shift in range(125, -1, -5))
 
 
-def read(mapping: Mapping, path: str | Path, *, queue_prefix: str = "") -> Log:
+def read_log(mapping: ReplayMapping, path: str | Path, *, queue_prefix: str = "") -> ImportedLog:
     """Check the whole file and return its log; raises MappingError with up to 20 faults, each with its line."""
-    spool = spool_of(mapping, digest_of(path))
-    check, count = _Pass(mapping, str(path), spool, queue_prefix), 0
+    outbox_id = replay_outbox_id(mapping, digest_file(path))
+    first_pass, count = _FilePass(mapping, str(path), outbox_id, queue_prefix), 0
     first_t = last_t = None
-    for event in check.events():
+    for event in first_pass.events():
         count += 1
         first_t = event.t if first_t is None else min(first_t, event.t)
         last_t = event.t if last_t is None else max(last_t, event.t)
-    if check.faults:
-        raise MappingError(check.faults)
-    return Log(mapping, str(path), spool, queue_prefix, check.rows, count, first_t, last_t, check.skipped)
+    if first_pass.faults:
+        raise MappingError(first_pass.faults)
+    return ImportedLog(
+        mapping, str(path), outbox_id, queue_prefix, first_pass.row_count, count, first_t, last_t, first_pass.skipped
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
+class ImportedLog:
     """A checked file: rows, events to come, skipped rows by label, oldest and newest time; `events()` yields them."""
 
-    mapping: Mapping
+    mapping: ReplayMapping
     path: str
-    spool: str
+    outbox_id: str
     queue_prefix: str
-    rows: int
-    count: int
+    row_count: int
+    event_count: int
     first_t: int | None
     last_t: int | None
     skipped: Counter[str]
 
     def events(self) -> Iterator[Event]:
         """Yield the events in row order with `n` from 1; raises MappingError when the file has gone bad since."""
-        again = _Pass(self.mapping, self.path, self.spool, self.queue_prefix)
-        for event in again.events():
-            if again.faults:
+        second_pass = _FilePass(self.mapping, self.path, self.outbox_id, self.queue_prefix)
+        for event in second_pass.events():
+            if second_pass.faults:
                 break
             yield event
-        if again.faults:
-            raise MappingError(again.faults)
+        if second_pass.faults:
+            raise MappingError(second_pass.faults)
 
 
 @dataclass(slots=True)
-class _Pass:
+class _FilePass:
     """One reading of the file from its first line to its last, or to the twentieth fault."""
 
-    mapping: Mapping
+    mapping: ReplayMapping
     path: str
-    spool: str
+    outbox_id: str
     queue_prefix: str
-    rows: int = 0
+    row_count: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     faults: list[Fault] = field(default_factory=list)
 
     def events(self) -> Iterator[Event]:
-        scope, n = Scope(self.mapping.zone, self.mapping.raw_services, self.spool), 1
-        for line, row in self._guarded():
-            self.rows += 1
-            made = self._row(line, row, n, scope)
-            n += len(made)
-            yield from made
+        context, n = ReplayContext(self.mapping.zone, self.mapping.service_by_value, self.outbox_id), 1
+        for line, row in self._decoded_rows():
+            self.row_count += 1
+            row_events = self._row_events(line, row, n, context)
+            n += len(row_events)
+            yield from row_events
             if len(self.faults) >= MAX_FAULTS:
                 return
 
-    def fault(self, line: int, column: str, problem: str, remedy: str) -> None:
-        found = Fault(self.path, line, column, problem, remedy)
-        if len(self.faults) < MAX_FAULTS and found not in self.faults:
-            self.faults.append(found)
+    def add_fault(self, line: int, column: str, problem: str, remedy: str) -> None:
+        fault = Fault(self.path, line, column, problem, remedy)
+        if len(self.faults) < MAX_FAULTS and fault not in self.faults:
+            self.faults.append(fault)
 
-    def _row(self, line: int, row: Cells, n: int, scope: Scope) -> list[Event]:
-        label = next((s.label for s in self.mapping.skips if all(test.holds(row) for test in s.when)), None)
+    def _row_events(self, line: int, row: RowCells, n: int, context: ReplayContext) -> list[Event]:
+        label = next((s.label for s in self.mapping.skips if all(test.matches(row) for test in s.when)), None)
         rules = [] if label else [rule for rule in self.mapping.rules if rule.applies(row)]
         if not rules:
-            self.skipped[label or NO_EVENT] += 1
+            self.skipped[label or NO_RULE_LABEL] += 1
             return []
-        made: list[Event] = []
+        events: list[Event] = []
         for rule in rules:
             try:
-                made.append(rule.event(n + len(made), row, scope, self.queue_prefix))
+                events.append(rule.build_event(n + len(events), row, context, self.queue_prefix))
             except CellError as error:
-                self.fault(line, error.column, error.problem, error.remedy)
-        return made if len(made) == len(rules) else []
+                self.add_fault(line, error.column, error.problem, error.remedy)
+        return events if len(events) == len(rules) else []
 
-    def _guarded(self) -> Iterator[tuple[int, Cells]]:
+    def _decoded_rows(self) -> Iterator[tuple[int, RowCells]]:
         encoding = "utf-8-sig" if self.mapping.encoding == "utf-8" else self.mapping.encoding
         try:
             with Path(self.path).open(encoding=encoding, newline="") as stream:
-                yield from self._rows(stream)
+                yield from self._parse_rows(stream)
         except UnicodeError:
             remedy = "save the export in that encoding, or set encoding in the mapping"
-            self.fault(_bad_line(self.path, encoding), "encoding", f"is not {self.mapping.encoding}", remedy)
+            self.add_fault(
+                _first_undecodable_line(self.path, encoding), "encoding", f"is not {self.mapping.encoding}", remedy
+            )
 
-    def _rows(self, stream: TextIO) -> Iterator[tuple[int, Cells]]:
+    def _parse_rows(self, stream: TextIO) -> Iterator[tuple[int, RowCells]]:
         first = stream.readline()
-        reader = csv.reader(chain([first], stream), delimiter=self._delimiter(first), strict=True)
+        reader = csv.reader(chain([first], stream), delimiter=self._detect_delimiter(first), strict=True)
         line = 1
         try:
             header = [name.strip() for name in next(reader, [])]
-            if not self._header_fits(header):
+            if not self._is_header_valid(header):
                 return
             line = reader.line_num + 1
             for cells in reader:
@@ -170,29 +182,31 @@ class _Pass:
                     yield line, dict(zip(header, map(str.strip, cells), strict=True))
                 elif cells:
                     problem = f"the row has {len(cells)} cells, the header has {len(header)}"
-                    self.fault(line, "row", problem, "correct the row, or set delimiter in the mapping")
+                    self.add_fault(line, "row", problem, "correct the row, or set delimiter in the mapping")
                 line = reader.line_num + 1
         except csv.Error as error:
-            self.fault(line, "row", f"cannot be split ({error})", "correct the quotation marks of this row")
+            self.add_fault(line, "row", f"cannot be split ({error})", "correct the quotation marks of this row")
 
-    def _delimiter(self, first: str) -> str:
+    def _detect_delimiter(self, first: str) -> str:
         if self.mapping.delimiter != "auto":
             return self.mapping.delimiter
-        return max(_DELIMITERS, key=first.count)
+        return max(_DELIMITER_CANDIDATES, key=first.count)
 
-    def _header_fits(self, header: list[str]) -> bool:
+    def _is_header_valid(self, header: list[str]) -> bool:
         if not any(header):
-            self.fault(1, "header", "the file does not begin with a line of column names", "export it with its header")
+            self.add_fault(
+                1, "header", "the file does not begin with a line of column names", "export it with its header"
+            )
             return False
         for column in self.mapping.columns:
             if header.count(column) != 1:
                 problem = "is no column of this file" if column not in header else "stands twice in the header"
                 remedy = f"the header has {', '.join(header)}; correct it or {self.mapping.file}"
-                self.fault(1, column, problem, remedy)
+                self.add_fault(1, column, problem, remedy)
         return not self.faults
 
 
-def _bad_line(path: str, encoding: str) -> int:
+def _first_undecodable_line(path: str, encoding: str) -> int:
     with Path(path).open("rb") as stream:
         for line, content in enumerate(stream, 1):
             try:

@@ -20,13 +20,13 @@ from telemetry.core.calendar.windows import local_ms, to_ms
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-Value = str | int | float | bool | None
-Cells = Mapping[str, str]
+CellValue = str | int | float | bool | None
+RowCells = Mapping[str, str]
 """One row of the file: column -> trimmed text."""
 DAY_S = 86_400
-_CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,6}))?)?")
-_OPTIONAL = "fill the cell, or write optional = true for this field in the mapping"
-_SECONDS = "correct the cell, or name a column of seconds in the mapping"
+_TIME_OF_DAY = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,6}))?)?")
+_EMPTY_CELL_REMEDY = "fill the cell, or write optional = true for this field in the mapping"
+_NUMBER_REMEDY = "correct the cell, or name a column of seconds in the mapping"
 
 
 class CellError(Exception):
@@ -37,85 +37,87 @@ class CellError(Exception):
         super().__init__(f"{column}: {problem}; {remedy}")
 
 
-def cell(row: Cells, column: str) -> str:
+def required_cell(row: RowCells, column: str) -> str:
     """Return the cell's text; an empty one is an error."""
     text = row[column]
     if not text:
-        raise CellError(column, "is empty", _OPTIONAL)
+        raise CellError(column, "is empty", _EMPTY_CELL_REMEDY)
     return text
 
 
-def number(row: Cells, column: str) -> float:
+def parse_number(row: RowCells, column: str) -> float:
     """Return the cell as a finite number."""
-    text = cell(row, column)
+    text = required_cell(row, column)
     try:
-        return finite(text)
+        return parse_finite(text)
     except ValueError:
-        raise CellError(column, f"{quoted(text)} is no number", _SECONDS) from None
+        raise CellError(column, f"{quote_excerpt(text)} is no number", _NUMBER_REMEDY) from None
 
 
-def clock_of(row: Cells, column: str) -> float:
+def parse_time_of_day(row: RowCells, column: str) -> float:
     """Return a wall-clock cell as seconds after midnight; 24:00 is the next midnight."""
-    text = cell(row, column)
-    seconds = _clock(text)
+    text = required_cell(row, column)
+    seconds = _seconds_of_day(text)
     if seconds is None:
-        raise CellError(column, f"{quoted(text)} is no clock time h:mm:ss", "correct the cell, or skip such rows")
+        raise CellError(
+            column, f"{quote_excerpt(text)} is no clock time h:mm:ss", "correct the cell, or skip such rows"
+        )
     return seconds
 
 
 @lru_cache(maxsize=4096)
-def _clock(text: str) -> float | None:
-    found = _CLOCK.fullmatch(text)
-    if found is None:
+def _seconds_of_day(text: str) -> float | None:
+    match = _TIME_OF_DAY.fullmatch(text)
+    if match is None:
         return None
-    minutes, seconds = int(found[2]), float(f"{found[3] or 0}.{found[4] or 0}")
-    total = int(found[1]) * 3600 + minutes * 60 + seconds
+    minutes, seconds = int(match[2]), float(f"{match[3] or 0}.{match[4] or 0}")
+    total = int(match[1]) * 3600 + minutes * 60 + seconds
     return total if minutes < 60 and seconds < 60 and total <= DAY_S else None
 
 
-def slug(text: str) -> str:
+def slugify(text: str) -> str:
     """Return the text as an id: lower case, no diacritics, `-` for all else."""
     plain = unicodedata.normalize("NFD", text.lower().replace("đ", "d")).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:63]
 
 
 @lru_cache(maxsize=1024)
-def date_of(text: str, pattern: str) -> date:
+def parse_date(text: str, pattern: str) -> date:
     """Return the calendar date a text stands for."""
     return datetime.strptime(text, pattern).date()  # noqa: DTZ007
 
 
 @lru_cache(maxsize=1024)
-def moment(day: date, clock: float, zone: ZoneInfo) -> int:
+def local_time_ms(day: date, seconds_of_day: float, zone: ZoneInfo) -> int:
     """Return the local wall time `clock` seconds into `day`, Unix ms; it may lie on a neighbouring day."""
-    days, rest = divmod(round(clock * 1000), DAY_S * 1000)
-    seconds, ms = divmod(rest, 1000)
+    days, rest_ms = divmod(round(seconds_of_day * 1000), DAY_S * 1000)
+    seconds, ms = divmod(rest_ms, 1000)
     wall = time(seconds // 3600, seconds // 60 % 60, seconds % 60, ms * 1000)
     return local_ms(day + timedelta(days=days), wall, zone)
 
 
 @lru_cache(maxsize=1024)
-def digest(text: str) -> str:
+def base32_digest(text: str) -> str:
     """Return 26 random-looking lower-case base32 characters, the same for the same text."""
     return b32encode(blake2b(text.encode(), digest_size=20).digest()).decode().lower()[:26]
 
 
-def added(row: Cells, columns: str | tuple[str, ...]) -> int:
+def sum_columns_ms(row: RowCells, columns: str | tuple[str, ...]) -> int:
     """Return the sum of columns of seconds, in ms."""
-    return round(sum(number(row, column) for column in listed(columns)) * 1000)
+    return round(sum(parse_number(row, column) for column in as_tuple(columns)) * 1000)
 
 
-def listed(columns: str | tuple[str, ...]) -> tuple[str, ...]:
+def as_tuple(columns: str | tuple[str, ...]) -> tuple[str, ...]:
     """Return one or several columns as a tuple."""
     return (columns,) if isinstance(columns, str) else columns
 
 
-def quoted(text: str) -> str:
+def quote_excerpt(text: str) -> str:
     """Return the text as shown in a fault, cut when long."""
     return repr(text if len(text) <= 40 else text[:39] + "…")
 
 
-def finite(text: str) -> float:
+def parse_finite(text: str) -> float:
     """Return the text as a finite number."""
     value = float(text)
     if not math.isfinite(value):
@@ -123,22 +125,22 @@ def finite(text: str) -> float:
     return value
 
 
-def zoned_ms(when: datetime, zone: ZoneInfo) -> int:
+def to_unix_ms(when: datetime, zone: ZoneInfo) -> int:
     """Return the time as Unix ms; a naive one is in `zone`."""
     return to_ms(when if when.tzinfo else when.replace(tzinfo=zone))
 
 
-def pattern_ms(text: str, pattern: str, zone: ZoneInfo) -> int:
+def parse_pattern_ms(text: str, pattern: str, zone: ZoneInfo) -> int:
     """Return a time written after a strptime pattern, Unix ms."""
-    return zoned_ms(datetime.strptime(text, pattern), zone)  # noqa: DTZ007
+    return to_unix_ms(datetime.strptime(text, pattern), zone)  # noqa: DTZ007
 
 
-READERS: dict[str, Callable[[str, ZoneInfo], Value]] = {
+FORMAT_READERS: dict[str, Callable[[str, ZoneInfo], CellValue]] = {
     "text": lambda text, _: text,
-    "id": lambda text, _: slug(text),
+    "id": lambda text, _: slugify(text),
     "int": lambda text, _: int(text),
-    "number": lambda text, _: finite(text),
-    "iso": lambda text, zone: zoned_ms(datetime.fromisoformat(text), zone),
-    "unix_s": lambda text, _: round(finite(text) * 1000),
+    "number": lambda text, _: parse_finite(text),
+    "iso": lambda text, zone: to_unix_ms(datetime.fromisoformat(text), zone),
+    "unix_s": lambda text, _: round(parse_finite(text) * 1000),
     "unix_ms": lambda text, _: int(text),
 }

@@ -14,20 +14,20 @@ from msgspec import Struct
 
 from edge_agent.mapping.cell_parsing import (
     DAY_S,
-    READERS,
+    FORMAT_READERS,
     CellError,
-    Cells,
-    Value,
-    added,
-    cell,
-    clock_of,
-    date_of,
-    digest,
-    listed,
-    moment,
-    number,
-    pattern_ms,
-    quoted,
+    CellValue,
+    RowCells,
+    as_tuple,
+    base32_digest,
+    local_time_ms,
+    parse_date,
+    parse_number,
+    parse_pattern_ms,
+    parse_time_of_day,
+    quote_excerpt,
+    required_cell,
+    sum_columns_ms,
 )
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 UNIT_MS = {"ms": 1, "s": 1_000, "min": 60_000, "h": 3_600_000}
 
 
-class SpecError(Exception):
+class ExpressionError(Exception):
     """An expression that cannot be understood, and the way out."""
 
     def __init__(self, problem: str, remedy: str) -> None:
@@ -47,12 +47,12 @@ class SpecError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class ReplayContext:
     """What all rows of one replay share: its zone, its services by raw value, its spool."""
 
     zone: ZoneInfo
-    services: Mapping[str, str]
-    spool: str
+    service_by_value: Mapping[str, str]
+    outbox_id: str
 
 
 class Expression(Protocol):
@@ -62,15 +62,15 @@ class Expression(Protocol):
     def columns(self) -> tuple[str, ...]:
         """Return the columns it reads."""
 
-    def read(self, row: Cells, scope: Scope) -> Value:
+    def read_value(self, row: RowCells, context: ReplayContext) -> CellValue:
         """Return the value of the field in this row."""
 
 
-class _Spec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _MappingStruct(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of all that is written in a mapping."""
 
 
-class Const(_Spec, frozen=True, kw_only=True):
+class ConstExpression(_MappingStruct, frozen=True, kw_only=True):
     """The same value in every row."""
 
     const: str | int | float | bool
@@ -80,12 +80,12 @@ class Const(_Spec, frozen=True, kw_only=True):
         """Return no column."""
         return ()
 
-    def read(self, row: Cells, scope: Scope) -> Value:  # noqa: ARG002
+    def read_value(self, row: RowCells, context: ReplayContext) -> CellValue:  # noqa: ARG002
         """Return the constant."""
         return self.const
 
 
-class Choice(_Spec, frozen=True, kw_only=True):
+class ChoiceExpression(_MappingStruct, frozen=True, kw_only=True):
     """A cell's text looked up in a table."""
 
     map: str
@@ -98,16 +98,18 @@ class Choice(_Spec, frozen=True, kw_only=True):
         """Return the column looked up."""
         return (self.map,)
 
-    def read(self, row: Cells, scope: Scope) -> Value:  # noqa: ARG002
+    def read_value(self, row: RowCells, context: ReplayContext) -> CellValue:  # noqa: ARG002
         """Return the table's value, else the default."""
         text = row[self.map]
-        found = self.values.get(text, self.default)
-        if found is None and not (self.optional and not text):
-            raise CellError(self.map, f"{quoted(text)} is not among the values", "add it to values, or give a default")
-        return found
+        value = self.values.get(text, self.default)
+        if value is None and not (self.optional and not text):
+            raise CellError(
+                self.map, f"{quote_excerpt(text)} is not among the values", "add it to values, or give a default"
+            )
+        return value
 
 
-class ServiceOf(_Spec, frozen=True, kw_only=True):
+class ServiceExpression(_MappingStruct, frozen=True, kw_only=True):
     """The service whose `values` list has the cell's text."""
 
     service: str
@@ -117,17 +119,20 @@ class ServiceOf(_Spec, frozen=True, kw_only=True):
         """Return the column looked up."""
         return (self.service,)
 
-    def read(self, row: Cells, scope: Scope) -> Value:
+    def read_value(self, row: RowCells, context: ReplayContext) -> CellValue:
         """Return the service id."""
         text = row[self.service]
-        found = scope.services.get(text)
-        if found is None:
-            remedy = f"add it to the values of a service, or skip such rows; known: {', '.join(sorted(scope.services))}"
-            raise CellError(self.service, f"{quoted(text)} is no known service", remedy)
-        return found
+        service_id = context.service_by_value.get(text)
+        if service_id is None:
+            remedy = (
+                f"add it to the values of a service, or skip such rows; known: "
+                f"{', '.join(sorted(context.service_by_value))}"
+            )
+            raise CellError(self.service, f"{quote_excerpt(text)} is no known service", remedy)
+        return service_id
 
 
-class Key(_Spec, frozen=True, kw_only=True):
+class TicketIdExpression(_MappingStruct, frozen=True, kw_only=True):
     """A random-looking id from the columns that name the ticket; the original never leaves this class."""
 
     ticket: tuple[str, ...]
@@ -142,13 +147,13 @@ class Key(_Spec, frozen=True, kw_only=True):
         """Return the columns that name the ticket together."""
         return self.ticket
 
-    def read(self, row: Cells, scope: Scope) -> Value:
+    def read_value(self, row: RowCells, context: ReplayContext) -> CellValue:
         """Return 26 lower-case base32 characters."""
-        cells = [cell(row, column) for column in self.ticket]
-        return digest("\x1f".join([scope.spool, *cells]))
+        cells = [required_cell(row, column) for column in self.ticket]
+        return base32_digest("\x1f".join([context.outbox_id, *cells]))
 
 
-class Column(_Spec, frozen=True, kw_only=True):
+class ColumnExpression(_MappingStruct, frozen=True, kw_only=True):
     """A cell read as text, id, number, duration (`unit`) or time (iso, unix_s, unix_ms, or a % pattern)."""
 
     column: str
@@ -159,8 +164,8 @@ class Column(_Spec, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse formats that do not exist and additions to what is no time."""
-        if not (self.format in READERS or "%" in self.format):
-            raise ValueError(f"format must be one of {', '.join(READERS)} or a pattern such as %d/%m/%Y %H:%M")
+        if not (self.format in FORMAT_READERS or "%" in self.format):
+            raise ValueError(f"format must be one of {', '.join(FORMAT_READERS)} or a pattern such as %d/%m/%Y %H:%M")
         if self.plus_s and not self.is_time:
             raise ValueError("plus_s needs a format that is a time")
         if self.unit and self.format != "text":
@@ -174,27 +179,31 @@ class Column(_Spec, frozen=True, kw_only=True):
     @property
     def columns(self) -> tuple[str, ...]:
         """Return the column and those added."""
-        return (self.column, *listed(self.plus_s))
+        return (self.column, *as_tuple(self.plus_s))
 
-    def read(self, row: Cells, scope: Scope) -> Value:
+    def read_value(self, row: RowCells, context: ReplayContext) -> CellValue:
         """Return the cell's value in ms, or as text or number."""
         if self.optional and not row[self.column]:
             return None
-        text = cell(row, self.column)
+        text = required_cell(row, self.column)
         if self.unit:
-            return round(number(row, self.column) * UNIT_MS[self.unit])
-        value = self._parsed(text, scope.zone)
-        return value if not self.plus_s else cast("int", value) + added(row, self.plus_s)
+            return round(parse_number(row, self.column) * UNIT_MS[self.unit])
+        value = self._parse(text, context.zone)
+        return value if not self.plus_s else cast("int", value) + sum_columns_ms(row, self.plus_s)
 
-    def _parsed(self, text: str, zone: ZoneInfo) -> Value:
+    def _parse(self, text: str, zone: ZoneInfo) -> CellValue:
         try:
-            return READERS[self.format](text, zone) if self.format in READERS else pattern_ms(text, self.format, zone)
+            return (
+                FORMAT_READERS[self.format](text, zone)
+                if self.format in FORMAT_READERS
+                else parse_pattern_ms(text, self.format, zone)
+            )
         except (ValueError, OverflowError):
             remedy = "correct the cell, or the format in the mapping"
-            raise CellError(self.column, f"{quoted(text)} cannot be read as {self.format}", remedy) from None
+            raise CellError(self.column, f"{quote_excerpt(text)} cannot be read as {self.format}", remedy) from None
 
 
-class Clock(_Spec, frozen=True, kw_only=True):
+class DateTimeExpression(_MappingStruct, frozen=True, kw_only=True):
     """A date column and a wall-clock column; `near` puts the clock on the day closest to another clock of the row."""
 
     date: str
@@ -207,28 +216,28 @@ class Clock(_Spec, frozen=True, kw_only=True):
     @property
     def columns(self) -> tuple[str, ...]:
         """Return all columns it reads."""
-        return (self.date, self.time, *listed(self.near or ()), *listed(self.plus_s))
+        return (self.date, self.time, *as_tuple(self.near or ()), *as_tuple(self.plus_s))
 
-    def read(self, row: Cells, scope: Scope) -> Value:
+    def read_value(self, row: RowCells, context: ReplayContext) -> CellValue:
         """Return the moment, Unix ms."""
         if self.optional and not (row[self.date] and row[self.time]):
             return None
-        clock = clock_of(row, self.time)
+        seconds_of_day = parse_time_of_day(row, self.time)
         if self.near is not None:
-            begin = clock_of(row, self.near)
-            clock = begin + (clock - begin + DAY_S / 2) % DAY_S - DAY_S / 2
-        return moment(self._day(row), clock, scope.zone) + added(row, self.plus_s)
+            near_seconds = parse_time_of_day(row, self.near)
+            seconds_of_day = near_seconds + (seconds_of_day - near_seconds + DAY_S / 2) % DAY_S - DAY_S / 2
+        return local_time_ms(self._parse_day(row), seconds_of_day, context.zone) + sum_columns_ms(row, self.plus_s)
 
-    def _day(self, row: Cells) -> Date:
-        text = cell(row, self.date)
+    def _parse_day(self, row: RowCells) -> Date:
+        text = required_cell(row, self.date)
         try:
-            return date_of(text, self.date_format)
+            return parse_date(text, self.date_format)
         except ValueError:
             remedy = "correct the cell, or date_format in the mapping"
-            raise CellError(self.date, f"{quoted(text)} is no date like {self.date_format}", remedy) from None
+            raise CellError(self.date, f"{quote_excerpt(text)} is no date like {self.date_format}", remedy) from None
 
 
-class Condition(_Spec, frozen=True, kw_only=True):
+class Condition(_MappingStruct, frozen=True, kw_only=True):
     """One test of one cell: `equals`, `in` or `not_empty` (false: must be empty)."""
 
     column: str
@@ -241,7 +250,7 @@ class Condition(_Spec, frozen=True, kw_only=True):
         if sum(test is not None for test in (self.equals, self.any_of, self.not_empty)) != 1:
             raise ValueError("give exactly one of equals, in, not_empty")
 
-    def holds(self, row: Cells) -> bool:
+    def matches(self, row: RowCells) -> bool:
         """Tell whether the row passes."""
         text = row[self.column]
         if self.not_empty is not None:
@@ -249,25 +258,32 @@ class Condition(_Spec, frozen=True, kw_only=True):
         return text == self.equals if self.any_of is None else text in self.any_of
 
 
-KINDS: dict[str, type[Const | Column | Clock | Choice | ServiceOf | Key]] = {
-    "const": Const, "column": Column, "date": Clock, "map": Choice, "service": ServiceOf, "ticket": Key,
+ExpressionType = (
+    type[ConstExpression | ColumnExpression | DateTimeExpression]
+    | type[ChoiceExpression | ServiceExpression | TicketIdExpression]
+)
+EXPRESSION_TYPES: dict[str, ExpressionType] = {
+    "const": ConstExpression, "column": ColumnExpression, "date": DateTimeExpression, "map": ChoiceExpression,
+    "service": ServiceExpression, "ticket": TicketIdExpression,
 }  # fmt: skip
 
 
-def parse(spec: object) -> Expression:
+def parse_expression(spec: object) -> Expression:
     """Return the expression a TOML table stands for."""
-    keys = [key for key in KINDS if isinstance(spec, dict) and key in spec]
+    keys = [key for key in EXPRESSION_TYPES if isinstance(spec, dict) and key in spec]
     if len(keys) != 1:
-        raise SpecError("is no expression", f"write a table with exactly one of the keys {', '.join(KINDS)}")
+        raise ExpressionError(
+            "is no expression", f"write a table with exactly one of the keys {', '.join(EXPRESSION_TYPES)}"
+        )
     try:
-        return msgspec.convert(spec, KINDS[keys[0]])
+        return msgspec.convert(spec, EXPRESSION_TYPES[keys[0]])
     except msgspec.ValidationError as error:
-        raise SpecError(str(error), f"see the key {keys[0]} in docs/reference/replay-mapping.md") from None
+        raise ExpressionError(str(error), f"see the key {keys[0]} in docs/reference/replay-mapping.md") from None
 
 
-def conditions(spec: object) -> tuple[Condition, ...]:
+def parse_conditions(spec: object) -> tuple[Condition, ...]:
     """Return the tests of a `when`: one table, or a list of tables that must all hold."""
     try:
         return msgspec.convert(spec if isinstance(spec, list) else [spec], tuple[Condition, ...])
     except msgspec.ValidationError as error:
-        raise SpecError(str(error), 'write for example { column = "outcome", equals = "AGENT" }') from None
+        raise ExpressionError(str(error), 'write for example { column = "outcome", equals = "AGENT" }') from None

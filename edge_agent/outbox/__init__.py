@@ -1,11 +1,19 @@
 """The durable outbox: an event is forgotten only on a receipt. It must not know of MQTT."""
 
 from edge_agent.outbox.file import OutboxFull
-from edge_agent.outbox.outbox import Outbox, Row
-from edge_agent.outbox.schema import EVENT, KEYS_KEPT_MS, SAMPLE, SCHEMA, VITAL, class_of
-from edge_agent.outbox.timestamp_repair import Doubts
+from edge_agent.outbox.outbox import Outbox, OutboxRow
+from edge_agent.outbox.schema import EVENT, IDEMPOTENCY_KEY_TTL_MS, SAMPLE, SCHEMA_VERSION, VITAL, priority_class
+from edge_agent.outbox.timestamp_repair import UnsureTimestamps
 
 __all__ = [
-    "EVENT", "KEYS_KEPT_MS", "SAMPLE", "SCHEMA", "VITAL", "Doubts", "Outbox", "OutboxFull",
-    "Row", "class_of",
+    "EVENT",
+    "IDEMPOTENCY_KEY_TTL_MS",
+    "SAMPLE",
+    "SCHEMA_VERSION",
+    "VITAL",
+    "Outbox",
+    "OutboxFull",
+    "OutboxRow",
+    "UnsureTimestamps",
+    "priority_class",
 ]  # fmt: skip

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-_SIDES = ("", "-wal", "-shm")
+_CORRUPT_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_FILE_SUFFIXES = ("", "-wal", "-shm")
 WAL_PAGES = 500
 """Pages the write-ahead log may grow to: what a full disk must still take in order to free rows."""
 RESERVE_BYTES = 4 * 1024 * 1024
-ROOM_BYTES = 1024 * 1024
+MIN_FREE_BYTES = 1024 * 1024
 """A disk with less than this is as good as full."""
 
 
@@ -34,54 +34,54 @@ def connect(path: Path) -> sqlite3.Connection:
     return db
 
 
-def damaged(error: BaseException) -> bool:
+def is_corrupt(error: BaseException) -> bool:
     """Tell whether the file itself is broken, not the disk full or the file taken."""
-    return isinstance(error, sqlite3.DatabaseError) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
+    return isinstance(error, sqlite3.DatabaseError) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _CORRUPT_CODES
 
 
-def full(error: BaseException) -> bool:
+def is_disk_full(error: BaseException) -> bool:
     """Tell whether there was no room."""
     return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
 
 
-def room(path: Path) -> int:
+def free_bytes(path: Path) -> int:
     """Return how many bytes the file system beside the file still has for us."""
-    found = os.statvfs(path.parent)
-    return found.f_bavail * found.f_frsize
+    stats = os.statvfs(path.parent)
+    return stats.f_bavail * stats.f_frsize
 
 
-def fresh_name(path: Path) -> Path:
+def fresh_path(path: Path) -> Path:
     """Return where a new file is made while the damaged one still has the name."""
     return path.with_name(f"{path.name}.fresh")
 
 
-def discard(path: Path) -> None:
+def delete_files(path: Path) -> None:
     """Delete a file that was never finished."""
-    for side in _SIDES:
-        path.with_name(path.name + side).unlink(missing_ok=True)
+    for suffix in _FILE_SUFFIXES:
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
-def put_in_place(path: Path, tag: str) -> Path:
+def swap_in_fresh(path: Path, tag: str) -> Path:
     """Move the damaged file and its side files aside and give the fresh one its name; returns the damaged one's."""
-    aside = path.with_name(f"{path.name}.corrupt-{tag}")
-    for side in reversed(_SIDES):
+    corrupt_path = path.with_name(f"{path.name}.corrupt-{tag}")
+    for suffix in reversed(_FILE_SUFFIXES):
         with contextlib.suppress(FileNotFoundError):
-            path.with_name(path.name + side).rename(aside.with_name(aside.name + side))
-    fresh_name(path).rename(path)
-    return aside
+            path.with_name(path.name + suffix).rename(corrupt_path.with_name(corrupt_path.name + suffix))
+    fresh_path(path).rename(path)
+    return corrupt_path
 
 
-def adopt(path: Path) -> None:
+def finish_swap(path: Path) -> None:
     """Finish what `put_in_place` had begun when the power went."""
-    fresh = fresh_name(path)
+    fresh = fresh_path(path)
     if fresh.exists() and not path.exists():
         fresh.rename(path)
     else:
-        discard(fresh)
+        delete_files(fresh)
 
 
 @dataclass(slots=True)
-class Reserve:
+class DiskReserve:
     """A file of `size` bytes that is given up when the disk is full, so that rows can still be freed; 0: none."""
 
     path: Path

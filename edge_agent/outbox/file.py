@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from edge_agent.log import Log
+from edge_agent.log import Logger
 from edge_agent.outbox import disk, salvage
 from edge_agent.outbox.schema import migrate
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-_log = Log("edge_agent.outbox")
-GROUP = 256
+_log = Logger("edge_agent.outbox")
+MAX_GROUP_COMMIT = 256
 """Most callers that share one commit."""
 T = TypeVar("T")
 
@@ -32,10 +32,10 @@ class OutboxFull(sqlite3.OperationalError):
 
 
 @dataclass(slots=True)
-class _Ask:
+class _CommitRequest:
     work: Callable[[sqlite3.Connection], object]
     done: bool = False
-    answer: object = None
+    result: object = None
     error: Exception | None = None
 
 
@@ -43,49 +43,55 @@ class OutboxFile:
     """The open file. `opened` is called with the connection after every opening and after every roll-back."""
 
     def __init__(
-        self, path: Path, new_spool: Callable[[], str], wall: Callable[[], int],
-        opened: Callable[[sqlite3.Connection], None],
-        reserve: int = 0,
+        self, path: Path, new_outbox_id: Callable[[], str], wall: Callable[[], int],
+        on_opened: Callable[[sqlite3.Connection], None],
+        reserve_bytes: int = 0,
     ) -> None:  # fmt: skip
         """Open or create; a damaged file is replaced. Raises OutboxTooNew, sqlite3.Error, OSError."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._path, self._new_spool, self._wall, self._opened = path, new_spool, wall, opened
-        self._reserve = disk.Reserve(path.with_name(f"{path.name}.reserve"), reserve)
-        self._asks: deque[_Ask] = deque()
+        self._path, self._new_outbox_id, self._wall, self._on_opened = path, new_outbox_id, wall, on_opened
+        self._reserve = disk.DiskReserve(path.with_name(f"{path.name}.reserve"), reserve_bytes)
+        self._requests: deque[_CommitRequest] = deque()
         self.lock = threading.RLock()
-        self.full = False
+        self.is_disk_full = False
         """Whether the last word of the disk was that there is no room."""
         self.generation = 0
         """How often a damaged file was replaced."""
-        disk.adopt(path)
+        disk.finish_swap(path)
         try:
             self.db = self._open()
         except sqlite3.DatabaseError as error:
-            if not disk.damaged(error):
+            if not disk.is_corrupt(error):
                 raise
-            self._replace(error)
+            self._replace_corrupt_file(error)
         self._reserve.fill()
 
     def _open(self) -> sqlite3.Connection:
         db = disk.connect(self._path)
         try:
             with _transaction(db):
-                migrate(db, str(self._path), self._new_spool)
-            self._opened(db)
+                migrate(db, str(self._path), self._new_outbox_id)
+            self._on_opened(db)
         except Exception:
             db.close()
             raise
         return db
 
-    def _replace(self, error: BaseException) -> None:
+    def _replace_corrupt_file(self, error: BaseException) -> None:
         """Put a fresh file in the damaged one's place, with every row that can still be read."""
         with contextlib.suppress(AttributeError, sqlite3.Error):
             self.db.close()
         self._reserve.release()
         now = self._wall()
-        done = salvage.rebuild(self._path, disk.fresh_name(self._path), self._new_spool, now)
-        aside = disk.put_in_place(self._path, str(now))
-        _log.error("outbox_corrupt", file=str(aside), error=str(error), carried_over=done.rows, named=done.named)
+        result = salvage.rebuild_outbox(self._path, disk.fresh_path(self._path), self._new_outbox_id, now)
+        corrupt_path = disk.swap_in_fresh(self._path, str(now))
+        _log.error(
+            "outbox_corrupt",
+            file=str(corrupt_path),
+            error=str(error),
+            carried_over=result.row_count,
+            named=result.keeps_outbox_id,
+        )
         self.generation += 1
         self.db = self._open()
         self._reserve.fill()
@@ -95,58 +101,58 @@ class OutboxFile:
 
         Raises OutboxFull, sqlite3.Error; nothing was written then.
         """
-        ask = _Ask(work)
-        self._asks.append(ask)
+        request = _CommitRequest(work)
+        self._requests.append(request)
         with self.lock:
-            while not ask.done:
-                self._commit_group()
-        if ask.error is not None:
-            raise ask.error
-        return cast("T", ask.answer)
+            while not request.done:
+                self._commit_next_group()
+        if request.error is not None:
+            raise request.error
+        return cast("T", request.result)
 
-    def _commit_group(self) -> None:
-        asks = [self._asks.popleft() for _ in range(min(GROUP, len(self._asks)))]
+    def _commit_next_group(self) -> None:
+        requests = [self._requests.popleft() for _ in range(min(MAX_GROUP_COMMIT, len(self._requests)))]
         try:
-            self._together(asks)
+            self._commit_requests(requests)
         except Exception as error:  # noqa: BLE001 - whose fault it is shows when each is tried alone
-            self._recovered(error)
-            for ask in asks:
-                self._alone(ask)
-        for ask in asks:
-            ask.done = True
+            self._recover(error)
+            for request in requests:
+                self._commit_single(request)
+        for request in requests:
+            request.done = True
 
-    def _together(self, asks: Sequence[_Ask]) -> None:
-        with self.write() as db:
-            for ask in asks:
-                ask.answer = ask.work(db)
+    def _commit_requests(self, requests: Sequence[_CommitRequest]) -> None:
+        with self.transaction() as db:
+            for request in requests:
+                request.result = request.work(db)
 
-    def _alone(self, ask: _Ask) -> None:
+    def _commit_single(self, request: _CommitRequest) -> None:
         try:
-            self._together([ask])
+            self._commit_requests([request])
         except Exception as error:  # noqa: BLE001 - handed to the caller
-            ask.error = self._named(error)
+            request.error = self._translate_error(error)
 
-    def _named(self, error: Exception) -> Exception:
-        if not disk.full(error):
+    def _translate_error(self, error: Exception) -> Exception:
+        if not disk.is_disk_full(error):
             return error
-        self.full = True
+        self.is_disk_full = True
         return OutboxFull(f"{self._path}: {error}; free room on this disk, then send again what was not kept")
 
-    def _recovered(self, error: Exception) -> None:
+    def _recover(self, error: Exception) -> None:
         """Do what can be done before another try."""
-        if disk.damaged(error):
-            self._replace(error)
-        elif disk.full(error):
-            self.full = True
-            self._shorten()
+        if disk.is_corrupt(error):
+            self._replace_corrupt_file(error)
+        elif disk.is_disk_full(error):
+            self.is_disk_full = True
+            self._truncate_wal()
 
-    def _shorten(self) -> None:
+    def _truncate_wal(self) -> None:
         """Give back the room of the write-ahead log."""
         with contextlib.suppress(sqlite3.Error):
             self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
         """Give a transaction; what fails leaves nothing behind."""
         with self.lock:
             try:
@@ -154,56 +160,56 @@ class OutboxFile:
                     yield db
             except BaseException:
                 with contextlib.suppress(sqlite3.Error):
-                    self._opened(self.db)
+                    self._on_opened(self.db)
                 raise
 
-    def freeing(self, work: Callable[[sqlite3.Connection], T], *, durable: bool = False) -> T:
+    def commit_freeing(self, work: Callable[[sqlite3.Connection], T], *, durable: bool = False) -> T:
         """Do work that lets rows go: on a full disk it may use the room held back, which appends never do.
 
         Unless `durable`, a power cut may undo it as a whole, and it costs no wait for the disk.
         """
         with self.lock:
-            if self.full:
-                return self._squeezed(work, durable=durable)
+            if self.is_disk_full:
+                return self._commit_using_reserve(work, durable=durable)
             try:
-                return self._freeing(work, durable=durable)
+                return self._commit_alone(work, durable=durable)
             except sqlite3.Error as error:
-                self._recovered(error)
-                again = self._squeezed if disk.full(error) else self._freeing
-                return again(work, durable=durable)
+                self._recover(error)
+                retry = self._commit_using_reserve if disk.is_disk_full(error) else self._commit_alone
+                return retry(work, durable=durable)
 
-    def _squeezed(self, work: Callable[[sqlite3.Connection], T], *, durable: bool) -> T:
+    def _commit_using_reserve(self, work: Callable[[sqlite3.Connection], T], *, durable: bool) -> T:
         self._reserve.release()
         try:
-            return self._freeing(work, durable=durable)
+            return self._commit_alone(work, durable=durable)
         finally:
-            self._shorten()
+            self._truncate_wal()
             self._reserve.fill()
 
-    def _freeing(self, work: Callable[[sqlite3.Connection], T], *, durable: bool) -> T:
+    def _commit_alone(self, work: Callable[[sqlite3.Connection], T], *, durable: bool) -> T:
         self.db.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
         try:
-            with self.write() as db:
+            with self.transaction() as db:
                 return work(db)
         finally:
             self.db.execute("PRAGMA synchronous=FULL")
 
-    def read(self, sql: str, values: Sequence[object] = ()) -> list[Any]:
+    def query(self, sql: str, values: Sequence[object] = ()) -> list[Any]:
         """Return a query's rows. Raises sqlite3.Error."""
         with self.lock:
             try:
                 return self.db.execute(sql, values).fetchall()
             except sqlite3.DatabaseError as error:
-                if not disk.damaged(error):
+                if not disk.is_corrupt(error):
                     raise
-                self._replace(error)
+                self._replace_corrupt_file(error)
                 return self.db.execute(sql, values).fetchall()
 
-    def room_again(self) -> bool:
+    def disk_recovered(self) -> bool:
         """Tell whether a disk that was full has room again."""
         with self.lock:
-            if self.full and self._reserve.fill() and disk.room(self._path) >= disk.ROOM_BYTES:
-                self.full = False
+            if self.is_disk_full and self._reserve.fill() and disk.free_bytes(self._path) >= disk.MIN_FREE_BYTES:
+                self.is_disk_full = False
                 return True
             return False
 

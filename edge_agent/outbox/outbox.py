@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from edge_agent.outbox.file import OutboxFile
-from edge_agent.outbox.schema import EVENT, KEYS_KEPT_MS, SAMPLE, VITAL, class_of
+from edge_agent.outbox.schema import EVENT, IDEMPOTENCY_KEY_TTL_MS, SAMPLE, VITAL, priority_class
 from telemetry.core.figures import completeness
 from telemetry.core.protocol import codec, events as ev
 
@@ -21,33 +21,33 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from edge_agent.clock import Stamp
+    from edge_agent.clock import ClockStamp
 
-REFUSED_KEPT = 1_000
-FREED_AT_ONCE = 0.01
+MAX_REFUSED_ROWS = 1_000
+CLEARED_SHARE = 0.01
 """Share of the cap that one clearing frees, so that a full outbox does not clear at every append."""
 PURGE_EVERY_MS = 3_600_000
-RANGES_AT_ONCE = 1_000
+MAX_RANGES_PER_EVENT = 1_000
 """Most ranges one `outbox.dropped` names, so that it fits into a frame."""
-_REPORT = b'{"type":"outbox.refused"'
-_INSERT = "INSERT INTO rows (n, class, size, body, boot, mono, wall, doubtful) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_REFUSED_EVENT_PREFIX = b'{"type":"outbox.refused"'
+_INSERT_ROW = "INSERT INTO rows (n, class, size, body, boot, mono, wall, doubtful) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class OutboxRow:
     """One unreceipted row: its number, its event's JSON, whether its time is still to be put right."""
 
     n: int
     body: bytes
-    doubtful: bool = False
+    time_unsure: bool = False
 
 
 class Outbox:
     """One device's unreceipted events. Safe to share between threads; one process at a time."""
 
     def __init__(
-        self, path: Path, new_spool: Callable[[], str], cap_bytes: int = 256 * 1024 * 1024,
-        stamp: Callable[[], Stamp] | None = None, reserve_bytes: int = 0,
+        self, path: Path, new_outbox_id: Callable[[], str], cap_bytes: int = 256 * 1024 * 1024,
+        stamp: Callable[[], ClockStamp] | None = None, reserve_bytes: int = 0,
     ) -> None:  # fmt: skip
         """Open or create; `new_spool` names a new file for ever. Raises OutboxTooNew, sqlite3.Error, OSError.
 
@@ -57,21 +57,21 @@ class Outbox:
         self._cap, self._stamp = cap_bytes, stamp
         self._dropped: dict[str, int] = {}
         self._purge_at = 0
-        self._numbers_given = False
-        self.appended: Callable[[], None] = _nothing
+        self._numbers_external = False
+        self.on_appended: Callable[[], None] = _no_op
         """Told after every commit of new rows; set by the agent."""
-        self.file = OutboxFile(path, new_spool, self._wall, self._load, reserve_bytes)
+        self.file = OutboxFile(path, new_outbox_id, self._wall, self._load_counters, reserve_bytes)
 
     def _wall(self) -> int:
         return self._stamp().wall if self._stamp else 0
 
-    def _load(self, db: sqlite3.Connection) -> None:
+    def _load_counters(self, db: sqlite3.Connection) -> None:
         """Take the counters from the file."""
-        self.spool = str(db.execute("SELECT spool FROM meta").fetchone()[0])
+        self.outbox_id = str(db.execute("SELECT spool FROM meta").fetchone()[0])
         count, size = db.execute("SELECT count(*), coalesce(sum(size), 0) FROM rows").fetchone()
-        self._rows, self._bytes = int(count), int(size)
+        self._row_count, self._size_bytes = int(count), int(size)
         row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'rows'").fetchone()
-        self._highest = int(row[0]) if row else 0
+        self._highest_n = int(row[0]) if row else 0
         self._boots: dict[str, int] = dict(db.execute("SELECT boot, id FROM boots").fetchall())
 
     def append(self, events: Sequence[ev.Event], source: str = "", cursor: str = "") -> tuple[int, int]:
@@ -82,59 +82,59 @@ class Outbox:
         """
 
         def work(db: sqlite3.Connection) -> tuple[int, int]:
-            first = self._highest + 1
-            self._insert(db, [msgspec.structs.replace(e, n=first + i) for i, e in enumerate(events)])
+            first = self._highest_n + 1
+            self._insert_events(db, [msgspec.structs.replace(e, n=first + i) for i, e in enumerate(events)])
             if source:
                 db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", (source, cursor))
             return (first, first + len(events) - 1) if events else (0, 0)
 
         answer = self.file.commit(work)
-        self.appended()
+        self.on_appended()
         return answer
 
     def append_numbered(self, events: Sequence[ev.Event]) -> None:
         """Keep events that bring their own rising numbers (replay); those already numbered are skipped."""
-        self._numbers_given = True
-        self.file.commit(lambda db: self._insert(db, [e for e in events if e.n > self._highest]))
-        self.appended()
+        self._numbers_external = True
+        self.file.commit(lambda db: self._insert_events(db, [e for e in events if e.n > self._highest_n]))
+        self.on_appended()
 
-    def append_once(self, key: str, events: Sequence[ev.Event], now: int) -> tuple[str, bool]:
+    def append_idempotent(self, key: str, events: Sequence[ev.Event], now: int) -> tuple[str, bool]:
         """Keep a POST's events unless its Idempotency-Key was seen in 7 days; returns (answer, repeated)."""
 
         def work(db: sqlite3.Connection) -> tuple[str, bool]:
-            self._purge_posted(db, now)
+            self._purge_idempotency_keys(db, now)
             sql = "SELECT answer FROM posted WHERE key = ? AND at >= ?"
-            found = db.execute(sql, (key, now - KEYS_KEPT_MS)).fetchone()
-            if found:
-                return str(found[0]), True
-            first = self._highest + 1
-            self._insert(db, [msgspec.structs.replace(e, n=first + i) for i, e in enumerate(events)])
+            posted_row = db.execute(sql, (key, now - IDEMPOTENCY_KEY_TTL_MS)).fetchone()
+            if posted_row:
+                return str(posted_row[0]), True
+            first = self._highest_n + 1
+            self._insert_events(db, [msgspec.structs.replace(e, n=first + i) for i, e in enumerate(events)])
             answer = msgspec.json.encode({"first": first, "last": first + len(events) - 1}).decode()
             db.execute("INSERT OR REPLACE INTO posted VALUES (?, ?, ?)", (key, now, answer))
             return answer, False
 
         answer = self.file.commit(work)
-        self.appended()
+        self.on_appended()
         return answer
 
-    def _purge_posted(self, db: sqlite3.Connection, now: int) -> None:
+    def _purge_idempotency_keys(self, db: sqlite3.Connection, now: int) -> None:
         if now >= self._purge_at:
-            db.execute("DELETE FROM posted WHERE at < ?", (now - KEYS_KEPT_MS,))
+            db.execute("DELETE FROM posted WHERE at < ?", (now - IDEMPOTENCY_KEY_TTL_MS,))
             self._purge_at = now + PURGE_EVERY_MS
 
-    def _insert(self, db: sqlite3.Connection, events: Sequence[ev.Event]) -> None:
+    def _insert_events(self, db: sqlite3.Connection, events: Sequence[ev.Event]) -> None:
         if not events:
             return
-        stamped = self._stamped(db)
-        rows = [(e.n, class_of(e), codec.encode_event(e)) for e in events]
-        db.executemany(_INSERT, [(n, c, len(b), b, *stamped) for n, c, b in rows])
-        self._bytes += sum(len(b) for _, _, b in rows)
-        self._rows += len(rows)
-        self._highest = rows[-1][0]
-        if self._bytes > self._cap:
-            self._clear(db, rows[-1][0], events[-1].t)
+        stamp_values = self._stamp_columns(db)
+        rows = [(e.n, priority_class(e), codec.encode_event(e)) for e in events]
+        db.executemany(_INSERT_ROW, [(n, c, len(b), b, *stamp_values) for n, c, b in rows])
+        self._size_bytes += sum(len(b) for _, _, b in rows)
+        self._row_count += len(rows)
+        self._highest_n = rows[-1][0]
+        if self._size_bytes > self._cap:
+            self._drop_to_cap(db, rows[-1][0], events[-1].t)
 
-    def _stamped(self, db: sqlite3.Connection) -> tuple[int | None, int | None, int | None, int]:
+    def _stamp_columns(self, db: sqlite3.Connection) -> tuple[int | None, int | None, int | None, int]:
         """Return the columns that say when and by which clock a row was kept."""
         if self._stamp is None:
             return None, None, None, 0
@@ -143,114 +143,116 @@ class Outbox:
         if boot is None:
             boot = self._boots[stamp.boot] = max(self._boots.values(), default=0) + 1
             db.execute("INSERT INTO boots VALUES (?, ?)", (boot, stamp.boot))
-        return boot, stamp.mono, stamp.wall, int(stamp.doubtful)
+        return boot, stamp.mono, stamp.wall, int(stamp.time_unsure)
 
-    def _clear(self, db: sqlite3.Connection, newest: int, t: int) -> None:
+    def _drop_to_cap(self, db: sqlite3.Connection, newest: int, t: int) -> None:
         """Give up the oldest rows of the lowest class until under the cap, and say which."""
-        aim = self._bytes - int(self._cap * (1 - FREED_AT_ONCE))
+        excess_bytes = self._size_bytes - int(self._cap * (1 - CLEARED_SHARE))
         for cls, name in ((SAMPLE, "sample"), (EVENT, "event")):
-            gone: list[int] = []
+            numbers: list[int] = []
             sql = "SELECT n, size FROM rows WHERE class = ? AND n <= ? ORDER BY n"
             for n, size in db.execute(sql, (cls, newest)):
-                if aim <= 0:
+                if excess_bytes <= 0:
                     break
-                gone.append(n)
-                aim -= size
-                self._bytes -= size
-            self._declare(db, gone, name, t)
+                numbers.append(n)
+                excess_bytes -= size
+                self._size_bytes -= size
+            self._drop_rows(db, numbers, name, t)
 
-    def _declare(self, db: sqlite3.Connection, gone: list[int], name: str, t: int) -> None:
-        if not gone:
+    def _drop_rows(self, db: sqlite3.Connection, numbers: list[int], class_name: str, t: int) -> None:
+        if not numbers:
             return
-        db.executemany("DELETE FROM rows WHERE n = ?", [(n,) for n in gone])
-        self._rows -= len(gone)
-        self._dropped[name] = self._dropped.get(name, 0) + len(gone)
-        for ranges in _parts(completeness.ranges_of(gone)):
-            n = self._highest + 1
-            event = ev.OutboxDropped(n=n, t=t, ranges=ranges, count=completeness.size(ranges), cls=name)
+        db.executemany("DELETE FROM rows WHERE n = ?", [(n,) for n in numbers])
+        self._row_count -= len(numbers)
+        self._dropped[class_name] = self._dropped.get(class_name, 0) + len(numbers)
+        for ranges in _split_ranges(completeness.ranges_of(numbers)):
+            n = self._highest_n + 1
+            event = ev.OutboxDropped(n=n, t=t, ranges=ranges, count=completeness.count_rows(ranges), cls=class_name)
             body = codec.encode_event(event)
-            db.execute(_INSERT, (n, VITAL, len(body), body, *self._stamped(db)))
-            self._rows += 1
-            self._bytes += len(body)
-            self._highest = n
+            db.execute(_INSERT_ROW, (n, VITAL, len(body), body, *self._stamp_columns(db)))
+            self._row_count += 1
+            self._size_bytes += len(body)
+            self._highest_n = n
 
-    def after(self, n: int, limit: int, to: int | None = None, cls: int | None = None) -> list[Row]:
+    def rows_after(self, n: int, limit: int, to: int | None = None, cls: int | None = None) -> list[OutboxRow]:
         """Return up to `limit` rows numbered above `n` (and up to `to`, of class `cls`), oldest first."""
-        lane, values = ("", [n]) if cls is None else (" AND class = ?", [n, cls])
+        class_filter, values = ("", [n]) if cls is None else (" AND class = ?", [n, cls])
         bound = "" if to is None else " AND n <= ?"
         values += [limit] if to is None else [to, limit]
-        sql = f"SELECT n, body, doubtful FROM rows WHERE n > ?{lane}{bound} ORDER BY n LIMIT ?"  # noqa: S608
-        return [Row(n, body, bool(doubtful)) for n, body, doubtful in self.file.read(sql, values)]
+        sql = f"SELECT n, body, doubtful FROM rows WHERE n > ?{class_filter}{bound} ORDER BY n LIMIT ?"  # noqa: S608
+        return [OutboxRow(n, body, bool(doubtful)) for n, body, doubtful in self.file.query(sql, values)]
 
-    def rows(self, numbers: Sequence[int]) -> list[Row]:
+    def rows_by_number(self, numbers: Sequence[int]) -> list[OutboxRow]:
         """Return those of the numbered rows that are still kept."""
-        marks = ",".join("?" * len(numbers))
-        sql = f"SELECT n, body, doubtful FROM rows WHERE n IN ({marks}) ORDER BY n"  # noqa: S608
-        return [Row(n, body, bool(doubtful)) for n, body, doubtful in self.file.read(sql, tuple(numbers))]
+        placeholders = ",".join("?" * len(numbers))
+        sql = f"SELECT n, body, doubtful FROM rows WHERE n IN ({placeholders}) ORDER BY n"  # noqa: S608
+        return [OutboxRow(n, body, bool(doubtful)) for n, body, doubtful in self.file.query(sql, tuple(numbers))]
 
-    def forget(self, ranges: Sequence[tuple[int, int]]) -> None:
+    def delete_receipted(self, ranges: Sequence[tuple[int, int]]) -> None:
         """Delete receipted rows, given as closed ranges; a power cut may bring them back, to be sent once more."""
-        spool = self.spool
+        outbox_id = self.outbox_id
 
         def work(db: sqlite3.Connection) -> None:
-            if spool != self.spool:  # a damaged file was replaced meanwhile: its numbers name other rows now
+            if outbox_id != self.outbox_id:  # a damaged file was replaced meanwhile: its numbers name other rows now
                 return
             for low, high in ranges:
                 sql = "SELECT count(*), coalesce(sum(size), 0) FROM rows WHERE n BETWEEN ? AND ?"
                 count, size = db.execute(sql, (low, high)).fetchone()
                 db.execute("DELETE FROM rows WHERE n BETWEEN ? AND ?", (low, high))
-                self._rows -= count
-                self._bytes -= size
+                self._row_count -= count
+                self._size_bytes -= size
 
-        self.file.freeing(work)
+        self.file.commit_freeing(work)
 
-    def refuse(self, rejected: Sequence[tuple[int, str]], now: int) -> None:
+    def move_to_refused(self, rejected: Sequence[tuple[int, str]], now: int) -> None:
         """Move finally refused rows aside and report each.
 
         A refused report is not reported again; nor is any row of a log that brings its own numbers, since the
         report would take a number that belongs to a row still to come.
         """
-        spool = self.spool
+        outbox_id = self.outbox_id
 
         def work(db: sqlite3.Connection) -> None:
-            if spool != self.spool:
+            if outbox_id != self.outbox_id:
                 return
             for n, reason in rejected:
-                self._put_aside(db, n, reason, now)
-            db.execute("DELETE FROM refused WHERE n <= (SELECT max(n) FROM refused) - ?", (REFUSED_KEPT,))
+                self._move_row_to_refused(db, n, reason, now)
+            db.execute("DELETE FROM refused WHERE n <= (SELECT max(n) FROM refused) - ?", (MAX_REFUSED_ROWS,))
 
-        self.file.freeing(work, durable=True)
+        self.file.commit_freeing(work, durable=True)
 
-    def _put_aside(self, db: sqlite3.Connection, n: int, reason: str, now: int) -> None:
-        found = db.execute("SELECT body, size FROM rows WHERE n = ?", (n,)).fetchone()
-        if not found:
+    def _move_row_to_refused(self, db: sqlite3.Connection, n: int, reason: str, now: int) -> None:
+        row = db.execute("SELECT body, size FROM rows WHERE n = ?", (n,)).fetchone()
+        if not row:
             return
-        db.execute("INSERT OR REPLACE INTO refused VALUES (?, ?, ?)", (n, reason, found[0]))
+        db.execute("INSERT OR REPLACE INTO refused VALUES (?, ?, ?)", (n, reason, row[0]))
         db.execute("DELETE FROM rows WHERE n = ?", (n,))
-        self._rows -= 1
-        self._bytes -= found[1]
-        if not self._numbers_given and not found[0].startswith(_REPORT):
-            self._insert(db, [ev.OutboxRefused(n=self._highest + 1, t=now, row=n, reason=reason.replace("_", "-"))])
+        self._row_count -= 1
+        self._size_bytes -= row[1]
+        if not self._numbers_external and not row[0].startswith(_REFUSED_EVENT_PREFIX):
+            self._insert_events(
+                db, [ev.OutboxRefused(n=self._highest_n + 1, t=now, row=n, reason=reason.replace("_", "-"))]
+            )
 
     def cursor(self, source: str) -> str:
         """Return the source's cursor, empty at first."""
-        found = self.file.read("SELECT value FROM cursor WHERE source = ?", (source,))
-        return str(found[0][0]) if found else ""
+        rows = self.file.query("SELECT value FROM cursor WHERE source = ?", (source,))
+        return str(rows[0][0]) if rows else ""
 
     @property
-    def highest(self) -> int:
+    def highest_n(self) -> int:
         """Return the highest row number ever given."""
         with self.file.lock:
-            return self._highest
+            return self._highest_n
 
     @property
     def size_bytes(self) -> int:
         """Return the bytes of unreceipted events."""
         with self.file.lock:
-            return self._bytes
+            return self._size_bytes
 
     @property
-    def dropped(self) -> int:
+    def dropped_count(self) -> int:
         """Return how many rows the cap made us give up since opening."""
         return sum(self._dropped.values())
 
@@ -259,35 +261,35 @@ class Outbox:
         """Return the same by the rows' class."""
         return dict(self._dropped)
 
-    def pending(self) -> int:
+    def pending_count(self) -> int:
         """Return how many rows wait for a receipt."""
         with self.file.lock:
-            return self._rows
+            return self._row_count
 
-    def limit(self, cap_bytes: int) -> None:
+    def set_cap(self, cap_bytes: int) -> None:
         """Change the cap; what is over it goes with the next append."""
         self._cap = cap_bytes
 
-    def probe(self) -> None:
+    def check_writable(self) -> None:
         """Write a little, to see whether writing works. Raises sqlite3.Error."""
-        self.file.freeing(lambda db: db.execute("UPDATE meta SET spool = spool"))
+        self.file.commit_freeing(lambda db: db.execute("UPDATE meta SET spool = spool"))
 
-    def grown(self, by: int) -> None:
+    def add_size(self, by: int) -> None:
         """Note, inside a transaction, that bodies were rewritten and weigh so many bytes more."""
-        self._bytes += by
+        self._size_bytes += by
 
-    def refused(self) -> int:
+    def refused_count(self) -> int:
         """Return how many refused rows are kept aside."""
-        return int(self.file.read("SELECT count(*) FROM refused")[0][0])
+        return int(self.file.query("SELECT count(*) FROM refused")[0][0])
 
     def close(self) -> None:
         """Close the file."""
         self.file.close()
 
 
-def _parts(ranges: completeness.Ranges) -> list[completeness.Ranges]:
-    return [ranges[i : i + RANGES_AT_ONCE] for i in range(0, len(ranges), RANGES_AT_ONCE)]
+def _split_ranges(ranges: completeness.ClosedRanges) -> list[completeness.ClosedRanges]:
+    return [ranges[i : i + MAX_RANGES_PER_EVENT] for i in range(0, len(ranges), MAX_RANGES_PER_EVENT)]
 
 
-def _nothing() -> None:
+def _no_op() -> None:
     pass

@@ -11,7 +11,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from edge_agent.log import Log
+from edge_agent.log import Logger
 from edge_agent.outbox import disk
 from edge_agent.outbox.schema import VITAL, migrate
 from telemetry.core.figures import completeness
@@ -21,88 +21,89 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-_log = Log("edge_agent.outbox")
-GAP = 1_000
+_log = Logger("edge_agent.outbox")
+NUMBER_GAP = 1_000
 """Row numbers left out behind the last one known: rows given since then may have reached the ingest."""
-_OTHERS = ("cursor", "posted", "refused", "boots")
-_COLUMNS = "n, class, size, body"
-_STAMPED = f"{_COLUMNS}, boot, mono, wall, doubtful"
-Range = tuple[int, int]
+_OTHER_TABLES = ("cursor", "posted", "refused", "boots")
+_COLUMNS_V1 = "n, class, size, body"
+_COLUMNS_V2 = f"{_COLUMNS_V1}, boot, mono, wall, doubtful"
+ClosedRowRange = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Salvage:
+class SalvageResult:
     """What became of the old file's rows: how many were carried over; `named` when their spool lives on."""
 
-    named: bool
-    rows: int = 0
-    lost: tuple[Range, ...] = ()
+    keeps_outbox_id: bool
+    row_count: int = 0
+    lost_ranges: tuple[ClosedRowRange, ...] = ()
 
 
-def rebuild(old: Path, fresh: Path, new_spool: Callable[[], str], now: int) -> Salvage:
+def rebuild_outbox(damaged: Path, fresh: Path, new_outbox_id: Callable[[], str], now: int) -> SalvageResult:
     """Make a fresh outbox out of what the damaged one still gives, or without it rather than not at all.
 
     Raises sqlite3.Error when not even an empty one can be written.
     """
     try:
-        return _made(old, fresh, new_spool, now)
+        return _build_fresh(damaged, fresh, new_outbox_id, now)
     except sqlite3.Error as error:
-        _log.error("rows_not_carried_over", file=str(old), error=str(error))
-        return _made(None, fresh, new_spool, now)
+        _log.error("rows_not_carried_over", file=str(damaged), error=str(error))
+        return _build_fresh(None, fresh, new_outbox_id, now)
 
 
-def _made(old: Path | None, fresh: Path, new_spool: Callable[[], str], now: int) -> Salvage:
-    disk.discard(fresh)
+def _build_fresh(damaged: Path | None, fresh: Path, new_outbox_id: Callable[[], str], now: int) -> SalvageResult:
+    disk.delete_files(fresh)
     new = disk.connect(fresh)
     try:
         new.execute("BEGIN IMMEDIATE")
-        migrate(new, str(fresh), new_spool)
-        done = _carried(old, new) if old else Salvage(named=False)
-        _report(new, done, now)
+        migrate(new, str(fresh), new_outbox_id)
+        result = _copy_readable(damaged, new) if damaged else SalvageResult(keeps_outbox_id=False)
+        _report_losses(new, result, now)
         new.execute("COMMIT")
     finally:
         new.close()
-    return done
+    return result
 
 
-def _carried(old: Path, new: sqlite3.Connection) -> Salvage:
+def _copy_readable(damaged: Path, new: sqlite3.Connection) -> SalvageResult:
     try:
-        source = sqlite3.connect(f"file:{old}?mode=ro", uri=True, isolation_level=None, timeout=5)
+        source = sqlite3.connect(f"file:{damaged}?mode=ro", uri=True, isolation_level=None, timeout=5)
     except sqlite3.Error:
-        return Salvage(named=False)
+        return SalvageResult(keeps_outbox_id=False)
     try:
-        for table in _OTHERS:
+        for table in _OTHER_TABLES:
             with contextlib.suppress(sqlite3.DatabaseError):
-                _copy(source, new, table)
-        return _rows(source, new)
+                _copy_table(source, new, table)
+        return _copy_rows(source, new)
     finally:
         source.close()
 
 
-def _copy(source: sqlite3.Connection, new: sqlite3.Connection, table: str) -> None:
+def _copy_table(source: sqlite3.Connection, new: sqlite3.Connection, table: str) -> None:
     for row in source.execute(f"SELECT * FROM {table}"):  # noqa: S608
         new.execute(f"INSERT OR REPLACE INTO {table} VALUES ({','.join('?' * len(row))})", row)  # noqa: S608
 
 
-def _rows(source: sqlite3.Connection, new: sqlite3.Connection) -> Salvage:
+def _copy_rows(source: sqlite3.Connection, new: sqlite3.Connection) -> SalvageResult:
     try:
-        spool = source.execute("SELECT spool FROM meta").fetchone()[0]
-        found = source.execute("SELECT seq FROM sqlite_sequence WHERE name = 'rows'").fetchone()
-        columns = _STAMPED if source.execute("PRAGMA user_version").fetchone()[0] > 1 else _COLUMNS
+        outbox_id = source.execute("SELECT spool FROM meta").fetchone()[0]
+        sequence_row = source.execute("SELECT seq FROM sqlite_sequence WHERE name = 'rows'").fetchone()
+        columns = _COLUMNS_V2 if source.execute("PRAGMA user_version").fetchone()[0] > 1 else _COLUMNS_V1
     except (sqlite3.DatabaseError, TypeError):
-        return Salvage(named=False)
-    last, lost = int(found[0]) if found else 0, list[Range]()
-    marks = ",".join("?" * len(columns.split(",")))
-    cursor = new.executemany(f"INSERT INTO rows ({columns}) VALUES ({marks})", _read(source, columns, last, lost))  # noqa: S608
+        return SalvageResult(keeps_outbox_id=False)
+    last, lost_ranges = int(sequence_row[0]) if sequence_row else 0, list[ClosedRowRange]()
+    placeholders = ",".join("?" * len(columns.split(",")))
+    insert = f"INSERT INTO rows ({columns}) VALUES ({placeholders})"  # noqa: S608 the columns are our own
+    cursor = new.executemany(insert, _read_rows(source, columns, last, lost_ranges))
     if last:
-        lost.append((last + 1, last + GAP))
+        lost_ranges.append((last + 1, last + NUMBER_GAP))
         new.execute("DELETE FROM sqlite_sequence WHERE name = 'rows'")
-        new.execute("INSERT INTO sqlite_sequence VALUES ('rows', ?)", (last + GAP,))
-    new.execute("UPDATE meta SET spool = ?", (spool,))
-    return Salvage(named=True, rows=max(0, cursor.rowcount), lost=tuple(lost))
+        new.execute("INSERT INTO sqlite_sequence VALUES ('rows', ?)", (last + NUMBER_GAP,))
+    new.execute("UPDATE meta SET spool = ?", (outbox_id,))
+    return SalvageResult(keeps_outbox_id=True, row_count=max(0, cursor.rowcount), lost_ranges=tuple(lost_ranges))
 
 
-def _read(source: sqlite3.Connection, columns: str, last: int, lost: list[Range]) -> Iterator[Any]:
+def _read_rows(source: sqlite3.Connection, columns: str, last: int, lost_ranges: list[ClosedRowRange]) -> Iterator[Any]:
     """Yield the rows that can be read, noting in `lost` the numbers between them that cannot."""
     n = 0
     while True:
@@ -112,28 +113,28 @@ def _read(source: sqlite3.Connection, columns: str, last: int, lost: list[Range]
                 yield row
             return
         except sqlite3.DatabaseError:
-            following = _readable(source, n, last)
-            lost.append((n + 1, following))
-            n = following
+            next_readable = _find_next_readable(source, n, last)
+            lost_ranges.append((n + 1, next_readable))
+            n = next_readable
             if n >= last:
                 return
 
 
-def _readable(source: sqlite3.Connection, bad: int, last: int) -> int:
+def _find_next_readable(source: sqlite3.Connection, bad: int, last: int) -> int:
     """Return the number behind which rows can be read again: leaps find one, halving the first."""
     leap = 1
-    while not _reads(source, bad + leap):
+    while not _can_read(source, bad + leap):
         if bad + leap >= last:
             return last
         leap *= 2
     low, high = bad + leap // 2, bad + leap
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if _reads(source, middle) else (middle, high)
+        low, high = (low, middle) if _can_read(source, middle) else (middle, high)
     return min(high, last)
 
 
-def _reads(source: sqlite3.Connection, n: int) -> bool:
+def _can_read(source: sqlite3.Connection, n: int) -> bool:
     try:
         source.execute("SELECT body FROM rows WHERE n > ? ORDER BY n LIMIT 1", (n,)).fetchone()
     except sqlite3.DatabaseError:
@@ -141,18 +142,18 @@ def _reads(source: sqlite3.Connection, n: int) -> bool:
     return True
 
 
-def _report(new: sqlite3.Connection, done: Salvage, now: int) -> None:
+def _report_losses(new: sqlite3.Connection, result: SalvageResult, now: int) -> None:
     """Declare what is lost and raise the alarm, in the fresh file itself: both go the way of every row."""
-    if done.lost:
-        ranges = completeness.union(done.lost)
-        count = completeness.size(ranges)
-        _insert(new, lambda n: ev.OutboxDropped(n=n, t=now, ranges=ranges[-1_000:], count=count, cls="damaged"))
-    subject = "rows-carried-over" if done.named else "rows-left-behind"
-    _insert(new, lambda n: ev.AgentAlarm(n=n, t=now, alarm="outbox_corrupt", subject=subject))
+    if result.lost_ranges:
+        ranges = completeness.union_ranges(result.lost_ranges)
+        count = completeness.count_rows(ranges)
+        _insert_event(new, lambda n: ev.OutboxDropped(n=n, t=now, ranges=ranges[-1_000:], count=count, cls="damaged"))
+    subject = "rows-carried-over" if result.keeps_outbox_id else "rows-left-behind"
+    _insert_event(new, lambda n: ev.AgentAlarm(n=n, t=now, alarm="outbox_corrupt", subject=subject))
 
 
-def _insert(new: sqlite3.Connection, event: Callable[[int], ev.Event]) -> None:
-    found = new.execute("SELECT seq FROM sqlite_sequence WHERE name = 'rows'").fetchone()
-    n = int(found[0]) + 1 if found else 1
-    body = codec.encode_event(event(n))
+def _insert_event(new: sqlite3.Connection, make_event: Callable[[int], ev.Event]) -> None:
+    sequence_row = new.execute("SELECT seq FROM sqlite_sequence WHERE name = 'rows'").fetchone()
+    n = int(sequence_row[0]) + 1 if sequence_row else 1
+    body = codec.encode_event(make_event(n))
     new.execute("INSERT INTO rows (n, class, size, body) VALUES (?, ?, ?, ?)", (n, VITAL, len(body), body))

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
-SCHEMA = 2
+SCHEMA_VERSION = 2
 SAMPLE, EVENT, VITAL = 0, 1, 2
 """Priority classes: samples are given up first, vital rows never."""
-KEYS_KEPT_MS = 7 * 86_400_000
+IDEMPOTENCY_KEY_TTL_MS = 7 * 86_400_000
 _VERSION_1 = (
     """CREATE TABLE rows (n INTEGER PRIMARY KEY AUTOINCREMENT, class INTEGER NOT NULL, size INTEGER NOT NULL,
     body BLOB NOT NULL)""",
@@ -35,26 +35,26 @@ _VERSION_2 = (
     "CREATE TABLE boots (id INTEGER PRIMARY KEY, boot TEXT NOT NULL UNIQUE)",
 )
 MIGRATIONS = (_VERSION_1, _VERSION_2)
-_SAMPLES = (ev.DeviceHeartbeat, ev.ProbeResult, ev.LinkState, ev.DisplayState, ev.ConnectorStats)
-_VITAL = (ev.OutboxDropped, ev.OutboxRefused, ev.CentreModeSet, ev.AgentAlarm, ev.ConfigResult, ev.CommandResult)
+_SAMPLE_EVENTS = (ev.DeviceHeartbeat, ev.ProbeResult, ev.LinkState, ev.DisplayState, ev.ConnectorStats)
+_VITAL_EVENTS = (ev.OutboxDropped, ev.OutboxRefused, ev.CentreModeSet, ev.AgentAlarm, ev.ConfigResult, ev.CommandResult)
 
 
-def class_of(event: ev.Event) -> int:
+def priority_class(event: ev.Event) -> int:
     """Return the event's priority class."""
-    if isinstance(event, _VITAL):
+    if isinstance(event, _VITAL_EVENTS):
         return VITAL
-    return SAMPLE if isinstance(event, _SAMPLES) else EVENT
+    return SAMPLE if isinstance(event, _SAMPLE_EVENTS) else EVENT
 
 
-def migrate(db: sqlite3.Connection, path: str, new_spool: Callable[[], str]) -> None:
+def migrate(db: sqlite3.Connection, path: str, new_outbox_id: Callable[[], str]) -> None:
     """Bring the file forward to this version, inside the caller's transaction. Raises OutboxTooNew, sqlite3.Error."""
-    found = int(db.execute("PRAGMA user_version").fetchone()[0])
-    if found > SCHEMA:
-        raise OutboxTooNew(path, found, SCHEMA)
-    for statements in MIGRATIONS[found:]:
+    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    if version > SCHEMA_VERSION:
+        raise OutboxTooNew(path, version, SCHEMA_VERSION)
+    for statements in MIGRATIONS[version:]:
         for statement in statements:
             db.execute(statement)
-    if found == 0:
-        db.execute("INSERT INTO meta VALUES (?)", (new_spool(),))
-    if found < SCHEMA:
-        db.execute(f"PRAGMA user_version={SCHEMA}")
+    if version == 0:
+        db.execute("INSERT INTO meta VALUES (?)", (new_outbox_id(),))
+    if version < SCHEMA_VERSION:
+        db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")

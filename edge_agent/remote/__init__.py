@@ -7,40 +7,40 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edge_agent.remote.settings import Settings
+    from edge_agent.remote.settings import RemoteSettings
     from telemetry.core.protocol.agent_events import AgentDiagnostics
     from telemetry.core.protocol.events import Event
 
 
-class Controlled(Protocol):
+class ControllableAgent(Protocol):
     """What remote control asks of an agent. Methods are called in the fleet's thread and must not wait."""
 
-    def apply(self, settings: Settings) -> None:
+    def apply_settings(self, settings: RemoteSettings) -> None:
         """Have exactly these settings in force; what they leave out is as in `agent.toml`. May raise anything."""
 
-    def linked(self) -> bool:
+    def is_connected(self) -> bool:
         """Tell whether the connection to the broker stands."""
 
-    def sources(self) -> Sequence[str]:
+    def source_names(self) -> Sequence[str]:
         """Return the sources' names."""
 
-    def failing(self) -> frozenset[str]:
+    def failing_sources(self) -> frozenset[str]:
         """Return the names of sources that do not run, or failed lately."""
 
-    def used_mb(self) -> int:
+    def outbox_size_mb(self) -> int:
         """Return how large the outbox is now, MB, rounded up."""
 
-    def restart(self, source: str) -> bool:
+    def restart_source(self, source: str) -> bool:
         """Restart a source; False when there is none of that name."""
 
     def flush(self) -> None:
         """Send at once what waits."""
 
-    def diagnostics(self) -> AgentDiagnostics:
+    def diagnostics_event(self) -> AgentDiagnostics:
         """Return the agent's own figures."""
 
 
-class Journal(Protocol):
+class AnswerLog(Protocol):
     """The outbox as far as remote control writes and reads it."""
 
     def append(self, events: Sequence[Event], source: str = "", cursor: str = "") -> tuple[int, int]:
@@ -49,5 +49,5 @@ class Journal(Protocol):
     def cursor(self, source: str) -> str:
         """Return the cursor, empty at first."""
 
-    def rows(self, numbers: Sequence[int]) -> Sequence[object]:
+    def rows_by_number(self, numbers: Sequence[int]) -> Sequence[object]:
         """Return those of the numbered rows that have no receipt yet."""

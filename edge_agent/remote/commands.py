@@ -13,13 +13,13 @@ from telemetry.core.protocol.event_types import Ms
 if TYPE_CHECKING:
     from telemetry.core.protocol.agent_events import CommandOutcome
 
-MAX_BYTES = 8 * 1024
-MAX_LIFE_MS = 86_400_000
+MAX_COMMAND_BYTES = 8 * 1024
+MAX_TTL_MS = 86_400_000
 """A command may not be valid for longer: its id is remembered until then."""
-MARGIN_MS = 86_400_000
+ID_RETENTION_MS = 86_400_000
 """How long an id is remembered after its command has expired, should the clock be set back."""
-MAX_REMEMBERED = 256
-ARGUMENTS = {"restart-source": {"source"}, "flush": set[str](), "send-diagnostics": set[str]()}
+MAX_REMEMBERED_IDS = 256
+COMMAND_ARGUMENTS = {"restart-source": {"source"}, "flush": set[str](), "send-diagnostics": set[str]()}
 """The commands there are, and the arguments each needs."""
 
 
@@ -33,7 +33,7 @@ class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     args: dict[str, str] = {}
 
 
-class Entry(Struct, frozen=True, forbid_unknown_fields=True):
+class CommandRecord(Struct, frozen=True, forbid_unknown_fields=True):
     """A command that was begun; `done` once it was answered."""
 
     command: str
@@ -42,7 +42,7 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CommandDecision:
     """What to do with a command: run it, or answer it with `outcome` and `reason` at once."""
 
     command: Command
@@ -51,57 +51,57 @@ class Verdict:
 
 
 @dataclass(slots=True)
-class Ledger:
+class CommandLog:
     """The commands of the last while; its text is kept across restarts."""
 
-    entries: dict[str, Entry] = field(default_factory=dict)
-    _refused: dict[str, None] = field(default_factory=dict)
+    records: dict[str, CommandRecord] = field(default_factory=dict)
+    _refused_ids: dict[str, None] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, text: str) -> Ledger:
+    def parse(cls, text: str) -> CommandLog:
         """Return the ledger that was kept as `text`; an empty one when it cannot be read."""
         try:
-            return cls(msgspec.json.decode(text, type=dict[str, Entry]) if text else {})
+            return cls(msgspec.json.decode(text, type=dict[str, CommandRecord]) if text else {})
         except msgspec.MsgspecError:
             return cls()
 
     @property
-    def text(self) -> str:
+    def json_text(self) -> str:
         """Return what is to be kept."""
-        return msgspec.json.encode(self.entries).decode()
+        return msgspec.json.encode(self.records).decode()
 
-    def verdict(self, payload: bytes, wall: int, *, retained: bool) -> Verdict | None:
+    def decide(self, payload: bytes, wall: int, *, retained: bool) -> CommandDecision | None:
         """Return what to do, None for what is no command or was met before. `wall` is Unix ms."""
-        command = _command_of(payload)
-        if command is None or command.id in self.entries or command.id in self._refused:
+        command = _parse_command(payload)
+        if command is None or command.id in self.records or command.id in self._refused_ids:
             return None
-        self._forget(wall)
-        found = _refusal(command, wall, len(self.entries), retained=retained)
-        if found is None:
-            return Verdict(command)
-        self._refused[command.id] = None
-        for old in list(self._refused)[:-MAX_REMEMBERED]:
-            del self._refused[old]
-        return Verdict(command, *found)
+        self._drop_expired(wall)
+        refusal = _refusal_of(command, wall, len(self.records), retained=retained)
+        if refusal is None:
+            return CommandDecision(command)
+        self._refused_ids[command.id] = None
+        for stale_id in list(self._refused_ids)[:-MAX_REMEMBERED_IDS]:
+            del self._refused_ids[stale_id]
+        return CommandDecision(command, *refusal)
 
-    def begun(self, command: Command) -> None:
+    def mark_begun(self, command: Command) -> None:
         """Note, to be kept before the command runs, that it may not run again."""
-        self.entries[command.id] = Entry(command.command, command.expires)
+        self.records[command.id] = CommandRecord(command.command, command.expires)
 
-    def done(self, ident: str) -> None:
+    def mark_done(self, command_id: str) -> None:
         """Note, to be kept together with the answer, that it was answered."""
-        self.entries[ident] = msgspec.structs.replace(self.entries[ident], done=True)
+        self.records[command_id] = msgspec.structs.replace(self.records[command_id], done=True)
 
-    def interrupted(self) -> list[tuple[str, Entry]]:
+    def interrupted_commands(self) -> list[tuple[str, CommandRecord]]:
         """Return what was begun and never answered."""
-        return [(ident, entry) for ident, entry in self.entries.items() if not entry.done]
+        return [(command_id, record) for command_id, record in self.records.items() if not record.done]
 
-    def _forget(self, wall: int) -> None:
-        self.entries = {k: e for k, e in self.entries.items() if not e.done or wall < e.expires + MARGIN_MS}
+    def _drop_expired(self, wall: int) -> None:
+        self.records = {k: e for k, e in self.records.items() if not e.done or wall < e.expires + ID_RETENTION_MS}
 
 
-def _command_of(payload: bytes) -> Command | None:
-    if len(payload) > MAX_BYTES:
+def _parse_command(payload: bytes) -> Command | None:
+    if len(payload) > MAX_COMMAND_BYTES:
         return None
     try:
         return msgspec.json.decode(payload, type=Command)
@@ -109,17 +109,17 @@ def _command_of(payload: bytes) -> Command | None:
         return None
 
 
-def _refusal(
+def _refusal_of(
     command: Command, wall: int, remembered: int, *, retained: bool
 ) -> tuple[CommandOutcome, str | None] | None:
-    if command.command not in ARGUMENTS:
+    if command.command not in COMMAND_ARGUMENTS:
         return "unknown", None
     if retained:
         return "failed", "retained"
     if command.expires <= wall:
         return "expired", None
-    if command.expires > wall + MAX_LIFE_MS:
+    if command.expires > wall + MAX_TTL_MS:
         return "failed", "expires-too-late"
-    if command.args.keys() != ARGUMENTS[command.command]:
+    if command.args.keys() != COMMAND_ARGUMENTS[command.command]:
         return "failed", "bad-args"
-    return ("failed", "too-many") if remembered >= MAX_REMEMBERED else None
+    return ("failed", "too-many") if remembered >= MAX_REMEMBERED_IDS else None

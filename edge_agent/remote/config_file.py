@@ -8,40 +8,40 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from edge_agent.remote.rollout import Standing
+from edge_agent.remote.rollout import RolloutState
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-class StandingFile:
+class RemoteConfigFile:
     """The file; a write is on disk, under its name, when `save` returns."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def load(self) -> tuple[Standing, bool]:
+    def load(self) -> tuple[RolloutState, bool]:
         """Return what was kept, and whether the file was unreadable and has been moved aside. Raises OSError."""
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=Standing), False
+            return msgspec.json.decode(self._path.read_bytes(), type=RolloutState), False
         except FileNotFoundError:
-            return Standing(), False
+            return RolloutState(), False
         except (msgspec.MsgspecError, ValueError, RecursionError):
-            self._path.replace(self._aside())
-            return Standing(), True
+            self._path.replace(self._unreadable_path())
+            return RolloutState(), True
 
-    def _aside(self) -> Path:
+    def _unreadable_path(self) -> Path:
         number = 1
-        while (aside := self._path.with_name(f"{self._path.name}.unreadable-{number}")).exists():
+        while (path := self._path.with_name(f"{self._path.name}.unreadable-{number}")).exists():
             number += 1
-        return aside
+        return path
 
-    def save(self, standing: Standing) -> None:
+    def save(self, state: RolloutState) -> None:
         """Put this in the place of what was kept. Raises OSError; then what was kept is as before."""
         fresh = self._path.with_name(f"{self._path.name}.new")
         try:
             with fresh.open("wb") as file:
-                file.write(msgspec.json.encode(standing))
+                file.write(msgspec.json.encode(state))
                 file.flush()
                 os.fsync(file.fileno())
             fresh.replace(self._path)

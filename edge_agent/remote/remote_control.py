@@ -11,27 +11,27 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from edge_agent.log import Log
-from edge_agent.remote.commands import Command, Ledger, Verdict
-from edge_agent.remote.rollout import Change, Facts, Health, Rollout
+from edge_agent.log import Logger
+from edge_agent.remote.commands import Command, CommandDecision, CommandLog
+from edge_agent.remote.rollout import DeviceFacts, Rollout, Transition, TrialHealth
 from telemetry.core.protocol.agent_events import AgentAlarm, CommandResult, ConfigResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge_agent.remote import Controlled, Journal
-    from edge_agent.remote.config_file import StandingFile
-    from edge_agent.remote.settings import Settings
+    from edge_agent.remote import AnswerLog, ControllableAgent
+    from edge_agent.remote.config_file import RemoteConfigFile
+    from edge_agent.remote.settings import RemoteSettings
     from telemetry.core.protocol.agent_events import CommandOutcome
     from telemetry.core.protocol.events import Event
 
-_log = Log(__name__)
-ANSWERED, COMMANDS = "remote:answered", "remote:commands"
+_log = Logger(__name__)
+ANSWERED_CURSOR, COMMANDS_CURSOR = "remote:answered", "remote:commands"
 """Names of the cursors in the outbox: the number of the last configuration answer, the commands' ledger."""
-TRIAL_LOOK_MS = 500
-AGAIN_MS = 5_000
-LAPSE_LOOK_MS = 60_000
-MOST_WAITING = 32
+TRIAL_POLL_MS = 500
+RETRY_AFTER_MS = 5_000
+EXPIRY_POLL_MS = 60_000
+MAX_QUEUED_COMMANDS = 32
 """Commands that may wait for one step; more than that is no operator."""
 
 
@@ -39,112 +39,112 @@ class RemoteControl:
     """One agent's remote side; `wall` gives Unix ms."""
 
     def __init__(
-        self, controlled: Controlled, journal: Journal, file: StandingFile, wall: Callable[[], int],
+        self, agent: ControllableAgent, answer_log: AnswerLog, file: RemoteConfigFile, wall: Callable[[], int],
         rollout: Callable[..., Rollout] = Rollout,
     ) -> None:  # fmt: skip
         """Load what was kept. Raises OSError."""
-        self._controlled, self._journal, self._file, self._wall = controlled, journal, file, wall
-        standing, self._unreadable = file.load()
-        self._rollout = rollout(standing)
-        self._offer: bytes | None = None
-        self._commands: deque[tuple[bytes, bool]] = deque(maxlen=MOST_WAITING)
-        self._ledger: Ledger | None = None
-        self._owed: list[Event] = []
-        self._row: int | None = None
+        self._agent, self._answer_log, self._file, self._wall = agent, answer_log, file, wall
+        state, self._file_unreadable = file.load()
+        self._rollout = rollout(state)
+        self._offered_payload: bytes | None = None
+        self._queued_commands: deque[tuple[bytes, bool]] = deque(maxlen=MAX_QUEUED_COMMANDS)
+        self._command_log: CommandLog | None = None
+        self._pending_answers: list[Event] = []
+        self._probe_row: int | None = None
 
     @property
     def version(self) -> int:
         """Return the version in force, 0 for `agent.toml` alone."""
-        standing = self._rollout.standing
-        held = standing.trial or standing.committed
-        return held.version if held else 0
+        state = self._rollout.state
+        document = state.trial or state.committed
+        return document.version if document else 0
 
     def start(self) -> None:
         """Put the committed settings in force, before the agent's loop; a trial that was left is rolled back."""
-        change = self._rollout.begin()
-        if change is not None:
-            self._rollout.take(change)
+        transition = self._rollout.recover()
+        if transition is not None:
+            self._rollout.commit(transition)
             try:
-                self._file.save(change.standing)
+                self._file.save(transition.state)
             except OSError as error:
                 _log.error("config_not_kept", error=str(error))
-        settings = self._rollout.standing.settings
-        if self._rollout.standing.committed is not None or change is not None:
-            self._applied(settings)
+        settings = self._rollout.state.committed_settings
+        if self._rollout.state.committed is not None or transition is not None:
+            self._apply_settings(settings)
 
-    def received(self, channel: str, payload: bytes, now: int, *, retained: bool = False) -> None:
+    def on_message(self, channel: str, payload: bytes, now: int, *, retained: bool = False) -> None:
         """Put a message by for the next step; of configurations only the latest counts."""
         del now
         if channel == "config":
-            self._offer = payload
+            self._offered_payload = payload
         elif channel == "command":
-            self._commands.append((payload, retained))
+            self._queued_commands.append((payload, retained))
 
     def step(self, now: int) -> int:
         """Do what is due; returns when to be called again at the latest (monotonic ms)."""
         try:
-            self._report()
-            self._configure(now)
-            self._obey()
+            self._report_outcome()
+            self._advance_rollout(now)
+            self._run_commands()
         except (OSError, sqlite3.Error) as error:
             _log.warning("remote_delayed", error=str(error))
-            return now + AGAIN_MS
-        return now + (TRIAL_LOOK_MS if self._rollout.on_trial() else LAPSE_LOOK_MS)
+            return now + RETRY_AFTER_MS
+        return now + (TRIAL_POLL_MS if self._rollout.is_on_trial() else EXPIRY_POLL_MS)
 
     # --- configuration ------------------------------------------------------------------------
 
-    def _report(self) -> None:
+    def _report_outcome(self) -> None:
         """Say what is owed: the last answer, each once, and a file that was unreadable."""
-        if self._unreadable:
-            self._journal.append([AgentAlarm(n=1, t=self._wall(), alarm="config_unreadable", subject="remote")])
-            self._unreadable = False
-        standing = self._rollout.standing
-        if standing.answer is None or self._journal.cursor(ANSWERED) == str(standing.answers):
+        if self._file_unreadable:
+            self._answer_log.append([AgentAlarm(n=1, t=self._wall(), alarm="config_unreadable", subject="remote")])
+            self._file_unreadable = False
+        state = self._rollout.state
+        if state.answer is None or self._answer_log.cursor(ANSWERED_CURSOR) == str(state.answers):
             return
-        version, outcome, reason = standing.answer.version, standing.answer.outcome, standing.answer.reason
+        version, outcome, reason = state.answer.version, state.answer.outcome, state.answer.reason
         event = ConfigResult(n=1, t=self._wall(), version=version, outcome=outcome, reason=reason)
-        self._journal.append([event], source=ANSWERED, cursor=str(standing.answers))
+        self._answer_log.append([event], source=ANSWERED_CURSOR, cursor=str(state.answers))
         _log.info("config_answered", version=version, outcome=outcome, reason=reason)
 
-    def _configure(self, now: int) -> None:
-        if self._rollout.on_trial():
-            self._judge(now)
-        if not self._rollout.on_trial():
-            self._settle(self._rollout.lapsed(self._wall()))
-            self._consider(now)
+    def _advance_rollout(self, now: int) -> None:
+        if self._rollout.is_on_trial():
+            self._evaluate_trial(now)
+        if not self._rollout.is_on_trial():
+            self._commit_transition(self._rollout.check_expiry(self._wall()))
+            self._take_offer(now)
 
-    def _consider(self, now: int) -> None:
+    def _take_offer(self, now: int) -> None:
         """Take up the document that waits, if any."""
-        if self._offer is None:
+        if self._offered_payload is None:
             return
-        names = frozenset(self._controlled.sources())
-        facts = Facts(self._wall(), names, self._controlled.used_mb())
-        change = self._rollout.offered(self._offer, facts)
-        self._rollout.applied(now, self._controlled.failing())
-        self._row = None
-        self._settle(change)
-        self._offer = None
+        names = frozenset(self._agent.source_names())
+        facts = DeviceFacts(self._wall(), names, self._agent.outbox_size_mb())
+        transition = self._rollout.on_offer(self._offered_payload, facts)
+        self._rollout.start_trial(now, self._agent.failing_sources())
+        self._probe_row = None
+        self._commit_transition(transition)
+        self._offered_payload = None
 
-    def _judge(self, now: int) -> None:
-        if self._row is None:
-            _, self._row = self._journal.append([self._diagnostics()])
-        receipted = not self._journal.rows([self._row])
-        health = Health(self._controlled.linked(), receipted, self._controlled.failing())
-        self._settle(self._rollout.judge(health, now))
+    def _evaluate_trial(self, now: int) -> None:
+        if self._probe_row is None:
+            _, self._probe_row = self._answer_log.append([self._diagnostics_event()])
+        receipted = not self._answer_log.rows_by_number([self._probe_row])
+        health = TrialHealth(self._agent.is_connected(), receipted, self._agent.failing_sources())
+        self._commit_transition(self._rollout.evaluate_trial(health, now))
 
-    def _settle(self, change: Change | None) -> None:
+    def _commit_transition(self, transition: Transition | None) -> None:
         """Keep a change, then put it in force, then answer; settings that cannot be applied are taken back."""
-        if change is None:
+        if transition is None:
             return
-        self._file.save(change.standing)
-        self._rollout.take(change)
-        if change.apply is not None and not self._applied(change.apply):
-            self._settle(self._rollout.back("apply-failed"))
-        self._report()
+        self._file.save(transition.state)
+        self._rollout.commit(transition)
+        if transition.new_settings is not None and not self._apply_settings(transition.new_settings):
+            self._commit_transition(self._rollout.roll_back("apply-failed"))
+        self._report_outcome()
 
-    def _applied(self, settings: Settings) -> bool:
+    def _apply_settings(self, settings: RemoteSettings) -> bool:
         try:
-            self._controlled.apply(settings)
+            self._agent.apply_settings(settings)
         except Exception as error:  # noqa: BLE001 - whatever it is, the settings are at fault
             _log.exception("config_not_applied", error=type(error).__name__)
             return False
@@ -152,68 +152,72 @@ class RemoteControl:
 
     # --- commands -----------------------------------------------------------------------------
 
-    def _obey(self) -> None:
-        ledger = self._opened()
-        self._answer(ledger)
-        while self._commands:
-            payload, retained = self._commands[0]
-            verdict = ledger.verdict(payload, self._wall(), retained=retained)
-            if verdict is not None:
-                self._judged(ledger, verdict)
-                self._answer(ledger)
-            self._commands.popleft()
+    def _run_commands(self) -> None:
+        command_log = self._load_command_log()
+        self._flush_answers(command_log)
+        while self._queued_commands:
+            payload, retained = self._queued_commands[0]
+            decision = command_log.decide(payload, self._wall(), retained=retained)
+            if decision is not None:
+                self._handle_decision(command_log, decision)
+                self._flush_answers(command_log)
+            self._queued_commands.popleft()
 
-    def _opened(self) -> Ledger:
+    def _load_command_log(self) -> CommandLog:
         """Return the ledger; what an earlier process began and never answered is answered now."""
-        if self._ledger is None:
-            ledger = Ledger.of(self._journal.cursor(COMMANDS))
-            for ident, entry in ledger.interrupted():
-                ledger.done(ident)
-                self._owed.append(self._result(ident, entry.command, "failed", "interrupted"))
-            self._ledger = ledger
-        return self._ledger
+        if self._command_log is None:
+            command_log = CommandLog.parse(self._answer_log.cursor(COMMANDS_CURSOR))
+            for command_id, record in command_log.interrupted_commands():
+                command_log.mark_done(command_id)
+                self._pending_answers.append(self._command_result(command_id, record.command, "failed", "interrupted"))
+            self._command_log = command_log
+        return self._command_log
 
-    def _judged(self, ledger: Ledger, verdict: Verdict) -> None:
+    def _handle_decision(self, command_log: CommandLog, decision: CommandDecision) -> None:
         """Answer at once, or keep that the command is begun, and run it."""
-        command = verdict.command
-        if verdict.outcome is not None:
-            self._owed.append(self._result(command.id, command.command, verdict.outcome, verdict.reason))
+        command = decision.command
+        if decision.outcome is not None:
+            self._pending_answers.append(
+                self._command_result(command.id, command.command, decision.outcome, decision.reason)
+            )
             return
-        ledger.begun(command)
+        command_log.mark_begun(command)
         try:
-            self._journal.append([], source=COMMANDS, cursor=ledger.text)
+            self._answer_log.append([], source=COMMANDS_CURSOR, cursor=command_log.json_text)
         except (OSError, sqlite3.Error):
-            del ledger.entries[command.id]
+            del command_log.records[command.id]
             raise
-        self._owed += self._run(command)
-        ledger.done(command.id)
+        self._pending_answers += self._run_command(command)
+        command_log.mark_done(command.id)
 
-    def _run(self, command: Command) -> list[Event]:
+    def _run_command(self, command: Command) -> list[Event]:
         """Run a command; returns its answer and what it brings."""
-        brought: list[Event] = []
+        extra_events: list[Event] = []
         outcome: CommandOutcome = "done"
         reason: str | None = None
         try:
-            if command.command == "restart-source" and not self._controlled.restart(command.args["source"]):
+            if command.command == "restart-source" and not self._agent.restart_source(command.args["source"]):
                 outcome, reason = "failed", "no-such-source"
             elif command.command == "flush":
-                self._controlled.flush()
+                self._agent.flush()
             elif command.command == "send-diagnostics":
-                brought = [self._diagnostics()]
+                extra_events = [self._diagnostics_event()]
         except Exception as error:  # noqa: BLE001 - it ran, and that is its outcome
             _log.exception("command_failed", command=command.command, error=type(error).__name__)
             outcome, reason = "failed", "fault"
-        return [*brought, self._result(command.id, command.command, outcome, reason)]
+        return [*extra_events, self._command_result(command.id, command.command, outcome, reason)]
 
-    def _answer(self, ledger: Ledger) -> None:
+    def _flush_answers(self, command_log: CommandLog) -> None:
         """Keep the answers that are owed together with the ledger that knows of them."""
-        if self._owed:
-            self._journal.append(self._owed, source=COMMANDS, cursor=ledger.text)
-            self._owed = []
+        if self._pending_answers:
+            self._answer_log.append(self._pending_answers, source=COMMANDS_CURSOR, cursor=command_log.json_text)
+            self._pending_answers = []
 
-    def _result(self, ident: str, command: str, outcome: CommandOutcome, reason: str | None) -> CommandResult:
-        return CommandResult(n=1, t=self._wall(), id=ident, command=command, outcome=outcome, reason=reason)
+    def _command_result(
+        self, command_id: str, command: str, outcome: CommandOutcome, reason: str | None
+    ) -> CommandResult:
+        return CommandResult(n=1, t=self._wall(), id=command_id, command=command, outcome=outcome, reason=reason)
 
-    def _diagnostics(self) -> Event:
-        figures = self._controlled.diagnostics()
+    def _diagnostics_event(self) -> Event:
+        figures = self._agent.diagnostics_event()
         return msgspec.structs.replace(figures, n=1, t=self._wall(), config_version=self.version)

@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from edge_agent.remote.settings import Document, Refused, Settings, document_of
+from edge_agent.remote.settings import ConfigDocument, ConfigRejected, RemoteSettings, parse_document
 from telemetry.core.protocol.agent_events import ConfigOutcome
 
 GATE_MS = 60_000
@@ -20,7 +20,7 @@ SOAK_MS = 10_000
 """A trial lasts at least so long: a source that cannot live with its settings fails soon, but not at once."""
 
 
-class Answer(Struct, frozen=True):
+class ConfigAnswer(Struct, frozen=True):
     """What ops are told of a version."""
 
     version: int
@@ -28,7 +28,7 @@ class Answer(Struct, frozen=True):
     reason: str | None = None
 
 
-class Standing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class RolloutState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What survives a restart.
 
     `seen`: the highest version that was committed or rolled back; `refused`: digest of the last document refused, so
@@ -36,137 +36,139 @@ class Standing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
     """
 
     v: Literal[1] = 1
-    committed: Document | None = None
-    trial: Document | None = None
+    committed: ConfigDocument | None = None
+    trial: ConfigDocument | None = None
     seen: int = 0
     refused: str = ""
     answers: int = 0
-    answer: Answer | None = None
+    answer: ConfigAnswer | None = None
 
     @property
-    def settings(self) -> Settings:
+    def committed_settings(self) -> RemoteSettings:
         """Return the settings to fall back to."""
-        return self.committed.settings if self.committed else Settings()
+        return self.committed.settings if self.committed else RemoteSettings()
 
-    def answered(self, answer: Answer, **changes: object) -> Standing:
+    def with_answer(self, answer: ConfigAnswer, **changes: object) -> RolloutState:
         """Return this with changes and an answer that is owed."""
         return msgspec.structs.replace(self, answer=answer, answers=self.answers + 1, **changes)
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class DeviceFacts:
     """What a document is checked against: Unix ms, the sources' names, the outbox's size in MB."""
 
     wall: int
     sources: frozenset[str]
-    used_mb: int
+    outbox_size_mb: int
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class TrialHealth:
     """What is seen during a trial; `receipted`: an event written after applying was stored and answered."""
 
-    linked: bool
+    connected: bool
     receipted: bool
-    failing: frozenset[str]
+    failing_sources: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Transition:
     """What to keep first, and then which settings to put in force, if any."""
 
-    standing: Standing
-    apply: Settings | None = None
+    state: RolloutState
+    new_settings: RemoteSettings | None = None
 
 
 @dataclass(slots=True)
 class Rollout:
     """One agent's configuration. Every `Change` returned takes effect here through `take`, once it is kept."""
 
-    standing: Standing
+    state: RolloutState
     gate_ms: int = GATE_MS
     soak_ms: int = SOAK_MS
-    _began: int = 0
-    _failing: frozenset[str] = frozenset()
+    _trial_started_at: int = 0
+    _failing_before_trial: frozenset[str] = frozenset()
 
-    def take(self, change: Change) -> None:
+    def commit(self, transition: Transition) -> None:
         """Note that the change is on disk."""
-        self.standing = change.standing
+        self.state = transition.state
 
-    def on_trial(self) -> bool:
+    def is_on_trial(self) -> bool:
         """Tell whether a configuration waits for the gate's verdict."""
-        return self.standing.trial is not None
+        return self.state.trial is not None
 
-    def begin(self) -> Change | None:
+    def recover(self) -> Transition | None:
         """At the process's start: return the way back from a trial that it did not survive."""
-        return self.back("restarted") if self.standing.trial else None
+        return self.roll_back("restarted") if self.state.trial else None
 
-    def offered(self, payload: bytes, facts: Facts) -> Change | None:
+    def on_offer(self, payload: bytes, facts: DeviceFacts) -> Transition | None:
         """Return what to do with a document, None for an old or empty one; not while one is on trial."""
-        if not payload or self.on_trial():
+        if not payload or self.is_on_trial():
             return None
         try:
-            document = document_of(payload)
-            if document.version <= self.standing.seen:
+            document = parse_document(payload)
+            if document.version <= self.state.seen:
                 return None
-            _check(document, facts)
-        except Refused as error:
-            return self._refused(payload, error)
-        return Change(msgspec.structs.replace(self.standing, trial=document), document.settings)
+            _check_applicable(document, facts)
+        except ConfigRejected as error:
+            return self._reject(payload, error)
+        return Transition(msgspec.structs.replace(self.state, trial=document), document.settings)
 
-    def applied(self, now: int, failing: frozenset[str]) -> None:
+    def start_trial(self, now: int, failing_sources: frozenset[str]) -> None:
         """Start the gate's clock; `failing` are the sources that failed already before. `now` is monotonic ms."""
-        self._began, self._failing = now, failing
+        self._trial_started_at, self._failing_before_trial = now, failing_sources
 
-    def judge(self, health: Health, now: int) -> Change | None:
+    def evaluate_trial(self, health: TrialHealth, now: int) -> Transition | None:
         """Return commit or roll back, None while the verdict is open."""
-        trial = self.standing.trial
-        if trial is None or now - self._began < self.soak_ms:
+        trial = self.state.trial
+        if trial is None or now - self._trial_started_at < self.soak_ms:
             return None
-        reason = self._unhealthy(health)
+        reason = self._trial_failure(health)
         if reason is None:
-            answer = Answer(trial.version, "applied")
-            return Change(self.standing.answered(answer, committed=trial, trial=None, seen=trial.version))
-        return self.back(reason) if now - self._began >= self.gate_ms else None
+            answer = ConfigAnswer(trial.version, "applied")
+            return Transition(self.state.with_answer(answer, committed=trial, trial=None, seen=trial.version))
+        return self.roll_back(reason) if now - self._trial_started_at >= self.gate_ms else None
 
-    def back(self, reason: str) -> Change | None:
+    def roll_back(self, reason: str) -> Transition | None:
         """Return the way back from the trial."""
-        trial = self.standing.trial
+        trial = self.state.trial
         if trial is None:
             return None
-        answer = Answer(trial.version, "rolled_back", reason)
-        standing = self.standing.answered(answer, trial=None, seen=trial.version)
-        return Change(standing, standing.settings)
+        answer = ConfigAnswer(trial.version, "rolled_back", reason)
+        state = self.state.with_answer(answer, trial=None, seen=trial.version)
+        return Transition(state, state.committed_settings)
 
-    def lapsed(self, wall: int) -> Change | None:
+    def check_expiry(self, wall: int) -> Transition | None:
         """Return the way back to `agent.toml` when the committed configuration's time is over."""
-        old = self.standing.committed
-        if old is None or old.valid_until is None or wall < old.valid_until or self.on_trial():
+        committed = self.state.committed
+        if committed is None or committed.valid_until is None or wall < committed.valid_until or self.is_on_trial():
             return None
-        standing = self.standing.answered(Answer(old.version, "rolled_back", "lapsed"), committed=None)
-        return Change(standing, Settings())
+        state = self.state.with_answer(ConfigAnswer(committed.version, "rolled_back", "lapsed"), committed=None)
+        return Transition(state, RemoteSettings())
 
-    def _unhealthy(self, health: Health) -> str | None:
-        if not health.linked:
+    def _trial_failure(self, health: TrialHealth) -> str | None:
+        if not health.connected:
             return "no-link"
-        if health.failing - self._failing:
+        if health.failing_sources - self._failing_before_trial:
             return "source-failing"
         return None if health.receipted else "no-receipt"
 
-    def _refused(self, payload: bytes, error: Refused) -> Change | None:
+    def _reject(self, payload: bytes, error: ConfigRejected) -> Transition | None:
         digest = blake2b(payload, digest_size=8).hexdigest()
-        if digest == self.standing.refused:
+        if digest == self.state.refused:
             return None
-        return Change(self.standing.answered(Answer(error.version, "rejected", error.reason), refused=digest))
+        return Transition(self.state.with_answer(ConfigAnswer(error.version, "rejected", error.reason), refused=digest))
 
 
-def _check(document: Document, facts: Facts) -> None:
+def _check_applicable(document: ConfigDocument, facts: DeviceFacts) -> None:
     """Refuse what is well-formed but cannot be. Raises Refused."""
     version, settings = document.version, document.settings
     if document.valid_until is not None and document.valid_until <= facts.wall:
-        raise Refused(version, "expired", "valid_until is over")
+        raise ConfigRejected(version, "expired", "valid_until is over")
     unknown = sorted(settings.sources.keys() - facts.sources)
     if unknown:
-        raise Refused(version, "no-such-source", f"no source named {', '.join(unknown)}")
-    if settings.cap_mb is not None and settings.cap_mb < facts.used_mb:
-        raise Refused(version, "cap-below-outbox", f"the outbox holds {facts.used_mb} MB: events would be given up")
+        raise ConfigRejected(version, "no-such-source", f"no source named {', '.join(unknown)}")
+    if settings.cap_mb is not None and settings.cap_mb < facts.outbox_size_mb:
+        raise ConfigRejected(
+            version, "cap-below-outbox", f"the outbox holds {facts.outbox_size_mb} MB: events would be given up"
+        )

@@ -11,26 +11,26 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from telemetry.core.protocol.event_types import Every, Ms
+from telemetry.core.protocol.event_types import IntervalMs, Ms
 
-MAX_BYTES = 64 * 1024
-Version = Annotated[int, Meta(ge=1, le=1 << 53)]
+MAX_DOCUMENT_BYTES = 64 * 1024
+ConfigVersion = Annotated[int, Meta(ge=1, le=1 << 53)]
 
 
 class SourceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What may be changed of one source: its interval, ms."""
 
-    every_ms: Every | None = None
+    every_ms: IntervalMs | None = None
 
 
-class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class RemoteSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What may be changed of an agent; what is left out is as in `agent.toml`.
 
     `every_ms`: interval of sources that have none of their own; `linger_ms`: how long new rows wait for company;
     `drain_rows_per_s`: pace of a backlog; `cap_mb`: the outbox's limit; `metrics`: whether the metrics file is written.
     """
 
-    every_ms: Every | None = None
+    every_ms: IntervalMs | None = None
     linger_ms: Annotated[int, Meta(ge=0, le=60_000)] | None = None
     drain_rows_per_s: Annotated[int, Meta(ge=1, le=100_000)] | None = None
     cap_mb: Annotated[int, Meta(ge=16, le=65_536)] | None = None
@@ -38,16 +38,16 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
     sources: dict[str, SourceSettings] = {}
 
 
-class Document(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class ConfigDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What `…/config` carries; `valid_until` (Unix ms): from then on `agent.toml` alone holds again."""
 
     v: Literal[1]
-    version: Version
-    settings: Settings
+    version: ConfigVersion
+    settings: RemoteSettings
     valid_until: Ms | None = None
 
 
-class Refused(ValueError):
+class ConfigRejected(ValueError):
     """A document that is not taken; `version` is 0 where it cannot be told, `reason` is a slug."""
 
     def __init__(self, version: int, reason: str, detail: str) -> None:
@@ -55,19 +55,19 @@ class Refused(ValueError):
         self.version, self.reason = version, reason
 
 
-def document_of(payload: bytes) -> Document:
+def parse_document(payload: bytes) -> ConfigDocument:
     """Return the document. Raises Refused."""
-    if len(payload) > MAX_BYTES:
-        raise Refused(0, "too-big", f"over {MAX_BYTES} bytes")
+    if len(payload) > MAX_DOCUMENT_BYTES:
+        raise ConfigRejected(0, "too-big", f"over {MAX_DOCUMENT_BYTES} bytes")
     try:
-        return msgspec.json.decode(payload, type=Document)
+        return msgspec.json.decode(payload, type=ConfigDocument)
     except msgspec.ValidationError as error:
-        raise Refused(_version_of(payload), reason_of(str(error)), str(error)) from None
+        raise ConfigRejected(_version_if_readable(payload), rejection_reason(str(error)), str(error)) from None
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise Refused(0, "no-json", str(error)) from None
+        raise ConfigRejected(0, "no-json", str(error)) from None
 
 
-def reason_of(problem: str) -> str:
+def rejection_reason(problem: str) -> str:
     """Return the slug of a validation message: only words of ours, never what was sent.
 
     >>> reason_of("Expected `int`, got `str` - at `$.settings.linger_ms`")
@@ -77,13 +77,13 @@ def reason_of(problem: str) -> str:
         return "unknown-field"
     missing = re.search(r"missing required field `(\w+)`", problem)
     path = re.search(r"at `\$([\w.\[\]]*)`", problem)
-    words = re.findall(r"[a-z]+", f"{path[1] if path else ''}.{missing[1] if missing else ''}")
-    return "-".join(["bad", *words])[:63] if words else "bad-document"
+    slug_words = re.findall(r"[a-z]+", f"{path[1] if path else ''}.{missing[1] if missing else ''}")
+    return "-".join(["bad", *slug_words])[:63] if slug_words else "bad-document"
 
 
-def _version_of(payload: bytes) -> int:
+def _version_if_readable(payload: bytes) -> int:
     try:
-        loose = msgspec.json.decode(payload)
-        return int(msgspec.convert(loose["version"], Version))
+        decoded = msgspec.json.decode(payload)
+        return int(msgspec.convert(decoded["version"], ConfigVersion))
     except (msgspec.MsgspecError, ValueError, RecursionError, TypeError, KeyError):
         return 0

@@ -16,7 +16,7 @@ class Sink(Protocol):
     def append(self, events: Sequence[Event], source: str = "", cursor: str = "") -> tuple[int, int]:
         """Keep events with their source's cursor in one commit; returns the first and last row number."""
 
-    def append_once(self, key: str, events: Sequence[Event], now: int) -> tuple[str, bool]:
+    def append_idempotent(self, key: str, events: Sequence[Event], now: int) -> tuple[str, bool]:
         """Keep a POST's events unless its key was seen; returns (answer, repeated)."""
 
     def append_numbered(self, events: Sequence[Event]) -> None:
@@ -25,11 +25,11 @@ class Sink(Protocol):
     def cursor(self, source: str) -> str:
         """Return the source's cursor, empty at first."""
 
-    def pending(self) -> int:
+    def pending_count(self) -> int:
         """Return how many rows wait for a receipt."""
 
     @property
-    def dropped(self) -> int:
+    def dropped_count(self) -> int:
         """Return how many rows were given up since the start."""
 
 

@@ -5,95 +5,106 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from edge_agent.sources.context import Site
-from telemetry.core.protocol.event_types import MAX_EVERY_MS
+from edge_agent.sources.context import SourceContext
+from telemetry.core.protocol.event_types import MAX_INTERVAL_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from edge_agent.sources import Source
 
-LOOK_MS = 10_000
+DEFAULT_POLL_MS = 10_000
 """How often a printer or a queue system is asked unless told otherwise, or the agent's interval is shorter."""
-__all__ = ["Site", "build", "name_of", "phase_of"]
+__all__ = ["SourceContext", "build_source", "probe_phase_ms", "source_name"]
 
 
-def build(kind: str, values: Mapping[str, Any], site: Site) -> Source:
+def build_source(kind: str, values: Mapping[str, Any], context: SourceContext) -> Source:
     """Return a source; one with `isolate = true` runs in a process of its own. Raises ValueError."""
     if values.get("isolate"):
         from edge_agent.sources.isolation import IsolatedSource  # noqa: PLC0415
 
-        plain = {key: value for key, value in values.items() if key != "isolate"}
-        return IsolatedSource(kind, plain, site, name_of(kind, plain))
-    return _BUILDERS[kind](values, site)
+        source_values = {key: value for key, value in values.items() if key != "isolate"}
+        return IsolatedSource(kind, source_values, context, source_name(kind, source_values))
+    return _BUILDERS[kind](values, context)
 
 
-def name_of(kind: str, values: Mapping[str, Any]) -> str:
+def source_name(kind: str, values: Mapping[str, Any]) -> str:
     """Return the name under which a source keeps its cursor and is restarted."""
     key = {"probe": "system", "file": "path", "escpos": "address", "queue_http": "url"}.get(kind)
     return f"{kind}:{values[key]}" if key else kind
 
 
-def phase_of(name: str, every_ms: int) -> int:
+def probe_phase_ms(name: str, every_ms: int) -> int:
     """Return when in its interval a device probes, so that a fleet never probes all at once."""
     digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") % every_ms
 
 
-def _every(values: Mapping[str, Any], site: Site, longest: int = MAX_EVERY_MS) -> int:
-    return int(values.get("every_ms", min(site.every_ms, longest)))
+def _interval_ms(values: Mapping[str, Any], context: SourceContext, max_ms: int = MAX_INTERVAL_MS) -> int:
+    return int(values.get("every_ms", min(context.every_ms, max_ms)))
 
 
-def _host(values: Mapping[str, Any], site: Site) -> Source:
+def _build_host(values: Mapping[str, Any], context: SourceContext) -> Source:
     from edge_agent.sources.host import HostSource  # noqa: PLC0415
 
-    return HostSource(site.clock, _every(values, site), site.state)
+    return HostSource(context.clock, _interval_ms(values, context), context.state)
 
 
-def _probe(values: Mapping[str, Any], site: Site) -> Source:
+def _build_probe(values: Mapping[str, Any], context: SourceContext) -> Source:
     from edge_agent.sources.probe import Probe, ProbeSource  # noqa: PLC0415
 
     probe = Probe(values["system"], values["probe"], values["target"])
-    every = _every(values, site)
-    phase = phase_of(f"{site.device}/{probe.system}", every)
-    return ProbeSource(probe, site.clock, every, phase, name_of("probe", values))
+    every_ms = _interval_ms(values, context)
+    phase_ms = probe_phase_ms(f"{context.device}/{probe.system}", every_ms)
+    return ProbeSource(probe, context.clock, every_ms, phase_ms, source_name("probe", values))
 
 
-def _file(values: Mapping[str, Any], site: Site) -> Source:
+def _build_file(values: Mapping[str, Any], context: SourceContext) -> Source:
     from edge_agent.sources.file import FileSource  # noqa: PLC0415
 
-    return FileSource(site.folder / values["path"], site.state, name_of("file", values))
+    return FileSource(context.folder / values["path"], context.state, source_name("file", values))
 
 
-def _http(values: Mapping[str, Any], site: Site) -> Source:
+def _build_http(values: Mapping[str, Any], context: SourceContext) -> Source:
     from edge_agent.sources.local_http import HttpSource  # noqa: PLC0415
 
-    return HttpSource(int(values["port"]), site.state, site.clock)
+    return HttpSource(int(values["port"]), context.state, context.clock)
 
 
-def _escpos(values: Mapping[str, Any], site: Site) -> Source:
-    from edge_agent.sources.byte_stream import address_of  # noqa: PLC0415
+def _build_escpos(values: Mapping[str, Any], context: SourceContext) -> Source:
+    from edge_agent.sources.byte_stream import parse_device_address  # noqa: PLC0415
     from edge_agent.sources.escpos import EscposSource  # noqa: PLC0415
 
-    address = address_of(values["address"])
-    return EscposSource(address, site.clock, site.state, _every(values, site, LOOK_MS), name=name_of("escpos", values))
-
-
-def _queue_http(values: Mapping[str, Any], site: Site) -> Source:
-    from edge_agent.sources.queue_http import QueueHttpSource, rows_through  # noqa: PLC0415
-
-    header = site.folder / values["header_file"] if "header_file" in values else None
-    mapped = rows_through(str(site.folder / values["mapping"])) if "mapping" in values else None
-    return QueueHttpSource(
-        values["url"], site.state, _every(values, site, LOOK_MS), header, mapped, name_of("queue_http", values)
+    address = parse_device_address(values["address"])
+    return EscposSource(
+        address,
+        context.clock,
+        context.state,
+        _interval_ms(values, context, DEFAULT_POLL_MS),
+        name=source_name("escpos", values),
     )
 
 
-_BUILDERS: dict[str, Callable[[Mapping[str, Any], Site], Source]] = {
-    "host": _host,
-    "probe": _probe,
-    "file": _file,
-    "http": _http,
-    "escpos": _escpos,
-    "queue_http": _queue_http,
+def _build_queue_http(values: Mapping[str, Any], context: SourceContext) -> Source:
+    from edge_agent.sources.queue_http import QueueHttpSource, load_row_mapper  # noqa: PLC0415
+
+    header = context.folder / values["header_file"] if "header_file" in values else None
+    row_mapper = load_row_mapper(str(context.folder / values["mapping"])) if "mapping" in values else None
+    return QueueHttpSource(
+        values["url"],
+        context.state,
+        _interval_ms(values, context, DEFAULT_POLL_MS),
+        header,
+        row_mapper,
+        source_name("queue_http", values),
+    )
+
+
+_BUILDERS: dict[str, Callable[[Mapping[str, Any], SourceContext], Source]] = {
+    "host": _build_host,
+    "probe": _build_probe,
+    "file": _build_file,
+    "http": _build_http,
+    "escpos": _build_escpos,
+    "queue_http": _build_queue_http,
 }

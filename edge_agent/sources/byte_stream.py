@@ -15,51 +15,51 @@ from urllib.parse import parse_qs, urlsplit
 if TYPE_CHECKING:
     from types import TracebackType
 
-BUSY = {errno.EBUSY, errno.EAGAIN}
-PAUSE_S = 0.02
-_REMEDY = "write tcp://HOST:9100, serial:///dev/ttyUSB0?baud=9600 or file:///dev/usb/lp0"
+BUSY_ERRNOS = {errno.EBUSY, errno.EAGAIN}
+RETRY_PAUSE_S = 0.02
+_ADDRESS_REMEDY = "write tcp://HOST:9100, serial:///dev/ttyUSB0?baud=9600 or file:///dev/usb/lp0"
 
 
-class LineBusy(Exception):
+class DeviceBusy(Exception):
     """Another program has the device open now."""
 
 
-class LineLost(OSError):
+class DeviceDisconnected(OSError):
     """The other end is gone."""
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class DeviceAddress:
     """Where a device is: a host and port, or a path; `baud` for serial lines."""
 
     scheme: Literal["tcp", "serial", "file"]
-    place: str
+    location: str
     port: int = 0
     baud: int = 9600
 
 
-def address_of(text: str) -> Address:
+def parse_device_address(text: str) -> DeviceAddress:
     """Return the address. Raises ValueError with the remedy."""
     parts = urlsplit(text)
     try:
         if parts.scheme == "tcp" and parts.hostname:
-            return Address("tcp", parts.hostname, parts.port or 9100)
+            return DeviceAddress("tcp", parts.hostname, parts.port or 9100)
         if parts.scheme == "file" and parts.path.startswith("/") and not parts.netloc:
-            return Address("file", parts.path)
+            return DeviceAddress("file", parts.path)
         if parts.scheme == "serial" and parts.path.startswith("/") and not parts.netloc:
             baud = int(parse_qs(parts.query).get("baud", ["9600"])[0])
-            return Address("serial", parts.path, baud=baud)
+            return DeviceAddress("serial", parts.path, baud=baud)
     except ValueError:
         pass
-    raise ValueError(f"address: not a device's address: {text!r}; {_REMEDY}")
+    raise ValueError(f"address: not a device's address: {text!r}; {_ADDRESS_REMEDY}")
 
 
-class Line:
+class ByteStream:
     """An open line; used as a context, it closes itself."""
 
-    def __init__(self, descriptor: int, *, ends: bool) -> None:
+    def __init__(self, descriptor: int, *, eof_is_disconnect: bool) -> None:
         self._fd = descriptor
-        self._ends = ends
+        self._eof_is_disconnect = eof_is_disconnect
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLIN)
 
@@ -71,30 +71,30 @@ class Line:
             except BlockingIOError:
                 if time.monotonic() >= deadline:
                     return False
-                time.sleep(PAUSE_S)
+                time.sleep(RETRY_PAUSE_S)
         return True
 
     def read(self, deadline: float) -> bytes:
         """Return what comes next, nothing when the deadline (monotonic s) is over. Raises OSError, LineLost."""
-        while (left := deadline - time.monotonic()) > 0:
-            if not self._poll.poll(left * 1000):
+        while (remaining_s := deadline - time.monotonic()) > 0:
+            if not self._poll.poll(remaining_s * 1000):
                 return b""
             try:
                 data = os.read(self._fd, 4096)
             except BlockingIOError:
                 data = b""
             else:
-                if not data and self._ends:
-                    raise LineLost(errno.EPIPE, "the other end is gone")
+                if not data and self._eof_is_disconnect:
+                    raise DeviceDisconnected(errno.EPIPE, "the other end is gone")
             if data:
                 return data
-            time.sleep(min(PAUSE_S, left))
+            time.sleep(min(RETRY_PAUSE_S, remaining_s))
         return b""
 
-    def drain(self) -> None:
+    def discard_input(self) -> None:
         """Throw away what has come already. Raises OSError, LineLost."""
         while self._poll.poll(0):
-            if not self.read(time.monotonic() + PAUSE_S):
+            if not self.read(time.monotonic() + RETRY_PAUSE_S):
                 return
 
     def __enter__(self) -> Self:
@@ -107,33 +107,33 @@ class Line:
             os.close(self._fd)
 
 
-def open_line(address: Address, timeout_s: float) -> Line:
+def open_stream(address: DeviceAddress, timeout_s: float) -> ByteStream:
     """Open the line. Raises LineBusy, OSError."""
     try:
         if address.scheme == "tcp":
-            return _tcp(address, timeout_s)
-        descriptor = os.open(address.place, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+            return _open_tcp(address, timeout_s)
+        descriptor = os.open(address.location, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
     except OSError as error:
-        if error.errno in BUSY:
-            raise LineBusy(str(error)) from error
+        if error.errno in BUSY_ERRNOS:
+            raise DeviceBusy(str(error)) from error
         raise
     if address.scheme == "file":
-        return Line(descriptor, ends=False)
+        return ByteStream(descriptor, eof_is_disconnect=False)
     try:
-        _make_raw(descriptor, address.baud)
+        _set_raw_mode(descriptor, address.baud)
     except BaseException:
         os.close(descriptor)
         raise
-    return Line(descriptor, ends=True)
+    return ByteStream(descriptor, eof_is_disconnect=True)
 
 
-def _tcp(address: Address, timeout_s: float) -> Line:
-    connection = socket.create_connection((address.place, address.port), timeout_s)
+def _open_tcp(address: DeviceAddress, timeout_s: float) -> ByteStream:
+    connection = socket.create_connection((address.location, address.port), timeout_s)
     connection.setblocking(False)  # noqa: FBT003
-    return Line(connection.detach(), ends=True)
+    return ByteStream(connection.detach(), eof_is_disconnect=True)
 
 
-def _make_raw(descriptor: int, baud: int) -> None:
+def _set_raw_mode(descriptor: int, baud: int) -> None:
     """Set 8 data bits, no parity, no echo, no translation. Raises OSError."""
     import termios  # noqa: PLC0415 - only serial lines need it
     import tty  # noqa: PLC0415

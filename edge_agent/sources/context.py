@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class SourceContext:
     """Where a source works: its device, the folder of `agent.toml`, the default interval, Unix ms, shared state."""
 
     device: str

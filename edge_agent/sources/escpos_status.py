@@ -9,16 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edge_agent.sources.state import worst
+from edge_agent.sources.state import worst_service
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from telemetry.core.protocol.events import Printer, Service
+    from telemetry.core.protocol.events import PrinterState, ServiceState
 
 PRINTER, OFFLINE, ERROR, PAPER = 1, 2, 3, 4
 """What may be asked: the printer, why it is offline, which error, the paper sensors."""
-QUESTIONS = (PRINTER, OFFLINE, PAPER, ERROR)
+STATUS_REQUESTS = (PRINTER, OFFLINE, PAPER, ERROR)
 """In the order of their worth: not every printer answers them all."""
 _IS_OFFLINE = 0x08
 _COVER, _FEEDING, _PAPER_STOP = 0x04, 0x08, 0x20
@@ -26,62 +26,62 @@ _CUTTER, _UNRECOVERABLE, _RECOVERABLE = 0x08, 0x20, 0x44
 _NEAR_END, _END = 0x0C, 0x60
 
 
-def question(n: int) -> bytes:
+def status_request(n: int) -> bytes:
     """Return DLE EOT n."""
     return bytes((0x10, 0x04, n))
 
 
 @dataclass(slots=True)
-class Sieve:
+class StatusByteFilter:
     """Finds the status byte in what a printer sends; ASB, flow control and noise fall through."""
 
-    _asb: int = 0
+    _asb_remaining: int = 0
 
-    def find(self, data: bytes) -> int | None:
+    def find_status_byte(self, data: bytes) -> int | None:
         """Return the first status byte, or None; what came before it is remembered."""
         for byte in data:
-            if self._asb and not byte & 0x90:
-                self._asb -= 1
+            if self._asb_remaining and not byte & 0x90:
+                self._asb_remaining -= 1
                 continue
-            self._asb = 3 if byte & 0x93 == 0x10 else 0
+            self._asb_remaining = 3 if byte & 0x93 == 0x10 else 0
             if byte & 0x93 == 0x12:
                 return byte
         return None
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class PrinterStatus:
     """What the printer is and what that makes of the kiosk."""
 
-    service: Service
-    printer: Printer
+    service: ServiceState
+    printer: PrinterState
 
 
-LOST = Reading("out_of_order", "offline")
+UNREACHABLE = PrinterStatus("out_of_order", "offline")
 """No connection to the printer."""
 
 
-def read(answers: Mapping[int, int]) -> Reading:
+def interpret_status(answers: Mapping[int, int]) -> PrinterStatus:
     """Return what the answers mean, by question; the first cause in line is the one to mend first."""
     offline, error, paper = answers.get(OFFLINE, 0), answers.get(ERROR, 0), answers.get(PAPER, 0)
     if offline & _COVER:
-        return Reading("out_of_order", "cover_open")
+        return PrinterStatus("out_of_order", "cover_open")
     if paper & _END or offline & _PAPER_STOP:
-        return Reading("out_of_order", "paper_out")
+        return PrinterStatus("out_of_order", "paper_out")
     if error & (_CUTTER | _UNRECOVERABLE):
-        return Reading("out_of_order", "jam")
+        return PrinterStatus("out_of_order", "jam")
     if error & _RECOVERABLE or offline & _FEEDING or answers.get(PRINTER, 0) & _IS_OFFLINE:
-        return Reading("degraded", "offline")
+        return PrinterStatus("degraded", "offline")
     if paper & _NEAR_END:
-        return Reading("degraded", "paper_low")
-    return Reading("in_service", "ok")
+        return PrinterStatus("degraded", "paper_low")
+    return PrinterStatus("in_service", "ok")
 
 
-def silent(before: Reading | None) -> Reading:
+def status_without_answer(previous: PrinterStatus | None) -> PrinterStatus:
     """Return what no answer over a standing connection means: some printers do not answer when out of paper.
 
     The last known cause is kept and a kiosk known to be out of order stays so; one never heard is not called well.
     """
-    if before is None:
-        return Reading("degraded", "offline")
-    return Reading(worst("degraded", before.service), before.printer)
+    if previous is None:
+        return PrinterStatus("degraded", "offline")
+    return PrinterStatus(worst_service("degraded", previous.service), previous.printer)

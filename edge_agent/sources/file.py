@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edge_agent.log import Log
-from edge_agent.sources.parsing import BadEvent, event_of, parsed
-from edge_agent.sources.tail import Tail
+from edge_agent.log import Logger
+from edge_agent.sources.parsing import BadEvent, parse_event, parse_json
+from edge_agent.sources.tail import FileTail
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from edge_agent.sources.state import DeviceState
     from telemetry.core.protocol.events import Event
 
-_log = Log(__name__)
+_log = Logger(__name__)
 
 
 @dataclass(slots=True)
@@ -26,39 +26,39 @@ class FileSource:
     path: Path
     state: DeviceState
     name: str = "file"
-    wait_s: float = 0.5
-    bad: int = 0
+    poll_s: float = 0.5
+    skipped_lines: int = 0
 
     def run(self, outbox: Sink, stop: Stop) -> None:
         """Follow the file until stopped, from where the last commit ended."""
-        tail = Tail(self.path, outbox.cursor(self.name))
+        tail = FileTail(self.path, outbox.cursor(self.name))
         try:
             while not stop.is_set():
-                if not self.once(tail, outbox):
-                    stop.wait(self.wait_s)
+                if not self.read_once(tail, outbox):
+                    stop.wait(self.poll_s)
         finally:
             tail.close()
 
-    def once(self, tail: Tail, outbox: Sink) -> bool:
+    def read_once(self, tail: FileTail, outbox: Sink) -> bool:
         """Commit the next lines with the cursor behind them; tells whether there were any."""
-        lines = tail.lines()
+        lines = tail.next_lines()
         if not lines:
             return False
-        events = self._events(lines)
+        events = self._parse_lines(lines)
         outbox.append(events, source=self.name, cursor=tail.cursor)
         for event in events:
-            self.state.follow(event)
+            self.state.update(event)
         return True
 
-    def _events(self, lines: list[bytes]) -> list[Event]:
+    def _parse_lines(self, lines: list[bytes]) -> list[Event]:
         events, bad = [], 0
         for line in lines:
             try:
                 if line.strip():
-                    events.append(event_of(parsed(line)))
+                    events.append(parse_event(parse_json(line)))
             except BadEvent:
                 bad += 1
-        self.bad += bad
+        self.skipped_lines += bad
         if bad:
-            _log.warning("bad_lines_skipped", source=self.name, lines=bad, since_start=self.bad)
+            _log.warning("bad_lines_skipped", source=self.name, lines=bad, since_start=self.skipped_lines)
         return events

@@ -31,11 +31,11 @@ class HostSource:
         """Append heartbeats until stopped, the first at once."""
         psutil.cpu_percent()
         while True:
-            outbox.append([self.beat(outbox)])
+            outbox.append([self.build_heartbeat(outbox)])
             if stop.wait(self.every_ms / 1000):
                 return
 
-    def beat(self, outbox: Sink) -> ev.DeviceHeartbeat:
+    def build_heartbeat(self, outbox: Sink) -> ev.DeviceHeartbeat:
         """Return a heartbeat of this moment."""
         now = self.clock()
         return ev.DeviceHeartbeat(
@@ -48,19 +48,19 @@ class HostSource:
             cpu_pct=psutil.cpu_percent(),
             mem_pct=psutil.virtual_memory().percent,
             disk_pct=psutil.disk_usage("/").percent,
-            temp_c=_temperature(),
-            outbox_rows=outbox.pending(),
-            dropped=outbox.dropped,
+            temp_c=_max_temperature(),
+            outbox_rows=outbox.pending_count(),
+            dropped=outbox.dropped_count,
             printer=self.state.printer,
             paper_pct=self.state.paper_pct,
             display=self.state.display,
             mode=self.state.mode,
-            counters=self.state.counters_now(),
+            counters=self.state.counter_states(),
         )
 
 
-def _temperature() -> float | None:
+def _max_temperature() -> float | None:
     """Return the hottest sensor, °C, where the host has any."""
     read = getattr(psutil, "sensors_temperatures", None)
-    found = [entry.current for entries in (read() if read else {}).values() for entry in entries]
-    return max(found, default=None)
+    readings = [entry.current for entries in (read() if read else {}).values() for entry in entries]
+    return max(readings, default=None)

@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from edge_agent.sources import Sink, Stop
-    from edge_agent.sources.context import Site
+    from edge_agent.sources.context import SourceContext
 
-BEAT_S = 1.0
+HEARTBEAT_S = 1.0
 """How often a child whose source goes on says so."""
-SILENCE_S = 90.0
+SILENCE_TIMEOUT_S = 90.0
 """A child that says nothing for so long is ended."""
-START_S = 60.0
-GOODBYE_S = 2.0
-LOOK_S = 0.25
-MAX_LINE = 1024 * 1024
+START_TIMEOUT_S = 60.0
+EXIT_TIMEOUT_S = 2.0
+POLL_S = 0.25
+MAX_LINE_BYTES = 1024 * 1024
 
 
 class ChildEnded(RuntimeError):
@@ -45,81 +45,81 @@ class IsolatedSource:
 
     kind: str
     values: Mapping[str, Any]
-    site: Site
+    context: SourceContext
     name: str
-    silence_s: float = SILENCE_S
+    silence_timeout_s: float = SILENCE_TIMEOUT_S
     pid: int = 0
 
     def run(self, outbox: Sink, stop: Stop) -> None:
         """Serve one child until stopped. Raises ChildEnded, SourceHung."""
-        ours, theirs = socket.socketpair()
-        with ours, _child(theirs) as child:
+        parent_end, child_end = socket.socketpair()
+        with parent_end, _start_child(child_end) as child:
             self.pid = child.pid
             try:
-                ours.settimeout(LOOK_S)
+                parent_end.settimeout(POLL_S)
                 with suppress(OSError):
-                    ours.sendall(self._description())
-                self._serve(ours, outbox, stop)
+                    parent_end.sendall(self._encode_description())
+                self._serve_requests(parent_end, outbox, stop)
                 if not stop.is_set():
-                    raise ChildEnded(f"the source's process ended with {_code(child)}")
+                    raise ChildEnded(f"the source's process ended with {_exit_code(child)}")
             finally:
-                ours.close()
-                _end(child)
+                parent_end.close()
+                _stop_child(child)
 
-    def _description(self) -> bytes:
-        told = {
-            "kind": self.kind, "values": dict(self.values), "device": self.site.device,
-            "folder": str(self.site.folder), "every_ms": self.site.every_ms, "hang_s": self.silence_s / 2,
+    def _encode_description(self) -> bytes:
+        description = {
+            "kind": self.kind, "values": dict(self.values), "device": self.context.device,
+            "folder": str(self.context.folder), "every_ms": self.context.every_ms, "hang_s": self.silence_timeout_s / 2,
         }  # fmt: skip
-        return msgspec.json.encode(told) + b"\n"
+        return msgspec.json.encode(description) + b"\n"
 
-    def _serve(self, line: socket.socket, outbox: Sink, stop: Stop) -> None:
+    def _serve_requests(self, connection: socket.socket, outbox: Sink, stop: Stop) -> None:
         """Answer requests until the child ends or we are stopped."""
-        for request in self._requests(line, stop):
-            answer = self._answered(request, outbox)
+        for request in self._read_requests(connection, stop):
+            answer = self._handle_request(request, outbox)
             if answer is not None:
                 with suppress(OSError):
-                    line.sendall(msgspec.json.encode(answer) + b"\n")
+                    connection.sendall(msgspec.json.encode(answer) + b"\n")
 
-    def _requests(self, line: socket.socket, stop: Stop) -> Iterator[bytes]:
+    def _read_requests(self, connection: socket.socket, stop: Stop) -> Iterator[bytes]:
         """Yield the child's lines. Raises SourceHung after a silence."""
-        kept, heard, limit = b"", time.monotonic(), max(START_S, self.silence_s)
+        buffer, last_received, limit = b"", time.monotonic(), max(START_TIMEOUT_S, self.silence_timeout_s)
         while not stop.is_set():
             try:
-                some = line.recv(65_536)
+                data = connection.recv(65_536)
             except TimeoutError:
-                if time.monotonic() - heard > limit:
+                if time.monotonic() - last_received > limit:
                     raise SourceHung(f"no sign of life for {limit:g} s; its process {self.pid} is ended") from None
                 continue
             except OSError:
                 return
-            if not some:
+            if not data:
                 return
-            heard, limit = time.monotonic(), self.silence_s
-            *lines, kept = (kept + some).split(b"\n")
-            if len(kept) > MAX_LINE:
+            last_received, limit = time.monotonic(), self.silence_timeout_s
+            *lines, buffer = (buffer + data).split(b"\n")
+            if len(buffer) > MAX_LINE_BYTES:
                 raise ChildEnded("the source's process sent a line without an end")
             yield from lines
 
-    def _answered(self, request: bytes, outbox: Sink) -> dict[str, Any] | None:
+    def _handle_request(self, request: bytes, outbox: Sink) -> dict[str, Any] | None:
         try:
-            asked = _REQUEST.decode(request)
-            events = [codec.decode_event(bytes(event)) for event in asked.events]
+            child_request = _REQUEST_DECODER.decode(request)
+            events = [codec.decode_event(bytes(event)) for event in child_request.events]
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise ChildEnded("the source's process said what is no request") from error
-        if asked.do == "beat":
+        if child_request.do == "beat":
             return None
-        if asked.do == "cursor":
-            return {"cursor": outbox.cursor(asked.source)}
-        if asked.do == "pending":
-            return {"pending": outbox.pending()}
-        first, last = outbox.append(events, source=asked.source, cursor=asked.cursor)
+        if child_request.do == "cursor":
+            return {"cursor": outbox.cursor(child_request.source)}
+        if child_request.do == "pending":
+            return {"pending": outbox.pending_count()}
+        first, last = outbox.append(events, source=child_request.source, cursor=child_request.cursor)
         for event in events:
-            self.site.state.follow(event, self.name)
+            self.context.state.update(event, self.name)
         return {"first": first, "last": last}
 
 
-class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ChildRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a child asks for."""
 
     do: str
@@ -128,31 +128,31 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cursor: str = ""
 
 
-_REQUEST = msgspec.json.Decoder(Request)
+_REQUEST_DECODER = msgspec.json.Decoder(ChildRequest)
 
 
-def _child(theirs: socket.socket) -> subprocess.Popen[bytes]:
+def _start_child(child_end: socket.socket) -> subprocess.Popen[bytes]:
     """Start the child with its end of the line; what a driver prints goes to our stderr."""
-    with theirs:
+    with child_end:
         return subprocess.Popen(
-            [sys.executable, "-m", "edge_agent.sources.subprocess_child", str(theirs.fileno())],
+            [sys.executable, "-m", "edge_agent.sources.subprocess_child", str(child_end.fileno())],
             stdin=subprocess.DEVNULL,
             stdout=2,
-            pass_fds=(theirs.fileno(),),
+            pass_fds=(child_end.fileno(),),
         )
 
 
-def _code(child: subprocess.Popen[bytes]) -> int | None:
+def _exit_code(child: subprocess.Popen[bytes]) -> int | None:
     try:
-        return child.wait(GOODBYE_S)
+        return child.wait(EXIT_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         return None
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
+def _stop_child(child: subprocess.Popen[bytes]) -> None:
     """Give the child a moment to see that the line is gone, then kill it."""
     try:
-        child.wait(GOODBYE_S)
+        child.wait(EXIT_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SOURCES = {
+SOURCE_KEYS = {
     "host": {"every_ms"},
     "probe": {"system", "probe", "target", "every_ms", "isolate"},
     "file": {"path", "isolate"},
@@ -15,7 +15,7 @@ SOURCES = {
 `isolate = true` runs a source in a process of its own, for drivers that may hang or crash; the heartbeat and the local
 HTTP source know the device's whole state and stay.
 """
-NEEDED = {
+REQUIRED_KEYS = {
     "host": set[str](),
     "probe": {"system", "probe", "target"},
     "file": {"path"},
@@ -24,7 +24,7 @@ NEEDED = {
     "queue_http": {"url"},
 }
 """The keys a source of each kind cannot do without."""
-NUMBERS = {"every_ms", "port"}
+NUMBER_KEYS = {"every_ms", "port"}
 """Keys whose value is a positive whole number."""
-FLAGS = {"isolate"}
+FLAG_KEYS = {"isolate"}
 """Keys whose value is true or false."""

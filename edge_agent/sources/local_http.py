@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from edge_agent.log import Log
-from edge_agent.sources.parsing import BadEvent, event_of, parsed
+from edge_agent.log import Logger
+from edge_agent.sources.parsing import BadEvent, parse_event, parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from edge_agent.sources.state import DeviceState
     from telemetry.core.protocol.events import Event
 
-_log = Log(__name__)
-MAX_BODY = 1024 * 1024
-MAX_KEY = 255
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-IDLE_S = 10
+_log = Logger(__name__)
+MAX_BODY_BYTES = 1024 * 1024
+MAX_KEY_LENGTH = 255
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+IDLE_TIMEOUT_S = 10
 """A caller's connection is closed after this long in silence."""
 
 
-class Problem(Exception):
+class HttpProblem(Exception):
     """An answer that is no 2xx: status, what is wrong and the remedy."""
 
     def __init__(self, status: int, title: str, field: str = "", remedy: str = "") -> None:
@@ -50,59 +50,59 @@ class HttpSource:
     state: DeviceState
     clock: Callable[[], int]
     name: str = "http"
-    bound: int = 0
+    bound_port: int = 0
 
     def run(self, outbox: Sink, stop: Stop) -> None:
         """Serve until stopped."""
-        with _Server(self, outbox) as server:
-            self.bound = server.server_address[1]
+        with _EventServer(self, outbox) as server:
+            self.bound_port = server.server_address[1]
             while not stop.is_set():
                 server.handle_request()
 
-    def take(self, outbox: Sink, key: str, body: bytes) -> dict[str, Any]:
+    def commit_events(self, outbox: Sink, key: str, body: bytes) -> dict[str, Any]:
         """Commit a request's events; returns the answer. Raises BadEvent, sqlite3.Error."""
-        events = events_of(body)
+        events = parse_events(body)
         if key:
-            text, repeated = outbox.append_once(key, events, self.clock())
+            text, repeated = outbox.append_idempotent(key, events, self.clock())
             answer = {**msgspec.json.decode(text), "repeated": repeated}
         else:
             first, last = outbox.append(events)
             answer = {"first": first, "last": last, "repeated": False}
         if not answer["repeated"]:
             for event in events:
-                self.state.follow(event)
+                self.state.update(event)
         return answer
 
 
-def events_of(body: bytes) -> list[Event]:
+def parse_events(body: bytes) -> list[Event]:
     """Return the events of one object, a list, or one object a line. Raises BadEvent."""
     try:
-        whole = parsed(body)
-        values = whole if isinstance(whole, list) else [whole]
+        document = parse_json(body)
+        values = document if isinstance(document, list) else [document]
     except BadEvent:
         lines = [line for line in body.splitlines() if line.strip()]
         if len(lines) < 2:
             raise
-        values = [parsed(line) for line in lines]
+        values = [parse_json(line) for line in lines]
     if not values:
         raise BadEvent("body", "no event in it", "send at least one")
-    return [_numbered(i, value) for i, value in enumerate(values, 1)]
+    return [_parse_nth_event(i, value) for i, value in enumerate(values, 1)]
 
 
-def _numbered(i: int, value: object) -> Event:
+def _parse_nth_event(i: int, value: object) -> Event:
     try:
-        return event_of(value)
+        return parse_event(value)
     except BadEvent as error:
         raise BadEvent(error.field, f"event {i}: {error.problem}", error.remedy) from None
 
 
-class _Server(ThreadingHTTPServer):
+class _EventServer(ThreadingHTTPServer):
     """One thread a connection."""
 
     timeout = 0.25
 
     def __init__(self, source: HttpSource, outbox: Sink) -> None:
-        super().__init__(("127.0.0.1", source.port), _Handler)
+        super().__init__(("127.0.0.1", source.port), _EventHandler)
         self.source, self.outbox = source, outbox
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -112,77 +112,79 @@ class _Server(ThreadingHTTPServer):
             _log.exception("http_fault", source=self.source.name)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _EventHandler(BaseHTTPRequestHandler):
     """Speaks HTTP; what is taken is the source's decision."""
 
-    server: _Server
+    server: _EventServer
     protocol_version = "HTTP/1.1"
     server_version = "motcua"
     sys_version = ""
-    timeout = IDLE_S
+    timeout = IDLE_TIMEOUT_S
 
     def do_GET(self) -> None:
         """Answer health."""
         if self.path == "/healthz":
-            self._answer(200, {"status": "ok", "pending": self.server.outbox.pending()})
+            self._send_json(200, {"status": "ok", "pending": self.server.outbox.pending_count()})
         else:
-            self._refuse(Problem(404, "no such page", remedy="GET /healthz or POST /events"))
+            self._send_problem(HttpProblem(404, "no such page", remedy="GET /healthz or POST /events"))
 
     def do_POST(self) -> None:
         """Take events."""
         try:
-            key, body = self._request()
-            self._answer(201, self.server.source.take(self.server.outbox, key, body))
-        except Problem as problem:
-            self._refuse(problem)
+            key, body = self._read_request()
+            self._send_json(201, self.server.source.commit_events(self.server.outbox, key, body))
+        except HttpProblem as problem:
+            self._send_problem(problem)
         except BadEvent as error:
-            self._refuse(Problem(400, error.problem, error.field, error.remedy))
+            self._send_problem(HttpProblem(400, error.problem, error.field, error.remedy))
         except sqlite3.Error as error:
             _log.warning("http_not_kept", source=self.server.source.name, error=str(error))
-            self._refuse(Problem(503, "the outbox cannot be written now", remedy="send it again with the same key"))
+            self._send_problem(
+                HttpProblem(503, "the outbox cannot be written now", remedy="send it again with the same key")
+            )
 
-    def _refuse_foreign(self) -> None:
+    def _refuse_other_hosts(self) -> None:
         """Refuse what a web page of elsewhere would send through this host's browser."""
         hosts = [urlsplit(f"//{self.headers.get('Host', '')}").hostname]
         if "Origin" in self.headers:
             hosts.append(urlsplit(self.headers["Origin"]).hostname)
-        if any(host not in LOOPBACK for host in hosts):
-            raise Problem(
+        if any(host not in LOOPBACK_HOSTS for host in hosts):
+            raise HttpProblem(
                 403, "only programs of this host may post", "Origin", "post to 127.0.0.1 from a local program"
             )
 
-    def _request(self) -> tuple[str, bytes]:
-        self._refuse_foreign()
-        length = self._length()
+    def _read_request(self) -> tuple[str, bytes]:
+        self._refuse_other_hosts()
+        length = self._content_length()
         if self.path != "/events":
-            raise Problem(404, "no such page", remedy="POST /events")
+            raise HttpProblem(404, "no such page", remedy="POST /events")
         key = self.headers.get("Idempotency-Key", "").strip()
-        if len(key) > MAX_KEY:
-            raise Problem(400, f"longer than {MAX_KEY}", "Idempotency-Key", "use a UUID or ULID")
+        if len(key) > MAX_KEY_LENGTH:
+            raise HttpProblem(400, f"longer than {MAX_KEY_LENGTH}", "Idempotency-Key", "use a UUID or ULID")
         body = self.rfile.read(length)
         if len(body) < length:
-            raise Problem(400, "shorter than Content-Length", "body", "send it again")
+            raise HttpProblem(400, "shorter than Content-Length", "body", "send it again")
         return key, body
 
-    def _length(self) -> int:
-        given = self.headers.get("Content-Length")
-        if given is None:
-            raise Problem(411, "no Content-Length", "Content-Length", "send the body's length, not chunks")
-        if not (given.isascii() and given.isdigit()):
-            raise Problem(400, "not a number", "Content-Length", "send the body's length in bytes")
-        if int(given) > MAX_BODY:
-            raise Problem(413, f"over {MAX_BODY} bytes", "body", "send fewer events at once")
-        return int(given)
+    def _content_length(self) -> int:
+        header = self.headers.get("Content-Length")
+        if header is None:
+            raise HttpProblem(411, "no Content-Length", "Content-Length", "send the body's length, not chunks")
+        if not (header.isascii() and header.isdigit()):
+            raise HttpProblem(400, "not a number", "Content-Length", "send the body's length in bytes")
+        if int(header) > MAX_BODY_BYTES:
+            raise HttpProblem(413, f"over {MAX_BODY_BYTES} bytes", "body", "send fewer events at once")
+        return int(header)
 
-    def _refuse(self, problem: Problem) -> None:
+    def _send_problem(self, problem: HttpProblem) -> None:
         """Answer with problem+json and close: the body may be unread."""
         self.close_connection = True
-        self._answer(problem.status, problem.body, "application/problem+json")
+        self._send_json(problem.status, problem.body, "application/problem+json")
 
-    def _answer(self, status: int, body: dict[str, Any], kind: str = "application/json") -> None:
+    def _send_json(self, status: int, body: dict[str, Any], content_type: str = "application/json") -> None:
         data = msgspec.json.encode(body)
         self.send_response(status)
-        self.send_header("Content-Type", kind)
+        self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(data)))
         if self.close_connection:
             self.send_header("Connection", "close")

@@ -8,9 +8,9 @@ import msgspec
 
 from telemetry.core.protocol import codec, events as ev, text_validation
 
-_FIELD = re.compile(r"\$\.?([\w.\[\]]+)`|field `(\w+)`")
-_ALWAYS = 1 << 53
-_AGENTS_OWN = (
+_FIELD_PATTERN = re.compile(r"\$\.?([\w.\[\]]+)`|field `(\w+)`")
+_FAR_FUTURE_MS = 1 << 53
+_AGENT_ONLY_EVENTS = (
     ev.OutboxDropped, ev.OutboxRefused, ev.AgentAlarm, ev.ClockStep, ev.ConfigResult, ev.CommandResult,
     ev.AgentDiagnostics,
 )  # fmt: skip
@@ -24,23 +24,23 @@ class BadEvent(ValueError):
         self.field, self.problem, self.remedy = field, problem, remedy
 
 
-def event_of(given: object) -> ev.Event:
+def parse_event(value: object) -> ev.Event:
     """Return the event a JSON value is, numbered 1 for the time being. Raises BadEvent."""
-    if not isinstance(given, dict):
+    if not isinstance(value, dict):
         raise BadEvent("event", "not a JSON object", 'send {"type": …, "t": …} with the type\'s fields')
-    if "n" in given:
+    if "n" in value:
         raise BadEvent("n", "rows are numbered by the outbox", "leave it out")
     try:
-        event: ev.Event = text_validation.convert({**given, "n": 1}, codec.AgentEvent)
+        event: ev.Event = text_validation.convert_event({**value, "n": 1}, codec.AgentEvent)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise _bad(str(error)) from None
-    if isinstance(event, _AGENTS_OWN):
+        raise _to_bad_event(str(error)) from None
+    if isinstance(event, _AGENT_ONLY_EVENTS):
         raise BadEvent("type", "only the agent itself says this", "leave it out")
-    refuse_personal(event)
+    refuse_personal_data(event)
     return event
 
 
-def parsed(text: bytes) -> object:
+def parse_json(text: bytes) -> object:
     """Return the JSON value. Raises BadEvent."""
     try:
         return msgspec.json.decode(text)
@@ -48,9 +48,9 @@ def parsed(text: bytes) -> object:
         raise BadEvent("body", f"no JSON: {error}", "send one JSON object, a list, or one object a line") from None
 
 
-def _bad(problem: str) -> BadEvent:
-    found = _FIELD.search(problem)
-    field = next((name for name in found.groups() if name), "event") if found else "event"
+def _to_bad_event(problem: str) -> BadEvent:
+    match = _FIELD_PATTERN.search(problem)
+    field = next((name for name in match.groups() if name), "event") if match else "event"
     if "missing" in problem:
         return BadEvent(field, problem, "add it")
     if "unknown field" in problem:
@@ -58,12 +58,12 @@ def _bad(problem: str) -> BadEvent:
     return BadEvent(field, problem, "see docs/reference/asyncapi.json for what it may be")
 
 
-def refuse_personal(event: ev.Event) -> None:
+def refuse_personal_data(event: ev.Event) -> None:
     """Refuse here what ingest would refuse for good. Raises BadEvent."""
     frame = codec.encode_frame("local", "", 0, [codec.encode_event(event)])
     try:
-        rejected = codec.decode_frame(frame, codec.CONTENT_TYPE, _ALWAYS).rejected
-    except codec.Unreadable as error:
-        raise BadEvent("event", f"{error.reason}: over {codec.MAX_FRAME} bytes", "send less at once") from None
+        rejected = codec.decode_frame(frame, codec.CONTENT_TYPE, _FAR_FUTURE_MS).rejected
+    except codec.UnreadableFrame as error:
+        raise BadEvent("event", f"{error.reason}: over {codec.MAX_FRAME_BYTES} bytes", "send less at once") from None
     if rejected:
         raise BadEvent("event", "a value looks like personal data", "use random ids, never numbers or names of people")

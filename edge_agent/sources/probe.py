@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from edge_agent.sources import Sink, Stop
 
-Error = Literal["timeout", "refused", "dns", "tls", "status", "other"]
+ProbeErrorKind = Literal["timeout", "refused", "dns", "tls", "status", "other"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,10 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ProbeOutcome:
     """How a probe went; `tls_days` is the certificate's remaining life."""
 
-    error: Error | None = None
+    error: ProbeErrorKind | None = None
     status: int | None = None
     tls_days: float | None = None
 
@@ -57,43 +57,43 @@ class ProbeSource:
         if stop.wait(self.phase_ms / 1000):
             return
         while True:
-            outbox.append([self.once()])
+            outbox.append([self.probe_once()])
             if stop.wait(self.every_ms / 1000):
                 return
 
-    def once(self) -> ev.ProbeResult:
+    def probe_once(self) -> ev.ProbeResult:
         """Probe now."""
-        began, t = time.perf_counter(), self.clock()
-        answer = ask(self.probe)
-        taken = (time.perf_counter() - began) * 1000
+        started, t = time.perf_counter(), self.clock()
+        outcome = run_probe(self.probe)
+        elapsed_ms = (time.perf_counter() - started) * 1000
         return ev.ProbeResult(
             n=1,
             t=t,
             system=self.probe.system,
             kind=self.probe.kind,
-            ok=answer.error is None,
+            ok=outcome.error is None,
             every_ms=self.every_ms,
-            latency_ms=round(taken, 1),
-            status=answer.status,
-            error=answer.error,
-            tls_days=answer.tls_days,
+            latency_ms=round(elapsed_ms, 1),
+            status=outcome.status,
+            error=outcome.error,
+            tls_days=outcome.tls_days,
         )
 
 
-def ask(probe: Probe) -> Answer:
+def run_probe(probe: Probe) -> ProbeOutcome:
     """Return how the system answered; every failure has a kind."""
     try:
-        return _ASK[probe.kind](probe)
+        return _PROBES[probe.kind](probe)
     except urllib.error.HTTPError as error:
         error.close()
-        return Answer("status", error.code)
+        return ProbeOutcome("status", error.code)
     except (OSError, ValueError, http.client.HTTPException) as error:
-        return Answer(_kind_of(error))
+        return ProbeOutcome(_error_kind(error))
 
 
-def _kind_of(error: BaseException) -> Error:
+def _error_kind(error: BaseException) -> ProbeErrorKind:
     inner = error.reason if isinstance(error, urllib.error.URLError) else error
-    kinds: tuple[tuple[type[BaseException], Error], ...] = (
+    kinds: tuple[tuple[type[BaseException], ProbeErrorKind], ...] = (
         (socket.gaierror, "dns"),
         (TimeoutError, "timeout"),
         (ConnectionRefusedError, "refused"),
@@ -102,39 +102,44 @@ def _kind_of(error: BaseException) -> Error:
     return next((kind for cls, kind in kinds if isinstance(inner, cls)), "other")
 
 
-def _http(probe: Probe) -> Answer:
+def _probe_http(probe: Probe) -> ProbeOutcome:
     if urlsplit(probe.target).scheme not in {"http", "https"}:
-        return Answer("other")
-    with urllib.request.urlopen(probe.target, timeout=probe.timeout_s) as answer:  # noqa: S310 - checked above
-        answer.read(65_536)
-        return Answer(None, answer.status)
+        return ProbeOutcome("other")
+    with urllib.request.urlopen(probe.target, timeout=probe.timeout_s) as response:  # noqa: S310 - checked above
+        response.read(65_536)
+        return ProbeOutcome(None, response.status)
 
 
-def _place(target: str, port: int) -> tuple[str, int]:
+def _host_and_port(target: str, port: int) -> tuple[str, int]:
     parts = urlsplit(target if "//" in target else f"//{target}")
     return parts.hostname or "", parts.port or port
 
 
-def _tcp(probe: Probe) -> Answer:
-    socket.create_connection(_place(probe.target, 80), probe.timeout_s).close()
-    return Answer()
+def _probe_tcp(probe: Probe) -> ProbeOutcome:
+    socket.create_connection(_host_and_port(probe.target, 80), probe.timeout_s).close()
+    return ProbeOutcome()
 
 
-def _tls(probe: Probe) -> Answer:
-    host, port = _place(probe.target, 443)
+def _probe_tls(probe: Probe) -> ProbeOutcome:
+    host, port = _host_and_port(probe.target, 443)
     context = ssl.create_default_context()
     with (
         socket.create_connection((host, port), probe.timeout_s) as plain,
         context.wrap_socket(plain, server_hostname=host) as wrapped,
     ):
-        ends = ssl.cert_time_to_seconds(str((wrapped.getpeercert() or {}).get("notAfter")))
-    left = datetime.fromtimestamp(ends, UTC) - datetime.now(UTC)
-    return Answer(tls_days=round(left.total_seconds() / 86_400, 2))
+        not_after_s = ssl.cert_time_to_seconds(str((wrapped.getpeercert() or {}).get("notAfter")))
+    remaining = datetime.fromtimestamp(not_after_s, UTC) - datetime.now(UTC)
+    return ProbeOutcome(tls_days=round(remaining.total_seconds() / 86_400, 2))
 
 
-def _dns(probe: Probe) -> Answer:
-    socket.getaddrinfo(_place(probe.target, 80)[0], None)
-    return Answer()
+def _probe_dns(probe: Probe) -> ProbeOutcome:
+    socket.getaddrinfo(_host_and_port(probe.target, 80)[0], None)
+    return ProbeOutcome()
 
 
-_ASK: dict[str, Callable[[Probe], Answer]] = {"http": _http, "tcp": _tcp, "tls": _tls, "dns": _dns}
+_PROBES: dict[str, Callable[[Probe], ProbeOutcome]] = {
+    "http": _probe_http,
+    "tcp": _probe_tcp,
+    "tls": _probe_tls,
+    "dns": _probe_dns,
+}

@@ -19,8 +19,8 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from edge_agent.log import Log
-from edge_agent.sources.parsing import BadEvent, event_of
+from edge_agent.log import Logger
+from edge_agent.sources.parsing import BadEvent, parse_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,31 +30,31 @@ if TYPE_CHECKING:
     from edge_agent.sources.state import DeviceState
     from telemetry.core.protocol.events import Event
 
-_log = Log(__name__)
-MAX_BODY = 4 * 1024 * 1024
-SILENCE_S = 10.0
+_log = Logger(__name__)
+MAX_RESPONSE_BYTES = 4 * 1024 * 1024
+READ_TIMEOUT_S = 10.0
 """Longest wait for the next bytes."""
-WHOLE_S = 30.0
+TOTAL_TIMEOUT_S = 30.0
 """Longest time one answer may take in all."""
-REMEMBERED = 512
+MIN_REMEMBERED_IDS = 512
 """Ids kept to know what is delivered again; at least those of the last two answers."""
-TRIES = 5
+MAX_FAILURES = 5
 """Failures in a row after which supervision is told."""
-LONGEST_MS = 600_000
+MAX_BACKOFF_MS = 600_000
 
 
 class QueueUnavailable(OSError):
     """The queue system gave no usable answer; nothing was taken."""
 
 
-class Answer(msgspec.Struct, frozen=True):
+class QueueResponse(msgspec.Struct, frozen=True):
     """What the endpoint answers; without `next` the cursor stays."""
 
     events: list[dict[str, Any]]
     next: str | int | None = None
 
 
-class Cursor(msgspec.Struct, frozen=True):
+class QueueCursor(msgspec.Struct, frozen=True):
     """How far we are: the queue system's cursor, and digests of the ids last taken."""
 
     next: str = ""
@@ -69,88 +69,92 @@ class QueueHttpSource:
     state: DeviceState
     every_ms: int = 10_000
     header_file: Path | None = None
-    mapped: Callable[[dict[str, Any]], list[Event]] | None = None
+    row_mapper: Callable[[dict[str, Any]], list[Event]] | None = None
     name: str = "queue_http"
-    silence_s: float = SILENCE_S
-    whole_s: float = WHOLE_S
-    bad: int = 0
+    read_timeout_s: float = READ_TIMEOUT_S
+    total_timeout_s: float = TOTAL_TIMEOUT_S
+    skipped_events: int = 0
 
     def run(self, outbox: Sink, stop: Stop) -> None:
         """Poll until stopped. Raises QueueUnavailable after several failures in a row."""
         failures = 0
         while not stop.is_set():
             try:
-                more, failures = self.once(outbox), 0
+                more, failures = self.poll_once(outbox), 0
             except (OSError, http.client.HTTPException) as error:
                 more, failures = False, failures + 1
-                _log.warning("queue_unavailable", source=self.name, error=_safe(error), failures=failures)
-                if failures >= TRIES:
-                    raise QueueUnavailable(_safe(error)) from None
+                _log.warning("queue_unavailable", source=self.name, error=_error_message(error), failures=failures)
+                if failures >= MAX_FAILURES:
+                    raise QueueUnavailable(_error_message(error)) from None
             if not more:
-                stop.wait(min(self.every_ms * 2 ** max(failures - 1, 0), LONGEST_MS) / 1000)
+                stop.wait(min(self.every_ms * 2 ** max(failures - 1, 0), MAX_BACKOFF_MS) / 1000)
 
-    def once(self, outbox: Sink) -> bool:
+    def poll_once(self, outbox: Sink) -> bool:
         """Take one answer; tells whether to ask again at once. Raises OSError, http.client.HTTPException."""
-        cursor = _cursor_of(outbox.cursor(self.name))
-        answer = self._fetched(cursor.next)
-        known = dict.fromkeys(cursor.seen)
-        fresh = {key: value for key, value in ((key_of(v), v) for v in answer.events) if key not in known}
-        events = self._events(list(fresh.values()))
-        following = cursor.next if answer.next is None else str(answer.next)
-        kept = [*(key for key in known if key not in fresh), *fresh][-max(REMEMBERED, 2 * len(answer.events)) :]
-        if fresh or following != cursor.next:
-            text = msgspec.json.encode(Cursor(following, tuple(kept))).decode()
+        cursor = _parse_cursor(outbox.cursor(self.name))
+        response = self._fetch(cursor.next)
+        seen_keys = dict.fromkeys(cursor.seen)
+        new_objects = {
+            key: value for key, value in ((event_key(v), v) for v in response.events) if key not in seen_keys
+        }
+        events = self._parse_objects(list(new_objects.values()))
+        next_cursor = cursor.next if response.next is None else str(response.next)
+        remembered_keys = [*(key for key in seen_keys if key not in new_objects), *new_objects][
+            -max(MIN_REMEMBERED_IDS, 2 * len(response.events)) :
+        ]
+        if new_objects or next_cursor != cursor.next:
+            text = msgspec.json.encode(QueueCursor(next_cursor, tuple(remembered_keys))).decode()
             outbox.append(events, source=self.name, cursor=text)
             for event in events:
-                self.state.follow(event)
-        return bool(fresh) and following != cursor.next
+                self.state.update(event)
+        return bool(new_objects) and next_cursor != cursor.next
 
-    def _events(self, given: list[dict[str, Any]]) -> list[Event]:
+    def _parse_objects(self, objects: list[dict[str, Any]]) -> list[Event]:
         events: list[Event] = []
         bad = 0
-        for value in given:
+        for value in objects:
             try:
-                if self.mapped:
-                    events += self.mapped(value)
+                if self.row_mapper:
+                    events += self.row_mapper(value)
                 else:
-                    events.append(event_of({key: part for key, part in value.items() if key != "id"}))
+                    events.append(parse_event({key: part for key, part in value.items() if key != "id"}))
             except BadEvent:
                 bad += 1
-        self.bad += bad
+        self.skipped_events += bad
         if bad:
-            _log.warning("bad_events_skipped", source=self.name, events=bad, since_start=self.bad)
+            _log.warning("bad_events_skipped", source=self.name, events=bad, since_start=self.skipped_events)
         return events
 
-    def _fetched(self, since: str) -> Answer:
-        connection = self._connection()
+    def _fetch(self, since: str) -> QueueResponse:
+        connection = self._create_connection()
         connection.connect()
-        timer = threading.Timer(self.whole_s, _cut, [connection.sock])
+        timer = threading.Timer(self.total_timeout_s, _shut_down, [connection.sock])
         timer.daemon = True
         timer.start()
         try:
-            connection.request("GET", self._target(since), headers=self._headers())
-            return _answer(connection.getresponse())
+            connection.request("GET", self._request_target(since), headers=self._request_headers())
+            return _parse_response(connection.getresponse())
         finally:
             timer.cancel()
             connection.close()
 
-    def _connection(self) -> http.client.HTTPConnection:
+    def _create_connection(self) -> http.client.HTTPConnection:
         parts = urlsplit(self.url)
         if parts.scheme == "https":
             context = ssl.create_default_context()
             return http.client.HTTPSConnection(
-                parts.hostname or "", parts.port, timeout=self.silence_s, context=context
+                parts.hostname or "", parts.port, timeout=self.read_timeout_s, context=context
             )
         if parts.scheme != "http":
             raise QueueUnavailable(f"url: {parts.scheme!r} is no way to ask; use http or https")
-        return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=self.silence_s)
+        return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=self.read_timeout_s)
 
-    def _target(self, since: str) -> str:
+    def _request_target(self, since: str) -> str:
         parts = urlsplit(self.url)
         query = "&".join(part for part in (parts.query, f"since={quote(since, safe='')}" if since else "") if part)
         return f"{parts.path or '/'}{'?' if query else ''}{query}"
 
-    def _headers(self) -> dict[str, str]:
+    def _request_headers(self) -> dict[str, str]:
         """Return the headers of the file, read each time so that a token may change."""
         headers = {"Accept": "application/json", "Connection": "close"}
         if self.header_file is None:
@@ -164,44 +168,44 @@ class QueueHttpSource:
         return headers
 
 
-def key_of(event: dict[str, Any]) -> str:
+def event_key(event: dict[str, Any]) -> str:
     """Return the digest under which an event is remembered: of its `id`, else of all of it."""
-    own = event.get("id")
-    text = str(own).encode() if isinstance(own, str | int) else msgspec.json.encode(event, order="deterministic")
+    own_id = event.get("id")
+    text = str(own_id).encode() if isinstance(own_id, str | int) else msgspec.json.encode(event, order="deterministic")
     return blake2b(text, digest_size=6).hexdigest()
 
 
-def rows_through(mapping: str) -> Callable[[dict[str, Any]], list[Event]]:
+def load_row_mapper(mapping: str) -> Callable[[dict[str, Any]], list[Event]]:
     """Return what makes events of objects whose fields are the columns of a replay mapping. Raises MappingError."""
-    from edge_agent.sources.queue_rows import Rows  # noqa: PLC0415 - only vendors' formats need it
+    from edge_agent.sources.queue_rows import RowMapper  # noqa: PLC0415 - only vendors' formats need it
 
-    return Rows.of(mapping).events
+    return RowMapper.load(mapping).map_object
 
 
-def _answer(response: http.client.HTTPResponse) -> Answer:
+def _parse_response(response: http.client.HTTPResponse) -> QueueResponse:
     if response.status != http.client.OK:
         raise QueueUnavailable(f"answered {response.status}; see the queue system's log")
-    body = response.read(MAX_BODY + 1)
-    if len(body) > MAX_BODY:
-        raise QueueUnavailable(f"answered over {MAX_BODY} bytes; have it give fewer events at once")
+    body = response.read(MAX_RESPONSE_BYTES + 1)
+    if len(body) > MAX_RESPONSE_BYTES:
+        raise QueueUnavailable(f"answered over {MAX_RESPONSE_BYTES} bytes; have it give fewer events at once")
     if response.length:
         raise QueueUnavailable("the answer was cut off")
     try:
-        return msgspec.json.decode(body, type=Answer)
+        return msgspec.json.decode(body, type=QueueResponse)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         raise QueueUnavailable('answered something else than {"events": [...], "next": ...}') from None
 
 
-def _cursor_of(text: str) -> Cursor:
-    return msgspec.json.decode(text, type=Cursor) if text else Cursor()
+def _parse_cursor(text: str) -> QueueCursor:
+    return msgspec.json.decode(text, type=QueueCursor) if text else QueueCursor()
 
 
-def _cut(connection: Any) -> None:  # noqa: ANN401 - a plain or a TLS socket
+def _shut_down(connection: Any) -> None:  # noqa: ANN401 - a plain or a TLS socket
     """End a connection whose answer takes too long."""
     with suppress(OSError):
         connection.shutdown(SHUT_RDWR)
 
 
-def _safe(error: BaseException) -> str:
+def _error_message(error: BaseException) -> str:
     """Return the error without what the server said."""
     return str(error) if isinstance(error, OSError) else type(error).__name__

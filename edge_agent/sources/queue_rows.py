@@ -7,47 +7,47 @@ from typing import TYPE_CHECKING, Any, Self
 
 from edge_agent.mapping.cell_parsing import CellError
 from edge_agent.mapping.document import load_mapping
-from edge_agent.mapping.expressions import Scope
-from edge_agent.sources.parsing import BadEvent, refuse_personal
+from edge_agent.mapping.expressions import ReplayContext
+from edge_agent.sources.parsing import BadEvent, refuse_personal_data
 
 if TYPE_CHECKING:
-    from edge_agent.mapping.document import Mapping
+    from edge_agent.mapping.document import ReplayMapping
     from telemetry.core.protocol.events import Event
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class RowMapper:
     """One mapping; ticket ids are made from its name, so that they stay when its rules are corrected."""
 
-    mapping: Mapping
-    scope: Scope
+    mapping: ReplayMapping
+    context: ReplayContext
 
     @classmethod
-    def of(cls, name_or_path: str) -> Self:
+    def load(cls, name_or_path: str) -> Self:
         """Load a mapping. Raises MappingError with all its faults."""
         mapping = load_mapping(name_or_path)
-        return cls(mapping, Scope(mapping.zone, mapping.raw_services, f"queue:{mapping.name}"))
+        return cls(mapping, ReplayContext(mapping.zone, mapping.service_by_value, f"queue:{mapping.name}"))
 
-    def events(self, value: dict[str, Any]) -> list[Event]:
+    def map_object(self, value: dict[str, Any]) -> list[Event]:
         """Return the object's events, none when a skip or no rule wants it. Raises BadEvent."""
-        row = dict.fromkeys(self.mapping.columns, "") | flat(value)
-        if any(all(test.holds(row) for test in skip.when) for skip in self.mapping.skips):
+        row = dict.fromkeys(self.mapping.columns, "") | flatten(value)
+        if any(all(test.matches(row) for test in skip.when) for skip in self.mapping.skips):
             return []
         try:
-            made = [rule.event(1, row, self.scope, "") for rule in self.mapping.rules if rule.applies(row)]
+            events = [rule.build_event(1, row, self.context, "") for rule in self.mapping.rules if rule.applies(row)]
         except CellError as error:
             raise BadEvent(error.column, error.problem, error.remedy) from None
-        for event in made:
-            refuse_personal(event)
-        return made
+        for event in events:
+            refuse_personal_data(event)
+        return events
 
 
-def flat(value: dict[str, Any], prefix: str = "") -> dict[str, str]:
+def flatten(value: dict[str, Any], prefix: str = "") -> dict[str, str]:
     """Return the object as one row of text: `{"ticket": {"no": 7}}` has the column `ticket.no`."""
     row: dict[str, str] = {}
     for key, part in value.items():
         if isinstance(part, dict):
-            row |= flat(part, f"{prefix}{key}.")
+            row |= flatten(part, f"{prefix}{key}.")
         else:
             row[f"{prefix}{key}"] = "" if part is None else str(part).strip()
     return row

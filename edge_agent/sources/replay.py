@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from edge_agent.sources import Sink, Stop
     from telemetry.core.protocol.events import Event
 
-CHUNK = 500
-BACKLOG = 20_000
+CHUNK_EVENTS = 500
+MAX_PENDING_ROWS = 20_000
 
 
 @dataclass(slots=True)
@@ -22,34 +22,34 @@ class ReplaySource:
 
     events: Iterator[Event]
     speed: float | None = None
-    backlog: int = BACKLOG
+    max_pending: int = MAX_PENDING_ROWS
     name: str = "replay"
 
     def run(self, outbox: Sink, stop: Stop) -> None:
         """Append all events, or until stopped; waits while too many rows have no receipt."""
-        for chunk in self._chunks(stop):
-            while outbox.pending() > self.backlog and not stop.wait(0.05):
+        for chunk in self._timed_chunks(stop):
+            while outbox.pending_count() > self.max_pending and not stop.wait(0.05):
                 pass
             outbox.append_numbered(chunk)
 
-    def _chunks(self, stop: Stop) -> Iterator[list[Event]]:
+    def _timed_chunks(self, stop: Stop) -> Iterator[list[Event]]:
         """Yield events in chunks; at a chosen speed, each not before its time."""
         chunk: list[Event] = []
         first: int | None = None
-        began = time.monotonic()
+        started = time.monotonic()
         for event in self.events:
             if self.speed is not None:
                 first = event.t if first is None else first
-                ahead = (event.t - first) / 1000 / self.speed - (time.monotonic() - began)
-                if ahead > 0.05:
+                wait_s = (event.t - first) / 1000 / self.speed - (time.monotonic() - started)
+                if wait_s > 0.05:
                     if chunk:
                         yield chunk
                         chunk = []
-                    stop.wait(ahead)
+                    stop.wait(wait_s)
             if stop.is_set():
                 return
             chunk.append(event)
-            if len(chunk) >= CHUNK:
+            if len(chunk) >= CHUNK_EVENTS:
                 yield chunk
                 chunk = []
         if chunk:

@@ -5,25 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from telemetry.core.backoff import STABLE_MS, full_jitter
+from telemetry.core.backoff import STABLE_CONNECTION_MS, full_jitter_ms
 
-Fault = Literal["source_hung", "source_failed"]
-State = Literal["resting", "running", "ending", "done"]
+SourceFault = Literal["source_hung", "source_failed"]
+RunState = Literal["resting", "running", "ending", "done"]
 FIRST_WAIT_MS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RestartLimits:
     """How patient supervision is, ms; `stuck` is how many given-up threads one source may leave behind."""
 
-    hang_ms: int = 90_000
-    end_ms: int = 5_000
-    longest_wait_ms: int = 60_000
-    stuck: int = 3
+    hang_timeout_ms: int = 90_000
+    stop_timeout_ms: int = 5_000
+    max_wait_ms: int = 60_000
+    max_stuck_threads: int = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SourceObservation:
     """What is seen of a source's newest run.
 
     `idle`: it waits for its next turn, or for the outbox; `fault`: why it ended, None for of its own will;
@@ -32,88 +32,95 @@ class Seen:
 
     alive: bool
     idle: bool
-    beat_at: int
-    fault: Fault | None = None
-    stuck: int = 0
+    last_beat_at: int
+    fault: SourceFault | None = None
+    stuck_threads: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class SourceAction:
     """What to do now: shut the present run out, start a new one; `fault` has just been found, `alarm` is for ops."""
 
     give_up: bool = False
     start: bool = False
-    fault: Fault | None = None
-    alarm: Fault | None = None
+    fault: SourceFault | None = None
+    alarm: SourceFault | None = None
 
 
-NOTHING = Order()
+NO_ACTION = SourceAction()
 
 
 @dataclass(slots=True)
-class Watch:
+class RestartPolicy:
     """One source's life; times are ms of a monotonic clock."""
 
-    limits: Limits = field(default_factory=Limits)
-    state: State = "resting"
-    due: int = 0
-    began: int = 0
-    _asked: int = 0
+    limits: RestartLimits = field(default_factory=RestartLimits)
+    state: RunState = "resting"
+    start_due_at: int = 0
+    started_at: int = 0
+    _stop_requested_at: int = 0
     _attempt: int = 0
-    _faults: dict[Fault, int] = field(default_factory=dict)
+    _faults: dict[SourceFault, int] = field(default_factory=dict)
 
-    def restart(self, now: int) -> None:
+    def request_restart(self, now: int) -> None:
         """Have the source end and begin again; the caller tells its run to end."""
         if self.state == "running":
-            self.state, self._asked = "ending", now
+            self.state, self._stop_requested_at = "ending", now
         elif self.state in {"resting", "done"}:
-            self.state, self.due = "resting", now
+            self.state, self.start_due_at = "resting", now
 
-    def look(self, seen: Seen, now: int, chance: float) -> Order:
+    def decide(self, observation: SourceObservation, now: int, chance: float) -> SourceAction:
         """Return what to do; call it about once a second. `chance` in [0, 1) is jitter."""
         if self.state == "running":
-            return self._running(seen, now, chance)
+            return self._decide_running(observation, now, chance)
         if self.state == "ending":
-            return self._ending(seen, now)
-        if self.state == "resting" and now >= self.due and seen.stuck < self.limits.stuck:
-            return self._started(now)
-        return NOTHING
+            return self._decide_ending(observation, now)
+        if (
+            self.state == "resting"
+            and now >= self.start_due_at
+            and observation.stuck_threads < self.limits.max_stuck_threads
+        ):
+            return self._start(now)
+        return NO_ACTION
 
-    def healthy(self) -> bool:
+    def is_healthy(self) -> bool:
         """Tell whether the source runs and has not failed lately, or has ended of its own will."""
         return self.state in {"running", "done"} and not self._faults
 
-    def _started(self, now: int, *, give_up: bool = False) -> Order:
-        self.state, self.began = "running", now
-        return Order(start=True, give_up=give_up)
+    def _start(self, now: int, *, give_up: bool = False) -> SourceAction:
+        self.state, self.started_at = "running", now
+        return SourceAction(start=True, give_up=give_up)
 
-    def _running(self, seen: Seen, now: int, chance: float) -> Order:
-        if not seen.alive:
-            if seen.fault is None:
+    def _decide_running(self, observation: SourceObservation, now: int, chance: float) -> SourceAction:
+        if not observation.alive:
+            if observation.fault is None:
                 self.state = "done"
-                return NOTHING
-            return self._rest(seen.fault, now, chance)
-        if not seen.idle and now - seen.beat_at > self.limits.hang_ms:
-            order = self._rest("source_hung", now, chance)
-            return Order(give_up=True, fault=order.fault, alarm=order.alarm)
-        if now - self.began > STABLE_MS + self.limits.hang_ms:
+                return NO_ACTION
+            return self._schedule_restart(observation.fault, now, chance)
+        if not observation.idle and now - observation.last_beat_at > self.limits.hang_timeout_ms:
+            action = self._schedule_restart("source_hung", now, chance)
+            return SourceAction(give_up=True, fault=action.fault, alarm=action.alarm)
+        if now - self.started_at > STABLE_CONNECTION_MS + self.limits.hang_timeout_ms:
             self._attempt = 0
             self._faults.clear()
-        return NOTHING
+        return NO_ACTION
 
-    def _ending(self, seen: Seen, now: int) -> Order:
-        if not seen.alive:
-            return self._started(now)
-        if now - self._asked > self.limits.end_ms and seen.stuck < self.limits.stuck:
-            return self._started(now, give_up=True)
-        return NOTHING
+    def _decide_ending(self, observation: SourceObservation, now: int) -> SourceAction:
+        if not observation.alive:
+            return self._start(now)
+        if (
+            now - self._stop_requested_at > self.limits.stop_timeout_ms
+            and observation.stuck_threads < self.limits.max_stuck_threads
+        ):
+            return self._start(now, give_up=True)
+        return NO_ACTION
 
-    def _rest(self, fault: Fault, now: int, chance: float) -> Order:
+    def _schedule_restart(self, fault: SourceFault, now: int, chance: float) -> SourceAction:
         """Wait before the next start, longer each time; ops are told at the first fault of its kind in a row."""
-        if now - self.began > STABLE_MS + self.limits.hang_ms:
+        if now - self.started_at > STABLE_CONNECTION_MS + self.limits.hang_timeout_ms:
             self._attempt = 0
-        wait = FIRST_WAIT_MS + full_jitter(self._attempt, chance, cap_ms=self.limits.longest_wait_ms)
-        self.state, self.due = "resting", now + wait
+        wait = FIRST_WAIT_MS + full_jitter_ms(self._attempt, chance, cap_ms=self.limits.max_wait_ms)
+        self.state, self.start_due_at = "resting", now + wait
         self._attempt += 1
         self._faults[fault] = self._faults.get(fault, 0) + 1
-        return Order(fault=fault, alarm=fault if self._faults[fault] == 1 else None)
+        return SourceAction(fault=fault, alarm=fault if self._faults[fault] == 1 else None)

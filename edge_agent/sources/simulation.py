@@ -22,130 +22,138 @@ if TYPE_CHECKING:
 
     from telemetry.core.inventory import Centre, Device, System
 
-MARGIN_MS = 30 * MINUTE
-LAST_TICKET_MS = 15 * MINUTE
+POWER_ON_MARGIN_MS = 30 * MINUTE
+LAST_TICKET_MARGIN_MS = 15 * MINUTE
 SERVICE_MEAN_MS = 7 * MINUTE
 PATIENCE_MS = 20 * MINUTE
-NO_SHOW, GIVE_UP, RATED = 0.03, 0.3, 0.25
-LINK_LOSS = 0.03
+NO_SHOW_CHANCE, GIVE_UP_CHANCE, RATING_CHANCE = 0.03, 0.3, 0.25
+LINK_LOSS_CHANCE = 0.03
 """Chance that a centre loses its link in one session."""
 
 
 @dataclass(slots=True)
-class Feed:
+class EventFeed:
     """One device's events of a day, handed out as their time comes."""
 
     events: list[ev.Event]
     _next: int = 0
 
-    def due(self, now: int) -> list[ev.Event]:
+    def take_due(self, now: int) -> list[ev.Event]:
         """Return the events not handed out yet with t ≤ now."""
         start = self._next
         while self._next < len(self.events) and self.events[self._next].t <= now:
             self._next += 1
         return self.events[start : self._next]
 
-    def next_t(self) -> int | None:
+    def next_due_at(self) -> int | None:
         """Return when the next event is due, None after the last."""
         return self.events[self._next].t if self._next < len(self.events) else None
 
 
 @dataclass(slots=True)
-class _Day:
+class _DaySchedule:
     """What one day's makers share."""
 
     centre: Centre
-    opening: list[Window]
+    open_windows: list[Window]
     name: str
     random: Random
-    front: str
-    gate: str
-    counters: int
-    out: dict[str, list[ev.Event]] = field(default_factory=dict)
+    kiosk_id: str
+    gateway_id: str
+    counter_count: int
+    events_by_device: dict[str, list[ev.Event]] = field(default_factory=dict)
 
-    def say(self, device: str, event: ev.Event) -> None:
+    def emit(self, device: str, event: ev.Event) -> None:
         """Keep an event of a device."""
-        self.out.setdefault(device, []).append(event)
+        self.events_by_device.setdefault(device, []).append(event)
 
 
-def day_events(
+def simulate_day(
     centre: Centre, devices: Sequence[Device], systems: Sequence[System], day: date, seed: int
 ) -> dict[str, list[ev.Event]]:
     """Return each device's events of the local day, by time; nothing on a closed day."""
-    opening = centre.open_windows(day_window(day, centre.zone))
-    if not opening or not devices:
+    open_windows = centre.open_windows(day_window(day, centre.zone))
+    if not open_windows or not devices:
         return {}
     name = f"{seed}/{centre.id}/{day.isoformat()}"
-    gate = next((d.id for d in devices if d.kind == "gateway"), devices[0].id)
-    front = next((d.id for d in devices if d.kind == "kiosk"), gate)
+    gateway_id = next((d.id for d in devices if d.kind == "gateway"), devices[0].id)
+    kiosk_id = next((d.id for d in devices if d.kind == "kiosk"), gateway_id)
     random = Random(name)  # noqa: S311 - a simulation
-    made = _Day(centre, opening, name, random, front, gate, _open_counters(centre, opening))
-    _tickets(made)
-    _counters(made)
+    schedule = _DaySchedule(
+        centre, open_windows, name, random, kiosk_id, gateway_id, _staffed_counters(centre, open_windows)
+    )
+    _emit_tickets(schedule)
+    _emit_counter_states(schedule)
     for device in devices:
-        _beats(made, device)
-        _probes(made, device, systems, day, seed)
-    return {device: sorted(events, key=lambda e: e.t) for device, events in made.out.items()}
+        _emit_heartbeats(schedule, device)
+        _emit_probe_results(schedule, device, systems, day, seed)
+    return {device: sorted(events, key=lambda e: e.t) for device, events in schedule.events_by_device.items()}
 
 
 def link_losses(centre: Centre, day: date, seed: int) -> list[Window]:
     """Return when the centre has no link on the day; what happens then arrives late and whole."""
-    opening = centre.open_windows(day_window(day, centre.zone))
+    open_windows = centre.open_windows(day_window(day, centre.zone))
     random = Random(f"{seed}/{centre.id}/{day.isoformat()}/link")  # noqa: S311 - a simulation
-    found = [_spell(random, session, LINK_LOSS, 30) for session in opening]
-    return [loss for loss in found if loss is not None]
+    losses = [_random_outage(random, session, LINK_LOSS_CHANCE, 30) for session in open_windows]
+    return [loss for loss in losses if loss is not None]
 
 
-def _open_counters(centre: Centre, opening: Sequence[Window]) -> int:
+def _staffed_counters(centre: Centre, open_windows: Sequence[Window]) -> int:
     """Staff for about 70 % load, within the counters there are."""
-    busy = centre.tickets_per_day * SERVICE_MEAN_MS / sum(w.length for w in opening)
+    busy = centre.tickets_per_day * SERVICE_MEAN_MS / sum(w.length for w in open_windows)
     return max(1, min(centre.counters, round(busy / 0.7 + 0.5)))
 
 
 # --- tickets ----------------------------------------------------------------------------------
 
 
-def _arrivals(made: _Day) -> list[int]:
+def _arrival_times(schedule: _DaySchedule) -> list[int]:
     """Return when customers come: two thirds in the first session, most within its first hours."""
-    count = max(0, round(made.random.gauss(made.centre.tickets_per_day, made.centre.tickets_per_day**0.5)))
+    count = max(0, round(schedule.random.gauss(schedule.centre.tickets_per_day, schedule.centre.tickets_per_day**0.5)))
     times = []
     for _ in range(count):
-        session = made.opening[0] if made.random.random() < 0.65 else made.random.choice(made.opening)
-        last = session.end - LAST_TICKET_MS
-        times.append(int(made.random.triangular(session.start, last, session.start + session.length * 0.25)))
+        session = (
+            schedule.open_windows[0]
+            if schedule.random.random() < 0.65
+            else schedule.random.choice(schedule.open_windows)
+        )
+        last = session.end - LAST_TICKET_MARGIN_MS
+        times.append(int(schedule.random.triangular(session.start, last, session.start + session.length * 0.25)))
     return sorted(times)
 
 
-def _tickets(made: _Day) -> None:
-    free = [(made.opening[0].start, i) for i in range(1, made.counters + 1)]
+def _emit_tickets(schedule: _DaySchedule) -> None:
+    free = [(schedule.open_windows[0].start, i) for i in range(1, schedule.counter_count + 1)]
     heapq.heapify(free)
-    for number, arrived in enumerate(_arrivals(made)):
-        _ticket(made, number, arrived, free)
+    for number, arrived in enumerate(_arrival_times(schedule)):
+        _emit_ticket(schedule, number, arrived, free)
 
 
-def _ticket(made: _Day, number: int, arrived: int, free: list[tuple[int, int]]) -> None:
-    service = made.random.choice(made.centre.services)
-    visit = _Visit(_ticket_id(made.name, number), service, arrived)
-    made.say(made.front, ev.TicketIssued(n=1, t=arrived, **visit.names(), channel="kiosk"))
+def _emit_ticket(schedule: _DaySchedule, number: int, arrived: int, free: list[tuple[int, int]]) -> None:
+    service = schedule.random.choice(schedule.centre.services)
+    visit = _Visit(_ticket_id(schedule.name, number), service, arrived)
+    schedule.emit(schedule.kiosk_id, ev.TicketIssued(n=1, t=arrived, **visit.ticket_fields(), channel="kiosk"))
     ready, counter = free[0]
-    start = _within(made.opening, max(arrived + 5_000, ready))
+    start = _next_open_time(schedule.open_windows, max(arrived + 5_000, ready))
     if start is None:
-        closing = made.opening[-1].end
-        made.say(made.gate, ev.TicketClosedEod(n=1, t=closing, **visit.names(), entered=arrived))
-    elif start - arrived > PATIENCE_MS and made.random.random() < GIVE_UP:
-        gone = arrived + made.random.randrange(PATIENCE_MS // 2, start - arrived)
-        made.say(made.front, ev.TicketAbandoned(n=1, t=gone, **visit.names(), entered=arrived))
+        closing = schedule.open_windows[-1].end
+        schedule.emit(schedule.gateway_id, ev.TicketClosedEod(n=1, t=closing, **visit.ticket_fields(), entered=arrived))
+    elif start - arrived > PATIENCE_MS and schedule.random.random() < GIVE_UP_CHANCE:
+        abandoned_at = arrived + schedule.random.randrange(PATIENCE_MS // 2, start - arrived)
+        schedule.emit(
+            schedule.kiosk_id, ev.TicketAbandoned(n=1, t=abandoned_at, **visit.ticket_fields(), entered=arrived)
+        )
     else:
-        heapq.heapreplace(free, (_serve(made, visit, start, f"c{counter}"), counter))
+        heapq.heapreplace(free, (_emit_service(schedule, visit, start, f"c{counter}"), counter))
 
 
-class _Names(TypedDict):
+class _TicketFields(TypedDict):
     ticket: str
     queue: str
     service: str
 
 
-class _AtDesk(_Names):
+class _CounterFields(_TicketFields):
     counter: str
     entered: int
 
@@ -156,37 +164,42 @@ class _Visit:
     service: str
     entered: int
 
-    def names(self) -> _Names:
+    def ticket_fields(self) -> _TicketFields:
         """Return the fields every ticket event has."""
         return {"ticket": self.ticket, "queue": self.service, "service": self.service}
 
-    def at(self, counter: str) -> _AtDesk:
+    def counter_fields(self, counter: str) -> _CounterFields:
         """Return the fields every event at a counter has."""
-        return {**self.names(), "counter": counter, "entered": self.entered}
+        return {**self.ticket_fields(), "counter": counter, "entered": self.entered}
 
 
-def _serve(made: _Day, visit: _Visit, start: int, counter: str) -> int:
+def _emit_service(schedule: _DaySchedule, visit: _Visit, start: int, counter: str) -> int:
     """Call and serve, or wait in vain; returns when the counter is free again."""
-    desk = visit.at(counter)
-    made.say(made.gate, ev.TicketCalled(n=1, t=start, **desk))
-    if made.random.random() < NO_SHOW:
-        made.say(made.gate, ev.TicketRecalled(n=1, t=start + 45_000, **desk))
-        gone = start + 90_000
-        made.say(made.gate, ev.TicketNoShow(n=1, t=gone, **visit.names(), entered=visit.entered, calls=2))
-        return gone
-    began = start + made.random.randrange(15_000, 45_000)
-    made.say(made.gate, ev.TicketServingStarted(n=1, t=began, **desk, called=start))
-    end = began + max(60_000, int(made.random.lognormvariate(0, 0.5) * SERVICE_MEAN_MS * 0.88))
-    made.say(made.gate, ev.TicketFinished(n=1, t=end, **desk, called=start, started=began))
-    if made.random.random() < RATED:
-        rating = made.random.choices((5, 4, 3, 2, 1), (55, 30, 9, 4, 2))[0]
-        made.say(made.gate, ev.RatingSubmitted(n=1, t=end + 20_000, rating=rating, service=visit.service))
+    fields = visit.counter_fields(counter)
+    schedule.emit(schedule.gateway_id, ev.TicketCalled(n=1, t=start, **fields))
+    if schedule.random.random() < NO_SHOW_CHANCE:
+        schedule.emit(schedule.gateway_id, ev.TicketRecalled(n=1, t=start + 45_000, **fields))
+        no_show_at = start + 90_000
+        schedule.emit(
+            schedule.gateway_id,
+            ev.TicketNoShow(n=1, t=no_show_at, **visit.ticket_fields(), entered=visit.entered, calls=2),
+        )
+        return no_show_at
+    began = start + schedule.random.randrange(15_000, 45_000)
+    schedule.emit(schedule.gateway_id, ev.TicketServingStarted(n=1, t=began, **fields, called=start))
+    end = began + max(60_000, int(schedule.random.lognormvariate(0, 0.5) * SERVICE_MEAN_MS * 0.88))
+    schedule.emit(schedule.gateway_id, ev.TicketFinished(n=1, t=end, **fields, called=start, started=began))
+    if schedule.random.random() < RATING_CHANCE:
+        rating = schedule.random.choices((5, 4, 3, 2, 1), (55, 30, 9, 4, 2))[0]
+        schedule.emit(
+            schedule.gateway_id, ev.RatingSubmitted(n=1, t=end + 20_000, rating=rating, service=visit.service)
+        )
     return end + 10_000
 
 
-def _within(opening: Sequence[Window], t: int) -> int | None:
+def _next_open_time(open_windows: Sequence[Window], t: int) -> int | None:
     """Return the first open moment from `t` on, None when the day is over."""
-    return next((max(w.start, t) for w in opening if t < w.end), None)
+    return next((max(w.start, t) for w in open_windows if t < w.end), None)
 
 
 def _ticket_id(name: str, number: int) -> str:
@@ -197,79 +210,89 @@ def _ticket_id(name: str, number: int) -> str:
 # --- states -----------------------------------------------------------------------------------
 
 
-def _counters(made: _Day) -> None:
-    for session in made.opening:
-        for counter in range(1, made.counters + 1):
-            after: ev.CounterMode = "closed" if session is made.opening[-1] else "break"
+def _emit_counter_states(schedule: _DaySchedule) -> None:
+    for session in schedule.open_windows:
+        for counter in range(1, schedule.counter_count + 1):
+            after: ev.CounterMode = "closed" if session is schedule.open_windows[-1] else "break"
             edges: tuple[tuple[int, ev.CounterMode], ...] = ((session.start, "open"), (session.end, after))
             for t, state in edges:
-                made.say(made.gate, ev.CounterState(n=1, t=t, counter=f"c{counter}", state=state, cause="schedule"))
+                schedule.emit(
+                    schedule.gateway_id, ev.CounterState(n=1, t=t, counter=f"c{counter}", state=state, cause="schedule")
+                )
 
 
-def _beats(made: _Day, device: Device) -> None:
-    random = Random(f"{made.name}/{device.id}")  # noqa: S311 - a simulation
-    on = Window(made.opening[0].start - MARGIN_MS, made.opening[-1].end + MARGIN_MS)
-    crashed = _spell(random, on, 0.03, 40)
-    paper = _spell(random, on, 0.06 if device.kind == "kiosk" else 0.0, 30)
-    first = on.start + random.randrange(device.every_ms)
-    for t in range(first, on.end, device.every_ms):
-        if crashed is None or not crashed.start <= t < crashed.end:
-            made.say(device.id, _beat(made, device, t, on.start, paper))
-    if paper is not None:
-        state = ev.KioskState(n=1, t=paper.start, state="out_of_order", printer="paper_out")
-        made.say(device.id, state)
+def _emit_heartbeats(schedule: _DaySchedule, device: Device) -> None:
+    random = Random(f"{schedule.name}/{device.id}")  # noqa: S311 - a simulation
+    powered_on = Window(
+        schedule.open_windows[0].start - POWER_ON_MARGIN_MS, schedule.open_windows[-1].end + POWER_ON_MARGIN_MS
+    )
+    crash = _random_outage(random, powered_on, 0.03, 40)
+    paper_out = _random_outage(random, powered_on, 0.06 if device.kind == "kiosk" else 0.0, 30)
+    first = powered_on.start + random.randrange(device.every_ms)
+    for t in range(first, powered_on.end, device.every_ms):
+        if crash is None or not crash.start <= t < crash.end:
+            schedule.emit(device.id, _build_heartbeat(schedule, device, t, powered_on.start, paper_out))
+    if paper_out is not None:
+        state = ev.KioskState(n=1, t=paper_out.start, state="out_of_order", printer="paper_out")
+        schedule.emit(device.id, state)
 
 
-def _spell(random: Random, on: Window, chance: float, longest_min: int) -> Window | None:
+def _random_outage(random: Random, within: Window, chance: float, longest_min: int) -> Window | None:
     if random.random() >= chance:
         return None
-    start = random.randrange(on.start, on.end)
+    start = random.randrange(within.start, within.end)
     return Window(start, start + random.randrange(10, longest_min) * MINUTE)
 
 
-def _beat(made: _Day, device: Device, t: int, since: int, paper: Window | None) -> ev.DeviceHeartbeat:
-    out = paper is not None and paper.start <= t < paper.end
+def _build_heartbeat(
+    schedule: _DaySchedule, device: Device, t: int, since: int, paper_out: Window | None
+) -> ev.DeviceHeartbeat:
+    out_of_paper = paper_out is not None and paper_out.start <= t < paper_out.end
     kiosk = device.kind == "kiosk"
     return ev.DeviceHeartbeat(
         n=1,
         t=t,
         every_ms=device.every_ms,
-        state="out_of_order" if out else "in_service",
+        state="out_of_order" if out_of_paper else "in_service",
         uptime_s=(t - since) // 1000,
         fw="sim-1",
-        printer=("paper_out" if out else "ok") if kiosk else None,
-        paper_pct=(0.0 if out else max(0.0, round(100 - (t - since) / 600_000, 1))) if kiosk else None,
+        printer=("paper_out" if out_of_paper else "ok") if kiosk else None,
+        paper_pct=(0.0 if out_of_paper else max(0.0, round(100 - (t - since) / 600_000, 1))) if kiosk else None,
         mode="normal" if device.kind == "gateway" else None,
-        counters=_counters_at(made, t) if device.id == made.gate else (),
+        counters=_counter_states_at(schedule, t) if device.id == schedule.gateway_id else (),
         simulated=True,
     )
 
 
-def _counters_at(made: _Day, t: int) -> tuple[ev.CounterNow, ...]:
-    within = made.opening[0].start <= t < made.opening[-1].end
-    is_open = any(w.start <= t < w.end for w in made.opening)
+def _counter_states_at(schedule: _DaySchedule, t: int) -> tuple[ev.CounterNow, ...]:
+    within = schedule.open_windows[0].start <= t < schedule.open_windows[-1].end
+    is_open = any(w.start <= t < w.end for w in schedule.open_windows)
     state: ev.CounterMode = "open" if is_open else "break" if within else "closed"
-    return tuple(ev.CounterNow(counter=f"c{i}", state=state) for i in range(1, made.counters + 1))
+    return tuple(ev.CounterNow(counter=f"c{i}", state=state) for i in range(1, schedule.counter_count + 1))
 
 
 # --- probes of digital systems ----------------------------------------------------------------
 
 
-def _probes(made: _Day, device: Device, systems: Sequence[System], day: date, seed: int) -> None:
-    on = Window(made.opening[0].start - MARGIN_MS, made.opening[-1].end + MARGIN_MS)
+def _emit_probe_results(
+    schedule: _DaySchedule, device: Device, systems: Sequence[System], day: date, seed: int
+) -> None:
+    powered_on = Window(
+        schedule.open_windows[0].start - POWER_ON_MARGIN_MS, schedule.open_windows[-1].end + POWER_ON_MARGIN_MS
+    )
     for system in systems:
         if device.id in system.vantage:
-            for event in _probe(device.id, system, on, f"{seed}/{system.id}/{day.isoformat()}"):
-                made.say(device.id, event)
+            for event in _probe_results(device.id, system, powered_on, f"{seed}/{system.id}/{day.isoformat()}"):
+                schedule.emit(device.id, event)
 
 
-def _probe(device: str, system: System, on: Window, name: str) -> Iterator[ev.ProbeResult]:
+def _probe_results(device: str, system: System, powered_on: Window, name: str) -> Iterator[ev.ProbeResult]:
     """All vantage points see the system's own outage; now and then one alone sees nothing."""
     shared = Random(name)  # noqa: S311 - a simulation
-    outage = _spell(shared, on, 0.15, 20)
+    outage = _random_outage(shared, powered_on, 0.15, 20)
     base = shared.uniform(40, 250)
     own = Random(f"{name}/{device}")  # noqa: S311 - a simulation
-    for t in range(on.start + own.randrange(system.every_ms), on.end, system.every_ms):
+    for t in range(powered_on.start + own.randrange(system.every_ms), powered_on.end, system.every_ms):
         down = (outage is not None and outage.start <= t < outage.end) or own.random() < 0.004
         latency = None if down else round(base * own.lognormvariate(0, 0.3), 1)
         yield ev.ProbeResult(

@@ -8,13 +8,13 @@ from typing import get_args
 
 from telemetry.core.protocol import events as ev
 
-_BY_WORTH: tuple[ev.Service, ...] = get_args(ev.Service)
+_SERVICES_BY_SEVERITY: tuple[ev.ServiceState, ...] = get_args(ev.ServiceState)
 """From good to bad, as the vocabulary lists them."""
 
 
-def worst(*services: ev.Service) -> ev.Service:
+def worst_service(*services: ev.ServiceState) -> ev.ServiceState:
     """Return the worst of these; in_service for none."""
-    return max(services, key=_BY_WORTH.index, default="in_service")
+    return max(services, key=_SERVICES_BY_SEVERITY.index, default="in_service")
 
 
 @dataclass(slots=True)
@@ -25,21 +25,21 @@ class DeviceState:
     one that watches it knows best.
     """
 
-    printer: ev.Printer | None = None
+    printer: ev.PrinterState | None = None
     paper_pct: float | None = None
-    display: ev.Screen | None = None
+    display: ev.ScreenState | None = None
     mode: ev.CentreMode | None = None
     counters: dict[str, ev.CounterNow] = field(default_factory=dict)
-    _services: dict[str, ev.Service] = field(default_factory=dict)
+    _services: dict[str, ev.ServiceState] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
-    def service(self) -> ev.Service:
+    def service(self) -> ev.ServiceState:
         """Return how the device is as a whole."""
         with self._lock:
-            return worst(*self._services.values())
+            return worst_service(*self._services.values())
 
-    def follow(self, event: ev.Event, part: str = "") -> None:
+    def update(self, event: ev.Event, part: str = "") -> None:
         """Take over what a state event says, of the whole device or of the part a source watches."""
         with self._lock:
             match event:
@@ -55,7 +55,7 @@ class DeviceState:
                     now = ev.CounterNow(counter=event.counter, state=event.state, queues=event.queues)
                     self.counters[event.counter] = now
 
-    def counters_now(self) -> tuple[ev.CounterNow, ...]:
+    def counter_states(self) -> tuple[ev.CounterNow, ...]:
         """Return every counter heard of."""
         with self._lock:
             return tuple(self.counters[name] for name in sorted(self.counters))

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from edge_agent.sources.builder import Site, build
-from edge_agent.sources.isolation import BEAT_S
-from edge_agent.sources.liveness import Pulse
+from edge_agent.sources.builder import SourceContext, build_source
+from edge_agent.sources.isolation import HEARTBEAT_S
+from edge_agent.sources.liveness import SourceHeartbeat
 from edge_agent.sources.state import DeviceState
 from telemetry.core.protocol import codec
 
@@ -25,27 +25,27 @@ if TYPE_CHECKING:
     from telemetry.core.protocol.events import Event
 
 
-class Parent:
+class ParentConnection:
     """The outbox of the parent's process, over the line; the line's end ends this process at once."""
 
-    def __init__(self, line: socket.socket) -> None:
-        self._line = line
-        self._asking = threading.Lock()
-        self._saying = threading.Lock()
-        self._answers = line.makefile("rb")
-        self.dropped = 0
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._request_lock = threading.Lock()
+        self._send_lock = threading.Lock()
+        self._replies = connection.makefile("rb")
+        self.dropped_count = 0
 
-    def description(self) -> dict[str, Any]:
+    def read_description(self) -> dict[str, Any]:
         """Return what the parent says this source is."""
-        return dict(msgspec.json.decode(self._heard()))
+        return dict(msgspec.json.decode(self._read_reply()))
 
     def append(self, events: Sequence[Event], source: str = "", cursor: str = "") -> tuple[int, int]:
         """Have events kept with their cursor in one commit."""
         bodies = [msgspec.Raw(codec.encode_event(event)) for event in events]
-        told = self._ask({"do": "append", "events": bodies, "source": source, "cursor": cursor})
-        return told["first"], told["last"]
+        reply = self._request({"do": "append", "events": bodies, "source": source, "cursor": cursor})
+        return reply["first"], reply["last"]
 
-    def append_once(self, key: str, events: Sequence[Event], now: int) -> tuple[str, bool]:
+    def append_idempotent(self, key: str, events: Sequence[Event], now: int) -> tuple[str, bool]:
         """Refuse: no isolated source takes posts."""
         raise NotImplementedError(key, events, now)
 
@@ -55,47 +55,49 @@ class Parent:
 
     def cursor(self, source: str) -> str:
         """Return the source's cursor."""
-        return str(self._ask({"do": "cursor", "source": source})["cursor"])
+        return str(self._request({"do": "cursor", "source": source})["cursor"])
 
-    def pending(self) -> int:
+    def pending_count(self) -> int:
         """Return how many rows wait for a receipt."""
-        return int(self._ask({"do": "pending"})["pending"])
+        return int(self._request({"do": "pending"})["pending"])
 
-    def beat(self) -> None:
+    def send_heartbeat(self) -> None:
         """Say that the source goes on."""
-        self._say({"do": "beat"})
+        self._send({"do": "beat"})
 
-    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        with self._asking:
-            self._say(request)
-            return dict(msgspec.json.decode(self._heard()))
+    def _request(self, request: dict[str, Any]) -> dict[str, Any]:
+        with self._request_lock:
+            self._send(request)
+            return dict(msgspec.json.decode(self._read_reply()))
 
-    def _say(self, request: dict[str, Any]) -> None:
+    def _send(self, request: dict[str, Any]) -> None:
         try:
-            with self._saying:
-                self._line.sendall(msgspec.json.encode(request) + b"\n")
+            with self._send_lock:
+                self._connection.sendall(msgspec.json.encode(request) + b"\n")
         except OSError:
             os._exit(0)
 
-    def _heard(self) -> bytes:
+    def _read_reply(self) -> bytes:
         try:
-            answer = self._answers.readline()
+            reply = self._replies.readline()
         except OSError:
-            answer = b""
-        if not answer:
+            reply = b""
+        if not reply:
             os._exit(0)
-        return answer
+        return reply
 
 
-def run(line: socket.socket) -> None:
+def run_source(connection: socket.socket) -> None:
     """Be the source the parent describes until the line ends."""
-    parent = Parent(line)
-    told = parent.description()
-    site = Site(told["device"], Path(told["folder"]), told["every_ms"], _wall_ms, DeviceState())
-    source = build(told["kind"], told["values"], site)
-    pulse = Pulse(_monotonic_ms)
-    threading.Thread(target=_beat, args=(parent, pulse, told["hang_s"]), daemon=True).start()
-    source.run(parent, pulse)
+    parent = ParentConnection(connection)
+    description = parent.read_description()
+    context = SourceContext(
+        description["device"], Path(description["folder"]), description["every_ms"], _wall_ms, DeviceState()
+    )
+    source = build_source(description["kind"], description["values"], context)
+    heartbeat = SourceHeartbeat(_monotonic_ms)
+    threading.Thread(target=_send_heartbeats, args=(parent, heartbeat, description["hang_s"]), daemon=True).start()
+    source.run(parent, heartbeat)
 
 
 def _wall_ms() -> int:
@@ -106,16 +108,16 @@ def _monotonic_ms() -> int:
     return time.monotonic_ns() // 1_000_000
 
 
-def _beat(parent: Parent, pulse: Pulse, hang_s: float) -> None:
+def _send_heartbeats(parent: ParentConnection, heartbeat: SourceHeartbeat, hang_s: float) -> None:
     """Say that the source goes on for as long as it does; a silent child is ended by its parent."""
     while True:
-        if pulse.waiting or _monotonic_ms() - pulse.beat_at < hang_s * 1000:
-            parent.beat()
-        time.sleep(BEAT_S)
+        if heartbeat.is_waiting or _monotonic_ms() - heartbeat.last_beat_at < hang_s * 1000:
+            parent.send_heartbeat()
+        time.sleep(HEARTBEAT_S)
 
 
 if __name__ == "__main__":
     for number in (signal.SIGINT, signal.SIGTERM):  # meant for the parent, whose end of the line ends us
         signal.signal(number, signal.SIG_IGN)
-    with socket.socket(fileno=int(sys.argv[1])) as own:
-        run(own)
+    with socket.socket(fileno=int(sys.argv[1])) as parent_connection:
+        run_source(parent_connection)

@@ -20,68 +20,68 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-CHUNK = 256 * 1024
+MAX_CHUNK_BYTES = 256 * 1024
 """Most bytes read and committed at once; a longer line is no event."""
-BEFORE = 256
+DIGESTED_BYTES = 256
 """Bytes before a place that its digest covers."""
-QUIET_S = 600
+QUIET_AFTER_S = 600
 """A rotated file is done when its last write is this much older than the newest file's."""
-MOST_FILES = 16
+MAX_FOLLOWED_FILES = 16
 """Rotated files followed at once; beyond it the oldest is given up."""
-_ROTATED = re.compile(r"[.-]\d[\d.-]*")
+_ROTATION_SUFFIX = re.compile(r"[.-]\d[\d.-]*")
 
 
 @dataclass(slots=True)
-class Place:
+class FilePosition:
     """How far one file was read; `seen` is its time of last change then, ns."""
 
     inode: int
     offset: int = 0
-    mark: str = ""
-    seen: int = 0
+    digest: str = ""
+    modified_ns: int = 0
     file: BinaryIO | None = None
 
     @property
-    def text(self) -> str:
+    def serialized(self) -> str:
         """Return the place as it is kept."""
-        return f"{self.inode}:{self.offset}:{self.mark}:{self.seen}"
+        return f"{self.inode}:{self.offset}:{self.digest}:{self.modified_ns}"
 
-    def read(self, *, rotated: bool) -> list[bytes]:
+    def read_lines(self, *, rotated: bool) -> list[bytes]:
         """Return the next whole lines; of a rotated file also a last event that got no line end."""
-        back = min(self.offset, BEFORE)
-        text = self._at(self.offset - back, back + CHUNK)
-        if len(text) < back or (self.mark and _mark(text[:back]) != self.mark):
-            self.offset, self.mark = 0, ""
-            return self.read(rotated=rotated)
+        back = min(self.offset, DIGESTED_BYTES)
+        text = self._read_at(self.offset - back, back + MAX_CHUNK_BYTES)
+        if len(text) < back or (self.digest and _digest(text[:back]) != self.digest):
+            self.offset, self.digest = 0, ""
+            return self.read_lines(rotated=rotated)
         fresh = text[back:]
         end = fresh.rfind(b"\n") + 1
-        if not end and (len(fresh) == CHUNK or (rotated and _whole(fresh))):
+        if not end and (len(fresh) == MAX_CHUNK_BYTES or (rotated and _is_complete_json(fresh))):
             end = len(fresh)
-        return self._taken(text[: back + end], fresh[:end])
+        return self._advance(text[: back + end], fresh[:end])
 
-    def rest(self) -> list[bytes]:
+    def read_rest(self) -> list[bytes]:
         """Return what stands behind the last whole line."""
-        fresh = self._at(self.offset, CHUNK)
-        return self._taken(fresh, fresh)
+        fresh = self._read_at(self.offset, MAX_CHUNK_BYTES)
+        return self._advance(fresh, fresh)
 
-    def _taken(self, text: bytes, fresh: bytes) -> list[bytes]:
+    def _advance(self, text: bytes, fresh: bytes) -> list[bytes]:
         if fresh:
             self.offset += len(fresh)
-            self.mark, self.seen = _mark(text[-BEFORE:]), self.changed()
+            self.digest, self.modified_ns = _digest(text[-DIGESTED_BYTES:]), self.last_modified_ns()
         return fresh.splitlines()
 
-    def _at(self, offset: int, count: int) -> bytes:
+    def _read_at(self, offset: int, count: int) -> bytes:
         return os.pread(self.file.fileno(), count, offset) if self.file else b""
 
-    def changed(self) -> int:
+    def last_modified_ns(self) -> int:
         """Return when the file was last written, ns."""
         return os.fstat(self.file.fileno()).st_mtime_ns if self.file else 0
 
-    def holds(self) -> bool:
+    def is_intact(self) -> bool:
         """Tell whether the file still has the bytes before this place."""
-        back = min(self.offset, BEFORE)
-        text = self._at(self.offset - back, back)
-        return len(text) == back and (not self.mark or _mark(text) == self.mark)
+        back = min(self.offset, DIGESTED_BYTES)
+        text = self._read_at(self.offset - back, back)
+        return len(text) == back and (not self.digest or _digest(text) == self.digest)
 
     def close(self) -> None:
         """Close the file."""
@@ -90,136 +90,142 @@ class Place:
             self.file = None
 
 
-def place_of(text: str) -> Place:
+def parse_position(text: str) -> FilePosition:
     """Return the place that was kept as `text`; one kept by an older version has no digest."""
-    inode, offset, mark, seen = [*text.split(":"), "", ""][:4]
-    return Place(int(inode), int(offset), mark, int(seen or 0))
+    inode, offset, digest, modified_ns = [*text.split(":"), "", ""][:4]
+    return FilePosition(int(inode), int(offset), digest, int(modified_ns or 0))
 
 
-class Tail:
+class FileTail:
     """Whole lines of a file and of those rotated away from it, and the places behind the lines handed out."""
 
     def __init__(self, path: Path, cursor: str) -> None:
         self._path = path
-        self._kept = [place_of(text) for text in cursor.split(",") if text]
-        self._places: list[Place] = []
+        self._saved_positions = [parse_position(text) for text in cursor.split(",") if text]
+        self._positions: list[FilePosition] = []
 
     @property
     def cursor(self) -> str:
         """Return the places, the newest file's last."""
-        return ",".join(place.text for place in self._places or self._kept)
+        return ",".join(position.serialized for position in self._positions or self._saved_positions)
 
-    def lines(self) -> list[bytes]:
+    def next_lines(self) -> list[bytes]:
         """Return the next lines of one file, older files first; none when there is nothing to read now."""
-        if not self._places:
-            self._reopen()
-        self._follow()
-        for place in list(self._places):
-            newest = place is self._places[-1]
-            if found := place.read(rotated=not newest):
-                return found
-            if not newest and self._done(place):
-                rest = place.rest()
-                self._leave(place)
+        if not self._positions:
+            self._reopen_saved()
+        self._follow_path()
+        for position in list(self._positions):
+            newest = position is self._positions[-1]
+            if lines := position.read_lines(rotated=not newest):
+                return lines
+            if not newest and self._is_quiet(position):
+                rest = position.read_rest()
+                self._close_rotated(position)
                 if rest:
                     return rest
         return []
 
-    def _reopen(self) -> None:
+    def _reopen_saved(self) -> None:
         """Open the files the cursor is in, under whatever name."""
-        names = {inode: name for name, inode in self._siblings()}
-        for place in self._kept:
-            if place.inode in names:
-                self._open(self._path.parent / names[place.inode], place)
-        if not all(place.holds() for place in self._places):
-            self._between()
+        names = {inode: name for name, inode in self._list_siblings()}
+        for position in self._saved_positions:
+            if position.inode in names:
+                self._open_file(self._path.parent / names[position.inode], position)
+        if not all(position.is_intact() for position in self._positions):
+            self._open_rotated_unread()
 
-    def _between(self) -> None:
+    def _open_rotated_unread(self) -> None:
         """Open, oldest first, what was rotated away unread since we last read anything."""
-        seen = max((place.seen for place in (*self._places, *self._kept)), default=0)
-        known = {place.inode for place in self._places}
-        if not seen:
+        last_modified_ns = max(
+            (position.modified_ns for position in (*self._positions, *self._saved_positions)), default=0
+        )
+        open_inodes = {position.inode for position in self._positions}
+        if not last_modified_ns:
             return
-        found = []
-        for name, inode in self._siblings():
-            if inode not in known and name != self._path.name and self._ours(name):
+        candidates = []
+        for name, inode in self._list_siblings():
+            if inode not in open_inodes and name != self._path.name and self._is_own_name(name):
                 path = self._path.parent / name
                 with suppress(FileNotFoundError):
-                    found.append((path.stat().st_mtime_ns, path))
-        for _, path in sorted(entry for entry in found if entry[0] >= seen):
-            self._open(path, self._copied(path))
+                    candidates.append((path.stat().st_mtime_ns, path))
+        for _, path in sorted(entry for entry in candidates if entry[0] >= last_modified_ns):
+            self._open_file(path, self._find_copied_position(path))
 
-    def _copied(self, path: Path) -> Place | None:
+    def _find_copied_position(self, path: Path) -> FilePosition | None:
         """Return our place in a file that is a copy of one we read, as rotation by copy and truncation leaves it."""
         with suppress(FileNotFoundError), path.open("rb") as file:
             inode = os.fstat(file.fileno()).st_ino
-            for kept in (place for place in self._kept if place.mark):
-                place = Place(inode, kept.offset, kept.mark, kept.seen, file)
-                if place.holds():
-                    return Place(inode, kept.offset, kept.mark, kept.seen)
+            for saved in (position for position in self._saved_positions if position.digest):
+                position = FilePosition(inode, saved.offset, saved.digest, saved.modified_ns, file)
+                if position.is_intact():
+                    return FilePosition(inode, saved.offset, saved.digest, saved.modified_ns)
         return None
 
-    def _ours(self, name: str) -> bool:
+    def _is_own_name(self, name: str) -> bool:
         """Tell whether the file has the path's name or one that rotation gives."""
-        return name == self._path.name or bool(_ROTATED.fullmatch(name.removeprefix(self._path.name)))
+        return name == self._path.name or bool(_ROTATION_SUFFIX.fullmatch(name.removeprefix(self._path.name)))
 
-    def _siblings(self) -> Iterator[tuple[str, int]]:
+    def _list_siblings(self) -> Iterator[tuple[str, int]]:
         if self._path.parent.is_dir():
             with os.scandir(self._path.parent) as entries:
                 yield from ((e.name, e.inode()) for e in entries if e.name.startswith(self._path.name) and e.is_file())
 
-    def _open(self, path: Path, place: Place | None = None) -> None:
+    def _open_file(self, path: Path, position: FilePosition | None = None) -> None:
         """Add a file; a kept place whose inode belongs to a stranger by now is left."""
         try:
             file = path.open("rb")
         except FileNotFoundError:
             return
         inode = os.fstat(file.fileno()).st_ino
-        place = place or next((kept for kept in self._kept if kept.inode == inode), Place(inode))
-        if inode != place.inode or any(other.inode == inode for other in self._places):
+        position = position or next(
+            (saved for saved in self._saved_positions if saved.inode == inode), FilePosition(inode)
+        )
+        if inode != position.inode or any(other.inode == inode for other in self._positions):
             file.close()
             return
-        place.file = file
-        if self._ours(path.name) or place.holds():
-            self._places.append(place)
+        position.file = file
+        if self._is_own_name(path.name) or position.is_intact():
+            self._positions.append(position)
         else:
-            place.close()
+            position.close()
 
-    def _follow(self) -> None:
+    def _follow_path(self) -> None:
         """Add the path's file when it is another one by now and already written to."""
         try:
             now = self._path.stat()
         except FileNotFoundError:
             return
-        present = next((place for place in self._places if place.inode == now.st_ino), None)
+        present = next((position for position in self._positions if position.inode == now.st_ino), None)
         if present is not None:
-            self._places.sort(key=lambda place: place is present)  # an inode used again may stand among the old
-        elif now.st_size or not self._places:
-            self._between()
-            self._open(self._path)
-        while len(self._places) > MOST_FILES:
-            self._leave(self._places[0])
+            self._positions.sort(
+                key=lambda position: position is present
+            )  # an inode used again may stand among the old
+        elif now.st_size or not self._positions:
+            self._open_rotated_unread()
+            self._open_file(self._path)
+        while len(self._positions) > MAX_FOLLOWED_FILES:
+            self._close_rotated(self._positions[0])
 
-    def _done(self, place: Place) -> bool:
-        return self._places[-1].changed() - place.changed() > QUIET_S * 1_000_000_000
+    def _is_quiet(self, position: FilePosition) -> bool:
+        return self._positions[-1].last_modified_ns() - position.last_modified_ns() > QUIET_AFTER_S * 1_000_000_000
 
-    def _leave(self, place: Place) -> None:
+    def _close_rotated(self, position: FilePosition) -> None:
         """Give a file up, so that it is never again taken for one rotated away unread."""
-        self._places.remove(place)
-        self._places[-1].seen = max(self._places[-1].seen, place.changed() + 1)
-        place.close()
+        self._positions.remove(position)
+        self._positions[-1].modified_ns = max(self._positions[-1].modified_ns, position.last_modified_ns() + 1)
+        position.close()
 
     def close(self) -> None:
         """Close the files."""
-        for place in self._places:
-            place.close()
+        for position in self._positions:
+            position.close()
 
 
-def _mark(text: bytes) -> str:
+def _digest(text: bytes) -> str:
     return blake2b(text, digest_size=8).hexdigest()
 
 
-def _whole(text: bytes) -> bool:
+def _is_complete_json(text: bytes) -> bool:
     """Tell whether this is all of a JSON object: no part of one is one."""
     if not text.lstrip().startswith(b"{"):
         return False

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
-from infra.components.part import Part
+from infra.components.part import MotcuaComponent
 from infra.providers.resources import Authority, Certificate as IssuedCertificate, RevocationList
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from infra.plan.values import Certificate, PkiPlan
+    from infra.plan.values import CertificatePlan, PkiPlan
 
 
-class Certificates(Part):
+class Certificates(MotcuaComponent):
     """`issued` by name; `trust` is every authority that is trusted, `crl` their revocation lists, PEM."""
 
-    part = "certificates"
+    type_key = "certificates"
 
     def __init__(
         self,
@@ -29,33 +29,39 @@ class Certificates(Part):
     ) -> None:
         super().__init__("certificates", stage, opts)
         self._plan = plan
-        self.authorities = [self._authority(one, root) for one in plan.authorities]
-        self.signer = self.authorities[0]
-        self.issued = {one.name: self._certificate(one) for one in plan.certificates}
-        self.lists = [
-            self._list(authority, one.generation)
-            for authority, one in zip(self.authorities, plan.authorities, strict=True)
+        self.authorities = [self._create_authority(certificate, root) for certificate in plan.authorities]
+        self.newest_authority = self.authorities[0]
+        self.certificates_by_name = {
+            certificate.name: self._create_certificate(certificate) for certificate in plan.certificates
+        }
+        self.revocation_lists = [
+            self._create_revocation_list(authority, certificate.generation)
+            for authority, certificate in zip(self.authorities, plan.authorities, strict=True)
         ]
-        self.trust = _joined([one.output("chain") for one in self.authorities])
-        self.crl = _joined([one.output("crl") for one in self.lists])
+        self.ca_bundle = _concatenate([certificate.output("chain") for certificate in self.authorities])
+        self.crl_bundle = _concatenate([certificate.output("crl") for certificate in self.revocation_lists])
         self.register_outputs({})
 
-    def _authority(self, wanted: Certificate, root: Mapping[str, pulumi.Input[str]]) -> Authority:
-        inputs: dict[str, pulumi.Input[object]] = {**_dates(wanted), "name": wanted.name, "stage": self._stage}
+    def _create_authority(self, planned: CertificatePlan, root: Mapping[str, pulumi.Input[str]]) -> Authority:
+        inputs: dict[str, pulumi.Input[object]] = {
+            **_validity_inputs(planned),
+            "name": planned.name,
+            "stage": self._stage,
+        }
         inputs |= dict(root) if "root_certificate" in root else {"self_rooted": True}
         # The one before must be able to go when its time is over.
-        newest = wanted == self._plan.authorities[0]
-        return Authority(f"authority-g{wanted.generation}", inputs, self.child(protect=newest))
+        newest = planned == self._plan.authorities[0]
+        return Authority(f"authority-g{planned.generation}", inputs, self.child_options(protect=newest))
 
-    def _certificate(self, wanted: Certificate) -> IssuedCertificate:
+    def _create_certificate(self, planned: CertificatePlan) -> IssuedCertificate:
         inputs: dict[str, pulumi.Input[object]] = {
-            **_dates(wanted), "name": wanted.name, "use": wanted.use, "hosts": list(wanted.hosts),
-            **self._issuer(self.signer),
+            **_validity_inputs(planned), "name": planned.name, "use": planned.use, "hosts": list(planned.hosts),
+            **self._issuer_inputs(self.newest_authority),
         }  # fmt: skip
-        return IssuedCertificate(f"certificate-{wanted.name}-g{wanted.generation}", inputs, self.child())
+        return IssuedCertificate(f"certificate-{planned.name}-g{planned.generation}", inputs, self.child_options())
 
-    def _list(self, authority: Authority, generation: int) -> RevocationList:
-        issuer = self._issuer(authority)
+    def _create_revocation_list(self, authority: Authority, generation: int) -> RevocationList:
+        issuer = self._issuer_inputs(authority)
         del issuer["issuer_chain"]
         inputs: dict[str, pulumi.Input[object]] = {
             **issuer,
@@ -64,9 +70,9 @@ class Certificates(Part):
             "this_update": self._plan.crl_from.isoformat(),
             "next_update": self._plan.crl_until.isoformat(),
         }
-        return RevocationList(f"revocations-g{generation}", inputs, self.child())
+        return RevocationList(f"revocations-g{generation}", inputs, self.child_options())
 
-    def _issuer(self, authority: Authority) -> dict[str, pulumi.Input[object]]:
+    def _issuer_inputs(self, authority: Authority) -> dict[str, pulumi.Input[object]]:
         return {
             "issuer_certificate": authority.output("certificate"),
             "issuer_chain": authority.output("chain"),
@@ -74,13 +80,13 @@ class Certificates(Part):
         }
 
 
-def _dates(wanted: Certificate) -> dict[str, pulumi.Input[object]]:
+def _validity_inputs(planned: CertificatePlan) -> dict[str, pulumi.Input[object]]:
     return {
-        "generation": wanted.generation,
-        "not_before": wanted.not_before.isoformat(),
-        "not_after": wanted.not_after.isoformat(),
+        "generation": planned.generation,
+        "not_before": planned.not_before.isoformat(),
+        "not_after": planned.not_after.isoformat(),
     }
 
 
-def _joined(texts: list[pulumi.Output[str]]) -> pulumi.Output[str]:
+def _concatenate(texts: list[pulumi.Output[str]]) -> pulumi.Output[str]:
     return pulumi.Output.all(*texts).apply("".join)

@@ -4,54 +4,64 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.components.part import Part
-from infra.providers.resources import RESOURCES, Instance, Thing
+from infra.components.part import MotcuaComponent
+from infra.providers.resources import RESOURCE_TYPES, Instance, MotcuaResource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pulumi
 
-    from infra.providers.resource_kind import Declared
+    from infra.providers.resource_kind import ResourceSpec
 
-OPERATORS = "motcua-operators"
+OPERATORS_ORG = "motcua-operators"
 """The organisation that set-up makes for the operator token; nothing else lies in it."""
-PROTECTED = ("influx.organisation", "influx.bucket")
-ORDER = ("influx.organisation", "influx.bucket", "influx.remote")
+PROTECTED_KINDS = ("influx.organisation", "influx.bucket")
+DEPENDENCY_ORDER = ("influx.organisation", "influx.bucket", "influx.remote")
 
 
-class Database(Part):
+class Database(MotcuaComponent):
     """Organisation, buckets, tokens, tasks, streams; `tokens` are the roles' tokens, secret."""
 
-    part = "database"
+    type_key = "database"
 
     def __init__(
         self,
-        things: Sequence[Declared],
+        specs: Sequence[ResourceSpec],
         stage: str,
         secrets: Mapping[str, pulumi.Input[str]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("database", stage, opts)
-        first: dict[str, pulumi.Input[object]] = {"username": "motcua", "org": OPERATORS, "bucket": OPERATORS}
+        first: dict[str, pulumi.Input[object]] = {"username": "motcua", "org": OPERATORS_ORG, "bucket": OPERATORS_ORG}
         if "influxPassword" in secrets:
             first["password"] = secrets["influxPassword"]
-        instance = Instance("influxdb", first, self.child(protect=True))
-        made: dict[str, list[pulumi.Resource]] = {}
+        instance = Instance("influxdb", first, self.child_options(protect=True))
+        created_by_kind: dict[str, list[pulumi.Resource]] = {}
         self.things = {}
-        for one in things:
-            before = [instance, *(thing for kind in ORDER for thing in made.get(kind, []) if kind != one.kind)]
-            inputs: dict[str, pulumi.Input[object]] = dict(one.inputs)
-            if one.kind == "influx.remote":
+        for spec in specs:
+            dependencies = [
+                instance,
+                *(
+                    resource
+                    for kind in DEPENDENCY_ORDER
+                    for resource in created_by_kind.get(kind, [])
+                    if kind != spec.kind
+                ),
+            ]
+            inputs: dict[str, pulumi.Input[object]] = dict(spec.inputs)
+            if spec.kind == "influx.remote":
                 inputs["token"] = secrets["nationalToken"]
-            thing = RESOURCES[one.kind](one.name, inputs, self.child(protect=one.kind in PROTECTED, after=before))
-            made.setdefault(one.kind, []).append(thing)
-            self.things[one.name] = thing
+            resource = RESOURCE_TYPES[spec.kind](
+                spec.name, inputs, self.child_options(protect=spec.kind in PROTECTED_KINDS, after=dependencies)
+            )
+            created_by_kind.setdefault(spec.kind, []).append(resource)
+            self.things[spec.name] = resource
         self.register_outputs({})
 
     def token(self, name: str) -> pulumi.Output[str]:
         """Return a role's token."""
-        return self._thing(f"token-{name}").output("token")
+        return self._resource(f"token-{name}").output("token")
 
-    def _thing(self, name: str) -> Thing:
+    def _resource(self, name: str) -> MotcuaResource:
         return self.things[name]

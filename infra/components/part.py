@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import pulumi
 
-TYPES = {
+TYPE_TOKENS = {
     "province": "motcua:platform:Province",
     "database": "motcua:influx:Database",
     "certificates": "motcua:pki:Certificates",
@@ -15,27 +15,31 @@ TYPES = {
     "cloud": "motcua:openstack:Cloud",
 }
 """Type tokens never change: state refers to them. A renamed thing gets an alias in ALIASES for two releases."""
-ALIASES: dict[str, tuple[str, ...]] = {}
+TYPE_ALIASES: dict[str, tuple[str, ...]] = {}
 """Type token of today → those of before."""
 
 
-class Part(pulumi.ComponentResource):
+class MotcuaComponent(pulumi.ComponentResource):
     """A component; `part` names its type."""
 
-    part: ClassVar[str]
+    type_key: ClassVar[str]
 
     def __init__(self, name: str, stage: str, opts: pulumi.ResourceOptions | None = None) -> None:
-        kind = TYPES[self.part]
-        before = [pulumi.Alias(type_=one) for one in ALIASES.get(kind, ())]
-        super().__init__(kind, name, None, pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(aliases=before)))
+        type_token = TYPE_TOKENS[self.type_key]
+        aliases = [pulumi.Alias(type_=token) for token in TYPE_ALIASES.get(type_token, ())]
+        super().__init__(
+            type_token, name, None, pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(aliases=aliases))
+        )
         self._stage = stage
 
-    def child(self, *, protect: bool = False, after: list[pulumi.Resource] | None = None) -> pulumi.ResourceOptions:
+    def child_options(
+        self, *, protect: bool = False, after: list[pulumi.Resource] | None = None
+    ) -> pulumi.ResourceOptions:
         """Return the options of a child; what must never go by accident is protected in stage prod."""
         return pulumi.ResourceOptions(parent=self, protect=protect and self._stage == "prod", depends_on=after or [])
 
 
-class Province(Part):
+class Province(MotcuaComponent):
     """Everything of one province's stack."""
 
-    part = "province"
+    type_key = "province"

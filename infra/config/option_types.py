@@ -9,47 +9,47 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_HOST = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
-_FIRST, _LAST = date(2000, 1, 1), date(2999, 12, 31)
+_LABEL_PATTERN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_HOST_PATTERN = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+_FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
 
 
-def _label(value: str) -> str:
-    if not _LABEL.fullmatch(value):
+def _check_label(value: str) -> str:
+    if not _LABEL_PATTERN.fullmatch(value):
         raise ValueError("use 1 to 63 of a-z, 0-9 and -, a letter or digit at both ends")
     return value
 
 
-def _host(value: str) -> str:
+def _check_host(value: str) -> str:
     try:
         return str(ipaddress.ip_address(value))
     except ValueError:
-        if not _HOST.fullmatch(value):
+        if not _HOST_PATTERN.fullmatch(value):
             raise ValueError("write a DNS name or an IP address") from None
     return value
 
 
-def _network(value: str) -> str:
+def _check_network(value: str) -> str:
     try:
         return str(ipaddress.ip_network(value))
     except ValueError:
         raise ValueError("write a network as 10.20.0.0/16") from None
 
 
-def _url(value: str) -> str:
+def _check_url(value: str) -> str:
     if not re.fullmatch(r"https?://[^/?#@\s]+(/[^?#\s]*)?", value):
         raise ValueError("write http://HOST:PORT or https://HOST:PORT, without a user or password")
     return value.rstrip("/")
 
 
-def _whole(value: object) -> object:
+def _reject_boolean(value: object) -> object:
     """Refuse true and false, which pydantic would count as 1 and 0."""
     if isinstance(value, bool):
         raise ValueError("write a whole number")  # noqa: TRY004 - pydantic collects ValueErrors only
     return value
 
 
-def _day(value: object) -> object:
+def _check_day_format(value: object) -> object:
     """Take a day as YAML reads it or as the engine hands it on, and no number of seconds."""
     if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
         return value
@@ -58,19 +58,19 @@ def _day(value: object) -> object:
     raise ValueError("write a day as 2026-01-31")
 
 
-def _in_range(value: date) -> date:
-    if not _FIRST <= value <= _LAST:
-        raise ValueError(f"write a day from {_FIRST} to {_LAST}")
+def _check_day_range(value: date) -> date:
+    if not _FIRST_DAY <= value <= _LAST_DAY:
+        raise ValueError(f"write a day from {_FIRST_DAY} to {_LAST_DAY}")
     return value
 
 
-Label = Annotated[str, AfterValidator(_label)]
-Host = Annotated[str, AfterValidator(_host)]
-Network = Annotated[str, AfterValidator(_network)]
-Url = Annotated[str, AfterValidator(_url)]
-Whole = Annotated[int, BeforeValidator(_whole)]
-Day = Annotated[date, BeforeValidator(_day), AfterValidator(_in_range)]
-Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]
+DnsLabel = Annotated[str, AfterValidator(_check_label)]
+HostAddress = Annotated[str, AfterValidator(_check_host)]
+IpNetwork = Annotated[str, AfterValidator(_check_network)]
+HttpAddress = Annotated[str, AfterValidator(_check_url)]
+StrictInt = Annotated[int, BeforeValidator(_reject_boolean)]
+OptionDate = Annotated[date, BeforeValidator(_check_day_format), AfterValidator(_check_day_range)]
+SingleLineText = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]
 """A text that cannot begin a second line in the file it is written to."""
-Name = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\W_][\w .-]*$")]
+InfluxName = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\W_][\w .-]*$")]
 """A name in InfluxDB: it stands in Flux texts too, so neither quotes nor backslashes nor dollars."""

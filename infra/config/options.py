@@ -13,15 +13,24 @@ from typing import TYPE_CHECKING, Literal, cast
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from infra.config.option_types import Day, Host, Label, Line, Name, Network, Url, Whole
+from infra.config.option_types import (
+    DnsLabel,
+    HostAddress,
+    HttpAddress,
+    InfluxName,
+    IpNetwork,
+    OptionDate,
+    SingleLineText,
+    StrictInt,
+)
 from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Stage = Literal["dev", "stage", "prod"]
-Target = Literal["local", "kubernetes", "openstack"]
-SECRETS = ("influxToken", "influxPassword", "nationalToken", "rootKey")
+DeploymentTarget = Literal["local", "kubernetes", "openstack"]
+SECRET_NAMES = ("influxToken", "influxPassword", "nationalToken", "rootKey")
 """Encrypted values of a stack: InfluxDB's operator token and first password, the national InfluxDB's token, the root
 authority's key (only while an intermediate is made)."""
 _DYNSEC = "belonged to mosquitto's dynamic security, which was removed"
@@ -36,30 +45,30 @@ REMOVED: Mapping[str, tuple[str, str]] = {
     "brokerPassword": (_DYNSEC, "take it out with `pulumi config rm brokerPassword`"),
 }
 """Keys of earlier versions, each with the problem and its remedy."""
-LEAST_RAW_DAYS = 30
+MIN_RAW_DAYS = 30
 
 
-class _Section(BaseModel):
+class _OptionsSection(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
 
 
-class Influx(_Section):
+class InfluxOptions(_OptionsSection):
     """The province's InfluxDB; days of 0 keep for ever. `adopt` takes over what has the right name already."""
 
-    url: Url = "http://127.0.0.1:8086"
-    org: Name = "motcua"
-    bucket: Name = "motcua"
+    url: HttpAddress = "http://127.0.0.1:8086"
+    org: InfluxName = "motcua"
+    bucket: InfluxName = "motcua"
     adopt: bool = False
     accept_new: bool = False
     allow_shrink: bool = False
-    raw_days: Whole = Field(default=400, ge=0)
-    five_minute_days: Whole = Field(default=800, ge=0)
-    hour_days: Whole = Field(default=0, ge=0)
+    raw_days: StrictInt = Field(default=400, ge=0)
+    five_minute_days: StrictInt = Field(default=800, ge=0)
+    hour_days: StrictInt = Field(default=0, ge=0)
     influxql: bool = False
     capacity_task: bool = True
 
 
-class Broker(_Section):
+class BrokerOptions(_OptionsSection):
     """The MQTT broker, mosquitto.
 
     `managed`: its configuration, access file and certificates are written below `local.folder`, and it is told to
@@ -67,109 +76,109 @@ class Broker(_Section):
     """
 
     kind: Literal["mosquitto"] = "mosquitto"
-    host: Host = "localhost"
-    port: Whole = Field(default=8883, ge=1, le=65535)
-    bind: Line = ""
+    host: HostAddress = "localhost"
+    port: StrictInt = Field(default=8883, ge=1, le=65535)
+    bind: SingleLineText = ""
     managed: bool = True
 
 
-class Pki(_Section):
+class PkiOptions(_OptionsSection):
     """Certificates: generation 1 begins on `epoch`; each lasts its days and is renewed `overlapDays` before it ends."""
 
-    epoch: Day = date(2026, 1, 1)
-    authority_days: Whole = Field(default=1095, ge=90, le=3650)
-    certificate_days: Whole = Field(default=365, ge=14, le=825)
-    overlap_days: Whole = Field(default=60, ge=1)
-    crl_days: Whole = Field(default=90, ge=7, le=825)
+    epoch: OptionDate = date(2026, 1, 1)
+    authority_days: StrictInt = Field(default=1095, ge=90, le=3650)
+    certificate_days: StrictInt = Field(default=365, ge=14, le=825)
+    overlap_days: StrictInt = Field(default=60, ge=1)
+    crl_days: StrictInt = Field(default=90, ge=7, le=825)
     root_certificate: str = ""
-    hosts: tuple[Host, ...] = ()
+    hosts: tuple[HostAddress, ...] = ()
     revoked: tuple[str, ...] = ()
 
 
-class Tokens(_Section):
+class TokenOptions(_OptionsSection):
     """Rotation of tokens: raise `generation`, later set `previous` from active to inactive to gone."""
 
-    generation: Whole = Field(default=1, ge=1, le=9999)
+    generation: StrictInt = Field(default=1, ge=1, le=9999)
     previous: Literal["gone", "inactive", "active"] = "gone"
 
 
-class National(_Section):
+class NationalOptions(_OptionsSection):
     """The national InfluxDB that the roll-ups are copied to; queue bytes and age bound what waits while it is away."""
 
-    url: Url
+    url: HttpAddress
     org_id: str = Field(pattern=r"^[0-9a-f]{16}$")
-    bucket: Name = "motcua"
-    queue_bytes: Whole = Field(default=2_000_000_000, ge=33_554_430)
-    age_days: Whole = Field(default=30, ge=1)
+    bucket: InfluxName = "motcua"
+    queue_bytes: StrictInt = Field(default=2_000_000_000, ge=33_554_430)
+    age_days: StrictInt = Field(default=30, ge=1)
     allow_insecure_tls: bool = False
 
 
-class Local(_Section):
+class LocalOptions(_OptionsSection):
     """The machine that `pulumi up -s local` configures: its folder of files, its addresses."""
 
-    folder: Line = ".local"
+    folder: SingleLineText = ".local"
     broker_user: str = "mosquitto"
     api_listen: str = Field(default="127.0.0.1:8080", pattern=r"^[0-9A-Za-z.:\[\]-]+:\d+$")
 
 
-class Kubernetes(_Section):
+class KubernetesOptions(_OptionsSection):
     """A cluster: where images come from, what it is reached by, how far ingest scales."""
 
-    namespace: Label = "motcua"
-    context: Line = ""
-    api_host: Host = "motcua.example"
-    registry: Line = "registry.example/motcua"
+    namespace: DnsLabel = "motcua"
+    context: SingleLineText = ""
+    api_host: HostAddress = "motcua.example"
+    registry: SingleLineText = "registry.example/motcua"
     image_digests: dict[str, str] = Field(default_factory=dict)
-    storage_class: Line = ""
-    ingest_least: Whole = Field(default=1, ge=1, le=50)
-    ingest_most: Whole = Field(default=4, ge=1, le=50)
-    device_sources: tuple[Network, ...] = ()
-    api_sources: tuple[Network, ...] = ()
+    storage_class: SingleLineText = ""
+    ingest_least: StrictInt = Field(default=1, ge=1, le=50)
+    ingest_most: StrictInt = Field(default=4, ge=1, le=50)
+    device_sources: tuple[IpNetwork, ...] = ()
+    api_sources: tuple[IpNetwork, ...] = ()
     influx_reachable: bool = False
 
 
-class Openstack(_Section):
+class OpenstackOptions(_OptionsSection):
     """A cloud: network, flavours, image, volumes; everything stays in `region`."""
 
-    region: Line = "province-1"
-    zone: Line = ""
-    external_network: Line = "public"
-    cidr: Network = "10.83.0.0/24"
-    image: Line = "debian-12"
-    flavour: Line = "m1.large"
-    key_pair: Line = "motcua-ops"
-    volume_gb: Whole = Field(default=0, ge=0, le=16_384)
-    device_sources: tuple[Network, ...] = ()
-    api_sources: tuple[Network, ...] = ()
-    admin_sources: tuple[Network, ...] = ()
-    package: Line = "motcua[server]"
+    region: SingleLineText = "province-1"
+    zone: SingleLineText = ""
+    external_network: SingleLineText = "public"
+    cidr: IpNetwork = "10.83.0.0/24"
+    image: SingleLineText = "debian-12"
+    flavour: SingleLineText = "m1.large"
+    key_pair: SingleLineText = "motcua-ops"
+    volume_gb: StrictInt = Field(default=0, ge=0, le=16_384)
+    device_sources: tuple[IpNetwork, ...] = ()
+    api_sources: tuple[IpNetwork, ...] = ()
+    admin_sources: tuple[IpNetwork, ...] = ()
+    package: SingleLineText = "motcua[server]"
 
 
-class Options(_Section):
+class StackOptions(_OptionsSection):
     """One stack's configuration, without its secrets."""
 
     stage: Stage
-    target: Target
-    inventory: Line = "inventory/bentre-2021"
-    owner: Label = "ops"
-    workers: Whole = Field(default=1, ge=1, le=50)
-    today: Day | None = None
-    influx: Influx = Influx()
-    broker: Broker = Broker()
-    pki: Pki = Pki()
-    tokens: Tokens = Tokens()
-    national: National | None = None
-    local: Local = Local()
-    kubernetes: Kubernetes = Kubernetes()
-    openstack: Openstack = Openstack()
+    target: DeploymentTarget
+    inventory: SingleLineText = "inventory/bentre-2021"
+    owner: DnsLabel = "ops"
+    workers: StrictInt = Field(default=1, ge=1, le=50)
+    today: OptionDate | None = None
+    influx: InfluxOptions = InfluxOptions()
+    broker: BrokerOptions = BrokerOptions()
+    pki: PkiOptions = PkiOptions()
+    tokens: TokenOptions = TokenOptions()
+    national: NationalOptions | None = None
+    local: LocalOptions = LocalOptions()
+    kubernetes: KubernetesOptions = KubernetesOptions()
+    openstack: OpenstackOptions = OpenstackOptions()
 
 
-def _unfit(options: Options) -> list[tuple[str, str]]:
+def _cross_field_faults(options: StackOptions) -> list[tuple[str, str]]:
     """Name what does not go together: the field, and the problem with its remedy."""
     influx, pki, cluster, cloud = options.influx, options.pki, options.kubernetes, options.openstack
     prod = options.stage == "prod"
     rules = (
-        *_floors(influx),
+        *_minimum_retention_faults(influx),
         (pki.overlap_days * 2 > pki.certificate_days,
          "pki.overlapDays", "is more than half of certificateDays; make it shorter"),
         (pki.authority_days < pki.certificate_days + 2 * pki.overlap_days,
@@ -183,43 +192,48 @@ def _unfit(options: Options) -> list[tuple[str, str]]:
          "openstack.deviceSources", "is empty; name the networks that devices come from"),
         (options.today is not None and options.today < pki.epoch,
          "pki.epoch", "is after today, so no certificate would be valid yet; write an earlier day"),
-        *((not _revocation(one),
-           "pki.revoked", f"{one!r} is not a serial; write it in hex, or SERIAL@YYYY-MM-DD") for one in pki.revoked),
+        *((not _is_revocation(entry),
+           "pki.revoked",
+           f"{entry!r} is not a serial; write it in hex, or SERIAL@YYYY-MM-DD") for entry in pki.revoked),
     )  # fmt: skip
-    return [(name, text) for unfit, name, text in rules if unfit]
+    return [(name, text) for violated, name, text in rules if violated]
 
 
-def _revocation(entry: str) -> bool:
+def _is_revocation(entry: str) -> bool:
     """Tell whether it is a serial, perhaps with the day of its end."""
-    found = re.fullmatch(r"[0-9a-fA-F]{1,40}(?:@(\d{4}-\d\d-\d\d))?", entry)
+    match = re.fullmatch(r"[0-9a-fA-F]{1,40}(?:@(\d{4}-\d\d-\d\d))?", entry)
     try:
-        return found is not None and date.fromisoformat(found[1] or "2000-01-01").year >= 2000
+        return match is not None and date.fromisoformat(match[1] or "2000-01-01").year >= 2000
     except ValueError:
         return False
 
 
-def _floors(influx: Influx) -> list[tuple[bool, str, str]]:
+def _minimum_retention_faults(influx: InfluxOptions) -> list[tuple[bool, str, str]]:
     """Refuse to forget events sooner than a device may be away."""
-    text = f"is below {LEAST_RAW_DAYS} days, and a device may be away that long; 0 keeps for ever"
+    text = f"is below {MIN_RAW_DAYS} days, and a device may be away that long; 0 keeps for ever"
     days = {"rawDays": influx.raw_days, "fiveMinuteDays": influx.five_minute_days, "hourDays": influx.hour_days}
-    return [(0 < kept < LEAST_RAW_DAYS, f"influx.{name}", text) for name, kept in days.items()]
+    return [(0 < retention_days < MIN_RAW_DAYS, f"influx.{name}", text) for name, retention_days in days.items()]
 
 
-def options(values: Mapping[str, object], file: str, lines: Mapping[str, int] | None = None) -> Options:
+def parse_options(values: Mapping[str, object], file: str, lines: Mapping[str, int] | None = None) -> StackOptions:
     """Return the checked options; raises ConfigError with every fault, in `file` at the key's line."""
-    known, faults = _without_removed({name: value for name, value in values.items() if name not in SECRETS})
-    found, more = _read(known)
+    plain_values, faults = _without_removed({name: value for name, value in values.items() if name not in SECRET_NAMES})
+    parsed, more = _validate_leniently(plain_values)
     faults += more
-    said = {name for name, _ in faults}
-    faults += [(name, text) for name, text in _unfit(found) if said.isdisjoint({name, name.partition(".")[0]})]
+    faulty_names = {name for name, _ in faults}
+    faults += [
+        (name, text)
+        for name, text in _cross_field_faults(parsed)
+        if faulty_names.isdisjoint({name, name.partition(".")[0]})
+    ]
     if faults:
-        raise ConfigError(sorted(_fault(file, lines or {}, *one) for one in dict(faults).items()))
-    return found
+        raise ConfigError(sorted(_to_fault(file, lines or {}, *fault) for fault in dict(faults).items()))
+    return parsed
 
 
-def readable(values: Mapping[str, object]) -> Options:
+def best_effort_options(values: Mapping[str, object]) -> StackOptions:
     """Return what can be read of faulty values, the rest by its default: to look for further faults with."""
-    return _read({name: value for name, value in values.items() if name not in SECRETS})[0]
+    return _validate_leniently({name: value for name, value in values.items() if name not in SECRET_NAMES})[0]
 
 
 def _without_removed(values: Mapping[str, object]) -> tuple[dict[str, object], list[tuple[str, str]]]:
@@ -240,30 +254,30 @@ def _without_removed(values: Mapping[str, object]) -> tuple[dict[str, object], l
     return rest, faults
 
 
-def _read(values: dict[str, object]) -> tuple[Options, list[tuple[str, str]]]:
+def _validate_leniently(values: dict[str, object]) -> tuple[StackOptions, list[tuple[str, str]]]:
     """Return what can be read, the rest by its default, and what cannot: so that all faults are found at once."""
     try:
-        return Options.model_validate(values), []
+        return StackOptions.model_validate(values), []
     except ValidationError as error:
-        told = error.errors()
-    faults = [(_name(one["loc"]), _said(one["msg"], one["type"])) for one in told]
-    rest = copy.deepcopy(values)
-    for one in told:
-        _forget(rest, one["loc"])
-    found, more = _read({"stage": "dev", "target": "local", **rest})
-    return found, faults + more
+        errors = error.errors()
+    faults = [(_dotted_name(detail["loc"]), _error_message(detail["msg"], detail["type"])) for detail in errors]
+    remaining = copy.deepcopy(values)
+    for detail in errors:
+        _drop_value(remaining, detail["loc"])
+    parsed, more_faults = _validate_leniently({"stage": "dev", "target": "local", **remaining})
+    return parsed, faults + more_faults
 
 
-def _name(where: tuple[int | str, ...]) -> str:
+def _dotted_name(where: tuple[int | str, ...]) -> str:
     return ".".join(str(part) for part in where if part != "[key]")
 
 
-def _forget(values: dict[str, object], where: tuple[int | str, ...]) -> None:
+def _drop_value(values: dict[str, object], where: tuple[int | str, ...]) -> None:
     """Take a faulty value out, or the innermost thing around it that is found: something always goes."""
-    holder, name = values, _key(values, where[0])
+    holder, name = values, _actual_key(values, where[0])
     for part in where[1:]:
         inner = holder.get(name) if name is not None else None
-        deeper = _key(inner, part)
+        deeper = _actual_key(inner, part)
         if deeper is None:
             break
         holder, name = cast("dict[str, object]", inner), deeper
@@ -271,14 +285,14 @@ def _forget(values: dict[str, object], where: tuple[int | str, ...]) -> None:
         del holder[name]
 
 
-def _key(inner: object, part: int | str) -> str | None:
+def _actual_key(inner: object, part: int | str) -> str | None:
     """Return the key as it stands in the file, which may be a number."""
     if not isinstance(inner, dict):
         return None
     return next((key for key in inner if str(key) == str(part)), None)
 
 
-def _said(message: str, kind: str) -> str:
+def _error_message(message: str, kind: str) -> str:
     remedy = {
         "missing": "add it to the stack file",
         "extra_forbidden": "take it out; docs/reference/stacks.md lists what there is",
@@ -286,12 +300,12 @@ def _said(message: str, kind: str) -> str:
     return f"{message.removeprefix('Value error, ')}; {remedy}"
 
 
-def _fault(file: str, lines: Mapping[str, int], name: str, text: str) -> Fault:
+def _to_fault(file: str, lines: Mapping[str, int], name: str, text: str) -> Fault:
     problem, _, remedy = text.rpartition("; ")
-    return Fault(file, _line(lines, name), f"motcua:{name}" if name else "motcua", problem, remedy)
+    return Fault(file, _nearest_line(lines, name), f"motcua:{name}" if name else "motcua", problem, remedy)
 
 
-def _line(lines: Mapping[str, int], name: str) -> int:
+def _nearest_line(lines: Mapping[str, int], name: str) -> int:
     """Return the line of a key, or of the nearest one around it."""
     while name and name not in lines:
         name = name.rpartition(".")[0]

@@ -5,11 +5,11 @@ Roles and store stand still while files are copied; agents and the broker keep w
 
 from __future__ import annotations
 
-from infra.host.units import ETC, STATE, UNITS
+from infra.host.units import ETC, STATE_FOLDER, UNITS_FOLDER
 
-PROGRAM = "usr/local/sbin/motcua-backup"
-FOLDER = "/var/backups/motcua"
-KEPT = 7
+COMMAND_PATH = "usr/local/sbin/motcua-backup"
+BACKUP_FOLDER = "/var/backups/motcua"
+KEPT_BACKUPS = 7
 """Nightly backups that are kept."""
 
 _SCRIPT = r"""#!/bin/sh
@@ -87,11 +87,13 @@ WantedBy=timers.target
 """
 
 
-def backup(head: str, store: str = "/var/lib/influxdb") -> dict[str, str]:
+def backup_files(head: str, store: str = "/var/lib/influxdb") -> dict[str, str]:
     """Return {path: text} of command, unit and timer; `head` is the script's comment, `store` InfluxDB's folder."""
-    parts = " ".join((store, STATE, f"{ETC}/inventory"))
+    parts = " ".join((store, STATE_FOLDER, f"{ETC}/inventory"))
     return {
-        PROGRAM: _SCRIPT.format(head=head, parts=parts),
-        f"{UNITS}/motcua-backup.service": _SERVICE.format(program=PROGRAM, folder=FOLDER, kept=KEPT),
-        f"{UNITS}/motcua-backup.timer": _TIMER,
+        COMMAND_PATH: _SCRIPT.format(head=head, parts=parts),
+        f"{UNITS_FOLDER}/motcua-backup.service": _SERVICE.format(
+            program=COMMAND_PATH, folder=BACKUP_FOLDER, kept=KEPT_BACKUPS
+        ),
+        f"{UNITS_FOLDER}/motcua-backup.timer": _TIMER,
     }

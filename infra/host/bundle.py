@@ -8,35 +8,49 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dashboards.files import provisioned
-from infra.config.options import Options
+from dashboards.files import load_provisioned_files
+from infra.config.options import StackOptions
 from infra.host import backup, first_boot, influx_setup, influxdb, monitoring, mosquitto
-from infra.host.cloud_init import user_data
-from infra.host.nginx import nginx
-from infra.host.units import ETC, STATE, UNITS, Layout, device_units, metrics_port, server_units, users
-from infra.plan import plan
+from infra.host.cloud_init import render_user_data
+from infra.host.nginx import nginx_files
+from infra.host.units import (
+    ETC,
+    STATE_FOLDER,
+    UNITS_FOLDER,
+    HostLayout,
+    device_units,
+    metrics_port,
+    server_units,
+    system_users,
+)
+from infra.plan import build_plan
 from infra.plan.addresses import store_url
 from telemetry.errors import ConfigError, Fault
-from telemetry.inventory.agent_config import Certificates, render_agent
+from telemetry.inventory.agent_config import AgentCertificates, render_agent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from infra.plan.values import Plan
+    from infra.plan.values import StackPlan
     from telemetry.core.inventory import Device, Inventory
 
-MARK = "# Written by `motcua render --target host` from inventory "
-BROKER = f"{ETC}/broker"
-PERSISTENCE = "/var/lib/mosquitto"
-COMMANDS = (backup.PROGRAM, influx_setup.PROGRAM, first_boot.REQUEST, first_boot.FIRST)
-PROGRAMS = tuple(f"server/{path}" for path in COMMANDS)
+HEADER_PREFIX = "# Written by `motcua render --target host` from inventory "
+BROKER_FOLDER = f"{ETC}/broker"
+PERSISTENCE_FOLDER = "/var/lib/mosquitto"
+COMMAND_PATHS = (
+    backup.COMMAND_PATH,
+    influx_setup.COMMAND_PATH,
+    first_boot.REQUEST_COMMAND,
+    first_boot.FIRST_BOOT_COMMAND,
+)
+EXECUTABLE_FILES = tuple(f"server/{path}" for path in COMMAND_PATHS)
 """Files that must be executable."""
-CLOUD_INIT = "cloud-init.yaml"
+CLOUD_INIT_FILE = "cloud-init.yaml"
 PACKAGE = "motcua[server]"
-PROXY = (80, 443)
+PROXY_PORTS = (80, 443)
 """What nginx listens on."""
 
-_MOSQUITTO = """[Unit]
+_MOSQUITTO_DROP_IN = """[Unit]
 StartLimitIntervalSec=0
 
 [Service]
@@ -66,7 +80,7 @@ MOTCUA_LOG=info-json
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class MachineSetup:
     """What a new machine needs besides files: Motcua as pip takes it, the store's disk, more files (path: text)."""
 
     package: str = PACKAGE
@@ -74,83 +88,96 @@ class Machine:
     files: Mapping[str, str] = field(default_factory=dict)
 
 
-def bundle(
-    inventory: Inventory, layout: Layout, broker: str = "", found: Plan | None = None, machine: Machine | None = None
+def render_bundle(
+    inventory: Inventory,
+    layout: HostLayout,
+    broker: str = "",
+    stack_plan: StackPlan | None = None,
+    machine: MachineSetup | None = None,
 ) -> dict[str, str]:
     """Return {path: text} of everything the host target has; with a `broker` URL every device's agent.toml too.
 
     Without a plan it is that of one machine in production, with the defaults of a stack file. Raises ConfigError
     when the broker's port is another program's on the machine.
     """
-    head = f"{MARK}{inventory.version}."
-    wanted = found or default_plan(inventory, layout)
-    _free(wanted, layout)
-    new = machine or Machine()
-    server = {path: _marked(head, text) for path, text in _server(head, wanted, layout, new).items()}
-    device = {**device_units(layout), **users()}
+    head = f"{HEADER_PREFIX}{inventory.version}."
+    effective_plan = stack_plan or default_plan(inventory, layout)
+    _check_port_conflicts(effective_plan, layout)
+    setup = machine or MachineSetup()
+    server = {
+        path: _with_header(head, text) for path, text in _server_files(head, effective_plan, layout, setup).items()
+    }
+    device = {**device_units(layout), **system_users()}
     files = {f"server/{path}": text for path, text in server.items()}
     files |= {f"device/{path}": text for path, text in device.items()}
-    files[CLOUD_INIT] = user_data(head, {**server, **new.files}, COMMANDS)
+    files[CLOUD_INIT_FILE] = render_user_data(head, {**server, **setup.files}, COMMAND_PATHS)
     if broker:
-        files |= {f"devices/{one.id}.toml": _agent(inventory, one.id, broker) for one in _devices(inventory)}
-    return {path: _marked(head, text) for path, text in files.items()}
+        files |= {
+            f"devices/{agent_device.id}.toml": _agent_config(inventory, agent_device.id, broker)
+            for agent_device in _agent_devices(inventory)
+        }
+    return {path: _with_header(head, text) for path, text in files.items()}
 
 
-def default_plan(inventory: Inventory, layout: Layout) -> Plan:
+def default_plan(inventory: Inventory, layout: HostLayout) -> StackPlan:
     """Return the plan of one machine; certificates are reckoned from the first epoch, since none is made here."""
-    wanted = Options(stage="prod", target="local", workers=len(layout.workers))
-    return plan(inventory, wanted, wanted.pki.epoch, provisioned())
+    options = StackOptions(stage="prod", target="local", workers=len(layout.workers))
+    return build_plan(inventory, options, options.pki.epoch, load_provisioned_files())
 
 
-def _free(found: Plan, layout: Layout) -> None:
+def _check_port_conflicts(stack_plan: StackPlan, layout: HostLayout) -> None:
     """Refuse a port of the broker that nginx, the store, the roles or what watches them listen on."""
-    port = found.broker.listeners[0].port
-    others = {one.ports[name] for one in found.workloads for name in one.ports if name != "mqtts"}
-    if port in {*PROXY, *others, *(metrics_port(name) for name in layout.workers)}:
+    port = stack_plan.broker.listeners[0].port
+    other_ports = {
+        workload.ports[name] for workload in stack_plan.workloads for name in workload.ports if name != "mqtts"
+    }
+    if port in {*PROXY_PORTS, *other_ports, *(metrics_port(name) for name in layout.workers)}:
         problem, remedy = f"{port} is another program's on this machine", "write another, as 8883"
         raise ConfigError([Fault("stack configuration", 0, "motcua:broker.port", problem, remedy)])
 
 
-def _marked(head: str, text: str) -> str:
+def _with_header(head: str, text: str) -> str:
     return text if head in text else f"{head}\n{text}"
 
 
-def _server(head: str, found: Plan, layout: Layout, machine: Machine) -> dict[str, str]:
-    broker = found.broker.listeners[0].port
+def _server_files(head: str, stack_plan: StackPlan, layout: HostLayout, machine: MachineSetup) -> dict[str, str]:
+    broker = stack_plan.broker.listeners[0].port
     return {
-        f"{BROKER.lstrip('/')}/mosquitto.conf": _broker(found),
-        f"{BROKER.lstrip('/')}/acl": mosquitto.access(layout.workers),
-        f"{UNITS}/mosquitto.service.d/motcua.conf": _MOSQUITTO.format(
-            broker=BROKER, files=found.broker.connections + 256
+        f"{BROKER_FOLDER.lstrip('/')}/mosquitto.conf": _broker_config(stack_plan),
+        f"{BROKER_FOLDER.lstrip('/')}/acl": mosquitto.render_acl_file(layout.workers),
+        f"{UNITS_FOLDER}/mosquitto.service.d/motcua.conf": _MOSQUITTO_DROP_IN.format(
+            broker=BROKER_FOLDER, files=stack_plan.broker.connections + 256
         ),
         f"{ETC.lstrip('/')}/motcua.env": _SETTINGS.format(
-            etc=ETC, port=broker, store=store_url(found, "http://127.0.0.1:8086")
+            etc=ETC, port=broker, store=store_url(stack_plan, "http://127.0.0.1:8086")
         ),
-        **influxdb.drop_in(),
-        **influx_setup.set_up(head, found.influx),
-        **nginx(),
-        **monitoring.on_host(found, layout.workers),
+        **influxdb.influxdb_drop_in(),
+        **influx_setup.influx_setup_files(head, stack_plan.influx),
+        **nginx_files(),
+        **monitoring.host_monitoring_files(stack_plan, layout.workers),
         **server_units(layout),
-        **users(),
-        **first_boot.requests(head, found),
-        **first_boot.first_boot(head, machine.package, machine.disk),
-        **backup.backup(head),
+        **system_users(),
+        **first_boot.certificate_requests(head, stack_plan),
+        **first_boot.first_boot_files(head, machine.package, machine.disk),
+        **backup.backup_files(head),
     }
 
 
-def _devices(inventory: Inventory) -> list[Device]:
+def _agent_devices(inventory: Inventory) -> list[Device]:
     return [device for device in inventory.devices.values() if device.kind != "replay"]
 
 
-def _agent(inventory: Inventory, device: str, broker: str) -> str:
-    return render_agent(inventory, device, mqtt=broker, outbox=f"{STATE}/outbox.db", certificates=Certificates())
+def _agent_config(inventory: Inventory, device: str, broker: str) -> str:
+    return render_agent(
+        inventory, device, mqtt=broker, outbox=f"{STATE_FOLDER}/outbox.db", certificates=AgentCertificates()
+    )
 
 
-def _broker(found: Plan) -> str:
-    tls = mosquitto.Tls(*(f"{BROKER}/{name}" for name in ("ca.pem", "server.pem", "server.key", "crl.pem")))
-    limits = mosquitto.Limits(connections=found.broker.connections)
-    where = found.broker.listeners[0]
-    broker = mosquitto.Broker(PERSISTENCE, port=where.port, bind=where.bind, limits=limits)
+def _broker_config(stack_plan: StackPlan) -> str:
+    tls = mosquitto.TlsFiles(*(f"{BROKER_FOLDER}/{name}" for name in ("ca.pem", "server.pem", "server.key", "crl.pem")))
+    limits = mosquitto.MosquittoLimits(connections=stack_plan.broker.connections)
+    listener = stack_plan.broker.listeners[0]
+    broker = mosquitto.MosquittoSettings(PERSISTENCE_FOLDER, port=listener.port, bind=listener.bind, limits=limits)
     # The roles on this machine come by the loopback, which one address of its own does not take in.
-    inside = where.port if where.bind not in {"", "0.0.0.0", "127.0.0.1", "localhost"} else 0  # noqa: S104 - compared
-    return mosquitto.configuration(broker, tls, f"{BROKER}/acl", inside, "127.0.0.1")
+    loopback_port = listener.port if listener.bind not in {"", "0.0.0.0", "127.0.0.1", "localhost"} else 0  # noqa: S104 - compared
+    return mosquitto.render_configuration(broker, tls, f"{BROKER_FOLDER}/acl", loopback_port, "127.0.0.1")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.host.first_boot import FIRST
-from infra.host.text import block
+from infra.host.first_boot import FIRST_BOOT_COMMAND
+from infra.host.text import render_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,15 +17,15 @@ PACKAGES = (
 HEADER = "#cloud-config"
 
 
-def user_data(
-    head: str, files: Mapping[str, str], programs: tuple[str, ...], pack: Callable[[str], str] | None = None
+def render_user_data(
+    head: str, files: Mapping[str, str], programs: tuple[str, ...], compress: Callable[[str], str] | None = None
 ) -> str:
     """Return user data that writes `files` (path below / → text) and runs the first boot's command.
 
     `pack` makes gzip in base64 of each text, where the whole must be small.
     """
-    form = {"encoding": "gz+b64"} if pack else {}
-    written = [
+    form = {"encoding": "gz+b64"} if compress else {}
+    write_files = [
         {
             "path": f"/{path}",
             "owner": "root:root",
@@ -33,18 +33,18 @@ def user_data(
             # After the packages: one that cannot start for want of a certificate would not install either.
             "defer": True,
             **form,
-            "content": pack(text) if pack else text,
+            "content": compress(text) if compress else text,
         }
         for path, text in files.items()
     ]
-    told = {
+    config = {
         "package_update": True,
         "packages": list(PACKAGES),
         "users": ["default"],
         "disable_root": True,
         "ssh_pwauth": False,
         "timezone": "Asia/Ho_Chi_Minh",
-        "write_files": written,
-        "runcmd": [[f"/{FIRST}"]],
+        "write_files": write_files,
+        "runcmd": [[f"/{FIRST_BOOT_COMMAND}"]],
     }
-    return f"{HEADER}\n{head}\n{block(told)}"
+    return f"{HEADER}\n{head}\n{render_yaml(config)}"

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from infra.host.units import ETC
 
 if TYPE_CHECKING:
-    from infra.plan.values import Plan
+    from infra.plan.values import StackPlan
 
-REQUEST = "usr/local/sbin/motcua-request-certificates"
-FIRST = "usr/local/sbin/motcua-first-boot"
-LABEL = "motcua-store"
+REQUEST_COMMAND = "usr/local/sbin/motcua-request-certificates"
+FIRST_BOOT_COMMAND = "usr/local/sbin/motcua-first-boot"
+STORE_DISK_LABEL = "motcua-store"
 
-_REQUEST = """#!/bin/sh
+_REQUEST_SCRIPT = """#!/bin/sh
 {head}
 #
 #   motcua-request-certificates [FOLDER]   a key and a request for every service of this machine, once
@@ -56,7 +56,7 @@ done
 echo "motcua-request-certificates: installed; systemctl restart mosquitto motcua.target"
 """
 
-_FIRST = """#!/bin/sh
+_FIRST_BOOT_SCRIPT = """#!/bin/sh
 {head}
 #
 # What cloud-init runs once; it may be run again by hand. The data disk is formatted only when nothing is on it.
@@ -95,19 +95,27 @@ step "done; docs/operate.md says what to bring, then: systemctl restart mosquitt
 """
 
 
-def requests(head: str, plan: Plan) -> dict[str, str]:
+def certificate_requests(head: str, plan: StackPlan) -> dict[str, str]:
     """Return {path: text} of the command that makes keys and requests, and installs what was signed."""
-    made = plan.pki.certificates
-    hosts = next(one.hosts for one in made if one.use == "server")
-    names = ",".join(f"{'IP' if _address(one) else 'DNS'}:{one}" for one in hosts)
-    clients = " ".join(one.name for one in made if one.use == "client")
-    return {REQUEST: _REQUEST.format(head=head, etc=ETC, names=quote(f"subjectAltName={names}"), clients=clients)}
+    certificates = plan.pki.certificates
+    hosts = next(certificate.hosts for certificate in certificates if certificate.use == "server")
+    names = ",".join(f"{'IP' if _is_ip_address(certificate) else 'DNS'}:{certificate}" for certificate in hosts)
+    clients = " ".join(certificate.name for certificate in certificates if certificate.use == "client")
+    return {
+        REQUEST_COMMAND: _REQUEST_SCRIPT.format(
+            head=head, etc=ETC, names=quote(f"subjectAltName={names}"), clients=clients
+        )
+    }
 
 
-def _address(host: str) -> bool:
+def _is_ip_address(host: str) -> bool:
     return ":" in host or host.replace(".", "").isdigit()
 
 
-def first_boot(head: str, package: str, disk: str) -> dict[str, str]:
+def first_boot_files(head: str, package: str, disk: str) -> dict[str, str]:
     """Return {path: text} of the first boot's command; `disk` is the store's device, empty for none of its own."""
-    return {FIRST: _FIRST.format(head=head, etc=ETC, package=quote(package), disk=disk, label=LABEL)}
+    return {
+        FIRST_BOOT_COMMAND: _FIRST_BOOT_SCRIPT.format(
+            head=head, etc=ETC, package=quote(package), disk=disk, label=STORE_DISK_LABEL
+        )
+    }

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from infra.host.units import ETC
 
 if TYPE_CHECKING:
-    from infra.plan.values import Bucket, InfluxPlan, Permission, Task, Token
+    from infra.plan.values import BucketPermission, BucketPlan, InfluxPlan, TaskPlan, TokenPlan
 
-PROGRAM = "usr/local/sbin/motcua-set-up-influxdb"
+COMMAND_PATH = "usr/local/sbin/motcua-set-up-influxdb"
 
 _SCRIPT = r"""#!/bin/sh
 {head}
@@ -101,39 +101,41 @@ echo "motcua-set-up-influxdb: buckets, tokens and tasks are there"
 """
 
 
-def set_up(head: str, influx: InfluxPlan) -> dict[str, str]:
+def influx_setup_files(head: str, influx: InfluxPlan) -> dict[str, str]:
     """Return {path: text} of the command; `head` is its comment."""
-    active = [one for one in influx.tokens if one.active and one.generation == _newest(influx)]
-    steps = [*map(_bucket, influx.buckets), *map(_token, active), *map(_task, influx.tasks)]
+    current_tokens = [
+        planned for planned in influx.tokens if planned.active and planned.generation == _newest_generation(influx)
+    ]
+    steps = [*map(_bucket_step, influx.buckets), *map(_token_step, current_tokens), *map(_task_step, influx.tasks)]
     text = _SCRIPT.format(
         head=head,
         secrets=f"{ETC}/secrets",
         org=quote(influx.org),
-        raw=quote(next(one.name for one in influx.buckets if one.tier == "raw")),
-        roles=" ".join(one.role for one in active),
+        raw=quote(next(planned.name for planned in influx.buckets if planned.tier == "raw")),
+        roles=" ".join(planned.role for planned in current_tokens),
         steps="\n".join(steps),
     )
-    return {PROGRAM: text}
+    return {COMMAND_PATH: text}
 
 
-def _newest(influx: InfluxPlan) -> int:
-    return max(one.generation for one in influx.tokens)
+def _newest_generation(influx: InfluxPlan) -> int:
+    return max(token.generation for token in influx.tokens)
 
 
-def _bucket(bucket: Bucket) -> str:
+def _bucket_step(bucket: BucketPlan) -> str:
     # Always both together: a rule without the one resets the other.
     rule = {"type": "expire", "everySeconds": bucket.retention_s, "shardGroupDurationSeconds": bucket.shard_s}
     return f"bucket {quote(bucket.name)} '{json.dumps([rule], separators=(',', ':'))}' {quote(bucket.description)}"
 
 
-def _token(token: Token) -> str:
-    rights = ",".join(map(_right, token.permissions))
-    return f'once {token.role}.env token {token.name} "{rights}"'
+def _token_step(token: TokenPlan) -> str:
+    permissions = ",".join(map(_permission_call, token.permissions))
+    return f'once {token.role}.env token {token.name} "{permissions}"'
 
 
-def _right(permission: Permission) -> str:
+def _permission_call(permission: BucketPermission) -> str:
     return f"$(may {permission.action} {quote(permission.bucket)})"
 
 
-def _task(task: Task) -> str:
+def _task_step(task: TaskPlan) -> str:
     return f"task {quote(task.name)} {quote(json.dumps(task.flux))}"

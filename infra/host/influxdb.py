@@ -5,9 +5,9 @@ For InfluxDB 2.7; buckets and tokens are made through its API (docs/operate.md),
 
 from __future__ import annotations
 
-from infra.host.units import UNITS
+from infra.host.units import UNITS_FOLDER
 
-SETTINGS = {
+INFLUXD_SETTINGS = {
     "INFLUXD_HTTP_BIND_ADDRESS": ("127.0.0.1:8086", "Only the roles on this machine talk to it."),
     "INFLUXD_STORAGE_WAL_FSYNC_DELAY": ("0s", "A write is answered when it is on the disk: the receipt rests on it."),
     "INFLUXD_REPORTING_DISABLED": ("true", "Nothing is sent to the vendor."),
@@ -16,7 +16,7 @@ SETTINGS = {
 }
 """Setting: (value, why)."""
 
-_DROP_IN = """[Unit]
+_INFLUXDB_DROP_IN = """[Unit]
 StartLimitIntervalSec=0
 # Where the data have a disk of their own: without it InfluxDB would begin an empty store beside them.
 RequiresMountsFor=/var/lib/influxdb
@@ -41,7 +41,7 @@ RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
 """
 
 
-def drop_in() -> dict[str, str]:
+def influxdb_drop_in() -> dict[str, str]:
     """Return {path: text} of the drop-in for `influxdb.service`."""
-    lines = "".join(f"# {why}\nEnvironment={name}={value}\n" for name, (value, why) in SETTINGS.items())
-    return {f"{UNITS}/influxdb.service.d/motcua.conf": _DROP_IN.format(settings=lines)}
+    lines = "".join(f"# {why}\nEnvironment={name}={value}\n" for name, (value, why) in INFLUXD_SETTINGS.items())
+    return {f"{UNITS_FOLDER}/influxdb.service.d/motcua.conf": _INFLUXDB_DROP_IN.format(settings=lines)}

@@ -9,22 +9,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from infra.host.text import block
-from infra.host.units import UNITS, metrics_port
+from infra.host.text import render_yaml
+from infra.host.units import UNITS_FOLDER, metrics_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from infra.plan.values import Plan
+    from infra.plan.values import StackPlan
 
-RULES = "/etc/prometheus/rules"
-CONFIG, ALERTS = "/etc/prometheus/motcua.yml", "/etc/prometheus/motcua-alertmanager.yml"
+RULES_FOLDER = "/etc/prometheus/rules"
+PROMETHEUS_CONFIG, ALERTMANAGER_CONFIG = "/etc/prometheus/motcua.yml", "/etc/prometheus/motcua-alertmanager.yml"
 """Files of our own: the packages' stay as they are."""
-RECEIVER = "ops"
-TEAMS = "centres"
-NOBODY = "nobody"
+OPS_RECEIVER = "ops"
+CENTRES_RECEIVER = "centres"
+SILENT_RECEIVER = "nobody"
 """Gets what is not for people: that a place is closed, and that rollup lives."""
-WATCHDOG = "watchdog"
+WATCHDOG_RECEIVER = "watchdog"
 
 _DROP_IN = """[Unit]
 StartLimitIntervalSec=0
@@ -42,19 +42,19 @@ ProtectHome=yes
 ProtectSystem=full
 RestrictSUIDSGID=yes
 """
-_PROMETHEUS = (
-    f"/usr/bin/prometheus --config.file={CONFIG} --web.listen-address=127.0.0.1:9090 "
+_PROMETHEUS_COMMAND = (
+    f"/usr/bin/prometheus --config.file={PROMETHEUS_CONFIG} --web.listen-address=127.0.0.1:9090 "
     "--storage.tsdb.path=/var/lib/prometheus/metrics2/ --storage.tsdb.retention.time=90d "
     "--storage.tsdb.retention.size=8GB"
 )
-_ALERTMANAGER = (
-    f"/usr/bin/prometheus-alertmanager --config.file={ALERTS} --web.listen-address=127.0.0.1:9093 "
+_ALERTMANAGER_COMMAND = (
+    f"/usr/bin/prometheus-alertmanager --config.file={ALERTMANAGER_CONFIG} --web.listen-address=127.0.0.1:9093 "
     "--cluster.listen-address= --storage.path=/var/lib/prometheus/alertmanager/"
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Receiver:
+class AlertReceiver:
     """Who gets alerts: a mail address by a server, or a webhook whose URL stands in a file (Alertmanager 0.26 on).
 
     Without more, mail to this machine's root by its own mail server: no password is needed for that.
@@ -71,90 +71,103 @@ class Receiver:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class PrometheusPaths:
     """Rules (a path with *) and Alertmanagers (`host:port`) as Prometheus sees them."""
 
-    rules: str = f"{RULES}/*.yaml"
+    rules: str = f"{RULES_FOLDER}/*.yaml"
     alertmanagers: tuple[str, ...] = ("127.0.0.1:9093",)
 
 
-def prometheus(plan: Plan, targets: Mapping[str, Sequence[str]], places: Places | None = None) -> str:
+def render_prometheus(
+    plan: StackPlan, targets: Mapping[str, Sequence[str]], paths: PrometheusPaths | None = None
+) -> str:
     """Return prometheus.yml; `targets` gives each scrape job its `host:port`s, and a job without any is left out."""
-    where = places or Places()
+    effective_paths = paths or PrometheusPaths()
     jobs = [
         {
-            "job_name": one.name,
-            "metrics_path": one.path,
-            "scrape_interval": f"{one.every_s}s",
-            "scrape_timeout": f"{min(10, one.every_s)}s",
-            "static_configs": [{"targets": list(targets[one.name])}],
+            "job_name": scrape.name,
+            "metrics_path": scrape.path,
+            "scrape_interval": f"{scrape.interval_s}s",
+            "scrape_timeout": f"{min(10, scrape.interval_s)}s",
+            "static_configs": [{"targets": list(targets[scrape.name])}],
         }
-        for one in plan.scrapes
-        if targets.get(one.name)
+        for scrape in plan.scrape_jobs
+        if targets.get(scrape.name)
     ]
-    return block(
+    return render_yaml(
         {
             "global": {
                 "scrape_interval": "30s",
                 "evaluation_interval": "30s",
                 "external_labels": {"province": plan.province, "stage": plan.stage},
             },
-            "rule_files": [where.rules],
-            "alerting": {"alertmanagers": [{"static_configs": [{"targets": list(where.alertmanagers)}]}]},
+            "rule_files": [effective_paths.rules],
+            "alerting": {"alertmanagers": [{"static_configs": [{"targets": list(effective_paths.alertmanagers)}]}]},
             "scrape_configs": jobs,
         }
     )
 
 
-def alertmanager(plan: Plan, receiver: Receiver | None = None) -> str:
+def render_alertmanager(plan: StackPlan, receiver: AlertReceiver | None = None) -> str:
     """Return alertmanager.yml: one message per centre, and no message about what follows from another."""
-    who = receiver or Receiver()
-    told = _told(who)
-    network: dict[str, object] = {
-        "matchers": ['centre=~".+"'], "receiver": TEAMS, "group_by": ["centre"], "group_wait": "1m",
+    effective_receiver = receiver or AlertReceiver()
+    receiver_config = _receiver_config(effective_receiver)
+    centre_route: dict[str, object] = {
+        "matchers": ['centre=~".+"'], "receiver": CENTRES_RECEIVER, "group_by": ["centre"], "group_wait": "1m",
     }  # fmt: skip
-    return block(
+    return render_yaml(
         {
             "global": {"resolve_timeout": "5m"},
             "route": {
-                "receiver": RECEIVER,
+                "receiver": OPS_RECEIVER,
                 "group_by": ["alertname", "province"],
                 "group_wait": "30s",
                 "group_interval": "5m",
                 "repeat_interval": "4h" if plan.stage == "prod" else "24h",
-                "routes": [*_unseen(who), _objectives(), network],
+                "routes": [*_silent_routes(effective_receiver), _objective_route(), centre_route],
             },
-            "inhibit_rules": inhibitions(),
-            "receivers": [*({"name": name, **told} for name in (RECEIVER, TEAMS)), {"name": NOBODY}, *_watcher(who)],
+            "inhibit_rules": inhibition_rules(),
+            "receivers": [
+                *({"name": name, **receiver_config} for name in (OPS_RECEIVER, CENTRES_RECEIVER)),
+                {"name": SILENT_RECEIVER},
+                *_watchdog_receivers(effective_receiver),
+            ],
         }
     )
 
 
-def _objectives() -> dict[str, object]:
+def _objective_route() -> dict[str, object]:
     """Return the way of burn-rate alerts: one message per place and cause, soon, for minutes count."""
     return {
         "matchers": ['severity=~"page|ticket"', 'scope=~".+"'],
-        "receiver": TEAMS,
+        "receiver": CENTRES_RECEIVER,
         "group_by": ["province", "centre", "cause"],
         "group_wait": "15s",
         "group_interval": "1m",
     }
 
 
-def _unseen(who: Receiver) -> list[dict[str, object]]:
+def _silent_routes(receiver: AlertReceiver) -> list[dict[str, object]]:
     """Return the ways of what is not for people; an outside watcher hears every minute that all of this works."""
     every_minute = {"group_wait": "0s", "group_interval": "30s", "repeat_interval": "1m"}
-    lives: dict[str, object] = {"matchers": ["alertname=MotcuaWatchdog"], "receiver": WATCHDOG, **every_minute}
-    unseen: dict[str, object] = {"matchers": ['alertname=~"MotcuaClosed|MotcuaWatchdog"'], "receiver": NOBODY}
-    return [lives, unseen] if who.watchdog_file else [unseen]
+    watchdog_route: dict[str, object] = {
+        "matchers": ["alertname=MotcuaWatchdog"],
+        "receiver": WATCHDOG_RECEIVER,
+        **every_minute,
+    }
+    silent_route: dict[str, object] = {
+        "matchers": ['alertname=~"MotcuaClosed|MotcuaWatchdog"'],
+        "receiver": SILENT_RECEIVER,
+    }
+    return [watchdog_route, silent_route] if receiver.watchdog_file else [silent_route]
 
 
-def _watcher(who: Receiver) -> list[dict[str, object]]:
-    told = [{"url_file": who.watchdog_file, "send_resolved": False}]
-    return [{"name": WATCHDOG, "webhook_configs": told}] if who.watchdog_file else []
+def _watchdog_receivers(receiver: AlertReceiver) -> list[dict[str, object]]:
+    webhooks = [{"url_file": receiver.watchdog_file, "send_resolved": False}]
+    return [{"name": WATCHDOG_RECEIVER, "webhook_configs": webhooks}] if receiver.watchdog_file else []
 
 
-def _told(receiver: Receiver) -> dict[str, object]:
+def _receiver_config(receiver: AlertReceiver) -> dict[str, object]:
     if receiver.webhook_file:
         return {"webhook_configs": [{"url_file": receiver.webhook_file, "send_resolved": True, "max_alerts": 100}]}
     mail = {"to": receiver.email, "from": receiver.sender, "smarthost": receiver.smarthost, "send_resolved": True}
@@ -164,13 +177,13 @@ def _told(receiver: Receiver) -> dict[str, object]:
     return {"email_configs": [{**mail, **login}]}
 
 
-def inhibitions() -> list[dict[str, object]]:
+def inhibition_rules() -> list[dict[str, object]]:
     """Return which alerts keep which others quiet: a cause its effects, a centre its devices."""
     blind = 'alertname=~"MotcuaApiMissing|MotcuaApiNotReady|MotcuaRollupBehind|MotcuaRollupMissing"'
     stopped = 'alertname=~"MotcuaIngestMissing|MotcuaIngestNotConnected|MotcuaIngestNotReady"'
     rules: list[dict[str, object]] = [
         # Burn-rate alerts come from rollup itself: a dead API must not keep them quiet.
-        {"source_matchers": [blind], "target_matchers": ['centre=~".+"', _BY_RULE], "equal": ["province"]},
+        {"source_matchers": [blind], "target_matchers": ['centre=~".+"', _RULE_SEVERITY], "equal": ["province"]},
         {
             "source_matchers": [stopped],
             "target_matchers": ['alertname=~"MotcuaCentreUnknown|MotcuaCompletenessFalls|MotcuaIngestLag"'],
@@ -189,30 +202,34 @@ def inhibitions() -> list[dict[str, object]]:
         },
     ]
     # What an objective has paged for is not told again by the rules that look at the state alone.
-    for what, source in _ALSO.items():
-        rules.append({"source_matchers": [_PAGED, *source], "target_matchers": [_STATES], "equal": [what]})
+    for label, source in _PAGED_SCOPES.items():
+        rules.append(
+            {"source_matchers": [_PAGE_SEVERITY, *source], "target_matchers": [_STATE_ALERTS], "equal": [label]}
+        )
     return rules
 
 
-_BY_RULE = 'severity=~"critical|warning"'
-_PAGED = "severity=page"
-_STATES = 'alertname=~"MotcuaCentreDown|MotcuaCentreUnknown|MotcuaDevicesDown"'
-_ALSO = {
+_RULE_SEVERITY = 'severity=~"critical|warning"'
+_PAGE_SEVERITY = "severity=page"
+_STATE_ALERTS = 'alertname=~"MotcuaCentreDown|MotcuaCentreUnknown|MotcuaDevicesDown"'
+_PAGED_SCOPES = {
     "centre": ('alertname=~"MotcuaConnectivity|MotcuaAvailability"', 'scope=~"centre:.+"'),
     "province": ('scope=~"province:.+"',),
 }
 """Whose page keeps them quiet, by what both have alike."""
 
 
-def on_host(plan: Plan, workers: Sequence[str]) -> dict[str, str]:
+def host_monitoring_files(plan: StackPlan, workers: Sequence[str]) -> dict[str, str]:
     """Return {path: text} for one machine: both configurations, the plan's rules, drop-ins of Debian's units."""
-    local = {one.name: [f"127.0.0.1:{one.port}"] for one in plan.scrapes}
+    local = {scrape.name: [f"127.0.0.1:{scrape.port}"] for scrape in plan.scrape_jobs}
     targets = {**local, "motcua-ingest": [f"127.0.0.1:{metrics_port(name)}" for name in workers]}
     rules = {path: text for path, text in plan.files.items() if path.startswith("rules/")}
     return {
-        CONFIG.lstrip("/"): prometheus(plan, targets),
-        ALERTS.lstrip("/"): alertmanager(plan),
-        **{f"{RULES.lstrip('/')}/{path.removeprefix('rules/')}": text for path, text in rules.items()},
-        f"{UNITS}/prometheus.service.d/motcua.conf": _DROP_IN.format(command=_PROMETHEUS, memory="1G"),
-        f"{UNITS}/prometheus-alertmanager.service.d/motcua.conf": _DROP_IN.format(command=_ALERTMANAGER, memory="256M"),
+        PROMETHEUS_CONFIG.lstrip("/"): render_prometheus(plan, targets),
+        ALERTMANAGER_CONFIG.lstrip("/"): render_alertmanager(plan),
+        **{f"{RULES_FOLDER.lstrip('/')}/{path.removeprefix('rules/')}": text for path, text in rules.items()},
+        f"{UNITS_FOLDER}/prometheus.service.d/motcua.conf": _DROP_IN.format(command=_PROMETHEUS_COMMAND, memory="1G"),
+        f"{UNITS_FOLDER}/prometheus-alertmanager.service.d/motcua.conf": _DROP_IN.format(
+            command=_ALERTMANAGER_COMMAND, memory="256M"
+        ),
     }

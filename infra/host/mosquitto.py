@@ -8,15 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from infra.plan.broker import DEVICE_READS, DEVICE_WRITES, services
-from telemetry.core.protocol.topics import ROOT
+from infra.plan.broker import DEVICE_READ_CHANNELS, DEVICE_WRITE_CHANNELS, service_users
+from telemetry.core.protocol.topics import TOPIC_ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from infra.plan.values import BrokerUser
 
-PORT = 8883
+DEFAULT_PORT = 8883
 _LISTENER = """# One listener, with a certificate on both sides.
 listener {port}{bind}
 socket_domain ipv4
@@ -39,7 +39,8 @@ allow_anonymous false
 acl_file {acl}
 """
 
-_SERVICES = """# A listener for the services alone; a firewall must keep devices away from it. It lets several workers
+_SERVICES_LISTENER = """\
+# A listener for the services alone; a firewall must keep devices away from it. It lets several workers
 # with one certificate connect, each under a client id of its own: here the common name is the user, by
 # which access is decided as below, but not the client id. It stands first, because max_connections
 # below is for the listener before it.
@@ -56,7 +57,7 @@ use_identity_as_username true
 
 """
 
-_LOOPBACK = """# For tests and trials: no certificate, nobody but this machine.
+_LOOPBACK_LISTENER = """# For tests and trials: no certificate, nobody but this machine.
 listener {port} 127.0.0.1
 allow_anonymous true
 """
@@ -117,7 +118,7 @@ sys_interval 10
 
 
 @dataclass(frozen=True, slots=True)
-class Tls:
+class TlsFiles:
     """Paths on the host of the broker's certificate files, PEM."""
 
     ca: str
@@ -127,7 +128,7 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class MosquittoLimits:
     """Sizes: frames and bytes queued per absent subscriber, connections, seconds between snapshots."""
 
     queued_messages: int = 1_000_000
@@ -137,17 +138,19 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Broker:
+class MosquittoSettings:
     """Where it keeps its sessions (a folder), whom it runs as, where it listens (`bind` empty: everywhere)."""
 
     folder: str
     user: str = "mosquitto"
-    port: int = PORT
+    port: int = DEFAULT_PORT
     bind: str = ""
-    limits: Limits = field(default_factory=Limits)
+    limits: MosquittoLimits = field(default_factory=MosquittoLimits)
 
 
-def configuration(broker: Broker, tls: Tls, acl: str, services: int = 0, inside: str = "") -> str:
+def render_configuration(
+    broker: MosquittoSettings, tls: TlsFiles, acl: str, services_port: int = 0, services_bind: str = ""
+) -> str:
     """Return mosquitto.conf for mutual TLS with the access rules of the file `acl`.
 
     With a port for `services` it has a second listener, on which workers may share a certificate; it is bound to
@@ -156,18 +159,18 @@ def configuration(broker: Broker, tls: Tls, acl: str, services: int = 0, inside:
     where = f" {broker.bind}" if broker.bind else ""
     files = {"bind": where, "ca": tls.ca, "cert": tls.cert, "key": tls.key, "crl": tls.crl}
     listener = _LISTENER.format(port=broker.port, acl=acl, **files)
-    if services:
-        files["bind"] = f" {inside}" if inside else where
-        listener = _SERVICES.format(port=services, **files) + listener
-    return _file(broker, listener)
+    if services_port:
+        files["bind"] = f" {services_bind}" if services_bind else where
+        listener = _SERVICES_LISTENER.format(port=services_port, **files) + listener
+    return _render_file(broker, listener)
 
 
-def loopback(broker: Broker) -> str:
+def render_loopback_configuration(broker: MosquittoSettings) -> str:
     """Return mosquitto.conf for this machine only, without TLS and access rules, for tests and trials."""
-    return _file(broker, _LOOPBACK.format(port=broker.port))
+    return _render_file(broker, _LOOPBACK_LISTENER.format(port=broker.port))
 
 
-def _file(broker: Broker, listener: str) -> str:
+def _render_file(broker: MosquittoSettings, listener: str) -> str:
     head = (
         "# per_listener_settings stays false: with it, 2.0.12 to 2.0.18 may forget a listener's access rules.\n"
         f"per_listener_settings false\nuser {broker.user}\n\n"
@@ -176,24 +179,24 @@ def _file(broker: Broker, listener: str) -> str:
     sizes = _LIMITS.format(
         queued_messages=limits.queued_messages, queued_bytes=limits.queued_bytes, connections=limits.connections
     )
-    kept = _PERSISTENCE.format(folder=broker.folder.rstrip("/"), autosave_s=limits.autosave_s)
-    return head + listener + sizes + kept + _LOG
+    persistence = _PERSISTENCE.format(folder=broker.folder.rstrip("/"), autosave_s=limits.autosave_s)
+    return head + listener + sizes + persistence + _LOG
 
 
-def access(workers: Sequence[str] = ("1",)) -> str:
+def render_acl_file(workers: Sequence[str] = ("1",)) -> str:
     """Return the access rules; `workers` are the names of the ingest workers."""
     lines = ["# Services, each by its certificate's common name, each with what it needs and no more."]
-    for user in services(workers):
-        lines += _user(user)
+    for user in service_users(workers):
+        lines += _acl_user_lines(user)
     lines += [
         "# A device, by its certificate's common name, reaches its own id and nothing else. It may read its own",
         "# state, by which it can tell that somebody else speaks with a copy of its certificate.",
     ]
-    lines += [f"pattern write {ROOT}/+/%u/{channel}" for channel in DEVICE_WRITES]
-    lines += [f"pattern read {ROOT}/+/%u/{channel}" for channel in DEVICE_READS]
+    lines += [f"pattern write {TOPIC_ROOT}/+/%u/{channel}" for channel in DEVICE_WRITE_CHANNELS]
+    lines += [f"pattern read {TOPIC_ROOT}/+/%u/{channel}" for channel in DEVICE_READ_CHANNELS]
     return "\n".join([*lines, ""])
 
 
-def _user(user: BrokerUser) -> list[str]:
-    topics = [f"topic read {one}" for one in user.subscribe] + [f"topic write {one}" for one in user.publish]
+def _acl_user_lines(user: BrokerUser) -> list[str]:
+    topics = [f"topic read {topic}" for topic in user.subscribe] + [f"topic write {topic}" for topic in user.publish]
     return [f"user {user.name}", *topics, ""]

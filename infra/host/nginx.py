@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from infra.host.units import ETC, UNITS
+from infra.host.units import ETC, UNITS_FOLDER
 
-FOLDER = f"{ETC}/nginx"
-CERTIFICATE, KEY = f"{ETC}/tls/api.pem", f"{ETC}/tls/api.key"
+CONFIG_FOLDER = f"{ETC}/nginx"
+CERTIFICATE_PATH, KEY_PATH = f"{ETC}/tls/api.pem", f"{ETC}/tls/api.key"
 
 _CONF = """user {user};
 worker_processes auto;
@@ -123,20 +123,20 @@ RestrictSUIDSGID=yes
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class NginxSettings:
     """Where nginx listens and what it stands before; addresses `host:port` or ports, paths on the host."""
 
     api: str = "127.0.0.1:8080"
     http: str = "80"
     https: str = "443"
-    certificate: str = CERTIFICATE
-    key: str = KEY
+    certificate: str = CERTIFICATE_PATH
+    key: str = KEY_PATH
     user: str = "www-data"
     pid: str = "/run/nginx.pid"
     log: str = "/var/log/nginx"
 
 
-def configuration(site: Site) -> str:
+def render_configuration(site: NginxSettings) -> str:
     """Return nginx.conf."""
     return _CONF.format(
         api=site.api, http=site.http, https=site.https, certificate=site.certificate, key=site.key,
@@ -144,9 +144,9 @@ def configuration(site: Site) -> str:
     )  # fmt: skip
 
 
-def nginx(site: Site | None = None) -> dict[str, str]:
+def nginx_files(site: NginxSettings | None = None) -> dict[str, str]:
     """Return {path: text} of the configuration and the unit's drop-in."""
     return {
-        f"{FOLDER.lstrip('/')}/nginx.conf": configuration(site or Site()),
-        f"{UNITS}/nginx.service.d/motcua.conf": _DROP_IN.format(folder=FOLDER),
+        f"{CONFIG_FOLDER.lstrip('/')}/nginx.conf": render_configuration(site or NginxSettings()),
+        f"{UNITS_FOLDER}/nginx.service.d/motcua.conf": _DROP_IN.format(folder=CONFIG_FOLDER),
     }

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 ETC = "/etc/motcua"
-STATE = "/var/lib/motcua"
-UNITS = "etc/systemd/system"
+STATE_FOLDER = "/var/lib/motcua"
+UNITS_FOLDER = "etc/systemd/system"
 
-_SERVICE = """[Unit]
+_SERVICE_UNIT = """[Unit]
 Description={description}
 Documentation=https://www.freedesktop.org/software/systemd/man/systemd.exec.html
 Wants=network-online.target
@@ -63,24 +63,24 @@ SystemCallErrorNumber=EPERM
 WantedBy={wanted_by}
 """
 
-_LOCAL = """# Broker, store and reverse proxy are on this machine; nothing else is reachable.
+_LOOPBACK_ONLY = """# Broker, store and reverse proxy are on this machine; nothing else is reachable.
 IPAddressDeny=any
 IPAddressAllow=localhost
 """
 
-_SERVER = """EnvironmentFile={etc}/motcua.env
+_SERVER_SETTINGS = """EnvironmentFile={etc}/motcua.env
 # Holds MOTCUA_STORE_TOKEN, mode 0600; systemd reads it as root.
 EnvironmentFile=-{etc}/secrets/{role}.env
 MemoryMax={memory}
 TasksMax=64
 """
 
-_CERTIFICATE = """LoadCredential=mqtt.key:{etc}/tls/{name}.key
+_CERTIFICATE_SETTINGS = """LoadCredential=mqtt.key:{etc}/tls/{name}.key
 Environment=MOTCUA_MQTT_CERT={etc}/tls/{name}.pem
 Environment=MOTCUA_MQTT_KEY=%d/mqtt.key
 """
 
-_AGENT = """NotifyAccess=main
+_AGENT_SETTINGS = """NotifyAccess=main
 # The agent reports only while its loop and its outbox move on; a stuck one is ended and started again.
 WatchdogSec=120
 # The device's own program comes first.
@@ -91,7 +91,7 @@ MemoryMax=128M
 TasksMax=64
 """
 
-_TARGET = """[Unit]
+_TARGET_UNIT = """[Unit]
 Description=Motcua: ingest, rollup and API
 Wants=network-online.target{wants}
 
@@ -99,7 +99,7 @@ Wants=network-online.target{wants}
 WantedBy=multi-user.target
 """
 
-_PRINTER = """[Service]
+_PRINTER_DROP_IN = """[Service]
 # For a printer on a serial line or USB: copy to motcua-agent.service.d/printer.conf, keep the lines
 # that this device needs, then `systemctl daemon-reload` and restart the agent.
 PrivateDevices=no
@@ -115,10 +115,10 @@ SupplementaryGroups=dialout lp
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class HostLayout:
     """Where the program is on the host, and how many ingest workers run there."""
 
-    motcua: str = "/opt/motcua/bin/motcua"
+    program: str = "/opt/motcua/bin/motcua"
     workers: tuple[str, ...] = ("1",)
 
 
@@ -127,30 +127,32 @@ def metrics_port(worker: str) -> int:
     return 9100 + int(worker)
 
 
-def server_units(layout: Layout) -> dict[str, str]:
+def server_units(layout: HostLayout) -> dict[str, str]:
     """Return {path: text} of the server's units."""
     shared = " --shared" if len(layout.workers) > 1 else ""
-    ingest = f"{layout.motcua} ingest --name %i --metrics 127.0.0.1:910%i{shared}"
-    certificate = _CERTIFICATE.format(etc=ETC, name="motcua-ingest-%i")
+    ingest = f"{layout.program} ingest --name %i --metrics 127.0.0.1:910%i{shared}"
+    certificate = _CERTIFICATE_SETTINGS.format(etc=ETC, name="motcua-ingest-%i")
     return {
-        f"{UNITS}/motcua.target": _target(layout),
-        f"{UNITS}/motcua-ingest@.service": _server(
+        f"{UNITS_FOLDER}/motcua.target": _target_unit(layout),
+        f"{UNITS_FOLDER}/motcua-ingest@.service": _server_unit(
             "ingest", "worker %i: frames to the store", ingest, "512M", certificate
         ),
-        f"{UNITS}/motcua-rollup.service": _server(
-            "rollup", "changes to totals and live rows; one per store", f"{layout.motcua} rollup", "1G",
-            _CERTIFICATE.format(etc=ETC, name="motcua-rollup"),
+        f"{UNITS_FOLDER}/motcua-rollup.service": _server_unit(
+            "rollup", "changes to totals and live rows; one per store", f"{layout.program} rollup", "1G",
+            _CERTIFICATE_SETTINGS.format(etc=ETC, name="motcua-rollup"),
         ),
-        f"{UNITS}/motcua-api.service": _server("api", "API, pages and /metrics", f"{layout.motcua} api", "1G"),
-        **_beyond_nine(layout),
+        f"{UNITS_FOLDER}/motcua-api.service": _server_unit(
+            "api", "API, pages and /metrics", f"{layout.program} api", "1G",
+        ),
+        **_two_digit_worker_ports(layout),
     }  # fmt: skip
 
 
-def _beyond_nine(layout: Layout) -> dict[str, str]:
+def _two_digit_worker_ports(layout: HostLayout) -> dict[str, str]:
     """Return what gives later workers a port: the unit only puts the name behind 910."""
-    command = f"{layout.motcua} ingest --name %i --shared --metrics 127.0.0.1"
+    command = f"{layout.program} ingest --name %i --shared --metrics 127.0.0.1"
     return {
-        f"{UNITS}/motcua-ingest@{name}.service.d/metrics.conf": (
+        f"{UNITS_FOLDER}/motcua-ingest@{name}.service.d/metrics.conf": (
             f"[Service]\nExecStart=\nExecStart={command}:{metrics_port(name)}\n"
         )
         for name in layout.workers
@@ -158,46 +160,46 @@ def _beyond_nine(layout: Layout) -> dict[str, str]:
     }
 
 
-def _target(layout: Layout) -> str:
+def _target_unit(layout: HostLayout) -> str:
     names = [*(f"motcua-ingest@{name}.service" for name in layout.workers), "motcua-rollup.service"]
-    return _TARGET.format(wants="".join(f"\nWants={name}" for name in [*names, "motcua-api.service"]))
+    return _TARGET_UNIT.format(wants="".join(f"\nWants={name}" for name in [*names, "motcua-api.service"]))
 
 
-def _server(role: str, what: str, command: str, memory: str, certificate: str = "") -> str:
-    return _SERVICE.format(
+def _server_unit(role: str, what: str, command: str, memory: str, certificate: str = "") -> str:
+    return _SERVICE_UNIT.format(
         description=f"Motcua {role}: {what}",
         after=" influxdb.service mosquitto.service",
         part_of="PartOf=motcua.target\n",
         type="exec",
         command=command,
-        own=_SERVER.format(etc=ETC, role=role, memory=memory) + certificate,
+        own=_SERVER_SETTINGS.format(etc=ETC, role=role, memory=memory) + certificate,
         state="StateDirectory=motcua\nStateDirectoryMode=0750\n",
         proc="ProcSubset=pid\n",
-        network=_LOCAL,
+        network=_LOOPBACK_ONLY,
         wanted_by="motcua.target",
     )
 
 
-def device_units(layout: Layout) -> dict[str, str]:
+def device_units(layout: HostLayout) -> dict[str, str]:
     """Return {path: text} of a device's unit and of an example that opens a printer's line to it."""
-    agent = _SERVICE.format(
+    agent = _SERVICE_UNIT.format(
         description="Motcua agent: this device's events, kept until they are stored",
         after="",
         part_of="",
         type="notify",
-        command=f"{layout.motcua} agent --config {ETC}/agent.toml",
-        own=_AGENT,
+        command=f"{layout.program} agent --config {ETC}/agent.toml",
+        own=_AGENT_SETTINGS,
         state="StateDirectory=motcua\nStateDirectoryMode=0750\n",
         proc="# The host source reads /proc/stat and /proc/meminfo, so the whole of /proc stays visible.\n",
         network="",
         wanted_by="multi-user.target",
     )
     return {
-        f"{UNITS}/motcua-agent.service": agent,
-        f"{UNITS}/motcua-agent.service.d/printer.conf.example": _PRINTER,
+        f"{UNITS_FOLDER}/motcua-agent.service": agent,
+        f"{UNITS_FOLDER}/motcua-agent.service.d/printer.conf.example": _PRINTER_DROP_IN,
     }
 
 
-def users() -> dict[str, str]:
+def system_users() -> dict[str, str]:
     """Return {path: text} of the system user that the roles run as."""
-    return {"etc/sysusers.d/motcua.conf": f'u motcua - "Motcua" {STATE}\n'}
+    return {"etc/sysusers.d/motcua.conf": f'u motcua - "Motcua" {STATE_FOLDER}\n'}

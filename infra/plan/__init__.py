@@ -8,24 +8,26 @@ from typing import TYPE_CHECKING
 from infra.plan.broker import broker_plan
 from infra.plan.influx import influx_plan
 from infra.plan.pki import pki_plan
-from infra.plan.values import Plan
-from infra.plan.workloads import flows, scrapes, workloads
+from infra.plan.values import StackPlan
+from infra.plan.workloads import plan_flows, plan_scrape_jobs, plan_workloads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
-    from infra.config.options import Options
+    from infra.config.options import StackOptions
     from telemetry.core.inventory import Inventory
 
-__all__ = ["Plan", "plan"]
-_NONE: Mapping[str, str] = MappingProxyType({})
+__all__ = ["StackPlan", "build_plan"]
+_NO_FILES: Mapping[str, str] = MappingProxyType({})
 
 
-def plan(inventory: Inventory, options: Options, today: date, files: Mapping[str, str] = _NONE) -> Plan:
+def build_plan(
+    inventory: Inventory, options: StackOptions, today: date, files: Mapping[str, str] = _NO_FILES
+) -> StackPlan:
     """Return what is to be there on a day; `files` are dashboards and rules, path → text."""
     broker = broker_plan(inventory, options)
-    return Plan(
+    return StackPlan(
         inventory.province,
         options.stage,
         options.target,
@@ -33,15 +35,15 @@ def plan(inventory: Inventory, options: Options, today: date, files: Mapping[str
         influx_plan(options, inventory.province),
         broker,
         pki_plan(options, broker, inventory.province, options.today or today),
-        workloads(inventory, options),
-        flows(options),
-        scrapes(),
-        labels(inventory, options),
+        plan_workloads(inventory, options),
+        plan_flows(options),
+        plan_scrape_jobs(),
+        stack_labels(inventory, options),
         dict(sorted(files.items())),
     )
 
 
-def labels(inventory: Inventory, options: Options) -> Mapping[str, str]:
+def stack_labels(inventory: Inventory, options: StackOptions) -> Mapping[str, str]:
     """Return the labels that everything carries."""
     return {
         "app.kubernetes.io/part-of": "motcua",

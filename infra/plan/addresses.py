@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 if TYPE_CHECKING:
-    from infra.plan.values import Plan
+    from infra.plan.values import StackPlan
 
 
-def store_url(plan: Plan, url: str = "") -> str:
+def store_url(plan: StackPlan, url: str = "") -> str:
     """Return MOTCUA_STORE for the stack's InfluxDB, or for the same store at another address."""
-    raw = next(one.name for one in plan.influx.buckets if one.tier == "raw")
-    asked = {"org": plan.influx.org, "bucket": raw, "province": plan.province}
-    return f"influxdb+{url or plan.influx.url}?{urlencode(asked)}"
+    raw = next(bucket.name for bucket in plan.influx.buckets if bucket.tier == "raw")
+    query = {"org": plan.influx.org, "bucket": raw, "province": plan.province}
+    return f"influxdb+{url or plan.influx.url}?{urlencode(query)}"

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.plan.values import Bucket, Dbrp, InfluxPlan, Permission, Stream, Task, Token, Upstream
+from infra.plan.values import (
+    BucketPermission,
+    BucketPlan,
+    DbrpPlan,
+    InfluxPlan,
+    ReplicationPlan,
+    TaskPlan,
+    TokenPlan,
+    UpstreamPlan,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from infra.config.options import Influx, National, Options, Tokens
+    from infra.config.options import InfluxOptions, NationalOptions, StackOptions, TokenOptions
 
 DAY_S = 86_400
 WEEK_S = 7 * DAY_S
-OPS_DAYS = 90
-TOTALS = ("5m", "1h", "1d")
-ROLES = ("ingest", "rollup", "api")
+OPS_RETENTION_DAYS = 90
+TOTALS_TIERS = ("5m", "1h", "1d")
+TOKEN_ROLES = ("ingest", "rollup", "api")
 
-_CAPACITY = """option task = {{name: "motcua-capacity", every: 1h, offset: 5m}}
+_CAPACITY_FLUX = """option task = {{name: "motcua-capacity", every: 1h, offset: 5m}}
 
 from(bucket: "{raw}")
     |> range(start: -task.every)
@@ -29,52 +38,53 @@ from(bucket: "{raw}")
 """
 
 
-def buckets(influx: Influx) -> tuple[Bucket, ...]:
+def bucket_plans(influx: InfluxOptions) -> tuple[BucketPlan, ...]:
     """Return the raw bucket, the totals' and the operators' own; days of 0 keep for ever.
 
     The day totals are kept for ever whatever is asked: live rows and marks lie there.
     """
     name = influx.bucket
     return (
-        Bucket(name, "raw", influx.raw_days * DAY_S, DAY_S, "raw events, as devices sent them"),
-        Bucket(f"{name}-5m", "5m", influx.five_minute_days * DAY_S, WEEK_S, "totals of five minutes"),
-        Bucket(f"{name}-1h", "1h", influx.hour_days * DAY_S, 4 * WEEK_S, "totals of an hour"),
-        Bucket(f"{name}-1d", "1d", 0, 52 * WEEK_S, "totals of a day, live rows, marks; for ever"),
-        Bucket(f"{name}-ops", "ops", OPS_DAYS * DAY_S, WEEK_S, "figures about the stack itself"),
+        BucketPlan(name, "raw", influx.raw_days * DAY_S, DAY_S, "raw events, as devices sent them"),
+        BucketPlan(f"{name}-5m", "5m", influx.five_minute_days * DAY_S, WEEK_S, "totals of five minutes"),
+        BucketPlan(f"{name}-1h", "1h", influx.hour_days * DAY_S, 4 * WEEK_S, "totals of an hour"),
+        BucketPlan(f"{name}-1d", "1d", 0, 52 * WEEK_S, "totals of a day, live rows, marks; for ever"),
+        BucketPlan(f"{name}-ops", "ops", OPS_RETENTION_DAYS * DAY_S, WEEK_S, "figures about the stack itself"),
     )
 
 
-def rights(role: str, bucket: str) -> tuple[Permission, ...]:
+def role_permissions(role: str, bucket: str) -> tuple[BucketPermission, ...]:
     """Return what a role needs and no more; raises KeyError for a role that has no token."""
-    totals = [f"{bucket}-{width}" for width in TOTALS]
+    totals = [f"{bucket}-{width}" for width in TOTALS_TIERS]
     reads = {"ingest": [bucket], "rollup": [bucket, *totals], "api": totals}[role]
     writes = {"ingest": [bucket], "rollup": [bucket, *totals], "api": []}[role]
-    return (*_each("read", reads), *_each("write", writes))
+    return (*_permissions_on("read", reads), *_permissions_on("write", writes))
 
 
-def _each(action: str, names: Iterable[str]) -> tuple[Permission, ...]:
-    return tuple(Permission("read" if action == "read" else "write", name) for name in names)
+def _permissions_on(action: str, names: Iterable[str]) -> tuple[BucketPermission, ...]:
+    return tuple(BucketPermission("read" if action == "read" else "write", name) for name in names)
 
 
-def tokens(wanted: Tokens, bucket: str) -> tuple[Token, ...]:
+def token_plans(options: TokenOptions, bucket: str) -> tuple[TokenPlan, ...]:
     """Return every role's token of this generation, and of the one before while it is kept."""
-    found = [_token(role, wanted.generation, bucket, active=True) for role in ROLES]
-    if wanted.generation > 1 and wanted.previous != "gone":
-        active = wanted.previous == "active"
-        found += [_token(role, wanted.generation - 1, bucket, active=active) for role in ROLES]
-    return tuple(found)
+    plans = [_token_plan(role, options.generation, bucket, active=True) for role in TOKEN_ROLES]
+    if options.generation > 1 and options.previous != "gone":
+        active = options.previous == "active"
+        plans += [_token_plan(role, options.generation - 1, bucket, active=active) for role in TOKEN_ROLES]
+    return tuple(plans)
 
 
-def _token(role: str, generation: int, bucket: str, *, active: bool) -> Token:
-    return Token(f"{role}-g{generation}", role, generation, rights(role, bucket), active)
+def _token_plan(role: str, generation: int, bucket: str, *, active: bool) -> TokenPlan:
+    return TokenPlan(f"{role}-g{generation}", role, generation, role_permissions(role, bucket), active)
 
 
-def upstream(national: National, bucket: str, province: str) -> Upstream:
+def upstream_plan(national: NationalOptions, bucket: str, province: str) -> UpstreamPlan:
     """Return the stream of the roll-ups; raw events stay in the province."""
     streams = tuple(
-        Stream(f"{province}-{width}", f"{bucket}-{width}", f"{national.bucket}-{width}") for width in TOTALS
+        ReplicationPlan(f"{province}-{width}", f"{bucket}-{width}", f"{national.bucket}-{width}")
+        for width in TOTALS_TIERS
     )
-    return Upstream(
+    return UpstreamPlan(
         "national",
         national.url,
         national.org_id,
@@ -85,17 +95,17 @@ def upstream(national: National, bucket: str, province: str) -> Upstream:
     )
 
 
-def influx_plan(options: Options, province: str) -> InfluxPlan:
+def influx_plan(options: StackOptions, province: str) -> InfluxPlan:
     """Return everything that InfluxDB is to hold."""
     influx = options.influx
-    task = Task("motcua-capacity", _CAPACITY.format(raw=influx.bucket, ops=f"{influx.bucket}-ops"))
-    readable = [Dbrp(influx.bucket, width, f"{influx.bucket}-{width}", width == "1d") for width in TOTALS]
+    task = TaskPlan("motcua-capacity", _CAPACITY_FLUX.format(raw=influx.bucket, ops=f"{influx.bucket}-ops"))
+    dbrps = [DbrpPlan(influx.bucket, width, f"{influx.bucket}-{width}", width == "1d") for width in TOTALS_TIERS]
     return InfluxPlan(
         influx.url,
         influx.org,
-        buckets(influx),
-        tokens(options.tokens, influx.bucket),
+        bucket_plans(influx),
+        token_plans(options.tokens, influx.bucket),
         (task,) if influx.capacity_task else (),
-        tuple(readable) if influx.influxql else (),
-        upstream(options.national, influx.bucket, province) if options.national else None,
+        tuple(dbrps) if influx.influxql else (),
+        upstream_plan(options.national, influx.bucket, province) if options.national else None,
     )

@@ -11,125 +11,136 @@ from datetime import date, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 
-from infra.plan.broker import MONITOR, PROVISION
-from infra.plan.values import Certificate, PkiPlan
+from infra.plan.broker import MONITOR_NAME, PROVISION_NAME
+from infra.plan.values import CertificatePlan, PkiPlan
 from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from infra.config.options import Options, Pki
+    from infra.config.options import PkiOptions, StackOptions
     from infra.plan.values import BrokerPlan
 
-Use = Literal["authority", "server", "client"]
+CertificateUse = Literal["authority", "server", "client"]
 BACKDATE = timedelta(days=1)
-REVOCATIONS = 1_000_000
+MAX_REVOCATIONS = 1_000_000
 """More than one list ever holds, so that a later period's list always has the larger number."""
-INTERNAL = "broker-internal"
+INTERNAL_SERVICE = "broker-internal"
 """The service of a cluster by which ingest and rollup meet the broker."""
-LONGEST_NAME = 64
+MAX_NAME_LENGTH = 64
 """What X.509 allows a common name, characters."""
 
 
 @dataclass(frozen=True, slots=True)
-class Epoch:
+class RotationSchedule:
     """When generation 1 begins, how long each lasts, and how long two overlap; days."""
 
-    first: date
-    life: int
-    overlap: int
+    first_day: date
+    lifetime_days: int
+    overlap_days: int
 
     @property
-    def period(self) -> int:
+    def period_days(self) -> int:
         """Return the days from one generation to the next."""
-        return self.life - self.overlap
+        return self.lifetime_days - self.overlap_days
 
-    def generation(self, today: date) -> int:
+    def generation_on(self, today: date) -> int:
         """Return the generation that is issued on a day: 1 before and during the first period."""
-        return max(0, (today - self.first).days) // self.period + 1
+        return max(0, (today - self.first_day).days) // self.period_days + 1
 
-    def begins(self, generation: int) -> date:
+    def start_of(self, generation: int) -> date:
         """Return a generation's first day."""
-        return self.first + timedelta(days=(generation - 1) * self.period)
+        return self.first_day + timedelta(days=(generation - 1) * self.period_days)
 
-    def ends(self, generation: int) -> date:
+    def end_of(self, generation: int) -> date:
         """Return the day on which a generation is no longer valid."""
-        return self.begins(generation) + timedelta(days=self.life)
+        return self.start_of(generation) + timedelta(days=self.lifetime_days)
 
 
-def issued(name: str, use: Use, epoch: Epoch, generation: int, hosts: tuple[str, ...] = ()) -> Certificate:
+def certificate_plan(
+    name: str, use: CertificateUse, schedule: RotationSchedule, generation: int, hosts: tuple[str, ...] = ()
+) -> CertificatePlan:
     """Return a certificate of a generation; it is valid from a day before, for clocks that are behind."""
-    begins = epoch.begins(generation)
-    return Certificate(
-        name, use, generation, begins - BACKDATE, epoch.ends(generation), epoch.begins(generation + 1), hosts
+    first_day = schedule.start_of(generation)
+    return CertificatePlan(
+        name,
+        use,
+        generation,
+        first_day - BACKDATE,
+        schedule.end_of(generation),
+        schedule.start_of(generation + 1),
+        hosts,
     )
 
 
-def authorities(options: Options, name: str, today: date) -> tuple[Certificate, ...]:
+def authority_plans(options: StackOptions, name: str, today: date) -> tuple[CertificatePlan, ...]:
     """Return the authority that signs now, and the one before it while certificates of it may be valid.
 
     An authority signs its last certificate on the day the next one begins, and outlives it: the two
     overlap by a certificate's life and the usual overlap.
     """
     pki = options.pki
-    epoch = Epoch(pki.epoch, pki.authority_days, pki.certificate_days + pki.overlap_days)
-    current = epoch.generation(today)
-    found = [issued(name, "authority", epoch, current)]
-    if current > 1 and today < epoch.ends(current - 1):
-        found.append(issued(name, "authority", epoch, current - 1))
-    return tuple(found)
+    schedule = RotationSchedule(pki.epoch, pki.authority_days, pki.certificate_days + pki.overlap_days)
+    current = schedule.generation_on(today)
+    plans = [certificate_plan(name, "authority", schedule, current)]
+    if current > 1 and today < schedule.end_of(current - 1):
+        plans.append(certificate_plan(name, "authority", schedule, current - 1))
+    return tuple(plans)
 
 
 def authority_name(province: str, stage: str) -> str:
     """Return the authority's common name; a province's id that is too long gives way to its digest."""
     name = f"Motcua {province} {stage}"
-    if len(name) <= LONGEST_NAME:
+    if len(name) <= MAX_NAME_LENGTH:
         return name
     return f"Motcua {province[:32]}~{sha256(province.encode()).hexdigest()[:16]} {stage}"
 
 
-def _begun(pki: Pki, today: date) -> None:
+def _require_epoch_begun(pki: PkiOptions, today: date) -> None:
     if today < pki.epoch:
         problem = f"{pki.epoch} is after today, {today}: no certificate would be valid yet"
         raise ConfigError([Fault("stack configuration", 0, "motcua:pki.epoch", problem, "write an earlier day")])
 
 
-def service_names(users: Sequence[str]) -> tuple[str, ...]:
+def stack_service_names(users: Sequence[str]) -> tuple[str, ...]:
     """Return the services that get a certificate from the stack; those that people use are signed on request."""
-    return tuple(name for name in users if name not in {PROVISION, MONITOR})
+    return tuple(name for name in users if name not in {PROVISION_NAME, MONITOR_NAME})
 
 
-def inside(options: Options) -> tuple[str, ...]:
+def internal_hosts(options: StackOptions) -> tuple[str, ...]:
     """Return the name by which ingest and rollup meet the broker within a cluster."""
     namespace = options.kubernetes.namespace
-    return (f"{INTERNAL}.{namespace}.svc",) if options.target == "kubernetes" else ()
+    return (f"{INTERNAL_SERVICE}.{namespace}.svc",) if options.target == "kubernetes" else ()
 
 
-def pki_plan(options: Options, broker: BrokerPlan, province: str, today: date) -> PkiPlan:
+def pki_plan(options: StackOptions, broker: BrokerPlan, province: str, today: date) -> PkiPlan:
     """Return authorities, the broker's and the services' certificates, and the revocation list of this period."""
     pki = options.pki
-    _begun(pki, today)
-    signers = authorities(options, authority_name(province, options.stage), today)
-    epoch = Epoch(pki.epoch, pki.certificate_days, pki.overlap_days)
-    generation = epoch.generation(today)
-    hosts = tuple(dict.fromkeys((options.broker.host, *pki.hosts, *inside(options), "localhost", "127.0.0.1")))
-    made = [issued("broker", "server", epoch, generation, hosts)]
-    made += [issued(name, "client", epoch, generation) for name in service_names([user.name for user in broker.users])]
-    lists = Epoch(pki.epoch, pki.crl_days, pki.crl_days // 2)
-    number = lists.generation(today)
+    _require_epoch_begun(pki, today)
+    signers = authority_plans(options, authority_name(province, options.stage), today)
+    schedule = RotationSchedule(pki.epoch, pki.certificate_days, pki.overlap_days)
+    generation = schedule.generation_on(today)
+    hosts = tuple(dict.fromkeys((options.broker.host, *pki.hosts, *internal_hosts(options), "localhost", "127.0.0.1")))
+    certificates = [certificate_plan("broker", "server", schedule, generation, hosts)]
+    certificates += [
+        certificate_plan(name, "client", schedule, generation)
+        for name in stack_service_names([user.name for user in broker.users])
+    ]
+    crl_schedule = RotationSchedule(pki.epoch, pki.crl_days, pki.crl_days // 2)
+    number = crl_schedule.generation_on(today)
     return PkiPlan(
         signers,
-        tuple(_within(one, signers[0]) for one in made),
-        revoked(pki),
-        lists.begins(number) - BACKDATE,
-        lists.ends(number),
-        number * REVOCATIONS + len(revoked(pki)),
+        tuple(_limit_to_signer(certificate, signers[0]) for certificate in certificates),
+        revoked_serials(pki),
+        crl_schedule.start_of(number) - BACKDATE,
+        crl_schedule.end_of(number),
+        number * MAX_REVOCATIONS + len(revoked_serials(pki)),
     )
 
 
-def _within(certificate: Certificate, signer: Certificate) -> Certificate:
+def _limit_to_signer(certificate: CertificatePlan, signer: CertificatePlan) -> CertificatePlan:
     """Return it cut to its signer's life: a certificate outlives its authority in name only."""
-    return Certificate(
+    return CertificatePlan(
         certificate.name,
         certificate.use,
         certificate.generation,
@@ -140,11 +151,11 @@ def _within(certificate: Certificate, signer: Certificate) -> Certificate:
     )
 
 
-def revoked(pki: Pki) -> tuple[tuple[str, date], ...]:
+def revoked_serials(pki: PkiOptions) -> tuple[tuple[str, date], ...]:
     """Return serials, each once and without leading zeros, with the first day on which they do not count."""
-    found: dict[str, date] = {}
+    ended_by_serial: dict[str, date] = {}
     for entry in pki.revoked:
         serial, _, day = entry.partition("@")
-        serial, ended = serial.lower().lstrip("0") or "0", date.fromisoformat(day) if day else pki.epoch
-        found[serial] = min(ended, found.get(serial, ended))
-    return tuple(sorted(found.items()))
+        serial, ended_on = serial.lower().lstrip("0") or "0", date.fromisoformat(day) if day else pki.epoch
+        ended_by_serial[serial] = min(ended_on, ended_by_serial.get(serial, ended_on))
+    return tuple(sorted(ended_by_serial.items()))

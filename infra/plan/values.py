@@ -9,22 +9,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
-Tier = Literal["raw", "5m", "1h", "1d", "ops"]
+BucketTier = Literal["raw", "5m", "1h", "1d", "ops"]
 
 
 @dataclass(frozen=True, slots=True)
-class Bucket:
+class BucketPlan:
     """An InfluxDB bucket; 0 seconds keep for ever, a shard of 0 leaves the choice to InfluxDB."""
 
     name: str
-    tier: Tier
+    tier: BucketTier
     retention_s: int
     shard_s: int
     description: str
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Permission:
+class BucketPermission:
     """What a token may do: read or write one bucket."""
 
     action: Literal["read", "write"]
@@ -32,18 +32,18 @@ class Permission:
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class TokenPlan:
     """A role's token of one generation; an inactive one can be switched on again until it is gone."""
 
     name: str
     role: str
     generation: int
-    permissions: tuple[Permission, ...]
+    permissions: tuple[BucketPermission, ...]
     active: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class TaskPlan:
     """A Flux task; its name and period stand in the text, its only source."""
 
     name: str
@@ -51,7 +51,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Dbrp:
+class DbrpPlan:
     """A name under which InfluxQL readers find a bucket."""
 
     database: str
@@ -61,24 +61,24 @@ class Dbrp:
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
+class ReplicationPlan:
     """A bucket here and its copy at the national InfluxDB."""
 
     name: str
-    local: str
-    remote: str
+    local_bucket: str
+    remote_bucket: str
 
 
 @dataclass(frozen=True, slots=True)
-class Upstream:
+class UpstreamPlan:
     """The national InfluxDB and what goes there; the queue of each stream is bounded by bytes and seconds."""
 
     name: str
     url: str
     org_id: str
-    streams: tuple[Stream, ...]
+    streams: tuple[ReplicationPlan, ...]
     queue_bytes: int
-    age_s: int
+    max_age_s: int
     allow_insecure_tls: bool
 
 
@@ -88,11 +88,11 @@ class InfluxPlan:
 
     url: str
     org: str
-    buckets: tuple[Bucket, ...]
-    tokens: tuple[Token, ...]
-    tasks: tuple[Task, ...]
-    dbrps: tuple[Dbrp, ...]
-    upstream: Upstream | None
+    buckets: tuple[BucketPlan, ...]
+    tokens: tuple[TokenPlan, ...]
+    tasks: tuple[TaskPlan, ...]
+    dbrps: tuple[DbrpPlan, ...]
+    upstream: UpstreamPlan | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class DeviceAccess:
 
 
 @dataclass(frozen=True, slots=True)
-class Listener:
+class BrokerListener:
     """Where the broker listens, and whom it lets in."""
 
     port: int
@@ -129,12 +129,12 @@ class BrokerPlan:
 
     users: tuple[BrokerUser, ...]
     devices: tuple[DeviceAccess, ...]
-    listeners: tuple[Listener, ...]
+    listeners: tuple[BrokerListener, ...]
     connections: int
 
 
 @dataclass(frozen=True, slots=True)
-class Certificate:
+class CertificatePlan:
     """A certificate to be: common name, use, hosts (a server's), validity, and the day on which the next one is due."""
 
     name: str
@@ -150,8 +150,8 @@ class Certificate:
 class PkiPlan:
     """Authorities (the newest signs, all of them are trusted), what they sign, what is revoked (serial, day)."""
 
-    authorities: tuple[Certificate, ...]
-    certificates: tuple[Certificate, ...]
+    authorities: tuple[CertificatePlan, ...]
+    certificates: tuple[CertificatePlan, ...]
     revoked: tuple[tuple[str, date], ...]
     crl_from: date
     crl_until: date
@@ -165,9 +165,9 @@ class Workload:
     name: str
     image: str
     command: tuple[str, ...]
-    replicas: int
-    most: int
-    cpu_m: int
+    min_replicas: int
+    max_replicas: int
+    cpu_millicores: int
     memory_mb: int
     ports: Mapping[str, int]
     token: str = ""
@@ -177,13 +177,13 @@ class Workload:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Flow:
+class NetworkFlow:
     """A connection that is allowed; `devices`, `people` and `national` are the outside. Everything else is denied."""
 
     source: str
     target: str
     port: int
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,11 +194,11 @@ class ScrapeJob:
     workload: str
     port: int
     path: str
-    every_s: int
+    interval_s: int
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class StackPlan:
     """The desired state of one stack; the same inventory and options give the same plan."""
 
     province: str
@@ -209,17 +209,17 @@ class Plan:
     broker: BrokerPlan
     pki: PkiPlan
     workloads: tuple[Workload, ...]
-    flows: tuple[Flow, ...]
-    scrapes: tuple[ScrapeJob, ...]
+    flows: tuple[NetworkFlow, ...]
+    scrape_jobs: tuple[ScrapeJob, ...]
     labels: Mapping[str, str]
     files: Mapping[str, str] = field(default_factory=dict)
     """Dashboards and rules, path below `dashboards/` → text."""
 
     @property
-    def certificates(self) -> tuple[Certificate, ...]:
+    def all_certificates(self) -> tuple[CertificatePlan, ...]:
         """Return every certificate, authorities first."""
         return (*self.pki.authorities, *self.pki.certificates)
 
     def workload(self, name: str) -> Workload:
         """Return the workload of that name; raises KeyError."""
-        return {one.name: one for one in self.workloads}[name]
+        return {candidate.name: candidate for candidate in self.workloads}[name]

@@ -9,101 +9,113 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from infra.plan.broker import INGEST, ROLLUP, agents
-from infra.plan.influx import TOTALS
-from infra.plan.values import Flow, ScrapeJob, Workload
+from infra.plan.broker import INGEST_NAME_FORMAT, ROLLUP_NAME, agent_devices
+from infra.plan.influx import TOTALS_TIERS
+from infra.plan.values import NetworkFlow, ScrapeJob, Workload
 
 if TYPE_CHECKING:
-    from infra.config.options import Options
+    from infra.config.options import StackOptions
     from telemetry.core.inventory import Inventory
 
-HTTP, METRICS, INFLUX, PROMETHEUS, ALERTMANAGER, GRAFANA = 8080, 9101, 8086, 9090, 9093, 3000
-STORED_BYTES = 60
+HTTP_PORT, METRICS_PORT, INFLUX_PORT, PROMETHEUS_PORT, ALERTMANAGER_PORT, GRAFANA_PORT = (
+    8080,
+    9101,
+    8086,
+    9090,
+    9093,
+    3000,
+)
+BYTES_PER_EVENT = 60
 EVENTS_PER_TICKET = 6
-GB = 1_000_000_000
-LEAST_VOLUME_GB = 10
+BYTES_PER_GB = 1_000_000_000
+MIN_VOLUME_GB = 10
 
 
-def events_a_day(inventory: Inventory) -> int:
+def events_per_day(inventory: Inventory) -> int:
     """Estimate the events of a busy day: heartbeats, probes, tickets."""
     day_ms = 86_400_000
-    beats = sum(day_ms // max(1, device.every_ms) for device in agents(inventory))
-    probes = sum(day_ms // max(1, one.every_ms) * max(1, len(one.vantage)) for one in inventory.systems.values())
+    beats = sum(day_ms // max(1, device.every_ms) for device in agent_devices(inventory))
+    probes = sum(
+        day_ms // max(1, system.every_ms) * max(1, len(system.vantage)) for system in inventory.systems.values()
+    )
     tickets = sum(centre.tickets_per_day for centre in inventory.centres.values())
     return beats + probes + tickets * EVENTS_PER_TICKET
 
 
-def store_gb(inventory: Inventory, raw_days: int) -> int:
+def store_volume_gb(inventory: Inventory, raw_days: int) -> int:
     """Return the volume for InfluxDB, GB: raw events twice over (compaction), totals, and room."""
     days = raw_days or 1825
-    return max(LEAST_VOLUME_GB, round(events_a_day(inventory) * STORED_BYTES * days * 3 / GB))
+    return max(MIN_VOLUME_GB, round(events_per_day(inventory) * BYTES_PER_EVENT * days * 3 / BYTES_PER_GB))
 
 
-def queue_gb(options: Options) -> int:
+def replication_queue_gb(options: StackOptions) -> int:
     """Return what InfluxDB keeps for the national one while that is away, GB: a queue for each stream."""
-    return -(-len(TOTALS) * options.national.queue_bytes // GB) if options.national else 0
+    return -(-len(TOTALS_TIERS) * options.national.queue_bytes // BYTES_PER_GB) if options.national else 0
 
 
-def workloads(inventory: Inventory, options: Options) -> tuple[Workload, ...]:
+def plan_workloads(inventory: Inventory, options: StackOptions) -> tuple[Workload, ...]:
     """Return the processes of a stack, sized for its inventory."""
     scaled = options.target == "kubernetes"
-    least = options.kubernetes.ingest_least if scaled else options.workers
-    most = options.kubernetes.ingest_most if scaled else options.workers
+    min_workers = options.kubernetes.ingest_least if scaled else options.workers
+    max_workers = options.kubernetes.ingest_most if scaled else options.workers
     generation = options.tokens.generation
-    volume = store_gb(inventory, options.influx.raw_days) + queue_gb(options)
+    volume = store_volume_gb(inventory, options.influx.raw_days) + replication_queue_gb(options)
     broker = Workload(
         "broker", "mosquitto", (), 1, 1, 250, 1024, {"mqtts": options.broker.port},
-        certificate="broker", volume_gb=LEAST_VOLUME_GB, public=True,
+        certificate="broker", volume_gb=MIN_VOLUME_GB, public=True,
     )  # fmt: skip
     return (
         broker,
-        Workload("influxdb", "influxdb", (), 1, 1, 500, 4096, {"http": INFLUX}, volume_gb=volume),
-        Workload("ingest", "motcua-server", ("ingest",), least, most, 250, 512, {"metrics": METRICS},
-                 f"ingest-g{generation}", INGEST.format(1)),
-        Workload("rollup", "motcua-server", ("rollup",), 1, 1, 250, 1024, {}, f"rollup-g{generation}", ROLLUP),
-        Workload("api", "motcua-server", ("api",), 2 if scaled else 1, 4 if scaled else 1, 250, 1024, {"http": HTTP},
+        Workload("influxdb", "influxdb", (), 1, 1, 500, 4096, {"http": INFLUX_PORT}, volume_gb=volume),
+        Workload("ingest", "motcua-server", ("ingest",), min_workers, max_workers, 250, 512, {"metrics": METRICS_PORT},
+                 f"ingest-g{generation}", INGEST_NAME_FORMAT.format(1)),
+        Workload("rollup", "motcua-server", ("rollup",), 1, 1, 250, 1024, {}, f"rollup-g{generation}", ROLLUP_NAME),
+        Workload("api", "motcua-server", ("api",), 2 if scaled else 1, 4 if scaled else 1, 250, 1024,
+                 {"http": HTTP_PORT},
                  f"api-g{generation}", public=True),
-        Workload("prometheus", "prometheus", (), 1, 1, 100, 1024, {"http": PROMETHEUS}, volume_gb=LEAST_VOLUME_GB),
-        Workload("alertmanager", "alertmanager", (), 1, 1, 50, 128, {"http": ALERTMANAGER}, volume_gb=1),
-        *((Workload("grafana", "grafana", (), 1, 1, 100, 256, {"http": GRAFANA}),) if scaled else ()),
+        Workload("prometheus", "prometheus", (), 1, 1, 100, 1024, {"http": PROMETHEUS_PORT}, volume_gb=MIN_VOLUME_GB),
+        Workload("alertmanager", "alertmanager", (), 1, 1, 50, 128, {"http": ALERTMANAGER_PORT}, volume_gb=1),
+        *((Workload("grafana", "grafana", (), 1, 1, 100, 256, {"http": GRAFANA_PORT}),) if scaled else ()),
     )  # fmt: skip
 
 
-def flows(options: Options) -> tuple[Flow, ...]:
+def plan_flows(options: StackOptions) -> tuple[NetworkFlow, ...]:
     """Return the connections that are allowed; everything else is denied."""
     port = options.broker.port
-    found = [
-        Flow("devices", "broker", port, "agents publish their frames"),
-        Flow("people", "api", HTTP, "pages and API, behind TLS"),
-        Flow("ingest", "broker", port, "frames in, receipts out"),
-        Flow("rollup", "broker", port, "presence"),
-        *(Flow(role, "influxdb", INFLUX, why) for role, why in _STORE),
-        Flow("prometheus", "api", HTTP, "the service's figures"),
-        Flow("prometheus", "ingest", METRICS, "its own work"),
-        Flow("prometheus", "alertmanager", ALERTMANAGER, "alerts"),
-        Flow("rollup", "alertmanager", ALERTMANAGER, "burn-rate alerts"),
+    allowed = [
+        NetworkFlow("devices", "broker", port, "agents publish their frames"),
+        NetworkFlow("people", "api", HTTP_PORT, "pages and API, behind TLS"),
+        NetworkFlow("ingest", "broker", port, "frames in, receipts out"),
+        NetworkFlow("rollup", "broker", port, "presence"),
+        *(NetworkFlow(role, "influxdb", INFLUX_PORT, why) for role, why in _STORE_CLIENTS),
+        NetworkFlow("prometheus", "api", HTTP_PORT, "the service's figures"),
+        NetworkFlow("prometheus", "ingest", METRICS_PORT, "its own work"),
+        NetworkFlow("prometheus", "alertmanager", ALERTMANAGER_PORT, "alerts"),
+        NetworkFlow("rollup", "alertmanager", ALERTMANAGER_PORT, "burn-rate alerts"),
     ]
     if options.target == "kubernetes":
-        found += [Flow("grafana", "prometheus", PROMETHEUS, "dashboards")]
+        allowed += [NetworkFlow("grafana", "prometheus", PROMETHEUS_PORT, "dashboards")]
     if options.national is not None:
-        found.append(Flow("influxdb", "national", port_of(options.national.url), "roll-ups to the national copy"))
-    return tuple(sorted(found))
+        allowed.append(
+            NetworkFlow("influxdb", "national", url_port(options.national.url), "roll-ups to the national copy")
+        )
+    return tuple(sorted(allowed))
 
 
-def port_of(url: str) -> int:
+def url_port(url: str) -> int:
     """Return the port of a URL."""
     parts = urlsplit(url)
     return parts.port or (443 if parts.scheme == "https" else 80)
 
 
-_STORE = (("ingest", "raw events"), ("rollup", "totals"), ("api", "totals to read"))
+_STORE_CLIENTS = (("ingest", "raw events"), ("rollup", "totals"), ("api", "totals to read"))
 
 
-def scrapes() -> tuple[ScrapeJob, ...]:
+def plan_scrape_jobs() -> tuple[ScrapeJob, ...]:
     """Return what Prometheus asks."""
     return (
-        ScrapeJob("motcua-api", "api", HTTP, "/metrics", 30),
-        ScrapeJob("motcua-ingest", "ingest", METRICS, "/metrics", 15),
-        ScrapeJob("prometheus", "prometheus", PROMETHEUS, "/metrics", 60),
-        ScrapeJob("alertmanager", "alertmanager", ALERTMANAGER, "/metrics", 60),
+        ScrapeJob("motcua-api", "api", HTTP_PORT, "/metrics", 30),
+        ScrapeJob("motcua-ingest", "ingest", METRICS_PORT, "/metrics", 15),
+        ScrapeJob("prometheus", "prometheus", PROMETHEUS_PORT, "/metrics", 60),
+        ScrapeJob("alertmanager", "alertmanager", ALERTMANAGER_PORT, "/metrics", 60),
     )

@@ -6,19 +6,19 @@ from typing import Any
 
 UNKNOWN = "(unknown)"
 """Stands for a value that a preview does not know yet."""
-Object = dict[str, Any]
+KubernetesObject = dict[str, Any]
 
 
-def mapping(value: object) -> Object:
+def as_mapping(value: object) -> KubernetesObject:
     """Return a mapping, or an empty one."""
     return value if isinstance(value, dict) else {}
 
 
-def listed(value: object) -> list[Any]:
+def as_list(value: object) -> list[Any]:
     """Return a list, or an empty one."""
     return value if isinstance(value, list) else []
 
 
-def is_or_unknown(value: object, wanted: object) -> bool:
+def equals_or_unknown(value: object, expected: object) -> bool:
     """Tell whether a value is the wanted one, or may turn out to be."""
-    return value in (wanted, UNKNOWN)
+    return value in (expected, UNKNOWN)

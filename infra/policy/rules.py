@@ -8,51 +8,54 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from infra.plan.broker import INGEST, MONITOR, PROVISION, ROLLUP
-from infra.plan.influx import ROLES, rights
-from infra.policy.values import finding
-from telemetry.core.protocol.topics import every
+from infra.plan.broker import INGEST_NAME_FORMAT, MONITOR_NAME, PROVISION_NAME, ROLLUP_NAME
+from infra.plan.influx import TOKEN_ROLES, role_permissions
+from infra.policy.values import new_finding
+from telemetry.core.protocol.topics import topic_filter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
 
-    from infra.config.options import Options
-    from infra.plan import Plan
-    from infra.plan.values import BrokerUser, Certificate, Token
+    from infra.config.options import StackOptions
+    from infra.plan import StackPlan
+    from infra.plan.values import BrokerUser, CertificatePlan, TokenPlan
     from infra.policy.values import Finding
 
 DAY_S = 86_400
-LEAST_DAYS = 30
+MIN_RETENTION_DAYS = 30
 """How long a device may be away: events and totals are kept at least that long."""
-LEAST_LIFE = timedelta(days=14)
-OUTSIDE = frozenset({"devices", "people", "national"})
-LABELS = (
+MIN_CERTIFICATE_LIFE = timedelta(days=14)
+OUTSIDE_PARTIES = frozenset({"devices", "people", "national"})
+REQUIRED_LABELS = (
     "app.kubernetes.io/part-of", "app.kubernetes.io/managed-by", "motcua.org/province", "motcua.org/stage",
     "motcua.org/owner", "motcua.org/data-class",
 )  # fmt: skip
-DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_PRIVATE_6 = ipaddress.IPv6Network("fc00::/7")
-_INGEST = re.compile(INGEST.format(r"\d+"))
-_MAY = {
-    ROLLUP: (set(), {every("state")}),
-    PROVISION: ({every("config"), every("command")}, set()),
-    MONITOR: (set(), {"$SYS/broker/#"}),
+DIGEST_PATTERN = re.compile(r"sha256:[0-9a-f]{64}")
+_PRIVATE_IPV6 = ipaddress.IPv6Network("fc00::/7")
+_INGEST_PATTERN = re.compile(INGEST_NAME_FORMAT.format(r"\d+"))
+_ALLOWED_WILDCARDS = {
+    ROLLUP_NAME: (set(), {topic_filter("state")}),
+    PROVISION_NAME: ({topic_filter("config"), topic_filter("command")}, set()),
+    MONITOR_NAME: (set(), {"$SYS/broker/#"}),
 }
 
 
-def findings(plan: Plan, options: Options, today: date | None = None) -> list[Finding]:
+def check_plan(plan: StackPlan, options: StackOptions, today: date | None = None) -> list[Finding]:
     """Return every breach, in order; certificates' remaining life is checked on `today`, or the options' day."""
     day = options.today or today
-    found = [
-        *listeners(plan), *retention(plan), *labels(plan), *tokens(plan), *users(plan.broker.users), *devices(plan),
-        *(certificates(plan, day) if day else ()), *root(options), *store(plan, options), *sources(options),
-        *upstream(plan), *images(plan, options),
+    violations = [
+        *check_listeners(plan), *check_retention(plan), *check_labels(plan), *check_tokens(plan),
+        *check_users(plan.broker.users),
+        *check_devices(plan),
+        *(check_certificates(plan, day) if day else ()), *check_root(options), *check_store(plan, options),
+        *check_sources(options),
+        *check_upstream(plan), *check_images(plan, options),
     ]  # fmt: skip
-    return sorted(found)
+    return sorted(violations)
 
 
-def loopback(address: str) -> bool:
+def is_loopback(address: str) -> bool:
     """Tell whether an address is of this machine only; an empty one is every address."""
     try:
         return ipaddress.ip_address(address.strip("[]")).is_loopback
@@ -60,173 +63,189 @@ def loopback(address: str) -> bool:
         return address == "localhost"
 
 
-def listeners(plan: Plan) -> Iterator[Finding]:
+def check_listeners(plan: StackPlan) -> Iterator[Finding]:
     """Name public listeners without TLS or certificates, and those that let anybody in."""
-    for one in plan.broker.listeners:
-        where = f"listener {one.bind or '*'}:{one.port}"
-        if not loopback(one.bind) and not (one.tls and one.client_certificates):
-            yield finding("listener-tls", where, "is public without TLS and client certificates", "switch both on")
-        if one.anonymous:
-            yield finding("listener-anonymous", where, "lets in who has no name", "switch anonymous off")
+    for listener in plan.broker.listeners:
+        where = f"listener {listener.bind or '*'}:{listener.port}"
+        if not is_loopback(listener.bind) and not (listener.tls and listener.client_certificates):
+            yield new_finding("listener-tls", where, "is public without TLS and client certificates", "switch both on")
+        if listener.anonymous:
+            yield new_finding("listener-anonymous", where, "lets in who has no name", "switch anonymous off")
 
 
-def retention(plan: Plan) -> Iterator[Finding]:
+def check_retention(plan: StackPlan) -> Iterator[Finding]:
     """Name buckets that forget too soon."""
-    for one in plan.influx.buckets:
-        problem = too_short(one.name, one.retention_s, for_ever=one.tier == "1d")
+    for bucket in plan.influx.buckets:
+        problem = retention_problem(bucket.name, bucket.retention_s, unlimited=bucket.tier == "1d")
         if problem:
-            yield finding("retention", f"bucket {one.name}", problem, "keep it longer; 0 keeps for ever")
+            yield new_finding("retention", f"bucket {bucket.name}", problem, "keep it longer; 0 keeps for ever")
 
 
-def too_short(name: str, retention_s: int, *, for_ever: bool) -> str:
+def retention_problem(name: str, retention_s: int, *, unlimited: bool) -> str:
     """Return what is wrong with a retention, s, or nothing; day totals are kept for ever."""
-    if for_ever and retention_s != 0:
+    if unlimited and retention_s != 0:
         return f"{name} holds day totals and must keep for ever, not {retention_s} s"
-    if 0 < retention_s < LEAST_DAYS * DAY_S:
-        return f"keeps {retention_s} s, less than {LEAST_DAYS} days"
+    if 0 < retention_s < MIN_RETENTION_DAYS * DAY_S:
+        return f"keeps {retention_s} s, less than {MIN_RETENTION_DAYS} days"
     return ""
 
 
-def labels(plan: Plan) -> Iterator[Finding]:
+def check_labels(plan: StackPlan) -> Iterator[Finding]:
     """Name labels that are missing or empty."""
-    for name in LABELS:
+    for name in REQUIRED_LABELS:
         if not plan.labels.get(name):
-            yield finding("labels", "stack", f"has no label {name}", "give it a value")
+            yield new_finding("labels", "stack", f"has no label {name}", "give it a value")
 
 
-def tokens(plan: Plan) -> Iterator[Finding]:
+def check_tokens(plan: StackPlan) -> Iterator[Finding]:
     """Name tokens with more rights than their role, or on no bucket of the plan."""
-    raw = next((one.name for one in plan.influx.buckets if one.tier == "raw"), "")
-    held = {one.name for one in plan.influx.buckets}
+    raw = next((bucket.name for bucket in plan.influx.buckets if bucket.tier == "raw"), "")
+    bucket_names = {bucket.name for bucket in plan.influx.buckets}
     for token in plan.influx.tokens:
-        problem = _excess(token, raw, held)
+        problem = _excess_permission(token, raw, bucket_names)
         if problem:
-            yield finding("token-rights", f"token {token.name}", problem, "take the right away")
+            yield new_finding("token-rights", f"token {token.name}", problem, "take the right away")
 
 
-def _excess(token: Token, raw: str, held: set[str]) -> str:
-    if token.role not in ROLES:
+def _excess_permission(token: TokenPlan, raw: str, bucket_names: set[str]) -> str:
+    if token.role not in TOKEN_ROLES:
         return f"has role {token.role!r}, which needs no token"
-    for one in token.permissions:
-        if one.bucket not in held:
-            return f"may {one.action} {one.bucket or 'all buckets'!r}, which is no bucket of this stack"
-    more = sorted(set(token.permissions) - set(rights(token.role, raw)))
-    return "".join(f"may {one.action} {one.bucket}, which {token.role} does not need" for one in more[:1])
+    for permission in token.permissions:
+        if permission.bucket not in bucket_names:
+            return f"may {permission.action} {permission.bucket or 'all buckets'!r}, which is no bucket of this stack"
+    more = sorted(set(token.permissions) - set(role_permissions(token.role, raw)))
+    return "".join(
+        f"may {permission.action} {permission.bucket}, which {token.role} does not need" for permission in more[:1]
+    )
 
 
-def users(found: Sequence[BrokerUser]) -> Iterator[Finding]:
+def check_users(broker_users: Sequence[BrokerUser]) -> Iterator[Finding]:
     """Name services with topics that their work does not need; an unknown one may have no wildcard at all."""
-    for user in found:
-        publish, subscribe = may(user.name)
-        excess = sorted({*_beyond(user.publish, publish), *_beyond(user.subscribe, subscribe)})
+    for user in broker_users:
+        publish, subscribe = allowed_wildcards(user.name)
+        excess = sorted({*_excess_topics(user.publish, publish), *_excess_topics(user.subscribe, subscribe)})
         if excess:
             problem = f"reaches {', '.join(excess)}, which its work does not need"
-            yield finding("broker-rights", f"broker user {user.name}", problem, "take the topics away")
+            yield new_finding("broker-rights", f"broker user {user.name}", problem, "take the topics away")
 
 
-def may(user: str) -> tuple[set[str], set[str]]:
+def allowed_wildcards(user: str) -> tuple[set[str], set[str]]:
     """Return the wildcard filters that a service may publish and subscribe to; none for who is unknown."""
-    if _INGEST.fullmatch(user):
-        return {every("receipt")}, {every("up")}
-    return _MAY.get(user, (set(), set()))
+    if _INGEST_PATTERN.fullmatch(user):
+        return {topic_filter("receipt")}, {topic_filter("up")}
+    return _ALLOWED_WILDCARDS.get(user, (set(), set()))
 
 
-def _beyond(filters: Iterable[str], allowed: set[str]) -> list[str]:
-    return [one for one in filters if one not in allowed and wild(one)]
+def _excess_topics(filters: Iterable[str], allowed: set[str]) -> list[str]:
+    return [topic for topic in filters if topic not in allowed and has_wildcard(topic)]
 
 
-def wild(topic: str) -> bool:
+def has_wildcard(topic: str) -> bool:
     """Tell whether a filter reaches more than one device's topics."""
     return "#" in topic or "+" in topic
 
 
-def devices(plan: Plan) -> Iterator[Finding]:
+def check_devices(plan: StackPlan) -> Iterator[Finding]:
     """Name devices whose id would reach others' topics, or is a service's name."""
     services = {user.name for user in plan.broker.users}
-    for one in plan.broker.devices:
-        problem = "has an id that is a wildcard" if wild(one.id) or wild(one.centre) or "/" in one.id else ""
-        problem = problem or ("has a service's name" if one.id in services else "")
+    for access in plan.broker.devices:
+        problem = (
+            "has an id that is a wildcard"
+            if has_wildcard(access.id) or has_wildcard(access.centre) or "/" in access.id
+            else ""
+        )
+        problem = problem or ("has a service's name" if access.id in services else "")
         if problem:
-            yield finding("broker-rights", f"device {one.id}", problem, "give it an id of its own")
+            yield new_finding("broker-rights", f"device {access.id}", problem, "give it an id of its own")
 
 
-def certificates(plan: Plan, day: date) -> Iterator[Finding]:
+def check_certificates(plan: StackPlan, day: date) -> Iterator[Finding]:
     """Name certificates and revocation lists that are not valid, or end within a fortnight."""
     ends = {"revocation list": (plan.pki.crl_from, plan.pki.crl_until, timedelta(days=1))}
     ends |= {
-        f"certificate {one.name} g{one.generation}": (one.not_before, one.not_after, LEAST_LIFE)
-        for one in _current(plan)
+        f"certificate {certificate.name} g{certificate.generation}": (
+            certificate.not_before,
+            certificate.not_after,
+            MIN_CERTIFICATE_LIFE,
+        )
+        for certificate in _certificates_in_use(plan)
     }
     for where, (first, last, least) in ends.items():
         if not first <= day or last - day < least:
             problem = f"is valid from {first} until {last}, which on {day} is not enough"
-            yield finding("certificate-life", where, problem, "make certificateDays or overlapDays longer")
+            yield new_finding("certificate-life", where, problem, "make certificateDays or overlapDays longer")
 
 
-def _current(plan: Plan) -> tuple[Certificate, ...]:
+def _certificates_in_use(plan: StackPlan) -> tuple[CertificatePlan, ...]:
     """Return what is in use; an authority before the newest only waits for its certificates to end."""
     return (*plan.pki.authorities[:1], *plan.pki.certificates)
 
 
-def root(options: Options) -> Iterator[Finding]:
+def check_root(options: StackOptions) -> Iterator[Finding]:
     """Name a production stack that made its own root."""
     if options.stage == "prod" and not options.pki.root_certificate:
         problem = "has no root certificate of its own"
-        yield finding("own-root", "stage prod", problem, "make one with `motcua ca root` and keep its key offline")
+        yield new_finding("own-root", "stage prod", problem, "make one with `motcua ca root` and keep its key offline")
 
 
-def store(plan: Plan, options: Options) -> Iterator[Finding]:
+def check_store(plan: StackPlan, options: StackOptions) -> Iterator[Finding]:
     """Name ways to InfluxDB from outside, and one over a network without TLS."""
     for flow in plan.flows:
-        if flow.target == "influxdb" and flow.source in OUTSIDE:
-            yield finding("store-closed", f"flow {flow.source} → influxdb", "opens InfluxDB to the outside", "close it")
-    place = urlsplit(plan.influx.url)
-    if place.scheme == "http" and options.target != "openstack" and not loopback(place.hostname or ""):
-        yield finding("store-tls", plan.influx.url, "carries tokens in plain text", "use https, or a tunnel")
+        if flow.target == "influxdb" and flow.source in OUTSIDE_PARTIES:
+            yield new_finding(
+                "store-closed", f"flow {flow.source} → influxdb", "opens InfluxDB to the outside", "close it"
+            )
+    url = urlsplit(plan.influx.url)
+    if url.scheme == "http" and options.target != "openstack" and not is_loopback(url.hostname or ""):
+        yield new_finding("store-tls", plan.influx.url, "carries tokens in plain text", "use https, or a tunnel")
     if options.influx.allow_shrink:
-        yield finding("shrink-allowed", "influx.allowShrink", "lets a retention be cut", "take it out after the run")
+        yield new_finding(
+            "shrink-allowed", "influx.allowShrink", "lets a retention be cut", "take it out after the run"
+        )
 
 
-def sources(options: Options) -> Iterator[Finding]:
+def check_sources(options: StackOptions) -> Iterator[Finding]:
     """Name networks that mean everybody."""
     for network in options.openstack.admin_sources:
-        if everybody(network):
+        if is_open_network(network):
             remedy = "name the operators' network"
-            yield finding("open-to-all", "openstack.adminSources", f"{network} is everybody", remedy)
-    part = options.kubernetes if options.target == "kubernetes" else options.openstack
-    for network in part.device_sources:
-        if everybody(network):
+            yield new_finding("open-to-all", "openstack.adminSources", f"{network} is everybody", remedy)
+    target_options = options.kubernetes if options.target == "kubernetes" else options.openstack
+    for network in target_options.device_sources:
+        if is_open_network(network):
             where, remedy = f"{options.target}.deviceSources", "name the centres' networks"
-            yield finding("devices-from-anywhere", where, f"{network} is everybody", remedy)
+            yield new_finding("devices-from-anywhere", where, f"{network} is everybody", remedy)
 
 
-def everybody(network: str) -> bool:
+def is_open_network(network: str) -> bool:
     """Tell whether a network is all there are, or so much that a few of its size are: nobody owns so many addresses."""
     try:
-        found = ipaddress.ip_network(network, strict=False)
+        parsed = ipaddress.ip_network(network, strict=False)
     except ValueError:
         return False
-    if isinstance(found, ipaddress.IPv4Network):
-        return found.prefixlen < 8
-    return found.prefixlen < 16 and not found.subnet_of(_PRIVATE_6)
+    if isinstance(parsed, ipaddress.IPv4Network):
+        return parsed.prefixlen < 8
+    return parsed.prefixlen < 16 and not parsed.subnet_of(_PRIVATE_IPV6)
 
 
-def upstream(plan: Plan) -> Iterator[Finding]:
+def check_upstream(plan: StackPlan) -> Iterator[Finding]:
     """Name a way to the national copy that is not encrypted and checked."""
-    there = plan.influx.upstream
-    if there is None:
+    national = plan.influx.upstream
+    if national is None:
         return
-    if there.allow_insecure_tls or not there.url.startswith("https://"):
+    if national.allow_insecure_tls or not national.url.startswith("https://"):
         problem = "goes without a checked certificate"
-        yield finding("upstream-tls", f"national {there.url}", problem, "use https, and take allowInsecureTls out")
+        yield new_finding(
+            "upstream-tls", f"national {national.url}", problem, "use https, and take allowInsecureTls out"
+        )
 
 
-def images(plan: Plan, options: Options) -> Iterator[Finding]:
+def check_images(plan: StackPlan, options: StackOptions) -> Iterator[Finding]:
     """Name images that are not pinned: a fault in stage prod, a hint elsewhere."""
     if options.target != "kubernetes":
         return
     rule = "image-pinned" if options.stage == "prod" else "image-digest"
-    for name in sorted({one.image for one in plan.workloads}):
-        if not DIGEST.fullmatch(options.kubernetes.image_digests.get(name, "")):
+    for name in sorted({workload.image for workload in plan.workloads}):
+        if not DIGEST_PATTERN.fullmatch(options.kubernetes.image_digests.get(name, "")):
             remedy = "give it in kubernetes.imageDigests as sha256:…"
-            yield finding(rule, f"image {name}", "is not pinned by digest", remedy)
+            yield new_finding(rule, f"image {name}", "is not pinned by digest", remedy)

@@ -9,7 +9,7 @@ from pulumi_policy import EnforcementLevel, ResourceValidationPolicy
 from pulumi_policy.proxy import UnknownValueError
 
 from infra.policy.objects import UNKNOWN
-from infra.policy.resources import EXAMINED, breaches
+from infra.policy.resources import RESOURCE_RULE_IDS, resource_violations
 from infra.policy.values import RULES
 
 if TYPE_CHECKING:
@@ -17,34 +17,36 @@ if TYPE_CHECKING:
 
     from pulumi_policy import Policy, ReportViolation, ResourceValidationArgs
 
-    from infra.policy.values import Rule
+    from infra.policy.values import PolicyRule
 
 
-def policies() -> list[Policy]:
+def pulumi_policies() -> list[Policy]:
     """Return a policy for each rule that single resources can break."""
-    return [_policy(RULES[name]) for name in EXAMINED]
+    return [_build_policy(RULES[name]) for name in RESOURCE_RULE_IDS]
 
 
-def _policy(rule: Rule) -> Policy:
+def _build_policy(rule: PolicyRule) -> Policy:
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        for found in breaches(args.resource_type, plain(args.props), args.name):
-            if found.rule == rule.id:
-                report(f"{found.where}: {found.problem}; {found.remedy}", args.urn)
+        for violation in resource_violations(args.resource_type, to_plain_json(args.props), args.name):
+            if violation.rule == rule.id:
+                report(f"{violation.where}: {violation.problem}; {violation.remedy}", args.urn)
 
-    return ResourceValidationPolicy(rule.id, f"{rule.en} / {rule.vi}", validate, EnforcementLevel(rule.severity))
+    return ResourceValidationPolicy(
+        rule.id, f"{rule.title_en} / {rule.title_vi}", validate, EnforcementLevel(rule.severity)
+    )
 
 
-def plain(value: object) -> Any:  # noqa: ANN401 - any JSON
+def to_plain_json(value: object) -> Any:  # noqa: ANN401 - any JSON
     """Return a proxied value as JSON; what is not known yet becomes UNKNOWN."""
     if isinstance(value, Mapping):
-        return {name: _known(lambda name=name: value[name]) for name in value}  # type: ignore[misc]
+        return {name: _value_or_unknown(lambda name=name: value[name]) for name in value}  # type: ignore[misc]
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        return [_known(lambda number=number: value[number]) for number in range(len(value))]  # type: ignore[misc]
+        return [_value_or_unknown(lambda number=number: value[number]) for number in range(len(value))]  # type: ignore[misc]
     return value
 
 
-def _known(ask: Callable[[], object]) -> object:
+def _value_or_unknown(get: Callable[[], object]) -> object:
     try:
-        return plain(ask())
+        return to_plain_json(get())
     except UnknownValueError:
         return UNKNOWN

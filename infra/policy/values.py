@@ -9,13 +9,13 @@ Severity = Literal["mandatory", "advisory"]
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class PolicyRule:
     """A rule: a mandatory one stops a roll-out, an advisory one is told."""
 
     id: str
     severity: Severity
-    vi: str
-    en: str
+    title_vi: str
+    title_en: str
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -33,30 +33,36 @@ class Finding:
         return f"{self.severity} {self.rule}: {self.where}: {self.problem}; {self.remedy}"
 
 
-_ALL = (
-    Rule("listener-tls", "mandatory", "Cổng broker công khai phải có TLS", "A public broker listener has TLS"),
-    Rule("listener-anonymous", "mandatory", "Không cho kết nối ẩn danh", "No anonymous client at the broker"),
-    Rule("retention", "mandatory", "Không xóa dữ liệu quá sớm", "No data is forgotten too soon"),
-    Rule("labels", "mandatory", "Phải có đủ nhãn", "The required labels are there"),
-    Rule("token-rights", "mandatory", "Token chỉ có quyền cần thiết", "A token has the least rights"),
-    Rule("broker-rights", "mandatory", "Quyền broker ở mức tối thiểu", "A broker user has the least rights"),
-    Rule("plain-secret", "mandatory", "Không có bí mật dạng văn bản thuần", "No secret in plain text"),
-    Rule("certificate-life", "mandatory", "Chứng thư còn đủ hạn", "Certificates have enough life left"),
-    Rule("own-root", "mandatory", "CA gốc riêng cho môi trường thật", "Stage prod stands on a root of its own"),
-    Rule("store-closed", "mandatory", "InfluxDB không mở ra ngoài", "InfluxDB is closed to the outside"),
-    Rule("open-to-all", "mandatory", "Không mở cổng quản trị cho mọi nơi", "No administration open to every network"),
-    Rule("upstream-tls", "mandatory", "Kết nối quốc gia phải có TLS", "The way to the national copy has checked TLS"),
-    Rule("image-pinned", "mandatory", "Ảnh container ghim bằng digest", "Container images are pinned by digest"),
-    Rule("pod-hardened", "mandatory", "Pod theo mức restricted", "Pods keep to the restricted level"),
-    Rule("balancer-sources", "mandatory", "LoadBalancer giới hạn nguồn", "A load balancer names its sources"),
-    Rule("devices-from-anywhere", "advisory", "Thiết bị kết nối từ mọi mạng", "Devices may come from every network"),
-    Rule("store-tls", "advisory", "InfluxDB qua mạng nên có TLS", "InfluxDB is reached with TLS over a network"),
-    Rule("shrink-allowed", "advisory", "Đang cho phép cắt lưu trữ", "Cutting a retention is allowed"),
-    Rule("image-digest", "advisory", "Nên ghim ảnh bằng digest", "Container images should be pinned by digest"),
+_RULE_LIST = (
+    PolicyRule("listener-tls", "mandatory", "Cổng broker công khai phải có TLS", "A public broker listener has TLS"),
+    PolicyRule("listener-anonymous", "mandatory", "Không cho kết nối ẩn danh", "No anonymous client at the broker"),
+    PolicyRule("retention", "mandatory", "Không xóa dữ liệu quá sớm", "No data is forgotten too soon"),
+    PolicyRule("labels", "mandatory", "Phải có đủ nhãn", "The required labels are there"),
+    PolicyRule("token-rights", "mandatory", "Token chỉ có quyền cần thiết", "A token has the least rights"),
+    PolicyRule("broker-rights", "mandatory", "Quyền broker ở mức tối thiểu", "A broker user has the least rights"),
+    PolicyRule("plain-secret", "mandatory", "Không có bí mật dạng văn bản thuần", "No secret in plain text"),
+    PolicyRule("certificate-life", "mandatory", "Chứng thư còn đủ hạn", "Certificates have enough life left"),
+    PolicyRule("own-root", "mandatory", "CA gốc riêng cho môi trường thật", "Stage prod stands on a root of its own"),
+    PolicyRule("store-closed", "mandatory", "InfluxDB không mở ra ngoài", "InfluxDB is closed to the outside"),
+    PolicyRule(
+        "open-to-all", "mandatory", "Không mở cổng quản trị cho mọi nơi", "No administration open to every network"
+    ),
+    PolicyRule(
+        "upstream-tls", "mandatory", "Kết nối quốc gia phải có TLS", "The way to the national copy has checked TLS"
+    ),
+    PolicyRule("image-pinned", "mandatory", "Ảnh container ghim bằng digest", "Container images are pinned by digest"),
+    PolicyRule("pod-hardened", "mandatory", "Pod theo mức restricted", "Pods keep to the restricted level"),
+    PolicyRule("balancer-sources", "mandatory", "LoadBalancer giới hạn nguồn", "A load balancer names its sources"),
+    PolicyRule(
+        "devices-from-anywhere", "advisory", "Thiết bị kết nối từ mọi mạng", "Devices may come from every network"
+    ),
+    PolicyRule("store-tls", "advisory", "InfluxDB qua mạng nên có TLS", "InfluxDB is reached with TLS over a network"),
+    PolicyRule("shrink-allowed", "advisory", "Đang cho phép cắt lưu trữ", "Cutting a retention is allowed"),
+    PolicyRule("image-digest", "advisory", "Nên ghim ảnh bằng digest", "Container images should be pinned by digest"),
 )
-RULES: dict[str, Rule] = {rule.id: rule for rule in _ALL}
+RULES: dict[str, PolicyRule] = {rule.id: rule for rule in _RULE_LIST}
 
 
-def finding(rule: str, where: str, problem: str, remedy: str) -> Finding:
+def new_finding(rule: str, where: str, problem: str, remedy: str) -> Finding:
     """Return a finding with its rule's weight; raises KeyError for a rule that there is not."""
     return Finding(rule, where, problem, remedy, RULES[rule].severity)

@@ -25,27 +25,27 @@ from pulumi.dynamic import (
 )  # fmt: skip
 from pulumi.output import Unknown
 
-from infra.providers.resource_kind import Failure, ProviderError, difference
+from infra.providers.resource_kind import InputFault, ProviderError, difference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from infra.providers.resource_kind import Kind, Props
+    from infra.providers.resource_kind import Props, ResourceKind
 
-PROVIDER = "__provider"
+PROVIDER_KEY = "__provider"
 Result = TypeVar("Result")
 
 
-class Skin(ResourceProvider):
+class DynamicProvider(ResourceProvider):
     """A dynamic provider around one kind; subclasses say how it is opened."""
 
     serialize_as_secret_always = False
     stack = ""
     """Whose things these are; goes with the provider into the state, for its process is not told."""
-    marked = False
+    records_owner = False
     """Whether things bear the stack's name; then a stack that was renamed writes its new one."""
 
-    def open(self, setting: Callable[[str], str]) -> Kind:
+    def open_kind(self, setting: Callable[[str], str]) -> ResourceKind:
         """Return the kind; `setting` gives a value of the stack's configuration, a structure as JSON, or nothing."""
         raise NotImplementedError
 
@@ -53,62 +53,66 @@ class Skin(ResourceProvider):
         """Keep the stack's configuration; the kind is opened when it is first asked."""
         self._config = req.config
         self._lock = threading.Lock()
-        self._opened: Kind | None = None
+        self._opened: ResourceKind | None = None
         # The provider's process tells every error with its trace, under which the operator would look for our sentence.
         sys.tracebacklimit = 0
 
     def check(self, _olds: dict[str, object], news: dict[str, object]) -> CheckResult:
         """Fill in defaults and name every input that cannot be used."""
-        unknown = {name: value for name, value in news.items() if name != PROVIDER and holds_unknown(value)}
-        given = {name: value for name, value in _props(news).items() if name not in unknown}
-        checked, failures = _said(lambda: self._kind().check(_props(_olds), given))
-        return CheckResult({**checked, **unknown}, [_failure(one) for one in failures if one.field not in unknown])
+        unknown = {name: value for name, value in news.items() if name != PROVIDER_KEY and contains_unknown(value)}
+        known_inputs = {name: value for name, value in _plain_props(news).items() if name not in unknown}
+        checked, failures = _sanitise_errors(lambda: self._opened_kind().check(_plain_props(_olds), known_inputs))
+        return CheckResult(
+            {**checked, **unknown}, [_check_failure(fault) for fault in failures if fault.field not in unknown]
+        )
 
     def diff(self, _id: str, _olds: dict[str, object], _news: dict[str, object]) -> DiffResult:
         """Compare by meaning; an unknown input counts as changed."""
-        kind = _said(self._kind)
-        found = _said(lambda: difference(kind, _props(_olds), _props(_news)))
-        unknown = {name for name in kind.inputs if holds_unknown(_news.get(name))}
-        replaces = sorted(found.replaces | (unknown & kind.fixed))
-        renamed = self.marked and _olds.get(PROVIDER, _news.get(PROVIDER)) != _news.get(PROVIDER)
+        kind = _sanitise_errors(self._opened_kind)
+        delta = _sanitise_errors(lambda: difference(kind, _plain_props(_olds), _plain_props(_news)))
+        unknown = {name for name in kind.inputs if contains_unknown(_news.get(name))}
+        replaces = sorted(delta.replaces | (unknown & kind.immutable))
+        renamed = self.records_owner and _olds.get(PROVIDER_KEY, _news.get(PROVIDER_KEY)) != _news.get(PROVIDER_KEY)
         return DiffResult(
-            changes=bool(found.changed or unknown or renamed),
+            changes=bool(delta.changed or unknown or renamed),
             replaces=replaces,
-            delete_before_replace=found.delete_first,
+            delete_before_replace=delta.delete_first,
         )
 
     def create(self, props: dict[str, object]) -> CreateResult:
         """Make it."""
-        ident, outputs = _said(lambda: self._kind().create(_props(props)))
+        ident, outputs = _sanitise_errors(lambda: self._opened_kind().create(_plain_props(props)))
         return CreateResult(ident, dict(outputs))
 
     def read(self, id_: str, props: dict[str, object]) -> ReadResult:
         """Look at what is there; an empty id tells Pulumi that it is gone."""
-        found = _said(lambda: self._kind().read(id_, _props(props)))
-        if found is None:
+        state = _sanitise_errors(lambda: self._opened_kind().read(id_, _plain_props(props)))
+        if state is None:
             return ReadResult("", {})
-        return ReadResult(found.id, dict(found.outputs), dict(found.inputs))
+        return ReadResult(state.id, dict(state.outputs), dict(state.inputs))
 
     def update(self, _id: str, _olds: dict[str, object], _news: dict[str, object]) -> UpdateResult:
         """Bring it to the new inputs; returns every output, for Pulumi forgets those that are left out."""
-        return UpdateResult(dict(_said(lambda: self._kind().update(_id, _props(_olds), _props(_news)))))
+        return UpdateResult(
+            dict(_sanitise_errors(lambda: self._opened_kind().update(_id, _plain_props(_olds), _plain_props(_news))))
+        )
 
     def delete(self, _id: str, _props_: dict[str, object]) -> None:
         """Remove it."""
-        _said(lambda: self._kind().delete(_id, _props(_props_)))
+        _sanitise_errors(lambda: self._opened_kind().delete(_id, _plain_props(_props_)))
 
-    def _kind(self) -> Kind:
+    def _opened_kind(self) -> ResourceKind:
         with self._lock:
             if self._opened is None:
-                self._opened = self.open(self._setting)
+                self._opened = self.open_kind(self._read_setting)
             return self._opened
 
-    def _setting(self, key: str) -> str:
+    def _read_setting(self, key: str) -> str:
         value = self._config.get(key)
         return value if isinstance(value, str) else json.dumps(value) if value is not None else ""
 
 
-def _said(work: Callable[[], Result]) -> Result:
+def _sanitise_errors(work: Callable[[], Result]) -> Result:
     """Run it; what fails leaves without the cause, whose text and frames might hold a secret."""
     problem = ""
     try:
@@ -116,40 +120,44 @@ def _said(work: Callable[[], Result]) -> Result:
     except ProviderError as error:
         problem = str(error)
     except Exception as error:  # noqa: BLE001 - any other text is not ours to show
-        problem = f"{type(error).__name__} at {_place(error)}"
+        problem = f"{type(error).__name__} at {_error_location(error)}"
     raise ProviderError(problem)
 
 
-def _place(error: BaseException) -> str:
+def _error_location(error: BaseException) -> str:
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     return "?" if trace is None else f"{trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}"
 
 
-def _failure(failure: Failure) -> CheckFailure:
+def _check_failure(failure: InputFault) -> CheckFailure:
     return CheckFailure(failure.field, failure.reason)
 
 
-def _props(values: Mapping[str, object]) -> Props:
-    return {name: plain(value) for name, value in values.items() if name != PROVIDER and value is not None}
+def _plain_props(values: Mapping[str, object]) -> Props:
+    return {
+        name: restore_integers(value) for name, value in values.items() if name != PROVIDER_KEY and value is not None
+    }
 
 
-def plain(value: object) -> object:
+def restore_integers(value: object) -> object:
     """Return whole floats as ints, throughout; Pulumi's wire knows only floats."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, list):
-        return [plain(one) for one in value]
+        return [restore_integers(item) for item in value]
     if isinstance(value, dict):
-        return {name: plain(one) for name, one in cast("dict[str, object]", value).items() if one is not None}
+        return {
+            name: restore_integers(item) for name, item in cast("dict[str, object]", value).items() if item is not None
+        }
     return value
 
 
-def holds_unknown(value: object) -> bool:
+def contains_unknown(value: object) -> bool:
     """Tell whether a value, or anything in it, is not known yet."""
     if isinstance(value, list):
-        return any(holds_unknown(one) for one in value)
+        return any(contains_unknown(item) for item in value)
     if isinstance(value, dict):
-        return any(holds_unknown(one) for one in value.values())
+        return any(contains_unknown(item) for item in value.values())
     return isinstance(value, Unknown)

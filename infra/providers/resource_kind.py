@@ -17,7 +17,7 @@ class ProviderError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class InputFault:
     """An input that cannot be used: which one, and why with the remedy."""
 
     field: str
@@ -34,7 +34,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ResourceState:
     """What is there: its id, all outputs (inputs included), and the inputs that would make it as it is."""
 
     id: str
@@ -42,7 +42,7 @@ class Found:
     inputs: Props
 
 
-class Kind(Protocol):
+class ResourceKind(Protocol):
     """One kind of thing on one server.
 
     `inputs` names all inputs, `fixed` those whose change needs a new thing, `secrets` the outputs that are secret
@@ -51,23 +51,23 @@ class Kind(Protocol):
     """
 
     inputs: ClassVar[frozenset[str]]
-    fixed: ClassVar[frozenset[str]]
-    secrets: ClassVar[tuple[str, ...]]
+    immutable: ClassVar[frozenset[str]]
+    secret_outputs: ClassVar[tuple[str, ...]]
     delete_first: ClassVar[bool]
 
-    def check(self, olds: Props, news: Props) -> tuple[Props, list[Failure]]:
+    def check(self, olds: Props, news: Props) -> tuple[Props, list[InputFault]]:
         """Return the inputs with defaults filled in, and what is wrong with them; asks no server.
 
         `olds` are the inputs of the last run, empty before the first.
         """
 
-    def same(self, name: str, old: object, new: object) -> bool:
+    def is_equivalent(self, name: str, old: object, new: object) -> bool:
         """Tell whether two values of an input mean the same."""
 
     def create(self, inputs: Props) -> tuple[str, Props]:
         """Make it, or take over what a create that died has left. Returns id and outputs."""
 
-    def read(self, ident: str, outputs: Props) -> Found | None:
+    def read(self, ident: str, outputs: Props) -> ResourceState | None:
         """Return what is there now, or None when the right server says that it is gone."""
 
     def update(self, ident: str, olds: Props, news: Props) -> Props:
@@ -78,7 +78,7 @@ class Kind(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
+class ResourceSpec:
     """A thing that the plan wants: its name in the stack, its kind, its inputs."""
 
     name: str
@@ -86,14 +86,14 @@ class Declared:
     inputs: Props = field(default_factory=dict)
 
 
-def difference(kind: Kind, olds: Props, news: Props) -> Difference:
+def difference(kind: ResourceKind, olds: Props, news: Props) -> Difference:
     """Compare the outputs of before with the inputs of now, input by input."""
-    changed = frozenset(name for name in kind.inputs if not _alike(kind, name, olds, news))
-    return Difference(changed, changed & kind.fixed, kind.delete_first)
+    changed = frozenset(name for name in kind.inputs if not _is_unchanged(kind, name, olds, news))
+    return Difference(changed, changed & kind.immutable, kind.delete_first)
 
 
-def _alike(kind: Kind, name: str, olds: Props, news: Props) -> bool:
+def _is_unchanged(kind: ResourceKind, name: str, olds: Props, news: Props) -> bool:
     old, new = olds.get(name), news.get(name)
     if old is None or new is None:
         return old is new
-    return old == new or kind.same(name, old, new)
+    return old == new or kind.is_equivalent(name, old, new)

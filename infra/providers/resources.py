@@ -12,111 +12,111 @@ from infra.providers import skins
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from infra.providers.dynamic import Skin
+    from infra.providers.dynamic import DynamicProvider
 
 
-class Thing(Resource):
+class MotcuaResource(Resource):
     """A resource of one kind; `added` are outputs that are no inputs, `secret` those of them that are secret."""
 
-    skin: ClassVar[type[Skin]]
-    added: ClassVar[tuple[str, ...]] = ()
-    secret: ClassVar[tuple[str, ...]] = ()
+    provider_class: ClassVar[type[DynamicProvider]]
+    computed_outputs: ClassVar[tuple[str, ...]] = ()
+    secret_outputs: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self, name: str, inputs: Mapping[str, pulumi.Input[object]], opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        props = {**inputs, **dict.fromkeys((*self.added, *self.secret))}
-        hidden = pulumi.ResourceOptions(additional_secret_outputs=list(self.secret))
-        provider = self.skin()
+        props = {**inputs, **dict.fromkeys((*self.computed_outputs, *self.secret_outputs))}
+        secret_options = pulumi.ResourceOptions(additional_secret_outputs=list(self.secret_outputs))
+        provider = self.provider_class()
         provider.stack = pulumi.get_stack()
-        super().__init__(provider, name, props, pulumi.ResourceOptions.merge(opts, hidden))
+        super().__init__(provider, name, props, pulumi.ResourceOptions.merge(opts, secret_options))
 
     def output(self, name: str) -> pulumi.Output[str]:
         """Return an output, secret when it is declared so."""
-        found: pulumi.Output[str] = getattr(self, name)
-        return pulumi.Output.secret(found) if name in self.secret else found
+        value: pulumi.Output[str] = getattr(self, name)
+        return pulumi.Output.secret(value) if name in self.secret_outputs else value
 
 
-class Instance(Thing, module="motcua/influx", name="Instance"):
+class Instance(MotcuaResource, module="motcua/influx", name="Instance"):
     """InfluxDB itself, set up or taken over."""
 
-    skin = skins.InstanceSkin
+    provider_class = skins.InstanceSkin
 
 
-class Organisation(Thing, module="motcua/influx", name="Organisation"):
+class Organisation(MotcuaResource, module="motcua/influx", name="Organisation"):
     """An organisation."""
 
-    skin = skins.OrganisationSkin
-    added = ("org_id",)
+    provider_class = skins.OrganisationSkin
+    computed_outputs = ("org_id",)
 
 
-class Bucket(Thing, module="motcua/influx", name="Bucket"):
+class Bucket(MotcuaResource, module="motcua/influx", name="Bucket"):
     """A bucket."""
 
-    skin = skins.BucketSkin
+    provider_class = skins.BucketSkin
 
 
-class Authorization(Thing, module="motcua/influx", name="Authorization"):
+class Authorization(MotcuaResource, module="motcua/influx", name="Authorization"):
     """A token."""
 
-    skin = skins.AuthorizationSkin
-    secret = ("token",)
+    provider_class = skins.AuthorizationSkin
+    secret_outputs = ("token",)
 
 
-class Task(Thing, module="motcua/influx", name="Task"):
+class Task(MotcuaResource, module="motcua/influx", name="Task"):
     """A Flux task."""
 
-    skin = skins.TaskSkin
+    provider_class = skins.TaskSkin
 
 
-class Dbrp(Thing, module="motcua/influx", name="Dbrp"):
+class Dbrp(MotcuaResource, module="motcua/influx", name="Dbrp"):
     """A name for InfluxQL readers."""
 
-    skin = skins.DbrpSkin
+    provider_class = skins.DbrpSkin
 
 
-class Remote(Thing, module="motcua/influx", name="Remote"):
+class Remote(MotcuaResource, module="motcua/influx", name="Remote"):
     """Another InfluxDB."""
 
-    skin = skins.RemoteSkin
+    provider_class = skins.RemoteSkin
 
 
-class Replication(Thing, module="motcua/influx", name="Replication"):
+class Replication(MotcuaResource, module="motcua/influx", name="Replication"):
     """A stream of a bucket to another InfluxDB."""
 
-    skin = skins.ReplicationSkin
+    provider_class = skins.ReplicationSkin
 
 
-class Authority(Thing, module="motcua/pki", name="Authority"):
+class Authority(MotcuaResource, module="motcua/pki", name="Authority"):
     """A stage's intermediate authority."""
 
-    skin = skins.AuthoritySkin
-    added = ("certificate", "chain", "root", "serial", "fingerprint")
-    secret = ("key",)
+    provider_class = skins.AuthoritySkin
+    computed_outputs = ("certificate", "chain", "root", "serial", "fingerprint")
+    secret_outputs = ("key",)
 
 
-class Certificate(Thing, module="motcua/pki", name="Certificate"):
+class Certificate(MotcuaResource, module="motcua/pki", name="Certificate"):
     """A certificate with its key."""
 
-    skin = skins.CertificateSkin
-    added = ("certificate", "serial", "fingerprint")
-    secret = ("key",)
+    provider_class = skins.CertificateSkin
+    computed_outputs = ("certificate", "serial", "fingerprint")
+    secret_outputs = ("key",)
 
 
-class RevocationList(Thing, module="motcua/pki", name="RevocationList"):
+class RevocationList(MotcuaResource, module="motcua/pki", name="RevocationList"):
     """A revocation list."""
 
-    skin = skins.RevocationListSkin
-    added = ("crl",)
+    provider_class = skins.RevocationListSkin
+    computed_outputs = ("crl",)
 
 
-class Files(Thing, module="motcua/host", name="Files"):
+class Files(MotcuaResource, module="motcua/host", name="Files"):
     """Files of one folder on the machine where the program runs."""
 
-    skin = skins.FilesSkin
+    provider_class = skins.FilesSkin
 
 
-RESOURCES: dict[str, type[Thing]] = {
+RESOURCE_TYPES: dict[str, type[MotcuaResource]] = {
     "influx.instance": Instance,
     "influx.organisation": Organisation,
     "influx.bucket": Bucket,

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pulumi.dynamic import ReadResult
 
-from infra.config.options import Influx
+from infra.config.options import InfluxOptions
 from infra.providers import influx, pki
-from infra.providers.dynamic import Skin
-from infra.providers.files import Files as FilesKind
+from infra.providers.dynamic import DynamicProvider
+from infra.providers.files import FilesKind
 from infra.providers.resource_kind import ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from infra.providers.resource_kind import Kind
+    from infra.providers.resource_kind import ResourceKind
 
 REMOVED = (
     "this version of Motcua no longer manages mosquitto's dynamic security and InfluxDB's notification endpoints; "
@@ -30,35 +30,35 @@ REMOVED = (
 )
 
 
-class InfluxSkin(Skin):
+class InfluxSkin(DynamicProvider):
     """A kind on the stack's InfluxDB: `influx` and the secret `influxToken` of the configuration."""
 
     kind: ClassVar[str]
-    marked = True
+    records_owner = True
 
-    def open(self, setting: Callable[[str], str]) -> Kind:
+    def open_kind(self, setting: Callable[[str], str]) -> ResourceKind:
         """Return the kind with a client of its own."""
-        where = Influx.model_validate(json.loads(setting("influx") or "{}"))
-        client = influx.Client(where.url, setting("influxToken"), owner=self.stack)
+        where = InfluxOptions.model_validate(json.loads(setting("influx") or "{}"))
+        client = influx.InfluxClient(where.url, setting("influxToken"), owner=self.stack)
         return influx.KINDS[self.kind](client, where.accept_new)
 
 
-class PkiSkin(Skin):
+class PkiSkin(DynamicProvider):
     """A kind that only reckons: keys and certificates."""
 
     kind: ClassVar[str]
 
-    def open(self, _setting: Callable[[str], str]) -> Kind:
+    def open_kind(self, _setting: Callable[[str], str]) -> ResourceKind:
         """Return the kind."""
         return pki.KINDS[self.kind]()
 
 
-class FilesSkin(Skin):
+class FilesSkin(DynamicProvider):
     """Files on the machine where the program runs."""
 
-    marked = True
+    records_owner = True
 
-    def open(self, _setting: Callable[[str], str]) -> Kind:
+    def open_kind(self, _setting: Callable[[str], str]) -> ResourceKind:
         """Return the kind."""
         return FilesKind(self.stack)
 
@@ -129,10 +129,10 @@ class RevocationListSkin(PkiSkin):
     kind = "revocation_list"
 
 
-class RemovedSkin(Skin):
+class RemovedSkin(DynamicProvider):
     """Stands in for the providers of kinds that were removed: a state that holds one can be refreshed and deleted."""
 
-    def open(self, _setting: Callable[[str], str]) -> Kind:
+    def open_kind(self, _setting: Callable[[str], str]) -> ResourceKind:
         """Refuse everything but `read` and `delete`. Raises ProviderError."""
         raise ProviderError(REMOVED)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.plan.addresses import store_url
-from telemetry.inventory.carried import carried
+from telemetry.inventory.carried import bundle_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,53 +15,57 @@ if TYPE_CHECKING:
 
     from infra.components.certificates import Certificates
     from infra.components.database import Database
-    from infra.config.options import Options
-    from infra.plan import Plan
+    from infra.config.options import StackOptions
+    from infra.plan import StackPlan
 
-ROLES = ("ingest", "rollup", "api")
-Outputs = dict[str, "pulumi.Input[object]"]
+TOKEN_OUTPUT_ROLES = ("ingest", "rollup", "api")
+StackOutputs = dict[str, "pulumi.Input[object]"]
 
 
 def root_inputs(
-    options: Options, root: Path, secrets: Mapping[str, pulumi.Output[str]]
+    options: StackOptions, root: Path, secrets: Mapping[str, pulumi.Output[str]]
 ) -> dict[str, pulumi.Input[str]]:
     """Return the province's own root, from its file or as it stands in the stack; nothing when there is none."""
-    given = options.pki.root_certificate
-    if not given:
+    certificate = options.pki.root_certificate
+    if not certificate:
         return {}
-    text = given if given.startswith("-----BEGIN") else (root / given).read_text(encoding="ascii")
+    text = certificate if certificate.startswith("-----BEGIN") else (root / certificate).read_text(encoding="ascii")
     key = {"root_key": secrets["rootKey"]} if "rootKey" in secrets else {}
     return {"root_certificate": text, **key}
 
 
-def inventory_files(root: Path, options: Options) -> dict[str, str]:
+def inventory_files(root: Path, options: StackOptions) -> dict[str, str]:
     """Return the inventory's files by their paths in it, for machines that get a copy. Raises InventoryError."""
-    return carried(root / options.inventory)
+    return bundle_files(root / options.inventory)
 
 
-def current_token(plan: Plan, role: str) -> str:
+def current_token(plan: StackPlan, role: str) -> str:
     """Return the name of a role's newest token."""
-    return next(one.name for one in plan.influx.tokens if one.role == role)
+    return next(token.name for token in plan.influx.tokens if token.role == role)
 
 
-def common_outputs(plan: Plan, options: Options, pki: Certificates) -> Outputs:
+def common_outputs(plan: StackPlan, options: StackOptions, pki: Certificates) -> StackOutputs:
     """Return what people and other stacks need of every target; the key is secret."""
     return {
         "inventoryVersion": plan.inventory_version,
         "storeUrl": store_url(plan),
         "brokerUrl": f"mqtts://{options.broker.host}:{options.broker.port}",
-        "caCertificate": pki.signer.output("certificate"),
-        "caChain": pki.signer.output("chain"),
-        "caBundle": pki.trust,
-        "caKey": pki.signer.output("key"),
-        "crl": pki.crl,
+        "caCertificate": pki.newest_authority.output("certificate"),
+        "caChain": pki.newest_authority.output("chain"),
+        "caBundle": pki.ca_bundle,
+        "caKey": pki.newest_authority.output("key"),
+        "crl": pki.crl_bundle,
         "certificates": [
-            {"name": one.name, "generation": one.generation, "notAfter": one.not_after.isoformat()}
-            for one in plan.certificates
+            {
+                "name": certificate.name,
+                "generation": certificate.generation,
+                "notAfter": certificate.not_after.isoformat(),
+            }
+            for certificate in plan.all_certificates
         ],
     }
 
 
-def token_outputs(plan: Plan, store: Database) -> Outputs:
+def token_outputs(plan: StackPlan, store: Database) -> StackOutputs:
     """Return the roles' tokens, secret."""
-    return {f"{role}Token": store.token(current_token(plan, role)) for role in ROLES}
+    return {f"{role}Token": store.token(current_token(plan, role)) for role in TOKEN_OUTPUT_ROLES}

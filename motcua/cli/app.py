@@ -10,8 +10,9 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from motcua import startup
 from motcua.cli import ca, drift, inventory, publish, render, rotation
-from motcua.startup import inventory_of, settings_of, until_stopped
+from motcua.startup import load_inventory, load_settings, until_stopped
 from telemetry import __version__
 from telemetry.errors import ConfigError, InventoryError, MappingError, MotcuaError
 
@@ -25,7 +26,9 @@ app.command("publish")(publish.publish)
 app.add_typer(ca.app, name="ca")
 app.add_typer(rotation.app, name="rotation")
 err = Console(stderr=True)
-Config = Annotated[Path | None, typer.Option("--config", help="TOML file with settings (they win over MOTCUA_…).")]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="TOML file with settings (they win over MOTCUA_…).")
+]
 
 
 def main() -> NoReturn:
@@ -45,12 +48,12 @@ def main() -> NoReturn:
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(1)
     except Exception as error:  # noqa: BLE001
-        _usage(error)
+        _exit_on_usage_error(error)
     # Outside standalone mode a typer.Exit comes back as its number.
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _usage(error: Exception) -> None:
+def _exit_on_usage_error(error: Exception) -> None:
     """Exit 2 on wrong usage; anything else is a defect and shows where."""
     console = getattr(error, "show", None)
     if console is None:
@@ -67,19 +70,19 @@ def version() -> None:
 
 @app.command()
 def broker(
-    listen: Annotated[str, typer.Option(help="HOST:PORT to listen on.")] = "127.0.0.1:1883", config: Config = None
+    listen: Annotated[str, typer.Option(help="HOST:PORT to listen on.")] = "127.0.0.1:1883", config: ConfigOption = None
 ) -> None:
     """Run the embedded MQTT 5 broker until Ctrl-C."""
-    from telemetry.config import settings
+    from telemetry.config import load_settings
     from telemetry.errors import BrokerUnavailable
     from telemetry.mqtt.embedded_broker import EmbeddedBroker
 
-    settings_of(config)
-    host, port = settings({"MOTCUA_API_LISTEN": listen}).listen
+    startup.load_settings(config)
+    host, port = load_settings({"MOTCUA_API_LISTEN": listen}).listen
     with until_stopped() as stop, EmbeddedBroker(host, port) as running:
         err.print(f"broker listening on {running.url}")
         while not stop.wait(0.5):
-            if not running.alive():
+            if not running.is_alive():
                 msg = "the broker process ended; see its message above"
                 raise BrokerUnavailable(msg)
 
@@ -91,14 +94,14 @@ def ingest(
     metrics: Annotated[str | None, typer.Option(help="HOST:PORT for /metrics, /healthz and /readyz.")] = None,
     store: Annotated[str | None, typer.Option(help="Store URL.")] = None,
     mqtt: Annotated[str | None, typer.Option(help="Broker URL.")] = None,
-    config: Config = None,
+    config: ConfigOption = None,
 ) -> None:
     """Write agents' frames into the store and answer with receipts, until Ctrl-C."""
     from motcua import roles
 
-    found = settings_of(config, MOTCUA_STORE=store, MOTCUA_MQTT=mqtt)
+    settings = load_settings(config, MOTCUA_STORE=store, MOTCUA_MQTT=mqtt)
     with until_stopped() as stop:
-        roles.ingest(found, inventory_of(found), roles.Worker(name, shared, metrics), stop)
+        roles.run_ingest_role(settings, load_inventory(settings), roles.IngestOptions(name, shared, metrics), stop)
 
 
 @app.command()
@@ -108,21 +111,21 @@ def rollup(
     end: Annotated[str | None, typer.Option("--to", help="With --rebuild: to this RFC 3339 time.")] = None,
     store: Annotated[str | None, typer.Option(help="Store URL.")] = None,
     mqtt: Annotated[str | None, typer.Option(help="Broker URL.")] = None,
-    config: Config = None,
+    config: ConfigOption = None,
 ) -> None:
     """Fold changes into totals and live rows, until Ctrl-C; exactly one per store."""
     from motcua import roles
-    from motcua.times import window_of
+    from motcua.times import parse_window
 
-    found = settings_of(config, MOTCUA_STORE=store, MOTCUA_MQTT=mqtt)
-    world = inventory_of(found)
+    settings = load_settings(config, MOTCUA_STORE=store, MOTCUA_MQTT=mqtt)
+    current_inventory = load_inventory(settings)
     if rebuild:
         with err.status("folding everything again"):
-            units = roles.rebuild(found, world, window_of(start, end))
-        err.print(f"{units} units folded again")
+            entities = roles.rebuild_totals(settings, current_inventory, parse_window(start, end))
+        err.print(f"{entities} units folded again")
         return
     with until_stopped() as stop:
-        roles.rollup(found, world, stop)
+        roles.run_rollup_role(settings, current_inventory, stop)
 
 
 @app.command()
@@ -135,19 +138,19 @@ def replay(
     mqtt: Annotated[str | None, typer.Option(help="Use this broker, with ingest and rollup already running.")] = None,
     json: Annotated[Path | None, typer.Option(help="Write the report here.")] = None,
     resend_after: Annotated[float, typer.Option(help="Seconds until a row without receipt is sent again.")] = 20.0,
-    config: Config = None,
+    config: ConfigOption = None,
 ) -> None:
     """Feed a historical log through a real agent and broker; doing it twice changes nothing."""
     from dataclasses import replace
 
     from motcua import replay as run
 
-    found = settings_of(config, MOTCUA_STORE=store)
-    job = run.job_of(file, mapping, centre, (found.store, mqtt), speed)
-    job = replace(job, resend_ms=int(resend_after * 1000), token=found.store_token)
-    world = inventory_of(found, mapping)
-    run.check_centre(job, world())
-    report = run.replay(job, world, err)
+    settings = load_settings(config, MOTCUA_STORE=store)
+    job = run.parse_job(file, mapping, centre, (settings.store, mqtt), speed)
+    job = replace(job, resend_ms=int(resend_after * 1000), token=settings.store_token)
+    current_inventory = load_inventory(settings, mapping)
+    run.check_centre(job, current_inventory())
+    report = run.run_replay(job, current_inventory, err)
     if json is not None:
         run.write_json(json, report)
     skipped = ", ".join(f"{n} {label} rows skipped" for label, n in report["skipped"].items()) or "no row skipped"  # type: ignore[attr-defined]
@@ -168,7 +171,7 @@ def agent(
     """Run one device's agent until Ctrl-C."""
     from motcua.agent_process import run
 
-    settings_of(None)
+    load_settings(None)
     with until_stopped() as stop:
         run(config, stop)
 
@@ -177,16 +180,16 @@ def agent(
 def api(
     listen: Annotated[str | None, typer.Option(help="HOST:PORT to serve on.")] = None,
     store: Annotated[str | None, typer.Option(help="Store URL.")] = None,
-    config: Config = None,
+    config: ConfigOption = None,
 ) -> None:
     """Serve the API and the pages from the store, until Ctrl-C."""
     from motcua import roles
 
-    found = settings_of(config, MOTCUA_STORE=store, MOTCUA_API_LISTEN=listen)
-    world = inventory_of(found)
-    err.print(f"serving http://{found.listen[0]}:{found.listen[1]}/")
+    settings = load_settings(config, MOTCUA_STORE=store, MOTCUA_API_LISTEN=listen)
+    current_inventory = load_inventory(settings)
+    err.print(f"serving http://{settings.listen[0]}:{settings.listen[1]}/")
     with until_stopped() as stop:
-        roles.api(found, world, stop)
+        roles.run_api_role(settings, current_inventory, stop)
 
 
 @app.command()
@@ -202,15 +205,15 @@ def demo(
     real_time: Annotated[bool, typer.Option(help="Keep the real time even when all centres are closed.")] = False,
     once: Annotated[bool, typer.Option("--once", help="End by itself with a summary.")] = False,
     json: Annotated[Path | None, typer.Option(help="With --once: write the summary here.")] = None,
-    config: Config = None,
+    config: ConfigOption = None,
 ) -> None:
     """Run everything for the sample province: broker, ingest, store, API, page and a fleet of agents."""
     from motcua.demo import console
-    from motcua.demo.scenario import Knobs
+    from motcua.demo.scenario import DemoOptions
 
-    found = settings_of(config, MOTCUA_LOG="warning" if "MOTCUA_LOG" not in os.environ else None)
-    knobs = Knobs(days, speed, seed, port, data, centres, real_time)
+    settings = load_settings(config, MOTCUA_LOG="warning" if "MOTCUA_LOG" not in os.environ else None)
+    options = DemoOptions(days, speed, seed, port, data, centres, real_time)
     with until_stopped() as stop:
-        good = console.run(inventory_of(found)(), knobs, stop, console.Ending(once, json), err)
-    if not good:
+        succeeded = console.run_demo(load_inventory(settings)(), options, stop, console.DemoEnding(once, json), err)
+    if not succeeded:
         raise typer.Exit(1)

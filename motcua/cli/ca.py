@@ -11,27 +11,27 @@ import typer
 from rich.console import Console
 
 from motcua import authority
-from motcua.authority import refused
-from motcua.startup import settings_of
+from motcua.authority import option_error
+from motcua.startup import load_settings
 
 if TYPE_CHECKING:
-    from infra.providers.pki.csr import Request
+    from infra.providers.pki.csr import CertificateRequest
 
 app = typer.Typer(no_args_is_help=True, help="Certificates: sign a device's request, make a root, show a file.")
 err = Console(stderr=True, soft_wrap=True, highlight=False)
-DAYS_A_YEAR = 365.25
+DAYS_PER_YEAR = 365.25
 BACKDATE = timedelta(days=1)
 """For devices whose clock is behind when they first meet a server of a new root."""
 
 
-class Use(StrEnum):
+class CertificateUse(StrEnum):
     """What can be signed on request."""
 
     CLIENT = "client"
     SERVER = "server"
 
 
-Out = Annotated[Path, typer.Option(help="Folder for the two files; nothing is overwritten.")]
+OutFolderOption = Annotated[Path, typer.Option(help="Folder for the two files; nothing is overwritten.")]
 
 
 @app.command("sign")
@@ -39,7 +39,9 @@ def sign(
     csr: Annotated[Path, typer.Option(help="The device's request, PEM. Its key stays on the device.")],
     out: Annotated[Path | None, typer.Option(help="Write the certificate here (default: print it).")] = None,
     days: Annotated[int | None, typer.Option(min=1, max=3650, help="How long it lasts (default: a year).")] = None,
-    use: Annotated[Use, typer.Option(help="client: a device or service; server: a broker or proxy.")] = Use.CLIENT,
+    use: Annotated[
+        CertificateUse, typer.Option(help="client: a device or service; server: a broker or proxy.")
+    ] = CertificateUse.CLIENT,
     host: Annotated[list[str] | None, typer.Option(help="A server's name or address; again for each.")] = None,
     service: Annotated[bool, typer.Option("--service", help="For one of the services, not for a device.")] = False,
     stack: Annotated[str, typer.Option(help="Sign with the authority of this Pulumi stack.")] = "",
@@ -56,158 +58,162 @@ def sign(
     Nothing but the name and the key is taken from the request. The certificate comes with its intermediate,
     as the device presents it.
     """
-    authority.needs_cryptography()
-    from infra.providers.pki.csr import Refused
-    from infra.providers.pki.sign_request import sign as signed
+    authority.require_cryptography()
+    from infra.providers.pki.csr import RequestRefused
+    from infra.providers.pki.sign_request import sign_request as signed
 
-    asked = asked_by(csr)
-    hosts = hosts_of(host or [], use)
-    if use is Use.SERVER:
-        see_server(asked.name, csr, hosts)
+    request = read_request(csr)
+    hosts = parse_hosts(host or [], use)
+    if use is CertificateUse.SERVER:
+        check_server_name(request.name, csr, hosts)
     else:
-        see_named(asked.name, csr, inventory or deployed(stack) or settings_of(config).inventory, service=service)
+        check_declared_name(
+            request.name, csr, inventory or stack_inventory(stack) or load_settings(config).inventory, service=service
+        )
     if out is not None:
-        authority.see_free(out)
+        authority.check_absent(out)
     if ledger is not None:
-        authority.see_ledger(ledger)
-    by = authority.signer_of(stack, ca_cert, ca_key)
+        authority.check_ledger(ledger)
+    signer = authority.load_signer(stack, ca_cert, ca_key)
     try:
-        issued = signed(asked, by, datetime.now(UTC), None if days is None else timedelta(days=days), hosts)
-    except Refused as error:
-        raise refused("--days", error.problem, error.remedy) from None
+        issued = signed(request, signer, datetime.now(UTC), None if days is None else timedelta(days=days), hosts)
+    except RequestRefused as error:
+        raise option_error("--days", error.problem, error.remedy) from None
     if ledger is not None:
-        authority.enter(ledger, asked.name, issued)
+        authority.append_ledger(ledger, request.name, issued)
     if out is None:
         print(issued.chain, end="")
     else:
         authority.write_new(out, issued.chain)
-    err.print(f"{asked.name}: serial {issued.serial}, not after {issued.certificate.not_valid_after_utc:%Y-%m-%d}")
+    err.print(f"{request.name}: serial {issued.serial}, not after {issued.certificate.not_valid_after_utc:%Y-%m-%d}")
 
 
-def asked_by(path: Path) -> Request:
+def read_request(path: Path) -> CertificateRequest:
     """Return what a file asks for. Raises ConfigError."""
-    from infra.providers.pki.csr import Refused, request
+    from infra.providers.pki.csr import RequestRefused, parse_request
 
     try:
-        return request(authority.text_of(path, "--csr"))
-    except Refused as error:
-        raise refused("--csr", error.problem, error.remedy, str(path)) from None
+        return parse_request(authority.read_option_file(path, "--csr"))
+    except RequestRefused as error:
+        raise option_error("--csr", error.problem, error.remedy, str(path)) from None
 
 
-def hosts_of(given: list[str], use: Use) -> tuple[str, ...]:
+def parse_hosts(names: list[str], use: CertificateUse) -> tuple[str, ...]:
     """Return a server's names and addresses. Raises ConfigError."""
-    from infra.providers.pki.inputs import host
+    from infra.providers.pki.inputs import parse_host
 
-    if given and use is Use.CLIENT:
-        raise refused("--host", "is for servers", "add --use server, or leave it out")
+    if names and use is CertificateUse.CLIENT:
+        raise option_error("--host", "is for servers", "add --use server, or leave it out")
     try:
-        return tuple(dict.fromkeys(host(one) for one in given))
+        return tuple(dict.fromkeys(parse_host(name) for name in names))
     except ValueError as error:
         problem, _, remedy = str(error).rpartition("; ")
-        raise refused("--host", problem or str(error), remedy or "write a DNS name or an IP address") from None
+        raise option_error("--host", problem or str(error), remedy or "write a DNS name or an IP address") from None
 
 
-def see_server(name: str, csr: Path, hosts: tuple[str, ...]) -> None:
+def check_server_name(name: str, csr: Path, hosts: tuple[str, ...]) -> None:
     """Raise ConfigError unless a server of that name may have a certificate."""
     from infra.providers.pki.names import server_refusal
 
-    why = server_refusal(name, hosts)
-    if why is not None:
-        raise refused("--csr", *why, str(csr))
+    refusal = server_refusal(name, hosts)
+    if refusal is not None:
+        raise option_error("--csr", *refusal, str(csr))
 
 
-def deployed(stack: str) -> Path | None:
+def stack_inventory(stack: str) -> Path | None:
     """Return the inventory that a Pulumi stack is made from; None without a stack or its file."""
-    from infra.config.stack_file import said
-    from motcua.stacks import file_of, named
+    from infra.config.stack_file import value_and_line
+    from motcua.stacks import inventory_folder, stack_file_of
 
-    file = file_of(stack) if stack else None
+    file = stack_file_of(stack) if stack else None
     if file is None:
         return None
-    folder = named(file)
-    return folder if folder.is_dir() or said(file, "inventory")[0] else None
+    folder = inventory_folder(file)
+    return folder if folder.is_dir() or value_and_line(file, "inventory")[0] else None
 
 
-def see_named(name: str, csr: Path, inventory: Path | None, *, service: bool) -> None:
+def check_declared_name(name: str, csr: Path, inventory: Path | None, *, service: bool) -> None:
     """Raise ConfigError unless the name is a declared device's, or a service's when that was asked for."""
-    from infra.plan.broker import agents
-    from infra.providers.pki.names import refusal
+    from infra.plan.broker import agent_devices
+    from infra.providers.pki.names import client_refusal
     from telemetry import inventory as declared
 
     folder = inventory or declared.default_path()
-    why = refusal(name, {device.id for device in agents(declared.load(folder))}, service=service)
+    why = client_refusal(name, {device.id for device in agent_devices(declared.load(folder))}, service=service)
     if why is not None:
         problem, remedy = why
-        raise refused("--csr", f"{problem} (inventory {folder})", remedy, str(csr))
+        raise option_error("--csr", f"{problem} (inventory {folder})", remedy, str(csr))
 
 
 @app.command("root")
 def root(
-    out: Out,
+    out: OutFolderOption,
     name: Annotated[str, typer.Option(help="The root's common name, e.g. 'Motcua root vn83'.")],
     years: Annotated[int, typer.Option(min=1, max=40, help="How long it lasts.")] = 20,
 ) -> None:
     """Make a root for stages that do not make their own: root.pem for everyone, root.key for the safe."""
-    authority.needs_cryptography()
+    authority.require_cryptography()
     from infra.providers.pki import pem, signing
 
-    see_fits(name)
+    check_common_name(name)
     now, key = datetime.now(UTC), signing.new_key()
-    span = signing.Span(now - BACKDATE, now + timedelta(days=round(years * DAYS_A_YEAR)))
-    made = signing.root(signing.Terms(signing.named(name), span, signing.new_serial()), key)
-    authority.see_free(out / "root.pem")
-    authority.write_new(out / "root.key", pem.written_key(key), 0o600)
-    authority.write_new(out / "root.pem", pem.written([made]))
-    err.print(f"{out / 'root.pem'}: {name}, not after {span.ends:%Y-%m-%d}, SHA-256 {pem.fingerprint(made)}")
+    span = signing.ValidityPeriod(now - BACKDATE, now + timedelta(days=round(years * DAYS_PER_YEAR)))
+    certificate = signing.sign_root(
+        signing.CertificateTerms(signing.subject_name(name), span, signing.new_serial()), key
+    )
+    authority.check_absent(out / "root.pem")
+    authority.write_new(out / "root.key", pem.key_to_pem(key), 0o600)
+    authority.write_new(out / "root.pem", pem.certificates_to_pem([certificate]))
+    err.print(f"{out / 'root.pem'}: {name}, not after {span.ends:%Y-%m-%d}, SHA-256 {pem.fingerprint(certificate)}")
     err.print(f"{out / 'root.key'}: keep it offline, with a copy; it is needed only when a stage's authority is made.")
 
 
 @app.command("request")
 def request_(
     name: Annotated[str, typer.Option(help="The device's id, or a service's name.")],
-    out: Out = Path(),
+    out: OutFolderOption = Path(),
 ) -> None:
     """Make a key and a request; run it where the key belongs, for the key stays there."""
-    authority.needs_cryptography()
+    authority.require_cryptography()
     from infra.providers.pki import csr, pem, signing
 
-    see_fits(name)
+    check_common_name(name)
     if "/" in name or name.startswith("."):
-        raise refused("--name", f"{name!r} is no name of a file", "use the device's id")
+        raise option_error("--name", f"{name!r} is no name of a file", "use the device's id")
     key = signing.new_key()
-    authority.see_free(out / f"{name}.csr")
-    authority.write_new(out / f"{name}.key", pem.written_key(key), 0o600)
-    authority.write_new(out / f"{name}.csr", csr.made(name, key))
+    authority.check_absent(out / f"{name}.csr")
+    authority.write_new(out / f"{name}.key", pem.key_to_pem(key), 0o600)
+    authority.write_new(out / f"{name}.csr", csr.create_request(name, key))
     err.print(f"{out / name}.key stays here; have {out / name}.csr signed with `motcua ca sign`.")
 
 
-def see_fits(name: str) -> None:
+def check_common_name(name: str) -> None:
     """Raise ConfigError for a name that fits no certificate."""
-    from infra.providers.pki.inputs import common_name
+    from infra.providers.pki.inputs import parse_common_name
 
     try:
-        common_name(name)
+        parse_common_name(name)
     except ValueError as error:
         problem, _, remedy = str(error).rpartition("; ")
-        raise refused("--name", problem, remedy) from None
+        raise option_error("--name", problem, remedy) from None
 
 
 @app.command("show")
 def show(file: Annotated[Path, typer.Argument(help="A PEM file with certificates.")]) -> None:
     """Show the certificates of a file: name, serial, dates, issuer."""
-    authority.needs_cryptography()
+    authority.require_cryptography()
     from infra.providers.pki import pem, signing
 
-    text = authority.text_of(file, "FILE")
+    text = authority.read_option_file(file, "FILE")
     try:
-        found = pem.certificates(text)
+        certificates = pem.parse_certificates(text)
     except ValueError as error:
         problem, _, remedy = str(error).rpartition("; ")
-        raise refused("FILE", problem, remedy, str(file)) from None
-    for one in found:
-        print(f"name        {signing.common_name(one.subject)}")
-        print(f"serial      {pem.hexadecimal(one.serial_number)}")
-        print(f"not before  {one.not_valid_before_utc:%Y-%m-%dT%H:%M:%SZ}")
-        print(f"not after   {one.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}")
-        print(f"issuer      {one.issuer.rfc4514_string()}")
-        print(f"sha-256     {pem.fingerprint(one)}")
+        raise option_error("FILE", problem, remedy, str(file)) from None
+    for certificate in certificates:
+        print(f"name        {signing.common_name(certificate.subject)}")
+        print(f"serial      {pem.serial_to_hex(certificate.serial_number)}")
+        print(f"not before  {certificate.not_valid_before_utc:%Y-%m-%dT%H:%M:%SZ}")
+        print(f"not after   {certificate.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}")
+        print(f"issuer      {certificate.issuer.rfc4514_string()}")
+        print(f"sha-256     {pem.fingerprint(certificate)}")

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from infra.drift import Drift
-    from motcua.stacks import Stack
+    from motcua.stacks import OpenedStack
 
-INFLUX_TOKEN = "MOTCUA_INFLUX_TOKEN"  # noqa: S105 - a variable's name
+INFLUX_TOKEN_ENV = "MOTCUA_INFLUX_TOKEN"  # noqa: S105 - a variable's name
 COLUMNS = ("Thing", "Kind", "State", "Field", "Wanted", "Found")
 COLOURS = {"missing": "red", "changed": "yellow", "foreign": "magenta", "unplanned": "blue"}
 
@@ -40,56 +40,63 @@ def drift(
     """
     from motcua import stacks
 
-    files = [stack_file] if stack_file else [one for one in stacks.shipped() if one.name == "Pulumi.local.yaml"]
-    found = compared(stacks.opened(files, inventory, datetime.now(UTC).date())[0])
+    files = (
+        [stack_file] if stack_file else [item for item in stacks.shipped_files() if item.name == "Pulumi.local.yaml"]
+    )
+    differences = find_drift(stacks.open_stacks(files, inventory, datetime.now(UTC).date())[0])
     if json:
-        print(json_text.dumps([asdict(one) for one in found], indent=2, ensure_ascii=False))
+        print(json_text.dumps([asdict(item) for item in differences], indent=2, ensure_ascii=False))
     else:
-        show(found)
-    if found:
+        print_drift(differences)
+    if differences:
         raise typer.Exit(1)
 
 
-def compared(stack: Stack) -> Sequence[Drift]:
+def find_drift(stack: OpenedStack) -> Sequence[Drift]:
     """Return everything that differs. Raises ConfigError for a missing secret, MotcuaError when a server is away."""
-    from infra.drift import drifts, files
+    from infra.drift import find_drifts, local_file_specs
     from infra.providers.resource_kind import ProviderError
-    from infra.resource_specs import declared
-    from infra.servers import servers, strangers
+    from infra.resource_specs import resource_specs
+    from infra.servers import open_servers, undeclared_resources
 
     token = secret()
-    local = files(stack.plan, stack.options, str(stack.root), str(stack.folder.resolve()))
-    things = (*declared(stack.plan, stack.options), *local)
+    local = local_file_specs(stack.plan, stack.options, str(stack.root), str(stack.folder.resolve()))
+    specs = (*resource_specs(stack.plan, stack.options), *local)
     try:
-        with servers(stack.options, token, stack.called) as opened:
-            return [*drifts(things, opened.kind), *strangers(things, opened)]
+        with open_servers(stack.options, token, stack.pulumi_name) as servers:
+            return [*find_drifts(specs, servers.open_kind), *undeclared_resources(specs, servers)]
     except ProviderError as error:
         raise MotcuaError(str(error)) from None
 
 
 def secret() -> str:
     """Return InfluxDB's token. Raises ConfigError when it is missing."""
-    token = os.environ.get(INFLUX_TOKEN)
+    token = os.environ.get(INFLUX_TOKEN_ENV)
     if not token:
-        remedy = f'export {INFLUX_TOKEN}="$(pulumi config get influxToken)"'
-        raise ConfigError([Fault("environment", 0, INFLUX_TOKEN, "is missing", remedy)])
+        remedy = f'export {INFLUX_TOKEN_ENV}="$(pulumi config get influxToken)"'
+        raise ConfigError([Fault("environment", 0, INFLUX_TOKEN_ENV, "is missing", remedy)])
     return token
 
 
-def show(found: Sequence[Drift]) -> None:
+def print_drift(differences: Sequence[Drift]) -> None:
     """Print a table, or that nothing differs."""
-    if not found:
+    if not differences:
         print("no drift")
         return
-    table = Table(title=f"{len(found)} differences", box=box.SIMPLE_HEAD)
+    table = Table(title=f"{len(differences)} differences", box=box.SIMPLE_HEAD)
     for name in COLUMNS:
         table.add_column(name, overflow="fold")
-    for one in found:
-        table.add_row(one.name, one.kind, f"[{COLOURS[one.state]}]{one.state}[/]", *_cells(one))
+    for difference in differences:
+        table.add_row(
+            difference.name,
+            difference.kind,
+            f"[{COLOURS[difference.state]}]{difference.state}[/]",
+            *_table_cells(difference),
+        )
     Console().print(table)
 
 
-def _cells(one: Drift) -> tuple[str, str, str]:
+def _table_cells(difference: Drift) -> tuple[str, str, str]:
     from rich.markup import escape
 
-    return escape(one.field), escape(one.wanted), escape(one.found)
+    return escape(difference.field), escape(difference.wanted), escape(difference.found)

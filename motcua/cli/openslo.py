@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from motcua.startup import inventory_of, settings_of
+from motcua.startup import load_inventory, load_settings
 from telemetry.errors import ConfigError, Fault, MotcuaError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from telemetry.inventory.openslo_import import Taken
+    from telemetry.inventory.openslo_import import ImportResult
 
 app = typer.Typer(no_args_is_help=True, help="Exchange objectives with other tools as OpenSLO v1 YAML.")
-Config = Annotated[Path | None, typer.Option("--config", help="TOML file with settings (they win over MOTCUA_…).")]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="TOML file with settings (they win over MOTCUA_…).")
+]
 
 
 @app.callback()
-def needs_yaml() -> None:
+def require_yaml() -> None:
     """Exchange objectives with other tools as OpenSLO v1 YAML."""
     try:
         import yaml
@@ -34,7 +36,7 @@ def needs_yaml() -> None:
 @app.command("export")
 def export(
     out: Annotated[Path | None, typer.Option(help="File to write (default: standard output).")] = None,
-    config: Config = None,
+    config: ConfigOption = None,
 ) -> None:
     """Write every objective as an OpenSLO v1 document, with our burn-rate rules as alert policies.
 
@@ -42,8 +44,8 @@ def export(
     """
     from telemetry.inventory import openslo
 
-    documents = openslo.export(inventory_of(settings_of(config))())
-    text = dump(documents)
+    documents = openslo.export_documents(load_inventory(load_settings(config))())
+    text = dump_yaml(documents)
     if out is None:
         print(text, end="")
         return
@@ -57,59 +59,59 @@ def export(
 @app.command("import")
 def import_(
     files: Annotated[list[Path], typer.Argument(help="YAML files with openslo/v1 or openslo.com/v2alpha documents.")],
-    config: Config = None,
+    config: ConfigOption = None,
 ) -> None:
     """Print the objectives of OpenSLO files as objectives.toml; on standard error, what became of each document.
 
     Exit 1 when no objective could be taken. Example: motcua inventory openslo import slo.yaml > objectives.toml
     """
-    from telemetry.inventory.openslo import toml
-    from telemetry.inventory.openslo_import import take
+    from telemetry.inventory.openslo import to_toml
+    from telemetry.inventory.openslo_import import import_documents
 
-    world = inventory_of(settings_of(config))()
-    taken = take([one for file in files for one in read(file)], world)
-    tell(taken)
-    if not taken.objectives:
+    inventory = load_inventory(load_settings(config))()
+    result = import_documents([item for file in files for item in read_documents(file)], inventory)
+    print_result(result)
+    if not result.objectives:
         msg = "no objective could be taken; each document's reason is above"
         raise MotcuaError(msg)
-    print(toml(one for _, one in taken.objectives), end="")
+    print(to_toml(item for _, item in result.objectives), end="")
 
 
-def dump(documents: Sequence[object]) -> str:
+def dump_yaml(documents: Sequence[object]) -> str:
     """Return documents as YAML; a text with control characters is quoted, or reading would change it."""
     import yaml
 
     class Dumper(yaml.SafeDumper):
         pass
 
-    def text(dumper: Dumper, value: str) -> yaml.ScalarNode:
+    def represent_text(dumper: Dumper, value: str) -> yaml.ScalarNode:
         return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if value.isprintable() else '"')
 
-    Dumper.add_representer(str, text)
+    Dumper.add_representer(str, represent_text)
     return yaml.dump_all(documents, Dumper=Dumper, sort_keys=False, allow_unicode=True)
 
 
-def read(file: Path) -> Iterator[tuple[str, object]]:
+def read_documents(file: Path) -> Iterator[tuple[str, object]]:
     """Yield a file's documents, each with its label. Raises ConfigError naming the line that is no YAML."""
     import yaml
 
     try:
-        found = list(yaml.safe_load_all(file.read_text(encoding="utf-8")))
+        documents = list(yaml.safe_load_all(file.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError([Fault(str(file), 0, "file", str(error), "name a readable YAML file")]) from error
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
+        position = getattr(error, "problem_mark", None)
         problem = f"is not YAML: {getattr(error, 'problem', error)}"
-        line = mark.line + 1 if mark else 1
+        line = position.line + 1 if position else 1
         raise ConfigError([Fault(str(file), line, "syntax", problem, "correct that line")]) from error
     except (ValueError, OverflowError, RecursionError) as error:  # a date or number that is none; too many levels
         raise ConfigError([Fault(str(file), 1, "value", f"cannot be read: {error}", "correct that value")]) from error
-    yield from ((f"{file}#{at}", body) for at, body in enumerate(found, start=1) if body is not None)
+    yield from ((f"{file}#{at}", body) for at, body in enumerate(documents, start=1) if body is not None)
 
 
-def tell(taken: Taken) -> None:
+def print_result(result: ImportResult) -> None:
     """Print what was taken and what was not, by document."""
-    for label, one in taken.objectives:
-        print(f"{label}: taken as objective {one.id!r} of {one.scope}", file=sys.stderr)
-    for note in taken.notes:
+    for label, objective in result.objectives:
+        print(f"{label}: taken as objective {objective.id!r} of {objective.scope}", file=sys.stderr)
+    for note in result.notes:
         print(f"{note.document}: {note.path}: {note.reason}", file=sys.stderr)

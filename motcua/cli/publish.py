@@ -12,19 +12,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from motcua.startup import inventory_of, settings_of
-from telemetry.core.slo.corrections import FIGURES
+from motcua.startup import load_inventory, load_settings
+from telemetry.core.slo.corrections import PUBLISHED_FIGURES
 from telemetry.errors import MotcuaError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from motcua.month_report import Month
-    from motcua.publishing import Changes
-    from telemetry.config import Settings
-    from telemetry.core.inventory import Inventory, Published
+    from motcua.month_report import MonthReport
+    from motcua.publishing import MonthChanges
+    from telemetry.config import ServerSettings
+    from telemetry.core.inventory import Inventory, PublishedFigures
 
-SHOWN = 20
+MAX_SHOWN_CORRECTIONS = 20
 err = Console(stderr=True)
 
 
@@ -45,99 +45,105 @@ def publish(
     them as corrections. Example: motcua publish 2026-10 --store sqlite:////var/lib/motcua/store.db
     """
     from telemetry import inventory
-    from telemetry.inventory.published import name_of
+    from telemetry.inventory.published import path_of
 
-    found = settings_of(config, MOTCUA_STORE=store)
-    world = inventory_of(found)()
-    target = (found.inventory or inventory.default_path()) / name_of(month)
+    settings = load_settings(config, MOTCUA_STORE=store)
+    declared = load_inventory(settings)()
+    target = (settings.inventory or inventory.default_path()) / path_of(month)
     file = target if out is None else out / target.name
-    rows, changed = _computed(found, world, month, (file, replace))
-    if changed is not None:
-        _tell_changes(month, changed)
+    rows, changes = _compute_month(settings, declared, month, (file, replace))
+    if changes is not None:
+        _print_changes(month, changes)
     if file.exists():
-        if changed is not None and not changed:
+        if changes is not None and not changes:
             return
         print(f"{file} is overwritten")
     from motcua import publishing
 
-    publishing.write(file, rows)
-    _tell(file, rows, world)
+    publishing.write_month(file, rows)
+    _print_published(file, rows, declared)
 
 
-def _computed(
-    found: Settings, world: Inventory, month: str, given: tuple[Path, bool]
-) -> tuple[list[Published], Changes | None]:
+def _compute_month(
+    settings: ServerSettings, inventory: Inventory, month: str, target: tuple[Path, bool]
+) -> tuple[list[PublishedFigures], MonthChanges | None]:
     """Compute the rows, and what they change of those published before; None when nothing was."""
     from motcua import publishing
-    from motcua.month_report import Month, window_of
+    from motcua.month_report import MonthReport, month_window
     from telemetry.queries import Queries
     from telemetry.wiring import open_store
 
     now = time.time_ns() // 1_000_000
-    window = window_of(month, world.zone)
-    publishing.check_settled(month, window, now, world.zone)
-    before = _before(world, month, *given)
-    opened = open_store(found.store, found.store_token)
+    window = month_window(month, inventory.zone)
+    publishing.check_settled(month, window, now, inventory.zone)
+    before = _previous_rows(inventory, month, *target)
+    open_connection = open_store(settings.store, settings.store_token)
     try:
-        publishing.check_folded(opened, month, window)
-        rows = _figures(Month(month, world, opened, Queries(opened, lambda: world, lambda: now)))
+        publishing.check_folded(open_connection, month, window)
+        rows = _compute_rows(
+            MonthReport(month, inventory, open_connection, Queries(open_connection, lambda: inventory, lambda: now))
+        )
     finally:
-        opened.close()
-    return rows, publishing.changes(before, rows) if before else None
+        open_connection.close()
+    return rows, publishing.compare_rows(before, rows) if before else None
 
 
-def _before(world: Inventory, month: str, file: Path, replace: bool) -> Mapping[tuple[str, str, str], Published]:
+def _previous_rows(
+    inventory: Inventory, month: str, file: Path, replace: bool
+) -> Mapping[tuple[str, str, str], PublishedFigures]:
     """Return what was published before: in the file that is to be replaced, or else in the inventory."""
     from motcua import publishing
 
-    before = {key: row for key, row in world.published.items() if key[0] == month}
+    before = {key: row for key, row in inventory.published.items() if key[0] == month}
     if (before or file.exists()) and not replace:
         msg = (
             f"{month} is already published: late data are shown as corrections beside it; --replace publishes it again"
         )
         raise MotcuaError(msg)
-    return publishing.standing(file, month) if file.exists() else before
+    return publishing.read_existing(file, month) if file.exists() else before
 
 
-def _figures(month: Month) -> list[Published]:
+def _compute_rows(month: MonthReport) -> list[PublishedFigures]:
     from motcua import publishing
 
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=err, transient=True) as bar:
-        tasks = {word: bar.add_task(word, total=None) for word in ("reading", "adding")}
-        return publishing.figures(month, lambda word, done, whole: bar.update(tasks[word], completed=done, total=whole))
+        tasks = {stage: bar.add_task(stage, total=None) for stage in ("reading", "adding")}
+        return publishing.compute_rows(
+            month, lambda stage, done, total: bar.update(tasks[stage], completed=done, total=total)
+        )
 
 
-def _tell(file: Path, rows: Sequence[Published], world: Inventory) -> None:
+def _print_published(file: Path, rows: Sequence[PublishedFigures], inventory: Inventory) -> None:
     from motcua import publishing
 
     plain = sum(not row.objective for row in rows)
-    print(f"{file}: {plain} scopes, {len(rows) - plain} rows of {len(world.objectives)} objectives")
+    print(f"{file}: {plain} scopes, {len(rows) - plain} rows of {len(inventory.objectives)} objectives")
     print("review it and commit it with the inventory")
     table = Table(title="Worst centres", box=box.SIMPLE_HEAD)
     for name in ("Centre", "Name", "Open h", "Availability", "Low", "Coverage"):
         table.add_column(name, justify="left" if name in {"Centre", "Name"} else "right")
-    for row in publishing.worst(rows):
+    for row in publishing.worst_centres(rows):
         ident = row.scope.removeprefix("centre:")
-        table.add_row(ident, world.centres[ident].name_en, f"{row.open / 3600:.1f}", *_ratios(row))
+        table.add_row(ident, inventory.centres[ident].name_en, f"{row.open / 3600:.1f}", *_availability_ratios(row))
     Console().print(table)
 
 
-def _ratios(row: Published) -> tuple[str, str, str]:
+def _availability_ratios(row: PublishedFigures) -> tuple[str, str, str]:
     known = row.up + row.down
     pairs = (row.up, known), (row.up, row.open), (known, row.open)
-    first, low, coverage = (f"{part / whole:.2%}" if whole else "-" for part, whole in pairs)
+    first, low, coverage = (f"{part / total:.2%}" if total else "-" for part, total in pairs)
     return first, low, coverage
 
 
-def _tell_changes(month: str, changed: Changes) -> None:
+def _print_changes(month: str, changes: MonthChanges) -> None:
     """Print what a month published again says otherwise."""
-    if not changed:
+    if not changes:
         print(f"{month}: nothing has changed since it was published")
         return
-    print(f"{month}: {len(changed.corrections)} rows change, {changed.added} are new, {changed.gone} go")
-    for one in changed.corrections[:SHOWN]:
-        signed = (f"{name} {value:+d}" for name in FIGURES if (value := getattr(one.difference, name)))
-        print(f"  {one.now.scope} {one.now.objective or 'availability'}: {', '.join(signed)}")
-    if len(changed.corrections) > SHOWN:
-        print(f"  and {len(changed.corrections) - SHOWN} more")
+    print(f"{month}: {len(changes.corrections)} rows change, {changes.added} are new, {changes.removed} go")
+    for correction in changes.corrections[:MAX_SHOWN_CORRECTIONS]:
+        signed = (f"{name} {value:+d}" for name in PUBLISHED_FIGURES if (value := getattr(correction.difference, name)))
+        print(f"  {correction.current.scope} {correction.current.objective or 'availability'}: {', '.join(signed)}")
+    if len(changes.corrections) > MAX_SHOWN_CORRECTIONS:
+        print(f"  and {len(changes.corrections) - MAX_SHOWN_CORRECTIONS} more")

@@ -9,35 +9,35 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from motcua.startup import settings_of
+from motcua.startup import load_settings
 from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from infra.plan import Plan
-    from motcua.stacks import Stack
+    from infra.plan import StackPlan
+    from motcua.stacks import OpenedStack
     from telemetry.core.inventory import Inventory
 
 
-class Target(StrEnum):
+class RenderTarget(StrEnum):
     """What can be rendered."""
 
     HOST = "host"
     KUBERNETES = "kubernetes"
 
 
-class Rendered(NamedTuple):
+class RenderedFiles(NamedTuple):
     """Files by path, the mark that each of them bears, which are programs."""
 
     files: Mapping[str, str]
-    mark: str
+    marker: str
     programs: tuple[str, ...] = ()
 
 
 def render(
     target: Annotated[
-        Target,
+        RenderTarget,
         typer.Option(
             help="host: one server with mosquitto, InfluxDB and systemd. "
             "kubernetes: objects for `kubectl apply --server-side -k`."
@@ -67,99 +67,109 @@ def render(
     """
     from telemetry import inventory as declared
 
-    folder = inventory or settings_of(config).inventory
-    if target is Target.HOST and stack_file is None:
-        world = declared.load(folder or declared.default_path())
-        made = _host(world, workers, broker, program)
+    folder = inventory or load_settings(config).inventory
+    if target is RenderTarget.HOST and stack_file is None:
+        loaded = declared.load(folder or declared.default_path())
+        rendered = _render_host(loaded, workers, broker, program)
     else:
-        stack = stack_of(target, stack_file, folder)
-        world, made = stack.inventory, _stack(target, stack, (max(workers, stack.options.workers), broker, program))
-    check_free(out, made.files, made.mark)
-    write(out, made)
-    forget(out, made)
-    print(f"{len(made.files)} {'file' if len(made.files) == 1 else 'files'} in {out} from inventory {world.version}")
+        stack = load_stack(target, stack_file, folder)
+        loaded, rendered = (
+            stack.inventory,
+            _render_stack(target, stack, (max(workers, stack.options.workers), broker, program)),
+        )
+    check_overwrites(out, rendered.files, rendered.marker)
+    write_files(out, rendered)
+    remove_stale_files(out, rendered)
+    print(
+        f"{len(rendered.files)} {'file' if len(rendered.files) == 1 else 'files'} in {out} from "
+        f"inventory {loaded.version}"
+    )
 
 
-def _host(world: Inventory, workers: int, broker: str, program: str, plan: Plan | None = None) -> Rendered:
-    from infra.host.bundle import MARK, PROGRAMS, bundle
-    from infra.host.units import Layout
+def _render_host(
+    inventory: Inventory, workers: int, broker: str, program: str, plan: StackPlan | None = None
+) -> RenderedFiles:
+    from infra.host.bundle import EXECUTABLE_FILES, HEADER_PREFIX, render_bundle
+    from infra.host.units import HostLayout
 
-    check_address(broker)
-    layout = Layout(program, tuple(str(number) for number in range(1, workers + 1)))
-    return Rendered(bundle(world, layout, broker, plan), MARK, PROGRAMS)
+    check_broker_address(broker)
+    layout = HostLayout(program, tuple(str(number) for number in range(1, workers + 1)))
+    return RenderedFiles(render_bundle(inventory, layout, broker, plan), HEADER_PREFIX, EXECUTABLE_FILES)
 
 
-def stack_of(target: Target, file: Path | None, folder: Path | None) -> Stack:
+def load_stack(target: RenderTarget, file: Path | None, folder: Path | None) -> OpenedStack:
     """Return the stack of a file, or of the shipped one. Raises ConfigError: it has faults or is another target's."""
     import infra
-    from infra.config.stack_file import said
-    from motcua.stacks import opened
+    from infra.config.stack_file import value_and_line
+    from motcua.stacks import open_stacks
 
     path = file or Path(infra.__path__[0]) / "stacks" / f"Pulumi.{target.value}.yaml"
-    (found,) = opened([path], folder, datetime.now(UTC).date())
-    if found.options.target != target.value and target is not Target.HOST:
-        problem, remedy = f"is {found.options.target}, not {target.value}", "name the stack file of that target"
-        raise ConfigError([Fault(str(path), said(path, "target")[1], "motcua:target", problem, remedy)])
-    return found
+    (stack,) = open_stacks([path], folder, datetime.now(UTC).date())
+    if stack.options.target != target.value and target is not RenderTarget.HOST:
+        problem, remedy = f"is {stack.options.target}, not {target.value}", "name the stack file of that target"
+        raise ConfigError([Fault(str(path), value_and_line(path, "target")[1], "motcua:target", problem, remedy)])
+    return stack
 
 
-def _stack(target: Target, stack: Stack, machine: tuple[int, str, str]) -> Rendered:
-    if target is Target.HOST:
+def _render_stack(target: RenderTarget, stack: OpenedStack, machine: tuple[int, str, str]) -> RenderedFiles:
+    if target is RenderTarget.HOST:
         workers, broker, program = machine
-        return _host(stack.inventory, workers, broker, program, stack.plan)
+        return _render_host(stack.inventory, workers, broker, program, stack.plan)
     from infra.targets.kubernetes import kustomize
-    from telemetry.inventory.carried import carried
+    from telemetry.inventory.carried import bundle_files
 
-    return Rendered(kustomize.files(stack.plan, stack.options, carried(stack.folder)), kustomize.MARK)
+    return RenderedFiles(
+        kustomize.kustomize_files(stack.plan, stack.options, bundle_files(stack.folder)), kustomize.HEADER_PREFIX
+    )
 
 
-def forget(out: Path, made: Rendered) -> None:
+def remove_stale_files(out: Path, rendered: RenderedFiles) -> None:
     """Remove objects that an earlier run wrote and this one does not: they would be applied with the others."""
     for path in out.glob("[0-9][0-9][0-9]-*.yaml"):
-        if path.name not in made.files and _ours(path, made.mark):
+        if path.name not in rendered.files and _is_own_file(path, rendered.marker):
             path.unlink()
 
 
-def check_address(broker: str) -> None:
+def check_broker_address(broker: str) -> None:
     """Refuse an address under which agents would not meet the broker with their certificates. Raises ConfigError."""
-    from telemetry.mqtt.address import address
+    from telemetry.mqtt.address import parse_broker_url
 
     try:
-        good = not broker or address(broker).tls
+        is_valid = not broker or parse_broker_url(broker).tls
     except ConfigError:
-        good = False
-    if not good:
+        is_valid = False
+    if not is_valid:
         remedy = "write mqtts://HOST:PORT; HOST as in the broker's certificate"
         raise ConfigError([Fault("command line", 0, "--broker", f"not an MQTT address with TLS: {broker!r}", remedy)])
 
 
-def check_free(out: Path, files: Mapping[str, str], mark: str) -> None:
+def check_overwrites(out: Path, files: Mapping[str, str], marker: str) -> None:
     """Refuse files that this command did not write. Raises ConfigError naming all of them."""
     remedy = "move it away, or name another folder with --out"
     faults = [
         Fault(str(out / name), 1, "--out", "exists and was not written by this command", remedy)
         for name in files
-        if (out / name).exists() and not _ours(out / name, mark)
+        if (out / name).exists() and not _is_own_file(out / name, marker)
     ]
     if faults:
         raise ConfigError(faults)
 
 
-def _ours(path: Path, mark: str) -> bool:
+def _is_own_file(path: Path, marker: str) -> bool:
     try:
-        return mark in path.read_text(encoding="utf-8")[:400]
+        return marker in path.read_text(encoding="utf-8")[:400]
     except (OSError, UnicodeDecodeError):
         return False
 
 
-def write(out: Path, made: Rendered) -> None:
+def write_files(out: Path, rendered: RenderedFiles) -> None:
     """Write all files. Raises ConfigError when the folder cannot be written."""
     try:
-        for name, text in made.files.items():
+        for name, text in rendered.files.items():
             path = out / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-            path.chmod(0o755 if name in made.programs else 0o644)
+            path.chmod(0o755 if name in rendered.programs else 0o644)
     except OSError as error:
         fault = Fault(str(error.filename or out), 0, "--out", str(error.strerror), "name a folder that you may write")
         raise ConfigError([fault]) from error

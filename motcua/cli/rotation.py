@@ -14,17 +14,17 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from motcua.authority import needs_cryptography, refused, see_ledger, text_of
+from motcua.authority import check_ledger, option_error, read_option_file, require_cryptography
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from infra.providers.pki.rotation import Planned, Row
+    from infra.providers.pki.rotation import PlannedCertificate, RotationRow
 
 app = typer.Typer(no_args_is_help=True, help="What is to be renewed, and when.")
 COLUMNS = ("Name", "Use", "No.", "Not after", "Days", "State", "Renewal")
-NUMBERS = ("No.", "Days")
-COLOURS = {"next": "blue", "active": "green", "retiring": "yellow", "expired": "red"}
+NUMERIC_COLUMNS = ("No.", "Days")
+STATE_COLOURS = {"next": "blue", "active": "green", "retiring": "yellow", "expired": "red"}
 
 
 @app.callback()
@@ -46,96 +46,101 @@ def report(
     A stack file tells what is planned for that day, whether or not `pulumi up` has run; PEM files tell what is there,
     a ledger what was signed for devices. Exit 1 when something has ended without a successor.
     """
-    from infra.providers.pki.rotation import overdue, report as reported
+    from infra.providers.pki.rotation import overdue_rows, rotation_report as reported
 
-    day = day_of(today)
-    found: list[Planned] = []
+    day = parse_day(today)
+    certificates: list[PlannedCertificate] = []
     if stack_file is not None:
-        found += planned(stack_file, inventory, day)
+        certificates += planned_certificates(stack_file, inventory, day)
     for path in certificate or []:
-        found += read(path)
-    found += entered(ledger) if ledger is not None else []
-    if not found:
+        certificates += read_certificates(path)
+    certificates += ledger_certificates(ledger) if ledger is not None else []
+    if not certificates:
         remedy = "give --stack-file FILE, --certificate FILE or --ledger FILE"
-        raise refused("--stack-file", "nothing to report about", remedy)
+        raise option_error("--stack-file", "nothing to report about", remedy)
     # What has ended and was replaced is of no interest any more; a ledger is full of it.
-    rows = [row for row in reported(found, day) if row.state != "expired" or row.renew_on is not None]
-    show(rows, day, as_json=json)
-    if overdue(rows):
+    rows = [row for row in reported(certificates, day) if row.state != "expired" or row.renew_on is not None]
+    print_rows(rows, day, as_json=json)
+    if overdue_rows(rows):
         raise typer.Exit(1)
 
 
-def day_of(text: str | None) -> date:
+def parse_day(text: str | None) -> date:
     """Return the asked day, today's in UTC by default. Raises ConfigError."""
     if text is None:
         return datetime.now(UTC).date()
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise refused("--today", f"not a date: {text!r}", "write e.g. 2027-01-31") from None
+        raise option_error("--today", f"not a date: {text!r}", "write e.g. 2027-01-31") from None
 
 
-def planned(stack_file: Path, inventory: Path | None, today: date) -> Sequence[Planned]:
+def planned_certificates(stack_file: Path, inventory: Path | None, today: date) -> Sequence[PlannedCertificate]:
     """Return what a stack plans for a day. Raises ConfigError and InventoryError."""
-    from motcua.stacks import opened
+    from motcua.stacks import open_stacks
 
-    return opened([stack_file], inventory, today)[0].plan.certificates
+    return open_stacks([stack_file], inventory, today)[0].plan.all_certificates
 
 
-def read(path: Path) -> Sequence[Planned]:
+def read_certificates(path: Path) -> Sequence[PlannedCertificate]:
     """Return the certificates of a PEM file. Raises ConfigError."""
-    needs_cryptography()
+    require_cryptography()
     from infra.providers.pki import pem
-    from infra.providers.pki.dated import dated
+    from infra.providers.pki.dated import issued_certificate
 
     try:
-        return [dated(one) for one in pem.certificates(text_of(path, "--certificate"))]
+        return [
+            issued_certificate(certificate)
+            for certificate in pem.parse_certificates(read_option_file(path, "--certificate"))
+        ]
     except ValueError as error:
         problem, _, remedy = str(error).rpartition("; ")
-        raise refused("--certificate", problem, remedy, str(path)) from None
+        raise option_error("--certificate", problem, remedy, str(path)) from None
 
 
-def entered(path: Path) -> Sequence[Planned]:
+def ledger_certificates(path: Path) -> Sequence[PlannedCertificate]:
     """Return a ledger's certificates; those of one name are counted as generations. Raises ConfigError."""
-    from infra.providers.pki.rotation import Dated
+    from infra.providers.pki.rotation import IssuedCertificate
 
-    see_ledger(path)
+    check_ledger(path)
     counts: Counter[str] = Counter()
-    found = []
-    for line, row in enumerate(csv.DictReader(text_of(path, "--ledger").splitlines()), 2):
+    certificates = []
+    for line, row in enumerate(csv.DictReader(read_option_file(path, "--ledger").splitlines()), 2):
         try:
             first, last = (datetime.fromisoformat(row[name]).date() for name in ("not_before", "not_after"))
             counts[row["name"]] += 1
         except (KeyError, TypeError, ValueError):
             remedy = "put back the line as `motcua ca sign` wrote it"
-            raise refused("--ledger", f"line {line} is no entry", remedy, str(path)) from None
-        found.append(Dated(row["name"], "client", first, last, counts[row["name"]]))
-    return found
+            raise option_error("--ledger", f"line {line} is no entry", remedy, str(path)) from None
+        certificates.append(IssuedCertificate(row["name"], "client", first, last, counts[row["name"]]))
+    return certificates
 
 
-def show(rows: Sequence[Row], today: date, *, as_json: bool) -> None:
+def print_rows(rows: Sequence[RotationRow], today: date, *, as_json: bool) -> None:
     """Print the rows as a table, or as JSON."""
     if as_json:
-        print(json_text.dumps([fields(row) for row in rows], indent=2))
+        print(json_text.dumps([row_fields(row) for row in rows], indent=2))
         return
     table = Table(title=f"Certificates on {today}", box=box.SIMPLE_HEAD)
     for name in COLUMNS:
-        table.add_column(name, justify="right" if name in NUMBERS else "left", no_wrap=name != "Name", overflow="fold")
+        table.add_column(
+            name, justify="right" if name in NUMERIC_COLUMNS else "left", no_wrap=name != "Name", overflow="fold"
+        )
     for row in rows:
-        state = f"[{COLOURS[row.state]}]{row.state}[/]"
-        ends = (str(row.not_after), str(row.days_left), state, renewal(row, today))
+        state = f"[{STATE_COLOURS[row.state]}]{row.state}[/]"
+        ends = (str(row.not_after), str(row.days_left), state, renewal_text(row, today))
         table.add_row(row.name, row.use, str(row.generation or "–"), *ends)
     Console().print(table)
 
 
-def renewal(row: Row, today: date) -> str:
+def renewal_text(row: RotationRow, today: date) -> str:
     """Say from when on the next one is made."""
     if row.renew_on is None:
         return "done"
     return "now" if row.renew_on <= today else str(row.renew_on)
 
 
-def fields(row: Row) -> dict[str, object]:
+def row_fields(row: RotationRow) -> dict[str, object]:
     """Return a row as JSON values."""
     return {
         "name": row.name,

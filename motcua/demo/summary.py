@@ -12,14 +12,14 @@ import msgspec
 import psutil
 
 from telemetry import wiring
-from telemetry.core.calendar.windows import at
-from telemetry.core.figures.completeness import completeness
+from telemetry.core.calendar.windows import to_local
+from telemetry.core.figures.completeness import compute_completeness
 
 if TYPE_CHECKING:
-    from motcua.demo.scenario import Town
+    from motcua.demo.scenario import DemoEnvironment
     from telemetry.core.calendar.windows import Window
 
-DEFERRING = (
+DEFERRED_REASONS = (
     "unknown_device",
     "unsupported_version",
     "unsupported_type",
@@ -27,11 +27,11 @@ DEFERRING = (
     "unsupported_value",
     "future",
 )
-PROBES = 60
+REQUESTS_PER_PATH = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
+class LatencyPercentiles:
     """Percentiles of one address, ms."""
 
     path: str
@@ -46,68 +46,75 @@ def fetch(url: str, path: str) -> bytes:
     return body
 
 
-def data(url: str, path: str) -> Any:  # noqa: ANN401
+def fetch_data(url: str, path: str) -> Any:  # noqa: ANN401
     """GET JSON and return its `data`."""
     return msgspec.json.decode(fetch(url, path))["data"]
 
 
-def timing(url: str, path: str, times: int = PROBES) -> Timing:
+def measure_latency(url: str, path: str, times: int = REQUESTS_PER_PATH) -> LatencyPercentiles:
     """Return how fast the address answers, warm."""
     fetch(url, path)
-    taken = []
+    durations_ms = []
     for _ in range(times):
         began = time.perf_counter()
         fetch(url, path)
-        taken.append((time.perf_counter() - began) * 1000)
-    taken.sort()
-    return Timing(path, round(taken[len(taken) // 2], 2), round(taken[int(len(taken) * 0.95)], 2))
+        durations_ms.append((time.perf_counter() - began) * 1000)
+    durations_ms.sort()
+    return LatencyPercentiles(
+        path, round(durations_ms[len(durations_ms) // 2], 2), round(durations_ms[int(len(durations_ms) * 0.95)], 2)
+    )
 
 
-def summary(town: Town, window: Window) -> dict[str, Any]:
+def demo_summary(environment: DemoEnvironment, window: Window) -> dict[str, Any]:
     """Return the figures of a finished demo."""
-    reader = wiring.open_store(town.store_url)
+    reader = wiring.open_store(environment.store_url)
     try:
-        stored, dead, ranges = reader.count(), reader.dead_letters(), reader.row_ranges()
+        stored, dead, ranges = reader.count_events(), reader.dead_letter_counts(), reader.row_ranges()
     finally:
         reader.close()
-    rows = {device: completeness(r for r in ranges if r.device == device).ratio for device in town.agents}
-    sent = sum(agent.outbox.highest for agent in town.agents.values())
-    centre = next(iter(town.inventory.centres.values()))
+    rows = {
+        device: compute_completeness(r for r in ranges if r.device == device).ratio for device in environment.agents
+    }
+    sent = sum(agent.outbox.highest_n for agent in environment.agents.values())
+    centre = next(iter(environment.inventory.centres.values()))
     process = psutil.Process()
     return {
         "simulated": True,
-        "centres": len(town.inventory.centres),
-        "agents": len(town.agents),
+        "centres": len(environment.inventory.centres),
+        "agents": len(environment.agents),
         "sent": sent,
         "stored": stored,
-        "refused": sum(agent.outbox.refused() for agent in town.agents.values()),
-        "deferred": sum(dead.get(reason, 0) for reason in DEFERRING),
-        "repeats": town.ingest.figures.rows - stored,
+        "refused": sum(agent.outbox.refused_count() for agent in environment.agents.values()),
+        "deferred": sum(dead.get(reason, 0) for reason in DEFERRED_REASONS),
+        "repeats": environment.ingest.stats.rows - stored,
         "dead_letters": dead,
         "completeness": rows,
-        "waiting": _waiting(town),
-        "availability": _availability(town, centre.province, window),
+        "waiting": _waiting_tickets(environment),
+        "availability": _fetch_availability(environment, centre.province, window),
         "api_latency": {
-            "status": _plain(timing(town.url, "/api/v1/status")),
-            "centre_page": _plain(timing(town.url, f"/centres/{centre.id}")),
-            "metrics": _plain(timing(town.url, "/metrics", 5)),
+            "status": _percentiles(measure_latency(environment.url, "/api/v1/status")),
+            "centre_page": _percentiles(measure_latency(environment.url, f"/centres/{centre.id}")),
+            "metrics": _percentiles(measure_latency(environment.url, "/metrics", 5)),
         },
         "rss_mb": round(process.memory_info().rss / 1e6, 1),
         "cpu_s": round(sum(process.cpu_times()[:2]), 1),
     }
 
 
-def _plain(found: Timing) -> dict[str, float]:
-    return {"p50_ms": found.p50_ms, "p95_ms": found.p95_ms}
+def _percentiles(latency: LatencyPercentiles) -> dict[str, float]:
+    return {"p50_ms": latency.p50_ms, "p95_ms": latency.p95_ms}
 
 
-def _waiting(town: Town) -> int:
-    waiting: int = data(town.url, "/api/v1/status")["queue"]["waiting"]
+def _waiting_tickets(environment: DemoEnvironment) -> int:
+    waiting: int = fetch_data(environment.url, "/api/v1/status")["queue"]["waiting"]
     return waiting
 
 
-def _availability(town: Town, province: str, window: Window) -> dict[str, Any]:
-    ends = {name: at(t, town.inventory.zone).isoformat() for name, t in (("from", window.start), ("to", window.end))}
+def _fetch_availability(environment: DemoEnvironment, province: str, window: Window) -> dict[str, Any]:
+    ends = {
+        name: to_local(t, environment.inventory.zone).isoformat()
+        for name, t in (("from", window.start), ("to", window.end))
+    }
     query = urllib.parse.urlencode({"scope": f"province:{province}", "bucket": "total", **ends})
-    found: dict[str, Any] = data(town.url, f"/api/v1/availability?{query}")[0]
-    return found
+    result: dict[str, Any] = fetch_data(environment.url, f"/api/v1/availability?{query}")[0]
+    return result

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from telemetry.core.calendar.windows import Window, at, merge, to_ms
+from telemetry.core.calendar.windows import Window, merge, to_local, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,48 +15,48 @@ if TYPE_CHECKING:
 
 
 @lru_cache(maxsize=1 << 14)  # centres of one zone ask for the same times again and again
-def moment(day: date, clock: time, zone: ZoneInfo) -> int:
+def wall_time_ms(day: date, clock: time, zone: ZoneInfo) -> int:
     """Return Unix ms of a local wall time, later for a later wall time on every day.
 
     A time that happens twice is its first; one that is skipped is the moment at which clocks change.
     """
     wall = datetime.combine(day, clock, tzinfo=zone)
     first, second = to_ms(wall), to_ms(wall.replace(fold=1))
-    return first if first <= second else _change(second, first, zone)
+    return first if first <= second else _offset_change(second, first, zone)
 
 
-def _change(before: int, after: int, zone: ZoneInfo) -> int:
-    offset = at(after, zone).utcoffset()
+def _offset_change(before: int, after: int, zone: ZoneInfo) -> int:
+    offset = to_local(after, zone).utcoffset()
     while after - before > 1:
         middle = (before + after) // 2
-        if at(middle, zone).utcoffset() == offset:
+        if to_local(middle, zone).utcoffset() == offset:
             after = middle
         else:
             before = middle
     return after
 
 
-def clip(windows: Iterable[Window], outer: Window) -> list[Window]:
+def clip_windows(windows: Iterable[Window], outer: Window) -> list[Window]:
     """Return the parts of `windows` inside `outer`; sorted and disjoint."""
     return merge([part for w in windows if (part := w.clip(outer))])
 
 
-def common(windows: Iterable[Window], others: Iterable[Window]) -> list[Window]:
+def intersection(windows: Iterable[Window], others: Iterable[Window]) -> list[Window]:
     """Return what is in both; sorted and disjoint."""
-    taken = list(others)
-    return merge([part for w in windows for other in taken if (part := w.clip(other))])
+    other_windows = list(others)
+    return merge([part for w in windows for other in other_windows if (part := w.clip(other))])
 
 
-def without(windows: Iterable[Window], others: Iterable[Window]) -> list[Window]:
+def difference(windows: Iterable[Window], others: Iterable[Window]) -> list[Window]:
     """Return what is in `windows` and in none of `others`; sorted and disjoint."""
-    left = merge(windows)
-    for gone in others:
-        left = [part for w in left for part in _cut(w, gone)]
-    return left
+    remaining = merge(windows)
+    for removed in others:
+        remaining = [part for w in remaining for part in _subtract(w, removed)]
+    return remaining
 
 
-def _cut(w: Window, gone: Window) -> list[Window]:
-    if w.clip(gone) is None:
+def _subtract(w: Window, removed: Window) -> list[Window]:
+    if w.clip(removed) is None:
         return [w]
-    sides = ((w.start, max(w.start, gone.start)), (min(w.end, gone.end), w.end))
+    sides = ((w.start, max(w.start, removed.start)), (min(w.end, removed.end), w.end))
     return [Window(start, end) for start, end in sides if start < end]

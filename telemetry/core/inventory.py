@@ -9,33 +9,48 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from telemetry.core.calendar.calendar_values import ALWAYS, Hours, Rules
+from telemetry.core.calendar.calendar_values import ALWAYS_OPEN, CalendarRules, OpeningHours
 from telemetry.core.calendar.opening_calendar import Calendar
-from telemetry.core.calendar.windows import Window, at
+from telemetry.core.calendar.windows import Window, to_local
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
     from zoneinfo import ZoneInfo
 
-    from telemetry.core.calendar.calendar_values import Planned
-    from telemetry.core.figures.accounting import Policy
+    from telemetry.core.calendar.calendar_values import MaintenancePlan
+    from telemetry.core.figures.accounting import ObjectiveUnknownPolicy
 
 __all__ = (
-    "ALWAYS", "Centre", "Device", "DeviceKind", "Hours", "Inventory", "Level", "Objective", "Period", "ProcedureCount",
-    "Published", "Service", "Sli", "System", "Target", "Unit", "local_day",
+    "ALWAYS_OPEN",
+    "AdministrativeLevel",
+    "AdministrativeUnit",
+    "Centre",
+    "Device",
+    "DeviceKind",
+    "Inventory",
+    "Objective",
+    "ObjectivePeriod",
+    "OpeningHours",
+    "ProcedureCount",
+    "PublishedFigures",
+    "Service",
+    "SliKind",
+    "System",
+    "Target",
+    "local_date",
 )  # fmt: skip
 
-Level = Literal["province", "district", "commune"]
+AdministrativeLevel = Literal["province", "district", "commune"]
 DeviceKind = Literal["gateway", "kiosk", "display", "tablet", "counter", "replay", "host"]
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class AdministrativeUnit:
     """An administrative unit with the dates it is valid for."""
 
     code: str
-    level: Level
+    level: AdministrativeLevel
     parent: str
     name: str
     valid_from: date
@@ -66,11 +81,11 @@ class System:
     quorum: int = 1
     vantage: tuple[str, ...] = ()
     critical: bool = True
-    maintenance: tuple[Planned, ...] = ()
+    maintenance: tuple[MaintenancePlan, ...] = ()
 
     def calendar(self, zone: ZoneInfo) -> Calendar:
         """Return its calendar: round the clock but for planned maintenance."""
-        return Calendar(ALWAYS, zone, rules=Rules(maintenance=self.maintenance))
+        return Calendar(ALWAYS_OPEN, zone, rules=CalendarRules(maintenance=self.maintenance))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +106,20 @@ class Centre:
 
     id: str
     unit: str
-    level: Level
+    level: AdministrativeLevel
     name_vi: str
     name_en: str
     province: str
     parent: str
     counters: int
-    hours: tuple[Hours, ...]
+    hours: tuple[OpeningHours, ...]
     services: tuple[str, ...]
     zone: ZoneInfo
     owner_agency: str = ""
     tickets_per_day: int = 0
-    exceptions: Mapping[date, Hours] = field(default_factory=lambda: MappingProxyType({}))
+    exceptions: Mapping[date, OpeningHours] = field(default_factory=lambda: MappingProxyType({}))
     imported: bool = False
-    rules: Rules = field(default_factory=Rules)
+    rules: CalendarRules = field(default_factory=CalendarRules)
     calendar: Calendar = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -119,11 +134,11 @@ class Centre:
         """Tell whether people are served at the desks at `t`, be there maintenance or not."""
         return bool(self.calendar.desk_windows(Window(t, t + 1)))
 
-    def next_change(self, t: int) -> int | None:
+    def next_opening_change(self, t: int) -> int | None:
         """Return when the desks next open or close within 14 days, or None."""
         horizon = t + 14 * 86_400_000
-        ahead = self.calendar.desk_windows(Window(t, horizon + 1))
-        edges = [edge for w in ahead for edge in (w.start, w.end) if t < edge <= horizon]
+        windows = self.calendar.desk_windows(Window(t, horizon + 1))
+        edges = [edge for w in windows for edge in (w.start, w.end) if t < edge <= horizon]
         return min(edges, default=None)
 
 
@@ -139,8 +154,8 @@ class Target:
     by: date
 
 
-Sli = Literal["availability", "connectivity", "readiness", "wait", "latency"]
-Period = Literal["rolling", "day", "week", "month", "quarter", "year"]
+SliKind = Literal["availability", "connectivity", "readiness", "wait", "latency"]
+ObjectivePeriod = Literal["rolling", "day", "week", "month", "quarter", "year"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,18 +171,18 @@ class Objective:
     name_vi: str
     name_en: str
     scope: str
-    sli: Sli
+    sli: SliKind
     goal: float
     days: int
     clock: Literal["open", "wall"] = "open"
     threshold_ms: int = 0
-    period: Period = "rolling"
-    unknown: Policy = "settle"
+    period: ObjectivePeriod = "rolling"
+    unknown: ObjectiveUnknownPolicy = "settle"
     alert: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedFigures:
     """What was published of one scope, or of one objective of it, for a month; seconds, and good and bad as counted."""
 
     month: str
@@ -203,7 +218,7 @@ class Inventory:
     name_vi: str
     name_en: str
     zone: ZoneInfo
-    units: Mapping[str, Unit]
+    units: Mapping[str, AdministrativeUnit]
     centres: Mapping[str, Centre]
     devices: Mapping[str, Device]
     services: Mapping[str, Service]
@@ -212,7 +227,7 @@ class Inventory:
     simulated: bool = False
     objectives: tuple[Objective, ...] = ()
     procedures: tuple[ProcedureCount, ...] = ()
-    published: Mapping[tuple[str, str, str], Published] = field(default_factory=lambda: MappingProxyType({}))
+    published: Mapping[tuple[str, str, str], PublishedFigures] = field(default_factory=lambda: MappingProxyType({}))
     """By (month, scope, objective); the objective is empty for a scope's plain availability."""
     _by_centre: Mapping[str, tuple[Device, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
@@ -221,23 +236,23 @@ class Inventory:
         index: dict[str, list[Device]] = {}
         for _, device in sorted(self.devices.items()):
             index.setdefault(device.centre, []).append(device)
-        object.__setattr__(self, "_by_centre", {centre: tuple(found) for centre, found in index.items()})
+        object.__setattr__(self, "_by_centre", {centre: tuple(devices) for centre, devices in index.items()})
 
-    def knows(self, centre: str, device: str) -> bool:
+    def is_declared(self, centre: str, device: str) -> bool:
         """Tell whether the device is declared and belongs to the centre."""
-        found = self.devices.get(device)
-        return found is not None and found.centre == centre
+        declared = self.devices.get(device)
+        return declared is not None and declared.centre == centre
 
     def devices_of(self, centre: str) -> tuple[Device, ...]:
         """Return the centre's devices in order of id."""
         return self._by_centre.get(centre, ())
 
-    def target_at(self, ident: str, day: date) -> Target | None:
+    def target_in_force(self, ident: str, day: date) -> Target | None:
         """Return the target in force on `day`: the first whose date has not passed, else the last."""
         rows = sorted((x for x in self.targets if x.id == ident), key=lambda x: x.by)
         return next((x for x in rows if x.by >= day), rows[-1] if rows else None)
 
 
-def local_day(t: int, zone: ZoneInfo) -> date:
+def local_date(t: int, zone: ZoneInfo) -> date:
     """Return the local date of `t`."""
-    return at(t, zone).date()
+    return to_local(t, zone).date()

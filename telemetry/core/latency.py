@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from telemetry.core.fold.totals import LATENCY_MS, OVER
+from telemetry.core.fold.totals import LATENCY_BOUNDS_MS, OVERFLOW_BOUND
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_NAMES = tuple(f"latency_le_{bound}" for bound in (*LATENCY_MS, OVER))
-_EDGES = (0, *LATENCY_MS, LATENCY_MS[-1])
+_BUCKET_FIELDS = tuple(f"latency_le_{bound}" for bound in (*LATENCY_BOUNDS_MS, OVERFLOW_BOUND))
+_BUCKET_EDGES_MS = (0, *LATENCY_BOUNDS_MS, LATENCY_BOUNDS_MS[-1])
 
 
 @dataclass(frozen=True, slots=True)
-class Latency:
+class LatencyHistogram:
     """How many probes there were, how many succeeded, and how long those took, ms."""
 
     probes: int
@@ -40,15 +40,15 @@ class Latency:
 
     def percentile_ms(self, share: float) -> float | None:
         """Return the latency that `share` (0 to 1) of the probes do not exceed, None without data."""
-        rank, before = share * self.count, 0
-        for (low, high), count in zip(pairwise(_EDGES), self.buckets, strict=True):
-            if count and before + count >= rank:
-                return low + (high - low) * max(0.0, rank - before) / count
-            before += count
+        rank, cumulative = share * self.count, 0
+        for (low, high), count in zip(pairwise(_BUCKET_EDGES_MS), self.buckets, strict=True):
+            if count and cumulative + count >= rank:
+                return low + (high - low) * max(0.0, rank - cumulative) / count
+            cumulative += count
         return None
 
 
-def latency(sums: Mapping[str, int]) -> Latency:
+def latency_histogram(sums: Mapping[str, int]) -> LatencyHistogram:
     """Read a window's sums; missing fields count as zero."""
-    buckets = tuple(sums.get(name, 0) for name in _NAMES)
-    return Latency(sums.get("probes", 0), sums.get("probes_ok", 0), sums.get("latency_sum_ms", 0), buckets)
+    buckets = tuple(sums.get(name, 0) for name in _BUCKET_FIELDS)
+    return LatencyHistogram(sums.get("probes", 0), sums.get("probes_ok", 0), sums.get("latency_sum_ms", 0), buckets)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
-    from telemetry.ingest.stats import Figures
+    from telemetry.ingest.stats import IngestStats
 
 STUCK_MS = 60_000
 """Messages that wait longer for their write make an ingest not ready, ms."""
@@ -29,8 +29,8 @@ STUCK_MS = 60_000
 class IngestCollector(Collector):
     """Answers a scrape from the figures. `clock` gives ms."""
 
-    def __init__(self, figures: Figures, clock: Callable[[], int]) -> None:
-        self._figures = figures
+    def __init__(self, stats: IngestStats, clock: Callable[[], int]) -> None:
+        self._stats = stats
         self._clock = clock
 
     def describe(self) -> Iterable[Metric]:
@@ -39,28 +39,28 @@ class IngestCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield all families; times in seconds."""
-        told = self._figures
-        yield _counter("frames", "MQTT messages answered.", told.frames)
-        yield _counter("events_in", "Rows received, stored or not.", told.rows + sum(told.refused.values()))
-        yield _counter("events_stored", "Rows stored, repeats included.", told.rows)
+        stats = self._stats
+        yield _counter("frames", "MQTT messages answered.", stats.frames)
+        yield _counter("events_in", "Rows received, stored or not.", stats.rows + sum(stats.refused_by_reason.values()))
+        yield _counter("events_stored", "Rows stored, repeats included.", stats.rows)
         refused = _counter("events_refused", "Rows not stored (rejected, deferred, unreadable), by reason.", None)
-        for reason, rows in sorted(told.refused.items()):
+        for reason, rows in sorted(stats.refused_by_reason.items()):
             refused.add_metric([reason], rows)
         yield refused
-        yield _counter("receipts", "Receipts sent.", told.receipts)
-        yield _counter("write_failures", "Writes the store could not take; they are tried again.", told.failed_writes)
-        yield _histogram(told)
-        yield _gauge("waiting_messages", "Messages not yet acknowledged.", told.waiting)
-        yield _gauge("lag_seconds", "Age of the newest event at the last write.", told.lag_ms() / 1000)
-        yield _counter("connections", "Connections to the broker.", told.links)
-        yield _gauge("connected", "1 while the broker is connected.", int(told.linked))
-        yield _gauge("ready", "1 while events can be stored.", int(ready(told, self._clock())))
+        yield _counter("receipts", "Receipts sent.", stats.receipts)
+        yield _counter("write_failures", "Writes the store could not take; they are tried again.", stats.failed_writes)
+        yield _write_histogram(stats)
+        yield _gauge("waiting_messages", "Messages not yet acknowledged.", stats.waiting_messages)
+        yield _gauge("lag_seconds", "Age of the newest event at the last write.", stats.lag_ms() / 1000)
+        yield _counter("connections", "Connections to the broker.", stats.connections)
+        yield _gauge("connected", "1 while the broker is connected.", int(stats.is_connected))
+        yield _gauge("ready", "1 while events can be stored.", int(is_ready(stats, self._clock())))
 
 
-def ready(told: Figures, now: int) -> bool:
+def is_ready(stats: IngestStats, now: int) -> bool:
     """Tell whether the broker is there, the last write succeeded, and nothing has waited for a minute."""
-    stuck = told.waiting and now - told.waiting_since > STUCK_MS
-    return told.linked and not told.failing and not stuck
+    is_stuck = stats.waiting_messages and now - stats.waiting_since > STUCK_MS
+    return stats.is_connected and not stats.is_failing and not is_stuck
 
 
 def _counter(name: str, text: str, value: float | None) -> CounterMetricFamily:
@@ -72,49 +72,51 @@ def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
     return GaugeMetricFamily(f"motcua_ingest_{name}", text, value=value)
 
 
-def _histogram(told: Figures) -> HistogramMetricFamily:
+def _write_histogram(stats: IngestStats) -> HistogramMetricFamily:
     buckets, below = list[tuple[str, float]](), 0
-    for bound, count in zip([*(str(b / 1000) for b in WRITE_BOUNDS_MS), "+Inf"], told.writes, strict=True):
+    for bound, count in zip([*(str(b / 1000) for b in WRITE_BOUNDS_MS), "+Inf"], stats.write_counts, strict=True):
         below += count
         buckets.append((bound, below))
     text = "Time of one write to the store."
-    return HistogramMetricFamily("motcua_ingest_write_seconds", text, buckets=buckets, sum_value=told.write_ms / 1000)
+    return HistogramMetricFamily(
+        "motcua_ingest_write_seconds", text, buckets=buckets, sum_value=stats.write_ms_sum / 1000
+    )
 
 
-def registry_of(figures: Figures, clock: Callable[[], int]) -> CollectorRegistry:
+def build_registry(stats: IngestStats, clock: Callable[[], int]) -> CollectorRegistry:
     """Return a registry with the figures and the process's own."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(IngestCollector(figures, clock))
+    registry.register(IngestCollector(stats, clock))
     ProcessCollector(registry=registry)
     return registry
 
 
-def application(figures: Figures, clock: Callable[[], int]) -> WSGIApplication:
+def build_application(stats: IngestStats, clock: Callable[[], int]) -> WSGIApplication:
     """Return the three pages as a WSGI application."""
-    metrics = make_wsgi_app(registry_of(figures, clock))
+    metrics = make_wsgi_app(build_registry(stats, clock))
 
-    def serve(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+    def handle_request(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         if path == "/metrics":
-            shown: Iterable[bytes] = metrics(environ, start)
-            return shown
-        good = path == "/healthz" or (path == "/readyz" and ready(figures, clock()))
-        status = "200 OK" if good else "503 Service Unavailable" if path == "/readyz" else "404 Not Found"
+            response: Iterable[bytes] = metrics(environ, start)
+            return response
+        is_ok = path == "/healthz" or (path == "/readyz" and is_ready(stats, clock()))
+        status = "200 OK" if is_ok else "503 Service Unavailable" if path == "/readyz" else "404 Not Found"
         start(status, [("Content-Type", "text/plain")])
         return [status.encode() + b"\n"]
 
-    return serve
+    return handle_request
 
 
-class _Silent(WSGIRequestHandler):
+class _QuietRequestHandler(WSGIRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Log no scrapes."""
 
 
-def serve(figures: Figures, clock: Callable[[], int], listen: tuple[str, int]) -> WSGIServer:
+def serve_metrics(stats: IngestStats, clock: Callable[[], int], listen: tuple[str, int]) -> WSGIServer:
     """Serve in a thread of its own until `shutdown`. Raises ConfigError when the address is taken."""
     try:
-        server = make_server(listen[0], listen[1], application(figures, clock), handler_class=_Silent)
+        server = make_server(listen[0], listen[1], build_application(stats, clock), handler_class=_QuietRequestHandler)
     except OSError as error:
         remedy = "stop what listens there, or name another address"
         fault = Fault("settings", 0, "--metrics", f"cannot listen on {listen[0]}:{listen[1]}: {error}", remedy)

@@ -15,60 +15,60 @@ WRITE_BOUNDS_MS = (5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000)
 
 
 @dataclass(slots=True)
-class Figures:
+class IngestStats:
     """What came in, what became of it, how long writes took; all since the start. Times are ms."""
 
     frames: int = 0
     rows: int = 0
     receipts: int = 0
-    refused: Counter[str] = field(default_factory=Counter)
+    refused_by_reason: Counter[str] = field(default_factory=Counter)
     """Rows that were not stored, by reason: rejected, deferred and those of unreadable frames."""
-    writes: list[int] = field(default_factory=lambda: [0] * (len(WRITE_BOUNDS_MS) + 1))
-    write_ms: int = 0
+    write_counts: list[int] = field(default_factory=lambda: [0] * (len(WRITE_BOUNDS_MS) + 1))
+    write_ms_sum: int = 0
     failed_writes: int = 0
-    newest: int = 0
+    newest_event_at: int = 0
     """Capture time of the newest event stored."""
-    written: int = 0
+    last_write_at: int = 0
     """When the last write ended."""
-    failing: bool = False
+    is_failing: bool = False
     """The last write failed."""
-    waiting: int = 0
+    waiting_messages: int = 0
     waiting_since: int = 0
     """Messages taken and not yet acknowledged, and when the oldest of them came."""
-    linked: bool = False
-    links: int = 0
+    is_connected: bool = False
+    connections: int = 0
 
-    def took(self, now: int) -> None:
+    def record_message(self, now: int) -> None:
         """Note a message."""
-        if not self.waiting:
+        if not self.waiting_messages:
             self.waiting_since = now
-        self.waiting += 1
+        self.waiting_messages += 1
 
     def lag_ms(self) -> int:
         """Return how old the newest event was when the last write ended."""
-        return max(self.written - self.newest, 0) if self.newest else 0
+        return max(self.last_write_at - self.newest_event_at, 0) if self.newest_event_at else 0
 
-    def failed(self) -> None:
+    def record_failed_write(self) -> None:
         """Note a write that failed."""
         self.failed_writes += 1
-        self.failing = True
+        self.is_failing = True
 
-    def wrote(self, began: int, ended: int) -> None:
+    def record_write(self, began: int, ended: int) -> None:
         """Note a write that succeeded."""
-        took = max(ended - began, 0)
-        self.writes[bisect_left(WRITE_BOUNDS_MS, took)] += 1
-        self.write_ms += took
-        self.written = ended
-        self.failing = False
+        duration = max(ended - began, 0)
+        self.write_counts[bisect_left(WRITE_BOUNDS_MS, duration)] += 1
+        self.write_ms_sum += duration
+        self.last_write_at = ended
+        self.is_failing = False
 
-    def answered(self, batch: Batch, frames: int, rows: int, receipts: int) -> None:
+    def record_answer(self, batch: Batch, frames: int, rows: int, receipts: int) -> None:
         """Note what a write brought, once it is acknowledged."""
         self.frames += frames
-        self.waiting -= frames
-        self.waiting_since = self.written
+        self.waiting_messages -= frames
+        self.waiting_since = self.last_write_at
         self.rows += rows
         self.receipts += receipts
-        for letter in batch.dead:
-            self.refused[letter.reason] += letter.rows
+        for letter in batch.dead_letters:
+            self.refused_by_reason[letter.reason] += letter.rows
         if batch.events:
-            self.newest = max(self.newest, batch.events[-1].event.t)
+            self.newest_event_at = max(self.newest_event_at, batch.events[-1].event.t)

@@ -16,17 +16,25 @@ import structlog
 from telemetry.core.inventory import Centre, Device, Inventory
 from telemetry.errors import Fault, InventoryError
 from telemetry.inventory import build, published, targets as aims
-from telemetry.inventory.agent_config import graph, render_agent
-from telemetry.inventory.files import Folder
+from telemetry.inventory.agent_config import render_agent, render_graph
+from telemetry.inventory.files import InventoryFolder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 
 _log = structlog.get_logger()
-__all__ = ["FILES", "Reloading", "checked", "default_path", "graph", "load", "render_agent"]
+__all__ = [
+    "INVENTORY_FILES",
+    "ReloadingInventory",
+    "default_path",
+    "load",
+    "load_with_warnings",
+    "render_agent",
+    "render_graph",
+]
 
-FILES = (
+INVENTORY_FILES = (
     "province.toml",
     "calendar.toml",
     "units.csv",
@@ -43,53 +51,53 @@ CHECK_EVERY_S = 1.0
 
 def default_path() -> Path:
     """Return the sample inventory: the packaged one, else the checkout's."""
-    here = Path(__file__).resolve().parent.parent
-    packaged = here / "sample" / "bentre-2021"
-    return packaged if packaged.is_dir() else here.parent / "inventory" / "bentre-2021"
+    package = Path(__file__).resolve().parent.parent
+    packaged = package / "sample" / "bentre-2021"
+    return packaged if packaged.is_dir() else package.parent / "inventory" / "bentre-2021"
 
 
 def load(path: Path, *, simulated: bool = False, imports: Sequence[Centre] = ()) -> Inventory:
     """Read and check a folder; raise InventoryError with every fault it has."""
-    return checked(path, simulated=simulated, imports=imports)[0]
+    return load_with_warnings(path, simulated=simulated, imports=imports)[0]
 
 
-def checked(
+def load_with_warnings(
     path: Path, *, simulated: bool = False, imports: Sequence[Centre] = ()
 ) -> tuple[Inventory, tuple[Fault, ...]]:
     """Do as `load` and return the warnings, too: what may stay, but is probably not what was meant."""
     if not path.is_dir():
         remedy = "give the path of an inventory folder"
         raise InventoryError([Fault(str(path), 1, "folder", "there is no such folder", remedy)])
-    folder = Folder(path)
-    folder.refuse_others(FILES)
-    inventory = _built(folder, simulated=simulated)
+    folder = InventoryFolder(path)
+    folder.check_file_names(INVENTORY_FILES)
+    inventory = _build_inventory(folder, simulated=simulated)
     _check_imports(folder, inventory, imports)
     if folder.faults:
         raise InventoryError(sorted(set(folder.faults)))
     warnings = tuple(sorted(set(folder.faults.warnings)))
-    return _with_replays(inventory, imports, simulated=simulated), warnings
+    return _with_replay_devices(inventory, imports, simulated=simulated), warnings
 
 
-def _built(folder: Folder, *, simulated: bool) -> Inventory:
-    province, calendar = folder.toml("province.toml"), folder.toml("calendar.toml")
-    land = build.province(province, calendar)
-    units = build.units(folder.csv("units.csv", build.UNIT))
+def _build_inventory(folder: InventoryFolder, *, simulated: bool) -> Inventory:
+    province, calendar = folder.read_toml("province.toml"), folder.read_toml("calendar.toml")
+    province_settings = build.build_province(province, calendar)
+    units = build.build_units(folder.read_csv("units.csv", build.UNIT_KEYS))
     build.check_province_unit(province, units)
-    services = build.services(folder.toml("services.toml"))
-    rows = folder.csv("centres.csv", build.CENTRE)
-    centres = build.centres(rows, land, units, services)
-    build.check_centre_tables(province, "centre_hours", centres)
-    build.check_centre_tables(calendar, "centre_days", centres)
-    rows = folder.csv("devices.csv", build.DEVICE)
-    devices = build.devices(rows, centres, simulated=simulated)
-    systems = build.systems(folder.toml("systems.toml"), devices, land.tables)
-    land.tables.check(centres, systems)
+    services = build.build_services(folder.read_toml("services.toml"))
+    rows = folder.read_csv("centres.csv", build.CENTRE_KEYS)
+    centres = build.build_centres(rows, province_settings, units, services)
+    build.check_centre_ids(province, "centre_hours", centres)
+    build.check_centre_ids(calendar, "centre_days", centres)
+    rows = folder.read_csv("devices.csv", build.DEVICE_KEYS)
+    devices = build.build_devices(rows, centres, simulated=simulated)
+    systems = build.build_systems(folder.read_toml("systems.toml"), devices, province_settings.calendar_tables)
+    province_settings.calendar_tables.check_references(centres, systems)
     inventory = Inventory(
         version="",
-        province=land.id,
-        name_vi=land.name_vi,
-        name_en=land.name_en,
-        zone=land.zone,
+        province=province_settings.id,
+        name_vi=province_settings.name_vi,
+        name_en=province_settings.name_en,
+        zone=province_settings.zone,
         units=units,
         centres=centres,
         devices=devices,
@@ -97,33 +105,33 @@ def _built(folder: Folder, *, simulated: bool) -> Inventory:
         systems=systems,
         simulated=simulated,
     )
-    return _with_aims(folder, inventory)
+    return _with_targets(folder, inventory)
 
 
-def _with_aims(folder: Folder, inventory: Inventory) -> Inventory:
-    targets = aims.targets(folder.toml("targets.toml"))
-    objectives = aims.objectives(folder.toml("objectives.toml"), inventory)
-    procedures = aims.procedures(folder.csv("procedures.csv", aims.PROCEDURE))
-    aimed = replace(inventory, targets=targets, objectives=objectives, procedures=procedures)
-    months = published.read(folder, aimed)
-    return replace(aimed, version=folder.digest(), published=months)
+def _with_targets(folder: InventoryFolder, inventory: Inventory) -> Inventory:
+    targets = aims.build_targets(folder.read_toml("targets.toml"))
+    objectives = aims.build_objectives(folder.read_toml("objectives.toml"), inventory)
+    procedures = aims.build_procedures(folder.read_csv("procedures.csv", aims.PROCEDURE_KEYS))
+    with_targets = replace(inventory, targets=targets, objectives=objectives, procedures=procedures)
+    months = published.read_months(folder, with_targets)
+    return replace(with_targets, version=folder.digest(), published=months)
 
 
-def _check_imports(folder: Folder, inventory: Inventory, imports: Iterable[Centre]) -> None:
+def _check_imports(folder: InventoryFolder, inventory: Inventory, imports: Iterable[Centre]) -> None:
     for centre in imports:
         if centre.id in inventory.centres:
             problem = f"{centre.id!r} is also the centre of a replay mapping"
             folder.faults.append(Fault(str(folder.path / "centres.csv"), 1, "id", problem, "use another id"))
 
 
-def _with_replays(inventory: Inventory, imports: Iterable[Centre], *, simulated: bool) -> Inventory:
+def _with_replay_devices(inventory: Inventory, imports: Iterable[Centre], *, simulated: bool) -> Inventory:
     centres = {**inventory.centres, **{centre.id: centre for centre in imports}}
     replays = (Device(f"{ident}-replay1", ident, "replay", critical=False, simulated=simulated) for ident in centres)
     devices = {**inventory.devices, **{device.id: device for device in replays}}
     return replace(inventory, centres=centres, devices=devices)
 
 
-class Reloading:
+class ReloadingInventory:
     """An inventory that follows its folder; on a fault the old one stays and `fault` says why."""
 
     def __init__(
@@ -137,7 +145,7 @@ class Reloading:
         self.fault = ""
         self._path, self._clock, self._simulated, self._imports = path, clock, simulated, tuple(imports)
         self._lock = Lock()
-        self._looked, self._mark = clock(), _newest(path)
+        self._checked_at, self._mtime_ns = clock(), _newest_mtime_ns(path)
         self._inventory = self._load()
 
     def _load(self) -> Inventory:
@@ -147,19 +155,19 @@ class Reloading:
         """Return the inventory; look for a change at most once a second."""
         with self._lock:
             now = self._clock()
-            if now - self._looked >= CHECK_EVERY_S:
-                self._looked = now
-                self._follow(_newest(self._path))
+            if now - self._checked_at >= CHECK_EVERY_S:
+                self._checked_at = now
+                self._reload_if_changed(_newest_mtime_ns(self._path))
             return self._inventory
 
-    def expire(self) -> None:
+    def invalidate(self) -> None:
         """Have the next `current` load again, changed or not; without a lock, so SIGHUP may call it."""
-        self._mark, self._looked = 0, float("-inf")
+        self._mtime_ns, self._checked_at = 0, float("-inf")
 
-    def _follow(self, mark: int) -> None:
-        if mark == self._mark:
+    def _reload_if_changed(self, mtime_ns: int) -> None:
+        if mtime_ns == self._mtime_ns:
             return
-        self._mark = mark
+        self._mtime_ns = mtime_ns
         try:
             self._inventory, self.fault = self._load(), ""
         except InventoryError as error:
@@ -167,7 +175,7 @@ class Reloading:
             _log.error("inventory_fault", faults=self.fault, remedy="the old inventory stays in force")
 
 
-def _newest(path: Path) -> int:
+def _newest_mtime_ns(path: Path) -> int:
     """Return the newest change of the folder, a file in it or a published month; -1 when it cannot be looked at."""
     try:
         months = (path / published.FOLDER).glob("*.csv")

@@ -15,40 +15,40 @@ from telemetry.errors import Fault, InventoryError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from telemetry.core.inventory import Centre, Device, Inventory, System, Unit
+    from telemetry.core.inventory import AdministrativeUnit, Centre, Device, Inventory, System
 
-_SHAPES = {"province": "box3d", "district": "box", "commune": "ellipse"}
+_NODE_SHAPES = {"province": "box3d", "district": "box", "commune": "ellipse"}
 
 
-def graph(inventory: Inventory) -> str:
+def render_graph(inventory: Inventory) -> str:
     """Return the tree of units, centres and counted devices as a Graphviz text."""
     lines = ["digraph motcua {", "  rankdir=LR;", "  node [fontname=sans];"]
-    lines += [line for unit in inventory.units.values() for line in _unit(unit)]
-    lines += [line for centre in inventory.centres.values() for line in _centre(inventory, centre)]
+    lines += [line for unit in inventory.units.values() for line in _unit_lines(unit)]
+    lines += [line for centre in inventory.centres.values() for line in _centre_lines(inventory, centre)]
     return "\n".join([*lines, "}", ""])
 
 
-def _unit(unit: Unit) -> Iterator[str]:
-    yield f"  {_quoted('unit ' + unit.code)} [label={_quoted(unit.name)}, shape={_SHAPES[unit.level]}];"
+def _unit_lines(unit: AdministrativeUnit) -> Iterator[str]:
+    yield f"  {_quote('unit ' + unit.code)} [label={_quote(unit.name)}, shape={_NODE_SHAPES[unit.level]}];"
     if unit.parent:
-        yield f"  {_quoted('unit ' + unit.parent)} -> {_quoted('unit ' + unit.code)};"
+        yield f"  {_quote('unit ' + unit.parent)} -> {_quote('unit ' + unit.code)};"
 
 
-def _centre(inventory: Inventory, centre: Centre) -> Iterator[str]:
+def _centre_lines(inventory: Inventory, centre: Centre) -> Iterator[str]:
     kinds = Counter(d.kind for d in inventory.devices_of(centre.id) if d.kind != "replay")
     kit = [f"{centre.counters} counter", *(f"{n} {kind}" for kind, n in sorted(kinds.items()))]
     label = "\n".join([centre.id, *kit])
-    yield f"  {_quoted(centre.id)} [label={_quoted(label)}, shape=note];"
+    yield f"  {_quote(centre.id)} [label={_quote(label)}, shape=note];"
     if centre.unit in inventory.units:
-        yield f"  {_quoted('unit ' + centre.unit)} -> {_quoted(centre.id)};"
+        yield f"  {_quote('unit ' + centre.unit)} -> {_quote(centre.id)};"
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Certificates:
+class AgentCertificates:
     """Where the agent's certificate files are, PEM; relative paths count from agent.toml's folder."""
 
     ca: str = "tls/ca.pem"
@@ -62,7 +62,7 @@ def render_agent(
     *,
     mqtt: str = "mqtt://127.0.0.1:1883",
     outbox: str = "",
-    certificates: Certificates | None = None,
+    certificates: AgentCertificates | None = None,
 ) -> str:
     """Return the agent.toml of a declared device; its outbox is `<device>.db` unless another path is given.
 
@@ -72,30 +72,30 @@ def render_agent(
     if device is None or device.kind == "replay":
         problem, remedy = f"there is no device {device_id!r} with an agent", "name one that devices.csv declares"
         raise InventoryError([Fault("devices.csv", 1, "id", problem, remedy)])
-    files = certificates or (Certificates() if mqtt.startswith("mqtts://") else None)
-    agent = _agent(inventory, device, mqtt, outbox or f"{device.id}.db") + _tls(files)
-    tables = [agent, _source("host", every_ms=device.every_ms)]
+    files = certificates or (AgentCertificates() if mqtt.startswith("mqtts://") else None)
+    agent = _agent_table(inventory, device, mqtt, outbox or f"{device.id}.db") + _tls_keys(files)
+    tables = [agent, _source_table("host", every_ms=device.every_ms)]
     watched = [system for system in inventory.systems.values() if device.id in system.vantage]
-    return "\n".join(tables + [_probe(system) for system in watched])
+    return "\n".join(tables + [_probe_table(system) for system in watched])
 
 
-def _agent(inventory: Inventory, device: Device, mqtt: str, outbox: str) -> str:
+def _agent_table(inventory: Inventory, device: Device, mqtt: str, outbox: str) -> str:
     head = f"# Written by `motcua inventory render --device {device.id}` from inventory {inventory.version}.\n"
     keys = {"device": device.id, "centre": device.centre, "kind": device.kind}
-    return head + _keys(**keys, every_ms=device.every_ms, mqtt=mqtt, outbox=outbox)
+    return head + _key_lines(**keys, every_ms=device.every_ms, mqtt=mqtt, outbox=outbox)
 
 
-def _tls(files: Certificates | None) -> str:
-    return "" if files is None else _keys(mqtt_ca=files.ca, mqtt_cert=files.cert, mqtt_key=files.key)
+def _tls_keys(files: AgentCertificates | None) -> str:
+    return "" if files is None else _key_lines(mqtt_ca=files.ca, mqtt_cert=files.cert, mqtt_key=files.key)
 
 
-def _probe(system: System) -> str:
-    return _source("probe", system=system.id, probe=system.probe, target=system.target, every_ms=system.every_ms)
+def _probe_table(system: System) -> str:
+    return _source_table("probe", system=system.id, probe=system.probe, target=system.target, every_ms=system.every_ms)
 
 
-def _source(kind: str, **values: str | int) -> str:
-    return "[[source]]\n" + _keys(kind=kind, **values)
+def _source_table(kind: str, **values: str | int) -> str:
+    return "[[source]]\n" + _key_lines(kind=kind, **values)
 
 
-def _keys(**values: str | int) -> str:
-    return "".join(f"{key} = {_quoted(v) if isinstance(v, str) else v}\n" for key, v in values.items())
+def _key_lines(**values: str | int) -> str:
+    return "".join(f"{key} = {_quote(v) if isinstance(v, str) else v}\n" for key, v in values.items())

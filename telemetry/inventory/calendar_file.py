@@ -10,175 +10,186 @@ from itertools import combinations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar, cast, get_args
 
-from telemetry.core.calendar.calendar_values import FOREVER, ModeSpan, Once, Swap
+from telemetry.core.calendar.calendar_values import END_OF_TIME_MS, ModeSpan, SingleMaintenance, Swap
 from telemetry.core.calendar.windows import Window, day_window
-from telemetry.core.calendar_windows import moment
+from telemetry.core.calendar_windows import wall_time_ms
 from telemetry.core.protocol.event_types import CentreMode
-from telemetry.inventory.calendar_tables import PartWeek, Scope, Scoped, Tables
-from telemetry.inventory.hours import WEEK, days_of, some_days
-from telemetry.inventory.record import Keys
-from telemetry.inventory.recurrence import Publics, Recurring, RuleError, UnknownCountry, check_rule, publics
+from telemetry.inventory.calendar_tables import CalendarTables, ScopedTable, TableScope, WeekOverride
+from telemetry.inventory.hours import WEEKDAYS, special_days_of, weekday_hours
+from telemetry.inventory.record import AllowedKeys
+from telemetry.inventory.recurrence import (
+    PublicHolidays,
+    RecurringMaintenance,
+    RuleError,
+    UnknownCountry,
+    check_rule,
+    public_holidays,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from zoneinfo import ZoneInfo
 
-    from telemetry.core.calendar.calendar_values import Planned
-    from telemetry.inventory.files import Document
-    from telemetry.inventory.hours import Special
+    from telemetry.core.calendar.calendar_values import MaintenancePlan
+    from telemetry.inventory.files import TomlDocument
+    from telemetry.inventory.hours import SpecialDay
     from telemetry.inventory.record import Record
 
 T = TypeVar("T")
-TOP = Keys(("days",), ("centre_days", "holidays", "swap", "week", "mode", "maintenance"))
-HOLIDAYS = Keys(("country",), ("subdivision",))
-SWAP = Keys(("off", "work"), ("name", "centres"))
-WEEKS = Keys(("from",), ("to", "centres", *WEEK))
-MODE = Keys(("mode", "from"), ("to", "reason", "centres"))
-MAINTENANCE = Keys(("name", "from", "to"), ("repeat", "centres", "systems"))
-LONGEST_REPEATED = timedelta(days=31)
-_MODES = get_args(CentreMode)
+CALENDAR_KEYS = AllowedKeys(("days",), ("centre_days", "holidays", "swap", "week", "mode", "maintenance"))
+HOLIDAY_KEYS = AllowedKeys(("country",), ("subdivision",))
+SWAP_KEYS = AllowedKeys(("off", "work"), ("name", "centres"))
+WEEK_KEYS = AllowedKeys(("from",), ("to", "centres", *WEEKDAYS))
+MODE_KEYS = AllowedKeys(("mode", "from"), ("to", "reason", "centres"))
+MAINTENANCE_KEYS = AllowedKeys(("name", "from", "to"), ("repeat", "centres", "systems"))
+MAX_REPEATED_LENGTH = timedelta(days=31)
+_CENTRE_MODES = get_args(CentreMode)
 _EPOCH, _END = date(1970, 1, 1), date(9999, 1, 1)
-_NO_HOLIDAYS = Publics(MappingProxyType({}), frozenset())
-_NOT_INSTALLED = "install motcua with its extra server or infra"
-_RULE = 'write it like "FREQ=MONTHLY;BYDAY=1SA"; the first time is `from`'
+_NO_HOLIDAYS = PublicHolidays(MappingProxyType({}), frozenset())
+_INSTALL_REMEDY = "install motcua with its extra server or infra"
+_RULE_REMEDY = 'write it like "FREQ=MONTHLY;BYDAY=1SA"; the first time is `from`'
 
 
-def tables(doc: Document, zone: ZoneInfo) -> Tables:
+def build_tables(doc: TomlDocument, zone: ZoneInfo) -> CalendarTables:
     """Build the tables of calendar.toml; local times are of `zone`."""
-    doc.record(TOP)
-    weeks = [_week(record, zone) for record in doc.records("week", WEEKS)]
-    modes = [_mode(record, zone) for record in doc.records("mode", MODE)]
-    swaps = [_swap(record) for record in doc.records("swap", SWAP)]
-    maintenance = [_maintenance(record, zone) for record in doc.records("maintenance", MAINTENANCE)]
-    _refuse_overlaps(weeks)
-    _refuse_overlaps(modes)
-    _refuse_swapped_twice(swaps)
-    return Tables(_exceptions(doc), _holidays(doc), tuple(swaps), tuple(weeks), tuple(modes), tuple(maintenance))
+    doc.record(CALENDAR_KEYS)
+    weeks = [_build_week(record, zone) for record in doc.records("week", WEEK_KEYS)]
+    modes = [_build_mode(record, zone) for record in doc.records("mode", MODE_KEYS)]
+    swaps = [_build_swap(record) for record in doc.records("swap", SWAP_KEYS)]
+    maintenance = [_build_maintenance(record, zone) for record in doc.records("maintenance", MAINTENANCE_KEYS)]
+    _check_overlaps(weeks)
+    _check_overlaps(modes)
+    _check_repeated_swaps(swaps)
+    return CalendarTables(
+        _special_days(doc), _read_holidays(doc), tuple(swaps), tuple(weeks), tuple(modes), tuple(maintenance)
+    )
 
 
-def _exceptions(doc: Document) -> dict[str, Mapping[date, Special]]:
-    usual = days_of(doc.table("days"))
+def _special_days(doc: TomlDocument) -> dict[str, Mapping[date, SpecialDay]]:
+    usual = special_days_of(doc.table("days"))
     own = doc.table("centre_days").values
-    every: dict[str, Mapping[date, Special]] = {"": usual}
-    return every | {ident: {**usual, **days_of(doc.table("centre_days", ident))} for ident in own}
+    by_centre: dict[str, Mapping[date, SpecialDay]] = {"": usual}
+    return by_centre | {ident: {**usual, **special_days_of(doc.table("centre_days", ident))} for ident in own}
 
 
-def _holidays(doc: Document) -> Publics:
+def _read_holidays(doc: TomlDocument) -> PublicHolidays:
     if "holidays" not in doc.data:
         return _NO_HOLIDAYS
-    record = doc.record(HOLIDAYS, "holidays")
+    record = doc.record(HOLIDAY_KEYS, "holidays")
     country, part = record.text("country"), record.text("subdivision", "")
     try:
-        return publics(country, part) if country else _NO_HOLIDAYS
+        return public_holidays(country, part) if country else _NO_HOLIDAYS
     except UnknownCountry as error:
-        record.fault("subdivision" if part else "country", str(error), 'use an ISO 3166 code, such as "VN"')
+        record.add_fault("subdivision" if part else "country", str(error), 'use an ISO 3166 code, such as "VN"')
     except ImportError:
-        record.fault("country", "needs the library holidays, which is not installed", _NOT_INSTALLED)
+        record.add_fault("country", "needs the library holidays, which is not installed", _INSTALL_REMEDY)
     return _NO_HOLIDAYS
 
 
-def _scope(record: Record) -> Scope:
+def _build_scope(record: Record) -> TableScope:
     for key in ("centres", "systems"):
         if record.values.get(key) in ([], ""):
-            record.fault(key, "names none", "write the ids in it, or remove it")
-    return Scope(record, record.words("centres"), record.words("systems"))
+            record.add_fault(key, "names none", "write the ids in it, or remove it")
+    return TableScope(record, record.text_list("centres"), record.text_list("systems"))
 
 
-def _swap(record: Record) -> Scoped[Mapping[date, Swap]]:
+def _build_swap(record: Record) -> ScopedTable[Mapping[date, Swap]]:
     off, work, name = record.day("off"), record.day("work"), record.text("name", "")
     if off == work and off != date.min:
-        record.fault("work", f"{work} is the day off itself", "write the day that is worked instead")
+        record.add_fault("work", f"{work} is the day off itself", "write the day that is worked instead")
     days = {off: Swap(None, work, name), work: Swap(off.weekday(), off, name)}
-    return Scoped(_scope(record), MappingProxyType(days))
+    return ScopedTable(_build_scope(record), MappingProxyType(days))
 
 
-def _refuse_swapped_twice(swaps: Sequence[Scoped[Mapping[date, Swap]]]) -> None:
+def _check_repeated_swaps(swaps: Sequence[ScopedTable[Mapping[date, Swap]]]) -> None:
     for earlier, later in combinations(swaps, 2):
-        for day in sorted(set(earlier.value) & set(later.value)) if later.scope.shares(earlier.scope) else ():
+        for day in sorted(set(earlier.value) & set(later.value)) if later.scope.overlaps(earlier.scope) else ():
             problem = f"{day} is already swapped on line {earlier.scope.record.line}"
-            later.scope.record.fault("off" if later.value[day].like is None else "work", problem, "keep one of them")
+            later.scope.record.add_fault(
+                "off" if later.value[day].weekday is None else "work", problem, "keep one of them"
+            )
 
 
-def _week(record: Record, zone: ZoneInfo) -> Scoped[PartWeek]:
-    first, end = max(record.day("from"), _EPOCH), record.day_or_none("to") or _END
+def _build_week(record: Record, zone: ZoneInfo) -> ScopedTable[WeekOverride]:
+    first, end = max(record.day("from"), _EPOCH), record.optional_day("to") or _END
     if end <= first:
-        _not_after(record, end)
+        _fault_not_after(record, end)
         end = first
-    days = some_days(record)
+    days = weekday_hours(record)
     if not days:
-        record.fault("from", "changes no day of the week", f"add hours for one of {', '.join(WEEK)}")
+        record.add_fault("from", "changes no day of the week", f"add hours for one of {', '.join(WEEKDAYS)}")
     window = Window(day_window(first, zone).start, day_window(end, zone).start)
-    return Scoped(_scope(record), PartWeek(first, end, days), window)
+    return ScopedTable(_build_scope(record), WeekOverride(first, end, days), window)
 
 
-def _mode(record: Record, zone: ZoneInfo) -> Scoped[ModeSpan]:
-    mode = cast("CentreMode", record.choice("mode", _MODES))
-    window = _window(record, zone)
-    return Scoped(_scope(record), ModeSpan(mode, window, record.text("reason", "")), window)
+def _build_mode(record: Record, zone: ZoneInfo) -> ScopedTable[ModeSpan]:
+    mode = cast("CentreMode", record.choice("mode", _CENTRE_MODES))
+    window = _parse_window(record, zone)
+    return ScopedTable(_build_scope(record), ModeSpan(mode, window, record.text("reason", "")), window)
 
 
-def _refuse_overlaps(table: Sequence[Scoped[T]]) -> None:
+def _check_overlaps(table: Sequence[ScopedTable[T]]) -> None:
     for earlier, later in combinations(table, 2):
-        if later.scope.shares(earlier.scope) and later.window.clip(earlier.window):
+        if later.scope.overlaps(earlier.scope) and later.window.clip(earlier.window):
             problem = f"overlaps the table on line {earlier.scope.record.line}"
-            later.scope.record.fault("from", problem, "end one with `to` before the other begins, or remove one")
+            later.scope.record.add_fault("from", problem, "end one with `to` before the other begins, or remove one")
 
 
-def _maintenance(record: Record, zone: ZoneInfo) -> Scoped[Planned]:
-    name, window = record.text("name"), _window(record, zone)
-    planned: Planned = Once(name, window)
+def _build_maintenance(record: Record, zone: ZoneInfo) -> ScopedTable[MaintenancePlan]:
+    name, window = record.text("name"), _parse_window(record, zone)
+    planned: MaintenancePlan = SingleMaintenance(name, window)
     if "repeat" in record.values:
-        planned = _recurring(record, name, zone) or planned
-    return Scoped(_scope(record), planned, window)
+        planned = _build_recurring(record, name, zone) or planned
+    return ScopedTable(_build_scope(record), planned, window)
 
 
-def _recurring(record: Record, name: str, zone: ZoneInfo) -> Recurring | None:
-    first, end, rule = _wall(record, "from"), _wall(record, "to"), record.text("repeat")
+def _build_recurring(record: Record, name: str, zone: ZoneInfo) -> RecurringMaintenance | None:
+    first, end, rule = _parse_wall_time(record, "from"), _parse_wall_time(record, "to"), record.text("repeat")
     if first is None or end is None or not rule:
         return None
-    if end - first > LONGEST_REPEATED:
-        record.fault("to", "is more than 31 days after from", "write the first of the repeated times only")
+    if end - first > MAX_REPEATED_LENGTH:
+        record.add_fault("to", "is more than 31 days after from", "write the first of the repeated times only")
     try:
         check_rule(rule, first)
     except RuleError as error:
-        record.fault("repeat", f"{rule!r}: {error}", _RULE)
+        record.add_fault("repeat", f"{rule!r}: {error}", _RULE_REMEDY)
     except ImportError:
-        record.fault("repeat", "needs the library python-dateutil, which is not installed", _NOT_INSTALLED)
+        record.add_fault("repeat", "needs the library python-dateutil, which is not installed", _INSTALL_REMEDY)
     else:
-        return Recurring(name, first, end - first, rule, zone)
+        return RecurringMaintenance(name, first, end - first, rule, zone)
     return None
 
 
-def _window(record: Record, zone: ZoneInfo) -> Window:
-    start, end = (_moment(_wall(record, key), zone) for key in ("from", "to"))
+def _parse_window(record: Record, zone: ZoneInfo) -> Window:
+    start, end = (_to_unix_ms(_parse_wall_time(record, key), zone) for key in ("from", "to"))
     if start is not None and end is not None and end <= start:
-        _not_after(record, record.values["to"])
+        _fault_not_after(record, record.values["to"])
         end = start
-    return Window(start or 0, FOREVER if end is None else max(end, start or 0))
+    return Window(start or 0, END_OF_TIME_MS if end is None else max(end, start or 0))
 
 
-def _not_after(record: Record, end: object) -> None:
-    record.fault("to", f"{end} is not after from", "write the first moment at which it no longer holds")
+def _fault_not_after(record: Record, end: object) -> None:
+    record.add_fault("to", f"{end} is not after from", "write the first moment at which it no longer holds")
 
 
-def _moment(wall: datetime | None, zone: ZoneInfo) -> int | None:
-    return None if wall is None else moment(wall.date(), wall.time(), zone)
+def _to_unix_ms(wall: datetime | None, zone: ZoneInfo) -> int | None:
+    return None if wall is None else wall_time_ms(wall.date(), wall.time(), zone)
 
 
-def _wall(record: Record, key: str) -> datetime | None:
+def _parse_wall_time(record: Record, key: str) -> datetime | None:
     """Return a local wall time on a 5-minute mark; a date is its midnight."""
     value = record.values.get(key)
     if value is None:
         return None
     if not isinstance(value, date):
-        record.fault(key, f"{value!r} is no time", "write 2026-10-03T17:00:00, or 2026-10-03, without quotes")
+        record.add_fault(key, f"{value!r} is no time", "write 2026-10-03T17:00:00, or 2026-10-03, without quotes")
         return None
     if not isinstance(value, datetime):
         return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - local, whatever the zone
     if value.tzinfo is not None:
-        record.fault(key, f"{value} has an offset", "write the centre's local time without one")
+        record.add_fault(key, f"{value} has an offset", "write the centre's local time without one")
         return None
     if value.minute % 5 or value.second or value.microsecond:
-        record.fault(key, f"{value:%H:%M:%S} is not on a 5-minute mark", "move it to one")
+        record.add_fault(key, f"{value:%H:%M:%S} is not on a 5-minute mark", "move it to one")
         return None
     return value

@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from telemetry.errors import Fault, InventoryError
-from telemetry.inventory import FILES
-from telemetry.inventory.files import Folder
+from telemetry.inventory import INVENTORY_FILES
+from telemetry.inventory.files import InventoryFolder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def carried(folder: Path) -> dict[str, str]:
+def bundle_files(folder: Path) -> dict[str, str]:
     """Return the text of each file by its path in the folder: `province.toml`, …, `published/2026-10.csv`.
 
     Every byte is kept, line ends and byte order marks as well. Raises InventoryError naming each file that cannot be
@@ -23,7 +23,7 @@ def carried(folder: Path) -> dict[str, str]:
     """
     texts: dict[str, str] = {}
     faults = []
-    for name in (*FILES, *Folder(folder).published()):
+    for name in (*INVENTORY_FILES, *InventoryFolder(folder).published_files()):
         try:
             texts[name] = (folder / name).read_bytes().decode("utf-8")
         except (OSError, UnicodeDecodeError) as error:

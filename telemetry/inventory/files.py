@@ -14,74 +14,74 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from telemetry.errors import Fault
-from telemetry.inventory.record import Faults, Keys, Record, check_keys
+from telemetry.inventory.record import AllowedKeys, Faults, Record, check_keys
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping
     from pathlib import Path
 
-Place = tuple[str | int, ...]
-_KEY = re.compile(r'\s*((?:[A-Za-z0-9_-]+|"[^"]*")(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"))*)\s*=')
-_TABLE = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
-_PART = re.compile(r'[A-Za-z0-9_-]+|"[^"]*"')
-_AT_LINE = re.compile(r"\s*\(at line (\d+), column \d+\)")
+KeyPath = tuple[str | int, ...]
+_KEY_LINE = re.compile(r'\s*((?:[A-Za-z0-9_-]+|"[^"]*")(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"))*)\s*=')
+_TABLE_LINE = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
+_KEY_PART = re.compile(r'[A-Za-z0-9_-]+|"[^"]*"')
+_ERROR_POSITION = re.compile(r"\s*\(at line (\d+), column \d+\)")
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class TomlDocument:
     """A TOML file's values with the line of each key and table."""
 
     file: str
     data: dict[str, object]
-    lines: Mapping[Place, int]
+    lines: Mapping[KeyPath, int]
     faults: Faults
     broken: bool = False
 
-    def record(self, keys: Keys, *place: str | int) -> Record:
+    def record(self, keys: AllowedKeys, *path: str | int) -> Record:
         """Return one table, checked for unknown and missing keys; the root when no place is given."""
-        table = self._at(place)
-        line = self.lines.get(place, 1)
-        record = Record(self.file, line, table, self.faults, {key: self._line(place, key) for key in table})
+        table = self._table_at(path)
+        line = self.lines.get(path, 1)
+        record = Record(self.file, line, table, self.faults, {key: self._line_of(path, key) for key in table})
         if not self.broken:
             check_keys(record, keys)
         return record
 
-    def _line(self, place: Place, key: str) -> int:
-        return self.lines.get((*place, key), self.lines.get(place, 1))
+    def _line_of(self, path: KeyPath, key: str) -> int:
+        return self.lines.get((*path, key), self.lines.get(path, 1))
 
-    def _at(self, place: Place) -> dict[str, object]:
-        found: object = self.data
-        for part in place:
-            known = isinstance(found, dict) and part in found
-            found = found[part] if known or isinstance(found, list) else {}  # type: ignore[index]
-        if isinstance(found, dict):
-            return found
-        self.faults.append(Fault(self.file, self.lines.get(place, 1), str(place[-1]), "is not a table", "make it one"))
+    def _table_at(self, path: KeyPath) -> dict[str, object]:
+        node: object = self.data
+        for part in path:
+            has_key = isinstance(node, dict) and part in node
+            node = node[part] if has_key or isinstance(node, list) else {}  # type: ignore[index]
+        if isinstance(node, dict):
+            return node
+        self.faults.append(Fault(self.file, self.lines.get(path, 1), str(path[-1]), "is not a table", "make it one"))
         return {}
 
-    def records(self, key: str, keys: Keys) -> list[Record]:
+    def records(self, key: str, keys: AllowedKeys) -> list[Record]:
         """Return every `[[key]]` table."""
-        found = self.data.get(key, [])
-        if isinstance(found, list):
-            return [self.record(keys, key, index) for index in range(len(found))]
+        tables = self.data.get(key, [])
+        if isinstance(tables, list):
+            return [self.record(keys, key, index) for index in range(len(tables))]
         self.faults.append(Fault(self.file, self.lines.get((key,), 1), key, "is one table", f"write [[{key}]]"))
         return []
 
-    def table(self, *place: str) -> Record:
+    def table(self, *path: str) -> Record:
         """Return a table whose keys are data (dates, ids)."""
-        names = tuple(str(key) for key in self._at(place))
-        return self.record(Keys((), names), *place)
+        names = tuple(str(key) for key in self._table_at(path))
+        return self.record(AllowedKeys((), names), *path)
 
 
 @dataclass(slots=True)
-class Folder:
+class InventoryFolder:
     """The inventory folder: texts read once, faults collected, a digest of what was read."""
 
     path: Path
     faults: Faults = field(default_factory=Faults)
     _contents: dict[str, bytes] = field(default_factory=dict)
 
-    def text(self, name: str) -> str | None:
+    def read_text(self, name: str) -> str | None:
         """Return a file's text; a fault and None when it cannot be read."""
         try:
             raw = (self.path / name).read_bytes()
@@ -89,71 +89,71 @@ class Folder:
             return raw.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             line = raw.count(b"\n", 0, error.start) + 1
-            self._fault(name, line, "encoding", f"byte 0x{raw[error.start]:02x} is not UTF-8", "save it as UTF-8")
+            self._add_fault(name, line, "encoding", f"byte 0x{raw[error.start]:02x} is not UTF-8", "save it as UTF-8")
         except OSError as error:
-            self._fault(name, 1, "file", f"cannot be read ({error.strerror})", "put the file there")
-        self._unread(name)
+            self._add_fault(name, 1, "file", f"cannot be read ({error.strerror})", "put the file there")
+        self._mark_unread(name)
         return None
 
-    def _unread(self, name: str) -> None:
-        self.faults.unread.add(name.partition(".")[0])
+    def _mark_unread(self, name: str) -> None:
+        self.faults.unread_files.add(name.partition(".")[0])
 
-    def _fault(self, name: str, line: int, key: str, problem: str, remedy: str) -> None:
+    def _add_fault(self, name: str, line: int, key: str, problem: str, remedy: str) -> None:
         self.faults.append(Fault(str(self.path / name), line, key, problem, remedy))
 
-    def refuse_others(self, names: Container[str]) -> None:
+    def check_file_names(self, names: Container[str]) -> None:
         """Note a fault for each CSV or TOML file that is none of `names` (a misspelt one)."""
-        found = sorted(p.name for p in self.path.glob("*.*") if p.suffix in {".csv", ".toml"})
-        for name in found:
+        present = sorted(p.name for p in self.path.glob("*.*") if p.suffix in {".csv", ".toml"})
+        for name in present:
             if name not in names:
-                self._fault(name, 1, "file", "is not a file of an inventory", "rename it, or move it away")
+                self._add_fault(name, 1, "file", "is not a file of an inventory", "rename it, or move it away")
 
-    def published(self) -> list[str]:
+    def published_files(self) -> list[str]:
         """Return the names of the CSV files in the folder of published months, in order."""
         return sorted(f"published/{path.name}" for path in (self.path / "published").glob("*.csv"))
 
-    def fault(self, name: str, key: str, problem: str, remedy: str) -> None:
+    def add_file_fault(self, name: str, key: str, problem: str, remedy: str) -> None:
         """Note a fault of a whole file."""
-        self._fault(name, 1, key, problem, remedy)
+        self._add_fault(name, 1, key, problem, remedy)
 
-    def toml(self, name: str) -> Document:
+    def read_toml(self, name: str) -> TomlDocument:
         """Read a TOML file; an empty document when it cannot be read."""
-        text = self.text(name)
+        text = self.read_text(name)
         data: dict[str, object] = {}
         try:
             data = tomllib.loads(text or "")
         except tomllib.TOMLDecodeError as error:
-            self._no_toml(name, text or "", str(error))
-        broken = name.partition(".")[0] in self.faults.unread
-        return Document(str(self.path / name), data, locate(text or ""), self.faults, broken)
+            self._add_syntax_fault(name, text or "", str(error))
+        broken = name.partition(".")[0] in self.faults.unread_files
+        return TomlDocument(str(self.path / name), data, locate_keys(text or ""), self.faults, broken)
 
-    def _no_toml(self, name: str, text: str, message: str) -> None:
-        self._unread(name)
-        found = _AT_LINE.search(message)
-        line = int(found[1]) if found else text.count("\n") + 1
-        self._fault(name, line, "syntax", f"is not TOML: {_AT_LINE.sub('', message)}", "correct that line")
+    def _add_syntax_fault(self, name: str, text: str, message: str) -> None:
+        self._mark_unread(name)
+        position = _ERROR_POSITION.search(message)
+        line = int(position[1]) if position else text.count("\n") + 1
+        self._add_fault(name, line, "syntax", f"is not TOML: {_ERROR_POSITION.sub('', message)}", "correct that line")
 
-    def csv(self, name: str, keys: Keys) -> list[Record]:
+    def read_csv(self, name: str, keys: AllowedKeys) -> list[Record]:
         """Read a CSV file with a header line; no records when it cannot be read."""
-        text = self.text(name)
+        text = self.read_text(name)
         if text is None:
             return []
         try:
-            rows = list(_rows(text))
+            rows = list(_csv_rows(text))
         except csv.Error as error:
-            self._fault(name, 1, "syntax", f"is not CSV: {error}", "correct it, or write it anew")
-            self._unread(name)
+            self._add_fault(name, 1, "syntax", f"is not CSV: {error}", "correct it, or write it anew")
+            self._mark_unread(name)
             return []
         header = Record(str(self.path / name), 1, dict.fromkeys(rows[0][1] if rows else ()), self.faults)
         columns = rows[0][1] if rows else []
         check_keys(header, keys)
         if keys.missing(columns):
-            self._unread(name)
+            self._mark_unread(name)
         for column in sorted({column for column in columns if columns.count(column) > 1}):
-            header.fault(column, "is a column more than once", "keep one of them")
-        return [row for line, cells in rows[1:] if (row := self._row(header.file, line, columns, cells))]
+            header.add_fault(column, "is a column more than once", "keep one of them")
+        return [row for line, cells in rows[1:] if (row := self._parse_row(header.file, line, columns, cells))]
 
-    def _row(self, file: str, line: int, columns: list[str], cells: list[str]) -> Record | None:
+    def _parse_row(self, file: str, line: int, columns: list[str], cells: list[str]) -> Record | None:
         if len(cells) == len(columns):
             return Record(file, line, dict(zip(columns, cells, strict=True)), self.faults)
         problem = f"has {len(cells)} cells, the header has {len(columns)}"
@@ -168,7 +168,7 @@ class Folder:
         return total.hexdigest()[:12]
 
 
-def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
+def _csv_rows(text: str) -> Iterator[tuple[int, list[str]]]:
     reader, line = csv.reader(io.StringIO(text, newline="")), 1
     for cells in reader:
         if any(cell.strip() for cell in cells):
@@ -176,24 +176,24 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
         line = reader.line_num + 1
 
 
-def locate(text: str) -> dict[Place, int]:
+def locate_keys(text: str) -> dict[KeyPath, int]:
     """Return the line of each table and key of a TOML text, by its path (`("system", 0, "id")`)."""
-    lines: dict[Place, int] = {}
-    table: Place = ()
+    lines: dict[KeyPath, int] = {}
+    table: KeyPath = ()
     for number, line in enumerate(text.split("\n"), start=1):
-        if header := _TABLE.match(line):
-            table = _entered(_parts(header[2]), lines, array=header[1] == "[[")
+        if header := _TABLE_LINE.match(line):
+            table = _table_path(_split_key(header[2]), lines, array=header[1] == "[[")
             lines.setdefault(table, number)
-        elif key := _KEY.match(line):
-            lines.setdefault((*table, *_parts(key[1])), number)
+        elif key := _KEY_LINE.match(line):
+            lines.setdefault((*table, *_split_key(key[1])), number)
     return lines
 
 
-def _parts(dotted: str) -> Place:
-    return tuple(part.strip('"') for part in _PART.findall(dotted))
+def _split_key(dotted: str) -> KeyPath:
+    return tuple(part.strip('"') for part in _KEY_PART.findall(dotted))
 
 
-def _entered(place: Place, lines: Mapping[Place, int], *, array: bool) -> Place:
+def _table_path(path: KeyPath, lines: Mapping[KeyPath, int], *, array: bool) -> KeyPath:
     if not array:
-        return place
-    return (*place, sum(1 for known in lines if known[:-1] == place and isinstance(known[-1], int)))
+        return path
+    return (*path, sum(1 for key in lines if key[:-1] == path and isinstance(key[-1], int)))

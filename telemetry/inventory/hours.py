@@ -10,22 +10,22 @@ from datetime import date, time
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from telemetry.core.calendar.calendar_values import Hours
-from telemetry.inventory.record import Keys, Record, check_keys
+from telemetry.core.calendar.calendar_values import OpeningHours
+from telemetry.inventory.record import AllowedKeys, Record, check_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _INTERVAL = re.compile(r"(\d\d):(\d\d)-(\d\d):(\d\d)")
-_EXCEPTION = Keys(("hours",), ("name",))
-_MIDNIGHT = 24 * 60
-_LONGEST_NIGHT = 12 * 60
+_SPECIAL_DAY_KEYS = AllowedKeys(("hours",), ("name",))
+_DAY_MINUTES = 24 * 60
+_MAX_OVERNIGHT_MINUTES = 12 * 60
 """Minutes that hours past midnight may last; with more, the two times were exchanged by mistake."""
 _REMEDY = "write HH:MM-HH:MM intervals with commas between them, or closed"
 
 
-Special = tuple[Hours, str]
+SpecialDay = tuple[OpeningHours, str]
 """The hours of a day in the exception table, and why."""
 
 
@@ -33,88 +33,88 @@ class HoursError(ValueError):
     """Hours that cannot be used."""
 
 
-def parse_hours(text: str) -> Hours:
+def parse_hours(text: str) -> OpeningHours:
     """Return the opening intervals of one day in order, the last perhaps past midnight; raise HoursError."""
     if text == "closed":
         return ()
-    minutes = sorted(_minutes(part.strip()) for part in text.split(","))
+    minutes = sorted(_parse_interval(part.strip()) for part in text.split(","))
     for (_, closes), (opens, _) in pairwise(minutes):
         if opens < closes:
-            raise HoursError(f"{text!r} overlaps at {_clock(opens):%H:%M}")
-    return tuple((_clock(opens), _clock(closes)) for opens, closes in minutes)
+            raise HoursError(f"{text!r} overlaps at {_to_time(opens):%H:%M}")
+    return tuple((_to_time(opens), _to_time(closes)) for opens, closes in minutes)
 
 
-def _minutes(part: str) -> tuple[int, int]:
-    found = _INTERVAL.fullmatch(part)
-    if not found:
+def _parse_interval(part: str) -> tuple[int, int]:
+    match = _INTERVAL.fullmatch(part)
+    if not match:
         raise HoursError(f"{part!r} is not hours")
-    opens, closes = _minute(found[1], found[2]), _minute(found[3], found[4])
-    night = closes + _MIDNIGHT - opens
-    if not closes or (closes < opens and night <= _LONGEST_NIGHT):
-        closes += _MIDNIGHT
+    opens, closes = _minute_of_day(match[1], match[2]), _minute_of_day(match[3], match[4])
+    night = closes + _DAY_MINUTES - opens
+    if not closes or (closes < opens and night <= _MAX_OVERNIGHT_MINUTES):
+        closes += _DAY_MINUTES
     if closes <= opens:
         raise HoursError(f"{part!r} ends before it starts")
     return opens, closes
 
 
-def _minute(hour: str, minute: str) -> int:
+def _minute_of_day(hour: str, minute: str) -> int:
     total = int(hour) * 60 + int(minute)
-    if total > _MIDNIGHT or int(minute) > 59:
+    if total > _DAY_MINUTES or int(minute) > 59:
         raise HoursError(f"{hour}:{minute} is no time of day")
     if total % 5:
         raise HoursError(f"{hour}:{minute} is not on a 5-minute mark")
     return total
 
 
-def _clock(minute: int) -> time:
+def _to_time(minute: int) -> time:
     return time(minute // 60 % 24, minute % 60)
 
 
-def hours_of(record: Record, key: str) -> Hours:
+def hours_of(record: Record, key: str) -> OpeningHours:
     """Return one value of a record as hours; closed when it cannot be used."""
     try:
         return parse_hours(record.text(key))
     except HoursError as error:
         if record.values.get(key):
-            record.fault(key, str(error), _REMEDY)
+            record.add_fault(key, str(error), _REMEDY)
         return ()
 
 
-def some_days(record: Record) -> dict[int, Hours]:
+def weekday_hours(record: Record) -> dict[int, OpeningHours]:
     """Return the hours of the weekdays a record names, by their number (0 is Monday)."""
-    return {i: hours_of(record, day) for i, day in enumerate(WEEK) if day in record.values}
+    return {i: hours_of(record, day) for i, day in enumerate(WEEKDAYS) if day in record.values}
 
 
-def week_of(record: Record, usual: tuple[Hours, ...] = ((),) * 7) -> tuple[Hours, ...]:
+def week_of(record: Record, usual: tuple[OpeningHours, ...] = ((),) * 7) -> tuple[OpeningHours, ...]:
     """Return the hours of the seven weekdays; a day that is not written is as usual."""
     for key in record.values:
-        if key not in WEEK:
-            record.fault(key, "is no weekday", f"use one of {', '.join(WEEK)}")
-    return week_with(some_days(record), usual)
+        if key not in WEEKDAYS:
+            record.add_fault(key, "is no weekday", f"use one of {', '.join(WEEKDAYS)}")
+    return override_week(weekday_hours(record), usual)
 
 
-def week_with(days: Mapping[int, Hours], usual: tuple[Hours, ...]) -> tuple[Hours, ...]:
+def override_week(days: Mapping[int, OpeningHours], usual: tuple[OpeningHours, ...]) -> tuple[OpeningHours, ...]:
     """Return the week with some of its days changed."""
     return tuple(days.get(i, hours) for i, hours in enumerate(usual))
 
 
-def days_of(record: Record) -> dict[date, Special]:
+def special_days_of(record: Record) -> dict[date, SpecialDay]:
     """Return the exceptions of a table of dates: written hours, or a table of hours and name."""
-    out: dict[date, Special] = {}
+    out: dict[date, SpecialDay] = {}
     for key in record.values:
         try:
             day = date.fromisoformat(key)
         except ValueError:
-            record.fault(key, "is not a date", "write it as YYYY-MM-DD")
+            record.add_fault(key, "is not a date", "write it as YYYY-MM-DD")
         else:
-            out[day] = _exception(record, key)
+            out[day] = _parse_special_day(record, key)
     return out
 
 
-def _exception(record: Record, key: str) -> Special:
+def _parse_special_day(record: Record, key: str) -> SpecialDay:
     table = record.values[key]
     if not isinstance(table, dict):
         return hours_of(record, key), ""
     inner = Record(record.file, record.lines.get(key, record.line), table, record.faults)
-    check_keys(inner, _EXCEPTION)
+    check_keys(inner, _SPECIAL_DAY_KEYS)
     return hours_of(inner, "hours"), inner.text("name", "")

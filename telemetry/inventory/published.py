@@ -12,68 +12,70 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from telemetry.core.inventory import Published
-from telemetry.inventory.record import Keys, Record
+from telemetry.core.inventory import PublishedFigures
+from telemetry.inventory.record import AllowedKeys, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from telemetry.core.inventory import Inventory
-    from telemetry.inventory.files import Folder
+    from telemetry.inventory.files import InventoryFolder
 
 FOLDER = "published"
 COLUMNS = ("scope", "objective", "open_s", "up_s", "down_s", "unknown_s", "excluded_s", "good", "bad")
-MONTH = re.compile(r"20\d\d-(0[1-9]|1[0-2])")
-Key = tuple[str, str, str]
-_WHOLE = re.compile(r"[0-9]{1,15}")
-_ONE = "country"
-KINDS = ("province", "centre", "device", "system")
+MONTH_PATTERN = re.compile(r"20\d\d-(0[1-9]|1[0-2])")
+PublishedKey = tuple[str, str, str]
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,15}")
+_COUNTRY = "country"
+PUBLISHED_SCOPE_KINDS = ("province", "centre", "device", "system")
 
 
-def name_of(month: str) -> str:
+def path_of(month: str) -> str:
     """Return the path of a month's file in its inventory."""
     return f"{FOLDER}/{month}.csv"
 
 
-def read(folder: Folder, world: Inventory) -> Mapping[Key, Published]:
+def read_months(folder: InventoryFolder, inventory: Inventory) -> Mapping[PublishedKey, PublishedFigures]:
     """Read every published month; a scope or objective that is no longer declared is a warning."""
-    out: dict[Key, Published] = {}
-    for name in folder.published():
+    out: dict[PublishedKey, PublishedFigures] = {}
+    for name in folder.published_files():
         month = name.removeprefix(f"{FOLDER}/").removesuffix(".csv")
-        if not MONTH.fullmatch(month):
-            folder.fault(name, "file", "is not a published month", "call it YYYY-MM.csv, or move it away")
+        if not MONTH_PATTERN.fullmatch(month):
+            folder.add_file_fault(name, "file", "is not a published month", "call it YYYY-MM.csv, or move it away")
             continue
-        out.update(_month(folder, name, month, _Known(world)))
+        out.update(_read_month(folder, name, month, _DeclaredNames(inventory)))
     return out
 
 
-def _month(folder: Folder, name: str, month: str, known: _Known) -> Mapping[Key, Published]:
+def _read_month(
+    folder: InventoryFolder, name: str, month: str, declared: _DeclaredNames
+) -> Mapping[PublishedKey, PublishedFigures]:
     """Return a month's rows; those of a text without a fault are read once, however often the inventory is loaded."""
-    found = _faultless(month, folder.text(name) or "")
-    if found is None:
-        return _months_rows(month, folder.csv(name, Keys(COLUMNS)), known)
-    for line, scope, objective in found.names:
-        if not known.has(scope, objective):
-            known.check(Record(str(folder.path / name), line, {}, folder.faults), scope, objective)
-    return found.rows
+    parsed = _parse_strictly(month, folder.read_text(name) or "")
+    if parsed is None:
+        return _read_rows(month, folder.read_csv(name, AllowedKeys(COLUMNS)), declared)
+    for line, scope, objective in parsed.names:
+        if not declared.are_declared(scope, objective):
+            declared.warn_undeclared(Record(str(folder.path / name), line, {}, folder.faults), scope, objective)
+    return parsed.rows
 
 
-def rows_of(month: str, text: str) -> Mapping[Key, Published] | None:
+def parse_month(month: str, text: str) -> Mapping[PublishedKey, PublishedFigures] | None:
     """Return the rows of a month's file; None when it has a fault, or is another file."""
-    found = _faultless(month, text)
-    return None if found is None else found.rows
+    parsed = _parse_strictly(month, text)
+    return None if parsed is None else parsed.rows
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class _ParsedMonth:
     """A month's rows, and the first line with each scope and each objective."""
 
-    rows: Mapping[Key, Published]
+    rows: Mapping[PublishedKey, PublishedFigures]
     names: tuple[tuple[int, str, str], ...]
 
 
 @lru_cache(maxsize=60)
-def _faultless(month: str, text: str) -> _Read | None:
+def _parse_strictly(month: str, text: str) -> _ParsedMonth | None:
     """Read a file as `written` writes it; None when there is anything else in it, to be told line by line."""
     try:
         reader = list(csv.reader(io.StringIO(text, newline="")))
@@ -81,102 +83,112 @@ def _faultless(month: str, text: str) -> _Read | None:
         return None
     if not reader or tuple(reader[0]) != COLUMNS:
         return None
-    rows: dict[Key, Published] = {}
+    rows: dict[PublishedKey, PublishedFigures] = {}
     names: dict[tuple[str, str], int] = {}
     for line, cells in enumerate(reader[1:], start=2):
-        one = _exact(month, cells)
-        if one is None or (month, one.scope, one.objective) in rows:
+        row = _parse_row_strictly(month, cells)
+        if row is None or (month, row.scope, row.objective) in rows:
             return None
-        rows[month, one.scope, one.objective] = one
-        for name in ((one.scope, ""), ("", one.objective)):
+        rows[month, row.scope, row.objective] = row
+        for name in ((row.scope, ""), ("", row.objective)):
             names.setdefault(name, line)
-    return _Read(rows, tuple((line, *name) for name, line in names.items()))
+    return _ParsedMonth(rows, tuple((line, *name) for name, line in names.items()))
 
 
-def _exact(month: str, cells: list[str]) -> Published | None:
-    if len(cells) != len(COLUMNS) or not all(map(_WHOLE.fullmatch, cells[2:])) or not _is_scope(cells[0]):
+def _parse_row_strictly(month: str, cells: list[str]) -> PublishedFigures | None:
+    if len(cells) != len(COLUMNS) or not all(map(_WHOLE_NUMBER.fullmatch, cells[2:])) or not _is_scope(cells[0]):
         return None
-    found = Published(month, cells[0], cells[1], *map(int, cells[2:]))
+    row = PublishedFigures(month, cells[0], cells[1], *map(int, cells[2:]))
     plain = all(cell.isprintable() and cell == cell.strip() for cell in cells[:2])
-    return found if plain and found.open == found.up + found.down + found.unknown else None
+    return row if plain and row.open == row.up + row.down + row.unknown else None
 
 
-class _Known:
+class _DeclaredNames:
     """What rows may name; every name that is not declared warns once a file."""
 
-    def __init__(self, world: Inventory) -> None:
-        self._world = world
-        self._objectives = {one.id for one in world.objectives}
+    def __init__(self, inventory: Inventory) -> None:
+        self._inventory = inventory
+        self._objectives = {objective.id for objective in inventory.objectives}
         self._warned: set[str] = set()
 
-    def has(self, scope: str, objective: str) -> bool:
+    def are_declared(self, scope: str, objective: str) -> bool:
         """Tell whether both are declared; nothing is."""
-        return (not scope or self._declared(scope)) and (not objective or objective in self._objectives)
+        return (not scope or self._is_declared_scope(scope)) and (not objective or objective in self._objectives)
 
-    def check(self, row: Record, scope: str, objective: str) -> None:
-        if scope and not self._declared(scope):
-            self._warn(row, "scope", scope)
+    def warn_undeclared(self, row: Record, scope: str, objective: str) -> None:
+        if scope and not self._is_declared_scope(scope):
+            self._warn_once(row, "scope", scope)
         if objective and objective not in self._objectives:
-            self._warn(row, "objective", objective)
+            self._warn_once(row, "objective", objective)
 
-    def _declared(self, scope: str) -> bool:
+    def _is_declared_scope(self, scope: str) -> bool:
         kind, _, ident = scope.partition(":")
-        if kind == "province" or scope == _ONE:
-            return scope in (_ONE, f"province:{self._world.province}")
-        return ident in {"centre": self._world.centres, "device": self._world.devices}.get(kind, self._world.systems)
+        if kind == "province" or scope == _COUNTRY:
+            return scope in (_COUNTRY, f"province:{self._inventory.province}")
+        return ident in {"centre": self._inventory.centres, "device": self._inventory.devices}.get(
+            kind, self._inventory.systems
+        )
 
-    def _warn(self, row: Record, key: str, name: str) -> None:
+    def _warn_once(self, row: Record, key: str, name: str) -> None:
         if name not in self._warned:
             self._warned.add(name)
-            row.warn(key, f"{name!r} is no longer declared", "leave the row as it is: it was true then")
+            row.add_warning(key, f"{name!r} is no longer declared", "leave the row as it is: it was true then")
 
 
-def _months_rows(month: str, rows: Iterable[Record], known: _Known) -> dict[Key, Published]:
-    out: dict[Key, Published] = {}
-    lines: dict[Key, int] = {}
+def _read_rows(month: str, rows: Iterable[Record], declared: _DeclaredNames) -> dict[PublishedKey, PublishedFigures]:
+    out: dict[PublishedKey, PublishedFigures] = {}
+    lines: dict[PublishedKey, int] = {}
     for row in rows:
-        one = _published(month, row)
-        key = month, one.scope, one.objective
+        published = _read_row(month, row)
+        key = month, published.scope, published.objective
         if key in out:
-            row.fault("scope", f"{one.scope} {one.objective} is already on line {lines[key]}", "remove one of the rows")
-        known.check(row, one.scope, one.objective)
-        out[key], lines[key] = one, row.line
+            row.add_fault(
+                "scope",
+                f"{published.scope} {published.objective} is already on line {lines[key]}",
+                "remove one of the rows",
+            )
+        declared.warn_undeclared(row, published.scope, published.objective)
+        out[key], lines[key] = published, row.line
     return out
 
 
-def _published(month: str, row: Record) -> Published:
+def _read_row(month: str, row: Record) -> PublishedFigures:
     scope, objective = str(row.values.get("scope", "")), str(row.values.get("objective", ""))
     if not _is_scope(scope):
-        row.fault("scope", f"{scope!r} cannot be read", "use country, province:ID, centre:ID, device:ID or system:ID")
-    found = Published(month, scope, objective, *(_whole(row, key) for key in COLUMNS[2:]))
-    if found.open != found.up + found.down + found.unknown:
-        parts = f"{found.up} + {found.down} + {found.unknown}"
-        row.fault("open_s", f"{found.open} is not up_s + down_s + unknown_s = {parts}", "restore what was published")
-    return found
+        row.add_fault(
+            "scope", f"{scope!r} cannot be read", "use country, province:ID, centre:ID, device:ID or system:ID"
+        )
+    published = PublishedFigures(month, scope, objective, *(_read_whole_number(row, key) for key in COLUMNS[2:]))
+    if published.open != published.up + published.down + published.unknown:
+        parts = f"{published.up} + {published.down} + {published.unknown}"
+        row.add_fault(
+            "open_s", f"{published.open} is not up_s + down_s + unknown_s = {parts}", "restore what was published"
+        )
+    return published
 
 
 def _is_scope(scope: str) -> bool:
     kind, _, ident = scope.partition(":")
-    return scope == _ONE or (bool(ident) and kind in KINDS)
+    return scope == _COUNTRY or (bool(ident) and kind in PUBLISHED_SCOPE_KINDS)
 
 
-def _whole(row: Record, key: str) -> int:
+def _read_whole_number(row: Record, key: str) -> int:
     value = row.values.get(key, "0")
-    if isinstance(value, str) and _WHOLE.fullmatch(value):
+    if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value):
         return int(value)
-    row.fault(key, f"{value!r} is not a whole number from 0 on", "restore what was published")
+    row.add_fault(key, f"{value!r} is not a whole number from 0 on", "restore what was published")
     return 0
 
 
-def written(rows: Iterable[Published]) -> str:
+def to_csv(rows: Iterable[PublishedFigures]) -> str:
     """Return the text of a month's file, its rows in the given order."""
     text = io.StringIO()
     out = csv.writer(text, lineterminator="\n")
     out.writerow(COLUMNS)
-    out.writerows(map(_cells, rows))
+    out.writerows(map(_csv_cells, rows))
     return text.getvalue()
 
 
-def _cells(row: Published) -> tuple[str | int, ...]:
+def _csv_cells(row: PublishedFigures) -> tuple[str | int, ...]:
     seconds = row.open, row.up, row.down, row.unknown, row.excluded
     return row.scope, row.objective, *seconds, row.good, row.bad

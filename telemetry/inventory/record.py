@@ -15,7 +15,7 @@ from telemetry.errors import Fault
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
 
-IDENT = re.compile(r"[a-z0-9-]{1,63}")
+IDENTIFIER = re.compile(r"[a-z0-9-]{1,63}")
 
 
 class Faults(list[Fault]):
@@ -26,24 +26,24 @@ class Faults(list[Fault]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.unread: set[str] = set()
+        self.unread_files: set[str] = set()
         self.warnings: list[Fault] = []
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
+class AllowedKeys:
     """The columns or keys a file may have."""
 
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
 
-    def unknown(self, found: Sequence[str]) -> list[str]:
+    def unknown(self, keys: Sequence[str]) -> list[str]:
         """Return what was found and is not allowed."""
-        return [key for key in found if key not in self.required + self.optional]
+        return [key for key in keys if key not in self.required + self.optional]
 
-    def missing(self, found: Container[str]) -> list[str]:
+    def missing(self, keys: Container[str]) -> list[str]:
         """Return what is required and was not found."""
-        return [key for key in self.required if key not in found]
+        return [key for key in self.required if key not in keys]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,11 @@ class Record:
     faults: Faults
     lines: Mapping[str, int] = field(default_factory=dict)
 
-    def fault(self, key: str, problem: str, remedy: str) -> None:
+    def add_fault(self, key: str, problem: str, remedy: str) -> None:
         """Note a fault of one value."""
         self.faults.append(Fault(self.file, self.lines.get(key, self.line), key, problem, remedy))
 
-    def warn(self, key: str, problem: str, remedy: str) -> None:
+    def add_warning(self, key: str, problem: str, remedy: str) -> None:
         """Note a warning about one value."""
         self.faults.warnings.append(Fault(self.file, self.lines.get(key, self.line), key, problem, remedy))
 
@@ -72,17 +72,17 @@ class Record:
         if value == "" and default is not None:
             return default
         if key in self.values:
-            self.fault(key, "must be a text that is not empty", "write it in")
+            self.add_fault(key, "must be a text that is not empty", "write it in")
         return ""
 
-    def ident(self, key: str) -> str:
+    def identifier(self, key: str) -> str:
         """Return an identifier: lower-case letters, digits and dashes, 63 at most."""
         value = self.text(key)
-        if value and not IDENT.fullmatch(value):
-            self.fault(key, f"{value!r} is not an id", "use 1 to 63 of a-z, 0-9 and -")
+        if value and not IDENTIFIER.fullmatch(value):
+            self.add_fault(key, f"{value!r} is not an id", "use 1 to 63 of a-z, 0-9 and -")
         return value
 
-    def number(self, key: str, low: int, high: int, default: int | None = None) -> int:
+    def integer(self, key: str, low: int, high: int, default: int | None = None) -> int:
         """Return a whole number from low to high."""
         value = self.values.get(key, "")
         if key not in self.values or (value == "" and default is not None):
@@ -91,7 +91,7 @@ class Record:
             value = int(value)
         if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
             return value
-        self.fault(key, f"{value!r} is not a whole number from {low} to {high}", "write such a number")
+        self.add_fault(key, f"{value!r} is not a whole number from {low} to {high}", "write such a number")
         return low
 
     def real(self, key: str, high: float) -> float:
@@ -99,7 +99,7 @@ class Record:
         value = self.values.get(key, 0)
         if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= high:
             return float(value)
-        self.fault(key, f"{value!r} is not a number from 0 to {high:g}", "write such a number")
+        self.add_fault(key, f"{value!r} is not a number from 0 to {high:g}", "write such a number")
         return 0.0
 
     def flag(self, key: str, *, default: bool) -> bool:
@@ -109,16 +109,16 @@ class Record:
             return default
         if value in ("yes", "no") or isinstance(value, bool):
             return value in ("yes", True)
-        self.fault(key, f"{value!r} is neither yes nor no", "write yes or no (true or false in TOML)")
+        self.add_fault(key, f"{value!r} is neither yes nor no", "write yes or no (true or false in TOML)")
         return default
 
     def day(self, key: str) -> date:
         """Return a date."""
         if self.values.get(key) == "":
-            self.fault(key, "has no date", "write it as YYYY-MM-DD")
-        return self.day_or_none(key) or date.min
+            self.add_fault(key, "has no date", "write it as YYYY-MM-DD")
+        return self.optional_day(key) or date.min
 
-    def day_or_none(self, key: str) -> date | None:
+    def optional_day(self, key: str) -> date | None:
         """Return a date, or None when there is none."""
         value = self.values.get(key, "")
         if value == "":
@@ -126,41 +126,41 @@ class Record:
         try:
             return date.fromisoformat(str(value))
         except ValueError:
-            self.fault(key, f"{value!s} is not a date", "write it as YYYY-MM-DD")
+            self.add_fault(key, f"{value!s} is not a date", "write it as YYYY-MM-DD")
             return None
 
     def choice(self, key: str, allowed: Sequence[str], default: str | None = None) -> str:
         """Return one of the allowed words."""
         value = self.text(key, default)
         if value and value not in allowed:
-            self.fault(key, f"{value!r} is not known", f"use one of {', '.join(allowed)}")
+            self.add_fault(key, f"{value!r} is not known", f"use one of {', '.join(allowed)}")
         return value if value in allowed else allowed[0]
 
-    def words(self, key: str) -> tuple[str, ...]:
+    def text_list(self, key: str) -> tuple[str, ...]:
         """Return a list of texts: a TOML array, or words with spaces between them."""
         value = self.values.get(key, "")
-        found = value.split() if isinstance(value, str) else value
-        if isinstance(found, list) and all(isinstance(word, str) for word in found):
-            self._twice(key, found)
-            return tuple(found)
-        self.fault(key, "is not a list of texts", "write the ids in it")
+        items = value.split() if isinstance(value, str) else value
+        if isinstance(items, list) and all(isinstance(word, str) for word in items):
+            self._check_duplicates(key, items)
+            return tuple(items)
+        self.add_fault(key, "is not a list of texts", "write the ids in it")
         return ()
 
-    def _twice(self, key: str, found: list[str]) -> None:
-        for word in sorted({word for word in found if found.count(word) > 1}):
-            self.fault(key, f"names {word!r} more than once", "name it once")
+    def _check_duplicates(self, key: str, items: list[str]) -> None:
+        for word in sorted({word for word in items if items.count(word) > 1}):
+            self.add_fault(key, f"names {word!r} more than once", "name it once")
 
-    def refer(self, key: str, value: str, known: Container[str], what: str) -> None:
+    def check_reference(self, key: str, value: str, declared: Container[str], what: str) -> None:
         """Note a fault when the value names nothing that is declared."""
-        if value and value not in known and f"{what}s" not in self.faults.unread:
-            self.fault(key, f"there is no {what} {value!r}", f"declare it in {what}s, or name one that is declared")
+        if value and value not in declared and f"{what}s" not in self.faults.unread_files:
+            self.add_fault(key, f"there is no {what} {value!r}", f"declare it in {what}s, or name one that is declared")
 
 
-def check_keys(record: Record, keys: Keys) -> None:
+def check_keys(record: Record, keys: AllowedKeys) -> None:
     """Note a fault for each unknown and each missing column or key."""
-    found = list(record.values)
-    for key in keys.unknown(found):
+    present = list(record.values)
+    for key in keys.unknown(present):
         allowed = ", ".join(keys.required + keys.optional)
-        record.fault(key, "is unknown here", f"remove it, or use one of {allowed}")
-    for key in keys.missing(found):
-        record.fault(key, "is missing", "add it")
+        record.add_fault(key, "is unknown here", f"remove it, or use one of {allowed}")
+    for key in keys.missing(present):
+        record.add_fault(key, "is missing", "add it")

@@ -14,21 +14,21 @@ from threading import Lock
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from telemetry.core.calendar.windows import DAY, Window, at
-from telemetry.core.calendar_windows import moment
+from telemetry.core.calendar.windows import DAY, Window, to_local
+from telemetry.core.calendar_windows import wall_time_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from zoneinfo import ZoneInfo
 
-YEARS = range(2010, 2046)
+HOLIDAY_YEARS = range(2010, 2046)
 """Years of which public holidays are known."""
-LAST = datetime(2100, 1, 1)  # noqa: DTZ001 - local wall time, whatever the zone
+RECURRENCE_END = datetime(2100, 1, 1)  # noqa: DTZ001 - local wall time, whatever the zone
 """Recurring maintenance is not followed beyond: a rule without an end must have one somewhere."""
-_LAST_MS = 4_102_444_800_000
-_FREQ = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
-_PARTS = {
-    "FREQ": re.compile("|".join(_FREQ)),
+_RECURRENCE_END_MS = 4_102_444_800_000
+_FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
+_RULE_PARTS = {
+    "FREQ": re.compile("|".join(_FREQUENCIES)),
     "INTERVAL": re.compile(r"[1-9]\d{0,3}"),
     "COUNT": re.compile(r"[1-9]\d{0,4}"),
     "UNTIL": re.compile(r"\d{8}T\d{6}"),
@@ -49,15 +49,15 @@ class UnknownCountry(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Publics:
+class PublicHolidays:
     """A country's days off by name, and the days at weekends that are worked."""
 
-    off: Mapping[date, str]
-    worked: frozenset[date]
+    days_off: Mapping[date, str]
+    working_weekend_days: frozenset[date]
 
 
 @lru_cache(maxsize=32)
-def publics(country: str, subdivision: str) -> Publics:
+def public_holidays(country: str, subdivision: str) -> PublicHolidays:
     """Return the public holidays of `YEARS`, named in the country's language.
 
     Raises UnknownCountry, and ImportError when the library is not installed.
@@ -67,15 +67,15 @@ def publics(country: str, subdivision: str) -> Publics:
     try:
         # The language is given: without it the machine's locale would decide the names.
         language = holidays.country_holidays(country).default_language
-        found = holidays.country_holidays(country, subdivision or None, years=YEARS, language=language)
+        days_off = holidays.country_holidays(country, subdivision or None, years=HOLIDAY_YEARS, language=language)
     except NotImplementedError as error:
         raise UnknownCountry(str(error)) from None
-    worked = frozenset(day for day in getattr(found, "weekend_workdays", ()) if day.year in YEARS)
-    return Publics(MappingProxyType(dict(sorted(found.items()))), worked)
+    worked = frozenset(day for day in getattr(days_off, "weekend_workdays", ()) if day.year in HOLIDAY_YEARS)
+    return PublicHolidays(MappingProxyType(dict(sorted(days_off.items()))), worked)
 
 
 @dataclass(frozen=True, slots=True)
-class Recurring:
+class RecurringMaintenance:
     """Maintenance that recurs by an RFC 5545 rule; `first` and `length` are local wall time.
 
     On a day with a change of clocks it keeps its wall times.
@@ -87,46 +87,56 @@ class Recurring:
     rule: str
     zone: ZoneInfo
 
-    def windows(self, window: Window) -> Iterator[Window]:
+    # Digested into the calendar's version, see `calendar_values.Swap`.
+    def __repr__(self) -> str:
+        fields = f"name={self.name!r}, first={self.first!r}, length={self.length!r}, rule={self.rule!r}"
+        return f"Recurring({fields}, zone={self.zone!r})"
+
+    def windows_in(self, window: Window) -> Iterator[Window]:
         """Yield the windows around `window`; the rule is followed only as far as that."""
-        if window.start >= _LAST_MS:
+        if window.start >= _RECURRENCE_END_MS:
             return
-        early, late = (at(t, self.zone).replace(tzinfo=None) for t in (window.start, min(window.end, _LAST_MS) + DAY))
-        for start in _series(self.rule, self.first).between(early - self.length - timedelta(days=1), late):
+        early, late = (
+            to_local(t, self.zone).replace(tzinfo=None)
+            for t in (window.start, min(window.end, _RECURRENCE_END_MS) + DAY)
+        )
+        for start in _rule_starts(self.rule, self.first).between(early - self.length - timedelta(days=1), late):
             end = start + self.length
-            yield Window(moment(start.date(), start.time(), self.zone), moment(end.date(), end.time(), self.zone))
+            yield Window(
+                wall_time_ms(start.date(), start.time(), self.zone), wall_time_ms(end.date(), end.time(), self.zone)
+            )
 
 
-class _Series:
+class _RuleStarts:
     """The starts of a rule, found once and only as far as anyone has asked."""
 
     def __init__(self, starts: Iterator[datetime]) -> None:
         self._starts = starts
-        self._found: list[datetime] = []
-        self._ended = False
+        self._known_starts: list[datetime] = []
+        self._exhausted = False
         self._lock = Lock()
 
     def between(self, early: datetime, late: datetime) -> list[datetime]:
         """Return the starts in [early, late)."""
-        late = min(late, LAST)
+        late = min(late, RECURRENCE_END)
         with self._lock:
-            self._follow(late)
-            return self._found[bisect_left(self._found, early) : bisect_left(self._found, late)]
+            self._extend_to(late)
+            return self._known_starts[bisect_left(self._known_starts, early) : bisect_left(self._known_starts, late)]
 
-    def _follow(self, late: datetime) -> None:
-        while not self._ended and (not self._found or self._found[-1] < late):
+    def _extend_to(self, late: datetime) -> None:
+        while not self._exhausted and (not self._known_starts or self._known_starts[-1] < late):
             start = next(self._starts, None)
             if start is None:
-                self._ended = True
+                self._exhausted = True
             else:
-                self._found.append(start)
+                self._known_starts.append(start)
 
 
 @lru_cache(maxsize=1024)
-def _series(rule: str, first: datetime) -> _Series:
+def _rule_starts(rule: str, first: datetime) -> _RuleStarts:
     from dateutil.rrule import rrulestr  # noqa: PLC0415
 
-    return _Series(iter(rrulestr(rule, dtstart=first)))
+    return _RuleStarts(iter(rrulestr(rule, dtstart=first)))
 
 
 def check_rule(rule: str, first: datetime) -> None:
@@ -134,21 +144,21 @@ def check_rule(rule: str, first: datetime) -> None:
     parts = [part.partition("=")[::2] for part in rule.split(";")]
     names = [name for name, _ in parts]
     for name, value in parts:
-        if name not in _PARTS:
+        if name not in _RULE_PARTS:
             raise RuleError(f"{name!r} is not known here")
         if names.count(name) > 1:
             raise RuleError(f"{name} is there more than once")
-        if not _PARTS[name].fullmatch(value):
+        if not _RULE_PARTS[name].fullmatch(value):
             raise RuleError(f"{value!r} is no {name}")
     if "FREQ" not in names:
         raise RuleError("has no FREQ")
-    _check_first(rule, first)
+    _check_first_start(rule, first)
 
 
-def _check_first(rule: str, first: datetime) -> None:
+def _check_first_start(rule: str, first: datetime) -> None:
     try:
-        found = _series(rule, first).between(first, first + timedelta(milliseconds=1))
+        starts = _rule_starts(rule, first).between(first, first + timedelta(milliseconds=1))
     except ValueError as error:
         raise RuleError(str(error)) from None
-    if not found:
+    if not starts:
         raise RuleError(f"does not begin with {first:%Y-%m-%d %H:%M}")

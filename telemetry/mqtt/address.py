@@ -22,7 +22,7 @@ class BrokerAddress:
     password: str = field(default="", repr=False)
 
 
-def address(url: str, ca: str = "", cert: str = "", key: str = "") -> BrokerAddress:
+def parse_broker_url(url: str, ca: str = "", cert: str = "", key: str = "") -> BrokerAddress:
     """Read `mqtt://[user:password@]HOST[:PORT]` or `mqtts://…`; raises ConfigError."""
     parts = urlsplit(url)
     try:
@@ -33,5 +33,5 @@ def address(url: str, ca: str = "", cert: str = "", key: str = "") -> BrokerAddr
         remedy = "write mqtt://HOST:PORT or mqtts://HOST:PORT"
         raise ConfigError([Fault("settings", 0, "MOTCUA_MQTT", f"not an MQTT address: {url!r}", remedy)])
     tls = parts.scheme == "mqtts"
-    names = (parts.username or "", parts.password or "")
-    return BrokerAddress(parts.hostname, port or (8883 if tls else 1883), tls, ca, cert, key, *names)
+    credentials = (parts.username or "", parts.password or "")
+    return BrokerAddress(parts.hostname, port or (8883 if tls else 1883), tls, ca, cert, key, *credentials)

@@ -10,7 +10,7 @@ from iotcore import Broker
 
 from telemetry.errors import BrokerUnavailable
 
-_TOML = """id = 0
+_CONFIG_TEMPLATE = """id = 0
 [router]
 id = 0
 max_connections = 10010
@@ -35,7 +35,7 @@ class EmbeddedBroker:
         """Start listening; raises BrokerUnavailable when the port is taken."""
         self._folder = tempfile.TemporaryDirectory(prefix="motcua-broker-")
         path = Path(self._folder.name) / "broker.toml"
-        path.write_text(_TOML.format(host=host, port=port))
+        path.write_text(_CONFIG_TEMPLATE.format(host=host, port=port))
         self.url = f"mqtt://{host}:{port}"
         self._broker = Broker(config_path=str(path))
         try:
@@ -45,7 +45,7 @@ class EmbeddedBroker:
             msg = f"the broker cannot listen on {host}:{port}: {error}; name another port"
             raise BrokerUnavailable(msg) from error
 
-    def alive(self) -> bool:
+    def is_alive(self) -> bool:
         """Tell whether the child process still runs."""
         return self._broker.is_running
 

@@ -21,8 +21,8 @@ from paho.mqtt.properties import Properties
 
 from telemetry.errors import BrokerUnavailable
 from telemetry.mqtt import packets
-from telemetry.mqtt.address import BrokerAddress, address
-from telemetry.mqtt.messages import LinkSettings, Listener, Message
+from telemetry.mqtt.address import BrokerAddress, parse_broker_url
+from telemetry.mqtt.messages import LinkListener, LinkSettings, Message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,7 +31,15 @@ if TYPE_CHECKING:
     from paho.mqtt.reasoncodes import ReasonCode
 
 __all__ = [
-    "FAILED", "NO_SUBSCRIBERS", "TAKEN_OVER", "BrokerAddress", "Link", "LinkSettings", "Listener", "Message", "address",
+    "FAILED",
+    "NO_SUBSCRIBERS",
+    "TAKEN_OVER",
+    "BrokerAddress",
+    "Link",
+    "LinkListener",
+    "LinkSettings",
+    "Message",
+    "parse_broker_url",
 ]  # fmt: skip
 KEEPALIVE_S = 30  # a broker tells a dead site's Wills after one and a half: 45 s
 CONNACK_WAIT_S = 10.0
@@ -45,36 +53,36 @@ RECEIVE_BYTES = 256 * 1024
 class Link:
     """One connection after another to a broker."""
 
-    def __init__(self, where: BrokerAddress, settings: LinkSettings, listener: Listener) -> None:
-        self._where = where
+    def __init__(self, broker: BrokerAddress, settings: LinkSettings, listener: LinkListener) -> None:
+        self._broker = broker
         self._settings = settings
         self._listener = listener
         self._client: Client | None = None
         self.generation = 0
-        self._since = 0.0
-        self._rest = b""
-        self.up = False
+        self._connect_started = 0.0
+        self._remainder = b""
+        self.is_connected = False
 
     def connect(self, will: tuple[str, bytes] | None = None) -> None:
         """Open a new connection; the answer comes through `pump`. Raises BrokerUnavailable."""
-        self.drop()
+        self.abort()
         self.generation += 1
         client = self._new_client(will or self._settings.will)
         try:
             client.connect(
-                self._where.host,
-                self._where.port,
+                self._broker.host,
+                self._broker.port,
                 keepalive=KEEPALIVE_S,
                 clean_start=self._settings.clean_start,
                 properties=self._connect_properties(),
             )
         except (OSError, ValueError) as error:
-            msg = f"no MQTT broker at {self._where.host}:{self._where.port}: {error}; is it running and reachable?"
+            msg = f"no MQTT broker at {self._broker.host}:{self._broker.port}: {error}; is it running and reachable?"
             raise BrokerUnavailable(msg) from error
         if client.socket() is None:
-            msg = f"{self._where.host}:{self._where.port} refused the handshake; is the certificate valid?"
+            msg = f"{self._broker.host}:{self._broker.port} refused the handshake; is the certificate valid?"
             raise BrokerUnavailable(msg)
-        self._client, self._since, self._rest = client, time.monotonic(), b""
+        self._client, self._connect_started, self._remainder = client, time.monotonic(), b""
 
     def _new_client(self, will: tuple[str, bytes] | None) -> Client:
         client = Client(
@@ -86,10 +94,10 @@ class Link:
         )
         client.max_inflight_messages_set(0)
         client.suppress_exceptions = False
-        if self._where.tls:
-            client.tls_set_context(_tls(self._where))
-        if self._where.username:
-            client.username_pw_set(self._where.username, self._where.password)
+        if self._broker.tls:
+            client.tls_set_context(_tls_context(self._broker))
+        if self._broker.username:
+            client.username_pw_set(self._broker.username, self._broker.password)
         if will:
             client.will_set(will[0], will[1], qos=1, retain=True)
         client.on_connect = self._on_connect
@@ -112,10 +120,10 @@ class Link:
         if code.is_failure:
             self._fail(code.value, str(code))
             return
-        self.up = True
+        self.is_connected = True
         if self._settings.subscriptions:
             client.subscribe(list(self._settings.subscriptions))
-        self._listener.linked(session_present=bool(flags.session_present))
+        self._listener.on_connected(session_present=bool(flags.session_present))
 
     def _on_disconnect(
         self, client: Client, _data: object, _flags: object, code: ReasonCode, _properties: object
@@ -125,22 +133,22 @@ class Link:
 
     def _on_publish(self, client: Client, _data: object, mid: int, code: ReasonCode, _properties: object) -> None:
         if client is self._client:
-            self._listener.sent(mid, code.value)
+            self._listener.on_puback(mid, code.value)
 
     def _fail(self, code: int, reason: str) -> None:
-        self.drop()
-        self._listener.unlinked(code, reason)
+        self.abort()
+        self._listener.on_disconnected(code, reason)
 
-    def drop(self) -> None:
+    def abort(self) -> None:
         """Close without a good-bye: the broker sends the Will."""
-        client, self._client, self.up = self._client, None, False
+        client, self._client, self.is_connected = self._client, None, False
         if client and (sock := client.socket()) is not None:
             sock.close()
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False,
                 content_type: str = "", user: Mapping[str, str] | None = None) -> int | None:  # fmt: skip
         """Send a message; returns its id, or None when there is no connection."""
-        if self._client is None or not self.up:
+        if self._client is None or not self.is_connected:
             return None
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         if content_type:
@@ -150,16 +158,18 @@ class Link:
         info = self._client.publish(topic, payload, qos=qos, retain=retain, properties=properties)
         return info.mid if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else None
 
-    def acks(self, messages: Iterable[Message]) -> None:
+    def acknowledge(self, messages: Iterable[Message]) -> None:
         """Acknowledge messages of the present connection; those of an older one come again anyway."""
-        self._queue(packets.pubacks(m.mid for m in messages if m.qos and m.generation == self.generation))
+        self._enqueue_packets(
+            packets.encode_pubacks(m.mid for m in messages if m.qos and m.generation == self.generation)
+        )
 
-    def tell(self, messages: Iterable[tuple[str, bytes]]) -> None:
+    def publish_many(self, messages: Iterable[tuple[str, bytes]]) -> None:
         """Send (topic, payload) at QoS 0, all at once; without a connection they are lost."""
-        if self.up:
-            self._queue(b"".join(packets.publish(topic, payload) for topic, payload in messages))
+        if self.is_connected:
+            self._enqueue_packets(b"".join(packets.encode_publish(topic, payload) for topic, payload in messages))
 
-    def _queue(self, data: bytes) -> None:
+    def _enqueue_packets(self, data: bytes) -> None:
         """Send packets after what waits already; called a PUBACK, for which the library keeps no books."""
         if data and self._client is not None:
             self._client._packet_queue(packets.PUBACK, data, 0, 0)  # noqa: SLF001
@@ -173,20 +183,20 @@ class Link:
         """Tell whether bytes wait to be sent."""
         return self._client is not None and self._client.want_write()
 
-    def writable(self) -> None:
+    def send_pending(self) -> None:
         """Send what waits."""
         if self._client is not None:
-            self._checked(self._client.loop_write())
+            self._check_code(self._client.loop_write())
 
-    def readable(self, budget: int = RECEIVE_BYTES) -> None:
+    def receive_available(self, budget: int = RECEIVE_BYTES) -> None:
         """Take in what has arrived, about `budget` bytes at most."""
-        while budget > 0 and (data := self._received()):
+        while budget > 0 and (data := self._receive_bytes()):
             budget -= len(data)
-            self._take(self._rest + data if self._rest else data)
-            if len(data) < RECEIVE_BYTES and not self._pending():
+            self._handle_bytes(self._remainder + data if self._remainder else data)
+            if len(data) < RECEIVE_BYTES and not self._has_tls_pending():
                 return
 
-    def _received(self) -> bytes:
+    def _receive_bytes(self) -> bytes:
         """Return bytes from the socket; nothing when there are none now, or when the connection is gone."""
         sock = self._client.socket() if self._client else None
         if sock is None:
@@ -202,16 +212,16 @@ class Link:
             self._fail(0, "the broker closed the connection")
         return data
 
-    def _take(self, data: bytes) -> None:
+    def _handle_bytes(self, data: bytes) -> None:
         client, generation = self._client, self.generation
         try:
-            found, end = packets.whole(data)
-            self._rest = data[end:]
-            for packet in found:
+            parsed, end = packets.split_packets(data)
+            self._remainder = data[end:]
+            for packet in parsed:
                 if packet[0] & 0xF0 == packets.PUBLISH:
-                    self._listener.received(self._message(data, packet))
+                    self._listener.on_message(self._parse_message(data, packet))
                 else:
-                    self._control(client, data, packet)
+                    self._handle_control(client, data, packet)
                 if self._client is not client or self.generation != generation:
                     return
         except (ValueError, IndexError) as error:
@@ -219,12 +229,14 @@ class Link:
         if client is not None:
             client._last_bytes_received = time.monotonic()  # noqa: SLF001
 
-    def _message(self, data: bytes, packet: packets.Packet) -> Message:
-        topic, mid, packed, payload = packets.published(data, packet)
-        kind = packets.content_type(packed) if packed else ""
-        return Message(topic, payload, kind, packed, mid, packet[0] >> 1 & 3, bool(packet[0] & 1), self.generation)
+    def _parse_message(self, data: bytes, packet: packets.PacketBounds) -> Message:
+        topic, mid, properties, payload = packets.parse_publish(data, packet)
+        content_type = packets.content_type_of(properties) if properties else ""
+        return Message(
+            topic, payload, content_type, properties, mid, packet[0] >> 1 & 3, bool(packet[0] & 1), self.generation
+        )
 
-    def _control(self, client: Client | None, data: bytes, packet: packets.Packet) -> None:
+    def _handle_control(self, client: Client | None, data: bytes, packet: packets.PacketBounds) -> None:
         """Let the library handle every other packet: it keeps the session."""
         if client is None:
             return
@@ -232,59 +244,59 @@ class Link:
         state = {"command": packet[0], "packet": body, "remaining_length": len(body), "pos": 0}
         client._in_packet.update(state)  # type: ignore[typeddict-item]  # noqa: SLF001
         try:
-            self._checked(client._packet_handle())  # noqa: SLF001
+            self._check_code(client._packet_handle())  # noqa: SLF001
         except MQTTException as error:
             self._fail(0, str(error))
 
-    def _pending(self) -> bool:
+    def _has_tls_pending(self) -> bool:
         sock = self._client and self._client.socket()
         return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
 
-    def _waiting(self, timeout: float, ear: int = -1) -> bool:
+    def _wait_readable(self, timeout: float, wakeup_fd: int = -1) -> bool:
         """Wait for the socket or for `ear`; tells whether the socket has something."""
         sock = self._client.socket() if self._client else None
         if sock is None:
             return False
-        if self._pending():
+        if self._has_tls_pending():
             return True
-        poll = select.poll()
-        poll.register(sock, select.POLLIN | (select.POLLOUT if timeout and self.wants_write() else 0))
-        if ear >= 0:
-            poll.register(ear, select.POLLIN)
-        ready = poll.poll(timeout * 1000)
-        return any(event & ~select.POLLOUT for fd, event in ready if fd != ear)
+        poller = select.poll()
+        poller.register(sock, select.POLLIN | (select.POLLOUT if timeout and self.wants_write() else 0))
+        if wakeup_fd >= 0:
+            poller.register(wakeup_fd, select.POLLIN)
+        ready = poller.poll(timeout * 1000)
+        return any(event & ~select.POLLOUT for fd, event in ready if fd != wakeup_fd)
 
-    def tick(self) -> None:
+    def keep_alive(self) -> None:
         """Keep the connection alive; give up on a broker that does not answer."""
         if self._client is None:
             return
-        if not self.up and time.monotonic() - self._since > CONNACK_WAIT_S:
+        if not self.is_connected and time.monotonic() - self._connect_started > CONNACK_WAIT_S:
             self._fail(0, "no answer to CONNECT")
             return
-        if self._client._ping_t and self._waiting(0):  # noqa: SLF001
+        if self._client._ping_t and self._wait_readable(0):  # noqa: SLF001
             self._client._ping_t = 0  # unread bytes wait: the broker lives, and its answer stands behind them  # noqa: SLF001
-        self._checked(self._client.loop_misc())
+        self._check_code(self._client.loop_misc())
 
-    def _checked(self, code: MQTTErrorCode) -> None:
+    def _check_code(self, code: MQTTErrorCode) -> None:
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS and self._client is not None:
             self._fail(0, code.name)
 
-    def pump(self, timeout: float, ear: int = -1) -> None:
+    def poll(self, timeout: float, wakeup_fd: int = -1) -> None:
         """Wait up to `timeout` s for packets and handle them; returns early when some came or `ear` is readable."""
         if self.wants_write():
-            self.writable()
-        if self._waiting(timeout, ear):
-            self.readable()
+            self.send_pending()
+        if self._wait_readable(timeout, wakeup_fd):
+            self.receive_available()
         if self.wants_write():
-            self.writable()
-        self.tick()
+            self.send_pending()
+        self.keep_alive()
 
     def disconnect(self) -> None:
         """Say good-bye (the Will is not sent) and close."""
         client = self._client
         if client is None:
             return
-        self._client, self.up = None, False
+        self._client, self.is_connected = None, False
         client.disconnect()
         client.loop_write()
         sock = client.socket()
@@ -292,9 +304,9 @@ class Link:
             sock.close()
 
 
-def _tls(where: BrokerAddress) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=where.ca or None)
+def _tls_context(broker: BrokerAddress) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=broker.ca or None)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if where.cert:
-        context.load_cert_chain(where.cert, where.key or None)
+    if broker.cert:
+        context.load_cert_chain(broker.cert, broker.key or None)
     return context

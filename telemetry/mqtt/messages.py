@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from telemetry.mqtt import packets
 
-_USER = packets.USER_PROPERTY
+_USER_PROPERTY = packets.USER_PROPERTY
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +38,24 @@ class Message(Struct, frozen=True, gc=False):
     generation: int = 0
 
     @property
-    def user(self) -> dict[str, str]:
+    def user_properties(self) -> dict[str, str]:
         """Return the user properties; of equal names the last counts."""
-        return {name: value for kind, name, value in packets.properties(self.properties) if kind == _USER}
+        return {
+            name: value for kind, name, value in packets.parse_properties(self.properties) if kind == _USER_PROPERTY
+        }
 
 
-class Listener(Protocol):
+class LinkListener(Protocol):
     """Who is told what happens on a link; called from inside `pump`."""
 
-    def linked(self, *, session_present: bool) -> None:
+    def on_connected(self, *, session_present: bool) -> None:
         """Say that the connection stands and subscriptions were asked for."""
 
-    def unlinked(self, code: int, reason: str) -> None:
+    def on_disconnected(self, code: int, reason: str) -> None:
         """Say that the connection is gone."""
 
-    def sent(self, mid: int, code: int) -> None:
+    def on_puback(self, mid: int, code: int) -> None:
         """Say that the broker answered a QoS 1 message; `code` ≥ FAILED means it was refused."""
 
-    def received(self, message: Message) -> None:
+    def on_message(self, message: Message) -> None:
         """Hand over a message."""

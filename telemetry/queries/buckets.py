@@ -7,22 +7,32 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from telemetry.core.calendar.opening_calendar import Calendar
-from telemetry.core.calendar.windows import FIVE, HOUR, Window, ceil, day_window, days_in, floor, pieces, widen
+from telemetry.core.calendar.windows import (
+    HOUR,
+    SLOT,
+    Window,
+    align_to_slots,
+    ceil,
+    day_window,
+    days_in,
+    floor,
+    split_by_width,
+)
 from telemetry.core.inventory import Centre
-from telemetry.core.slo.periods import calendar
+from telemetry.core.slo.periods import calendar_period
 from telemetry.queries.errors import BadWindow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from zoneinfo import ZoneInfo
 
-    from telemetry.core.calendar.windows import Width
+    from telemetry.core.calendar.windows import BucketWidth
 
-Bucket = Literal["total", "5m", "30m", "1h", "1d", "1mo"]
+BucketSize = Literal["total", "5m", "30m", "1h", "1d", "1mo"]
 DAY = 24 * HOUR
-MOST_KEPT = 2_000
-_STEPS: dict[Bucket, int] = {"5m": FIVE, "30m": 6 * FIVE, "1h": HOUR}
-_LONGEST: dict[Bucket, int] = {
+MAX_CACHED = 2_000
+_BUCKET_STEP_MS: dict[BucketSize, int] = {"5m": SLOT, "30m": 6 * SLOT, "1h": HOUR}
+_MAX_WINDOW_MS: dict[BucketSize, int] = {
     "5m": 31 * DAY,
     "30m": 31 * DAY,
     "1h": 366 * DAY,
@@ -33,11 +43,11 @@ _LONGEST: dict[Bucket, int] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class BucketQuery:
     """A window on 5-minute marks, the buckets wanted and the zone whose days count."""
 
     window: Window
-    bucket: Bucket
+    bucket: BucketSize
     zone: ZoneInfo
 
     def buckets(self) -> list[Window]:
@@ -45,55 +55,58 @@ class Ask:
         if self.bucket == "total":
             return [self.window]
         if self.bucket == "1d":
-            whole = [day_window(day, self.zone) for day in days_in(self.window, self.zone)]
+            full_buckets = [day_window(day, self.zone) for day in days_in(self.window, self.zone)]
         elif self.bucket == "1mo":
-            whole = months(self.window, self.zone)
+            full_buckets = local_months(self.window, self.zone)
         else:
-            step = _STEPS[self.bucket]
-            marks = range(floor(self.window.start, step), self.window.end, step)
-            whole = [Window(mark, mark + step) for mark in marks]
-        return [part for w in whole if (part := w.clip(self.window))]
+            step = _BUCKET_STEP_MS[self.bucket]
+            bucket_starts = range(floor(self.window.start, step), self.window.end, step)
+            full_buckets = [Window(bucket_start, bucket_start + step) for bucket_start in bucket_starts]
+        return [part for w in full_buckets if (part := w.clip(self.window))]
 
-    def parts(self) -> list[tuple[Width, Window]]:
+    def runs_to_read(self) -> list[tuple[BucketWidth, Window]]:
         """Return the runs of totals to read: the widest that never straddle a bucket's edge."""
         if self.bucket in ("total", "1d", "1mo"):
-            return pieces(self.window, self.zone)
+            return split_by_width(self.window, self.zone)
         if self.bucket != "1h":
             return [("5m", self.window)]
         first, last = ceil(self.window.start, HOUR), floor(self.window.end, HOUR)
         if first >= last:
             return [("5m", self.window)]
-        cut: list[tuple[Width, Window]] = [
+        runs: list[tuple[BucketWidth, Window]] = [
             ("5m", Window(self.window.start, first)),
             ("1h", Window(first, last)),
             ("5m", Window(last, self.window.end)),
         ]
-        return [(width, w) for width, w in cut if w.length]
+        return [(width, w) for width, w in runs if w.length]
 
 
-def months(window: Window, zone: ZoneInfo) -> list[Window]:
+def local_months(window: Window, zone: ZoneInfo) -> list[Window]:
     """Return the whole local months that the window touches."""
-    found: list[Window] = []
+    month_windows: list[Window] = []
     start = window.start
     while start < window.end:
-        found.append(calendar("month", start, zone))
-        start = found[-1].end
-    return found
+        month_windows.append(calendar_period("month", start, zone))
+        start = month_windows[-1].end
+    return month_windows
 
 
-def ask(window: Window, bucket: Bucket, zone: ZoneInfo) -> Ask:
+def bucket_query(window: Window, bucket: BucketSize, zone: ZoneInfo) -> BucketQuery:
     """Widen the window to 5-minute marks; refuse an empty one or one too long for its bucket."""
     if not window.length:
         msg = "the window is empty: `to` must be later than `from`"
         raise BadWindow(msg)
-    if window.length > _LONGEST[bucket]:
-        msg = f"at most {_LONGEST[bucket] // DAY} days at bucket={bucket}: ask for a shorter window or a wider bucket"
+    if window.length > _MAX_WINDOW_MS[bucket]:
+        msg = (
+            f"at most {_MAX_WINDOW_MS[bucket] // DAY} days at bucket={bucket}: ask for a shorter window "
+            f"or a wider bucket"
+        )
         raise BadWindow(msg)
-    return Ask(widen(window), bucket, zone)
+    return BucketQuery(align_to_slots(window), bucket, zone)
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class OpenWindows:
     """Sorted, disjoint open windows; `starts` makes the look-ups fast."""
 
     windows: tuple[Window, ...]
@@ -101,8 +114,8 @@ class Opening:
 
     def is_open(self, t: int) -> bool:
         """Tell whether `t` lies in an open window."""
-        found = bisect_right(self.starts, t) - 1
-        return found >= 0 and t < self.windows[found].end
+        index = bisect_right(self.starts, t) - 1
+        return index >= 0 and t < self.windows[index].end
 
     def open_ms(self, window: Window) -> int:
         """Return how much of `window` is open."""
@@ -115,44 +128,44 @@ class Opening:
         return total
 
 
-def opening(windows: Iterable[Window]) -> Opening:
+def build_open_windows(windows: Iterable[Window]) -> OpenWindows:
     """Prepare sorted, disjoint windows for look-ups."""
-    kept = tuple(windows)
-    return Opening(kept, tuple(w.start for w in kept))
+    sorted_windows = tuple(windows)
+    return OpenWindows(sorted_windows, tuple(w.start for w in sorted_windows))
 
 
-Held = Centre | Calendar | None
+CalendarSource = Centre | Calendar | None
 """Whose calendar: a centre's, one by itself, or None: round the clock."""
 
 
-class Openings:
+class OpenWindowsCache:
     """The openings of many calendars over windows; equal calendars share one, and the last few windows are kept."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[Window, str, bool], Opening] = {}
+        self._cached: dict[tuple[Window, str, bool], OpenWindows] = {}
 
-    def of(self, held: Held, window: Window) -> Opening:
+    def open_windows(self, source: CalendarSource, window: Window) -> OpenWindows:
         """Return the opening of a calendar, or round the clock for None."""
-        if held is None:
-            return self._once((window, "", False), lambda: [window])
-        calendar = _calendar(held)
-        return self._once((window, calendar.version, False), lambda: calendar.open_windows(window))
+        if source is None:
+            return self._get_or_build((window, "", False), lambda: [window])
+        calendar = _calendar_of(source)
+        return self._get_or_build((window, calendar.version, False), lambda: calendar.open_windows(window))
 
-    def out(self, held: Held, window: Window) -> Opening:
+    def excluded_windows(self, source: CalendarSource, window: Window) -> OpenWindows:
         """Return the regular hours that the open clock leaves out; none for None."""
-        if held is None:
-            return self._once((window, "", True), list)
-        calendar = _calendar(held)
-        return self._once((window, calendar.version, True), lambda: calendar.excluded_windows(window))
+        if source is None:
+            return self._get_or_build((window, "", True), list)
+        calendar = _calendar_of(source)
+        return self._get_or_build((window, calendar.version, True), lambda: calendar.excluded_windows(window))
 
-    def _once(self, key: tuple[Window, str, bool], windows: Callable[[], Iterable[Window]]) -> Opening:
-        found = self._known.get(key)
-        if found is None:
-            if len(self._known) >= MOST_KEPT:
-                self._known = {}
-            found = self._known[key] = opening(windows())
-        return found
+    def _get_or_build(self, key: tuple[Window, str, bool], windows: Callable[[], Iterable[Window]]) -> OpenWindows:
+        open_windows = self._cached.get(key)
+        if open_windows is None:
+            if len(self._cached) >= MAX_CACHED:
+                self._cached = {}
+            open_windows = self._cached[key] = build_open_windows(windows())
+        return open_windows
 
 
-def _calendar(held: Centre | Calendar) -> Calendar:
-    return held if isinstance(held, Calendar) else held.calendar
+def _calendar_of(source: Centre | Calendar) -> Calendar:
+    return source if isinstance(source, Calendar) else source.calendar

@@ -11,22 +11,22 @@ from telemetry.queries.errors import BadWindow
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from telemetry.core.calendar.calendar_values import Day
+    from telemetry.core.calendar.calendar_values import CalendarDay
     from telemetry.core.inventory import Centre, Inventory
 
-LONGEST_DAYS = 400
+MAX_DAYS = 400
 
 
-def days(centre: Centre, window: Window) -> list[Day]:
+def explain_days(centre: Centre, window: Window) -> list[CalendarDay]:
     """Explain every local day the window touches; at most LONGEST_DAYS."""
-    if window.length > LONGEST_DAYS * DAY:
-        msg = f"at most {LONGEST_DAYS} days: ask for a shorter window"
+    if window.length > MAX_DAYS * DAY:
+        msg = f"at most {MAX_DAYS} days: ask for a shorter window"
         raise BadWindow(msg)
-    return centre.calendar.days(window)
+    return centre.calendar.explain_days(window)
 
 
 @dataclass(frozen=True, slots=True)
-class Maintenance:
+class MaintenanceWindow:
     """Planned work in one window and the scopes it touches, by id."""
 
     name: str
@@ -34,21 +34,21 @@ class Maintenance:
     scopes: tuple[str, ...]
 
 
-def planned(inventory: Inventory, window: Window) -> list[Maintenance]:
+def planned_maintenance(inventory: Inventory, window: Window) -> list[MaintenanceWindow]:
     """Return the maintenance that touches the window, each time once, in order."""
-    found: dict[tuple[Window, str], list[str]] = {}
-    for scope, name, part in _each(inventory, window):
-        found.setdefault((part, name), []).append(scope)
-    return [Maintenance(name, part, tuple(scopes)) for (part, name), scopes in sorted(found.items())]
+    scopes_by_work: dict[tuple[Window, str], list[str]] = {}
+    for scope, name, part in _iter_maintenance(inventory, window):
+        scopes_by_work.setdefault((part, name), []).append(scope)
+    return [MaintenanceWindow(name, part, tuple(scopes)) for (part, name), scopes in sorted(scopes_by_work.items())]
 
 
-def _each(inventory: Inventory, window: Window) -> Iterator[tuple[str, str, Window]]:
+def _iter_maintenance(inventory: Inventory, window: Window) -> Iterator[tuple[str, str, Window]]:
     centres = ((f"centre:{ident}", c.rules.maintenance) for ident, c in sorted(inventory.centres.items()))
     systems = ((f"system:{ident}", s.maintenance) for ident, s in sorted(inventory.systems.items()))
-    known: dict[int, list[Window]] = {}
+    windows_by_work: dict[int, list[Window]] = {}
     for scope, works in (*centres, *systems):
         for work in works:
-            if id(work) not in known:  # centres share what is planned for all of them
-                known[id(work)] = list(work.windows(window))
-            windows = known[id(work)]
+            if id(work) not in windows_by_work:  # centres share what is planned for all of them
+                windows_by_work[id(work)] = list(work.windows_in(window))
+            windows = windows_by_work[id(work)]
             yield from ((scope, work.name, part) for part in windows if part.clip(window))

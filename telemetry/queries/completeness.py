@@ -5,40 +5,43 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from telemetry.core.figures.completeness import completeness
+from telemetry.core.figures.completeness import compute_completeness
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from telemetry.core.figures.completeness import Completeness, RowRanges
+    from telemetry.core.figures.completeness import Completeness, OutboxRowRanges
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceRows:
+class DeviceCompleteness:
     """One device's rows over all its outboxes."""
 
     device: str
-    spools: int
-    parts: Completeness
+    outbox_count: int
+    counts: Completeness
 
     @property
-    def complete(self) -> bool:
+    def is_complete(self) -> bool:
         """Tell whether every row up to the highest number is accounted for."""
-        return self.parts.stored + self.parts.refused + self.parts.dropped >= self.parts.highest
+        return self.counts.stored + self.counts.refused + self.counts.dropped >= self.counts.highest
 
 
 @dataclass(frozen=True, slots=True)
-class Accounted:
+class NetworkCompleteness:
     """All devices and their sum."""
 
-    devices: tuple[DeviceRows, ...]
-    whole: Completeness
+    devices: tuple[DeviceCompleteness, ...]
+    overall: Completeness
 
 
-def accounted(ranges: Iterable[RowRanges]) -> Accounted:
+def completeness_by_device(ranges: Iterable[OutboxRowRanges]) -> NetworkCompleteness:
     """Group outboxes by device."""
-    found: dict[str, list[RowRanges]] = {}
+    ranges_by_device: dict[str, list[OutboxRowRanges]] = {}
     for row in ranges:
-        found.setdefault(row.device, []).append(row)
-    devices = tuple(DeviceRows(device, len(rows), completeness(rows)) for device, rows in sorted(found.items()))
-    return Accounted(devices, completeness(r for rows in found.values() for r in rows))
+        ranges_by_device.setdefault(row.device, []).append(row)
+    devices = tuple(
+        DeviceCompleteness(device, len(rows), compute_completeness(rows))
+        for device, rows in sorted(ranges_by_device.items())
+    )
+    return NetworkCompleteness(devices, compute_completeness(r for rows in ranges_by_device.values() for r in rows))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from telemetry.errors import MotcuaError
 
 
-class Unknown(MotcuaError):
+class NotFound(MotcuaError):
     """A centre, service, device, system or scope that nobody declared."""
 
     def __init__(self, kind: str, ident: str) -> None:

@@ -6,45 +6,47 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from telemetry.core.figures.completeness import size
-from telemetry.queries.completeness import Accounted, accounted
+from telemetry.core.figures.completeness import count_rows
+from telemetry.queries.completeness import NetworkCompleteness, completeness_by_device
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from telemetry.store import Store
 
-SLOW_MS = 10_000
+STATS_MAX_AGE_MS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class StoreStats:
     """Counts about the store itself; `cursor_us` is how far changes are folded, Unix µs."""
 
     events: int
-    dead: dict[str, int]
+    dead_letters: dict[str, int]
     cursor_us: int
-    rows: Accounted
+    completeness: NetworkCompleteness
 
 
-class Counts:
+class StoreStatsCache:
     """Hands out the newest counts; safe to call from many threads."""
 
     def __init__(self, store: Store, clock: Callable[[], int]) -> None:
         self._store = store
         self._clock = clock
         self._lock = threading.Lock()
-        self._held: tuple[int, Health] | None = None
+        self._cached: tuple[int, StoreStats] | None = None
 
-    def get(self) -> Health:
+    def get(self) -> StoreStats:
         """Return counts at most ten seconds old; raises StoreUnavailable when they cannot be had."""
         with self._lock:
             now = self._clock()
-            if self._held is None or not 0 <= now - self._held[0] < SLOW_MS:
-                self._held = (now, self._read())
-            return self._held[1]
+            if self._cached is None or not 0 <= now - self._cached[0] < STATS_MAX_AGE_MS:
+                self._cached = (now, self._read_stats())
+            return self._cached[1]
 
-    def _read(self) -> Health:
+    def _read_stats(self) -> StoreStats:
         ranges = self._store.row_ranges()
-        stored = sum(size(one.stored) for one in ranges)
-        return Health(stored, self._store.dead_letters(), self._store.cursor(), accounted(ranges))
+        stored = sum(count_rows(row_ranges.stored) for row_ranges in ranges)
+        return StoreStats(
+            stored, self._store.dead_letter_counts(), self._store.cursor(), completeness_by_device(ranges)
+        )

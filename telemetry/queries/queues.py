@@ -8,52 +8,52 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from telemetry.core.calendar.windows import FIVE, Window, floor
-from telemetry.core.figures.histograms import queueing
-from telemetry.core.fold.totals import LEVEL_FIELDS, LEVELS_S, QUEUE_FIELDS
-from telemetry.queries.buckets import Ask
+from telemetry.core.calendar.windows import SLOT, Window, floor
+from telemetry.core.figures.histograms import queue_figures
+from telemetry.core.fold.totals import QUEUE_FIELDS, SERVICE_LEVEL_FIELDS, SERVICE_LEVEL_THRESHOLDS_S
+from telemetry.queries.buckets import BucketQuery
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from zoneinfo import ZoneInfo
 
-    from telemetry.core.figures.histograms import Queueing
+    from telemetry.core.figures.histograms import QueueFigures
     from telemetry.core.fold.live_row_types import ServiceNow
     from telemetry.core.fold.totals import Total
     from telemetry.core.inventory import Centre
-    from telemetry.queries.totals_cache import Totals
+    from telemetry.queries.totals_cache import TotalsReader
     from telemetry.queries.views import CentreView
 
-Key = tuple[str, str, int]
-AT_ONCE = 50
+QueueKey = tuple[str, str, int]
+CENTRES_PER_READ = 50
 """So many centres are read together: the totals of all at once would fill the memory."""
-_ZEROS = (0,) * len(QUEUE_FIELDS)
-LONGEST_MS = LEVELS_S[-1] * 1000 + FIVE
+_ZERO_SUMS = (0,) * len(QUEUE_FIELDS)
+MAX_DECISION_DELAY_MS = SERVICE_LEVEL_THRESHOLDS_S[-1] * 1000 + SLOT
 """No ticket that has entered is decided later than this after the last 5-minute mark."""
 
 
 @dataclass(frozen=True, slots=True)
-class QueueNow:
+class CurrentQueue:
     """One service's queue at one centre, now."""
 
     view: CentreView
     service: ServiceNow
 
     @property
-    def today(self) -> Queueing:
+    def today(self) -> QueueFigures:
         """Return today's figures."""
-        return queueing(self.service.today)
+        return queue_figures(self.service.today)
 
 
 @dataclass(frozen=True, slots=True)
-class QueueRow:
+class QueueHistoryRow:
     """One service's figures at one centre over one bucket."""
 
     centre: str
     service: str
     window: Window
     zone: ZoneInfo
-    figures: Queueing
+    figures: QueueFigures
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,67 +62,71 @@ class QueueHistory:
 
     window: Window
     zone: ZoneInfo
-    rows: tuple[QueueRow, ...]
+    rows: tuple[QueueHistoryRow, ...]
     coverage: float | None
 
 
-def queues_now(views: Iterable[CentreView], service: str | None = None) -> list[QueueNow]:
+def current_queues(views: Iterable[CentreView], service: str | None = None) -> list[CurrentQueue]:
     """Return the queues by centre and service."""
-    pairs = ((view, found) for view in views for found in view.services)
-    return [QueueNow(v, s) for v, s in pairs if service in (None, s.service)]
+    pairs = ((view, queue) for view in views for queue in view.services)
+    return [CurrentQueue(v, s) for v, s in pairs if service in (None, s.service)]
 
 
-def queue_rows(
-    store: Totals, centres: Sequence[Centre], ask: Ask, service: str | None, now: int
-) -> tuple[QueueRow, ...]:
+def queue_history_rows(
+    store: TotalsReader, centres: Sequence[Centre], query: BucketQuery, service: str | None, now: int
+) -> tuple[QueueHistoryRow, ...]:
     """Add desk totals into buckets of each centre's own days; buckets without data give no row.
 
     Service levels leave out what is decided after the last 5-minute mark: until then the ticket may still be called.
     """
-    rows: list[QueueRow] = []
+    rows: list[QueueHistoryRow] = []
     for zone in sorted({c.zone for c in centres}, key=str):
-        local = [c.id for c in centres if c.zone == zone]
-        rows.extend(_rows(store, local, Ask(ask.window, ask.bucket, zone), service, now))
+        centre_ids = [c.id for c in centres if c.zone == zone]
+        rows.extend(_history_rows(store, centre_ids, BucketQuery(query.window, query.bucket, zone), service, now))
     return tuple(sorted(rows, key=lambda r: (r.centre, r.service, r.window.start)))
 
 
-def _rows(store: Totals, centres: Sequence[str], ask: Ask, service: str | None, now: int) -> Iterator[QueueRow]:
-    buckets = ask.buckets()
+def _history_rows(
+    store: TotalsReader, centres: Sequence[str], query: BucketQuery, service: str | None, now: int
+) -> Iterator[QueueHistoryRow]:
+    buckets = query.buckets()
     starts = [b.start for b in buckets]
-    for some in (centres[i : i + AT_ONCE] for i in range(0, len(centres), AT_ONCE)):
-        for (centre, name, found), row in _sums(store, some, ask, starts, now).items():
-            if any(row.values()) and service in (None, name):
-                yield QueueRow(centre, name, buckets[found], ask.zone, queueing(row))
+    for chunk in (centres[i : i + CENTRES_PER_READ] for i in range(0, len(centres), CENTRES_PER_READ)):
+        for (centre, name, bucket_index), sums in _sums_by_queue(store, chunk, query, starts, now).items():
+            if any(sums.values()) and service in (None, name):
+                yield QueueHistoryRow(centre, name, buckets[bucket_index], query.zone, queue_figures(sums))
 
 
-def _sums(store: Totals, centres: Sequence[str], ask: Ask, starts: list[int], now: int) -> dict[Key, dict[str, int]]:
-    values: dict[Key, list[tuple[int, ...]]] = defaultdict(list)
-    for width, window in ask.parts():
+def _sums_by_queue(
+    store: TotalsReader, centres: Sequence[str], query: BucketQuery, starts: list[int], now: int
+) -> dict[QueueKey, dict[str, int]]:
+    values: dict[QueueKey, list[tuple[int, ...]]] = defaultdict(list)
+    for width, window in query.runs_to_read():
         for total in store.totals(centres, width, window, "desk"):
-            values[_key(total, starts)].append(tuple(map(total.sums.get, QUEUE_FIELDS, _ZEROS)))
-    sums = {key: _added(rows) for key, rows in values.items()}
-    for total in _undecided(store, centres, ask.window, now):
-        row = sums[_key(total, starts)]
-        row.update((name, row[name] - total.sums.get(name, 0)) for name in LEVEL_FIELDS)
+            values[_queue_key(total, starts)].append(tuple(map(total.sums.get, QUEUE_FIELDS, _ZERO_SUMS)))
+    sums = {key: _sum_columns(rows) for key, rows in values.items()}
+    for total in _undecided_totals(store, centres, query.window, now):
+        row = sums[_queue_key(total, starts)]
+        row.update((name, row[name] - total.sums.get(name, 0)) for name in SERVICE_LEVEL_FIELDS)
     return sums
 
 
-def _added(rows: list[tuple[int, ...]]) -> dict[str, int]:
+def _sum_columns(rows: list[tuple[int, ...]]) -> dict[str, int]:
     flat = list(chain.from_iterable(rows))
     return {name: sum(flat[i :: len(QUEUE_FIELDS)]) for i, name in enumerate(QUEUE_FIELDS)}
 
 
-def _undecided(store: Totals, centres: Sequence[str], window: Window, now: int) -> Sequence[Total]:
+def _undecided_totals(store: TotalsReader, centres: Sequence[str], window: Window, now: int) -> Sequence[Total]:
     """Return the five minutes of the window in which decisions are still to come: hours and days hold them too."""
-    ahead = Window(mark := floor(now, FIVE), mark + LONGEST_MS).clip(window)
-    return () if ahead is None else store.totals(centres, "5m", ahead, "desk")
+    undecided = Window(last_slot := floor(now, SLOT), last_slot + MAX_DECISION_DELAY_MS).clip(window)
+    return () if undecided is None else store.totals(centres, "5m", undecided, "desk")
 
 
-def _key(total: Total, starts: list[int]) -> Key:
+def _queue_key(total: Total, starts: list[int]) -> QueueKey:
     _, centre, service = total.scope.split(":", 2)
     return centre, service, bisect_right(starts, total.start) - 1
 
 
-def empty_row(centre: Centre, service: str, ask: Ask) -> QueueRow:
+def empty_queue_row(centre: Centre, service: str, query: BucketQuery) -> QueueHistoryRow:
     """Return the row of a named service in which nothing happened."""
-    return QueueRow(centre.id, service, ask.window, centre.zone, queueing({}))
+    return QueueHistoryRow(centre.id, service, query.window, centre.zone, queue_figures({}))

@@ -6,50 +6,50 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from telemetry.core.calendar.open_time import axis
-from telemetry.core.calendar.windows import DAY, FIVE, HOUR, Window, at, day_window, floor, merge
-from telemetry.core.fold.totals import add
+from telemetry.core.calendar.open_time import build_open_timeline
+from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window, day_window, floor, merge, to_local
+from telemetry.core.fold.totals import add_sums
 from telemetry.core.slo import history as core
-from telemetry.core.slo.cells import TIME, count_values, time_values
-from telemetry.core.slo.measures import measured
-from telemetry.core.slo.periods import calendar, rolling
-from telemetry.core.slo.readiness import ready_marks
-from telemetry.core.slo.series import Cell, Series, series
-from telemetry.core.slo.sli import Tally, tally
-from telemetry.core.slo.status import Aim
-from telemetry.queries.buckets import ask, opening
+from telemetry.core.slo.cells import TIME_SLIS, good_bad_counts, time_sums
+from telemetry.core.slo.measures import apply_unknown_policy
+from telemetry.core.slo.periods import calendar_period, rolling_period
+from telemetry.core.slo.readiness import readiness_checks
+from telemetry.core.slo.series import TimeBucket, TimeSeries, build_time_series
+from telemetry.core.slo.sli import TimeByState, to_time_by_state
+from telemetry.core.slo.status import ObjectiveGoal
+from telemetry.queries.buckets import bucket_query, build_open_windows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
     from telemetry.core.calendar.opening_calendar import Calendar
-    from telemetry.core.calendar.windows import Width
+    from telemetry.core.calendar.windows import BucketWidth
     from telemetry.core.fold.totals import Total
     from telemetry.core.inventory import Objective
-    from telemetry.core.slo.history import Point, Spend, Step
-    from telemetry.queries.buckets import Bucket, Opening
+    from telemetry.core.slo.history import BudgetSpend, HistoryPoint, HistoryStep
+    from telemetry.queries.buckets import BucketSize, OpenWindows
     from telemetry.store import Store
 
-ONE = 1000
+COUNT_SCALE = 1000
 """A ticket, probe or day stands in a tally as a second does: so counts are rounded as exactly as seconds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ScopedSloQuery:
     """Where an objective is looked at: the scope, the unit its totals are folded under, its calendar and zone."""
 
     objective: Objective
     scope: str
-    unit: str
+    entity: str
     calendar: Calendar
     zone: ZoneInfo
     settled_until: int
 
     @property
-    def aim(self) -> Aim:
+    def goal(self) -> ObjectiveGoal:
         """Return what is promised; what counts no time has nothing unknown but days."""
-        return Aim(self.objective.goal, self.objective.unknown)
+        return ObjectiveGoal(self.objective.goal, self.objective.unknown)
 
     @property
     def by_calendar(self) -> bool:
@@ -57,130 +57,173 @@ class Place:
         return self.objective.clock == "open" or self.objective.sli == "readiness" or self.scope.startswith("system:")
 
     @property
-    def kind(self) -> str:
+    def totals_kind(self) -> str:
         """Return the kind of totals that hold what counts."""
         return "desk" if self.objective.sli == "wait" else self.scope.partition(":")[0]
 
 
-def history(store: Store, place: Place, window: Window, bucket: Bucket, now: int) -> list[Point]:
+def slo_history(
+    store: Store, slo_query: ScopedSloQuery, window: Window, bucket: BucketSize, now: int
+) -> list[HistoryPoint]:
     """Return one point per bucket that has begun."""
-    asked = ask(window, bucket, place.zone)
-    last = floor(now, FIVE)
-    steps = [_step(place, part) for b in asked.buckets() if (part := b.clip(Window(0, last)))]
+    query = bucket_query(window, bucket, slo_query.zone)
+    last_slot = floor(now, SLOT)
+    steps = [_history_step(slo_query, part) for b in query.buckets() if (part := b.clip(Window(0, last_slot)))]
     if not steps:
         return []
-    whole = Window(min(s.period.start for s in steps), steps[-1].bucket.end)
+    full_window = Window(min(s.period.start for s in steps), steps[-1].bucket.end)
     cuts = sorted({t for s in steps for t in (s.bucket.start, s.bucket.end, s.period.start)})
-    return core.history(_series(store, place, _parts(whole, cuts)), steps, place.aim, place.settled_until)
+    return core.build_history(
+        _read_series(store, slo_query, _runs_to_read(full_window, cuts)), steps, slo_query.goal, slo_query.settled_until
+    )
 
 
-def _step(place: Place, bucket: Window) -> Step:
-    objective = place.objective
+def _history_step(slo_query: ScopedSloQuery, bucket: Window) -> HistoryStep:
+    objective = slo_query.objective
     if objective.period == "rolling":
-        start = rolling(objective.days, bucket.end, place.zone).start
-        return core.Step(bucket, Window(min(start, bucket.start), bucket.end))
-    whole = calendar(objective.period, bucket.end - 1, place.zone)
-    allowance = _open(place, whole).open_ms(whole) // 1000 if place.objective.sli in TIME else None
-    return core.Step(bucket, Window(whole.start, bucket.end), allowance)
+        start = rolling_period(objective.days, bucket.end, slo_query.zone).start
+        return core.HistoryStep(bucket, Window(min(start, bucket.start), bucket.end))
+    period = calendar_period(objective.period, bucket.end - 1, slo_query.zone)
+    period_open_s = (
+        _open_time(slo_query, period).open_ms(period) // 1000 if slo_query.objective.sli in TIME_SLIS else None
+    )
+    return core.HistoryStep(bucket, Window(period.start, bucket.end), period_open_s)
 
 
-def spending(store: Store, place: Place, window: Window) -> list[Spend]:
+def budget_spending(store: Store, slo_query: ScopedSloQuery, window: Window) -> list[BudgetSpend]:
     """Return the runs of bad time of a window, the greatest first; hours with any are looked at by five minutes."""
-    wide = _series(store, place, _parts(window, [window.start, window.end]))
-    bad = [c.window for c in wide.cells if _bad(c, place)]
-    fine = _series(store, place, [("5m", w) for w in merge(bad)]) if place.objective.sli != "readiness" else wide
-    opened = _open(place, window).windows
-    return core.spending(fine, window, axis(opened), place.aim, place.settled_until)
+    coarse = _read_series(store, slo_query, _runs_to_read(window, [window.start, window.end]))
+    bad_windows = [c.window for c in coarse.buckets if _bad_amount(c, slo_query)]
+    detailed = (
+        _read_series(store, slo_query, [("5m", w) for w in merge(bad_windows)])
+        if slo_query.objective.sli != "readiness"
+        else coarse
+    )
+    open_windows = _open_time(slo_query, window).windows
+    return core.rank_spending(
+        detailed, window, build_open_timeline(open_windows), slo_query.goal, slo_query.settled_until
+    )
 
 
-def _bad(cell: Cell, place: Place) -> int:
-    return measured(cell.tally, place.aim.policy, settled=cell.window.start < place.settled_until).bad
+def _bad_amount(bucket: TimeBucket, slo_query: ScopedSloQuery) -> int:
+    return apply_unknown_policy(
+        bucket.time_by_state, slo_query.goal.policy, settled=bucket.window.start < slo_query.settled_until
+    ).bad
 
 
-def cause(found: Spend, place: Place) -> str:
+def spend_cause(spend: BudgetSpend, slo_query: ScopedSloQuery) -> str:
     """Return why: the site's link, the device (or what stands for it), the queue, the system."""
-    if place.objective.sli not in TIME:
-        return {"wait": "queue", "latency": "system", "readiness": "device"}[place.objective.sli]
-    if place.scope.startswith("system:"):
+    if slo_query.objective.sli not in TIME_SLIS:
+        return {"wait": "queue", "latency": "system", "readiness": "device"}[slo_query.objective.sli]
+    if slo_query.scope.startswith("system:"):
         return "system"
-    silent_site = place.objective.sli == "connectivity" and place.scope.startswith("centre:")
-    return "link" if silent_site or 2 * found.tally.elsewhere > found.tally.down + found.tally.unknown else "device"
+    is_silent_centre = slo_query.objective.sli == "connectivity" and slo_query.scope.startswith("centre:")
+    return (
+        "link"
+        if is_silent_centre
+        or 2 * spend.time_by_state.charged_elsewhere > spend.time_by_state.down + spend.time_by_state.unknown
+        else "device"
+    )
 
 
-def _parts(window: Window, cuts: Sequence[int]) -> list[tuple[Width, Window]]:
+def _runs_to_read(window: Window, cuts: Sequence[int]) -> list[tuple[BucketWidth, Window]]:
     """Return runs to read: whole hours, and by five minutes those that a cut divides or that are not whole."""
-    divided = {floor(t, HOUR) for t in cuts if t % HOUR}
+    divided_hours = {floor(t, HOUR) for t in cuts if t % HOUR}
     hours = range(floor(window.start, HOUR), window.end, HOUR)
-    runs = groupby(hours, key=lambda h: "5m" if h in divided or h < window.start or h + HOUR > window.end else "1h")
-    out: list[tuple[Width, Window]] = []
+    runs = groupby(
+        hours, key=lambda h: "5m" if h in divided_hours or h < window.start or h + HOUR > window.end else "1h"
+    )
+    reads: list[tuple[BucketWidth, Window]] = []
     for width, run in runs:
         starts = list(run)
-        part = Window(starts[0], starts[-1] + HOUR).clip(window)
-        if part:
-            out.append(("1h" if width == "1h" else "5m", part))
-    return out
+        clipped = Window(starts[0], starts[-1] + HOUR).clip(window)
+        if clipped:
+            reads.append(("1h" if width == "1h" else "5m", clipped))
+    return reads
 
 
-def _series(store: Store, place: Place, parts: list[tuple[Width, Window]]) -> Series:
-    if place.objective.sli == "readiness":
-        return series(_days(store, place, parts))
-    return series(cell for width, window in parts for cell in _cells(store, place, width, window))
-
-
-def _cells(store: Store, place: Place, width: Width, window: Window) -> Iterable[Cell]:
-    sums: dict[int, list[Mapping[str, int]]] = {}
-    for total in store.totals([place.unit], width, window, place.kind):
-        if _mine(total, place):
-            sums.setdefault(total.start, []).append(total.sums)
-    clocks = _open(place, window), _out(place, window)
-    for start in range(window.start, window.end, FIVE if width == "5m" else HOUR):
-        part, row = Window(start, start + (FIVE if width == "5m" else HOUR)), add(sums.get(start, ()))
-        if place.objective.sli in TIME:
-            yield Cell(part, _time(place, row, (width, part), clocks))
-        else:
-            good, bad = count_values(row, place.objective.sli, place.objective.threshold_ms)
-            yield Cell(part, Tally(up=ONE * good, down=ONE * bad))
-
-
-def _mine(total: Total, place: Place) -> bool:
-    if place.objective.sli == "wait":
-        return total.scope.startswith(f"desk:{place.unit}:")
-    return total.scope == place.scope
-
-
-def _time(place: Place, row: Mapping[str, int], part: tuple[Width, Window], clocks: tuple[Opening, Opening]) -> Tally:
-    """Weigh a cell's sums against what of it is open and what is left out."""
-    (width, window), (opened, out) = part, clocks
-    length = opened.open_ms(window)
-    up, down, elsewhere, ours = time_values(
-        row, width, place.objective.sli, by_calendar=place.by_calendar, is_open=length > 0
+def _read_series(store: Store, slo_query: ScopedSloQuery, runs: list[tuple[BucketWidth, Window]]) -> TimeSeries:
+    if slo_query.objective.sli == "readiness":
+        return build_time_series(_readiness_days(store, slo_query, runs))
+    return build_time_series(
+        bucket for width, window in runs for bucket in _read_buckets(store, slo_query, width, window)
     )
-    return tally(max(0, length - ours), up, down, out.open_ms(window) + ours, elsewhere)
 
 
-def _days(store: Store, place: Place, parts: list[tuple[Width, Window]]) -> Iterable[Cell]:
+def _read_buckets(store: Store, slo_query: ScopedSloQuery, width: BucketWidth, window: Window) -> Iterable[TimeBucket]:
+    sums: dict[int, list[Mapping[str, int]]] = {}
+    for total in store.totals([slo_query.entity], width, window, slo_query.totals_kind):
+        if _belongs(total, slo_query):
+            sums.setdefault(total.start, []).append(total.sums)
+    open_and_excluded = _open_time(slo_query, window), _excluded_time(slo_query, window)
+    for start in range(window.start, window.end, SLOT if width == "5m" else HOUR):
+        bucket_window, bucket_sums = (
+            Window(start, start + (SLOT if width == "5m" else HOUR)),
+            add_sums(sums.get(start, ())),
+        )
+        if slo_query.objective.sli in TIME_SLIS:
+            yield TimeBucket(
+                bucket_window, _bucket_time(slo_query, bucket_sums, (width, bucket_window), open_and_excluded)
+            )
+        else:
+            good, bad = good_bad_counts(bucket_sums, slo_query.objective.sli, slo_query.objective.threshold_ms)
+            yield TimeBucket(bucket_window, TimeByState(up=COUNT_SCALE * good, down=COUNT_SCALE * bad))
+
+
+def _belongs(total: Total, slo_query: ScopedSloQuery) -> bool:
+    if slo_query.objective.sli == "wait":
+        return total.scope.startswith(f"desk:{slo_query.entity}:")
+    return total.scope == slo_query.scope
+
+
+def _bucket_time(
+    slo_query: ScopedSloQuery,
+    bucket_sums: Mapping[str, int],
+    width_and_window: tuple[BucketWidth, Window],
+    open_and_excluded: tuple[OpenWindows, OpenWindows],
+) -> TimeByState:
+    """Weigh a cell's sums against what of it is open and what is left out."""
+    (width, window), (open_time, excluded_time) = width_and_window, open_and_excluded
+    open_length = open_time.open_ms(window)
+    up, down, elsewhere_ms, platform_outage = time_sums(
+        bucket_sums, width, slo_query.objective.sli, by_calendar=slo_query.by_calendar, is_open=open_length > 0
+    )
+    return to_time_by_state(
+        max(0, open_length - platform_outage), up, down, excluded_time.open_ms(window) + platform_outage, elsewhere_ms
+    )
+
+
+def _readiness_days(
+    store: Store, slo_query: ScopedSloQuery, runs: list[tuple[BucketWidth, Window]]
+) -> Iterable[TimeBucket]:
     """Yield the opening days that begin in the parts and are decided, or count as what is unknown does."""
-    for window in merge(part for _, part in parts):
-        rows = {t.start: t.sums for t in store.totals([place.unit], "1d", window, "centre") if t.scope == place.scope}
-        for start, mark in ready_marks(place.calendar, window):
-            if start < window.start or mark + FIVE > window.end:
+    for window in merge(part for _, part in runs):
+        rows = {
+            t.start: t.sums
+            for t in store.totals([slo_query.entity], "1d", window, "centre")
+            if t.scope == slo_query.scope
+        }
+        for start, decided_at in readiness_checks(slo_query.calendar, window):
+            if start < window.start or decided_at + SLOT > window.end:
                 continue
-            day = day_window(at(start, place.zone).date(), place.zone)
-            cell = Cell(day, _ready(rows.get(start, {})))
-            if measured(cell.tally, place.aim.policy, settled=start < place.settled_until).counted:
-                yield cell
+            day = day_window(to_local(start, slo_query.zone).date(), slo_query.zone)
+            bucket = TimeBucket(day, _readiness_time(rows.get(start, {})))
+            if apply_unknown_policy(
+                bucket.time_by_state, slo_query.goal.policy, settled=start < slo_query.settled_until
+            ).total:
+                yield bucket
 
 
-def _ready(row: Mapping[str, int]) -> Tally:
+def _readiness_time(row: Mapping[str, int]) -> TimeByState:
     up, down = row.get("ready_up", 0), row.get("ready_down", 0)
-    return Tally(ONE * up, ONE * down, ONE * (not up and not down))
+    return TimeByState(COUNT_SCALE * up, COUNT_SCALE * down, COUNT_SCALE * (not up and not down))
 
 
-def _open(place: Place, window: Window) -> Opening:
+def _open_time(slo_query: ScopedSloQuery, window: Window) -> OpenWindows:
     """Return when the objective's clock runs in the window and the day after it."""
-    reach = Window(window.start, window.end + DAY)
-    return opening(place.calendar.open_windows(reach) if place.by_calendar else [reach])
+    extended = Window(window.start, window.end + DAY)
+    return build_open_windows(slo_query.calendar.open_windows(extended) if slo_query.by_calendar else [extended])
 
 
-def _out(place: Place, window: Window) -> Opening:
-    return opening(place.calendar.excluded_windows(window) if place.by_calendar else [])
+def _excluded_time(slo_query: ScopedSloQuery, window: Window) -> OpenWindows:
+    return build_open_windows(slo_query.calendar.excluded_windows(window) if slo_query.by_calendar else [])

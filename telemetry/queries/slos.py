@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
-from telemetry.core.figures.accounting import Account
-from telemetry.core.fold.live_row_types import ScopeNow
+from telemetry.core.figures.accounting import TimeAccount
+from telemetry.core.fold.live_row_types import ScopedSloNow
 from telemetry.core.slo import aims
-from telemetry.core.slo.budget import Budget, Standing, budget
-from telemetry.core.slo.cells import TIME
-from telemetry.core.slo.measures import Measure
-from telemetry.queries.errors import Unknown
+from telemetry.core.slo.budget import ErrorBudget, SloState, error_budget
+from telemetry.core.slo.cells import TIME_SLIS
+from telemetry.core.slo.measures import GoodBad
+from telemetry.queries.errors import NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,157 +22,161 @@ if TYPE_CHECKING:
     from telemetry.core.inventory import Inventory, Objective
     from telemetry.queries.snapshot import Snapshot
 
-STANDINGS: tuple[Standing, ...] = ("exhausted", "at_risk", "healthy", "no_data")
+SLO_STATES: tuple[SloState, ...] = ("exhausted", "at_risk", "healthy", "no_data")
 """Worst first."""
-_NOTHING = ScopeNow(scope="", start=0, end=0, good=0, bad=0, standing="no_data")
-_LAST = 2.0
+_NOT_EVALUATED = ScopedSloNow(scope="", start=0, end=0, good=0, bad=0, standing="no_data")
+_SORT_LAST = 2.0
 
 
 @dataclass(frozen=True)
-class Standpoint:
+class ScopedSlo:
     """An objective at one scope; `row` is empty and `at` None as long as nobody has judged it."""
 
     objective: Objective
     scope: str
-    row: ScopeNow
-    at: int | None = None
+    row: ScopedSloNow
+    evaluated_at: int | None = None
     settled_until: int | None = None
 
     @cached_property
-    def measure(self) -> Measure:
+    def good_bad(self) -> GoodBad:
         """What counted as good and as bad."""
-        return Measure(self.row.good, self.row.bad)
+        return GoodBad(self.row.good, self.row.bad)
 
     @cached_property
-    def account(self) -> Account:
+    def account(self) -> TimeAccount:
         """The time by state; all zero for objectives that count something else."""
-        return Account(self.row.open, self.row.up, self.row.down, self.row.unknown, self.row.excluded)
+        return TimeAccount(self.row.open, self.row.up, self.row.down, self.row.unknown, self.row.excluded)
 
     @cached_property
-    def budget(self) -> Budget:
+    def budget(self) -> ErrorBudget:
         """What may be bad and what was: seconds, or whatever is counted."""
-        seen = self.row.open or self.measure.counted
-        return budget(self.objective.goal, self.row.allowance if self.row.allowance is not None else seen, self.row.bad)
+        total = self.row.open or self.good_bad.total
+        return error_budget(
+            self.objective.goal, self.row.allowance if self.row.allowance is not None else total, self.row.bad
+        )
 
     @property
-    def standing(self) -> Standing:
+    def slo_state(self) -> SloState:
         """Return how it stands, in one word."""
-        return cast("Standing", self.row.standing)
+        return cast("SloState", self.row.standing)
 
     @property
     def in_seconds(self) -> bool:
         """Tell whether it counts time."""
-        return self.objective.sli in TIME
+        return self.objective.sli in TIME_SLIS
 
     @property
-    def key(self) -> tuple[float, str, str]:
+    def sort_key(self) -> tuple[float, str, str]:
         """Return what it is sorted by: the share of its budget that is left, what has no budget last."""
-        left = self.budget.remaining_ratio
-        return (_LAST if left is None else left, self.objective.id, self.scope)
+        remaining_ratio = self.budget.remaining_ratio
+        return (_SORT_LAST if remaining_ratio is None else remaining_ratio, self.objective.id, self.scope)
 
 
 @dataclass(frozen=True)
-class Objectives:
+class SloIndex:
     """All objectives of one inventory as judged in one snapshot."""
 
     declared: Mapping[str, Objective]
-    judged: Mapping[str, SloNow]
-    scopes: Mapping[str, tuple[str, ...]]
-    version: str = ""
-    _orders: dict[str, tuple[Standpoint, ...]] = field(default_factory=dict, repr=False, compare=False)
+    evaluations: Mapping[str, SloNow]
+    scopes_by_slo: Mapping[str, tuple[str, ...]]
+    inventory_version: str = ""
+    _sorted_by_slo: dict[str, tuple[ScopedSlo, ...]] = field(default_factory=dict, repr=False, compare=False)
 
-    def one(self, ident: str) -> Objective:
+    def objective(self, ident: str) -> Objective:
         """Return a declared objective; raises Unknown."""
         if ident not in self.declared:
             kind = "slo"
-            raise Unknown(kind, ident)
+            raise NotFound(kind, ident)
         return self.declared[ident]
 
     @cached_property
-    def unordered(self) -> tuple[Standpoint, ...]:
+    def unsorted_slos(self) -> tuple[ScopedSlo, ...]:
         """Everything, by objective; no budget is reckoned for it."""
-        return tuple(s for objective in self.declared.values() for s in self._of(objective))
+        return tuple(s for objective in self.declared.values() for s in self._scoped_slos(objective))
 
     @cached_property
-    def all(self) -> tuple[Standpoint, ...]:
+    def sorted_slos(self) -> tuple[ScopedSlo, ...]:
         """Everything, least budget left first."""
-        return _ordered(self.unordered)
+        return _sort_by_budget(self.unsorted_slos)
 
-    def _of(self, objective: Objective) -> Iterable[Standpoint]:
-        now = self.judged.get(objective.id)
-        rows = {row.scope: row for row in now.scopes} if now else {}
-        for scope in self.scopes.get(objective.id, ()):
+    def _scoped_slos(self, objective: Objective) -> Iterable[ScopedSlo]:
+        evaluation = self.evaluations.get(objective.id)
+        rows = {row.scope: row for row in evaluation.scopes} if evaluation else {}
+        for scope in self.scopes_by_slo.get(objective.id, ()):
             row = rows.get(scope)
-            if now is None or row is None:
-                yield Standpoint(objective, scope, _NOTHING)
+            if evaluation is None or row is None:
+                yield ScopedSlo(objective, scope, _NOT_EVALUATED)
             else:
-                yield Standpoint(objective, scope, row, now.at, now.settled_until)
+                yield ScopedSlo(objective, scope, row, evaluation.at, evaluation.settled_until)
 
     @cached_property
-    def _by_slo(self) -> Mapping[str, Sequence[Standpoint]]:
-        return _grouped(self.unordered, lambda s: s.objective.id)
+    def _by_slo(self) -> Mapping[str, Sequence[ScopedSlo]]:
+        return _group_by(self.unsorted_slos, lambda s: s.objective.id)
 
     @cached_property
-    def _by_scope(self) -> Mapping[str, Sequence[Standpoint]]:
-        return _grouped(self.unordered, lambda s: s.scope)
+    def _by_scope(self) -> Mapping[str, Sequence[ScopedSlo]]:
+        return _group_by(self.unsorted_slos, lambda s: s.scope)
 
-    def of(self, slo: str) -> tuple[Standpoint, ...]:
+    def for_slo(self, slo: str) -> tuple[ScopedSlo, ...]:
         """Return an objective's standpoints, least budget left first."""
-        if slo not in self._orders:
-            self._orders[slo] = _ordered(self._by_slo.get(slo, ()))
-        return self._orders[slo]
+        if slo not in self._sorted_by_slo:
+            self._sorted_by_slo[slo] = _sort_by_budget(self._by_slo.get(slo, ()))
+        return self._sorted_by_slo[slo]
 
-    def at(self, scope: str) -> tuple[Standpoint, ...]:
+    def at_scope(self, scope: str) -> tuple[ScopedSlo, ...]:
         """Return a scope's standpoints, least budget left first."""
-        return _ordered(self._by_scope.get(scope, ()))
+        return _sort_by_budget(self._by_scope.get(scope, ()))
 
-    def find(self, ident: str, scope: str) -> Standpoint:
+    def find(self, ident: str, scope: str) -> ScopedSlo:
         """Return one objective at one scope; raises Unknown when it does not hold there."""
-        self.one(ident)
-        for found in self._by_scope.get(scope, ()):
-            if found.objective.id == ident:
-                return found
+        self.objective(ident)
+        for scoped_slo in self._by_scope.get(scope, ()):
+            if scoped_slo.objective.id == ident:
+                return scoped_slo
         kind = "scope"
-        raise Unknown(kind, scope)
+        raise NotFound(kind, scope)
 
-    def worst(self, scope: str) -> Standpoint | None:
+    def worst_at(self, scope: str) -> ScopedSlo | None:
         """Return the standpoint of a scope that stands worst, None when there is none."""
-        return min(self._by_scope.get(scope, ()), key=lambda s: (STANDINGS.index(s.standing), s.key), default=None)
+        return min(
+            self._by_scope.get(scope, ()), key=lambda s: (SLO_STATES.index(s.slo_state), s.sort_key), default=None
+        )
 
     @cached_property
-    def counts(self) -> Mapping[Standing, int]:
+    def state_counts(self) -> Mapping[SloState, int]:
         """How many standpoints there are of each standing."""
-        return counted(self.unordered)
+        return count_slo_states(self.unsorted_slos)
 
 
-def counted(found: Iterable[Standpoint]) -> Mapping[Standing, int]:
+def count_slo_states(slos: Iterable[ScopedSlo]) -> Mapping[SloState, int]:
     """Count by standing, zeros included."""
-    seen = Counter(s.standing for s in found)
-    return {word: seen[word] for word in STANDINGS}
+    counts = Counter(s.slo_state for s in slos)
+    return {slo_state: counts[slo_state] for slo_state in SLO_STATES}
 
 
-def summed(found: Iterable[Standpoint]) -> tuple[Account, Measure]:
+def sum_slos(slos: Iterable[ScopedSlo]) -> tuple[TimeAccount, GoodBad]:
     """Add what was counted over scopes: sums add, ratios do not."""
-    rows = [s.row for s in found]
+    rows = [s.row for s in slos]
     parts = (sum(getattr(row, name) for row in rows) for name in ("open", "up", "down", "unknown", "excluded"))
-    return Account(*parts), Measure(sum(r.good for r in rows), sum(r.bad for r in rows))
+    return TimeAccount(*parts), GoodBad(sum(r.good for r in rows), sum(r.bad for r in rows))
 
 
-def _grouped(found: Iterable[Standpoint], key: Callable[[Standpoint], str]) -> dict[str, list[Standpoint]]:
-    out: dict[str, list[Standpoint]] = {}
-    for one in found:
-        out.setdefault(key(one), []).append(one)
-    return out
+def _group_by(slos: Iterable[ScopedSlo], key: Callable[[ScopedSlo], str]) -> dict[str, list[ScopedSlo]]:
+    groups: dict[str, list[ScopedSlo]] = {}
+    for slo in slos:
+        groups.setdefault(key(slo), []).append(slo)
+    return groups
 
 
-def _ordered(found: Iterable[Standpoint]) -> tuple[Standpoint, ...]:
-    return tuple(sorted(found, key=lambda s: s.key))
+def _sort_by_budget(slos: Iterable[ScopedSlo]) -> tuple[ScopedSlo, ...]:
+    return tuple(sorted(slos, key=lambda s: s.sort_key))
 
 
-def objectives(inventory: Inventory, snapshot: Snapshot, held: Objectives | None = None) -> Objectives:
+def build_slo_index(inventory: Inventory, snapshot: Snapshot, previous: SloIndex | None = None) -> SloIndex:
     """Join what is promised with what was judged; where it is promised is taken from `held` of the same inventory."""
     declared = {o.id: o for o in inventory.objectives}
-    if held is not None and held.version == inventory.version:
-        return Objectives(declared, snapshot.slos, held.scopes, inventory.version)
-    scopes = {o.id: tuple(aimed.scope for aimed in aims.of(o, inventory)) for o in inventory.objectives}
-    return Objectives(declared, snapshot.slos, scopes, inventory.version)
+    if previous is not None and previous.inventory_version == inventory.version:
+        return SloIndex(declared, snapshot.slos, previous.scopes_by_slo, inventory.version)
+    scopes = {o.id: tuple(scoped.scope for scoped in aims.scopes_of(o, inventory)) for o in inventory.objectives}
+    return SloIndex(declared, snapshot.slos, scopes, inventory.version)

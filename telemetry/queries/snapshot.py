@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from telemetry.core.fold.live_row_types import SLO_ROW, CentreNow, SloNow, SystemNow
+from telemetry.core.fold.live_row_types import SLO_ROW_PREFIX, CentreNow, SloNow, SystemNow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from telemetry.store import Live, Store
+    from telemetry.store import LiveRow, Store
 
 REFRESH_MS = 1_000
-_CENTRE = msgspec.json.Decoder(CentreNow)
-_SYSTEM = msgspec.json.Decoder(SystemNow)
-_SLO = msgspec.json.Decoder(SloNow)
-_A_SYSTEM = b'{"system":'
+_CENTRE_DECODER = msgspec.json.Decoder(CentreNow)
+_SYSTEM_DECODER = msgspec.json.Decoder(SystemNow)
+_SLO_DECODER = msgspec.json.Decoder(SloNow)
+_SYSTEM_ROW_PREFIX = b'{"system":'
 """How a system's row begins: a struct is written in the order of its fields."""
 
 
@@ -37,55 +37,59 @@ class Snapshot:
     versions: Mapping[str, int] = field(default_factory=dict)
     slos: Mapping[str, SloNow] = field(default_factory=dict)
 
-    def after(self, version: int) -> list[str]:
+    def centres_changed_since(self, version: int) -> list[str]:
         """Return the centres whose row is newer than `version`, by id."""
-        return sorted(unit for unit in self.centres if self.versions[unit] > version)
+        return sorted(entity for entity in self.centres if self.versions[entity] > version)
 
-    def reopened(self, unit: str) -> int:
+    def reopened_at(self, entity: str) -> int:
         """Return when the unit's totals of the past were last written; 0 when nobody says."""
-        row = self.centres.get(unit) or self.systems.get(unit)
+        row = self.centres.get(entity) or self.systems.get(entity)
         return 0 if row is None else row.reopened
 
 
-def with_rows(old: Snapshot, rows: Sequence[Live], at: int) -> Snapshot:
+def apply_rows(previous: Snapshot, rows: Sequence[LiveRow], at: int) -> Snapshot:
     """Return the snapshot with newer rows put in; a row that cannot be read is left out."""
-    centres, systems, slos = dict(old.centres), dict(old.systems), dict(old.slos)
-    versions = {**old.versions, **{row.unit: row.version for row in rows}}
+    centres, systems, slos = dict(previous.centres), dict(previous.systems), dict(previous.slos)
+    versions = {**previous.versions, **{row.entity: row.version for row in rows}}
     for row in rows:
-        now = _decode(row)
-        if isinstance(now, CentreNow):
-            centres[row.unit] = now
-        elif isinstance(now, SystemNow):
-            systems[row.unit] = now
-        elif now is not None:
-            slos[row.unit.removeprefix(SLO_ROW)] = now
+        decoded = _decode_row(row)
+        if isinstance(decoded, CentreNow):
+            centres[row.entity] = decoded
+        elif isinstance(decoded, SystemNow):
+            systems[row.entity] = decoded
+        elif decoded is not None:
+            slos[row.entity.removeprefix(SLO_ROW_PREFIX)] = decoded
     return Snapshot(at, max(versions.values(), default=0), centres, systems, versions, slos)
 
 
-def _decode(row: Live) -> CentreNow | SystemNow | SloNow | None:
+def _decode_row(row: LiveRow) -> CentreNow | SystemNow | SloNow | None:
     try:
-        if row.unit.startswith(SLO_ROW):
-            return _SLO.decode(row.body)
-        return _SYSTEM.decode(row.body) if row.body.startswith(_A_SYSTEM) else _CENTRE.decode(row.body)
+        if row.entity.startswith(SLO_ROW_PREFIX):
+            return _SLO_DECODER.decode(row.body)
+        return (
+            _SYSTEM_DECODER.decode(row.body)
+            if row.body.startswith(_SYSTEM_ROW_PREFIX)
+            else _CENTRE_DECODER.decode(row.body)
+        )
     except msgspec.DecodeError:
         return None
 
 
-class Snapshots:
+class SnapshotCache:
     """Hands out the newest snapshot; safe to call from many threads."""
 
     def __init__(self, store: Store, clock: Callable[[], int]) -> None:
         self._store = store
         self._clock = clock
         self._lock = threading.Lock()
-        self._held: Snapshot | None = None
+        self._cached: Snapshot | None = None
 
     def get(self) -> Snapshot:
         """Return a snapshot at most a second old; raises StoreUnavailable when it cannot be had."""
         with self._lock:
-            held, now = self._held, self._clock()
-            if held is None or not 0 <= now - held.at < REFRESH_MS:
-                old = held or Snapshot(now)
-                held = with_rows(old, self._store.live(after=old.version), now)
-                self._held = held
-            return held
+            snapshot, now = self._cached, self._clock()
+            if snapshot is None or not 0 <= now - snapshot.at < REFRESH_MS:
+                previous = snapshot or Snapshot(now)
+                snapshot = apply_rows(previous, self._store.live_rows(after=previous.version), now)
+                self._cached = snapshot
+            return snapshot

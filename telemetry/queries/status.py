@@ -7,53 +7,53 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from telemetry.core.figures.histograms import queueing
-from telemetry.core.fold.totals import add
-from telemetry.queries.views import CONDITIONS, STALE_MS, tally
+from telemetry.core.figures.histograms import queue_figures
+from telemetry.core.fold.totals import add_sums
+from telemetry.queries.views import CONDITIONS_WORST_FIRST, STALE_MS, count_states
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from telemetry.core.figures.histograms import Queueing
-    from telemetry.core.fold.live_row_types import State
+    from telemetry.core.figures.histograms import QueueFigures
+    from telemetry.core.fold.live_row_types import AvailabilityState
     from telemetry.core.inventory import Target
-    from telemetry.queries.network import World
-    from telemetry.queries.views import CentreView, Condition, SystemView
+    from telemetry.queries.network import NetworkView
+    from telemetry.queries.views import CentreCondition, CentreView, SystemView
 
-Indicator = Literal["none", "minor", "major", "critical"]
+StatusIndicator = Literal["none", "minor", "major", "critical"]
 
 
 @dataclass(frozen=True)
-class Status:
+class NetworkStatus:
     """The declared network now; imported logs are counted but never judged."""
 
-    world: World
+    network: NetworkView
     centres: tuple[CentreView, ...]
     imported: tuple[CentreView, ...]
     systems: tuple[SystemView, ...]
-    today: Queueing
+    today: QueueFigures
     target: Target | None
 
     @cached_property
-    def conditions(self) -> Mapping[Condition, int]:
+    def conditions(self) -> Mapping[CentreCondition, int]:
         """Return how many declared centres are in each condition."""
-        found = Counter(v.condition for v in self.centres)
-        return {c: found[c] for c in CONDITIONS}
+        counts = Counter(v.condition for v in self.centres)
+        return {c: counts[c] for c in CONDITIONS_WORST_FIRST}
 
     @cached_property
-    def open(self) -> int:
+    def open_centres(self) -> int:
         """Return how many declared centres are open."""
         return sum(v.open for v in self.centres)
 
     @cached_property
-    def devices(self) -> Mapping[State, int]:
+    def devices(self) -> Mapping[AvailabilityState, int]:
         """Return how many devices are in each state."""
-        return tally(d for v in self.centres for d in v.devices)
+        return count_states(d for v in self.centres for d in v.devices)
 
     @cached_property
-    def system_states(self) -> Mapping[State, int]:
+    def system_states(self) -> Mapping[AvailabilityState, int]:
         """Return how many digital systems are in each state."""
-        return tally(self.systems)
+        return count_states(self.systems)
 
     @property
     def waiting(self) -> int:
@@ -80,32 +80,32 @@ class Status:
     @property
     def stale(self) -> bool:
         """Tell whether nothing at all was heard lately."""
-        return self.last_data is None or self.world.now - self.last_data > STALE_MS
+        return self.last_data is None or self.network.now - self.last_data > STALE_MS
 
     @property
     def simulated(self) -> bool:
         """Tell whether any of it is simulated."""
-        return self.world.inventory.simulated or any(v.simulated for v in (*self.centres, *self.imported))
+        return self.network.inventory.simulated or any(v.simulated for v in (*self.centres, *self.imported))
 
     @property
-    def indicator(self) -> Indicator:
+    def indicator(self) -> StatusIndicator:
         """Return one word in the status-page vocabulary."""
-        found = self.conditions
-        if self.open and 2 * (found["down"] + found["unknown"]) > self.open:
+        counts = self.conditions
+        if self.open_centres and 2 * (counts["down"] + counts["unknown"]) > self.open_centres:
             return "critical"
-        if found["down"] or any(s.state == "down" and s.system.critical for s in self.systems):
+        if counts["down"] or any(s.state == "down" and s.system.critical for s in self.systems):
             return "major"
-        shaky = found["degraded"] + found["unknown"] + len(self.systems) - self.system_states["up"]
-        return "minor" if shaky else "none"
+        impaired = counts["degraded"] + counts["unknown"] + len(self.systems) - self.system_states["up"]
+        return "minor" if impaired else "none"
 
 
-def status(world: World, target: Target | None) -> Status:
+def network_status(network: NetworkView, target: Target | None) -> NetworkStatus:
     """Look at the whole network."""
-    centres = tuple(world.declared())
-    today = queueing(add(v.sums for v in centres))
-    return Status(world, centres, tuple(world.imported()), tuple(world.systems()), today, target)
+    centres = tuple(network.declared_centres())
+    today = queue_figures(add_sums(v.today_sums for v in centres))
+    return NetworkStatus(network, centres, tuple(network.imported_centres()), tuple(network.systems()), today, target)
 
 
-def worst_first(views: Sequence[CentreView]) -> list[CentreView]:
+def sort_worst_first(views: Sequence[CentreView]) -> list[CentreView]:
     """Order centres by condition, then by how many people wait."""
-    return sorted(views, key=lambda v: (CONDITIONS.index(v.condition), -v.waiting, v.centre.id))
+    return sorted(views, key=lambda v: (CONDITIONS_WORST_FIRST.index(v.condition), -v.waiting, v.centre.id))

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from telemetry.core.fold.totals import add
-from telemetry.core.latency import latency
+from telemetry.core.fold.totals import add_sums
+from telemetry.core.latency import latency_histogram
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from telemetry.core.figures.accounting import Account
-    from telemetry.core.fold.live_row_types import State, VantageNow
+    from telemetry.core.figures.accounting import TimeAccount
+    from telemetry.core.fold.live_row_types import AvailabilityState, VantageNow
     from telemetry.core.fold.totals import Total
-    from telemetry.core.latency import Latency
+    from telemetry.core.latency import LatencyHistogram
     from telemetry.queries.views import SystemView
 
 
@@ -25,8 +25,8 @@ class VantageView:
 
     device: str
     declared: bool
-    seen: VantageNow | None
-    state: State
+    observation: VantageNow | None
+    state: AvailabilityState
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,42 +34,50 @@ class SystemDetail:
     """A system with its figures; `quorum` of `needed_of` vantage points must see it up."""
 
     view: SystemView
-    vantage: tuple[VantageView, ...]
+    vantage_points: tuple[VantageView, ...]
     quorum: int
-    day: Account
-    month: Account
-    latency: Latency
+    last_day: TimeAccount
+    last_28_days: TimeAccount
+    latency: LatencyHistogram
 
     @property
-    def needed_of(self) -> int:
+    def voting_count(self) -> int:
         """Return how many vantage points are asked."""
-        return len(self.asked)
+        return len(self.voting_points)
 
     @property
-    def asked(self) -> tuple[VantageView, ...]:
+    def voting_points(self) -> tuple[VantageView, ...]:
         """Return the vantage points that have a say: the declared ones, or all when none is."""
-        return tuple(v for v in self.vantage if v.declared) or self.vantage
+        return tuple(v for v in self.vantage_points if v.declared) or self.vantage_points
 
     @property
-    def expiry(self) -> VantageView | None:
+    def earliest_expiry(self) -> VantageView | None:
         """Return the vantage point that sees the certificate expire first."""
-        found = [(v.seen.tls_days, v) for v in self.vantage if v.seen is not None and v.seen.tls_days is not None]
-        return min(found, key=itemgetter(0), default=(0, None))[1]
+        points_by_days = [
+            (v.observation.tls_days, v)
+            for v in self.vantage_points
+            if v.observation is not None and v.observation.tls_days is not None
+        ]
+        return min(points_by_days, key=itemgetter(0), default=(0, None))[1]
 
 
-def system_detail(view: SystemView, day: Account, month: Account, totals: Iterable[Total]) -> SystemDetail:
+def build_system_detail(
+    view: SystemView, last_day: TimeAccount, last_28_days: TimeAccount, totals: Iterable[Total]
+) -> SystemDetail:
     """Join a system's view with its accounts and its totals of the last day."""
-    table = tuple(vantage(view))
-    asked = len(view.system.vantage) or len(table)
-    quorum = min(view.system.quorum, asked) if asked else view.system.quorum
-    return SystemDetail(view, table, quorum, day, month, latency(add(t.sums for t in totals)))
+    points = tuple(vantage_points(view))
+    voting_count = len(view.system.vantage) or len(points)
+    quorum = min(view.system.quorum, voting_count) if voting_count else view.system.quorum
+    return SystemDetail(
+        view, points, quorum, last_day, last_28_days, latency_histogram(add_sums(t.sums for t in totals))
+    )
 
 
-def vantage(view: SystemView) -> Iterable[VantageView]:
+def vantage_points(view: SystemView) -> Iterable[VantageView]:
     """Yield the declared vantage points, the silent ones too, then those that spoke unasked, by id."""
-    seen = {v.device: v for v in (view.row.vantage if view.row else ())}
+    observed = {v.device: v for v in (view.row.vantage if view.row else ())}
     declared = view.system.vantage
-    for device in (*sorted(declared), *sorted(set(seen) - set(declared))):
-        said = seen.get(device)
-        state: State = "unknown" if said is None or view.stale else said.state
-        yield VantageView(device, device in declared, said, state)
+    for device in (*sorted(declared), *sorted(set(observed) - set(declared))):
+        observation = observed.get(device)
+        state: AvailabilityState = "unknown" if observation is None or view.stale else observation.state
+        yield VantageView(device, device in declared, observation, state)

@@ -10,200 +10,218 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
-from telemetry.core.calendar.windows import DAY, FIVE, Window, floor, widen
-from telemetry.core.figures.accounting import account
+from telemetry.core.calendar.windows import DAY, SLOT, Window, align_to_slots, floor
+from telemetry.core.figures.accounting import time_account
 from telemetry.queries.errors import BadWindow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from telemetry.core.calendar.opening_calendar import Calendar
-    from telemetry.core.figures.accounting import Account
+    from telemetry.core.figures.accounting import TimeAccount
     from telemetry.store import Store
 
-    Sums = Mapping[int, Mapping[str, int]]
+    SumsByStart = Mapping[int, Mapping[str, int]]
 
-State = Literal["up", "down", "unknown", "excluded", "closed", "mixed"]
-LONGEST = 31 * DAY
-_PREFIX = {"service": "", "connectivity": "conn_"}
-ORDER = ("up", "down", "unknown", "excluded")
+TimelineState = Literal["up", "down", "unknown", "excluded", "closed", "mixed"]
+MAX_WINDOW_MS = 31 * DAY
+_FIELD_PREFIX = {"service": "", "connectivity": "conn_"}
+STATE_ORDER = ("up", "down", "unknown", "excluded")
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class SegmentKind:
     """What a stretch of time is: its state, the cause when it is not up, and the parent whose outage it belongs to."""
 
-    state: State
+    state: TimelineState
     cause: str = ""
     caused_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class TimelineSegment:
     """A run of one kind; `parts` has the ms by state of a mixed one. `settled` tells whether it may still change."""
 
     window: Window
-    kind: Kind
+    kind: SegmentKind
     settled: bool = False
     parts: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class TimelineInput:
     """What is known: the scope's 5-minute sums and its centre's, by start; `late` when rows are known to be missing.
 
     `parent` is the centre's scope, empty when the scope is the centre itself.
     """
 
-    own: Sums
-    centre: Sums
+    scope_sums: SumsByStart
+    centre_sums: SumsByStart
     sli: Literal["service", "connectivity"]
-    late: bool
+    has_missing_rows: bool
     settled_until: int
     parent: str = ""
 
 
-def asked(window: Window, now: int) -> Window:
+def past_window(window: Window, now: int) -> Window:
     """Return the window on 5-minute marks up to the last one that has passed; at most LONGEST."""
-    found = widen(window)
-    if found.length > LONGEST:
-        msg = f"at most {LONGEST // DAY} days: ask for a shorter window"
+    aligned = align_to_slots(window)
+    if aligned.length > MAX_WINDOW_MS:
+        msg = f"at most {MAX_WINDOW_MS // DAY} days: ask for a shorter window"
         raise BadWindow(msg)
-    return Window(found.start, max(found.start, min(found.end, floor(now, FIVE))))
+    return Window(aligned.start, max(aligned.start, min(aligned.end, floor(now, SLOT))))
 
 
-def sums_of(store: Store, centre: str, scope: str, window: Window) -> tuple[Sums, Sums]:
+def read_sums(store: Store, centre: str, scope: str, window: Window) -> tuple[SumsByStart, SumsByStart]:
     """Return the scope's 5-minute sums and its centre's, by start, with those just before and after the window."""
-    found: dict[str, dict[int, Mapping[str, int]]] = {}
-    read = Window(window.start - FIVE, window.end + FIVE)
+    sums_by_scope: dict[str, dict[int, Mapping[str, int]]] = {}
+    read_window = Window(window.start - SLOT, window.end + SLOT)
     for kind in {scope.partition(":")[0], "centre"}:
-        for total in store.totals([centre], "5m", read, kind):
-            found.setdefault(total.scope, {})[total.start] = total.sums
-    return found.get(scope, {}), found.get(f"centre:{centre}", {})
+        for total in store.totals([centre], "5m", read_window, kind):
+            sums_by_scope.setdefault(total.scope, {})[total.start] = total.sums
+    return sums_by_scope.get(scope, {}), sums_by_scope.get(f"centre:{centre}", {})
 
 
-def timeline(window: Window, seen: Seen, calendar: Calendar) -> list[Segment]:
+def build_timeline(window: Window, timeline_input: TimelineInput, calendar: Calendar) -> list[TimelineSegment]:
     """Return the segments that tile a window on 5-minute marks, in order, neighbours of one kind joined."""
-    cells = {t: _cell(t, seen) for t in range(window.start - FIVE, window.end + FIVE, FIVE)}
-    overlay = _overlay(calendar, window)
-    return _joined(s for t in range(window.start, window.end, FIVE) for s in _at(t, cells, overlay, seen))
+    slots = {t: _slot_kinds(t, timeline_input) for t in range(window.start - SLOT, window.end + SLOT, SLOT)}
+    not_open = _not_open_slots(calendar, window)
+    return _merge_adjacent(
+        s for t in range(window.start, window.end, SLOT) for s in _slot_segments(t, slots, not_open, timeline_input)
+    )
 
 
-def _overlay(calendar: Calendar, window: Window) -> dict[int, Kind]:
+def _not_open_slots(calendar: Calendar, window: Window) -> dict[int, SegmentKind]:
     """Return what is not open, by 5-minute mark."""
-    out = {t: Kind("closed") for t in range(window.start, window.end, FIVE)}
-    for opened in calendar.open_windows(window):
-        for t in range(opened.start, opened.end, FIVE):
-            out.pop(t, None)
-    for gone in calendar.exclusions(window):
-        out.update((t, Kind("excluded", gone.cause)) for t in range(gone.window.start, gone.window.end, FIVE))
-    return out
+    kinds_by_slot = {t: SegmentKind("closed") for t in range(window.start, window.end, SLOT)}
+    for open_window in calendar.open_windows(window):
+        for t in range(open_window.start, open_window.end, SLOT):
+            kinds_by_slot.pop(t, None)
+    for exclusion in calendar.exclusions(window):
+        kinds_by_slot.update(
+            (t, SegmentKind("excluded", exclusion.cause))
+            for t in range(exclusion.window.start, exclusion.window.end, SLOT)
+        )
+    return kinds_by_slot
 
 
-Cell = tuple[tuple[Kind, int], ...]
+SlotKinds = tuple[tuple[SegmentKind, int], ...]
 
 
-def _cell(start: int, seen: Seen) -> Cell:
+def _slot_kinds(start: int, timeline_input: TimelineInput) -> SlotKinds:
     """Return the kinds in five minutes with their ms, those of none left out."""
-    sums, prefix = seen.own.get(start, {}), _PREFIX[seen.sli]
+    sums, prefix = timeline_input.scope_sums.get(start, {}), _FIELD_PREFIX[timeline_input.sli]
     up, down = sums.get(f"{prefix}up_ms", 0), sums.get(f"{prefix}down_ms", 0)
-    silent = max(0, FIVE - up - down)
+    silent = max(0, SLOT - up - down)
     platform = min(silent, sums.get(f"{prefix}platform_ms", 0))
     link = min(silent - platform, 0 if prefix else sums.get("link_ms", 0))
-    cause = "late" if seen.late and start >= seen.settled_until else "device"
-    by = _by(start, seen, FIVE - up)
-    found = (
-        (Kind("up"), up),
-        (Kind("down", "device", by), down),
-        (Kind("unknown", "link", seen.parent), link),
-        (Kind("unknown", cause, by), silent - platform - link),
-        (Kind("excluded", "platform"), platform),
+    cause = "late" if timeline_input.has_missing_rows and start >= timeline_input.settled_until else "device"
+    caused_by = _caused_by(start, timeline_input, SLOT - up)
+    candidates = (
+        (SegmentKind("up"), up),
+        (SegmentKind("down", "device", caused_by), down),
+        (SegmentKind("unknown", "link", timeline_input.parent), link),
+        (SegmentKind("unknown", cause, caused_by), silent - platform - link),
+        (SegmentKind("excluded", "platform"), platform),
     )
-    return tuple((kind, ms) for kind, ms in found if ms)
+    return tuple((kind, ms) for kind, ms in candidates if ms)
 
 
-def _by(start: int, seen: Seen, not_up: int) -> str:
+def _caused_by(start: int, timeline_input: TimelineInput, not_up_ms: int) -> str:
     """Return the centre when all of it was down for at least as long."""
-    down = seen.centre.get(start, {}).get(f"{_PREFIX[seen.sli]}down_ms", 0)
-    return seen.parent if 0 < not_up <= down else ""
+    down = timeline_input.centre_sums.get(start, {}).get(f"{_FIELD_PREFIX[timeline_input.sli]}down_ms", 0)
+    return timeline_input.parent if 0 < not_up_ms <= down else ""
 
 
-def _at(start: int, cells: Mapping[int, Cell], overlay: Mapping[int, Kind], seen: Seen) -> Iterator[Segment]:
-    window, settled = Window(start, start + FIVE), start < seen.settled_until
-    if start in overlay:
-        yield Segment(window, overlay[start], settled)
+def _slot_segments(
+    start: int, slots: Mapping[int, SlotKinds], not_open: Mapping[int, SegmentKind], timeline_input: TimelineInput
+) -> Iterator[TimelineSegment]:
+    window, settled = Window(start, start + SLOT), start < timeline_input.settled_until
+    if start in not_open:
+        yield TimelineSegment(window, not_open[start], settled)
         return
-    cell = cells[start]
-    for kind, part, parts in _divided(window, cell, cells[start - FIVE], cells[start + FIVE]):
-        yield Segment(part, kind, settled, parts)
+    slot = slots[start]
+    for kind, part, parts in _split_slot(window, slot, slots[start - SLOT], slots[start + SLOT]):
+        yield TimelineSegment(part, kind, settled, parts)
 
 
-Part = tuple[Kind, Window, tuple[tuple[str, int], ...]]
+SlotPart = tuple[SegmentKind, Window, tuple[tuple[str, int], ...]]
 
 
-def _divided(window: Window, cell: Cell, before: Cell, after: Cell) -> list[Part]:
+def _split_slot(window: Window, slot: SlotKinds, before: SlotKinds, after: SlotKinds) -> list[SlotPart]:
     """Divide five minutes between two kinds when the one came before and the other after; to the whole second."""
-    if len(cell) == 1:
-        return [(cell[0][0], window, ())]
-    kinds = dict(cell)
-    first, last = _pure(before), _pure(after)
-    if len(cell) == 2 and first != last and {first, last} == set(kinds) and first is not None and last is not None:
-        edge = window.start + (kinds[first] + 500) // 1000 * 1000
-        parts = ((first, Window(window.start, edge)), (last, Window(edge, window.end)))
+    if len(slot) == 1:
+        return [(slot[0][0], window, ())]
+    kinds = dict(slot)
+    kind_before, kind_after = _single_kind(before), _single_kind(after)
+    if (
+        len(slot) == 2
+        and kind_before != kind_after
+        and {kind_before, kind_after} == set(kinds)
+        and kind_before is not None
+        and kind_after is not None
+    ):
+        edge = window.start + (kinds[kind_before] + 500) // 1000 * 1000
+        parts = ((kind_before, Window(window.start, edge)), (kind_after, Window(edge, window.end)))
         return [(kind, part, ()) for kind, part in parts if part.length]
     if len({kind.state for kind in kinds}) == 1:  # nothing is mixed but causes: that of most of it
-        return [(max(cell, key=_length)[0], window, ())]
-    return [(Kind("mixed", _cause(cell)), window, _states(cell))]
+        return [(max(slot, key=_part_ms)[0], window, ())]
+    return [(SegmentKind("mixed", _main_cause(slot)), window, _ms_by_state(slot))]
 
 
-def _length(part: tuple[Kind, int]) -> int:
+def _part_ms(part: tuple[SegmentKind, int]) -> int:
     return part[1]
 
 
-def _pure(cell: Cell) -> Kind | None:
-    return cell[0][0] if len(cell) == 1 else None
+def _single_kind(slot: SlotKinds) -> SegmentKind | None:
+    return slot[0][0] if len(slot) == 1 else None
 
 
-def _cause(cell: Cell) -> str:
+def _main_cause(slot: SlotKinds) -> str:
     """Return the cause of most of what is not up."""
-    return max(((ms, kind.cause) for kind, ms in cell if kind.state != "up"), default=(0, ""))[1]
+    return max(((ms, kind.cause) for kind, ms in slot if kind.state != "up"), default=(0, ""))[1]
 
 
-def _states(cell: Cell) -> tuple[tuple[str, int], ...]:
-    sums = {state: sum(ms for kind, ms in cell if kind.state == state) for state in ORDER}
+def _ms_by_state(slot: SlotKinds) -> tuple[tuple[str, int], ...]:
+    sums = {state: sum(ms for kind, ms in slot if kind.state == state) for state in STATE_ORDER}
     return tuple((state, ms) for state, ms in sums.items() if ms)
 
 
-def _joined(found: Iterable[Segment]) -> list[Segment]:
-    out: list[Segment] = []
-    for one in found:
-        last = out[-1] if out else None
-        if last is None or (last.kind, last.settled) != (one.kind, one.settled):
-            out.append(one)
+def _merge_adjacent(segments: Iterable[TimelineSegment]) -> list[TimelineSegment]:
+    merged: list[TimelineSegment] = []
+    for segment in segments:
+        last = merged[-1] if merged else None
+        if last is None or (last.kind, last.settled) != (segment.kind, segment.settled):
+            merged.append(segment)
             continue
-        joined = Window(last.window.start, one.window.end)
-        out[-1] = replace(last, window=joined, parts=_added(last.parts, one.parts))
-    return out
+        window = Window(last.window.start, segment.window.end)
+        merged[-1] = replace(last, window=window, parts=_add_states(last.parts, segment.parts))
+    return merged
 
 
-def _added(one: Sequence[tuple[str, int]], other: Sequence[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
-    left, right = dict(one), dict(other)
-    return tuple((s, left.get(s, 0) + right.get(s, 0)) for s in ORDER if s in left or s in right)
+def _add_states(first: Sequence[tuple[str, int]], second: Sequence[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
+    first_ms, second_ms = dict(first), dict(second)
+    return tuple((s, first_ms.get(s, 0) + second_ms.get(s, 0)) for s in STATE_ORDER if s in first_ms or s in second_ms)
 
 
-def seconds(parts: Sequence[tuple[str, int]]) -> dict[str, int]:
+def round_to_seconds(parts: Sequence[tuple[str, int]]) -> dict[str, int]:
     """Return ms by state as whole seconds that add up to the whole: running sums are rounded."""
-    sums, done = [0], 0
+    edges_s, elapsed_ms = [0], 0
     for _, ms in parts:
-        done += ms
-        sums.append((done + 500) // 1000)
-    return {state: end - start for (state, _), (start, end) in zip(parts, pairwise(sums), strict=True)}
+        elapsed_ms += ms
+        edges_s.append((elapsed_ms + 500) // 1000)
+    return {state: end - start for (state, _), (start, end) in zip(parts, pairwise(edges_s), strict=True)}
 
 
-def open_account(found: Iterable[Segment]) -> Account:
+def open_time_account(segments: Iterable[TimelineSegment]) -> TimeAccount:
     """Return the open time of segments by state; excluded time is no part of the whole."""
-    sums = dict.fromkeys(ORDER, 0)
-    for one in found:
-        for state, ms in one.parts or ((one.kind.state, one.window.length),):
-            sums[state] = sums.get(state, 0) + ms
-    return account(sums["up"] + sums["down"] + sums["unknown"], sums["up"], sums["down"], sums["excluded"])
+    ms_by_state = dict.fromkeys(STATE_ORDER, 0)
+    for segment in segments:
+        for state, ms in segment.parts or ((segment.kind.state, segment.window.length),):
+            ms_by_state[state] = ms_by_state.get(state, 0) + ms
+    return time_account(
+        ms_by_state["up"] + ms_by_state["down"] + ms_by_state["unknown"],
+        ms_by_state["up"],
+        ms_by_state["down"],
+        ms_by_state["excluded"],
+    )

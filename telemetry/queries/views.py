@@ -8,30 +8,37 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
-from telemetry.core.figures.histograms import queueing
+from telemetry.core.figures.histograms import queue_figures
 from telemetry.core.fold.live_row_types import DeviceNow, ServiceNow
-from telemetry.core.fold.totals import add
-from telemetry.core.inventory import local_day
-from telemetry.core.slo.quorum import capacity
+from telemetry.core.fold.totals import add_sums
+from telemetry.core.inventory import local_date
+from telemetry.core.slo.quorum import capacity_bounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from telemetry.core.figures.histograms import Queueing
-    from telemetry.core.fold.live_row_types import CentreNow, State, SystemNow
+    from telemetry.core.figures.histograms import QueueFigures
+    from telemetry.core.fold.live_row_types import AvailabilityState, CentreNow, SystemNow
     from telemetry.core.inventory import Centre, Device, System
 
 
 class _HasState(Protocol):
     @property
-    def state(self) -> State:
+    def state(self) -> AvailabilityState:
         """Up, down or unknown."""
 
 
-Condition = Literal["operational", "degraded", "down", "unknown", "closed", "imported"]
-CONDITIONS: tuple[Condition, ...] = ("down", "unknown", "degraded", "operational", "closed", "imported")
+CentreCondition = Literal["operational", "degraded", "down", "unknown", "closed", "imported"]
+CONDITIONS_WORST_FIRST: tuple[CentreCondition, ...] = (
+    "down",
+    "unknown",
+    "degraded",
+    "operational",
+    "closed",
+    "imported",
+)
 """Worst first; `closed` is outside opening hours, `imported` an old log that nobody watches live."""
-STATES: tuple[State, ...] = ("up", "down", "unknown")
+STATES: tuple[AvailabilityState, ...] = ("up", "down", "unknown")
 STALE_MS = 180_000
 """A centre that has said nothing for this long is unknown, never green."""
 
@@ -46,7 +53,7 @@ class DeviceView:
     simulated: bool = False
 
     @property
-    def state(self) -> State:
+    def state(self) -> AvailabilityState:
         """Return the service state."""
         return self.now.state
 
@@ -76,10 +83,10 @@ class CentreView:
         """Return the queues, declared services first, without yesterday's sums under today's name."""
         rows = {s.service: s for s in (self.row.services if self.row else ())}
         names = [*self.centre.services, *sorted(set(rows) - set(self.centre.services))]
-        found = [rows.get(name) or ServiceNow(service=name, waiting=0, serving=0) for name in names]
-        if self.row is None or _same_day(self.row.at, self.now, self.centre):
-            return tuple(found)
-        return tuple(msgspec.structs.replace(s, today={}) for s in found)
+        services = [rows.get(name) or ServiceNow(service=name, waiting=0, serving=0) for name in names]
+        if self.row is None or _is_same_day(self.row.at, self.now, self.centre):
+            return tuple(services)
+        return tuple(msgspec.structs.replace(s, today={}) for s in services)
 
     @property
     def waiting(self) -> int:
@@ -97,14 +104,14 @@ class CentreView:
         return self.row.counters_open if self.row else 0
 
     @property
-    def sums(self) -> dict[str, int]:
+    def today_sums(self) -> dict[str, int]:
         """Return today's sums over all services."""
-        return add(s.today for s in self.services)
+        return add_sums(s.today for s in self.services)
 
     @property
-    def today(self) -> Queueing:
+    def today(self) -> QueueFigures:
         """Return today's figures over all services."""
-        return queueing(self.sums)
+        return queue_figures(self.today_sums)
 
     @property
     def capacity(self) -> tuple[float, float] | None:
@@ -114,7 +121,7 @@ class CentreView:
         """
         kinds = [[d.state for d in self.devices if d.critical and d.now.kind == kind] for kind in ("counter", "kiosk")]
         states = kinds[0] or kinds[1]
-        return capacity(states.count("up"), states.count("unknown"), len(states)) if states else None
+        return capacity_bounds(states.count("up"), states.count("unknown"), len(states)) if states else None
 
     @property
     def simulated(self) -> bool:
@@ -122,7 +129,7 @@ class CentreView:
         return bool(self.row and self.row.simulated) or any(d.simulated for d in self.devices)
 
     @property
-    def condition(self) -> Condition:
+    def condition(self) -> CentreCondition:
         """Return the centre's condition in one word."""
         if self.centre.imported and self.stale:
             return "imported"
@@ -150,40 +157,47 @@ class SystemView:
         return self.row is None or self.now - self.row.at > max(STALE_MS, 2 * self.system.every_ms + 30_000)
 
     @property
-    def state(self) -> State:
+    def state(self) -> AvailabilityState:
         """Return the state by quorum, unknown when it is old."""
         return "unknown" if self.row is None or self.stale else self.row.state
 
 
-def _same_day(a: int, b: int, centre: Centre) -> bool:
-    return local_day(a, centre.zone) == local_day(b, centre.zone)
+def _is_same_day(a: int, b: int, centre: Centre) -> bool:
+    return local_date(a, centre.zone) == local_date(b, centre.zone)
 
 
-def view_centre(centre: Centre, declared: Iterable[Device], row: CentreNow | None, now: int) -> CentreView:
+def build_centre_view(centre: Centre, declared: Iterable[Device], row: CentreNow | None, now: int) -> CentreView:
     """Join a centre's declaration with its live row."""
-    seen = CentreView(centre, row, now, centre.is_open(now), ())
-    return replace(seen, devices=_devices(centre.id, declared, row, silent=seen.stale))
+    view = CentreView(centre, row, now, centre.is_open(now), ())
+    return replace(view, devices=_device_views(centre.id, declared, row, is_stale=view.stale))
 
 
-def _devices(centre: str, declared: Iterable[Device], row: CentreNow | None, *, silent: bool) -> tuple[DeviceView, ...]:
-    known = {d.id: d for d in declared if d.kind != "replay"}
-    heard = {d.id: _silenced(d) if silent else d for d in (row.devices if row else ())}
-    return tuple(_device(centre, ident, known, heard) for ident in sorted({*known, *heard}))
+def _device_views(
+    centre: str, declared: Iterable[Device], row: CentreNow | None, *, is_stale: bool
+) -> tuple[DeviceView, ...]:
+    declared_by_id = {d.id: d for d in declared if d.kind != "replay"}
+    reported_by_id = {d.id: _with_unknown_state(d) if is_stale else d for d in (row.devices if row else ())}
+    return tuple(
+        _device_view(centre, ident, declared_by_id, reported_by_id)
+        for ident in sorted({*declared_by_id, *reported_by_id})
+    )
 
 
-def _silenced(device: DeviceNow) -> DeviceNow:
+def _with_unknown_state(device: DeviceNow) -> DeviceNow:
     return msgspec.structs.replace(device, state="unknown")
 
 
-def _device(centre: str, ident: str, known: Mapping[str, Device], heard: Mapping[str, DeviceNow]) -> DeviceView:
-    device, now = known.get(ident), heard.get(ident)
+def _device_view(
+    centre: str, ident: str, declared_by_id: Mapping[str, Device], reported_by_id: Mapping[str, DeviceNow]
+) -> DeviceView:
+    device, now = declared_by_id.get(ident), reported_by_id.get(ident)
     if device is None:
-        return DeviceView(centre, heard[ident], critical=True, simulated=heard[ident].simulated)
+        return DeviceView(centre, reported_by_id[ident], critical=True, simulated=reported_by_id[ident].simulated)
     now = now or DeviceNow(id=ident, kind=device.kind, state="unknown")
     return DeviceView(centre, now, device.critical, device.simulated or now.simulated)
 
 
-def tally(devices: Iterable[_HasState]) -> dict[State, int]:
+def count_states(devices: Iterable[_HasState]) -> dict[AvailabilityState, int]:
     """Count by state, zeros included."""
-    found = Counter(d.state for d in devices)
-    return {state: found[state] for state in STATES}
+    counts = Counter(d.state for d in devices)
+    return {state: counts[state] for state in STATES}

@@ -9,66 +9,71 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.windows import DAY, Window
-from telemetry.core.fold.relevance import pertinent
-from telemetry.core.fold.sourced_event import Said
+from telemetry.core.fold.relevance import relevant_events
+from telemetry.core.fold.sourced_event import SourcedEvent
 from telemetry.core.protocol import events as ev
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from telemetry.store import Store, Stored
+    from telemetry.store import Store, StoredEvent
 
-Name = tuple[str, str, int]
+EventId = tuple[str, str, int]
 
 
 @dataclass(slots=True)
-class _Unit:
+class _CachedEntity:
     """What is remembered by the event's name, as of `at`; events from before `start` are not."""
 
-    at: int
+    as_of: int
     start: int
-    said: dict[Name, Said]
+    events: dict[EventId, SourcedEvent]
 
 
-class Remembered:
+class EventCache:
     """The events of each unit's present day."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._units: dict[str, _Unit] = {}
+        self._entities: dict[str, _CachedEntity] = {}
 
-    def heard(self, unit: str, said: Iterable[Said]) -> None:
+    def update(self, entity: str, events: Iterable[SourcedEvent]) -> None:
         """Take what was read of a unit; an event that has moved makes its day be read again."""
-        known = self._units.get(unit)
-        if known is None:
+        cached = self._entities.get(entity)
+        if cached is None:
             return
-        fresh = {_name(s): s for s in said if s.event.t >= known.start}
-        if any(name in known.said and known.said[name].event.t != s.event.t for name, s in fresh.items()):
-            del self._units[unit]
+        new_events = {_event_id(s): s for s in events if s.event.t >= cached.start}
+        if any(
+            event_id in cached.events and cached.events[event_id].event.t != s.event.t
+            for event_id, s in new_events.items()
+        ):
+            del self._entities[entity]
         else:
-            known.said.update(fresh)
+            cached.events.update(new_events)
 
-    def said(self, unit: str, moment: int, day: int) -> list[Said]:
+    def events_for(self, entity: str, at: int, day_start: int) -> list[SourcedEvent]:
         """Return what tells about `moment` of a unit whose local day began at `day` (Unix ms), by t."""
-        start = day - ev.MAX_GRACE_MS
-        known = self._units.get(unit)
-        if known is None or moment < known.at or start < known.start:
-            window = Window(max(start, 0), moment + DAY)
-            known = _Unit(moment, start, {_name(s): s for s in map(said_of, self._store.events(unit, window))})
-        left = pertinent(known.said.values(), moment, start)
-        self._units[unit] = _Unit(moment, start, {_name(s): s for s in left})
-        return left
+        start = day_start - ev.MAX_GRACE_MS
+        cached = self._entities.get(entity)
+        if cached is None or at < cached.as_of or start < cached.start:
+            window = Window(max(start, 0), at + DAY)
+            cached = _CachedEntity(
+                at, start, {_event_id(s): s for s in map(to_sourced, self._store.events(entity, window))}
+            )
+        relevant = relevant_events(cached.events.values(), at, start)
+        self._entities[entity] = _CachedEntity(at, start, {_event_id(s): s for s in relevant})
+        return relevant
 
-    def keep(self, units: Iterable[str]) -> None:
+    def evict_except(self, entities: Iterable[str]) -> None:
         """Forget every unit but these."""
-        wanted = set(units)
-        self._units = {unit: known for unit, known in self._units.items() if unit in wanted}
+        retained = set(entities)
+        self._entities = {entity: cached for entity, cached in self._entities.items() if entity in retained}
 
 
-def said_of(stored: Stored) -> Said:
+def to_sourced(stored: StoredEvent) -> SourcedEvent:
     """Return what the fold needs of a stored event."""
-    return Said(stored.device, stored.spool, stored.event)
+    return SourcedEvent(stored.device, stored.outbox_id, stored.event)
 
 
-def _name(s: Said) -> Name:
-    return s.device, s.spool, s.event.n
+def _event_id(s: SourcedEvent) -> EventId:
+    return s.device, s.outbox_id, s.event.n

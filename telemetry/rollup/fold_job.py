@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING
 import msgspec
 import structlog
 
-from telemetry.core.calendar.calendar_values import ALWAYS
+from telemetry.core.calendar.calendar_values import ALWAYS_OPEN
 from telemetry.core.calendar.opening_calendar import Calendar
-from telemetry.core.calendar.windows import FIVE, HOUR, MINUTE, Window, ceil, day_window, days_in, floor
+from telemetry.core.calendar.windows import HOUR, MINUTE, SLOT, Window, ceil, day_window, days_in, floor
 from telemetry.core.fold import aggregation, fold
 from telemetry.core.inventory import System
 from telemetry.core.protocol import events as ev
-from telemetry.rollup.event_cache import said_of
+from telemetry.rollup.event_cache import to_sourced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from telemetry.core.calendar.windows import Width
-    from telemetry.core.fold.sourced_event import Said
+    from telemetry.core.calendar.windows import BucketWidth
+    from telemetry.core.fold.sourced_event import SourcedEvent
     from telemetry.core.fold.totals import Total
     from telemetry.core.inventory import Inventory
-    from telemetry.rollup.event_cache import Remembered
-    from telemetry.slo.watcher import Watcher
+    from telemetry.rollup.event_cache import EventCache
+    from telemetry.slo.watcher import ObjectiveEvaluator
     from telemetry.store import Store
 
 _log = structlog.get_logger()
@@ -35,112 +35,126 @@ SETTLING_MS = 2 * MINUTE
 """A total that ended so long ago is expected to stay; `reopened` says when one did not."""
 
 
-class Folding:
+class FoldJob:
     """Writes totals of units. `clock` gives ms; `down` the windows in which our own platform was down."""
 
     def __init__(
-        self, store: Store, inventory: Callable[[], Inventory], clock: Callable[[], int], watcher: Watcher,
-        down: Callable[[Window], Sequence[Window]], remembered: Remembered,
+        self, store: Store, inventory: Callable[[], Inventory], clock: Callable[[], int], evaluator: ObjectiveEvaluator,
+        platform_outages: Callable[[Window], Sequence[Window]], event_cache: EventCache,
     ) -> None:  # fmt: skip
         self._store, self._inventory, self._clock = store, inventory, clock
-        self._watcher, self._down, self._remembered = watcher, down, remembered
+        self._evaluator, self._platform_outages, self._event_cache = evaluator, platform_outages, event_cache
         self._digests: dict[str, dict[int, int]] = {}
         self._calendars: tuple[Inventory | None, dict[str, Calendar]] = (None, {})
-        self._started = clock()
-        self.reopened: dict[str, int] = {}
+        self._started_at = clock()
+        self.changed_at: dict[str, int] = {}
         """When totals of time that had passed were last written, by unit (ms)."""
-        self.settled: set[str] = set()
+        self.up_to_date: set[str] = set()
         """Units whose hours and days are all known to be added with today's calendar."""
 
-    def calendar(self, unit: str) -> Calendar:
+    def calendar_for(self, entity: str) -> Calendar:
         """Return the unit's calendar; round the clock for what is not declared."""
         inventory = self._inventory()
         if self._calendars[0] is not inventory:
             self._calendars = (inventory, {})
-            self.settled.clear()
-        known = self._calendars[1]
-        if unit not in known:
-            centre, system = inventory.centres.get(unit), inventory.systems.get(unit)
-            own = system.calendar(inventory.zone) if system else Calendar(ALWAYS, inventory.zone)
-            known[unit] = centre.calendar if centre else own
-        return known[unit]
+            self.up_to_date.clear()
+        calendars = self._calendars[1]
+        if entity not in calendars:
+            centre, system = inventory.centres.get(entity), inventory.systems.get(entity)
+            own = system.calendar(inventory.zone) if system else Calendar(ALWAYS_OPEN, inventory.zone)
+            calendars[entity] = centre.calendar if centre else own
+        return calendars[entity]
 
-    def fold(self, unit: str, window: Window) -> None:
+    def fold(self, entity: str, window: Window) -> None:
         """Recompute all totals of a unit over whole hours."""
-        for chunk in _chunks(window):
-            self._fold_chunk(unit, chunk)
+        for chunk in _split_into_chunks(window):
+            self._fold_chunk(entity, chunk)
 
-    def _fold_chunk(self, unit: str, window: Window) -> None:
-        said = [said_of(s) for s in self._store.events(unit, fold.read_window(window))]
-        five = self._five(unit, said, window)
-        if five is None:
-            _log.warning("unit_not_declared", unit=unit, remedy="add it to the inventory and run rollup --rebuild")
+    def _fold_chunk(self, entity: str, window: Window) -> None:
+        events = [to_sourced(s) for s in self._store.events(entity, fold.input_window(window))]
+        slot_totals = self._fold_slots(entity, events, window)
+        if slot_totals is None:
+            _log.warning("unit_not_declared", unit=entity, remedy="add it to the inventory and run rollup --rebuild")
             return
-        self._remembered.heard(unit, said)
-        self.put(unit, "5m", window, five)
-        days = [day_window(day, self.calendar(unit).zone) for day in days_in(window, self.calendar(unit).zone)]
-        if unit in self.settled:
-            self.put(unit, "1h", window, aggregation.hourly(five, self.calendar(unit)))
+        self._event_cache.update(entity, events)
+        self.write_totals(entity, "5m", window, slot_totals)
+        days = [
+            day_window(day, self.calendar_for(entity).zone) for day in days_in(window, self.calendar_for(entity).zone)
+        ]
+        if entity in self.up_to_date:
+            self.write_totals(entity, "1h", window, aggregation.hourly_totals(slot_totals, self.calendar_for(entity)))
         for day in days:
-            hours = unit not in self.settled
-            five_of_day = self._store.totals([unit], "5m", whole_hours(day) if hours else day)
-            self.add_day(unit, day, five_of_day, hours=hours)
-        self._note(unit, window, five)
+            with_hours = entity not in self.up_to_date
+            totals_of_day = self._store.totals([entity], "5m", whole_hours(day) if with_hours else day)
+            self.aggregate_day(entity, day, totals_of_day, with_hours=with_hours)
+        self._detect_late_change(entity, window, slot_totals)
         if window.start <= self._clock() < window.end:
-            self._tell_present(unit, said)
+            self._publish_recent_state(entity, events)
 
-    def _five(self, unit: str, said: Sequence[Said], window: Window) -> list[Total] | None:
+    def _fold_slots(self, entity: str, events: Sequence[SourcedEvent], window: Window) -> list[Total] | None:
         inventory = self._inventory()
-        centre, system = inventory.centres.get(unit), inventory.systems.get(unit)
+        centre, system = inventory.centres.get(entity), inventory.systems.get(entity)
         if centre is not None:
-            return fold.fold_centre(centre, inventory.devices_of(unit), said, window, self._down(window))
-        if system is not None or _is_system(said):
-            return fold.fold_system(system or _bare(unit), inventory.province, said, window, self._down(window))
+            return fold.fold_centre(
+                centre, inventory.devices_of(entity), events, window, self._platform_outages(window)
+            )
+        if system is not None or _has_system_events(events):
+            return fold.fold_system(
+                system or _undeclared_system(entity), inventory.province, events, window, self._platform_outages(window)
+            )
         return None
 
-    def put(self, unit: str, width: Width, window: Window, totals: Sequence[Total]) -> None:
+    def write_totals(self, entity: str, width: BucketWidth, window: Window, totals: Sequence[Total]) -> None:
         """Put totals in place of those in the window, and tell the watcher."""
-        self._store.replace_totals(unit, width, window, totals)
-        self._watcher.take(unit, width, window, totals)
+        self._store.replace_totals(entity, width, window, totals)
+        self._evaluator.on_totals(entity, width, window, totals)
 
-    def add_day(self, unit: str, day: Window, five: Sequence[Total], *, hours: bool) -> None:
+    def aggregate_day(self, entity: str, day: Window, slot_totals: Sequence[Total], *, with_hours: bool) -> None:
         """Add a local day's 5-minute totals; with `hours` all its hours first, and `five` is of `whole_hours(day)`.
 
         Hours come first, because the day's stamp says that theirs are right too.
         """
-        calendar = self.calendar(unit)
-        if hours:
-            self.put(unit, "1h", whole_hours(day), aggregation.hourly(five, calendar))
-        own = [total for total in five if day.start <= total.start < day.end]
-        self.put(unit, "1d", Window(day.start, day.start + 1), aggregation.daily(own, day, calendar))
+        calendar = self.calendar_for(entity)
+        if with_hours:
+            self.write_totals(entity, "1h", whole_hours(day), aggregation.hourly_totals(slot_totals, calendar))
+        day_totals = [total for total in slot_totals if day.start <= total.start < day.end]
+        self.write_totals(
+            entity, "1d", Window(day.start, day.start + 1), aggregation.daily_totals(day_totals, day, calendar)
+        )
 
-    def reopen(self, unit: str) -> None:
+    def mark_changed(self, entity: str) -> None:
         """Say that totals of time that had passed were written."""
-        self.reopened[unit] = self._clock()
+        self.changed_at[entity] = self._clock()
 
-    def _tell_present(self, unit: str, said: Sequence[Said]) -> None:
+    def _publish_recent_state(self, entity: str, events: Sequence[SourcedEvent]) -> None:
         inventory, now = self._inventory(), self._clock()
-        centre, system = inventory.centres.get(unit), inventory.systems.get(unit)
+        centre, system = inventory.centres.get(entity), inventory.systems.get(entity)
         if centre is not None:
-            self._watcher.follow(unit, fold.centre_tails(centre, inventory.devices_of(unit), said, now))
+            self._evaluator.on_recent_state(
+                entity, fold.centre_recent_states(centre, inventory.devices_of(entity), events, now)
+            )
         elif system is not None:
-            self._watcher.follow(unit, fold.system_tails(system, said, now))
+            self._evaluator.on_recent_state(entity, fold.system_recent_states(system, events, now))
 
-    def _note(self, unit: str, window: Window, five: Sequence[Total]) -> None:
+    def _detect_late_change(self, entity: str, window: Window, slot_totals: Sequence[Total]) -> None:
         """Notice when totals of time that had passed are not what they were, as far as it is remembered."""
-        by_mark: dict[int, list[bytes]] = {mark: [] for mark in range(window.start, window.end, FIVE)}
-        for total in five:
-            by_mark[total.start].append(msgspec.msgpack.encode((total.scope, total.sums)))
-        fresh = {mark: hash(tuple(rows)) for mark, rows in by_mark.items()}
-        known, past = self._digests.get(unit, {}), self._clock() - SETTLING_MS
-        if any(known.get(mark) != found for mark, found in fresh.items() if mark + FIVE <= past):
-            self.reopen(unit)
+        rows_by_slot: dict[int, list[bytes]] = {slot_start: [] for slot_start in range(window.start, window.end, SLOT)}
+        for total in slot_totals:
+            rows_by_slot[total.start].append(msgspec.msgpack.encode((total.scope, total.sums)))
+        new_digests = {slot_start: hash(tuple(rows)) for slot_start, rows in rows_by_slot.items()}
+        old_digests, settled_before = self._digests.get(entity, {}), self._clock() - SETTLING_MS
+        if any(
+            old_digests.get(slot_start) != digest
+            for slot_start, digest in new_digests.items()
+            if slot_start + SLOT <= settled_before
+        ):
+            self.mark_changed(entity)
         recent = floor(self._clock(), HOUR) - HOUR
-        self._digests[unit] = {m: d for m, d in {**known, **fresh}.items() if m >= recent}
+        self._digests[entity] = {m: d for m, d in {**old_digests, **new_digests}.items() if m >= recent}
 
-    def reopened_at(self, unit: str) -> int:
+    def late_change_at(self, entity: str) -> int:
         """Return when totals of time that had passed were last written, at the earliest our start (ms)."""
-        return self.reopened.get(unit, self._started)
+        return self.changed_at.get(entity, self._started_at)
 
 
 def whole_hours(day: Window) -> Window:
@@ -148,15 +162,15 @@ def whole_hours(day: Window) -> Window:
     return Window(floor(day.start, HOUR), ceil(day.end, HOUR))
 
 
-def _is_system(said: Sequence[Said]) -> bool:
-    return any(isinstance(s.event, ev.ProbeResult | ev.ConnectorStats) for s in said)
+def _has_system_events(events: Sequence[SourcedEvent]) -> bool:
+    return any(isinstance(s.event, ev.ProbeResult | ev.ConnectorStats) for s in events)
 
 
-def _bare(unit: str) -> System:
-    return System(unit, unit, unit, "undeclared")
+def _undeclared_system(entity: str) -> System:
+    return System(entity, entity, entity, "undeclared")
 
 
-def _chunks(window: Window) -> Iterator[Window]:
+def _split_into_chunks(window: Window) -> Iterator[Window]:
     start = window.start
     while start < window.end:
         end = min(start + CHUNK_MS, window.end)

@@ -9,57 +9,61 @@ import msgspec
 
 from telemetry.core.calendar.windows import day_window
 from telemetry.core.fold import live_state
-from telemetry.core.inventory import local_day
+from telemetry.core.inventory import local_date
 from telemetry.core.protocol import events as ev, presence
-from telemetry.core.protocol.topics import parse
-from telemetry.store import STATUS_SPOOL, Stored
+from telemetry.core.protocol.topics import parse_topic
+from telemetry.store import STATUS_OUTBOX_ID, StoredEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from telemetry.core.inventory import Inventory
     from telemetry.mqtt.messages import Message
-    from telemetry.rollup.event_cache import Remembered
+    from telemetry.rollup.event_cache import EventCache
 
-REFRESH_MS = 30_000
+REFRESH_INTERVAL_MS = 30_000
 """How often every live row is made anew, so that silence shows."""
 
 
-class Present:
+class LiveRowBuilder:
     """Makes live rows of units that changed, and of all from time to time."""
 
-    def __init__(self, remembered: Remembered, reopened_at: Callable[[str], int]) -> None:
-        self._remembered, self._reopened_at = remembered, reopened_at
-        self._refreshed = 0
+    def __init__(self, event_cache: EventCache, late_change_at: Callable[[str], int]) -> None:
+        self._event_cache, self._late_change_at = event_cache, late_change_at
+        self._refreshed_at = 0
 
-    def rows(self, inventory: Inventory, units: set[str], moment: int) -> dict[str, bytes]:
+    def build_rows(self, inventory: Inventory, entities: set[str], at: int) -> dict[str, bytes]:
         """Return the live rows to write at `moment`, by unit."""
-        if not 0 <= moment - self._refreshed < REFRESH_MS:
-            self._refreshed = moment
-            units = {*inventory.centres, *inventory.systems}
-            self._remembered.keep(units)
-        return {unit: row for unit in sorted(units) if (row := self._row(inventory, unit, moment)) is not None}
+        if not 0 <= at - self._refreshed_at < REFRESH_INTERVAL_MS:
+            self._refreshed_at = at
+            entities = {*inventory.centres, *inventory.systems}
+            self._event_cache.evict_except(entities)
+        return {
+            entity: row for entity in sorted(entities) if (row := self._build_row(inventory, entity, at)) is not None
+        }
 
-    def _row(self, inventory: Inventory, unit: str, moment: int) -> bytes | None:
-        centre, system = inventory.centres.get(unit), inventory.systems.get(unit)
+    def _build_row(self, inventory: Inventory, entity: str, at: int) -> bytes | None:
+        centre, system = inventory.centres.get(entity), inventory.systems.get(entity)
         if centre is not None:
-            start = day_window(local_day(moment, centre.zone), centre.zone).start
-            said = self._remembered.said(unit, moment, start)
-            row = live_state.centre_now(centre, inventory.devices_of(unit), said, moment, start)
-            return msgspec.json.encode(msgspec.structs.replace(row, reopened=self._reopened_at(unit)))
+            start = day_window(local_date(at, centre.zone), centre.zone).start
+            events = self._event_cache.events_for(entity, at, start)
+            row = live_state.centre_now(centre, inventory.devices_of(entity), events, at, start)
+            return msgspec.json.encode(msgspec.structs.replace(row, reopened=self._late_change_at(entity)))
         if system is not None:
-            young = self._remembered.said(unit, moment, moment)
-            seen = live_state.system_now(system, young, moment)
-            return msgspec.json.encode(msgspec.structs.replace(seen, reopened=self._reopened_at(unit)))
+            recent_events = self._event_cache.events_for(entity, at, at)
+            system_row = live_state.system_now(system, recent_events, at)
+            return msgspec.json.encode(msgspec.structs.replace(system_row, reopened=self._late_change_at(entity)))
         return None
 
 
-def status_of(message: Message, moment: int) -> Stored | None:
+def to_status_event(message: Message, at: int) -> StoredEvent | None:
     """Return a birth or death as an event at `moment`, None for what is neither."""
-    topic = parse(message.topic)
-    told = presence.decode(message.payload)
-    if topic is None or topic.channel != "state" or told is None:
+    topic = parse_topic(message.topic)
+    presence_report = presence.decode_presence(message.payload)
+    if topic is None or topic.channel != "state" or presence_report is None:
         return None
-    digest = int.from_bytes(hashlib.blake2b(told.sid.encode(), digest_size=6).digest())
-    event = ev.DeviceStatus(n=2 * digest + 1 + told.online, t=moment, online=told.online, sid=told.sid)
-    return Stored(topic.centre, topic.device, STATUS_SPOOL, event)
+    digest = int.from_bytes(hashlib.blake2b(presence_report.sid.encode(), digest_size=6).digest())
+    event = ev.DeviceStatus(
+        n=2 * digest + 1 + presence_report.online, t=at, online=presence_report.online, sid=presence_report.sid
+    )
+    return StoredEvent(topic.centre, topic.device, STATUS_OUTBOX_ID, event)

@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
-from telemetry.core.slo.alarms import Alarm, Alarms
-from telemetry.core.slo.alert import Standing
+from telemetry.core.slo.alarms import AlarmState, AlarmStates
+from telemetry.core.slo.alert import ActiveAlert
 from telemetry.errors import MotcuaError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from telemetry.core.slo.alert_grouping import Key
+    from telemetry.core.slo.alert_grouping import AlertKey
     from telemetry.core.slo.burn_rate import Severity
 
 MIGRATIONS = (
@@ -36,16 +36,16 @@ CREATE TABLE alert (
 )
 """Statements that lead from one version of the schema to the next; the file's version is how many it has seen."""
 
-Aim = tuple[str, str]
+ObjectiveKey = tuple[str, str]
 """Objective and scope."""
 
 
 class StateTooNew(MotcuaError):
     """The state file was written by a newer version of this program."""
 
-    def __init__(self, path: str, found: int) -> None:
+    def __init__(self, path: str, file_version: int) -> None:
         super().__init__(
-            f"{path}: state version {found} is newer than this program's {len(MIGRATIONS)}; "
+            f"{path}: state version {file_version} is newer than this program's {len(MIGRATIONS)}; "
             "upgrade motcua, or name another file with MOTCUA_STATE (alarms then begin anew)",
         )
 
@@ -55,11 +55,11 @@ class StateUnavailable(MotcuaError):
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class SavedAlerts:
     """Alarms by (objective, scope), and the alerts that stand."""
 
-    alarms: Mapping[Aim, Alarms] = field(default_factory=lambda: MappingProxyType({}))
-    standing: Mapping[Key, Standing] = field(default_factory=lambda: MappingProxyType({}))
+    alarms: Mapping[ObjectiveKey, AlarmStates] = field(default_factory=lambda: MappingProxyType({}))
+    active_alerts: Mapping[AlertKey, ActiveAlert] = field(default_factory=lambda: MappingProxyType({}))
 
 
 class StateFile:
@@ -72,22 +72,24 @@ class StateFile:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
-            _prepare(self._db, str(path))
+            _migrate(self._db, str(path))
         except (sqlite3.Error, OSError) as error:
             raise self._unavailable(error) from error
 
     def _unavailable(self, error: Exception) -> StateUnavailable:
         return StateUnavailable(f"{self._path}: {error}; check the path MOTCUA_STATE, its permissions and free space")
 
-    def load(self) -> Kept:
+    def load(self) -> SavedAlerts:
         """Return everything kept; raises StateUnavailable."""
         try:
             with self._lock:
-                return Kept(_alarms(self._db), _standing(self._db))
+                return SavedAlerts(_load_alarms(self._db), _load_active_alerts(self._db))
         except (sqlite3.Error, ValueError) as error:
             raise self._unavailable(error) from error
 
-    def save(self, alarms: Mapping[Aim, Alarms], standing: Mapping[Key, Standing] | None) -> None:
+    def save(
+        self, alarms: Mapping[ObjectiveKey, AlarmStates], active_alerts: Mapping[AlertKey, ActiveAlert] | None
+    ) -> None:
         """Write changed alarms (empty ones are forgotten), and all standing alerts unless None, in one transaction.
 
         Raises StateUnavailable; then nothing of it was written.
@@ -95,9 +97,9 @@ class StateFile:
         with self._lock:
             try:
                 self._db.execute("BEGIN IMMEDIATE")
-                _put_alarms(self._db, alarms)
-                if standing is not None:
-                    _put_standing(self._db, standing)
+                _save_alarms(self._db, alarms)
+                if active_alerts is not None:
+                    _save_active_alerts(self._db, active_alerts)
                 self._db.execute("COMMIT")
             except sqlite3.Error as error:
                 with suppress(sqlite3.Error):
@@ -110,14 +112,14 @@ class StateFile:
             self._db.close()
 
 
-def _prepare(db: sqlite3.Connection, path: str) -> None:
+def _migrate(db: sqlite3.Connection, path: str) -> None:
     try:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
         db.execute("BEGIN IMMEDIATE")
-        found = int(db.execute("PRAGMA user_version").fetchone()[0])
-        _check(found, path)
-        for script in MIGRATIONS[found:]:
+        file_version = int(db.execute("PRAGMA user_version").fetchone()[0])
+        _check_version(file_version, path)
+        for script in MIGRATIONS[file_version:]:
             for statement in script.split(";"):
                 db.execute(statement)
         db.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
@@ -127,45 +129,48 @@ def _prepare(db: sqlite3.Connection, path: str) -> None:
         raise
 
 
-def _check(found: int, path: str) -> None:
-    if found > len(MIGRATIONS):
-        raise StateTooNew(path, found)
+def _check_version(file_version: int, path: str) -> None:
+    if file_version > len(MIGRATIONS):
+        raise StateTooNew(path, file_version)
 
 
-def _alarms(db: sqlite3.Connection) -> dict[Aim, Alarms]:
-    found: dict[Aim, dict[str, Alarm]] = {}
+def _load_alarms(db: sqlite3.Connection) -> dict[ObjectiveKey, AlarmStates]:
+    alarms_by_key: dict[ObjectiveKey, dict[str, AlarmState]] = {}
     with closing(db.execute("SELECT objective, scope, rule, severity, firing, fired, resolved FROM alarm")) as rows:
         for objective, scope, rule, severity, firing, fired, resolved in rows:
-            alarm = Alarm(cast("Severity", severity), bool(firing), fired, resolved)
-            found.setdefault((objective, scope), {})[rule] = alarm
-    return {aim: MappingProxyType(alarms) for aim, alarms in found.items()}
+            alarm = AlarmState(cast("Severity", severity), bool(firing), fired, resolved)
+            alarms_by_key.setdefault((objective, scope), {})[rule] = alarm
+    return {key: MappingProxyType(alarms) for key, alarms in alarms_by_key.items()}
 
 
-def _standing(db: sqlite3.Connection) -> dict[Key, Standing]:
+def _load_active_alerts(db: sqlite3.Connection) -> dict[AlertKey, ActiveAlert]:
     sql = "SELECT sli, scope, severity, labels, started, burned, shut, opened, resolved FROM alert"
     with closing(db.execute(sql)) as rows:
-        return {(sli, scope, severity): Standing(_labels(text), *times) for sli, scope, severity, text, *times in rows}
+        return {
+            (sli, scope, severity): ActiveAlert(_parse_labels(text), *times)
+            for sli, scope, severity, text, *times in rows
+        }
 
 
-def _labels(text: str) -> tuple[tuple[str, str], ...]:
+def _parse_labels(text: str) -> tuple[tuple[str, str], ...]:
     return tuple((str(name), str(value)) for name, value in json.loads(text).items())
 
 
-def _put_alarms(db: sqlite3.Connection, alarms: Mapping[Aim, Alarms]) -> None:
+def _save_alarms(db: sqlite3.Connection, alarms: Mapping[ObjectiveKey, AlarmStates]) -> None:
     db.executemany("DELETE FROM alarm WHERE objective = ? AND scope = ?", alarms)
     db.executemany("INSERT INTO alarm VALUES (?, ?, ?, ?, ?, ?, ?)", _alarm_rows(alarms))
 
 
-def _alarm_rows(alarms: Mapping[Aim, Alarms]) -> Iterable[tuple[object, ...]]:
-    for aim, rules in alarms.items():
+def _alarm_rows(alarms: Mapping[ObjectiveKey, AlarmStates]) -> Iterable[tuple[object, ...]]:
+    for key, rules in alarms.items():
         for rule, a in rules.items():
-            yield *aim, rule, a.severity, a.firing, a.fired, a.resolved
+            yield *key, rule, a.severity, a.is_firing, a.fired_at, a.resolved_at
 
 
-def _put_standing(db: sqlite3.Connection, standing: Mapping[Key, Standing]) -> None:
+def _save_active_alerts(db: sqlite3.Connection, active_alerts: Mapping[AlertKey, ActiveAlert]) -> None:
     db.execute("DELETE FROM alert")
     rows = [
-        (*key, json.dumps(dict(s.labels)), s.started, s.burned, s.shut, s.opened, s.resolved)
-        for key, s in standing.items()
+        (*key, json.dumps(dict(s.labels)), s.started_at, s.last_burned_at, s.muted_since, s.unmuted_at, s.resolved_at)
+        for key, s in active_alerts.items()
     ]
     db.executemany("INSERT INTO alert VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)

@@ -8,98 +8,98 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from telemetry.core.calendar.windows import DAY, FIVE, HOUR, Window
-from telemetry.core.slo.frames import runs
-from telemetry.core.slo.timeseries import covered
-from telemetry.slo.totals_table import put
+from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window
+from telemetry.core.slo.frames import merge_adjacent
+from telemetry.core.slo.timeseries import map_buckets
+from telemetry.slo.totals_table import replace_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from telemetry.core.calendar.windows import Width
+    from telemetry.core.calendar.windows import BucketWidth
     from telemetry.core.fold.totals import Total
-    from telemetry.core.slo.frames import Frame, Part
-    from telemetry.core.slo.timeseries import Taken
-    from telemetry.slo.totals_table import Book, Entry
+    from telemetry.core.slo.frames import BucketGrid, BucketSpan
+    from telemetry.core.slo.timeseries import CoveredBucket
+    from telemetry.slo.totals_table import TableEntry, TotalsTable
     from telemetry.store import Store
 
-CELLS_A_READ = 2_500
-UNITS_A_READ = 100
-_STEP: dict[Width, int] = {"5m": FIVE, "1h": HOUR, "1d": DAY}
-_NEAR: dict[Width, int] = {"5m": 2 * HOUR, "1h": 2 * HOUR, "1d": 4 * DAY}
+BUCKETS_PER_READ = 2_500
+ENTITIES_PER_READ = 100
+_WIDTH_MS: dict[BucketWidth, int] = {"5m": SLOT, "1h": HOUR, "1d": DAY}
+_MERGE_GAP_MS: dict[BucketWidth, int] = {"5m": 2 * HOUR, "1h": 2 * HOUR, "1d": 4 * DAY}
 """Cells so near each other are read at once, with what lies between: lunch, a weekend."""
-Group = tuple[str, int, int]
+ReadGroup = tuple[str, int, int]
 """Which totals, the frame they fill, the frame of the book before that tells some of them (0: none)."""
 
 
-def fill(book: Book, store: Store, old: Book | None = None) -> None:
+def load_table(table: TotalsTable, store: Store, previous_table: TotalsTable | None = None) -> None:
     """Fill a blank book; `old` is one of the same store, for another day or another inventory."""
-    groups: dict[Group, list[Entry]] = defaultdict(list)
-    known: dict[tuple[int, int], list[Taken]] = {}
-    for entry in book.entries.values():
-        before, frame = _before(entry, old), entry.track.frame
-        pair = (id(before.track.frame) if before else 0, id(frame))
-        if pair not in known:
-            known[pair] = covered(before.track.frame, frame) if before else []
-        if before:
-            entry.track = before.track.over(frame, known[pair])
-        groups[entry.kind, id(frame), pair[0]].append(entry)
-    for (kind, frame_id, before_id), entries in groups.items():
-        taken = {place for place, _, _ in known[before_id, frame_id]}
-        _read(store, kind, entries, _lacking(entries[0].track.frame, taken))
-    _fill_readiness(book, store, old)
+    groups: dict[ReadGroup, list[TableEntry]] = defaultdict(list)
+    covered_by_grids: dict[tuple[int, int], list[CoveredBucket]] = {}
+    for entry in table.entries.values():
+        previous, grid = _previous_entry(entry, previous_table), entry.columns.frame
+        pair = (id(previous.columns.frame) if previous else 0, id(grid))
+        if pair not in covered_by_grids:
+            covered_by_grids[pair] = map_buckets(previous.columns.frame, grid) if previous else []
+        if previous:
+            entry.columns = previous.columns.rebucket(grid, covered_by_grids[pair])
+        groups[entry.scope_kind, id(grid), pair[0]].append(entry)
+    for (kind, grid_id, previous_id), entries in groups.items():
+        covered_indexes = {index for index, _, _ in covered_by_grids[previous_id, grid_id]}
+        _read_totals(store, kind, entries, _missing_ranges(entries[0].columns.frame, covered_indexes))
+    _load_readiness(table, store, previous_table)
 
 
-def _before(entry: Entry, old: Book | None) -> Entry | None:
+def _previous_entry(entry: TableEntry, previous_table: TotalsTable | None) -> TableEntry | None:
     """Return what the earlier book holds of the same, on the same clock."""
-    found = old.entries.get(entry.source) if old else None
-    return found if found and found.calendar.version == entry.calendar.version else None
+    previous = previous_table.entries.get(entry.source) if previous_table else None
+    return previous if previous and previous.calendar.version == entry.calendar.version else None
 
 
-def _lacking(frame: Frame, taken: set[int]) -> list[Part]:
+def _missing_ranges(grid: BucketGrid, covered_indexes: set[int]) -> list[BucketSpan]:
     """Return runs of cells to read, those near each other as one."""
-    out: list[Part] = []
-    for width, window in runs(part for place, part in enumerate(frame.parts) if place not in taken):
-        if out and out[-1][0] == width and window.start - out[-1][1].end <= _NEAR[width]:
-            out[-1] = (width, Window(out[-1][1].start, window.end))
+    ranges: list[BucketSpan] = []
+    for width, window in merge_adjacent(part for index, part in enumerate(grid.spans) if index not in covered_indexes):
+        if ranges and ranges[-1][0] == width and window.start - ranges[-1][1].end <= _MERGE_GAP_MS[width]:
+            ranges[-1] = (width, Window(ranges[-1][1].start, window.end))
         else:
-            out.append((width, window))
-    return out
+            ranges.append((width, window))
+    return ranges
 
 
-def _read(store: Store, kind: str, entries: Iterable[Entry], parts: Iterable[Part]) -> None:
-    by_unit: dict[str, list[Entry]] = defaultdict(list)
+def _read_totals(store: Store, kind: str, entries: Iterable[TableEntry], spans: Iterable[BucketSpan]) -> None:
+    entries_by_entity: dict[str, list[TableEntry]] = defaultdict(list)
     for entry in entries:
-        by_unit[entry.unit].append(entry)
-    units = sorted(by_unit)
-    for width, window in parts:
-        size = max(1, min(UNITS_A_READ, CELLS_A_READ * _STEP[width] // window.length))
-        for names in _batches(units, size):
-            for unit, rows in _by_unit(store.totals(names, width, window, kind)).items():
-                put(by_unit[unit], width, window, rows)
+        entries_by_entity[entry.entity].append(entry)
+    entities = sorted(entries_by_entity)
+    for width, window in spans:
+        size = max(1, min(ENTITIES_PER_READ, BUCKETS_PER_READ * _WIDTH_MS[width] // window.length))
+        for names in _batches(entities, size):
+            for entity, rows in _group_by_entity(store.totals(names, width, window, kind)).items():
+                replace_rows(entries_by_entity[entity], width, window, rows)
 
 
-def _batches(units: Sequence[str], size: int) -> Iterable[Sequence[str]]:
-    return (units[at : at + size] for at in range(0, len(units), size))
+def _batches(entities: Sequence[str], size: int) -> Iterable[Sequence[str]]:
+    return (entities[at : at + size] for at in range(0, len(entities), size))
 
 
-def _by_unit(totals: Iterable[Total]) -> dict[str, list[Total]]:
+def _group_by_entity(totals: Iterable[Total]) -> dict[str, list[Total]]:
     rows: dict[str, list[Total]] = defaultdict(list)
     for total in totals:
-        rows[total.unit].append(total)
+        rows[total.entity].append(total)
     return rows
 
 
-def _fill_readiness(book: Book, store: Store, old: Book | None) -> None:
+def _load_readiness(table: TotalsTable, store: Store, previous_table: TotalsTable | None) -> None:
     """Read what the days said after opening; of the same inventory the earlier book has heard it all."""
-    if old and old.inventory is book.inventory:
-        book.ready = old.ready
+    if previous_table and previous_table.inventory is table.inventory:
+        table.readiness = previous_table.readiness
         return
-    units = sorted({entry.unit for entry in book.entries.values() if entry.opens})
-    whole = [Window(parts[0][1].start, parts[-1][1].end) for parts in book.cells.values()]
-    if not units:
+    entities = sorted({entry.entity for entry in table.entries.values() if entry.readiness_checks})
+    extents = [Window(parts[0][1].start, parts[-1][1].end) for parts in table.bucket_spans.values()]
+    if not entities:
         return
-    window = Window(min(w.start for w in whole), max(w.end for w in whole))
-    for names in _batches(units, UNITS_A_READ):
-        for unit, rows in _by_unit(store.totals(names, "1d", window, "centre")).items():
-            book.take_readiness(unit, window, rows)
+    window = Window(min(w.start for w in extents), max(w.end for w in extents))
+    for names in _batches(entities, ENTITIES_PER_READ):
+        for entity, rows in _group_by_entity(store.totals(names, "1d", window, "centre")).items():
+            table.apply_readiness(entity, window, rows)

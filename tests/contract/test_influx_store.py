@@ -11,11 +11,11 @@ import pytest
 
 from telemetry import wiring
 from telemetry.core.calendar.windows import HOUR, Window
-from telemetry.core.figures.completeness import RowRanges
+from telemetry.core.figures.completeness import OutboxRowRanges
 from telemetry.core.fold.totals import Total
 from telemetry.core.protocol import events as ev
 from telemetry.errors import ConfigError, StoreUnavailable
-from telemetry.store import Batch, Change, DeadLetter, Stored
+from telemetry.store import Batch, ChangeRecord, DeadLetter, StoredEvent
 from telemetry.store.influx import InfluxStore, adapter, journal, parse, reconcile, rejected_lines
 
 if TYPE_CHECKING:
@@ -53,18 +53,18 @@ def store(open_one: Opener) -> InfluxStore:
     return open_one()
 
 
-def issued(n: int, t: int = T, device: str = DEVICE, spool: str = "s1", centre: str = CENTRE) -> Stored:
+def issued(n: int, t: int = T, device: str = DEVICE, spool: str = "s1", centre: str = CENTRE) -> StoredEvent:
     event = ev.TicketIssued(n=n, t=t, ticket=f"k{n}", queue="land", service="land")
-    return Stored(centre, device, spool, event)
+    return StoredEvent(centre, device, spool, event)
 
 
-def too_long(n: int) -> Stored:
+def too_long(n: int) -> StoredEvent:
     ranges = tuple((2 * i + 10**9, 2 * i + 10**9) for i in range(60_000))
-    return Stored(CENTRE, DEVICE, "s1", ev.OutboxDropped(n=n, t=T + n, ranges=ranges, count=60_000))
+    return StoredEvent(CENTRE, DEVICE, "s1", ev.OutboxDropped(n=n, t=T + n, ranges=ranges, count=60_000))
 
 
-def put(store: InfluxStore, *events: Stored, at: int = 1) -> list[Stored]:
-    return list(store.append(Batch(at, events, [Change(CENTRE, 0, HOUR)])))
+def put(store: InfluxStore, *events: StoredEvent, at: int = 1) -> list[StoredEvent]:
+    return list(store.append(Batch(at, events, [ChangeRecord(CENTRE, 0, HOUR)])))
 
 
 def numbers(store: InfluxStore) -> list[int]:
@@ -82,10 +82,10 @@ def test_one_line_that_is_refused_is_put_aside_and_the_rest_is_kept(store: Influ
     store.reconcile()
     kept = [n for n in range(1, 8) if n != place + 1]
     assert numbers(store) == kept
-    assert store.dead_letters() == {"store_refused": 1}
+    assert store.dead_letter_counts() == {"store_refused": 1}
     (row,) = store.row_ranges()
     assert [n for low, high in row.stored for n in range(low, high + 1)] == kept
-    assert store.changes(0) == [Change(CENTRE, 0, HOUR, 1)]
+    assert store.changes_since(0) == [ChangeRecord(CENTRE, 0, HOUR, 1)]
 
 
 def test_a_line_of_which_the_server_takes_the_rest_is_put_aside_too(store: InfluxStore) -> None:
@@ -93,15 +93,15 @@ def test_a_line_of_which_the_server_takes_the_rest_is_put_aside_too(store: Influ
     assert put(store, issued(1), bad, issued(3)) == [bad]
     store.reconcile()
     assert numbers(store) == [1, 3]
-    assert store.row_ranges() == [RowRanges(DEVICE, "s1", ((1, 1), (3, 3)))]
+    assert store.row_ranges() == [OutboxRowRanges(DEVICE, "s1", ((1, 1), (3, 3)))]
 
 
 def test_a_write_of_which_nothing_is_taken_still_tells_of_it(store: InfluxStore) -> None:
     bad = [issued(n, TOO_LATE + n) for n in (1, 2)]
     assert put(store, *bad) == bad
     store.reconcile()
-    assert (store.count(), store.row_ranges(), store.dead_letters()) == (0, [], {"store_refused": 2})
-    assert len(store.changes(0)) == 1
+    assert (store.count_events(), store.row_ranges(), store.dead_letter_counts()) == (0, [], {"store_refused": 2})
+    assert len(store.changes_since(0)) == 1
 
 
 def test_a_search_for_many_refused_lines_goes_on_at_the_next_try(
@@ -111,7 +111,7 @@ def test_a_search_for_many_refused_lines_goes_on_at_the_next_try(
     events = [issued(n, TOO_LATE if n % 3 == 0 else T + n) for n in range(1, 19)]
     with pytest.raises(StoreUnavailable, match=r"refuses many rows \(\d+ so far\); trying again"):
         put(store, *events)
-    assert store.changes(0) == []
+    assert store.changes_since(0) == []
     refused = _tried(lambda: put(store, *events))
     assert sorted(s.event.n for s in refused) == [3, 6, 9, 12, 15, 18]
     assert numbers(store) == [n for n in range(1, 19) if n % 3]
@@ -121,15 +121,15 @@ def test_changes_are_never_told_so_late_that_rollup_has_passed_them(
     store: InfluxStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as slow:
-        slow.setattr(adapter, "LATE_S", 0.0)
+        slow.setattr(adapter, "MAX_APPEND_S", 0.0)
         with pytest.raises(StoreUnavailable, match="trying again"):
             put(store, issued(1), issued(2, TOO_LATE))
-    assert store.changes(0) == []
+    assert store.changes_since(0) == []
     assert put(store, issued(1), issued(2, TOO_LATE)) == [issued(2, TOO_LATE)]
-    assert (numbers(store), len(store.changes(0))) == ([1], 1)
+    assert (numbers(store), len(store.changes_since(0))) == ([1], 1)
 
 
-def _tried(write: Callable[[], list[Stored]]) -> list[Stored]:
+def _tried(write: Callable[[], list[StoredEvent]]) -> list[StoredEvent]:
     """Write as ingest does, until the store takes it; each try must get further."""
     for _ in range(10):
         with contextlib.suppress(StoreUnavailable):
@@ -143,12 +143,12 @@ def test_points_of_another_program_in_the_bucket_are_no_poison(
     influx.write(bucket, f'event,centre=x,device=y,type=z n="text" {T}000000')
     with pytest.raises(StoreUnavailable, match="another program's points; name another bucket"):
         put(store, issued(1))
-    assert store.changes(0) == []
+    assert store.changes_since(0) == []
 
 
 def test_what_a_message_quotes_of_a_line_is_not_told(store: InfluxStore) -> None:
     with pytest.raises(Exception, match="a line: time outside range") as told:
-        store._server.write(store._at.bucket, b'event,centre=x body="secret" 9223372036854775807')
+        store._server.write(store._address.bucket, b'event,centre=x body="secret" 9223372036854775807')
     assert "secret" not in str(told.value)
 
 
@@ -158,19 +158,23 @@ def test_what_a_message_quotes_of_a_line_is_not_told(store: InfluxStore) -> None
 def test_what_was_acknowledged_survives_a_kill(open_one: Opener, influx: InfluxServer) -> None:
     store = open_one()
     put(store, issued(1), issued(2, T + 1), at=7)
-    store.put_live({CENTRE: b"{}"})
+    store.put_live_rows({CENTRE: b"{}"})
     influx.kill()
-    for use in (store.count, lambda: put(store, issued(3)), store.reconcile, store.live):
+    for use in (store.count_events, lambda: put(store, issued(3)), store.reconcile, store.live_rows):
         with pytest.raises(StoreUnavailable, match="does not answer"):
             use()
     with pytest.raises(StoreUnavailable, match="is it running"):
         open_one()
     influx.start()
-    assert (store.count(), numbers(store), store.changes(0)) == (2, [1, 2], [Change(CENTRE, 0, HOUR, 7)])
+    assert (store.count_events(), numbers(store), store.changes_since(0)) == (
+        2,
+        [1, 2],
+        [ChangeRecord(CENTRE, 0, HOUR, 7)],
+    )
     put(store, issued(3, T + 2))
     store.reconcile()
-    assert store.row_ranges() == [RowRanges(DEVICE, "s1", ((1, 3),))]
-    assert [row.unit for row in store.live()] == [CENTRE]
+    assert store.row_ranges() == [OutboxRowRanges(DEVICE, "s1", ((1, 3),))]
+    assert [row.entity for row in store.live_rows()] == [CENTRE]
 
 
 def test_a_revoked_token_is_unavailable_until_it_is_restored(
@@ -182,7 +186,7 @@ def test_a_revoked_token_is_unavailable_until_it_is_restored(
     store = open_one(token)
     put(store, issued(1))
     influx.switch_token(ident, "inactive")
-    for use in (store.count, lambda: put(store, issued(2)), store.reconcile):
+    for use in (store.count_events, lambda: put(store, issued(2)), store.reconcile):
         with pytest.raises(StoreUnavailable, match="check MOTCUA_STORE_TOKEN") as told:
             use()
         assert token not in str(told.value)
@@ -196,12 +200,12 @@ def test_a_bucket_that_is_gone_is_named_and_made_again_at_the_next_start(
 ) -> None:
     store = open_one()
     influx.drop_bucket(bucket)
-    for use in (store.count, lambda: put(store, issued(1))):
+    for use in (store.count_events, lambda: put(store, issued(1))):
         with pytest.raises(StoreUnavailable, match=f"{bucket}.*deleted is made again when motcua starts"):
             use()
     again = open_one()
     put(again, issued(1))
-    assert store.count() == 1
+    assert store.count_events() == 1
 
 
 # --- rights and buckets -----------------------------------------------------------------------
@@ -210,16 +214,16 @@ def test_a_bucket_that_is_gone_is_named_and_made_again_at_the_next_start(
 def test_a_reader_of_totals_needs_no_right_on_raw(open_one: Opener, influx: InfluxServer, bucket: str) -> None:
     rollup = open_one()
     total = Total(CENTRE, f"centre:{CENTRE}", "1h", 0, "83", {"up_ms": 5})
-    rollup.append(Batch(1, [issued(1)], dead=[DeadLetter(T, DEVICE, "future", 2)]))
+    rollup.append(Batch(1, [issued(1)], dead_letters=[DeadLetter(T, DEVICE, "future", 2)]))
     rollup.reconcile()
     rollup.replace_totals(CENTRE, "1h", DAY, [total])
-    rollup.put_live({CENTRE: b"{}"})
+    rollup.put_live_rows({CENTRE: b"{}"})
     rollup.set_cursor(4)
     api = open_one(influx.make_token([f"{bucket}-{width}" for width in ("5m", "1h", "1d")])[1])
     assert api.totals([CENTRE], "1h", DAY) == [total]
-    assert ([row.body for row in api.live()], api.cursor(), api.mark("none")) == ([b"{}"], 4, 0)
-    assert (len(api.row_ranges()), api.dead_letters()) == (1, {"future": 2})
-    for use in (api.count, lambda: put(api, issued(2)), lambda: api.set_mark("a", 1)):
+    assert ([row.body for row in api.live_rows()], api.cursor(), api.checkpoint("none")) == ([b"{}"], 4, 0)
+    assert (len(api.row_ranges()), api.dead_letter_counts()) == (1, {"future": 2})
+    for use in (api.count_events, lambda: put(api, issued(2)), lambda: api.set_checkpoint("a", 1)):
         with pytest.raises(StoreUnavailable, match=r"lacks this right|check org and bucket"):
             use()
 
@@ -227,8 +231,8 @@ def test_a_reader_of_totals_needs_no_right_on_raw(open_one: Opener, influx: Infl
 def test_ingest_needs_only_the_raw_bucket(open_one: Opener, influx: InfluxServer, bucket: str) -> None:
     reader = open_one()
     ingest = open_one(influx.make_token([bucket], [bucket])[1])
-    assert (put(ingest, issued(1)), ingest.retention()) == ([], None)
-    assert reader.count() == 1
+    assert (put(ingest, issued(1)), ingest.raw_retention_ms()) == ([], None)
+    assert reader.count_events() == 1
 
 
 def test_a_bucket_that_is_missing_and_may_not_be_made_is_named(
@@ -276,7 +280,11 @@ def test_the_buckets_retention_is_told_and_older_events_are_put_aside(
     old, new = issued(1, now - 2 * HOUR), issued(2, now - HOUR // 2)
     assert put(store, old, new, at=now * 1000) == [old]
     store.reconcile()
-    assert (store.retention(), store.count(), store.dead_letters()) == (HOUR, 1, {"store_refused": 1})
+    assert (store.raw_retention_ms(), store.count_events(), store.dead_letter_counts()) == (
+        HOUR,
+        1,
+        {"store_refused": 1},
+    )
 
 
 def test_changes_that_the_bucket_does_not_keep_are_not_lost_silently(
@@ -305,20 +313,20 @@ def test_what_tells_of_events_is_written_after_them(store: InfluxStore, monkeypa
         write(bucket, body)
 
     monkeypatch.setattr(store._server, "write", seen)
-    store.append(Batch(1, [issued(1)], [Change(CENTRE, 0, 1)], [DeadLetter(T, DEVICE, "future", 1)]))
+    store.append(Batch(1, [issued(1)], [ChangeRecord(CENTRE, 0, 1)], [DeadLetter(T, DEVICE, "future", 1)]))
     first, second = ([line.partition(b",")[0] for line in body.split(b"\n")] for body in bodies)
     assert (first, second) == ([b"event"], [b"change", b"rows", b"dead"])
 
 
 def test_live_rows_of_an_unfinished_write_are_not_shown(store: InfluxStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    store.put_live({"a": b"1", "b": b"1"})
+    store.put_live_rows({"a": b"1", "b": b"1"})
     with monkeypatch.context() as broken:
-        broken.setattr(store, "set_mark", lambda _key, _value: (_ for _ in ()).throw(StoreUnavailable))
+        broken.setattr(store, "set_checkpoint", lambda _key, _value: (_ for _ in ()).throw(StoreUnavailable))
         with pytest.raises(StoreUnavailable):
-            store.put_live({"a": b"2"})
-    assert {row.unit: row.body for row in store.live()} == {"b": b"1"}
-    store.put_live({"b": b"3"})
-    assert {row.unit: row.body for row in store.live(after=1)} == {"a": b"2", "b": b"3"}
+            store.put_live_rows({"a": b"2"})
+    assert {row.entity: row.body for row in store.live_rows()} == {"b": b"1"}
+    store.put_live_rows({"b": b"3"})
+    assert {row.entity: row.body for row in store.live_rows(after=1)} == {"a": b"2", "b": b"3"}
 
 
 def test_an_event_whose_fields_are_not_all_there_yet_is_left_for_later(
@@ -335,9 +343,9 @@ def test_an_event_whose_fields_are_not_all_there_yet_is_left_for_later(
 def test_a_moved_event_is_deleted_where_it_was_and_nothing_else_is(store: InfluxStore) -> None:
     put(store, *(issued(n, T + 5 * HOUR + n) for n in range(1, 6)), at=10)
     put(store, issued(3, T), at=20)
-    assert store.count() == 6
+    assert store.count_events() == 6
     store.reconcile()
-    assert (store.count(), numbers(store)) == (5, [3, 1, 2, 4, 5])
+    assert (store.count_events(), numbers(store)) == (5, [3, 1, 2, 4, 5])
 
 
 def test_a_late_repeat_with_a_larger_time_is_taken_away(store: InfluxStore) -> None:
@@ -345,7 +353,7 @@ def test_a_late_repeat_with_a_larger_time_is_taken_away(store: InfluxStore) -> N
     store.reconcile()
     put(store, issued(1, T + HOUR), at=20)
     store.reconcile()
-    assert (store.count(), store.events(CENTRE, AROUND)) == (1, [issued(1, T)])
+    assert (store.count_events(), store.events(CENTRE, AROUND)) == (1, [issued(1, T)])
 
 
 @pytest.mark.parametrize("overlap_ns", [0, 1_000_000, reconcile.OVERLAP_NS])
@@ -355,13 +363,13 @@ def test_reconciling_again_or_from_elsewhere_changes_nothing(
     monkeypatch.setattr(reconcile, "OVERLAP_NS", overlap_ns)
     writer, second = open_one(), open_one()
     for at in range(1, 11, 2):
-        writer.append(Batch(at, [issued(at)], dead=[DeadLetter(T, DEVICE, "future", 1)]))
-        second.append(Batch(at, [issued(at + 1)], dead=[DeadLetter(T, DEVICE, "malformed", 2)]))
+        writer.append(Batch(at, [issued(at)], dead_letters=[DeadLetter(T, DEVICE, "future", 1)]))
+        second.append(Batch(at, [issued(at + 1)], dead_letters=[DeadLetter(T, DEVICE, "malformed", 2)]))
         (writer if at % 4 == 1 else second).reconcile()
     for store in (writer, second, open_one()):
         store.reconcile()
-        assert store.dead_letters() == {"future": 5, "malformed": 10}
-        assert store.row_ranges() == [RowRanges(DEVICE, "s1", ((1, 10),))]
+        assert store.dead_letter_counts() == {"future": 5, "malformed": 10}
+        assert store.row_ranges() == [OutboxRowRanges(DEVICE, "s1", ((1, 10),))]
 
 
 @pytest.mark.parametrize("wrong_by_us", [-3_600_000_000, 3_600_000_000])
@@ -369,10 +377,10 @@ def test_a_writer_whose_clock_is_wrong_hides_nobodys_rows(open_one: Opener, wron
     right, wrong = open_one(), open_one()
     now = time.time_ns() // 1_000
     for n, (store, at) in enumerate([(right, now), (wrong, now + wrong_by_us), (right, now + 1)], 1):
-        store.append(Batch(at, [issued(n)], dead=[DeadLetter(T, DEVICE, "future", 1)]))
+        store.append(Batch(at, [issued(n)], dead_letters=[DeadLetter(T, DEVICE, "future", 1)]))
         right.reconcile()
-    assert right.row_ranges() == [RowRanges(DEVICE, "s1", ((1, 3),))]
-    assert right.dead_letters() == {"future": 3}
+    assert right.row_ranges() == [OutboxRowRanges(DEVICE, "s1", ((1, 3),))]
+    assert right.dead_letter_counts() == {"future": 3}
 
 
 def test_two_writers_of_the_same_events_leave_each_once(open_one: Opener) -> None:
@@ -390,15 +398,15 @@ def test_two_writers_of_the_same_events_leave_each_once(open_one: Opener) -> Non
     for thread in threads:
         thread.join()
     stores[0].reconcile()
-    assert stores[0].count() == len(numbers(stores[0])) == 200
-    assert stores[0].row_ranges() == [RowRanges(DEVICE, "s1", ((1, 200),))]
-    assert len(stores[0].changes(0)) == 20
+    assert stores[0].count_events() == len(numbers(stores[0])) == 200
+    assert stores[0].row_ranges() == [OutboxRowRanges(DEVICE, "s1", ((1, 200),))]
+    assert len(stores[0].changes_since(0)) == 20
 
 
 def test_notes_longer_than_a_point_come_back_whole(store: InfluxStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal, "MAX_BODY", 100)
-    changes = [Change(f"u{n}", n, n + 1, 5) for n in range(50)]
+    monkeypatch.setattr(journal, "MAX_BODY_BYTES", 100)
+    changes = [ChangeRecord(f"u{n}", n, n + 1, 5) for n in range(50)]
     store.append(Batch(5, [issued(n, device=f"d{n}-x") for n in range(1, 30)], changes))
     store.reconcile()
-    assert store.changes(0) == changes
+    assert store.changes_since(0) == changes
     assert len(store.row_ranges()) == 29

@@ -9,16 +9,16 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from telemetry.core.calendar.windows import DAY, FIVE, HOUR, MINUTE, Window
+from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, SLOT, Window
 from telemetry.core.fold import fold
-from telemetry.core.fold.fold import Said
-from telemetry.core.inventory import ALWAYS, Centre, Device
+from telemetry.core.fold.fold import SourcedEvent
+from telemetry.core.inventory import ALWAYS_OPEN, Centre, Device
 from telemetry.core.protocol import events as ev
-from telemetry.queries.availability import Manner, Uptime, uptime
-from telemetry.queries.buckets import ask
-from telemetry.queries.network import of_centres
-from telemetry.queries.totals_cache import Through
-from telemetry.store import Batch, Change, Store, Stored
+from telemetry.queries.availability import AvailabilityOptions, AvailabilityResult, compute_availability
+from telemetry.queries.buckets import bucket_query
+from telemetry.queries.network import scope_of_centres
+from telemetry.queries.totals_cache import UncachedTotals
+from telemetry.store import Batch, ChangeRecord, Store, StoredEvent
 from tests.contract.conftest import OPENERS
 
 if TYPE_CHECKING:
@@ -67,33 +67,35 @@ def event_of(n: int, t: int, kind: str) -> ev.Event:
     )
 
 
-def stored(unit: str, told: list[Told]) -> list[Stored]:
-    return [Stored(unit, f"{unit}-kiosk{d}", spool, event_of(n, t, kind)) for n, t, spool, d, kind in told]
+def stored(unit: str, told: list[Told]) -> list[StoredEvent]:
+    return [StoredEvent(unit, f"{unit}-kiosk{d}", spool, event_of(n, t, kind)) for n, t, spool, d, kind in told]
 
 
-def write(store: Store, unit: str, events: list[Stored], *, whole: bool) -> None:
+def write(store: Store, unit: str, events: list[StoredEvent], *, whole: bool) -> None:
     """Write in one batch, or one event after another; each batch with the change that ingest makes."""
-    change = [Change(unit, FOLDED.start, FOLDED.end)]
+    change = [ChangeRecord(unit, FOLDED.start, FOLDED.end)]
     for batch in [events] if whole else [[e] for e in events]:
         store.append(Batch(1, batch, change))
 
 
 def centre_of(unit: str) -> tuple[Centre, list[Device]]:
-    centre = Centre(unit, "83", "commune", "Một", "One", "83", "", 2, ALWAYS, ("land",), ZONE)
+    centre = Centre(unit, "83", "commune", "Một", "One", "83", "", 2, ALWAYS_OPEN, ("land",), ZONE)
     return centre, [Device(f"{unit}-kiosk{i}", unit, "kiosk") for i in (1, 2)]
 
 
 def folded(store: Store, unit: str) -> list[Total]:
     """Fold the unit's events as this store tells them, and return the totals as it keeps them."""
-    said = [Said(s.device, s.spool, s.event) for s in store.events(unit, fold.read_window(FOLDED))]
+    said = [SourcedEvent(s.device, s.outbox_id, s.event) for s in store.events(unit, fold.input_window(FOLDED))]
     totals = fold.fold_centre(*centre_of(unit), said, FOLDED)
     store.replace_totals(unit, "5m", FOLDED, totals)
     return store.totals([unit], "5m", FOLDED)
 
 
-def availability(store: Store, unit: str, window: Window) -> Uptime:
-    scope = of_centres(f"centre:{unit}", [centre_of(unit)[0]])
-    return uptime(Through(store), scope, ask(window, "5m", ZONE), Manner(), T + DAY)
+def availability(store: Store, unit: str, window: Window) -> AvailabilityResult:
+    scope = scope_of_centres(f"centre:{unit}", [centre_of(unit)[0]])
+    return compute_availability(
+        UncachedTotals(store), scope, bucket_query(window, "5m", ZONE), AvailabilityOptions(), T + DAY
+    )
 
 
 QUIETLY = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -112,7 +114,7 @@ def test_both_stores_tell_the_same_events_and_totals_whatever_the_order_and_the_
     write(stores[1], unit, again, whole=False)
     one, other = ([s.events(unit, w) for w in (window, FOLDED)] for s in stores)
     assert one == other
-    assert {(s.event.n, s.spool, s.device) for s in one[1]} == {(s.event.n, s.spool, s.device) for s in events}
+    assert {(s.event.n, s.outbox_id, s.device) for s in one[1]} == {(s.event.n, s.outbox_id, s.device) for s in events}
     assert all(window.start <= s.event.t < window.end for s in one[0])
     totals = [folded(s, unit) for s in stores]
     assert totals[0] == totals[1]
@@ -140,11 +142,11 @@ def test_totals_put_in_place_of_others_are_the_same_in_both(stores: list[Store],
     unit = f"vn83-{next(_units)}"
     centre, devices = centre_of(unit)
     part = Window(T + cell // 12 * HOUR, T + cell // 12 * HOUR + HOUR)
-    said = [Said(s.device, s.spool, s.event) for s in stored(unit, told)]
+    said = [SourcedEvent(s.device, s.outbox_id, s.event) for s in stored(unit, told)]
     found = []
     for store in stores:
         store.replace_totals(unit, "5m", FOLDED, fold.fold_centre(centre, devices, said, FOLDED))
         store.replace_totals(unit, "5m", part, fold.fold_centre(centre, devices, said[: len(said) // 2], part))
-        unaligned = Window(part.start + FIVE + 1, part.end + FIVE)
+        unaligned = Window(part.start + SLOT + 1, part.end + SLOT)
         found.append([store.totals([unit], "5m", w, kind) for w in (FOLDED, unaligned) for kind in ("", "desk")])
     assert found[0] == found[1]

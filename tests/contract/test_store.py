@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from telemetry.core.calendar.windows import DAY, FIVE, HOUR, Width, Window
-from telemetry.core.figures.completeness import RowRanges
+from telemetry.core.calendar.windows import DAY, HOUR, SLOT, BucketWidth, Window
+from telemetry.core.figures.completeness import OutboxRowRanges
 from telemetry.core.fold.totals import Total
 from telemetry.core.protocol import events as ev
 from telemetry.errors import StoreTooNew, StoreUnavailable
 from telemetry.store import (
-    CONTACT_SPOOL,
-    STATUS_SPOOL,
+    CONTACT_OUTBOX_ID,
+    STATUS_OUTBOX_ID,
     Batch,
-    Change,
+    ChangeRecord,
     DeadLetter,
-    Live,
+    LiveRow,
     Store,
-    Stored,
+    StoredEvent,
     sqlite as sqlite_adapter,
 )
 from telemetry.store.sqlite import SqliteStore
@@ -40,25 +40,25 @@ AROUND = Window(T - 10**9, T + 10**9)
 CENTRE, DEVICE, SYSTEM = "vn83-1", "vn83-1-kiosk1", "vn-ngsp"
 
 
-def issued(n: int, t: int = T, device: str = DEVICE, spool: str = "s1", centre: str = CENTRE) -> Stored:
+def issued(n: int, t: int = T, device: str = DEVICE, spool: str = "s1", centre: str = CENTRE) -> StoredEvent:
     event = ev.TicketIssued(n=n, t=t, ticket=f"k{n}", queue="land", service="land")
-    return Stored(centre, device, spool, event)
+    return StoredEvent(centre, device, spool, event)
 
 
-def other(event: ev.Event, spool: str = "s1") -> Stored:
-    return Stored(CENTRE, DEVICE, spool, event)
+def other(event: ev.Event, spool: str = "s1") -> StoredEvent:
+    return StoredEvent(CENTRE, DEVICE, spool, event)
 
 
-def put(store: Store, *events: Stored, at: int = 1) -> None:
+def put(store: Store, *events: StoredEvent, at: int = 1) -> None:
     """One write with one change, as ingest makes it."""
-    store.append(Batch(at, events, [Change(CENTRE, 0, HOUR)]))
+    store.append(Batch(at, events, [ChangeRecord(CENTRE, 0, HOUR)]))
 
 
-def numbers(found: Sequence[Stored]) -> list[int]:
+def numbers(found: Sequence[StoredEvent]) -> list[int]:
     return [s.event.n for s in found]
 
 
-def total(scope: str, start: int = 0, width: Width = "5m", unit: str = CENTRE, **sums: int) -> Total:
+def total(scope: str, start: int = 0, width: BucketWidth = "5m", unit: str = CENTRE, **sums: int) -> Total:
     return Total(unit, scope, width, start, "83", sums)
 
 
@@ -66,9 +66,14 @@ def total(scope: str, start: int = 0, width: Width = "5m", unit: str = CENTRE, *
 
 
 def test_an_empty_store_says_so(store: Store) -> None:
-    assert (store.count(), store.cursor(), store.mark("fold_version")) == (0, 0, 0)
-    assert (store.events(CENTRE, AROUND), store.extent(), store.changes(0), store.live()) == ([], {}, [], [])
-    assert (store.row_ranges(), store.dead_letters(), store.totals([CENTRE], "5m", AROUND)) == ([], {}, [])
+    assert (store.count_events(), store.cursor(), store.checkpoint("fold_version")) == (0, 0, 0)
+    assert (store.events(CENTRE, AROUND), store.days_with_events(), store.changes_since(0), store.live_rows()) == (
+        [],
+        {},
+        [],
+        [],
+    )
+    assert (store.row_ranges(), store.dead_letter_counts(), store.totals([CENTRE], "5m", AROUND)) == ([], {}, [])
 
 
 def test_events_come_back_as_they_were_by_time(store: Store) -> None:
@@ -95,7 +100,7 @@ def test_neither_rows_of_one_moment_nor_equal_rows_of_two_outboxes_hide_each_oth
     put(store, *many, *twins)
     store.reconcile()
     assert store.events(CENTRE, Window(T + 7, T + 8)) == [*many, *twins]
-    assert store.count() == 7
+    assert store.count_events() == 7
 
 
 def test_a_unit_gets_only_its_own_events_and_a_probe_is_its_systems(store: Store) -> None:
@@ -123,7 +128,7 @@ def test_the_extent_of_a_unit_is_the_days_that_hold_its_events(store: Store) -> 
     )
     probe = ev.ProbeResult(n=5, t=T + DAY, system=SYSTEM, kind="http", ok=True)
     put(store, other(probe))
-    assert store.extent() == {
+    assert store.days_with_events() == {
         CENTRE: [Window(day, day + DAY), Window(day + 2 * DAY, day + 4 * DAY)],
         "vn83-2": [Window(day, day + DAY)],
         SYSTEM: [Window(day + DAY, day + 2 * DAY)],
@@ -131,13 +136,13 @@ def test_the_extent_of_a_unit_is_the_days_that_hold_its_events(store: Store) -> 
 
 
 def test_the_count_leaves_out_what_servers_wrote(store: Store) -> None:
-    contact = other(ev.DeviceContact(n=1, t=T), CONTACT_SPOOL)
-    status = other(ev.DeviceStatus(n=1, t=T, online=True, sid="x"), STATUS_SPOOL)
+    contact = other(ev.DeviceContact(n=1, t=T), CONTACT_OUTBOX_ID)
+    status = other(ev.DeviceStatus(n=1, t=T, online=True, sid="x"), STATUS_OUTBOX_ID)
     put(store, issued(1), contact, status)
     store.reconcile()
-    assert store.count() == 1
+    assert store.count_events() == 1
     assert len(store.events(CENTRE, AROUND)) == 3
-    assert [row.spool for row in store.row_ranges()] == ["s1"]
+    assert [row.outbox_id for row in store.row_ranges()] == ["s1"]
 
 
 # --- repeats ----------------------------------------------------------------------------------
@@ -147,8 +152,8 @@ def test_a_repeat_changes_nothing(store: Store) -> None:
     for _ in range(3):
         put(store, issued(1), issued(2))
     store.reconcile()
-    assert (store.count(), numbers(store.events(CENTRE, AROUND))) == (2, [1, 2])
-    assert store.row_ranges() == [RowRanges(DEVICE, "s1", ((1, 2),))]
+    assert (store.count_events(), numbers(store.events(CENTRE, AROUND))) == (2, [1, 2])
+    assert store.row_ranges() == [OutboxRowRanges(DEVICE, "s1", ((1, 2),))]
 
 
 @pytest.mark.parametrize("times", [(T, T + 7), (T + 7, T), (T + 7, T, T + 9)])
@@ -166,20 +171,20 @@ def test_of_two_times_in_one_write_the_smaller_counts(store: Store) -> None:
 
 def test_the_place_an_event_leaves_becomes_a_change_of_the_same_write(store: Store) -> None:
     put(store, issued(1, T + 5 * HOUR), at=10)
-    store.append(Batch(20, [issued(1, T)], [Change(CENTRE, T, T + HOUR)]))
+    store.append(Batch(20, [issued(1, T)], [ChangeRecord(CENTRE, T, T + HOUR)]))
     store.reconcile()
-    left = [c for c in store.changes(20) if c.start <= T + 5 * HOUR < c.end]
+    left = [c for c in store.changes_since(20) if c.start <= T + 5 * HOUR < c.end]
     assert left
-    assert {(c.unit, c.written_at) for c in left} == {(CENTRE, 20)}
+    assert {(c.entity, c.written_at) for c in left} == {(CENTRE, 20)}
     assert all(c.start <= T + HOUR and c.end >= T + 5 * HOUR + ev.MAX_GRACE_MS for c in left)
 
 
 def test_an_event_that_moves_to_another_unit_leaves_a_change_at_the_old_one(store: Store) -> None:
     put(store, issued(1, T + 9), at=10)
-    store.append(Batch(20, [issued(1, T, centre="vn83-2")], [Change("vn83-2", 0, HOUR)]))
+    store.append(Batch(20, [issued(1, T, centre="vn83-2")], [ChangeRecord("vn83-2", 0, HOUR)]))
     store.reconcile()
     assert store.events(CENTRE, AROUND) == []
-    assert {c.unit for c in store.changes(20)} == {CENTRE, "vn83-2"}
+    assert {c.entity for c in store.changes_since(20)} == {CENTRE, "vn83-2"}
 
 
 def test_an_event_may_move_in_a_write_that_brings_no_changes(store: Store) -> None:
@@ -187,7 +192,7 @@ def test_an_event_may_move_in_a_write_that_brings_no_changes(store: Store) -> No
     store.append(Batch(20, [issued(1, T)]))
     store.reconcile()
     assert store.events(CENTRE, AROUND) == [issued(1, T)]
-    assert [c.unit for c in store.changes(0)] == [CENTRE]
+    assert [c.entity for c in store.changes_since(0)] == [CENTRE]
 
 
 def test_whatever_moves_each_name_ends_at_its_smallest_time(adapter: str, anew: Callable[[], Opener]) -> None:
@@ -207,8 +212,10 @@ def test_whatever_moves_each_name_ends_at_its_smallest_time(adapter: str, anew: 
         store.reconcile()
         found = [s for unit in ("vn83-0", "vn83-1") for s in store.events(unit, AROUND)]
         assert {s.event.n: (s.event.t - T) // HOUR for s in found} == smallest
-        assert len(found) == store.count() == len(smallest)
-        told = {(c.unit, hour) for c in store.changes(0) for hour in range(6) if c.start <= T + hour * HOUR < c.end}
+        assert len(found) == store.count_events() == len(smallest)
+        told = {
+            (c.entity, hour) for c in store.changes_since(0) for hour in range(6) if c.start <= T + hour * HOUR < c.end
+        }
         assert {(f"vn83-{hour % 2}", hour) for hour in left} <= told
 
     holds()
@@ -218,7 +225,7 @@ def test_a_repeat_that_does_not_move_leaves_no_further_change(store: Store) -> N
     put(store, issued(1, T), at=10)
     store.append(Batch(20, [issued(1, T), issued(1, T + 9)]))
     store.reconcile()
-    assert store.changes(11) == []
+    assert store.changes_since(11) == []
 
 
 # --- one write --------------------------------------------------------------------------------
@@ -233,11 +240,11 @@ class Broken(ev.Event, frozen=True, kw_only=True, tag="broken"):
 def test_a_write_that_fails_leaves_nothing(store: Store) -> None:
     put(store, issued(1), at=5)
     bad = other(Broken(n=3, t=T, what=object()))
-    change, letter = Change("new", 0, 1), DeadLetter(T, DEVICE, "malformed", 1)
+    change, letter = ChangeRecord("new", 0, 1), DeadLetter(T, DEVICE, "malformed", 1)
     with pytest.raises((TypeError, StoreUnavailable)):
         store.append(Batch(9, [issued(2, centre="new", device="d2"), bad], [change], [letter]))
     store.reconcile()
-    assert (store.count(), store.changes(6), store.dead_letters()) == (1, [], {})
+    assert (store.count_events(), store.changes_since(6), store.dead_letter_counts()) == (1, [], {})
     assert [row.device for row in store.row_ranges()] == [DEVICE]
     put(store, issued(2, centre="new", device="d2"))
     assert numbers(store.events("new", AROUND)) == [2]
@@ -245,15 +252,15 @@ def test_a_write_that_fails_leaves_nothing(store: Store) -> None:
 
 def test_changes_come_oldest_first_from_a_time_on(store: Store) -> None:
     for at in (30, 10, 20):
-        store.append(Batch(at, (), [Change("b", at, at + 1), Change("a", at, at + 1)]))
-    assert store.changes(11) == [Change(unit, at, at + 1, at) for at in (20, 30) for unit in ("b", "a")]
-    assert len(store.changes(0)) == 6
-    assert [c.written_at for c in store.changes(30)] == [30, 30]
+        store.append(Batch(at, (), [ChangeRecord("b", at, at + 1), ChangeRecord("a", at, at + 1)]))
+    assert store.changes_since(11) == [ChangeRecord(unit, at, at + 1, at) for at in (20, 30) for unit in ("b", "a")]
+    assert len(store.changes_since(0)) == 6
+    assert [c.written_at for c in store.changes_since(30)] == [30, 30]
 
 
 def test_equal_changes_are_all_kept(store: Store) -> None:
-    store.append(Batch(1, (), [Change("a", 0, 1), Change("a", 0, 1)]))
-    assert len(store.changes(1)) == 2
+    store.append(Batch(1, (), [ChangeRecord("a", 0, 1), ChangeRecord("a", 0, 1)]))
+    assert len(store.changes_since(1)) == 2
 
 
 # --- cursor and marks -------------------------------------------------------------------------
@@ -266,30 +273,30 @@ def test_the_cursor_never_goes_back_unless_set_to_zero(store: Store) -> None:
 
 
 def test_marks_keep_their_numbers_apart(store: Store) -> None:
-    store.set_mark("a", 5)
-    store.set_mark("b", 7)
-    store.set_mark("a", 2)
-    assert (store.mark("a"), store.mark("b"), store.cursor()) == (2, 7, 0)
+    store.set_checkpoint("a", 5)
+    store.set_checkpoint("b", 7)
+    store.set_checkpoint("a", 2)
+    assert (store.checkpoint("a"), store.checkpoint("b"), store.cursor()) == (2, 7, 0)
 
 
 # --- totals -----------------------------------------------------------------------------------
 
 
 def test_totals_come_back_as_they_were_by_start_and_scope(store: Store) -> None:
-    rows = [total("centre:x", 0, up_ms=1), total("device:y", 0, up_ms=0), total("centre:x", FIVE, up_ms=1 << 50)]
+    rows = [total("centre:x", 0, up_ms=1), total("device:y", 0, up_ms=0), total("centre:x", SLOT, up_ms=1 << 50)]
     store.replace_totals(CENTRE, "5m", Window(0, HOUR), rows[::-1])
     assert store.totals([CENTRE], "5m", Window(0, HOUR)) == rows
 
 
 def test_rows_that_vanished_go_and_those_outside_stay(store: Store) -> None:
-    old = [total("device:y", start, up_ms=1) for start in (0, FIVE, 2 * FIVE)]
+    old = [total("device:y", start, up_ms=1) for start in (0, SLOT, 2 * SLOT)]
     store.replace_totals(CENTRE, "5m", Window(0, HOUR), old)
-    store.replace_totals("other", "5m", Window(0, HOUR), [total("device:z", FIVE, unit="other", up_ms=4)])
+    store.replace_totals("other", "5m", Window(0, HOUR), [total("device:z", SLOT, unit="other", up_ms=4)])
     store.replace_totals(CENTRE, "1h", Window(0, HOUR), [total("device:y", 0, "1h", up_ms=3)])
-    fresh = total("device:y", FIVE, up_ms=9)
-    store.replace_totals(CENTRE, "5m", Window(FIVE, 2 * FIVE), [fresh])
+    fresh = total("device:y", SLOT, up_ms=9)
+    store.replace_totals(CENTRE, "5m", Window(SLOT, 2 * SLOT), [fresh])
     assert store.totals([CENTRE], "5m", AROUND_ZERO) == [old[0], fresh, old[2]]
-    store.replace_totals(CENTRE, "5m", Window(FIVE, 2 * FIVE), [])
+    store.replace_totals(CENTRE, "5m", Window(SLOT, 2 * SLOT), [])
     assert store.totals([CENTRE], "5m", AROUND_ZERO) == [old[0], old[2]]
     assert len(store.totals(["other"], "5m", AROUND_ZERO)) == len(store.totals([CENTRE], "1h", AROUND_ZERO)) == 1
 
@@ -298,9 +305,9 @@ AROUND_ZERO = Window(0, 24 * HOUR)
 
 
 def test_totals_start_in_a_half_open_window(store: Store) -> None:
-    rows = [total("device:y", start, up_ms=1) for start in (0, FIVE, 2 * FIVE)]
+    rows = [total("device:y", start, up_ms=1) for start in (0, SLOT, 2 * SLOT)]
     store.replace_totals(CENTRE, "5m", AROUND_ZERO, rows)
-    assert store.totals([CENTRE], "5m", Window(1, 2 * FIVE)) == [rows[1]]
+    assert store.totals([CENTRE], "5m", Window(1, 2 * SLOT)) == [rows[1]]
 
 
 @pytest.mark.parametrize("kind", ["device", "desk", "centre", "system"])
@@ -314,7 +321,7 @@ def test_a_kind_narrows_the_scopes(store: Store, kind: str) -> None:
 def test_totals_of_several_units_come_together(store: Store) -> None:
     for unit in ("a", "b", "c"):
         store.replace_totals(unit, "1d", AROUND_ZERO, [total(f"centre:{unit}", 0, "1d", unit, up_ms=1)])
-    assert [t.unit for t in store.totals(["a", "c", "nobody"], "1d", AROUND_ZERO)] == ["a", "c"]
+    assert [t.entity for t in store.totals(["a", "c", "nobody"], "1d", AROUND_ZERO)] == ["a", "c"]
     assert store.totals([], "1d", AROUND_ZERO) == []
 
 
@@ -322,21 +329,21 @@ def test_totals_of_several_units_come_together(store: Store) -> None:
 
 
 def test_a_live_rows_version_rises_with_every_write_over_all_rows(store: Store) -> None:
-    store.put_live({"a": b"1", "b": b"1"})
-    seen = max(row.version for row in store.live())
-    store.put_live({"a": b"2"})
-    (fresh,) = store.live(after=seen)
-    assert (fresh.unit, fresh.body) == ("a", b"2")
-    store.put_live({"b": b"2"})
-    assert [row.unit for row in store.live(after=fresh.version)] == ["b"]
-    assert {row.unit: row.body for row in store.live()} == {"a": b"2", "b": b"2"}
+    store.put_live_rows({"a": b"1", "b": b"1"})
+    seen = max(row.version for row in store.live_rows())
+    store.put_live_rows({"a": b"2"})
+    (fresh,) = store.live_rows(after=seen)
+    assert (fresh.entity, fresh.body) == ("a", b"2")
+    store.put_live_rows({"b": b"2"})
+    assert [row.entity for row in store.live_rows(after=fresh.version)] == ["b"]
+    assert {row.entity: row.body for row in store.live_rows()} == {"a": b"2", "b": b"2"}
 
 
 def test_writing_no_live_rows_changes_nothing(store: Store) -> None:
-    store.put_live({"a": b"1"})
-    before = store.live()
-    store.put_live({})
-    assert store.live() == before == [Live("a", before[0].version, b"1")]
+    store.put_live_rows({"a": b"1"})
+    before = store.live_rows()
+    store.put_live_rows({})
+    assert store.live_rows() == before == [LiveRow("a", before[0].version, b"1")]
 
 
 # --- what became of rows ----------------------------------------------------------------------
@@ -347,9 +354,9 @@ def test_row_ranges_join_over_writes_and_keep_outboxes_apart(store: Store) -> No
     put(store, issued(2), issued(9, device="a"))
     store.reconcile()
     assert store.row_ranges() == [
-        RowRanges("a", "s1", ((9, 9),)),
-        RowRanges(DEVICE, "s1", ((1, 3),)),
-        RowRanges(DEVICE, "s2", ((7, 7),)),
+        OutboxRowRanges("a", "s1", ((9, 9),)),
+        OutboxRowRanges(DEVICE, "s1", ((1, 3),)),
+        OutboxRowRanges(DEVICE, "s2", ((7, 7),)),
     ]
     assert [row.device for row in store.row_ranges("a")] == ["a"]
     assert store.row_ranges("nobody") == []
@@ -361,7 +368,7 @@ def test_row_ranges_tell_what_was_dropped_and_refused(store: Store) -> None:
         put(store, other(event))
     put(store, other(ev.OutboxDropped(n=11, t=T, ranges=((6, 6),), count=1)))
     store.reconcile()
-    assert store.row_ranges() == [RowRanges(DEVICE, "s1", ((9, 11),), ((4, 4),), ((1, 3), (5, 6)))]
+    assert store.row_ranges() == [OutboxRowRanges(DEVICE, "s1", ((9, 11),), ((4, 4),), ((1, 3), (5, 6)))]
 
 
 def test_any_order_and_repetition_of_writes_leaves_the_same_store(adapter: str, anew: Callable[[], Opener]) -> None:
@@ -374,7 +381,7 @@ def test_any_order_and_repetition_of_writes_leaves_the_same_store(adapter: str, 
             for write in writes:
                 put(store, *(issued(n, T + n) for n in write))
             store.reconcile()
-            left.append((store.events(CENTRE, AROUND), store.row_ranges(), store.count()))
+            left.append((store.events(CENTRE, AROUND), store.row_ranges(), store.count_events()))
         assert left[0] == left[1]
 
     holds()
@@ -382,10 +389,10 @@ def test_any_order_and_repetition_of_writes_leaves_the_same_store(adapter: str, 
 
 def test_dead_letters_are_counted_by_reason_for_ever(store: Store) -> None:
     letters = [DeadLetter(T, DEVICE, "malformed", 2, 10), DeadLetter(T, "", "future", 1)]
-    store.append(Batch(1, dead=letters))
-    store.append(Batch(2, dead=letters[:1]))
+    store.append(Batch(1, dead_letters=letters))
+    store.append(Batch(2, dead_letters=letters[:1]))
     store.reconcile()
-    assert store.dead_letters() == {"future": 1, "malformed": 4}
+    assert store.dead_letter_counts() == {"future": 1, "malformed": 4}
 
 
 # --- life of a store --------------------------------------------------------------------------
@@ -393,21 +400,27 @@ def test_dead_letters_are_counted_by_reason_for_ever(store: Store) -> None:
 
 def test_reopening_keeps_everything(reopen: Opener) -> None:
     first = reopen()
-    first.append(Batch(5, [issued(1)], [Change(CENTRE, 0, 1)], [DeadLetter(T, DEVICE, "future", 1)]))
+    first.append(Batch(5, [issued(1)], [ChangeRecord(CENTRE, 0, 1)], [DeadLetter(T, DEVICE, "future", 1)]))
     first.replace_totals(CENTRE, "5m", AROUND_ZERO, [total("device:y", up_ms=1)])
-    first.put_live({CENTRE: b"{}"})
+    first.put_live_rows({CENTRE: b"{}"})
     first.set_cursor(4)
-    first.set_mark("fold_version", 3)
+    first.set_checkpoint("fold_version", 3)
     first.reconcile()
 
     def everything(store: Store) -> tuple[object, ...]:
-        seen = (store.events(CENTRE, AROUND), store.changes(0), store.live(), store.row_ranges(), store.dead_letters())
+        seen = (
+            store.events(CENTRE, AROUND),
+            store.changes_since(0),
+            store.live_rows(),
+            store.row_ranges(),
+            store.dead_letter_counts(),
+        )
         return (
             *seen,
             store.totals([CENTRE], "5m", AROUND_ZERO),
             store.cursor(),
-            store.mark("fold_version"),
-            store.count(),
+            store.checkpoint("fold_version"),
+            store.count_events(),
         )
 
     before = everything(first)
@@ -417,13 +430,13 @@ def test_reopening_keeps_everything(reopen: Opener) -> None:
 
 
 def test_raw_events_of_a_store_made_here_are_kept_for_ever(store: Store) -> None:
-    assert store.retention() is None
+    assert store.raw_retention_ms() is None
 
 
 def test_a_second_reader_sees_what_the_first_wrote(reopen: Opener) -> None:
     writer, reader = reopen(), reopen()
     put(writer, issued(1))
-    assert reader.count() == 1
+    assert reader.count_events() == 1
 
 
 @pytest.mark.parametrize("connections", [1, 2])
@@ -436,20 +449,20 @@ def test_writers_in_several_threads_lose_and_double_nothing(reopen: Opener, conn
         barrier.wait()
         for n in range(1, 21):
             put(store, issued(2 * n + worker % 2, device=f"d{worker // 2}"))
-            store.put_live({f"u{worker}": b"%d" % n})
+            store.put_live_rows({f"u{worker}": b"%d" % n})
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(write, range(4)))
     stores[0].reconcile()
-    assert stores[0].count() == len(stores[0].events(CENTRE, AROUND)) == 80
-    assert stores[0].row_ranges() == [RowRanges(f"d{i}", "s1", ((2, 41),)) for i in range(2)]
-    assert len(stores[0].changes(0)) == 80
-    assert [row.body for row in stores[0].live()] == [b"20"] * 4
+    assert stores[0].count_events() == len(stores[0].events(CENTRE, AROUND)) == 80
+    assert stores[0].row_ranges() == [OutboxRowRanges(f"d{i}", "s1", ((2, 41),)) for i in range(2)]
+    assert len(stores[0].changes_since(0)) == 80
+    assert [row.body for row in stores[0].live_rows()] == [b"20"] * 4
 
 
 def test_a_closed_store_is_unavailable_for_reading_and_writing(store: Store) -> None:
     store.close()
-    for use in (store.count, lambda: put(store, issued(1)), lambda: store.set_mark("a", 1)):
+    for use in (store.count_events, lambda: put(store, issued(1)), lambda: store.set_checkpoint("a", 1)):
         with pytest.raises(StoreUnavailable):
             use()
 
@@ -488,30 +501,30 @@ def test_a_writer_that_waits_too_long_is_unavailable_and_can_write_later(tmp_pat
         put(store, issued(1))
     blocker.close()
     put(store, issued(1))
-    assert store.count() == 1
+    assert store.count_events() == 1
     store.close()
 
 
 def test_only_the_last_dead_letters_are_kept_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite_adapter, "DEAD_KEPT", 3)
+    monkeypatch.setattr(sqlite_adapter, "MAX_DEAD_LETTERS", 3)
     store = SqliteStore(tmp_path / "s.db")
     for at in range(10):
-        store.append(Batch(at, dead=[DeadLetter(at, DEVICE, "future", 1)]))
-    assert store._read("SELECT at FROM dead ORDER BY at") == [(7,), (8,), (9,)]
-    assert store.dead_letters() == {"future": 10}
+        store.append(Batch(at, dead_letters=[DeadLetter(at, DEVICE, "future", 1)]))
+    assert store._query("SELECT at FROM dead ORDER BY at") == [(7,), (8,), (9,)]
+    assert store.dead_letter_counts() == {"future": 10}
     store.close()
 
 
 def test_a_commit_is_on_disk_before_it_is_acknowledged(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "s.db")
-    assert store._read("PRAGMA synchronous") == [(2,)]
-    assert store._read("PRAGMA journal_mode") == [("wal",)]
+    assert store._query("PRAGMA synchronous") == [(2,)]
+    assert store._query("PRAGMA journal_mode") == [("wal",)]
     store.close()
 
 
 def test_folded_changes_a_day_behind_the_cursor_need_not_be_kept(store: Store) -> None:
     day_us = 86_400_000_000
-    store.append(Batch(10, (), [Change("c1", 0, 1)]))
-    store.append(Batch(10 + 2 * day_us, (), [Change("c1", 1, 2)]))
+    store.append(Batch(10, (), [ChangeRecord("c1", 0, 1)]))
+    store.append(Batch(10 + 2 * day_us, (), [ChangeRecord("c1", 1, 2)]))
     store.set_cursor(10 + 2 * day_us)
-    assert Change("c1", 1, 2, 10 + 2 * day_us) in store.changes(10 + 2 * day_us - 60_000_000)
+    assert ChangeRecord("c1", 1, 2, 10 + 2 * day_us) in store.changes_since(10 + 2 * day_us - 60_000_000)

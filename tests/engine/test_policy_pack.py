@@ -13,7 +13,7 @@ import pytest
 from google.protobuf import struct_pb2  # type: ignore[import-untyped]
 from pulumi.runtime.proto import analyzer_pb2 as pb, analyzer_pb2_grpc
 
-from infra.policy.resources import EXAMINED
+from infra.policy.resources import RESOURCE_RULE_IDS
 from infra.policy.values import RULES
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def analyze(pack: Any, kind: str, props: dict[str, Any]) -> list[Any]:  # noqa: 
 def test_pack_names_its_policies(pack: Any) -> None:  # noqa: ANN401 - gRPC's types are not typed
     info = pack.GetAnalyzerInfo(_empty(), timeout=30)
     assert info.name == "motcua"
-    assert {one.name for one in info.policies} == set(EXAMINED)
+    assert {one.name for one in info.policies} == set(RESOURCE_RULE_IDS)
     weights = {"mandatory": pb.MANDATORY, "advisory": pb.ADVISORY}
     assert all(one.enforcementLevel == weights[RULES[one.name].severity] for one in info.policies)
 

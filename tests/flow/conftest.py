@@ -221,7 +221,7 @@ def wire() -> Iterator[Callable[..., Wire]]:
 @pytest.fixture(scope="session")
 def world() -> Inventory:
     """The sample inventory with the centres of the shipped mappings."""
-    imports = tuple(mapping.centre_of(mapping.load_mapping(name)) for name in mapping.shipped())
+    imports = tuple(mapping.import_centre(mapping.load_mapping(name)) for name in mapping.shipped_mappings())
     return inventory.load(inventory.default_path(), imports=imports)
 
 
@@ -240,5 +240,5 @@ def replayed(bank: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ho
     """A store into which the bank's log was replayed once, in one process; tests must leave it as it is."""
     for one in _open_house(tmp_path_factory.mktemp("replayed")):
         one.ends("replay", bank, "--mapping", "bank-1999", "--store", one.store_url, "--json", f"{one.folder}/1.json")
-        assert one.store.count() == BANK_EVENTS
+        assert one.store.count_events() == BANK_EVENTS
         yield one

@@ -16,7 +16,7 @@ from telemetry.core.protocol import codec
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from telemetry.core.protocol.codec import Receipt
+    from telemetry.core.protocol.codec import DeliveryReceipt
     from telemetry.core.protocol.topics import Topic
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ class Wire:
 
     def __init__(self, url: str, topic: Topic, ident: str = "") -> None:
         self.topic = topic
-        self.receipts: list[Receipt] = []
+        self.receipts: list[DeliveryReceipt] = []
         self._client = Client(
             CallbackAPIVersion.VERSION2, client_id=ident or topic.device, protocol=MQTTProtocolVersion.MQTTv5
         )
@@ -57,7 +57,7 @@ class Wire:
         wait_until(lambda: self._subscribed, "the device is subscribed to its receipts")
 
     def _connected(self, client: Client, *_: object) -> None:
-        client.subscribe(self.topic.on("receipt").path, 0)
+        client.subscribe(self.topic.with_channel("receipt").path, 0)
 
     def _ready(self, *_: object) -> None:
         self._subscribed = True
@@ -78,7 +78,7 @@ class Wire:
         info = self._client.publish(topic or self.topic.path, payload, qos=1, properties=properties)
         wait_until(info.is_published, "the broker acknowledges a message")
 
-    def told(self, wanted: Callable[[Receipt], bool], what: str) -> None:
+    def told(self, wanted: Callable[[DeliveryReceipt], bool], what: str) -> None:
         """Wait for a receipt of which `wanted` is true."""
         wait_until(lambda: any(wanted(receipt) for receipt in list(self.receipts)), what)
 

@@ -29,18 +29,18 @@ class Guest:
         self.got: list[tuple[str, bytes]] = []
         self.link = link(self)
 
-    def linked(self, *, session_present: bool) -> None:
+    def on_connected(self, *, session_present: bool) -> None:
         del session_present
         self.links += 1
 
-    def unlinked(self, code: int, reason: str) -> None:
+    def on_disconnected(self, code: int, reason: str) -> None:
         del reason
         self.ends.append(code)
 
-    def sent(self, mid: int, code: int) -> None:
+    def on_puback(self, mid: int, code: int) -> None:
         self.codes[mid] = code
 
-    def received(self, message: Message) -> None:
+    def on_message(self, message: Message) -> None:
         self.got.append((message.topic, message.payload))
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int:
@@ -70,7 +70,7 @@ class Room:
 
     def pump(self) -> None:
         for guest in self._guests:
-            guest.link.pump(0.005)
+            guest.link.poll(0.005)
 
     def knock(self, identity: Identity | None, settings: LinkSettings) -> Guest:
         """Try to come in; the broker may refuse."""
@@ -95,16 +95,16 @@ class Room:
 
     def enter_device(self, topic: Topic, *filters: str, claim: str = "", will: Will | None = None) -> Guest:
         """Come in as a device that hears its own receipts."""
-        return self.enter(topic.device, topic.on("receipt").path, *filters, claim=claim, will=will)
+        return self.enter(topic.device, topic.with_channel("receipt").path, *filters, claim=claim, will=will)
 
     def receipt_heard(self, ingest: Guest, guest: Guest, topic: Topic) -> None:
         """Wait until a message that the guest may read, sent after all others, has come through."""
         self._tokens += 1
         token = b"token %d" % self._tokens
-        assert ingest.publish(topic.on("receipt").path, token) < FAILED
+        assert ingest.publish(topic.with_channel("receipt").path, token) < FAILED
         self.until(lambda: guest.has(token), "the guest's own receipt arrives")
 
     def close(self) -> None:
         for guest in self._guests:
-            guest.link.drop()
+            guest.link.abort()
         self.broker.end()

@@ -11,15 +11,15 @@ from fastapi.testclient import TestClient
 
 from api.app import create_app
 from infra.providers.influx import KINDS
-from infra.providers.influx.client import Client
+from infra.providers.influx.client import InfluxClient
 from telemetry import wiring
-from telemetry.core.calendar.windows import HOUR, MINUTE, Width, Window, to_ms
-from telemetry.core.fold.event_spans import dirty
+from telemetry.core.calendar.windows import HOUR, MINUTE, BucketWidth, Window, to_ms
+from telemetry.core.fold.event_spans import dirty_hours
 from telemetry.core.inventory import Centre, Device, Inventory, Service, System
 from telemetry.core.protocol import events as ev
 from telemetry.queries import Queries
 from telemetry.rollup.service import Rollup
-from telemetry.store import Batch, Change, DeadLetter, Stored
+from telemetry.store import Batch, ChangeRecord, DeadLetter, StoredEvent
 from telemetry.store.influx import InfluxStore
 from tests.flow.device import wait_until
 
@@ -33,13 +33,13 @@ ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 START = to_ms(datetime(2026, 11, 23, 7, tzinfo=ZONE))
 NATIONAL = "vn-ngsp"
 """A system that every province probes."""
-WIDTHS: tuple[Width, ...] = ("5m", "1h", "1d")
+WIDTHS: tuple[BucketWidth, ...] = ("5m", "1h", "1d")
 EVER = Window(0, START + 1_000 * HOUR)
 QUEUE = 33_554_430
 WEEK = tuple(((time(7), time(17)),) for _ in range(7))
 
 
-def make(client: Client, kind: str, **inputs: object) -> Mapping[str, Any]:
+def make(client: InfluxClient, kind: str, **inputs: object) -> Mapping[str, Any]:
     """Make a thing as a stack would; returns its outputs."""
     one = KINDS[kind](client, False)
     checked, failures = one.check({}, inputs)
@@ -47,7 +47,7 @@ def make(client: Client, kind: str, **inputs: object) -> Mapping[str, Any]:
     return one.create(checked)[1]
 
 
-def buckets(client: Client, org: str, name: str) -> None:
+def buckets(client: InfluxClient, org: str, name: str) -> None:
     for width in ("", *(f"-{width}" for width in WIDTHS)):
         make(client, "bucket", org=org, name=name + width)
 
@@ -63,13 +63,13 @@ class Nation:
 
     def provision(self) -> None:
         """Make what the provinces write to: a token that only writes totals, one that only reads them."""
-        client = Client(self.server.url, self.server.token)
+        client = InfluxClient(self.server.url, self.server.token)
         self.org_id = str(make(client, "organisation", name="country")["org_id"])
         buckets(client, "country", "all")
         self.writer, self.reader = (self._token(client, action) for action in ("write", "read"))
         client.close()
 
-    def _token(self, client: Client, action: str) -> str:
+    def _token(self, client: InfluxClient, action: str) -> str:
         rights = [{"action": action, "bucket": f"all-{width}"} for width in WIDTHS]
         made = make(client, "authorization", org="country", name=f"totals-{action}", permissions=rights)
         return str(made["token"])
@@ -90,7 +90,7 @@ class Province:
 
     def provision(self) -> None:
         """Make buckets, a token for them, and the address of the national server."""
-        client = Client(self.lower.url, self.lower.token)
+        client = InfluxClient(self.lower.url, self.lower.token)
         make(client, "organisation", name=self.org)
         buckets(client, self.org, "own")
         remote = {"url": self.nation.server.url, "token": self.nation.writer, "remote_org_id": self.nation.org_id}
@@ -101,7 +101,7 @@ class Province:
 
     def stream(self) -> None:
         """Begin to copy the totals upwards."""
-        client = Client(self.lower.url, self.lower.token)
+        client = InfluxClient(self.lower.url, self.lower.token)
         for width in WIDTHS:
             local = {"org": self.org, "name": f"{self.name}-{width}", "remote": "national", "bucket": f"own-{width}"}
             bounds = {"max_queue_bytes": QUEUE, "max_age_s": 86_400}
@@ -155,20 +155,20 @@ class Province:
             ev.ProbeResult(n=n + 5, t=t, system=NATIONAL, kind="http", ok=ok, latency_ms=10.0),
         ]
         self.rows += len(told)
-        cells = dirty((NATIONAL if isinstance(e, ev.ProbeResult) else centre, e) for e in told)
-        stored = [Stored(centre, f"{centre}-gateway1", f"spool-{self.name}", e) for e in told]
+        cells = dirty_hours((NATIONAL if isinstance(e, ev.ProbeResult) else centre, e) for e in told)
+        stored = [StoredEvent(centre, f"{centre}-gateway1", f"spool-{self.name}", e) for e in told]
         dead = [DeadLetter(t, f"{centre}-gateway1", f"reason-{self.name}", 1)]
-        store.append(Batch(self.now * 1000 + n, stored, [Change(*cell) for cell in cells], dead))
+        store.append(Batch(self.now * 1000 + n, stored, [ChangeRecord(*cell) for cell in cells], dead))
 
     def figures(self, *, copy: bool) -> dict[str, object]:
         """Return all that pages, scrapes and alerts read of a store."""
         store = self.store(copy=copy)
         return {
             "totals": self.totals(store),
-            "live": store.live(),
-            "marks": (store.cursor(), store.mark("fold_version"), store.mark("live")),
+            "live": store.live_rows(),
+            "marks": (store.cursor(), store.checkpoint("fold_version"), store.checkpoint("live")),
             "ranges": store.row_ranges(),
-            "dead": store.dead_letters(),
+            "dead": store.dead_letter_counts(),
         }
 
     def totals(self, store: InfluxStore) -> list[Total]:

@@ -164,7 +164,7 @@ def test_a_damaged_outbox_costs_no_taken_event_and_no_restart(house: House, free
     until(lambda: kiosk.post("s", 5_000) == 201, "the agent takes posts")
     running.kill()
     box = Outbox(kiosk.box / "outbox.db", lambda: "unused")
-    spool, root = box.spool, box.file.read("SELECT rootpage FROM sqlite_schema WHERE name = 'posted'")[0][0]
+    spool, root = box.outbox_id, box.file.query("SELECT rootpage FROM sqlite_schema WHERE name = 'posted'")[0][0]
     box.close()
     with (kiosk.box / "outbox.db").open("r+b") as file:
         file.seek((root - 1) * 4096)
@@ -175,7 +175,7 @@ def test_a_damaged_outbox_costs_no_taken_event_and_no_restart(house: House, free
     until(lambda: len(kiosk.paid()) >= 5_001, "all are stored", 40)
     assert kiosk.paid() == ["late", *["s"] * 5_000]
     until(lambda: kiosk.alarms() == ["outbox_corrupt"], "the alarm is stored")
-    assert {ranges.spool for ranges in house.store.row_ranges() if ranges.device == DEVICE} == {spool}
+    assert {ranges.outbox_id for ranges in house.store.row_ranges() if ranges.device == DEVICE} == {spool}
     assert running.running
     assert list(kiosk.box.glob("outbox.db.corrupt-*"))
 

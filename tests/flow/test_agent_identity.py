@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Self
 
 import pytest
 
-from edge_agent.agent import Agent, AgentSettings, Surroundings
+from edge_agent.agent import Agent, AgentSettings, Environment
 from edge_agent.outbox import Outbox
 from motcua.system import new_id, wall_ms
 from telemetry.core.protocol import codec
 from telemetry.core.protocol.events import AgentAlarm, PaymentResult
-from telemetry.core.protocol.topics import Topic, every
+from telemetry.core.protocol.topics import Topic, topic_filter
 from tests.flow.guests import Room
 from tests.mosquitto import Mosquitto
 from tests.pki import Pki
@@ -44,25 +44,25 @@ class Device:
 
     def __init__(self, folder: Path, topic: Topic, identity: Identity, port: int, chance: float = 0.999) -> None:
         self.clock = Clock()
-        around = Surroundings(wall_ms, self.clock, lambda: chance, new_id)
-        settings = AgentSettings(topic.device, topic.centre, identity.broker(port), alarms=True)
+        around = Environment(wall_ms, self.clock, lambda: chance, new_id)
+        settings = AgentSettings(topic.device, topic.centre, identity.broker(port), alarms_enabled=True)
         folder.mkdir(exist_ok=True)
         self.outbox = Outbox(folder / "outbox.db", new_id)
         self.agent = Agent(settings, self.outbox, around)
 
     def pay(self) -> None:
         self.outbox.append([PaymentResult(n=1, t=wall_ms(), outcome="ok", service="till")])
-        self.agent.appended(self.clock.now)
+        self.agent.on_rows_appended(self.clock.now)
 
     def driven(self) -> Self:
         """One turn of the fleet's loop: a step, then the socket if there is one."""
         self.agent.step()
         if self.agent.link.fileno() >= 0:
-            self.agent.link.pump(0.005)
+            self.agent.link.poll(0.005)
         return self
 
     def kept(self, kind: type) -> list[object]:
-        events = [codec.decode_event(row.body) for row in self.outbox.after(0, 100)]
+        events = [codec.decode_event(row.body) for row in self.outbox.rows_after(0, 100)]
         return [event for event in events if isinstance(event, kind)]
 
     def alarms(self) -> set[str]:
@@ -94,7 +94,7 @@ def test_a_refused_row_is_kept_reported_and_delivered_once_the_name_is_right(
     room: Room, device: Callable[..., Device]
 ) -> None:
     """agent.toml names another device than the certificate does: every publish is answered 0x87."""
-    ingest = room.enter("motcua-ingest-1", every("up"))
+    ingest = room.enter("motcua-ingest-1", topic_filter("up"))
     wrong = device(OTHER, room.pki.client(MINE.device))
     wrong.pay()
     wrong.clock.now += SETTLED_MS
@@ -102,7 +102,7 @@ def test_a_refused_row_is_kept_reported_and_delivered_once_the_name_is_right(
     assert len(wrong.kept(PaymentResult)) == 1
     wrong.agent.close()
     right = device(OTHER, room.pki.client(OTHER.device))
-    right.agent.appended(right.clock.now)
+    right.agent.on_rows_appended(right.clock.now)
 
     def arrived(word: bytes) -> bool:
         right.clock.now += 10
@@ -121,9 +121,9 @@ def test_two_agents_with_one_certificate_meet_the_take_over_with_the_longest_wai
     pair = [device(MINE, identity, "first"), device(MINE, identity, "copy")]
 
     def links(*wanted: bool) -> bool:
-        return [one.driven().agent.link.up for one in pair] == list(wanted)
+        return [one.driven().agent.link.is_connected for one in pair] == list(wanted)
 
-    room.until(lambda: pair[0].driven().agent.link.up, "the first is connected")
+    room.until(lambda: pair[0].driven().agent.link.is_connected, "the first is connected")
     for _ in range(6):
         pair.reverse()
         back = pair[0]

@@ -11,24 +11,24 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dashboards.files import provisioned
-from infra.config.options import Options
+from dashboards.files import load_provisioned_files
+from infra.config.options import StackOptions
 from infra.host import monitoring
-from infra.plan import plan
+from infra.plan import build_plan
 from telemetry import inventory
 from telemetry.core.calendar.windows import HOUR, MINUTE, floor, to_ms
-from telemetry.core.fold.event_spans import dirty
-from telemetry.core.fold.platform_heartbeat import SPOOL as PLATFORM_SPOOL, UNIT
+from telemetry.core.fold.event_spans import dirty_hours
+from telemetry.core.fold.platform_heartbeat import PLATFORM_ENTITY, PLATFORM_OUTBOX_ID as PLATFORM_SPOOL
 from telemetry.core.inventory import Centre, Device, Inventory, Objective
 from telemetry.core.protocol import events as ev
-from telemetry.core.protocol.presence import Presence, encode
+from telemetry.core.protocol.presence import Presence, encode_presence
 from telemetry.mqtt.link import Message
 from telemetry.rollup.service import Rollup
 from telemetry.slo.alert_state import StateFile
 from telemetry.slo.alerting import Alerting
 from telemetry.slo.alertmanager import Alertmanagers
-from telemetry.slo.evaluator import Watch
-from telemetry.store import CONTACT_SPOOL, Batch, Change, Stored
+from telemetry.slo.evaluator import SloEvaluator
+from telemetry.store import CONTACT_OUTBOX_ID, Batch, ChangeRecord, StoredEvent
 from telemetry.store.sqlite import SqliteStore
 from tests.alertmanager import Alertmanager, Webhook, hurried, until
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from telemetry.core.slo.alert_text import Alert
+    from telemetry.core.slo.alert_text import PostableAlert
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 OPENING = to_ms(datetime(2026, 3, 4, 9, tzinfo=ZONE))
@@ -66,11 +66,13 @@ class Shifted:
         self.names: set[str] = set()
         self.seen: set[str] = set()
 
-    def offer(self, alerts: Sequence[Alert], at: int) -> None:
-        self.names = {dict(a.labels).get("scope", "") for a in alerts if a.ends > at} - {""}
+    def submit(self, alerts: Sequence[PostableAlert], at: int) -> None:
+        self.names = {dict(a.labels).get("scope", "") for a in alerts if a.ends_at > at} - {""}
         self.seen |= self.names
         moved = wall.time_ns() // 1_000_000 - at
-        self._sender.offer([replace(a, starts=a.starts + moved, ends=a.ends + moved) for a in alerts], at + moved)
+        self._sender.submit(
+            [replace(a, starts_at=a.starts_at + moved, ends_at=a.ends_at + moved) for a in alerts], at + moved
+        )
 
 
 class Centre1:
@@ -82,7 +84,7 @@ class Centre1:
         self.sender = Shifted(sender)
         self._world = world()
         alerting = Alerting(lambda: self._world, self.state, self.sender)
-        watch = Watch(self.store, lambda: self._world, alerting)
+        watch = SloEvaluator(self.store, lambda: self._world, alerting)
         self.rollup = Rollup(self.store, lambda: self._world, lambda: self.now, watch)
 
     def close(self) -> None:
@@ -94,15 +96,15 @@ class Centre1:
         minutes = range(start, end, MINUTE)
         heard = [ev.DeviceContact(n=t // MINUTE, t=t) for t in minutes]
         beats = [ev.PlatformBeat(n=t // MINUTE, t=t) for t in minutes]
-        stored = [Stored("c1", name, CONTACT_SPOOL, event) for name in DEVICES for event in heard]
-        stored += [Stored(UNIT, UNIT, PLATFORM_SPOOL, event) for event in beats]
-        changes = [Change(*cell) for cell in dirty(("c1", event) for event in heard)]
+        stored = [StoredEvent("c1", name, CONTACT_OUTBOX_ID, event) for name in DEVICES for event in heard]
+        stored += [StoredEvent(PLATFORM_ENTITY, PLATFORM_ENTITY, PLATFORM_SPOOL, event) for event in beats]
+        changes = [ChangeRecord(*cell) for cell in dirty_hours(("c1", event) for event in heard)]
         self.store.append(Batch(self.now * 1000, stored, changes))
 
     def said(self, *, online: bool) -> None:
         """Births, or the Last Wills that the broker sends for all devices behind a dead link."""
-        body = encode(Presence(online=online, sid="s1"))
-        self.rollup.follow(Message(f"motcua/v1/c1/{name}/state", body) for name in DEVICES)
+        body = encode_presence(Presence(online=online, sid="s1"))
+        self.rollup.store_presence(Message(f"motcua/v1/c1/{name}/state", body) for name in DEVICES)
 
     def until(self, end: int, step: int, *, heard: bool) -> Iterator[int]:
         while self.now < end:
@@ -117,9 +119,14 @@ class Centre1:
     def beat(self, step: int) -> None:
         """Ingest beats every minute, also until the next step."""
         minutes = range(self.now, self.now + max(step, MINUTE), MINUTE)
-        beats = [Stored(UNIT, UNIT, PLATFORM_SPOOL, ev.PlatformBeat(n=t // MINUTE, t=t)) for t in minutes]
+        beats = [
+            StoredEvent(PLATFORM_ENTITY, PLATFORM_ENTITY, PLATFORM_SPOOL, ev.PlatformBeat(n=t // MINUTE, t=t))
+            for t in minutes
+        ]
         hours = sorted({floor(t, HOUR) for t in minutes})
-        self.store.append(Batch(self.now * 1000, beats, [Change(UNIT, hour, hour + HOUR) for hour in hours]))
+        self.store.append(
+            Batch(self.now * 1000, beats, [ChangeRecord(PLATFORM_ENTITY, hour, hour + HOUR) for hour in hours])
+        )
 
 
 @pytest.fixture
@@ -130,9 +137,9 @@ def webhook() -> Iterator[Webhook]:
 
 @pytest.fixture
 def centre(require: Callable[[str], str], tmp_path: Path, webhook: Webhook) -> Iterator[Centre1]:
-    wanted = Options.model_validate({"stage": "prod", "target": "local"})
-    found = plan(inventory.load(inventory.default_path()), wanted, wanted.pki.epoch, provisioned())
-    config = hurried(monitoring.alertmanager(found), webhook.url, group_wait="100ms", group_interval="200ms")
+    wanted = StackOptions.model_validate({"stage": "prod", "target": "local"})
+    found = build_plan(inventory.load(inventory.default_path()), wanted, wanted.pki.epoch, load_provisioned_files())
+    config = hurried(monitoring.render_alertmanager(found), webhook.url, group_wait="100ms", group_interval="200ms")
     server = Alertmanager(require("prometheus-alertmanager"), tmp_path / "alertmanager", config).start()
     try:
         with closing(Alertmanagers(server.url)) as sender, closing(Centre1(tmp_path, sender)) as one:

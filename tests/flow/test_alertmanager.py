@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 import structlog
 
-from dashboards.files import provisioned
-from infra.config.options import Options
+from dashboards.files import load_provisioned_files
+from infra.config.options import StackOptions
 from infra.host import monitoring
-from infra.plan import plan
+from infra.plan import build_plan
 from telemetry import inventory
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, Window
 from telemetry.errors import ConfigError
@@ -33,9 +33,9 @@ SITE, OTHER = "centre:vn83-00001", "centre:vn83-00002"
 
 @pytest.fixture(scope="module")
 def rendered() -> str:
-    wanted = Options.model_validate({"stage": "prod", "target": "local"})
-    return monitoring.alertmanager(
-        plan(inventory.load(inventory.default_path()), wanted, wanted.pki.epoch, provisioned())
+    wanted = StackOptions.model_validate({"stage": "prod", "target": "local"})
+    return monitoring.render_alertmanager(
+        build_plan(inventory.load(inventory.default_path()), wanted, wanted.pki.epoch, load_provisioned_files())
     )
 
 
@@ -71,7 +71,7 @@ class World:
     def delivered(self, lines: Sequence[Line]) -> None:
         """Take a step that is due anyway, and wait until Alertmanager has it."""
         self.step(lines, 45)
-        until(lambda: self.sender.deliveries[0].at == self.now, lambda: self.sender.deliveries)
+        until(lambda: self.sender.deliveries[0].last_at == self.now, lambda: self.sender.deliveries)
 
     def dead(self, number: int, opening: Sequence[Window] | None = None) -> Line:
         return out(at_centre(number), self.began - 10 * MINUTE, self.began + HOUR, opening)
@@ -206,7 +206,7 @@ def test_every_alertmanager_gets_everything_and_one_that_is_away_hinders_nobody(
             for server in servers[:2]:
                 until(lambda one=server: f"MotcuaConnectivity {SITE}" in one.alerts(), server.alerts)  # type: ignore[misc]
             until(lambda: sender.deliveries[2].failed > 0, lambda: sender.deliveries)
-            assert [found.taken > 0 for found in sender.deliveries] == [True, True, False]
+            assert [found.delivered > 0 for found in sender.deliveries] == [True, True, False]
     finally:
         for server in servers:
             server.end()
@@ -219,10 +219,10 @@ def test_a_password_in_the_address_is_used_but_never_shown(
     secret = "s3cret-of-the-operators"
     address = world.server.url.replace("http://", f"http://ops:{secret}@")
     with structlog.testing.capture_logs() as logged, closing(Alertmanagers(address)) as sender:
-        sender.offer([], 1)
-        until(lambda: sender.deliveries[0].taken > 0, lambda: sender.deliveries)
+        sender.submit([], 1)
+        until(lambda: sender.deliveries[0].delivered > 0, lambda: sender.deliveries)
         world.server.end()
-        sender.offer([], 60_001)
+        sender.submit([], 60_001)
         until(lambda: sender.deliveries[0].failed > 0, lambda: sender.deliveries)
     shown = f"{logged} {caplog.text} {capsys.readouterr()}"
     assert "alerts_not_delivered" in shown

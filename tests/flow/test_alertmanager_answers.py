@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from telemetry.core.calendar.windows import HOUR
-from telemetry.core.slo.alert_text import Alert
-from telemetry.slo.alertmanager import AGAIN_MS, Alertmanagers
+from telemetry.core.slo.alert_text import PostableAlert
+from telemetry.slo.alertmanager import RESEND_AFTER_MS, Alertmanagers
 from tests.alertmanager import until
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.flow
 AT = 1_790_000_100_000
-ALERTS = [Alert((("alertname", "A"),), AT, AT + HOUR)]
+ALERTS = [PostableAlert((("alertname", "A"),), AT, AT + HOUR)]
 
 
 class Answers:
@@ -60,22 +60,22 @@ def answers() -> Iterator[Answers]:
 
 
 def taken(sender: Alertmanagers, count: int) -> None:
-    until(lambda: sender.deliveries[0].taken == count, lambda: sender.deliveries)
+    until(lambda: sender.deliveries[0].delivered == count, lambda: sender.deliveries)
 
 
 def test_whatever_is_no_success_is_told_again_until_it_is_one(answers: Answers) -> None:
     answers.planned = [400, 500, 302]
     with closing(Alertmanagers(answers.url)) as sender:
-        sender.offer(ALERTS, AT)
+        sender.submit(ALERTS, AT)
         taken(sender, 1)
         assert (sender.deliveries[0].failed, answers.posts) == (3, 4)
 
 
 def test_a_clock_that_is_set_back_does_not_silence_what_stands(answers: Answers) -> None:
     with closing(Alertmanagers(answers.url)) as sender:
-        sender.offer(ALERTS, AT)
+        sender.submit(ALERTS, AT)
         taken(sender, 1)
-        sender.offer(ALERTS, AT - HOUR)
+        sender.submit(ALERTS, AT - HOUR)
         taken(sender, 2)
-        sender.offer(ALERTS, AT - HOUR + AGAIN_MS)
+        sender.submit(ALERTS, AT - HOUR + RESEND_AFTER_MS)
         taken(sender, 3)

@@ -51,7 +51,7 @@ class Machine:
         self.folder = folder
         self.parts = [folder / "influxdb", folder / "motcua", folder / "never-made"]
         self.program, self._systemctl = folder / "motcua-backup", folder / "systemctl"
-        self.program.write_text(backup.backup("# head")[backup.PROGRAM])
+        self.program.write_text(backup.backup_files("# head")[backup.COMMAND_PATH])
         self._systemctl.write_text(SYSTEMCTL.format(folder=folder))
         for path in (self.program, self._systemctl):
             path.chmod(0o755)
@@ -158,7 +158,7 @@ def all_events(url: str) -> list[tuple[int, str]]:
     with closing(wiring.open_store(url)) as store:
         now = wall_ms()
         known = store.events(KIOSK.centre, Window(now - 10**8, now + 10**8))
-    return sorted((s.event.n, s.device) for s in known if s.spool == "spool")
+    return sorted((s.event.n, s.device) for s in known if s.outbox_id == "spool")
 
 
 def test_the_embedded_store_comes_back_with_the_same_figures(
@@ -173,7 +173,7 @@ def test_the_embedded_store_comes_back_with_the_same_figures(
     kiosk = wire(house.mqtt, KIOSK)
     for frame in frames(COUNT):
         kiosk.publish(frame, codec.CONTENT_TYPE)
-    until(lambda: house.store.count() == COUNT, "all events are stored")
+    until(lambda: house.store.count_events() == COUNT, "all events are stored")
     until(lambda: house.totals(None), "they are folded")
     machine.runs(*(role.process.pid for role in roles))
     saved = machine.call("save", str(house.folder / "saved"))
@@ -197,7 +197,7 @@ def test_a_copy_of_the_running_embedded_store_is_whole(
     for n, frame in enumerate(frames(COUNT)):
         kiosk.publish(frame, codec.CONTENT_TYPE)
         if n == COUNT // 40:
-            until(lambda: house.store.count() >= 20, "some events are stored")
+            until(lambda: house.store.count_events() >= 20, "some events are stored")
             source = sqlite3.connect(house.store_url.removeprefix("sqlite:///"))
             with closing(source), closing(sqlite3.connect(copy)) as target:
                 source.backup(target)

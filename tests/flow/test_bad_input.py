@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from motcua.system import new_id, wall_ms
 from telemetry.core.protocol import codec
 from telemetry.core.protocol.topics import Topic
-from telemetry.store import SERVER_SPOOLS
+from telemetry.store import SERVER_OUTBOX_IDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.flow, pytest.mark.slow]
 CENTRE = "vn83-83"
 KIOSK = Topic(CENTRE, f"{CENTRE}-kiosk1", "up")
 GATEWAY = Topic(CENTRE, f"{CENTRE}-gateway1", "up")
-PLAIN, SQUEEZED = codec.CONTENT_TYPE, codec.CONTENT_TYPE + codec.ZLIB
+PLAIN, SQUEEZED = codec.CONTENT_TYPE, codec.CONTENT_TYPE + codec.ZLIB_SUFFIX
 MANY = 1 << 53
 PERSONS = ("Nguyễn Văn Ẩn", "0912345678", "+84912345678", "079123456789", "an.nguyen@example.vn", "12 Hùng Vương")
 _rows = count(1)
@@ -49,10 +49,10 @@ class Line:
 
     def counted(self, case: Case, topic: str = "") -> dict[str, int]:
         """Publish; returns how many rows were counted, by reason."""
-        before = self.house.store.dead_letters()
+        before = self.house.store.dead_letter_counts()
         self.kiosk.publish(*case, topic=topic)
         self.good_frame_is_stored()
-        after = self.house.store.dead_letters()
+        after = self.house.store.dead_letter_counts()
         return {reason: rows - before.get(reason, 0) for reason, rows in after.items() if rows != before.get(reason, 0)}
 
 
@@ -73,7 +73,7 @@ def line(lasting_house: House, ingest: Role, until: Until, wire: Callable[..., W
 def known(line: Line) -> Iterator[Line]:
     """Look for lasting damage: the rows of no reserved outbox, and of none but those tests name."""
     yield line
-    assert not {row.spool for row in line.house.store.row_ranges()} & SERVER_SPOOLS
+    assert not {row.outbox_id for row in line.house.store.row_ranges()} & SERVER_OUTBOX_IDS
 
 
 def event(n: object = 1, **fields: object) -> dict[str, Any]:
@@ -102,7 +102,7 @@ UNREADABLE: dict[str, tuple[bytes, str, str]] = {
     "a lone surrogate": (b'{"v":1,"spool":"\\ud800","events":[]}', PLAIN, "malformed"),
     "an impossible spool": (frame("a b/c", event()), PLAIN, "malformed"),
     "a number as spool": (frame("0912345678", event()), PLAIN, "personal_data"),
-    "too many bytes": (b" " * (codec.MAX_FRAME + 1), PLAIN, "oversized"),
+    "too many bytes": (b" " * (codec.MAX_FRAME_BYTES + 1), PLAIN, "oversized"),
     "a zlib bomb": (zlib.compress(b" " * 50_000_000), SQUEEZED, "oversized"),
     "brackets without end": (b"[" * 100_000, PLAIN, "malformed"),
     "a deep nest": (nested(5_000, "x"), PLAIN, "malformed"),
@@ -166,7 +166,7 @@ def test_a_row_without_a_number_is_counted(n: object, known: Line) -> None:
     assert known.counted((frame(new_id(), event(n)), PLAIN, [])) == {"malformed": 1}
 
 
-@pytest.mark.parametrize("spool", sorted(SERVER_SPOOLS))
+@pytest.mark.parametrize("spool", sorted(SERVER_OUTBOX_IDS))
 def test_the_servers_own_outboxes_cannot_be_written_to(spool: str, known: Line) -> None:
     assert known.counted((frame(spool, event(1)), PLAIN, names(spool))) == {"malformed": 1}
 

@@ -57,9 +57,9 @@ def test_killing_mosquitto_in_the_middle_of_a_replay_changes_no_number(
     served(house)
     house.start("rollup")
     running = replay(house, bank)
-    until(lambda: house.store.count() > EARLY, "the replay is under way")
+    until(lambda: house.store.count_events() > EARLY, "the replay is under way")
     mosquitto.kill()
-    assert house.store.count() < LATE, "the kill came too late to prove anything"
+    assert house.store.count_events() < LATE, "the kill came too late to prove anything"
     mosquitto.start_again()
     assert running.exit_code() == 0, running.text()
     assert house.totals() == replayed.totals()
@@ -75,5 +75,5 @@ def test_properties_that_no_library_likes_do_not_stop_ingest_behind_mosquitto(
     event = TicketIssued(n=1, t=wall_ms(), ticket="k3f9", queue="land", service="land")
     kiosk.publish(codec.encode_frame("good", "b", 0, [codec.encode_event(event)]), codec.CONTENT_TYPE)
     kiosk.told(lambda r: r.spool == "good" and r.ranges == [(1, 1)], "a good frame is stored")
-    assert house.store.dead_letters() == {"malformed": 1}
+    assert house.store.dead_letter_counts() == {"malformed": 1}
     assert ingest.text().count("linked  ") == 1

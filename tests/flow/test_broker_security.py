@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from telemetry.core.protocol.topics import Topic, every
+from telemetry.core.protocol.topics import Topic, topic_filter
 from telemetry.mqtt.link import FAILED, LinkSettings
 from tests.flow.guests import Room
 from tests.mosquitto import Mosquitto
@@ -115,13 +115,13 @@ def test_an_outdated_revocation_list_lets_nobody_in(room: Room) -> None:
 
 OUTSIDE = (
     OTHER.path,
-    OTHER.on("state").path,
-    OTHER.on("receipt").path,
-    OTHER.on("config").path,
-    OTHER.on("command").path,
-    MINE.on("receipt").path,
-    MINE.on("config").path,
-    MINE.on("command").path,
+    OTHER.with_channel("state").path,
+    OTHER.with_channel("receipt").path,
+    OTHER.with_channel("config").path,
+    OTHER.with_channel("command").path,
+    MINE.with_channel("receipt").path,
+    MINE.with_channel("config").path,
+    MINE.with_channel("command").path,
     "motcua/v1/up",
     "elsewhere",
     "$SYS/broker/uptime",
@@ -129,15 +129,18 @@ OUTSIDE = (
 
 
 def test_publishing_outside_its_id_is_answered_0x87_and_reaches_nobody(room: Room) -> None:
-    ingest, rollup = room.enter("motcua-ingest-1", every("up")), room.enter("motcua-rollup", every("state"))
+    ingest, rollup = (
+        room.enter("motcua-ingest-1", topic_filter("up")),
+        room.enter("motcua-rollup", topic_filter("state")),
+    )
     victim, device = room.enter_device(OTHER), room.enter_device(MINE)
     assert [device.publish(topic, b"forged") for topic in OUTSIDE] == [NOT_AUTHORISED] * len(OUTSIDE)
     assert device.publish(MINE.path, b"own") == 0
-    assert device.publish(MINE.on("state").path, b"born", retain=True) == 0
+    assert device.publish(MINE.with_channel("state").path, b"born", retain=True) == 0
     room.until(lambda: ingest.got and rollup.got, "what the device may send arrives")
     room.receipt_heard(ingest, victim, OTHER)
     assert ingest.got == [(MINE.path, b"own")]
-    assert rollup.got == [(MINE.on("state").path, b"born")]
+    assert rollup.got == [(MINE.with_channel("state").path, b"born")]
     assert not victim.has(b"forged")
 
 
@@ -145,45 +148,54 @@ FOREIGN = (
     "#",
     "motcua/#",
     "$SYS/#",
-    every("up"),
-    every("state"),
-    every("receipt"),
-    every("config"),
-    every("up", "ingest"),
-    every("up", "mine"),
-    OTHER.on("receipt").path,
-    OTHER.on("config").path,
-    OTHER.on("command").path,
+    topic_filter("up"),
+    topic_filter("state"),
+    topic_filter("receipt"),
+    topic_filter("config"),
+    topic_filter("up", "ingest"),
+    topic_filter("up", "mine"),
+    OTHER.with_channel("receipt").path,
+    OTHER.with_channel("config").path,
+    OTHER.with_channel("command").path,
 )
 
 
 @pytest.mark.parametrize("when", ["live", "retained"])
 def test_subscribing_outside_its_id_brings_no_message(room: Room, when: str) -> None:
-    ingest, provision = room.enter("motcua-ingest-1", every("up")), room.enter("motcua-provision")
-    victim = room.enter_device(OTHER, OTHER.on("config").path, OTHER.on("command").path)
+    ingest, provision = room.enter("motcua-ingest-1", topic_filter("up")), room.enter("motcua-provision")
+    victim = room.enter_device(OTHER, OTHER.with_channel("config").path, OTHER.with_channel("command").path)
     device = room.enter_device(MINE, *FOREIGN) if when == "live" else None
     assert victim.publish(OTHER.path, b"marker up") == 0
-    assert victim.publish(OTHER.on("state").path, b"marker state", retain=True) < FAILED
-    assert provision.publish(OTHER.on("config").path, b"marker config", retain=True) == 0
-    assert provision.publish(OTHER.on("command").path, b"marker command") == 0
-    assert ingest.publish(OTHER.on("receipt").path, b"marker receipt") == 0
+    assert victim.publish(OTHER.with_channel("state").path, b"marker state", retain=True) < FAILED
+    assert provision.publish(OTHER.with_channel("config").path, b"marker config", retain=True) == 0
+    assert provision.publish(OTHER.with_channel("command").path, b"marker command") == 0
+    assert ingest.publish(OTHER.with_channel("receipt").path, b"marker receipt") == 0
     room.until(lambda: ingest.has(b"marker up") and len(victim.got) == 3, "markers reach those who may read them")
     device = device or room.enter_device(MINE, *FOREIGN)
     room.receipt_heard(ingest, device, MINE)
-    assert {topic for topic, _ in device.got} == {MINE.on("receipt").path}
+    assert {topic for topic, _ in device.got} == {MINE.with_channel("receipt").path}
 
 
 def test_claiming_anothers_id_changes_nothing_for_it(room: Room) -> None:
-    ingest, rollup = room.enter("motcua-ingest-1", every("up")), room.enter("motcua-rollup", every("state"))
+    ingest, rollup = (
+        room.enter("motcua-ingest-1", topic_filter("up")),
+        room.enter("motcua-rollup", topic_filter("state")),
+    )
     victim = room.enter_device(OTHER)
-    will = (OTHER.on("state").path, b"forged death")
-    thief = room.enter(MINE.device, OTHER.on("receipt").path, MINE.on("receipt").path, claim=OTHER.device, will=will)
+    will = (OTHER.with_channel("state").path, b"forged death")
+    thief = room.enter(
+        MINE.device,
+        OTHER.with_channel("receipt").path,
+        MINE.with_channel("receipt").path,
+        claim=OTHER.device,
+        will=will,
+    )
     assert thief.publish(OTHER.path, b"forged") == NOT_AUTHORISED
     assert thief.publish(MINE.path, b"own") == 0
     room.receipt_heard(ingest, thief, MINE)
-    thief.link.drop()
-    own_will = room.enter(MINE.device, will=(MINE.on("state").path, b"own death"))
-    own_will.link.drop()
+    thief.link.abort()
+    own_will = room.enter(MINE.device, will=(MINE.with_channel("state").path, b"own death"))
+    own_will.link.abort()
     room.until(lambda: rollup.has(b"own death"), "a Will that is allowed arrives")
     room.receipt_heard(ingest, victim, OTHER)
     assert (victim.links, victim.ends) == (1, [])
@@ -196,8 +208,8 @@ def test_claiming_anothers_id_changes_nothing_for_it(room: Room) -> None:
 @pytest.mark.parametrize("name", ["+", "#", f"{OTHER.device}/up", f"+/{OTHER.device}"])
 def test_a_wildcard_as_a_name_opens_nothing(room: Room, name: str) -> None:
     """An authority must not sign such a name; the broker holds even if one did."""
-    ingest, victim = room.enter("motcua-ingest-1", every("up")), room.enter_device(OTHER)
-    odd = room.knock(room.pki.client(name), LinkSettings("odd", (("#", 1), (OTHER.on("receipt").path, 1))))
+    ingest, victim = room.enter("motcua-ingest-1", topic_filter("up")), room.enter_device(OTHER)
+    odd = room.knock(room.pki.client(name), LinkSettings("odd", (("#", 1), (OTHER.with_channel("receipt").path, 1))))
     if odd.links:
         assert odd.publish(OTHER.path, b"forged") == NOT_AUTHORISED
         assert odd.publish(MINE.path, b"forged") == NOT_AUTHORISED
@@ -209,29 +221,34 @@ def test_a_wildcard_as_a_name_opens_nothing(room: Room, name: str) -> None:
 
 
 def test_services_may_do_what_they_need_and_no_more(room: Room) -> None:
-    ingest = room.enter("motcua-ingest-1", every("up"), every("state"), every("receipt"))
-    rollup = room.enter("motcua-rollup", every("state"), every("up"))
-    unknown = room.enter("motcua-ingest-9", every("up"))
-    monitor = room.enter("motcua-monitor", "$SYS/broker/version", every("up"))
+    ingest = room.enter("motcua-ingest-1", topic_filter("up"), topic_filter("state"), topic_filter("receipt"))
+    rollup = room.enter("motcua-rollup", topic_filter("state"), topic_filter("up"))
+    unknown = room.enter("motcua-ingest-9", topic_filter("up"))
+    monitor = room.enter("motcua-monitor", "$SYS/broker/version", topic_filter("up"))
     device = room.enter_device(MINE)
     assert device.publish(MINE.path, b"frame") == 0
-    assert device.publish(MINE.on("state").path, b"born") == 0
+    assert device.publish(MINE.with_channel("state").path, b"born") == 0
     room.until(lambda: ingest.got and rollup.got and monitor.got, "each gets what it may read")
     room.receipt_heard(ingest, device, MINE)
-    for guest, topic in ((ingest, MINE), (rollup, MINE), (rollup, MINE.on("receipt")), (unknown, MINE.on("receipt"))):
+    for guest, topic in (
+        (ingest, MINE),
+        (rollup, MINE),
+        (rollup, MINE.with_channel("receipt")),
+        (unknown, MINE.with_channel("receipt")),
+    ):
         assert guest.publish(topic.path, b"forged") == NOT_AUTHORISED
-    assert ingest.publish(MINE.on("config").path, b"forged") == NOT_AUTHORISED
+    assert ingest.publish(MINE.with_channel("config").path, b"forged") == NOT_AUTHORISED
     room.receipt_heard(ingest, device, MINE)
     assert ingest.got == [(MINE.path, b"frame")]
-    assert rollup.got == [(MINE.on("state").path, b"born")]
+    assert rollup.got == [(MINE.with_channel("state").path, b"born")]
     assert [topic for topic, _ in monitor.got] == ["$SYS/broker/version"]
     assert unknown.got == []
 
 
 def test_two_workers_share_the_frames(room: Room) -> None:
     """The broker checks reading against the frame's own topic, so the shared filter needs no rule of its own."""
-    first = room.enter("motcua-ingest-1", every("up", "ingest"))
-    second = room.enter("motcua-ingest-2", every("up", "ingest"))
+    first = room.enter("motcua-ingest-1", topic_filter("up", "ingest"))
+    second = room.enter("motcua-ingest-2", topic_filter("up", "ingest"))
     device = room.enter_device(MINE)
     for i in range(20):
         assert device.publish(MINE.path, b"%d" % i) == 0
@@ -243,17 +260,17 @@ def test_two_workers_share_the_frames(room: Room) -> None:
 def test_a_single_worker_loses_nothing_to_a_device_that_joins_the_workers_group(room: Room) -> None:
     """mosquitto 2.0 lets anybody subscribe: in the shared group an intruder's turn is lost (the agents' resend
     brings it back). One worker has its own plain subscription, to which the group does nothing."""
-    ingest = room.enter("motcua-ingest-1", every("up"))
-    intruder, device = room.enter_device(OTHER, every("up", "ingest")), room.enter_device(MINE)
+    ingest = room.enter("motcua-ingest-1", topic_filter("up"))
+    intruder, device = room.enter_device(OTHER, topic_filter("up", "ingest")), room.enter_device(MINE)
     for i in range(20):
         assert device.publish(MINE.path, b"%d" % i) == 0
     room.until(lambda: len(ingest.got) == 20, "all frames arrive")
     room.receipt_heard(ingest, intruder, OTHER)
-    assert {topic for topic, _ in intruder.got} == {OTHER.on("receipt").path}
+    assert {topic for topic, _ in intruder.got} == {OTHER.with_channel("receipt").path}
 
 
 def test_a_stop_keeps_the_queue_of_an_absent_ingest(room: Room) -> None:
-    lasting = LinkSettings("motcua-ingest-1", ((every("up"), 1),), session_expiry_s=3600, clean_start=False)
+    lasting = LinkSettings("motcua-ingest-1", ((topic_filter("up"), 1),), session_expiry_s=3600, clean_start=False)
     identity = room.pki.client("motcua-ingest-1")
     room.knock(identity, lasting).link.disconnect()
     device = room.enter_device(MINE)
@@ -268,9 +285,9 @@ def test_a_stop_keeps_the_queue_of_an_absent_ingest(room: Room) -> None:
 @pytest.mark.parametrize("window", [50, 2_000])
 def test_ingest_gets_as_many_unanswered_frames_as_it_asks_for(room: Room, window: int) -> None:
     """Its own Receive Maximum counts, not the broker's max_inflight_messages."""
-    asked = LinkSettings("motcua-ingest-1", ((every("up"), 1),), receive_maximum=window, manual_ack=True)
+    asked = LinkSettings("motcua-ingest-1", ((topic_filter("up"), 1),), receive_maximum=window, manual_ack=True)
     ingest = room.knock(room.pki.client("motcua-ingest-1"), asked)
-    monitor = room.enter("motcua-ingest-2", every("up"))
+    monitor = room.enter("motcua-ingest-2", topic_filter("up"))
     device = room.enter_device(MINE)
     for i in range(400):
         assert device.publish(MINE.path, b"%d" % i) == 0
@@ -281,7 +298,7 @@ def test_ingest_gets_as_many_unanswered_frames_as_it_asks_for(room: Room, window
 
 def test_a_packet_beyond_the_limit_ends_the_connection_and_reaches_nobody(room: Room) -> None:
     """What fits the limit goes on to ingest, which refuses a frame that is too large for good, with a receipt."""
-    ingest, device = room.enter("motcua-ingest-1", every("up")), room.enter_device(MINE)
+    ingest, device = room.enter("motcua-ingest-1", topic_filter("up")), room.enter_device(MINE)
     assert device.publish(MINE.path, b"x" * 200_000) == 0
     device.link.publish(MINE.path, b"y" * 262_144, qos=1)
     room.until(lambda: device.ends, "the broker ends the connection")

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from motcua.demo import scenario
-from motcua.demo.scenario import Knobs, Town
+from motcua.demo.scenario import DemoEnvironment, DemoOptions
 from telemetry.core.protocol.events import TicketIssued
 
 if TYPE_CHECKING:
@@ -48,14 +48,14 @@ HELLO = """url => new Promise((good, bad) => {
 
 
 @pytest.fixture(scope="module")
-def town(world: Inventory) -> Iterator[Town]:
+def town(world: Inventory) -> Iterator[DemoEnvironment]:
     """Twelve centres with this morning behind them; nothing more happens but what a test does."""
-    knobs = Knobs(days=0, centres=12, port=0)
+    knobs = DemoOptions(days=0, centres=12, port=0)
     console = Console(quiet=True)
-    with scenario.running(scenario.world(world, knobs), knobs) as running:
+    with scenario.run_environment(scenario.demo_inventory(world, knobs), knobs) as running:
         scenario.feed_history(running, knobs, console)
-        scenario.host_once(running)
-        scenario.deliver(running, console)
+        scenario.report_host_once(running)
+        scenario.wait_delivered(running, console)
         yield running
 
 
@@ -106,7 +106,7 @@ class Tab:
 
 
 @pytest.fixture
-def tab(chromium: Browser, town: Town) -> Iterator[Callable[..., Tab]]:
+def tab(chromium: Browser, town: DemoEnvironment) -> Iterator[Callable[..., Tab]]:
     """Return a function that opens a clean tab; at the end nothing may have gone wrong in any."""
     opened: list[Tab] = []
 
@@ -125,7 +125,7 @@ def tab(chromium: Browser, town: Town) -> Iterator[Callable[..., Tab]]:
 _numbers = itertools.count(1)
 
 
-def take_ticket(town: Town) -> None:
+def take_ticket(town: DemoEnvironment) -> None:
     """Somebody takes a ticket at the first kiosk of the hall."""
     number = next(_numbers)
     ticket = TicketIssued(n=1, t=town.clock(), ticket=f"browser-{number}", queue="land", service="land")
@@ -182,7 +182,7 @@ def test_the_chosen_language_stays_on_the_next_page(tab: Callable[..., Tab]) -> 
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_new_ticket_shows_without_reloading(tab: Callable[..., Tab], town: Town, path: str) -> None:
+def test_a_new_ticket_shows_without_reloading(tab: Callable[..., Tab], town: DemoEnvironment, path: str) -> None:
     page = tab(locale="en").open(path)
     is_live(page)
     page.evaluate("window.notReloaded = true")
@@ -192,7 +192,9 @@ def test_a_new_ticket_shows_without_reloading(tab: Callable[..., Tab], town: Tow
     assert page.evaluate("window.notReloaded") is True
 
 
-def test_pause_stops_updates_until_they_are_resumed(tab: Callable[..., Tab], town: Town, until: Until) -> None:
+def test_pause_stops_updates_until_they_are_resumed(
+    tab: Callable[..., Tab], town: DemoEnvironment, until: Until
+) -> None:
     watched, other = tab(locale="en"), tab(locale="en")
     watched.page.clock.install()
     page, witness = watched.open(PAGES[1]), other.open(PAGES[1])

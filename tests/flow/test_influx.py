@@ -10,7 +10,7 @@ from urllib.request import urlopen
 import pytest
 
 from telemetry import wiring
-from telemetry.core.calendar.windows import Width, Window
+from telemetry.core.calendar.windows import BucketWidth, Window
 from tests.flow.test_replay import ASKED, SERVICES
 from tests.servers import InfluxServer
 
@@ -25,7 +25,7 @@ CENTRE = "replay-bank-1999"
 EVENTS = 49_031
 FEBRUARY = Window(917_733_600_000, 919_116_000_000)
 BETWEEN = ("--from", ASKED["from"], "--to", ASKED["to"])
-WIDTHS: tuple[Width, ...] = ("5m", "1h", "1d")
+WIDTHS: tuple[BucketWidth, ...] = ("5m", "1h", "1d")
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def test_the_banks_log_gives_the_published_numbers(answer: dict[str, dict[str, A
 
 
 def test_every_event_is_there_once_and_accounted_for(replayed: House) -> None:
-    assert replayed.store.count() == EVENTS
+    assert replayed.store.count_events() == EVENTS
     (ranges,) = [r for r in replayed.store.row_ranges() if r.device.startswith(CENTRE)]
     assert sum(high - low + 1 for low, high in ranges.stored) == EVENTS
 
@@ -110,7 +110,7 @@ def test_replaying_again_and_folding_again_change_nothing(replayed: House, bank:
     before = _totals(replayed)
     assert len(before) > 3_000
     assert _replay(replayed, bank)["new"] == 0
-    assert replayed.store.count() == EVENTS
+    assert replayed.store.count_events() == EVENTS
     assert _totals(replayed) == before
     assert "folded again" in replayed.ends("rollup", "--rebuild", *BETWEEN, "--store", replayed.store_url)
     assert _totals(replayed) == before

@@ -13,7 +13,7 @@ import pytest
 
 from infra.host import mosquitto
 from infra.providers.pki import KINDS, csr, pem, sign_request, signing
-from telemetry.core.protocol.topics import Topic, every
+from telemetry.core.protocol.topics import Topic, topic_filter
 from telemetry.mqtt.link import FAILED, LinkSettings
 from tests.flow.guests import Room
 from tests.mosquitto import Mosquitto
@@ -44,10 +44,12 @@ class Stage:
         folder.mkdir(parents=True)
         self.folder, self._openssl = folder, require("openssl")
         self.ca, self.trusted, self.crl = folder / "root.pem", folder / "authorities.pem", folder / "crl.pem"
-        key, span = signing.new_key(), signing.Span(NOW - DAY, NOW + 4000 * DAY)
-        self.root = signing.root(signing.Terms(signing.named("Motcua root"), span, signing.new_serial()), key)
-        self._key = pem.written_key(key)
-        self.ca.write_text(pem.written([self.root]))
+        key, span = signing.new_key(), signing.ValidityPeriod(NOW - DAY, NOW + 4000 * DAY)
+        self.root = signing.sign_root(
+            signing.CertificateTerms(signing.subject_name("Motcua root"), span, signing.new_serial()), key
+        )
+        self._key = pem.key_to_pem(key)
+        self.ca.write_text(pem.certificates_to_pem([self.root]))
         self.authorities: dict[int, Mapping[str, object]] = {}
         self.lists: dict[int, Mapping[str, object]] = {}
         self.revoked: list[dict[str, str]] = []
@@ -85,14 +87,14 @@ class Stage:
         words = ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}"]
         self.openssl(*words, "-keyout", str(key), "-out", str(request))
         signer = self.authorities[number]
-        by = sign_request.signer(str(signer["chain"]), str(signer["key"]))
-        signed = sign_request.sign(csr.request(request.read_text()), by, datetime.now(UTC))
+        by = sign_request.load_signing_authority(str(signer["chain"]), str(signer["key"]))
+        signed = sign_request.sign_request(csr.parse_request(request.read_text()), by, datetime.now(UTC))
         return self._kept(f"{name}-{number}", signed.chain, key.read_text())
 
     def revoke(self, identity: Identity) -> None:
         """Have every authority's list name a certificate."""
-        serial = pem.certificates(identity.cert.read_text())[0].serial_number
-        self.revoked.append({"serial": pem.hexadecimal(serial), "date": date(0), "reason": "keyCompromise"})
+        serial = pem.parse_certificates(identity.cert.read_text())[0].serial_number
+        self.revoked.append({"serial": pem.serial_to_hex(serial), "date": date(0), "reason": "keyCompromise"})
         for number, old in self.lists.items():
             self.lists[number] = KINDS["revocation_list"]().update("", old, self._listing(number))
         self.write()
@@ -134,11 +136,11 @@ class Trusting(Mosquitto):
 
     def _write(self, *_: object) -> None:
         user = "root" if os.geteuid() == 0 else "nobody"
-        kept = mosquitto.Broker(str(self.folder / "kept"), user, self.port, "127.0.0.1")
+        kept = mosquitto.MosquittoSettings(str(self.folder / "kept"), user, self.port, "127.0.0.1")
         server = self.stage.server
-        tls = mosquitto.Tls(str(self.stage.trusted), str(server.cert), str(server.key), str(self.stage.crl))
-        self.acl.write_text(mosquitto.access())
-        self.conf.write_text(mosquitto.configuration(kept, tls, str(self.acl)))
+        tls = mosquitto.TlsFiles(str(self.stage.trusted), str(server.cert), str(server.key), str(self.stage.crl))
+        self.acl.write_text(mosquitto.render_acl_file())
+        self.conf.write_text(mosquitto.render_configuration(kept, tls, str(self.acl)))
 
     def restart(self) -> None:
         self.end()
@@ -173,7 +175,7 @@ def comes_in(room: Room, identity: Identity, topic: Topic) -> Guest | None:
 
 
 def test_a_device_whose_request_was_signed_publishes(room: Room, stage: Stage) -> None:
-    ingest = room.enter("motcua-ingest-1", every("up"))
+    ingest = room.enter("motcua-ingest-1", topic_filter("up"))
     assert comes_in(room, stage.client(MINE.device), MINE)
     room.until(lambda: ingest.got, "the frame arrives")
     assert ingest.got == [(MINE.path, b"frame")]

@@ -32,11 +32,11 @@ def replay(house: House, bank: str) -> Role:
 
 
 def in_the_middle(house: House, until: Until) -> None:
-    until(lambda: house.store.count() > EARLY, "the replay is under way")
+    until(lambda: house.store.count_events() > EARLY, "the replay is under way")
 
 
 def same_numbers(house: House, reference: House) -> None:
-    assert house.store.count() == reference.store.count()
+    assert house.store.count_events() == reference.store.count_events()
     assert house.totals() == reference.totals()
     (rows,) = house.store.row_ranges("replay-bank-1999-replay1")
     (wanted,) = reference.store.row_ranges("replay-bank-1999-replay1")
@@ -51,7 +51,7 @@ def test_a_role_killed_in_the_middle_of_a_replay_and_started_again_changes_no_nu
     roles["replay"] = replay(house, bank)
     in_the_middle(house, until)
     roles[victim].kill()
-    stored = house.store.count()
+    stored = house.store.count_events()
     roles[victim].start_again()
     assert stored < LATE, "the kill came too late to prove anything"
     assert roles["replay"].exit_code() == 0, roles["replay"].text()
@@ -65,7 +65,7 @@ def test_one_of_two_ingest_workers_killed_for_good_loses_nothing(
     running = replay(house, bank)
     in_the_middle(house, until)
     roles["ingest"].kill()
-    assert house.store.count() < LATE, "the kill came too late to prove anything"
+    assert house.store.count_events() < LATE, "the kill came too late to prove anything"
     assert running.exit_code(120) == 0, running.text()
     assert roles["ingest1"].running
     same_numbers(house, replayed)

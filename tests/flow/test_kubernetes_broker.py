@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from telemetry.core.protocol.topics import Topic, every
+from telemetry.core.protocol.topics import Topic, topic_filter
 from telemetry.mqtt.link import FAILED, LinkSettings
 from tests.flow.guests import Room
 from tests.kubernetes import stack
@@ -28,7 +28,7 @@ MINE = Topic("vn83-28756", "vn83-28756-kiosk1", "up")
 WORKER, OTHER_WORKER = (f"motcua-ingest-ingest-7d9c6b5f4-{end}" for end in ("abcde", "fghij"))
 """Client ids of two pods: `motcua ingest --name` of the pod's name."""
 INGEST = "motcua-ingest-1"
-SHARED = every("up", "ingest")
+SHARED = topic_filter("up", "ingest")
 
 
 def free_port() -> int:
@@ -140,18 +140,22 @@ def test_at_the_devices_door_one_certificate_is_one_connection(doors: Doors) -> 
     first = doors.devices.enter(INGEST, SHARED, claim=WORKER)
     second = doors.devices.enter(INGEST, SHARED, claim=OTHER_WORKER)
     doors.until(lambda: first.ends, "the first connection is taken over")
-    assert second.publish(MINE.on("receipt").path, b"still here") < FAILED
+    assert second.publish(MINE.with_channel("receipt").path, b"still here") < FAILED
 
 
 def test_a_worker_answers_a_device_across_the_doors(doors: Doors) -> None:
     ingest, device = worker(doors, WORKER), doors.devices.enter_device(MINE)
-    assert ingest.publish(MINE.on("receipt").path, b"stored") < FAILED
+    assert ingest.publish(MINE.with_channel("receipt").path, b"stored") < FAILED
     doors.until(lambda: device.has(b"stored"), "the receipt has come")
 
 
 @pytest.mark.parametrize(
     ("certificate", "topic"),
-    [(INGEST, MINE.path), (INGEST, MINE.on("config").path), ("motcua-rollup", MINE.on("receipt").path)],
+    [
+        (INGEST, MINE.path),
+        (INGEST, MINE.with_channel("config").path),
+        ("motcua-rollup", MINE.with_channel("receipt").path),
+    ],
 )
 def test_access_goes_by_the_certificate_at_the_services_door_too(doors: Doors, certificate: str, topic: str) -> None:
     guest = doors.services.enter(certificate, claim=WORKER)
@@ -161,7 +165,7 @@ def test_access_goes_by_the_certificate_at_the_services_door_too(doors: Doors, c
 def test_a_devices_certificate_has_a_devices_rights_whatever_id_it_claims(doors: Doors) -> None:
     listener = worker(doors, WORKER)
     intruder = doors.services.enter(MINE.device, claim="motcua-rollup")
-    assert intruder.publish(MINE.on("receipt").path, b"forged") >= FAILED
+    assert intruder.publish(MINE.with_channel("receipt").path, b"forged") >= FAILED
     assert intruder.publish(Topic(MINE.centre, "vn83-28756-kiosk2", "up").path, b"forged") >= FAILED
     assert intruder.publish(MINE.path, b"its own") < FAILED
     doors.until(lambda: listener.has(b"its own"), "what it may say has come")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge_agent.outbox import Outbox
-from infra.host.bundle import bundle
-from infra.host.units import Layout
+from infra.host.bundle import render_bundle
+from infra.host.units import HostLayout
 from motcua.system import new_id
 from telemetry.core.calendar.windows import Window
 from telemetry.core.protocol.events import DeviceHeartbeat
@@ -57,7 +57,7 @@ def server(house: House, name: str, identity: Identity, port: int, *words: str) 
 
 def configured(world: Inventory, folder: Path, identity: Identity, port: int) -> Path:
     """Lay out a device: the bundle's agent.toml with the certificate files beside it, its outbox in the folder."""
-    text = bundle(world, Layout(), f"mqtts://localhost:{port}")[f"devices/{KIOSK}.toml"]
+    text = render_bundle(world, HostLayout(), f"mqtts://localhost:{port}")[f"devices/{KIOSK}.toml"]
     (folder / "tls").mkdir(parents=True)
     for name, file in (("ca.pem", identity.ca), ("device.pem", identity.cert), ("device.key", identity.key)):
         (folder / "tls" / name).write_bytes(file.read_bytes())
@@ -80,7 +80,7 @@ def test_events_are_stored_and_receipted_over_mutual_tls(
     path = configured(world, house.folder / "device", pki.client(KIOSK), broker.port)
     agent = house.run(MOTCUA, "agent", "--config", str(path), label="agent")
     until(lambda: heartbeats(house) >= 3, "heartbeats are stored")
-    until(lambda: "vn83-83" in {row.unit for row in house.store.live()}, "rollup has made the centre's live row")
+    until(lambda: "vn83-83" in {row.entity for row in house.store.live_rows()}, "rollup has made the centre's live row")
     broker.kill()
     broker.start_again()
     before = heartbeats(house)
@@ -88,4 +88,4 @@ def test_events_are_stored_and_receipted_over_mutual_tls(
     agent.end()
     assert agent.exit_code(1) == 0, agent.text()
     with closing(Outbox(path.parent / "outbox.db", new_id)) as outbox:
-        assert outbox.pending() < heartbeats(house), "receipts have emptied it"
+        assert outbox.pending_count() < heartbeats(house), "receipts have emptied it"

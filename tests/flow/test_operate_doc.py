@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.host import influx_setup
-from infra.host.bundle import bundle
-from infra.host.units import Layout
+from infra.host.bundle import render_bundle
+from infra.host.units import HostLayout
 from motcua.system import wall_ms
 from telemetry import inventory
-from telemetry.core.protocol.topics import every
+from telemetry.core.protocol.topics import topic_filter
 from telemetry.errors import ConfigError
 from telemetry.mqtt.link import LinkSettings
-from telemetry.store import Batch, Change
+from telemetry.store import Batch, ChangeRecord
 from telemetry.store.influx.adapter import InfluxStore
 from telemetry.store.influx.address import InfluxAddress
 from tests.flow.guests import Room
@@ -77,7 +77,7 @@ def room(require: Callable[[str], str], tmp_path: Path) -> Iterator[Room]:
 
 
 def test_the_pages_certificates_open_the_broker_and_its_revocation_closes_it(room: Room) -> None:
-    ingest = room.enter("motcua-ingest-1", every("up"))
+    ingest = room.enter("motcua-ingest-1", topic_filter("up"))
     device = room.enter(DEVICE)
     assert device.publish(f"motcua/v1/vn83-28756/{DEVICE}/up", b"frame") == 0
     room.until(lambda: ingest.has(b"frame"), "ingest gets the frame")
@@ -106,7 +106,9 @@ def secrets(server: InfluxServer, folder: Path) -> dict[str, str]:
     programs = folder / "programs"
     programs.mkdir()
     world = inventory.load(inventory.default_path())
-    (programs / "motcua-set-up-influxdb").write_text(bundle(world, Layout())[f"server/{influx_setup.PROGRAM}"])
+    (programs / "motcua-set-up-influxdb").write_text(
+        render_bundle(world, HostLayout())[f"server/{influx_setup.COMMAND_PATH}"]
+    )
     (programs / "systemctl").write_text("#!/bin/sh\n[ \"$*\" = 'restart influxdb' ]\n")
     for path in programs.iterdir():
         path.chmod(0o755)
@@ -157,9 +159,14 @@ def test_each_role_opens_the_store_with_the_pages_token(
     for role, token in secrets(unset, tmp_path).items():
         store = InfluxStore(InfluxAddress(unset.url, "motcua", "motcua"), token)
         if role == "ingest":
-            assert store.append(Batch(wall_ms() * 1000, [], [Change("vn83-1", 0, 3_600_000)])) == []
+            assert store.append(Batch(wall_ms() * 1000, [], [ChangeRecord("vn83-1", 0, 3_600_000)])) == []
         else:
-            assert (store.live(), store.row_ranges(), store.dead_letters(), store.cursor()) == ([], [], {}, 0)
+            assert (store.live_rows(), store.row_ranges(), store.dead_letter_counts(), store.cursor()) == (
+                [],
+                [],
+                {},
+                0,
+            )
         store.close()
     with pytest.raises(ConfigError):
         InfluxStore(InfluxAddress(unset.url, "motcua", "motcua"), "no token of ours")

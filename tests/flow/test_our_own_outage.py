@@ -13,25 +13,25 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from edge_agent.reconnect import LONGEST_MS
+from edge_agent.reconnect import MAX_WAIT_MS
 from telemetry.core.calendar.windows import HOUR, MINUTE, floor, to_ms
-from telemetry.core.fold.event_spans import dirty
-from telemetry.core.fold.platform_heartbeat import RETURN_MS, SPOOL, UNIT
+from telemetry.core.fold.event_spans import dirty_hours
+from telemetry.core.fold.platform_heartbeat import PLATFORM_ENTITY, PLATFORM_OUTBOX_ID, RECONNECT_GRACE_MS
 from telemetry.core.inventory import Centre, Device, Inventory, Objective
 from telemetry.core.protocol import events as ev
-from telemetry.core.protocol.presence import Presence, encode
-from telemetry.ingest.heartbeat_writer import DEVICE
+from telemetry.core.protocol.presence import Presence, encode_presence
+from telemetry.ingest.heartbeat_writer import HEARTBEAT_DEVICE
 from telemetry.mqtt.messages import Message
 from telemetry.rollup.service import Rollup
 from telemetry.slo.alerting import Alerting
-from telemetry.slo.evaluator import Watch
-from telemetry.store import CONTACT_SPOOL, Batch, Change, Stored
+from telemetry.slo.evaluator import SloEvaluator
+from telemetry.store import CONTACT_OUTBOX_ID, Batch, ChangeRecord, StoredEvent
 from telemetry.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from telemetry.core.slo.alert_text import Alert
+    from telemetry.core.slo.alert_text import PostableAlert
 
 pytestmark = pytest.mark.flow
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -61,19 +61,24 @@ class Province:
         self.start()
 
     def start(self) -> None:
-        watch = Watch(self.store, lambda: self._world, Alerting(lambda: self._world, None, self))
+        watch = SloEvaluator(self.store, lambda: self._world, Alerting(lambda: self._world, None, self))
         self.rollup = Rollup(self.store, lambda: self._world, lambda: self.now, watch)
 
-    def offer(self, alerts: Sequence[Alert], at: int) -> None:
-        self.told |= {dict(a.labels).get("scope", "") for a in alerts if a.ends > at} - {""}
+    def submit(self, alerts: Sequence[PostableAlert], at: int) -> None:
+        self.told |= {dict(a.labels).get("scope", "") for a in alerts if a.ends_at > at} - {""}
 
     def hear(self, heard: Iterable[tuple[str, int]], beats: Iterable[int]) -> None:
         """Write who was heard when, and our beats."""
         contacts = [(name, ev.DeviceContact(n=t // MINUTE, t=t)) for name, t in heard]
-        stored = [Stored(name, f"{name}-kiosk1", CONTACT_SPOOL, event) for name, event in contacts]
-        own = [Stored(UNIT, DEVICE, SPOOL, ev.PlatformBeat(n=t // MINUTE + 1, t=t)) for t in beats]
+        stored = [StoredEvent(name, f"{name}-kiosk1", CONTACT_OUTBOX_ID, event) for name, event in contacts]
+        own = [
+            StoredEvent(PLATFORM_ENTITY, HEARTBEAT_DEVICE, PLATFORM_OUTBOX_ID, ev.PlatformBeat(n=t // MINUTE + 1, t=t))
+            for t in beats
+        ]
         hours = {floor(s.event.t, HOUR) for s in own}
-        changes = [Change(*cell) for cell in dirty(contacts)] + [Change(UNIT, h, h + HOUR) for h in sorted(hours)]
+        changes = [ChangeRecord(*cell) for cell in dirty_hours(contacts)] + [
+            ChangeRecord(PLATFORM_ENTITY, h, h + HOUR) for h in sorted(hours)
+        ]
         self.store.append(Batch(self.now * 1000, [*stored, *own], changes))
 
     def lived(self, until: int) -> None:
@@ -105,11 +110,11 @@ def province() -> Iterator[Province]:
 def returning(start: int) -> dict[str, int]:
     """Return when each centre's agent tries again, up to its longest back-off after `start`."""
     draw = Random(6)
-    return {f"c{n}": start + draw.randrange(LONGEST_MS) for n in range(CENTRES) if f"c{n}" != DEAD}
+    return {f"c{n}": start + draw.randrange(MAX_WAIT_MS) for n in range(CENTRES) if f"c{n}" != DEAD}
 
 
 def test_agents_need_no_longer_than_is_excused() -> None:
-    assert LONGEST_MS < RETURN_MS
+    assert MAX_WAIT_MS < RECONNECT_GRACE_MS
 
 
 def test_after_an_hour_without_us_only_the_centre_that_stays_away_is_told(province: Province) -> None:
@@ -129,8 +134,8 @@ def test_while_nothing_comes_in_nobody_is_told_even_when_one_will_arrives(provin
     ends = province.now + 30 * MINUTE
     while province.now < ends:
         if province.now == OPENING + 5 * HOUR + 10 * MINUTE:
-            will = encode(Presence(online=False, sid="s"))
-            province.rollup.follow([Message(f"motcua/v1/{DEAD}/{DEAD}-kiosk1/state", will)])
+            will = encode_presence(Presence(online=False, sid="s"))
+            province.rollup.store_presence([Message(f"motcua/v1/{DEAD}/{DEAD}-kiosk1/state", will)])
         province.rollup.run_once()
         province.now += STEP
     assert province.told == set()

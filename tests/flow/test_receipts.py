@@ -9,28 +9,28 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from edge_agent.agent import Agent, AgentSettings, Surroundings
-from edge_agent.delivery import Pace
-from edge_agent.fleet import Fleet
+from edge_agent.agent import Agent, AgentSettings, Environment
+from edge_agent.delivery import DeliveryPace
+from edge_agent.fleet import AgentLoop
 from edge_agent.outbox import Outbox
 from motcua import system
-from motcua.threads import Parts
+from motcua.threads import RoleThreads
 from telemetry import roles, wiring
 from telemetry.core.calendar.windows import Window
-from telemetry.core.figures.completeness import completeness
+from telemetry.core.figures.completeness import compute_completeness
 from telemetry.core.protocol import codec
 from telemetry.core.protocol.events import TicketIssued
 from telemetry.ingest.service import Ingest
 from telemetry.mqtt.embedded_broker import EmbeddedBroker
-from telemetry.mqtt.link import BrokerAddress, Link, LinkSettings, Message, address
-from telemetry.store import SERVER_SPOOLS
+from telemetry.mqtt.link import BrokerAddress, Link, LinkSettings, Message, parse_broker_url
+from telemetry.store import SERVER_OUTBOX_IDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from telemetry.core.inventory import Inventory
-    from telemetry.mqtt.link import Listener
+    from telemetry.mqtt.link import LinkListener
     from telemetry.store import Store
     from tests.flow.device import Until
 
@@ -38,7 +38,7 @@ pytestmark = [pytest.mark.flow, pytest.mark.chaos]
 CENTRE = "vn83-83"
 KIOSKS = (f"{CENTRE}-kiosk1", f"{CENTRE}-kiosk2", f"{CENTRE}-gateway1")
 ROWS = 1_200
-PACE = Pace(resend_ms=400, rows_per_frame=12)
+PACE = DeliveryPace(resend_ms=400, rows_per_frame=12)
 HOUR_MS = 3_600_000
 
 
@@ -55,15 +55,15 @@ class Clock:
 class Lossy(Link):
     """Loses every tenth message it is to send, by a seeded chance."""
 
-    def __init__(self, where: BrokerAddress, settings: LinkSettings, listener: Listener) -> None:
+    def __init__(self, where: BrokerAddress, settings: LinkSettings, listener: LinkListener) -> None:
         super().__init__(where, settings, listener)
         self.chance, self.lost = random.Random(5), 0
 
-    def tell(self, messages: Iterable[tuple[str, bytes]]) -> None:
+    def publish_many(self, messages: Iterable[tuple[str, bytes]]) -> None:
         told = list(messages)
         kept = [one for one in told if self.chance.random() >= 0.1]
         self.lost += len(told) - len(kept)
-        super().tell(kept)
+        super().publish_many(kept)
 
 
 class Mixing(Ingest):
@@ -73,59 +73,59 @@ class Mixing(Ingest):
         super().__init__(store, inventory, clock)
         self.chance, self.old = random.Random(6), tuple[Message, ...]()
 
-    def take(self, message: Message) -> None:
+    def accept(self, message: Message) -> None:
         copies = [message, msgspec.structs.replace(message, qos=0)]
         if self.old and self.chance.random() < 0.3:
             copies.insert(0, msgspec.structs.replace(self.chance.choice(self.old), qos=0))
         self.old = (*self.old[-40:], message)
         for copy in copies:
-            super().take(copy)
+            super().accept(copy)
         self._mix()
 
     def _mix(self) -> None:
         """Shuffle what is judged; the messages stay as they came, since MQTT wants acknowledgements in order."""
-        self.chance.shuffle(self._verdicts)
+        self.chance.shuffle(self._results)
 
 
 class Desk:
     """A broker, one ingest and agents, in this process."""
 
-    def __init__(self, folder: Path, parts: Parts, broker: BrokerAddress, world: Inventory) -> None:
+    def __init__(self, folder: Path, parts: RoleThreads, broker: BrokerAddress, world: Inventory) -> None:
         self.folder, self.parts, self.broker, self.world = folder, parts, broker, world
         self.clock = Clock()
-        self.fleet = Fleet(self.clock)
+        self.fleet = AgentLoop(self.clock)
         self.store = wiring.open_store(f"sqlite:///{folder}/store.db")
-        parts.at_end(self.store.close)
+        parts.on_exit(self.store.close)
 
     def serve(self, kind: type[Ingest] = Ingest, link: type[Link] = Link) -> Link:
         ingest = kind(self.store, lambda: self.world, system.wall_ms)
         plain = roles.ingest_link(self.broker, "1", shared=False, ingest=ingest)
-        used = link(plain._where, plain._settings, plain._listener)
-        self.parts.run("ingest", lambda: roles.run_ingest(ingest, used, self.parts.stop))
+        used = link(plain._broker, plain._settings, plain._listener)
+        self.parts.start("ingest", lambda: roles.run_ingest(ingest, used, self.parts.stop))
         return used
 
     def agent(self, device: str) -> Agent:
         outbox = Outbox(self.folder / f"{device}.db", system.new_id)
         chance = random.Random(device).random
-        around = Surroundings(system.wall_ms, self.clock, chance, system.new_id)
+        around = Environment(system.wall_ms, self.clock, chance, system.new_id)
         agent = Agent(AgentSettings(device, CENTRE, self.broker, linger_ms=10, pace=PACE), outbox, around)
         self.fleet.add(agent)
         return agent
 
     def run(self) -> None:
-        self.parts.run("fleet", self.fleet.run)
+        self.parts.start("fleet", self.fleet.run)
 
 
 @pytest.fixture
 def desk(tmp_path: Path, free_port: int, world: Inventory) -> Iterator[Desk]:
     with EmbeddedBroker("127.0.0.1", free_port) as broker:
-        parts = Parts()
-        desk = Desk(tmp_path, parts, address(broker.url), world)
+        parts = RoleThreads()
+        desk = Desk(tmp_path, parts, parse_broker_url(broker.url), world)
         try:
             yield desk
         finally:
             desk.fleet.stop()
-            parts.end()
+            parts.shutdown()
 
 
 def issue(agent: Agent, count: int) -> set[tuple[str, str, int]]:
@@ -134,24 +134,24 @@ def issue(agent: Agent, count: int) -> set[tuple[str, str, int]]:
         numbers = range(first, min(first + 50, count))
         now = system.wall_ms()
         agent.outbox.append([TicketIssued(n=1, t=now, ticket=f"t{i}", queue="land", service="land") for i in numbers])
-    return {(agent.settings.device, agent.outbox.spool, n) for n in range(1, count + 1)}
+    return {(agent.settings.device, agent.outbox.outbox_id, n) for n in range(1, count + 1)}
 
 
 def stored(store: Store) -> list[tuple[str, str, int]]:
     now = system.wall_ms()
     said = store.events(CENTRE, Window(now - HOUR_MS, now + HOUR_MS))
-    return [(s.device, s.spool, s.event.n) for s in said if s.spool not in SERVER_SPOOLS]
+    return [(s.device, s.outbox_id, s.event.n) for s in said if s.outbox_id not in SERVER_OUTBOX_IDS]
 
 
 def settle(agents: list[Agent], until: Until) -> None:
-    until(lambda: all(agent.settled() for agent in agents), "every row has its receipt", 45)
+    until(lambda: all(agent.all_receipted() for agent in agents), "every row has its receipt", 45)
 
 
 def exactly_once(store: Store, produced: set[tuple[str, str, int]]) -> None:
     found = stored(store)
-    assert len(found) == len(set(found)) == store.count()
+    assert len(found) == len(set(found)) == store.count_events()
     assert set(found) == produced
-    assert completeness(store.row_ranges()).ratio == 1.0
+    assert compute_completeness(store.row_ranges()).ratio == 1.0
 
 
 def test_losing_every_tenth_receipt_loses_and_doubles_no_event(desk: Desk, until: Until) -> None:
@@ -191,14 +191,14 @@ def test_a_kiosk_nobody_has_declared_is_put_off_and_arrives_in_full_once_it_is(d
     desk.run()
     produced = issue(known, 100) | issue(unknown, 200)
     settle([known], until)
-    until(lambda: desk.store.dead_letters().get("unknown_device", 0) >= 200, "the unknown kiosk is put off")
-    assert unknown.outbox.pending() == 200
+    until(lambda: desk.store.dead_letter_counts().get("unknown_device", 0) >= 200, "the unknown kiosk is put off")
+    assert unknown.outbox.pending_count() == 200
     assert {device for device, _, _ in stored(desk.store)} == {KIOSKS[0]}
     desk.world = declared
 
     def an_hour_later() -> bool:
         desk.clock.ahead += HOUR_MS
-        return unknown.settled()
+        return unknown.all_receipted()
 
     until(an_hour_later, "every row has its receipt")
     exactly_once(desk.store, produced)
@@ -209,7 +209,7 @@ class Refusing(Link):
 
     def __init__(self, agent: Agent) -> None:
         super().__init__(agent.settings.broker, agent.link._settings, agent)
-        self.up = True
+        self.is_connected = True
         self.frames = 0
 
     def fileno(self) -> int:
@@ -224,7 +224,7 @@ class Refusing(Link):
 def alone(tmp_path: Path) -> Iterator[tuple[Agent, Clock]]:
     clock = Clock()
     outbox = Outbox(tmp_path / "outbox.db", system.new_id)
-    around = Surroundings(system.wall_ms, clock, lambda: 0.0, system.new_id)
+    around = Environment(system.wall_ms, clock, lambda: 0.0, system.new_id)
     agent = Agent(AgentSettings(KIOSKS[0], CENTRE, BrokerAddress(), linger_ms=0, pace=PACE), outbox, around)
     yield agent, clock
     outbox.close()
@@ -236,24 +236,24 @@ def test_a_refusal_by_the_broker_keeps_the_event_and_sends_it_again(code: int, a
     link = Refusing(agent)
     agent.link = link
     issue(agent, 1)
-    agent.appended(clock())
+    agent.on_rows_appended(clock())
     agent.step()
     assert link.frames == 1
-    agent.sent(1, code)
+    agent.on_puback(1, code)
     agent.step()
-    assert (link.frames, agent.outbox.pending()) == (1, 1)
+    assert (link.frames, agent.outbox.pending_count()) == (1, 1)
     clock.ahead += 10 * PACE.resend_ms
     agent.step()
-    assert (link.frames, agent.outbox.pending()) == (2, 1)
-    receipt = codec.Receipt(spool=agent.outbox.spool, ranges=[(1, 1)])
-    agent.received(Message("", codec.encode_receipt(receipt)))
+    assert (link.frames, agent.outbox.pending_count()) == (2, 1)
+    receipt = codec.DeliveryReceipt(spool=agent.outbox.outbox_id, ranges=[(1, 1)])
+    agent.on_message(Message("", codec.encode_receipt(receipt)))
     agent.step()
-    assert agent.settled()
+    assert agent.all_receipted()
 
 
 def test_another_outboxs_receipt_forgets_nothing(alone: tuple[Agent, Clock]) -> None:
     agent, _ = alone
     issue(agent, 1)
-    agent.received(Message("", codec.encode_receipt(codec.Receipt(spool="another", ranges=[(1, 1)]))))
+    agent.on_message(Message("", codec.encode_receipt(codec.DeliveryReceipt(spool="another", ranges=[(1, 1)]))))
     agent.step()
-    assert agent.outbox.pending() == 1
+    assert agent.outbox.pending_count() == 1

@@ -18,7 +18,7 @@ from telemetry.core.protocol.topics import Topic
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from telemetry.core.protocol.topics import Channel
+    from telemetry.core.protocol.topics import TopicChannel
     from tests.flow.conftest import House, Role
     from tests.flow.device import Until
 
@@ -58,7 +58,7 @@ class Office:
 
         return self.house.run(MOTCUA, "agent", "--config", str(self.path), label="agent")
 
-    def send(self, channel: Channel, value: dict[str, Any], *, retain: bool = False) -> None:
+    def send(self, channel: TopicChannel, value: dict[str, Any], *, retain: bool = False) -> None:
         path = Topic(CENTRE, DEVICE, channel).path
         info = self.client.publish(path, json.dumps(value), qos=1, retain=retain)
         self.until(info.is_published, "the broker takes the message")

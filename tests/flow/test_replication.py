@@ -152,16 +152,16 @@ def test_a_store_of_before_the_provinces_tag_goes_on_with_it(one: Province) -> N
     province = one
     province.work(range(30), tagged=False)
     untagged = province.store(tagged=False)
-    before = province.totals(untagged), untagged.live(), untagged.dead_letters(), untagged.row_ranges()
+    before = province.totals(untagged), untagged.live_rows(), untagged.dead_letter_counts(), untagged.row_ranges()
     tagged = province.store()
-    assert (province.totals(tagged), tagged.live(), tagged.dead_letters(), tagged.row_ranges()) == before
-    assert (tagged.cursor(), tagged.mark("live")) == (untagged.cursor(), untagged.mark("live"))
+    assert (province.totals(tagged), tagged.live_rows(), tagged.dead_letter_counts(), tagged.row_ranges()) == before
+    assert (tagged.cursor(), tagged.checkpoint("live")) == (untagged.cursor(), untagged.checkpoint("live"))
     province.work(range(15, 60, 2))
     after = province.totals(tagged)
     assert len(after) > len(before[0])
     assert len({(t.scope, t.width, t.start) for t in after}) == len(after)
-    assert tagged.live()[0].version > before[1][0].version
-    assert tagged.dead_letters() == {"reason-vn83": 53}
+    assert tagged.live_rows()[0].version > before[1][0].version
+    assert tagged.dead_letter_counts() == {"reason-vn83": 53}
     (ranges,) = tagged.row_ranges()
     assert ranges.stored == ((1, 53 * 5),)
     assert tagged.cursor() > untagged.cursor() > START

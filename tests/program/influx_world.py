@@ -10,15 +10,15 @@ import httpx
 import pytest
 
 from infra.providers.influx import KINDS
-from infra.providers.influx.client import Client
+from infra.providers.influx.client import InfluxClient
 from infra.providers.resource_kind import difference
 from tests.servers import InfluxServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from infra.providers.influx.resource import Thing
-    from infra.providers.resource_kind import Difference, Found, Props
+    from infra.providers.influx.resource import InfluxKind
+    from infra.providers.resource_kind import Difference, Props, ResourceState
 
 FLUX = 'option task = {name: "shown", every: 1h}\n\nfrom(bucket: "raw")\n    |> range(start: -1h)\n'
 PLANTED = "planted-secret-of-this-test"
@@ -62,15 +62,15 @@ class Cut(httpx.BaseTransport):
 class Made:
     """A thing that was made, and what it was made of."""
 
-    kind: Thing
+    kind: InfluxKind
     id: str
     outputs: Props
     inputs: Props
 
-    def read(self) -> Found | None:
+    def read(self) -> ResourceState | None:
         return self.kind.read(self.id, self.outputs)
 
-    def there(self) -> Found:
+    def there(self) -> ResourceState:
         found = self.read()
         assert found is not None, "it is gone"
         return found
@@ -100,7 +100,7 @@ class World:
     """An organisation with buckets `raw` and `other` and a remote, on a server that tests share."""
 
     server: InfluxServer
-    client: Client
+    client: InfluxClient
     org: str
     made: dict[str, Made] = field(default_factory=dict)
 
@@ -108,7 +108,7 @@ class World:
     def org_id(self) -> str:
         return str(self.made["organisation"].id)
 
-    def kind(self, name: str, client: Client | None = None, *, accept_new: bool = False) -> Thing:
+    def kind(self, name: str, client: InfluxClient | None = None, *, accept_new: bool = False) -> InfluxKind:
         return KINDS[name](client or self.client, accept_new)
 
     def inputs(self, name: str) -> dict[str, object]:
@@ -133,7 +133,7 @@ class World:
         assert failures == []
         return inputs
 
-    def make(self, what: str, client: Client | None = None, /, **more: object) -> Made:
+    def make(self, what: str, client: InfluxClient | None = None, /, **more: object) -> Made:
         kind, inputs = self.kind(what, client), self.checked(what, **more)
         ident, outputs = kind.create(inputs)
         return Made(kind, ident, outputs, inputs)
@@ -149,9 +149,9 @@ class World:
         word = f"{self.org}-more" if name == "organisation" else "thing"
         return sum(word in str(one.get(field_, "")) and not one.get("virtual") for one in listed)
 
-    def cut(self, calls: int, *, asked: bool) -> tuple[Client, Cut]:
+    def cut(self, calls: int, *, asked: bool) -> tuple[InfluxClient, Cut]:
         transport = Cut(calls, asked=asked)
-        return Client(self.server.url, self.server.token, transport=transport, pauses_s=()), transport
+        return InfluxClient(self.server.url, self.server.token, transport=transport, pauses_s=()), transport
 
 
 @pytest.fixture(scope="module")
@@ -163,14 +163,14 @@ def server(influxd_program: str, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 @pytest.fixture
-def client(server: InfluxServer) -> Iterator[Client]:
-    one = Client(server.url, server.token)
+def client(server: InfluxServer) -> Iterator[InfluxClient]:
+    one = InfluxClient(server.url, server.token)
     yield one
     one.close()
 
 
 @pytest.fixture
-def world(server: InfluxServer, client: Client) -> World:
+def world(server: InfluxServer, client: InfluxClient) -> World:
     found = World(server, client, f"org{next(_numbers)}")
     found.made["organisation"] = found.make("organisation", name=found.org)
     for name in ("raw", "other"):

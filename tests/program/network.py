@@ -11,25 +11,25 @@ import msgspec
 from fastapi.testclient import TestClient
 
 from api.app import create_app
-from telemetry.core.calendar.windows import FIVE, HOUR, MINUTE, Window, to_ms
+from telemetry.core.calendar.windows import HOUR, MINUTE, SLOT, Window, to_ms
 from telemetry.core.fold.live_row_types import CentreNow, DeviceNow, ServiceNow, SystemNow, VantageNow
 from telemetry.core.fold.totals import Total
-from telemetry.core.inventory import Centre, Device, Hours, Inventory, Service, System, Target
+from telemetry.core.inventory import Centre, Device, Inventory, OpeningHours, Service, System, Target
 from telemetry.core.protocol.events import DeviceHeartbeat
 from telemetry.queries import Queries
-from telemetry.store import Batch, DeadLetter, Stored
+from telemetry.store import Batch, DeadLetter, StoredEvent
 from telemetry.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from telemetry.core.calendar.windows import Width
+    from telemetry.core.calendar.windows import BucketWidth
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 NOW = to_ms(datetime(2026, 11, 23, 10, 2, 30, tzinfo=ZONE))
 MIDNIGHT = to_ms(datetime(2026, 11, 23, tzinfo=ZONE))
-_DAY: Hours = ((time(7), time(11, 30)), (time(13, 30), time(17)))
-WEEK: tuple[Hours, ...] = (*(_DAY for _ in range(5)), (), ())
+_DAY: OpeningHours = ((time(7), time(11, 30)), (time(13, 30), time(17)))
+WEEK: tuple[OpeningHours, ...] = (*(_DAY for _ in range(5)), (), ())
 
 
 def local(hour: int, minute: int = 0, day: int = 23) -> int:
@@ -78,7 +78,7 @@ def inventory() -> Inventory:
 
 def waits(*seconds: int) -> dict[str, int]:
     """Return the sums of tickets issued, called after these waits, and served in a minute each."""
-    from telemetry.core.fold.totals import add, bucket_of
+    from telemetry.core.fold.totals import add_sums, histogram_bucket
 
     one = (
         {
@@ -86,14 +86,14 @@ def waits(*seconds: int) -> dict[str, int]:
             "called": 1,
             "served": 1,
             "wait_sum_ms": s * 1000,
-            f"wait_le_{bucket_of(s)}": 1,
+            f"wait_le_{histogram_bucket(s)}": 1,
             "service_count": 1,
             "service_sum_ms": 60_000,
             "service_le_60": 1,
         }
         for s in seconds
     )
-    return add(one)
+    return add_sums(one)
 
 
 @dataclass
@@ -104,9 +104,9 @@ class Network:
     queries: Queries
     client: TestClient
     time: list[int]
-    held: dict[tuple[str, Width], list[Total]] = field(default_factory=dict)
+    held: dict[tuple[str, BucketWidth], list[Total]] = field(default_factory=dict)
 
-    def total(self, scope: str, width: Width, start: int, sums: dict[str, int]) -> None:
+    def total(self, scope: str, width: BucketWidth, start: int, sums: dict[str, int]) -> None:
         kind, _, rest = scope.partition(":")
         unit = rest.split(":")[0] if kind != "device" else rest.rsplit("-", 1)[0]
         rows = self.held.setdefault((unit, width), [])
@@ -115,7 +115,7 @@ class Network:
 
     def live(self, ident: str, row: CentreNow | SystemNow | None = None) -> None:
         found = row or centre_now(ident, self.time[0])
-        self.store.put_live({ident: msgspec.json.encode(found)})
+        self.store.put_live_rows({ident: msgspec.json.encode(found)})
         self.time[0] += 1000
 
 
@@ -149,14 +149,14 @@ def busy(net: Network) -> Network:
     net.total("desk:vn83-a:land", "1h", local(7), waits(30))
     net.total("desk:vn83-a:land", "1h", local(8), waits(90))
     net.total("desk:vn83-a:tax", "1h", local(8), waits(1200))
-    for mark in range(local(6), local(10), FIVE):
-        net.total("centre:vn83-a", "5m", mark, {"up_ms": FIVE, "down_ms": 0})
+    for mark in range(local(6), local(10), SLOT):
+        net.total("centre:vn83-a", "5m", mark, {"up_ms": SLOT, "down_ms": 0})
     for hour, up in ((6, HOUR), (7, HOUR), (8, HOUR - 10 * MINUTE), (9, HOUR)):
         open_up = 0 if hour == 6 else up
         down = HOUR - up
         sums = {"up_ms": up, "down_ms": down, "open_up_ms": open_up, "open_down_ms": down}
         net.total("centre:vn83-a", "1h", local(hour), sums)
     beats = [DeviceHeartbeat(n=n, t=local(7) + n * MINUTE) for n in (1, 2, 3, 5)]
-    stored = [Stored("vn83-a", "vn83-a-kiosk1", "01JH", e) for e in beats]
+    stored = [StoredEvent("vn83-a", "vn83-a-kiosk1", "01JH", e) for e in beats]
     net.store.append(Batch(NOW * 1000, stored, (), (DeadLetter(NOW, "x", "malformed", 2),)))
     return net

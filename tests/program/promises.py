@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from api.app import create_app
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE
-from telemetry.core.fold.live_row_types import ReadingNow, ScopeNow, SloNow
+from telemetry.core.fold.live_row_types import BurnRateNow, ScopedSloNow, SloNow
 from telemetry.core.inventory import Objective
 from telemetry.queries import Queries
 from telemetry.store.sqlite import SqliteStore
@@ -42,19 +42,19 @@ def promising(path: Path, declared: Inventory | None = None) -> Network:
     return Network(store, queries, client, clock)
 
 
-FIRING = ReadingNow(
+FIRING = BurnRateNow(
     rule="page-fast", severity="page", long_ms=HOUR, short_ms=5 * MINUTE, threshold=8.3, long=9.5, short=20.0,
     armed=True, fired=local(9, 30),
 )  # fmt: skip
-QUIET = ReadingNow(rule="ticket-day", severity="ticket", long_ms=450 * MINUTE, short_ms=40 * MINUTE, threshold=3.32)
-WORKED = ScopeNow(
+QUIET = BurnRateNow(rule="ticket-day", severity="ticket", long_ms=450 * MINUTE, short_ms=40 * MINUTE, threshold=3.32)
+WORKED = ScopedSloNow(
     scope="centre:vn83-a", start=START, end=NOW, open=597_600, up=590_660, down=4120, unknown=2820, good=590_660,
     bad=6940, standing="exhausted", readings=(FIRING, QUIET),
 )  # fmt: skip
 """The worked example of the reference: a policy that counts unknown as down."""
-WELL = ScopeNow(scope="centre:vn83-b", start=START, end=NOW, open=1000, up=1000, good=1000, bad=0, down=0,
+WELL = ScopedSloNow(scope="centre:vn83-b", start=START, end=NOW, open=1000, up=1000, good=1000, bad=0, down=0,
                 standing="healthy")  # fmt: skip
-CALLED = ScopeNow(scope="centre:vn83-a", start=START, end=NOW, good=90, bad=10, standing="healthy")
+CALLED = ScopedSloNow(scope="centre:vn83-a", start=START, end=NOW, good=90, bad=10, standing="healthy")
 
 
 def judged(net: Network) -> Network:
@@ -63,6 +63,6 @@ def judged(net: Network) -> Network:
         "slo:open": SloNow(slo="open", at=NOW, settled_until=SETTLED, scopes=(WORKED, WELL)),
         "slo:wait": SloNow(slo="wait", at=NOW - 15_000, settled_until=SETTLED, scopes=(CALLED,)),
     }
-    net.store.put_live({unit: msgspec.json.encode(row) for unit, row in rows.items()})
+    net.store.put_live_rows({unit: msgspec.json.encode(row) for unit, row in rows.items()})
     net.time[0] += 1000
     return net

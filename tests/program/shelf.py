@@ -8,13 +8,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from infra.providers.dynamic import Skin
-from infra.providers.resource_kind import Failure, Found, ProviderError
+from infra.providers.dynamic import DynamicProvider
+from infra.providers.resource_kind import InputFault, ProviderError, ResourceState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from infra.providers.resource_kind import Kind, Props
+    from infra.providers.resource_kind import Props, ResourceKind
 
 PLANTED = "hunter2-planted"
 
@@ -23,22 +23,22 @@ class Shelf:
     """Things on a shelf: `name`, `weight`, `tags`; the provider adds `label`."""
 
     inputs: ClassVar[frozenset[str]] = frozenset({"name", "weight", "tags", "note"})
-    fixed: ClassVar[frozenset[str]] = frozenset({"name"})
-    secrets: ClassVar[tuple[str, ...]] = ()
+    immutable: ClassVar[frozenset[str]] = frozenset({"name"})
+    secret_outputs: ClassVar[tuple[str, ...]] = ()
     delete_first: ClassVar[bool] = True
 
     def __init__(self, file: Path, token: str, broken: str, structure: str) -> None:
         self._file, self._token, self._broken, self._structure = file, token, broken, structure
         self._lock, self._busy, self._most = threading.Lock(), 0, 0
 
-    def check(self, olds: Props, news: Props) -> tuple[Props, list[Failure]]:
+    def check(self, olds: Props, news: Props) -> tuple[Props, list[InputFault]]:
         """Give a weight, refuse an empty name and say which type each number has."""
         self._fail()
-        wrong = [Failure("name", "is empty; give it one")] if news.get("name") == "" else []
-        wrong += [Failure("note", f"is {type(news['note']).__name__}")] if news.get("name") == "typed" else []
+        wrong = [InputFault("name", "is empty; give it one")] if news.get("name") == "" else []
+        wrong += [InputFault("note", f"is {type(news['note']).__name__}")] if news.get("name") == "typed" else []
         return {"weight": olds.get("weight", 7200), **news}, wrong
 
-    def same(self, name: str, old: object, new: object) -> bool:
+    def is_equivalent(self, name: str, old: object, new: object) -> bool:
         """Tags have no order."""
         self._fail()
         return name == "tags" and sorted(map(str, _list(old))) == sorted(map(str, _list(new)))
@@ -55,11 +55,11 @@ class Shelf:
             self._write(self._held() | {str(inputs["name"]): dict(inputs)})
         return str(inputs["name"]), self._outputs(inputs)
 
-    def read(self, ident: str, outputs: Props) -> Found | None:
+    def read(self, ident: str, outputs: Props) -> ResourceState | None:
         """Return what stands in the file."""
         self._fail()
         held = self._held().get(ident)
-        return Found(ident, {**outputs, **self._outputs(held)}, held) if held is not None else None
+        return ResourceState(ident, {**outputs, **self._outputs(held)}, held) if held is not None else None
 
     def update(self, ident: str, olds: Props, news: Props) -> Props:
         """Change it."""
@@ -106,10 +106,10 @@ def _wait_for(good: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-class ShelfSkin(Skin):
+class ShelfSkin(DynamicProvider):
     """The shelf for Pulumi: its file, token and manner come from the stack's configuration."""
 
-    def open(self, setting: Callable[[str], str]) -> Kind:
+    def open_kind(self, setting: Callable[[str], str]) -> ResourceKind:
         """Return the shelf."""
         if setting("broken") == "open":
             raise ValueError(f"token {setting('influxToken')} cannot be used")

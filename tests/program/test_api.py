@@ -10,8 +10,8 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from api.app import create_app
-from api.event_stream import stream
-from telemetry.core.calendar.windows import FIVE, HOUR
+from api.event_stream import stream_events
+from telemetry.core.calendar.windows import HOUR, SLOT
 from telemetry.core.fold.live_row_types import CentreNow
 from telemetry.errors import StoreUnavailable
 from telemetry.queries import Queries
@@ -150,7 +150,7 @@ def test_the_policy_for_unknown_time_is_the_readers(net: Network, policy: str, e
 def test_the_future_is_no_part_of_the_time_in_scope(net: Network) -> None:
     window = {"from": "2026-11-23T09:00:00+07:00", "to": "2026-11-24T00:00:00+07:00"}
     row = get(net, "availability", scope="centre:vn83-a", **window)["data"][0]
-    assert row["seconds"]["open"] == (net.time[0] - net.time[0] % FIVE - local(9)) // 1000
+    assert row["seconds"]["open"] == (net.time[0] - net.time[0] % SLOT - local(9)) // 1000
 
 
 def test_what_a_report_says_ahead_hides_nothing_unknown(net: Network) -> None:
@@ -164,7 +164,7 @@ def test_what_a_report_says_ahead_hides_nothing_unknown(net: Network) -> None:
 
 def test_devices_and_systems_have_availability_too(net: Network) -> None:
     net.total("device:vn83-a-kiosk1", "1h", local(7), {"up_ms": HOUR, "open_up_ms": HOUR})
-    net.total("system:vn83-portal", "1h", local(7), {"open_up_ms": HOUR - FIVE, "open_down_ms": FIVE})
+    net.total("system:vn83-portal", "1h", local(7), {"open_up_ms": HOUR - SLOT, "open_down_ms": SLOT})
     device = get(net, "availability", scope="device:vn83-a-kiosk1", **MORNING)["data"][0]
     assert device["seconds"] == {"open": 7200, "up": 3600, "down": 0, "unknown": 3600, "excluded": 0}
     system = get(net, "availability", scope="system:vn83-portal", **MORNING)["data"][0]
@@ -186,12 +186,12 @@ def test_open_is_up_and_down_and_unknown_in_every_bucket(
     window = Window(local(5) + start * MINUTE, local(5) + (start + length) * MINUTE)
     found = net.queries.availability("country", window, bucket, clock)  # type: ignore[arg-type]
     total = net.queries.availability("country", window, "total", clock)  # type: ignore[arg-type]
-    assert found.rows[0][0].start % FIVE == found.rows[-1][0].end % FIVE == 0
+    assert found.rows[0][0].start % SLOT == found.rows[-1][0].end % SLOT == 0
     for _, a in found.rows:
         assert a.total == a.up + a.down + a.unknown
     assert sum(w.length for w, _ in found.rows) == total.rows[0][0].length
     if net.time[0] >= found.window.end:
-        assert sum(a.total for _, a in found.rows) == total.whole.total
+        assert sum(a.total for _, a in found.rows) == total.overall.total
 
 
 def test_lists_come_in_pages_that_lose_and_repeat_nothing(net: Network) -> None:
@@ -393,7 +393,7 @@ def told(net: Network, count: int, last: int | None = None, centre: str | None =
         await events.aclose()  # type: ignore[attr-defined]
         return found
 
-    return asyncio.run(take(stream(net.queries, centre, last, sleep)))
+    return asyncio.run(take(stream_events(net.queries, centre, last, sleep)))
 
 
 def test_the_stream_says_hello_then_only_what_changed_then_pings(net: Network) -> None:

@@ -10,8 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.app import create_app
-from telemetry.core.calendar.windows import FIVE, HOUR, day_window
-from telemetry.core.inventory import Published
+from telemetry.core.calendar.windows import HOUR, SLOT, day_window
+from telemetry.core.inventory import PublishedFigures
 from telemetry.queries import Queries
 from tests.program.network import Network, inventory, local, network
 
@@ -28,7 +28,7 @@ def net(tmp_path: Path) -> Network:
     found = network(tmp_path)
     scope = "centre:vn83-a"
     open_s = int(sum(w.length for w in found.queries.inventory().centres["vn83-a"].open_windows(_october())) // 1000)
-    row = Published("2026-10", scope, "", open_s, 0, 3600, open_s - 3600, 0)
+    row = PublishedFigures("2026-10", scope, "", open_s, 0, 3600, open_s - 3600, 0)
     declared = replace(found.queries.inventory(), published={("2026-10", scope, ""): row})
     found.queries = Queries(found.store, lambda: declared, lambda: found.time[0])
     found.client = TestClient(create_app(found.queries, version="1.2.3"), raise_server_exceptions=False)
@@ -71,7 +71,7 @@ def test_other_windows_and_clocks_have_nothing_published(net: Network) -> None:
 
 def test_connectivity_is_told_apart_from_service(net: Network) -> None:
     start = local(8)
-    net.total("centre:vn83-a", "5m", start, {"up_ms": FIVE, "conn_down_ms": FIVE})
+    net.total("centre:vn83-a", "5m", start, {"up_ms": SLOT, "conn_down_ms": SLOT})
     window = {"from": "2026-11-23T08:00:00+07:00", "to": "2026-11-23T08:05:00+07:00"}
     service, contact = (rows(net, sli=sli, **window)[0] for sli in ("service", "connectivity"))
     assert (service["availability"], contact["availability"]) == (1.0, 0.0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from telemetry.core.calendar.windows import FIVE
+from telemetry.core.calendar.windows import SLOT
 from telemetry.core.inventory import Objective
 from tests.program.network import NOW, Network, busy, local
 from tests.program.promises import judged, promised, promising
@@ -176,7 +176,7 @@ def test_history_says_the_five_minute_marks_it_was_widened_to(net: Network) -> N
 
 
 def test_spending_names_the_runs_the_greatest_first(net: Network) -> None:
-    for mark, down in ((local(8, 20), FIVE), (local(8, 25), FIVE)):
+    for mark, down in ((local(8, 20), SLOT), (local(8, 25), SLOT)):
         net.held["vn83-a", "5m"] = [t for t in net.held["vn83-a", "5m"] if (t.start, t.scope[:6]) != (mark, "centre")]
         net.total("centre:vn83-a", "5m", mark, {"up_ms": 0, "down_ms": down})
     found = get(net, "slos/open/spending", scope="centre:vn83-a")["data"]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from telemetry.core.calendar.calendar_values import ModeSpan, Once, Rules, Swap
-from telemetry.core.calendar.windows import FIVE, HOUR, MINUTE, Window
+from telemetry.core.calendar.calendar_values import CalendarRules, ModeSpan, SingleMaintenance, Swap
+from telemetry.core.calendar.windows import HOUR, MINUTE, SLOT, Window
 from telemetry.core.fold.live_row_types import SystemNow, VantageNow
 from tests.program.network import NOW, Network, busy, local
 from tests.program.promises import promised, promising
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 def ruled() -> Inventory:
     """Centre An has a holiday, a swap, an exception, an hour of maintenance and a morning online only."""
-    rules = Rules(
+    rules = CalendarRules(
         holidays={date(2026, 11, 24): "Ngày Văn hóa"},
         swaps={date(2026, 11, 28): Swap(0, date(2026, 11, 27), "Làm bù"), date(2026, 11, 27): Swap(None)},
         modes=(ModeSpan("online_only", Window(local(7, day=26), local(9, day=26)), "dịch"),),
-        maintenance=(Once("Thay tủ mạng", Window(local(9, 30), local(10))),),
+        maintenance=(SingleMaintenance("Thay tủ mạng", Window(local(9, 30), local(10))),),
     )
     found = promised()
     an = replace(found.centres["vn83-a"], rules=rules, exceptions={date(2026, 11, 25): ((time(8), time(9)),)})
@@ -82,7 +82,7 @@ def test_pure_cells_are_one_segment_and_closed_time_says_so(net: Network) -> Non
 
 def test_five_minutes_of_two_states_are_divided_when_the_order_is_certain(net: Network) -> None:
     put(net, "centre:vn83-a", local(8), up=2 * MINUTE, down=3 * MINUTE)
-    put(net, "centre:vn83-a", local(8, 5), up=0, down=FIVE)
+    put(net, "centre:vn83-a", local(8, 5), up=0, down=SLOT)
     put(net, "centre:vn83-a", local(8, 10), up=4 * MINUTE, down=MINUTE)
     assert segments(net, "centres/vn83-a", "07:00", "09:00") == [
         ("07:00:00", "up", None), ("08:02:00", "down", "device"), ("08:11:00", "up", None),
@@ -97,17 +97,17 @@ def test_five_minutes_of_two_states_are_mixed_when_nothing_tells_the_order(net: 
         ("up", 300, None), ("mixed", 300, {"up": 120, "down": 180}), ("up", 300, None),
     ]  # fmt: skip
     assert found["meta"]["coverage"] == 1.0
-    assert found["meta"]["calendar_version"] == net.queries.world().centre("vn83-a").calendar.version
+    assert found["meta"]["calendar_version"] == net.queries.network().centre("vn83-a").calendar.version
 
 
 def test_gaps_have_causes_and_a_dead_centre_is_the_parent(net: Network) -> None:
     kiosk = "device:vn83-a-kiosk1"
-    put(net, kiosk, local(7), up=FIVE)
-    put(net, kiosk, local(7, 5), link=FIVE)
-    put(net, kiosk, local(7, 10), platform=FIVE)
-    put(net, kiosk, local(7, 15), down=FIVE)
-    put(net, "centre:vn83-a", local(7, 15), down=FIVE)
-    put(net, kiosk, local(7, 20), down=FIVE)
+    put(net, kiosk, local(7), up=SLOT)
+    put(net, kiosk, local(7, 5), link=SLOT)
+    put(net, kiosk, local(7, 10), platform=SLOT)
+    put(net, kiosk, local(7, 15), down=SLOT)
+    put(net, "centre:vn83-a", local(7, 15), down=SLOT)
+    put(net, kiosk, local(7, 20), down=SLOT)
     net.queries.completeness()  # one row of the kiosk is announced and missing: the rest is late
     window = {"from": "2026-11-23T07:00:00+07:00", "to": "2026-11-23T07:30:00+07:00"}
     found = get(net, "devices/vn83-a-kiosk1/timeline", **window)["data"]
@@ -121,7 +121,7 @@ def test_gaps_have_causes_and_a_dead_centre_is_the_parent(net: Network) -> None:
 
 
 def test_connectivity_has_a_timeline_of_its_own(net: Network) -> None:
-    put(net, "device:vn83-a-kiosk1", local(7), up=FIVE, conn_down=FIVE)
+    put(net, "device:vn83-a-kiosk1", local(7), up=SLOT, conn_down=SLOT)
     assert segments(net, "devices/vn83-a-kiosk1", "07:00", "07:05", sli="connectivity") == [
         ("07:00:00", "down", "device")
     ]

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from telemetry.core.calendar.calendar_values import Once, Rules
+from telemetry.core.calendar.calendar_values import CalendarRules, SingleMaintenance
 from telemetry.core.calendar.windows import Window
 from tests.program.network import Network, busy, local
 from tests.program.promises import judged, promised, promising
@@ -24,7 +24,9 @@ SVG = "{http://www.w3.org/2000/svg}"
 def net(tmp_path: Path) -> Iterator[Network]:
     found = promised()
     later = Window(local(7, day=25), local(8, day=25))
-    work = Rules(maintenance=(Once("Thay tủ mạng", Window(local(9), local(11))), Once("Sau", later)))
+    work = CalendarRules(
+        maintenance=(SingleMaintenance("Thay tủ mạng", Window(local(9), local(11))), SingleMaintenance("Sau", later))
+    )
     centres = {ident: replace(c, rules=work) for ident, c in found.centres.items()}
     net = judged(busy(promising(tmp_path, replace(found, centres=centres))))
     yield net

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from dashboards.files import provisioned
-from infra.config.options import SECRETS, Options, options
-from infra.host.bundle import BROKER, CLOUD_INIT, bundle
-from infra.host.monitoring import Receiver, alertmanager
-from infra.host.nginx import Site, configuration
-from infra.host.units import UNITS, Layout
-from infra.plan import plan
+from dashboards.files import load_provisioned_files
+from infra.config.options import SECRET_NAMES, StackOptions, parse_options
+from infra.host.bundle import BROKER_FOLDER, CLOUD_INIT_FILE, render_bundle
+from infra.host.monitoring import AlertReceiver, render_alertmanager
+from infra.host.nginx import NginxSettings, render_configuration
+from infra.host.units import UNITS_FOLDER, HostLayout
+from infra.plan import build_plan
 from infra.targets.openstack import document
 from telemetry import inventory
 from tests.pki import Pki
@@ -41,7 +41,7 @@ WORLD = inventory.load(inventory.default_path())
 
 @pytest.fixture(scope="module")
 def files() -> dict[str, str]:
-    return bundle(WORLD, Layout(workers=("1", "2")))
+    return render_bundle(WORLD, HostLayout(workers=("1", "2")))
 
 
 def told(*words: str) -> str:
@@ -82,11 +82,11 @@ def listens(port: int) -> bool:
 
 def test_mosquitto_starts_on_the_bundle(files: dict[str, str], require: Callable[[str], str], tmp_path: Path) -> None:
     pki, port = Pki(tmp_path / "pki"), free_port()
-    (tmp_path / "acl").write_text(files[f"server{BROKER}/acl"])
-    text = files[f"server{BROKER}/mosquitto.conf"]
+    (tmp_path / "acl").write_text(files[f"server{BROKER_FOLDER}/acl"])
+    text = files[f"server{BROKER_FOLDER}/mosquitto.conf"]
     places = {"ca.pem": pki.ca, "server.pem": pki.server.cert, "server.key": pki.server.key, "crl.pem": pki.crl}
     for name, path in {**places, "acl": tmp_path / "acl"}.items():
-        text = text.replace(f"{BROKER}/{name}", str(path))
+        text = text.replace(f"{BROKER_FOLDER}/{name}", str(path))
     text = text.replace("/var/lib/mosquitto", str(tmp_path)).replace("listener 8883", f"listener {port} 127.0.0.1")
     text = re.sub(r"^user .*$", "user root" if os.geteuid() == 0 else "user nobody", text, flags=re.MULTILINE)
     (tmp_path / "conf").write_text(text)
@@ -109,7 +109,7 @@ def test_promtool_takes_configuration_and_rules(
 
 def command(files: dict[str, str], unit: str, **places: str) -> list[str]:
     """The unit's command as the drop-in has it, with paths and addresses of this test."""
-    line = re.search(r"^ExecStart=(/.*)$", files[f"server/{UNITS}/{unit}.service.d/motcua.conf"], re.MULTILINE)
+    line = re.search(r"^ExecStart=(/.*)$", files[f"server/{UNITS_FOLDER}/{unit}.service.d/motcua.conf"], re.MULTILINE)
     assert line is not None
     given = dict(word.removeprefix("--").split("=", 1) for word in line[1].split()[1:])
     return [f"--{name}={places.get(name, value)}" for name, value in given.items()]
@@ -161,9 +161,9 @@ def test_amtool_takes_the_routes_and_a_centres_alert_goes_with_the_centre(
 
 
 def test_amtool_takes_the_way_to_an_outside_watcher(require: Callable[[str], str], tmp_path: Path) -> None:
-    wanted = Options.model_validate({"stage": "prod", "target": "local"})
-    found = plan(WORLD, wanted, wanted.pki.epoch, provisioned())
-    text = alertmanager(found, Receiver(watchdog_file="/secrets/watchdog"))
+    wanted = StackOptions.model_validate({"stage": "prod", "target": "local"})
+    found = build_plan(WORLD, wanted, wanted.pki.epoch, load_provisioned_files())
+    text = render_alertmanager(found, AlertReceiver(watchdog_file="/secrets/watchdog"))
     path = tmp_path / "alertmanager.yml"
     # Debian's amtool 0.25 does not know url_file, which Alertmanager has since 0.26.
     path.write_text(text.replace('url_file: "/secrets/watchdog"', "url: http://127.0.0.1/"))
@@ -175,21 +175,21 @@ def test_amtool_takes_the_way_to_an_outside_watcher(require: Callable[[str], str
 
 
 def test_rollup_of_the_bundle_is_told_where_alertmanager_listens(files: dict[str, str]) -> None:
-    drop_in = files[f"server/{UNITS}/prometheus-alertmanager.service.d/motcua.conf"]
+    drop_in = files[f"server/{UNITS_FOLDER}/prometheus-alertmanager.service.d/motcua.conf"]
     listen = re.search(r"--web.listen-address=(\S+)", drop_in)
     assert listen is not None
     settings = files["server/etc/motcua/motcua.env"]
     assert f"MOTCUA_ALERTMANAGER=http://{listen[1]}\n" in settings
     state = re.search(r"^MOTCUA_STATE=/var/lib/(\w+)/", settings, re.MULTILINE)
     assert state is not None
-    assert f"StateDirectory={state[1]}\n" in files[f"server/{UNITS}/motcua-rollup.service"]
+    assert f"StateDirectory={state[1]}\n" in files[f"server/{UNITS_FOLDER}/motcua-rollup.service"]
 
 
 def test_cloud_init_takes_both_user_data(files: dict[str, str], require: Callable[[str], str], tmp_path: Path) -> None:
     cloud = {"stage": "dev", "target": "openstack", "openstack": {"deviceSources": ["10.0.0.0/8"]}}
-    wanted = Options.model_validate(cloud)
-    packed = document.user_data(plan(WORLD, wanted, wanted.pki.epoch, provisioned()), wanted, WORLD)
-    for name, text in (("host", files[CLOUD_INIT]), ("openstack", packed)):
+    wanted = StackOptions.model_validate(cloud)
+    packed = document.user_data(build_plan(WORLD, wanted, wanted.pki.epoch, load_provisioned_files()), wanted, WORLD)
+    for name, text in (("host", files[CLOUD_INIT_FILE]), ("openstack", packed)):
         path = tmp_path / f"{name}.yaml"
         path.write_text(text)
         assert "Valid cloud-config" in told(require("cloud-init"), "schema", "-c", str(path))
@@ -230,12 +230,12 @@ class Front:
     def __init__(self, folder: Path, api: int) -> None:
         self.pki, self.https, self.http = Pki(folder / "pki"), free_port(), free_port()
         user = "root" if os.geteuid() == 0 else "nobody"
-        site = Site(
+        site = NginxSettings(
             f"127.0.0.1:{api}", f"127.0.0.1:{self.http}", f"127.0.0.1:{self.https}",
             str(self.pki.server.cert), str(self.pki.server.key), user, str(folder / "pid"), str(folder),
         )  # fmt: skip
         self.conf = folder / "nginx.conf"
-        self.conf.write_text(configuration(site))
+        self.conf.write_text(render_configuration(site))
 
     @contextlib.contextmanager
     def ask(
@@ -320,16 +320,20 @@ def test_nginx_speaks_no_old_tls_and_logs_no_address(front: Front) -> None:
     assert "127.0.0.1" not in log.read_text()
 
 
-PLANTED = {name: f"planted-{name}" for name in SECRETS}
+PLANTED = {name: f"planted-{name}" for name in SECRET_NAMES}
 
 
 def test_no_file_holds_a_secret_of_the_stack_or_one_of_its_own(files: dict[str, str]) -> None:
     cloud = {"stage": "dev", "target": "openstack", "openstack": {"deviceSources": ["10.0.0.0/8"]}}
-    wanted = options({**cloud, **PLANTED}, "Pulumi.try.yaml")  # as the engine gives them, decrypted
-    found = plan(WORLD, wanted, wanted.pki.epoch, provisioned())
-    made = {**files, **bundle(WORLD, Layout(), found=found), "user-data": document.user_data(found, wanted, WORLD)}
+    wanted = parse_options({**cloud, **PLANTED}, "Pulumi.try.yaml")  # as the engine gives them, decrypted
+    found = build_plan(WORLD, wanted, wanted.pki.epoch, load_provisioned_files())
+    made = {
+        **files,
+        **render_bundle(WORLD, HostLayout(), stack_plan=found),
+        "user-data": document.user_data(found, wanted, WORLD),
+    }
     opened = {path: text + "".join(unpacked(text)) for path, text in made.items()}
-    assert "motcua-set-up-influxdb" in opened[CLOUD_INIT]
+    assert "motcua-set-up-influxdb" in opened[CLOUD_INIT_FILE]
     secret = re.compile(r"planted-|PRIVATE KEY|MOTCUA_STORE_TOKEN=\S*[0-9a-f]{16}|Token [0-9A-Za-z_=-]{20}")
     assert [path for path, text in opened.items() if secret.search(text)] == []
 

@@ -81,11 +81,11 @@ def test_a_devices_request_is_signed_and_entered(desk: Desk) -> None:
     done = desk.sign(desk.ask(DEVICE), "--out", "out/device.pem", "--ledger", "signed.csv", "--days", "90")
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
-    leaf, above = pem.certificates(desk.text("out/device.pem"))
-    assert above == pem.certificates(desk.authority["certificate"])[0]
-    assert leaf.subject == signing.named(DEVICE), "the rest of the subject is not taken over"
+    leaf, above = pem.parse_certificates(desk.text("out/device.pem"))
+    assert above == pem.parse_certificates(desk.authority["certificate"])[0]
+    assert leaf.subject == signing.subject_name(DEVICE), "the rest of the subject is not taken over"
     assert desk.verifies("out/device.pem") == "out/device.pem: OK\n"
-    serial = pem.hexadecimal(leaf.serial_number)
+    serial = pem.serial_to_hex(leaf.serial_number)
     ends = f"{leaf.not_valid_after_utc:%Y-%m-%d}"
     assert ends == f"{NOW + timedelta(days=90):%Y-%m-%d}"
     assert done.stderr == f"{DEVICE}: serial {serial}, not after {ends}\n"
@@ -153,7 +153,7 @@ def test_a_server_is_signed_for_the_hosts_that_are_named_and_no_others(desk: Des
     file = desk.ask("server")
     done = desk.sign(file, "--use", "server", "--host", "mqtt.example", "--host", "10.83.0.5", "--out", "server.pem")
     assert done.returncode == 0, done.stderr
-    made = pem.certificates(desk.text("server.pem"))[0]
+    made = pem.parse_certificates(desk.text("server.pem"))[0]
     hosts = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert hosts.get_values_for_type(x509.DNSName) == ["mqtt.example"]
     assert [str(one) for one in hosts.get_values_for_type(x509.IPAddress)] == ["10.83.0.5"]
@@ -268,9 +268,9 @@ def test_a_root_is_made_once_and_its_key_is_for_the_owner_alone(desk: Desk) -> N
     assert done.returncode == 0, done.stderr
     assert "keep it offline" in done.stderr
     assert stat.S_IMODE((desk.folder / "safe/root.key").stat().st_mode) == 0o600
-    (made,) = pem.certificates(desk.text("safe/root.pem"))
+    (made,) = pem.parse_certificates(desk.text("safe/root.pem"))
     assert abs((made.not_valid_after_utc - NOW).days - 15 * 365.25) <= 2
-    assert signing.belongs(pem.private_key(desk.text("safe/root.key")), made)
+    assert signing.key_matches(pem.parse_private_key(desk.text("safe/root.key")), made)
     before = desk.text("safe/root.key")
     assert desk.run(*words).returncode == 2
     assert desk.text("safe/root.key") == before
@@ -285,8 +285,8 @@ def test_a_request_is_made_where_the_key_stays_and_can_be_signed(desk: Desk) -> 
     assert done.returncode == 0, done.stderr
     assert stat.S_IMODE((desk.folder / f"tls/{DEVICE}.key").stat().st_mode) == 0o600
     assert desk.sign(f"tls/{DEVICE}.csr", "--out", "device.pem").returncode == 0
-    key = pem.private_key(desk.text(f"tls/{DEVICE}.key"))
-    assert signing.belongs(key, pem.certificates(desk.text("device.pem"))[0])
+    key = pem.parse_private_key(desk.text(f"tls/{DEVICE}.key"))
+    assert signing.key_matches(key, pem.parse_certificates(desk.text("device.pem"))[0])
     assert desk.run("ca", "request", "--name", DEVICE, "--out", "tls").returncode == 2
     assert desk.run("ca", "request", "--name", "../x", "--out", "tls").returncode == 2
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from motcua import startup
-from motcua.times import window_of
-from telemetry.config import settings
+from motcua.times import parse_window
+from telemetry.config import load_settings
 from telemetry.errors import ConfigError
 from telemetry.inventory import default_path
 
@@ -55,7 +55,7 @@ def test_unknown_setting_in_a_file_exits_2_and_names_it(tmp_path: Path) -> None:
 
 def test_all_faulty_settings_are_named_at_once() -> None:
     with pytest.raises(ConfigError) as caught:
-        settings({"MOTCUA_STORE": "postgres://x", "MOTCUA_MQTT": "http://x", "MOTCUA_API_LISTEN": "here"})
+        load_settings({"MOTCUA_STORE": "postgres://x", "MOTCUA_MQTT": "http://x", "MOTCUA_API_LISTEN": "here"})
     assert [fault.field for fault in caught.value.faults] == ["MOTCUA_API_LISTEN", "MOTCUA_MQTT", "MOTCUA_STORE"]
 
 
@@ -120,7 +120,7 @@ def test_sighup_has_the_inventory_loaded_again(tmp_path: Path) -> None:
     shutil.copytree(default_path(), folder)
     previous = signal.getsignal(signal.SIGHUP)
     try:
-        world = startup.inventory_of(settings({"MOTCUA_INVENTORY": str(folder)}))
+        world = startup.load_inventory(load_settings({"MOTCUA_INVENTORY": str(folder)}))
         before = world()
         assert threading.current_thread() is threading.main_thread()
         signal.raise_signal(signal.SIGHUP)
@@ -132,11 +132,11 @@ def test_sighup_has_the_inventory_loaded_again(tmp_path: Path) -> None:
 
 def test_rebuild_window_needs_a_zone() -> None:
     with pytest.raises(ConfigError):
-        window_of("2026-10-01T00:00:00", None)
+        parse_window("2026-10-01T00:00:00", None)
 
 
 def test_rebuild_window_is_open_ended_where_nothing_is_said() -> None:
-    window = window_of("2026-10-01T00:00:00+07:00", None)
+    window = parse_window("2026-10-01T00:00:00+07:00", None)
     assert window is not None
     assert window.start == 1790787600000
-    assert window_of(None, None) is None
+    assert parse_window(None, None) is None

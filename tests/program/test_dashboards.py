@@ -11,10 +11,10 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 import dashboards
-from dashboards.files import provisioned
+from dashboards.files import load_provisioned_files
 from telemetry import inventory
 from telemetry.ingest import metrics_server
-from telemetry.ingest.stats import Figures
+from telemetry.ingest.stats import IngestStats
 from tests.program.network import NOW, busy
 from tests.program.promises import judged, promising
 
@@ -26,7 +26,7 @@ RULES = "rules/motcua.yaml"
 
 
 def test_what_is_provisioned_is_the_dashboard_and_the_rules_without_their_tests() -> None:
-    assert list(provisioned()) == ["grafana/fleet.json", RULES]
+    assert list(load_provisioned_files()) == ["grafana/fleet.json", RULES]
 
 
 def started(status: str, headers: object, error: object = None, /) -> Callable[[bytes], object]:
@@ -40,9 +40,9 @@ def exposed(folder: Path) -> set[str]:
     net.store.set_cursor(NOW * 1000)
     pages = [net.client.get("/metrics").text]
     net.store.close()
-    figures = Figures()
-    figures.refused["malformed"] += 1
-    app = metrics_server.application(figures, lambda: 0)
+    figures = IngestStats()
+    figures.refused_by_reason["malformed"] += 1
+    app = metrics_server.build_application(figures, lambda: 0)
     environ = {"PATH_INFO": "/metrics", "REQUEST_METHOD": "GET", "QUERY_STRING": ""}
     pages.append(b"".join(app(environ, started)).decode())
     names = {
@@ -55,9 +55,9 @@ NAME = re.compile(r"\b((?:[a-z]+:)*motcua_[a-z0-9_]+(?::[a-z0-9]+)?|motcua:[a-z0
 
 
 def test_rules_and_dashboard_speak_of_metrics_that_there_are(tmp_path: Path) -> None:
-    rules = [rule for group in yaml.safe_load(provisioned()[RULES])["groups"] for rule in group["rules"]]
+    rules = [rule for group in yaml.safe_load(load_provisioned_files()[RULES])["groups"] for rule in group["rules"]]
     known = exposed(tmp_path) | {rule["record"] for rule in rules if "record" in rule}
-    board = json.loads(provisioned()["grafana/fleet.json"])
+    board = json.loads(load_provisioned_files()["grafana/fleet.json"])
     shown = [target["expr"] for panel in board["panels"] for target in panel.get("targets", [])]
     for expression in [rule["expr"] for rule in rules] + shown:
         names = set(NAME.findall(expression))
@@ -100,7 +100,10 @@ def test_every_alert_says_how_bad_it_is_and_where_to_read_on() -> None:
         if line.startswith("#")
     }
     alerts = [
-        rule for group in yaml.safe_load(provisioned()[RULES])["groups"] for rule in group["rules"] if "alert" in rule
+        rule
+        for group in yaml.safe_load(load_provisioned_files()[RULES])["groups"]
+        for rule in group["rules"]
+        if "alert" in rule
     ]
     assert len(alerts) > 10
     for alert in alerts:
@@ -111,7 +114,7 @@ def test_every_alert_says_how_bad_it_is_and_where_to_read_on() -> None:
 
 
 def test_the_dashboard_is_one_that_grafana_reads() -> None:
-    board = json.loads(provisioned()["grafana/fleet.json"])
+    board = json.loads(load_provisioned_files()["grafana/fleet.json"])
     assert (board["uid"], board["schemaVersion"] >= 36) == ("motcua-fleet", True)
     idents = [panel["id"] for panel in board["panels"]]
     assert len(idents) == len(set(idents))

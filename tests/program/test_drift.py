@@ -10,12 +10,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from infra.config.options import Influx, Local, Options
-from infra.drift import Drift, drifts, files, shown
-from infra.plan import plan
-from infra.providers.resource_kind import Declared, ProviderError
-from infra.resource_specs import declared
-from infra.servers import servers, strangers
+from infra.config.options import InfluxOptions, LocalOptions, StackOptions
+from infra.drift import Drift, find_drifts, local_file_specs, render_values
+from infra.plan import build_plan
+from infra.providers.resource_kind import ProviderError, ResourceSpec
+from infra.resource_specs import resource_specs
+from infra.servers import open_servers, undeclared_resources
 from motcua.cli import drift
 from telemetry.errors import ConfigError, MotcuaError
 from telemetry.inventory import default_path
@@ -40,46 +40,46 @@ def server(influxd_program: str, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 @pytest.fixture(scope="module")
-def options(server: InfluxServer) -> Options:
-    return Options(
+def options(server: InfluxServer) -> StackOptions:
+    return StackOptions(
         stage="dev",
         target="local",
-        influx=Influx(url=server.url, org="drifting", influxql=True),
+        influx=InfluxOptions(url=server.url, org="drifting", influxql=True),
     )
 
 
-def things(options: Options, world: Inventory = WORLD) -> tuple[Declared, ...]:
-    return declared(plan(world, options, TODAY), options)
+def things(options: StackOptions, world: Inventory = WORLD) -> tuple[ResourceSpec, ...]:
+    return resource_specs(build_plan(world, options, TODAY), options)
 
 
-def found(options: Options, wanted: Sequence[Declared]) -> list[Drift]:
-    with servers(options, InfluxServer.token) as opened:
-        return [*drifts(wanted, opened.kind), *strangers(wanted, opened)]
+def found(options: StackOptions, wanted: Sequence[ResourceSpec]) -> list[Drift]:
+    with open_servers(options, InfluxServer.token) as opened:
+        return [*find_drifts(wanted, opened.open_kind), *undeclared_resources(wanted, opened)]
 
 
-def make(options: Options, wanted: Sequence[Declared]) -> None:
+def make(options: StackOptions, wanted: Sequence[ResourceSpec]) -> None:
     """Make things by their kinds, as Pulumi would."""
-    with servers(options, InfluxServer.token) as opened:
+    with open_servers(options, InfluxServer.token) as opened:
         for one in wanted:
-            inputs, failures = opened.kind(one.kind).check({}, one.inputs)
+            inputs, failures = opened.open_kind(one.kind).check({}, one.inputs)
             assert failures == []
-            opened.kind(one.kind).create(inputs)
+            opened.open_kind(one.kind).create(inputs)
 
 
 @pytest.fixture(scope="module")
-def made(options: Options) -> tuple[Declared, ...]:
+def made(options: StackOptions) -> tuple[ResourceSpec, ...]:
     """Everything as declared, made by the kinds themselves."""
     assert {one.state for one in found(options, things(options))} >= {"missing"}
     make(options, things(options))
     return things(options)
 
 
-def test_nothing_differs_right_after_it_was_made(options: Options, made: tuple[Declared, ...]) -> None:
+def test_nothing_differs_right_after_it_was_made(options: StackOptions, made: tuple[ResourceSpec, ...]) -> None:
     assert found(options, made) == []
 
 
 def test_retention_that_was_changed_by_hand_is_found(
-    options: Options, made: tuple[Declared, ...], server: InfluxServer
+    options: StackOptions, made: tuple[ResourceSpec, ...], server: InfluxServer
 ) -> None:
     bucket = server.call("GET", "/api/v2/buckets?name=motcua-5m")["buckets"][0]
     rules = bucket["retentionRules"]
@@ -95,7 +95,9 @@ def test_retention_that_was_changed_by_hand_is_found(
     assert found(options, made) == []
 
 
-def test_bucket_that_is_gone_is_missing(options: Options, made: tuple[Declared, ...], server: InfluxServer) -> None:
+def test_bucket_that_is_gone_is_missing(
+    options: StackOptions, made: tuple[ResourceSpec, ...], server: InfluxServer
+) -> None:
     bucket = server.call("GET", "/api/v2/buckets?name=motcua-ops")["buckets"][0]
     server.call("DELETE", f"/api/v2/buckets/{bucket['id']}")
     assert Drift("bucket-ops", "influx.bucket", "missing") in found(options, made)
@@ -103,7 +105,9 @@ def test_bucket_that_is_gone_is_missing(options: Options, made: tuple[Declared, 
     assert found(options, made) == []
 
 
-def test_bucket_of_another_hand_is_foreign(options: Options, made: tuple[Declared, ...], server: InfluxServer) -> None:
+def test_bucket_of_another_hand_is_foreign(
+    options: StackOptions, made: tuple[ResourceSpec, ...], server: InfluxServer
+) -> None:
     bucket = server.call("GET", "/api/v2/buckets?name=motcua-1h")["buckets"][0]
     server.call("PATCH", f"/api/v2/buckets/{bucket['id']}", {"description": "mine"})
     try:
@@ -113,7 +117,7 @@ def test_bucket_of_another_hand_is_foreign(options: Options, made: tuple[Declare
 
 
 def test_token_that_was_switched_off_is_found_and_never_shown(
-    options: Options, made: tuple[Declared, ...], server: InfluxServer
+    options: StackOptions, made: tuple[ResourceSpec, ...], server: InfluxServer
 ) -> None:
     token = next(
         one for one in server.call("GET", "/api/v2/authorizations")["authorizations"] if "api-g1" in one["description"]
@@ -128,15 +132,15 @@ def test_token_that_was_switched_off_is_found_and_never_shown(
     ]
 
 
-def test_what_is_ours_and_not_declared_any_more_is_found(options: Options, made: tuple[Declared, ...]) -> None:
+def test_what_is_ours_and_not_declared_any_more_is_found(options: StackOptions, made: tuple[ResourceSpec, ...]) -> None:
     less = [one for one in made if one.name not in {"bucket-ops", "token-api-g1"}]
     seen = {(one.name, one.kind) for one in found(options, less) if one.state == "unplanned"}
     assert seen == {("motcua-ops", "influx.bucket"), ("vn83-dev-api-g1", "influx.authorization")}
 
 
 def test_files_that_were_changed_or_are_missing_are_found(tmp_path: Path) -> None:
-    wanted = Options(stage="dev", target="local", local=Local(folder="made"))
-    things_ = files(plan(WORLD, wanted, TODAY), wanted, str(tmp_path), str(tmp_path / "inventory"))
+    wanted = StackOptions(stage="dev", target="local", local=LocalOptions(folder="made"))
+    things_ = local_file_specs(build_plan(WORLD, wanted, TODAY), wanted, str(tmp_path), str(tmp_path / "inventory"))
     assert {one.state for one in found(wanted, things_)} == {"missing"}
     make(wanted, things_)
     assert found(wanted, things_) == []
@@ -148,8 +152,8 @@ def test_files_that_were_changed_or_are_missing_are_found(tmp_path: Path) -> Non
     assert "planted" not in str(seen)
 
 
-def test_server_that_is_away_is_no_drift(options: Options) -> None:
-    away = options.model_copy(update={"influx": Influx(url=f"http://127.0.0.1:{free_port()}")})
+def test_server_that_is_away_is_no_drift(options: StackOptions) -> None:
+    away = options.model_copy(update={"influx": InfluxOptions(url=f"http://127.0.0.1:{free_port()}")})
     with pytest.raises(ProviderError):
         found(away, things(away))
 
@@ -169,13 +173,13 @@ def test_server_that_is_away_is_no_drift(options: Options) -> None:
     ],
 )
 def test_only_what_differs_is_shown(wanted: object, there: object, expected: tuple[str, str]) -> None:
-    assert shown(wanted, there) == expected
+    assert render_values(wanted, there) == expected
 
 
 # --- the command --------------------------------------------------------------------------------
 
 
-def command(folder: Path, options: Options) -> tuple[typer.Typer, list[str]]:
+def command(folder: Path, options: StackOptions) -> tuple[typer.Typer, list[str]]:
     (folder / "Pulumi.yaml").write_text("name: motcua\n")
     stack = folder / "Pulumi.try.yaml"
     told = {"url": options.influx.url, "org": "drifting", "influxql": True}
@@ -188,9 +192,9 @@ def command(folder: Path, options: Options) -> tuple[typer.Typer, list[str]]:
 
 
 def test_command_names_the_secret_that_is_missing(
-    tmp_path: Path, options: Options, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, options: StackOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv(drift.INFLUX_TOKEN, raising=False)
+    monkeypatch.delenv(drift.INFLUX_TOKEN_ENV, raising=False)
     app, words = command(tmp_path, options)
     told = CliRunner().invoke(app, words)
     assert isinstance(told.exception, ConfigError)
@@ -198,10 +202,10 @@ def test_command_names_the_secret_that_is_missing(
 
 
 def test_command_prints_what_differs_and_ends_with_1(
-    tmp_path: Path, options: Options, made: tuple[Declared, ...], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, options: StackOptions, made: tuple[ResourceSpec, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert made
-    monkeypatch.setenv(drift.INFLUX_TOKEN, InfluxServer.token)
+    monkeypatch.setenv(drift.INFLUX_TOKEN_ENV, InfluxServer.token)
     app, words = command(tmp_path, options)
     told = CliRunner().invoke(app, [*words, "--json"])
     assert told.exit_code == 1, told.output
@@ -214,13 +218,15 @@ def test_command_prints_what_differs_and_ends_with_1(
     assert InfluxServer.token not in told.output + shown_.output
 
 
-def test_command_says_that_a_server_is_away(tmp_path: Path, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(drift.INFLUX_TOKEN, "planted-token")
+def test_command_says_that_a_server_is_away(
+    tmp_path: Path, options: StackOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(drift.INFLUX_TOKEN_ENV, "planted-token")
     app, words = command(tmp_path, options)
     told = CliRunner().invoke(app, words)
     assert isinstance(told.exception, MotcuaError)
     assert "planted" not in str(told.exception)
 
 
-def _named(made: Sequence[Declared], name: str) -> Declared:
+def _named(made: Sequence[ResourceSpec], name: str) -> ResourceSpec:
     return next(one for one in made if one.name == name)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from infra.providers.influx import task
-from infra.providers.influx.bucket import Bucket, cuts, default_shard
-from infra.providers.influx.client import Client
+from infra.providers.influx.bucket import BucketKind, default_shard_s, shrinks
+from infra.providers.influx.client import InfluxClient
 from infra.providers.resource_kind import ProviderError, difference
 from tests.program.influx_world import client, server, world
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["client", "server", "world"]
 HOUR_S, DAY_S = 3_600, 86_400
 SECONDS = st.sampled_from([0, 1, 3_599, 3_600, 7_200, DAY_S, 2 * DAY_S, 30 * DAY_S, 180 * DAY_S, 365 * DAY_S])
-OFFLINE = Bucket(Client("http://127.0.0.1:1", ""), False)
+OFFLINE = BucketKind(InfluxClient("http://127.0.0.1:1", ""), False)
 
 
 def rule(world: World, ident: str) -> tuple[int, int]:
@@ -44,8 +44,8 @@ def test_a_computed_shard_is_the_one_that_influxdb_would_choose(world: World, re
     body = {"orgID": world.org_id, "name": "chosen", "retentionRules": rules}
     chosen = world.server.call("POST", "/api/v2/buckets", body)
     made = world.make("bucket", retention_s=retention_s)
-    assert rule(world, made.id) == rule(world, str(chosen["id"])) == (retention_s, default_shard(retention_s))
-    assert made.outputs["shard_in_force_s"] == default_shard(retention_s)
+    assert rule(world, made.id) == rule(world, str(chosen["id"])) == (retention_s, default_shard_s(retention_s))
+    assert made.outputs["shard_in_force_s"] == default_shard_s(retention_s)
     assert made.drift() == frozenset()
 
 
@@ -159,7 +159,7 @@ def test_what_influxdb_would_refuse_is_refused_before(news: dict[str, object], f
 def test_no_retention_shrinks_without_consent(old: int, new: int, consent: bool) -> None:
     found = reasons({"retention_s": new, "allow_shrink": consent}, {"org": "o", "name": "b", "retention_s": old})
     lost = new != 0 and (old == 0 or new < old)
-    assert cuts(old, new) == lost
+    assert shrinks(old, new) == lost
     assert ("retention_s" in found) == (0 < new < HOUR_S or (lost and not consent))
 
 
@@ -190,7 +190,7 @@ def test_one_task_among_more_than_a_page_is_found(world: World, monkeypatch: pyt
     made = world.make("task")
     for n in range(6):
         world.make("task", name=f"other-{n}")
-    monkeypatch.setattr(task, "PAGE", 2)
+    monkeypatch.setattr(task, "PAGE_SIZE", 2)
     assert world.make("task").id == made.id
     assert world.make("task", name="other-5").drift() == frozenset()
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from infra.providers.influx.bucket import cuts, default_shard
+from infra.providers.influx.bucket import default_shard_s, shrinks
 from infra.providers.resource_kind import ProviderError, difference
 from tests.program.influx_world import client, server, world
 
 if TYPE_CHECKING:
-    from infra.providers.influx.resource import Thing
+    from infra.providers.influx.resource import InfluxKind
     from infra.providers.resource_kind import Props
     from tests.program.influx_world import World
 
@@ -41,9 +41,9 @@ class Life(RuleBasedStateMachine):
         self.last = (retention_s, shard_s, words)
         wishes = self._wishes(retention_s, shard_s, words, consent)
         before = self._there()
-        cut = before is not None and cuts(before[0], retention_s)
+        cut = before is not None and shrinks(before[0], retention_s)
         if self._apply(self.world.kind("bucket"), wishes):
-            assert self._there() == (retention_s, shard_s or default_shard(retention_s), words)
+            assert self._there() == (retention_s, shard_s or default_shard_s(retention_s), words)
             assert consent or not cut
         else:
             assert cut
@@ -55,7 +55,7 @@ class Life(RuleBasedStateMachine):
         """Run with the wishes of before, after somebody turned one thing by hand or nothing."""
         retention_s, shard_s, words = self.last
         for found in self._found() if by_hand else ():
-            shard = shard_s or default_shard(retention_s)
+            shard = shard_s or default_shard_s(retention_s)
             every, shard = (4_000 * DAY_S, shard) if by_hand == "retention" else (retention_s, 7_200)
             told = {"type": "expire", "everySeconds": every, "shardGroupDurationSeconds": shard}
             self.world.server.call("PATCH", f"/api/v2/buckets/{found['id']}", {"retentionRules": [told]})
@@ -71,7 +71,7 @@ class Life(RuleBasedStateMachine):
             self._apply(self.world.kind("bucket", mortal), wishes)
         except ProviderError:
             after = self._there()
-            assert before is None or (after is not None and not cuts(before[0], after[0]))
+            assert before is None or (after is not None and not shrinks(before[0], after[0]))
         finally:
             mortal.close()
 
@@ -101,7 +101,7 @@ class Life(RuleBasedStateMachine):
         plain = {"org": self.world.org, "name": self.name, "retention_s": retention_s, "description": words}
         return {**plain, **more, "allow_shrink": consent}
 
-    def _apply(self, kind: Thing, wishes: Props) -> bool:
+    def _apply(self, kind: InfluxKind, wishes: Props) -> bool:
         """Do what an engine does; False when a cut was refused, by check or by the server's side."""
         found = kind.read(*self.state) if self.state else None
         self.state = (found.id, found.outputs) if found else None

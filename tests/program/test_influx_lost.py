@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from infra.providers.influx import KINDS
-from infra.providers.influx.client import Client
+from infra.providers.influx.client import InfluxClient
 from infra.providers.resource_kind import ProviderError, difference
 from tests.program.influx_world import EVERY, PLANTED, WITHIN, Cut, Made, World, client, server, world
 from tests.servers import InfluxServer
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from infra.providers.influx.resource import Thing
+    from infra.providers.influx.resource import InfluxKind
     from infra.providers.resource_kind import Props
 
 __all__ = ["client", "server", "world"]
@@ -39,11 +39,11 @@ def virgin(influxd_program: str, tmp_path: Path) -> Iterator[Callable[[], Influx
         one.end()
 
 
-def instance(client: Client, *, accept_new: bool = False) -> Thing:
+def instance(client: InfluxClient, *, accept_new: bool = False) -> InfluxKind:
     return KINDS["instance"](client, accept_new)
 
 
-def set_up(client: Client, **more: object) -> Made:
+def set_up(client: InfluxClient, **more: object) -> Made:
     kind = instance(client)
     inputs, failures = kind.check({}, {**FIRST, **more})
     assert failures == []
@@ -61,7 +61,7 @@ def text_of(error: BaseException) -> str:
 
 def test_a_virgin_server_is_set_up_once_and_taken_over_ever_after(virgin: Callable[[], InfluxServer]) -> None:
     one = virgin()
-    client = Client(one.url, one.token)
+    client = InfluxClient(one.url, one.token)
     first, again = set_up(client), set_up(client)
     assert (again.id, dict(again.outputs)) == (first.id, dict(first.outputs))
     assert first.outputs["adopted"] is False
@@ -84,11 +84,11 @@ def test_a_set_up_that_died_at_any_call_is_recognised_as_ours(
     virgin: Callable[[], InfluxServer], calls: int, asked: bool
 ) -> None:
     one = virgin()
-    cut = Client(one.url, one.token, transport=Cut(calls, asked=asked), pauses_s=())
+    cut = InfluxClient(one.url, one.token, transport=Cut(calls, asked=asked), pauses_s=())
     try:
         set_up(cut)
     except ProviderError:
-        client = Client(one.url, one.token)
+        client = InfluxClient(one.url, one.token)
         made = set_up(client)
         assert (made.outputs["adopted"], made.drift()) == (False, frozenset())
         (org,) = one.call("GET", "/api/v2/orgs?org=operators")["orgs"]
@@ -100,14 +100,14 @@ def test_a_set_up_that_died_at_any_call_is_recognised_as_ours(
 
 
 def test_a_server_that_somebody_set_up_is_taken_over_with_its_token_only(server: InfluxServer) -> None:
-    client = Client(server.url, server.token)
+    client = InfluxClient(server.url, server.token)
     made = set_up(client)
     assert (made.outputs["adopted"], made.outputs["org_id"]) == (True, "")
     known = set_up(client, org=server.org)
     assert known.outputs["org_id"] == server.org_id()
     assert server.call("GET", f"/api/v2/orgs?org={server.org}")["orgs"][0]["description"] == ""
     client.close()
-    stranger = Client(server.url, "not-the-token")
+    stranger = InfluxClient(server.url, "not-the-token")
     with pytest.raises(ProviderError, match=r"was set up before and refuses .*config motcua:influxToken"):
         set_up(stranger)
     stranger.close()
@@ -115,9 +115,9 @@ def test_a_server_that_somebody_set_up_is_taken_over_with_its_token_only(server:
 
 def test_a_given_password_is_the_first_users(virgin: Callable[[], InfluxServer]) -> None:
     one = virgin()
-    client = Client(one.url, one.token)
+    client = InfluxClient(one.url, one.token)
     set_up(client, password=PLANTED)
-    assert (client.signs_in("motcua", PLANTED), client.signs_in("motcua", "another")) == (True, False)
+    assert (client.accepts_password("motcua", PLANTED), client.accepts_password("motcua", "another")) == (True, False)
     client.close()
 
 
@@ -127,7 +127,7 @@ def test_a_given_password_is_the_first_users(virgin: Callable[[], InfluxServer])
 @pytest.mark.parametrize("name", EVERY)
 def test_a_killed_server_is_an_error_and_after_its_start_all_is_as_before(world: World, name: str) -> None:
     made = world.make(name)
-    client = Client(world.server.url, world.server.token, pauses_s=())
+    client = InfluxClient(world.server.url, world.server.token, pauses_s=())
     kind = world.kind(name, client)
     world.server.kill()
     calls: list[Callable[[], object]] = [
@@ -173,7 +173,7 @@ def test_a_read_waits_for_a_server_that_comes_back(world: World) -> None:
         if len(waits) == 2:
             world.server.start()
 
-    patient = Client(world.server.url, world.server.token, sleep=wait)
+    patient = InfluxClient(world.server.url, world.server.token, sleep=wait)
     found = world.kind("bucket", patient).read(made.id, made.outputs)
     assert found is not None
     assert (found.id, waits) == (made.id, [0.2, 0.5])
@@ -188,8 +188,8 @@ def test_only_what_may_pass_and_changes_nothing_twice_is_tried_again(status: int
         asked.append(request.method)
         return httpx.Response(status, json={"code": "unavailable", "message": "not now"})
 
-    client = Client("http://influx", "opaque", transport=httpx.MockTransport(refuse), sleep=lambda _: None)
-    for method in (client.get, client.find, client.remove):
+    client = InfluxClient("http://influx", "opaque", transport=httpx.MockTransport(refuse), sleep=lambda _: None)
+    for method in (client.get, client.find, client.delete):
         asked.clear()
         with pytest.raises(ProviderError, match=f"{status} not now"):
             method("/x")
@@ -206,7 +206,7 @@ def test_only_what_may_pass_and_changes_nothing_twice_is_tried_again(status: int
 @pytest.mark.parametrize("name", EVERY)
 def test_a_wrong_token_is_an_error_and_never_a_thing_that_is_gone(world: World, name: str) -> None:
     made = world.make(name)
-    stranger = Client(world.server.url, "wrong")
+    stranger = InfluxClient(world.server.url, "wrong")
     kind = world.kind(name, stranger, accept_new=True)
     calls: list[Callable[[str, Props], object]] = [kind.read, kind.delete]
     for call in calls:
@@ -219,7 +219,7 @@ def test_a_wrong_token_is_an_error_and_never_a_thing_that_is_gone(world: World, 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 422, 429, 500, 502, 503])
 def test_a_proxys_page_is_no_proof_that_a_thing_is_gone(status: int) -> None:
     page = httpx.MockTransport(lambda _: httpx.Response(status, html="<h1>no</h1>"))
-    client = Client("http://influx", "opaque", transport=page, pauses_s=())
+    client = InfluxClient("http://influx", "opaque", transport=page, pauses_s=())
     outputs = {"org_id": "ab" * 8, "org": "o", "name": "n"}
     for name in EVERY:
         for call in (KINDS[name](client, True).read, KINDS[name](client, True).delete):
@@ -229,7 +229,9 @@ def test_a_proxys_page_is_no_proof_that_a_thing_is_gone(status: int) -> None:
 
 @pytest.mark.parametrize("said", [{"code": "not found"}, {"code": "not found", "message": "x"}])
 def test_what_the_code_says_counts_and_not_the_status(said: dict[str, str]) -> None:
-    client = Client("http://influx", "opaque", transport=httpx.MockTransport(lambda _: httpx.Response(500, json=said)))
+    client = InfluxClient(
+        "http://influx", "opaque", transport=httpx.MockTransport(lambda _: httpx.Response(500, json=said))
+    )
     assert client.find("/x") is None
 
 
@@ -237,7 +239,7 @@ def test_what_the_code_says_counts_and_not_the_status(said: dict[str, str]) -> N
 def exchanged(virgin: Callable[..., InfluxServer], influxd_program: str, tmp_path: Path) -> Iterator[World]:
     """A world whose server was exchanged for an empty one at the same address."""
     old = InfluxServer(influxd_program, tmp_path / "old").start()
-    client = Client(old.url, old.token)
+    client = InfluxClient(old.url, old.token)
     found = World(old, client, "org0")
     found.made["organisation"] = found.make("organisation", name="org0")
     found.made["instance"] = set_up(client)
@@ -281,7 +283,7 @@ def test_no_error_holds_a_secret() -> None:
         echo = f"{request.headers['Authorization']} {request.content.decode()} {PLANTED}"
         return httpx.Response(400, json={"code": "invalid", "message": echo})
 
-    client = Client("http://influx", "operator-secret", transport=httpx.MockTransport(parrot), pauses_s=())
+    client = InfluxClient("http://influx", "operator-secret", transport=httpx.MockTransport(parrot), pauses_s=())
     for body in ({"remoteAPIToken": PLANTED}, {"password": PLANTED}, {"token": PLANTED}):
         for call in (client.post, client.put, client.patch):
             with pytest.raises(ProviderError, match="400") as told:
@@ -296,7 +298,7 @@ def test_a_failure_on_the_way_is_told_by_its_kind_only(failure: type[httpx.Trans
     def fail(request: httpx.Request) -> httpx.Response:
         raise failure(f"operator-secret {request.headers['Authorization']}", request=request)
 
-    client = Client("http://influx", "operator-secret", transport=httpx.MockTransport(fail), pauses_s=())
+    client = InfluxClient("http://influx", "operator-secret", transport=httpx.MockTransport(fail), pauses_s=())
     with pytest.raises(ProviderError, match=failure.__name__) as told:
         client.post("/remotes", {"remoteAPIToken": PLANTED})
     assert "secret" not in text_of(told.value)
@@ -305,13 +307,13 @@ def test_a_failure_on_the_way_is_told_by_its_kind_only(failure: type[httpx.Trans
 @pytest.mark.parametrize("url", ["", "influx:8086", "ftp://h", "http://", "http://user:secret@h", "http://h:99999"])
 def test_an_address_that_cannot_be_is_refused_without_its_text(url: str) -> None:
     with pytest.raises(ProviderError, match="set config motcua:influx, url") as told:
-        Client(url, "operator-secret")
+        InfluxClient(url, "operator-secret")
     assert "secret" not in str(told.value)
 
 
 @pytest.mark.parametrize("token", ["", "with\nline", "chữ"])
 def test_a_token_that_no_header_takes_is_an_error_without_its_text(server: InfluxServer, token: str) -> None:
-    client = Client(server.url, token, pauses_s=())
+    client = InfluxClient(server.url, token, pauses_s=())
     with pytest.raises(ProviderError) as told:
         client.get("/orgs")
     assert not token or token not in text_of(told.value)

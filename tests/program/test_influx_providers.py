@@ -144,7 +144,7 @@ def test_what_was_changed_by_hand_is_seen_and_repaired(
 ) -> None:
     made = world.make(name)
     query = f"?orgID={world.org_id}" if name == "dbrp" else ""
-    world.server.call("PATCH", f"/api/v2{made.kind.path}/{made.id}{query}", body)
+    world.server.call("PATCH", f"/api/v2{made.kind.api_path}/{made.id}{query}", body)
     assert field in made.drift()
     read = made.there()
     made.kind.update(made.id, read.outputs, made.inputs)
@@ -155,7 +155,7 @@ def test_what_was_changed_by_hand_is_seen_and_repaired(
 def test_what_was_deleted_by_hand_is_told_as_gone_and_deleting_it_is_no_error(world: World, name: str) -> None:
     made = world.make(name)
     query = f"?orgID={world.org_id}" if name == "dbrp" else ""
-    world.server.call("DELETE", f"/api/v2{made.kind.path}/{made.id}{query}")
+    world.server.call("DELETE", f"/api/v2{made.kind.api_path}/{made.id}{query}")
     assert made.read() is None
     made.delete()
 
@@ -181,10 +181,10 @@ def test_an_organisation_deleted_by_hand_takes_its_things_along(world: World, na
 @pytest.mark.parametrize("name", MARKED)
 def test_somebody_elses_thing_of_the_name_is_left_alone_unless_adopted(world: World, name: str) -> None:
     made = world.make(name)
-    world.server.call("PATCH", f"/api/v2{made.kind.path}/{made.id}", {"description": "theirs"})
+    world.server.call("PATCH", f"/api/v2{made.kind.api_path}/{made.id}", {"description": "theirs"})
     with pytest.raises(ProviderError, match="already and it is not ours; set adopt to true"):
         world.make(name)
-    assert world.server.call("GET", f"/api/v2{made.kind.path}/{made.id}")["description"] == "theirs"
+    assert world.server.call("GET", f"/api/v2{made.kind.api_path}/{made.id}")["description"] == "theirs"
     taken = world.make(name, adopt=True)
     assert (taken.id, world.count(name), taken.drift()) == (made.id, 1, frozenset())
 
@@ -192,7 +192,7 @@ def test_somebody_elses_thing_of_the_name_is_left_alone_unless_adopted(world: Wo
 @pytest.mark.parametrize("name", ["organisation", "bucket"])
 def test_what_was_adopted_keeps_its_description_and_outlives_us(world: World, name: str) -> None:
     made = world.make(name)
-    path = f"/api/v2{made.kind.path}/{made.id}"
+    path = f"/api/v2{made.kind.api_path}/{made.id}"
     world.server.call("PATCH", path, {"description": "theirs"})
     taken = world.make(name, adopt=True, description=None)
     assert taken.outputs["adopted"] is True
@@ -217,12 +217,12 @@ def test_what_is_there_is_found_by_its_name_without_any_state(world: World, name
 def test_inputs_that_cannot_be_are_all_named(world: World, name: str) -> None:
     kind = world.kind(name)
     _, missing = kind.check({}, {})
-    needed = {field for field, table in kind.fields.items() if table.required}
+    needed = {field for field, table in kind.input_fields.items() if table.required}
     assert {one.field for one in missing} == needed
     assert all("give it" in one.reason for one in missing)
-    wrong: dict[str, object] = dict.fromkeys(kind.fields, 3.5) | {"colour": "red"}
+    wrong: dict[str, object] = dict.fromkeys(kind.input_fields, 3.5) | {"colour": "red"}
     _, failures = kind.check({}, wrong)
-    assert {one.field for one in failures} == {*kind.fields, "colour"}
+    assert {one.field for one in failures} == {*kind.input_fields, "colour"}
     assert PLANTED not in str(failures)
 
 
@@ -276,11 +276,11 @@ def test_a_name_that_is_taken_is_told_with_the_way_out(world: World) -> None:
 
 
 def test_two_stacks_on_one_server_keep_their_hands_off_each_other(world: World) -> None:
-    from infra.providers.influx import Client
+    from infra.providers.influx import InfluxClient
 
-    with_owner = Client(world.server.url, world.server.token, owner="vn83-prod")
+    with_owner = InfluxClient(world.server.url, world.server.token, owner="vn83-prod")
     world.make("bucket", with_owner)
-    another = Client(world.server.url, world.server.token, owner="vn83-dev")
+    another = InfluxClient(world.server.url, world.server.token, owner="vn83-dev")
     with pytest.raises(ProviderError, match=r"already and stack 'vn83-prod' manages it; set adopt"):
         world.make("bucket", another)
     adopted = world.make("bucket", another, description="said otherwise", adopt=True)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.config.options import Options
+from infra.config.options import StackOptions
 from infra.host import influx_setup
-from infra.plan import plan
+from infra.plan import build_plan
 from telemetry import inventory
 from tests.servers import InfluxServer
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from infra.plan import Plan
+    from infra.plan import StackPlan
 
 DAY_S = 86_400
 
@@ -39,19 +39,19 @@ def unset(influxd_program: str, tmp_path: Path) -> Iterator[Fresh]:
 
 
 @pytest.fixture
-def found() -> Plan:
+def found() -> StackPlan:
     world = inventory.load(inventory.default_path())
     influx = {"rawDays": 40, "org": "tỉnh Bến Tre", "bucket": "dữ liệu thô"}
-    wanted = Options.model_validate({"stage": "dev", "target": "local", "influx": influx})
-    return plan(world, wanted, wanted.pki.epoch)
+    wanted = StackOptions.model_validate({"stage": "dev", "target": "local", "influx": influx})
+    return build_plan(world, wanted, wanted.pki.epoch)
 
 
 @pytest.fixture
-def program(require: Callable[[str], str], found: Plan, tmp_path: Path) -> Path:
+def program(require: Callable[[str], str], found: StackPlan, tmp_path: Path) -> Path:
     for name in ("curl", "openssl"):
         require(name)
     path = tmp_path / "set-up"
-    path.write_text(influx_setup.set_up("# head", found.influx)[influx_setup.PROGRAM])
+    path.write_text(influx_setup.influx_setup_files("# head", found.influx)[influx_setup.COMMAND_PATH])
     path.chmod(0o755)
     return path
 
@@ -75,7 +75,9 @@ def contents(folder: Path) -> dict[str, str]:
     return {path.name: path.read_text() for path in sorted(folder.iterdir())}
 
 
-def test_it_makes_what_the_plan_says_and_a_second_run_changes_nothing(unset: Fresh, program: Path, found: Plan) -> None:
+def test_it_makes_what_the_plan_says_and_a_second_run_changes_nothing(
+    unset: Fresh, program: Path, found: StackPlan
+) -> None:
     first = run(program, unset)
     assert first.returncode == 0, first.stderr
     secrets = program.parent / "secrets"
@@ -93,7 +95,7 @@ def test_it_makes_what_the_plan_says_and_a_second_run_changes_nothing(unset: Fre
     assert not any(one in first.stdout + first.stderr + again.stdout + again.stderr for one in secret)
 
 
-def test_each_token_has_the_plans_rights_and_no_others(unset: Fresh, program: Path, found: Plan) -> None:
+def test_each_token_has_the_plans_rights_and_no_others(unset: Fresh, program: Path, found: StackPlan) -> None:
     assert run(program, unset).returncode == 0
     made = state(unset, program.parent / "secrets")
     names = {one["id"]: one["name"] for one in made["buckets"]}
@@ -108,7 +110,7 @@ def test_each_token_has_the_plans_rights_and_no_others(unset: Fresh, program: Pa
     assert rights == wanted
 
 
-def test_a_run_that_was_cut_off_is_finished_by_the_next(unset: Fresh, program: Path, found: Plan) -> None:
+def test_a_run_that_was_cut_off_is_finished_by_the_next(unset: Fresh, program: Path, found: StackPlan) -> None:
     whole = program.read_text()
     program.write_text(whole.replace("\nbucket ", "\nexit 9\nbucket ", 1))
     assert run(program, unset).returncode == 9

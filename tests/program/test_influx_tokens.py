@@ -9,8 +9,13 @@ import httpx
 import pytest
 from hypothesis import given, strategies as st
 
-from infra.providers.influx.authorization import TYPES, Authorization, digest, meaning
-from infra.providers.influx.client import Client
+from infra.providers.influx.authorization import (
+    RESOURCE_TYPES,
+    AuthorizationKind,
+    canonical_permissions,
+    permissions_digest,
+)
+from infra.providers.influx.client import InfluxClient
 from infra.providers.resource_kind import ProviderError, difference
 from tests.program.influx_world import Made, client, server, world
 
@@ -18,7 +23,7 @@ if TYPE_CHECKING:
     from tests.program.influx_world import World
 
 __all__ = ["client", "server", "world"]
-OFFLINE = Authorization(Client("http://127.0.0.1:1", ""), False)
+OFFLINE = AuthorizationKind(InfluxClient("http://127.0.0.1:1", ""), False)
 PERMISSIONS = st.lists(
     st.fixed_dictionaries(
         {"action": st.sampled_from(["read", "write"])}, optional={"bucket": st.sampled_from(["raw", "raw-5m", "x"])}
@@ -80,7 +85,7 @@ def test_rights_on_a_whole_organisation_and_on_itself(world: World) -> None:
     assert made.drift() == frozenset()
 
 
-@pytest.mark.parametrize("kind", sorted(TYPES))
+@pytest.mark.parametrize("kind", sorted(RESOURCE_TYPES))
 def test_every_type_of_right_reads_back_as_it_was_asked_for(world: World, kind: str) -> None:
     assert world.make("authorization", permissions=[{"action": "read", "type": kind}]).drift() == frozenset()
 
@@ -95,7 +100,7 @@ def test_an_inactive_token_is_refused_until_it_is_active_again(world: World) -> 
 
 @pytest.mark.parametrize("shown", [None, "", "REDACTED"])
 def test_the_token_of_the_post_is_kept_whatever_reads_show(world: World, shown: str | None) -> None:
-    hashing = Client(world.server.url, world.server.token, transport=Hashing(shown))
+    hashing = InfluxClient(world.server.url, world.server.token, transport=Hashing(shown))
     made = world.make("authorization", hashing)
     assert made.there().outputs["token"] == token(made)
     later = made.update(description="told")
@@ -191,12 +196,14 @@ def test_permissions_that_cannot_be_are_named(permissions: list[object], said: s
 def test_order_and_repetition_of_permissions_mean_nothing(permissions: list[dict[str, str]], random: object) -> None:
     shuffled = [*permissions, permissions[0]]
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert OFFLINE.same("permissions", permissions, shuffled)
-    assert digest(permissions) == digest(shuffled)
+    assert OFFLINE.is_equivalent("permissions", permissions, shuffled)
+    assert permissions_digest(permissions) == permissions_digest(shuffled)
     spelled = [{"type": "buckets", **one} for one in permissions]
-    assert OFFLINE.same("permissions", permissions, spelled)
+    assert OFFLINE.is_equivalent("permissions", permissions, spelled)
 
 
 @given(PERMISSIONS, PERMISSIONS)
 def test_other_rights_have_another_digest(one: list[dict[str, str]], two: list[dict[str, str]]) -> None:
-    assert (digest(one) == digest(two)) == (meaning(one) == meaning(two))
+    assert (permissions_digest(one) == permissions_digest(two)) == (
+        canonical_permissions(one) == canonical_permissions(two)
+    )

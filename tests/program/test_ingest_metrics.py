@@ -11,7 +11,7 @@ import pytest
 
 from telemetry.errors import ConfigError
 from telemetry.ingest import metrics_server
-from telemetry.ingest.stats import Figures
+from telemetry.ingest.stats import IngestStats
 from telemetry.store import Batch, DeadLetter
 
 if TYPE_CHECKING:
@@ -21,20 +21,23 @@ NOW = 1_767_225_600_000
 
 
 @pytest.fixture
-def figures() -> Figures:
-    told = Figures(linked=True, links=2)
-    told.took(NOW)
-    told.wrote(NOW, NOW + 7)
-    told.wrote(NOW, NOW + 40_000)
-    told.answered(
-        Batch(NOW * 1000, dead=[DeadLetter(NOW, "d", "malformed", 3), DeadLetter(NOW, "d", "future", 1)]), 1, 20, 1
+def figures() -> IngestStats:
+    told = IngestStats(is_connected=True, connections=2)
+    told.record_message(NOW)
+    told.record_write(NOW, NOW + 7)
+    told.record_write(NOW, NOW + 40_000)
+    told.record_answer(
+        Batch(NOW * 1000, dead_letters=[DeadLetter(NOW, "d", "malformed", 3), DeadLetter(NOW, "d", "future", 1)]),
+        1,
+        20,
+        1,
     )
     return told
 
 
 @pytest.fixture
-def ask(figures: Figures, free_port: int) -> Iterator[Callable[[str], tuple[int, str]]]:
-    server = metrics_server.serve(figures, lambda: NOW, ("127.0.0.1", free_port))
+def ask(figures: IngestStats, free_port: int) -> Iterator[Callable[[str], tuple[int, str]]]:
+    server = metrics_server.serve_metrics(figures, lambda: NOW, ("127.0.0.1", free_port))
 
     def get(path: str) -> tuple[int, str]:
         try:
@@ -77,22 +80,24 @@ def test_each_figure_is_shown(ask: Callable[[str], tuple[int, str]], line: str) 
     assert line in ask("/metrics")[1].splitlines()
 
 
-def test_it_is_ready_only_while_events_can_be_stored(ask: Callable[[str], tuple[int, str]], figures: Figures) -> None:
+def test_it_is_ready_only_while_events_can_be_stored(
+    ask: Callable[[str], tuple[int, str]], figures: IngestStats
+) -> None:
     assert (ask("/readyz")[0], ask("/healthz")[0], ask("/")[0]) == (200, 200, 404)
-    figures.failed()
+    figures.record_failed_write()
     assert (ask("/readyz")[0], ask("/healthz")[0]) == (503, 200)
-    figures.wrote(NOW, NOW)
-    figures.linked = False
+    figures.record_write(NOW, NOW)
+    figures.is_connected = False
     assert ask("/readyz")[0] == 503
 
 
-def test_messages_that_wait_for_a_minute_make_it_not_ready(figures: Figures) -> None:
-    figures.took(NOW - 60_001)
-    assert not metrics_server.ready(figures, NOW)
-    assert metrics_server.ready(figures, NOW - 1)
+def test_messages_that_wait_for_a_minute_make_it_not_ready(figures: IngestStats) -> None:
+    figures.record_message(NOW - 60_001)
+    assert not metrics_server.is_ready(figures, NOW)
+    assert metrics_server.is_ready(figures, NOW - 1)
 
 
 @pytest.mark.usefixtures("ask")
 def test_an_address_that_is_taken_is_named(free_port: int) -> None:
     with pytest.raises(ConfigError, match=f"127.0.0.1:{free_port}"):
-        metrics_server.serve(Figures(), lambda: NOW, ("127.0.0.1", free_port))
+        metrics_server.serve_metrics(IngestStats(), lambda: NOW, ("127.0.0.1", free_port))

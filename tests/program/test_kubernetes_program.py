@@ -7,37 +7,43 @@ from typing import TYPE_CHECKING
 import pulumi
 import pytest
 
-from dashboards.files import provisioned
-from infra.components.database import OPERATORS
-from infra.plan import plan
-from infra.targets.kubernetes.component import DERIVED, KINDS, PROTECTED, SETTLED, deploy
-from infra.targets.kubernetes.manifests import Cluster, base, needed, roles
+from dashboards.files import load_provisioned_files
+from infra.components.database import OPERATORS_ORG
+from infra.plan import build_plan
+from infra.targets.kubernetes.component import (
+    DERIVED_SECRETS,
+    IMMUTABLE_FIELDS,
+    PROTECTED_KINDS,
+    RESOURCE_CLASSES,
+    deploy_cluster,
+)
+from infra.targets.kubernetes.manifests import ClusterSpec, base_manifests, required_secrets, role_manifests
 from telemetry.errors import ConfigError
 from tests.kubernetes import DAY, options, sample, sample_files, stack
 from tests.program.pulumi_monitor import Recorded, run
 
 if TYPE_CHECKING:
-    from infra.config.options import Options
+    from infra.config.options import StackOptions
 
 WORKLOADS = {"deployment-ingest", "deployment-rollup", "deployment-api"}
 
 
 def planted(names: tuple[str, ...]) -> dict[str, str]:
-    return {name: f"planted-{name}" for name in names if name not in DERIVED}
+    return {name: f"planted-{name}" for name in names if name not in DERIVED_SECRETS}
 
 
-def wanted(stage: str = "stage", *, reachable: bool = True) -> Options:
+def wanted(stage: str = "stage", *, reachable: bool = True) -> StackOptions:
     return options(influx_reachable=reachable).model_copy(update={"stage": stage})
 
 
-def deployed(told: Options, *, preview: bool = False, given: dict[str, str] | None = None) -> Recorded:
-    found = plan(sample(), told, DAY, provisioned())
-    world = Cluster(found, told, sample_files())
-    values = given or planted(needed((*base(world), *roles(world))))
+def deployed(told: StackOptions, *, preview: bool = False, given: dict[str, str] | None = None) -> Recorded:
+    found = build_plan(sample(), told, DAY, load_provisioned_files())
+    world = ClusterSpec(found, told, sample_files())
+    values = given or planted(required_secrets((*base_manifests(world), *role_manifests(world))))
 
     def program() -> None:
         secrets = {name: pulumi.Output.secret(value) for name, value in values.items()}
-        for name, value in deploy(found, told, secrets, sample_files()).items():
+        for name, value in deploy_cluster(found, told, secrets, sample_files()).items():
             pulumi.export(name, value)
 
     return run(program, preview=preview)
@@ -58,7 +64,7 @@ def test_what_reaches_the_engine_is_what_was_validated(preview: bool) -> None:
 
 def test_secrets_are_secret_everywhere() -> None:
     made = deployed(wanted())
-    names = needed(stack().objects)
+    names = required_secrets(stack().objects)
     assert made.leaks(planted(names)) == []
     held = {value for one in made.of("kubernetes:core/v1:Secret") for value in one.inputs["stringData"].values()}
     assert set(planted(names).values()) <= held
@@ -87,20 +93,20 @@ def test_the_namespace_comes_before_what_lies_in_it() -> None:
 def test_what_holds_data_is_protected_in_prod(stage: str) -> None:
     made = deployed(wanted(stage=stage))
     for one in made.resources:
-        kept = stage == "prod" and one.inputs.get("kind") in PROTECTED
+        kept = stage == "prod" and one.inputs.get("kind") in PROTECTED_KINDS
         assert one.protect is kept, one.name
 
 
 def test_a_volume_that_is_there_is_not_replaced_for_its_size() -> None:
     for one in deployed(wanted()).resources:
-        assert one.ignored == tuple(SETTLED.get(one.inputs.get("kind", ""), ())), one.name
+        assert one.ignored == tuple(IMMUTABLE_FIELDS.get(one.inputs.get("kind", ""), ())), one.name
 
 
 def test_the_first_set_up_makes_the_operators_organisation_that_the_database_expects() -> None:
     env = stack().one("StatefulSet", "influxdb")["spec"]["template"]["spec"]["containers"][0]["env"]
     values = {one["name"]: one.get("value") for one in env}
-    assert values["DOCKER_INFLUXDB_INIT_ORG"] == values["DOCKER_INFLUXDB_INIT_BUCKET"] == OPERATORS
-    assert stack().plan.influx.org != OPERATORS
+    assert values["DOCKER_INFLUXDB_INIT_ORG"] == values["DOCKER_INFLUXDB_INIT_BUCKET"] == OPERATORS_ORG
+    assert stack().plan.influx.org != OPERATORS_ORG
 
 
 def test_the_first_run_makes_no_role_and_says_what_comes_next() -> None:
@@ -115,7 +121,7 @@ def test_the_first_run_makes_no_role_and_says_what_comes_next() -> None:
 
 
 def test_the_first_run_needs_no_token_that_does_not_exist_yet() -> None:
-    first = needed(base(Cluster(stack().plan, options(), {})))
+    first = required_secrets(base_manifests(ClusterSpec(stack().plan, options(), {})))
     assert not {"ingestToken", "rollupToken", "apiToken"} & set(first)
     deployed(wanted(reachable=False), given=planted(first))
 
@@ -123,12 +129,15 @@ def test_the_first_run_needs_no_token_that_does_not_exist_yet() -> None:
 def test_every_missing_secret_is_named() -> None:
     with pytest.raises(ConfigError) as raised:
         deployed(wanted(), given={"influxToken": "x"})
-    assert {fault.field for fault in raised.value.faults} == set(needed(stack().objects)) - {*DERIVED, "influxToken"}
+    assert {fault.field for fault in raised.value.faults} == set(required_secrets(stack().objects)) - {
+        *DERIVED_SECRETS,
+        "influxToken",
+    }
 
 
 def test_what_is_derived_stays_the_same_and_differs_from_stack_to_stack() -> None:
     def password(token: str) -> str:
-        given = {**planted(needed(stack().objects)), "influxToken": token}
+        given = {**planted(required_secrets(stack().objects)), "influxToken": token}
         secret = deployed(wanted(), given=given).one("secret-grafana")
         return str(secret.inputs["stringData"]["password"])
 
@@ -139,7 +148,7 @@ def test_what_is_derived_stays_the_same_and_differs_from_stack_to_stack() -> Non
 
 def test_there_is_a_class_for_every_kind_of_object() -> None:
     used = {f"{one['apiVersion']} {one['kind']}" for one in stack().objects}
-    assert used == set(KINDS)
+    assert used == set(RESOURCE_CLASSES)
 
 
 def test_outputs_say_where_things_are() -> None:

@@ -10,10 +10,10 @@ import pulumi
 import pytest
 
 from infra.components import part
-from infra.components.part import Part
-from infra.config.options import options
-from infra.plan import plan
-from infra.targets.local.deploy import deploy
+from infra.components.part import MotcuaComponent
+from infra.config.options import parse_options
+from infra.plan import build_plan
+from infra.targets.local.deploy import deploy_machine
 from telemetry import inventory
 from tests.program.pulumi_monitor import Recorded, Registered, run
 
@@ -40,12 +40,12 @@ def answered(one: Registered) -> dict[str, object]:
 
 
 def deployed(preview: bool = False, **values: object) -> Recorded:
-    wanted = options({"stage": "dev", "target": "local", **values}, "Pulumi.try.yaml")
-    found = plan(inventory.load(inventory.default_path()), wanted, date(2026, 11, 23))
+    wanted = parse_options({"stage": "dev", "target": "local", **values}, "Pulumi.try.yaml")
+    found = build_plan(inventory.load(inventory.default_path()), wanted, date(2026, 11, 23))
 
     def program() -> None:
         secrets = {name: pulumi.Output.secret(value) for name, value in PLANTED.items()}
-        for name, value in deploy(found, wanted, Path("/nowhere"), secrets).items():
+        for name, value in deploy_machine(found, wanted, Path("/nowhere"), secrets).items():
             pulumi.export(name, value)
 
     return run(program, answered, preview=preview, stack="local")
@@ -129,9 +129,9 @@ def test_tokens_overlap_while_they_are_rotated() -> None:
 
 
 def test_a_renamed_component_keeps_its_state_by_an_alias(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Hall(Part):
-        part = "machine"
+    class Hall(MotcuaComponent):
+        type_key = "machine"
 
-    monkeypatch.setitem(part.ALIASES, "motcua:host:Machine", ("motcua:host:Computer",))
+    monkeypatch.setitem(part.TYPE_ALIASES, "motcua:host:Machine", ("motcua:host:Computer",))
     found = run(lambda: Hall("hall", "dev"))
     assert any("|motcua:host:Computer|" in alias for alias in found.one("hall").aliases)

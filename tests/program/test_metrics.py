@@ -92,7 +92,7 @@ def test_a_store_that_is_gone_shows_as_a_source_that_is_down(net: Network, monke
     def gone(*_args: object, **_named: object) -> None:
         raise StoreUnavailable
 
-    monkeypatch.setattr(net.store, "live", gone)
+    monkeypatch.setattr(net.store, "live_rows", gone)
     assert values(net, "motcua_source_up") == {("store",): 0}
     assert values(net, "motcua_centre_open") == {}
 

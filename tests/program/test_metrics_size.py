@@ -9,7 +9,7 @@ import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE
-from telemetry.core.fold.live_row_types import CentreNow, DeviceNow, ReadingNow, ScopeNow, ServiceNow, SloNow
+from telemetry.core.fold.live_row_types import BurnRateNow, CentreNow, DeviceNow, ScopedSloNow, ServiceNow, SloNow
 from telemetry.core.inventory import Device, Objective
 from tests.program.network import NOW, Network, centre, inventory, waits
 from tests.program.promises import promising
@@ -17,12 +17,12 @@ from tests.program.promises import promising
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from telemetry.core.fold.live_row_types import State
-    from telemetry.core.inventory import DeviceKind, Inventory, Sli
+    from telemetry.core.fold.live_row_types import AvailabilityState
+    from telemetry.core.inventory import DeviceKind, Inventory, SliKind
 
 CENTRES, LIMIT = 700, 20_000
 KINDS: tuple[DeviceKind, ...] = ("gateway", "kiosk", "kiosk", "display", "display", "tablet", *("counter",) * 6)
-SLIS: tuple[Sli, ...] = ("availability", "connectivity", "readiness", "wait")
+SLIS: tuple[SliKind, ...] = ("availability", "connectivity", "readiness", "wait")
 IDENTS = [f"vn83-{n}" for n in range(CENTRES)]
 
 
@@ -37,7 +37,7 @@ def declared() -> Inventory:
 
 
 def row_of(ident: str) -> CentreNow:
-    states: tuple[State, ...] = ("up", "down", "unknown")
+    states: tuple[AvailabilityState, ...] = ("up", "down", "unknown")
     devices = tuple(
         DeviceNow(id=f"{ident}-{kind}{n}", kind=kind, state=states[n % 3], last_event=NOW)
         for n, kind in enumerate(KINDS)
@@ -49,7 +49,7 @@ def row_of(ident: str) -> CentreNow:
 def filled(path: Path) -> Network:
     net = promising(path, declared())
     readings = tuple(
-        ReadingNow(rule=f"r{n}", severity="page", long_ms=HOUR, short_ms=5 * MINUTE, threshold=1, long=1, short=1)
+        BurnRateNow(rule=f"r{n}", severity="page", long_ms=HOUR, short_ms=5 * MINUTE, threshold=1, long=1, short=1)
         for n in range(4)
     )
     plain = {"start": NOW - 28 * DAY, "end": NOW, "good": 9, "bad": 1, "open": 10, "up": 9, "down": 1}
@@ -57,9 +57,9 @@ def filled(path: Path) -> Network:
     scopes["devices"] = [f"device:{ident}-{kind}{n}" for ident in IDENTS for n, kind in enumerate(KINDS)]
     rows = {ident: msgspec.json.encode(row_of(ident)) for ident in IDENTS}
     for slo, names in scopes.items():
-        found = tuple(ScopeNow(scope=n, standing="healthy", readings=readings, **plain) for n in names)
+        found = tuple(ScopedSloNow(scope=n, standing="healthy", readings=readings, **plain) for n in names)
         rows[f"slo:{slo}"] = msgspec.json.encode(SloNow(slo=slo, at=NOW, settled_until=NOW - 7 * DAY, scopes=found))
-    net.store.put_live(rows)
+    net.store.put_live_rows(rows)
     net.time[0] += 1000
     return net
 
@@ -71,5 +71,5 @@ def test_the_main_page_stays_below_its_limit_and_names_no_device(tmp_path: Path)
     assert 15_000 < len(samples) < LIMIT
     assert not [s for s in samples if "device" in s.labels or s.labels.get("scope", "").startswith("device:")]
     assert not [s for s in samples if "service" in s.labels]
-    assert len(net.queries.objectives().all) == 4 * CENTRES + CENTRES * len(KINDS)
+    assert len(net.queries.slo_index().sorted_slos) == 4 * CENTRES + CENTRES * len(KINDS)
     net.store.close()

@@ -13,21 +13,21 @@ import pulumi
 import pytest
 import yaml
 
-from dashboards.files import provisioned
-from infra.config.options import Options
-from infra.plan import plan
+from dashboards.files import load_provisioned_files
+from infra.config.options import StackOptions
+from infra.plan import build_plan
 from infra.targets.openstack import document
-from infra.targets.openstack.resources import things
+from infra.targets.openstack.resources import cloud_resources
 from telemetry import inventory
 from telemetry.errors import ConfigError
-from telemetry.inventory.carried import carried
+from telemetry.inventory.carried import bundle_files
 from tests.carried import with_months, written
 from tests.program.pulumi_monitor import Recorded, Registered, run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from infra.plan import Plan
+    from infra.plan import StackPlan
 
 # The vendor's package warns about its own old names when it is imported.
 pytestmark = pytest.mark.filterwarnings("ignore:openstack:DeprecationWarning")
@@ -36,13 +36,13 @@ WORLD = inventory.load(inventory.default_path())
 SOURCES = {"deviceSources": ["10.20.0.0/16", "10.21.0.0/16"], "apiSources": ["10.0.0.0/8"], "zone": "az-1"}
 
 
-def wanted(**cloud: object) -> Options:
+def wanted(**cloud: object) -> StackOptions:
     prod = {"stage": "prod", "target": "openstack", "broker": {"host": "mqtt.example"}}
-    return Options.model_validate({**prod, "openstack": {**SOURCES, "region": "ben-tre", **cloud}})
+    return StackOptions.model_validate({**prod, "openstack": {**SOURCES, "region": "ben-tre", **cloud}})
 
 
-def planned(options: Options) -> Plan:
-    return plan(WORLD, options, DAY, provisioned())
+def planned(options: StackOptions) -> StackPlan:
+    return build_plan(WORLD, options, DAY, load_provisioned_files())
 
 
 @pytest.fixture(autouse=True)
@@ -63,11 +63,11 @@ def computed(_: Registered) -> dict[str, Any]:
     return {"vipPortId": "vip", "address": "203.0.113.7"}
 
 
-def made(options: Options, *, preview: bool = False) -> Recorded:
-    from infra.targets.openstack.component import deploy
+def made(options: StackOptions, *, preview: bool = False) -> Recorded:
+    from infra.targets.openstack.component import deploy_cloud
 
     def program() -> None:
-        for name, value in deploy(planned(options), options, WORLD).items():
+        for name, value in deploy_cloud(planned(options), options, WORLD).items():
             pulumi.export(name, value)
 
     return run(program, computed, preview=preview)
@@ -144,9 +144,9 @@ def test_the_machine_listens_where_the_plan_says() -> None:
 
 def test_user_data_fits_with_the_sample_inventory_and_leaves_out_one_that_does_not() -> None:
     options = wanted()
-    text = document.user_data(planned(options), options, WORLD, carried(inventory.default_path()))
+    text = document.user_data(planned(options), options, WORLD, bundle_files(inventory.default_path()))
     assert len(base64.b64encode(text.encode())) <= document.LIMIT
-    assert set(inventory_in(text)) == set(carried(inventory.default_path()))
+    assert set(inventory_in(text)) == set(bundle_files(inventory.default_path()))
     assert document.left_out(text, WORLD.version) == ""
 
 
@@ -165,15 +165,15 @@ def test_the_machine_has_the_inventory_of_the_plan_with_its_published_months(tmp
     options = wanted()
     folder = with_months(tmp_path / "declared", "2026-10")
     world = inventory.load(folder)
-    found = plan(world, options, DAY, provisioned())
-    text = document.user_data(found, options, world, carried(folder))
+    found = build_plan(world, options, DAY, load_provisioned_files())
+    text = document.user_data(found, options, world, bundle_files(folder))
     there = inventory.load(written(tmp_path / "machine", inventory_in(text)))
     assert [key[0] for key in there.published] == ["2026-10"]
     assert there.version == found.inventory_version != WORLD.version
 
 
 def test_an_inventory_that_does_not_fit_is_left_out_whole_and_said_so() -> None:
-    options, files = wanted(), carried(inventory.default_path())
+    options, files = wanted(), bundle_files(inventory.default_path())
     month = "".join(f"centre:c{n},,{n * 2654435761 % 2**32},{n * 7919 % 104729},0,0,0,0,0\n" for n in range(9_000))
     for many in ({**files, "published/2026-10.csv": month}, {**files, "devices.csv": month}):
         text = document.user_data(planned(options), options, WORLD, many)
@@ -186,7 +186,7 @@ def test_an_inventory_that_does_not_fit_is_left_out_whole_and_said_so() -> None:
 def test_user_data_that_does_not_fit_names_size_and_limit() -> None:
     options = wanted()
     noise = "".join(f"# {n * 2654435761 % 2**32:08x}\n" for n in range(20_000))
-    large = plan(WORLD, options, DAY, {"rules/large.yaml": noise})
+    large = build_plan(WORLD, options, DAY, {"rules/large.yaml": noise})
     with pytest.raises(ConfigError, match=r"cloud-init\.yaml.*is \d+ bytes in base64, and Nova takes 65535"):
         document.user_data(large, options, WORLD)
 
@@ -195,4 +195,4 @@ def test_user_data_that_does_not_fit_names_size_and_limit() -> None:
 def test_a_network_that_is_too_small_is_refused(cidr: str) -> None:
     options = wanted(cidr=cidr)
     with pytest.raises(ConfigError, match=r"openstack\.cidr"):
-        things(planned(options), options, "")
+        cloud_resources(planned(options), options, "")

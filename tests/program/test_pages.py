@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import dashboards
-from api.pages.charts import HALF_HOUR, bars, gauge
+from api.pages.charts import HALF_HOUR_MS, bar_chart, target_gauge
 from telemetry.core.fold.live_row_types import CentreNow
 from tests.program.network import Network, busy, centre_now, local, network, waits
 from tests.program.promises import judged, promising
@@ -193,17 +193,17 @@ def test_nothing_in_the_templates_or_static_files_names_another_host() -> None:
 
 
 def test_bars_fill_the_gaps_and_stay_inside_the_plot() -> None:
-    found = bars({0: (7, 3, 1), 3 * HALF_HOUR: (1, 13, 0)})
+    found = bar_chart({0: (7, 3, 1), 3 * HALF_HOUR_MS: (1, 13, 0)})
     assert [s.issued for s in found.slots] == [7, 0, 0, 1]
     assert all(0 <= h <= 120 for s in found.slots for h in (s.issued_h, s.called_h))
     assert found.top >= 13
-    assert bars({}).slots == ()
+    assert bar_chart({}).slots == ()
 
 
 def test_a_gauge_needs_a_value_and_a_target() -> None:
-    assert gauge(None, [900]) is None
-    assert gauge(60.0, []) is None
-    found = gauge(900.0, [900, 1800])
+    assert target_gauge(None, [900]) is None
+    assert target_gauge(60.0, []) is None
+    found = target_gauge(900.0, [900, 1800])
     assert found is not None
     assert found.value == found.marks[0] < found.marks[1] < 100
 

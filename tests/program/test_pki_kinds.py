@@ -16,16 +16,16 @@ from infra.providers.resource_kind import ProviderError, difference
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from infra.providers.resource_kind import Kind, Props
+    from infra.providers.resource_kind import Props, ResourceKind
 
 AUTHORITY, CERTIFICATE, LIST = (KINDS[name]() for name in ("authority", "certificate", "revocation_list"))
-SPAN = signing.Span(datetime(2026, 1, 1, tzinfo=UTC), datetime(2046, 1, 1, tzinfo=UTC))
+SPAN = signing.ValidityPeriod(datetime(2026, 1, 1, tzinfo=UTC), datetime(2046, 1, 1, tzinfo=UTC))
 
 
 def offline_root() -> tuple[str, str]:
     key = signing.new_key()
-    made = signing.root(signing.Terms(signing.named("Root"), SPAN, signing.new_serial()), key)
-    return pem.written([made]), pem.written_key(key)
+    made = signing.sign_root(signing.CertificateTerms(signing.subject_name("Root"), SPAN, signing.new_serial()), key)
+    return pem.certificates_to_pem([made]), pem.key_to_pem(key)
 
 
 ROOT, ROOT_KEY = offline_root()
@@ -36,7 +36,7 @@ DEV: Props = {
 PROD: Props = {**DEV, "stage": "prod", "root_certificate": ROOT, "root_key": ROOT_KEY, "self_rooted": False}
 
 
-def created(kind: Kind, inputs: Props) -> Props:
+def created(kind: ResourceKind, inputs: Props) -> Props:
     assert kind.check({}, inputs)[1] == []
     ident, outputs = kind.create(inputs)
     assert ident
@@ -54,7 +54,7 @@ LISTING: Props = {
     "issuer_certificate": SIGNER["certificate"], "issuer_key": SIGNER["key"], "revoked": [REVOKED],
     "this_update": "2026-11-01", "next_update": "2027-02-01",
 }  # fmt: skip
-ALL: Mapping[str, tuple[Kind, Props]] = {
+ALL: Mapping[str, tuple[ResourceKind, Props]] = {
     "authority": (AUTHORITY, PROD), "certificate": (CERTIFICATE, SERVER), "list": (LIST, LISTING),
 }  # fmt: skip
 
@@ -63,21 +63,21 @@ def without(values: Props, *names: str) -> Props:
     return {name: value for name, value in values.items() if name not in names}
 
 
-def refused(kind: Kind, inputs: Props, olds: Props | None = None) -> dict[str, str]:
+def refused(kind: ResourceKind, inputs: Props, olds: Props | None = None) -> dict[str, str]:
     return {one.field: one.reason for one in kind.check(olds or {}, inputs)[1]}
 
 
 def loaded(outputs: Props, name: str = "certificate") -> list[x509.Certificate]:
-    return pem.certificates(str(outputs[name]))
+    return pem.parse_certificates(str(outputs[name]))
 
 
 def test_a_stages_authority_is_signed_by_the_given_root() -> None:
     (made,), (root,) = loaded(SIGNER), loaded(SIGNER, "root")
     assert str(SIGNER["root"]) == ROOT
     assert loaded(SIGNER, "chain") == [made, root]
-    assert signing.issued_by(made, root)
-    assert signing.belongs(pem.private_key(str(SIGNER["key"])), made)
-    assert SIGNER["serial"] == pem.hexadecimal(made.serial_number)
+    assert signing.is_issued_by(made, root)
+    assert signing.key_matches(pem.parse_private_key(str(SIGNER["key"])), made)
+    assert SIGNER["serial"] == pem.serial_to_hex(made.serial_number)
     assert made.not_valid_after_utc == datetime(2029, 1, 1, tzinfo=UTC)
     assert "root_key" not in SIGNER, "the root's key is kept nowhere"
 
@@ -85,8 +85,8 @@ def test_a_stages_authority_is_signed_by_the_given_root() -> None:
 def test_dev_makes_a_root_of_its_own_and_forgets_its_key() -> None:
     outputs = created(AUTHORITY, DEV)
     (root,) = loaded(outputs, "root")
-    assert signing.issued_by(loaded(outputs)[0], root)
-    assert not signing.belongs(pem.private_key(str(outputs["key"])), root)
+    assert signing.is_issued_by(loaded(outputs)[0], root)
+    assert not signing.key_matches(pem.parse_private_key(str(outputs["key"])), root)
     assert json.dumps(dict(outputs)).count("PRIVATE KEY-----") == 2, "one key, its beginning and end"
 
 
@@ -117,7 +117,7 @@ def test_faults_of_an_authority_are_named_together() -> None:
         "extra",
     }
     assert refused(AUTHORITY, {**PROD, "not_after": "2046-01-02"}).keys() == {"not_after"}
-    assert refused(AUTHORITY, {**PROD, "root_key": pem.written_key(signing.new_key())}).keys() == {"root_key"}
+    assert refused(AUTHORITY, {**PROD, "root_key": pem.key_to_pem(signing.new_key())}).keys() == {"root_key"}
     assert refused(AUTHORITY, {**PROD, "root_certificate": "x"}).keys() == {"root_certificate"}
 
 
@@ -127,13 +127,13 @@ def test_a_servers_certificate_brings_its_chain_without_the_root() -> None:
     assert above == loaded(SIGNER)[0]
     where = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert {str(one.value) for one in where} == {"mqtt.example", "127.0.0.1"}
-    assert signing.belongs(pem.private_key(str(outputs["key"])), leaf)
+    assert signing.key_matches(pem.parse_private_key(str(outputs["key"])), leaf)
     assert "issuer_key" not in outputs, "one copy of the authority's key is enough"
 
 
 def test_a_service_gets_a_clients_certificate() -> None:
     outputs = created(CERTIFICATE, {**without(SERVER, "hosts"), "use": "client", "name": "motcua-ingest-1"})
-    assert signing.purpose(loaded(outputs)[0]) == "client"
+    assert signing.certificate_use(loaded(outputs)[0]) == "client"
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from hypothesis import given, settings
 
-from infra.config.options import National, Options
-from infra.graph import mermaid
-from infra.plan import plan
+from infra.config.options import NationalOptions, StackOptions
+from infra.graph import render_mermaid
+from infra.plan import build_plan
 from motcua import stacks
 from telemetry.inventory import default_path
 from tests.unit.inventories import inventories
@@ -104,10 +104,10 @@ def test_inventory_counts_from_the_projects_folder(tmp_path: Path) -> None:
 
 
 def test_without_a_stack_file_there_are_defaults() -> None:
-    found = stacks.opened([], default_path(), TODAY)
+    found = stacks.open_stacks([], default_path(), TODAY)
     assert {one.options.target for one in found} >= {"local"}
     assert all(one.inventory.province == "vn83" for one in found)
-    assert stacks.manifests(next(one for one in found if one.options.target == "local")) == {}
+    assert stacks.kubernetes_files(next(one for one in found if one.options.target == "local")) == {}
 
 
 def test_graph_of_the_plan_is_a_mermaid_chart_and_the_default_stays(tmp_path: Path) -> None:
@@ -122,8 +122,8 @@ def test_graph_of_the_plan_is_a_mermaid_chart_and_the_default_stays(tmp_path: Pa
 @settings(max_examples=20, deadline=None)
 @given(inventories())
 def test_every_end_of_an_arrow_is_drawn_and_blocks_are_closed(world: Inventory) -> None:
-    options = Options(stage="dev", target="kubernetes", national=National(url="https://n", org_id="0" * 16))
-    lines = mermaid(plan(world, options, TODAY)).splitlines()
+    options = StackOptions(stage="dev", target="kubernetes", national=NationalOptions(url="https://n", org_id="0" * 16))
+    lines = render_mermaid(build_plan(world, options, TODAY)).splitlines()
     drawn = {found[1] for line in lines if (found := re.match(r"\s+(\w+)[\[({]", line))}
     arrows = [found for line in lines if (found := re.match(r"\s+(\w+) (?:-->|-\.->|-\.-)(?:\|.*\|)? (\w+)$", line))]
     assert arrows

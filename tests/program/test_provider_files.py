@@ -13,9 +13,9 @@ from hypothesis import given, settings, strategies as st
 
 from infra.host import mosquitto
 from infra.providers import files as files_module
-from infra.providers.files import CHANGED, Files
-from infra.providers.files.checks import acl_faults
-from infra.providers.files.disk import Folder
+from infra.providers.files import CHANGED_BY_HAND, FilesKind
+from infra.providers.files.checks import acl_line_faults
+from infra.providers.files.disk import ManagedFolder
 from infra.providers.resource_kind import ProviderError, difference
 from tests.flow.guests import Room
 from tests.mosquitto import Mosquitto
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from infra.providers.resource_kind import Props
 
-KIND = Files()
+KIND = FilesKind()
 SECRET = "planted-secret-3141"
 
 
@@ -103,7 +103,7 @@ def test_drift_shows_and_is_repaired(tmp_path: Path) -> None:
     found = KIND.read(ident, outputs)
     assert found is not None
     assert found.inputs["files"] == {"acl": "user evil\n"}
-    assert found.inputs["secret_files"] == {"server.key": CHANGED}
+    assert found.inputs["secret_files"] == {"server.key": CHANGED_BY_HAND}
     assert "another planted" not in repr(found)
     assert difference(KIND, found.outputs, inputs(tmp_path)).changed == {"files", "secret_files"}
     again = KIND.update(ident, found.outputs, inputs(tmp_path))
@@ -150,7 +150,7 @@ class Died(Exception):
     pass
 
 
-STEPS = ("keep", "write", "remove", "tidy")
+STEPS = ("save_ledger", "write_files", "remove_files", "remove_empty_folders")
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -160,18 +160,18 @@ def test_a_run_that_dies_at_any_step_can_be_run_again(
 ) -> None:
     ident, outputs = KIND.create(inputs(tmp_path))
     wanted = inputs(tmp_path, files={"acl": "user b\n", "new": "n"}, secret_files={"server.key": SECRET + "2"})
-    whole = getattr(Folder, step)
+    whole = getattr(ManagedFolder, step)
 
-    def dies(self: Folder, *args: object) -> object:
+    def dies(self: ManagedFolder, *args: object) -> object:
         if not before:
             whole(self, *args)
         raise Died
 
     with monkeypatch.context() as patched:
-        patched.setattr(Folder, step, dies)
+        patched.setattr(ManagedFolder, step, dies)
         with pytest.raises(Died):
             KIND.update(ident, outputs, wanted)
-    if step == "keep" and before:
+    if step == "save_ledger" and before:
         assert tree(tmp_path) == {"acl": "user a\n", "conf.d/one": "1\n", "server.key": SECRET}
     again = KIND.update(ident, outputs, wanted)
     assert again["left"] == []
@@ -255,16 +255,16 @@ def test_what_cannot_be_used_is_named_before_anything_is_written(more: dict[str,
 
 
 def test_the_check_knows_the_access_rules_that_mosquitto_takes() -> None:
-    assert list(acl_faults(mosquitto.access())) == []
+    assert list(acl_line_faults(mosquitto.render_acl_file())) == []
     broken = "user a\ntopic read a/#/b\ntopic a+\npattern\nuser\n  # not at the start\ntopic read\n"
-    assert [number for number, _ in acl_faults(broken)] == [2, 3, 4, 5, 6]
+    assert [number for number, _ in acl_line_faults(broken)] == [2, 3, 4, 5, 6]
 
 
 def test_a_preview_with_unknown_files_finds_no_fault() -> None:
     assert KIND.check({}, {"folder": "/x", "files": {}, "modes": {"server.key": "0640"}})[1] == []
 
 
-RULES = mosquitto.access(("1", "2"))
+RULES = mosquitto.render_acl_file(("1", "2"))
 
 
 @pytest.fixture
@@ -302,7 +302,7 @@ def test_a_signal_that_a_dying_run_owed_is_sent_by_the_next(tmp_path: Path, monk
         raise Died
 
     with monkeypatch.context() as patched:
-        patched.setattr(files_module, "tell", dies)
+        patched.setattr(files_module, "notify_process", dies)
         with pytest.raises(Died):
             KIND.create(inputs(tmp_path, notify=notify))
 
@@ -310,7 +310,7 @@ def test_a_signal_that_a_dying_run_owed_is_sent_by_the_next(tmp_path: Path, monk
         told.append(name)
         return True
 
-    monkeypatch.setattr(files_module, "tell", tells)
+    monkeypatch.setattr(files_module, "notify_process", tells)
     assert KIND.create(inputs(tmp_path, notify=notify))[1]["notified"] is True
     assert KIND.create(inputs(tmp_path, notify=notify))[1]["notified"] is False
     assert told == ["HUP"]

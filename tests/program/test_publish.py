@@ -13,15 +13,15 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from motcua import publishing
-from motcua.month_report import Month, window_of
+from motcua.month_report import MonthReport, month_window
 from telemetry.core.calendar.windows import DAY, Window, day_window
 from telemetry.core.fold.fold import FOLD_VERSION
 from telemetry.core.fold.totals import CALENDAR_FIELD, Total
-from telemetry.core.inventory import Published
+from telemetry.core.inventory import PublishedFigures
 from telemetry.errors import ConfigError, MotcuaError
 from telemetry.inventory import default_path, load
 from telemetry.queries import Queries
-from telemetry.store import Batch, Change
+from telemetry.store import Batch, ChangeRecord
 from telemetry.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 CENTRE, KIOSK, SYSTEM = "vn83-83", "vn83-83-kiosk1", "vn83-portal"
 MONTH = "2021-10"
-WINDOW = window_of(MONTH, ZONE)
+WINDOW = month_window(MONTH, ZONE)
 NOW = WINDOW.end + 8 * DAY
 HOUR_MS = 3_600_000
 DAYS = [date(2021, 10, 1) + timedelta(days=n) for n in range(31)]
@@ -60,14 +60,14 @@ class Place:
         store = SqliteStore(self.file)
         for day in DAYS:
             self._day(store, day_window(day, ZONE), down_ms, stamp)
-        store.set_mark("fold_version", FOLD_VERSION)
+        store.set_checkpoint("fold_version", FOLD_VERSION)
         store.set_cursor(NOW * 1000)
         store.close()
 
     def _day(self, store: SqliteStore, day: Window, down_ms: int, stamp: int | None) -> None:
         calendar = self.world.centres[CENTRE].calendar
         opened = calendar.open_ms(day)
-        found = calendar.stamp(day) if stamp is None else stamp
+        found = calendar.fingerprint(day) if stamp is None else stamp
         down = min(down_ms, opened)
         time = {"up_ms": DAY - down, "down_ms": down, "open_up_ms": opened - down, "open_down_ms": down}
         heard = {"open_conn_up_ms": opened // 2, "open_conn_down_ms": 0, CALENDAR_FIELD: found}
@@ -92,7 +92,7 @@ class Place:
         system = [Total(SYSTEM, f"system:{SYSTEM}", "1d", day.start, "vn83", probes)]
         store.replace_totals(SYSTEM, "1d", Window(day.start, day.start + 1), system)
 
-    def row(self, scope: str, objective: str = "") -> Published:
+    def row(self, scope: str, objective: str = "") -> PublishedFigures:
         return load(self.folder).published[MONTH, scope, objective]
 
 
@@ -114,7 +114,7 @@ def test_a_month_becomes_a_file_of_the_inventory(place: Place) -> None:
     centre = place.row(f"centre:{CENTRE}")
     days = sum(bool(place.world.centres[CENTRE].open_windows(day_window(day, ZONE))) for day in DAYS)
     assert (centre.open, centre.down, centre.unknown) == (opening_s(place), days * 3600, 0)
-    assert place.row(f"device:{KIOSK}") == Published(
+    assert place.row(f"device:{KIOSK}") == PublishedFigures(
         MONTH, f"device:{KIOSK}", "", centre.open, centre.up, centre.down, 0, 0
     )
     country = place.row("country")
@@ -233,7 +233,7 @@ def test_an_empty_store_is_refused(place: Place) -> None:
     assert done.returncode == 1
     assert "not folded" in done.stderr
     store = SqliteStore(place.file)
-    store.set_mark("fold_version", FOLD_VERSION)
+    store.set_checkpoint("fold_version", FOLD_VERSION)
     store.set_cursor(1)
     store.close()
     done = motcua(place, MONTH)
@@ -244,9 +244,9 @@ def test_an_empty_store_is_refused(place: Place) -> None:
 def test_changes_that_wait_are_refused_and_those_of_another_month_are_not(place: Place) -> None:
     place.fill()
     store = SqliteStore(place.file)
-    store.append(Batch((NOW + 1) * 1000, (), [Change(CENTRE, WINDOW.end, WINDOW.end + 1)]))
+    store.append(Batch((NOW + 1) * 1000, (), [ChangeRecord(CENTRE, WINDOW.end, WINDOW.end + 1)]))
     publishing.check_folded(store, MONTH, WINDOW)
-    store.append(Batch((NOW + 2) * 1000, (), [Change(CENTRE, WINDOW.start, WINDOW.start + 1)]))
+    store.append(Batch((NOW + 2) * 1000, (), [ChangeRecord(CENTRE, WINDOW.start, WINDOW.start + 1)]))
     with pytest.raises(MotcuaError, match="1 changes of 2021-10 are not folded"):
         publishing.check_folded(store, MONTH, WINDOW)
     store.close()
@@ -261,7 +261,7 @@ def test_days_of_another_calendar_are_refused(place: Place) -> None:
 
 
 def test_a_write_that_fails_leaves_what_was_there(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    publishing.write(place.published, [])
+    publishing.write_month(place.published, [])
     before = place.published.read_bytes()
 
     def full(_: int) -> None:
@@ -269,7 +269,7 @@ def test_a_write_that_fails_leaves_what_was_there(place: Place, monkeypatch: pyt
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(ConfigError, match="No space left"):
-        publishing.write(place.published, [Published(MONTH, "country", "", 1, 1, 0, 0, 0)])
+        publishing.write_month(place.published, [PublishedFigures(MONTH, "country", "", 1, 1, 0, 0, 0)])
     assert place.published.read_bytes() == before
     assert [path.name for path in place.published.parent.iterdir()] == [f"{MONTH}.csv"]
 
@@ -278,18 +278,18 @@ def test_the_plain_figures_are_those_of_the_api(place: Place) -> None:
     place.fill(down_ms=HOUR_MS)
     store = SqliteStore(place.file)
     queries = Queries(store, lambda: place.world, lambda: NOW)
-    rows = publishing.figures(Month(MONTH, place.world, store, queries), lambda *_: None)
+    rows = publishing.compute_rows(MonthReport(MONTH, place.world, store, queries), lambda *_: None)
     for row in rows:
         if not row.objective and row.scope.split(":")[-1] in {"country", "vn83", CENTRE, KIOSK, SYSTEM}:
-            found = queries.availability(row.scope, WINDOW).whole
+            found = queries.availability(row.scope, WINDOW).overall
             assert (row.open, row.up, row.down, row.excluded) == (found.total, found.up, found.down, found.excluded)
-    assert publishing.worst(rows)[0].scope == f"centre:{CENTRE}"
+    assert publishing.worst_centres(rows)[0].scope == f"centre:{CENTRE}"
     store.close()
 
 
-@pytest.mark.parametrize("target", ["host", "kubernetes", "openstack"])
+@pytest.mark.parametrize("target", ["host", "kubernetes"])
 def test_a_published_month_does_not_stand_in_the_way_of_rendering(place: Place, tmp_path: Path, target: str) -> None:
-    publishing.write(place.published, [Published(MONTH, "country", "", 1, 1, 0, 0, 0)])
+    publishing.write_month(place.published, [PublishedFigures(MONTH, "country", "", 1, 1, 0, 0, 0)])
     words = ["render", "--target", target, "--inventory", str(place.folder), "--out", str(tmp_path / "out")]
     done = subprocess.run(
         [sys.executable, "-m", "motcua", *words], capture_output=True, text=True, timeout=120, check=False

@@ -14,11 +14,11 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from infra.targets.kubernetes.kustomize import MARK, SECRETS
+from infra.targets.kubernetes.kustomize import HEADER_PREFIX, SECRETS_FILE
 from motcua.cli.app import app
 from telemetry import inventory
 from telemetry.errors import ConfigError
-from telemetry.inventory.carried import carried
+from telemetry.inventory.carried import bundle_files
 from tests.carried import with_months
 from tests.kubernetes import SHIPPED, stack
 
@@ -61,7 +61,7 @@ def test_published_months_are_among_the_objects_and_leave_with_their_files(tmp_p
     assert render(out, "--inventory", str(folder)).exit_code == 0
     found = [one for name, one in objects(out).items() if "-configmap-inventory-" in name]
     held = {key: text for one in found for key, text in one["data"].items()}  # type: ignore[attr-defined]
-    assert held == {path.rpartition("/")[2]: text for path, text in carried(folder).items()}
+    assert held == {path.rpartition("/")[2]: text for path, text in bundle_files(folder).items()}
     (folder / "published/2026-09.csv").unlink()
     assert render(out, "--inventory", str(folder)).exit_code == 0
     months = [name.partition("-published-")[2] for name in objects(out) if "-published-" in name]
@@ -70,7 +70,7 @@ def test_published_months_are_among_the_objects_and_leave_with_their_files(tmp_p
 
 def test_secrets_are_named_with_their_keys_and_commands_and_never_written(tmp_path: Path) -> None:
     render(tmp_path)
-    page = (tmp_path / SECRETS).read_text()
+    page = (tmp_path / SECRETS_FILE).read_text()
     for secret in stack().of("Secret"):
         name = secret["metadata"]["name"]
         for key in secret["stringData"]:
@@ -97,7 +97,7 @@ def test_no_planted_secret_of_the_stack_file_or_the_environment_is_written(tmp_p
 def test_every_file_says_what_it_was_written_from(tmp_path: Path) -> None:
     render(tmp_path)
     version = inventory.load(inventory.default_path()).version
-    assert all(f"{MARK}{version}." in path.read_text().splitlines()[0] for path in tmp_path.iterdir())
+    assert all(f"{HEADER_PREFIX}{version}." in path.read_text().splitlines()[0] for path in tmp_path.iterdir())
 
 
 def test_rendering_again_replaces_its_own_files_and_removes_those_that_are_no_more(tmp_path: Path) -> None:

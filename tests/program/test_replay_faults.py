@@ -22,13 +22,13 @@ HEADER = "case,channel,department,started,ended,planned_end,deadline,events,firs
 ROW = "c-1,Desk,General,2010-10-01T00:00:00+02:00,,2010-11-26T00:00:00+01:00,2010-11-26T00:00:00+01:00,1,,\n"
 
 
-def job(folder: Path) -> replay.Job:
+def job(folder: Path) -> replay.ReplayJob:
     (folder / "log.csv").write_text(HEADER + ROW)
-    return replay.job_of(folder / "log.csv", "coselog-receipt", "", (f"sqlite:///{folder / 's.db'}", None), "max")
+    return replay.parse_job(folder / "log.csv", "coselog-receipt", "", (f"sqlite:///{folder / 's.db'}", None), "max")
 
 
 def world() -> Inventory:
-    imports = [mapping.centre_of(mapping.load_mapping("coselog-receipt"))]
+    imports = [mapping.import_centre(mapping.load_mapping("coselog-receipt"))]
     return inventory.load(inventory.default_path(), imports=imports)
 
 
@@ -39,15 +39,15 @@ def test_replay_whose_feed_fails_before_the_first_row_raises(tmp_path: Path, mon
     monkeypatch.setattr(ReplaySource, "run", broken)
     monkeypatch.setattr("threading.excepthook", lambda _: None)
     with pytest.raises(OSError, match="disk gone"):
-        replay.replay(job(tmp_path), world, Console(quiet=True))
+        replay.run_replay(job(tmp_path), world, Console(quiet=True))
 
 
 def test_replay_that_was_not_fed_whole_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ReplaySource, "run", lambda *_: None)
     with pytest.raises(MotcuaError, match="only 0 of 1"):
-        replay.replay(job(tmp_path), world, Console(quiet=True))
+        replay.run_replay(job(tmp_path), world, Console(quiet=True))
 
 
 def test_replay_reports_what_was_fed(tmp_path: Path) -> None:
-    report = replay.replay(job(tmp_path), world, Console(quiet=True))
+    report = replay.run_replay(job(tmp_path), world, Console(quiet=True))
     assert (report["rows"], report["new"], report["refused"]) == (1, 1, 0)

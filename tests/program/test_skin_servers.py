@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.providers.resources import RESOURCES, Thing
+from infra.providers.resources import RESOURCE_TYPES, MotcuaResource
 from tests.program.grpc_provider import UNKNOWN, Dial, Line, Refused, Seen, pickled
 from tests.servers import InfluxServer, free_port
 
@@ -20,7 +20,7 @@ Life = tuple[dict[str, Any], dict[str, Any], set[str]]
 CHECKOUT = Path(__file__).resolve().parents[2]
 ORG = "skins"
 DAY_S = 86_400
-SKINS = sorted({thing.skin for thing in RESOURCES.values()}, key=lambda skin: skin.__name__)
+SKINS = sorted({thing.provider_class for thing in RESOURCE_TYPES.values()}, key=lambda skin: skin.__name__)
 
 
 def dial(influx: Mapping[str, object], token: str = "", **more: object) -> Dial:
@@ -37,7 +37,7 @@ def server(influxd_program: str, tmp_path_factory: pytest.TempPathFactory) -> It
 @pytest.fixture(scope="module")
 def process(server: InfluxServer) -> Iterator[Dial]:
     with dial({"url": server.url}, server.token) as found:
-        line = found.of(RESOURCES["influx.organisation"].skin())
+        line = found.of(RESOURCE_TYPES["influx.organisation"].provider_class())
         made, _ = line.create(line.check({"name": ORG}).inputs)
         assert made
         yield found
@@ -83,12 +83,12 @@ LIVES: dict[str, Life] = {
 @pytest.mark.parametrize("kind", sorted(LIVES))
 def test_life_of_a_thing_on_influxdb(process: Dial, kind: str) -> None:
     given, after, added = LIVES[kind]
-    line = process.of(RESOURCES[kind].skin())
+    line = process.of(RESOURCE_TYPES[kind].provider_class())
     life(line, given, after, added)
 
 
 def test_numbers_come_back_whole_and_the_bucket_is_as_asked(process: Dial, server: InfluxServer) -> None:
-    line = process.of(RESOURCES["influx.bucket"].skin())
+    line = process.of(RESOURCE_TYPES["influx.bucket"].provider_class())
     ident, outputs = line.create(line.check({"org": ORG, "name": "whole", "retention_s": 7200.0}).inputs)
     kept = server.call("GET", f"/api/v2/buckets/{ident}")["retentionRules"][0]
     assert kept["everySeconds"] == outputs["retention_s"] == 7200
@@ -97,9 +97,9 @@ def test_numbers_come_back_whole_and_the_bucket_is_as_asked(process: Dial, serve
 
 
 def test_token_is_there_after_create_stays_after_read_and_update_and_works(process: Dial, server: InfluxServer) -> None:
-    bucket = process.of(RESOURCES["influx.bucket"].skin())
+    bucket = process.of(RESOURCE_TYPES["influx.bucket"].provider_class())
     bucket.create(bucket.check({"org": ORG, "name": "tokens", "retention_s": 0}).inputs)
-    line = process.of(RESOURCES["influx.authorization"].skin())
+    line = process.of(RESOURCE_TYPES["influx.authorization"].provider_class())
     rights = [{"action": "read", "type": "buckets", "bucket": "tokens"}]
     given = line.check({"org": ORG, "name": "reader", "permissions": rights}).inputs
     ident, outputs = line.create(given)
@@ -111,14 +111,14 @@ def test_token_is_there_after_create_stays_after_read_and_update_and_works(proce
 
 
 def test_unknown_values_of_a_preview_pass(process: Dial) -> None:
-    line = process.of(RESOURCES["influx.bucket"].skin())
+    line = process.of(RESOURCE_TYPES["influx.bucket"].provider_class())
     checked = line.check({"org": UNKNOWN, "name": "later", "retention_s": 0})
     assert (checked.failures, checked.inputs["org"]) == ({}, UNKNOWN)
     assert line.diff("0" * 16, {**checked.inputs, "org": ORG}, checked.inputs).changes
 
 
 def test_four_creates_at_once(process: Dial) -> None:
-    line = process.of(RESOURCES["influx.bucket"].skin())
+    line = process.of(RESOURCE_TYPES["influx.bucket"].provider_class())
     inputs = [line.check({"org": ORG, "name": f"crowd{n}", "retention_s": 0}).inputs for n in range(8)]
     with ThreadPoolExecutor(4) as pool:
         made = list(pool.map(line.create, inputs))
@@ -143,7 +143,7 @@ def test_no_error_of_influxdb_shows_the_token_and_none_means_gone(server: Influx
     outputs = {**inputs, "org_id": "0" * 16, "bucket_id": "1" * 16, "instance": "x"}
     for url in (server.url, f"http://127.0.0.1:{free_port()}"):
         with dial({"url": url}, planted) as found:
-            line = found.of(RESOURCES["influx.bucket"].skin())
+            line = found.of(RESOURCE_TYPES["influx.bucket"].provider_class())
             with pytest.raises(Refused) as caught:
                 calls(line, inputs, outputs)[call]()
         assert planted not in str(caught.value)
@@ -152,7 +152,7 @@ def test_no_error_of_influxdb_shows_the_token_and_none_means_gone(server: Influx
 
 def test_files_of_a_folder(tmp_path: Path) -> None:
     with Dial(CHECKOUT, {}) as found:
-        line = found.of(RESOURCES["host.files"].skin())
+        line = found.of(RESOURCE_TYPES["host.files"].provider_class())
         given = {"folder": str(tmp_path / "made"), "files": {"a.conf": "one\n"}, "secret_files": {"k.pem": "two\n"}}
         checked = line.check(given)
         assert checked.failures == {}
@@ -224,5 +224,5 @@ def test_a_removed_kind_in_an_old_state_reads_as_gone_and_is_deleted_without_a_s
 
 
 def test_every_kind_has_a_skin_of_its_own() -> None:
-    assert len(SKINS) == len(RESOURCES)
-    assert all(issubclass(thing, Thing) for thing in RESOURCES.values())
+    assert len(SKINS) == len(RESOURCE_TYPES)
+    assert all(issubclass(thing, MotcuaResource) for thing in RESOURCE_TYPES.values())

@@ -67,7 +67,7 @@ def deployed(
         f"motcua:{name}": one if isinstance(one, str) else json.dumps(one, default=str) for name, one in values.items()
     }
     engine.setenv("PULUMI_CONFIG", json.dumps(texts))
-    return run(program.run, answered, preview=preview, stack=stack)
+    return run(program.deploy_stack, answered, preview=preview, stack=stack)
 
 
 @pytest.mark.parametrize("preview", [False, True])
@@ -151,7 +151,7 @@ def test_a_secret_that_stands_open_is_refused_and_not_repeated(engine: pytest.Mo
 
 def test_what_breaks_a_mandatory_rule_is_not_deployed(engine: pytest.MonkeyPatch) -> None:
     broken = Finding("retention", "bucket motcua", "is too short", "keep longer")
-    engine.setattr(program, "findings", lambda *_: [broken])
+    engine.setattr(program, "check_plan", lambda *_: [broken])
     assert "retention" in faults(engine, "local")
 
 

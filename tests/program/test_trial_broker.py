@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.config.options import Options
-from infra.plan import plan
-from infra.providers.files import Files
+from infra.config.options import StackOptions
+from infra.plan import build_plan
+from infra.providers.files import FilesKind
 from infra.targets.local.documents import broker_files
 from telemetry import inventory
 from tests.mosquitto import START_S, _listens
@@ -66,19 +66,19 @@ def inputs(folder: Path, pki: Pki, port: int, workers: int) -> dict[str, object]
     """Return what the target `local` declares for the broker, with this test's certificates."""
     user = "root" if os.geteuid() == 0 else "nobody"
     told = {"stage": "dev", "target": "local", "workers": workers, "broker": {"port": port, "bind": "127.0.0.1"}}
-    wanted = Options.model_validate(told)
-    found = plan(inventory.load(inventory.default_path()), wanted, date(2026, 6, 1))
+    wanted = StackOptions.model_validate(told)
+    found = build_plan(inventory.load(inventory.default_path()), wanted, date(2026, 6, 1))
     certificates = {"ca.pem": pki.ca, "crl.pem": pki.crl, "server.pem": pki.server.cert}
     files = {**broker_files(found, wanted, str(folder), user), **{n: p.read_text() for n, p in certificates.items()}}
     hidden = {"server.key": pki.server.key.read_text()}
     given = {"folder": str(folder), "files": files, "secret_files": hidden, "notify": NOTIFY}
-    checked, failures = Files("local").check({}, given)
+    checked, failures = FilesKind("local").check({}, given)
     assert failures == []
     return dict(checked)
 
 
 def test_mosquitto_runs_on_the_access_file_that_the_stack_wrote(broker: Any, tmp_path: Path) -> None:  # noqa: ANN401
-    kind, folder, pki, port = Files("local"), tmp_path / "broker", Pki(tmp_path / "pki"), free_port()
+    kind, folder, pki, port = FilesKind("local"), tmp_path / "broker", Pki(tmp_path / "pki"), free_port()
     broker.tend()
     assert pid(broker) == 0, "there is nothing to run it on yet"
     ident, outputs = kind.create(inputs(folder, pki, port, workers=1))

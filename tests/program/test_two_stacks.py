@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from pulumi.dynamic import Config, ConfigureRequest
 
-from infra.providers.dynamic import PROVIDER
-from infra.providers.files import Files
+from infra.providers.dynamic import PROVIDER_KEY
+from infra.providers.files import FilesKind
 from infra.providers.resource_kind import ProviderError
 from infra.providers.skins import FilesSkin
 from tests.program.test_provider_files import inputs, tree
@@ -22,21 +22,21 @@ def test_a_stack_that_was_renamed_counts_as_changed(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(sys, "tracebacklimit", 1000, raising=False)  # `configure` sets it
     skin = FilesSkin()
     skin.configure(ConfigureRequest(Config({}, "motcua")))
-    ident, outputs = Files("one").create(inputs(tmp_path))
-    olds, news = ({**outputs, PROVIDER: f"provider of {name}"} for name in ("one", "new"))
+    ident, outputs = FilesKind("one").create(inputs(tmp_path))
+    olds, news = ({**outputs, PROVIDER_KEY: f"provider of {name}"} for name in ("one", "new"))
     assert skin.diff(ident, olds, news).changes is True
     assert skin.diff(ident, olds, dict(olds)).changes is False
 
 
 def test_a_folder_has_one_stack(tmp_path: Path) -> None:
-    one, two = Files("one"), Files("two")
+    one, two = FilesKind("one"), FilesKind("two")
     ident, outputs = one.create(inputs(tmp_path))
     before = tree(tmp_path)
     with pytest.raises(ProviderError, match=r"stack 'one' writes here; give this one another local\.folder"):
         two.create(inputs(tmp_path, files={"acl": "user b\n"}))
     two.delete(ident, outputs)
     assert tree(tmp_path) == before
-    renamed = Files("new").update(ident, outputs, inputs(tmp_path))
-    Files("new").delete(ident, renamed)
+    renamed = FilesKind("new").update(ident, outputs, inputs(tmp_path))
+    FilesKind("new").delete(ident, renamed)
     assert tree(tmp_path) == {}
     two.delete(*two.create(inputs(tmp_path)))

@@ -16,13 +16,13 @@ from motcua import web
 from telemetry.inventory import default_path, load
 from telemetry.store.sqlite import SqliteStore
 
-sock = web.bound(("127.0.0.1", 0))
+sock = web.bind_socket(("127.0.0.1", 0))
 listen = sock.getsockname()
 sock.close()
 
 def look():
     deadline = time.monotonic() + 20
-    while gc.get_threshold() != web.COLLECT_AFTER and time.monotonic() < deadline:
+    while gc.get_threshold() != web.GC_THRESHOLDS and time.monotonic() < deadline:
         time.sleep(0.05)
     with urllib.request.urlopen(f"http://127.0.0.1:{listen[1]}/healthz", timeout=10) as answer:
         print(answer.status, gc.get_threshold(), gc.get_freeze_count() > 10_000, flush=True)
@@ -30,7 +30,7 @@ def look():
 
 world = load(default_path())
 threading.Thread(target=look, daemon=True).start()
-web.run(SqliteStore(Path(sys.argv[1])), lambda: world, lambda: 1_795_404_000_000, listen)
+web.run_api(SqliteStore(Path(sys.argv[1])), lambda: world, lambda: 1_795_404_000_000, listen)
 """
 
 

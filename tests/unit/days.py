@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from telemetry.core.calendar.windows import HOUR, MINUTE, Window, day_window, to_ms
 from telemetry.core.fold import aggregation, fold
-from telemetry.core.fold.sourced_event import Said
-from telemetry.core.inventory import Centre, Device, Hours, System
+from telemetry.core.fold.sourced_event import SourcedEvent
+from telemetry.core.inventory import Centre, Device, OpeningHours, System
 from telemetry.core.protocol import events as ev
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ E = TypeVar("E", bound=ev.Event)
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 DAY = date(2026, 3, 2)
 WHOLE = day_window(DAY, ZONE)
-OPENING: Hours = ((time(7, 30), time(11, 30)), (time(13, 30), time(17)))
+OPENING: OpeningHours = ((time(7, 30), time(11, 30)), (time(13, 30), time(17)))
 CENTRE = Centre(
     id="vn83-1",
     unit="28756",
@@ -54,8 +54,8 @@ def ms(hour: int, minute: int = 0, second: int = 0) -> int:
     return to_ms(datetime(DAY.year, DAY.month, DAY.day, hour, minute, second, tzinfo=ZONE))
 
 
-def said(event: ev.Event, device: Device = KIOSK, spool: str = "s") -> Said:
-    return Said(device.id, spool, event)
+def said(event: ev.Event, device: Device = KIOSK, spool: str = "s") -> SourcedEvent:
+    return SourcedEvent(device.id, spool, event)
 
 
 def made(kind: type[E], t: int, fields: dict[str, object]) -> E:
@@ -67,15 +67,15 @@ def every_minute(start: int, end: int) -> list[int]:
     return list(range(start, end + 1, MINUTE))
 
 
-def beats(*times: int, device: Device = KIOSK, **fields: object) -> list[Said]:
+def beats(*times: int, device: Device = KIOSK, **fields: object) -> list[SourcedEvent]:
     return [said(made(ev.DeviceHeartbeat, t, fields), device) for t in times]
 
 
-def contacts(*times: int, device: Device = KIOSK) -> list[Said]:
+def contacts(*times: int, device: Device = KIOSK) -> list[SourcedEvent]:
     return [said(made(ev.DeviceContact, t, {}), device, "contact") for t in times]
 
 
-def status(t: int, online: bool, sid: str = "a", device: Device = KIOSK) -> Said:
+def status(t: int, online: bool, sid: str = "a", device: Device = KIOSK) -> SourcedEvent:
     return said(made(ev.DeviceStatus, t, {"online": online, "sid": sid}), device, "status")
 
 
@@ -83,12 +83,15 @@ def ticket(kind: type[ev.Event], t: int, **fields: object) -> ev.Event:
     return made(kind, t, {"ticket": "k1", "queue": "land", "service": "land"} | fields)
 
 
-def probe(device: str, t: int, ok: bool = True, **fields: object) -> Said:
-    return Said(device, "s", made(ev.ProbeResult, t, {"system": SYSTEM.id, "kind": "http", "ok": ok} | fields))
+def probe(device: str, t: int, ok: bool = True, **fields: object) -> SourcedEvent:
+    return SourcedEvent(device, "s", made(ev.ProbeResult, t, {"system": SYSTEM.id, "kind": "http", "ok": ok} | fields))
 
 
 def five(
-    found: list[Said], window: Window = WHOLE, devices: tuple[Device, ...] = (KIOSK,), platform: tuple[Window, ...] = ()
+    found: list[SourcedEvent],
+    window: Window = WHOLE,
+    devices: tuple[Device, ...] = (KIOSK,),
+    platform: tuple[Window, ...] = (),
 ) -> list[Total]:
     return fold.fold_centre(CENTRE, devices, found, window, platform)
 
@@ -102,16 +105,16 @@ def sums_of(totals: list[Total], scope: str) -> dict[str, int]:
     return {name: value for name, value in out.items() if value}
 
 
-def day_of(found: list[Said], scope: str, devices: tuple[Device, ...] = (KIOSK,)) -> dict[str, int]:
+def day_of(found: list[SourcedEvent], scope: str, devices: tuple[Device, ...] = (KIOSK,)) -> dict[str, int]:
     """Return the day's row of one scope."""
-    totals = aggregation.daily(five(found, devices=devices), WHOLE, CENTRE.calendar)
+    totals = aggregation.daily_totals(five(found, devices=devices), WHOLE, CENTRE.calendar)
     (sums,) = [t.sums for t in totals if t.scope == scope]
     return dict(sums)
 
 
-def read(found: list[Said], window: Window) -> list[Said]:
+def read(found: list[SourcedEvent], window: Window) -> list[SourcedEvent]:
     """Return what a store would give for folding the window."""
-    wide = fold.read_window(window)
+    wide = fold.input_window(window)
     return [s for s in found if wide.start <= s.event.t < wide.end]
 
 
@@ -147,8 +150,8 @@ _any_event = st.one_of(
 )  # fmt: skip
 
 
-def _numbered(found: list[tuple[Device, ev.Event]]) -> list[Said]:
-    return [Said(d.id, "s", msgspec.structs.replace(e, n=i)) for i, (d, e) in enumerate(found, 1)]
+def _numbered(found: list[tuple[Device, ev.Event]]) -> list[SourcedEvent]:
+    return [SourcedEvent(d.id, "s", msgspec.structs.replace(e, n=i)) for i, (d, e) in enumerate(found, 1)]
 
 
 streams = st.lists(st.tuples(st.sampled_from(SITE), _any_event), max_size=14).map(_numbered)
@@ -156,7 +159,7 @@ outages = st.lists(st.builds(lambda t, n: Window(t, t + n * STEP), moments, st.i
 """When our own platform was down."""
 
 
-def rare(device: str, t: int, ok: bool) -> Said:
+def rare(device: str, t: int, ok: bool) -> SourcedEvent:
     return probe(device, t, ok, every_ms=300_000, latency_ms=5.0)
 
 

@@ -8,8 +8,16 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from telemetry.core.inventory import ALWAYS, Centre, Device, DeviceKind, Inventory, Objective, System
-from telemetry.inventory.objectives import DEVICES, FITTING, LONGEST, POLICIES, THRESHOLDS, TIMED, default_policy
+from telemetry.core.inventory import ALWAYS_OPEN, Centre, Device, DeviceKind, Inventory, Objective, System
+from telemetry.inventory.objectives import (
+    DEVICE_SCOPES,
+    PERIOD_MAX_DAYS,
+    POLICIES,
+    SLI_SCOPE_KINDS,
+    THRESHOLDS,
+    TIME_SLIS,
+    default_policy,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +30,7 @@ _KINDS = get_args(DeviceKind)
 
 def centre(ident: str, province: str) -> Centre:
     """Return a centre that is always open."""
-    return Centre(ident, "83", "province", "Một cửa", "Desk", province, "", 2, ALWAYS, ("land",), ZONE)
+    return Centre(ident, "83", "province", "Một cửa", "Desk", province, "", 2, ALWAYS_OPEN, ("land",), ZONE)
 
 
 def inventory(province: str, centres: Mapping[str, Centre], devices: Mapping[str, Device]) -> Inventory:
@@ -55,9 +63,9 @@ def _device(draw: st.DrawFn, centres: list[str]) -> Device:
 @st.composite
 def objectives(draw: st.DrawFn, world: Inventory) -> Objective:
     """Draw an objective that the inventory could declare: every SLI, scope, period, clock and policy."""
-    sli = draw(st.sampled_from(sorted(FITTING)))
-    scope = draw(st.sampled_from([name for kind in FITTING[sli] for name in _scopes(kind, world)]))
-    period = draw(st.sampled_from(["rolling", *LONGEST]))
+    sli = draw(st.sampled_from(sorted(SLI_SCOPE_KINDS)))
+    scope = draw(st.sampled_from([name for kind in SLI_SCOPE_KINDS[sli] for name in _scopes(kind, world)]))
+    period = draw(st.sampled_from(["rolling", *PERIOD_MAX_DAYS]))
     _, unit, allowed = THRESHOLDS.get(sli, ("", 0, (0,)))
     return Objective(
         id=draw(st.text(string.ascii_lowercase + string.digits + "-", min_size=1, max_size=LONGEST_ID)),
@@ -66,18 +74,20 @@ def objectives(draw: st.DrawFn, world: Inventory) -> Objective:
         scope=scope,
         sli=sli,
         goal=draw(st.floats(0, 1, exclude_min=True, exclude_max=True)),
-        days=LONGEST[period] if period in LONGEST else draw(st.integers(1, 366)),
+        days=PERIOD_MAX_DAYS[period] if period in PERIOD_MAX_DAYS else draw(st.integers(1, 366)),
         clock="open" if sli == "readiness" else draw(st.sampled_from(["open", "wall"])),
         threshold_ms=unit * draw(st.sampled_from(allowed)),
         period=period,
-        unknown=draw(st.sampled_from(POLICIES)) if sli in TIMED else default_policy(sli),
+        unknown=draw(st.sampled_from(POLICIES)) if sli in TIME_SLIS else default_policy(sli),
         alert=draw(st.booleans()),
     )
 
 
 def _scopes(kind: str, world: Inventory) -> list[str]:
     named = {"centre": world.centres, "device": world.devices, "system": world.systems}[kind]
-    words = {"centre": ["centre", "province", "district", "commune"], "device": [*DEVICES], "system": ["system"]}[kind]
+    words = {"centre": ["centre", "province", "district", "commune"], "device": [*DEVICE_SCOPES], "system": ["system"]}[
+        kind
+    ]
     return words + [f"{kind}:{ident}" for ident in named]
 
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edge_agent.agent import Agent, AgentSettings, Surroundings
-from edge_agent.alarms import REPEAT_MS, Alarms
+from edge_agent.agent import Agent, AgentSettings, Environment
+from edge_agent.alarms import REPEAT_AFTER_MS, AlarmReporter
 from edge_agent.outbox import Outbox, OutboxFull
-from edge_agent.reconnect import LONGEST_MS, SHORT_LIVED, Reconnect
+from edge_agent.reconnect import MAX_WAIT_MS, SHORT_LIVED_LIMIT, ReconnectPolicy
 from telemetry.core.protocol import codec, events as ev
 from telemetry.mqtt.address import BrokerAddress
 from telemetry.mqtt.link import TAKEN_OVER, Link, Message
@@ -26,16 +26,16 @@ class Standing(Link):
 
     def __init__(self, agent: Agent) -> None:
         super().__init__(agent.settings.broker, agent.link._settings, agent)
-        self.up, self.mids, self.dropped = True, 0, 0
+        self.is_connected, self.mids, self.dropped = True, 0, 0
 
     def fileno(self) -> int:
-        return 0 if self.up else -1
+        return 0 if self.is_connected else -1
 
-    def tick(self) -> None:
+    def keep_alive(self) -> None:
         pass
 
-    def drop(self) -> None:
-        self.up, self.dropped = False, self.dropped + 1
+    def abort(self) -> None:
+        self.is_connected, self.dropped = False, self.dropped + 1
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False,
                 content_type: str = "", user: Mapping[str, str] | None = None) -> int | None:  # fmt: skip
@@ -50,21 +50,23 @@ class Kiosk:
     def __init__(self, folder: Path, chance: float = 0.0, *, alarms: bool = True) -> None:
         self.now = 1_000
         self.outbox = Outbox(folder / "o.db", lambda: "spool")
-        around = Surroundings(lambda: 9, lambda: self.now, lambda: chance, lambda: "id")
-        self.agent = Agent(AgentSettings(DEVICE, CENTRE, BrokerAddress(port=1), alarms=alarms), self.outbox, around)
+        around = Environment(lambda: 9, lambda: self.now, lambda: chance, lambda: "id")
+        self.agent = Agent(
+            AgentSettings(DEVICE, CENTRE, BrokerAddress(port=1), alarms_enabled=alarms), self.outbox, around
+        )
         self.link = self.agent.link = Standing(self.agent)
-        self.agent.linked(session_present=False)
+        self.agent.on_connected(session_present=False)
 
     def send(self) -> int:
         """Send one row in a frame; returns the message id."""
         self.outbox.append([ev.PaymentResult(n=1, t=9, outcome="ok")])
-        self.agent.appended(self.now)
+        self.agent.on_rows_appended(self.now)
         self.now += 300
         self.agent.step()
         return self.link.mids
 
     def told(self) -> list[tuple[str, str | None, int]]:
-        found = [codec.decode_event(row.body) for row in self.outbox.after(0, 999)]
+        found = [codec.decode_event(row.body) for row in self.outbox.rows_after(0, 999)]
         return [(e.alarm, e.subject, e.count) for e in found if isinstance(e, ev.AgentAlarm)]
 
 
@@ -81,127 +83,127 @@ def kiosk(tmp_path: Path) -> Kiosk:
 def test_a_refusal_is_told_once_until_the_broker_takes_a_frame_again(
     code: int, alarm: tuple[str, str | None, int], kiosk: Kiosk
 ) -> None:
-    kiosk.agent.sent(kiosk.send(), code)
-    kiosk.agent.sent(kiosk.send(), code)
+    kiosk.agent.on_puback(kiosk.send(), code)
+    kiosk.agent.on_puback(kiosk.send(), code)
     assert kiosk.told() == [alarm]
-    kiosk.agent.sent(kiosk.send(), 0)
+    kiosk.agent.on_puback(kiosk.send(), 0)
     assert kiosk.told() == [alarm]
-    kiosk.agent.sent(kiosk.send(), code)
+    kiosk.agent.on_puback(kiosk.send(), code)
     assert kiosk.told() == [alarm, alarm]
-    assert kiosk.outbox.pending() == 4 + 2
+    assert kiosk.outbox.pending_count() == 4 + 2
 
 
 def test_a_refusal_that_lasts_is_told_again_after_an_hour_with_its_count(kiosk: Kiosk) -> None:
     for _ in range(3):
-        kiosk.agent.sent(kiosk.send(), 0x97)
-    kiosk.now += REPEAT_MS
-    kiosk.agent.sent(kiosk.send(), 0x97)
+        kiosk.agent.on_puback(kiosk.send(), 0x97)
+    kiosk.now += REPEAT_AFTER_MS
+    kiosk.agent.on_puback(kiosk.send(), 0x97)
     assert kiosk.told() == [("publish_refused", "0x97", 1), ("publish_refused", "0x97", 3)]
 
 
 def test_an_answer_to_a_birth_is_none_to_a_frame(kiosk: Kiosk) -> None:
-    kiosk.agent.sent(1, 0x10)
+    kiosk.agent.on_puback(1, 0x10)
     assert kiosk.told() == []
 
 
 def test_an_agent_without_alarms_keeps_its_outbox_to_itself(tmp_path: Path) -> None:
     kiosk = Kiosk(tmp_path, alarms=False)
-    kiosk.agent.sent(kiosk.send(), 0x87)
-    kiosk.agent.unlinked(TAKEN_OVER, "taken over")
-    assert (kiosk.told(), kiosk.outbox.pending()) == ([], 1)
+    kiosk.agent.on_puback(kiosk.send(), 0x87)
+    kiosk.agent.on_disconnected(TAKEN_OVER, "taken over")
+    assert (kiosk.told(), kiosk.outbox.pending_count()) == ([], 1)
 
 
-@pytest.mark.parametrize(("chance", "wait"), [(0.0, LONGEST_MS // 2), (0.5, LONGEST_MS * 3 // 4)])
+@pytest.mark.parametrize(("chance", "wait"), [(0.0, MAX_WAIT_MS // 2), (0.5, MAX_WAIT_MS * 3 // 4)])
 def test_after_a_take_over_the_wait_is_at_least_half_the_longest(chance: float, wait: int, tmp_path: Path) -> None:
     kiosk = Kiosk(tmp_path, chance)
-    kiosk.link.up = False
-    kiosk.agent.unlinked(TAKEN_OVER, "taken over")
+    kiosk.link.is_connected = False
+    kiosk.agent.on_disconnected(TAKEN_OVER, "taken over")
     assert kiosk.agent.step() == kiosk.now + wait
     assert kiosk.told() == [("session_taken_over", None, 1)]
 
 
 def test_a_take_over_is_told_again_only_after_a_connection_that_lasted(kiosk: Kiosk) -> None:
     for _ in range(2):
-        kiosk.agent.unlinked(TAKEN_OVER, "taken over")
-        kiosk.agent.linked(session_present=False)
+        kiosk.agent.on_disconnected(TAKEN_OVER, "taken over")
+        kiosk.agent.on_connected(session_present=False)
     assert len(kiosk.told()) == 1
     kiosk.now += 100_000
-    kiosk.agent.unlinked(TAKEN_OVER, "taken over")
+    kiosk.agent.on_disconnected(TAKEN_OVER, "taken over")
     assert len(kiosk.told()) == 2
 
 
 def test_waits_grow_and_begin_anew_after_a_connection_that_lasted() -> None:
-    again, waits = Reconnect(), []
+    again, waits = ReconnectPolicy(), []
     for _ in range(12):
-        again.failed(0, 0.999_999)
-        waits.append(again.at)
+        again.on_connect_failed(0, 0.999_999)
+        waits.append(again.retry_at)
     assert waits == sorted(waits)
-    assert waits[-1] <= LONGEST_MS + 100
-    again.linked(0)
-    assert again.lost(70_000, 0.999_999, silently=True)
-    assert again.at - 70_000 <= 1_100
+    assert waits[-1] <= MAX_WAIT_MS + 100
+    again.on_connected(0)
+    assert again.on_disconnected(70_000, 0.999_999, silently=True)
+    assert again.retry_at - 70_000 <= 1_100
 
 
 def test_connections_that_the_broker_takes_and_soon_closes_without_a_word_are_a_take_over(tmp_path: Path) -> None:
     kiosk = Kiosk(tmp_path)
-    for _ in range(SHORT_LIVED - 1):
-        kiosk.agent.linked(session_present=False)
-        kiosk.agent.unlinked(0, "closed")
+    for _ in range(SHORT_LIVED_LIMIT - 1):
+        kiosk.agent.on_connected(session_present=False)
+        kiosk.agent.on_disconnected(0, "closed")
     assert kiosk.told() == []
-    kiosk.agent.linked(session_present=False)
-    kiosk.agent.unlinked(0, "closed")
-    kiosk.link.up = False
+    kiosk.agent.on_connected(session_present=False)
+    kiosk.agent.on_disconnected(0, "closed")
+    kiosk.link.is_connected = False
     assert kiosk.told() == [("session_taken_over", None, 1)]
-    assert kiosk.agent.step() == kiosk.now + LONGEST_MS // 2
+    assert kiosk.agent.step() == kiosk.now + MAX_WAIT_MS // 2
 
 
 def test_a_strangers_death_under_our_name_makes_it_sure_sooner() -> None:
-    again = Reconnect()
+    again = ReconnectPolicy()
     for now in range(3):
-        assert not again.suspected()
-        again.linked(now)
-        again.met_another()
-        again.lost(now, 0.5, silently=True)
-    assert again.suspected()
+        assert not again.is_takeover_suspected()
+        again.on_connected(now)
+        again.saw_other_session()
+        again.on_disconnected(now, 0.5, silently=True)
+    assert again.is_takeover_suspected()
 
 
 @pytest.mark.parametrize("between", ["refused", "lasted", "a reason"])
 def test_a_broker_that_restarts_is_no_take_over(between: str) -> None:
-    again, now = Reconnect(), 0
-    for i in range(3 * SHORT_LIVED):
-        again.linked(now)
+    again, now = ReconnectPolicy(), 0
+    for i in range(3 * SHORT_LIVED_LIMIT):
+        again.on_connected(now)
         now += 100_000 if between == "lasted" and i % 3 == 0 else 1_000
-        again.lost(now, 0.5, silently=not (between == "a reason" and i % 3 == 0))
+        again.on_disconnected(now, 0.5, silently=not (between == "a reason" and i % 3 == 0))
         if between == "refused" and i % 3 == 0:
-            again.failed(now, 0.5)
-        assert not again.suspected()
+            again.on_connect_failed(now, 0.5)
+        assert not again.is_takeover_suspected()
 
 
 def test_an_alarm_that_could_not_be_kept_is_kept_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     box = Outbox(tmp_path / "o.db", lambda: "spool")
-    alarms = Alarms(box, lambda: 5, lambda: 0)
+    alarms = AlarmReporter(box, lambda: 5, lambda: 0)
 
     def no_room(*_: object) -> None:
         raise OutboxFull("full")
 
     with monkeypatch.context() as broken:
         broken.setattr(box, "append", no_room)
-        alarms.raised("disk_full")
-    assert box.pending() == 0
-    alarms.tell()
-    alarms.tell()
-    assert box.pending() == 1
+        alarms.raise_alarm("disk_full")
+    assert box.pending_count() == 0
+    alarms.flush()
+    alarms.flush()
+    assert box.pending_count() == 1
 
 
 def test_a_link_without_any_receipt_for_long_is_made_anew(kiosk: Kiosk) -> None:
-    kiosk.agent.sent(kiosk.send(), 0)
+    kiosk.agent.on_puback(kiosk.send(), 0)
     for _ in range(601):
         kiosk.now += 1_000
         kiosk.agent.tick()
-    assert kiosk.agent.unanswered_ms() > 0
+    assert kiosk.agent.receipt_wait_ms() > 0
     kiosk.now += 1_000
     kiosk.agent.tick()
-    assert (kiosk.link.dropped, kiosk.agent.unanswered_ms()) == (1, 0)
+    assert (kiosk.link.dropped, kiosk.agent.receipt_wait_ms()) == (1, 0)
 
 
 class Following:
@@ -210,7 +212,7 @@ class Following:
     def __init__(self) -> None:
         self.told: list[tuple[str, bytes, bool]] = []
 
-    def received(self, channel: str, payload: bytes, now: int, *, retained: bool = False) -> None:
+    def on_message(self, channel: str, payload: bytes, now: int, *, retained: bool = False) -> None:
         del now
         self.told.append((channel, payload, retained))
 
@@ -220,11 +222,11 @@ class Following:
 
 def test_configuration_and_commands_go_to_the_remote_side_and_receipts_do_not(kiosk: Kiosk) -> None:
     remote = Following()
-    kiosk.agent.attach(remote)
+    kiosk.agent.attach_remote(remote)
     topics = [topic.rpartition("/")[2] for topic, _ in kiosk.agent.link._settings.subscriptions]
     assert topics == ["receipt", "state", "config", "command"]
     for topic in ("config", "command", "receipt"):
-        kiosk.agent.received(Message(f"motcua/v1/c1/{DEVICE}/{topic}", b"{}", retain=topic == "config"))
+        kiosk.agent.on_message(Message(f"motcua/v1/c1/{DEVICE}/{topic}", b"{}", retain=topic == "config"))
     assert remote.told == [("config", b"{}", True), ("command", b"{}", False)]
 
 
@@ -235,7 +237,7 @@ def test_the_remote_side_says_when_it_wants_to_be_called(kiosk: Kiosk) -> None:
 
 def test_diagnostics_are_the_agents_own_figures(kiosk: Kiosk) -> None:
     kiosk.send()
-    kiosk.agent.linked(session_present=False)
-    found = kiosk.agent.diagnostics(sources=3, config_version=8)
+    kiosk.agent.on_connected(session_present=False)
+    found = kiosk.agent.diagnostics_event(sources=3, config_version=8)
     assert (found.outbox_rows, found.reconnects, found.sources, found.config_version) == (1, 1, 3, 8)
     assert found.outbox_bytes == kiosk.outbox.size_bytes

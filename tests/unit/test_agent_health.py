@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from edge_agent import metrics
-from edge_agent.metrics_server import serve
+from edge_agent.metrics_server import serve_metrics
 from tests.unit.test_agent_alarms import Kiosk
 from tests.unit.test_clock_repair import Box, Machine
 
@@ -41,7 +41,9 @@ def box(tmp_path: Path) -> Box:
 
 def test_promtool_accepts_all_of_it(box: Box, require: Callable[[str], str]) -> None:
     box.outbox._dropped = {"sample": 3}
-    text = metrics.text(metrics.families(box.agent, {"probe:vn-ngsp": 2, 'odd "name"\\': 1}, END.timestamp()))
+    text = metrics.render_metrics(
+        metrics.metric_families(box.agent, {"probe:vn-ngsp": 2, 'odd "name"\\': 1}, END.timestamp())
+    )
     done = subprocess.run(
         [require("promtool"), "check", "metrics"], input=text, text=True, capture_output=True, check=False
     )
@@ -54,7 +56,7 @@ def test_the_figures_are_the_agents(box: Box) -> None:
     box.receipt(ranges=[(1, 1)])
     box.issue()
     box.steps(after=1_500)
-    found = figures(metrics.text(metrics.families(box.agent, {}, END.timestamp())))
+    found = figures(metrics.render_metrics(metrics.metric_families(box.agent, {}, END.timestamp())))
     assert found["events_appended_total"] == 2
     assert found["events_receipted_total"] == found["receipts_total"] == 1
     assert (found["outbox_rows"], found["outbox_bytes"]) == (1, box.outbox.size_bytes)
@@ -66,14 +68,14 @@ def test_the_figures_are_the_agents(box: Box) -> None:
 
 
 def test_without_a_clock_or_a_certificate_there_is_no_figure_of_them(tmp_path: Path) -> None:
-    found = figures(metrics.text(metrics.families(Kiosk(tmp_path).agent, {}, None)))
+    found = figures(metrics.render_metrics(metrics.metric_families(Kiosk(tmp_path).agent, {}, None)))
     assert not [name for name in found if "clock" in name or "certificate" in name]
 
 
 def test_the_file_is_replaced_as_a_whole_and_readable_by_the_collector(tmp_path: Path) -> None:
     path = tmp_path / "motcua.prom"
     path.write_text("old and longer\n" * 99)
-    metrics.write(path, "new 1\n")
+    metrics.write_metrics_file(path, "new 1\n")
     assert path.read_text() == "new 1\n"
     assert path.stat().st_mode & 0o777 == 0o644
     assert list(tmp_path.iterdir()) == [path]
@@ -86,20 +88,20 @@ def test_a_certificates_end_is_read_without_another_library(tmp_path: Path) -> N
     made = made.serial_number(7).not_valid_before(END - timedelta(days=90)).not_valid_after(END)
     path = tmp_path / "c.pem"
     path.write_bytes(made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
-    assert metrics.not_after(str(path)) == END.timestamp()
+    assert metrics.certificate_not_after(str(path)) == END.timestamp()
     path.write_text("no certificate")
-    assert metrics.not_after(str(path)) is None
-    assert metrics.not_after(str(tmp_path / "none.pem")) is None
+    assert metrics.certificate_not_after(str(path)) is None
+    assert metrics.certificate_not_after(str(tmp_path / "none.pem")) is None
 
 
 def test_the_figures_are_served_on_the_loopback_only(free_port: int) -> None:
-    server = serve(free_port, lambda: "figure 1\n")
+    server = serve_metrics(free_port, lambda: "figure 1\n")
     assert server is not None
     try:
         assert server.server_address[0] == "127.0.0.1"
         with urllib.request.urlopen(f"http://127.0.0.1:{free_port}/metrics", timeout=5) as answer:
             assert answer.read() == b"figure 1\n"
-        assert serve(free_port, str) is None
+        assert serve_metrics(free_port, str) is None
     finally:
         server.shutdown()
         server.server_close()

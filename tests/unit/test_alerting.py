@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from telemetry.core.calendar.windows import HOUR, MINUTE, Window
-from telemetry.core.slo.alarms import NONE, Alarm, Alarms
-from telemetry.core.slo.alert import Standing
-from telemetry.slo.alert_state import MIGRATIONS, Kept, StateFile, StateTooNew, StateUnavailable
-from telemetry.slo.alerting import UNJUDGED_MS, Alerting
+from telemetry.core.slo.alarms import NO_ALARMS, AlarmState, AlarmStates
+from telemetry.core.slo.alert import ActiveAlert
+from telemetry.slo.alert_state import MIGRATIONS, SavedAlerts, StateFile, StateTooNew, StateUnavailable
+from telemetry.slo.alerting import UNEVALUATED_KEPT_MS, Alerting
 from tests.judging import WORLD, Line, at_centre, at_device, judged, out, silent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from telemetry.core.slo.alert_text import Alert
+    from telemetry.core.slo.alert_text import PostableAlert
 
 NOW = 1_790_000_100_000
 STEP = 15_000
@@ -30,9 +30,9 @@ class Notes:
     """A sender that keeps what it was offered."""
 
     def __init__(self) -> None:
-        self.offers: list[dict[str, Alert]] = []
+        self.offers: list[dict[str, PostableAlert]] = []
 
-    def offer(self, alerts: Sequence[Alert], at: int) -> None:
+    def submit(self, alerts: Sequence[PostableAlert], at: int) -> None:
         assert at
         found = {" ".join(dict(a.labels).get(k, "") for k in ("alertname", "scope")).strip(): a for a in alerts}
         self.offers.append(found)
@@ -62,7 +62,7 @@ def test_an_outage_pages_within_minutes_and_ends_when_the_long_window_is_at_rest
     ended = next(
         t
         for t in range(began, began + 8 * HOUR, STEP)
-        if one.step(judged([line], t), t) is not None and notes.offers[-1][name].ends <= t
+        if one.step(judged([line], t), t) is not None and notes.offers[-1][name].ends_at <= t
     )
     assert ended >= NOW + HOUR
     assert notes.offers[0].keys() == {"MotcuaWatchdog"}
@@ -80,7 +80,7 @@ def test_nothing_fires_while_closed_and_a_firing_one_is_told_as_closed() -> None
     assert 3 * MINUTE <= began - opening <= 5 * MINUTE
     closing_time = NOW + 9 * HOUR
     alarms = one.step(judged([night], closing_time), closing_time)
-    assert alarms["connectivity-28", "centre:vn83-00001"]["page-fast"].firing
+    assert alarms["connectivity-28", "centre:vn83-00001"]["page-fast"].is_firing
     assert "MotcuaClosed centre:vn83-00001" in notes.names
 
 
@@ -94,7 +94,7 @@ def test_a_restart_goes_on_where_it_was(state: StateFile) -> None:
     assert other.step(judged([line], t), t) == before
     name = "MotcuaConnectivity centre:vn83-00001"
     assert again.offers[-1][name].labels == notes.offers[-1][name].labels
-    assert again.offers[-1][name].starts == notes.offers[-1][name].starts
+    assert again.offers[-1][name].starts_at == notes.offers[-1][name].starts_at
 
 
 def test_what_is_not_judged_at_once_is_neither_ended_nor_kept_for_ever(state: StateFile) -> None:
@@ -104,11 +104,11 @@ def test_what_is_not_judged_at_once_is_neither_ended_nor_kept_for_ever(state: St
     other, notes = alerting(state)
     name, t = "MotcuaConnectivity centre:vn83-00001", NOW + 10 * MINUTE
     assert other.step([], t)
-    assert notes.offers[-1][name].ends > t
-    assert other.step([], t + UNJUDGED_MS - 1)
-    t += UNJUDGED_MS
+    assert notes.offers[-1][name].ends_at > t
+    assert other.step([], t + UNEVALUATED_KEPT_MS - 1)
+    t += UNEVALUATED_KEPT_MS
     assert not other.step([], t)
-    assert notes.offers[-1][name].ends == t
+    assert notes.offers[-1][name].ends_at == t
     assert state.load().alarms == {}
 
 
@@ -126,7 +126,7 @@ def test_a_whole_site_is_one_alert_and_its_devices_stay_silent_when_it_recovers(
     seen: set[str] = set()
     for t in range(NOW, back + 5 * HOUR, MINUTE):
         one.step(judged(lines, t), t)
-        seen |= {name for name, a in notes.offers[-1].items() if a.ends > t}
+        seen |= {name for name, a in notes.offers[-1].items() if a.ends_at > t}
     assert seen == {"MotcuaWatchdog", "MotcuaConnectivity centre:vn83-00001"}
 
 
@@ -134,10 +134,10 @@ def test_nothing_is_written_when_nothing_changed() -> None:
     class Counted:
         saves = 0
 
-        def load(self) -> Kept:
-            return Kept()
+        def load(self) -> SavedAlerts:
+            return SavedAlerts()
 
-        def save(self, alarms: Mapping[tuple[str, str], Alarms], standing: object) -> None:
+        def save(self, alarms: Mapping[tuple[str, str], AlarmStates], standing: object) -> None:
             del alarms, standing
             self.saves += 1
 
@@ -152,12 +152,12 @@ def test_nothing_is_written_when_nothing_changed() -> None:
 def test_a_state_that_cannot_be_written_stops_nothing_and_is_written_later() -> None:
     class Full:
         full = True
-        saved: Mapping[tuple[str, str], Alarms] | None = None
+        saved: Mapping[tuple[str, str], AlarmStates] | None = None
 
-        def load(self) -> Kept:
-            return Kept()
+        def load(self) -> SavedAlerts:
+            return SavedAlerts()
 
-        def save(self, alarms: Mapping[tuple[str, str], Alarms], standing: object) -> None:
+        def save(self, alarms: Mapping[tuple[str, str], AlarmStates], standing: object) -> None:
             assert standing
             if self.full:
                 msg = "disk full"
@@ -175,12 +175,12 @@ def test_a_state_that_cannot_be_written_stops_nothing_and_is_written_later() -> 
 
 
 def test_the_file_returns_what_it_was_given(state: StateFile) -> None:
-    alarms = {("o", "centre:a"): MappingProxyType({"page-fast": Alarm("page", firing=True, fired=5)})}
-    standing = {("connectivity", "centre:a", "page"): Standing((("centre", "a"), ("rule", "é")), 1, 2, 3, None, 5)}
+    alarms = {("o", "centre:a"): MappingProxyType({"page-fast": AlarmState("page", is_firing=True, fired_at=5)})}
+    standing = {("connectivity", "centre:a", "page"): ActiveAlert((("centre", "a"), ("rule", "é")), 1, 2, 3, None, 5)}
     state.save(alarms, standing)
-    assert state.load() == Kept(alarms, standing)
-    state.save({("o", "centre:a"): NONE}, None)
-    assert state.load() == Kept({}, standing)
+    assert state.load() == SavedAlerts(alarms, standing)
+    state.save({("o", "centre:a"): NO_ALARMS}, None)
+    assert state.load() == SavedAlerts({}, standing)
 
 
 def test_a_newer_file_is_refused_with_the_way_out(tmp_path: Path) -> None:
@@ -210,5 +210,5 @@ def test_a_file_that_is_no_state_or_is_closed_says_so(tmp_path: Path) -> None:
 
 
 def test_lines_are_judged_as_the_core_reads_them() -> None:
-    reading = Line(at_centre(1), [Window(NOW - 10 * MINUTE, NOW)]).judged(NOW).status.readings[0]
-    assert (reading.exceeded, reading.armed) == (True, True)
+    reading = Line(at_centre(1), [Window(NOW - 10 * MINUTE, NOW)]).judged(NOW).status.burn_rates[0]
+    assert (reading.is_exceeded, reading.has_full_history) == (True, True)

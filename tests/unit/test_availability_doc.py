@@ -13,11 +13,11 @@ import pytest
 
 import api.metrics
 import api.schemas
-from api.schemas.envelope import Model
+from api.schemas.envelope import ApiModel
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE
-from telemetry.core.fold.totals import BOUNDS_S
+from telemetry.core.fold.totals import HISTOGRAM_BOUNDS_S
 from telemetry.core.slo import burn_rate
-from telemetry.core.slo.budget import budget
+from telemetry.core.slo.budget import error_budget
 
 DOC = (Path(__file__).resolve().parents[2] / "docs/reference/availability.md").read_text(encoding="utf-8")
 SECTIONS = {part.split("\n", 1)[0]: part for part in re.split(r"^###? ", DOC, flags=re.MULTILINE)[1:]}
@@ -40,15 +40,16 @@ def test_every_figure_has_a_worked_example(name: str) -> None:
     assert EXAMPLE.search(SECTIONS[name])
 
 
-def rows(rules: tuple[burn_rate.Rule, ...], period: int, goal: float) -> list[str]:
+def rows(rules: tuple[burn_rate.BurnRateRule, ...], period: int, goal: float) -> list[str]:
     out = []
     for r in rules:
-        full, tenth = burn_rate.fires_after(r, period, goal), burn_rate.fires_after(r, period, goal, 0.1)
+        full, tenth = burn_rate.time_until_firing(r, period, goal), burn_rate.time_until_firing(r, period, goal, 0.1)
         assert full is not None
         assert tenth is not None
         cells = (
-            f"`{r.name}`", r.severity, f"{r.share:.0%}".replace("%", " %"), f"{r.long // MINUTE} min",
-            f"{r.short // MINUTE} min", f"{burn_rate.threshold(r, period):.2f}", f"{full / MINUTE:.1f} min",
+            f"`{r.name}`", r.severity, f"{r.budget_share:.0%}".replace("%", " %"), f"{r.long_ms // MINUTE} min",
+            f"{r.short_ms // MINUTE} min", f"{burn_rate.burn_rate_threshold(r, period):.2f}",
+            f"{full / MINUTE:.1f} min",
             f"{tenth / MINUTE:.0f} min",
         )  # fmt: skip
         out.append(f"| {' | '.join(cells)} |")
@@ -56,7 +57,7 @@ def rows(rules: tuple[burn_rate.Rule, ...], period: int, goal: float) -> list[st
 
 
 def test_the_tables_of_rules_are_the_rules() -> None:
-    expected = [*rows(burn_rate.OPEN_RULES, WEEKS, 0.995), *rows(burn_rate.WALL_RULES, 30 * DAY, 0.995)]
+    expected = [*rows(burn_rate.OPEN_CLOCK_RULES, WEEKS, 0.995), *rows(burn_rate.WALL_CLOCK_RULES, 30 * DAY, 0.995)]
     assert re.findall(r"^\| `(?:page|ticket)-.*\|$", DOC, re.MULTILINE) == expected
 
 
@@ -65,19 +66,19 @@ def test_the_table_of_budgets_is_computed() -> None:
     assert len(found) == 3
     for goal, opening, always in found:
         share = round(float(goal) / 100, 3)
-        minutes = [budget(share, period // 1000, 0).minutes[0] for period in (WEEKS, 28 * DAY)]
+        minutes = [error_budget(share, period // 1000, 0).minutes[0] for period in (WEEKS, 28 * DAY)]
         assert [f"{m:.1f}" for m in minutes] == [opening, always]
 
 
 def test_a_lower_goal_fires_as_late_as_it_says() -> None:
-    fires = burn_rate.fires_after(burn_rate.OPEN_RULES[0], WEEKS, 0.98)
+    fires = burn_rate.time_until_firing(burn_rate.OPEN_CLOCK_RULES[0], WEEKS, 0.98)
     assert fires is not None
     assert round(fires / MINUTE) == 10
     assert "with a\ngoal of 98 % a full outage passes `page-fast` after 10 minutes" in DOC
 
 
 def test_the_exact_thresholds_are_all_named() -> None:
-    *most, last = map(str, BOUNDS_S)
+    *most, last = map(str, HISTOGRAM_BOUNDS_S)
     assert f"{', '.join(most)} or {last} s" in DOC
 
 
@@ -89,14 +90,14 @@ def numeric(kind: object) -> bool:
     return kind in {int, float} or any(map(numeric, typing.get_args(kind)))
 
 
-def models() -> list[type[Model]]:
+def models() -> list[type[ApiModel]]:
     modules = [importlib.import_module(f"api.schemas.{m.name}") for m in pkgutil.iter_modules(api.schemas.__path__)]
     found = [v for m in modules for v in vars(m).values() if isinstance(v, type) and v.__module__ == m.__name__]
-    return [v for v in found if issubclass(v, Model)]
+    return [v for v in found if issubclass(v, ApiModel)]
 
 
 @pytest.mark.parametrize("model", models(), ids=lambda m: m.__name__)
-def test_every_number_of_an_answer_is_explained(model: type[Model]) -> None:
+def test_every_number_of_an_answer_is_explained(model: type[ApiModel]) -> None:
     named = set(re.findall(r"`(\w+)`", SHOWN.split("| family of")[0]))
     assert {name for name, field in model.model_fields.items() if numeric(field.annotation)} <= named
 

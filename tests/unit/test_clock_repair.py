@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edge_agent.agent import Agent, AgentSettings, Surroundings
-from edge_agent.clock import EARLIEST_MS, HOLD_MS, ClockWatch, Stamp, Sync, restamped
+from edge_agent.agent import Agent, AgentSettings, Environment
+from edge_agent.clock import EARLIEST_VALID_MS, HOLD_MS, ClockStamp, ClockSync, ClockWatch, repair_event_times
 from edge_agent.outbox import Outbox
 from telemetry.core.protocol import codec, events as ev
 from telemetry.mqtt.address import BrokerAddress
@@ -34,7 +34,7 @@ class Machine:
         return TRUE_BOOT + self.mono + self.wrong
 
     def watch(self, boot: str = "boot1", hold_ms: int = HOLD_MS) -> ClockWatch:
-        said = lambda: Sync(self.synced, 12.0 if self.synced else None)  # noqa: E731
+        said = lambda: ClockSync(self.synced, 12.0 if self.synced else None)  # noqa: E731
         return ClockWatch(self.wall, lambda: self.mono, said, boot, hold_ms)
 
     def synchronise(self) -> None:
@@ -51,7 +51,7 @@ class Wire(Link):
     def fileno(self) -> int:
         return 0
 
-    def tick(self) -> None:
+    def keep_alive(self) -> None:
         pass
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False,
@@ -73,7 +73,7 @@ class Box:
     def __init__(self, folder: Path, machine: Machine, boot: str = "boot1") -> None:
         self.machine, self.clock = machine, machine.watch(boot)
         self.outbox = Outbox(folder / "o.db", lambda: "spool", stamp=self.clock.stamp)
-        around = Surroundings(machine.wall, lambda: machine.mono, lambda: 0.0, lambda: "id", self.clock)
+        around = Environment(machine.wall, lambda: machine.mono, lambda: 0.0, lambda: "id", self.clock)
         self.agent = Agent(
             AgentSettings("c1-kiosk1", "c1", BrokerAddress(), linger_ms=0, compress=False), self.outbox, around
         )
@@ -87,7 +87,7 @@ class Box:
             n=1, t=now, ticket="k", queue="q", service="s", counter="c", entered=more.get("entered", now), call=1
         )
         first, _ = self.outbox.append([event])
-        self.agent.appended(self.machine.mono)
+        self.agent.on_rows_appended(self.machine.mono)
         return first
 
     def steps(self, after: int = 0) -> None:
@@ -98,15 +98,15 @@ class Box:
             self.agent.step()
 
     def link(self) -> None:
-        self.wire.up = True
-        self.agent.linked(session_present=False)
+        self.wire.is_connected = True
+        self.agent.on_connected(session_present=False)
 
     def receipt(self, **said: object) -> None:
-        plain = codec.Receipt(spool="spool", ranges=[])
-        self.agent.received(Message("x/receipt", codec.encode_receipt(replace_struct(plain, said))))
+        plain = codec.DeliveryReceipt(spool="spool", ranges=[])
+        self.agent.on_message(Message("x/receipt", codec.encode_receipt(replace_struct(plain, said))))
 
 
-def replace_struct(receipt: codec.Receipt, said: dict[str, object]) -> codec.Receipt:
+def replace_struct(receipt: codec.DeliveryReceipt, said: dict[str, object]) -> codec.DeliveryReceipt:
     import msgspec
 
     return msgspec.structs.replace(receipt, **said)
@@ -156,7 +156,7 @@ def test_a_time_is_frozen_once_it_was_sent(box: Box) -> None:
     box.link()
     box.steps()
     wrong = box.wire.told()
-    box.wire.up = False
+    box.wire.is_connected = False
     unsent = box.issue(after=1_000)
     box.machine.synchronise()
     box.steps(after=10)
@@ -222,17 +222,17 @@ def test_a_step_of_the_clock_is_an_event(box: Box) -> None:
     box.steps()
     box.machine.wrong = 1_001
     box.steps()
-    steps = [codec.decode_event(row.body) for row in box.outbox.after(0, 9)]
+    steps = [codec.decode_event(row.body) for row in box.outbox.rows_after(0, 9)]
     assert [(e.step_ms, e.synced) for e in steps if isinstance(e, ev.ClockStep)] == [(3_600_000, True), (501, True)]
 
 
 def test_a_clock_before_its_time_is_not_synchronised_whatever_the_kernel_says() -> None:
-    machine = Machine(wrong=EARLIEST_MS - TRUE_BOOT - 10_000, synced=True)
+    machine = Machine(wrong=EARLIEST_VALID_MS - TRUE_BOOT - 10_000, synced=True)
     watch = machine.watch()
     assert (watch.sync.synced, watch.trusted) == (False, False)
 
 
-KEPT = Stamp(wall=1_000_000, mono=400_000, boot="b", doubtful=True)
+KEPT = ClockStamp(wall=1_000_000, mono=400_000, boot="b", time_unsure=True)
 OFFSET = 9_000_000
 
 
@@ -253,7 +253,7 @@ def called(t: int, entered: int) -> bytes:
     ids=["both of this boot", "entered before the boot", "an older file's line", "another machine's clock"],
 )
 def test_only_times_of_this_boots_clock_are_moved(t: int, entered: int, expected: tuple[int, int]) -> None:
-    found = codec.decode_event(restamped(called(t, entered), KEPT, OFFSET))
+    found = codec.decode_event(repair_event_times(called(t, entered), KEPT, OFFSET))
     assert isinstance(found, ev.TicketCalled)
     assert (found.t, found.entered) == expected
 
@@ -262,23 +262,23 @@ def test_only_times_of_this_boots_clock_are_moved(t: int, entered: int, expected
 def test_what_would_have_happened_after_it_was_kept_happened_when_it_was_kept(offset: int) -> None:
     """A program whose clock ran an hour ahead told it; ingest puts such a row off for as long as it lies ahead."""
     ahead = KEPT.mono + offset + 3_600_000
-    found = codec.decode_event(restamped(called(ahead, 500_000), KEPT, offset))
+    found = codec.decode_event(repair_event_times(called(ahead, 500_000), KEPT, offset))
     assert isinstance(found, ev.TicketCalled)
     assert (found.t, found.entered) == (KEPT.mono + offset, 500_000)
 
 
 def test_a_clock_that_was_right_changes_nothing_nor_does_a_body_that_is_no_event() -> None:
     body = called(1_000_000, 900_000)
-    assert restamped(body, KEPT, KEPT.wall - KEPT.mono) == body
-    assert restamped(b"{}", replace(KEPT), OFFSET) == b"{}"
+    assert repair_event_times(body, KEPT, KEPT.wall - KEPT.mono) == body
+    assert repair_event_times(b"{}", replace(KEPT), OFFSET) == b"{}"
 
 
 def test_many_rows_are_put_right_in_several_goes(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge_agent.outbox.timestamp_repair.AT_ONCE", 2)
+    monkeypatch.setattr("edge_agent.outbox.timestamp_repair.REPAIR_BATCH_ROWS", 2)
     for _ in range(5):
         box.issue(after=1)
     box.machine.synchronise()
     box.link()
     box.steps(after=1)
     assert sorted(box.wire.told())[:5] == [(n, TRUE_BOOT + 1_000 + n) for n in range(1, 6)]
-    assert box.outbox.size_bytes == sum(len(row.body) for row in box.outbox.after(0, 99))
+    assert box.outbox.size_bytes == sum(len(row.body) for row in box.outbox.rows_after(0, 99))

@@ -12,13 +12,13 @@ from hypothesis import given, strategies as st
 from telemetry.core.protocol import codec, events as ev
 from telemetry.core.protocol.codec import (
     CONTENT_TYPE,
-    MAX_FRAME,
-    MAX_INFLATED,
-    ZLIB,
+    MAX_FRAME_BYTES,
+    MAX_INFLATED_BYTES,
+    ZLIB_SUFFIX,
     Clock,
-    Decoded,
-    Receipt,
-    Unreadable,
+    DecodedFrame,
+    DeliveryReceipt,
+    UnreadableFrame,
 )
 
 NOW = 1_767_225_600_000
@@ -73,7 +73,7 @@ def frame(*rows: object, **head: object) -> bytes:
     return msgspec.json.encode({"v": 1, "spool": "s1", "boot": "b", "sent": NOW, "events": list(rows), **head})
 
 
-def decode(payload: bytes, kind: str = CONTENT_TYPE) -> Decoded:
+def decode(payload: bytes, kind: str = CONTENT_TYPE) -> DecodedFrame:
     return codec.decode_frame(payload, kind, NOW)
 
 
@@ -82,14 +82,14 @@ def verdict(row: dict[str, object]) -> tuple[str, str]:
     found = decode(frame(row))
     if found.events:
         return "stored", ""
-    if found.unnamed:
-        return "unnamed", found.unnamed[0]
+    if found.unidentified:
+        return "unnamed", found.unidentified[0]
     ((_, reason),) = found.rejected or found.deferred
     return ("rejected" if found.rejected else "deferred"), reason
 
 
 def reason_of(payload: bytes, kind: str = CONTENT_TYPE) -> str:
-    with pytest.raises(Unreadable) as caught:
+    with pytest.raises(UnreadableFrame) as caught:
         decode(payload, kind)
     return caught.value.reason
 
@@ -101,7 +101,7 @@ def test_the_examples_cover_every_event_type() -> None:
     assert {type(e) for e in EXAMPLES} == set(ev.AGENT_EVENTS + ev.SERVER_EVENTS)
 
 
-@pytest.mark.parametrize("event", EXAMPLES, ids=ev.type_of)
+@pytest.mark.parametrize("event", EXAMPLES, ids=ev.event_type_of)
 def test_every_event_comes_back_from_the_store_as_it_was(event: ev.Event) -> None:
     assert codec.decode_event(codec.encode_event(event)) == event
 
@@ -111,18 +111,18 @@ def test_every_agents_event_comes_back_from_a_frame_as_it_was(compressed: bool) 
     said = [e for e in EXAMPLES if isinstance(e, ev.AGENT_EVENTS)]
     bodies = [codec.encode_event(e) for e in said]
     payload = codec.encode_frame("s1", "b1", NOW, bodies, Clock(synced=True, error_ms=1.5))
-    found = decode(codec.compress(payload), CONTENT_TYPE + ZLIB) if compressed else decode(payload)
-    assert found == Decoded("s1", said)
+    found = decode(codec.compress(payload), CONTENT_TYPE + ZLIB_SUFFIX) if compressed else decode(payload)
+    assert found == DecodedFrame("s1", said)
 
 
 def test_every_agents_event_passes_the_slow_way_too() -> None:
     said = [e for e in EXAMPLES if isinstance(e, ev.AGENT_EVENTS)]
     payload = codec.encode_frame("s1", "b1", NOW, [codec.encode_event(e) for e in said] + [b'{"n":99,"t":1}'])
-    assert decode(payload) == Decoded("s1", said, rejected=[(99, "malformed")])
+    assert decode(payload) == DecodedFrame("s1", said, rejected=[(99, "malformed")])
 
 
 def test_an_empty_frame_has_no_rows() -> None:
-    assert decode(codec.encode_frame("s1", "b", NOW, [])) == Decoded("s1")
+    assert decode(codec.encode_frame("s1", "b", NOW, [])) == DecodedFrame("s1")
 
 
 def test_a_stored_body_of_unknown_type_is_an_error() -> None:
@@ -131,7 +131,7 @@ def test_a_stored_body_of_unknown_type_is_an_error() -> None:
 
 
 def test_a_receipt_comes_back_as_it_was() -> None:
-    receipt = Receipt(spool="s", ranges=[(1, 5)], rejected=[(6, "malformed")], deferred=[(7, "future")], at=NOW)
+    receipt = DeliveryReceipt(spool="s", ranges=[(1, 5)], rejected=[(6, "malformed")], deferred=[(7, "future")], at=NOW)
     assert codec.decode_receipt(codec.encode_receipt(receipt)) == receipt
 
 
@@ -171,11 +171,11 @@ def test_a_row_gets_the_verdict_and_reason_the_contract_says(row: dict[str, obje
 
 @pytest.mark.parametrize("row", [[], "text", 5, None])
 def test_a_row_that_is_no_object_is_counted_without_a_number(row: object) -> None:
-    assert decode(frame(row)).unnamed == ["malformed"]
+    assert decode(frame(row)).unidentified == ["malformed"]
 
 
 def test_a_row_with_a_number_beyond_all_bounds_is_counted_without_its_own() -> None:
-    assert decode(frame(ISSUED).replace(b'"land"', b"1e400")).unnamed == ["malformed"]
+    assert decode(frame(ISSUED).replace(b'"land"', b"1e400")).unidentified == ["malformed"]
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_a_good_row_beside_bad_ones_is_stored() -> None:
     found = decode(frame(ISSUED, ISSUED | {"n": 8, "x": 1}, ISSUED | {"n": 9, "phone": 1}, {}))
     assert [e.n for e in found.events] == [7]
     assert (found.deferred, found.rejected) == ([(8, "unsupported_field")], [(9, "personal_data")])
-    assert found.unnamed == ["malformed"]
+    assert found.unidentified == ["malformed"]
 
 
 @pytest.mark.parametrize("depth", [10, 200, 400, 600, 900])
@@ -257,23 +257,23 @@ def test_a_payload_that_is_no_frame_is_unreadable(payload: bytes) -> None:
 
 
 def test_an_oversized_frame_is_unreadable() -> None:
-    assert reason_of(b" " * (MAX_FRAME + 1)) == "oversized"
+    assert reason_of(b" " * (MAX_FRAME_BYTES + 1)) == "oversized"
 
 
 def test_a_frame_of_the_largest_size_is_read() -> None:
     payload = frame(ISSUED)
-    assert decode(payload + b" " * (MAX_FRAME - len(payload))).spool == "s1"
+    assert decode(payload + b" " * (MAX_FRAME_BYTES - len(payload))).outbox_id == "s1"
 
 
 def test_a_zlib_bomb_is_unreadable_and_not_inflated() -> None:
-    bomb = zlib.compress(b" " * (50 * MAX_INFLATED))
-    assert len(bomb) < MAX_FRAME
-    assert reason_of(bomb, CONTENT_TYPE + ZLIB) == "oversized"
+    bomb = zlib.compress(b" " * (50 * MAX_INFLATED_BYTES))
+    assert len(bomb) < MAX_FRAME_BYTES
+    assert reason_of(bomb, CONTENT_TYPE + ZLIB_SUFFIX) == "oversized"
 
 
 @pytest.mark.parametrize("payload", [b"", b"not deflated", zlib.compress(frame(ISSUED))[:-20]])
 def test_a_broken_deflated_frame_is_unreadable(payload: bytes) -> None:
-    assert reason_of(payload, CONTENT_TYPE + ZLIB) == "malformed"
+    assert reason_of(payload, CONTENT_TYPE + ZLIB_SUFFIX) == "malformed"
 
 
 # --- fuzz -------------------------------------------------------------------------------------
@@ -282,19 +282,19 @@ def test_a_broken_deflated_frame_is_unreadable(payload: bytes) -> None:
 def accounted(payload: bytes, kind: str) -> bool:
     try:
         found = decode(payload, kind)
-    except Unreadable as error:
+    except UnreadableFrame as error:
         return error.reason in {"malformed", "oversized", "personal_data"}
-    return isinstance(found.spool, str)
+    return isinstance(found.outbox_id, str)
 
 
-@given(st.binary(max_size=300), st.sampled_from([CONTENT_TYPE, CONTENT_TYPE + ZLIB, ""]))
+@given(st.binary(max_size=300), st.sampled_from([CONTENT_TYPE, CONTENT_TYPE + ZLIB_SUFFIX, ""]))
 def test_arbitrary_bytes_raise_nothing_but_unreadable(payload: bytes, kind: str) -> None:
     assert accounted(payload, kind)
 
 
 @given(st.binary(max_size=300))
 def test_arbitrary_deflated_bytes_raise_nothing_but_unreadable(payload: bytes) -> None:
-    assert accounted(zlib.compress(payload), CONTENT_TYPE + ZLIB)
+    assert accounted(zlib.compress(payload), CONTENT_TYPE + ZLIB_SUFFIX)
 
 
 @given(json)
@@ -305,7 +305,7 @@ def test_arbitrary_json_raises_nothing_but_unreadable(value: object) -> None:
 @given(st.lists(json, max_size=4))
 def test_arbitrary_rows_are_each_accounted_for(rows: list[object]) -> None:
     found = decode(frame(*rows))
-    assert len(found.events) + len(found.rejected) + len(found.deferred) + len(found.unnamed) == len(rows)
+    assert len(found.events) + len(found.rejected) + len(found.deferred) + len(found.unidentified) == len(rows)
 
 
 FIELDS = sorted({name for kind in ev.AGENT_EVENTS for name in kind.__struct_encode_fields__})
@@ -320,5 +320,5 @@ def test_a_bent_event_is_accounted_for_alone_as_beside_a_bad_row(
 ) -> None:
     alone = decode(frame(row | bent))
     beside = decode(frame(row | bent, None))
-    assert beside.unnamed == [*alone.unnamed, "malformed"]
+    assert beside.unidentified == [*alone.unidentified, "malformed"]
     assert (beside.events, beside.rejected, beside.deferred) == (alone.events, alone.rejected, alone.deferred)

@@ -7,40 +7,40 @@ from itertools import pairwise
 from hypothesis import given, strategies as st
 
 from telemetry.core.figures.completeness import (
+    ClosedRanges,
     Completeness,
-    Ranges,
-    RowRanges,
-    completeness,
-    minus,
+    OutboxRowRanges,
+    compute_completeness,
+    count_rows,
     ranges_of,
-    size,
-    union,
+    subtract_ranges,
+    union_ranges,
 )
 
 range_lists = st.lists(st.tuples(st.integers(1, 60), st.integers(0, 9)).map(lambda p: (p[0], p[0] + p[1])), max_size=12)
 
 
-def rows_of(ranges: Ranges | list[tuple[int, int]]) -> set[int]:
+def rows_of(ranges: ClosedRanges | list[tuple[int, int]]) -> set[int]:
     return {n for low, high in ranges for n in range(low, high + 1)}
 
 
 @given(range_lists, range_lists)
 def test_union_holds_the_rows_of_both(first: list[tuple[int, int]], second: list[tuple[int, int]]) -> None:
-    joined = union(first, second)
+    joined = union_ranges(first, second)
     assert rows_of(joined) == rows_of(first) | rows_of(second)
-    assert size(joined) == len(rows_of(joined))
+    assert count_rows(joined) == len(rows_of(joined))
 
 
 @given(range_lists)
 def test_union_is_idempotent_sorted_and_leaves_gaps_between(found: list[tuple[int, int]]) -> None:
-    once = union(found)
-    assert union(once) == union(once, once) == union(once, found) == once
+    once = union_ranges(found)
+    assert union_ranges(once) == union_ranges(once, once) == union_ranges(once, found) == once
     assert all(a[1] + 1 < b[0] for a, b in pairwise(once))
 
 
 @given(range_lists, range_lists)
 def test_minus_holds_the_rows_of_the_first_only(first: list[tuple[int, int]], second: list[tuple[int, int]]) -> None:
-    assert rows_of(minus(union(first), union(second))) == rows_of(first) - rows_of(second)
+    assert rows_of(subtract_ranges(union_ranges(first), union_ranges(second))) == rows_of(first) - rows_of(second)
 
 
 @given(st.sets(st.integers(1, 40)))
@@ -53,22 +53,22 @@ def test_neighbours_join_and_strangers_do_not() -> None:
 
 
 def test_an_outbox_nobody_heard_of_has_no_ratio() -> None:
-    empty = completeness([RowRanges("d", "s", ())])
+    empty = compute_completeness([OutboxRowRanges("d", "s", ())])
     assert (empty.highest, empty.ratio) == (0, None)
 
 
 def test_a_row_in_two_parts_counts_once_stored_before_refused_before_dropped() -> None:
-    row = RowRanges("d", "s", stored=((1, 5),), refused=((5, 6),), dropped=((6, 8),))
-    assert completeness([row]) == Completeness(stored=5, refused=1, dropped=2, highest=8)
-    assert completeness([row]).ratio == 1
+    row = OutboxRowRanges("d", "s", stored=((1, 5),), refused=((5, 6),), dropped=((6, 8),))
+    assert compute_completeness([row]) == Completeness(stored=5, refused=1, dropped=2, highest=8)
+    assert compute_completeness([row]).ratio == 1
 
 
 def test_the_highest_row_may_be_one_only_declared_dropped() -> None:
-    assert RowRanges("d", "s", ((1, 2),), dropped=((7, 9),)).highest == 9
+    assert OutboxRowRanges("d", "s", ((1, 2),), dropped=((7, 9),)).highest_row == 9
 
 
 def test_outboxes_add_up_and_missing_rows_lower_the_ratio() -> None:
-    found = completeness([RowRanges("a", "s", ((1, 4),)), RowRanges("b", "s", ((4, 4),))])
+    found = compute_completeness([OutboxRowRanges("a", "s", ((1, 4),)), OutboxRowRanges("b", "s", ((4, 4),))])
     assert (found.stored, found.highest, found.ratio) == (5, 8, 5 / 8)
 
 
@@ -76,5 +76,7 @@ def test_outboxes_add_up_and_missing_rows_lower_the_ratio() -> None:
 def test_the_ratio_never_exceeds_one(
     stored: list[tuple[int, int]], refused: list[tuple[int, int]], dropped: list[tuple[int, int]]
 ) -> None:
-    ratio = completeness([RowRanges("d", "s", union(stored), union(refused), union(dropped))]).ratio
+    ratio = compute_completeness(
+        [OutboxRowRanges("d", "s", union_ranges(stored), union_ranges(refused), union_ranges(dropped))]
+    ).ratio
     assert ratio is None or 0 < ratio <= 1

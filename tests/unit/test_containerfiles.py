@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.targets.kubernetes.pods import USERS
+from infra.targets.kubernetes.pods import IMAGE_USERS
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / "containers").glob("*.Containerfile"))
@@ -67,7 +67,7 @@ def test_the_base_is_an_exact_version_and_may_be_given_by_digest(file: Path) -> 
 def test_it_runs_as_a_user_that_is_not_root_and_the_clusters_too(file: Path) -> None:
     (user,) = [step.rest for step in last_stage(file) if step.word == "USER"]
     number, group = (int(part) for part in user.split(":"))
-    assert number == group == USERS["motcua-server"]
+    assert number == group == IMAGE_USERS["motcua-server"]
     assert number > 0
 
 

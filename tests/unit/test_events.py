@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from telemetry.core.protocol import events as ev
-from telemetry.core.protocol.events import AGENT_EVENTS, SERVER_EVENTS, SYSTEM_TYPES, Event, type_of, unit_of
+from telemetry.core.protocol.events import AGENT_EVENTS, SERVER_EVENTS, SYSTEM_TYPES, Event, entity_of, event_type_of
 
 ALL = AGENT_EVENTS + SERVER_EVENTS
 
@@ -17,7 +17,7 @@ def every_subclass(kind: type[Event]) -> set[type[Event]]:
 def test_every_event_class_is_listed_once_as_the_agents_or_the_servers() -> None:
     assert len(set(ALL)) == len(ALL)
     ours = {kind for kind in every_subclass(Event) if kind.__module__.startswith("telemetry.core.")}
-    assert ours - {Event, ev._OnTicket} == set(ALL)
+    assert ours - {Event, ev._TicketEvent} == set(ALL)
 
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
@@ -32,12 +32,12 @@ def test_wire_names_are_unique() -> None:
 
 
 def test_a_type_is_named_as_on_the_wire() -> None:
-    assert type_of(ev.DeviceContact(n=1, t=0)) == "device.contact"
+    assert event_type_of(ev.DeviceContact(n=1, t=0)) == "device.contact"
 
 
 def test_a_probe_is_folded_under_its_system_and_a_heartbeat_under_its_centre() -> None:
     probe = ev.ProbeResult(n=1, t=0, system="vn-ngsp", kind="http", ok=True)
     stats = ev.ConnectorStats(n=1, t=0, system="vn-ngsp", ok=1, failed=0, period_ms=1)
-    assert {unit_of("vn83-1", e) for e in (probe, stats)} == {"vn-ngsp"}
-    assert {type_of(e) for e in (probe, stats)} == SYSTEM_TYPES
-    assert unit_of("vn83-1", ev.DeviceHeartbeat(n=1, t=0)) == "vn83-1"
+    assert {entity_of("vn83-1", e) for e in (probe, stats)} == {"vn-ngsp"}
+    assert {event_type_of(e) for e in (probe, stats)} == SYSTEM_TYPES
+    assert entity_of("vn83-1", ev.DeviceHeartbeat(n=1, t=0)) == "vn83-1"

@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from telemetry.core.calendar.calendar_values import ModeSpan, Rules
+from telemetry.core.calendar.calendar_values import CalendarRules, ModeSpan
 from telemetry.core.calendar.windows import Window, day_window, local_ms
 from telemetry.core.inventory import Centre
-from telemetry.queries.availability import Manner, uptime
-from telemetry.queries.buckets import Openings, ask
-from telemetry.queries.network import Scope
-from telemetry.queries.totals_cache import Through
+from telemetry.queries.availability import AvailabilityOptions, compute_availability
+from telemetry.queries.buckets import OpenWindowsCache, bucket_query
+from telemetry.queries.network import QueryScope
+from telemetry.queries.totals_cache import UncachedTotals
 from telemetry.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ HOUR_S = 3600
 
 
 def in_mode(mode: str) -> Centre:
-    return replace(PLAIN, rules=Rules(modes=(ModeSpan(mode, MORNING, "flood"),)))  # type: ignore[arg-type]
+    return replace(PLAIN, rules=CalendarRules(modes=(ModeSpan(mode, MORNING, "flood"),)))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -39,16 +39,18 @@ def in_mode(mode: str) -> Centre:
 )
 def test_a_mode_leaves_time_out_and_says_so(tmp_path: Path, mode: str, total: int, excluded: int) -> None:
     centre = in_mode(mode)
-    scope = Scope("centre:vn83-1", "centre", frozenset({"centre:vn83-1"}), {centre.id: centre}, ZONE)
+    scope = QueryScope("centre:vn83-1", "centre", frozenset({"centre:vn83-1"}), {centre.id: centre}, ZONE)
     day = day_window(DAY, ZONE)
     with closing(SqliteStore(tmp_path / "store.db")) as store:
-        found = uptime(Through(store), scope, ask(day, "total", ZONE), Manner(), day.end).whole
+        found = compute_availability(
+            UncachedTotals(store), scope, bucket_query(day, "total", ZONE), AvailabilityOptions(), day.end
+        ).overall
     assert (found.total, found.excluded) == (total * HOUR_S, excluded * HOUR_S)
 
 
 def test_centres_that_differ_by_a_mode_alone_have_openings_of_their_own() -> None:
-    known, day = Openings(), day_window(DAY, ZONE)
-    assert known.of(PLAIN, day).open_ms(MORNING) == MORNING.length
-    assert known.of(in_mode("emergency"), day).open_ms(MORNING) == 0
-    assert known.out(in_mode("emergency"), day).open_ms(MORNING) == MORNING.length
-    assert known.of(PLAIN, day) is known.of(replace(PLAIN, id="vn83-2"), day)
+    known, day = OpenWindowsCache(), day_window(DAY, ZONE)
+    assert known.open_windows(PLAIN, day).open_ms(MORNING) == MORNING.length
+    assert known.open_windows(in_mode("emergency"), day).open_ms(MORNING) == 0
+    assert known.excluded_windows(in_mode("emergency"), day).open_ms(MORNING) == MORNING.length
+    assert known.open_windows(PLAIN, day) is known.open_windows(replace(PLAIN, id="vn83-2"), day)

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from telemetry.core.calendar.windows import FIVE, HOUR, MINUTE, Window
+from telemetry.core.calendar.windows import HOUR, MINUTE, SLOT, Window
 from telemetry.core.fold import fold
-from telemetry.core.fold.sourced_event import Said
-from telemetry.core.fold.states import Segment
-from telemetry.core.fold.totals import CAPACITY_FIELDS, MARK_FIELDS, PROBE_FIELDS, QUEUE_FIELDS, STATE_FIELDS
+from telemetry.core.fold.sourced_event import SourcedEvent
+from telemetry.core.fold.states import StateSegment
+from telemetry.core.fold.totals import CAPACITY_FIELDS, PROBE_FIELDS, QUEUE_FIELDS, READY_AT_SLOT_FIELDS, STATE_FIELDS
 from telemetry.core.protocol import events as ev
-from telemetry.core.slo.evaluation import Tail
+from telemetry.core.slo.evaluation import RecentState
 from tests.unit.days import (
     CENTRE,
     CENTRE_SCOPE,
@@ -77,14 +77,14 @@ def test_the_references_vectors_give_the_references_seconds(
 def test_totals_name_every_field_zeros_included() -> None:
     found = [*beats(ms(8)), said(ticket(ev.TicketIssued, ms(8)), spool="t")]
     fields = {t.scope.split(":")[0]: tuple(t.sums) for t in five(found)}
-    whole = (*STATE_FIELDS, *CAPACITY_FIELDS, *MARK_FIELDS)
+    whole = (*STATE_FIELDS, *CAPACITY_FIELDS, *READY_AT_SLOT_FIELDS)
     assert fields == {"device": STATE_FIELDS, "centre": whole, "desk": QUEUE_FIELDS}
-    assert {(t.unit, t.width, t.province) for t in five(found)} == {(CENTRE.id, "5m", "83")}
+    assert {(t.entity, t.width, t.province) for t in five(found)} == {(CENTRE.id, "5m", "83")}
 
 
 def test_nothing_to_read_lies_before_the_epoch() -> None:
-    assert fold.read_window(Window(5, 9)) == Window(0, 9)
-    assert fold.read_window(Window(HOUR, 2 * HOUR)) == Window(0, 2 * HOUR)
+    assert fold.input_window(Window(5, 9)) == Window(0, 9)
+    assert fold.input_window(Window(HOUR, 2 * HOUR)) == Window(0, 2 * HOUR)
 
 
 # --- desks ------------------------------------------------------------------------------------
@@ -135,8 +135,8 @@ def test_a_rating_of_four_or_five_is_good(rating: int, good: int) -> None:
 
 
 def test_events_without_a_service_or_outside_the_window_count_nowhere() -> None:
-    window = Window(T, T + FIVE)
-    outside = [said(ev.RatingSubmitted(n=t, t=t, rating=5, service="land")) for t in (T - 1000, T + FIVE)]
+    window = Window(T, T + SLOT)
+    outside = [said(ev.RatingSubmitted(n=t, t=t, rating=5, service="land")) for t in (T - 1000, T + SLOT)]
     totals = five([*outside, said(ev.CentreModeSet(n=1, t=T, mode="closed"))], window)
     assert {t.scope for t in totals} == {CENTRE_SCOPE}
 
@@ -146,16 +146,16 @@ def test_events_without_a_service_or_outside_the_window_count_nowhere() -> None:
 
 def test_a_systems_totals_hold_states_probes_and_latency_of_good_ones() -> None:
     alone = replace(SYSTEM, vantage=("a",))
-    stats = Said("a", "s", ev.ConnectorStats(n=9, t=0, system=SYSTEM.id, ok=1, failed=0, period_ms=1))
+    stats = SourcedEvent("a", "s", ev.ConnectorStats(n=9, t=0, system=SYSTEM.id, ok=1, failed=0, period_ms=1))
     found = [
         probe("a", 0, latency_ms=10.4),
         probe("a", 60_000, ok=False, latency_ms=99.0),
         probe("a", 90_000),
-        probe("a", FIVE),
+        probe("a", SLOT),
         stats,
     ]
-    (total,) = fold.fold_system(alone, "83", found, Window(0, FIVE))
-    assert (total.unit, total.scope, total.province) == (SYSTEM.id, f"system:{SYSTEM.id}", "83")
+    (total,) = fold.fold_system(alone, "83", found, Window(0, SLOT))
+    assert (total.entity, total.scope, total.province) == (SYSTEM.id, f"system:{SYSTEM.id}", "83")
     assert tuple(total.sums) == (*STATE_FIELDS, *PROBE_FIELDS)
     assert {name: value for name, value in total.sums.items() if value and "latency_le" not in name} == {
         "up_ms": 210_000,
@@ -168,7 +168,7 @@ def test_a_systems_totals_hold_states_probes_and_latency_of_good_ones() -> None:
 
 def test_unknown_time_of_a_system_is_our_own_platforms_when_that_was_down() -> None:
     alone, lost = replace(SYSTEM, vantage=("a",)), Window(2 * MINUTE, 4 * MINUTE)
-    (total,) = fold.fold_system(alone, "83", [probe("a", 0)], Window(0, FIVE), [lost])
+    (total,) = fold.fold_system(alone, "83", [probe("a", 0)], Window(0, SLOT), [lost])
     assert (total.sums["up_ms"], total.sums["platform_ms"], total.sums["link_ms"]) == (150_000, 90_000, 0)
 
 
@@ -179,25 +179,27 @@ NOW = ms(9, 2)
 
 def test_the_tails_hold_what_is_believed_of_the_running_five_minutes() -> None:
     found = [*beats(ms(8, 59), device=GATEWAY), *beats(ms(8), ms(9, 1)), *contacts(ms(8, 58)), status(ms(9, 1), False)]
-    tails = fold.centre_tails(CENTRE, (GATEWAY, KIOSK, REPLAY), found, NOW)
-    gateway, kiosk = Segment(ms(8, 59), ms(9, 1, 30), "up"), Segment(ms(9, 1), ms(9, 3, 30), "up")
-    gone = Segment(ms(9, 1), ms(9, 1) + ev.MAX_GRACE_MS, "down")
+    tails = fold.centre_recent_states(CENTRE, (GATEWAY, KIOSK, REPLAY), found, NOW)
+    gateway, kiosk = StateSegment(ms(8, 59), ms(9, 1, 30), "up"), StateSegment(ms(9, 1), ms(9, 3, 30), "up")
+    gone = StateSegment(ms(9, 1), ms(9, 1) + ev.MAX_GRACE_MS, "down")
     assert tails == {
-        f"device:{GATEWAY.id}": Tail((gateway,)),
-        f"device:{KIOSK.id}": Tail((kiosk,), (Segment(ms(8, 58), ms(9, 0, 30), "up"), gone)),
-        CENTRE_SCOPE: Tail((Segment(ms(9, 1), ms(9, 1, 30), "up"),), (Segment(ms(8, 58), ms(9, 0, 30), "up"),)),
+        f"device:{GATEWAY.id}": RecentState((gateway,)),
+        f"device:{KIOSK.id}": RecentState((kiosk,), (StateSegment(ms(8, 58), ms(9, 0, 30), "up"), gone)),
+        CENTRE_SCOPE: RecentState(
+            (StateSegment(ms(9, 1), ms(9, 1, 30), "up"),), (StateSegment(ms(8, 58), ms(9, 0, 30), "up"),)
+        ),
     }
 
 
 def test_what_comes_after_the_present_or_long_ago_is_in_no_tail() -> None:
-    found = [*beats(NOW + 1), *beats(NOW - fold.RECALL_MS - 1, every_ms=600_000)]
-    assert fold.centre_tails(CENTRE, (KIOSK,), found, NOW)[CENTRE_SCOPE] == Tail()
+    found = [*beats(NOW + 1), *beats(NOW - fold.STATE_LOOKBACK_MS - 1, every_ms=600_000)]
+    assert fold.centre_recent_states(CENTRE, (KIOSK,), found, NOW)[CENTRE_SCOPE] == RecentState()
 
 
 def test_a_systems_tail_is_its_quorum() -> None:
     found = [probe("a", NOW - MINUTE), probe("b", NOW - 30_000), probe("c", NOW + 1)]
-    tails = fold.system_tails(SYSTEM, found, NOW)
-    assert tails == {f"system:{SYSTEM.id}": Tail((Segment(NOW - 30_000, NOW + 90_000, "up"),))}
+    tails = fold.system_recent_states(SYSTEM, found, NOW)
+    assert tails == {f"system:{SYSTEM.id}": RecentState((StateSegment(NOW - 30_000, NOW + 90_000, "up"),))}
 
 
 def test_an_undeclared_device_is_shown_as_it_spoke() -> None:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from hypothesis import given
 
-from telemetry.core.calendar.intervals import length
-from telemetry.core.calendar.windows import FIVE, MINUTE, Window, merge
-from telemetry.core.fold.centre_state import site_of
-from telemetry.core.fold.sourced_event import once
+from telemetry.core.calendar.intervals import total_length
+from telemetry.core.calendar.windows import MINUTE, SLOT, Window, merge
+from telemetry.core.fold.centre_state import centre_devices_of
+from telemetry.core.fold.sourced_event import deduplicate
 from telemetry.core.fold.totals import STATE_FIELDS
 from telemetry.core.protocol import events as ev
-from telemetry.core.slo.causes import Evidence, silent_together, spells, tally_of
+from telemetry.core.slo.causes import GapEvidence, attribute_gaps, common_silence, sum_spans
 from tests.unit.days import (
     CENTRE_SCOPE,
     GATEWAY,
@@ -35,26 +35,28 @@ from tests.unit.days import (
 )
 
 if TYPE_CHECKING:
-    from telemetry.core.fold.centre_state import Site
-    from telemetry.core.fold.sourced_event import Said
+    from telemetry.core.fold.centre_state import CentreDevices
+    from telemetry.core.fold.sourced_event import SourcedEvent
     from telemetry.core.inventory import Device
 
 NINE = Window(ms(9), ms(10))
 DEVICES = (GATEWAY, KIOSK)
 
 
-def hour(found: list[Said], scope: str, *platform: Window, devices: tuple[Device, ...] = DEVICES) -> dict[str, int]:
+def hour(
+    found: list[SourcedEvent], scope: str, *platform: Window, devices: tuple[Device, ...] = DEVICES
+) -> dict[str, int]:
     """The hour's time by state of one scope, zeros left out."""
     found_sums = sums_of(five(found, NINE, devices, platform), scope)
     return {name: value for name, value in found_sums.items() if name in STATE_FIELDS}
 
 
-def heard(start: int, end: int) -> list[Said]:
+def heard(start: int, end: int) -> list[SourcedEvent]:
     times = every_minute(start, end)
     return [*contacts(*times, device=GATEWAY), *contacts(*times)]
 
 
-def worked(start: int, end: int) -> list[Said]:
+def worked(start: int, end: int) -> list[SourcedEvent]:
     times = every_minute(start, end)
     return [*beats(*times, device=GATEWAY), *beats(*times)]
 
@@ -133,8 +135,8 @@ def test_what_is_known_of_our_own_outage_stays_known() -> None:
 def test_an_outage_reaches_devices_that_never_spoke_and_no_further_than_the_window() -> None:
     lost = Window(ms(8), ms(9, 5))
     assert hour(heard(ms(9), ms(10)), f"device:{SECOND.id}", lost, devices=(KIOSK, SECOND)) == {
-        "platform_ms": FIVE,
-        "conn_platform_ms": FIVE,
+        "platform_ms": SLOT,
+        "conn_platform_ms": SLOT,
     }
 
 
@@ -142,31 +144,38 @@ def test_an_outage_reaches_devices_that_never_spoke_and_no_further_than_the_wind
 
 
 @given(streams, outages)
-def test_known_and_explained_time_never_exceed_the_five_minutes(found: list[Said], lost: tuple[Window, ...]) -> None:
+def test_known_and_explained_time_never_exceed_the_five_minutes(
+    found: list[SourcedEvent], lost: tuple[Window, ...]
+) -> None:
     for t in five(found, LONGER, SITE, lost):
         if not t.scope.startswith("desk:"):
             explained = ("up_ms", "down_ms", "link_ms", "platform_ms")
-            assert sum(t.sums[name] for name in explained) <= FIVE
-            assert sum(t.sums[name] for name in ("conn_up_ms", "conn_down_ms", "conn_platform_ms")) <= FIVE
-            assert 0 <= t.sums.get("cap_low_ms", 0) <= t.sums.get("cap_high_ms", 0) <= FIVE
+            assert sum(t.sums[name] for name in explained) <= SLOT
+            assert sum(t.sums[name] for name in ("conn_up_ms", "conn_down_ms", "conn_platform_ms")) <= SLOT
+            assert 0 <= t.sums.get("cap_low_ms", 0) <= t.sums.get("cap_high_ms", 0) <= SLOT
             assert t.sums.get("mark_up", 0) + t.sums.get("mark_down", 0) <= 1
 
 
 @given(streams, outages)
-def test_causes_are_those_of_the_reference(found: list[Said], lost: tuple[Window, ...]) -> None:
+def test_causes_are_those_of_the_reference(found: list[SourcedEvent], lost: tuple[Window, ...]) -> None:
     """The fold charges each moment as `causes.spells` does, with `causes.silent_together` as evidence."""
-    site = site_of(SITE, once(found))
-    silent = silent_together([site.contact.get(d.id, []) for d in SITE], LONGER)
-    why = Evidence(platform=lost, link=[*silent, *_said(site)])
-    assert merge(site.dead_link(site.heard(), LONGER)) == merge(why.link)
+    site = centre_devices_of(SITE, deduplicate(found))
+    silent = common_silence([site.contact.get(d.id, []) for d in SITE], LONGER)
+    why = GapEvidence(platform=lost, link=[*silent, *_said(site)])
+    assert merge(site.link_down_windows(site.contact_segments(), LONGER)) == merge(why.link)
     for device in SITE:
-        wanted = tally_of(spells(site.service.get(device.id, []), LONGER, why), [LONGER])
+        wanted = sum_spans(attribute_gaps(site.service.get(device.id, []), LONGER, why), [LONGER])
         sums = sums_of(five(found, LONGER, SITE, lost), f"device:{device.id}")
         names = ("up_ms", "down_ms", "platform_ms", "link_ms")
-        assert [sums.get(name, 0) for name in names] == [wanted.up, wanted.down, wanted.excluded, wanted.elsewhere]
-        assert length([LONGER]) == wanted.open + wanted.excluded
+        assert [sums.get(name, 0) for name in names] == [
+            wanted.up,
+            wanted.down,
+            wanted.excluded,
+            wanted.charged_elsewhere,
+        ]
+        assert total_length([LONGER]) == wanted.open + wanted.excluded
 
 
-def _said(site: Site) -> list[Window]:
+def _said(site: CentreDevices) -> list[Window]:
     windows = [Window(s.start, s.end) for rows in site.link.values() for s in rows if s.state == "down"]
     return [part for w in windows if (part := w.clip(LONGER))]

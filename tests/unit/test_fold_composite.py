@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, strategies as st
 
-from telemetry.core.calendar.windows import FIVE, MINUTE, Window, ceil, floor
+from telemetry.core.calendar.windows import MINUTE, SLOT, Window, ceil, floor
 from telemetry.core.fold import states
-from telemetry.core.fold.centre_state import Site, at_the_site, capacity, site_of, staffed
-from telemetry.core.fold.states import Known, Report, Segment
+from telemetry.core.fold.centre_state import (
+    CentreDevices,
+    capacity_devices,
+    centre_devices_of,
+    exclude_replay_devices,
+    integrate_capacity,
+)
+from telemetry.core.fold.states import KnownState, StateReport, StateSegment
 from telemetry.core.protocol import events as ev
-from telemetry.core.slo.quorum import capacity_share
+from telemetry.core.slo.quorum import mean_capacity_bounds
 from tests.unit.days import (
     CENTRE_SCOPE,
     DESK,
@@ -34,23 +40,23 @@ from tests.unit.days import (
 )
 
 if TYPE_CHECKING:
-    from telemetry.core.fold.sourced_event import Said
+    from telemetry.core.fold.sourced_event import SourcedEvent
     from telemetry.core.inventory import Device
 
-UP: Known = "up"
-DOWN: Known = "down"
+UP: KnownState = "up"
+DOWN: KnownState = "down"
 ALL = (GATEWAY, KIOSK, SECOND, DESK, NEXT_DESK, DISPLAY)
 
 
-def site(devices: tuple[Device, ...], **known: str) -> Site:
+def site(devices: tuple[Device, ...], **known: str) -> CentreDevices:
     """A site whose devices (by the end of their id) are U, D, or unknown for 9 ms."""
-    names: dict[str, Known] = {"U": UP, "D": DOWN}
-    service = {f"vn83-1-{name}": [Segment(0, 9, names[state])] for name, state in known.items()}
-    return Site(devices, service, {}, {})
+    names: dict[str, KnownState] = {"U": UP, "D": DOWN}
+    service = {f"vn83-1-{name}": [StateSegment(0, 9, names[state])] for name, state in known.items()}
+    return CentreDevices(devices, service, {}, {})
 
 
 def state(devices: tuple[Device, ...], **known: str) -> str:
-    return states.state_at(site(devices, **known).working(), 0)
+    return states.state_at(site(devices, **known).working_segments(), 0)
 
 
 WHOLE = {"gateway1": "U", "kiosk1": "U", "kiosk2": "U", "counter1": "U", "counter2": "U"}
@@ -83,8 +89,8 @@ def test_parts_a_centre_does_not_have_are_left_out() -> None:
 def test_devices_that_are_not_critical_take_no_part() -> None:
     spare = replace(NEXT_DESK, critical=False)
     assert state((GATEWAY, DESK, spare), gateway1="U", counter1="U", counter2="D") == "up"
-    assert states.state_at(site((GATEWAY, spare), gateway1="U", counter2="D").ready(), 0) == "up"
-    assert staffed((spare, KIOSK)) == [KIOSK]
+    assert states.state_at(site((GATEWAY, spare), gateway1="U", counter2="D").readiness_segments(), 0) == "up"
+    assert capacity_devices((spare, KIOSK)) == [KIOSK]
 
 
 def test_a_dead_link_takes_nothing_from_a_centre_whose_gateway_serves() -> None:
@@ -109,8 +115,8 @@ def test_a_dead_centre_is_down_when_all_its_devices_said_goodbye_and_unknown_whe
 
 
 def test_a_replay_speaks_for_a_centre_only_when_nothing_else_is_declared() -> None:
-    assert at_the_site((KIOSK, REPLAY)) == [KIOSK]
-    assert at_the_site((REPLAY,)) == [REPLAY]
+    assert exclude_replay_devices((KIOSK, REPLAY)) == [KIOSK]
+    assert exclude_replay_devices((REPLAY,)) == [REPLAY]
 
 
 # --- readiness --------------------------------------------------------------------------------
@@ -162,39 +168,41 @@ def test_a_centre_without_counters_and_kiosks_has_no_capacity() -> None:
 
 
 def test_time_our_own_platform_took_belongs_to_no_capacity() -> None:
-    lost = Window(HOUR.start, HOUR.start + FIVE)
-    sums = sums_of(five(beats(HOUR.start + FIVE), HOUR, (KIOSK,), (lost,)), CENTRE_SCOPE)
-    assert (sums["platform_ms"], sums["cap_high_ms"]) == (FIVE, HOUR.length - FIVE)
+    lost = Window(HOUR.start, HOUR.start + SLOT)
+    sums = sums_of(five(beats(HOUR.start + SLOT), HOUR, (KIOSK,), (lost,)), CENTRE_SCOPE)
+    assert (sums["platform_ms"], sums["cap_high_ms"]) == (SLOT, HOUR.length - SLOT)
 
 
-STEP = FIVE // 10
-known_states: st.SearchStrategy[Known] = st.sampled_from(["up", "down"])
+STEP = SLOT // 10
+known_states: st.SearchStrategy[KnownState] = st.sampled_from(["up", "down"])
 reports = st.lists(st.tuples(st.integers(0, 50), known_states, st.integers(0, 15)), max_size=6).map(
-    lambda rows: [Report(t * STEP, state, grace * STEP) for t, state, grace in rows]
+    lambda rows: [StateReport(t * STEP, state, grace * STEP) for t, state, grace in rows]
 )
-members = st.lists(reports.map(states.segments), min_size=1, max_size=4)
+members = st.lists(reports.map(states.build_segments), min_size=1, max_size=4)
 
 
 @given(members, st.integers(1, 5), st.integers(0, 30), st.integers(1, 30))
-def test_capacity_is_the_reference_at_every_moment(parts: list[list[Segment]], k: int, start: int, length: int) -> None:
+def test_capacity_is_the_reference_at_every_moment(
+    parts: list[list[StateSegment]], k: int, start: int, length: int
+) -> None:
     scope = Window(start * STEP, (start + length) * STEP)
-    found = capacity(parts, k, [scope])
-    share = capacity_share(parts, k, [scope])
+    found = integrate_capacity(parts, k, [scope])
+    share = mean_capacity_bounds(parts, k, [scope])
     assert share is not None
     for bound in (0, 1):
         whole = sum(row[bound] for row in found.values())
         assert whole == pytest.approx(share[bound] * scope.length, abs=len(found))
-    assert set(found) == set(range(floor(scope.start, FIVE), ceil(scope.end, FIVE), FIVE))
+    assert set(found) == set(range(floor(scope.start, SLOT), ceil(scope.end, SLOT), SLOT))
 
 
 def test_a_scope_in_two_parts_of_one_mark_is_added() -> None:
-    on = [Segment(0, FIVE, "up")]
-    assert capacity([on, []], 2, [Window(0, 100), Window(200, 300)]) == {0: (100, 200)}
-    assert capacity([on], 1, []) == {}
+    on = [StateSegment(0, SLOT, "up")]
+    assert integrate_capacity([on, []], 2, [Window(0, 100), Window(200, 300)]) == {0: (100, 200)}
+    assert integrate_capacity([on], 1, []) == {}
 
 
 def test_a_site_reads_all_that_was_said() -> None:
-    found: list[Said] = [*beats(0), *contacts(0), said(ev.LinkState(n=1, t=0, up=True))]
-    read = site_of((KIOSK, REPLAY), found)
+    found: list[SourcedEvent] = [*beats(0), *contacts(0), said(ev.LinkState(n=1, t=0, up=True))]
+    read = centre_devices_of((KIOSK, REPLAY), found)
     assert (set(read.service), set(read.contact), set(read.link)) == ({KIOSK.id}, {KIOSK.id}, {KIOSK.id})
     assert read.devices == [KIOSK]

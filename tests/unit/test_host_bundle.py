@@ -18,16 +18,16 @@ from hypothesis import given, strategies as st
 from typer.testing import CliRunner
 
 from edge_agent import config as agent_config
-from infra.config.options import Options
+from infra.config.options import StackOptions
 from infra.host import influx_setup, influxdb, mosquitto
-from infra.host.bundle import CLOUD_INIT, MARK, PROGRAMS, bundle
-from infra.host.text import block
-from infra.host.units import Layout
-from infra.plan import plan
+from infra.host.bundle import CLOUD_INIT_FILE, EXECUTABLE_FILES, HEADER_PREFIX, render_bundle
+from infra.host.text import render_yaml
+from infra.host.units import HostLayout
+from infra.plan import build_plan
 from motcua.cli.app import app
 from telemetry import inventory
-from telemetry.config import settings
-from telemetry.core.protocol.topics import Channel, Topic, every
+from telemetry.config import load_settings
+from telemetry.core.protocol.topics import Topic, TopicChannel, topic_filter
 from telemetry.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def world() -> Inventory:
 
 @pytest.fixture(scope="module")
 def files(world: Inventory) -> dict[str, str]:
-    return bundle(world, Layout(sys.executable, ("1", "2")), BROKER)
+    return render_bundle(world, HostLayout(sys.executable, ("1", "2")), BROKER)
 
 
 @pytest.fixture
@@ -86,11 +86,11 @@ def ask(units: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def test_every_file_begins_with_who_wrote_it_and_from_what(files: dict[str, str], world: Inventory) -> None:
     for path, text in files.items():
         first = text.splitlines()[1 if text.startswith(("#!", "#cloud-config")) else 0]
-        assert first == f"{MARK}{world.version}.", path
+        assert first == f"{HEADER_PREFIX}{world.version}.", path
 
 
 def test_the_same_inventory_gives_the_same_files(files: dict[str, str]) -> None:
-    again = bundle(inventory.load(inventory.default_path()), Layout(sys.executable, ("1", "2")), BROKER)
+    again = render_bundle(inventory.load(inventory.default_path()), HostLayout(sys.executable, ("1", "2")), BROKER)
     assert again == files
 
 
@@ -140,17 +140,17 @@ def test_units_call_commands_and_options_that_there_are(files: dict[str, str]) -
 
 
 def test_two_workers_share_and_one_does_not(world: Inventory) -> None:
-    one = bundle(world, Layout())[f"server/{UNITS}/motcua-ingest@.service"]
-    two = bundle(world, Layout(workers=("1", "2")))[f"server/{UNITS}/motcua-ingest@.service"]
+    one = render_bundle(world, HostLayout())[f"server/{UNITS}/motcua-ingest@.service"]
+    two = render_bundle(world, HostLayout(workers=("1", "2")))[f"server/{UNITS}/motcua-ingest@.service"]
     assert "ingest --name %i --metrics 127.0.0.1:910%i\n" in one
     assert "ingest --name %i --metrics 127.0.0.1:910%i --shared\n" in two
 
 
 def test_the_settings_file_is_one_that_the_roles_take(files: dict[str, str]) -> None:
     lines = [line for line in files["server/etc/motcua/motcua.env"].splitlines() if not line.startswith("#")]
-    found = settings(dict(line.split("=", 1) for line in lines))
+    found = load_settings(dict(line.split("=", 1) for line in lines))
     assert found.mqtt.tls
-    assert found.mqtt.port == mosquitto.PORT
+    assert found.mqtt.port == mosquitto.DEFAULT_PORT
     assert found.store.startswith("influxdb+http://127.0.0.1:8086")
 
 
@@ -170,7 +170,7 @@ def test_every_declared_device_gets_an_agent_toml_that_the_agent_takes(
 
 def test_the_broker_takes_no_one_without_a_certificate(files: dict[str, str]) -> None:
     lines = files["server/etc/motcua/broker/mosquitto.conf"].splitlines()
-    assert [line for line in lines if line.startswith("listener")] == [f"listener {mosquitto.PORT}"]
+    assert [line for line in lines if line.startswith("listener")] == [f"listener {mosquitto.DEFAULT_PORT}"]
     for line in (
         "require_certificate true",
         "use_identity_as_username true",
@@ -184,7 +184,9 @@ def test_the_broker_takes_no_one_without_a_certificate(files: dict[str, str]) ->
 
 
 def test_a_broker_without_tls_is_for_this_machine_only() -> None:
-    assert "listener 1883 127.0.0.1\n" in mosquitto.loopback(mosquitto.Broker("/kept", port=1883))
+    assert "listener 1883 127.0.0.1\n" in mosquitto.render_loopback_configuration(
+        mosquitto.MosquittoSettings("/kept", port=1883)
+    )
 
 
 def test_a_large_fleet_gets_connections_and_files_enough(world: Inventory) -> None:
@@ -192,7 +194,7 @@ def test_a_large_fleet_gets_connections_and_files_enough(world: Inventory) -> No
 
     device = next(iter(world.devices.values()))
     many = {f"vn83-83-kiosk{n}": replace(device, id=f"vn83-83-kiosk{n}") for n in range(10_000)}
-    made = bundle(replace(world, devices=many), Layout())
+    made = render_bundle(replace(world, devices=many), HostLayout())
     limit = re.search(r"^max_connections (\d+)$", made["server/etc/motcua/broker/mosquitto.conf"], re.MULTILINE)
     files = re.search(r"^LimitNOFILE=(\d+)$", made[f"server/{UNITS}/mosquitto.service.d/motcua.conf"], re.MULTILINE)
     assert limit is not None
@@ -201,14 +203,16 @@ def test_a_large_fleet_gets_connections_and_files_enough(world: Inventory) -> No
 
 
 def test_a_plan_decides_buckets_port_and_what_is_asked(world: Inventory) -> None:
-    wanted = Options.model_validate(
+    wanted = StackOptions.model_validate(
         {"stage": "dev", "target": "local", "influx": {"bucket": "tram", "rawDays": 40}, "broker": {"port": 8884}}
     )
-    made = bundle(world, Layout(), found=plan(world, wanted, wanted.pki.epoch, {"rules/own.yaml": "groups: []\n"}))
+    made = render_bundle(
+        world, HostLayout(), stack_plan=build_plan(world, wanted, wanted.pki.epoch, {"rules/own.yaml": "groups: []\n"})
+    )
     assert "bucket=tram&province=vn83\n" in made["server/etc/motcua/motcua.env"]
     assert "mqtts://localhost:8884\n" in made["server/etc/motcua/motcua.env"]
     assert "\nlistener 8884\n" in made["server/etc/motcua/broker/mosquitto.conf"]
-    assert f'"everySeconds":{40 * 86_400},' in made[f"server/{influx_setup.PROGRAM}"]
+    assert f'"everySeconds":{40 * 86_400},' in made[f"server/{influx_setup.COMMAND_PATH}"]
     assert made["server/etc/prometheus/rules/own.yaml"].endswith("groups: []\n")
     assert "server/etc/prometheus/rules/motcua.yaml" not in made
 
@@ -222,11 +226,11 @@ def test_prometheus_asks_every_worker(files: dict[str, str]) -> None:
 
 
 def test_cloud_init_carries_the_servers_files_and_no_others(files: dict[str, str]) -> None:
-    told = yaml.safe_load(files[CLOUD_INIT])
+    told = yaml.safe_load(files[CLOUD_INIT_FILE])
     carried = {f"server{one['path']}": one["content"] for one in told["write_files"]}
     assert carried == {path: text for path, text in files.items() if path.startswith("server/")}
     programs = {f"server{one['path']}" for one in told["write_files"] if one["permissions"] == "0755"}
-    assert programs == set(PROGRAMS)
+    assert programs == set(EXECUTABLE_FILES)
 
 
 texts = st.text(st.characters(codec="utf-8"), max_size=12) | st.text("a \n\t:#-'\"|", max_size=8)
@@ -239,22 +243,22 @@ values = st.recursive(
 
 @given(st.dictionaries(texts, values, max_size=3))
 def test_written_yaml_is_read_back_as_it_was(told: dict[str, object]) -> None:
-    assert (yaml.safe_load(block(told)) or {}) == told
+    assert (yaml.safe_load(render_yaml(told)) or {}) == told
 
 
 def test_access_rules_grant_a_service_only_its_own_topics() -> None:
-    rules = mosquitto.access(("1", "2"))
+    rules = mosquitto.render_acl_file(("1", "2"))
     users = dict(re.findall(r"^user (\S+)\n((?:topic .*\n)+)", rules, re.MULTILINE))
-    ingest = f"topic read {every('up')}\ntopic write {every('receipt')}\n"
+    ingest = f"topic read {topic_filter('up')}\ntopic write {topic_filter('receipt')}\n"
     assert users["motcua-ingest-1"] == users["motcua-ingest-2"] == ingest
-    assert users["motcua-rollup"] == f"topic read {every('state')}\n"
+    assert users["motcua-rollup"] == f"topic read {topic_filter('state')}\n"
     assert len(users) == 5
 
 
 def test_access_rules_substitute_a_devices_name_in_its_topics_only() -> None:
-    patterns = re.findall(r"^pattern (\w+) (\S+)$", mosquitto.access(), re.MULTILINE)
+    patterns = re.findall(r"^pattern (\w+) (\S+)$", mosquitto.render_acl_file(), re.MULTILINE)
     topic = Topic("c", "d", "up")
-    known = {channel: topic.on(channel).path for channel in get_args(Channel)}
+    known = {channel: topic.with_channel(channel).path for channel in get_args(TopicChannel)}
     made = {(how, path.replace("/+/%u/", "/c/d/")) for how, path in patterns}
     written = {path for how, path in made if how == "write"}
     assert written == {known["up"], known["state"]}
@@ -262,10 +266,10 @@ def test_access_rules_substitute_a_devices_name_in_its_topics_only() -> None:
 
 
 def test_influxd_knows_the_settings_we_give_it(influxd_program: str) -> None:
-    env = {**os.environ, **{name: value for name, (value, _) in influxdb.SETTINGS.items()}}
+    env = {**os.environ, **{name: value for name, (value, _) in influxdb.INFLUXD_SETTINGS.items()}}
     told = subprocess.run([influxd_program, "print-config"], capture_output=True, text=True, check=True, env=env)
     shown = dict(line.split(": ", 1) for line in told.stdout.splitlines() if ": " in line)
-    for name, (value, _) in influxdb.SETTINGS.items():
+    for name, (value, _) in influxdb.INFLUXD_SETTINGS.items():
         key = name.removeprefix("INFLUXD_").lower().replace("_", "-")
         assert shown[key].strip('"') == value
 
@@ -282,7 +286,7 @@ def test_render_writes_and_replaces_its_own_files(tmp_path: Path) -> None:
     assert "--shared" not in unit.read_text()
     assert render(tmp_path, "--workers", "2").exit_code == 0
     assert "--shared" in unit.read_text()
-    assert os.access(tmp_path / PROGRAMS[0], os.X_OK)
+    assert os.access(tmp_path / EXECUTABLE_FILES[0], os.X_OK)
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from infra.config.options import Options
+from infra.config.options import StackOptions
 from infra.host import backup
-from infra.host.bundle import bundle
-from infra.host.units import Layout
-from infra.plan import plan
+from infra.host.bundle import render_bundle
+from infra.host.units import HostLayout
+from infra.plan import build_plan
 from telemetry import inventory
-from telemetry.config import listen_address
+from telemetry.config import parse_listen_address
 from telemetry.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ UNITS = "server/etc/systemd/system"
 
 def made(workers: int = 1, **broker: object) -> dict[str, str]:
     world = inventory.load(inventory.default_path())
-    wanted = Options.model_validate({"stage": "dev", "target": "local", "workers": workers, "broker": broker})
-    layout = Layout(workers=tuple(str(number) for number in range(1, workers + 1)))
-    return bundle(world, layout, found=plan(world, wanted, wanted.pki.epoch))
+    wanted = StackOptions.model_validate({"stage": "dev", "target": "local", "workers": workers, "broker": broker})
+    layout = HostLayout(workers=tuple(str(number) for number in range(1, workers + 1)))
+    return render_bundle(world, layout, stack_plan=build_plan(world, wanted, wanted.pki.epoch))
 
 
 def started(files: dict[str, str], worker: str) -> str:
@@ -46,7 +46,7 @@ def test_every_worker_shows_its_figures_where_prometheus_asks_for_them() -> None
     commands = [started(files, str(number)).split() for number in range(1, 13)]
     shown = [words[words.index("--metrics") + 1] for words in commands]
     assert shown == asked
-    assert len({listen_address(one) for one in shown}) == 12
+    assert len({parse_listen_address(one) for one in shown}) == 12
     assert all("--shared" in words for words in commands)
 
 
@@ -74,8 +74,8 @@ def test_influxdb_does_not_start_beside_the_disk_that_holds_its_data() -> None:
 def test_nightly_backups_do_not_fill_the_disk_and_no_other_is_touched(tmp_path: Path) -> None:
     for name in (*(f"202601{day:02}T023000" for day in range(1, 11)), "before-upgrade", "20260111T023000.part"):
         (tmp_path / name).mkdir()
-    unit = backup.backup("# head")["etc/systemd/system/motcua-backup.service"]
+    unit = backup.backup_files("# head")["etc/systemd/system/motcua-backup.service"]
     command = re.findall(r"^ExecStartPost=/bin/sh -c '(.+)'$", unit, re.MULTILINE)[0]
-    subprocess.run(["/bin/sh", "-c", command.replace(backup.FOLDER, str(tmp_path))], check=True)
+    subprocess.run(["/bin/sh", "-c", command.replace(backup.BACKUP_FOLDER, str(tmp_path))], check=True)
     left = sorted(one.name for one in tmp_path.iterdir())
     assert left == [*(f"202601{day:02}T023000" for day in range(4, 11)), "20260111T023000.part", "before-upgrade"]

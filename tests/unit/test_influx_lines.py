@@ -12,11 +12,11 @@ from telemetry.core.calendar.windows import Window
 from telemetry.core.figures import completeness
 from telemetry.core.fold.totals import Total
 from telemetry.core.protocol import codec, events as ev
-from telemetry.store import CONTACT_SPOOL, Stored
+from telemetry.store import CONTACT_OUTBOX_ID, StoredEvent
 from telemetry.store.influx import influxql, journal, line_protocol, row_ranges, totals
-from telemetry.store.influx.line_protocol import Delta
-from telemetry.store.influx.row_ranges import Entry
-from telemetry.store.influx.server import Found
+from telemetry.store.influx.line_protocol import OutboxDelta
+from telemetry.store.influx.row_ranges import RowRangesEntry
+from telemetry.store.influx.server import InfluxSeries
 
 if TYPE_CHECKING:
     from random import Random
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 T = 1_767_225_600_000
 
 
-def called(n: int, t: int = T, spool: str = "s1", device: str = "vn83-1-kiosk1") -> Stored:
+def called(n: int, t: int = T, spool: str = "s1", device: str = "vn83-1-kiosk1") -> StoredEvent:
     event = ev.TicketCalled(n=n, t=t, ticket="k3f9", queue="land", service="land", counter="c3", entered=t - 5)
-    return Stored("vn83-1", device, spool, event)
+    return StoredEvent("vn83-1", device, spool, event)
 
 
-def line(stored: Stored) -> str:
+def line(stored: StoredEvent) -> str:
     return line_protocol.event_lines([stored])[0][0].decode()
 
 
@@ -42,14 +42,16 @@ def test_a_line_holds_tags_outbox_row_and_the_rest_as_json() -> None:
 
 
 def test_an_event_that_says_no_more_has_an_empty_body_and_servers_points_lie_apart() -> None:
-    contact = Stored("vn83-1", "vn83-1-kiosk1", CONTACT_SPOOL, ev.DeviceContact(n=7, t=T))
+    contact = StoredEvent("vn83-1", "vn83-1-kiosk1", CONTACT_OUTBOX_ID, ev.DeviceContact(n=7, t=T))
     assert line(contact).startswith("server,centre=vn83-1,device=vn83-1-kiosk1,type=device.contact ")
     assert ',body="" ' in line(contact)
 
 
 def test_only_an_event_of_a_digital_system_is_tagged_with_it() -> None:
     probe = ev.ProbeResult(n=1, t=T, system="vn-ngsp", kind="http", ok=True)
-    assert line(Stored("c", "d", "s", probe)).startswith("event,centre=c,device=d,system=vn-ngsp,type=probe.result ")
+    assert line(StoredEvent("c", "d", "s", probe)).startswith(
+        "event,centre=c,device=d,system=vn-ngsp,type=probe.result "
+    )
 
 
 def test_a_ticket_is_never_a_tag() -> None:
@@ -59,7 +61,7 @@ def test_a_ticket_is_never_a_tag() -> None:
 @given(st.lists(st.tuples(st.sampled_from(["s1", "s2", 'a"b\\']), st.integers(1, 999_999)), unique=True, max_size=50))
 def test_rows_of_one_moment_have_times_of_their_own_and_stay_in_their_millisecond(names: list[tuple[str, int]]) -> None:
     for spool in ("s1", "s2"):
-        times = [line_protocol.time_ns(spool, n, T) for name, n in names if name == spool]
+        times = [line_protocol.point_time_ns(spool, n, T) for name, n in names if name == spool]
         assert len(set(times)) == len(times)
         assert all(time // 1_000_000 == T for time in times)
 
@@ -68,18 +70,18 @@ def test_rows_of_one_moment_have_times_of_their_own_and_stay_in_their_millisecon
 def test_what_is_read_back_is_what_was_written(ticket: str, spool: str, n: int) -> None:
     event = ev.TicketIssued(n=n, t=T, ticket=ticket, queue="q", service="s")
     body = codec.encode_event(event).decode().partition(f'"t":{T},')[2][:-1]
-    row = influxql.EventRow(line_protocol.time_ns(spool, n, T), spool, n, body)
-    found = [Found("event", {"centre": "c", "device": "d", "type": "ticket.issued"}, [row])]
-    assert influxql.stored("c", found) == [Stored("c", "d", spool, event)]
+    row = influxql.EventRow(line_protocol.point_time_ns(spool, n, T), spool, n, body)
+    found = [InfluxSeries("event", {"centre": "c", "device": "d", "type": "ticket.issued"}, [row])]
+    assert influxql.decode_events("c", found) == [StoredEvent("c", "d", spool, event)]
 
 
 def test_a_name_that_comes_twice_in_a_write_is_kept_at_its_smaller_time() -> None:
     twice = [called(1, T + 9), called(2), called(1, T), called(1, T + 3)]
-    assert line_protocol.repeats(line_protocol.event_lines(twice)[1])
-    assert not line_protocol.repeats(
+    assert line_protocol.has_repeated_ids(line_protocol.event_lines(twice)[1])
+    assert not line_protocol.has_repeated_ids(
         line_protocol.event_lines([called(1), called(1, spool="s2"), called(1, device="d")])[1]
     )
-    assert line_protocol.first_of_each(twice) == [called(1, T), called(2)]
+    assert line_protocol.earliest_of_each(twice) == [called(1, T), called(2)]
 
 
 def test_what_a_write_says_of_each_outbox() -> None:
@@ -88,25 +90,25 @@ def test_what_a_write_says_of_each_outbox() -> None:
     stored = [
         called(1, T - 7),
         called(5, spool="s2"),
-        *(Stored("vn83-1", "vn83-1-kiosk1", "s1", e) for e in (gone, refused)),
+        *(StoredEvent("vn83-1", "vn83-1-kiosk1", "s1", e) for e in (gone, refused)),
     ]
-    assert line_protocol.deltas(line_protocol.event_lines(stored)[1]) == [
-        Delta("vn83-1-kiosk1", "s1", ((1, 1), (8, 9)), ((2, 2),), ((3, 4),), T - 7, T + 5),
-        Delta("vn83-1-kiosk1", "s2", ((5, 5),), (), (), T, T),
+    assert line_protocol.outbox_deltas(line_protocol.event_lines(stored)[1]) == [
+        OutboxDelta("vn83-1-kiosk1", "s1", ((1, 1), (8, 9)), ((2, 2),), ((3, 4),), T - 7, T + 5),
+        OutboxDelta("vn83-1-kiosk1", "s2", ((5, 5),), (), (), T, T),
     ]
 
 
 def test_servers_points_are_rows_of_no_outbox() -> None:
-    contact = Stored("vn83-1", "vn83-1-kiosk1", CONTACT_SPOOL, ev.DeviceContact(n=7, t=T))
-    assert line_protocol.deltas(line_protocol.event_lines([contact])[1]) == []
+    contact = StoredEvent("vn83-1", "vn83-1-kiosk1", CONTACT_OUTBOX_ID, ev.DeviceContact(n=7, t=T))
+    assert line_protocol.outbox_deltas(line_protocol.event_lines([contact])[1]) == []
 
 
 # --- questions --------------------------------------------------------------------------------
 
 
 def test_texts_in_a_question_are_quoted() -> None:
-    assert influxql.quoted("a' OR 'b\\") == "'a\\' OR \\'b\\\\'"
-    assert all("it\\'s" in question for question in influxql.events("it's", Window(0, 1), None))
+    assert influxql.quote_string("a' OR 'b\\") == "'a\\' OR \\'b\\\\'"
+    assert all("it\\'s" in question for question in influxql.event_queries("it's", Window(0, 1), None))
 
 
 @pytest.mark.parametrize(
@@ -114,7 +116,7 @@ def test_texts_in_a_question_are_quoted() -> None:
     [(-5, 0), (0, 0), (T, T * 1_000_000), (1 << 62, line_protocol.MAX_TIME_NS), (1 << 53, line_protocol.MAX_TIME_NS)],
 )
 def test_a_time_beyond_what_influxdb_knows_is_its_bound(t: int, ns: int) -> None:
-    assert influxql.ns(t) == ns
+    assert influxql.to_ns(t) == ns
 
 
 # --- totals -----------------------------------------------------------------------------------
@@ -122,7 +124,7 @@ def test_a_time_beyond_what_influxdb_knows_is_its_bound(t: int, ns: int) -> None
 
 def test_totals_of_one_kind_and_start_are_one_point() -> None:
     rows = [Total("u", scope, "5m", 300_000, "83", {"up_ms": 1}) for scope in ("device:a", "device:b", "desk:u:x")]
-    told = totals.lines("u", rows, {("device", 0): b"[...]", ("desk", 300_000): b"[...]", ("centre", 0): b"[]"})
+    told = totals.total_lines("u", rows, {("device", 0): b"[...]", ("desk", 300_000): b"[...]", ("centre", 0): b"[]"})
     assert sorted(told) == [
         b'total,kind=desk,unit=u body="[[\\"83\\",\\"up_ms\\",[[\\"desk:u:x\\",[1]]]]]" 300000000000',
         (
@@ -136,14 +138,14 @@ def test_totals_of_one_kind_and_start_are_one_point() -> None:
 def test_totals_that_are_there_already_are_not_written_again() -> None:
     rows = [Total("u", "device:a", "5m", start, "83", {"up_ms": 1}) for start in (0, 300_000)]
     body = b'[["83","up_ms",[["device:a",[1]]]]]'
-    assert totals.lines("u", rows, {("device", 0): body, ("device", 300_000): body}) == []
-    assert len(totals.lines("u", rows, {("device", 0): body})) == 1
+    assert totals.total_lines("u", rows, {("device", 0): body, ("device", 300_000): body}) == []
+    assert len(totals.total_lines("u", rows, {("device", 0): body})) == 1
 
 
 # --- the ledger of rows -----------------------------------------------------------------------
 
 deltas = st.builds(
-    lambda rows, first, length: Delta("d", "s", completeness.ranges_of(rows), (), (), first, first + length),
+    lambda rows, first, length: OutboxDelta("d", "s", completeness.ranges_of(rows), (), (), first, first + length),
     st.sets(st.integers(1, 200), min_size=1, max_size=8),
     st.integers(0, 10_000),
     st.integers(0, 500),
@@ -151,45 +153,45 @@ deltas = st.builds(
 
 
 @given(st.lists(deltas, max_size=80))
-def test_a_row_that_was_stored_is_never_looked_for_in_the_wrong_place(found: list[Delta]) -> None:
-    entry = Entry("d", "s")
+def test_a_row_that_was_stored_is_never_looked_for_in_the_wrong_place(found: list[OutboxDelta]) -> None:
+    entry = RowRangesEntry("d", "s")
     for delta in found:
-        entry = row_ranges.joined(entry, delta)
-    assert len(entry.places) <= row_ranges.MAX_PLACES
+        entry = row_ranges.merge_entry(entry, delta)
+    assert len(entry.locations) <= row_ranges.MAX_LOCATIONS
     for delta in found:
-        rows = row_ranges.repeated(entry, delta)
+        rows = row_ranges.repeated_rows(entry, delta)
         assert rows == delta.stored
-        first, last = row_ranges.whereabouts(entry, Delta("d", "s", rows, (), (), 20_000, 20_000), rows)
+        first, last = row_ranges.time_range_of(entry, OutboxDelta("d", "s", rows, (), (), 20_000, 20_000), rows)
         assert first <= delta.first
         assert last >= delta.last
 
 
 @given(st.lists(deltas, max_size=10), st.randoms(use_true_random=False))
-def test_the_order_of_deltas_and_their_repetition_do_not_matter(found: list[Delta], chance: Random) -> None:
-    one, two = Entry("d", "s"), Entry("d", "s")
+def test_the_order_of_deltas_and_their_repetition_do_not_matter(found: list[OutboxDelta], chance: Random) -> None:
+    one, two = RowRangesEntry("d", "s"), RowRangesEntry("d", "s")
     for delta in found:
-        one = row_ranges.joined(one, delta)
+        one = row_ranges.merge_entry(one, delta)
     for delta in sorted([*found, *found], key=lambda _: chance.random()):
-        two = row_ranges.joined(two, delta)
+        two = row_ranges.merge_entry(two, delta)
     assert (one.stored, one.refused, one.dropped) == (two.stored, two.refused, two.dropped)
 
 
 def test_an_entry_too_long_for_a_point_is_split_and_joined_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(row_ranges, "MAX_RANGES", 3)
-    entry = Entry("d", "s", tuple((n, n) for n in range(1, 15, 2)), ((100, 100),), (), ((1, 14, 0, 9),))
-    pieces = list(row_ranges.split(entry))
+    entry = RowRangesEntry("d", "s", tuple((n, n) for n in range(1, 15, 2)), ((100, 100),), (), ((1, 14, 0, 9),))
+    pieces = list(row_ranges.split_entry(entry))
     assert len(pieces) == 3
-    assert row_ranges.gathered(pieces) == {("d", "s"): entry}
+    assert row_ranges.merge_entries(pieces) == {("d", "s"): entry}
 
 
 def test_devices_of_one_centre_share_a_summary() -> None:
-    assert row_ranges.group("vn83-1-kiosk1") == row_ranges.group("vn83-1-counter2") == "vn83-1"
-    assert row_ranges.group("kiosk") == "-"
+    assert row_ranges.group_of("vn83-1-kiosk1") == row_ranges.group_of("vn83-1-counter2") == "vn83-1"
+    assert row_ranges.group_of("kiosk") == "-"
 
 
 def test_items_are_packed_in_order_into_lists_that_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal, "MAX_BODY", 12)
-    assert list(journal.packed(["aaaa", "bb", "c" * 30, "d"])) == [
+    monkeypatch.setattr(journal, "MAX_BODY_BYTES", 12)
+    assert list(journal.pack_items(["aaaa", "bb", "c" * 30, "d"])) == [
         (2, b'["aaaa","bb"]'), (1, b'["' + b"c" * 30 + b'"]'), (1, b'["d"]'),
     ]  # fmt: skip
-    assert list(journal.packed([])) == []
+    assert list(journal.pack_items([])) == []

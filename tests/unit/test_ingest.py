@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from telemetry.store import Batch, Stored
+    from telemetry.store import Batch, StoredEvent
 
 NOW = 1_767_225_600_000
 CENTRE, DEVICE = "vn83-83", "vn83-83-kiosk1"
@@ -30,25 +30,25 @@ class Failing(SqliteStore):
 
     failures = 0
 
-    def append(self, batch: Batch) -> Sequence[Stored]:
+    def append(self, batch: Batch) -> Sequence[StoredEvent]:
         if self.failures:
             self.failures -= 1
             raise StoreUnavailable("away")
         return super().append(batch)
 
-    def retention(self) -> int | None:
+    def raw_retention_ms(self) -> int | None:
         return 3_600_000
 
 
 class Outlet:
     def __init__(self) -> None:
         self.acked: list[int] = []
-        self.receipts: list[codec.Receipt] = []
+        self.receipts: list[codec.DeliveryReceipt] = []
 
-    def acks(self, messages: Iterable[Message]) -> None:
+    def acknowledge(self, messages: Iterable[Message]) -> None:
         self.acked += [message.mid for message in messages]
 
-    def tell(self, messages: Iterable[tuple[str, bytes]]) -> None:
+    def publish_many(self, messages: Iterable[tuple[str, bytes]]) -> None:
         self.receipts += [receipt for _, payload in messages if (receipt := codec.decode_receipt(payload))]
 
 
@@ -74,35 +74,35 @@ def frame(mid: int, rows: int, t: int = NOW, topic: str = f"motcua/v1/{CENTRE}/{
 def test_a_failed_write_is_kept_whole_and_answered_in_order_later(desk: Ingest, store: Failing) -> None:
     outlet = Outlet()
     store.failures = 1
-    desk.take(frame(1, 3))
+    desk.accept(frame(1, 3))
     with pytest.raises(StoreUnavailable):
         desk.flush(outlet)
-    assert (outlet.acked, store.count(), desk.figures.waiting) == ([], 0, 1)
-    desk.take(frame(2, 2))
+    assert (outlet.acked, store.count_events(), desk.stats.waiting_messages) == ([], 0, 1)
+    desk.accept(frame(2, 2))
     desk.flush(outlet)
-    assert (outlet.acked, store.count(), desk.figures.waiting) == ([1, 2], 5, 0)
+    assert (outlet.acked, store.count_events(), desk.stats.waiting_messages) == ([1, 2], 5, 0)
     assert [receipt.ranges for receipt in outlet.receipts] == [[(100, 102), (200, 201)]]
 
 
 def test_what_piled_up_is_written_in_portions(desk: Ingest, store: Failing, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "BATCH_ROWS", 10)
     for mid in range(1, 10):
-        desk.take(frame(mid, 4))
+        desk.accept(frame(mid, 4))
     outlet = Outlet()
     portions = 0
-    while (write := desk.gather()) is not None:
-        desk.answer(write, desk.store(write), outlet)
+    while (write := desk.take_batch()) is not None:
+        desk.answer(write, desk.store_batch(write), outlet)
         portions += 1
-    assert (portions, outlet.acked, store.count()) == (3, list(range(1, 10)), 36)
-    assert not desk.full()
+    assert (portions, outlet.acked, store.count_events()) == (3, list(range(1, 10)), 36)
+    assert not desk.is_full()
 
 
 def test_two_writes_put_back_stand_before_what_came_since(desk: Ingest) -> None:
-    desk.take(frame(1, 1))
-    first = desk.gather()
-    desk.take(frame(2, 1))
-    second = desk.gather()
-    desk.take(frame(3, 1))
+    desk.accept(frame(1, 1))
+    first = desk.take_batch()
+    desk.accept(frame(2, 1))
+    second = desk.take_batch()
+    desk.accept(frame(3, 1))
     assert first is not None
     assert second is not None
     desk.put_back(second)
@@ -114,17 +114,17 @@ def test_two_writes_put_back_stand_before_what_came_since(desk: Ingest) -> None:
 
 def test_rows_from_before_the_retention_are_refused_once_it_is_known(desk: Ingest) -> None:
     outlet = Outlet()
-    desk.take(frame(1, 1))
+    desk.accept(frame(1, 1))
     desk.flush(outlet)
-    desk.take(frame(2, 2, t=NOW - 3_600_001))
+    desk.accept(frame(2, 2, t=NOW - 3_600_001))
     desk.flush(outlet)
     assert outlet.receipts[1].rejected == [(200, "too_old")]
     assert outlet.receipts[1].ranges == [(201, 201)]
-    assert desk.figures.refused == {"too_old": 1}
+    assert desk.stats.refused_by_reason == {"too_old": 1}
 
 
 def test_a_foreign_topic_is_acknowledged_counted_and_not_answered(desk: Ingest) -> None:
     outlet = Outlet()
-    desk.take(frame(1, 1, topic="motcua/v1/x"))
+    desk.accept(frame(1, 1, topic="motcua/v1/x"))
     desk.flush(outlet)
-    assert (outlet.acked, outlet.receipts, desk.figures.refused) == ([1], [], {"foreign_topic": 1})
+    assert (outlet.acked, outlet.receipts, desk.stats.refused_by_reason) == ([1], [], {"foreign_topic": 1})

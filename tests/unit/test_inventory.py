@@ -15,10 +15,10 @@ import pytest
 
 from telemetry import inventory as door
 from telemetry.core.calendar.windows import HOUR, Window, day_window, local_ms
-from telemetry.core.inventory import ALWAYS, Centre
+from telemetry.core.inventory import ALWAYS_OPEN, Centre
 from telemetry.errors import Fault, InventoryError
-from telemetry.inventory import Reloading, default_path, graph, load, render_agent
-from telemetry.inventory.files import locate
+from telemetry.inventory import ReloadingInventory, default_path, load, render_agent, render_graph
+from telemetry.inventory.files import locate_keys
 from telemetry.inventory.hours import HoursError, parse_hours
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def faults_of(folder: Path) -> tuple[Fault, ...]:
 
 
 def imported(ident: str) -> Centre:
-    return Centre(ident, "", "commune", "Ngân hàng", "Bank", "replay", "", 5, ALWAYS, ("ps",), ZONE, imported=True)
+    return Centre(ident, "", "commune", "Ngân hàng", "Bank", "replay", "", 5, ALWAYS_OPEN, ("ps",), ZONE, imported=True)
 
 
 # The sample
@@ -186,8 +186,8 @@ def test_sample_has_180_devices_with_agents(sample: Inventory) -> None:
     kinds = Counter(device.kind for device in sample.devices.values())
     assert kinds == {"gateway": 167, "kiosk": 13, "replay": 167}
     assert all(d.every_ms == 60_000 for d in sample.devices.values())
-    assert sample.knows("vn83-28756", "vn83-28756-gateway1")
-    assert not sample.knows("vn83-28757", "vn83-28756-gateway1")
+    assert sample.is_declared("vn83-28756", "vn83-28756-gateway1")
+    assert not sample.is_declared("vn83-28757", "vn83-28756-gateway1")
 
 
 def test_sample_keeps_names_with_their_diacritics(sample: Inventory) -> None:
@@ -222,12 +222,12 @@ def test_sample_systems_are_seen_from_ten_gateways(sample: Inventory) -> None:
 
 
 def test_sample_wait_target_tightens_in_2023(sample: Inventory) -> None:
-    targets = [sample.target_at("wait_mean", date(year, 6, 1)) for year in (2022, 2023, 2026)]
+    targets = [sample.target_in_force("wait_mean", date(year, 6, 1)) for year in (2022, 2023, 2026)]
     assert [target and target.value for target in targets] == [1800, 900, 900]
 
 
 def test_sample_digitised_results_reach_all_but_the_communes_by_2025(sample: Inventory) -> None:
-    rows = {level: sample.target_at(f"DG-01-{level}", date(2025, 1, 1)) for level in ("province", "commune")}
+    rows = {level: sample.target_in_force(f"DG-01-{level}", date(2025, 1, 1)) for level in ("province", "commune")}
     assert {level: row and row.value for level, row in rows.items()} == {"province": 1.0, "commune": 0.95}
 
 
@@ -475,7 +475,7 @@ def test_line_of_a_row_after_a_quoted_line_break_is_right(folder: Path) -> None:
 
 def test_locator_finds_tables_arrays_and_dotted_keys() -> None:
     text = 'a = 1\n[t."x y"]\nb.c = [\n  "d = 2",\n]\n[[r]] # one\ne = 1\n[[r]]\ne = 2\n'
-    assert locate(text) == {
+    assert locate_keys(text) == {
         ("a",): 1,
         ("t", "x y"): 2,
         ("t", "x y", "b", "c"): 3,
@@ -580,7 +580,7 @@ def edit(folder: Path, new: str, seconds: int) -> None:
 
 def test_reloading_keeps_the_same_inventory_when_nothing_changed(folder: Path) -> None:
     clock = Clock()
-    follow = Reloading(folder, clock=clock)
+    follow = ReloadingInventory(folder, clock=clock)
     first = follow.current()
     clock.now += 10
     assert follow.current() is first
@@ -588,7 +588,7 @@ def test_reloading_keeps_the_same_inventory_when_nothing_changed(folder: Path) -
 
 def test_reloading_follows_a_change_but_looks_once_a_second(folder: Path) -> None:
     clock = Clock()
-    follow = Reloading(folder, clock=clock)
+    follow = ReloadingInventory(folder, clock=clock)
     edit(folder, "Renamed", 5)
     clock.now += 0.5
     assert follow.current().name_en == "Ben Tre Province"
@@ -598,7 +598,7 @@ def test_reloading_follows_a_change_but_looks_once_a_second(folder: Path) -> Non
 
 def test_reloading_keeps_the_old_inventory_on_a_fault_and_says_so(folder: Path) -> None:
     clock = Clock()
-    follow = Reloading(folder, clock=clock, simulated=True, imports=[imported("replay-x")])
+    follow = ReloadingInventory(folder, clock=clock, simulated=True, imports=[imported("replay-x")])
     edit(folder, "", 5)
     clock.now += 1
     assert follow.current().name_en == "Ben Tre Province"
@@ -613,7 +613,7 @@ def test_reloading_keeps_the_old_inventory_on_a_fault_and_says_so(folder: Path) 
 
 def test_reloading_survives_a_folder_that_vanishes(folder: Path) -> None:
     clock = Clock()
-    follow = Reloading(folder, clock=clock)
+    follow = ReloadingInventory(folder, clock=clock)
     shutil.rmtree(folder)
     clock.now += 1
     assert follow.current().name_en == "Ben Tre Province"
@@ -621,9 +621,9 @@ def test_reloading_survives_a_folder_that_vanishes(folder: Path) -> None:
 
 
 def test_reloading_on_demand_does_not_wait_for_a_change(folder: Path) -> None:
-    follow = Reloading(folder, clock=Clock())
+    follow = ReloadingInventory(folder, clock=Clock())
     first = follow.current()
-    follow.expire()
+    follow.invalidate()
     assert follow.current() is not first
     assert follow.fault == ""
 
@@ -631,14 +631,14 @@ def test_reloading_on_demand_does_not_wait_for_a_change(folder: Path) -> None:
 def test_reloading_refuses_to_start_with_a_fault(folder: Path) -> None:
     (folder / "units.csv").unlink()
     with pytest.raises(InventoryError):
-        Reloading(folder, clock=Clock())
+        ReloadingInventory(folder, clock=Clock())
 
 
 # What follows from it
 
 
 def test_graph_joins_province_district_commune_and_centres(folder: Path) -> None:
-    text = graph(load(folder, imports=[imported("replay-x")]))
+    text = render_graph(load(folder, imports=[imported("replay-x")]))
     assert '"unit 83" -> "unit 829";' in text
     assert '"unit 28756" -> "vn83-28756";' in text
     assert r'label="vn83-83\n24 counter\n1 gateway\n1 kiosk"' in text

@@ -10,16 +10,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from telemetry.core.calendar.windows import DAY, HOUR, Window, at, day_window, to_ms
+from telemetry.core.calendar.windows import DAY, HOUR, Window, day_window, to_local, to_ms
 from telemetry.inventory import default_path, load
 from telemetry.inventory.hours import HoursError, parse_hours
 from telemetry.inventory.recurrence import (
-    LAST,
-    Recurring,
+    RECURRENCE_END,
+    RecurringMaintenance,
     RuleError,
     UnknownCountry,
     check_rule,
-    publics,
+    public_holidays,
 )  # fmt: skip
 from tests.unit.test_inventory import SMALL, change, faults_of
 
@@ -142,16 +142,16 @@ def test_the_years_days_off_and_extra_days_are_those_of_viet_nam(
     ],
 )
 def test_every_day_says_what_decided_it(sample: Inventory, day: str, basis: str, words: str) -> None:
-    plan = sample.centres["vn83-28756"].calendar.plan(date.fromisoformat(day))
+    plan = sample.centres["vn83-28756"].calendar.day_plan(date.fromisoformat(day))
     assert plan.basis == basis
     assert words in plan.name
 
 
 def test_the_library_alone_is_wrong_about_january_2026() -> None:
-    found = publics("VN", "")
-    assert date(2026, 1, 2) not in found.off
-    assert date(2026, 1, 10) not in found.worked
-    assert date(2026, 8, 22) in found.worked
+    found = public_holidays("VN", "")
+    assert date(2026, 1, 2) not in found.days_off
+    assert date(2026, 1, 10) not in found.working_weekend_days
+    assert date(2026, 8, 22) in found.working_weekend_days
 
 
 def test_the_centres_of_the_sample_share_one_calendar(sample: Inventory) -> None:
@@ -171,7 +171,7 @@ def test_a_centres_own_tables_add_to_those_for_all(folder: Path) -> None:
     asked = [date(2026, 9, 2), date(2026, 9, 3), date(2026, 3, 6), date(2026, 3, 7), date(2026, 8, 22)]
     assert hours_on(found, "vn83-829", asked) == [0, 0, 0, 8, 8]
     assert hours_on(found, "vn83-83", asked) == [0, 8, 8, 0, 8]
-    assert found.centres["vn83-83"].calendar.plan(date(2026, 9, 2)).name == "Quốc khánh"
+    assert found.centres["vn83-83"].calendar.day_plan(date(2026, 9, 2)).name == "Quốc khánh"
 
 
 def test_a_week_changes_the_days_it_names_while_it_holds(folder: Path) -> None:
@@ -189,7 +189,7 @@ def test_a_mode_pauses_all_but_the_centre_that_says_otherwise(folder: Path) -> N
     asked = [date(2026, 6, 30), date(2026, 7, 1), date(2026, 7, 2), date(2026, 7, 8)]
     assert hours_on(found, "vn83-83", asked) == [8, 0, 0, 8]
     assert hours_on(found, "vn83-829", asked) == [8, 0, 1, 8]
-    first = found.centres["vn83-83"].calendar.days(day_window(asked[1], HANOI))[0]
+    first = found.centres["vn83-83"].calendar.explain_days(day_window(asked[1], HANOI))[0]
     assert [(part.cause, part.reason) for part in first.excluded] == [("online_only", "Chỉ thị 16")] * 2
     assert not found.centres["vn83-83"].is_open(first.window.start + 8 * HOUR)
 
@@ -202,7 +202,9 @@ def test_maintenance_of_a_system_is_no_centres_and_that_of_all_centres_is_no_sys
     portal = found.systems["vn83-portal"].calendar(HANOI)
     assert portal.open_ms(day) == DAY
     night = Window(to_ms(datetime(2026, 10, 3, tzinfo=HANOI)), to_ms(datetime(2026, 10, 5, tzinfo=HANOI)))
-    assert [at(w.start, HANOI) for w in portal.excluded_windows(night)] == [datetime(2026, 10, 3, 22, tzinfo=HANOI)]
+    assert [to_local(w.start, HANOI) for w in portal.excluded_windows(night)] == [
+        datetime(2026, 10, 3, 22, tzinfo=HANOI)
+    ]
     assert portal.open_ms(night) == 44 * HOUR
     assert found.systems["vn-ngsp"].maintenance == ()
 
@@ -235,8 +237,8 @@ SATURDAY = datetime(2026, 1, 3, 22)  # noqa: DTZ001 - local wall time
 
 
 def starts(rule: str, window: Window, zone: ZoneInfo = HANOI) -> list[str]:
-    planned = Recurring("x", SATURDAY, timedelta(hours=4), rule, zone)
-    return [f"{at(w.start, zone):%m-%d %H:%M}" for w in planned.windows(window) if w.clip(window)]
+    planned = RecurringMaintenance("x", SATURDAY, timedelta(hours=4), rule, zone)
+    return [f"{to_local(w.start, zone):%m-%d %H:%M}" for w in planned.windows_in(window) if w.clip(window)]
 
 
 def test_a_rule_is_followed_into_any_window_in_any_order() -> None:
@@ -257,17 +259,17 @@ def test_an_occurrence_that_began_before_the_window_is_found() -> None:
 
 
 def test_a_rule_keeps_its_wall_times_when_clocks_change() -> None:
-    planned = Recurring("x", SATURDAY, timedelta(hours=6), "FREQ=WEEKLY", NEW_YORK)
+    planned = RecurringMaintenance("x", SATURDAY, timedelta(hours=6), "FREQ=WEEKLY", NEW_YORK)
     spring = [to_ms(datetime(2026, 3, day, tzinfo=NEW_YORK)) for day in (1, 14)]
-    found = [w for w in planned.windows(Window(*spring)) if w.clip(Window(*spring))]
+    found = [w for w in planned.windows_in(Window(*spring)) if w.clip(Window(*spring))]
     assert [w.length / HOUR for w in found] == [6, 5]
-    assert {f"{at(w.end, NEW_YORK):%a %H:%M}" for w in found} == {"Sun 04:00"}
+    assert {f"{to_local(w.end, NEW_YORK):%a %H:%M}" for w in found} == {"Sun 04:00"}
 
 
 def test_a_rule_without_an_end_is_not_followed_for_ever() -> None:
-    last = to_ms(LAST.replace(tzinfo=HANOI))
-    planned = Recurring("x", SATURDAY, timedelta(hours=1), "FREQ=YEARLY", HANOI)
-    assert len(list(planned.windows(Window(0, last + 9000 * DAY)))) == 2100 - 2026
+    last = to_ms(RECURRENCE_END.replace(tzinfo=HANOI))
+    planned = RecurringMaintenance("x", SATURDAY, timedelta(hours=1), "FREQ=YEARLY", HANOI)
+    assert len(list(planned.windows_in(Window(0, last + 9000 * DAY)))) == 2100 - 2026
     assert starts("FREQ=YEARLY", Window(last + DAY, last + 400 * DAY)) == []
 
 
@@ -296,13 +298,13 @@ def test_a_rule_that_cannot_be_used_says_why(rule: str, problem: str) -> None:
 
 def test_a_country_without_holidays_is_refused() -> None:
     with pytest.raises(UnknownCountry, match="XX"):
-        publics("XX", "")
+        public_holidays("XX", "")
 
 
 def test_names_of_holidays_do_not_depend_on_the_machines_language(monkeypatch: pytest.MonkeyPatch) -> None:
-    publics.cache_clear()
+    public_holidays.cache_clear()
     monkeypatch.setenv("LANGUAGE", "en_US")
-    assert publics("VN", "").off[date(2026, 2, 17)] == "Tết Nguyên Đán"
+    assert public_holidays("VN", "").days_off[date(2026, 2, 17)] == "Tết Nguyên Đán"
 
 
 # Faults: (old text, new text, line, field, part of the problem)
@@ -360,7 +362,7 @@ def test_a_library_that_is_not_installed_is_named_with_the_way_to_get_it(
             raise ImportError(name)
         return real(name, *args, **more)
 
-    publics.cache_clear()
+    public_holidays.cache_clear()
     change(folder, "calendar.toml", "BYDAY=1SA", f"BYDAY=1SA;WKST={'MO' if line == 6 else 'TU'}")
     monkeypatch.setattr(builtins, "__import__", without)
     assert [(f.line, f.field, f.remedy) for f in faults_of(folder)] == [

@@ -9,16 +9,16 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from telemetry.core.calendar.windows import HOUR, Window, day_window, to_ms
-from telemetry.core.inventory import ALWAYS, Centre, Device, Hours, Inventory, Target, local_day
+from telemetry.core.inventory import ALWAYS_OPEN, Centre, Device, Inventory, OpeningHours, Target, local_date
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 MORNING, AFTERNOON = (time(7, 30), time(11, 30)), (time(13, 30), time(17))
-WEEK: tuple[Hours, ...] = (*(((MORNING, AFTERNOON),) * 5), (MORNING,), ())
+WEEK: tuple[OpeningHours, ...] = (*(((MORNING, AFTERNOON),) * 5), (MORNING,), ())
 MONDAY, SATURDAY, SUNDAY = date(2026, 3, 2), date(2026, 3, 7), date(2026, 3, 8)
 DAY = 24 * HOUR
 
 
-def centre(hours: tuple[Hours, ...] = WEEK, exceptions: dict[date, Hours] | None = None) -> Centre:
+def centre(hours: tuple[OpeningHours, ...] = WEEK, exceptions: dict[date, OpeningHours] | None = None) -> Centre:
     return Centre(
         id="vn83-1",
         unit="28756",
@@ -69,7 +69,7 @@ def test_opening_windows_are_clipped_to_what_was_asked() -> None:
 
 
 def test_hours_past_midnight_belong_to_the_day_they_began_on() -> None:
-    night: tuple[Hours, ...] = (((time(22), time(2)),), *(((),) * 6))
+    night: tuple[OpeningHours, ...] = (((time(22), time(2)),), *(((),) * 6))
     assert centre(night).is_open(ms(date(2026, 3, 3), 1, 59))
     assert not centre(night).is_open(ms(date(2026, 3, 3), 2))
     assert not centre(night).is_open(ms(MONDAY, 21, 59))
@@ -77,7 +77,7 @@ def test_hours_past_midnight_belong_to_the_day_they_began_on() -> None:
 
 def test_always_open_is_one_window() -> None:
     asked = Window(ms(MONDAY, 3), ms(SUNDAY, 4))
-    assert centre(ALWAYS).open_windows(asked) == [asked]
+    assert centre(ALWAYS_OPEN).open_windows(asked) == [asked]
 
 
 @pytest.mark.parametrize(
@@ -88,21 +88,21 @@ def test_opening_is_half_open(hour: int, minute: int, is_open: bool) -> None:
 
 
 def test_the_next_change_is_the_next_opening_or_closing() -> None:
-    assert centre().next_change(ms(MONDAY, 7)) == ms(MONDAY, 7, 30)
-    assert centre().next_change(ms(MONDAY, 7, 30)) == ms(MONDAY, 11, 30)
-    assert centre().next_change(ms(SATURDAY, 12)) == ms(date(2026, 3, 9), 7, 30)
+    assert centre().next_opening_change(ms(MONDAY, 7)) == ms(MONDAY, 7, 30)
+    assert centre().next_opening_change(ms(MONDAY, 7, 30)) == ms(MONDAY, 11, 30)
+    assert centre().next_opening_change(ms(SATURDAY, 12)) == ms(date(2026, 3, 9), 7, 30)
 
 
 def test_a_centre_that_never_changes_has_no_next_change() -> None:
-    assert centre(ALWAYS).next_change(ms(MONDAY, 7)) is None
-    assert centre(((),) * 7).next_change(ms(MONDAY, 7)) is None
+    assert centre(ALWAYS_OPEN).next_opening_change(ms(MONDAY, 7)) is None
+    assert centre(((),) * 7).next_opening_change(ms(MONDAY, 7)) is None
 
 
 def test_a_change_exactly_two_weeks_ahead_is_still_named() -> None:
     later = date(2026, 3, 16)
     where = centre(((),) * 7, {later: ((time(8), time(9)),)})
-    assert where.next_change(ms(MONDAY, 8)) == ms(later, 8)
-    assert where.next_change(ms(MONDAY, 8) - 1) is None
+    assert where.next_opening_change(ms(MONDAY, 8)) == ms(later, 8)
+    assert where.next_opening_change(ms(MONDAY, 8) - 1) is None
 
 
 def inventory() -> Inventory:
@@ -126,9 +126,9 @@ def inventory() -> Inventory:
 
 
 def test_a_device_is_known_only_with_its_own_centre() -> None:
-    assert inventory().knows("vn83-1", "vn83-1-kiosk1")
-    assert not inventory().knows("vn83-2", "vn83-1-kiosk1")
-    assert not inventory().knows("vn83-1", "vn83-1-kiosk3")
+    assert inventory().is_declared("vn83-1", "vn83-1-kiosk1")
+    assert not inventory().is_declared("vn83-2", "vn83-1-kiosk1")
+    assert not inventory().is_declared("vn83-1", "vn83-1-kiosk3")
 
 
 def test_devices_come_in_order_of_id() -> None:
@@ -138,15 +138,15 @@ def test_devices_come_in_order_of_id() -> None:
 
 @pytest.mark.parametrize(("year", "value"), [(2022, 1200), (2023, 1200), (2024, 900), (2030, 900)])
 def test_the_target_in_force_is_the_first_not_passed_else_the_last(year: int, value: int) -> None:
-    found = inventory().target_at("wait", date(year, 12, 31))
+    found = inventory().target_in_force("wait", date(year, 12, 31))
     assert found is not None
     assert found.value == value
 
 
 def test_an_unknown_target_is_none() -> None:
-    assert inventory().target_at("other", MONDAY) is None
+    assert inventory().target_in_force("other", MONDAY) is None
 
 
 def test_the_local_day_begins_at_local_midnight() -> None:
-    assert local_day(to_ms(datetime(2026, 3, 1, 17, tzinfo=UTC)), ZONE) == MONDAY
-    assert local_day(to_ms(datetime(2026, 3, 1, 16, 59, tzinfo=UTC)), ZONE) == date(2026, 3, 1)
+    assert local_date(to_ms(datetime(2026, 3, 1, 17, tzinfo=UTC)), ZONE) == MONDAY
+    assert local_date(to_ms(datetime(2026, 3, 1, 16, 59, tzinfo=UTC)), ZONE) == date(2026, 3, 1)

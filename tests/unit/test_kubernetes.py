@@ -11,12 +11,12 @@ import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from infra.config.stack_file import load
-from infra.plan import plan
-from infra.targets.kubernetes.manifests import manifests, needed
-from infra.targets.kubernetes.names import API_TLS, RECEIVER, broker_host
-from infra.targets.kubernetes.objects import MOST_BYTES, Cluster, SecretValue, label, name_of
-from infra.targets.kubernetes.pods import USERS
+from infra.config.stack_file import load_options
+from infra.plan import build_plan
+from infra.targets.kubernetes.manifests import all_manifests, required_secrets
+from infra.targets.kubernetes.names import API_TLS_SECRET, RECEIVER_SECRET, broker_service_host
+from infra.targets.kubernetes.objects import MAX_OBJECT_BYTES, ClusterSpec, SecretValue, dns_name, label_value
+from infra.targets.kubernetes.pods import IMAGE_USERS
 from telemetry.errors import ConfigError
 from tests.kubernetes import DAY, STACKS, Stack, container, options, sample, sample_files, stack
 
@@ -27,7 +27,7 @@ DNS = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 LABEL = re.compile(r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
 VERSIONS = ("1.31", "1.33", "1.35")
 # The operator makes these: the certificate is a public authority's, the address a secret of the operators' own.
-BROUGHT = {API_TLS, RECEIVER}
+BROUGHT = {API_TLS_SECRET, RECEIVER_SECRET}
 
 
 @pytest.fixture(scope="module")
@@ -50,12 +50,12 @@ def test_every_object_is_valid_by_the_published_schemas(one: Stack, version: str
 
 @pytest.mark.parametrize("path", STACKS, ids=lambda path: path.stem)
 def test_every_stack_file_could_run_on_kubernetes(path: Path) -> None:
-    told, ours = load(path), options()
+    told, ours = load_options(path), options()
     wanted = told.model_copy(
         update={"target": "kubernetes", "broker": ours.broker, "pki": ours.pki, "kubernetes": ours.kubernetes}
     )
-    found = plan(sample(), wanted, DAY)
-    for manifest in manifests(found, wanted, sample_files()):
+    found = build_plan(sample(), wanted, DAY)
+    for manifest in all_manifests(found, wanted, sample_files()):
         kubernetes_validate.validate(filled(manifest), VERSIONS[-1], strict=True)
 
 
@@ -120,7 +120,7 @@ def test_images_are_exact_versions_and_by_digest_where_the_stack_says_so() -> No
     digest = "sha256:" + "a" * 64
     for _, pod in stack().templates():
         assert re.fullmatch(r"[a-z0-9./-]+:v?\d+\.\d+\.\d+", container(pod)["image"])
-    for _, pod in stack(image_digests=dict.fromkeys(USERS, digest)).templates():
+    for _, pod in stack(image_digests=dict.fromkeys(IMAGE_USERS, digest)).templates():
         assert container(pod)["image"].endswith(f"@{digest}")
 
 
@@ -193,7 +193,7 @@ def test_secrets_hold_places_and_no_values(one: Stack) -> None:
         "brokerCertificate", "brokerKey", "ingestCertificate", "ingestKey", "rollupCertificate", "rollupKey",
         "grafanaPassword",
     }  # fmt: skip
-    assert set(needed(one.objects)) == known
+    assert set(required_secrets(one.objects)) == known
 
 
 def test_what_must_stay_stays(one: Stack) -> None:
@@ -209,7 +209,7 @@ def test_the_same_inventory_gives_the_same_objects_and_another_certificate_new_p
     assert first.objects == stack().objects
     pki = first.plan.pki
     later = replace(pki, certificates=tuple(replace(one, generation=one.generation + 1) for one in pki.certificates))
-    found = manifests(replace(first.plan, pki=later), first.options, sample_files())
+    found = all_manifests(replace(first.plan, pki=later), first.options, sample_files())
     changed = {
         new["metadata"]["name"] for old, new in zip(first.objects, found, strict=True) if old != new
     }  # fmt: skip
@@ -219,14 +219,14 @@ def test_the_same_inventory_gives_the_same_objects_and_another_certificate_new_p
 def test_a_file_too_large_for_kubernetes_is_named_with_the_way_out() -> None:
     found = stack()
     with pytest.raises(ConfigError, match=r"devices\.csv.*split the stack"):
-        manifests(found.plan, found.options, {"devices.csv": "x" * MOST_BYTES})
+        all_manifests(found.plan, found.options, {"devices.csv": "x" * MAX_OBJECT_BYTES})
 
 
 @pytest.mark.parametrize("namespace", ["motcua", "elsewhere"])
 def test_the_brokers_certificate_has_the_name_by_which_services_meet_it(namespace: str) -> None:
     found = stack(namespace=namespace)
     hosts = next(one.hosts for one in found.plan.pki.certificates if one.name == "broker")
-    assert broker_host(Cluster(found.plan, found.options)) in hosts
+    assert broker_service_host(ClusterSpec(found.plan, found.options)) in hosts
 
 
 words = st.text("abcXYZ019-_. é", min_size=1, max_size=90)
@@ -234,10 +234,10 @@ words = st.text("abcXYZ019-_. é", min_size=1, max_size=90)
 
 @given(st.lists(words, min_size=1, max_size=4), st.lists(words, min_size=1, max_size=4))
 def test_names_are_valid_and_stay_apart(one: list[str], other: list[str]) -> None:
-    first, second = name_of(*one), name_of(*other)
+    first, second = dns_name(*one), dns_name(*other)
     assert DNS.fullmatch(first)
     assert (first == second) is ("-".join(one) == "-".join(other))
-    assert LABEL.fullmatch(label(one[0]))
+    assert LABEL.fullmatch(label_value(one[0]))
 
 
 @settings(max_examples=20, deadline=None)

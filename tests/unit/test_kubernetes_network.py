@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.targets.kubernetes.names import SERVICES_PORT
-from infra.targets.kubernetes.network import INGRESS_NAMESPACE, OUTSIDE
+from infra.targets.kubernetes.network import INGRESS_NAMESPACE, OUTSIDE_PARTIES
 from tests.kubernetes import Stack, container, stack
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ ADDED = {
     ("prometheus-adapter", "prometheus", 9090),
     ("alertmanager", "receivers", 443),
 }
-ELSEWHERE = {*OUTSIDE, "prometheus-adapter"}
+ELSEWHERE = {*OUTSIDE_PARTIES, "prometheus-adapter"}
 COMPONENT = "app.kubernetes.io/component"
 Json = dict[str, Any]
 
@@ -32,7 +32,7 @@ def wanted(one: Stack) -> set[tuple[str, str, int]]:
     """Return the flows of the plan, services at their own listener, and what the cluster adds."""
     found = set(ADDED)
     for flow in one.plan.flows:
-        inside = flow.target == "broker" and flow.source not in OUTSIDE
+        inside = flow.target == "broker" and flow.source not in OUTSIDE_PARTIES
         found.add((flow.source, flow.target, SERVICES_PORT if inside else flow.port))
     return found
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import typer
 
-from infra.plan.broker import INGEST
+from infra.plan.broker import INGEST_NAME_FORMAT
 from motcua.cli.app import app
 from telemetry import inventory
-from telemetry.config import settings
-from telemetry.core.protocol.topics import every
+from telemetry.config import load_settings
+from telemetry.core.protocol.topics import topic_filter
 from telemetry.errors import ConfigError
-from telemetry.inventory.carried import carried
+from telemetry.inventory.carried import bundle_files
 from telemetry.roles import ingest_link
 from tests.carried import with_months
 from tests.kubernetes import Stack, container, mounted, projected, sample_files, stack
@@ -47,7 +47,7 @@ def test_pods_call_commands_and_options_that_there_are(one: Stack, name: str) ->
 @pytest.mark.parametrize("name", ["ingest", "rollup", "api"])
 def test_the_roles_take_their_settings(one: Stack, name: str) -> None:
     told = {variable["name"]: variable.get("value", "from elsewhere") for variable in role(one, name)["env"]}
-    found = settings(told)
+    found = load_settings(told)
     assert found.store == "influxdb+http://influxdb:8086?org=motcua&bucket=motcua&province=vn83"
     assert str(found.inventory) == "/inventory"
     assert found.alertmanager == ("http://alertmanager:9093" if name == "rollup" else "")
@@ -71,17 +71,17 @@ def test_workers_are_named_by_their_pods_and_share(one: Stack) -> None:
     assert "--shared" in words
     assert words[words.index("--name") + 1] == "$(POD_NAME)"
     assert {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}} in role(one, "ingest")["env"]
-    where = settings({"MOTCUA_MQTT": "mqtts://localhost:1"}).mqtt
+    where = load_settings({"MOTCUA_MQTT": "mqtts://localhost:1"}).mqtt
 
     class Desk:
-        figures = None
+        stats = None
 
-        def take(self, message: object) -> None:
+        def accept(self, message: object) -> None:
             """Take nothing."""
 
     link = ingest_link(where, POD, shared=True, ingest=Desk())  # type: ignore[arg-type] # never connected
-    assert link._settings.client_id == INGEST.format(POD)
-    assert link._settings.subscriptions == ((every("up", "ingest"), 1),)
+    assert link._settings.client_id == INGEST_NAME_FORMAT.format(POD)
+    assert link._settings.subscriptions == ((topic_filter("up", "ingest"), 1),)
 
 
 def test_the_inventory_is_read_from_config_maps_and_again_when_they_change(one: Stack, tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_the_inventory_is_read_from_config_maps_and_again_when_they_change(one: 
     mounted(tmp_path / "inventory", maps, "2026_06_01")
     assert inventory.load(tmp_path / "inventory").version == one.plan.inventory_version
     now = [0.0]
-    world = inventory.Reloading(tmp_path / "inventory", clock=lambda: now[0])
+    world = inventory.ReloadingInventory(tmp_path / "inventory", clock=lambda: now[0])
     changed = {**maps, "province.toml": maps["province.toml"] + "\n# another day\n"}
     mounted(tmp_path / "inventory", changed, "2026_06_02")
     now[0] += 60
@@ -100,7 +100,7 @@ def test_the_inventory_is_read_from_config_maps_and_again_when_they_change(one: 
 @pytest.mark.parametrize("name", ["ingest", "rollup", "api"])
 def test_published_months_reach_the_pods_as_the_plan_counts_them(name: str, tmp_path: Path) -> None:
     folder = with_months(tmp_path / "declared", "2026-09", "2026-10")
-    found = stack(world=inventory.load(folder), files=carried(folder))
+    found = stack(world=inventory.load(folder), files=bundle_files(folder))
     assert list(found.one("ConfigMap", "inventory-published-2026-10-csv")["data"]) == ["2026-10.csv"]
     mounted(tmp_path / "inventory", projected(found, name), "2026_11_10")
     world = inventory.load(tmp_path / "inventory")
@@ -111,11 +111,11 @@ def test_published_months_reach_the_pods_as_the_plan_counts_them(name: str, tmp_
 def test_a_month_published_later_is_seen_by_running_pods(tmp_path: Path) -> None:
     first = with_months(tmp_path / "first")
     both = with_months(tmp_path / "both", "2026-10")
-    mounted(tmp_path / "inventory", carried(first), "2026_11_01")
+    mounted(tmp_path / "inventory", bundle_files(first), "2026_11_01")
     now = [0.0]
-    world = inventory.Reloading(tmp_path / "inventory", clock=lambda: now[0])
+    world = inventory.ReloadingInventory(tmp_path / "inventory", clock=lambda: now[0])
     assert not world.current().published
-    mounted(tmp_path / "inventory", carried(both), "2026_11_10")
+    mounted(tmp_path / "inventory", bundle_files(both), "2026_11_10")
     now[0] += 60
     assert world.current().version == inventory.load(both).version
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from infra.targets.kubernetes.checks import check
-from infra.targets.kubernetes.expiry_alerts import renewals
-from infra.targets.kubernetes.kustomize import files
-from infra.targets.kubernetes.monitoring import adapter
-from infra.targets.kubernetes.objects import Cluster
+from infra.targets.kubernetes.checks import check_cluster_options
+from infra.targets.kubernetes.expiry_alerts import expiry_rule_files
+from infra.targets.kubernetes.kustomize import kustomize_files
+from infra.targets.kubernetes.monitoring import adapter_rule
+from infra.targets.kubernetes.objects import ClusterSpec
 from telemetry.errors import ConfigError
 from tests.kubernetes import Stack, container, options, sample_files, stack
 
@@ -45,7 +45,7 @@ def test_a_pod_that_is_not_ready_is_still_asked(one: Stack, name: str) -> None:
 
 
 def lag_query(one: Stack) -> str:
-    (rule,) = yaml.safe_load(adapter(Cluster(one.plan, one.options))["data"]["rule.yaml"])["rules"]
+    (rule,) = yaml.safe_load(adapter_rule(ClusterSpec(one.plan, one.options))["data"]["rule.yaml"])["rules"]
     query: str = rule["metricsQuery"]
     matchers = 'kubernetes_namespace="motcua",kubernetes_service="ingest"'
     for place, text in {"<<.Series>>": "motcua_ingest_lag_seconds", "<<.LabelMatchers>>": matchers,
@@ -110,7 +110,7 @@ def at(day: date) -> int:
 
 def alerts(one: Stack, day: date, program: str, folder: Path, expected: set[tuple[str, str]]) -> None:
     """Check which renewals are said to be due on a day, as (what, severity)."""
-    (rules,) = renewals(one.plan).values()
+    (rules,) = expiry_rule_files(one.plan).values()
     # Unit tests begin in 1970: the clock is put forward instead.
     (folder / "rules.yaml").write_text(rules.replace("time()", f"time() + {at(day)}"))
     told = [
@@ -140,12 +140,12 @@ def test_what_ends_is_told_before_it_ends_and_not_while_all_is_well(
 
 
 def test_the_rules_of_renewal_reach_prometheus(one: Stack) -> None:
-    assert set(renewals(one.plan)) <= set(one.one("ConfigMap", "prometheus-rules")["data"])
+    assert set(expiry_rule_files(one.plan)) <= set(one.one("ConfigMap", "prometheus-rules")["data"])
 
 
 def test_objects_are_applied_where_they_may_be_large(one: Stack) -> None:
     """Without it kubectl keeps a second copy in an annotation, which takes 256 kB."""
-    page = files(one.plan, one.options, sample_files())["SECRETS.md"]
+    page = kustomize_files(one.plan, one.options, sample_files())["SECRETS.md"]
     assert page.count("kubectl apply --server-side -k .") == page.count(" -k .") == 1
 
 
@@ -165,9 +165,9 @@ def test_options_that_no_cluster_could_run_are_refused_together(
     given = options(image_digests=digests)
     wanted = given.model_copy(update={"broker": given.broker.model_copy(update={"port": port})})
     if not faults:
-        check(wanted)
+        check_cluster_options(wanted)
         return
     with pytest.raises(ConfigError) as refused:
-        check(wanted)
+        check_cluster_options(wanted)
     assert len(refused.value.faults) == len(faults)
     assert all(fault in str(refused.value) for fault in faults)

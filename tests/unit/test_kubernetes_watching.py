@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from infra.targets.kubernetes.workloads import LAG
-from telemetry.ingest.stats import Figures
+from infra.targets.kubernetes.workloads import LAG_METRIC
+from telemetry.ingest.stats import IngestStats
 from tests.kubernetes import Stack, container, stack
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def test_alertmanager_takes_its_file(one: Stack, require: Callable[[str], str], 
 
 def test_what_prometheus_asks_is_there(one: Stack) -> None:
     jobs = yaml.safe_load(one.one("ConfigMap", "prometheus-config")["data"]["prometheus.yml"])["scrape_configs"]
-    assert {job["job_name"] for job in jobs} == {job.name for job in one.plan.scrapes}
+    assert {job["job_name"] for job in jobs} == {job.name for job in one.plan.scrape_jobs}
     for job in jobs:
         for found in job.get("dns_sd_configs", ()):
             (name,) = found["names"]
@@ -70,12 +70,12 @@ def test_what_prometheus_asks_is_there(one: Stack) -> None:
 
 
 def test_ingest_scales_by_a_figure_that_it_shows_and_the_adapters_rule_names(one: Stack) -> None:
-    from telemetry.ingest.metrics_server import registry_of
+    from telemetry.ingest.metrics_server import build_registry
 
-    shown = {family.name for family in registry_of(Figures(), lambda: 0).collect()}
+    shown = {family.name for family in build_registry(IngestStats(), lambda: 0).collect()}
     metric, processor = one.one("HorizontalPodAutoscaler", "ingest")["spec"]["metrics"]
-    assert metric["object"]["metric"]["name"] == LAG
-    assert LAG in shown
+    assert metric["object"]["metric"]["name"] == LAG_METRIC
+    assert LAG_METRIC in shown
     assert metric["object"]["describedObject"]["name"] in one.names("Service")
     assert processor["resource"]["name"] == "cpu"
     (rule,) = yaml.safe_load(one.one("ConfigMap", "prometheus-adapter-rule")["data"]["rule.yaml"])["rules"]
@@ -83,7 +83,7 @@ def test_ingest_scales_by_a_figure_that_it_shows_and_the_adapters_rule_names(one
     job = next(job for job in jobs if job["job_name"] == "motcua-ingest")
     added = {relabelled["target_label"]: relabelled["replacement"] for relabelled in job["relabel_configs"]}
     assert set(rule["resources"]["overrides"]) == set(added)
-    assert rule["seriesQuery"].startswith(LAG + "{")
+    assert rule["seriesQuery"].startswith(LAG_METRIC + "{")
     assert added == {"kubernetes_namespace": one.options.kubernetes.namespace, "kubernetes_service": "ingest"}
 
 

@@ -13,10 +13,19 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from edge_agent.mapping import Log, centre_of, device_of, digest_of, load_mapping, read, shipped, spool_of
-from edge_agent.mapping.cell_parsing import slug
-from edge_agent.mapping.document import line_of
-from telemetry.core.inventory import ALWAYS
+from edge_agent.mapping import (
+    ImportedLog,
+    digest_file,
+    import_centre,
+    load_mapping,
+    read_log,
+    replay_device_id,
+    replay_outbox_id,
+    shipped_mappings,
+)
+from edge_agent.mapping.cell_parsing import slugify
+from edge_agent.mapping.document import find_line
+from telemetry.core.inventory import ALWAYS_OPEN
 from telemetry.core.protocol.events import (
     DossierReceived,
     DossierResolved,
@@ -75,13 +84,13 @@ def real(relative: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bank() -> Log:
+def bank() -> ImportedLog:
     """Return the checked call log of the bank."""
-    return read(load_mapping("bank-1999"), real("queue/bank-1999-02-first-half.tsv"))
+    return read_log(load_mapping("bank-1999"), real("queue/bank-1999-02-first-half.tsv"))
 
 
 @pytest.fixture(scope="module")
-def calls(bank: Log) -> list[Event]:
+def calls(bank: ImportedLog) -> list[Event]:
     """Return all events of the bank."""
     return list(bank.events())
 
@@ -89,7 +98,7 @@ def calls(bank: Log) -> list[Event]:
 @pytest.fixture(scope="module")
 def dossiers() -> list[Event]:
     """Return all events of the dossier log."""
-    return list(read(load_mapping("coselog-receipt"), real("dossiers/receipt-first-half.csv")).events())
+    return list(read_log(load_mapping("coselog-receipt"), real("dossiers/receipt-first-half.csv")).events())
 
 
 def hall(write: Write, body: str, *, services: str = SERVICES, keys: str = ROOT_KEYS) -> str:
@@ -113,7 +122,7 @@ def bank_events(write: Write, *rows: str) -> list[Event]:
         cells = ["AA01", str(number), "2", "PS", date, entry, leave, "9", zero, zero, q_time, outcome, start, zero,
                  ser_time, server]  # fmt: skip
         lines.append("\t".join(cells))
-    return list(read(load_mapping("bank-1999"), write("bank.tsv", "\n".join(lines) + "\n")).events())
+    return list(read_log(load_mapping("bank-1999"), write("bank.tsv", "\n".join(lines) + "\n")).events())
 
 
 def israel(text: str) -> int:
@@ -124,13 +133,13 @@ def israel(text: str) -> int:
 class TestBank:
     """The real call log."""
 
-    def test_counts(self, bank: Log, calls: list[Event]) -> None:
+    def test_counts(self, bank: ImportedLog, calls: list[Event]) -> None:
         """Every row is an event or counted as skipped."""
         kinds = Counter(type(e) for e in calls)
         assert kinds == {TicketIssued: 17_313, TicketCalled: 14_405, TicketFinished: 14_405, TicketAbandoned: 2_908}
-        assert bank.rows == 17_456
+        assert bank.row_count == 17_456
         assert bank.skipped == {"phantom": 143}
-        assert bank.count == len(calls)
+        assert bank.event_count == len(calls)
 
     def test_waits(self, calls: list[Event]) -> None:
         """Waits are those of the queue-time column."""
@@ -152,7 +161,7 @@ class TestBank:
         assert sum(isinstance(e, TicketAbandoned) and e.service == service for e in calls) == abandoned
         assert sum(waits) / len(waits) / 1000 == pytest.approx(wait, abs=0.006)
 
-    def test_every_ticket_adds_up(self, bank: Log, calls: list[Event]) -> None:
+    def test_every_ticket_adds_up(self, bank: ImportedLog, calls: list[Event]) -> None:
         """No time runs backwards, and everything lies in the fortnight."""
         for e in calls:
             if isinstance(e, TicketFinished):
@@ -178,10 +187,10 @@ class TestBank:
         assert all(re.fullmatch("[a-z2-7]{26}", ticket) for ticket in tickets)
         assert b"AA0101" not in msgspec.json.encode(calls)
 
-    def test_same_again(self, bank: Log, calls: list[Event]) -> None:
+    def test_same_again(self, bank: ImportedLog, calls: list[Event]) -> None:
         """A second reading from nothing gives the same."""
-        again = read(load_mapping("bank-1999"), bank.path)
-        assert again.spool == bank.spool
+        again = read_log(load_mapping("bank-1999"), bank.path)
+        assert again.outbox_id == bank.outbox_id
         assert list(again.events()) == calls
 
     def test_priority_and_counter(self, calls: list[Event]) -> None:
@@ -260,29 +269,34 @@ class TestNames:
 
     def test_shipped(self) -> None:
         """Both mappings come with the program."""
-        assert shipped() == ("bank-1999", "coselog-receipt")
+        assert shipped_mappings() == ("bank-1999", "coselog-receipt")
 
     def test_centre(self) -> None:
         """An import declares its own centre."""
-        centre = centre_of(load_mapping("coselog-receipt"))
+        centre = import_centre(load_mapping("coselog-receipt"))
         assert (centre.id, centre.province, centre.level, centre.imported) == (
             "replay-coselog-receipt", "replay", "commune", True)  # fmt: skip
-        assert (centre.unit, centre.parent, centre.counters, centre.hours) == ("", "", 0, ALWAYS)
+        assert (centre.unit, centre.parent, centre.counters, centre.hours) == ("", "", 0, ALWAYS_OPEN)
         assert centre.services == ("general", "customer-contact", "experts")
         assert str(centre.zone) == "Europe/Amsterdam"
-        assert device_of(centre.id) == "replay-coselog-receipt-replay1"
+        assert replay_device_id(centre.id) == "replay-coselog-receipt-replay1"
 
     def test_spool(self, write: Write) -> None:
         """The spool is ULID-shaped and depends on the mapping and the file."""
         bank, other = load_mapping("bank-1999"), load_mapping("coselog-receipt")
-        digest = digest_of(write("a.csv", "x"))
-        spools = {spool_of(bank, digest), spool_of(bank, digest), spool_of(other, digest), spool_of(bank, "0" * 64)}
+        digest = digest_file(write("a.csv", "x"))
+        spools = {
+            replay_outbox_id(bank, digest),
+            replay_outbox_id(bank, digest),
+            replay_outbox_id(other, digest),
+            replay_outbox_id(bank, "0" * 64),
+        }
         assert len(spools) == 3
         assert all(re.fullmatch("[0-7][0-9A-HJKMNP-TV-Z]{25}", spool) for spool in spools)
 
     def test_ids(self) -> None:
         """Ids lose case, diacritics and signs."""
-        assert [slug(text) for text in ("NO_SERVER", "Quầy số 3", "Đất đai", " A01 ")] == [
+        assert [slugify(text) for text in ("NO_SERVER", "Quầy số 3", "Đất đai", " A01 ")] == [
             "no-server", "quay-so-3", "dat-dai", "a01"]  # fmt: skip
 
 
@@ -295,41 +309,41 @@ class TestFiles:
         header = ["no", "service", "taken"]
         rows = [header, ["7", "Đất đai", "2026-01-05T08:00:00"], [" 8 ", "tax", "2026-01-05 08:01Z"]]
         path = write("a.csv", "\ufeff" + "\r\n".join(sign.join(row) for row in rows) + "\r\n\r\n")
-        log = read(load_mapping(hall(write, ISSUED)), path, queue_prefix="hall-")
+        log = read_log(load_mapping(hall(write, ISSUED)), path, queue_prefix="hall-")
         events = list(log.events())
         assert [(e.n, e.queue, e.service) for e in events if isinstance(e, TicketIssued)] == [
             (1, "hall-land", "land"), (2, "hall-tax", "tax")]  # fmt: skip
         assert events[0].t == int(datetime(2026, 1, 5, 1, 0, tzinfo=UTC).timestamp() * 1000)
         assert events[1].t == int(datetime(2026, 1, 5, 8, 1, tzinfo=UTC).timestamp() * 1000)
-        assert (log.rows, log.count, log.first_t) == (2, 2, events[0].t)
+        assert (log.row_count, log.event_count, log.first_t) == (2, 2, events[0].t)
 
     def test_other_encoding(self, write: Write, tmp_path: Path) -> None:
         """A mapping may name the encoding."""
         path = tmp_path / "a.csv"
         path.write_text("no,service,taken\n1,Đất đai,2026-01-05T08:00\n", "utf-16")
         mapping = load_mapping(hall(write, ISSUED, keys=ROOT_KEYS + 'encoding = "utf-16"\n'))
-        assert read(mapping, path).count == 1
-        (fault,) = faults_of(lambda: read(load_mapping(hall(write, ISSUED)), path))
+        assert read_log(mapping, path).event_count == 1
+        (fault,) = faults_of(lambda: read_log(load_mapping(hall(write, ISSUED)), path))
         assert (fault.line, fault.field) == (1, "encoding")
 
     def test_undecodable_line(self, write: Write, tmp_path: Path) -> None:
         """A wrong byte is found by its line."""
         path = tmp_path / "a.csv"
         path.write_bytes(b"no,service,taken\n1,DD,2026-01-05T08:00\n2,\xff,2026-01-05T08:00\n")
-        (fault,) = faults_of(lambda: read(load_mapping(hall(write, ISSUED)), path))
+        (fault,) = faults_of(lambda: read_log(load_mapping(hall(write, ISSUED)), path))
         assert (fault.line, fault.field) == (3, "encoding")
 
     def test_unknown_columns(self, write: Write) -> None:
         """All columns that are not there are listed, and the header is shown."""
         path = write("a.csv", "no,dienst\n1,DD\n")
-        found = faults_of(lambda: read(load_mapping(hall(write, ISSUED)), path))
+        found = faults_of(lambda: read_log(load_mapping(hall(write, ISSUED)), path))
         assert [(f.file, f.line, f.field) for f in found] == [(str(path), 1, "service"), (str(path), 1, "taken")]
         assert "no, dienst" in found[0].remedy
 
     def test_twin_columns(self, write: Write) -> None:
         """A column that stands twice is refused only when it is read."""
         path = write("a.csv", "no,no,service,taken,x,x\n")
-        (fault,) = faults_of(lambda: read(load_mapping(hall(write, ISSUED)), path))
+        (fault,) = faults_of(lambda: read_log(load_mapping(hall(write, ISSUED)), path))
         assert (fault.field, fault.problem) == ("no", "stands twice in the header")
 
     def test_bad_rows(self, write: Write) -> None:
@@ -337,7 +351,7 @@ class TestFiles:
         rows = ["no,service,taken", "1,DD,soon", ",DD,2026-01-05T08:00", "3,XX,2026-01-05T08:00", "4,DD",
                 '"5\n5",DD,2026-01-05T08:00', "6,DD,1960-01-01T00:00", "7,DD,"]  # fmt: skip
         path = write("a.csv", "\n".join(rows))
-        found = faults_of(lambda: read(load_mapping(hall(write, ISSUED)), path))
+        found = faults_of(lambda: read_log(load_mapping(hall(write, ISSUED)), path))
         assert [(f.line, f.field) for f in found] == [
             (2, "taken"), (3, "no"), (4, "service"), (5, "row"), (8, "taken"), (9, "taken")]  # fmt: skip
         assert all(f.file == str(path) and f.remedy for f in found)
@@ -345,25 +359,25 @@ class TestFiles:
     def test_twenty_faults(self, write: Write) -> None:
         """The list ends with the twentieth."""
         path = write("a.csv", "no,service,taken\n" + "1,DD,soon\n" * 50)
-        found = faults_of(lambda: read(load_mapping(hall(write, ISSUED)), path))
+        found = faults_of(lambda: read_log(load_mapping(hall(write, ISSUED)), path))
         assert [f.line for f in found] == list(range(2, 22))
 
     def test_open_quote(self, write: Write) -> None:
         """A quotation mark that never ends does not swallow the file in silence."""
         path = write("a.csv", 'no,service,taken\n1,DD,2026-01-05T08:00\n"2,DD,2026-01-05T08:00\n')
-        (fault,) = faults_of(lambda: read(load_mapping(hall(write, ISSUED)), path))
+        (fault,) = faults_of(lambda: read_log(load_mapping(hall(write, ISSUED)), path))
         assert (fault.line, fault.field) == (3, "row")
 
     def test_empty_and_missing(self, write: Write, tmp_path: Path) -> None:
         """No header and no file are faults as well."""
         mapping = load_mapping(hall(write, ISSUED))
-        assert faults_of(lambda: read(mapping, write("a.csv", "")))[0].field == "header"
-        assert faults_of(lambda: read(mapping, tmp_path / "none.csv"))[0].field == "file"
+        assert faults_of(lambda: read_log(mapping, write("a.csv", "")))[0].field == "header"
+        assert faults_of(lambda: read_log(mapping, tmp_path / "none.csv"))[0].field == "file"
 
     def test_changed_between(self, write: Write) -> None:
         """A file that goes bad after the check raises, and the bad row yields nothing."""
         path = write("a.csv", "no,service,taken\n1,DD,2026-01-05T08:00\n2,DD,2026-01-05T08:00\n")
-        log = read(load_mapping(hall(write, ISSUED)), path)
+        log = read_log(load_mapping(hall(write, ISSUED)), path)
         write("a.csv", "no,service,taken\n1,DD,2026-01-05T08:00\n2,DD,soon\n")
         events = log.events()
         assert next(events).n == 1
@@ -374,7 +388,7 @@ class TestFiles:
         skip = '\n[[skip]]\nlabel = "test"\nwhen = { column = "no", in = ["0", "x"] }\n'
         body = skip + ISSUED.replace('issued"', 'issued"\nwhen = { column = "taken", not_empty = true }')
         path = write("a.csv", "no,service,taken\n0,DD,\n1,DD,2026-01-05T08:00\n2,DD,\nx,,\n3,DD,2026-01-05T08:00\n")
-        log = read(load_mapping(hall(write, body)), path)
+        log = read_log(load_mapping(hall(write, body)), path)
         assert log.skipped == {"test": 2, "no-event": 1}
         assert [e.n for e in log.events()] == [1, 2]
 
@@ -386,7 +400,7 @@ class TestExpressions:
         """Return the event of one row."""
         body = '\n[[event]]\ntype = "ticket.finished"\nticket = { ticket = ["no"] }\nservice = { const = "tax" }\n'
         path = write("a.csv", f"no;{header}\n1;{row}\n")
-        (event,) = read(load_mapping(hall(write, body + fields)), path).events()
+        (event,) = read_log(load_mapping(hall(write, body + fields)), path).events()
         return event
 
     def test_all_kinds(self, write: Write) -> None:
@@ -434,7 +448,7 @@ queue = { column = "q" }
         """Dates and clocks that do not exist are refused."""
         body = ISSUED.replace('column = "taken", format = "iso"', 'date = "day", time = "clock"')
         path = write("a.csv", f"no,service,day,clock\n1,DD,{day},{clock}\n")
-        (fault,) = faults_of(lambda: read(load_mapping(hall(write, body)), path))
+        (fault,) = faults_of(lambda: read_log(load_mapping(hall(write, body)), path))
         assert problem in fault.problem
 
 
@@ -540,4 +554,4 @@ channel = { map = "c", values = { A = "online", B = "fax" }, default = "unknown"
         """Dotted headers and repeated tables are found."""
         text = "a = 1\n[x.y]\nb = 2\n[[z]]\nb = 3\n[[z]]\n\nb = 4\n"
         places = [("", 0, "a"), ("x", 0, "y"), ("z", 0, "b"), ("z", 1, "b"), ("z", 1, "q"), ("", 0, "x"), ("", 0, "q")]
-        assert [line_of(text, *place) for place in places] == [1, 2, 5, 8, 6, 1, 1]
+        assert [find_line(text, *place) for place in places] == [1, 2, 5, 8, 6, 1, 1]

@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from telemetry.core.fold.fold import Said
+from telemetry.core.fold.fold import SourcedEvent
 from telemetry.core.fold.live_row_types import CentreNow, DeviceNow, ServiceNow, VantageNow
 from telemetry.core.fold.live_state import centre_now, system_now
-from telemetry.core.inventory import ALWAYS, Centre, Device, System
+from telemetry.core.inventory import ALWAYS_OPEN, Centre, Device, System
 from telemetry.core.protocol import events as ev
 
 E = TypeVar("E", bound=ev.Event)
@@ -32,16 +32,16 @@ def centre(imported: bool = False) -> Centre:
         province="83",
         parent="829",
         counters=3,
-        hours=ALWAYS,
+        hours=ALWAYS_OPEN,
         services=("land",),
         zone=ZoneInfo("Asia/Ho_Chi_Minh"),
         imported=imported,
     )
 
 
-def said(*events: ev.Event, device: str = KIOSK.id) -> list[Said]:
+def said(*events: ev.Event, device: str = KIOSK.id) -> list[SourcedEvent]:
     """Events by one device; each its own spool, so that row numbers do not matter here."""
-    return [Said(device, f"s{i}", event) for i, event in enumerate(events)]
+    return [SourcedEvent(device, f"s{i}", event) for i, event in enumerate(events)]
 
 
 def made(kind: type[E], ago_s: int, fields: dict[str, object]) -> E:

@@ -9,23 +9,23 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.core.inventory import Device, Objective, Published
-from telemetry.core.slo.corrections import correction
+from telemetry.core.inventory import Device, Objective, PublishedFigures
+from telemetry.core.slo.corrections import find_correction
 from telemetry.errors import InventoryError
-from telemetry.inventory import Reloading, checked, default_path, load
-from telemetry.inventory.files import Document, locate
+from telemetry.inventory import ReloadingInventory, default_path, load, load_with_warnings
+from telemetry.inventory.files import TomlDocument, locate_keys
 from telemetry.inventory.objectives import (
-    CENTRES,
-    DEVICES,
-    OBJECTIVE,
+    CENTRE_SCOPES,
+    DEVICE_SCOPES,
+    OBJECTIVE_KEYS,
     PERIODS,
     POLICIES,
     SLIS,
     THRESHOLDS,
-    objectives,
-    usual_ms,
+    build_objectives,
+    usual_period_ms,
 )  # fmt: skip
-from telemetry.inventory.published import written
+from telemetry.inventory.published import to_csv
 from telemetry.inventory.record import Faults
 from tests.unit import inventories
 
@@ -47,7 +47,9 @@ HOUR = 3_600_000
 
 def read(text: str) -> tuple[tuple[Objective, ...], Faults]:
     faults = Faults()
-    return objectives(Document("objectives.toml", tomllib.loads(text), locate(text), faults), WORLD), faults
+    return build_objectives(
+        TomlDocument("objectives.toml", tomllib.loads(text), locate_keys(text), faults), WORLD
+    ), faults
 
 
 def one(text: str) -> Objective:
@@ -150,14 +152,14 @@ def test_nothing_warns_when_alerts_can_come_or_are_not_wanted(text: str) -> None
 
 def test_a_period_is_as_long_as_the_week_of_most_centres() -> None:
     sample = load(default_path())
-    lengths = {found.id: usual_ms(found, sample) // HOUR for found in sample.objectives}
+    lengths = {found.id: usual_period_ms(found, sample) // HOUR for found in sample.objectives}
     assert (lengths["centres-open"], lengths["portal-up"]) == (160, 672)
     nobody = one(PLAIN.replace('"centre"', '"kiosk"'))
-    assert usual_ms(nobody, WORLD) == 28 * 24 * HOUR
+    assert usual_period_ms(nobody, WORLD) == 28 * 24 * HOUR
 
 
 def test_the_sample_has_a_connectivity_objective_for_every_centre() -> None:
-    sample, warnings = checked(default_path())
+    sample, warnings = load_with_warnings(default_path())
     assert warnings == ()
     assert [(x.scope, x.clock, x.goal) for x in sample.objectives if x.sli == "connectivity"] == [
         ("centre", "open", 0.995)
@@ -170,15 +172,23 @@ DOCUMENT = (Path(__file__).resolve().parents[2] / "docs/reference/objectives.md"
 @pytest.mark.parametrize("block", re.findall(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL))
 def test_the_documents_examples_have_no_fault(block: str) -> None:
     faults = Faults()
-    document = Document("objectives.md", tomllib.loads(block), locate(block), faults)
-    assert len(objectives(document, load(default_path()))) == 1
+    document = TomlDocument("objectives.md", tomllib.loads(block), locate_keys(block), faults)
+    assert len(build_objectives(document, load(default_path()))) == 1
     assert faults == []
     assert faults.warnings == []
 
 
 def test_the_document_has_every_key_scope_and_value() -> None:
     words = set(re.findall(r"`([a-z_:A-Z]+)`", DOCUMENT))
-    asked = {*OBJECTIVE.required, *OBJECTIVE.optional, *CENTRES, *DEVICES, *SLIS, *PERIODS, *POLICIES}
+    asked = {
+        *OBJECTIVE_KEYS.required,
+        *OBJECTIVE_KEYS.optional,
+        *CENTRE_SCOPES,
+        *DEVICE_SCOPES,
+        *SLIS,
+        *PERIODS,
+        *POLICIES,
+    }
     assert asked - words == set()
     for key, _, allowed in THRESHOLDS.values():
         (row,) = (line for line in DOCUMENT.splitlines() if line.startswith(f"| `{key}`"))
@@ -205,16 +215,16 @@ def world(tmp_path: Path) -> Path:
 
 def test_published_months_are_part_of_the_inventory(world: Path) -> None:
     found = load(world)
-    row = Published("2026-10", "centre:vn83-83", "centres-open", 100, 90, 5, 5, 0, 90, 10)
+    row = PublishedFigures("2026-10", "centre:vn83-83", "centres-open", 100, 90, 5, 5, 0, 90, 10)
     assert found.published["2026-10", "centre:vn83-83", "centres-open"] == row
     assert set(found.published) == {("2026-10", "country", ""), ("2026-10", "centre:vn83-83", "centres-open")}
     assert found.version != load(default_path()).version
-    assert written(found.published.values()) == MONTH
+    assert to_csv(found.published.values()) == MONTH
 
 
 def test_a_month_that_is_written_or_edited_is_seen(world: Path) -> None:
     clock = iter(range(0, 100, 5))
-    following = Reloading(world, clock=lambda: next(clock))
+    following = ReloadingInventory(world, clock=lambda: next(clock))
     file = world / "published" / "2026-10.csv"
     file.write_text(MONTH.replace("100,90,5,5,0,90", "100,91,5,4,0,91"), encoding="utf-8")
     assert following.current().published["2026-10", "centre:vn83-83", "centres-open"].up == 91
@@ -251,27 +261,27 @@ def test_a_file_that_is_no_month_is_a_fault(world: Path) -> None:
 def test_what_is_no_longer_declared_warns_once(world: Path) -> None:
     gone = "device:vn83-83-old1,gone,1,1,0,0,0,1,0\ndevice:vn83-83-old1,,1,1,0,0,0,0,0\nprovince:vn1,,0,0,0,0,0,0,0\n"
     (world / "published" / "2026-10.csv").write_text(MONTH + gone, encoding="utf-8")
-    _, warnings = checked(world)
+    _, warnings = load_with_warnings(world)
     assert [(w.line, w.field) for w in warnings] == [(4, "objective"), (4, "scope"), (6, "scope")]
 
 
 # Corrections
 
-THEN = Published("2026-10", "country", "", 100, 90, 5, 5, 0, 7, 1)
+THEN = PublishedFigures("2026-10", "country", "", 100, 90, 5, 5, 0, 7, 1)
 
 
 def test_nothing_changed_is_no_correction() -> None:
-    assert correction(THEN, Published("2026-10", "country", "", 100, 90, 5, 5, 0, 7, 1)) is None
+    assert find_correction(THEN, PublishedFigures("2026-10", "country", "", 100, 90, 5, 5, 0, 7, 1)) is None
 
 
 def test_a_correction_shows_both_and_the_signed_difference() -> None:
-    now = Published("2026-10", "country", "", 100, 94, 5, 1, 0, 8, 0)
-    found = correction(THEN, now)
+    now = PublishedFigures("2026-10", "country", "", 100, 94, 5, 1, 0, 8, 0)
+    found = find_correction(THEN, now)
     assert found is not None
-    assert (found.published, found.now) == (THEN, now)
-    assert found.difference == Published("2026-10", "country", "", 0, 4, 0, -4, 0, 1, -1)
+    assert (found.published, found.current) == (THEN, now)
+    assert found.difference == PublishedFigures("2026-10", "country", "", 0, 4, 0, -4, 0, 1, -1)
 
 
 def test_two_different_figures_are_never_compared() -> None:
     with pytest.raises(ValueError, match="compare those of one key"):
-        correction(THEN, Published("2026-09", "country", "", 100, 90, 5, 5, 0))
+        find_correction(THEN, PublishedFigures("2026-09", "country", "", 100, 90, 5, 5, 0))

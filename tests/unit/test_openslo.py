@@ -9,11 +9,11 @@ import pytest
 import yaml
 from hypothesis import given, settings, strategies as st
 
-from motcua.cli.openslo import dump
+from motcua.cli.openslo import dump_yaml
 from telemetry.core.inventory import Device, Inventory
 from telemetry.inventory import default_path, load
-from telemetry.inventory.openslo import export
-from telemetry.inventory.openslo_import import Taken, take
+from telemetry.inventory.openslo import export_documents
+from telemetry.inventory.openslo_import import ImportResult, import_documents
 from tests.unit import inventories
 
 CENTRE = inventories.centre("vn83-1", "vn83")
@@ -37,14 +37,14 @@ SPEC: dict[str, dict[str, type | tuple[type, ...]]] = {
 
 
 def through_yaml(documents: list[dict[str, object]]) -> list[tuple[str, object]]:
-    return [(f"slo.yaml#{at}", body) for at, body in enumerate(yaml.safe_load_all(dump(documents)), start=1)]
+    return [(f"slo.yaml#{at}", body) for at, body in enumerate(yaml.safe_load_all(dump_yaml(documents)), start=1)]
 
 
 @settings(deadline=None)
 @given(st.data())
 def test_what_is_exported_comes_back_as_it_was(data: st.DataObject) -> None:
     drawn = data.draw(st.lists(inventories.objectives(WORLD), max_size=4, unique_by=lambda one: one.id))
-    taken = take(through_yaml(export(replace(WORLD, objectives=tuple(drawn)))), WORLD)
+    taken = import_documents(through_yaml(export_documents(replace(WORLD, objectives=tuple(drawn)))), WORLD)
     assert [one for _, one in taken.objectives] == drawn
     assert taken.notes == ()
 
@@ -59,7 +59,7 @@ def of_kind(documents: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
 
 
 def test_the_sample_has_the_shape_of_v1(sample: Inventory) -> None:
-    documents: list[dict[str, Any]] = export(sample)
+    documents: list[dict[str, Any]] = export_documents(sample)
     for one in documents:
         assert set(one) == {"apiVersion", "kind", "metadata", "spec"}
         assert one["apiVersion"] == "openslo/v1"
@@ -70,7 +70,7 @@ def test_the_sample_has_the_shape_of_v1(sample: Inventory) -> None:
 
 
 def test_every_reference_leads_to_a_document(sample: Inventory) -> None:
-    documents: list[dict[str, Any]] = export(sample)
+    documents: list[dict[str, Any]] = export_documents(sample)
     names = {(one["kind"], one["metadata"]["name"]) for one in documents}
     for slo in of_kind(documents, "SLO"):
         assert ("Service", slo["spec"]["service"]) in names
@@ -81,7 +81,7 @@ def test_every_reference_leads_to_a_document(sample: Inventory) -> None:
 
 
 def test_the_thresholds_are_those_of_a_usual_week(sample: Inventory) -> None:
-    found = {one["metadata"]["name"]: one["spec"] for one in of_kind(export(sample), "AlertCondition")}
+    found = {one["metadata"]["name"]: one["spec"] for one in of_kind(export_documents(sample), "AlertCondition")}
     assert found["page-fast-open-160h-condition"] == {
         "severity": "page",
         "condition": {"kind": "burnrate", "op": "gt", "threshold": 8.0, "lookbackWindow": "1h", "alertAfter": "0m"},
@@ -91,7 +91,7 @@ def test_the_thresholds_are_those_of_a_usual_week(sample: Inventory) -> None:
 
 def test_an_objective_that_never_alerts_has_no_policy() -> None:
     quiet = replace(load(default_path()).objectives[0], alert=False)
-    documents: list[dict[str, Any]] = export(replace(WORLD, objectives=(quiet,)))
+    documents: list[dict[str, Any]] = export_documents(replace(WORLD, objectives=(quiet,)))
     assert of_kind(documents, "AlertPolicy") == []
     assert "alertPolicies" not in of_kind(documents, "SLO")[0]["spec"]
 
@@ -109,8 +109,8 @@ spec:
 """
 
 
-def took(text: str) -> Taken:
-    return take([(f"f#{at}", body) for at, body in enumerate(yaml.safe_load_all(text), start=1)], WORLD)
+def took(text: str) -> ImportResult:
+    return import_documents([(f"f#{at}", body) for at, body in enumerate(yaml.safe_load_all(text), start=1)], WORLD)
 
 
 def test_a_foreign_slo_of_a_known_system_is_taken_and_every_rest_told() -> None:

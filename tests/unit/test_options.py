@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from infra.config.options import REMOVED, SECRETS, Options, options
+from infra.config.options import REMOVED, SECRET_NAMES, StackOptions, parse_options
 from telemetry.errors import ConfigError, Fault
 
 GOOD: dict[str, Any] = {"stage": "dev", "target": "local"}
@@ -18,7 +18,7 @@ PLANTED = "hunter2-planted"
 
 def faults(**values: object) -> list[Fault]:
     with pytest.raises(ConfigError) as caught:
-        options({**GOOD, **values}, "stack", {"pki": 7, "pki.hosts": 9})
+        parse_options({**GOOD, **values}, "stack", {"pki": 7, "pki.hosts": 9})
     return list(caught.value.faults)
 
 
@@ -27,12 +27,12 @@ def fields(**values: object) -> list[str]:
 
 
 def test_two_words_are_enough() -> None:
-    assert options(GOOD, "stack") == Options(stage="dev", target="local")
+    assert parse_options(GOOD, "stack") == StackOptions(stage="dev", target="local")
 
 
 def test_options_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        options(GOOD, "stack").stage = "prod"
+        parse_options(GOOD, "stack").stage = "prod"
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_line_is_that_of_the_key_or_of_the_nearest_around_it() -> None:
 @pytest.mark.parametrize("name", ["influx", "pki", "kubernetes", "national"])
 def test_what_was_written_in_the_wrong_place_is_not_shown(name: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        options({**GOOD, name: {"influxToken": PLANTED}, "url": PLANTED}, "stack")
+        parse_options({**GOOD, name: {"influxToken": PLANTED}, "url": PLANTED}, "stack")
     assert PLANTED not in str(caught.value)
 
 
@@ -126,12 +126,12 @@ def test_all_keys_of_an_earlier_version_are_told_at_once_and_hide_nothing() -> N
 
 
 def test_secrets_are_not_read() -> None:
-    assert options({**GOOD, **dict.fromkeys(SECRETS, PLANTED)}, "stack") == options(GOOD, "stack")
+    assert parse_options({**GOOD, **dict.fromkeys(SECRET_NAMES, PLANTED)}, "stack") == parse_options(GOOD, "stack")
 
 
 def test_values_as_the_engine_hands_them_on_are_understood() -> None:
     given_ = {"workers": "8", "today": "2026-05-01", "influx": {"rawDays": 45, "adopt": True}}
-    found = options({**GOOD, **json.loads(json.dumps(given_))}, "stack")
+    found = parse_options({**GOOD, **json.loads(json.dumps(given_))}, "stack")
     assert (found.workers, str(found.today), found.influx.raw_days) == (8, "2026-05-01", 45)
 
 
@@ -143,11 +143,11 @@ JSON = st.recursive(
 
 
 @settings(max_examples=80, deadline=None)
-@given(st.dictionaries(st.sampled_from([field.alias or "" for field in Options.model_fields.values()]), JSON))
+@given(st.dictionaries(st.sampled_from([field.alias or "" for field in StackOptions.model_fields.values()]), JSON))
 def test_any_value_is_taken_or_told(values: dict[str, object]) -> None:
     told: object
     try:
-        told = options(values, "stack")
+        told = parse_options(values, "stack")
     except ConfigError as error:
         told = error.faults
     assert told

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from edge_agent.outbox import EVENT, KEYS_KEPT_MS, SAMPLE, VITAL, Outbox, class_of, outbox as module
-from telemetry.core.figures.completeness import size, union
+from edge_agent.outbox import EVENT, IDEMPOTENCY_KEY_TTL_MS, SAMPLE, VITAL, Outbox, outbox as module, priority_class
+from telemetry.core.figures.completeness import count_rows, union_ranges
 from telemetry.core.protocol import codec, events as ev
 from telemetry.errors import OutboxTooNew
 
@@ -30,11 +30,11 @@ def opened(folder: Path, cap_bytes: int = 1 << 28) -> Outbox:
 
 
 def numbers(box: Outbox) -> list[int]:
-    return [row.n for row in box.after(0, 10_000)]
+    return [row.n for row in box.rows_after(0, 10_000)]
 
 
 def events(box: Outbox) -> list[ev.Event]:
-    return [codec.decode_event(row.body) for row in box.after(0, 10_000)]
+    return [codec.decode_event(row.body) for row in box.rows_after(0, 10_000)]
 
 
 def drops(box: Outbox) -> list[ev.OutboxDropped]:
@@ -49,33 +49,33 @@ def test_rows_are_numbered_from_one_and_carry_their_number(tmp_path: Path) -> No
     assert box.append([issued(), issued()]) == (1, 2)
     assert box.append([]) == (0, 0)
     assert [e.n for e in events(box)] == numbers(box) == [1, 2]
-    assert (box.highest, box.pending()) == (2, 2)
+    assert (box.highest_n, box.pending_count()) == (2, 2)
 
 
 def test_a_restart_keeps_rows_spool_cursor_and_size(tmp_path: Path) -> None:
     box = opened(tmp_path)
     box.append([issued()], source="log", cursor="line 7")
-    rows, weight = box.after(0, 9), box.size_bytes
+    rows, weight = box.rows_after(0, 9), box.size_bytes
     box.close()
     again = Outbox(tmp_path / "outbox.db", lambda: "other")
-    assert (again.after(0, 9), again.size_bytes, again.spool) == (rows, weight, "spool1")
+    assert (again.rows_after(0, 9), again.size_bytes, again.outbox_id) == (rows, weight, "spool1")
     assert (again.cursor("log"), again.cursor("other")) == ("line 7", "")
 
 
 def test_numbers_go_on_after_a_restart_of_an_emptied_outbox(tmp_path: Path) -> None:
     box = opened(tmp_path)
     box.append([issued(), issued(), issued()])
-    box.forget([(1, 3)])
+    box.delete_receipted([(1, 3)])
     box.close()
     again = opened(tmp_path)
-    assert (again.pending(), again.size_bytes, again.highest) == (0, 0, 3)
+    assert (again.pending_count(), again.size_bytes, again.highest_n) == (0, 0, 3)
     assert again.append([issued()]) == (4, 4)
 
 
 def test_a_cursor_without_events_moves_too(tmp_path: Path) -> None:
     box = opened(tmp_path)
     box.append([], source="log", cursor="line 8")
-    assert (box.cursor("log"), box.pending()) == ("line 8", 0)
+    assert (box.cursor("log"), box.pending_count()) == ("line 8", 0)
 
 
 class Unstorable:
@@ -88,7 +88,7 @@ def test_events_and_cursor_are_written_together_or_not_at_all(tmp_path: Path) ->
     weight = box.size_bytes
     with pytest.raises(sqlite3.Error):
         box.append([issued()], source="log", cursor=Unstorable())  # type: ignore[arg-type]
-    assert (numbers(box), box.cursor("log"), box.highest, box.size_bytes) == ([1], "1", 1, weight)
+    assert (numbers(box), box.cursor("log"), box.highest_n, box.size_bytes) == ([1], "1", 1, weight)
     assert box.append([issued()]) == (2, 2)
 
 
@@ -99,7 +99,7 @@ def test_a_full_disk_fails_the_append_and_the_outbox_works_on_when_there_is_room
     box.file.db.execute("PRAGMA max_page_count=1")  # SQLite takes the present size: no page more
     with pytest.raises(sqlite3.Error, match="full"):
         box.append([issued(f"k{i}") for i in range(2_000)])
-    assert (numbers(box), box.highest, box.size_bytes) == ([1], 1, weight)
+    assert (numbers(box), box.highest_n, box.size_bytes) == ([1], 1, weight)
     box.file.db.execute("PRAGMA max_page_count=1000000")
     assert box.append([issued()]) == (2, 2)
 
@@ -111,7 +111,7 @@ def test_a_commit_that_fails_leaves_nothing_open(tmp_path: Path) -> None:
     box.file.db.execute("CREATE TRIGGER orphan AFTER INSERT ON rows BEGIN INSERT INTO child VALUES (-1); END")
     with pytest.raises(sqlite3.IntegrityError):
         box.append([issued()])
-    assert (box.pending(), box.highest, box.size_bytes) == (0, 0, 0)
+    assert (box.pending_count(), box.highest_n, box.size_bytes) == (0, 0, 0)
     box.file.db.execute("DROP TRIGGER orphan")
     assert box.append([issued()]) == (1, 1)
 
@@ -127,10 +127,10 @@ def test_an_outbox_of_a_newer_version_is_refused_with_the_way_out(tmp_path: Path
 
 def test_the_agent_is_told_after_every_append(tmp_path: Path) -> None:
     box, told = opened(tmp_path), []
-    box.appended = lambda: told.append(box.pending())
+    box.on_appended = lambda: told.append(box.pending_count())
     box.append([issued()])
     box.append_numbered([ev.DeviceHeartbeat(n=9, t=T)])
-    box.append_once("key", [issued()], T)
+    box.append_idempotent("key", [issued()], T)
     assert told == [1, 2, 3]
 
 
@@ -147,18 +147,18 @@ def test_threads_may_append_at_once(tmp_path: Path) -> None:
 def test_rows_are_read_after_a_number_or_by_number(tmp_path: Path) -> None:
     box = opened(tmp_path)
     box.append([issued() for _ in range(5)])
-    box.forget([(2, 2)])
-    assert [row.n for row in box.after(1, 2)] == [3, 4]
-    assert [row.n for row in box.rows([5, 2, 1])] == [1, 5]
-    assert box.rows([]) == []
+    box.delete_receipted([(2, 2)])
+    assert [row.n for row in box.rows_after(1, 2)] == [3, 4]
+    assert [row.n for row in box.rows_by_number([5, 2, 1])] == [1, 5]
+    assert box.rows_by_number([]) == []
 
 
 def test_forgetting_what_is_gone_changes_nothing(tmp_path: Path) -> None:
     box = opened(tmp_path)
     box.append([issued()])
     weight = box.size_bytes
-    box.forget([(2, 99)])
-    assert (box.pending(), box.size_bytes) == (1, weight)
+    box.delete_receipted([(2, 99)])
+    assert (box.pending_count(), box.size_bytes) == (1, weight)
 
 
 # --- replay and posts -------------------------------------------------------------------------
@@ -168,30 +168,30 @@ def test_events_with_their_own_numbers_are_kept_once(tmp_path: Path) -> None:
     box = opened(tmp_path)
     found = [ev.DeviceHeartbeat(n=n, t=T) for n in (3, 5, 8)]
     box.append_numbered(found[:2])
-    box.forget([(3, 5)])
+    box.delete_receipted([(3, 5)])
     box.append_numbered(found)
-    assert (numbers(box), box.highest) == ([8], 8)
+    assert (numbers(box), box.highest_n) == ([8], 8)
 
 
 def test_a_post_with_a_key_seen_before_gets_the_same_answer_and_no_rows(tmp_path: Path) -> None:
     box = opened(tmp_path)
-    first = box.append_once("key", [issued(), issued()], T)
+    first = box.append_idempotent("key", [issued(), issued()], T)
     assert first == ('{"first":1,"last":2}', False)
-    assert box.append_once("key", [issued()], T + KEYS_KEPT_MS) == (first[0], True)
-    assert box.pending() == 2
+    assert box.append_idempotent("key", [issued()], T + IDEMPOTENCY_KEY_TTL_MS) == (first[0], True)
+    assert box.pending_count() == 2
 
 
 def test_a_key_is_forgotten_after_seven_days(tmp_path: Path) -> None:
     box = opened(tmp_path)
-    box.append_once("key", [issued()], T)
-    assert box.append_once("key", [issued()], T + KEYS_KEPT_MS + 1) == ('{"first":2,"last":2}', False)
+    box.append_idempotent("key", [issued()], T)
+    assert box.append_idempotent("key", [issued()], T + IDEMPOTENCY_KEY_TTL_MS + 1) == ('{"first":2,"last":2}', False)
 
 
 def test_a_key_survives_a_restart(tmp_path: Path) -> None:
     box = opened(tmp_path)
-    box.append_once("key", [issued()], T)
+    box.append_idempotent("key", [issued()], T)
     box.close()
-    assert opened(tmp_path).append_once("key", [issued()], T)[1]
+    assert opened(tmp_path).append_idempotent("key", [issued()], T)[1]
 
 
 # --- refusals ---------------------------------------------------------------------------------
@@ -201,34 +201,34 @@ def test_a_refused_row_is_put_aside_and_reported_once(tmp_path: Path) -> None:
     box = opened(tmp_path)
     box.append([issued(), issued()])
     for _ in range(2):
-        box.refuse([(1, "personal_data"), (77, "malformed")], T + 5)
+        box.move_to_refused([(1, "personal_data"), (77, "malformed")], T + 5)
     assert numbers(box) == [2, 3]
     assert events(box)[1] == ev.OutboxRefused(n=3, t=T + 5, row=1, reason="personal-data")
-    assert box.refused() == 1
-    assert box.size_bytes == sum(len(row.body) for row in box.after(0, 9))
+    assert box.refused_count() == 1
+    assert box.size_bytes == sum(len(row.body) for row in box.rows_after(0, 9))
 
 
 def test_a_refused_report_is_put_aside_without_another_report(tmp_path: Path) -> None:
     box = opened(tmp_path)
     box.append([issued()])
-    box.refuse([(1, "malformed")], T)
-    box.refuse([(2, "malformed")], T)
-    assert (box.pending(), box.refused(), box.highest) == (0, 2, 2)
+    box.move_to_refused([(1, "malformed")], T)
+    box.move_to_refused([(2, "malformed")], T)
+    assert (box.pending_count(), box.refused_count(), box.highest_n) == (0, 2, 2)
 
 
 def test_a_row_that_no_decoder_takes_can_be_refused(tmp_path: Path) -> None:
     box = opened(tmp_path)
     box.append([issued("not a ticket id")])
-    box.refuse([(1, "malformed")], T)
-    assert (numbers(box), box.refused()) == ([2], 1)
+    box.move_to_refused([(1, "malformed")], T)
+    assert (numbers(box), box.refused_count()) == ([2], 1)
 
 
 def test_refused_rows_are_kept_up_to_a_cap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "REFUSED_KEPT", 3)
+    monkeypatch.setattr(module, "MAX_REFUSED_ROWS", 3)
     box = opened(tmp_path)
     box.append([issued() for _ in range(9)])
-    box.refuse([(n, "malformed") for n in range(1, 10)], T)
-    assert box.refused() == 3
+    box.move_to_refused([(n, "malformed") for n in range(1, 10)], T)
+    assert box.refused_count() == 3
 
 
 # --- the cap ----------------------------------------------------------------------------------
@@ -236,19 +236,19 @@ def test_refused_rows_are_kept_up_to_a_cap(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize(("event", "cls"), [(BEAT, SAMPLE), (issued(), EVENT), (MODE, VITAL)])
 def test_each_kind_of_event_has_its_class(event: ev.Event, cls: int) -> None:
-    assert class_of(event) == cls
+    assert priority_class(event) == cls
 
 
 def test_the_cap_gives_up_the_oldest_samples_first_and_says_which(tmp_path: Path) -> None:
     box = opened(tmp_path, cap_bytes=2_000)
-    while not box.dropped:
+    while not box.dropped_count:
         box.append([BEAT, issued()])
     (drop,) = drops(box)
     kept = set(numbers(box))
     gone = {n for low, high in drop.ranges for n in range(low, high + 1)}
-    assert gone == set(range(1, box.highest)) - kept
+    assert gone == set(range(1, box.highest_n)) - kept
     assert gone == set(range(1, 2 * len(gone), 2))
-    assert (drop.count, drop.cls, drop.t, box.dropped) == (len(gone), "sample", T, len(gone))
+    assert (drop.count, drop.cls, drop.t, box.dropped_count) == (len(gone), "sample", T, len(gone))
 
 
 def test_without_samples_the_oldest_events_go_and_vital_rows_never(tmp_path: Path) -> None:
@@ -273,7 +273,7 @@ def test_when_samples_do_not_suffice_events_follow_in_a_declaration_of_their_own
 def test_vital_rows_alone_may_exceed_the_cap(tmp_path: Path) -> None:
     box = opened(tmp_path, cap_bytes=100)
     box.append([MODE] * 5)
-    assert (numbers(box), box.dropped) == ([1, 2, 3, 4, 5], 0)
+    assert (numbers(box), box.dropped_count) == ([1, 2, 3, 4, 5], 0)
     assert box.size_bytes > 100
 
 
@@ -282,15 +282,20 @@ def test_many_gaps_are_declared_in_parts_that_fit_into_a_frame(tmp_path: Path) -
     box.append([BEAT, issued()] * 20_000)
     box._cap = 10
     box.append([MODE])
-    assert all(len(row.body) < codec.MAX_FRAME // 2 for row in box.after(0, 10**6))
-    assert size(union(*(d.ranges for d in drops(box)))) == sum(d.count for d in drops(box)) == box.dropped == 40_000
+    assert all(len(row.body) < codec.MAX_FRAME_BYTES // 2 for row in box.rows_after(0, 10**6))
+    assert (
+        count_rows(union_ranges(*(d.ranges for d in drops(box))))
+        == sum(d.count for d in drops(box))
+        == box.dropped_count
+        == 40_000
+    )
 
 
 def test_the_size_is_that_of_the_rows_kept(tmp_path: Path) -> None:
     box = opened(tmp_path, cap_bytes=2_000)
     for i in range(50):
         box.append([BEAT if i % 3 else issued()])
-    weight = sum(len(row.body) for row in box.after(0, 10_000))
+    weight = sum(len(row.body) for row in box.rows_after(0, 10_000))
     box.close()
     assert box.size_bytes == opened(tmp_path).size_bytes == weight
 
@@ -311,7 +316,8 @@ def crashed(box: Outbox, folder: Path, half: list[ev.Event]) -> Outbox:
     box.file.db.execute("BEGIN IMMEDIATE")
     for i, e in enumerate(half):
         box.file.db.execute(
-            "INSERT INTO rows (n, class, size, body) VALUES (?, 0, 1, ?)", (box.highest + 1 + i, codec.encode_event(e))
+            "INSERT INTO rows (n, class, size, body) VALUES (?, 0, 1, ?)",
+            (box.highest_n + 1 + i, codec.encode_event(e)),
         )
     box.close()
     return opened(folder)
@@ -331,21 +337,21 @@ def test_any_sequence_of_appends_receipts_refusals_and_crashes_matches_a_plain_m
             match step:
                 case "append":
                     box.append(value)
-                    model |= {highest + i: ev.type_of(e) for i, e in enumerate(value, 1)}
+                    model |= {highest + i: ev.event_type_of(e) for i, e in enumerate(value, 1)}
                     highest += len(value)
                 case "forget":
                     low, high = value[0], sum(value)
-                    box.forget([(low, high)])
+                    box.delete_receipted([(low, high)])
                     model = {n: kind for n, kind in model.items() if not low <= n <= high}
                 case "refuse":
-                    box.refuse([(value, "malformed")], T)
+                    box.move_to_refused([(value, "malformed")], T)
                     if model.pop(value, "outbox.refused") != "outbox.refused":
                         highest += 1
                         model[highest] = "outbox.refused"
                 case _:
                     box = crashed(box, folder, value)
-            assert {e.n: ev.type_of(e) for e in events(box)} == model
-            assert (box.highest, box.pending()) == (highest, len(model))
+            assert {e.n: ev.event_type_of(e) for e in events(box)} == model
+            assert (box.highest_n, box.pending_count()) == (highest, len(model))
         box.close()
 
 
@@ -353,7 +359,7 @@ def test_refusal_in_a_log_with_its_own_numbers_takes_no_later_rows_number(tmp_pa
     box = opened(tmp_path)
     numbered = [ev.TicketIssued(n=n, t=T, ticket=f"k{n}", queue="q", service="s") for n in (1, 2, 3)]
     box.append_numbered(numbered[:2])
-    box.refuse([(2, "malformed")], T)
+    box.move_to_refused([(2, "malformed")], T)
     box.append_numbered(numbered)
     assert numbers(box) == [1, 3]
-    assert box.refused() == 1
+    assert box.refused_count() == 1

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edge_agent.clock import Stamp
+from edge_agent.clock import ClockStamp
 from edge_agent.outbox import Outbox, OutboxFull
-from edge_agent.outbox.disk import Reserve
-from edge_agent.outbox.salvage import GAP
-from edge_agent.outbox.schema import MIGRATIONS, SCHEMA
+from edge_agent.outbox.disk import DiskReserve
+from edge_agent.outbox.salvage import NUMBER_GAP
+from edge_agent.outbox.schema import MIGRATIONS, SCHEMA_VERSION
 from telemetry.core.protocol import codec, events as ev
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 T = 1_767_225_600_000
-STAMP = Stamp(T + 9, 40_000, "boot1", doubtful=True)
+STAMP = ClockStamp(T + 9, 40_000, "boot1", time_unsure=True)
 
 
 def issued(name: str = "k") -> ev.TicketIssued:
@@ -31,7 +31,7 @@ def opened(folder: Path, spool: str = "spool1") -> Outbox:
 
 
 def events(box: Outbox) -> list[ev.Event]:
-    return [codec.decode_event(row.body) for row in box.after(0, 100_000)]
+    return [codec.decode_event(row.body) for row in box.rows_after(0, 100_000)]
 
 
 def alarms(box: Outbox) -> list[tuple[str, str | None]]:
@@ -59,13 +59,13 @@ def test_a_file_of_version_1_is_brought_forward_with_all_it_holds(tmp_path: Path
     db.commit()
     db.close()
     box = opened(tmp_path)
-    assert (box.spool, box.highest, box.pending(), box.cursor("file")) == ("old", 5, 3, "7:9")
+    assert (box.outbox_id, box.highest_n, box.pending_count(), box.cursor("file")) == ("old", 5, 3, "7:9")
     assert box.append([issued()]) == (6, 6)
-    assert box.file.read("SELECT n, mono, wall, doubtful FROM rows WHERE n > 3") == [
+    assert box.file.query("SELECT n, mono, wall, doubtful FROM rows WHERE n > 3") == [
         (4, None, None, 0),
         (6, 40_000, T + 9, 1),
     ]
-    assert box.file.read("PRAGMA user_version") == [(SCHEMA,)]
+    assert box.file.query("PRAGMA user_version") == [(SCHEMA_VERSION,)]
 
 
 # --- many callers -----------------------------------------------------------------------------
@@ -78,7 +78,7 @@ def test_callers_that_wait_together_share_one_commit(tmp_path: Path) -> None:
     with box.file.lock:
         for thread in threads:
             thread.start()
-        while len(box.file._asks) < 20:
+        while len(box.file._requests) < 20:
             threading.Event().wait(0.001)
     for thread in threads:
         thread.join()
@@ -99,12 +99,12 @@ def test_one_callers_fault_is_its_own(tmp_path: Path) -> None:
     with box.file.lock:
         for thread in threads:
             thread.start()
-        while len(box.file._asks) < 4:
+        while len(box.file._requests) < 4:
             threading.Event().wait(0.001)
     for thread in threads:
         thread.join()
     assert len(faults) == 1
-    assert (numbers(box, ev.TicketIssued), box.highest, box.pending()) == ([1, 2, 3], 3, 3)
+    assert (numbers(box, ev.TicketIssued), box.highest_n, box.pending_count()) == ([1, 2, 3], 3, 3)
 
 
 # --- a damaged file ---------------------------------------------------------------------------
@@ -113,18 +113,18 @@ def test_one_callers_fault_is_its_own(tmp_path: Path) -> None:
 def test_what_is_no_database_is_moved_aside_and_the_outbox_begins_afresh(tmp_path: Path) -> None:
     (tmp_path / "outbox.db").write_bytes(b"not a database at all" * 500)
     box = opened(tmp_path, "spool2")
-    assert (box.spool, alarms(box)) == ("spool2", [("outbox_corrupt", "rows-left-behind")])
+    assert (box.outbox_id, alarms(box)) == ("spool2", [("outbox_corrupt", "rows-left-behind")])
     assert (tmp_path / f"outbox.db.corrupt-{STAMP.wall}").read_bytes().startswith(b"not a database")
     assert box.append([issued()]) == (2, 2)
     box.close()
-    assert opened(tmp_path).spool == "spool2"
+    assert opened(tmp_path).outbox_id == "spool2"
 
 
 def filled(folder: Path, rows: int = 3_000) -> Outbox:
     box = opened(folder)
     box.append([issued(f"k{i}") for i in range(rows)], source="file", cursor="7:9")
-    box.append_once("key", [issued("posted")], T)
-    box.forget([(1, 10)])
+    box.append_idempotent("key", [issued("posted")], T)
+    box.delete_receipted([(1, 10)])
     return box
 
 
@@ -145,25 +145,25 @@ def spoil(path: Path, table: str, which: int) -> None:
 
 def test_of_a_damaged_file_the_readable_rows_go_on_under_their_old_names(tmp_path: Path) -> None:
     box = filled(tmp_path)
-    before = {row.n: row.body for row in box.after(0, 9_999)}
+    before = {row.n: row.body for row in box.rows_after(0, 9_999)}
     box.close()
     spoil(tmp_path / "outbox.db", "rows", 10)
     box = opened(tmp_path, "spool2")
-    with_damage = box.after(0, 9_999)
+    with_damage = box.rows_after(0, 9_999)
     after = {row.n: row.body for row in with_damage if row.n <= 3_001}
     (drop,) = [e for e in events(box) if isinstance(e, ev.OutboxDropped)]
     missing = {n for low, high in drop.ranges for n in range(low, high + 1)}
-    assert box.spool == "spool1"
+    assert box.outbox_id == "spool1"
     assert after.items() < before.items()
     assert len(after) > 2_800
     assert before.keys() - after.keys() <= missing
     assert not after.keys() & missing
-    assert missing >= set(range(3_002, 3_002 + GAP))
+    assert missing >= set(range(3_002, 3_002 + NUMBER_GAP))
     assert alarms(box) == [("outbox_corrupt", "rows-carried-over")]
-    assert (box.cursor("file"), box.append_once("key", [issued()], T)[1]) == ("7:9", True)
-    assert box.append([issued()])[0] > 3_001 + GAP
-    assert box.pending() == len(box.after(0, 9_999))
-    assert box.size_bytes == sum(len(row.body) for row in box.after(0, 9_999))
+    assert (box.cursor("file"), box.append_idempotent("key", [issued()], T)[1]) == ("7:9", True)
+    assert box.append([issued()])[0] > 3_001 + NUMBER_GAP
+    assert box.pending_count() == len(box.rows_after(0, 9_999))
+    assert box.size_bytes == sum(len(row.body) for row in box.rows_after(0, 9_999))
 
 
 def test_damage_that_shows_while_running_is_repaired_and_the_append_goes_through(tmp_path: Path) -> None:
@@ -172,8 +172,8 @@ def test_damage_that_shows_while_running_is_repaired_and_the_append_goes_through
     spoil(tmp_path / "outbox.db", "cursor", 0)
     box = opened(tmp_path, "spool2")
     first, last = box.append([issued("late")], source="file", cursor="8:1")
-    assert (box.spool, box.cursor("file"), box.file.generation) == ("spool1", "8:1", 1)
-    assert first == last > 3_001 + GAP
+    assert (box.outbox_id, box.cursor("file"), box.file.generation) == ("spool1", "8:1", 1)
+    assert first == last > 3_001 + NUMBER_GAP
     assert len([e for e in events(box) if isinstance(e, ev.TicketIssued)]) == 3_001 - 10 + 1
     assert (tmp_path / f"outbox.db.corrupt-{STAMP.wall}").exists()
 
@@ -182,7 +182,7 @@ def test_rows_whose_last_number_is_unknown_stay_in_the_old_file(tmp_path: Path) 
     filled(tmp_path).close()
     spoil(tmp_path / "outbox.db", "sqlite_sequence", 0)
     box = opened(tmp_path, "spool2")
-    assert (box.spool, alarms(box)) == ("spool2", [("outbox_corrupt", "rows-left-behind")])
+    assert (box.outbox_id, alarms(box)) == ("spool2", [("outbox_corrupt", "rows-left-behind")])
     assert box.cursor("file") == "7:9"
 
 
@@ -191,14 +191,14 @@ def test_whatever_is_damaged_the_outbox_opens_and_takes_rows_and_opens_again(tab
     filled(tmp_path).close()
     spoil(tmp_path / "outbox.db", table, 0)
     box = opened(tmp_path, "spool2")
-    box.after(0, 9_999)
-    box.append_once("new", [issued()], T)
+    box.rows_after(0, 9_999)
+    box.append_idempotent("new", [issued()], T)
     first, _ = box.append([issued()], source="x", cursor="1")
-    box.refuse([(first, "malformed")], T)
+    box.move_to_refused([(first, "malformed")], T)
     box.close()
     again = opened(tmp_path, "spool3")
     assert again.cursor("x") == "1"
-    assert again.spool != "spool3"
+    assert again.outbox_id != "spool3"
 
 
 def test_a_receipt_for_rows_that_were_left_behind_takes_no_row_of_the_new_spool(tmp_path: Path) -> None:
@@ -214,10 +214,10 @@ def test_a_receipt_for_rows_that_were_left_behind_takes_no_row_of_the_new_spool(
     box.file.db.close()
     path.with_name("outbox.db-wal").unlink(missing_ok=True)
     path.write_bytes(whole)
-    box.file._new_spool = lambda: "spool2"
+    box.file._new_outbox_id = lambda: "spool2"
     box.file.db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    box.forget([(1, 20)])
-    assert (box.spool, alarms(box)) == ("spool2", [("outbox_corrupt", "rows-left-behind")])
+    box.delete_receipted([(1, 20)])
+    assert (box.outbox_id, alarms(box)) == ("spool2", [("outbox_corrupt", "rows-left-behind")])
 
 
 @pytest.mark.parametrize("done", [0, 1])
@@ -228,7 +228,7 @@ def test_a_power_cut_during_the_repair_leaves_one_whole_file(done: int, tmp_path
     if done:
         path.unlink()
     box = opened(tmp_path, "spool2")
-    assert (box.spool, box.pending()) == ("spool1", 2_991)
+    assert (box.outbox_id, box.pending_count()) == ("spool1", 2_991)
     assert not path.with_name("outbox.db.fresh").exists()
 
 
@@ -241,10 +241,10 @@ def test_rows_that_cannot_be_carried_over_stay_behind_rather_than_stop_the_agent
     def no_room(*_: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr("edge_agent.outbox.salvage._carried", no_room)
+    monkeypatch.setattr("edge_agent.outbox.salvage._copy_readable", no_room)
     box = opened(tmp_path, "spool2")
-    box.after(0, 9_999)
-    assert (box.spool, alarms(box)) == ("spool2", [("outbox_corrupt", "rows-left-behind")])
+    box.rows_after(0, 9_999)
+    assert (box.outbox_id, alarms(box)) == ("spool2", [("outbox_corrupt", "rows-left-behind")])
 
 
 # --- a full disk ------------------------------------------------------------------------------
@@ -256,16 +256,16 @@ def test_a_full_disk_is_said_clearly_and_room_is_noticed(tmp_path: Path) -> None
     box.file.db.execute("PRAGMA max_page_count=1")
     with pytest.raises(OutboxFull, match="free room on this disk"):
         box.append([issued(f"k{i}") for i in range(2_000)])
-    assert (box.pending(), box.file.full) == (1, True)
-    box.forget([(1, 1)])
+    assert (box.pending_count(), box.file.is_disk_full) == (1, True)
+    box.delete_receipted([(1, 1)])
     box.file.db.execute("PRAGMA max_page_count=1000000")
     assert box.append([issued()]) == (2, 2)
-    assert box.file.room_again()
-    assert not box.file.room_again()
+    assert box.file.disk_recovered()
+    assert not box.file.disk_recovered()
 
 
 def test_room_is_held_back_given_up_and_taken_again(tmp_path: Path) -> None:
-    reserve = Reserve(tmp_path / "r", 100_000)
+    reserve = DiskReserve(tmp_path / "r", 100_000)
     assert reserve.fill()
     assert (tmp_path / "r").stat().st_blocks * 512 >= 100_000
     reserve.release()
@@ -274,7 +274,7 @@ def test_room_is_held_back_given_up_and_taken_again(tmp_path: Path) -> None:
 
 
 def test_without_a_reserve_no_file_is_made(tmp_path: Path) -> None:
-    reserve = Reserve(tmp_path / "r", 0)
+    reserve = DiskReserve(tmp_path / "r", 0)
     assert reserve.fill()
     reserve.release()
     assert list(tmp_path.iterdir()) == []

@@ -9,8 +9,8 @@ from hypothesis import given, settings, strategies as st
 
 from telemetry.core.calendar.windows import HOUR, MINUTE
 from telemetry.core.fold import fold, live_state
-from telemetry.core.fold.relevance import pertinent
-from telemetry.core.fold.sourced_event import Said
+from telemetry.core.fold.relevance import relevant_events
+from telemetry.core.fold.sourced_event import SourcedEvent
 from telemetry.core.inventory import Centre, Device
 from telemetry.core.protocol import events as ev
 
@@ -59,38 +59,42 @@ def event(n: int) -> st.SearchStrategy[ev.Event]:
 
 
 days = st.lists(st.integers(1, 40), min_size=1, max_size=25).flatmap(
-    lambda ns: st.tuples(*(st.builds(Said, devices, st.sampled_from(["s1", "s2"]), event(n)) for n in ns))
+    lambda ns: st.tuples(*(st.builds(SourcedEvent, devices, st.sampled_from(["s1", "s2"]), event(n)) for n in ns))
 )
 
 
 @settings(deadline=None, max_examples=60)
 @given(days, days, st.lists(st.integers(0, 6 * 60), min_size=2, max_size=2).map(sorted))
 def test_the_present_made_from_what_is_left_is_the_one_made_from_all(
-    first: tuple[Said, ...], then: tuple[Said, ...], marks: list[int]
+    first: tuple[SourcedEvent, ...], then: tuple[SourcedEvent, ...], marks: list[int]
 ) -> None:
     early, moment = (START + mark * MINUTE for mark in marks)
     since = START - ev.MAX_GRACE_MS
-    told = [s for s in {(s.device, s.spool, s.event.n): s for s in (*first, *then)}.values() if s.event.t >= since]
+    told = [s for s in {(s.device, s.outbox_id, s.event.n): s for s in (*first, *then)}.values() if s.event.t >= since]
     before = [s for s in told if s in first]
-    left = pertinent([*pertinent(before, early, since), *(s for s in told if s not in first)], moment, since)
+    left = relevant_events(
+        [*relevant_events(before, early, since), *(s for s in told if s not in first)], moment, since
+    )
     assert live_state.centre_now(CENTRE, DEVICES, left, moment, START) == live_state.centre_now(
         CENTRE, DEVICES, told, moment, START
     )
-    assert pertinent(left, moment, since) == left == pertinent(reversed(told), moment, since)
+    assert relevant_events(left, moment, since) == left == relevant_events(reversed(told), moment, since)
 
 
 @settings(deadline=None)
 @given(days, st.integers(0, 6 * 60))
-def test_so_are_the_tails(told: tuple[Said, ...], mark: int) -> None:
+def test_so_are_the_tails(told: tuple[SourcedEvent, ...], mark: int) -> None:
     moment = START + mark * MINUTE
-    left = pertinent(told, moment, START - ev.MAX_GRACE_MS)
+    left = relevant_events(told, moment, START - ev.MAX_GRACE_MS)
     wanted = [s for s in told if s.event.t >= START - ev.MAX_GRACE_MS]
-    assert fold.centre_tails(CENTRE, DEVICES, left, moment) == fold.centre_tails(CENTRE, DEVICES, wanted, moment)
+    assert fold.centre_recent_states(CENTRE, DEVICES, left, moment) == fold.centre_recent_states(
+        CENTRE, DEVICES, wanted, moment
+    )
 
 
 def test_old_words_are_forgotten_and_tickets_are_not() -> None:
-    beats = [Said("k", "s", ev.DeviceHeartbeat(n=n, t=START + n * MINUTE)) for n in range(1, 300)]
-    issued = Said("k", "s", ev.TicketIssued(n=300, t=START + 1, ticket="t1", queue="land", service="land"))
-    left = pertinent([*beats, issued], START + 5 * HOUR, START)
+    beats = [SourcedEvent("k", "s", ev.DeviceHeartbeat(n=n, t=START + n * MINUTE)) for n in range(1, 300)]
+    issued = SourcedEvent("k", "s", ev.TicketIssued(n=300, t=START + 1, ticket="t1", queue="land", service="land"))
+    left = relevant_events([*beats, issued], START + 5 * HOUR, START)
     assert issued in left
     assert len(left) == 2 + ev.MAX_GRACE_MS // MINUTE

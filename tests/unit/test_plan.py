@@ -10,11 +10,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from infra.config.options import Influx, Kubernetes, National, Options, Tokens
-from infra.plan import Plan, plan
-from infra.plan.broker import DEVICE_READS, DEVICE_WRITES, INGEST, MONITOR, PROVISION, ROLLUP, agents
-from infra.plan.influx import rights
-from infra.plan.values import Permission
+from infra.config.options import InfluxOptions, KubernetesOptions, NationalOptions, StackOptions, TokenOptions
+from infra.plan import StackPlan, build_plan
+from infra.plan.broker import (
+    DEVICE_READ_CHANNELS,
+    DEVICE_WRITE_CHANNELS,
+    INGEST_NAME_FORMAT,
+    MONITOR_NAME,
+    PROVISION_NAME,
+    ROLLUP_NAME,
+    agent_devices,
+)
+from infra.plan.influx import role_permissions
+from infra.plan.values import BucketPermission
 from telemetry.core.protocol.topics import Topic
 from telemetry.errors import InventoryError
 from tests.unit.inventories import centre, fleet, inventories, inventory
@@ -27,8 +35,8 @@ if TYPE_CHECKING:
 
 few = settings(max_examples=30, deadline=None)
 TODAY = date(2026, 6, 1)
-LOCAL = Options(stage="dev", target="local")
-CLUSTER = Options(stage="prod", target="kubernetes", kubernetes=Kubernetes(ingest_least=2, ingest_most=5))
+LOCAL = StackOptions(stage="dev", target="local")
+CLUSTER = StackOptions(stage="prod", target="kubernetes", kubernetes=KubernetesOptions(ingest_least=2, ingest_most=5))
 # What each role may do, written out by hand: bucket endings by action.
 ROLES = {
     "ingest": {"read": {""}, "write": {""}},
@@ -43,8 +51,8 @@ USERS = {
 }
 
 
-def planned(world: Inventory, options: Options = LOCAL) -> Plan:
-    return plan(world, options, TODAY)
+def planned(world: Inventory, options: StackOptions = LOCAL) -> StackPlan:
+    return build_plan(world, options, TODAY)
 
 
 @few
@@ -65,9 +73,9 @@ def test_every_device_reaches_its_own_topics_by_one_rule_each_and_no_other_devic
     rules = [
         (name, f"motcua/v1/{device.centre}/{device.id}/{name}", device.id)
         for device in planned(world).broker.devices
-        for name in {*DEVICE_READS, *DEVICE_WRITES}
+        for name in {*DEVICE_READ_CHANNELS, *DEVICE_WRITE_CHANNELS}
     ]
-    for device in agents(world):
+    for device in agent_devices(world):
         for channel in ("up", "state", "receipt", "config", "command"):
             topic = Topic(device.centre, device.id, channel).path
             assert [owner for _, rule, owner in rules if reaches(rule, topic)] == [device.id]
@@ -75,7 +83,7 @@ def test_every_device_reaches_its_own_topics_by_one_rule_each_and_no_other_devic
 
 @few
 @given(inventories(), st.sampled_from([LOCAL, CLUSTER]))
-def test_names_are_apart_and_valid(world: Inventory, options: Options) -> None:
+def test_names_are_apart_and_valid(world: Inventory, options: StackOptions) -> None:
     found = planned(world, options)
     devices = [one.id for one in found.broker.devices]
     subjects = [*devices, *(user.name for user in found.broker.users)]
@@ -83,20 +91,20 @@ def test_names_are_apart_and_valid(world: Inventory, options: Options) -> None:
         [one.name for one in found.influx.buckets],
         [one.name for one in found.influx.tokens],
         [one.name for one in found.workloads],
-        [one.name for one in found.scrapes],
+        [one.name for one in found.scrape_jobs],
         [one.name for one in found.pki.certificates],
         subjects,
     ):
         assert len(set(names)) == len(names)
     assert all(re.fullmatch(r"[a-z0-9-]{1,63}", name) for name in subjects)
-    assert all(len(one.name) <= 64 for one in found.certificates)
+    assert all(len(one.name) <= 64 for one in found.all_certificates)
     assert all(not one.name.startswith("_") and '"' not in one.name for one in found.influx.buckets)
 
 
 @few
 @given(st.from_regex(r"[a-z0-9-]{1,63}", fullmatch=True), st.sampled_from(["dev", "stage", "prod"]))
 def test_authority_of_any_province_has_a_name_that_a_certificate_can_carry(province: str, stage: str) -> None:
-    options = Options.model_validate({"stage": stage, "target": "local"})
+    options = StackOptions.model_validate({"stage": stage, "target": "local"})
     name = planned(inventory(province, {}, {}), options).pki.authorities[0].name
     assert len(name) <= 64
     assert name.endswith(stage)
@@ -141,12 +149,16 @@ def test_plan_cannot_be_changed() -> None:
 @few
 @given(st.integers(1, 9), st.sampled_from(["gone", "inactive", "active"]), st.sampled_from(["motcua", "Bến Tre 1"]))
 def test_no_token_has_more_rights_than_its_role(generation: int, previous: str, bucket: str) -> None:
-    tokens = Tokens.model_validate({"generation": generation, "previous": previous})
-    options = Options(stage="dev", target="local", tokens=tokens, influx=Influx(bucket=bucket))
+    tokens = TokenOptions.model_validate({"generation": generation, "previous": previous})
+    options = StackOptions(stage="dev", target="local", tokens=tokens, influx=InfluxOptions(bucket=bucket))
     found = planned(fleet(1), options)
     held = {one.name for one in found.influx.buckets}
     for token in found.influx.tokens:
-        allowed = {Permission(action, f"{bucket}{end}") for action, ends in ROLES[token.role].items() for end in ends}  # type: ignore[arg-type]
+        allowed = {
+            BucketPermission(action, f"{bucket}{end}")  # type: ignore[arg-type]
+            for action, ends in ROLES[token.role].items()
+            for end in ends
+        }
         assert set(token.permissions) == allowed
         assert {one.bucket for one in token.permissions} <= held
     assert {one.role for one in found.influx.tokens} == set(ROLES)
@@ -154,7 +166,7 @@ def test_no_token_has_more_rights_than_its_role(generation: int, previous: str, 
 
 def test_a_role_without_token_has_no_rights() -> None:
     with pytest.raises(KeyError):
-        rights("grafana", "motcua")
+        role_permissions("grafana", "motcua")
 
 
 @pytest.mark.parametrize(
@@ -169,8 +181,8 @@ def test_a_role_without_token_has_no_rights() -> None:
 def test_token_rotation_keeps_the_one_before_as_asked(
     generation: int, previous: str, expected: dict[str, bool]
 ) -> None:
-    tokens = Tokens.model_validate({"generation": generation, "previous": previous})
-    found = planned(fleet(1), Options(stage="dev", target="local", tokens=tokens))
+    tokens = TokenOptions.model_validate({"generation": generation, "previous": previous})
+    found = planned(fleet(1), StackOptions(stage="dev", target="local", tokens=tokens))
     assert {one.name: one.active for one in found.influx.tokens if one.role == "ingest"} == expected
 
 
@@ -181,9 +193,14 @@ def test_services_may_do_what_is_written_here_and_no_more() -> None:
 
 def test_workers_of_a_cluster_share_one_certificate_and_those_of_a_machine_have_their_own() -> None:
     names = {one.name for one in planned(fleet(1), CLUSTER).broker.users}
-    assert names == {ROLLUP, PROVISION, MONITOR, INGEST.format(1)}
-    machine = planned(fleet(1), Options(stage="dev", target="local", workers=3)).broker.users
-    assert {one.name for one in machine} == {ROLLUP, PROVISION, MONITOR, *(INGEST.format(n) for n in range(1, 4))}
+    assert names == {ROLLUP_NAME, PROVISION_NAME, MONITOR_NAME, INGEST_NAME_FORMAT.format(1)}
+    machine = planned(fleet(1), StackOptions(stage="dev", target="local", workers=3)).broker.users
+    assert {one.name for one in machine} == {
+        ROLLUP_NAME,
+        PROVISION_NAME,
+        MONITOR_NAME,
+        *(INGEST_NAME_FORMAT.format(n) for n in range(1, 4)),
+    }
 
 
 @pytest.mark.parametrize("ident", ["motcua-ingest-1", "motcua-ingest-77"])
@@ -196,15 +213,15 @@ def test_a_device_under_a_services_name_is_refused(ident: str) -> None:
 
 @few
 @given(inventories(), st.sampled_from([LOCAL, CLUSTER]))
-def test_what_the_plan_names_is_in_the_plan(world: Inventory, options: Options) -> None:
+def test_what_the_plan_names_is_in_the_plan(world: Inventory, options: StackOptions) -> None:
     found = planned(world, options)
     outside = {"devices", "people", "national"}
     names = {one.name for one in found.workloads}
     ports = {one.name: set(one.ports.values()) for one in found.workloads}
-    tokens, certificates = {one.name for one in found.influx.tokens}, {one.name for one in found.certificates}
+    tokens, certificates = {one.name for one in found.influx.tokens}, {one.name for one in found.all_certificates}
     assert all({flow.source, flow.target} <= names | outside for flow in found.flows)
     assert all(flow.port in ports[flow.target] for flow in found.flows if flow.target not in outside)
-    assert all(job.port in ports[job.workload] for job in found.scrapes)
+    assert all(job.port in ports[job.workload] for job in found.scrape_jobs)
     assert {one.token for one in found.workloads} <= tokens | {""}
     assert {one.certificate for one in found.workloads} <= certificates | {""}
 
@@ -214,27 +231,27 @@ def test_what_the_plan_names_is_in_the_plan(world: Inventory, options: Options) 
 def test_prometheus_may_reach_what_it_scrapes(world: Inventory) -> None:
     found = planned(world)
     allowed = {(flow.target, flow.port) for flow in found.flows if flow.source == "prometheus"}
-    assert {(job.workload, job.port) for job in found.scrapes if job.workload != "prometheus"} <= allowed
+    assert {(job.workload, job.port) for job in found.scrape_jobs if job.workload != "prometheus"} <= allowed
 
 
 @pytest.mark.parametrize("options", [LOCAL, CLUSTER])
-def test_prometheus_asks_for_no_page_that_has_a_series_for_each_device(options: Options) -> None:
+def test_prometheus_asks_for_no_page_that_has_a_series_for_each_device(options: StackOptions) -> None:
     """Below `/metrics` of the API are pages of one centre or one objective: who needs one asks for it by name."""
-    assert {job.path for job in planned(fleet(3), options).scrapes} == {"/metrics"}
+    assert {job.path for job in planned(fleet(3), options).scrape_jobs} == {"/metrics"}
 
 
 def test_day_totals_are_kept_for_ever_whatever_is_asked() -> None:
-    influx = Influx(raw_days=30, five_minute_days=30, hour_days=30)
-    found = planned(fleet(1), Options(stage="dev", target="local", influx=influx))
+    influx = InfluxOptions(raw_days=30, five_minute_days=30, hour_days=30)
+    found = planned(fleet(1), StackOptions(stage="dev", target="local", influx=influx))
     assert [one.retention_s for one in found.influx.buckets if one.tier == "1d"] == [0]
     assert all(one.shard_s <= one.retention_s or one.retention_s == 0 for one in found.influx.buckets)
 
 
 def test_only_roll_ups_leave_the_province() -> None:
-    national = National(url="https://national.example", org_id="0" * 16)
-    found = planned(fleet(1), Options(stage="dev", target="local", national=national)).influx
+    national = NationalOptions(url="https://national.example", org_id="0" * 16)
+    found = planned(fleet(1), StackOptions(stage="dev", target="local", national=national)).influx
     assert found.upstream is not None
-    assert [one.local for one in found.upstream.streams] == ["motcua-5m", "motcua-1h", "motcua-1d"]
+    assert [one.local_bucket for one in found.upstream.streams] == ["motcua-5m", "motcua-1h", "motcua-1d"]
 
 
 @few
@@ -250,7 +267,7 @@ def test_listener_asks_for_certificates_and_knows_no_anonymous() -> None:
 
 
 def test_the_volume_holds_what_waits_for_the_national_copy() -> None:
-    national = National(url="https://national.example", org_id="0" * 16, queue_bytes=4_000_000_000)
+    national = NationalOptions(url="https://national.example", org_id="0" * 16, queue_bytes=4_000_000_000)
     alone, copied = (planned(fleet(4), one) for one in (LOCAL, LOCAL.model_copy(update={"national": national})))
     streams = copied.influx.upstream.streams if copied.influx.upstream else ()
     assert len(streams) == 3

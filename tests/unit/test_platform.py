@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING
 from hypothesis import given, strategies as st
 
 from telemetry.core.calendar.windows import HOUR, MINUTE, Window
-from telemetry.core.fold.platform_heartbeat import BEAT_EVERY_MS, BELIEVED_MS, RETURN_MS, UNIT, excusing, gaps
+from telemetry.core.fold.platform_heartbeat import (
+    HEARTBEAT_INTERVAL_MS,
+    HEARTBEAT_TTL_MS,
+    PLATFORM_ENTITY,
+    RECONNECT_GRACE_MS,
+    heartbeat_gaps,
+    outages_with_reconnect,
+)
 from telemetry.errors import StoreUnavailable
-from telemetry.ingest.heartbeat_writer import AGAIN_MS, Beats
+from telemetry.ingest.heartbeat_writer import RETRY_MS, PlatformHeartbeatWriter
 from telemetry.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -23,30 +30,30 @@ DAY = Window(T, T + 24 * HOUR)
 
 def test_silence_between_two_beats_is_an_outage_from_where_belief_ends() -> None:
     beats = [T, T + MINUTE, T + HOUR, T + HOUR + MINUTE]
-    assert gaps(beats, DAY, T) == [Window(T + MINUTE + BELIEVED_MS, T + HOUR)]
+    assert heartbeat_gaps(beats, DAY, T) == [Window(T + MINUTE + HEARTBEAT_TTL_MS, T + HOUR)]
 
 
 def test_beats_a_minute_apart_leave_no_gap_and_one_that_is_lost_neither() -> None:
-    assert gaps([T, T + MINUTE, T + 3 * MINUTE], DAY, T) == []
+    assert heartbeat_gaps([T, T + MINUTE, T + 3 * MINUTE], DAY, T) == []
 
 
 def test_nothing_is_proved_before_the_first_beat_ever_nor_after_the_last() -> None:
-    assert gaps([], DAY, None) == []
-    assert gaps([T, T + HOUR], DAY, None) == []
-    assert gaps([T + HOUR], DAY, T + HOUR) == []
-    assert gaps([T, T + HOUR], DAY, T + 1) == []
+    assert heartbeat_gaps([], DAY, None) == []
+    assert heartbeat_gaps([T, T + HOUR], DAY, None) == []
+    assert heartbeat_gaps([T + HOUR], DAY, T + HOUR) == []
+    assert heartbeat_gaps([T, T + HOUR], DAY, T + 1) == []
 
 
 def test_a_gap_is_cut_to_the_window() -> None:
-    assert gaps([T, T + HOUR], Window(T + 10 * MINUTE, T + 20 * MINUTE), T) == [
+    assert heartbeat_gaps([T, T + HOUR], Window(T + 10 * MINUTE, T + 20 * MINUTE), T) == [
         Window(T + 10 * MINUTE, T + 20 * MINUTE)
     ]
 
 
 def test_agents_on_their_way_back_are_excused_and_neighbouring_gaps_are_one() -> None:
     found = [Window(T, T + HOUR), Window(T + HOUR + MINUTE, T + 2 * HOUR)]
-    assert excusing(found) == [Window(T, T + 2 * HOUR + RETURN_MS)]
-    assert excusing([]) == []
+    assert outages_with_reconnect(found) == [Window(T, T + 2 * HOUR + RECONNECT_GRACE_MS)]
+    assert outages_with_reconnect([]) == []
 
 
 @given(st.lists(st.integers(0, 600), max_size=30), st.integers(0, 600))
@@ -54,57 +61,57 @@ def test_order_does_not_count_and_parts_add_up_to_the_whole(minutes: list[int], 
     beats = [T + m * MINUTE for m in minutes]
     whole = Window(T, T + 10 * HOUR)
     middle = T + cut * MINUTE
-    found = gaps(beats, whole, T)
-    assert gaps(sorted(beats, reverse=True), whole, T) == found
-    parts = gaps(beats, Window(whole.start, middle), T) + gaps(beats, Window(middle, whole.end), T)
+    found = heartbeat_gaps(beats, whole, T)
+    assert heartbeat_gaps(sorted(beats, reverse=True), whole, T) == found
+    parts = heartbeat_gaps(beats, Window(whole.start, middle), T) + heartbeat_gaps(beats, Window(middle, whole.end), T)
     assert sum(w.length for w in parts) == sum(w.length for w in found)
 
 
 def beaten(store: SqliteStore) -> list[int]:
-    return [s.event.t for s in store.events(UNIT, DAY)]
+    return [s.event.t for s in store.events(PLATFORM_ENTITY, DAY)]
 
 
 def test_ingest_beats_once_a_minute_and_says_what_changed(tmp_path: Path) -> None:
     store, now = SqliteStore(tmp_path / "s.db"), [T + 20_000]
-    beats = Beats(store, lambda: now[0])
-    assert beats.due()
-    assert beats.beat()
-    assert not beats.due()
-    now[0] = T + BEAT_EVERY_MS
-    assert beats.due()
-    assert beats.beat()
-    assert beaten(store) == [T + 20_000, T + BEAT_EVERY_MS]
-    assert [(c.unit, c.start, c.end) for c in store.changes(0)] == [(UNIT, T, T + HOUR)] * 2
-    assert store.count() == 0
+    beats = PlatformHeartbeatWriter(store, lambda: now[0])
+    assert beats.is_due()
+    assert beats.write_heartbeat()
+    assert not beats.is_due()
+    now[0] = T + HEARTBEAT_INTERVAL_MS
+    assert beats.is_due()
+    assert beats.write_heartbeat()
+    assert beaten(store) == [T + 20_000, T + HEARTBEAT_INTERVAL_MS]
+    assert [(c.entity, c.start, c.end) for c in store.changes_since(0)] == [(PLATFORM_ENTITY, T, T + HOUR)] * 2
+    assert store.count_events() == 0
     assert store.row_ranges() == []
 
 
 def test_two_workers_in_one_minute_are_one_beat(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "s.db")
-    assert Beats(store, lambda: T + 9_000).beat()
-    assert Beats(store, lambda: T + 5_000).beat()
+    assert PlatformHeartbeatWriter(store, lambda: T + 9_000).write_heartbeat()
+    assert PlatformHeartbeatWriter(store, lambda: T + 5_000).write_heartbeat()
     assert beaten(store) == [T + 5_000]
 
 
 def test_a_store_that_is_away_is_no_beat_and_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store, now = SqliteStore(tmp_path / "s.db"), [T]
-    beats = Beats(store, lambda: now[0])
+    beats = PlatformHeartbeatWriter(store, lambda: now[0])
 
     def away(_: object) -> None:
         raise StoreUnavailable("away")
 
     with monkeypatch.context() as broken:
         broken.setattr(store, "append", away)
-        assert not beats.beat()
-        assert not beats.due()
-    now[0] += AGAIN_MS
-    assert beats.due()
-    assert beats.beat()
+        assert not beats.write_heartbeat()
+        assert not beats.is_due()
+    now[0] += RETRY_MS
+    assert beats.is_due()
+    assert beats.write_heartbeat()
 
 
 def test_a_clock_that_is_set_back_does_not_silence_the_beats(tmp_path: Path) -> None:
     store, now = SqliteStore(tmp_path / "s.db"), [T + HOUR]
-    beats = Beats(store, lambda: now[0])
-    beats.beat()
+    beats = PlatformHeartbeatWriter(store, lambda: now[0])
+    beats.write_heartbeat()
     now[0] = T
-    assert beats.due()
+    assert beats.is_due()

@@ -11,58 +11,74 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 
-from infra.config.options import Influx, Kubernetes, National, Openstack, Options, Pki, Target
-from infra.config.stack_file import load
-from infra.plan import plan
-from infra.plan.values import BrokerUser, Bucket, DeviceAccess, Flow, Listener, Permission, Token
+from infra.config.options import (
+    DeploymentTarget,
+    InfluxOptions,
+    KubernetesOptions,
+    NationalOptions,
+    OpenstackOptions,
+    PkiOptions,
+    StackOptions,
+)
+from infra.config.stack_file import load_options
+from infra.plan import build_plan
+from infra.plan.values import (
+    BrokerListener,
+    BrokerUser,
+    BucketPermission,
+    BucketPlan,
+    DeviceAccess,
+    NetworkFlow,
+    TokenPlan,
+)
 from infra.policy import rules
-from infra.policy.leaks import leaks
-from infra.policy.manifests import manifests
+from infra.policy.leaks import find_leaks
+from infra.policy.manifests import check_manifests
 from infra.policy.objects import UNKNOWN
-from infra.policy.values import RULES, finding
+from infra.policy.values import RULES, new_finding
 from tests.unit.inventories import fleet, inventories
 
 if TYPE_CHECKING:
-    from infra.plan import Plan
+    from infra.plan import StackPlan
     from telemetry.core.inventory import Inventory
 
 ROOT = Path(__file__).resolve().parents[2]
 TODAY = date(2026, 6, 1)
 DAY_S = 86_400
-LOCAL = Options(stage="dev", target="local")
-GOOD = plan(fleet(3), LOCAL, TODAY)
+LOCAL = StackOptions(stage="dev", target="local")
+GOOD = build_plan(fleet(3), LOCAL, TODAY)
 
 
-def broken(found: Plan, options: Options = LOCAL) -> list[str]:
-    return [one.rule for one in rules.findings(found, options, TODAY)]
+def broken(found: StackPlan, options: StackOptions = LOCAL) -> list[str]:
+    return [one.rule for one in rules.check_plan(found, options, TODAY)]
 
 
-def influx(**changes: Any) -> Plan:  # noqa: ANN401 - fields of a plan
+def influx(**changes: Any) -> StackPlan:  # noqa: ANN401 - fields of a plan
     return replace(GOOD, influx=replace(GOOD.influx, **changes))
 
 
-def broker(**changes: Any) -> Plan:  # noqa: ANN401 - fields of a plan
+def broker(**changes: Any) -> StackPlan:  # noqa: ANN401 - fields of a plan
     return replace(GOOD, broker=replace(GOOD.broker, **changes))
 
 
 @settings(max_examples=30, deadline=None)
 @given(inventories())
 def test_plan_of_any_inventory_has_no_mandatory_finding(world: Inventory) -> None:
-    assert broken(plan(world, LOCAL, TODAY)) == []
+    assert broken(build_plan(world, LOCAL, TODAY)) == []
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "infra/stacks").glob("Pulumi.*.yaml")), ids=lambda path: path.name)
 def test_shipped_stacks_have_no_mandatory_finding(path: Path) -> None:
-    options = load(path)
-    found = rules.findings(plan(fleet(3), options, TODAY), options, TODAY)
+    options = load_options(path)
+    found = rules.check_plan(build_plan(fleet(3), options, TODAY), options, TODAY)
     assert [one for one in found if one.severity == "mandatory"] == []
 
 
 def test_every_rule_has_two_titles_and_every_finding_its_rules_weight() -> None:
-    assert all(rule.vi and rule.en and rule.vi != rule.en for rule in RULES.values())
-    assert finding("store-tls", "x", "p", "r").severity == "advisory"
+    assert all(rule.title_vi and rule.title_en and rule.title_vi != rule.title_en for rule in RULES.values())
+    assert new_finding("store-tls", "x", "p", "r").severity == "advisory"
     with pytest.raises(KeyError):
-        finding("no-such-rule", "x", "p", "r")
+        new_finding("no-such-rule", "x", "p", "r")
 
 
 @pytest.mark.parametrize(
@@ -78,41 +94,41 @@ def test_every_rule_has_two_titles_and_every_finding_its_rules_weight() -> None:
     ],
 )
 def test_listener(bind: str, tls: bool, certificates: bool, anonymous: bool, expected: list[str]) -> None:
-    assert broken(broker(listeners=(Listener(1883, bind, tls, certificates, anonymous),))) == expected
+    assert broken(broker(listeners=(BrokerListener(1883, bind, tls, certificates, anonymous),))) == expected
 
 
 @pytest.mark.parametrize(
     ("bucket", "expected"),
     [
-        (Bucket("motcua", "raw", 0, DAY_S, ""), []),
-        (Bucket("motcua", "raw", 30 * DAY_S, DAY_S, ""), []),
-        (Bucket("motcua", "raw", 30 * DAY_S - 1, DAY_S, ""), ["retention"]),
-        (Bucket("motcua-1d", "1d", 3650 * DAY_S, DAY_S, ""), ["retention"]),
-        (Bucket("motcua-ops", "ops", DAY_S, DAY_S, ""), ["retention"]),
+        (BucketPlan("motcua", "raw", 0, DAY_S, ""), []),
+        (BucketPlan("motcua", "raw", 30 * DAY_S, DAY_S, ""), []),
+        (BucketPlan("motcua", "raw", 30 * DAY_S - 1, DAY_S, ""), ["retention"]),
+        (BucketPlan("motcua-1d", "1d", 3650 * DAY_S, DAY_S, ""), ["retention"]),
+        (BucketPlan("motcua-ops", "ops", DAY_S, DAY_S, ""), ["retention"]),
     ],
 )
-def test_retention(bucket: Bucket, expected: list[str]) -> None:
+def test_retention(bucket: BucketPlan, expected: list[str]) -> None:
     assert broken(influx(buckets=(bucket,), tokens=())) == expected
 
 
 def test_missing_and_empty_labels_are_found() -> None:
-    assert broken(replace(GOOD, labels={})) == ["labels"] * len(rules.LABELS)
+    assert broken(replace(GOOD, labels={})) == ["labels"] * len(rules.REQUIRED_LABELS)
     assert broken(replace(GOOD, labels={**GOOD.labels, "motcua.org/owner": ""})) == ["labels"]
 
 
 @pytest.mark.parametrize(
     ("role", "right"),
     [
-        ("api", Permission("write", "motcua-1d")),
-        ("api", Permission("read", "motcua")),
-        ("ingest", Permission("write", "motcua-1h")),
-        ("ingest", Permission("read", "")),
-        ("rollup", Permission("read", "another")),
-        ("grafana", Permission("read", "motcua-1d")),
+        ("api", BucketPermission("write", "motcua-1d")),
+        ("api", BucketPermission("read", "motcua")),
+        ("ingest", BucketPermission("write", "motcua-1h")),
+        ("ingest", BucketPermission("read", "")),
+        ("rollup", BucketPermission("read", "another")),
+        ("grafana", BucketPermission("read", "motcua-1d")),
     ],
 )
-def test_token_with_a_right_too_many_is_found(role: str, right: Permission) -> None:
-    assert broken(influx(tokens=(Token("t", role, 1, (right,)),))) == ["token-rights"]
+def test_token_with_a_right_too_many_is_found(role: str, right: BucketPermission) -> None:
+    assert broken(influx(tokens=(TokenPlan("t", role, 1, (right,)),))) == ["token-rights"]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +152,7 @@ def test_device_that_would_reach_others_is_found(ident: str) -> None:
 
 
 def test_certificates_near_their_end_are_found_and_a_waiting_authority_is_not() -> None:
-    late = rules.findings(GOOD, LOCAL, date(2026, 12, 20))
+    late = rules.check_plan(GOOD, LOCAL, date(2026, 12, 20))
     assert {one.where for one in late} == {
         "certificate broker g1",
         "certificate motcua-ingest-1 g1",
@@ -144,22 +160,22 @@ def test_certificates_near_their_end_are_found_and_a_waiting_authority_is_not() 
         "revocation list",
     }
     assert {one.rule for one in late} == {"certificate-life"}
-    assert broken(plan(fleet(1), LOCAL, date(2028, 6, 1))) != []
+    assert broken(build_plan(fleet(1), LOCAL, date(2028, 6, 1))) != []
     waiting = date(2028, 3, 1)
     options = LOCAL.model_copy(update={"today": waiting})
-    assert len(plan(fleet(1), options, waiting).pki.authorities) == 2
-    assert rules.findings(plan(fleet(1), options, waiting), options) == []
+    assert len(build_plan(fleet(1), options, waiting).pki.authorities) == 2
+    assert rules.check_plan(build_plan(fleet(1), options, waiting), options) == []
 
 
 def test_production_needs_its_own_root() -> None:
-    bare = Options(stage="prod", target="local")
-    assert broken(plan(fleet(1), bare, TODAY), bare) == ["own-root"]
-    good = Options(stage="prod", target="local", pki=Pki(root_certificate="root.pem"))
-    assert broken(plan(fleet(1), good, TODAY), good) == []
+    bare = StackOptions(stage="prod", target="local")
+    assert broken(build_plan(fleet(1), bare, TODAY), bare) == ["own-root"]
+    good = StackOptions(stage="prod", target="local", pki=PkiOptions(root_certificate="root.pem"))
+    assert broken(build_plan(fleet(1), good, TODAY), good) == []
 
 
 def test_influxdb_open_to_the_outside_is_found() -> None:
-    flow = Flow("people", "influxdb", 8086, "a shortcut")
+    flow = NetworkFlow("people", "influxdb", 8086, "a shortcut")
     assert broken(replace(GOOD, flows=(flow,))) == ["store-closed"]
 
 
@@ -173,30 +189,30 @@ def test_influxdb_open_to_the_outside_is_found() -> None:
     ],
 )
 def test_plain_http_over_a_network_is_told(url: str, expected: list[str]) -> None:
-    options = Options(stage="dev", target="local", influx=Influx(url=url))
-    assert broken(plan(fleet(1), options, TODAY), options) == expected
+    options = StackOptions(stage="dev", target="local", influx=InfluxOptions(url=url))
+    assert broken(build_plan(fleet(1), options, TODAY), options) == expected
 
 
 def test_open_networks_are_found() -> None:
-    cloud = Openstack(admin_sources=("0.0.0.0/0",), device_sources=("10.0.0.0/8", "::/0"))
-    options = Options(stage="dev", target="openstack", openstack=cloud)
-    assert broken(plan(fleet(1), options, TODAY), options) == ["devices-from-anywhere", "open-to-all"]
+    cloud = OpenstackOptions(admin_sources=("0.0.0.0/0",), device_sources=("10.0.0.0/8", "::/0"))
+    options = StackOptions(stage="dev", target="openstack", openstack=cloud)
+    assert broken(build_plan(fleet(1), options, TODAY), options) == ["devices-from-anywhere", "open-to-all"]
 
 
 @pytest.mark.parametrize("more", [{"url": "http://n.example"}, {"allow_insecure_tls": True}])
 def test_unchecked_way_to_the_national_copy_is_found(more: dict[str, Any]) -> None:
-    there = National(**{"url": "https://n.example", "org_id": "0" * 16, **more})
-    options = Options(stage="dev", target="local", national=there)
-    assert broken(plan(fleet(1), options, TODAY), options) == ["upstream-tls"]
+    there = NationalOptions(**{"url": "https://n.example", "org_id": "0" * 16, **more})
+    options = StackOptions(stage="dev", target="local", national=there)
+    assert broken(build_plan(fleet(1), options, TODAY), options) == ["upstream-tls"]
 
 
 @pytest.mark.parametrize(("stage", "rule"), [("dev", "image-digest"), ("prod", "image-pinned")])
 def test_images_without_a_digest_are_found(stage: str, rule: str) -> None:
-    target: Target = "kubernetes"
-    cluster = Kubernetes(image_digests={"mosquitto": "sha256:" + "a" * 64, "grafana": "latest"})
-    pki = Pki(root_certificate="root.pem")
-    options = Options.model_validate({"stage": stage, "target": target, "pki": pki, "kubernetes": cluster})
-    found = rules.findings(plan(fleet(1), options, TODAY), options, TODAY)
+    target: DeploymentTarget = "kubernetes"
+    cluster = KubernetesOptions(image_digests={"mosquitto": "sha256:" + "a" * 64, "grafana": "latest"})
+    pki = PkiOptions(root_certificate="root.pem")
+    options = StackOptions.model_validate({"stage": stage, "target": target, "pki": pki, "kubernetes": cluster})
+    found = rules.check_plan(build_plan(fleet(1), options, TODAY), options, TODAY)
     assert {one.rule for one in found} == {rule}
     assert "image grafana" in {one.where for one in found}
     assert "image mosquitto" not in {one.where for one in found}
@@ -221,7 +237,7 @@ TOKEN = "a" * 40 + "-_" + "B" * 44 + "=="
     ],
 )
 def test_secret_in_a_text_is_found_and_not_shown(text: str, what: str) -> None:
-    found = leaks({"a.conf": text})
+    found = find_leaks({"a.conf": text})
     assert f"holds {what}" in [one.problem for one in found]
     assert not any(TOKEN in str(one) or "hunter22" in str(one) for one in found)
 
@@ -243,11 +259,11 @@ def test_secret_in_a_text_is_found_and_not_shown(text: str, what: str) -> None:
     ],
 )
 def test_references_are_no_secrets(text: str) -> None:
-    assert leaks({"a.conf": text}) == []
+    assert find_leaks({"a.conf": text}) == []
 
 
 def test_planted_values_are_found_anywhere_and_the_line_is_told() -> None:
-    found = leaks(
+    found = find_leaks(
         {"a": "fine", "b": "x\ny planted-1 z", "c": "one\n-----BEGIN RSA PRIVATE KEY-----"}, ["planted-1", ""]
     )
     assert [(one.where, one.rule) for one in found] == [("b", "plain-secret"), ("c:2", "plain-secret")]
@@ -292,12 +308,12 @@ def pod(change: dict[str, Any], container: dict[str, Any] | None = None) -> dict
 
 
 def told(one: dict[str, Any]) -> list[str]:
-    return [found.rule for found in manifests([one])]
+    return [found.rule for found in check_manifests([one])]
 
 
 def test_hardened_pod_has_no_finding_wherever_it_stands() -> None:
     cron = {"kind": "CronJob", "metadata": META, "spec": {"jobTemplate": {"spec": {"template": {"spec": POD}}}}}
-    assert manifests([deployment(), cron, {"kind": "Pod", "metadata": META, "spec": POD}]) == []
+    assert check_manifests([deployment(), cron, {"kind": "Pod", "metadata": META, "spec": POD}]) == []
 
 
 @pytest.mark.parametrize(

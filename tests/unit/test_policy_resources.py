@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from infra.config.options import National, Options
-from infra.plan import plan
+from infra.config.options import NationalOptions, StackOptions
+from infra.plan import build_plan
 from infra.policy.objects import UNKNOWN
-from infra.policy.resources import EXAMINED, breaches
+from infra.policy.resources import RESOURCE_RULE_IDS, resource_violations
 from infra.policy.values import RULES
-from infra.providers.resources import RESOURCES
-from infra.resource_specs import declared
+from infra.providers.resources import RESOURCE_TYPES
+from infra.resource_specs import resource_specs
 from tests.unit.inventories import fleet
 
 DAY_S = 86_400
@@ -25,22 +25,22 @@ LABELS = {"labels": {"app.kubernetes.io/part-of": "motcua"}}
 
 
 def told(kind: str, props: dict[str, Any]) -> list[str]:
-    return [one.rule for one in breaches(kind, props, "thing")]
+    return [one.rule for one in resource_violations(kind, props, "thing")]
 
 
 def type_of(kind: str) -> str:
-    return f"pulumi-python:{RESOURCES[kind]._resource_type_name}"
+    return f"pulumi-python:{RESOURCE_TYPES[kind]._resource_type_name}"
 
 
 def test_everything_that_the_plan_declares_has_no_breach() -> None:
-    options = Options(
+    options = StackOptions(
         stage="dev",
         target="local",
-        national=National(url="https://national.example", org_id="0" * 16),
+        national=NationalOptions(url="https://national.example", org_id="0" * 16),
     )
-    things = declared(plan(fleet(40), options, date(2026, 6, 1)), options)
+    things = resource_specs(build_plan(fleet(40), options, date(2026, 6, 1)), options)
     assert {one.kind for one in things} >= {"influx.bucket", "influx.authorization", "influx.remote"}
-    assert [found for one in things for found in breaches(type_of(one.kind), one.inputs, one.name)] == []
+    assert [found for one in things for found in resource_violations(type_of(one.kind), one.inputs, one.name)] == []
 
 
 @pytest.mark.parametrize(
@@ -99,4 +99,4 @@ def test_user_data_of_a_machine_holds_no_key() -> None:
 
 
 def test_rules_of_the_pack_are_rules() -> None:
-    assert set(EXAMINED) <= set(RULES)
+    assert set(RESOURCE_RULE_IDS) <= set(RULES)

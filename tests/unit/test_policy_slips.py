@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from infra.config.options import Influx, Kubernetes, Options
-from infra.plan import plan
-from infra.policy.leaks import leaks
-from infra.policy.manifests import manifests
+from infra.config.options import InfluxOptions, KubernetesOptions, StackOptions
+from infra.plan import build_plan
+from infra.policy.leaks import find_leaks
+from infra.policy.manifests import check_manifests
 from infra.policy.objects import UNKNOWN
-from infra.policy.resources import breaches
-from infra.policy.rules import everybody, findings
+from infra.policy.resources import resource_violations
+from infra.policy.rules import check_plan, is_open_network
 from tests.kubernetes import stack
 from tests.unit.inventories import fleet
 
@@ -28,7 +28,7 @@ RULE = "openstack:networking/secGroupRule:SecGroupRule"
 
 
 def test_the_shipped_stack_has_no_finding_but_tags_for_images() -> None:
-    assert {one.rule for one in manifests(stack().objects)} <= {"image-digest"}
+    assert {one.rule for one in check_manifests(stack().objects)} <= {"image-digest"}
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_the_shipped_stack_has_no_finding_but_tags_for_images() -> None:
     ],
 )  # fmt: skip
 def test_everybody_is_everybody_in_two_halves_too(network: str, expected: bool) -> None:
-    assert everybody(network) is expected
+    assert is_open_network(network) is expected
 
 
 def pod_of(kind: str, name: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
@@ -66,11 +66,11 @@ def pod_of(kind: str, name: str) -> tuple[dict[str, Any], dict[str, Any], dict[s
 )
 def test_a_pod_made_soft(where: str, change: dict[str, Any], rule: str) -> None:
     whole, pod, container = pod_of("Deployment", "api")
-    before = len(manifests([whole]))
+    before = len(check_manifests([whole]))
     place, _, inner = where.partition(".")
     target = {"pod": pod, "container": container}[place]
     (target[inner] if inner else target).update(change)
-    found = manifests([whole])
+    found = check_manifests([whole])
     assert rule in [one.rule for one in found]
     assert len(found) > before
 
@@ -100,8 +100,8 @@ def test_a_pod_made_soft(where: str, change: dict[str, Any], rule: str) -> None:
 )  # fmt: skip
 def test_an_object_that_opens_or_shows(kind: str, body: dict[str, Any], expected: list[str]) -> None:
     one = {"kind": kind, "metadata": META, **body}
-    assert [found.rule for found in manifests([one])] == expected
-    assert [found.rule for found in manifests([{"kind": "List", "items": [one]}])] == expected
+    assert [found.rule for found in check_manifests([one])] == expected
+    assert [found.rule for found in check_manifests([{"kind": "List", "items": [one]}])] == expected
 
 
 @pytest.mark.parametrize(
@@ -116,11 +116,11 @@ def test_an_object_that_opens_or_shows(kind: str, body: dict[str, Any], expected
     ],
 )
 def test_a_secret_written_in_another_way(text: str) -> None:
-    assert {one.rule for one in leaks({"a.conf": text})} == {"plain-secret"}
+    assert {one.rule for one in find_leaks({"a.conf": text})} == {"plain-secret"}
 
 
 def told(kind: str, props: dict[str, Any]) -> list[str]:
-    return [one.rule for one in breaches(kind, props, "thing")]
+    return [one.rule for one in resource_violations(kind, props, "thing")]
 
 
 def test_a_key_packed_into_user_data() -> None:
@@ -165,14 +165,14 @@ def test_a_token_with_more_than_its_role_needs(name: str, rights: list[tuple[str
     assert told(TOKEN, {"name": name, "permissions": held}) == expected
 
 
-def rules_of(options: Options) -> set[str]:
-    return {one.rule for one in findings(plan(fleet(2), options, date(2026, 6, 1)), options)}
+def rules_of(options: StackOptions) -> set[str]:
+    return {one.rule for one in check_plan(build_plan(fleet(2), options, date(2026, 6, 1)), options)}
 
 
 def test_the_operator_token_over_a_network_and_a_digest_with_another_name() -> None:
     cluster = dict.fromkeys(("mosquitto", "influxdb"), f"elsewhere/x@sha256:{'a' * 64}")
-    options = Options(stage="dev", target="kubernetes", influx=Influx(url="http://10.0.0.5:8086"),
-                      kubernetes=Kubernetes(image_digests=cluster))  # fmt: skip
+    options = StackOptions(stage="dev", target="kubernetes", influx=InfluxOptions(url="http://10.0.0.5:8086"),
+                      kubernetes=KubernetesOptions(image_digests=cluster))  # fmt: skip
     assert "store-tls" in rules_of(options)
-    found = findings(plan(fleet(2), options, date(2026, 6, 1)), options)
+    found = check_plan(build_plan(fleet(2), options, date(2026, 6, 1)), options)
     assert "image mosquitto" in {one.where for one in found if one.rule == "image-digest"}

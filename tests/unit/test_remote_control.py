@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from edge_agent.outbox import Outbox
-from edge_agent.remote.commands import MAX_LIFE_MS, MAX_REMEMBERED, Ledger
-from edge_agent.remote.config_file import StandingFile
+from edge_agent.remote.commands import MAX_REMEMBERED_IDS, MAX_TTL_MS, CommandLog
+from edge_agent.remote.config_file import RemoteConfigFile
 from edge_agent.remote.remote_control import RemoteControl
-from edge_agent.remote.settings import Settings
+from edge_agent.remote.settings import RemoteSettings
 from telemetry.core.protocol import codec, events as ev
 
 if TYPE_CHECKING:
@@ -32,52 +32,52 @@ class Device:
         self.folder = folder
         self.file = folder / "outbox.db.remote.json"
         self.wall, self.now = WALL, 0
-        self.applied: list[Settings] = []
+        self.applied: list[RemoteSettings] = []
         self.done: list[str] = []
         self.up, self.bad = True, frozenset[str]()
-        self.refuses: Settings | None = None
+        self.refuses: RemoteSettings | None = None
         self.outbox = Outbox(folder / "o.db", lambda: "s")
         self.boot()
 
     def boot(self) -> None:
-        self.remote = RemoteControl(self, self.outbox, StandingFile(self.file), lambda: self.wall)
+        self.remote = RemoteControl(self, self.outbox, RemoteConfigFile(self.file), lambda: self.wall)
         self.remote.start()
 
-    def apply(self, settings: Settings) -> None:
+    def apply_settings(self, settings: RemoteSettings) -> None:
         if settings == self.refuses:
             raise RuntimeError("cannot")
         self.applied.append(settings)
 
-    def linked(self) -> bool:
+    def is_connected(self) -> bool:
         return self.up
 
-    def sources(self) -> list[str]:
+    def source_names(self) -> list[str]:
         return ["host"]
 
-    def failing(self) -> frozenset[str]:
+    def failing_sources(self) -> frozenset[str]:
         return self.bad
 
-    def used_mb(self) -> int:
+    def outbox_size_mb(self) -> int:
         return 1
 
-    def restart(self, source: str) -> bool:
+    def restart_source(self, source: str) -> bool:
         self.done.append(f"restart {source}")
         return source == "host"
 
     def flush(self) -> None:
         self.done.append("flush")
 
-    def diagnostics(self) -> ev.AgentDiagnostics:
+    def diagnostics_event(self) -> ev.AgentDiagnostics:
         self.done.append("diagnostics")
         return ev.AgentDiagnostics(n=1, t=1, outbox_rows=1, outbox_bytes=1)
 
     def configure(self, version: int, **settings: object) -> None:
-        self.remote.received("config", json.dumps({"v": 1, "version": version, "settings": settings}).encode(), 0)
+        self.remote.on_message("config", json.dumps({"v": 1, "version": version, "settings": settings}).encode(), 0)
         self.step()
 
     def command(self, command: str, ident: str = "a", *, retained: bool = False, **more: object) -> None:
         value = {"v": 1, "id": ident, "command": command, "expires": WALL + 60_000, **more}
-        self.remote.received("command", json.dumps(value).encode(), 0, retained=retained)
+        self.remote.on_message("command", json.dumps(value).encode(), 0, retained=retained)
         self.step()
 
     def step(self, ms: int = 0) -> None:
@@ -85,10 +85,10 @@ class Device:
         self.remote.step(self.now)
 
     def receipts(self) -> None:
-        self.outbox.forget([(1, self.outbox.highest)])
+        self.outbox.delete_receipted([(1, self.outbox.highest_n)])
 
     def said(self, kind: type[ev.Event]) -> list[Any]:
-        events = [codec.decode_event(row.body) for row in self.outbox.after(0, 1_000)]
+        events = [codec.decode_event(row.body) for row in self.outbox.rows_after(0, 1_000)]
         return [event for event in events if isinstance(event, kind)]
 
     def results(self) -> list[tuple[Any, ...]]:
@@ -107,14 +107,14 @@ def device(tmp_path: Path) -> Iterator[Device]:
 
 def test_a_configuration_is_applied_and_survives_a_restart(device: Device) -> None:
     device.configure(4, linger_ms=9)
-    assert device.applied == [Settings(linger_ms=9)]
+    assert device.applied == [RemoteSettings(linger_ms=9)]
     device.step(10_000)
     assert (device.results(), len(device.said(ev.AgentDiagnostics))) == ([], 1)
     device.receipts()
     device.step(500)
     assert device.results() == [(4, "applied", None)]
     device.boot()
-    assert device.applied[1:] == [Settings(linger_ms=9)]
+    assert device.applied[1:] == [RemoteSettings(linger_ms=9)]
     device.configure(4, linger_ms=9)
     assert (device.results(), device.remote.version) == ([(4, "applied", None)], 4)
 
@@ -124,14 +124,14 @@ def test_without_a_receipt_it_goes_back(device: Device) -> None:
     device.step(30_000)
     device.step(30_000)
     assert device.results() == [(4, "rolled_back", "no-receipt")]
-    assert device.applied == [Settings(linger_ms=9), Settings()]
+    assert device.applied == [RemoteSettings(linger_ms=9), RemoteSettings()]
     assert device.remote.version == 0
 
 
 def test_a_process_that_dies_on_trial_goes_back_at_its_start(device: Device) -> None:
     device.configure(4, linger_ms=9)
     device.boot()
-    assert device.applied[-1] == Settings()
+    assert device.applied[-1] == RemoteSettings()
     device.step()
     device.boot()
     device.step()
@@ -139,20 +139,20 @@ def test_a_process_that_dies_on_trial_goes_back_at_its_start(device: Device) -> 
 
 
 def test_settings_that_cannot_be_applied_are_taken_back(device: Device) -> None:
-    device.refuses = Settings(linger_ms=9)
+    device.refuses = RemoteSettings(linger_ms=9)
     device.configure(4, linger_ms=9)
     assert device.results() == [(4, "rolled_back", "apply-failed")]
-    assert device.applied == [Settings()]
+    assert device.applied == [RemoteSettings()]
 
 
 def test_a_document_that_comes_during_a_trial_waits_for_its_end(device: Device) -> None:
     device.configure(4, linger_ms=9)
     device.configure(5, linger_ms=10)
-    assert device.applied == [Settings(linger_ms=9)]
+    assert device.applied == [RemoteSettings(linger_ms=9)]
     device.step(10_000)
     device.receipts()
     device.step(500)
-    assert device.applied == [Settings(linger_ms=9), Settings(linger_ms=10)]
+    assert device.applied == [RemoteSettings(linger_ms=9), RemoteSettings(linger_ms=10)]
     assert device.remote.version == 5
 
 
@@ -172,11 +172,11 @@ def test_an_answer_that_could_not_be_written_is_given_later_and_once(
 
 def test_a_disk_that_keeps_nothing_changes_nothing(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(StandingFile, "save", full)
+        broken.setattr(RemoteConfigFile, "save", full)
         device.configure(4, linger_ms=9)
         assert device.applied == []
     device.step()
-    assert device.applied == [Settings(linger_ms=9)]
+    assert device.applied == [RemoteSettings(linger_ms=9)]
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b'{"v":1,"colour":2}', b"\xff\x00", b'{"v":9}'])
@@ -223,7 +223,7 @@ def test_each_command_does_its_work(device: Device) -> None:
 REFUSED = [
     ({"command": "reboot"}, ("unknown", None)),
     ({"command": "flush", "expires": WALL}, ("expired", None)),
-    ({"command": "flush", "expires": WALL + MAX_LIFE_MS + 1}, ("failed", "expires-too-late")),
+    ({"command": "flush", "expires": WALL + MAX_TTL_MS + 1}, ("failed", "expires-too-late")),
     ({"command": "flush", "retained": True}, ("failed", "retained")),
     ({"command": "flush", "args": {"x": "y"}}, ("failed", "bad-args")),
     ({"command": "restart-source"}, ("failed", "bad-args")),
@@ -245,7 +245,7 @@ def test_what_is_not_allowed_is_answered_once(
     "payload", [b"", b"?", b"[]", b"x" * 9_000, b'{"v":1,"id":"a b","command":"flush","expires":1}', b'{"v":1,"do":1}']
 )
 def test_what_is_no_command_is_passed_over(device: Device, payload: bytes) -> None:
-    device.remote.received("command", payload, 0)
+    device.remote.on_message("command", payload, 0)
     device.step()
     assert (device.answers(), device.done) == ([], [])
 
@@ -309,11 +309,11 @@ def test_a_command_that_fails_says_so(device: Device, monkeypatch: pytest.Monkey
 
 
 def test_ids_are_forgotten_after_their_time_and_are_few(device: Device) -> None:
-    for i in range(MAX_REMEMBERED):
+    for i in range(MAX_REMEMBERED_IDS):
         device.command("flush", f"id-{i}")
     device.command("flush", "one-more")
     assert device.answers()[-1] == ("one-more", "flush", "failed", "too-many")
-    device.wall += 3 * MAX_LIFE_MS
+    device.wall += 3 * MAX_TTL_MS
     device.command("flush", "later", expires=device.wall + 1)
     assert device.answers()[-1] == ("later", "flush", "done", None)
-    assert Ledger.of(device.outbox.cursor("remote:commands")).entries.keys() == {"later"}
+    assert CommandLog.parse(device.outbox.cursor("remote:commands")).records.keys() == {"later"}

@@ -7,14 +7,14 @@ from dataclasses import replace
 from telemetry.core.calendar.windows import Window
 from telemetry.core.fold.device_states import (
     contact_segments,
-    in_state,
     link_segments,
     service_segments,
     vantage_segments,
+    windows_in_state,
 )
 from telemetry.core.fold.fold import system_segments
-from telemetry.core.fold.sourced_event import once
-from telemetry.core.fold.states import Segment
+from telemetry.core.fold.sourced_event import deduplicate
+from telemetry.core.fold.states import StateSegment
 from telemetry.core.protocol import events as ev
 from telemetry.mqtt.link import KEEPALIVE_S
 from tests.unit.days import GATEWAY, KIOSK, SYSTEM, beats, contacts, made, probe, said, status
@@ -22,7 +22,7 @@ from tests.unit.days import GATEWAY, KIOSK, SYSTEM, beats, contacts, made, probe
 
 def test_a_repeat_keeps_the_smallest_time() -> None:
     first, *later = (said(ev.TicketIssued(n=1, t=t, ticket="k", queue="q", service="s")) for t in (40, 50, 90))
-    assert once([*later, first, *later]) == [first]
+    assert deduplicate([*later, first, *later]) == [first]
 
 
 # --- service ----------------------------------------------------------------------------------
@@ -30,19 +30,19 @@ def test_a_repeat_keeps_the_smallest_time() -> None:
 
 def test_out_of_order_is_down_and_degraded_is_up() -> None:
     down = service_segments(beats(0, state="out_of_order"))
-    assert down == {KIOSK.id: [Segment(0, 150_000, "down")]}
+    assert down == {KIOSK.id: [StateSegment(0, 150_000, "down")]}
     assert service_segments(beats(0, state="degraded"))[KIOSK.id][0].state == "up"
 
 
 def test_a_state_change_alone_is_believed_for_its_grace() -> None:
     found = [said(ev.KioskState(n=1, t=0, state="out_of_order"))]
-    assert service_segments(found) == {KIOSK.id: [Segment(0, 150_000, "down")]}
+    assert service_segments(found) == {KIOSK.id: [StateSegment(0, 150_000, "down")]}
 
 
 def test_a_state_change_between_rare_heartbeats_makes_no_unknown_time() -> None:
     rare = beats(0, 300_000, every_ms=300_000)
     change = said(ev.KioskState(n=1, t=60_000, state="in_service"), spool="t")
-    assert service_segments(once([*rare, change])) == {KIOSK.id: [Segment(0, 930_000, "up")]}
+    assert service_segments(deduplicate([*rare, change])) == {KIOSK.id: [StateSegment(0, 930_000, "up")]}
 
 
 # --- connection -------------------------------------------------------------------------------
@@ -51,18 +51,18 @@ def test_a_state_change_between_rare_heartbeats_makes_no_unknown_time() -> None:
 def test_a_device_is_connected_while_heard_and_not_after_its_will() -> None:
     found = [status(0, True), *contacts(60_000), status(90_000, False)]
     assert contact_segments(found) == {
-        KIOSK.id: [Segment(0, 90_000, "up"), Segment(90_000, 90_000 + ev.MAX_GRACE_MS, "down")]
+        KIOSK.id: [StateSegment(0, 90_000, "up"), StateSegment(90_000, 90_000 + ev.MAX_GRACE_MS, "down")]
     }
 
 
 def test_being_heard_again_ends_what_the_will_said() -> None:
     found = [status(0, False), *contacts(60_000)]
-    assert contact_segments(found)[KIOSK.id] == [Segment(0, 60_000, "down"), Segment(60_000, 210_000, "up")]
+    assert contact_segments(found)[KIOSK.id] == [StateSegment(0, 60_000, "down"), StateSegment(60_000, 210_000, "up")]
 
 
 def test_a_late_will_of_an_older_connection_is_ignored() -> None:
     found = [status(0, True, "new"), status(90_000, False, "old")]
-    assert contact_segments(found) == {KIOSK.id: [Segment(0, 150_000, "up")]}
+    assert contact_segments(found) == {KIOSK.id: [StateSegment(0, 150_000, "up")]}
     assert (
         contact_segments([status(0, True, "new"), status(ev.MAX_GRACE_MS, False, "old")])[KIOSK.id][-1].state == "down"
     )
@@ -87,8 +87,11 @@ def test_a_will_that_the_broker_owes_for_a_dead_link_comes_within_45_seconds() -
 def test_a_gateways_word_on_its_link_is_believed_for_its_grace() -> None:
     words = [said(made(ev.LinkState, t, {"up": up}), GATEWAY) for t, up in ((0, True), (60_000, False))]
     known = link_segments([*words, *beats(70_000)])
-    assert known == {GATEWAY.id: [Segment(0, 60_000, "up"), Segment(60_000, 210_000, "down")]}
-    assert (in_state(known, "down"), in_state(known, "up")) == ([Window(60_000, 210_000)], [Window(0, 60_000)])
+    assert known == {GATEWAY.id: [StateSegment(0, 60_000, "up"), StateSegment(60_000, 210_000, "down")]}
+    assert (windows_in_state(known, "down"), windows_in_state(known, "up")) == (
+        [Window(60_000, 210_000)],
+        [Window(0, 60_000)],
+    )
 
 
 # --- digital systems --------------------------------------------------------------------------
@@ -96,15 +99,15 @@ def test_a_gateways_word_on_its_link_is_believed_for_its_grace() -> None:
 
 def test_a_system_is_up_by_quorum_over_its_vantage_points() -> None:
     seen = vantage_segments([probe("a", 0), probe("b", 10_000), probe("c", 0, ok=False)])
-    assert system_segments(SYSTEM, seen) == [Segment(10_000, 150_000, "up")]
+    assert system_segments(SYSTEM, seen) == [StateSegment(10_000, 150_000, "up")]
 
 
 def test_two_failing_vantage_points_of_three_bring_it_down() -> None:
     seen = vantage_segments([probe("a", 0, ok=False), probe("b", 0, ok=False)])
-    assert system_segments(SYSTEM, seen) == [Segment(0, 150_000, "down")]
+    assert system_segments(SYSTEM, seen) == [StateSegment(0, 150_000, "down")]
 
 
 def test_without_declared_vantage_points_all_that_spoke_count() -> None:
     seen = vantage_segments([probe("x", 0)])
-    assert system_segments(replace(SYSTEM, vantage=()), seen) == [Segment(0, 150_000, "up")]
+    assert system_segments(replace(SYSTEM, vantage=()), seen) == [StateSegment(0, 150_000, "up")]
     assert system_segments(replace(SYSTEM, vantage=()), {}) == []

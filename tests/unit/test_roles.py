@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from telemetry.ingest.service import Ingest
 from telemetry.mqtt.link import BrokerAddress, Link, LinkSettings
-from telemetry.roles import _Inbox, run_ingest
+from telemetry.roles import _ForwardingListener, run_ingest
 
 if TYPE_CHECKING:
     from telemetry.core.inventory import Inventory
@@ -25,7 +25,7 @@ class Flapping(Link):
         del will
         self.connects += 1
 
-    def pump(self, timeout: float, ear: int = -1) -> None:  # noqa: ARG002
+    def poll(self, timeout: float, wakeup_fd: int = -1) -> None:  # noqa: ARG002
         del timeout
 
 
@@ -45,7 +45,7 @@ class Stop(Event):
 
 def test_a_connection_that_is_lost_at_once_is_not_opened_again_without_a_pause() -> None:
     ingest = Ingest(cast("Store", None), lambda: cast("Inventory", None), lambda: 0)
-    link, stop = Flapping(BrokerAddress(), LinkSettings("x"), _Inbox("ingest", ingest.take)), Stop()
+    link, stop = Flapping(BrokerAddress(), LinkSettings("x"), _ForwardingListener("ingest", ingest.accept)), Stop()
     run_ingest(ingest, link, stop)
     assert link.connects == len(stop.waits) + 1
     assert all(wait >= 0.05 for wait in stop.waits)

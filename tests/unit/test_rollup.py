@@ -12,14 +12,14 @@ import msgspec
 import pytest
 
 from telemetry.core.calendar.windows import HOUR, MINUTE, Window
-from telemetry.core.fold.event_spans import dirty
+from telemetry.core.fold.event_spans import dirty_hours
 from telemetry.core.fold.live_row_types import CentreNow
 from telemetry.core.inventory import Centre, Device, Inventory, System
 from telemetry.core.protocol import events as ev
-from telemetry.core.protocol.presence import Presence, encode
+from telemetry.core.protocol.presence import Presence, encode_presence
 from telemetry.mqtt.link import Message
 from telemetry.rollup.service import Rollup
-from telemetry.store import Batch, Change, Stored
+from telemetry.store import Batch, ChangeRecord, StoredEvent
 from telemetry.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -58,9 +58,9 @@ class Place:
         self.rollup = Rollup(self.store, world, lambda: self.now)
 
     def write(self, *events: ev.Event) -> None:
-        stored = [Stored("c1", "c1-gateway1", "01S", event) for event in events]
+        stored = [StoredEvent("c1", "c1-gateway1", "01S", event) for event in events]
         units = (("vn83-portal" if isinstance(e, ev.ProbeResult) else "c1", e) for e in events)
-        self.store.append(Batch(self.now * 1000, stored, [Change(*cell) for cell in dirty(units)]))
+        self.store.append(Batch(self.now * 1000, stored, [ChangeRecord(*cell) for cell in dirty_hours(units)]))
 
     def totals(self) -> list[tuple[object, ...]]:
         with sqlite3.connect(self.path) as db:
@@ -100,7 +100,7 @@ def test_rebuild_gives_the_totals_of_the_passes_before_it(place: Place) -> None:
 def test_rebuild_of_a_window_leaves_the_fold_version_alone(place: Place) -> None:
     place.write(beat(1, START))
     assert place.rollup.rebuild(Window(START + 10 * MINUTE, START + 20 * MINUTE)) == 1
-    assert place.store.mark("fold_version") == 0
+    assert place.store.checkpoint("fold_version") == 0
 
 
 def test_a_pass_without_changes_folds_nothing(place: Place) -> None:
@@ -143,7 +143,7 @@ def test_live_rows_show_the_queue_of_the_day(place: Place) -> None:
     issued = ev.TicketIssued(n=1, t=place.now - MINUTE, ticket="t1", queue="land", service="land")
     place.write(issued, beat(2, place.now - 1_000))
     place.rollup.run_once()
-    rows = {row.unit: row.body for row in place.store.live()}
+    rows = {row.entity: row.body for row in place.store.live_rows()}
     found = msgspec.json.decode(rows["c1"], type=CentreNow)
     assert [(s.service, s.waiting) for s in found.services] == [("land", 1)]
     assert found.state == "up"
@@ -152,10 +152,10 @@ def test_live_rows_show_the_queue_of_the_day(place: Place) -> None:
 
 def test_births_and_deaths_are_stored_once_by_our_clock(place: Place) -> None:
     topic = "motcua/v1/c1/c1-gateway1/state"
-    born = Message(topic, encode(Presence(online=True, sid="s1")))
-    place.rollup.follow([born, Message(topic, b"?"), Message("motcua/v1/c1/stranger/state", born.payload)])
+    born = Message(topic, encode_presence(Presence(online=True, sid="s1")))
+    place.rollup.store_presence([born, Message(topic, b"?"), Message("motcua/v1/c1/stranger/state", born.payload)])
     place.now += 5_000
-    place.rollup.follow([born, Message(topic, encode(Presence(online=False, sid="s1")))])
+    place.rollup.store_presence([born, Message(topic, encode_presence(Presence(online=False, sid="s1")))])
     found = place.store.events("c1", Window(0, place.now + 1), ["device.status"])
     assert [(s.event.t, getattr(s.event, "online", None)) for s in found] == [
         (place.now - 5_000, True),
@@ -164,7 +164,7 @@ def test_births_and_deaths_are_stored_once_by_our_clock(place: Place) -> None:
 
 
 def test_units_nobody_declares_are_passed_over(place: Place) -> None:
-    stored = Stored("ghost", "ghost-kiosk1", "01S", beat(1, START))
-    place.store.append(Batch(place.now * 1000, [stored], [Change("ghost", START, START + HOUR)]))
+    stored = StoredEvent("ghost", "ghost-kiosk1", "01S", beat(1, START))
+    place.store.append(Batch(place.now * 1000, [stored], [ChangeRecord("ghost", START, START + HOUR)]))
     assert place.rollup.run_once() == 1
     assert place.store.totals(["ghost"], "1h", Window(0, place.now)) == []

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from telemetry.core.calendar.windows import HOUR, MINUTE, Window, floor
-from telemetry.core.fold.platform_heartbeat import BELIEVED_MS, RETURN_MS
+from telemetry.core.fold.platform_heartbeat import HEARTBEAT_TTL_MS, RECONNECT_GRACE_MS
 from telemetry.core.inventory import Device
 from telemetry.errors import StoreUnavailable
-from telemetry.rollup.live_rows import REFRESH_MS
-from telemetry.rollup.service import UNITS_A_PASS
+from telemetry.rollup.live_rows import REFRESH_INTERVAL_MS
+from telemetry.rollup.service import ENTITIES_PER_PASS
 from tests.unit.test_rollup_calendar import EVER, START, Place, beats, platform_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from telemetry.store import Change
+    from telemetry.store import ChangeRecord
 
-MANY = 3 * UNITS_A_PASS
+MANY = 3 * ENTITIES_PER_PASS
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_nobody_is_judged_while_units_wait_to_be_folded_again_after_an_outage_of
     place.now += 15_000
     place.passes()
     assert len(place.marks) == known
-    place.passes(MANY // UNITS_A_PASS + 2)
+    place.passes(MANY // ENTITIES_PER_PASS + 2)
     assert len(place.marks) == known + 1
 
 
@@ -88,7 +88,7 @@ def test_a_platform_that_stays_away_is_judged_when_it_is_believed_no_more(place:
     place.marks.clear()
     place.start()
     place.passes(2)
-    place.now += BELIEVED_MS - 1_000
+    place.now += HEARTBEAT_TTL_MS - 1_000
     place.passes()
     assert place.marks == []
     place.now += 16_000
@@ -99,7 +99,7 @@ def test_a_platform_that_stays_away_is_judged_when_it_is_believed_no_more(place:
 def test_a_store_that_was_away_is_an_absence_too(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     alive(place, 3)
     with monkeypatch.context() as broken:
-        broken.setattr(place.store, "changes", away)
+        broken.setattr(place.store, "changes_since", away)
         place.now += HOUR
         with pytest.raises(StoreUnavailable):
             place.passes()
@@ -110,7 +110,7 @@ def test_a_store_that_was_away_is_an_absence_too(place: Place, monkeypatch: pyte
     assert place.marks
 
 
-def away(*_: object) -> Sequence[Change]:
+def away(*_: object) -> Sequence[ChangeRecord]:
     raise StoreUnavailable("away")
 
 
@@ -126,7 +126,7 @@ def test_a_store_that_fails_while_an_outage_is_folded_loses_no_unit(
             with pytest.raises(StoreUnavailable):
                 place.passes()
     place.passes(2)
-    assert platform_ms(place) == HOUR + MINUTE - BELIEVED_MS + RETURN_MS
+    assert platform_ms(place) == HOUR + MINUTE - HEARTBEAT_TTL_MS + RECONNECT_GRACE_MS
 
 
 def test_agents_that_come_back_in_the_next_hour_are_excused_there(place: Place) -> None:
@@ -134,7 +134,7 @@ def test_agents_that_come_back_in_the_next_hour_are_excused_there(place: Place) 
     place.now = START + 4 * HOUR - MINUTE
     alive(place, 3)
     found = place.store.totals(["c1"], "5m", Window(START + 4 * HOUR, START + 5 * HOUR), "centre")
-    assert sum(t.sums["conn_platform_ms"] for t in found) == RETURN_MS - MINUTE
+    assert sum(t.sums["conn_platform_ms"] for t in found) == RECONNECT_GRACE_MS - MINUTE
 
 
 def test_beats_that_never_stop_are_no_outage_on_any_day(place: Place) -> None:
@@ -175,20 +175,20 @@ def test_changes_are_found_though_our_clock_was_ahead_for_a_while(place: Place) 
 def test_a_clock_that_is_set_far_back_does_not_stop_the_judging_nor_the_live_rows(place: Place) -> None:
     place.write(*beats(0, 2))
     place.passes(2)
-    version = max(row.version for row in place.store.live())
+    version = max(row.version for row in place.store.live_rows())
     place.now -= 3 * HOUR
     place.passes(2)
-    place.now += REFRESH_MS
+    place.now += REFRESH_INTERVAL_MS
     place.passes()
     assert place.marks[-1] == place.now
-    assert max(row.version for row in place.store.live() if row.unit == "c1") > version
+    assert max(row.version for row in place.store.live_rows() if row.entity == "c1") > version
 
 
 def test_hours_that_passed_during_an_absence_are_all_folded(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     two_devices(place)
     place.passes(2)
     with monkeypatch.context() as broken:
-        broken.setattr(place.store, "changes", away)
+        broken.setattr(place.store, "changes_since", away)
         place.now += 5 * HOUR
         with pytest.raises(StoreUnavailable):
             place.passes()

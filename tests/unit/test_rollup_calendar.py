@@ -12,39 +12,46 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from telemetry.core.calendar.calendar_values import Once, Rules
+from telemetry.core.calendar.calendar_values import CalendarRules, SingleMaintenance
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, Window, day_window, floor
-from telemetry.core.fold.event_spans import dirty
+from telemetry.core.fold.event_spans import dirty_hours
 from telemetry.core.fold.fold import FOLD_VERSION
-from telemetry.core.fold.platform_heartbeat import BELIEVED_MS, RETURN_MS, SPOOL, UNIT
+from telemetry.core.fold.platform_heartbeat import (
+    HEARTBEAT_TTL_MS,
+    PLATFORM_ENTITY,
+    PLATFORM_OUTBOX_ID,
+    RECONNECT_GRACE_MS,
+)
 from telemetry.core.fold.totals import CALENDAR_FIELD, Total
 from telemetry.core.inventory import Centre, Device, Inventory, System
 from telemetry.core.protocol import events as ev
 from telemetry.rollup.service import Rollup
-from telemetry.store import Batch, Change, Stored
+from telemetry.store import Batch, ChangeRecord, StoredEvent
 from telemetry.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from telemetry.core.calendar.windows import Width
-    from telemetry.core.inventory import Hours
-    from telemetry.core.slo.evaluation import Tail
+    from telemetry.core.calendar.windows import BucketWidth
+    from telemetry.core.inventory import OpeningHours
+    from telemetry.core.slo.evaluation import RecentState
 
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 FIRST = date(2026, 3, 9)
 START = day_window(FIRST, HANOI).start
 EVER = Window(0, START + 30 * DAY)
-MORNING: Hours = ((time(7), time(11, 30)),)
-WIDTHS: tuple[Width, ...] = ("5m", "1h", "1d")
+MORNING: OpeningHours = ((time(7), time(11, 30)),)
+WIDTHS: tuple[BucketWidth, ...] = ("5m", "1h", "1d")
 
 
 def world(
-    hours: Hours = MORNING, exceptions: Mapping[date, Hours] | None = None, works: tuple[Once, ...] = ()
+    hours: OpeningHours = MORNING,
+    exceptions: Mapping[date, OpeningHours] | None = None,
+    works: tuple[SingleMaintenance, ...] = (),
 ) -> Inventory:
     centre = Centre(
         "c1", "u", "commune", "C", "C", "vn83", "", 2, (hours,) * 7, ("land",), HANOI,
-        exceptions=MappingProxyType(dict(exceptions or {})), rules=Rules(maintenance=works),
+        exceptions=MappingProxyType(dict(exceptions or {})), rules=CalendarRules(maintenance=works),
     )  # fmt: skip
     devices = {"c1-gateway1": Device("c1-gateway1", "c1", "gateway")}
     system = System("vn83-portal", "P", "P", "portal", vantage=("c1-gateway1",), maintenance=works)
@@ -61,9 +68,9 @@ class Place:
     def __init__(self, folder: Path) -> None:
         self.now, self.world = START + 3 * DAY + 4 * HOUR, world()
         self.store = SqliteStore(folder / "store.db")
-        self.store.set_mark("fold_version", FOLD_VERSION)
+        self.store.set_checkpoint("fold_version", FOLD_VERSION)
         self.taken: list[tuple[str, str]] = []
-        self.tails: dict[str, Mapping[str, Tail]] = {}
+        self.tails: dict[str, Mapping[str, RecentState]] = {}
         self.marks: list[int] = []
         self.fault: Exception | None = None
         self.start()
@@ -71,32 +78,35 @@ class Place:
     def start(self) -> None:
         self.rollup = Rollup(self.store, lambda: self.world, lambda: self.now, self)
 
-    def take(self, unit: str, width: Width, window: Window, totals: object) -> None:
+    def on_totals(self, entity: str, width: BucketWidth, window: Window, totals: object) -> None:
         del window, totals
         if self.fault:
             raise self.fault
-        self.taken.append((unit, width))
+        self.taken.append((entity, width))
 
-    def follow(self, unit: str, tails: Mapping[str, Tail]) -> None:
+    def on_recent_state(self, entity: str, recent_states: Mapping[str, RecentState]) -> None:
         if self.fault:
             raise self.fault
-        self.tails[unit] = tails
+        self.tails[entity] = recent_states
 
-    def evaluate(self, now: int, *, deaf: bool = False) -> Mapping[str, bytes]:
-        self.deaf = deaf
+    def evaluate(self, now: int, *, is_ingest_silent: bool = False) -> Mapping[str, bytes]:
+        self.is_ingest_silent = is_ingest_silent
         self.marks.append(now)
         if self.fault:
             raise self.fault
         return {"slo:x": b"{}"}
 
     def write(self, *events: ev.Event) -> None:
-        stored = [Stored("c1", "c1-gateway1", "01S", event) for event in events]
+        stored = [StoredEvent("c1", "c1-gateway1", "01S", event) for event in events]
         units = (("vn83-portal" if isinstance(e, ev.ProbeResult) else "c1", e) for e in events)
-        self.store.append(Batch(self.now * 1000, stored, [Change(*cell) for cell in dirty(units)]))
+        self.store.append(Batch(self.now * 1000, stored, [ChangeRecord(*cell) for cell in dirty_hours(units)]))
 
     def platform(self, *times: int) -> None:
-        stored = [Stored(UNIT, "ingest", SPOOL, ev.PlatformBeat(n=t // MINUTE, t=t)) for t in times]
-        changes = [Change(UNIT, floor(t, HOUR), floor(t, HOUR) + HOUR) for t in times]
+        stored = [
+            StoredEvent(PLATFORM_ENTITY, "ingest", PLATFORM_OUTBOX_ID, ev.PlatformBeat(n=t // MINUTE, t=t))
+            for t in times
+        ]
+        changes = [ChangeRecord(PLATFORM_ENTITY, floor(t, HOUR), floor(t, HOUR) + HOUR) for t in times]
         self.store.append(Batch(self.now * 1000, stored, changes))
 
     def passes(self, count: int = 1) -> None:
@@ -155,14 +165,14 @@ def test_an_edit_adds_stale_days_again_without_reading_raw(place: Place, monkeyp
         t for t in before if t.width == "1d" and t.start == START + DAY and t.scope == "centre:c1"
     )
     assert place.taken == [("c1", "1h"), ("c1", "1d")]
-    assert place.store.mark("calendar:c1") == int(place.world.centres["c1"].calendar.version, 16)
+    assert place.store.checkpoint("calendar:c1") == int(place.world.centres["c1"].calendar.version, 16)
 
 
 def test_maintenance_of_a_system_leaves_its_open_clock(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.write(*probes(0, 24))
     place.passes()
     no_raw(place, monkeypatch)
-    place.edit(world(works=(Once("nâng cấp", Window(START + 2 * HOUR, START + 4 * HOUR)),)))
+    place.edit(world(works=(SingleMaintenance("nâng cấp", Window(START + 2 * HOUR, START + 4 * HOUR)),)))
     (day,) = place.store.totals(["vn83-portal"], "1d", Window(START, START + 1))
     assert day.sums["up_ms"] - day.sums["open_up_ms"] == 2 * HOUR
 
@@ -187,7 +197,9 @@ def test_a_day_folded_between_edit_and_look_has_no_stale_hours(place: Place) -> 
     hours = place.store.totals(["c1"], "1h", Window(START, START + DAY), "centre")
     assert [t.sums["open_up_ms"] for t in hours] == [0] * 24
     calendar = place.world.centres["c1"].calendar
-    assert [t.sums[CALENDAR_FIELD] for t in hours] == [calendar.stamp(Window(t.start, t.start + HOUR)) for t in hours]
+    assert [t.sums[CALENDAR_FIELD] for t in hours] == [
+        calendar.fingerprint(Window(t.start, t.start + HOUR)) for t in hours
+    ]
 
 
 def test_days_whose_five_minutes_are_gone_stay_as_they_are(place: Place) -> None:
@@ -208,7 +220,7 @@ days_off = st.dictionaries(st.integers(0, 2).map(lambda i: date(2026, 3, 9 + i))
 @settings(deadline=None, max_examples=15)
 @given(hours, days_off, st.lists(st.integers(0, 71), min_size=1, max_size=6, unique=True))
 def test_adding_again_gives_what_folding_from_scratch_gives(
-    week: Hours, exceptions: dict[date, Hours], told: list[int]
+    week: OpeningHours, exceptions: dict[date, OpeningHours], told: list[int]
 ) -> None:
     edited = world(week, exceptions)
     said = [beat for hour in told for beat in beats(hour, hour + 1, 10)]
@@ -241,7 +253,7 @@ def test_a_beat_that_ends_our_outage_excludes_it_for_every_unit(place: Place) ->
     place.now += 3 * HOUR
     place.platform(place.now)
     place.passes(2)
-    assert platform_ms(place) == 3 * HOUR - BELIEVED_MS + RETURN_MS
+    assert platform_ms(place) == 3 * HOUR - HEARTBEAT_TTL_MS + RECONNECT_GRACE_MS
 
 
 def test_an_outage_that_rollup_was_down_for_is_not_lost(place: Place) -> None:
@@ -255,14 +267,14 @@ def test_an_outage_that_rollup_was_down_for_is_not_lost(place: Place) -> None:
     place.platform(place.now)
     place.start()
     place.passes(2)
-    assert platform_ms(place) == 29 * HOUR - BELIEVED_MS + RETURN_MS
+    assert platform_ms(place) == 29 * HOUR - HEARTBEAT_TTL_MS + RECONNECT_GRACE_MS
 
 
 def test_without_any_beat_nothing_is_excluded(place: Place) -> None:
     place.write(*beats(0, 2))
     place.passes()
     assert platform_ms(place) == 0
-    assert place.store.mark("platform_since") == 0
+    assert place.store.checkpoint("platform_since") == 0
 
 
 # --- the watcher ------------------------------------------------------------------------------
@@ -279,7 +291,7 @@ def test_the_watcher_takes_every_width_and_judges_on_marks(place: Place) -> None
     place.now += 40_000
     place.passes()
     assert place.marks == [START + 3 * DAY + 4 * HOUR, START + 3 * DAY + 4 * HOUR + 45_000]
-    assert "slo:x" in {row.unit for row in place.store.live()}
+    assert "slo:x" in {row.entity for row in place.store.live_rows()}
 
 
 def test_a_watcher_that_raises_does_not_stop_the_folding(place: Place) -> None:
@@ -289,7 +301,7 @@ def test_a_watcher_that_raises_does_not_stop_the_folding(place: Place) -> None:
     assert place.store.totals(["c1"], "1d", EVER, "centre")
     assert place.marks == [place.now]
     assert (place.tails, place.taken) == ({}, [])
-    assert "c1" in {row.unit for row in place.store.live()}
+    assert "c1" in {row.entity for row in place.store.live_rows()}
 
 
 def test_live_rows_are_made_without_reading_the_day_again(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -298,10 +310,10 @@ def test_live_rows_are_made_without_reading_the_day_again(place: Place, monkeypa
     no_raw(place, monkeypatch)
     place.now += 31_000
     place.passes()
-    first = {row.unit: row.body for row in place.store.live()}["c1"]
+    first = {row.entity: row.body for row in place.store.live_rows()}["c1"]
     place.now += 300_000
     place.passes()
-    later = {row.unit: row.body for row in place.store.live()}["c1"]
+    later = {row.entity: row.body for row in place.store.live_rows()}["c1"]
     assert (b'"state":"up"' in first, b'"state":"unknown"' in later) == (True, True)
 
 

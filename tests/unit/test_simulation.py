@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edge_agent.sources.simulation import MARGIN_MS, Feed, day_events
+from edge_agent.sources.simulation import POWER_ON_MARGIN_MS, EventFeed, simulate_day
 from telemetry import inventory
 from telemetry.core.calendar.windows import MINUTE
-from telemetry.core.inventory import ALWAYS, Device
+from telemetry.core.inventory import ALWAYS_OPEN, Device
 from telemetry.core.protocol import codec, events as ev
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def world() -> Inventory:
 
 def made(ident: str, day: date = DAY, seed: int = 1) -> dict[str, list[ev.Event]]:
     sample = world()
-    return day_events(sample.centres[ident], sample.devices_of(ident), list(sample.systems.values()), day, seed)
+    return simulate_day(sample.centres[ident], sample.devices_of(ident), list(sample.systems.values()), day, seed)
 
 
 def everything(ident: str) -> list[ev.Event]:
@@ -55,9 +55,9 @@ def test_the_same_seed_gives_the_same_day_and_another_does_not(ident: str) -> No
 
 def test_paper_runs_out_and_no_further(ident: str) -> None:
     """Ingest refuses a share below nothing, and with it the heartbeat."""
-    centre = replace(world().centres[ident], hours=ALWAYS)
+    centre = replace(world().centres[ident], hours=ALWAYS_OPEN)
     devices = [Device(f"{ident}-kiosk1", ident, "kiosk", 600_000)]
-    beats = [e for e in day_events(centre, devices, [], DAY, 1)[devices[0].id] if isinstance(e, ev.DeviceHeartbeat)]
+    beats = [e for e in simulate_day(centre, devices, [], DAY, 1)[devices[0].id] if isinstance(e, ev.DeviceHeartbeat)]
     assert min(beat.paper_pct for beat in beats if beat.paper_pct is not None) == 0.0
 
 
@@ -92,17 +92,17 @@ def test_all_of_it_may_be_stored(ident: str) -> None:
     for events in made(ident).values():
         for event in events:
             frame = codec.encode_frame("s", "", 0, [codec.encode_event(event)])
-            assert codec.decode_frame(frame, codec.CONTENT_TYPE, event.t) == codec.Decoded("s", [event])
+            assert codec.decode_frame(frame, codec.CONTENT_TYPE, event.t) == codec.DecodedFrame("s", [event])
 
 
 def test_it_keeps_to_the_hours(ident: str) -> None:
     opens, closes = edges(world().centres[ident])
     events = everything(ident)
-    assert min(e.t for e in events) >= opens - MARGIN_MS
+    assert min(e.t for e in events) >= opens - POWER_ON_MARGIN_MS
     assert max(e.t for e in events) <= closes + OVERTIME_MS
     assert all(opens <= e.t < closes for e in events if isinstance(e, (ev.TicketIssued, ev.TicketCalled)))
     beats = [e.t for e in events if isinstance(e, ev.DeviceHeartbeat)]
-    assert max(beats) < closes + MARGIN_MS
+    assert max(beats) < closes + POWER_ON_MARGIN_MS
 
 
 def test_it_says_that_it_is_simulated(ident: str) -> None:
@@ -112,14 +112,14 @@ def test_it_says_that_it_is_simulated(ident: str) -> None:
 def test_a_feed_hands_out_each_event_once_in_its_time(ident: str) -> None:
     events = max(made(ident).values(), key=len)
     assert events == sorted(events, key=lambda e: e.t)
-    feed, got = Feed(events), list[ev.Event]()
-    while (when := feed.next_t()) is not None:
-        assert feed.due(when - 1) == []
-        due = feed.due(when)
+    feed, got = EventFeed(events), list[ev.Event]()
+    while (when := feed.next_due_at()) is not None:
+        assert feed.take_due(when - 1) == []
+        due = feed.take_due(when)
         assert {e.t for e in due} == {when}
         got += due
     assert got == events
-    assert feed.due(1 << 60) == []
+    assert feed.take_due(1 << 60) == []
 
 
 def test_link_losses_are_the_same_each_time_and_within_opening_hours(ident: str) -> None:

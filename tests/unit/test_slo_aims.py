@@ -7,11 +7,11 @@ from types import MappingProxyType
 
 import pytest
 
-from telemetry.core.calendar.windows import FIVE, Window, floor
-from telemetry.core.fold.totals import LATENCY_MS, Total
+from telemetry.core.calendar.windows import SLOT, Window, floor
+from telemetry.core.fold.totals import LATENCY_BOUNDS_MS, Total
 from telemetry.core.inventory import Device, System
-from telemetry.core.slo.aims import of
-from telemetry.slo.evaluator import Watch
+from telemetry.core.slo.aims import scopes_of
+from telemetry.slo.evaluator import SloEvaluator
 from tests.unit.test_slo_engine import CENTRE, NOW, Rows, aim, world
 
 OTHER = replace(CENTRE, id="c2", level="province")
@@ -42,27 +42,27 @@ WORLD = replace(
     ],
 )
 def test_scopes(scope: str, found: list[str]) -> None:
-    assert [aimed.scope for aimed in of(aim(scope=scope), WORLD)] == found
+    assert [aimed.scope for aimed in scopes_of(aim(scope=scope), WORLD)] == found
 
 
 def test_a_centre_is_heard_as_often_as_its_most_frequent_device() -> None:
-    assert [aimed.every_ms for aimed in of(aim(), WORLD)] == [30_000, 60_000]
+    assert [aimed.every_ms for aimed in scopes_of(aim(), WORLD)] == [30_000, 60_000]
 
 
 def test_tickets_and_probes_are_counted_in_closed_cells() -> None:
     both = (aim("wait", 0.8, threshold_ms=900_000), aim("latency", 0.9, scope="system:vn83-portal", threshold_ms=2000))
-    inventory, mark = replace(WORLD, objectives=both), floor(NOW, FIVE) - FIVE
-    watch = Watch(Rows(), lambda: inventory)  # type: ignore[arg-type]
-    watch.judge(NOW)
-    window = Window(mark, mark + 2 * FIVE)
+    inventory, mark = replace(WORLD, objectives=both), floor(NOW, SLOT) - SLOT
+    watch = SloEvaluator(Rows(), lambda: inventory)  # type: ignore[arg-type]
+    watch.evaluate_all(NOW)
+    window = Window(mark, mark + 2 * SLOT)
     desks = [
         Total("c1", f"desk:c1:{name}", "5m", t, "vn83", {"level_good_900": 8, "level_bad_900": 2, "level_bad_300": 5})
         for name in ("land", "tax")
-        for t in (mark, mark + FIVE)
+        for t in (mark, mark + SLOT)
     ]
-    watch.take("c1", "5m", window, desks)
-    probes = {f"latency_le_{b}": 1 for b in LATENCY_MS} | {"latency_le_inf": 1, "probes": 20}
-    watch.take(PORTAL.id, "5m", window, [Total(PORTAL.id, f"system:{PORTAL.id}", "5m", mark, "vn83", probes)])
-    waits, _, latency = watch.judge(NOW)
-    assert (waits.status.measure.good, waits.status.measure.bad) == (16, 4)
-    assert (latency.status.measure.good, latency.status.measure.bad) == (7, 13)
+    watch.on_totals("c1", "5m", window, desks)
+    probes = {f"latency_le_{b}": 1 for b in LATENCY_BOUNDS_MS} | {"latency_le_inf": 1, "probes": 20}
+    watch.on_totals(PORTAL.id, "5m", window, [Total(PORTAL.id, f"system:{PORTAL.id}", "5m", mark, "vn83", probes)])
+    waits, _, latency = watch.evaluate_all(NOW)
+    assert (waits.status.good_bad.good, waits.status.good_bad.bad) == (16, 4)
+    assert (latency.status.good_bad.good, latency.status.good_bad.bad) == (7, 13)

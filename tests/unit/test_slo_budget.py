@@ -7,37 +7,39 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from telemetry.core.calendar.open_time import axis
-from telemetry.core.calendar.windows import FIVE, HOUR, Window
+from telemetry.core.calendar.open_time import build_open_timeline
+from telemetry.core.calendar.windows import HOUR, SLOT, Window
 from telemetry.core.slo import budget as bg, history as hs, status as stt
-from telemetry.core.slo.measures import Measure
-from telemetry.core.slo.series import Cell, series
-from telemetry.core.slo.sli import Tally, total
+from telemetry.core.slo.measures import GoodBad
+from telemetry.core.slo.series import TimeBucket, build_time_series
+from telemetry.core.slo.sli import TimeByState, sum_times
 
 if TYPE_CHECKING:
-    from telemetry.core.figures.accounting import Policy
+    from telemetry.core.figures.accounting import ObjectiveUnknownPolicy
 
 calm = settings(deadline=None)
 
 goals = st.integers(0, 999).map(lambda n: n / 1000)
 seconds = st.integers(0, 10_000_000)
-policies: st.SearchStrategy[Policy] = st.sampled_from(["exclude", "down", "up", "settle"])
+policies: st.SearchStrategy[ObjectiveUnknownPolicy] = st.sampled_from(["exclude", "down", "up", "settle"])
 cells_of_five = st.lists(
     st.tuples(st.integers(0, 300), st.integers(0, 300)).map(
-        lambda p: Tally(1000 * max(0, 300 - sum(p)), 1000 * min(p[0], 300 - min(p[1], 300)), 1000 * min(p[1], 300))
+        lambda p: TimeByState(
+            1000 * max(0, 300 - sum(p)), 1000 * min(p[0], 300 - min(p[1], 300)), 1000 * min(p[1], 300)
+        )
     ),
     max_size=12,
 )
 
 
 def test_the_slack_of_a_goal_is_what_was_written() -> None:
-    assert [bg.budget(goal, 1000, 0).total for goal in (0.995, 0.98, 0.9, 1.0, 0.0)] == [5, 20, 100, 0, 1000]
+    assert [bg.error_budget(goal, 1000, 0).total for goal in (0.995, 0.98, 0.9, 1.0, 0.0)] == [5, 20, 100, 0, 1000]
 
 
 @calm
 @given(goals, seconds, seconds)
 def test_remaining_is_signed_and_completes_the_budget(goal: float, period: int, bad: int) -> None:
-    found = bg.budget(goal, period, bad)
+    found = bg.error_budget(goal, period, bad)
     assert found.remaining + found.consumed == pytest.approx(found.total)
     assert (found.remaining < 0) == (bad > found.total)
     if found.remaining_ratio is None:
@@ -49,8 +51,8 @@ def test_remaining_is_signed_and_completes_the_budget(goal: float, period: int, 
 @calm
 @given(goals, st.lists(st.tuples(seconds, seconds), max_size=5))
 def test_budgets_of_parts_add_up_to_the_budget_of_the_whole(goal: float, parts: list[tuple[int, int]]) -> None:
-    whole = bg.budget(goal, sum(p for p, _ in parts), sum(b for _, b in parts))
-    found = [bg.budget(goal, period, bad) for period, bad in parts]
+    whole = bg.error_budget(goal, sum(p for p, _ in parts), sum(b for _, b in parts))
+    found = [bg.error_budget(goal, period, bad) for period, bad in parts]
     assert sum(b.remaining for b in found) == pytest.approx(whole.remaining)
 
 
@@ -70,115 +72,124 @@ def test_budgets_of_parts_add_up_to_the_budget_of_the_whole(goal: float, parts: 
         (150, "healthy", "exhausted"),
     ],
 )
-def test_a_standing_improves_only_past_its_limit(consumed: int, before: bg.Standing, word: str) -> None:
-    assert bg.standing(bg.Budget(100, consumed), 1, before) == word
+def test_a_standing_improves_only_past_its_limit(consumed: int, before: bg.SloState, word: str) -> None:
+    assert bg.classify_slo_state(bg.ErrorBudget(100, consumed), 1, before) == word
 
 
 def test_a_goal_of_one_is_exhausted_by_anything_bad() -> None:
-    assert bg.standing(bg.Budget(0, 0), 5) == "healthy"
-    assert bg.standing(bg.Budget(0, 1), 5) == "exhausted"
-    assert bg.standing(bg.Budget(0, 0), 0) == "no_data"
+    assert bg.classify_slo_state(bg.ErrorBudget(0, 0), 5) == "healthy"
+    assert bg.classify_slo_state(bg.ErrorBudget(0, 1), 5) == "exhausted"
+    assert bg.classify_slo_state(bg.ErrorBudget(0, 0), 0) == "no_data"
 
 
 def test_the_end_of_a_budget_is_foretold_in_open_time() -> None:
-    line = axis([Window(0, HOUR), Window(3 * HOUR, 4 * HOUR)])
-    left = bg.Budget(1000, 100)
-    assert bg.exhausts_at(left, 0.5, line, HOUR // 2) == HOUR // 2 + HOUR // 2
-    assert bg.exhausts_at(left, 0.25, line, HOUR // 2) == 3 * HOUR + HOUR // 2
-    assert bg.exhausts_at(left, 0.1, line, 0) is None
-    assert bg.exhausts_at(left, 0.0, line, 0) is None
-    assert bg.exhausts_at(left, None, line, 0) is None
-    assert bg.exhausts_at(bg.Budget(1000, 1000), 0.5, line, 0) is None
+    line = build_open_timeline([Window(0, HOUR), Window(3 * HOUR, 4 * HOUR)])
+    left = bg.ErrorBudget(1000, 100)
+    assert bg.predict_exhaustion(left, 0.5, line, HOUR // 2) == HOUR // 2 + HOUR // 2
+    assert bg.predict_exhaustion(left, 0.25, line, HOUR // 2) == 3 * HOUR + HOUR // 2
+    assert bg.predict_exhaustion(left, 0.1, line, 0) is None
+    assert bg.predict_exhaustion(left, 0.0, line, 0) is None
+    assert bg.predict_exhaustion(left, None, line, 0) is None
+    assert bg.predict_exhaustion(bg.ErrorBudget(1000, 1000), 0.5, line, 0) is None
 
 
 def test_silence_is_charged_once_it_is_settled() -> None:
-    found = series([Cell(Window(0, FIVE), Tally(0, 0, FIVE)), Cell(Window(FIVE, 2 * FIVE), Tally(0, 0, FIVE))])
-    judged = stt.judge(stt.halves(found, Window(0, 2 * FIVE), FIVE), "settle")
-    assert (judged.measure, judged.account.unknown) == (Measure(0, 300), 600)
-    assert stt.judge(stt.halves(found, Window(0, 2 * FIVE), 0), "settle").measure == Measure()
-    assert stt.judge(stt.halves(found, Window(0, 2 * FIVE), 9 * FIVE), "settle").measure == Measure(0, 600)
+    found = build_time_series(
+        [
+            TimeBucket(Window(0, SLOT), TimeByState(0, 0, SLOT)),
+            TimeBucket(Window(SLOT, 2 * SLOT), TimeByState(0, 0, SLOT)),
+        ]
+    )
+    judged = stt.weigh_time(stt.split_settled(found, Window(0, 2 * SLOT), SLOT), "settle")
+    assert (judged.good_bad, judged.account.unknown) == (GoodBad(0, 300), 600)
+    assert stt.weigh_time(stt.split_settled(found, Window(0, 2 * SLOT), 0), "settle").good_bad == GoodBad()
+    assert stt.weigh_time(stt.split_settled(found, Window(0, 2 * SLOT), 9 * SLOT), "settle").good_bad == GoodBad(0, 600)
 
 
 @calm
 @given(cells_of_five, policies, st.integers(0, 12), goals)
 def test_the_identities_of_a_status_hold_in_whole_seconds(
-    found: list[Tally], policy: Policy, cut: int, goal: float
+    found: list[TimeByState], policy: ObjectiveUnknownPolicy, cut: int, goal: float
 ) -> None:
-    known = series(Cell(Window(i * FIVE, (i + 1) * FIVE), t) for i, t in enumerate(found))
-    judged = stt.judge(stt.halves(known, Window(0, 12 * FIVE), cut * FIVE), policy)
+    known = build_time_series(TimeBucket(Window(i * SLOT, (i + 1) * SLOT), t) for i, t in enumerate(found))
+    judged = stt.weigh_time(stt.split_settled(known, Window(0, 12 * SLOT), cut * SLOT), policy)
     account = judged.account
-    assert account == total(found).seconds().account
-    status = stt.time_status(stt.Aim(goal, policy), judged, stt.Outlook(), axis([]), 0)
+    assert account == sum_times(found).to_seconds().account
+    status = stt.time_status(stt.ObjectiveGoal(goal, policy), judged, stt.StatusContext(), build_open_timeline([]), 0)
     assert status.budget.total == pytest.approx((1 - goal) * account.total)
     charged = {"down": account.unknown, "exclude": 0, "up": 0}
     if policy in charged:
         assert status.budget.consumed == account.down + charged[policy]
-    if status.value is not None and account.low is not None and account.high is not None:
-        assert account.low <= status.value <= account.high
+    if status.sli_value is not None and account.low is not None and account.high is not None:
+        assert account.low <= status.sli_value <= account.high
 
 
 def test_a_calendar_months_budget_counts_the_days_to_come() -> None:
-    judged = stt.judge([(Tally(3600_000, 60_000), True)], "down")
-    outlook = stt.Outlook(period=600_000, error=0.5, before="at_risk")
-    found = stt.time_status(stt.Aim(0.995, "down"), judged, outlook, axis([Window(0, 10 * HOUR)]), 0)
-    assert (found.budget.total, found.budget.consumed, found.standing) == (3000, 60, "healthy")
+    judged = stt.weigh_time([(TimeByState(3600_000, 60_000), True)], "down")
+    outlook = stt.StatusContext(period_total=600_000, recent_error_ratio=0.5, previous_state="at_risk")
+    found = stt.time_status(
+        stt.ObjectiveGoal(0.995, "down"), judged, outlook, build_open_timeline([Window(0, 10 * HOUR)]), 0
+    )
+    assert (found.budget.total, found.budget.consumed, found.slo_state) == (3000, 60, "healthy")
     assert found.exhausts_at == 5_880_000
 
 
 def test_tickets_have_a_budget_of_tickets() -> None:
-    found = stt.ticket_status(0.9, Measure(850, 150))
-    assert (found.value, found.budget, found.standing) == (0.85, bg.Budget(100, 150), "exhausted")
+    found = stt.ticket_status(0.9, GoodBad(850, 150))
+    assert (found.sli_value, found.budget, found.slo_state) == (0.85, bg.ErrorBudget(100, 150), "exhausted")
     assert found.account is None
-    assert stt.ticket_status(0.9, Measure()).standing == "no_data"
+    assert stt.ticket_status(0.9, GoodBad()).slo_state == "no_data"
 
 
-DOWN, UP = Tally(0, FIVE), Tally(FIVE)
-AIM = stt.Aim(0.5, "down")
+DOWN, UP = TimeByState(0, SLOT), TimeByState(SLOT)
+AIM = stt.ObjectiveGoal(0.5, "down")
 
 
-def marks(*tallies: Tally, start: int = 0) -> list[Cell]:
+def marks(*tallies: TimeByState, start: int = 0) -> list[TimeBucket]:
     return [
-        Cell(Window(start + i * FIVE, start + (i + 1) * FIVE), t) for i, t in enumerate(tallies)
+        TimeBucket(Window(start + i * SLOT, start + (i + 1) * SLOT), t) for i, t in enumerate(tallies)
     ]  # fmt: skip
 
 
 def test_history_shows_each_bucket_and_the_budget_at_its_end() -> None:
-    known = series(marks(UP, DOWN, UP, UP))
-    steps = [hs.Step(Window(i * FIVE, (i + 1) * FIVE), Window(0, (i + 1) * FIVE)) for i in range(5)]
-    found = hs.history(known, steps, AIM, 0)
-    assert [p.measure.ratio for p in found] == [1, 0, 1, 1, None]
-    assert [p.burn for p in found] == [0, 2, 0, 0, None]
+    known = build_time_series(marks(UP, DOWN, UP, UP))
+    steps = [hs.HistoryStep(Window(i * SLOT, (i + 1) * SLOT), Window(0, (i + 1) * SLOT)) for i in range(5)]
+    found = hs.build_history(known, steps, AIM, 0)
+    assert [p.good_bad.ratio for p in found] == [1, 0, 1, 1, None]
+    assert [p.burn_rate for p in found] == [0, 2, 0, 0, None]
     assert [p.budget.remaining for p in found] == [150, 0, 150, 300, 300]
     assert found[4].account.total == 0
-    month = hs.history(known, [hs.Step(steps[1].bucket, steps[1].period, 36_000)], AIM, 0)
-    assert month[0].budget == bg.Budget(18_000, 300)
+    month = hs.build_history(known, [hs.HistoryStep(steps[1].bucket, steps[1].period, 36_000)], AIM, 0)
+    assert month[0].budget == bg.ErrorBudget(18_000, 300)
 
 
 def test_a_dead_evening_and_the_next_dead_morning_are_one_outage() -> None:
-    known = series([*marks(DOWN, UP, DOWN, DOWN), *marks(DOWN, UP, start=9 * HOUR)])
-    line = axis(c.window for c in known.cells)
-    found = hs.spending(known, Window(0, 10 * HOUR), line, AIM, 0)
-    assert [(s.window, s.bad, s.share) for s in found] == [
-        (Window(2 * FIVE, 9 * HOUR + FIVE), 3 * FIVE, 0.75),
-        (Window(0, FIVE), FIVE, 0.25),
+    known = build_time_series([*marks(DOWN, UP, DOWN, DOWN), *marks(DOWN, UP, start=9 * HOUR)])
+    line = build_open_timeline(c.window for c in known.buckets)
+    found = hs.rank_spending(known, Window(0, 10 * HOUR), line, AIM, 0)
+    assert [(s.window, s.bad_ms, s.share) for s in found] == [
+        (Window(2 * SLOT, 9 * HOUR + SLOT), 3 * SLOT, 0.75),
+        (Window(0, SLOT), SLOT, 0.25),
     ]
-    assert found[0].tally == Tally(0, 3 * FIVE)
+    assert found[0].time_by_state == TimeByState(0, 3 * SLOT)
 
 
 def test_only_the_windows_own_cells_spend() -> None:
-    known = series(marks(DOWN, DOWN, DOWN))
-    line = axis([Window(0, HOUR)])
-    assert [s.bad for s in hs.spending(known, Window(FIVE, 2 * FIVE), line, AIM, 0)] == [FIVE]
-    assert hs.spending(known, Window(HOUR, 2 * HOUR), line, AIM, 0) == []
+    known = build_time_series(marks(DOWN, DOWN, DOWN))
+    line = build_open_timeline([Window(0, HOUR)])
+    assert [s.bad_ms for s in hs.rank_spending(known, Window(SLOT, 2 * SLOT), line, AIM, 0)] == [SLOT]
+    assert hs.rank_spending(known, Window(HOUR, 2 * HOUR), line, AIM, 0) == []
 
 
 @calm
 @given(cells_of_five, policies, st.integers(0, 12))
-def test_spendings_add_up_to_what_was_consumed(found: list[Tally], policy: Policy, cut: int) -> None:
-    known, whole = series(marks(*found)), Window(0, 12 * FIVE)
-    aim = stt.Aim(0.99, policy)
-    spends = hs.spending(known, whole, axis([whole]), aim, cut * FIVE)
-    consumed = stt.judge(stt.halves(known, whole, cut * FIVE), policy).measure.bad
-    assert sum(s.bad for s in spends) == 1000 * consumed
+def test_spendings_add_up_to_what_was_consumed(
+    found: list[TimeByState], policy: ObjectiveUnknownPolicy, cut: int
+) -> None:
+    known, whole = build_time_series(marks(*found)), Window(0, 12 * SLOT)
+    aim = stt.ObjectiveGoal(0.99, policy)
+    spends = hs.rank_spending(known, whole, build_open_timeline([whole]), aim, cut * SLOT)
+    consumed = stt.weigh_time(stt.split_settled(known, whole, cut * SLOT), policy).good_bad.bad
+    assert sum(s.bad_ms for s in spends) == 1000 * consumed
     assert not spends or sum(s.share for s in spends) == pytest.approx(1)
-    assert [s.bad for s in spends] == sorted((s.bad for s in spends), reverse=True)
+    assert [s.bad_ms for s in spends] == sorted((s.bad_ms for s in spends), reverse=True)

@@ -6,12 +6,12 @@ from itertools import pairwise
 
 from hypothesis import given, settings, strategies as st
 
-from telemetry.core.calendar.intervals import length, minus, overlap
+from telemetry.core.calendar.intervals import difference, intersection, total_length
 from telemetry.core.calendar.windows import Window, merge
-from telemetry.core.fold.states import Known, Segment
+from telemetry.core.fold.states import KnownState, StateSegment
 from telemetry.core.slo import causes as cs
-from telemetry.core.slo.measures import Measure, measured
-from telemetry.core.slo.sli import Tally
+from telemetry.core.slo.measures import GoodBad, apply_unknown_policy
+from telemetry.core.slo.sli import TimeByState
 
 calm = settings(deadline=None)
 
@@ -19,24 +19,24 @@ DAY = Window(0, 100)
 windows = st.lists(
     st.tuples(st.integers(0, 90), st.integers(0, 20)).map(lambda p: Window(p[0], p[0] + p[1])), max_size=5
 )
-evidence = st.builds(cs.Evidence, windows, windows, windows)
-known_states: st.SearchStrategy[Known] = st.sampled_from(["up", "down"])
+evidence = st.builds(cs.GapEvidence, windows, windows, windows)
+known_states: st.SearchStrategy[KnownState] = st.sampled_from(["up", "down"])
 known = st.lists(known_states, max_size=6).map(
-    lambda found: [Segment(15 * i, 15 * i + 10, state) for i, state in enumerate(found)]
+    lambda found: [StateSegment(15 * i, 15 * i + 10, state) for i, state in enumerate(found)]
 )
 
 
-def up(start: int, end: int) -> Segment:
-    return Segment(start, end, "up")
+def up(start: int, end: int) -> StateSegment:
+    return StateSegment(start, end, "up")
 
 
-def told(found: list[cs.Spell]) -> list[tuple[int, int, str, str | None]]:
+def told(found: list[cs.AttributedSpan]) -> list[tuple[int, int, str, str | None]]:
     return [(s.window.start, s.window.end, s.state, s.cause) for s in found]
 
 
 def test_the_first_cause_that_is_proved_counts() -> None:
-    proofs = cs.Evidence(late=[Window(10, 30)], platform=[Window(20, 50)], link=[Window(0, 70)])
-    assert told(cs.spells([up(60, 80)], Window(10, 90), proofs)) == [
+    proofs = cs.GapEvidence(late=[Window(10, 30)], platform=[Window(20, 50)], link=[Window(0, 70)])
+    assert told(cs.attribute_gaps([up(60, 80)], Window(10, 90), proofs)) == [
         (10, 30, "unknown", "late"),
         (30, 50, "excluded", "platform"),
         (50, 60, "unknown", "link"),
@@ -46,15 +46,15 @@ def test_the_first_cause_that_is_proved_counts() -> None:
 
 
 def test_what_is_known_needs_no_cause() -> None:
-    everything = cs.Evidence(late=[DAY], platform=[DAY], link=[DAY])
-    found = cs.spells([up(-5, 60), Segment(60, 130, "down")], DAY, everything)
+    everything = cs.GapEvidence(late=[DAY], platform=[DAY], link=[DAY])
+    found = cs.attribute_gaps([up(-5, 60), StateSegment(60, 130, "down")], DAY, everything)
     assert told(found) == [(0, 60, "up", None), (60, 100, "down", None)]
 
 
 @calm
 @given(known, evidence)
-def test_spells_tile_the_window(found: list[Segment], proofs: cs.Evidence) -> None:
-    spells = cs.spells(found, DAY, proofs)
+def test_spells_tile_the_window(found: list[StateSegment], proofs: cs.GapEvidence) -> None:
+    spells = cs.attribute_gaps(found, DAY, proofs)
     assert (spells[0].window.start, spells[-1].window.end) == (0, 100)
     assert all(a.window.end == b.window.start for a, b in pairwise(spells))
     assert all((s.cause is None) == (s.state in {"up", "down"}) for s in spells)
@@ -62,39 +62,47 @@ def test_spells_tile_the_window(found: list[Segment], proofs: cs.Evidence) -> No
 
 @calm
 @given(known, evidence, windows)
-def test_a_tally_holds_all_time_in_scope_once(found: list[Segment], proofs: cs.Evidence, scope: list[Window]) -> None:
-    tally = cs.tally_of(cs.spells(found, DAY, proofs), merge(scope))
-    assert tally.open + tally.excluded == length(overlap(scope, [DAY]))
-    assert tally.elsewhere <= tally.unknown
+def test_a_tally_holds_all_time_in_scope_once(
+    found: list[StateSegment], proofs: cs.GapEvidence, scope: list[Window]
+) -> None:
+    tally = cs.sum_spans(cs.attribute_gaps(found, DAY, proofs), merge(scope))
+    assert tally.open + tally.excluded == total_length(intersection(scope, [DAY]))
+    assert tally.charged_elsewhere <= tally.unknown
 
 
 @calm
 @given(known, evidence, windows, st.integers(0, 100))
-def test_a_day_cut_in_two_adds_up(found: list[Segment], proofs: cs.Evidence, scope: list[Window], cut: int) -> None:
+def test_a_day_cut_in_two_adds_up(
+    found: list[StateSegment], proofs: cs.GapEvidence, scope: list[Window], cut: int
+) -> None:
     parts = [
-        cs.tally_of(cs.spells(found, w, proofs), merge(scope)) for w in (Window(0, cut), Window(cut, 100)) if w.length
+        cs.sum_spans(cs.attribute_gaps(found, w, proofs), merge(scope))
+        for w in (Window(0, cut), Window(cut, 100))
+        if w.length
     ]
-    assert sum(parts, Tally()) == cs.tally_of(cs.spells(found, DAY, proofs), merge(scope))
+    assert sum(parts, TimeByState()) == cs.sum_spans(cs.attribute_gaps(found, DAY, proofs), merge(scope))
 
 
 def test_a_site_that_falls_silent_together_lost_its_link() -> None:
-    one, other = [up(0, 40), up(60, 100)], [up(0, 50), Segment(50, 60, "down")]
-    assert cs.silent_together([one, other], DAY) == [Window(50, 60)]
-    assert cs.silent_together([one], DAY) == []
+    one, other = [up(0, 40), up(60, 100)], [up(0, 50), StateSegment(50, 60, "down")]
+    assert cs.common_silence([one, other], DAY) == [Window(50, 60)]
+    assert cs.common_silence([one], DAY) == []
 
 
 def test_a_dead_link_burns_no_device_and_an_unexplained_silence_does() -> None:
-    proofs = cs.Evidence(link=[Window(20, 50)], platform=[Window(90, 100)])
-    tally = cs.tally_of(cs.spells([up(0, 20), up(60, 90)], DAY, proofs), [DAY])
-    assert tally == Tally(up=50, unknown=40, excluded=10, elsewhere=30)
-    assert measured(tally, "settle") == Measure(50, 10)
-    assert measured(tally, "settle", settled=False) == Measure(50, 0)
-    assert measured(tally, "down") == Measure(50, 40)
+    proofs = cs.GapEvidence(link=[Window(20, 50)], platform=[Window(90, 100)])
+    tally = cs.sum_spans(cs.attribute_gaps([up(0, 20), up(60, 90)], DAY, proofs), [DAY])
+    assert tally == TimeByState(up=50, unknown=40, excluded=10, charged_elsewhere=30)
+    assert apply_unknown_policy(tally, "settle") == GoodBad(50, 10)
+    assert apply_unknown_policy(tally, "settle", settled=False) == GoodBad(50, 0)
+    assert apply_unknown_policy(tally, "down") == GoodBad(50, 40)
 
 
 def test_time_under_a_dead_parent_is_marked_once() -> None:
-    spells = cs.spells([up(0, 20), Segment(20, 60, "down")], DAY, cs.Evidence())
-    found = cs.under(cs.under(spells, "power", [Window(10, 40), Window(70, 80)]), "link", [Window(30, 100)])
+    spells = cs.attribute_gaps([up(0, 20), StateSegment(20, 60, "down")], DAY, cs.GapEvidence())
+    found = cs.attribute_to_parent(
+        cs.attribute_to_parent(spells, "power", [Window(10, 40), Window(70, 80)]), "link", [Window(30, 100)]
+    )
     assert [(s.window.start, s.window.end, s.state, s.caused_by) for s in found] == [
         (0, 20, "up", ""),
         (20, 40, "down", "power"),
@@ -103,12 +111,12 @@ def test_time_under_a_dead_parent_is_marked_once() -> None:
         (70, 80, "unknown", "power"),
         (80, 100, "unknown", "link"),
     ]
-    assert cs.tally_of(found, [DAY]) == cs.tally_of(spells, [DAY])
+    assert cs.sum_spans(found, [DAY]) == cs.sum_spans(spells, [DAY])
 
 
 def test_parents_are_charged_first() -> None:
     down = {"link": [Window(10, 30)], "kiosk1": [Window(0, 40)], "kiosk2": [Window(20, 50)]}
-    assert cs.charge_once(down) == {
+    assert cs.charge_each_once(down) == {
         "link": [Window(10, 30)],
         "kiosk1": [Window(0, 10), Window(30, 40)],
         "kiosk2": [Window(40, 50)],
@@ -118,7 +126,7 @@ def test_parents_are_charged_first() -> None:
 @calm
 @given(st.lists(windows, max_size=5))
 def test_every_moment_is_charged_exactly_once(found: list[list[Window]]) -> None:
-    charges = cs.charge_once({str(i): w for i, w in enumerate(found)})
+    charges = cs.charge_each_once({str(i): w for i, w in enumerate(found)})
     whole = [w for ws in found for w in ws]
-    assert sum(length(w) for w in charges.values()) == length(whole)
-    assert minus(whole, [w for ws in charges.values() for w in ws]) == []
+    assert sum(total_length(w) for w in charges.values()) == total_length(whole)
+    assert difference(whole, [w for ws in charges.values() for w in ws]) == []

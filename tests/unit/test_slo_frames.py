@@ -9,15 +9,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, strategies as st
 
-from telemetry.core.calendar.calendar_values import ALWAYS
-from telemetry.core.calendar.open_time import axis
+from telemetry.core.calendar.calendar_values import ALWAYS_OPEN
+from telemetry.core.calendar.open_time import build_open_timeline
 from telemetry.core.calendar.opening_calendar import Calendar
-from telemetry.core.calendar.windows import DAY, FIVE, HOUR, Window, day_window
-from telemetry.core.slo.cells import count_values, time_values
-from telemetry.core.slo.frames import Frame, always, cut, frame, runs
-from telemetry.core.slo.measures import Measure
-from telemetry.core.slo.sli import Tally
-from telemetry.core.slo.timeseries import Track, covered
+from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window, day_window
+from telemetry.core.slo.cells import good_bad_counts, time_sums
+from telemetry.core.slo.frames import BucketGrid, bucket_layout, build_grid, merge_adjacent, wall_clock_timeline
+from telemetry.core.slo.measures import GoodBad
+from telemetry.core.slo.sli import TimeByState
+from telemetry.core.slo.timeseries import BucketColumns, map_buckets
 
 HCM, BERLIN, KOLKATA = ZoneInfo("Asia/Ho_Chi_Minh"), ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kolkata")
 TODAY = date(2026, 3, 30)
@@ -28,88 +28,98 @@ WEEK = (
 )
 
 
-def laid(zone: ZoneInfo = HCM, today: date = TODAY, week: tuple[object, ...] = WEEK, *, sparse: bool = True) -> Frame:
-    parts = cut(zone, today - timedelta(days=28), today, {today - timedelta(days=28)})
+def laid(
+    zone: ZoneInfo = HCM, today: date = TODAY, week: tuple[object, ...] = WEEK, *, sparse: bool = True
+) -> BucketGrid:
+    parts = bucket_layout(zone, today - timedelta(days=28), today, {today - timedelta(days=28)})
     calendar = Calendar(week, zone)  # type: ignore[arg-type]
     whole = Window(parts[0][1].start, parts[-1][1].end)
-    return frame(parts, axis(calendar.open_windows(whole)), axis(()), sparse=sparse)
+    return build_grid(parts, build_open_timeline(calendar.open_windows(whole)), build_open_timeline(()), sparse=sparse)
 
 
 @pytest.mark.parametrize("zone", [HCM, BERLIN, KOLKATA])
 def test_cells_tile_the_days_also_where_clocks_change_and_where_midnight_is_no_hour(zone: ZoneInfo) -> None:
-    parts = cut(zone, TODAY - timedelta(days=28), TODAY, {TODAY - timedelta(days=28)})
+    parts = bucket_layout(zone, TODAY - timedelta(days=28), TODAY, {TODAY - timedelta(days=28)})
     assert all(one[1].end == other[1].start for one, other in itertools.pairwise(parts))
     whole = Window(day_window(TODAY - timedelta(days=28), zone).start, day_window(TODAY, zone).end)
     assert (parts[0][1].start, parts[-1][1].end) == (whole.start, whole.end)
-    assert next(w for _, w in runs(parts)).start == whole.start
+    assert next(w for _, w in merge_adjacent(parts)).start == whole.start
 
 
 def test_days_are_long_ago_hours_of_late_and_five_minutes_since_yesterday() -> None:
-    found = [(width, w.length // DAY) for width, w in runs(cut(HCM, TODAY - timedelta(days=28), TODAY, ()))]
+    found = [
+        (width, w.length // DAY)
+        for width, w in merge_adjacent(bucket_layout(HCM, TODAY - timedelta(days=28), TODAY, ()))
+    ]
     assert found == [("1d", 20), ("1h", 7), ("5m", 2)]
 
 
 def test_a_sparse_frame_leaves_out_what_is_shut_and_keeps_the_open_time() -> None:
     dense, sparse = laid(sparse=False), laid()
     assert len(sparse) < len(dense) / 2
-    assert sparse.open[-1] == dense.open[-1] == (166 * 60 + 7 * 60 + 30) * 60_000
+    assert sparse.open_sums[-1] == dense.open_sums[-1] == (166 * 60 + 7 * 60 + 30) * 60_000
 
 
 def test_a_moment_is_held_by_its_cell_or_by_the_next() -> None:
     found = laid()
     midnight = day_window(TODAY, HCM).start
-    at_opening = midnight + 7 * HOUR + 6 * FIVE
-    assert found.starts[found.touching(midnight)] == at_opening
-    assert found.touching(at_opening + 1) == found.touching(at_opening)
-    assert found.touching(0) == 0
-    assert found.touching(midnight + DAY) == len(found)
+    at_opening = midnight + 7 * HOUR + 6 * SLOT
+    assert found.starts[found.index_at_or_after(midnight)] == at_opening
+    assert found.index_at_or_after(at_opening + 1) == found.index_at_or_after(at_opening)
+    assert found.index_at_or_after(0) == 0
+    assert found.index_at_or_after(midnight + DAY) == len(found)
 
 
 def test_a_round_the_clock_axis_reaches_over_all_cells() -> None:
-    parts = cut(HCM, TODAY, TODAY, ())
-    assert frame(parts, always(Window(parts[0][1].start, parts[-1][1].end)), axis(())).open[-1] == DAY
+    parts = bucket_layout(HCM, TODAY, TODAY, ())
+    assert (
+        build_grid(
+            parts, wall_clock_timeline(Window(parts[0][1].start, parts[-1][1].end)), build_open_timeline(())
+        ).open_sums[-1]
+        == DAY
+    )
 
 
 def test_a_track_adds_what_was_put_and_says_what_is_unknown_and_whose_fault() -> None:
-    track = Track(laid(), 4)
-    assert track.first_known() is None
+    track = BucketColumns(laid(), 4)
+    assert track.first_known_index() is None
     last = len(track.frame) - 1
-    track.put(last, (200_000, 40_000, 60_000, 0))
-    track.put(last - 1, (0, 0, 0, FIVE))
-    assert track.tally(last - 1, last + 1) == Tally(200_000, 40_000, 60_000, FIVE, 60_000)
-    assert track.tally(last, last - 3) == Tally()
-    assert track.first_known() == last
-    track.put(last, (200_000, 40_000, 60_000, 0))
-    assert track.sums(last, last + 1) == (200_000, 40_000, 60_000, 0)
+    track.set_bucket(last, (200_000, 40_000, 60_000, 0))
+    track.set_bucket(last - 1, (0, 0, 0, SLOT))
+    assert track.time_by_state(last - 1, last + 1) == TimeByState(200_000, 40_000, 60_000, SLOT, 60_000)
+    assert track.time_by_state(last, last - 3) == TimeByState()
+    assert track.first_known_index() == last
+    track.set_bucket(last, (200_000, 40_000, 60_000, 0))
+    assert track.sum_range(last, last + 1) == (200_000, 40_000, 60_000, 0)
 
 
 def test_counts_are_good_and_bad() -> None:
-    track = Track(laid(), 2)
-    track.put(3, (5, 1))
-    track.put(4, (2, 0))
-    assert track.counted(0, len(track.frame)) == Measure(7, 1)
+    track = BucketColumns(laid(), 2)
+    track.set_bucket(3, (5, 1))
+    track.set_bucket(4, (2, 0))
+    assert track.good_bad(0, len(track.frame)) == GoodBad(7, 1)
 
 
-@given(st.lists(st.integers(0, FIVE), min_size=40, max_size=40), st.integers(0, 9))
+@given(st.lists(st.integers(0, SLOT), min_size=40, max_size=40), st.integers(0, 9))
 def test_the_next_days_cut_has_the_same_sums(values: list[int], skip: int) -> None:
     """Every cell of the new cut that is made of whole cells keeps its sums; days that became finer are read anew."""
-    before = Track(laid(), 4)
+    before = BucketColumns(laid(), 4)
     for number, value in enumerate(values):
-        before.put((number * 5 + skip) % len(before.frame), (value, 0, 0, 0))
+        before.set_bucket((number * 5 + skip) % len(before.frame), (value, 0, 0, 0))
     new = laid(today=TODAY + timedelta(days=1))
-    after = before.over(new, covered(before.frame, new))
+    after = before.rebucket(new, map_buckets(before.frame, new))
     edge = day_window(TODAY - timedelta(days=27), HCM)
-    known = [w for _, w in before.frame.parts if w.start >= edge.end]
+    known = [w for _, w in before.frame.spans if w.start >= edge.end]
     for start, end in ((edge.end, day_window(TODAY, HCM).end), (known[0].start, known[-1].end)):
-        one = before.sums(before.frame.reaching(start), before.frame.reaching(end))
-        assert after.sums(after.frame.reaching(start), after.frame.reaching(end)) == one
+        one = before.sum_range(before.frame.count_before(start), before.frame.count_before(end))
+        assert after.sum_range(after.frame.count_before(start), after.frame.count_before(end)) == one
 
 
 def test_cells_of_a_width_are_found_by_the_window_they_begin_in() -> None:
     found = laid()
     day = day_window(TODAY - timedelta(days=20), HCM)
-    assert [start for start, _ in found.within("1d", Window(day.start, day.start + 1))] == [day.start]
-    assert list(found.within("1h", Window(day.start, day.end))) == []
+    assert [start for start, _ in found.buckets_within("1d", Window(day.start, day.start + 1))] == [day.start]
+    assert list(found.buckets_within("1h", Window(day.start, day.end))) == []
 
 
 SUMS = {
@@ -120,17 +130,17 @@ SUMS = {
 
 
 def test_an_objective_reads_its_own_sums_on_its_own_clock() -> None:
-    assert time_values(SUMS, "1d", "availability", by_calendar=True) == (5, 1, 2, 0)
-    assert time_values(SUMS, "1d", "availability", by_calendar=False) == (10, 2, 3, 1)
-    assert time_values(SUMS, "5m", "connectivity", by_calendar=True) == (7, 1, 0, 2)
-    assert time_values(SUMS, "5m", "connectivity", by_calendar=True, is_open=False) == (0, 0, 0, 0)
-    assert count_values(SUMS, "wait", 900_000) == (3, 1)
-    assert count_values(SUMS, "latency", 300) == (4, 5)
+    assert time_sums(SUMS, "1d", "availability", by_calendar=True) == (5, 1, 2, 0)
+    assert time_sums(SUMS, "1d", "availability", by_calendar=False) == (10, 2, 3, 1)
+    assert time_sums(SUMS, "5m", "connectivity", by_calendar=True) == (7, 1, 0, 2)
+    assert time_sums(SUMS, "5m", "connectivity", by_calendar=True, is_open=False) == (0, 0, 0, 0)
+    assert good_bad_counts(SUMS, "wait", 900_000) == (3, 1)
+    assert good_bad_counts(SUMS, "latency", 300) == (4, 5)
 
 
 def test_a_calendar_without_a_day_has_an_empty_frame() -> None:
     nothing = tuple(() for _ in range(7))
     found = laid(week=nothing)
     assert len(found) == 0
-    assert Track(found, 4).tally(0, 0) == Tally()
-    assert len(laid(week=ALWAYS)) > 500
+    assert BucketColumns(found, 4).time_by_state(0, 0) == TimeByState()
+    assert len(laid(week=ALWAYS_OPEN)) > 500

@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from telemetry.core.calendar.open_time import axis
+from telemetry.core.calendar.open_time import build_open_timeline
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, Window, local_ms
-from telemetry.core.fold.states import Report, segments
+from telemetry.core.fold.states import StateReport, build_segments
 from telemetry.core.slo import budget as bg, causes, status
-from telemetry.core.slo.measures import measured
-from telemetry.core.slo.sli import Tally
+from telemetry.core.slo.measures import apply_unknown_policy
+from telemetry.core.slo.sli import TimeByState
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 MONDAY = date(2026, 11, 23)
@@ -34,9 +34,9 @@ def beats(start: str = "07:30", end: str = "17:00") -> list[int]:
     return list(range(at(start), at(end) + 1, MINUTE))
 
 
-def tally(times: list[int]) -> Tally:
-    known = segments(Report(t, "up", GRACE) for t in times)
-    return causes.tally_of(causes.spells(known, DAY_WINDOW, causes.Evidence()), OPEN)
+def tally(times: list[int]) -> TimeByState:
+    known = build_segments(StateReport(t, "up", GRACE) for t in times)
+    return causes.sum_spans(causes.attribute_gaps(known, DAY_WINDOW, causes.GapEvidence()), OPEN)
 
 
 V1 = beats(end="08:00") + beats("08:20")
@@ -57,15 +57,15 @@ V4 = beats("08:00")
     ],
 )
 def test_the_references_vectors_hold(name: str, times: list[int], up: int, unknown: int, low: float) -> None:
-    found = tally(times).seconds()
+    found = tally(times).to_seconds()
     assert (name, found.open, found.up, found.down, found.unknown) == (name, 27_000, up, 0, unknown)
     assert found.account.low is not None
     assert round(found.account.low, 6) == low
 
 
 def test_thirty_minutes_late_opening_is_sixty_percent_of_the_budget_of_28_days() -> None:
-    bad = measured(tally(V4).seconds(), "down").bad
-    left = bg.budget(0.995, 166 * 3600, bad).remaining_ratio
+    bad = apply_unknown_policy(tally(V4).to_seconds(), "down").bad
+    left = bg.error_budget(0.995, 166 * 3600, bad).remaining_ratio
     assert left is not None
     assert round(1 - left, 3) == 0.602
 
@@ -74,36 +74,40 @@ def test_thirty_minutes_late_opening_is_sixty_percent_of_the_budget_of_28_days()
     ("goal", "opening", "always"), [(0.99, 99.6, 403.2), (0.995, 49.8, 201.6), (0.999, 9.96, 40.32)]
 )
 def test_budgets_of_28_days_in_minutes(goal: float, opening: float, always: float) -> None:
-    assert bg.budget(goal, 4 * WEEK_MS // 1000, 0).minutes[0] == pytest.approx(opening)
-    assert bg.budget(goal, 28 * DAY // 1000, 0).minutes[0] == pytest.approx(always)
+    assert bg.error_budget(goal, 4 * WEEK_MS // 1000, 0).minutes[0] == pytest.approx(opening)
+    assert bg.error_budget(goal, 28 * DAY // 1000, 0).minutes[0] == pytest.approx(always)
 
 
 def test_one_lost_morning_shows_on_the_opening_clock() -> None:
     lost = 4 * HOUR
-    opening, always = Tally(4 * WEEK_MS - lost, lost), Tally(28 * DAY - lost, lost)
-    assert measured(opening, "down").ratio == pytest.approx(0.9759, abs=5e-5)
-    assert measured(always, "down").ratio == pytest.approx(0.9940, abs=5e-5)
-    found = bg.budget(0.995, opening.seconds().open, lost // 1000)
+    opening, always = TimeByState(4 * WEEK_MS - lost, lost), TimeByState(28 * DAY - lost, lost)
+    assert apply_unknown_policy(opening, "down").ratio == pytest.approx(0.9759, abs=5e-5)
+    assert apply_unknown_policy(always, "down").ratio == pytest.approx(0.9940, abs=5e-5)
+    found = bg.error_budget(0.995, opening.to_seconds().open, lost // 1000)
     assert found.consumed / found.total == pytest.approx(4.8, abs=0.02)
     assert found.minutes == pytest.approx((49.8, 240, -190.2))
 
 
 def test_the_response_of_the_reference_is_reproduced() -> None:
-    judged = status.judge([(Tally(590_660_000, 4_120_000, 2_820_000), True)], "down")
-    found = status.time_status(status.Aim(0.995, "down"), judged, status.Outlook(), axis([]), 0)
+    judged = status.weigh_time([(TimeByState(590_660_000, 4_120_000, 2_820_000), True)], "down")
+    found = status.time_status(
+        status.ObjectiveGoal(0.995, "down"), judged, status.StatusContext(), build_open_timeline([]), 0
+    )
     account = found.account
     assert account is not None
     assert account.total == 597_600
-    assert found.value == account.low == pytest.approx(0.98839, abs=5e-6)
+    assert found.sli_value == account.low == pytest.approx(0.98839, abs=5e-6)
     assert (account.high, account.coverage) == pytest.approx((0.99311, 0.99528), abs=5e-6)
     assert (found.budget.total, found.budget.consumed, found.budget.remaining) == (2988, 6940, -3952)
     assert found.budget.remaining_ratio == pytest.approx(-1.3226, abs=5e-5)
-    assert (found.standing, found.exhausts_at) == ("exhausted", None)
+    assert (found.slo_state, found.exhausts_at) == ("exhausted", None)
 
 
 def test_no_open_time_is_null_and_never_one_or_zero() -> None:
-    judged = status.judge([(Tally(), True)], "down")
-    found = status.time_status(status.Aim(0.995, "down"), judged, status.Outlook(), axis([]), 0)
-    assert (found.value, judged.account.coverage, found.budget.remaining_ratio, found.standing) == (
+    judged = status.weigh_time([(TimeByState(), True)], "down")
+    found = status.time_status(
+        status.ObjectiveGoal(0.995, "down"), judged, status.StatusContext(), build_open_timeline([]), 0
+    )
+    assert (found.sli_value, judged.account.coverage, found.budget.remaining_ratio, found.slo_state) == (
         None, None, None, "no_data",
     )  # fmt: skip

@@ -11,9 +11,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge_agent.outbox import Outbox
-from edge_agent.sources.byte_stream import address_of, open_line
+from edge_agent.sources.byte_stream import open_stream, parse_device_address
 from edge_agent.sources.escpos import EscposSource
-from edge_agent.sources.escpos_status import LOST, Reading, Sieve, question, read, silent
+from edge_agent.sources.escpos_status import (
+    UNREACHABLE,
+    PrinterStatus,
+    StatusByteFilter,
+    interpret_status,
+    status_request,
+    status_without_answer,
+)
 from edge_agent.sources.state import DeviceState
 from telemetry.core.protocol import codec, events as ev
 from tests.escpos_printer import ASB, Behaviour, SerialPrinter, TcpPrinter
@@ -22,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-OK = Reading("in_service", "ok")
+OK = PrinterStatus("in_service", "ok")
 Printer = TcpPrinter | SerialPrinter
 
 
@@ -36,35 +43,35 @@ def printer(request: pytest.FixtureRequest) -> Iterator[Printer]:
 
 
 def source(address: str, timeout_s: float = 0.25) -> EscposSource:
-    return EscposSource(address_of(address), lambda: 7, DeviceState(), every_ms=10, timeout_s=timeout_s)
+    return EscposSource(parse_device_address(address), lambda: 7, DeviceState(), every_ms=10, timeout_s=timeout_s)
 
 
 BITS = [
     ({}, OK),
     ({1: 0x04}, OK),
-    ({4: 0x0C}, Reading("degraded", "paper_low")),
-    ({4: 0x60}, Reading("out_of_order", "paper_out")),
-    ({1: 0x08, 2: 0x20}, Reading("out_of_order", "paper_out")),
-    ({1: 0x08, 2: 0x04}, Reading("out_of_order", "cover_open")),
-    ({1: 0x08, 2: 0x04 | 0x20, 4: 0x60}, Reading("out_of_order", "cover_open")),
-    ({1: 0x08, 2: 0x40, 3: 0x08}, Reading("out_of_order", "jam")),
-    ({1: 0x08, 2: 0x40, 3: 0x20}, Reading("out_of_order", "jam")),
-    ({1: 0x08, 2: 0x40, 3: 0x40}, Reading("degraded", "offline")),
-    ({1: 0x08 | 0x40, 2: 0x08}, Reading("degraded", "offline")),
-    ({1: 0x08}, Reading("degraded", "offline")),
-    ({3: 0x20, 4: 0x0C}, Reading("out_of_order", "jam")),
+    ({4: 0x0C}, PrinterStatus("degraded", "paper_low")),
+    ({4: 0x60}, PrinterStatus("out_of_order", "paper_out")),
+    ({1: 0x08, 2: 0x20}, PrinterStatus("out_of_order", "paper_out")),
+    ({1: 0x08, 2: 0x04}, PrinterStatus("out_of_order", "cover_open")),
+    ({1: 0x08, 2: 0x04 | 0x20, 4: 0x60}, PrinterStatus("out_of_order", "cover_open")),
+    ({1: 0x08, 2: 0x40, 3: 0x08}, PrinterStatus("out_of_order", "jam")),
+    ({1: 0x08, 2: 0x40, 3: 0x20}, PrinterStatus("out_of_order", "jam")),
+    ({1: 0x08, 2: 0x40, 3: 0x40}, PrinterStatus("degraded", "offline")),
+    ({1: 0x08 | 0x40, 2: 0x08}, PrinterStatus("degraded", "offline")),
+    ({1: 0x08}, PrinterStatus("degraded", "offline")),
+    ({3: 0x20, 4: 0x0C}, PrinterStatus("out_of_order", "jam")),
 ]
 
 
 @pytest.mark.parametrize(("bits", "expected"), BITS)
-def test_each_bit_has_its_meaning(bits: dict[int, int], expected: Reading) -> None:
-    assert read({n: 0x12 | bits.get(n, 0) for n in (1, 2, 3, 4)}) == expected
+def test_each_bit_has_its_meaning(bits: dict[int, int], expected: PrinterStatus) -> None:
+    assert interpret_status({n: 0x12 | bits.get(n, 0) for n in (1, 2, 3, 4)}) == expected
 
 
 @pytest.mark.parametrize(("bits", "expected"), [BITS[0], BITS[2], BITS[3], BITS[5], BITS[7]])
-def test_a_printer_is_read_over_its_line(printer: Printer, bits: dict[int, int], expected: Reading) -> None:
+def test_a_printer_is_read_over_its_line(printer: Printer, bits: dict[int, int], expected: PrinterStatus) -> None:
     printer.behaviour.bits = bits
-    assert source(printer.address).look() == expected
+    assert source(printer.address).poll_printer() == expected
     assert sorted(printer.behaviour.asked) == [1, 2, 3, 4]
 
 
@@ -82,36 +89,36 @@ NOISE = [
 def test_asb_flow_control_and_garbage_are_skipped(printer: Printer, where: str, noise: bytes) -> None:
     printer.behaviour.bits = {4: 0x0C}
     setattr(printer.behaviour, where, noise)
-    assert source(printer.address).look() == Reading("degraded", "paper_low")
+    assert source(printer.address).poll_printer() == PrinterStatus("degraded", "paper_low")
 
 
 def test_the_sieve_remembers_a_packet_that_comes_in_parts() -> None:
-    sieve = Sieve()
+    sieve = StatusByteFilter()
     for byte in (ASB + ASB)[:-1]:
-        assert sieve.find(bytes((byte,))) is None
-    assert sieve.find(ASB[-1:] + b"\x12") == 0x12
-    assert [b for b in range(256) if Sieve().find(bytes((b,))) is not None] == [
+        assert sieve.find_status_byte(bytes((byte,))) is None
+    assert sieve.find_status_byte(ASB[-1:] + b"\x12") == 0x12
+    assert [b for b in range(256) if StatusByteFilter().find_status_byte(bytes((b,))) is not None] == [
         b for b in range(256) if b & 1 == 0 and b & 2 and b & 16 and not b & 128
     ]
 
 
 def test_what_is_asked_is_dle_eot() -> None:
-    assert [question(n) for n in (1, 4)] == [b"\x10\x04\x01", b"\x10\x04\x04"]
+    assert [status_request(n) for n in (1, 4)] == [b"\x10\x04\x01", b"\x10\x04\x04"]
 
 
 def test_silence_is_degraded_with_the_last_cause_and_not_offline(printer: Printer) -> None:
     printer.behaviour.mute = frozenset({1, 2, 3, 4})
     one = source(printer.address)
-    assert one.look(OK) == Reading("degraded", "ok")
-    assert one.look(Reading("out_of_order", "paper_out")) == Reading("out_of_order", "paper_out")
-    assert one.look(Reading("degraded", "paper_low")) == Reading("degraded", "paper_low")
-    assert one.look() == silent(None) != OK
+    assert one.poll_printer(OK) == PrinterStatus("degraded", "ok")
+    assert one.poll_printer(PrinterStatus("out_of_order", "paper_out")) == PrinterStatus("out_of_order", "paper_out")
+    assert one.poll_printer(PrinterStatus("degraded", "paper_low")) == PrinterStatus("degraded", "paper_low")
+    assert one.poll_printer() == status_without_answer(None) != OK
 
 
 def test_nothing_is_asked_after_a_question_without_answer(printer: Printer) -> None:
     printer.behaviour.mute = frozenset({4})
     printer.behaviour.bits = {2: 0x04}
-    assert source(printer.address).look() == Reading("out_of_order", "cover_open")
+    assert source(printer.address).poll_printer() == PrinterStatus("out_of_order", "cover_open")
     assert printer.behaviour.asked == [1, 2, 4]
 
 
@@ -124,16 +131,16 @@ def test_a_chattering_line_without_status_ends_at_its_deadline(printer: Printer)
             return b"" if stop.is_set() else b"\xff" * (200 + n)
 
     printer.behaviour = Chatter()
-    assert source(printer.address).look(OK) == Reading("degraded", "ok")
+    assert source(printer.address).poll_printer(OK) == PrinterStatus("degraded", "ok")
     stop.set()
 
 
 def test_a_refused_and_a_lost_connection_are_offline(free_port: int, tmp_path: Path) -> None:
-    assert source(f"tcp://127.0.0.1:{free_port}").look(OK) == LOST
-    assert source(f"serial://{tmp_path}/none").look(OK) == LOST
-    assert source(f"file://{tmp_path}/none").look(OK) == LOST
+    assert source(f"tcp://127.0.0.1:{free_port}").poll_printer(OK) == UNREACHABLE
+    assert source(f"serial://{tmp_path}/none").poll_printer(OK) == UNREACHABLE
+    assert source(f"file://{tmp_path}/none").poll_printer(OK) == UNREACHABLE
     printer = TcpPrinter(Behaviour(hang_up=True))
-    assert source(printer.address).look(OK) == LOST
+    assert source(printer.address).poll_printer(OK) == UNREACHABLE
     printer.close()
 
 
@@ -141,7 +148,7 @@ def test_a_refused_and_a_lost_connection_are_offline(free_port: int, tmp_path: P
 def test_a_serial_line_whose_cable_is_pulled_is_offline() -> None:
     master, slave = os.openpty()
     path = os.ttyname(slave)
-    with open_line(address_of(f"serial://{path}"), 1) as line:
+    with open_stream(parse_device_address(f"serial://{path}"), 1) as line:
         os.close(slave)
         os.close(master)
         with pytest.raises(OSError, match=r"gone|error"):
@@ -151,7 +158,7 @@ def test_a_serial_line_whose_cable_is_pulled_is_offline() -> None:
 @pytest.mark.usefixtures("pseudo_terminals")
 def test_a_device_file_is_asked_like_a_line() -> None:
     printer = SerialPrinter(Behaviour({4: 0x60}))
-    assert source(f"file://{printer.path}").look() == Reading("out_of_order", "paper_out")
+    assert source(f"file://{printer.path}").poll_printer() == PrinterStatus("out_of_order", "paper_out")
     printer.close()
 
 
@@ -159,10 +166,10 @@ def test_a_device_file_is_asked_like_a_line() -> None:
 def test_a_plain_file_is_no_serial_line(tmp_path: Path) -> None:
     path = tmp_path / "plain"
     path.write_bytes(b"")
-    assert source(f"serial://{path}").look() == LOST
+    assert source(f"serial://{path}").poll_printer() == UNREACHABLE
     printer = SerialPrinter(Behaviour())
     with pytest.raises(OSError, match="is no speed of a serial line; use 9600"):
-        open_line(address_of(f"serial://{printer.path}?baud=12345"), 1)
+        open_stream(parse_device_address(f"serial://{printer.path}?baud=12345"), 1)
     printer.close()
 
 
@@ -172,7 +179,7 @@ NO_ADDRESS = ["", "tcp://", "http://x", "serial://", "file://host/x", "serial://
 @pytest.mark.parametrize("text", NO_ADDRESS)
 def test_an_address_that_is_none_names_the_remedy(text: str) -> None:
     with pytest.raises(ValueError, match=r"write tcp://HOST:9100"):
-        address_of(text)
+        parse_device_address(text)
 
 
 @pytest.fixture
@@ -183,7 +190,7 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
 
 
 def said(outbox: Outbox) -> list[ev.KioskState]:
-    events = [codec.decode_event(row.body) for row in outbox.after(0, 100)]
+    events = [codec.decode_event(row.body) for row in outbox.rows_after(0, 100)]
     return [event for event in events if isinstance(event, ev.KioskState)]
 
 
@@ -194,7 +201,7 @@ def until(true: threading.Event) -> None:
 def test_changes_are_told_once_and_heartbeats_know_them(outbox: Outbox) -> None:
     printer = TcpPrinter(Behaviour())
     one, stop, told = source(printer.address), threading.Event(), threading.Event()
-    outbox.appended = told.set
+    outbox.on_appended = told.set
     thread = threading.Thread(target=one.run, args=(outbox, stop), daemon=True)
     thread.start()
     until(told)
@@ -214,7 +221,7 @@ def test_the_last_cause_survives_a_restart(outbox: Outbox) -> None:
     outbox.append([], source="escpos", cursor="out_of_order:paper_out")
     printer = TcpPrinter(Behaviour(mute=frozenset({1, 2, 3, 4})))
     one, stop, told = source(printer.address), threading.Event(), threading.Event()
-    outbox.appended = told.set
+    outbox.on_appended = told.set
     thread = threading.Thread(target=one.run, args=(outbox, stop), daemon=True)
     thread.start()
     until(told)
@@ -226,13 +233,13 @@ def test_the_last_cause_survives_a_restart(outbox: Outbox) -> None:
 
 def test_the_kiosks_own_word_and_the_printers_do_not_hide_each_other() -> None:
     state = DeviceState()
-    state.follow(ev.KioskState(n=1, t=1, state="out_of_order"))
-    state.follow(ev.KioskState(n=1, t=1, state="degraded", printer="paper_low"), "escpos")
-    state.follow(ev.KioskState(n=1, t=2, state="out_of_order"))
+    state.update(ev.KioskState(n=1, t=1, state="out_of_order"))
+    state.update(ev.KioskState(n=1, t=1, state="degraded", printer="paper_low"), "escpos")
+    state.update(ev.KioskState(n=1, t=2, state="out_of_order"))
     assert (state.service, state.printer) == ("out_of_order", "paper_low")
-    state.follow(ev.KioskState(n=1, t=3, state="in_service"))
+    state.update(ev.KioskState(n=1, t=3, state="in_service"))
     assert (state.service, state.printer) == ("degraded", "paper_low")
-    state.follow(ev.KioskState(n=1, t=4, state="in_service", printer="ok"), "escpos")
+    state.update(ev.KioskState(n=1, t=4, state="in_service", printer="ok"), "escpos")
     assert (state.service, state.printer) == ("in_service", "ok")
 
 
@@ -240,10 +247,10 @@ def test_the_line_is_free_between_looks() -> None:
     """The program that prints must find the printer's only connection free."""
     printer = TcpPrinter(Behaviour())
     one = source(printer.address)
-    assert one.look() == OK
-    host, port = one.address.place, one.address.port
+    assert one.poll_printer() == OK
+    host, port = one.address.location, one.address.port
     with socket.create_connection((host, port), 2) as other:
-        other.sendall(question(1))
+        other.sendall(status_request(1))
         other.settimeout(5)
         assert other.recv(1) == b"\x12"
     printer.close()

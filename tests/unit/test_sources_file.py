@@ -12,7 +12,7 @@ import pytest
 from edge_agent.outbox import Outbox
 from edge_agent.sources.file import FileSource
 from edge_agent.sources.state import DeviceState
-from edge_agent.sources.tail import CHUNK, Tail
+from edge_agent.sources.tail import MAX_CHUNK_BYTES, FileTail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,17 +41,17 @@ class Reader:
     def __init__(self, path: Path, outbox: Outbox) -> None:
         self.outbox = outbox
         self.source = FileSource(path, DeviceState())
-        self.tail = Tail(path, outbox.cursor("file"))
+        self.tail = FileTail(path, outbox.cursor("file"))
 
     def restart(self) -> None:
         self.tail.close()
-        self.tail = Tail(self.source.path, self.outbox.cursor("file"))
+        self.tail = FileTail(self.source.path, self.outbox.cursor("file"))
 
     def read(self) -> list[int]:
         """Read all there is; returns the times of all events in the outbox."""
-        while self.source.once(self.tail, self.outbox):
+        while self.source.read_once(self.tail, self.outbox):
             pass
-        return [json.loads(row.body)["t"] for row in self.outbox.after(0, 100_000)]
+        return [json.loads(row.body)["t"] for row in self.outbox.rows_after(0, 100_000)]
 
 
 @pytest.fixture
@@ -147,15 +147,15 @@ def test_a_bad_line_is_counted_skipped_and_never_logged(
     logging.getLogger("edge_agent").propagate = True
     write(path, line(1) + bad + "\n" + line(2))
     assert reader.read() == [1, 2]
-    assert reader.source.bad == 1
+    assert reader.source.skipped_lines == 1
     assert "bad_lines_skipped" in caplog.text
     assert bad not in caplog.text
 
 
 def test_a_line_longer_than_any_event_does_not_stop_the_file(path: Path, reader: Reader) -> None:
-    write(path, line(1) + "x" * (2 * CHUNK + 5) + "\n" + line(2))
+    write(path, line(1) + "x" * (2 * MAX_CHUNK_BYTES + 5) + "\n" + line(2))
     assert reader.read() == [1, 2]
-    assert reader.source.bad >= 1
+    assert reader.source.skipped_lines >= 1
 
 
 def test_heartbeats_learn_what_the_file_says_of_the_device(path: Path, reader: Reader) -> None:
@@ -166,8 +166,8 @@ def test_heartbeats_learn_what_the_file_says_of_the_device(path: Path, reader: R
 
 def test_run_follows_until_stopped(path: Path, outbox: Outbox) -> None:
     stop, seen = threading.Event(), threading.Event()
-    outbox.appended = seen.set
-    source = FileSource(path, DeviceState(), wait_s=0.01)
+    outbox.on_appended = seen.set
+    source = FileSource(path, DeviceState(), poll_s=0.01)
     thread = threading.Thread(target=source.run, args=(outbox, stop))
     thread.start()
     write(path, line(1))
@@ -175,4 +175,4 @@ def test_run_follows_until_stopped(path: Path, outbox: Outbox) -> None:
     stop.set()
     thread.join(5)
     assert not thread.is_alive()
-    assert outbox.pending() == 1
+    assert outbox.pending_count() == 1

@@ -26,7 +26,7 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
 
 
 def test_a_beat_holds_to_the_wire_contract(outbox: Outbox) -> None:
-    beat = HostSource(lambda: 1_000, 60_000).beat(outbox)
+    beat = HostSource(lambda: 1_000, 60_000).build_heartbeat(outbox)
     frame = codec.encode_frame("s", "", 0, [codec.encode_event(beat)])
     assert codec.decode_frame(frame, codec.CONTENT_TYPE, 1_000).events == [beat]
     assert beat.uptime_s > 0
@@ -46,8 +46,8 @@ def test_a_beat_repeats_the_devices_full_state(outbox: Outbox) -> None:
         ev.CounterState(n=1, t=2, counter="c1", state="break"),
         ev.PaymentResult(n=1, t=2, outcome="ok"),
     ):
-        state.follow(event)
-    beat = HostSource(lambda: 3, state=state).beat(outbox)
+        state.update(event)
+    beat = HostSource(lambda: 3, state=state).build_heartbeat(outbox)
     assert (beat.state, beat.printer, beat.paper_pct) == ("degraded", "paper_low", 4)
     assert (beat.display, beat.mode) == ("frozen", "online_only")
     assert beat.counters == (
@@ -58,19 +58,19 @@ def test_a_beat_repeats_the_devices_full_state(outbox: Outbox) -> None:
 
 def test_a_beat_tells_how_full_the_outbox_is(outbox: Outbox) -> None:
     outbox.append([ev.PaymentResult(n=1, t=2, outcome="ok")] * 3)
-    assert HostSource(lambda: 3).beat(outbox).outbox_rows == 3
+    assert HostSource(lambda: 3).build_heartbeat(outbox).outbox_rows == 3
 
 
 def test_a_host_without_sensors_has_no_temperature(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(psutil, "sensors_temperatures", dict, raising=False)
-    assert HostSource(lambda: 3).beat(outbox).temp_c is None
+    assert HostSource(lambda: 3).build_heartbeat(outbox).temp_c is None
     monkeypatch.delattr(psutil, "sensors_temperatures")
-    assert HostSource(lambda: 3).beat(outbox).temp_c is None
+    assert HostSource(lambda: 3).build_heartbeat(outbox).temp_c is None
 
 
 def test_it_beats_at_once_and_until_stopped(outbox: Outbox) -> None:
     stop, thrice = threading.Event(), threading.Event()
-    outbox.appended = lambda: thrice.set() if outbox.highest >= 3 else None
+    outbox.on_appended = lambda: thrice.set() if outbox.highest_n >= 3 else None
     thread = threading.Thread(target=HostSource(lambda: 1, every_ms=10).run, args=(outbox, stop))
     thread.start()
     assert thrice.wait(5)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from edge_agent.outbox import Outbox
-from edge_agent.sources.local_http import MAX_BODY, HttpSource
+from edge_agent.sources.local_http import MAX_BODY_BYTES, HttpSource
 from edge_agent.sources.state import DeviceState
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Kiosk:
     outbox: Outbox
 
     def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, dict[str, Any]]:
-        line = http.client.HTTPConnection("127.0.0.1", self.source.bound, timeout=5)
+        line = http.client.HTTPConnection("127.0.0.1", self.source.bound_port, timeout=5)
         try:
             line.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
             answer = line.getresponse()
@@ -47,7 +47,7 @@ class Kiosk:
         return self.ask("POST", "/events", body, **headers)
 
     def raw(self, text: bytes) -> bytes:
-        with socket.create_connection(("127.0.0.1", self.source.bound), 5) as line:
+        with socket.create_connection(("127.0.0.1", self.source.bound_port), 5) as line:
             line.sendall(text)
             return line.recv(65_536)
 
@@ -60,7 +60,7 @@ def kiosk(tmp_path: Path) -> Iterator[Kiosk]:
     thread = threading.Thread(target=source.run, args=(outbox, stop))
     thread.start()
     deadline = time.monotonic() + 5
-    while not source.bound and time.monotonic() < deadline:
+    while not source.bound_port and time.monotonic() < deadline:
         time.sleep(0.005)
     yield Kiosk(source, outbox)
     stop.set()
@@ -80,7 +80,7 @@ def kiosk(tmp_path: Path) -> Iterator[Kiosk]:
 )
 def test_an_object_a_list_and_lines_are_taken(kiosk: Kiosk, body: bytes, count: int) -> None:
     assert kiosk.post(body) == (201, {"first": 1, "last": count, "repeated": False})
-    assert kiosk.outbox.pending() == count
+    assert kiosk.outbox.pending_count() == count
 
 
 def test_a_repeated_key_adds_nothing_and_gets_the_same_answer(kiosk: Kiosk) -> None:
@@ -88,7 +88,7 @@ def test_a_repeated_key_adds_nothing_and_gets_the_same_answer(kiosk: Kiosk) -> N
     assert kiosk.post([PAID, PAID], Idempotency_Key="a") == (201, {"first": 2, "last": 3, "repeated": False})
     assert kiosk.post([PAID, PAID], Idempotency_Key="a") == (201, {"first": 2, "last": 3, "repeated": True})
     assert kiosk.post(PAID, Idempotency_Key="b")[1]["first"] == 4
-    assert kiosk.outbox.pending() == 4
+    assert kiosk.outbox.pending_count() == 4
 
 
 def test_without_a_key_every_post_counts(kiosk: Kiosk) -> None:
@@ -122,16 +122,16 @@ def test_a_bad_event_is_named_and_nothing_of_its_post_is_kept(kiosk: Kiosk, body
     status, problem = kiosk.post(bad)
     assert (status, problem["field"]) == (400, field), problem
     assert problem["remedy"]
-    assert kiosk.outbox.pending() == 0
+    assert kiosk.outbox.pending_count() == 0
 
 
 def test_lengths_are_insisted_on(kiosk: Kiosk) -> None:
     head = b"POST /events HTTP/1.1\r\nHost: localhost\r\n"
     assert b" 411 " in kiosk.raw(head + b"Transfer-Encoding: chunked\r\n\r\n")
-    assert b" 413 " in kiosk.raw(head + b"Content-Length: %d\r\n\r\n" % (MAX_BODY + 1))
+    assert b" 413 " in kiosk.raw(head + b"Content-Length: %d\r\n\r\n" % (MAX_BODY_BYTES + 1))
     assert b" 400 " in kiosk.raw(head + b"Content-Length: -1\r\n\r\n")
     assert kiosk.post(PAID, Idempotency_Key="k" * 256)[0] == 400
-    assert kiosk.outbox.pending() == 0
+    assert kiosk.outbox.pending_count() == 0
 
 
 def test_an_outbox_that_cannot_be_written_answers_503_and_recovers(
@@ -141,7 +141,7 @@ def test_an_outbox_that_cannot_be_written_answers_503_and_recovers(
         raise sqlite3.OperationalError("database or disk is full")
 
     with monkeypatch.context() as broken:
-        broken.setattr(kiosk.outbox, "append_once", full)
+        broken.setattr(kiosk.outbox, "append_idempotent", full)
         status, problem = kiosk.post(PAID, Idempotency_Key="a")
     assert (status, bool(problem["remedy"])) == (503, True)
     assert kiosk.post(PAID, Idempotency_Key="a") == (201, {"first": 1, "last": 1, "repeated": False})
@@ -156,7 +156,7 @@ def test_health_and_unknown_pages(kiosk: Kiosk) -> None:
 def test_it_listens_on_the_loopback_only(kiosk: Kiosk) -> None:
     with socket.socket() as other:
         other.settimeout(1)
-        assert other.connect_ex(("127.0.0.2", kiosk.source.bound)) != 0
+        assert other.connect_ex(("127.0.0.2", kiosk.source.bound_port)) != 0
 
 
 def test_many_callers_at_once_get_rows_of_their_own(kiosk: Kiosk) -> None:
@@ -172,7 +172,7 @@ def test_many_callers_at_once_get_rows_of_their_own(kiosk: Kiosk) -> None:
 @pytest.mark.parametrize("headers", [{"Origin": "https://elsewhere.example"}, {"Host": "elsewhere.example"}])
 def test_a_web_page_of_elsewhere_cannot_post(kiosk: Kiosk, headers: dict[str, str]) -> None:
     assert kiosk.post(PAID, **headers)[0] == 403
-    assert kiosk.outbox.pending() == 0
+    assert kiosk.outbox.pending_count() == 0
 
 
 def test_a_page_of_this_host_may_post(kiosk: Kiosk) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge_agent.outbox import Outbox
-from edge_agent.sources.builder import Site, build, name_of
+from edge_agent.sources.builder import SourceContext, build_source, source_name
 from edge_agent.sources.isolation import ChildEnded, IsolatedSource
 from edge_agent.sources.state import DeviceState
 from edge_agent.sources.supervisor import SourceHung
@@ -74,15 +74,15 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
 
 
 def isolated(folder: Path, kind: str, values: dict[str, object], silence_s: float = 60) -> IsolatedSource:
-    site = Site("vn83-28756-kiosk1", folder, 1_000, lambda: 1, DeviceState())
-    source = build(kind, {**values, "isolate": True}, site)
+    site = SourceContext("vn83-28756-kiosk1", folder, 1_000, lambda: 1, DeviceState())
+    source = build_source(kind, {**values, "isolate": True}, site)
     assert isinstance(source, IsolatedSource)
-    source.silence_s = silence_s
+    source.silence_timeout_s = silence_s
     return source
 
 
 def times(outbox: Outbox) -> list[int]:
-    return [json.loads(row.body)["t"] for row in outbox.after(0, 10_000)]
+    return [json.loads(row.body)["t"] for row in outbox.rows_after(0, 10_000)]
 
 
 def test_lines_come_once_through_crashes_of_the_child(tmp_path: Path, outbox: Outbox) -> None:
@@ -94,12 +94,12 @@ def test_lines_come_once_through_crashes_of_the_child(tmp_path: Path, outbox: Ou
             with path.open("a") as file:
                 file.write(line(wrote))
             wrote += 1
-        until(lambda goal=wrote - count + 1: outbox.highest >= goal)  # type: ignore[misc]
+        until(lambda goal=wrote - count + 1: outbox.highest_n >= goal)  # type: ignore[misc]
         os.kill(source.pid, signal.SIGSEGV)
         run.thread.join(15)
         assert isinstance(run.error, ChildEnded)
     run = Run(source, outbox)
-    until(lambda: outbox.highest >= wrote)
+    until(lambda: outbox.highest_n >= wrote)
     run.end()
     assert run.error is None
     assert times(outbox) == list(range(wrote))
@@ -109,7 +109,7 @@ def test_a_child_that_hangs_is_ended(tmp_path: Path, outbox: Outbox) -> None:
     (tmp_path / "x.jsonl").write_text(line(1))
     source = isolated(tmp_path, "file", {"path": "x.jsonl"}, silence_s=3)
     run = Run(source, outbox)
-    until(lambda: outbox.highest == 1)
+    until(lambda: outbox.highest_n == 1)
     os.kill(source.pid, signal.SIGSTOP)
     run.thread.join(20)
     assert isinstance(run.error, SourceHung)
@@ -120,7 +120,7 @@ def test_a_stop_ends_the_child(tmp_path: Path, outbox: Outbox) -> None:
     (tmp_path / "x.jsonl").write_text(line(1))
     source = isolated(tmp_path, "file", {"path": "x.jsonl"})
     run = Run(source, outbox)
-    until(lambda: outbox.highest == 1)
+    until(lambda: outbox.highest_n == 1)
     run.end()
     assert gone(source.pid)
 
@@ -129,11 +129,11 @@ def test_a_printers_state_reaches_the_heartbeat(tmp_path: Path, outbox: Outbox) 
     printer = TcpPrinter(Behaviour({4: 0x60}))
     source = isolated(tmp_path, "escpos", {"address": printer.address})
     run = Run(source, outbox)
-    until(lambda: outbox.highest == 1)
+    until(lambda: outbox.highest_n == 1)
     run.end()
     printer.close()
-    assert (source.site.state.service, source.site.state.printer) == ("out_of_order", "paper_out")
-    assert outbox.cursor(name_of("escpos", {"address": printer.address})) == "out_of_order:paper_out"
+    assert (source.context.state.service, source.context.state.printer) == ("out_of_order", "paper_out")
+    assert outbox.cursor(source_name("escpos", {"address": printer.address})) == "out_of_order:paper_out"
 
 
 def test_what_is_no_request_ends_the_child(tmp_path: Path, outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +144,7 @@ def test_what_is_no_request_ends_the_child(tmp_path: Path, outbox: Outbox, monke
             theirs.sendall(b"Segmentation fault\n")
         return subprocess.Popen(["sleep", "60"])
 
-    monkeypatch.setattr(isolation, "_child", babbler)
+    monkeypatch.setattr(isolation, "_start_child", babbler)
     source = isolated(tmp_path, "file", {"path": "x.jsonl"})
     run = Run(source, outbox)
     run.thread.join(15)
@@ -156,13 +156,13 @@ PARENT = """
 import sys, threading
 from pathlib import Path
 from edge_agent.outbox import Outbox
-from edge_agent.sources.builder import Site, build
+from edge_agent.sources.builder import SourceContext, build_source
 from edge_agent.sources.state import DeviceState
 folder = Path(sys.argv[1])
-site = Site("vn83-28756-kiosk1", folder, 1_000, lambda: 1, DeviceState())
-source = build("file", {"path": "x.jsonl", "isolate": True}, site)
+site = SourceContext("vn83-28756-kiosk1", folder, 1_000, lambda: 1, DeviceState())
+source = build_source("file", {"path": "x.jsonl", "isolate": True}, site)
 box = Outbox(folder / "killed.db", lambda: "s")
-box.appended = lambda: print(source.pid, flush=True)
+box.on_appended = lambda: print(source.pid, flush=True)
 source.run(box, threading.Event())
 """
 

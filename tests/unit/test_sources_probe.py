@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge_agent.outbox import Outbox
-from edge_agent.sources.builder import phase_of
-from edge_agent.sources.probe import Answer, Probe, ProbeSource, ask
+from edge_agent.sources.builder import probe_phase_ms
+from edge_agent.sources.probe import Probe, ProbeOutcome, ProbeSource, run_probe
 from telemetry.core.protocol import codec
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     Kind = Literal["http", "tcp", "tls", "dns"]
 
 
-def probe(kind: Kind, target: str, timeout_s: float = 5.0) -> Answer:
-    return ask(Probe("vn-ngsp", kind, target, timeout_s))
+def probe(kind: Kind, target: str, timeout_s: float = 5.0) -> ProbeOutcome:
+    return run_probe(Probe("vn-ngsp", kind, target, timeout_s))
 
 
 class _Page(BaseHTTPRequestHandler):
@@ -58,26 +58,26 @@ def silent() -> Iterator[str]:
 
 
 def test_a_page_that_answers_is_up(page: str) -> None:
-    assert probe("http", f"{page}/200") == Answer(None, 200)
+    assert probe("http", f"{page}/200") == ProbeOutcome(None, 200)
 
 
 @pytest.mark.parametrize("status", [404, 500, 503])
 def test_a_bad_status_is_down_and_named(page: str, status: int) -> None:
-    assert probe("http", f"{page}/{status}") == Answer("status", status)
+    assert probe("http", f"{page}/{status}") == ProbeOutcome("status", status)
 
 
 def test_refused_silent_and_odd_targets(free_port: int, silent: str) -> None:
-    assert probe("http", f"http://127.0.0.1:{free_port}/") == Answer("refused")
-    assert probe("tcp", f"127.0.0.1:{free_port}") == Answer("refused")
-    assert probe("http", f"http://{silent}/", 0.2) == Answer("timeout")
-    assert probe("tls", silent, 0.2) == Answer("timeout")
-    assert probe("http", "file:///etc/passwd") == Answer("other")
-    assert probe("tcp", "127.0.0.1:99999999") == Answer("other")
+    assert probe("http", f"http://127.0.0.1:{free_port}/") == ProbeOutcome("refused")
+    assert probe("tcp", f"127.0.0.1:{free_port}") == ProbeOutcome("refused")
+    assert probe("http", f"http://{silent}/", 0.2) == ProbeOutcome("timeout")
+    assert probe("tls", silent, 0.2) == ProbeOutcome("timeout")
+    assert probe("http", "file:///etc/passwd") == ProbeOutcome("other")
+    assert probe("tcp", "127.0.0.1:99999999") == ProbeOutcome("other")
 
 
 def test_tcp_is_up_when_it_accepts(silent: str) -> None:
-    assert probe("tcp", silent) == Answer()
-    assert probe("tcp", f"tcp://{silent}") == Answer()
+    assert probe("tcp", silent) == ProbeOutcome()
+    assert probe("tcp", f"tcp://{silent}") == ProbeOutcome()
 
 
 def test_a_server_that_talks_no_http_is_down() -> None:
@@ -92,11 +92,11 @@ def test_a_server_that_talks_no_http_is_down() -> None:
         thread.start()
         answer = probe("http", f"http://127.0.0.1:{listener.getsockname()[1]}/")
         thread.join(5)
-    assert answer == Answer("other")
+    assert answer == ProbeOutcome("other")
 
 
 def test_dns() -> None:
-    assert probe("dns", "localhost") == Answer()
+    assert probe("dns", "localhost") == ProbeOutcome()
 
 
 def test_a_name_that_does_not_resolve_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,8 +104,8 @@ def test_a_name_that_does_not_resolve_is_named(monkeypatch: pytest.MonkeyPatch) 
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    assert probe("dns", "nowhere.invalid") == Answer("dns")
-    assert probe("http", "http://nowhere.invalid/") == Answer("dns")
+    assert probe("dns", "nowhere.invalid") == ProbeOutcome("dns")
+    assert probe("http", "http://nowhere.invalid/") == ProbeOutcome("dns")
 
 
 # --- TLS --------------------------------------------------------------------------------------
@@ -172,19 +172,19 @@ def test_tls_tells_how_long_the_certificate_lasts(tmp_path: Path, monkeypatch: p
 def test_an_expired_or_untrusted_certificate_is_a_tls_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = certificate(tmp_path, -1)
     with tls_server(path) as place:
-        assert probe("tls", place) == Answer("tls")
-        assert probe("http", f"https://{place}/") == Answer("tls")
+        assert probe("tls", place) == ProbeOutcome("tls")
+        assert probe("http", f"https://{place}/") == ProbeOutcome("tls")
         trusting(monkeypatch, path)
-        assert probe("tls", place) == Answer("tls")
+        assert probe("tls", place) == ProbeOutcome("tls")
 
 
 # --- the source -------------------------------------------------------------------------------
 
 
 def test_a_probe_becomes_one_valid_event(page: str, free_port: int) -> None:
-    good = ProbeSource(Probe("vn-ngsp", "http", f"{page}/200"), lambda: 5, 60_000).once()
+    good = ProbeSource(Probe("vn-ngsp", "http", f"{page}/200"), lambda: 5, 60_000).probe_once()
     assert (good.t, good.system, good.ok, good.status, good.error) == (5, "vn-ngsp", True, 200, None)
-    bad = ProbeSource(Probe("vn-ngsp", "tcp", f"127.0.0.1:{free_port}"), lambda: 5, 60_000).once()
+    bad = ProbeSource(Probe("vn-ngsp", "tcp", f"127.0.0.1:{free_port}"), lambda: 5, 60_000).probe_once()
     assert (bad.ok, bad.error) == (False, "refused")
     for event in (good, bad):
         assert codec.decode_event(codec.encode_event(event)) == event
@@ -192,14 +192,14 @@ def test_a_probe_becomes_one_valid_event(page: str, free_port: int) -> None:
 
 def test_it_probes_after_its_phase_until_stopped(tmp_path: Path, silent: str) -> None:
     outbox, stop, twice = Outbox(tmp_path / "o.db", lambda: "s"), threading.Event(), threading.Event()
-    outbox.appended = lambda: twice.set() if outbox.highest >= 2 else None
+    outbox.on_appended = lambda: twice.set() if outbox.highest_n >= 2 else None
     source = ProbeSource(Probe("vn-ngsp", "tcp", silent), lambda: 1, every_ms=10, phase_ms=5)
     thread = threading.Thread(target=source.run, args=(outbox, stop))
     thread.start()
     assert twice.wait(5)
     stop.set()
     thread.join(5)
-    assert b'"type":"probe.result"' in outbox.after(0, 1)[0].body
+    assert b'"type":"probe.result"' in outbox.rows_after(0, 1)[0].body
     outbox.close()
 
 
@@ -207,13 +207,13 @@ def test_a_stop_during_the_phase_probes_nothing(tmp_path: Path) -> None:
     outbox, stop = Outbox(tmp_path / "o.db", lambda: "s"), threading.Event()
     stop.set()
     ProbeSource(Probe("vn-ngsp", "tcp", "x"), lambda: 1, phase_ms=60_000).run(outbox, stop)
-    assert outbox.pending() == 0
+    assert outbox.pending_count() == 0
     outbox.close()
 
 
 def test_a_fleets_phases_are_spread_and_steady() -> None:
-    phases = [phase_of(f"vn83-28756-kiosk{i}/vn-ngsp", 60_000) for i in range(400)]
-    assert phases == [phase_of(f"vn83-28756-kiosk{i}/vn-ngsp", 60_000) for i in range(400)]
+    phases = [probe_phase_ms(f"vn83-28756-kiosk{i}/vn-ngsp", 60_000) for i in range(400)]
+    assert phases == [probe_phase_ms(f"vn83-28756-kiosk{i}/vn-ngsp", 60_000) for i in range(400)]
     quarters = [sum(low <= p < low + 15_000 for p in phases) for low in range(0, 60_000, 15_000)]
     assert sum(quarters) == 400
     assert min(quarters) > 60

@@ -15,7 +15,7 @@ import pytest
 
 from edge_agent.outbox import Outbox
 from edge_agent.sources import queue_http
-from edge_agent.sources.queue_http import QueueHttpSource, QueueUnavailable, rows_through
+from edge_agent.sources.queue_http import QueueHttpSource, QueueUnavailable, load_row_mapper
 from edge_agent.sources.state import DeviceState
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class _Handler(BaseHTTPRequestHandler):
         since = parse_qs(urlsplit(self.path).query).get("since", [""])[0]
         body = json.dumps(vendor.answer(since)).encode()
         if fault == "big":
-            body = b'{"events":[],"next":"' + b"9" * queue_http.MAX_BODY + b'"}'
+            body = b'{"events":[],"next":"' + b"9" * queue_http.MAX_RESPONSE_BYTES + b'"}'
         if fault == "odd":
             body = b'{"tickets": []}'
         self.send_response(503 if fault == "busy" else 302 if fault == "moved" else 200)
@@ -113,16 +113,22 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
 
 def poll(url: str, header_file: Path | None = None, mapped: Mapped | None = None) -> QueueHttpSource:
     return QueueHttpSource(
-        url, DeviceState(), every_ms=10, header_file=header_file, mapped=mapped, silence_s=0.5, whole_s=1.0
+        url,
+        DeviceState(),
+        every_ms=10,
+        header_file=header_file,
+        row_mapper=mapped,
+        read_timeout_s=0.5,
+        total_timeout_s=1.0,
     )
 
 
 def tickets(outbox: Outbox) -> list[str]:
-    return [json.loads(row.body)["ticket"] for row in outbox.after(0, 1_000)]
+    return [json.loads(row.body)["ticket"] for row in outbox.rows_after(0, 1_000)]
 
 
 def drain(source: QueueHttpSource, outbox: Outbox) -> None:
-    while source.once(outbox):
+    while source.poll_once(outbox):
         pass
 
 
@@ -163,8 +169,8 @@ def test_a_bad_answer_takes_nothing_and_the_next_takes_all(
     there.events, there.fault = [issued(i) for i in range(3)], fault
     source = poll(url)
     with pytest.raises(OSError):  # noqa: PT011 - each fault has its own words
-        source.once(outbox)
-    assert (outbox.pending(), outbox.cursor(source.name)) == (0, "")
+        source.poll_once(outbox)
+    assert (outbox.pending_count(), outbox.cursor(source.name)) == (0, "")
     there.release.set()
     drain(source, outbox)
     assert tickets(outbox) == ["k0", "k1", "k2"]
@@ -182,7 +188,7 @@ def test_a_commit_that_fails_takes_nothing(
     with monkeypatch.context() as broken:
         broken.setattr(outbox, "append", full)
         with pytest.raises(OSError, match="no space"):
-            poll(url).once(outbox)
+            poll(url).poll_once(outbox)
     drain(poll(url), outbox)
     assert tickets(outbox) == ["k0", "k1", "k2"]
 
@@ -195,7 +201,7 @@ def test_bad_events_are_counted_skipped_and_never_logged(
     there.events = [issued(0), {**issued(1), "name": "Nguyen"}, {**issued(2), "ticket": "079123456789"}]
     source = poll(url)
     drain(source, outbox)
-    assert (tickets(outbox), source.bad) == (["k0"], 2)
+    assert (tickets(outbox), source.skipped_events) == (["k0"], 2)
     assert "bad_events_skipped" in caplog.text
     assert "Nguyen" not in caplog.text
     assert "079123456789" not in caplog.text
@@ -206,20 +212,20 @@ def test_a_token_is_read_from_its_file_each_time(vendor: tuple[Vendor, str], out
     header = tmp_path / "header"
     header.write_text("Authorization: Bearer one\n")
     source = poll(url, header_file=header)
-    source.once(outbox)
+    source.poll_once(outbox)
     header.write_text("Authorization: Bearer two\n")
-    source.once(outbox)
+    source.poll_once(outbox)
     assert [headers["Authorization"] for _, headers in there.asked] == ["Bearer one", "Bearer two"]
     header.write_text("just a token\n")
     with pytest.raises(QueueUnavailable, match=r"header:1: no header; write NAME: VALUE"):
-        source.once(outbox)
+        source.poll_once(outbox)
 
 
 def test_no_server_and_odd_urls(free_port: int, outbox: Outbox) -> None:
     with pytest.raises(OSError, match="refused"):
-        poll(f"http://127.0.0.1:{free_port}/").once(outbox)
+        poll(f"http://127.0.0.1:{free_port}/").poll_once(outbox)
     with pytest.raises(QueueUnavailable, match="use http or https"):
-        poll("file:///etc/passwd").once(outbox)
+        poll("file:///etc/passwd").poll_once(outbox)
 
 
 def test_supervision_is_told_after_several_failures_in_a_row(free_port: int, outbox: Outbox) -> None:
@@ -235,9 +241,9 @@ def test_it_polls_until_stopped(vendor: tuple[Vendor, str], outbox: Outbox) -> N
     stop = threading.Event()
     thread = threading.Thread(target=poll(url).run, args=(outbox, stop), daemon=True)
     thread.start()
-    wait(lambda: outbox.highest == 1)
+    wait(lambda: outbox.highest_n == 1)
     there.events.append(issued(1))
-    wait(lambda: outbox.highest == 2)
+    wait(lambda: outbox.highest_n == 2)
     stop.set()
     thread.join(5)
     assert not thread.is_alive()
@@ -273,9 +279,9 @@ def test_a_vendors_own_fields_go_through_a_mapping(vendor: tuple[Vendor, str], o
     good = {"id": "a", "what": "print", "desk": "L", "at": "2026-01-05T08:00:00", "ticket": {"no": 17}, "more": None}
     there.events = [good, {**good, "id": "b", "desk": "TEST"}, {**good, "id": "c", "at": "soon"}, {"what": "blink"}]
     there.page = 9
-    source = poll(url, mapped=rows_through(str(tmp_path / "acme.toml")))
+    source = poll(url, mapped=load_row_mapper(str(tmp_path / "acme.toml")))
     drain(source, outbox)
-    (only,) = [json.loads(row.body) for row in outbox.after(0, 9)]
+    (only,) = [json.loads(row.body) for row in outbox.rows_after(0, 9)]
     assert (only["type"], only["service"], only["t"]) == ("ticket.issued", "land", 1_767_574_800_000)
     assert "17" not in only["ticket"][:3]
-    assert source.bad == 1
+    assert source.skipped_events == 1

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge_agent.outbox import Outbox
-from edge_agent.sources.restart_policy import Limits, Order, Seen, Watch
-from edge_agent.sources.supervisor import Supervisor, subject_of
+from edge_agent.sources.restart_policy import RestartLimits, RestartPolicy, SourceAction, SourceObservation
+from edge_agent.sources.supervisor import Supervisor, event_subject
 from telemetry.core.protocol import events as ev
 
 if TYPE_CHECKING:
@@ -19,89 +19,89 @@ if TYPE_CHECKING:
 
     from edge_agent.sources import Sink, Stop
 
-LIMITS = Limits(hang_ms=1_000, end_ms=500, longest_wait_ms=10_000, stuck=2)
-START = Order(start=True)
+LIMITS = RestartLimits(hang_timeout_ms=1_000, stop_timeout_ms=500, max_wait_ms=10_000, max_stuck_threads=2)
+START = SourceAction(start=True)
 EVENT = ev.PaymentResult(n=1, t=1, outcome="ok")
 
 
-def running(beat_at: int = 0, *, idle: bool = False, stuck: int = 0) -> Seen:
-    return Seen(alive=True, idle=idle, beat_at=beat_at, stuck=stuck)
+def running(beat_at: int = 0, *, idle: bool = False, stuck: int = 0) -> SourceObservation:
+    return SourceObservation(alive=True, idle=idle, last_beat_at=beat_at, stuck_threads=stuck)
 
 
-def failed(fault: str = "source_failed", stuck: int = 0) -> Seen:
-    return Seen(alive=False, idle=True, beat_at=0, fault=fault, stuck=stuck)  # type: ignore[arg-type]
+def failed(fault: str = "source_failed", stuck: int = 0) -> SourceObservation:
+    return SourceObservation(alive=False, idle=True, last_beat_at=0, fault=fault, stuck_threads=stuck)  # type: ignore[arg-type]
 
 
-ENDED = Seen(alive=False, idle=True, beat_at=0)
+ENDED = SourceObservation(alive=False, idle=True, last_beat_at=0)
 
 
 def test_a_source_is_started_and_left_alone_while_it_goes_on() -> None:
-    watch = Watch(LIMITS)
-    assert watch.look(ENDED, 0, 0.5) == START
-    assert watch.look(running(900), 1_000, 0.5) == Order()
-    assert watch.look(running(0, idle=True), 900_000, 0.5) == Order()
-    assert watch.healthy()
+    watch = RestartPolicy(LIMITS)
+    assert watch.decide(ENDED, 0, 0.5) == START
+    assert watch.decide(running(900), 1_000, 0.5) == SourceAction()
+    assert watch.decide(running(0, idle=True), 900_000, 0.5) == SourceAction()
+    assert watch.is_healthy()
 
 
 def test_a_source_that_ends_of_its_own_will_is_done() -> None:
-    watch = Watch(LIMITS)
-    watch.look(ENDED, 0, 0.5)
-    assert [watch.look(ENDED, t, 0.5) for t in (1, 10_000)] == [Order(), Order()]
-    assert watch.healthy()
+    watch = RestartPolicy(LIMITS)
+    watch.decide(ENDED, 0, 0.5)
+    assert [watch.decide(ENDED, t, 0.5) for t in (1, 10_000)] == [SourceAction(), SourceAction()]
+    assert watch.is_healthy()
 
 
 def test_faults_are_told_once_in_a_row_and_waits_grow() -> None:
-    watch, now, waits = Watch(LIMITS), 0, []
+    watch, now, waits = RestartPolicy(LIMITS), 0, []
     alarms = []
     for _ in range(6):
-        assert watch.look(ENDED, now, 0.5) == START
-        order = watch.look(failed(), now, 0.5)
+        assert watch.decide(ENDED, now, 0.5) == START
+        order = watch.decide(failed(), now, 0.5)
         assert (order.fault, order.start) == ("source_failed", False)
         alarms.append(order.alarm)
-        assert not watch.healthy()
-        waits.append(watch.due - now)
-        assert watch.look(failed(), watch.due - 1, 0.5) == Order()
-        now = watch.due
+        assert not watch.is_healthy()
+        waits.append(watch.start_due_at - now)
+        assert watch.decide(failed(), watch.start_due_at - 1, 0.5) == SourceAction()
+        now = watch.start_due_at
     assert alarms == ["source_failed", None, None, None, None, None]
     assert waits == [700, 1_200, 2_200, 4_200, 5_200, 5_200]
 
 
 def test_a_silent_source_is_given_up_and_another_started() -> None:
-    watch = Watch(LIMITS)
-    watch.look(ENDED, 0, 0.5)
-    assert watch.look(running(0), 1_000, 0.5) == Order()
-    assert watch.look(running(0), 1_001, 0.5) == Order(give_up=True, fault="source_hung", alarm="source_hung")
-    assert watch.look(running(0, stuck=1), watch.due, 0.5) == START
-    assert watch.look(running(watch.due), watch.due + 1_001, 0.5).alarm is None
+    watch = RestartPolicy(LIMITS)
+    watch.decide(ENDED, 0, 0.5)
+    assert watch.decide(running(0), 1_000, 0.5) == SourceAction()
+    assert watch.decide(running(0), 1_001, 0.5) == SourceAction(give_up=True, fault="source_hung", alarm="source_hung")
+    assert watch.decide(running(0, stuck=1), watch.start_due_at, 0.5) == START
+    assert watch.decide(running(watch.start_due_at), watch.start_due_at + 1_001, 0.5).alarm is None
 
 
 def test_no_more_is_started_while_too_many_are_stuck() -> None:
-    watch = Watch(LIMITS)
-    watch.look(ENDED, 0, 0.5)
-    watch.look(running(0), 2_000, 0.5)
-    assert watch.look(running(0, stuck=2), 60_000, 0.5) == Order()
-    assert watch.look(running(0, stuck=1), 60_001, 0.5) == START
+    watch = RestartPolicy(LIMITS)
+    watch.decide(ENDED, 0, 0.5)
+    watch.decide(running(0), 2_000, 0.5)
+    assert watch.decide(running(0, stuck=2), 60_000, 0.5) == SourceAction()
+    assert watch.decide(running(0, stuck=1), 60_001, 0.5) == START
 
 
 def test_after_a_quiet_while_a_fault_is_news_again() -> None:
-    watch = Watch(LIMITS)
-    watch.look(ENDED, 0, 0.0)
-    watch.look(failed(), 1, 0.0)
-    watch.look(ENDED, 1_000, 0.0)
-    assert not watch.healthy()
-    watch.look(running(70_000), 70_000, 0.0)
-    assert watch.healthy()
-    assert watch.look(failed(), 70_001, 0.0).alarm == "source_failed"
+    watch = RestartPolicy(LIMITS)
+    watch.decide(ENDED, 0, 0.0)
+    watch.decide(failed(), 1, 0.0)
+    watch.decide(ENDED, 1_000, 0.0)
+    assert not watch.is_healthy()
+    watch.decide(running(70_000), 70_000, 0.0)
+    assert watch.is_healthy()
+    assert watch.decide(failed(), 70_001, 0.0).alarm == "source_failed"
 
 
 def test_a_restart_waits_for_the_end_then_goes_on_without_it() -> None:
-    watch = Watch(LIMITS)
-    watch.look(ENDED, 0, 0.5)
-    watch.restart(10)
-    assert watch.look(running(10), 20, 0.5) == Order()
-    assert watch.look(running(10), 511, 0.5) == Order(start=True, give_up=True)
-    watch.restart(600)
-    assert watch.look(ENDED, 601, 0.5) == START
+    watch = RestartPolicy(LIMITS)
+    watch.decide(ENDED, 0, 0.5)
+    watch.request_restart(10)
+    assert watch.decide(running(10), 20, 0.5) == SourceAction()
+    assert watch.decide(running(10), 511, 0.5) == SourceAction(start=True, give_up=True)
+    watch.request_restart(600)
+    assert watch.decide(ENDED, 601, 0.5) == START
 
 
 NAMES = [("probe:vn-ngsp", "probe-vn-ngsp"), ("file:Đơn/x.jsonl", "file-n-x-jsonl"), ("đ", "source")]
@@ -109,7 +109,7 @@ NAMES = [("probe:vn-ngsp", "probe-vn-ngsp"), ("file:Đơn/x.jsonl", "file-n-x-js
 
 @pytest.mark.parametrize(("name", "subject"), NAMES)
 def test_a_name_becomes_an_id(name: str, subject: str) -> None:
-    assert subject_of(name) == subject
+    assert event_subject(name) == subject
 
 
 # --- with threads -----------------------------------------------------------------------------
@@ -166,7 +166,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
     box = Outbox(tmp_path / "o.db", lambda: "s")
     one = Place(box)
     yield one
-    one.supervisor.end(5)
+    one.supervisor.stop_all(5)
     box.close()
 
 
@@ -184,7 +184,7 @@ def test_a_hung_driver_stops_no_other_and_cannot_write_beside_its_heir(place: Pl
     hung.released.set()
     place.until(lambda: bool(hung.errors))
     assert place.outbox.cursor("hung") == "heir"
-    assert place.supervisor.faults() == {"good": 0, "hung": 1}
+    assert place.supervisor.fault_counts() == {"good": 0, "hung": 1}
     assert good.runs == 1
 
 
@@ -202,8 +202,8 @@ def test_a_failing_source_is_started_again(place: Place) -> None:
     place.supervisor.add("failing", Failing)
     place.until(lambda: Failing.runs == 3, 500)
     assert place.told == [("source_failed", "failing")]
-    assert place.supervisor.failing() == {"failing"}
-    place.until(lambda: not place.supervisor.failing(), 10_000)
+    assert place.supervisor.failing_sources() == {"failing"}
+    place.until(lambda: not place.supervisor.failing_sources(), 10_000)
 
 
 def test_a_restart_builds_the_source_afresh(place: Place) -> None:
@@ -221,4 +221,4 @@ def test_a_restart_builds_the_source_afresh(place: Place) -> None:
     place.until(lambda: len(built) == 2 and built[1].runs == 1)
     assert place.told == []
     assert place.supervisor.remove("driver")
-    assert place.supervisor.names() == []
+    assert place.supervisor.source_names() == []

@@ -15,7 +15,7 @@ import pytest
 from edge_agent.outbox import Outbox
 from edge_agent.sources.file import FileSource
 from edge_agent.sources.state import DeviceState
-from edge_agent.sources.tail import CHUNK, QUIET_S, Tail
+from edge_agent.sources.tail import MAX_CHUNK_BYTES, QUIET_AFTER_S, FileTail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,19 +36,19 @@ class Reader:
 
     def __init__(self, path: Path, outbox: Outbox) -> None:
         self.outbox, self.source = outbox, FileSource(path, DeviceState())
-        self.tail = Tail(path, "")
+        self.tail = FileTail(path, "")
 
     def restart(self) -> None:
         self.tail.close()
-        self.tail = Tail(self.source.path, self.outbox.cursor("file"))
+        self.tail = FileTail(self.source.path, self.outbox.cursor("file"))
 
     def once(self) -> bool:
-        return self.source.once(self.tail, self.outbox)
+        return self.source.read_once(self.tail, self.outbox)
 
     def read(self) -> list[int]:
         while self.once():
             pass
-        return [json.loads(row.body)["t"] for row in self.outbox.after(0, 100_000)]
+        return [json.loads(row.body)["t"] for row in self.outbox.rows_after(0, 100_000)]
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_a_line_finished_after_the_new_file_was_begun_is_read(path: Path, reader
     write(old, line(2)[15:] + line(4))
     write(path, line(5))
     assert sorted(reader.read()) == [1, 2, 3, 4, 5]
-    assert reader.source.bad == 0
+    assert reader.source.skipped_lines == 0
 
 
 def test_a_rotated_file_is_left_when_it_has_long_been_quiet(path: Path, reader: Reader) -> None:
@@ -92,11 +92,11 @@ def test_a_rotated_file_is_left_when_it_has_long_been_quiet(path: Path, reader: 
     old = rotate(path)
     write(path, line(3))
     assert reader.read() == [1, 3]
-    past = time.time() - QUIET_S - 5
+    past = time.time() - QUIET_AFTER_S - 5
     os.utime(old, (past, past))
     write(path, line(4))
     assert reader.read() == [1, 3, 4]
-    assert reader.source.bad == 1
+    assert reader.source.skipped_lines == 1
     assert reader.tail.cursor.count(",") == 0
 
 
@@ -108,7 +108,7 @@ def test_an_end_without_a_line_feed_is_taken_once(path: Path, reader: Reader) ->
     assert reader.read() == [1, 2, 3]
     write(old, "\n" + line(4))
     assert sorted(reader.read()) == [1, 2, 3, 4]
-    assert reader.source.bad == 0
+    assert reader.source.skipped_lines == 0
 
 
 @pytest.mark.parametrize("restarted", [False, True])
@@ -166,18 +166,18 @@ def test_an_inode_used_again_is_another_file(path: Path, reader: Reader) -> None
     inode, cursor = path.stat().st_ino, reader.tail.cursor
     path.unlink()
     write(path, line(200) + line(201) + line(202))
-    reader.tail = Tail(path, cursor.replace(str(inode), str(path.stat().st_ino)))
+    reader.tail = FileTail(path, cursor.replace(str(inode), str(path.stat().st_ino)))
     assert reader.read() == [100, 101, 200, 201, 202]
 
 
 def test_a_cursor_of_an_older_version_goes_on(path: Path, reader: Reader) -> None:
     write(path, line(1) + line(2))
-    reader.tail = Tail(path, f"{path.stat().st_ino}:{len(line(1))}")
+    reader.tail = FileTail(path, f"{path.stat().st_ino}:{len(line(1))}")
     assert reader.read() == [2]
 
 
 def test_a_chunk_boundary_inside_a_line_changes_nothing(path: Path, reader: Reader) -> None:
-    count = 3 * CHUNK // len(line(100_000))
+    count = 3 * MAX_CHUNK_BYTES // len(line(100_000))
     write(path, "".join(line(100_000 + i) for i in range(count)))
     assert reader.read() == [100_000 + i for i in range(count)]
 
@@ -229,7 +229,7 @@ def test_whatever_the_writer_does_each_line_is_read_once(path: Path, reader: Rea
     for act in chance.choices(acts, k=150):
         act()
     assert sorted(reader.read()) == writer.wrote
-    assert reader.source.bad == 0
+    assert reader.source.skipped_lines == 0
 
 
 FOLLOW = """

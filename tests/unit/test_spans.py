@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given, strategies as st
 
 from telemetry.core.calendar.windows import HOUR, MINUTE, Window, floor
-from telemetry.core.fold.event_spans import LEVEL_REACH_MS, dirty, dirty_frames, grace, span
+from telemetry.core.fold.event_spans import (
+    SERVICE_LEVEL_REACH_MS,
+    dirty_hours,
+    dirty_hours_of_frames,
+    event_span,
+    grace_ms,
+)
 from telemetry.core.protocol import events as ev
 
 T = 1_767_225_600_000
@@ -28,32 +34,36 @@ TICKET: dict[str, Any] = {"n": 1, "t": T, "ticket": "k", "queue": "q", "service"
         (ev.DeviceContact(n=1, t=T), 0, ev.MAX_GRACE_MS),
         (ev.DeviceStatus(n=1, t=T, online=False, sid="s"), 0, 2 * ev.MAX_GRACE_MS),
         (ev.ConnectorStats(n=1, t=T, system="s", ok=1, failed=0, period_ms=MINUTE), MINUTE, 1),
-        (ev.TicketIssued(**TICKET), 0, LEVEL_REACH_MS + 1),
-        (ev.TicketCalled(**TICKET, counter="c", entered=T - 500), 500, LEVEL_REACH_MS - 499),
+        (ev.TicketIssued(**TICKET), 0, SERVICE_LEVEL_REACH_MS + 1),
+        (ev.TicketCalled(**TICKET, counter="c", entered=T - 500), 500, SERVICE_LEVEL_REACH_MS - 499),
         (ev.CentreModeSet(n=1, t=T, mode="normal"), 0, 1),
         (ev.TicketRecalled(**TICKET, counter="c", entered=T - 500), 500, 1),
         (ev.TicketServingStarted(**TICKET, counter="c", entered=T - 500, called=T - 1), 500, 1),
-        (ev.TicketTransferred(**TICKET, entered=T - 500, to_queue="q", to_service="s"), 500, LEVEL_REACH_MS + 1),
+        (
+            ev.TicketTransferred(**TICKET, entered=T - 500, to_queue="q", to_service="s"),
+            500,
+            SERVICE_LEVEL_REACH_MS + 1,
+        ),
         (ev.TicketFinished(**TICKET, counter="c", entered=T - 500, called=T - 300), 300, 1),
-        (ev.TicketAbandoned(**TICKET, entered=T - 500), 500, LEVEL_REACH_MS - 499),
-        (ev.TicketNoShow(**TICKET, entered=T - 500), 500, LEVEL_REACH_MS - 499),
-        (ev.TicketClosedEod(**TICKET, entered=T - 500), 500, LEVEL_REACH_MS - 499),
+        (ev.TicketAbandoned(**TICKET, entered=T - 500), 500, SERVICE_LEVEL_REACH_MS - 499),
+        (ev.TicketNoShow(**TICKET, entered=T - 500), 500, SERVICE_LEVEL_REACH_MS - 499),
+        (ev.TicketClosedEod(**TICKET, entered=T - 500), 500, SERVICE_LEVEL_REACH_MS - 499),
         (ev.TicketClosedEod(**TICKET, entered=0), 4 * HOUR, 1),
-        (ev.TicketCalled(**TICKET, counter="c", entered=T + 500), 0, LEVEL_REACH_MS + 501),
-        (ev.TicketCalled(**TICKET, counter="c", entered=1 << 53), 0, LEVEL_REACH_MS + 60_001),
+        (ev.TicketCalled(**TICKET, counter="c", entered=T + 500), 0, SERVICE_LEVEL_REACH_MS + 501),
+        (ev.TicketCalled(**TICKET, counter="c", entered=1 << 53), 0, SERVICE_LEVEL_REACH_MS + 60_001),
     ],
 )  # fmt: skip
 def test_an_event_speaks_about_its_own_time(event: ev.Event, back: int, ahead: int) -> None:
-    assert span(event) == Window(T - back, T + ahead)
+    assert event_span(event) == Window(T - back, T + ahead)
 
 
 def test_a_span_never_begins_before_the_epoch() -> None:
-    assert span(ev.ConnectorStats(n=1, t=5, system="s", ok=1, failed=0, period_ms=1 << 53)) == Window(0, 6)
+    assert event_span(ev.ConnectorStats(n=1, t=5, system="s", ok=1, failed=0, period_ms=1 << 53)) == Window(0, 6)
 
 
 def test_grace_is_two_intervals_and_thirty_seconds() -> None:
-    assert grace(60_000) == 150_000
-    assert grace(ev.MAX_EVERY_MS) == ev.MAX_GRACE_MS
+    assert grace_ms(60_000) == 150_000
+    assert grace_ms(ev.MAX_INTERVAL_MS) == ev.MAX_GRACE_MS
 
 
 def beat(t: int) -> ev.Event:
@@ -62,13 +72,13 @@ def beat(t: int) -> ev.Event:
 
 def test_neighbouring_dirty_hours_join_and_units_stay_apart() -> None:
     said = [("b", beat(0)), ("a", beat(2 * HOUR - 1)), ("a", beat(0)), ("a", beat(9 * HOUR))]
-    assert dirty(said) == [("a", 0, 3 * HOUR), ("a", 9 * HOUR, 10 * HOUR), ("b", 0, HOUR)]
+    assert dirty_hours(said) == [("a", 0, 3 * HOUR), ("a", 9 * HOUR, 10 * HOUR), ("b", 0, HOUR)]
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 20 * HOUR).map(beat)), max_size=8))
 def test_dirty_hours_are_exactly_those_a_span_touches(said: list[tuple[str, ev.Event]]) -> None:
-    found = {(unit, hour) for unit, start, end in dirty(said) for hour in range(start, end, HOUR)}
-    touched = {(u, h) for u, e in said for h in range(floor(e.t, HOUR), span(e).end, HOUR)}
+    found = {(unit, hour) for unit, start, end in dirty_hours(said) for hour in range(start, end, HOUR)}
+    touched = {(u, h) for u, e in said for h in range(floor(e.t, HOUR), event_span(e).end, HOUR)}
     assert found == touched
 
 
@@ -102,5 +112,5 @@ frame = st.one_of(
 @given(st.lists(st.tuples(st.sampled_from(["c1", "c2"]), frame), max_size=5))
 def test_whole_frames_touch_all_hours_of_their_events(frames: list[tuple[str, list[tuple[str, int, int]]]]) -> None:
     told = [(centre, [said_by(*row) for row in rows]) for centre, rows in frames]
-    slow = dirty((ev.unit_of(centre, event), event) for centre, events in told for event in events)
-    assert dirty_frames(told) == slow
+    slow = dirty_hours((ev.entity_of(centre, event), event) for centre, events in told for event in events)
+    assert dirty_hours_of_frames(told) == slow

@@ -7,9 +7,9 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.windows import DAY, HOUR, Window
-from telemetry.core.fold.event_spans import LEVEL_REACH_MS, LOOK_BACK_MS, SAME_ENTRY_MS
+from telemetry.core.fold.event_spans import SAME_ENTRY_MS, SERVICE_LEVEL_REACH_MS, TICKET_LOOKBACK_MS
 from telemetry.core.protocol import events as ev
-from telemetry.store import Batch, Change, Stored
+from telemetry.store import Batch, ChangeRecord, StoredEvent
 from telemetry.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -20,20 +20,20 @@ CENTRE = "vn83-1"
 AROUND = Window(T - DAY, T + DAY)
 
 
-def issued(n: int, t: int = T) -> Stored:
-    return Stored(CENTRE, f"{CENTRE}-kiosk1", "s1", ev.TicketIssued(n=n, t=t, ticket="k", queue="l", service="l"))
+def issued(n: int, t: int = T) -> StoredEvent:
+    return StoredEvent(CENTRE, f"{CENTRE}-kiosk1", "s1", ev.TicketIssued(n=n, t=t, ticket="k", queue="l", service="l"))
 
 
-def put(store: SqliteStore, *events: Stored) -> None:
-    store.append(Batch(1, events, [Change(CENTRE, T, T + HOUR)]))
+def put(store: SqliteStore, *events: StoredEvent) -> None:
+    store.append(Batch(1, events, [ChangeRecord(CENTRE, T, T + HOUR)]))
 
 
 def test_a_file_of_the_first_schema_is_brought_up_to_date_and_keeps_everything(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     with closing(SqliteStore(path)) as store:
         put(store, issued(1), issued(2))
-        store.set_mark("a", 7)
-        before = (store.events(CENTRE, AROUND), store.row_ranges(), store.changes(0))
+        store.set_checkpoint("a", 7)
+        before = (store.events(CENTRE, AROUND), store.row_ranges(), store.changes_since(0))
     with closing(sqlite3.connect(path)) as db:
         db.executescript(
             """DROP TRIGGER raw_moved; CREATE TRIGGER raw_moved AFTER UPDATE OF t ON raw WHEN old.t <> new.t BEGIN
@@ -42,8 +42,8 @@ def test_a_file_of_the_first_schema_is_brought_up_to_date_and_keeps_everything(t
         )
     for _ in range(2):  # opening it again changes nothing
         with closing(SqliteStore(path)) as store:
-            assert (store.events(CENTRE, AROUND), store.row_ranges(), store.changes(0)) == before
-            assert store.mark("a") == 7
+            assert (store.events(CENTRE, AROUND), store.row_ranges(), store.changes_since(0)) == before
+            assert store.checkpoint("a") == 7
     with closing(SqliteStore(tmp_path / "new.db")):
         assert made(path) == made(tmp_path / "new.db")
 
@@ -60,6 +60,6 @@ def test_what_a_moved_event_leaves_is_folded_as_far_as_any_event_reaches(tmp_pat
     with closing(SqliteStore(tmp_path / "s.db")) as store:
         put(store, issued(1, late))
         put(store, issued(1, T))
-        (moved,) = [c for c in store.changes(0) if c.end % HOUR]
-    assert moved.start <= late - LOOK_BACK_MS
-    assert moved.end >= late + SAME_ENTRY_MS + LEVEL_REACH_MS + 1
+        (moved,) = [c for c in store.changes_since(0) if c.end % HOUR]
+    assert moved.start <= late - TICKET_LOOKBACK_MS
+    assert moved.end >= late + SAME_ENTRY_MS + SERVICE_LEVEL_REACH_MS + 1

@@ -8,8 +8,8 @@ import pytest
 import yaml
 from hypothesis import given, settings, strategies as st
 
-from infra.config.options import SECRETS, Options
-from infra.config.stack_file import load, said
+from infra.config.options import SECRET_NAMES, StackOptions
+from infra.config.stack_file import load_options, value_and_line
 from telemetry.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,21 +21,21 @@ def faults(folder: Path, text: str) -> list[tuple[int, str, str]]:
     path = folder / "Pulumi.try.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
-        load(path)
+        load_options(path)
     assert all(fault.file == str(path) and fault.problem and fault.remedy for fault in caught.value.faults)
     assert PLANTED not in str(caught.value)
     return [(fault.line, fault.field, fault.problem) for fault in caught.value.faults]
 
 
-def read(folder: Path, text: str) -> Options:
+def read(folder: Path, text: str) -> StackOptions:
     path = folder / "Pulumi.try.yaml"
     path.write_text(text, encoding="utf-8")
-    return load(path)
+    return load_options(path)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "infra/stacks").glob("Pulumi.*.yaml")), ids=lambda path: path.name)
 def test_shipped_stack_files_have_no_fault(path: Path) -> None:
-    assert load(path).target in path.name
+    assert load_options(path).target in path.name
 
 
 def test_engines_scalars_and_typed_values_mean_the_same(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_engines_scalars_and_typed_values_mean_the_same(tmp_path: Path) -> None:
     assert typed.workers == 8
 
 
-@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("name", SECRET_NAMES)
 def test_secret_in_plain_text_is_refused_and_not_shown(tmp_path: Path, name: str) -> None:
     found = faults(tmp_path, f"{HEAD}  motcua:{name}: {PLANTED}\n")
     assert found == [(4, f"motcua:{name}", "is a secret in plain text")]
@@ -59,25 +59,25 @@ def test_secret_that_is_not_encrypted_is_refused_whatever_its_shape(tmp_path: Pa
 def test_windows_line_ends_and_a_byte_order_mark_change_nothing(tmp_path: Path) -> None:
     path = tmp_path / "Pulumi.try.yaml"
     path.write_bytes(b"\xef\xbb\xbf" + (HEAD + "  motcua:workers: 8\n").replace("\n", "\r\n").encode())
-    assert load(path).workers == 8
+    assert load_options(path).workers == 8
     path.write_bytes((HEAD + "  motcua:workers: no\n").replace("\n", "\r\n").encode())
     with pytest.raises(ConfigError, match=r"Pulumi\.try\.yaml:4: motcua:workers"):
-        load(path)
+        load_options(path)
 
 
 def test_other_encodings_are_named_with_the_line(tmp_path: Path) -> None:
     path = tmp_path / "Pulumi.try.yaml"
     path.write_bytes(HEAD.encode() + b"  motcua:owner: B\xfeo\n")
     with pytest.raises(ConfigError, match=r":4: file: is not UTF-8; save it as UTF-8"):
-        load(path)
-    assert said(path, "inventory") == ("", 0)
+        load_options(path)
+    assert value_and_line(path, "inventory") == ("", 0)
 
 
 def test_one_value_is_read_whatever_else_is_wrong(tmp_path: Path) -> None:
     path = tmp_path / "Pulumi.try.yaml"
     path.write_text("config:\n  motcua:stage: nonsense\n  motcua:inventory: here\n  motcua:influx: {}\n")
-    assert said(path, "inventory") == ("here", 3)
-    assert said(path, "influx") == ("", 0)
+    assert value_and_line(path, "inventory") == ("here", 3)
+    assert value_and_line(path, "influx") == ("", 0)
 
 
 def test_remedy_for_a_plain_secret_is_the_command(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_remedy_for_a_plain_secret_is_the_command(tmp_path: Path) -> None:
 
 
 def test_encrypted_secrets_are_left_alone(tmp_path: Path) -> None:
-    secrets = "".join(f"  motcua:{name}:\n    secure: v1:abc\n" for name in SECRETS)
+    secrets = "".join(f"  motcua:{name}:\n    secure: v1:abc\n" for name in SECRET_NAMES)
     assert read(tmp_path, HEAD + secrets + "  openstack:password:\n    secure: v1:abc\n") == read(tmp_path, HEAD)
 
 
@@ -201,10 +201,10 @@ def test_file_that_says_nothing_misses_stage_and_target(tmp_path: Path, text: st
 
 def test_file_that_is_not_there_or_not_text_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--stack-file: No such file"):
-        load(tmp_path / "none.yaml")
+        load_options(tmp_path / "none.yaml")
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="is not UTF-8"):
-        load(tmp_path / "binary.yaml")
+        load_options(tmp_path / "binary.yaml")
 
 
 VALUES = st.recursive(
@@ -212,7 +212,9 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8) | st.integers(), inner, max_size=3),
     max_leaves=6,
 )
-KEYS = st.sampled_from([*(f"motcua:{one.alias or name}" for name, one in Options.model_fields.items()), "x", "motcua:"])
+KEYS = st.sampled_from(
+    [*(f"motcua:{one.alias or name}" for name, one in StackOptions.model_fields.items()), "x", "motcua:"]
+)
 SECTION = st.dictionaries(
     st.sampled_from(["url", "rawDays", "hosts", "epoch", "form", "imageDigests", "today"]), VALUES
 )
@@ -227,7 +229,7 @@ def test_nothing_that_a_file_may_hold_ends_in_a_traceback(
     path.write_text(yaml.safe_dump({"config": config}), encoding="utf-8")
     told: object
     try:
-        told = load(path)
+        told = load_options(path)
     except ConfigError as error:
         told = error.faults
     assert told

@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
-from infra.config.options import SECRETS, National, Options
+from infra.config.options import SECRET_NAMES, NationalOptions, StackOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ DOC = (Path(__file__).resolve().parents[2] / "docs/reference/stacks.md").read_te
 
 def keys(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
     for name, field in section.model_fields.items():
-        kind = National if name == "national" else field.annotation
+        kind = NationalOptions if name == "national" else field.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from keys(kind, f"{to_camel(name)}.")
         else:
@@ -26,11 +26,11 @@ def keys(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 
 def test_every_key_and_secret_of_a_stack_is_described() -> None:
-    assert [name for name in (*keys(Options), *SECRETS) if f"`{name}`" not in DOC] == []
+    assert [name for name in (*keys(StackOptions), *SECRET_NAMES) if f"`{name}`" not in DOC] == []
 
 
 @pytest.mark.parametrize(
     "name", sorted(set(re.findall(r"`((?:influx|broker|pki|tokens|national|local|kubernetes|openstack)\.\w+)`", DOC)))
 )
 def test_no_key_is_described_that_there_is_not(name: str) -> None:
-    assert name in set(keys(Options))
+    assert name in set(keys(StackOptions))

@@ -7,21 +7,21 @@ from typing import get_args
 import pytest
 from hypothesis import given, strategies as st
 
-from telemetry.core.protocol.topics import Channel, Topic, every, parse
+from telemetry.core.protocol.topics import Topic, TopicChannel, parse_topic, topic_filter
 
 ids = st.from_regex(r"[a-z0-9-]{1,63}", fullmatch=True)
-channels: st.SearchStrategy[Channel] = st.sampled_from(get_args(Channel))
+channels: st.SearchStrategy[TopicChannel] = st.sampled_from(get_args(TopicChannel))
 
 
 @given(ids, ids, channels)
-def test_parse_returns_the_topic_that_was_sent(centre: str, device: str, channel: Channel) -> None:
+def test_parse_returns_the_topic_that_was_sent(centre: str, device: str, channel: TopicChannel) -> None:
     topic = Topic(centre, device, channel)
-    assert parse(topic.path) == topic
+    assert parse_topic(topic.path) == topic
 
 
 @given(st.text(max_size=80))
 def test_parse_never_raises_whatever_the_text(text: str) -> None:
-    topic = parse(text)
+    topic = parse_topic(text)
     assert topic is None or topic.path == text
 
 
@@ -42,7 +42,7 @@ def test_parse_never_raises_whatever_the_text(text: str) -> None:
     ],
 )
 def test_a_path_outside_the_schema_is_none(path: str) -> None:
-    assert parse(path) is None
+    assert parse_topic(path) is None
 
 
 def test_a_topic_refuses_an_unknown_id() -> None:
@@ -51,9 +51,9 @@ def test_a_topic_refuses_an_unknown_id() -> None:
 
 
 def test_another_channel_of_the_same_device_keeps_its_ids() -> None:
-    assert Topic("c", "d", "up").on("receipt") == Topic("c", "d", "receipt")
+    assert Topic("c", "d", "up").with_channel("receipt") == Topic("c", "d", "receipt")
 
 
 def test_a_filter_names_all_devices_and_its_group_when_shared() -> None:
-    assert every("up") == "motcua/v1/+/+/up"
-    assert every("up", share="ingest") == "$share/ingest/motcua/v1/+/+/up"
+    assert topic_filter("up") == "motcua/v1/+/+/up"
+    assert topic_filter("up", share="ingest") == "$share/ingest/motcua/v1/+/+/up"

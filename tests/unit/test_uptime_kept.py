@@ -10,17 +10,17 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from telemetry.core.calendar.windows import DAY, FIVE, HOUR, Window, day_window
+from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window, day_window
 from telemetry.core.fold.totals import Total
 from telemetry.queries import totals_cache as rooms
-from telemetry.queries.totals_cache import FRESH_MS, SETTLING_MS, Kept, Through
+from telemetry.queries.totals_cache import RECENT_TTL_MS, SETTLING_MS, TotalsCache, UncachedTotals
 from telemetry.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from telemetry.core.calendar.windows import Width
+    from telemetry.core.calendar.windows import BucketWidth
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 T = day_window(date(2026, 11, 23), ZONE).start
@@ -32,20 +32,20 @@ class Desk:
 
     def __init__(self, store: SqliteStore) -> None:
         self.store = store
-        self.reads: list[tuple[list[str], Width, Window]] = []
+        self.reads: list[tuple[list[str], BucketWidth, Window]] = []
         self.now = T + 12 * HOUR
         self.reopened = dict.fromkeys(UNITS, 1)
-        self.kept = Kept(self, lambda: lambda unit: self.reopened.get(unit, 0), lambda: self.now)
+        self.kept = TotalsCache(self, lambda: lambda unit: self.reopened.get(unit, 0), lambda: self.now)
 
-    def totals(self, units: Sequence[str], width: Width, window: Window, kind: str = "") -> list[Total]:
+    def totals(self, units: Sequence[str], width: BucketWidth, window: Window, kind: str = "") -> list[Total]:
         self.reads.append((list(units), width, window))
         return self.store.totals(units, width, window, kind)
 
-    def put(self, unit: str, width: Width, start: int, up: int) -> None:
+    def put(self, unit: str, width: BucketWidth, start: int, up: int) -> None:
         row = Total(unit, f"centre:{unit}", width, start, "83", {"up_ms": up})
         self.store.replace_totals(unit, width, Window(start, start + 1), [row])
 
-    def up(self, width: Width, window: Window, units: Sequence[str] = UNITS) -> int:
+    def up(self, width: BucketWidth, window: Window, units: Sequence[str] = UNITS) -> int:
         return sum(row.values[0] for row in self.kept.rows(units, width, window, "centre", ZONE))
 
 
@@ -77,8 +77,8 @@ def test_what_was_reopened_is_read_again_and_nothing_else(desk: Desk) -> None:
 
 def test_a_window_that_moves_on_reads_what_is_new(desk: Desk) -> None:
     desk.up("5m", Window(T, T + HOUR))
-    desk.up("5m", Window(T + FIVE, T + HOUR + FIVE))
-    assert desk.reads[1:] == [(UNITS, "5m", Window(T + HOUR, T + HOUR + FIVE))]
+    desk.up("5m", Window(T + SLOT, T + HOUR + SLOT))
+    assert desk.reads[1:] == [(UNITS, "5m", Window(T + HOUR, T + HOUR + SLOT))]
 
 
 def test_what_ended_a_moment_ago_is_read_again_after_a_second(desk: Desk) -> None:
@@ -87,9 +87,9 @@ def test_what_ended_a_moment_ago_is_read_again_after_a_second(desk: Desk) -> Non
     desk.put("vn83-1", "1h", T, 5)
     assert desk.up("1h", last) == 5
     desk.put("vn83-1", "1h", T, 6)
-    desk.now += FRESH_MS + 1
+    desk.now += RECENT_TTL_MS + 1
     assert desk.up("1h", last) == 6
-    desk.now += FRESH_MS + 1
+    desk.now += RECENT_TTL_MS + 1
     assert desk.up("1h", last) == 6
     assert len(desk.reads) == 2
 
@@ -98,7 +98,7 @@ def test_a_unit_that_nobody_speaks_for_is_kept_for_a_second_only(desk: Desk) -> 
     desk.reopened.clear()
     assert desk.up("1d", WEEK) == 0
     desk.put("vn83-2", "1d", T - DAY, 5)
-    desk.now += FRESH_MS + 1
+    desk.now += RECENT_TTL_MS + 1
     assert desk.up("1d", WEEK) == 5
 
 
@@ -112,13 +112,13 @@ def test_a_clock_that_goes_back_reads_again(desk: Desk) -> None:
 
 def test_a_very_long_answer_is_read_through(desk: Desk) -> None:
     window = Window(T - 10 * DAY, T)
-    desk.put("vn83-1", "5m", T - FIVE, 5)
+    desk.put("vn83-1", "5m", T - SLOT, 5)
     assert [desk.up("5m", window), desk.up("5m", window)] == [5, 5]
     assert len(desk.reads) == 2
 
 
 def test_what_was_longest_not_asked_for_is_dropped_first(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rooms, "MOST", 10)
+    monkeypatch.setattr(rooms, "MAX_CACHED_TOTALS", 10)
     for unit in UNITS:
         desk.up("1d", WEEK, [unit])
     desk.up("1d", WEEK, UNITS[1:])
@@ -142,9 +142,9 @@ def test_whatever_is_written_and_asked_the_answer_is_the_stores(
     with closing(SqliteStore(tmp_path_factory.mktemp("kept") / "store.db")) as store:
         desk = Desk(store)
         for unit, cell, up, first, length in steps:
-            desk.put(unit, "5m", T + cell * FIVE, up)
+            desk.put(unit, "5m", T + cell * SLOT, up)
             desk.reopened[unit] += 1
-            desk.now += FRESH_MS + 1
-            window = Window(T + (first - 1) * FIVE, T + (first - 1 + length) * FIVE)
+            desk.now += RECENT_TTL_MS + 1
+            window = Window(T + (first - 1) * SLOT, T + (first - 1 + length) * SLOT)
             found = list(desk.kept.rows(UNITS, "5m", window, "centre", ZONE))
-            assert found == list(Through(store).rows(UNITS, "5m", window, "centre", ZONE))
+            assert found == list(UncachedTotals(store).rows(UNITS, "5m", window, "centre", ZONE))

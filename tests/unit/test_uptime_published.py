@@ -12,12 +12,18 @@ import pytest
 
 from telemetry.core.calendar.windows import HOUR, Window, local_ms
 from telemetry.core.fold.totals import Total
-from telemetry.core.inventory import Centre, Published
-from telemetry.queries.availability import Clock, Manner, Sli, Uptime, uptime
-from telemetry.queries.buckets import Bucket, ask
-from telemetry.queries.network import Scope
-from telemetry.queries.publication import month
-from telemetry.queries.totals_cache import Through
+from telemetry.core.inventory import Centre, PublishedFigures
+from telemetry.queries.availability import (
+    AvailabilityDimension,
+    AvailabilityOptions,
+    AvailabilityResult,
+    ClockKind,
+    compute_availability,
+)
+from telemetry.queries.buckets import BucketSize, bucket_query
+from telemetry.queries.network import QueryScope
+from telemetry.queries.publication import exact_local_month
+from telemetry.queries.totals_cache import UncachedTotals
 from telemetry.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -31,11 +37,11 @@ WEEK = tuple(((time(7, 30), time(11, 30)),) for _ in range(7))
 CENTRE = Centre("vn83-1", "83", "commune", "Một", "One", "83", "", 2, WEEK, (), ZONE)
 LABEL = "centre:vn83-1"
 OPEN = 31 * 4 * 3600
-PUBLISHED = Published("2026-10", LABEL, "", OPEN, OPEN - 3600, 3600, 0, 0, OPEN - 3600, 3600)
+PUBLISHED = PublishedFigures("2026-10", LABEL, "", OPEN, OPEN - 3600, 3600, 0, 0, OPEN - 3600, 3600)
 KNOWN = {("2026-10", LABEL, ""): PUBLISHED}
 OCTOBER = Window(local_ms(date(2026, 10, 1), time(), ZONE), local_ms(date(2026, 11, 1), time(), ZONE))
 NOW = OCTOBER.end + 40 * 24 * HOUR
-SCOPE = Scope(LABEL, "centre", frozenset({LABEL}), {"vn83-1": CENTRE}, ZONE)
+SCOPE = QueryScope(LABEL, "centre", frozenset({LABEL}), {"vn83-1": CENTRE}, ZONE)
 
 
 @pytest.fixture
@@ -53,9 +59,15 @@ def put(store: Store, first: int = 3 * HOUR, down: int = HOUR) -> None:
 
 
 def asked(
-    store: Store, window: Window = OCTOBER, bucket: Bucket = "total", clock: Clock = "open", sli: Sli = "service"
-) -> Uptime:
-    return uptime(Through(store), SCOPE, ask(window, bucket, ZONE), Manner(clock, sli, KNOWN), NOW)
+    store: Store,
+    window: Window = OCTOBER,
+    bucket: BucketSize = "total",
+    clock: ClockKind = "open",
+    sli: AvailabilityDimension = "service",
+) -> AvailabilityResult:
+    return compute_availability(
+        UncachedTotals(store), SCOPE, bucket_query(window, bucket, ZONE), AvailabilityOptions(clock, sli, KNOWN), NOW
+    )
 
 
 def test_a_month_that_is_as_it_was_published_needs_no_correction(store: Store) -> None:
@@ -68,7 +80,7 @@ def test_late_data_change_the_figure_of_now_and_never_the_published_one(store: S
     put(store, first=4 * HOUR, down=0)
     found = asked(store)
     (note,) = found.notes
-    assert (found.whole.up, found.whole.down) == (OPEN, 0)
+    assert (found.overall.up, found.overall.down) == (OPEN, 0)
     assert note.published == PUBLISHED
     assert note.correction is not None
     change = note.correction.difference
@@ -83,22 +95,26 @@ def test_the_month_is_found_among_many(store: Store) -> None:
 
 
 @pytest.mark.parametrize(("clock", "sli"), [("wall", "service"), ("open", "connectivity")])
-def test_only_service_on_the_open_clock_was_published(store: Store, clock: Clock, sli: Sli) -> None:
+def test_only_service_on_the_open_clock_was_published(
+    store: Store, clock: ClockKind, sli: AvailabilityDimension
+) -> None:
     put(store)
     assert asked(store, clock=clock, sli=sli).notes[0].published is None
 
 
 def test_only_exact_local_months_have_a_name() -> None:
-    assert month(OCTOBER, ZONE) == "2026-10"
-    assert month(OCTOBER, ZoneInfo("UTC")) == ""
-    assert month(Window(OCTOBER.start, OCTOBER.end + 30 * 24 * HOUR), ZONE) == ""
-    assert month(Window(OCTOBER.start - 31 * 24 * HOUR, OCTOBER.start), ZONE) == ""
+    assert exact_local_month(OCTOBER, ZONE) == "2026-10"
+    assert exact_local_month(OCTOBER, ZoneInfo("UTC")) == ""
+    assert exact_local_month(Window(OCTOBER.start, OCTOBER.end + 30 * 24 * HOUR), ZONE) == ""
+    assert exact_local_month(Window(OCTOBER.start - 31 * 24 * HOUR, OCTOBER.start), ZONE) == ""
     december = Window(local_ms(date(2026, 12, 1), time(), ZONE), local_ms(date(2027, 1, 1), time(), ZONE))
-    assert month(december, ZONE) == "2026-12"
+    assert exact_local_month(december, ZONE) == "2026-12"
 
 
 def test_another_scope_was_not_published(store: Store) -> None:
     put(store)
     other = replace(SCOPE, label="province:83")
-    found = uptime(Through(store), other, ask(OCTOBER, "total", ZONE), Manner(published=KNOWN), NOW)
+    found = compute_availability(
+        UncachedTotals(store), other, bucket_query(OCTOBER, "total", ZONE), AvailabilityOptions(published=KNOWN), NOW
+    )
     assert found.notes[0].stage == "settled"

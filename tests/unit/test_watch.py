@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from telemetry.core.calendar.windows import DAY, FIVE, HOUR, MINUTE, Window, local_ms
+from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, SLOT, Window, local_ms
 from telemetry.core.fold.live_row_types import SloNow
-from telemetry.core.fold.states import Segment
+from telemetry.core.fold.states import StateSegment
 from telemetry.core.fold.totals import Total
 from telemetry.core.inventory import Device, Inventory
-from telemetry.core.slo.evaluation import Tail
-from telemetry.slo.evaluator import Watch
+from telemetry.core.slo.evaluation import RecentState
+from telemetry.slo.evaluator import SloEvaluator
 from tests.unit.ledger import HCM, Ledger, aim, centre, world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from telemetry.core.slo.alarms import Alarms
-    from telemetry.core.slo.evaluation import Judgement
+    from telemetry.core.slo.alarms import AlarmStates
+    from telemetry.core.slo.evaluation import Evaluation
 
 CENTRE = centre()
 
@@ -33,11 +33,11 @@ def clock(day: int, hour: int = 0, minute: int = 0) -> int:
 
 
 NOW = clock(15, 10)
-UP = {"up_ms": FIVE, "conn_up_ms": FIVE, "mark_up": 1}
+UP = {"up_ms": SLOT, "conn_up_ms": SLOT, "mark_up": 1}
 
 
 def down(*windows: Window) -> Callable[[int], Mapping[str, int]]:
-    bad = {"down_ms": FIVE, "conn_down_ms": FIVE, "mark_down": 1}
+    bad = {"down_ms": SLOT, "conn_down_ms": SLOT, "mark_down": 1}
     return lambda t: bad if any(w.start <= t < w.end for w in windows) else UP
 
 
@@ -56,14 +56,14 @@ class Steps:
     def __init__(self) -> None:
         self.asked: list[list[str]] = []
 
-    def step(self, judgements: Sequence[Judgement], now: int) -> Mapping[tuple[str, str], Alarms]:
+    def step(self, judgements: Sequence[Evaluation], now: int) -> Mapping[tuple[str, str], AlarmStates]:
         assert now
-        self.asked.append(sorted({j.aimed.objective.id for j in judgements}))
+        self.asked.append(sorted({j.scoped.objective.id for j in judgements}))
         return {}
 
 
-def watching(ledger: Ledger, worlds: list[Inventory], alerts: Steps | None = None) -> Watch:
-    return Watch(ledger, lambda: worlds[-1], alerts)  # type: ignore[arg-type]
+def watching(ledger: Ledger, worlds: list[Inventory], alerts: Steps | None = None) -> SloEvaluator:
+    return SloEvaluator(ledger, lambda: worlds[-1], alerts)  # type: ignore[arg-type]
 
 
 def decoded(rows: Mapping[str, bytes]) -> dict[str, SloNow]:
@@ -131,9 +131,9 @@ def test_a_calendar_period_has_the_budget_of_all_its_open_time(
     period: str, days: int, first: int, following: int
 ) -> None:
     lost = Window(clock(14, 7, 30), clock(14, 8))
-    (found,) = watching(past(down(lost)), [world(aim("a", period=period, days=days))]).judge(NOW)
+    (found,) = watching(past(down(lost)), [world(aim("a", period=period, days=days))]).evaluate_all(NOW)
     whole = CENTRE.calendar.open_ms(Window(first, following)) // 1000
-    assert (found.window, found.allowance) == (Window(first, NOW), whole)
+    assert (found.window, found.period_open_s) == (Window(first, NOW), whole)
     assert found.status.budget.total == pytest.approx(whole * 0.005)
     assert found.status.budget.consumed == 1800
 
@@ -142,7 +142,7 @@ def test_the_end_of_a_budget_is_foretold_from_the_last_half_day() -> None:
     lost = Window(clock(15, 9), clock(15, 9, 5))
     found, quiet, sure = watching(
         past(down(lost)), [world(aim("a", goal=0.98), aim("q", goal=0.98, alert=False), aim("s", goal=1.0))]
-    ).judge(NOW)
+    ).evaluate_all(NOW)
     error = 300 / (4 * 3600)
     left = found.status.budget.remaining / error * 1000
     assert found.status.exhausts_at is not None
@@ -154,10 +154,10 @@ def test_on_the_first_of_a_month_the_rules_look_back_into_the_one_before() -> No
     start = clock(1, 7, 30)
     ledger = past(down(Window(start, start + DAY)), start + 10 * MINUTE)
     contact = aim("a", "connectivity", period="month", days=31, unknown="down")
-    (found,) = watching(ledger, [world(contact)]).judge(start + 10 * MINUTE)
-    fast = found.status.readings[0]
-    assert (fast.armed, fast.exceeded) == (True, True)
-    assert fast.long == pytest.approx(10 / 60 / 0.005)
+    (found,) = watching(ledger, [world(contact)]).evaluate_all(start + 10 * MINUTE)
+    fast = found.status.burn_rates[0]
+    assert (fast.has_full_history, fast.is_exceeded) == (True, True)
+    assert fast.long_rate == pytest.approx(10 / 60 / 0.005)
 
 
 def test_today_counts_for_readiness_from_ten_minutes_after_opening_and_unknown_days_by_the_policy() -> None:
@@ -173,8 +173,8 @@ def test_today_counts_for_readiness_from_ten_minutes_after_opening_and_unknown_d
     for minute, today in ((39, 0), (40, 1)):
         now = clock(15, 7, minute)
         ledger.write(CENTRE, Window(clock(15), now), seen)
-        found = watching(ledger, [world(*ready)]).judge(now)
-        counted = {j.aimed.objective.id: (j.status.measure.good, j.status.measure.bad) for j in found}
+        found = watching(ledger, [world(*ready)]).evaluate_all(now)
+        counted = {j.scoped.objective.id: (j.status.good_bad.good, j.status.good_bad.bad) for j in found}
         assert counted == {"exclude": (2 + today, 0), "down": (2 + today, 1), "up": (3 + today, 0)}
 
 
@@ -185,28 +185,28 @@ def test_waits_and_probes_are_counted_and_few_of_them_never_page() -> None:
         aim("fast", "latency", goal=0.95, scope="system", threshold_ms=300),
     )
     watch = watching(ledger, [world(*objectives)])
-    watch.judge(NOW)
-    for back, tickets in ((13 * DAY, 1), (2 * HOUR, 9), (FIVE, 9)):
+    watch.evaluate_all(NOW)
+    for back, tickets in ((13 * DAY, 1), (2 * HOUR, 9), (SLOT, 9)):
         rows = [
             Total("c1", f"desk:c1:{name}", "5m", NOW - back, "vn83", {"level_good_900": 1, "level_bad_900": tickets})
             for name in ("land", "tax")
         ]
-        watch.take("c1", "5m", Window(NOW - back, NOW - back + FIVE), rows)
-    probes = Total("portal", "system:portal", "5m", NOW - FIVE, "vn83", {"latency_le_100": 3, "probes": 5})
-    watch.take("portal", "5m", Window(NOW - FIVE, NOW), [probes])
-    waits, fast = watch.judge(NOW)
-    assert (waits.status.measure.good, waits.status.measure.bad) == (4, 36)
-    assert (fast.status.measure.good, fast.status.measure.bad) == (3, 2)
-    assert not any(r.exceeded for r in (*waits.status.readings, *fast.status.readings))
+        watch.on_totals("c1", "5m", Window(NOW - back, NOW - back + SLOT), rows)
+    probes = Total("portal", "system:portal", "5m", NOW - SLOT, "vn83", {"latency_le_100": 3, "probes": 5})
+    watch.on_totals("portal", "5m", Window(NOW - SLOT, NOW), [probes])
+    waits, fast = watch.evaluate_all(NOW)
+    assert (waits.status.good_bad.good, waits.status.good_bad.bad) == (4, 36)
+    assert (fast.status.good_bad.good, fast.status.good_bad.bad) == (3, 2)
+    assert not any(r.is_exceeded for r in (*waits.status.burn_rates, *fast.status.burn_rates))
 
 
 def test_time_in_which_we_were_down_is_excluded_and_shown() -> None:
     ours = Window(clock(14, 8), clock(14, 9))
 
     def seen(t: int) -> Mapping[str, int]:
-        return {"platform_ms": FIVE, "conn_platform_ms": FIVE} if ours.start <= t < ours.end else UP
+        return {"platform_ms": SLOT, "conn_platform_ms": SLOT} if ours.start <= t < ours.end else UP
 
-    for found in watching(past(seen), [world(aim("a"), aim("c", "connectivity", unknown="down"))]).judge(NOW):
+    for found in watching(past(seen), [world(aim("a"), aim("c", "connectivity", unknown="down"))]).evaluate_all(NOW):
         account = found.status.account
         assert account is not None
         assert (account.down, account.unknown, account.excluded) == (0, 0, 3600)
@@ -214,21 +214,23 @@ def test_time_in_which_we_were_down_is_excluded_and_shown() -> None:
 
 
 def test_without_history_nothing_is_armed_and_nothing_known_is_no_data() -> None:
-    (found,) = watching(Ledger(), [world(aim("a"))]).judge(NOW)
-    assert not any(r.armed for r in found.status.readings)
-    assert (found.status.value, found.status.exhausts_at) == (0.0, None)
-    (fresh,) = watching(Ledger(), [world(aim("a", days=7))]).judge(NOW)
-    assert (fresh.status.value, fresh.status.standing) == (None, "no_data")
+    (found,) = watching(Ledger(), [world(aim("a"))]).evaluate_all(NOW)
+    assert not any(r.has_full_history for r in found.status.burn_rates)
+    assert (found.status.sli_value, found.status.exhausts_at) == (0.0, None)
+    (fresh,) = watching(Ledger(), [world(aim("a", days=7))]).evaluate_all(NOW)
+    assert (fresh.status.sli_value, fresh.status.slo_state) == (None, "no_data")
 
 
 def test_what_is_taken_before_the_first_mark_or_of_strangers_is_read_or_passed_over() -> None:
     ledger = past()
     watch = watching(ledger, [world(aim("a"))])
-    watch.take("c1", "5m", Window(NOW - FIVE, NOW), [])
-    watch.follow("c1", {"centre:c1": Tail((Segment(NOW - HOUR, NOW + HOUR, "up"),))})
-    before = watch.judge(NOW)
-    watch.take("stranger", "5m", Window(NOW - FIVE, NOW), [Total("stranger", "centre:c1", "5m", NOW - FIVE, "", {})])
-    assert watch.judge(NOW)[0].status == before[0].status
+    watch.on_totals("c1", "5m", Window(NOW - SLOT, NOW), [])
+    watch.on_recent_state("c1", {"centre:c1": RecentState((StateSegment(NOW - HOUR, NOW + HOUR, "up"),))})
+    before = watch.evaluate_all(NOW)
+    watch.on_totals(
+        "stranger", "5m", Window(NOW - SLOT, NOW), [Total("stranger", "centre:c1", "5m", NOW - SLOT, "", {})]
+    )
+    assert watch.evaluate_all(NOW)[0].status == before[0].status
 
 
 def test_a_device_is_judged_on_its_centres_clock() -> None:
@@ -237,9 +239,9 @@ def test_a_device_is_judged_on_its_centres_clock() -> None:
     devices = MappingProxyType({"c1-kiosk1": Device("c1-kiosk1", "c1", "kiosk")})
     inventory = Inventory("v", "vn83", "", "", HCM, {}, plain.centres, devices, {}, {}, objectives=(objective,))
     watch = watching(Ledger(), [inventory])
-    watch.judge(NOW)
+    watch.evaluate_all(NOW)
     night, day = clock(15, 3), clock(15, 8)
     for t in (night, day):
-        watch.take("c1", "5m", Window(t, t + FIVE), [Total("c1", "device:c1-kiosk1", "5m", t, "vn83", UP)])
-    (found,) = watch.judge(NOW)
-    assert found.status.measure.good == 300
+        watch.on_totals("c1", "5m", Window(t, t + SLOT), [Total("c1", "device:c1-kiosk1", "5m", t, "vn83", UP)])
+    (found,) = watch.evaluate_all(NOW)
+    assert found.status.good_bad.good == 300

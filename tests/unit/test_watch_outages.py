@@ -11,26 +11,26 @@ import msgspec
 import pytest
 
 from telemetry.core.calendar.windows import HOUR, MINUTE, local_ms
-from telemetry.core.fold.event_spans import dirty
+from telemetry.core.fold.event_spans import dirty_hours
 from telemetry.core.fold.live_row_types import SloNow
-from telemetry.core.fold.platform_heartbeat import SPOOL as PLATFORM_SPOOL, UNIT
+from telemetry.core.fold.platform_heartbeat import PLATFORM_ENTITY, PLATFORM_OUTBOX_ID as PLATFORM_SPOOL
 from telemetry.core.inventory import Centre, Device, Inventory, Objective
 from telemetry.core.protocol import events as ev
-from telemetry.core.protocol.presence import Presence, encode
+from telemetry.core.protocol.presence import Presence, encode_presence
 from telemetry.mqtt.link import Message
 from telemetry.rollup.service import Rollup
 from telemetry.slo.alerting import Alerting
-from telemetry.slo.evaluator import Watch
-from telemetry.slo.rows import row
-from telemetry.store import CONTACT_SPOOL, Batch, Change, Stored
+from telemetry.slo.evaluator import SloEvaluator
+from telemetry.slo.rows import build_slo_row
+from telemetry.store import CONTACT_OUTBOX_ID, Batch, ChangeRecord, StoredEvent
 from telemetry.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from telemetry.core.fold.live_row_types import ScopeNow
-    from telemetry.core.slo.alert_text import Alert
+    from telemetry.core.fold.live_row_types import ScopedSloNow
+    from telemetry.core.slo.alert_text import PostableAlert
 
     Make = Callable[[int], "Place"]
 
@@ -61,8 +61,8 @@ class Pager:
     def __init__(self) -> None:
         self.paged: dict[str, int] = {}
 
-    def offer(self, alerts: Sequence[Alert], at: int) -> None:
-        for labels in (dict(a.labels) for a in alerts if a.ends > at):
+    def submit(self, alerts: Sequence[PostableAlert], at: int) -> None:
+        for labels in (dict(a.labels) for a in alerts if a.ends_at > at):
             if labels["severity"] == "page":
                 self.paged.setdefault(labels["scope"], at)
 
@@ -73,7 +73,7 @@ class Place:
     def __init__(self, folder: Path, now: int, devices: Sequence[str] = SITE) -> None:
         self.now, self.devices, self.pager = now, devices, Pager()
         self.store, inventory = SqliteStore(folder / "store.db"), world(devices)
-        self.watch = Watch(self.store, lambda: inventory, Alerting(lambda: inventory, sender=self.pager))
+        self.watch = SloEvaluator(self.store, lambda: inventory, Alerting(lambda: inventory, sender=self.pager))
         self.rollup = Rollup(self.store, lambda: inventory, lambda: self.now, self.watch)
         for start, end in ((clock(14, day=14), clock(17, day=14)), (clock(7, 30), now)):
             self.said(list(range(start, end, MINUTE)), devices)
@@ -85,14 +85,14 @@ class Place:
         """Contacts and heartbeats; those of an outbox are heard later than they were said."""
         beats = [(d, ev.DeviceHeartbeat(n=t // MINUTE, t=t)) for t in times for d in devices]
         contacts = [(d, heard_at or t) for t in times for d in devices]
-        stored = [Stored("c1", d, f"{d}-box", event) for d, event in beats]
-        stored += [Stored("c1", d, CONTACT_SPOOL, ev.DeviceContact(n=t // MINUTE, t=t)) for d, t in contacts]
-        changes = [Change(*cell) for cell in dirty(("c1", s.event) for s in stored)]
+        stored = [StoredEvent("c1", d, f"{d}-box", event) for d, event in beats]
+        stored += [StoredEvent("c1", d, CONTACT_OUTBOX_ID, ev.DeviceContact(n=t // MINUTE, t=t)) for d, t in contacts]
+        changes = [ChangeRecord(*cell) for cell in dirty_hours(("c1", s.event) for s in stored)]
         self.store.append(Batch(self.now * 1000, stored, changes))
 
     def presence(self, devices: Sequence[str], *, online: bool) -> None:
-        body = encode(Presence(online=online, sid="s1"))
-        self.rollup.follow(Message(f"motcua/v1/c1/{name}/state", body) for name in devices)
+        body = encode_presence(Presence(online=online, sid="s1"))
+        self.rollup.store_presence(Message(f"motcua/v1/c1/{name}/state", body) for name in devices)
 
     def until(self, end: int, silent: Sequence[str] = (), step: int = STEP) -> Iterator[int]:
         """Let time pass; on each minute our platform beats and everybody but the silent speaks."""
@@ -100,8 +100,12 @@ class Place:
             self.now += step
             if self.now % MINUTE == 0:
                 beat = ev.PlatformBeat(n=self.now // MINUTE, t=self.now)
-                change = Change(UNIT, self.now - self.now % HOUR, self.now - self.now % HOUR + HOUR)
-                self.store.append(Batch(self.now * 1000, [Stored(UNIT, UNIT, PLATFORM_SPOOL, beat)], [change]))
+                change = ChangeRecord(PLATFORM_ENTITY, self.now - self.now % HOUR, self.now - self.now % HOUR + HOUR)
+                self.store.append(
+                    Batch(
+                        self.now * 1000, [StoredEvent(PLATFORM_ENTITY, PLATFORM_ENTITY, PLATFORM_SPOOL, beat)], [change]
+                    )
+                )
                 if speaking := [d for d in self.devices if d not in silent]:
                     self.said([self.now], speaking)
             self.rollup.run_once()
@@ -116,13 +120,15 @@ class Place:
         self.pass_until(self.now + seconds * 1000, self.devices)
         self.presence(self.devices, online=False)
 
-    def row(self, slo: str) -> ScopeNow:
+    def row(self, slo: str) -> ScopedSloNow:
         """Return what the objective's row would say at this moment."""
-        return row(slo, [j for j in self.watch.judge(self.now) if j.aimed.objective.id == slo], {}, 0).scopes[0]
+        return build_slo_row(
+            slo, [j for j in self.watch.evaluate_all(self.now) if j.scoped.objective.id == slo], {}, 0
+        ).scopes[0]
 
     def rows(self) -> dict[str, SloNow]:
         """Return the rows that rollup wrote."""
-        found = {live.unit: live.body for live in self.store.live() if live.unit.startswith("slo:")}
+        found = {live.entity: live.body for live in self.store.live_rows() if live.entity.startswith("slo:")}
         return {unit: msgspec.json.decode(body, type=SloNow) for unit, body in found.items()}
 
 
@@ -138,7 +144,7 @@ def at(tmp_path: Path) -> Iterator[Make]:
     yield make
     for place in made:
         with closing(place.store):
-            assert place.rollup._watcher.faults == 0
+            assert place.rollup._evaluator.failures == 0
 
 
 def test_a_full_outage_pages_within_five_minutes_of_open_time(at: Make) -> None:
@@ -228,8 +234,8 @@ def test_a_watch_that_starts_anew_judges_the_same(at: Make) -> None:
     place = at(clock(9))
     place.lose()
     place.pass_until(clock(9, 20), SITE)
-    followed, inventory = place.watch.judge(place.now), world(SITE)
-    other = Watch(place.store, lambda: inventory)
-    assert [(j.window, j.status.account, j.status.measure) for j in other.judge(place.now)] == [
-        (j.window, j.status.account, j.status.measure) for j in followed
+    followed, inventory = place.watch.evaluate_all(place.now), world(SITE)
+    other = SloEvaluator(place.store, lambda: inventory)
+    assert [(j.window, j.status.account, j.status.good_bad) for j in other.evaluate_all(place.now)] == [
+        (j.window, j.status.account, j.status.good_bad) for j in followed
     ]

@@ -10,26 +10,26 @@ import pytest
 from hypothesis import given, strategies as st
 
 from telemetry.core.calendar.windows import (
-    FIVE,
     HOUR,
+    SLOT,
     Window,
-    at,
+    align_to_slots,
     ceil,
     day_window,
     days_in,
     floor,
     local_ms,
     merge,
-    pieces,
+    split_by_width,
+    to_local,
     to_ms,
-    widen,
 )
 
 HANOI, BERLIN, KOLKATA = (ZoneInfo(name) for name in ("Asia/Ho_Chi_Minh", "Europe/Berlin", "Asia/Kolkata"))
 HAVANA, APIA = ZoneInfo("America/Havana"), ZoneInfo("Pacific/Apia")
 ZONES = st.sampled_from([HANOI, BERLIN, KOLKATA, HAVANA])
-MARKS = st.integers(to_ms(datetime(2026, 1, 1, tzinfo=UTC)) // FIVE, to_ms(datetime(2027, 1, 1, tzinfo=UTC)) // FIVE)
-windows = st.builds(lambda mark, marks: Window(mark * FIVE, (mark + marks) * FIVE), MARKS, st.integers(0, 2_000))
+MARKS = st.integers(to_ms(datetime(2026, 1, 1, tzinfo=UTC)) // SLOT, to_ms(datetime(2027, 1, 1, tzinfo=UTC)) // SLOT)
+windows = st.builds(lambda mark, marks: Window(mark * SLOT, (mark + marks) * SLOT), MARKS, st.integers(0, 2_000))
 loose = st.builds(lambda start, length: Window(start, start + length), st.integers(0, 200), st.integers(0, 30))
 
 
@@ -61,8 +61,8 @@ def test_merge_covers_the_same_moments_without_touching_parts(found: list[Window
 
 
 def test_widen_reaches_the_marks_around() -> None:
-    assert widen(Window(FIVE + 1, 2 * FIVE)) == Window(FIVE, 2 * FIVE)
-    assert widen(Window(FIVE, FIVE + 1)) == Window(FIVE, 2 * FIVE)
+    assert align_to_slots(Window(SLOT + 1, 2 * SLOT)) == Window(SLOT, 2 * SLOT)
+    assert align_to_slots(Window(SLOT, SLOT + 1)) == Window(SLOT, 2 * SLOT)
 
 
 def test_a_naive_datetime_is_refused() -> None:
@@ -72,7 +72,7 @@ def test_a_naive_datetime_is_refused() -> None:
 
 @given(st.integers(0, 4 * 10**12), ZONES)
 def test_a_moment_comes_back_from_any_zone(t: int, zone: ZoneInfo) -> None:
-    assert to_ms(at(t, zone)) == t
+    assert to_ms(to_local(t, zone)) == t
 
 
 def test_local_time_is_seven_hours_ahead_in_hanoi() -> None:
@@ -106,7 +106,7 @@ def test_a_window_that_ends_at_midnight_does_not_touch_the_next_day() -> None:
 
 @given(windows, ZONES)
 def test_pieces_are_disjoint_and_cover_the_window_in_any_zone(window: Window, zone: ZoneInfo) -> None:
-    parts = pieces(window, zone)
+    parts = split_by_width(window, zone)
     edges = [window.start, *(w.end for _, w in parts)]
     assert [w.start for _, w in parts] == edges[:-1]
     assert edges[-1] == (window.end if parts else window.start)
@@ -115,32 +115,32 @@ def test_pieces_are_disjoint_and_cover_the_window_in_any_zone(window: Window, zo
 
 @given(windows, ZONES)
 def test_pieces_are_whole_days_whole_hours_and_five_minute_runs(window: Window, zone: ZoneInfo) -> None:
-    for width, w in pieces(window, zone):
+    for width, w in split_by_width(window, zone):
         if width == "1d":
             days = [day_window(day, zone) for day in days_in(w, zone)]
             assert (days[0].start, days[-1].end) == (w.start, w.end)
         else:
-            step = HOUR if width == "1h" else FIVE
+            step = HOUR if width == "1h" else SLOT
             assert w.start % step == w.end % step == 0
         assert w.length
 
 
 def test_pieces_of_a_half_hour_zone_use_five_minutes_up_to_the_full_utc_hour() -> None:
     day = day_window(date(2026, 5, 4), KOLKATA)
-    parts = pieces(Window(day.start, day.end - HOUR), KOLKATA)
+    parts = split_by_width(Window(day.start, day.end - HOUR), KOLKATA)
     assert [(width, w.length) for width, w in parts] == [("5m", HOUR // 2), ("1h", 22 * HOUR), ("5m", HOUR // 2)]
 
 
 def test_pieces_of_a_span_over_a_clock_change_are_one_run_of_days() -> None:
     first, last = day_window(date(2026, 3, 28), BERLIN), day_window(date(2026, 3, 30), BERLIN)
-    assert pieces(Window(first.start, last.end), BERLIN) == [("1d", Window(first.start, last.end))]
+    assert split_by_width(Window(first.start, last.end), BERLIN) == [("1d", Window(first.start, last.end))]
 
 
 def test_pieces_inside_one_hour_are_five_minutes_only() -> None:
-    window = Window(HOUR + FIVE, HOUR + 3 * FIVE)
-    assert pieces(window, HANOI) == [("5m", window)]
+    window = Window(HOUR + SLOT, HOUR + 3 * SLOT)
+    assert split_by_width(window, HANOI) == [("5m", window)]
 
 
 def test_pieces_pass_over_a_day_that_never_was() -> None:
     window = Window(day_window(date(2011, 12, 29), APIA).start, day_window(date(2011, 12, 31), APIA).end)
-    assert pieces(window, APIA) == [("1d", window)]
+    assert split_by_width(window, APIA) == [("1d", window)]

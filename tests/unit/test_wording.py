@@ -25,7 +25,7 @@ def test_many_fit_when_each_word_fits(rows: list[tuple[str, str, str]]) -> None:
         re.fullmatch(r"[A-Za-z0-9_-]{1,64}", ticket) and all(re.fullmatch(r"[a-z0-9-]{1,63}", word) for word in rest)
         for ticket, *rest in rows
     )
-    assert text_validation.well_worded(called(*row) for row in rows) is bool(fits)
+    assert text_validation.texts_are_valid(called(*row) for row in rows) is bool(fits)
 
 
 @pytest.mark.parametrize(
@@ -39,20 +39,20 @@ def test_many_fit_when_each_word_fits(rows: list[tuple[str, str, str]]) -> None:
     ],
 )
 def test_lists_nested_values_and_optional_fields_are_looked_at_too(event: ev.Event) -> None:
-    assert not text_validation.well_worded([called(), event])
+    assert not text_validation.texts_are_valid([called(), event])
 
 
 def test_what_is_left_out_is_right() -> None:
-    assert text_validation.well_worded(
+    assert text_validation.texts_are_valid(
         [ev.RatingSubmitted(n=1, t=2, rating=3, service="land"), ev.DeviceHeartbeat(n=1, t=2)]
     )
 
 
 def test_a_conversion_names_the_field_and_its_pattern() -> None:
     good = {**TICKET, "counter": "c1"}
-    assert text_validation.convert(good, ev.TicketCalled).counter == "c1"
+    assert text_validation.convert_event(good, ev.TicketCalled).counter == "c1"
     with pytest.raises(msgspec.ValidationError, match=r"matching regex '\^\[a-z0-9-\]\{1,63\}\$' - at `\$.counter`"):
-        text_validation.convert({**good, "counter": "C 1"}, ev.TicketCalled)
+        text_validation.convert_event({**good, "counter": "C 1"}, ev.TicketCalled)
 
 
 def test_a_literal_is_checked_against_its_fields_type() -> None:
@@ -63,7 +63,7 @@ def test_a_literal_is_checked_against_its_fields_type() -> None:
 
 
 def test_only_so_many_ids_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_validation, "_known", {None, "x"})
-    monkeypatch.setattr(text_validation, "_KNOWN", 2)
-    assert text_validation.well_worded([called(queue="y")])
-    assert text_validation._known == {None, "x"}
+    monkeypatch.setattr(text_validation, "_seen_ids", {None, "x"})
+    monkeypatch.setattr(text_validation, "_MAX_SEEN_IDS", 2)
+    assert text_validation.texts_are_valid([called(queue="y")])
+    assert text_validation._seen_ids == {None, "x"}

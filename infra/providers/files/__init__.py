@@ -10,88 +10,97 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from infra.providers.files.checks import checked, mode_of, texts
-from infra.providers.files.disk import Folder, Ledger, Present, Wanted, digest, gid_of, group_of, tell
-from infra.providers.resource_kind import Failure, Found, Props, ProviderError
+from infra.providers.files.checks import check_inputs, mode_of, text_mapping
+from infra.providers.files.disk import (
+    FileSpec,
+    FileState,
+    ManagedFolder,
+    OwnershipLedger,
+    group_id,
+    group_name,
+    notify_process,
+    sha256_hex,
+)
+from infra.providers.resource_kind import InputFault, Props, ProviderError, ResourceState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["CHANGED", "Files"]
-CHANGED = "(changed by hand)"
+__all__ = ["CHANGED_BY_HAND", "FilesKind"]
+CHANGED_BY_HAND = "(changed by hand)"
 """What stands in `secret_files` after a read for a file that is not as we wrote it; its text never does."""
 
 
-class Files:
+class FilesKind:
     """Files as declared: written together, atomically, and removed when they are no longer declared."""
 
     inputs: ClassVar[frozenset[str]] = frozenset(
         {"folder", "name", "files", "secret_files", "modes", "groups", "notify", "adopt"}
     )
-    fixed: ClassVar[frozenset[str]] = frozenset({"folder", "name"})
-    secrets: ClassVar[tuple[str, ...]] = ()
+    immutable: ClassVar[frozenset[str]] = frozenset({"folder", "name"})
+    secret_outputs: ClassVar[tuple[str, ...]] = ()
     delete_first: ClassVar[bool] = False
 
     def __init__(self, owner: str = "") -> None:
         """`owner` is the stack whose files they are: two stacks must not share a folder."""
         self._owner = owner
 
-    def check(self, olds: Props, news: Props) -> tuple[Props, list[Failure]]:
+    def check(self, olds: Props, news: Props) -> tuple[Props, list[InputFault]]:
         """Fill in defaults and name every fault."""
         del olds
-        return checked(news)
+        return check_inputs(news)
 
-    def same(self, name: str, old: object, new: object) -> bool:
+    def is_equivalent(self, name: str, old: object, new: object) -> bool:
         """Tell whether two values mean the same: `adopt` only matters while files are taken over."""
         return name == "adopt" or old == new
 
     def create(self, inputs: Props) -> tuple[str, Props]:
         """Write everything; what a run that died has left counts as ours."""
-        return _ident(inputs), self.update("", {}, inputs)
+        return _resource_id(inputs), self.update("", {}, inputs)
 
     def update(self, ident: str, olds: Props, news: Props) -> Props:
         """Write what differs, remove what is no longer declared, and tell the process that reads it."""
         del ident
-        folder = _folder(news)
-        with _plain_errors(folder):
+        folder = _managed_folder(news)
+        with _translate_os_errors(folder):
             left, notified = _apply(folder, olds, news, self._owner)
         return {**news, "left": left, "notified": notified}
 
-    def read(self, ident: str, outputs: Props) -> Found | None:
+    def read(self, ident: str, outputs: Props) -> ResourceState | None:
         """Return the files as they are; None when the folder is gone."""
-        folder = _folder(outputs)
-        with _plain_errors(folder):
+        folder = _managed_folder(outputs)
+        with _translate_os_errors(folder):
             if not folder.path.is_dir():
                 return None
-            there = {path: found for path in _texts(outputs) if (found := folder.look(path)) is not None}
-        now = {**outputs, **_as_found(outputs, there)}
-        return Found(ident, now, {name: value for name, value in now.items() if name in self.inputs})
+            existing = {path: file for path in _all_texts(outputs) if (file := folder.read_file(path)) is not None}
+        current = {**outputs, **_current_inputs(outputs, existing)}
+        return ResourceState(ident, current, {name: value for name, value in current.items() if name in self.inputs})
 
     def delete(self, ident: str, outputs: Props) -> None:
         """Remove our files and folders; what was changed by hand stays."""
         del ident
-        folder = _folder(outputs)
-        with _plain_errors(folder):
+        folder = _managed_folder(outputs)
+        with _translate_os_errors(folder):
             if folder.path.is_dir():
-                ledger = folder.ledger()
-                if ledger.of_another(self._owner):
+                ledger = folder.load_ledger()
+                if ledger.belongs_to_another(self._owner):
                     return
-                ours = _ours(ledger, outputs)
-                folder.remove(path for path in ours if not _by_hand(folder, path, ours[path]))
-                folder.tidy(ledger.folders, last=True)
+                owned = _owned_digests(ledger, outputs)
+                folder.remove_files(path for path in owned if not _is_changed_by_hand(folder, path, owned[path]))
+                folder.remove_empty_folders(ledger.folders, last=True)
 
 
-def _ident(props: Props) -> str:
+def _resource_id(props: Props) -> str:
     name = str(props.get("name", "files"))
     return str(props["folder"]) + ("" if name == "files" else f"#{name}")
 
 
-def _folder(props: Props) -> Folder:
-    return Folder(str(props["folder"]), str(props.get("name", "files")))
+def _managed_folder(props: Props) -> ManagedFolder:
+    return ManagedFolder(str(props["folder"]), str(props.get("name", "files")))
 
 
 @contextmanager
-def _plain_errors(folder: Folder) -> Iterator[None]:
+def _translate_os_errors(folder: ManagedFolder) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -99,94 +108,103 @@ def _plain_errors(folder: Folder) -> Iterator[None]:
         raise ProviderError(f"{where}: {error.strerror}; is the disk full, or who may write there?") from None
 
 
-def _texts(props: Props) -> dict[str, str]:
-    return {**texts(props.get("files")), **texts(props.get("secret_files"))}
+def _all_texts(props: Props) -> dict[str, str]:
+    return {**text_mapping(props.get("files")), **text_mapping(props.get("secret_files"))}
 
 
-def _ours(ledger: Ledger, olds: Props) -> dict[str, list[str]]:
+def _owned_digests(ledger: OwnershipLedger, olds: Props) -> dict[str, list[str]]:
     """Return the digests that our files may have; the last run's outputs count where the ledger was lost."""
-    known = {path: [digest(text)] for path, text in _texts(olds).items() if text != CHANGED}
-    return {**known, **ledger.files}
+    last_run = {path: [sha256_hex(text)] for path, text in _all_texts(olds).items() if text != CHANGED_BY_HAND}
+    return {**last_run, **ledger.files}
 
 
-def _by_hand(folder: Folder, path: str, digests: list[str]) -> bool:
-    found = folder.look(path)
-    return found is not None and digest(found.data) not in digests
+def _is_changed_by_hand(folder: ManagedFolder, path: str, digests: list[str]) -> bool:
+    file = folder.read_file(path)
+    return file is not None and sha256_hex(file.data) not in digests
 
 
-def _wanted(props: Props) -> dict[str, Wanted]:
-    groups = texts(props.get("groups"))
+def _file_specs(props: Props) -> dict[str, FileSpec]:
+    groups = text_mapping(props.get("groups"))
     return {
-        path: Wanted(text, int(mode_of(props, path), 8), gid_of(groups[path]) if path in groups else None)
-        for path, text in sorted(_texts(props).items())
+        path: FileSpec(text, int(mode_of(props, path), 8), group_id(groups[path]) if path in groups else None)
+        for path, text in sorted(_all_texts(props).items())
     }
 
 
-def _apply(folder: Folder, olds: Props, news: Props, owner: str) -> tuple[list[str], bool]:
+def _apply(folder: ManagedFolder, olds: Props, news: Props, owner: str) -> tuple[list[str], bool]:
     """Bring the folder to `news`; returns what stays though it is no longer declared, and whether anyone was told."""
-    wanted = _wanted(news)
-    ledger = folder.ledger()
-    if not olds and ledger.of_another(owner):
+    specs = _file_specs(news)
+    ledger = folder.load_ledger()
+    if not olds and ledger.belongs_to_another(owner):
         raise ProviderError(f"{folder.path}: stack {ledger.owner!r} writes here; give this one another local.folder")
     ledger.owner = owner
-    ours = _ours(ledger, olds)
-    there = {path: folder.look(path) for path in wanted}
+    owned = _owned_digests(ledger, olds)
+    existing = {path: folder.read_file(path) for path in specs}
     if not news.get("adopt"):
-        _refuse_foreign(folder, {path: found for path, found in there.items() if path not in ours}, wanted)
-    write = {path: one for path, one in wanted.items() if (found := there[path]) is None or not found.fits(one)}
-    gone = sorted(ours.keys() - wanted.keys())
-    left = [path for path in gone if _by_hand(folder, path, ours[path])]
-    remove = [path for path in gone if path not in left]
+        _refuse_not_owned(folder, {path: file for path, file in existing.items() if path not in owned}, specs)
+    write = {path: spec for path, spec in specs.items() if (file := existing[path]) is None or not file.matches(spec)}
+    undeclared = sorted(owned.keys() - specs.keys())
+    left = [path for path in undeclared if _is_changed_by_hand(folder, path, owned[path])]
+    remove = [path for path in undeclared if path not in left]
     # A last run's output that the disk lost is nothing to tell anybody.
-    changed = {*write, *(path for path in remove if folder.look(path) is not None)}
-    ledger.folders = sorted({*ledger.folders, *folder.make(wanted)})
-    ledger.files = {path: [*ours.get(path, []), digest(one.text)] for path, one in wanted.items()} | {
-        path: ours[path] for path in remove
+    changed = {*write, *(path for path in remove if folder.read_file(path) is not None)}
+    ledger.folders = sorted({*ledger.folders, *folder.create_folders(specs)})
+    ledger.files = {path: [*owned.get(path, []), sha256_hex(spec.text)] for path, spec in specs.items()} | {
+        path: owned[path] for path in remove
     }
     ledger.unsaid = sorted({*ledger.unsaid, *changed})
-    folder.keep(ledger)
-    folder.write(write)
-    folder.remove(remove)
-    notified = _tell(folder, news.get("notify"), ledger.unsaid)
-    final = Ledger({path: [digest(one.text)] for path, one in wanted.items()}, folder.tidy(ledger.folders), [], owner)
-    folder.keep(final)
+    folder.save_ledger(ledger)
+    folder.write_files(write)
+    folder.remove_files(remove)
+    notified = _notify_if_changed(folder, news.get("notify"), ledger.unsaid)
+    final = OwnershipLedger(
+        {path: [sha256_hex(spec.text)] for path, spec in specs.items()},
+        folder.remove_empty_folders(ledger.folders),
+        [],
+        owner,
+    )
+    folder.save_ledger(final)
     return left, notified
 
 
-def _refuse_foreign(folder: Folder, there: Mapping[str, Present | None], wanted: Mapping[str, Wanted]) -> None:
+def _refuse_not_owned(
+    folder: ManagedFolder, existing: Mapping[str, FileState | None], specs: Mapping[str, FileSpec]
+) -> None:
     """Raise ProviderError for files that somebody else wrote; one with the very text that we want is no loss."""
-    foreign = [path for path, found in there.items() if found and found.data != wanted[path].text.encode()]
-    if foreign:
-        names = ", ".join(foreign)
+    not_owned = [path for path, file in existing.items() if file and file.data != specs[path].text.encode()]
+    if not_owned:
+        names = ", ".join(not_owned)
         msg = f"{folder.path}: {names}: there already, by another hand; move it away, then run again"
         raise ProviderError(msg)
 
 
-def _tell(folder: Folder, notify: object, changed: list[str]) -> bool:
+def _notify_if_changed(folder: ManagedFolder, notify: object, changed: list[str]) -> bool:
     if not isinstance(notify, dict) or not changed:
         return False
-    beginnings = tuple(str(one) for one in notify.get("paths") or [""])
-    if not any(path.startswith(beginnings) for path in changed):
+    prefixes = tuple(str(prefix) for prefix in notify.get("paths") or [""])
+    if not any(path.startswith(prefixes) for path in changed):
         return False
-    return tell(folder.path / Path(str(notify["pid_file"])), str(notify["program"]), str(notify["signal"]))
+    return notify_process(folder.path / Path(str(notify["pid_file"])), str(notify["program"]), str(notify["signal"]))
 
 
-def _as_found(outputs: Props, there: Mapping[str, Present]) -> dict[str, object]:
+def _current_inputs(outputs: Props, existing: Mapping[str, FileState]) -> dict[str, object]:
     """Return the inputs that would give the files that are there."""
-    public, secret = texts(outputs.get("files")), texts(outputs.get("secret_files"))
-    modes, groups = texts(outputs.get("modes")), texts(outputs.get("groups"))
-    for path, found in there.items():
-        if found.mode != int(mode_of(outputs, path), 8):
-            modes[path] = f"{found.mode:04o}"
-        if path in groups and gid_of(groups[path]) not in {None, found.gid}:
-            groups[path] = group_of(found.gid)
+    public, secret = text_mapping(outputs.get("files")), text_mapping(outputs.get("secret_files"))
+    modes, groups = text_mapping(outputs.get("modes")), text_mapping(outputs.get("groups"))
+    for path, file in existing.items():
+        if file.mode != int(mode_of(outputs, path), 8):
+            modes[path] = f"{file.mode:04o}"
+        if path in groups and group_id(groups[path]) not in {None, file.gid}:
+            groups[path] = group_name(file.gid)
     return {
-        "files": {path: there[path].data.decode(errors="replace") for path in public if path in there},
-        "secret_files": {path: _shown(text, there[path]) for path, text in secret.items() if path in there},
+        "files": {path: existing[path].data.decode(errors="replace") for path in public if path in existing},
+        "secret_files": {
+            path: _secret_or_changed(text, existing[path]) for path, text in secret.items() if path in existing
+        },
         "modes": modes,
         "groups": groups,
     }
 
 
-def _shown(text: str, found: Present) -> str:
-    return text if found.data == text.encode() else CHANGED
+def _secret_or_changed(text: str, file: FileState) -> str:
+    return text if file.data == text.encode() else CHANGED_BY_HAND

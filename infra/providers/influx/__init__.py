@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from infra.providers.influx.authorization import Authorization
-from infra.providers.influx.bucket import Bucket
-from infra.providers.influx.client import Client
-from infra.providers.influx.dbrp import Dbrp
-from infra.providers.influx.instance import Instance
-from infra.providers.influx.organisation import Organisation
-from infra.providers.influx.replication import Remote, Replication
-from infra.providers.influx.task import Task
+from infra.providers.influx.authorization import AuthorizationKind
+from infra.providers.influx.bucket import BucketKind
+from infra.providers.influx.client import InfluxClient
+from infra.providers.influx.dbrp import DbrpKind
+from infra.providers.influx.instance import InstanceKind
+from infra.providers.influx.organisation import OrganisationKind
+from infra.providers.influx.replication import RemoteKind, ReplicationKind
+from infra.providers.influx.task import TaskKind
 
 if TYPE_CHECKING:
-    from infra.providers.influx.resource import Thing
+    from infra.providers.influx.resource import InfluxKind
 
-__all__ = ["KINDS", "Client"]
-KINDS: Final[dict[str, type[Thing]]] = {
-    "instance": Instance,
-    "organisation": Organisation,
-    "bucket": Bucket,
-    "authorization": Authorization,
-    "task": Task,
-    "dbrp": Dbrp,
-    "remote": Remote,
-    "replication": Replication,
+__all__ = ["KINDS", "InfluxClient"]
+KINDS: Final[dict[str, type[InfluxKind]]] = {
+    "instance": InstanceKind,
+    "organisation": OrganisationKind,
+    "bucket": BucketKind,
+    "authorization": AuthorizationKind,
+    "task": TaskKind,
+    "dbrp": DbrpKind,
+    "remote": RemoteKind,
+    "replication": ReplicationKind,
 }
 """Kind by name, opened with a client and whether a new server may stand in for a lost one."""

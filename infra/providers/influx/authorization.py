@@ -6,9 +6,9 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from infra.providers.influx import marks
-from infra.providers.influx.fields import Field, flag, ident_fault, must, text, word
-from infra.providers.influx.resource import Thing, rows
-from infra.providers.resource_kind import Failure
+from infra.providers.influx.fields import InputField, as_text, boolean, optional_text, required, tag_name_faults
+from infra.providers.influx.resource import InfluxKind, items_in
+from infra.providers.resource_kind import InputFault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,28 +16,28 @@ if TYPE_CHECKING:
     from infra.providers.influx.client import Json
     from infra.providers.resource_kind import Props
 
-Right = tuple[str, str, str]
+PermissionKey = tuple[str, str, str]
 """Action, type of resource, and the bucket's name, empty for all."""
 BUCKETS: Final = "buckets"
-TYPES: Final = frozenset({
+RESOURCE_TYPES: Final = frozenset({
     "authorizations", "buckets", "dashboards", "orgs", "tasks", "telegrafs", "users", "variables", "secrets", "labels",
     "views", "documents", "notificationRules", "notificationEndpoints", "checks", "dbrp", "annotations", "sources",
     "scrapers", "notebooks", "remotes", "replications",
 })  # fmt: skip
-_KEYS: Final = {"action", "type", "bucket"}
+_PERMISSION_KEYS: Final = {"action", "type", "bucket"}
 
 
-def right(permission: Props) -> Right:
+def permission_key(permission: Props) -> PermissionKey:
     """Return what a permission means."""
-    return word(permission, "action"), word(permission, "type") or BUCKETS, word(permission, "bucket")
+    return as_text(permission, "action"), as_text(permission, "type") or BUCKETS, as_text(permission, "bucket")
 
 
-def meaning(permissions: object) -> frozenset[Right]:
+def canonical_permissions(permissions: object) -> frozenset[PermissionKey]:
     """Return what a list of permissions means; order and repetition do not count."""
-    return frozenset(right(one) for one in cast("list[Props]", permissions))
+    return frozenset(permission_key(permission) for permission in cast("list[Props]", permissions))
 
 
-def as_input(rights: Iterable[Right]) -> list[dict[str, str]]:
+def to_permission_inputs(rights: Iterable[PermissionKey]) -> list[dict[str, str]]:
     """Return rights as an input, in order."""
     return [
         {"action": action, "type": kind, **({"bucket": bucket} if bucket else {})}
@@ -45,125 +45,139 @@ def as_input(rights: Iterable[Right]) -> list[dict[str, str]]:
     ]
 
 
-def digest(permissions: object) -> str:
+def permissions_digest(permissions: object) -> str:
     """Return a short name for what a list of permissions means."""
-    return sha256(repr(sorted(meaning(permissions))).encode()).hexdigest()[:12]
+    return sha256(repr(sorted(canonical_permissions(permissions))).encode()).hexdigest()[:12]
 
 
-class Authorization(Thing):
+class AuthorizationKind(InfluxKind):
     """A token by organisation and name, which stands in a mark; new permissions need a new token.
 
     A create whose answer got lost leaves a token that nobody knows: it bears the same name and rights, and is deleted
     when the create is run again. One of the same name with other rights is the predecessor, still in use.
     """
 
-    fields: ClassVar = {
-        "org": must(), "name": must(), "permissions": Field(list, required=True), "active": flag(default=True),
-        "description": text(""),
+    input_fields: ClassVar = {
+        "org": required(), "name": required(), "permissions": InputField(list, required=True),
+        "active": boolean(default=True),
+        "description": optional_text(""),
     }  # fmt: skip
-    inputs: ClassVar = frozenset(fields)
-    fixed: ClassVar = frozenset({"name", "permissions"})
-    secrets: ClassVar[tuple[str, ...]] = ("token",)
-    path: ClassVar = "/authorizations"
+    inputs: ClassVar = frozenset(input_fields)
+    immutable: ClassVar = frozenset({"name", "permissions"})
+    secret_outputs: ClassVar[tuple[str, ...]] = ("token",)
+    api_path: ClassVar = "/authorizations"
     noun: ClassVar = "token"
 
-    def faults(self, olds: Props, props: Props) -> list[Failure]:  # noqa: ARG002 - as the kind asks
+    def input_faults(self, olds: Props, props: Props) -> list[InputFault]:  # noqa: ARG002 - as the kind asks
         """Return what is wrong with name and permissions."""
-        given = props.get("permissions")
-        wrong = _permission_faults(given) if isinstance(given, list) else []
-        return [*ident_fault("name", props.get("name")), *wrong]
+        permissions = props.get("permissions")
+        wrong = _permission_faults(permissions) if isinstance(permissions, list) else []
+        return [*tag_name_faults("name", props.get("name")), *wrong]
 
-    def same(self, name: str, old: object, new: object) -> bool:
+    def is_equivalent(self, name: str, old: object, new: object) -> bool:
         """Tell whether two values mean the same; the order of permissions does not count."""
         if name == "permissions":
-            return meaning(old) == meaning(new)
-        return super().same(name, old, new)
+            return canonical_permissions(old) == canonical_permissions(new)
+        return super().is_equivalent(name, old, new)
 
     def create(self, inputs: Props) -> tuple[str, Props]:
         """Make a token; one that an earlier run made and lost is deleted."""
-        org_id = self.org_id(word(inputs, "org"))
-        permissions = [self._permission(org_id, one) for one in sorted(meaning(inputs["permissions"]))]
-        mark = self._mark(inputs)
-        for lost in self._named(org_id, inputs):
-            if (there := marks.read(lost.get("description"))) and there.digest == mark.digest:
-                self._client.remove(f"{self.path}/{lost['id']}")
-        told = {"orgID": org_id, "description": mark.on(word(inputs, "description")), "permissions": permissions}
-        said = self._client.post(self.path, {**told, "status": _status(inputs)})
-        return str(said["id"]), {**inputs, **self.computed(said), "token": said["token"]}
+        org_id = self.require_org_id(as_text(inputs, "org"))
+        permissions = [
+            self._permission_body(org_id, permission)
+            for permission in sorted(canonical_permissions(inputs["permissions"]))
+        ]
+        tag = self._input_tag(inputs)
+        for orphan in self._tokens_named(org_id, inputs):
+            if (orphan_tag := marks.parse_tag(orphan.get("description"))) and orphan_tag.digest == tag.digest:
+                self._client.delete(f"{self.api_path}/{orphan['id']}")
+        body = {
+            "orgID": org_id,
+            "description": tag.prepend_to(as_text(inputs, "description")),
+            "permissions": permissions,
+        }
+        answer = self._client.post(self.api_path, {**body, "status": _status(inputs)})
+        return str(answer["id"]), {**inputs, **self.computed_outputs(answer), "token": answer["token"]}
 
-    def _named(self, org_id: str, inputs: Props) -> list[Json]:
+    def _tokens_named(self, org_id: str, inputs: Props) -> list[Json]:
         """Return our tokens of this name, those with the wanted rights first; InfluxDB lists all at once."""
-        wanted = self._mark(inputs)
-        found = []
-        for one in rows(self._client.get(self.path, orgID=org_id), "authorizations"):
-            mark = marks.read(one.get("description"))
-            if mark and mark.of(wanted.owner) and mark.ident == wanted.ident:
-                found.append((mark.digest != wanted.digest, str(one["id"]), one))
-        return [one for *_, one in sorted(found, key=lambda row: row[:2])]
+        wanted_tag = self._input_tag(inputs)
+        candidates = []
+        for token in items_in(self._client.get(self.api_path, orgID=org_id), "authorizations"):
+            tag = marks.parse_tag(token.get("description"))
+            if tag and tag.belongs_to(wanted_tag.owner) and tag.resource_name == wanted_tag.resource_name:
+                candidates.append((tag.digest != wanted_tag.digest, str(token["id"]), token))
+        return [token for *_, token in sorted(candidates, key=lambda row: row[:2])]
 
-    def there(self, inputs: Props, org_id: str) -> Json | None:
+    def find_by_name(self, inputs: Props, org_id: str) -> Json | None:
         """Return what the server tells of the token of this name."""
-        return next(iter(self._named(org_id, inputs)), None)
+        return next(iter(self._tokens_named(org_id, inputs)), None)
 
-    def _mark(self, inputs: Props) -> marks.Mark:
-        return self.mark(word(inputs, "name"), digest(inputs["permissions"]))
+    def _input_tag(self, inputs: Props) -> marks.OwnershipTag:
+        return self.ownership_tag(as_text(inputs, "name"), permissions_digest(inputs["permissions"]))
 
-    def _permission(self, org_id: str, wanted: Right) -> Json:
+    def _permission_body(self, org_id: str, wanted: PermissionKey) -> Json:
         action, kind, bucket = wanted
         resource: Json = {"type": kind, "orgID": org_id}
         if kind == "orgs":
             resource = {"type": kind, "id": org_id}
         elif bucket:
-            resource["id"] = self.bucket_id(org_id, bucket)
+            resource["id"] = self.require_bucket_id(org_id, bucket)
         return {"action": action, "resource": resource}
 
-    def computed(self, said: Json) -> Props:
+    def computed_outputs(self, answer: Json) -> Props:
         """Return ids; never the token, which the server may have hashed."""
-        return {**super().computed(said), "authorization_id": str(said["id"])}
+        return {**super().computed_outputs(answer), "authorization_id": str(answer["id"])}
 
-    def seen(self, said: Json, outputs: Props) -> Props:
+    def to_inputs(self, answer: Json, outputs: Props) -> Props:
         """Return rights by name, state and description as they are; a right on a bucket that is gone is left out."""
-        mark = marks.read(said.get("description"))
-        there = {told for one in rows(said, "permissions") if (told := _told(one))}
-        alike = there == meaning(outputs.get("permissions", []))
-        permissions = outputs["permissions"] if alike else as_input(there)
-        known = mark is not None and mark.ident == word(outputs, "name") and self.ours(said)
-        bare = marks.bare(said.get("description")) if known else f"(unmarked) {said.get('description', '')}"
-        return {"permissions": permissions, "active": said.get("status") == "active", "description": bare}
+        tag = marks.parse_tag(answer.get("description"))
+        actual = {key for permission in items_in(answer, "permissions") if (key := _key_of_answer(permission))}
+        alike = actual == canonical_permissions(outputs.get("permissions", []))
+        permissions = outputs["permissions"] if alike else to_permission_inputs(actual)
+        is_known = tag is not None and tag.resource_name == as_text(outputs, "name") and self.is_ours(answer)
+        description = (
+            marks.strip_tag(answer.get("description")) if is_known else f"(unmarked) {answer.get('description', '')}"
+        )
+        return {"permissions": permissions, "active": answer.get("status") == "active", "description": description}
 
-    def bring(self, ident: str, olds: Props, news: Props) -> Json:  # noqa: ARG002 - as Thing asks
+    def apply(self, ident: str, olds: Props, news: Props) -> Json:  # noqa: ARG002 - as Thing asks
         """Switch it on or off, or describe it; the token stays."""
-        described = self._mark(news).on(word(news, "description"))
-        return self._client.patch(f"{self.path}/{ident}", {"status": _status(news), "description": described})
+        described = self._input_tag(news).prepend_to(as_text(news, "description"))
+        return self._client.patch(f"{self.api_path}/{ident}", {"status": _status(news), "description": described})
 
 
 def _status(inputs: Props) -> str:
     return "active" if inputs.get("active") is not False else "inactive"
 
 
-def _told(permission: Json) -> Right | None:
+def _key_of_answer(permission: Json) -> PermissionKey | None:
     """Return what the server says a permission means, None when its bucket is gone."""
     resource = cast("Json", permission["resource"])
-    kind = word(resource, "type")
+    kind = as_text(resource, "type")
     if kind != BUCKETS or "id" not in resource:
-        return word(permission, "action"), kind, ""
-    name = word(resource, "name")
-    return (word(permission, "action"), kind, name) if name else None
+        return as_text(permission, "action"), kind, ""
+    name = as_text(resource, "name")
+    return (as_text(permission, "action"), kind, name) if name else None
 
 
-def _permission_faults(given: list[object]) -> list[Failure]:
-    if not given:
-        return [Failure("permissions", "is empty; a token needs one permission at least")]
-    reasons = [reason for at, one in enumerate(given) if (reason := _reason(f"permission {at + 1}", one))]
-    return [Failure("permissions", "; ".join(reasons))] if reasons else []
+def _permission_faults(permissions: list[object]) -> list[InputFault]:
+    if not permissions:
+        return [InputFault("permissions", "is empty; a token needs one permission at least")]
+    reasons = [
+        reason
+        for at, permission in enumerate(permissions)
+        if (reason := _permission_fault(f"permission {at + 1}", permission))
+    ]
+    return [InputFault("permissions", "; ".join(reasons))] if reasons else []
 
 
-def _reason(what: str, one: object) -> str:
-    if not isinstance(one, dict) or one.keys() - _KEYS:
+def _permission_fault(what: str, permission: object) -> str:
+    if not isinstance(permission, dict) or permission.keys() - _PERMISSION_KEYS:
         return f"{what} is no mapping of action, type and bucket"
-    action, kind, bucket = right(one)
+    action, kind, bucket = permission_key(permission)
     if action not in {"read", "write"}:
         return f"{what}: action {action!r} is neither read nor write"
-    if kind not in TYPES:
-        return f"{what}: type {kind!r} is unknown; use one of {', '.join(sorted(TYPES))}"
+    if kind not in RESOURCE_TYPES:
+        return f"{what}: type {kind!r} is unknown; use one of {', '.join(sorted(RESOURCE_TYPES))}"
     return f"{what}: only type buckets takes a bucket" if bucket and kind != BUCKETS else ""

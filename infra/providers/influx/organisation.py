@@ -4,84 +4,86 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from infra.providers.influx.fields import flag, must, text, word
-from infra.providers.influx.resource import Thing, rows
-from infra.providers.resource_kind import Failure
+from infra.providers.influx.fields import as_text, boolean, optional_text, required
+from infra.providers.influx.resource import InfluxKind, items_in
+from infra.providers.resource_kind import InputFault
 
 if TYPE_CHECKING:
     from infra.providers.influx.client import Json
-    from infra.providers.resource_kind import Found, Props
+    from infra.providers.resource_kind import Props, ResourceState
 
 
-class Organisation(Thing):
+class OrganisationKind(InfluxKind):
     """An organisation by its name; `adopt` takes over one that somebody else made, which then outlives us."""
 
-    fields: ClassVar = {"name": must(), "description": text(""), "adopt": flag()}
-    inputs: ClassVar = frozenset(fields)
-    path: ClassVar = "/orgs"
+    input_fields: ClassVar = {"name": required(), "description": optional_text(""), "adopt": boolean()}
+    inputs: ClassVar = frozenset(input_fields)
+    api_path: ClassVar = "/orgs"
     noun: ClassVar = "organisation"
 
-    def faults(self, olds: Props, props: Props) -> list[Failure]:  # noqa: ARG002 - as the kind asks
+    def input_faults(self, olds: Props, props: Props) -> list[InputFault]:  # noqa: ARG002 - as the kind asks
         """Return what is wrong with the name."""
-        name = word(props, "name")
-        return [] if name == name.strip() else [Failure("name", "begins or ends with a blank; take it away")]
+        name = as_text(props, "name")
+        return [] if name == name.strip() else [InputFault("name", "begins or ends with a blank; take it away")]
 
     def create(self, inputs: Props) -> tuple[str, Props]:
         """Make it, or take over what an earlier run or, when allowed, somebody else made."""
-        name = word(inputs, "name")
-        found = self.org(name)
-        if found is None:
-            said = self._client.post("/orgs", {"name": name, "description": self.description(inputs)})
-            return self._made(said, inputs, adopted=False)
-        adopted = self.may_take(found, inputs)
-        wanted = self.description(inputs, found, adopted=adopted)
-        said = self._client.patch(f"/orgs/{found['id']}", {"description": wanted})
-        return self._made(said, inputs, adopted=adopted)
+        name = as_text(inputs, "name")
+        existing = self.find_org(name)
+        if existing is None:
+            answer = self._client.post("/orgs", {"name": name, "description": self.tagged_description(inputs)})
+            return self._id_and_outputs(answer, inputs, adopted=False)
+        adopted = self.check_adoption(existing, inputs)
+        description = self.tagged_description(inputs, existing, adopted=adopted)
+        answer = self._client.patch(f"/orgs/{existing['id']}", {"description": description})
+        return self._id_and_outputs(answer, inputs, adopted=adopted)
 
-    def _made(self, said: Json, inputs: Props, *, adopted: bool) -> tuple[str, Props]:
-        return str(said["id"]), {**inputs, **self.computed(said), "adopted": adopted}
+    def _id_and_outputs(self, answer: Json, inputs: Props, *, adopted: bool) -> tuple[str, Props]:
+        return str(answer["id"]), {**inputs, **self.computed_outputs(answer), "adopted": adopted}
 
-    def computed(self, said: Json) -> Props:
+    def computed_outputs(self, answer: Json) -> Props:
         """Return the id and whose server it is on."""
-        return {"org_id": str(said["id"]), "instance": self._client.known_operator()}
+        return {"org_id": str(answer["id"]), "instance": self._client.cached_operator_id()}
 
-    def locate(self, inputs: Props) -> Found | None:
+    def locate(self, inputs: Props) -> ResourceState | None:
         """Return the organisation of this name."""
-        said = self.org(word(inputs, "name"))
-        return None if said is None else self.found(said, {**inputs, "adopted": not self.ours(said)})
+        answer = self.find_org(as_text(inputs, "name"))
+        return None if answer is None else self.to_state(answer, {**inputs, "adopted": not self.is_ours(answer)})
 
-    def there(self, inputs: Props, org_id: str) -> Json | None:  # noqa: ARG002 - it lies in no other
+    def find_by_name(self, inputs: Props, org_id: str) -> Json | None:  # noqa: ARG002 - it lies in no other
         """Return what the server tells of the organisation of this name."""
-        return self.org(word(inputs, "name"))
+        return self.find_org(as_text(inputs, "name"))
 
-    def said(self, ident: str, outputs: Props) -> Json | None:
+    def fetch(self, ident: str, outputs: Props) -> Json | None:
         """Return what the server tells of it."""
-        found = super().said(ident, outputs)
-        return None if found is None else {**found, "orgID": ident}
+        answer = super().fetch(ident, outputs)
+        return None if answer is None else {**answer, "orgID": ident}
 
-    def seen(self, said: Json, outputs: Props) -> Props:
+    def to_inputs(self, answer: Json, outputs: Props) -> Props:
         """Return name and description as they are."""
-        return {"name": word(said, "name"), "description": self.told(said, outputs)}
+        return {"name": as_text(answer, "name"), "description": self.description_input(answer, outputs)}
 
-    def bring(self, ident: str, olds: Props, news: Props) -> Json:
+    def apply(self, ident: str, olds: Props, news: Props) -> Json:
         """Rename or describe it."""
         adopted = olds.get("adopted") is True
-        told = {"name": word(news, "name"), "description": self.description(news, adopted=adopted)}
-        if adopted and not told["description"]:
-            del told["description"]
-        return self._client.patch(f"/orgs/{ident}", told)
+        body = {"name": as_text(news, "name"), "description": self.tagged_description(news, adopted=adopted)}
+        if adopted and not body["description"]:
+            del body["description"]
+        return self._client.patch(f"/orgs/{ident}", body)
 
     def delete(self, ident: str, outputs: Props) -> None:
         """Remove it with all that is in it, unless its loss would leave the server without an operator token."""
-        if not self._holds_operator(ident):
+        if not self._holds_operator_token(ident):
             super().delete(ident, outputs)
 
-    def _holds_operator(self, ident: str) -> bool:
-        tokens = rows(self._client.find("/authorizations", orgID=ident), "authorizations")
-        return any(_unbound(permission) for token in tokens for permission in rows(token, "permissions"))
+    def _holds_operator_token(self, ident: str) -> bool:
+        tokens = items_in(self._client.find("/authorizations", orgID=ident), "authorizations")
+        return any(
+            _reaches_all_organisations(permission) for token in tokens for permission in items_in(token, "permissions")
+        )
 
 
-def _unbound(permission: Json) -> bool:
+def _reaches_all_organisations(permission: Json) -> bool:
     """Tell whether a permission reaches all organisations."""
     resource = cast("Json", permission["resource"])
     return permission["action"] == "write" and resource["type"] == "orgs" and not resource.keys() & {"id", "orgID"}

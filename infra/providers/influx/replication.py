@@ -6,174 +6,176 @@ import re
 from typing import TYPE_CHECKING, ClassVar, Final
 from urllib.parse import urlsplit
 
-from infra.providers.influx.fields import flag, must, text, whole, word
-from infra.providers.influx.resource import Thing, first, rows
-from infra.providers.resource_kind import Failure, ProviderError
+from infra.providers.influx.fields import as_int, as_text, boolean, optional_text, required
+from infra.providers.influx.resource import InfluxKind, first_item_in, items_in
+from infra.providers.resource_kind import InputFault, ProviderError
 
 if TYPE_CHECKING:
     from infra.providers.influx.client import Json
     from infra.providers.resource_kind import Props
 
-LEAST_QUEUE: Final = 33_554_430
+MIN_QUEUE_BYTES: Final = 33_554_430
 """Smallest queue that InfluxDB takes, bytes."""
-_ID: Final = re.compile(r"[0-9a-f]{16}")
+_ORG_ID: Final = re.compile(r"[0-9a-f]{16}")
 
 
-class _Named(Thing):
+class _UniquelyNamedKind(InfluxKind):
     """A thing whose name is unique in its organisation, and which can be changed in every other input."""
 
-    key: ClassVar[str]
+    list_key: ClassVar[str]
 
-    def _taken(self, inputs: Props, org_id: str, told: dict[str, object]) -> Json:
+    def _create_or_update(self, inputs: Props, org_id: str, body: dict[str, object]) -> Json:
         """Make it, or bring what an earlier run or, when allowed, somebody else made to the inputs."""
-        found = self.there(inputs, org_id)
-        if found is None:
-            return self._client.post(self.path, {"orgID": org_id, **told})
-        self.may_take(found, inputs)
-        return self._client.patch(f"{self.path}/{found['id']}", told)
+        existing = self.find_by_name(inputs, org_id)
+        if existing is None:
+            return self._client.post(self.api_path, {"orgID": org_id, **body})
+        self.check_adoption(existing, inputs)
+        return self._client.patch(f"{self.api_path}/{existing['id']}", body)
 
-    def there(self, inputs: Props, org_id: str) -> Json | None:
+    def find_by_name(self, inputs: Props, org_id: str) -> Json | None:
         """Return what the server tells of the thing of this name."""
-        return first(self._client.get(self.path, orgID=org_id, name=word(inputs, "name")), self.key)
+        return first_item_in(self._client.get(self.api_path, orgID=org_id, name=as_text(inputs, "name")), self.list_key)
 
 
-class Remote(_Named):
+class RemoteKind(_UniquelyNamedKind):
     """Another InfluxDB: address, organisation there, and a token that may write; the token is an input and a secret."""
 
-    fields: ClassVar = {
-        "org": must(), "name": must(), "url": must(), "token": must(), "remote_org_id": must(),
-        "allow_insecure_tls": flag(), "description": text(""), "adopt": flag(),
+    input_fields: ClassVar = {
+        "org": required(), "name": required(), "url": required(), "token": required(), "remote_org_id": required(),
+        "allow_insecure_tls": boolean(), "description": optional_text(""), "adopt": boolean(),
     }  # fmt: skip
-    inputs: ClassVar = frozenset(fields)
-    outlives: ClassVar = True
-    path: ClassVar = "/remotes"
+    inputs: ClassVar = frozenset(input_fields)
+    survives_org_deletion: ClassVar = True
+    api_path: ClassVar = "/remotes"
     noun: ClassVar = "remote"
-    key: ClassVar = "remotes"
+    list_key: ClassVar = "remotes"
 
-    def faults(self, olds: Props, props: Props) -> list[Failure]:
+    def input_faults(self, olds: Props, props: Props) -> list[InputFault]:
         """Return what is wrong with name, address and organisation."""
-        faults = super().faults(olds, props)
-        ident, url = word(props, "remote_org_id"), word(props, "url")
-        if ident and not _ID.fullmatch(ident):
-            faults.append(Failure("remote_org_id", "is no id of 16 hex digits; ask there: influx org list"))
-        if url and not _address(url):
-            faults.append(Failure("url", "is no http:// or https:// address without user and query"))
+        faults = super().input_faults(olds, props)
+        ident, url = as_text(props, "remote_org_id"), as_text(props, "url")
+        if ident and not _ORG_ID.fullmatch(ident):
+            faults.append(InputFault("remote_org_id", "is no id of 16 hex digits; ask there: influx org list"))
+        if url and not _is_server_url(url):
+            faults.append(InputFault("url", "is no http:// or https:// address without user and query"))
         return faults
 
     def create(self, inputs: Props) -> tuple[str, Props]:
         """Make it, or bring what is there to the inputs."""
-        said = self._taken(inputs, self.org_id(word(inputs, "org")), self._told(inputs))
-        return str(said["id"]), {**inputs, **self.computed(said)}
+        answer = self._create_or_update(inputs, self.require_org_id(as_text(inputs, "org")), self._remote_body(inputs))
+        return str(answer["id"]), {**inputs, **self.computed_outputs(answer)}
 
-    def _told(self, inputs: Props) -> dict[str, object]:
+    def _remote_body(self, inputs: Props) -> dict[str, object]:
         return {
-            "name": word(inputs, "name"),
-            "description": self.description(inputs),
-            "remoteURL": word(inputs, "url"),
-            "remoteAPIToken": word(inputs, "token"),
-            "remoteOrgID": word(inputs, "remote_org_id"),
+            "name": as_text(inputs, "name"),
+            "description": self.tagged_description(inputs),
+            "remoteURL": as_text(inputs, "url"),
+            "remoteAPIToken": as_text(inputs, "token"),
+            "remoteOrgID": as_text(inputs, "remote_org_id"),
             "allowInsecureTLS": inputs.get("allow_insecure_tls") is True,
         }
 
-    def computed(self, said: Json) -> Props:
+    def computed_outputs(self, answer: Json) -> Props:
         """Return the ids."""
-        return {**super().computed(said), "remote_id": str(said["id"])}
+        return {**super().computed_outputs(answer), "remote_id": str(answer["id"])}
 
-    def seen(self, said: Json, outputs: Props) -> Props:
+    def to_inputs(self, answer: Json, outputs: Props) -> Props:
         """Return everything but the token, which no server tells."""
         return {
-            "name": word(said, "name"),
-            "url": word(said, "remoteURL"),
-            "remote_org_id": word(said, "remoteOrgID"),
-            "allow_insecure_tls": said.get("allowInsecureTLS") is True,
-            "description": self.told(said, outputs),
+            "name": as_text(answer, "name"),
+            "url": as_text(answer, "remoteURL"),
+            "remote_org_id": as_text(answer, "remoteOrgID"),
+            "allow_insecure_tls": answer.get("allowInsecureTLS") is True,
+            "description": self.description_input(answer, outputs),
         }
 
-    def bring(self, ident: str, olds: Props, news: Props) -> Json:  # noqa: ARG002 - as Thing asks
+    def apply(self, ident: str, olds: Props, news: Props) -> Json:  # noqa: ARG002 - as Thing asks
         """Bring it to the inputs, the token included."""
-        return self._client.patch(f"{self.path}/{ident}", self._told(news))
+        return self._client.patch(f"{self.api_path}/{ident}", self._remote_body(news))
 
 
-class Replication(_Named):
+class ReplicationKind(_UniquelyNamedKind):
     """A bucket's copy at a remote: what is written from now on, up to a queue's bytes and age while it is away."""
 
-    fields: ClassVar = {
-        "org": must(), "name": must(), "remote": must(), "bucket": must(), "remote_bucket": must(),
-        "max_queue_bytes": must(int), "max_age_s": must(int), "drop_non_retryable": flag(), "description": text(""),
-        "adopt": flag(),
+    input_fields: ClassVar = {
+        "org": required(), "name": required(), "remote": required(), "bucket": required(), "remote_bucket": required(),
+        "max_queue_bytes": required(int), "max_age_s": required(int), "drop_non_retryable": boolean(),
+        "description": optional_text(""),
+        "adopt": boolean(),
     }  # fmt: skip
-    inputs: ClassVar = frozenset(fields)
-    fixed: ClassVar = frozenset({"bucket"})
+    inputs: ClassVar = frozenset(input_fields)
+    immutable: ClassVar = frozenset({"bucket"})
     delete_first: ClassVar = True
-    path: ClassVar = "/replications"
+    api_path: ClassVar = "/replications"
     noun: ClassVar = "replication"
-    key: ClassVar = "replications"
+    list_key: ClassVar = "replications"
 
-    def faults(self, olds: Props, props: Props) -> list[Failure]:
+    def input_faults(self, olds: Props, props: Props) -> list[InputFault]:
         """Return what is wrong with name and queue."""
-        faults, size = super().faults(olds, props), props.get("max_queue_bytes")
-        if isinstance(size, int) and size < LEAST_QUEUE:
-            faults.append(Failure("max_queue_bytes", f"is below {LEAST_QUEUE}, InfluxDB's least; raise it"))
+        faults, size = super().input_faults(olds, props), props.get("max_queue_bytes")
+        if isinstance(size, int) and size < MIN_QUEUE_BYTES:
+            faults.append(InputFault("max_queue_bytes", f"is below {MIN_QUEUE_BYTES}, InfluxDB's least; raise it"))
         return faults
 
     def create(self, inputs: Props) -> tuple[str, Props]:
         """Make it, or bring what is there to the inputs."""
-        org_id = self.org_id(word(inputs, "org"))
-        bucket_id = self.bucket_id(org_id, word(inputs, "bucket"))
-        told = self._told(inputs, self._remote_id(org_id, word(inputs, "remote")))
-        said = self._taken(inputs, org_id, {**told, "localBucketID": bucket_id})
-        if said["localBucketID"] != bucket_id:
+        org_id = self.require_org_id(as_text(inputs, "org"))
+        bucket_id = self.require_bucket_id(org_id, as_text(inputs, "bucket"))
+        body = self._replication_body(inputs, self._require_remote_id(org_id, as_text(inputs, "remote")))
+        answer = self._create_or_update(inputs, org_id, {**body, "localBucketID": bucket_id})
+        if answer["localBucketID"] != bucket_id:
             raise ProviderError(
-                f"InfluxDB at {self._client.url} has replication {word(inputs, 'name')!r} of another bucket already; "
+                f"InfluxDB at {self._client.url} has replication {as_text(inputs, 'name')!r} of "
+                f"another bucket already; "
                 "delete it (influx replication delete), or choose another name"
             )
-        return str(said["id"]), {**inputs, **self.computed(said)}
+        return str(answer["id"]), {**inputs, **self.computed_outputs(answer)}
 
-    def _remote_id(self, org_id: str, remote: str) -> str:
-        found = rows(self._client.get("/remotes", orgID=org_id), "remotes")
-        ids = [str(one["id"]) for one in found if remote in {one["id"], one["name"]}]
+    def _require_remote_id(self, org_id: str, remote: str) -> str:
+        remotes = items_in(self._client.get("/remotes", orgID=org_id), "remotes")
+        ids = [str(candidate["id"]) for candidate in remotes if remote in {candidate["id"], candidate["name"]}]
         if not ids:
             raise ProviderError(f"InfluxDB at {self._client.url} has no remote {remote!r}; make it first")
         return ids[0]
 
-    def _told(self, inputs: Props, remote_id: str) -> dict[str, object]:
+    def _replication_body(self, inputs: Props, remote_id: str) -> dict[str, object]:
         return {
-            "name": word(inputs, "name"),
-            "description": self.description(inputs),
+            "name": as_text(inputs, "name"),
+            "description": self.tagged_description(inputs),
             "remoteID": remote_id,
-            "remoteBucketName": word(inputs, "remote_bucket"),
-            "maxQueueSizeBytes": whole(inputs, "max_queue_bytes"),
-            "maxAgeSeconds": whole(inputs, "max_age_s"),
+            "remoteBucketName": as_text(inputs, "remote_bucket"),
+            "maxQueueSizeBytes": as_int(inputs, "max_queue_bytes"),
+            "maxAgeSeconds": as_int(inputs, "max_age_s"),
             "dropNonRetryableData": inputs.get("drop_non_retryable") is True,
         }
 
-    def computed(self, said: Json) -> Props:
+    def computed_outputs(self, answer: Json) -> Props:
         """Return the ids."""
-        ids = {"remote_id": str(said["remoteID"]), "bucket_id": str(said["localBucketID"])}
-        return {**super().computed(said), **ids, "replication_id": str(said["id"])}
+        ids = {"remote_id": str(answer["remoteID"]), "bucket_id": str(answer["localBucketID"])}
+        return {**super().computed_outputs(answer), **ids, "replication_id": str(answer["id"])}
 
-    def seen(self, said: Json, outputs: Props) -> Props:
+    def to_inputs(self, answer: Json, outputs: Props) -> Props:
         """Return the stream as it is; remote as name or id, whichever was given."""
-        ident = said["remoteID"]
-        remote = word(self._client.find(f"/remotes/{ident}") or {}, "name")
+        ident = answer["remoteID"]
+        remote = as_text(self._client.find(f"/remotes/{ident}") or {}, "name")
         return {
-            "name": word(said, "name"),
+            "name": as_text(answer, "name"),
             "remote": ident if outputs.get("remote") == ident else remote,
-            "bucket": self.bucket_name(said["localBucketID"]),
-            "remote_bucket": word(said, "RemoteBucketName"),
-            "max_queue_bytes": whole(said, "maxQueueSizeBytes"),
-            "max_age_s": whole(said, "maxAgeSeconds"),
-            "drop_non_retryable": said.get("dropNonRetryableData") is True,
-            "description": self.told(said, outputs),
+            "bucket": self.bucket_name(answer["localBucketID"]),
+            "remote_bucket": as_text(answer, "RemoteBucketName"),
+            "max_queue_bytes": as_int(answer, "maxQueueSizeBytes"),
+            "max_age_s": as_int(answer, "maxAgeSeconds"),
+            "drop_non_retryable": answer.get("dropNonRetryableData") is True,
+            "description": self.description_input(answer, outputs),
         }
 
-    def bring(self, ident: str, olds: Props, news: Props) -> Json:
+    def apply(self, ident: str, olds: Props, news: Props) -> Json:
         """Bring it to the inputs; what waits in the queue stays."""
-        told = self._told(news, self._remote_id(word(olds, "org_id"), word(news, "remote")))
-        return self._client.patch(f"{self.path}/{ident}", told)
+        body = self._replication_body(news, self._require_remote_id(as_text(olds, "org_id"), as_text(news, "remote")))
+        return self._client.patch(f"{self.api_path}/{ident}", body)
 
 
-def _address(url: str) -> bool:
+def _is_server_url(url: str) -> bool:
     try:
         parts = urlsplit(url)
         return parts.scheme in {"http", "https"} and bool(parts.hostname) and not parts.username and not parts.query

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from infra.providers.influx import marks
-from infra.providers.influx.fields import flag, ident_fault, must, text, word
-from infra.providers.influx.resource import Thing, rows
-from infra.providers.resource_kind import Failure
+from infra.providers.influx.fields import as_text, boolean, optional_text, required, tag_name_faults
+from infra.providers.influx.resource import InfluxKind, items_in
+from infra.providers.resource_kind import InputFault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,79 +15,90 @@ if TYPE_CHECKING:
     from infra.providers.influx.client import Json
     from infra.providers.resource_kind import Props
 
-PAGE: Final = 500
+PAGE_SIZE: Final = 500
 
 
-def normal(flux: object) -> str:
+def normalise_flux(flux: object) -> str:
     """Return a Flux text without what has no meaning at the ends of its lines."""
     return "\n".join(line.rstrip() for line in str(flux).strip().splitlines())
 
 
-class Task(Thing):
+class TaskKind(InfluxKind):
     """A task by organisation and name, which stands in a mark: InfluxDB's own names are not unique.
 
     Period and shown name stand in the Flux text (`option task`). It runs with the rights of the token's user.
     """
 
-    fields: ClassVar = {
-        "org": must(), "name": must(), "flux": must(), "active": flag(default=True), "description": text(""),
+    input_fields: ClassVar = {
+        "org": required(), "name": required(), "flux": required(), "active": boolean(default=True),
+        "description": optional_text(""),
     }  # fmt: skip
-    inputs: ClassVar = frozenset(fields)
-    fixed: ClassVar = frozenset({"name"})
+    inputs: ClassVar = frozenset(input_fields)
+    immutable: ClassVar = frozenset({"name"})
     delete_first: ClassVar = True
-    outlives: ClassVar = True
-    path: ClassVar = "/tasks"
+    survives_org_deletion: ClassVar = True
+    api_path: ClassVar = "/tasks"
     noun: ClassVar = "task"
 
-    def faults(self, olds: Props, props: Props) -> list[Failure]:  # noqa: ARG002 - as the kind asks
+    def input_faults(self, olds: Props, props: Props) -> list[InputFault]:  # noqa: ARG002 - as the kind asks
         """Return what is wrong with name and text."""
-        flux = word(props, "flux")
+        flux = as_text(props, "flux")
         lacks = flux != "" and "option task" not in flux
-        said = [Failure("flux", "has no `option task = {name: …, every: …}`; write it at the top")] if lacks else []
-        return [*ident_fault("name", props.get("name")), *said]
+        flux_faults = (
+            [InputFault("flux", "has no `option task = {name: …, every: …}`; write it at the top")] if lacks else []
+        )
+        return [*tag_name_faults("name", props.get("name")), *flux_faults]
 
-    def same(self, name: str, old: object, new: object) -> bool:
+    def is_equivalent(self, name: str, old: object, new: object) -> bool:
         """Tell whether two values mean the same; blanks at the ends of lines do not count."""
-        return normal(old) == normal(new) if name == "flux" else super().same(name, old, new)
+        return normalise_flux(old) == normalise_flux(new) if name == "flux" else super().is_equivalent(name, old, new)
 
     def create(self, inputs: Props) -> tuple[str, Props]:
         """Make it, or bring what an earlier run made to the inputs."""
-        org_id = self.org_id(word(inputs, "org"))
-        found = self.there(inputs, org_id)
-        if found is None:
-            said = self._client.post(self.path, {"orgID": org_id, **self._told(inputs)})
+        org_id = self.require_org_id(as_text(inputs, "org"))
+        existing = self.find_by_name(inputs, org_id)
+        if existing is None:
+            answer = self._client.post(self.api_path, {"orgID": org_id, **self._request_body(inputs)})
         else:
-            said = self._client.patch(f"{self.path}/{found['id']}", self._told(inputs))
-        return str(said["id"]), {**inputs, **self.computed(said)}
+            answer = self._client.patch(f"{self.api_path}/{existing['id']}", self._request_body(inputs))
+        return str(answer["id"]), {**inputs, **self.computed_outputs(answer)}
 
-    def there(self, inputs: Props, org_id: str) -> Json | None:
+    def find_by_name(self, inputs: Props, org_id: str) -> Json | None:
         """Return what the server tells of the task with this mark."""
-        wanted = word(inputs, "name")
-        return next((one for one in self._all(org_id) if self.ours(one) and _name(one) == wanted), None)
+        wanted = as_text(inputs, "name")
+        return next(
+            (task for task in self._list_tasks(org_id) if self.is_ours(task) and _tagged_name(task) == wanted), None
+        )
 
-    def _all(self, org_id: str) -> Iterator[Json]:
+    def _list_tasks(self, org_id: str) -> Iterator[Json]:
         """Yield every task of the organisation, page by page."""
-        page = rows(self._client.get(self.path, orgID=org_id, limit=PAGE), "tasks")
+        page = items_in(self._client.get(self.api_path, orgID=org_id, limit=PAGE_SIZE), "tasks")
         while page:
             yield from page
-            page = rows(self._client.get(self.path, orgID=org_id, limit=PAGE, after=str(page[-1]["id"])), "tasks")
+            page = items_in(
+                self._client.get(self.api_path, orgID=org_id, limit=PAGE_SIZE, after=str(page[-1]["id"])), "tasks"
+            )
 
-    def _told(self, inputs: Props) -> dict[str, object]:
-        described = self.mark(word(inputs, "name")).on(word(inputs, "description"))
+    def _request_body(self, inputs: Props) -> dict[str, object]:
+        described = self.ownership_tag(as_text(inputs, "name")).prepend_to(as_text(inputs, "description"))
         status = "active" if inputs.get("active") is not False else "inactive"
-        return {"flux": word(inputs, "flux"), "status": status, "description": described}
+        return {"flux": as_text(inputs, "flux"), "status": status, "description": described}
 
-    def seen(self, said: Json, outputs: Props) -> Props:
+    def to_inputs(self, answer: Json, outputs: Props) -> Props:
         """Return text, state and description as they are."""
-        alike = normal(said.get("flux")) == normal(outputs.get("flux"))
-        flux = outputs["flux"] if alike else word(said, "flux")
-        return {"flux": flux, "active": said.get("status") == "active", "description": self.told(said, outputs)}
+        alike = normalise_flux(answer.get("flux")) == normalise_flux(outputs.get("flux"))
+        flux = outputs["flux"] if alike else as_text(answer, "flux")
+        return {
+            "flux": flux,
+            "active": answer.get("status") == "active",
+            "description": self.description_input(answer, outputs),
+        }
 
-    def bring(self, ident: str, olds: Props, news: Props) -> Json:  # noqa: ARG002 - as Thing asks
+    def apply(self, ident: str, olds: Props, news: Props) -> Json:  # noqa: ARG002 - as Thing asks
         """Bring text, state and description to the inputs."""
-        return self._client.patch(f"{self.path}/{ident}", self._told(news))
+        return self._client.patch(f"{self.api_path}/{ident}", self._request_body(news))
 
 
-def _name(said: Json) -> str:
-    mark = marks.read(said.get("description"))
-    return mark.ident if mark else ""
+def _tagged_name(answer: Json) -> str:
+    tag = marks.parse_tag(answer.get("description"))
+    return tag.resource_name if tag else ""

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.providers.pki.authority import Authority
-from infra.providers.pki.certificate import ServerCertificate
-from infra.providers.pki.revocation import RevocationList
+from infra.providers.pki.authority import AuthorityKind
+from infra.providers.pki.certificate import CertificateKind
+from infra.providers.pki.revocation import RevocationListKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from infra.providers.resource_kind import Kind
+    from infra.providers.resource_kind import ResourceKind
 
-KINDS: dict[str, Callable[[], Kind]] = {
-    "authority": Authority,
-    "certificate": ServerCertificate,
-    "revocation_list": RevocationList,
+KINDS: dict[str, Callable[[], ResourceKind]] = {
+    "authority": AuthorityKind,
+    "certificate": CertificateKind,
+    "revocation_list": RevocationListKind,
 }
 """What the PKI can make, by name."""

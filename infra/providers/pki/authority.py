@@ -6,30 +6,30 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from infra.providers.pki import pem, signing
-from infra.providers.pki.inputs import common_name
-from infra.providers.pki.signing import Issuer, Terms, named, new_key, new_serial
-from infra.providers.pki.stateless import Kept
+from infra.providers.pki.inputs import parse_common_name
+from infra.providers.pki.signing import CertificateTerms, Issuer, new_key, new_serial, subject_name
+from infra.providers.pki.stateless import StateOnlyKind
 from infra.providers.resource_kind import difference
 
 if TYPE_CHECKING:
-    from infra.providers.pki.inputs import Reader
-    from infra.providers.pki.signing import Span
-    from infra.providers.resource_kind import Failure, Props
+    from infra.providers.pki.inputs import InputReader
+    from infra.providers.pki.signing import ValidityPeriod
+    from infra.providers.resource_kind import InputFault, Props
 
 STAGES = ("dev", "stage", "prod")
 
 
 @dataclass(frozen=True, slots=True)
-class _Order:
+class _AuthorityInputs:
     """What is to be made; without a root one is made for it."""
 
     name: str
     generation: int
-    span: Span
+    validity: ValidityPeriod
     root: Issuer | None
 
 
-class Authority(Kept):
+class AuthorityKind(StateOnlyKind):
     """Signs the stage's certificates and lists; a new generation is a new authority, and the old one goes later.
 
     `root_key` is needed only in the run that makes or replaces it.
@@ -38,86 +38,92 @@ class Authority(Kept):
     inputs: ClassVar[frozenset[str]] = frozenset(
         {"name", "stage", "generation", "not_before", "not_after", "root_certificate", "self_rooted"}
     )
-    fixed: ClassVar[frozenset[str]] = inputs
-    secrets: ClassVar[tuple[str, ...]] = ("key",)
+    immutable: ClassVar[frozenset[str]] = inputs
+    secret_outputs: ClassVar[tuple[str, ...]] = ("key",)
     delete_first: ClassVar[bool] = False
-    signer: ClassVar[str] = "root_key"
+    signing_key_input: ClassVar[str] = "root_key"
 
-    def check(self, olds: Props, news: Props) -> tuple[Props, list[Failure]]:
+    def check(self, olds: Props, news: Props) -> tuple[Props, list[InputFault]]:
         """See that there is a root to sign with, or that this stage may make its own."""
-        reader = self.reader(news)
+        reader = self.input_reader(news)
         makes = not olds or bool(difference(self, olds, news).replaces)
-        _order(reader, makes=makes)
-        return dict(news), reader.failures
+        _read_authority_inputs(reader, makes=makes)
+        return dict(news), reader.faults
 
     def create(self, inputs: Props) -> tuple[str, Props]:
         """Make a key and its certificate; a root made here signs once and its key is forgotten."""
-        reader = self.reader(inputs)
-        order = reader.insist(_order(reader, makes=True))
-        outputs = self.kept(inputs) | _made(order)
+        reader = self.input_reader(inputs)
+        read_inputs = reader.require(_read_authority_inputs(reader, makes=True))
+        outputs = self.without_signing_key(inputs) | _issue_authority(read_inputs)
         return str(outputs["serial"]), outputs
 
 
-def _order(reader: Reader, *, makes: bool) -> _Order | None:
-    name = reader.text("name", common_name)
+def _read_authority_inputs(reader: InputReader, *, makes: bool) -> _AuthorityInputs | None:
+    name = reader.text("name", parse_common_name)
     generation = reader.number("generation", 1)
-    span = reader.span("not_before", "not_after")
-    stage = reader.text("stage", _stage)
-    root = _root(reader, span, stage, makes=makes)
-    if name is None or generation is None or span is None:
+    validity = reader.validity("not_before", "not_after")
+    stage = reader.text("stage", _parse_stage)
+    root = _read_root(reader, validity, stage, makes=makes)
+    if name is None or generation is None or validity is None:
         return None
-    return _Order(name, generation, span, root)
+    return _AuthorityInputs(name, generation, validity, root)
 
 
-def _stage(text: str) -> str:
+def _parse_stage(text: str) -> str:
     if text not in STAGES:
         raise ValueError(f"{text!r} is no stage; use one of {', '.join(STAGES)}")
     return text
 
 
-def _root(reader: Reader, span: Span | None, stage: str | None, *, makes: bool) -> Issuer | None:
+def _read_root(
+    reader: InputReader, validity: ValidityPeriod | None, stage: str | None, *, makes: bool
+) -> Issuer | None:
     """Read the given root and its key; None when a root is to be made."""
-    given, own = reader.has("root_certificate"), reader.has("self_rooted")
-    if own and stage not in {"dev", None}:
-        reader.fail("self_rooted", f"is for stage dev only, this is {stage}; make a root with `motcua ca root`")
-    if given == own:
-        reader.fail("root_certificate", "give a root made with `motcua ca root`, or self_rooted in stage dev, not both")
-    if not given or own:
+    has_root, self_rooted = reader.is_given("root_certificate"), reader.is_given("self_rooted")
+    if self_rooted and stage not in {"dev", None}:
+        reader.add_fault("self_rooted", f"is for stage dev only, this is {stage}; make a root with `motcua ca root`")
+    if has_root == self_rooted:
+        reader.add_fault(
+            "root_certificate", "give a root made with `motcua ca root`, or self_rooted in stage dev, not both"
+        )
+    if not has_root or self_rooted:
         return None
-    reader.within(span, reader.authority("root_certificate"), "not_after")
+    reader.check_within_issuer(validity, reader.authority("root_certificate"), "not_after")
     if not makes:
         return None
-    if not reader.has("root_key"):
+    if not reader.is_given("root_key"):
         command = "pulumi config set --secret rootKey <root.key"
-        reader.fail("root_key", f"is missing; a new intermediate needs it for this one run: {command}")
+        reader.add_fault("root_key", f"is missing; a new intermediate needs it for this one run: {command}")
         return None
-    return _paired(reader)
+    return _read_root_pair(reader)
 
 
-def _paired(reader: Reader) -> Issuer | None:
-    before = len(reader.failures)
-    found = reader.issuer("root_certificate", "root_key")
+def _read_root_pair(reader: InputReader) -> Issuer | None:
+    earlier_faults = len(reader.faults)
+    issuer = reader.issuer("root_certificate", "root_key")
     # The certificate was read once already: say each fault once.
-    reader.failures[before:] = [one for one in reader.failures[before:] if one.field != "root_certificate"]
-    return found
+    reader.faults[earlier_faults:] = [
+        fault for fault in reader.faults[earlier_faults:] if fault.field != "root_certificate"
+    ]
+    return issuer
 
 
-def _made(order: _Order) -> dict[str, object]:
+def _issue_authority(inputs: _AuthorityInputs) -> dict[str, object]:
     key = new_key()
-    above = order.root or _passing_root(order)
-    terms = Terms(named(order.name, order.generation), order.span, new_serial())
-    made = signing.intermediate(terms, key.public_key(), above)
+    issuer = inputs.root or _temporary_root(inputs)
+    terms = CertificateTerms(subject_name(inputs.name, inputs.generation), inputs.validity, new_serial())
+    certificate = signing.sign_intermediate(terms, key.public_key(), issuer)
     return {
-        "certificate": pem.written([made]),
-        "chain": pem.written([made, above.certificate]),
-        "root": pem.written([above.certificate]),
-        "key": pem.written_key(key),
-        "serial": pem.hexadecimal(made.serial_number),
-        "fingerprint": pem.fingerprint(made),
+        "certificate": pem.certificates_to_pem([certificate]),
+        "chain": pem.certificates_to_pem([certificate, issuer.certificate]),
+        "root": pem.certificates_to_pem([issuer.certificate]),
+        "key": pem.key_to_pem(key),
+        "serial": pem.serial_to_hex(certificate.serial_number),
+        "fingerprint": pem.fingerprint(certificate),
     }
 
 
-def _passing_root(order: _Order) -> Issuer:
+def _temporary_root(inputs: _AuthorityInputs) -> Issuer:
     key = new_key()
-    terms = Terms(named(f"{order.name} root"[:64], order.generation), order.span, new_serial())
-    return Issuer(signing.root(replace(terms), key), key)
+    terms = CertificateTerms(subject_name(f"{inputs.name} root"[:64], inputs.generation), inputs.validity, new_serial())
+    return Issuer(signing.sign_root(replace(terms), key), key)

@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING
 from cryptography.x509.oid import NameOID
 
 from infra.providers.pki import signing
-from infra.providers.pki.rotation import Dated
+from infra.providers.pki.rotation import IssuedCertificate
 
 if TYPE_CHECKING:
     from cryptography import x509
 
-_GENERATION = re.compile(r"generation ([1-9][0-9]{0,8})")
+_GENERATION_UNIT = re.compile(r"generation ([1-9][0-9]{0,8})")
 
 
-def dated(certificate: x509.Certificate) -> Dated:
+def issued_certificate(certificate: x509.Certificate) -> IssuedCertificate:
     """Return who a certificate is for and when it ends; an authority's generation stands in its name."""
-    return Dated(
+    return IssuedCertificate(
         signing.common_name(certificate.subject),
-        signing.purpose(certificate),
+        signing.certificate_use(certificate),
         certificate.not_valid_before_utc.date(),
         certificate.not_valid_after_utc.date(),
-        _generation(certificate.subject),
+        _generation_of(certificate.subject),
     )
 
 
-def _generation(subject: x509.Name) -> int:
-    units = [str(one.value) for one in subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)]
-    found = _GENERATION.fullmatch(units[0]) if units else None
-    return int(found[1]) if found else 0
+def _generation_of(subject: x509.Name) -> int:
+    units = [str(attribute.value) for attribute in subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)]
+    match = _GENERATION_UNIT.fullmatch(units[0]) if units else None
+    return int(match[1]) if match else 0

@@ -20,68 +20,68 @@ if TYPE_CHECKING:
 
     from infra.providers.pki.signing import PrivateKey
 
-_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
+_PEM_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
 
 
-def blocks(text: str) -> list[str]:
+def block_kinds(text: str) -> list[str]:
     """Return the kinds of the blocks in a text, in order, such as `CERTIFICATE` or `EC PRIVATE KEY`."""
-    return _BLOCK.findall(text)
+    return _PEM_BLOCK.findall(text)
 
 
-def holds_key(text: str) -> bool:
+def contains_private_key(text: str) -> bool:
     """Tell whether there is a private key in it, a broken one too."""
     return "PRIVATE KEY-----" in text
 
 
-def certificates(text: str) -> list[x509.Certificate]:
+def parse_certificates(text: str) -> list[x509.Certificate]:
     """Return all certificates, in order. Raises ValueError without the text in it."""
     try:
-        found = x509.load_pem_x509_certificates(text.encode())
+        parsed = x509.load_pem_x509_certificates(text.encode())
     except ValueError:
         raise ValueError("holds no readable PEM certificate; give the file from -----BEGIN to -----END") from None
-    return found
+    return parsed
 
 
-def private_key(text: str) -> PrivateKey:
+def parse_private_key(text: str) -> PrivateKey:
     """Return an unencrypted EC or RSA key. Raises ValueError without the text in it."""
     try:
-        found = load_pem_private_key(text.encode(), password=None)
+        key = load_pem_private_key(text.encode(), password=None)
     except TypeError:
         raise ValueError("is encrypted; decrypt it with `openssl pkey` and give that") from None
     except Exception:  # noqa: BLE001 - what a library says about a key is not ours to show
         raise ValueError("is no readable PEM private key; give the file from -----BEGIN to -----END") from None
-    if not isinstance(found, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
         raise ValueError("is neither EC nor RSA; make a P-256 key")  # noqa: TRY004 - a value's fault, not a caller's
-    return found
+    return key
 
 
-def written(found: Iterable[x509.Certificate]) -> str:
+def certificates_to_pem(items: Iterable[x509.Certificate]) -> str:
     """Return certificates as text, in order."""
-    return "".join(one.public_bytes(Encoding.PEM).decode() for one in found)
+    return "".join(certificate.public_bytes(Encoding.PEM).decode() for certificate in items)
 
 
-def written_list(found: x509.CertificateRevocationList) -> str:
+def crl_to_pem(crl: x509.CertificateRevocationList) -> str:
     """Return a revocation list as text."""
-    return found.public_bytes(Encoding.PEM).decode()
+    return crl.public_bytes(Encoding.PEM).decode()
 
 
-def written_request(found: x509.CertificateSigningRequest) -> str:
+def request_to_pem(request: x509.CertificateSigningRequest) -> str:
     """Return a request as text."""
-    return found.public_bytes(Encoding.PEM).decode()
+    return request.public_bytes(Encoding.PEM).decode()
 
 
-def written_key(key: PrivateKey) -> str:
+def key_to_pem(key: PrivateKey) -> str:
     """Return a key as unencrypted PKCS 8."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
-def hexadecimal(serial: int) -> str:
+def serial_to_hex(serial: int) -> str:
     """Return a serial as whole bytes in lower-case hex, the manner of `openssl x509 -serial` but for the case."""
     digits = f"{serial:x}"
     return digits.zfill(len(digits) + len(digits) % 2)
 
 
-def number_of(serial: str) -> int:
+def parse_serial(serial: str) -> int:
     """Return a serial's number; colons and capitals as other tools write them are fine. Raises ValueError."""
     digits = serial.strip().replace(":", "")
     if not re.fullmatch(r"[0-9A-Fa-f]{1,40}", digits) or not int(digits, 16):

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date
 
-State = Literal["next", "active", "retiring", "expired"]
-_ORDER = {"authority": 0, "server": 1, "client": 2}
+CertificateState = Literal["next", "active", "retiring", "expired"]
+_USE_ORDER = {"authority": 0, "server": 1, "client": 2}
 
 
-class Planned(Protocol):
+class PlannedCertificate(Protocol):
     """A certificate as the plan or a file has it: `renew_on` is the day on which the next generation takes over."""
 
     @property
@@ -43,7 +43,7 @@ class Planned(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Dated:
+class IssuedCertificate:
     """A certificate read from a file; nobody plans it, so it is due when a third of its life is left."""
 
     name: str
@@ -59,7 +59,7 @@ class Dated:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RotationRow:
     """One certificate on one day; `renew_on` is None when a later generation has taken over already."""
 
     name: str
@@ -67,37 +67,45 @@ class Row:
     generation: int
     not_after: date
     days_left: int
-    state: State
+    state: CertificateState
     renew_on: date | None
 
 
-def report(certificates: Iterable[Planned], today: date) -> list[Row]:
+def rotation_report(certificates: Iterable[PlannedCertificate], today: date) -> list[RotationRow]:
     """Return all certificates, authorities first, then by name and generation."""
-    found = list(certificates)
+    listed = list(certificates)
     latest: dict[tuple[str, str], int] = {}
-    for one in found:
-        if one.not_before <= today:
-            latest[one.use, one.name] = max(one.generation, latest.get((one.use, one.name), 0))
-    rows = [_row(one, today, replaced=one.generation < latest.get((one.use, one.name), 0)) for one in found]
-    return sorted(rows, key=lambda row: (_ORDER.get(row.use, 3), row.name, row.generation, row.not_after))
+    for certificate in listed:
+        if certificate.not_before <= today:
+            latest[certificate.use, certificate.name] = max(
+                certificate.generation, latest.get((certificate.use, certificate.name), 0)
+            )
+    rows = [
+        _rotation_row(
+            certificate, today, replaced=certificate.generation < latest.get((certificate.use, certificate.name), 0)
+        )
+        for certificate in listed
+    ]
+    return sorted(rows, key=lambda row: (_USE_ORDER.get(row.use, 3), row.name, row.generation, row.not_after))
 
 
-def state(one: Planned, today: date, *, replaced: bool = False) -> State:
+def certificate_state(certificate: PlannedCertificate, today: date, *, replaced: bool = False) -> CertificateState:
     """Return a certificate's state on a day; a retiring one is valid, but what follows it is due or there."""
-    if today >= one.not_after:
+    if today >= certificate.not_after:
         return "expired"
-    if today < one.not_before:
+    if today < certificate.not_before:
         return "next"
-    return "retiring" if replaced or today >= one.renew_on else "active"
+    return "retiring" if replaced or today >= certificate.renew_on else "active"
 
 
-def overdue(rows: Iterable[Row]) -> list[Row]:
+def overdue_rows(rows: Iterable[RotationRow]) -> list[RotationRow]:
     """Return what has ended without anything in its place."""
     return [row for row in rows if row.state == "expired" and row.renew_on is not None]
 
 
-def _row(one: Planned, today: date, *, replaced: bool) -> Row:
-    return Row(
-        one.name, one.use, one.generation, one.not_after, (one.not_after - today).days,
-        state(one, today, replaced=replaced), None if replaced else one.renew_on,
+def _rotation_row(certificate: PlannedCertificate, today: date, *, replaced: bool) -> RotationRow:
+    return RotationRow(
+        certificate.name, certificate.use, certificate.generation, certificate.not_after,
+        (certificate.not_after - today).days,
+        certificate_state(certificate, today, replaced=replaced), None if replaced else certificate.renew_on,
     )  # fmt: skip

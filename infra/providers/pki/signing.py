@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
-Use = Literal["server", "client"]
-_PURPOSE = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": ExtendedKeyUsageOID.CLIENT_AUTH}
+LeafUse = Literal["server", "client"]
+_EXTENDED_USE = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": ExtendedKeyUsageOID.CLIENT_AUTH}
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class ValidityPeriod:
     """When something is valid, aware times; the end is the first moment at which it no longer is meant to be."""
 
     begins: datetime
@@ -30,11 +30,11 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class CertificateTerms:
     """Who a certificate is for, when it is valid, and its number."""
 
     subject: x509.Name
-    span: Span
+    validity: ValidityPeriod
     serial: int
 
 
@@ -47,7 +47,7 @@ class Issuer:
 
 
 @dataclass(frozen=True, slots=True)
-class Revoked:
+class RevokedEntry:
     """A certificate that counts no more: its number, since when, why."""
 
     serial: int
@@ -65,7 +65,7 @@ def new_serial() -> int:
     return x509.random_serial_number()
 
 
-def named(common_name: str, generation: int = 0) -> x509.Name:
+def subject_name(common_name: str, generation: int = 0) -> x509.Name:
     """Return a subject; a generation keeps apart authorities that follow each other under one name."""
     parts = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)]
     if generation:
@@ -75,75 +75,77 @@ def named(common_name: str, generation: int = 0) -> x509.Name:
 
 def common_name(subject: x509.Name) -> str:
     """Return a subject's common name, empty when it has none."""
-    found = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(found[0].value) if found else ""
+    attributes = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(attributes[0].value) if attributes else ""
 
 
-def root(terms: Terms, key: PrivateKey) -> x509.Certificate:
+def sign_root(terms: CertificateTerms, key: PrivateKey) -> x509.Certificate:
     """Return an authority that signs authorities, and those sign nothing but certificates."""
-    builder = _begun(terms, terms.subject, key.public_key())
-    builder = _authority(builder, path_length=1)
+    builder = _start_certificate(terms, terms.subject, key.public_key())
+    builder = _add_authority_extensions(builder, path_length=1)
     return builder.sign(key, hashes.SHA256())
 
 
-def intermediate(terms: Terms, public: PublicKey, issuer: Issuer) -> x509.Certificate:
+def sign_intermediate(terms: CertificateTerms, public_key: PublicKey, issuer: Issuer) -> x509.Certificate:
     """Return a stage's authority: it signs certificates and revocation lists, no further authority."""
-    builder = _begun(terms, issuer.certificate.subject, public)
-    builder = _authority(builder, path_length=0)
-    return _issued(builder, issuer)
+    builder = _start_certificate(terms, issuer.certificate.subject, public_key)
+    builder = _add_authority_extensions(builder, path_length=0)
+    return _sign_with_issuer(builder, issuer)
 
 
-def leaf(terms: Terms, public: PublicKey, issuer: Issuer, use: Use, hosts: Sequence[str] = ()) -> x509.Certificate:
+def sign_leaf(
+    terms: CertificateTerms, public_key: PublicKey, issuer: Issuer, use: LeafUse, hosts: Sequence[str] = ()
+) -> x509.Certificate:
     """Return a server's or a client's certificate; `hosts` are a server's DNS names and IP addresses."""
-    builder = _begun(terms, issuer.certificate.subject, public)
+    builder = _start_certificate(terms, issuer.certificate.subject, public_key)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-    builder = builder.add_extension(_usage(signs=False), critical=True)
-    builder = builder.add_extension(x509.ExtendedKeyUsage([_PURPOSE[use]]), critical=False)
+    builder = builder.add_extension(_key_usage(signs=False), critical=True)
+    builder = builder.add_extension(x509.ExtendedKeyUsage([_EXTENDED_USE[use]]), critical=False)
     if hosts:
-        where = x509.SubjectAlternativeName([_general(host) for host in hosts])
-        builder = builder.add_extension(where, critical=False)
-    return _issued(builder, issuer)
+        alternative_names = x509.SubjectAlternativeName([_general_name(host) for host in hosts])
+        builder = builder.add_extension(alternative_names, critical=False)
+    return _sign_with_issuer(builder, issuer)
 
 
-def revocation_list(
-    issuer: Issuer, revoked: Iterable[Revoked], number: int, span: Span
+def sign_revocation_list(
+    issuer: Issuer, revoked: Iterable[RevokedEntry], number: int, validity: ValidityPeriod
 ) -> x509.CertificateRevocationList:
     """Return the signed list; verifiers refuse everyone once `span.ends` has passed."""
-    builder = x509.CertificateRevocationListBuilder(issuer.certificate.subject, span.begins, span.ends)
-    for one in sorted(revoked, key=lambda one: one.serial):
-        builder = builder.add_revoked_certificate(_entry(one))
+    builder = x509.CertificateRevocationListBuilder(issuer.certificate.subject, validity.begins, validity.ends)
+    for entry in sorted(revoked, key=lambda entry: entry.serial):
+        builder = builder.add_revoked_certificate(_crl_entry(entry))
     builder = builder.add_extension(x509.CRLNumber(number), critical=False)
     # By the key, not by name alone, a verifier picks the right one of two authorities' lists.
-    return builder.add_extension(_issuer_id(issuer), critical=False).sign(issuer.key, hashes.SHA256())
+    return builder.add_extension(_authority_key_identifier(issuer), critical=False).sign(issuer.key, hashes.SHA256())
 
 
-def chained(first: x509.Certificate, above: Iterable[x509.Certificate]) -> list[x509.Certificate]:
+def chain_without_roots(first: x509.Certificate, above: Iterable[x509.Certificate]) -> list[x509.Certificate]:
     """Return what is presented to the other side: the certificate and what is above it, without roots."""
-    return [first, *(one for one in above if not self_signed(one))]
+    return [first, *(certificate for certificate in above if not is_self_signed(certificate))]
 
 
-def purpose(certificate: x509.Certificate) -> str:
+def certificate_use(certificate: x509.Certificate) -> str:
     """Return authority, server or client."""
-    if signs_certificates(certificate):
+    if is_authority(certificate):
         return "authority"
     try:
-        found = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        extended = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
         return "client"
-    return "server" if _PURPOSE["server"] in found else "client"
+    return "server" if _EXTENDED_USE["server"] in extended else "client"
 
 
-def self_signed(certificate: x509.Certificate) -> bool:
+def is_self_signed(certificate: x509.Certificate) -> bool:
     """Tell whether a certificate is a root."""
     return certificate.subject == certificate.issuer
 
 
-def belongs(key: PrivateKey, certificate: x509.Certificate) -> bool:
+def key_matches(key: PrivateKey, certificate: x509.Certificate) -> bool:
     """Tell whether the key is the certificate's."""
     return key.public_key() == certificate.public_key()
 
 
-def signs_certificates(certificate: x509.Certificate) -> bool:
+def is_authority(certificate: x509.Certificate) -> bool:
     """Tell whether a certificate is an authority's."""
     try:
         limits = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
@@ -153,7 +155,7 @@ def signs_certificates(certificate: x509.Certificate) -> bool:
     return limits.ca and usage.key_cert_sign and usage.crl_sign
 
 
-def issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+def is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Tell whether the issuer's key signed the certificate."""
     try:
         certificate.verify_directly_issued_by(issuer)
@@ -162,21 +164,23 @@ def issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     return True
 
 
-def _begun(terms: Terms, issuer: x509.Name, public: PublicKey) -> x509.CertificateBuilder:
-    builder = x509.CertificateBuilder(issuer, terms.subject, public, terms.serial, terms.span.begins, terms.span.ends)
-    return builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+def _start_certificate(terms: CertificateTerms, issuer: x509.Name, public_key: PublicKey) -> x509.CertificateBuilder:
+    builder = x509.CertificateBuilder(
+        issuer, terms.subject, public_key, terms.serial, terms.validity.begins, terms.validity.ends
+    )
+    return builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
 
 
-def _authority(builder: x509.CertificateBuilder, path_length: int) -> x509.CertificateBuilder:
+def _add_authority_extensions(builder: x509.CertificateBuilder, path_length: int) -> x509.CertificateBuilder:
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
-    return builder.add_extension(_usage(signs=True), critical=True)
+    return builder.add_extension(_key_usage(signs=True), critical=True)
 
 
-def _issued(builder: x509.CertificateBuilder, issuer: Issuer) -> x509.Certificate:
-    return builder.add_extension(_issuer_id(issuer), critical=False).sign(issuer.key, hashes.SHA256())
+def _sign_with_issuer(builder: x509.CertificateBuilder, issuer: Issuer) -> x509.Certificate:
+    return builder.add_extension(_authority_key_identifier(issuer), critical=False).sign(issuer.key, hashes.SHA256())
 
 
-def _issuer_id(issuer: Issuer) -> x509.AuthorityKeyIdentifier:
+def _authority_key_identifier(issuer: Issuer) -> x509.AuthorityKeyIdentifier:
     """Return what the issuer calls its key; a root made elsewhere may have its own manner."""
     try:
         own = issuer.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
@@ -185,22 +189,22 @@ def _issuer_id(issuer: Issuer) -> x509.AuthorityKeyIdentifier:
     return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
 
 
-def _usage(*, signs: bool) -> x509.KeyUsage:
+def _key_usage(*, signs: bool) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=not signs, content_commitment=False, key_encipherment=False, data_encipherment=False,
         key_agreement=False, key_cert_sign=signs, crl_sign=signs, encipher_only=False, decipher_only=False,
     )  # fmt: skip
 
 
-def _general(host: str) -> x509.GeneralName:
+def _general_name(host: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:
         return x509.DNSName(host)
 
 
-def _entry(one: Revoked) -> x509.RevokedCertificate:
-    builder = x509.RevokedCertificateBuilder(one.serial, one.date)
-    if one.reason is not x509.ReasonFlags.unspecified:
-        builder = builder.add_extension(x509.CRLReason(one.reason), critical=False)
+def _crl_entry(entry: RevokedEntry) -> x509.RevokedCertificate:
+    builder = x509.RevokedCertificateBuilder(entry.serial, entry.date)
+    if entry.reason is not x509.ReasonFlags.unspecified:
+        builder = builder.add_extension(x509.CRLReason(entry.reason), critical=False)
     return builder.build()

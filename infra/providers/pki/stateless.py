@@ -9,44 +9,44 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from infra.providers.pki import pem
-from infra.providers.pki.inputs import Reader, host, moment
-from infra.providers.resource_kind import Found, ProviderError
+from infra.providers.pki.inputs import InputReader, parse_host, parse_time
+from infra.providers.resource_kind import ProviderError, ResourceState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from infra.providers.resource_kind import Props
 
-_DATES = {"not_before", "not_after", "this_update", "next_update"}
-_PEM = {"root_certificate", "issuer_certificate", "issuer_chain"}
+_DATE_INPUTS = {"not_before", "not_after", "this_update", "next_update"}
+_PEM_INPUTS = {"root_certificate", "issuer_certificate", "issuer_chain"}
 
 
-class Kept:
+class StateOnlyKind:
     """The common part of a kind; `inputs` leaves out `signer`, the key that signs."""
 
     inputs: ClassVar[frozenset[str]]
-    fixed: ClassVar[frozenset[str]]
-    signer: ClassVar[str]
+    immutable: ClassVar[frozenset[str]]
+    signing_key_input: ClassVar[str]
 
-    def reader(self, values: Props) -> Reader:
+    def input_reader(self, values: Props) -> InputReader:
         """Return a reader that knows this kind's inputs."""
-        return Reader(values, self.inputs | {self.signer})
+        return InputReader(values, self.inputs | {self.signing_key_input})
 
-    def kept(self, values: Props) -> dict[str, object]:
+    def without_signing_key(self, values: Props) -> dict[str, object]:
         """Return the inputs that go into the outputs: all but the key that signs."""
         return {name: value for name, value in values.items() if name in self.inputs}
 
-    def same(self, name: str, old: object, new: object) -> bool:
+    def is_equivalent(self, name: str, old: object, new: object) -> bool:
         """Compare dates as moments, certificates by content, hosts without order."""
-        if name in _DATES:
-            return _alike(old, new, moment)
-        if name in _PEM:
-            return _alike(old, new, pem.certificates)
-        return name == "hosts" and _hosts(old) == _hosts(new)
+        if name in _DATE_INPUTS:
+            return _parse_alike(old, new, parse_time)
+        if name in _PEM_INPUTS:
+            return _parse_alike(old, new, pem.parse_certificates)
+        return name == "hosts" and _normal_hosts(old) == _normal_hosts(new)
 
-    def read(self, ident: str, outputs: Props) -> Found | None:
+    def read(self, ident: str, outputs: Props) -> ResourceState | None:
         """Return what the state holds; it is the only place."""
-        return Found(ident, outputs, self.kept(outputs))
+        return ResourceState(ident, outputs, self.without_signing_key(outputs))
 
     def update(self, ident: str, olds: Props, news: Props) -> Props:
         """Refuse: another certificate is a new one."""
@@ -57,17 +57,17 @@ class Kept:
         """Do nothing: it is gone with the state."""
 
 
-def _alike(old: object, new: object, read: Callable[[str], object]) -> bool:
+def _parse_alike(old: object, new: object, read: Callable[[str], object]) -> bool:
     try:
         return read(str(old)) == read(str(new))
     except ValueError:
         return False
 
 
-def _hosts(values: object) -> object:
+def _normal_hosts(values: object) -> object:
     if not isinstance(values, list):
         return values
     try:
-        return sorted({host(str(one)) for one in values})
+        return sorted({parse_host(str(value)) for value in values})
     except ValueError:
         return values

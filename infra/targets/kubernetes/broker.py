@@ -8,71 +8,80 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.host import mosquitto
-from infra.plan.broker import INGEST
-from infra.plan.pki import INTERNAL
-from infra.targets.kubernetes.names import BROKER_CONFIG, BROKER_TLS, NODES, SERVICES_PORT
+from infra.plan.broker import INGEST_NAME_FORMAT
+from infra.plan.pki import INTERNAL_SERVICE
+from infra.targets.kubernetes.names import BROKER_CONFIG, BROKER_NODES, BROKER_TLS, SERVICES_PORT
 from infra.targets.kubernetes.objects import (
-    account,
-    claim,
-    config,
-    digest,
-    disruption,
-    mounted_config,
-    mounted_secret,
-    mounts,
-    secret,
-    service,
+    config_map,
+    config_volume,
+    disruption_budget,
+    secret_manifest,
+    secret_volume,
+    service_account,
+    service_manifest,
+    sha256_of,
+    volume_claim_spec,
+    volume_mounts,
 )
-from infra.targets.kubernetes.pods import Pod, probe, stateful
+from infra.targets.kubernetes.pods import PodSpec, probe, stateful_set
 
 if TYPE_CHECKING:
     from infra.plan.values import Workload
-    from infra.targets.kubernetes.objects import Cluster, Manifest
+    from infra.targets.kubernetes.objects import ClusterSpec, Manifest
 
-CONFIG, TLS, DATA = "/mosquitto/config", "/mosquitto/tls", "/mosquitto/data"
-FILES = {"ca.pem": "caBundle", "crl.pem": "crl", "server.pem": "brokerCertificate", "server.key": "brokerKey"}
+CONFIG_FOLDER, TLS_FOLDER, DATA_FOLDER = "/mosquitto/config", "/mosquitto/tls", "/mosquitto/data"
+TLS_FILES = {"ca.pem": "caBundle", "crl.pem": "crl", "server.pem": "brokerCertificate", "server.key": "brokerKey"}
 
 
-def broker(cluster: Cluster) -> tuple[Manifest, ...]:
+def broker_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
     """Return everything that the broker is made of."""
     workload = cluster.plan.workload("broker")
-    files = config(cluster, BROKER_CONFIG, "broker", documents(cluster))
-    pod = Pod(
+    files = config_map(cluster, BROKER_CONFIG, "broker", mosquitto_files(cluster))
+    pod = PodSpec(
         workload,
-        command=("/usr/sbin/mosquitto", "-c", f"{CONFIG}/mosquitto.conf"),
-        volumes=(mounted_config("config", BROKER_CONFIG), mounted_secret("tls", BROKER_TLS)),
-        mounts=tuple(mounts({"config": CONFIG, "tls": TLS, "data": DATA}, writable=("data",))),
+        command=("/usr/sbin/mosquitto", "-c", f"{CONFIG_FOLDER}/mosquitto.conf"),
+        volumes=(config_volume("config", BROKER_CONFIG), secret_volume("tls", BROKER_TLS)),
+        mounts=tuple(
+            volume_mounts({"config": CONFIG_FOLDER, "tls": TLS_FOLDER, "data": DATA_FOLDER}, writable=("data",))
+        ),
         ports={**workload.ports, "services": SERVICES_PORT},
-        probes=probes(),
-        annotations=restarts(cluster, files),
+        probes=broker_probes(),
+        annotations=restart_annotations(cluster, files),
         # Its sessions are written at a proper stop.
         grace_s=60,
     )
-    volumes = {"data": claim(cluster, workload.volume_gb)}
-    return (*around(cluster, workload), files, stateful(cluster, pod, NODES, volumes))
+    volumes = {"data": volume_claim_spec(cluster, workload.volume_gb)}
+    return (*broker_base_manifests(cluster, workload), files, stateful_set(cluster, pod, BROKER_NODES, volumes))
 
 
-def around(cluster: Cluster, workload: Workload) -> tuple[Manifest, ...]:
+def broker_base_manifests(cluster: ClusterSpec, workload: Workload) -> tuple[Manifest, ...]:
     """Return what any broker has: account, certificate, the addresses of devices, services and nodes."""
     return (
-        account(cluster, "broker"),
-        secret(cluster, BROKER_TLS, "broker", FILES),
-        _public(cluster, workload),
-        service(cluster, INTERNAL, "broker", {"services": SERVICES_PORT}),
-        service(cluster, NODES, "broker", {"services": SERVICES_PORT}, clusterIP="None", publishNotReadyAddresses=True),
-        disruption(cluster, "broker"),
+        service_account(cluster, "broker"),
+        secret_manifest(cluster, BROKER_TLS, "broker", TLS_FILES),
+        _device_service(cluster, workload),
+        service_manifest(cluster, INTERNAL_SERVICE, "broker", {"services": SERVICES_PORT}),
+        service_manifest(
+            cluster,
+            BROKER_NODES,
+            "broker",
+            {"services": SERVICES_PORT},
+            clusterIP="None",
+            publishNotReadyAddresses=True,
+        ),
+        disruption_budget(cluster, "broker"),
     )
 
 
-def _public(cluster: Cluster, workload: Workload) -> Manifest:
+def _device_service(cluster: ClusterSpec, workload: Workload) -> Manifest:
     """Return the devices' door: open to the networks that the stack names, to none outside while it names none."""
     sources = list(cluster.options.kubernetes.device_sources)
     # Local keeps the caller's address, by which the network rules decide.
     outside = {"type": "LoadBalancer", "loadBalancerSourceRanges": sources, "externalTrafficPolicy": "Local"}
-    return service(cluster, "broker", "broker", workload.ports, **(outside if sources else {}))
+    return service_manifest(cluster, "broker", "broker", workload.ports, **(outside if sources else {}))
 
 
-def probes() -> dict[str, Manifest]:
+def broker_probes() -> dict[str, Manifest]:
     """Return that it lives and serves while it takes connections."""
     return {
         "startupProbe": probe("tcpSocket", "services", every_s=5, failures=60),
@@ -81,31 +90,33 @@ def probes() -> dict[str, Manifest]:
     }
 
 
-def restarts(cluster: Cluster, files: Manifest) -> dict[str, str]:
+def restart_annotations(cluster: ClusterSpec, files: Manifest) -> dict[str, str]:
     """Return what makes it start anew: another configuration, certificate or revocation list."""
     pki = cluster.plan.pki
-    own = next((one for one in pki.certificates if one.name == "broker"), None)
+    own = next((certificate for certificate in pki.certificates if certificate.name == "broker"), None)
     return {
-        "motcua.org/configuration": digest(*(text for pair in files["data"].items() for text in pair)),
+        "motcua.org/configuration": sha256_of(*(text for pair in files["data"].items() for text in pair)),
         "motcua.org/certificate": f"g{own.generation if own else 0}",
-        "motcua.org/authorities": "-".join(f"g{one.generation}" for one in pki.authorities),
+        "motcua.org/authorities": "-".join(f"g{certificate.generation}" for certificate in pki.authorities),
         "motcua.org/revocations": str(pki.crl_number),
     }
 
 
-def workers(cluster: Cluster) -> tuple[str, ...]:
+def ingest_workers(cluster: ClusterSpec) -> tuple[str, ...]:
     """Return the names of the ingest workers that the plan gives rights."""
-    prefix = INGEST.format("")
-    return tuple(one.name.removeprefix(prefix) for one in cluster.plan.broker.users if one.name.startswith(prefix))
+    prefix = INGEST_NAME_FORMAT.format("")
+    return tuple(user.name.removeprefix(prefix) for user in cluster.plan.broker.users if user.name.startswith(prefix))
 
 
-def documents(cluster: Cluster) -> dict[str, str]:
+def mosquitto_files(cluster: ClusterSpec) -> dict[str, str]:
     """Return its configuration and access rules, name → text."""
     port = cluster.plan.workload("broker").ports["mqtts"]
-    limits = mosquitto.Limits(connections=cluster.plan.broker.connections)
-    own = mosquitto.Broker(DATA, port=port, limits=limits)
-    tls = mosquitto.Tls(*(f"{TLS}/{name}" for name in ("ca.pem", "server.pem", "server.key", "crl.pem")))
+    limits = mosquitto.MosquittoLimits(connections=cluster.plan.broker.connections)
+    mosquitto_settings = mosquitto.MosquittoSettings(DATA_FOLDER, port=port, limits=limits)
+    tls = mosquitto.TlsFiles(*(f"{TLS_FOLDER}/{name}" for name in ("ca.pem", "server.pem", "server.key", "crl.pem")))
     return {
-        "mosquitto.conf": mosquitto.configuration(own, tls, f"{CONFIG}/acl", SERVICES_PORT),
-        "acl": mosquitto.access(workers(cluster)),
+        "mosquitto.conf": mosquitto.render_configuration(
+            mosquitto_settings, tls, f"{CONFIG_FOLDER}/acl", SERVICES_PORT
+        ),
+        "acl": mosquitto.render_acl_file(ingest_workers(cluster)),
     }

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 import pulumi_kubernetes as k8s
 
-from infra.components.part import Part
-from infra.targets.kubernetes.manifests import Cluster as World, base, needed, roles
-from infra.targets.kubernetes.names import SERVICES_PORT, broker_host
+from infra.components.part import MotcuaComponent
+from infra.targets.kubernetes.manifests import ClusterSpec as World, base_manifests, required_secrets, role_manifests
+from infra.targets.kubernetes.names import SERVICES_PORT, broker_service_host
 from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from infra.config.options import Options
-    from infra.plan import Plan
+    from infra.config.options import StackOptions
+    from infra.plan import StackPlan
     from infra.targets.kubernetes.objects import Manifest, SecretValue
 
-KINDS: dict[str, type[pulumi.CustomResource]] = {
+RESOURCE_CLASSES: dict[str, type[pulumi.CustomResource]] = {
     "v1 ConfigMap": k8s.core.v1.ConfigMap,
     "v1 Namespace": k8s.core.v1.Namespace,
     "v1 PersistentVolumeClaim": k8s.core.v1.PersistentVolumeClaim,
@@ -39,19 +39,19 @@ KINDS: dict[str, type[pulumi.CustomResource]] = {
     "networking.k8s.io/v1 NetworkPolicy": k8s.networking.v1.NetworkPolicy,
     "policy/v1 PodDisruptionBudget": k8s.policy.v1.PodDisruptionBudget,
 }
-PROTECTED = ("Namespace", "PersistentVolumeClaim", "StatefulSet")
+PROTECTED_KINDS = ("Namespace", "PersistentVolumeClaim", "StatefulSet")
 """What holds data, or goes with everything in it."""
-SETTLED = {"StatefulSet": ["spec.volumeClaimTemplates"], "PersistentVolumeClaim": ["spec.resources"]}
+IMMUTABLE_FIELDS = {"StatefulSet": ["spec.volumeClaimTemplates"], "PersistentVolumeClaim": ["spec.resources"]}
 """What Kubernetes refuses to change: a volume keeps its size when the plan's grows; `kubectl patch pvc` grows it."""
-DERIVED = ("grafanaPassword",)
+DERIVED_SECRETS = ("grafanaPassword",)
 """Secrets that follow from the operator token when the stack does not give them: they stay as long as it does."""
-ARGUMENTS = {"stringData": "string_data", "automountServiceAccountToken": "automount_service_account_token"}
+ARGUMENT_NAMES = {"stringData": "string_data", "automountServiceAccountToken": "automount_service_account_token"}
 
 
-class Cluster(Part):
+class Cluster(MotcuaComponent):
     """Every object of the stack in one cluster."""
 
-    part = "cluster"
+    type_key = "cluster"
 
     def __init__(
         self, stage: str, context: str, values: Mapping[str, pulumi.Input[str]],
@@ -61,35 +61,37 @@ class Cluster(Part):
         self._provider = k8s.Provider("kubernetes", context=context or None, opts=pulumi.ResourceOptions(parent=self))
         self._values = values
         self._namespace: list[pulumi.Resource] = []
-        self.made: dict[str, pulumi.CustomResource] = {}
+        self.resources: dict[str, pulumi.CustomResource] = {}
 
-    def make(self, objects: Iterable[Manifest]) -> None:
+    def create(self, objects: Iterable[Manifest]) -> None:
         """Make or change objects; the namespace comes first."""
-        for one in objects:
-            kind, name = one["kind"], one["metadata"]["name"]
-            found = self._resource(one, f"{kind.lower()}-{name}")
-            self.made[f"{kind}/{name}"] = found
+        for manifest in objects:
+            kind, name = manifest["kind"], manifest["metadata"]["name"]
+            resource = self._create_resource(manifest, f"{kind.lower()}-{name}")
+            self.resources[f"{kind}/{name}"] = resource
             if kind == "Namespace":
-                self._namespace.append(found)
+                self._namespace.append(resource)
 
-    def _resource(self, manifest: Manifest, name: str) -> pulumi.CustomResource:
-        rest = dict(manifest)
-        kind = f"{rest.pop('apiVersion')} {rest.pop('kind')}"
-        if "stringData" in rest:
-            rest["stringData"] = {key: self._value(value) for key, value in rest["stringData"].items()}
-        made = self.child(protect=manifest["kind"] in PROTECTED, after=list(self._namespace))
-        own = pulumi.ResourceOptions(provider=self._provider, ignore_changes=SETTLED.get(manifest["kind"]))
-        opts = pulumi.ResourceOptions.merge(made, own)
-        arguments: dict[str, Any] = {ARGUMENTS.get(key, key): value for key, value in rest.items()}
-        return KINDS[kind](name, **arguments, opts=opts)
+    def _create_resource(self, manifest: Manifest, name: str) -> pulumi.CustomResource:
+        fields = dict(manifest)
+        kind = f"{fields.pop('apiVersion')} {fields.pop('kind')}"
+        if "stringData" in fields:
+            fields["stringData"] = {key: self._secret_value(value) for key, value in fields["stringData"].items()}
+        child_options = self.child_options(protect=manifest["kind"] in PROTECTED_KINDS, after=list(self._namespace))
+        own_options = pulumi.ResourceOptions(
+            provider=self._provider, ignore_changes=IMMUTABLE_FIELDS.get(manifest["kind"])
+        )
+        opts = pulumi.ResourceOptions.merge(child_options, own_options)
+        arguments: dict[str, Any] = {ARGUMENT_NAMES.get(key, key): value for key, value in fields.items()}
+        return RESOURCE_CLASSES[kind](name, **arguments, opts=opts)
 
-    def _value(self, place: SecretValue) -> pulumi.Output[str]:
-        return pulumi.Output.secret(self._values[place.name])
+    def _secret_value(self, placeholder: SecretValue) -> pulumi.Output[str]:
+        return pulumi.Output.secret(self._values[placeholder.name])
 
 
-def deploy(
-    plan: Plan,
-    options: Options,
+def deploy_cluster(
+    plan: StackPlan,
+    options: StackOptions,
     secrets: Mapping[str, pulumi.Input[str]],
     inventory_files: Mapping[str, str],
     opts: pulumi.ResourceOptions | None = None,
@@ -98,45 +100,47 @@ def deploy(
 
     Raises ConfigError naming every secret that is missing.
     """
-    world = World(plan, options, inventory_files)
+    spec = World(plan, options, inventory_files)
     reachable = options.kubernetes.influx_reachable
-    objects = (*base(world), *(roles(world) if reachable else ()))
-    values = completed(secrets, needed(objects))
+    objects = (*base_manifests(spec), *(role_manifests(spec) if reachable else ()))
+    values = complete_secrets(secrets, required_secrets(objects))
     cluster = Cluster(plan.stage, options.kubernetes.context, values, opts)
-    cluster.make(objects)
-    found = outputs(world)
+    cluster.create(objects)
+    exported = cluster_outputs(spec)
     cluster.register_outputs({})
-    return found
+    return exported
 
 
-def completed(secrets: Mapping[str, pulumi.Input[str]], names: Iterable[str]) -> dict[str, pulumi.Input[str]]:
+def complete_secrets(secrets: Mapping[str, pulumi.Input[str]], names: Iterable[str]) -> dict[str, pulumi.Input[str]]:
     """Return every value that is needed; those that may be derived are. Raises ConfigError."""
-    wanted = list(names)
-    missing = [name for name in wanted if name not in secrets and name not in DERIVED]
+    required = list(names)
+    missing = [name for name in required if name not in secrets and name not in DERIVED_SECRETS]
     if missing:
         remedy = "set it with `pulumi config set --secret {}`, or make the part of the stack that gives it"
         raise ConfigError([Fault("secrets", 0, name, "is missing", remedy.format(name)) for name in missing])
-    return {name: secrets[name] if name in secrets else _derived(secrets["influxToken"], name) for name in wanted}
+    return {
+        name: secrets[name] if name in secrets else _derive_secret(secrets["influxToken"], name) for name in required
+    }
 
 
-def _derived(token: pulumi.Input[str], name: str) -> pulumi.Output[str]:
-    def value(key: str) -> str:
+def _derive_secret(token: pulumi.Input[str], name: str) -> pulumi.Output[str]:
+    def digest(key: str) -> str:
         return hmac.new(key.encode(), name.encode(), hashlib.sha256).hexdigest()
 
-    return pulumi.Output.secret(token).apply(value)
+    return pulumi.Output.secret(token).apply(digest)
 
 
-def outputs(world: World) -> dict[str, pulumi.Input[object]]:
+def cluster_outputs(spec: World) -> dict[str, pulumi.Input[object]]:
     """Return what operators ask for: addresses, and the next step of a first roll-out."""
-    options = world.options
+    options = spec.options
     reachable = options.kubernetes.influx_reachable
     step = (
-        f"kubectl -n {world.namespace} port-forward service/influxdb 8086, kubernetes.influxReachable: true, pulumi up"
+        f"kubectl -n {spec.namespace} port-forward service/influxdb 8086, kubernetes.influxReachable: true, pulumi up"
     )
     return {
-        "namespace": world.namespace,
+        "namespace": spec.namespace,
         "apiUrl": f"https://{options.kubernetes.api_host}/",
         "brokerAddress": f"mqtts://{options.broker.host}:{options.broker.port}",
-        "brokerForServices": f"mqtts://{broker_host(world)}:{SERVICES_PORT}",
+        "brokerForServices": f"mqtts://{broker_service_host(spec)}:{SERVICES_PORT}",
         "next": "" if reachable else step,
     }

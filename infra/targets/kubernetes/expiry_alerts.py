@@ -9,38 +9,42 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
-from infra.host.text import block
+from infra.host.text import render_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from infra.plan import Plan
+    from infra.plan import StackPlan
 
-FILE = "renewal.yaml"
+RULES_FILE = "renewal.yaml"
 RUNBOOK = "docs/operate.md#rotate-certificates-and-tokens"
 
 
-def renewals(plan: Plan) -> dict[str, str]:
+def expiry_rule_files(plan: StackPlan) -> dict[str, str]:
     """Return {name: text} of the rules."""
-    rules = [rule for what, due, end in _ends(plan) for rule in _rules(what, due, end)]
-    return {FILE: block({"groups": [{"name": "motcua-renewal", "rules": rules}]})}
+    rules = [rule for what, due, end in _expiries(plan) for rule in _expiry_rules(what, due, end)]
+    return {RULES_FILE: render_yaml({"groups": [{"name": "motcua-renewal", "rules": rules}]})}
 
 
-def _ends(plan: Plan) -> Iterator[tuple[str, date, date]]:
+def _expiries(plan: StackPlan) -> Iterator[tuple[str, date, date]]:
     """Yield what ends: its name, the day on which it could first be renewed, its end."""
     pki = plan.pki
     # A list is renewed at half of its life.
     yield "the revocation list", pki.crl_from + (pki.crl_until - pki.crl_from) / 2, pki.crl_until
-    for one in (*pki.authorities[:1], *pki.certificates):
-        yield f"the certificate of {one.name}", min(one.renew_on, one.not_after), one.not_after
+    for certificate in (*pki.authorities[:1], *pki.certificates):
+        yield (
+            f"the certificate of {certificate.name}",
+            min(certificate.renew_on, certificate.not_after),
+            certificate.not_after,
+        )
 
 
-def _rules(what: str, due: date, end: date) -> Iterator[dict[str, object]]:
+def _expiry_rules(what: str, due: date, end: date) -> Iterator[dict[str, object]]:
     """Yield a warning half way from the first chance to the end, and an alarm at three quarters."""
     for severity, share in (("warning", 2), ("critical", 4)):
         yield {
             "alert": "MotcuaRenewalDue",
-            "expr": f"vector(time()) > {_seconds(end) - (_seconds(end) - _seconds(due)) // share}",
+            "expr": f"vector(time()) > {_unix_seconds(end) - (_unix_seconds(end) - _unix_seconds(due)) // share}",
             "labels": {"severity": severity, "what": what},
             "annotations": {
                 "summary": f"On {end} {what} ends, and with it the connections that rest on it: run pulumi up.",
@@ -49,5 +53,5 @@ def _rules(what: str, due: date, end: date) -> Iterator[dict[str, object]]:
         }
 
 
-def _seconds(day: date) -> int:
+def _unix_seconds(day: date) -> int:
     return int(datetime.combine(day, time(), UTC).timestamp())

@@ -8,34 +8,34 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from infra.host.influxdb import SETTINGS
-from infra.plan.workloads import INFLUX
-from infra.targets.kubernetes.names import BACKUP, INFLUX_SETUP
+from infra.host.influxdb import INFLUXD_SETTINGS
+from infra.plan.workloads import INFLUX_PORT
+from infra.targets.kubernetes.names import BACKUP, INFLUX_SETUP_SECRET
 from infra.targets.kubernetes.objects import (
-    account,
-    claim,
-    disruption,
-    environment,
-    from_secret,
-    made,
-    mounts,
-    scratch,
-    secret,
-    service,
-    volume,
+    disruption_budget,
+    empty_dir,
+    manifest,
+    plain_variables,
+    secret_manifest,
+    secret_variable,
+    service_account,
+    service_manifest,
+    volume_claim,
+    volume_claim_spec,
+    volume_mounts,
 )
-from infra.targets.kubernetes.pods import Pod, probe, stateful, template
+from infra.targets.kubernetes.pods import PodSpec, pod_template, probe, stateful_set
 
 if TYPE_CHECKING:
-    from infra.targets.kubernetes.objects import Cluster, Manifest
+    from infra.targets.kubernetes.objects import ClusterSpec, Manifest
 
-DATA, ETC = "/var/lib/influxdb2", "/etc/influxdb2"
-OPERATORS = "motcua-operators"
+DATA_FOLDER, ETC_FOLDER = "/var/lib/influxdb2", "/etc/influxdb2"
+OPERATORS_ORG = "motcua-operators"
 """The organisation that set-up makes for the operator token; nothing else lies in it (see components.database)."""
-KEPT = 14
+KEPT_BACKUPS = 14
 """Backups that are kept at most, one a night; fewer when the volume is too small for them."""
 
-_BACKUP = """set -eu
+_BACKUP_SCRIPT = """set -eu
 now=$(date -u +%Y%m%dT%H%M%SZ)
 rm -rf /backup/*.part
 old() {{ ls -1d /backup/2*Z 2>/dev/null | sort; }}
@@ -50,14 +50,14 @@ for past in $(old | head -n -{kept}); do rm -r "$past"; done
 """
 
 
-def store(cluster: Cluster) -> tuple[Manifest, ...]:
+def influxdb_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
     """Return everything that InfluxDB is made of."""
     workload = cluster.plan.workload("influxdb")
-    pod = Pod(
+    pod = PodSpec(
         workload,
-        env=_environment(),
-        volumes=(scratch("etc", 16),),
-        mounts=tuple(mounts({"data": DATA, "etc": ETC}, writable=("data", "etc"))),
+        env=_influxdb_environment(),
+        volumes=(empty_dir("etc", 16),),
+        mounts=tuple(volume_mounts({"data": DATA_FOLDER, "etc": ETC_FOLDER}, writable=("data", "etc"))),
         ports=workload.ports,
         probes={
             # After an unclean end it reads its log again before it answers.
@@ -70,49 +70,55 @@ def store(cluster: Cluster) -> tuple[Manifest, ...]:
     )
     setup = {"password": "influxPassword", "token": "influxToken"}
     return (
-        account(cluster, "influxdb"),
-        secret(cluster, INFLUX_SETUP, "influxdb", setup),
-        service(cluster, "influxdb", "influxdb", workload.ports),
-        disruption(cluster, "influxdb"),
-        stateful(cluster, pod, "influxdb", {"data": claim(cluster, workload.volume_gb)}),
+        service_account(cluster, "influxdb"),
+        secret_manifest(cluster, INFLUX_SETUP_SECRET, "influxdb", setup),
+        service_manifest(cluster, "influxdb", "influxdb", workload.ports),
+        disruption_budget(cluster, "influxdb"),
+        stateful_set(cluster, pod, "influxdb", {"data": volume_claim_spec(cluster, workload.volume_gb)}),
     )
 
 
-def _environment() -> tuple[Manifest, ...]:
+def _influxdb_environment() -> tuple[Manifest, ...]:
     """Return the settings of the host target and the first set-up, which happens on an empty volume only."""
-    settings = {name: value for name, (value, _) in SETTINGS.items()}
-    settings["INFLUXD_HTTP_BIND_ADDRESS"] = f":{INFLUX}"
+    settings = {name: value for name, (value, _) in INFLUXD_SETTINGS.items()}
+    settings["INFLUXD_HTTP_BIND_ADDRESS"] = f":{INFLUX_PORT}"
     first = {
         "DOCKER_INFLUXDB_INIT_MODE": "setup",
         "DOCKER_INFLUXDB_INIT_USERNAME": "motcua",
-        "DOCKER_INFLUXDB_INIT_ORG": OPERATORS,
-        "DOCKER_INFLUXDB_INIT_BUCKET": OPERATORS,
+        "DOCKER_INFLUXDB_INIT_ORG": OPERATORS_ORG,
+        "DOCKER_INFLUXDB_INIT_BUCKET": OPERATORS_ORG,
     }
     return (
-        *environment({**settings, **first}),
-        from_secret("DOCKER_INFLUXDB_INIT_PASSWORD", INFLUX_SETUP, "password"),
-        from_secret("DOCKER_INFLUXDB_INIT_ADMIN_TOKEN", INFLUX_SETUP, "token"),
+        *plain_variables({**settings, **first}),
+        secret_variable("DOCKER_INFLUXDB_INIT_PASSWORD", INFLUX_SETUP_SECRET, "password"),
+        secret_variable("DOCKER_INFLUXDB_INIT_ADMIN_TOKEN", INFLUX_SETUP_SECRET, "token"),
     )
 
 
-def backup(cluster: Cluster) -> tuple[Manifest, ...]:
+def backup_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
     """Return the nightly backup: metadata and data into a volume of its own, the last ones are kept."""
     workload = replace(
-        cluster.plan.workload("influxdb"), name=BACKUP, cpu_m=100, memory_mb=512, ports={}, replicas=1, most=1
+        cluster.plan.workload("influxdb"),
+        name=BACKUP,
+        cpu_millicores=100,
+        memory_mb=512,
+        ports={},
+        min_replicas=1,
+        max_replicas=1,
     )
-    pod = Pod(
+    pod = PodSpec(
         workload,
-        command=("/bin/sh", "-c", _BACKUP.format(port=INFLUX, kept=KEPT)),
+        command=("/bin/sh", "-c", _BACKUP_SCRIPT.format(port=INFLUX_PORT, kept=KEPT_BACKUPS)),
         env=(
-            *environment({"INFLUX_CONFIGS_PATH": "/tmp/influx-configs", "HOME": "/tmp"}),  # noqa: S108 - an emptyDir
-            from_secret("INFLUX_TOKEN", INFLUX_SETUP, "token"),
+            *plain_variables({"INFLUX_CONFIGS_PATH": "/tmp/influx-configs", "HOME": "/tmp"}),  # noqa: S108 - an emptyDir
+            secret_variable("INFLUX_TOKEN", INFLUX_SETUP_SECRET, "token"),
         ),
         volumes=({"name": "backup", "persistentVolumeClaim": {"claimName": BACKUP}},),
-        mounts=tuple(mounts({"backup": "/backup"}, writable=("backup",))),
+        mounts=tuple(volume_mounts({"backup": "/backup"}, writable=("backup",))),
     )
-    inside = template(cluster, pod)
-    inside["spec"]["restartPolicy"] = "Never"
-    job = {"backoffLimit": 2, "activeDeadlineSeconds": 4 * 3600, "template": inside}
+    template_spec = pod_template(cluster, pod)
+    template_spec["spec"]["restartPolicy"] = "Never"
+    job = {"backoffLimit": 2, "activeDeadlineSeconds": 4 * 3600, "template": template_spec}
     spec: Manifest = {
         # Outside opening hours.
         "schedule": "30 2 * * *",
@@ -125,7 +131,7 @@ def backup(cluster: Cluster) -> tuple[Manifest, ...]:
     }
     size = 2 * cluster.plan.workload("influxdb").volume_gb
     return (
-        account(cluster, BACKUP),
-        volume(cluster, BACKUP, BACKUP, size),
-        made(cluster, "batch/v1 CronJob", BACKUP, BACKUP, spec=spec),
+        service_account(cluster, BACKUP),
+        volume_claim(cluster, BACKUP, BACKUP, size),
+        manifest(cluster, "batch/v1 CronJob", BACKUP, BACKUP, spec=spec),
     )

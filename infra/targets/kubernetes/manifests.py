@@ -8,48 +8,56 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.targets.kubernetes.broker import broker
-from infra.targets.kubernetes.checks import check
-from infra.targets.kubernetes.influxdb import backup, store
-from infra.targets.kubernetes.monitoring import watching
-from infra.targets.kubernetes.network import namespace, network
-from infra.targets.kubernetes.objects import Cluster, SecretValue
-from infra.targets.kubernetes.workloads import roles as workloads
+from infra.targets.kubernetes.broker import broker_manifests
+from infra.targets.kubernetes.checks import check_cluster_options
+from infra.targets.kubernetes.influxdb import backup_manifests, influxdb_manifests
+from infra.targets.kubernetes.monitoring import monitoring_manifests
+from infra.targets.kubernetes.network import namespace_manifest, network_policies
+from infra.targets.kubernetes.objects import ClusterSpec, SecretValue
+from infra.targets.kubernetes.workloads import workload_manifests as workloads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from infra.config.options import Options
-    from infra.plan import Plan
+    from infra.config.options import StackOptions
+    from infra.plan import StackPlan
     from infra.targets.kubernetes.objects import Manifest
 
-__all__ = ["Cluster", "SecretValue", "base", "manifests", "needed", "roles"]
+__all__ = ["ClusterSpec", "SecretValue", "all_manifests", "base_manifests", "required_secrets", "role_manifests"]
 
 
-def base(cluster: Cluster) -> tuple[Manifest, ...]:
+def base_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
     """Return what stands first: namespace, network, broker, InfluxDB, backups.
 
     Raises ConfigError naming every option that no cluster could run.
     """
-    check(cluster.options)
-    return (namespace(cluster), *network(cluster), *broker(cluster), *store(cluster), *backup(cluster))
+    check_cluster_options(cluster.options)
+    return (
+        namespace_manifest(cluster),
+        *network_policies(cluster),
+        *broker_manifests(cluster),
+        *influxdb_manifests(cluster),
+        *backup_manifests(cluster),
+    )
 
 
-def roles(cluster: Cluster) -> tuple[Manifest, ...]:
+def role_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
     """Return what needs tokens and the inventory: ingest, rollup, API; and what watches them."""
-    return (*workloads(cluster), *watching(cluster))
+    return (*workloads(cluster), *monitoring_manifests(cluster))
 
 
-def manifests(plan: Plan, options: Options, inventory_files: Mapping[str, str]) -> tuple[Manifest, ...]:
+def all_manifests(plan: StackPlan, options: StackOptions, inventory_files: Mapping[str, str]) -> tuple[Manifest, ...]:
     """Return every object; Secrets hold `SecretValue` in place of values.
 
     Raises ConfigError when a file of the inventory does not fit into a ConfigMap, and as `base` does.
     """
-    cluster = Cluster(plan, options, inventory_files)
-    return (*base(cluster), *roles(cluster))
+    cluster = ClusterSpec(plan, options, inventory_files)
+    return (*base_manifests(cluster), *role_manifests(cluster))
 
 
-def needed(objects: Iterable[Manifest]) -> tuple[str, ...]:
+def required_secrets(objects: Iterable[Manifest]) -> tuple[str, ...]:
     """Return the names of the secret values that some objects need, each once."""
-    values = [value for one in objects if one["kind"] == "Secret" for value in one["stringData"].values()]
+    values = [
+        value for manifest in objects if manifest["kind"] == "Secret" for value in manifest["stringData"].values()
+    ]
     return tuple(sorted({value.name for value in values if isinstance(value, SecretValue)}))

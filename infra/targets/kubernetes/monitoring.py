@@ -9,37 +9,42 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from infra.host.monitoring import Places, Receiver, alertmanager as told, prometheus as configured
-from infra.plan.workloads import ALERTMANAGER, PROMETHEUS
-from infra.targets.kubernetes.expiry_alerts import renewals
-from infra.targets.kubernetes.names import RECEIVER, WEBHOOK
-from infra.targets.kubernetes.objects import (
-    account,
-    claim,
-    config,
-    digest,
-    disruption,
-    environment,
-    mounted_config,
-    mounted_secret,
-    mounts,
-    scratch,
-    secret,
-    service,
+from infra.host.monitoring import (
+    AlertReceiver,
+    PrometheusPaths,
+    render_alertmanager as told,
+    render_prometheus as configured,
 )
-from infra.targets.kubernetes.pods import Pod, deployment, probe, stateful
+from infra.plan.workloads import ALERTMANAGER_PORT, PROMETHEUS_PORT
+from infra.targets.kubernetes.expiry_alerts import expiry_rule_files
+from infra.targets.kubernetes.names import RECEIVER_SECRET, WEBHOOK_KEY
+from infra.targets.kubernetes.objects import (
+    config_map,
+    config_volume,
+    disruption_budget,
+    empty_dir,
+    plain_variables,
+    secret_manifest,
+    secret_volume,
+    service_account,
+    service_manifest,
+    sha256_of,
+    volume_claim_spec,
+    volume_mounts,
+)
+from infra.targets.kubernetes.pods import PodSpec, deployment, probe, stateful_set
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from infra.plan.values import ScrapeJob, Workload
-    from infra.targets.kubernetes.objects import Cluster, Manifest
+    from infra.targets.kubernetes.objects import ClusterSpec, Manifest
 
-RULES, CONFIG, DATA = "/etc/prometheus/rules", "/etc/prometheus/config", "/prometheus"
-GRAFANA = "/etc/grafana/provisioning"
-SECRETS = "/secrets"
-BOARDS = "/etc/grafana/dashboards"
-SCALED = ("api", "ingest")
+RULES_FOLDER, CONFIG_FOLDER, DATA_FOLDER = "/etc/prometheus/rules", "/etc/prometheus/config", "/prometheus"
+GRAFANA_FOLDER = "/etc/grafana/provisioning"
+SECRETS_FOLDER = "/secrets"
+DASHBOARDS_FOLDER = "/etc/grafana/dashboards"
+SCALED_COMPONENTS = ("api", "ingest")
 """Components with several pods, each of which is asked."""
 # The figure stands still when nothing is written, and then calls for nobody. It is the age of a write's newest event,
 # which is high for a device that was away: a backlog is what stays high for two minutes.
@@ -47,81 +52,103 @@ LAG_QUERY = (
     "avg(min_over_time(<<.Series>>{<<.LabelMatchers>>}[2m]) * on (kubernetes_namespace, kubernetes_service, instance) "
     "(rate(motcua_ingest_events_stored_total{<<.LabelMatchers>>}[2m]) > bool 0)) by (<<.GroupBy>>)"
 )
-RETENTION = ("--storage.tsdb.retention.time=90d", "--storage.tsdb.retention.size=8GB")
+RETENTION_FLAGS = ("--storage.tsdb.retention.time=90d", "--storage.tsdb.retention.size=8GB")
 
 
-def watching(cluster: Cluster) -> tuple[Manifest, ...]:
+def monitoring_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
     """Return everything that watches the stack."""
-    return (*prometheus(cluster), *alertmanager(cluster), *grafana(cluster), adapter(cluster))
+    return (
+        *prometheus_manifests(cluster),
+        *alertmanager_manifests(cluster),
+        *grafana_manifests(cluster),
+        adapter_rule(cluster),
+    )
 
 
-def prometheus(cluster: Cluster) -> tuple[Manifest, ...]:
+def prometheus_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
     """Return Prometheus: what it asks, the rules, its volume."""
     workload = cluster.plan.workload("prometheus")
-    settings = config(cluster, "prometheus-config", "prometheus", {"prometheus.yml": scraping(cluster)})
-    texts = {**below(cluster.plan.files, "rules/"), **renewals(cluster.plan)}
-    rules = config(cluster, "prometheus-rules", "prometheus", texts)
-    words = (f"--config.file={CONFIG}/prometheus.yml", f"--storage.tsdb.path={DATA}", *RETENTION)
-    paths = {"config": CONFIG, "rules": RULES, "data": DATA}
-    pod = _pod(
-        workload, words, (settings, rules), paths,
-        (mounted_config("config", "prometheus-config"), mounted_config("rules", "prometheus-rules")), "/-/",
+    settings = config_map(cluster, "prometheus-config", "prometheus", {"prometheus.yml": scrape_configuration(cluster)})
+    texts = {**files_in_folder(cluster.plan.files, "rules/"), **expiry_rule_files(cluster.plan)}
+    rules = config_map(cluster, "prometheus-rules", "prometheus", texts)
+    arguments = (
+        f"--config.file={CONFIG_FOLDER}/prometheus.yml",
+        f"--storage.tsdb.path={DATA_FOLDER}",
+        *RETENTION_FLAGS,
+    )
+    paths = {"config": CONFIG_FOLDER, "rules": RULES_FOLDER, "data": DATA_FOLDER}
+    pod = _monitoring_pod(
+        workload, arguments, (settings, rules), paths,
+        (config_volume("config", "prometheus-config"), config_volume("rules", "prometheus-rules")), "/-/",
     )  # fmt: skip
-    volumes = {"data": claim(cluster, workload.volume_gb)}
+    volumes = {"data": volume_claim_spec(cluster, workload.volume_gb)}
     # A pod that is not ready is the one to look at: it must stay among those that are asked.
     headless = {"clusterIP": "None", "publishNotReadyAddresses": True}
-    asked = (service(cluster, f"{name}-pods", name, cluster.plan.workload(name).ports, **headless) for name in SCALED)
-    return (*asked, *_around(cluster, workload), settings, rules, stateful(cluster, pod, "prometheus", volumes))
+    pod_services = (
+        service_manifest(cluster, f"{name}-pods", name, cluster.plan.workload(name).ports, **headless)
+        for name in SCALED_COMPONENTS
+    )
+    return (
+        *pod_services,
+        *_service_objects(cluster, workload),
+        settings,
+        rules,
+        stateful_set(cluster, pod, "prometheus", volumes),
+    )
 
 
-def alertmanager(cluster: Cluster) -> tuple[Manifest, ...]:
+def alertmanager_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
     """Return Alertmanager; it tells the webhook whose address the operator has put into a Secret."""
     workload = cluster.plan.workload("alertmanager")
     where, data = "/etc/alertmanager", "/alertmanager"
-    routing = told(cluster.plan, Receiver(webhook_file=f"{SECRETS}/{WEBHOOK}"))
-    settings = config(cluster, "alertmanager-config", "alertmanager", {"alertmanager.yml": routing})
-    words = (f"--config.file={where}/alertmanager.yml", f"--storage.path={data}", "--cluster.listen-address=")
-    webhook = mounted_secret("secrets", RECEIVER)
+    routing = told(cluster.plan, AlertReceiver(webhook_file=f"{SECRETS_FOLDER}/{WEBHOOK_KEY}"))
+    settings = config_map(cluster, "alertmanager-config", "alertmanager", {"alertmanager.yml": routing})
+    arguments = (f"--config.file={where}/alertmanager.yml", f"--storage.path={data}", "--cluster.listen-address=")
+    webhook = secret_volume("secrets", RECEIVER_SECRET)
     # Without it alerts are seen, but sent nowhere.
     webhook["secret"]["optional"] = True
-    volumes = (mounted_config("config", "alertmanager-config"), webhook)
-    pod = _pod(workload, words, (settings,), {"config": where, "secrets": SECRETS, "data": data}, volumes, "/-/")
-    claims = {"data": claim(cluster, workload.volume_gb)}
-    return (*_around(cluster, workload), settings, stateful(cluster, pod, "alertmanager", claims))
+    volumes = (config_volume("config", "alertmanager-config"), webhook)
+    pod = _monitoring_pod(
+        workload, arguments, (settings,), {"config": where, "secrets": SECRETS_FOLDER, "data": data}, volumes, "/-/"
+    )
+    claims = {"data": volume_claim_spec(cluster, workload.volume_gb)}
+    return (*_service_objects(cluster, workload), settings, stateful_set(cluster, pod, "alertmanager", claims))
 
 
-def grafana(cluster: Cluster) -> tuple[Manifest, ...]:
+def grafana_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
     """Return Grafana; everything it shows comes from files, so it keeps nothing."""
     workload = cluster.plan.workload("grafana")
-    sources = config(cluster, "grafana-sources", "grafana", {"prometheus.yaml": _source()})
-    providers = config(cluster, "grafana-providers", "grafana", {"files.yaml": _provider()})
-    boards = config(cluster, "grafana-dashboards", "grafana", below(cluster.plan.files, "grafana/"))
+    sources = config_map(cluster, "grafana-sources", "grafana", {"prometheus.yaml": _datasource_yaml()})
+    providers = config_map(cluster, "grafana-providers", "grafana", {"files.yaml": _provider_yaml()})
+    boards = config_map(cluster, "grafana-dashboards", "grafana", files_in_folder(cluster.plan.files, "grafana/"))
     maps = {"sources": "grafana-sources", "providers": "grafana-providers", "boards": "grafana-dashboards"}
     paths = {
-        "sources": f"{GRAFANA}/datasources", "providers": f"{GRAFANA}/dashboards", "boards": BOARDS,
-        "secret": SECRETS, "data": "/var/lib/grafana",
+        "sources": f"{GRAFANA_FOLDER}/datasources", "providers": f"{GRAFANA_FOLDER}/dashboards",
+        "boards": DASHBOARDS_FOLDER,
+        "secret": SECRETS_FOLDER, "data": "/var/lib/grafana",
     }  # fmt: skip
-    pod = Pod(
+    pod = PodSpec(
         workload,
-        env=tuple(environment(_SETTINGS)),
+        env=tuple(plain_variables(_GRAFANA_SETTINGS)),
         volumes=(
-            *(mounted_config(name, one) for name, one in maps.items()),
-            mounted_secret("secret", "grafana"),
-            scratch("data", 256),
+            *(config_volume(name, config_name) for name, config_name in maps.items()),
+            secret_volume("secret", "grafana"),
+            empty_dir("data", 256),
         ),
-        mounts=tuple(mounts(paths, writable=("data",))),
+        mounts=tuple(volume_mounts(paths, writable=("data",))),
         ports=workload.ports,
-        probes=_probes("/api/health", "/api/health"),
-        annotations=_changes(sources, providers, boards),
+        probes=_http_probes("/api/health", "/api/health"),
+        annotations=_configuration_annotation(sources, providers, boards),
     )
-    password = secret(cluster, "grafana", "grafana", {"password": "grafanaPassword"})
+    password = secret_manifest(cluster, "grafana", "grafana", {"password": "grafanaPassword"})
     return (
-        *_around(cluster, workload), password, sources, providers, boards, deployment(cluster, pod, replicas=1),
+        *_service_objects(cluster, workload), password, sources, providers, boards,
+        deployment(cluster, pod, replicas=1),
     )  # fmt: skip
 
 
-_SETTINGS = {
-    "GF_SECURITY_ADMIN_PASSWORD__FILE": f"{SECRETS}/password",
+_GRAFANA_SETTINGS = {
+    "GF_SECURITY_ADMIN_PASSWORD__FILE": f"{SECRETS_FOLDER}/password",
     "GF_ANALYTICS_REPORTING_ENABLED": "false",
     "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
     "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES": "false",
@@ -130,74 +157,78 @@ _SETTINGS = {
 }
 
 
-def adapter(cluster: Cluster) -> Manifest:
+def adapter_rule(cluster: ClusterSpec) -> Manifest:
     """Return the rule by which prometheus-adapter gives the lag to the autoscaler.
 
     The adapter (one per cluster, https://github.com/kubernetes-sigs/prometheus-adapter) is the operator's: join
     this rule to its own, and let it ask http://prometheus.NAMESPACE.svc:9090. Without it the autoscaler goes by
     processor time alone and says so in its conditions.
     """
-    things = {f"kubernetes_{what}": {"resource": what} for what in ("namespace", "service")}
+    overrides = {f"kubernetes_{what}": {"resource": what} for what in ("namespace", "service")}
     rule = {
         "seriesQuery": 'motcua_ingest_lag_seconds{kubernetes_namespace!="",kubernetes_service!=""}',
-        "resources": {"overrides": things},
+        "resources": {"overrides": overrides},
         "metricsQuery": LAG_QUERY,
     }
-    return config(cluster, "prometheus-adapter-rule", "prometheus", {"rule.yaml": _yaml({"rules": [rule]})})
+    return config_map(cluster, "prometheus-adapter-rule", "prometheus", {"rule.yaml": _dump_yaml({"rules": [rule]})})
 
 
-def scraping(cluster: Cluster) -> str:
+def scrape_configuration(cluster: ClusterSpec) -> str:
     """Return prometheus.yml as every target has it; here all pods behind a Service are asked, each by its address."""
-    targets = {one.name: [_target(one)] for one in cluster.plan.scrapes}
-    places = Places(f"{RULES}/*.yaml", (f"alertmanager:{ALERTMANAGER}",))
-    found = yaml.safe_load(configured(cluster.plan, targets, places))
-    scaled = {one.name: one for one in cluster.plan.scrapes if one.workload in SCALED}
-    for job in found["scrape_configs"]:
+    targets = {scrape.name: [_static_target(scrape)] for scrape in cluster.plan.scrape_jobs}
+    paths = PrometheusPaths(f"{RULES_FOLDER}/*.yaml", (f"alertmanager:{ALERTMANAGER_PORT}",))
+    configuration = yaml.safe_load(configured(cluster.plan, targets, paths))
+    scaled = {scrape.name: scrape for scrape in cluster.plan.scrape_jobs if scrape.workload in SCALED_COMPONENTS}
+    for job in configuration["scrape_configs"]:
         if job["job_name"] in scaled:
             del job["static_configs"]
-            job.update(_pods(cluster, scaled[job["job_name"]]))
-    return _yaml(found)
+            job.update(_pod_discovery(cluster, scaled[job["job_name"]]))
+    return _dump_yaml(configuration)
 
 
-def _pods(cluster: Cluster, job: ScrapeJob) -> Manifest:
+def _pod_discovery(cluster: ClusterSpec, job: ScrapeJob) -> Manifest:
     """Return how pods are found; the labels are those by which the adapter finds the Service, and no figure's own."""
     names = {"kubernetes_namespace": cluster.namespace, "kubernetes_service": job.workload}
     relabelled = [{"target_label": name, "replacement": value} for name, value in names.items()]
-    found = {"names": [f"{job.workload}-pods"], "type": "A", "port": job.port}
-    return {"dns_sd_configs": [found], "relabel_configs": relabelled}
+    dns_query = {"names": [f"{job.workload}-pods"], "type": "A", "port": job.port}
+    return {"dns_sd_configs": [dns_query], "relabel_configs": relabelled}
 
 
-def _target(job: ScrapeJob) -> str:
+def _static_target(job: ScrapeJob) -> str:
     return f"{'localhost' if job.workload == 'prometheus' else job.workload}:{job.port}"
 
 
-def below(files: Mapping[str, str], folder: str) -> dict[str, str]:
+def files_in_folder(files: Mapping[str, str], folder: str) -> dict[str, str]:
     """Return the files of a folder by their names in it."""
     return {name.removeprefix(folder): text for name, text in files.items() if name.startswith(folder)}
 
 
-def _pod(
-    workload: Workload, words: tuple[str, ...], files: tuple[Manifest, ...], paths: Mapping[str, str],
+def _monitoring_pod(
+    workload: Workload, arguments: tuple[str, ...], files: tuple[Manifest, ...], paths: Mapping[str, str],
     volumes: tuple[Manifest, ...], health: str,
-) -> Pod:  # fmt: skip
-    return Pod(
+) -> PodSpec:  # fmt: skip
+    return PodSpec(
         workload,
-        args=words,
+        args=arguments,
         volumes=volumes,
-        mounts=tuple(mounts(paths, writable=("data",))),
+        mounts=tuple(volume_mounts(paths, writable=("data",))),
         ports=workload.ports,
-        probes=_probes(f"{health}healthy", f"{health}ready"),
-        annotations=_changes(*files),
+        probes=_http_probes(f"{health}healthy", f"{health}ready"),
+        annotations=_configuration_annotation(*files),
         grace_s=60,
     )
 
 
-def _around(cluster: Cluster, workload: Workload) -> tuple[Manifest, ...]:
+def _service_objects(cluster: ClusterSpec, workload: Workload) -> tuple[Manifest, ...]:
     name = workload.name
-    return (account(cluster, name), service(cluster, name, name, workload.ports), disruption(cluster, name))
+    return (
+        service_account(cluster, name),
+        service_manifest(cluster, name, name, workload.ports),
+        disruption_budget(cluster, name),
+    )
 
 
-def _probes(alive: str, ready: str) -> dict[str, Manifest]:
+def _http_probes(alive: str, ready: str) -> dict[str, Manifest]:
     return {
         "startupProbe": probe("httpGet", "http", alive, failures=60),
         "livenessProbe": probe("httpGet", "http", alive, every_s=20),
@@ -205,24 +236,24 @@ def _probes(alive: str, ready: str) -> dict[str, Manifest]:
     }
 
 
-def _changes(*maps: Manifest) -> dict[str, str]:
+def _configuration_annotation(*maps: Manifest) -> dict[str, str]:
     """Return what makes a pod start anew: other files."""
-    pairs = (pair for one in maps for pair in one["data"].items())
-    return {"motcua.org/configuration": digest(*(text for pair in pairs for text in pair))}
+    pairs = (pair for config_map_manifest in maps for pair in config_map_manifest["data"].items())
+    return {"motcua.org/configuration": sha256_of(*(text for pair in pairs for text in pair))}
 
 
-def _source() -> str:
+def _datasource_yaml() -> str:
     source = {
         "name": "Prometheus", "uid": "prometheus", "type": "prometheus", "access": "proxy",
-        "url": f"http://prometheus:{PROMETHEUS}", "isDefault": True, "editable": False,
+        "url": f"http://prometheus:{PROMETHEUS_PORT}", "isDefault": True, "editable": False,
     }  # fmt: skip
-    return _yaml({"apiVersion": 1, "datasources": [source]})
+    return _dump_yaml({"apiVersion": 1, "datasources": [source]})
 
 
-def _provider() -> str:
-    files = {"name": "motcua", "type": "file", "disableDeletion": True, "options": {"path": BOARDS}}
-    return _yaml({"apiVersion": 1, "providers": [files]})
+def _provider_yaml() -> str:
+    files = {"name": "motcua", "type": "file", "disableDeletion": True, "options": {"path": DASHBOARDS_FOLDER}}
+    return _dump_yaml({"apiVersion": 1, "providers": [files]})
 
 
-def _yaml(value: object) -> str:
+def _dump_yaml(value: object) -> str:
     return yaml.safe_dump(value, sort_keys=False, width=120)

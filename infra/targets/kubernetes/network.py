@@ -8,125 +8,125 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from infra.plan.values import Flow
-from infra.plan.workloads import INFLUX, PROMETHEUS
+from infra.plan.values import NetworkFlow
+from infra.plan.workloads import INFLUX_PORT, PROMETHEUS_PORT
 from infra.targets.kubernetes.names import BACKUP, SERVICES_PORT
-from infra.targets.kubernetes.objects import labels, made, name_of, selector
+from infra.targets.kubernetes.objects import dns_name, manifest, object_labels, pod_selector
 
 if TYPE_CHECKING:
-    from infra.targets.kubernetes.objects import Cluster, Manifest
+    from infra.targets.kubernetes.objects import ClusterSpec, Manifest
 
-ANYWHERE = "0.0.0.0/0"
-HTTPS = 443
+ANY_NETWORK = "0.0.0.0/0"
+HTTPS_PORT = 443
 NODE_CACHE = "169.254.20.10/32"
 """Where pods ask for names on clusters with a cache on every node."""
 INGRESS_NAMESPACE = "ingress-nginx"
 """Where the ingress controller runs: people reach the API through it alone."""
-OUTSIDE = ("devices", "people", "national", "receivers")
-_NAMESPACE = "kubernetes.io/metadata.name"
+OUTSIDE_PARTIES = ("devices", "people", "national", "receivers")
+_NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 
 
 @dataclass(frozen=True, slots=True)
-class _Rule:
+class _FlowSide:
     """One side of a flow: whose pods, which way, the other side."""
 
     name: str
     component: str
-    way: str
-    others: list[Manifest]
+    direction: str
+    peers: list[Manifest]
     port: int
 
 
-def network(cluster: Cluster) -> tuple[Manifest, ...]:
+def network_policies(cluster: ClusterSpec) -> tuple[Manifest, ...]:
     """Return the rules: nothing, names to be looked up, then each flow."""
-    rules = [rule for flow in flows(cluster) for rule in _rules(cluster, flow)]
-    return (_nothing(cluster), _lookups(cluster), *(_policy(cluster, rule) for rule in rules))
+    rules = [rule for flow in cluster_flows(cluster) for rule in _flow_sides(cluster, flow)]
+    return (_default_deny(cluster), _dns_policy(cluster), *(_network_policy(cluster, rule) for rule in rules))
 
 
-def flows(cluster: Cluster) -> tuple[Flow, ...]:
+def cluster_flows(cluster: ClusterSpec) -> tuple[NetworkFlow, ...]:
     """Return the plan's flows, services at their own listener of the broker, and what this target adds."""
-    plan = [_at_services(flow) for flow in cluster.plan.flows]
-    return tuple(sorted({*plan, *additions()}))
+    plan = [_to_services_listener(flow) for flow in cluster.plan.flows]
+    return tuple(sorted({*plan, *cluster_only_flows()}))
 
 
-def _at_services(flow: Flow) -> Flow:
-    if flow.target != "broker" or flow.source in OUTSIDE:
+def _to_services_listener(flow: NetworkFlow) -> NetworkFlow:
+    if flow.target != "broker" or flow.source in OUTSIDE_PARTIES:
         return flow
-    return Flow(flow.source, flow.target, SERVICES_PORT, flow.why)
+    return NetworkFlow(flow.source, flow.target, SERVICES_PORT, flow.reason)
 
 
-def additions() -> tuple[Flow, ...]:
+def cluster_only_flows() -> tuple[NetworkFlow, ...]:
     """Return what the plan does not know: backup, the lag's reader, where alerts go."""
     return (
-        Flow(BACKUP, "influxdb", INFLUX, "backup"),
-        Flow("prometheus-adapter", "prometheus", PROMETHEUS, "lag for the autoscaler"),
-        Flow("alertmanager", "receivers", HTTPS, "messages to the operators"),
+        NetworkFlow(BACKUP, "influxdb", INFLUX_PORT, "backup"),
+        NetworkFlow("prometheus-adapter", "prometheus", PROMETHEUS_PORT, "lag for the autoscaler"),
+        NetworkFlow("alertmanager", "receivers", HTTPS_PORT, "messages to the operators"),
     )
 
 
-def _rules(cluster: Cluster, flow: Flow) -> list[_Rule]:
+def _flow_sides(cluster: ClusterSpec, flow: NetworkFlow) -> list[_FlowSide]:
     """Return the two sides of a flow; the outside has none of its own."""
-    found = []
-    if flow.source not in {*OUTSIDE, "prometheus-adapter"}:
-        found.append(_rule(cluster, flow, "Egress"))
-    if flow.target not in OUTSIDE:
-        found.append(_rule(cluster, flow, "Ingress"))
-    return found
+    sides = []
+    if flow.source not in {*OUTSIDE_PARTIES, "prometheus-adapter"}:
+        sides.append(_flow_side(cluster, flow, "Egress"))
+    if flow.target not in OUTSIDE_PARTIES:
+        sides.append(_flow_side(cluster, flow, "Ingress"))
+    return sides
 
 
-def _rule(cluster: Cluster, flow: Flow, way: str) -> _Rule:
-    own, other = (flow.source, flow.target) if way == "Egress" else (flow.target, flow.source)
-    name = name_of(flow.source, "to", flow.target, str(flow.port), "out" if way == "Egress" else "in")
-    return _Rule(name, own, way, _peers(cluster, other), flow.port)
+def _flow_side(cluster: ClusterSpec, flow: NetworkFlow, direction: str) -> _FlowSide:
+    own, other = (flow.source, flow.target) if direction == "Egress" else (flow.target, flow.source)
+    name = dns_name(flow.source, "to", flow.target, str(flow.port), "out" if direction == "Egress" else "in")
+    return _FlowSide(name, own, direction, _peers_of(cluster, other), flow.port)
 
 
-def _peers(cluster: Cluster, name: str) -> list[Manifest]:
+def _peers_of(cluster: ClusterSpec, name: str) -> list[Manifest]:
     """Return whom a name means."""
     if name == "devices":
-        return _blocks(cluster.options.kubernetes.device_sources)
+        return _ip_blocks(cluster.options.kubernetes.device_sources)
     if name in {"national", "receivers"}:
         # Rules know no host names: the port is what can be bound.
-        return _blocks(())
+        return _ip_blocks(())
     if name == "people":
-        return [{"namespaceSelector": {"matchLabels": {_NAMESPACE: INGRESS_NAMESPACE}}}]
+        return [{"namespaceSelector": {"matchLabels": {_NAMESPACE_LABEL: INGRESS_NAMESPACE}}}]
     if name == "prometheus-adapter":
         pods = {"matchLabels": {"app.kubernetes.io/name": name}}
         return [{"namespaceSelector": {}, "podSelector": pods}]
-    return [{"podSelector": {"matchLabels": selector(cluster, name)}}]
+    return [{"podSelector": {"matchLabels": pod_selector(cluster, name)}}]
 
 
-def _blocks(networks: tuple[str, ...]) -> list[Manifest]:
-    return [{"ipBlock": {"cidr": one}} for one in networks or (ANYWHERE,)]
+def _ip_blocks(networks: tuple[str, ...]) -> list[Manifest]:
+    return [{"ipBlock": {"cidr": network}} for network in networks or (ANY_NETWORK,)]
 
 
-def _policy(cluster: Cluster, rule: _Rule) -> Manifest:
-    side = {
-        "to" if rule.way == "Egress" else "from": rule.others,
-        "ports": [{"protocol": "TCP", "port": rule.port}],
+def _network_policy(cluster: ClusterSpec, flow_side: _FlowSide) -> Manifest:
+    traffic = {
+        "to" if flow_side.direction == "Egress" else "from": flow_side.peers,
+        "ports": [{"protocol": "TCP", "port": flow_side.port}],
     }
-    pods = {"matchLabels": selector(cluster, rule.component)}
-    spec = {"podSelector": pods, "policyTypes": [rule.way], rule.way.lower(): [side]}
-    return made(cluster, "networking.k8s.io/v1 NetworkPolicy", rule.name, rule.component, spec=spec)
+    pods = {"matchLabels": pod_selector(cluster, flow_side.component)}
+    spec = {"podSelector": pods, "policyTypes": [flow_side.direction], flow_side.direction.lower(): [traffic]}
+    return manifest(cluster, "networking.k8s.io/v1 NetworkPolicy", flow_side.name, flow_side.component, spec=spec)
 
 
-def _nothing(cluster: Cluster) -> Manifest:
+def _default_deny(cluster: ClusterSpec) -> Manifest:
     spec: Manifest = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
-    return made(cluster, "networking.k8s.io/v1 NetworkPolicy", "default-deny", "network", spec=spec)
+    return manifest(cluster, "networking.k8s.io/v1 NetworkPolicy", "default-deny", "network", spec=spec)
 
 
-def _lookups(cluster: Cluster) -> Manifest:
+def _dns_policy(cluster: ClusterSpec) -> Manifest:
     ports = [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]
     server = {
-        "namespaceSelector": {"matchLabels": {_NAMESPACE: "kube-system"}},
+        "namespaceSelector": {"matchLabels": {_NAMESPACE_LABEL: "kube-system"}},
         "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
     }
     cache = {"ipBlock": {"cidr": NODE_CACHE}}
     spec = {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"to": [server, cache], "ports": ports}]}
-    return made(cluster, "networking.k8s.io/v1 NetworkPolicy", "names", "network", spec=spec)
+    return manifest(cluster, "networking.k8s.io/v1 NetworkPolicy", "names", "network", spec=spec)
 
 
-def namespace(cluster: Cluster) -> Manifest:
+def namespace_manifest(cluster: ClusterSpec) -> Manifest:
     """Return the namespace: nothing runs in it that is not restricted."""
     levels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
-    meta = {"name": cluster.namespace, "labels": {**labels(cluster, "namespace"), **levels}}
+    meta = {"name": cluster.namespace, "labels": {**object_labels(cluster, "namespace"), **levels}}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": meta}

@@ -8,25 +8,25 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from infra.targets.kubernetes.objects import labels, made, selector
+from infra.targets.kubernetes.objects import manifest, object_labels, pod_selector
 from telemetry import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from infra.plan.values import Workload
-    from infra.targets.kubernetes.objects import Cluster, Manifest
+    from infra.targets.kubernetes.objects import ClusterSpec, Manifest
 
-PINNED = {
+PINNED_IMAGES = {
     "mosquitto": ("docker.io/library/eclipse-mosquitto", "2.0.22"),
     "influxdb": ("docker.io/library/influxdb", "2.7.12"),
     "prometheus": ("docker.io/prom/prometheus", "v3.5.0"),
     "alertmanager": ("docker.io/prom/alertmanager", "v0.28.1"),
     "grafana": ("docker.io/grafana/grafana", "12.1.1"),
 }
-OWN = {"motcua-server": __version__}
+OWN_IMAGES = {"motcua-server": __version__}
 """Images that the operator builds and keeps in `kubernetes.registry`."""
-USERS = {
+IMAGE_USERS = {
     "mosquitto": 1883, "influxdb": 1000, "prometheus": 65534, "alertmanager": 65534, "grafana": 472,
     "motcua-server": 10001,
 }  # fmt: skip
@@ -34,7 +34,7 @@ USERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Pod:
+class PodSpec:
     """What differs between components: command, environment, volumes, probes, annotations."""
 
     workload: Workload
@@ -51,18 +51,21 @@ class Pod:
     spread: bool = False
 
 
-def image(cluster: Cluster, name: str) -> str:
+def image_reference(cluster: ClusterSpec, name: str) -> str:
     """Return an image by its exact version, and by digest where the stack gives one."""
     own = f"{cluster.options.kubernetes.registry}/{name}"
-    found = ":".join(PINNED.get(name) or (own, OWN[name]))
-    given = cluster.options.kubernetes.image_digests.get(name)
-    return f"{found}@{given}" if given else found
+    tagged = ":".join(PINNED_IMAGES.get(name) or (own, OWN_IMAGES[name]))
+    digest = cluster.options.kubernetes.image_digests.get(name)
+    return f"{tagged}@{digest}" if digest else tagged
 
 
-def resources(workload: Workload) -> Manifest:
+def resource_limits(workload: Workload) -> Manifest:
     """Return what it is promised and what it may take: memory is a border, processor time may be lent to it."""
-    asked = {"cpu": f"{workload.cpu_m}m", "memory": f"{workload.memory_mb}Mi"}
-    return {"requests": asked, "limits": {"cpu": f"{workload.cpu_m * 4}m", "memory": f"{workload.memory_mb}Mi"}}
+    requests = {"cpu": f"{workload.cpu_millicores}m", "memory": f"{workload.memory_mb}Mi"}
+    return {
+        "requests": requests,
+        "limits": {"cpu": f"{workload.cpu_millicores * 4}m", "memory": f"{workload.memory_mb}Mi"},
+    }
 
 
 def probe(kind: str, port: str, path: str = "", *, every_s: int = 10, failures: int = 3) -> Manifest:
@@ -71,18 +74,18 @@ def probe(kind: str, port: str, path: str = "", *, every_s: int = 10, failures: 
     return {kind: target, "periodSeconds": every_s, "timeoutSeconds": 5, "failureThreshold": failures}
 
 
-def container(cluster: Cluster, pod: Pod) -> Manifest:
+def container_spec(cluster: ClusterSpec, pod: PodSpec) -> Manifest:
     """Return the one container of a pod."""
-    listed = [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in pod.ports.items()]
-    found: Manifest = {
+    ports = [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in pod.ports.items()]
+    spec: Manifest = {
         "name": pod.workload.name,
-        "image": image(cluster, pod.workload.image),
+        "image": image_reference(cluster, pod.workload.image),
         "imagePullPolicy": "IfNotPresent",
         "command": list(pod.command),
         "args": list(pod.args),
         "env": list(pod.env),
-        "ports": listed,
-        "resources": resources(pod.workload),
+        "ports": ports,
+        "resources": resource_limits(pod.workload),
         "volumeMounts": [*pod.mounts, {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - an emptyDir
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -92,12 +95,12 @@ def container(cluster: Cluster, pod: Pod) -> Manifest:
         "lifecycle": pod.lifecycle,
         **pod.probes,
     }
-    return {name: value for name, value in found.items() if value not in ([], {})}
+    return {name: value for name, value in spec.items() if value not in ([], {})}
 
 
-def template(cluster: Cluster, pod: Pod) -> Manifest:
+def pod_template(cluster: ClusterSpec, pod: PodSpec) -> Manifest:
     """Return the pod template of a component."""
-    component, user = pod.workload.name, USERS[pod.workload.image]
+    component, user = pod.workload.name, IMAGE_USERS[pod.workload.image]
     spec: Manifest = {
         "serviceAccountName": component,
         "automountServiceAccountToken": False,
@@ -111,52 +114,52 @@ def template(cluster: Cluster, pod: Pod) -> Manifest:
             "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "containers": [container(cluster, pod)],
+        "containers": [container_spec(cluster, pod)],
         "volumes": [*pod.volumes, {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}}],
     }
     if pod.spread:
-        spec["topologySpreadConstraints"] = [_apart(cluster, component)]
-    meta: Manifest = {"labels": labels(cluster, component)}
+        spec["topologySpreadConstraints"] = [_topology_spread(cluster, component)]
+    meta: Manifest = {"labels": object_labels(cluster, component)}
     if pod.annotations:
         meta["annotations"] = dict(pod.annotations)
     return {"metadata": meta, "spec": spec}
 
 
-def _apart(cluster: Cluster, component: str) -> Manifest:
+def _topology_spread(cluster: ClusterSpec, component: str) -> Manifest:
     """Return that pods lie on different nodes where there are enough."""
     return {
         "maxSkew": 1,
         "topologyKey": "kubernetes.io/hostname",
         "whenUnsatisfiable": "ScheduleAnyway",
-        "labelSelector": {"matchLabels": selector(cluster, component)},
+        "labelSelector": {"matchLabels": pod_selector(cluster, component)},
     }
 
 
-def deployment(cluster: Cluster, pod: Pod, *, replicas: int | None, recreate: bool = False) -> Manifest:
+def deployment(cluster: ClusterSpec, pod: PodSpec, *, replicas: int | None, recreate: bool = False) -> Manifest:
     """Return a Deployment; without `replicas` an autoscaler says how many. `recreate`: never two at a time."""
     name = pod.workload.name
     rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
     spec: Manifest = {
-        "selector": {"matchLabels": selector(cluster, name)},
+        "selector": {"matchLabels": pod_selector(cluster, name)},
         "strategy": {"type": "Recreate"} if recreate else rolling,
         "revisionHistoryLimit": 5,
-        "template": template(cluster, pod),
+        "template": pod_template(cluster, pod),
     }
     if replicas is not None:
         spec["replicas"] = replicas
-    return made(cluster, "apps/v1 Deployment", name, name, spec=spec)
+    return manifest(cluster, "apps/v1 Deployment", name, name, spec=spec)
 
 
-def stateful(cluster: Cluster, pod: Pod, service: str, claims: Mapping[str, Manifest]) -> Manifest:
+def stateful_set(cluster: ClusterSpec, pod: PodSpec, service: str, claims: Mapping[str, Manifest]) -> Manifest:
     """Return a StatefulSet; its volumes stay when it goes."""
     name = pod.workload.name
-    asked = [{"metadata": {"name": one}, "spec": spec} for one, spec in claims.items()]
+    claim_templates = [{"metadata": {"name": claim_name}, "spec": spec} for claim_name, spec in claims.items()]
     spec: Manifest = {
         "serviceName": service,
-        "replicas": pod.workload.replicas,
-        "selector": {"matchLabels": selector(cluster, name)},
+        "replicas": pod.workload.min_replicas,
+        "selector": {"matchLabels": pod_selector(cluster, name)},
         "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
-        "template": template(cluster, pod),
-        "volumeClaimTemplates": asked,
+        "template": pod_template(cluster, pod),
+        "volumeClaimTemplates": claim_templates,
     }
-    return made(cluster, "apps/v1 StatefulSet", name, name, spec=spec)
+    return manifest(cluster, "apps/v1 StatefulSet", name, name, spec=spec)

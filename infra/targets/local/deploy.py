@@ -8,46 +8,50 @@ import pulumi
 
 from infra.components.certificates import Certificates
 from infra.components.database import Database
-from infra.components.part import Part, Province
+from infra.components.part import MotcuaComponent, Province
 from infra.providers.resources import Files
-from infra.resource_specs import declared
+from infra.resource_specs import resource_specs
 from infra.targets.local import documents
-from infra.targets.shared import Outputs, common_outputs, current_token, root_inputs, token_outputs
+from infra.targets.shared import StackOutputs, common_outputs, current_token, root_inputs, token_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from infra.config.options import Options
-    from infra.plan import Plan
+    from infra.config.options import StackOptions
+    from infra.plan import StackPlan
 
 
-class Machine(Part):
+class Machine(MotcuaComponent):
     """The machine's files: the broker's and the roles'."""
 
-    part = "machine"
+    type_key = "machine"
 
 
-def deploy(plan: Plan, options: Options, root: Path, secrets: Mapping[str, pulumi.Output[str]]) -> Outputs:
+def deploy_machine(
+    plan: StackPlan, options: StackOptions, root: Path, secrets: Mapping[str, pulumi.Output[str]]
+) -> StackOutputs:
     """Make or change everything; returns the stack's outputs."""
     province = Province(plan.province, plan.stage)
-    under = pulumi.ResourceOptions(parent=province)
-    store = Database(declared(plan, options), plan.stage, secrets, under)
-    pki = Certificates(plan.pki, plan.stage, root_inputs(options, root, secrets), under)
-    machine = Machine("machine", plan.stage, under)
+    parent_options = pulumi.ResourceOptions(parent=province)
+    store = Database(resource_specs(plan, options), plan.stage, secrets, parent_options)
+    pki = Certificates(plan.pki, plan.stage, root_inputs(options, root, secrets), parent_options)
+    machine = Machine("machine", plan.stage, parent_options)
     folder = str((root / options.local.folder).resolve())
-    broker = [_broker(machine, plan, options, pki, f"{folder}/broker")] if options.broker.managed else []
-    _roles(machine, plan, options, (store, pki), (root, f"{folder}/roles"), [*broker])
+    broker = [_broker_files_resource(machine, plan, options, pki, f"{folder}/broker")] if options.broker.managed else []
+    _role_files_resource(machine, plan, options, (store, pki), (root, f"{folder}/roles"), [*broker])
     return {**common_outputs(plan, options, pki), **token_outputs(plan, store)}
 
 
-def _broker(machine: Machine, plan: Plan, options: Options, pki: Certificates, folder: str) -> Files:
-    server = pki.issued["broker"]
+def _broker_files_resource(
+    machine: Machine, plan: StackPlan, options: StackOptions, pki: Certificates, folder: str
+) -> Files:
+    server = pki.certificates_by_name["broker"]
     user = options.local.broker_user
     files = {
         **documents.broker_files(plan, options, folder, user),
-        "ca.pem": pki.trust,
-        "crl.pem": pki.crl,
+        "ca.pem": pki.ca_bundle,
+        "crl.pem": pki.crl_bundle,
         "server.pem": server.output("certificate"),
     }
     inputs: dict[str, pulumi.Input[object]] = {
@@ -56,13 +60,13 @@ def _broker(machine: Machine, plan: Plan, options: Options, pki: Certificates, f
         "secret_files": pulumi.Output.secret({"server.key": server.output("key")}),
         "notify": {"pid_file": "mosquitto.pid", "signal": "TERM", "program": "mosquitto"},
     }
-    return Files("broker-files", inputs, machine.child())
+    return Files("broker-files", inputs, machine.child_options())
 
 
-def _roles(
+def _role_files_resource(
     machine: Machine,
-    plan: Plan,
-    options: Options,
+    plan: StackPlan,
+    options: StackOptions,
     parts: tuple[Database, Certificates],
     where: tuple[Path, str],
     after: list[pulumi.Resource],
@@ -70,23 +74,26 @@ def _roles(
     store, pki = parts
     root, folder = where
     inventory = str((root / options.inventory).resolve())
-    clients = [one.name for one in plan.pki.certificates if one.use == "client"]
+    clients = [certificate.name for certificate in plan.pki.certificates if certificate.use == "client"]
     files: dict[str, pulumi.Input[str]] = {
-        "motcua.env": documents.settings(plan, options, inventory, folder), "tls/ca.pem": pki.trust,
+        "motcua.env": documents.role_settings(plan, options, inventory, folder), "tls/ca.pem": pki.ca_bundle,
     }  # fmt: skip
-    files |= {f"tls/{name}.pem": pki.issued[name].output("certificate") for name in clients}
-    hidden: dict[str, pulumi.Input[str]] = {f"tls/{name}.key": pki.issued[name].output("key") for name in clients}
-    hidden |= {
-        f"{name.removeprefix('motcua-')}.env": _env(plan, store, folder, name) for name in (*clients, "motcua-api")
+    files |= {f"tls/{name}.pem": pki.certificates_by_name[name].output("certificate") for name in clients}
+    secret_files: dict[str, pulumi.Input[str]] = {
+        f"tls/{name}.key": pki.certificates_by_name[name].output("key") for name in clients
+    }
+    secret_files |= {
+        f"{name.removeprefix('motcua-')}.env": _role_env_file(plan, store, folder, name)
+        for name in (*clients, "motcua-api")
     }
     inputs: dict[str, pulumi.Input[object]] = {
-        "folder": folder, "files": files, "secret_files": pulumi.Output.secret(hidden),
+        "folder": folder, "files": files, "secret_files": pulumi.Output.secret(secret_files),
     }  # fmt: skip
-    return Files("role-files", inputs, machine.child(after=after))
+    return Files("role-files", inputs, machine.child_options(after=after))
 
 
-def _env(plan: Plan, store: Database, folder: str, name: str) -> pulumi.Output[str]:
+def _role_env_file(plan: StackPlan, store: Database, folder: str, name: str) -> pulumi.Output[str]:
     """Return a role's own settings: its token, and the certificate it has."""
     role = name.removeprefix("motcua-").partition("-")[0]
-    head = "" if role == "api" else documents.identity(folder, name)
+    head = "" if role == "api" else documents.certificate_settings(folder, name)
     return store.token(current_token(plan, role)).apply(lambda token: f"{head}MOTCUA_STORE_TOKEN={token}\n")

@@ -7,32 +7,32 @@ from typing import TYPE_CHECKING
 
 from infra.host import mosquitto
 from infra.plan.addresses import store_url
-from infra.plan.broker import workers
+from infra.plan.broker import worker_names
 
 if TYPE_CHECKING:
-    from infra.config.options import Options
-    from infra.plan import Plan
+    from infra.config.options import StackOptions
+    from infra.plan import StackPlan
 
 
-def broker_files(plan: Plan, options: Options, folder: str, user: str) -> dict[str, str]:
+def broker_files(plan: StackPlan, options: StackOptions, folder: str, user: str) -> dict[str, str]:
     """Return {path below `folder`: text} of mosquitto's configuration; certificates come from the stack."""
     names = ("ca.pem", "server.pem", "server.key", "crl.pem")
-    tls = mosquitto.Tls(*(f"{folder}/{name}" for name in names))
-    limits = mosquitto.Limits(connections=plan.broker.connections)
+    tls = mosquitto.TlsFiles(*(f"{folder}/{name}" for name in names))
+    limits = mosquitto.MosquittoLimits(connections=plan.broker.connections)
     listener = plan.broker.listeners[0]
-    broker = mosquitto.Broker(f"{folder}/kept", user, listener.port, listener.bind, limits)
-    text = mosquitto.configuration(broker, tls, f"{folder}/acl")
+    broker = mosquitto.MosquittoSettings(f"{folder}/kept", user, listener.port, listener.bind, limits)
+    text = mosquitto.render_configuration(broker, tls, f"{folder}/acl")
     return {
         "mosquitto.conf": f"{text}\npid_file {folder}/mosquitto.pid\n",
-        "acl": mosquitto.access(workers(options.workers)),
-        "kept/README": _KEPT,
+        "acl": mosquitto.render_acl_file(worker_names(options.workers)),
+        "kept/README": _SESSIONS_README,
     }
 
 
-_KEPT = "mosquitto keeps its sessions and retained states here.\n"
+_SESSIONS_README = "mosquitto keeps its sessions and retained states here.\n"
 
 
-def settings(plan: Plan, options: Options, inventory: str, folder: str) -> str:
+def role_settings(plan: StackPlan, options: StackOptions, inventory: str, folder: str) -> str:
     """Return the settings that ingest, rollup and API share; no secret among them.
 
     What rollup keeps lies outside the folder, which must be empty when the stack goes.
@@ -50,6 +50,6 @@ def settings(plan: Plan, options: Options, inventory: str, folder: str) -> str:
     )
 
 
-def identity(folder: str, name: str) -> str:
+def certificate_settings(folder: str, name: str) -> str:
     """Return a role's settings that name its certificate."""
     return f"MOTCUA_MQTT_CERT={folder}/tls/{name}.pem\nMOTCUA_MQTT_KEY={folder}/tls/{name}.key\n"

@@ -12,26 +12,26 @@ import pulumi
 
 from infra.components.certificates import Certificates
 from infra.components.part import Province
-from infra.targets.openstack.component import deploy as deploy_cloud
-from infra.targets.shared import Outputs, common_outputs, inventory_files, root_inputs
+from infra.targets.openstack.component import deploy_cloud
+from infra.targets.shared import StackOutputs, common_outputs, inventory_files, root_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from infra.config.options import Options
-    from infra.plan import Plan
+    from infra.config.options import StackOptions
+    from infra.plan import StackPlan
     from telemetry.core.inventory import Inventory
 
 
-def deploy(
-    plan: Plan, options: Options, world: Inventory, root: Path, secrets: Mapping[str, pulumi.Output[str]]
-) -> Outputs:
+def deploy_stack(
+    plan: StackPlan, options: StackOptions, inventory: Inventory, root: Path, secrets: Mapping[str, pulumi.Output[str]]
+) -> StackOutputs:
     """Make or change everything; returns the stack's outputs. Raises ConfigError before the first call."""
     files = inventory_files(root, options)
     province = Province(plan.province, plan.stage)
-    under = pulumi.ResourceOptions(parent=province)
+    parent_options = pulumi.ResourceOptions(parent=province)
     authority = replace(plan.pki, certificates=())
-    pki = Certificates(authority, plan.stage, root_inputs(options, root, secrets), under)
-    made = deploy_cloud(plan, options, world, files, under)
-    return {**common_outputs(plan, options, pki), **made}
+    pki = Certificates(authority, plan.stage, root_inputs(options, root, secrets), parent_options)
+    cloud_outputs = deploy_cloud(plan, options, inventory, files, parent_options)
+    return {**common_outputs(plan, options, pki), **cloud_outputs}

@@ -19,37 +19,45 @@ if TYPE_CHECKING:
     from telemetry.core.calendar.windows import Window
     from telemetry.core.protocol.event_types import CentreMode
 
-Hours = tuple[tuple[time, time], ...]
+OpeningHours = tuple[tuple[time, time], ...]
 """Opening intervals of one day, local wall time; an end not after its start lies on the following day."""
 
-ALWAYS: tuple[Hours, ...] = tuple(((time(0), time(0)),) for _ in range(7))
+ALWAYS_OPEN: tuple[OpeningHours, ...] = tuple(((time(0), time(0)),) for _ in range(7))
 """Open round the clock: what an imported log's centre has when its mapping names no hours."""
 
-FOREVER = 253_370_764_800_000
+END_OF_TIME_MS = 253_370_764_800_000
 """Unix ms of 1 January 9999: the end of what is declared without one."""
 
-Basis = Literal["exception", "swap", "holiday", "week"]
+DayBasis = Literal["exception", "swap", "holiday", "week"]
 """What decides a day, the strongest first."""
-Cause = Literal["online_only", "emergency", "maintenance"]
+ExclusionCause = Literal["online_only", "emergency", "maintenance"]
 """Why time inside the opening hours counts in no objective."""
 
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """A day worked like another weekday (0 is Monday), or off when that is None; `other` changed places with it."""
+    """A day worked like another weekday (0 is Monday), or off (None); `swapped_with` is the day it changed places with."""
 
-    like: int | None
-    other: date | None = None
+    weekday: int | None
+    swapped_with: date | None = None
     name: str = ""
+
+    # The calendar's version digests this text: it stays when names in the code change.
+    def __repr__(self) -> str:
+        return f"Swap(like={self.weekday!r}, other={self.swapped_with!r}, name={self.name!r})"
 
 
 @dataclass(frozen=True, slots=True)
-class Week:
+class WeeklyHours:
     """Weekly hours in force from the day `first` up to, but without, `end`."""
 
     first: date
     end: date
-    hours: tuple[Hours, ...]
+    hours: tuple[OpeningHours, ...]
+
+    # Digested into the calendar's version, see Swap.
+    def __repr__(self) -> str:
+        return f"Week(first={self.first!r}, end={self.end!r}, hours={self.hours!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,7 @@ class ModeSpan:
     reason: str = ""
 
 
-class Planned(Protocol):
+class MaintenancePlan(Protocol):
     """Planned maintenance, perhaps without end: its windows are found when they are asked for."""
 
     @property
@@ -69,32 +77,36 @@ class Planned(Protocol):
         """What is done."""
         ...
 
-    def windows(self, window: Window) -> Iterable[Window]:
+    def windows_in(self, window: Window) -> Iterable[Window]:
         """Return the windows that touch `window`, whole or cut."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Once:
+class SingleMaintenance:
     """Maintenance that is planned one time."""
 
     name: str
     window: Window
 
-    def windows(self, window: Window) -> list[Window]:
+    # Digested into the calendar's version, see Swap.
+    def __repr__(self) -> str:
+        return f"Once(name={self.name!r}, window={self.window!r})"
+
+    def windows_in(self, window: Window) -> list[Window]:
         """Return the window when it touches `window`."""
         return [self.window] if self.window.clip(window) else []
 
 
 @dataclass(frozen=True)
-class Rules:
+class CalendarRules:
     """What bends a centre's week; of weeks, modes and maintenance that overlap the last wins."""
 
     holidays: Mapping[date, str] = field(default_factory=lambda: MappingProxyType({}))
     swaps: Mapping[date, Swap] = field(default_factory=lambda: MappingProxyType({}))
-    weeks: tuple[Week, ...] = ()
+    weeks: tuple[WeeklyHours, ...] = ()
     modes: tuple[ModeSpan, ...] = ()
-    maintenance: tuple[Planned, ...] = ()
+    maintenance: tuple[MaintenancePlan, ...] = ()
     names: Mapping[date, str] = field(default_factory=lambda: MappingProxyType({}))
     """Why a day is in the exception table."""
 
@@ -102,17 +114,17 @@ class Rules:
     def version(self) -> str:
         """A digest of everything that decides figures."""
         tables = sorted(self.holidays.items()), sorted(self.swaps.items(), key=lambda item: item[0])
-        return digest((*tables, self.weeks, self.modes, self.maintenance, sorted(self.names.items())))
+        return repr_digest((*tables, self.weeks, self.modes, self.maintenance, sorted(self.names.items())))
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DayPlan:
     """The regular hours of one day and what decided them."""
 
-    basis: Basis
-    hours: Hours
+    basis: DayBasis
+    hours: OpeningHours
     name: str = ""
-    other: date | None = None
+    swapped_with: date | None = None
     """The day it was swapped with."""
 
 
@@ -121,17 +133,17 @@ class Exclusion:
     """Time inside the opening hours that counts in no objective, with its cause."""
 
     window: Window
-    cause: Cause
+    cause: ExclusionCause
     reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class CalendarDay:
     """One local day explained; `window` is the day itself, 23 or 25 h where clocks change."""
 
     date: date
     window: Window
-    plan: Plan
+    plan: DayPlan
     open: tuple[Window, ...]
     excluded: tuple[Exclusion, ...]
     modes: tuple[ModeSpan, ...]
@@ -147,6 +159,6 @@ class Day:
         return sum(part.window.length for part in self.excluded)
 
 
-def digest(value: object) -> str:
+def repr_digest(value: object) -> str:
     """Return a short digest of a value whose repr tells all of it."""
     return hashlib.blake2b(repr(value).encode(), digest_size=6).hexdigest()

@@ -13,35 +13,35 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def length(windows: Iterable[Window]) -> int:
+def total_length(windows: Iterable[Window]) -> int:
     """Return how much time the windows cover, ms; time covered twice counts once."""
     return sum(w.length for w in merge(windows))
 
 
-def overlap(one: Iterable[Window], other: Iterable[Window]) -> list[Window]:
+def intersection(first: Iterable[Window], second: Iterable[Window]) -> list[Window]:
     """Return the time that lies in both."""
-    left, right = merge(one), merge(other)
-    out: list[Window] = []
+    left, right = merge(first), merge(second)
+    common: list[Window] = []
     i = j = 0
     while i < len(left) and j < len(right):
         if part := left[i].clip(right[j]):
-            out.append(part)
+            common.append(part)
         if left[i].end < right[j].end:
             i += 1
         else:
             j += 1
-    return out
+    return common
 
 
-def minus(windows: Iterable[Window], taken: Iterable[Window]) -> list[Window]:
+def difference(windows: Iterable[Window], removed: Iterable[Window]) -> list[Window]:
     """Return the time of `windows` that is not in `taken`."""
-    kept = merge(windows)
-    for hole in overlap(kept, taken):
-        kept = [part for w in kept for part in _around(w, hole)]
-    return kept
+    remaining = merge(windows)
+    for hole in intersection(remaining, removed):
+        remaining = [part for w in remaining for part in _parts_around(w, hole)]
+    return remaining
 
 
-def _around(window: Window, hole: Window) -> list[Window]:
+def _parts_around(window: Window, hole: Window) -> list[Window]:
     if window.clip(hole) is None:
         return [window]
     parts = (Window(window.start, hole.start), Window(hole.end, window.end))

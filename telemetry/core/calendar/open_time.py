@@ -17,56 +17,56 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Axis:
+class OpenTimeline:
     """Sorted, disjoint open windows; `starts` and `before` (open ms before each) make the look-ups fast."""
 
-    windows: tuple[Window, ...]
+    open_windows: tuple[Window, ...]
     starts: tuple[int, ...]
-    before: tuple[int, ...]
-    length: int
+    open_before: tuple[int, ...]
+    total_open: int
 
-    def elapsed(self, t: int) -> int:
+    def open_until(self, t: int) -> int:
         """Return the open time of the axis before `t`."""
-        found = bisect_right(self.starts, t) - 1
-        if found < 0:
+        index = bisect_right(self.starts, t) - 1
+        if index < 0:
             return 0
-        session = self.windows[found]
-        return self.before[found] + min(t, session.end) - session.start
+        session = self.open_windows[index]
+        return self.open_before[index] + min(t, session.end) - session.start
 
-    def between(self, window: Window) -> int:
+    def open_within(self, window: Window) -> int:
         """Return the open time in a window."""
-        return self.elapsed(window.end) - self.elapsed(window.start)
+        return self.open_until(window.end) - self.open_until(window.start)
 
-    def back(self, t: int, distance: int) -> int | None:
+    def subtract_open(self, t: int, distance: int) -> int | None:
         """Return the latest moment from which to `t` there are `distance` ms of open time.
 
         None when the axis does not reach so far back.
         """
-        goal = self.elapsed(t) - distance
+        goal = self.open_until(t) - distance
         if not distance or goal < 0:
             return None if distance else t
-        found = bisect_right(self.before, goal) - 1
-        return self.starts[found] + goal - self.before[found]
+        index = bisect_right(self.open_before, goal) - 1
+        return self.starts[index] + goal - self.open_before[index]
 
-    def ahead(self, t: int, distance: int) -> int | None:
+    def add_open(self, t: int, distance: int) -> int | None:
         """Return the earliest moment to which from `t` there are `distance` ms of open time.
 
         None when the axis does not reach so far.
         """
-        goal = self.elapsed(t) + distance
-        if not distance or goal > self.length:
+        goal = self.open_until(t) + distance
+        if not distance or goal > self.total_open:
             return None if distance else t
-        found = bisect_left(self.before, goal) - 1
-        return self.starts[found] + goal - self.before[found]
+        index = bisect_left(self.open_before, goal) - 1
+        return self.starts[index] + goal - self.open_before[index]
 
-    def session(self, t: int) -> Window | None:
+    def open_window_at(self, t: int) -> Window | None:
         """Return the open window `t` lies in, None when it is closed."""
-        found = bisect_right(self.starts, t) - 1
-        return self.windows[found] if found >= 0 and t < self.windows[found].end else None
+        index = bisect_right(self.starts, t) - 1
+        return self.open_windows[index] if index >= 0 and t < self.open_windows[index].end else None
 
 
-def axis(windows: Iterable[Window]) -> Axis:
+def build_open_timeline(windows: Iterable[Window]) -> OpenTimeline:
     """Lay open windows end to end; those that touch or overlap are joined."""
-    kept = merge(windows)
-    sums = list(accumulate((w.length for w in kept), initial=0))
-    return Axis(tuple(kept), tuple(w.start for w in kept), tuple(sums[:-1]), sums[-1])
+    merged = merge(windows)
+    sums = list(accumulate((w.length for w in merged), initial=0))
+    return OpenTimeline(tuple(merged), tuple(w.start for w in merged), tuple(sums[:-1]), sums[-1])

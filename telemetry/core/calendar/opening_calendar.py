@@ -13,18 +13,18 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
-from telemetry.core.calendar.calendar_values import Day, Exclusion, Plan, Rules, digest
-from telemetry.core.calendar.windows import Window, at, day_window, days_in
-from telemetry.core.calendar_windows import clip, common, moment, without
+from telemetry.core.calendar.calendar_values import CalendarDay, CalendarRules, DayPlan, Exclusion, repr_digest
+from telemetry.core.calendar.windows import Window, day_window, days_in, to_local
+from telemetry.core.calendar_windows import clip_windows, difference, intersection, wall_time_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from zoneinfo import ZoneInfo
 
-    from telemetry.core.calendar.calendar_values import Cause, Hours, ModeSpan
+    from telemetry.core.calendar.calendar_values import ExclusionCause, ModeSpan, OpeningHours
 
-_ONE = timedelta(days=1)
-_SHUT = ("online_only", "closed")
+_ONE_DAY = timedelta(days=1)
+_UNSERVED_MODES = ("online_only", "closed")
 """Modes in which nobody is served at a desk."""
 
 
@@ -32,61 +32,63 @@ _SHUT = ("online_only", "closed")
 class Calendar:
     """The opening calendar of one centre, or with `ALWAYS` and maintenance alone that of a digital system."""
 
-    hours: tuple[Hours, ...]
+    hours: tuple[OpeningHours, ...]
     zone: ZoneInfo
-    exceptions: Mapping[date, Hours] = field(default_factory=lambda: MappingProxyType({}))
-    rules: Rules = field(default_factory=Rules)
+    exceptions: Mapping[date, OpeningHours] = field(default_factory=lambda: MappingProxyType({}))
+    rules: CalendarRules = field(default_factory=CalendarRules)
 
     @cached_property
     def version(self) -> str:
         """A digest of the declaration: equal versions give equal windows, everywhere and always."""
-        return digest((self.hours, self.zone.key, sorted(self.exceptions.items()), self.rules.version))
+        return repr_digest((self.hours, self.zone.key, sorted(self.exceptions.items()), self.rules.version))
 
-    def stamp(self, window: Window) -> int:
+    def fingerprint(self, window: Window) -> int:
         """Return 48 bits that tell what of `window` is open and excluded; totals added with another are stale."""
-        opening, exclusions = self._split(window)
-        return int(digest((opening, [part.window for part in exclusions])), 16)
+        opening, exclusions = self._open_and_excluded(window)
+        return int(repr_digest((opening, [part.window for part in exclusions])), 16)
 
-    def plan(self, day: date) -> Plan:
+    def day_plan(self, day: date) -> DayPlan:
         """Return a day's regular hours: exceptions win over swapped days, these over holidays, these over the week."""
         if day in self.exceptions:
-            return Plan("exception", self.exceptions[day], self.rules.names.get(day, ""))
+            return DayPlan("exception", self.exceptions[day], self.rules.names.get(day, ""))
         if swap := self.rules.swaps.get(day):
-            hours = () if swap.like is None else self._week(day)[swap.like]
-            return Plan("swap", hours, swap.name, swap.other)
+            hours = () if swap.weekday is None else self._weekly_hours(day)[swap.weekday]
+            return DayPlan("swap", hours, swap.name, swap.swapped_with)
         if day in self.rules.holidays:
-            return Plan("holiday", (), self.rules.holidays[day])
-        return Plan("week", self._week(day)[day.weekday()])
+            return DayPlan("holiday", (), self.rules.holidays[day])
+        return DayPlan("week", self._weekly_hours(day)[day.weekday()])
 
-    def _week(self, day: date) -> tuple[Hours, ...]:
-        found = (week.hours for week in reversed(self.rules.weeks) if week.first <= day < week.end)
-        return next(found, self.hours)
+    def _weekly_hours(self, day: date) -> tuple[OpeningHours, ...]:
+        overrides = (week.hours for week in reversed(self.rules.weeks) if week.first <= day < week.end)
+        return next(overrides, self.hours)
 
     def regular_windows(self, window: Window) -> list[Window]:
         """Return the regular opening hours, whatever mode the centre is in."""
-        return clip((w for day in _from_the_day_before(window, self.zone) for w in self._day(day)), window)
+        return clip_windows(
+            (w for day in _days_reaching_into(window, self.zone) for w in self._opening_windows(day)), window
+        )
 
-    def _day(self, day: date) -> Iterator[Window]:
-        for opens, closes in self.plan(day).hours:
-            last = day if closes > opens else day + _ONE
-            yield Window(moment(day, opens, self.zone), moment(last, closes, self.zone))
+    def _opening_windows(self, day: date) -> Iterator[Window]:
+        for opens, closes in self.day_plan(day).hours:
+            closing_day = day if closes > opens else day + _ONE_DAY
+            yield Window(wall_time_ms(day, opens, self.zone), wall_time_ms(closing_day, closes, self.zone))
 
-    def modes(self, window: Window) -> list[ModeSpan]:
+    def mode_spans(self, window: Window) -> list[ModeSpan]:
         """Return the declared modes other than normal, cut to `window`, in order."""
         spans = [span for span in self.rules.modes if span.window.clip(window)]
         inner = {edge for span in spans for edge in (span.window.start, span.window.end)}
         edges = sorted({window.start, window.end} | {edge for edge in inner if window.start < edge < window.end})
-        found = (_mode(spans, Window(start, end)) for start, end in pairwise(edges))
-        return [span for span in found if span is not None and span.mode != "normal"]
+        effective = (_effective_mode(spans, Window(start, end)) for start, end in pairwise(edges))
+        return [span for span in effective if span is not None and span.mode != "normal"]
 
     def desk_windows(self, window: Window) -> list[Window]:
         """Return when people are served at the desks: regular hours, neither closed nor online only."""
-        shut = [span.window for span in self.modes(window) if span.mode in _SHUT]
-        return without(self.regular_windows(window), shut)
+        unserved = [span.window for span in self.mode_spans(window) if span.mode in _UNSERVED_MODES]
+        return difference(self.regular_windows(window), unserved)
 
     def open_windows(self, window: Window) -> list[Window]:
         """Return when the open clock runs: desk hours without emergencies and planned maintenance."""
-        return self._split(window)[0]
+        return self._open_and_excluded(window)[0]
 
     def open_ms(self, window: Window) -> int:
         """Return how long the open clock runs in `window`; sums over parts of a window add up to the whole."""
@@ -94,46 +96,50 @@ class Calendar:
 
     def exclusions(self, window: Window) -> list[Exclusion]:
         """Return the regular hours the open clock leaves out, each moment with one cause; closed is no exclusion."""
-        return self._split(window)[1]
+        return self._open_and_excluded(window)[1]
 
     def excluded_windows(self, window: Window) -> list[Window]:
         """Return the exclusions' windows; none of them is open."""
-        return clip((part.window for part in self.exclusions(window)), window)
+        return clip_windows((part.window for part in self.exclusions(window)), window)
 
-    def _split(self, window: Window) -> tuple[list[Window], list[Exclusion]]:
-        modes = self.modes(window)
-        left = without(self.regular_windows(window), [span.window for span in modes if span.mode == "closed"])
-        out: list[Exclusion] = []
-        for cause, reason, gone in self._paused(window, modes):
-            out.extend(Exclusion(part, cause, reason) for part in common(left, gone))
-            left = without(left, gone)
-        return left, sorted(out, key=lambda part: part.window)
+    def _open_and_excluded(self, window: Window) -> tuple[list[Window], list[Exclusion]]:
+        modes = self.mode_spans(window)
+        remaining = difference(self.regular_windows(window), [span.window for span in modes if span.mode == "closed"])
+        exclusions: list[Exclusion] = []
+        for cause, reason, excluded in self._exclusion_windows(window, modes):
+            exclusions.extend(Exclusion(part, cause, reason) for part in intersection(remaining, excluded))
+            remaining = difference(remaining, excluded)
+        return remaining, sorted(exclusions, key=lambda part: part.window)
 
-    def _paused(self, window: Window, modes: list[ModeSpan]) -> Iterator[tuple[Cause, str, list[Window]]]:
+    def _exclusion_windows(
+        self, window: Window, modes: list[ModeSpan]
+    ) -> Iterator[tuple[ExclusionCause, str, list[Window]]]:
         for span in modes:
             if span.mode != "closed":
-                yield cast("Cause", span.mode), span.reason, [span.window]
-        for planned in self.rules.maintenance:
-            yield "maintenance", planned.name, clip(planned.windows(window), window)
+                yield cast("ExclusionCause", span.mode), span.reason, [span.window]
+        for plan in self.rules.maintenance:
+            yield "maintenance", plan.name, clip_windows(plan.windows_in(window), window)
 
-    def days(self, window: Window) -> list[Day]:
+    def explain_days(self, window: Window) -> list[CalendarDay]:
         """Explain every local day that `window` touches, whole."""
-        return [self._explained(day) for day in days_in(window, self.zone)]
+        return [self._explain_day(day) for day in days_in(window, self.zone)]
 
-    def _explained(self, day: date) -> Day:
+    def _explain_day(self, day: date) -> CalendarDay:
         window = day_window(day, self.zone)
-        opening, exclusions = self._split(window)
-        return Day(day, window, self.plan(day), tuple(opening), tuple(exclusions), tuple(self.modes(window)))
+        opening, exclusions = self._open_and_excluded(window)
+        return CalendarDay(
+            day, window, self.day_plan(day), tuple(opening), tuple(exclusions), tuple(self.mode_spans(window))
+        )
 
 
-def _from_the_day_before(window: Window, zone: ZoneInfo) -> Iterable[date]:
+def _days_reaching_into(window: Window, zone: ZoneInfo) -> Iterable[date]:
     """Yield the days whose hours may reach into `window`: yesterday's can run past midnight."""
     if window.length:
-        yield at(window.start, zone).date() - _ONE
+        yield to_local(window.start, zone).date() - _ONE_DAY
     yield from days_in(window, zone)
 
 
-def _mode(spans: list[ModeSpan], part: Window) -> ModeSpan | None:
+def _effective_mode(spans: list[ModeSpan], part: Window) -> ModeSpan | None:
     covering = (span for span in reversed(spans) if span.window.start <= part.start < span.window.end)
     span = next(covering, None)
     return span and replace(span, window=part)

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 MINUTE = 60_000
-FIVE = 5 * MINUTE
+SLOT = 5 * MINUTE
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
-Width = Literal["5m", "1h", "1d"]
+BucketWidth = Literal["5m", "1h", "1d"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -54,9 +54,9 @@ def ceil(t: int, step: int) -> int:
     return -floor(-t, step)
 
 
-def widen(window: Window) -> Window:
+def align_to_slots(window: Window) -> Window:
     """Widen to 5-minute marks."""
-    return Window(floor(window.start, FIVE), ceil(window.end, FIVE))
+    return Window(floor(window.start, SLOT), ceil(window.end, SLOT))
 
 
 def merge(windows: Iterable[Window]) -> list[Window]:
@@ -70,15 +70,15 @@ def merge(windows: Iterable[Window]) -> list[Window]:
     return out
 
 
-def to_ms(moment: datetime) -> int:
+def to_ms(dt: datetime) -> int:
     """Return an aware datetime as Unix ms."""
-    if moment.tzinfo is None:
+    if dt.tzinfo is None:
         msg = "naive datetime: give it a zone"
         raise ValueError(msg)
-    return round((moment - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(milliseconds=1))
+    return round((dt - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(milliseconds=1))
 
 
-def at(t: int, zone: ZoneInfo) -> datetime:
+def to_local(t: int, zone: ZoneInfo) -> datetime:
     """Return Unix ms as an aware datetime in `zone`."""
     seconds, ms = divmod(t, 1000)
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds, milliseconds=ms)).astimezone(zone)
@@ -98,31 +98,31 @@ def days_in(window: Window, zone: ZoneInfo) -> Iterator[date]:
     """Yield the local days the window touches."""
     if window.length == 0:
         return
-    day, last = at(window.start, zone).date(), at(window.end - 1, zone).date()
+    day, last = to_local(window.start, zone).date(), to_local(window.end - 1, zone).date()
     while day <= last:
         yield day
         day += timedelta(days=1)
 
 
-def pieces(window: Window, zone: ZoneInfo) -> list[tuple[Width, Window]]:
+def split_by_width(window: Window, zone: ZoneInfo) -> list[tuple[BucketWidth, Window]]:
     """Split a window on 5-minute marks into whole local days, whole hours and 5-minute runs.
 
     The parts are disjoint and cover it, so additive totals of the parts add up to the window's.
     """
-    out: list[tuple[Width, Window]] = []
+    out: list[tuple[BucketWidth, Window]] = []
     for day in days_in(window, zone):
-        whole = day_window(day, zone)
-        part = whole.clip(window)
+        whole_day = day_window(day, zone)
+        part = whole_day.clip(window)
         if part is None:
             continue
-        if part == whole:
-            out.append(("1d", whole))
+        if part == whole_day:
+            out.append(("1d", whole_day))
         else:
-            out.extend(_hours(part))
-    return _joined(out)
+            out.extend(_split_into_hours(part))
+    return _merge_adjacent(out)
 
 
-def _hours(part: Window) -> list[tuple[Width, Window]]:
+def _split_into_hours(part: Window) -> list[tuple[BucketWidth, Window]]:
     first, last = ceil(part.start, HOUR), floor(part.end, HOUR)
     if first >= last:
         return [("5m", part)]
@@ -130,8 +130,8 @@ def _hours(part: Window) -> list[tuple[Width, Window]]:
     return [(width, w) for width, w in cut if w.length]  # type: ignore[misc]
 
 
-def _joined(parts: list[tuple[Width, Window]]) -> list[tuple[Width, Window]]:
-    out: list[tuple[Width, Window]] = []
+def _merge_adjacent(parts: list[tuple[BucketWidth, Window]]) -> list[tuple[BucketWidth, Window]]:
+    out: list[tuple[BucketWidth, Window]] = []
     for width, w in parts:
         if out and out[-1][0] == width and out[-1][1].end == w.start:
             out[-1] = (width, Window(out[-1][1].start, w.end))

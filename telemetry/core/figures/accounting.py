@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Unknown = Literal["exclude", "down", "up"]
+UnknownPolicy = Literal["exclude", "down", "up"]
 """What unknown time counts as in the availability."""
-Policy = Literal["exclude", "down", "up", "settle"]
+ObjectiveUnknownPolicy = Literal["exclude", "down", "up", "settle"]
 """What unknown time counts as in an objective; `settle`: nothing while provisional and down once settled."""
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class TimeAccount:
     """Whole seconds in scope: total = up + down + unknown; `excluded` seconds are no part of the total.
 
     Every ratio is made from these very seconds, so a reader can do the division again.
@@ -24,41 +24,41 @@ class Account:
     unknown: int
     excluded: int = 0
 
-    def availability(self, policy: Unknown = "exclude") -> float | None:
+    def availability(self, policy: UnknownPolicy = "exclude") -> float | None:
         """Return the available share under a policy for unknown time, None when there is nothing to divide by."""
         if policy == "exclude":
-            return _share(self.up, self.up + self.down)
+            return _ratio(self.up, self.up + self.down)
         return self.high if policy == "up" else self.low
 
     @property
     def low(self) -> float | None:
         """Return the share if all unknown time was down."""
-        return _share(self.up, self.total)
+        return _ratio(self.up, self.total)
 
     @property
     def high(self) -> float | None:
         """Return the share if all unknown time was up."""
-        return _share(self.up + self.unknown, self.total)
+        return _ratio(self.up + self.unknown, self.total)
 
     @property
     def coverage(self) -> float | None:
         """Return the share of time that is known."""
-        return _share(self.up + self.down, self.total)
+        return _ratio(self.up + self.down, self.total)
 
 
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
+def _ratio(part: int, total: int) -> float | None:
+    return part / total if total else None
 
 
-def _seconds(ms: int) -> int:
+def _round_to_seconds(ms: int) -> int:
     return (ms + 500) // 1000
 
 
-def account(total_ms: int, up_ms: int, down_ms: int, excluded_ms: int = 0) -> Account:
+def time_account(total_ms: int, up_ms: int, down_ms: int, excluded_ms: int = 0) -> TimeAccount:
     """Account for a window; what was seen beyond `total_ms` (a report speaks a little ahead) raises the total.
 
     The running sum is rounded, not the parts, so the parts always add up.
     """
-    up, known = _seconds(up_ms), _seconds(up_ms + down_ms)
-    total = _seconds(max(total_ms, up_ms + down_ms))
-    return Account(total, up, known - up, total - known, _seconds(excluded_ms))
+    up, known_s = _round_to_seconds(up_ms), _round_to_seconds(up_ms + down_ms)
+    total = _round_to_seconds(max(total_ms, up_ms + down_ms))
+    return TimeAccount(total, up, known_s - up, total - known_s, _round_to_seconds(excluded_ms))

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-Ranges = tuple[tuple[int, int], ...]
+ClosedRanges = tuple[tuple[int, int], ...]
 
 
-def union(*parts: Iterable[tuple[int, int]]) -> Ranges:
+def union_ranges(*parts: Iterable[tuple[int, int]]) -> ClosedRanges:
     """Join closed integer ranges; idempotent, so repeats change nothing."""
     out: list[tuple[int, int]] = []
     for low, high in sorted(r for part in parts for r in part):
@@ -22,25 +22,25 @@ def union(*parts: Iterable[tuple[int, int]]) -> Ranges:
     return tuple(out)
 
 
-def ranges_of(numbers: Iterable[int]) -> Ranges:
+def ranges_of(numbers: Iterable[int]) -> ClosedRanges:
     """Return row numbers as closed ranges."""
-    found = sorted(set(numbers))
-    if found and found[-1] - found[0] == len(found) - 1:
-        return ((found[0], found[-1]),)
-    return union((n, n) for n in found)
+    ordered = sorted(set(numbers))
+    if ordered and ordered[-1] - ordered[0] == len(ordered) - 1:
+        return ((ordered[0], ordered[-1]),)
+    return union_ranges((n, n) for n in ordered)
 
 
-def size(ranges: Iterable[tuple[int, int]]) -> int:
+def count_rows(ranges: Iterable[tuple[int, int]]) -> int:
     """Return how many rows the ranges hold."""
     return sum(high - low + 1 for low, high in ranges)
 
 
-def minus(ranges: Iterable[tuple[int, int]], taken: Ranges) -> Ranges:
+def subtract_ranges(ranges: Iterable[tuple[int, int]], removed: ClosedRanges) -> ClosedRanges:
     """Return the rows of `ranges` that are not in `taken`."""
     out: list[tuple[int, int]] = []
     for low, high in ranges:
         start = low
-        for a, b in taken:
+        for a, b in removed:
             if b < start or a > high:
                 continue
             if a > start:
@@ -52,17 +52,17 @@ def minus(ranges: Iterable[tuple[int, int]], taken: Ranges) -> Ranges:
 
 
 @dataclass(frozen=True, slots=True)
-class RowRanges:
+class OutboxRowRanges:
     """What became of one outbox's rows, by row number."""
 
     device: str
-    spool: str
-    stored: Ranges
-    refused: Ranges = ()
-    dropped: Ranges = ()
+    outbox_id: str
+    stored: ClosedRanges
+    refused: ClosedRanges = ()
+    dropped: ClosedRanges = ()
 
     @property
-    def highest(self) -> int:
+    def highest_row(self) -> int:
         """Return the highest row number heard of, 0 when none."""
         return max((high for _, high in (*self.stored, *self.refused, *self.dropped)), default=0)
 
@@ -84,13 +84,13 @@ class Completeness:
         return (self.stored + self.refused + self.dropped) / self.highest
 
 
-def completeness(rows: Iterable[RowRanges]) -> Completeness:
+def compute_completeness(rows: Iterable[OutboxRowRanges]) -> Completeness:
     """Add up outboxes; a row counts once: stored before refused before dropped."""
     stored = refused = dropped = highest = 0
     for row in rows:
-        stored += size(row.stored)
-        lost = minus(row.refused, row.stored)
-        refused += size(lost)
-        dropped += size(minus(row.dropped, union(row.stored, row.refused)))
-        highest += row.highest
+        stored += count_rows(row.stored)
+        refused_only = subtract_ranges(row.refused, row.stored)
+        refused += count_rows(refused_only)
+        dropped += count_rows(subtract_ranges(row.dropped, union_ranges(row.stored, row.refused)))
+        highest += row.highest_row
     return Completeness(stored, refused, dropped, highest)

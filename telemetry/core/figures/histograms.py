@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from telemetry.core.fold.totals import BOUNDS_S, LEVELS_S, OVER
+from telemetry.core.fold.totals import HISTOGRAM_BOUNDS_S, OVERFLOW_BOUND, SERVICE_LEVEL_THRESHOLDS_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_EDGES = (0, *BOUNDS_S)
-_NAMES = (*(str(b) for b in BOUNDS_S), OVER)
+_BUCKET_EDGES_S = (0, *HISTOGRAM_BOUNDS_S)
+_BUCKET_LABELS = (*(str(b) for b in HISTOGRAM_BOUNDS_S), OVERFLOW_BOUND)
 
 
 @dataclass(frozen=True, slots=True)
-class Within:
+class WithinThreshold:
     """How many durations did not exceed the threshold, and their share (None when there were none)."""
 
     threshold_s: int
@@ -29,7 +29,7 @@ class Within:
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class ServiceLevel:
     """Tickets decided in the interval, each at entry + threshold: called by then (good), or still waiting (bad)."""
 
     threshold_s: int
@@ -44,7 +44,7 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True)
-class Durations:
+class DurationHistogram:
     """A set of durations as count, sum and histogram; `buckets` has one entry per bound and one beyond."""
 
     count: int
@@ -63,25 +63,25 @@ class Durations:
 
     def percentile_s(self, share: float) -> float | None:
         """Return the value that `share` (0 to 1) of the durations do not exceed, None without data."""
-        rank, before = share * sum(self.buckets), 0
-        for (low, high), count in zip(pairwise(_EDGES), self.buckets, strict=False):
-            if count and before + count >= rank:
-                return low + (high - low) * max(0.0, rank - before) / count
-            before += count
-        return float(BOUNDS_S[-1]) if sum(self.buckets) else None
+        rank, cumulative = share * sum(self.buckets), 0
+        for (low, high), count in zip(pairwise(_BUCKET_EDGES_S), self.buckets, strict=False):
+            if count and cumulative + count >= rank:
+                return low + (high - low) * max(0.0, rank - cumulative) / count
+            cumulative += count
+        return float(HISTOGRAM_BOUNDS_S[-1]) if sum(self.buckets) else None
 
-    def within(self, threshold_s: int) -> Within:
+    def within_threshold(self, threshold_s: int) -> WithinThreshold:
         """Return the exact count and share at or under a threshold, which must be one of BOUNDS_S."""
-        if threshold_s not in BOUNDS_S:
-            bounds = ", ".join(str(b) for b in BOUNDS_S)
+        if threshold_s not in HISTOGRAM_BOUNDS_S:
+            bounds = ", ".join(str(b) for b in HISTOGRAM_BOUNDS_S)
             msg = f"{threshold_s} s is not an exact bound: use one of {bounds}"
             raise ValueError(msg)
-        count = sum(self.buckets[: BOUNDS_S.index(threshold_s) + 1])
-        return Within(threshold_s, count, count / self.count if self.count else None)
+        count = sum(self.buckets[: HISTOGRAM_BOUNDS_S.index(threshold_s) + 1])
+        return WithinThreshold(threshold_s, count, count / self.count if self.count else None)
 
 
 @dataclass(frozen=True, slots=True)
-class Queueing:
+class QueueFigures:
     """What happened to tickets in a window; waits count in the interval of the call, `levels` in that of the decision.
 
     There is one level for each of LEVELS_S, in their order.
@@ -92,26 +92,29 @@ class Queueing:
     served: int
     abandoned: int
     no_show: int
-    wait: Durations
-    service_time: Durations
-    levels: tuple[Level, ...] = ()
+    wait: DurationHistogram
+    service_time: DurationHistogram
+    service_levels: tuple[ServiceLevel, ...] = ()
 
 
-def queueing(sums: Mapping[str, int]) -> Queueing:
+def queue_figures(sums: Mapping[str, int]) -> QueueFigures:
     """Read a window's sums; missing fields count as zero."""
-    return Queueing(
+    return QueueFigures(
         issued=sums.get("issued", 0),
         called=sums.get("called", 0),
         served=sums.get("served", 0),
         abandoned=sums.get("abandoned", 0),
         no_show=sums.get("no_show", 0),
-        wait=_durations(sums, "wait"),
-        service_time=_durations(sums, "service"),
-        levels=tuple(Level(x, sums.get(f"level_good_{x}", 0), sums.get(f"level_bad_{x}", 0)) for x in LEVELS_S),
+        wait=_duration_histogram(sums, "wait"),
+        service_time=_duration_histogram(sums, "service"),
+        service_levels=tuple(
+            ServiceLevel(x, sums.get(f"level_good_{x}", 0), sums.get(f"level_bad_{x}", 0))
+            for x in SERVICE_LEVEL_THRESHOLDS_S
+        ),
     )
 
 
-def _durations(sums: Mapping[str, int], name: str) -> Durations:
+def _duration_histogram(sums: Mapping[str, int], name: str) -> DurationHistogram:
     """Count what the histogram holds: a call with crossed clocks has no wait."""
-    buckets = tuple(sums.get(f"{name}_le_{bound}", 0) for bound in _NAMES)
-    return Durations(sum(buckets), sums.get(f"{name}_sum_ms", 0), buckets)
+    buckets = tuple(sums.get(f"{name}_le_{bound}", 0) for bound in _BUCKET_LABELS)
+    return DurationHistogram(sum(buckets), sums.get(f"{name}_sum_ms", 0), buckets)

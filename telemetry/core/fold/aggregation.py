@@ -10,79 +10,84 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from telemetry.core.calendar.windows import FIVE, HOUR, Window, floor
-from telemetry.core.fold.totals import CALENDAR_FIELD, CAPACITY_FIELDS, MARK_FIELDS, STATE_FIELDS, Total
+from telemetry.core.calendar.windows import HOUR, SLOT, Window, floor
+from telemetry.core.fold.totals import CALENDAR_FIELD, CAPACITY_FIELDS, READY_AT_SLOT_FIELDS, STATE_FIELDS, Total
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from telemetry.core.calendar.opening_calendar import Calendar
-    from telemetry.core.calendar.windows import Width
+    from telemetry.core.calendar.windows import BucketWidth
 
-_TIMED = frozenset((*STATE_FIELDS, *CAPACITY_FIELDS))
-_UNADDED = frozenset(MARK_FIELDS)
+_TIME_FIELDS = frozenset((*STATE_FIELDS, *CAPACITY_FIELDS))
+_SLOT_ONLY_FIELDS = frozenset(READY_AT_SLOT_FIELDS)
 
 
-def hourly(five: Iterable[Total], calendar: Calendar) -> list[Total]:
+def hourly_totals(slot_totals: Iterable[Total], calendar: Calendar) -> list[Total]:
     """Add 5-minute totals into UTC hours."""
-    groups: dict[tuple[int, str], list[Total]] = defaultdict(list)
-    for total in five:
-        groups[floor(total.start, HOUR), total.scope].append(total)
-    clocks = {start: _Clock(calendar, Window(start, start + HOUR)) for start in {start for start, _ in groups}}
-    return [_row(rows, "1h", clocks[start]) for (start, _), rows in sorted(groups.items())]
+    rows_by_hour: dict[tuple[int, str], list[Total]] = defaultdict(list)
+    for total in slot_totals:
+        rows_by_hour[floor(total.start, HOUR), total.scope].append(total)
+    open_slots_by_hour = {
+        start: _OpenSlots(calendar, Window(start, start + HOUR)) for start in {start for start, _ in rows_by_hour}
+    }
+    return [_sum_rows(rows, "1h", open_slots_by_hour[start]) for (start, _), rows in sorted(rows_by_hour.items())]
 
 
-def daily(five: Iterable[Total], day: Window, calendar: Calendar) -> list[Total]:
+def daily_totals(slot_totals: Iterable[Total], day: Window, calendar: Calendar) -> list[Total]:
     """Add a local day's 5-minute totals; a centre's row also says whether it was ready after opening."""
-    groups: dict[str, list[Total]] = defaultdict(list)
-    for total in five:
-        groups[total.scope].append(total)
-    clock = _Clock(calendar, day)
-    mark = clock.ready_mark(calendar)
-    return [_with_readiness(_row(rows, "1d", clock), rows, mark) for _, rows in sorted(groups.items())]
+    rows_by_scope: dict[str, list[Total]] = defaultdict(list)
+    for total in slot_totals:
+        rows_by_scope[total.scope].append(total)
+    open_slots = _OpenSlots(calendar, day)
+    readiness_slot = open_slots.readiness_slot(calendar)
+    return [
+        _with_readiness(_sum_rows(rows, "1d", open_slots), rows, readiness_slot)
+        for _, rows in sorted(rows_by_scope.items())
+    ]
 
 
-class _Clock:
+class _OpenSlots:
     """The open clock over one row's window; `stamp` tells what of it is open and excluded."""
 
     def __init__(self, calendar: Calendar, window: Window) -> None:
         self.window = window
-        self.stamp = calendar.stamp(window)
+        self.fingerprint = calendar.fingerprint(window)
         opening = calendar.open_windows(window)
-        self.marks = {mark for w in opening for mark in range(floor(w.start, FIVE), w.end, FIVE)}
+        self.slots = {slot for w in opening for slot in range(floor(w.start, SLOT), w.end, SLOT)}
 
-    def ready_mark(self, calendar: Calendar) -> int | None:
+    def readiness_slot(self, calendar: Calendar) -> int | None:
         """Return five minutes after the first regular opening that counts; None on a day without one.
 
         Where maintenance ends, nobody opens; nor at midnight, when the centre has been open since the day before.
         """
-        around = Window(self.window.start - FIVE, self.window.end)
-        opens = (w.start for w in calendar.regular_windows(around) if w.start > around.start)
-        return next((t + FIVE for t in opens if self.marks.issuperset((t, t + FIVE))), None)
+        extended = Window(self.window.start - SLOT, self.window.end)
+        opens = (w.start for w in calendar.regular_windows(extended) if w.start > extended.start)
+        return next((t + SLOT for t in opens if self.slots.issuperset((t, t + SLOT))), None)
 
 
-def _row(rows: Sequence[Total], width: Width, clock: _Clock) -> Total:
+def _sum_rows(rows: Sequence[Total], width: BucketWidth, open_slots: _OpenSlots) -> Total:
     sums: dict[str, int] = {}
     for row in rows:
-        _add(sums, row.sums, row.start in clock.marks)
-    sums[CALENDAR_FIELD] = clock.stamp
+        _accumulate(sums, row.sums, row.start in open_slots.slots)
+    sums[CALENDAR_FIELD] = open_slots.fingerprint
     first = rows[0]
-    return Total(first.unit, first.scope, width, clock.window.start, first.province, sums)
+    return Total(first.entity, first.scope, width, open_slots.window.start, first.province, sums)
 
 
-def _add(sums: dict[str, int], more: Mapping[str, int], is_open: bool) -> None:  # noqa: FBT001
-    for name, value in more.items():
-        if name in _UNADDED:
+def _accumulate(sums: dict[str, int], addend: Mapping[str, int], is_open: bool) -> None:  # noqa: FBT001
+    for name, value in addend.items():
+        if name in _SLOT_ONLY_FIELDS:
             continue
         sums[name] = sums.get(name, 0) + value
-        if name in _TIMED:
+        if name in _TIME_FIELDS:
             sums[f"open_{name}"] = sums.get(f"open_{name}", 0) + value * is_open
 
 
-def _with_readiness(day: Total, rows: Sequence[Total], mark: int | None) -> Total:
+def _with_readiness(day: Total, rows: Sequence[Total], slot: int | None) -> Total:
     """Say of a centre what `mark` said: five minutes after the day's first opening (slo.md: opening-readiness)."""
     if not day.scope.startswith("centre:"):
         return day
-    found = next((row.sums for row in rows if row.start == mark), {})
-    ready = {"ready_up": found.get("mark_up", 0), "ready_down": found.get("mark_down", 0)}
-    return Total(day.unit, day.scope, day.width, day.start, day.province, {**day.sums, **ready})
+    slot_sums = next((row.sums for row in rows if row.start == slot), {})
+    readiness = {"ready_up": slot_sums.get("mark_up", 0), "ready_down": slot_sums.get("mark_down", 0)}
+    return Total(day.entity, day.scope, day.width, day.start, day.province, {**day.sums, **readiness})

@@ -4,52 +4,52 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetry.core.calendar.windows import FIVE, Window, floor
-from telemetry.core.fold.totals import LATENCY_MS, bucket_of
+from telemetry.core.calendar.windows import SLOT, Window, floor
+from telemetry.core.fold.totals import LATENCY_BOUNDS_MS, histogram_bucket
 from telemetry.core.protocol import events as ev
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from telemetry.core.fold.sourced_event import Said
+    from telemetry.core.fold.sourced_event import SourcedEvent
 
-Marks = dict[int, dict[str, int]]
+SumsBySlot = dict[int, dict[str, int]]
 """Sums by 5-minute mark (Unix ms)."""
 
 
-def desk_counts(said: Sequence[Said], window: Window) -> dict[str, Marks]:
+def desk_counts(events: Sequence[SourcedEvent], window: Window) -> dict[str, SumsBySlot]:
     """Return what a centre's events (without repeats, sorted by t) add to each service's totals in the window."""
-    out: dict[str, Marks] = {}
-    for s in said:
+    out: dict[str, SumsBySlot] = {}
+    for s in events:
         service = getattr(s.event, "service", None)
-        if service is not None and window.start <= s.event.t < window.end and (found := counts_of(s.event)):
-            _add(out.setdefault(service, {}).setdefault(floor(s.event.t, FIVE), {}), found)
+        if service is not None and window.start <= s.event.t < window.end and (counts := event_counts(s.event)):
+            _add_counts(out.setdefault(service, {}).setdefault(floor(s.event.t, SLOT), {}), counts)
     return out
 
 
-def _add(sums: dict[str, int], found: dict[str, int]) -> None:
-    for name, value in found.items():
+def _add_counts(sums: dict[str, int], counts: dict[str, int]) -> None:
+    for name, value in counts.items():
         sums[name] = sums.get(name, 0) + value
 
 
-def counts_of(event: ev.Event) -> dict[str, int]:
+def event_counts(event: ev.Event) -> dict[str, int]:
     """Return what one ticket event adds to its service's totals, in the interval of its `t`.
 
     A wait is t(call) − entered (domain.md Q-02); a negative one means crossed clocks and is not counted.
     """
     match event:
         case ev.TicketCalled():
-            return {"called": 1, **_duration("wait", event.t - event.entered)}
+            return {"called": 1, **_duration_counts("wait", event.t - event.entered)}
         case ev.TicketFinished():
-            return {"served": 1, **_service_time(event)}
+            return {"served": 1, **_service_time_counts(event)}
         case ev.RatingSubmitted():
             return {"ratings": 1, "ratings_good": int(event.rating >= 4)}
         case _:
-            name = _ENDINGS.get(type(event))
+            name = _COUNT_FIELD_BY_ENDING.get(type(event))
             return {name: 1} if name else {}
 
 
-_ENDINGS: dict[type[ev.Event], str] = {
+_COUNT_FIELD_BY_ENDING: dict[type[ev.Event], str] = {
     ev.TicketIssued: "issued",
     ev.TicketAbandoned: "abandoned",
     ev.TicketNoShow: "no_show",
@@ -58,33 +58,33 @@ _ENDINGS: dict[type[ev.Event], str] = {
 }
 
 
-def _duration(kind: str, length_ms: int) -> dict[str, int]:
+def _duration_counts(prefix: str, length_ms: int) -> dict[str, int]:
     if length_ms < 0:
         return {}
-    return {f"{kind}_sum_ms": length_ms, f"{kind}_le_{bucket_of(length_ms / 1000)}": 1}
+    return {f"{prefix}_sum_ms": length_ms, f"{prefix}_le_{histogram_bucket(length_ms / 1000)}": 1}
 
 
-def _service_time(event: ev.TicketFinished) -> dict[str, int]:
+def _service_time_counts(event: ev.TicketFinished) -> dict[str, int]:
     if event.quality != "ok":
         return {}
     length = event.t - (event.started or event.called) - event.held_ms
-    found = _duration("service", length)
-    return {"service_count": 1, **found} if found else {}
+    counts = _duration_counts("service", length)
+    return {"service_count": 1, **counts} if counts else {}
 
 
-def probe_counts(said: Iterable[Said], window: Window) -> Marks:
+def probe_counts(events: Iterable[SourcedEvent], window: Window) -> SumsBySlot:
     """Return what the probes (without repeats) of one digital system add to its totals in the window."""
-    out: Marks = {}
-    for s in said:
+    out: SumsBySlot = {}
+    for s in events:
         if isinstance(s.event, ev.ProbeResult) and window.start <= s.event.t < window.end:
-            _add_probe(out.setdefault(floor(s.event.t, FIVE), {}), s.event)
+            _add_probe_counts(out.setdefault(floor(s.event.t, SLOT), {}), s.event)
     return out
 
 
-def _add_probe(sums: dict[str, int], event: ev.ProbeResult) -> None:
+def _add_probe_counts(sums: dict[str, int], event: ev.ProbeResult) -> None:
     sums["probes"] = sums.get("probes", 0) + 1
     sums["probes_ok"] = sums.get("probes_ok", 0) + int(event.ok)
     if event.ok and event.latency_ms is not None:
         sums["latency_sum_ms"] = sums.get("latency_sum_ms", 0) + round(event.latency_ms)
-        bucket = next((f"latency_le_{b}" for b in LATENCY_MS if event.latency_ms <= b), "latency_le_inf")
+        bucket = next((f"latency_le_{b}" for b in LATENCY_BOUNDS_MS if event.latency_ms <= b), "latency_le_inf")
         sums[bucket] = sums.get(bucket, 0) + 1

@@ -9,89 +9,91 @@ from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.windows import Window, merge
 from telemetry.core.fold import states
-from telemetry.core.fold.event_spans import CONTACT_GRACE_MS, STATE_GRACE_MS, grace
-from telemetry.core.fold.states import Report, Segment
+from telemetry.core.fold.event_spans import CONTACT_GRACE_MS, STATE_GRACE_MS, grace_ms
+from telemetry.core.fold.states import StateReport, StateSegment
 from telemetry.core.protocol import events as ev
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from telemetry.core.fold.sourced_event import Said
+    from telemetry.core.fold.sourced_event import SourcedEvent
 
-Reports = dict[str, list[Report]]
+ReportsByDevice = dict[str, list[StateReport]]
 """By device."""
-Known = dict[str, list[Segment]]
+SegmentsByDevice = dict[str, list[StateSegment]]
 """What is known of each device that spoke."""
 
 
-def service_segments(said: Sequence[Said]) -> Known:
+def service_segments(events: Sequence[SourcedEvent]) -> SegmentsByDevice:
     """Return each device's own truth: up unless it says out_of_order.
 
     A change between two heartbeats is believed as long as the heartbeat was: the next one repeats it.
     """
-    reports: Reports = {}
-    beaten: dict[str, int] = {}
-    for s in said:
+    reports: ReportsByDevice = {}
+    heartbeat_until: dict[str, int] = {}
+    for s in events:
         event = s.event
         if isinstance(event, ev.DeviceHeartbeat):
-            believed = grace(event.every_ms)
-            beaten[s.device] = event.t + believed
+            validity_ms = grace_ms(event.every_ms)
+            heartbeat_until[s.device] = event.t + validity_ms
         elif isinstance(event, ev.KioskState):
-            believed = max(STATE_GRACE_MS, beaten.get(s.device, 0) - event.t)
+            validity_ms = max(STATE_GRACE_MS, heartbeat_until.get(s.device, 0) - event.t)
         else:
             continue
-        known: states.Known = "down" if event.state == "out_of_order" else "up"
-        reports.setdefault(s.device, []).append(Report(event.t, known, believed))
-    return _segments(reports)
+        state: states.KnownState = "down" if event.state == "out_of_order" else "up"
+        reports.setdefault(s.device, []).append(StateReport(event.t, state, validity_ms))
+    return _segments_by_device(reports)
 
 
-def contact_segments(said: Sequence[Said]) -> Known:
+def contact_segments(events: Sequence[SourcedEvent]) -> SegmentsByDevice:
     """Return each device's connection: up while heard, down from a Will until heard again."""
-    reports: Reports = {}
+    reports: ReportsByDevice = {}
     sessions: dict[str, ev.DeviceStatus] = {}
-    for s in said:
+    for s in events:
         if isinstance(s.event, ev.DeviceContact):
-            reports.setdefault(s.device, []).append(Report(s.event.t, "up", CONTACT_GRACE_MS))
-        elif isinstance(s.event, ev.DeviceStatus) and (found := _followed(s.event, s.device, sessions)):
-            reports.setdefault(s.device, []).append(found)
-    return _segments(reports)
+            reports.setdefault(s.device, []).append(StateReport(s.event.t, "up", CONTACT_GRACE_MS))
+        elif isinstance(s.event, ev.DeviceStatus) and (report := _status_report(s.event, s.device, sessions)):
+            reports.setdefault(s.device, []).append(report)
+    return _segments_by_device(reports)
 
 
-def _followed(event: ev.DeviceStatus, device: str, sessions: dict[str, ev.DeviceStatus]) -> Report | None:
+def _status_report(event: ev.DeviceStatus, device: str, sessions: dict[str, ev.DeviceStatus]) -> StateReport | None:
     """A death counts unless another connection was born shortly before: the broker noticed the old one's end late."""
     if event.online:
         sessions[device] = event
-        return Report(event.t, "up", CONTACT_GRACE_MS)
-    born = sessions.get(device, event)
-    if born.sid == event.sid or event.t - born.t >= ev.MAX_GRACE_MS:
-        return Report(event.t, "down", ev.MAX_GRACE_MS)
+        return StateReport(event.t, "up", CONTACT_GRACE_MS)
+    birth = sessions.get(device, event)
+    if birth.sid == event.sid or event.t - birth.t >= ev.MAX_GRACE_MS:
+        return StateReport(event.t, "down", ev.MAX_GRACE_MS)
     return None
 
 
-def link_segments(said: Sequence[Said]) -> Known:
+def link_segments(events: Sequence[SourcedEvent]) -> SegmentsByDevice:
     """Return the site's link as each gateway reported it."""
-    reports: Reports = {}
-    for s in said:
+    reports: ReportsByDevice = {}
+    for s in events:
         if isinstance(s.event, ev.LinkState):
-            state: states.Known = "up" if s.event.up else "down"
-            reports.setdefault(s.device, []).append(Report(s.event.t, state, grace(s.event.every_ms)))
-    return _segments(reports)
+            state: states.KnownState = "up" if s.event.up else "down"
+            reports.setdefault(s.device, []).append(StateReport(s.event.t, state, grace_ms(s.event.every_ms)))
+    return _segments_by_device(reports)
 
 
-def vantage_segments(said: Sequence[Said]) -> Known:
+def vantage_segments(events: Sequence[SourcedEvent]) -> SegmentsByDevice:
     """Return the system as each device saw it."""
-    reports: Reports = {}
-    for s in said:
+    reports: ReportsByDevice = {}
+    for s in events:
         if isinstance(s.event, ev.ProbeResult):
-            state: states.Known = "up" if s.event.ok else "down"
-            reports.setdefault(s.device, []).append(Report(s.event.t, state, grace(s.event.every_ms)))
-    return _segments(reports)
+            state: states.KnownState = "up" if s.event.ok else "down"
+            reports.setdefault(s.device, []).append(StateReport(s.event.t, state, grace_ms(s.event.every_ms)))
+    return _segments_by_device(reports)
 
 
-def _segments(reports: Reports) -> Known:
-    return {device: states.segments(rows) for device, rows in reports.items()}
+def _segments_by_device(reports: ReportsByDevice) -> SegmentsByDevice:
+    return {device: states.build_segments(rows) for device, rows in reports.items()}
 
 
-def in_state(known: Mapping[str, Sequence[Segment]], state: states.Known) -> list[Window]:
+def windows_in_state(
+    segments_by_device: Mapping[str, Sequence[StateSegment]], state: states.KnownState
+) -> list[Window]:
     """Return when any of the devices was in the state."""
-    return merge(Window(s.start, s.end) for rows in known.values() for s in rows if s.state == state)
+    return merge(Window(s.start, s.end) for rows in segments_by_device.values() for s in rows if s.state == state)

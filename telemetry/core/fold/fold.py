@@ -15,181 +15,218 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetry.core.calendar.intervals import minus, overlap
-from telemetry.core.calendar.windows import FIVE, Window, ceil, floor
+from telemetry.core.calendar.intervals import difference, intersection
+from telemetry.core.calendar.windows import SLOT, Window, ceil, floor
 from telemetry.core.fold import states
-from telemetry.core.fold.centre_state import site_of
-from telemetry.core.fold.counters import counts_of, desk_counts, probe_counts
+from telemetry.core.fold.centre_state import centre_devices_of
+from telemetry.core.fold.counters import desk_counts, event_counts, probe_counts
 from telemetry.core.fold.device_states import vantage_segments
-from telemetry.core.fold.event_spans import LEVEL_REACH_MS
-from telemetry.core.fold.service_levels import service_levels
-from telemetry.core.fold.sourced_event import Said, once
+from telemetry.core.fold.event_spans import SERVICE_LEVEL_REACH_MS
+from telemetry.core.fold.service_levels import service_level_counts
+from telemetry.core.fold.sourced_event import SourcedEvent, deduplicate
 from telemetry.core.fold.totals import (
     CAPACITY_FIELDS,
-    MARK_FIELDS,
     PROBE_FIELDS,
     QUEUE_FIELDS,
+    READY_AT_SLOT_FIELDS,
     STATE_FIELDS,
     Total,
-    zeroed,
+    fill_zeros,
 )
 from telemetry.core.protocol import events as ev
-from telemetry.core.slo.causes import Evidence
-from telemetry.core.slo.evaluation import Tail
+from telemetry.core.slo.causes import GapEvidence
+from telemetry.core.slo.evaluation import RecentState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from telemetry.core.fold.centre_state import Site
-    from telemetry.core.fold.states import Segment
+    from telemetry.core.fold.centre_state import CentreDevices
+    from telemetry.core.fold.states import StateSegment
     from telemetry.core.inventory import Centre, Device, System
 
 __all__ = (
-    "FOLD_VERSION", "Said", "centre_tails", "counts_of", "fold_centre", "fold_system", "once", "read_window",
-    "system_segments", "system_tails",
+    "FOLD_VERSION",
+    "SourcedEvent",
+    "centre_recent_states",
+    "deduplicate",
+    "event_counts",
+    "fold_centre",
+    "fold_system",
+    "input_window",
+    "system_recent_states",
+    "system_segments",
 )  # fmt: skip
 FOLD_VERSION = 3
 """Rises when the same raw events give other totals; rollup then folds everything again."""
-RECALL_MS = 2 * ev.MAX_GRACE_MS
+STATE_LOOKBACK_MS = 2 * ev.MAX_GRACE_MS
 """How long a state may reach back: the longest grace, and by what a birth is remembered."""
-READ_BACK_MS = max(RECALL_MS, LEVEL_REACH_MS)
+FOLD_LOOKBACK_MS = max(STATE_LOOKBACK_MS, SERVICE_LEVEL_REACH_MS)
 """How far before its window a fold reads: states, and tickets that entered the longest threshold ago."""
 
-Marks = dict[int, dict[str, int]]
+SumsBySlot = dict[int, dict[str, int]]
 """Sums by 5-minute mark."""
-Cells = dict[str, Marks]
+SumsByScope = dict[str, SumsBySlot]
 """Sums by scope."""
 
 
-def read_window(window: Window) -> Window:
+def input_window(window: Window) -> Window:
     """Return what must be read to fold `window`."""
-    return Window(max(window.start - READ_BACK_MS, 0), window.end)
+    return Window(max(window.start - FOLD_LOOKBACK_MS, 0), window.end)
 
 
 # --- a centre ---------------------------------------------------------------------------------
 
 
 def fold_centre(
-    centre: Centre, devices: Sequence[Device], said: Iterable[Said], window: Window, platform: Sequence[Window] = ()
+    centre: Centre,
+    devices: Sequence[Device],
+    events: Iterable[SourcedEvent],
+    window: Window,
+    platform_outages: Sequence[Window] = (),
 ) -> list[Total]:
     """Return the centre's, its devices' and its desks' 5-minute totals starting in the window.
 
     `devices` are the declared ones; `platform` is when our own platform was down.
     """
-    known = once(said)
-    site = site_of(devices, known)
-    heard = site.heard()
-    lost = overlap(platform, [window])
-    why = Evidence(platform=lost, link=minus(site.dead_link(heard, window), lost))
-    cells = {f"device:{name}": marks for name, marks in _device_marks(site, why, window).items()}
-    cells[f"centre:{centre.id}"] = _centre_marks(site, heard, why, window)
-    for found in (desk_counts(known, window), service_levels(known, window)):
-        for name, marks in found.items():
-            _join(cells.setdefault(f"desk:{centre.id}:{name}", {}), marks)
-    return _totals(centre.id, centre.province, cells)
+    unique_events = deduplicate(events)
+    centre_devices = centre_devices_of(devices, unique_events)
+    contact = centre_devices.contact_segments()
+    outages_in_window = intersection(platform_outages, [window])
+    evidence = GapEvidence(
+        platform=outages_in_window,
+        link=difference(centre_devices.link_down_windows(contact, window), outages_in_window),
+    )
+    sums_by_scope = {
+        f"device:{name}": sums_by_slot for name, sums_by_slot in _device_sums(centre_devices, evidence, window).items()
+    }
+    sums_by_scope[f"centre:{centre.id}"] = _centre_sums(centre_devices, contact, evidence, window)
+    for desk_sums in (desk_counts(unique_events, window), service_level_counts(unique_events, window)):
+        for name, sums_by_slot in desk_sums.items():
+            _merge_sums_by_slot(sums_by_scope.setdefault(f"desk:{centre.id}:{name}", {}), sums_by_slot)
+    return _to_totals(centre.id, centre.province, sums_by_scope)
 
 
-def _join(marks: Marks, more: Marks) -> None:
-    for mark, sums in more.items():
-        marks.setdefault(mark, {}).update(sums)
+def _merge_sums_by_slot(sums_by_slot: SumsBySlot, addend: SumsBySlot) -> None:
+    for slot, sums in addend.items():
+        sums_by_slot.setdefault(slot, {}).update(sums)
 
 
-def _device_marks(site: Site, why: Evidence, window: Window) -> Cells:
+def _device_sums(centre_devices: CentreDevices, evidence: GapEvidence, window: Window) -> SumsByScope:
     """Whoever spoke without being declared is shown as it spoke; its silence is nobody's."""
-    declared = {d.id for d in site.devices}
-    names = {*declared, *site.service, *site.contact}
+    declared = {d.id for d in centre_devices.devices}
+    names = {*declared, *centre_devices.service, *centre_devices.contact}
     return {
-        name: _state_marks(
-            site.service.get(name, ()), site.contact.get(name, ()), why if name in declared else Evidence(), window
+        name: _state_sums(
+            centre_devices.service.get(name, ()),
+            centre_devices.contact.get(name, ()),
+            evidence if name in declared else GapEvidence(),
+            window,
         )
         for name in names
     }
 
 
-def _centre_marks(site: Site, heard: Sequence[Segment], why: Evidence, window: Window) -> Marks:
-    works = site.working()
-    marks = _state_marks(works, heard, why, window)
-    for s in site.ready():
-        for mark in range(ceil(max(s.start, window.start), FIVE), min(s.end, window.end), FIVE):
-            marks.setdefault(mark, {})[f"mark_{s.state}"] = 1
-    scope = minus([window], overlap(states.gaps(works, window), why.platform))
-    for mark, found in site.capacity(scope).items():
-        marks.setdefault(mark, {}).update(zip(CAPACITY_FIELDS, found, strict=True))
-    return marks
+def _centre_sums(
+    centre_devices: CentreDevices, contact: Sequence[StateSegment], evidence: GapEvidence, window: Window
+) -> SumsBySlot:
+    working = centre_devices.working_segments()
+    sums_by_slot = _state_sums(working, contact, evidence, window)
+    for s in centre_devices.readiness_segments():
+        for slot in range(ceil(max(s.start, window.start), SLOT), min(s.end, window.end), SLOT):
+            sums_by_slot.setdefault(slot, {})[f"mark_{s.state}"] = 1
+    scope = difference([window], intersection(states.unknown_windows(working, window), evidence.platform))
+    for slot, capacity_bounds in centre_devices.capacity_by_slot(scope).items():
+        sums_by_slot.setdefault(slot, {}).update(zip(CAPACITY_FIELDS, capacity_bounds, strict=True))
+    return sums_by_slot
 
 
-def _state_marks(service: Sequence[Segment], contact: Sequence[Segment], why: Evidence, window: Window) -> Marks:
-    out: Marks = {}
-    for prefix, known in (("", service), ("conn_", contact)):
+def _state_sums(
+    service: Sequence[StateSegment], contact: Sequence[StateSegment], evidence: GapEvidence, window: Window
+) -> SumsBySlot:
+    out: SumsBySlot = {}
+    for prefix, segments in (("", service), ("conn_", contact)):
         for state in ("up", "down"):
-            _put(out, f"{prefix}{state}_ms", [(s.start, s.end, 1) for s in known if s.state == state], window)
-        silent = states.gaps(known, window) if why.platform or why.link else []
-        _put(out, f"{prefix}platform_ms", _parts(silent, why.platform), window)
+            _put_durations(
+                out, f"{prefix}{state}_ms", [(s.start, s.end, 1) for s in segments if s.state == state], window
+            )
+        unknown = states.unknown_windows(segments, window) if evidence.platform or evidence.link else []
+        _put_durations(out, f"{prefix}platform_ms", _weighted_parts(unknown, evidence.platform), window)
         if not prefix:
-            _put(out, "link_ms", _parts(silent, why.link), window)
+            _put_durations(out, "link_ms", _weighted_parts(unknown, evidence.link), window)
     return out
 
 
-def _parts(silent: Sequence[Window], cause: Sequence[Window]) -> list[states.Part]:
-    return [(w.start, w.end, 1) for w in overlap(silent, cause)]
+def _weighted_parts(unknown: Sequence[Window], cause: Sequence[Window]) -> list[states.WeightedPart]:
+    return [(w.start, w.end, 1) for w in intersection(unknown, cause)]
 
 
-def _put(out: Marks, field: str, parts: Iterable[states.Part], window: Window) -> None:
-    for mark, ms in states.spread(parts, window).items():
-        out.setdefault(mark, {})[field] = ms
+def _put_durations(out: SumsBySlot, field: str, parts: Iterable[states.WeightedPart], window: Window) -> None:
+    for slot, ms in states.spread_over_slots(parts, window).items():
+        out.setdefault(slot, {})[field] = ms
 
 
-def centre_tails(centre: Centre, devices: Sequence[Device], said: Iterable[Said], now: int) -> dict[str, Tail]:
+def centre_recent_states(
+    centre: Centre, devices: Sequence[Device], events: Iterable[SourcedEvent], now: int
+) -> dict[str, RecentState]:
     """Return what is believed of the present of the centre and of each declared device, by scope.
 
     `said` holds its events of at least the last RECALL_MS; what came before, or comes after `now`, is passed over.
     """
-    site = site_of(devices, _recent(said, now))
-    own = {f"device:{d.id}": _tail(site.service.get(d.id, ()), site.contact.get(d.id, ()), now) for d in site.devices}
-    return own | {f"centre:{centre.id}": _tail(site.working(), site.heard(), now)}
+    centre_devices = centre_devices_of(devices, _recent_events(events, now))
+    device_states = {
+        f"device:{d.id}": _recent_state(centre_devices.service.get(d.id, ()), centre_devices.contact.get(d.id, ()), now)
+        for d in centre_devices.devices
+    }
+    return device_states | {
+        f"centre:{centre.id}": _recent_state(centre_devices.working_segments(), centre_devices.contact_segments(), now)
+    }
 
 
-def _recent(said: Iterable[Said], now: int) -> list[Said]:
-    return once(s for s in said if now - RECALL_MS <= s.event.t <= now)
+def _recent_events(events: Iterable[SourcedEvent], now: int) -> list[SourcedEvent]:
+    return deduplicate(s for s in events if now - STATE_LOOKBACK_MS <= s.event.t <= now)
 
 
-def _tail(service: Iterable[Segment], contact: Iterable[Segment], now: int) -> Tail:
-    start = floor(now, FIVE)
-    return Tail(tuple(s for s in service if s.end > start), tuple(s for s in contact if s.end > start))
+def _recent_state(service: Iterable[StateSegment], contact: Iterable[StateSegment], now: int) -> RecentState:
+    start = floor(now, SLOT)
+    return RecentState(tuple(s for s in service if s.end > start), tuple(s for s in contact if s.end > start))
 
 
 # --- a digital system -------------------------------------------------------------------------
 
 
-def system_segments(system: System, seen: Mapping[str, list[Segment]]) -> list[Segment]:
+def system_segments(system: System, segments_by_device: Mapping[str, list[StateSegment]]) -> list[StateSegment]:
     """Return the system's state by quorum over its declared vantage points, or all that spoke."""
-    names = system.vantage or tuple(sorted(seen))
-    members = [seen.get(name, []) for name in names]
+    names = system.vantage or tuple(sorted(segments_by_device))
+    members = [segments_by_device.get(name, []) for name in names]
     return states.k_of_n(members, min(system.quorum, len(members))) if members else []
 
 
 def fold_system(
-    system: System, province: str, said: Iterable[Said], window: Window, platform: Sequence[Window] = ()
+    system: System,
+    province: str,
+    events: Iterable[SourcedEvent],
+    window: Window,
+    platform_outages: Sequence[Window] = (),
 ) -> list[Total]:
     """Return the system's 5-minute totals starting in the window; `platform` is when our own platform was down."""
-    known = once(said)
-    why = Evidence(platform=overlap(platform, [window]))
-    marks = _state_marks(system_segments(system, vantage_segments(known)), (), why, window)
-    for mark, found in probe_counts(known, window).items():
-        marks.setdefault(mark, {}).update(found)
-    return _totals(system.id, province, {f"system:{system.id}": marks})
+    unique_events = deduplicate(events)
+    evidence = GapEvidence(platform=intersection(platform_outages, [window]))
+    sums_by_slot = _state_sums(system_segments(system, vantage_segments(unique_events)), (), evidence, window)
+    for slot, counts in probe_counts(unique_events, window).items():
+        sums_by_slot.setdefault(slot, {}).update(counts)
+    return _to_totals(system.id, province, {f"system:{system.id}": sums_by_slot})
 
 
-def system_tails(system: System, said: Iterable[Said], now: int) -> dict[str, Tail]:
+def system_recent_states(system: System, events: Iterable[SourcedEvent], now: int) -> dict[str, RecentState]:
     """Return what is believed of the present of the system, by scope; `said` as in `centre_tails`."""
-    seen = vantage_segments(_recent(said, now))
-    return {f"system:{system.id}": _tail(system_segments(system, seen), (), now)}
+    segments_by_device = vantage_segments(_recent_events(events, now))
+    return {f"system:{system.id}": _recent_state(system_segments(system, segments_by_device), (), now)}
 
 
 # --- totals -----------------------------------------------------------------------------------
 
-_FIELDS = {
-    "centre": (*STATE_FIELDS, *CAPACITY_FIELDS, *MARK_FIELDS),
+_FIELDS_BY_SCOPE_KIND = {
+    "centre": (*STATE_FIELDS, *CAPACITY_FIELDS, *READY_AT_SLOT_FIELDS),
     "desk": QUEUE_FIELDS,
     "device": STATE_FIELDS,
     "system": (*STATE_FIELDS, *PROBE_FIELDS),
@@ -197,9 +234,9 @@ _FIELDS = {
 """What each kind of scope's totals name, zeros included."""
 
 
-def _totals(unit: str, province: str, cells: Cells) -> list[Total]:
+def _to_totals(entity: str, province: str, sums_by_scope: SumsByScope) -> list[Total]:
     return [
-        Total(unit, scope, "5m", mark, province, zeroed(_FIELDS[scope.partition(":")[0]], sums))
-        for scope, marks in sorted(cells.items())
-        for mark, sums in sorted(marks.items())
+        Total(entity, scope, "5m", slot, province, fill_zeros(_FIELDS_BY_SCOPE_KIND[scope.partition(":")[0]], sums))
+        for scope, sums_by_slot in sorted(sums_by_scope.items())
+        for slot, sums in sorted(sums_by_slot.items())
     ]

@@ -6,8 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-State = Literal["up", "down", "unknown"]
-SLO_ROW = "slo:"
+AvailabilityState = Literal["up", "down", "unknown"]
+SLO_ROW_PREFIX = "slo:"
 """What the live row of an objective is called by, before its id."""
 
 
@@ -16,7 +16,7 @@ class DeviceNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     id: str
     kind: str
-    state: State
+    state: AvailabilityState
     service: str | None = None
     online: bool | None = None
     last_event: int | None = None
@@ -51,7 +51,7 @@ class CentreNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     centre: str
     at: int
-    state: State
+    state: AvailabilityState
     mode: str = "normal"
     counters_open: int = 0
     services: tuple[ServiceNow, ...] = ()
@@ -66,7 +66,7 @@ class VantageNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A system as last seen from one device."""
 
     device: str
-    state: State
+    state: AvailabilityState
     at: int
     latency_ms: float | None = None
     error: str | None = None
@@ -78,12 +78,12 @@ class SystemNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     system: str
     at: int
-    state: State
+    state: AvailabilityState
     vantage: tuple[VantageNow, ...] = ()
     reopened: int = 0
 
 
-class ReadingNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class BurnRateNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A burn-rate rule of one scope: burn rates of its windows (None: nothing counted), and since when it fires."""
 
     rule: str
@@ -97,7 +97,7 @@ class ReadingNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     fired: int | None = None
 
 
-class ScopeNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ScopedSloNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An objective at one scope over [start, end) ms: whole seconds (or tickets, probes, days) and its alarms.
 
     `good` and `bad` are what counts (unknown time weighed by the objective's policy); `allowance` is what the whole
@@ -117,7 +117,7 @@ class ScopeNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     excluded: int = 0
     allowance: int | None = None
     exhausts_at: int | None = None
-    readings: tuple[ReadingNow, ...] = ()
+    readings: tuple[BurnRateNow, ...] = ()
 
 
 class SloNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -126,4 +126,4 @@ class SloNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     slo: str
     at: int
     settled_until: int
-    scopes: tuple[ScopeNow, ...] = ()
+    scopes: tuple[ScopedSloNow, ...] = ()

@@ -14,17 +14,17 @@ from telemetry.core.calendar.windows import MINUTE, Window, merge
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-UNIT: Final = "motcua"
+PLATFORM_ENTITY: Final = "motcua"
 """What the beats are folded under: no centre, no system."""
-SPOOL: Final = "platform"
-BEAT_EVERY_MS: Final = MINUTE
-BELIEVED_MS: Final = 150_000
+PLATFORM_OUTBOX_ID: Final = "platform"
+HEARTBEAT_INTERVAL_MS: Final = MINUTE
+HEARTBEAT_TTL_MS: Final = 150_000
 """How long a beat is believed, ms: two intervals and 30 s."""
-RETURN_MS: Final = 330_000
+RECONNECT_GRACE_MS: Final = 330_000
 """How long after an outage of ours agents may still be on their way back, ms: their longest back-off and 30 s."""
 
 
-def gaps(beats: Iterable[int], window: Window, since: int | None) -> list[Window]:
+def heartbeat_gaps(heartbeats: Iterable[int], window: Window, since: int | None) -> list[Window]:
     """Return when the platform was down within `window`, Unix ms.
 
     A gap begins when a beat is no longer believed and ends with the next beat.  Before `since`, the first beat ever,
@@ -32,27 +32,27 @@ def gaps(beats: Iterable[int], window: Window, since: int | None) -> list[Window
     """
     if since is None:
         return []
-    return between(stretches(t for t in beats if t >= since), window)
+    return gaps_between(alive_windows(t for t in heartbeats if t >= since), window)
 
 
-def stretches(beats: Iterable[int]) -> list[Window]:
+def alive_windows(heartbeats: Iterable[int]) -> list[Window]:
     """Return the times in which each beat came while the one before was believed, from first to last beat, Unix ms."""
     out: list[Window] = []
-    for t in sorted(set(beats)):
-        if out and t <= out[-1].end + BELIEVED_MS:
+    for t in sorted(set(heartbeats)):
+        if out and t <= out[-1].end + HEARTBEAT_TTL_MS:
             out[-1] = Window(out[-1].start, t)
         else:
             out.append(Window(t, t))
     return out
 
 
-def between(alive: Iterable[Window], window: Window) -> list[Window]:
+def gaps_between(alive: Iterable[Window], window: Window) -> list[Window]:
     """Return the gaps between stretches of beats, as far as they lie within `window`."""
-    steps = pairwise(sorted(alive))
-    found = (Window(a.end + BELIEVED_MS, b.start) for a, b in steps if b.start > a.end + BELIEVED_MS)
-    return [part for gap in found if (part := gap.clip(window))]
+    neighbours = pairwise(sorted(alive))
+    gaps = (Window(a.end + HEARTBEAT_TTL_MS, b.start) for a, b in neighbours if b.start > a.end + HEARTBEAT_TTL_MS)
+    return [part for gap in gaps if (part := gap.clip(window))]
 
 
-def excusing(found: Iterable[Window]) -> list[Window]:
+def outages_with_reconnect(gaps: Iterable[Window]) -> list[Window]:
     """Return the windows in which silence is ours: the gaps, and the time in which agents come back after each."""
-    return merge(Window(gap.start, gap.end + RETURN_MS) for gap in found)
+    return merge(Window(gap.start, gap.end + RECONNECT_GRACE_MS) for gap in gaps)

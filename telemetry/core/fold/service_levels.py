@@ -11,36 +11,36 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from telemetry.core.calendar.windows import FIVE, Window, floor
+from telemetry.core.calendar.windows import SLOT, Window, floor
 from telemetry.core.fold.event_spans import SAME_ENTRY_MS
-from telemetry.core.fold.totals import LEVELS_S
+from telemetry.core.fold.totals import SERVICE_LEVEL_THRESHOLDS_S
 from telemetry.core.protocol import events as ev
-from telemetry.core.slo.measures import decision
+from telemetry.core.slo.measures import decide_wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from telemetry.core.fold.sourced_event import Said
+    from telemetry.core.fold.sourced_event import SourcedEvent
 
-Marks = dict[int, dict[str, int]]
-_LOST = (ev.TicketAbandoned, ev.TicketNoShow, ev.TicketClosedEod, ev.TicketTransferred)
+SumsBySlot = dict[int, dict[str, int]]
+_LOST_EVENTS = (ev.TicketAbandoned, ev.TicketNoShow, ev.TicketClosedEod, ev.TicketTransferred)
 """What leaves a wait uncounted when it comes before its decision (domain.md Q-04); a transfer only without a call."""
-Key = tuple[str, str]
+TicketService = tuple[str, str]
 """Ticket and service."""
 
 
 @dataclass(slots=True)
-class Wait:
+class TicketWait:
     """One wait (Unix ms): when it began, when it was first heard of, called, lost, and transferred."""
 
     entered: int
-    heard: int
+    first_reported: int
     called: int | None = None
     lost: int | None = None
     moved: int | None = None
 
     @property
-    def gone(self) -> int | None:
+    def lost_at(self) -> int | None:
         """Return when it was lost: a transfer after a call ends the service, not the wait."""
         uncalled = self.moved is not None and (self.called is None or self.moved < self.called)
         ends = [t for t in (self.lost, self.moved if uncalled else None) if t is not None]
@@ -48,75 +48,75 @@ class Wait:
 
 
 @dataclass(slots=True)
-class _Told:
+class _TicketHistory:
     """What was said of one ticket in one service: when waits began, and (entered, t, what) of what ended them."""
 
-    begun: set[int] = field(default_factory=set)
-    ended: list[tuple[int, int, str]] = field(default_factory=list)
+    starts: set[int] = field(default_factory=set)
+    ends: list[tuple[int, int, str]] = field(default_factory=list)
 
 
-def service_levels(said: Iterable[Said], window: Window) -> dict[str, Marks]:
+def service_level_counts(events: Iterable[SourcedEvent], window: Window) -> dict[str, SumsBySlot]:
     """Return by service and 5-minute mark how many waits were met and missed, at moments in the window."""
-    told: dict[Key, _Told] = defaultdict(_Told)
-    for s in said:
-        _hear(told, s.event)
-    out: dict[str, Marks] = {}
-    for (_, service), one in told.items():
-        for wait in _waits(one):
-            for moment, name in _decided(wait, window):
-                sums = out.setdefault(service, {}).setdefault(floor(moment, FIVE), {})
+    histories: dict[TicketService, _TicketHistory] = defaultdict(_TicketHistory)
+    for s in events:
+        _record_event(histories, s.event)
+    out: dict[str, SumsBySlot] = {}
+    for (_, service), history in histories.items():
+        for wait in _build_waits(history):
+            for decided_at, name in _decisions(wait, window):
+                sums = out.setdefault(service, {}).setdefault(floor(decided_at, SLOT), {})
                 sums[name] = sums.get(name, 0) + 1
     return out
 
 
-def _hear(told: dict[Key, _Told], event: ev.Event) -> None:
+def _record_event(histories: dict[TicketService, _TicketHistory], event: ev.Event) -> None:
     if isinstance(event, ev.TicketIssued):
-        told[event.ticket, event.service].begun.add(event.t)
-    elif isinstance(event, ev.TicketCalled) and not _ahead(event):
-        told[event.ticket, event.service].ended.append((event.entered, event.t, "called"))
-    elif isinstance(event, _LOST) and not _ahead(event):
-        what = "moved" if isinstance(event, ev.TicketTransferred) else "lost"
-        told[event.ticket, event.service].ended.append((event.entered, event.t, what))
+        histories[event.ticket, event.service].starts.add(event.t)
+    elif isinstance(event, ev.TicketCalled) and not _entry_in_future(event):
+        histories[event.ticket, event.service].ends.append((event.entered, event.t, "called"))
+    elif isinstance(event, _LOST_EVENTS) and not _entry_in_future(event):
+        ending = "moved" if isinstance(event, ev.TicketTransferred) else "lost"
+        histories[event.ticket, event.service].ends.append((event.entered, event.t, ending))
     if isinstance(event, ev.TicketTransferred):
-        told[event.ticket, event.to_service].begun.add(event.t)
+        histories[event.ticket, event.to_service].starts.add(event.t)
 
 
-def _ahead(event: Any) -> bool:  # noqa: ANN401
+def _entry_in_future(event: Any) -> bool:  # noqa: ANN401
     """Tell whether the entry lies further after the event than clocks differ: such an event decides nothing."""
     return bool(event.entered > event.t + SAME_ENTRY_MS)
 
 
-def _waits(told: _Told) -> Iterable[Wait]:
+def _build_waits(history: _TicketHistory) -> Iterable[TicketWait]:
     """Join what was told to the waits it speaks of.
 
     The desk's clock may say a little another entry than the kiosk that issued the ticket: up to a minute is one wait.
     """
-    waits: list[Wait] = []
-    for start in sorted(told.begun):
+    waits: list[TicketWait] = []
+    for start in sorted(history.starts):
         if not waits or start - waits[-1].entered > SAME_ENTRY_MS:
-            waits.append(Wait(start, start))
-    own = len(waits)
-    for entered, t, what in sorted(told.ended):
-        wait = _nearest(waits[:own], entered) or next((w for w in waits[own:] if w.entered == entered), None)
+            waits.append(TicketWait(start, start))
+    issued = len(waits)
+    for entered, t, ending in sorted(history.ends):
+        wait = _nearest_wait(waits[:issued], entered) or next((w for w in waits[issued:] if w.entered == entered), None)
         if wait is None:
-            wait = Wait(entered, t)
+            wait = TicketWait(entered, t)
             waits.append(wait)
-        wait.heard = min(wait.heard, t)
-        known = getattr(wait, what)
-        setattr(wait, what, t if known is None else min(known, t))
+        wait.first_reported = min(wait.first_reported, t)
+        earlier = getattr(wait, ending)
+        setattr(wait, ending, t if earlier is None else min(earlier, t))
     return waits
 
 
-def _nearest(waits: list[Wait], entered: int) -> Wait | None:
+def _nearest_wait(waits: list[TicketWait], entered: int) -> TicketWait | None:
     near = [w for w in waits if abs(w.entered - entered) <= SAME_ENTRY_MS]
     return min(near, key=lambda w: abs(w.entered - entered), default=None)
 
 
-def _decided(wait: Wait, window: Window) -> Iterable[tuple[int, str]]:
-    for level in LEVELS_S:
-        moment = wait.entered + level * 1000
-        if not window.start <= moment < window.end or wait.heard > moment:
+def _decisions(wait: TicketWait, window: Window) -> Iterable[tuple[int, str]]:
+    for threshold_s in SERVICE_LEVEL_THRESHOLDS_S:
+        decided_at = wait.entered + threshold_s * 1000
+        if not window.start <= decided_at < window.end or wait.first_reported > decided_at:
             continue
-        found = decision(wait.entered, wait.called, wait.gone, level * 1000)
-        if found is not None:
-            yield moment, f"level_{'good' if found[1] else 'bad'}_{level}"
+        outcome = decide_wait(wait.entered, wait.called, wait.lost_at, threshold_s * 1000)
+        if outcome is not None:
+            yield decided_at, f"level_{'good' if outcome[1] else 'bad'}_{threshold_s}"

@@ -12,19 +12,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class SourcedEvent:
     """An event with the device and spool that said it."""
 
     device: str
-    spool: str
+    outbox_id: str
     event: Event
 
 
-def once(said: Iterable[Said]) -> list[Said]:
+def deduplicate(events: Iterable[SourcedEvent]) -> list[SourcedEvent]:
     """Drop repeats: of one (device, spool, n) the smallest t counts; sorted by t."""
-    best: dict[tuple[str, str, int], Said] = {}
-    for s in said:
-        key = (s.device, s.spool, s.event.n)
-        if key not in best or s.event.t < best[key].event.t:
-            best[key] = s
-    return sorted(best.values(), key=lambda s: (s.event.t, s.device, s.spool, s.event.n))
+    earliest: dict[tuple[str, str, int], SourcedEvent] = {}
+    for s in events:
+        key = (s.device, s.outbox_id, s.event.n)
+        if key not in earliest or s.event.t < earliest[key].event.t:
+            earliest[key] = s
+    return sorted(earliest.values(), key=lambda s: (s.event.t, s.device, s.outbox_id, s.event.n))

@@ -10,130 +10,130 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import TYPE_CHECKING, Literal
 
-from telemetry.core.calendar.windows import FIVE, Window
+from telemetry.core.calendar.windows import SLOT, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from telemetry.core.fold.live_row_types import State
+    from telemetry.core.fold.live_row_types import AvailabilityState
 
-Known = Literal["up", "down"]
+KnownState = Literal["up", "down"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Report:
+class StateReport:
     """At `t` ms the state was `state`, believed for `grace` ms unless a newer report comes."""
 
     t: int
-    state: Known
+    state: KnownState
     grace: int
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Segment:
+class StateSegment:
     """A known state over [start, end) ms."""
 
     start: int
     end: int
-    state: Known
+    state: KnownState
 
 
-FOREVER = 1 << 62
-_ORDER = attrgetter("t", "state", "grace")
+NO_NEWER_REPORT = 1 << 62
+_REPORT_ORDER = attrgetter("t", "state", "grace")
 
 
-def segments(reports: Iterable[Report]) -> list[Segment]:
+def build_segments(reports: Iterable[StateReport]) -> list[StateSegment]:
     """Return [t, min(next t, t + grace)) for each report (slo.md 2.2), neighbours of one state joined."""
-    ordered = sorted(reports, key=_ORDER)
-    newer = [*(report.t for report in ordered[1:]), FOREVER]
-    out: list[Segment] = []
+    ordered = sorted(reports, key=_REPORT_ORDER)
+    next_times = [*(report.t for report in ordered[1:]), NO_NEWER_REPORT]
+    out: list[StateSegment] = []
     start = end = 0
-    state: Known | None = None
-    for report, cut in zip(ordered, newer, strict=False):
-        last = min(report.t + report.grace, cut)
-        if last <= report.t:
+    state: KnownState | None = None
+    for report, next_t in zip(ordered, next_times, strict=False):
+        until = min(report.t + report.grace, next_t)
+        if until <= report.t:
             continue
         if state == report.state and end == report.t:
-            end = last
+            end = until
             continue
         if state is not None:
-            out.append(Segment(start, end, state))
-        start, end, state = report.t, last, report.state
-    return out if state is None else [*out, Segment(start, end, state)]
+            out.append(StateSegment(start, end, state))
+        start, end, state = report.t, until, report.state
+    return out if state is None else [*out, StateSegment(start, end, state)]
 
 
-def steps(members: Sequence[Sequence[Segment]]) -> Iterator[tuple[int, int, int, int]]:
+def state_changes(members: Sequence[Sequence[StateSegment]]) -> Iterator[tuple[int, int, int, int]]:
     """Yield (start, end, members up, members down) from each change of a member to the next one, in order."""
-    moves: dict[int, list[int]] = {}
+    deltas: dict[int, list[int]] = {}
     for member in members:
         for s in member:
-            kind = s.state == "down"
-            moves.setdefault(s.start, [0, 0])[kind] += 1
-            moves.setdefault(s.end, [0, 0])[kind] -= 1
+            column = s.state == "down"
+            deltas.setdefault(s.start, [0, 0])[column] += 1
+            deltas.setdefault(s.end, [0, 0])[column] -= 1
     ups = downs = 0
-    for start, end in pairwise(sorted(moves)):
-        up, down = moves[start]
+    for start, end in pairwise(sorted(deltas)):
+        up, down = deltas[start]
         ups, downs = ups + up, downs + down
         yield start, end, ups, downs
 
 
-def k_of_n(members: Sequence[Sequence[Segment]], k: int) -> list[Segment]:
+def k_of_n(members: Sequence[Sequence[StateSegment]], k: int) -> list[StateSegment]:
     """Combine n members: up if #up ≥ k, down if #up + #unknown < k, else unknown (slo.md 2.5)."""
-    out: list[Segment] = []
-    for start, end, ups, downs in steps(members):
-        state: State = "up" if ups >= k else "down" if len(members) - downs < k else "unknown"
+    out: list[StateSegment] = []
+    for start, end, ups, downs in state_changes(members):
+        state: AvailabilityState = "up" if ups >= k else "down" if len(members) - downs < k else "unknown"
         if state != "unknown":
-            _extend(out, start, end, state)
+            _append_merged(out, start, end, state)
     return out
 
 
-def _extend(out: list[Segment], start: int, end: int, state: Known) -> None:
+def _append_merged(out: list[StateSegment], start: int, end: int, state: KnownState) -> None:
     if out and out[-1].end == start and out[-1].state == state:
-        out[-1] = Segment(out[-1].start, end, state)
+        out[-1] = StateSegment(out[-1].start, end, state)
     else:
-        out.append(Segment(start, end, state))
+        out.append(StateSegment(start, end, state))
 
 
-def all_of(members: Sequence[Sequence[Segment]]) -> list[Segment]:
+def all_of(members: Sequence[Sequence[StateSegment]]) -> list[StateSegment]:
     """Combine in series (AND)."""
     return k_of_n(members, len(members))
 
 
-def any_of(members: Sequence[Sequence[Segment]]) -> list[Segment]:
+def any_of(members: Sequence[Sequence[StateSegment]]) -> list[StateSegment]:
     """Combine redundant members (OR)."""
     return k_of_n(members, 1)
 
 
-def gaps(known: Iterable[Segment], window: Window) -> list[Window]:
+def unknown_windows(segments: Iterable[StateSegment], window: Window) -> list[Window]:
     """Return the parts of the window that no segment covers; `known` is sorted and disjoint, and so are they."""
     out: list[Window] = []
-    at = window.start
-    for s in known:
+    position = window.start
+    for s in segments:
         if s.start >= window.end:
             break
-        if s.start > at:
-            out.append(Window(at, s.start))
-        at = max(at, s.end)
-    return [*out, Window(at, window.end)] if at < window.end else out
+        if s.start > position:
+            out.append(Window(position, s.start))
+        position = max(position, s.end)
+    return [*out, Window(position, window.end)] if position < window.end else out
 
 
-Part = tuple[int, int, int]
+WeightedPart = tuple[int, int, int]
 """(start, end, weight), ms."""
 
 
-def spread(parts: Iterable[Part], window: Window) -> dict[int, int]:
+def spread_over_slots(parts: Iterable[WeightedPart], window: Window) -> dict[int, int]:
     """Return for each 5-minute mark that a part touches in the window the sum of weight · ms."""
     out: dict[int, int] = {}
     for start, end, weight in parts:
-        at, last = max(start, window.start), min(end, window.end)
-        while at < last:
-            mark = at - at % FIVE
-            until = min(last, mark + FIVE)
-            out[mark] = out.get(mark, 0) + weight * (until - at)
-            at = until
+        position, last = max(start, window.start), min(end, window.end)
+        while position < last:
+            slot = position - position % SLOT
+            until = min(last, slot + SLOT)
+            out[slot] = out.get(slot, 0) + weight * (until - position)
+            position = until
     return out
 
 
-def state_at(known: Sequence[Segment], t: int) -> State:
+def state_at(segments: Sequence[StateSegment], t: int) -> AvailabilityState:
     """Return the state at `t`."""
-    return next((s.state for s in reversed(known) if s.start <= t < s.end), "unknown")
+    return next((s.state for s in reversed(segments) if s.start <= t < s.end), "unknown")

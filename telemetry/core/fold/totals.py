@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from telemetry.core.calendar.windows import Width
+    from telemetry.core.calendar.windows import BucketWidth
 
-BOUNDS_S = (10, 30, 60, 120, 300, 600, 900, 1800, 3600)
+HISTOGRAM_BOUNDS_S = (10, 30, 60, 120, 300, 600, 900, 1800, 3600)
 """Exact histogram bounds, seconds; a value equal to a bound lies at or under it."""
-OVER = "inf"
+OVERFLOW_BOUND = "inf"
 
 STATE_FIELDS = ("up_ms", "down_ms", "conn_up_ms", "conn_down_ms", "link_ms", "platform_ms", "conn_platform_ms")
 """`link_ms` and `platform_ms` are parts of the time whose service is unknown: the whole site was silent, or we were
 down ourselves; `conn_platform_ms` is the same part of the unknown connection."""
 CAPACITY_FIELDS = ("cap_low_ms", "cap_high_ms")
 """Of a centre: the integral of its capacity share, unknown members counted as down, and as up."""
-MARK_FIELDS = ("mark_up", "mark_down")
+READY_AT_SLOT_FIELDS = ("mark_up", "mark_down")
 """Of a centre, in 5-minute totals only: whether every critical device was up at the instant the bucket begins."""
 READY_FIELDS = ("ready_up", "ready_down")
 """Of a centre, in days only: what its mark said five minutes after the day's first opening."""
@@ -41,16 +41,27 @@ COUNT_FIELDS = (
     "ratings",
     "ratings_good",
 )
-WAIT_FIELDS = ("wait_sum_ms", *(f"wait_le_{b}" for b in BOUNDS_S), "wait_le_inf")
-SERVICE_FIELDS = ("service_count", "service_sum_ms", *(f"service_le_{b}" for b in BOUNDS_S), "service_le_inf")
-LEVELS_S = (300, 600, 900, 1800, 3600)
+WAIT_FIELDS = ("wait_sum_ms", *(f"wait_le_{b}" for b in HISTOGRAM_BOUNDS_S), "wait_le_inf")
+SERVICE_TIME_FIELDS = (
+    "service_count",
+    "service_sum_ms",
+    *(f"service_le_{b}" for b in HISTOGRAM_BOUNDS_S),
+    "service_le_inf",
+)
+SERVICE_LEVEL_THRESHOLDS_S = (300, 600, 900, 1800, 3600)
 """Thresholds (s) of the service level: decided at entry + X, still waiting is a miss."""
-LEVEL_FIELDS = tuple(f"level_{word}_{b}" for b in LEVELS_S for word in ("good", "bad"))
-QUEUE_FIELDS = (*COUNT_FIELDS, *WAIT_FIELDS, *SERVICE_FIELDS, *LEVEL_FIELDS)
+SERVICE_LEVEL_FIELDS = tuple(f"level_{word}_{b}" for b in SERVICE_LEVEL_THRESHOLDS_S for word in ("good", "bad"))
+QUEUE_FIELDS = (*COUNT_FIELDS, *WAIT_FIELDS, *SERVICE_TIME_FIELDS, *SERVICE_LEVEL_FIELDS)
 """`…_le_B` counts the values in (previous bound, B]; the buckets do not overlap, so they add."""
-LATENCY_MS = (50, 100, 200, 300, 500, 1000, 2000, 5000, 10_000)
+LATENCY_BOUNDS_MS = (50, 100, 200, 300, 500, 1000, 2000, 5000, 10_000)
 """Exact bounds of the latency of successful probes, ms."""
-PROBE_FIELDS = ("probes", "probes_ok", "latency_sum_ms", *(f"latency_le_{b}" for b in LATENCY_MS), "latency_le_inf")
+PROBE_FIELDS = (
+    "probes",
+    "probes_ok",
+    "latency_sum_ms",
+    *(f"latency_le_{b}" for b in LATENCY_BOUNDS_MS),
+    "latency_le_inf",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +72,20 @@ class Total:
     or system it was folded under.
     """
 
-    unit: str
+    entity: str
     scope: str
-    width: Width
+    width: BucketWidth
     start: int
     province: str
     sums: Mapping[str, int]
 
 
-def bucket_of(seconds: float) -> str:
+def histogram_bucket(seconds: float) -> str:
     """Return the histogram bucket of a duration: the first bound it does not exceed."""
-    return next((str(b) for b in BOUNDS_S if seconds <= b), OVER)
+    return next((str(b) for b in HISTOGRAM_BOUNDS_S if seconds <= b), OVERFLOW_BOUND)
 
 
-def add(rows: Iterable[Mapping[str, int]]) -> dict[str, int]:
+def add_sums(rows: Iterable[Mapping[str, int]]) -> dict[str, int]:
     """Add sums field by field."""
     out: dict[str, int] = {}
     for row in rows:
@@ -83,6 +94,6 @@ def add(rows: Iterable[Mapping[str, int]]) -> dict[str, int]:
     return out
 
 
-def zeroed(fields: Iterable[str], sums: Mapping[str, int]) -> dict[str, int]:
+def fill_zeros(fields: Iterable[str], sums: Mapping[str, int]) -> dict[str, int]:
     """Return every field, zeros included."""
     return {name: sums.get(name, 0) for name in fields}

@@ -7,21 +7,21 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from telemetry.core.protocol.event_types import Count, Event, Id, Row, Ticket
+from telemetry.core.protocol.event_types import Count, Event, Id, RowNumber, TicketId
 
-Alarm = Literal[
+AlarmCode = Literal[
     "session_taken_over", "publish_refused", "no_subscribers", "outbox_corrupt", "disk_full", "source_hung",
     "source_failed", "certificate_expiring", "config_unreadable",
 ]  # fmt: skip
 ConfigOutcome = Literal["applied", "rejected", "rolled_back"]
 CommandOutcome = Literal["done", "failed", "expired", "unknown"]
-Signed = Annotated[int, Meta(ge=-(1 << 53), le=1 << 53)]
+SignedInt = Annotated[int, Meta(ge=-(1 << 53), le=1 << 53)]
 
 
 class OutboxDropped(Event, frozen=True, kw_only=True, tag="outbox.dropped"):
     """The outbox's cap made the agent give up `count` rows, given as closed ranges."""
 
-    ranges: tuple[tuple[Row, Row], ...]
+    ranges: tuple[tuple[RowNumber, RowNumber], ...]
     count: Count
     cls: Id = msgspec.field(default="sample", name="class")
 
@@ -29,14 +29,14 @@ class OutboxDropped(Event, frozen=True, kw_only=True, tag="outbox.dropped"):
 class OutboxRefused(Event, frozen=True, kw_only=True, tag="outbox.refused"):
     """The ingest refused a row for good; the agent has put it aside."""
 
-    row: Row
+    row: RowNumber
     reason: Id
 
 
 class AgentAlarm(Event, frozen=True, kw_only=True, tag="agent.alarm"):
     """Something ops must look at; `subject` names the source or part, `count` says how often since the last one."""
 
-    alarm: Alarm
+    alarm: AlarmCode
     subject: Id | None = None
     count: Annotated[int, Meta(ge=1, le=1 << 53)] = 1
 
@@ -44,7 +44,7 @@ class AgentAlarm(Event, frozen=True, kw_only=True, tag="agent.alarm"):
 class ClockStep(Event, frozen=True, kw_only=True, tag="clock.step"):
     """The device's wall clock was set: it now stands `step_ms` further than the monotonic clock says."""
 
-    step_ms: Signed
+    step_ms: SignedInt
     synced: bool = False
 
 
@@ -59,7 +59,7 @@ class ConfigResult(Event, frozen=True, kw_only=True, tag="config.result"):
 class CommandResult(Event, frozen=True, kw_only=True, tag="command.result"):
     """What became of the command `id`."""
 
-    id: Ticket
+    id: TicketId
     command: Id
     outcome: CommandOutcome
     reason: Id | None = None

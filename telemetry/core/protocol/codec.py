@@ -17,16 +17,16 @@ from telemetry.core.protocol import events as ev, text_validation
 
 VERSION = 1
 CONTENT_TYPE = "application/vnd.motcua.frame+json;v=1"
-ZLIB = "+zlib"
-MAX_FRAME = 128 * 1024
+ZLIB_SUFFIX = "+zlib"
+MAX_FRAME_BYTES = 128 * 1024
 """Largest frame on the wire, bytes."""
-MAX_INFLATED = 1024 * 1024
-FUTURE_MS = 300_000
+MAX_INFLATED_BYTES = 1024 * 1024
+MAX_FUTURE_MS = 300_000
 """A capture time further ahead than this is put off, ms."""
 MAX_NAMED_ROWS = 1_000
 """Most rows an unreadable frame's user properties may name."""
 
-Spool = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+OutboxId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 AgentEvent = Union[ev.AGENT_EVENTS]  # type: ignore[valid-type]  # noqa: UP007
 AnyEvent = Union[ev.AGENT_EVENTS + ev.SERVER_EVENTS]  # type: ignore[valid-type]  # noqa: UP007
 
@@ -38,23 +38,23 @@ class Clock(Struct, frozen=True):
     error_ms: float | None = None
 
 
-class _Head(Struct, frozen=True, kw_only=True):
+class _FrameHead(Struct, frozen=True, kw_only=True):
     v: int
-    spool: Spool
+    spool: OutboxId
     boot: str = ""
     sent: int = 0
     clock: Clock | None = None
 
 
-class _Loose(_Head, frozen=True, kw_only=True):
+class _LenientFrame(_FrameHead, frozen=True, kw_only=True):
     events: list[msgspec.Raw]
 
 
-class _Strict(_Head, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _StrictFrame(_FrameHead, frozen=True, kw_only=True, forbid_unknown_fields=True):
     events: list[AgentEvent]
 
 
-class Receipt(Struct, frozen=True, kw_only=True):
+class DeliveryReceipt(Struct, frozen=True, kw_only=True):
     """What became of a device's rows: closed ranges stored, and (n, reason) pairs."""
 
     spool: str
@@ -64,17 +64,17 @@ class Receipt(Struct, frozen=True, kw_only=True):
     at: int = 0
 
 
-class Decoded(Struct, frozen=True):
+class DecodedFrame(Struct, frozen=True):
     """A frame's rows by outcome; `spool` is empty when it could not be read."""
 
-    spool: str
+    outbox_id: str
     events: list[ev.Event] = []
     rejected: list[tuple[int, str]] = []
     deferred: list[tuple[int, str]] = []
-    unnamed: list[str] = []
+    unidentified: list[str] = []
 
 
-class Unreadable(Exception):
+class UnreadableFrame(Exception):
     """The payload cannot be read at all; `reason` is the dead letter's."""
 
     def __init__(self, reason: str) -> None:
@@ -83,13 +83,13 @@ class Unreadable(Exception):
 
 
 _ENCODER = msgspec.json.Encoder()
-_STRICT = msgspec.json.Decoder(_Strict)
-_LOOSE = msgspec.json.Decoder(_Loose)
-_ANY = msgspec.json.Decoder(AnyEvent)
-_RECEIPT = msgspec.json.Decoder(Receipt)
-_KNOWN: dict[str, type[ev.Event]] = {str(kind.__struct_config__.tag): kind for kind in ev.AGENT_EVENTS}
+_STRICT_DECODER = msgspec.json.Decoder(_StrictFrame)
+_LENIENT_DECODER = msgspec.json.Decoder(_LenientFrame)
+_EVENT_DECODER = msgspec.json.Decoder(AnyEvent)
+_RECEIPT_DECODER = msgspec.json.Decoder(DeliveryReceipt)
+_EVENT_TYPE_BY_TAG: dict[str, type[ev.Event]] = {str(kind.__struct_config__.tag): kind for kind in ev.AGENT_EVENTS}
 
-_DIGITS = re.compile(rb'"[\d\s+][\s+]*\d{8,12}\s*"')
+_QUOTED_DIGITS = re.compile(rb'"[\d\s+][\s+]*\d{8,12}\s*"')
 """Nine to thirteen digits in quotes: phone, identity-card and citizen numbers; times are not quoted.
 
 Nothing of ours needs a backslash; a text that has one may hide digits and is judged row by row.
@@ -110,13 +110,13 @@ def encode_event(event: ev.Event) -> bytes:
 
 def decode_event(body: bytes) -> ev.Event:
     """Return a stored event; raises msgspec.ValidationError on anything `encode_event` did not write."""
-    event: ev.Event = _ANY.decode(body)
+    event: ev.Event = _EVENT_DECODER.decode(body)
     return event
 
 
-def encode_frame(spool: str, boot: str, sent: int, bodies: list[bytes], clock: Clock | None = None) -> bytes:
+def encode_frame(outbox_id: str, boot: str, sent: int, bodies: list[bytes], clock: Clock | None = None) -> bytes:
     """Return a frame around events already encoded."""
-    head = {"v": VERSION, "spool": spool, "boot": boot, "sent": sent, "clock": clock}
+    head = {"v": VERSION, "spool": outbox_id, "boot": boot, "sent": sent, "clock": clock}
     text = _ENCODER.encode({k: v for k, v in head.items() if v is not None})
     return text[:-1] + b',"events":[' + b",".join(bodies) + b"]}"
 
@@ -126,20 +126,20 @@ def compress(payload: bytes) -> bytes:
     return zlib.compress(payload, 6)
 
 
-def encode_receipt(receipt: Receipt) -> bytes:
+def encode_receipt(receipt: DeliveryReceipt) -> bytes:
     """Return the receipt's JSON."""
     return _ENCODER.encode(receipt)
 
 
-def decode_receipt(payload: bytes) -> Receipt | None:
+def decode_receipt(payload: bytes) -> DeliveryReceipt | None:
     """Return the receipt, or None when it is not one."""
     try:
-        return _RECEIPT.decode(payload)
+        return _RECEIPT_DECODER.decode(payload)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
 
 
-def decode_frame(payload: bytes, content_type: str, now: int) -> Decoded:
+def decode_frame(payload: bytes, content_type: str, now: int) -> DecodedFrame:
     """Sort a frame's rows by outcome.
 
     Raises:
@@ -147,79 +147,79 @@ def decode_frame(payload: bytes, content_type: str, now: int) -> Decoded:
 
     """
     text = _inflate(payload, content_type)
-    if b"\\" not in text and not _DIGITS.search(text):
+    if b"\\" not in text and not _QUOTED_DIGITS.search(text):
         try:
-            frame = _STRICT.decode(text)
+            frame = _STRICT_DECODER.decode(text)
         except (msgspec.MsgspecError, ValueError, RecursionError):
             pass
         else:
-            if frame.v == VERSION and text_validation.well_worded(frame.events):
-                return _timed(Decoded(frame.spool, frame.events), now)
-    return _timed(_slowly(text), now)
+            if frame.v == VERSION and text_validation.texts_are_valid(frame.events):
+                return _defer_future_rows(DecodedFrame(frame.spool, frame.events), now)
+    return _defer_future_rows(_decode_leniently(text), now)
 
 
 def _inflate(payload: bytes, content_type: str) -> bytes:
-    if len(payload) > MAX_FRAME:
-        raise Unreadable("oversized")
-    if not content_type.endswith(ZLIB):
+    if len(payload) > MAX_FRAME_BYTES:
+        raise UnreadableFrame("oversized")
+    if not content_type.endswith(ZLIB_SUFFIX):
         return payload
     inflater = zlib.decompressobj()
     try:
-        text = inflater.decompress(payload, MAX_INFLATED)
+        text = inflater.decompress(payload, MAX_INFLATED_BYTES)
     except zlib.error:
-        raise Unreadable("malformed") from None
+        raise UnreadableFrame("malformed") from None
     if inflater.unconsumed_tail:
-        raise Unreadable("oversized")
+        raise UnreadableFrame("oversized")
     return text
 
 
-def _slowly(text: bytes) -> Decoded:
+def _decode_leniently(text: bytes) -> DecodedFrame:
     """Judge row by row a frame that the strict decoder refused."""
     try:
-        frame = _LOOSE.decode(text)
+        frame = _LENIENT_DECODER.decode(text)
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        raise Unreadable("malformed") from None
-    if _DIGITS.fullmatch(b'"' + frame.spool.encode() + b'"'):
-        raise Unreadable("personal_data")
-    out = Decoded(frame.spool)
+        raise UnreadableFrame("malformed") from None
+    if _QUOTED_DIGITS.fullmatch(b'"' + frame.spool.encode() + b'"'):
+        raise UnreadableFrame("personal_data")
+    decoded = DecodedFrame(frame.spool)
     for raw in frame.events:
-        _sort(bytes(raw), out, supported=frame.v == VERSION)
-    return out
+        _classify_row(bytes(raw), decoded, supported=frame.v == VERSION)
+    return decoded
 
 
-def _sort(raw: bytes, out: Decoded, *, supported: bool) -> None:
+def _classify_row(raw: bytes, decoded: DecodedFrame, *, supported: bool) -> None:
     try:
-        loose = msgspec.json.decode(raw)
+        row = msgspec.json.decode(raw)
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        loose = None
-    n = loose.get("n") if isinstance(loose, dict) else None
+        row = None
+    n = row.get("n") if isinstance(row, dict) else None
     if not isinstance(n, int) or isinstance(n, bool) or not 1 <= n <= 1 << 53:
-        out.unnamed.append("malformed")
+        decoded.unidentified.append("malformed")
         return
     try:
-        verdict = _judge(loose, supported=supported)
+        outcome = _validate_row(row, supported=supported)
     except RecursionError:
-        verdict = "malformed"
-    if isinstance(verdict, ev.Event):
-        out.events.append(verdict)
-    elif verdict in {"malformed", "personal_data"}:
-        out.rejected.append((n, verdict))
+        outcome = "malformed"
+    if isinstance(outcome, ev.Event):
+        decoded.events.append(outcome)
+    elif outcome in {"malformed", "personal_data"}:
+        decoded.rejected.append((n, outcome))
     else:
-        out.deferred.append((n, verdict))
+        decoded.deferred.append((n, outcome))
 
 
-def _judge(loose: dict[str, Any], *, supported: bool) -> ev.Event | str:
+def _validate_row(row: dict[str, Any], *, supported: bool) -> ev.Event | str:
     """Return the event, or the reason why not."""
-    if _personal(loose):
+    if _looks_personal(row):
         return "personal_data"
     if not supported:
         return "unsupported_version"
-    kind = _KNOWN.get(str(loose.get("type")))
-    if kind is None:
-        return "unsupported_type" if isinstance(loose.get("type"), str) else "malformed"
+    event_type = _EVENT_TYPE_BY_TAG.get(str(row.get("type")))
+    if event_type is None:
+        return "unsupported_type" if isinstance(row.get("type"), str) else "malformed"
     try:
-        found: ev.Event = text_validation.convert(loose, kind)
-        return found
+        event: ev.Event = text_validation.convert_event(row, event_type)
+        return event
     except msgspec.ValidationError as error:
         text = str(error)
         if "unknown field" in text:
@@ -227,22 +227,22 @@ def _judge(loose: dict[str, Any], *, supported: bool) -> ev.Event | str:
         return "unsupported_value" if "Invalid enum value" in text else "malformed"
 
 
-def _personal(value: object) -> bool:
+def _looks_personal(value: object) -> bool:
     """Tell whether a key or a value looks like something about a person."""
     if isinstance(value, str):
         return bool(_PERSONAL_VALUE.fullmatch(value))
     if isinstance(value, list):
-        return any(_personal(item) for item in value)
+        return any(_looks_personal(item) for item in value)
     if isinstance(value, dict):
-        return any(_PERSONAL_NAME.fullmatch(str(k)) or _personal(v) for k, v in value.items())
+        return any(_PERSONAL_NAME.fullmatch(str(k)) or _looks_personal(v) for k, v in value.items())
     return False
 
 
-def _timed(decoded: Decoded, now: int) -> Decoded:
+def _defer_future_rows(decoded: DecodedFrame, now: int) -> DecodedFrame:
     """Put off what lies too far in the future."""
-    limit = now + FUTURE_MS
+    limit = now + MAX_FUTURE_MS
     if not decoded.events or max([event.t for event in decoded.events]) <= limit:
         return decoded
-    late = [(event.n, "future") for event in decoded.events if event.t > limit]
-    kept = [event for event in decoded.events if event.t <= limit]
-    return Decoded(decoded.spool, kept, decoded.rejected, decoded.deferred + late, decoded.unnamed)
+    future = [(event.n, "future") for event in decoded.events if event.t > limit]
+    on_time = [event for event in decoded.events if event.t <= limit]
+    return DecodedFrame(decoded.outbox_id, on_time, decoded.rejected, decoded.deferred + future, decoded.unidentified)

@@ -21,49 +21,49 @@ from telemetry.core.protocol.agent_events import (
     OutboxRefused as OutboxRefused,
 )
 from telemetry.core.protocol.event_types import (
-    MAX_EVERY_MS as MAX_EVERY_MS,
     MAX_GRACE_MS as MAX_GRACE_MS,
-    By as By,
-    Cause as Cause,
+    MAX_INTERVAL_MS as MAX_INTERVAL_MS,
+    AbandonedBy as AbandonedBy,
+    AbandonStage as AbandonStage,
     CentreMode as CentreMode,
-    Channel as Channel,
     Count as Count,
     CounterMode as CounterMode,
+    CounterStateCause as CounterStateCause,
     DossierChannel as DossierChannel,
     Event as Event,
-    Every as Every,
+    HoldReason as HoldReason,
     Id as Id,
+    IntervalMs as IntervalMs,
     Ms as Ms,
-    Outcome as Outcome,
     Percent as Percent,
-    Printer as Printer,
+    PrinterState as PrinterState,
     PriorityClass as PriorityClass,
     ProbeKind as ProbeKind,
-    Quality as Quality,
-    Reason as Reason,
-    Row as Row,
-    Screen as Screen,
-    Service as Service,
-    Stage as Stage,
-    Ticket as Ticket,
-    Word as Word,
+    RowNumber as RowNumber,
+    ScreenState as ScreenState,
+    ServiceOutcome as ServiceOutcome,
+    ServiceState as ServiceState,
+    ServiceTimeQuality as ServiceTimeQuality,
+    ShortText as ShortText,
+    TicketChannel as TicketChannel,
+    TicketId as TicketId,
 )
 
 
-class _OnTicket(Event, frozen=True, kw_only=True):
-    ticket: Ticket
+class _TicketEvent(Event, frozen=True, kw_only=True):
+    ticket: TicketId
     queue: Id
     service: Id
 
 
-class TicketIssued(_OnTicket, frozen=True, kw_only=True, tag="ticket.issued"):
+class TicketIssued(_TicketEvent, frozen=True, kw_only=True, tag="ticket.issued"):
     """A ticket enters a queue."""
 
-    channel: Channel = "kiosk"
+    channel: TicketChannel = "kiosk"
     priority: PriorityClass = msgspec.field(default="normal", name="class")
 
 
-class TicketCalled(_OnTicket, frozen=True, kw_only=True, tag="ticket.called"):
+class TicketCalled(_TicketEvent, frozen=True, kw_only=True, tag="ticket.called"):
     """A ticket is called for the first time since it `entered` the queue: the wait ends."""
 
     counter: Id
@@ -71,7 +71,7 @@ class TicketCalled(_OnTicket, frozen=True, kw_only=True, tag="ticket.called"):
     call: Annotated[int, Meta(ge=1, le=99)] = 1
 
 
-class TicketRecalled(_OnTicket, frozen=True, kw_only=True, tag="ticket.recalled"):
+class TicketRecalled(_TicketEvent, frozen=True, kw_only=True, tag="ticket.recalled"):
     """A ticket is called again; the wait is not started again."""
 
     counter: Id
@@ -79,7 +79,7 @@ class TicketRecalled(_OnTicket, frozen=True, kw_only=True, tag="ticket.recalled"
     call: Annotated[int, Meta(ge=2, le=99)] = 2
 
 
-class TicketServingStarted(_OnTicket, frozen=True, kw_only=True, tag="ticket.serving_started"):
+class TicketServingStarted(_TicketEvent, frozen=True, kw_only=True, tag="ticket.serving_started"):
     """The customer has reached the counter."""
 
     counter: Id
@@ -87,21 +87,21 @@ class TicketServingStarted(_OnTicket, frozen=True, kw_only=True, tag="ticket.ser
     called: Ms
 
 
-class TicketHeld(_OnTicket, frozen=True, kw_only=True, tag="ticket.held"):
+class TicketHeld(_TicketEvent, frozen=True, kw_only=True, tag="ticket.held"):
     """Service pauses; neither wait nor service."""
 
     counter: Id
-    reason: Reason = "other"
+    reason: HoldReason = "other"
 
 
-class TicketResumed(_OnTicket, frozen=True, kw_only=True, tag="ticket.resumed"):
+class TicketResumed(_TicketEvent, frozen=True, kw_only=True, tag="ticket.resumed"):
     """Service goes on after a hold."""
 
     counter: Id
-    reason: Reason = "other"
+    reason: HoldReason = "other"
 
 
-class TicketTransferred(_OnTicket, frozen=True, kw_only=True, tag="ticket.transferred"):
+class TicketTransferred(_TicketEvent, frozen=True, kw_only=True, tag="ticket.transferred"):
     """A ticket leaves its queue for another, where a new wait begins."""
 
     entered: Ms
@@ -111,7 +111,7 @@ class TicketTransferred(_OnTicket, frozen=True, kw_only=True, tag="ticket.transf
     called: Ms | None = None
 
 
-class TicketFinished(_OnTicket, frozen=True, kw_only=True, tag="ticket.finished"):
+class TicketFinished(_TicketEvent, frozen=True, kw_only=True, tag="ticket.finished"):
     """Service of a ticket ends at `t`; service time is t − (started or called) − held_ms."""
 
     counter: Id
@@ -119,26 +119,26 @@ class TicketFinished(_OnTicket, frozen=True, kw_only=True, tag="ticket.finished"
     called: Ms
     started: Ms | None = None
     held_ms: Ms = 0
-    outcome: Outcome = "done"
-    quality: Quality = "ok"
+    outcome: ServiceOutcome = "done"
+    quality: ServiceTimeQuality = "ok"
 
 
-class TicketAbandoned(_OnTicket, frozen=True, kw_only=True, tag="ticket.abandoned"):
+class TicketAbandoned(_TicketEvent, frozen=True, kw_only=True, tag="ticket.abandoned"):
     """The ticket was given up before service."""
 
     entered: Ms
-    by: By = "customer"
-    stage: Stage = "waiting"
+    by: AbandonedBy = "customer"
+    stage: AbandonStage = "waiting"
 
 
-class TicketNoShow(_OnTicket, frozen=True, kw_only=True, tag="ticket.no_show"):
+class TicketNoShow(_TicketEvent, frozen=True, kw_only=True, tag="ticket.no_show"):
     """Called `calls` times, nobody came."""
 
     entered: Ms
     calls: Annotated[int, Meta(ge=1, le=99)] = 1
 
 
-class TicketClosedEod(_OnTicket, frozen=True, kw_only=True, tag="ticket.closed_eod"):
+class TicketClosedEod(_TicketEvent, frozen=True, kw_only=True, tag="ticket.closed_eod"):
     """The system closed an open ticket at the end of the business day; not an abandonment."""
 
     entered: Ms
@@ -147,7 +147,7 @@ class TicketClosedEod(_OnTicket, frozen=True, kw_only=True, tag="ticket.closed_e
 class TicketCorrected(Event, frozen=True, kw_only=True, tag="ticket.corrected"):
     """Staff mended a ticket's record; the old event stays."""
 
-    ticket: Ticket
+    ticket: TicketId
     field: Id
     reason: Literal["mistake", "device", "other"] = "mistake"
 
@@ -158,24 +158,24 @@ class CounterState(Event, frozen=True, kw_only=True, tag="counter.state"):
     counter: Id
     state: CounterMode
     queues: tuple[Id, ...] = ()
-    cause: Cause = "operator"
+    cause: CounterStateCause = "operator"
 
 
 class KioskState(Event, frozen=True, kw_only=True, tag="kiosk.state"):
     """A kiosk changed state; the next heartbeat repeats it."""
 
-    state: Service
-    printer: Printer = "ok"
+    state: ServiceState
+    printer: PrinterState = "ok"
     paper_pct: Percent | None = None
-    screen: Screen = "on"
+    screen: ScreenState = "on"
 
 
 class DisplayState(Event, frozen=True, kw_only=True, tag="display.state"):
     """A display changed state; frozen = its content is older than the last call."""
 
-    state: Screen
+    state: ScreenState
     age_ms: Ms = 0
-    content: Word = ""
+    content: ShortText = ""
 
 
 class RatingSubmitted(Event, frozen=True, kw_only=True, tag="rating.submitted"):
@@ -186,7 +186,7 @@ class RatingSubmitted(Event, frozen=True, kw_only=True, tag="rating.submitted"):
     source: Literal["tablet", "qr", "portal"] = "tablet"
     reason: Id | None = None
     counter: Id | None = None
-    ticket: Ticket | None = None
+    ticket: TicketId | None = None
 
 
 class CounterNow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -200,10 +200,10 @@ class CounterNow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
 class DeviceHeartbeat(Event, frozen=True, kw_only=True, tag="device.heartbeat"):
     """The device's full state, repeated every `every_ms`; speaks for `span`'s grace time."""
 
-    every_ms: Every = 60_000
-    state: Service = "in_service"
+    every_ms: IntervalMs = 60_000
+    state: ServiceState = "in_service"
     uptime_s: Count = 0
-    fw: Word = ""
+    fw: ShortText = ""
     cpu_pct: Annotated[float, Meta(ge=0, le=10_000)] | None = None
     mem_pct: Percent | None = None
     disk_pct: Percent | None = None
@@ -211,9 +211,9 @@ class DeviceHeartbeat(Event, frozen=True, kw_only=True, tag="device.heartbeat"):
     rssi: Annotated[int, Meta(ge=-200, le=0)] | None = None
     outbox_rows: Count = 0
     dropped: Count = 0
-    printer: Printer | None = None
+    printer: PrinterState | None = None
     paper_pct: Percent | None = None
-    display: Screen | None = None
+    display: ScreenState | None = None
     mode: CentreMode | None = None
     counters: tuple[CounterNow, ...] = ()
     simulated: bool = False
@@ -238,7 +238,7 @@ class LinkState(Event, frozen=True, kw_only=True, tag="link.state"):
     """A gateway's view of its uplink."""
 
     up: bool
-    every_ms: Every = 60_000
+    every_ms: IntervalMs = 60_000
     rtt_ms: Annotated[float, Meta(ge=0)] | None = None
     loss_pct: Percent | None = None
     backup: bool = False
@@ -250,7 +250,7 @@ class ProbeResult(Event, frozen=True, kw_only=True, tag="probe.result"):
     system: Id
     kind: ProbeKind
     ok: bool
-    every_ms: Every = 60_000
+    every_ms: IntervalMs = 60_000
     latency_ms: Annotated[float, Meta(ge=0)] | None = None
     status: Annotated[int, Meta(ge=0, le=999)] | None = None
     error: Literal["timeout", "refused", "dns", "tls", "status", "other"] | None = None
@@ -281,7 +281,7 @@ class PaymentResult(Event, frozen=True, kw_only=True, tag="payment.result"):
 class DossierReceived(Event, frozen=True, kw_only=True, tag="dossier.received"):
     """A dossier came in; `dossier` is a random id, never the public code."""
 
-    dossier: Ticket
+    dossier: TicketId
     service: Id
     channel: DossierChannel = "direct"
     due: Ms | None = None
@@ -290,7 +290,7 @@ class DossierReceived(Event, frozen=True, kw_only=True, tag="dossier.received"):
 class DossierResolved(Event, frozen=True, kw_only=True, tag="dossier.resolved"):
     """A dossier is done; on time when t ≤ due."""
 
-    dossier: Ticket
+    dossier: TicketId
     service: Id
     received: Ms
     channel: DossierChannel = "direct"
@@ -306,8 +306,8 @@ class DeviceStatus(Event, frozen=True, kw_only=True, tag="device.status"):
     """Written by rollup from `…/state`: the connection `sid` began or ended."""
 
     online: bool
-    sid: Word
-    reason: Word = ""
+    sid: ShortText
+    reason: ShortText = ""
 
 
 class PlatformBeat(Event, frozen=True, kw_only=True, tag="platform.beat"):
@@ -327,7 +327,7 @@ SERVER_EVENTS: tuple[type[Event], ...] = (DeviceContact, DeviceStatus, PlatformB
 """What only ingest and rollup write."""
 
 
-def type_of(event: Event) -> str:
+def event_type_of(event: Event) -> str:
     """Return the wire name of the event's type."""
     return str(event.__struct_config__.tag)
 
@@ -335,6 +335,6 @@ def type_of(event: Event) -> str:
 SYSTEM_TYPES = frozenset({"probe.result", "connector.stats"})
 
 
-def unit_of(centre: str, event: Event) -> str:
+def entity_of(centre: str, event: Event) -> str:
     """Return what the event is folded under: its digital system, else its centre."""
     return event.system if isinstance(event, (ProbeResult, ConnectorStats)) else centre

@@ -20,12 +20,12 @@ class Presence(Struct, frozen=True, kw_only=True, omit_defaults=True):
 _DECODER = msgspec.json.Decoder(Presence)
 
 
-def encode(presence: Presence) -> bytes:
+def encode_presence(presence: Presence) -> bytes:
     """Return the certificate's JSON."""
     return msgspec.json.encode(presence)
 
 
-def decode(payload: bytes) -> Presence | None:
+def decode_presence(payload: bytes) -> Presence | None:
     """Return the certificate, or None when it is not one."""
     try:
         return _DECODER.decode(payload)

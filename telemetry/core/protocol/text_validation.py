@@ -19,92 +19,96 @@ if TYPE_CHECKING:
 
     from telemetry.core.protocol import events as ev
 
-_KNOWN = 50_000
-_KEEP = "[a-z0-9-]{1,63}"
+_MAX_SEEN_IDS = 50_000
+_ID_PATTERN = "[a-z0-9-]{1,63}"
 """Ids are few and remembered; tickets and the like are not."""
 
 
-class _Rule:
+class _TextRule:
     """One field: how its words are got, and what they must look like."""
 
-    def __init__(self, name: str, pattern: str, words_of: Callable[[Sequence[Any]], Iterable[str | None]]) -> None:
+    def __init__(self, name: str, pattern: str, texts_of: Callable[[Sequence[Any]], Iterable[str | None]]) -> None:
         self.name, self.pattern = name, pattern
-        self.fits = re.compile(pattern).fullmatch
-        self._words_of = words_of
-        self._keeps = pattern == _KEEP
+        self.matches = re.compile(pattern).fullmatch
+        self._texts_of = texts_of
+        self._remembers = pattern == _ID_PATTERN
 
-    def bad(self, group: Sequence[Any]) -> bool:
+    def has_invalid(self, group: Sequence[Any]) -> bool:
         """Tell whether a word of the field does not fit."""
-        words = set(self._words_of(group)) - (_known if self._keeps else {None})
-        if not words:
+        texts = set(self._texts_of(group)) - (_seen_ids if self._remembers else {None})
+        if not texts:
             return False
-        if not all(map(self.fits, words)):  # type: ignore[arg-type]
+        if not all(map(self.matches, texts)):  # type: ignore[arg-type]
             return True
-        if self._keeps and len(_known) < _KNOWN:
-            _known.update(words)
+        if self._remembers and len(_seen_ids) < _MAX_SEEN_IDS:
+            _seen_ids.update(texts)
         return False
 
 
-_known: set[str | None] = {None}
+_seen_ids: set[str | None] = {None}
 
 
-def _pattern(kind: object) -> str:
+def _pattern_of(kind: object) -> str:
     """Return the pattern of a field's type, or nothing."""
     if isinstance(kind, inspect.Metadata):
         return str((kind.extra or {}).get("pattern", ""))
     if isinstance(kind, inspect.UnionType):
-        return next((found for part in kind.types if (found := _pattern(part))), "")
-    return _pattern(kind.item_type) if isinstance(kind, inspect.VarTupleType) else ""
+        return next((pattern for part in kind.types if (pattern := _pattern_of(part))), "")
+    return _pattern_of(kind.item_type) if isinstance(kind, inspect.VarTupleType) else ""
 
 
-_all_rules: dict[type[Any], tuple[_Rule, ...]] = {}
+_rules_by_type: dict[type[Any], tuple[_TextRule, ...]] = {}
 
 
-def _rules(kind: type[Any]) -> tuple[_Rule, ...]:
-    if kind not in _all_rules:
-        _all_rules[kind] = _made(kind)
-    return _all_rules[kind]
+def _rules_of(kind: type[Any]) -> tuple[_TextRule, ...]:
+    if kind not in _rules_by_type:
+        _rules_by_type[kind] = _build_rules(kind)
+    return _rules_by_type[kind]
 
 
-def _made(kind: type[Any]) -> tuple[_Rule, ...]:
-    told = inspect.type_info(kind)
-    assert isinstance(told, inspect.StructType)  # noqa: S101  # every event is one
-    found: list[_Rule] = []
-    for field in told.fields:
+def _build_rules(kind: type[Any]) -> tuple[_TextRule, ...]:
+    info = inspect.type_info(kind)
+    assert isinstance(info, inspect.StructType)  # noqa: S101  # every event is one
+    rules: list[_TextRule] = []
+    for field in info.fields:
         get = attrgetter(field.name)
-        inner = field.type.item_type if isinstance(field.type, inspect.VarTupleType) else None
-        if isinstance(inner, inspect.StructType):
-            found += [_nested(field.encode_name, get, rule) for rule in _rules(inner.cls)]
-        elif pattern := _pattern(field.type):
-            found.append(_Rule(field.encode_name, pattern, _joined(get) if inner is not None else _plain(get)))
-    return tuple(found)
+        item_type = field.type.item_type if isinstance(field.type, inspect.VarTupleType) else None
+        if isinstance(item_type, inspect.StructType):
+            rules += [_nested_rule(field.encode_name, get, rule) for rule in _rules_of(item_type.cls)]
+        elif pattern := _pattern_of(field.type):
+            rules.append(
+                _TextRule(
+                    field.encode_name, pattern, _flattened_texts(get) if item_type is not None else _single_texts(get)
+                )
+            )
+    return tuple(rules)
 
 
-def _plain(get: Callable[[Any], str | None]) -> Callable[[Sequence[Any]], Iterable[str | None]]:
+def _single_texts(get: Callable[[Any], str | None]) -> Callable[[Sequence[Any]], Iterable[str | None]]:
     return lambda group: map(get, group)
 
 
-def _joined(get: Callable[[Any], Sequence[str]]) -> Callable[[Sequence[Any]], Iterable[str | None]]:
+def _flattened_texts(get: Callable[[Any], Sequence[str]]) -> Callable[[Sequence[Any]], Iterable[str | None]]:
     return lambda group: chain.from_iterable(map(get, group))
 
 
-def _nested(name: str, get: Callable[[Any], Sequence[Any]], rule: _Rule) -> _Rule:
-    return _Rule(name, rule.pattern, lambda group: rule._words_of([x for event in group for x in get(event)]))  # noqa: SLF001
+def _nested_rule(name: str, get: Callable[[Any], Sequence[Any]], rule: _TextRule) -> _TextRule:
+    return _TextRule(name, rule.pattern, lambda group: rule._texts_of([x for event in group for x in get(event)]))  # noqa: SLF001
 
 
-def well_worded(events: Iterable[ev.Event]) -> bool:
+def texts_are_valid(events: Iterable[ev.Event]) -> bool:
     """Tell whether all texts of all events have only the characters they may have."""
     groups: dict[type[ev.Event], list[ev.Event]] = {}
     for event in events:
         groups.setdefault(event.__class__, []).append(event)
-    return not any(rule.bad(group) for kind, group in groups.items() for rule in _rules(kind))
+    return not any(rule.has_invalid(group) for kind, group in groups.items() for rule in _rules_of(kind))
 
 
-def convert(loose: object, kind: Any) -> Any:  # noqa: ANN401  # as the library's own
+def convert_event(value: object, kind: Any) -> Any:  # noqa: ANN401  # as the library's own
     """Return the event a JSON value is; raises msgspec.ValidationError as if the patterns stood in the type."""
-    event = msgspec.convert(loose, kind)
-    for rule in _rules(type(event)):
-        if rule.bad([event]):
+    event = msgspec.convert(value, kind)
+    for rule in _rules_of(type(event)):
+        if rule.has_invalid([event]):
             msg = f"Expected `str` matching regex '^{rule.pattern}$' - at `$.{rule.name}`"
             raise msgspec.ValidationError(msg)
     return event
@@ -112,7 +116,7 @@ def convert(loose: object, kind: Any) -> Any:  # noqa: ANN401  # as the library'
 
 def check_literal(literal: object, kind: object) -> None:
     """Check a value that a field of this type will get. Raises msgspec.ValidationError."""
-    pattern = _pattern(inspect.type_info(kind))
+    pattern = _pattern_of(inspect.type_info(kind))
     if pattern and isinstance(literal, str) and not re.fullmatch(pattern, literal):
         msg = f"Expected `str` matching regex '^{pattern}$'"
         raise msgspec.ValidationError(msg)

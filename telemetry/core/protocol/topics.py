@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, get_args
 
-ROOT = "motcua/v1"
-Channel = Literal["up", "state", "receipt", "config", "command"]
+TOPIC_ROOT = "motcua/v1"
+TopicChannel = Literal["up", "state", "receipt", "config", "command"]
 _ID = re.compile(r"[a-z0-9-]{1,63}")
 
 
@@ -22,29 +22,33 @@ class Topic:
 
     centre: str
     device: str
-    channel: Channel
+    channel: TopicChannel
 
     def __post_init__(self) -> None:
         """Refuse ids outside `[a-z0-9-]{1,63}` and unknown channels."""
-        if not _ID.fullmatch(self.centre) or not _ID.fullmatch(self.device) or self.channel not in get_args(Channel):
+        if (
+            not _ID.fullmatch(self.centre)
+            or not _ID.fullmatch(self.device)
+            or self.channel not in get_args(TopicChannel)
+        ):
             msg = f"not a topic of ours: {self.centre}/{self.device}/{self.channel}"
             raise ValueError(msg)
 
     @property
     def path(self) -> str:
         """Return the topic as sent."""
-        return f"{ROOT}/{self.centre}/{self.device}/{self.channel}"
+        return f"{TOPIC_ROOT}/{self.centre}/{self.device}/{self.channel}"
 
-    def on(self, channel: Channel) -> Topic:
+    def with_channel(self, channel: TopicChannel) -> Topic:
         """Return the same device's other channel."""
         return Topic(self.centre, self.device, channel)
 
 
 @lru_cache(maxsize=1 << 16)
-def parse(path: str) -> Topic | None:
+def parse_topic(path: str) -> Topic | None:
     """Return the topic, or None when it is not of this schema."""
     parts = path.split("/")
-    if len(parts) != 5 or "/".join(parts[:2]) != ROOT:
+    if len(parts) != 5 or "/".join(parts[:2]) != TOPIC_ROOT:
         return None
     try:
         return Topic(parts[2], parts[3], parts[4])  # type: ignore[arg-type]
@@ -52,7 +56,7 @@ def parse(path: str) -> Topic | None:
         return None
 
 
-def every(channel: Channel, share: str | None = None) -> str:
+def topic_filter(channel: TopicChannel, share: str | None = None) -> str:
     """Return the filter for all devices' channel, shared within the group `share` when given."""
-    plain = f"{ROOT}/+/+/{channel}"
-    return f"$share/{share}/{plain}" if share else plain
+    pattern = f"{TOPIC_ROOT}/+/+/{channel}"
+    return f"$share/{share}/{pattern}" if share else pattern

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from telemetry.core.calendar.windows import FIVE, HOUR, floor
+from telemetry.core.calendar.windows import HOUR, SLOT, floor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from telemetry.core.slo.alert_grouping import Key, Root
+    from telemetry.core.slo.alert_grouping import AlertGroup, AlertKey
 
-KEPT_MS = HOUR
+RESOLVED_KEPT_MS = HOUR
 """How long an alert that has ended is told as ended, so that an Alertmanager that was away learns it."""
 
-_CAUSES = {
+_CAUSE_BY_SLI = {
     "connectivity": "link",
     "availability": "device",
     "readiness": "device",
@@ -25,7 +25,7 @@ _CAUSES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ActiveAlert:
     """An alert as it was begun: its labels never change, or Alertmanager would take it for another one.
 
     Times are Unix ms: `burned` when it last burned (a 5-minute mark), `shut` since when its clock stands still,
@@ -33,80 +33,91 @@ class Standing:
     """
 
     labels: tuple[tuple[str, str], ...]
-    started: int
-    burned: int
-    shut: int | None = None
-    opened: int | None = None
-    resolved: int | None = None
+    started_at: int
+    last_burned_at: int
+    muted_since: int | None = None
+    unmuted_at: int | None = None
+    resolved_at: int | None = None
 
 
-def burned(standing: Mapping[Key, Standing]) -> dict[Key, int]:
+def last_burned(active_alerts: Mapping[AlertKey, ActiveAlert]) -> dict[AlertKey, int]:
     """Return the alerts that have not ended, with when they last burned."""
-    return {key: s.burned for key, s in standing.items() if s.resolved is None}
+    return {key: s.last_burned_at for key, s in active_alerts.items() if s.resolved_at is None}
 
 
-def stand(
-    before: Mapping[Key, Standing], roots: Iterable[Root], province: str, now: int, *, sure: bool
-) -> dict[Key, Standing]:
+def advance_alerts(
+    previous: Mapping[AlertKey, ActiveAlert],
+    groups: Iterable[AlertGroup],
+    province: str,
+    now: int,
+    *,
+    all_evaluated: bool,
+) -> dict[AlertKey, ActiveAlert]:
     """Take one step.
 
     An alert begins only while it burns: what a parent spoke for is silent when the parent has ended, unless it is
     still bad.  `sure` is False while not everything is judged again: then nothing ends.
     """
-    found = {r.key: r for r in roots}
-    after = {key: _ended(s, now) if key not in found and sure else s for key, s in before.items()}
-    for key, root in found.items():
-        was = after.get(key)
-        if was is not None and was.resolved is None:
-            after[key] = _going_on(was, root, now)
-        elif root.burning:
-            after[key] = _begun(root, was, province, now)
-        elif was is not None:
-            after[key] = was
-    return {k: s for k, s in after.items() if s.resolved is None or now - s.resolved < KEPT_MS}
+    group_by_key = {r.key: r for r in groups}
+    next_alerts = {
+        key: _resolve_alert(s, now) if key not in group_by_key and all_evaluated else s for key, s in previous.items()
+    }
+    for key, group in group_by_key.items():
+        existing = next_alerts.get(key)
+        if existing is not None and existing.resolved_at is None:
+            next_alerts[key] = _continue_alert(existing, group, now)
+        elif group.is_burning:
+            next_alerts[key] = _start_alert(group, existing, province, now)
+        elif existing is not None:
+            next_alerts[key] = existing
+    return {k: s for k, s in next_alerts.items() if s.resolved_at is None or now - s.resolved_at < RESOLVED_KEPT_MS}
 
 
-def _ended(one: Standing, now: int) -> Standing:
-    return one if one.resolved is not None else replace(one, resolved=now)
+def _resolve_alert(alert: ActiveAlert, now: int) -> ActiveAlert:
+    return alert if alert.resolved_at is not None else replace(alert, resolved_at=now)
 
 
-def _going_on(one: Standing, root: Root, now: int) -> Standing:
-    burned_at = floor(now, FIVE) if root.burning else one.burned
-    if root.open == (one.shut is None):
-        return replace(one, burned=burned_at)
-    if root.open:
-        return replace(one, burned=burned_at, shut=None, opened=now)
-    return replace(one, shut=now)
+def _continue_alert(alert: ActiveAlert, group: AlertGroup, now: int) -> ActiveAlert:
+    burned_at = floor(now, SLOT) if group.is_burning else alert.last_burned_at
+    if group.is_open == (alert.muted_since is None):
+        return replace(alert, last_burned_at=burned_at)
+    if group.is_open:
+        return replace(alert, last_burned_at=burned_at, muted_since=None, unmuted_at=now)
+    return replace(alert, muted_since=now)
 
 
-def _begun(root: Root, was: Standing | None, province: str, now: int) -> Standing:
+def _start_alert(group: AlertGroup, previous: ActiveAlert | None, province: str, now: int) -> ActiveAlert:
     """Begin after the last one's end: Alertmanager would join two that overlap."""
-    started = root.since if was is None or was.resolved is None else max(root.since, was.resolved + 1)
-    return Standing(tuple(sorted(labels(root, province).items())), min(started, now), floor(now, FIVE))
+    started = (
+        group.firing_since
+        if previous is None or previous.resolved_at is None
+        else max(group.firing_since, previous.resolved_at + 1)
+    )
+    return ActiveAlert(tuple(sorted(alert_labels(group, province).items())), min(started, now), floor(now, SLOT))
 
 
-def labels(root: Root, province: str) -> dict[str, str]:
+def alert_labels(group: AlertGroup, province: str) -> dict[str, str]:
     """Return an alert's labels; those without a value are left out."""
-    first = root.firings[0]
-    aimed = first.judged.aimed
-    whole = root.scope.startswith("province:")
-    found = {
-        "alertname": f"Motcua{root.sli.capitalize()}",
-        "severity": root.severity,
-        "objective": aimed.objective.id,
-        "scope": root.scope,
-        "centre": aimed.centre.id if aimed.centre and not whole else "",
-        "province": aimed.centre.province if aimed.centre else province,
-        "cause": cause(root),
+    first = group.firings[0]
+    scoped = first.evaluation.scoped
+    is_province = group.scope.startswith("province:")
+    values = {
+        "alertname": f"Motcua{group.sli.capitalize()}",
+        "severity": group.severity,
+        "objective": scoped.objective.id,
+        "scope": group.scope,
+        "centre": scoped.centre.id if scoped.centre and not is_province else "",
+        "province": scoped.centre.province if scoped.centre else province,
+        "cause": alert_cause(group),
         "rule": next(iter(first.rules), ""),
     }
-    return {name: value for name, value in found.items() if value}
+    return {name: value for name, value in values.items() if value}
 
 
-def cause(root: Root) -> str:
+def alert_cause(group: AlertGroup) -> str:
     """Return what is to blame: a site's link, a device, the queue, a digital system, or the platform all share."""
-    if root.scope.startswith("province:"):
+    if group.scope.startswith("province:"):
         return "platform"
-    if root.scope.startswith("system:"):
+    if group.scope.startswith("system:"):
         return "system"
-    return "device" if root.scope.startswith("device:") and root.sli == "connectivity" else _CAUSES[root.sli]
+    return "device" if group.scope.startswith("device:") and group.sli == "connectivity" else _CAUSE_BY_SLI[group.sli]

@@ -5,24 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from telemetry.core.calendar.windows import MINUTE, at
+from telemetry.core.calendar.windows import MINUTE, to_local
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from zoneinfo import ZoneInfo
 
-    from telemetry.core.slo.alert import Standing
-    from telemetry.core.slo.alert_grouping import Firing, Key, Root
+    from telemetry.core.slo.alert import ActiveAlert
+    from telemetry.core.slo.alert_grouping import AlertGroup, AlertKey, FiringObjective
 
-EXPIRES_MS = 4 * MINUTE
+ALERT_EXPIRES_MS = 4 * MINUTE
 """An alert that is not told again ends by itself after this time: nobody stands behind it any more."""
-SHUT_EXPIRES_MS = 8 * MINUTE
+MUTE_EXPIRES_MS = 8 * MINUTE
 """What keeps alerts of a closed place quiet outlives them, or their end would be told at night."""
-CHILDREN_NAMED = 20
+MAX_LISTED_CHILDREN = 20
 RUNBOOK = "docs/operate.md#burn-rate-alerts"
 
 _UNITS = {"wait": ("tickets", "lượt"), "readiness": ("days", "ngày"), "latency": ("probes", "lần đo")}
-_SAID = {
+_PHRASES = {
     "connectivity": ("has lost contact", "mất liên lạc"),
     "availability": ("does not serve", "không phục vụ được"),
     "readiness": ("was not ready at opening time", "chưa sẵn sàng lúc mở cửa"),
@@ -32,93 +32,104 @@ _SAID = {
 
 
 @dataclass(frozen=True, slots=True)
-class Alert:
+class PostableAlert:
     """What Alertmanager is told; it runs from `starts` to `ends`, Unix ms, `ends` in the future while it goes on."""
 
     labels: tuple[tuple[str, str], ...]
-    starts: int
-    ends: int
+    starts_at: int
+    ends_at: int
     annotations: tuple[tuple[str, str], ...] = ()
 
 
-def words(root: Root, zone: ZoneInfo) -> dict[str, str]:
+def render_annotations(group: AlertGroup, zone: ZoneInfo) -> dict[str, str]:
     """Return an alert's words and figures."""
-    worst = max(root.firings, key=_rate)
-    since = at(root.since, zone).strftime("%H:%M %d/%m/%Y")
-    left, unit_en, unit_vi = _left(worst)
-    rate, count = f"{_rate(worst):.1f}", len(root.children)
-    ident = root.scope.partition(":")[2]
-    said_en, said_vi = _SAID[root.sli]
-    name_en, name_vi = worst.judged.aimed.objective.name_en, worst.judged.aimed.objective.name_vi
+    worst = max(group.firings, key=_highest_burn_rate)
+    since = to_local(group.firing_since, zone).strftime("%H:%M %d/%m/%Y")
+    budget_left, unit_en, unit_vi = _budget_left(worst)
+    rate, count = f"{_highest_burn_rate(worst):.1f}", len(group.child_scopes)
+    ident = group.scope.partition(":")[2]
+    phrase_en, phrase_vi = _PHRASES[group.sli]
+    name_en, name_vi = worst.evaluation.scoped.objective.name_en, worst.evaluation.scoped.objective.name_vi
     below_en = f"; {count} below it are affected" if count else ""
     below_vi = f"; {count} đối tượng bên dưới bị ảnh hưởng" if count else ""
     return {
-        "summary": f"{ident} {said_en} since {since}: {name_en} burns {rate} times as fast as it may; "
-        f"{left} {unit_en} of budget left{below_en}.",
-        "summary_vi": f"{ident} {said_vi} từ {since}: {name_vi} tiêu hao nhanh gấp {_comma(rate)} lần mức cho phép; "
-        f"ngân sách còn {_comma(left)} {unit_vi}{below_vi}.",
-        "since": at(root.since, zone).isoformat(),
+        "summary": f"{ident} {phrase_en} since {since}: {name_en} burns {rate} times as fast as it may; "
+        f"{budget_left} {unit_en} of budget left{below_en}.",
+        "summary_vi": f"{ident} {phrase_vi} từ {since}: {name_vi} tiêu hao nhanh "
+        f"gấp {_with_decimal_comma(rate)} lần mức cho phép; "
+        f"ngân sách còn {_with_decimal_comma(budget_left)} {unit_vi}{below_vi}.",
+        "since": to_local(group.firing_since, zone).isoformat(),
         "burn_rate": rate,
-        "budget_left": f"{left} {unit_en}",
-        "rules": ", ".join(sorted({name for f in root.firings for name in f.alarms})),
-        "objectives": ", ".join(sorted({f.judged.aimed.objective.id for f in root.firings})),
+        "budget_left": f"{budget_left} {unit_en}",
+        "rules": ", ".join(sorted({name for f in group.firings for name in f.alarms})),
+        "objectives": ", ".join(sorted({f.evaluation.scoped.objective.id for f in group.firings})),
         "children": str(count),
-        "children_ids": ", ".join(_named(root)),
+        "children_ids": ", ".join(_listed_children(group)),
         "runbook": RUNBOOK,
     }
 
 
-def _rate(firing: Firing) -> float:
-    return max((r.long or 0.0 for r in firing.judged.status.readings if r.rule.name in firing.alarms), default=0.0)
+def _highest_burn_rate(firing: FiringObjective) -> float:
+    return max(
+        (r.long_rate or 0.0 for r in firing.evaluation.status.burn_rates if r.rule.name in firing.alarms), default=0.0
+    )
 
 
-def _left(firing: Firing) -> tuple[str, str, str]:
-    found, sli = firing.judged.status.budget, firing.judged.aimed.objective.sli
-    if firing.judged.status.account is None and sli in _UNITS:
-        return f"{found.remaining:.0f}", *_UNITS[sli]
-    return f"{found.minutes[2]:.0f}", "minutes", "phút"
+def _budget_left(firing: FiringObjective) -> tuple[str, str, str]:
+    remaining_budget, sli = firing.evaluation.status.budget, firing.evaluation.scoped.objective.sli
+    if firing.evaluation.status.account is None and sli in _UNITS:
+        return f"{remaining_budget.remaining:.0f}", *_UNITS[sli]
+    return f"{remaining_budget.minutes[2]:.0f}", "minutes", "phút"
 
 
-def _comma(number: str) -> str:
+def _with_decimal_comma(number: str) -> str:
     return number.replace(".", ",")
 
 
-def _named(root: Root) -> list[str]:
-    ids = [scope.partition(":")[2] for scope in root.children[:CHILDREN_NAMED]]
-    more = len(root.children) - len(ids)
+def _listed_children(group: AlertGroup) -> list[str]:
+    ids = [scope.partition(":")[2] for scope in group.child_scopes[:MAX_LISTED_CHILDREN]]
+    more = len(group.child_scopes) - len(ids)
     return [*ids, f"… {more} more"] if more else ids
 
 
-def told(standing: Iterable[Standing], roots: Iterable[Root], zone: ZoneInfo, now: int) -> list[Alert]:
+def build_postable_alerts(
+    active_alerts: Iterable[ActiveAlert], groups: Iterable[AlertGroup], zone: ZoneInfo, now: int
+) -> list[PostableAlert]:
     """Return everything Alertmanager should know at `now`: what goes on, what has ended, what is closed, and us."""
-    said = {r.key: words(r, zone) for r in roots}
-    found = [a for s in standing for a in (_alert(s, said, now), _shut(s, now)) if a]
-    return [*found, watchdog(now)]
+    annotations_by_key = {r.key: render_annotations(r, zone) for r in groups}
+    alerts = [
+        a for s in active_alerts for a in (_build_alert(s, annotations_by_key, now), _build_mute_alert(s, now)) if a
+    ]
+    return [*alerts, watchdog_alert(now)]
 
 
-def _alert(one: Standing, texts: Mapping[Key, Mapping[str, str]], now: int) -> Alert:
-    said = dict(one.labels)
-    key = (said["alertname"].removeprefix("Motcua").lower(), said["scope"], said["severity"])
-    ends = now + EXPIRES_MS if one.resolved is None else max(one.resolved, one.started + 1)
-    text = texts.get(key, {"runbook": RUNBOOK})
-    return Alert(one.labels, one.started, ends, tuple(sorted((k, v) for k, v in text.items() if v)))
+def _build_alert(
+    alert: ActiveAlert, annotations_by_key: Mapping[AlertKey, Mapping[str, str]], now: int
+) -> PostableAlert:
+    labels = dict(alert.labels)
+    key = (labels["alertname"].removeprefix("Motcua").lower(), labels["scope"], labels["severity"])
+    ends = now + ALERT_EXPIRES_MS if alert.resolved_at is None else max(alert.resolved_at, alert.started_at + 1)
+    annotations = annotations_by_key.get(key, {"runbook": RUNBOOK})
+    return PostableAlert(
+        alert.labels, alert.started_at, ends, tuple(sorted((k, v) for k, v in annotations.items() if v))
+    )
 
 
-def _shut(one: Standing, now: int) -> Alert | None:
+def _build_mute_alert(alert: ActiveAlert, now: int) -> PostableAlert | None:
     """Say that an alert's place is closed: Alertmanager then repeats nothing about it until it opens."""
-    kept = {"objective", "scope", "centre", "province"}
-    name = {"alertname": "MotcuaClosed", "severity": "none"}
-    marked = tuple(sorted({**{k: v for k, v in one.labels if k in kept}, **name}.items()))
-    if one.shut is not None and one.resolved is None:
-        return Alert(marked, one.shut, now + SHUT_EXPIRES_MS)
-    ended = one.resolved if one.shut is not None else one.opened
-    if ended is None or now - ended > SHUT_EXPIRES_MS:
+    scope_labels = {"objective", "scope", "centre", "province"}
+    mute_labels = {"alertname": "MotcuaClosed", "severity": "none"}
+    labels = tuple(sorted({**{k: v for k, v in alert.labels if k in scope_labels}, **mute_labels}.items()))
+    if alert.muted_since is not None and alert.resolved_at is None:
+        return PostableAlert(labels, alert.muted_since, now + MUTE_EXPIRES_MS)
+    ended_at = alert.resolved_at if alert.muted_since is not None else alert.unmuted_at
+    if ended_at is None or now - ended_at > MUTE_EXPIRES_MS:
         return None
-    return Alert(marked, min(one.started, ended - 1), ended)
+    return PostableAlert(labels, min(alert.started_at, ended_at - 1), ended_at)
 
 
-def watchdog(now: int) -> Alert:
+def watchdog_alert(now: int) -> PostableAlert:
     """Return the alert that always fires: who no longer gets it knows that nobody judges, or that nothing arrives."""
-    said = {"alertname": "MotcuaWatchdog", "severity": "none"}
-    text = {"summary": "Rollup judges the objectives and reaches Alertmanager.", "runbook": RUNBOOK}
-    return Alert(tuple(sorted(said.items())), now, now + EXPIRES_MS, tuple(sorted(text.items())))
+    labels = {"alertname": "MotcuaWatchdog", "severity": "none"}
+    annotations = {"summary": "Rollup judges the objectives and reaches Alertmanager.", "runbook": RUNBOOK}
+    return PostableAlert(tuple(sorted(labels.items())), now, now + ALERT_EXPIRES_MS, tuple(sorted(annotations.items())))

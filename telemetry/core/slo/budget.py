@@ -11,23 +11,23 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from telemetry.core.calendar.open_time import Axis
+    from telemetry.core.calendar.open_time import OpenTimeline
 
-Standing = Literal["no_data", "healthy", "at_risk", "exhausted"]
-AT_RISK = 0.20
+SloState = Literal["no_data", "healthy", "at_risk", "exhausted"]
+AT_RISK_RATIO = 0.20
 """An objective is at risk with this share of its budget left, or less."""
-RELIEF = 0.05
+RECOVERY_MARGIN = 0.05
 """How much more must be left than the limit before the standing improves."""
 
 
 @cache
-def slack(goal: float) -> Fraction:
+def error_budget_ratio(goal: float) -> Fraction:
     """Return 1 − goal exactly as it was written: 0.995 gives 1/200."""
     return 1 - Fraction(str(goal))
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class ErrorBudget:
     """What may be bad and what was, in one unit: seconds of time, or tickets; both signed sums are exact."""
 
     total: float
@@ -49,33 +49,35 @@ class Budget:
         return self.total / 60, self.consumed / 60, self.remaining / 60
 
 
-def budget(goal: float, period: int, bad: int) -> Budget:
+def error_budget(goal: float, period: int, bad: int) -> ErrorBudget:
     """Return the budget of a period.
 
     `period` is all that can count in it (open seconds, a calendar month's including those to come; tickets),
     `bad` what was bad so far, in the same unit.
     """
-    return Budget(float(slack(goal) * period), bad)
+    return ErrorBudget(float(error_budget_ratio(goal) * period), bad)
 
 
-def standing(found: Budget, counted: int, before: Standing = "no_data") -> Standing:
+def classify_slo_state(spent_budget: ErrorBudget, counted: int, previous: SloState = "no_data") -> SloState:
     """Say how an objective stands; with what it was `before`, it improves only past the limit by RELIEF."""
     if not counted:
         return "no_data"
-    left = found.remaining_ratio
-    if left is None:
-        return "exhausted" if found.consumed else "healthy"
-    if left <= (RELIEF if before == "exhausted" else 0):
+    remaining_ratio = spent_budget.remaining_ratio
+    if remaining_ratio is None:
+        return "exhausted" if spent_budget.consumed else "healthy"
+    if remaining_ratio <= (RECOVERY_MARGIN if previous == "exhausted" else 0):
         return "exhausted"
-    limit = AT_RISK + RELIEF if before in {"at_risk", "exhausted"} else AT_RISK
-    return "at_risk" if left <= limit else "healthy"
+    limit = AT_RISK_RATIO + RECOVERY_MARGIN if previous in {"at_risk", "exhausted"} else AT_RISK_RATIO
+    return "at_risk" if remaining_ratio <= limit else "healthy"
 
 
-def exhausts_at(found: Budget, error: float | None, axis: Axis, now: int) -> int | None:
+def predict_exhaustion(
+    spent_budget: ErrorBudget, error_ratio: float | None, timeline: OpenTimeline, now: int
+) -> int | None:
     """Return when a time budget (s) is spent if `error` (bad ÷ counted) stays, Unix ms.
 
     None when it is spent already, when nothing is being spent, or when that lies beyond the axis.
     """
-    if not error or found.remaining <= 0:
+    if not error_ratio or spent_budget.remaining <= 0:
         return None
-    return axis.ahead(now, round(found.remaining * 1000 / error))
+    return timeline.add_open(now, round(spent_budget.remaining * 1000 / error_ratio))

@@ -9,21 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from telemetry.core.calendar.intervals import minus, overlap
+from telemetry.core.calendar.intervals import difference, intersection
 from telemetry.core.calendar.windows import Window, merge
-from telemetry.core.slo.sli import Tally, total
+from telemetry.core.slo.sli import TimeByState, sum_times
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from telemetry.core.fold.states import Segment
+    from telemetry.core.fold.states import StateSegment
 
-Cause = Literal["late", "platform", "link", "device"]
-Fate = Literal["up", "down", "unknown", "excluded"]
+GapCause = Literal["late", "platform", "link", "device"]
+AttributedState = Literal["up", "down", "unknown", "excluded"]
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class GapEvidence:
     """When each cause held: rows announced but not yet here, our platform down, the site's link down."""
 
     late: Sequence[Window] = ()
@@ -32,76 +32,80 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Spell:
+class AttributedSpan:
     """A run of one state; `cause` of a gap, `caused_by` the parent whose outage it belongs to."""
 
     window: Window
-    state: Fate
-    cause: Cause | None = None
+    state: AttributedState
+    cause: GapCause | None = None
     caused_by: str = ""
 
 
-def silent_together(heard: Sequence[Sequence[Segment]], window: Window) -> list[Window]:
+def common_silence(segments_by_device: Sequence[Sequence[StateSegment]], window: Window) -> list[Window]:
     """Return when no device of a site was heard: its link was down.
 
     One device alone proves nothing about its link, so fewer than two give no evidence.
     """
-    if len(heard) < 2:
+    if len(segments_by_device) < 2:
         return []
-    return minus([window], [Window(s.start, s.end) for known in heard for s in known if s.state == "up"])
+    return difference(
+        [window], [Window(s.start, s.end) for segments in segments_by_device for s in segments if s.state == "up"]
+    )
 
 
-def spells(known: Sequence[Segment], window: Window, evidence: Evidence) -> list[Spell]:
+def attribute_gaps(segments: Sequence[StateSegment], window: Window, evidence: GapEvidence) -> list[AttributedSpan]:
     """Tile the window with what is known and with the causes of the gaps; sorted.
 
     A gap the platform caused is excluded; every other gap is unknown, and its cause says who is charged.
     """
-    out = [Spell(part, s.state) for s in known if (part := Window(s.start, s.end).clip(window))]
-    gaps = minus([window], [s.window for s in out])
-    ranked: tuple[tuple[Cause, Sequence[Window]], ...] = (
+    spans = [AttributedSpan(part, s.state) for s in segments if (part := Window(s.start, s.end).clip(window))]
+    gaps = difference([window], [s.window for s in spans])
+    windows_by_cause: tuple[tuple[GapCause, Sequence[Window]], ...] = (
         ("late", evidence.late),
         ("platform", evidence.platform),
         ("link", evidence.link),
         ("device", [window]),
     )
-    for cause, windows in ranked:
-        state: Fate = "excluded" if cause == "platform" else "unknown"
-        out += [Spell(part, state, cause) for part in overlap(gaps, windows)]
-        gaps = minus(gaps, windows)
-    return sorted(out, key=lambda s: s.window)
+    for cause, windows in windows_by_cause:
+        state: AttributedState = "excluded" if cause == "platform" else "unknown"
+        spans += [AttributedSpan(part, state, cause) for part in intersection(gaps, windows)]
+        gaps = difference(gaps, windows)
+    return sorted(spans, key=lambda s: s.window)
 
 
-def under(found: Iterable[Spell], parent: str, parent_down: Sequence[Window]) -> list[Spell]:
+def attribute_to_parent(
+    spans: Iterable[AttributedSpan], parent: str, parent_down: Sequence[Window]
+) -> list[AttributedSpan]:
     """Mark the down and unknown time in which the parent was down as caused by it; other time stays as it is."""
-    out: list[Spell] = []
-    for s in found:
-        shared = overlap([s.window], parent_down) if s.state in {"down", "unknown"} and not s.caused_by else []
-        out += [replace(s, window=w, caused_by=parent) for w in shared]
-        out += [replace(s, window=w) for w in minus([s.window], shared)]
-    return sorted(out, key=lambda s: s.window)
+    attributed: list[AttributedSpan] = []
+    for s in spans:
+        shared = intersection([s.window], parent_down) if s.state in {"down", "unknown"} and not s.caused_by else []
+        attributed += [replace(s, window=w, caused_by=parent) for w in shared]
+        attributed += [replace(s, window=w) for w in difference([s.window], shared)]
+    return sorted(attributed, key=lambda s: s.window)
 
 
-def tally_of(found: Iterable[Spell], scope: Sequence[Window]) -> Tally:
+def sum_spans(spans: Iterable[AttributedSpan], scope: Sequence[Window]) -> TimeByState:
     """Add spells over the time in scope, ms; unknown time the link caused is charged elsewhere: to the link."""
-    return total(_tally(s, sum(w.length for w in overlap([s.window], scope))) for s in found)
+    return sum_times(_span_time(s, sum(w.length for w in intersection([s.window], scope))) for s in spans)
 
 
-def _tally(spell: Spell, ms: int) -> Tally:
-    if spell.state == "unknown":
-        return Tally(unknown=ms, elsewhere=ms * (spell.cause == "link"))
-    return Tally(
-        up=ms * (spell.state == "up"), down=ms * (spell.state == "down"), excluded=ms * (spell.state == "excluded")
+def _span_time(span: AttributedSpan, ms: int) -> TimeByState:
+    if span.state == "unknown":
+        return TimeByState(unknown=ms, charged_elsewhere=ms * (span.cause == "link"))
+    return TimeByState(
+        up=ms * (span.state == "up"), down=ms * (span.state == "down"), excluded=ms * (span.state == "excluded")
     )
 
 
-def charge_once(down: Mapping[str, Sequence[Window]]) -> dict[str, list[Window]]:
+def charge_each_once(down: Mapping[str, Sequence[Window]]) -> dict[str, list[Window]]:
     """Charge each moment to the first of the sources that was down then (parents first).
 
     The charges are disjoint and cover exactly the union of all down time.
     """
-    out: dict[str, list[Window]] = {}
-    taken: list[Window] = []
+    charged: dict[str, list[Window]] = {}
+    covered: list[Window] = []
     for source, windows in down.items():
-        out[source] = minus(windows, taken)
-        taken = merge([*taken, *windows])
-    return out
+        charged[source] = difference(windows, covered)
+        covered = merge([*covered, *windows])
+    return charged

@@ -12,27 +12,27 @@ from typing import TYPE_CHECKING
 from telemetry.core.fold import states
 
 if TYPE_CHECKING:
-    from telemetry.core.fold.states import Segment
+    from telemetry.core.fold.states import StateSegment
 
-Known = tuple[tuple["Segment", ...], ...]
+MemberSegments = tuple[tuple["StateSegment", ...], ...]
 """The known states of the declared members of one part; an empty one is a part the centre does not have."""
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class CentreParts:
     """A centre's parts as segments; `k` is how many counters the roster needs."""
 
-    server: Known = ()
-    kiosks: Known = ()
-    counters: Known = ()
-    k: int = 1
+    server: MemberSegments = ()
+    kiosks: MemberSegments = ()
+    counters: MemberSegments = ()
+    counters_needed: int = 1
 
 
-def working(parts: Parts) -> list[Segment]:
+def combine_parts(parts: CentreParts) -> list[StateSegment]:
     """Return when the centre was up and down; parts it does not have are left out, without any it is unknown."""
     needed = [*map(list, parts.server)]
     if parts.kiosks:
         needed.append(states.any_of(parts.kiosks))
     if parts.counters:
-        needed.append(states.k_of_n(parts.counters, parts.k))
+        needed.append(states.k_of_n(parts.counters, parts.counters_needed))
     return states.all_of(needed) if needed else []

@@ -6,31 +6,35 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from telemetry.core.inventory import Published
+    from telemetry.core.inventory import PublishedFigures
 
-FIGURES = ("open", "up", "down", "unknown", "excluded", "good", "bad")
+PUBLISHED_FIGURES = ("open", "up", "down", "unknown", "excluded", "good", "bad")
 
 
 @dataclass(frozen=True, slots=True)
-class Correction:
+class PublishedCorrection:
     """A published figure and what the same time is now known to have been; `difference` is now − published, signed."""
 
-    published: Published
-    now: Published
-    difference: Published
+    published: PublishedFigures
+    current: PublishedFigures
+    difference: PublishedFigures
 
 
-def correction(published: Published, now: Published) -> Correction | None:
+def find_correction(published: PublishedFigures, current: PublishedFigures) -> PublishedCorrection | None:
     """Compare what was published with what is computed now; None when every figure is the same.
 
     Raises ValueError when the two are not about one month, scope and objective.
     """
-    if _about(published) != _about(now):
-        msg = f"{_about(published)} and {_about(now)} are not one figure: compare those of one key"
+    if _figure_key(published) != _figure_key(current):
+        msg = f"{_figure_key(published)} and {_figure_key(current)} are not one figure: compare those of one key"
         raise ValueError(msg)
-    signed = {name: getattr(now, name) - getattr(published, name) for name in FIGURES}
-    return Correction(published, now, replace(published, **signed)) if any(signed.values()) else None
+    differences = {name: getattr(current, name) - getattr(published, name) for name in PUBLISHED_FIGURES}
+    return (
+        PublishedCorrection(published, current, replace(published, **differences))
+        if any(differences.values())
+        else None
+    )
 
 
-def _about(found: Published) -> tuple[str, str, str]:
-    return found.month, found.scope, found.objective
+def _figure_key(figures: PublishedFigures) -> tuple[str, str, str]:
+    return figures.month, figures.scope, figures.objective

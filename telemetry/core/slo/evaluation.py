@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from telemetry.core.calendar.windows import Window
-    from telemetry.core.fold.states import Segment
+    from telemetry.core.fold.states import StateSegment
     from telemetry.core.inventory import Centre, Objective
-    from telemetry.core.slo.status import Status
+    from telemetry.core.slo.status import ObjectiveStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Aimed:
+class ScopedObjective:
     """An objective at one scope (`centre:ID`, `device:ID`, `system:ID`); `unit` is what its totals are folded under.
 
     `centre` is where it happens, None for a digital system; `every_ms` is how often it is heard.
@@ -21,26 +21,26 @@ class Aimed:
 
     objective: Objective
     scope: str
-    unit: str
+    entity: str
     centre: Centre | None
     every_ms: int = 60_000
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Evaluation:
     """What was judged at `at` (Unix ms) over `window`; `open` tells whether the objective's clock ran then."""
 
-    aimed: Aimed
+    scoped: ScopedObjective
     at: int
     window: Window
-    open: bool
-    status: Status
-    allowance: int | None = None
+    is_open: bool
+    status: ObjectiveStatus
+    period_open_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Tail:
+class RecentState:
     """A scope's segments that reach into the running 5 minutes, uncut: what is believed of the present."""
 
-    service: tuple[Segment, ...] = ()
-    contact: tuple[Segment, ...] = ()
+    service: tuple[StateSegment, ...] = ()
+    contact: tuple[StateSegment, ...] = ()

@@ -12,112 +12,114 @@ from datetime import date, timedelta
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from telemetry.core.calendar.open_time import Axis, axis
-from telemetry.core.calendar.windows import FIVE, HOUR, Width, Window, ceil, day_window, floor
+from telemetry.core.calendar.open_time import OpenTimeline, build_open_timeline
+from telemetry.core.calendar.windows import HOUR, SLOT, BucketWidth, Window, ceil, day_window, floor
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
     from zoneinfo import ZoneInfo
 
-HOURS_BACK = 8
+HOURLY_DAYS = 8
 """So many days back there are hours: a week of opening, and the edge of what is settled, lie within."""
-_ONE = timedelta(days=1)
-Part = tuple[Width, Window]
+_ONE_DAY = timedelta(days=1)
+BucketSpan = tuple[BucketWidth, Window]
 
 
-def cut(zone: ZoneInfo, first: date, today: date, edges: Collection[date]) -> list[Part]:
+def bucket_layout(zone: ZoneInfo, first: date, today: date, edges: Collection[date]) -> list[BucketSpan]:
     """Cut the local days from `first` to `today`, whole; days in `edges` into hours, because a period begins there."""
-    out: list[Part] = []
+    spans: list[BucketSpan] = []
     day = first
     while day <= today:
-        whole = day_window(day, zone)
-        if day >= today - _ONE:
-            out += _steps("5m", FIVE, whole)
-        elif day >= today - HOURS_BACK * _ONE or day in edges:
-            out += _hours(whole)
+        whole_day = day_window(day, zone)
+        if day >= today - _ONE_DAY:
+            spans += _uniform_spans("5m", SLOT, whole_day)
+        elif day >= today - HOURLY_DAYS * _ONE_DAY or day in edges:
+            spans += _hourly_spans(whole_day)
         else:
-            out.append(("1d", whole))
-        day += _ONE
-    return out
+            spans.append(("1d", whole_day))
+        day += _ONE_DAY
+    return spans
 
 
-def runs(parts: Iterable[Part]) -> list[Part]:
+def merge_adjacent(spans: Iterable[BucketSpan]) -> list[BucketSpan]:
     """Return the cells of one width that follow each other as one window."""
-    out: list[Part] = []
-    for width, window in parts:
-        if out and out[-1][0] == width and out[-1][1].end == window.start:
-            out[-1] = (width, Window(out[-1][1].start, window.end))
+    merged: list[BucketSpan] = []
+    for width, window in spans:
+        if merged and merged[-1][0] == width and merged[-1][1].end == window.start:
+            merged[-1] = (width, Window(merged[-1][1].start, window.end))
         else:
-            out.append((width, window))
-    return out
+            merged.append((width, window))
+    return merged
 
 
-def _hours(day: Window) -> Iterator[Part]:
+def _hourly_spans(day: Window) -> Iterator[BucketSpan]:
     """Cut into UTC hours; where midnight lies between two, the rest into five minutes."""
     first, last = ceil(day.start, HOUR), floor(day.end, HOUR)
-    yield from _steps("5m", FIVE, Window(day.start, first))
-    yield from _steps("1h", HOUR, Window(first, last))
-    yield from _steps("5m", FIVE, Window(last, day.end))
+    yield from _uniform_spans("5m", SLOT, Window(day.start, first))
+    yield from _uniform_spans("1h", HOUR, Window(first, last))
+    yield from _uniform_spans("5m", SLOT, Window(last, day.end))
 
 
-def _steps(width: Width, step: int, window: Window) -> Iterator[Part]:
+def _uniform_spans(width: BucketWidth, step: int, window: Window) -> Iterator[BucketSpan]:
     return ((width, Window(t, t + step)) for t in range(window.start, window.end, step))
 
 
 @dataclass(frozen=True)
-class Frame:
+class BucketGrid:
     """Cells in order; `open` and `excluded` are running sums (ms) over them, from zero."""
 
-    parts: tuple[Part, ...]
+    spans: tuple[BucketSpan, ...]
     starts: tuple[int, ...]
-    open: tuple[int, ...]
-    excluded: tuple[int, ...]
-    axis: Axis
-    by_width: dict[Width, dict[int, int]]
+    open_sums: tuple[int, ...]
+    excluded_sums: tuple[int, ...]
+    timeline: OpenTimeline
+    index_by_start: dict[BucketWidth, dict[int, int]]
     zeros: array[int] = field(init=False, repr=False, compare=False)
     """One zero more than there are cells; whoever shares it must not write to it."""
 
     def __post_init__(self) -> None:
         """Make the zeros."""
-        object.__setattr__(self, "zeros", array("q", bytes(8 * len(self.parts) + 8)))
+        object.__setattr__(self, "zeros", array("q", bytes(8 * len(self.spans) + 8)))
 
     def __len__(self) -> int:
-        return len(self.parts)
+        return len(self.spans)
 
-    def touching(self, t: int) -> int:
+    def index_at_or_after(self, t: int) -> int:
         """Return the cell that holds `t`, or the next one."""
-        place = bisect_right(self.starts, t) - 1
-        return place if place >= 0 and t < self.parts[place][1].end else place + 1
+        index = bisect_right(self.starts, t) - 1
+        return index if index >= 0 and t < self.spans[index][1].end else index + 1
 
-    def reaching(self, t: int) -> int:
+    def count_before(self, t: int) -> int:
         """Return how many cells begin before `t`."""
         return bisect_left(self.starts, t)
 
-    def within(self, width: Width, window: Window) -> Iterable[tuple[int, int]]:
+    def buckets_within(self, width: BucketWidth, window: Window) -> Iterable[tuple[int, int]]:
         """Return the start and the place of each cell of a width that begins in the window."""
-        places = self.by_width[width]
-        for place in range(self.reaching(window.start), self.reaching(window.end)):
-            start = self.starts[place]
-            if places.get(start) == place:
-                yield start, place
+        indexes = self.index_by_start[width]
+        for index in range(self.count_before(window.start), self.count_before(window.end)):
+            start = self.starts[index]
+            if indexes.get(start) == index:
+                yield start, index
 
 
-def frame(parts: Iterable[Part], opening: Axis, excluded: Axis, *, sparse: bool = False) -> Frame:
+def build_grid(
+    spans: Iterable[BucketSpan], open_timeline: OpenTimeline, excluded_timeline: OpenTimeline, *, sparse: bool = False
+) -> BucketGrid:
     """Lay cells over opening hours and what they leave out; `sparse` leaves out cells with neither."""
-    parts = [p for p in parts if not sparse or opening.between(p[1]) or excluded.between(p[1])]
-    by_width: dict[Width, dict[int, int]] = {"5m": {}, "1h": {}, "1d": {}}
-    for place, (width, window) in enumerate(parts):
-        by_width[width][window.start] = place
-    return Frame(
-        tuple(parts),
-        tuple(w.start for _, w in parts),
-        tuple(accumulate((opening.between(w) for _, w in parts), initial=0)),
-        tuple(accumulate((excluded.between(w) for _, w in parts), initial=0)),
-        opening,
-        by_width,
+    spans = [p for p in spans if not sparse or open_timeline.open_within(p[1]) or excluded_timeline.open_within(p[1])]
+    index_by_start: dict[BucketWidth, dict[int, int]] = {"5m": {}, "1h": {}, "1d": {}}
+    for index, (width, window) in enumerate(spans):
+        index_by_start[width][window.start] = index
+    return BucketGrid(
+        tuple(spans),
+        tuple(w.start for _, w in spans),
+        tuple(accumulate((open_timeline.open_within(w) for _, w in spans), initial=0)),
+        tuple(accumulate((excluded_timeline.open_within(w) for _, w in spans), initial=0)),
+        open_timeline,
+        index_by_start,
     )
 
 
-def always(window: Window) -> Axis:
+def wall_clock_timeline(window: Window) -> OpenTimeline:
     """Return the axis of the wall clock."""
-    return axis([window])
+    return build_open_timeline([window])

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Literal
 
-from telemetry.core.calendar.windows import DAY, FIVE, HOUR, Window, at, day_window, floor, to_ms
+from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window, day_window, floor, to_local, to_ms
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-Aligned = Literal["day", "week", "month", "quarter", "year"]
+CalendarPeriod = Literal["day", "week", "month", "quarter", "year"]
 
 
 SETTLE_MS = 7 * DAY
@@ -19,33 +19,33 @@ SETTLE_MS = 7 * DAY
 
 def settled_until(now: int, zone: ZoneInfo) -> int:
     """Return the local midnight seven days ago, Unix ms: what lies before it is settled."""
-    return day_window(at(now - SETTLE_MS, zone).date(), zone).start
+    return day_window(to_local(now - SETTLE_MS, zone).date(), zone).start
 
 
-def rolling(days: int, now: int, zone: ZoneInfo) -> Window:
+def rolling_period(days: int, now: int, zone: ZoneInfo) -> Window:
     """Return the last `days` local days up to the last 5-minute mark, from the same wall time: whole weeks.
 
     It begins on the hour, because totals of so long ago are hours, or at a midnight that lies between two hours.
     """
-    end = floor(now, FIVE)
-    start = to_ms(at(end, zone).replace(fold=0) - timedelta(days=days))
-    midnight = day_window(at(start, zone).date(), zone).start
+    end = floor(now, SLOT)
+    start = to_ms(to_local(end, zone).replace(fold=0) - timedelta(days=days))
+    midnight = day_window(to_local(start, zone).date(), zone).start
     return Window(max(midnight, floor(start, HOUR)), end)
 
 
-def calendar(aligned: Aligned, now: int, zone: ZoneInfo) -> Window:
+def calendar_period(aligned: CalendarPeriod, now: int, zone: ZoneInfo) -> Window:
     """Return the whole local day, week (from Monday), month, quarter or year that `now` lies in, past and to come."""
-    day = at(now, zone).date()
-    first = _first(aligned, day)
-    following = _first(aligned, first + timedelta(days=_LONGEST[aligned]))
+    day = to_local(now, zone).date()
+    first = _first_day(aligned, day)
+    following = _first_day(aligned, first + timedelta(days=_LONGEST_DAYS[aligned]))
     return Window(day_window(first, zone).start, day_window(following, zone).start)
 
 
-_LONGEST: dict[Aligned, int] = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
+_LONGEST_DAYS: dict[CalendarPeriod, int] = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
 """So many days after its first day lies the next period, and not yet the one after."""
 
 
-def _first(aligned: Aligned, day: date) -> date:
+def _first_day(aligned: CalendarPeriod, day: date) -> date:
     if aligned == "day":
         return day
     if aligned == "week":

@@ -8,53 +8,53 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
-from telemetry.core.calendar.intervals import overlap
+from telemetry.core.calendar.intervals import intersection
 from telemetry.core.calendar.windows import Window
 from telemetry.core.fold import states
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from telemetry.core.fold.live_row_types import State
-    from telemetry.core.fold.states import Segment
+    from telemetry.core.fold.live_row_types import AvailabilityState
+    from telemetry.core.fold.states import StateSegment
 
-Grade = Literal["operational", "degraded", "partial_outage", "major_outage", "unknown"]
+CapacityGrade = Literal["operational", "degraded", "partial_outage", "major_outage", "unknown"]
 
 
-def at_least(k: int, members: Iterable[State]) -> State:
+def k_of_n_state(k: int, members: Iterable[AvailabilityState]) -> AvailabilityState:
     """Return up if #up ≥ k, down if #up + #unknown < k, else unknown."""
-    found = list(members)
-    ups = found.count("up")
+    member_states = list(members)
+    ups = member_states.count("up")
     if ups >= k:
         return "up"
-    return "down" if ups + found.count("unknown") < k else "unknown"
+    return "down" if ups + member_states.count("unknown") < k else "unknown"
 
 
-def every(members: Iterable[State]) -> State:
+def all_of_state(members: Iterable[AvailabilityState]) -> AvailabilityState:
     """Combine in series (AND): down wins over unknown, unknown over up."""
-    found = list(members)
-    return at_least(len(found), found)
+    member_states = list(members)
+    return k_of_n_state(len(member_states), member_states)
 
 
-def some(members: Iterable[State]) -> State:
+def any_of_state(members: Iterable[AvailabilityState]) -> AvailabilityState:
     """Combine redundant members (OR): up wins over unknown, unknown over down."""
-    return at_least(1, members)
+    return k_of_n_state(1, members)
 
 
-def capacity(up: int, unknown: int, k: int) -> tuple[float, float]:
+def capacity_bounds(up: int, unknown: int, k: int) -> tuple[float, float]:
     """Return the share min(1, #up ÷ k) of what the roster needs: if what is unknown is down, and if it is up."""
     if k <= 0:
         return 1.0, 1.0
     return min(1.0, up / k), min(1.0, (up + unknown) / k)
 
 
-def grade(low: float, high: float) -> Grade:
+def grade_capacity(low: float, high: float) -> CapacityGrade:
     """Name a capacity: ≥ 1 operational, ≥ 0.5 degraded, > 0 partial, 0 major; unknown when the bounds disagree."""
-    one, other = _grade(low), _grade(high)
-    return one if one == other else "unknown"
+    lowest, highest = _grade_share(low), _grade_share(high)
+    return lowest if lowest == highest else "unknown"
 
 
-def _grade(share: float) -> Grade:
+def _grade_share(share: float) -> CapacityGrade:
     if share >= 1:
         return "operational"
     if share >= 0.5:
@@ -62,29 +62,35 @@ def _grade(share: float) -> Grade:
     return "partial_outage" if share > 0 else "major_outage"
 
 
-def capacity_share(members: Sequence[Sequence[Segment]], k: int, scope: Sequence[Window]) -> tuple[float, float] | None:
+def mean_capacity_bounds(
+    members: Sequence[Sequence[StateSegment]], k: int, scope: Sequence[Window]
+) -> tuple[float, float] | None:
     """Return ∫S·cap ÷ ∫S over the time in scope, low and high bound; None when there is none."""
-    edges = sorted({e for m in members for s in m for e in (s.start, s.end)} | {e for w in scope for e in _edges(w)})
+    edges = sorted(
+        {e for m in members for s in m for e in (s.start, s.end)} | {e for w in scope for e in _window_edges(w)}
+    )
     low = high = 0.0
-    whole = 0
+    total_ms = 0
     for start, end in pairwise(edges):
-        part = sum(w.length for w in overlap([Window(start, end)], scope))
-        now = [states.state_at(m, start) for m in members]
-        least, most = capacity(now.count("up"), now.count("unknown"), k)
-        low, high, whole = low + part * least, high + part * most, whole + part
-    return (low / whole, high / whole) if whole else None
+        part = sum(w.length for w in intersection([Window(start, end)], scope))
+        current_states = [states.state_at(m, start) for m in members]
+        least, most = capacity_bounds(current_states.count("up"), current_states.count("unknown"), k)
+        low, high, total_ms = low + part * least, high + part * most, total_ms + part
+    return (low / total_ms, high / total_ms) if total_ms else None
 
 
-def _edges(window: Window) -> tuple[int, int]:
+def _window_edges(window: Window) -> tuple[int, int]:
     return window.start, window.end
 
 
-def odds(availabilities: Sequence[float], k: int) -> float:
+def k_of_n_availability(availabilities: Sequence[float], k: int) -> float:
     """Return the what-if availability of k of n independent members, each with its own (Poisson-binomial).
 
     For planning only: common power and links make real members dependent.
     """
-    ways = [1.0]
+    probabilities = [1.0]
     for a in availabilities:
-        ways = [down * (1 - a) + up * a for down, up in zip([*ways, 0.0], [0.0, *ways], strict=True)]
-    return sum(ways[max(0, k) :])
+        probabilities = [
+            down * (1 - a) + up * a for down, up in zip([*probabilities, 0.0], [0.0, *probabilities], strict=True)
+        ]
+    return sum(probabilities[max(0, k) :])

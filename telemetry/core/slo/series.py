@@ -8,54 +8,56 @@ from itertools import accumulate, pairwise
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from telemetry.core.slo.sli import Tally
+from telemetry.core.slo.sli import TimeByState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from telemetry.core.calendar.windows import Window
 
-_FIELDS = ("up", "down", "unknown", "excluded", "elsewhere")
+_STATE_FIELDS = ("up", "down", "unknown", "excluded", "charged_elsewhere")
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class TimeBucket:
     """The tally (ms) of one bucket of time: five minutes, an hour or a day."""
 
     window: Window
-    tally: Tally
+    time_by_state: TimeByState
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class TimeSeries:
     """Sorted, disjoint cells; `sums` has one running sum per field of a tally, from zero."""
 
-    cells: tuple[Cell, ...]
+    buckets: tuple[TimeBucket, ...]
     starts: tuple[int, ...]
     ends: tuple[int, ...]
-    sums: tuple[tuple[int, ...], ...]
+    running_sums: tuple[tuple[int, ...], ...]
 
-    def between(self, window: Window) -> Tally:
+    def sum_within(self, window: Window) -> TimeByState:
         """Add the cells that begin in the window: windows that tile time add up exactly."""
-        return self._sum(bisect_left(self.starts, window.start), bisect_left(self.starts, window.end))
+        return self._sum_range(bisect_left(self.starts, window.start), bisect_left(self.starts, window.end))
 
-    def touching(self, window: Window) -> Tally:
+    def sum_touching(self, window: Window) -> TimeByState:
         """Add the cells that touch the window, each whole: the window widened to the marks of its cells."""
         if not window.length:
-            return Tally()
-        return self._sum(bisect_right(self.ends, window.start), bisect_left(self.starts, window.end))
+            return TimeByState()
+        return self._sum_range(bisect_right(self.ends, window.start), bisect_left(self.starts, window.end))
 
-    def _sum(self, first: int, last: int) -> Tally:
-        return Tally(*(column[max(first, last)] - column[first] for column in self.sums))
+    def _sum_range(self, first: int, last: int) -> TimeByState:
+        return TimeByState(*(column[max(first, last)] - column[first] for column in self.running_sums))
 
 
-def series(cells: Iterable[Cell]) -> Series:
+def build_time_series(buckets: Iterable[TimeBucket]) -> TimeSeries:
     """Sort cells; raise ValueError when two overlap, because their time would count twice."""
-    kept = sorted(cells, key=lambda c: c.window)
-    for one, other in pairwise(kept):
-        if other.window.start < one.window.end:
-            msg = f"two cells hold the time {other.window.start}: give each moment once"
+    ordered = sorted(buckets, key=lambda c: c.window)
+    for earlier, later in pairwise(ordered):
+        if later.window.start < earlier.window.end:
+            msg = f"two cells hold the time {later.window.start}: give each moment once"
             raise ValueError(msg)
-    tallies = [c.tally for c in kept]
-    sums = tuple(tuple(accumulate(map(attrgetter(name), tallies), initial=0)) for name in _FIELDS)
-    return Series(tuple(kept), tuple(c.window.start for c in kept), tuple(c.window.end for c in kept), sums)
+    times = [c.time_by_state for c in ordered]
+    running_sums = tuple(tuple(accumulate(map(attrgetter(name), times), initial=0)) for name in _STATE_FIELDS)
+    return TimeSeries(
+        tuple(ordered), tuple(c.window.start for c in ordered), tuple(c.window.end for c in ordered), running_sums
+    )

@@ -6,97 +6,103 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.windows import Window
-from telemetry.core.slo.budget import Budget, Standing, budget, exhausts_at, standing
-from telemetry.core.slo.measures import Measure, measured
-from telemetry.core.slo.sli import total
+from telemetry.core.slo.budget import ErrorBudget, SloState, classify_slo_state, error_budget, predict_exhaustion
+from telemetry.core.slo.measures import GoodBad, apply_unknown_policy
+from telemetry.core.slo.sli import sum_times
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from telemetry.core.calendar.open_time import Axis
-    from telemetry.core.figures.accounting import Account, Policy
-    from telemetry.core.slo.burn_rate import Reading
-    from telemetry.core.slo.series import Series
-    from telemetry.core.slo.sli import Tally
+    from telemetry.core.calendar.open_time import OpenTimeline
+    from telemetry.core.figures.accounting import ObjectiveUnknownPolicy, TimeAccount
+    from telemetry.core.slo.burn_rate import BurnRate
+    from telemetry.core.slo.series import TimeSeries
+    from telemetry.core.slo.sli import TimeByState
 
 
 @dataclass(frozen=True, slots=True)
-class Aim:
+class ObjectiveGoal:
     """What is promised: the share `goal` (0 to 1) of what counts; unknown time counts as `policy` says."""
 
     goal: float
-    policy: Policy = "settle"
+    policy: ObjectiveUnknownPolicy = "settle"
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class TimeResult:
     """Time by state and what of it was good and bad, both in whole seconds of the same rounding."""
 
-    account: Account
-    measure: Measure
+    account: TimeAccount
+    good_bad: GoodBad
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class ObjectiveStatus:
     """An objective's figures over its period; `account` is None for objectives that count tickets.
 
     `measure` and `budget` are in seconds or in tickets.  `value` is the official SLI, None when nothing counted.
     """
 
     goal: float
-    measure: Measure
-    budget: Budget
-    standing: Standing
-    readings: tuple[Reading, ...] = ()
-    account: Account | None = None
+    good_bad: GoodBad
+    budget: ErrorBudget
+    slo_state: SloState
+    burn_rates: tuple[BurnRate, ...] = ()
+    account: TimeAccount | None = None
     exhausts_at: int | None = None
 
     @property
-    def value(self) -> float | None:
+    def sli_value(self) -> float | None:
         """Return good ÷ (good + bad)."""
-        return self.measure.ratio
+        return self.good_bad.ratio
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class StatusContext:
     """What a status adds to the figures of its period.
 
     `period` is all that counts in it when that is more than what was seen (a calendar month's open seconds, those
     to come included), else None.  `error` is the recent share of bad, from which the end of the budget is foretold.
     """
 
-    period: int | None = None
-    readings: tuple[Reading, ...] = ()
-    before: Standing = "no_data"
-    error: float | None = None
+    period_total: int | None = None
+    burn_rates: tuple[BurnRate, ...] = ()
+    previous_state: SloState = "no_data"
+    recent_error_ratio: float | None = None
 
 
-def judge(parts: Iterable[tuple[Tally, bool]], policy: Policy) -> Judged:
+def weigh_time(settled_parts: Iterable[tuple[TimeByState, bool]], policy: ObjectiveUnknownPolicy) -> TimeResult:
     """Weigh tallies (ms), each with whether it is settled; open = up + down + unknown holds in whole seconds."""
-    rounded = [(tally.seconds(), settled) for tally, settled in parts]
-    found = sum((measured(t, policy, settled=settled) for t, settled in rounded), Measure())
-    return Judged(total(t for t, _ in rounded).account, found)
+    rounded = [(time.to_seconds(), settled) for time, settled in settled_parts]
+    good_bad = sum((apply_unknown_policy(t, policy, settled=settled) for t, settled in rounded), GoodBad())
+    return TimeResult(sum_times(t for t, _ in rounded).account, good_bad)
 
 
-def halves(found: Series, window: Window, settled_until: int) -> list[tuple[Tally, bool]]:
+def split_settled(series: TimeSeries, window: Window, settled_until: int) -> list[tuple[TimeByState, bool]]:
     """Return the settled and the provisional tally of a window, cut at a mark of the cells (Unix ms)."""
-    cut = min(max(settled_until, window.start), window.end)
-    settled, fresh = Window(window.start, cut), Window(cut, window.end)
-    return [(found.between(settled), True), (found.between(fresh), False)]
+    boundary = min(max(settled_until, window.start), window.end)
+    settled, provisional = Window(window.start, boundary), Window(boundary, window.end)
+    return [(series.sum_within(settled), True), (series.sum_within(provisional), False)]
 
 
-def time_status(aim: Aim, judged: Judged, outlook: Outlook, axis: Axis, now: int) -> Status:
+def time_status(
+    objective_goal: ObjectiveGoal, result: TimeResult, context: StatusContext, timeline: OpenTimeline, now: int
+) -> ObjectiveStatus:
     """Return the status of an objective that counts time; its budget is in seconds: (1 − goal) · open."""
-    period = judged.account.total if outlook.period is None else outlook.period
-    found = budget(aim.goal, period, judged.measure.bad)
-    word = standing(found, judged.measure.counted, outlook.before)
-    end = exhausts_at(found, outlook.error, axis, now)
-    return Status(aim.goal, judged.measure, found, word, outlook.readings, judged.account, end)
+    period_total = result.account.total if context.period_total is None else context.period_total
+    period_budget = error_budget(objective_goal.goal, period_total, result.good_bad.bad)
+    slo_state = classify_slo_state(period_budget, result.good_bad.total, context.previous_state)
+    exhausted_at = predict_exhaustion(period_budget, context.recent_error_ratio, timeline, now)
+    return ObjectiveStatus(
+        objective_goal.goal, result.good_bad, period_budget, slo_state, context.burn_rates, result.account, exhausted_at
+    )
 
 
 def ticket_status(
-    goal: float, found: Measure, readings: Sequence[Reading] = (), before: Standing = "no_data"
-) -> Status:
+    goal: float, good_bad: GoodBad, burn_rates: Sequence[BurnRate] = (), previous: SloState = "no_data"
+) -> ObjectiveStatus:
     """Return the status of an objective that counts tickets or days; its budget is in them: (1 − goal) · counted."""
-    allowed = budget(goal, found.counted, found.bad)
-    return Status(goal, found, allowed, standing(allowed, found.counted, before), tuple(readings))
+    period_budget = error_budget(goal, good_bad.total, good_bad.bad)
+    return ObjectiveStatus(
+        goal, good_bad, period_budget, classify_slo_state(period_budget, good_bad.total, previous), tuple(burn_rates)
+    )

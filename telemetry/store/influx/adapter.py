@@ -17,28 +17,28 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from telemetry.core.figures.completeness import RowRanges
+from telemetry.core.figures.completeness import OutboxRowRanges
 from telemetry.errors import StoreUnavailable
-from telemetry.store import Change, DeadLetter, Live
+from telemetry.store import ChangeRecord, DeadLetter, LiveRow
 from telemetry.store.influx import influxql, line_protocol, reconcile, rejected_lines, row_ranges, totals as figures
-from telemetry.store.influx.buckets import prepare
-from telemetry.store.influx.journal import Journal, notes, notes_now
-from telemetry.store.influx.province_tag import Share
-from telemetry.store.influx.server import TIMEOUT_MS, Bucket, Refused, Server
+from telemetry.store.influx.buckets import ensure_buckets
+from telemetry.store.influx.journal import WriterJournal, record_lines, unstamped_record_lines
+from telemetry.store.influx.province_tag import ProvinceTag
+from telemetry.store.influx.server import TIMEOUT_MS, BucketInfo, InfluxServer, WriteRejected
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from telemetry.core.calendar.windows import Width, Window
+    from telemetry.core.calendar.windows import BucketWidth, Window
     from telemetry.core.fold.totals import Total
-    from telemetry.store import Batch, Stored
+    from telemetry.store import Batch, StoredEvent
     from telemetry.store.influx.address import InfluxAddress
 
 NS_IN_US: Final = 1_000
-LATE_S: Final = 25.0
+MAX_APPEND_S: Final = 25.0
 """Changes may be told so long after their stamp; with a write's time-out this stays below rollup's overlap of 60 s."""
-REFUSED: Final = "store_refused"
-Cell = tuple[str, int, int]
+REFUSED_REASON: Final = "store_refused"
+ChangeSpan = tuple[str, int, int]
 """Unit, start, end."""
 
 
@@ -47,85 +47,94 @@ class InfluxStore:
 
     def __init__(self, address: InfluxAddress, token: str = "", timeout_ms: int = TIMEOUT_MS) -> None:
         """Open; makes the buckets that are missing. Raises ConfigError or StoreUnavailable."""
-        self._server = Server(address.url, address.org, token, timeout_ms)
-        self._at, self._share = address, Share(address.province)
-        self._keep_ms = prepare(self._server, address)
-        self._writer = secrets.token_hex(2).encode()
-        self._numbers = count()
+        self._server = InfluxServer(address.url, address.org, token, timeout_ms)
+        self._address, self._province_tag = address, ProvinceTag(address.province)
+        self._raw_retention_ms = ensure_buckets(self._server, address)
+        self._writer_id = secrets.token_hex(2).encode()
+        self._sequence = count()
         self._live_lock = threading.Lock()
-        self._bad: dict[tuple[str, str, int], Stored] = {}
-        self._changes: Journal[Cell] = Journal(self._server, address.bucket, "change", Cell)  # type: ignore[arg-type]
+        self._refused_events: dict[tuple[str, str, int], StoredEvent] = {}
+        self._changes: WriterJournal[ChangeSpan] = WriterJournal(self._server, address.bucket, "change", ChangeSpan)  # type: ignore[arg-type]
         self._reconciler = reconcile.Reconciler(self._server, address, self._change_lines)
 
     # --- writing events -----------------------------------------------------------------------
 
-    def append(self, batch: Batch) -> Sequence[Stored]:
+    def append(self, batch: Batch) -> Sequence[StoredEvent]:
         """Store events, then what tells of them; returns events that the server will never take."""
         began = time.monotonic()
-        events, refused = self._without_bad(batch.events)
+        events, refused = self._split_refused(batch.events)
         rows, parts = line_protocol.event_lines(events)
-        if line_protocol.repeats(parts):
-            events = line_protocol.first_of_each(events)
+        if line_protocol.has_repeated_ids(parts):
+            events = line_protocol.earliest_of_each(events)
             rows, parts = line_protocol.event_lines(events)
-        found, ended = self._put(rows)
-        refused += [events[place] for place in found]
-        if not ended or time.monotonic() - began > LATE_S:
-            self._bad |= {_name(s): s for s in refused}
+        refused_at, completed = self._write_events(rows)
+        refused += [events[index] for index in refused_at]
+        if not completed or time.monotonic() - began > MAX_APPEND_S:
+            self._refused_events |= {_event_id(s): s for s in refused}
             raise StoreUnavailable(f"InfluxDB is slow or refuses many rows ({len(refused)} so far); trying again")
-        if found:
-            gone = {_name(s) for s in refused}
-            parts = line_protocol.event_lines(s for s in events if _name(s) not in gone)[1]
-        self._tell(batch, parts, refused)
+        if refused_at:
+            refused_ids = {_event_id(s) for s in refused}
+            parts = line_protocol.event_lines(s for s in events if _event_id(s) not in refused_ids)[1]
+        self._write_records(batch, parts, refused)
         for s in refused:
-            self._bad.pop(_name(s), None)
+            self._refused_events.pop(_event_id(s), None)
         return refused
 
-    def _without_bad(self, events: Sequence[Stored]) -> tuple[Sequence[Stored], list[Stored]]:
+    def _split_refused(self, events: Sequence[StoredEvent]) -> tuple[Sequence[StoredEvent], list[StoredEvent]]:
         """Take out what an earlier, unfinished search found to be refused."""
-        if not self._bad:
+        if not self._refused_events:
             return events, []
-        return [s for s in events if _name(s) not in self._bad], [s for s in events if _name(s) in self._bad]
+        return [s for s in events if _event_id(s) not in self._refused_events], [
+            s for s in events if _event_id(s) in self._refused_events
+        ]
 
-    def _put(self, rows: list[bytes]) -> tuple[list[int], bool]:
+    def _write_events(self, rows: list[bytes]) -> tuple[list[int], bool]:
         """Write the events; returns the places of those refused, and whether all others are stored."""
         if not rows:
             return [], True
         try:
-            self._server.write(self._at.bucket, b"\n".join(rows))
-        except Refused:
-            return rejected_lines.search(lambda body: self._server.write(self._at.bucket, body), rows)
+            self._server.write(self._address.bucket, b"\n".join(rows))
+        except WriteRejected:
+            return rejected_lines.find_rejected(lambda body: self._server.write(self._address.bucket, body), rows)
         return [], True
 
-    def _tell(self, batch: Batch, parts: list[line_protocol.Part], refused: Sequence[Stored]) -> None:
+    def _write_records(
+        self, batch: Batch, parts: list[line_protocol.SeriesBatch], refused: Sequence[StoredEvent]
+    ) -> None:
         at = batch.written_at * NS_IN_US
-        letters = [DeadLetter(batch.written_at // 1000, s.device, REFUSED, 1) for s in refused]
-        told = self._change_lines(at, [(c.unit, c.start, c.end) for c in batch.changes])
-        told += notes_now(b"rows", self._writer, line_protocol.deltas(parts, batch.written_at))
-        told += self._dead_lines([*batch.dead, *letters])
-        if told:
-            self._write(self._at.bucket, told)
+        letters = [DeadLetter(batch.written_at // 1000, s.device, REFUSED_REASON, 1) for s in refused]
+        body_lines = self._change_lines(at, [(c.entity, c.start, c.end) for c in batch.changes])
+        body_lines += unstamped_record_lines(
+            b"rows", self._writer_id, line_protocol.outbox_deltas(parts, batch.written_at)
+        )
+        body_lines += self._dead_letter_lines([*batch.dead_letters, *letters])
+        if body_lines:
+            self._write_lines(self._address.bucket, body_lines)
 
-    def _tick(self, at: int) -> int:
+    def _unique_time_ns(self, at: int) -> int:
         """Return a time within a microsecond; no two notes of this store share it."""
-        return at + next(self._numbers) % NS_IN_US
+        return at + next(self._sequence) % NS_IN_US
 
-    def _change_lines(self, at: int, cells: Sequence[Cell]) -> list[bytes]:
-        return notes(b"change", self._writer, cells, lambda: self._tick(at // NS_IN_US * NS_IN_US))
+    def _change_lines(self, at: int, spans: Sequence[ChangeSpan]) -> list[bytes]:
+        return record_lines(b"change", self._writer_id, spans, lambda: self._unique_time_ns(at // NS_IN_US * NS_IN_US))
 
-    def _dead_lines(self, dead: Sequence[DeadLetter]) -> list[bytes]:
+    def _dead_letter_lines(self, letters: Sequence[DeadLetter]) -> list[bytes]:
         """Return dead letters by reason, stamped by InfluxDB."""
         sums: dict[str, tuple[int, int]] = {}
-        for letter in dead:
+        for letter in letters:
             rows, size = sums.get(letter.reason, (0, 0))
             sums[letter.reason] = rows + letter.rows, size + letter.size
         head = b"dead,reason=%b,writer=%b rows=%di,size=%di"
-        return [head % (line_protocol.tag(r), self._writer, rows, size) for r, (rows, size) in sorted(sums.items())]
+        return [
+            head % (line_protocol.escape_tag(r), self._writer_id, rows, size)
+            for r, (rows, size) in sorted(sums.items())
+        ]
 
-    def _write(self, bucket: str, told: Sequence[bytes]) -> None:
+    def _write_lines(self, bucket: str, body_lines: Sequence[bytes]) -> None:
         """Write lines that must be taken."""
         try:
-            self._server.write(bucket, b"\n".join(told))
-        except Refused as error:
+            self._server.write(bucket, b"\n".join(body_lines))
+        except WriteRejected as error:
             raise StoreUnavailable(f"InfluxDB, {error}; check the clock and the bucket's retention") from error
 
     def reconcile(self) -> None:
@@ -134,122 +143,143 @@ class InfluxStore:
 
     # --- reading raw --------------------------------------------------------------------------
 
-    def changes(self, since: int) -> list[Change]:
+    def changes_since(self, since: int) -> list[ChangeRecord]:
         """Return changes with written_at ≥ since (µs), oldest first."""
-        self._changes.keep(self._changes.fresh(since * NS_IN_US))
-        notes_ = self._changes.kept()
-        return [Change(*cell, note.time // NS_IN_US) for note in notes_ for cell in note.items]
+        self._changes.remember(self._changes.new_since(since * NS_IN_US))
+        records = self._changes.remembered_records()
+        return [ChangeRecord(*span, record.time // NS_IN_US) for record in records for span in record.items]
 
-    def events(self, unit: str, window: Window, types: Collection[str] | None = None) -> list[Stored]:
+    def events(self, entity: str, window: Window, types: Collection[str] | None = None) -> list[StoredEvent]:
         """Return the unit's events with t in the window, each name once, by t."""
         if window.start >= window.end or (types is not None and not types):
             return []
-        found = self._server.ask(self._at.bucket, influxql.EventRow, *influxql.events(unit, window, types))
-        return influxql.stored(unit, [series for part in found for series in part])
+        answers = self._server.query(
+            self._address.bucket, influxql.EventRow, *influxql.event_queries(entity, window, types)
+        )
+        return influxql.decode_events(entity, [series for answer in answers for series in answer])
 
-    def extent(self) -> dict[str, list[Window]]:
+    def days_with_events(self) -> dict[str, list[Window]]:
         """Return for each unit the whole UTC days in which it has events."""
-        found = self._server.ask(self._at.bucket, tuple[int, int], *influxql.EXTENT)
-        return influxql.extents(series for part in found for series in part)
+        answers = self._server.query(self._address.bucket, tuple[int, int], *influxql.EVENT_DAYS_QUERIES)
+        return influxql.decode_event_days(series for answer in answers for series in answer)
 
-    def count(self) -> int:
+    def count_events(self) -> int:
         """Return how many agents' events are stored; one that lies at two times counts twice until `reconcile`."""
-        (found,) = self._server.ask(self._at.bucket, tuple[int, int], "SELECT count(n) FROM event")
-        return sum(row[1] for series in found for row in series.values)
+        (answer,) = self._server.query(self._address.bucket, tuple[int, int], "SELECT count(n) FROM event")
+        return sum(row[1] for series in answer for row in series.values)
 
-    def retention(self) -> int | None:
+    def raw_retention_ms(self) -> int | None:
         """Return how long the raw bucket keeps, ms; what was told last while the server is away."""
         with suppress(StoreUnavailable):
-            self._keep_ms = (self._server.bucket(self._at.bucket) or Bucket()).keep_ms
-        return self._keep_ms
+            self._raw_retention_ms = (self._server.find_bucket(self._address.bucket) or BucketInfo()).retention_ms
+        return self._raw_retention_ms
 
     # --- totals -------------------------------------------------------------------------------
 
-    def replace_totals(self, unit: str, width: Width, window: Window, totals: Sequence[Total]) -> None:
+    def replace_totals(self, entity: str, width: BucketWidth, window: Window, totals: Sequence[Total]) -> None:
         """Put these totals in place of the unit's of that width starting in the window."""
-        bucket = self._at.totals(width)
-        where = f"unit = {influxql.quoted(unit)} AND {self._share.mine} AND {influxql.within(window)}"
-        asked = f"SELECT body FROM total WHERE {where} GROUP BY kind, province"
-        (found,) = self._server.ask(bucket, tuple[int, str], asked)
-        told = figures.lines(unit, totals, figures.held(self._share.first(found)), self._share.label)
-        if told:
-            self._write(bucket, told)
+        bucket = self._address.totals_bucket(width)
+        where = (
+            f"unit = {influxql.quote_string(entity)} AND {self._province_tag.condition} AND "
+            f"{influxql.time_condition(window)}"
+        )
+        query = f"SELECT body FROM total WHERE {where} GROUP BY kind, province"
+        (answer,) = self._server.query(bucket, tuple[int, str], query)
+        total_lines = figures.total_lines(
+            entity,
+            totals,
+            figures.existing_bodies(self._province_tag.sort_own_last(answer)),
+            self._province_tag.line_tag,
+        )
+        if total_lines:
+            self._write_lines(bucket, total_lines)
 
-    def totals(self, units: Sequence[str], width: Width, window: Window, kind: str = "") -> list[Total]:
+    def totals(self, entities: Sequence[str], width: BucketWidth, window: Window, kind: str = "") -> list[Total]:
         """Return totals starting in the window."""
-        if not units:
+        if not entities:
             return []
-        where = f"{influxql.any_of('unit', set(units))} AND {self._share.mine} AND {influxql.within(window)}"
-        where += f" AND kind = {influxql.quoted(kind)}" if kind else ""
-        asked = f"SELECT body FROM total WHERE {where} GROUP BY unit, kind, province"
-        (found,) = self._server.ask(self._at.totals(width), tuple[int, str], asked)
-        by_unit = figures.totals(self._share.first(found), width)
-        return [total for unit in units for total in by_unit.get(unit, [])]
+        where = (
+            f"{influxql.tag_condition('unit', set(entities))} AND {self._province_tag.condition} AND "
+            f"{influxql.time_condition(window)}"
+        )
+        where += f" AND kind = {influxql.quote_string(kind)}" if kind else ""
+        query = f"SELECT body FROM total WHERE {where} GROUP BY unit, kind, province"
+        (answer,) = self._server.query(self._address.totals_bucket(width), tuple[int, str], query)
+        by_entity = figures.decode_totals(self._province_tag.sort_own_last(answer), width)
+        return [total for entity in entities for total in by_entity.get(entity, [])]
 
     # --- state --------------------------------------------------------------------------------
 
-    def mark(self, key: str) -> int:
+    def checkpoint(self, key: str) -> int:
         """Return a number kept under a name, 0 at first."""
-        asked = f"SELECT value FROM mark WHERE label = {influxql.quoted(key)} AND {self._share.mine} GROUP BY province"
-        (found,) = self._server.ask(self._at.state, tuple[int, int], asked)
-        values = [row[1] for series in self._share.first(found) for row in series.values]
+        where = f"label = {influxql.quote_string(key)} AND {self._province_tag.condition}"
+        query = f"SELECT value FROM mark WHERE {where} GROUP BY province"
+        (answer,) = self._server.query(self._address.state_bucket, tuple[int, int], query)
+        values = [row[1] for series in self._province_tag.sort_own_last(answer) for row in series.values]
         return values[-1] if values else 0
 
-    def set_mark(self, key: str, value: int) -> None:
+    def set_checkpoint(self, key: str, value: int) -> None:
         """Keep a number under a name."""
-        self._write(
-            self._at.state, [b"mark,label=%b%b value=%di 0" % (line_protocol.tag(key), self._share.label, value)]
+        self._write_lines(
+            self._address.state_bucket,
+            [b"mark,label=%b%b value=%di 0" % (line_protocol.escape_tag(key), self._province_tag.line_tag, value)],
         )
 
     def cursor(self) -> int:
         """Return the time (µs) up to which changes are folded."""
-        return self.mark("cursor")
+        return self.checkpoint("cursor")
 
     def set_cursor(self, written_at: int) -> None:
         """Remember how far changes are folded."""
-        self.set_mark("cursor", max(written_at, self.cursor()) if written_at else 0)
+        self.set_checkpoint("cursor", max(written_at, self.cursor()) if written_at else 0)
 
-    def put_live(self, rows: Mapping[str, bytes]) -> None:
+    def put_live_rows(self, rows: Mapping[str, bytes]) -> None:
         """Replace live rows; their version is made known when all are written."""
         if not rows:
             return
         with self._live_lock:
-            version = self.mark("live") + 1
+            version = self.checkpoint("live") + 1
             head = b"live%b,unit=%b version=%di,body=%b 0"
-            told = [(line_protocol.tag(unit), version, line_protocol.text(body)) for unit, body in rows.items()]
-            self._write(self._at.state, [head % (self._share.label, *one) for one in told])
-            self.set_mark("live", version)
+            encoded = [
+                (line_protocol.escape_tag(entity), version, line_protocol.quote_field(body))
+                for entity, body in rows.items()
+            ]
+            self._write_lines(
+                self._address.state_bucket, [head % (self._province_tag.line_tag, *fields) for fields in encoded]
+            )
+            self.set_checkpoint("live", version)
 
-    def live(self, after: int = 0) -> list[Live]:
+    def live_rows(self, after: int = 0) -> list[LiveRow]:
         """Return live rows with version > after, but none of a write that is not finished."""
-        known = self.mark("live")
-        asked = f"SELECT version, body FROM live WHERE version > {after} AND {self._share.mine} GROUP BY unit, province"
-        (found,) = self._server.ask(self._at.state, _LiveRow, asked)
+        finished_version = self.checkpoint("live")
+        where = f"version > {after} AND {self._province_tag.condition}"
+        query = f"SELECT version, body FROM live WHERE {where} GROUP BY unit, province"
+        (answer,) = self._server.query(self._address.state_bucket, _LivePoint, query)
         rows = {
-            s.tags["unit"]: Live(s.tags["unit"], row.version, row.body.encode())
-            for s in self._share.first(found)
+            s.tags["unit"]: LiveRow(s.tags["unit"], row.version, row.body.encode())
+            for s in self._province_tag.sort_own_last(answer)
             for row in s.values
-            if row.version is not None and row.version <= known and row.body is not None
+            if row.version is not None and row.version <= finished_version and row.body is not None
         }
-        return sorted(rows.values(), key=lambda row: (row.version, row.unit))
+        return sorted(rows.values(), key=lambda row: (row.version, row.entity))
 
-    def row_ranges(self, device: str | None = None) -> list[RowRanges]:
+    def row_ranges(self, device: str | None = None) -> list[OutboxRowRanges]:
         """Return what became of each outbox's rows, as of the last `reconcile`."""
-        groups = None if device is None else [row_ranges.group(device)]
-        known = row_ranges.gathered(reconcile.read_entries(self._server, self._at, groups))
-        wanted = [known[key] for key in sorted(known) if device in {None, key[0]}]
-        return [RowRanges(e.device, e.spool, e.stored, e.refused, e.dropped) for e in wanted]
+        groups = None if device is None else [row_ranges.group_of(device)]
+        entries = row_ranges.merge_entries(reconcile.read_entries(self._server, self._address, groups))
+        selected = [entries[key] for key in sorted(entries) if device in {None, key[0]}]
+        return [OutboxRowRanges(e.device, e.outbox_id, e.stored, e.refused, e.dropped) for e in selected]
 
-    def dead_letters(self) -> dict[str, int]:
+    def dead_letter_counts(self) -> dict[str, int]:
         """Return how many rows were refused or put off, by reason, as of the last `reconcile`."""
-        return dict(sorted(reconcile.read_dead(self._server, self._at).total.items()))
+        return dict(sorted(reconcile.read_dead_letter_counts(self._server, self._address).total.items()))
 
     def close(self) -> None:
         """Close all connections."""
         self._server.close()
 
 
-class _LiveRow(Struct, frozen=True, array_like=True):
+class _LivePoint(Struct, frozen=True, array_like=True):
     """A live row; None where a write is not finished."""
 
     time: int
@@ -257,5 +287,5 @@ class _LiveRow(Struct, frozen=True, array_like=True):
     body: str | None
 
 
-def _name(s: Stored) -> tuple[str, str, int]:
-    return s.device, s.spool, s.event.n
+def _event_id(s: StoredEvent) -> tuple[str, str, int]:
+    return s.device, s.outbox_id, s.event.n

@@ -10,12 +10,12 @@ from urllib.parse import parse_qs, urlsplit
 from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
-    from telemetry.core.calendar.windows import Width
+    from telemetry.core.calendar.windows import BucketWidth
 
 SCHEME = "influxdb+"
-_FORM = "write influxdb+http://HOST:PORT?org=ORG&bucket=BUCKET[&province=ID], the token into MOTCUA_STORE_TOKEN"
-_PARTS = frozenset({"org", "bucket", "province"})
-_PROVINCE = re.compile(r"[a-z0-9-]{1,63}")
+_REMEDY = "write influxdb+http://HOST:PORT?org=ORG&bucket=BUCKET[&province=ID], the token into MOTCUA_STORE_TOKEN"
+_QUERY_KEYS = frozenset({"org", "bucket", "province"})
+_PROVINCE_ID = re.compile(r"[a-z0-9-]{1,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,42 +31,44 @@ class InfluxAddress:
     bucket: str
     province: str = ""
 
-    def totals(self, width: Width) -> str:
+    def totals_bucket(self, width: BucketWidth) -> str:
         """Return the bucket of the totals of a width."""
         return f"{self.bucket}-{width}"
 
     @property
-    def state(self) -> str:
+    def state_bucket(self) -> str:
         """Return the bucket of live rows, marks and summaries; it must keep for ever."""
-        return self.totals("1d")
+        return self.totals_bucket("1d")
 
     @property
     def buckets(self) -> tuple[str, ...]:
         """Return all four buckets, the raw one first."""
-        return (self.bucket, self.totals("5m"), self.totals("1h"), self.totals("1d"))
+        return (self.bucket, self.totals_bucket("5m"), self.totals_bucket("1h"), self.totals_bucket("1d"))
 
 
 def parse(url: str) -> InfluxAddress:
     """Take a store's URL apart; raises ConfigError."""
     try:
         parts = urlsplit(url.removeprefix(SCHEME))
-        known = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+        is_http = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
-        known = False
-    if not known or parts.username is not None:
-        raise ConfigError([Fault("settings", 0, "MOTCUA_STORE", "not the URL of an InfluxDB store", _FORM)])
-    asked = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-    faults = [_fault(f"{key} is missing") for key in ("org", "bucket") if key not in asked]
-    faults += [_fault(f"unknown part {key!r}") for key in sorted(asked.keys() - _PARTS)]
-    if asked.get("bucket", "").startswith("_") or '"' in asked.get("bucket", ""):
-        faults.append(_fault(f"InfluxDB takes no bucket named {asked['bucket']!r}"))
-    if "province" in asked and not _PROVINCE.fullmatch(asked["province"]):
-        faults.append(_fault(f"province {asked['province']!r} is no id of lower-case letters, digits and dashes"))
+        is_http = False
+    if not is_http or parts.username is not None:
+        raise ConfigError([Fault("settings", 0, "MOTCUA_STORE", "not the URL of an InfluxDB store", _REMEDY)])
+    query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    faults = [_address_fault(f"{key} is missing") for key in ("org", "bucket") if key not in query]
+    faults += [_address_fault(f"unknown part {key!r}") for key in sorted(query.keys() - _QUERY_KEYS)]
+    if query.get("bucket", "").startswith("_") or '"' in query.get("bucket", ""):
+        faults.append(_address_fault(f"InfluxDB takes no bucket named {query['bucket']!r}"))
+    if "province" in query and not _PROVINCE_ID.fullmatch(query["province"]):
+        faults.append(
+            _address_fault(f"province {query['province']!r} is no id of lower-case letters, digits and dashes")
+        )
     if faults:
         raise ConfigError(faults)
-    place = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
-    return InfluxAddress(place, asked["org"], asked["bucket"], asked.get("province", ""))
+    base_url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+    return InfluxAddress(base_url, query["org"], query["bucket"], query.get("province", ""))
 
 
-def _fault(problem: str) -> Fault:
-    return Fault("settings", 0, "MOTCUA_STORE", problem, _FORM)
+def _address_fault(problem: str) -> Fault:
+    return Fault("settings", 0, "MOTCUA_STORE", problem, _REMEDY)

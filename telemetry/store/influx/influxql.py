@@ -10,87 +10,91 @@ from msgspec import Struct
 
 from telemetry.core.calendar.windows import DAY, Window, merge
 from telemetry.core.protocol import codec
-from telemetry.store import Stored
+from telemetry.store import StoredEvent
 from telemetry.store.influx.line_protocol import MAX_TIME_NS, NS_IN_MS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from telemetry.core.protocol.events import Event
-    from telemetry.store.influx.server import Found
+    from telemetry.store.influx.server import InfluxSeries
 
-FEW: Final = 8
+MAX_LISTED_VALUES: Final = 8
 
 
 class EventRow(Struct, frozen=True, array_like=True, gc=False):
     """What `events` asks for: time in ns, and the fields; None where a write is not finished."""
 
     time: int
-    spool: str | None
+    outbox_id: str | None
     n: int | None
     body: str | None
 
 
-_EVENTS: msgspec.json.Decoder[list[Event]] = msgspec.json.Decoder(list[codec.AnyEvent])  # type: ignore[valid-type]
+_EVENTS_DECODER: msgspec.json.Decoder[list[Event]] = msgspec.json.Decoder(list[codec.AnyEvent])  # type: ignore[valid-type]
 
 
-def quoted(text: str) -> str:
+def quote_string(text: str) -> str:
     """Return a string of InfluxQL."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def ns(t: int) -> int:
+def to_ns(t: int) -> int:
     """Return a time in ms as one that InfluxDB can compare, ns."""
     return min(max(t, 0) * NS_IN_MS, MAX_TIME_NS)
 
 
-def within(window: Window) -> str:
+def time_condition(window: Window) -> str:
     """Return the condition that a point lies in the window."""
-    return f"time >= {ns(window.start)} AND time < {ns(window.end)}"
+    return f"time >= {to_ns(window.start)} AND time < {to_ns(window.end)}"
 
 
-def any_of(tag: str, values: Collection[str]) -> str:
+def tag_condition(tag: str, values: Collection[str]) -> str:
     """Return the condition that a tag has one of the values; for many of them a pattern is asked faster."""
-    if len(values) <= FEW:
-        return "(" + " OR ".join(f"{tag} = {quoted(value)}" for value in sorted(values)) + ")"
+    if len(values) <= MAX_LISTED_VALUES:
+        return "(" + " OR ".join(f"{tag} = {quote_string(value)}" for value in sorted(values)) + ")"
     pattern = "|".join(re.escape(value).replace("/", "\\/") for value in sorted(values))
     return f"{tag} =~ /^(?:{pattern})$/"
 
 
-def events(unit: str, window: Window, types: Collection[str] | None) -> tuple[str, str]:
+def event_queries(entity: str, window: Window, types: Collection[str] | None) -> tuple[str, str]:
     """Return the questions for a unit's events: as a centre, and as a digital system."""
-    also = within(window) if types is None else f"{any_of('type', types)} AND {within(window)}"
-    fields = "SELECT spool, n, body FROM"
+    conditions = (
+        time_condition(window) if types is None else f"{tag_condition('type', types)} AND {time_condition(window)}"
+    )
+    fields, of_centre = "SELECT spool, n, body FROM", f"centre = {quote_string(entity)} AND system = ''"
     return (
-        f"{fields} event, server WHERE centre = {quoted(unit)} AND system = '' AND {also} GROUP BY device, type",
-        f"{fields} event WHERE system = {quoted(unit)} AND {also} GROUP BY centre, device, type",
+        f"{fields} event, server WHERE {of_centre} AND {conditions} GROUP BY device, type",
+        f"{fields} event WHERE system = {quote_string(entity)} AND {conditions} GROUP BY centre, device, type",
     )
 
 
-def stored(unit: str, found: Iterable[Found[EventRow]]) -> list[Stored]:
+def decode_events(entity: str, answer: Iterable[InfluxSeries[EventRow]]) -> list[StoredEvent]:
     """Return the events, each name once at its smallest t, by t, device, spool and n."""
-    rows = [s for series in found for s in _of_series(unit, series)]
-    order = sorted((s.event.t, s.device, s.spool, s.event.n, at) for at, s in enumerate(rows))
-    names = {(device, spool, n) for _, device, spool, n, _ in order}
-    if len(names) == len(order):
-        return [rows[at] for *_, at in order]
+    rows = [s for series in answer for s in _decode_series(entity, series)]
+    ordered = sorted((s.event.t, s.device, s.outbox_id, s.event.n, index) for index, s in enumerate(rows))
+    names = {(device, outbox_id, n) for _, device, outbox_id, n, _ in ordered}
+    if len(names) == len(ordered):
+        return [rows[index] for *_, index in ordered]
     firsts: dict[tuple[str, str, int], int] = {}
-    for _, device, spool, n, at in order:
-        firsts.setdefault((device, spool, n), at)
-    return [rows[at] for at in firsts.values()]
+    for _, device, outbox_id, n, index in ordered:
+        firsts.setdefault((device, outbox_id, n), index)
+    return [rows[index] for index in firsts.values()]
 
 
-def _of_series(unit: str, series: Found[EventRow]) -> Iterator[Stored]:
+def _decode_series(entity: str, series: InfluxSeries[EventRow]) -> Iterator[StoredEvent]:
     tags = series.tags
-    centre, device = tags.get("centre", unit), tags["device"]
+    centre, device = tags.get("centre", entity), tags["device"]
     head = f'{{"type":"{tags["type"]}","n":'
-    rows = [(row, row.spool) for row in series.values if row.spool is not None and None not in {row.n, row.body}]
+    rows = [
+        (row, row.outbox_id) for row in series.values if row.outbox_id is not None and None not in {row.n, row.body}
+    ]
     bodies = [f'{head}{r.n},"t":{r.time // NS_IN_MS}{"," if r.body else ""}{r.body}}}' for r, _ in rows]
-    events = _EVENTS.decode(f"[{','.join(bodies)}]")
-    return (Stored(centre, device, spool, event) for (_, spool), event in zip(rows, events, strict=True))
+    events = _EVENTS_DECODER.decode(f"[{','.join(bodies)}]")
+    return (StoredEvent(centre, device, outbox_id, event) for (_, outbox_id), event in zip(rows, events, strict=True))
 
 
-EXTENT = (
+EVENT_DAYS_QUERIES = (
     (
         "SELECT count(n) FROM event, server WHERE system = '' AND time >= 0 AND time < now() + 1d "
         "GROUP BY time(1d), centre fill(none)"
@@ -102,11 +106,11 @@ EXTENT = (
 )
 
 
-def extents(found: Iterable[Found[tuple[int, int]]]) -> dict[str, list[Window]]:
+def decode_event_days(answer: Iterable[InfluxSeries[tuple[int, int]]]) -> dict[str, list[Window]]:
     """Return the days in which each unit has events."""
     days: dict[str, list[Window]] = {}
-    for series in found:
-        (unit,) = series.tags.values()
+    for series in answer:
+        (entity,) = series.tags.values()
         starts = (row[0] // NS_IN_MS for row in series.values if row[1])
-        days.setdefault(unit, []).extend(Window(start, start + DAY) for start in starts)
-    return {unit: merge(seen) for unit, seen in days.items()}
+        days.setdefault(entity, []).extend(Window(start, start + DAY) for start in starts)
+    return {entity: merge(windows) for entity, windows in days.items()}

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 import msgspec
 from msgspec import Struct
 
-from telemetry.store.influx.line_protocol import text
+from telemetry.store.influx.line_protocol import quote_field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from telemetry.store.influx.server import Server
+    from telemetry.store.influx.server import InfluxServer
 
 Item = TypeVar("Item")
-MAX_BODY: Final = 500_000
+MAX_BODY_BYTES: Final = 500_000
 """Longest body of one point, bytes; InfluxDB takes 1 MiB."""
 
 
-class Note(Struct, Generic[Item], frozen=True):
+class WriterRecord(Struct, Generic[Item], frozen=True):
     """One writer's items of one time, ns."""
 
     time: int
@@ -32,70 +32,75 @@ class Note(Struct, Generic[Item], frozen=True):
     items: list[Item]
 
 
-def packed(items: Iterable[object]) -> Iterator[tuple[int, bytes]]:
+def pack_items(items: Iterable[object]) -> Iterator[tuple[int, bytes]]:
     """Yield (how many, JSON list) of the items, in order, each list short enough for a point."""
-    some: list[bytes] = []
+    chunk: list[bytes] = []
     size = 0
     for item in items:
         body = msgspec.json.encode(item)
-        if some and size + len(body) > MAX_BODY:
-            yield len(some), b"[%b]" % b",".join(some)
-            some, size = [], 0
-        some.append(body)
+        if chunk and size + len(body) > MAX_BODY_BYTES:
+            yield len(chunk), b"[%b]" % b",".join(chunk)
+            chunk, size = [], 0
+        chunk.append(body)
         size += len(body) + 1
-    if some:
-        yield len(some), b"[%b]" % b",".join(some)
+    if chunk:
+        yield len(chunk), b"[%b]" % b",".join(chunk)
 
 
-def notes(name: bytes, writer: bytes, items: Iterable[object], tick: Callable[[], int]) -> list[bytes]:
+def record_lines(name: bytes, writer: bytes, items: Iterable[object], tick: Callable[[], int]) -> list[bytes]:
     """Return the lines of a writer's notes; `tick` gives each its time, ns."""
     return [
-        b"%b,writer=%b size=%di,body=%b %d" % (name, writer, size, text(body), tick()) for size, body in packed(items)
+        b"%b,writer=%b size=%di,body=%b %d" % (name, writer, size, quote_field(body), tick())
+        for size, body in pack_items(items)
     ]
 
 
-def notes_now(name: bytes, writer: bytes, items: Iterable[object]) -> list[bytes]:
+def unstamped_record_lines(name: bytes, writer: bytes, items: Iterable[object]) -> list[bytes]:
     """Return the lines of a write's notes without a time: InfluxDB's own clock stamps them, whatever ours says."""
     return [
-        b"%b,part=%d,writer=%b size=%di,body=%b" % (name, part, writer, size, text(body))
-        for part, (size, body) in enumerate(packed(items))
+        b"%b,part=%d,writer=%b size=%di,body=%b" % (name, part, writer, size, quote_field(body))
+        for part, (size, body) in enumerate(pack_items(items))
     ]
 
 
-class Journal(Generic[Item]):
+class WriterJournal(Generic[Item]):
     """The notes of one name in a bucket; `item` is what a body's list holds."""
 
-    def __init__(self, server: Server, bucket: str, name: str, item: type[Item]) -> None:
+    def __init__(self, server: InfluxServer, bucket: str, name: str, item: type[Item]) -> None:
         self._server, self._bucket, self._name = server, bucket, name
         self._decoder: msgspec.json.Decoder[list[Item]] = msgspec.json.Decoder(list[item])  # type: ignore[valid-type]
-        self._kept: dict[tuple[int, str], Note[Item]] = {}
+        self._seen_records: dict[tuple[int, str], WriterRecord[Item]] = {}
 
-    def fresh(self, since: int) -> list[Note[Item]]:
+    def new_since(self, since: int) -> list[WriterRecord[Item]]:
         """Return the notes from a time (ns) on that are not kept yet, by time; forgets those before it."""
-        asked = f"SELECT size FROM {self._name} WHERE time >= {since} GROUP BY *"
-        (found,) = self._server.ask(self._bucket, tuple[int, int], asked)
-        self._kept = {key: note for key, note in self._kept.items() if key[0] >= since}
-        keys = {(row[0], _series(series.tags)) for series in found for row in series.values}
-        return self._fetch(keys - self._kept.keys())
+        query = f"SELECT size FROM {self._name} WHERE time >= {since} GROUP BY *"
+        (answer,) = self._server.query(self._bucket, tuple[int, int], query)
+        self._seen_records = {key: record for key, record in self._seen_records.items() if key[0] >= since}
+        keys = {(row[0], _series_key(series.tags)) for series in answer for row in series.values}
+        return self._read_bodies(keys - self._seen_records.keys())
 
-    def _fetch(self, keys: set[tuple[int, str]]) -> list[Note[Item]]:
+    def _read_bodies(self, keys: set[tuple[int, str]]) -> list[WriterRecord[Item]]:
         if not keys:
             return []
         low, high = min(keys)[0], max(keys)[0]
-        asked = f"SELECT body FROM {self._name} WHERE time >= {low} AND time <= {high} GROUP BY *"
-        (found,) = self._server.ask(self._bucket, tuple[int, str], asked)
-        rows = [(time, _series(series.tags), body) for series in found for time, body in series.values]
-        read = [Note(time, writer, self._decoder.decode(body)) for time, writer, body in rows if (time, writer) in keys]
-        return sorted(read, key=lambda note: (note.time, note.writer))
+        query = f"SELECT body FROM {self._name} WHERE time >= {low} AND time <= {high} GROUP BY *"
+        (answer,) = self._server.query(self._bucket, tuple[int, str], query)
+        rows = [(time, _series_key(series.tags), body) for series in answer for time, body in series.values]
+        records = [
+            WriterRecord(time, writer, self._decoder.decode(body))
+            for time, writer, body in rows
+            if (time, writer) in keys
+        ]
+        return sorted(records, key=lambda record: (record.time, record.writer))
 
-    def keep(self, fresh: Sequence[Note[Item]]) -> None:
+    def remember(self, records: Sequence[WriterRecord[Item]]) -> None:
         """Remember notes as read."""
-        self._kept |= {(note.time, note.writer): note for note in fresh}
+        self._seen_records |= {(record.time, record.writer): record for record in records}
 
-    def kept(self) -> list[Note[Item]]:
+    def remembered_records(self) -> list[WriterRecord[Item]]:
         """Return the notes that are remembered, by time."""
-        return [self._kept[key] for key in sorted(self._kept)]
+        return [self._seen_records[key] for key in sorted(self._seen_records)]
 
 
-def _series(tags: dict[str, str]) -> str:
+def _series_key(tags: dict[str, str]) -> str:
     return "/".join(value for _, value in sorted(tags.items()))

@@ -15,29 +15,29 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec import Struct
 
-from telemetry.core.fold.event_spans import LEVEL_REACH_MS, LOOK_BACK_MS
+from telemetry.core.fold.event_spans import SERVICE_LEVEL_REACH_MS, TICKET_LOOKBACK_MS
 from telemetry.store.influx import row_ranges
-from telemetry.store.influx.influxql import ns, quoted
-from telemetry.store.influx.journal import Journal, packed
-from telemetry.store.influx.line_protocol import NS_IN_MS, Delta, record, tag, text
-from telemetry.store.influx.province_tag import Share
-from telemetry.store.influx.row_ranges import Entry
+from telemetry.store.influx.influxql import quote_string, to_ns
+from telemetry.store.influx.journal import WriterJournal, pack_items
+from telemetry.store.influx.line_protocol import NS_IN_MS, OutboxDelta, escape_tag, json_point, quote_field
+from telemetry.store.influx.province_tag import ProvinceTag
+from telemetry.store.influx.row_ranges import RowRangesEntry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from telemetry.core.figures.completeness import Ranges
+    from telemetry.core.figures.completeness import ClosedRanges
     from telemetry.store.influx.address import InfluxAddress
-    from telemetry.store.influx.journal import Note
-    from telemetry.store.influx.server import Found, Server
+    from telemetry.store.influx.journal import WriterRecord
+    from telemetry.store.influx.server import InfluxSeries, InfluxServer
 
 NS_IN_US: Final = 1_000
 OVERLAP_NS: Final = 60_000_000_000
-ASKED_AT_ONCE: Final = 50
-ROWS_UNTIL: Final = "rows_until"
+QUERIES_PER_REQUEST: Final = 50
+ROWS_CHECKPOINT: Final = "rows_until"
 
 
-class DeadCount(Struct, frozen=True):
+class DeadLetterCounts(Struct, frozen=True):
     """Dead letters by reason: all of them, and those before `until` (ns), which are never read again."""
 
     total: dict[str, int] = {}
@@ -49,13 +49,13 @@ class DeadCount(Struct, frozen=True):
 class _Suspect:
     """A row that was written again, and where its points may lie."""
 
-    delta: Delta
-    rows: Ranges
-    between: tuple[int, int]
+    delta: OutboxDelta
+    rows: ClosedRanges
+    time_range: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class _Point:
+class _EventPoint:
     time: int
     tags: tuple[tuple[str, str], ...]
 
@@ -65,142 +65,166 @@ class Reconciler:
 
     def __init__(
         self,
-        server: Server,
+        server: InfluxServer,
         address: InfluxAddress,
-        change: Callable[[int, Sequence[tuple[str, int, int]]], list[bytes]],
+        change_lines: Callable[[int, Sequence[tuple[str, int, int]]], list[bytes]],
     ) -> None:
-        self._server, self._at, self._raw, self._state = server, address, address.bucket, address.state
-        self._share = Share(address.province)
-        self._journal = Journal(server, address.bucket, "rows", Delta)
-        self._change = change
+        self._server, self._address, self._raw_bucket, self._state_bucket = (
+            server,
+            address,
+            address.bucket,
+            address.state_bucket,
+        )
+        self._province_tag = ProvinceTag(address.province)
+        self._journal = WriterJournal(server, address.bucket, "rows", OutboxDelta)
+        self._change_lines = change_lines
 
     def run(self) -> None:
         """Do all that is due; raises StoreUnavailable, and then goes on next time."""
-        question = f"SELECT value FROM mark WHERE label = {quoted(ROWS_UNTIL)} AND {self._share.mine}"
-        (marks,) = self._server.ask(self._state, tuple[int, int], question)
-        until = max((row[1] for series in marks for row in series.values), default=0)
-        fresh = self._journal.fresh(max(until - OVERLAP_NS, 0))
-        if fresh:
-            self._rows(fresh, until)
-            self._journal.keep(fresh)
-        self._dead()
+        query = (
+            f"SELECT value FROM mark WHERE label = {quote_string(ROWS_CHECKPOINT)} AND {self._province_tag.condition}"
+        )
+        (checkpoints,) = self._server.query(self._state_bucket, tuple[int, int], query)
+        until = max((row[1] for series in checkpoints for row in series.values), default=0)
+        new_records = self._journal.new_since(max(until - OVERLAP_NS, 0))
+        if new_records:
+            self._merge_row_ranges(new_records, until)
+            self._journal.remember(new_records)
+        self._sum_dead_letters()
 
-    def _rows(self, fresh: Sequence[Note[Delta]], until: int) -> None:
-        groups = {row_ranges.group(delta.device) for note in fresh for delta in note.items}
-        known = row_ranges.gathered(read_entries(self._server, self._at, groups))
-        before = dict(known)
-        suspects = list(_join(known, fresh))
-        for at in range(0, len(suspects), ASKED_AT_ONCE):
-            self._settle(suspects[at : at + ASKED_AT_ONCE])
-        changed = {row_ranges.group(key[0]) for key, entry in known.items() if before.get(key) != entry}
-        lines = [line for name in sorted(changed) for line in _summary(name, known, self._share.label)]
-        until = max(until, fresh[-1].time)
-        lines.append(b"mark,label=%b%b value=%di 0" % (ROWS_UNTIL.encode(), self._share.label, until))
-        self._server.write(self._state, b"\n".join(lines))
+    def _merge_row_ranges(self, new_records: Sequence[WriterRecord[OutboxDelta]], until: int) -> None:
+        groups = {row_ranges.group_of(delta.device) for writer_record in new_records for delta in writer_record.items}
+        entries = row_ranges.merge_entries(read_entries(self._server, self._address, groups))
+        before = dict(entries)
+        suspects = list(_merge_records(entries, new_records))
+        for at in range(0, len(suspects), QUERIES_PER_REQUEST):
+            self._remove_repeats(suspects[at : at + QUERIES_PER_REQUEST])
+        changed = {row_ranges.group_of(key[0]) for key, entry in entries.items() if before.get(key) != entry}
+        lines = [
+            line for name in sorted(changed) for line in _summary_lines(name, entries, self._province_tag.line_tag)
+        ]
+        until = max(until, new_records[-1].time)
+        lines.append(b"mark,label=%b%b value=%di 0" % (ROWS_CHECKPOINT.encode(), self._province_tag.line_tag, until))
+        self._server.write(self._state_bucket, b"\n".join(lines))
 
-    def _settle(self, suspects: Sequence[_Suspect]) -> None:
+    def _remove_repeats(self, suspects: Sequence[_Suspect]) -> None:
         """Leave of each name only the point with the smallest t."""
-        answers = self._server.ask(self._raw, tuple[int, int], *(_whereabouts(s) for s in suspects))
-        for suspect, found in zip(suspects, answers, strict=True):
-            for point in _moved(suspect.rows, found):
-                self._move(point, suspect.delta.at * NS_IN_US)
+        answers = self._server.query(self._raw_bucket, tuple[int, int], *(_points_query(s) for s in suspects))
+        for suspect, answer in zip(suspects, answers, strict=True):
+            for point in _moved_points(suspect.rows, answer):
+                self._remove_point(point, suspect.delta.at * NS_IN_US)
 
-    def _move(self, point: _Point, noted: int) -> None:
+    def _remove_point(self, point: _EventPoint, noted_at: int) -> None:
         tags = dict(point.tags)
         t = point.time // NS_IN_MS
-        left = (tags.get("system") or tags["centre"], max(t - LOOK_BACK_MS, 0), t + LEVEL_REACH_MS + 30_000)
-        self._server.write(self._raw, b"\n".join(self._change(noted, [left])))
+        affected = (
+            tags.get("system") or tags["centre"],
+            max(t - TICKET_LOOKBACK_MS, 0),
+            t + SERVICE_LEVEL_REACH_MS + 30_000,
+        )
+        self._server.write(self._raw_bucket, b"\n".join(self._change_lines(noted_at, [affected])))
         series = "".join(f' AND {key}="{value}"' for key, value in point.tags if value)
-        moment = _rfc3339(point.time)
-        self._server.delete(self._raw, moment, moment, f'_measurement="event"{series}')
+        timestamp = _format_rfc3339(point.time)
+        self._server.delete(self._raw_bucket, timestamp, timestamp, f'_measurement="event"{series}')
 
-    def _dead(self) -> None:
-        held = read_dead(self._server, self._at)
-        asked = f"SELECT rows FROM dead WHERE time >= {held.until} GROUP BY reason, writer"
-        (found,) = self._server.ask(self._raw, tuple[int, int], asked)
-        rows = [(time, series.tags["reason"], count) for series in found for time, count in series.values]
+    def _sum_dead_letters(self) -> None:
+        summary = read_dead_letter_counts(self._server, self._address)
+        query = f"SELECT rows FROM dead WHERE time >= {summary.until} GROUP BY reason, writer"
+        (answer,) = self._server.query(self._raw_bucket, tuple[int, int], query)
+        rows = [(time, series.tags["reason"], count) for series in answer for time, count in series.values]
         if not rows:
             return
-        total = Counter(held.settled)
+        total = Counter(summary.settled)
         for _, reason, count in rows:
             total[reason] += count
-        if total == Counter(held.total):
+        if total == Counter(summary.total):
             return
-        until = max(held.until, max(rows)[0] - OVERLAP_NS)
-        settled = Counter(held.settled)
+        until = max(summary.until, max(rows)[0] - OVERLAP_NS)
+        settled = Counter(summary.settled)
         for time, reason, count in rows:
             settled[reason] += count if time < until else 0
-        body = DeadCount(dict(total), dict(settled), until)
-        self._server.write(self._state, record(b"dead%b" % self._share.label, body, 0))
+        body = DeadLetterCounts(dict(total), dict(settled), until)
+        self._server.write(self._state_bucket, json_point(b"dead%b" % self._province_tag.line_tag, body, 0))
 
 
-def _join(known: dict[tuple[str, str], Entry], fresh: Sequence[Note[Delta]]) -> Iterator[_Suspect]:
+def _merge_records(
+    entries: dict[tuple[str, str], RowRangesEntry], new_records: Sequence[WriterRecord[OutboxDelta]]
+) -> Iterator[_Suspect]:
     """Join the notes into what is known; yield what they store once more."""
-    told: dict[tuple[str, str], list[Delta]] = {}
-    for note in fresh:
-        for delta in note.items:
-            told.setdefault((delta.device, delta.spool), []).append(delta)
-    for key, said in told.items():
-        entry = known.get(key, Entry(*key))
-        known[key] = row_ranges.joined(entry, *said)
-        if row_ranges.repeats(known[key], entry, said):
-            yield from _suspects(entry, said)
+    deltas_by_outbox: dict[tuple[str, str], list[OutboxDelta]] = {}
+    for writer_record in new_records:
+        for delta in writer_record.items:
+            deltas_by_outbox.setdefault((delta.device, delta.outbox_id), []).append(delta)
+    for key, deltas in deltas_by_outbox.items():
+        entry = entries.get(key, RowRangesEntry(*key))
+        entries[key] = row_ranges.merge_entry(entry, *deltas)
+        if row_ranges.has_repeats(entries[key], entry, deltas):
+            yield from _find_suspects(entry, deltas)
 
 
-def _suspects(entry: Entry, said: Iterable[Delta]) -> Iterator[_Suspect]:
-    for delta in said:
-        rows = row_ranges.repeated(entry, delta)
+def _find_suspects(entry: RowRangesEntry, deltas: Iterable[OutboxDelta]) -> Iterator[_Suspect]:
+    for delta in deltas:
+        rows = row_ranges.repeated_rows(entry, delta)
         if rows:
-            yield _Suspect(delta, rows, row_ranges.whereabouts(entry, delta, rows))
-        entry = row_ranges.joined(entry, delta)
+            yield _Suspect(delta, rows, row_ranges.time_range_of(entry, delta, rows))
+        entry = row_ranges.merge_entry(entry, delta)
 
 
-def _whereabouts(suspect: _Suspect) -> str:
-    delta, (first, last) = suspect.delta, suspect.between
+def _points_query(suspect: _Suspect) -> str:
+    delta, (first, last) = suspect.delta, suspect.time_range
     low, high = suspect.rows[0][0], suspect.rows[-1][1]
     return (
-        f"SELECT n FROM event WHERE device = {quoted(delta.device)} AND time >= {ns(first)} AND time < {ns(last + 1)} "
-        f"AND spool = {quoted(delta.spool)} AND n >= {low} AND n <= {high} GROUP BY centre, device, system, type"
+        f"SELECT n FROM event WHERE device = {quote_string(delta.device)} AND time >= {to_ns(first)} "
+        f"AND time < {to_ns(last + 1)} "
+        f""
+        f"AND spool = {quote_string(delta.outbox_id)} AND n >= {low} AND n <= {high} GROUP BY centre, "
+        f"device, system, type"
     )
 
 
-def _moved(rows: Ranges, found: Iterable[Found[tuple[int, int]]]) -> Iterator[_Point]:
+def _moved_points(rows: ClosedRanges, answer: Iterable[InfluxSeries[tuple[int, int]]]) -> Iterator[_EventPoint]:
     """Yield the points whose name also lies at a smaller t."""
-    points: dict[int, list[_Point]] = {}
-    for series in found:
+    points: dict[int, list[_EventPoint]] = {}
+    for series in answer:
         tags = tuple(sorted(series.tags.items()))
         for time, n in series.values:
-            points.setdefault(n, []).append(_Point(time, tags))
-    for n, places in points.items():
-        if len(places) > 1 and any(low <= n <= high for low, high in rows):
-            yield from sorted(places, key=lambda p: (p.time, p.tags))[1:]
+            points.setdefault(n, []).append(_EventPoint(time, tags))
+    for n, candidates in points.items():
+        if len(candidates) > 1 and any(low <= n <= high for low, high in rows):
+            yield from sorted(candidates, key=lambda p: (p.time, p.tags))[1:]
 
 
-def _summary(name: str, known: dict[tuple[str, str], Entry], label: bytes) -> Iterator[bytes]:
+def _summary_lines(name: str, entries: dict[tuple[str, str], RowRangesEntry], label: bytes) -> Iterator[bytes]:
     """Yield the points of one group's entries."""
-    mine = [known[key] for key in sorted(known) if row_ranges.group(key[0]) == name]
-    for part, (_, body) in enumerate(packed(piece for entry in mine for piece in row_ranges.split(entry))):
-        yield b"ranges%b,site=%b,part=%d body=%b 0" % (label, tag(name), part, text(body))
+    group_entries = [entries[key] for key in sorted(entries) if row_ranges.group_of(key[0]) == name]
+    for part, (_, body) in enumerate(
+        pack_items(piece for entry in group_entries for piece in row_ranges.split_entry(entry))
+    ):
+        yield b"ranges%b,site=%b,part=%d body=%b 0" % (label, escape_tag(name), part, quote_field(body))
 
 
-def read_entries(server: Server, at: InfluxAddress, groups: Iterable[str] | None = None) -> list[Entry]:
+def read_entries(server: InfluxServer, at: InfluxAddress, groups: Iterable[str] | None = None) -> list[RowRangesEntry]:
     """Return what is known of outboxes, of some groups only or of all; one outbox may come in pieces."""
-    names = "" if groups is None else " OR ".join(f"site = {quoted(name)}" for name in sorted(groups))
-    mine = Share(at.province).mine
-    asked = f"SELECT body FROM ranges WHERE ({names or 'time >= 0'}) AND {mine} GROUP BY site, part, province"
-    (found,) = server.ask(at.state, tuple[int, str], asked)
-    return [entry for s in found for row in s.values for entry in msgspec.json.decode(row[1], type=list[Entry])]
+    names = "" if groups is None else " OR ".join(f"site = {quote_string(name)}" for name in sorted(groups))
+    own_condition = ProvinceTag(at.province).condition
+    query = f"SELECT body FROM ranges WHERE ({names or 'time >= 0'}) AND {own_condition} GROUP BY site, part, province"
+    (answer,) = server.query(at.state_bucket, tuple[int, str], query)
+    return [
+        entry for s in answer for row in s.values for entry in msgspec.json.decode(row[1], type=list[RowRangesEntry])
+    ]
 
 
-def read_dead(server: Server, at: InfluxAddress) -> DeadCount:
+def read_dead_letter_counts(server: InfluxServer, at: InfluxAddress) -> DeadLetterCounts:
     """Return the dead letters' summary."""
-    share = Share(at.province)
-    (found,) = server.ask(at.state, tuple[int, str], f"SELECT body FROM dead WHERE {share.mine} GROUP BY province")
-    bodies = [row[1] for series in share.first(found) for row in series.values]
-    return msgspec.json.decode(bodies[-1], type=DeadCount) if bodies else DeadCount()
+    province_tag = ProvinceTag(at.province)
+    (answer,) = server.query(
+        at.state_bucket, tuple[int, str], f"SELECT body FROM dead WHERE {province_tag.condition} GROUP BY province"
+    )
+    bodies = [row[1] for series in province_tag.sort_own_last(answer) for row in series.values]
+    return msgspec.json.decode(bodies[-1], type=DeadLetterCounts) if bodies else DeadLetterCounts()
 
 
-def _rfc3339(time: int) -> str:
+def _format_rfc3339(time: int) -> str:
     """Return a time in ns as text, all nine digits of the second kept."""
-    whole, rest = divmod(time, 1_000_000_000)
-    return f"{datetime.fromtimestamp(whole, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09}Z"
+    seconds, nanoseconds = divmod(time, 1_000_000_000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{nanoseconds:09}Z"

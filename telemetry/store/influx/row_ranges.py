@@ -11,93 +11,95 @@ from telemetry.core.figures import completeness
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from telemetry.store.influx.line_protocol import Delta
+    from telemetry.store.influx.line_protocol import OutboxDelta
 
-MAX_PLACES: Final = 6
+MAX_LOCATIONS: Final = 6
 MAX_RANGES: Final = 5_000
-Place = tuple[int, int, int, int]
+RowLocation = tuple[int, int, int, int]
 """Row numbers [low, high] lie at times [first, last], ms."""
 
 
-class Entry(Struct, frozen=True, array_like=True):
+class RowRangesEntry(Struct, frozen=True, array_like=True):
     """One outbox's rows, and roughly where in time they lie, so that a repeat is found without reading all."""
 
     device: str
-    spool: str
-    stored: completeness.Ranges = ()
-    refused: completeness.Ranges = ()
-    dropped: completeness.Ranges = ()
-    places: tuple[Place, ...] = ()
+    outbox_id: str
+    stored: completeness.ClosedRanges = ()
+    refused: completeness.ClosedRanges = ()
+    dropped: completeness.ClosedRanges = ()
+    locations: tuple[RowLocation, ...] = ()
 
 
-def joined(entry: Entry, *others: Entry | Delta) -> Entry:
+def merge_entry(entry: RowRangesEntry, *others: RowRangesEntry | OutboxDelta) -> RowRangesEntry:
     """Return the entry with what others say of the same outbox."""
-    places = [place for other in others for place in _places(other)]
-    return Entry(
+    locations = [location for other in others for location in _locations_of(other)]
+    return RowRangesEntry(
         entry.device,
-        entry.spool,
-        completeness.union(entry.stored, *(o.stored for o in others)),
-        completeness.union(entry.refused, *(o.refused for o in others)),
-        completeness.union(entry.dropped, *(o.dropped for o in others)),
-        _thinned(sorted({*entry.places, *places})),
+        entry.outbox_id,
+        completeness.union_ranges(entry.stored, *(o.stored for o in others)),
+        completeness.union_ranges(entry.refused, *(o.refused for o in others)),
+        completeness.union_ranges(entry.dropped, *(o.dropped for o in others)),
+        _coarsen(sorted({*entry.locations, *locations})),
     )
 
 
-def _places(said: Entry | Delta) -> tuple[Place, ...]:
-    if isinstance(said, Entry):
-        return said.places
-    return tuple((low, high, said.first, said.last) for low, high in ((said.stored[0][0], said.stored[-1][1]),))
+def _locations_of(source: RowRangesEntry | OutboxDelta) -> tuple[RowLocation, ...]:
+    if isinstance(source, RowRangesEntry):
+        return source.locations
+    return tuple((low, high, source.first, source.last) for low, high in ((source.stored[0][0], source.stored[-1][1]),))
 
 
-def _thinned(places: list[Place]) -> tuple[Place, ...]:
+def _coarsen(locations: list[RowLocation]) -> tuple[RowLocation, ...]:
     """Join neighbours among the older half until few are left; the newest stay exact."""
-    while len(places) > MAX_PLACES:
-        half = len(places) // 2
-        old = [_hull(places[at : at + 2]) for at in range(0, half, 2)]
-        places = [*old, *places[len(old) * 2 :]]
-    return tuple(places)
+    while len(locations) > MAX_LOCATIONS:
+        half = len(locations) // 2
+        older = [_enclosing_location(locations[at : at + 2]) for at in range(0, half, 2)]
+        locations = [*older, *locations[len(older) * 2 :]]
+    return tuple(locations)
 
 
-def _hull(places: list[Place]) -> Place:
-    lows, highs, firsts, lasts = zip(*places, strict=True)
+def _enclosing_location(locations: list[RowLocation]) -> RowLocation:
+    lows, highs, firsts, lasts = zip(*locations, strict=True)
     return min(lows), max(highs), min(firsts), max(lasts)
 
 
-def repeats(whole: Entry, entry: Entry, deltas: Iterable[Delta]) -> bool:
+def has_repeats(merged: RowRangesEntry, entry: RowRangesEntry, deltas: Iterable[OutboxDelta]) -> bool:
     """Tell whether any row of the joined whole was stored more than once."""
-    told = sum(completeness.size(delta.stored) for delta in deltas)
-    return completeness.size(whole.stored) != completeness.size(entry.stored) + told
+    added = sum(completeness.count_rows(delta.stored) for delta in deltas)
+    return completeness.count_rows(merged.stored) != completeness.count_rows(entry.stored) + added
 
 
-def repeated(entry: Entry, delta: Delta) -> completeness.Ranges:
+def repeated_rows(entry: RowRangesEntry, delta: OutboxDelta) -> completeness.ClosedRanges:
     """Return the rows that the write stores although they were stored before."""
-    return completeness.minus(delta.stored, completeness.minus(delta.stored, entry.stored))
+    return completeness.subtract_ranges(delta.stored, completeness.subtract_ranges(delta.stored, entry.stored))
 
 
-def whereabouts(entry: Entry, delta: Delta, rows: completeness.Ranges) -> tuple[int, int]:
+def time_range_of(entry: RowRangesEntry, delta: OutboxDelta, rows: completeness.ClosedRanges) -> tuple[int, int]:
     """Return the first and last time, ms, at which the two may hold these rows."""
-    near = [p for p in entry.places if any(p[0] <= high and p[1] >= low for low, high in rows)]
-    return min([delta.first, *(p[2] for p in near)]), max([delta.last, *(p[3] for p in near)])
+    nearby = [p for p in entry.locations if any(p[0] <= high and p[1] >= low for low, high in rows)]
+    return min([delta.first, *(p[2] for p in nearby)]), max([delta.last, *(p[3] for p in nearby)])
 
 
-def split(entry: Entry) -> Iterator[Entry]:
+def split_entry(entry: RowRangesEntry) -> Iterator[RowRangesEntry]:
     """Yield the entry in pieces that fit into a point; joined they are the entry."""
     longest = max(len(entry.stored), len(entry.refused), len(entry.dropped), 1)
     for at in range(0, longest, MAX_RANGES):
         part = slice(at, at + MAX_RANGES)
-        places = entry.places if at == 0 else ()
-        yield Entry(entry.device, entry.spool, entry.stored[part], entry.refused[part], entry.dropped[part], places)
+        locations = entry.locations if at == 0 else ()
+        yield RowRangesEntry(
+            entry.device, entry.outbox_id, entry.stored[part], entry.refused[part], entry.dropped[part], locations
+        )
 
 
-def group(device: str) -> str:
+def group_of(device: str) -> str:
     """Return the summary that a device belongs to: its id without the last part, so about one per centre."""
     return device.rpartition("-")[0] or "-"
 
 
-def gathered(entries: Iterable[Entry]) -> dict[tuple[str, str], Entry]:
+def merge_entries(entries: Iterable[RowRangesEntry]) -> dict[tuple[str, str], RowRangesEntry]:
     """Return one entry per outbox."""
-    out: dict[tuple[str, str], Entry] = {}
+    out: dict[tuple[str, str], RowRangesEntry] = {}
     for entry in entries:
-        key = (entry.device, entry.spool)
-        out[key] = joined(out[key], entry) if key in out else entry
+        key = (entry.device, entry.outbox_id)
+        out[key] = merge_entry(out[key], entry) if key in out else entry
     return out

@@ -24,26 +24,26 @@ def step_clock(file: Path) -> None:
 
     time.time_ns = time_ns
     time.time = lambda: time_ns() / 1e9
-    from edge_agent.clock import Sync
+    from edge_agent.clock import ClockSync
     from motcua import system
 
-    system.kernel_sync = lambda: Sync(synced=True, error_ms=1.0)
+    system.kernel_sync = lambda: ClockSync(synced=True, error_ms=1.0)
 
 
 def hurry() -> None:
     """Shorten the waits before the modules that read them are imported."""
     from telemetry.core import backoff
 
-    patient = backoff.full_jitter
+    patient = backoff.full_jitter_ms
 
     def full_jitter(attempt: int, chance: float, first_ms: int = 100, cap_ms: int = LONGEST_WAIT_MS) -> int:
         return patient(attempt, chance, min(first_ms, 100), min(cap_ms, LONGEST_WAIT_MS))
 
-    backoff.full_jitter = full_jitter
+    backoff.full_jitter_ms = full_jitter
     from edge_agent import delivery
 
     delivery.RESEND_CAP_MS = RESEND_CAP_MS
-    delivery.Pace = functools.partial(delivery.Pace, resend_ms=RESEND_MS, defer_ms=DEFER_MS)  # type: ignore[assignment,misc]
+    delivery.DeliveryPace = functools.partial(delivery.DeliveryPace, resend_ms=RESEND_MS, defer_ms=DEFER_MS)  # type: ignore[assignment,misc]
     from telemetry.mqtt import link
 
     link.KEEPALIVE_S = KEEPALIVE_S

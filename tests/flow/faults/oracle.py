@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from telemetry.core.calendar.windows import HOUR, Window, ceil, day_window, days_in, floor
-from telemetry.core.figures.completeness import completeness, size, union
+from telemetry.core.figures.completeness import compute_completeness, count_rows, union_ranges
 from telemetry.core.fold import fold
 from telemetry.core.fold.totals import CALENDAR_FIELD, CAPACITY_FIELDS
 from telemetry.core.protocol import codec
-from telemetry.core.protocol.events import type_of
+from telemetry.core.protocol.events import event_type_of
 from telemetry.rollup.service import Rollup
-from telemetry.store import SERVER_SPOOLS, Batch
+from telemetry.store import SERVER_OUTBOX_IDS, Batch
 from telemetry.store.sqlite import SqliteStore
 from tests.flow.faults.kiosk import bare
 from tests.flow.faults.plan import CENTRE, DEVICES
@@ -28,10 +28,10 @@ from tests.flow.faults.plan import CENTRE, DEVICES
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from telemetry.core.calendar.windows import Width
+    from telemetry.core.calendar.windows import BucketWidth
     from telemetry.core.inventory import Inventory
     from telemetry.core.protocol.events import Event
-    from telemetry.store import Store, Stored
+    from telemetry.store import Store, StoredEvent
     from tests.flow.faults.kiosk import Ledger
     from tests.flow.faults.surroundings import Kept
 
@@ -39,7 +39,7 @@ OWN = (
     "device.heartbeat", "agent.alarm", "clock.step", "config.result", "command.result", "agent.diagnostics",
 )  # fmt: skip
 """What an agent says of itself; no program beside it says these."""
-WIDTHS: tuple[Width, ...] = ("5m", "1h", "1d")
+WIDTHS: tuple[BucketWidth, ...] = ("5m", "1h", "1d")
 _SILENT = ("link_ms", "platform_ms", "conn_platform_ms", *CAPACITY_FIELDS)
 SILENCE = {CALENDAR_FIELD, *_SILENT, *(f"open_{name}" for name in _SILENT)}
 
@@ -58,16 +58,16 @@ def present(now: int) -> Window:
 
 def faults_of(store: Store, ledger: Ledger, windows: Sequence[Window], now: int) -> list[str]:
     """Return what is wrong with the events of these (disjoint) windows; empty when each is there once and right."""
-    rows = [s for window in windows for s in store.events(CENTRE, window) if s.spool not in SERVER_SPOOLS]
-    names = Counter((s.device, s.spool, s.event.n) for s in rows)
+    rows = [s for window in windows for s in store.events(CENTRE, window) if s.outbox_id not in SERVER_OUTBOX_IDS]
+    names = Counter((s.device, s.outbox_id, s.event.n) for s in rows)
     faults = [f"{name} is stored {k} times" for name, k in names.items() if k > 1]
-    spools = {(s.device, s.spool) for s in rows}
+    spools = {(s.device, s.outbox_id) for s in rows}
     faults += [f"{d} has more than one outbox" for d, k in Counter(d for d, _ in spools).items() if k > 1]
     wanted = ledger.within(windows)
     return faults + _posts(wanted, rows, now) + _lines(wanted, [s for s in rows if _key(s) not in ledger.posts])
 
 
-def _posts(ledger: Ledger, rows: list[Stored], now: int) -> list[str]:
+def _posts(ledger: Ledger, rows: list[StoredEvent], now: int) -> list[str]:
     found = {_key(s): s.event for s in rows}
     faults = []
     for key, event in ledger.posts.items():
@@ -86,14 +86,14 @@ def _same(kept: Event, posted: Event, now: int) -> bool:
     return kept == posted
 
 
-def _lines(ledger: Ledger, rest: list[Stored]) -> list[str]:
+def _lines(ledger: Ledger, rest: list[StoredEvent]) -> list[str]:
     """Everything else than posts and the agent's own words came from the file."""
-    found = Counter((s.event.t, codec.encode_event(bare(s.event))) for s in rest if type_of(s.event) not in OWN)
+    found = Counter((s.event.t, codec.encode_event(bare(s.event))) for s in rest if event_type_of(s.event) not in OWN)
     faults = [f"the line {line!r} is missing {k} times" for (_, line), k in (ledger.lines - found).items()]
     return faults + [f"{line!r} is stored {k} times too often" for (_, line), k in (found - ledger.lines).items()]
 
 
-def _key(s: Stored) -> tuple[str, int]:
+def _key(s: StoredEvent) -> tuple[str, int]:
     return s.device, s.event.n
 
 
@@ -102,18 +102,18 @@ def gaps(store: Store, produced: dict[str, int]) -> list[str]:
     rows = {row.device: row for row in store.row_ranges()}
     faults = [f"{d} has no rows" for d in DEVICES if produced.get(d) and d not in rows]
     for device, row in rows.items():
-        if row.stored != ((1, row.highest),) or row.refused or row.dropped:
+        if row.stored != ((1, row.highest_row),) or row.refused or row.dropped:
             faults.append(f"{device}: stored {row.stored}, refused {row.refused}, dropped {row.dropped}")
-        if row.highest < produced.get(device, 0):
-            faults.append(f"{device}: {row.highest} is the highest row, {produced[device]} was given")
-    ratio = completeness(store.row_ranges()).ratio
+        if row.highest_row < produced.get(device, 0):
+            faults.append(f"{device}: {row.highest_row} is the highest row, {produced[device]} was given")
+    ratio = compute_completeness(store.row_ranges()).ratio
     return faults if ratio == 1.0 else [*faults, f"completeness says {ratio}"]
 
 
 def doubles(kept: Kept, store: Store, windows: Sequence[Window]) -> list[str]:
     """Return names that lie in the store more than once, past the port, which would hide them."""
     names = Counter(name for window in windows for name in kept.names(window))
-    seen = {(s.device, s.spool, s.event.n) for window in windows for s in store.events(CENTRE, window)}
+    seen = {(s.device, s.outbox_id, s.event.n) for window in windows for s in store.events(CENTRE, window)}
     faults = [f"{name} lies in the store {k} times" for name, k in names.items() if k > 1]
     return faults + [f"{name} is not found through the port" for name in names if name not in seen]
 
@@ -123,19 +123,19 @@ def rows_of(store: Store, boxes: Mapping[str, Path]) -> list[str]:
 
     Only an agent's own words, said while it was stopped, may still wait there.
     """
-    faults, ranges = [], {(row.device, row.spool): row.stored for row in store.row_ranges()}
-    known = sum(size(stored) for stored in ranges.values())
+    faults, ranges = [], {(row.device, row.outbox_id): row.stored for row in store.row_ranges()}
+    known = sum(count_rows(stored) for stored in ranges.values())
     for device, file in boxes.items():
         with closing(sqlite3.connect(file)) as box:
             (spool,) = box.execute("SELECT spool FROM meta").fetchone()
             left = [(n, codec.decode_event(body)) for n, body in box.execute("SELECT n, body FROM rows")]
             (highest,) = box.execute("SELECT seq FROM sqlite_sequence WHERE name = 'rows'").fetchone()
         stored = ranges.pop((device, spool), ())
-        faults += [f"{device}: {event} is unsent" for _, event in left if type_of(event) not in OWN]
-        if union(stored, ((n, n) for n, _ in left)) != ((1, highest),):
+        faults += [f"{device}: {event} is unsent" for _, event in left if event_type_of(event) not in OWN]
+        if union_ranges(stored, ((n, n) for n, _ in left)) != ((1, highest),):
             faults.append(f"{device}: {highest} rows were numbered, {stored} are stored, {left} are unsent")
     faults += [f"{key} is an outbox of nobody" for key in ranges]
-    count = store.count()
+    count = store.count_events()
     return faults if known == count else [*faults, f"{count} events are stored, {known} are accounted for"]
 
 
@@ -156,7 +156,7 @@ def from_scratch(store: Store, window: Window, world: Inventory) -> dict[tuple[s
     """Fold the window's events, as the store has them, into an empty store."""
     fresh = SqliteStore(Path(":memory:"))
     try:
-        wide = Window(floor(fold.read_window(window).start, HOUR), ceil(window.end, HOUR))
+        wide = Window(floor(fold.input_window(window).start, HOUR), ceil(window.end, HOUR))
         fresh.append(Batch(0, store.events(CENTRE, wide)))
         Rollup(fresh, lambda: world, lambda: 0).fold(CENTRE, window)
         return totals(fresh, window)

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlencode
 
-from infra.host.mosquitto import access
+from infra.host.mosquitto import render_acl_file
 from telemetry import wiring
 from telemetry.mqtt.address import BrokerAddress
-from telemetry.store import SERVER_SPOOLS
+from telemetry.store import SERVER_OUTBOX_IDS
 from tests.flow.conftest import Role
 from tests.flow.device import wait_until
 from tests.flow.faults.plan import DEVICES, WORKERS
@@ -75,7 +75,7 @@ class Guarded:
         """Write the access rules anew; without `writing` devices' frames are refused, without `receipts` unanswered."""
         gone = [] if writing else ["pattern write motcua/v1/+/%u/up"]
         gone += [] if receipts else ["pattern read motcua/v1/+/%u/receipt"]
-        lines = access(WORKERS).splitlines()
+        lines = render_acl_file(WORKERS).splitlines()
         assert all(line in lines for line in gone), lines
         echo = [f"user {ECHO}", "topic readwrite motcua/v1/+/+/up", ""]
         self._broker.acl.write_text("\n".join([*echo, *(line for line in lines if line not in gone), ""]))
@@ -167,7 +167,7 @@ class Sqlite:
         sql = """SELECT d.text, s.text, n FROM raw JOIN name d ON d.id = device JOIN name s ON s.id = spool
             WHERE t >= ? AND t < ?"""
         with closing(sqlite3.connect(self.path)) as file:
-            return [row for row in file.execute(sql, (window.start, window.end)) if row[1] not in SERVER_SPOOLS]
+            return [row for row in file.execute(sql, (window.start, window.end)) if row[1] not in SERVER_OUTBOX_IDS]
 
     def kill(self) -> None:
         raise NotImplementedError

@@ -1,0 +1,83 @@
+"""What a figure is about: `centre:ID`, `device:ID`, `desk:CENTRE:SERVICE`, `system:ID`, `province:ID`, `country`.
+
+Nobody else joins or splits the text of a scope.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, cast
+
+ScopeKind = Literal["country", "province", "centre", "device", "desk", "system"]
+KINDS: tuple[ScopeKind, ...] = ("country", "province", "centre", "device", "desk", "system")
+_SEPARATOR = ":"
+
+
+class Scope(str):
+    """A scope is its text, as it is stored, sent and shown; so it compares, sorts and hashes like the text."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, kind: ScopeKind, ident: str) -> Scope:
+        """Return the scope of a kind and an id; a desk's id is `desk_id`."""
+        return cls(f"{kind}{_SEPARATOR}{ident}")
+
+    @classmethod
+    def centre(cls, ident: str) -> Scope:
+        """Return a centre's scope."""
+        return cls.of("centre", ident)
+
+    @classmethod
+    def device(cls, ident: str) -> Scope:
+        """Return a device's scope."""
+        return cls.of("device", ident)
+
+    @classmethod
+    def desk(cls, centre: str, service: str) -> Scope:
+        """Return the scope of one service of a centre."""
+        return cls(f"desk{_SEPARATOR}{centre}{_SEPARATOR}{service}")
+
+    @classmethod
+    def system(cls, ident: str) -> Scope:
+        """Return a digital system's scope."""
+        return cls.of("system", ident)
+
+    @classmethod
+    def province(cls, ident: str) -> Scope:
+        """Return a province's scope."""
+        return cls.of("province", ident)
+
+    @classmethod
+    def parse(cls, text: str) -> Scope:
+        """Return the scope that a text names.
+
+        Raises ValueError when its kind is none of KINDS, or when its id is missing (or given, for the country).
+        """
+        kind, separator, ident = text.partition(_SEPARATOR)
+        if kind not in KINDS or (kind == "country") == bool(separator) or (separator and not ident):
+            msg = f"{text!r} is no scope: one of country, {', '.join(f'{k}:ID' for k in KINDS[1:])}"
+            raise ValueError(msg)
+        return cls(text)
+
+    @property
+    def kind(self) -> ScopeKind:
+        """Return the kind."""
+        return cast("ScopeKind", self.partition(_SEPARATOR)[0])
+
+    @property
+    def id(self) -> str:
+        """Return what follows the kind: an id, `CENTRE:SERVICE` of a desk, nothing for the country."""
+        return self.partition(_SEPARATOR)[2]
+
+    @property
+    def centre_id(self) -> str:
+        """Return the centre of a desk or of a centre."""
+        return self.id.partition(_SEPARATOR)[0]
+
+    @property
+    def service(self) -> str:
+        """Return the service of a desk."""
+        return self.id.partition(_SEPARATOR)[2]
+
+
+COUNTRY = Scope("country")
