@@ -36,7 +36,7 @@ ExclusionCause = Literal["online_only", "emergency", "maintenance"]
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """A day worked like another weekday (0 is Monday), or off (None); `swapped_with` is the day it changed places with."""
+    """A day worked like another weekday (0 is Monday), or off (None); it changed places with `swapped_with`."""
 
     weekday: int | None
     swapped_with: date | None = None
