@@ -14,8 +14,7 @@ from threading import Lock
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from telemetry.core.calendar.windows import DAY, Window, to_local
-from telemetry.core.calendar_windows import wall_time_ms
+from telemetry.core.calendar.windows import DAY, Window, to_local, wall_time_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

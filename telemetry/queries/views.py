@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import msgspec
 
 from telemetry.core.figures.histograms import queue_figures
+from telemetry.core.fold.centre_state import capacity_bounds
 from telemetry.core.fold.live_row_types import DeviceNow, ServiceNow
 from telemetry.core.fold.totals import add_sums
 from telemetry.core.inventory import local_date
-from telemetry.core.slo.quorum import capacity_bounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from telemetry.core.calendar.windows import BucketWidth
+    from telemetry.core.fold.states import RecentState
     from telemetry.core.fold.totals import Total
     from telemetry.core.inventory import Inventory
-    from telemetry.core.slo.evaluation import RecentState
     from telemetry.mqtt.link import Message
     from telemetry.slo.watcher import ObjectiveEvaluator
     from telemetry.store import Store

@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from telemetry.core.calendar.windows import BucketWidth, Window
+    from telemetry.core.fold.states import RecentState
     from telemetry.core.fold.totals import Total
     from telemetry.core.inventory import Inventory
     from telemetry.core.slo.alarms import AlarmStates
     from telemetry.core.slo.budget import SloState
-    from telemetry.core.slo.evaluation import Evaluation, RecentState, ScopedObjective
+    from telemetry.core.slo.evaluation import Evaluation, ScopedObjective
     from telemetry.slo.totals_table import TotalsTable
     from telemetry.slo.watcher import AlarmProcessor
     from telemetry.store import Store

@@ -9,9 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from telemetry.core.calendar.windows import BucketWidth, Window
+    from telemetry.core.fold.states import RecentState
     from telemetry.core.fold.totals import Total
     from telemetry.core.slo.alarms import AlarmStates
-    from telemetry.core.slo.evaluation import Evaluation, RecentState
+    from telemetry.core.slo.evaluation import Evaluation
 
 
 class ObjectiveEvaluator(Protocol):

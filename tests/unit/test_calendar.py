@@ -23,9 +23,9 @@ from telemetry.core.calendar.calendar_values import (
     Swap,
     WeeklyHours,
 )  # fmt: skip
+from telemetry.core.calendar.intervals import difference, intersection
 from telemetry.core.calendar.opening_calendar import Calendar
-from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window, day_window, merge, to_local, to_ms
-from telemetry.core.calendar_windows import clip_windows, difference, intersection, wall_time_ms
+from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window, day_window, merge, to_local, to_ms, wall_time_ms
 
 HANOI, BERLIN = ZoneInfo("Asia/Ho_Chi_Minh"), ZoneInfo("Europe/Berlin")
 NEW_YORK, APIA = ZoneInfo("America/New_York"), ZoneInfo("Pacific/Apia")
@@ -333,7 +333,7 @@ def test_windows_are_disjoint_sorted_and_inside_what_was_asked(found: Calendar, 
     opening, excluded = found.open_windows(window), found.excluded_windows(window)
     for windows in (opening, excluded, found.desk_windows(window), found.regular_windows(window)):
         assert in_order(windows)
-        assert clip_windows(windows, window) == windows
+        assert intersection(windows, [window]) == windows
         assert all(w.start % SLOT == w.end % SLOT == 0 for w in windows)
     assert intersection(opening, excluded) == []
     assert difference(opening, found.desk_windows(window)) == []

@@ -9,10 +9,9 @@ import pytest
 from telemetry.core.calendar.windows import HOUR, MINUTE, SLOT, Window
 from telemetry.core.fold import fold
 from telemetry.core.fold.sourced_event import SourcedEvent
-from telemetry.core.fold.states import StateSegment
+from telemetry.core.fold.states import RecentState, StateSegment
 from telemetry.core.fold.totals import CAPACITY_FIELDS, PROBE_FIELDS, QUEUE_FIELDS, READY_AT_SLOT_FIELDS, STATE_FIELDS
 from telemetry.core.protocol import events as ev
-from telemetry.core.slo.evaluation import RecentState
 from tests.unit.days import (
     CENTRE,
     CENTRE_SCOPE,

@@ -12,7 +12,7 @@ from telemetry.core.fold.centre_state import centre_devices_of
 from telemetry.core.fold.sourced_event import deduplicate
 from telemetry.core.fold.totals import STATE_FIELDS
 from telemetry.core.protocol import events as ev
-from telemetry.core.slo.causes import GapEvidence, attribute_gaps, common_silence, sum_spans
+from tests.oracles.causes import GapEvidence, attribute_gaps, common_silence, sum_spans
 from tests.unit.days import (
     CENTRE_SCOPE,
     GATEWAY,
@@ -158,7 +158,7 @@ def test_known_and_explained_time_never_exceed_the_five_minutes(
 
 @given(streams, outages)
 def test_causes_are_those_of_the_reference(found: list[SourcedEvent], lost: tuple[Window, ...]) -> None:
-    """The fold charges each moment as `causes.spells` does, with `causes.silent_together` as evidence."""
+    """The fold charges each moment as `causes.attribute_gaps` does, with `causes.common_silence` as evidence."""
     site = centre_devices_of(SITE, deduplicate(found))
     silent = common_silence([site.contact.get(d.id, []) for d in SITE], LONGER)
     why = GapEvidence(platform=lost, link=[*silent, *_said(site)])

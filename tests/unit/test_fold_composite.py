@@ -19,7 +19,7 @@ from telemetry.core.fold.centre_state import (
 )
 from telemetry.core.fold.states import KnownState, StateReport, StateSegment
 from telemetry.core.protocol import events as ev
-from telemetry.core.slo.quorum import mean_capacity_bounds
+from tests.oracles.quorum import mean_capacity_bounds
 from tests.unit.days import (
     CENTRE_SCOPE,
     DESK,

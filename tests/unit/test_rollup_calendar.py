@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from telemetry.core.calendar.windows import BucketWidth
+    from telemetry.core.fold.states import RecentState
     from telemetry.core.inventory import OpeningHours
-    from telemetry.core.slo.evaluation import RecentState
 
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 FIRST = date(2026, 3, 9)

@@ -25,16 +25,16 @@ from telemetry.core.calendar.windows import (
     to_local,
 )
 from telemetry.core.fold.aggregation import daily_totals, hourly_totals
-from telemetry.core.fold.states import StateSegment
+from telemetry.core.fold.states import RecentState, StateSegment
 from telemetry.core.fold.totals import Total
 from telemetry.core.inventory import Centre, Inventory, Objective
-from telemetry.core.slo.evaluation import Evaluation, RecentState
 from telemetry.slo.evaluator import SloEvaluator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from telemetry.core.calendar.windows import BucketWidth
+    from telemetry.core.slo.evaluation import Evaluation
     from telemetry.store import LiveRow
 
     Seen = Callable[[int], dict[str, int]]

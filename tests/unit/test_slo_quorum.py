@@ -10,9 +10,9 @@ from hypothesis import given, settings, strategies as st
 
 from telemetry.core.calendar.windows import Window
 from telemetry.core.fold import states
+from telemetry.core.fold.centre_state import capacity_bounds, combine_parts
 from telemetry.core.fold.states import KnownState, StateSegment
-from telemetry.core.slo import quorum
-from telemetry.core.slo.composite import CentreParts, combine_parts
+from tests.oracles import quorum
 
 if TYPE_CHECKING:
     from telemetry.core.fold.live_row_types import AvailabilityState
@@ -77,11 +77,11 @@ def test_one_moment_agrees_with_the_time_axis(found: list[AvailabilityState], da
      (8, 0, "operational"), (5, 1, "unknown"), (3, 1, "degraded")],
 )  # fmt: skip
 def test_six_counters_needed(up: int, unknown: int, grade: str) -> None:
-    assert quorum.grade_capacity(*quorum.capacity_bounds(up, unknown, 6)) == grade
+    assert quorum.grade_capacity(*capacity_bounds(up, unknown, 6)) == grade
 
 
 def test_a_roster_that_needs_nobody_is_always_met() -> None:
-    assert quorum.capacity_bounds(0, 0, 0) == (1.0, 1.0)
+    assert capacity_bounds(0, 0, 0) == (1.0, 1.0)
 
 
 def test_the_capacity_share_is_taken_over_the_time_in_scope() -> None:
@@ -102,14 +102,14 @@ def test_what_if_figures_are_the_references() -> None:
     assert quorum.k_of_n_availability([0.5], 2) == 0
 
 
-def shown(parts: CentreParts, ends: int) -> str:
+def shown(segments: list[StateSegment], ends: int) -> str:
     names = {state: letter for letter, state in LETTERS.items()}
-    return "".join(names[states.state_at(combine_parts(parts), t)] for t in range(ends))
+    return "".join(names[states.state_at(segments, t)] for t in range(ends))
 
 
 def test_a_centre_works_when_all_it_needs_works() -> None:
-    parts = CentreParts(
-        server=(line("UUU?DU"), line("UUUUUD")),
+    parts = combine_parts(
+        gateways=(line("UUU?DU"), line("UUUUUD")),
         kiosks=(line("UDDUUU"), line("DUDUUU")),
         counters=(line("UUUUUU"), line("UUUUUU"), line("DDDDDD")),
         counters_needed=2,
@@ -118,8 +118,8 @@ def test_a_centre_works_when_all_it_needs_works() -> None:
 
 
 def test_too_few_counters_close_a_centre() -> None:
-    assert shown(CentreParts(counters=(line("UUU"), line("UD?")), counters_needed=2), 3) == "UD?"
+    assert shown(combine_parts(counters=(line("UUU"), line("UD?")), counters_needed=2), 3) == "UD?"
 
 
 def test_a_centre_without_declared_parts_is_unknown() -> None:
-    assert combine_parts(CentreParts()) == []
+    assert combine_parts() == []

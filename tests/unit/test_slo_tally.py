@@ -10,10 +10,11 @@ from hypothesis import given, settings, strategies as st
 from telemetry.core.calendar.intervals import difference, intersection, total_length
 from telemetry.core.calendar.windows import Window
 from telemetry.core.figures.histograms import DurationHistogram, queue_figures
-from telemetry.core.slo import measures
+from telemetry.core.fold.service_levels import decide_wait
 from telemetry.core.slo.measures import GoodBad, apply_unknown_policy
 from telemetry.core.slo.series import TimeBucket, build_time_series
 from telemetry.core.slo.sli import TimeByState, sum_times, to_time_by_state
+from tests.oracles import measures
 
 if TYPE_CHECKING:
     from random import Random
@@ -180,7 +181,7 @@ def test_tickets_within_the_threshold_are_good() -> None:
 def test_a_ticket_is_decided_once_at_entry_plus_threshold(
     called: int | None, lost: int | None, expected: tuple[int, bool] | None
 ) -> None:
-    assert measures.decide_wait(100, called, lost, 900) == expected
+    assert decide_wait(100, called, lost, 900) == expected
 
 
 def test_slices_without_known_time_count_nowhere() -> None:

@@ -11,10 +11,9 @@ import pytest
 
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, SLOT, Window, local_ms
 from telemetry.core.fold.live_row_types import SloNow
-from telemetry.core.fold.states import StateSegment
+from telemetry.core.fold.states import RecentState, StateSegment
 from telemetry.core.fold.totals import Total
 from telemetry.core.inventory import Device, Inventory
-from telemetry.core.slo.evaluation import RecentState
 from telemetry.slo.evaluator import SloEvaluator
 from tests.unit.ledger import HCM, Ledger, aim, centre, world
 

@@ -14,8 +14,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 from telemetry.core.calendar.calendar_values import CalendarDay, CalendarRules, DayPlan, Exclusion, repr_digest
-from telemetry.core.calendar.windows import Window, day_window, days_in, to_local
-from telemetry.core.calendar_windows import clip_windows, difference, intersection, wall_time_ms
+from telemetry.core.calendar.intervals import difference, intersection
+from telemetry.core.calendar.windows import Window, day_window, days_in, to_local, wall_time_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -64,9 +64,8 @@ class Calendar:
 
     def regular_windows(self, window: Window) -> list[Window]:
         """Return the regular opening hours, whatever mode the centre is in."""
-        return clip_windows(
-            (w for day in _days_reaching_into(window, self.zone) for w in self._opening_windows(day)), window
-        )
+        opening = (w for day in _days_reaching_into(window, self.zone) for w in self._opening_windows(day))
+        return intersection(opening, [window])
 
     def _opening_windows(self, day: date) -> Iterator[Window]:
         for opens, closes in self.day_plan(day).hours:
@@ -100,7 +99,7 @@ class Calendar:
 
     def excluded_windows(self, window: Window) -> list[Window]:
         """Return the exclusions' windows; none of them is open."""
-        return clip_windows((part.window for part in self.exclusions(window)), window)
+        return intersection((part.window for part in self.exclusions(window)), [window])
 
     def _open_and_excluded(self, window: Window) -> tuple[list[Window], list[Exclusion]]:
         modes = self.mode_spans(window)
@@ -118,7 +117,7 @@ class Calendar:
             if span.mode != "closed":
                 yield cast("ExclusionCause", span.mode), span.reason, [span.window]
         for plan in self.rules.maintenance:
-            yield "maintenance", plan.name, clip_windows(plan.windows_in(window), window)
+            yield "maintenance", plan.name, intersection(plan.windows_in(window), [window])
 
     def explain_days(self, window: Window) -> list[CalendarDay]:
         """Explain every local day that `window` touches, whole."""

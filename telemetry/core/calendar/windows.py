@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -87,6 +88,27 @@ def to_local(t: int, zone: ZoneInfo) -> datetime:
 def local_ms(day: date, clock: time, zone: ZoneInfo) -> int:
     """Return Unix ms of a local wall time."""
     return to_ms(datetime.combine(day, clock, tzinfo=zone))
+
+
+@lru_cache(maxsize=1 << 14)  # centres of one zone ask for the same times again and again
+def wall_time_ms(day: date, clock: time, zone: ZoneInfo) -> int:
+    """Return Unix ms of a local wall time, later for a later wall time on every day.
+
+    Of a time that happens twice it is the first; of one that is skipped, the instant at which clocks change.
+    """
+    wall = datetime.combine(day, clock, tzinfo=zone)
+    before, after = to_ms(wall), to_ms(wall.replace(fold=1))
+    if before <= after:
+        return before
+    before, after = after, before
+    offset = to_local(after, zone).utcoffset()
+    while after - before > 1:
+        middle = (before + after) // 2
+        if to_local(middle, zone).utcoffset() == offset:
+            after = middle
+        else:
+            before = middle
+    return after
 
 
 def day_window(day: date, zone: ZoneInfo) -> Window:

@@ -6,6 +6,7 @@ while it serves, a dead link takes nothing from the centre, so the link is no pa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,18 +19,27 @@ from telemetry.core.fold.device_states import (
     service_segments,
     windows_in_state,
 )
-from telemetry.core.slo.composite import CentreParts, combine_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from telemetry.core.calendar.windows import Window
     from telemetry.core.fold.sourced_event import SourcedEvent
     from telemetry.core.fold.states import StateSegment
     from telemetry.core.inventory import Device, DeviceKind
 
+MemberSegments = Sequence[Sequence["StateSegment"]]
+"""The known states of the declared members of one part; an empty one is a part the centre does not have."""
 MIN_SILENT_DEVICES = 2
 """How many devices must be silent together to prove that their link was down: one alone proves nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class GapEvidence:
+    """When each cause of unknown time held: our own platform was down, the site's link was down."""
+
+    platform: Sequence[Window] = ()
+    link: Sequence[Window] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +57,7 @@ class CentreDevices:
     def working_segments(self) -> list[StateSegment]:
         """Return when the centre worked: every gateway, one kiosk and every counter of those it has."""
         server, kiosks, counters = (self._segments_of_kind(kind) for kind in ("gateway", "kiosk", "counter"))
-        return combine_parts(
-            CentreParts(server=server, kiosks=kiosks, counters=counters, counters_needed=len(counters))
-        )
+        return combine_parts(server, kiosks, counters, counters_needed=len(counters))
 
     def readiness_segments(self) -> list[StateSegment]:
         """Return when every critical device was up, and when one was down."""
@@ -75,11 +83,37 @@ class CentreDevices:
         members = self._service_segments(capacity_devices(self.devices))
         return integrate_capacity(members, len(members), scope) if members else {}
 
-    def _segments_of_kind(self, kind: DeviceKind) -> tuple[tuple[StateSegment, ...], ...]:
-        return tuple(map(tuple, self._service_segments([d for d in self.devices if d.kind == kind and d.critical])))
+    def _segments_of_kind(self, kind: DeviceKind) -> list[list[StateSegment]]:
+        return self._service_segments([d for d in self.devices if d.kind == kind and d.critical])
 
     def _service_segments(self, devices: Iterable[Device]) -> list[list[StateSegment]]:
         return [self.service.get(d.id, []) for d in devices]
+
+
+def combine_parts(
+    gateways: MemberSegments = (),
+    kiosks: MemberSegments = (),
+    counters: MemberSegments = (),
+    counters_needed: int = 1,
+) -> list[StateSegment]:
+    """Return when the centre was up and down: every gateway, at least one kiosk and k of n counters (slo.md 2.5).
+
+    Parts the centre does not have are left out; without any its state is unknown.  Its power and link are no parts
+    here: no device reports power, and the gateway in service is the centre's local mode.
+    """
+    needed = [*map(list, gateways)]
+    if kiosks:
+        needed.append(states.any_of(kiosks))
+    if counters:
+        needed.append(states.k_of_n(counters, counters_needed))
+    return states.all_of(needed) if needed else []
+
+
+def capacity_bounds(up: int, unknown: int, k: int) -> tuple[float, float]:
+    """Return the share min(1, #up ÷ k) of what the roster needs: if what is unknown is down, and if it is up."""
+    if k <= 0:
+        return 1.0, 1.0
+    return min(1.0, up / k), min(1.0, (up + unknown) / k)
 
 
 def centre_devices_of(devices: Sequence[Device], events: Sequence[SourcedEvent]) -> CentreDevices:

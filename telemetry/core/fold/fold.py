@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING
 from telemetry.core.calendar.intervals import difference, intersection
 from telemetry.core.calendar.windows import SLOT, Window, ceil, floor
 from telemetry.core.fold import states
-from telemetry.core.fold.centre_state import centre_devices_of
+from telemetry.core.fold.centre_state import GapEvidence, centre_devices_of
 from telemetry.core.fold.counters import desk_counts, event_counts, probe_counts
 from telemetry.core.fold.device_states import vantage_segments
 from telemetry.core.fold.event_spans import SERVICE_LEVEL_REACH_MS
 from telemetry.core.fold.service_levels import service_level_counts
 from telemetry.core.fold.sourced_event import SourcedEvent, deduplicate
+from telemetry.core.fold.states import RecentState
 from telemetry.core.fold.totals import (
     CAPACITY_FIELDS,
     PROBE_FIELDS,
@@ -34,8 +35,6 @@ from telemetry.core.fold.totals import (
     fill_zeros,
 )
 from telemetry.core.protocol import events as ev
-from telemetry.core.slo.causes import GapEvidence
-from telemetry.core.slo.evaluation import RecentState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

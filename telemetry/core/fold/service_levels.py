@@ -15,7 +15,6 @@ from telemetry.core.calendar.windows import SLOT, Window, floor
 from telemetry.core.fold.event_spans import SAME_ENTRY_MS
 from telemetry.core.fold.totals import SERVICE_LEVEL_THRESHOLDS_S
 from telemetry.core.protocol import events as ev
-from telemetry.core.slo.measures import decide_wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -110,6 +109,18 @@ def _build_waits(history: _TicketHistory) -> Iterable[TicketWait]:
 def _nearest_wait(waits: list[TicketWait], entered: int) -> TicketWait | None:
     near = [w for w in waits if abs(w.entered - entered) <= SAME_ENTRY_MS]
     return min(near, key=lambda w: abs(w.entered - entered), default=None)
+
+
+def decide_wait(entered: int, called_at: int | None, lost_at: int | None, threshold_ms: int) -> tuple[int, bool] | None:
+    """Decide one ticket at entered + threshold: (that moment, called by then), ms; the service level of Q-04.
+
+    None when the ticket was lost (abandoned, no-show, end of day) before that moment.  Whatever happens later
+    never changes the decision, and a ticket that still waits has missed.
+    """
+    decided_at = entered + threshold_ms
+    if lost_at is not None and lost_at < decided_at:
+        return None
+    return decided_at, called_at is not None and called_at <= decided_at
 
 
 def _decisions(wait: TicketWait, window: Window) -> Iterable[tuple[int, str]]:

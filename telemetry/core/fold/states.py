@@ -38,6 +38,14 @@ class StateSegment:
     state: KnownState
 
 
+@dataclass(frozen=True, slots=True)
+class RecentState:
+    """A scope's segments that reach into the running 5 minutes, uncut: the state assumed for the present."""
+
+    service: tuple[StateSegment, ...] = ()
+    contact: tuple[StateSegment, ...] = ()
+
+
 NO_NEWER_REPORT = 1 << 62
 _REPORT_ORDER = attrgetter("t", "state", "grace")
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from telemetry.core.calendar.windows import Window
-    from telemetry.core.fold.states import StateSegment
     from telemetry.core.inventory import Centre, Objective
     from telemetry.core.slo.status import ObjectiveStatus
 
@@ -36,11 +35,3 @@ class Evaluation:
     is_open: bool
     status: ObjectiveStatus
     period_open_s: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RecentState:
-    """A scope's segments that reach into the running 5 minutes, uncut: what is believed of the present."""
-
-    service: tuple[StateSegment, ...] = ()
-    contact: tuple[StateSegment, ...] = ()

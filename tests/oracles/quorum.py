@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from telemetry.core.calendar.intervals import intersection
 from telemetry.core.calendar.windows import Window
 from telemetry.core.fold import states
+from telemetry.core.fold.centre_state import capacity_bounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,13 +40,6 @@ def all_of_state(members: Iterable[AvailabilityState]) -> AvailabilityState:
 def any_of_state(members: Iterable[AvailabilityState]) -> AvailabilityState:
     """Combine redundant members (OR): up wins over unknown, unknown over down."""
     return k_of_n_state(1, members)
-
-
-def capacity_bounds(up: int, unknown: int, k: int) -> tuple[float, float]:
-    """Return the share min(1, #up ÷ k) of what the roster needs: if what is unknown is down, and if it is up."""
-    if k <= 0:
-        return 1.0, 1.0
-    return min(1.0, up / k), min(1.0, (up + unknown) / k)
 
 
 def grade_capacity(low: float, high: float) -> CapacityGrade:
