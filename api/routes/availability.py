@@ -11,8 +11,7 @@ from api.schemas import AvailabilityRow, WindowEnvelope
 from api.shapes.availability import availability_rows
 from api.shapes.origin import window_meta
 from api.times import WindowParam
-from telemetry.core.figures.accounting import UnknownPolicy
-from telemetry.core.inventory import Centre
+from telemetry.core.inventory import Centre, UnknownPolicy
 from telemetry.queries import AvailabilityDimension, ClockKind
 from telemetry.queries.network import QueryScope
 

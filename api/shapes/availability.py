@@ -10,8 +10,7 @@ from telemetry.core.figures.accounting import TimeAccount
 
 if TYPE_CHECKING:
     from telemetry.core.calendar.windows import Window
-    from telemetry.core.figures.accounting import UnknownPolicy
-    from telemetry.core.inventory import PublishedFigures
+    from telemetry.core.inventory import PublishedFigures, UnknownPolicy
     from telemetry.queries import AvailabilityResult, PublicationNote
 
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from telemetry.core.calendar.calendar_values import MaintenancePlan
-    from telemetry.core.figures.accounting import ObjectiveUnknownPolicy
 
 __all__ = (
     "ALWAYS_OPEN",
@@ -31,6 +30,7 @@ __all__ = (
     "Inventory",
     "Objective",
     "ObjectivePeriod",
+    "ObjectiveUnknownPolicy",
     "OpeningHours",
     "ProcedureCount",
     "PublishedFigures",
@@ -38,10 +38,15 @@ __all__ = (
     "SliKind",
     "System",
     "Target",
+    "UnknownPolicy",
     "local_date",
 )  # fmt: skip
 
 AdministrativeLevel = Literal["province", "district", "commune"]
+UnknownPolicy = Literal["exclude", "down", "up"]
+"""What unknown time counts as in the availability."""
+ObjectiveUnknownPolicy = Literal["exclude", "down", "up", "settle"]
+"""What unknown time counts as in an objective; `settle`: nothing while provisional and down once settled."""
 DeviceKind = Literal["gateway", "kiosk", "display", "tablet", "counter", "replay", "host"]
 
 

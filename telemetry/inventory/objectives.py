@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, cast, get_args
 
 from telemetry.core.calendar.opening_calendar import Calendar
 from telemetry.core.calendar.windows import DAY, Window
-from telemetry.core.figures.accounting import ObjectiveUnknownPolicy
 from telemetry.core.fold.totals import LATENCY_BOUNDS_MS, SERVICE_LEVEL_THRESHOLDS_S
-from telemetry.core.inventory import Objective, ObjectivePeriod, SliKind
+from telemetry.core.inventory import Objective, ObjectivePeriod, ObjectiveUnknownPolicy, SliKind
 from telemetry.core.slo.budget import error_budget_ratio
 from telemetry.core.slo.burn_rate import OPEN_CLOCK_RULES, WALL_CLOCK_RULES, burn_rate_threshold, can_fire
 from telemetry.inventory.build import DEVICE_KINDS, UNIT_LEVELS, index_by

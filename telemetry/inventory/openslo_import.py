@@ -33,8 +33,7 @@ from telemetry.inventory.record import IDENTIFIER, Faults
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from telemetry.core.figures.accounting import ObjectiveUnknownPolicy
-    from telemetry.core.inventory import Inventory, ObjectivePeriod, SliKind
+    from telemetry.core.inventory import Inventory, ObjectivePeriod, ObjectiveUnknownPolicy, SliKind
 
 API_VERSIONS = ("openslo/v1", "openslo.com/v2alpha")
 PERIODS_BY_DURATION: Mapping[str, ObjectivePeriod] = {text: period for period, text in PERIOD_DURATIONS.items()}

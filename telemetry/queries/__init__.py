@@ -46,8 +46,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from telemetry.core.calendar.calendar_values import CalendarDay
-    from telemetry.core.figures.accounting import UnknownPolicy as UnknownAs
-    from telemetry.core.inventory import Inventory, Target
+    from telemetry.core.inventory import Inventory, Target, UnknownPolicy as UnknownAs
     from telemetry.core.slo.history import BudgetSpend, HistoryPoint
     from telemetry.store import Store
 

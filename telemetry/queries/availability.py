@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from telemetry.core.calendar.windows import BucketWidth
-    from telemetry.core.figures.accounting import UnknownPolicy
-    from telemetry.core.inventory import PublishedFigures
+    from telemetry.core.inventory import PublishedFigures, UnknownPolicy
     from telemetry.queries.buckets import BucketQuery, OpenWindows
     from telemetry.queries.network import QueryScope
     from telemetry.queries.totals_cache import CompactTotal

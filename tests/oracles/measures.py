@@ -10,9 +10,9 @@ from telemetry.core.slo.sli import TimeByState
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from telemetry.core.figures.accounting import ObjectiveUnknownPolicy
     from telemetry.core.figures.histograms import DurationHistogram
     from telemetry.core.fold.live_row_types import AvailabilityState
+    from telemetry.core.inventory import ObjectiveUnknownPolicy
 
 
 def wait_good_bad(histogram: DurationHistogram, threshold_s: int) -> GoodBad:

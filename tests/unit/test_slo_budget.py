@@ -15,7 +15,7 @@ from telemetry.core.slo.series import TimeBucket, build_time_series
 from telemetry.core.slo.sli import TimeByState, sum_times
 
 if TYPE_CHECKING:
-    from telemetry.core.figures.accounting import ObjectiveUnknownPolicy
+    from telemetry.core.inventory import ObjectiveUnknownPolicy
 
 calm = settings(deadline=None)
 

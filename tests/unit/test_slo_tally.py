@@ -19,7 +19,7 @@ from tests.oracles import measures
 if TYPE_CHECKING:
     from random import Random
 
-    from telemetry.core.figures.accounting import ObjectiveUnknownPolicy
+    from telemetry.core.inventory import ObjectiveUnknownPolicy
 
 calm = settings(deadline=None)
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING
 
-UnknownPolicy = Literal["exclude", "down", "up"]
-"""What unknown time counts as in the availability."""
-ObjectiveUnknownPolicy = Literal["exclude", "down", "up", "settle"]
-"""What unknown time counts as in an objective; `settle`: nothing while provisional and down once settled."""
+if TYPE_CHECKING:
+    from telemetry.core.inventory import UnknownPolicy
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from telemetry.core.figures.accounting import ObjectiveUnknownPolicy
+    from telemetry.core.inventory import ObjectiveUnknownPolicy
     from telemetry.core.slo.sli import TimeByState
 
 

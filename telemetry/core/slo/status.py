@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from telemetry.core.calendar.open_time import OpenTimeline
-    from telemetry.core.figures.accounting import ObjectiveUnknownPolicy, TimeAccount
+    from telemetry.core.figures.accounting import TimeAccount
+    from telemetry.core.inventory import ObjectiveUnknownPolicy
     from telemetry.core.slo.burn_rate import BurnRate
     from telemetry.core.slo.series import TimeSeries
     from telemetry.core.slo.sli import TimeByState
