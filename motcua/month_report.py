@@ -7,13 +7,13 @@ from datetime import date, time
 from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.windows import Window, day_window, local_ms, to_local
+from telemetry.core.figures.accounting import TimeByState
 from telemetry.core.fold.totals import CALENDAR_FIELD, add_sums
 from telemetry.core.inventory import PublishedFigures
 from telemetry.core.slo.aims import scoped_objectives
 from telemetry.core.slo.cells import TIME_SLIS, good_bad_counts, time_sums
-from telemetry.core.slo.measures import GoodBad, apply_unknown_policy
 from telemetry.core.slo.readiness import readiness_checks
-from telemetry.core.slo.sli import TimeByState
+from telemetry.core.slo.sli import GoodBad, apply_unknown_policy
 from telemetry.errors import ConfigError, Fault, MotcuaError
 from telemetry.inventory.published import MONTH_PATTERN
 

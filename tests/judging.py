@@ -13,7 +13,7 @@ from telemetry.core.inventory import ALWAYS_OPEN, Centre, Inventory, Objective, 
 from telemetry.core.slo.budget import ErrorBudget
 from telemetry.core.slo.burn_rate import OPEN_CLOCK_RULES, BurnRateInput, evaluate_rules
 from telemetry.core.slo.evaluation import Evaluation, ScopedObjective
-from telemetry.core.slo.measures import GoodBad
+from telemetry.core.slo.sli import GoodBad
 from telemetry.core.slo.status import ObjectiveStatus
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from telemetry.core.inventory import Centre, Objective
     from telemetry.core.slo.budget import ErrorBudget, SloState
     from telemetry.core.slo.history import BudgetSpend, HistoryPoint
-    from telemetry.core.slo.measures import GoodBad
+    from telemetry.core.slo.sli import GoodBad
     from telemetry.queries import Queries, ScopedSlo
     from telemetry.queries.slo_history import ScopedSloQuery
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.open_time import build_open_timeline
 from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window, day_window, floor, merge, to_local
+from telemetry.core.figures.accounting import TimeByState, to_time_by_state
 from telemetry.core.fold.totals import add_sums
 from telemetry.core.slo import history as core
 from telemetry.core.slo.cells import TIME_SLIS, good_bad_counts, time_sums
-from telemetry.core.slo.measures import apply_unknown_policy
 from telemetry.core.slo.periods import calendar_period, rolling_period
 from telemetry.core.slo.readiness import readiness_checks
 from telemetry.core.slo.series import TimeBucket, TimeSeries, build_time_series
-from telemetry.core.slo.sli import TimeByState, to_time_by_state
+from telemetry.core.slo.sli import apply_unknown_policy
 from telemetry.core.slo.status import ObjectiveGoal
 from telemetry.queries.buckets import bucket_query, build_open_windows
 

@@ -12,7 +12,7 @@ from telemetry.core.fold.live_row_types import ScopedSloNow
 from telemetry.core.slo import aims
 from telemetry.core.slo.budget import ErrorBudget, SloState, error_budget
 from telemetry.core.slo.cells import TIME_SLIS
-from telemetry.core.slo.measures import GoodBad
+from telemetry.core.slo.sli import GoodBad
 from telemetry.queries.errors import NotFound
 
 if TYPE_CHECKING:

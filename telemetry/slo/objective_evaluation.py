@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.intervals import intersection, total_length
 from telemetry.core.calendar.windows import MINUTE, SLOT, Window, floor
+from telemetry.core.figures.accounting import TimeByState
 from telemetry.core.fold.states import RecentState
 from telemetry.core.slo.budget import error_budget_ratio
 from telemetry.core.slo.burn_rate import (
@@ -22,9 +23,8 @@ from telemetry.core.slo.burn_rate import (
 )
 from telemetry.core.slo.cells import TIME_SLIS
 from telemetry.core.slo.evaluation import Evaluation
-from telemetry.core.slo.measures import GoodBad, apply_unknown_policy
 from telemetry.core.slo.periods import calendar_period as aligned, rolling_period
-from telemetry.core.slo.sli import TimeByState
+from telemetry.core.slo.sli import GoodBad, apply_unknown_policy
 from telemetry.core.slo.status import ObjectiveGoal, StatusContext, ticket_status, time_status, weigh_time
 
 if TYPE_CHECKING:

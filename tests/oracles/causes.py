@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from telemetry.core.calendar.intervals import difference, intersection
 from telemetry.core.calendar.windows import Window, merge
-from telemetry.core.slo.sli import TimeByState, sum_times
+from telemetry.core.figures.accounting import TimeByState, sum_times
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -9,10 +9,10 @@ from hypothesis import given, settings, strategies as st
 
 from telemetry.core.calendar.open_time import build_open_timeline
 from telemetry.core.calendar.windows import HOUR, SLOT, Window
+from telemetry.core.figures.accounting import TimeByState, sum_times
 from telemetry.core.slo import budget as bg, history as hs, status as stt
-from telemetry.core.slo.measures import GoodBad
 from telemetry.core.slo.series import TimeBucket, build_time_series
-from telemetry.core.slo.sli import TimeByState, sum_times
+from telemetry.core.slo.sli import GoodBad
 
 if TYPE_CHECKING:
     from telemetry.core.inventory import ObjectiveUnknownPolicy

@@ -10,7 +10,7 @@ from telemetry.core.calendar.intervals import intersection, total_length
 from telemetry.core.calendar.open_time import build_open_timeline
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, Window
 from telemetry.core.slo import burn_rate
-from telemetry.core.slo.measures import GoodBad
+from telemetry.core.slo.sli import GoodBad
 
 DAYS = 40
 SESSIONS = [

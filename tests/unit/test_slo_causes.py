@@ -8,9 +8,9 @@ from hypothesis import given, settings, strategies as st
 
 from telemetry.core.calendar.intervals import difference, intersection, total_length
 from telemetry.core.calendar.windows import Window, merge
+from telemetry.core.figures.accounting import TimeByState
 from telemetry.core.fold.states import KnownState, StateSegment
-from telemetry.core.slo.measures import GoodBad, apply_unknown_policy
-from telemetry.core.slo.sli import TimeByState
+from telemetry.core.slo.sli import GoodBad, apply_unknown_policy
 from tests.oracles import causes as cs
 
 calm = settings(deadline=None)

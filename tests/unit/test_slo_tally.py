@@ -9,12 +9,12 @@ from hypothesis import given, settings, strategies as st
 
 from telemetry.core.calendar.intervals import difference, intersection, total_length
 from telemetry.core.calendar.windows import Window
+from telemetry.core.figures.accounting import TimeByState, sum_times, to_time_by_state
 from telemetry.core.figures.histograms import DurationHistogram, queue_figures
 from telemetry.core.fold.service_levels import decide_wait
-from telemetry.core.slo.measures import GoodBad, apply_unknown_policy
 from telemetry.core.slo.series import TimeBucket, build_time_series
-from telemetry.core.slo.sli import TimeByState, sum_times, to_time_by_state
-from tests.oracles import measures
+from telemetry.core.slo.sli import GoodBad, apply_unknown_policy
+from tests.oracles import sli
 
 if TYPE_CHECKING:
     from random import Random
@@ -160,10 +160,10 @@ def test_time_given_twice_is_refused() -> None:
 
 def test_tickets_within_the_threshold_are_good() -> None:
     found = queue_figures({"called": 11, "wait_le_300": 6, "wait_le_900": 3, "wait_le_1800": 1}).wait
-    assert measures.wait_good_bad(found, 900) == GoodBad(9, 1)
-    assert measures.wait_good_bad(DurationHistogram(0, 0, (0,) * 10), 900).ratio is None
+    assert sli.wait_good_bad(found, 900) == GoodBad(9, 1)
+    assert sli.wait_good_bad(DurationHistogram(0, 0, (0,) * 10), 900).ratio is None
     with pytest.raises(ValueError, match="901 s is not an exact bound"):
-        measures.wait_good_bad(found, 901)
+        sli.wait_good_bad(found, 901)
 
 
 @pytest.mark.parametrize(
@@ -186,17 +186,17 @@ def test_a_ticket_is_decided_once_at_entry_plus_threshold(
 
 def test_slices_without_known_time_count_nowhere() -> None:
     found = [TimeByState(95, 5), TimeByState(90, 10), TimeByState(0, 0, 100), TimeByState()]
-    assert measures.count_slices(found, 0.95, "exclude") == GoodBad(1, 1)
-    assert measures.count_slices(found, 0.95, "down") == GoodBad(1, 2)
+    assert sli.count_slices(found, 0.95, "exclude") == GoodBad(1, 1)
+    assert sli.count_slices(found, 0.95, "down") == GoodBad(1, 2)
 
 
 def test_visitors_weigh_time() -> None:
     busy, idle = GoodBad(50, 50), GoodBad(100, 0)
-    assert measures.weighted_ratio([(3, busy), (1, idle)]) == pytest.approx(0.625)
-    assert measures.weighted_ratio([(0, busy)]) is None
+    assert sli.weighted_ratio([(3, busy), (1, idle)]) == pytest.approx(0.625)
+    assert sli.weighted_ratio([(0, busy)]) is None
 
 
 def test_readiness_counts_days() -> None:
-    found = measures.count_ready_days(["up", "up", "down", "unknown"])
+    found = sli.count_ready_days(["up", "up", "down", "unknown"])
     assert found == TimeByState(2, 1, 1)
     assert apply_unknown_policy(found, "exclude").ratio == pytest.approx(2 / 3)

@@ -10,10 +10,10 @@ import pytest
 
 from telemetry.core.calendar.open_time import build_open_timeline
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, Window, local_ms
+from telemetry.core.figures.accounting import TimeByState
 from telemetry.core.fold.states import StateReport, build_segments
 from telemetry.core.slo import budget as bg, status
-from telemetry.core.slo.measures import apply_unknown_policy
-from telemetry.core.slo.sli import TimeByState
+from telemetry.core.slo.sli import apply_unknown_policy
 from tests.oracles import causes
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")

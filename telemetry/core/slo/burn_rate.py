@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from telemetry.core.calendar.open_time import OpenTimeline
-    from telemetry.core.slo.measures import GoodBad
+    from telemetry.core.slo.sli import GoodBad
 
 Severity = Literal["page", "ticket"]
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.windows import Window
+from telemetry.core.figures.accounting import TimeByState
 from telemetry.core.slo.budget import ErrorBudget, error_budget
 from telemetry.core.slo.burn_rate import compute_burn_rate
-from telemetry.core.slo.measures import GoodBad, apply_unknown_policy
-from telemetry.core.slo.sli import TimeByState
+from telemetry.core.slo.sli import GoodBad, apply_unknown_policy
 from telemetry.core.slo.status import split_settled, weigh_time
 
 if TYPE_CHECKING:

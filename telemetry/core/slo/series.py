@@ -8,7 +8,7 @@ from itertools import accumulate, pairwise
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from telemetry.core.slo.sli import TimeByState
+from telemetry.core.figures.accounting import TimeByState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,19 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.windows import Window
+from telemetry.core.figures.accounting import sum_times
 from telemetry.core.slo.budget import ErrorBudget, SloState, classify_slo_state, error_budget, predict_exhaustion
-from telemetry.core.slo.measures import GoodBad, apply_unknown_policy
-from telemetry.core.slo.sli import sum_times
+from telemetry.core.slo.sli import GoodBad, apply_unknown_policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from telemetry.core.calendar.open_time import OpenTimeline
-    from telemetry.core.figures.accounting import TimeAccount
+    from telemetry.core.figures.accounting import TimeAccount, TimeByState
     from telemetry.core.inventory import ObjectiveUnknownPolicy
     from telemetry.core.slo.burn_rate import BurnRate
     from telemetry.core.slo.series import TimeSeries
-    from telemetry.core.slo.sli import TimeByState
 
 
 @dataclass(frozen=True, slots=True)

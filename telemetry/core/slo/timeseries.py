@@ -10,8 +10,8 @@ from bisect import bisect_right
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from telemetry.core.slo.measures import GoodBad
-from telemetry.core.slo.sli import TimeByState
+from telemetry.core.figures.accounting import TimeByState
+from telemetry.core.slo.sli import GoodBad
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetry.core.slo.measures import GoodBad, apply_unknown_policy
-from telemetry.core.slo.sli import TimeByState
+from telemetry.core.figures.accounting import TimeByState
+from telemetry.core.slo.sli import GoodBad, apply_unknown_policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
