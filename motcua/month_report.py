@@ -12,7 +12,6 @@ from telemetry.core.fold.totals import CALENDAR_FIELD, add_sums
 from telemetry.core.inventory import PublishedFigures
 from telemetry.core.slo.aims import scoped_objectives
 from telemetry.core.slo.cells import TIME_SLIS, good_bad_counts, time_sums
-from telemetry.core.slo.readiness import readiness_checks
 from telemetry.core.slo.sli import GoodBad, apply_unknown_policy
 from telemetry.errors import ConfigError, Fault, MotcuaError
 from telemetry.inventory.published import MONTH_PATTERN
@@ -152,7 +151,7 @@ class MonthReport:
     def _opening_days(self, scope: str, sums: FieldSums) -> TimeByState:
         """Return the opening days: ready, not ready, and those on which it is unknown."""
         opening_days = len(
-            readiness_checks(self._inventory.centres[scope.removeprefix("centre:")].calendar, self.window)
+            self._inventory.centres[scope.removeprefix("centre:")].calendar.readiness_checks(self.window)
         )
         up, down = sums.get("ready_up", 0), sums.get("ready_down", 0)
         return TimeByState(up, down, max(0, opening_days - up - down))

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
+    from telemetry.core.calendar.open_time import OpenTimeline
     from telemetry.core.calendar.windows import BucketWidth
     from telemetry.core.inventory import PublishedFigures, UnknownPolicy
-    from telemetry.queries.buckets import BucketQuery, OpenWindows
+    from telemetry.queries.buckets import BucketQuery
     from telemetry.queries.network import QueryScope
     from telemetry.queries.totals_cache import CompactTotal
 
@@ -204,7 +205,7 @@ def _covered_ms(
     rows: Iterable[CompactTotal],
     starts: list[int],
     width_and_zone: tuple[BucketWidth, ZoneInfo],
-    counters: Mapping[str, OpenWindows],
+    counters: Mapping[str, OpenTimeline],
 ) -> dict[int, int]:
     """Return by bucket how much open time of centres with counters lies in cells that have a row, ms."""
     windows_by_id = {id(open_windows): open_windows for open_windows in counters.values()}
@@ -212,7 +213,7 @@ def _covered_ms(
     row_counts = Counter((id_by_entity[row.entity], row.start) for row in rows if row.entity in id_by_entity)
     covered: dict[int, int] = defaultdict(int)
     for (key, start), row_count in row_counts.items():
-        covered[bisect_right(starts, start) - 1] += row_count * windows_by_id[key].open_ms(
+        covered[bisect_right(starts, start) - 1] += row_count * windows_by_id[key].open_within(
             _bucket_window(start, *width_and_zone)
         )
     return covered
@@ -228,7 +229,7 @@ def _rows_by_bucket(
     rows: Iterable[CompactTotal],
     starts: list[int],
     names: frozenset[str],
-    open_by_entity: dict[str, OpenWindows] | None,
+    open_by_entity: dict[str, OpenTimeline] | None,
     capacity_centres: frozenset[str],
 ) -> dict[int, tuple[ValueRows, ValueRows]]:
     """Sort rows by bucket, those of centres with counters apart; made to allocate next to nothing for each row."""
@@ -263,7 +264,7 @@ def _column_indexes(options: AvailabilityOptions, width: BucketWidth) -> list[in
 
 def _open_by_entity(
     scope: QueryScope, window: Window, width: BucketWidth, clock: ClockKind, cache: OpenWindowsCache
-) -> dict[str, OpenWindows] | None:
+) -> dict[str, OpenTimeline] | None:
     """Return what is open in each unit where totals know no calendar: five minutes are open or not."""
     if clock == "wall" or width != "5m":
         return None
@@ -272,7 +273,7 @@ def _open_by_entity(
 
 def _open_windows_for(
     scope: QueryScope, window: Window, clock: ClockKind, cache: OpenWindowsCache, entities: Iterable[str]
-) -> dict[str, OpenWindows]:
+) -> dict[str, OpenTimeline]:
     """Return when the clock runs in each of the units."""
     return {u: cache.open_windows(scope.calendars[u] if clock == "open" else None, window) for u in entities}
 
@@ -298,11 +299,11 @@ def _measure_open_time(
     )
 
 
-def _open_ms_by_window(open_windows: Iterable[OpenWindows], windows: list[Window]) -> list[int]:
+def _open_ms_by_window(open_windows: Iterable[OpenTimeline], windows: list[Window]) -> list[int]:
     """Return the ms of each window that are open, over all units; units that share an opening are reckoned once."""
     window_sets = list(open_windows)
     by_id, counts_by_id = {id(o): o for o in window_sets}, Counter(map(id, window_sets))
-    return [sum(by_id[key].open_ms(window) * count for key, count in counts_by_id.items()) for window in windows]
+    return [sum(by_id[key].open_within(window) * count for key, count in counts_by_id.items()) for window in windows]
 
 
 def _clip_to_past(window: Window, now: int) -> Window:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from telemetry.core.calendar.open_time import OpenTimeline, build_open_timeline
 from telemetry.core.calendar.opening_calendar import Calendar
 from telemetry.core.calendar.windows import (
     HOUR,
     SLOT,
     Window,
     align_to_slots,
-    ceil,
     day_window,
     days_in,
     floor,
     split_by_width,
+    split_into_hours,
 )
 from telemetry.core.inventory import Centre
 from telemetry.core.slo.periods import calendar_period
@@ -68,17 +68,7 @@ class BucketQuery:
         """Return the runs of totals to read: the widest that never straddle a bucket's edge."""
         if self.bucket in ("total", "1d", "1mo"):
             return split_by_width(self.window, self.zone)
-        if self.bucket != "1h":
-            return [("5m", self.window)]
-        first, last = ceil(self.window.start, HOUR), floor(self.window.end, HOUR)
-        if first >= last:
-            return [("5m", self.window)]
-        runs: list[tuple[BucketWidth, Window]] = [
-            ("5m", Window(self.window.start, first)),
-            ("1h", Window(first, last)),
-            ("5m", Window(last, self.window.end)),
-        ]
-        return [(width, w) for width, w in runs if w.length]
+        return split_into_hours(self.window) if self.bucket == "1h" else [("5m", self.window)]
 
 
 def local_months(window: Window, zone: ZoneInfo) -> list[Window]:
@@ -105,35 +95,6 @@ def bucket_query(window: Window, bucket: BucketSize, zone: ZoneInfo) -> BucketQu
     return BucketQuery(align_to_slots(window), bucket, zone)
 
 
-@dataclass(frozen=True, slots=True)
-class OpenWindows:
-    """Sorted, disjoint open windows; `starts` makes the look-ups fast."""
-
-    windows: tuple[Window, ...]
-    starts: tuple[int, ...]
-
-    def is_open(self, t: int) -> bool:
-        """Tell whether `t` lies in an open window."""
-        index = bisect_right(self.starts, t) - 1
-        return index >= 0 and t < self.windows[index].end
-
-    def open_ms(self, window: Window) -> int:
-        """Return how much of `window` is open."""
-        total = 0
-        for w in self.windows[max(0, bisect_right(self.starts, window.start) - 1) :]:
-            if w.start >= window.end:
-                break
-            part = w.clip(window)
-            total += part.length if part else 0
-        return total
-
-
-def build_open_windows(windows: Iterable[Window]) -> OpenWindows:
-    """Prepare sorted, disjoint windows for look-ups."""
-    sorted_windows = tuple(windows)
-    return OpenWindows(sorted_windows, tuple(w.start for w in sorted_windows))
-
-
 CalendarSource = Centre | Calendar | None
 """Whose calendar: a centre's, one by itself, or None: round the clock."""
 
@@ -142,28 +103,28 @@ class OpenWindowsCache:
     """The openings of many calendars over windows; equal calendars share one, and the last few windows are kept."""
 
     def __init__(self) -> None:
-        self._cached: dict[tuple[Window, str, bool], OpenWindows] = {}
+        self._cached: dict[tuple[Window, str, bool], OpenTimeline] = {}
 
-    def open_windows(self, source: CalendarSource, window: Window) -> OpenWindows:
+    def open_windows(self, source: CalendarSource, window: Window) -> OpenTimeline:
         """Return the opening of a calendar, or round the clock for None."""
         if source is None:
             return self._get_or_build((window, "", False), lambda: [window])
         calendar = _calendar_of(source)
         return self._get_or_build((window, calendar.version, False), lambda: calendar.open_windows(window))
 
-    def excluded_windows(self, source: CalendarSource, window: Window) -> OpenWindows:
+    def excluded_windows(self, source: CalendarSource, window: Window) -> OpenTimeline:
         """Return the regular hours that the open clock leaves out; none for None."""
         if source is None:
             return self._get_or_build((window, "", True), list)
         calendar = _calendar_of(source)
         return self._get_or_build((window, calendar.version, True), lambda: calendar.excluded_windows(window))
 
-    def _get_or_build(self, key: tuple[Window, str, bool], windows: Callable[[], Iterable[Window]]) -> OpenWindows:
+    def _get_or_build(self, key: tuple[Window, str, bool], windows: Callable[[], Iterable[Window]]) -> OpenTimeline:
         open_windows = self._cached.get(key)
         if open_windows is None:
             if len(self._cached) >= MAX_CACHED:
                 self._cached = {}
-            open_windows = self._cached[key] = build_open_windows(windows())
+            open_windows = self._cached[key] = build_open_timeline(windows())
         return open_windows
 
 

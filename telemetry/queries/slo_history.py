@@ -13,22 +13,22 @@ from telemetry.core.fold.totals import add_sums
 from telemetry.core.slo import history as core
 from telemetry.core.slo.cells import TIME_SLIS, good_bad_counts, time_sums
 from telemetry.core.slo.periods import calendar_period, rolling_period
-from telemetry.core.slo.readiness import readiness_checks
 from telemetry.core.slo.series import TimeBucket, TimeSeries, build_time_series
 from telemetry.core.slo.sli import apply_unknown_policy
 from telemetry.core.slo.status import ObjectiveGoal
-from telemetry.queries.buckets import bucket_query, build_open_windows
+from telemetry.queries.buckets import bucket_query
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
+    from telemetry.core.calendar.open_time import OpenTimeline
     from telemetry.core.calendar.opening_calendar import Calendar
     from telemetry.core.calendar.windows import BucketWidth
     from telemetry.core.fold.totals import Total
     from telemetry.core.inventory import Objective
     from telemetry.core.slo.history import BudgetSpend, HistoryPoint, HistoryStep
-    from telemetry.queries.buckets import BucketSize, OpenWindows
+    from telemetry.queries.buckets import BucketSize
     from telemetry.store import Store
 
 COUNT_SCALE = 1000
@@ -85,7 +85,7 @@ def _history_step(slo_query: ScopedSloQuery, bucket: Window) -> HistoryStep:
         return core.HistoryStep(bucket, Window(min(start, bucket.start), bucket.end))
     period = calendar_period(objective.period, bucket.end - 1, slo_query.zone)
     period_open_s = (
-        _open_time(slo_query, period).open_ms(period) // 1000 if slo_query.objective.sli in TIME_SLIS else None
+        _open_time(slo_query, period).open_within(period) // 1000 if slo_query.objective.sli in TIME_SLIS else None
     )
     return core.HistoryStep(bucket, Window(period.start, bucket.end), period_open_s)
 
@@ -99,10 +99,7 @@ def budget_spending(store: Store, slo_query: ScopedSloQuery, window: Window) -> 
         if slo_query.objective.sli != "readiness"
         else coarse
     )
-    open_windows = _open_time(slo_query, window).windows
-    return core.rank_spending(
-        detailed, window, build_open_timeline(open_windows), slo_query.goal, slo_query.settled_until
-    )
+    return core.rank_spending(detailed, window, _open_time(slo_query, window), slo_query.goal, slo_query.settled_until)
 
 
 def _bad_amount(bucket: TimeBucket, slo_query: ScopedSloQuery) -> int:
@@ -180,16 +177,20 @@ def _bucket_time(
     slo_query: ScopedSloQuery,
     bucket_sums: Mapping[str, int],
     width_and_window: tuple[BucketWidth, Window],
-    open_and_excluded: tuple[OpenWindows, OpenWindows],
+    open_and_excluded: tuple[OpenTimeline, OpenTimeline],
 ) -> TimeByState:
     """Weigh a cell's sums against what of it is open and what is left out."""
     (width, window), (open_time, excluded_time) = width_and_window, open_and_excluded
-    open_length = open_time.open_ms(window)
+    open_length = open_time.open_within(window)
     up, down, elsewhere_ms, platform_outage = time_sums(
         bucket_sums, width, slo_query.objective.sli, by_calendar=slo_query.by_calendar, is_open=open_length > 0
     )
     return to_time_by_state(
-        max(0, open_length - platform_outage), up, down, excluded_time.open_ms(window) + platform_outage, elsewhere_ms
+        max(0, open_length - platform_outage),
+        up,
+        down,
+        excluded_time.open_within(window) + platform_outage,
+        elsewhere_ms,
     )
 
 
@@ -203,7 +204,7 @@ def _readiness_days(
             for t in store.totals([slo_query.entity], "1d", window, "centre")
             if t.scope == slo_query.scope
         }
-        for start, decided_at in readiness_checks(slo_query.calendar, window):
+        for start, decided_at in slo_query.calendar.readiness_checks(window):
             if start < window.start or decided_at + SLOT > window.end:
                 continue
             day = day_window(to_local(start, slo_query.zone).date(), slo_query.zone)
@@ -219,11 +220,11 @@ def _readiness_time(row: Mapping[str, int]) -> TimeByState:
     return TimeByState(COUNT_SCALE * up, COUNT_SCALE * down, COUNT_SCALE * (not up and not down))
 
 
-def _open_time(slo_query: ScopedSloQuery, window: Window) -> OpenWindows:
+def _open_time(slo_query: ScopedSloQuery, window: Window) -> OpenTimeline:
     """Return when the objective's clock runs in the window and the day after it."""
     extended = Window(window.start, window.end + DAY)
-    return build_open_windows(slo_query.calendar.open_windows(extended) if slo_query.by_calendar else [extended])
+    return build_open_timeline(slo_query.calendar.open_windows(extended) if slo_query.by_calendar else [extended])
 
 
-def _excluded_time(slo_query: ScopedSloQuery, window: Window) -> OpenWindows:
-    return build_open_windows(slo_query.calendar.excluded_windows(window) if slo_query.by_calendar else [])
+def _excluded_time(slo_query: ScopedSloQuery, window: Window) -> OpenTimeline:
+    return build_open_timeline(slo_query.calendar.excluded_windows(window) if slo_query.by_calendar else [])

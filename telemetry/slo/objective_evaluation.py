@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from zoneinfo import ZoneInfo
 
+    from telemetry.core.calendar.opening_calendar import ReadinessCheck
     from telemetry.core.fold.states import StateSegment
     from telemetry.core.inventory import Objective
     from telemetry.core.slo.budget import SloState
     from telemetry.core.slo.burn_rate import BurnRate
     from telemetry.core.slo.evaluation import ScopedObjective
-    from telemetry.core.slo.readiness import ReadinessCheck
     from telemetry.core.slo.status import ObjectiveStatus
     from telemetry.slo.totals_table import ReadinessSums, TableEntry
 

@@ -8,17 +8,16 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window
-from telemetry.core.slo.frames import merge_adjacent
+from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window, merge_adjacent
 from telemetry.core.slo.timeseries import map_buckets
 from telemetry.slo.totals_table import replace_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from telemetry.core.calendar.windows import BucketWidth
+    from telemetry.core.calendar.windows import BucketSpan, BucketWidth
     from telemetry.core.fold.totals import Total
-    from telemetry.core.slo.frames import BucketGrid, BucketSpan
+    from telemetry.core.slo.frames import BucketGrid
     from telemetry.core.slo.timeseries import CoveredBucket
     from telemetry.slo.totals_table import TableEntry, TotalsTable
     from telemetry.store import Store

@@ -16,7 +16,6 @@ from telemetry.core.inventory import local_date
 from telemetry.core.slo.cells import TIME_SLIS, good_bad_counts, time_sums
 from telemetry.core.slo.frames import BucketGrid, bucket_layout, build_grid, wall_clock_timeline
 from telemetry.core.slo.periods import calendar_period as aligned
-from telemetry.core.slo.readiness import readiness_checks
 from telemetry.core.slo.timeseries import BucketColumns
 
 if TYPE_CHECKING:
@@ -24,12 +23,11 @@ if TYPE_CHECKING:
     from datetime import date
     from zoneinfo import ZoneInfo
 
-    from telemetry.core.calendar.opening_calendar import Calendar
+    from telemetry.core.calendar.opening_calendar import Calendar, ReadinessCheck
+    from telemetry.core.calendar.windows import BucketSpan
     from telemetry.core.fold.totals import Total
     from telemetry.core.inventory import Inventory, Objective, SliKind
     from telemetry.core.slo.evaluation import ScopedObjective
-    from telemetry.core.slo.frames import BucketSpan
-    from telemetry.core.slo.readiness import ReadinessCheck
 
 LOOKAHEAD_MS = 100 * DAY
 """How far ahead the open clock is known: the end of a quarter, the end of a budget."""
@@ -136,9 +134,8 @@ class TotalsTable:
     def _readiness_checks_for(self, calendar: Calendar) -> tuple[ReadinessCheck, ...]:
         if calendar.version not in self._readiness_checks:
             spans = self.bucket_spans[calendar.zone]
-            self._readiness_checks[calendar.version] = readiness_checks(
-                calendar, Window(spans[0][1].start, spans[-1][1].end)
-            )
+            extent = Window(spans[0][1].start, spans[-1][1].end)
+            self._readiness_checks[calendar.version] = calendar.readiness_checks(extent)
         return self._readiness_checks[calendar.version]
 
 

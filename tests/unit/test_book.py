@@ -14,7 +14,6 @@ from telemetry.core.calendar.opening_calendar import Calendar
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, SLOT, Window, day_window, local_ms
 from telemetry.core.fold.aggregation import daily_totals
 from telemetry.core.fold.totals import Total
-from telemetry.core.slo.readiness import readiness_checks
 from telemetry.slo.evaluator import SloEvaluator
 from telemetry.slo.objective_evaluation import budget_period
 from tests.unit.ledger import BERLIN, HCM, KOLKATA, WEEK, Ledger, aim, centre, figures, world
@@ -135,7 +134,7 @@ def test_a_day_counts_as_opening_day_when_its_row_can_say_ready(
     calendar, first = Calendar(hours, HCM, **more), date(2026, 10, 3)
     days = [day_window(first + timedelta(days=n), HCM) for n in range(6)]
     expected = [(day.start, mark) for day in days if (mark := mark_of(calendar, day)) is not None]
-    found = readiness_checks(calendar, Window(day_window(first - timedelta(days=1), HCM).start, days[-1].end))
+    found = calendar.readiness_checks(Window(day_window(first - timedelta(days=1), HCM).start, days[-1].end))
     assert [m for m in found if m[0] >= days[0].start] == expected
 
 

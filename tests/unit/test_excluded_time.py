@@ -50,7 +50,7 @@ def test_a_mode_leaves_time_out_and_says_so(tmp_path: Path, mode: str, total: in
 
 def test_centres_that_differ_by_a_mode_alone_have_openings_of_their_own() -> None:
     known, day = OpenWindowsCache(), day_window(DAY, ZONE)
-    assert known.open_windows(PLAIN, day).open_ms(MORNING) == MORNING.length
-    assert known.open_windows(in_mode("emergency"), day).open_ms(MORNING) == 0
-    assert known.excluded_windows(in_mode("emergency"), day).open_ms(MORNING) == MORNING.length
+    assert known.open_windows(PLAIN, day).open_within(MORNING) == MORNING.length
+    assert known.open_windows(in_mode("emergency"), day).open_within(MORNING) == 0
+    assert known.excluded_windows(in_mode("emergency"), day).open_within(MORNING) == MORNING.length
     assert known.open_windows(PLAIN, day) is known.open_windows(replace(PLAIN, id="vn83-2"), day)

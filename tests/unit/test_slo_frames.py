@@ -12,10 +12,10 @@ from hypothesis import given, strategies as st
 from telemetry.core.calendar.calendar_values import ALWAYS_OPEN
 from telemetry.core.calendar.open_time import build_open_timeline
 from telemetry.core.calendar.opening_calendar import Calendar
-from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window, day_window
+from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window, day_window, merge_adjacent
 from telemetry.core.figures.accounting import TimeByState
 from telemetry.core.slo.cells import good_bad_counts, time_sums
-from telemetry.core.slo.frames import BucketGrid, bucket_layout, build_grid, merge_adjacent, wall_clock_timeline
+from telemetry.core.slo.frames import BucketGrid, bucket_layout, build_grid, wall_clock_timeline
 from telemetry.core.slo.sli import GoodBad
 from telemetry.core.slo.timeseries import BucketColumns, map_buckets
 

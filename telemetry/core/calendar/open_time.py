@@ -59,6 +59,10 @@ class OpenTimeline:
         index = bisect_left(self.open_before, goal) - 1
         return self.starts[index] + goal - self.open_before[index]
 
+    def is_open(self, t: int) -> bool:
+        """Tell whether `t` lies in open time."""
+        return self.open_window_at(t) is not None
+
     def open_window_at(self, t: int) -> Window | None:
         """Return the open window `t` lies in, None when it is closed."""
         index = bisect_right(self.starts, t) - 1

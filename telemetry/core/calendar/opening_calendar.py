@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, cast
 
 from telemetry.core.calendar.calendar_values import CalendarDay, CalendarRules, DayPlan, Exclusion, repr_digest
 from telemetry.core.calendar.intervals import difference, intersection
-from telemetry.core.calendar.windows import Window, day_window, days_in, to_local, wall_time_ms
+from telemetry.core.calendar.open_time import build_open_timeline
+from telemetry.core.calendar.windows import SLOT, Window, day_window, days_in, to_local, wall_time_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from telemetry.core.calendar.calendar_values import ExclusionCause, ModeSpan, OpeningHours
 
+ReadinessCheck = tuple[int, int]
+"""The start of a local day, and five minutes after its first regular opening that counts, Unix ms."""
 _ONE_DAY = timedelta(days=1)
 _UNSERVED_MODES = ("online_only", "closed")
 """Modes in which nobody is served at a desk."""
@@ -118,6 +121,22 @@ class Calendar:
                 yield cast("ExclusionCause", span.mode), span.reason, [span.window]
         for plan in self.rules.maintenance:
             yield "maintenance", plan.name, intersection(plan.windows_in(window), [window])
+
+    def readiness_checks(self, window: Window) -> tuple[ReadinessCheck, ...]:
+        """Return the local days of `window` that have a regular opening which counts, in order.
+
+        An opening counts when the open clock runs for ten minutes from it.  The end of maintenance is no opening,
+        nor is midnight when the centre has been open since the day before.
+        """
+        extended = Window(window.start - SLOT, window.end)
+        open_timeline = build_open_timeline(self.open_windows(window))
+        checks: dict[int, int] = {}
+        for opens in (w.start for w in self.regular_windows(extended) if w.start > extended.start):
+            day = day_window(to_local(opens, self.zone).date(), self.zone)
+            first_minutes = Window(opens, opens + 2 * SLOT)
+            if first_minutes.end <= day.end and open_timeline.open_within(first_minutes) == first_minutes.length:
+                checks.setdefault(day.start, opens + SLOT)
+        return tuple(sorted(checks.items()))
 
     def explain_days(self, window: Window) -> list[CalendarDay]:
         """Explain every local day that `window` touches, whole."""

@@ -126,35 +126,39 @@ def days_in(window: Window, zone: ZoneInfo) -> Iterator[date]:
         day += timedelta(days=1)
 
 
-def split_by_width(window: Window, zone: ZoneInfo) -> list[tuple[BucketWidth, Window]]:
+BucketSpan = tuple[BucketWidth, Window]
+"""Buckets of one width, next to each other over a window."""
+
+
+def split_by_width(window: Window, zone: ZoneInfo) -> list[BucketSpan]:
     """Split a window on 5-minute marks into whole local days, whole hours and 5-minute runs.
 
     The parts are disjoint and cover it, so additive totals of the parts add up to the window's.
     """
-    out: list[tuple[BucketWidth, Window]] = []
+    spans: list[BucketSpan] = []
     for day in days_in(window, zone):
         whole_day = day_window(day, zone)
-        part = whole_day.clip(window)
-        if part is None:
-            continue
-        if part == whole_day:
-            out.append(("1d", whole_day))
-        else:
-            out.extend(_split_into_hours(part))
-    return _merge_adjacent(out)
+        if (part := whole_day.clip(window)) == whole_day:
+            spans.append(("1d", whole_day))
+        elif part:
+            spans.extend(split_into_hours(part))
+    return merge_adjacent(spans)
 
 
-def _split_into_hours(part: Window) -> list[tuple[BucketWidth, Window]]:
-    first, last = ceil(part.start, HOUR), floor(part.end, HOUR)
+def split_into_hours(window: Window) -> list[BucketSpan]:
+    """Split a window on 5-minute marks into whole UTC hours and the 5-minute runs before and after them."""
+    first, last = ceil(window.start, HOUR), floor(window.end, HOUR)
     if first >= last:
-        return [("5m", part)]
-    cut = [("5m", Window(part.start, first)), ("1h", Window(first, last)), ("5m", Window(last, part.end))]
-    return [(width, w) for width, w in cut if w.length]  # type: ignore[misc]
+        return [("5m", window)]
+    before, hours, after = Window(window.start, first), Window(first, last), Window(last, window.end)
+    spans: list[BucketSpan] = [("5m", before), ("1h", hours), ("5m", after)]
+    return [(width, w) for width, w in spans if w.length]
 
 
-def _merge_adjacent(parts: list[tuple[BucketWidth, Window]]) -> list[tuple[BucketWidth, Window]]:
-    out: list[tuple[BucketWidth, Window]] = []
-    for width, w in parts:
+def merge_adjacent(spans: Iterable[BucketSpan]) -> list[BucketSpan]:
+    """Join the buckets of one width that follow each other into one window."""
+    out: list[BucketSpan] = []
+    for width, w in spans:
         if out and out[-1][0] == width and out[-1][1].end == w.start:
             out[-1] = (width, Window(out[-1][1].start, w.end))
         else:

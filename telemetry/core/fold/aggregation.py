@@ -40,7 +40,7 @@ def daily_totals(slot_totals: Iterable[Total], day: Window, calendar: Calendar) 
     for total in slot_totals:
         rows_by_scope[total.scope].append(total)
     open_slots = _OpenSlots(calendar, day)
-    readiness_slot = open_slots.readiness_slot(calendar)
+    readiness_slot = dict(calendar.readiness_checks(day)).get(day.start)
     return [
         _with_readiness(_sum_rows(rows, "1d", open_slots), rows, readiness_slot)
         for _, rows in sorted(rows_by_scope.items())
@@ -55,15 +55,6 @@ class _OpenSlots:
         self.fingerprint = calendar.fingerprint(window)
         opening = calendar.open_windows(window)
         self.slots = {slot for w in opening for slot in range(floor(w.start, SLOT), w.end, SLOT)}
-
-    def readiness_slot(self, calendar: Calendar) -> int | None:
-        """Return five minutes after the first regular opening that counts; None on a day without one.
-
-        Where maintenance ends, nobody opens; nor at midnight, when the centre has been open since the day before.
-        """
-        extended = Window(self.window.start - SLOT, self.window.end)
-        opens = (w.start for w in calendar.regular_windows(extended) if w.start > extended.start)
-        return next((t + SLOT for t in opens if self.slots.issuperset((t, t + SLOT))), None)
 
 
 def _sum_rows(rows: Sequence[Total], width: BucketWidth, open_slots: _OpenSlots) -> Total:

@@ -13,16 +13,15 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.open_time import OpenTimeline, build_open_timeline
-from telemetry.core.calendar.windows import HOUR, SLOT, BucketWidth, Window, ceil, day_window, floor
+from telemetry.core.calendar.windows import HOUR, SLOT, BucketSpan, BucketWidth, Window, day_window, split_into_hours
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable
     from zoneinfo import ZoneInfo
 
 HOURLY_DAYS = 8
 """So many days back there are hours: a week of opening, and the edge of what is settled, lie within."""
 _ONE_DAY = timedelta(days=1)
-BucketSpan = tuple[BucketWidth, Window]
 
 
 def bucket_layout(zone: ZoneInfo, first: date, today: date, edges: Collection[date]) -> list[BucketSpan]:
@@ -32,36 +31,17 @@ def bucket_layout(zone: ZoneInfo, first: date, today: date, edges: Collection[da
     while day <= today:
         whole_day = day_window(day, zone)
         if day >= today - _ONE_DAY:
-            spans += _uniform_spans("5m", SLOT, whole_day)
+            runs: list[BucketSpan] = [("5m", whole_day)]
         elif day >= today - HOURLY_DAYS * _ONE_DAY or day in edges:
-            spans += _hourly_spans(whole_day)
+            runs = split_into_hours(whole_day)
         else:
             spans.append(("1d", whole_day))
+            runs = []
+        for width, run in runs:
+            step = SLOT if width == "5m" else HOUR
+            spans += [(width, Window(t, t + step)) for t in range(run.start, run.end, step)]
         day += _ONE_DAY
     return spans
-
-
-def merge_adjacent(spans: Iterable[BucketSpan]) -> list[BucketSpan]:
-    """Return the cells of one width that follow each other as one window."""
-    merged: list[BucketSpan] = []
-    for width, window in spans:
-        if merged and merged[-1][0] == width and merged[-1][1].end == window.start:
-            merged[-1] = (width, Window(merged[-1][1].start, window.end))
-        else:
-            merged.append((width, window))
-    return merged
-
-
-def _hourly_spans(day: Window) -> Iterator[BucketSpan]:
-    """Cut into UTC hours; where midnight lies between two, the rest into five minutes."""
-    first, last = ceil(day.start, HOUR), floor(day.end, HOUR)
-    yield from _uniform_spans("5m", SLOT, Window(day.start, first))
-    yield from _uniform_spans("1h", HOUR, Window(first, last))
-    yield from _uniform_spans("5m", SLOT, Window(last, day.end))
-
-
-def _uniform_spans(width: BucketWidth, step: int, window: Window) -> Iterator[BucketSpan]:
-    return ((width, Window(t, t + step)) for t in range(window.start, window.end, step))
 
 
 @dataclass(frozen=True)
