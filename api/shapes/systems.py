@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from telemetry.core.figures.accounting import TimeAccount
-    from telemetry.core.latency import LatencyHistogram
+    from telemetry.core.figures.histograms import LatencyHistogram
     from telemetry.queries import SystemView
     from telemetry.queries.systems import SystemDetail, VantageView
 

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from telemetry.core.figures.histograms import latency_histogram
 from telemetry.core.fold.totals import add_sums
-from telemetry.core.latency import latency_histogram
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from telemetry.core.figures.accounting import TimeAccount
+    from telemetry.core.figures.histograms import LatencyHistogram
     from telemetry.core.fold.live_row_types import AvailabilityState, VantageNow
     from telemetry.core.fold.totals import Total
-    from telemetry.core.latency import LatencyHistogram
     from telemetry.queries.views import SystemView
 
 

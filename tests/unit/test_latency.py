@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
+from telemetry.core.figures.histograms import latency_histogram
 from telemetry.core.fold.totals import LATENCY_BOUNDS_MS
-from telemetry.core.latency import latency_histogram
 
 
 def test_nothing_probed_has_no_latency() -> None:

@@ -1,7 +1,6 @@
-"""Queue figures from additive sums: means, percentiles, share within a threshold; it must not read stores or clocks.
+"""Waits, service times and probe latency from additive sums: means, percentiles, shares; it must not read stores.
 
-The sums are those of `totals.QUEUE_FIELDS`; `…_le_B` are disjoint buckets (previous bound, B].  A percentile is
-interpolated linearly inside its bucket; one that falls beyond the last bound is given as that bound.
+The sums are those of `totals.QUEUE_FIELDS` and `totals.PROBE_FIELDS`; `…_le_B` counts the values in (previous bound, B].
 """
 
 from __future__ import annotations
@@ -10,13 +9,28 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from telemetry.core.fold.totals import HISTOGRAM_BOUNDS_S, OVERFLOW_BOUND, SERVICE_LEVEL_THRESHOLDS_S
+from telemetry.core.fold.totals import (
+    HISTOGRAM_BOUNDS_S,
+    LATENCY_BOUNDS_MS,
+    SERVICE_LEVEL_THRESHOLDS_S,
+    bucket_fields,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-_BUCKET_EDGES_S = (0, *HISTOGRAM_BOUNDS_S)
-_BUCKET_LABELS = (*(str(b) for b in HISTOGRAM_BOUNDS_S), OVERFLOW_BOUND)
+
+def interpolate_percentile(bounds: Sequence[int], buckets: Sequence[int], share: float) -> float | None:
+    """Return the value that `share` (0 to 1) of a histogram does not exceed, None without data.
+
+    It is interpolated linearly between the exact bounds; one beyond the last bound is given as that bound.
+    """
+    rank, cumulative = share * sum(buckets), 0
+    for (low, high), count in zip(pairwise((0, *bounds, bounds[-1])), buckets, strict=True):
+        if count and cumulative + count >= rank:
+            return low + (high - low) * max(0.0, rank - cumulative) / count
+        cumulative += count
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +77,7 @@ class DurationHistogram:
 
     def percentile_s(self, share: float) -> float | None:
         """Return the value that `share` (0 to 1) of the durations do not exceed, None without data."""
-        rank, cumulative = share * sum(self.buckets), 0
-        for (low, high), count in zip(pairwise(_BUCKET_EDGES_S), self.buckets, strict=False):
-            if count and cumulative + count >= rank:
-                return low + (high - low) * max(0.0, rank - cumulative) / count
-            cumulative += count
-        return float(HISTOGRAM_BOUNDS_S[-1]) if sum(self.buckets) else None
+        return interpolate_percentile(HISTOGRAM_BOUNDS_S, self.buckets, share)
 
     def within_threshold(self, threshold_s: int) -> WithinThreshold:
         """Return the exact count and share at or under a threshold, which must be one of BOUNDS_S."""
@@ -115,6 +124,36 @@ def queue_figures(sums: Mapping[str, int]) -> QueueFigures:
 
 
 def _duration_histogram(sums: Mapping[str, int], name: str) -> DurationHistogram:
-    """Count what the histogram holds: a call with crossed clocks has no wait."""
-    buckets = tuple(sums.get(f"{name}_le_{bound}", 0) for bound in _BUCKET_LABELS)
+    """Count the buckets: a call before its entry (crossed clocks) has no wait."""
+    buckets = tuple(sums.get(field, 0) for field in bucket_fields(name, HISTOGRAM_BOUNDS_S))
     return DurationHistogram(sum(buckets), sums.get(f"{name}_sum_ms", 0), buckets)
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyHistogram:
+    """How many probes there were, how many succeeded, and how long those took, ms."""
+
+    probes: int
+    ok: int
+    sum_ms: int
+    buckets: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        """Return how many latencies are known."""
+        return sum(self.buckets)
+
+    @property
+    def mean_ms(self) -> float | None:
+        """Return the mean, None without data."""
+        return self.sum_ms / self.count if self.count else None
+
+    def percentile_ms(self, share: float) -> float | None:
+        """Return the latency that `share` (0 to 1) of the probes do not exceed, None without data."""
+        return interpolate_percentile(LATENCY_BOUNDS_MS, self.buckets, share)
+
+
+def latency_histogram(sums: Mapping[str, int]) -> LatencyHistogram:
+    """Read a window's sums; missing fields count as zero."""
+    buckets = tuple(sums.get(field, 0) for field in bucket_fields("latency", LATENCY_BOUNDS_MS))
+    return LatencyHistogram(sums.get("probes", 0), sums.get("probes_ok", 0), sums.get("latency_sum_ms", 0), buckets)

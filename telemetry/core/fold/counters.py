@@ -86,5 +86,5 @@ def _add_probe_counts(sums: dict[str, int], event: ev.ProbeResult) -> None:
     sums["probes_ok"] = sums.get("probes_ok", 0) + int(event.ok)
     if event.ok and event.latency_ms is not None:
         sums["latency_sum_ms"] = sums.get("latency_sum_ms", 0) + round(event.latency_ms)
-        bucket = next((f"latency_le_{b}" for b in LATENCY_BOUNDS_MS if event.latency_ms <= b), "latency_le_inf")
+        bucket = f"latency_le_{histogram_bucket(event.latency_ms, LATENCY_BOUNDS_MS)}"
         sums[bucket] = sums.get(bucket, 0) + 1

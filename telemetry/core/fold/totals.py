@@ -18,6 +18,12 @@ HISTOGRAM_BOUNDS_S = (10, 30, 60, 120, 300, 600, 900, 1800, 3600)
 """Exact histogram bounds, seconds; a value equal to a bound lies at or under it."""
 OVERFLOW_BOUND = "inf"
 
+
+def bucket_fields(name: str, bounds: Iterable[int]) -> tuple[str, ...]:
+    """Return a histogram's fields: `…_le_B` counts the values in (previous bound, B], `…_le_inf` those beyond."""
+    return tuple(f"{name}_le_{bound}" for bound in (*bounds, OVERFLOW_BOUND))
+
+
 STATE_FIELDS = ("up_ms", "down_ms", "conn_up_ms", "conn_down_ms", "link_ms", "platform_ms", "conn_platform_ms")
 """`link_ms` and `platform_ms` are parts of the time whose service is unknown: the whole site was silent, or we were
 down ourselves; `conn_platform_ms` is the same part of the unknown connection."""
@@ -31,37 +37,17 @@ OPEN_FIELDS = tuple(f"open_{name}" for name in (*STATE_FIELDS, *CAPACITY_FIELDS)
 CALENDAR_FIELD = "calendar"
 """In hours and days: the stamp of the calendar they were added with (`Calendar.stamp`); never to be added."""
 COUNT_FIELDS = (
-    "issued",
-    "called",
-    "served",
-    "abandoned",
-    "no_show",
-    "transferred",
-    "closed_eod",
-    "ratings",
-    "ratings_good",
-)
-WAIT_FIELDS = ("wait_sum_ms", *(f"wait_le_{b}" for b in HISTOGRAM_BOUNDS_S), "wait_le_inf")
-SERVICE_TIME_FIELDS = (
-    "service_count",
-    "service_sum_ms",
-    *(f"service_le_{b}" for b in HISTOGRAM_BOUNDS_S),
-    "service_le_inf",
-)
+    "issued", "called", "served", "abandoned", "no_show", "transferred", "closed_eod", "ratings", "ratings_good",
+)  # fmt: skip
+WAIT_FIELDS = ("wait_sum_ms", *bucket_fields("wait", HISTOGRAM_BOUNDS_S))
+SERVICE_TIME_FIELDS = ("service_count", "service_sum_ms", *bucket_fields("service", HISTOGRAM_BOUNDS_S))
 SERVICE_LEVEL_THRESHOLDS_S = (300, 600, 900, 1800, 3600)
 """Thresholds (s) of the service level: decided at entry + X, still waiting is a miss."""
 SERVICE_LEVEL_FIELDS = tuple(f"level_{word}_{b}" for b in SERVICE_LEVEL_THRESHOLDS_S for word in ("good", "bad"))
 QUEUE_FIELDS = (*COUNT_FIELDS, *WAIT_FIELDS, *SERVICE_TIME_FIELDS, *SERVICE_LEVEL_FIELDS)
-"""`…_le_B` counts the values in (previous bound, B]; the buckets do not overlap, so they add."""
 LATENCY_BOUNDS_MS = (50, 100, 200, 300, 500, 1000, 2000, 5000, 10_000)
 """Exact bounds of the latency of successful probes, ms."""
-PROBE_FIELDS = (
-    "probes",
-    "probes_ok",
-    "latency_sum_ms",
-    *(f"latency_le_{b}" for b in LATENCY_BOUNDS_MS),
-    "latency_le_inf",
-)
+PROBE_FIELDS = ("probes", "probes_ok", "latency_sum_ms", *bucket_fields("latency", LATENCY_BOUNDS_MS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +66,9 @@ class Total:
     sums: Mapping[str, int]
 
 
-def histogram_bucket(seconds: float) -> str:
-    """Return the histogram bucket of a duration: the first bound it does not exceed."""
-    return next((str(b) for b in HISTOGRAM_BOUNDS_S if seconds <= b), OVERFLOW_BOUND)
+def histogram_bucket(value: float, bounds: Iterable[int] = HISTOGRAM_BOUNDS_S) -> str:
+    """Return the bucket of a value: the first bound it does not exceed (seconds, unless the bounds are others)."""
+    return next((str(bound) for bound in bounds if value <= bound), OVERFLOW_BOUND)
 
 
 def add_sums(rows: Iterable[Mapping[str, int]]) -> dict[str, int]:
