@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge_agent.outbox import Outbox
-    from telemetry.core.protocol.agent_events import AlarmCode
+    from telemetry.core.protocol.events import AlarmCode
 
 _log = Logger("edge_agent.alarms")
 REPEAT_AFTER_MS = 3_600_000

@@ -8,8 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edge_agent.remote.settings import RemoteSettings
-    from telemetry.core.protocol.agent_events import AgentDiagnostics
-    from telemetry.core.protocol.events import Event
+    from telemetry.core.protocol.events import AgentDiagnostics, Event
 
 
 class ControllableAgent(Protocol):

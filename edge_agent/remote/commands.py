@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from telemetry.core.protocol.event_types import Ms
+from telemetry.core.protocol.events import Ms
 
 if TYPE_CHECKING:
-    from telemetry.core.protocol.agent_events import CommandOutcome
+    from telemetry.core.protocol.events import CommandOutcome
 
 MAX_COMMAND_BYTES = 8 * 1024
 MAX_TTL_MS = 86_400_000

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from edge_agent.remote.settings import RemoteSettings
     from edge_agent.sources.builder import SourceContext
     from edge_agent.sources.supervisor import Supervisor
-    from telemetry.core.protocol.agent_events import AgentDiagnostics
+    from telemetry.core.protocol.events import AgentDiagnostics
 
 BYTES_PER_MB = 1024 * 1024
 

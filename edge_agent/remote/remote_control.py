@@ -14,7 +14,7 @@ import msgspec
 from edge_agent.log import Logger
 from edge_agent.remote.commands import Command, CommandDecision, CommandLog
 from edge_agent.remote.rollout import DeviceFacts, Rollout, Transition, TrialHealth
-from telemetry.core.protocol.agent_events import AgentAlarm, CommandResult, ConfigResult
+from telemetry.core.protocol.events import AgentAlarm, CommandResult, ConfigResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from edge_agent.remote import AnswerLog, ControllableAgent
     from edge_agent.remote.config_file import RemoteConfigFile
     from edge_agent.remote.settings import RemoteSettings
-    from telemetry.core.protocol.agent_events import CommandOutcome
-    from telemetry.core.protocol.events import Event
+    from telemetry.core.protocol.events import CommandOutcome, Event
 
 _log = Logger(__name__)
 ANSWERED_CURSOR, COMMANDS_CURSOR = "remote:answered", "remote:commands"

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from edge_agent.remote.settings import ConfigDocument, ConfigRejected, RemoteSettings, parse_document
-from telemetry.core.protocol.agent_events import ConfigOutcome
+from telemetry.core.protocol.events import ConfigOutcome
 
 GATE_MS = 60_000
 SOAK_MS = 10_000

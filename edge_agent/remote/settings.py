@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from telemetry.core.protocol.event_types import IntervalMs, Ms
+from telemetry.core.protocol.events import IntervalMs, Ms
 
 MAX_DOCUMENT_BYTES = 64 * 1024
 ConfigVersion = Annotated[int, Meta(ge=1, le=1 << 53)]

@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from edge_agent.sources.context import SourceContext
-from telemetry.core.protocol.event_types import MAX_INTERVAL_MS
+from telemetry.core.protocol.events import MAX_INTERVAL_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar, cast, get_args
 
 from telemetry.core.calendar.calendar_values import END_OF_TIME_MS, ModeSpan, SingleMaintenance, Swap
 from telemetry.core.calendar.windows import Window, day_window, wall_time_ms
-from telemetry.core.protocol.event_types import CentreMode
+from telemetry.core.protocol.events import CentreMode
 from telemetry.inventory.calendar_tables import CalendarTables, ScopedTable, TableScope, WeekOverride
 from telemetry.inventory.hours import WEEKDAYS, special_days_of, weekday_hours
 from telemetry.inventory.record import AllowedKeys

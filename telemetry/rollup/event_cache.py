@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.windows import DAY, Window
-from telemetry.core.fold.relevance import relevant_events
+from telemetry.core.fold.live_state import relevant_events
 from telemetry.core.fold.sourced_event import SourcedEvent
 from telemetry.core.protocol import events as ev
 

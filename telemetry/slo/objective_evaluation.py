@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from telemetry.core.calendar.intervals import intersection, total_length
-from telemetry.core.calendar.windows import MINUTE, SLOT, Window, floor
+from telemetry.core.calendar.windows import MINUTE, SLOT, Window, floor, intersection, total_length
 from telemetry.core.figures.accounting import TimeByState
 from telemetry.core.fold.states import RecentState
 from telemetry.core.slo.budget import error_budget_ratio

@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from telemetry.core.calendar.intervals import difference, intersection
-from telemetry.core.calendar.windows import Window, merge
+from telemetry.core.calendar.windows import Window, difference, intersection, merge
 from telemetry.core.figures.accounting import TimeByState, sum_times
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
-from telemetry.core.calendar.intervals import intersection
-from telemetry.core.calendar.windows import Window
+from telemetry.core.calendar.windows import Window, intersection
 from telemetry.core.fold import states
 from telemetry.core.fold.centre_state import capacity_bounds
 

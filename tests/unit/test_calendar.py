@@ -23,9 +23,20 @@ from telemetry.core.calendar.calendar_values import (
     Swap,
     WeeklyHours,
 )  # fmt: skip
-from telemetry.core.calendar.intervals import difference, intersection
 from telemetry.core.calendar.opening_calendar import Calendar
-from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window, day_window, merge, to_local, to_ms, wall_time_ms
+from telemetry.core.calendar.windows import (
+    DAY,
+    HOUR,
+    SLOT,
+    Window,
+    day_window,
+    difference,
+    intersection,
+    merge,
+    to_local,
+    to_ms,
+    wall_time_ms,
+)
 
 HANOI, BERLIN = ZoneInfo("Asia/Ho_Chi_Minh"), ZoneInfo("Europe/Berlin")
 NEW_YORK, APIA = ZoneInfo("America/New_York"), ZoneInfo("Pacific/Apia")

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import given
 
-from telemetry.core.calendar.intervals import total_length
-from telemetry.core.calendar.windows import MINUTE, SLOT, Window, merge
+from telemetry.core.calendar.windows import MINUTE, SLOT, Window, merge, total_length
 from telemetry.core.fold.centre_state import centre_devices_of
 from telemetry.core.fold.sourced_event import deduplicate
 from telemetry.core.fold.totals import STATE_FIELDS

@@ -9,7 +9,7 @@ from hypothesis import given, settings, strategies as st
 
 from telemetry.core.calendar.windows import HOUR, MINUTE
 from telemetry.core.fold import fold, live_state
-from telemetry.core.fold.relevance import relevant_events
+from telemetry.core.fold.live_state import relevant_events
 from telemetry.core.fold.sourced_event import SourcedEvent
 from telemetry.core.inventory import Centre, Device
 from telemetry.core.protocol import events as ev

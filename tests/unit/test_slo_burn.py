@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from telemetry.core.calendar.intervals import intersection, total_length
 from telemetry.core.calendar.open_time import build_open_timeline
-from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, Window
+from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, Window, intersection, total_length
 from telemetry.core.slo import burn_rate
 from telemetry.core.slo.sli import GoodBad
 

@@ -6,8 +6,7 @@ from itertools import pairwise
 
 from hypothesis import given, settings, strategies as st
 
-from telemetry.core.calendar.intervals import difference, intersection, total_length
-from telemetry.core.calendar.windows import Window, merge
+from telemetry.core.calendar.windows import Window, difference, intersection, merge, total_length
 from telemetry.core.figures.accounting import TimeByState
 from telemetry.core.fold.states import KnownState, StateSegment
 from telemetry.core.slo.sli import GoodBad, apply_unknown_policy

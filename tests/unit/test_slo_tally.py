@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from telemetry.core.calendar.intervals import difference, intersection, total_length
-from telemetry.core.calendar.windows import Window
+from telemetry.core.calendar.windows import Window, difference, intersection, total_length
 from telemetry.core.figures.accounting import TimeByState, sum_times, to_time_by_state
 from telemetry.core.figures.histograms import DurationHistogram, queue_figures
 from telemetry.core.fold.service_levels import decide_wait

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from telemetry.core.protocol import events as ev, text_validation
-from telemetry.core.protocol.event_types import Id, Ms
+from telemetry.core.protocol.events import Id, Ms
 
 TICKET = {"type": "ticket.called", "n": 1, "t": 2, "ticket": "k_3", "queue": "land", "service": "tax", "entered": 1}
 words = st.text("abAZ09-_.,é \n", min_size=1, max_size=5)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from telemetry.core.calendar.windows import Window
-    from telemetry.core.protocol.event_types import CentreMode
+    from telemetry.core.protocol.events import CentreMode
 
 OpeningHours = tuple[tuple[time, time], ...]
 """Opening intervals of one day, local wall time; an end not after its start lies on the following day."""

@@ -14,9 +14,17 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 from telemetry.core.calendar.calendar_values import CalendarDay, CalendarRules, DayPlan, Exclusion, repr_digest
-from telemetry.core.calendar.intervals import difference, intersection
 from telemetry.core.calendar.open_time import build_open_timeline
-from telemetry.core.calendar.windows import SLOT, Window, day_window, days_in, to_local, wall_time_ms
+from telemetry.core.calendar.windows import (
+    SLOT,
+    Window,
+    day_window,
+    days_in,
+    difference,
+    intersection,
+    to_local,
+    wall_time_ms,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -71,6 +71,41 @@ def merge(windows: Iterable[Window]) -> list[Window]:
     return out
 
 
+def total_length(windows: Iterable[Window]) -> int:
+    """Return how much time the windows cover, ms; time covered twice counts once."""
+    return sum(w.length for w in merge(windows))
+
+
+def intersection(first: Iterable[Window], second: Iterable[Window]) -> list[Window]:
+    """Return the time that lies in both."""
+    left, right = merge(first), merge(second)
+    common: list[Window] = []
+    i = j = 0
+    while i < len(left) and j < len(right):
+        if part := left[i].clip(right[j]):
+            common.append(part)
+        if left[i].end < right[j].end:
+            i += 1
+        else:
+            j += 1
+    return common
+
+
+def difference(windows: Iterable[Window], removed: Iterable[Window]) -> list[Window]:
+    """Return the time of `windows` that is not in `taken`."""
+    remaining = merge(windows)
+    for hole in intersection(remaining, removed):
+        remaining = [part for w in remaining for part in _parts_around(w, hole)]
+    return remaining
+
+
+def _parts_around(window: Window, hole: Window) -> list[Window]:
+    if window.clip(hole) is None:
+        return [window]
+    parts = (Window(window.start, hole.start), Window(hole.end, window.end))
+    return [part for part in parts if part.length]
+
+
 def to_ms(dt: datetime) -> int:
     """Return an aware datetime as Unix ms."""
     if dt.tzinfo is None:

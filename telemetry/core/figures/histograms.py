@@ -1,6 +1,6 @@
 """Waits, service times and probe latency from additive sums: means, percentiles, shares; it must not read stores.
 
-The sums are those of `totals.QUEUE_FIELDS` and `totals.PROBE_FIELDS`; `…_le_B` counts the values in (previous bound, B].
+The sums are those of `totals.QUEUE_FIELDS` and `totals.PROBE_FIELDS`; `…_le_B` counts values in (previous bound, B].
 """
 
 from __future__ import annotations

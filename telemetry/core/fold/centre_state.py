@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from telemetry.core.calendar.intervals import intersection
+from telemetry.core.calendar.windows import intersection
 from telemetry.core.fold import states
 from telemetry.core.fold.device_states import (
     SegmentsByDevice,

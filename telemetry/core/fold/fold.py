@@ -15,8 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetry.core.calendar.intervals import difference, intersection
-from telemetry.core.calendar.windows import SLOT, Window, ceil, floor
+from telemetry.core.calendar.windows import SLOT, Window, ceil, difference, floor, intersection
 from telemetry.core.fold import states
 from telemetry.core.fold.centre_state import GapEvidence, centre_devices_of
 from telemetry.core.fold.counters import desk_counts, event_counts, probe_counts

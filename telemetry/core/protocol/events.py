@@ -11,43 +11,57 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from telemetry.core.protocol.agent_events import (
-    AgentAlarm as AgentAlarm,
-    AgentDiagnostics as AgentDiagnostics,
-    ClockStep as ClockStep,
-    CommandResult as CommandResult,
-    ConfigResult as ConfigResult,
-    OutboxDropped as OutboxDropped,
-    OutboxRefused as OutboxRefused,
-)
-from telemetry.core.protocol.event_types import (
-    MAX_GRACE_MS as MAX_GRACE_MS,
-    MAX_INTERVAL_MS as MAX_INTERVAL_MS,
-    AbandonedBy as AbandonedBy,
-    AbandonStage as AbandonStage,
-    CentreMode as CentreMode,
-    Count as Count,
-    CounterMode as CounterMode,
-    CounterStateCause as CounterStateCause,
-    DossierChannel as DossierChannel,
-    Event as Event,
-    HoldReason as HoldReason,
-    Id as Id,
-    IntervalMs as IntervalMs,
-    Ms as Ms,
-    Percent as Percent,
-    PrinterState as PrinterState,
-    PriorityClass as PriorityClass,
-    ProbeKind as ProbeKind,
-    RowNumber as RowNumber,
-    ScreenState as ScreenState,
-    ServiceOutcome as ServiceOutcome,
-    ServiceState as ServiceState,
-    ServiceTimeQuality as ServiceTimeQuality,
-    ShortText as ShortText,
-    TicketChannel as TicketChannel,
-    TicketId as TicketId,
-)
+MAX_INTERVAL_MS = 600_000
+"""Longest reporting interval an event may announce, ms."""
+MAX_GRACE_MS = 2 * MAX_INTERVAL_MS + 30_000
+"""Longest time one report can speak for, ms (see `telemetry.core.fold.event_spans`)."""
+
+
+def _pattern_meta(characters: str, shortest: int, longest: int) -> Meta:
+    """Say which characters a text may have; `text_validation` checks them, because a decoder is slow at it."""
+    pattern = f"[{characters}]{{{shortest},{longest}}}"
+    schema = {"pattern": f"^{pattern}$"}
+    return Meta(min_length=shortest, max_length=longest, extra={"pattern": pattern}, extra_json_schema=schema)
+
+
+Id = Annotated[str, _pattern_meta("a-z0-9-", 1, 63)]
+TicketId = Annotated[str, _pattern_meta("A-Za-z0-9_-", 1, 64)]
+ShortText = Annotated[str, _pattern_meta("A-Za-z0-9._+:-", 0, 64)]
+Ms = Annotated[int, Meta(ge=0, le=1 << 53)]
+Count = Annotated[int, Meta(ge=0, le=1 << 53)]
+RowNumber = Annotated[int, Meta(ge=1, le=1 << 53)]
+IntervalMs = Annotated[int, Meta(ge=1_000, le=MAX_INTERVAL_MS)]
+Percent = Annotated[float, Meta(ge=0, le=100)]
+
+TicketChannel = Literal["kiosk", "reception", "booking", "qr", "phone"]
+PriorityClass = Literal["normal", "elderly", "disabled", "priority", "vip"]
+HoldReason = Literal["form", "payment", "document", "other"]
+ServiceOutcome = Literal["done", "referred", "incomplete_dossier", "refused"]
+ServiceTimeQuality = Literal["ok", "forgotten_open", "missing_start", "clock"]
+AbandonedBy = Literal["customer", "staff"]
+AbandonStage = Literal["waiting", "called", "held"]
+CounterMode = Literal["open", "serving", "break", "back_office", "closed"]
+CounterStateCause = Literal["operator", "schedule", "forced_logout", "device_lost"]
+ServiceState = Literal["in_service", "degraded", "out_of_order"]
+PrinterState = Literal["ok", "paper_low", "paper_out", "jam", "cover_open", "offline"]
+ScreenState = Literal["on", "off", "frozen"]
+CentreMode = Literal["normal", "online_only", "closed", "emergency"]
+DossierChannel = Literal["online", "direct", "post", "internal", "other"]
+ProbeKind = Literal["http", "tcp", "tls", "dns", "report"]
+AlarmCode = Literal[
+    "session_taken_over", "publish_refused", "no_subscribers", "outbox_corrupt", "disk_full", "source_hung",
+    "source_failed", "certificate_expiring", "config_unreadable",
+]  # fmt: skip
+ConfigOutcome = Literal["applied", "rejected", "rolled_back"]
+CommandOutcome = Literal["done", "failed", "expired", "unknown"]
+SignedInt = Annotated[int, Meta(ge=-(1 << 53), le=1 << 53)]
+
+
+class Event(Struct, frozen=True, kw_only=True, tag_field="type", forbid_unknown_fields=True, omit_defaults=True):
+    """What every event carries: its row number `n` in the outbox and its capture time `t`, ms."""
+
+    n: RowNumber
+    t: Ms
 
 
 class _TicketEvent(Event, frozen=True, kw_only=True):
@@ -296,6 +310,68 @@ class DossierResolved(Event, frozen=True, kw_only=True, tag="dossier.resolved"):
     channel: DossierChannel = "direct"
     due: Ms | None = None
     digital: bool = False
+
+
+class OutboxDropped(Event, frozen=True, kw_only=True, tag="outbox.dropped"):
+    """The outbox's cap made the agent give up `count` rows, given as closed ranges."""
+
+    ranges: tuple[tuple[RowNumber, RowNumber], ...]
+    count: Count
+    cls: Id = msgspec.field(default="sample", name="class")
+
+
+class OutboxRefused(Event, frozen=True, kw_only=True, tag="outbox.refused"):
+    """The ingest refused a row for good; the agent has put it aside."""
+
+    row: RowNumber
+    reason: Id
+
+
+class AgentAlarm(Event, frozen=True, kw_only=True, tag="agent.alarm"):
+    """Something ops must look at; `subject` names the source or part, `count` says how often since the last one."""
+
+    alarm: AlarmCode
+    subject: Id | None = None
+    count: Annotated[int, Meta(ge=1, le=1 << 53)] = 1
+
+
+class ClockStep(Event, frozen=True, kw_only=True, tag="clock.step"):
+    """The device's wall clock was set: it now stands `step_ms` further than the monotonic clock says."""
+
+    step_ms: SignedInt
+    synced: bool = False
+
+
+class ConfigResult(Event, frozen=True, kw_only=True, tag="config.result"):
+    """What became of the remote configuration `version`."""
+
+    version: Count
+    outcome: ConfigOutcome
+    reason: Id | None = None
+
+
+class CommandResult(Event, frozen=True, kw_only=True, tag="command.result"):
+    """What became of the command `id`."""
+
+    id: TicketId
+    command: Id
+    outcome: CommandOutcome
+    reason: Id | None = None
+
+
+class AgentDiagnostics(Event, frozen=True, kw_only=True, tag="agent.diagnostics"):
+    """The agent's own figures, sent when a command asks for them."""
+
+    outbox_rows: Count
+    outbox_bytes: Count
+    oldest_ms: Count = 0
+    refused: Count = 0
+    dropped: Count = 0
+    rss_bytes: Count = 0
+    uptime_s: Count = 0
+    reconnects: Count = 0
+    sources: Count = 0
+    config_version: Count = 0
 
 
 class DeviceContact(Event, frozen=True, kw_only=True, tag="device.contact"):
