@@ -15,7 +15,7 @@ from telemetry.queries.slos import SLO_STATES, sum_slos
 
 if TYPE_CHECKING:
     from api.pages.language import LanguageCode
-    from telemetry.core.figures.accounting import TimeAccount
+    from telemetry.core.figures.accounting import TimeByState
     from telemetry.queries import Queries
 
 router = APIRouter(tags=["badges"])
@@ -108,7 +108,7 @@ def _availability_badge(queries: Queries, locale: PageLocale, scope: str, name: 
     return Badge(name, _format_ratio(locale, account.availability()), _badge_state(account, queries, scope), detail)
 
 
-def _badge_state(account: TimeAccount, queries: Queries, scope: str) -> str:
+def _badge_state(account: TimeByState, queries: Queries, scope: str) -> str:
     """Colour by the objectives of the place; a place without any is only known or not."""
     if account.availability() is None:
         return "no_data"

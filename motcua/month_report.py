@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from zoneinfo import ZoneInfo
 
-    from telemetry.core.figures.accounting import TimeAccount
+    from telemetry.core.figures.accounting import TimeByState
     from telemetry.core.fold.totals import Total
     from telemetry.core.inventory import Inventory, Objective
     from telemetry.core.slo.evaluation import ScopedObjective
@@ -48,7 +48,7 @@ class MonthReport:
         self._inventory, self._store, self._queries = inventory, store, queries
         self._scoped_objectives = scoped_objectives(inventory)
         self._sums: dict[str, FieldSums] = {}
-        self._accounts: dict[tuple[str, str, str], TimeAccount] = {}
+        self._accounts: dict[tuple[str, str, str], TimeByState] = {}
 
     def entities(self) -> list[str]:
         """Return the centres and systems that have totals."""
@@ -111,14 +111,14 @@ class MonthReport:
         return len(self.plain_scopes()) + len(self._scoped_objectives)
 
     def _published_row(
-        self, scope: str, objective: str, account: TimeAccount | None, measure: GoodBad
+        self, scope: str, objective: str, account: TimeByState | None, measure: GoodBad
     ) -> PublishedFigures:
         parts = (
-            (account.total, account.up, account.down, account.unknown, account.excluded) if account else (0, 0, 0, 0, 0)
+            (account.open, account.up, account.down, account.unknown, account.excluded) if account else (0, 0, 0, 0, 0)
         )
         return PublishedFigures(self.name, scope, objective, *parts, measure.good, measure.bad)
 
-    def _time_account(self, scope: str, clock: str, sli: str) -> TimeAccount:
+    def _time_account(self, scope: str, clock: str, sli: str) -> TimeByState:
         key = scope, clock, sli
         if key not in self._accounts:
             result = self._queries.availability(scope, self.window, clock=clock, sli=sli)  # type: ignore[arg-type]

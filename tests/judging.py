@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from telemetry.core.calendar.open_time import build_open_timeline
 from telemetry.core.calendar.windows import DAY, HOUR, Window
-from telemetry.core.figures.accounting import TimeAccount
+from telemetry.core.figures.accounting import TimeByState
 from telemetry.core.inventory import ALWAYS_OPEN, Centre, Inventory, Objective, SliKind
 from telemetry.core.slo.budget import ErrorBudget
 from telemetry.core.slo.burn_rate import OPEN_CLOCK_RULES, BurnRateInput, evaluate_rules
@@ -74,7 +74,7 @@ class Line:
         status = ObjectiveStatus(
             self.aimed.objective.goal, found, ErrorBudget(49.8 * 60, found.bad // 1000), "healthy",
             tuple(evaluate_rules(self.rules, burning, now)),
-            TimeAccount(found.total // 1000, found.good // 1000, found.bad // 1000, 0),
+            TimeByState(found.good // 1000, found.bad // 1000),
         )  # fmt: skip
         return Evaluation(self.aimed, now, Window(now - 28 * DAY, now), along.open_window_at(now) is not None, status)
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from telemetry.core.calendar.windows import Window
-    from telemetry.core.figures.accounting import TimeAccount
+    from telemetry.core.figures.accounting import TimeByState
 
 CELL_HEIGHT, CELL_STEP = 44, 25
 BAR_STEP, BAR_HEIGHT = 40, 120
@@ -22,32 +22,32 @@ class DayCell:
 
     x: int
     start: int
-    account: TimeAccount
+    account: TimeByState
     up: float
     unknown: float
     down: float
     mark: str
 
 
-def day_strip(rows: Sequence[tuple[Window, TimeAccount]]) -> list[DayCell]:
+def day_strip(rows: Sequence[tuple[Window, TimeByState]]) -> list[DayCell]:
     """Lay out one cell a day, oldest first."""
     return [_day_cell(i * CELL_STEP, window.start, account) for i, (window, account) in enumerate(rows)]
 
 
-def _day_cell(x: int, start: int, account: TimeAccount) -> DayCell:
-    total = account.total or 1
+def _day_cell(x: int, start: int, account: TimeByState) -> DayCell:
+    total = account.open or 1
     up, unknown, down = (CELL_HEIGHT * part / total for part in (account.up, account.unknown, account.down))
     return DayCell(x, start, account, round(up, 2), round(unknown, 2), round(down, 2), _day_mark(account))
 
 
-def _day_mark(account: TimeAccount) -> str:
-    if not account.total:
+def _day_mark(account: TimeByState) -> str:
+    if not account.open:
         return ""
-    if 2 * account.unknown > account.total:
+    if 2 * account.unknown > account.open:
         return "?"
-    if account.down * 100 <= account.total:
+    if account.down * 100 <= account.open:
         return "✓"
-    return "!" if account.down * 10 <= account.total else "✕"
+    return "!" if account.down * 10 <= account.open else "✕"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from api import schemas as s
 from api.times import rfc3339
-from telemetry.core.figures.accounting import TimeAccount
+from telemetry.core.figures.accounting import TimeByState
 
 if TYPE_CHECKING:
     from telemetry.core.calendar.windows import Window
@@ -23,7 +23,7 @@ def availability_rows(result: AvailabilityResult) -> list[s.AvailabilityRow]:
 
 
 def _availability_row(
-    result: AvailabilityResult, window: Window, time_account: TimeAccount, note: PublicationNote
+    result: AvailabilityResult, window: Window, time_account: TimeByState, note: PublicationNote
 ) -> s.AvailabilityRow:
     return s.AvailabilityRow(
         scope=result.scope,
@@ -37,7 +37,7 @@ def _availability_row(
     )
 
 
-def _account_fields(time_account: TimeAccount, policy: UnknownPolicy) -> dict[str, object]:
+def _account_fields(time_account: TimeByState, policy: UnknownPolicy) -> dict[str, object]:
     return {
         "seconds": _account_seconds(time_account),
         "availability": time_account.availability(policy),
@@ -47,9 +47,9 @@ def _account_fields(time_account: TimeAccount, policy: UnknownPolicy) -> dict[st
     }
 
 
-def _account_seconds(time_account: TimeAccount) -> s.SecondsByState:
+def _account_seconds(time_account: TimeByState) -> s.SecondsByState:
     return s.SecondsByState(
-        open=time_account.total, up=time_account.up, down=time_account.down,
+        open=time_account.open, up=time_account.up, down=time_account.down,
         unknown=time_account.unknown, excluded=time_account.excluded
     )  # fmt: skip
 
@@ -65,5 +65,5 @@ def _difference_seconds(difference: PublishedFigures) -> s.SecondsByState:
 
 
 def _published_availability(published: PublishedFigures, policy: UnknownPolicy) -> s.PublishedAvailability:
-    account = TimeAccount(published.open, published.up, published.down, published.unknown, published.excluded)
+    account = TimeByState(published.up, published.down, published.unknown, published.excluded)
     return s.PublishedAvailability(month=published.month, **_account_fields(account, policy))  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from api import schemas as s
 from api.shapes.origin import meta_fields
 from api.times import rfc3339, rfc3339_or_none
-from telemetry.core.figures.accounting import TimeAccount
+from telemetry.core.figures.accounting import TimeByState, sum_times
 from telemetry.core.slo.cells import TIME_SLIS
 from telemetry.queries.slos import count_slo_states, sum_slos
 
@@ -41,10 +41,10 @@ def slo_meta(queries: Queries, slos: Sequence[ScopedSlo], zone: ZoneInfo, centre
     return s.SloMeta(**fields, judged_at=rfc3339_or_none(evaluated_at, zone))  # type: ignore[arg-type]
 
 
-def seconds_by_state(time_account: TimeAccount) -> s.SecondsByState:
+def seconds_by_state(time_account: TimeByState) -> s.SecondsByState:
     """Shape time by state."""
     return s.SecondsByState(
-        open=time_account.total,
+        open=time_account.open,
         up=time_account.up,
         down=time_account.down,
         unknown=time_account.unknown,
@@ -200,8 +200,8 @@ def slo_history_point(slo_query: ScopedSloQuery, history_point: HistoryPoint) ->
     )
 
 
-def _time_account_or_empty(slo_query: ScopedSloQuery, time_account: TimeAccount) -> TimeAccount:
-    return time_account if slo_query.objective.sli in TIME_SLIS else TimeAccount(0, 0, 0, 0)
+def _time_account_or_empty(slo_query: ScopedSloQuery, time_account: TimeByState) -> TimeByState:
+    return time_account if slo_query.objective.sli in TIME_SLIS else TimeByState()
 
 
 def budget_consumption(budget_spend: BudgetSpend, cause: str, slo_query: ScopedSloQuery) -> s.BudgetConsumption:
@@ -216,12 +216,10 @@ def budget_consumption(budget_spend: BudgetSpend, cause: str, slo_query: ScopedS
         bad=budget_spend.bad_ms / 1000,
         share=budget_spend.share,
         cause=cause,
-        parts=seconds_by_state(budget_spend.time_by_state.to_seconds().account) if in_seconds else None,
+        parts=seconds_by_state(budget_spend.time_by_state.to_seconds()) if in_seconds else None,
     )
 
 
-def coverage_of(accounts: Iterable[TimeAccount]) -> float | None:
+def coverage_of(accounts: Iterable[TimeByState]) -> float | None:
     """Return the known share of all open time, as accounts say it."""
-    account_list = list(accounts)
-    parts = (sum(getattr(a, name) for a in account_list) for name in ("total", "up", "down", "unknown", "excluded"))
-    return TimeAccount(*parts).coverage
+    return sum_times(accounts).coverage

@@ -13,7 +13,7 @@ from telemetry.queries.systems import vantage_points
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from telemetry.core.figures.accounting import TimeAccount
+    from telemetry.core.figures.accounting import TimeByState
     from telemetry.core.figures.histograms import LatencyHistogram
     from telemetry.queries import SystemView
     from telemetry.queries.systems import SystemDetail, VantageView
@@ -59,7 +59,7 @@ def system_detail_response(detail: SystemDetail, zone: ZoneInfo) -> s.SystemDeta
     )
 
 
-def _availability_summary(time_account: TimeAccount) -> s.AvailabilitySummary:
+def _availability_summary(time_account: TimeByState) -> s.AvailabilitySummary:
     return s.AvailabilitySummary(
         seconds=seconds_by_state(time_account),
         availability=time_account.availability(),

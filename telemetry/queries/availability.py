@@ -9,7 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from telemetry.core.calendar.windows import HOUR, SLOT, Window, day_window, floor
-from telemetry.core.figures.accounting import TimeAccount, time_account
+from telemetry.core.figures.accounting import TimeByState, to_time_by_state
 from telemetry.core.inventory import local_date
 from telemetry.core.slo.periods import settled_until
 from telemetry.queries.buckets import OpenWindowsCache
@@ -66,8 +66,8 @@ class AvailabilityResult:
     scope: str
     window: Window
     zone: ZoneInfo
-    rows: tuple[tuple[Window, TimeAccount], ...]
-    overall: TimeAccount
+    rows: tuple[tuple[Window, TimeByState], ...]
+    overall: TimeByState
     unknown: UnknownPolicy = "exclude"
     notes: tuple[PublicationNote, ...] = ()
     settled_until: int = 0
@@ -132,7 +132,7 @@ def compute_availability(
 
 
 def _publication_notes(
-    scope: QueryScope, query: BucketQuery, options: AvailabilityOptions, accounts: list[TimeAccount],
+    scope: QueryScope, query: BucketQuery, options: AvailabilityOptions, accounts: list[TimeByState],
     capacities: list[tuple[float, float] | None], settled_ms: int,
 ) -> Iterable[PublicationNote]:  # fmt: skip
     for bucket, account, capacity in zip(query.buckets(), accounts, capacities, strict=True):
@@ -150,9 +150,10 @@ def _published_for(
     return options.published.get((exact_local_month(bucket, zone), scope.label, ""))
 
 
-def _bucket_account(sums: _BucketSums, open_ms: int, excluded_ms: int) -> TimeAccount:
+def _bucket_account(sums: _BucketSums, open_ms: int, excluded_ms: int) -> TimeByState:
     """Take the time our own platform was down out of what is in scope."""
-    return time_account(max(0, open_ms - sums.platform_outage), sums.up, sums.down, excluded_ms + sums.platform_outage)
+    open_ms, excluded_ms = max(0, open_ms - sums.platform_outage), excluded_ms + sums.platform_outage
+    return to_time_by_state(open_ms, sums.up, sums.down, excluded_ms).to_seconds()
 
 
 def _sum_all(sums: list[_BucketSums]) -> _BucketSums:

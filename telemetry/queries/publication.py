@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from telemetry.core.calendar.windows import Window
-    from telemetry.core.figures.accounting import TimeAccount
+    from telemetry.core.figures.accounting import TimeByState
     from telemetry.core.inventory import PublishedFigures
     from telemetry.core.slo.corrections import PublishedCorrection
 
@@ -31,7 +31,7 @@ class PublicationNote:
 
 def publication_note(
     window: Window,
-    account: TimeAccount,
+    account: TimeByState,
     published: PublishedFigures | None,
     settled_until: int,
     capacity: tuple[float, float] | None,
@@ -40,7 +40,7 @@ def publication_note(
     if published is None:
         return PublicationNote("settled" if window.end <= settled_until else "provisional", capacity)
     current = replace(
-        published, open=account.total, up=account.up, down=account.down,
+        published, open=account.open, up=account.up, down=account.down,
         unknown=account.unknown, excluded=account.excluded
     )  # fmt: skip
     return PublicationNote("published", capacity, published, find_correction(published, current))

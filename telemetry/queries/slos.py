@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
-from telemetry.core.figures.accounting import TimeAccount
+from telemetry.core.figures.accounting import TimeByState, sum_times
 from telemetry.core.fold.live_row_types import ScopedSloNow
 from telemetry.core.slo import aims
 from telemetry.core.slo.budget import ErrorBudget, SloState, error_budget
@@ -44,9 +44,9 @@ class ScopedSlo:
         return GoodBad(self.row.good, self.row.bad)
 
     @cached_property
-    def account(self) -> TimeAccount:
+    def account(self) -> TimeByState:
         """The time by state; all zero for objectives that count something else."""
-        return TimeAccount(self.row.open, self.row.up, self.row.down, self.row.unknown, self.row.excluded)
+        return TimeByState(self.row.up, self.row.down, self.row.unknown, self.row.excluded)
 
     @cached_property
     def budget(self) -> ErrorBudget:
@@ -155,11 +155,11 @@ def count_slo_states(slos: Iterable[ScopedSlo]) -> Mapping[SloState, int]:
     return {slo_state: counts[slo_state] for slo_state in SLO_STATES}
 
 
-def sum_slos(slos: Iterable[ScopedSlo]) -> tuple[TimeAccount, GoodBad]:
+def sum_slos(slos: Iterable[ScopedSlo]) -> tuple[TimeByState, GoodBad]:
     """Add what was counted over scopes: sums add, ratios do not."""
     rows = [s.row for s in slos]
-    parts = (sum(getattr(row, name) for row in rows) for name in ("open", "up", "down", "unknown", "excluded"))
-    return TimeAccount(*parts), GoodBad(sum(r.good for r in rows), sum(r.bad for r in rows))
+    times = (TimeByState(r.up, r.down, r.unknown, r.excluded) for r in rows)
+    return sum_times(times), GoodBad(sum(r.good for r in rows), sum(r.bad for r in rows))
 
 
 def _group_by(slos: Iterable[ScopedSlo], key: Callable[[ScopedSlo], str]) -> dict[str, list[ScopedSlo]]:

@@ -12,7 +12,7 @@ from telemetry.core.fold.totals import add_sums
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from telemetry.core.figures.accounting import TimeAccount
+    from telemetry.core.figures.accounting import TimeByState
     from telemetry.core.figures.histograms import LatencyHistogram
     from telemetry.core.fold.live_row_types import AvailabilityState, VantageNow
     from telemetry.core.fold.totals import Total
@@ -36,8 +36,8 @@ class SystemDetail:
     view: SystemView
     vantage_points: tuple[VantageView, ...]
     quorum: int
-    last_day: TimeAccount
-    last_28_days: TimeAccount
+    last_day: TimeByState
+    last_28_days: TimeByState
     latency: LatencyHistogram
 
     @property
@@ -62,7 +62,7 @@ class SystemDetail:
 
 
 def build_system_detail(
-    view: SystemView, last_day: TimeAccount, last_28_days: TimeAccount, totals: Iterable[Total]
+    view: SystemView, last_day: TimeByState, last_28_days: TimeByState, totals: Iterable[Total]
 ) -> SystemDetail:
     """Join a system's view with its accounts and its totals of the last day."""
     points = tuple(vantage_points(view))

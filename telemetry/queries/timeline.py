@@ -11,14 +11,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from telemetry.core.calendar.windows import DAY, SLOT, Window, align_to_slots, floor
-from telemetry.core.figures.accounting import time_account
+from telemetry.core.figures.accounting import TimeByState
 from telemetry.queries.errors import BadWindow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from telemetry.core.calendar.opening_calendar import Calendar
-    from telemetry.core.figures.accounting import TimeAccount
     from telemetry.store import Store
 
     SumsByStart = Mapping[int, Mapping[str, int]]
@@ -213,15 +212,10 @@ def round_to_seconds(parts: Sequence[tuple[str, int]]) -> dict[str, int]:
     return {state: end - start for (state, _), (start, end) in zip(parts, pairwise(edges_s), strict=True)}
 
 
-def open_time_account(segments: Iterable[TimelineSegment]) -> TimeAccount:
+def open_time_account(segments: Iterable[TimelineSegment]) -> TimeByState:
     """Return the open time of segments by state; excluded time is no part of the whole."""
     ms_by_state = dict.fromkeys(STATE_ORDER, 0)
     for segment in segments:
         for state, ms in segment.parts or ((segment.kind.state, segment.window.length),):
             ms_by_state[state] = ms_by_state.get(state, 0) + ms
-    return time_account(
-        ms_by_state["up"] + ms_by_state["down"] + ms_by_state["unknown"],
-        ms_by_state["up"],
-        ms_by_state["down"],
-        ms_by_state["excluded"],
-    )
+    return TimeByState(*(ms_by_state[state] for state in ("up", "down", "unknown", "excluded"))).to_seconds()

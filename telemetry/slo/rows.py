@@ -27,7 +27,7 @@ def build_slo_row(
 def _build_scope_row(evaluation: Evaluation, alarms: AlarmStates) -> ScopedSloNow:
     status, account = evaluation.status, evaluation.status.account
     times = {} if account is None else {
-        "open": account.total, "up": account.up, "down": account.down,
+        "open": account.open, "up": account.up, "down": account.down,
         "unknown": account.unknown, "excluded": account.excluded,
     }  # fmt: skip
     return ScopedSloNow(

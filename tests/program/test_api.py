@@ -188,10 +188,10 @@ def test_open_is_up_and_down_and_unknown_in_every_bucket(
     total = net.queries.availability("country", window, "total", clock)  # type: ignore[arg-type]
     assert found.rows[0][0].start % SLOT == found.rows[-1][0].end % SLOT == 0
     for _, a in found.rows:
-        assert a.total == a.up + a.down + a.unknown
+        assert a.open == a.up + a.down + a.unknown
     assert sum(w.length for w, _ in found.rows) == total.rows[0][0].length
     if net.time[0] >= found.window.end:
-        assert sum(a.total for _, a in found.rows) == total.overall.total
+        assert sum(a.open for _, a in found.rows) == total.overall.open
 
 
 def test_lists_come_in_pages_that_lose_and_repeat_nothing(net: Network) -> None:

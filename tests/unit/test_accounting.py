@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from telemetry.core.figures.accounting import TimeAccount, time_account
+from telemetry.core.figures.accounting import TimeByState, to_time_by_state
 
 ms = st.integers(0, 40_000_000)
 
 
 def test_unknown_is_what_nobody_reported() -> None:
-    assert time_account(27_000_000, 25_950_000, 0) == TimeAccount(27_000, 25_950, 0, 1_050)
+    assert to_time_by_state(27_000_000, 25_950_000, 0).to_seconds() == TimeByState(25_950, 0, 1_050)
 
 
 @pytest.mark.parametrize(
@@ -19,29 +19,29 @@ def test_unknown_is_what_nobody_reported() -> None:
     [("exclude", 0.75), ("down", 0.6), ("up", 0.8)],
 )
 def test_the_policy_decides_what_unknown_time_counts_as(policy: str, expected: float) -> None:
-    found = time_account(100_000, 60_000, 20_000)
+    found = to_time_by_state(100_000, 60_000, 20_000).to_seconds()
     assert found.availability(policy) == expected  # type: ignore[arg-type]
     assert (found.low, found.high, found.coverage) == (0.6, 0.8, 0.8)
 
 
 def test_nothing_to_divide_by_is_null_and_never_one_or_zero() -> None:
-    found = time_account(0, 0, 0)
+    found = to_time_by_state(0, 0, 0).to_seconds()
     assert (found.availability(), found.low, found.high, found.coverage) == (None, None, None, None)
 
 
 def test_all_unknown_has_bounds_but_no_availability() -> None:
-    found = time_account(60_000, 0, 0)
+    found = to_time_by_state(60_000, 0, 0).to_seconds()
     assert (found.availability(), found.low, found.high, found.coverage) == (None, 0.0, 1.0, 0.0)
 
 
 def test_a_report_that_speaks_ahead_of_now_raises_the_total() -> None:
-    assert time_account(60_000, 90_000, 0) == TimeAccount(90, 90, 0, 0)
+    assert to_time_by_state(60_000, 90_000, 0).to_seconds() == TimeByState(90, 0, 0)
 
 
 @given(ms, ms, ms, ms)
 def test_the_parts_always_add_up(total: int, up: int, down: int, excluded: int) -> None:
-    found = time_account(total, up, down, excluded)
-    assert found.total == found.up + found.down + found.unknown
+    found = to_time_by_state(total, up, down, excluded).to_seconds()
+    assert found.open == found.up + found.down + found.unknown
     assert min(found.up, found.down, found.unknown, found.excluded) >= 0
     assert abs(found.up - up / 1000) <= 0.5
     assert abs(found.down - down / 1000) <= 1
@@ -49,7 +49,7 @@ def test_the_parts_always_add_up(total: int, up: int, down: int, excluded: int) 
 
 @given(ms, ms, ms)
 def test_low_and_high_enclose_every_policy(total: int, up: int, down: int) -> None:
-    found = time_account(total, up, down)
+    found = to_time_by_state(total, up, down).to_seconds()
     for value in (found.availability("exclude"), found.availability("down"), found.availability("up")):
         if value is not None and found.low is not None and found.high is not None:
             assert found.low <= value <= found.high

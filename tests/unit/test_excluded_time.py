@@ -45,7 +45,7 @@ def test_a_mode_leaves_time_out_and_says_so(tmp_path: Path, mode: str, total: in
         found = compute_availability(
             UncachedTotals(store), scope, bucket_query(day, "total", ZONE), AvailabilityOptions(), day.end
         ).overall
-    assert (found.total, found.excluded) == (total * HOUR_S, excluded * HOUR_S)
+    assert (found.open, found.excluded) == (total * HOUR_S, excluded * HOUR_S)
 
 
 def test_centres_that_differ_by_a_mode_alone_have_openings_of_their_own() -> None:

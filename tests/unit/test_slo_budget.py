@@ -114,9 +114,9 @@ def test_the_identities_of_a_status_hold_in_whole_seconds(
     known = build_time_series(TimeBucket(Window(i * SLOT, (i + 1) * SLOT), t) for i, t in enumerate(found))
     judged = stt.weigh_time(stt.split_settled(known, Window(0, 12 * SLOT), cut * SLOT), policy)
     account = judged.account
-    assert account == sum_times(found).to_seconds().account
+    assert account == sum_times(found).to_seconds()
     status = stt.time_status(stt.ObjectiveGoal(goal, policy), judged, stt.StatusContext(), build_open_timeline([]), 0)
-    assert status.budget.total == pytest.approx((1 - goal) * account.total)
+    assert status.budget.total == pytest.approx((1 - goal) * account.open)
     charged = {"down": account.unknown, "exclude": 0, "up": 0}
     if policy in charged:
         assert status.budget.consumed == account.down + charged[policy]
@@ -158,7 +158,7 @@ def test_history_shows_each_bucket_and_the_budget_at_its_end() -> None:
     assert [p.good_bad.ratio for p in found] == [1, 0, 1, 1, None]
     assert [p.burn_rate for p in found] == [0, 2, 0, 0, None]
     assert [p.budget.remaining for p in found] == [150, 0, 150, 300, 300]
-    assert found[4].account.total == 0
+    assert found[4].account.open == 0
     month = hs.build_history(known, [hs.HistoryStep(steps[1].bucket, steps[1].period, 36_000)], AIM, 0)
     assert month[0].budget == bg.ErrorBudget(18_000, 300)
 

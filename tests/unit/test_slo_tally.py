@@ -102,9 +102,9 @@ def test_low_and_high_enclose_every_policy_and_error_completes_the_ratio(
     if one.ratio is None or one.error_ratio is None:
         assert (one.ratio, one.error_ratio, one.total) == (None, None, 0)
         return
-    assert found.account.low is not None
-    assert found.account.high is not None
-    assert found.account.low <= one.ratio <= found.account.high
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low <= one.ratio <= found.high
     assert one.ratio + one.error_ratio == pytest.approx(1)
 
 

@@ -88,7 +88,7 @@ def account(
 @pytest.mark.parametrize("clock", ["open", "wall"])
 def test_time_our_own_platform_was_down_is_excluded_and_never_open(clock: ClockKind) -> None:
     found = account(five(OPENS, up_ms=60_000, platform_ms=240_000), clock=clock).overall
-    assert (found.total, found.up, found.unknown, found.excluded) == (3360, 60, 3300, 240)
+    assert (found.open, found.up, found.unknown, found.excluded) == (3360, 60, 3300, 240)
 
 
 def test_platform_time_outside_the_opening_hours_is_no_exclusion_of_the_open_clock() -> None:
@@ -104,14 +104,14 @@ def test_whole_days_take_the_sums_of_their_clock(clock: ClockKind) -> None:
     day = Total("vn83-1", "centre:vn83-1", "1d", WHOLE.start, "83", sums)
     found = account(day, window=WHOLE, clock=clock).overall
     expected = {"open": (3 * 3600, 2 * 3600, 3600), "wall": (22 * 3600, 20 * 3600, 7200)}
-    assert (found.total, found.up, found.excluded) == expected[clock]
+    assert (found.open, found.up, found.excluded) == expected[clock]
 
 
 def test_connectivity_has_sums_of_its_own() -> None:
     told = five(OPENS, up_ms=SLOT, conn_down_ms=200_000, conn_up_ms=40_000, conn_platform_ms=60_000)
     service, contact = account(told).overall, account(told, sli="connectivity").overall
     assert (service.up, service.down, service.excluded) == (300, 0, 0)
-    assert (contact.up, contact.down, contact.excluded, contact.total) == (40, 200, 60, 3540)
+    assert (contact.up, contact.down, contact.excluded, contact.open) == (40, 200, 60, 3540)
 
 
 def test_planned_maintenance_of_a_system_is_excluded() -> None:
@@ -121,8 +121,8 @@ def test_planned_maintenance_of_a_system_is_excluded() -> None:
         "system:vn-ngsp", "system", frozenset({"system:vn-ngsp"}), {"vn-ngsp": system.calendar(ZONE)}, ZONE
     )
     found = account(scope=scope, window=WHOLE).overall
-    assert (found.total, found.excluded) == (23 * 3600, 3600)
-    assert account(scope=scope, window=WHOLE, clock="wall").overall.total == 24 * 3600
+    assert (found.open, found.excluded) == (23 * 3600, 3600)
+    assert account(scope=scope, window=WHOLE, clock="wall").overall.open == 24 * 3600
 
 
 def test_capacity_is_the_mean_share_of_the_counters_over_open_time() -> None:
@@ -166,7 +166,7 @@ def test_a_centre_without_counters_has_no_capacity_and_does_not_dilute_that_of_o
     )
     assert account(scope=of_centre(bare)).notes[0].capacity is None
     found = account(*told, scope=both)
-    assert (found.overall.total, found.notes[0].capacity) == (7200, (1.0, 1.0))
+    assert (found.overall.open, found.notes[0].capacity) == (7200, (1.0, 1.0))
     lost = account(*(replace(t, sums={"cap_high_ms": 0}) for t in told), scope=both)
     assert lost.notes[0].capacity == (0.0, 0.0)
 
@@ -190,10 +190,10 @@ def test_open_is_up_and_down_and_unknown_in_every_row(
         Rows(*told), of_centre(), bucket_query(window, "5m", ZONE), AvailabilityOptions(clock), OPENS + past * SLOT + 1
     )
     for _, a in found.rows:
-        assert a.total == a.up + a.down + a.unknown
+        assert a.open == a.up + a.down + a.unknown
         assert min(a.up, a.down, a.unknown, a.excluded) >= 0
-        assert (a.coverage is None) == (a.total == 0)
-    assert all(a.total == 0 for w, a in found.rows if w.start >= OPENS + past * SLOT)
+        assert (a.coverage is None) == (a.open == 0)
+    assert all(a.open == 0 for w, a in found.rows if w.start >= OPENS + past * SLOT)
 
 
 # --- months -----------------------------------------------------------------------------------
@@ -206,8 +206,8 @@ def test_months_are_those_of_the_zone_and_add_up(tmp_path: Path) -> None:
             UncachedTotals(store), of_centre(), bucket_query(window, "1mo", ZONE), AvailabilityOptions(), LATER
         )
     assert [exact_local_month(w, ZONE) for w, _ in found.rows] == ["", "2026-10", ""]
-    assert [a.total // 14_400 for _, a in found.rows] == [16, 31, 1]
-    assert sum(a.total for _, a in found.rows) == found.overall.total
+    assert [a.open // 14_400 for _, a in found.rows] == [16, 31, 1]
+    assert sum(a.open for _, a in found.rows) == found.overall.open
 
 
 def test_too_long_a_window_is_refused() -> None:

@@ -209,7 +209,7 @@ def test_time_in_which_we_were_down_is_excluded_and_shown() -> None:
         account = found.status.account
         assert account is not None
         assert (account.down, account.unknown, account.excluded) == (0, 0, 3600)
-        assert account.total == CENTRE.calendar.open_ms(found.window) // 1000 - 3600
+        assert account.open == CENTRE.calendar.open_ms(found.window) // 1000 - 3600
 
 
 def test_without_history_nothing_is_armed_and_nothing_known_is_no_data() -> None:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from telemetry.core.calendar.open_time import OpenTimeline
-    from telemetry.core.figures.accounting import TimeAccount
     from telemetry.core.slo.series import TimeBucket, TimeSeries
     from telemetry.core.slo.status import ObjectiveGoal
 
@@ -38,7 +37,7 @@ class HistoryPoint:
     """A bucket's own figures and burn rate, and the budget (s) of its period at the bucket's end."""
 
     bucket: Window
-    account: TimeAccount
+    account: TimeByState
     good_bad: GoodBad
     burn_rate: float | None
     budget: ErrorBudget
@@ -54,7 +53,7 @@ def build_history(
 def _build_point(series: TimeSeries, step: HistoryStep, goal: ObjectiveGoal, settled_until: int) -> HistoryPoint:
     bucket_result = weigh_time(split_settled(series, step.bucket, settled_until), goal.policy)
     period_result = weigh_time(split_settled(series, step.period, settled_until), goal.policy)
-    budgeted_s = period_result.account.total if step.period_open_s is None else step.period_open_s
+    budgeted_s = period_result.account.open if step.period_open_s is None else step.period_open_s
     period_budget = error_budget(goal.goal, budgeted_s, period_result.good_bad.bad)
     return HistoryPoint(
         step.bucket,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from telemetry.core.calendar.open_time import OpenTimeline
-    from telemetry.core.figures.accounting import TimeAccount, TimeByState
+    from telemetry.core.figures.accounting import TimeByState
     from telemetry.core.inventory import ObjectiveUnknownPolicy
     from telemetry.core.slo.burn_rate import BurnRate
     from telemetry.core.slo.series import TimeSeries
@@ -32,7 +32,7 @@ class ObjectiveGoal:
 class TimeResult:
     """Time by state and what of it was good and bad, both in whole seconds of the same rounding."""
 
-    account: TimeAccount
+    account: TimeByState
     good_bad: GoodBad
 
 
@@ -48,7 +48,7 @@ class ObjectiveStatus:
     budget: ErrorBudget
     slo_state: SloState
     burn_rates: tuple[BurnRate, ...] = ()
-    account: TimeAccount | None = None
+    account: TimeByState | None = None
     exhausts_at: int | None = None
 
     @property
@@ -75,7 +75,7 @@ def weigh_time(settled_parts: Iterable[tuple[TimeByState, bool]], policy: Object
     """Weigh tallies (ms), each with whether it is settled; open = up + down + unknown holds in whole seconds."""
     rounded = [(time.to_seconds(), settled) for time, settled in settled_parts]
     good_bad = sum((apply_unknown_policy(t, policy, settled=settled) for t, settled in rounded), GoodBad())
-    return TimeResult(sum_times(t for t, _ in rounded).account, good_bad)
+    return TimeResult(sum_times(t for t, _ in rounded), good_bad)
 
 
 def split_settled(series: TimeSeries, window: Window, settled_until: int) -> list[tuple[TimeByState, bool]]:
@@ -89,7 +89,7 @@ def time_status(
     objective_goal: ObjectiveGoal, result: TimeResult, context: StatusContext, timeline: OpenTimeline, now: int
 ) -> ObjectiveStatus:
     """Return the status of an objective that counts time; its budget is in seconds: (1 − goal) · open."""
-    period_total = result.account.total if context.period_total is None else context.period_total
+    period_total = result.account.open if context.period_total is None else context.period_total
     period_budget = error_budget(objective_goal.goal, period_total, result.good_bad.bad)
     slo_state = classify_slo_state(period_budget, result.good_bad.total, context.previous_state)
     exhausted_at = predict_exhaustion(period_budget, context.recent_error_ratio, timeline, now)
