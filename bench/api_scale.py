@@ -29,8 +29,9 @@ from bench.stores import open_store
 from bench.summary import round_figures
 from telemetry.core.calendar.windows import HOUR, SLOT, Window, day_window, days_in, floor
 from telemetry.core.fold import live_state as present
-from telemetry.core.fold.fold import FOLD_VERSION, SourcedEvent
+from telemetry.core.fold.fold import FOLD_VERSION
 from telemetry.core.fold.live_row_types import ScopedSloNow, SloNow
+from telemetry.core.fold.sourced_event import SourcedEvent
 from telemetry.core.fold.totals import CAPACITY_FIELDS, OPEN_FIELDS, QUEUE_FIELDS, STATE_FIELDS, Total
 from telemetry.core.protocol import events as ev
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, SLOT, Window
 from telemetry.core.fold import fold
-from telemetry.core.fold.fold import SourcedEvent
+from telemetry.core.fold.sourced_event import SourcedEvent
 from telemetry.core.inventory import ALWAYS_OPEN, Centre, Device
 from telemetry.core.protocol import events as ev
 from telemetry.queries.availability import AvailabilityOptions, AvailabilityResult, compute_availability

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from telemetry.core.fold.fold import SourcedEvent
 from telemetry.core.fold.live_row_types import CentreNow, DeviceNow, ServiceNow, VantageNow
 from telemetry.core.fold.live_state import centre_now, system_now
+from telemetry.core.fold.sourced_event import SourcedEvent
 from telemetry.core.inventory import ALWAYS_OPEN, Centre, Device, System
 from telemetry.core.protocol import events as ev
 

@@ -1,7 +1,7 @@
-"""Adds 5-minute totals into hours and local days, by the wall clock and by the open clock. Pure.
+"""Add 5-minute totals into hours and local days, by the wall clock and by the open clock. Pure.
 
-The calendar comes in here and nowhere before: opening hours, exceptions and maintenance begin and end on 5-minute
-marks, so a 5-minute total is open or closed as a whole.  A row says with which calendar it was added; when that
+The calendar is applied here and nowhere before: opening hours, exceptions and maintenance begin and end on 5-minute
+marks, so a 5-minute total is open or closed as a whole.  A row carries the fingerprint of its calendar; when that
 changes, the same 5-minute totals are added again and no raw event is read.
 """
 
@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.windows import HOUR, SLOT, Window, floor
 from telemetry.core.fold.totals import CALENDAR_FIELD, CAPACITY_FIELDS, READY_AT_SLOT_FIELDS, STATE_FIELDS, Total
+from telemetry.core.scope import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from telemetry.core.calendar.opening_calendar import Calendar
     from telemetry.core.calendar.windows import BucketWidth
@@ -35,7 +36,7 @@ def hourly_totals(slot_totals: Iterable[Total], calendar: Calendar) -> list[Tota
 
 
 def daily_totals(slot_totals: Iterable[Total], day: Window, calendar: Calendar) -> list[Total]:
-    """Add a local day's 5-minute totals; a centre's row also says whether it was ready after opening."""
+    """Add a local day's 5-minute totals; a centre's row also holds whether it was ready after opening."""
     rows_by_scope: dict[str, list[Total]] = defaultdict(list)
     for total in slot_totals:
         rows_by_scope[total.scope].append(total)
@@ -48,7 +49,7 @@ def daily_totals(slot_totals: Iterable[Total], day: Window, calendar: Calendar) 
 
 
 class _OpenSlots:
-    """The open clock over one row's window; `stamp` tells what of it is open and excluded."""
+    """The open 5-minute marks of one row's window, and the `fingerprint` of what of it is open and excluded."""
 
     def __init__(self, calendar: Calendar, window: Window) -> None:
         self.window = window
@@ -60,24 +61,21 @@ class _OpenSlots:
 def _sum_rows(rows: Sequence[Total], width: BucketWidth, open_slots: _OpenSlots) -> Total:
     sums: dict[str, int] = {}
     for row in rows:
-        _accumulate(sums, row.sums, row.start in open_slots.slots)
+        is_open = row.start in open_slots.slots
+        for name, value in row.sums.items():
+            if name in _SLOT_ONLY_FIELDS:
+                continue
+            sums[name] = sums.get(name, 0) + value
+            if name in _TIME_FIELDS:
+                sums[f"open_{name}"] = sums.get(f"open_{name}", 0) + value * is_open
     sums[CALENDAR_FIELD] = open_slots.fingerprint
     first = rows[0]
     return Total(first.entity, first.scope, width, open_slots.window.start, first.province, sums)
 
 
-def _accumulate(sums: dict[str, int], addend: Mapping[str, int], is_open: bool) -> None:  # noqa: FBT001
-    for name, value in addend.items():
-        if name in _SLOT_ONLY_FIELDS:
-            continue
-        sums[name] = sums.get(name, 0) + value
-        if name in _TIME_FIELDS:
-            sums[f"open_{name}"] = sums.get(f"open_{name}", 0) + value * is_open
-
-
 def _with_readiness(day: Total, rows: Sequence[Total], slot: int | None) -> Total:
-    """Say of a centre what `mark` said: five minutes after the day's first opening (slo.md: opening-readiness)."""
-    if not day.scope.startswith("centre:"):
+    """Add to a centre's day its readiness: the `mark` five minutes after the day's first opening (slo.md)."""
+    if Scope(day.scope).kind != "centre":
         return day
     slot_sums = next((row.sums for row in rows if row.start == slot), {})
     readiness = {"ready_up": slot_sums.get("mark_up", 0), "ready_down": slot_sums.get("mark_down", 0)}

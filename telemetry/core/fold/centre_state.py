@@ -1,7 +1,7 @@
-"""A centre's devices on one time axis: whether it works, is heard, is ready, and what it can do; it must count nothing.
+"""A centre's devices on one time axis: service, contact, readiness and capacity; it must not count events.
 
 Only critical devices decide whether a centre works and is ready.  The gateway in service is the centre's local mode:
-while it serves, a dead link takes nothing from the centre, so the link is no part of it.
+while it serves, a dead link does not stop the centre, so the link is no part of it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MemberSegments = Sequence[Sequence["StateSegment"]]
 """The known states of the declared members of one part; an empty one is a part the centre does not have."""
 MIN_SILENT_DEVICES = 2
-"""How many devices must be silent together to prove that their link was down: one alone proves nothing."""
+"""So many devices silent together prove that their link was down; one alone proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,9 @@ class GapEvidence:
 
 @dataclass(frozen=True, slots=True)
 class CentreDevices:
-    """What is known of a centre's own devices (`at_the_site`), by device.
+    """The known states of a centre's own devices (`exclude_replay_devices`), by device.
 
-    `service` is their own truth, `contact` whether they were heard, `link` what gateways said of the link.
+    `service` is their service as they report it, `contact` their connection, `link` the link as gateways report it.
     """
 
     devices: Sequence[Device]
@@ -56,8 +56,8 @@ class CentreDevices:
 
     def working_segments(self) -> list[StateSegment]:
         """Return when the centre worked: every gateway, one kiosk and every counter of those it has."""
-        server, kiosks, counters = (self._segments_of_kind(kind) for kind in ("gateway", "kiosk", "counter"))
-        return combine_parts(server, kiosks, counters, counters_needed=len(counters))
+        gateways, kiosks, counters = (self._segments_of_kind(kind) for kind in ("gateway", "kiosk", "counter"))
+        return combine_parts(gateways, kiosks, counters, counters_needed=len(counters))
 
     def readiness_segments(self) -> list[StateSegment]:
         """Return when every critical device was up, and when one was down."""
@@ -65,11 +65,11 @@ class CentreDevices:
         return states.all_of(self._service_segments(critical)) if critical else []
 
     def contact_segments(self) -> list[StateSegment]:
-        """Return when the centre was heard: any of its devices was (down: every one had said goodbye)."""
+        """Return when there was contact with any of the centre's devices; down: every connection had ended."""
         return states.any_of([self.contact.get(d.id, []) for d in self.devices])
 
     def link_down_windows(self, contact: Iterable[StateSegment], window: Window) -> list[Window]:
-        """Return when its link was down: a gateway said so, or none of at least two devices was `heard`."""
+        """Return when its link was down: a gateway reported it, or at least two devices all had no `contact`."""
         reported_down = intersection(windows_in_state(self.link, "down"), [window])
         if len(self.devices) < MIN_SILENT_DEVICES:
             return reported_down
@@ -78,7 +78,7 @@ class CentreDevices:
     def capacity_by_slot(self, scope: Sequence[Window]) -> dict[int, tuple[int, int]]:
         """Return for each 5-minute mark the integral over `scope` of the share of counters (kiosks) that serve, ms.
 
-        The bounds take unknown ones as down, and as up.  Without counters and kiosks there is nothing to tell.
+        The bounds take unknown ones as down, and as up.  A centre without counters and kiosks has no capacity.
         """
         members = self._service_segments(capacity_devices(self.devices))
         return integrate_capacity(members, len(members), scope) if members else {}
@@ -124,7 +124,7 @@ def centre_devices_of(devices: Sequence[Device], events: Sequence[SourcedEvent])
 
 
 def exclude_replay_devices(devices: Sequence[Device]) -> list[Device]:
-    """Leave out what only replays recordings, unless the centre has nothing else."""
+    """Leave out devices that only replay recordings, unless the centre has no others."""
     return [d for d in devices if d.kind != "replay"] or list(devices)
 
 
@@ -139,22 +139,18 @@ def integrate_capacity(
 ) -> dict[int, tuple[int, int]]:
     """Return ∫min(1, #up ÷ k) by 5-minute mark (ms), unknown members as down and as up; the scope is disjoint.
 
-    The same as `quorum.capacity` at each moment, kept in integers until each mark's sum is rounded.
+    The same as `capacity_bounds` at each instant, in integers until each mark's sum is rounded.
     """
     changes, max_up = list(states.state_changes(members)), min(k, len(members))
     up_parts = [(start, end, min(k, ups)) for start, end, ups, _ in changes]
     down_parts = [(start, end, max_up - min(k, len(members) - downs)) for start, end, _, downs in changes]
     out: dict[int, tuple[int, int]] = {}
     for window in scope:
-        up_by_slot, down_by_slot = (
-            states.spread_over_slots(up_parts, window),
-            states.spread_over_slots(down_parts, window),
-        )
+        up_by_slot = states.spread_over_slots(up_parts, window)
+        down_by_slot = states.spread_over_slots(down_parts, window)
         for slot, full in states.spread_over_slots([(window.start, window.end, max_up)], window).items():
             low_ms, high_ms = out.get(slot, (0, 0))
             out[slot] = low_ms + up_by_slot.get(slot, 0), high_ms + full - down_by_slot.get(slot, 0)
-    return {slot: (_divide_rounded(low_ms, k), _divide_rounded(high_ms, k)) for slot, (low_ms, high_ms) in out.items()}
-
-
-def _divide_rounded(ms: int, k: int) -> int:
-    return (2 * ms + k) // (2 * k)
+    return {
+        slot: ((2 * low_ms + k) // (2 * k), (2 * high_ms + k) // (2 * k)) for slot, (low_ms, high_ms) in out.items()
+    }

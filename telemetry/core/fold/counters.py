@@ -1,4 +1,4 @@
-"""What ticket and probe events add to 5-minute totals; it must know no states and no calendar."""
+"""What ticket and probe events add to 5-minute totals; it must use no states and no calendar."""
 
 from __future__ import annotations
 
@@ -23,13 +23,10 @@ def desk_counts(events: Sequence[SourcedEvent], window: Window) -> dict[str, Sum
     for s in events:
         service = getattr(s.event, "service", None)
         if service is not None and window.start <= s.event.t < window.end and (counts := event_counts(s.event)):
-            _add_counts(out.setdefault(service, {}).setdefault(floor(s.event.t, SLOT), {}), counts)
+            sums = out.setdefault(service, {}).setdefault(floor(s.event.t, SLOT), {})
+            for name, value in counts.items():
+                sums[name] = sums.get(name, 0) + value
     return out
-
-
-def _add_counts(sums: dict[str, int], counts: dict[str, int]) -> None:
-    for name, value in counts.items():
-        sums[name] = sums.get(name, 0) + value
 
 
 def event_counts(event: ev.Event) -> dict[str, int]:
@@ -41,7 +38,9 @@ def event_counts(event: ev.Event) -> dict[str, int]:
         case ev.TicketCalled():
             return {"called": 1, **_duration_counts("wait", event.t - event.entered)}
         case ev.TicketFinished():
-            return {"served": 1, **_service_time_counts(event)}
+            length_ms = event.t - (event.started or event.called) - event.held_ms
+            counts = _duration_counts("service", length_ms) if event.quality == "ok" else {}
+            return {"served": 1, "service_count": 1, **counts} if counts else {"served": 1}
         case ev.RatingSubmitted():
             return {"ratings": 1, "ratings_good": int(event.rating >= 4)}
         case _:
@@ -64,27 +63,18 @@ def _duration_counts(prefix: str, length_ms: int) -> dict[str, int]:
     return {f"{prefix}_sum_ms": length_ms, f"{prefix}_le_{histogram_bucket(length_ms / 1000)}": 1}
 
 
-def _service_time_counts(event: ev.TicketFinished) -> dict[str, int]:
-    if event.quality != "ok":
-        return {}
-    length = event.t - (event.started or event.called) - event.held_ms
-    counts = _duration_counts("service", length)
-    return {"service_count": 1, **counts} if counts else {}
-
-
 def probe_counts(events: Iterable[SourcedEvent], window: Window) -> SumsBySlot:
     """Return what the probes (without repeats) of one digital system add to its totals in the window."""
     out: SumsBySlot = {}
     for s in events:
-        if isinstance(s.event, ev.ProbeResult) and window.start <= s.event.t < window.end:
-            _add_probe_counts(out.setdefault(floor(s.event.t, SLOT), {}), s.event)
+        event = s.event
+        if not isinstance(event, ev.ProbeResult) or not window.start <= event.t < window.end:
+            continue
+        counts = {"probes": 1, "probes_ok": int(event.ok)}
+        if event.ok and event.latency_ms is not None:
+            counts["latency_sum_ms"] = round(event.latency_ms)
+            counts[f"latency_le_{histogram_bucket(event.latency_ms, LATENCY_BOUNDS_MS)}"] = 1
+        sums = out.setdefault(floor(event.t, SLOT), {})
+        for name, value in counts.items():
+            sums[name] = sums.get(name, 0) + value
     return out
-
-
-def _add_probe_counts(sums: dict[str, int], event: ev.ProbeResult) -> None:
-    sums["probes"] = sums.get("probes", 0) + 1
-    sums["probes_ok"] = sums.get("probes_ok", 0) + int(event.ok)
-    if event.ok and event.latency_ms is not None:
-        sums["latency_sum_ms"] = sums.get("latency_sum_ms", 0) + round(event.latency_ms)
-        bucket = f"latency_le_{histogram_bucket(event.latency_ms, LATENCY_BOUNDS_MS)}"
-        sums[bucket] = sums.get(bucket, 0) + 1

@@ -1,6 +1,6 @@
-"""What devices reported, as segments: their own truth, their connection, a system as they saw it; it must not combine.
+"""Devices' reports as segments: their service, their connection, a system as they probe it; it must not combine.
 
-Every list of events that is taken is without repeats and sorted by t (`said.once`).
+Every list of events that is taken is deduplicated and sorted by t (`sourced_event.deduplicate`).
 """
 
 from __future__ import annotations
@@ -14,20 +14,19 @@ from telemetry.core.fold.states import StateReport, StateSegment
 from telemetry.core.protocol import events as ev
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from telemetry.core.fold.sourced_event import SourcedEvent
 
 ReportsByDevice = dict[str, list[StateReport]]
-"""By device."""
 SegmentsByDevice = dict[str, list[StateSegment]]
-"""What is known of each device that spoke."""
+"""The known states of each device that reported."""
 
 
 def service_segments(events: Sequence[SourcedEvent]) -> SegmentsByDevice:
-    """Return each device's own truth: up unless it says out_of_order.
+    """Return each device's service state as it reports it: up unless it is out_of_order.
 
-    A change between two heartbeats is believed as long as the heartbeat was: the next one repeats it.
+    A change between two heartbeats is valid as long as the heartbeat is: the next one repeats it.
     """
     reports: ReportsByDevice = {}
     heartbeat_until: dict[str, int] = {}
@@ -46,7 +45,7 @@ def service_segments(events: Sequence[SourcedEvent]) -> SegmentsByDevice:
 
 
 def contact_segments(events: Sequence[SourcedEvent]) -> SegmentsByDevice:
-    """Return each device's connection: up while heard, down from a Will until heard again."""
+    """Return each device's connection: up while there is contact, down from a Will until the next contact."""
     reports: ReportsByDevice = {}
     sessions: dict[str, ev.DeviceStatus] = {}
     for s in events:
@@ -58,7 +57,7 @@ def contact_segments(events: Sequence[SourcedEvent]) -> SegmentsByDevice:
 
 
 def _status_report(event: ev.DeviceStatus, device: str, sessions: dict[str, ev.DeviceStatus]) -> StateReport | None:
-    """A death counts unless another connection was born shortly before: the broker noticed the old one's end late."""
+    """A death counts unless another connection began shortly before: the broker noticed the old one's end late."""
     if event.online:
         sessions[device] = event
         return StateReport(event.t, "up", CONTACT_GRACE_MS)
@@ -70,21 +69,21 @@ def _status_report(event: ev.DeviceStatus, device: str, sessions: dict[str, ev.D
 
 def link_segments(events: Sequence[SourcedEvent]) -> SegmentsByDevice:
     """Return the site's link as each gateway reported it."""
-    reports: ReportsByDevice = {}
-    for s in events:
-        if isinstance(s.event, ev.LinkState):
-            state: states.KnownState = "up" if s.event.up else "down"
-            reports.setdefault(s.device, []).append(StateReport(s.event.t, state, grace_ms(s.event.every_ms)))
-    return _segments_by_device(reports)
+    links = [(s.device, s.event, s.event.up) for s in events if isinstance(s.event, ev.LinkState)]
+    return _periodic_segments(links)
 
 
 def vantage_segments(events: Sequence[SourcedEvent]) -> SegmentsByDevice:
-    """Return the system as each device saw it."""
+    """Return the system's state as each device probed it."""
+    probes = [(s.device, s.event, s.event.ok) for s in events if isinstance(s.event, ev.ProbeResult)]
+    return _periodic_segments(probes)
+
+
+def _periodic_segments(rows: Iterable[tuple[str, ev.LinkState | ev.ProbeResult, bool]]) -> SegmentsByDevice:
     reports: ReportsByDevice = {}
-    for s in events:
-        if isinstance(s.event, ev.ProbeResult):
-            state: states.KnownState = "up" if s.event.ok else "down"
-            reports.setdefault(s.device, []).append(StateReport(s.event.t, state, grace_ms(s.event.every_ms)))
+    for device, event, is_up in rows:
+        report = StateReport(event.t, "up" if is_up else "down", grace_ms(event.every_ms))
+        reports.setdefault(device, []).append(report)
     return _segments_by_device(reports)
 
 

@@ -1,4 +1,4 @@
-"""What time an event speaks about, and so which hours it makes dirty. Pure."""
+"""The time span an event affects, and so which hours become dirty. Pure."""
 
 from __future__ import annotations
 
@@ -14,11 +14,9 @@ if TYPE_CHECKING:
 TICKET_LOOKBACK_MS = 4 * HOUR
 """Longest wait or service a fold follows back, ms."""
 STATE_GRACE_MS = 150_000
-"""How long a state change without a heartbeat is believed, ms."""
+"""How long a state change without a heartbeat is valid, ms."""
 CONTACT_GRACE_MS = 150_000
-"""How long one minute's contact is believed, ms."""
-
-
+"""How long one minute's contact is valid, ms."""
 SAME_ENTRY_MS = 60_000
 """Entries of one ticket into one service so close together are one wait: kiosk and desk have clocks of their own."""
 SERVICE_LEVEL_REACH_MS = 3_600_000 + 2 * SAME_ENTRY_MS
@@ -26,12 +24,12 @@ SERVICE_LEVEL_REACH_MS = 3_600_000 + 2 * SAME_ENTRY_MS
 
 
 def grace_ms(every_ms: int) -> int:
-    """Return how long one report is believed: two intervals and 30 s of jitter (slo.md 2.2, m = 2)."""
+    """Return how long one report is valid: two intervals and 30 s of jitter (slo.md 2.2, m = 2)."""
     return 2 * every_ms + 30_000
 
 
 def event_span(event: ev.Event) -> Window:
-    """Return the half-open time the event speaks about; at least 1 ms."""
+    """Return the half-open window the event affects; at least 1 ms."""
     return Window(*_SPAN_BY_TYPE.get(type(event), _instant_span)(event))
 
 
@@ -47,7 +45,7 @@ def _state_span(event: ev.Event) -> StartEnd:
 
 
 def _superseding_span(event: ev.Event) -> StartEnd:
-    """It may cut short a longer belief."""
+    """It may end the validity of an earlier report."""
     return event.t, event.t + ev.MAX_GRACE_MS
 
 
@@ -66,7 +64,7 @@ def _entry_span(event: ev.Event) -> StartEnd:
 
 
 def _decision_span(event: Any) -> StartEnd:  # noqa: ANN401
-    """An entry further ahead than clocks differ decides nothing (`service_levels`), and must not reach for ever."""
+    """An entry further ahead than clocks differ decides nothing (`service_levels`); its reach is bounded."""
     start, end = _clamped_span(event.entered, event.t)
     return start, max(end, min(event.entered, event.t + SAME_ENTRY_MS) + SERVICE_LEVEL_REACH_MS + 1)
 
@@ -85,7 +83,7 @@ def _period_span(event: ev.ConnectorStats) -> StartEnd:
 
 
 def _clamped_span(start: int, t: int) -> StartEnd:
-    """The event's own moment always belongs to the span, even when the clocks disagree."""
+    """The event's own time always belongs to the span, even when the clocks disagree."""
     return max(min(start, t), t - TICKET_LOOKBACK_MS, 0), t + 1
 
 
@@ -98,7 +96,7 @@ _SPAN_BY_TYPE: dict[type[ev.Event], Callable[[Any], StartEnd]] = {
     ev.TicketTransferred: _transfer_span, ev.TicketAbandoned: _decision_span, ev.TicketNoShow: _decision_span,
     ev.TicketClosedEod: _decision_span, ev.TicketFinished: _service_span, ev.ConnectorStats: _period_span,
 }  # fmt: skip
-"""How to tell an event's time by its type; a table, because ingest asks 100,000 times a second."""
+"""The span by type of event; a table, because ingest looks up 100,000 a second."""
 _GET_T, _GET_ENTERED = attrgetter("t"), attrgetter("entered")
 _REACH_BY_TYPE: dict[type[ev.Event], tuple[Callable[[Any], int], int]] = {
     ev.TicketFinished: (attrgetter("called"), 0), ev.DeviceHeartbeat: (_GET_T, ev.MAX_GRACE_MS),
@@ -112,7 +110,7 @@ _GET_ENTRY_BY_TYPE: dict[type[ev.Event], Callable[[Any], int]] = {
 
 
 def dirty_hours(events: Iterable[tuple[str, ev.Event]]) -> list[tuple[str, int, int]]:
-    """Return (unit, start, end) in whole hours that the events touch, joined and sorted."""
+    """Return (entity, start, end) in whole hours that the events touch, joined and sorted."""
     return _merge_hours(_entity_hours(events))
 
 
@@ -128,7 +126,7 @@ def _entity_hours(events: Iterable[tuple[str, ev.Event]]) -> set[tuple[str, int]
 
 
 def dirty_hours_of_frames(frames: Iterable[tuple[str, Sequence[ev.Event]]]) -> list[tuple[str, int, int]]:
-    """Return what `dirty` does, for (centre, events of one frame); fast where a frame's events lie close together."""
+    """Return what `dirty_hours` does, for (centre, events of one frame); fast where these are close in time."""
     entity_hours: set[tuple[str, int]] = set()
     remaining: list[tuple[str, ev.Event]] = []
     for centre, events in frames:
@@ -141,7 +139,7 @@ def dirty_hours_of_frames(frames: Iterable[tuple[str, Sequence[ev.Event]]]) -> l
 
 
 def _fast_path_hours(events: Sequence[ev.Event]) -> tuple[int, ...] | None:
-    """Return the hours that all spans together touch, when that is easily told: one, or a few neighbours."""
+    """Return the hours that all spans together touch, when that is quick to compute: one, or a few neighbours."""
     event_types = {event.__class__ for event in events}
     if len(event_types) != 1:
         return None

@@ -2,13 +2,13 @@
 
 Recompute, never increment: the same events in any order, any number of times, give the same totals.
 
-What nobody spoke of is unknown.  Of unknown time the totals also say what explains it, moment by moment:
+Time without a valid report is unknown.  The totals also hold how much of the unknown time is explained:
 
-- our own platform was down (the caller says when): it is asked first, because it silences whole sites;
-- else the site's link was down: a gateway said so, or none of at least two declared devices was heard.
+- by an outage of our own platform (the caller gives its windows): it is checked first, because it silences whole sites;
+- else by an outage of the site's link: a gateway reported it, or no contact with any of at least two declared devices.
 
-Silence explains wherever it lies in the window, and is taken back when somebody turns out to have been heard.  The fold
-has no clock: the part of a window that is still to come looks silent too, and readers cut it off at the present.
+Silence counts as an explanation anywhere in the window, and no longer once a late event shows contact.  The fold has no
+clock: the part of a window that is still to come looks silent too, and readers cut it off at the present.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 from telemetry.core.calendar.windows import SLOT, Window, ceil, difference, floor, intersection
 from telemetry.core.fold import states
 from telemetry.core.fold.centre_state import GapEvidence, centre_devices_of
-from telemetry.core.fold.counters import desk_counts, event_counts, probe_counts
+from telemetry.core.fold.counters import desk_counts, probe_counts
 from telemetry.core.fold.device_states import vantage_segments
 from telemetry.core.fold.event_spans import SERVICE_LEVEL_REACH_MS
 from telemetry.core.fold.service_levels import service_level_counts
-from telemetry.core.fold.sourced_event import SourcedEvent, deduplicate
+from telemetry.core.fold.sourced_event import deduplicate
 from telemetry.core.fold.states import RecentState
 from telemetry.core.fold.totals import (
     CAPACITY_FIELDS,
@@ -34,37 +34,26 @@ from telemetry.core.fold.totals import (
     fill_zeros,
 )
 from telemetry.core.protocol import events as ev
+from telemetry.core.scope import Scope, ScopeKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from telemetry.core.fold.centre_state import CentreDevices
+    from telemetry.core.fold.sourced_event import SourcedEvent
     from telemetry.core.fold.states import StateSegment
     from telemetry.core.inventory import Centre, Device, System
 
-__all__ = (
-    "FOLD_VERSION",
-    "SourcedEvent",
-    "centre_recent_states",
-    "deduplicate",
-    "event_counts",
-    "fold_centre",
-    "fold_system",
-    "input_window",
-    "system_recent_states",
-    "system_segments",
-)  # fmt: skip
 FOLD_VERSION = 3
-"""Rises when the same raw events give other totals; rollup then folds everything again."""
+"""Raised when the same raw events give other totals; rollup then folds everything again."""
 STATE_LOOKBACK_MS = 2 * ev.MAX_GRACE_MS
-"""How long a state may reach back: the longest grace, and by what a birth is remembered."""
+"""How far back a state may begin, ms: the longest grace, and as long again for the births of connections."""
 FOLD_LOOKBACK_MS = max(STATE_LOOKBACK_MS, SERVICE_LEVEL_REACH_MS)
-"""How far before its window a fold reads: states, and tickets that entered the longest threshold ago."""
+"""How far before its window a fold reads, ms: states, and tickets that entered the longest threshold ago."""
 
 SumsBySlot = dict[int, dict[str, int]]
 """Sums by 5-minute mark."""
-SumsByScope = dict[str, SumsBySlot]
-"""Sums by scope."""
+SumsByScope = dict[Scope, SumsBySlot]
 
 
 def input_window(window: Window) -> Window:
@@ -84,7 +73,7 @@ def fold_centre(
 ) -> list[Total]:
     """Return the centre's, its devices' and its desks' 5-minute totals starting in the window.
 
-    `devices` are the declared ones; `platform` is when our own platform was down.
+    `devices` are the declared ones; `platform_outages` are the windows in which our own platform was down.
     """
     unique_events = deduplicate(events)
     centre_devices = centre_devices_of(devices, unique_events)
@@ -94,27 +83,22 @@ def fold_centre(
         platform=outages_in_window,
         link=difference(centre_devices.link_down_windows(contact, window), outages_in_window),
     )
-    sums_by_scope = {
-        f"device:{name}": sums_by_slot for name, sums_by_slot in _device_sums(centre_devices, evidence, window).items()
-    }
-    sums_by_scope[f"centre:{centre.id}"] = _centre_sums(centre_devices, contact, evidence, window)
+    sums_by_scope = _device_sums(centre_devices, evidence, window)
+    sums_by_scope[Scope.centre(centre.id)] = _centre_sums(centre_devices, contact, evidence, window)
     for desk_sums in (desk_counts(unique_events, window), service_level_counts(unique_events, window)):
         for name, sums_by_slot in desk_sums.items():
-            _merge_sums_by_slot(sums_by_scope.setdefault(f"desk:{centre.id}:{name}", {}), sums_by_slot)
+            desk = sums_by_scope.setdefault(Scope.desk(centre.id, name), {})
+            for slot, sums in sums_by_slot.items():
+                desk.setdefault(slot, {}).update(sums)
     return _to_totals(centre.id, centre.province, sums_by_scope)
 
 
-def _merge_sums_by_slot(sums_by_slot: SumsBySlot, addend: SumsBySlot) -> None:
-    for slot, sums in addend.items():
-        sums_by_slot.setdefault(slot, {}).update(sums)
-
-
 def _device_sums(centre_devices: CentreDevices, evidence: GapEvidence, window: Window) -> SumsByScope:
-    """Whoever spoke without being declared is shown as it spoke; its silence is nobody's."""
+    """An undeclared device that reports has its states; its silence has no explanation."""
     declared = {d.id for d in centre_devices.devices}
     names = {*declared, *centre_devices.service, *centre_devices.contact}
     return {
-        name: _state_sums(
+        Scope.device(name): _state_sums(
             centre_devices.service.get(name, ()),
             centre_devices.contact.get(name, ()),
             evidence if name in declared else GapEvidence(),
@@ -141,43 +125,36 @@ def _centre_sums(
 def _state_sums(
     service: Sequence[StateSegment], contact: Sequence[StateSegment], evidence: GapEvidence, window: Window
 ) -> SumsBySlot:
-    out: SumsBySlot = {}
+    durations: dict[str, list[states.WeightedPart]] = {}
     for prefix, segments in (("", service), ("conn_", contact)):
         for state in ("up", "down"):
-            _put_durations(
-                out, f"{prefix}{state}_ms", [(s.start, s.end, 1) for s in segments if s.state == state], window
-            )
+            durations[f"{prefix}{state}_ms"] = [(s.start, s.end, 1) for s in segments if s.state == state]
         unknown = states.unknown_windows(segments, window) if evidence.platform or evidence.link else []
-        _put_durations(out, f"{prefix}platform_ms", _weighted_parts(unknown, evidence.platform), window)
-        if not prefix:
-            _put_durations(out, "link_ms", _weighted_parts(unknown, evidence.link), window)
+        for cause, windows in (("platform", evidence.platform), ("link", evidence.link if not prefix else ())):
+            durations[f"{prefix}{cause}_ms"] = [(w.start, w.end, 1) for w in intersection(unknown, windows)]
+    out: SumsBySlot = {}
+    for field, parts in durations.items():
+        for slot, ms in states.spread_over_slots(parts, window).items():
+            out.setdefault(slot, {})[field] = ms
     return out
-
-
-def _weighted_parts(unknown: Sequence[Window], cause: Sequence[Window]) -> list[states.WeightedPart]:
-    return [(w.start, w.end, 1) for w in intersection(unknown, cause)]
-
-
-def _put_durations(out: SumsBySlot, field: str, parts: Iterable[states.WeightedPart], window: Window) -> None:
-    for slot, ms in states.spread_over_slots(parts, window).items():
-        out.setdefault(slot, {})[field] = ms
 
 
 def centre_recent_states(
     centre: Centre, devices: Sequence[Device], events: Iterable[SourcedEvent], now: int
 ) -> dict[str, RecentState]:
-    """Return what is believed of the present of the centre and of each declared device, by scope.
+    """Return the recent states of the centre and of each declared device, by scope.
 
-    `said` holds its events of at least the last RECALL_MS; what came before, or comes after `now`, is passed over.
+    `events` holds its events of at least the last STATE_LOOKBACK_MS; earlier ones, and those after `now`, are ignored.
     """
     centre_devices = centre_devices_of(devices, _recent_events(events, now))
-    device_states = {
-        f"device:{d.id}": _recent_state(centre_devices.service.get(d.id, ()), centre_devices.contact.get(d.id, ()), now)
+    service, contact = centre_devices.service, centre_devices.contact
+    recent_states: dict[str, RecentState] = {
+        Scope.device(d.id): _recent_state(service.get(d.id, ()), contact.get(d.id, ()), now)
         for d in centre_devices.devices
     }
-    return device_states | {
-        f"centre:{centre.id}": _recent_state(centre_devices.working_segments(), centre_devices.contact_segments(), now)
-    }
+    working, in_contact = centre_devices.working_segments(), centre_devices.contact_segments()
+    recent_states[Scope.centre(centre.id)] = _recent_state(working, in_contact, now)
+    return recent_states
 
 
 def _recent_events(events: Iterable[SourcedEvent], now: int) -> list[SourcedEvent]:
@@ -193,7 +170,7 @@ def _recent_state(service: Iterable[StateSegment], contact: Iterable[StateSegmen
 
 
 def system_segments(system: System, segments_by_device: Mapping[str, list[StateSegment]]) -> list[StateSegment]:
-    """Return the system's state by quorum over its declared vantage points, or all that spoke."""
+    """Return the system's state by quorum over its declared vantage points, or over all that reported."""
     names = system.vantage or tuple(sorted(segments_by_device))
     members = [segments_by_device.get(name, []) for name in names]
     return states.k_of_n(members, min(system.quorum, len(members))) if members else []
@@ -206,35 +183,36 @@ def fold_system(
     window: Window,
     platform_outages: Sequence[Window] = (),
 ) -> list[Total]:
-    """Return the system's 5-minute totals starting in the window; `platform` is when our own platform was down."""
+    """Return the system's 5-minute totals starting in the window; `platform_outages` as in `fold_centre`."""
     unique_events = deduplicate(events)
     evidence = GapEvidence(platform=intersection(platform_outages, [window]))
     sums_by_slot = _state_sums(system_segments(system, vantage_segments(unique_events)), (), evidence, window)
     for slot, counts in probe_counts(unique_events, window).items():
         sums_by_slot.setdefault(slot, {}).update(counts)
-    return _to_totals(system.id, province, {f"system:{system.id}": sums_by_slot})
+    return _to_totals(system.id, province, {Scope.system(system.id): sums_by_slot})
 
 
 def system_recent_states(system: System, events: Iterable[SourcedEvent], now: int) -> dict[str, RecentState]:
-    """Return what is believed of the present of the system, by scope; `said` as in `centre_tails`."""
+    """Return the recent state of the system, by scope; `events` as in `centre_recent_states`."""
     segments_by_device = vantage_segments(_recent_events(events, now))
-    return {f"system:{system.id}": _recent_state(system_segments(system, segments_by_device), (), now)}
+    return {Scope.system(system.id): _recent_state(system_segments(system, segments_by_device), (), now)}
 
 
 # --- totals -----------------------------------------------------------------------------------
 
-_FIELDS_BY_SCOPE_KIND = {
+_FIELDS_BY_SCOPE_KIND: dict[ScopeKind, tuple[str, ...]] = {
     "centre": (*STATE_FIELDS, *CAPACITY_FIELDS, *READY_AT_SLOT_FIELDS),
     "desk": QUEUE_FIELDS,
     "device": STATE_FIELDS,
     "system": (*STATE_FIELDS, *PROBE_FIELDS),
 }
-"""What each kind of scope's totals name, zeros included."""
+"""The fields of each kind of scope's totals, zeros included."""
 
 
 def _to_totals(entity: str, province: str, sums_by_scope: SumsByScope) -> list[Total]:
-    return [
-        Total(entity, scope, "5m", slot, province, fill_zeros(_FIELDS_BY_SCOPE_KIND[scope.partition(":")[0]], sums))
-        for scope, sums_by_slot in sorted(sums_by_scope.items())
-        for slot, sums in sorted(sums_by_slot.items())
-    ]
+    totals: list[Total] = []
+    for scope, sums_by_slot in sorted(sums_by_scope.items()):
+        fields, text = _FIELDS_BY_SCOPE_KIND[scope.kind], str(scope)
+        for slot, sums in sorted(sums_by_slot.items()):
+            totals.append(Total(entity, text, "5m", slot, province, fill_zeros(fields, sums)))
+    return totals

@@ -8,11 +8,11 @@ from msgspec import Struct
 
 AvailabilityState = Literal["up", "down", "unknown"]
 SLO_ROW_PREFIX = "slo:"
-"""What the live row of an objective is called by, before its id."""
+"""The prefix of an objective's live row, before its id."""
 
 
 class DeviceNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A device as last heard; `state` is its service state, `online` its connection (None: never seen)."""
+    """A device at its last contact; `state` is its service state, `online` its connection (None: never seen)."""
 
     id: str
     kind: str
@@ -45,8 +45,8 @@ class ServiceNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class CentreNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A centre now; times are Unix ms. `declared` is set for imported centres that no inventory names.
 
-    `reopened` is when totals of time that had already passed were last written (by the clock after the write, with
-    rollup's start as the first value): who keeps totals reads them again when it changes.  0: nobody says.
+    `reopened` is when totals of past time were last written (by the clock after the write; rollup's start is the first
+    value): a reader that caches totals reads them again when it changes.  0: not recorded.
     """
 
     centre: str
@@ -63,7 +63,7 @@ class CentreNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class VantageNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A system as last seen from one device."""
+    """A system as one device last probed it."""
 
     device: str
     state: AvailabilityState
@@ -100,8 +100,8 @@ class BurnRateNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class ScopedSloNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An objective at one scope over [start, end) ms: whole seconds (or tickets, probes, days) and its alarms.
 
-    `good` and `bad` are what counts (unknown time weighed by the objective's policy); `allowance` is what the whole
-    period holds when that is more than what has passed.
+    `good` and `bad` are weighed by the objective's policy for unknown time; `allowance` is the whole period's open time
+    when that is more than what has passed.
     """
 
     scope: str
@@ -121,7 +121,7 @@ class ScopedSloNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SloNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An objective as rollup last judged it, at every scope it holds for; its live row is `slo:ID`."""
+    """An objective as rollup last evaluated it, at every scope it applies to; its live row is `slo:ID`."""
 
     slo: str
     at: int

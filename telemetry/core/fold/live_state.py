@@ -1,4 +1,7 @@
-"""What a centre or system looks like at one moment, from its events of the local day. Pure."""
+"""The live state of a centre or system from its events of the local day, and which events it needs. Pure.
+
+A live row made from the relevant events equals the one made from all of them.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +21,19 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator, Sequence
 
     from telemetry.core.fold.centre_state import CentreDevices
-    from telemetry.core.fold.live_row_types import AvailabilityState
     from telemetry.core.fold.sourced_event import SourcedEvent
     from telemetry.core.inventory import Centre, Device, System
 
 _ENDING_EVENTS = (ev.TicketFinished, ev.TicketAbandoned, ev.TicketNoShow, ev.TicketClosedEod)
+_HEARTBEAT_FIELDS = (
+    "printer", "paper_pct", "cpu_pct", "mem_pct", "disk_pct", "uptime_s", "outbox_rows", "fw", "simulated",
+)  # fmt: skip
 _SERVING_EVENTS = (ev.TicketCalled, ev.TicketRecalled, ev.TicketServingStarted, ev.TicketResumed, ev.TicketHeld)
 
 
 @dataclass(slots=True)
 class QueueState:
-    """Who waits and who is served, followed event by event."""
+    """Tickets that wait and that are served, updated event by event."""
 
     waiting: dict[str, tuple[str, int]] = field(default_factory=dict)
     serving: dict[str, str] = field(default_factory=dict)
@@ -36,7 +41,7 @@ class QueueState:
     today: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def apply(self, event: ev.Event) -> None:
-        """Follow one event; a ticket that has ended stays so, whatever comes late."""
+        """Apply one event; a ticket that has ended stays so, whatever arrives late."""
         service = getattr(event, "service", None)
         if service is not None:
             sums = self.today.setdefault(service, {})
@@ -45,9 +50,6 @@ class QueueState:
         ticket = getattr(event, "ticket", None)
         if ticket is None or ticket in self.ended or service is None:
             return
-        self._move_ticket(event, ticket, service)
-
-    def _move_ticket(self, event: ev.Event, ticket: str, service: str) -> None:
         if isinstance(event, _ENDING_EVENTS):
             self.waiting.pop(ticket, None)
             self.serving.pop(ticket, None)
@@ -63,22 +65,19 @@ class QueueState:
 
     def services_now(self, declared: Iterable[str]) -> tuple[ServiceNow, ...]:
         """Return each declared or seen service's queue."""
-        names = sorted({*declared, *self.today, *(s for s, _ in self.waiting.values())})
-        return tuple(self._service_now(name) for name in names)
-
-    def _service_now(self, name: str) -> ServiceNow:
-        entered = [t for s, t in self.waiting.values() if s == name]
-        serving = sum(s == name for s in self.serving.values())
-        oldest = min(entered, default=None)
-        return ServiceNow(
-            service=name, waiting=len(entered), serving=serving, oldest=oldest, today=self.today.get(name, {})
-        )
+        rows: list[ServiceNow] = []
+        for name in sorted({*declared, *self.today, *(service for service, _ in self.waiting.values())}):
+            entered = [t for service, t in self.waiting.values() if service == name]
+            serving, today = sum(s == name for s in self.serving.values()), self.today.get(name, {})
+            oldest = min(entered, default=None)
+            rows.append(ServiceNow(service=name, waiting=len(entered), serving=serving, oldest=oldest, today=today))
+        return tuple(rows)
 
 
 def centre_now(
     centre: Centre, devices: Sequence[Device], events: Iterable[SourcedEvent], now: int, day_start: int
 ) -> CentreNow:
-    """Return the centre at `now`; `said` holds its events from a grace before `day_start` (local midnight)."""
+    """Return the centre at `now`; `events` are its own, from a grace before `day_start` (local midnight)."""
     unique_events = [s for s in deduplicate(events) if s.event.t <= now]
     queues = QueueState()
     for s in unique_events:
@@ -91,7 +90,7 @@ def centre_now(
         centre=centre.id,
         at=now,
         state=states.state_at(centre_devices.working_segments(), now),
-        mode=_latest_mode(unique_events),
+        mode=next((str(mode) for s in reversed(unique_events) if (mode := getattr(s.event, "mode", None))), "normal"),
         counters_open=_count_open_counters(unique_events, now),
         services=queues.services_now(centre.services),
         devices=tuple(_device_now(d, unique_events, centre_devices, now) for d in devices if d.kind != "replay"),
@@ -101,16 +100,8 @@ def centre_now(
     )
 
 
-def _latest_mode(events: Sequence[SourcedEvent]) -> str:
-    for s in reversed(events):
-        mode = getattr(s.event, "mode", None)
-        if mode is not None:
-            return str(mode)
-    return "normal"
-
-
 def _count_open_counters(events: Sequence[SourcedEvent], now: int) -> int:
-    """Count counters open or serving, each by its latest word within the grace time."""
+    """Count the counters open or serving, each by its latest report within the grace time."""
     latest: dict[str, str] = {}
     for s in events:
         if s.event.t < now - ev.MAX_GRACE_MS:
@@ -128,57 +119,44 @@ def _device_now(device: Device, events: Sequence[SourcedEvent], centre_devices: 
     agent_events = [e for e in own_events if not isinstance(e, ev.SERVER_EVENTS)]
     contacts = [e.t for e in own_events if isinstance(e, ev.DeviceContact)]
     heartbeat = heartbeats[-1] if heartbeats else None
+    contact = centre_devices.contact.get(device.id)
     return DeviceNow(
         id=device.id,
         kind=device.kind,
         state=states.state_at(centre_devices.service.get(device.id, []), now),
         service=heartbeat.state if heartbeat else None,
-        online=_is_online(centre_devices.contact.get(device.id), now),
+        online=states.state_at(contact, now) == "up" if contact else None,
         last_event=agent_events[-1].t if agent_events else None,
         last_contact=max(contacts, default=None),
-        **(_heartbeat_metrics(heartbeat) if heartbeat else {}),  # type: ignore[arg-type]
+        **({name: getattr(heartbeat, name) for name in _HEARTBEAT_FIELDS} if heartbeat else {}),
     )
 
 
-def _is_online(contact: list[states.StateSegment] | None, now: int) -> bool | None:
-    if not contact:
-        return None
-    return states.state_at(contact, now) == "up"
-
-
-def _heartbeat_metrics(heartbeat: ev.DeviceHeartbeat) -> dict[str, object]:
-    names = ("printer", "paper_pct", "cpu_pct", "mem_pct", "disk_pct", "uptime_s", "outbox_rows", "fw", "simulated")
-    return {name: getattr(heartbeat, name) for name in names}
-
-
 def system_now(system: System, events: Iterable[SourcedEvent], now: int) -> SystemNow:
-    """Return the system at `now` as each vantage point last saw it, and by quorum."""
+    """Return the system at `now`, as each vantage point last probed it and by quorum."""
     unique_events = [s for s in deduplicate(events) if s.event.t <= now]
     segments_by_device = vantage_segments(unique_events)
     last_probes = {s.device: s.event for s in unique_events if isinstance(s.event, ev.ProbeResult)}
     vantage = tuple(
-        _vantage_now(device, event, states.state_at(segments_by_device[device], now))
+        VantageNow(
+            device=device,
+            state=states.state_at(segments_by_device[device], now),
+            at=event.t,
+            latency_ms=event.latency_ms,
+            error=event.error,
+            tls_days=event.tls_days,
+        )
         for device, event in sorted(last_probes.items())
     )
-    return SystemNow(
-        system=system.id,
-        at=now,
-        state=states.state_at(system_segments(system, segments_by_device), now),
-        vantage=vantage,
-    )
-
-
-def _vantage_now(device: str, event: ev.ProbeResult, state: AvailabilityState) -> VantageNow:
-    return VantageNow(
-        device=device, state=state, at=event.t, latency_ms=event.latency_ms, error=event.error, tls_days=event.tls_days
-    )
+    state = states.state_at(system_segments(system, segments_by_device), now)
+    return SystemNow(system=system.id, at=now, state=state, vantage=vantage)
 
 
 def relevant_events(events: Iterable[SourcedEvent], at: int, start: int) -> list[SourcedEvent]:
-    """Return what tells something about `moment`, of events since `start` (Unix ms), by t.
+    """Return the events since `start` that the live state at `at` (Unix ms) depends on, by t.
 
-    That is: what is young enough to be believed, every ticket, and of anything older the last word of its kind.
-    Forgetting twice, or before more is heard, forgets the same.
+    These are: all that may still be valid, every ticket's, and of older ones the last of each kind.
+    Applying it twice, or before more events arrive, leaves the same.
     """
     recent_since = at - ev.MAX_GRACE_MS
     relevant: list[SourcedEvent] = []
@@ -188,7 +166,7 @@ def relevant_events(events: Iterable[SourcedEvent], at: int, start: int) -> list
             relevant.append(s)
         else:
             latest_by_kind.update((kind, s) for kind in _state_kinds(s))
-    latest_by_id = {_event_id(s): s for s in latest_by_kind.values()}
+    latest_by_id = {_sort_key(s)[1:]: s for s in latest_by_kind.values()}
     return sorted((*relevant, *latest_by_id.values()), key=_sort_key)
 
 
@@ -196,12 +174,8 @@ def _sort_key(s: SourcedEvent) -> tuple[int, str, str, int]:
     return s.event.t, s.device, s.outbox_id, s.event.n
 
 
-def _event_id(s: SourcedEvent) -> tuple[str, str, int]:
-    return s.device, s.outbox_id, s.event.n
-
-
 def _state_kinds(s: SourcedEvent) -> Iterator[Hashable]:
-    """Yield everything this may be the last word on."""
+    """Yield every kind of state that the event may be the last report of."""
     event = s.event
     yield s.device, type(event), getattr(event, "online", None)
     if getattr(event, "mode", None) is not None:

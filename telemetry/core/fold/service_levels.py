@@ -1,8 +1,8 @@
 """The service level of a desk: each wait decided at entry + X, still waiting is a miss; it must not divide. Pure.
 
-A decision at the moment m uses only what was said up to m (`measures.decision`), so a window's decisions are the same
-whatever else is read.  Moments that are still to come say "missed" of everybody who waits now; a call in time folds
-them again, and readers cut at the present.
+A decision at an instant uses only events up to that instant (`decide_wait`), so a window's decisions are the same
+whatever else is read.  At instants still to come every ticket that waits now is a miss; a call in time folds them
+again, and readers cut at the present.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 SumsBySlot = dict[int, dict[str, int]]
 _LOST_EVENTS = (ev.TicketAbandoned, ev.TicketNoShow, ev.TicketClosedEod, ev.TicketTransferred)
-"""What leaves a wait uncounted when it comes before its decision (domain.md Q-04); a transfer only without a call."""
+"""These leave a wait uncounted when they precede its decision (domain.md Q-04); a transfer only without a call."""
 TicketService = tuple[str, str]
 """Ticket and service."""
 
 
 @dataclass(slots=True)
 class TicketWait:
-    """One wait (Unix ms): when it began, when it was first heard of, called, lost, and transferred."""
+    """One wait (Unix ms): when it began, was first reported, called, lost and transferred."""
 
     entered: int
     first_reported: int
@@ -48,14 +48,14 @@ class TicketWait:
 
 @dataclass(slots=True)
 class _TicketHistory:
-    """What was said of one ticket in one service: when waits began, and (entered, t, what) of what ended them."""
+    """The events of one ticket in one service: when waits began, and (entered, t, ending) of what ended them."""
 
     starts: set[int] = field(default_factory=set)
     ends: list[tuple[int, int, str]] = field(default_factory=list)
 
 
 def service_level_counts(events: Iterable[SourcedEvent], window: Window) -> dict[str, SumsBySlot]:
-    """Return by service and 5-minute mark how many waits were met and missed, at moments in the window."""
+    """Return by service and 5-minute mark how many waits were met and missed, at instants in the window."""
     histories: dict[TicketService, _TicketHistory] = defaultdict(_TicketHistory)
     for s in events:
         _record_event(histories, s.event)
@@ -86,9 +86,9 @@ def _entry_in_future(event: Any) -> bool:  # noqa: ANN401
 
 
 def _build_waits(history: _TicketHistory) -> Iterable[TicketWait]:
-    """Join what was told to the waits it speaks of.
+    """Join events to the waits they belong to.
 
-    The desk's clock may say a little another entry than the kiosk that issued the ticket: up to a minute is one wait.
+    A desk's clock may differ a little from that of the issuing kiosk: entries up to a minute apart are one wait.
     """
     waits: list[TicketWait] = []
     for start in sorted(history.starts):
@@ -112,9 +112,9 @@ def _nearest_wait(waits: list[TicketWait], entered: int) -> TicketWait | None:
 
 
 def decide_wait(entered: int, called_at: int | None, lost_at: int | None, threshold_ms: int) -> tuple[int, bool] | None:
-    """Decide one ticket at entered + threshold: (that moment, called by then), ms; the service level of Q-04.
+    """Decide one ticket at entered + threshold: (that instant, called by then), ms; the service level of Q-04.
 
-    None when the ticket was lost (abandoned, no-show, end of day) before that moment.  Whatever happens later
+    None when the ticket was lost (abandoned, no-show, end of day) before that instant.  Whatever happens later
     never changes the decision, and a ticket that still waits has missed.
     """
     decided_at = entered + threshold_ms

@@ -1,4 +1,4 @@
-"""An event with who said it, and what is left when repeats are dropped; it must not interpret events."""
+"""An event with its source, and deduplication by its permanent id; it must not interpret events."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SourcedEvent:
-    """An event with the device and spool that said it."""
+    """An event with the device and the outbox it comes from."""
 
     device: str
     outbox_id: str
@@ -21,7 +21,7 @@ class SourcedEvent:
 
 
 def deduplicate(events: Iterable[SourcedEvent]) -> list[SourcedEvent]:
-    """Drop repeats: of one (device, spool, n) the smallest t counts; sorted by t."""
+    """Drop repeats: of one (device, outbox, n) the smallest t counts; sorted by t."""
     earliest: dict[tuple[str, str, int], SourcedEvent] = {}
     for s in events:
         key = (s.device, s.outbox_id, s.event.n)

@@ -1,6 +1,6 @@
 """Three-state time: reports become segments, segments combine on one time axis (Kleene logic). Pure.
 
-A moment that nobody spoke of is unknown; it is the absence of a segment.
+Time without a valid report is unknown; it is the absence of a segment.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ KnownState = Literal["up", "down"]
 
 @dataclass(frozen=True, slots=True, order=True)
 class StateReport:
-    """At `t` ms the state was `state`, believed for `grace` ms unless a newer report comes."""
+    """At `t` ms the state was `state`; valid for `grace` ms unless a newer report comes."""
 
     t: int
     state: KnownState
@@ -113,7 +113,7 @@ def any_of(members: Sequence[Sequence[StateSegment]]) -> list[StateSegment]:
 
 
 def unknown_windows(segments: Iterable[StateSegment], window: Window) -> list[Window]:
-    """Return the parts of the window that no segment covers; `known` is sorted and disjoint, and so are they."""
+    """Return the parts of the window that no segment covers; `segments` are sorted and disjoint, and so are they."""
     out: list[Window] = []
     position = window.start
     for s in segments:

@@ -1,6 +1,6 @@
 """Additive totals: what may be summed over windows, and nothing that may not. Pure.
 
-Seconds are kept as integer ms.  Five-minute totals hold wall-clock time and know no calendar;
+Times are integer ms.  Five-minute totals hold wall-clock time and depend on no calendar;
 hours and days hold wall-clock sums and, under `open_…`, sums over the opening hours.
 """
 
@@ -25,17 +25,17 @@ def bucket_fields(name: str, bounds: Iterable[int]) -> tuple[str, ...]:
 
 
 STATE_FIELDS = ("up_ms", "down_ms", "conn_up_ms", "conn_down_ms", "link_ms", "platform_ms", "conn_platform_ms")
-"""`link_ms` and `platform_ms` are parts of the time whose service is unknown: the whole site was silent, or we were
-down ourselves; `conn_platform_ms` is the same part of the unknown connection."""
+"""`link_ms` and `platform_ms` are the parts of the unknown service time that an outage of the site's link or of our own
+platform explains; `conn_platform_ms` is the same part of the unknown connection time."""
 CAPACITY_FIELDS = ("cap_low_ms", "cap_high_ms")
 """Of a centre: the integral of its capacity share, unknown members counted as down, and as up."""
 READY_AT_SLOT_FIELDS = ("mark_up", "mark_down")
 """Of a centre, in 5-minute totals only: whether every critical device was up at the instant the bucket begins."""
 READY_FIELDS = ("ready_up", "ready_down")
-"""Of a centre, in days only: what its mark said five minutes after the day's first opening."""
+"""Of a centre, in days only: its mark five minutes after the day's first opening."""
 OPEN_FIELDS = tuple(f"open_{name}" for name in (*STATE_FIELDS, *CAPACITY_FIELDS))
 CALENDAR_FIELD = "calendar"
-"""In hours and days: the stamp of the calendar they were added with (`Calendar.stamp`); never to be added."""
+"""In hours and days: the fingerprint of the calendar they were added with (`Calendar.fingerprint`); never added."""
 COUNT_FIELDS = (
     "issued", "called", "served", "abandoned", "no_show", "transferred", "closed_eod", "ratings", "ratings_good",
 )  # fmt: skip
@@ -54,8 +54,8 @@ PROBE_FIELDS = ("probes", "probes_ok", "latency_sum_ms", *bucket_fields("latency
 class Total:
     """Sums of one scope over one window.
 
-    `scope` is `device:ID`, `centre:ID`, `desk:CENTRE:SERVICE` or `system:ID`; `unit` is the centre
-    or system it was folded under.
+    `scope` is `device:ID`, `centre:ID`, `desk:CENTRE:SERVICE` or `system:ID`; `entity` is the centre or system it was
+    folded under.
     """
 
     entity: str
