@@ -10,9 +10,8 @@ from telemetry.core.calendar.windows import Window, day_window, local_ms, to_loc
 from telemetry.core.figures.accounting import TimeByState
 from telemetry.core.fold.totals import CALENDAR_FIELD, add_sums
 from telemetry.core.inventory import PublishedFigures
-from telemetry.core.slo.aims import scoped_objectives
-from telemetry.core.slo.cells import TIME_SLIS, good_bad_counts, time_sums
-from telemetry.core.slo.sli import GoodBad, apply_unknown_policy
+from telemetry.core.slo.evaluation import scoped_objectives
+from telemetry.core.slo.sli import TIME_SLIS, GoodBad, apply_unknown_policy, good_bad_counts, time_sums
 from telemetry.errors import ConfigError, Fault, MotcuaError
 from telemetry.inventory.published import MONTH_PATTERN
 

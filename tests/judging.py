@@ -10,11 +10,11 @@ from telemetry.core.calendar.open_time import build_open_timeline
 from telemetry.core.calendar.windows import DAY, HOUR, Window
 from telemetry.core.figures.accounting import TimeByState
 from telemetry.core.inventory import ALWAYS_OPEN, Centre, Inventory, Objective, SliKind
+from telemetry.core.scope import Scope
 from telemetry.core.slo.budget import ErrorBudget
 from telemetry.core.slo.burn_rate import OPEN_CLOCK_RULES, BurnRateInput, evaluate_rules
-from telemetry.core.slo.evaluation import Evaluation, ScopedObjective
+from telemetry.core.slo.evaluation import Evaluation, ObjectiveStatus, ScopedObjective
 from telemetry.core.slo.sli import GoodBad
-from telemetry.core.slo.status import ObjectiveStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,16 +39,16 @@ def objective(sli: SliKind = "connectivity", name: str = "", goal: float = 0.995
 
 def at_centre(number: int, sli: SliKind = "connectivity", name: str = "") -> ScopedObjective:
     home = centre(number)
-    return ScopedObjective(objective(sli, name), f"centre:{home.id}", home.id, home)
+    return ScopedObjective(objective(sli, name), Scope.centre(home.id), home.id, home)
 
 
 def at_device(number: int, device: int, sli: SliKind = "connectivity") -> ScopedObjective:
     home = centre(number)
-    return ScopedObjective(objective(sli, f"device-{sli}"), f"device:{home.id}-kiosk{device}", home.id, home)
+    return ScopedObjective(objective(sli, f"device-{sli}"), Scope.device(f"{home.id}-kiosk{device}"), home.id, home)
 
 
 def at_system(name: str = "vn83-portal", sli: SliKind = "availability") -> ScopedObjective:
-    return ScopedObjective(objective(sli, f"systems-{sli}"), f"system:{name}", name, None)
+    return ScopedObjective(objective(sli, f"systems-{sli}"), Scope.system(name), name, None)
 
 
 @dataclass

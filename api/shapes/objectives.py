@@ -8,7 +8,7 @@ from api import schemas as s
 from api.shapes.origin import meta_fields
 from api.times import rfc3339, rfc3339_or_none
 from telemetry.core.figures.accounting import TimeByState, sum_times
-from telemetry.core.slo.cells import TIME_SLIS
+from telemetry.core.slo.sli import TIME_SLIS
 from telemetry.queries.slos import count_slo_states, sum_slos
 
 if TYPE_CHECKING:

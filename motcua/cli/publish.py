@@ -13,8 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from motcua.startup import load_inventory, load_settings
-from telemetry.core.slo.corrections import PUBLISHED_FIGURES
 from telemetry.errors import MotcuaError
+from telemetry.queries.publication import PUBLISHED_FIGURES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What is said beside an account: may it still change, was it published, and what has changed since. Pure."""
+"""Whether an account is provisional, settled or published, and what late data changed since; it stores nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from telemetry.core.calendar.windows import to_local
-from telemetry.core.slo.corrections import find_correction
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -14,14 +13,38 @@ if TYPE_CHECKING:
     from telemetry.core.calendar.windows import Window
     from telemetry.core.figures.accounting import TimeByState
     from telemetry.core.inventory import PublishedFigures
-    from telemetry.core.slo.corrections import PublishedCorrection
 
 PublicationStage = Literal["provisional", "settled", "published"]
+PUBLISHED_FIGURES = ("open", "up", "down", "unknown", "excluded", "good", "bad")
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedCorrection:
+    """Published figures and the same figures computed now; `difference` is current − published, signed."""
+
+    published: PublishedFigures
+    current: PublishedFigures
+    difference: PublishedFigures
+
+
+def find_correction(published: PublishedFigures, current: PublishedFigures) -> PublishedCorrection | None:
+    """Compare what was published with what is computed now; None when every figure is the same.
+
+    Raises ValueError when the two are not about one month, scope and objective.
+    """
+    keys = [(figures.month, figures.scope, figures.objective) for figures in (published, current)]
+    if keys[0] != keys[1]:
+        msg = f"{keys[0]} and {keys[1]} are not one figure: compare those of one key"
+        raise ValueError(msg)
+    differences = {name: getattr(current, name) - getattr(published, name) for name in PUBLISHED_FIGURES}
+    if not any(differences.values()):
+        return None
+    return PublishedCorrection(published, current, replace(published, **differences))
 
 
 @dataclass(frozen=True, slots=True)
 class PublicationNote:
-    """What goes with one account; `capacity` is the share of the counters, low and high, None where there are none."""
+    """The notes of one account; `capacity` is the share of the counters, low and high, None where there are none."""
 
     stage: PublicationStage
     capacity: tuple[float, float] | None = None
@@ -36,7 +59,7 @@ def publication_note(
     settled_until: int,
     capacity: tuple[float, float] | None,
 ) -> PublicationNote:
-    """Say what there is to say about an account; `known` is what was published of the very window."""
+    """Return the notes of an account; `published` are the figures published of exactly this window."""
     if published is None:
         return PublicationNote("settled" if window.end <= settled_until else "provisional", capacity)
     current = replace(
@@ -47,7 +70,7 @@ def publication_note(
 
 
 def exact_local_month(window: Window, zone: ZoneInfo) -> str:
-    """Return the local month (`2026-10`) that the window is, exactly; otherwise nothing."""
+    """Return the local month (`2026-10`) when the window is exactly one; otherwise an empty text."""
     first, last = to_local(window.start, zone), to_local(window.end, zone)
     at_month_starts = all((t.hour, t.minute, t.second, t.day) == (0, 0, 0, 1) for t in (first, last))
     one_month_apart = (last.year - first.year) * 12 + last.month - first.month == 1

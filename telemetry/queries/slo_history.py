@@ -10,12 +10,10 @@ from telemetry.core.calendar.open_time import build_open_timeline
 from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window, day_window, floor, merge, to_local
 from telemetry.core.figures.accounting import TimeByState, to_time_by_state
 from telemetry.core.fold.totals import add_sums
-from telemetry.core.slo import history as core
-from telemetry.core.slo.cells import TIME_SLIS, good_bad_counts, time_sums
+from telemetry.core.slo.history import HistoryStep, bad_amount, build_history, rank_spending
 from telemetry.core.slo.periods import calendar_period, rolling_period
-from telemetry.core.slo.series import TimeBucket, TimeSeries, build_time_series
-from telemetry.core.slo.sli import apply_unknown_policy
-from telemetry.core.slo.status import ObjectiveGoal
+from telemetry.core.slo.sli import TIME_SLIS, apply_unknown_policy, good_bad_counts, time_sums
+from telemetry.core.slo.timeseries import TimeBucket, TimeSeries, build_time_series
 from telemetry.queries.buckets import bucket_query
 
 if TYPE_CHECKING:
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
     from telemetry.core.calendar.windows import BucketWidth
     from telemetry.core.fold.totals import Total
     from telemetry.core.inventory import Objective
-    from telemetry.core.slo.history import BudgetSpend, HistoryPoint, HistoryStep
+    from telemetry.core.slo.history import BudgetSpend, HistoryPoint
     from telemetry.queries.buckets import BucketSize
     from telemetry.store import Store
 
@@ -45,11 +43,6 @@ class ScopedSloQuery:
     calendar: Calendar
     zone: ZoneInfo
     settled_until: int
-
-    @property
-    def goal(self) -> ObjectiveGoal:
-        """Return what is promised; what counts no time has nothing unknown but days."""
-        return ObjectiveGoal(self.objective.goal, self.objective.unknown)
 
     @property
     def by_calendar(self) -> bool:
@@ -73,39 +66,33 @@ def slo_history(
         return []
     full_window = Window(min(s.period.start for s in steps), steps[-1].bucket.end)
     cuts = sorted({t for s in steps for t in (s.bucket.start, s.bucket.end, s.period.start)})
-    return core.build_history(
-        _read_series(store, slo_query, _runs_to_read(full_window, cuts)), steps, slo_query.goal, slo_query.settled_until
-    )
+    series = _read_series(store, slo_query, _runs_to_read(full_window, cuts))
+    return build_history(series, steps, slo_query.objective, slo_query.settled_until)
 
 
 def _history_step(slo_query: ScopedSloQuery, bucket: Window) -> HistoryStep:
     objective = slo_query.objective
     if objective.period == "rolling":
         start = rolling_period(objective.days, bucket.end, slo_query.zone).start
-        return core.HistoryStep(bucket, Window(min(start, bucket.start), bucket.end))
+        return HistoryStep(bucket, Window(min(start, bucket.start), bucket.end))
     period = calendar_period(objective.period, bucket.end - 1, slo_query.zone)
     period_open_s = (
         _open_time(slo_query, period).open_within(period) // 1000 if slo_query.objective.sli in TIME_SLIS else None
     )
-    return core.HistoryStep(bucket, Window(period.start, bucket.end), period_open_s)
+    return HistoryStep(bucket, Window(period.start, bucket.end), period_open_s)
 
 
 def budget_spending(store: Store, slo_query: ScopedSloQuery, window: Window) -> list[BudgetSpend]:
     """Return the runs of bad time of a window, the greatest first; hours with any are looked at by five minutes."""
     coarse = _read_series(store, slo_query, _runs_to_read(window, [window.start, window.end]))
-    bad_windows = [c.window for c in coarse.buckets if _bad_amount(c, slo_query)]
+    bad_windows = [b.window for b in coarse.buckets if bad_amount(b, slo_query.objective, slo_query.settled_until)]
     detailed = (
         _read_series(store, slo_query, [("5m", w) for w in merge(bad_windows)])
         if slo_query.objective.sli != "readiness"
         else coarse
     )
-    return core.rank_spending(detailed, window, _open_time(slo_query, window), slo_query.goal, slo_query.settled_until)
-
-
-def _bad_amount(bucket: TimeBucket, slo_query: ScopedSloQuery) -> int:
-    return apply_unknown_policy(
-        bucket.time_by_state, slo_query.goal.policy, settled=bucket.window.start < slo_query.settled_until
-    ).bad
+    timeline = _open_time(slo_query, window)
+    return rank_spending(detailed, window, timeline, slo_query.objective, slo_query.settled_until)
 
 
 def spend_cause(spend: BudgetSpend, slo_query: ScopedSloQuery) -> str:
@@ -210,7 +197,7 @@ def _readiness_days(
             day = day_window(to_local(start, slo_query.zone).date(), slo_query.zone)
             bucket = TimeBucket(day, _readiness_time(rows.get(start, {})))
             if apply_unknown_policy(
-                bucket.time_by_state, slo_query.goal.policy, settled=start < slo_query.settled_until
+                bucket.time_by_state, slo_query.objective.unknown, settled=start < slo_query.settled_until
             ).total:
                 yield bucket
 

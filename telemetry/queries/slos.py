@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, cast
 
 from telemetry.core.figures.accounting import TimeByState, sum_times
 from telemetry.core.fold.live_row_types import ScopedSloNow
-from telemetry.core.slo import aims
 from telemetry.core.slo.budget import ErrorBudget, SloState, error_budget
-from telemetry.core.slo.cells import TIME_SLIS
-from telemetry.core.slo.sli import GoodBad
+from telemetry.core.slo.evaluation import scopes_of
+from telemetry.core.slo.sli import TIME_SLIS, GoodBad
 from telemetry.queries.errors import NotFound
 
 if TYPE_CHECKING:
@@ -51,10 +50,8 @@ class ScopedSlo:
     @cached_property
     def budget(self) -> ErrorBudget:
         """What may be bad and what was: seconds, or whatever is counted."""
-        total = self.row.open or self.good_bad.total
-        return error_budget(
-            self.objective.goal, self.row.allowance if self.row.allowance is not None else total, self.row.bad
-        )
+        counted = self.row.open or self.good_bad.total
+        return error_budget(self.objective.goal, counted, self.row.bad, self.row.allowance)
 
     @property
     def slo_state(self) -> SloState:
@@ -178,5 +175,5 @@ def build_slo_index(inventory: Inventory, snapshot: Snapshot, previous: SloIndex
     declared = {o.id: o for o in inventory.objectives}
     if previous is not None and previous.inventory_version == inventory.version:
         return SloIndex(declared, snapshot.slos, previous.scopes_by_slo, inventory.version)
-    scopes = {o.id: tuple(scoped.scope for scoped in aims.scopes_of(o, inventory)) for o in inventory.objectives}
+    scopes = {o.id: tuple(scoped.scope for scoped in scopes_of(o, inventory)) for o in inventory.objectives}
     return SloIndex(declared, snapshot.slos, scopes, inventory.version)

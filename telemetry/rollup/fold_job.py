@@ -1,10 +1,11 @@
-"""Folds one unit's hours: raw events become totals of all widths, which are put in the store and told to the watcher.
+"""Folds one unit's hours: raw events become totals of all widths, which go to the store and the evaluator.
 
 It must not increment: each call recomputes what it writes.
 """
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from telemetry.core.fold.totals import Total
     from telemetry.core.inventory import Inventory
     from telemetry.rollup.event_cache import EventCache
-    from telemetry.slo.watcher import ObjectiveEvaluator
+    from telemetry.slo.evaluator import SloEvaluator
     from telemetry.store import Store
 
 _log = structlog.get_logger()
@@ -39,14 +40,15 @@ class FoldJob:
     """Writes totals of units. `clock` gives ms; `down` the windows in which our own platform was down."""
 
     def __init__(
-        self, store: Store, inventory: Callable[[], Inventory], clock: Callable[[], int], evaluator: ObjectiveEvaluator,
-        platform_outages: Callable[[Window], Sequence[Window]], event_cache: EventCache,
+        self, store: Store, inventory: Callable[[], Inventory], clock: Callable[[], int],
+        evaluator: SloEvaluator | None, platform_outages: Callable[[Window], Sequence[Window]], event_cache: EventCache,
     ) -> None:  # fmt: skip
         self._store, self._inventory, self._clock = store, inventory, clock
         self._evaluator, self._platform_outages, self._event_cache = evaluator, platform_outages, event_cache
         self._digests: dict[str, dict[int, int]] = {}
         self._calendars: tuple[Inventory | None, dict[str, Calendar]] = (None, {})
         self._started_at = clock()
+        self.evaluator_failures = 0
         self.changed_at: dict[str, int] = {}
         """When totals of time that had passed were last written, by unit (ms)."""
         self.up_to_date: set[str] = set()
@@ -105,9 +107,20 @@ class FoldJob:
         return None
 
     def write_totals(self, entity: str, width: BucketWidth, window: Window, totals: Sequence[Total]) -> None:
-        """Put totals in place of those in the window, and tell the watcher."""
+        """Put totals in place of those in the window, and pass them to the evaluator."""
         self._store.replace_totals(entity, width, window, totals)
-        self._evaluator.on_totals(entity, width, window, totals)
+        if self._evaluator:
+            with self.evaluator_guard("take"):
+                self._evaluator.on_totals(entity, width, window, totals)
+
+    @contextmanager
+    def evaluator_guard(self, step: str) -> Iterator[None]:
+        """Log and count what the evaluator raises, so that it never stops the fold."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001
+            self.evaluator_failures += 1
+            _log.error("watcher_failed", step=step, error=repr(error), faults=self.evaluator_failures, exc_info=error)
 
     def aggregate_day(self, entity: str, day: Window, slot_totals: Sequence[Total], *, with_hours: bool) -> None:
         """Add a local day's 5-minute totals; with `hours` all its hours first, and `five` is of `whole_hours(day)`.
@@ -129,12 +142,16 @@ class FoldJob:
     def _publish_recent_state(self, entity: str, events: Sequence[SourcedEvent]) -> None:
         inventory, now = self._inventory(), self._clock()
         centre, system = inventory.centres.get(entity), inventory.systems.get(entity)
+        if self._evaluator is None:
+            return
         if centre is not None:
-            self._evaluator.on_recent_state(
-                entity, fold.centre_recent_states(centre, inventory.devices_of(entity), events, now)
-            )
+            states = fold.centre_recent_states(centre, inventory.devices_of(entity), events, now)
         elif system is not None:
-            self._evaluator.on_recent_state(entity, fold.system_recent_states(system, events, now))
+            states = fold.system_recent_states(system, events, now)
+        else:
+            return
+        with self.evaluator_guard("follow"):
+            self._evaluator.on_recent_state(states)
 
     def _detect_late_change(self, entity: str, window: Window, slot_totals: Sequence[Total]) -> None:
         """Notice when totals of time that had passed are not what they were, as far as it is remembered."""

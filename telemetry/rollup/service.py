@@ -21,18 +21,14 @@ from telemetry.rollup.fold_job import FoldJob
 from telemetry.rollup.live_rows import LiveRowBuilder, to_status_event
 from telemetry.rollup.platform_outages import PlatformOutages
 from telemetry.rollup.reaggregation import Reaggregation
-from telemetry.slo.watcher import NullEvaluator
 from telemetry.store import Batch, ChangeRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from telemetry.core.calendar.windows import BucketWidth
-    from telemetry.core.fold.states import RecentState
-    from telemetry.core.fold.totals import Total
     from telemetry.core.inventory import Inventory
     from telemetry.mqtt.link import Message
-    from telemetry.slo.watcher import ObjectiveEvaluator
+    from telemetry.slo.evaluator import SloEvaluator
     from telemetry.store import Store
 
 _log = structlog.get_logger()
@@ -52,13 +48,13 @@ class Rollup:
 
     def __init__(
         self, store: Store, inventory: Callable[[], Inventory], clock: Callable[[], int],
-        evaluator: ObjectiveEvaluator | None = None,
+        evaluator: SloEvaluator | None = None,
     ) -> None:  # fmt: skip
         self._store, self._inventory, self._clock = store, inventory, clock
-        self._evaluator = _GuardedEvaluator(evaluator or NullEvaluator())
+        self._evaluator = evaluator
         self._outages = PlatformOutages(store)
         event_cache = EventCache(store)
-        self._fold_job = FoldJob(store, inventory, clock, self._evaluator, self._outages.outages_within, event_cache)
+        self._fold_job = FoldJob(store, inventory, clock, evaluator, self._outages.outages_within, event_cache)
         self._reaggregation = Reaggregation(store, self._fold_job, clock)
         self._live_rows = LiveRowBuilder(event_cache, self._fold_job.late_change_at)
         self._folded_changes: Counter[ChangeRecord] = Counter()
@@ -206,13 +202,17 @@ class Rollup:
             self._store.put_live_rows(rows)
 
     def _evaluate_objectives(self) -> None:
-        """Have objectives judged on each mark, once the present of every unit is known."""
+        """Evaluate objectives on each mark, once the present state of every entity is known."""
         evaluate_at = floor(self._clock(), EVALUATION_INTERVAL_MS)
         self._is_ready = self._is_ready or (bool(self._current_hour) and not self._fold_queue)
         if evaluate_at <= self._last_evaluated_at or not self._is_ready or not self._is_platform_state_known():
             return
         self._last_evaluated_at = evaluate_at
-        rows = self._evaluator.evaluate(evaluate_at, is_ingest_silent=self._is_ingest_silent())
+        if self._evaluator is None:
+            return
+        rows: Mapping[str, bytes] = {}
+        with self._fold_job.evaluator_guard("evaluate"):
+            rows = self._evaluator.evaluate(evaluate_at, is_ingest_silent=self._is_ingest_silent())
         if rows:
             self._store.put_live_rows(rows)
 
@@ -254,37 +254,3 @@ def _reach_of(day: Window) -> Window:
     return Window(
         day.start - TICKET_LOOKBACK_MS, ceil(day.end + max(2 * ev.MAX_GRACE_MS, SERVICE_LEVEL_REACH_MS), HOUR)
     )
-
-
-class _GuardedEvaluator:
-    """A watcher whose faults stop no folding: they are logged and counted."""
-
-    def __init__(self, evaluator: ObjectiveEvaluator) -> None:
-        self._evaluator = evaluator
-        self.failures = 0
-
-    def on_totals(self, entity: str, width: BucketWidth, window: Window, totals: Sequence[Total]) -> None:
-        """Pass it on."""
-        try:
-            self._evaluator.on_totals(entity, width, window, totals)
-        except Exception as error:  # noqa: BLE001
-            self._record_failure("take", error)
-
-    def on_recent_state(self, entity: str, recent_states: Mapping[str, RecentState]) -> None:
-        """Pass it on."""
-        try:
-            self._evaluator.on_recent_state(entity, recent_states)
-        except Exception as error:  # noqa: BLE001
-            self._record_failure("follow", error)
-
-    def evaluate(self, now: int, *, is_ingest_silent: bool = False) -> Mapping[str, bytes]:
-        """Pass it on; no rows after a fault."""
-        try:
-            return self._evaluator.evaluate(now, is_ingest_silent=is_ingest_silent)
-        except Exception as error:  # noqa: BLE001
-            self._record_failure("evaluate", error)
-            return {}
-
-    def _record_failure(self, step: str, error: Exception) -> None:
-        self.failures += 1
-        _log.error("watcher_failed", step=step, error=repr(error), faults=self.failures, exc_info=error)

@@ -1,6 +1,6 @@
-"""The one door to Alertmanager: posts what is to be known, from a thread of its own; it must decide nothing.
+"""Posts alerts to Alertmanager from a thread of its own; it decides nothing about them.
 
-Only the newest offer counts: it says everything, so nothing is lost while Alertmanager is away.
+Only the newest snapshot is posted: it holds all alerts, so nothing is lost while Alertmanager is down.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import random
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -21,15 +22,16 @@ from telemetry.errors import ConfigError, Fault
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from telemetry.core.slo.alert_text import PostableAlert
+    from telemetry.core.slo.alert import PostableAlert
 
 _log = structlog.get_logger()
 TIMEOUT_S = 2.0
 RESEND_AFTER_MS = 45_000
-"""How old, on the offers' clock, the last delivery may be before the same is told again: with offers every 15 s,
-once a minute at the latest."""
+"""How old, on the snapshots' clock, the last delivery may be before the same is posted again: with snapshots every
+15 s, once a minute at the latest."""
 RETRY_CAP_MS = 15_000
 API_PATH = "api/v2/alerts"
+_JSON_HEADERS = {"Content-Type": "application/json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +41,13 @@ class _Snapshot:
 
     @property
     def identity(self) -> frozenset[tuple[object, bool]]:
-        """Return what must be told at once when it changes: which alerts there are, and which have ended."""
+        """Return what must be posted at once when it changes: which alerts there are, and which are resolved."""
         return frozenset((a.labels, a.ends_at <= self.at) for a in self.alerts)
 
 
 @dataclass(slots=True)
 class DeliveryStats:
-    """What became of the offers at one address: how many were taken, how many tries failed, the last one's moment."""
+    """Deliveries to one address: how many succeeded, how many tries failed, when the last succeeded."""
 
     delivered: int = 0
     failed: int = 0
@@ -57,43 +59,41 @@ class Alertmanagers:
     """All Alertmanagers of a comma-separated list of addresses; each gets everything."""
 
     def __init__(self, addresses: str, timeout_s: float = TIMEOUT_S) -> None:
-        """Start a thread for each; raises ConfigError for what is no address."""
+        """Start a thread for each; raises ConfigError when a part is not an http address."""
         parts = [text.strip() for text in addresses.split(",") if text.strip()]
         self._senders = [_AlertmanagerSender(url, timeout_s) for url in [_parse_address(text) for text in parts]]
 
     @property
     def deliveries(self) -> tuple[DeliveryStats, ...]:
-        """Return what became of the offers, by address."""
+        """Return the deliveries, by address."""
         return tuple(sender.deliveries for sender in self._senders)
 
     def submit(self, alerts: Sequence[PostableAlert], at: int) -> None:
-        """Take everything that is to be known at `at` (Unix ms); returns at once."""
+        """Take all alerts of the moment `at` (Unix ms); returns at once."""
         for sender in self._senders:
             sender.submit(_Snapshot(tuple(alerts), at))
 
     def close(self) -> None:
-        """Stop; a post under way is waited for."""
+        """Stop after a post under way has finished."""
         for sender in self._senders:
             sender.close()
 
 
 def _parse_address(text: str) -> httpx.URL:
-    """Return an address; the fault does not show it, for it may hold a password."""
-    remedy = "write http://HOST:PORT, several with commas between"
-    try:
+    """Return an address; the fault does not show it, because it may hold a password."""
+    with suppress(httpx.InvalidURL, ValueError):
         url = httpx.URL(text)
-    except (httpx.InvalidURL, ValueError):
-        raise ConfigError([Fault("settings", 0, "MOTCUA_ALERTMANAGER", "not an http address", remedy)]) from None
-    if url.scheme not in {"http", "https"} or not url.host:
-        raise ConfigError([Fault("settings", 0, "MOTCUA_ALERTMANAGER", "not an http address", remedy)])
-    return url
+        if url.scheme in {"http", "https"} and url.host:
+            return url
+    remedy = "write http://HOST:PORT, several with commas between"
+    raise ConfigError([Fault("settings", 0, "MOTCUA_ALERTMANAGER", "not an http address", remedy)])
 
 
 class _AlertmanagerSender:
-    """Carries the newest offer to one Alertmanager, with back-off while that is away."""
+    """Posts the newest snapshot to one Alertmanager, with back-off while it is down."""
 
     def __init__(self, url: httpx.URL, timeout_s: float) -> None:
-        # httpx logs the address of each request: the password must not stand in it.
+        # httpx logs the address of each request: it must not hold the password.
         auth = httpx.BasicAuth(url.username, url.password) if url.userinfo else None
         clean = url.copy_with(userinfo=b"")
         self._display_url = str(clean.copy_with(path="/", query=None, fragment=None))
@@ -129,17 +129,17 @@ class _AlertmanagerSender:
                 attempt += 1
 
     def _wait_for_due(self) -> _Snapshot | None:
-        """Wait for an offer that must be told; None when stopped."""
+        """Wait for a snapshot that must be posted; None when stopped."""
         with self._condition:
             self._condition.wait_for(lambda: self._stop.is_set() or self._is_due())
             return None if self._stop.is_set() else self._latest
 
     def _is_due(self) -> bool:
-        """Tell whether the newest offer is to be posted; one that need not be is done with."""
+        """Tell whether the newest snapshot must be posted; one that need not be counts as handled."""
         snapshot, last = self._latest, self.deliveries
         if snapshot is None or snapshot is self._handled:
             return False
-        # A clock that was set back must not keep us silent: Alertmanager would take the alerts for ended.
+        # A clock that was set back must not stop the posts: Alertmanager would take the alerts for resolved.
         is_due = (
             last.last_at is None
             or snapshot.identity != last.identity
@@ -149,7 +149,13 @@ class _AlertmanagerSender:
         return is_due
 
     def _post(self, snapshot: _Snapshot) -> bool:
-        problem = self._try_post(snapshot)
+        """Post a snapshot; what goes wrong is logged without the address."""
+        problem = ""
+        try:
+            response = self._client.post(self._url, content=encode_alerts(snapshot.alerts), headers=_JSON_HEADERS)
+            problem = "" if response.is_success else f"answered {response.status_code}"
+        except Exception as error:  # noqa: BLE001  # whatever it is, the thread goes on and tries again
+            problem = type(error).__name__
         if problem:
             self.deliveries.failed += 1
             _log.warning("alerts_not_delivered", to=self._display_url, error=problem, remedy="trying again")
@@ -159,30 +165,20 @@ class _AlertmanagerSender:
         self.deliveries.identity, self.deliveries.last_at = snapshot.identity, snapshot.at
         return True
 
-    def _try_post(self, snapshot: _Snapshot) -> str:
-        """Post an offer; returns what went wrong, without the address."""
-        try:
-            response = self._client.post(self._url, content=encode_alerts(snapshot.alerts), headers=_JSON_HEADERS)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the thread must live on and try again
-            return type(error).__name__
-        return "" if response.is_success else f"answered {response.status_code}"
-
-
-_JSON_HEADERS = {"Content-Type": "application/json"}
-
 
 def encode_alerts(alerts: Sequence[PostableAlert]) -> bytes:
     """Return alerts as Alertmanager's API v2 takes them."""
-    return json.dumps([_alert_to_json(a) for a in alerts]).encode()
-
-
-def _alert_to_json(alert: PostableAlert) -> dict[str, object]:
-    return {
-        "labels": dict(alert.labels),
-        "annotations": dict(alert.annotations),
-        "startsAt": _format_time(alert.starts_at),
-        "endsAt": _format_time(alert.ends_at),
-    }
+    return json.dumps(
+        [
+            {
+                "labels": dict(a.labels),
+                "annotations": dict(a.annotations),
+                "startsAt": _format_time(a.starts_at),
+                "endsAt": _format_time(a.ends_at),
+            }
+            for a in alerts
+        ]
+    ).encode()
 
 
 def _format_time(ms: int) -> str:

@@ -1,6 +1,6 @@
-"""The totals that objectives are judged by, kept in memory cell by cell; it must not judge, and never reads raw events.
+"""The totals that objectives are evaluated from, in memory as time series; it evaluates nothing, reads no raw events.
 
-Filled from the store once (`loading`), then fed by rollup with everything it writes: both give the same.
+It is loaded from the store once, then updated by rollup with everything it writes: both give the same.
 """
 
 from __future__ import annotations
@@ -8,18 +8,25 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
+from operator import add
 from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.open_time import build_open_timeline
-from telemetry.core.calendar.windows import DAY, BucketWidth, Window
+from telemetry.core.calendar.windows import DAY, HOUR, SLOT, BucketWidth, Window, merge_adjacent
 from telemetry.core.inventory import local_date
-from telemetry.core.slo.cells import TIME_SLIS, good_bad_counts, time_sums
-from telemetry.core.slo.frames import BucketGrid, bucket_layout, build_grid, wall_clock_timeline
-from telemetry.core.slo.periods import calendar_period as aligned
-from telemetry.core.slo.timeseries import BucketColumns
+from telemetry.core.scope import Scope
+from telemetry.core.slo.periods import calendar_period
+from telemetry.core.slo.sli import TIME_SLIS, good_bad_counts, time_sums
+from telemetry.core.slo.timeseries import (
+    BucketGrid,
+    TimeSeries,
+    bucket_layout,
+    build_grid,
+    map_buckets,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
     from zoneinfo import ZoneInfo
 
@@ -27,66 +34,76 @@ if TYPE_CHECKING:
     from telemetry.core.calendar.windows import BucketSpan
     from telemetry.core.fold.totals import Total
     from telemetry.core.inventory import Inventory, Objective, SliKind
+    from telemetry.core.scope import ScopeKind
     from telemetry.core.slo.evaluation import ScopedObjective
+    from telemetry.core.slo.timeseries import CoveredBucket
+    from telemetry.store import Store
 
 LOOKAHEAD_MS = 100 * DAY
-"""How far ahead the open clock is known: the end of a quarter, the end of a budget."""
+"""How far ahead the open clock is known: the end of a quarter, the exhaustion of a budget."""
 YEAR_LOOKAHEAD_MS = 366 * DAY
 """How far where an objective has a year's budget: all of its open time counts."""
 MIN_DAYS = 28
-"""So many days are kept at least: on the first of a month the rules look back into the one before."""
-TotalsSource = tuple[str, "SliKind", int, bool]
-"""Scope, SLI, threshold (ms), whether the calendar's clock counts: objectives that share it share a track."""
+"""Days that are kept at least: on the first of a month the rules look back into the one before."""
+BUCKETS_PER_READ = 2_500
+ENTITIES_PER_READ = 100
+_WIDTH_MS: dict[BucketWidth, int] = {"5m": SLOT, "1h": HOUR, "1d": DAY}
+_MERGE_GAP_MS: dict[BucketWidth, int] = {"5m": 2 * HOUR, "1h": 2 * HOUR, "1d": 4 * DAY}
+"""Buckets so near each other are read at once, with what lies between: lunch, a weekend."""
+TotalsSource = tuple[Scope, "SliKind", int, bool]
+"""Scope, SLI, threshold (ms), whether the calendar's clock counts: objectives that share it share a series."""
 ReadinessSums = tuple[int, int]
+ReadGroup = tuple["ScopeKind", int, int]
+"""Which totals, the grid that they fill, the grid of the previous table that holds some of them (0: none)."""
 
 
 @dataclass(slots=True)
 class TableEntry:
-    """One source's track and how a total is read for it; `opens` is kept for readiness alone."""
+    """One source's series and how a total is read for it; only readiness has `readiness_checks`."""
 
     source: TotalsSource
     entity: str
     calendar: Calendar
-    columns: BucketColumns
+    series: TimeSeries
     readiness_checks: tuple[ReadinessCheck, ...] = ()
 
     @property
-    def scope_kind(self) -> str:
-        """Return which totals of its unit it reads."""
-        return "desk" if self.source[1] == "wait" else self.source[0].partition(":")[0]
+    def scope_kind(self) -> ScopeKind:
+        """Return which totals of its entity it reads."""
+        return "desk" if self.source[1] == "wait" else self.source[0].kind
 
     def values_of(self, total: Total) -> tuple[int, ...]:
-        """Return what a total adds to the track."""
+        """Return what a total adds to the series."""
         _, sli, threshold, by_calendar = self.source
         if sli not in TIME_SLIS:
             return good_bad_counts(total.sums, sli, threshold)
-        index = self.columns.frame.index_by_start["5m"].get(total.start)
-        opening = self.columns.frame.open_sums
-        is_open = index is not None and opening[index + 1] > opening[index]
+        index = self.series.grid.index_by_start["5m"].get(total.start)
+        open_sums = self.series.grid.open_sums
+        is_open = index is not None and open_sums[index + 1] > open_sums[index]
         return time_sums(total.sums, total.width, sli, by_calendar=by_calendar, is_open=is_open)
 
 
 @dataclass
 class TotalsTable:
-    """All tracks of one inventory; `today` is, by zone, the local day that the cells are cut for."""
+    """All series of one inventory; `today` is, by zone, the local day that the buckets are laid out for."""
 
     inventory: Inventory
     today: dict[ZoneInfo, date] = field(default_factory=dict)
     entries: dict[TotalsSource, TableEntry] = field(default_factory=dict)
     readiness: dict[str, dict[int, ReadinessSums]] = field(default_factory=lambda: defaultdict(dict))
-    """By unit and the start of a day: what READY_FIELDS say."""
+    """By entity and the start of a day: its READY_FIELDS."""
     bucket_spans: dict[ZoneInfo, list[BucketSpan]] = field(default_factory=dict)
-    """How the past is cut, before cells that are shut are left out."""
+    """The layout of the past, before closed buckets are left out."""
     _grids: dict[tuple[str, bool, bool], BucketGrid] = field(default_factory=dict)
     _readiness_checks: dict[str, tuple[ReadinessCheck, ...]] = field(default_factory=dict)
     _by_entity: dict[str, list[TableEntry]] = field(default_factory=lambda: defaultdict(list))
 
     def covers(self, now: int) -> bool:
-        """Tell whether `now` still lies in the days that the cells are cut for."""
+        """Tell whether `now` still lies in the days that the buckets are laid out for."""
         return all(local_date(now, zone) == day for zone, day in self.today.items())
 
     def apply_totals(self, entity: str, width: BucketWidth, window: Window, totals: Iterable[Total]) -> None:
-        """Put these totals in place of the unit's of that width starting in the window."""
+        """Put these totals in place of the entity's of that width starting in the window."""
         if entity not in self._by_entity:
             return
         rows = list(totals)
@@ -95,75 +112,81 @@ class TotalsTable:
         replace_rows(self._by_entity[entity], width, window, rows)
 
     def apply_readiness(self, entity: str, window: Window, rows: Sequence[Total]) -> None:
-        """Put what these days said after opening in place of what the unit's days in the window said."""
-        days = self.readiness[entity]
+        """Put the readiness of these days in place of the entity's days in the window."""
+        days, centre = self.readiness[entity], Scope.centre(entity)
         for start in [start for start in days if window.start <= start < window.end]:
             del days[start]
         for total in rows:
-            if total.scope == f"centre:{entity}":
+            if total.scope == centre:
                 days[total.start] = total.sums.get("ready_up", 0), total.sums.get("ready_down", 0)
 
     def entry_of(self, scoped: ScopedObjective) -> TableEntry:
-        """Return the entry an objective is judged by."""
+        """Return the entry that an objective is evaluated from."""
         return self.entries[source_of(scoped)]
 
     def add_objective(self, scoped: ScopedObjective) -> None:
-        """Keep what an objective needs; objectives that share a source share a track."""
+        """Add what an objective needs; objectives that share a source share a series."""
         source, calendar = source_of(scoped), calendar_of(scoped, self.inventory)
         if source not in self.entries:
-            grid = self._grid_for(calendar, by_calendar=source[3], timed=source[1] in TIME_SLIS)
-            entry = TableEntry(source, scoped.entity, calendar, BucketColumns(grid, 4 if source[1] in TIME_SLIS else 2))
+            counts_time = source[1] in TIME_SLIS
+            grid = self._grid_for(calendar, by_calendar=source[3], counts_time=counts_time)
+            entry = TableEntry(source, scoped.entity, calendar, TimeSeries(grid, 4 if counts_time else 2))
             self.entries[source] = entry
             self._by_entity[scoped.entity].append(entry)
         if scoped.objective.sli == "readiness":
-            self.entries[source].readiness_checks = self._readiness_checks_for(calendar)
+            if calendar.version not in self._readiness_checks:
+                extent = _extent(self.bucket_spans[calendar.zone])
+                self._readiness_checks[calendar.version] = calendar.readiness_checks(extent)
+            self.entries[source].readiness_checks = self._readiness_checks[calendar.version]
 
-    def _grid_for(self, calendar: Calendar, *, by_calendar: bool, timed: bool) -> BucketGrid:
-        """Return the frame; what counts tickets counts those outside opening hours too, so it has every cell."""
-        key = (calendar.version, by_calendar, timed)
+    def _grid_for(self, calendar: Calendar, *, by_calendar: bool, counts_time: bool) -> BucketGrid:
+        """Return the grid; what counts tickets counts those outside opening hours too, so it has every bucket."""
+        key = (calendar.version, by_calendar, counts_time)
         if key not in self._grids:
             spans = self.bucket_spans[calendar.zone]
-            extent = Window(spans[0][1].start, spans[-1][1].end + _lookahead_ms(self.inventory))
-            open_timeline = (
-                build_open_timeline(calendar.open_windows(extent)) if by_calendar else wall_clock_timeline(extent)
+            has_year = any(objective.period == "year" for objective in self.inventory.objectives)
+            past = _extent(spans)
+            extent = Window(past.start, past.end + (YEAR_LOOKAHEAD_MS if has_year else LOOKAHEAD_MS))
+            open_windows = calendar.open_windows(extent) if by_calendar else [extent]
+            excluded_windows = calendar.excluded_windows(extent) if by_calendar else ()
+            self._grids[key] = build_grid(
+                spans,
+                build_open_timeline(open_windows),
+                build_open_timeline(excluded_windows),
+                sparse=by_calendar and counts_time,
             )
-            excluded_timeline = build_open_timeline(calendar.excluded_windows(extent) if by_calendar else ())
-            self._grids[key] = build_grid(spans, open_timeline, excluded_timeline, sparse=by_calendar and timed)
         return self._grids[key]
 
-    def _readiness_checks_for(self, calendar: Calendar) -> tuple[ReadinessCheck, ...]:
-        if calendar.version not in self._readiness_checks:
-            spans = self.bucket_spans[calendar.zone]
-            extent = Window(spans[0][1].start, spans[-1][1].end)
-            self._readiness_checks[calendar.version] = calendar.readiness_checks(extent)
-        return self._readiness_checks[calendar.version]
+
+def _extent(spans: Sequence[BucketSpan]) -> Window:
+    return Window(spans[0][1].start, spans[-1][1].end)
 
 
 def replace_rows(entries: Sequence[TableEntry], width: BucketWidth, window: Window, rows: Iterable[Total]) -> None:
-    """Put a unit's totals in place of all the entries hold of that width starting in the window."""
-    by_name: dict[tuple[str, str], list[TableEntry]] = defaultdict(list)
+    """Put an entity's totals in place of all that its entries hold of that width starting in the window."""
+    by_scope: dict[str, list[TableEntry]] = defaultdict(list)
     for entry in entries:
-        by_name[entry.scope_kind, entry.source[0]].append(entry)
+        if entry.scope_kind != "desk":
+            by_scope[entry.source[0]].append(entry)
+    desk_entries = [entry for entry in entries if entry.scope_kind == "desk"]
     sums: dict[TotalsSource, dict[int, tuple[int, ...]]] = defaultdict(dict)
     for total in rows:
-        kind, _, ident = total.scope.partition(":")
-        scope = f"centre:{ident.partition(':')[0]}" if kind == "desk" else total.scope
-        for entry in by_name.get((kind, scope), ()):
-            _add_values(sums[entry.source], total.start, entry.values_of(total))
+        matching = by_scope.get(total.scope, ())
+        if desk_entries and not matching and Scope(total.scope).kind == "desk":
+            matching = desk_entries
+        for entry in matching:
+            values, by_start = entry.values_of(total), sums[entry.source]
+            before = by_start.get(total.start)
+            by_start[total.start] = tuple(map(add, before, values)) if before else values
     for entry in entries:
         values_by_start = sums.get(entry.source, {})
-        zeros = (0,) * len(entry.columns.arrays)
-        for start, index in entry.columns.frame.buckets_within(width, window):
-            entry.columns.set_bucket(index, values_by_start.get(start, zeros))
-
-
-def _add_values(values_by_start: dict[int, tuple[int, ...]], start: int, values: tuple[int, ...]) -> None:
-    before = values_by_start.get(start)
-    values_by_start[start] = values if before is None else tuple(a + b for a, b in zip(before, values, strict=True))
+        zeros = (0,) * len(entry.series.columns)
+        for start, index in entry.series.grid.buckets_within(width, window):
+            entry.series.set_bucket(index, values_by_start.get(start, zeros))
 
 
 def source_of(scoped: ScopedObjective) -> TotalsSource:
-    """Return what the objective reads; readiness reads days alone and shares another one's track for its clock."""
+    """Return what the objective reads; readiness reads days alone and shares another one's series for its clock."""
     objective = scoped.objective
     sli: SliKind = "connectivity" if objective.sli == "readiness" else objective.sli
     by_calendar = objective.clock == "open" or objective.sli == "readiness" or scoped.centre is None
@@ -175,21 +198,17 @@ def calendar_of(scoped: ScopedObjective, inventory: Inventory) -> Calendar:
     return scoped.centre.calendar if scoped.centre else inventory.systems[scoped.entity].calendar(inventory.zone)
 
 
-def _lookahead_ms(inventory: Inventory) -> int:
-    return YEAR_LOOKAHEAD_MS if any(objective.period == "year" for objective in inventory.objectives) else LOOKAHEAD_MS
-
-
 def first_days(objectives: Iterable[Objective], now: int, zone: ZoneInfo) -> tuple[date, frozenset[date]]:
     """Return the first local day that is needed, and the days on which a rolling period begins."""
     today = local_date(now, zone)
     objectives = tuple(objectives)
     edges = frozenset(today - timedelta(days=o.days) for o in objectives if o.period == "rolling")
-    starts = [local_date(aligned(o.period, now, zone).start, zone) for o in objectives if o.period != "rolling"]
+    starts = [local_date(calendar_period(o.period, now, zone).start, zone) for o in objectives if o.period != "rolling"]
     return min((*edges, *starts, today - timedelta(days=MIN_DAYS))), edges
 
 
 def empty_table(inventory: Inventory, scoped_objectives: Iterable[ScopedObjective], now: int) -> TotalsTable:
-    """Return a book without figures, cut for the local days of `now`."""
+    """Return a table without figures, laid out for the local days of `now`."""
     table = TotalsTable(inventory)
     for scoped in scoped_objectives:
         zone = calendar_of(scoped, inventory).zone
@@ -199,3 +218,73 @@ def empty_table(inventory: Inventory, scoped_objectives: Iterable[ScopedObjectiv
             table.bucket_spans[zone] = bucket_layout(zone, first, table.today[zone], edges)
         table.add_objective(scoped)
     return table
+
+
+def load_table(table: TotalsTable, store: Store, previous_table: TotalsTable | None = None) -> None:
+    """Fill an empty table: what `previous_table` (of another day or inventory) holds is taken over, the rest is read.
+
+    Only buckets in which somebody's clock runs are read, so nights and closed days are not.
+    """
+    groups: dict[ReadGroup, list[TableEntry]] = defaultdict(list)
+    covered_by_grids: dict[tuple[int, int], list[CoveredBucket]] = {}
+    for entry in table.entries.values():
+        previous, grid = previous_table.entries.get(entry.source) if previous_table else None, entry.series.grid
+        if previous and previous.calendar.version != entry.calendar.version:
+            previous = None
+        pair = (id(previous.series.grid) if previous else 0, id(grid))
+        if pair not in covered_by_grids:
+            covered_by_grids[pair] = map_buckets(previous.series.grid, grid) if previous else []
+        if previous:
+            entry.series = previous.series.rebucket(grid, covered_by_grids[pair])
+        groups[entry.scope_kind, id(grid), pair[0]].append(entry)
+    for (kind, grid_id, previous_id), entries in groups.items():
+        covered_indexes = {index for index, _, _ in covered_by_grids[previous_id, grid_id]}
+        _read_totals(store, kind, entries, _missing_ranges(entries[0].series.grid, covered_indexes))
+    _load_readiness(table, store, previous_table)
+
+
+def _missing_ranges(grid: BucketGrid, covered_indexes: set[int]) -> list[BucketSpan]:
+    """Return runs of buckets to read, those near each other as one."""
+    ranges: list[BucketSpan] = []
+    for width, window in merge_adjacent(span for index, span in enumerate(grid.spans) if index not in covered_indexes):
+        if ranges and ranges[-1][0] == width and window.start - ranges[-1][1].end <= _MERGE_GAP_MS[width]:
+            ranges[-1] = (width, Window(ranges[-1][1].start, window.end))
+        else:
+            ranges.append((width, window))
+    return ranges
+
+
+def _read_totals(store: Store, kind: ScopeKind, entries: Iterable[TableEntry], spans: Iterable[BucketSpan]) -> None:
+    entries_by_entity: dict[str, list[TableEntry]] = defaultdict(list)
+    for entry in entries:
+        entries_by_entity[entry.entity].append(entry)
+    entities = sorted(entries_by_entity)
+    for width, window in spans:
+        size = max(1, min(ENTITIES_PER_READ, BUCKETS_PER_READ * _WIDTH_MS[width] // window.length))
+        for entity, rows in _read_by_entity(store, entities, size, (width, window), kind):
+            replace_rows(entries_by_entity[entity], width, window, rows)
+
+
+def _read_by_entity(
+    store: Store, entities: Sequence[str], size: int, span: BucketSpan, kind: ScopeKind
+) -> Iterator[tuple[str, list[Total]]]:
+    """Read totals for `size` entities at a time; yields those of each entity that has any."""
+    for at in range(0, len(entities), size):
+        rows: dict[str, list[Total]] = defaultdict(list)
+        for total in store.totals(entities[at : at + size], *span, kind):
+            rows[total.entity].append(total)
+        yield from rows.items()
+
+
+def _load_readiness(table: TotalsTable, store: Store, previous_table: TotalsTable | None) -> None:
+    """Read the readiness of the days; a previous table of the same inventory holds all of it."""
+    if previous_table and previous_table.inventory is table.inventory:
+        table.readiness = previous_table.readiness
+        return
+    entities = sorted({entry.entity for entry in table.entries.values() if entry.readiness_checks})
+    if not entities:
+        return
+    extents = [_extent(spans) for spans in table.bucket_spans.values()]
+    window = Window(min(w.start for w in extents), max(w.end for w in extents))
+    for entity, rows in _read_by_entity(store, entities, ENTITIES_PER_READ, ("1d", window), "centre"):
+        table.apply_readiness(entity, window, rows)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from telemetry.core.slo.alert_text import PostableAlert
+    from telemetry.core.slo.alert import PostableAlert
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 OPENING = to_ms(datetime(2026, 3, 4, 9, tzinfo=ZONE))
@@ -83,7 +83,7 @@ class Centre1:
         self.store, self.state = SqliteStore(folder / "store.db"), StateFile(folder / "state.db")
         self.sender = Shifted(sender)
         self._world = world()
-        alerting = Alerting(lambda: self._world, self.state, self.sender)
+        alerting = Alerting(lambda: self._world, self.state, self.sender)  # type: ignore[arg-type]
         watch = SloEvaluator(self.store, lambda: self._world, alerting)
         self.rollup = Rollup(self.store, lambda: self._world, lambda: self.now, watch)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from telemetry.core.calendar.windows import HOUR
-from telemetry.core.slo.alert_text import PostableAlert
+from telemetry.core.slo.alert import PostableAlert
 from telemetry.slo.alertmanager import RESEND_AFTER_MS, Alertmanagers
 from tests.alertmanager import until
 

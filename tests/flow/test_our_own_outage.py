@@ -31,7 +31,7 @@ from telemetry.store.sqlite import SqliteStore
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from telemetry.core.slo.alert_text import PostableAlert
+    from telemetry.core.slo.alert import PostableAlert
 
 pytestmark = pytest.mark.flow
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -61,7 +61,7 @@ class Province:
         self.start()
 
     def start(self) -> None:
-        watch = SloEvaluator(self.store, lambda: self._world, Alerting(lambda: self._world, None, self))
+        watch = SloEvaluator(self.store, lambda: self._world, Alerting(lambda: self._world, None, self))  # type: ignore[arg-type]
         self.rollup = Rollup(self.store, lambda: self._world, lambda: self.now, watch)
 
     def submit(self, alerts: Sequence[PostableAlert], at: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from telemetry.core.figures.accounting import TimeByState
+from telemetry.core.slo.budget import error_budget_ratio
 from telemetry.core.slo.sli import GoodBad, apply_unknown_policy
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from telemetry.core.figures.histograms import DurationHistogram
     from telemetry.core.fold.live_row_types import AvailabilityState
     from telemetry.core.inventory import ObjectiveUnknownPolicy
+    from telemetry.core.slo.burn_rate import BurnRateRule
 
 
 def wait_good_bad(histogram: DurationHistogram, threshold_s: int) -> GoodBad:
@@ -47,3 +49,12 @@ def count_ready_days(states: Iterable[AvailabilityState]) -> TimeByState:
     """Count opening days, in days: up when every critical device was up five minutes after opening, and so on."""
     observed = list(states)
     return TimeByState(observed.count("up"), observed.count("down"), observed.count("unknown"))
+
+
+def time_until_firing(rule: BurnRateRule, period: int, goal: float, error_ratio: float = 1.0) -> float | None:
+    """Return how much open time (ms) at a constant error share passes until the rule fires: X·B ÷ e.
+
+    None when it never fires at that share: the time would be longer than the long window.
+    """
+    needed = rule.budget_share * float(error_budget_ratio(goal) * period) / error_ratio
+    return needed if needed <= rule.long_ms else None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from telemetry.core.slo.alert_text import PostableAlert
+    from telemetry.core.slo.alert import PostableAlert
 
 NOW = 1_790_000_100_000
 STEP = 15_000
@@ -50,7 +50,7 @@ def state(tmp_path: Path) -> Iterator[StateFile]:
 
 def alerting(state: StateFile | None = None) -> tuple[Alerting, Notes]:
     notes = Notes()
-    return Alerting(lambda: WORLD, state, notes), notes
+    return Alerting(lambda: WORLD, state, notes), notes  # type: ignore[arg-type]
 
 
 def test_an_outage_pages_within_minutes_and_ends_when_the_long_window_is_at_rest() -> None:
@@ -142,7 +142,7 @@ def test_nothing_is_written_when_nothing_changed() -> None:
             self.saves += 1
 
     kept = Counted()
-    one = Alerting(lambda: WORLD, kept)
+    one = Alerting(lambda: WORLD, kept)  # type: ignore[arg-type]
     line = out(at_centre(1), NOW - 10 * MINUTE, NOW + HOUR)
     for t in (NOW, NOW + STEP, NOW + 2 * STEP):
         one.step(judged([line], t), t)
@@ -165,7 +165,7 @@ def test_a_state_that_cannot_be_written_stops_nothing_and_is_written_later() -> 
             self.saved = alarms
 
     kept = Full()
-    one = Alerting(lambda: WORLD, kept)
+    one = Alerting(lambda: WORLD, kept)  # type: ignore[arg-type]
     line = out(at_centre(1), NOW - 10 * MINUTE, NOW + HOUR)
     assert one.step(judged([line], NOW), NOW)
     kept.full = False

@@ -18,6 +18,7 @@ from telemetry.core.calendar.windows import DAY, HOUR, MINUTE
 from telemetry.core.fold.totals import HISTOGRAM_BOUNDS_S
 from telemetry.core.slo import burn_rate
 from telemetry.core.slo.budget import error_budget
+from tests.oracles.sli import time_until_firing
 
 DOC = (Path(__file__).resolve().parents[2] / "docs/reference/availability.md").read_text(encoding="utf-8")
 SECTIONS = {part.split("\n", 1)[0]: part for part in re.split(r"^###? ", DOC, flags=re.MULTILINE)[1:]}
@@ -43,7 +44,7 @@ def test_every_figure_has_a_worked_example(name: str) -> None:
 def rows(rules: tuple[burn_rate.BurnRateRule, ...], period: int, goal: float) -> list[str]:
     out = []
     for r in rules:
-        full, tenth = burn_rate.time_until_firing(r, period, goal), burn_rate.time_until_firing(r, period, goal, 0.1)
+        full, tenth = time_until_firing(r, period, goal), time_until_firing(r, period, goal, 0.1)
         assert full is not None
         assert tenth is not None
         cells = (
@@ -71,7 +72,7 @@ def test_the_table_of_budgets_is_computed() -> None:
 
 
 def test_a_lower_goal_fires_as_late_as_it_says() -> None:
-    fires = burn_rate.time_until_firing(burn_rate.OPEN_CLOCK_RULES[0], WEEKS, 0.98)
+    fires = time_until_firing(burn_rate.OPEN_CLOCK_RULES[0], WEEKS, 0.98)
     assert fires is not None
     assert round(fires / MINUTE) == 10
     assert "with a\ngoal of 98 % a full outage passes `page-fast` after 10 minutes" in DOC

@@ -10,7 +10,7 @@ import pytest
 from telemetry.core.calendar.windows import SLOT, Window, floor
 from telemetry.core.fold.totals import LATENCY_BOUNDS_MS, Total
 from telemetry.core.inventory import Device, System
-from telemetry.core.slo.aims import scopes_of
+from telemetry.core.slo.evaluation import scopes_of
 from telemetry.slo.evaluator import SloEvaluator
 from tests.unit.test_slo_engine import CENTRE, NOW, Rows, aim, world
 

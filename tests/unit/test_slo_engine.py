@@ -147,7 +147,7 @@ def at_moment(now: int, contact: Sequence[StateSegment]) -> Evaluation:
     watch = SloEvaluator(rows, lambda: inventory)  # type: ignore[arg-type]
     watch.evaluate_all(now)
     write(rows, watch, Window(clock(15), mark), seen)
-    watch.on_recent_state("c1", {SCOPE: RecentState((), tuple(contact))})
+    watch.on_recent_state({SCOPE: RecentState((), tuple(contact))})
     return watch.evaluate_all(now)[0]
 
 
@@ -181,7 +181,7 @@ def test_our_own_outage_in_the_running_five_minutes_does_not_page() -> None:
     rows.rows = dict(past(steady, NOW).rows)
     watch = SloEvaluator(rows, lambda: inventory)  # type: ignore[arg-type]
     told = (StateSegment(NOW - HOUR, NOW + 30_000, "up"), StateSegment(NOW + 270_000, NOW + HOUR, "up"))
-    watch.on_recent_state("c1", {SCOPE: RecentState((), told)})
+    watch.on_recent_state({SCOPE: RecentState((), told)})
     assert rule(watch.evaluate_all(now)[0])
     ours = Total("c1", SCOPE, "5m", NOW, "vn83", {"conn_up_ms": 60_000, "conn_platform_ms": 240_000})
     rows.put(watch, "5m", Window(NOW, NOW + SLOT), [ours])

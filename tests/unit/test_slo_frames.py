@@ -14,10 +14,14 @@ from telemetry.core.calendar.open_time import build_open_timeline
 from telemetry.core.calendar.opening_calendar import Calendar
 from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window, day_window, merge_adjacent
 from telemetry.core.figures.accounting import TimeByState
-from telemetry.core.slo.cells import good_bad_counts, time_sums
-from telemetry.core.slo.frames import BucketGrid, bucket_layout, build_grid, wall_clock_timeline
-from telemetry.core.slo.sli import GoodBad
-from telemetry.core.slo.timeseries import BucketColumns, map_buckets
+from telemetry.core.slo.sli import GoodBad, good_bad_counts, time_sums
+from telemetry.core.slo.timeseries import (
+    BucketGrid,
+    TimeSeries,
+    bucket_layout,
+    build_grid,
+    map_buckets,
+)
 
 HCM, BERLIN, KOLKATA = ZoneInfo("Asia/Ho_Chi_Minh"), ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kolkata")
 TODAY = date(2026, 3, 30)
@@ -74,16 +78,16 @@ def test_a_round_the_clock_axis_reaches_over_all_cells() -> None:
     parts = bucket_layout(HCM, TODAY, TODAY, ())
     assert (
         build_grid(
-            parts, wall_clock_timeline(Window(parts[0][1].start, parts[-1][1].end)), build_open_timeline(())
+            parts, build_open_timeline([Window(parts[0][1].start, parts[-1][1].end)]), build_open_timeline(())
         ).open_sums[-1]
         == DAY
     )
 
 
 def test_a_track_adds_what_was_put_and_says_what_is_unknown_and_whose_fault() -> None:
-    track = BucketColumns(laid(), 4)
+    track = TimeSeries(laid(), 4)
     assert track.first_known_index() is None
-    last = len(track.frame) - 1
+    last = len(track.grid) - 1
     track.set_bucket(last, (200_000, 40_000, 60_000, 0))
     track.set_bucket(last - 1, (0, 0, 0, SLOT))
     assert track.time_by_state(last - 1, last + 1) == TimeByState(200_000, 40_000, 60_000, SLOT, 60_000)
@@ -94,25 +98,25 @@ def test_a_track_adds_what_was_put_and_says_what_is_unknown_and_whose_fault() ->
 
 
 def test_counts_are_good_and_bad() -> None:
-    track = BucketColumns(laid(), 2)
+    track = TimeSeries(laid(), 2)
     track.set_bucket(3, (5, 1))
     track.set_bucket(4, (2, 0))
-    assert track.good_bad(0, len(track.frame)) == GoodBad(7, 1)
+    assert track.good_bad(0, len(track.grid)) == GoodBad(7, 1)
 
 
 @given(st.lists(st.integers(0, SLOT), min_size=40, max_size=40), st.integers(0, 9))
 def test_the_next_days_cut_has_the_same_sums(values: list[int], skip: int) -> None:
     """Every cell of the new cut that is made of whole cells keeps its sums; days that became finer are read anew."""
-    before = BucketColumns(laid(), 4)
+    before = TimeSeries(laid(), 4)
     for number, value in enumerate(values):
-        before.set_bucket((number * 5 + skip) % len(before.frame), (value, 0, 0, 0))
+        before.set_bucket((number * 5 + skip) % len(before.grid), (value, 0, 0, 0))
     new = laid(today=TODAY + timedelta(days=1))
-    after = before.rebucket(new, map_buckets(before.frame, new))
+    after = before.rebucket(new, map_buckets(before.grid, new))
     edge = day_window(TODAY - timedelta(days=27), HCM)
-    known = [w for _, w in before.frame.spans if w.start >= edge.end]
+    known = [w for _, w in before.grid.spans if w.start >= edge.end]
     for start, end in ((edge.end, day_window(TODAY, HCM).end), (known[0].start, known[-1].end)):
-        one = before.sum_range(before.frame.count_before(start), before.frame.count_before(end))
-        assert after.sum_range(after.frame.count_before(start), after.frame.count_before(end)) == one
+        one = before.sum_range(before.grid.count_before(start), before.grid.count_before(end))
+        assert after.sum_range(after.grid.count_before(start), after.grid.count_before(end)) == one
 
 
 def test_cells_of_a_width_are_found_by_the_window_they_begin_in() -> None:
@@ -142,5 +146,5 @@ def test_a_calendar_without_a_day_has_an_empty_frame() -> None:
     nothing = tuple(() for _ in range(7))
     found = laid(week=nothing)
     assert len(found) == 0
-    assert BucketColumns(found, 4).time_by_state(0, 0) == TimeByState()
+    assert TimeSeries(found, 4).time_by_state(0, 0) == TimeByState()
     assert len(laid(week=ALWAYS_OPEN)) > 500

@@ -8,24 +8,23 @@ from typing import TYPE_CHECKING, cast
 from hypothesis import given, settings, strategies as st
 
 from telemetry.core.calendar.windows import HOUR, MINUTE, Window
+from telemetry.core.scope import Scope
 from telemetry.core.slo.alarms import NO_ALARMS
 from telemetry.core.slo.alert import (
+    ALERT_EXPIRES_MS,
+    MUTE_EXPIRES_MS,
     RESOLVED_KEPT_MS,
     ActiveAlert,
+    PostableAlert,
     advance_alerts,
     alert_cause,
     alert_labels,
-    last_burned,
-)
-from telemetry.core.slo.alert_grouping import AlertGroup, FiringObjective, group_alerts
-from telemetry.core.slo.alert_text import (
-    ALERT_EXPIRES_MS,
-    MUTE_EXPIRES_MS,
-    PostableAlert,
     build_postable_alerts,
+    last_burned,
     render_annotations,
     watchdog_alert,
 )
+from telemetry.core.slo.alert_grouping import AlertGroup, FiringObjective, group_alerts
 from tests.judging import PROVINCE, ZONE, Line, at_centre, at_device, at_system, out
 from tests.unit.test_slo_grouping import NOW, dead, firing
 
@@ -41,7 +40,7 @@ def root(*, burning: bool = True, is_open: bool = True) -> AlertGroup:
     judged = found.evaluation
     readings = tuple(replace(r, is_exceeded=burning) for r in judged.status.burn_rates)
     judged = replace(judged, is_open=is_open, status=replace(judged.status, burn_rates=readings))
-    return AlertGroup("connectivity", "centre:vn83-00001", "page", (FiringObjective(judged, found.alarms),))
+    return AlertGroup("connectivity", Scope("centre:vn83-00001"), "page", (FiringObjective(judged, found.alarms),))
 
 
 def step(
@@ -128,7 +127,7 @@ def test_labels_name_the_place_the_cause_and_the_rule() -> None:
 
 def test_every_kind_has_a_cause() -> None:
     def of(sli: str, scope: str) -> str:
-        return alert_cause(AlertGroup(cast("SliKind", sli), scope, "page", ()))
+        return alert_cause(AlertGroup(cast("SliKind", sli), Scope(scope), "page", ()))
 
     assert of("connectivity", "province:vn83") == "platform"
     assert of("availability", "system:vn-ngsp") == "system"
@@ -148,16 +147,16 @@ def test_words_have_the_figures_and_at_most_twenty_children() -> None:
     assert "vn83-00001 has lost contact since" in text["summary"]
     assert "40 minutes of budget left; 30 below it are affected." in text["summary"]
     assert "33,3 lần" in text["summary_vi"]
-    assert "ngân sách còn 40 phút; 30 đối tượng" in text["summary_vi"]
+    assert "hạn mức lỗi còn 40 phút; 30 đối tượng" in text["summary_vi"]
 
 
 def test_tickets_are_counted_in_tickets() -> None:
     judged = out(at_centre(1, "wait"), NOW - 10 * MINUTE, NOW).judged(NOW)
     one = FiringObjective(replace(judged, status=replace(judged.status, account=None)), firing_alarms())
-    text = render_annotations(AlertGroup("wait", "centre:vn83-00001", "page", (one,)), ZONE)
+    text = render_annotations(AlertGroup("wait", Scope("centre:vn83-00001"), "page", (one,)), ZONE)
     assert text["budget_left"].endswith("tickets")
     assert "below it" not in text["summary"]
-    bare = AlertGroup("wait", "centre:vn83-00001", "page", (FiringObjective(judged, NO_ALARMS),))
+    bare = AlertGroup("wait", Scope("centre:vn83-00001"), "page", (FiringObjective(judged, NO_ALARMS),))
     assert alert_labels(replace(bare, firings=(one,)), PROVINCE)["alertname"] == "MotcuaWait"
 
 

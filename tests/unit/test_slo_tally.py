@@ -11,8 +11,8 @@ from telemetry.core.calendar.windows import Window, difference, intersection, to
 from telemetry.core.figures.accounting import TimeByState, sum_times, to_time_by_state
 from telemetry.core.figures.histograms import DurationHistogram, queue_figures
 from telemetry.core.fold.service_levels import decide_wait
-from telemetry.core.slo.series import TimeBucket, build_time_series
 from telemetry.core.slo.sli import GoodBad, apply_unknown_policy
+from telemetry.core.slo.timeseries import TimeBucket, build_time_series
 from tests.oracles import sli
 
 if TYPE_CHECKING:
@@ -128,15 +128,15 @@ def test_running_sums_are_the_sums(found: list[TimeByState], one: int, other: in
     window = Window(min(one, other), max(one, other))
     cells = [TimeBucket(Window(10 * i, 10 * i + 10), t) for i, t in enumerate(found)]
     known = build_time_series(reversed(cells))
-    assert known.sum_within(window) == sum_times(
+    assert known.time_within(window) == sum_times(
         c.time_by_state for c in cells if window.start <= c.window.start < window.end
     )
-    assert known.sum_touching(window) == sum_times(c.time_by_state for c in cells if c.window.clip(window))
+    assert known.time_touching(window) == sum_times(c.time_by_state for c in cells if c.window.clip(window))
 
 
 def test_a_cell_that_only_borders_on_a_window_does_not_touch_it() -> None:
     known = build_time_series(TimeBucket(Window(10 * i, 10 * i + 10), TimeByState(up=1 << i)) for i in range(4))
-    assert [known.sum_touching(Window(*w)).up for w in ((10, 20), (9, 21), (15, 16), (20, 20), (40, 50))] == [
+    assert [known.time_touching(Window(*w)).up for w in ((10, 20), (9, 21), (15, 16), (20, 20), (40, 50))] == [
         2,
         7,
         2,
@@ -149,11 +149,11 @@ def test_a_cell_that_only_borders_on_a_window_does_not_touch_it() -> None:
 @given(st.lists(tallies, max_size=12), st.integers(0, 120))
 def test_windows_that_tile_time_add_up(found: list[TimeByState], cut: int) -> None:
     known = build_time_series(TimeBucket(Window(10 * i, 10 * i + 10), t) for i, t in enumerate(found))
-    assert known.sum_within(Window(0, cut)) + known.sum_within(Window(cut, 120)) == sum_times(found)
+    assert known.time_within(Window(0, cut)) + known.time_within(Window(cut, 120)) == sum_times(found)
 
 
 def test_time_given_twice_is_refused() -> None:
-    with pytest.raises(ValueError, match="two cells hold the time 5"):
+    with pytest.raises(ValueError, match="two buckets hold the time 5"):
         build_time_series([TimeBucket(Window(5, 15), TimeByState()), TimeBucket(Window(0, 10), TimeByState())])
 
 

@@ -12,8 +12,8 @@ from telemetry.core.calendar.open_time import build_open_timeline
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, Window, local_ms
 from telemetry.core.figures.accounting import TimeByState
 from telemetry.core.fold.states import StateReport, build_segments
-from telemetry.core.slo import budget as bg, status
-from telemetry.core.slo.sli import apply_unknown_policy
+from telemetry.core.slo import budget as bg, evaluation as status
+from telemetry.core.slo.sli import apply_unknown_policy, weigh_time
 from tests.oracles import causes
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -90,10 +90,8 @@ def test_one_lost_morning_shows_on_the_opening_clock() -> None:
 
 
 def test_the_response_of_the_reference_is_reproduced() -> None:
-    judged = status.weigh_time([(TimeByState(590_660_000, 4_120_000, 2_820_000), True)], "down")
-    found = status.time_status(
-        status.ObjectiveGoal(0.995, "down"), judged, status.StatusContext(), build_open_timeline([]), 0
-    )
+    judged = weigh_time([(TimeByState(590_660_000, 4_120_000, 2_820_000), True)], "down")
+    found = status.time_status(0.995, judged, status.StatusContext(), build_open_timeline([]), 0)
     account = found.account
     assert account is not None
     assert account.open == 597_600
@@ -105,10 +103,8 @@ def test_the_response_of_the_reference_is_reproduced() -> None:
 
 
 def test_no_open_time_is_null_and_never_one_or_zero() -> None:
-    judged = status.weigh_time([(TimeByState(), True)], "down")
-    found = status.time_status(
-        status.ObjectiveGoal(0.995, "down"), judged, status.StatusContext(), build_open_timeline([]), 0
-    )
+    judged = weigh_time([(TimeByState(), True)], "down")
+    found = status.time_status(0.995, judged, status.StatusContext(), build_open_timeline([]), 0)
     assert (found.sli_value, judged.account.coverage, found.budget.remaining_ratio, found.slo_state) == (
         None, None, None, "no_data",
     )  # fmt: skip

@@ -224,7 +224,7 @@ def test_what_is_taken_before_the_first_mark_or_of_strangers_is_read_or_passed_o
     ledger = past()
     watch = watching(ledger, [world(aim("a"))])
     watch.on_totals("c1", "5m", Window(NOW - SLOT, NOW), [])
-    watch.on_recent_state("c1", {"centre:c1": RecentState((StateSegment(NOW - HOUR, NOW + HOUR, "up"),))})
+    watch.on_recent_state({"centre:c1": RecentState((StateSegment(NOW - HOUR, NOW + HOUR, "up"),))})
     before = watch.evaluate_all(NOW)
     watch.on_totals(
         "stranger", "5m", Window(NOW - SLOT, NOW), [Total("stranger", "centre:c1", "5m", NOW - SLOT, "", {})]

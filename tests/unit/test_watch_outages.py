@@ -20,8 +20,7 @@ from telemetry.core.protocol.presence import Presence, encode_presence
 from telemetry.mqtt.link import Message
 from telemetry.rollup.service import Rollup
 from telemetry.slo.alerting import Alerting
-from telemetry.slo.evaluator import SloEvaluator
-from telemetry.slo.rows import build_slo_row
+from telemetry.slo.evaluator import SloEvaluator, build_slo_row
 from telemetry.store import CONTACT_OUTBOX_ID, Batch, ChangeRecord, StoredEvent
 from telemetry.store.sqlite import SqliteStore
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from telemetry.core.fold.live_row_types import ScopedSloNow
-    from telemetry.core.slo.alert_text import PostableAlert
+    from telemetry.core.slo.alert import PostableAlert
 
     Make = Callable[[int], "Place"]
 
@@ -73,7 +72,7 @@ class Place:
     def __init__(self, folder: Path, now: int, devices: Sequence[str] = SITE) -> None:
         self.now, self.devices, self.pager = now, devices, Pager()
         self.store, inventory = SqliteStore(folder / "store.db"), world(devices)
-        self.watch = SloEvaluator(self.store, lambda: inventory, Alerting(lambda: inventory, sender=self.pager))
+        self.watch = SloEvaluator(self.store, lambda: inventory, Alerting(lambda: inventory, sender=self.pager))  # type: ignore[arg-type]
         self.rollup = Rollup(self.store, lambda: inventory, lambda: self.now, self.watch)
         for start, end in ((clock(14, day=14), clock(17, day=14)), (clock(7, 30), now)):
             self.said(list(range(start, end, MINUTE)), devices)
@@ -144,7 +143,7 @@ def at(tmp_path: Path) -> Iterator[Make]:
     yield make
     for place in made:
         with closing(place.store):
-            assert place.rollup._evaluator.failures == 0
+            assert place.rollup._fold_job.evaluator_failures == 0
 
 
 def test_a_full_outage_pages_within_five_minutes_of_open_time(at: Make) -> None:

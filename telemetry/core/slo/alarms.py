@@ -1,14 +1,14 @@
-"""The state of burn-rate alarms: (state, readings, now) → (state, events); it must send nothing and keep no state.
+"""The state of burn-rate alarms: (state, burn rates, now) → (state, transitions); it sends nothing, keeps no state.
 
-Fires when a rule is exceeded, resolves on the long window, then keeps quiet for one long window of open time
-(slo.md 2.4).  A closed centre never fires; a firing alarm stays as it is until its long window is at rest.
+An alarm fires when its rule is exceeded, resolves on the long window, then does not fire for one long window of open
+time (slo.md 2.4).  A closed centre never fires; a firing alarm stays until its long window no longer burns.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from telemetry.core.slo.burn_rate import BurnRate, Severity
 
 TransitionKind = Literal["fired", "resolved"]
+NodeT = TypeVar("NodeT", str, tuple[str, str])
+"""A scope, or an SLI at a scope."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlarmState:
-    """One rule's alarm; times are Unix ms, None when it never fired or never resolved."""
+    """One rule's alarm; times are Unix ms, None when it never fired or was never resolved."""
 
     severity: Severity
     is_firing: bool = False
@@ -30,7 +32,7 @@ class AlarmState:
 
 @dataclass(frozen=True, slots=True)
 class AlarmTransition:
-    """An alarm fired or was resolved at `at`; `fired` is when it had fired."""
+    """An alarm fired or was resolved at `at`; it had fired at `fired_at`."""
 
     rule: str
     severity: Severity
@@ -40,73 +42,67 @@ class AlarmTransition:
 
 
 AlarmStates = MappingProxyType[str, AlarmState]
-"""Alarms by the name of their rule; those that never fired are left out."""
+"""Alarms by the name of their rule, without those that never fired."""
 NO_ALARMS: AlarmStates = MappingProxyType({})
 
 
 def advance(
     alarms: Mapping[str, AlarmState], burn_rates: Iterable[BurnRate], now: int
 ) -> tuple[AlarmStates, list[AlarmTransition]]:
-    """Take one step with all readings of an objective; an alarm whose rule is gone is resolved and forgotten."""
+    """Take one step with all burn rates of an objective; an alarm whose rule is gone is resolved and dropped."""
     rate_by_rule = {r.rule.name: r for r in burn_rates}
-    resolved = [
-        _transition(name, a, "resolved", now) for name, a in alarms.items() if a.is_firing and name not in rate_by_rule
+    transitions = [
+        _transition(name, alarm, now, is_firing=False)
+        for name, alarm in alarms.items()
+        if alarm.is_firing and name not in rate_by_rule
     ]
     next_alarms: dict[str, AlarmState] = {}
-    transitions: list[AlarmTransition] = []
     for name, burn_rate in rate_by_rule.items():
         previous = alarms.get(name, AlarmState(burn_rate.rule.severity))
         alarm = _next_state(previous, burn_rate, now)
         if alarm != previous:
-            transitions.append(_transition(name, alarm, "fired" if alarm.is_firing else "resolved", now))
+            transitions.append(_transition(name, alarm, now, is_firing=alarm.is_firing))
         if alarm.fired_at is not None:
             next_alarms[name] = alarm
-    return MappingProxyType(next_alarms), resolved + transitions
+    return MappingProxyType(next_alarms), transitions
 
 
 def _next_state(alarm: AlarmState, burn_rate: BurnRate, now: int) -> AlarmState:
     if alarm.is_firing:
-        at_rest = burn_rate.long_rate is not None and burn_rate.long_rate <= burn_rate.threshold
-        return (
-            AlarmState(alarm.severity, is_firing=False, fired_at=alarm.fired_at, resolved_at=now) if at_rest else alarm
-        )
-    if burn_rate.is_exceeded and not _in_quiet_period(alarm, burn_rate):
+        has_recovered = burn_rate.long_rate is not None and burn_rate.long_rate <= burn_rate.threshold
+        return replace(alarm, is_firing=False, resolved_at=now) if has_recovered else alarm
+    # Less than one long window has passed since it was resolved: the window still holds that moment.
+    is_quiet = alarm.resolved_at is not None and (
+        burn_rate.long_start is None or burn_rate.long_start < alarm.resolved_at
+    )
+    if burn_rate.is_exceeded and not is_quiet:
         return AlarmState(burn_rate.rule.severity, is_firing=True, fired_at=now)
     return alarm
 
 
-def _in_quiet_period(alarm: AlarmState, burn_rate: BurnRate) -> bool:
-    """Less than one long window has passed since it was resolved: the window still holds that moment."""
-    return alarm.resolved_at is not None and (burn_rate.long_start is None or burn_rate.long_start < alarm.resolved_at)
+def _transition(name: str, alarm: AlarmState, now: int, *, is_firing: bool) -> AlarmTransition:
+    fired_at = now if alarm.fired_at is None else alarm.fired_at
+    return AlarmTransition(name, alarm.severity, "fired" if is_firing else "resolved", now, fired_at)
 
 
-def _transition(name: str, alarm: AlarmState, kind: TransitionKind, now: int) -> AlarmTransition:
-    return AlarmTransition(name, alarm.severity, kind, now, now if alarm.fired_at is None else alarm.fired_at)
+def topmost_firing(firing: Iterable[NodeT], parent_of: Mapping[NodeT, NodeT]) -> dict[NodeT, list[NodeT]]:
+    """Return the nodes to alert about, each with the firing nodes below it that its alert covers.
 
-
-def topmost_firing(firing: Iterable[str], parent_of: Mapping[str, str]) -> dict[str, list[str]]:
-    """Return the scopes to alert about, each with the scopes below it that it speaks for.
-
-    The topmost ancestor that fires speaks for a scope: 700 devices behind one dead link are one alert.
+    The topmost ancestor that fires covers a node: 700 devices behind one dead link are one alert.
     Raises ValueError when the parents form a ring.
     """
-    firing_scopes = set(firing)
-    children_by_top: dict[str, list[str]] = {}
-    for scope in sorted(firing_scopes):
-        top = _topmost_ancestor(scope, firing_scopes, parent_of)
+    firing_nodes = set(firing)
+    children_by_top: dict[NodeT, list[NodeT]] = {}
+    for node in sorted(firing_nodes):
+        top, visited, ancestor = node, {node}, parent_of.get(node)
+        while ancestor is not None:
+            if ancestor in visited:
+                msg = f"{ancestor} is its own ancestor: give each scope one parent, and the topmost none"
+                raise ValueError(msg)
+            visited.add(ancestor)
+            top = ancestor if ancestor in firing_nodes else top
+            ancestor = parent_of.get(ancestor)
         children = children_by_top.setdefault(top, [])
-        if top != scope:
-            children.append(scope)
+        if top != node:
+            children.append(node)
     return children_by_top
-
-
-def _topmost_ancestor(scope: str, firing: set[str], parent_of: Mapping[str, str]) -> str:
-    top, visited, ancestor = scope, {scope}, parent_of.get(scope)
-    while ancestor is not None:
-        if ancestor in visited:
-            msg = f"{ancestor} is its own ancestor: give each scope one parent, and the topmost none"
-            raise ValueError(msg)
-        visited.add(ancestor)
-        top = ancestor if ancestor in firing else top
-        ancestor = parent_of.get(ancestor)
-    return top

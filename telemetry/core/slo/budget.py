@@ -1,4 +1,4 @@
-"""Error budgets, signed, and what is left of them in words; it must know no clock and no window.
+"""Error budgets, signed, and the state of an objective by what is left of them; it knows no clock and no window.
 
 Source: slo.md 2.2: B = (1 − T)·O, consumed = D + λN, remaining = B − consumed.
 """
@@ -17,7 +17,7 @@ SloState = Literal["no_data", "healthy", "at_risk", "exhausted"]
 AT_RISK_RATIO = 0.20
 """An objective is at risk with this share of its budget left, or less."""
 RECOVERY_MARGIN = 0.05
-"""How much more must be left than the limit before the standing improves."""
+"""How much more than the limit must be left before the state improves."""
 
 
 @cache
@@ -49,35 +49,33 @@ class ErrorBudget:
         return self.total / 60, self.consumed / 60, self.remaining / 60
 
 
-def error_budget(goal: float, period: int, bad: int) -> ErrorBudget:
-    """Return the budget of a period.
+def error_budget(goal: float, counted: int, bad: int, period_total: int | None = None) -> ErrorBudget:
+    """Return the budget of a period; all figures are in one unit: open seconds, tickets or days.
 
-    `period` is all that can count in it (open seconds, a calendar month's including those to come; tickets),
-    `bad` what was bad so far, in the same unit.
+    `counted` is what counted in it so far and `bad` the bad part of that; `period_total` is all that can count in
+    it, where that is more (a calendar month's open seconds with those to come).
     """
-    return ErrorBudget(float(error_budget_ratio(goal) * period), bad)
+    return ErrorBudget(float(error_budget_ratio(goal) * (counted if period_total is None else period_total)), bad)
 
 
-def classify_slo_state(spent_budget: ErrorBudget, counted: int, previous: SloState = "no_data") -> SloState:
-    """Say how an objective stands; with what it was `before`, it improves only past the limit by RELIEF."""
+def classify_slo_state(budget: ErrorBudget, counted: int, previous: SloState = "no_data") -> SloState:
+    """Return the state; from its `previous` one it improves only past the limit by RECOVERY_MARGIN."""
     if not counted:
         return "no_data"
-    remaining_ratio = spent_budget.remaining_ratio
+    remaining_ratio = budget.remaining_ratio
     if remaining_ratio is None:
-        return "exhausted" if spent_budget.consumed else "healthy"
+        return "exhausted" if budget.consumed else "healthy"
     if remaining_ratio <= (RECOVERY_MARGIN if previous == "exhausted" else 0):
         return "exhausted"
     limit = AT_RISK_RATIO + RECOVERY_MARGIN if previous in {"at_risk", "exhausted"} else AT_RISK_RATIO
     return "at_risk" if remaining_ratio <= limit else "healthy"
 
 
-def predict_exhaustion(
-    spent_budget: ErrorBudget, error_ratio: float | None, timeline: OpenTimeline, now: int
-) -> int | None:
-    """Return when a time budget (s) is spent if `error` (bad ÷ counted) stays, Unix ms.
+def predict_exhaustion(budget: ErrorBudget, error_ratio: float | None, timeline: OpenTimeline, now: int) -> int | None:
+    """Return when a time budget (s) is exhausted if `error_ratio` (bad ÷ counted) stays, Unix ms.
 
-    None when it is spent already, when nothing is being spent, or when that lies beyond the axis.
+    None when it is exhausted already, when nothing is being spent, or when that lies beyond the timeline.
     """
-    if not error_ratio or spent_budget.remaining <= 0:
+    if not error_ratio or budget.remaining <= 0:
         return None
-    return timeline.add_open(now, round(spent_budget.remaining * 1000 / error_ratio))
+    return timeline.add_open(now, round(budget.remaining * 1000 / error_ratio))

@@ -1,4 +1,4 @@
-"""Burn rates over two windows of the open-time axis, and the rules that judge them; it must remember nothing.
+"""Burn rates over two windows of the open timeline, and the rules that evaluate them; it keeps no state.
 
 Source: slo.md 2.4: BR(w) = e(w) ÷ (1 − T); a rule that may spend the share X of the budget of the period P in its
 long window L has the threshold BR* = X·P ÷ L, with L and P on one clock.  All lengths are ms.
@@ -23,7 +23,7 @@ Severity = Literal["page", "ticket"]
 
 @dataclass(frozen=True, slots=True)
 class BurnRateRule:
-    """Fires when more than `share` of the budget would go in the `long` window, and the `short` one still burns."""
+    """Fires when more than `budget_share` of the budget is used in the long window, and the short one still burns."""
 
     name: str
     severity: Severity
@@ -50,22 +50,22 @@ WALL_CLOCK_RULES = (
 
 @dataclass(frozen=True, slots=True)
 class MinimumEvidence:
-    """The least that must be bad (ms, or tickets) and counted in the long window before a rule may fire."""
+    """The minimum that must be bad (ms, or tickets) and counted in the long window before a rule may fire."""
 
     bad: int = 0
     total: int = 0
 
 
 def heartbeat_evidence(every_ms: int) -> MinimumEvidence:
-    """Return the guard that one or two missed heartbeats never pass: three intervals of bad time."""
+    """Return the minimum that one or two missed heartbeats never reach: three intervals of bad time."""
     return MinimumEvidence(bad=3 * every_ms)
 
 
 @dataclass(frozen=True, slots=True)
 class BurnRateInput:
-    """What one objective of one scope burns by.
+    """What the burn rates of one objective at one scope are computed from.
 
-    `period` is the length of the budget's period on the axis; `since` the moment its history begins; `measured`
+    `period` is the open length of the budget's period; `history_start` is when its history begins; `good_bad_in`
     returns what was good and bad in a window of wall time (closed time in it holds nothing).
     """
 
@@ -81,8 +81,8 @@ class BurnRateInput:
 class BurnRate:
     """A rule's burn rates at one moment.
 
-    `long` and `short` are None when nothing counted; `short` also when closed or open for less than five minutes.
-    `long_from` is where the long window begins, None when the axis does not reach so far.
+    `long_rate` and `short_rate` are None when nothing counted; `short_rate` also when closed or open for less than
+    five minutes.  `long_start` is where the long window begins, None when the timeline does not reach so far.
     """
 
     rule: BurnRateRule
@@ -110,31 +110,20 @@ def compute_burn_rate(good_bad: GoodBad, goal: float) -> float | None:
     return good_bad.error_ratio / allowed if good_bad.error_ratio is not None and allowed else None
 
 
-def time_until_firing(rule: BurnRateRule, period: int, goal: float, error_ratio: float = 1.0) -> float | None:
-    """Return how much open time (ms) at a constant error share passes until the rule fires: X·B ÷ e.
-
-    None when it never fires at that share: the time would be longer than the long window.
-    """
-    needed = rule.budget_share * float(error_budget_ratio(goal) * period) / error_ratio
-    return needed if needed <= rule.long_ms else None
-
-
 def evaluate_rule(rule: BurnRateRule, burn_input: BurnRateInput, now: int) -> BurnRate:
-    """Read one rule.
+    """Evaluate one rule.
 
-    It is armed only when the long window is full of history; it is exceeded only while open, when both windows
-    burn above the threshold and the guard is passed.
+    It is exceeded only while open, when the long window is full of history, both windows burn above the threshold
+    and the minimum evidence is reached.
     """
-    limit = burn_rate_threshold(rule, burn_input.period)
+    threshold, evidence = burn_rate_threshold(rule, burn_input.period), burn_input.minimum_evidence
     start = burn_input.timeline.subtract_open(now, rule.long_ms)
     good_bad = burn_input.good_bad_in(Window(min(burn_input.history_start, now) if start is None else start, now))
-    long_rate, short_rate = compute_burn_rate(good_bad, burn_input.goal), _short_burn_rate(rule, burn_input, now)
+    rates = compute_burn_rate(good_bad, burn_input.goal), _short_burn_rate(rule, burn_input, now)
     has_full_history = start is not None and start >= burn_input.history_start
-    has_evidence = (
-        good_bad.bad >= burn_input.minimum_evidence.bad and good_bad.total >= burn_input.minimum_evidence.total
-    )
-    is_exceeded = has_full_history and has_evidence and _exceeds(long_rate, limit) and _exceeds(short_rate, limit)
-    return BurnRate(rule, limit, long_rate, short_rate, start, has_full_history, is_exceeded)
+    has_evidence = good_bad.bad >= evidence.bad and good_bad.total >= evidence.total
+    is_burning = all(rate is not None and rate > threshold for rate in rates)
+    return BurnRate(rule, threshold, *rates, start, has_full_history, has_full_history and has_evidence and is_burning)
 
 
 def _short_burn_rate(rule: BurnRateRule, burn_input: BurnRateInput, now: int) -> float | None:
@@ -146,10 +135,6 @@ def _short_burn_rate(rule: BurnRateRule, burn_input: BurnRateInput, now: int) ->
     return compute_burn_rate(burn_input.good_bad_in(Window(start, now)), burn_input.goal)
 
 
-def _exceeds(rate: float | None, limit: float) -> bool:
-    return rate is not None and rate > limit
-
-
 def evaluate_rules(rules: Sequence[BurnRateRule], burn_input: BurnRateInput, now: int) -> list[BurnRate]:
-    """Read all rules at one moment."""
+    """Evaluate all rules at one moment."""
     return [evaluate_rule(rule, burn_input, now) for rule in rules]

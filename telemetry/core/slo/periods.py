@@ -1,4 +1,4 @@
-"""The periods a budget is for, rolling or of the calendar, as windows; it must know no opening hours and no clock."""
+"""The periods of budgets, rolling or of the calendar, as windows; it knows no opening hours and no clock. Pure."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ if TYPE_CHECKING:
 
 CalendarPeriod = Literal["day", "week", "month", "quarter", "year"]
 
-
 SETTLE_MS = 7 * DAY
-"""Time so long ago is settled: what is still unknown then counts as the objective says (slo.md 2.3)."""
+"""Time this old is settled: what is still unknown then counts as the objective's policy says (slo.md 2.3)."""
+_LONGEST_DAYS: dict[CalendarPeriod, int] = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
+"""So many days after the first day of a period lies the next period, and not yet the one after."""
 
 
 def settled_until(now: int, zone: ZoneInfo) -> int:
-    """Return the local midnight seven days ago, Unix ms: what lies before it is settled."""
+    """Return the local midnight seven days ago, Unix ms: time before it is settled."""
     return day_window(to_local(now - SETTLE_MS, zone).date(), zone).start
 
 
@@ -35,14 +36,9 @@ def rolling_period(days: int, now: int, zone: ZoneInfo) -> Window:
 
 def calendar_period(aligned: CalendarPeriod, now: int, zone: ZoneInfo) -> Window:
     """Return the whole local day, week (from Monday), month, quarter or year that `now` lies in, past and to come."""
-    day = to_local(now, zone).date()
-    first = _first_day(aligned, day)
+    first = _first_day(aligned, to_local(now, zone).date())
     following = _first_day(aligned, first + timedelta(days=_LONGEST_DAYS[aligned]))
     return Window(day_window(first, zone).start, day_window(following, zone).start)
-
-
-_LONGEST_DAYS: dict[CalendarPeriod, int] = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
-"""So many days after its first day lies the next period, and not yet the one after."""
 
 
 def _first_day(aligned: CalendarPeriod, day: date) -> date:

@@ -1,13 +1,26 @@
-"""What an objective counts as good and bad: time by state, tickets by wait, slices; it must compute no budget."""
+"""What an objective counts of a total, and what of it is good and bad; it computes no budget. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from telemetry.core.figures.accounting import TimeByState, sum_times
+from telemetry.core.fold.totals import LATENCY_BOUNDS_MS
+
 if TYPE_CHECKING:
-    from telemetry.core.figures.accounting import TimeByState
-    from telemetry.core.inventory import ObjectiveUnknownPolicy
+    from collections.abc import Iterable, Mapping
+
+    from telemetry.core.calendar.windows import BucketWidth
+    from telemetry.core.inventory import ObjectiveUnknownPolicy, SliKind
+
+TIME_SLIS: tuple[SliKind, ...] = ("availability", "connectivity")
+"""Objectives that count time; the others count tickets, probes or days."""
+_TIME_FIELDS = {
+    True: ("up_ms", "down_ms", "link_ms", "platform_ms"),
+    False: ("conn_up_ms", "conn_down_ms", "", "conn_platform_ms"),
+}
+_OPEN_TIME_FIELDS = {key: tuple(f"open_{name}" for name in names) for key, names in _TIME_FIELDS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +49,38 @@ class GoodBad:
         return self.bad / self.total if self.total else None
 
 
+@dataclass(frozen=True, slots=True)
+class TimeResult:
+    """Time by state and what of it was good and bad, both in whole seconds of the same rounding."""
+
+    account: TimeByState
+    good_bad: GoodBad
+
+
+def time_sums(
+    sums: Mapping[str, int], width: BucketWidth, sli: SliKind, *, by_calendar: bool, is_open: bool = True
+) -> tuple[int, ...]:
+    """Return (up, down, charged elsewhere, platform outage) of a total, ms.
+
+    Hours and days hold their open time; five minutes are open as a whole or not at all.
+    """
+    if by_calendar and width == "5m" and not is_open:
+        return 0, 0, 0, 0
+    names = (_OPEN_TIME_FIELDS if by_calendar and width != "5m" else _TIME_FIELDS)[sli == "availability"]
+    return tuple([sums.get(name, 0) for name in names])
+
+
+def good_bad_counts(sums: Mapping[str, int], sli: SliKind, threshold_ms: int) -> tuple[int, int]:
+    """Return (good, bad) of a desk's or a system's total: tickets, or probes (a failed one is bad)."""
+    if sli == "wait":
+        seconds = threshold_ms // 1000
+        return sums.get(f"level_good_{seconds}", 0), sums.get(f"level_bad_{seconds}", 0)
+    good = sum(sums.get(f"latency_le_{b}", 0) for b in LATENCY_BOUNDS_MS if b <= threshold_ms)
+    return good, max(0, sums.get("probes", 0) - good)
+
+
 def apply_unknown_policy(time: TimeByState, policy: ObjectiveUnknownPolicy, *, settled: bool = True) -> GoodBad:
-    """Weigh unknown time: good = U, bad = D + λN; under `up` good = U + N (slo.md 2.2), in the tally's unit.
+    """Weigh unknown time: good = U, bad = D + λN; under `up` good = U + N (slo.md 2.2), in the unit of `time`.
 
     Under `settle`, λ is 0 while the time is provisional; once settled it is 1, but not for what is charged elsewhere.
     """
@@ -47,3 +90,10 @@ def apply_unknown_policy(time: TimeByState, policy: ObjectiveUnknownPolicy, *, s
         return GoodBad(time.up, time.down + time.unknown)
     charged_unknown = time.unknown - time.charged_elsewhere if policy == "settle" and settled else 0
     return GoodBad(time.up, time.down + charged_unknown)
+
+
+def weigh_time(settled_parts: Iterable[tuple[TimeByState, bool]], policy: ObjectiveUnknownPolicy) -> TimeResult:
+    """Weigh times (ms), each with whether it is settled; open = up + down + unknown holds in whole seconds."""
+    rounded = [(time.to_seconds(), settled) for time, settled in settled_parts]
+    good_bad = sum((apply_unknown_policy(t, policy, settled=settled) for t, settled in rounded), GoodBad())
+    return TimeResult(sum_times(t for t, _ in rounded), good_bad)
