@@ -1,6 +1,6 @@
-"""The SQLite file of what is neither declared nor observed: alarms and alerts. It must not judge or send anything.
+"""The SQLite file of what is neither declared nor observed: alarms and alerts. It evaluates and sends nothing.
 
-One process owns it: the rollup.  WAL, synchronous=FULL; it migrates forward and refuses a newer one.
+One process owns it: the rollup.  WAL, synchronous=FULL; it migrates forward and refuses a newer version.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from telemetry.core.slo.alert import ActiveAlert
 from telemetry.errors import MotcuaError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from telemetry.core.slo.alert_grouping import AlertKey
@@ -34,7 +34,7 @@ CREATE TABLE alert (
   burned INTEGER NOT NULL, shut INTEGER, opened INTEGER, resolved INTEGER, PRIMARY KEY (sli, scope, severity)
 ) WITHOUT ROWID""",
 )
-"""Statements that lead from one version of the schema to the next; the file's version is how many it has seen."""
+"""Statements that lead from one version of the schema to the next; a file's version is how many were applied."""
 
 ObjectiveKey = tuple[str, str]
 """Objective and scope."""
@@ -46,7 +46,7 @@ class StateTooNew(MotcuaError):
     def __init__(self, path: str, file_version: int) -> None:
         super().__init__(
             f"{path}: state version {file_version} is newer than this program's {len(MIGRATIONS)}; "
-            "upgrade motcua, or name another file with MOTCUA_STATE (alarms then begin anew)",
+            "upgrade motcua, or name another file with MOTCUA_STATE (alarms then start again)",
         )
 
 
@@ -56,7 +56,7 @@ class StateUnavailable(MotcuaError):
 
 @dataclass(frozen=True, slots=True)
 class SavedAlerts:
-    """Alarms by (objective, scope), and the alerts that stand."""
+    """Alarms by (objective, scope), and the active alerts."""
 
     alarms: Mapping[ObjectiveKey, AlarmStates] = field(default_factory=lambda: MappingProxyType({}))
     active_alerts: Mapping[AlertKey, ActiveAlert] = field(default_factory=lambda: MappingProxyType({}))
@@ -80,7 +80,7 @@ class StateFile:
         return StateUnavailable(f"{self._path}: {error}; check the path MOTCUA_STATE, its permissions and free space")
 
     def load(self) -> SavedAlerts:
-        """Return everything kept; raises StateUnavailable."""
+        """Return everything saved; raises StateUnavailable."""
         try:
             with self._lock:
                 return SavedAlerts(_load_alarms(self._db), _load_active_alerts(self._db))
@@ -90,7 +90,7 @@ class StateFile:
     def save(
         self, alarms: Mapping[ObjectiveKey, AlarmStates], active_alerts: Mapping[AlertKey, ActiveAlert] | None
     ) -> None:
-        """Write changed alarms (empty ones are forgotten), and all standing alerts unless None, in one transaction.
+        """Write changed alarms (empty ones are deleted), and all active alerts unless None, in one transaction.
 
         Raises StateUnavailable; then nothing of it was written.
         """
@@ -118,7 +118,8 @@ def _migrate(db: sqlite3.Connection, path: str) -> None:
         db.execute("PRAGMA synchronous=FULL")
         db.execute("BEGIN IMMEDIATE")
         file_version = int(db.execute("PRAGMA user_version").fetchone()[0])
-        _check_version(file_version, path)
+        if file_version > len(MIGRATIONS):
+            raise StateTooNew(path, file_version)
         for script in MIGRATIONS[file_version:]:
             for statement in script.split(";"):
                 db.execute(statement)
@@ -127,11 +128,6 @@ def _migrate(db: sqlite3.Connection, path: str) -> None:
     except BaseException:
         db.close()
         raise
-
-
-def _check_version(file_version: int, path: str) -> None:
-    if file_version > len(MIGRATIONS):
-        raise StateTooNew(path, file_version)
 
 
 def _load_alarms(db: sqlite3.Connection) -> dict[ObjectiveKey, AlarmStates]:
@@ -147,30 +143,25 @@ def _load_active_alerts(db: sqlite3.Connection) -> dict[AlertKey, ActiveAlert]:
     sql = "SELECT sli, scope, severity, labels, started, burned, shut, opened, resolved FROM alert"
     with closing(db.execute(sql)) as rows:
         return {
-            (sli, scope, severity): ActiveAlert(_parse_labels(text), *times)
-            for sli, scope, severity, text, *times in rows
+            (sli, scope, severity): ActiveAlert(tuple(json.loads(labels).items()), *times)
+            for sli, scope, severity, labels, *times in rows
         }
-
-
-def _parse_labels(text: str) -> tuple[tuple[str, str], ...]:
-    return tuple((str(name), str(value)) for name, value in json.loads(text).items())
 
 
 def _save_alarms(db: sqlite3.Connection, alarms: Mapping[ObjectiveKey, AlarmStates]) -> None:
     db.executemany("DELETE FROM alarm WHERE objective = ? AND scope = ?", alarms)
-    db.executemany("INSERT INTO alarm VALUES (?, ?, ?, ?, ?, ?, ?)", _alarm_rows(alarms))
-
-
-def _alarm_rows(alarms: Mapping[ObjectiveKey, AlarmStates]) -> Iterable[tuple[object, ...]]:
-    for key, rules in alarms.items():
-        for rule, a in rules.items():
-            yield *key, rule, a.severity, a.is_firing, a.fired_at, a.resolved_at
+    rows = [
+        (*key, rule, a.severity, a.is_firing, a.fired_at, a.resolved_at)
+        for key, rules in alarms.items()
+        for rule, a in rules.items()
+    ]
+    db.executemany("INSERT INTO alarm VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 def _save_active_alerts(db: sqlite3.Connection, active_alerts: Mapping[AlertKey, ActiveAlert]) -> None:
     db.execute("DELETE FROM alert")
     rows = [
-        (*key, json.dumps(dict(s.labels)), s.started_at, s.last_burned_at, s.muted_since, s.unmuted_at, s.resolved_at)
-        for key, s in active_alerts.items()
+        (*key, json.dumps(dict(a.labels)), a.started_at, a.last_burned_at, a.muted_since, a.unmuted_at, a.resolved_at)
+        for key, a in active_alerts.items()
     ]
     db.executemany("INSERT INTO alert VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
