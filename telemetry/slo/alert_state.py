@@ -46,7 +46,7 @@ class StateTooNew(MotcuaError):
     def __init__(self, path: str, file_version: int) -> None:
         super().__init__(
             f"{path}: state version {file_version} is newer than this program's {len(MIGRATIONS)}; "
-            "upgrade motcua, or name another file with MOTCUA_STATE (alarms then start again)",
+            "upgrade motcua, or name another file with MOTCUA_STATE (alarms then begin anew)",
         )
 
 
@@ -118,8 +118,7 @@ def _migrate(db: sqlite3.Connection, path: str) -> None:
         db.execute("PRAGMA synchronous=FULL")
         db.execute("BEGIN IMMEDIATE")
         file_version = int(db.execute("PRAGMA user_version").fetchone()[0])
-        if file_version > len(MIGRATIONS):
-            raise StateTooNew(path, file_version)
+        _check_version(file_version, path)
         for script in MIGRATIONS[file_version:]:
             for statement in script.split(";"):
                 db.execute(statement)
@@ -128,6 +127,11 @@ def _migrate(db: sqlite3.Connection, path: str) -> None:
     except BaseException:
         db.close()
         raise
+
+
+def _check_version(file_version: int, path: str) -> None:
+    if file_version > len(MIGRATIONS):
+        raise StateTooNew(path, file_version)
 
 
 def _load_alarms(db: sqlite3.Connection) -> dict[ObjectiveKey, AlarmStates]:
