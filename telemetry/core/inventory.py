@@ -21,25 +21,9 @@ if TYPE_CHECKING:
     from telemetry.core.calendar.calendar_values import MaintenancePlan
 
 __all__ = (
-    "ALWAYS_OPEN",
-    "AdministrativeLevel",
-    "AdministrativeUnit",
-    "Centre",
-    "Device",
-    "DeviceKind",
-    "Inventory",
-    "Objective",
-    "ObjectivePeriod",
-    "ObjectiveUnknownPolicy",
-    "OpeningHours",
-    "ProcedureCount",
-    "PublishedFigures",
-    "Service",
-    "SliKind",
-    "System",
-    "Target",
-    "UnknownPolicy",
-    "local_date",
+    "ALWAYS_OPEN", "AdministrativeLevel", "AdministrativeUnit", "Centre", "Device", "DeviceKind", "Inventory",
+    "Objective", "ObjectivePeriod", "ObjectiveUnknownPolicy", "OpeningHours", "ProcedureCount", "PublishedFigures",
+    "Service", "SliKind", "System", "Target", "UnknownPolicy", "local_date",
 )  # fmt: skip
 
 AdministrativeLevel = Literal["province", "district", "commune"]

@@ -32,7 +32,7 @@ AnyEvent = Union[ev.AGENT_EVENTS + ev.SERVER_EVENTS]  # type: ignore[valid-type]
 
 
 class Clock(Struct, frozen=True):
-    """What the device knows of its clock."""
+    """The device's clock: whether it is synchronised, and its error."""
 
     synced: bool
     error_ms: float | None = None

@@ -58,7 +58,7 @@ SignedInt = Annotated[int, Meta(ge=-(1 << 53), le=1 << 53)]
 
 
 class Event(Struct, frozen=True, kw_only=True, tag_field="type", forbid_unknown_fields=True, omit_defaults=True):
-    """What every event carries: its row number `n` in the outbox and its capture time `t`, ms."""
+    """The fields of every event: its row number `n` in the outbox and its capture time `t`, ms."""
 
     n: RowNumber
     t: Ms
@@ -146,7 +146,7 @@ class TicketAbandoned(_TicketEvent, frozen=True, kw_only=True, tag="ticket.aband
 
 
 class TicketNoShow(_TicketEvent, frozen=True, kw_only=True, tag="ticket.no_show"):
-    """Called `calls` times, nobody came."""
+    """Called `calls` times, and the customer did not come."""
 
     entered: Ms
     calls: Annotated[int, Meta(ge=1, le=99)] = 1
@@ -212,7 +212,7 @@ class CounterNow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
 
 
 class DeviceHeartbeat(Event, frozen=True, kw_only=True, tag="device.heartbeat"):
-    """The device's full state, repeated every `every_ms`; speaks for `span`'s grace time."""
+    """The device's full state, repeated every `every_ms`; valid for the grace time of this interval."""
 
     every_ms: IntervalMs = 60_000
     state: ServiceState = "in_service"
@@ -336,7 +336,7 @@ class AgentAlarm(Event, frozen=True, kw_only=True, tag="agent.alarm"):
 
 
 class ClockStep(Event, frozen=True, kw_only=True, tag="clock.step"):
-    """The device's wall clock was set: it now stands `step_ms` further than the monotonic clock says."""
+    """The device's wall clock was set: it is now `step_ms` ahead of what the monotonic clock gives."""
 
     step_ms: SignedInt
     synced: bool = False
