@@ -17,8 +17,8 @@ from telemetry.core.fold.totals import Total
 from telemetry.core.protocol import codec
 from telemetry.core.protocol.events import OutboxDropped, OutboxRefused, entity_of, event_type_of
 from telemetry.errors import StoreTooNew, StoreUnavailable
+from telemetry.sqlite_file import open_file, split_statements
 from telemetry.store import SERVER_OUTBOX_IDS, ChangeRecord, LiveRow, StoredEvent
-from telemetry.store.migrations import MIGRATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -27,7 +27,17 @@ if TYPE_CHECKING:
     from telemetry.core.calendar.windows import BucketWidth
     from telemetry.store import Batch, DeadLetter
 
-SCHEMA_VERSION = 2
+_MOVED_EVENTS = (
+    "DROP TRIGGER IF EXISTS raw_moved",
+    """CREATE TRIGGER raw_moved AFTER UPDATE OF t ON raw WHEN old.t <> new.t BEGIN
+  INSERT INTO change (unit, start, "end", written_at)
+  VALUES (old.unit, max(old.t - 14400000, 0), old.t + 3790000, coalesce((SELECT max(written_at) FROM change), 0));
+END""",
+)
+"""Version 2: the hours that a repeat with a smaller t moves its event from are folded again.
+
+A ticket that moves also leaves a wait that is decided up to an hour later.
+"""
 CHANGES_RETENTION_US = 86_400_000_000
 """How long changes are kept behind the cursor; folded ones are only read again for a minute."""
 MAX_DEAD_LETTERS = 10_000
@@ -45,31 +55,13 @@ class SqliteStore:
         """Open or create the file; raises StoreTooNew or StoreUnavailable."""
         self._lock = threading.RLock()
         self._name_keys: dict[str, int] = {}
+        tables = split_statements(resources.files("telemetry.store").joinpath("schema.sql").read_text())
+        migrations = (tuple(tables), _MOVED_EVENTS)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=busy_ms / 1000)
-            self._migrate(str(path))
+            self._db = open_file(path, migrations, StoreTooNew, busy_ms=busy_ms, pragmas=("cache_size=-65536",))
         except (sqlite3.Error, OSError) as error:
             msg = f"{path}: {error}; check the path, its permissions and free space"
             raise StoreUnavailable(msg) from error
-
-    def _migrate(self, path: str) -> None:
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        self._db.execute("PRAGMA cache_size=-65536")
-        self._db.execute("BEGIN IMMEDIATE")
-        file_version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if file_version > SCHEMA_VERSION:
-            self._db.execute("ROLLBACK")
-            raise StoreTooNew(path, file_version, SCHEMA_VERSION)
-        if file_version == 0:
-            for statement in _split_statements(resources.files("telemetry.store").joinpath("schema.sql").read_text()):
-                self._db.execute(statement)
-        for version in range(file_version or SCHEMA_VERSION, SCHEMA_VERSION):
-            for statement in MIGRATIONS[version]:
-                self._db.execute(statement)
-        self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-        self._db.execute("COMMIT")
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -261,12 +253,3 @@ class SqliteStore:
 
 def _parse_ranges(text: str) -> completeness.ClosedRanges:
     return tuple((low, high) for low, high in msgspec.json.decode(text))
-
-
-def _split_statements(script: str) -> Iterator[str]:
-    text = ""
-    for line in script.splitlines(keepends=True):
-        text += line
-        if sqlite3.complete_statement(text):
-            yield text
-            text = ""
