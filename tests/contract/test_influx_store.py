@@ -16,7 +16,7 @@ from telemetry.core.fold.totals import Total
 from telemetry.core.protocol import events as ev
 from telemetry.errors import ConfigError, StoreUnavailable
 from telemetry.store import Batch, ChangeRecord, DeadLetter, StoredEvent
-from telemetry.store.influx import InfluxStore, adapter, journal, parse, reconcile, rejected_lines
+from telemetry.store.influx import InfluxStore, adapter, journal, parse, reconcile, server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -107,7 +107,7 @@ def test_a_write_of_which_nothing_is_taken_still_tells_of_it(store: InfluxStore)
 def test_a_search_for_many_refused_lines_goes_on_at_the_next_try(
     store: InfluxStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rejected_lines, "MAX_WRITES", 12)
+    monkeypatch.setattr(server, "MAX_SEARCH_WRITES", 12)
     events = [issued(n, TOO_LATE if n % 3 == 0 else T + n) for n in range(1, 19)]
     with pytest.raises(StoreUnavailable, match=r"refuses many rows \(\d+ so far\); trying again"):
         put(store, *events)
@@ -201,7 +201,7 @@ def test_a_bucket_that_is_gone_is_named_and_made_again_at_the_next_start(
     store = open_one()
     influx.drop_bucket(bucket)
     for use in (store.count_events, lambda: put(store, issued(1))):
-        with pytest.raises(StoreUnavailable, match=f"{bucket}.*deleted is made again when motcua starts"):
+        with pytest.raises(StoreUnavailable, match=f"{bucket}.*a deleted bucket is created again when motcua starts"):
             use()
     again = open_one()
     put(again, issued(1))

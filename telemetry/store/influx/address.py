@@ -1,4 +1,4 @@
-"""Where an InfluxDB store lies: its URL taken apart. Pure; the token is no part of it."""
+"""The address of an InfluxDB store, parsed from its URL. Pure; it must not contain the token."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _PROVINCE_ID = re.compile(r"[a-z0-9-]{1,63}")
 class InfluxAddress:
     """A server, an organization and the raw bucket's name; totals go to BUCKET-5m, BUCKET-1h and BUCKET-1d.
 
-    `province` tells whose totals and state are meant where several provinces share the buckets, as in a national copy;
-    empty in a store of one's own.
+    `province` selects one province's totals and state where several share the buckets, as in a national copy; it is
+    empty in a store of a single province.
     """
 
     url: str
@@ -37,7 +37,7 @@ class InfluxAddress:
 
     @property
     def state_bucket(self) -> str:
-        """Return the bucket of live rows, marks and summaries; it must keep for ever."""
+        """Return the bucket of live rows, checkpoints and summaries; its retention must be infinite."""
         return self.totals_bucket("1d")
 
     @property
@@ -47,7 +47,7 @@ class InfluxAddress:
 
 
 def parse(url: str) -> InfluxAddress:
-    """Take a store's URL apart; raises ConfigError."""
+    """Parse a store's URL; raises ConfigError."""
     try:
         parts = urlsplit(url.removeprefix(SCHEME))
         is_http = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
