@@ -15,9 +15,10 @@ import structlog
 
 from telemetry.core.inventory import Centre, Device, Inventory
 from telemetry.errors import Fault, InventoryError
-from telemetry.inventory import build, published, targets as aims
+from telemetry.inventory import build, published
 from telemetry.inventory.agent_config import render_agent, render_graph
-from telemetry.inventory.files import InventoryFolder
+from telemetry.inventory.files import INVENTORY_FILES, InventoryFolder
+from telemetry.inventory.objectives import build_objectives
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -34,18 +35,6 @@ __all__ = [
     "render_graph",
 ]
 
-INVENTORY_FILES = (
-    "province.toml",
-    "calendar.toml",
-    "units.csv",
-    "services.toml",
-    "centres.csv",
-    "devices.csv",
-    "systems.toml",
-    "targets.toml",
-    "objectives.toml",
-    "procedures.csv",
-)
 CHECK_EVERY_S = 1.0
 
 
@@ -109,9 +98,9 @@ def _build_inventory(folder: InventoryFolder, *, simulated: bool) -> Inventory:
 
 
 def _with_targets(folder: InventoryFolder, inventory: Inventory) -> Inventory:
-    targets = aims.build_targets(folder.read_toml("targets.toml"))
-    objectives = aims.build_objectives(folder.read_toml("objectives.toml"), inventory)
-    procedures = aims.build_procedures(folder.read_csv("procedures.csv", aims.PROCEDURE_KEYS))
+    targets = build.build_targets(folder.read_toml("targets.toml"))
+    objectives = build_objectives(folder.read_toml("objectives.toml"), inventory)
+    procedures = build.build_procedures(folder.read_csv("procedures.csv", build.PROCEDURE_KEYS))
     with_targets = replace(inventory, targets=targets, objectives=objectives, procedures=procedures)
     months = published.read_months(folder, with_targets)
     return replace(with_targets, version=folder.digest(), published=months)

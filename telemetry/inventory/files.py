@@ -13,13 +13,25 @@ import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from telemetry.errors import Fault
+from telemetry.errors import Fault, InventoryError
 from telemetry.inventory.record import AllowedKeys, Faults, Record, check_keys
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping
     from pathlib import Path
 
+INVENTORY_FILES = (
+    "province.toml",
+    "calendar.toml",
+    "units.csv",
+    "services.toml",
+    "centres.csv",
+    "devices.csv",
+    "systems.toml",
+    "targets.toml",
+    "objectives.toml",
+    "procedures.csv",
+)
 KeyPath = tuple[str | int, ...]
 _KEY_LINE = re.compile(r'\s*((?:[A-Za-z0-9_-]+|"[^"]*")(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"))*)\s*=')
 _TABLE_LINE = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
@@ -166,6 +178,24 @@ class InventoryFolder:
         for name, raw in sorted(self._contents.items()):
             total.update(f"{name}\0{len(raw)}\0".encode() + raw)
         return total.hexdigest()[:12]
+
+
+def bundle_files(folder: Path) -> dict[str, str]:
+    """Return the text of each file by its path in the folder: `province.toml`, …, `published/2026-10.csv`.
+
+    A machine's copy has exactly the files that the version is computed from, so both versions are equal.  Every byte
+    is preserved, line ends and byte order marks as well.  Raises InventoryError with each file that cannot be read.
+    """
+    texts: dict[str, str] = {}
+    faults = []
+    for name in (*INVENTORY_FILES, *InventoryFolder(folder).published_files()):
+        try:
+            texts[name] = (folder / name).read_bytes().decode("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            faults.append(Fault(str(folder / name), 1, "file", str(error), "put it there, as readable UTF-8"))
+    if faults:
+        raise InventoryError(faults)
+    return texts
 
 
 def _csv_rows(text: str) -> Iterator[tuple[int, list[str]]]:
