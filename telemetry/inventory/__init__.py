@@ -1,4 +1,4 @@
-"""The door to the declared world: load and check an inventory folder, and reload it when it changes.
+"""Loads and checks an inventory folder, and reloads it when it changes.
 
 It must not decide what is observed, and must not serve an inventory that has a fault.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -53,7 +54,7 @@ def load(path: Path, *, simulated: bool = False, imports: Sequence[Centre] = ())
 def load_with_warnings(
     path: Path, *, simulated: bool = False, imports: Sequence[Centre] = ()
 ) -> tuple[Inventory, tuple[Fault, ...]]:
-    """Do as `load` and return the warnings, too: what may stay, but is probably not what was meant."""
+    """Load like `load`, and return the warnings too: what is allowed, but probably not intended."""
     if not path.is_dir():
         remedy = "give the path of an inventory folder"
         raise InventoryError([Fault(str(path), 1, "folder", "there is no such folder", remedy)])
@@ -121,7 +122,7 @@ def _with_replay_devices(inventory: Inventory, imports: Iterable[Centre], *, sim
 
 
 class ReloadingInventory:
-    """An inventory that follows its folder; on a fault the old one stays and `fault` says why."""
+    """An inventory that is reloaded when its folder changes; on a fault the old one stays and `fault` is set."""
 
     def __init__(
         self,
@@ -132,16 +133,14 @@ class ReloadingInventory:
         imports: Sequence[Centre] = (),
     ) -> None:
         self.fault = ""
-        self._path, self._clock, self._simulated, self._imports = path, clock, simulated, tuple(imports)
+        self._path, self._clock = path, clock
+        self._load = partial(load, path, simulated=simulated, imports=tuple(imports))
         self._lock = Lock()
         self._checked_at, self._mtime_ns = clock(), _newest_mtime_ns(path)
         self._inventory = self._load()
 
-    def _load(self) -> Inventory:
-        return load(self._path, simulated=self._simulated, imports=self._imports)
-
     def current(self) -> Inventory:
-        """Return the inventory; look for a change at most once a second."""
+        """Return the inventory; check for a change at most once a second."""
         with self._lock:
             now = self._clock()
             if now - self._checked_at >= CHECK_EVERY_S:
@@ -150,7 +149,7 @@ class ReloadingInventory:
             return self._inventory
 
     def invalidate(self) -> None:
-        """Have the next `current` load again, changed or not; without a lock, so SIGHUP may call it."""
+        """Make the next `current` reload, changed or not; without a lock, so SIGHUP may call it."""
         self._mtime_ns, self._checked_at = 0, float("-inf")
 
     def _reload_if_changed(self, mtime_ns: int) -> None:
@@ -165,7 +164,7 @@ class ReloadingInventory:
 
 
 def _newest_mtime_ns(path: Path) -> int:
-    """Return the newest change of the folder, a file in it or a published month; -1 when it cannot be looked at."""
+    """Return the newest change of the folder, a file in it or a published month; -1 when it cannot be read."""
     try:
         months = (path / published.FOLDER).glob("*.csv")
         return max(p.stat().st_mtime_ns for p in (path, *path.iterdir(), *months))

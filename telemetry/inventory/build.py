@@ -1,4 +1,4 @@
-"""Builds the inventory's values from the records of its files and checks that they fit together.
+"""Builds the inventory's values from the records of its files and checks that they are consistent.
 
 Faults go to the records; it must not read files and must not stop at the first fault.
 """
@@ -61,7 +61,7 @@ PROCEDURE_KEYS = AllowedKeys(("id", "online_level", "measure", "count", "from", 
 
 @dataclass(frozen=True, slots=True)
 class ProvinceSettings:
-    """What province.toml and calendar.toml say."""
+    """The settings of province.toml and the tables of calendar.toml."""
 
     id: str
     unit: str
@@ -77,7 +77,7 @@ class ProvinceSettings:
 
 
 def index_by(records: Iterable[Record], key: str, make: Callable[[Record], T]) -> dict[str, T]:
-    """Make a value of each record by its key; a key used twice is a fault."""
+    """Build a value from each record, by its key; a key that is used twice is a fault."""
     first: dict[str, int] = {}
     out: dict[str, T] = {}
     for record in records:
@@ -90,7 +90,7 @@ def index_by(records: Iterable[Record], key: str, make: Callable[[Record], T]) -
 
 
 def build_province(doc: TomlDocument, calendar: TomlDocument) -> ProvinceSettings:
-    """Build the province with its week and the days that differ."""
+    """Build the province with its usual week and the centres' own weeks and days."""
     root = doc.record(PROVINCE_KEYS)
     usual = week_of(doc.record(AllowedKeys(WEEKDAYS), "hours"))
     own = doc.table("centre_hours").values
@@ -111,7 +111,7 @@ def _parse_zone(root: Record) -> ZoneInfo:
 
 
 def check_province_unit(doc: TomlDocument, units: Mapping[str, AdministrativeUnit]) -> None:
-    """Note a fault when the province names a unit that is no declared province."""
+    """Add a fault when the province names a unit that is not a declared province."""
     root = doc.table()
     code = root.text("unit", "")
     root.check_reference("unit", code, units, "unit")
@@ -120,7 +120,7 @@ def check_province_unit(doc: TomlDocument, units: Mapping[str, AdministrativeUni
 
 
 def check_centre_ids(doc: TomlDocument, key: str, centres: Mapping[str, Centre]) -> None:
-    """Note a fault for each table of one centre's own hours or days whose centre is not declared."""
+    """Add a fault for each table of one centre's own hours or days whose centre is not declared."""
     table = doc.table(key)
     for ident in table.values:
         table.check_reference(ident, ident, centres, "centre")
@@ -160,13 +160,13 @@ def _check_parent(record: Record, units: Mapping[str, AdministrativeUnit]) -> No
 
 
 def build_services(doc: TomlDocument) -> dict[str, Service]:
-    """Build the desks' service groups."""
+    """Build the service groups of desks."""
     doc.record(AllowedKeys((), ("service",)))
-    return index_by(doc.records("service", SERVICE_KEYS), "id", _build_service)
-
-
-def _build_service(r: Record) -> Service:
-    return Service(r.identifier("id"), r.text("name_vi"), r.text("name_en"), r.text("owner_agency", ""))
+    return index_by(
+        doc.records("service", SERVICE_KEYS),
+        "id",
+        lambda r: Service(r.identifier("id"), r.text("name_vi"), r.text("name_en"), r.text("owner_agency", "")),
+    )
 
 
 def build_centres(
@@ -223,7 +223,7 @@ def _build_device(r: Record, centres: Mapping[str, Centre], *, simulated: bool) 
     if ident and not ident.startswith(f"{centre}-"):
         r.add_fault("id", f"{ident!r} does not begin with its centre's id {centre}-", f"write {centre}-<kind><number>")
     if ident == f"{centre}-replay1":
-        r.add_fault("id", f"{ident!r} is kept for replays", "use another id")
+        r.add_fault("id", f"{ident!r} is reserved for replays", "use another id")
     kind = cast("DeviceKind", r.choice("kind", DEVICE_KINDS))
     every, critical = r.integer("every_ms", 1000, 3_600_000, 60_000), r.flag("critical", default=True)
     return Device(ident, centre, kind, every, critical, simulated)
@@ -232,7 +232,7 @@ def _build_device(r: Record, centres: Mapping[str, Centre], *, simulated: bool) 
 def build_systems(
     doc: TomlDocument, devices: Mapping[str, Device], calendar_tables: CalendarTables
 ) -> dict[str, System]:
-    """Build the digital systems with their planned maintenance; `[defaults]` fills what a system leaves out."""
+    """Build the digital systems with their planned maintenance; `[defaults]` has values that a system may omit."""
     doc.record(AllowedKeys((), ("defaults", "system")))
     defaults = doc.record(AllowedKeys((), SYSTEM_DEFAULT_KEYS), "defaults")
     built = index_by(doc.records("system", SYSTEM_KEYS), "id", lambda record: _build_system(record, defaults, devices))

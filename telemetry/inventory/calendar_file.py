@@ -1,6 +1,7 @@
 """Reads calendar.toml: exceptions, holidays, swapped days, weeks with validity, modes, planned maintenance.
 
-Faults go to the records; it must not decide which table wins, nor when a centre is open.
+It returns one centre's or system's part of them.  Faults go to the records; it must not read files, nor decide when a
+centre is open.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ class WeekOverride:
 
 @dataclass(frozen=True, slots=True)
 class CalendarTables:
-    """The tables of calendar.toml; `days` has the exceptions of all under the empty id."""
+    """The tables of calendar.toml; `days` has the exceptions of every centre under the empty id."""
 
     days: Mapping[str, Mapping[date, SpecialDay]]
     public_holidays: PublicHolidays
@@ -101,11 +102,11 @@ class CalendarTables:
     )
 
     def exceptions(self, centre: str) -> Mapping[date, OpeningHours]:
-        """Return a centre's days that differ from everything else."""
+        """Return the hours of a centre's exception days, which win over every other table."""
         return MappingProxyType({day: hours for day, (hours, _) in self.days.get(centre, self.days[""]).items()})
 
     def rules(self, centre: str, usual: tuple[OpeningHours, ...]) -> CalendarRules:
-        """Return what bends a centre's week; centres that no table names share one value."""
+        """Return the rules that change a centre's usual week; centres that no table names share one value."""
         key = (centre if centre in self.days or any(centre in table.centres for table in self._tables) else "", usual)
         if key not in self._rules_cache:
             self._rules_cache[key] = self._build_rules(*key)
@@ -116,23 +117,22 @@ class CalendarTables:
         for swapped_days in _values_for(centre, self.swaps):
             swaps.update(swapped_days)
         names = {day: name for day, (_, name) in self.days.get(centre, self.days[""]).items() if name}
+        weeks = _values_for(centre, self.weeks)
         return CalendarRules(
             holidays=self.public_holidays.days_off,
             swaps=MappingProxyType(swaps),
-            weeks=tuple(
-                WeeklyHours(w.first, w.end, override_week(w.days, usual)) for w in _values_for(centre, self.weeks)
-            ),
+            weeks=tuple(WeeklyHours(w.first, w.end, override_week(w.days, usual)) for w in weeks),
             modes=tuple(_values_for(centre, self.modes)),
             maintenance=tuple(_values_for(centre, self.maintenance)),
             names=MappingProxyType(names),
         )
 
     def maintenance_of(self, system: str) -> tuple[MaintenancePlan, ...]:
-        """Return what is planned for a digital system."""
+        """Return the maintenance of a digital system."""
         return tuple(s.value for s in self.maintenance if system in s.systems)
 
     def check_references(self, centres: Container[str], systems: Container[str]) -> None:
-        """Note a fault for each centre or system that is named and not declared."""
+        """Add a fault for each centre or system that is named and not declared."""
         for table in self._tables:
             for ident in table.centres:
                 table.record.check_reference("centres", ident, centres, "centre")
@@ -253,7 +253,8 @@ def _build_recurring(record: Record, name: str, zone: ZoneInfo) -> RecurringMain
 
 
 def _parse_window(record: Record, zone: ZoneInfo) -> Window:
-    start, end = (_to_unix_ms(_parse_wall_time(record, key), zone) for key in ("from", "to"))
+    walls = (_parse_wall_time(record, key) for key in ("from", "to"))
+    start, end = (None if wall is None else wall_time_ms(wall.date(), wall.time(), zone) for wall in walls)
     if start is not None and end is not None and end <= start:
         _fault_not_after(record, record.values["to"])
         end = start
@@ -261,33 +262,28 @@ def _parse_window(record: Record, zone: ZoneInfo) -> Window:
 
 
 def _fault_not_after(record: Record, end: object) -> None:
-    record.add_fault("to", f"{end} is not after from", "write the first moment at which it no longer holds")
-
-
-def _to_unix_ms(wall: datetime | None, zone: ZoneInfo) -> int | None:
-    return None if wall is None else wall_time_ms(wall.date(), wall.time(), zone)
+    record.add_fault("to", f"{end} is not after from", "write the first time at which it is no longer valid")
 
 
 def _parse_wall_time(record: Record, key: str) -> datetime | None:
-    """Return a local wall time on a 5-minute mark; a date is its midnight."""
+    """Return a local wall time on a 5-minute mark, None with a fault when it is not one; a date is its midnight."""
     value = record.values.get(key)
     if value is None:
         return None
     if not isinstance(value, date):
         record.add_fault(key, f"{value!r} is no time", "write 2026-10-03T17:00:00, or 2026-10-03, without quotes")
-        return None
-    if not isinstance(value, datetime):
+    elif not isinstance(value, datetime):
         return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - local, whatever the zone
-    if value.tzinfo is not None:
+    elif value.tzinfo is not None:
         record.add_fault(key, f"{value} has an offset", "write the centre's local time without one")
-        return None
-    if value.minute % 5 or value.second or value.microsecond:
+    elif value.minute % 5 or value.second or value.microsecond:
         record.add_fault(key, f"{value:%H:%M:%S} is not on a 5-minute mark", "move it to one")
-        return None
-    return value
+    else:
+        return value
+    return None
 
 
 def _values_for(centre: str, table: Iterable[ScopedTable[T]]) -> list[T]:
-    """Return what holds for a centre, what names it last: the last wins."""
+    """Return the values for a centre, those of tables that name it last: the last one wins."""
     applicable = [entry for entry in table if entry.applies_to(centre)]
     return [entry.value for entry in sorted(applicable, key=lambda entry: bool(entry.centres))]

@@ -1,6 +1,6 @@
-"""Reads the inventory's CSV and TOML files into records that know their file and line.
+"""Reads the inventory's CSV and TOML files into records that have their file and line.
 
-Every fault is collected, never raised, so that all are shown at once; it must not know what the records mean.
+Every fault is collected, never raised, so that all are shown at once; it must not interpret the records.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class TomlDocument:
     broken: bool = False
 
     def record(self, keys: AllowedKeys, *path: str | int) -> Record:
-        """Return one table, checked for unknown and missing keys; the root when no place is given."""
+        """Return one table, checked for unknown and missing keys; the root when no path is given."""
         table = self._table_at(path)
         line = self.lines.get(path, 1)
         record = Record(self.file, line, table, self.faults, {key: self._line_of(path, key) for key in table})
@@ -94,39 +94,36 @@ class InventoryFolder:
     _contents: dict[str, bytes] = field(default_factory=dict)
 
     def read_text(self, name: str) -> str | None:
-        """Return a file's text; a fault and None when it cannot be read."""
+        """Return a file's text; add a fault and return None when it cannot be read."""
         try:
             raw = (self.path / name).read_bytes()
             self._contents[name] = raw
             return raw.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             line = raw.count(b"\n", 0, error.start) + 1
-            self._add_fault(name, line, "encoding", f"byte 0x{raw[error.start]:02x} is not UTF-8", "save it as UTF-8")
+            self.add_fault(name, line, "encoding", f"byte 0x{raw[error.start]:02x} is not UTF-8", "save it as UTF-8")
         except OSError as error:
-            self._add_fault(name, 1, "file", f"cannot be read ({error.strerror})", "put the file there")
+            self.add_fault(name, 1, "file", f"cannot be read ({error.strerror})", "put the file there")
         self._mark_unread(name)
         return None
 
     def _mark_unread(self, name: str) -> None:
         self.faults.unread_files.add(name.partition(".")[0])
 
-    def _add_fault(self, name: str, line: int, key: str, problem: str, remedy: str) -> None:
+    def add_fault(self, name: str, line: int, key: str, problem: str, remedy: str) -> None:
+        """Add a fault of a file."""
         self.faults.append(Fault(str(self.path / name), line, key, problem, remedy))
 
     def check_file_names(self, names: Container[str]) -> None:
-        """Note a fault for each CSV or TOML file that is none of `names` (a misspelt one)."""
+        """Add a fault for each CSV or TOML file that is not in `names` (a misspelt one)."""
         present = sorted(p.name for p in self.path.glob("*.*") if p.suffix in {".csv", ".toml"})
         for name in present:
             if name not in names:
-                self._add_fault(name, 1, "file", "is not a file of an inventory", "rename it, or move it away")
+                self.add_fault(name, 1, "file", "is not a file of an inventory", "rename it, or move it away")
 
     def published_files(self) -> list[str]:
         """Return the names of the CSV files in the folder of published months, in order."""
         return sorted(f"published/{path.name}" for path in (self.path / "published").glob("*.csv"))
-
-    def add_file_fault(self, name: str, key: str, problem: str, remedy: str) -> None:
-        """Note a fault of a whole file."""
-        self._add_fault(name, 1, key, problem, remedy)
 
     def read_toml(self, name: str) -> TomlDocument:
         """Read a TOML file; an empty document when it cannot be read."""
@@ -143,7 +140,7 @@ class InventoryFolder:
         self._mark_unread(name)
         position = _ERROR_POSITION.search(message)
         line = int(position[1]) if position else text.count("\n") + 1
-        self._add_fault(name, line, "syntax", f"is not TOML: {_ERROR_POSITION.sub('', message)}", "correct that line")
+        self.add_fault(name, line, "syntax", f"is not TOML: {_ERROR_POSITION.sub('', message)}", "correct that line")
 
     def read_csv(self, name: str, keys: AllowedKeys) -> list[Record]:
         """Read a CSV file with a header line; no records when it cannot be read."""
@@ -153,7 +150,7 @@ class InventoryFolder:
         try:
             rows = list(_csv_rows(text))
         except csv.Error as error:
-            self._add_fault(name, 1, "syntax", f"is not CSV: {error}", "correct it, or write it anew")
+            self.add_fault(name, 1, "syntax", f"is not CSV: {error}", "correct it, or write it again")
             self._mark_unread(name)
             return []
         header = Record(str(self.path / name), 1, dict.fromkeys(rows[0][1] if rows else ()), self.faults)

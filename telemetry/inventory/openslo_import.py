@@ -1,6 +1,6 @@
-"""Reads OpenSLO documents (plain values, from YAML) as objectives and tells of each part what became of it.
+"""Imports OpenSLO documents (plain values, from YAML) as objectives and notes each part that it does not import.
 
-Nothing is dropped silently: what has no counterpart here becomes a note. It must not read files or know YAML.
+Nothing is dropped silently: a part without a counterpart here becomes a note. It must not read files or use YAML.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from telemetry.core.inventory import Objective
+from telemetry.core.scope import Scope
 from telemetry.inventory.files import TomlDocument, locate_keys
 from telemetry.inventory.objectives import PERIOD_MAX_DAYS, build_objectives, default_clock, default_policy
 from telemetry.inventory.openslo import ANNOTATION_PREFIX, PERIOD_DURATIONS, to_toml
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from telemetry.core.inventory import Inventory, ObjectivePeriod, SliKind
 
 NO_COUNTERPART = "has no counterpart here"
-OWN_INDICATOR = "our own telemetry is the indicator, its query is not used"
-NO_SLICES = "every second counts by itself here, slices are not counted"
+OWN_INDICATOR = "Motcua's own telemetry is the indicator, its query is not used"
+NO_SLICES = "every second counts by itself, slices are not counted"
 REASONS_BY_PATH = {
     "spec.indicator": OWN_INDICATOR, "spec.indicatorRef": OWN_INDICATOR, "spec.sli": OWN_INDICATOR,
     "spec.sliRef": OWN_INDICATOR,
@@ -35,7 +36,7 @@ REASONS_BY_PATH = {
 }  # fmt: skip
 UNUSED_SPEC_KEYS = {
     "description": "objectives have names, no description",
-    "alertPolicies": "there are alerts, by our own burn-rate rules",
+    "alertPolicies": "alerts use Motcua's burn-rate rules",
 }
 ROOT_KEYS = ("apiVersion", "kind", "metadata", "spec")
 METADATA_KEYS = ("name", "displayName", "annotations", "labels")
@@ -47,10 +48,10 @@ _EXCERPT.maxstring = 80
 API_VERSIONS = ("openslo/v1", "openslo.com/v2alpha")
 PERIODS_BY_DURATION: Mapping[str, ObjectivePeriod] = {text: period for period, text in PERIOD_DURATIONS.items()}
 OTHER_KINDS = {
-    "AlertPolicy": "the burn-rate rules are ours, by clock and period",
-    "AlertCondition": "the burn-rate rules are ours, by clock and period",
+    "AlertPolicy": "alerts use Motcua's burn-rate rules, by clock and period",
+    "AlertCondition": "alerts use Motcua's burn-rate rules, by clock and period",
     "AlertNotificationTarget": "alerts go to Alertmanager",
-    "DataSource": "figures come from our own totals",
+    "DataSource": "figures come from the store's totals",
     "SLI": OWN_INDICATOR,
     "Service": "scopes come from the inventory",
 }
@@ -60,7 +61,7 @@ _UNIT_HOURS = {"h": 1, "d": 24, "w": 168}
 
 @dataclass(frozen=True, slots=True)
 class ImportNote:
-    """What was not taken as it stands: where in which document, and why."""
+    """A part that was not imported unchanged: the document, the path in it, and why."""
 
     document: str
     path: str
@@ -68,7 +69,7 @@ class ImportNote:
 
 
 class OpenSloError(Exception):
-    """A document that cannot be taken: its path and why."""
+    """A document that cannot be imported: the path in it and why."""
 
 
 @dataclass(slots=True)
@@ -80,21 +81,19 @@ class SloDocument:
     notes: list[ImportNote] = field(default_factory=list)
 
     def add_note(self, path: str, reason: str) -> None:
-        """Keep a note on this document."""
+        """Add a note on this document."""
         self.notes.append(ImportNote(self.label, path, reason))
 
     def table(self, key: str) -> Mapping[str, object]:
-        """Return one of the document's tables, empty when there is none; raises RefusedError."""
+        """Return one of the document's tables, empty when there is none; raises OpenSloError."""
         return require_mapping(self.body.get(key, {}), key)
 
     def annotation(self, key: str) -> str:
-        """Return one of our own annotations (or labels), empty when there is none."""
+        """Return one of the annotations (or labels) under `motcua/`, empty when there is none."""
         metadata = self.table("metadata")
         sections = (require_mapping(metadata.get(name) or {}, f"metadata.{name}") for name in ("annotations", "labels"))
-        return next(
-            (as_text(section[ANNOTATION_PREFIX + key]) for section in sections if ANNOTATION_PREFIX + key in section),
-            "",
-        )
+        name = ANNOTATION_PREFIX + key
+        return next((as_text(section[name]) for section in sections if name in section), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,24 +105,21 @@ class ImportResult:
 
 
 def import_documents(documents: Iterable[tuple[str, object]], inventory: Inventory) -> ImportResult:
-    """Read documents, each with a label such as `slo.yaml#2`; what cannot be taken is a note."""
+    """Read documents, each with a label such as `slo.yaml#2`; what cannot be imported becomes a note."""
     imported: dict[str, tuple[str, Objective]] = {}
     notes: list[ImportNote] = []
     for label, body in documents:
         for objective in _read_document(label, body, inventory, notes):
             if objective.id in imported:
-                notes.append(
-                    ImportNote(
-                        label, "metadata.name", f"not taken: {objective.id} is already in {imported[objective.id][0]}"
-                    )
-                )
+                reason = f"not imported: {objective.id} is already in {imported[objective.id][0]}"
+                notes.append(ImportNote(label, "metadata.name", reason))
             imported.setdefault(objective.id, (label, objective))
     return ImportResult(tuple(imported.values()), tuple(notes))
 
 
 def _read_document(label: str, body: object, inventory: Inventory, notes: list[ImportNote]) -> Sequence[Objective]:
     if not isinstance(body, dict) or body.get("apiVersion") not in API_VERSIONS:
-        notes.append(ImportNote(label, "apiVersion", f"not taken: it is none of {', '.join(API_VERSIONS)}"))
+        notes.append(ImportNote(label, "apiVersion", f"not imported: it is none of {', '.join(API_VERSIONS)}"))
         return ()
     kind = as_text(body.get("kind", ""))
     slo = SloDocument(f"{label} {kind}", body, notes)
@@ -134,18 +130,15 @@ def _read_document(label: str, body: object, inventory: Inventory, notes: list[I
         return _read_objectives(slo, inventory)
     except OpenSloError as error:
         path, reason = error.args
-        slo.add_note(path, f"not taken: {reason}")
+        slo.add_note(path, f"not imported: {reason}")
         return ()
 
 
 def _note_other_kind(slo: SloDocument, kind: str) -> None:
-    """Note a document of another kind, unless it is one that our export writes."""
-    name = slo.table("metadata").get("name")
-    is_own_export = slo.annotation("rule") or slo.annotation("made")
-    if not is_own_export:
-        slo.add_note(
-            f"{kind or 'kind'} {as_text(name)}", f"not taken: {OTHER_KINDS.get(kind, 'this kind is not known')}"
-        )
+    """Note a document of another kind, unless the export made it."""
+    path = f"{kind or 'kind'} {as_text(slo.table('metadata').get('name'))}"
+    if not (slo.annotation("rule") or slo.annotation("made")):
+        slo.add_note(path, f"not imported: {OTHER_KINDS.get(kind, 'this kind is not known')}")
 
 
 def _read_objectives(slo: SloDocument, inventory: Inventory) -> list[Objective]:
@@ -155,14 +148,9 @@ def _read_objectives(slo: SloDocument, inventory: Inventory) -> list[Objective]:
     slo.label = f"{slo.label} {name}"
     note_unknown_keys(slo)
     goals = _read_goals(slo)
-    candidates = [
-        _read_objective(slo, _numbered_id(name, at), goal, inventory) for at, goal in enumerate(goals, start=1)
-    ]
+    ids = [name, *(f"{name}-{at}" for at in range(2, len(goals) + 1))]
+    candidates = [_read_objective(slo, ident, goal, inventory) for ident, goal in zip(ids, goals, strict=True)]
     return [objective for objective in candidates if _passes_inventory_checks(slo, objective, inventory)]
-
-
-def _numbered_id(name: str, at: int) -> str:
-    return name if at == 1 else f"{name}-{at}"
 
 
 def _read_objective(slo: SloDocument, name: str, goal: float, inventory: Inventory) -> Objective:
@@ -187,7 +175,7 @@ def _read_objective(slo: SloDocument, name: str, goal: float, inventory: Invento
 
 
 def _read_scope(slo: SloDocument, inventory: Inventory) -> str:
-    """Return the scope of our annotation; else the digital system that the service names."""
+    """Return the scope of the annotation; else the digital system that the service names."""
     if scope := slo.annotation("scope"):
         return scope
     spec = slo.table("spec")
@@ -195,7 +183,7 @@ def _read_scope(slo: SloDocument, inventory: Inventory) -> str:
     if not isinstance(service, str) or service not in inventory.systems:
         remedy = "name a declared system, or add the annotation motcua/scope"
         raise OpenSloError("spec.service", f"no system {excerpt(service)} is declared; {remedy}")
-    return f"system:{service}"
+    return str(Scope.system(service))
 
 
 def _read_names(slo: SloDocument) -> tuple[str, str]:
@@ -203,7 +191,7 @@ def _read_names(slo: SloDocument) -> tuple[str, str]:
     english = slo.annotation("name-en") or as_text(metadata.get("displayName") or metadata["name"])
     vietnamese = slo.annotation("name-vi")
     if not vietnamese:
-        slo.add_note("metadata.displayName", "there is no Vietnamese name: the English one stands in")
+        slo.add_note("metadata.displayName", "there is no Vietnamese name: the English one is used")
     return vietnamese or english, english
 
 
@@ -236,7 +224,7 @@ def _read_goal(slo: SloDocument, entry: Mapping[str, object], at: int) -> float:
 
 
 def _is_goal_number(value: object) -> bool:
-    """Tell whether it is a number that could be a goal; neither nan nor one that no float can hold."""
+    """Return whether it is a number that can be a goal; not nan, nor one too large for a float."""
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 100
 
 
@@ -257,7 +245,7 @@ def _read_period(slo: SloDocument, inventory: Inventory) -> tuple[ObjectivePerio
 
 
 def _parse_days(text: str) -> int:
-    """Return a rolling window's days; a month has no fixed length and belongs to a calendar."""
+    """Return a rolling window's days; a month has no fixed length and needs a calendar."""
     match = _ROLLING_DURATION.fullmatch(text)
     hours = int(match[1]) * _UNIT_HOURS[match[2]] if match else 0
     if not hours or hours % 24:
@@ -267,28 +255,27 @@ def _parse_days(text: str) -> int:
 
 
 def _passes_inventory_checks(slo: SloDocument, objective: Objective, inventory: Inventory) -> bool:
-    """Check an objective as the inventory will; its faults are notes."""
+    """Check an objective as the inventory does; its faults become notes."""
     text, faults = to_toml([objective]), Faults()
     build_objectives(TomlDocument("objectives.toml", tomllib.loads(text), locate_keys(text), faults), inventory)
     for fault in faults:
-        slo.add_note(f"{objective.id}: {fault.field}", f"not taken: {fault.problem}; {fault.remedy}")
+        slo.add_note(f"{objective.id}: {fault.field}", f"not imported: {fault.problem}; {fault.remedy}")
     return not faults
 
 
 def note_window(slo: SloDocument, window: Mapping[str, object]) -> None:
-    """Note what else is said of the window, and what contradicts its having a calendar or none."""
+    """Note the window's other keys, and an `isRolling` that contradicts its calendar."""
     for key in window:
         if key not in WINDOW_KEYS:
             slo.add_note(f"spec.timeWindow[0].{as_text(key)}", NO_COUNTERPART)
     aligned = window.get("calendar") is not None
     if "isRolling" in window and window["isRolling"] is aligned:
-        slo.add_note(
-            "spec.timeWindow[0].isRolling", "a window with a calendar is aligned to it, one without is rolling"
-        )
+        reason = "a window with a calendar is aligned to it, one without is rolling"
+        slo.add_note("spec.timeWindow[0].isRolling", reason)
 
 
 def note_calendar(slo: SloDocument, calendar: Mapping[str, object], inventory: Inventory) -> None:
-    """Note what of a calendar's beginning and zone is not as ours is."""
+    """Note a calendar's start and zone where they differ from the inventory's periods."""
     path = "spec.timeWindow[0].calendar"
     for key in calendar:
         if key not in ("timeZone", "startTime"):
@@ -296,11 +283,11 @@ def note_calendar(slo: SloDocument, calendar: Mapping[str, object], inventory: I
     if calendar.get("timeZone", inventory.zone.key) != inventory.zone.key:
         slo.add_note(f"{path}.timeZone", f"periods begin at midnight in {inventory.zone.key}")
     if not re.search(r"(-01|-01-01|)[ T]00:00(:00)?Z?$", as_text(calendar.get("startTime", " 00:00"))):
-        slo.add_note(f"{path}.startTime", "periods begin with the calendar's own day, Monday, month, quarter or year")
+        slo.add_note(f"{path}.startTime", "periods begin at the start of a day, week (Monday), month, quarter or year")
 
 
 def note_unknown_keys(slo: SloDocument) -> None:
-    """Note every key that nothing here is made of."""
+    """Note every key that is not imported."""
     for key in slo.body:
         if key not in ROOT_KEYS:
             slo.add_note(as_text(key), NO_COUNTERPART)
@@ -332,20 +319,20 @@ def _note_annotations(slo: SloDocument) -> None:
 
 
 def as_text(value: object) -> str:
-    """Return a plain value as text; of a table or list only its beginning: aliases may make it endless."""
+    """Return a plain value as text, a table or list shortened: YAML aliases may make it endless."""
     return excerpt(value) if isinstance(value, dict | list | tuple | set | int) else str(value)
 
 
 def excerpt(value: object) -> str:
-    """Return a value as it is written, cut short."""
+    """Return a value's representation, shortened."""
     try:
         return _EXCERPT.repr(value)
     except ValueError:  # Python writes no number of more than 4,300 digits
-        return "a number without end"
+        return "a very long number"
 
 
 def require_mapping(value: object, path: str) -> Mapping[str, object]:
-    """Return a table; raises RefusedError when it is none."""
+    """Return a table; raises OpenSloError when it is none."""
     if isinstance(value, dict):
         return value
     raise OpenSloError(path, "is not a table")
