@@ -94,17 +94,12 @@ def _build_inventory(folder: InventoryFolder, *, simulated: bool) -> Inventory:
         services=services,
         systems=systems,
         simulated=simulated,
+        targets=build.build_targets(folder.read_toml("targets.toml")),
+        procedures=build.build_procedures(folder.read_csv("procedures.csv", build.PROCEDURE_KEYS)),
     )
-    return _with_targets(folder, inventory)
-
-
-def _with_targets(folder: InventoryFolder, inventory: Inventory) -> Inventory:
-    targets = build.build_targets(folder.read_toml("targets.toml"))
-    objectives = build_objectives(folder.read_toml("objectives.toml"), inventory)
-    procedures = build.build_procedures(folder.read_csv("procedures.csv", build.PROCEDURE_KEYS))
-    with_targets = replace(inventory, targets=targets, objectives=objectives, procedures=procedures)
-    months = published.read_months(folder, with_targets)
-    return replace(with_targets, version=folder.digest(), published=months)
+    inventory = replace(inventory, objectives=build_objectives(folder.read_toml("objectives.toml"), inventory))
+    months = published.read_months(folder, inventory)
+    return replace(inventory, version=folder.digest(), published=months)
 
 
 def _check_imports(folder: InventoryFolder, inventory: Inventory, imports: Iterable[Centre]) -> None:

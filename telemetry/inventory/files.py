@@ -11,6 +11,7 @@ import io
 import re
 import tomllib
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from telemetry.errors import Fault, InventoryError
@@ -145,29 +146,7 @@ class InventoryFolder:
     def read_csv(self, name: str, keys: AllowedKeys) -> list[Record]:
         """Read a CSV file with a header line; no records when it cannot be read."""
         text = self.read_text(name)
-        if text is None:
-            return []
-        try:
-            rows = list(_csv_rows(text))
-        except csv.Error as error:
-            self.add_fault(name, 1, "syntax", f"is not CSV: {error}", "correct it, or write it again")
-            self._mark_unread(name)
-            return []
-        header = Record(str(self.path / name), 1, dict.fromkeys(rows[0][1] if rows else ()), self.faults)
-        columns = rows[0][1] if rows else []
-        check_keys(header, keys)
-        if keys.missing(columns):
-            self._mark_unread(name)
-        for column in sorted({column for column in columns if columns.count(column) > 1}):
-            header.add_fault(column, "is a column more than once", "keep one of them")
-        return [row for line, cells in rows[1:] if (row := self._parse_row(header.file, line, columns, cells))]
-
-    def _parse_row(self, file: str, line: int, columns: list[str], cells: list[str]) -> Record | None:
-        if len(cells) == len(columns):
-            return Record(file, line, dict(zip(columns, cells, strict=True)), self.faults)
-        problem = f"has {len(cells)} cells, the header has {len(columns)}"
-        self.faults.append(Fault(file, line, "row", problem, "add or remove commas; quote a text with a comma"))
-        return None
+        return [] if text is None else parse_csv(str(self.path / name), text, keys, self.faults)
 
     def digest(self) -> str:
         """Return a short digest of the files that were read."""
@@ -193,6 +172,31 @@ def bundle_files(folder: Path) -> dict[str, str]:
     if faults:
         raise InventoryError(faults)
     return texts
+
+
+def parse_csv(file: str, text: str, keys: AllowedKeys, faults: Faults) -> list[Record]:
+    """Return the rows of a CSV text with a header line, without those that have another number of cells."""
+    try:
+        rows = list(_csv_rows(text))
+    except csv.Error as error:
+        faults.append(Fault(file, 1, "syntax", f"is not CSV: {error}", "correct it, or write it again"))
+        faults.unread_files.add(PurePath(file).stem)
+        return []
+    columns = rows[0][1] if rows else []
+    header = Record(file, 1, dict.fromkeys(columns), faults)
+    check_keys(header, keys)
+    if keys.missing(columns):
+        faults.unread_files.add(PurePath(file).stem)
+    for column in sorted({column for column in columns if columns.count(column) > 1}):
+        header.add_fault(column, "is a column more than once", "keep one of them")
+    records = []
+    for line, cells in rows[1:]:
+        if len(cells) == len(columns):
+            records.append(Record(file, line, dict(zip(columns, cells, strict=True)), faults))
+        else:
+            problem = f"has {len(cells)} cells, the header has {len(columns)}"
+            faults.append(Fault(file, line, "row", problem, "add or remove commas; quote a text with a comma"))
+    return records
 
 
 def _csv_rows(text: str) -> Iterator[tuple[int, list[str]]]:

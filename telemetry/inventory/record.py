@@ -37,10 +37,6 @@ class AllowedKeys:
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
 
-    def unknown(self, keys: Sequence[str]) -> list[str]:
-        """Return the keys that are not allowed."""
-        return [key for key in keys if key not in self.required + self.optional]
-
     def missing(self, keys: Container[str]) -> list[str]:
         """Return the required keys that are missing."""
         return [key for key in self.required if key not in keys]
@@ -158,9 +154,9 @@ class Record:
 
 def check_keys(record: Record, keys: AllowedKeys) -> None:
     """Add a fault for each unknown and each missing column or key."""
-    present = list(record.values)
-    for key in keys.unknown(present):
-        allowed = ", ".join(keys.required + keys.optional)
-        record.add_fault(key, "is unknown here", f"remove it, or use one of {allowed}")
-    for key in keys.missing(present):
+    allowed = keys.required + keys.optional
+    for key in record.values:
+        if key not in allowed:
+            record.add_fault(key, "is unknown here", f"remove it, or use one of {', '.join(allowed)}")
+    for key in keys.missing(record.values):
         record.add_fault(key, "is missing", "add it")

@@ -148,22 +148,23 @@ def earliest_of_each(events: Sequence[StoredEvent]) -> list[StoredEvent]:
 
 def has_repeated_ids(batches: Iterable[SeriesBatch]) -> bool:
     """Return whether an event id occurs twice within one write."""
-    return any(len(set(numbers)) != len(numbers) for numbers in _row_numbers_by_outbox(batches).values())
+    for group in _by_outbox(batches).values():
+        numbers = [n for batch in group for n in batch.row_numbers]
+        if len(set(numbers)) != len(numbers):
+            return True
+    return False
 
 
-def _row_numbers_by_outbox(batches: Iterable[SeriesBatch]) -> dict[tuple[str, str], list[int]]:
-    out: dict[tuple[str, str], list[int]] = {}
+def _by_outbox(batches: Iterable[SeriesBatch]) -> dict[tuple[str, str], list[SeriesBatch]]:
+    groups: dict[tuple[str, str], list[SeriesBatch]] = {}
     for batch in batches:
-        out.setdefault((batch.device, batch.outbox_id), []).extend(batch.row_numbers)
-    return out
+        groups.setdefault((batch.device, batch.outbox_id), []).append(batch)
+    return groups
 
 
 def outbox_deltas(batches: Iterable[SeriesBatch], at: int = 0) -> list[OutboxDelta]:
     """Return the write's rows by outbox; points that servers write themselves belong to no outbox."""
-    groups: dict[tuple[str, str], list[SeriesBatch]] = {}
-    for batch in batches:
-        if batch.outbox_id not in SERVER_OUTBOX_IDS:
-            groups.setdefault((batch.device, batch.outbox_id), []).append(batch)
+    groups = _by_outbox(batch for batch in batches if batch.outbox_id not in SERVER_OUTBOX_IDS)
     return [_outbox_delta(device, outbox_id, group, at) for (device, outbox_id), group in groups.items()]
 
 
