@@ -54,13 +54,10 @@ class TomlDocument:
         """Return one table, checked for unknown and missing keys; the root when no path is given."""
         table = self._table_at(path)
         line = self.lines.get(path, 1)
-        record = Record(self.file, line, table, self.faults, {key: self._line_of(path, key) for key in table})
+        record = Record(self.file, line, table, self.faults, {key: self.lines.get((*path, key), line) for key in table})
         if not self.broken:
             check_keys(record, keys)
         return record
-
-    def _line_of(self, path: KeyPath, key: str) -> int:
-        return self.lines.get((*path, key), self.lines.get(path, 1))
 
     def _table_at(self, path: KeyPath) -> dict[str, object]:
         node: object = self.data

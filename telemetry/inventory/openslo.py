@@ -41,7 +41,10 @@ def export_documents(inventory: Inventory) -> list[OpenSloNode]:
         service = _service_name(objective)
         services.setdefault(service, _reference_document("Service", service, {"description": objective.scope}))
         slos.append(_slo_document(objective, inventory.zone.key, names))
-    base = [_data_source(), *([_notification_target()] if policies else [])]
+    base = [_reference_document("DataSource", DATA_SOURCE, {"type": "Prometheus", "connectionDetails": {}})]
+    if policies:
+        target: OpenSloNode = {"target": NOTIFICATION_TARGET}
+        base.append(_reference_document("AlertNotificationTarget", NOTIFICATION_TARGET, target))
     return [*base, *services.values(), *policies.values(), *slos]
 
 
@@ -52,14 +55,6 @@ def _document(kind: str, name: str, spec: OpenSloNode, **more: object) -> OpenSl
 def _reference_document(kind: str, name: str, spec: OpenSloNode) -> OpenSloNode:
     """Return a document that others refer to and that an import ignores."""
     return _document(kind, name, spec, annotations={ANNOTATION_PREFIX + "made": "export"})
-
-
-def _data_source() -> OpenSloNode:
-    return _reference_document("DataSource", DATA_SOURCE, {"type": "Prometheus", "connectionDetails": {}})
-
-
-def _notification_target() -> OpenSloNode:
-    return _reference_document("AlertNotificationTarget", NOTIFICATION_TARGET, {"target": NOTIFICATION_TARGET})
 
 
 def _service_name(objective: Objective) -> str:
@@ -113,18 +108,14 @@ def _alert_documents(objective: Objective, period: int) -> Iterator[tuple[str, O
     for rule in burn_rules(objective) if objective.alert else ():
         name = f"{rule.name}-{objective.clock}-{format_duration(period)}"
         yield f"{name}-condition", _alert_condition(f"{name}-condition", rule, objective, period)
-        yield name, _alert_policy(name)
-
-
-def _alert_policy(name: str) -> OpenSloNode:
-    spec: OpenSloNode = {
-        "alertWhenNoData": False,
-        "alertWhenResolved": True,
-        "alertWhenBreaching": True,
-        "conditions": [{"conditionRef": f"{name}-condition"}],
-        "notificationTargets": [{"targetRef": NOTIFICATION_TARGET}],
-    }
-    return _document("AlertPolicy", name, spec, annotations={ANNOTATION_PREFIX + "rule": name})
+        policy: OpenSloNode = {
+            "alertWhenNoData": False,
+            "alertWhenResolved": True,
+            "alertWhenBreaching": True,
+            "conditions": [{"conditionRef": f"{name}-condition"}],
+            "notificationTargets": [{"targetRef": NOTIFICATION_TARGET}],
+        }
+        yield name, _document("AlertPolicy", name, policy, annotations={ANNOTATION_PREFIX + "rule": name})
 
 
 def _alert_condition(name: str, rule: BurnRateRule, objective: Objective, period: int) -> OpenSloNode:

@@ -146,7 +146,7 @@ def _read_objectives(slo: SloDocument, inventory: Inventory) -> list[Objective]:
     if not isinstance(name, str) or not IDENTIFIER.fullmatch(name):
         raise OpenSloError("metadata.name", f"{excerpt(name)} is not an id: use 1 to 63 of a-z, 0-9 and -")
     slo.label = f"{slo.label} {name}"
-    note_unknown_keys(slo)
+    _note_unknown_keys(slo)
     goals = _read_goals(slo)
     ids = [name, *(f"{name}-{at}" for at in range(2, len(goals) + 1))]
     candidates = [_read_objective(slo, ident, goal, inventory) for ident, goal in zip(ids, goals, strict=True)]
@@ -234,13 +234,13 @@ def _read_period(slo: SloDocument, inventory: Inventory) -> tuple[ObjectivePerio
         raise OpenSloError("spec.timeWindow", "there must be exactly one")
     window = require_mapping(windows[0], "spec.timeWindow[0]")
     text, aligned = as_text(window.get("duration", "")), window.get("calendar")
-    note_window(slo, window)
+    _note_window(slo, window)
     if aligned is None:
         return "rolling", _parse_days(text)
     if text not in PERIODS_BY_DURATION:
         allowed = ", ".join(PERIODS_BY_DURATION)
         raise OpenSloError("spec.timeWindow[0].duration", f"{text!r} does not fit a calendar: use {allowed}")
-    note_calendar(slo, require_mapping(aligned, "spec.timeWindow[0].calendar"), inventory)
+    _note_calendar(slo, require_mapping(aligned, "spec.timeWindow[0].calendar"), inventory)
     return PERIODS_BY_DURATION[text], PERIOD_MAX_DAYS[PERIODS_BY_DURATION[text]]
 
 
@@ -263,42 +263,40 @@ def _passes_inventory_checks(slo: SloDocument, objective: Objective, inventory: 
     return not faults
 
 
-def note_window(slo: SloDocument, window: Mapping[str, object]) -> None:
+def _note_keys(slo: SloDocument, path: str, keys: Iterable[object], known: Sequence[str]) -> None:
+    for key in keys:
+        if key not in known:
+            slo.add_note(f"{path}{as_text(key)}", NO_COUNTERPART)
+
+
+def _note_window(slo: SloDocument, window: Mapping[str, object]) -> None:
     """Note the window's other keys, and an `isRolling` that contradicts its calendar."""
-    for key in window:
-        if key not in WINDOW_KEYS:
-            slo.add_note(f"spec.timeWindow[0].{as_text(key)}", NO_COUNTERPART)
+    _note_keys(slo, "spec.timeWindow[0].", window, WINDOW_KEYS)
     aligned = window.get("calendar") is not None
     if "isRolling" in window and window["isRolling"] is aligned:
         reason = "a window with a calendar is aligned to it, one without is rolling"
         slo.add_note("spec.timeWindow[0].isRolling", reason)
 
 
-def note_calendar(slo: SloDocument, calendar: Mapping[str, object], inventory: Inventory) -> None:
+def _note_calendar(slo: SloDocument, calendar: Mapping[str, object], inventory: Inventory) -> None:
     """Note a calendar's start and zone where they differ from the inventory's periods."""
     path = "spec.timeWindow[0].calendar"
-    for key in calendar:
-        if key not in ("timeZone", "startTime"):
-            slo.add_note(f"{path}.{as_text(key)}", NO_COUNTERPART)
+    _note_keys(slo, f"{path}.", calendar, ("timeZone", "startTime"))
     if calendar.get("timeZone", inventory.zone.key) != inventory.zone.key:
         slo.add_note(f"{path}.timeZone", f"periods begin at midnight in {inventory.zone.key}")
     if not re.search(r"(-01|-01-01|)[ T]00:00(:00)?Z?$", as_text(calendar.get("startTime", " 00:00"))):
         slo.add_note(f"{path}.startTime", "periods begin at the start of a day, week (Monday), month, quarter or year")
 
 
-def note_unknown_keys(slo: SloDocument) -> None:
+def _note_unknown_keys(slo: SloDocument) -> None:
     """Note every key that is not imported."""
-    for key in slo.body:
-        if key not in ROOT_KEYS:
-            slo.add_note(as_text(key), NO_COUNTERPART)
-    for key in slo.table("metadata"):
-        if key not in METADATA_KEYS:
-            slo.add_note(f"metadata.{as_text(key)}", NO_COUNTERPART)
-    _note_annotations(slo)
-    _note_spec(slo)
-
-
-def _note_spec(slo: SloDocument) -> None:
+    metadata = slo.table("metadata")
+    _note_keys(slo, "", slo.body, ROOT_KEYS)
+    _note_keys(slo, "metadata.", metadata, METADATA_KEYS)
+    for section in ("annotations", "labels"):
+        keys = require_mapping(metadata.get(section) or {}, f"metadata.{section}")
+        others = [key for key in keys if not str(key).startswith(ANNOTATION_PREFIX)]
+        _note_keys(slo, f"metadata.{section}.", others, ())
     spec, own = slo.table("spec"), bool(slo.annotation("sli"))
     for key in spec:
         path = f"spec.{as_text(key)}"
@@ -309,13 +307,6 @@ def _note_spec(slo: SloDocument) -> None:
     method = spec.get("budgetingMethod", "Occurrences")
     if method != "Occurrences":
         slo.add_note("spec.budgetingMethod", f"{as_text(method)}: {NO_SLICES}")
-
-
-def _note_annotations(slo: SloDocument) -> None:
-    for section in ("annotations", "labels"):
-        for key in require_mapping(slo.table("metadata").get(section) or {}, f"metadata.{section}"):
-            if not str(key).startswith(ANNOTATION_PREFIX):
-                slo.add_note(f"metadata.{section}.{as_text(key)}", NO_COUNTERPART)
 
 
 def as_text(value: object) -> str:

@@ -120,16 +120,13 @@ class _RuleStarts:
         """Return the starts in [early, late)."""
         late = min(late, RECURRENCE_END)
         with self._lock:
-            self._extend_to(late)
+            while not self._exhausted and (not self._known_starts or self._known_starts[-1] < late):
+                start = next(self._starts, None)
+                if start is None:
+                    self._exhausted = True
+                else:
+                    self._known_starts.append(start)
             return self._known_starts[bisect_left(self._known_starts, early) : bisect_left(self._known_starts, late)]
-
-    def _extend_to(self, late: datetime) -> None:
-        while not self._exhausted and (not self._known_starts or self._known_starts[-1] < late):
-            start = next(self._starts, None)
-            if start is None:
-                self._exhausted = True
-            else:
-                self._known_starts.append(start)
 
 
 @lru_cache(maxsize=1024)

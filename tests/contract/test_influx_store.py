@@ -297,7 +297,7 @@ def test_changes_that_the_bucket_does_not_keep_are_not_lost_silently(
 
 def test_the_bucket_of_live_rows_must_keep_for_ever(open_one: Opener, influx: InfluxServer, bucket: str) -> None:
     influx.make_bucket(f"{bucket}-1d", keep_s=86_400)
-    with pytest.raises(ConfigError, match="live rows and marks lie there; set its retention to infinite"):
+    with pytest.raises(ConfigError, match="live rows and checkpoints are stored there; set its retention to infinite"):
         open_one()
 
 

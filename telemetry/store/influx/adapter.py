@@ -282,7 +282,7 @@ def ensure_buckets(server: InfluxServer, address: InfluxAddress) -> int | None:
     state_bucket = buckets[address.state_bucket] or BucketInfo()
     if state_bucket.retention_ms is not None:
         days = state_bucket.retention_ms // 86_400_000
-        problem = f"bucket {address.state_bucket} keeps {days} days, but live rows and marks lie there"
+        problem = f"bucket {address.state_bucket} keeps {days} days, but live rows and checkpoints are stored there"
         raise ConfigError([Fault("settings", 0, "MOTCUA_STORE", problem, "set its retention to infinite")])
     return (buckets[address.bucket] or BucketInfo()).retention_ms
 
@@ -293,8 +293,10 @@ def _create_missing(server: InfluxServer, address: InfluxAddress, missing: list[
         try:
             server.create_bucket(name, org_id)
         except AccessDenied:
-            problem = f"bucket {name} of organization {address.org} is missing and the token may not make it"
-            remedy = f"make it (influx bucket create --org {address.org} --name {name}), or give a token that may"
+            problem = f"bucket {name} of organization {address.org} is missing and the token may not create it"
+            remedy = (
+                f"create it (influx bucket create --org {address.org} --name {name}), or use a token that may create it"
+            )
             faults.append(Fault("settings", 0, "MOTCUA_STORE", problem, remedy))
     if faults:
         raise ConfigError(faults)

@@ -54,16 +54,15 @@ def parse(url: str) -> InfluxAddress:
     except ValueError:
         is_http = False
     if not is_http or parts.username is not None:
-        raise ConfigError([Fault("settings", 0, "MOTCUA_STORE", "not the URL of an InfluxDB store", _REMEDY)])
+        raise ConfigError([_address_fault("not the URL of an InfluxDB store")])
     query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
     faults = [_address_fault(f"{key} is missing") for key in ("org", "bucket") if key not in query]
     faults += [_address_fault(f"unknown part {key!r}") for key in sorted(query.keys() - _QUERY_KEYS)]
     if query.get("bucket", "").startswith("_") or '"' in query.get("bucket", ""):
         faults.append(_address_fault(f"InfluxDB takes no bucket named {query['bucket']!r}"))
     if "province" in query and not _PROVINCE_ID.fullmatch(query["province"]):
-        faults.append(
-            _address_fault(f"province {query['province']!r} is no id of lower-case letters, digits and dashes")
-        )
+        problem = f"province {query['province']!r} is not an id of lower-case letters, digits and dashes"
+        faults.append(_address_fault(problem))
     if faults:
         raise ConfigError(faults)
     base_url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"

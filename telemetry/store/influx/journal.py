@@ -86,12 +86,8 @@ class WriterJournal(Generic[Item]):
         query = f"SELECT body FROM {self._name} WHERE time >= {low} AND time <= {high} GROUP BY *"
         (answer,) = self._server.query(self._bucket, tuple[int, str], query)
         rows = [(time, _series_key(series.tags), body) for series in answer for time, body in series.values]
-        records = [
-            WriterRecord(time, writer, self._decoder.decode(body))
-            for time, writer, body in rows
-            if (time, writer) in keys
-        ]
-        return sorted(records, key=lambda record: (record.time, record.writer))
+        new_rows = sorted((time, writer, body) for time, writer, body in rows if (time, writer) in keys)
+        return [WriterRecord(time, writer, self._decoder.decode(body)) for time, writer, body in new_rows]
 
     def remember(self, records: Sequence[WriterRecord[Item]]) -> None:
         """Remember records as read."""

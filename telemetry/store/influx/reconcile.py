@@ -53,10 +53,8 @@ class _Suspect:
     time_range: tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class _EventPoint:
-    time: int
-    tags: tuple[tuple[str, str], ...]
+_EventPoint = tuple[int, tuple[tuple[str, str], ...]]
+"""Time, ns, and tags."""
 
 
 class Reconciler:
@@ -110,13 +108,13 @@ class Reconciler:
                 self._remove_point(point, suspect.delta.at * NS_IN_US)
 
     def _remove_point(self, point: _EventPoint, changed_at: int) -> None:
-        tags = dict(point.tags)
-        t = point.time // NS_IN_MS
+        time, tag_pairs = point
+        tags, t = dict(tag_pairs), time // NS_IN_MS
         entity, end = tags.get("system") or tags["centre"], t + SERVICE_LEVEL_REACH_MS + 30_000
         affected = (entity, max(t - TICKET_LOOKBACK_MS, 0), end)
         self._server.write(self._raw_bucket, b"\n".join(self._change_lines(changed_at, [affected])))
-        series = "".join(f' AND {key}="{value}"' for key, value in point.tags if value)
-        timestamp = _format_rfc3339(point.time)
+        series = "".join(f' AND {key}="{value}"' for key, value in tag_pairs if value)
+        timestamp = _format_rfc3339(time)
         self._server.delete(self._raw_bucket, timestamp, timestamp, f'_measurement="event"{series}')
 
     def _sum_dead_letters(self) -> None:
@@ -178,10 +176,10 @@ def _moved_points(rows: ClosedRanges, answer: Iterable[InfluxSeries[tuple[int, i
     for series in answer:
         tags = tuple(sorted(series.tags.items()))
         for time, n in series.values:
-            points.setdefault(n, []).append(_EventPoint(time, tags))
+            points.setdefault(n, []).append((time, tags))
     for n, candidates in points.items():
         if len(candidates) > 1 and any(low <= n <= high for low, high in rows):
-            yield from sorted(candidates, key=lambda p: (p.time, p.tags))[1:]
+            yield from sorted(candidates)[1:]
 
 
 def _summary_lines(name: str, entries: dict[tuple[str, str], RowRangesEntry], label: bytes) -> Iterator[bytes]:
