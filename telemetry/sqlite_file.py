@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     TooNew = Callable[[str, int, int], Exception]
-    """Makes the error of a newer file from its path, its version and the version that this program supports."""
+    """Returns the error of a newer file from its path, its version and the version that this program supports."""
 
 BUSY_MS = 10_000
 """How long a statement waits for another process's lock."""
@@ -36,7 +36,7 @@ def migrate(db: sqlite3.Connection, path: Path, migrations: Sequence[Sequence[st
     """Bring a file forward inside the caller's transaction; returns the version that it had, 0 for a new file.
 
     `migrations` holds the statements that lead from each version to the next; the file's version is how many were
-    applied. Raises what `too_new` makes, or sqlite3.Error.
+    applied. Raises the error that `too_new` returns, or sqlite3.Error.
     """
     version = int(db.execute("PRAGMA user_version").fetchone()[0])
     if version > len(migrations):
@@ -58,7 +58,7 @@ def open_file(
 ) -> sqlite3.Connection:
     """Open or create a file in its folder and migrate it; on an error nothing of it is changed.
 
-    Raises what `too_new` makes, sqlite3.Error or OSError.
+    Raises the error that `too_new` returns, sqlite3.Error or OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     db = connect(path, busy_ms, pragmas)

@@ -36,8 +36,8 @@ def _unit_lines(unit: AdministrativeUnit) -> Iterator[str]:
 
 def _centre_lines(inventory: Inventory, centre: Centre) -> Iterator[str]:
     kinds = Counter(d.kind for d in inventory.devices_of(centre.id) if d.kind != "replay")
-    kit = [f"{centre.counters} counter", *(f"{n} {kind}" for kind, n in sorted(kinds.items()))]
-    label = "\n".join([centre.id, *kit])
+    equipment = [f"{centre.counters} counter", *(f"{n} {kind}" for kind, n in sorted(kinds.items()))]
+    label = "\n".join([centre.id, *equipment])
     yield f"  {_quote(centre.id)} [label={_quote(label)}, shape=note];"
     if centre.unit in inventory.units:
         yield f"  {_quote('unit ' + centre.unit)} -> {_quote(centre.id)};"

@@ -180,7 +180,7 @@ def _read_holidays(doc: TomlDocument) -> PublicHolidays:
     return _NO_HOLIDAYS
 
 
-def _scoped(record: Record, value: T, window: Window = _ALWAYS) -> ScopedTable[T]:
+def _build_scoped_table(record: Record, value: T, window: Window = _ALWAYS) -> ScopedTable[T]:
     for key in ("centres", "systems"):
         if record.values.get(key) in ([], ""):
             record.add_fault(key, "names none", "write the ids in it, or remove it")
@@ -192,7 +192,7 @@ def _build_swap(record: Record) -> ScopedTable[Mapping[date, Swap]]:
     if off == work and off != date.min:
         record.add_fault("work", f"{work} is the day off itself", "write the day that is worked instead")
     days = {off: Swap(None, work, name), work: Swap(off.weekday(), off, name)}
-    return _scoped(record, MappingProxyType(days))
+    return _build_scoped_table(record, MappingProxyType(days))
 
 
 def _check_repeated_swaps(swaps: Sequence[ScopedTable[Mapping[date, Swap]]]) -> None:
@@ -211,13 +211,13 @@ def _build_week(record: Record, zone: ZoneInfo) -> ScopedTable[WeekOverride]:
     if not days:
         record.add_fault("from", "changes no day of the week", f"add hours for one of {', '.join(WEEKDAYS)}")
     window = Window(day_window(first, zone).start, day_window(end, zone).start)
-    return _scoped(record, WeekOverride(first, end, days), window)
+    return _build_scoped_table(record, WeekOverride(first, end, days), window)
 
 
 def _build_mode(record: Record, zone: ZoneInfo) -> ScopedTable[ModeSpan]:
     mode = cast("CentreMode", record.choice("mode", _CENTRE_MODES))
     window = _parse_window(record, zone)
-    return _scoped(record, ModeSpan(mode, window, record.text("reason", "")), window)
+    return _build_scoped_table(record, ModeSpan(mode, window, record.text("reason", "")), window)
 
 
 def _check_overlaps(table: Sequence[ScopedTable[T]]) -> None:
@@ -232,7 +232,7 @@ def _build_maintenance(record: Record, zone: ZoneInfo) -> ScopedTable[Maintenanc
     planned: MaintenancePlan = SingleMaintenance(name, window)
     if "repeat" in record.values:
         planned = _build_recurring(record, name, zone) or planned
-    return _scoped(record, planned, window)
+    return _build_scoped_table(record, planned, window)
 
 
 def _build_recurring(record: Record, name: str, zone: ZoneInfo) -> RecurringMaintenance | None:

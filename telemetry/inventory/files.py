@@ -66,7 +66,7 @@ class TomlDocument:
             node = node[part] if has_key or isinstance(node, list) else {}  # type: ignore[index]
         if isinstance(node, dict):
             return node
-        self.faults.append(Fault(self.file, self.lines.get(path, 1), str(path[-1]), "is not a table", "make it one"))
+        self.faults.append(Fault(self.file, self.lines.get(path, 1), str(path[-1]), "is not a table", "write a table"))
         return {}
 
     def records(self, key: str, keys: AllowedKeys) -> list[Record]:

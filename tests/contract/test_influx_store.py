@@ -261,7 +261,7 @@ def test_a_wrong_organization_or_token_is_told_at_once(influx: InfluxServer, org
         ("influxdb+http://h:99999?org=o&bucket=b", "not the URL"),
         ("influxdb+http://?org=o&bucket=b", "not the URL"),
         ("influxdb+http://user:pass@h?org=o&bucket=b", "not the URL"),
-        ("influxdb+http://h?org=o&bucket=_b", "takes no bucket named"),
+        ("influxdb+http://h?org=o&bucket=_b", "accepts no bucket named"),
         ("influxdb+http://h?org=o&bucket=b&token=t", "unknown part 'token'"),
         ("mysql://h", "cannot open"),
     ],

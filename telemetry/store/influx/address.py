@@ -59,7 +59,7 @@ def parse(url: str) -> InfluxAddress:
     faults = [_address_fault(f"{key} is missing") for key in ("org", "bucket") if key not in query]
     faults += [_address_fault(f"unknown part {key!r}") for key in sorted(query.keys() - _QUERY_KEYS)]
     if query.get("bucket", "").startswith("_") or '"' in query.get("bucket", ""):
-        faults.append(_address_fault(f"InfluxDB takes no bucket named {query['bucket']!r}"))
+        faults.append(_address_fault(f"InfluxDB accepts no bucket named {query['bucket']!r}"))
     if "province" in query and not _PROVINCE_ID.fullmatch(query["province"]):
         problem = f"province {query['province']!r} is not an id of lower-case letters, digits and dashes"
         faults.append(_address_fault(problem))

@@ -47,7 +47,7 @@ def to_ns(t: int) -> int:
 
 
 def time_condition(window: Window) -> str:
-    """Return the condition that a point lies in the window."""
+    """Return the condition that a point is in the window."""
     return f"time >= {to_ns(window.start)} AND time < {to_ns(window.end)}"
 
 

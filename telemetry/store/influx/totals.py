@@ -54,7 +54,7 @@ def _encode_body(rows: list[Total]) -> bytes:
     groups: dict[tuple[str, str], list[tuple[str, list[int]]]] = {}
     for total in sorted(rows, key=attrgetter("scope")):
         sums = total.sums
-        groups.setdefault((total.province, " ".join(sums)), []).append((total.scope, list(sums.values())))
+        groups.setdefault((total.province, " ".join(sums)), []).append((str(total.scope), list(sums.values())))
     return msgspec.json.encode([(province, names, values) for (province, names), values in groups.items()])
 
 
