@@ -4,9 +4,10 @@ SHELL := /bin/bash
 BIN := .venv/bin
 STAMP := .venv/.installed
 ARGS ?=
+PARALLEL ?= -n 2 --dist loadgroup
 URL ?= http://127.0.0.1:8080
 
-.PHONY: help setup demo test servers check bench chaos influxd screenshot
+.PHONY: help setup demo test servers quick check wheel bench chaos influxd screenshot
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,31 +18,40 @@ $(STAMP): pyproject.toml scripts/setup
 	@scripts/setup
 	@touch $@
 
-demo: $(STAMP) ## everything in one process, http://127.0.0.1:8080 until Ctrl-C (ARGS="--help" names the knobs)
+demo: $(STAMP) ## everything in one process, http://127.0.0.1:8080 until Ctrl-C (ARGS="--help" lists the options)
 	@$(BIN)/motcua demo $(ARGS)
 
 test: $(STAMP) ## all tests; what cannot be had here is skipped and named (ARGS="-k words")
 	@scripts/system-packages
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest $(PARALLEL) $(ARGS)
 
 servers: $(STAMP) ## a real InfluxDB and mosquitto for the stack `local`, below .local, until Ctrl-C (ARGS="--help")
 	@scripts/system-packages
 	@scripts/influxd/build
 	@$(BIN)/python scripts/servers.py $(ARGS)
 
-check: $(STAMP) ## format, lint, types, layers, core coverage, wheel
+quick: $(STAMP) ## format, lint, types, layers and the core's tests: the inner loop, 30 seconds
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q tests/unit --cov=telemetry/core --cov-branch --cov-report=term-missing --cov-fail-under=100
+	$(BIN)/pytest -q $(PARALLEL) -m "not slow" tests/unit/core
+
+check: $(STAMP) ## format, lint, types, layers, unit tests with the core's coverage
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q $(PARALLEL) tests/unit --cov=telemetry/core --cov-branch --cov-report=term-missing --cov-fail-under=100
+
+wheel: $(STAMP) ## build the wheel and install it with each extra into a clean environment
 	scripts/wheel-check
 
 bench: $(STAMP) ## speed and memory of every part, with the machine's description (ARGS="backlog latency")
 	@$(BIN)/python -m bench $(ARGS)
 
-chaos: $(STAMP) ## 300 rounds of the fault matrix and the kills in the middle of a replay (ROUNDS=300 SEED=1 FIRST=0)
-	@ROUNDS=$${ROUNDS:-300} $(BIN)/pytest -m chaos $(ARGS)
+chaos: $(STAMP) ## 300 rounds of the fault matrix, kills during a replay, long property tests (ROUNDS=300 SEED=1 FIRST=0)
+	@ROUNDS=$${ROUNDS:-300} LONG=1 $(BIN)/pytest -m "chaos or sized" $(ARGS)
 
 influxd: ## build InfluxDB 2.7 for the tests when none is on PATH (once, cached; needs Go, Rust, clang)
 	@scripts/influxd/build

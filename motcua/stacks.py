@@ -165,6 +165,6 @@ def kubernetes_files(stack: OpenedStack) -> Mapping[str, str]:
     if stack.options.target != "kubernetes":
         return {}
     from infra.targets.kubernetes.kustomize import kustomize_files
-    from telemetry.inventory.carried import bundle_files
+    from telemetry.inventory.files import bundle_files
 
     return kustomize_files(stack.plan, stack.options, bundle_files(stack.folder))

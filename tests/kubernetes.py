@@ -15,7 +15,7 @@ from infra.config.stack_file import load_options
 from infra.plan import StackPlan, build_plan
 from infra.targets.kubernetes.manifests import all_manifests
 from telemetry import inventory
-from telemetry.inventory.carried import bundle_files
+from telemetry.inventory.files import bundle_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

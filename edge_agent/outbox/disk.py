@@ -8,6 +8,8 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from telemetry import sqlite_file
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -22,16 +24,8 @@ MIN_FREE_BYTES = 1024 * 1024
 
 def connect(path: Path) -> sqlite3.Connection:
     """Open or create the file: WAL, every commit on disk, no other process. Raises sqlite3.Error."""
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
-    try:
-        db.execute("PRAGMA locking_mode=EXCLUSIVE")
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=FULL")
-        db.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
-    except sqlite3.Error:
-        db.close()
-        raise
-    return db
+    pragmas = ("locking_mode=EXCLUSIVE", f"wal_autocheckpoint={WAL_PAGES}")
+    return sqlite_file.connect(path, busy_ms=5_000, pragmas=pragmas)
 
 
 def is_corrupt(error: BaseException) -> bool:

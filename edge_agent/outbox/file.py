@@ -70,7 +70,7 @@ class OutboxFile:
         db = disk.connect(self._path)
         try:
             with _transaction(db):
-                migrate(db, str(self._path), self._new_outbox_id)
+                migrate(db, self._path, self._new_outbox_id)
             self._on_opened(db)
         except Exception:
             db.close()

@@ -56,7 +56,7 @@ def _build_fresh(damaged: Path | None, fresh: Path, new_outbox_id: Callable[[], 
     new = disk.connect(fresh)
     try:
         new.execute("BEGIN IMMEDIATE")
-        migrate(new, str(fresh), new_outbox_id)
+        migrate(new, fresh, new_outbox_id)
         result = _copy_readable(damaged, new) if damaged else SalvageResult(keeps_outbox_id=False)
         _report_losses(new, result, now)
         new.execute("COMMIT")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from telemetry import sqlite_file
 from telemetry.core.protocol import events as ev
 from telemetry.errors import OutboxTooNew
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
+    from pathlib import Path
 
-SCHEMA_VERSION = 2
 SAMPLE, EVENT, VITAL = 0, 1, 2
 """Priority classes: samples are given up first, vital rows never."""
 IDEMPOTENCY_KEY_TTL_MS = 7 * 86_400_000
@@ -35,6 +36,7 @@ _VERSION_2 = (
     "CREATE TABLE boots (id INTEGER PRIMARY KEY, boot TEXT NOT NULL UNIQUE)",
 )
 MIGRATIONS = (_VERSION_1, _VERSION_2)
+SCHEMA_VERSION = len(MIGRATIONS)
 _SAMPLE_EVENTS = (ev.DeviceHeartbeat, ev.ProbeResult, ev.LinkState, ev.DisplayState, ev.ConnectorStats)
 _VITAL_EVENTS = (ev.OutboxDropped, ev.OutboxRefused, ev.CentreModeSet, ev.AgentAlarm, ev.ConfigResult, ev.CommandResult)
 
@@ -46,15 +48,7 @@ def priority_class(event: ev.Event) -> int:
     return SAMPLE if isinstance(event, _SAMPLE_EVENTS) else EVENT
 
 
-def migrate(db: sqlite3.Connection, path: str, new_outbox_id: Callable[[], str]) -> None:
+def migrate(db: sqlite3.Connection, path: Path, new_outbox_id: Callable[[], str]) -> None:
     """Bring the file forward to this version, inside the caller's transaction. Raises OutboxTooNew, sqlite3.Error."""
-    version = int(db.execute("PRAGMA user_version").fetchone()[0])
-    if version > SCHEMA_VERSION:
-        raise OutboxTooNew(path, version, SCHEMA_VERSION)
-    for statements in MIGRATIONS[version:]:
-        for statement in statements:
-            db.execute(statement)
-    if version == 0:
+    if sqlite_file.migrate(db, path, MIGRATIONS, OutboxTooNew) == 0:
         db.execute("INSERT INTO meta VALUES (?)", (new_outbox_id(),))
-    if version < SCHEMA_VERSION:
-        db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.plan.addresses import store_url
-from telemetry.inventory.carried import bundle_files
+from telemetry.inventory.files import bundle_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

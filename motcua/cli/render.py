@@ -116,7 +116,7 @@ def _render_stack(target: RenderTarget, stack: OpenedStack, machine: tuple[int, 
         workers, broker, program = machine
         return _render_host(stack.inventory, workers, broker, program, stack.plan)
     from infra.targets.kubernetes import kustomize
-    from telemetry.inventory.carried import bundle_files
+    from telemetry.inventory.files import bundle_files
 
     return RenderedFiles(
         kustomize.kustomize_files(stack.plan, stack.options, bundle_files(stack.folder)), kustomize.HEADER_PREFIX

@@ -1,4 +1,4 @@
-"""The declared world as frozen values: province, units, centres, devices, services, systems, hours.
+"""The inventory as frozen values: province, units, centres, devices, services, systems, hours.
 
 Built by `telemetry.inventory` from files; it must not read files itself.
 """
@@ -21,25 +21,9 @@ if TYPE_CHECKING:
     from telemetry.core.calendar.calendar_values import MaintenancePlan
 
 __all__ = (
-    "ALWAYS_OPEN",
-    "AdministrativeLevel",
-    "AdministrativeUnit",
-    "Centre",
-    "Device",
-    "DeviceKind",
-    "Inventory",
-    "Objective",
-    "ObjectivePeriod",
-    "ObjectiveUnknownPolicy",
-    "OpeningHours",
-    "ProcedureCount",
-    "PublishedFigures",
-    "Service",
-    "SliKind",
-    "System",
-    "Target",
-    "UnknownPolicy",
-    "local_date",
+    "ALWAYS_OPEN", "AdministrativeLevel", "AdministrativeUnit", "Centre", "Device", "DeviceKind", "Inventory",
+    "Objective", "ObjectivePeriod", "ObjectiveUnknownPolicy", "OpeningHours", "ProcedureCount", "PublishedFigures",
+    "Service", "SliKind", "System", "Target", "UnknownPolicy", "local_date",
 )  # fmt: skip
 
 AdministrativeLevel = Literal["province", "district", "commune"]
@@ -136,7 +120,7 @@ class Centre:
         return self.calendar.open_windows(window)
 
     def is_open(self, t: int) -> bool:
-        """Tell whether people are served at the desks at `t`, be there maintenance or not."""
+        """Tell whether people are served at the desks at `t`, with or without maintenance."""
         return bool(self.calendar.desk_windows(Window(t, t + 1)))
 
     def next_opening_change(self, t: int) -> int | None:
@@ -165,11 +149,11 @@ ObjectivePeriod = Literal["rolling", "day", "week", "month", "quarter", "year"]
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """A service level objective: the share `goal` of what `sli` counts, over `days` days or a calendar `period`.
+    """A service level objective: the share `goal` of what the indicator `sli` counts, over `days` days or a `period`.
 
     `scope` is a level (`province`, `district`, `commune`; `centre` for all three), `system`, a kind of device
-    (`device` for all), or one of them: `centre:ID`, `system:ID`, `device:ID`.  `threshold_ms` belongs to wait and
-    latency.  `unknown` says what unknown time counts as.
+    (`device` for all), or one of them: `centre:ID`, `system:ID`, `device:ID`.  `threshold_ms` applies to wait and
+    latency.  `unknown` is the policy for unknown time.
     """
 
     id: str
@@ -188,7 +172,7 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class PublishedFigures:
-    """What was published of one scope, or of one objective of it, for a month; seconds, and good and bad as counted."""
+    """The published figures of a scope, or of one of its objectives, for a month; seconds, good and bad as counted."""
 
     month: str
     scope: str

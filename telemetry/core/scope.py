@@ -1,6 +1,6 @@
-"""What a figure is about: `centre:ID`, `device:ID`, `desk:CENTRE:SERVICE`, `system:ID`, `province:ID`, `country`.
+"""The scope of a figure: `centre:ID`, `device:ID`, `desk:CENTRE:SERVICE`, `system:ID`, `province:ID`, `country`.
 
-Nobody else joins or splits the text of a scope.
+No other module joins or splits the text of a scope.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _SEPARATOR = ":"
 
 
 class Scope(str):
-    """A scope is its text, as it is stored, sent and shown; so it compares, sorts and hashes like the text."""
+    """The text of a scope, as it is stored, sent and shown; it compares, sorts and hashes like any text."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""The door to the declared world: load and check an inventory folder, and reload it when it changes.
+"""Loads and checks an inventory folder, and reloads it when it changes.
 
 It must not decide what is observed, and must not serve an inventory that has a fault.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -15,9 +16,10 @@ import structlog
 
 from telemetry.core.inventory import Centre, Device, Inventory
 from telemetry.errors import Fault, InventoryError
-from telemetry.inventory import build, published, targets as aims
+from telemetry.inventory import build, published
 from telemetry.inventory.agent_config import render_agent, render_graph
-from telemetry.inventory.files import InventoryFolder
+from telemetry.inventory.files import INVENTORY_FILES, InventoryFolder
+from telemetry.inventory.objectives import build_objectives
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -34,18 +36,6 @@ __all__ = [
     "render_graph",
 ]
 
-INVENTORY_FILES = (
-    "province.toml",
-    "calendar.toml",
-    "units.csv",
-    "services.toml",
-    "centres.csv",
-    "devices.csv",
-    "systems.toml",
-    "targets.toml",
-    "objectives.toml",
-    "procedures.csv",
-)
 CHECK_EVERY_S = 1.0
 
 
@@ -64,7 +54,7 @@ def load(path: Path, *, simulated: bool = False, imports: Sequence[Centre] = ())
 def load_with_warnings(
     path: Path, *, simulated: bool = False, imports: Sequence[Centre] = ()
 ) -> tuple[Inventory, tuple[Fault, ...]]:
-    """Do as `load` and return the warnings, too: what may stay, but is probably not what was meant."""
+    """Load like `load`, and return the warnings too: what is allowed, but probably not intended."""
     if not path.is_dir():
         remedy = "give the path of an inventory folder"
         raise InventoryError([Fault(str(path), 1, "folder", "there is no such folder", remedy)])
@@ -104,17 +94,12 @@ def _build_inventory(folder: InventoryFolder, *, simulated: bool) -> Inventory:
         services=services,
         systems=systems,
         simulated=simulated,
+        targets=build.build_targets(folder.read_toml("targets.toml")),
+        procedures=build.build_procedures(folder.read_csv("procedures.csv", build.PROCEDURE_KEYS)),
     )
-    return _with_targets(folder, inventory)
-
-
-def _with_targets(folder: InventoryFolder, inventory: Inventory) -> Inventory:
-    targets = aims.build_targets(folder.read_toml("targets.toml"))
-    objectives = aims.build_objectives(folder.read_toml("objectives.toml"), inventory)
-    procedures = aims.build_procedures(folder.read_csv("procedures.csv", aims.PROCEDURE_KEYS))
-    with_targets = replace(inventory, targets=targets, objectives=objectives, procedures=procedures)
-    months = published.read_months(folder, with_targets)
-    return replace(with_targets, version=folder.digest(), published=months)
+    inventory = replace(inventory, objectives=build_objectives(folder.read_toml("objectives.toml"), inventory))
+    months = published.read_months(folder, inventory)
+    return replace(inventory, version=folder.digest(), published=months)
 
 
 def _check_imports(folder: InventoryFolder, inventory: Inventory, imports: Iterable[Centre]) -> None:
@@ -132,7 +117,7 @@ def _with_replay_devices(inventory: Inventory, imports: Iterable[Centre], *, sim
 
 
 class ReloadingInventory:
-    """An inventory that follows its folder; on a fault the old one stays and `fault` says why."""
+    """An inventory that is reloaded when its folder changes; on a fault the old one stays and `fault` is set."""
 
     def __init__(
         self,
@@ -143,16 +128,14 @@ class ReloadingInventory:
         imports: Sequence[Centre] = (),
     ) -> None:
         self.fault = ""
-        self._path, self._clock, self._simulated, self._imports = path, clock, simulated, tuple(imports)
+        self._path, self._clock = path, clock
+        self._load = partial(load, path, simulated=simulated, imports=tuple(imports))
         self._lock = Lock()
         self._checked_at, self._mtime_ns = clock(), _newest_mtime_ns(path)
         self._inventory = self._load()
 
-    def _load(self) -> Inventory:
-        return load(self._path, simulated=self._simulated, imports=self._imports)
-
     def current(self) -> Inventory:
-        """Return the inventory; look for a change at most once a second."""
+        """Return the inventory; check for a change at most once a second."""
         with self._lock:
             now = self._clock()
             if now - self._checked_at >= CHECK_EVERY_S:
@@ -161,7 +144,7 @@ class ReloadingInventory:
             return self._inventory
 
     def invalidate(self) -> None:
-        """Have the next `current` load again, changed or not; without a lock, so SIGHUP may call it."""
+        """Make the next `current` reload, changed or not; without a lock, so SIGHUP may call it."""
         self._mtime_ns, self._checked_at = 0, float("-inf")
 
     def _reload_if_changed(self, mtime_ns: int) -> None:
@@ -176,7 +159,7 @@ class ReloadingInventory:
 
 
 def _newest_mtime_ns(path: Path) -> int:
-    """Return the newest change of the folder, a file in it or a published month; -1 when it cannot be looked at."""
+    """Return the newest change of the folder, a file in it or a published month; -1 when it cannot be read."""
     try:
         months = (path / published.FOLDER).glob("*.csv")
         return max(p.stat().st_mtime_ns for p in (path, *path.iterdir(), *months))

@@ -1,4 +1,4 @@
-"""Writes what follows from the inventory: the graph of its tree, and a device's agent.toml.
+"""Renders texts from the inventory: the graph of its tree, and a device's agent.toml.
 
 It must not read files, a clock or the network: the same inventory gives the same text.
 """
@@ -15,13 +15,13 @@ from telemetry.errors import Fault, InventoryError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from telemetry.core.inventory import AdministrativeUnit, Centre, Device, Inventory, System
+    from telemetry.core.inventory import AdministrativeUnit, Centre, Inventory
 
 _NODE_SHAPES = {"province": "box3d", "district": "box", "commune": "ellipse"}
 
 
 def render_graph(inventory: Inventory) -> str:
-    """Return the tree of units, centres and counted devices as a Graphviz text."""
+    """Return the tree of units, centres and numbers of devices as a Graphviz text."""
     lines = ["digraph motcua {", "  rankdir=LR;", "  node [fontname=sans];"]
     lines += [line for unit in inventory.units.values() for line in _unit_lines(unit)]
     lines += [line for centre in inventory.centres.values() for line in _centre_lines(inventory, centre)]
@@ -36,8 +36,8 @@ def _unit_lines(unit: AdministrativeUnit) -> Iterator[str]:
 
 def _centre_lines(inventory: Inventory, centre: Centre) -> Iterator[str]:
     kinds = Counter(d.kind for d in inventory.devices_of(centre.id) if d.kind != "replay")
-    kit = [f"{centre.counters} counter", *(f"{n} {kind}" for kind, n in sorted(kinds.items()))]
-    label = "\n".join([centre.id, *kit])
+    equipment = [f"{centre.counters} counter", *(f"{n} {kind}" for kind, n in sorted(kinds.items()))]
+    label = "\n".join([centre.id, *equipment])
     yield f"  {_quote(centre.id)} [label={_quote(label)}, shape=note];"
     if centre.unit in inventory.units:
         yield f"  {_quote('unit ' + centre.unit)} -> {_quote(centre.id)};"
@@ -49,7 +49,7 @@ def _quote(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class AgentCertificates:
-    """Where the agent's certificate files are, PEM; relative paths count from agent.toml's folder."""
+    """Paths of the agent's certificate files, PEM; relative paths start at agent.toml's folder."""
 
     ca: str = "tls/ca.pem"
     cert: str = "tls/device.pem"
@@ -66,35 +66,24 @@ def render_agent(
 ) -> str:
     """Return the agent.toml of a declared device; its outbox is `<device>.db` unless another path is given.
 
-    A broker that asks for certificates (`mqtts://`) finds them in `tls/` beside agent.toml, unless said otherwise.
+    For a broker with certificates (`mqtts://`) they are in `tls/` beside agent.toml, unless `certificates` differs.
     """
     device = inventory.devices.get(device_id)
     if device is None or device.kind == "replay":
         problem, remedy = f"there is no device {device_id!r} with an agent", "name one that devices.csv declares"
         raise InventoryError([Fault("devices.csv", 1, "id", problem, remedy)])
     files = certificates or (AgentCertificates() if mqtt.startswith("mqtts://") else None)
-    agent = _agent_table(inventory, device, mqtt, outbox or f"{device.id}.db") + _tls_keys(files)
-    tables = [agent, _source_table("host", every_ms=device.every_ms)]
-    watched = [system for system in inventory.systems.values() if device.id in system.vantage]
-    return "\n".join(tables + [_probe_table(system) for system in watched])
-
-
-def _agent_table(inventory: Inventory, device: Device, mqtt: str, outbox: str) -> str:
     head = f"# Written by `motcua inventory render --device {device.id}` from inventory {inventory.version}.\n"
     keys = {"device": device.id, "centre": device.centre, "kind": device.kind}
-    return head + _key_lines(**keys, every_ms=device.every_ms, mqtt=mqtt, outbox=outbox)
-
-
-def _tls_keys(files: AgentCertificates | None) -> str:
-    return "" if files is None else _key_lines(mqtt_ca=files.ca, mqtt_cert=files.cert, mqtt_key=files.key)
-
-
-def _probe_table(system: System) -> str:
-    return _source_table("probe", system=system.id, probe=system.probe, target=system.target, every_ms=system.every_ms)
-
-
-def _source_table(kind: str, **values: str | int) -> str:
-    return "[[source]]\n" + _key_lines(kind=kind, **values)
+    head += _key_lines(**keys, every_ms=device.every_ms, mqtt=mqtt, outbox=outbox or f"{device.id}.db")
+    if files is not None:
+        head += _key_lines(mqtt_ca=files.ca, mqtt_cert=files.cert, mqtt_key=files.key)
+    tables = [head, "[[source]]\n" + _key_lines(kind="host", every_ms=device.every_ms)]
+    for s in inventory.systems.values():
+        if device.id in s.vantage:
+            probe = _key_lines(kind="probe", system=s.id, probe=s.probe, target=s.target, every_ms=s.every_ms)
+            tables.append("[[source]]\n" + probe)
+    return "\n".join(tables)
 
 
 def _key_lines(**values: str | int) -> str:

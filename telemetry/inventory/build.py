@@ -1,10 +1,11 @@
-"""Builds the inventory's values from the records of its files and checks that they fit together.
+"""Builds the inventory's values from the records of its files and checks that they are consistent.
 
 Faults go to the records; it must not read files and must not stop at the first fault.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar, cast, get_args
 from zoneinfo import ZoneInfo
@@ -15,8 +16,10 @@ from telemetry.core.inventory import (
     Centre,
     Device,
     DeviceKind,
+    ProcedureCount,
     Service,
     System,
+    Target,
 )
 from telemetry.inventory.calendar_file import build_tables
 from telemetry.inventory.hours import WEEKDAYS, week_of
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from telemetry.core.inventory import OpeningHours
-    from telemetry.inventory.calendar_tables import CalendarTables
+    from telemetry.inventory.calendar_file import CalendarTables
     from telemetry.inventory.files import TomlDocument
     from telemetry.inventory.record import Record
 
@@ -49,11 +52,16 @@ DEVICE_KEYS = AllowedKeys(("id", "centre", "kind"), ("every_ms", "critical"))
 SERVICE_KEYS = AllowedKeys(("id", "name_vi", "name_en"), ("owner_agency",))
 SYSTEM_DEFAULT_KEYS = ("every_s", "quorum", "vantage")
 SYSTEM_KEYS = AllowedKeys(("id", "name_vi", "name_en", "kind", "probe", "target"), (*SYSTEM_DEFAULT_KEYS, "critical"))
+TARGET_UNITS = ("s", "ratio", "rank", "milestone", "count")
+ONLINE_LEVELS = ("all", "below-L3", "L3", "L4", "L3-L4", "partial", "full")
+MEASURES = ("procedures", "with_dossiers", "dossiers_online", "on_national_portal")
+TARGET_KEYS = AllowedKeys(("id", "name_vi", "name_en", "value", "unit", "by"))
+PROCEDURE_KEYS = AllowedKeys(("id", "online_level", "measure", "count", "from", "to"))
 
 
 @dataclass(frozen=True, slots=True)
 class ProvinceSettings:
-    """What province.toml and calendar.toml say."""
+    """The settings of province.toml and the tables of calendar.toml."""
 
     id: str
     unit: str
@@ -69,7 +77,7 @@ class ProvinceSettings:
 
 
 def index_by(records: Iterable[Record], key: str, make: Callable[[Record], T]) -> dict[str, T]:
-    """Make a value of each record by its key; a key used twice is a fault."""
+    """Build a value from each record, by its key; a key that is used twice is a fault."""
     first: dict[str, int] = {}
     out: dict[str, T] = {}
     for record in records:
@@ -82,7 +90,7 @@ def index_by(records: Iterable[Record], key: str, make: Callable[[Record], T]) -
 
 
 def build_province(doc: TomlDocument, calendar: TomlDocument) -> ProvinceSettings:
-    """Build the province with its week and the days that differ."""
+    """Build the province with its usual week and the centres' own weeks and days."""
     root = doc.record(PROVINCE_KEYS)
     usual = week_of(doc.record(AllowedKeys(WEEKDAYS), "hours"))
     own = doc.table("centre_hours").values
@@ -103,7 +111,7 @@ def _parse_zone(root: Record) -> ZoneInfo:
 
 
 def check_province_unit(doc: TomlDocument, units: Mapping[str, AdministrativeUnit]) -> None:
-    """Note a fault when the province names a unit that is no declared province."""
+    """Add a fault when the province names a unit that is not a declared province."""
     root = doc.table()
     code = root.text("unit", "")
     root.check_reference("unit", code, units, "unit")
@@ -112,7 +120,7 @@ def check_province_unit(doc: TomlDocument, units: Mapping[str, AdministrativeUni
 
 
 def check_centre_ids(doc: TomlDocument, key: str, centres: Mapping[str, Centre]) -> None:
-    """Note a fault for each table of one centre's own hours or days whose centre is not declared."""
+    """Add a fault for each table of one centre's own hours or days whose centre is not declared."""
     table = doc.table(key)
     for ident in table.values:
         table.check_reference(ident, ident, centres, "centre")
@@ -152,13 +160,13 @@ def _check_parent(record: Record, units: Mapping[str, AdministrativeUnit]) -> No
 
 
 def build_services(doc: TomlDocument) -> dict[str, Service]:
-    """Build the desks' service groups."""
+    """Build the service groups of desks."""
     doc.record(AllowedKeys((), ("service",)))
-    return index_by(doc.records("service", SERVICE_KEYS), "id", _build_service)
-
-
-def _build_service(r: Record) -> Service:
-    return Service(r.identifier("id"), r.text("name_vi"), r.text("name_en"), r.text("owner_agency", ""))
+    return index_by(
+        doc.records("service", SERVICE_KEYS),
+        "id",
+        lambda r: Service(r.identifier("id"), r.text("name_vi"), r.text("name_en"), r.text("owner_agency", "")),
+    )
 
 
 def build_centres(
@@ -215,7 +223,7 @@ def _build_device(r: Record, centres: Mapping[str, Centre], *, simulated: bool) 
     if ident and not ident.startswith(f"{centre}-"):
         r.add_fault("id", f"{ident!r} does not begin with its centre's id {centre}-", f"write {centre}-<kind><number>")
     if ident == f"{centre}-replay1":
-        r.add_fault("id", f"{ident!r} is kept for replays", "use another id")
+        r.add_fault("id", f"{ident!r} is reserved for replays", "use another id")
     kind = cast("DeviceKind", r.choice("kind", DEVICE_KINDS))
     every, critical = r.integer("every_ms", 1000, 3_600_000, 60_000), r.flag("critical", default=True)
     return Device(ident, centre, kind, every, critical, simulated)
@@ -224,7 +232,7 @@ def _build_device(r: Record, centres: Mapping[str, Centre], *, simulated: bool) 
 def build_systems(
     doc: TomlDocument, devices: Mapping[str, Device], calendar_tables: CalendarTables
 ) -> dict[str, System]:
-    """Build the digital systems with their planned maintenance; `[defaults]` fills what a system leaves out."""
+    """Build the digital systems with their planned maintenance; `[defaults]` has values that a system may omit."""
     doc.record(AllowedKeys((), ("defaults", "system")))
     defaults = doc.record(AllowedKeys((), SYSTEM_DEFAULT_KEYS), "defaults")
     built = index_by(doc.records("system", SYSTEM_KEYS), "id", lambda record: _build_system(record, defaults, devices))
@@ -254,3 +262,38 @@ def _parse_vantage(r: Record, devices: Mapping[str, Device]) -> tuple[str, ...]:
         if name in devices and devices[name].kind != "gateway":
             r.add_fault("vantage", f"{name!r} is a {devices[name].kind}", "name gateways only")
     return names
+
+
+def build_targets(doc: TomlDocument) -> tuple[Target, ...]:
+    """Build the published targets; one id may have several dates, each once."""
+    doc.record(AllowedKeys((), ("target",)))
+    records = doc.records("target", TARGET_KEYS)
+    built = tuple(_build_target(record) for record in records)
+    first: dict[tuple[str, object], int] = {}
+    for record, target in zip(records, built, strict=True):
+        line = first.setdefault((target.id, target.by), record.line)
+        if line != record.line:
+            record.add_fault("by", f"{target.id} already has {target.by} on line {line}", "give it another date")
+    return built
+
+
+def _build_target(r: Record) -> Target:
+    ident = r.text("id")
+    if ident and not re.fullmatch(r"[A-Za-z0-9_-]{1,63}", ident):
+        r.add_fault("id", f"{ident!r} is not a target's id", "use letters, digits, _ and -")
+    unit = r.choice("unit", TARGET_UNITS)
+    value = r.real("value", 1.0 if unit == "ratio" else 1e9)
+    return Target(ident, r.text("name_vi"), r.text("name_en"), value, unit, r.day("by"))
+
+
+def build_procedures(records: list[Record]) -> tuple[ProcedureCount, ...]:
+    """Build the published counts of procedures."""
+    return tuple(index_by(records, "id", _build_procedure).values())
+
+
+def _build_procedure(r: Record) -> ProcedureCount:
+    first, last = r.day("from"), r.day("to")
+    if last < first:
+        r.add_fault("to", f"{last} is before {first}", "write the last day of the period")
+    level, measure = r.choice("online_level", ONLINE_LEVELS), r.choice("measure", MEASURES)
+    return ProcedureCount(r.identifier("id"), level, measure, r.integer("count", 0, 10**9), first, last)

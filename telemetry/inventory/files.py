@@ -1,6 +1,6 @@
-"""Reads the inventory's CSV and TOML files into records that know their file and line.
+"""Reads the inventory's CSV and TOML files into records that have their file and line.
 
-Every fault is collected, never raised, so that all are shown at once; it must not know what the records mean.
+Every fault is collected, never raised, so that all are shown at once; it must not interpret the records.
 """
 
 from __future__ import annotations
@@ -11,15 +11,28 @@ import io
 import re
 import tomllib
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from telemetry.errors import Fault
+from telemetry.errors import Fault, InventoryError
 from telemetry.inventory.record import AllowedKeys, Faults, Record, check_keys
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping
     from pathlib import Path
 
+INVENTORY_FILES = (
+    "province.toml",
+    "calendar.toml",
+    "units.csv",
+    "services.toml",
+    "centres.csv",
+    "devices.csv",
+    "systems.toml",
+    "targets.toml",
+    "objectives.toml",
+    "procedures.csv",
+)
 KeyPath = tuple[str | int, ...]
 _KEY_LINE = re.compile(r'\s*((?:[A-Za-z0-9_-]+|"[^"]*")(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"))*)\s*=')
 _TABLE_LINE = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
@@ -38,16 +51,13 @@ class TomlDocument:
     broken: bool = False
 
     def record(self, keys: AllowedKeys, *path: str | int) -> Record:
-        """Return one table, checked for unknown and missing keys; the root when no place is given."""
+        """Return one table, checked for unknown and missing keys; the root when no path is given."""
         table = self._table_at(path)
         line = self.lines.get(path, 1)
-        record = Record(self.file, line, table, self.faults, {key: self._line_of(path, key) for key in table})
+        record = Record(self.file, line, table, self.faults, {key: self.lines.get((*path, key), line) for key in table})
         if not self.broken:
             check_keys(record, keys)
         return record
-
-    def _line_of(self, path: KeyPath, key: str) -> int:
-        return self.lines.get((*path, key), self.lines.get(path, 1))
 
     def _table_at(self, path: KeyPath) -> dict[str, object]:
         node: object = self.data
@@ -56,7 +66,7 @@ class TomlDocument:
             node = node[part] if has_key or isinstance(node, list) else {}  # type: ignore[index]
         if isinstance(node, dict):
             return node
-        self.faults.append(Fault(self.file, self.lines.get(path, 1), str(path[-1]), "is not a table", "make it one"))
+        self.faults.append(Fault(self.file, self.lines.get(path, 1), str(path[-1]), "is not a table", "write a table"))
         return {}
 
     def records(self, key: str, keys: AllowedKeys) -> list[Record]:
@@ -82,39 +92,36 @@ class InventoryFolder:
     _contents: dict[str, bytes] = field(default_factory=dict)
 
     def read_text(self, name: str) -> str | None:
-        """Return a file's text; a fault and None when it cannot be read."""
+        """Return a file's text; add a fault and return None when it cannot be read."""
         try:
             raw = (self.path / name).read_bytes()
             self._contents[name] = raw
             return raw.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             line = raw.count(b"\n", 0, error.start) + 1
-            self._add_fault(name, line, "encoding", f"byte 0x{raw[error.start]:02x} is not UTF-8", "save it as UTF-8")
+            self.add_fault(name, line, "encoding", f"byte 0x{raw[error.start]:02x} is not UTF-8", "save it as UTF-8")
         except OSError as error:
-            self._add_fault(name, 1, "file", f"cannot be read ({error.strerror})", "put the file there")
+            self.add_fault(name, 1, "file", f"cannot be read ({error.strerror})", "put the file there")
         self._mark_unread(name)
         return None
 
     def _mark_unread(self, name: str) -> None:
         self.faults.unread_files.add(name.partition(".")[0])
 
-    def _add_fault(self, name: str, line: int, key: str, problem: str, remedy: str) -> None:
+    def add_fault(self, name: str, line: int, key: str, problem: str, remedy: str) -> None:
+        """Add a fault of a file."""
         self.faults.append(Fault(str(self.path / name), line, key, problem, remedy))
 
     def check_file_names(self, names: Container[str]) -> None:
-        """Note a fault for each CSV or TOML file that is none of `names` (a misspelt one)."""
+        """Add a fault for each CSV or TOML file that is not in `names` (a misspelt one)."""
         present = sorted(p.name for p in self.path.glob("*.*") if p.suffix in {".csv", ".toml"})
         for name in present:
             if name not in names:
-                self._add_fault(name, 1, "file", "is not a file of an inventory", "rename it, or move it away")
+                self.add_fault(name, 1, "file", "is not a file of an inventory", "rename it, or move it away")
 
     def published_files(self) -> list[str]:
         """Return the names of the CSV files in the folder of published months, in order."""
         return sorted(f"published/{path.name}" for path in (self.path / "published").glob("*.csv"))
-
-    def add_file_fault(self, name: str, key: str, problem: str, remedy: str) -> None:
-        """Note a fault of a whole file."""
-        self._add_fault(name, 1, key, problem, remedy)
 
     def read_toml(self, name: str) -> TomlDocument:
         """Read a TOML file; an empty document when it cannot be read."""
@@ -131,34 +138,12 @@ class InventoryFolder:
         self._mark_unread(name)
         position = _ERROR_POSITION.search(message)
         line = int(position[1]) if position else text.count("\n") + 1
-        self._add_fault(name, line, "syntax", f"is not TOML: {_ERROR_POSITION.sub('', message)}", "correct that line")
+        self.add_fault(name, line, "syntax", f"is not TOML: {_ERROR_POSITION.sub('', message)}", "correct that line")
 
     def read_csv(self, name: str, keys: AllowedKeys) -> list[Record]:
         """Read a CSV file with a header line; no records when it cannot be read."""
         text = self.read_text(name)
-        if text is None:
-            return []
-        try:
-            rows = list(_csv_rows(text))
-        except csv.Error as error:
-            self._add_fault(name, 1, "syntax", f"is not CSV: {error}", "correct it, or write it anew")
-            self._mark_unread(name)
-            return []
-        header = Record(str(self.path / name), 1, dict.fromkeys(rows[0][1] if rows else ()), self.faults)
-        columns = rows[0][1] if rows else []
-        check_keys(header, keys)
-        if keys.missing(columns):
-            self._mark_unread(name)
-        for column in sorted({column for column in columns if columns.count(column) > 1}):
-            header.add_fault(column, "is a column more than once", "keep one of them")
-        return [row for line, cells in rows[1:] if (row := self._parse_row(header.file, line, columns, cells))]
-
-    def _parse_row(self, file: str, line: int, columns: list[str], cells: list[str]) -> Record | None:
-        if len(cells) == len(columns):
-            return Record(file, line, dict(zip(columns, cells, strict=True)), self.faults)
-        problem = f"has {len(cells)} cells, the header has {len(columns)}"
-        self.faults.append(Fault(file, line, "row", problem, "add or remove commas; quote a text with a comma"))
-        return None
+        return [] if text is None else parse_csv(str(self.path / name), text, keys, self.faults)
 
     def digest(self) -> str:
         """Return a short digest of the files that were read."""
@@ -166,6 +151,49 @@ class InventoryFolder:
         for name, raw in sorted(self._contents.items()):
             total.update(f"{name}\0{len(raw)}\0".encode() + raw)
         return total.hexdigest()[:12]
+
+
+def bundle_files(folder: Path) -> dict[str, str]:
+    """Return the text of each file by its path in the folder: `province.toml`, …, `published/2026-10.csv`.
+
+    A machine's copy has exactly the files that the version is computed from, so both versions are equal.  Every byte
+    is preserved, line ends and byte order marks as well.  Raises InventoryError with each file that cannot be read.
+    """
+    texts: dict[str, str] = {}
+    faults = []
+    for name in (*INVENTORY_FILES, *InventoryFolder(folder).published_files()):
+        try:
+            texts[name] = (folder / name).read_bytes().decode("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            faults.append(Fault(str(folder / name), 1, "file", str(error), "put it there, as readable UTF-8"))
+    if faults:
+        raise InventoryError(faults)
+    return texts
+
+
+def parse_csv(file: str, text: str, keys: AllowedKeys, faults: Faults) -> list[Record]:
+    """Return the rows of a CSV text with a header line, without those that have another number of cells."""
+    try:
+        rows = list(_csv_rows(text))
+    except csv.Error as error:
+        faults.append(Fault(file, 1, "syntax", f"is not CSV: {error}", "correct it, or write it again"))
+        faults.unread_files.add(PurePath(file).stem)
+        return []
+    columns = rows[0][1] if rows else []
+    header = Record(file, 1, dict.fromkeys(columns), faults)
+    check_keys(header, keys)
+    if keys.missing(columns):
+        faults.unread_files.add(PurePath(file).stem)
+    for column in sorted({column for column in columns if columns.count(column) > 1}):
+        header.add_fault(column, "is a column more than once", "keep one of them")
+    records = []
+    for line, cells in rows[1:]:
+        if len(cells) == len(columns):
+            records.append(Record(file, line, dict(zip(columns, cells, strict=True)), faults))
+        else:
+            problem = f"has {len(cells)} cells, the header has {len(columns)}"
+            faults.append(Fault(file, line, "row", problem, "add or remove commas; quote a text with a comma"))
+    return records
 
 
 def _csv_rows(text: str) -> Iterator[tuple[int, list[str]]]:

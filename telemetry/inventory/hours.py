@@ -1,6 +1,6 @@
-"""Turns written opening hours (`07:00-11:30,13:30-17:00`, `closed`) into values, with their faults.
+"""Parses opening hours (`07:00-11:30,13:30-17:00`, `closed`) and adds their faults to the records.
 
-It must not know centres or dates beyond what a record gives it.
+It must not know centres or dates other than those of a record.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ _INTERVAL = re.compile(r"(\d\d):(\d\d)-(\d\d):(\d\d)")
 _SPECIAL_DAY_KEYS = AllowedKeys(("hours",), ("name",))
 _DAY_MINUTES = 24 * 60
 _MAX_OVERNIGHT_MINUTES = 12 * 60
-"""Minutes that hours past midnight may last; with more, the two times were exchanged by mistake."""
+"""Longest interval past midnight, minutes; a longer one means that the two times are exchanged by mistake."""
 _REMEDY = "write HH:MM-HH:MM intervals with commas between them, or closed"
 
 
 SpecialDay = tuple[OpeningHours, str]
-"""The hours of a day in the exception table, and why."""
+"""The hours of a day in the exception table, and its name."""
 
 
 class HoursError(ValueError):
-    """Hours that cannot be used."""
+    """Hours that cannot be parsed."""
 
 
 def parse_hours(text: str) -> OpeningHours:
@@ -71,7 +71,7 @@ def _to_time(minute: int) -> time:
 
 
 def hours_of(record: Record, key: str) -> OpeningHours:
-    """Return one value of a record as hours; closed when it cannot be used."""
+    """Return one value of a record as hours; closed when it cannot be parsed."""
     try:
         return parse_hours(record.text(key))
     except HoursError as error:
@@ -86,7 +86,7 @@ def weekday_hours(record: Record) -> dict[int, OpeningHours]:
 
 
 def week_of(record: Record, usual: tuple[OpeningHours, ...] = ((),) * 7) -> tuple[OpeningHours, ...]:
-    """Return the hours of the seven weekdays; a day that is not written is as usual."""
+    """Return the hours of the seven weekdays; a day that is not given is as usual."""
     for key in record.values:
         if key not in WEEKDAYS:
             record.add_fault(key, "is no weekday", f"use one of {', '.join(WEEKDAYS)}")
@@ -94,12 +94,12 @@ def week_of(record: Record, usual: tuple[OpeningHours, ...] = ((),) * 7) -> tupl
 
 
 def override_week(days: Mapping[int, OpeningHours], usual: tuple[OpeningHours, ...]) -> tuple[OpeningHours, ...]:
-    """Return the week with some of its days changed."""
+    """Return the usual week with some of its days replaced."""
     return tuple(days.get(i, hours) for i, hours in enumerate(usual))
 
 
 def special_days_of(record: Record) -> dict[date, SpecialDay]:
-    """Return the exceptions of a table of dates: written hours, or a table of hours and name."""
+    """Return the exceptions of a table of dates: hours, or a table of hours and name."""
     out: dict[date, SpecialDay] = {}
     for key in record.values:
         try:

@@ -12,6 +12,7 @@ from telemetry.core.calendar.opening_calendar import Calendar
 from telemetry.core.calendar.windows import DAY, Window
 from telemetry.core.fold.totals import LATENCY_BOUNDS_MS, SERVICE_LEVEL_THRESHOLDS_S
 from telemetry.core.inventory import Objective, ObjectivePeriod, ObjectiveUnknownPolicy, SliKind
+from telemetry.core.scope import Scope
 from telemetry.core.slo.budget import error_budget_ratio
 from telemetry.core.slo.burn_rate import OPEN_CLOCK_RULES, WALL_CLOCK_RULES, burn_rate_threshold, can_fire
 from telemetry.inventory.build import DEVICE_KINDS, UNIT_LEVELS, index_by
@@ -36,10 +37,10 @@ SLIS: tuple[SliKind, ...] = get_args(SliKind)
 PERIODS: tuple[ObjectivePeriod, ...] = get_args(ObjectivePeriod)
 POLICIES: tuple[ObjectiveUnknownPolicy, ...] = get_args(ObjectiveUnknownPolicy)
 PERIOD_MAX_DAYS: Mapping[ObjectivePeriod, int] = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
-"""The most days a calendar period has; that many an objective with such a period bears."""
+"""The most days a calendar period has; an objective with such a period has that many days."""
 CENTRE_SCOPES, DEVICE_SCOPES = ("centre", *UNIT_LEVELS), ("device", *DEVICE_KINDS)
 SCOPE_KINDS = dict.fromkeys(CENTRE_SCOPES, "centre") | dict.fromkeys(DEVICE_SCOPES, "device") | {"system": "system"}
-"""What kind of thing a scope is, by its word before the colon."""
+"""The kind of entity of a scope, by the word before its id."""
 SLI_SCOPE_KINDS: Mapping[SliKind, tuple[str, ...]] = {
     "availability": ("centre", "device", "system"),
     "connectivity": ("centre", "device"),
@@ -47,39 +48,38 @@ SLI_SCOPE_KINDS: Mapping[SliKind, tuple[str, ...]] = {
     "wait": ("centre",),
     "latency": ("system",),
 }
-"""The kinds of things an SLI is known of."""
+"""The kinds of entities that an SLI is measured of."""
 TIME_SLIS: tuple[SliKind, ...] = ("availability", "connectivity", "readiness")
 """SLIs with unknown time (or days); the others count tickets and probes."""
 THRESHOLDS: Mapping[SliKind, tuple[str, int, tuple[int, ...]]] = {
     "wait": ("threshold_s", 1000, SERVICE_LEVEL_THRESHOLDS_S),
     "latency": ("threshold_ms", 1, LATENCY_BOUNDS_MS),
 }
-"""The key of an SLI's threshold, the ms in its unit, and the values the totals know."""
+"""The key of an SLI's threshold, its unit in ms, and the values that the totals count."""
 SAMPLE_WEEK_START = 4 * DAY
 """A Monday, 00:00 UTC: four days after Thursday, 1 January 1970."""
 
 
 def scope_kind(scope: str) -> str:
-    """Return what kind of thing a scope is: centre, device or system; empty when it is none."""
-    return SCOPE_KINDS.get(scope.partition(":")[0], "")
+    """Return the kind of entity of a scope: centre, device or system; empty when it is none."""
+    return SCOPE_KINDS.get(Scope(scope).kind, "")
 
 
 def default_policy(sli: SliKind) -> ObjectiveUnknownPolicy:
-    """Return what unknown time counts as when an objective does not say: silence is an outage of a connection."""
+    """Return the default policy for unknown time: for connectivity, no contact is an outage."""
     return "down" if sli == "connectivity" else "settle"
 
 
 def default_clock(scope: str) -> Literal["open", "wall"]:
-    """Return the clock of an objective that names none: people need systems at all hours."""
+    """Return the default clock: systems are used at all hours."""
     return "wall" if scope_kind(scope) == "system" else "open"
 
 
 def build_objectives(doc: TomlDocument, inventory: Inventory) -> tuple[Objective, ...]:
-    """Build the objectives; `world` has the centres, devices and systems that they may name."""
+    """Build the objectives; `inventory` has the centres, devices and systems that they may name."""
     doc.record(AllowedKeys((), ("objective",)))
-    return tuple(
-        index_by(doc.records("objective", OBJECTIVE_KEYS), "id", lambda r: _build_objective(r, inventory)).values()
-    )
+    records = doc.records("objective", OBJECTIVE_KEYS)
+    return tuple(index_by(records, "id", lambda r: _build_objective(r, inventory)).values())
 
 
 def _build_objective(r: Record, inventory: Inventory) -> Objective:
@@ -105,15 +105,15 @@ def _build_objective(r: Record, inventory: Inventory) -> Objective:
 
 
 def _parse_scope(r: Record, inventory: Inventory) -> str:
-    scope = r.text("scope")
-    kind, colon, ident = scope.partition(":")
+    scope = Scope(r.text("scope"))
+    kind: str = scope.kind
     declared = {"centre": inventory.centres, "device": inventory.devices, "system": inventory.systems}
-    if colon and kind in declared:
-        r.check_reference("scope", ident, declared[kind], kind)
-    if scope and ((colon and (kind not in declared or not ident)) or kind not in SCOPE_KINDS):
+    if scope != kind and kind in declared:
+        r.check_reference("scope", scope.id, declared[kind], kind)
+    if scope and ((scope != kind and (kind not in declared or not scope.id)) or kind not in SCOPE_KINDS):
         allowed = ", ".join((*CENTRE_SCOPES, "centre:ID", *DEVICE_SCOPES, "device:ID", "system"))
         r.add_fault("scope", f"{scope!r} is not known", f"use {allowed} or system:ID")
-    return scope
+    return str(scope)
 
 
 def _check_sli_fits_scope(r: Record, sli: SliKind, scope: str) -> None:
@@ -126,7 +126,7 @@ def _check_sli_fits_scope(r: Record, sli: SliKind, scope: str) -> None:
 def _parse_goal(r: Record) -> float:
     goal = r.real("goal", 1.0)
     if r.values.get("goal") in (0, 1):
-        problem = "leaves no error budget" if goal else "asks for nothing"
+        problem = "leaves no error budget" if goal else "requires nothing"
         r.add_fault("goal", f"{goal:g} {problem}", "write a number between 0 and 1, such as 0.995")
     return goal
 
@@ -186,8 +186,9 @@ def usual_period_ms(objective: Objective, inventory: Inventory) -> int:
 
 
 def covered_centres(objective: Objective, inventory: Inventory) -> list[Centre]:
-    """Return the centres in whose opening hours an objective counts; none for systems."""
-    kind, _, ident = objective.scope.partition(":")
+    """Return the centres in whose opening hours an objective is measured; none for systems."""
+    scope = Scope(objective.scope)
+    kind, ident = cast("str", scope.kind), scope.id
     if ident:
         owner = inventory.devices[ident].centre if kind == "device" and ident in inventory.devices else ident
         return [inventory.centres[owner]] if owner in inventory.centres else []
@@ -203,15 +204,13 @@ def _week_open_ms(hours: tuple[OpeningHours, ...], zone: ZoneInfo) -> int:
 
 
 def _warn_silent_alerts(r: Record, objective: Objective, inventory: Inventory) -> None:
-    """Warn of an objective whose alerts can never come; readiness counts days, which no burn rule reads."""
+    """Warn of an objective whose alerts can never fire; readiness counts days, which no burn-rate rule reads."""
     if not objective.alert or not 0 < objective.goal < 1 or objective.sli == "readiness":
         return
     period = usual_period_ms(objective, inventory)
     if any(can_fire(rule, period, objective.goal) for rule in burn_rules(objective)):
         return
-    lowest, most = (
-        min(burn_rate_threshold(rule, period) for rule in burn_rules(objective)),
-        1 / float(error_budget_ratio(objective.goal)),
-    )
+    lowest = min(burn_rate_threshold(rule, period) for rule in burn_rules(objective))
+    most = 1 / float(error_budget_ratio(objective.goal))
     problem = f"no burn rule can ever fire: a full outage burns at {most:.2g}, the lowest threshold is {lowest:.2g}"
     r.add_warning("goal", problem, "raise the goal, shorten the period, or write alert = false")

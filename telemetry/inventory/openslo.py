@@ -1,6 +1,6 @@
-"""Writes objectives as OpenSLO v1 documents (plain values, ready for YAML); it must not write files or know YAML.
+"""Renders objectives as OpenSLO v1 documents (plain values for YAML); it must not write files or use YAML.
 
-What OpenSLO has no field for is kept as annotations under `motcua/`, so that reading them back loses nothing.
+What OpenSLO has no field for becomes an annotation under `motcua/`, so that an import loses nothing.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ OpenSloNode = dict[str, object]
 
 
 def export_documents(inventory: Inventory) -> list[OpenSloNode]:
-    """Return a service per scope, an SLO per objective, and our burn-rate rules as conditions and policies."""
+    """Return a service per scope, an SLO per objective, and the burn-rate rules as conditions and policies."""
     policies: dict[str, OpenSloNode] = {}
     services: dict[str, OpenSloNode] = {}
     slos: list[OpenSloNode] = []
@@ -38,12 +38,13 @@ def export_documents(inventory: Inventory) -> list[OpenSloNode]:
         alert_documents = dict(_alert_documents(objective, usual_period_ms(objective, inventory)))
         policies |= alert_documents
         names = [name for name, document in alert_documents.items() if document["kind"] == "AlertPolicy"]
-        services.setdefault(
-            _service_name(objective),
-            _reference_document("Service", _service_name(objective), {"description": objective.scope}),
-        )
+        service = _service_name(objective)
+        services.setdefault(service, _reference_document("Service", service, {"description": objective.scope}))
         slos.append(_slo_document(objective, inventory.zone.key, names))
-    base = [_data_source(), *([_notification_target()] if policies else [])]
+    base = [_reference_document("DataSource", DATA_SOURCE, {"type": "Prometheus", "connectionDetails": {}})]
+    if policies:
+        target: OpenSloNode = {"target": NOTIFICATION_TARGET}
+        base.append(_reference_document("AlertNotificationTarget", NOTIFICATION_TARGET, target))
     return [*base, *services.values(), *policies.values(), *slos]
 
 
@@ -52,20 +53,12 @@ def _document(kind: str, name: str, spec: OpenSloNode, **more: object) -> OpenSl
 
 
 def _reference_document(kind: str, name: str, spec: OpenSloNode) -> OpenSloNode:
-    """Return a document that only gives others something to refer to; reading it back passes it over."""
+    """Return a document that others refer to and that an import ignores."""
     return _document(kind, name, spec, annotations={ANNOTATION_PREFIX + "made": "export"})
 
 
-def _data_source() -> OpenSloNode:
-    return _reference_document("DataSource", DATA_SOURCE, {"type": "Prometheus", "connectionDetails": {}})
-
-
-def _notification_target() -> OpenSloNode:
-    return _reference_document("AlertNotificationTarget", NOTIFICATION_TARGET, {"target": NOTIFICATION_TARGET})
-
-
 def _service_name(objective: Objective) -> str:
-    """Return a DNS name for the scope: names in OpenSLO have no colon."""
+    """Return a DNS name for the scope: OpenSLO names have no colon."""
     return objective.scope.replace(":", ".")
 
 
@@ -97,7 +90,7 @@ def _annotations(objective: Objective) -> dict[str, str]:
 
 
 def _ratio_metric(objective: Objective) -> OpenSloNode:
-    """Return the SLI as we publish it: good ÷ (good + bad) over the objective's own period."""
+    """Return the SLI as it is published: good ÷ (good + bad) over the objective's own period."""
     query = f'motcua_slo_sli_ratio{{slo="{objective.id}",bound="official"}}'
     source: OpenSloNode = {"metricSourceRef": DATA_SOURCE, "type": "Prometheus", "spec": {"query": query}}
     return {"counter": False, "rawType": "success", "raw": {"metricSource": source}}
@@ -115,18 +108,14 @@ def _alert_documents(objective: Objective, period: int) -> Iterator[tuple[str, O
     for rule in burn_rules(objective) if objective.alert else ():
         name = f"{rule.name}-{objective.clock}-{format_duration(period)}"
         yield f"{name}-condition", _alert_condition(f"{name}-condition", rule, objective, period)
-        yield name, _alert_policy(name)
-
-
-def _alert_policy(name: str) -> OpenSloNode:
-    spec: OpenSloNode = {
-        "alertWhenNoData": False,
-        "alertWhenResolved": True,
-        "alertWhenBreaching": True,
-        "conditions": [{"conditionRef": f"{name}-condition"}],
-        "notificationTargets": [{"targetRef": NOTIFICATION_TARGET}],
-    }
-    return _document("AlertPolicy", name, spec, annotations={ANNOTATION_PREFIX + "rule": name})
+        policy: OpenSloNode = {
+            "alertWhenNoData": False,
+            "alertWhenResolved": True,
+            "alertWhenBreaching": True,
+            "conditions": [{"conditionRef": f"{name}-condition"}],
+            "notificationTargets": [{"targetRef": NOTIFICATION_TARGET}],
+        }
+        yield name, _document("AlertPolicy", name, policy, annotations={ANNOTATION_PREFIX + "rule": name})
 
 
 def _alert_condition(name: str, rule: BurnRateRule, objective: Objective, period: int) -> OpenSloNode:
@@ -151,7 +140,7 @@ def _alert_condition(name: str, rule: BurnRateRule, objective: Objective, period
 
 
 def format_duration(ms: int) -> str:
-    """Return a whole number of days, hours or minutes as OpenSLO writes it."""
+    """Return a whole number of days, hours or minutes as an OpenSLO duration."""
     unit_ms, letter = next((pair for pair in _UNITS if ms % pair[0] == 0), (MINUTE, "m"))
     return f"{ms // unit_ms}{letter}"
 
@@ -163,13 +152,8 @@ def to_toml(objectives: Iterable[Objective]) -> str:
 
 def _objective_table(objective: Objective) -> str:
     timed = objective.sli not in ("wait", "latency")
-    rows: dict[str, object] = {
-        "id": objective.id,
-        "name_vi": objective.name_vi,
-        "name_en": objective.name_en,
-        "scope": objective.scope,
-    }
-    rows |= {"sli": objective.sli, "clock": objective.clock, "goal": objective.goal}
+    keys = ("id", "name_vi", "name_en", "scope", "sli", "clock", "goal")
+    rows: dict[str, object] = {key: getattr(objective, key) for key in keys}
     rows |= {"days": objective.days} if objective.period == "rolling" else {"period": objective.period}
     rows |= {"unknown": objective.unknown} if timed else {}
     rows |= {"threshold_s": objective.threshold_ms // 1000} if objective.sli == "wait" else {}
@@ -179,5 +163,5 @@ def _objective_table(objective: Objective) -> str:
 
 
 def _toml_value(value: object) -> str:
-    """Return a TOML value: JSON's texts and numbers are TOML's, but for the character DEL."""
+    """Return a TOML value: JSON's strings and numbers are valid TOML, except for the character DEL."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

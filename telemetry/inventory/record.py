@@ -1,4 +1,4 @@
-"""One row or table of an inventory file, whose values are taken with a check and a line number.
+"""One row or table of an inventory file, whose values are read with a check and a line number.
 
 It must not read files, nor know which file it comes from.
 """
@@ -19,9 +19,9 @@ IDENTIFIER = re.compile(r"[a-z0-9-]{1,63}")
 
 
 class Faults(list[Fault]):
-    """The faults found so far; a reference into a file that could not be read is not one of them.
+    """All faults so far; a reference into a file that could not be read is not one of them.
 
-    `warnings` are what may stay as it is, but is probably not what was meant.
+    `warnings` are about what is allowed, but probably not intended.
     """
 
     def __init__(self) -> None:
@@ -37,18 +37,14 @@ class AllowedKeys:
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
 
-    def unknown(self, keys: Sequence[str]) -> list[str]:
-        """Return what was found and is not allowed."""
-        return [key for key in keys if key not in self.required + self.optional]
-
     def missing(self, keys: Container[str]) -> list[str]:
-        """Return what is required and was not found."""
+        """Return the required keys that are missing."""
         return [key for key in self.required if key not in keys]
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One CSV row or TOML table; a value that cannot be used becomes a fault and a stand-in."""
+    """One CSV row or TOML table; an invalid value adds a fault and is replaced by a valid one."""
 
     file: str
     line: int
@@ -57,11 +53,11 @@ class Record:
     lines: Mapping[str, int] = field(default_factory=dict)
 
     def add_fault(self, key: str, problem: str, remedy: str) -> None:
-        """Note a fault of one value."""
+        """Add a fault of one value."""
         self.faults.append(Fault(self.file, self.lines.get(key, self.line), key, problem, remedy))
 
     def add_warning(self, key: str, problem: str, remedy: str) -> None:
-        """Note a warning about one value."""
+        """Add a warning about one value."""
         self.faults.warnings.append(Fault(self.file, self.lines.get(key, self.line), key, problem, remedy))
 
     def text(self, key: str, default: str | None = None) -> str:
@@ -72,7 +68,7 @@ class Record:
         if value == "" and default is not None:
             return default
         if key in self.values:
-            self.add_fault(key, "must be a text that is not empty", "write it in")
+            self.add_fault(key, "must be a text that is not empty", "write the text")
         return ""
 
     def identifier(self, key: str) -> str:
@@ -151,16 +147,16 @@ class Record:
             self.add_fault(key, f"names {word!r} more than once", "name it once")
 
     def check_reference(self, key: str, value: str, declared: Container[str], what: str) -> None:
-        """Note a fault when the value names nothing that is declared."""
+        """Add a fault when the value names nothing that is declared."""
         if value and value not in declared and f"{what}s" not in self.faults.unread_files:
             self.add_fault(key, f"there is no {what} {value!r}", f"declare it in {what}s, or name one that is declared")
 
 
 def check_keys(record: Record, keys: AllowedKeys) -> None:
-    """Note a fault for each unknown and each missing column or key."""
-    present = list(record.values)
-    for key in keys.unknown(present):
-        allowed = ", ".join(keys.required + keys.optional)
-        record.add_fault(key, "is unknown here", f"remove it, or use one of {allowed}")
-    for key in keys.missing(present):
+    """Add a fault for each unknown and each missing column or key."""
+    allowed = keys.required + keys.optional
+    for key in record.values:
+        if key not in allowed:
+            record.add_fault(key, "is unknown here", f"remove it, or use one of {', '.join(allowed)}")
+    for key in keys.missing(record.values):
         record.add_fault(key, "is missing", "add it")

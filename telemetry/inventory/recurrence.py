@@ -1,6 +1,6 @@
-"""The doors to `holidays` and `dateutil`: public holidays as plain mappings, recurrence rules as lazy windows.
+"""Adapts `holidays` and `dateutil`: public holidays as plain mappings, recurrence rules as lazy windows.
 
-They are imported when a calendar first needs them: an agent installs neither. It must not read files.
+Both are imported when a calendar first needs them: an agent installs neither. It must not read files.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 HOLIDAY_YEARS = range(2010, 2046)
-"""Years of which public holidays are known."""
+"""Years for which public holidays are computed."""
 RECURRENCE_END = datetime(2100, 1, 1)  # noqa: DTZ001 - local wall time, whatever the zone
-"""Recurring maintenance is not followed beyond: a rule without an end must have one somewhere."""
+"""Recurring maintenance ends here at the latest: a rule without an end needs one."""
 _RECURRENCE_END_MS = 4_102_444_800_000
 _FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 _RULE_PARTS = {
@@ -40,16 +40,16 @@ _RULE_PARTS = {
 
 
 class RuleError(ValueError):
-    """A recurrence rule that cannot be used."""
+    """A recurrence rule that is not supported or not valid."""
 
 
 class UnknownCountry(ValueError):
-    """A country or subdivision of which the library knows no holidays."""
+    """A country or subdivision for which the library has no holidays."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublicHolidays:
-    """A country's days off by name, and the days at weekends that are worked."""
+    """A country's days off with their names, and the weekend days that are worked."""
 
     days_off: Mapping[date, str]
     working_weekend_days: frozenset[date]
@@ -57,7 +57,7 @@ class PublicHolidays:
 
 @lru_cache(maxsize=32)
 def public_holidays(country: str, subdivision: str) -> PublicHolidays:
-    """Return the public holidays of `YEARS`, named in the country's language.
+    """Return the public holidays of HOLIDAY_YEARS, named in the country's language.
 
     Raises UnknownCountry, and ImportError when the library is not installed.
     """
@@ -77,7 +77,7 @@ def public_holidays(country: str, subdivision: str) -> PublicHolidays:
 class RecurringMaintenance:
     """Maintenance that recurs by an RFC 5545 rule; `first` and `length` are local wall time.
 
-    On a day with a change of clocks it keeps its wall times.
+    On a day on which the clocks change its wall times stay the same.
     """
 
     name: str
@@ -92,7 +92,7 @@ class RecurringMaintenance:
         return f"Recurring({fields}, zone={self.zone!r})"
 
     def windows_in(self, window: Window) -> Iterator[Window]:
-        """Yield the windows around `window`; the rule is followed only as far as that."""
+        """Yield the windows near `window`; the rule is evaluated only as far as needed."""
         if window.start >= _RECURRENCE_END_MS:
             return
         early, late = (
@@ -107,7 +107,7 @@ class RecurringMaintenance:
 
 
 class _RuleStarts:
-    """The starts of a rule, found once and only as far as anyone has asked."""
+    """The starts of a rule, computed once and only as far as requested."""
 
     def __init__(self, starts: Iterator[datetime]) -> None:
         self._starts = starts
@@ -119,16 +119,13 @@ class _RuleStarts:
         """Return the starts in [early, late)."""
         late = min(late, RECURRENCE_END)
         with self._lock:
-            self._extend_to(late)
+            while not self._exhausted and (not self._known_starts or self._known_starts[-1] < late):
+                start = next(self._starts, None)
+                if start is None:
+                    self._exhausted = True
+                else:
+                    self._known_starts.append(start)
             return self._known_starts[bisect_left(self._known_starts, early) : bisect_left(self._known_starts, late)]
-
-    def _extend_to(self, late: datetime) -> None:
-        while not self._exhausted and (not self._known_starts or self._known_starts[-1] < late):
-            start = next(self._starts, None)
-            if start is None:
-                self._exhausted = True
-            else:
-                self._known_starts.append(start)
 
 
 @lru_cache(maxsize=1024)
@@ -139,14 +136,14 @@ def _rule_starts(rule: str, first: datetime) -> _RuleStarts:
 
 
 def check_rule(rule: str, first: datetime) -> None:
-    """Raise RuleError for a rule that cannot be used from `first` on, ImportError without the library."""
+    """Raise RuleError for an invalid rule or one that does not start at `first`, ImportError without the library."""
     parts = [part.partition("=")[::2] for part in rule.split(";")]
     names = [name for name, _ in parts]
     for name, value in parts:
         if name not in _RULE_PARTS:
-            raise RuleError(f"{name!r} is not known here")
+            raise RuleError(f"{name!r} is not known")
         if names.count(name) > 1:
-            raise RuleError(f"{name} is there more than once")
+            raise RuleError(f"{name} is given more than once")
         if not _RULE_PARTS[name].fullmatch(value):
             raise RuleError(f"{value!r} is no {name}")
     if "FREQ" not in names:

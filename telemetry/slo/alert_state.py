@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, cast
 from telemetry.core.slo.alarms import AlarmState, AlarmStates
 from telemetry.core.slo.alert import ActiveAlert
 from telemetry.errors import MotcuaError
+from telemetry.sqlite_file import open_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,14 +26,16 @@ if TYPE_CHECKING:
     from telemetry.core.slo.burn_rate import Severity
 
 MIGRATIONS = (
-    """CREATE TABLE alarm (
+    (
+        """CREATE TABLE alarm (
   objective TEXT NOT NULL, scope TEXT NOT NULL, rule TEXT NOT NULL, severity TEXT NOT NULL, firing INTEGER NOT NULL,
   fired INTEGER, resolved INTEGER, PRIMARY KEY (objective, scope, rule)
-) WITHOUT ROWID;
-CREATE TABLE alert (
+) WITHOUT ROWID""",
+        """CREATE TABLE alert (
   sli TEXT NOT NULL, scope TEXT NOT NULL, severity TEXT NOT NULL, labels TEXT NOT NULL, started INTEGER NOT NULL,
   burned INTEGER NOT NULL, shut INTEGER, opened INTEGER, resolved INTEGER, PRIMARY KEY (sli, scope, severity)
 ) WITHOUT ROWID""",
+    ),
 )
 """Statements that lead from one version of the schema to the next; a file's version is how many were applied."""
 
@@ -43,9 +46,9 @@ ObjectiveKey = tuple[str, str]
 class StateTooNew(MotcuaError):
     """The state file was written by a newer version of this program."""
 
-    def __init__(self, path: str, file_version: int) -> None:
+    def __init__(self, path: str, file_version: int, supported_version: int) -> None:
         super().__init__(
-            f"{path}: state version {file_version} is newer than this program's {len(MIGRATIONS)}; "
+            f"{path}: state version {file_version} is newer than this program's {supported_version}; "
             "upgrade motcua, or name another file with MOTCUA_STATE (alarms then begin anew)",
         )
 
@@ -70,9 +73,7 @@ class StateFile:
         self._path = path
         self._lock = threading.Lock()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
-            _migrate(self._db, str(path))
+            self._db = open_file(path, MIGRATIONS, StateTooNew)
         except (sqlite3.Error, OSError) as error:
             raise self._unavailable(error) from error
 
@@ -110,28 +111,6 @@ class StateFile:
         """Close the file."""
         with self._lock:
             self._db.close()
-
-
-def _migrate(db: sqlite3.Connection, path: str) -> None:
-    try:
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=FULL")
-        db.execute("BEGIN IMMEDIATE")
-        file_version = int(db.execute("PRAGMA user_version").fetchone()[0])
-        _check_version(file_version, path)
-        for script in MIGRATIONS[file_version:]:
-            for statement in script.split(";"):
-                db.execute(statement)
-        db.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
-        db.execute("COMMIT")
-    except BaseException:
-        db.close()
-        raise
-
-
-def _check_version(file_version: int, path: str) -> None:
-    if file_version > len(MIGRATIONS):
-        raise StateTooNew(path, file_version)
 
 
 def _load_alarms(db: sqlite3.Connection) -> dict[ObjectiveKey, AlarmStates]:

@@ -8,11 +8,6 @@ CREATE TABLE change (
   id INTEGER PRIMARY KEY AUTOINCREMENT, unit INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL,
   written_at INTEGER NOT NULL);
 CREATE INDEX change_by_time ON change (written_at);
--- A repeat with a smaller t moves its event: the place it leaves must be folded again.
-CREATE TRIGGER raw_moved AFTER UPDATE OF t ON raw WHEN old.t <> new.t BEGIN
-  INSERT INTO change (unit, start, "end", written_at)
-  VALUES (old.unit, max(old.t - 14400000, 0), old.t + 3790000, coalesce((SELECT max(written_at) FROM change), 0));
-END;
 CREATE TABLE rows (
   device INTEGER NOT NULL, spool INTEGER NOT NULL, stored TEXT NOT NULL, refused TEXT NOT NULL, dropped TEXT NOT NULL,
   PRIMARY KEY (device, spool)) WITHOUT ROWID;

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 from contextlib import contextmanager, suppress
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -16,22 +16,34 @@ from telemetry.core.figures.completeness import OutboxRowRanges
 from telemetry.core.fold.totals import Total
 from telemetry.core.protocol import codec
 from telemetry.core.protocol.events import OutboxDropped, OutboxRefused, entity_of, event_type_of
+from telemetry.core.scope import Scope
 from telemetry.errors import StoreTooNew, StoreUnavailable
+from telemetry.sqlite_file import open_file, split_statements
 from telemetry.store import SERVER_OUTBOX_IDS, ChangeRecord, LiveRow, StoredEvent
-from telemetry.store.migrations import MIGRATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from telemetry.core.calendar.windows import BucketWidth
+    from telemetry.core.scope import ScopeKind
     from telemetry.store import Batch, DeadLetter
 
-SCHEMA_VERSION = 2
+_MOVED_EVENTS = (
+    "DROP TRIGGER IF EXISTS raw_moved",
+    """CREATE TRIGGER raw_moved AFTER UPDATE OF t ON raw WHEN old.t <> new.t BEGIN
+  INSERT INTO change (unit, start, "end", written_at)
+  VALUES (old.unit, max(old.t - 14400000, 0), old.t + 3790000, coalesce((SELECT max(written_at) FROM change), 0));
+END""",
+)
+"""Version 2: the hours that a repeat with a smaller t moves its event from are folded again.
+
+A ticket that moves also leaves a wait that is decided up to an hour later.
+"""
 CHANGES_RETENTION_US = 86_400_000_000
-"""How long changes are kept behind the cursor; folded ones are only read again for a minute."""
+"""Retention of changes behind the cursor; folded ones are read again for a minute only."""
 MAX_DEAD_LETTERS = 10_000
-"""Dead letters kept; their counts by reason are kept for ever."""
+"""Dead letters that are retained; their counts by reason are permanent."""
 
 _UPSERT_EVENT = """INSERT INTO raw (device, spool, n, unit, centre, t, type, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET unit = excluded.unit, centre = excluded.centre, t = excluded.t, type = excluded.type,
@@ -45,35 +57,17 @@ class SqliteStore:
         """Open or create the file; raises StoreTooNew or StoreUnavailable."""
         self._lock = threading.RLock()
         self._name_keys: dict[str, int] = {}
+        tables = split_statements(resources.files("telemetry.store").joinpath("schema.sql").read_text())
+        migrations = (tuple(tables), _MOVED_EVENTS)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=busy_ms / 1000)
-            self._migrate(str(path))
+            self._db = open_file(path, migrations, StoreTooNew, busy_ms=busy_ms, pragmas=("cache_size=-65536",))
         except (sqlite3.Error, OSError) as error:
             msg = f"{path}: {error}; check the path, its permissions and free space"
             raise StoreUnavailable(msg) from error
 
-    def _migrate(self, path: str) -> None:
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        self._db.execute("PRAGMA cache_size=-65536")
-        self._db.execute("BEGIN IMMEDIATE")
-        file_version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if file_version > SCHEMA_VERSION:
-            self._db.execute("ROLLBACK")
-            raise StoreTooNew(path, file_version, SCHEMA_VERSION)
-        if file_version == 0:
-            for statement in _split_statements(resources.files("telemetry.store").joinpath("schema.sql").read_text()):
-                self._db.execute(statement)
-        for version in range(file_version or SCHEMA_VERSION, SCHEMA_VERSION):
-            for statement in MIGRATIONS[version]:
-                self._db.execute(statement)
-        self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-        self._db.execute("COMMIT")
-
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """One transaction; on any error nothing of it stays."""
+        """One transaction; on any error nothing of it is stored."""
         with self._lock:
             try:
                 self._db.execute("BEGIN IMMEDIATE")
@@ -95,7 +89,7 @@ class SqliteStore:
                 raise StoreUnavailable(str(error)) from error
 
     def _name_key(self, text: str) -> int:
-        """Return the short key of an id, inside a write."""
+        """Return the integer key of an id, inside a write."""
         key = self._name_keys.get(text)
         if key is None:
             self._db.execute("INSERT OR IGNORE INTO name (text) VALUES (?)", (text,))
@@ -104,7 +98,7 @@ class SqliteStore:
         return key
 
     def append(self, batch: Batch) -> Sequence[StoredEvent]:
-        """Store events, changes and dead letters in one write; refuses none."""
+        """Store events, changes and dead letters in one write; accepts every event."""
         with self._transaction() as db:
             db.executemany(
                 'INSERT INTO change (unit, start, "end", written_at) VALUES (?, ?, ?, ?)',
@@ -116,7 +110,7 @@ class SqliteStore:
         return ()
 
     def reconcile(self) -> None:
-        """Nothing to do: each write leaves everything right."""
+        """Do nothing: each write is complete."""
 
     def _raw_row(self, s: StoredEvent) -> tuple[object, ...]:
         name_key, event = self._name_key, s.event
@@ -125,7 +119,7 @@ class SqliteStore:
         return (*key, entity, name_key(s.centre), event.t, event_type_of(event), codec.encode_event(event))
 
     def _record_row_ranges(self, events: Sequence[StoredEvent]) -> None:
-        """Join the batch's row numbers into what is known of each outbox; a union, so repeats change nothing."""
+        """Merge the batch's row numbers into each outbox's ranges; a union, so repeats change nothing."""
         groups: dict[tuple[str, str], list[StoredEvent]] = {}
         for s in events:
             if s.outbox_id not in SERVER_OUTBOX_IDS:
@@ -164,7 +158,7 @@ class SqliteStore:
         return self.checkpoint("cursor")
 
     def set_cursor(self, written_at: int) -> None:
-        """Remember how far changes are folded."""
+        """Store how far changes are folded."""
         with self._transaction() as db:
             db.execute(
                 """INSERT INTO meta VALUES ('cursor', ?1) ON CONFLICT DO UPDATE
@@ -174,17 +168,17 @@ class SqliteStore:
             db.execute("DELETE FROM change WHERE written_at < ?", (written_at - CHANGES_RETENTION_US,))
 
     def checkpoint(self, key: str) -> int:
-        """Return a number kept under a name, 0 at first."""
+        """Return the number stored under a name, 0 at first."""
         rows = self._query("SELECT value FROM meta WHERE key = ?", (key,))
         return int(rows[0][0]) if rows else 0
 
     def set_checkpoint(self, key: str, value: int) -> None:
-        """Keep a number under a name."""
+        """Store a number under a name."""
         with self._transaction() as db:
             db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     def events(self, entity: str, window: Window, types: Collection[str] | None = None) -> list[StoredEvent]:
-        """Return the unit's events with t in the window, each name once, by t."""
+        """Return the entity's events with t in the window, each id once, by t."""
         type_filter = f"AND type IN ({','.join('?' * len(types))})" if types is not None else ""
         sql = f"""SELECT c.text, d.text, s.text, body FROM raw JOIN name c ON c.id = centre JOIN name d ON d.id = device
             JOIN name s ON s.id = spool WHERE unit = (SELECT id FROM name WHERE text = ?) AND t >= ? AND t < ?
@@ -193,7 +187,7 @@ class SqliteStore:
         return [StoredEvent(c, d, s, codec.decode_event(body)) for c, d, s, body in rows]
 
     def days_with_events(self) -> dict[str, list[Window]]:
-        """Return for each unit the whole UTC days in which it has events."""
+        """Return for each entity the whole UTC days in which it has events."""
         sql = "SELECT DISTINCT name.text, t - t % ? FROM raw JOIN name ON name.id = unit"
         days: dict[str, list[Window]] = {}
         for entity, start in self._query(sql, (DAY,)):
@@ -201,7 +195,7 @@ class SqliteStore:
         return {entity: merge(windows) for entity, windows in days.items()}
 
     def replace_totals(self, entity: str, width: BucketWidth, window: Window, totals: Sequence[Total]) -> None:
-        """Put these totals in place of the unit's of that width starting in the window."""
+        """Replace the entity's totals of that width that start in the window."""
         with self._transaction() as db:
             key = self._name_key(entity)
             sql = "DELETE FROM total WHERE unit = ? AND width = ? AND start >= ? AND start < ?"
@@ -212,11 +206,11 @@ class SqliteStore:
             )
 
     def totals(self, entities: Sequence[str], width: BucketWidth, window: Window, kind: str = "") -> list[Total]:
-        """Return totals starting in the window."""
+        """Return totals that start in the window."""
         sql = """SELECT name.text, scope, width, start, province, sums FROM total JOIN name ON name.id = unit
             WHERE unit = (SELECT id FROM name WHERE text = ?) AND width = ? AND start >= ? AND start < ?
             AND scope >= ? AND scope < ? ORDER BY start, scope"""
-        low, high = (f"{kind}:", f"{kind};") if kind else ("", "~")
+        low, high = (Scope.of(cast("ScopeKind", kind), end) for end in ("", "~")) if kind else ("", "~")
         rows = [r for u in entities for r in self._query(sql, (u, width, window.start, window.end, low, high))]
         return [Total(u, s, w, t, p, msgspec.json.decode(sums)) for u, s, w, t, p, sums in rows]
 
@@ -232,7 +226,7 @@ class SqliteStore:
         return [LiveRow(*row) for row in self._query(sql, (after,))]
 
     def row_ranges(self, device: str | None = None) -> list[OutboxRowRanges]:
-        """Return what became of each outbox's rows."""
+        """Return each outbox's stored, refused and dropped rows."""
         sql = """SELECT d.text, s.text, stored, refused, dropped FROM rows JOIN name d ON d.id = device
             JOIN name s ON s.id = spool WHERE ?1 IS NULL OR d.text = ?1 ORDER BY d.text, s.text"""
         return [
@@ -240,7 +234,7 @@ class SqliteStore:
         ]
 
     def dead_letter_counts(self) -> dict[str, int]:
-        """Return how many rows were refused or put off, by reason."""
+        """Return how many rows were rejected or deferred, by reason."""
         return dict(self._query("SELECT reason, rows FROM dead_count ORDER BY reason"))
 
     def count_events(self) -> int:
@@ -250,7 +244,7 @@ class SqliteStore:
         return int(self._query(sql, tuple(SERVER_OUTBOX_IDS))[0][0])
 
     def raw_retention_ms(self) -> int | None:
-        """Raw events are kept for ever."""
+        """Return None: raw events have infinite retention."""
         return None
 
     def close(self) -> None:
@@ -261,12 +255,3 @@ class SqliteStore:
 
 def _parse_ranges(text: str) -> completeness.ClosedRanges:
     return tuple((low, high) for low, high in msgspec.json.decode(text))
-
-
-def _split_statements(script: str) -> Iterator[str]:
-    text = ""
-    for line in script.splitlines(keepends=True):
-        text += line
-        if sqlite3.complete_statement(text):
-            yield text
-            text = ""

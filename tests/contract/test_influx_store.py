@@ -16,7 +16,7 @@ from telemetry.core.fold.totals import Total
 from telemetry.core.protocol import events as ev
 from telemetry.errors import ConfigError, StoreUnavailable
 from telemetry.store import Batch, ChangeRecord, DeadLetter, StoredEvent
-from telemetry.store.influx import InfluxStore, adapter, journal, parse, reconcile, rejected_lines
+from telemetry.store.influx import InfluxStore, adapter, journal, parse, reconcile, server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -107,7 +107,7 @@ def test_a_write_of_which_nothing_is_taken_still_tells_of_it(store: InfluxStore)
 def test_a_search_for_many_refused_lines_goes_on_at_the_next_try(
     store: InfluxStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rejected_lines, "MAX_WRITES", 12)
+    monkeypatch.setattr(server, "MAX_SEARCH_WRITES", 12)
     events = [issued(n, TOO_LATE if n % 3 == 0 else T + n) for n in range(1, 19)]
     with pytest.raises(StoreUnavailable, match=r"refuses many rows \(\d+ so far\); trying again"):
         put(store, *events)
@@ -201,7 +201,7 @@ def test_a_bucket_that_is_gone_is_named_and_made_again_at_the_next_start(
     store = open_one()
     influx.drop_bucket(bucket)
     for use in (store.count_events, lambda: put(store, issued(1))):
-        with pytest.raises(StoreUnavailable, match=f"{bucket}.*deleted is made again when motcua starts"):
+        with pytest.raises(StoreUnavailable, match=f"{bucket}.*a deleted bucket is created again when motcua starts"):
             use()
     again = open_one()
     put(again, issued(1))
@@ -261,7 +261,7 @@ def test_a_wrong_organization_or_token_is_told_at_once(influx: InfluxServer, org
         ("influxdb+http://h:99999?org=o&bucket=b", "not the URL"),
         ("influxdb+http://?org=o&bucket=b", "not the URL"),
         ("influxdb+http://user:pass@h?org=o&bucket=b", "not the URL"),
-        ("influxdb+http://h?org=o&bucket=_b", "takes no bucket named"),
+        ("influxdb+http://h?org=o&bucket=_b", "accepts no bucket named"),
         ("influxdb+http://h?org=o&bucket=b&token=t", "unknown part 'token'"),
         ("mysql://h", "cannot open"),
     ],
@@ -297,7 +297,7 @@ def test_changes_that_the_bucket_does_not_keep_are_not_lost_silently(
 
 def test_the_bucket_of_live_rows_must_keep_for_ever(open_one: Opener, influx: InfluxServer, bucket: str) -> None:
     influx.make_bucket(f"{bucket}-1d", keep_s=86_400)
-    with pytest.raises(ConfigError, match="live rows and marks lie there; set its retention to infinite"):
+    with pytest.raises(ConfigError, match="live rows and checkpoints are stored there; set its retention to infinite"):
         open_one()
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, given, strategies as st
 
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, SLOT, Window
 from telemetry.core.fold import fold
@@ -20,6 +20,7 @@ from telemetry.queries.network import scope_of_centres
 from telemetry.queries.totals_cache import UncachedTotals
 from telemetry.store import Batch, ChangeRecord, Store, StoredEvent
 from tests.contract.conftest import OPENERS
+from tests.property_sizes import sized
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,7 +99,7 @@ def availability(store: Store, unit: str, window: Window) -> AvailabilityResult:
     )
 
 
-QUIETLY = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUIETLY = sized(short=25, long=250, suppress_health_check=[HealthCheck.too_slow])
 
 
 @QUIETLY

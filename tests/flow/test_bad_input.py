@@ -8,12 +8,13 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, given, strategies as st
 
 from motcua.system import new_id, wall_ms
 from telemetry.core.protocol import codec
 from telemetry.core.protocol.topics import Topic
 from telemetry.store import SERVER_OUTBOX_IDS
+from tests.property_sizes import sized
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -234,7 +235,7 @@ USERS = st.lists(st.tuples(st.sampled_from(["spool", "from", "to", "x"]), WORDS)
 TOPICS = st.sampled_from([KIOSK.path, GATEWAY.path, "motcua/v1/a/0912345678/up", "motcua/v1/079123456789/b/up"])
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@sized(short=120, long=1_200, suppress_health_check=list(HealthCheck))
 @given(messages=st.lists(st.tuples(PAYLOADS, TYPES, USERS, TOPICS), min_size=1, max_size=8))
 def test_ingest_outlives_anything_that_can_be_published(known: Line, messages: list[Any]) -> None:
     for payload, content_type, user, topic in messages:

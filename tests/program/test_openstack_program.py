@@ -20,7 +20,7 @@ from infra.targets.openstack import document
 from infra.targets.openstack.resources import cloud_resources
 from telemetry import inventory
 from telemetry.errors import ConfigError
-from telemetry.inventory.carried import bundle_files
+from telemetry.inventory.files import bundle_files
 from tests.carried import with_months, written
 from tests.program.pulumi_monitor import Recorded, Registered, run
 

@@ -18,7 +18,7 @@ from infra.targets.kubernetes.kustomize import HEADER_PREFIX, SECRETS_FILE
 from motcua.cli.app import app
 from telemetry import inventory
 from telemetry.errors import ConfigError
-from telemetry.inventory.carried import bundle_files
+from telemetry.inventory.files import bundle_files
 from tests.carried import with_months
 from tests.kubernetes import SHIPPED, stack
 

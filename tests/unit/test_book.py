@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from telemetry.core.calendar.calendar_values import ALWAYS_OPEN, CalendarRules, SingleMaintenance
 from telemetry.core.calendar.opening_calendar import Calendar
@@ -16,6 +16,7 @@ from telemetry.core.fold.aggregation import daily_totals
 from telemetry.core.fold.totals import Total
 from telemetry.slo.evaluator import SloEvaluator
 from telemetry.slo.objective_evaluation import budget_period
+from tests.property_sizes import sized
 from tests.unit.ledger import BERLIN, HCM, KOLKATA, WEEK, Ledger, aim, centre, figures, world
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def test_a_book_cut_for_each_new_day_is_what_the_store_tells(zone: ZoneInfo, fir
         assert figures(followed.evaluate_all(now)) == figures(fresh.evaluate_all(now))
 
 
-@settings(max_examples=15, deadline=None)
+@sized(short=15, long=200)
 @given(st.lists(st.tuples(st.integers(1, 30 * 288), st.integers(1, 30)), min_size=1, max_size=6))
 def test_what_is_taken_in_any_pieces_is_what_is_loaded(pieces: list[tuple[int, int]]) -> None:
     place, ledger, now = centre(), Ledger(), local_ms(date(2026, 10, 15), time(10), HCM)

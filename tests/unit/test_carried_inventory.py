@@ -13,7 +13,7 @@ from infra.targets.shared import inventory_files
 from telemetry import inventory
 from telemetry.config import load_settings
 from telemetry.errors import InventoryError
-from telemetry.inventory.carried import bundle_files
+from telemetry.inventory.files import bundle_files
 from tests.carried import with_months, written
 from tests.kubernetes import DAY
 

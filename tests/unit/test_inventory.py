@@ -346,7 +346,7 @@ FAULTS = [
     ("centres.csv", "UBND,6,60", "UBND,six,60", 3, "counters", "'six' is not a whole number"),
     ("centres.csv", "UBND,6,60", "UBND,6,-1", 3, "tickets_per_day", "-1 is not a whole number"),
     ("devices.csv", "vn83-83-kiosk1", "vn83-829-kiosk1", 3, "id", "does not begin with its centre's id vn83-83-"),
-    ("devices.csv", "vn83-83-kiosk1", "vn83-83-replay1", 3, "id", "kept for replays"),
+    ("devices.csv", "vn83-83-kiosk1", "vn83-83-replay1", 3, "id", "reserved for replays"),
     ("devices.csv", "vn83-83-kiosk1", "vn83-83-gateway1", 3, "id", "already on line 2"),
     ("devices.csv", "vn83-83-kiosk1", "vn83-83-" + "k" * 60, 3, "id", "is not an id"),
     ("devices.csv", "kiosk1,vn83-83", "kiosk1,vn83-84", 3, "centre", "there is no centre 'vn83-84'"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from infra.config.stack_file import load_options
 from infra.plan import build_plan
@@ -19,6 +19,7 @@ from infra.targets.kubernetes.objects import MAX_OBJECT_BYTES, ClusterSpec, Secr
 from infra.targets.kubernetes.pods import IMAGE_USERS
 from telemetry.errors import ConfigError
 from tests.kubernetes import DAY, STACKS, Stack, container, options, sample, sample_files, stack
+from tests.property_sizes import sized
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -240,7 +241,7 @@ def test_names_are_valid_and_stay_apart(one: list[str], other: list[str]) -> Non
     assert LABEL.fullmatch(label_value(one[0]))
 
 
-@settings(max_examples=20, deadline=None)
+@sized(short=6, long=60)
 @given(st.sets(st.from_regex(r"[a-z0-9-]{1,40}", fullmatch=True), max_size=5), st.integers(1, 6))
 def test_any_small_fleet_gives_valid_objects(ids: set[str], most: int) -> None:
     world = sample()

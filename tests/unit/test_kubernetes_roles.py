@@ -14,7 +14,7 @@ from telemetry import inventory
 from telemetry.config import load_settings
 from telemetry.core.protocol.topics import topic_filter
 from telemetry.errors import ConfigError
-from telemetry.inventory.carried import bundle_files
+from telemetry.inventory.files import bundle_files
 from telemetry.roles import ingest_link
 from tests.carried import with_months
 from tests.kubernetes import Stack, container, mounted, projected, sample_files, stack

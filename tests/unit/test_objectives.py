@@ -95,7 +95,7 @@ def test_thresholds_are_kept_in_milliseconds() -> None:
 FAULTS = [
     ("goal = 0.99", "goal = 1", 7, "goal", "leaves no error budget"),
     ("goal = 0.99", "goal = 1.0", 7, "goal", "leaves no error budget"),
-    ("goal = 0.99", "goal = 0", 7, "goal", "asks for nothing"),
+    ("goal = 0.99", "goal = 0", 7, "goal", "requires nothing"),
     ("goal = 0.99", "goal = -1", 7, "goal", "not a number from 0 to 1"),
     ("days = 28", "", 1, "days", "is missing"),
     ("days = 28", 'days = 28\nperiod = "month"', 8, "days", "does not fit a period of one month"),

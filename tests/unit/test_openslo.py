@@ -181,7 +181,7 @@ def test_what_cannot_be_taken_says_where_and_why(before: str, after: str, path: 
     taken = took(FOREIGN.replace(before, after))
     assert taken.objectives == ()
     told = [note for note in taken.notes if note.path == path and reason in note.reason]
-    assert [note.reason.startswith("not taken: ") for note in told][:1] == [True], taken.notes
+    assert [note.reason.startswith("not imported: ") for note in told][:1] == [True], taken.notes
 
 
 BOMB = (
@@ -251,5 +251,5 @@ def test_the_same_name_twice_is_taken_once() -> None:
     taken = took(f"{FOREIGN}---\n{FOREIGN}")
     assert len(taken.objectives) == 1
     assert [note.reason for note in taken.notes if note.path == "metadata.name"] == [
-        "not taken: ngsp-web is already in f#1"
+        "not imported: ngsp-web is already in f#1"
     ]

@@ -13,6 +13,7 @@ from telemetry.core.fold.live_state import relevant_events
 from telemetry.core.fold.sourced_event import SourcedEvent
 from telemetry.core.inventory import Centre, Device
 from telemetry.core.protocol import events as ev
+from tests.property_sizes import sized
 
 START = 1_767_200_400_000  # 2026-01-02 00:00 in the centre
 CENTRE = Centre(
@@ -63,7 +64,7 @@ days = st.lists(st.integers(1, 40), min_size=1, max_size=25).flatmap(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@sized(short=40, long=600)
 @given(days, days, st.lists(st.integers(0, 6 * 60), min_size=2, max_size=2).map(sorted))
 def test_the_present_made_from_what_is_left_is_the_one_made_from_all(
     first: tuple[SourcedEvent, ...], then: tuple[SourcedEvent, ...], marks: list[int]

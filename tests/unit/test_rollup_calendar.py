@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from telemetry.core.calendar.calendar_values import CalendarRules, SingleMaintenance
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, Window, day_window, floor
@@ -28,6 +28,7 @@ from telemetry.core.protocol import events as ev
 from telemetry.rollup.service import Rollup
 from telemetry.store import Batch, ChangeRecord, StoredEvent
 from telemetry.store.sqlite import SqliteStore
+from tests.property_sizes import sized
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -217,7 +218,7 @@ hours = spans.map(lambda x: tuple(zip(x[::2], x[1::2], strict=True)))
 days_off = st.dictionaries(st.integers(0, 2).map(lambda i: date(2026, 3, 9 + i)), st.just(()) | hours, max_size=3)
 
 
-@settings(deadline=None, max_examples=15)
+@sized(short=15, long=200)
 @given(hours, days_off, st.lists(st.integers(0, 71), min_size=1, max_size=6, unique=True))
 def test_adding_again_gives_what_folding_from_scratch_gives(
     week: OpeningHours, exceptions: dict[date, OpeningHours], told: list[int]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from telemetry.core.calendar.windows import (
     DAY,
@@ -29,6 +29,7 @@ from telemetry.core.fold.states import RecentState, StateSegment
 from telemetry.core.fold.totals import Total
 from telemetry.core.inventory import Centre, Inventory, Objective
 from telemetry.slo.evaluator import SloEvaluator
+from tests.property_sizes import sized
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -238,7 +239,7 @@ def same(one: Sequence[Evaluation], other: Sequence[Evaluation]) -> bool:
     return keys[0] == keys[1]
 
 
-@settings(max_examples=12, deadline=None)
+@sized(short=12, long=150)
 @given(st.lists(st.tuples(st.integers(0, 44), st.integers(0, SLOT)), min_size=1, max_size=5))
 def test_late_data_in_any_order_gives_what_a_restart_gives(late: list[tuple[int, int]]) -> None:
     rows, inventory = Rows(), world(*ALL)

@@ -1,1 +1,1 @@
-"""Opening hours, exceptions, maintenance and the intervals they leave."""
+"""Opening hours, exceptions, maintenance, and windows of time."""

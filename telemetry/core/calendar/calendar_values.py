@@ -1,6 +1,6 @@
-"""What a calendar is made of: hours, swapped days, weeks with validity, centre modes, planned maintenance.
+"""The parts of a calendar: hours, swapped days, weeks with validity, centre modes, planned maintenance.
 
-Values only, and plain mappings where a library knows better; it must not decide when a centre is open.
+Values only, and plain mappings for what a library computes; it must not decide when a centre is open.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ OpeningHours = tuple[tuple[time, time], ...]
 """Opening intervals of one day, local wall time; an end not after its start lies on the following day."""
 
 ALWAYS_OPEN: tuple[OpeningHours, ...] = tuple(((time(0), time(0)),) for _ in range(7))
-"""Open round the clock: what an imported log's centre has when its mapping names no hours."""
+"""Open round the clock: the hours of an imported log's centre when its mapping names none."""
 
 END_OF_TIME_MS = 253_370_764_800_000
-"""Unix ms of 1 January 9999: the end of what is declared without one."""
+"""Unix ms of 1 January 9999: the end of a declaration without one."""
 
 DayBasis = Literal["exception", "swap", "holiday", "week"]
-"""What decides a day, the strongest first."""
+"""The rule that decides a day's hours, the strongest first."""
 ExclusionCause = Literal["online_only", "emergency", "maintenance"]
 """Why time inside the opening hours counts in no objective."""
 
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """A day worked like another weekday (0 is Monday), or off (None); it changed places with `swapped_with`."""
+    """A day worked like another weekday (0 is Monday), or off (None); swapped with the day `swapped_with`."""
 
     weekday: int | None
     swapped_with: date | None = None
@@ -70,11 +70,11 @@ class ModeSpan:
 
 
 class MaintenancePlan(Protocol):
-    """Planned maintenance, perhaps without end: its windows are found when they are asked for."""
+    """Planned maintenance, perhaps without end: its windows are computed on demand."""
 
     @property
     def name(self) -> str:
-        """What is done."""
+        """The name of the work."""
         ...
 
     def windows_in(self, window: Window) -> Iterable[Window]:
@@ -84,7 +84,7 @@ class MaintenancePlan(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SingleMaintenance:
-    """Maintenance that is planned one time."""
+    """Maintenance that is planned once."""
 
     name: str
     window: Window
@@ -100,7 +100,7 @@ class SingleMaintenance:
 
 @dataclass(frozen=True)
 class CalendarRules:
-    """What bends a centre's week; of weeks, modes and maintenance that overlap the last wins."""
+    """The rules that change a centre's week; of weeks, modes and maintenance that overlap the last wins."""
 
     holidays: Mapping[date, str] = field(default_factory=lambda: MappingProxyType({}))
     swaps: Mapping[date, Swap] = field(default_factory=lambda: MappingProxyType({}))
@@ -112,14 +112,14 @@ class CalendarRules:
 
     @cached_property
     def version(self) -> str:
-        """A digest of everything that decides figures."""
+        """A digest of everything that the figures depend on."""
         tables = sorted(self.holidays.items()), sorted(self.swaps.items(), key=lambda item: item[0])
         return repr_digest((*tables, self.weeks, self.modes, self.maintenance, sorted(self.names.items())))
 
 
 @dataclass(frozen=True, slots=True)
 class DayPlan:
-    """The regular hours of one day and what decided them."""
+    """The regular hours of one day and the rule that decided them."""
 
     basis: DayBasis
     hours: OpeningHours
@@ -160,5 +160,5 @@ class CalendarDay:
 
 
 def repr_digest(value: object) -> str:
-    """Return a short digest of a value whose repr tells all of it."""
+    """Return a short digest of a value whose repr contains all of it."""
     return hashlib.blake2b(repr(value).encode(), digest_size=6).hexdigest()

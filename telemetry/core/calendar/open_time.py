@@ -1,6 +1,6 @@
-"""The open-time axis: open time counted as if closed time did not exist; it must know no calendar and no clock.
+"""The open timeline: open time counted as if closed time did not exist; it must use no calendar and no clock.
 
-Distances are ms of open time, moments are Unix ms.
+Distances are ms of open time, instants are Unix ms.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OpenTimeline:
-    """Sorted, disjoint open windows; `starts` and `before` (open ms before each) make the look-ups fast."""
+    """Sorted, disjoint open windows; `starts` and `open_before` (open ms before each) make the look-ups fast."""
 
     open_windows: tuple[Window, ...]
     starts: tuple[int, ...]
@@ -26,7 +26,7 @@ class OpenTimeline:
     total_open: int
 
     def open_until(self, t: int) -> int:
-        """Return the open time of the axis before `t`."""
+        """Return the open time before `t`."""
         index = bisect_right(self.starts, t) - 1
         if index < 0:
             return 0
@@ -38,9 +38,9 @@ class OpenTimeline:
         return self.open_until(window.end) - self.open_until(window.start)
 
     def subtract_open(self, t: int, distance: int) -> int | None:
-        """Return the latest moment from which to `t` there are `distance` ms of open time.
+        """Return the latest instant from which to `t` there are `distance` ms of open time.
 
-        None when the axis does not reach so far back.
+        None when the timeline does not reach so far back.
         """
         goal = self.open_until(t) - distance
         if not distance or goal < 0:
@@ -49,9 +49,9 @@ class OpenTimeline:
         return self.starts[index] + goal - self.open_before[index]
 
     def add_open(self, t: int, distance: int) -> int | None:
-        """Return the earliest moment to which from `t` there are `distance` ms of open time.
+        """Return the earliest instant to which from `t` there are `distance` ms of open time.
 
-        None when the axis does not reach so far.
+        None when the timeline does not reach so far.
         """
         goal = self.open_until(t) + distance
         if not distance or goal > self.total_open:
@@ -64,7 +64,7 @@ class OpenTimeline:
         return self.open_window_at(t) is not None
 
     def open_window_at(self, t: int) -> Window | None:
-        """Return the open window `t` lies in, None when it is closed."""
+        """Return the open window that contains `t`, None when it is closed."""
         index = bisect_right(self.starts, t) - 1
         return self.open_windows[index] if index >= 0 and t < self.open_windows[index].end else None
 

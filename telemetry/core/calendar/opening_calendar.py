@@ -1,7 +1,7 @@
 """When a centre is open: its week, public holidays, swapped days, exceptions, modes and maintenance. Pure.
 
 Windows are half-open, sorted and disjoint; hours belong to the local day they begin on, also past midnight.
-It must not ask which day is today, nor load holidays: they come as a plain mapping.
+It must not read the clock, nor load holidays: they come as a plain mapping.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _UNSERVED_MODES = ("online_only", "closed")
 
 @dataclass(frozen=True)
 class Calendar:
-    """The opening calendar of one centre, or with `ALWAYS` and maintenance alone that of a digital system."""
+    """The opening calendar of one centre, or of a digital system: `ALWAYS_OPEN` with maintenance alone."""
 
     hours: tuple[OpeningHours, ...]
     zone: ZoneInfo
@@ -54,7 +54,7 @@ class Calendar:
         return repr_digest((self.hours, self.zone.key, sorted(self.exceptions.items()), self.rules.version))
 
     def fingerprint(self, window: Window) -> int:
-        """Return 48 bits that tell what of `window` is open and excluded; totals added with another are stale."""
+        """Return 48 bits of a digest of what is open and excluded in `window`; totals added with another are stale."""
         opening, exclusions = self._open_and_excluded(window)
         return int(repr_digest((opening, [part.window for part in exclusions])), 16)
 
@@ -105,7 +105,7 @@ class Calendar:
         return sum(w.length for w in self.open_windows(window))
 
     def exclusions(self, window: Window) -> list[Exclusion]:
-        """Return the regular hours the open clock leaves out, each moment with one cause; closed is no exclusion."""
+        """Return the regular hours the open clock leaves out, each instant with one cause; closed is no exclusion."""
         return self._open_and_excluded(window)[1]
 
     def excluded_windows(self, window: Window) -> list[Window]:

@@ -1,10 +1,12 @@
-"""The one place that rounds time: half-open windows, 5-minute marks, local hours and days.
+"""The one place that rounds time: half-open windows and sets of them, 5-minute marks, local hours and days.
 
-All times are Unix milliseconds (UTC); the zone is an argument.  It must not read a clock.
+All times are Unix milliseconds (UTC); the zone is an argument.  It must not read a clock nor depend on a calendar.
+Lists of windows that are taken may be unsorted and overlap; those that are returned are sorted and disjoint.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -92,18 +94,14 @@ def intersection(first: Iterable[Window], second: Iterable[Window]) -> list[Wind
 
 
 def difference(windows: Iterable[Window], removed: Iterable[Window]) -> list[Window]:
-    """Return the time of `windows` that is not in `taken`."""
+    """Return the time of `windows` that is not in `removed`."""
     remaining = merge(windows)
     for hole in intersection(remaining, removed):
-        remaining = [part for w in remaining for part in _parts_around(w, hole)]
+        index = bisect_right(remaining, hole.start, key=lambda part: part.start) - 1
+        w = remaining[index]
+        sides = (Window(w.start, hole.start), Window(hole.end, w.end))
+        remaining[index : index + 1] = [part for part in sides if part.length]
     return remaining
-
-
-def _parts_around(window: Window, hole: Window) -> list[Window]:
-    if window.clip(hole) is None:
-        return [window]
-    parts = (Window(window.start, hole.start), Window(hole.end, window.end))
-    return [part for part in parts if part.length]
 
 
 def to_ms(dt: datetime) -> int:

@@ -36,7 +36,7 @@ def count_rows(ranges: Iterable[tuple[int, int]]) -> int:
 
 
 def subtract_ranges(ranges: Iterable[tuple[int, int]], removed: ClosedRanges) -> ClosedRanges:
-    """Return the rows of `ranges` that are not in `taken`."""
+    """Return the rows of `ranges` that are not in `removed`."""
     out: list[tuple[int, int]] = []
     for low, high in ranges:
         start = low
@@ -53,7 +53,7 @@ def subtract_ranges(ranges: Iterable[tuple[int, int]], removed: ClosedRanges) ->
 
 @dataclass(frozen=True, slots=True)
 class OutboxRowRanges:
-    """What became of one outbox's rows, by row number."""
+    """The outcome of one outbox's rows, by row number."""
 
     device: str
     outbox_id: str
@@ -63,7 +63,7 @@ class OutboxRowRanges:
 
     @property
     def highest_row(self) -> int:
-        """Return the highest row number heard of, 0 when none."""
+        """Return the highest row number received, 0 when none."""
         return max((high for _, high in (*self.stored, *self.refused, *self.dropped)), default=0)
 
 

@@ -80,7 +80,7 @@ class DurationHistogram:
         return interpolate_percentile(HISTOGRAM_BOUNDS_S, self.buckets, share)
 
     def within_threshold(self, threshold_s: int) -> WithinThreshold:
-        """Return the exact count and share at or under a threshold, which must be one of BOUNDS_S."""
+        """Return the exact count and share at or under a threshold, which must be one of HISTOGRAM_BOUNDS_S."""
         if threshold_s not in HISTOGRAM_BOUNDS_S:
             bounds = ", ".join(str(b) for b in HISTOGRAM_BOUNDS_S)
             msg = f"{threshold_s} s is not an exact bound: use one of {bounds}"
@@ -91,9 +91,9 @@ class DurationHistogram:
 
 @dataclass(frozen=True, slots=True)
 class QueueFigures:
-    """What happened to tickets in a window; waits count in the interval of the call, `levels` in that of the decision.
+    """Tickets in a window by outcome; waits count in the interval of the call, service levels in that of the decision.
 
-    There is one level for each of LEVELS_S, in their order.
+    There is one service level for each of SERVICE_LEVEL_THRESHOLDS_S, in their order.
     """
 
     issued: int

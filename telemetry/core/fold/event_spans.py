@@ -28,39 +28,26 @@ def grace_ms(every_ms: int) -> int:
     return 2 * every_ms + 30_000
 
 
-def event_span(event: ev.Event) -> Window:
-    """Return the half-open window the event affects; at least 1 ms."""
-    return Window(*_SPAN_BY_TYPE.get(type(event), _instant_span)(event))
-
-
 StartEnd = tuple[int, int]
 
 
-def _instant_span(event: ev.Event) -> StartEnd:
-    return event.t, event.t + 1
+def _span_from_t(reach_ms: int) -> Callable[[Any], StartEnd]:
+    """Return the span of events that affect the time from `t` on, up to `reach_ms` ms later."""
+    return lambda event: (event.t, event.t + reach_ms)
 
 
-def _state_span(event: ev.Event) -> StartEnd:
-    return event.t, event.t + STATE_GRACE_MS
-
-
-def _superseding_span(event: ev.Event) -> StartEnd:
-    """It may end the validity of an earlier report."""
-    return event.t, event.t + ev.MAX_GRACE_MS
-
-
-def _status_span(event: ev.Event) -> StartEnd:
-    """A birth decides which deaths count, see `fold`."""
-    return event.t, event.t + 2 * ev.MAX_GRACE_MS
+_instant_span = _span_from_t(1)
+_state_span = _span_from_t(STATE_GRACE_MS)
+# It may end the validity of an earlier report.
+_superseding_span = _span_from_t(ev.MAX_GRACE_MS)
+# A birth decides which deaths count, see `device_states`.
+_status_span = _span_from_t(2 * ev.MAX_GRACE_MS)
+# The wait of an entry is decided up to the longest threshold later.
+_entry_span = _span_from_t(SERVICE_LEVEL_REACH_MS + 1)
 
 
 def _wait_span(event: Any) -> StartEnd:  # noqa: ANN401
     return _clamped_span(event.entered, event.t)
-
-
-def _entry_span(event: ev.Event) -> StartEnd:
-    """Its wait is decided up to the longest threshold later."""
-    return event.t, event.t + SERVICE_LEVEL_REACH_MS + 1
 
 
 def _decision_span(event: Any) -> StartEnd:  # noqa: ANN401
@@ -107,6 +94,11 @@ _GET_ENTRY_BY_TYPE: dict[type[ev.Event], Callable[[Any], int]] = {
     ev.TicketIssued: _GET_T, ev.TicketCalled: _GET_ENTERED, ev.TicketAbandoned: _GET_ENTERED,
 }  # fmt: skip
 """The frequent types whose wait is decided later: when it began.  Each span touches two hours at least."""
+
+
+def event_span(event: ev.Event) -> Window:
+    """Return the half-open window the event affects; at least 1 ms."""
+    return Window(*_SPAN_BY_TYPE.get(type(event), _instant_span)(event))
 
 
 def dirty_hours(events: Iterable[tuple[str, ev.Event]]) -> list[tuple[str, int, int]]:

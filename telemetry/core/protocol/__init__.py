@@ -1,1 +1,1 @@
-"""What goes over the wire: events, frames, topics, presence."""
+"""The wire protocol: events, frames, topics, presence."""

@@ -22,7 +22,7 @@ MAX_FRAME_BYTES = 128 * 1024
 """Largest frame on the wire, bytes."""
 MAX_INFLATED_BYTES = 1024 * 1024
 MAX_FUTURE_MS = 300_000
-"""A capture time further ahead than this is put off, ms."""
+"""A row whose capture time is further ahead than this, ms, is deferred."""
 MAX_NAMED_ROWS = 1_000
 """Most rows an unreadable frame's user properties may name."""
 
@@ -32,7 +32,7 @@ AnyEvent = Union[ev.AGENT_EVENTS + ev.SERVER_EVENTS]  # type: ignore[valid-type]
 
 
 class Clock(Struct, frozen=True):
-    """What the device knows of its clock."""
+    """The device's clock: whether it is synchronised, and its error."""
 
     synced: bool
     error_ms: float | None = None
@@ -65,7 +65,7 @@ class DeliveryReceipt(Struct, frozen=True, kw_only=True):
 
 
 class DecodedFrame(Struct, frozen=True):
-    """A frame's rows by outcome; `spool` is empty when it could not be read."""
+    """A frame's rows by outcome; `outbox_id` is empty when it could not be read."""
 
     outbox_id: str
     events: list[ev.Event] = []
@@ -92,7 +92,7 @@ _EVENT_TYPE_BY_TAG: dict[str, type[ev.Event]] = {str(kind.__struct_config__.tag)
 _QUOTED_DIGITS = re.compile(rb'"[\d\s+][\s+]*\d{8,12}\s*"')
 """Nine to thirteen digits in quotes: phone, identity-card and citizen numbers; times are not quoted.
 
-Nothing of ours needs a backslash; a text that has one may hide digits and is judged row by row.
+No valid event needs a backslash; a frame that has one may hide digits and is checked row by row.
 """
 _PERSONAL_VALUE = re.compile(r"\s*\+?\d{9,13}\s*|.*@.*|.*\w\s+\w.*", re.DOTALL)
 _PERSONAL_NAME = re.compile(
@@ -143,7 +143,7 @@ def decode_frame(payload: bytes, content_type: str, now: int) -> DecodedFrame:
     """Sort a frame's rows by outcome.
 
     Raises:
-        Unreadable: nothing can be said of its rows (`oversized`, `malformed`).
+        UnreadableFrame: its rows cannot be read (`oversized`, `malformed`, `personal_data`).
 
     """
     text = _inflate(payload, content_type)
@@ -174,7 +174,7 @@ def _inflate(payload: bytes, content_type: str) -> bytes:
 
 
 def _decode_leniently(text: bytes) -> DecodedFrame:
-    """Judge row by row a frame that the strict decoder refused."""
+    """Check row by row a frame that the strict decoder refused."""
     try:
         frame = _LENIENT_DECODER.decode(text)
     except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -228,7 +228,7 @@ def _validate_row(row: dict[str, Any], *, supported: bool) -> ev.Event | str:
 
 
 def _looks_personal(value: object) -> bool:
-    """Tell whether a key or a value looks like something about a person."""
+    """Tell whether a key or a value looks like personal data."""
     if isinstance(value, str):
         return bool(_PERSONAL_VALUE.fullmatch(value))
     if isinstance(value, list):
@@ -239,7 +239,7 @@ def _looks_personal(value: object) -> bool:
 
 
 def _defer_future_rows(decoded: DecodedFrame, now: int) -> DecodedFrame:
-    """Put off what lies too far in the future."""
+    """Defer the rows that lie too far in the future."""
     limit = now + MAX_FUTURE_MS
     if not decoded.events or max([event.t for event in decoded.events]) <= limit:
         return decoded

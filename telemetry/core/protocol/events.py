@@ -1,4 +1,4 @@
-"""What a device can say, as strict frozen values; it must not read clocks, files or networks.
+"""The events of devices and agents as strict frozen values; it must not read clocks, files or networks.
 
 Field names and meanings are the wire contract (`docs/reference/asyncapi.json` is made from
 them).  Times are Unix milliseconds, durations end in `_ms`.  Unknown fields are refused.
@@ -14,11 +14,11 @@ from msgspec import Meta, Struct
 MAX_INTERVAL_MS = 600_000
 """Longest reporting interval an event may announce, ms."""
 MAX_GRACE_MS = 2 * MAX_INTERVAL_MS + 30_000
-"""Longest time one report can speak for, ms (see `telemetry.core.fold.event_spans`)."""
+"""Longest time one report can be valid, ms (see `telemetry.core.fold.event_spans`)."""
 
 
 def _pattern_meta(characters: str, shortest: int, longest: int) -> Meta:
-    """Say which characters a text may have; `text_validation` checks them, because a decoder is slow at it."""
+    """Declare which characters a text may have; `text_validation` checks them, because the decoder is slow at it."""
     pattern = f"[{characters}]{{{shortest},{longest}}}"
     schema = {"pattern": f"^{pattern}$"}
     return Meta(min_length=shortest, max_length=longest, extra={"pattern": pattern}, extra_json_schema=schema)
@@ -58,7 +58,7 @@ SignedInt = Annotated[int, Meta(ge=-(1 << 53), le=1 << 53)]
 
 
 class Event(Struct, frozen=True, kw_only=True, tag_field="type", forbid_unknown_fields=True, omit_defaults=True):
-    """What every event carries: its row number `n` in the outbox and its capture time `t`, ms."""
+    """The fields of every event: its row number `n` in the outbox and its capture time `t`, ms."""
 
     n: RowNumber
     t: Ms
@@ -146,7 +146,7 @@ class TicketAbandoned(_TicketEvent, frozen=True, kw_only=True, tag="ticket.aband
 
 
 class TicketNoShow(_TicketEvent, frozen=True, kw_only=True, tag="ticket.no_show"):
-    """Called `calls` times, nobody came."""
+    """Called `calls` times, and the customer did not come."""
 
     entered: Ms
     calls: Annotated[int, Meta(ge=1, le=99)] = 1
@@ -212,7 +212,7 @@ class CounterNow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
 
 
 class DeviceHeartbeat(Event, frozen=True, kw_only=True, tag="device.heartbeat"):
-    """The device's full state, repeated every `every_ms`; speaks for `span`'s grace time."""
+    """The device's full state, repeated every `every_ms`; valid for the grace time of this interval."""
 
     every_ms: IntervalMs = 60_000
     state: ServiceState = "in_service"
@@ -336,7 +336,7 @@ class AgentAlarm(Event, frozen=True, kw_only=True, tag="agent.alarm"):
 
 
 class ClockStep(Event, frozen=True, kw_only=True, tag="clock.step"):
-    """The device's wall clock was set: it now stands `step_ms` further than the monotonic clock says."""
+    """The device's wall clock was set: it is now `step_ms` ahead of what the monotonic clock gives."""
 
     step_ms: SignedInt
     synced: bool = False
@@ -398,9 +398,9 @@ AGENT_EVENTS: tuple[type[Event], ...] = (
     DossierResolved, OutboxDropped, OutboxRefused, AgentAlarm, ClockStep, ConfigResult, CommandResult,
     AgentDiagnostics,
 )  # fmt: skip
-"""What agents may send."""
+"""The events agents may send."""
 SERVER_EVENTS: tuple[type[Event], ...] = (DeviceContact, DeviceStatus, PlatformBeat)
-"""What only ingest and rollup write."""
+"""The events only ingest and rollup write."""
 
 
 def event_type_of(event: Event) -> str:
@@ -412,5 +412,5 @@ SYSTEM_TYPES = frozenset({"probe.result", "connector.stats"})
 
 
 def entity_of(centre: str, event: Event) -> str:
-    """Return what the event is folded under: its digital system, else its centre."""
+    """Return the entity the event is folded under: its digital system, else its centre."""
     return event.system if isinstance(event, (ProbeResult, ConnectorStats)) else centre

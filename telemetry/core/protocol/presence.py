@@ -1,4 +1,4 @@
-"""Birth and death certificates of one connection; both carry its `sid`, so a late Will cannot lie. Pure."""
+"""Birth and death certificates of one connection; both carry its `sid`, so a late Will is recognised. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The MQTT topic schema, both directions; nobody else concatenates topic strings. Pure."""
+"""The MQTT topic schema, both directions; no other module concatenates topic strings. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ID = re.compile(r"[a-z0-9-]{1,63}")
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One device's channel; checks itself.
+    """One device's channel; it validates its parts.
 
     >>> Topic("vn83-28756", "vn83-28756-kiosk1", "up").path
     'motcua/v1/vn83-28756/vn83-28756-kiosk1/up'
@@ -26,11 +26,8 @@ class Topic:
 
     def __post_init__(self) -> None:
         """Refuse ids outside `[a-z0-9-]{1,63}` and unknown channels."""
-        if (
-            not _ID.fullmatch(self.centre)
-            or not _ID.fullmatch(self.device)
-            or self.channel not in get_args(TopicChannel)
-        ):
+        ids_are_valid = _ID.fullmatch(self.centre) and _ID.fullmatch(self.device)
+        if not ids_are_valid or self.channel not in get_args(TopicChannel):
             msg = f"not a topic of ours: {self.centre}/{self.device}/{self.channel}"
             raise ValueError(msg)
 

@@ -1,4 +1,4 @@
-"""The store in InfluxDB 2: the production adapter. It must not divide, and only `server` may speak to InfluxDB."""
+"""The store in InfluxDB 2: the production adapter. It must not divide, and only `server` sends requests."""
 
 from __future__ import annotations
 

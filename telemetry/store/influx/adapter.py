@@ -1,7 +1,7 @@
 """The store's port over InfluxDB 2: `InfluxStore`. It must not compute anything but sums of rows.
 
-Events are written first and what tells of them (changes, row ranges, dead letters) second: InfluxDB makes the
-parts of one write visible one by one, and a reader who saw a change before its events would fold it without them.
+Events are written first and their records (changes, row ranges, dead letters) second: InfluxDB makes the parts of one
+write visible one by one, and a reader that read a change before its events would fold it without them.
 Nothing is acknowledged before both are stored.
 """
 
@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from telemetry.core.figures.completeness import OutboxRowRanges
-from telemetry.errors import StoreUnavailable
+from telemetry.errors import ConfigError, Fault, StoreUnavailable
 from telemetry.store import ChangeRecord, DeadLetter, LiveRow
-from telemetry.store.influx import influxql, line_protocol, reconcile, rejected_lines, row_ranges, totals as figures
-from telemetry.store.influx.buckets import ensure_buckets
+from telemetry.store.influx import influxql, line_protocol, reconcile, row_ranges, totals as total_points
+from telemetry.store.influx.influxql import ProvinceTag, quote_string
 from telemetry.store.influx.journal import WriterJournal, record_lines, unstamped_record_lines
-from telemetry.store.influx.province_tag import ProvinceTag
-from telemetry.store.influx.server import TIMEOUT_MS, BucketInfo, InfluxServer, WriteRejected
+from telemetry.store.influx.line_protocol import escape_tag, quote_field
+from telemetry.store.influx.server import TIMEOUT_MS, AccessDenied, BucketInfo, InfluxServer, WriteRejected
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -36,17 +36,17 @@ if TYPE_CHECKING:
 
 NS_IN_US: Final = 1_000
 MAX_APPEND_S: Final = 25.0
-"""Changes may be told so long after their stamp; with a write's time-out this stays below rollup's overlap of 60 s."""
+"""Longest time from a batch's stamp to its changes; with a write's time-out it stays below rollup's overlap of 60 s."""
 REFUSED_REASON: Final = "store_refused"
 ChangeSpan = tuple[str, int, int]
-"""Unit, start, end."""
+"""Entity, start, end."""
 
 
 class InfluxStore:
     """`Store` over four buckets of one organization; safe to share between threads."""
 
     def __init__(self, address: InfluxAddress, token: str = "", timeout_ms: int = TIMEOUT_MS) -> None:
-        """Open; makes the buckets that are missing. Raises ConfigError or StoreUnavailable."""
+        """Open; creates the buckets that are missing. Raises ConfigError or StoreUnavailable."""
         self._server = InfluxServer(address.url, address.org, token, timeout_ms)
         self._address, self._province_tag = address, ProvinceTag(address.province)
         self._raw_retention_ms = ensure_buckets(self._server, address)
@@ -60,14 +60,14 @@ class InfluxStore:
     # --- writing events -----------------------------------------------------------------------
 
     def append(self, batch: Batch) -> Sequence[StoredEvent]:
-        """Store events, then what tells of them; returns events that the server will never take."""
+        """Store events, then their records; returns the events that the server will never accept."""
         began = time.monotonic()
         events, refused = self._split_refused(batch.events)
         rows, parts = line_protocol.event_lines(events)
         if line_protocol.has_repeated_ids(parts):
             events = line_protocol.earliest_of_each(events)
             rows, parts = line_protocol.event_lines(events)
-        refused_at, completed = self._write_events(rows)
+        refused_at, completed = self._server.write_accepted(self._address.bucket, rows)
         refused += [events[index] for index in refused_at]
         if not completed or time.monotonic() - began > MAX_APPEND_S:
             self._refused_events |= {_event_id(s): s for s in refused}
@@ -81,22 +81,11 @@ class InfluxStore:
         return refused
 
     def _split_refused(self, events: Sequence[StoredEvent]) -> tuple[Sequence[StoredEvent], list[StoredEvent]]:
-        """Take out what an earlier, unfinished search found to be refused."""
+        """Separate the events that an earlier, incomplete search identified as refused."""
         if not self._refused_events:
             return events, []
-        return [s for s in events if _event_id(s) not in self._refused_events], [
-            s for s in events if _event_id(s) in self._refused_events
-        ]
-
-    def _write_events(self, rows: list[bytes]) -> tuple[list[int], bool]:
-        """Write the events; returns the places of those refused, and whether all others are stored."""
-        if not rows:
-            return [], True
-        try:
-            self._server.write(self._address.bucket, b"\n".join(rows))
-        except WriteRejected:
-            return rejected_lines.find_rejected(lambda body: self._server.write(self._address.bucket, body), rows)
-        return [], True
+        refused = [s for s in events if _event_id(s) in self._refused_events]
+        return [s for s in events if _event_id(s) not in self._refused_events], refused
 
     def _write_records(
         self, batch: Batch, parts: list[line_protocol.SeriesBatch], refused: Sequence[StoredEvent]
@@ -104,15 +93,14 @@ class InfluxStore:
         at = batch.written_at * NS_IN_US
         letters = [DeadLetter(batch.written_at // 1000, s.device, REFUSED_REASON, 1) for s in refused]
         body_lines = self._change_lines(at, [(c.entity, c.start, c.end) for c in batch.changes])
-        body_lines += unstamped_record_lines(
-            b"rows", self._writer_id, line_protocol.outbox_deltas(parts, batch.written_at)
-        )
+        deltas = line_protocol.outbox_deltas(parts, batch.written_at)
+        body_lines += unstamped_record_lines(b"rows", self._writer_id, deltas)
         body_lines += self._dead_letter_lines([*batch.dead_letters, *letters])
         if body_lines:
             self._write_lines(self._address.bucket, body_lines)
 
     def _unique_time_ns(self, at: int) -> int:
-        """Return a time within a microsecond; no two notes of this store share it."""
+        """Return a time within a microsecond; no two records of this store share it."""
         return at + next(self._sequence) % NS_IN_US
 
     def _change_lines(self, at: int, spans: Sequence[ChangeSpan]) -> list[bytes]:
@@ -125,20 +113,17 @@ class InfluxStore:
             rows, size = sums.get(letter.reason, (0, 0))
             sums[letter.reason] = rows + letter.rows, size + letter.size
         head = b"dead,reason=%b,writer=%b rows=%di,size=%di"
-        return [
-            head % (line_protocol.escape_tag(r), self._writer_id, rows, size)
-            for r, (rows, size) in sorted(sums.items())
-        ]
+        return [head % (escape_tag(r), self._writer_id, rows, size) for r, (rows, size) in sorted(sums.items())]
 
     def _write_lines(self, bucket: str, body_lines: Sequence[bytes]) -> None:
-        """Write lines that must be taken."""
+        """Write lines of which none may be rejected."""
         try:
             self._server.write(bucket, b"\n".join(body_lines))
         except WriteRejected as error:
             raise StoreUnavailable(f"InfluxDB, {error}; check the clock and the bucket's retention") from error
 
     def reconcile(self) -> None:
-        """Join row ranges and dead letters; leave each event only at its smallest t."""
+        """Merge row ranges and dead letters; keep each event only at its smallest t."""
         self._reconciler.run()
 
     # --- reading raw --------------------------------------------------------------------------
@@ -150,7 +135,7 @@ class InfluxStore:
         return [ChangeRecord(*span, record.time // NS_IN_US) for record in records for span in record.items]
 
     def events(self, entity: str, window: Window, types: Collection[str] | None = None) -> list[StoredEvent]:
-        """Return the unit's events with t in the window, each name once, by t."""
+        """Return the entity's events with t in the window, each id once, by t."""
         if window.start >= window.end or (types is not None and not types):
             return []
         answers = self._server.query(
@@ -159,17 +144,17 @@ class InfluxStore:
         return influxql.decode_events(entity, [series for answer in answers for series in answer])
 
     def days_with_events(self) -> dict[str, list[Window]]:
-        """Return for each unit the whole UTC days in which it has events."""
+        """Return for each entity the whole UTC days in which it has events."""
         answers = self._server.query(self._address.bucket, tuple[int, int], *influxql.EVENT_DAYS_QUERIES)
         return influxql.decode_event_days(series for answer in answers for series in answer)
 
     def count_events(self) -> int:
-        """Return how many agents' events are stored; one that lies at two times counts twice until `reconcile`."""
+        """Return how many agents' events are stored; one stored at two times counts twice until `reconcile`."""
         (answer,) = self._server.query(self._address.bucket, tuple[int, int], "SELECT count(n) FROM event")
         return sum(row[1] for series in answer for row in series.values)
 
     def raw_retention_ms(self) -> int | None:
-        """Return how long the raw bucket keeps, ms; what was told last while the server is away."""
+        """Return the raw bucket's retention, ms; the last known one while the server does not answer."""
         with suppress(StoreUnavailable):
             self._raw_retention_ms = (self._server.find_bucket(self._address.bucket) or BucketInfo()).retention_ms
         return self._raw_retention_ms
@@ -177,80 +162,66 @@ class InfluxStore:
     # --- totals -------------------------------------------------------------------------------
 
     def replace_totals(self, entity: str, width: BucketWidth, window: Window, totals: Sequence[Total]) -> None:
-        """Put these totals in place of the unit's of that width starting in the window."""
+        """Replace the entity's totals of that width that start in the window."""
         bucket = self._address.totals_bucket(width)
-        where = (
-            f"unit = {influxql.quote_string(entity)} AND {self._province_tag.condition} AND "
-            f"{influxql.time_condition(window)}"
-        )
+        where = f"unit = {quote_string(entity)} AND {self._own_condition(window)}"
         query = f"SELECT body FROM total WHERE {where} GROUP BY kind, province"
         (answer,) = self._server.query(bucket, tuple[int, str], query)
-        total_lines = figures.total_lines(
-            entity,
-            totals,
-            figures.existing_bodies(self._province_tag.sort_own_last(answer)),
-            self._province_tag.line_tag,
-        )
+        existing = total_points.existing_bodies(self._province_tag.sort_own_last(answer))
+        total_lines = total_points.total_lines(entity, totals, existing, self._province_tag.line_tag)
         if total_lines:
             self._write_lines(bucket, total_lines)
 
+    def _own_condition(self, window: Window) -> str:
+        return f"{self._province_tag.condition} AND {influxql.time_condition(window)}"
+
     def totals(self, entities: Sequence[str], width: BucketWidth, window: Window, kind: str = "") -> list[Total]:
-        """Return totals starting in the window."""
+        """Return totals that start in the window."""
         if not entities:
             return []
-        where = (
-            f"{influxql.tag_condition('unit', set(entities))} AND {self._province_tag.condition} AND "
-            f"{influxql.time_condition(window)}"
-        )
-        where += f" AND kind = {influxql.quote_string(kind)}" if kind else ""
+        where = f"{influxql.tag_condition('unit', set(entities))} AND {self._own_condition(window)}"
+        where += f" AND kind = {quote_string(kind)}" if kind else ""
         query = f"SELECT body FROM total WHERE {where} GROUP BY unit, kind, province"
         (answer,) = self._server.query(self._address.totals_bucket(width), tuple[int, str], query)
-        by_entity = figures.decode_totals(self._province_tag.sort_own_last(answer), width)
+        by_entity = total_points.decode_totals(self._province_tag.sort_own_last(answer), width)
         return [total for entity in entities for total in by_entity.get(entity, [])]
 
     # --- state --------------------------------------------------------------------------------
 
     def checkpoint(self, key: str) -> int:
-        """Return a number kept under a name, 0 at first."""
-        where = f"label = {influxql.quote_string(key)} AND {self._province_tag.condition}"
+        """Return the number stored under a name, 0 at first."""
+        where = f"label = {quote_string(key)} AND {self._province_tag.condition}"
         query = f"SELECT value FROM mark WHERE {where} GROUP BY province"
         (answer,) = self._server.query(self._address.state_bucket, tuple[int, int], query)
         values = [row[1] for series in self._province_tag.sort_own_last(answer) for row in series.values]
         return values[-1] if values else 0
 
     def set_checkpoint(self, key: str, value: int) -> None:
-        """Keep a number under a name."""
-        self._write_lines(
-            self._address.state_bucket,
-            [b"mark,label=%b%b value=%di 0" % (line_protocol.escape_tag(key), self._province_tag.line_tag, value)],
-        )
+        """Store a number under a name."""
+        line = b"mark,label=%b%b value=%di 0" % (escape_tag(key), self._province_tag.line_tag, value)
+        self._write_lines(self._address.state_bucket, [line])
 
     def cursor(self) -> int:
         """Return the time (µs) up to which changes are folded."""
         return self.checkpoint("cursor")
 
     def set_cursor(self, written_at: int) -> None:
-        """Remember how far changes are folded."""
+        """Store how far changes are folded."""
         self.set_checkpoint("cursor", max(written_at, self.cursor()) if written_at else 0)
 
     def put_live_rows(self, rows: Mapping[str, bytes]) -> None:
-        """Replace live rows; their version is made known when all are written."""
+        """Replace live rows; their version becomes visible when all are written."""
         if not rows:
             return
         with self._live_lock:
             version = self.checkpoint("live") + 1
-            head = b"live%b,unit=%b version=%di,body=%b 0"
-            encoded = [
-                (line_protocol.escape_tag(entity), version, line_protocol.quote_field(body))
-                for entity, body in rows.items()
-            ]
-            self._write_lines(
-                self._address.state_bucket, [head % (self._province_tag.line_tag, *fields) for fields in encoded]
-            )
+            tag, head = self._province_tag.line_tag, b"live%b,unit=%b version=%di,body=%b 0"
+            lines = [head % (tag, escape_tag(entity), version, quote_field(body)) for entity, body in rows.items()]
+            self._write_lines(self._address.state_bucket, lines)
             self.set_checkpoint("live", version)
 
     def live_rows(self, after: int = 0) -> list[LiveRow]:
-        """Return live rows with version > after, but none of a write that is not finished."""
+        """Return live rows with version > after, but none of an incomplete write."""
         finished_version = self.checkpoint("live")
         where = f"version > {after} AND {self._province_tag.condition}"
         query = f"SELECT version, body FROM live WHERE {where} GROUP BY unit, province"
@@ -264,14 +235,14 @@ class InfluxStore:
         return sorted(rows.values(), key=lambda row: (row.version, row.entity))
 
     def row_ranges(self, device: str | None = None) -> list[OutboxRowRanges]:
-        """Return what became of each outbox's rows, as of the last `reconcile`."""
+        """Return each outbox's stored, refused and dropped rows, as of the last `reconcile`."""
         groups = None if device is None else [row_ranges.group_of(device)]
         entries = row_ranges.merge_entries(reconcile.read_entries(self._server, self._address, groups))
         selected = [entries[key] for key in sorted(entries) if device in {None, key[0]}]
         return [OutboxRowRanges(e.device, e.outbox_id, e.stored, e.refused, e.dropped) for e in selected]
 
     def dead_letter_counts(self) -> dict[str, int]:
-        """Return how many rows were refused or put off, by reason, as of the last `reconcile`."""
+        """Return how many rows were rejected or deferred, by reason, as of the last `reconcile`."""
         return dict(sorted(reconcile.read_dead_letter_counts(self._server, self._address).total.items()))
 
     def close(self) -> None:
@@ -280,7 +251,7 @@ class InfluxStore:
 
 
 class _LivePoint(Struct, frozen=True, array_like=True):
-    """A live row; None where a write is not finished."""
+    """A live row; None where a write is not complete."""
 
     time: int
     version: int | None
@@ -289,3 +260,43 @@ class _LivePoint(Struct, frozen=True, array_like=True):
 
 def _event_id(s: StoredEvent) -> tuple[str, str, int]:
     return s.device, s.outbox_id, s.event.n
+
+
+def ensure_buckets(server: InfluxServer, address: InfluxAddress) -> int | None:
+    """Create the buckets that are missing, change none that exists; returns the raw one's retention, ms, None for ever.
+
+    Raises:
+        ConfigError: wrong organization or token; the token may not create a missing bucket; the state's bucket has a
+            limited retention.
+        StoreUnavailable: the server does not answer.
+
+    """
+    try:
+        buckets = {name: server.find_bucket(name) for name in address.buckets}
+    except AccessDenied as error:
+        raise ConfigError([Fault("settings", 0, "MOTCUA_STORE", str(error), "then start again")]) from None
+    missing = [name for name, bucket in buckets.items() if bucket is None]
+    if missing:
+        org_ids = [bucket.org_id for bucket in buckets.values() if bucket and bucket.org_id]
+        _create_missing(server, address, missing, org_ids[0] if org_ids else server.find_org_id())
+    state_bucket = buckets[address.state_bucket] or BucketInfo()
+    if state_bucket.retention_ms is not None:
+        days = state_bucket.retention_ms // 86_400_000
+        problem = f"bucket {address.state_bucket} keeps {days} days, but live rows and checkpoints are stored there"
+        raise ConfigError([Fault("settings", 0, "MOTCUA_STORE", problem, "set its retention to infinite")])
+    return (buckets[address.bucket] or BucketInfo()).retention_ms
+
+
+def _create_missing(server: InfluxServer, address: InfluxAddress, missing: list[str], org_id: str) -> None:
+    faults = []
+    for name in missing:
+        try:
+            server.create_bucket(name, org_id)
+        except AccessDenied:
+            problem = f"bucket {name} of organization {address.org} is missing and the token may not create it"
+            remedy = (
+                f"create it (influx bucket create --org {address.org} --name {name}), or use a token that may create it"
+            )
+            faults.append(Fault("settings", 0, "MOTCUA_STORE", problem, remedy))
+    if faults:
+        raise ConfigError(faults)

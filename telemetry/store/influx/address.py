@@ -1,4 +1,4 @@
-"""Where an InfluxDB store lies: its URL taken apart. Pure; the token is no part of it."""
+"""The address of an InfluxDB store, parsed from its URL. Pure; it must not contain the token."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _PROVINCE_ID = re.compile(r"[a-z0-9-]{1,63}")
 class InfluxAddress:
     """A server, an organization and the raw bucket's name; totals go to BUCKET-5m, BUCKET-1h and BUCKET-1d.
 
-    `province` tells whose totals and state are meant where several provinces share the buckets, as in a national copy;
-    empty in a store of one's own.
+    `province` selects one province's totals and state where several share the buckets, as in a national copy; it is
+    empty in a store of a single province.
     """
 
     url: str
@@ -37,7 +37,7 @@ class InfluxAddress:
 
     @property
     def state_bucket(self) -> str:
-        """Return the bucket of live rows, marks and summaries; it must keep for ever."""
+        """Return the bucket of live rows, checkpoints and summaries; its retention must be infinite."""
         return self.totals_bucket("1d")
 
     @property
@@ -47,23 +47,22 @@ class InfluxAddress:
 
 
 def parse(url: str) -> InfluxAddress:
-    """Take a store's URL apart; raises ConfigError."""
+    """Parse a store's URL; raises ConfigError."""
     try:
         parts = urlsplit(url.removeprefix(SCHEME))
         is_http = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         is_http = False
     if not is_http or parts.username is not None:
-        raise ConfigError([Fault("settings", 0, "MOTCUA_STORE", "not the URL of an InfluxDB store", _REMEDY)])
+        raise ConfigError([_address_fault("not the URL of an InfluxDB store")])
     query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
     faults = [_address_fault(f"{key} is missing") for key in ("org", "bucket") if key not in query]
     faults += [_address_fault(f"unknown part {key!r}") for key in sorted(query.keys() - _QUERY_KEYS)]
     if query.get("bucket", "").startswith("_") or '"' in query.get("bucket", ""):
-        faults.append(_address_fault(f"InfluxDB takes no bucket named {query['bucket']!r}"))
+        faults.append(_address_fault(f"InfluxDB accepts no bucket named {query['bucket']!r}"))
     if "province" in query and not _PROVINCE_ID.fullmatch(query["province"]):
-        faults.append(
-            _address_fault(f"province {query['province']!r} is no id of lower-case letters, digits and dashes")
-        )
+        problem = f"province {query['province']!r} is not an id of lower-case letters, digits and dashes"
+        faults.append(_address_fault(problem))
     if faults:
         raise ConfigError(faults)
     base_url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"

@@ -1,9 +1,9 @@
-"""Questions in InfluxQL about raw events, and the answers as values. Pure."""
+"""InfluxQL: conditions, the queries for raw events, one province's part of shared buckets, and results. Pure."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -11,7 +11,7 @@ from msgspec import Struct
 from telemetry.core.calendar.windows import DAY, Window, merge
 from telemetry.core.protocol import codec
 from telemetry.store import StoredEvent
-from telemetry.store.influx.line_protocol import MAX_TIME_NS, NS_IN_MS
+from telemetry.store.influx.line_protocol import MAX_TIME_NS, NS_IN_MS, escape_tag
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from telemetry.core.protocol.events import Event
     from telemetry.store.influx.server import InfluxSeries
 
+RowT = TypeVar("RowT")
 MAX_LISTED_VALUES: Final = 8
+PROVINCE_TAG: Final = "province"
 
 
 class EventRow(Struct, frozen=True, array_like=True, gc=False):
-    """What `events` asks for: time in ns, and the fields; None where a write is not finished."""
+    """A row of an event query: time in ns, and the fields; None where a write is not complete."""
 
     time: int
     outbox_id: str | None
@@ -35,22 +37,22 @@ _EVENTS_DECODER: msgspec.json.Decoder[list[Event]] = msgspec.json.Decoder(list[c
 
 
 def quote_string(text: str) -> str:
-    """Return a string of InfluxQL."""
+    """Return a string literal of InfluxQL."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def to_ns(t: int) -> int:
-    """Return a time in ms as one that InfluxDB can compare, ns."""
+    """Return a time in ms as ns, limited to what InfluxDB can compare."""
     return min(max(t, 0) * NS_IN_MS, MAX_TIME_NS)
 
 
 def time_condition(window: Window) -> str:
-    """Return the condition that a point lies in the window."""
+    """Return the condition that a point is in the window."""
     return f"time >= {to_ns(window.start)} AND time < {to_ns(window.end)}"
 
 
 def tag_condition(tag: str, values: Collection[str]) -> str:
-    """Return the condition that a tag has one of the values; for many of them a pattern is asked faster."""
+    """Return the condition that a tag has one of the values; for many values a pattern is faster."""
     if len(values) <= MAX_LISTED_VALUES:
         return "(" + " OR ".join(f"{tag} = {quote_string(value)}" for value in sorted(values)) + ")"
     pattern = "|".join(re.escape(value).replace("/", "\\/") for value in sorted(values))
@@ -58,7 +60,7 @@ def tag_condition(tag: str, values: Collection[str]) -> str:
 
 
 def event_queries(entity: str, window: Window, types: Collection[str] | None) -> tuple[str, str]:
-    """Return the questions for a unit's events: as a centre, and as a digital system."""
+    """Return the queries for an entity's events: as a centre, and as a digital system."""
     conditions = (
         time_condition(window) if types is None else f"{tag_condition('type', types)} AND {time_condition(window)}"
     )
@@ -70,7 +72,7 @@ def event_queries(entity: str, window: Window, types: Collection[str] | None) ->
 
 
 def decode_events(entity: str, answer: Iterable[InfluxSeries[EventRow]]) -> list[StoredEvent]:
-    """Return the events, each name once at its smallest t, by t, device, spool and n."""
+    """Return the events, each id once at its smallest t, by t, device, outbox and n."""
     rows = [s for series in answer for s in _decode_series(entity, series)]
     ordered = sorted((s.event.t, s.device, s.outbox_id, s.event.n, index) for index, s in enumerate(rows))
     names = {(device, outbox_id, n) for _, device, outbox_id, n, _ in ordered}
@@ -107,10 +109,29 @@ EVENT_DAYS_QUERIES = (
 
 
 def decode_event_days(answer: Iterable[InfluxSeries[tuple[int, int]]]) -> dict[str, list[Window]]:
-    """Return the days in which each unit has events."""
+    """Return the days in which each entity has events."""
     days: dict[str, list[Window]] = {}
     for series in answer:
         (entity,) = series.tags.values()
         starts = (row[0] // NS_IN_MS for row in series.values if row[1])
         days.setdefault(entity, []).extend(Window(start, start + DAY) for start in starts)
     return {entity: merge(windows) for entity, windows in days.items()}
+
+
+class ProvinceTag:
+    """The tag `province` of totals and state: one province's part of shared buckets; of no province, the untagged part.
+
+    Points written before the tag existed have none: they are read as the province's own, until a tagged point of the
+    same series hides them.
+    """
+
+    def __init__(self, province: str = "") -> None:
+        self.line_tag = b",%b=%b" % (PROVINCE_TAG.encode(), escape_tag(province)) if province else b""
+        """The part of a line that follows the measurement or another tag."""
+        own = f" OR {PROVINCE_TAG} = {quote_string(province)}" if province else ""
+        self.condition = f"({PROVINCE_TAG} = ''{own})"
+        """The condition that a point is the province's own or has no tag."""
+
+    def sort_own_last(self, answer: Iterable[InfluxSeries[RowT]]) -> list[InfluxSeries[RowT]]:
+        """Return the series, untagged ones first: a reader that takes the last one gets the province's own."""
+        return sorted(answer, key=lambda series: series.tags.get(PROVINCE_TAG, ""))

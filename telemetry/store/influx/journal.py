@@ -1,7 +1,7 @@
-"""What writers note beside their events: packing it into points, and reading each point once.
+"""Records that writers store beside their events: packed into points, and each point read once.
 
-Many writers note at once and a note may appear up to a minute after its time, so a reader looks again at the
-last minute: first at the notes' times, and then only at the bodies that it has not seen.
+Many writers write at once and a record may appear up to a minute after its time, so a reader reads the last minute
+again: first the records' times, and then only the bodies that it has not read.  It must not interpret the items.
 """
 
 # ruff: noqa: S608  # InfluxQL has no parameters for names and times; every text is quoted
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 MAX_BODY_BYTES: Final = 500_000
-"""Longest body of one point, bytes; InfluxDB takes 1 MiB."""
+"""Longest body of one point, bytes; InfluxDB accepts 1 MiB."""
 
 
 class WriterRecord(Struct, Generic[Item], frozen=True):
@@ -48,7 +48,7 @@ def pack_items(items: Iterable[object]) -> Iterator[tuple[int, bytes]]:
 
 
 def record_lines(name: bytes, writer: bytes, items: Iterable[object], tick: Callable[[], int]) -> list[bytes]:
-    """Return the lines of a writer's notes; `tick` gives each its time, ns."""
+    """Return the lines of a writer's records; `tick` gives each its time, ns."""
     return [
         b"%b,writer=%b size=%di,body=%b %d" % (name, writer, size, quote_field(body), tick())
         for size, body in pack_items(items)
@@ -56,7 +56,7 @@ def record_lines(name: bytes, writer: bytes, items: Iterable[object], tick: Call
 
 
 def unstamped_record_lines(name: bytes, writer: bytes, items: Iterable[object]) -> list[bytes]:
-    """Return the lines of a write's notes without a time: InfluxDB's own clock stamps them, whatever ours says."""
+    """Return the lines of a write's records without a time: InfluxDB's clock stamps them, not this machine's."""
     return [
         b"%b,part=%d,writer=%b size=%di,body=%b" % (name, part, writer, size, quote_field(body))
         for part, (size, body) in enumerate(pack_items(items))
@@ -64,7 +64,7 @@ def unstamped_record_lines(name: bytes, writer: bytes, items: Iterable[object]) 
 
 
 class WriterJournal(Generic[Item]):
-    """The notes of one name in a bucket; `item` is what a body's list holds."""
+    """The records of one measurement in a bucket; `item` is the type of a body's list."""
 
     def __init__(self, server: InfluxServer, bucket: str, name: str, item: type[Item]) -> None:
         self._server, self._bucket, self._name = server, bucket, name
@@ -72,7 +72,7 @@ class WriterJournal(Generic[Item]):
         self._seen_records: dict[tuple[int, str], WriterRecord[Item]] = {}
 
     def new_since(self, since: int) -> list[WriterRecord[Item]]:
-        """Return the notes from a time (ns) on that are not kept yet, by time; forgets those before it."""
+        """Return the records from a time (ns) on that are not remembered yet, by time; forgets those before it."""
         query = f"SELECT size FROM {self._name} WHERE time >= {since} GROUP BY *"
         (answer,) = self._server.query(self._bucket, tuple[int, int], query)
         self._seen_records = {key: record for key, record in self._seen_records.items() if key[0] >= since}
@@ -86,19 +86,15 @@ class WriterJournal(Generic[Item]):
         query = f"SELECT body FROM {self._name} WHERE time >= {low} AND time <= {high} GROUP BY *"
         (answer,) = self._server.query(self._bucket, tuple[int, str], query)
         rows = [(time, _series_key(series.tags), body) for series in answer for time, body in series.values]
-        records = [
-            WriterRecord(time, writer, self._decoder.decode(body))
-            for time, writer, body in rows
-            if (time, writer) in keys
-        ]
-        return sorted(records, key=lambda record: (record.time, record.writer))
+        new_rows = sorted((time, writer, body) for time, writer, body in rows if (time, writer) in keys)
+        return [WriterRecord(time, writer, self._decoder.decode(body)) for time, writer, body in new_rows]
 
     def remember(self, records: Sequence[WriterRecord[Item]]) -> None:
-        """Remember notes as read."""
+        """Remember records as read."""
         self._seen_records |= {(record.time, record.writer): record for record in records}
 
     def remembered_records(self) -> list[WriterRecord[Item]]:
-        """Return the notes that are remembered, by time."""
+        """Return the remembered records, by time."""
         return [self._seen_records[key] for key in sorted(self._seen_records)]
 
 

@@ -1,8 +1,8 @@
-"""Events and records as InfluxDB line protocol. Pure; written by hand, because the client's Point cuts ns to µs.
+"""Events and records as InfluxDB line protocol. Pure; written by hand, because the client's Point truncates ns to µs.
 
-A raw point's time is `t` with six digits more: the row number, shifted by the outbox's name, so that
-neither two rows of one millisecond nor equal rows of two outboxes share a time.  A point holds nothing
-that can differ between two deliveries, so a repeat overwrites itself.
+A raw point's time is `t` with six more digits: the row number, shifted by a checksum of the outbox's id, so that
+neither two rows of one millisecond nor equal row numbers of two outboxes share a time.  A point has nothing
+that can differ between two deliveries, so a repeat overwrites itself.  It must not decide what is stored.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NS_IN_MS: Final = 1_000_000
 MAX_TIME_NS: Final = (1 << 63) - 2
-"""The last time that InfluxDB knows, ns."""
+"""The last time that InfluxDB accepts, ns."""
 _SYSTEM_EVENTS = frozenset({ProbeResult, ConnectorStats})
 _LOSS_EVENTS = frozenset({OutboxDropped, OutboxRefused})
 _MAX_CACHED_PREFIXES = 20_000
@@ -32,7 +32,7 @@ _ENCODER = msgspec.json.Encoder()
 
 
 class OutboxDelta(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What one write says of one outbox: rows stored, refused, dropped; [first, last] t; `at` stamps it, µs."""
+    """One write's rows of one outbox: stored, refused, dropped; [first, last] t, ms; `at` is the write time, µs."""
 
     device: str
     outbox_id: str
@@ -61,7 +61,7 @@ _prefix_cache: dict[object, tuple[bytes, int, int]] = {}
 
 
 def escape_tag(text: str) -> bytes:
-    """Return a tag's value with what line protocol reserves escaped; ids hold no backslash, which has no escape."""
+    """Return a tag's value, escaped for line protocol; ids have no backslash, for which there is no escape."""
     return text.encode().replace(b",", b"\\,").replace(b"=", b"\\=").replace(b" ", b"\\ ")
 
 
@@ -76,7 +76,7 @@ def point_time_ns(outbox_id: str, n: int, t: int) -> int:
 
 
 def _series_prefix(s: StoredEvent) -> tuple[bytes, int, int]:
-    """Return what all lines of a series and an outbox begin with, the JSON head's length and the digits' shift."""
+    """Return the prefix of the lines of a series and outbox, the JSON head's length and the time digits' shift."""
     name = event_type_of(s.event)
     parts = [b"server" if s.outbox_id in SERVER_OUTBOX_IDS else b"event", b"centre=" + escape_tag(s.centre)]
     parts += [b"device=" + escape_tag(s.device)]
@@ -101,7 +101,7 @@ def _new_batch(key: object, s: StoredEvent) -> SeriesBatch:
 
 
 def event_lines(events: Iterable[StoredEvent]) -> tuple[list[bytes], list[SeriesBatch]]:
-    """Return one line per event, in order, and what is needed to account for them; raises TypeError on a non-event."""
+    """Return one line per event, in order, and the batches to count them by; raises TypeError on a non-event."""
     out: list[bytes] = []
     batches: dict[object, SeriesBatch] = {}
     add, encode = out.append, _ENCODER.encode
@@ -109,7 +109,7 @@ def event_lines(events: Iterable[StoredEvent]) -> tuple[list[bytes], list[Series
     for s in events:
         event = s.event
         kind = event.__class__
-        # the rows of one frame share these very objects, so that looking is cheaper than hashing
+        # the rows of one frame share these objects, and comparing identities is cheaper than hashing
         if not (kind is last_kind and s.outbox_id is outbox_id and s.device is device and s.centre is centre):
             centre, device, outbox_id = s.centre, s.device, s.outbox_id
             last_kind = None if kind in _SYSTEM_EVENTS else kind
@@ -137,7 +137,7 @@ def _batch_for(batches: dict[object, SeriesBatch], s: StoredEvent, kind: type[Ev
 
 
 def earliest_of_each(events: Sequence[StoredEvent]) -> list[StoredEvent]:
-    """Return the events with each name once, at its smallest t, in order."""
+    """Return the events with each id once, at its smallest t, in order."""
     earliest: dict[tuple[str, str, int], StoredEvent] = {}
     for s in events:
         event_id = (s.device, s.outbox_id, s.event.n)
@@ -147,23 +147,24 @@ def earliest_of_each(events: Sequence[StoredEvent]) -> list[StoredEvent]:
 
 
 def has_repeated_ids(batches: Iterable[SeriesBatch]) -> bool:
-    """Tell whether a name comes twice within one write."""
-    return any(len(set(numbers)) != len(numbers) for numbers in _row_numbers_by_outbox(batches).values())
+    """Return whether an event id occurs twice within one write."""
+    for group in _by_outbox(batches).values():
+        numbers = [n for batch in group for n in batch.row_numbers]
+        if len(set(numbers)) != len(numbers):
+            return True
+    return False
 
 
-def _row_numbers_by_outbox(batches: Iterable[SeriesBatch]) -> dict[tuple[str, str], list[int]]:
-    out: dict[tuple[str, str], list[int]] = {}
+def _by_outbox(batches: Iterable[SeriesBatch]) -> dict[tuple[str, str], list[SeriesBatch]]:
+    groups: dict[tuple[str, str], list[SeriesBatch]] = {}
     for batch in batches:
-        out.setdefault((batch.device, batch.outbox_id), []).extend(batch.row_numbers)
-    return out
+        groups.setdefault((batch.device, batch.outbox_id), []).append(batch)
+    return groups
 
 
 def outbox_deltas(batches: Iterable[SeriesBatch], at: int = 0) -> list[OutboxDelta]:
-    """Return what the write says of each outbox; servers' own points are no rows of any."""
-    groups: dict[tuple[str, str], list[SeriesBatch]] = {}
-    for batch in batches:
-        if batch.outbox_id not in SERVER_OUTBOX_IDS:
-            groups.setdefault((batch.device, batch.outbox_id), []).append(batch)
+    """Return the write's rows by outbox; points that servers write themselves belong to no outbox."""
+    groups = _by_outbox(batch for batch in batches if batch.outbox_id not in SERVER_OUTBOX_IDS)
     return [_outbox_delta(device, outbox_id, group, at) for (device, outbox_id), group in groups.items()]
 
 

@@ -1,7 +1,7 @@
-"""What one reader finishes for many writers: row ranges, dead letters, and events that lie at two times.
+"""The work that one reader completes for many writers: row ranges, dead letters, and events stored at two times.
 
-Run again at any point, it leaves the same: ranges are joined, dead letters are summed over times that do not
-overlap, and a moved event is first noted as a change, then deleted, then accounted for.
+It is idempotent: ranges are united, dead letters are summed over times that do not overlap, and a moved event is
+first recorded as a change, then deleted, then counted.  It must not run in two processes at once.
 """
 
 # ruff: noqa: S608  # InfluxQL has no parameters for names and times; every text is quoted
@@ -17,10 +17,9 @@ from msgspec import Struct
 
 from telemetry.core.fold.event_spans import SERVICE_LEVEL_REACH_MS, TICKET_LOOKBACK_MS
 from telemetry.store.influx import row_ranges
-from telemetry.store.influx.influxql import quote_string, to_ns
+from telemetry.store.influx.influxql import ProvinceTag, quote_string, to_ns
 from telemetry.store.influx.journal import WriterJournal, pack_items
 from telemetry.store.influx.line_protocol import NS_IN_MS, OutboxDelta, escape_tag, json_point, quote_field
-from telemetry.store.influx.province_tag import ProvinceTag
 from telemetry.store.influx.row_ranges import RowRangesEntry
 
 if TYPE_CHECKING:
@@ -47,21 +46,19 @@ class DeadLetterCounts(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class _Suspect:
-    """A row that was written again, and where its points may lie."""
+    """Rows that were written again, and the time range in which their points are."""
 
     delta: OutboxDelta
     rows: ClosedRanges
     time_range: tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class _EventPoint:
-    time: int
-    tags: tuple[tuple[str, str], ...]
+_EventPoint = tuple[int, tuple[tuple[str, str], ...]]
+"""Time, ns, and tags."""
 
 
 class Reconciler:
-    """Works on one store; `change` gives the lines that note changes of a time in ns."""
+    """Works on one store; `change_lines` returns the lines that record changes at a time in ns."""
 
     def __init__(
         self,
@@ -69,18 +66,14 @@ class Reconciler:
         address: InfluxAddress,
         change_lines: Callable[[int, Sequence[tuple[str, int, int]]], list[bytes]],
     ) -> None:
-        self._server, self._address, self._raw_bucket, self._state_bucket = (
-            server,
-            address,
-            address.bucket,
-            address.state_bucket,
-        )
+        self._server, self._address = server, address
+        self._raw_bucket, self._state_bucket = address.bucket, address.state_bucket
         self._province_tag = ProvinceTag(address.province)
         self._journal = WriterJournal(server, address.bucket, "rows", OutboxDelta)
         self._change_lines = change_lines
 
     def run(self) -> None:
-        """Do all that is due; raises StoreUnavailable, and then goes on next time."""
+        """Do all that is due; after StoreUnavailable the next run continues."""
         query = (
             f"SELECT value FROM mark WHERE label = {quote_string(ROWS_CHECKPOINT)} AND {self._province_tag.condition}"
         )
@@ -108,23 +101,20 @@ class Reconciler:
         self._server.write(self._state_bucket, b"\n".join(lines))
 
     def _remove_repeats(self, suspects: Sequence[_Suspect]) -> None:
-        """Leave of each name only the point with the smallest t."""
+        """Keep of each event id only the point with the smallest t."""
         answers = self._server.query(self._raw_bucket, tuple[int, int], *(_points_query(s) for s in suspects))
         for suspect, answer in zip(suspects, answers, strict=True):
             for point in _moved_points(suspect.rows, answer):
                 self._remove_point(point, suspect.delta.at * NS_IN_US)
 
-    def _remove_point(self, point: _EventPoint, noted_at: int) -> None:
-        tags = dict(point.tags)
-        t = point.time // NS_IN_MS
-        affected = (
-            tags.get("system") or tags["centre"],
-            max(t - TICKET_LOOKBACK_MS, 0),
-            t + SERVICE_LEVEL_REACH_MS + 30_000,
-        )
-        self._server.write(self._raw_bucket, b"\n".join(self._change_lines(noted_at, [affected])))
-        series = "".join(f' AND {key}="{value}"' for key, value in point.tags if value)
-        timestamp = _format_rfc3339(point.time)
+    def _remove_point(self, point: _EventPoint, changed_at: int) -> None:
+        time, tag_pairs = point
+        tags, t = dict(tag_pairs), time // NS_IN_MS
+        entity, end = tags.get("system") or tags["centre"], t + SERVICE_LEVEL_REACH_MS + 30_000
+        affected = (entity, max(t - TICKET_LOOKBACK_MS, 0), end)
+        self._server.write(self._raw_bucket, b"\n".join(self._change_lines(changed_at, [affected])))
+        series = "".join(f' AND {key}="{value}"' for key, value in tag_pairs if value)
+        timestamp = _format_rfc3339(time)
         self._server.delete(self._raw_bucket, timestamp, timestamp, f'_measurement="event"{series}')
 
     def _sum_dead_letters(self) -> None:
@@ -150,7 +140,7 @@ class Reconciler:
 def _merge_records(
     entries: dict[tuple[str, str], RowRangesEntry], new_records: Sequence[WriterRecord[OutboxDelta]]
 ) -> Iterator[_Suspect]:
-    """Join the notes into what is known; yield what they store once more."""
+    """Merge the records into the entries; yield the rows that they store again."""
     deltas_by_outbox: dict[tuple[str, str], list[OutboxDelta]] = {}
     for writer_record in new_records:
         for delta in writer_record.items:
@@ -174,24 +164,22 @@ def _points_query(suspect: _Suspect) -> str:
     delta, (first, last) = suspect.delta, suspect.time_range
     low, high = suspect.rows[0][0], suspect.rows[-1][1]
     return (
-        f"SELECT n FROM event WHERE device = {quote_string(delta.device)} AND time >= {to_ns(first)} "
-        f"AND time < {to_ns(last + 1)} "
-        f""
-        f"AND spool = {quote_string(delta.outbox_id)} AND n >= {low} AND n <= {high} GROUP BY centre, "
-        f"device, system, type"
+        f"SELECT n FROM event WHERE device = {quote_string(delta.device)} "
+        f"AND time >= {to_ns(first)} AND time < {to_ns(last + 1)} AND spool = {quote_string(delta.outbox_id)} "
+        f"AND n >= {low} AND n <= {high} GROUP BY centre, device, system, type"
     )
 
 
 def _moved_points(rows: ClosedRanges, answer: Iterable[InfluxSeries[tuple[int, int]]]) -> Iterator[_EventPoint]:
-    """Yield the points whose name also lies at a smaller t."""
+    """Yield the points whose event id is also stored at a smaller t."""
     points: dict[int, list[_EventPoint]] = {}
     for series in answer:
         tags = tuple(sorted(series.tags.items()))
         for time, n in series.values:
-            points.setdefault(n, []).append(_EventPoint(time, tags))
+            points.setdefault(n, []).append((time, tags))
     for n, candidates in points.items():
         if len(candidates) > 1 and any(low <= n <= high for low, high in rows):
-            yield from sorted(candidates, key=lambda p: (p.time, p.tags))[1:]
+            yield from sorted(candidates)[1:]
 
 
 def _summary_lines(name: str, entries: dict[tuple[str, str], RowRangesEntry], label: bytes) -> Iterator[bytes]:
@@ -204,7 +192,7 @@ def _summary_lines(name: str, entries: dict[tuple[str, str], RowRangesEntry], la
 
 
 def read_entries(server: InfluxServer, at: InfluxAddress, groups: Iterable[str] | None = None) -> list[RowRangesEntry]:
-    """Return what is known of outboxes, of some groups only or of all; one outbox may come in pieces."""
+    """Return the entries of all outboxes, or of some groups only; one outbox may come in several entries."""
     names = "" if groups is None else " OR ".join(f"site = {quote_string(name)}" for name in sorted(groups))
     own_condition = ProvinceTag(at.province).condition
     query = f"SELECT body FROM ranges WHERE ({names or 'time >= 0'}) AND {own_condition} GROUP BY site, part, province"
@@ -225,6 +213,6 @@ def read_dead_letter_counts(server: InfluxServer, at: InfluxAddress) -> DeadLett
 
 
 def _format_rfc3339(time: int) -> str:
-    """Return a time in ns as text, all nine digits of the second kept."""
+    """Return a time in ns as text with nine decimal places."""
     seconds, nanoseconds = divmod(time, 1_000_000_000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{nanoseconds:09}Z"

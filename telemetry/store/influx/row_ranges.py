@@ -1,4 +1,4 @@
-"""What became of each outbox's rows, joined from what many writes say. Pure, and repeats change nothing."""
+"""The stored, refused and dropped rows of each outbox, merged from many writes. Pure, and repeats change nothing."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 MAX_LOCATIONS: Final = 6
 MAX_RANGES: Final = 5_000
 RowLocation = tuple[int, int, int, int]
-"""Row numbers [low, high] lie at times [first, last], ms."""
+"""Row numbers [low, high] are stored at times [first, last], ms."""
 
 
 class RowRangesEntry(Struct, frozen=True, array_like=True):
-    """One outbox's rows, and roughly where in time they lie, so that a repeat is found without reading all."""
+    """One outbox's rows and their approximate times, so that a repeat is located without reading all events."""
 
     device: str
     outbox_id: str
@@ -31,7 +31,7 @@ class RowRangesEntry(Struct, frozen=True, array_like=True):
 
 
 def merge_entry(entry: RowRangesEntry, *others: RowRangesEntry | OutboxDelta) -> RowRangesEntry:
-    """Return the entry with what others say of the same outbox."""
+    """Return the entry merged with others of the same outbox."""
     locations = [location for other in others for location in _locations_of(other)]
     return RowRangesEntry(
         entry.device,
@@ -46,11 +46,11 @@ def merge_entry(entry: RowRangesEntry, *others: RowRangesEntry | OutboxDelta) ->
 def _locations_of(source: RowRangesEntry | OutboxDelta) -> tuple[RowLocation, ...]:
     if isinstance(source, RowRangesEntry):
         return source.locations
-    return tuple((low, high, source.first, source.last) for low, high in ((source.stored[0][0], source.stored[-1][1]),))
+    return ((source.stored[0][0], source.stored[-1][1], source.first, source.last),)
 
 
 def _coarsen(locations: list[RowLocation]) -> tuple[RowLocation, ...]:
-    """Join neighbours among the older half until few are left; the newest stay exact."""
+    """Merge neighbours in the older half until MAX_LOCATIONS are left; the newest stay exact."""
     while len(locations) > MAX_LOCATIONS:
         half = len(locations) // 2
         older = [_enclosing_location(locations[at : at + 2]) for at in range(0, half, 2)]
@@ -64,24 +64,24 @@ def _enclosing_location(locations: list[RowLocation]) -> RowLocation:
 
 
 def has_repeats(merged: RowRangesEntry, entry: RowRangesEntry, deltas: Iterable[OutboxDelta]) -> bool:
-    """Tell whether any row of the joined whole was stored more than once."""
+    """Return whether any row of the merged entry was stored more than once."""
     added = sum(completeness.count_rows(delta.stored) for delta in deltas)
     return completeness.count_rows(merged.stored) != completeness.count_rows(entry.stored) + added
 
 
 def repeated_rows(entry: RowRangesEntry, delta: OutboxDelta) -> completeness.ClosedRanges:
-    """Return the rows that the write stores although they were stored before."""
+    """Return the rows of a write that were stored before."""
     return completeness.subtract_ranges(delta.stored, completeness.subtract_ranges(delta.stored, entry.stored))
 
 
 def time_range_of(entry: RowRangesEntry, delta: OutboxDelta, rows: completeness.ClosedRanges) -> tuple[int, int]:
-    """Return the first and last time, ms, at which the two may hold these rows."""
+    """Return the first and last time, ms, at which the entry or the write may have stored these rows."""
     nearby = [p for p in entry.locations if any(p[0] <= high and p[1] >= low for low, high in rows)]
     return min([delta.first, *(p[2] for p in nearby)]), max([delta.last, *(p[3] for p in nearby)])
 
 
 def split_entry(entry: RowRangesEntry) -> Iterator[RowRangesEntry]:
-    """Yield the entry in pieces that fit into a point; joined they are the entry."""
+    """Yield the entry in pieces that fit into a point; merged they are the entry."""
     longest = max(len(entry.stored), len(entry.refused), len(entry.dropped), 1)
     for at in range(0, longest, MAX_RANGES):
         part = slice(at, at + MAX_RANGES)
@@ -92,7 +92,7 @@ def split_entry(entry: RowRangesEntry) -> Iterator[RowRangesEntry]:
 
 
 def group_of(device: str) -> str:
-    """Return the summary that a device belongs to: its id without the last part, so about one per centre."""
+    """Return the name of the summary that has a device: its id without the last part, so about one per centre."""
     return device.rpartition("-")[0] or "-"
 
 

@@ -1,6 +1,6 @@
-"""Totals as points: one per unit, kind of scope and start, so that a write replaces all its rows at once. Pure.
+"""Totals as points: one per entity, scope kind and start, so that a write replaces all its rows at once. Pure.
 
-One point holds all scopes of a kind, because reading 8,400 devices over 28 days takes ten times as long
+One point has all scopes of a kind, because reading 8,400 devices over 28 days takes ten times as long
 when each of them is a series of its own.
 """
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from telemetry.core.fold.totals import Total
+from telemetry.core.scope import Scope
 from telemetry.store.influx.line_protocol import NS_IN_MS, escape_tag, quote_field
 
 if TYPE_CHECKING:
@@ -21,53 +22,44 @@ if TYPE_CHECKING:
     from telemetry.store.influx.server import InfluxSeries
 
 TotalsGroup = tuple[str, str, list[tuple[str, list[int]]]]
-"""Province, names of the sums with blanks between, and for each scope their values."""
+"""Province, names of the sums separated by blanks, and for each scope their values."""
 _GROUPS_DECODER = msgspec.json.Decoder(list[TotalsGroup])
-
-
-def _scope_kind(scope: str) -> str:
-    return scope.partition(":")[0]
 
 
 def total_lines(
     entity: str, totals: Sequence[Total], existing: Mapping[tuple[str, int], bytes], label: bytes = b""
 ) -> list[bytes]:
-    """Return the points to write over those `held`, bodies by (kind, start); what is alike is not written again.
+    """Return the points to write over the `existing` bodies by (kind, start); an equal body is not written again.
 
-    `label` says whose they are.
+    `label` is the line's province tag.
     """
     rows_by_key: dict[tuple[str, int], list[Total]] = {key: [] for key in existing}
     for total in totals:
-        rows_by_key.setdefault((_scope_kind(total.scope), total.start), []).append(total)
+        rows_by_key.setdefault((Scope(total.scope).kind, total.start), []).append(total)
     bodies = {key: _encode_body(rows) for key, rows in rows_by_key.items()}
     return [_total_line(entity, key, label, body) for key, body in bodies.items() if existing.get(key) != body]
 
 
 def existing_bodies(answer: Iterable[InfluxSeries[tuple[int, str]]]) -> dict[tuple[str, int], bytes]:
-    """Return the bodies there are, by kind and start."""
+    """Return the stored bodies by kind and start."""
     return {(s.tags["kind"], time // NS_IN_MS): body.encode() for s in answer for time, body in s.values}
 
 
 def _total_line(entity: str, key: tuple[str, int], label: bytes, body: bytes) -> bytes:
-    return b"total,kind=%b%b,unit=%b body=%b %d" % (
-        escape_tag(key[0]),
-        label,
-        escape_tag(entity),
-        quote_field(body),
-        key[1] * NS_IN_MS,
-    )
+    series = b"total,kind=%b%b,unit=%b" % (escape_tag(key[0]), label, escape_tag(entity))
+    return b"%b body=%b %d" % (series, quote_field(body), key[1] * NS_IN_MS)
 
 
 def _encode_body(rows: list[Total]) -> bytes:
     groups: dict[tuple[str, str], list[tuple[str, list[int]]]] = {}
     for total in sorted(rows, key=attrgetter("scope")):
         sums = total.sums
-        groups.setdefault((total.province, " ".join(sums)), []).append((total.scope, list(sums.values())))
+        groups.setdefault((total.province, " ".join(sums)), []).append((str(total.scope), list(sums.values())))
     return msgspec.json.encode([(province, names, values) for (province, names), values in groups.items()])
 
 
 def decode_totals(answer: Iterable[InfluxSeries[tuple[int, str]]], width: BucketWidth) -> dict[str, list[Total]]:
-    """Return each unit's totals by start and scope; of two bodies of one cell the later one found counts."""
+    """Return each entity's totals by start and scope; of two bodies of one kind and start the later one counts."""
     bodies = {(s.tags["unit"], s.tags["kind"], time): body for s in answer for time, body in s.values}
     out: dict[str, list[Total]] = {}
     for (entity, _, time), body in bodies.items():
