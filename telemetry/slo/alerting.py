@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from telemetry.slo.alertmanager import Alertmanagers
 
 _log = structlog.get_logger()
-UNEVALUATED_KEPT_MS = 10 * MINUTE
+UNEVALUATED_RETENTION_MS = 10 * MINUTE
 """How long a firing alarm is kept that is not evaluated: after a restart not everything is read again at once."""
 
 
@@ -78,7 +78,7 @@ class Alerting:
         unevaluated = [key for key in self._alarms if key not in evaluation_by_key]
         self._unevaluated_since = {key: self._unevaluated_since.get(key, now) for key in unevaluated}
         for key, since in list(self._unevaluated_since.items()):
-            if now - since >= UNEVALUATED_KEPT_MS:
+            if now - since >= UNEVALUATED_RETENTION_MS:
                 self._set_alarms(key, NO_ALARMS)
                 del self._unevaluated_since[key]
 

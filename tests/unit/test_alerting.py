@@ -13,7 +13,7 @@ from telemetry.core.calendar.windows import HOUR, MINUTE, Window
 from telemetry.core.slo.alarms import NO_ALARMS, AlarmState, AlarmStates
 from telemetry.core.slo.alert import ActiveAlert
 from telemetry.slo.alert_state import MIGRATIONS, SavedAlerts, StateFile, StateTooNew, StateUnavailable
-from telemetry.slo.alerting import UNEVALUATED_KEPT_MS, Alerting
+from telemetry.slo.alerting import UNEVALUATED_RETENTION_MS, Alerting
 from tests.judging import WORLD, Line, at_centre, at_device, judged, out, silent
 
 if TYPE_CHECKING:
@@ -105,8 +105,8 @@ def test_what_is_not_judged_at_once_is_neither_ended_nor_kept_for_ever(state: St
     name, t = "MotcuaConnectivity centre:vn83-00001", NOW + 10 * MINUTE
     assert other.step([], t)
     assert notes.offers[-1][name].ends_at > t
-    assert other.step([], t + UNEVALUATED_KEPT_MS - 1)
-    t += UNEVALUATED_KEPT_MS
+    assert other.step([], t + UNEVALUATED_RETENTION_MS - 1)
+    t += UNEVALUATED_RETENTION_MS
     assert not other.step([], t)
     assert notes.offers[-1][name].ends_at == t
     assert state.load().alarms == {}

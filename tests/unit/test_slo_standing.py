@@ -13,7 +13,7 @@ from telemetry.core.slo.alarms import NO_ALARMS
 from telemetry.core.slo.alert import (
     ALERT_EXPIRES_MS,
     MUTE_EXPIRES_MS,
-    RESOLVED_KEPT_MS,
+    RESOLVED_RETENTION_MS,
     ActiveAlert,
     PostableAlert,
     advance_alerts,
@@ -66,8 +66,8 @@ def test_it_ends_with_its_root_and_is_told_as_ended_for_an_hour() -> None:
     assert ended == ActiveAlert((), NOW, NOW, resolved_at=NOW + 1)
     assert last_burned({KEY: ended}) == {}
     assert last_burned(begun) == {KEY: NOW}
-    assert step({KEY: ended}, now=NOW + RESOLVED_KEPT_MS) == ended
-    assert step({KEY: ended}, now=NOW + 1 + RESOLVED_KEPT_MS) is None
+    assert step({KEY: ended}, now=NOW + RESOLVED_RETENTION_MS) == ended
+    assert step({KEY: ended}, now=NOW + 1 + RESOLVED_RETENTION_MS) is None
     assert step({KEY: ended}, root(burning=False), now=NOW + 2) == ended
 
 
@@ -176,7 +176,9 @@ def test_labels_of_a_standing_alert_never_change_and_it_always_ends(steps: list[
         if before and after and before.resolved_at is None:
             assert (before.labels, before.started_at) == (after.labels, after.started_at)
             assert (after.resolved_at is None) == there
-    assert advance_alerts(standing, [], PROVINCE, NOW + RESOLVED_KEPT_MS + HOUR, all_evaluated=True).keys() <= {KEY}
+    assert advance_alerts(standing, [], PROVINCE, NOW + RESOLVED_RETENTION_MS + HOUR, all_evaluated=True).keys() <= {
+        KEY
+    }
 
 
 def test_a_line_that_is_closed_has_no_burning_alarm() -> None:

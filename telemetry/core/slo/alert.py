@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from telemetry.core.slo.alert_grouping import AlertGroup, AlertKey, FiringObjective
 
-RESOLVED_KEPT_MS = HOUR
+RESOLVED_RETENTION_MS = HOUR
 """How long a resolved alert is still posted as resolved, so that an Alertmanager that was down receives it."""
 ALERT_EXPIRES_MS = 4 * MINUTE
 """An alert that is not posted again expires after this time: rollup no longer confirms it."""
@@ -98,7 +98,9 @@ def advance_alerts(
             next_alerts[key] = _continue_alert(existing, group, now)
         elif group.is_burning:
             next_alerts[key] = _start_alert(group, existing, province, now)
-    return {k: a for k, a in next_alerts.items() if a.resolved_at is None or now - a.resolved_at < RESOLVED_KEPT_MS}
+    return {
+        k: a for k, a in next_alerts.items() if a.resolved_at is None or now - a.resolved_at < RESOLVED_RETENTION_MS
+    }
 
 
 def _continue_alert(alert: ActiveAlert, group: AlertGroup, now: int) -> ActiveAlert:
