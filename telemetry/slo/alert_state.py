@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
-from telemetry.core.slo.alarms import AlarmState, AlarmStates
 from telemetry.core.slo.alert import ActiveAlert
+from telemetry.core.slo.burn_rate import AlarmState, AlarmStates
 from telemetry.errors import MotcuaError
 from telemetry.sqlite_file import open_file
 

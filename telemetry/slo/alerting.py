@@ -10,19 +10,18 @@ from typing import TYPE_CHECKING
 import structlog
 
 from telemetry.core.calendar.windows import MINUTE
-from telemetry.core.slo.alarms import NO_ALARMS, advance
 from telemetry.core.slo.alert import advance_alerts, build_postable_alerts, last_burned
 from telemetry.core.slo.alert_grouping import FiringObjective, group_alerts
+from telemetry.core.slo.burn_rate import NO_ALARMS, advance
 from telemetry.slo.alert_state import SavedAlerts, StateUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from telemetry.core.inventory import Inventory
-    from telemetry.core.slo.alarms import AlarmStates
     from telemetry.core.slo.alert import ActiveAlert
     from telemetry.core.slo.alert_grouping import AlertKey
-    from telemetry.core.slo.burn_rate import BurnRate
+    from telemetry.core.slo.burn_rate import AlarmStates, BurnRate
     from telemetry.core.slo.evaluation import Evaluation
     from telemetry.slo.alert_state import ObjectiveKey, StateFile
     from telemetry.slo.alertmanager import Alertmanagers

@@ -12,7 +12,7 @@ import msgspec
 
 from telemetry.core.calendar.windows import MINUTE
 from telemetry.core.fold.live_row_types import SLO_ROW_PREFIX, BurnRateNow, ScopedSloNow, SloNow
-from telemetry.core.slo.alarms import NO_ALARMS
+from telemetry.core.slo.burn_rate import NO_ALARMS
 from telemetry.core.slo.evaluation import scoped_objectives
 from telemetry.core.slo.periods import settled_until
 from telemetry.slo.objective_evaluation import EvaluationContext, evaluate_objective
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from telemetry.core.fold.states import RecentState
     from telemetry.core.fold.totals import Total
     from telemetry.core.inventory import Inventory
-    from telemetry.core.slo.alarms import AlarmStates
     from telemetry.core.slo.budget import SloState
+    from telemetry.core.slo.burn_rate import AlarmStates
     from telemetry.core.slo.evaluation import Evaluation, ScopedObjective
     from telemetry.slo.alerting import Alerting
     from telemetry.slo.totals_table import TotalsTable

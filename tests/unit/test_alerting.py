@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from telemetry.core.calendar.windows import HOUR, MINUTE, Window
-from telemetry.core.slo.alarms import NO_ALARMS, AlarmState, AlarmStates
 from telemetry.core.slo.alert import ActiveAlert
+from telemetry.core.slo.burn_rate import NO_ALARMS, AlarmState, AlarmStates
 from telemetry.slo.alert_state import MIGRATIONS, SavedAlerts, StateFile, StateTooNew, StateUnavailable
 from telemetry.slo.alerting import UNEVALUATED_RETENTION_MS, Alerting
 from tests.judging import WORLD, Line, at_centre, at_device, judged, out, silent

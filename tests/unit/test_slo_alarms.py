@@ -5,8 +5,16 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from telemetry.core.slo.alarms import NO_ALARMS, AlarmState, AlarmStates, AlarmTransition, advance, topmost_firing
-from telemetry.core.slo.burn_rate import OPEN_CLOCK_RULES, BurnRate
+from telemetry.core.slo.alert_grouping import topmost_firing
+from telemetry.core.slo.burn_rate import (
+    NO_ALARMS,
+    OPEN_CLOCK_RULES,
+    AlarmState,
+    AlarmStates,
+    AlarmTransition,
+    BurnRate,
+    advance,
+)
 
 calm = settings(deadline=None)
 

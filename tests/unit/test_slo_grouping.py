@@ -6,8 +6,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, Window
-from telemetry.core.slo.alarms import NO_ALARMS, AlarmStates, advance
 from telemetry.core.slo.alert_grouping import AlertGroup, FiringObjective, group_alerts
+from telemetry.core.slo.burn_rate import NO_ALARMS, AlarmStates, advance
 from tests.judging import Line, at_centre, at_device, at_system, out
 
 if TYPE_CHECKING:

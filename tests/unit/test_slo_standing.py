@@ -9,7 +9,6 @@ from hypothesis import given, settings, strategies as st
 
 from telemetry.core.calendar.windows import HOUR, MINUTE, Window
 from telemetry.core.scope import Scope
-from telemetry.core.slo.alarms import NO_ALARMS
 from telemetry.core.slo.alert import (
     ALERT_EXPIRES_MS,
     MUTE_EXPIRES_MS,
@@ -25,12 +24,13 @@ from telemetry.core.slo.alert import (
     watchdog_alert,
 )
 from telemetry.core.slo.alert_grouping import AlertGroup, FiringObjective, group_alerts
+from telemetry.core.slo.burn_rate import NO_ALARMS
 from tests.judging import PROVINCE, ZONE, Line, at_centre, at_device, at_system, out
 from tests.unit.test_slo_grouping import NOW, dead, firing
 
 if TYPE_CHECKING:
     from telemetry.core.inventory import SliKind
-    from telemetry.core.slo.alarms import AlarmStates
+    from telemetry.core.slo.burn_rate import AlarmStates
 
 KEY = ("connectivity", "centre:vn83-00001", "page")
 

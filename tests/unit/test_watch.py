@@ -20,7 +20,7 @@ from tests.unit.ledger import HCM, Ledger, aim, centre, world
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from telemetry.core.slo.alarms import AlarmStates
+    from telemetry.core.slo.burn_rate import AlarmStates
     from telemetry.core.slo.evaluation import Evaluation
 
 CENTRE = centre()

@@ -9,18 +9,16 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from telemetry.core.calendar.windows import MINUTE
 from telemetry.core.scope import Scope
-from telemetry.core.slo.alarms import topmost_firing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from telemetry.core.inventory import SliKind
-    from telemetry.core.slo.alarms import AlarmStates
-    from telemetry.core.slo.burn_rate import Severity
+    from telemetry.core.slo.burn_rate import AlarmStates, Severity
     from telemetry.core.slo.evaluation import Evaluation
 
 PARENT_LINGER_MS = 15 * MINUTE
@@ -31,6 +29,7 @@ _SEVERITIES: tuple[Severity, ...] = ("page", "ticket")
 
 AlertKey = tuple[str, str, str]
 """What identifies an alert: SLI, scope, severity."""
+NodeT = TypeVar("NodeT", str, tuple[str, str])
 Node = tuple[str, str]
 """An SLI at a scope, as a node of the tree of causes."""
 
@@ -139,6 +138,29 @@ def group_alerts(
         replace(groups[top], child_scopes=tuple(sorted({scope for _, scope in children} - {top[1]})))
         for top, children in sorted(children_by_top.items())
     ]
+
+
+def topmost_firing(firing: Iterable[NodeT], parent_of: Mapping[NodeT, NodeT]) -> dict[NodeT, list[NodeT]]:
+    """Return the nodes to alert about, each with the firing nodes below it that its alert covers.
+
+    The topmost ancestor that fires covers a node: 700 devices behind one dead link are one alert.
+    Raises ValueError when the parents form a ring.
+    """
+    firing_nodes = set(firing)
+    children_by_top: dict[NodeT, list[NodeT]] = {}
+    for node in sorted(firing_nodes):
+        top, visited, ancestor = node, {node}, parent_of.get(node)
+        while ancestor is not None:
+            if ancestor in visited:
+                msg = f"{ancestor} is its own ancestor: give each scope one parent, and the topmost none"
+                raise ValueError(msg)
+            visited.add(ancestor)
+            top = ancestor if ancestor in firing_nodes else top
+            ancestor = parent_of.get(ancestor)
+        children = children_by_top.setdefault(top, [])
+        if top != node:
+            children.append(node)
+    return children_by_top
 
 
 def _group_by_node(firings: Iterable[FiringObjective]) -> dict[Node, AlertGroup]:
