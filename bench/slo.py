@@ -1,4 +1,4 @@
-"""How fast every objective is evaluated from totals: 28 days of 700 centres and 8,400 devices.
+"""How fast every objective is judged from totals: 28 days of 700 centres and 8,400 devices.
 
 Totals are synthetic, written through the store's port: days, hours of the last days, five minutes since yesterday.
 The sample province's objectives, and one more for every device.
@@ -92,7 +92,7 @@ def _rss_mb() -> float:
 
 
 def one_run(devices: int) -> dict[str, Any]:
-    """Fill a fresh store, load the table and evaluate; the first evaluation includes the loading."""
+    """Fill a fresh store, open the book and judge; the first judgement's time is the book's."""
     others = OtherWork()
     with open_sandbox() as sandbox:
         inventory = write_province(sandbox.folder / "inventory", devices)
@@ -117,9 +117,9 @@ def one_run(devices: int) -> dict[str, Any]:
 
 
 def measure(devices: int = 8_400) -> dict[str, Any]:
-    """Return the figures; the worst of several evaluations counts."""
+    """Return the figures; the worst of several judgements counts."""
     results = one_run(devices)
-    what = f"{results['judgements']} evaluated in {results['judge_s']:.2f} s, read in {results['load_s']:.0f} s"
+    what = f"{results['judgements']} judged in {results['judge_s']:.2f} s, read in {results['load_s']:.0f} s"
     print_message(f"objectives, {devices} devices: {what}")
     return results
 

@@ -1,4 +1,7 @@
-"""Whether an account is provisional, settled or published, and what late data changed since; it stores nothing."""
+"""The publication state of an account: may it still change, was it published, what late data changed since. Pure.
+
+A correction never replaces the published figure or the current one.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ PUBLISHED_FIGURES = ("open", "up", "down", "unknown", "excluded", "good", "bad")
 
 @dataclass(frozen=True, slots=True)
 class PublishedCorrection:
-    """Published figures and the same figures computed now; `difference` is current − published, signed."""
+    """A published figure, the current one, and their signed difference: current − published."""
 
     published: PublishedFigures
     current: PublishedFigures
@@ -28,13 +31,12 @@ class PublishedCorrection:
 
 
 def find_correction(published: PublishedFigures, current: PublishedFigures) -> PublishedCorrection | None:
-    """Compare what was published with what is computed now; None when every figure is the same.
+    """Compare published figures with current ones; None when every figure is the same.
 
-    Raises ValueError when the two are not about one month, scope and objective.
+    Raises ValueError when the two are not of one month, scope and objective.
     """
-    keys = [(figures.month, figures.scope, figures.objective) for figures in (published, current)]
-    if keys[0] != keys[1]:
-        msg = f"{keys[0]} and {keys[1]} are not one figure: compare those of one key"
+    if _figure_key(published) != _figure_key(current):
+        msg = f"{_figure_key(published)} and {_figure_key(current)} are not one figure: compare those of one key"
         raise ValueError(msg)
     differences = {name: getattr(current, name) - getattr(published, name) for name in PUBLISHED_FIGURES}
     if not any(differences.values()):
@@ -42,9 +44,13 @@ def find_correction(published: PublishedFigures, current: PublishedFigures) -> P
     return PublishedCorrection(published, current, replace(published, **differences))
 
 
+def _figure_key(figures: PublishedFigures) -> tuple[str, str, str]:
+    return figures.month, figures.scope, figures.objective
+
+
 @dataclass(frozen=True, slots=True)
 class PublicationNote:
-    """The notes of one account; `capacity` is the share of the counters, low and high, None where there are none."""
+    """The publication state of one account; `capacity` is the share of the counters, low and high, None without any."""
 
     stage: PublicationStage
     capacity: tuple[float, float] | None = None
@@ -59,7 +65,7 @@ def publication_note(
     settled_until: int,
     capacity: tuple[float, float] | None,
 ) -> PublicationNote:
-    """Return the notes of an account; `published` are the figures published of exactly this window."""
+    """Return an account's publication state; `published` is what was published of exactly this window."""
     if published is None:
         return PublicationNote("settled" if window.end <= settled_until else "provisional", capacity)
     current = replace(
@@ -70,7 +76,7 @@ def publication_note(
 
 
 def exact_local_month(window: Window, zone: ZoneInfo) -> str:
-    """Return the local month (`2026-10`) when the window is exactly one; otherwise an empty text."""
+    """Return the local month (`2026-10`) that the window is, exactly; otherwise nothing."""
     first, last = to_local(window.start, zone), to_local(window.end, zone)
     at_month_starts = all((t.hour, t.minute, t.second, t.day) == (0, 0, 0, 1) for t in (first, last))
     one_month_apart = (last.year - first.year) * 12 + last.month - first.month == 1
