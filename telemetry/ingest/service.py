@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from telemetry.core.inventory import Inventory
-    from telemetry.mqtt.messages import Message
+    from telemetry.mqtt.link import Message
     from telemetry.store import Store
 
 BATCH_MESSAGES, BATCH_ROWS, BATCH_BYTES = 4_000, 30_000, 16 * 1024 * 1024

@@ -38,6 +38,14 @@ class IngestStats:
     is_connected: bool = False
     connections: int = 0
 
+    def record_connect(self) -> None:
+        """Count a new connection to the broker."""
+        self.is_connected, self.connections = True, self.connections + 1
+
+    def record_disconnect(self) -> None:
+        """Record the loss of the connection."""
+        self.is_connected = False
+
     def record_message(self, now: int) -> None:
         """Note a message."""
         if not self.waiting_messages:

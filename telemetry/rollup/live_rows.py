@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from telemetry.core.inventory import Inventory
-    from telemetry.mqtt.messages import Message
+    from telemetry.mqtt.link import Message
     from telemetry.rollup.event_cache import EventCache
 
 REFRESH_INTERVAL_MS = 30_000
