@@ -73,22 +73,18 @@ def load_settings(
         )
     if faults:
         raise ConfigError(faults)
+    # The default state file is beside the store's file, so that two stores never share one.
+    store_file = Path((store if store.startswith(SQLITE_PREFIX) else DEFAULT_STORE).removeprefix(SQLITE_PREFIX))
     return ServerSettings(
         inventory=Path(values["MOTCUA_INVENTORY"]) if "MOTCUA_INVENTORY" in values else None,
         store=store,
         mqtt=broker,
         listen=listen,
-        state=Path(values["MOTCUA_STATE"]) if "MOTCUA_STATE" in values else _default_state_path(store),
+        state=Path(values["MOTCUA_STATE"]) if "MOTCUA_STATE" in values else store_file.with_name("state.db"),
         log=values.get("MOTCUA_LOG", "info"),
         store_token=values.get("MOTCUA_STORE_TOKEN", ""),
         alertmanager=alertmanager,
     )
-
-
-def _default_state_path(store: str) -> Path:
-    """Return the default state file: beside the store's file, so that two stores never share one."""
-    file_store = store if store.startswith(SQLITE_PREFIX) else DEFAULT_STORE
-    return Path(file_store.removeprefix(SQLITE_PREFIX)).with_name("state.db")
 
 
 def parse_listen_address(text: str, name: str = "MOTCUA_API_LISTEN") -> tuple[str, int]:

@@ -198,19 +198,15 @@ class Ingest:
         """Return the waiting messages as one write, at most what one may hold; the rest stays waiting."""
         if not self._messages:
             return None
-        size = self._batch_size()
+        size = len(self._messages)
+        if self._rows > 2 * BATCH_ROWS or size > 2 * BATCH_MESSAGES:  # only after a failed write
+            rows = list(accumulate(len(v.decoded.events) for v in self._results))
+            size = min(bisect_left(rows, BATCH_ROWS) + 1, BATCH_MESSAGES, size)
         messages, self._messages = self._messages[:size], self._messages[size:]
         results, self._results = self._results[:size], self._results[size:]
         self._rows -= sum(len(v.decoded.events) for v in results)
         self._bytes -= sum(len(m.payload) for m in messages)
         return WriteBatch(messages, results, self._build_batch(results), self._batch_started_at)
-
-    def _batch_size(self) -> int:
-        """Return how many of the waiting messages fit into a write; more can wait only after a failed write."""
-        if self._rows <= 2 * BATCH_ROWS and len(self._messages) <= 2 * BATCH_MESSAGES:
-            return len(self._messages)
-        rows = list(accumulate(len(v.decoded.events) for v in self._results))
-        return min(bisect_left(rows, BATCH_ROWS) + 1, BATCH_MESSAGES, len(rows))
 
     def put_back(self, write: WriteBatch) -> None:
         """Put the messages of a failed write before those received since."""
@@ -225,13 +221,10 @@ class Ingest:
         began = self._clock()
         refused = self._store.append(write.batch)
         self.stats.record_write(began, self._clock())
-        self._refresh_retention(began)
-        return refused
-
-    def _refresh_retention(self, now: int) -> None:
-        if not self._retention_checked_at or now - self._retention_checked_at >= RETENTION_CHECK_MS:
+        if not self._retention_checked_at or began - self._retention_checked_at >= RETENTION_CHECK_MS:
             retention = self._store.raw_retention_ms()
-            self._oldest_retained, self._retention_checked_at = (now - retention if retention else 0), now
+            self._oldest_retained, self._retention_checked_at = (began - retention if retention else 0), began
+        return refused
 
     def answer(self, write: WriteBatch, refused: Sequence[StoredEvent], channel: ReplyChannel) -> None:
         """Acknowledge the write's messages, in the order of delivery, then send the receipts."""

@@ -27,7 +27,7 @@ from telemetry.mqtt import packets
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from paho.mqtt.client import ConnectFlags
+    from paho.mqtt.client import ConnectFlags, SocketLike
     from paho.mqtt.reasoncodes import ReasonCode
 
     from telemetry.mqtt.address import BrokerAddress
@@ -215,8 +215,11 @@ class Link:
 
     def fileno(self) -> int:
         """Return the socket's descriptor, -1 without one."""
-        sock = self._client.socket() if self._client else None
+        sock = self._socket()
         return sock.fileno() if sock is not None else -1
+
+    def _socket(self) -> SocketLike | None:
+        return self._client.socket() if self._client else None
 
     def wants_write(self) -> bool:
         """Return whether bytes wait to be sent."""
@@ -237,7 +240,7 @@ class Link:
 
     def _receive_bytes(self) -> bytes:
         """Return bytes from the socket; none when nothing has arrived or the connection is lost."""
-        sock = self._client.socket() if self._client else None
+        sock = self._socket()
         if sock is None:
             return b""
         try:
@@ -288,12 +291,12 @@ class Link:
             self._fail(0, str(error))
 
     def _has_tls_pending(self) -> bool:
-        sock = self._client and self._client.socket()
+        sock = self._socket()
         return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
 
     def _wait_readable(self, timeout: float, wakeup_fd: int = -1) -> bool:
         """Wait up to `timeout` s for the socket or `wakeup_fd`; return whether the socket is readable."""
-        sock = self._client.socket() if self._client else None
+        sock = self._socket()
         if sock is None:
             return False
         if self._has_tls_pending():

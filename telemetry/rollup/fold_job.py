@@ -84,7 +84,12 @@ class FoldJob:
             self.write_totals(entity, "1h", window, aggregation.hourly_totals(slot_totals, calendar))
         for day in (day_window(date, calendar.zone) for date in days_in(window, calendar.zone)):
             totals_of_day = self._store.totals([entity], "5m", whole_hours(day) if with_hours else day)
-            self.aggregate_day(entity, day, totals_of_day, with_hours=with_hours)
+            if with_hours:  # before the day, whose calendar fingerprint vouches for its hours too
+                hour_totals = aggregation.hourly_totals(totals_of_day, calendar)
+                self.write_totals(entity, "1h", whole_hours(day), hour_totals)
+            within_day = (total for total in totals_of_day if day.start <= total.start < day.end)
+            day_totals = aggregation.daily_totals(within_day, day, calendar)
+            self.write_totals(entity, "1d", Window(day.start, day.start + 1), day_totals)
         self._detect_late_change(entity, window, slot_totals)
         if window.start <= self._clock() < window.end:
             self._publish_recent_state(entity, events)
@@ -102,18 +107,6 @@ class FoldJob:
         """Replace the totals in the window, in the store and in the evaluator."""
         self._store.replace_totals(entity, width, window, totals)
         self._evaluator.on_totals(entity, width, window, totals)
-
-    def aggregate_day(self, entity: str, day: Window, slot_totals: Sequence[Total], *, with_hours: bool) -> None:
-        """Aggregate a local day's `slot_totals`; `with_hours` all its hours too, then they span `whole_hours(day)`.
-
-        Hours are written first, because the day's calendar fingerprint vouches for them too.
-        """
-        calendar = self.calendar_for(entity)
-        if with_hours:
-            self.write_totals(entity, "1h", whole_hours(day), aggregation.hourly_totals(slot_totals, calendar))
-        of_day = (total for total in slot_totals if day.start <= total.start < day.end)
-        day_totals = aggregation.daily_totals(of_day, day, calendar)
-        self.write_totals(entity, "1d", Window(day.start, day.start + 1), day_totals)
 
     def mark_changed(self, entity: str) -> None:
         """Record that totals of settled buckets were written."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.windows import DAY, Window, floor
@@ -116,38 +117,33 @@ def _utc_days(window: Window) -> range:
     return range(floor(window.start, DAY), window.end, DAY)
 
 
+@dataclass(slots=True)
 class PlatformWatch:
-    """Knows whether ingest writes and whether this rollup was away, by the rollup's own clock (Unix ms)."""
+    """Whether ingest writes and whether this rollup was away, by the rollup's own clock. Times are Unix ms."""
 
-    def __init__(self, outages: PlatformOutages) -> None:
-        self._outages = outages
-        self._last_received_at = self._present_since = self._last_pass_at = 0
+    outages: PlatformOutages
+    last_received_at: int = 0
+    """When a change was read that the rollup did not write itself."""
+    last_pass_at: int = 0
+    present_since: int = 0
 
     def begin_pass(self, at: int) -> None:
         """Notice when the last pass is long ago: the rollup or the store was away, or the clock was set."""
-        if not 0 <= at - self._last_pass_at < HEARTBEAT_TTL_MS:
-            self._present_since = at
-
-    def record_received(self, at: int) -> None:
-        """Record that ingest has written: a change that is not the rollup's own was read."""
-        self._last_received_at = at
-
-    def end_pass(self, at: int) -> None:
-        """Record the end of a pass that began at `at`."""
-        self._last_pass_at = at
+        if not 0 <= at - self.last_pass_at < HEARTBEAT_TTL_MS:
+            self.present_since = at
 
     def is_ingest_silent(self, now: int) -> bool:
         """Return whether ingest has written nothing for as long as a heartbeat is valid.
 
         What the rollup writes itself does not count: Last Wills come from the broker.
         """
-        silent_for = now - max(self._last_received_at, self._present_since)
-        return self._outages.first_heartbeat() is not None and silent_for >= HEARTBEAT_TTL_MS
+        silent_for = now - max(self.last_received_at, self.present_since)
+        return self.outages.first_heartbeat() is not None and silent_for >= HEARTBEAT_TTL_MS
 
     def is_state_known(self, now: int) -> bool:
         """Return whether an outage up to now would be known; otherwise every silent device would be blamed for it.
 
         After an absence, wait for the next heartbeat as long as one is valid; without it the platform is really down.
         """
-        is_waiting = now - self._present_since < HEARTBEAT_TTL_MS and self._outages.first_heartbeat() is not None
-        return not is_waiting or self._outages.is_alive_at(now)
+        is_waiting = now - self.present_since < HEARTBEAT_TTL_MS and self.outages.first_heartbeat() is not None
+        return not is_waiting or self.outages.is_alive_at(now)

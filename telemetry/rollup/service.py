@@ -66,19 +66,6 @@ class FoldProgress:
     elapsed_until: int = 0
     """Until when hours are folded for entities without events."""
 
-    def select_unfolded(self, changes: Sequence[ChangeRecord], since: int) -> list[ChangeRecord]:
-        """Return those of all changes since `since` (Unix µs) that are not folded."""
-        self.newest_written_at = max((c.written_at for c in changes), default=self.newest_written_at)
-        self.folded_changes = Counter({c: k for c, k in self.folded_changes.items() if c.written_at >= since})
-        self.own_changes = {c for c in self.own_changes if c.written_at >= since}
-        return list((Counter(changes) - self.folded_changes).elements())
-
-    def fold_next(self, fold: Callable[[str, Window], None]) -> None:
-        """Fold the front of the queue; it stays there when `fold` fails."""
-        fold(*self.queue[0])
-        self.queue.popleft()
-        self.queued_outage_folds = max(0, self.queued_outage_folds - 1)
-
 
 class Rollup:
     """Folds one store. `clock` returns Unix ms; change stamps are the same clock in µs."""
@@ -109,7 +96,7 @@ class Rollup:
             self._last_evaluated_at = 0
         changes = self._unfolded_changes()
         if any(change not in self._progress.own_changes for change in changes):
-            self._platform.record_received(at)
+            self._platform.last_received_at = at
         windows: dict[str, list[Window]] = {}
         for change in changes:
             # A store that moved an event records the exact time it was moved from: it need not be whole hours.
@@ -125,7 +112,7 @@ class Rollup:
         self._progress.folded_changes.update(changes)
         if at * 1000 > self._store.cursor():
             self._store.set_cursor(at * 1000)
-        self._platform.end_pass(at)
+        self._platform.last_pass_at = at
         self._evaluate_objectives()
         return len(windows)
 
@@ -134,10 +121,14 @@ class Rollup:
 
         The clock may have been ahead: then the cursor and the newest change lie in the future.
         """
-        cursor = self._store.cursor()
-        newest = self._progress.newest_written_at or cursor
+        progress, cursor = self._progress, self._store.cursor()
+        newest = progress.newest_written_at or cursor
         since = max(min(cursor, self._clock() * 1000, newest) - OVERLAP_US, 0)
-        return self._progress.select_unfolded(self._store.changes_since(since), since)
+        changes = self._store.changes_since(since)
+        progress.newest_written_at = max((c.written_at for c in changes), default=progress.newest_written_at)
+        progress.folded_changes = Counter({c: k for c, k in progress.folded_changes.items() if c.written_at >= since})
+        progress.own_changes = {c for c in progress.own_changes if c.written_at >= since}
+        return list((Counter(changes) - progress.folded_changes).elements())
 
     def fold(self, entity: str, window: Window) -> None:
         """Recompute all totals of an entity over whole hours."""
@@ -164,7 +155,9 @@ class Rollup:
         progress = self._progress
         self._queue_elapsed_hours(at)
         for _ in range(min(ENTITIES_PER_PASS, len(progress.queue))):
-            progress.fold_next(self.fold)
+            self.fold(*progress.queue[0])
+            progress.queue.popleft()
+            progress.queued_outage_folds = max(0, progress.queued_outage_folds - 1)
             self._evaluate_objectives()
         if not progress.queue:
             self._outages.save_progress()

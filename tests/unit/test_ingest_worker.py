@@ -1,4 +1,4 @@
-"""Checks the loops of ingest and rollup against a broker that does not stay."""
+"""Checks ingest's loop against a broker that drops every connection."""
 
 from __future__ import annotations
 
