@@ -48,7 +48,7 @@ class IngestCollector(Collector):
             refused.add_metric([reason], rows)
         yield refused
         yield _counter("receipts", "Receipts sent.", stats.receipts)
-        yield _counter("write_failures", "Writes the store could not take; they are tried again.", stats.failed_writes)
+        yield _counter("write_failures", "Writes that failed; they are tried again.", stats.failed_writes)
         yield _write_histogram(stats)
         yield _gauge("waiting_messages", "Messages not yet acknowledged.", stats.waiting_messages)
         yield _gauge("lag_seconds", "Age of the newest event at the last write.", stats.lag_ms() / 1000)

@@ -32,7 +32,7 @@ class EmbeddedBroker:
     """A running broker; MQTT 5 only, everything in memory: agents keep every row without a receipt."""
 
     def __init__(self, host: str, port: int) -> None:
-        """Start listening; raises BrokerUnavailable when the port is taken."""
+        """Start listening; raises BrokerUnavailable when the port is in use."""
         self._folder = tempfile.TemporaryDirectory(prefix="motcua-broker-")
         path = Path(self._folder.name) / "broker.toml"
         path.write_text(_CONFIG_TEMPLATE.format(host=host, port=port))

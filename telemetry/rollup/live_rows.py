@@ -80,7 +80,7 @@ class EventCache:
 
 
 def to_sourced(stored: StoredEvent) -> SourcedEvent:
-    """Return a stored event as the fold takes it."""
+    """Return a stored event as the input of the fold."""
     return SourcedEvent(stored.device, stored.outbox_id, stored.event)
 
 

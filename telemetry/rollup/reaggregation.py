@@ -89,7 +89,9 @@ class Reaggregation:
             self._fold_job.write_totals(entity, "1h", whole_hours(day), hour_totals)
             self._fold_job.write_totals(entity, "1d", Window(day.start, day.start + 1), day_totals)
         else:
-            _log.warning("day_not_added_again", unit=entity, day=day.start, reason="its 5-minute totals are gone")
+            _log.warning(
+                "day_not_added_again", unit=entity, day=day.start, reason="its 5-minute totals are no longer stored"
+            )
 
 
 def _loses_nothing(new: Mapping[str, int], old: Mapping[str, int]) -> bool:
