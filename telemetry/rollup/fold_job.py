@@ -84,7 +84,7 @@ class FoldJob:
             self.write_totals(entity, "1h", window, aggregation.hourly_totals(slot_totals, calendar))
         for day in (day_window(date, calendar.zone) for date in days_in(window, calendar.zone)):
             totals_of_day = self._store.totals([entity], "5m", whole_hours(day) if with_hours else day)
-            if with_hours:  # before the day, whose calendar fingerprint vouches for its hours too
+            if with_hours:  # before the day, whose calendar fingerprint covers its hours too
                 hour_totals = aggregation.hourly_totals(totals_of_day, calendar)
                 self.write_totals(entity, "1h", whole_hours(day), hour_totals)
             within_day = (total for total in totals_of_day if day.start <= total.start < day.end)

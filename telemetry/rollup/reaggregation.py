@@ -55,29 +55,21 @@ class Reaggregation:
             yield
 
     def _reaggregate_entity(self, entity: str) -> Iterator[None]:
-        stale_days = self._stale_days(entity)
-        for day, rows in stale_days:
-            self._reaggregate_day(entity, day, rows)
-            self._fold_job.mark_changed(entity)
-            yield
-        if stale_days:
-            _log.info("calendar_changed", unit=entity, days_added_again=len(stale_days))
-
-    def _stale_days(self, entity: str) -> list[tuple[Window, list[Total]]]:
-        """Return the local days whose rows do not have the calendar's fingerprint, each with its rows."""
+        """Aggregate again every local day that has a row without the calendar's fingerprint."""
         calendar = self._fold_job.calendar_for(entity)
-        totals_by_day: dict[int, list[Total]] = {}
+        rows_by_start: dict[int, list[Total]] = {}
         for total in self._store.totals([entity], "1d", Window(0, self._clock() + 2 * DAY)):
-            totals_by_day.setdefault(total.start, []).append(total)
-        days = (
-            (day_window(to_local(start, calendar.zone).date(), calendar.zone), rows)
-            for start, rows in totals_by_day.items()
-        )
-        return [
-            (day, rows)
-            for day, rows in days
-            if {total.sums.get(CALENDAR_FIELD) for total in rows} != {calendar.fingerprint(day)}
-        ]
+            rows_by_start.setdefault(total.start, []).append(total)
+        stale_days = 0
+        for start, rows in rows_by_start.items():
+            day = day_window(to_local(start, calendar.zone).date(), calendar.zone)
+            if {total.sums.get(CALENDAR_FIELD) for total in rows} != {calendar.fingerprint(day)}:
+                self._reaggregate_day(entity, day, rows)
+                self._fold_job.mark_changed(entity)
+                stale_days += 1
+                yield
+        if stale_days:
+            _log.info("calendar_changed", unit=entity, days_added_again=stale_days)
 
     def _reaggregate_day(self, entity: str, day: Window, rows: Iterable[Total]) -> None:
         slot_totals = self._store.totals([entity], "5m", whole_hours(day))
@@ -89,9 +81,8 @@ class Reaggregation:
             self._fold_job.write_totals(entity, "1h", whole_hours(day), hour_totals)
             self._fold_job.write_totals(entity, "1d", Window(day.start, day.start + 1), day_totals)
         else:
-            _log.warning(
-                "day_not_added_again", unit=entity, day=day.start, reason="its 5-minute totals are no longer stored"
-            )
+            reason = "its 5-minute totals are no longer stored"
+            _log.warning("day_not_added_again", unit=entity, day=day.start, reason=reason)
 
 
 def _loses_nothing(new: Mapping[str, int], old: Mapping[str, int]) -> bool:
