@@ -25,7 +25,7 @@ from edge_agent.agent import Agent, AgentSettings
 from edge_agent.fleet import AgentLoop
 from edge_agent.outbox import Outbox
 from motcua import system
-from telemetry.mqtt.link import parse_broker_url
+from telemetry.mqtt.address import parse_broker_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

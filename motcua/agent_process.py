@@ -29,7 +29,7 @@ from edge_agent.sources.supervisor import Supervisor, event_subject
 from edge_agent.watchdog import ProgressMonitor, SystemdNotifier
 from motcua import system
 from telemetry.errors import ConfigError, MotcuaError
-from telemetry.mqtt.link import parse_broker_url
+from telemetry.mqtt.address import parse_broker_url
 
 _log = Logger("edge_agent.device")
 SHUTDOWN_TIMEOUT_S = 5.0

@@ -28,8 +28,8 @@ from telemetry import wiring
 from telemetry.core.calendar.windows import Window
 from telemetry.core.fold.totals import add_sums
 from telemetry.errors import ConfigError, Fault, MotcuaError
+from telemetry.mqtt.address import BrokerAddress, parse_broker_url
 from telemetry.mqtt.embedded_broker import EmbeddedBroker
-from telemetry.mqtt.link import BrokerAddress, parse_broker_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable

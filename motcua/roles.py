@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 import structlog
 
 from motcua.system import wall_ms
-from telemetry import roles, wiring
+from telemetry import wiring
 from telemetry.config import parse_listen_address
 from telemetry.core.backoff import full_jitter_ms
 from telemetry.errors import StoreUnavailable
 from telemetry.ingest.service import Ingest
+from telemetry.ingest.worker import ingest_link, run_ingest
 from telemetry.rollup.service import Rollup
+from telemetry.rollup.worker import run_rollup
 from telemetry.slo.alert_state import StateFile
 from telemetry.slo.alerting import Alerting
 from telemetry.slo.alertmanager import Alertmanagers
@@ -81,8 +83,8 @@ def run_ingest_role(
             from telemetry.ingest import metrics_server
 
             stack.callback(metrics_server.serve_metrics(service.stats, wall_ms, listen).shutdown)
-        link = roles.ingest_link(settings.mqtt, options.name, shared=options.shared, ingest=service)
-        roles.run_ingest(service, link, stop)
+        link = ingest_link(settings.mqtt, options.name, shared=options.shared, ingest=service)
+        run_ingest(service, link, stop)
 
 
 def run_rollup_role(settings: ServerSettings, inventory: Callable[[], Inventory], stop: Signal) -> None:
@@ -95,10 +97,9 @@ def run_rollup_role(settings: ServerSettings, inventory: Callable[[], Inventory]
         if store is None:
             return
         stack.enter_context(closing(store))
-        inbox = roles.StateInbox()
         evaluator = SloEvaluator(store, inventory, Alerting(inventory, state, sender))
         service = Rollup(store, inventory, wall_ms, evaluator)
-        roles.run_rollup(service, roles.rollup_link(settings.mqtt, inbox), inbox, stop)
+        run_rollup(service, settings.mqtt, stop)
 
 
 def rebuild_totals(settings: ServerSettings, inventory: Callable[[], Inventory], window: Window | None) -> int:

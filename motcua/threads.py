@@ -6,9 +6,10 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from telemetry import roles
 from telemetry.ingest.service import Ingest
+from telemetry.ingest.worker import ingest_link, run_ingest
 from telemetry.rollup.service import Rollup
+from telemetry.rollup.worker import run_rollup
 from telemetry.slo.alerting import Alerting
 from telemetry.slo.evaluator import SloEvaluator
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from telemetry.core.inventory import Inventory
-    from telemetry.mqtt.link import BrokerAddress
+    from telemetry.mqtt.address import BrokerAddress
     from telemetry.store import Store
 
 
@@ -57,13 +58,11 @@ def start_server_roles(
     """Start one ingest and the rollup; returns the ingest, whose counters may be shown."""
     ingest_store, rollup_store = open_store(), open_store()
     ingest = Ingest(ingest_store, inventory, clock)
-    link = roles.ingest_link(broker, "1", shared=False, ingest=ingest)
-    threads.start("ingest", lambda: roles.run_ingest(ingest, link, threads.stop))
-    inbox = roles.StateInbox()
+    link = ingest_link(broker, "1", shared=False, ingest=ingest)
+    threads.start("ingest", lambda: run_ingest(ingest, link, threads.stop))
     # Alarms are judged and shown; a demonstration calls nobody.
     rollup = Rollup(rollup_store, inventory, clock, SloEvaluator(rollup_store, inventory, Alerting(inventory)))
-    presence = roles.rollup_link(broker, inbox)
-    threads.start("rollup", lambda: roles.run_rollup(rollup, presence, inbox, threads.stop))
+    threads.start("rollup", lambda: run_rollup(rollup, broker, threads.stop))
     threads.on_exit(ingest_store.close)
     threads.on_exit(rollup_store.close)
     return ingest

@@ -1,4 +1,4 @@
-"""Settings from a mapping (the environment, a TOML file over it); all faults at once. It must not read files itself."""
+"""Parses settings from mappings (a TOML file wins over the environment); it must not read files itself."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 DEFAULT_STORE = "sqlite:///motcua-data/store.db"
 DEFAULT_MQTT = "mqtt://127.0.0.1:1883"
 DEFAULT_LISTEN = "127.0.0.1:8080"
+SQLITE_PREFIX = "sqlite:///"
+INFLUX_PREFIXES = ("influxdb+http://", "influxdb+https://")
+STORE_REMEDY = "write sqlite:///PATH or influxdb+http://HOST:PORT?org=O&bucket=B"
 SETTING_NAMES = (
     "MOTCUA_INVENTORY", "MOTCUA_STORE", "MOTCUA_STORE_TOKEN", "MOTCUA_MQTT", "MOTCUA_MQTT_CA", "MOTCUA_MQTT_CERT",
     "MOTCUA_MQTT_KEY", "MOTCUA_STATE", "MOTCUA_API_LISTEN", "MOTCUA_LOG", "MOTCUA_ALERTMANAGER",
@@ -23,7 +26,7 @@ SETTING_NAMES = (
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """What every role is told; `inventory` None means the sample that ships."""
+    """The settings of every server role; `inventory` None means the sample in the package."""
 
     inventory: Path | None
     store: str
@@ -33,67 +36,60 @@ class ServerSettings:
     log: str
     store_token: str = field(default="", repr=False)
     alertmanager: str = field(default="", repr=False)
-    """Alertmanager's address, which may hold a password; empty: alarms are judged and shown, but sent nowhere."""
+    """Alertmanager's address, which may contain a password; empty: alerts are evaluated and shown, but not sent."""
 
 
 def load_settings(
     environ: Mapping[str, str], file_values: Mapping[str, object] | None = None, source: str = ""
 ) -> ServerSettings:
-    """Read settings; `given` (a TOML file's content, `source` its name) wins over the environment."""
-    faults = [_unknown_setting(name, source) for name in file_values or {} if str(name).upper() not in SETTING_NAMES]
+    """Return the settings; `file_values` (of the TOML file `source`) win. Raises ConfigError with all faults."""
+    overrides = file_values or {}
+    file = source or "settings"
+    remedy = f"one of {', '.join(SETTING_NAMES)}"
+    faults = [
+        Fault(file, 0, str(name), "no such setting", remedy)
+        for name in overrides
+        if str(name).upper() not in SETTING_NAMES
+    ]
     values = {name: str(environ[name]) for name in SETTING_NAMES if environ.get(name)}
-    values |= {str(k).upper(): str(v) for k, v in (file_values or {}).items()}
-    listen = _parse_listen(values.get("MOTCUA_API_LISTEN", DEFAULT_LISTEN), faults)
-    broker = BrokerAddress()
+    values |= {str(k).upper(): str(v) for k, v in overrides.items()}
+    listen, broker = ("127.0.0.1", 0), BrokerAddress()
     try:
-        broker = parse_broker_url(
-            values.get("MOTCUA_MQTT", DEFAULT_MQTT), *(values.get(f"MOTCUA_MQTT_{k}", "") for k in _TLS_SETTINGS)
-        )
+        listen = parse_listen_address(values.get("MOTCUA_API_LISTEN", DEFAULT_LISTEN))
+    except ConfigError as error:
+        faults += error.faults
+    try:
+        tls_files = (values.get(f"MOTCUA_MQTT_{name}", "") for name in ("CA", "CERT", "KEY"))
+        broker = parse_broker_url(values.get("MOTCUA_MQTT", DEFAULT_MQTT), *tls_files)
     except ConfigError as error:
         faults += error.faults
     store = values.get("MOTCUA_STORE", DEFAULT_STORE)
-    if not store.startswith(("sqlite:///", "influxdb+http://", "influxdb+https://")):
-        remedy = "write sqlite:///PATH or influxdb+http://HOST:PORT?org=O&bucket=B"
-        faults.append(Fault(source or "settings", 0, "MOTCUA_STORE", f"not a store: {store!r}", remedy))
+    if not store.startswith((SQLITE_PREFIX, *INFLUX_PREFIXES)):
+        faults.append(Fault(file, 0, "MOTCUA_STORE", f"not a store: {store!r}", STORE_REMEDY))
     alertmanager = values.get("MOTCUA_ALERTMANAGER", "").rstrip("/")
     if alertmanager and not alertmanager.startswith(("http://", "https://")):
-        remedy = "write http://HOST:PORT, or leave it out"
-        faults.append(Fault(source or "settings", 0, "MOTCUA_ALERTMANAGER", "not an http address", remedy))
+        faults.append(
+            Fault(file, 0, "MOTCUA_ALERTMANAGER", "not an http address", "write http://HOST:PORT, or leave it out")
+        )
     if faults:
         raise ConfigError(faults)
-    folder = Path(values["MOTCUA_INVENTORY"]) if "MOTCUA_INVENTORY" in values else None
-    state = Path(values["MOTCUA_STATE"]) if "MOTCUA_STATE" in values else _default_state_path(store)
+    # The default state file is beside the store's file, so that two stores never share one.
+    store_file = Path((store if store.startswith(SQLITE_PREFIX) else DEFAULT_STORE).removeprefix(SQLITE_PREFIX))
     return ServerSettings(
-        folder, store, broker, listen, state, values.get("MOTCUA_LOG", "info"), values.get("MOTCUA_STORE_TOKEN", ""),
-        alertmanager,
-    )  # fmt: skip
-
-
-def _default_state_path(store: str) -> Path:
-    """Return where state is kept unless said: beside the store's file, so that two stores never share it."""
-    path = Path(store.removeprefix("sqlite:///")) if store.startswith("sqlite:///") else Path("motcua-data/store.db")
-    return path.with_name("state.db")
-
-
-_TLS_SETTINGS = ("CA", "CERT", "KEY")
-
-
-def _unknown_setting(name: object, source: str) -> Fault:
-    return Fault(source or "settings", 0, str(name), "no such setting", f"one of {', '.join(SETTING_NAMES)}")
+        inventory=Path(values["MOTCUA_INVENTORY"]) if "MOTCUA_INVENTORY" in values else None,
+        store=store,
+        mqtt=broker,
+        listen=listen,
+        state=Path(values["MOTCUA_STATE"]) if "MOTCUA_STATE" in values else store_file.with_name("state.db"),
+        log=values.get("MOTCUA_LOG", "info"),
+        store_token=values.get("MOTCUA_STORE_TOKEN", ""),
+        alertmanager=alertmanager,
+    )
 
 
 def parse_listen_address(text: str, name: str = "MOTCUA_API_LISTEN") -> tuple[str, int]:
-    """Return host and port of HOST:PORT. Raises ConfigError."""
-    faults: list[Fault] = []
-    listen = _parse_listen(text, faults, name)
-    if faults:
-        raise ConfigError(faults)
-    return listen
-
-
-def _parse_listen(text: str, faults: list[Fault], name: str = "MOTCUA_API_LISTEN") -> tuple[str, int]:
+    """Return host and port of HOST:PORT; `name` is the setting's. Raises ConfigError."""
     host, _, port = text.rpartition(":")
-    if host and port.isdigit() and 0 <= int(port) <= 65535:
-        return host.strip("[]"), int(port)
-    faults.append(Fault("settings", 0, name, f"not HOST:PORT: {text!r}", "write e.g. 127.0.0.1:8080"))
-    return "127.0.0.1", 0
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise ConfigError([Fault("settings", 0, name, f"not HOST:PORT: {text!r}", "write e.g. 127.0.0.1:8080")])
+    return host.strip("[]"), int(port)

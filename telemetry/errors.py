@@ -1,14 +1,24 @@
-"""The error tree; every message says what is wrong and the way out. It must not import anything.
+"""The error tree; every message states what is wrong and its remedy. It must not import anything.
 
 MotcuaError
 ├── ConfigError        settings that cannot work (lists all faults at once)
-├── InventoryError     faults of the declared world, each with file and line
+├── InventoryError     faults of the inventory, each with file and line
 ├── MappingError       faults of a replay mapping, each with file and line
 ├── StoreError
 │   ├── StoreUnavailable   the store cannot be reached or written now: keep the data, try again
-│   └── StoreTooNew        the file was written by a newer version
-├── OutboxTooNew       likewise for an agent's outbox
-└── BrokerUnavailable  no connection to the MQTT broker
+│   │   └── AccessDenied       InfluxDB refuses the token (telemetry/store/influx/server.py)
+│   ├── StoreTooNew        the file was written by a newer version
+│   └── WriteRejected      InfluxDB will never accept these lines (telemetry/store/influx/server.py)
+├── OutboxTooNew       the same for an agent's outbox
+├── StateTooNew        the same for the file of alert state (telemetry/slo/alert_state.py)
+├── StateUnavailable   that file cannot be opened or written (telemetry/slo/alert_state.py)
+├── BrokerUnavailable  no connection to the MQTT broker
+├── NotFound, BadScope, BadWindow   a question that cannot be answered (telemetry/queries/errors.py)
+└── EngineFailed       Pulumi could not run a program (motcua/authority.py)
+
+Outside the tree are errors that never leave their package: ProviderError, with RequestRefused and InfluxApiError,
+for Pulumi's engine (infra/providers/); NotModified and BadCursor, which become HTTP answers (api/); UnreadableFrame
+(telemetry/core/protocol/codec.py); the parsers' errors of telemetry/inventory/ and edge_agent/.
 """
 
 from __future__ import annotations
@@ -22,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Fault:
-    """One fault of a file that people edit: where it is, what is wrong, what to do."""
+    """One fault of a file that people edit: its position, the problem and the remedy."""
 
     file: str
     line: int
@@ -36,11 +46,11 @@ class Fault:
 
 
 class MotcuaError(Exception):
-    """Anything this project raises on purpose."""
+    """The root of the errors that Motcua raises deliberately."""
 
 
 class _FaultsError(MotcuaError):
-    """All faults of some input, listed at once."""
+    """All faults of one input, listed at once."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = tuple(faults)
@@ -52,7 +62,7 @@ class ConfigError(_FaultsError):
 
 
 class InventoryError(_FaultsError):
-    """Faults of the declared world."""
+    """Faults of the inventory."""
 
 
 class MappingError(_FaultsError):
@@ -60,7 +70,7 @@ class MappingError(_FaultsError):
 
 
 class StoreError(MotcuaError):
-    """The store could not do what was asked."""
+    """The store could not do what was requested."""
 
 
 class StoreUnavailable(StoreError):
@@ -73,7 +83,7 @@ class StoreTooNew(StoreError):
     def __init__(self, path: str, file_version: int, supported_version: int) -> None:
         super().__init__(
             f"{path}: schema version {file_version} is newer than this program's {supported_version}; "
-            "upgrade motcua, or name another file",
+            "upgrade motcua, or use another file",
         )
 
 

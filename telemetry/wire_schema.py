@@ -1,4 +1,4 @@
-"""Writes the wire contract, JSON Schema and AsyncAPI, out of the types; it must not state what the types do not.
+"""Writes the wire contract (JSON Schema and AsyncAPI) from the types; it must not contradict them.
 
 Run: python -m telemetry.wire_schema --check | --write
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import msgspec
 
@@ -22,34 +22,52 @@ SCHEMA_FORMAT = "application/schema+json;version=draft-2020-12"
 
 
 class Frame(codec._StrictFrame, frozen=True, kw_only=True, forbid_unknown_fields=True):  # noqa: SLF001
-    """What `…/up` carries: rows of one outbox (`spool`), each an event with its own row number."""
+    """The payload of `…/up`: rows of one outbox (`spool`), each an event with its own row number."""
 
     v: Literal[1]
 
 
 class Receipt(codec.DeliveryReceipt, frozen=True, kw_only=True):
-    """What `…/receipt` carries: closed ranges of rows stored, and (row, reason) pairs rejected or deferred."""
+    """The payload of `…/receipt`: closed ranges of rows stored, and (row, reason) pairs rejected or deferred."""
 
 
-_CHANNELS: dict[topics.TopicChannel, tuple[str, str, str, int, bool]] = {
-    "up": ("send", "Frame", codec.CONTENT_TYPE, 1, False),
-    "state": ("send", "Presence", "application/json", 1, True),
-    "receipt": ("receive", "Receipt", "application/json", 0, False),
-    "config": ("receive", "", "application/json", 1, True),
-    "command": ("receive", "", "application/json", 1, False),
-}
-"""Per channel the agent's action, the payload's type (none yet for the last two), its content type, QoS, retained."""
-_DESCRIPTIONS = {
-    "up": "Events of a device; sent again until a receipt names their rows.",
-    "state": "Birth and death certificates; the Last Will is the death.",
-    "receipt": "What became of rows; a row may be forgotten once it is named as stored or rejected.",
-    "config": "Reserved for the device's settings; nothing is sent yet.",
-    "command": "Reserved for orders to the device; nothing is sent yet.",
+class _ChannelSpec(NamedTuple):
+    """A channel as the agent sees it; `payload` is a type in the schema file, empty where this package has none."""
+
+    action: str
+    description: str
+    payload: str = ""
+    content_type: str = "application/json"
+    qos: int = 1
+    retained: bool = False
+
+
+_CHANNELS: dict[topics.TopicChannel, _ChannelSpec] = {
+    "up": _ChannelSpec(
+        "send", "Events of a device; sent again until a receipt names their rows.", "Frame", codec.CONTENT_TYPE
+    ),
+    "state": _ChannelSpec(
+        "send", "Birth and death certificates; the Last Will is the death.", "Presence", retained=True
+    ),
+    "receipt": _ChannelSpec(
+        "receive", "The outcome of rows; a row may be deleted once it is stored or rejected.", "Receipt", qos=0
+    ),
+    "config": _ChannelSpec(
+        "receive",
+        "The device's remote settings, a versioned document: {v, version, settings, valid_until?}. The agent tries a "
+        "higher version, keeps it or goes back, and answers with a config.result event. See docs/operate.md.",
+        retained=True,
+    ),
+    "command": _ChannelSpec(
+        "receive",
+        "A command that expires: {v, id, command, args?, expires}; command is restart-source, flush or "
+        "send-diagnostics. It runs at most once and is answered by a command.result event. See docs/operate.md.",
+    ),
 }
 
 
 def build_json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of every event and of what carries them; the document itself describes one event."""
+    """Return the JSON Schema of every event, and of frame, receipt and presence; its root describes one event."""
     event_types = [*events.AGENT_EVENTS, *events.SERVER_EVENTS]
     _, defs = msgspec.json.schema_components([*event_types, Frame, Receipt, Presence], ref_template="#/$defs/{name}")
     return {
@@ -71,7 +89,7 @@ def build_asyncapi() -> dict[str, Any]:
             "title": "Motcua MQTT contract",
             "version": str(codec.VERSION),
             "description": f"MQTT 5. A frame is at most {codec.MAX_FRAME_BYTES} bytes on the wire; its content type "
-            f"ends in {codec.ZLIB_SUFFIX} when it is deflated. The server's answer to each row is in a receipt.",
+            f"ends in {codec.ZLIB_SUFFIX} when it is compressed. A receipt has the server's answer to each row.",
         },
         "defaultContentType": "application/json",
         "channels": {name: _build_channel(name) for name in names},
@@ -83,7 +101,7 @@ def build_asyncapi() -> dict[str, Any]:
 def _build_channel(name: topics.TopicChannel) -> dict[str, Any]:
     return {
         "address": f"{topics.TOPIC_ROOT}/{{centre}}/{{device}}/{name}",
-        "description": _DESCRIPTIONS[name],
+        "description": _CHANNELS[name].description,
         "messages": {name: {"$ref": f"#/components/messages/{name}"}},
         "parameters": {
             "centre": {"description": "The centre's id: [a-z0-9-]{1,63}.", "examples": ["vn83-83"]},
@@ -93,22 +111,23 @@ def _build_channel(name: topics.TopicChannel) -> dict[str, Any]:
 
 
 def _build_operation(name: topics.TopicChannel) -> dict[str, Any]:
-    action, _, _, qos, retained = _CHANNELS[name]
+    channel = _CHANNELS[name]
     return {
-        "action": action,
+        "action": channel.action,
         "channel": {"$ref": f"#/channels/{name}"},
-        "summary": _DESCRIPTIONS[name],
-        "bindings": {"mqtt": {"qos": qos, "retain": retained, "bindingVersion": "0.2.0"}},
+        "summary": channel.description,
+        "bindings": {"mqtt": {"qos": channel.qos, "retain": channel.retained, "bindingVersion": "0.2.0"}},
         "messages": [{"$ref": f"#/channels/{name}/messages/{name}"}],
     }
 
 
 def _build_message(name: topics.TopicChannel) -> dict[str, Any]:
-    _, kind, content_type, _, _ = _CHANNELS[name]
-    plain = {"name": name, "contentType": content_type}
-    if not kind:
-        return plain
-    return plain | {"payload": {"schemaFormat": SCHEMA_FORMAT, "schema": {"$ref": f"{SCHEMA_FILE}#/$defs/{kind}"}}}
+    channel = _CHANNELS[name]
+    message: dict[str, Any] = {"name": name, "contentType": channel.content_type}
+    if channel.payload:
+        schema = {"$ref": f"{SCHEMA_FILE}#/$defs/{channel.payload}"}
+        message["payload"] = {"schemaFormat": SCHEMA_FORMAT, "schema": schema}
+    return message
 
 
 def render_documents() -> dict[str, bytes]:
@@ -118,7 +137,7 @@ def render_documents() -> dict[str, bytes]:
 
 
 def outdated_files(folder: Path = REFERENCE_FOLDER) -> list[str]:
-    """Return the names of files that are missing or say something else than the types."""
+    """Return the names of files that are missing or do not match the types."""
     return [
         name
         for name, body in render_documents().items()
@@ -138,13 +157,13 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m telemetry.wire_schema", description=__doc__)
     mode = parser.add_mutually_exclusive_group(required=True)
     mode.add_argument("--write", action="store_true", help="write docs/reference")
-    mode.add_argument("--check", action="store_true", help="fail when docs/reference is not what the types say")
+    mode.add_argument("--check", action="store_true", help="fail when docs/reference does not match the types")
     if parser.parse_args(argv).write:
         write_documents()
     outdated = outdated_files()
     for name in outdated:
         sys.stderr.write(
-            f"docs/reference/{name} is not what the types say: run python -m telemetry.wire_schema --write\n"
+            f"docs/reference/{name} does not match the types: run python -m telemetry.wire_schema --write\n"
         )
     return 1 if outdated else 0
 

@@ -31,8 +31,8 @@ from motcua.threads import RoleThreads, start_server_roles
 from telemetry import wiring
 from telemetry.core.calendar.windows import Window, day_window
 from telemetry.core.inventory import Device, System, local_date
+from telemetry.mqtt.address import parse_broker_url
 from telemetry.mqtt.embedded_broker import EmbeddedBroker
-from telemetry.mqtt.link import parse_broker_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from telemetry.core.inventory import Centre, Inventory
     from telemetry.core.protocol.events import Event
     from telemetry.ingest.service import Ingest
-    from telemetry.mqtt.link import BrokerAddress
+    from telemetry.mqtt.address import BrokerAddress
 
 HOST_SYSTEM = "vn83-motcua"
 DELIVERY_TIMEOUT_S = 120.0

@@ -1,4 +1,4 @@
-"""Shows an ingest's figures: `/metrics`, `/healthz` and `/readyz` on a port of its own; it must not change any."""
+"""Serves an ingest's counters: `/metrics`, `/healthz` and `/readyz` on a port of its own; it must not change any."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from telemetry.ingest.stats import IngestStats
 
 STUCK_MS = 60_000
-"""Messages that wait longer for their write make an ingest not ready, ms."""
+"""An ingest is not ready when a message has waited longer for its write, ms."""
 
 
 class IngestCollector(Collector):
-    """Answers a scrape from the figures. `clock` gives ms."""
+    """Answers a scrape from the counters. `clock` returns Unix ms."""
 
     def __init__(self, stats: IngestStats, clock: Callable[[], int]) -> None:
         self._stats = stats
         self._clock = clock
 
     def describe(self) -> Iterable[Metric]:
-        """Return nothing, so that registering asks no questions."""
+        """Return nothing, so that registering does not collect."""
         return []
 
     def collect(self) -> Iterator[Metric]:
@@ -48,7 +48,7 @@ class IngestCollector(Collector):
             refused.add_metric([reason], rows)
         yield refused
         yield _counter("receipts", "Receipts sent.", stats.receipts)
-        yield _counter("write_failures", "Writes the store could not take; they are tried again.", stats.failed_writes)
+        yield _counter("write_failures", "Writes that failed; they are tried again.", stats.failed_writes)
         yield _write_histogram(stats)
         yield _gauge("waiting_messages", "Messages not yet acknowledged.", stats.waiting_messages)
         yield _gauge("lag_seconds", "Age of the newest event at the last write.", stats.lag_ms() / 1000)
@@ -58,7 +58,7 @@ class IngestCollector(Collector):
 
 
 def is_ready(stats: IngestStats, now: int) -> bool:
-    """Tell whether the broker is there, the last write succeeded, and nothing has waited for a minute."""
+    """Return whether the broker is connected, the last write succeeded and no message has waited for a minute."""
     is_stuck = stats.waiting_messages and now - stats.waiting_since > STUCK_MS
     return stats.is_connected and not stats.is_failing and not is_stuck
 
@@ -84,7 +84,7 @@ def _write_histogram(stats: IngestStats) -> HistogramMetricFamily:
 
 
 def build_registry(stats: IngestStats, clock: Callable[[], int]) -> CollectorRegistry:
-    """Return a registry with the figures and the process's own."""
+    """Return a registry with the counters and the process's own metrics."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(IngestCollector(stats, clock))
     ProcessCollector(registry=registry)
@@ -110,15 +110,15 @@ def build_application(stats: IngestStats, clock: Callable[[], int]) -> WSGIAppli
 
 class _QuietRequestHandler(WSGIRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Log no scrapes."""
+        """Do not log scrapes."""
 
 
 def serve_metrics(stats: IngestStats, clock: Callable[[], int], listen: tuple[str, int]) -> WSGIServer:
-    """Serve in a thread of its own until `shutdown`. Raises ConfigError when the address is taken."""
+    """Serve in a thread of its own until `shutdown`. Raises ConfigError when the address is in use."""
     try:
         server = make_server(listen[0], listen[1], build_application(stats, clock), handler_class=_QuietRequestHandler)
     except OSError as error:
-        remedy = "stop what listens there, or name another address"
+        remedy = "stop the process that listens there, or use another address"
         fault = Fault("settings", 0, "--metrics", f"cannot listen on {listen[0]}:{listen[1]}: {error}", remedy)
         raise ConfigError([fault]) from error
     threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()

@@ -1,4 +1,4 @@
-"""An ingest's own figures as plain counters; it must not know how they are shown."""
+"""An ingest process's own counters; it must not depend on how they are shown."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from telemetry.store import Batch
 
 WRITE_BOUNDS_MS = (5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000)
-"""Upper bounds of the write latency's buckets; one more bucket holds what took longer."""
+"""Upper bounds of the write latency's buckets, ms; one more bucket counts longer writes."""
 
 
 @dataclass(slots=True)
 class IngestStats:
-    """What came in, what became of it, how long writes took; all since the start. Times are ms."""
+    """Frames and rows received, their outcomes and write durations, all since the start. Times are Unix ms."""
 
     frames: int = 0
     rows: int = 0
@@ -34,12 +34,20 @@ class IngestStats:
     """The last write failed."""
     waiting_messages: int = 0
     waiting_since: int = 0
-    """Messages taken and not yet acknowledged, and when the oldest of them came."""
+    """Messages received and not yet acknowledged, and when the oldest of them arrived."""
     is_connected: bool = False
     connections: int = 0
 
+    def record_connect(self) -> None:
+        """Count a new connection to the broker."""
+        self.is_connected, self.connections = True, self.connections + 1
+
+    def record_disconnect(self) -> None:
+        """Record the loss of the connection."""
+        self.is_connected = False
+
     def record_message(self, now: int) -> None:
-        """Note a message."""
+        """Count a message received at `now`."""
         if not self.waiting_messages:
             self.waiting_since = now
         self.waiting_messages += 1
@@ -49,12 +57,12 @@ class IngestStats:
         return max(self.last_write_at - self.newest_event_at, 0) if self.newest_event_at else 0
 
     def record_failed_write(self) -> None:
-        """Note a write that failed."""
+        """Count a failed write."""
         self.failed_writes += 1
         self.is_failing = True
 
     def record_write(self, began: int, ended: int) -> None:
-        """Note a write that succeeded."""
+        """Count a successful write."""
         duration = max(ended - began, 0)
         self.write_counts[bisect_left(WRITE_BOUNDS_MS, duration)] += 1
         self.write_ms_sum += duration
@@ -62,7 +70,7 @@ class IngestStats:
         self.is_failing = False
 
     def record_answer(self, batch: Batch, frames: int, rows: int, receipts: int) -> None:
-        """Note what a write brought, once it is acknowledged."""
+        """Count the contents of a write, once it is acknowledged."""
         self.frames += frames
         self.waiting_messages -= frames
         self.waiting_since = self.last_write_at

@@ -1,1 +1,1 @@
-"""The MQTT 5 link, its messages, the reconnect policy and the embedded broker."""
+"""The MQTT 5 link, its messages, reconnecting and the embedded broker."""

@@ -1,4 +1,4 @@
-"""Where the broker is, read from a URL. It must not open anything."""
+"""The broker's address, parsed from a URL. It must not open a connection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from telemetry.errors import ConfigError, Fault
 
 @dataclass(frozen=True, slots=True)
 class BrokerAddress:
-    """Where the broker is and how to be trusted by it."""
+    """The broker's host and port, and the credentials to connect with."""
 
     host: str = "127.0.0.1"
     port: int = 1883
@@ -23,7 +23,7 @@ class BrokerAddress:
 
 
 def parse_broker_url(url: str, ca: str = "", cert: str = "", key: str = "") -> BrokerAddress:
-    """Read `mqtt://[user:password@]HOST[:PORT]` or `mqtts://…`; raises ConfigError."""
+    """Parse `mqtt://[user:password@]HOST[:PORT]` or `mqtts://…`; raises ConfigError."""
     parts = urlsplit(url)
     try:
         port = parts.port

@@ -29,10 +29,10 @@ max_inflight_count = 500
 
 
 class EmbeddedBroker:
-    """A running broker; MQTT 5 only, everything in memory: agents keep what no receipt has confirmed."""
+    """A running broker; MQTT 5 only, everything in memory: agents keep every row without a receipt."""
 
     def __init__(self, host: str, port: int) -> None:
-        """Start listening; raises BrokerUnavailable when the port is taken."""
+        """Start listening; raises BrokerUnavailable when the port is in use."""
         self._folder = tempfile.TemporaryDirectory(prefix="motcua-broker-")
         path = Path(self._folder.name) / "broker.toml"
         path.write_text(_CONFIG_TEMPLATE.format(host=host, port=port))
@@ -42,11 +42,11 @@ class EmbeddedBroker:
             self._broker.start()
         except (OSError, RuntimeError) as error:
             self._folder.cleanup()
-            msg = f"the broker cannot listen on {host}:{port}: {error}; name another port"
+            msg = f"the broker cannot listen on {host}:{port}: {error}; use another port"
             raise BrokerUnavailable(msg) from error
 
     def is_alive(self) -> bool:
-        """Tell whether the child process still runs."""
+        """Return whether the child process is running."""
         return self._broker.is_running
 
     def stop(self) -> None:

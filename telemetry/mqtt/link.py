@@ -1,9 +1,9 @@
-"""The one door to paho: an MQTT 5 link driven by its caller, single-threaded. It must not decide when to retry.
+"""An MQTT 5 link, driven by its caller in one thread; the only importer of paho. It must not decide when to retry.
 
 Every connection is a new paho client, so that no queue, packet id or TLS context outlives it;
-a message remembers its connection and an acknowledgement for an older one is dropped.  paho keeps the
-session's state; bytes are cut into packets here, because it reads a socket byte by byte and makes a dozen
-objects of a message, which costs an ingest half of its time.
+a message carries its connection's generation, and an acknowledgement for an older one is dropped.  paho keeps
+the session's state; bytes are split into packets here, because paho reads a socket byte by byte and creates a
+dozen objects for a message, which costs ingest half of its time.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from __future__ import annotations
 import select
 import ssl
 import time
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
+from msgspec import Struct
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.exception import MQTTException
@@ -21,33 +23,70 @@ from paho.mqtt.properties import Properties
 
 from telemetry.errors import BrokerUnavailable
 from telemetry.mqtt import packets
-from telemetry.mqtt.address import BrokerAddress, parse_broker_url
-from telemetry.mqtt.messages import LinkListener, LinkSettings, Message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from paho.mqtt.client import ConnectFlags
+    from paho.mqtt.client import ConnectFlags, SocketLike
     from paho.mqtt.reasoncodes import ReasonCode
 
-__all__ = [
-    "FAILED",
-    "NO_SUBSCRIBERS",
-    "TAKEN_OVER",
-    "BrokerAddress",
-    "Link",
-    "LinkListener",
-    "LinkSettings",
-    "Message",
-    "parse_broker_url",
-]  # fmt: skip
-KEEPALIVE_S = 30  # a broker tells a dead site's Wills after one and a half: 45 s
+    from telemetry.mqtt.address import BrokerAddress
+
+KEEPALIVE_S = 30  # a broker publishes a lost device's Will after one and a half times this: 45 s
 CONNACK_WAIT_S = 10.0
 FAILED = 0x80
-"""Reason codes from here on are failures; 0x10 (no matching subscribers) is none, but nobody got the message."""
+"""Reason codes from here on are failures; 0x10 (no matching subscribers) is not one, but nobody got the message."""
 NO_SUBSCRIBERS = 0x10
 TAKEN_OVER = 0x8E
 RECEIVE_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSettings:
+    """How a client identifies itself to the broker and what it subscribes to."""
+
+    client_id: str
+    subscriptions: tuple[tuple[str, int], ...] = ()
+    session_expiry_s: int = 0
+    receive_maximum: int = 500
+    clean_start: bool = True
+    manual_ack: bool = False
+    will: tuple[str, bytes] | None = None
+
+
+class Message(Struct, frozen=True, gc=False):
+    """A received message; only connection `generation` may acknowledge it. A struct, because there are very many."""
+
+    topic: str
+    payload: bytes
+    content_type: str = ""
+    properties: bytes = b""
+    mid: int = 0
+    qos: int = 0
+    retain: bool = False
+    generation: int = 0
+
+    @property
+    def user_properties(self) -> dict[str, str]:
+        """Return the user properties; of equal names the last counts."""
+        parsed = packets.parse_properties(self.properties)
+        return {name: value for kind, name, value in parsed if kind == packets.USER_PROPERTY}
+
+
+class LinkListener(Protocol):
+    """Receives a link's events; called from inside `Link.poll`."""
+
+    def on_connected(self, *, session_present: bool) -> None:
+        """Handle a new connection; subscriptions have been requested."""
+
+    def on_disconnected(self, code: int, reason: str) -> None:
+        """Handle the loss of the connection."""
+
+    def on_puback(self, mid: int, code: int) -> None:
+        """Handle the broker's answer to a QoS 1 message; `code` ≥ FAILED means that it was refused."""
+
+    def on_message(self, message: Message) -> None:
+        """Handle a message."""
 
 
 class Link:
@@ -64,7 +103,7 @@ class Link:
         self.is_connected = False
 
     def connect(self, will: tuple[str, bytes] | None = None) -> None:
-        """Open a new connection; the answer comes through `pump`. Raises BrokerUnavailable."""
+        """Open a new connection; the answer comes through `poll`. Raises BrokerUnavailable."""
         self.abort()
         self.generation += 1
         client = self._new_client(will or self._settings.will)
@@ -140,7 +179,7 @@ class Link:
         self._listener.on_disconnected(code, reason)
 
     def abort(self) -> None:
-        """Close without a good-bye: the broker sends the Will."""
+        """Close without DISCONNECT: the broker publishes the Will."""
         client, self._client, self.is_connected = self._client, None, False
         if client and (sock := client.socket()) is not None:
             sock.close()
@@ -159,7 +198,7 @@ class Link:
         return info.mid if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else None
 
     def acknowledge(self, messages: Iterable[Message]) -> None:
-        """Acknowledge messages of the present connection; those of an older one come again anyway."""
+        """Acknowledge messages of the present connection; the broker delivers those of an older one again."""
         self._enqueue_packets(
             packets.encode_pubacks(m.mid for m in messages if m.qos and m.generation == self.generation)
         )
@@ -170,26 +209,29 @@ class Link:
             self._enqueue_packets(b"".join(packets.encode_publish(topic, payload) for topic, payload in messages))
 
     def _enqueue_packets(self, data: bytes) -> None:
-        """Send packets after what waits already; called a PUBACK, for which the library keeps no books."""
+        """Append packets to paho's send queue; declared as a PUBACK, for which paho records nothing."""
         if data and self._client is not None:
             self._client._packet_queue(packets.PUBACK, data, 0, 0)  # noqa: SLF001
 
     def fileno(self) -> int:
         """Return the socket's descriptor, -1 without one."""
-        sock = self._client.socket() if self._client else None
+        sock = self._socket()
         return sock.fileno() if sock is not None else -1
 
+    def _socket(self) -> SocketLike | None:
+        return self._client.socket() if self._client else None
+
     def wants_write(self) -> bool:
-        """Tell whether bytes wait to be sent."""
+        """Return whether bytes wait to be sent."""
         return self._client is not None and self._client.want_write()
 
     def send_pending(self) -> None:
-        """Send what waits."""
+        """Send waiting bytes."""
         if self._client is not None:
             self._check_code(self._client.loop_write())
 
     def receive_available(self, budget: int = RECEIVE_BYTES) -> None:
-        """Take in what has arrived, about `budget` bytes at most."""
+        """Handle the bytes that have arrived, about `budget` at most."""
         while budget > 0 and (data := self._receive_bytes()):
             budget -= len(data)
             self._handle_bytes(self._remainder + data if self._remainder else data)
@@ -197,8 +239,8 @@ class Link:
                 return
 
     def _receive_bytes(self) -> bytes:
-        """Return bytes from the socket; nothing when there are none now, or when the connection is gone."""
-        sock = self._client.socket() if self._client else None
+        """Return bytes from the socket; none when nothing has arrived or the connection is lost."""
+        sock = self._socket()
         if sock is None:
             return b""
         try:
@@ -237,7 +279,7 @@ class Link:
         )
 
     def _handle_control(self, client: Client | None, data: bytes, packet: packets.PacketBounds) -> None:
-        """Let the library handle every other packet: it keeps the session."""
+        """Let paho handle every other packet: it keeps the session."""
         if client is None:
             return
         body = bytearray(data[packet[1] : packet[2]])
@@ -249,12 +291,12 @@ class Link:
             self._fail(0, str(error))
 
     def _has_tls_pending(self) -> bool:
-        sock = self._client and self._client.socket()
+        sock = self._socket()
         return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
 
     def _wait_readable(self, timeout: float, wakeup_fd: int = -1) -> bool:
-        """Wait for the socket or for `ear`; tells whether the socket has something."""
-        sock = self._client.socket() if self._client else None
+        """Wait up to `timeout` s for the socket or `wakeup_fd`; return whether the socket is readable."""
+        sock = self._socket()
         if sock is None:
             return False
         if self._has_tls_pending():
@@ -267,14 +309,14 @@ class Link:
         return any(event & ~select.POLLOUT for fd, event in ready if fd != wakeup_fd)
 
     def keep_alive(self) -> None:
-        """Keep the connection alive; give up on a broker that does not answer."""
+        """Keep the connection alive; close it when the broker does not answer."""
         if self._client is None:
             return
         if not self.is_connected and time.monotonic() - self._connect_started > CONNACK_WAIT_S:
             self._fail(0, "no answer to CONNECT")
             return
         if self._client._ping_t and self._wait_readable(0):  # noqa: SLF001
-            self._client._ping_t = 0  # unread bytes wait: the broker lives, and its answer stands behind them  # noqa: SLF001
+            self._client._ping_t = 0  # unread bytes: the broker is alive, its PINGRESP is behind them  # noqa: SLF001
         self._check_code(self._client.loop_misc())
 
     def _check_code(self, code: MQTTErrorCode) -> None:
@@ -282,7 +324,7 @@ class Link:
             self._fail(0, code.name)
 
     def poll(self, timeout: float, wakeup_fd: int = -1) -> None:
-        """Wait up to `timeout` s for packets and handle them; returns early when some came or `ear` is readable."""
+        """Wait up to `timeout` s for packets and handle them; return early on some or on `wakeup_fd`."""
         if self.wants_write():
             self.send_pending()
         if self._wait_readable(timeout, wakeup_fd):
@@ -292,7 +334,7 @@ class Link:
         self.keep_alive()
 
     def disconnect(self) -> None:
-        """Say good-bye (the Will is not sent) and close."""
+        """Send DISCONNECT (the Will is not published) and close."""
         client = self._client
         if client is None:
             return

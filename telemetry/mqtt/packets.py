@@ -1,4 +1,4 @@
-"""MQTT 5 packets as bytes, where one object per packet would cost too much; it must not hold a connection's state.
+"""Encodes and parses MQTT 5 packets without an object for each; it must not hold a connection's state.
 
 Field layouts: MQTT 5.0, sections 1.5, 2.1.4, 2.2.2, 3.3 and 3.4.
 """
@@ -23,7 +23,7 @@ PacketBounds = tuple[int, int, int]
 
 
 def split_packets(data: bytes) -> tuple[list[PacketBounds], int]:
-    """Return every whole packet in `data`, and where the unfinished rest begins. Raises ValueError."""
+    """Return the bounds of every whole packet in `data`, and where the incomplete rest begins. Raises ValueError."""
     packets: list[PacketBounds] = []
     position, size = 0, len(data)
     while size - position >= 2:
@@ -42,7 +42,7 @@ def split_packets(data: bytes) -> tuple[list[PacketBounds], int]:
 
 
 def _decode_varint(data: bytes, position: int) -> tuple[int, int] | None:
-    """Return a variable byte integer and where it ends; None when it is not all there. Raises ValueError."""
+    """Return a variable byte integer and where it ends; None when it is incomplete. Raises ValueError."""
     value = 0
     for shift in (0, 7, 14, 21):
         if position >= len(data):
@@ -66,7 +66,7 @@ def _encode_varint(value: int) -> bytes:
 
 
 def parse_publish(data: bytes, packet: PacketBounds) -> tuple[str, int, bytes, bytes]:
-    """Return a PUBLISH's topic, packet id (0 at QoS 0), properties as they stand, payload. Raises IndexError."""
+    """Return a PUBLISH's topic, packet id (0 at QoS 0), undecoded properties, payload. Raises IndexError."""
     command, start, end = packet
     position = start + 2 + (data[start] << 8 | data[start + 1])
     topic = data[start + 2 : position].decode("utf-8", "replace")
@@ -82,10 +82,10 @@ def parse_publish(data: bytes, packet: PacketBounds) -> tuple[str, int, bytes, b
 
 
 def parse_properties(packed: bytes) -> Iterator[tuple[int, str, str]]:
-    """Yield a PUBLISH's texts: (content type, text, '') and (user property, name, value); ends at what it cannot read.
+    """Yield a PUBLISH's texts: (content type, text, '') and (user property, name, value); stop at an unreadable one.
 
-    A text that is no UTF-8, or has U+0000 in it, is a text like any other here: the broker would
-    deliver the message for ever if the link were closed over it.
+    Text that is not UTF-8 or contains U+0000 is accepted: if the link were closed because of it, the broker
+    would deliver the message again and again.
     """
     position = 0
     while position < len(packed):
@@ -113,9 +113,7 @@ def _decode_string(packed: bytes, position: int) -> tuple[str, int]:
 
 
 def content_type_of(packed: bytes) -> str:
-    """Return the content type among a PUBLISH's properties, or nothing."""
-    if not packed:
-        return ""
+    """Return the content type among a PUBLISH's properties, or an empty text."""
     return next((text for kind, text, _ in parse_properties(packed) if kind == CONTENT_TYPE), "")
 
 

@@ -1,4 +1,4 @@
-"""Folds one unit's hours: raw events become totals of all widths, which go to the store and the evaluator.
+"""Folds hours of one entity: raw events become totals of all widths, which the store and the evaluator receive.
 
 It must not increment: each call recomputes what it writes.
 """
@@ -17,7 +17,7 @@ from telemetry.core.calendar.windows import HOUR, MINUTE, SLOT, Window, ceil, da
 from telemetry.core.fold import aggregation, fold
 from telemetry.core.inventory import System
 from telemetry.core.protocol import events as ev
-from telemetry.rollup.event_cache import to_sourced
+from telemetry.rollup.live_rows import to_sourced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
     from telemetry.core.fold.sourced_event import SourcedEvent
     from telemetry.core.fold.totals import Total
     from telemetry.core.inventory import Inventory
-    from telemetry.rollup.event_cache import EventCache
+    from telemetry.rollup.live_rows import EventCache
     from telemetry.slo.evaluator import SloEvaluator
     from telemetry.store import Store
 
 _log = structlog.get_logger()
 CHUNK_MS = 24 * HOUR
 SETTLING_MS = 2 * MINUTE
-"""A total that ended so long ago is expected to stay; `reopened` says when one did not."""
+"""A total of a bucket that ended so long ago is expected not to change; `reopened` is when one did."""
 
 
 class FoldJob:
-    """Writes totals of units. `clock` gives ms; `down` the windows in which our own platform was down."""
+    """Writes totals of entities. `clock` returns Unix ms, `platform_outages` the outages within a window."""
 
     def __init__(
         self, store: Store, inventory: Callable[[], Inventory], clock: Callable[[], int],
@@ -49,13 +49,13 @@ class FoldJob:
         self._calendars: tuple[Inventory | None, dict[str, Calendar]] = (None, {})
         self._started_at = clock()
         self.evaluator_failures = 0
-        self.changed_at: dict[str, int] = {}
-        """When totals of time that had passed were last written, by unit (ms)."""
+        self._changed_at: dict[str, int] = {}
+        """When totals of settled buckets were last written, Unix ms by entity."""
         self.up_to_date: set[str] = set()
-        """Units whose hours and days are all known to be added with today's calendar."""
+        """Entities whose hours and days are all aggregated with the present calendar."""
 
     def calendar_for(self, entity: str) -> Calendar:
-        """Return the unit's calendar; round the clock for what is not declared."""
+        """Return the entity's calendar; an undeclared one is open round the clock."""
         inventory = self._inventory()
         if self._calendars[0] is not inventory:
             self._calendars = (inventory, {})
@@ -68,9 +68,9 @@ class FoldJob:
         return calendars[entity]
 
     def fold(self, entity: str, window: Window) -> None:
-        """Recompute all totals of a unit over whole hours."""
-        for chunk in _split_into_chunks(window):
-            self._fold_chunk(entity, chunk)
+        """Recompute all totals of an entity over whole hours."""
+        for start in range(window.start, window.end, CHUNK_MS):
+            self._fold_chunk(entity, Window(start, min(start + CHUNK_MS, window.end)))
 
     def _fold_chunk(self, entity: str, window: Window) -> None:
         events = [to_sourced(s) for s in self._store.events(entity, fold.input_window(window))]
@@ -80,34 +80,33 @@ class FoldJob:
             return
         self._event_cache.update(entity, events)
         self.write_totals(entity, "5m", window, slot_totals)
-        days = [
-            day_window(day, self.calendar_for(entity).zone) for day in days_in(window, self.calendar_for(entity).zone)
-        ]
-        if entity in self.up_to_date:
-            self.write_totals(entity, "1h", window, aggregation.hourly_totals(slot_totals, self.calendar_for(entity)))
-        for day in days:
-            with_hours = entity not in self.up_to_date
+        calendar = self.calendar_for(entity)
+        with_hours = entity not in self.up_to_date
+        if not with_hours:
+            self.write_totals(entity, "1h", window, aggregation.hourly_totals(slot_totals, calendar))
+        for day in (day_window(date, calendar.zone) for date in days_in(window, calendar.zone)):
             totals_of_day = self._store.totals([entity], "5m", whole_hours(day) if with_hours else day)
-            self.aggregate_day(entity, day, totals_of_day, with_hours=with_hours)
+            if with_hours:  # before the day, whose calendar fingerprint covers its hours too
+                hour_totals = aggregation.hourly_totals(totals_of_day, calendar)
+                self.write_totals(entity, "1h", whole_hours(day), hour_totals)
+            within_day = (total for total in totals_of_day if day.start <= total.start < day.end)
+            day_totals = aggregation.daily_totals(within_day, day, calendar)
+            self.write_totals(entity, "1d", Window(day.start, day.start + 1), day_totals)
         self._detect_late_change(entity, window, slot_totals)
         if window.start <= self._clock() < window.end:
             self._publish_recent_state(entity, events)
 
     def _fold_slots(self, entity: str, events: Sequence[SourcedEvent], window: Window) -> list[Total] | None:
-        inventory = self._inventory()
+        inventory, outages = self._inventory(), self._platform_outages(window)
         centre, system = inventory.centres.get(entity), inventory.systems.get(entity)
         if centre is not None:
-            return fold.fold_centre(
-                centre, inventory.devices_of(entity), events, window, self._platform_outages(window)
-            )
-        if system is not None or _has_system_events(events):
-            return fold.fold_system(
-                system or _undeclared_system(entity), inventory.province, events, window, self._platform_outages(window)
-            )
-        return None
+            return fold.fold_centre(centre, inventory.devices_of(entity), events, window, outages)
+        if system is None and any(isinstance(s.event, ev.ProbeResult | ev.ConnectorStats) for s in events):
+            system = System(entity, entity, entity, "undeclared")
+        return fold.fold_system(system, inventory.province, events, window, outages) if system else None
 
     def write_totals(self, entity: str, width: BucketWidth, window: Window, totals: Sequence[Total]) -> None:
-        """Put totals in place of those in the window, and pass them to the evaluator."""
+        """Replace the totals in the window, in the store and in the evaluator."""
         self._store.replace_totals(entity, width, window, totals)
         if self._evaluator:
             with self.evaluator_guard("take"):
@@ -122,22 +121,9 @@ class FoldJob:
             self.evaluator_failures += 1
             _log.error("watcher_failed", step=step, error=repr(error), faults=self.evaluator_failures, exc_info=error)
 
-    def aggregate_day(self, entity: str, day: Window, slot_totals: Sequence[Total], *, with_hours: bool) -> None:
-        """Add a local day's 5-minute totals; with `hours` all its hours first, and `five` is of `whole_hours(day)`.
-
-        Hours come first, because the day's stamp says that theirs are right too.
-        """
-        calendar = self.calendar_for(entity)
-        if with_hours:
-            self.write_totals(entity, "1h", whole_hours(day), aggregation.hourly_totals(slot_totals, calendar))
-        day_totals = [total for total in slot_totals if day.start <= total.start < day.end]
-        self.write_totals(
-            entity, "1d", Window(day.start, day.start + 1), aggregation.daily_totals(day_totals, day, calendar)
-        )
-
     def mark_changed(self, entity: str) -> None:
-        """Say that totals of time that had passed were written."""
-        self.changed_at[entity] = self._clock()
+        """Record that totals of settled buckets were written."""
+        self._changed_at[entity] = self._clock()
 
     def _publish_recent_state(self, entity: str, events: Sequence[SourcedEvent]) -> None:
         inventory, now = self._inventory(), self._clock()
@@ -154,7 +140,7 @@ class FoldJob:
             self._evaluator.on_recent_state(states)
 
     def _detect_late_change(self, entity: str, window: Window, slot_totals: Sequence[Total]) -> None:
-        """Notice when totals of time that had passed are not what they were, as far as it is remembered."""
+        """Record when totals of settled buckets differ from those written before, or nothing is known of these."""
         rows_by_slot: dict[int, list[bytes]] = {slot_start: [] for slot_start in range(window.start, window.end, SLOT)}
         for total in slot_totals:
             rows_by_slot[total.start].append(msgspec.msgpack.encode((total.scope, total.sums)))
@@ -170,26 +156,10 @@ class FoldJob:
         self._digests[entity] = {m: d for m, d in {**old_digests, **new_digests}.items() if m >= recent}
 
     def late_change_at(self, entity: str) -> int:
-        """Return when totals of time that had passed were last written, at the earliest our start (ms)."""
-        return self.changed_at.get(entity, self._started_at)
+        """Return when totals of settled buckets were last written, at the earliest our start (Unix ms)."""
+        return self._changed_at.get(entity, self._started_at)
 
 
 def whole_hours(day: Window) -> Window:
-    """Return the day with all of the hours it touches: somewhere midnight lies within one."""
+    """Return the day widened to whole hours: in some zones midnight is within one."""
     return Window(floor(day.start, HOUR), ceil(day.end, HOUR))
-
-
-def _has_system_events(events: Sequence[SourcedEvent]) -> bool:
-    return any(isinstance(s.event, ev.ProbeResult | ev.ConnectorStats) for s in events)
-
-
-def _undeclared_system(entity: str) -> System:
-    return System(entity, entity, entity, "undeclared")
-
-
-def _split_into_chunks(window: Window) -> Iterator[Window]:
-    start = window.start
-    while start < window.end:
-        end = min(start + CHUNK_MS, window.end)
-        yield Window(start, end)
-        start = end

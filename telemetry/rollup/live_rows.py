@@ -1,46 +1,108 @@
-"""The live rows of centres and systems, made from their events of the local day; it must write nothing itself."""
+"""Builds live rows of centres and systems from a cache of their day's events; it must write nothing itself.
+
+FoldJob updates the cache with the events that it reads of a changed entity, so that a live row needs no raw
+event again.  After a restart, or when an event has moved, the day is read again.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from telemetry.core.calendar.windows import day_window
+from telemetry.core.calendar.windows import DAY, Window, day_window
 from telemetry.core.fold import live_state
+from telemetry.core.fold.live_state import relevant_events
+from telemetry.core.fold.sourced_event import SourcedEvent
 from telemetry.core.inventory import local_date
 from telemetry.core.protocol import events as ev, presence
 from telemetry.core.protocol.topics import parse_topic
 from telemetry.store import STATUS_OUTBOX_ID, StoredEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from telemetry.core.inventory import Inventory
-    from telemetry.mqtt.messages import Message
-    from telemetry.rollup.event_cache import EventCache
+    from telemetry.mqtt.link import Message
+    from telemetry.store import Store
 
 REFRESH_INTERVAL_MS = 30_000
-"""How often every live row is made anew, so that silence shows."""
+"""How often every live row is built again, so that a missing heartbeat shows."""
+EventId = tuple[str, str, int]
+
+
+@dataclass(slots=True)
+class _CachedEntity:
+    """An entity's events since `start` that are relevant at `as_of`, by event id. Times are Unix ms."""
+
+    as_of: int
+    start: int
+    events: dict[EventId, SourcedEvent]
+
+
+class EventCache:
+    """The events of each entity's present day."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._entities: dict[str, _CachedEntity] = {}
+
+    def update(self, entity: str, events: Iterable[SourcedEvent]) -> None:
+        """Add events read of an entity; if the time of one has changed, its day is read again later."""
+        cached = self._entities.get(entity)
+        if cached is None:
+            return
+        new_events = {_event_id(s): s for s in events if s.event.t >= cached.start}
+        if any(
+            event_id in cached.events and cached.events[event_id].event.t != s.event.t
+            for event_id, s in new_events.items()
+        ):
+            del self._entities[entity]
+        else:
+            cached.events.update(new_events)
+
+    def events_for(self, entity: str, at: int, day_start: int) -> list[SourcedEvent]:
+        """Return the events, by t, that are relevant at `at` for an entity whose local day began at `day_start`."""
+        start = day_start - ev.MAX_GRACE_MS
+        cached = self._entities.get(entity)
+        if cached is None or at < cached.as_of or start < cached.start:
+            events = map(to_sourced, self._store.events(entity, Window(max(start, 0), at + DAY)))
+            cached = _CachedEntity(at, start, {_event_id(s): s for s in events})
+        relevant = relevant_events(cached.events.values(), at, start)
+        self._entities[entity] = _CachedEntity(at, start, {_event_id(s): s for s in relevant})
+        return relevant
+
+    def evict_except(self, entities: set[str]) -> None:
+        """Remove every entity but these."""
+        self._entities = {entity: cached for entity, cached in self._entities.items() if entity in entities}
+
+
+def to_sourced(stored: StoredEvent) -> SourcedEvent:
+    """Return a stored event as the input of the fold."""
+    return SourcedEvent(stored.device, stored.outbox_id, stored.event)
+
+
+def _event_id(s: SourcedEvent) -> EventId:
+    return s.device, s.outbox_id, s.event.n
 
 
 class LiveRowBuilder:
-    """Makes live rows of units that changed, and of all from time to time."""
+    """Builds live rows of changed entities, and of all entities from time to time."""
 
     def __init__(self, event_cache: EventCache, late_change_at: Callable[[str], int]) -> None:
         self._event_cache, self._late_change_at = event_cache, late_change_at
         self._refreshed_at = 0
 
     def build_rows(self, inventory: Inventory, entities: set[str], at: int) -> dict[str, bytes]:
-        """Return the live rows to write at `moment`, by unit."""
+        """Return the live rows to write at `at` (Unix ms), by entity."""
         if not 0 <= at - self._refreshed_at < REFRESH_INTERVAL_MS:
             self._refreshed_at = at
             entities = {*inventory.centres, *inventory.systems}
             self._event_cache.evict_except(entities)
-        return {
-            entity: row for entity in sorted(entities) if (row := self._build_row(inventory, entity, at)) is not None
-        }
+        rows = ((entity, self._build_row(inventory, entity, at)) for entity in sorted(entities))
+        return {entity: row for entity, row in rows if row is not None}
 
     def _build_row(self, inventory: Inventory, entity: str, at: int) -> bytes | None:
         centre, system = inventory.centres.get(entity), inventory.systems.get(entity)
@@ -50,20 +112,17 @@ class LiveRowBuilder:
             row = live_state.centre_now(centre, inventory.devices_of(entity), events, at, start)
             return msgspec.json.encode(msgspec.structs.replace(row, reopened=self._late_change_at(entity)))
         if system is not None:
-            recent_events = self._event_cache.events_for(entity, at, at)
-            system_row = live_state.system_now(system, recent_events, at)
+            system_row = live_state.system_now(system, self._event_cache.events_for(entity, at, at), at)
             return msgspec.json.encode(msgspec.structs.replace(system_row, reopened=self._late_change_at(entity)))
         return None
 
 
 def to_status_event(message: Message, at: int) -> StoredEvent | None:
-    """Return a birth or death as an event at `moment`, None for what is neither."""
+    """Return a birth or death as an event at `at` (Unix ms), None for any other message."""
     topic = parse_topic(message.topic)
-    presence_report = presence.decode_presence(message.payload)
-    if topic is None or topic.channel != "state" or presence_report is None:
+    report = presence.decode_presence(message.payload)
+    if topic is None or topic.channel != "state" or report is None:
         return None
-    digest = int.from_bytes(hashlib.blake2b(presence_report.sid.encode(), digest_size=6).digest())
-    event = ev.DeviceStatus(
-        n=2 * digest + 1 + presence_report.online, t=at, online=presence_report.online, sid=presence_report.sid
-    )
+    digest = int.from_bytes(hashlib.blake2b(report.sid.encode(), digest_size=6).digest())
+    event = ev.DeviceStatus(n=2 * digest + 1 + report.online, t=at, online=report.online, sid=report.sid)
     return StoredEvent(topic.centre, topic.device, STATUS_OUTBOX_ID, event)

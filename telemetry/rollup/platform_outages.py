@@ -1,7 +1,8 @@
-"""When our own platform was down, read from its beats; it must not judge anybody else's silence."""
+"""Finds the platform's own outages from its heartbeats; it must not judge a device's silence."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.windows import DAY, Window, floor
@@ -15,18 +16,16 @@ from telemetry.core.fold.platform_heartbeat import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from telemetry.store import Store
 
 FIRST_HEARTBEAT, LAST_FOLDED_HEARTBEAT = "platform_since", "platform_beat"
-"""Marks: the first beat ever, and the last one whose gap was folded, Unix ms."""
+"""Checkpoints: the first heartbeat ever, and the last one before which gaps are folded, Unix ms."""
 MAX_SEARCH_DAYS = 62
-"""A beat is looked for so far before and after a window."""
+"""How far before and after a window to look for a heartbeat."""
 
 
 class PlatformOutages:
-    """Reads beats by UTC day and keeps what it read until `forget` says that a day has new ones."""
+    """Reads heartbeats by UTC day and caches them until `invalidate` names a day with new ones."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -35,7 +34,7 @@ class PlatformOutages:
         self._reported_until = 0
 
     def first_heartbeat(self) -> int | None:
-        """Return the first beat ever, None when there was none."""
+        """Return the time of the first heartbeat ever (Unix ms), None when there was none."""
         return self._checkpoint(FIRST_HEARTBEAT) or None
 
     def _checkpoint(self, key: str) -> int:
@@ -48,28 +47,28 @@ class PlatformOutages:
         self._checkpoints[key] = value
 
     def invalidate(self, window: Window) -> None:
-        """Read the days of a window again, and remember the first beat ever."""
+        """Read the days of a window again, and store the time of the first heartbeat ever."""
         for day in _utc_days(window):
             self._alive_by_day.pop(day, None)
-        alive = [w for day in _utc_days(window) for w in self._alive_windows(day)]
+        alive = self._alive_within(window)
         if alive and self.first_heartbeat() is None:
             self._set_checkpoint(FIRST_HEARTBEAT, min(alive).start)
 
     def outages_within(self, window: Window) -> list[Window]:
-        """Return when silence is ours in the window: we were down, as a later beat proved, or agents come back."""
+        """Return when the platform causes silence: it was down, as a later heartbeat proved, or agents reconnect."""
         extended = Window(max(window.start - RECONNECT_GRACE_MS, 0), window.end)
         return [part for outage in outages_with_reconnect(self._gaps_within(extended)) if (part := outage.clip(window))]
 
     def is_alive_at(self, at: int) -> bool:
-        """Tell whether a beat says that we are there at `moment` (Unix ms)."""
-        days = _utc_days(Window(at - HEARTBEAT_TTL_MS, at + 1))
-        return any(w.start <= at < w.end + HEARTBEAT_TTL_MS for day in days for w in self._alive_windows(day))
+        """Return whether a heartbeat is valid at `at` (Unix ms)."""
+        alive = self._alive_within(Window(at - HEARTBEAT_TTL_MS, at + 1))
+        return any(w.start <= at < w.end + HEARTBEAT_TTL_MS for w in alive)
 
     def _gaps_within(self, window: Window) -> list[Window]:
         since = self.first_heartbeat()
         if since is None or window.end <= since:
             return []
-        alive = [w for day in _utc_days(window) for w in self._alive_windows(day)]
+        alive = self._alive_within(window)
         if not alive or min(alive).start > window.start:
             alive += self._nearest_alive(floor(window.start, DAY), -DAY, since)
         if max((w.end for w in alive), default=window.start) < window.end:
@@ -79,24 +78,25 @@ class PlatformOutages:
     def _nearest_alive(self, day: int, step: int, since: int) -> tuple[Window, ...]:
         for number in range(1, MAX_SEARCH_DAYS + 1):
             candidate = day + number * step
-            if candidate + DAY <= since or candidate < 0 or candidate > self._last_known_day():
+            last_known = max(self._checkpoint(LAST_FOLDED_HEARTBEAT), self._reported_until, *self._alive_by_day)
+            if candidate + DAY <= since or candidate < 0 or candidate > last_known:
                 return ()
             if alive := self._alive_windows(candidate):
                 return alive
         return ()
 
-    def _last_known_day(self) -> int:
-        return max((self._checkpoint(LAST_FOLDED_HEARTBEAT), self._reported_until, *self._alive_by_day))
+    def _alive_within(self, window: Window) -> list[Window]:
+        return [w for day in _utc_days(window) for w in self._alive_windows(day)]
 
     def _alive_windows(self, day: int) -> tuple[Window, ...]:
-        """Return the stretches of a day's beats; a day without a gap is one."""
+        """Return the windows of a day's heartbeats; one for a day without a gap."""
         if day not in self._alive_by_day:
             heartbeats = self._store.events(PLATFORM_ENTITY, Window(day, day + DAY))
             self._alive_by_day[day] = tuple(alive_windows(s.event.t for s in heartbeats))
         return self._alive_by_day[day]
 
     def new_gaps(self) -> list[Window]:
-        """Return the gaps of our own that the newest beats have ended; each is told once."""
+        """Return the platform's gaps that the newest heartbeats ended; each is returned once."""
         newest = max((w.end for alive in self._alive_by_day.values() for w in alive), default=0)
         reported_until = (
             self._reported_until or self._checkpoint(LAST_FOLDED_HEARTBEAT) or self.first_heartbeat() or newest
@@ -108,10 +108,42 @@ class PlatformOutages:
         return gaps
 
     def save_progress(self) -> None:
-        """Remember that everything told is folded: a restart tells it no more."""
+        """Store that every gap returned is folded: a restart does not return it again."""
         if self._reported_until > self._checkpoint(LAST_FOLDED_HEARTBEAT):
             self._set_checkpoint(LAST_FOLDED_HEARTBEAT, self._reported_until)
 
 
-def _utc_days(window: Window) -> Iterator[int]:
-    yield from range(floor(window.start, DAY), window.end, DAY)
+def _utc_days(window: Window) -> range:
+    return range(floor(window.start, DAY), window.end, DAY)
+
+
+@dataclass(slots=True)
+class PlatformWatch:
+    """Whether ingest writes and whether this rollup was away, by the rollup's own clock. Times are Unix ms."""
+
+    outages: PlatformOutages
+    last_received_at: int = 0
+    """When a change was read that the rollup did not write itself."""
+    last_pass_at: int = 0
+    present_since: int = 0
+
+    def begin_pass(self, at: int) -> None:
+        """Notice when the last pass is long ago: the rollup or the store was away, or the clock was set."""
+        if not 0 <= at - self.last_pass_at < HEARTBEAT_TTL_MS:
+            self.present_since = at
+
+    def is_ingest_silent(self, now: int) -> bool:
+        """Return whether ingest has written nothing for as long as a heartbeat is valid.
+
+        What the rollup writes itself does not count: Last Wills come from the broker.
+        """
+        silent_for = now - max(self.last_received_at, self.present_since)
+        return self.outages.first_heartbeat() is not None and silent_for >= HEARTBEAT_TTL_MS
+
+    def is_state_known(self, now: int) -> bool:
+        """Return whether an outage up to now would be known; otherwise every silent device would be blamed for it.
+
+        After an absence, wait for the next heartbeat as long as one is valid; without it the platform is really down.
+        """
+        is_waiting = now - self.present_since < HEARTBEAT_TTL_MS and self.outages.first_heartbeat() is not None
+        return not is_waiting or self.outages.is_alive_at(now)

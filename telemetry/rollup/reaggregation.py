@@ -1,6 +1,6 @@
-"""Follows calendars: what another calendar had added is added again from 5-minute totals; it must not read raw events.
+"""Aggregates 5-minute totals again when a calendar has changed; it must not read raw events.
 
-A unit's mark in the store says which calendar its hours and days were added with.
+An entity's checkpoint in the store is the version of the calendar that its hours and days were aggregated with.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger()
 STEPS_PER_PASS = 10
-"""How many units a pass looks at, or days it adds again."""
+"""How many entities a pass checks, or days it aggregates again."""
 _CALENDAR_DEPENDENT = {CALENDAR_FIELD, *OPEN_FIELDS, *READY_FIELDS}
 
 
 class Reaggregation:
-    """Looks at every unit's calendar after a start and whenever the inventory is another one, some in each pass."""
+    """Checks every entity's calendar after a start and whenever the inventory has changed, some in each pass."""
 
     def __init__(self, store: Store, fold_job: FoldJob, clock: Callable[[], int]) -> None:
         self._store, self._fold_job, self._clock = store, fold_job, clock
@@ -37,7 +37,7 @@ class Reaggregation:
         self._remaining_work: Iterator[None] = iter(())
 
     def step(self, inventory: Inventory) -> None:
-        """Do a bounded part of what is left to do."""
+        """Do a bounded part of the remaining work."""
         if inventory is not self._inventory:
             self._inventory = inventory
             self._fold_job.up_to_date.clear()
@@ -48,57 +48,43 @@ class Reaggregation:
     def _reaggregate_all(self, entities: Iterable[str]) -> Iterator[None]:
         for entity in entities:
             version = int(self._fold_job.calendar_for(entity).version, 16)
-            if self._store.checkpoint(_checkpoint_key(entity)) != version:
+            if self._store.checkpoint(f"calendar:{entity}") != version:
                 yield from self._reaggregate_entity(entity)
-                self._store.set_checkpoint(_checkpoint_key(entity), version)
+                self._store.set_checkpoint(f"calendar:{entity}", version)
             self._fold_job.up_to_date.add(entity)
             yield
 
     def _reaggregate_entity(self, entity: str) -> Iterator[None]:
-        stale_days = self._stale_days(entity)
-        for day, rows in stale_days:
-            self._reaggregate_day(entity, day, rows)
-            self._fold_job.mark_changed(entity)
-            yield
-        if stale_days:
-            _log.info("calendar_changed", unit=entity, days_added_again=len(stale_days))
-
-    def _stale_days(self, entity: str) -> list[tuple[Window, list[Total]]]:
-        """Return the local days whose rows do not say today's stamp, each with its rows."""
+        """Aggregate again every local day that has a row without the calendar's fingerprint."""
         calendar = self._fold_job.calendar_for(entity)
-        totals_by_day: dict[int, list[Total]] = {}
+        rows_by_start: dict[int, list[Total]] = {}
         for total in self._store.totals([entity], "1d", Window(0, self._clock() + 2 * DAY)):
-            totals_by_day.setdefault(total.start, []).append(total)
-        days = (
-            (day_window(to_local(start, calendar.zone).date(), calendar.zone), rows)
-            for start, rows in totals_by_day.items()
-        )
-        return [(day, rows) for day, rows in days if _calendar_fingerprints(rows) != {calendar.fingerprint(day)}]
+            rows_by_start.setdefault(total.start, []).append(total)
+        stale_days = 0
+        for start, rows in rows_by_start.items():
+            day = day_window(to_local(start, calendar.zone).date(), calendar.zone)
+            if {total.sums.get(CALENDAR_FIELD) for total in rows} != {calendar.fingerprint(day)}:
+                self._reaggregate_day(entity, day, rows)
+                self._fold_job.mark_changed(entity)
+                stale_days += 1
+                yield
+        if stale_days:
+            _log.info("calendar_changed", unit=entity, days_added_again=stale_days)
 
     def _reaggregate_day(self, entity: str, day: Window, rows: Iterable[Total]) -> None:
-        slot_totals, calendar = (
-            self._store.totals([entity], "5m", whole_hours(day)),
-            self._fold_job.calendar_for(entity),
-        )
+        slot_totals = self._store.totals([entity], "5m", whole_hours(day))
+        calendar = self._fold_job.calendar_for(entity)
         day_totals = aggregation.daily_totals((t for t in slot_totals if day.start <= t.start < day.end), day, calendar)
         sums_by_scope = {total.scope: total.sums for total in day_totals}
         if all(_loses_nothing(sums_by_scope.get(row.scope, {}), row.sums) for row in rows):
-            self._fold_job.write_totals(
-                entity, "1h", whole_hours(day), aggregation.hourly_totals(slot_totals, calendar)
-            )
+            hour_totals = aggregation.hourly_totals(slot_totals, calendar)
+            self._fold_job.write_totals(entity, "1h", whole_hours(day), hour_totals)
             self._fold_job.write_totals(entity, "1d", Window(day.start, day.start + 1), day_totals)
         else:
-            _log.warning("day_not_added_again", unit=entity, day=day.start, reason="its 5-minute totals are gone")
-
-
-def _calendar_fingerprints(rows: Iterable[Total]) -> set[int | None]:
-    return {total.sums.get(CALENDAR_FIELD) for total in rows}
+            reason = "its 5-minute totals are no longer stored"
+            _log.warning("day_not_added_again", unit=entity, day=day.start, reason=reason)
 
 
 def _loses_nothing(new: Mapping[str, int], old: Mapping[str, int]) -> bool:
-    """Tell whether no wall sum would be lost: the store may keep days longer than 5 minutes."""
+    """Return whether no wall-clock sum would decrease: the store may keep days longer than 5-minute totals."""
     return all(new.get(name, 0) >= value for name, value in old.items() if name not in _CALENDAR_DEPENDENT)
-
-
-def _checkpoint_key(entity: str) -> str:
-    return f"calendar:{entity}"

@@ -1,12 +1,13 @@
-"""The one rollup of a store: it folds what changed, follows presence, writes the live rows and has objectives judged.
+"""The one rollup of a store: folds changes, stores presence, writes live rows and has objectives evaluated.
 
-It must not increment anything: every pass recomputes totals from raw events, so a pass that is cut
-short, repeated or run again from the start leaves the same totals.
+It must not increment anything: every pass recomputes totals from raw events, so a pass that is interrupted,
+repeated or run again from the start leaves the same totals.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import structlog
@@ -14,12 +15,11 @@ import structlog
 from telemetry.core.calendar.windows import DAY, HOUR, Window, ceil, floor, merge
 from telemetry.core.fold.event_spans import SERVICE_LEVEL_REACH_MS, TICKET_LOOKBACK_MS, dirty_hours
 from telemetry.core.fold.fold import FOLD_VERSION
-from telemetry.core.fold.platform_heartbeat import HEARTBEAT_TTL_MS, PLATFORM_ENTITY, RECONNECT_GRACE_MS
+from telemetry.core.fold.platform_heartbeat import PLATFORM_ENTITY, RECONNECT_GRACE_MS
 from telemetry.core.protocol import events as ev
-from telemetry.rollup.event_cache import EventCache
 from telemetry.rollup.fold_job import FoldJob
-from telemetry.rollup.live_rows import LiveRowBuilder, to_status_event
-from telemetry.rollup.platform_outages import PlatformOutages
+from telemetry.rollup.live_rows import EventCache, LiveRowBuilder, to_status_event
+from telemetry.rollup.platform_outages import PlatformOutages, PlatformWatch
 from telemetry.rollup.reaggregation import Reaggregation
 from telemetry.store import Batch, ChangeRecord
 
@@ -35,16 +35,36 @@ _log = structlog.get_logger()
 OVERLAP_US = 60_000_000
 """How far behind the cursor changes are read again: a slow writer's stamp may be older than its commit."""
 EVALUATION_INTERVAL_MS = 15_000
-"""Objectives are judged on every mark of this step."""
+"""Objectives are evaluated at every multiple of this."""
 ELAPSED_HOURS_CHECKPOINT = "hours_passed"
-"""Mark: up to where hours are folded for units that said nothing in them, Unix ms."""
+"""Checkpoint: until when hours are folded for entities without events, Unix ms."""
 MAX_ABSENCE_MS = 31 * DAY
 ENTITIES_PER_PASS = 25
-"""How many units a pass folds that did not change themselves: after a start, an outage of ours, a silent hour."""
+"""How many folds without a change a pass does: after a start, a platform outage or an hour without events."""
+
+
+@dataclass(slots=True)
+class FoldProgress:
+    """What this process has folded and what waits. Times are Unix ms, `written_at` is Unix µs."""
+
+    folded_changes: Counter[ChangeRecord] = field(default_factory=Counter)
+    """Changes of the overlap that are folded; equal ones are distinguished by their number."""
+    own_changes: set[ChangeRecord] = field(default_factory=set)
+    """Changes of the overlap that this rollup wrote itself."""
+    newest_written_at: int = 0
+    folded_until: dict[str, int] = field(default_factory=dict)
+    """The end of the last hour folded, by entity."""
+    queue: deque[tuple[str, Window]] = field(default_factory=deque)
+    """Folds without a change: elapsed hours and platform outages."""
+    queued_outage_folds: int = 0
+    """Folds from the front of the queue to the last one of a platform outage."""
+    current_hour: int = 0
+    elapsed_until: int = 0
+    """Until when hours are folded for entities without events."""
 
 
 class Rollup:
-    """Folds one store. `clock` gives ms; change stamps are the same clock in µs."""
+    """Folds one store. `clock` returns Unix ms; change stamps are the same clock in µs."""
 
     def __init__(
         self, store: Store, inventory: Callable[[], Inventory], clock: Callable[[], int],
@@ -57,29 +77,25 @@ class Rollup:
         self._fold_job = FoldJob(store, inventory, clock, evaluator, self._outages.outages_within, event_cache)
         self._reaggregation = Reaggregation(store, self._fold_job, clock)
         self._live_rows = LiveRowBuilder(event_cache, self._fold_job.late_change_at)
-        self._folded_changes: Counter[ChangeRecord] = Counter()
-        self._folded_until: dict[str, int] = {}
-        self._fold_queue: deque[tuple[str, Window]] = deque()
-        self._queued_outage_folds = self._last_received_at = 0
-        self._own_changes: set[ChangeRecord] = set()
-        self._newest_written_at = self._present_since = self._last_pass_at = 0
-        self._current_hour = self._last_evaluated_at = 0
-        self._is_ready = False
-        self._elapsed_until = 0
+        self._progress, self._platform = FoldProgress(), PlatformWatch(self._outages)
+        self._last_evaluated_at, self._is_ready = 0, False
 
     def run_once(self) -> int:
-        """Fold what changed since the last pass; returns how many units were folded."""
+        """Fold everything changed since the last pass; returns how many entities were folded."""
         if self._store.checkpoint("fold_version") < FOLD_VERSION:
             self.rebuild()
         self._store.reconcile()
-        horizon = self._clock() * 1000
-        self._detect_absence(horizon // 1000)
+        at = self._clock()
+        self._platform.begin_pass(at)
+        if at < self._last_evaluated_at - HOUR:
+            _log.warning("clock_set_back", judged=self._last_evaluated_at, now=at)
+            self._last_evaluated_at = 0
         changes = self._unfolded_changes()
-        if any(change not in self._own_changes for change in changes):
-            self._last_received_at = horizon // 1000
+        if any(change not in self._progress.own_changes for change in changes):
+            self._platform.last_received_at = at
         windows: dict[str, list[Window]] = {}
         for change in changes:
-            # Where an event was moved away from, a store names the time itself: it need not be whole hours.
+            # A store that moved an event records the exact time it was moved from: it need not be whole hours.
             hours = Window(floor(change.start, HOUR), ceil(change.end, HOUR))
             windows.setdefault(change.entity, []).append(hours)
         self._handle_platform_gaps(windows.pop(PLATFORM_ENTITY, []))
@@ -87,99 +103,88 @@ class Rollup:
             for window in merge(changed):
                 self.fold(entity, window)
             self._evaluate_objectives()
-        self._catch_up(horizon // 1000)
-        self._refresh_live_rows(set(windows), horizon // 1000)
-        self._folded_changes.update(changes)
-        if horizon > self._store.cursor():
-            self._store.set_cursor(horizon)
-        self._last_pass_at = horizon // 1000
+        self._catch_up(at)
+        self._put_live_rows(self._live_rows.build_rows(self._inventory(), set(windows), at))
+        self._progress.folded_changes.update(changes)
+        if at * 1000 > self._store.cursor():
+            self._store.set_cursor(at * 1000)
+        self._platform.last_pass_at = at
         self._evaluate_objectives()
         return len(windows)
 
     def _unfolded_changes(self) -> list[ChangeRecord]:
-        """Return changes not folded yet; equal ones are told apart by their number.
+        """Return changes not folded yet, read from before the newest one known and before now.
 
-        They are looked for behind the newest one known, and behind the present: our clock may have been ahead.
+        The clock may have been ahead: then the cursor and the newest change lie in the future.
         """
-        cursor = self._store.cursor()
-        since = max(min(cursor, self._clock() * 1000, self._newest_written_at or cursor) - OVERLAP_US, 0)
+        progress, cursor = self._progress, self._store.cursor()
+        newest = progress.newest_written_at or cursor
+        since = max(min(cursor, self._clock() * 1000, newest) - OVERLAP_US, 0)
         changes = self._store.changes_since(since)
-        self._newest_written_at = max((c.written_at for c in changes), default=self._newest_written_at)
-        change_counts = Counter(changes)
-        self._folded_changes = Counter({c: k for c, k in self._folded_changes.items() if c.written_at >= since})
-        self._own_changes = {c for c in self._own_changes if c.written_at >= since}
-        return list((change_counts - self._folded_changes).elements())
+        progress.newest_written_at = max((c.written_at for c in changes), default=progress.newest_written_at)
+        progress.folded_changes = Counter({c: k for c, k in progress.folded_changes.items() if c.written_at >= since})
+        progress.own_changes = {c for c in progress.own_changes if c.written_at >= since}
+        return list((Counter(changes) - progress.folded_changes).elements())
 
     def fold(self, entity: str, window: Window) -> None:
-        """Recompute all totals of a unit over whole hours."""
+        """Recompute all totals of an entity over whole hours."""
         self._fold_job.fold(entity, window)
-        self._folded_until[entity] = max(self._folded_until.get(entity, 0), window.end)
+        folded_until = self._progress.folded_until
+        folded_until[entity] = max(folded_until.get(entity, 0), window.end)
 
     def _handle_platform_gaps(self, changed: Sequence[Window]) -> None:
-        """When a beat has ended an outage of our own, all its hours are folded again: they leave the open time."""
+        """When a heartbeat has ended a platform outage, queue all its hours: it is excluded from the totals."""
         for window in changed:
             self._outages.invalidate(window)
         for gap in self._outages.new_gaps() if changed else ():
             _log.warning("platform_was_down", start=gap.start, end=gap.end)
             hours = Window(floor(gap.start, HOUR), ceil(gap.end + RECONNECT_GRACE_MS, HOUR))
-            self._fold_queue.extend((entity, hours) for entity in self._declared_entities())
-            self._queued_outage_folds = len(self._fold_queue)
-
-    def _detect_absence(self, at: int) -> None:
-        """Notice when the last pass is long ago: we were away, the store was, or the clock was set."""
-        if not 0 <= at - self._last_pass_at < HEARTBEAT_TTL_MS:
-            self._present_since = at
-        if at < self._last_evaluated_at - HOUR:
-            _log.warning("clock_set_back", judged=self._last_evaluated_at, now=at)
-            self._last_evaluated_at = 0
+            self._progress.queue.extend((entity, hours) for entity in self._declared_entities())
+            self._progress.queued_outage_folds = len(self._progress.queue)
 
     def _declared_entities(self) -> list[str]:
         inventory = self._inventory()
         return sorted({*(c.id for c in inventory.centres.values() if not c.imported), *inventory.systems})
 
     def _catch_up(self, at: int) -> None:
-        """Fold some of what no change asks for, and add again what another calendar had added."""
+        """Do some of the folds without a change, and some aggregation after a change of calendar."""
+        progress = self._progress
         self._queue_elapsed_hours(at)
-        for _ in range(min(ENTITIES_PER_PASS, len(self._fold_queue))):
-            self.fold(*self._fold_queue[0])
-            self._fold_queue.popleft()
-            self._queued_outage_folds = max(0, self._queued_outage_folds - 1)
+        for _ in range(min(ENTITIES_PER_PASS, len(progress.queue))):
+            self.fold(*progress.queue[0])
+            progress.queue.popleft()
+            progress.queued_outage_folds = max(0, progress.queued_outage_folds - 1)
             self._evaluate_objectives()
-        if not self._fold_queue:
+        if not progress.queue:
             self._outages.save_progress()
-            if self._elapsed_until < self._current_hour:
-                self._elapsed_until = self._current_hour
-                self._store.set_checkpoint(ELAPSED_HOURS_CHECKPOINT, self._current_hour)
+            if progress.elapsed_until < progress.current_hour:
+                progress.elapsed_until = progress.current_hour
+                self._store.set_checkpoint(ELAPSED_HOURS_CHECKPOINT, progress.current_hour)
         self._reaggregation.step(self._inventory())
 
     def _queue_elapsed_hours(self, at: int) -> None:
-        """When an hour has passed, fold it for units that said nothing in it; after an absence, all that was missed."""
-        hour = floor(at, HOUR)
-        if hour == self._current_hour:
+        """Queue an hour that has ended for entities without events in it; after an absence every missed hour for all.
+
+        After a start, these are the hours since the last rollup ended, the one before them and the present one.
+        """
+        hour, previous = floor(at, HOUR), self._progress.current_hour
+        if hour == previous:
             return
-        elapsed, usual = (
-            (self._missed_hours(hour), HOUR) if self._current_hour else (self._hours_since_last_run(hour), 2 * HOUR)
-        )
-        self._current_hour = hour
-        fold_all = elapsed.length > usual
-        self._fold_queue.extend(
+        earliest = hour - MAX_ABSENCE_MS
+        if previous:
+            elapsed, usual = Window(max(previous if previous < hour else hour - HOUR, earliest), hour), HOUR
+        else:
+            until = self._store.checkpoint(ELAPSED_HOURS_CHECKPOINT) or hour
+            elapsed, usual = Window(max(min(until, hour) - HOUR, earliest), hour + HOUR), 2 * HOUR
+        self._progress.current_hour = hour
+        self._progress.queue.extend(
             (entity, elapsed)
             for entity in self._declared_entities()
-            if fold_all or self._folded_until.get(entity, 0) < elapsed.end
+            if elapsed.length > usual or self._progress.folded_until.get(entity, 0) < elapsed.end
         )
 
-    def _missed_hours(self, hour: int) -> Window:
-        """Return the hours that have passed since the one that ran; they are more than one after an absence."""
-        first = self._current_hour if self._current_hour < hour else hour - HOUR
-        return Window(max(first, hour - MAX_ABSENCE_MS), hour)
-
-    def _hours_since_last_run(self, hour: int) -> Window:
-        """Return the hours that passed while no rollup ran, the one before them, and the running one."""
-        until = self._store.checkpoint(ELAPSED_HOURS_CHECKPOINT) or hour
-        return Window(max(min(until, hour) - HOUR, hour - MAX_ABSENCE_MS), hour + HOUR)
-
     def rebuild(self, window: Window | None = None, progress: Callable[[int, int], None] | None = None) -> int:
-        """Fold everything that raw events still tell, or only `window`; returns how many units."""
+        """Fold all stored raw events again, or only `window`; returns how many entities. `progress` gets done, all."""
         extent = self._store.days_with_events()
         for window_of_heartbeats in extent.pop(PLATFORM_ENTITY, []):
             self._outages.invalidate(window_of_heartbeats)
@@ -196,61 +201,43 @@ class Rollup:
             self._store.set_checkpoint("fold_version", FOLD_VERSION)
         return folded
 
-    def _refresh_live_rows(self, entities: set[str], at: int) -> None:
-        rows = self._live_rows.build_rows(self._inventory(), entities, at)
+    def _put_live_rows(self, rows: Mapping[str, bytes]) -> None:
         if rows:
             self._store.put_live_rows(rows)
 
     def _evaluate_objectives(self) -> None:
-        """Evaluate objectives on each mark, once the present state of every entity is known."""
-        evaluate_at = floor(self._clock(), EVALUATION_INTERVAL_MS)
-        self._is_ready = self._is_ready or (bool(self._current_hour) and not self._fold_queue)
-        if evaluate_at <= self._last_evaluated_at or not self._is_ready or not self._is_platform_state_known():
+        """Have objectives evaluated when due, once every entity's present state and platform outages are known."""
+        now, progress = self._clock(), self._progress
+        evaluate_at = floor(now, EVALUATION_INTERVAL_MS)
+        self._is_ready = self._is_ready or (bool(progress.current_hour) and not progress.queue)
+        if evaluate_at <= self._last_evaluated_at or not self._is_ready:
+            return
+        if progress.queued_outage_folds or not self._platform.is_state_known(now):
             return
         self._last_evaluated_at = evaluate_at
         if self._evaluator is None:
             return
         rows: Mapping[str, bytes] = {}
         with self._fold_job.evaluator_guard("evaluate"):
-            rows = self._evaluator.evaluate(evaluate_at, is_ingest_silent=self._is_ingest_silent())
-        if rows:
-            self._store.put_live_rows(rows)
-
-    def _is_ingest_silent(self) -> bool:
-        """Tell whether ingest has written nothing for as long as its beat is believed, by our own clock.
-
-        What we write ourselves is no sign of it: Last Wills come from the broker.
-        """
-        silent_for = self._clock() - max(self._last_received_at, self._present_since)
-        return self._outages.first_heartbeat() is not None and silent_for >= HEARTBEAT_TTL_MS
-
-    def _is_platform_state_known(self) -> bool:
-        """Tell whether our own absence is known and folded: else all that was silent meanwhile would be to blame.
-
-        After an absence the next beat is waited for as long as one is believed; without it we are down indeed.
-        """
-        now = self._clock()
-        is_waiting = now - self._present_since < HEARTBEAT_TTL_MS and self._outages.first_heartbeat() is not None
-        return not self._queued_outage_folds and (not is_waiting or self._outages.is_alive_at(now))
+            is_silent = self._platform.is_ingest_silent(now)
+            rows = self._evaluator.evaluate(evaluate_at, is_ingest_silent=is_silent)
+        self._put_live_rows(rows)
 
     def store_presence(self, messages: Iterable[Message]) -> None:
-        """Store births and deaths from `…/state`, timed by our clock: a Will carries no time."""
+        """Store births and deaths from `…/state`, timed by the rollup's clock: a Will carries no time."""
         at = self._clock()
         stored = [s for message in messages if (s := to_status_event(message, at)) is not None]
         if not stored:
             return
         inventory = self._inventory()
         declared = [s for s in stored if inventory.is_declared(s.centre, s.device)]
-        changes = [
-            ChangeRecord(*dirty_window, at * 1000)
-            for dirty_window in dirty_hours((s.centre, s.event) for s in declared)
-        ]
-        self._own_changes.update(changes)
+        windows = dirty_hours((s.centre, s.event) for s in declared)
+        changes = [ChangeRecord(*window, at * 1000) for window in windows]
+        self._progress.own_changes.update(changes)
         self._store.append(Batch(at * 1000, declared, changes))
 
 
 def _reach_of(day: Window) -> Window:
-    """Return what the events of a day may speak of."""
-    return Window(
-        day.start - TICKET_LOOKBACK_MS, ceil(day.end + max(2 * ev.MAX_GRACE_MS, SERVICE_LEVEL_REACH_MS), HOUR)
-    )
+    """Return the time that the events of a day may be about."""
+    after = max(2 * ev.MAX_GRACE_MS, SERVICE_LEVEL_REACH_MS)
+    return Window(day.start - TICKET_LOOKBACK_MS, ceil(day.end + after, HOUR))

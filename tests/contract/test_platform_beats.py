@@ -11,7 +11,7 @@ from telemetry.core.fold.platform_heartbeat import (
     PLATFORM_ENTITY,
     RECONNECT_GRACE_MS,
 )
-from telemetry.ingest.heartbeat_writer import PlatformHeartbeatWriter
+from telemetry.ingest.service import PlatformHeartbeatWriter
 from telemetry.rollup.platform_outages import PlatformOutages
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import time
 from typing import TYPE_CHECKING
 
 from telemetry.errors import BrokerUnavailable
-from telemetry.mqtt.link import FAILED, BrokerAddress, Link, LinkSettings, Message
+from telemetry.mqtt.address import BrokerAddress
+from telemetry.mqtt.link import FAILED, Link, LinkSettings, Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,8 +20,8 @@ from telemetry.core.fold.platform_heartbeat import PLATFORM_ENTITY, PLATFORM_OUT
 from telemetry.core.inventory import Centre, Device, Inventory, Objective
 from telemetry.core.protocol import events as ev
 from telemetry.core.protocol.presence import Presence, encode_presence
-from telemetry.ingest.heartbeat_writer import HEARTBEAT_DEVICE
-from telemetry.mqtt.messages import Message
+from telemetry.ingest.service import HEARTBEAT_DEVICE
+from telemetry.mqtt.link import Message
 from telemetry.rollup.service import Rollup
 from telemetry.slo.alerting import Alerting
 from telemetry.slo.evaluator import SloEvaluator

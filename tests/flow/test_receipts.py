@@ -15,14 +15,16 @@ from edge_agent.fleet import AgentLoop
 from edge_agent.outbox import Outbox
 from motcua import system
 from motcua.threads import RoleThreads
-from telemetry import roles, wiring
+from telemetry import wiring
 from telemetry.core.calendar.windows import Window
 from telemetry.core.figures.completeness import compute_completeness
 from telemetry.core.protocol import codec
 from telemetry.core.protocol.events import TicketIssued
 from telemetry.ingest.service import Ingest
+from telemetry.ingest.worker import ingest_link, run_ingest
+from telemetry.mqtt.address import BrokerAddress, parse_broker_url
 from telemetry.mqtt.embedded_broker import EmbeddedBroker
-from telemetry.mqtt.link import BrokerAddress, Link, LinkSettings, Message, parse_broker_url
+from telemetry.mqtt.link import Link, LinkSettings, Message
 from telemetry.store import SERVER_OUTBOX_IDS
 
 if TYPE_CHECKING:
@@ -99,9 +101,9 @@ class Desk:
 
     def serve(self, kind: type[Ingest] = Ingest, link: type[Link] = Link) -> Link:
         ingest = kind(self.store, lambda: self.world, system.wall_ms)
-        plain = roles.ingest_link(self.broker, "1", shared=False, ingest=ingest)
+        plain = ingest_link(self.broker, "1", shared=False, ingest=ingest)
         used = link(plain._broker, plain._settings, plain._listener)
-        self.parts.start("ingest", lambda: roles.run_ingest(ingest, used, self.parts.stop))
+        self.parts.start("ingest", lambda: run_ingest(ingest, used, self.parts.stop))
         return used
 
     def agent(self, device: str) -> Agent:

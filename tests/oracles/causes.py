@@ -1,4 +1,4 @@
-"""Why time is unknown or down, and who is charged for it, each moment once; it must not read events.
+"""The causes of unknown and down time, each instant charged once, as the reference defines them; for tests.
 
 Source: slo.md 2.2, first match: an outbox announces the rows (late), our own platform was down, the site's link was
 down, else the device.  The platform is asked before the link, because a dead platform silences whole sites too.
@@ -41,7 +41,7 @@ class AttributedSpan:
 
 
 def common_silence(segments_by_device: Sequence[Sequence[StateSegment]], window: Window) -> list[Window]:
-    """Return when no device of a site was heard: its link was down.
+    """Return when there was no contact with any device of a site: its link was down.
 
     One device alone proves nothing about its link, so fewer than two give no evidence.
     """
@@ -53,7 +53,7 @@ def common_silence(segments_by_device: Sequence[Sequence[StateSegment]], window:
 
 
 def attribute_gaps(segments: Sequence[StateSegment], window: Window, evidence: GapEvidence) -> list[AttributedSpan]:
-    """Tile the window with what is known and with the causes of the gaps; sorted.
+    """Tile the window with known states and with the causes of the gaps; sorted.
 
     A gap the platform caused is excluded; every other gap is unknown, and its cause says who is charged.
     """
@@ -85,7 +85,7 @@ def attribute_to_parent(
 
 
 def sum_spans(spans: Iterable[AttributedSpan], scope: Sequence[Window]) -> TimeByState:
-    """Add spells over the time in scope, ms; unknown time the link caused is charged elsewhere: to the link."""
+    """Add spans over the time in scope, ms; unknown time that the link explains is charged elsewhere: to the link."""
     return sum_times(_span_time(s, sum(w.length for w in intersection([s.window], scope))) for s in spans)
 
 
@@ -98,7 +98,7 @@ def _span_time(span: AttributedSpan, ms: int) -> TimeByState:
 
 
 def charge_each_once(down: Mapping[str, Sequence[Window]]) -> dict[str, list[Window]]:
-    """Charge each moment to the first of the sources that was down then (parents first).
+    """Charge each instant to the first of the sources that was down then (parents first).
 
     The charges are disjoint and cover exactly the union of all down time.
     """

@@ -1,4 +1,4 @@
-"""k of n with three-valued logic, capacity shares, and what-if figures; it must combine states, never percentages.
+"""k of n with three-valued logic, capacity shares and what-if figures, as the reference defines them; for tests.
 
 Source: slo.md 2.5.  `telemetry.core.fold.states` does the same along a time axis.
 """

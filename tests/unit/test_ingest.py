@@ -11,7 +11,7 @@ from telemetry.errors import StoreUnavailable
 from telemetry.ingest import service as room
 from telemetry.ingest.service import Ingest
 from telemetry.inventory import default_path, load
-from telemetry.mqtt.messages import Message
+from telemetry.mqtt.link import Message
 from telemetry.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:

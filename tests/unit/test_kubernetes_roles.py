@@ -14,8 +14,9 @@ from telemetry import inventory
 from telemetry.config import load_settings
 from telemetry.core.protocol.topics import topic_filter
 from telemetry.errors import ConfigError
+from telemetry.ingest.stats import IngestStats
+from telemetry.ingest.worker import ingest_link
 from telemetry.inventory.files import bundle_files
-from telemetry.roles import ingest_link
 from tests.carried import with_months
 from tests.kubernetes import Stack, container, mounted, projected, sample_files, stack
 
@@ -74,7 +75,7 @@ def test_workers_are_named_by_their_pods_and_share(one: Stack) -> None:
     where = load_settings({"MOTCUA_MQTT": "mqtts://localhost:1"}).mqtt
 
     class Desk:
-        stats = None
+        stats = IngestStats()
 
         def accept(self, message: object) -> None:
             """Take nothing."""

@@ -16,7 +16,7 @@ from telemetry.core.fold.platform_heartbeat import (
     outages_with_reconnect,
 )
 from telemetry.errors import StoreUnavailable
-from telemetry.ingest.heartbeat_writer import RETRY_MS, PlatformHeartbeatWriter
+from telemetry.ingest.service import HEARTBEAT_RETRY_MS, PlatformHeartbeatWriter
 from telemetry.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def test_a_store_that_is_away_is_no_beat_and_is_tried_again(tmp_path: Path, monk
         broken.setattr(store, "append", away)
         assert not beats.write_heartbeat()
         assert not beats.is_due()
-    now[0] += RETRY_MS
+    now[0] += HEARTBEAT_RETRY_MS
     assert beats.is_due()
     assert beats.write_heartbeat()
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.windows import SLOT, Window, floor
-from telemetry.core.fold.totals import LATENCY_BOUNDS_MS, histogram_bucket
+from telemetry.core.fold.totals import LATENCY_BOUNDS_MS, SumsBySlot, add_to_sums, histogram_bucket
 from telemetry.core.protocol import events as ev
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from telemetry.core.fold.sourced_event import SourcedEvent
-
-SumsBySlot = dict[int, dict[str, int]]
-"""Sums by 5-minute mark (Unix ms)."""
 
 
 def desk_counts(events: Sequence[SourcedEvent], window: Window) -> dict[str, SumsBySlot]:
@@ -23,9 +20,7 @@ def desk_counts(events: Sequence[SourcedEvent], window: Window) -> dict[str, Sum
     for s in events:
         service = getattr(s.event, "service", None)
         if service is not None and window.start <= s.event.t < window.end and (counts := event_counts(s.event)):
-            sums = out.setdefault(service, {}).setdefault(floor(s.event.t, SLOT), {})
-            for name, value in counts.items():
-                sums[name] = sums.get(name, 0) + value
+            add_to_sums(out.setdefault(service, {}).setdefault(floor(s.event.t, SLOT), {}), counts)
     return out
 
 
@@ -74,7 +69,5 @@ def probe_counts(events: Iterable[SourcedEvent], window: Window) -> SumsBySlot:
         if event.ok and event.latency_ms is not None:
             counts["latency_sum_ms"] = round(event.latency_ms)
             counts[f"latency_le_{histogram_bucket(event.latency_ms, LATENCY_BOUNDS_MS)}"] = 1
-        sums = out.setdefault(floor(event.t, SLOT), {})
-        for name, value in counts.items():
-            sums[name] = sums.get(name, 0) + value
+        add_to_sums(out.setdefault(floor(event.t, SLOT), {}), counts)
     return out

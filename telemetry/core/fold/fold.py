@@ -30,6 +30,7 @@ from telemetry.core.fold.totals import (
     QUEUE_FIELDS,
     READY_AT_SLOT_FIELDS,
     STATE_FIELDS,
+    SumsBySlot,
     Total,
     fill_zeros,
 )
@@ -51,8 +52,6 @@ STATE_LOOKBACK_MS = 2 * ev.MAX_GRACE_MS
 FOLD_LOOKBACK_MS = max(STATE_LOOKBACK_MS, SERVICE_LEVEL_REACH_MS)
 """How far before its window a fold reads, ms: states, and tickets that entered the longest threshold ago."""
 
-SumsBySlot = dict[int, dict[str, int]]
-"""Sums by 5-minute mark."""
 SumsByScope = dict[Scope, SumsBySlot]
 
 

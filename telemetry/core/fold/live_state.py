@@ -15,6 +15,7 @@ from telemetry.core.fold.device_states import vantage_segments
 from telemetry.core.fold.fold import system_segments
 from telemetry.core.fold.live_row_types import CentreNow, DeviceNow, ServiceNow, SystemNow, VantageNow
 from telemetry.core.fold.sourced_event import deduplicate
+from telemetry.core.fold.totals import add_to_sums
 from telemetry.core.protocol import events as ev
 
 if TYPE_CHECKING:
@@ -44,9 +45,7 @@ class QueueState:
         """Apply one event; a ticket that has ended stays so, whatever arrives late."""
         service = getattr(event, "service", None)
         if service is not None:
-            sums = self.today.setdefault(service, {})
-            for name, value in event_counts(event).items():
-                sums[name] = sums.get(name, 0) + value
+            add_to_sums(self.today.setdefault(service, {}), event_counts(event))
         ticket = getattr(event, "ticket", None)
         if ticket is None or ticket in self.ended or service is None:
             return
@@ -84,7 +83,7 @@ def centre_now(
         if s.event.t >= day_start:
             queues.apply(s.event)
     centre_devices = centre_devices_of(devices, unique_events)
-    heartbeats = [s for s in unique_events if isinstance(s.event, ev.DeviceHeartbeat)]
+    heartbeats = [s.event for s in unique_events if isinstance(s.event, ev.DeviceHeartbeat)]
     declared = {"name_vi": centre.name_vi, "name_en": centre.name_en, "zone": str(centre.zone)}
     return CentreNow(
         centre=centre.id,
@@ -95,7 +94,7 @@ def centre_now(
         services=queues.services_now(centre.services),
         devices=tuple(_device_now(d, unique_events, centre_devices, now) for d in devices if d.kind != "replay"),
         last_data=max((s.event.t for s in unique_events), default=None),
-        simulated=any(s.event.simulated for s in heartbeats if isinstance(s.event, ev.DeviceHeartbeat)),
+        simulated=any(heartbeat.simulated for heartbeat in heartbeats),
         declared=declared if centre.imported else None,
     )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from telemetry.core.calendar.windows import SLOT, Window, floor
 from telemetry.core.fold.event_spans import SAME_ENTRY_MS
-from telemetry.core.fold.totals import SERVICE_LEVEL_THRESHOLDS_S
+from telemetry.core.fold.totals import SERVICE_LEVEL_THRESHOLDS_S, SumsBySlot
 from telemetry.core.protocol import events as ev
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from telemetry.core.fold.sourced_event import SourcedEvent
 
-SumsBySlot = dict[int, dict[str, int]]
 _LOST_EVENTS = (ev.TicketAbandoned, ev.TicketNoShow, ev.TicketClosedEod, ev.TicketTransferred)
 """These leave a wait uncounted when they precede its decision (domain.md Q-04); a transfer only without a call."""
 TicketService = tuple[str, str]

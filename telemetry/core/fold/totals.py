@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from telemetry.core.calendar.windows import BucketWidth
 
+SumsBySlot = dict[int, dict[str, int]]
+"""Sums by 5-minute mark (Unix ms)."""
 HISTOGRAM_BOUNDS_S = (10, 30, 60, 120, 300, 600, 900, 1800, 3600)
 """Exact histogram bounds, seconds; a value equal to a bound lies at or under it."""
 OVERFLOW_BOUND = "inf"
@@ -71,12 +73,17 @@ def histogram_bucket(value: float, bounds: Iterable[int] = HISTOGRAM_BOUNDS_S) -
     return next((str(bound) for bound in bounds if value <= bound), OVERFLOW_BOUND)
 
 
+def add_to_sums(sums: dict[str, int], addend: Mapping[str, int]) -> None:
+    """Add to `sums` in place, field by field."""
+    for name, value in addend.items():
+        sums[name] = sums.get(name, 0) + value
+
+
 def add_sums(rows: Iterable[Mapping[str, int]]) -> dict[str, int]:
     """Add sums field by field."""
     out: dict[str, int] = {}
     for row in rows:
-        for name, value in row.items():
-            out[name] = out.get(name, 0) + value
+        add_to_sums(out, row)
     return out
 
 

@@ -1,4 +1,4 @@
-"""Checks the loops of ingest and rollup against a broker that does not stay."""
+"""Checks ingest's loop against a broker that drops every connection."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from threading import Event
 from typing import TYPE_CHECKING, cast
 
 from telemetry.ingest.service import Ingest
-from telemetry.mqtt.link import BrokerAddress, Link, LinkSettings
-from telemetry.roles import _ForwardingListener, run_ingest
+from telemetry.ingest.worker import run_ingest
+from telemetry.mqtt.address import BrokerAddress
+from telemetry.mqtt.link import Link, LinkSettings
+from telemetry.mqtt.reconnect import ForwardingListener
 
 if TYPE_CHECKING:
     from telemetry.core.inventory import Inventory
@@ -45,7 +47,7 @@ class Stop(Event):
 
 def test_a_connection_that_is_lost_at_once_is_not_opened_again_without_a_pause() -> None:
     ingest = Ingest(cast("Store", None), lambda: cast("Inventory", None), lambda: 0)
-    link, stop = Flapping(BrokerAddress(), LinkSettings("x"), _ForwardingListener("ingest", ingest.accept)), Stop()
+    link, stop = Flapping(BrokerAddress(), LinkSettings("x"), ForwardingListener("ingest", ingest.accept)), Stop()
     run_ingest(ingest, link, stop)
     assert link.connects == len(stop.waits) + 1
     assert all(wait >= 0.05 for wait in stop.waits)
