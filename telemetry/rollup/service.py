@@ -218,8 +218,8 @@ class Rollup:
         if self._evaluator is None:
             return
         rows: Mapping[str, bytes] = {}
+        is_silent = self._platform.is_ingest_silent(now)
         with self._fold_job.evaluator_guard("evaluate"):
-            is_silent = self._platform.is_ingest_silent(now)
             rows = self._evaluator.evaluate(evaluate_at, is_ingest_silent=is_silent)
         self._put_live_rows(rows)
 
