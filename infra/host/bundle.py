@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING
 
 from dashboards.files import load_provisioned_files
 from infra.config.options import StackOptions
-from infra.host import backup, first_boot, influx_setup, influxdb, monitoring, mosquitto
-from infra.host.cloud_init import render_user_data
-from infra.host.nginx import nginx_files
-from infra.host.units import (
+from infra.host import commands, influx_setup, monitoring, mosquitto
+from infra.host.systemd_units import (
     ETC,
     STATE_FOLDER,
     UNITS_FOLDER,
@@ -24,24 +22,25 @@ from infra.host.units import (
     system_users,
 )
 from infra.plan import build_plan
-from infra.plan.addresses import store_url
+from infra.plan.influx import store_url
+from infra.templates import render_template, render_yaml
 from telemetry.errors import ConfigError, Fault
 from telemetry.inventory.agent_config import AgentCertificates, render_agent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from infra.plan.values import StackPlan
-    from telemetry.core.inventory import Device, Inventory
+    from telemetry.core.inventory import Inventory
 
 HEADER_PREFIX = "# Written by `motcua render --target host` from inventory "
 BROKER_FOLDER = f"{ETC}/broker"
 PERSISTENCE_FOLDER = "/var/lib/mosquitto"
 COMMAND_PATHS = (
-    backup.COMMAND_PATH,
+    commands.BACKUP_COMMAND,
     influx_setup.COMMAND_PATH,
-    first_boot.REQUEST_COMMAND,
-    first_boot.FIRST_BOOT_COMMAND,
+    commands.REQUEST_COMMAND,
+    commands.FIRST_BOOT_COMMAND,
 )
 EXECUTABLE_FILES = tuple(f"server/{path}" for path in COMMAND_PATHS)
 """Files that must be executable."""
@@ -50,33 +49,25 @@ PACKAGE = "motcua[server]"
 PROXY_PORTS = (80, 443)
 """What nginx listens on."""
 
-_MOSQUITTO_DROP_IN = """[Unit]
-StartLimitIntervalSec=0
+PACKAGES = (
+    "mosquitto", "nginx", "prometheus", "prometheus-alertmanager", "curl", "openssl", "python3-venv",
+    "unattended-upgrades",
+)  # fmt: skip
+"""What cloud-init installs from the machine's distribution."""
 
-[Service]
-ExecStart=
-ExecStart=/usr/sbin/mosquitto -c {broker}/mosquitto.conf
-Restart=always
-RestartSec=2
-# systemd's 1024 would end before max_connections does.
-LimitNOFILE={files}
-NoNewPrivileges=yes
-PrivateTmp=yes
-ProtectHome=yes
-ProtectSystem=full
-RestrictSUIDSGID=yes
-"""
 
-_SETTINGS = """# Settings of ingest, rollup and API on this machine; tokens are in secrets/ROLE.env (mode 0600).
-MOTCUA_INVENTORY={etc}/inventory
-MOTCUA_STORE={store}
-MOTCUA_MQTT=mqtts://localhost:{port}
-MOTCUA_MQTT_CA={etc}/tls/ca.pem
-MOTCUA_STATE=/var/lib/motcua/state.db
-MOTCUA_ALERTMANAGER=http://127.0.0.1:9093
-MOTCUA_API_LISTEN=127.0.0.1:8080
-MOTCUA_LOG=info-json
-"""
+@dataclass(frozen=True, slots=True)
+class NginxSettings:
+    """Where nginx listens and which API is behind it; addresses `host:port` or ports, paths on the host."""
+
+    api: str = "127.0.0.1:8080"
+    http: str = "80"
+    https: str = "443"
+    certificate: str = f"{ETC}/tls/api.pem"
+    key: str = f"{ETC}/tls/api.key"
+    user: str = "www-data"
+    pid: str = "/run/nginx.pid"
+    log: str = "/var/log/nginx"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +98,16 @@ def render_bundle(
     server = {
         path: _with_header(head, text) for path, text in _server_files(head, effective_plan, layout, setup).items()
     }
-    device = {**device_units(layout), **system_users()}
     files = {f"server/{path}": text for path, text in server.items()}
-    files |= {f"device/{path}": text for path, text in device.items()}
+    files |= {f"device/{path}": text for path, text in (device_units(layout) | system_users()).items()}
     files[CLOUD_INIT_FILE] = render_user_data(head, {**server, **setup.files}, COMMAND_PATHS)
     if broker:
         files |= {
-            f"devices/{agent_device.id}.toml": _agent_config(inventory, agent_device.id, broker)
-            for agent_device in _agent_devices(inventory)
+            f"devices/{device.id}.toml": render_agent(
+                inventory, device.id, mqtt=broker, outbox=f"{STATE_FOLDER}/outbox.db", certificates=AgentCertificates()
+            )
+            for device in inventory.devices.values()
+            if device.kind != "replay"
         }
     return {path: _with_header(head, text) for path, text in files.items()}
 
@@ -145,32 +138,65 @@ def _server_files(head: str, stack_plan: StackPlan, layout: HostLayout, machine:
     return {
         f"{BROKER_FOLDER.lstrip('/')}/mosquitto.conf": _broker_config(stack_plan),
         f"{BROKER_FOLDER.lstrip('/')}/acl": mosquitto.render_acl_file(layout.workers),
-        f"{UNITS_FOLDER}/mosquitto.service.d/motcua.conf": _MOSQUITTO_DROP_IN.format(
-            broker=BROKER_FOLDER, files=stack_plan.broker.connections + 256
+        f"{UNITS_FOLDER}/mosquitto.service.d/motcua.conf": render_template(
+            "mosquitto.service.d.conf.j2", broker=BROKER_FOLDER, files=stack_plan.broker.connections + 256
         ),
-        f"{ETC.lstrip('/')}/motcua.env": _SETTINGS.format(
-            etc=ETC, port=broker, store=store_url(stack_plan, "http://127.0.0.1:8086")
+        f"{ETC.lstrip('/')}/motcua.env": render_template(
+            "motcua.env.j2", etc=ETC, port=broker, store=store_url(stack_plan, "http://127.0.0.1:8086")
         ),
-        **influxdb.influxdb_drop_in(),
+        **influx_setup.influxdb_drop_in(),
         **influx_setup.influx_setup_files(head, stack_plan.influx),
-        **nginx_files(),
+        f"{ETC.lstrip('/')}/nginx/nginx.conf": render_nginx(NginxSettings()),
+        f"{UNITS_FOLDER}/nginx.service.d/motcua.conf": render_template(
+            "nginx.service.d.conf.j2", folder=f"{ETC}/nginx"
+        ),
         **monitoring.host_monitoring_files(stack_plan, layout.workers),
         **server_units(layout),
         **system_users(),
-        **first_boot.certificate_requests(head, stack_plan),
-        **first_boot.first_boot_files(head, machine.package, machine.disk),
-        **backup.backup_files(head),
+        **commands.certificate_requests(head, stack_plan),
+        **commands.first_boot_files(head, machine.package, machine.disk),
+        **commands.backup_files(head),
     }
 
 
-def _agent_devices(inventory: Inventory) -> list[Device]:
-    return [device for device in inventory.devices.values() if device.kind != "replay"]
+def render_nginx(site: NginxSettings) -> str:
+    """Return nginx.conf, for nginx 1.22 (Debian 12) and later: TLS, limits, unbuffered streams.
+
+    It is a whole configuration of its own, so that the package's sites have no effect.
+    """
+    return render_template("nginx.conf.j2", site=site)
 
 
-def _agent_config(inventory: Inventory, device: str, broker: str) -> str:
-    return render_agent(
-        inventory, device, mqtt=broker, outbox=f"{STATE_FOLDER}/outbox.db", certificates=AgentCertificates()
-    )
+def render_user_data(
+    head: str, files: Mapping[str, str], programs: tuple[str, ...], compress: Callable[[str], str] | None = None
+) -> str:
+    """Return cloud-init user data that writes `files` (path below / → text) and runs the first boot's command.
+
+    `compress` makes gzip in base64 of each text, where the whole must be small.
+    """
+    write_files = [
+        {
+            "path": f"/{path}",
+            "owner": "root:root",
+            "permissions": "0755" if path in programs else "0644",
+            # After the packages: one that cannot start for want of a certificate would not install either.
+            "defer": True,
+            **({"encoding": "gz+b64"} if compress else {}),
+            "content": compress(text) if compress else text,
+        }
+        for path, text in files.items()
+    ]
+    config = {
+        "package_update": True,
+        "packages": list(PACKAGES),
+        "users": ["default"],
+        "disable_root": True,
+        "ssh_pwauth": False,
+        "timezone": "Asia/Ho_Chi_Minh",
+        "write_files": write_files,
+        "runcmd": [[f"/{commands.FIRST_BOOT_COMMAND}"]],
+    }
+    return f"#cloud-config\n{head}\n{render_yaml(config)}"
 
 
 def _broker_config(stack_plan: StackPlan) -> str:

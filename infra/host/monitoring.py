@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from infra.host.text import render_yaml
-from infra.host.units import UNITS_FOLDER, metrics_port
+from infra.host.systemd_units import UNITS_FOLDER, metrics_port
+from infra.templates import render_template, render_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,22 +26,6 @@ SILENT_RECEIVER = "nobody"
 """Gets what is not for people: that a place is closed, and that rollup lives."""
 WATCHDOG_RECEIVER = "watchdog"
 
-_DROP_IN = """[Unit]
-StartLimitIntervalSec=0
-
-[Service]
-ExecStart=
-ExecStart={command}
-Restart=always
-RestartSec=5
-MemoryMax={memory}
-NoNewPrivileges=yes
-PrivateDevices=yes
-PrivateTmp=yes
-ProtectHome=yes
-ProtectSystem=full
-RestrictSUIDSGID=yes
-"""
 _PROMETHEUS_COMMAND = (
     f"/usr/bin/prometheus --config.file={PROMETHEUS_CONFIG} --web.listen-address=127.0.0.1:9090 "
     "--storage.tsdb.path=/var/lib/prometheus/metrics2/ --storage.tsdb.retention.time=90d "
@@ -78,10 +62,13 @@ class PrometheusPaths:
     alertmanagers: tuple[str, ...] = ("127.0.0.1:9093",)
 
 
-def render_prometheus(
-    plan: StackPlan, targets: Mapping[str, Sequence[str]], paths: PrometheusPaths | None = None
-) -> str:
-    """Return prometheus.yml; `targets` gives each scrape job its `host:port`s, and a job without any is left out."""
+def prometheus_configuration(
+    plan: StackPlan, discovery: Mapping[str, Mapping[str, object]], paths: PrometheusPaths | None = None
+) -> dict[str, object]:
+    """Return prometheus.yml as a mapping; `discovery` gives each job its targets, a job without any is left out.
+
+    Its values are keys of a scrape configuration, as `{"static_configs": [{"targets": ["host:port"]}]}`.
+    """
     effective_paths = paths or PrometheusPaths()
     jobs = [
         {
@@ -89,51 +76,47 @@ def render_prometheus(
             "metrics_path": scrape.path,
             "scrape_interval": f"{scrape.interval_s}s",
             "scrape_timeout": f"{min(10, scrape.interval_s)}s",
-            "static_configs": [{"targets": list(targets[scrape.name])}],
+            **discovery[scrape.name],
         }
         for scrape in plan.scrape_jobs
-        if targets.get(scrape.name)
+        if discovery.get(scrape.name)
     ]
-    return render_yaml(
-        {
-            "global": {
-                "scrape_interval": "30s",
-                "evaluation_interval": "30s",
-                "external_labels": {"province": plan.province, "stage": plan.stage},
-            },
-            "rule_files": [effective_paths.rules],
-            "alerting": {"alertmanagers": [{"static_configs": [{"targets": list(effective_paths.alertmanagers)}]}]},
-            "scrape_configs": jobs,
-        }
-    )
+    return {
+        "global": {
+            "scrape_interval": "30s",
+            "evaluation_interval": "30s",
+            "external_labels": {"province": plan.province, "stage": plan.stage},
+        },
+        "rule_files": [effective_paths.rules],
+        "alerting": {"alertmanagers": [{"static_configs": [{"targets": list(effective_paths.alertmanagers)}]}]},
+        "scrape_configs": jobs,
+    }
 
 
-def render_alertmanager(plan: StackPlan, receiver: AlertReceiver | None = None) -> str:
-    """Return alertmanager.yml: one message per centre, and no message about what follows from another."""
+def alertmanager_configuration(plan: StackPlan, receiver: AlertReceiver | None = None) -> dict[str, object]:
+    """Return alertmanager.yml as a mapping: one message per centre, none about what follows from another alert."""
     effective_receiver = receiver or AlertReceiver()
     receiver_config = _receiver_config(effective_receiver)
     centre_route: dict[str, object] = {
         "matchers": ['centre=~".+"'], "receiver": CENTRES_RECEIVER, "group_by": ["centre"], "group_wait": "1m",
     }  # fmt: skip
-    return render_yaml(
-        {
-            "global": {"resolve_timeout": "5m"},
-            "route": {
-                "receiver": OPS_RECEIVER,
-                "group_by": ["alertname", "province"],
-                "group_wait": "30s",
-                "group_interval": "5m",
-                "repeat_interval": "4h" if plan.stage == "prod" else "24h",
-                "routes": [*_silent_routes(effective_receiver), _objective_route(), centre_route],
-            },
-            "inhibit_rules": inhibition_rules(),
-            "receivers": [
-                *({"name": name, **receiver_config} for name in (OPS_RECEIVER, CENTRES_RECEIVER)),
-                {"name": SILENT_RECEIVER},
-                *_watchdog_receivers(effective_receiver),
-            ],
-        }
-    )
+    return {
+        "global": {"resolve_timeout": "5m"},
+        "route": {
+            "receiver": OPS_RECEIVER,
+            "group_by": ["alertname", "province"],
+            "group_wait": "30s",
+            "group_interval": "5m",
+            "repeat_interval": "4h" if plan.stage == "prod" else "24h",
+            "routes": [*_silent_routes(effective_receiver), _objective_route(), centre_route],
+        },
+        "inhibit_rules": inhibition_rules(),
+        "receivers": [
+            *({"name": name, **receiver_config} for name in (OPS_RECEIVER, CENTRES_RECEIVER)),
+            {"name": SILENT_RECEIVER},
+            *_watchdog_receivers(effective_receiver),
+        ],
+    }
 
 
 def _objective_route() -> dict[str, object]:
@@ -221,15 +204,20 @@ _PAGED_SCOPES = {
 
 def host_monitoring_files(plan: StackPlan, workers: Sequence[str]) -> dict[str, str]:
     """Return {path: text} for one machine: both configurations, the plan's rules, drop-ins of Debian's units."""
-    local = {scrape.name: [f"127.0.0.1:{scrape.port}"] for scrape in plan.scrape_jobs}
-    targets = {**local, "motcua-ingest": [f"127.0.0.1:{metrics_port(name)}" for name in workers]}
+    ports = {scrape.name: [scrape.port] for scrape in plan.scrape_jobs}
+    ports["motcua-ingest"] = [metrics_port(name) for name in workers]
+    targets = {
+        name: {"static_configs": [{"targets": [f"127.0.0.1:{port}" for port in many]}]} for name, many in ports.items()
+    }
     rules = {path: text for path, text in plan.files.items() if path.startswith("rules/")}
     return {
-        PROMETHEUS_CONFIG.lstrip("/"): render_prometheus(plan, targets),
-        ALERTMANAGER_CONFIG.lstrip("/"): render_alertmanager(plan),
+        PROMETHEUS_CONFIG.lstrip("/"): render_yaml(prometheus_configuration(plan, targets)),
+        ALERTMANAGER_CONFIG.lstrip("/"): render_yaml(alertmanager_configuration(plan)),
         **{f"{RULES_FOLDER.lstrip('/')}/{path.removeprefix('rules/')}": text for path, text in rules.items()},
-        f"{UNITS_FOLDER}/prometheus.service.d/motcua.conf": _DROP_IN.format(command=_PROMETHEUS_COMMAND, memory="1G"),
-        f"{UNITS_FOLDER}/prometheus-alertmanager.service.d/motcua.conf": _DROP_IN.format(
-            command=_ALERTMANAGER_COMMAND, memory="256M"
+        f"{UNITS_FOLDER}/prometheus.service.d/motcua.conf": render_template(
+            "prometheus.service.d.conf.j2", command=_PROMETHEUS_COMMAND, memory="1G"
+        ),
+        f"{UNITS_FOLDER}/prometheus-alertmanager.service.d/motcua.conf": render_template(
+            "prometheus.service.d.conf.j2", command=_ALERTMANAGER_COMMAND, memory="256M"
         ),
     }

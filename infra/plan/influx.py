@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from infra.plan.values import (
     BucketPermission,
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from infra.config.options import InfluxOptions, NationalOptions, StackOptions, TokenOptions
+    from infra.plan.values import StackPlan
 
 DAY_S = 86_400
 WEEK_S = 7 * DAY_S
@@ -109,3 +111,10 @@ def influx_plan(options: StackOptions, province: str) -> InfluxPlan:
         tuple(dbrps) if influx.influxql else (),
         upstream_plan(options.national, influx.bucket, province) if options.national else None,
     )
+
+
+def store_url(plan: StackPlan, url: str = "") -> str:
+    """Return MOTCUA_STORE for the stack's InfluxDB, or for the same store at another address."""
+    raw = next(bucket.name for bucket in plan.influx.buckets if bucket.tier == "raw")
+    query = {"org": plan.influx.org, "bucket": raw, "province": plan.province}
+    return f"influxdb+{url or plan.influx.url}?{urlencode(query)}"

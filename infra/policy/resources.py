@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from infra.plan.influx import TOKEN_ROLES, TOTALS_TIERS, role_permissions
 from infra.plan.values import BucketPermission
-from infra.policy.leaks import PLAIN_TEXT_REMEDY, secret_kind_in, with_unpacked
-from infra.policy.manifests import check_manifest
-from infra.policy.objects import UNKNOWN
+from infra.policy.catalogue import new_finding
+from infra.policy.manifests import UNKNOWN, check_manifest
 from infra.policy.rules import is_open_network, retention_problem
-from infra.policy.values import new_finding
+from infra.policy.secret_scan import PLAIN_TEXT_REMEDY, secret_kind_in, with_unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from infra.policy.values import Finding
+    from infra.policy.catalogue import Finding
 
 ResourceProps = dict[str, Any]
 OWN_TYPE_TOKEN = re.compile(r"pulumi-python:dynamic/motcua[/:](\w+):(\w+)")

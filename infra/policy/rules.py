@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from infra.plan.broker import INGEST_NAME_FORMAT, MONITOR_NAME, PROVISION_NAME, ROLLUP_NAME
 from infra.plan.influx import TOKEN_ROLES, role_permissions
-from infra.policy.values import new_finding
+from infra.policy.catalogue import new_finding
 from telemetry.core.protocol.topics import topic_filter
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from infra.config.options import StackOptions
     from infra.plan import StackPlan
     from infra.plan.values import BrokerUser, CertificatePlan, TokenPlan
-    from infra.policy.values import Finding
+    from infra.policy.catalogue import Finding
 
 DAY_S = 86_400
 MIN_RETENTION_DAYS = 30

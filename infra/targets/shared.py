@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.plan.addresses import store_url
+from infra.plan.influx import store_url
 from telemetry.inventory.files import bundle_files
 
 if TYPE_CHECKING:

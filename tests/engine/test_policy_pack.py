@@ -13,8 +13,8 @@ import pytest
 from google.protobuf import struct_pb2  # type: ignore[import-untyped]
 from pulumi.runtime.proto import analyzer_pb2 as pb, analyzer_pb2_grpc
 
+from infra.policy.catalogue import RULES
 from infra.policy.resources import RESOURCE_RULE_IDS
-from infra.policy.values import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ import pytest
 
 from infra.host import influx_setup
 from infra.host.bundle import render_bundle
-from infra.host.units import HostLayout
+from infra.host.systemd_units import HostLayout
 from motcua.system import wall_ms
 from telemetry import inventory
 from telemetry.core.protocol.topics import topic_filter

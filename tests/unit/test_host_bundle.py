@@ -19,11 +19,11 @@ from typer.testing import CliRunner
 
 from edge_agent import config as agent_config
 from infra.config.options import StackOptions
-from infra.host import influx_setup, influxdb, mosquitto
+from infra.host import influx_setup, mosquitto
 from infra.host.bundle import CLOUD_INIT_FILE, EXECUTABLE_FILES, HEADER_PREFIX, render_bundle
-from infra.host.text import render_yaml
-from infra.host.units import HostLayout
+from infra.host.systemd_units import HostLayout
 from infra.plan import build_plan
+from infra.templates import render_yaml
 from motcua.cli.app import app
 from telemetry import inventory
 from telemetry.config import load_settings
@@ -266,10 +266,10 @@ def test_access_rules_substitute_a_devices_name_in_its_topics_only() -> None:
 
 
 def test_influxd_knows_the_settings_we_give_it(influxd_program: str) -> None:
-    env = {**os.environ, **{name: value for name, (value, _) in influxdb.INFLUXD_SETTINGS.items()}}
+    env = {**os.environ, **{name: value for name, (value, _) in influx_setup.INFLUXD_SETTINGS.items()}}
     told = subprocess.run([influxd_program, "print-config"], capture_output=True, text=True, check=True, env=env)
     shown = dict(line.split(": ", 1) for line in told.stdout.splitlines() if ": " in line)
-    for name, (value, _) in influxdb.INFLUXD_SETTINGS.items():
+    for name, (value, _) in influx_setup.INFLUXD_SETTINGS.items():
         key = name.removeprefix("INFLUXD_").lower().replace("_", "-")
         assert shown[key].strip('"') == value
 

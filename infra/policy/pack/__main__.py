@@ -9,6 +9,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # the engine start
 
 from pulumi_policy import EnforcementLevel, PolicyPack
 
-from infra.policy.served import pulumi_policies
+from infra.policy.pulumi_policies import pulumi_policies
 
 PolicyPack("motcua", pulumi_policies(), EnforcementLevel.MANDATORY)

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 from infra.host import mosquitto
 from infra.plan.broker import INGEST_NAME_FORMAT
 from infra.plan.pki import INTERNAL_SERVICE
-from infra.targets.kubernetes.names import BROKER_CONFIG, BROKER_NODES, BROKER_TLS, SERVICES_PORT
 from infra.targets.kubernetes.objects import (
+    BROKER_CONFIG,
+    BROKER_NODES,
+    BROKER_TLS,
+    SERVICES_PORT,
     config_map,
     config_volume,
     disruption_budget,

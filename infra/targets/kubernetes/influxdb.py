@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from infra.host.influxdb import INFLUXD_SETTINGS
+from infra.host.influx_setup import INFLUXD_SETTINGS
 from infra.plan.workloads import INFLUX_PORT
-from infra.targets.kubernetes.names import BACKUP, INFLUX_SETUP_SECRET
 from infra.targets.kubernetes.objects import (
+    BACKUP,
+    INFLUX_SETUP_SECRET,
     disruption_budget,
     empty_dir,
     manifest,
@@ -25,6 +26,7 @@ from infra.targets.kubernetes.objects import (
     volume_mounts,
 )
 from infra.targets.kubernetes.pods import PodSpec, pod_template, probe, stateful_set
+from infra.templates import render_template
 
 if TYPE_CHECKING:
     from infra.targets.kubernetes.objects import ClusterSpec, Manifest
@@ -32,22 +34,8 @@ if TYPE_CHECKING:
 DATA_FOLDER, ETC_FOLDER = "/var/lib/influxdb2", "/etc/influxdb2"
 OPERATORS_ORG = "motcua-operators"
 """The organisation that set-up makes for the operator token; nothing else lies in it (see components.database)."""
-KEPT_BACKUPS = 14
+MAX_BACKUPS = 14
 """Backups that are kept at most, one a night; fewer when the volume is too small for them."""
-
-_BACKUP_SCRIPT = """set -eu
-now=$(date -u +%Y%m%dT%H%M%SZ)
-rm -rf /backup/*.part
-old() {{ ls -1d /backup/2*Z 2>/dev/null | sort; }}
-free() {{ df -Pk /backup/ | tail -n 1 | sed 's/  */ /g' | cut -d' ' -f4; }}
-# Each is whole: the oldest goes when there is no room for another one like the last, and a quarter more.
-last=$(old | tail -n 1)
-wanted=$([ -z "$last" ] || du -sk "$last" | cut -f1)
-while [ $(old | wc -l) -gt 1 ] && [ "$(free)" -lt $((${{wanted:-0}} * 5 / 4)) ]; do rm -r "$(old | head -n 1)"; done
-influx backup "/backup/$now.part" --host http://influxdb:{port}
-mv "/backup/$now.part" "/backup/$now"
-for past in $(old | head -n -{kept}); do rm -r "$past"; done
-"""
 
 
 def influxdb_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
@@ -108,7 +96,7 @@ def backup_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
     )
     pod = PodSpec(
         workload,
-        command=("/bin/sh", "-c", _BACKUP_SCRIPT.format(port=INFLUX_PORT, kept=KEPT_BACKUPS)),
+        command=("/bin/sh", "-c", render_template("influx-backup.sh.j2", port=INFLUX_PORT, count=MAX_BACKUPS)),
         env=(
             *plain_variables({"INFLUX_CONFIGS_PATH": "/tmp/influx-configs", "HOME": "/tmp"}),  # noqa: S108 - an emptyDir
             secret_variable("INFLUX_TOKEN", INFLUX_SETUP_SECRET, "token"),

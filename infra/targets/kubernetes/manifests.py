@@ -6,24 +6,50 @@ before InfluxDB can be reached; `roles` (ingest, rollup, API, watching) needs th
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from infra.targets.kubernetes.broker import broker_manifests
-from infra.targets.kubernetes.checks import check_cluster_options
 from infra.targets.kubernetes.influxdb import backup_manifests, influxdb_manifests
 from infra.targets.kubernetes.monitoring import monitoring_manifests
 from infra.targets.kubernetes.network import namespace_manifest, network_policies
-from infra.targets.kubernetes.objects import ClusterSpec, SecretValue
-from infra.targets.kubernetes.workloads import workload_manifests as workloads
+from infra.targets.kubernetes.objects import SERVICES_PORT, ClusterSpec, SecretValue
+from infra.targets.kubernetes.pods import OWN_IMAGES, PINNED_IMAGES
+from infra.targets.kubernetes.workloads import workload_manifests
+from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from infra.config.options import StackOptions
     from infra.plan import StackPlan
     from infra.targets.kubernetes.objects import Manifest
 
-__all__ = ["ClusterSpec", "SecretValue", "all_manifests", "base_manifests", "required_secrets", "role_manifests"]
+_DIGEST_PATTERN = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+def check_cluster_options(options: StackOptions) -> None:
+    """Raise ConfigError naming every fault."""
+    faults = [Fault("stack configuration", 0, f"motcua:{name}", *why) for name, *why in _option_faults(options)]
+    if faults:
+        raise ConfigError(faults)
+
+
+def _option_faults(options: StackOptions) -> Iterator[tuple[str, str, str]]:
+    """Yield field, problem, remedy."""
+    if options.broker.port == SERVICES_PORT:
+        problem = f"{options.broker.port} is the broker's own for services"
+        yield "broker.port", problem, "write another, as 8883"
+    known_images = sorted({*PINNED_IMAGES, *OWN_IMAGES})
+    for name, digest in sorted(options.kubernetes.image_digests.items()):
+        if name not in known_images:
+            yield (
+                "kubernetes.imageDigests",
+                f"{name!r} is no image of the stack",
+                f"write one of {', '.join(known_images)}",
+            )
+        elif not _DIGEST_PATTERN.fullmatch(digest):
+            yield "kubernetes.imageDigests", f"{name}: {digest!r} is no digest", "write sha256: and 64 hex digits alone"
 
 
 def base_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
@@ -43,7 +69,7 @@ def base_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
 
 def role_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
     """Return what needs tokens and the inventory: ingest, rollup, API; and what watches them."""
-    return (*workloads(cluster), *monitoring_manifests(cluster))
+    return (*workload_manifests(cluster), *monitoring_manifests(cluster))
 
 
 def all_manifests(plan: StackPlan, options: StackOptions, inventory_files: Mapping[str, str]) -> tuple[Manifest, ...]:

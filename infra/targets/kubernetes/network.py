@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from infra.plan.values import NetworkFlow
 from infra.plan.workloads import INFLUX_PORT, PROMETHEUS_PORT
-from infra.targets.kubernetes.names import BACKUP, SERVICES_PORT
-from infra.targets.kubernetes.objects import dns_name, manifest, object_labels, pod_selector
+from infra.targets.kubernetes.objects import BACKUP, SERVICES_PORT, dns_name, manifest, object_labels, pod_selector
 
 if TYPE_CHECKING:
     from infra.targets.kubernetes.objects import ClusterSpec, Manifest

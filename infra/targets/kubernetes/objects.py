@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from infra.plan.pki import INTERNAL_SERVICE
 from telemetry import __version__
 from telemetry.errors import ConfigError, Fault
 
@@ -23,6 +24,14 @@ Manifest = dict[str, Any]
 MAX_OBJECT_BYTES = 1_048_576
 """What etcd takes in one object; a ConfigMap's metadata counts too."""
 METADATA_BYTES = 32_768
+SERVICES_PORT = 8884
+"""Where services meet the broker: several workers share a certificate there, and no device gets there."""
+BROKER_CONFIG, BROKER_TLS = "broker-config", "broker-tls"
+BROKER_NODES = "broker-nodes"
+INFLUX_SETUP_SECRET, API_TLS_SECRET = "influxdb-setup", "api-tls"
+RECEIVER_SECRET, WEBHOOK_KEY = "alertmanager-receiver", "webhook"
+"""The Secret, and its key, that holds the address which alerts are posted to; whoever has it can post there."""
+BACKUP = "backup"
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
 
@@ -46,6 +55,16 @@ class ClusterSpec:
     def namespace(self) -> str:
         """Return the stack's namespace."""
         return self.options.kubernetes.namespace
+
+
+def broker_service_host(cluster: ClusterSpec) -> str:
+    """Return the name under which services meet the broker; it must stand in the broker's certificate."""
+    return f"{INTERNAL_SERVICE}.{cluster.namespace}.svc"
+
+
+def config_map_of(file: str) -> str:
+    """Return the ConfigMap that holds a file of the inventory."""
+    return "inventory-" + file.replace(".", "-").replace("_", "-").replace("/", "-").lower()
 
 
 def dns_name(*parts: str) -> str:

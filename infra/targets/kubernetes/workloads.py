@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.plan.addresses import store_url
+from infra.plan.influx import store_url
 from infra.plan.workloads import ALERTMANAGER_PORT
-from infra.targets.kubernetes.names import API_TLS_SECRET, SERVICES_PORT, broker_service_host, config_map_of
 from infra.targets.kubernetes.objects import (
+    API_TLS_SECRET,
+    SERVICES_PORT,
+    broker_service_host,
     config_map,
+    config_map_of,
     config_paths_volume,
     disruption_budget,
     empty_dir,

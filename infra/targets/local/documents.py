@@ -6,8 +6,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from infra.host import mosquitto
-from infra.plan.addresses import store_url
 from infra.plan.broker import worker_names
+from infra.plan.influx import store_url
 
 if TYPE_CHECKING:
     from infra.config.options import StackOptions

@@ -7,12 +7,12 @@ import gzip
 import re
 from typing import TYPE_CHECKING
 
-from infra.policy.values import new_finding
+from infra.policy.catalogue import new_finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from infra.policy.values import Finding
+    from infra.policy.catalogue import Finding
 
 _CREDENTIAL = r"(?:token|password|passwd|passphrase|secret|api[_-]?key)"
 SECRET_PATTERNS = {

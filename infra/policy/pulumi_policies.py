@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 from pulumi_policy import EnforcementLevel, ResourceValidationPolicy
 from pulumi_policy.proxy import UnknownValueError
 
-from infra.policy.objects import UNKNOWN
+from infra.policy.catalogue import RULES
+from infra.policy.manifests import UNKNOWN
 from infra.policy.resources import RESOURCE_RULE_IDS, resource_violations
-from infra.policy.values import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pulumi_policy import Policy, ReportViolation, ResourceValidationArgs
 
-    from infra.policy.values import PolicyRule
+    from infra.policy.catalogue import PolicyRule
 
 
 def pulumi_policies() -> list[Policy]:
