@@ -1,11 +1,11 @@
-"""Joins the files of one server and its devices; every file says who wrote it. It must not write them.
+"""Collects the files of one server and its devices; each begins with its origin. It must not write them.
 
-Paths below `server/` and `device/` are those on the machine: copy a folder's content over `/`.
+Paths below `server/` and `device/` are paths on the machine: copy a folder's content to `/`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dashboards.files import load_provisioned_files
@@ -47,13 +47,12 @@ EXECUTABLE_FILES = tuple(f"server/{path}" for path in COMMAND_PATHS)
 CLOUD_INIT_FILE = "cloud-init.yaml"
 PACKAGE = "motcua[server]"
 PROXY_PORTS = (80, 443)
-"""What nginx listens on."""
-
+"""Ports of nginx."""
 PACKAGES = (
     "mosquitto", "nginx", "prometheus", "prometheus-alertmanager", "curl", "openssl", "python3-venv",
     "unattended-upgrades",
 )  # fmt: skip
-"""What cloud-init installs from the machine's distribution."""
+"""Packages of the machine's distribution that cloud-init installs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +71,10 @@ class NginxSettings:
 
 @dataclass(frozen=True, slots=True)
 class MachineSetup:
-    """What a new machine needs besides files: Motcua as pip takes it, the store's disk, more files (path: text)."""
+    """Motcua's requirement for pip, and the store's disk, of a new machine."""
 
     package: str = PACKAGE
     disk: str = ""
-    files: Mapping[str, str] = field(default_factory=dict)
 
 
 def render_bundle(
@@ -86,21 +84,19 @@ def render_bundle(
     stack_plan: StackPlan | None = None,
     machine: MachineSetup | None = None,
 ) -> dict[str, str]:
-    """Return {path: text} of everything the host target has; with a `broker` URL every device's agent.toml too.
+    """Return {path: text} of the whole host target; with a `broker` URL also every device's agent.toml.
 
-    Without a plan it is that of one machine in production, with the defaults of a stack file. Raises ConfigError
-    when the broker's port is another program's on the machine.
+    Without a `stack_plan` it is that of one machine in production, with the defaults of a stack file. Raises
+    ConfigError when another program on the machine uses the broker's port.
     """
     head = f"{HEADER_PREFIX}{inventory.version}."
     effective_plan = stack_plan or default_plan(inventory, layout)
     _check_port_conflicts(effective_plan, layout)
-    setup = machine or MachineSetup()
-    server = {
-        path: _with_header(head, text) for path, text in _server_files(head, effective_plan, layout, setup).items()
-    }
+    server_files = _server_files(head, effective_plan, layout, machine or MachineSetup())
+    server = {path: _with_header(head, text) for path, text in server_files.items()}
     files = {f"server/{path}": text for path, text in server.items()}
     files |= {f"device/{path}": text for path, text in (device_units(layout) | system_users()).items()}
-    files[CLOUD_INIT_FILE] = render_user_data(head, {**server, **setup.files}, COMMAND_PATHS)
+    files[CLOUD_INIT_FILE] = render_user_data(head, server, COMMAND_PATHS)
     if broker:
         files |= {
             f"devices/{device.id}.toml": render_agent(
@@ -113,19 +109,19 @@ def render_bundle(
 
 
 def default_plan(inventory: Inventory, layout: HostLayout) -> StackPlan:
-    """Return the plan of one machine; certificates are reckoned from the first epoch, since none is made here."""
+    """Return the plan of one machine; certificates are dated from the first epoch, since none is issued here."""
     options = StackOptions(stage="prod", target="local", workers=len(layout.workers))
     return build_plan(inventory, options, options.pki.epoch, load_provisioned_files())
 
 
 def _check_port_conflicts(stack_plan: StackPlan, layout: HostLayout) -> None:
-    """Refuse a port of the broker that nginx, the store, the roles or what watches them listen on."""
+    """Refuse a broker port that nginx, the store, a role or the monitoring uses."""
     port = stack_plan.broker.listeners[0].port
     other_ports = {
         workload.ports[name] for workload in stack_plan.workloads for name in workload.ports if name != "mqtts"
     }
     if port in {*PROXY_PORTS, *other_ports, *(metrics_port(name) for name in layout.workers)}:
-        problem, remedy = f"{port} is another program's on this machine", "write another, as 8883"
+        problem, remedy = f"{port} is used by another program on this machine", "write another, as 8883"
         raise ConfigError([Fault("stack configuration", 0, "motcua:broker.port", problem, remedy)])
 
 
@@ -162,7 +158,7 @@ def _server_files(head: str, stack_plan: StackPlan, layout: HostLayout, machine:
 def render_nginx(site: NginxSettings) -> str:
     """Return nginx.conf, for nginx 1.22 (Debian 12) and later: TLS, limits, unbuffered streams.
 
-    It is a whole configuration of its own, so that the package's sites have no effect.
+    It is a complete configuration, so that the package's sites have no effect.
     """
     return render_template("nginx.conf.j2", site=site)
 
@@ -179,7 +175,7 @@ def render_user_data(
             "path": f"/{path}",
             "owner": "root:root",
             "permissions": "0755" if path in programs else "0644",
-            # After the packages: one that cannot start for want of a certificate would not install either.
+            # After the packages: one that cannot start without its certificate would fail to install.
             "defer": True,
             **({"encoding": "gz+b64"} if compress else {}),
             "content": compress(text) if compress else text,
@@ -204,6 +200,6 @@ def _broker_config(stack_plan: StackPlan) -> str:
     limits = mosquitto.MosquittoLimits(connections=stack_plan.broker.connections)
     listener = stack_plan.broker.listeners[0]
     broker = mosquitto.MosquittoSettings(PERSISTENCE_FOLDER, port=listener.port, bind=listener.bind, limits=limits)
-    # The roles on this machine come by the loopback, which one address of its own does not take in.
+    # Roles on this machine connect by the loopback, which a broker bound to another address does not serve.
     loopback_port = listener.port if listener.bind not in {"", "0.0.0.0", "127.0.0.1", "localhost"} else 0  # noqa: S104 - compared
     return mosquitto.render_configuration(broker, tls, f"{BROKER_FOLDER}/acl", loopback_port, "127.0.0.1")

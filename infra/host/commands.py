@@ -1,6 +1,6 @@
 """Renders the commands of a server: first boot, certificate requests, backup with its timer. It must not run any.
 
-Keys are made on the machine and never leave it; what leaves is a request that the authority signs.
+Keys are made on the machine and never leave it; only requests leave it, which the authority signs.
 """
 
 from __future__ import annotations

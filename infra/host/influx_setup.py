@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 COMMAND_PATH = "usr/local/sbin/motcua-set-up-influxdb"
 INFLUXD_SETTINGS = {
-    "INFLUXD_HTTP_BIND_ADDRESS": ("127.0.0.1:8086", "Only the roles on this machine talk to it."),
-    "INFLUXD_STORAGE_WAL_FSYNC_DELAY": ("0s", "A write is answered when it is on the disk: the receipt rests on it."),
+    "INFLUXD_HTTP_BIND_ADDRESS": ("127.0.0.1:8086", "Only the roles on this machine connect to it."),
+    "INFLUXD_STORAGE_WAL_FSYNC_DELAY": ("0s", "A write is acknowledged when it is on the disk: receipts depend on it."),
     "INFLUXD_REPORTING_DISABLED": ("true", "Nothing is sent to the vendor."),
-    "INFLUXD_UI_DISABLED": ("true", "The pages are the API's."),
-    "INFLUXD_LOG_LEVEL": ("warn", "Its journal has what needs a look."),
+    "INFLUXD_UI_DISABLED": ("true", "The API serves the pages."),
+    "INFLUXD_LOG_LEVEL": ("warn", "Its journal has only what needs attention."),
 }
 """Setting: (value, why)."""
 

@@ -1,6 +1,6 @@
-"""Writes the mosquitto configuration: listener, access rules, limits. It must not read files or start anything.
+"""Renders mosquitto's configuration: listener, access rules, limits. It must not start anything.
 
-For mosquitto 2.0.11 and later 2.0 versions. Every limit stands with its reason in the generated text.
+For mosquitto 2.0.11 and later 2.0 versions. The generated text gives the reason for every limit.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class TlsFiles:
 
 @dataclass(frozen=True, slots=True)
 class MosquittoLimits:
-    """Sizes: frames and bytes queued per absent subscriber, connections, seconds between snapshots."""
+    """Limits: messages and bytes queued per offline subscriber, connections, seconds between snapshots."""
 
     queued_messages: int = 1_000_000
     queued_bytes: int = 512 * 1024 * 1024
@@ -40,7 +40,7 @@ class MosquittoLimits:
 
 @dataclass(frozen=True, slots=True)
 class MosquittoSettings:
-    """Where it keeps its sessions (a folder), whom it runs as, where it listens (`bind` empty: everywhere)."""
+    """The folder of its sessions, its system user, where it listens (`bind` empty: on all addresses)."""
 
     folder: str
     user: str = "mosquitto"

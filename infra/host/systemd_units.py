@@ -77,7 +77,7 @@ def device_units(layout: HostLayout) -> dict[str, str]:
     command = f"{layout.program} agent --config {ETC}/agent.toml"
     return {
         f"{UNITS_FOLDER}/motcua-agent.service": _role_unit(
-            "agent", "this device's events, kept until they are stored", command, "128M"
+            "agent", "this device's events, in its outbox until they are stored", command, "128M"
         ),
         f"{UNITS_FOLDER}/motcua-agent.service.d/printer.conf.example": render_template("printer.conf"),
     }

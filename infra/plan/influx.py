@@ -1,4 +1,4 @@
-"""What InfluxDB is to hold: buckets, tokens with the least rights, tasks, the stream to the national one. Pure."""
+"""What InfluxDB must hold: buckets, tokens with the least rights, tasks, the replication to the national one. Pure."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ from(bucket: "{raw}")
 
 
 def bucket_plans(influx: InfluxOptions) -> tuple[BucketPlan, ...]:
-    """Return the raw bucket, the totals' and the operators' own; days of 0 keep for ever.
+    """Return the raw bucket, those of totals and that of operators; a retention of 0 days means for ever.
 
-    The day totals are kept for ever whatever is asked: live rows and marks lie there.
+    Day totals never expire, whatever the options are: live rows and checkpoints are in that bucket.
     """
     name = influx.bucket
     return (
@@ -56,7 +56,7 @@ def bucket_plans(influx: InfluxOptions) -> tuple[BucketPlan, ...]:
 
 
 def role_permissions(role: str, bucket: str) -> tuple[BucketPermission, ...]:
-    """Return what a role needs and no more; raises KeyError for a role that has no token."""
+    """Return the least permissions of a role; raises KeyError for a role that has no token."""
     totals = [f"{bucket}-{width}" for width in TOTALS_TIERS]
     reads = {"ingest": [bucket], "rollup": [bucket, *totals], "api": totals}[role]
     writes = {"ingest": [bucket], "rollup": [bucket, *totals], "api": []}[role]
@@ -68,7 +68,7 @@ def _permissions_on(action: str, names: Iterable[str]) -> tuple[BucketPermission
 
 
 def token_plans(options: TokenOptions, bucket: str) -> tuple[TokenPlan, ...]:
-    """Return every role's token of this generation, and of the one before while it is kept."""
+    """Return every role's token of this generation, and of the previous one unless it is gone."""
     plans = [_token_plan(role, options.generation, bucket, active=True) for role in TOKEN_ROLES]
     if options.generation > 1 and options.previous != "gone":
         active = options.previous == "active"
@@ -81,7 +81,7 @@ def _token_plan(role: str, generation: int, bucket: str, *, active: bool) -> Tok
 
 
 def upstream_plan(national: NationalOptions, bucket: str, province: str) -> UpstreamPlan:
-    """Return the stream of the roll-ups; raw events stay in the province."""
+    """Return the replication of totals; raw events stay in the province."""
     streams = tuple(
         ReplicationPlan(f"{province}-{width}", f"{bucket}-{width}", f"{national.bucket}-{width}")
         for width in TOTALS_TIERS
@@ -98,7 +98,7 @@ def upstream_plan(national: NationalOptions, bucket: str, province: str) -> Upst
 
 
 def influx_plan(options: StackOptions, province: str) -> InfluxPlan:
-    """Return everything that InfluxDB is to hold."""
+    """Return everything that InfluxDB must hold."""
     influx = options.influx
     task = TaskPlan("motcua-capacity", _CAPACITY_FLUX.format(raw=influx.bucket, ops=f"{influx.bucket}-ops"))
     dbrps = [DbrpPlan(influx.bucket, width, f"{influx.bucket}-{width}", width == "1d") for width in TOTALS_TIERS]

@@ -1,6 +1,7 @@
-"""Rules over Kubernetes objects as mappings: hardened pods, pinned images, closed balancers, no secret in the open.
+"""Rules over Kubernetes objects: hardened pods, pinned images, closed Services and Ingresses, no plain secret.
 
-Pure. A value that a preview does not know yet is `UNKNOWN`, and never a breach.
+Pure; an object may have any form: what is missing or of another type counts as empty. A value that a preview does not
+know yet is `UNKNOWN`, and never a breach.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from infra.policy.catalogue import Finding
 
 UNKNOWN = "(unknown)"
-"""Stands for a value that a preview does not know yet."""
+"""The value of what a preview does not know yet."""
 KubernetesObject = dict[str, Any]
 COMPONENT_LABEL, POD_SECURITY_LABEL = "app.kubernetes.io/component", "pod-security.kubernetes.io/enforce"
 STORE_COMPONENT, STORE_PORT = "influxdb", 8086
@@ -34,17 +35,17 @@ _UNLABELLED_KINDS = {"List", "CustomResourceDefinition", "Kustomization"}
 
 
 def as_mapping(value: object) -> KubernetesObject:
-    """Return a mapping, or an empty one."""
+    """Return a mapping, or an empty one for any other value."""
     return value if isinstance(value, dict) else {}
 
 
 def as_list(value: object) -> list[Any]:
-    """Return a list, or an empty one."""
+    """Return a list, or an empty one for any other value."""
     return value if isinstance(value, list) else []
 
 
 def equals_or_unknown(value: object, expected: object) -> bool:
-    """Tell whether a value is the wanted one, or may turn out to be."""
+    """Return whether a value is the expected one, or may turn out to be."""
     return value in (expected, UNKNOWN)
 
 
@@ -75,7 +76,7 @@ def check_manifest(manifest: Mapping[str, object]) -> Iterator[Finding]:
 
 
 def pod_spec(obj: KubernetesObject) -> KubernetesObject | None:
-    """Return the pod within an object that makes pods."""
+    """Return the pod spec of a workload; None for other objects."""
     spec = as_mapping(obj.get("spec"))
     if obj.get("kind") == "Pod":
         return spec or None
@@ -101,12 +102,12 @@ def _check_labels(obj: KubernetesObject, where: str) -> Iterator[Finding]:
 def _check_pod(spec: KubernetesObject, where: str) -> Iterator[Finding]:
     for name in _HOST_SETTINGS:
         if spec.get(name) is True:
-            yield new_finding("pod-hardened", where, f"has {name}", "take it out")
+            yield new_finding("pod-hardened", where, f"has {name}", "remove it")
     if not equals_or_unknown(spec.get("automountServiceAccountToken"), expected=False):
         remedy = "set automountServiceAccountToken: false"
-        yield new_finding("pod-hardened", where, "carries the cluster's token", remedy)
+        yield new_finding("pod-hardened", where, "mounts the cluster's token", remedy)
     if any("hostPath" in as_mapping(volume) for volume in as_list(spec.get("volumes"))):
-        yield new_finding("pod-hardened", where, "mounts a folder of the node", "use a volume claim")
+        yield new_finding("pod-hardened", where, "mounts a host path of the node", "use a volume claim")
 
 
 def _check_container(container: KubernetesObject, pod: KubernetesObject, where: str) -> Iterator[Finding]:
@@ -135,7 +136,7 @@ def _check_container(container: KubernetesObject, pod: KubernetesObject, where: 
     }
     for setting, good in requirements.items():
         if not good:
-            yield new_finding("pod-hardened", location, f"is without {setting}", "set it")
+            yield new_finding("pod-hardened", location, f"lacks {setting}", "set it")
 
 
 def _check_image(container: KubernetesObject, where: str, stage: str) -> Iterator[Finding]:
@@ -144,7 +145,12 @@ def _check_image(container: KubernetesObject, where: str, stage: str) -> Iterato
         return
     location, tag = f"{where}, image {image or '?'}", image.rpartition("/")[2].partition(":")[2]
     if tag in {"", "latest"}:
-        yield new_finding("image-pinned", location, "means another image tomorrow", "pin it: kubernetes.imageDigests")
+        yield new_finding(
+            "image-pinned",
+            location,
+            "has no version, so that its content can change",
+            "pin it: kubernetes.imageDigests",
+        )
         return
     rule = "image-pinned" if stage == "prod" else "image-digest"
     yield new_finding(
@@ -153,7 +159,7 @@ def _check_image(container: KubernetesObject, where: str, stage: str) -> Iterato
 
 
 def _check_arguments(container: KubernetesObject, where: str) -> Iterator[Finding]:
-    """Name secrets among a container's words: who may list processes reads them."""
+    """Report secrets in a container's command line: anyone who may list processes reads them."""
     for name in ("command", "args"):
         texts = [argument for argument in as_list(container.get(name)) if isinstance(argument, str)]
         what = secret_kind_in("\n".join(texts)) or secret_kind_in(" ".join(texts))
@@ -176,13 +182,13 @@ def _check_environment(container: KubernetesObject, where: str) -> Iterator[Find
 
 
 def check_service(spec: KubernetesObject, where: str) -> Iterator[Finding]:
-    """Name doors that are open to every network, and any that leads to InfluxDB."""
+    """Report Services that are open to every network, and any that exposes InfluxDB."""
     kind, networks = spec.get("type"), spec.get("loadBalancerSourceRanges")
     bare = kind == "NodePort" or bool(spec.get("externalIPs")) or (kind == "LoadBalancer" and not networks)
     if bare:
-        yield new_finding("balancer-sources", where, "takes connections from every network", _SOURCES_REMEDY)
+        yield new_finding("balancer-sources", where, "accepts connections from every network", _SOURCES_REMEDY)
     elif kind == "LoadBalancer" and any(is_open_network(str(source)) for source in as_list(networks)):
-        yield new_finding("devices-from-anywhere", where, "takes connections from every network", _SOURCES_REMEDY)
+        yield new_finding("devices-from-anywhere", where, "accepts connections from every network", _SOURCES_REMEDY)
     if (bare or kind == "LoadBalancer") and _exposes_store(spec):
         yield new_finding("store-closed", where, "offers InfluxDB outside the cluster", "make it ClusterIP")
 
@@ -194,7 +200,7 @@ def _exposes_store(spec: KubernetesObject) -> bool:
 
 
 def check_ingress(spec: KubernetesObject, where: str) -> Iterator[Finding]:
-    """Name ways in that lead to InfluxDB, or have no TLS."""
+    """Report Ingresses that lead to InfluxDB, or have no TLS."""
     rules = [as_mapping(as_mapping(rule).get("http")) for rule in as_list(spec.get("rules"))]
     paths = [as_mapping(path).get("backend") for rule in rules for path in as_list(rule.get("paths"))]
     services = [as_mapping(as_mapping(backend).get("service")) for backend in (*paths, spec.get("defaultBackend"))]
@@ -202,13 +208,13 @@ def check_ingress(spec: KubernetesObject, where: str) -> Iterator[Finding]:
         backend.get("name") == STORE_COMPONENT or as_mapping(backend.get("port")).get("number") == STORE_PORT
         for backend in services
     ):
-        yield new_finding("store-closed", where, "offers InfluxDB outside the cluster", "take the path out")
+        yield new_finding("store-closed", where, "offers InfluxDB outside the cluster", "remove the path")
     if not spec.get("tls"):
         yield new_finding("listener-tls", where, "serves without TLS", "give it a certificate: tls")
 
 
 def check_network_policy(spec: KubernetesObject, where: str) -> Iterator[Finding]:
-    """Name rules that let every network in to everything: they undo the default, which is to let in nobody."""
+    """Report policies that let every network in to every port: they undo the default, which is to deny all."""
     for rule in (as_mapping(entry) for entry in as_list(spec.get("ingress"))):
         sources = [as_mapping(as_mapping(entry).get("ipBlock")).get("cidr", "") for entry in as_list(rule.get("from"))]
         anybody = not rule.get("from") or any(is_open_network(str(entry)) for entry in sources)
@@ -226,7 +232,7 @@ def _port_of_rule(entry: object) -> object:
 
 
 def check_config_map(manifest: KubernetesObject, where: str) -> Iterator[Finding]:
-    """Name secrets in a ConfigMap."""
+    """Report secrets in a ConfigMap."""
     data = {
         **as_mapping(manifest.get("data")),
         **{k: _decode_base64(v) for k, v in as_mapping(manifest.get("binaryData")).items()},
@@ -245,11 +251,11 @@ def _decode_base64(value: object) -> str:
 
 
 def check_namespace(manifest: KubernetesObject, where: str) -> Iterator[Finding]:
-    """Name a namespace in which pods that are not restricted may run."""
+    """Report a namespace in which pods that are not restricted may run."""
     labels = as_mapping(manifest.get("metadata")).get("labels")
     if labels != UNKNOWN and not equals_or_unknown(as_mapping(labels).get(POD_SECURITY_LABEL), "restricted"):
         yield new_finding(
-            "pod-hardened", where, "takes pods that are not restricted", f"label it {POD_SECURITY_LABEL}: restricted"
+            "pod-hardened", where, "accepts pods that are not restricted", f"label it {POD_SECURITY_LABEL}: restricted"
         )
 
 
@@ -261,4 +267,4 @@ _CHECKS_BY_KIND: Mapping[str, Callable[[KubernetesObject, str], Iterator[Finding
     "Namespace": check_namespace,
 }
 _KINDS_WITHOUT_SPEC = ("ConfigMap", "Namespace")
-"""Kinds whose content does not stand in `spec`."""
+"""Kinds whose content is not in `spec`."""

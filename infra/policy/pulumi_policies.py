@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def pulumi_policies() -> list[Policy]:
-    """Return a policy for each rule that single resources can break."""
+    """Return a policy for each rule that a single resource can break."""
     return [_build_policy(RULES[name]) for name in RESOURCE_RULE_IDS]
 
 
@@ -37,7 +37,7 @@ def _build_policy(rule: PolicyRule) -> Policy:
 
 
 def to_plain_json(value: object) -> Any:  # noqa: ANN401 - any JSON
-    """Return a proxied value as JSON; what is not known yet becomes UNKNOWN."""
+    """Return a proxied value as plain JSON; a value that is not known yet becomes UNKNOWN."""
     if isinstance(value, Mapping):
         return {name: _value_or_unknown(lambda name=name: value[name]) for name in value}  # type: ignore[misc]
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):

@@ -66,7 +66,7 @@ def test_good_resource_passes_and_a_bad_one_is_named(pack: Any) -> None:  # noqa
     assert analyze(pack, BUCKET, {"name": "motcua", "retention_s": 0}) == []
     found = analyze(pack, BUCKET, {"name": "motcua", "retention_s": 7200})
     assert [one.policyName for one in found] == ["retention"]
-    assert "keeps 7200 s, less than 30 days" in found[0].message
+    assert "has a retention of 7200 s, less than 30 days" in found[0].message
     assert found[0].enforcementLevel == pb.MANDATORY
 
 
@@ -98,7 +98,7 @@ def test_engine_stops_a_preview_that_breaks_a_rule_and_no_other(
     (tmp_path / "__main__.py").write_text(PROGRAM % kept)
     told = _run(engine, tmp_path, "preview", "--policy-pack", str(PACK), "--non-interactive")
     assert (told.returncode == 0) is good, told.stdout + told.stderr
-    assert ("keeps 7200 s, less than 30 days" in told.stdout + told.stderr) is not good
+    assert ("has a retention of 7200 s, less than 30 days" in told.stdout + told.stderr) is not good
 
 
 def _empty() -> Any:  # noqa: ANN401 - likewise

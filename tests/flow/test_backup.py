@@ -213,7 +213,7 @@ def test_a_copy_of_the_running_embedded_store_is_whole(
         (("save",), "usage"),
         (("destroy", "/x"), "usage"),
         (("save", "relative"), "absolute path"),
-        (("restore", "{folder}/nothing"), "no finished backup"),
+        (("restore", "{folder}/nothing"), "not a finished backup"),
         (("restore", "{folder}/damaged"), "is damaged"),
         (("save", "{folder}/damaged"), "exists already"),
     ],

@@ -186,7 +186,7 @@ def test_user_data_that_does_not_fit_names_size_and_limit() -> None:
     options = wanted()
     noise = "".join(f"# {n * 2654435761 % 2**32:08x}\n" for n in range(20_000))
     large = build_plan(WORLD, options, DAY, {"rules/large.yaml": noise})
-    with pytest.raises(ConfigError, match=r"cloud-init\.yaml.*is \d+ bytes in base64, and Nova takes 65535"):
+    with pytest.raises(ConfigError, match=r"cloud-init\.yaml.*is \d+ bytes in base64, and Nova accepts 65535"):
         document.user_data(large, options, WORLD)
 
 

@@ -1,6 +1,7 @@
-"""Makes the cluster's objects by Pulumi. It must not decide what they hold: that is the manifests'.
+"""Deploys authorities, the cluster's objects and InfluxDB's tokens by Pulumi. It must not decide what they contain.
 
-The first run makes the base; when InfluxDB can be reached (`kubernetes.influxReachable`), the next one the roles.
+The first run creates the base. Tokens come from InfluxDB: the roles follow in the run that finds it reachable
+(`kubernetes.influxReachable`).
 """
 
 from __future__ import annotations
@@ -50,11 +51,11 @@ RESOURCE_CLASSES: dict[str, type[pulumi.CustomResource]] = {
     "policy/v1 PodDisruptionBudget": k8s.policy.v1.PodDisruptionBudget,
 }
 PROTECTED_KINDS = ("Namespace", "PersistentVolumeClaim", "StatefulSet")
-"""What holds data, or goes with everything in it."""
+"""Kinds that hold data, or whose deletion deletes everything in them."""
 IMMUTABLE_FIELDS = {"StatefulSet": ["spec.volumeClaimTemplates"], "PersistentVolumeClaim": ["spec.resources"]}
-"""What Kubernetes refuses to change: a volume keeps its size when the plan's grows; `kubectl patch pvc` grows it."""
+"""Fields that Kubernetes refuses to change: `kubectl patch pvc` grows a volume when the plan's has grown."""
 DERIVED_SECRETS = ("grafanaPassword",)
-"""Secrets that follow from the operator token when the stack does not give them: they stay as long as it does."""
+"""Secrets that are derived from the operator token when the stack has none: they change only with it."""
 ARGUMENT_NAMES = {"stringData": "string_data", "automountServiceAccountToken": "automount_service_account_token"}
 
 ROLE_CERTIFICATES = {"broker": "broker", "ingest": "motcua-ingest-1", "rollup": "motcua-rollup"}
@@ -76,7 +77,7 @@ class Cluster(MotcuaComponent):
         self.resources: dict[str, pulumi.CustomResource] = {}
 
     def create(self, objects: Iterable[Manifest]) -> None:
-        """Make or change objects; the namespace comes first."""
+        """Create or change objects; the namespace comes first."""
         for manifest in objects:
             kind, name = manifest["kind"], manifest["metadata"]["name"]
             resource = self._create_resource(manifest, f"{kind.lower()}-{name}")
@@ -108,7 +109,7 @@ def deploy_cluster(
     inventory_files: Mapping[str, str],
     opts: pulumi.ResourceOptions | None = None,
 ) -> dict[str, pulumi.Input[object]]:
-    """Make or change the base, and the roles once InfluxDB is reachable; returns the stack's outputs.
+    """Create or change the base, and the roles once InfluxDB is reachable; returns the cluster's outputs.
 
     Raises ConfigError naming every secret that is missing.
     """
@@ -124,11 +125,11 @@ def deploy_cluster(
 
 
 def complete_secrets(secrets: Mapping[str, pulumi.Input[str]], names: Iterable[str]) -> dict[str, pulumi.Input[str]]:
-    """Return every value that is needed; those that may be derived are. Raises ConfigError."""
+    """Return every required value, derived where that is allowed. Raises ConfigError naming all that are missing."""
     required = list(names)
     missing = [name for name in required if name not in secrets and name not in DERIVED_SECRETS]
     if missing:
-        remedy = "set it with `pulumi config set --secret {}`, or make the part of the stack that gives it"
+        remedy = "set it with `pulumi config set --secret {}`, or deploy the part of the stack that creates it"
         raise ConfigError([Fault("secrets", 0, name, "is missing", remedy.format(name)) for name in missing])
     return {
         name: secrets[name] if name in secrets else _derive_secret(secrets["influxToken"], name) for name in required
@@ -143,7 +144,7 @@ def _derive_secret(token: pulumi.Input[str], name: str) -> pulumi.Output[str]:
 
 
 def cluster_outputs(spec: ClusterSpec) -> dict[str, pulumi.Input[object]]:
-    """Return what operators ask for: addresses, and the next step of a first roll-out."""
+    """Return addresses for operators, and the next step of a first roll-out."""
     options = spec.options
     reachable = options.kubernetes.influx_reachable
     step = (
@@ -161,7 +162,7 @@ def cluster_outputs(spec: ClusterSpec) -> dict[str, pulumi.Input[object]]:
 def deploy_stack(
     plan: StackPlan, options: StackOptions, root: Path, secrets: Mapping[str, pulumi.Output[str]]
 ) -> StackOutputs:
-    """Make or change everything; returns the outputs. Raises ConfigError naming every secret that is missing."""
+    """Create or change everything; returns the outputs. Raises ConfigError naming every secret that is missing."""
     check_cluster_options(options)
     province = Province(plan.province, plan.stage)
     parent_options = pulumi.ResourceOptions(parent=province)

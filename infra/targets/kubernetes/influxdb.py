@@ -1,6 +1,6 @@
 """InfluxDB in the cluster: one replica on a volume, set up once, and its nightly backup. Pure.
 
-Buckets and tokens are made through its API by the Pulumi program, not here.
+The Pulumi program creates buckets and tokens through its API, not here.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 
 DATA_FOLDER, ETC_FOLDER = "/var/lib/influxdb2", "/etc/influxdb2"
 OPERATORS_ORG = "motcua-operators"
-"""The organisation that set-up makes for the operator token; nothing else lies in it (see components.database)."""
+"""The organisation that set-up creates for the operator token; it is otherwise empty (see components.database)."""
 MAX_BACKUPS = 14
-"""Backups that are kept at most, one a night; fewer when the volume is too small for them."""
+"""The most backups that stay, one per night; fewer when the volume is too small."""
 
 
 def influxdb_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
-    """Return everything that InfluxDB is made of."""
+    """Return InfluxDB's manifests."""
     workload = cluster.plan.workload("influxdb")
     pod = PodSpec(
         workload,
@@ -48,12 +48,12 @@ def influxdb_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
         mounts=tuple(volume_mounts({"data": DATA_FOLDER, "etc": ETC_FOLDER}, writable=("data", "etc"))),
         ports=workload.ports,
         probes={
-            # After an unclean end it reads its log again before it answers.
+            # After a crash it replays its write-ahead log before it responds.
             "startupProbe": probe("httpGet", "http", "/health", failures=180),
             "livenessProbe": probe("httpGet", "http", "/ping", every_s=20),
             "readinessProbe": probe("httpGet", "http", "/health"),
         },
-        # It closes its shards before it ends.
+        # It closes its shards before it exits.
         grace_s=120,
     )
     setup = {"password": "influxPassword", "token": "influxToken"}
@@ -67,7 +67,7 @@ def influxdb_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
 
 
 def _influxdb_environment() -> tuple[Manifest, ...]:
-    """Return the settings of the host target and the first set-up, which happens on an empty volume only."""
+    """Return the host target's settings, and those of the first set-up, which takes place on an empty volume only."""
     settings = {name: value for name, (value, _) in INFLUXD_SETTINGS.items()}
     settings["INFLUXD_HTTP_BIND_ADDRESS"] = f":{INFLUX_PORT}"
     first = {
@@ -84,7 +84,7 @@ def _influxdb_environment() -> tuple[Manifest, ...]:
 
 
 def backup_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
-    """Return the nightly backup: metadata and data into a volume of its own, the last ones are kept."""
+    """Return the nightly backup of metadata and data to a separate volume; the newest ones stay."""
     workload = replace(
         cluster.plan.workload("influxdb"),
         name=BACKUP,

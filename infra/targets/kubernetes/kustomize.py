@@ -1,6 +1,6 @@
-"""The objects as YAML files for `kubectl apply --server-side -k`, and a page that says which Secrets to make. Pure.
+"""The objects as YAML files for `kubectl apply --server-side -k`, and a page of the Secrets to create. Pure.
 
-Secrets are not among the files: their values are nobody's to write down.
+Secrets are not among the files: their values must not be written to disk.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _VALUE_DESCRIPTIONS = {
 
 
 def kustomize_files(plan: StackPlan, options: StackOptions, inventory_files: Mapping[str, str]) -> dict[str, str]:
-    """Return {name: text}: one object a file, in the order in which they are made, a kustomization, `SECRETS.md`."""
+    """Return {name: text}: one object per file, in order of creation, a kustomization, `SECRETS.md`."""
     objects = all_manifests(plan, options, inventory_files)
     head = f"{HEADER_PREFIX}{plan.inventory_version}.\n"
     plain = [manifest for manifest in objects if manifest["kind"] != "Secret"]
@@ -63,7 +63,7 @@ def _file_name(number: int, manifest: Manifest) -> str:
 
 
 def secrets_page(objects: Iterable[Manifest], namespace: str) -> str:
-    """Return the page that lists every Secret with its keys and the command that makes it."""
+    """Return the page that lists every Secret with its keys and the command that creates it."""
     secrets = {
         manifest["metadata"]["name"]: {
             key: _VALUE_DESCRIPTIONS[value.name] if isinstance(value, SecretValue) else ""

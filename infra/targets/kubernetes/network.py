@@ -1,6 +1,6 @@
-"""Who may speak to whom: nobody, but for the plan's flows. Pure; it adds only what the cluster itself needs.
+"""Network policies: only the plan's flows are allowed. Pure; it adds only what the cluster itself needs.
 
-A flow between two components is two rules: one lets it out, one lets it in.
+A flow between two components is two policies: one for egress, one for ingress.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 ANY_NETWORK = "0.0.0.0/0"
 HTTPS_PORT = 443
 NODE_CACHE = "169.254.20.10/32"
-"""Where pods ask for names on clusters with a cache on every node."""
+"""The DNS server of clusters with a cache on every node."""
 INGRESS_NAMESPACE = "ingress-nginx"
-"""Where the ingress controller runs: people reach the API through it alone."""
+"""The ingress controller's namespace: people reach the API only through it."""
 OUTSIDE_PARTIES = ("devices", "people", "national", "receivers")
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 
 
 @dataclass(frozen=True, slots=True)
 class _FlowSide:
-    """One side of a flow: whose pods, which way, the other side."""
+    """One side of a flow: the component, the direction, the peers."""
 
     name: str
     component: str
@@ -37,13 +37,13 @@ class _FlowSide:
 
 
 def network_policies(cluster: ClusterSpec) -> tuple[Manifest, ...]:
-    """Return the rules: nothing, names to be looked up, then each flow."""
+    """Return the policies: deny all, allow DNS, then allow each flow."""
     rules = [rule for flow in cluster_flows(cluster) for rule in _flow_sides(cluster, flow)]
     return (_default_deny(cluster), _dns_policy(cluster), *(_network_policy(cluster, rule) for rule in rules))
 
 
 def cluster_flows(cluster: ClusterSpec) -> tuple[NetworkFlow, ...]:
-    """Return the plan's flows, services at their own listener of the broker, and what this target adds."""
+    """Return the plan's flows, with services at their own broker listener, and this target's own flows."""
     plan = [_to_services_listener(flow) for flow in cluster.plan.flows]
     return tuple(sorted({*plan, *cluster_only_flows()}))
 
@@ -55,7 +55,7 @@ def _to_services_listener(flow: NetworkFlow) -> NetworkFlow:
 
 
 def cluster_only_flows() -> tuple[NetworkFlow, ...]:
-    """Return what the plan does not know: backup, the lag's reader, where alerts go."""
+    """Return the flows of this target only: backup, prometheus-adapter, alert receivers."""
     return (
         NetworkFlow(BACKUP, "influxdb", INFLUX_PORT, "backup"),
         NetworkFlow("prometheus-adapter", "prometheus", PROMETHEUS_PORT, "lag for the autoscaler"),
@@ -64,7 +64,7 @@ def cluster_only_flows() -> tuple[NetworkFlow, ...]:
 
 
 def _flow_sides(cluster: ClusterSpec, flow: NetworkFlow) -> list[_FlowSide]:
-    """Return the two sides of a flow; the outside has none of its own."""
+    """Return the sides of a flow inside the cluster; outside parties have none."""
     sides = []
     if flow.source not in {*OUTSIDE_PARTIES, "prometheus-adapter"}:
         sides.append(_flow_side(cluster, flow, "Egress"))
@@ -80,11 +80,11 @@ def _flow_side(cluster: ClusterSpec, flow: NetworkFlow, direction: str) -> _Flow
 
 
 def _peers_of(cluster: ClusterSpec, name: str) -> list[Manifest]:
-    """Return whom a name means."""
+    """Return the peers of a component or outside party."""
     if name == "devices":
         return _ip_blocks(cluster.options.kubernetes.device_sources)
     if name in {"national", "receivers"}:
-        # Rules know no host names: the port is what can be bound.
+        # Policies have no host names: only the port can be limited.
         return _ip_blocks(())
     if name == "people":
         return [{"namespaceSelector": {"matchLabels": {_NAMESPACE_LABEL: INGRESS_NAMESPACE}}}]
@@ -125,7 +125,7 @@ def _dns_policy(cluster: ClusterSpec) -> Manifest:
 
 
 def namespace_manifest(cluster: ClusterSpec) -> Manifest:
-    """Return the namespace: nothing runs in it that is not restricted."""
+    """Return the namespace, which admits restricted pods only."""
     levels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
     meta = {"name": cluster.namespace, "labels": {**object_labels(cluster, "namespace"), **levels}}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": meta}

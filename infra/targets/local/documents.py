@@ -1,4 +1,4 @@
-"""The text of the files that the target `local` writes: the broker's configuration, the roles' settings. Pure."""
+"""Renders the files of the target `local`: the broker's configuration, the roles' settings. Pure."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _SESSIONS_README = "mosquitto keeps its sessions and retained states here.\n"
 
 
 def role_settings(plan: StackPlan, options: StackOptions, inventory: str, folder: str) -> str:
-    """Return the settings that ingest, rollup and API share; no secret among them.
+    """Return the settings that ingest, rollup and API share, without secrets.
 
-    What rollup keeps lies outside the folder, which must be empty when the stack goes.
+    Rollup's state file is outside `folder`, which must be empty when the stack is destroyed.
     """
     return "".join(
         f"{name}={value}\n"

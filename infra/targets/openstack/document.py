@@ -23,7 +23,7 @@ INVENTORY_FOLDER = f"{ETC}/inventory"
 STORE_DEVICE = "/dev/vdb"
 """Where the machine finds the store's volume: its second disk."""
 LIMIT = 65_535
-"""Nova takes no more user data, bytes in base64."""
+"""The most user data that Nova accepts, bytes in base64."""
 
 
 def user_data(
@@ -43,10 +43,8 @@ def user_data(
         size = 4 * -(-len(text.encode()) // 3)
         if size <= LIMIT:
             return text
-    problem = f"is {size} bytes in base64, and Nova takes {LIMIT}"
-    raise ConfigError(
-        [Fault(CLOUD_INIT_FILE, 0, "user data", problem, "make the rules that it carries fewer or shorter")]
-    )
+    problem = f"is {size} bytes in base64, and Nova accepts {LIMIT}"
+    raise ConfigError([Fault(CLOUD_INIT_FILE, 0, "user data", problem, "make the rules in it fewer or shorter")])
 
 
 def inventory_warning(text: str, version: str) -> str:
