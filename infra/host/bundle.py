@@ -196,7 +196,7 @@ def render_user_data(
 
 
 def _broker_config(stack_plan: StackPlan) -> str:
-    tls = mosquitto.TlsFiles(*(f"{BROKER_FOLDER}/{name}" for name in ("ca.pem", "server.pem", "server.key", "crl.pem")))
+    tls = mosquitto.TlsFiles.in_folder(BROKER_FOLDER)
     limits = mosquitto.MosquittoLimits(connections=stack_plan.broker.connections)
     listener = stack_plan.broker.listeners[0]
     broker = mosquitto.MosquittoSettings(PERSISTENCE_FOLDER, port=listener.port, bind=listener.bind, limits=limits)

@@ -27,6 +27,11 @@ class TlsFiles:
     key: str
     crl: str
 
+    @classmethod
+    def in_folder(cls, folder: str) -> TlsFiles:
+        """Return the files of a folder under their usual names."""
+        return cls(f"{folder}/ca.pem", f"{folder}/server.pem", f"{folder}/server.key", f"{folder}/crl.pem")
+
 
 @dataclass(frozen=True, slots=True)
 class MosquittoLimits:

@@ -17,8 +17,6 @@ from infra.plan.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from infra.config.options import InfluxOptions, NationalOptions, StackOptions, TokenOptions
     from infra.plan.values import StackPlan
 
@@ -59,25 +57,22 @@ def role_permissions(role: str, bucket: str) -> tuple[BucketPermission, ...]:
     """Return the least permissions of a role; raises KeyError for a role that has no token."""
     totals = [f"{bucket}-{width}" for width in TOTALS_TIERS]
     reads = {"ingest": [bucket], "rollup": [bucket, *totals], "api": totals}[role]
-    writes = {"ingest": [bucket], "rollup": [bucket, *totals], "api": []}[role]
-    return (*_permissions_on("read", reads), *_permissions_on("write", writes))
-
-
-def _permissions_on(action: str, names: Iterable[str]) -> tuple[BucketPermission, ...]:
-    return tuple(BucketPermission("read" if action == "read" else "write", name) for name in names)
+    writes = [] if role == "api" else reads
+    return (
+        *(BucketPermission("read", name) for name in reads), *(BucketPermission("write", name) for name in writes),
+    )  # fmt: skip
 
 
 def token_plans(options: TokenOptions, bucket: str) -> tuple[TokenPlan, ...]:
     """Return every role's token of this generation, and of the previous one unless it is gone."""
-    plans = [_token_plan(role, options.generation, bucket, active=True) for role in TOKEN_ROLES]
+    generations = {options.generation: True}
     if options.generation > 1 and options.previous != "gone":
-        active = options.previous == "active"
-        plans += [_token_plan(role, options.generation - 1, bucket, active=active) for role in TOKEN_ROLES]
-    return tuple(plans)
-
-
-def _token_plan(role: str, generation: int, bucket: str, *, active: bool) -> TokenPlan:
-    return TokenPlan(f"{role}-g{generation}", role, generation, role_permissions(role, bucket), active)
+        generations[options.generation - 1] = options.previous == "active"
+    return tuple(
+        TokenPlan(f"{role}-g{generation}", role, generation, role_permissions(role, bucket), active)
+        for generation, active in generations.items()
+        for role in TOKEN_ROLES
+    )
 
 
 def upstream_plan(national: NationalOptions, bucket: str, province: str) -> UpstreamPlan:

@@ -6,7 +6,7 @@ changes nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
@@ -96,12 +96,6 @@ def authority_name(province: str, stage: str) -> str:
     return f"Motcua {province[:32]}~{sha256(province.encode()).hexdigest()[:16]} {stage}"
 
 
-def _require_epoch_begun(pki: PkiOptions, today: date) -> None:
-    if today < pki.epoch:
-        problem = f"{pki.epoch} is after today, {today}: no certificate would be valid yet"
-        raise ConfigError([Fault("stack configuration", 0, "motcua:pki.epoch", problem, "write an earlier day")])
-
-
 def stack_service_names(users: Sequence[str]) -> tuple[str, ...]:
     """Return the services that get a certificate from the stack; those that people use are signed on request."""
     return tuple(name for name in users if name not in {PROVISION_NAME, MONITOR_NAME})
@@ -116,7 +110,9 @@ def internal_hosts(options: StackOptions) -> tuple[str, ...]:
 def pki_plan(options: StackOptions, broker: BrokerPlan, province: str, today: date) -> PkiPlan:
     """Return authorities, the broker's and the services' certificates, and the revocation list of this period."""
     pki = options.pki
-    _require_epoch_begun(pki, today)
+    if today < pki.epoch:
+        problem = f"{pki.epoch} is after today, {today}: no certificate would be valid yet"
+        raise ConfigError([Fault("stack configuration", 0, "motcua:pki.epoch", problem, "write an earlier day")])
     signers = authority_plans(options, authority_name(province, options.stage), today)
     schedule = RotationSchedule(pki.epoch, pki.certificate_days, pki.overlap_days)
     generation = schedule.generation_on(today)
@@ -140,14 +136,11 @@ def pki_plan(options: StackOptions, broker: BrokerPlan, province: str, today: da
 
 def _limit_to_signer(certificate: CertificatePlan, signer: CertificatePlan) -> CertificatePlan:
     """Return a certificate with its validity limited to its signer's."""
-    return CertificatePlan(
-        certificate.name,
-        certificate.use,
-        certificate.generation,
-        max(certificate.not_before, signer.not_before),
-        min(certificate.not_after, signer.not_after),
-        min(certificate.renew_on, signer.renew_on),
-        certificate.hosts,
+    return replace(
+        certificate,
+        not_before=max(certificate.not_before, signer.not_before),
+        not_after=min(certificate.not_after, signer.not_after),
+        renew_on=min(certificate.renew_on, signer.renew_on),
     )
 
 

@@ -17,14 +17,8 @@ if TYPE_CHECKING:
     from infra.config.options import StackOptions
     from telemetry.core.inventory import Inventory
 
-HTTP_PORT, METRICS_PORT, INFLUX_PORT, PROMETHEUS_PORT, ALERTMANAGER_PORT, GRAFANA_PORT = (
-    8080,
-    9101,
-    8086,
-    9090,
-    9093,
-    3000,
-)
+HTTP_PORT, METRICS_PORT, INFLUX_PORT = 8080, 9101, 8086
+PROMETHEUS_PORT, ALERTMANAGER_PORT, GRAFANA_PORT = 9090, 9093, 3000
 BYTES_PER_EVENT = 60
 EVENTS_PER_TICKET = 6
 BYTES_PER_GB = 1_000_000_000
@@ -87,7 +81,9 @@ def plan_flows(options: StackOptions) -> tuple[NetworkFlow, ...]:
         NetworkFlow("people", "api", HTTP_PORT, "pages and API, behind TLS"),
         NetworkFlow("ingest", "broker", port, "frames in, receipts out"),
         NetworkFlow("rollup", "broker", port, "presence"),
-        *(NetworkFlow(role, "influxdb", INFLUX_PORT, why) for role, why in _STORE_CLIENTS),
+        NetworkFlow("ingest", "influxdb", INFLUX_PORT, "raw events"),
+        NetworkFlow("rollup", "influxdb", INFLUX_PORT, "totals"),
+        NetworkFlow("api", "influxdb", INFLUX_PORT, "totals to read"),
         NetworkFlow("prometheus", "api", HTTP_PORT, "the service's figures"),
         NetworkFlow("prometheus", "ingest", METRICS_PORT, "its own work"),
         NetworkFlow("prometheus", "alertmanager", ALERTMANAGER_PORT, "alerts"),
@@ -106,9 +102,6 @@ def url_port(url: str) -> int:
     """Return the port of a URL."""
     parts = urlsplit(url)
     return parts.port or (443 if parts.scheme == "https" else 80)
-
-
-_STORE_CLIENTS = (("ingest", "raw events"), ("rollup", "totals"), ("api", "totals to read"))
 
 
 def plan_scrape_jobs() -> tuple[ScrapeJob, ...]:

@@ -191,7 +191,7 @@ def check_root(options: StackOptions) -> Iterator[Finding]:
 
 
 def check_store(plan: StackPlan, options: StackOptions) -> Iterator[Finding]:
-    """Report access to InfluxDB from outside, a store URL without TLS over a network, and a retention that may shrink."""
+    """Report outside access to InfluxDB, a store URL without TLS over a network, and a retention that may shrink."""
     for flow in plan.flows:
         if flow.target == "influxdb" and flow.source in OUTSIDE_PARTIES:
             yield new_finding(

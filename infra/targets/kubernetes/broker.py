@@ -116,7 +116,7 @@ def mosquitto_files(cluster: ClusterSpec) -> dict[str, str]:
     port = cluster.plan.workload("broker").ports["mqtts"]
     limits = mosquitto.MosquittoLimits(connections=cluster.plan.broker.connections)
     mosquitto_settings = mosquitto.MosquittoSettings(DATA_FOLDER, port=port, limits=limits)
-    tls = mosquitto.TlsFiles(*(f"{TLS_FOLDER}/{name}" for name in ("ca.pem", "server.pem", "server.key", "crl.pem")))
+    tls = mosquitto.TlsFiles.in_folder(TLS_FOLDER)
     return {
         "mosquitto.conf": mosquitto.render_configuration(
             mosquitto_settings, tls, f"{CONFIG_FOLDER}/acl", SERVICES_PORT

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 def broker_files(plan: StackPlan, options: StackOptions, folder: str, user: str) -> dict[str, str]:
     """Return {path below `folder`: text} of mosquitto's configuration; certificates come from the stack."""
-    names = ("ca.pem", "server.pem", "server.key", "crl.pem")
-    tls = mosquitto.TlsFiles(*(f"{folder}/{name}" for name in names))
+    tls = mosquitto.TlsFiles.in_folder(folder)
     limits = mosquitto.MosquittoLimits(connections=plan.broker.connections)
     listener = plan.broker.listeners[0]
     broker = mosquitto.MosquittoSettings(f"{folder}/kept", user, listener.port, listener.bind, limits)
@@ -25,11 +24,8 @@ def broker_files(plan: StackPlan, options: StackOptions, folder: str, user: str)
     return {
         "mosquitto.conf": f"{text}\npid_file {folder}/mosquitto.pid\n",
         "acl": mosquitto.render_acl_file(worker_names(options.workers)),
-        "kept/README": _SESSIONS_README,
+        "kept/README": "mosquitto stores its sessions and retained states here.\n",
     }
-
-
-_SESSIONS_README = "mosquitto keeps its sessions and retained states here.\n"
 
 
 def role_settings(plan: StackPlan, options: StackOptions, inventory: str, folder: str) -> str:

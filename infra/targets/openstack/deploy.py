@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 from pulumi_openstack import Provider, blockstorage, compute, images, loadbalancer, networking
@@ -81,6 +81,7 @@ class Cloud(MotcuaComponent):
         self._machine_address = str(cidr[10])
         self._region = options.openstack.region
         self._provider = Provider("openstack", region=self._region, opts=pulumi.ResourceOptions(parent=self))
+        self._lookup_options = pulumi.InvokeOptions(parent=self, provider=self._provider)
         self._name = f"motcua-{plan.province}-{plan.stage}"
         self._labels = {name.replace("/", ":"): value for name, value in plan.labels.items()}
         self._tags = [f"{name}={value}" for name, value in self._labels.items()]
@@ -90,56 +91,41 @@ class Cloud(MotcuaComponent):
         self._create_machine(self._cloud.volume_gb or plan.workload("influxdb").volume_gb, user_data)
         self.address = self._create_balancer()
 
-    def _options(
+    def _in_region(
         self, *, protect: bool = False, after: list[pulumi.Resource] | None = None, ignore: list[str] | None = None
-    ) -> pulumi.ResourceOptions:
-        """Return a child's options; what holds data or secrets is protected: in stage prod it survives its stack."""
+    ) -> dict[str, Any]:
+        """Return region and options of a child; what holds data or secrets is protected in stage prod."""
         child_options = self.child_options(protect=protect, after=after)
         more = pulumi.ResourceOptions(provider=self._provider, ignore_changes=ignore)
-        return pulumi.ResourceOptions.merge(child_options, more)
+        return {"region": self._region, "opts": pulumi.ResourceOptions.merge(child_options, more)}
+
+    def _tagged(self, name: str = "") -> dict[str, Any]:
+        """Return the arguments of a child with name and tags; its name in the cloud is the stack's, or `name`."""
+        return {"name": name or self._name, "tags": self._tags, **self._in_region()}
 
     def _create_network(self) -> None:
-        lookup = pulumi.InvokeOptions(parent=self, provider=self._provider)
         external = networking.get_network_output(
-            name=self._cloud.external_network, external=True, region=self._region, opts=lookup
+            name=self._cloud.external_network, external=True, region=self._region, opts=self._lookup_options
         )
-        self._network = networking.Network(
-            "network", name=self._name, tags=self._tags, region=self._region, opts=self._options()
-        )
+        self._network = networking.Network("network", **self._tagged())
         self._subnet = networking.Subnet(
             "subnet",
-            name=self._name,
             network_id=self._network.id,
             cidr=str(self._cidr),
             allocation_pools=[networking.SubnetAllocationPoolArgs(start=str(self._cidr[20]), end=str(self._cidr[-2]))],
-            tags=self._tags,
-            region=self._region,
-            opts=self._options(),
+            **self._tagged(),
         )
-        router = networking.Router(
-            "router",
-            name=self._name,
-            external_network_id=external.apply(lambda network: str(network.id)),
-            tags=self._tags,
-            region=self._region,
-            opts=self._options(),
-        )
+        external_id = external.apply(lambda network: str(network.id))
+        router = networking.Router("router", external_network_id=external_id, **self._tagged())
         self._router_interface = networking.RouterInterface(
-            "router-interface",
-            router_id=router.id,
-            subnet_id=self._subnet.id,
-            region=self._region,
-            opts=self._options(),
+            "router-interface", router_id=router.id, subnet_id=self._subnet.id, **self._in_region()
         )
 
     def _create_security_group(self) -> None:
         self._group = networking.SecGroup(
             "group",
-            name=self._name,
             description="Motcua: the load balancer's way to broker and pages, and the operators'",
-            tags=self._tags,
-            region=self._region,
-            opts=self._options(),
+            **self._tagged(),
         )
         for name, port, source in self._allowed_connections():
             networking.SecGroupRule(
@@ -151,8 +137,7 @@ class Cloud(MotcuaComponent):
                 port_range_min=port,
                 port_range_max=port,
                 remote_ip_prefix=source,
-                region=self._region,
-                opts=self._options(),
+                **self._in_region(),
             )
 
     def _allowed_connections(self) -> Iterator[tuple[str, int, str]]:
@@ -171,21 +156,18 @@ class Cloud(MotcuaComponent):
             size=volume_gb,
             availability_zone=cloud.zone or None,
             metadata=self._labels,
-            region=self._region,
-            opts=self._options(protect=True),
+            **self._in_region(protect=True),
         )
         port = networking.Port(
             "port",
-            name=self._name,
             network_id=self._network.id,
             fixed_ips=[networking.PortFixedIpArgs(subnet_id=self._subnet.id, ip_address=self._machine_address)],
             security_group_ids=[self._group.id],
-            tags=self._tags,
-            region=self._region,
-            opts=self._options(),
+            **self._tagged(),
         )
-        lookup = pulumi.InvokeOptions(parent=self, provider=self._provider)
-        image = images.get_image_output(name=cloud.image, most_recent=True, region=self._region, opts=lookup)
+        image = images.get_image_output(
+            name=cloud.image, most_recent=True, region=self._region, opts=self._lookup_options
+        )
         image_id = image.apply(lambda result: str(result.id))
         compute.Instance(
             "machine",
@@ -207,8 +189,7 @@ class Cloud(MotcuaComponent):
             ],
             metadata=self._labels,
             user_data=user_data,
-            region=self._region,
-            opts=self._options(protect=True, ignore=_CREATION_PROPERTIES),
+            **self._in_region(protect=True, ignore=_CREATION_PROPERTIES),
         )  # fmt: skip
         if cloud.admin_sources:
             self._create_floating_ip("admin-address", port.id)
@@ -219,47 +200,34 @@ class Cloud(MotcuaComponent):
             pool=self._cloud.external_network,
             port_id=port_id,
             tags=self._tags,
-            region=self._region,
-            opts=self._options(after=[self._router_interface]),
+            **self._in_region(after=[self._router_interface]),
         )
 
     def _create_balancer(self) -> pulumi.Output[str]:
         """Create the load balancer, which passes TCP through to the broker's and nginx' TLS; returns its address."""
-        balancer = loadbalancer.LoadBalancer(
-            "balancer",
-            name=self._name,
-            vip_subnet_id=self._subnet.id,
-            tags=self._tags,
-            region=self._region,
-            opts=self._options(),
-        )
+        balancer = loadbalancer.LoadBalancer("balancer", vip_subnet_id=self._subnet.id, **self._tagged())
         for exposed_port in self._exposed_ports:
             self._expose_port(balancer, exposed_port)
         return self._create_floating_ip("address", balancer.vip_port_id).address
 
     def _expose_port(self, balancer: loadbalancer.LoadBalancer, exposed_port: ExposedPort) -> None:
+        name = f"{self._name}-{exposed_port.name}"
         listener = loadbalancer.Listener(
             f"listener-{exposed_port.name}",
-            name=f"{self._name}-{exposed_port.name}",
             loadbalancer_id=balancer.id,
             protocol="TCP",
             protocol_port=exposed_port.port,
             allowed_cidrs=list(exposed_port.sources),
             timeout_client_data=IDLE_MS,
             timeout_member_data=IDLE_MS,
-            tags=self._tags,
-            region=self._region,
-            opts=self._options(),
+            **self._tagged(name),
         )
         pool = loadbalancer.Pool(
             f"pool-{exposed_port.name}",
-            name=f"{self._name}-{exposed_port.name}",
             listener_id=listener.id,
             protocol="TCP",
             lb_method="SOURCE_IP",
-            tags=self._tags,
-            region=self._region,
-            opts=self._options(),
+            **self._tagged(name),
         )
         loadbalancer.Member(
             f"member-{exposed_port.name}",
@@ -268,8 +236,7 @@ class Cloud(MotcuaComponent):
             protocol_port=exposed_port.port,
             subnet_id=self._subnet.id,
             tags=self._tags,
-            region=self._region,
-            opts=self._options(),
+            **self._in_region(),
         )
         loadbalancer.Monitor(
             f"monitor-{exposed_port.name}",
@@ -278,8 +245,7 @@ class Cloud(MotcuaComponent):
             delay=10,
             timeout=5,
             max_retries=3,
-            region=self._region,
-            opts=self._options(),
+            **self._in_region(),
         )
 
 
