@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from dashboards.files import load_provisioned_files
 from infra.config.options import StackOptions
-from infra.host import commands, influx_setup, monitoring, mosquitto
+from infra.host import monitoring, mosquitto, server_setup
 from infra.host.systemd_units import (
     ETC,
     STATE_FOLDER,
@@ -37,10 +37,10 @@ HEADER_PREFIX = "# Written by `motcua render --target host` from inventory "
 BROKER_FOLDER = f"{ETC}/broker"
 PERSISTENCE_FOLDER = "/var/lib/mosquitto"
 COMMAND_PATHS = (
-    commands.BACKUP_COMMAND,
-    influx_setup.COMMAND_PATH,
-    commands.REQUEST_COMMAND,
-    commands.FIRST_BOOT_COMMAND,
+    server_setup.BACKUP_COMMAND,
+    server_setup.INFLUX_COMMAND,
+    server_setup.REQUEST_COMMAND,
+    server_setup.FIRST_BOOT_COMMAND,
 )
 EXECUTABLE_FILES = tuple(f"server/{path}" for path in COMMAND_PATHS)
 """Files that must be executable."""
@@ -140,8 +140,8 @@ def _server_files(head: str, stack_plan: StackPlan, layout: HostLayout, machine:
         f"{ETC.lstrip('/')}/motcua.env": render_template(
             "motcua.env.j2", etc=ETC, port=broker, store=store_url(stack_plan, "http://127.0.0.1:8086")
         ),
-        **influx_setup.influxdb_drop_in(),
-        **influx_setup.influx_setup_files(head, stack_plan.influx),
+        **server_setup.influxdb_drop_in(),
+        **server_setup.influx_setup_files(head, stack_plan.influx),
         f"{ETC.lstrip('/')}/nginx/nginx.conf": render_nginx(NginxSettings()),
         f"{UNITS_FOLDER}/nginx.service.d/motcua.conf": render_template(
             "nginx.service.d.conf.j2", folder=f"{ETC}/nginx"
@@ -149,9 +149,9 @@ def _server_files(head: str, stack_plan: StackPlan, layout: HostLayout, machine:
         **monitoring.host_monitoring_files(stack_plan, layout.workers),
         **server_units(layout),
         **system_users(),
-        **commands.certificate_requests(head, stack_plan),
-        **commands.first_boot_files(head, machine.package, machine.disk),
-        **commands.backup_files(head),
+        **server_setup.certificate_requests(head, stack_plan),
+        **server_setup.first_boot_files(head, machine.package, machine.disk),
+        **server_setup.backup_files(head),
     }
 
 
@@ -190,7 +190,7 @@ def render_user_data(
         "ssh_pwauth": False,
         "timezone": "Asia/Ho_Chi_Minh",
         "write_files": write_files,
-        "runcmd": [[f"/{commands.FIRST_BOOT_COMMAND}"]],
+        "runcmd": [[f"/{server_setup.FIRST_BOOT_COMMAND}"]],
     }
     return f"#cloud-config\n{head}\n{render_yaml(config)}"
 

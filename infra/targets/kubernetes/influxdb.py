@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from infra.host.influx_setup import INFLUXD_SETTINGS
+from infra.host.server_setup import INFLUXD_SETTINGS
 from infra.plan.workloads import INFLUX_PORT
 from infra.targets.kubernetes.objects import (
     BACKUP,

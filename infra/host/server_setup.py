@@ -1,6 +1,6 @@
-"""Renders the commands of a server: first boot, certificate requests, backup with its timer. It must not run any.
+"""Renders a server's set-up commands, its InfluxDB settings (2.7) and its backup. It must not run any command.
 
-Keys are made on the machine and never leave it; only requests leave it, which the authority signs.
+Keys and tokens are made on the machine and never leave it; only certificate requests do, which the authority signs.
 """
 
 from __future__ import annotations
@@ -11,15 +11,24 @@ from infra.host.systemd_units import ETC, STATE_FOLDER, UNITS_FOLDER
 from infra.templates import render_template
 
 if TYPE_CHECKING:
-    from infra.plan.values import StackPlan
+    from infra.plan.values import InfluxPlan, StackPlan
 
 REQUEST_COMMAND = "usr/local/sbin/motcua-request-certificates"
 FIRST_BOOT_COMMAND = "usr/local/sbin/motcua-first-boot"
+INFLUX_COMMAND = "usr/local/sbin/motcua-set-up-influxdb"
 BACKUP_COMMAND = "usr/local/sbin/motcua-backup"
 STORE_DISK_LABEL = "motcua-store"
 BACKUP_FOLDER = "/var/backups/motcua"
 MAX_BACKUPS = 7
 """Nightly backups that are kept."""
+INFLUXD_SETTINGS = {
+    "INFLUXD_HTTP_BIND_ADDRESS": ("127.0.0.1:8086", "Only the roles on this machine connect to it."),
+    "INFLUXD_STORAGE_WAL_FSYNC_DELAY": ("0s", "A write is acknowledged when it is on the disk: receipts depend on it."),
+    "INFLUXD_REPORTING_DISABLED": ("true", "Nothing is sent to the vendor."),
+    "INFLUXD_UI_DISABLED": ("true", "The API serves the pages."),
+    "INFLUXD_LOG_LEVEL": ("warn", "Its journal has only what needs attention."),
+}
+"""Setting: (value, why)."""
 
 
 def certificate_requests(head: str, plan: StackPlan) -> dict[str, str]:
@@ -42,6 +51,24 @@ def first_boot_files(head: str, package: str, disk: str) -> dict[str, str]:
             "motcua-first-boot.sh.j2", head=head, etc=ETC, package=package, disk=disk, label=STORE_DISK_LABEL
         )
     }
+
+
+def influxdb_drop_in() -> dict[str, str]:
+    """Return {path: text} of the drop-in for `influxdb.service`."""
+    text = render_template("influxdb.service.d.conf.j2", settings=INFLUXD_SETTINGS)
+    return {f"{UNITS_FOLDER}/influxdb.service.d/motcua.conf": text}
+
+
+def influx_setup_files(head: str, influx: InfluxPlan) -> dict[str, str]:
+    """Return {path: text} of the command, which makes the newest generation's active tokens; `head` is its comment.
+
+    It may run any number of times: it leaves what exists.
+    """
+    newest = max(token.generation for token in influx.tokens)
+    tokens = [token for token in influx.tokens if token.active and token.generation == newest]
+    raw = next(bucket.name for bucket in influx.buckets if bucket.tier == "raw")
+    text = render_template("motcua-set-up-influxdb.sh.j2", head=head, etc=ETC, influx=influx, raw=raw, tokens=tokens)
+    return {INFLUX_COMMAND: text}
 
 
 def backup_files(head: str, store: str = "/var/lib/influxdb") -> dict[str, str]:
