@@ -57,7 +57,6 @@ IMMUTABLE_FIELDS = {"StatefulSet": ["spec.volumeClaimTemplates"], "PersistentVol
 DERIVED_SECRETS = ("grafanaPassword",)
 """Secrets that are derived from the operator token when the stack has none: they change only with it."""
 ARGUMENT_NAMES = {"stringData": "string_data", "automountServiceAccountToken": "automount_service_account_token"}
-
 ROLE_CERTIFICATES = {"broker": "broker", "ingest": "motcua-ingest-1", "rollup": "motcua-rollup"}
 
 
