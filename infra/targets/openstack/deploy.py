@@ -91,7 +91,7 @@ class Cloud(MotcuaComponent):
         self._create_machine(self._cloud.volume_gb or plan.workload("influxdb").volume_gb, user_data)
         self.address = self._create_balancer()
 
-    def _in_region(
+    def _region_arguments(
         self, *, protect: bool = False, after: list[pulumi.Resource] | None = None, ignore: list[str] | None = None
     ) -> dict[str, Any]:
         """Return region and options of a child; what holds data or secrets is protected in stage prod."""
@@ -99,33 +99,33 @@ class Cloud(MotcuaComponent):
         more = pulumi.ResourceOptions(provider=self._provider, ignore_changes=ignore)
         return {"region": self._region, "opts": pulumi.ResourceOptions.merge(child_options, more)}
 
-    def _tagged(self, name: str = "") -> dict[str, Any]:
+    def _tagged_arguments(self, name: str = "") -> dict[str, Any]:
         """Return the arguments of a child with name and tags; its name in the cloud is the stack's, or `name`."""
-        return {"name": name or self._name, "tags": self._tags, **self._in_region()}
+        return {"name": name or self._name, "tags": self._tags, **self._region_arguments()}
 
     def _create_network(self) -> None:
         external = networking.get_network_output(
             name=self._cloud.external_network, external=True, region=self._region, opts=self._lookup_options
         )
-        self._network = networking.Network("network", **self._tagged())
+        self._network = networking.Network("network", **self._tagged_arguments())
         self._subnet = networking.Subnet(
             "subnet",
             network_id=self._network.id,
             cidr=str(self._cidr),
             allocation_pools=[networking.SubnetAllocationPoolArgs(start=str(self._cidr[20]), end=str(self._cidr[-2]))],
-            **self._tagged(),
+            **self._tagged_arguments(),
         )
         external_id = external.apply(lambda network: str(network.id))
-        router = networking.Router("router", external_network_id=external_id, **self._tagged())
+        router = networking.Router("router", external_network_id=external_id, **self._tagged_arguments())
         self._router_interface = networking.RouterInterface(
-            "router-interface", router_id=router.id, subnet_id=self._subnet.id, **self._in_region()
+            "router-interface", router_id=router.id, subnet_id=self._subnet.id, **self._region_arguments()
         )
 
     def _create_security_group(self) -> None:
         self._group = networking.SecGroup(
             "group",
             description="Motcua: the load balancer's way to broker and pages, and the operators'",
-            **self._tagged(),
+            **self._tagged_arguments(),
         )
         for name, port, source in self._allowed_connections():
             networking.SecGroupRule(
@@ -137,7 +137,7 @@ class Cloud(MotcuaComponent):
                 port_range_min=port,
                 port_range_max=port,
                 remote_ip_prefix=source,
-                **self._in_region(),
+                **self._region_arguments(),
             )
 
     def _allowed_connections(self) -> Iterator[tuple[str, int, str]]:
@@ -156,14 +156,14 @@ class Cloud(MotcuaComponent):
             size=volume_gb,
             availability_zone=cloud.zone or None,
             metadata=self._labels,
-            **self._in_region(protect=True),
+            **self._region_arguments(protect=True),
         )
         port = networking.Port(
             "port",
             network_id=self._network.id,
             fixed_ips=[networking.PortFixedIpArgs(subnet_id=self._subnet.id, ip_address=self._machine_address)],
             security_group_ids=[self._group.id],
-            **self._tagged(),
+            **self._tagged_arguments(),
         )
         image = images.get_image_output(
             name=cloud.image, most_recent=True, region=self._region, opts=self._lookup_options
@@ -189,7 +189,7 @@ class Cloud(MotcuaComponent):
             ],
             metadata=self._labels,
             user_data=user_data,
-            **self._in_region(protect=True, ignore=_CREATION_PROPERTIES),
+            **self._region_arguments(protect=True, ignore=_CREATION_PROPERTIES),
         )  # fmt: skip
         if cloud.admin_sources:
             self._create_floating_ip("admin-address", port.id)
@@ -200,12 +200,12 @@ class Cloud(MotcuaComponent):
             pool=self._cloud.external_network,
             port_id=port_id,
             tags=self._tags,
-            **self._in_region(after=[self._router_interface]),
+            **self._region_arguments(after=[self._router_interface]),
         )
 
     def _create_balancer(self) -> pulumi.Output[str]:
         """Create the load balancer, which passes TCP through to the broker's and nginx' TLS; returns its address."""
-        balancer = loadbalancer.LoadBalancer("balancer", vip_subnet_id=self._subnet.id, **self._tagged())
+        balancer = loadbalancer.LoadBalancer("balancer", vip_subnet_id=self._subnet.id, **self._tagged_arguments())
         for exposed_port in self._exposed_ports:
             self._expose_port(balancer, exposed_port)
         return self._create_floating_ip("address", balancer.vip_port_id).address
@@ -220,14 +220,14 @@ class Cloud(MotcuaComponent):
             allowed_cidrs=list(exposed_port.sources),
             timeout_client_data=IDLE_MS,
             timeout_member_data=IDLE_MS,
-            **self._tagged(name),
+            **self._tagged_arguments(name),
         )
         pool = loadbalancer.Pool(
             f"pool-{exposed_port.name}",
             listener_id=listener.id,
             protocol="TCP",
             lb_method="SOURCE_IP",
-            **self._tagged(name),
+            **self._tagged_arguments(name),
         )
         loadbalancer.Member(
             f"member-{exposed_port.name}",
@@ -236,7 +236,7 @@ class Cloud(MotcuaComponent):
             protocol_port=exposed_port.port,
             subnet_id=self._subnet.id,
             tags=self._tags,
-            **self._in_region(),
+            **self._region_arguments(),
         )
         loadbalancer.Monitor(
             f"monitor-{exposed_port.name}",
@@ -245,7 +245,7 @@ class Cloud(MotcuaComponent):
             delay=10,
             timeout=5,
             max_retries=3,
-            **self._in_region(),
+            **self._region_arguments(),
         )
 
 
