@@ -1,1 +1,1 @@
-"""What one server and its devices need as files: broker, units, store; pure text, nothing is read or written."""
+"""The files of one server and its devices: broker, units, store; only text, nothing is written."""

@@ -25,7 +25,7 @@ _NO_FILES: Mapping[str, str] = MappingProxyType({})
 def build_plan(
     inventory: Inventory, options: StackOptions, today: date, files: Mapping[str, str] = _NO_FILES
 ) -> StackPlan:
-    """Return what is to be there on a day; `files` are dashboards and rules, path → text."""
+    """Return the desired state on a day; `files` are dashboards and rules, path → text."""
     broker = broker_plan(inventory, options)
     return StackPlan(
         inventory.province,
@@ -44,7 +44,7 @@ def build_plan(
 
 
 def stack_labels(inventory: Inventory, options: StackOptions) -> Mapping[str, str]:
-    """Return the labels that everything carries."""
+    """Return the labels of every resource."""
     return {
         "app.kubernetes.io/part-of": "motcua",
         "app.kubernetes.io/managed-by": "pulumi",

@@ -48,7 +48,7 @@ def agent_devices(inventory: Inventory) -> list[Device]:
 
 
 def connection_limit(inventory: Inventory) -> int:
-    """Return how many connections the broker must bear: every device twice (an old one may linger), and services."""
+    """Return the broker's connection limit: every device twice (an old one may still be open), and services."""
     return max(MIN_CONNECTIONS, 2 * len(agent_devices(inventory)) + 64)
 
 
@@ -57,7 +57,7 @@ def broker_plan(inventory: Inventory, options: StackOptions) -> BrokerPlan:
     listener = BrokerListener(
         options.broker.port, options.broker.bind, tls=True, client_certificates=True, anonymous=False
     )
-    # In a cluster all workers have one certificate and a name of their pod's.
+    # In a cluster all workers share one certificate; their names are those of their pods.
     users = service_users(worker_names(1 if options.target == "kubernetes" else options.workers))
     _refuse_service_ids(inventory, users)
     return BrokerPlan(
@@ -69,7 +69,7 @@ def broker_plan(inventory: Inventory, options: StackOptions) -> BrokerPlan:
 
 
 def _refuse_service_ids(inventory: Inventory, users: Iterable[BrokerUser]) -> None:
-    """Refuse a device under the name of a service or of a worker to come: it would carry the service's rights."""
+    """Refuse a device with the name of a service or of a future worker: it would have the service's rights."""
     service_names, worker_prefix, remedy = (
         {user.name for user in users},
         INGEST_NAME_FORMAT.format(""),

@@ -1,8 +1,9 @@
-"""What InfluxDB is to hold: buckets, tokens with the least rights, tasks, the stream to the national one. Pure."""
+"""What InfluxDB must hold: buckets, tokens with the least rights, tasks, the replication to the national one. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from infra.plan.values import (
     BucketPermission,
@@ -16,9 +17,8 @@ from infra.plan.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from infra.config.options import InfluxOptions, NationalOptions, StackOptions, TokenOptions
+    from infra.plan.values import StackPlan
 
 DAY_S = 86_400
 WEEK_S = 7 * DAY_S
@@ -39,9 +39,9 @@ from(bucket: "{raw}")
 
 
 def bucket_plans(influx: InfluxOptions) -> tuple[BucketPlan, ...]:
-    """Return the raw bucket, the totals' and the operators' own; days of 0 keep for ever.
+    """Return the raw bucket, those of totals and that of operators; a retention of 0 days means for ever.
 
-    The day totals are kept for ever whatever is asked: live rows and marks lie there.
+    Day totals never expire, whatever the options are: live rows and checkpoints are in that bucket.
     """
     name = influx.bucket
     return (
@@ -54,32 +54,29 @@ def bucket_plans(influx: InfluxOptions) -> tuple[BucketPlan, ...]:
 
 
 def role_permissions(role: str, bucket: str) -> tuple[BucketPermission, ...]:
-    """Return what a role needs and no more; raises KeyError for a role that has no token."""
+    """Return the least permissions of a role; raises KeyError for a role that has no token."""
     totals = [f"{bucket}-{width}" for width in TOTALS_TIERS]
     reads = {"ingest": [bucket], "rollup": [bucket, *totals], "api": totals}[role]
-    writes = {"ingest": [bucket], "rollup": [bucket, *totals], "api": []}[role]
-    return (*_permissions_on("read", reads), *_permissions_on("write", writes))
-
-
-def _permissions_on(action: str, names: Iterable[str]) -> tuple[BucketPermission, ...]:
-    return tuple(BucketPermission("read" if action == "read" else "write", name) for name in names)
+    writes = [] if role == "api" else reads
+    return (
+        *(BucketPermission("read", name) for name in reads), *(BucketPermission("write", name) for name in writes),
+    )  # fmt: skip
 
 
 def token_plans(options: TokenOptions, bucket: str) -> tuple[TokenPlan, ...]:
-    """Return every role's token of this generation, and of the one before while it is kept."""
-    plans = [_token_plan(role, options.generation, bucket, active=True) for role in TOKEN_ROLES]
+    """Return every role's token of this generation, and of the previous one unless it is gone."""
+    generations = {options.generation: True}
     if options.generation > 1 and options.previous != "gone":
-        active = options.previous == "active"
-        plans += [_token_plan(role, options.generation - 1, bucket, active=active) for role in TOKEN_ROLES]
-    return tuple(plans)
-
-
-def _token_plan(role: str, generation: int, bucket: str, *, active: bool) -> TokenPlan:
-    return TokenPlan(f"{role}-g{generation}", role, generation, role_permissions(role, bucket), active)
+        generations[options.generation - 1] = options.previous == "active"
+    return tuple(
+        TokenPlan(f"{role}-g{generation}", role, generation, role_permissions(role, bucket), active)
+        for generation, active in generations.items()
+        for role in TOKEN_ROLES
+    )
 
 
 def upstream_plan(national: NationalOptions, bucket: str, province: str) -> UpstreamPlan:
-    """Return the stream of the roll-ups; raw events stay in the province."""
+    """Return the replication of totals; raw events stay in the province."""
     streams = tuple(
         ReplicationPlan(f"{province}-{width}", f"{bucket}-{width}", f"{national.bucket}-{width}")
         for width in TOTALS_TIERS
@@ -96,7 +93,7 @@ def upstream_plan(national: NationalOptions, bucket: str, province: str) -> Upst
 
 
 def influx_plan(options: StackOptions, province: str) -> InfluxPlan:
-    """Return everything that InfluxDB is to hold."""
+    """Return everything that InfluxDB must hold."""
     influx = options.influx
     task = TaskPlan("motcua-capacity", _CAPACITY_FLUX.format(raw=influx.bucket, ops=f"{influx.bucket}-ops"))
     dbrps = [DbrpPlan(influx.bucket, width, f"{influx.bucket}-{width}", width == "1d") for width in TOTALS_TIERS]
@@ -109,3 +106,10 @@ def influx_plan(options: StackOptions, province: str) -> InfluxPlan:
         tuple(dbrps) if influx.influxql else (),
         upstream_plan(options.national, influx.bucket, province) if options.national else None,
     )
+
+
+def store_url(plan: StackPlan, url: str = "") -> str:
+    """Return MOTCUA_STORE for the stack's InfluxDB, or for the same store at another address."""
+    raw = next(bucket.name for bucket in plan.influx.buckets if bucket.tier == "raw")
+    query = {"org": plan.influx.org, "bucket": raw, "province": plan.province}
+    return f"influxdb+{url or plan.influx.url}?{urlencode(query)}"

@@ -1,12 +1,12 @@
-"""Which certificates there must be on a day: generations with overlap, reckoned from one date. Pure.
+"""Which certificates must exist on a day: generations with overlap, counted from one date. Pure.
 
-Nothing depends on when a certificate was really made, so the same day gives the same plan and a second run
+Nothing depends on when a certificate was really issued, so the same day gives the same plan and a second run
 changes nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 CertificateUse = Literal["authority", "server", "client"]
 BACKDATE = timedelta(days=1)
 MAX_REVOCATIONS = 1_000_000
-"""More than one list ever holds, so that a later period's list always has the larger number."""
+"""More than one list ever holds, so that the list of a later period always has a larger number."""
 INTERNAL_SERVICE = "broker-internal"
-"""The service of a cluster by which ingest and rollup meet the broker."""
+"""The Service in a cluster through which ingest and rollup reach the broker."""
 MAX_NAME_LENGTH = 64
-"""What X.509 allows a common name, characters."""
+"""The longest common name that X.509 allows, characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class RotationSchedule:
-    """When generation 1 begins, how long each lasts, and how long two overlap; days."""
+    """First day of generation 1; lifetime of each generation and overlap of two, days."""
 
     first_day: date
     lifetime_days: int
@@ -89,17 +89,11 @@ def authority_plans(options: StackOptions, name: str, today: date) -> tuple[Cert
 
 
 def authority_name(province: str, stage: str) -> str:
-    """Return the authority's common name; a province's id that is too long gives way to its digest."""
+    """Return the authority's common name; a province id that is too long is shortened and gets its digest."""
     name = f"Motcua {province} {stage}"
     if len(name) <= MAX_NAME_LENGTH:
         return name
     return f"Motcua {province[:32]}~{sha256(province.encode()).hexdigest()[:16]} {stage}"
-
-
-def _require_epoch_begun(pki: PkiOptions, today: date) -> None:
-    if today < pki.epoch:
-        problem = f"{pki.epoch} is after today, {today}: no certificate would be valid yet"
-        raise ConfigError([Fault("stack configuration", 0, "motcua:pki.epoch", problem, "write an earlier day")])
 
 
 def stack_service_names(users: Sequence[str]) -> tuple[str, ...]:
@@ -108,7 +102,7 @@ def stack_service_names(users: Sequence[str]) -> tuple[str, ...]:
 
 
 def internal_hosts(options: StackOptions) -> tuple[str, ...]:
-    """Return the name by which ingest and rollup meet the broker within a cluster."""
+    """Return the host name by which ingest and rollup reach the broker within a cluster."""
     namespace = options.kubernetes.namespace
     return (f"{INTERNAL_SERVICE}.{namespace}.svc",) if options.target == "kubernetes" else ()
 
@@ -116,7 +110,9 @@ def internal_hosts(options: StackOptions) -> tuple[str, ...]:
 def pki_plan(options: StackOptions, broker: BrokerPlan, province: str, today: date) -> PkiPlan:
     """Return authorities, the broker's and the services' certificates, and the revocation list of this period."""
     pki = options.pki
-    _require_epoch_begun(pki, today)
+    if today < pki.epoch:
+        problem = f"{pki.epoch} is after today, {today}: no certificate would be valid yet"
+        raise ConfigError([Fault("stack configuration", 0, "motcua:pki.epoch", problem, "write an earlier day")])
     signers = authority_plans(options, authority_name(province, options.stage), today)
     schedule = RotationSchedule(pki.epoch, pki.certificate_days, pki.overlap_days)
     generation = schedule.generation_on(today)
@@ -139,20 +135,17 @@ def pki_plan(options: StackOptions, broker: BrokerPlan, province: str, today: da
 
 
 def _limit_to_signer(certificate: CertificatePlan, signer: CertificatePlan) -> CertificatePlan:
-    """Return it cut to its signer's life: a certificate outlives its authority in name only."""
-    return CertificatePlan(
-        certificate.name,
-        certificate.use,
-        certificate.generation,
-        max(certificate.not_before, signer.not_before),
-        min(certificate.not_after, signer.not_after),
-        min(certificate.renew_on, signer.renew_on),
-        certificate.hosts,
+    """Return a certificate with its validity limited to its signer's."""
+    return replace(
+        certificate,
+        not_before=max(certificate.not_before, signer.not_before),
+        not_after=min(certificate.not_after, signer.not_after),
+        renew_on=min(certificate.renew_on, signer.renew_on),
     )
 
 
 def revoked_serials(pki: PkiOptions) -> tuple[tuple[str, date], ...]:
-    """Return serials, each once and without leading zeros, with the first day on which they do not count."""
+    """Return revoked serials, each once and without leading zeros, with the first day of their revocation."""
     ended_by_serial: dict[str, date] = {}
     for entry in pki.revoked:
         serial, _, day = entry.partition("@")

@@ -1,4 +1,4 @@
-"""The desired state as frozen values; it must not decide anything, and knows neither Pulumi nor a server."""
+"""The desired state as frozen values; it must not decide anything, nor use Pulumi or a server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BucketTier = Literal["raw", "5m", "1h", "1d", "ops"]
 
 @dataclass(frozen=True, slots=True)
 class BucketPlan:
-    """An InfluxDB bucket; 0 seconds keep for ever, a shard of 0 leaves the choice to InfluxDB."""
+    """An InfluxDB bucket; a retention of 0 s means for ever, a shard of 0 s leaves the choice to InfluxDB."""
 
     name: str
     tier: BucketTier
@@ -44,7 +44,7 @@ class TokenPlan:
 
 @dataclass(frozen=True, slots=True)
 class TaskPlan:
-    """A Flux task; its name and period stand in the text, its only source."""
+    """A Flux task; its name and period are in the text only."""
 
     name: str
     flux: str
@@ -52,7 +52,7 @@ class TaskPlan:
 
 @dataclass(frozen=True, slots=True)
 class DbrpPlan:
-    """A name under which InfluxQL readers find a bucket."""
+    """A database and retention policy under which InfluxQL reads a bucket."""
 
     database: str
     policy: str
@@ -71,7 +71,7 @@ class ReplicationPlan:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamPlan:
-    """The national InfluxDB and what goes there; the queue of each stream is bounded by bytes and seconds."""
+    """The national InfluxDB and what is replicated to it; each stream's queue is limited by bytes and seconds."""
 
     name: str
     url: str
@@ -106,7 +106,7 @@ class BrokerUser:
 
 @dataclass(frozen=True, slots=True)
 class DeviceAccess:
-    """A declared device: it reaches the topics of its own id and no others."""
+    """A declared device, which may use the topics of its own id only."""
 
     id: str
     centre: str
@@ -114,7 +114,7 @@ class DeviceAccess:
 
 @dataclass(frozen=True, slots=True)
 class BrokerListener:
-    """Where the broker listens, and whom it lets in."""
+    """A listener of the broker: address, encryption, authentication."""
 
     port: int
     bind: str
@@ -135,7 +135,7 @@ class BrokerPlan:
 
 @dataclass(frozen=True, slots=True)
 class CertificatePlan:
-    """A certificate to be: common name, use, hosts (a server's), validity, and the day on which the next one is due."""
+    """A planned certificate: common name, use, a server's hosts, validity, and the day on which the next one is due."""
 
     name: str
     use: Literal["authority", "server", "client"]
@@ -160,7 +160,7 @@ class PkiPlan:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A process to run: how many, what it needs, what it listens on, which identity and token it has."""
+    """A process to run: replicas, resources, ports, token and certificate."""
 
     name: str
     image: str
@@ -178,7 +178,7 @@ class Workload:
 
 @dataclass(frozen=True, slots=True, order=True)
 class NetworkFlow:
-    """A connection that is allowed; `devices`, `people` and `national` are the outside. Everything else is denied."""
+    """An allowed connection; `devices`, `people` and `national` are outside parties. Everything else is denied."""
 
     source: str
     target: str
@@ -188,7 +188,7 @@ class NetworkFlow:
 
 @dataclass(frozen=True, slots=True)
 class ScrapeJob:
-    """What Prometheus asks, and how often."""
+    """A scrape job of Prometheus with its interval."""
 
     name: str
     workload: str

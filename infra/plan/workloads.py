@@ -1,7 +1,7 @@
-"""Which processes run, who may talk to whom, what Prometheus asks. Pure.
+"""Which processes run, which connections are allowed, what Prometheus scrapes. Pure.
 
-Sizes rest on the figures of `bench/`: one ingest takes 100,000 events/s and stays below 200 MB; InfluxDB needs
-about 60 bytes a stored event, and its memory grows with what is read.
+Sizes come from measurements in `bench/`: one ingest handles 100,000 events/s below 200 MB; InfluxDB needs about
+60 bytes per stored event, and its memory grows with what is read.
 """
 
 from __future__ import annotations
@@ -17,14 +17,8 @@ if TYPE_CHECKING:
     from infra.config.options import StackOptions
     from telemetry.core.inventory import Inventory
 
-HTTP_PORT, METRICS_PORT, INFLUX_PORT, PROMETHEUS_PORT, ALERTMANAGER_PORT, GRAFANA_PORT = (
-    8080,
-    9101,
-    8086,
-    9090,
-    9093,
-    3000,
-)
+HTTP_PORT, METRICS_PORT, INFLUX_PORT = 8080, 9101, 8086
+PROMETHEUS_PORT, ALERTMANAGER_PORT, GRAFANA_PORT = 9090, 9093, 3000
 BYTES_PER_EVENT = 60
 EVENTS_PER_TICKET = 6
 BYTES_PER_GB = 1_000_000_000
@@ -43,13 +37,13 @@ def events_per_day(inventory: Inventory) -> int:
 
 
 def store_volume_gb(inventory: Inventory, raw_days: int) -> int:
-    """Return the volume for InfluxDB, GB: raw events twice over (compaction), totals, and room."""
+    """Return InfluxDB's volume, GB: three times the raw events, for compaction, totals and reserve."""
     days = raw_days or 1825
     return max(MIN_VOLUME_GB, round(events_per_day(inventory) * BYTES_PER_EVENT * days * 3 / BYTES_PER_GB))
 
 
 def replication_queue_gb(options: StackOptions) -> int:
-    """Return what InfluxDB keeps for the national one while that is away, GB: a queue for each stream."""
+    """Return the queues for the national InfluxDB while that is unreachable, GB: one for each stream."""
     return -(-len(TOTALS_TIERS) * options.national.queue_bytes // BYTES_PER_GB) if options.national else 0
 
 
@@ -87,7 +81,9 @@ def plan_flows(options: StackOptions) -> tuple[NetworkFlow, ...]:
         NetworkFlow("people", "api", HTTP_PORT, "pages and API, behind TLS"),
         NetworkFlow("ingest", "broker", port, "frames in, receipts out"),
         NetworkFlow("rollup", "broker", port, "presence"),
-        *(NetworkFlow(role, "influxdb", INFLUX_PORT, why) for role, why in _STORE_CLIENTS),
+        NetworkFlow("ingest", "influxdb", INFLUX_PORT, "raw events"),
+        NetworkFlow("rollup", "influxdb", INFLUX_PORT, "totals"),
+        NetworkFlow("api", "influxdb", INFLUX_PORT, "totals to read"),
         NetworkFlow("prometheus", "api", HTTP_PORT, "the service's figures"),
         NetworkFlow("prometheus", "ingest", METRICS_PORT, "its own work"),
         NetworkFlow("prometheus", "alertmanager", ALERTMANAGER_PORT, "alerts"),
@@ -108,11 +104,8 @@ def url_port(url: str) -> int:
     return parts.port or (443 if parts.scheme == "https" else 80)
 
 
-_STORE_CLIENTS = (("ingest", "raw events"), ("rollup", "totals"), ("api", "totals to read"))
-
-
 def plan_scrape_jobs() -> tuple[ScrapeJob, ...]:
-    """Return what Prometheus asks."""
+    """Return the scrape jobs."""
     return (
         ScrapeJob("motcua-api", "api", HTTP_PORT, "/metrics", 30),
         ScrapeJob("motcua-ingest", "ingest", METRICS_PORT, "/metrics", 15),

@@ -1,1 +1,1 @@
-"""What a stack must keep to: rules over the plan, over rendered files and manifests, over single resources."""
+"""The rules of a stack: over the plan, over rendered files and manifests, over single resources."""

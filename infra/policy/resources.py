@@ -1,4 +1,4 @@
-"""Rules over single resources as Pulumi sees them: a type token and its properties. Pure; knows no Pulumi.
+"""Rules over single resources as Pulumi sees them: a type token and its properties. Pure; it must not import Pulumi.
 
 A value that a preview does not know yet is `manifests.UNKNOWN`, and never a breach.
 """
@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from infra.plan.influx import TOKEN_ROLES, TOTALS_TIERS, role_permissions
 from infra.plan.values import BucketPermission
-from infra.policy.leaks import PLAIN_TEXT_REMEDY, secret_kind_in, with_unpacked
-from infra.policy.manifests import check_manifest
-from infra.policy.objects import UNKNOWN
+from infra.policy.catalogue import new_finding
+from infra.policy.manifests import UNKNOWN, check_manifest
 from infra.policy.rules import is_open_network, retention_problem
-from infra.policy.values import new_finding
+from infra.policy.secret_scan import PLAIN_TEXT_REMEDY, secret_kind_in, with_unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from infra.policy.values import Finding
+    from infra.policy.catalogue import Finding
 
 ResourceProps = dict[str, Any]
 OWN_TYPE_TOKEN = re.compile(r"pulumi-python:dynamic/motcua[/:](\w+):(\w+)")
@@ -49,9 +48,9 @@ def _check_bucket(props: ResourceProps, where: str) -> Iterator[Finding]:
         else ""
     )
     if problem:
-        yield new_finding("retention", where, problem, "keep it longer; 0 keeps for ever")
+        yield new_finding("retention", where, problem, "make it longer; 0 means for ever")
     if props.get("allow_shrink") is True:
-        yield new_finding("shrink-allowed", where, "lets its retention be cut", "take allowShrink out after the run")
+        yield new_finding("shrink-allowed", where, "lets its retention be cut", "remove allowShrink after the run")
 
 
 def _check_authorization(props: ResourceProps, where: str) -> Iterator[Finding]:
@@ -72,7 +71,7 @@ def _check_authorization(props: ResourceProps, where: str) -> Iterator[Finding]:
         and permissions
         and not any(permissions <= set(role_permissions(role[1], raw)) for raw in _possible_raw_buckets(permissions))
     ):
-        yield new_finding("token-rights", where, f"may more than {role[1]} needs", "take the right away")
+        yield new_finding("token-rights", where, f"has more rights than {role[1]} needs", "remove the permission")
 
 
 def _is_complete(permission: ResourceProps) -> bool:
@@ -84,7 +83,7 @@ def _is_complete(permission: ResourceProps) -> bool:
 
 
 def _possible_raw_buckets(permissions: set[BucketPermission]) -> set[str]:
-    """Return what the raw bucket may be called: a bucket's own name, or that without a total's ending."""
+    """Return possible names of the raw bucket: a bucket's own name, or that without the suffix of totals."""
     names = {permission.bucket for permission in permissions}
     return names | {name.removesuffix(f"-{width}") for name in names for width in TOTALS_TIERS}
 
@@ -102,11 +101,13 @@ def _check_files(props: ResourceProps, where: str) -> Iterator[Finding]:
 def _check_remote(props: ResourceProps, where: str) -> Iterator[Finding]:
     url = str(props.get("url", ""))
     if props.get("allow_insecure_tls") is True or url.startswith("http://"):
-        yield new_finding("upstream-tls", where, "goes without a checked certificate", "use https with a checked one")
+        yield new_finding(
+            "upstream-tls", where, "is used without a checked certificate", "use https with a checked one"
+        )
 
 
 def _check_group_rule(props: ResourceProps, where: str) -> Iterator[Finding]:
-    """Name a way in from everywhere to a port that is not public; without a source it is from everywhere."""
+    """Report access from every network to a port that is not public; a rule without a source is for every network."""
     if props.get("direction") != "ingress" or props.get("remoteGroupId"):
         return
     source = str(props.get("remoteIpPrefix") or "0.0.0.0/0")
@@ -114,7 +115,7 @@ def _check_group_rule(props: ResourceProps, where: str) -> Iterator[Finding]:
     if props.get("protocol") in {"icmp", "ipv6-icmp"} or not is_open_network(source):
         return
     if first == last == 8086 or first <= 8086 <= last:
-        yield new_finding("store-closed", where, f"opens InfluxDB to {source}", "take it out")
+        yield new_finding("store-closed", where, f"opens InfluxDB to {source}", "remove it")
     if not (first == last and first in PUBLIC_PORTS):
         yield new_finding(
             "open-to-all", where, f"opens ports {first}–{last} to {source}", "name the networks that need it"
@@ -125,20 +126,22 @@ def _check_instance(props: ResourceProps, where: str) -> Iterator[Finding]:
     what = secret_kind_in(with_unpacked(str(props.get("userData") or "")))
     if what:
         yield new_finding(
-            "plain-secret", where, f"holds {what} in its user data", "let the machine make it, or fetch it"
+            "plain-secret", where, f"holds {what} in its user data", "create it on the machine, or fetch it"
         )
 
 
 def _check_listener(props: ResourceProps, where: str) -> Iterator[Finding]:
-    """Name a load balancer's door without sources, and one that is open to everybody and not public."""
+    """Report a listener without sources, and one that is open to every network on a port that is not public."""
     sources, port = props.get("allowedCidrs"), _as_port(props.get("protocolPort"), 0)
     if not sources:
-        yield new_finding("balancer-sources", where, "takes connections from every network", "name them: allowedCidrs")
+        yield new_finding(
+            "balancer-sources", where, "accepts connections from every network", "name them: allowedCidrs"
+        )
     wide = isinstance(sources, list) and any(is_open_network(str(source)) for source in sources)
     if wide and port not in PUBLIC_PORTS:
         yield new_finding("open-to-all", where, f"opens port {port} to every network", "name the networks that need it")
     if port == 8086:
-        yield new_finding("store-closed", where, "offers InfluxDB outside", "take it out")
+        yield new_finding("store-closed", where, "offers InfluxDB outside", "remove it")
 
 
 def _as_port(value: object, default: int) -> int:
@@ -165,4 +168,4 @@ RESOURCE_RULE_IDS = (
     "open-to-all", "labels", "devices-from-anywhere", "listener-tls", "image-pinned",
     "image-digest", "pod-hardened", "balancer-sources",
 )  # fmt: skip
-"""The rules that single resources can break."""
+"""The rules that a single resource can break."""

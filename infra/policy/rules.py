@@ -1,4 +1,4 @@
-"""Rules over a plan and its options. Pure; knows neither Pulumi nor a server nor files."""
+"""Rules over a plan and its options. Pure: no Pulumi, no server, no files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from infra.plan.broker import INGEST_NAME_FORMAT, MONITOR_NAME, PROVISION_NAME, ROLLUP_NAME
 from infra.plan.influx import TOKEN_ROLES, role_permissions
-from infra.policy.values import new_finding
+from infra.policy.catalogue import new_finding
 from telemetry.core.protocol.topics import topic_filter
 
 if TYPE_CHECKING:
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from infra.config.options import StackOptions
     from infra.plan import StackPlan
     from infra.plan.values import BrokerUser, CertificatePlan, TokenPlan
-    from infra.policy.values import Finding
+    from infra.policy.catalogue import Finding
 
 DAY_S = 86_400
 MIN_RETENTION_DAYS = 30
-"""How long a device may be away: events and totals are kept at least that long."""
+"""How long a device may be offline: events and totals are stored at least that long."""
 MIN_CERTIFICATE_LIFE = timedelta(days=14)
 OUTSIDE_PARTIES = frozenset({"devices", "people", "national"})
 REQUIRED_LABELS = (
@@ -42,7 +42,7 @@ _ALLOWED_WILDCARDS = {
 
 
 def check_plan(plan: StackPlan, options: StackOptions, today: date | None = None) -> list[Finding]:
-    """Return every breach, in order; certificates' remaining life is checked on `today`, or the options' day."""
+    """Return every breach, sorted; certificates' remaining life is checked on the options' day, or else on `today`."""
     day = options.today or today
     violations = [
         *check_listeners(plan), *check_retention(plan), *check_labels(plan), *check_tokens(plan),
@@ -56,7 +56,7 @@ def check_plan(plan: StackPlan, options: StackOptions, today: date | None = None
 
 
 def is_loopback(address: str) -> bool:
-    """Tell whether an address is of this machine only; an empty one is every address."""
+    """Return whether an address is of this machine only; an empty one means every address."""
     try:
         return ipaddress.ip_address(address.strip("[]")).is_loopback
     except ValueError:
@@ -64,47 +64,47 @@ def is_loopback(address: str) -> bool:
 
 
 def check_listeners(plan: StackPlan) -> Iterator[Finding]:
-    """Name public listeners without TLS or certificates, and those that let anybody in."""
+    """Report public listeners without TLS or certificates, and those that accept anonymous clients."""
     for listener in plan.broker.listeners:
         where = f"listener {listener.bind or '*'}:{listener.port}"
         if not is_loopback(listener.bind) and not (listener.tls and listener.client_certificates):
             yield new_finding("listener-tls", where, "is public without TLS and client certificates", "switch both on")
         if listener.anonymous:
-            yield new_finding("listener-anonymous", where, "lets in who has no name", "switch anonymous off")
+            yield new_finding("listener-anonymous", where, "accepts anonymous clients", "switch anonymous off")
 
 
 def check_retention(plan: StackPlan) -> Iterator[Finding]:
-    """Name buckets that forget too soon."""
+    """Report buckets whose retention is too short."""
     for bucket in plan.influx.buckets:
         problem = retention_problem(bucket.name, bucket.retention_s, unlimited=bucket.tier == "1d")
         if problem:
-            yield new_finding("retention", f"bucket {bucket.name}", problem, "keep it longer; 0 keeps for ever")
+            yield new_finding("retention", f"bucket {bucket.name}", problem, "make it longer; 0 means for ever")
 
 
 def retention_problem(name: str, retention_s: int, *, unlimited: bool) -> str:
-    """Return what is wrong with a retention, s, or nothing; day totals are kept for ever."""
+    """Return the problem of a retention, s, or an empty text; day totals (`unlimited`) never expire."""
     if unlimited and retention_s != 0:
-        return f"{name} holds day totals and must keep for ever, not {retention_s} s"
+        return f"{name} holds day totals and must never expire, not after {retention_s} s"
     if 0 < retention_s < MIN_RETENTION_DAYS * DAY_S:
-        return f"keeps {retention_s} s, less than {MIN_RETENTION_DAYS} days"
+        return f"has a retention of {retention_s} s, less than {MIN_RETENTION_DAYS} days"
     return ""
 
 
 def check_labels(plan: StackPlan) -> Iterator[Finding]:
-    """Name labels that are missing or empty."""
+    """Report labels that are missing or empty."""
     for name in REQUIRED_LABELS:
         if not plan.labels.get(name):
             yield new_finding("labels", "stack", f"has no label {name}", "give it a value")
 
 
 def check_tokens(plan: StackPlan) -> Iterator[Finding]:
-    """Name tokens with more rights than their role, or on no bucket of the plan."""
+    """Report tokens with more rights than their role needs, or on buckets outside the plan."""
     raw = next((bucket.name for bucket in plan.influx.buckets if bucket.tier == "raw"), "")
     bucket_names = {bucket.name for bucket in plan.influx.buckets}
     for token in plan.influx.tokens:
         problem = _excess_permission(token, raw, bucket_names)
         if problem:
-            yield new_finding("token-rights", f"token {token.name}", problem, "take the right away")
+            yield new_finding("token-rights", f"token {token.name}", problem, "remove the permission")
 
 
 def _excess_permission(token: TokenPlan, raw: str, bucket_names: set[str]) -> str:
@@ -112,7 +112,9 @@ def _excess_permission(token: TokenPlan, raw: str, bucket_names: set[str]) -> st
         return f"has role {token.role!r}, which needs no token"
     for permission in token.permissions:
         if permission.bucket not in bucket_names:
-            return f"may {permission.action} {permission.bucket or 'all buckets'!r}, which is no bucket of this stack"
+            return (
+                f"may {permission.action} {permission.bucket or 'all buckets'!r}, which is not a bucket of this stack"
+            )
     more = sorted(set(token.permissions) - set(role_permissions(token.role, raw)))
     return "".join(
         f"may {permission.action} {permission.bucket}, which {token.role} does not need" for permission in more[:1]
@@ -120,17 +122,17 @@ def _excess_permission(token: TokenPlan, raw: str, bucket_names: set[str]) -> st
 
 
 def check_users(broker_users: Sequence[BrokerUser]) -> Iterator[Finding]:
-    """Name services with topics that their work does not need; an unknown one may have no wildcard at all."""
+    """Report services with wildcard topics that they do not need; an unknown service may have none."""
     for user in broker_users:
         publish, subscribe = allowed_wildcards(user.name)
         excess = sorted({*_excess_topics(user.publish, publish), *_excess_topics(user.subscribe, subscribe)})
         if excess:
-            problem = f"reaches {', '.join(excess)}, which its work does not need"
-            yield new_finding("broker-rights", f"broker user {user.name}", problem, "take the topics away")
+            problem = f"reaches {', '.join(excess)}, which it does not need"
+            yield new_finding("broker-rights", f"broker user {user.name}", problem, "remove the topics")
 
 
 def allowed_wildcards(user: str) -> tuple[set[str], set[str]]:
-    """Return the wildcard filters that a service may publish and subscribe to; none for who is unknown."""
+    """Return the wildcard filters that a service may publish and subscribe to; none for an unknown one."""
     if _INGEST_PATTERN.fullmatch(user):
         return {topic_filter("receipt")}, {topic_filter("up")}
     return _ALLOWED_WILDCARDS.get(user, (set(), set()))
@@ -141,12 +143,12 @@ def _excess_topics(filters: Iterable[str], allowed: set[str]) -> list[str]:
 
 
 def has_wildcard(topic: str) -> bool:
-    """Tell whether a filter reaches more than one device's topics."""
+    """Return whether a filter matches more than one device's topics."""
     return "#" in topic or "+" in topic
 
 
 def check_devices(plan: StackPlan) -> Iterator[Finding]:
-    """Name devices whose id would reach others' topics, or is a service's name."""
+    """Report devices whose id would match others' topics, or is a service's name."""
     services = {user.name for user in plan.broker.users}
     for access in plan.broker.devices:
         problem = (
@@ -160,7 +162,7 @@ def check_devices(plan: StackPlan) -> Iterator[Finding]:
 
 
 def check_certificates(plan: StackPlan, day: date) -> Iterator[Finding]:
-    """Name certificates and revocation lists that are not valid, or end within a fortnight."""
+    """Report certificates and revocation lists that are not valid, or expire within a fortnight (a list: a day)."""
     ends = {"revocation list": (plan.pki.crl_from, plan.pki.crl_until, timedelta(days=1))}
     ends |= {
         f"certificate {certificate.name} g{certificate.generation}": (
@@ -172,24 +174,24 @@ def check_certificates(plan: StackPlan, day: date) -> Iterator[Finding]:
     }
     for where, (first, last, least) in ends.items():
         if not first <= day or last - day < least:
-            problem = f"is valid from {first} until {last}, which on {day} is not enough"
+            problem = f"is valid from {first} until {last}, which is too short on {day}"
             yield new_finding("certificate-life", where, problem, "make certificateDays or overlapDays longer")
 
 
 def _certificates_in_use(plan: StackPlan) -> tuple[CertificatePlan, ...]:
-    """Return what is in use; an authority before the newest only waits for its certificates to end."""
+    """Return the certificates in use; an authority before the newest only remains until its certificates expire."""
     return (*plan.pki.authorities[:1], *plan.pki.certificates)
 
 
 def check_root(options: StackOptions) -> Iterator[Finding]:
-    """Name a production stack that made its own root."""
+    """Report a production stack that generated its own root."""
     if options.stage == "prod" and not options.pki.root_certificate:
         problem = "has no root certificate of its own"
         yield new_finding("own-root", "stage prod", problem, "make one with `motcua ca root` and keep its key offline")
 
 
 def check_store(plan: StackPlan, options: StackOptions) -> Iterator[Finding]:
-    """Name ways to InfluxDB from outside, and one over a network without TLS."""
+    """Report outside access to InfluxDB, a store URL without TLS over a network, and a retention that may shrink."""
     for flow in plan.flows:
         if flow.target == "influxdb" and flow.source in OUTSIDE_PARTIES:
             yield new_finding(
@@ -199,26 +201,24 @@ def check_store(plan: StackPlan, options: StackOptions) -> Iterator[Finding]:
     if url.scheme == "http" and options.target != "openstack" and not is_loopback(url.hostname or ""):
         yield new_finding("store-tls", plan.influx.url, "carries tokens in plain text", "use https, or a tunnel")
     if options.influx.allow_shrink:
-        yield new_finding(
-            "shrink-allowed", "influx.allowShrink", "lets a retention be cut", "take it out after the run"
-        )
+        yield new_finding("shrink-allowed", "influx.allowShrink", "lets a retention be cut", "remove it after the run")
 
 
 def check_sources(options: StackOptions) -> Iterator[Finding]:
-    """Name networks that mean everybody."""
+    """Report source networks that are open to everyone."""
     for network in options.openstack.admin_sources:
         if is_open_network(network):
             remedy = "name the operators' network"
-            yield new_finding("open-to-all", "openstack.adminSources", f"{network} is everybody", remedy)
+            yield new_finding("open-to-all", "openstack.adminSources", f"{network} is open to everyone", remedy)
     target_options = options.kubernetes if options.target == "kubernetes" else options.openstack
     for network in target_options.device_sources:
         if is_open_network(network):
             where, remedy = f"{options.target}.deviceSources", "name the centres' networks"
-            yield new_finding("devices-from-anywhere", where, f"{network} is everybody", remedy)
+            yield new_finding("devices-from-anywhere", where, f"{network} is open to everyone", remedy)
 
 
 def is_open_network(network: str) -> bool:
-    """Tell whether a network is all there are, or so much that a few of its size are: nobody owns so many addresses."""
+    """Return whether a network is the whole internet, or so large that no organisation owns it."""
     try:
         parsed = ipaddress.ip_network(network, strict=False)
     except ValueError:
@@ -229,19 +229,17 @@ def is_open_network(network: str) -> bool:
 
 
 def check_upstream(plan: StackPlan) -> Iterator[Finding]:
-    """Name a way to the national copy that is not encrypted and checked."""
+    """Report a connection to the national copy without a checked certificate."""
     national = plan.influx.upstream
     if national is None:
         return
     if national.allow_insecure_tls or not national.url.startswith("https://"):
-        problem = "goes without a checked certificate"
-        yield new_finding(
-            "upstream-tls", f"national {national.url}", problem, "use https, and take allowInsecureTls out"
-        )
+        problem = "is used without a checked certificate"
+        yield new_finding("upstream-tls", f"national {national.url}", problem, "use https, and remove allowInsecureTls")
 
 
 def check_images(plan: StackPlan, options: StackOptions) -> Iterator[Finding]:
-    """Name images that are not pinned: a fault in stage prod, a hint elsewhere."""
+    """Report images that are not pinned: mandatory in stage prod, advisory elsewhere."""
     if options.target != "kubernetes":
         return
     rule = "image-pinned" if options.stage == "prod" else "image-digest"

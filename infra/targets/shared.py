@@ -1,10 +1,10 @@
-"""What the targets with an engine share: the root to sign with, outputs, files. It must not make resources."""
+"""What the Pulumi targets share: root certificate, outputs, inventory files. It must not create resources."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.plan.addresses import store_url
+from infra.plan.influx import store_url
 from telemetry.inventory.files import bundle_files
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ StackOutputs = dict[str, "pulumi.Input[object]"]
 def root_inputs(
     options: StackOptions, root: Path, secrets: Mapping[str, pulumi.Output[str]]
 ) -> dict[str, pulumi.Input[str]]:
-    """Return the province's own root, from its file or as it stands in the stack; nothing when there is none."""
+    """Return the province's own root, from its file or from the option itself; empty when there is none."""
     certificate = options.pki.root_certificate
     if not certificate:
         return {}
@@ -35,7 +35,7 @@ def root_inputs(
 
 
 def inventory_files(root: Path, options: StackOptions) -> dict[str, str]:
-    """Return the inventory's files by their paths in it, for machines that get a copy. Raises InventoryError."""
+    """Return the inventory's files, path in it → text, for machines that get a copy. Raises InventoryError."""
     return bundle_files(root / options.inventory)
 
 
@@ -45,7 +45,7 @@ def current_token(plan: StackPlan, role: str) -> str:
 
 
 def common_outputs(plan: StackPlan, options: StackOptions, pki: Certificates) -> StackOutputs:
-    """Return what people and other stacks need of every target; the key is secret."""
+    """Return the outputs that every target has for operators and other stacks; the key is secret."""
     return {
         "inventoryVersion": plan.inventory_version,
         "storeUrl": store_url(plan),
@@ -67,5 +67,5 @@ def common_outputs(plan: StackPlan, options: StackOptions, pki: Certificates) ->
 
 
 def token_outputs(plan: StackPlan, store: Database) -> StackOutputs:
-    """Return the roles' tokens, secret."""
+    """Return the roles' tokens as secrets."""
     return {f"{role}Token": store.token(current_token(plan, role)) for role in TOKEN_OUTPUT_ROLES}

@@ -15,7 +15,7 @@ from motcua.startup import load_inventory, load_settings
 from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
-    from infra.policy.values import Finding
+    from infra.policy.catalogue import Finding
     from motcua.stacks import OpenedStack
 
 app = typer.Typer(no_args_is_help=True, help="Check, show and render the declared world.")
@@ -76,9 +76,9 @@ def _stack_findings(stack: OpenedStack) -> list[Finding]:
     """Return what a stack's plan breaks, and its manifests where the target has some."""
     import yaml
 
-    from infra.policy.leaks import find_leaks
     from infra.policy.manifests import check_manifests
     from infra.policy.rules import check_plan
+    from infra.policy.secret_scan import find_leaks
     from motcua.stacks import kubernetes_files as written
 
     files = written(stack)

@@ -90,7 +90,7 @@ def _render_host(
     inventory: Inventory, workers: int, broker: str, program: str, plan: StackPlan | None = None
 ) -> RenderedFiles:
     from infra.host.bundle import EXECUTABLE_FILES, HEADER_PREFIX, render_bundle
-    from infra.host.units import HostLayout
+    from infra.host.systemd_units import HostLayout
 
     check_broker_address(broker)
     layout = HostLayout(program, tuple(str(number) for number in range(1, workers + 1)))

@@ -13,8 +13,8 @@ import pytest
 from google.protobuf import struct_pb2  # type: ignore[import-untyped]
 from pulumi.runtime.proto import analyzer_pb2 as pb, analyzer_pb2_grpc
 
+from infra.policy.catalogue import RULES
 from infra.policy.resources import RESOURCE_RULE_IDS
-from infra.policy.values import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +66,7 @@ def test_good_resource_passes_and_a_bad_one_is_named(pack: Any) -> None:  # noqa
     assert analyze(pack, BUCKET, {"name": "motcua", "retention_s": 0}) == []
     found = analyze(pack, BUCKET, {"name": "motcua", "retention_s": 7200})
     assert [one.policyName for one in found] == ["retention"]
-    assert "keeps 7200 s, less than 30 days" in found[0].message
+    assert "has a retention of 7200 s, less than 30 days" in found[0].message
     assert found[0].enforcementLevel == pb.MANDATORY
 
 
@@ -98,7 +98,7 @@ def test_engine_stops_a_preview_that_breaks_a_rule_and_no_other(
     (tmp_path / "__main__.py").write_text(PROGRAM % kept)
     told = _run(engine, tmp_path, "preview", "--policy-pack", str(PACK), "--non-interactive")
     assert (told.returncode == 0) is good, told.stdout + told.stderr
-    assert ("keeps 7200 s, less than 30 days" in told.stdout + told.stderr) is not good
+    assert ("has a retention of 7200 s, less than 30 days" in told.stdout + told.stderr) is not good
 
 
 def _empty() -> Any:  # noqa: ANN401 - likewise

@@ -15,6 +15,7 @@ from dashboards.files import load_provisioned_files
 from infra.config.options import StackOptions
 from infra.host import monitoring
 from infra.plan import build_plan
+from infra.templates import render_yaml
 from telemetry import inventory
 from telemetry.core.calendar.windows import HOUR, MINUTE, floor, to_ms
 from telemetry.core.fold.event_spans import dirty_hours
@@ -139,7 +140,8 @@ def webhook() -> Iterator[Webhook]:
 def centre(require: Callable[[str], str], tmp_path: Path, webhook: Webhook) -> Iterator[Centre1]:
     wanted = StackOptions.model_validate({"stage": "prod", "target": "local"})
     found = build_plan(inventory.load(inventory.default_path()), wanted, wanted.pki.epoch, load_provisioned_files())
-    config = hurried(monitoring.render_alertmanager(found), webhook.url, group_wait="100ms", group_interval="200ms")
+    text = render_yaml(monitoring.alertmanager_configuration(found))
+    config = hurried(text, webhook.url, group_wait="100ms", group_interval="200ms")
     server = Alertmanager(require("prometheus-alertmanager"), tmp_path / "alertmanager", config).start()
     try:
         with closing(Alertmanagers(server.url)) as sender, closing(Centre1(tmp_path, sender)) as one:

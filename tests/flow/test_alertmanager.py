@@ -14,6 +14,7 @@ from dashboards.files import load_provisioned_files
 from infra.config.options import StackOptions
 from infra.host import monitoring
 from infra.plan import build_plan
+from infra.templates import render_yaml
 from telemetry import inventory
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, Window
 from telemetry.errors import ConfigError
@@ -34,9 +35,8 @@ SITE, OTHER = "centre:vn83-00001", "centre:vn83-00002"
 @pytest.fixture(scope="module")
 def rendered() -> str:
     wanted = StackOptions.model_validate({"stage": "prod", "target": "local"})
-    return monitoring.render_alertmanager(
-        build_plan(inventory.load(inventory.default_path()), wanted, wanted.pki.epoch, load_provisioned_files())
-    )
+    found = build_plan(inventory.load(inventory.default_path()), wanted, wanted.pki.epoch, load_provisioned_files())
+    return render_yaml(monitoring.alertmanager_configuration(found))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.host import backup
+from infra.host import server_setup
 from motcua.system import wall_ms
 from telemetry import wiring
 from telemetry.core.calendar.windows import Window
@@ -51,7 +51,7 @@ class Machine:
         self.folder = folder
         self.parts = [folder / "influxdb", folder / "motcua", folder / "never-made"]
         self.program, self._systemctl = folder / "motcua-backup", folder / "systemctl"
-        self.program.write_text(backup.backup_files("# head")[backup.COMMAND_PATH])
+        self.program.write_text(server_setup.backup_files("# head")[server_setup.BACKUP_COMMAND])
         self._systemctl.write_text(SYSTEMCTL.format(folder=folder))
         for path in (self.program, self._systemctl):
             path.chmod(0o755)
@@ -213,7 +213,7 @@ def test_a_copy_of_the_running_embedded_store_is_whole(
         (("save",), "usage"),
         (("destroy", "/x"), "usage"),
         (("save", "relative"), "absolute path"),
-        (("restore", "{folder}/nothing"), "no finished backup"),
+        (("restore", "{folder}/nothing"), "not a finished backup"),
         (("restore", "{folder}/damaged"), "is damaged"),
         (("save", "{folder}/damaged"), "exists already"),
     ],

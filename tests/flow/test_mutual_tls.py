@@ -10,7 +10,7 @@ import pytest
 
 from edge_agent.outbox import Outbox
 from infra.host.bundle import render_bundle
-from infra.host.units import HostLayout
+from infra.host.systemd_units import HostLayout
 from motcua.system import new_id
 from telemetry.core.calendar.windows import Window
 from telemetry.core.protocol.events import DeviceHeartbeat

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.host import influx_setup
+from infra.host import server_setup
 from infra.host.bundle import render_bundle
-from infra.host.units import HostLayout
+from infra.host.systemd_units import HostLayout
 from motcua.system import wall_ms
 from telemetry import inventory
 from telemetry.core.protocol.topics import topic_filter
@@ -107,7 +107,7 @@ def secrets(server: InfluxServer, folder: Path) -> dict[str, str]:
     programs.mkdir()
     world = inventory.load(inventory.default_path())
     (programs / "motcua-set-up-influxdb").write_text(
-        render_bundle(world, HostLayout())[f"server/{influx_setup.COMMAND_PATH}"]
+        render_bundle(world, HostLayout())[f"server/{server_setup.INFLUX_COMMAND}"]
     )
     (programs / "systemctl").write_text("#!/bin/sh\n[ \"$*\" = 'restart influxdb' ]\n")
     for path in programs.iterdir():

@@ -21,12 +21,12 @@ import yaml
 
 from dashboards.files import load_provisioned_files
 from infra.config.options import SECRET_NAMES, StackOptions, parse_options
-from infra.host.bundle import BROKER_FOLDER, CLOUD_INIT_FILE, render_bundle
-from infra.host.monitoring import AlertReceiver, render_alertmanager
-from infra.host.nginx import NginxSettings, render_configuration
-from infra.host.units import UNITS_FOLDER, HostLayout
+from infra.host.bundle import BROKER_FOLDER, CLOUD_INIT_FILE, NginxSettings, render_bundle, render_nginx
+from infra.host.monitoring import AlertReceiver, alertmanager_configuration
+from infra.host.systemd_units import UNITS_FOLDER, HostLayout
 from infra.plan import build_plan
 from infra.targets.openstack import document
+from infra.templates import render_yaml
 from telemetry import inventory
 from tests.pki import Pki
 from tests.servers import free_port
@@ -163,10 +163,10 @@ def test_amtool_takes_the_routes_and_a_centres_alert_goes_with_the_centre(
 def test_amtool_takes_the_way_to_an_outside_watcher(require: Callable[[str], str], tmp_path: Path) -> None:
     wanted = StackOptions.model_validate({"stage": "prod", "target": "local"})
     found = build_plan(WORLD, wanted, wanted.pki.epoch, load_provisioned_files())
-    text = render_alertmanager(found, AlertReceiver(watchdog_file="/secrets/watchdog"))
+    text = render_yaml(alertmanager_configuration(found, AlertReceiver(watchdog_file="/secrets/watchdog")))
     path = tmp_path / "alertmanager.yml"
     # Debian's amtool 0.25 does not know url_file, which Alertmanager has since 0.26.
-    path.write_text(text.replace('url_file: "/secrets/watchdog"', "url: http://127.0.0.1/"))
+    path.write_text(text.replace("url_file: /secrets/watchdog", "url: http://127.0.0.1/"))
     amtool = require("amtool")
     told(amtool, "check-config", str(path))
     route = [amtool, "config", "routes", "test", f"--config.file={path}"]
@@ -235,7 +235,7 @@ class Front:
             str(self.pki.server.cert), str(self.pki.server.key), user, str(folder / "pid"), str(folder),
         )  # fmt: skip
         self.conf = folder / "nginx.conf"
-        self.conf.write_text(render_configuration(site))
+        self.conf.write_text(render_nginx(site))
 
     @contextlib.contextmanager
     def ask(

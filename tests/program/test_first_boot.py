@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.host import first_boot
+from infra.host import server_setup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ class Machine:
         self._stand_in("mountpoint", f'test -e "{folder}/mounted"')
         self._stand_in("mount", f'touch "{folder}/mounted"')
         self._stand_in("blkid", f'[ "$({require("blkid")} -s LABEL -o value {self.disk})" = "$2" ]')
-        text = first_boot.first_boot_files("# head", "motcua", str(self.disk))[first_boot.FIRST_BOOT_COMMAND]
+        text = server_setup.first_boot_files("# head", "motcua", str(self.disk))[server_setup.FIRST_BOOT_COMMAND]
         beginning = text.partition('step "InfluxDB')[0]
         places = {"/etc/fstab": str(self.fstab), "/var/lib/influxdb": str(folder / "influxdb"), "[ -b": "[ -f"}
         self._script = re.sub("|".join(map(re.escape, places)), lambda found: places[found[0]], beginning)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.config.options import StackOptions
-from infra.host import influx_setup
+from infra.host import server_setup
 from infra.plan import build_plan
 from telemetry import inventory
 from tests.servers import InfluxServer
@@ -51,7 +51,7 @@ def program(require: Callable[[str], str], found: StackPlan, tmp_path: Path) -> 
     for name in ("curl", "openssl"):
         require(name)
     path = tmp_path / "set-up"
-    path.write_text(influx_setup.influx_setup_files("# head", found.influx)[influx_setup.COMMAND_PATH])
+    path.write_text(server_setup.influx_setup_files("# head", found.influx)[server_setup.INFLUX_COMMAND])
     path.chmod(0o755)
     return path
 

@@ -10,14 +10,15 @@ import pytest
 from dashboards.files import load_provisioned_files
 from infra.components.database import OPERATORS_ORG
 from infra.plan import build_plan
-from infra.targets.kubernetes.component import (
+from infra.targets.kubernetes.deploy import (
     DERIVED_SECRETS,
     IMMUTABLE_FIELDS,
     PROTECTED_KINDS,
     RESOURCE_CLASSES,
     deploy_cluster,
 )
-from infra.targets.kubernetes.manifests import ClusterSpec, base_manifests, required_secrets, role_manifests
+from infra.targets.kubernetes.manifests import base_manifests, required_secrets, role_manifests
+from infra.targets.kubernetes.objects import ClusterSpec
 from telemetry.errors import ConfigError
 from tests.kubernetes import DAY, options, sample, sample_files, stack
 from tests.program.pulumi_monitor import Recorded, run

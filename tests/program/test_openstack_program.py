@@ -17,7 +17,6 @@ from dashboards.files import load_provisioned_files
 from infra.config.options import StackOptions
 from infra.plan import build_plan
 from infra.targets.openstack import document
-from infra.targets.openstack.resources import cloud_resources
 from telemetry import inventory
 from telemetry.errors import ConfigError
 from telemetry.inventory.files import bundle_files
@@ -64,10 +63,10 @@ def computed(_: Registered) -> dict[str, Any]:
 
 
 def made(options: StackOptions, *, preview: bool = False) -> Recorded:
-    from infra.targets.openstack.component import deploy_cloud
+    from infra.targets.openstack.deploy import deploy_cloud
 
     def program() -> None:
-        for name, value in deploy_cloud(planned(options), options, WORLD).items():
+        for name, value in deploy_cloud(planned(options), options, WORLD, {}).items():
             pulumi.export(name, value)
 
     return run(program, computed, preview=preview)
@@ -147,7 +146,7 @@ def test_user_data_fits_with_the_sample_inventory_and_leaves_out_one_that_does_n
     text = document.user_data(planned(options), options, WORLD, bundle_files(inventory.default_path()))
     assert len(base64.b64encode(text.encode())) <= document.LIMIT
     assert set(inventory_in(text)) == set(bundle_files(inventory.default_path()))
-    assert document.left_out(text, WORLD.version) == ""
+    assert document.inventory_warning(text, WORLD.version) == ""
 
 
 def inventory_in(text: str) -> dict[str, str]:
@@ -178,7 +177,7 @@ def test_an_inventory_that_does_not_fit_is_left_out_whole_and_said_so() -> None:
     for many in ({**files, "published/2026-10.csv": month}, {**files, "devices.csv": month}):
         text = document.user_data(planned(options), options, WORLD, many)
         assert inventory_in(text) == {}
-        told = document.left_out(text, WORLD.version)
+        told = document.inventory_warning(text, WORLD.version)
         assert f"inventory {WORLD.version} does not fit" in told
         assert "bring the whole folder, with published/, to /etc/motcua/inventory" in told
 
@@ -187,7 +186,7 @@ def test_user_data_that_does_not_fit_names_size_and_limit() -> None:
     options = wanted()
     noise = "".join(f"# {n * 2654435761 % 2**32:08x}\n" for n in range(20_000))
     large = build_plan(WORLD, options, DAY, {"rules/large.yaml": noise})
-    with pytest.raises(ConfigError, match=r"cloud-init\.yaml.*is \d+ bytes in base64, and Nova takes 65535"):
+    with pytest.raises(ConfigError, match=r"cloud-init\.yaml.*is \d+ bytes in base64, and Nova accepts 65535"):
         document.user_data(large, options, WORLD)
 
 
@@ -195,4 +194,4 @@ def test_user_data_that_does_not_fit_names_size_and_limit() -> None:
 def test_a_network_that_is_too_small_is_refused(cidr: str) -> None:
     options = wanted(cidr=cidr)
     with pytest.raises(ConfigError, match=r"openstack\.cidr"):
-        cloud_resources(planned(options), options, "")
+        made(options)

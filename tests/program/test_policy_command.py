@@ -53,7 +53,7 @@ def test_mandatory_finding_ends_with_1_and_every_stack_is_told(tmp_path: Path) -
     done = motcua("check", str(default_path()), "--policy", *files, cwd=tmp_path)
     assert done.returncode == 1
     assert "Pulumi.try.yaml: no finding" in done.stdout
-    assert "mandatory upstream-tls: national http://n.example: goes without a checked certificate; " in done.stdout
+    assert "mandatory upstream-tls: national http://n.example: is used without a checked certificate; " in done.stdout
     assert "no fault" in done.stdout.splitlines()[0]
 
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from infra import program
-from infra.policy.values import Finding
+from infra.policy.catalogue import Finding
 from tests.program.pulumi_monitor import Recorded, Registered, run
 
 if TYPE_CHECKING:

@@ -15,15 +15,17 @@ import pytest
 import typer
 import yaml
 from hypothesis import given, strategies as st
+from jinja2 import UndefinedError
 from typer.testing import CliRunner
 
+import infra.templates
 from edge_agent import config as agent_config
 from infra.config.options import StackOptions
-from infra.host import influx_setup, influxdb, mosquitto
+from infra.host import mosquitto, server_setup
 from infra.host.bundle import CLOUD_INIT_FILE, EXECUTABLE_FILES, HEADER_PREFIX, render_bundle
-from infra.host.text import render_yaml
-from infra.host.units import HostLayout
+from infra.host.systemd_units import HostLayout
 from infra.plan import build_plan
+from infra.templates import render_template, render_yaml
 from motcua.cli.app import app
 from telemetry import inventory
 from telemetry.config import load_settings
@@ -212,7 +214,7 @@ def test_a_plan_decides_buckets_port_and_what_is_asked(world: Inventory) -> None
     assert "bucket=tram&province=vn83\n" in made["server/etc/motcua/motcua.env"]
     assert "mqtts://localhost:8884\n" in made["server/etc/motcua/motcua.env"]
     assert "\nlistener 8884\n" in made["server/etc/motcua/broker/mosquitto.conf"]
-    assert f'"everySeconds":{40 * 86_400},' in made[f"server/{influx_setup.COMMAND_PATH}"]
+    assert f'"everySeconds":{40 * 86_400},' in made[f"server/{server_setup.INFLUX_COMMAND}"]
     assert made["server/etc/prometheus/rules/own.yaml"].endswith("groups: []\n")
     assert "server/etc/prometheus/rules/motcua.yaml" not in made
 
@@ -246,6 +248,19 @@ def test_written_yaml_is_read_back_as_it_was(told: dict[str, object]) -> None:
     assert (yaml.safe_load(render_yaml(told)) or {}) == told
 
 
+def test_a_template_that_lacks_one_of_its_values_is_a_fault() -> None:
+    with pytest.raises(UndefinedError, match="port"):
+        render_template("motcua.env.j2", etc="/etc/motcua", store="sqlite:///x")
+
+
+def test_every_template_is_rendered_by_some_module() -> None:
+    folder = Path(infra.templates.__path__[0])
+    source = "".join(path.read_text() for path in folder.parent.rglob("*.py"))
+    names = [path.name for path in folder.iterdir() if path.is_file() and path.suffix != ".py"]
+    assert len(names) >= 18
+    assert [name for name in names if f'"{name}"' not in source] == []
+
+
 def test_access_rules_grant_a_service_only_its_own_topics() -> None:
     rules = mosquitto.render_acl_file(("1", "2"))
     users = dict(re.findall(r"^user (\S+)\n((?:topic .*\n)+)", rules, re.MULTILINE))
@@ -266,10 +281,10 @@ def test_access_rules_substitute_a_devices_name_in_its_topics_only() -> None:
 
 
 def test_influxd_knows_the_settings_we_give_it(influxd_program: str) -> None:
-    env = {**os.environ, **{name: value for name, (value, _) in influxdb.INFLUXD_SETTINGS.items()}}
+    env = {**os.environ, **{name: value for name, (value, _) in server_setup.INFLUXD_SETTINGS.items()}}
     told = subprocess.run([influxd_program, "print-config"], capture_output=True, text=True, check=True, env=env)
     shown = dict(line.split(": ", 1) for line in told.stdout.splitlines() if ": " in line)
-    for name, (value, _) in influxdb.INFLUXD_SETTINGS.items():
+    for name, (value, _) in server_setup.INFLUXD_SETTINGS.items():
         key = name.removeprefix("INFLUXD_").lower().replace("_", "-")
         assert shown[key].strip('"') == value
 

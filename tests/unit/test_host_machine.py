@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from infra.config.options import StackOptions
-from infra.host import backup
+from infra.host import server_setup
 from infra.host.bundle import render_bundle
-from infra.host.units import HostLayout
+from infra.host.systemd_units import HostLayout
 from infra.plan import build_plan
 from telemetry import inventory
 from telemetry.config import parse_listen_address
@@ -74,8 +74,8 @@ def test_influxdb_does_not_start_beside_the_disk_that_holds_its_data() -> None:
 def test_nightly_backups_do_not_fill_the_disk_and_no_other_is_touched(tmp_path: Path) -> None:
     for name in (*(f"202601{day:02}T023000" for day in range(1, 11)), "before-upgrade", "20260111T023000.part"):
         (tmp_path / name).mkdir()
-    unit = backup.backup_files("# head")["etc/systemd/system/motcua-backup.service"]
+    unit = server_setup.backup_files("# head")["etc/systemd/system/motcua-backup.service"]
     command = re.findall(r"^ExecStartPost=/bin/sh -c '(.+)'$", unit, re.MULTILINE)[0]
-    subprocess.run(["/bin/sh", "-c", command.replace(backup.BACKUP_FOLDER, str(tmp_path))], check=True)
+    subprocess.run(["/bin/sh", "-c", command.replace(server_setup.BACKUP_FOLDER, str(tmp_path))], check=True)
     left = sorted(one.name for one in tmp_path.iterdir())
     assert left == [*(f"202601{day:02}T023000" for day in range(4, 11)), "20260111T023000.part", "before-upgrade"]

@@ -14,8 +14,16 @@ from hypothesis import given, strategies as st
 from infra.config.stack_file import load_options
 from infra.plan import build_plan
 from infra.targets.kubernetes.manifests import all_manifests, required_secrets
-from infra.targets.kubernetes.names import API_TLS_SECRET, RECEIVER_SECRET, broker_service_host
-from infra.targets.kubernetes.objects import MAX_OBJECT_BYTES, ClusterSpec, SecretValue, dns_name, label_value
+from infra.targets.kubernetes.objects import (
+    API_TLS_SECRET,
+    MAX_OBJECT_BYTES,
+    RECEIVER_SECRET,
+    ClusterSpec,
+    SecretValue,
+    broker_service_host,
+    dns_name,
+    label_value,
+)
 from infra.targets.kubernetes.pods import IMAGE_USERS
 from telemetry.errors import ConfigError
 from tests.kubernetes import DAY, STACKS, Stack, container, options, sample, sample_files, stack

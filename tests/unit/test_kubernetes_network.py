@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.targets.kubernetes.names import SERVICES_PORT
 from infra.targets.kubernetes.network import INGRESS_NAMESPACE, OUTSIDE_PARTIES
+from infra.targets.kubernetes.objects import SERVICES_PORT
 from tests.kubernetes import Stack, container, stack
 
 if TYPE_CHECKING:

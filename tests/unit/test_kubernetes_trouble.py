@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from infra.targets.kubernetes.checks import check_cluster_options
-from infra.targets.kubernetes.expiry_alerts import expiry_rule_files
 from infra.targets.kubernetes.kustomize import kustomize_files
-from infra.targets.kubernetes.monitoring import adapter_rule
+from infra.targets.kubernetes.manifests import check_cluster_options
+from infra.targets.kubernetes.monitoring import adapter_rule, expiry_rule_files
 from infra.targets.kubernetes.objects import ClusterSpec
 from telemetry.errors import ConfigError
 from tests.kubernetes import Stack, container, options, sample_files, stack

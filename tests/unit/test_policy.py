@@ -32,10 +32,9 @@ from infra.plan.values import (
     TokenPlan,
 )
 from infra.policy import rules
-from infra.policy.leaks import find_leaks
-from infra.policy.manifests import check_manifests
-from infra.policy.objects import UNKNOWN
-from infra.policy.values import RULES, new_finding
+from infra.policy.catalogue import RULES, new_finding
+from infra.policy.manifests import UNKNOWN, check_manifests
+from infra.policy.secret_scan import find_leaks
 from tests.unit.inventories import fleet, inventories
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import pytest
 
 from infra.config.options import NationalOptions, StackOptions
 from infra.plan import build_plan
-from infra.policy.objects import UNKNOWN
+from infra.policy.catalogue import RULES
+from infra.policy.manifests import UNKNOWN
 from infra.policy.resources import RESOURCE_RULE_IDS, resource_violations
-from infra.policy.values import RULES
 from infra.providers.resources import RESOURCE_TYPES
 from infra.resource_specs import resource_specs
 from tests.unit.inventories import fleet

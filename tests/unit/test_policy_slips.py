@@ -12,11 +12,10 @@ import pytest
 
 from infra.config.options import InfluxOptions, KubernetesOptions, StackOptions
 from infra.plan import build_plan
-from infra.policy.leaks import find_leaks
-from infra.policy.manifests import check_manifests
-from infra.policy.objects import UNKNOWN
+from infra.policy.manifests import UNKNOWN, check_manifests
 from infra.policy.resources import resource_violations
 from infra.policy.rules import check_plan, is_open_network
+from infra.policy.secret_scan import find_leaks
 from tests.kubernetes import stack
 from tests.unit.inventories import fleet
 

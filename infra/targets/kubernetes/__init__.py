@@ -1,1 +1,1 @@
-"""A province's stack on Kubernetes: pure manifests, and the Pulumi program that makes them."""
+"""A province's stack on Kubernetes: pure manifests, and the Pulumi program that deploys them."""

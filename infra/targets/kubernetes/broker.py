@@ -1,6 +1,6 @@
-"""mosquitto in the cluster: one replica whose sessions lie on a volume. Pure; rights come from the plan alone.
+"""mosquitto in the cluster: one replica with its sessions on a volume. Pure; rights come from the plan alone.
 
-Devices meet it on the public port, services on a second one that network rules close for everybody else.
+Devices connect to the public port, services to a second one that network policies close to everyone else.
 """
 
 from __future__ import annotations
@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 from infra.host import mosquitto
 from infra.plan.broker import INGEST_NAME_FORMAT
 from infra.plan.pki import INTERNAL_SERVICE
-from infra.targets.kubernetes.names import BROKER_CONFIG, BROKER_NODES, BROKER_TLS, SERVICES_PORT
 from infra.targets.kubernetes.objects import (
+    BROKER_CONFIG,
+    BROKER_NODES,
+    BROKER_TLS,
+    SERVICES_PORT,
     config_map,
     config_volume,
     disruption_budget,
@@ -34,7 +37,7 @@ TLS_FILES = {"ca.pem": "caBundle", "crl.pem": "crl", "server.pem": "brokerCertif
 
 
 def broker_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
-    """Return everything that the broker is made of."""
+    """Return the broker's manifests."""
     workload = cluster.plan.workload("broker")
     files = config_map(cluster, BROKER_CONFIG, "broker", mosquitto_files(cluster))
     pod = PodSpec(
@@ -47,7 +50,7 @@ def broker_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
         ports={**workload.ports, "services": SERVICES_PORT},
         probes=broker_probes(),
         annotations=restart_annotations(cluster, files),
-        # Its sessions are written at a proper stop.
+        # Its sessions are written at an orderly stop.
         grace_s=60,
     )
     volumes = {"data": volume_claim_spec(cluster, workload.volume_gb)}
@@ -55,7 +58,7 @@ def broker_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
 
 
 def broker_base_manifests(cluster: ClusterSpec, workload: Workload) -> tuple[Manifest, ...]:
-    """Return what any broker has: account, certificate, the addresses of devices, services and nodes."""
+    """Return account, certificate secret, and the Services for devices, services and nodes."""
     return (
         service_account(cluster, "broker"),
         secret_manifest(cluster, BROKER_TLS, "broker", TLS_FILES),
@@ -74,15 +77,15 @@ def broker_base_manifests(cluster: ClusterSpec, workload: Workload) -> tuple[Man
 
 
 def _device_service(cluster: ClusterSpec, workload: Workload) -> Manifest:
-    """Return the devices' door: open to the networks that the stack names, to none outside while it names none."""
+    """Return the Service for devices: open to the networks in the options, or only inside the cluster without any."""
     sources = list(cluster.options.kubernetes.device_sources)
-    # Local keeps the caller's address, by which the network rules decide.
+    # Local preserves the source address, by which the network policies decide.
     outside = {"type": "LoadBalancer", "loadBalancerSourceRanges": sources, "externalTrafficPolicy": "Local"}
     return service_manifest(cluster, "broker", "broker", workload.ports, **(outside if sources else {}))
 
 
 def broker_probes() -> dict[str, Manifest]:
-    """Return that it lives and serves while it takes connections."""
+    """Return the probes: the broker is alive and ready while it accepts connections."""
     return {
         "startupProbe": probe("tcpSocket", "services", every_s=5, failures=60),
         "livenessProbe": probe("tcpSocket", "services", every_s=20),
@@ -91,7 +94,7 @@ def broker_probes() -> dict[str, Manifest]:
 
 
 def restart_annotations(cluster: ClusterSpec, files: Manifest) -> dict[str, str]:
-    """Return what makes it start anew: another configuration, certificate or revocation list."""
+    """Return the annotations whose change restarts it: configuration, certificate, authorities, revocation list."""
     pki = cluster.plan.pki
     own = next((certificate for certificate in pki.certificates if certificate.name == "broker"), None)
     return {
@@ -103,17 +106,17 @@ def restart_annotations(cluster: ClusterSpec, files: Manifest) -> dict[str, str]
 
 
 def ingest_workers(cluster: ClusterSpec) -> tuple[str, ...]:
-    """Return the names of the ingest workers that the plan gives rights."""
+    """Return the names of the ingest workers that have rights in the plan."""
     prefix = INGEST_NAME_FORMAT.format("")
     return tuple(user.name.removeprefix(prefix) for user in cluster.plan.broker.users if user.name.startswith(prefix))
 
 
 def mosquitto_files(cluster: ClusterSpec) -> dict[str, str]:
-    """Return its configuration and access rules, name → text."""
+    """Return mosquitto's configuration and access rules, name → text."""
     port = cluster.plan.workload("broker").ports["mqtts"]
     limits = mosquitto.MosquittoLimits(connections=cluster.plan.broker.connections)
     mosquitto_settings = mosquitto.MosquittoSettings(DATA_FOLDER, port=port, limits=limits)
-    tls = mosquitto.TlsFiles(*(f"{TLS_FOLDER}/{name}" for name in ("ca.pem", "server.pem", "server.key", "crl.pem")))
+    tls = mosquitto.TlsFiles.in_folder(TLS_FOLDER)
     return {
         "mosquitto.conf": mosquitto.render_configuration(
             mosquitto_settings, tls, f"{CONFIG_FOLDER}/acl", SERVICES_PORT

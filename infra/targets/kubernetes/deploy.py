@@ -1,36 +1,167 @@
-"""Joins authorities, the cluster's objects and InfluxDB's tokens to a stack. It must not decide what any of them holds.
+"""Deploys authorities, the cluster's objects and InfluxDB's tokens by Pulumi. It must not decide what they contain.
 
-InfluxDB's tokens come from InfluxDB: the roles follow in the run that finds it reachable.
+The first run creates the base. Tokens come from InfluxDB: the roles follow in the run that finds it reachable
+(`kubernetes.influxReachable`).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hashlib
+import hmac
+from typing import TYPE_CHECKING, Any
 
 import pulumi
+import pulumi_kubernetes as k8s
 
 from infra.components.certificates import Certificates
 from infra.components.database import Database
-from infra.components.part import Province
+from infra.components.part import MotcuaComponent, Province
 from infra.resource_specs import resource_specs
-from infra.targets.kubernetes.checks import check_cluster_options
-from infra.targets.kubernetes.component import deploy_cluster
+from infra.targets.kubernetes.manifests import (
+    base_manifests,
+    check_cluster_options,
+    required_secrets,
+    role_manifests,
+)
+from infra.targets.kubernetes.objects import SERVICES_PORT, ClusterSpec, SecretValue, broker_service_host
 from infra.targets.shared import StackOutputs, common_outputs, inventory_files, root_inputs, token_outputs
+from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from infra.config.options import StackOptions
     from infra.plan import StackPlan
+    from infra.targets.kubernetes.objects import Manifest
 
+RESOURCE_CLASSES: dict[str, type[pulumi.CustomResource]] = {
+    "v1 ConfigMap": k8s.core.v1.ConfigMap,
+    "v1 Namespace": k8s.core.v1.Namespace,
+    "v1 PersistentVolumeClaim": k8s.core.v1.PersistentVolumeClaim,
+    "v1 Secret": k8s.core.v1.Secret,
+    "v1 Service": k8s.core.v1.Service,
+    "v1 ServiceAccount": k8s.core.v1.ServiceAccount,
+    "apps/v1 Deployment": k8s.apps.v1.Deployment,
+    "apps/v1 StatefulSet": k8s.apps.v1.StatefulSet,
+    "autoscaling/v2 HorizontalPodAutoscaler": k8s.autoscaling.v2.HorizontalPodAutoscaler,
+    "batch/v1 CronJob": k8s.batch.v1.CronJob,
+    "networking.k8s.io/v1 Ingress": k8s.networking.v1.Ingress,
+    "networking.k8s.io/v1 NetworkPolicy": k8s.networking.v1.NetworkPolicy,
+    "policy/v1 PodDisruptionBudget": k8s.policy.v1.PodDisruptionBudget,
+}
+PROTECTED_KINDS = ("Namespace", "PersistentVolumeClaim", "StatefulSet")
+"""Kinds that hold data, or whose deletion deletes everything in them."""
+IMMUTABLE_FIELDS = {"StatefulSet": ["spec.volumeClaimTemplates"], "PersistentVolumeClaim": ["spec.resources"]}
+"""Fields that Kubernetes refuses to change: `kubectl patch pvc` grows a volume when the plan's has grown."""
+DERIVED_SECRETS = ("grafanaPassword",)
+"""Secrets that are derived from the operator token when the stack has none: they change only with it."""
+ARGUMENT_NAMES = {"stringData": "string_data", "automountServiceAccountToken": "automount_service_account_token"}
 ROLE_CERTIFICATES = {"broker": "broker", "ingest": "motcua-ingest-1", "rollup": "motcua-rollup"}
+
+
+class Cluster(MotcuaComponent):
+    """Every object of the stack in one cluster."""
+
+    type_key = "cluster"
+
+    def __init__(
+        self, stage: str, context: str, values: Mapping[str, pulumi.Input[str]],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__("cluster", stage, opts)
+        self._provider = k8s.Provider("kubernetes", context=context or None, opts=pulumi.ResourceOptions(parent=self))
+        self._values = values
+        self._namespace: list[pulumi.Resource] = []
+        self.resources: dict[str, pulumi.CustomResource] = {}
+
+    def create(self, objects: Iterable[Manifest]) -> None:
+        """Create or change objects; the namespace comes first."""
+        for manifest in objects:
+            kind, name = manifest["kind"], manifest["metadata"]["name"]
+            resource = self._create_resource(manifest, f"{kind.lower()}-{name}")
+            self.resources[f"{kind}/{name}"] = resource
+            if kind == "Namespace":
+                self._namespace.append(resource)
+
+    def _create_resource(self, manifest: Manifest, name: str) -> pulumi.CustomResource:
+        fields = dict(manifest)
+        kind = f"{fields.pop('apiVersion')} {fields.pop('kind')}"
+        if "stringData" in fields:
+            fields["stringData"] = {key: self._secret_value(value) for key, value in fields["stringData"].items()}
+        child_options = self.child_options(protect=manifest["kind"] in PROTECTED_KINDS, after=list(self._namespace))
+        own_options = pulumi.ResourceOptions(
+            provider=self._provider, ignore_changes=IMMUTABLE_FIELDS.get(manifest["kind"])
+        )
+        opts = pulumi.ResourceOptions.merge(child_options, own_options)
+        arguments: dict[str, Any] = {ARGUMENT_NAMES.get(key, key): value for key, value in fields.items()}
+        return RESOURCE_CLASSES[kind](name, **arguments, opts=opts)
+
+    def _secret_value(self, placeholder: SecretValue) -> pulumi.Output[str]:
+        return pulumi.Output.secret(self._values[placeholder.name])
+
+
+def deploy_cluster(
+    plan: StackPlan,
+    options: StackOptions,
+    secrets: Mapping[str, pulumi.Input[str]],
+    inventory_files: Mapping[str, str],
+    opts: pulumi.ResourceOptions | None = None,
+) -> dict[str, pulumi.Input[object]]:
+    """Create or change the base, and the roles once InfluxDB is reachable; returns the cluster's outputs.
+
+    Raises ConfigError naming every secret that is missing.
+    """
+    spec = ClusterSpec(plan, options, inventory_files)
+    reachable = options.kubernetes.influx_reachable
+    objects = (*base_manifests(spec), *(role_manifests(spec) if reachable else ()))
+    values = complete_secrets(secrets, required_secrets(objects))
+    cluster = Cluster(plan.stage, options.kubernetes.context, values, opts)
+    cluster.create(objects)
+    exported = cluster_outputs(spec)
+    cluster.register_outputs({})
+    return exported
+
+
+def complete_secrets(secrets: Mapping[str, pulumi.Input[str]], names: Iterable[str]) -> dict[str, pulumi.Input[str]]:
+    """Return every required value, derived where that is allowed. Raises ConfigError naming all that are missing."""
+    required = list(names)
+    missing = [name for name in required if name not in secrets and name not in DERIVED_SECRETS]
+    if missing:
+        remedy = "set it with `pulumi config set --secret {}`, or deploy the part of the stack that creates it"
+        raise ConfigError([Fault("secrets", 0, name, "is missing", remedy.format(name)) for name in missing])
+    return {
+        name: secrets[name] if name in secrets else _derive_secret(secrets["influxToken"], name) for name in required
+    }
+
+
+def _derive_secret(token: pulumi.Input[str], name: str) -> pulumi.Output[str]:
+    def digest(key: str) -> str:
+        return hmac.new(key.encode(), name.encode(), hashlib.sha256).hexdigest()
+
+    return pulumi.Output.secret(token).apply(digest)
+
+
+def cluster_outputs(spec: ClusterSpec) -> dict[str, pulumi.Input[object]]:
+    """Return addresses for operators, and the next step of a first roll-out."""
+    options = spec.options
+    reachable = options.kubernetes.influx_reachable
+    step = (
+        f"kubectl -n {spec.namespace} port-forward service/influxdb 8086, kubernetes.influxReachable: true, pulumi up"
+    )
+    return {
+        "namespace": spec.namespace,
+        "apiUrl": f"https://{options.kubernetes.api_host}/",
+        "brokerAddress": f"mqtts://{options.broker.host}:{options.broker.port}",
+        "brokerForServices": f"mqtts://{broker_service_host(spec)}:{SERVICES_PORT}",
+        "next": "" if reachable else step,
+    }
 
 
 def deploy_stack(
     plan: StackPlan, options: StackOptions, root: Path, secrets: Mapping[str, pulumi.Output[str]]
 ) -> StackOutputs:
-    """Make or change everything; returns the outputs. Raises ConfigError naming every secret that is missing."""
+    """Create or change everything; returns the outputs. Raises ConfigError naming every secret that is missing."""
     check_cluster_options(options)
     province = Province(plan.province, plan.stage)
     parent_options = pulumi.ResourceOptions(parent=province)

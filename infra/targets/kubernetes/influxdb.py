@@ -1,6 +1,6 @@
 """InfluxDB in the cluster: one replica on a volume, set up once, and its nightly backup. Pure.
 
-Buckets and tokens are made through its API by the Pulumi program, not here.
+The Pulumi program creates buckets and tokens through its API, not here.
 """
 
 from __future__ import annotations
@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from infra.host.influxdb import INFLUXD_SETTINGS
+from infra.host.server_setup import INFLUXD_SETTINGS
 from infra.plan.workloads import INFLUX_PORT
-from infra.targets.kubernetes.names import BACKUP, INFLUX_SETUP_SECRET
 from infra.targets.kubernetes.objects import (
+    BACKUP,
+    INFLUX_SETUP_SECRET,
     disruption_budget,
     empty_dir,
     manifest,
@@ -25,33 +26,20 @@ from infra.targets.kubernetes.objects import (
     volume_mounts,
 )
 from infra.targets.kubernetes.pods import PodSpec, pod_template, probe, stateful_set
+from infra.templates import render_template
 
 if TYPE_CHECKING:
     from infra.targets.kubernetes.objects import ClusterSpec, Manifest
 
 DATA_FOLDER, ETC_FOLDER = "/var/lib/influxdb2", "/etc/influxdb2"
 OPERATORS_ORG = "motcua-operators"
-"""The organisation that set-up makes for the operator token; nothing else lies in it (see components.database)."""
-KEPT_BACKUPS = 14
-"""Backups that are kept at most, one a night; fewer when the volume is too small for them."""
-
-_BACKUP_SCRIPT = """set -eu
-now=$(date -u +%Y%m%dT%H%M%SZ)
-rm -rf /backup/*.part
-old() {{ ls -1d /backup/2*Z 2>/dev/null | sort; }}
-free() {{ df -Pk /backup/ | tail -n 1 | sed 's/  */ /g' | cut -d' ' -f4; }}
-# Each is whole: the oldest goes when there is no room for another one like the last, and a quarter more.
-last=$(old | tail -n 1)
-wanted=$([ -z "$last" ] || du -sk "$last" | cut -f1)
-while [ $(old | wc -l) -gt 1 ] && [ "$(free)" -lt $((${{wanted:-0}} * 5 / 4)) ]; do rm -r "$(old | head -n 1)"; done
-influx backup "/backup/$now.part" --host http://influxdb:{port}
-mv "/backup/$now.part" "/backup/$now"
-for past in $(old | head -n -{kept}); do rm -r "$past"; done
-"""
+"""The organisation that set-up creates for the operator token; it is otherwise empty (see components.database)."""
+MAX_BACKUPS = 14
+"""The most backups that stay, one per night; fewer when the volume is too small."""
 
 
 def influxdb_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
-    """Return everything that InfluxDB is made of."""
+    """Return InfluxDB's manifests."""
     workload = cluster.plan.workload("influxdb")
     pod = PodSpec(
         workload,
@@ -60,12 +48,12 @@ def influxdb_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
         mounts=tuple(volume_mounts({"data": DATA_FOLDER, "etc": ETC_FOLDER}, writable=("data", "etc"))),
         ports=workload.ports,
         probes={
-            # After an unclean end it reads its log again before it answers.
+            # After a crash it replays its write-ahead log before it responds.
             "startupProbe": probe("httpGet", "http", "/health", failures=180),
             "livenessProbe": probe("httpGet", "http", "/ping", every_s=20),
             "readinessProbe": probe("httpGet", "http", "/health"),
         },
-        # It closes its shards before it ends.
+        # It closes its shards before it exits.
         grace_s=120,
     )
     setup = {"password": "influxPassword", "token": "influxToken"}
@@ -79,7 +67,7 @@ def influxdb_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
 
 
 def _influxdb_environment() -> tuple[Manifest, ...]:
-    """Return the settings of the host target and the first set-up, which happens on an empty volume only."""
+    """Return the host target's settings, and those of the first set-up, which takes place on an empty volume only."""
     settings = {name: value for name, (value, _) in INFLUXD_SETTINGS.items()}
     settings["INFLUXD_HTTP_BIND_ADDRESS"] = f":{INFLUX_PORT}"
     first = {
@@ -96,7 +84,7 @@ def _influxdb_environment() -> tuple[Manifest, ...]:
 
 
 def backup_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
-    """Return the nightly backup: metadata and data into a volume of its own, the last ones are kept."""
+    """Return the nightly backup of metadata and data to a separate volume; the newest ones stay."""
     workload = replace(
         cluster.plan.workload("influxdb"),
         name=BACKUP,
@@ -108,7 +96,7 @@ def backup_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
     )
     pod = PodSpec(
         workload,
-        command=("/bin/sh", "-c", _BACKUP_SCRIPT.format(port=INFLUX_PORT, kept=KEPT_BACKUPS)),
+        command=("/bin/sh", "-c", render_template("influx-backup.sh.j2", port=INFLUX_PORT, count=MAX_BACKUPS)),
         env=(
             *plain_variables({"INFLUX_CONFIGS_PATH": "/tmp/influx-configs", "HOME": "/tmp"}),  # noqa: S108 - an emptyDir
             secret_variable("INFLUX_TOKEN", INFLUX_SETUP_SECRET, "token"),

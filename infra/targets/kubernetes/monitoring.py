@@ -1,24 +1,18 @@
-"""Prometheus with its rules, Alertmanager and Grafana in the cluster. Pure; what is asked and shown is the plan's.
+"""Prometheus with its rules, Alertmanager and Grafana in the cluster. Pure; scrape jobs and dashboards are the plan's.
 
-Nothing here asks the cluster's API: pods are found by the addresses behind a Service without one of its own.
+Nothing here uses the cluster's API: pods are discovered by DNS of a headless Service.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
-import yaml
-
-from infra.host.monitoring import (
-    AlertReceiver,
-    PrometheusPaths,
-    render_alertmanager as told,
-    render_prometheus as configured,
-)
+from infra.host.monitoring import AlertReceiver, PrometheusPaths, alertmanager_configuration, prometheus_configuration
 from infra.plan.workloads import ALERTMANAGER_PORT, PROMETHEUS_PORT
-from infra.targets.kubernetes.expiry_alerts import expiry_rule_files
-from infra.targets.kubernetes.names import RECEIVER_SECRET, WEBHOOK_KEY
 from infra.targets.kubernetes.objects import (
+    RECEIVER_SECRET,
+    WEBHOOK_KEY,
     config_map,
     config_volume,
     disruption_budget,
@@ -33,10 +27,12 @@ from infra.targets.kubernetes.objects import (
     volume_mounts,
 )
 from infra.targets.kubernetes.pods import PodSpec, deployment, probe, stateful_set
+from infra.templates import render_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+    from infra.plan import StackPlan
     from infra.plan.values import ScrapeJob, Workload
     from infra.targets.kubernetes.objects import ClusterSpec, Manifest
 
@@ -45,18 +41,20 @@ GRAFANA_FOLDER = "/etc/grafana/provisioning"
 SECRETS_FOLDER = "/secrets"
 DASHBOARDS_FOLDER = "/etc/grafana/dashboards"
 SCALED_COMPONENTS = ("api", "ingest")
-"""Components with several pods, each of which is asked."""
-# The figure stands still when nothing is written, and then calls for nobody. It is the age of a write's newest event,
-# which is high for a device that was away: a backlog is what stays high for two minutes.
+"""Components with several pods, each of which is scraped."""
+# The metric is constant while nothing is written, and must not scale then. It is the age of a write's newest event,
+# which is high for a device that was offline: a backlog is a lag that stays high for two minutes.
 LAG_QUERY = (
     "avg(min_over_time(<<.Series>>{<<.LabelMatchers>>}[2m]) * on (kubernetes_namespace, kubernetes_service, instance) "
     "(rate(motcua_ingest_events_stored_total{<<.LabelMatchers>>}[2m]) > bool 0)) by (<<.GroupBy>>)"
 )
+RULES_FILE = "renewal.yaml"
+RUNBOOK = "docs/operate.md#rotate-certificates-and-tokens"
 RETENTION_FLAGS = ("--storage.tsdb.retention.time=90d", "--storage.tsdb.retention.size=8GB")
 
 
 def monitoring_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
-    """Return everything that watches the stack."""
+    """Return the manifests of the stack's monitoring."""
     return (
         *prometheus_manifests(cluster),
         *alertmanager_manifests(cluster),
@@ -66,7 +64,7 @@ def monitoring_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
 
 
 def prometheus_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
-    """Return Prometheus: what it asks, the rules, its volume."""
+    """Return Prometheus: scrape configuration, rules, volume."""
     workload = cluster.plan.workload("prometheus")
     settings = config_map(cluster, "prometheus-config", "prometheus", {"prometheus.yml": scrape_configuration(cluster)})
     texts = {**files_in_folder(cluster.plan.files, "rules/"), **expiry_rule_files(cluster.plan)}
@@ -82,7 +80,7 @@ def prometheus_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
         (config_volume("config", "prometheus-config"), config_volume("rules", "prometheus-rules")), "/-/",
     )  # fmt: skip
     volumes = {"data": volume_claim_spec(cluster, workload.volume_gb)}
-    # A pod that is not ready is the one to look at: it must stay among those that are asked.
+    # A pod that is not ready is the one to look at: it must stay among the scraped ones.
     headless = {"clusterIP": "None", "publishNotReadyAddresses": True}
     pod_services = (
         service_manifest(cluster, f"{name}-pods", name, cluster.plan.workload(name).ports, **headless)
@@ -97,15 +95,56 @@ def prometheus_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
     )
 
 
+def expiry_rule_files(plan: StackPlan) -> dict[str, str]:
+    """Return {name: text} of the rules on certificates and the revocation list.
+
+    `pulumi up` renews them, and only when somebody runs it. The days are the plan's, so no exporter is needed: after
+    each run the rules are about what that run has issued.
+    """
+    rules = [rule for what, due, end in _expiries(plan) for rule in _expiry_rules(what, due, end)]
+    return {RULES_FILE: render_yaml({"groups": [{"name": "motcua-renewal", "rules": rules}]})}
+
+
+def _expiries(plan: StackPlan) -> Iterator[tuple[str, date, date]]:
+    """Yield what expires: its name, the first day on which it can be renewed, its end."""
+    pki = plan.pki
+    # A list is renewed after half of its life.
+    yield "the revocation list", pki.crl_from + (pki.crl_until - pki.crl_from) / 2, pki.crl_until
+    for certificate in (*pki.authorities[:1], *pki.certificates):
+        yield (
+            f"the certificate of {certificate.name}",
+            min(certificate.renew_on, certificate.not_after),
+            certificate.not_after,
+        )
+
+
+def _expiry_rules(what: str, due: date, end: date) -> Iterator[dict[str, object]]:
+    """Yield a warning half way between `due` and `end`, and a critical alert at three quarters."""
+    for severity, share in (("warning", 2), ("critical", 4)):
+        yield {
+            "alert": "MotcuaRenewalDue",
+            "expr": f"vector(time()) > {_unix_seconds(end) - (_unix_seconds(end) - _unix_seconds(due)) // share}",
+            "labels": {"severity": severity, "what": what},
+            "annotations": {
+                "summary": f"On {end} {what} expires, and with it the connections that depend on it: run pulumi up.",
+                "runbook": RUNBOOK,
+            },
+        }
+
+
+def _unix_seconds(day: date) -> int:
+    return int(datetime.combine(day, time(), UTC).timestamp())
+
+
 def alertmanager_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
-    """Return Alertmanager; it tells the webhook whose address the operator has put into a Secret."""
+    """Return Alertmanager; it posts to the webhook whose address the operator puts into a Secret."""
     workload = cluster.plan.workload("alertmanager")
     where, data = "/etc/alertmanager", "/alertmanager"
-    routing = told(cluster.plan, AlertReceiver(webhook_file=f"{SECRETS_FOLDER}/{WEBHOOK_KEY}"))
-    settings = config_map(cluster, "alertmanager-config", "alertmanager", {"alertmanager.yml": routing})
+    routing = alertmanager_configuration(cluster.plan, AlertReceiver(webhook_file=f"{SECRETS_FOLDER}/{WEBHOOK_KEY}"))
+    settings = config_map(cluster, "alertmanager-config", "alertmanager", {"alertmanager.yml": render_yaml(routing)})
     arguments = (f"--config.file={where}/alertmanager.yml", f"--storage.path={data}", "--cluster.listen-address=")
     webhook = secret_volume("secrets", RECEIVER_SECRET)
-    # Without it alerts are seen, but sent nowhere.
+    # Without it alerts are visible, but sent nowhere.
     webhook["secret"]["optional"] = True
     volumes = (config_volume("config", "alertmanager-config"), webhook)
     pod = _monitoring_pod(
@@ -116,10 +155,20 @@ def alertmanager_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
 
 
 def grafana_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
-    """Return Grafana; everything it shows comes from files, so it keeps nothing."""
+    """Return Grafana; everything it shows comes from files, so it needs no volume."""
     workload = cluster.plan.workload("grafana")
-    sources = config_map(cluster, "grafana-sources", "grafana", {"prometheus.yaml": _datasource_yaml()})
-    providers = config_map(cluster, "grafana-providers", "grafana", {"files.yaml": _provider_yaml()})
+    sources = config_map(
+        cluster,
+        "grafana-sources",
+        "grafana",
+        {"prometheus.yaml": render_yaml({"apiVersion": 1, "datasources": [_DATASOURCE]})},
+    )
+    providers = config_map(
+        cluster,
+        "grafana-providers",
+        "grafana",
+        {"files.yaml": render_yaml({"apiVersion": 1, "providers": [_DASHBOARD_FILES]})},
+    )
     boards = config_map(cluster, "grafana-dashboards", "grafana", files_in_folder(cluster.plan.files, "grafana/"))
     maps = {"sources": "grafana-sources", "providers": "grafana-providers", "boards": "grafana-dashboards"}
     paths = {
@@ -155,14 +204,19 @@ _GRAFANA_SETTINGS = {
     "GF_PLUGINS_PREINSTALL_DISABLED": "true",
     "GF_USERS_ALLOW_SIGN_UP": "false",
 }
+_DATASOURCE = {
+    "name": "Prometheus", "uid": "prometheus", "type": "prometheus", "access": "proxy",
+    "url": f"http://prometheus:{PROMETHEUS_PORT}", "isDefault": True, "editable": False,
+}  # fmt: skip
+_DASHBOARD_FILES = {"name": "motcua", "type": "file", "disableDeletion": True, "options": {"path": DASHBOARDS_FOLDER}}
 
 
 def adapter_rule(cluster: ClusterSpec) -> Manifest:
-    """Return the rule by which prometheus-adapter gives the lag to the autoscaler.
+    """Return the rule by which prometheus-adapter serves the lag to the autoscaler.
 
-    The adapter (one per cluster, https://github.com/kubernetes-sigs/prometheus-adapter) is the operator's: join
-    this rule to its own, and let it ask http://prometheus.NAMESPACE.svc:9090. Without it the autoscaler goes by
-    processor time alone and says so in its conditions.
+    The adapter (one per cluster, https://github.com/kubernetes-sigs/prometheus-adapter) is the operator's: add
+    this rule to its own, and point it at http://prometheus.NAMESPACE.svc:9090. Without it the autoscaler uses
+    CPU alone and reports that in its conditions.
     """
     overrides = {f"kubernetes_{what}": {"resource": what} for what in ("namespace", "service")}
     rule = {
@@ -170,36 +224,35 @@ def adapter_rule(cluster: ClusterSpec) -> Manifest:
         "resources": {"overrides": overrides},
         "metricsQuery": LAG_QUERY,
     }
-    return config_map(cluster, "prometheus-adapter-rule", "prometheus", {"rule.yaml": _dump_yaml({"rules": [rule]})})
+    return config_map(cluster, "prometheus-adapter-rule", "prometheus", {"rule.yaml": render_yaml({"rules": [rule]})})
 
 
 def scrape_configuration(cluster: ClusterSpec) -> str:
-    """Return prometheus.yml as every target has it; here all pods behind a Service are asked, each by its address."""
-    targets = {scrape.name: [_static_target(scrape)] for scrape in cluster.plan.scrape_jobs}
+    """Return prometheus.yml as every target has it; here all pods behind a Service are scraped by their addresses."""
+    discovery = {scrape.name: _service_discovery(cluster, scrape) for scrape in cluster.plan.scrape_jobs}
     paths = PrometheusPaths(f"{RULES_FOLDER}/*.yaml", (f"alertmanager:{ALERTMANAGER_PORT}",))
-    configuration = yaml.safe_load(configured(cluster.plan, targets, paths))
-    scaled = {scrape.name: scrape for scrape in cluster.plan.scrape_jobs if scrape.workload in SCALED_COMPONENTS}
-    for job in configuration["scrape_configs"]:
-        if job["job_name"] in scaled:
-            del job["static_configs"]
-            job.update(_pod_discovery(cluster, scaled[job["job_name"]]))
-    return _dump_yaml(configuration)
+    return render_yaml(prometheus_configuration(cluster.plan, discovery, paths))
 
 
-def _pod_discovery(cluster: ClusterSpec, job: ScrapeJob) -> Manifest:
-    """Return how pods are found; the labels are those by which the adapter finds the Service, and no figure's own."""
+def _service_discovery(cluster: ClusterSpec, job: ScrapeJob) -> Manifest:
+    """Return how a job finds its targets.
+
+    The labels of scaled components are those by which the adapter finds the Service; no metric has labels of these
+    names.
+    """
+    if job.workload not in SCALED_COMPONENTS:
+        host = "localhost" if job.workload == "prometheus" else job.workload
+        return {"static_configs": [{"targets": [f"{host}:{job.port}"]}]}
     names = {"kubernetes_namespace": cluster.namespace, "kubernetes_service": job.workload}
-    relabelled = [{"target_label": name, "replacement": value} for name, value in names.items()]
     dns_query = {"names": [f"{job.workload}-pods"], "type": "A", "port": job.port}
-    return {"dns_sd_configs": [dns_query], "relabel_configs": relabelled}
-
-
-def _static_target(job: ScrapeJob) -> str:
-    return f"{'localhost' if job.workload == 'prometheus' else job.workload}:{job.port}"
+    return {
+        "dns_sd_configs": [dns_query],
+        "relabel_configs": [{"target_label": name, "replacement": value} for name, value in names.items()],
+    }
 
 
 def files_in_folder(files: Mapping[str, str], folder: str) -> dict[str, str]:
-    """Return the files of a folder by their names in it."""
+    """Return the files below a folder, name in it → text."""
     return {name.removeprefix(folder): text for name, text in files.items() if name.startswith(folder)}
 
 
@@ -237,23 +290,6 @@ def _http_probes(alive: str, ready: str) -> dict[str, Manifest]:
 
 
 def _configuration_annotation(*maps: Manifest) -> dict[str, str]:
-    """Return what makes a pod start anew: other files."""
+    """Return the annotation whose change restarts a pod: a digest of its files."""
     pairs = (pair for config_map_manifest in maps for pair in config_map_manifest["data"].items())
     return {"motcua.org/configuration": sha256_of(*(text for pair in pairs for text in pair))}
-
-
-def _datasource_yaml() -> str:
-    source = {
-        "name": "Prometheus", "uid": "prometheus", "type": "prometheus", "access": "proxy",
-        "url": f"http://prometheus:{PROMETHEUS_PORT}", "isDefault": True, "editable": False,
-    }  # fmt: skip
-    return _dump_yaml({"apiVersion": 1, "datasources": [source]})
-
-
-def _provider_yaml() -> str:
-    files = {"name": "motcua", "type": "file", "disableDeletion": True, "options": {"path": DASHBOARDS_FOLDER}}
-    return _dump_yaml({"apiVersion": 1, "providers": [files]})
-
-
-def _dump_yaml(value: object) -> str:
-    return yaml.safe_dump(value, sort_keys=False, width=120)

@@ -1,6 +1,6 @@
-"""The plain objects that every part is made of: metadata, pods, volumes, services. Pure; it decides no part's content.
+"""The plain objects and shared names of all components: metadata, volumes, services. Pure; it decides no content.
 
-A manifest is a dict as Kubernetes takes it. Secret values are never in it: `SecretValue` stands in their place.
+A manifest is a dict as Kubernetes accepts it. It never holds secret values: `SecretValue` is their placeholder.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from infra.plan.pki import INTERNAL_SERVICE
 from telemetry import __version__
 from telemetry.errors import ConfigError, Fault
 
@@ -21,22 +22,30 @@ if TYPE_CHECKING:
 
 Manifest = dict[str, Any]
 MAX_OBJECT_BYTES = 1_048_576
-"""What etcd takes in one object; a ConfigMap's metadata counts too."""
+"""The largest object that etcd accepts, metadata included."""
 METADATA_BYTES = 32_768
+SERVICES_PORT = 8884
+"""The broker's port for services: workers share a certificate there, and devices have no access."""
+BROKER_CONFIG, BROKER_TLS = "broker-config", "broker-tls"
+BROKER_NODES = "broker-nodes"
+INFLUX_SETUP_SECRET, API_TLS_SECRET = "influxdb-setup", "api-tls"
+RECEIVER_SECRET, WEBHOOK_KEY = "alertmanager-receiver", "webhook"
+"""The Secret, and its key, with the address that alerts are posted to; anyone who has it can post there."""
+BACKUP = "backup"
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
 
 
 @dataclass(frozen=True, slots=True)
 class SecretValue:
-    """The place of a secret value, by its name among the stack's secrets."""
+    """The placeholder of a secret value, by its name among the stack's secrets."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterSpec:
-    """What all parts are made from: the plan, the options, and the inventory's files, name → text."""
+    """The input of all manifests: the plan, the options, and the inventory's files, name → text."""
 
     plan: StackPlan
     options: StackOptions
@@ -48,8 +57,18 @@ class ClusterSpec:
         return self.options.kubernetes.namespace
 
 
+def broker_service_host(cluster: ClusterSpec) -> str:
+    """Return the broker's host name for services; it must be in the broker's certificate."""
+    return f"{INTERNAL_SERVICE}.{cluster.namespace}.svc"
+
+
+def config_map_of(file: str) -> str:
+    """Return the ConfigMap that holds a file of the inventory."""
+    return "inventory-" + file.replace(".", "-").replace("_", "-").replace("/", "-").lower()
+
+
 def dns_name(*parts: str) -> str:
-    """Return a DNS-1123 label; what does not fit keeps its beginning and gets its digest, so names stay apart."""
+    """Return a DNS-1123 label; a name that is not one is shortened and gets its digest, so names stay unique."""
     joined = "-".join(parts)
     if _DNS_LABEL.fullmatch(joined):
         return joined
@@ -58,17 +77,17 @@ def dns_name(*parts: str) -> str:
 
 
 def sha256_of(*texts: str) -> str:
-    """Return a digest of texts; their borders count."""
+    """Return a digest of texts; their boundaries count."""
     return sha256("\0".join(texts).encode()).hexdigest()
 
 
 def label_value(value: str) -> str:
-    """Return a label's value; one that Kubernetes would refuse gives way to its digest."""
+    """Return a label's value, or its digest when Kubernetes would refuse it."""
     return value if _LABEL_VALUE.fullmatch(value) else sha256_of(value)[:40]
 
 
 def pod_selector(cluster: ClusterSpec, component: str) -> dict[str, str]:
-    """Return the labels that pick a component's pods; they never change."""
+    """Return the labels that select a component's pods; they never change."""
     return {
         "app.kubernetes.io/name": "motcua",
         "app.kubernetes.io/instance": cluster.namespace,
@@ -90,24 +109,24 @@ def manifest(cluster: ClusterSpec, kind: str, name: str, component: str, **body:
 
 
 def config_map(cluster: ClusterSpec, name: str, component: str, files: Mapping[str, str], folder: str = "") -> Manifest:
-    """Return a ConfigMap; `folder` is where its files come from. Raises ConfigError when it is too large to be one."""
+    """Return a ConfigMap; `folder` is the origin of its files. Raises ConfigError when it is too large."""
     size = sum(len(key) + len(text.encode()) for key, text in files.items())
     if size > MAX_OBJECT_BYTES - METADATA_BYTES:
         largest = max(files, key=lambda key: len(files[key]))
-        remedy = "split the stack (one per province), or put the inventory into an image of your own"
-        problem = f"has {size} bytes, and Kubernetes takes {MAX_OBJECT_BYTES - METADATA_BYTES} in ConfigMap {name}"
+        remedy = "split the stack (one per province), or build an image with the inventory"
+        problem = f"has {size} bytes, and Kubernetes accepts {MAX_OBJECT_BYTES - METADATA_BYTES} in ConfigMap {name}"
         raise ConfigError([Fault(folder + largest, 0, "file", problem, remedy)])
     return manifest(cluster, "v1 ConfigMap", name, component, data=dict(sorted(files.items())))
 
 
 def secret_manifest(cluster: ClusterSpec, name: str, component: str, values: Mapping[str, str]) -> Manifest:
-    """Return a Secret whose values are named, key → name among the stack's secrets."""
+    """Return a Secret with placeholders; `values` gives key → name among the stack's secrets."""
     placeholders = {key: SecretValue(value) for key, value in values.items()}
     return manifest(cluster, "v1 Secret", name, component, type="Opaque", stringData=placeholders)
 
 
 def service_account(cluster: ClusterSpec, component: str) -> Manifest:
-    """Return a service account that holds no token: no pod talks to the cluster's API."""
+    """Return a service account without a token: no pod uses the cluster's API."""
     return manifest(cluster, "v1 ServiceAccount", component, component, automountServiceAccountToken=False)
 
 
@@ -128,25 +147,25 @@ def service_manifest(
 
 
 def disruption_budget(cluster: ClusterSpec, component: str) -> Manifest:
-    """Return how many pods may be away for maintenance: one; of a single one too, else no node could be drained."""
+    """Return the disruption budget: one pod may be evicted, also a single one, else no node could be drained."""
     spec = {"maxUnavailable": 1, "selector": {"matchLabels": pod_selector(cluster, component)}}
     return manifest(cluster, "policy/v1 PodDisruptionBudget", component, component, spec=spec)
 
 
 def volume_claim_spec(cluster: ClusterSpec, gigabytes: int) -> Manifest:
-    """Return what a volume must be."""
+    """Return the spec of a volume claim."""
     storage = cluster.options.kubernetes.storage_class
     spec: Manifest = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": f"{gigabytes}Gi"}}}
     return spec | ({"storageClassName": storage} if storage else {})
 
 
 def volume_claim(cluster: ClusterSpec, name: str, component: str, gigabytes: int) -> Manifest:
-    """Return a PersistentVolumeClaim of its own."""
+    """Return a PersistentVolumeClaim."""
     return manifest(cluster, "v1 PersistentVolumeClaim", name, component, spec=volume_claim_spec(cluster, gigabytes))
 
 
 def secret_variable(name: str, value: str, key: str) -> Manifest:
-    """Return an environment variable that a Secret holds."""
+    """Return an environment variable with its value from a Secret."""
     return {"name": name, "valueFrom": {"secretKeyRef": {"name": value, "key": key}}}
 
 
@@ -156,12 +175,12 @@ def plain_variables(values: Mapping[str, str]) -> list[Manifest]:
 
 
 def empty_dir(name: str, megabytes: int = 64) -> Manifest:
-    """Return a volume that lives as long as its pod."""
+    """Return a volume with the lifetime of its pod."""
     return {"name": name, "emptyDir": {"sizeLimit": f"{megabytes}Mi"}}
 
 
 def secret_volume(name: str, value: str) -> Manifest:
-    """Return a volume with a Secret's keys as files that only the pod's group may read."""
+    """Return a volume with a Secret's keys as files that only the pod's user and group may read."""
     return {"name": name, "secret": {"secretName": value, "defaultMode": 0o440}}
 
 
@@ -187,7 +206,7 @@ def _projected_volume(name: str, maps: Sequence[Manifest]) -> Manifest:
 
 
 def volume_mounts(paths: Mapping[str, str], *, writable: Sequence[str] = ()) -> list[Manifest]:
-    """Return where volumes appear, volume → path; all but the writable ones for reading only."""
+    """Return the mounts of volumes, volume → path; all but the `writable` ones are read-only."""
     return [
         {"name": name, "mountPath": path, **({} if name in writable else {"readOnly": True})}
         for name, path in paths.items()

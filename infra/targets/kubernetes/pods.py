@@ -1,4 +1,4 @@
-"""Pods as all components have them: hardened, sized, pinned images. Pure; it must not know what runs inside.
+"""Pods of all components: hardened, sized, with pinned images. Pure; it must not decide what runs inside.
 
 Everything satisfies Kubernetes' Pod Security Standard `restricted`.
 """
@@ -25,12 +25,12 @@ PINNED_IMAGES = {
     "grafana": ("docker.io/grafana/grafana", "12.1.1"),
 }
 OWN_IMAGES = {"motcua-server": __version__}
-"""Images that the operator builds and keeps in `kubernetes.registry`."""
+"""Images that the operator builds and pushes to `kubernetes.registry`."""
 IMAGE_USERS = {
     "mosquitto": 1883, "influxdb": 1000, "prometheus": 65534, "alertmanager": 65534, "grafana": 472,
     "motcua-server": 10001,
 }  # fmt: skip
-"""The user that each image's files belong to."""
+"""The user that owns each image's files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def image_reference(cluster: ClusterSpec, name: str) -> str:
 
 
 def resource_limits(workload: Workload) -> Manifest:
-    """Return what it is promised and what it may take: memory is a border, processor time may be lent to it."""
+    """Return requests and limits: memory has a hard limit, CPU may burst to four times the request."""
     requests = {"cpu": f"{workload.cpu_millicores}m", "memory": f"{workload.memory_mb}Mi"}
     return {
         "requests": requests,
@@ -126,7 +126,7 @@ def pod_template(cluster: ClusterSpec, pod: PodSpec) -> Manifest:
 
 
 def _topology_spread(cluster: ClusterSpec, component: str) -> Manifest:
-    """Return that pods lie on different nodes where there are enough."""
+    """Return the constraint that spreads pods over nodes where there are enough."""
     return {
         "maxSkew": 1,
         "topologyKey": "kubernetes.io/hostname",
@@ -136,7 +136,7 @@ def _topology_spread(cluster: ClusterSpec, component: str) -> Manifest:
 
 
 def deployment(cluster: ClusterSpec, pod: PodSpec, *, replicas: int | None, recreate: bool = False) -> Manifest:
-    """Return a Deployment; without `replicas` an autoscaler says how many. `recreate`: never two at a time."""
+    """Return a Deployment; without `replicas` an autoscaler sets them. `recreate`: never two pods at a time."""
     name = pod.workload.name
     rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
     spec: Manifest = {
@@ -151,7 +151,7 @@ def deployment(cluster: ClusterSpec, pod: PodSpec, *, replicas: int | None, recr
 
 
 def stateful_set(cluster: ClusterSpec, pod: PodSpec, service: str, claims: Mapping[str, Manifest]) -> Manifest:
-    """Return a StatefulSet; its volumes stay when it goes."""
+    """Return a StatefulSet; its volumes remain when it is deleted."""
     name = pod.workload.name
     claim_templates = [{"metadata": {"name": claim_name}, "spec": spec} for claim_name, spec in claims.items()]
     spec: Manifest = {

@@ -1,17 +1,20 @@
 """Ingest, rollup and API in the cluster, with the inventory as ConfigMaps. Pure; sizes come from the plan.
 
-Every ingest pod is a worker by its own name in the shared subscription; all of them have one certificate.
+Every ingest pod is a worker with its own name in the shared subscription; all of them share one certificate.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.plan.addresses import store_url
+from infra.plan.influx import store_url
 from infra.plan.workloads import ALERTMANAGER_PORT
-from infra.targets.kubernetes.names import API_TLS_SECRET, SERVICES_PORT, broker_service_host, config_map_of
 from infra.targets.kubernetes.objects import (
+    API_TLS_SECRET,
+    SERVICES_PORT,
+    broker_service_host,
     config_map,
+    config_map_of,
     config_paths_volume,
     disruption_budget,
     empty_dir,
@@ -36,11 +39,11 @@ if TYPE_CHECKING:
 INVENTORY_FOLDER, TLS_FOLDER, STATE_FOLDER = "/inventory", "/tls", "/state"
 LAG_METRIC = "motcua_ingest_lag_seconds"
 MAX_LAG_S = 30
-"""A longer mean lag calls for another worker, seconds."""
+"""A longer mean lag starts another worker, seconds."""
 
 
 def inventory_config_maps(cluster: ClusterSpec) -> tuple[Manifest, ...]:
-    """Return a ConfigMap for each file of the inventory: so each published month has a megabyte of its own."""
+    """Return a ConfigMap per file of the inventory, so that the size limit applies to each published month alone."""
     config_maps = []
     for path, text in sorted(cluster.inventory_files.items()):
         folder, slash, key = path.rpartition("/")
@@ -49,7 +52,7 @@ def inventory_config_maps(cluster: ClusterSpec) -> tuple[Manifest, ...]:
 
 
 def workload_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
-    """Return the roles' workloads and what belongs to them."""
+    """Return the manifests of the roles."""
     return (
         *inventory_config_maps(cluster),
         *ingest_manifests(cluster),
@@ -59,7 +62,7 @@ def workload_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
 
 
 def ingest_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
-    """Return the workers and what scales them: by lag, and by processor time while no metric is to be had."""
+    """Return the workers and their autoscaler: by lag, and by CPU while the lag metric is not available."""
     workload = cluster.plan.workload("ingest")
     arguments = ("ingest", "--shared", "--name", "$(POD_NAME)", "--metrics", f"0.0.0.0:{workload.ports['metrics']}")
     pod = _role_pod(cluster, workload, arguments, "metrics")
@@ -74,7 +77,7 @@ def ingest_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
 
 
 def rollup_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
-    """Return the one rollup; the next begins when it has ended."""
+    """Return the one rollup; a new pod starts after the old one has ended."""
     workload = cluster.plan.workload("rollup")
     pod = _role_pod(cluster, workload, ("rollup",))
     return (
@@ -103,7 +106,7 @@ def api_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
 
 
 def _role_pod(cluster: ClusterSpec, workload: Workload, arguments: tuple[str, ...], health: str = "") -> PodSpec:
-    """Return a role's pod; `health` is the port of its health pages, rollup has none."""
+    """Return a role's pod; `health` is the port of its health endpoints, rollup has none."""
     role, mqtt = workload.name, bool(workload.certificate)
     volumes = [_inventory_volume(cluster), *([secret_volume("tls", role)] if mqtt else [])]
     state_volume = {"name": "state", "persistentVolumeClaim": {"claimName": "rollup-state"}}
@@ -146,7 +149,7 @@ def _role_environment(cluster: ClusterSpec, role: str, *, mqtt: bool) -> tuple[M
     )
 
 
-# The ingress still sends it requests while it learns that the pod ends.
+# The ingress still sends requests until it has noticed that the pod terminates.
 _PRE_STOP: Manifest = {"preStop": {"exec": {"command": ["sleep", "5"]}}}
 _TLS_VARIABLES = {"CA": "ca.pem", "CERT": "client.pem", "KEY": "client.key"}
 
@@ -159,7 +162,7 @@ def _role_secret(cluster: ClusterSpec, role: str, *, mqtt: bool = False) -> Mani
 
 
 def _restart_annotations(cluster: ClusterSpec, workload: Workload) -> dict[str, str]:
-    """Return what makes a role start anew: another token or certificate. The inventory is read again by itself."""
+    """Return the annotations whose change restarts a role: token, certificate. The inventory is reloaded without it."""
     own = next(
         (certificate for certificate in cluster.plan.pki.certificates if certificate.name == workload.certificate), None
     )
@@ -181,7 +184,7 @@ def _http_probes(port: str, alive: str, ready: str) -> dict[str, Manifest]:
 
 
 def _autoscaler(cluster: ClusterSpec, workload: Workload, metrics: list[Manifest]) -> Manifest:
-    """Return an autoscaler: up at once, down slowly, for every change of workers moves subscriptions."""
+    """Return an autoscaler: up at once, down slowly, because every change of workers moves subscriptions."""
     spec: Manifest = {
         "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": workload.name},
         "minReplicas": workload.min_replicas,
@@ -199,9 +202,9 @@ def _autoscaler(cluster: ClusterSpec, workload: Workload, metrics: list[Manifest
 
 
 def _lag_metric() -> Manifest:
-    """Return the workers' mean lag as the custom metrics API gives it; prometheus-adapter answers there (watching).
+    """Return the workers' mean lag in the custom metrics API, which prometheus-adapter serves (see monitoring).
 
-    It is asked of the Service: by pod, Prometheus would need the right to read pods from the cluster's API.
+    The metric is the Service's: per pod, Prometheus would need the right to read pods from the cluster's API.
     """
     described_object = {"apiVersion": "v1", "kind": "Service", "name": "ingest"}
     target = {"type": "Value", "value": str(MAX_LAG_S)}
@@ -217,9 +220,9 @@ def _cpu_metric(percent: int) -> Manifest:
 
 
 def _api_ingress(cluster: ClusterSpec) -> Manifest:
-    """Return the way from outside to the API; its certificate is the operator's, public or internal."""
+    """Return the API's Ingress; its certificate is the operator's, public or internal."""
     sources = cluster.options.kubernetes.api_sources
-    # Live figures are a stream: they pass as they come.
+    # Live data are a stream: they must not be buffered.
     notes = {"ssl-redirect": "true", "proxy-buffering": "off", "proxy-read-timeout": "3600"}
     if sources:
         notes["whitelist-source-range"] = ",".join(sources)
@@ -227,10 +230,9 @@ def _api_ingress(cluster: ClusterSpec) -> Manifest:
 
 
 def _block_metrics_ingress(cluster: ClusterSpec) -> Manifest:
-    """Return what shuts `/metrics` and all below it to the outside: Prometheus asks the pods themselves.
+    """Return the Ingress that closes `/metrics` and all below it to the outside: Prometheus scrapes the pods.
 
-    Everybody is denied, whatever address a request claims to come from; controllers before 1.4 know only the list of
-    who may.
+    Every address is denied, also forged ones; controllers before 1.4 know only the allow list.
     """
     return _ingress_for(
         cluster, "api-metrics", "/metrics",
@@ -239,7 +241,7 @@ def _block_metrics_ingress(cluster: ClusterSpec) -> Manifest:
 
 
 def _ingress_for(cluster: ClusterSpec, name: str, path: str, notes: Mapping[str, str]) -> Manifest:
-    """Return an Ingress to the API for a path and what is below it; `notes` are the controller's settings."""
+    """Return an Ingress to the API for a path and all below it; `notes` are the controller's settings."""
     host = cluster.options.kubernetes.api_host
     backend = {"service": {"name": "api", "port": {"name": "http"}}}
     spec = {

@@ -1,1 +1,1 @@
-"""The target `local`: a machine that runs InfluxDB 2 and mosquitto already is configured as the plan wants."""
+"""The target `local`: configures a machine that already runs InfluxDB 2 and mosquitto as planned."""

@@ -31,7 +31,7 @@ class Machine(MotcuaComponent):
 def deploy_machine(
     plan: StackPlan, options: StackOptions, root: Path, secrets: Mapping[str, pulumi.Output[str]]
 ) -> StackOutputs:
-    """Make or change everything; returns the stack's outputs."""
+    """Create or change everything; returns the stack's outputs."""
     province = Province(plan.province, plan.stage)
     parent_options = pulumi.ResourceOptions(parent=province)
     store = Database(resource_specs(plan, options), plan.stage, secrets, parent_options)
@@ -93,7 +93,7 @@ def _role_files_resource(
 
 
 def _role_env_file(plan: StackPlan, store: Database, folder: str, name: str) -> pulumi.Output[str]:
-    """Return a role's own settings: its token, and the certificate it has."""
+    """Return a role's own settings: its token and certificate."""
     role = name.removeprefix("motcua-").partition("-")[0]
     head = "" if role == "api" else documents.certificate_settings(folder, name)
     return store.token(current_token(plan, role)).apply(lambda token: f"{head}MOTCUA_STORE_TOKEN={token}\n")

@@ -1,4 +1,4 @@
-"""The text of the files that the target `local` writes: the broker's configuration, the roles' settings. Pure."""
+"""Renders the files of the target `local`: the broker's configuration, the roles' settings. Pure."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from infra.host import mosquitto
-from infra.plan.addresses import store_url
 from infra.plan.broker import worker_names
+from infra.plan.influx import store_url
 
 if TYPE_CHECKING:
     from infra.config.options import StackOptions
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 def broker_files(plan: StackPlan, options: StackOptions, folder: str, user: str) -> dict[str, str]:
     """Return {path below `folder`: text} of mosquitto's configuration; certificates come from the stack."""
-    names = ("ca.pem", "server.pem", "server.key", "crl.pem")
-    tls = mosquitto.TlsFiles(*(f"{folder}/{name}" for name in names))
+    tls = mosquitto.TlsFiles.in_folder(folder)
     limits = mosquitto.MosquittoLimits(connections=plan.broker.connections)
     listener = plan.broker.listeners[0]
     broker = mosquitto.MosquittoSettings(f"{folder}/kept", user, listener.port, listener.bind, limits)
@@ -25,17 +24,14 @@ def broker_files(plan: StackPlan, options: StackOptions, folder: str, user: str)
     return {
         "mosquitto.conf": f"{text}\npid_file {folder}/mosquitto.pid\n",
         "acl": mosquitto.render_acl_file(worker_names(options.workers)),
-        "kept/README": _SESSIONS_README,
+        "kept/README": "mosquitto stores its sessions and retained states here.\n",
     }
 
 
-_SESSIONS_README = "mosquitto keeps its sessions and retained states here.\n"
-
-
 def role_settings(plan: StackPlan, options: StackOptions, inventory: str, folder: str) -> str:
-    """Return the settings that ingest, rollup and API share; no secret among them.
+    """Return the settings that ingest, rollup and API share, without secrets.
 
-    What rollup keeps lies outside the folder, which must be empty when the stack goes.
+    Rollup's state file is outside `folder`, which must be empty when the stack is destroyed.
     """
     return "".join(
         f"{name}={value}\n"

@@ -1,1 +1,1 @@
-"""A province's own OpenStack cloud: one machine behind a load balancer, its data on a volume of its own."""
+"""A province's own OpenStack cloud: one machine behind a load balancer, its data on a separate volume."""

@@ -1,4 +1,4 @@
-"""Finds secrets that stand in rendered texts: private keys, tokens, passwords, planted values. Pure; shows none."""
+"""Finds secrets in rendered texts: private keys, tokens, passwords, known values. Pure; it must not repeat any."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import gzip
 import re
 from typing import TYPE_CHECKING
 
-from infra.policy.values import new_finding
+from infra.policy.catalogue import new_finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from infra.policy.values import Finding
+    from infra.policy.catalogue import Finding
 
 _CREDENTIAL = r"(?:token|password|passwd|passphrase|secret|api[_-]?key)"
 SECRET_PATTERNS = {
@@ -28,25 +28,25 @@ SECRET_PATTERNS = {
     ),
     "a private key in base64": re.compile(r"LS0tLS1CRUdJTi(?:BQUklWQVRF|BFQyBQUklW|BSU0EgUFJJ|BPUEVOU1NI|BFTkNSWVBU)"),
 }
-"""What looks like a secret, by what it is; a reference (`$NAME`, `${…}`, `/path`, `<…>`) is none."""
+"""Patterns of secrets by their kind; a reference (`$NAME`, `${…}`, `/path`, `<…>`) is not a secret."""
 _REFERENCE = re.compile(r"^(?:\$|%|/|<|\{|file:|true$|false$|null$|none$)", re.IGNORECASE)
 _GZIP_BASE64 = re.compile(r"H4sI[A-Za-z0-9+/]{16,}={0,2}")
 PLAIN_TEXT_REMEDY = "read it at run time from a file or a secret, and treat it as known to others"
 
 
 def find_leaks(files: Mapping[str, str], known_secrets: Iterable[str] = ()) -> list[Finding]:
-    """Return what is found in files, path → text; `planted` are values that must not be in any of them."""
+    """Return the findings in files, path → text; `known_secrets` are values that must not be in any of them."""
     values = [value for value in known_secrets if value]
     return sorted(leak for path, text in files.items() for leak in _leaks_in_file(path, text, values))
 
 
 def secret_kind_in(text: str) -> str:
-    """Return what kind of secret a text holds, or nothing."""
+    """Return the kind of secret that a text holds, or an empty text."""
     return next((what for what, pattern in SECRET_PATTERNS.items() if _secret_matches(pattern, text)), "")
 
 
 def with_unpacked(text: str) -> str:
-    """Return a text and, behind it, what stands in it as gzip in base64: user data carry their files so."""
+    """Return a text followed by its parts in gzip and base64, unpacked: user data carry files in that form."""
     return "\n".join([text, *(_unpack(match[0]) for match in _GZIP_BASE64.finditer(text))])
 
 
