@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.components.part import MotcuaComponent
-from infra.providers.resources import RESOURCE_TYPES, Instance, MotcuaResource
+from infra.providers.resources import MotcuaResource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ class Database(MotcuaComponent):
         first: dict[str, pulumi.Input[object]] = {"username": "motcua", "org": OPERATORS_ORG, "bucket": OPERATORS_ORG}
         if "influxPassword" in secrets:
             first["password"] = secrets["influxPassword"]
-        instance = Instance("influxdb", first, self.child_options(protect=True))
+        instance = MotcuaResource("influx.instance", "influxdb", first, self.child_options(protect=True))
         created_by_kind: dict[str, list[pulumi.Resource]] = {}
         self.things = {}
         for spec in specs:
@@ -52,8 +52,11 @@ class Database(MotcuaComponent):
             inputs: dict[str, pulumi.Input[object]] = dict(spec.inputs)
             if spec.kind == "influx.remote":
                 inputs["token"] = secrets["nationalToken"]
-            resource = RESOURCE_TYPES[spec.kind](
-                spec.name, inputs, self.child_options(protect=spec.kind in PROTECTED_KINDS, after=dependencies)
+            resource = MotcuaResource(
+                spec.kind,
+                spec.name,
+                inputs,
+                self.child_options(protect=spec.kind in PROTECTED_KINDS, after=dependencies),
             )
             created_by_kind.setdefault(spec.kind, []).append(resource)
             self.things[spec.name] = resource
