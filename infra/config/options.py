@@ -1,28 +1,19 @@
-"""What a stack file may say, typed and checked; every fault is named at once. It must not read files or Pulumi.
+"""The options of a stack file: types, defaults and checks; all faults are reported at once. It reads no file.
 
-Names in a stack file are camelCase; secrets (`SECRETS`) stand beside them, encrypted, and are never read here.
+Names in a stack file are camelCase; secrets (`SECRET_NAMES`) are in it too, encrypted, and are never read here.
 """
 
 from __future__ import annotations
 
 import copy
+import ipaddress
 import re
-from datetime import date
-from typing import TYPE_CHECKING, Literal, cast
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from infra.config.option_types import (
-    DnsLabel,
-    HostAddress,
-    HttpAddress,
-    InfluxName,
-    IpNetwork,
-    OptionDate,
-    SingleLineText,
-    StrictInt,
-)
 from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
@@ -46,6 +37,71 @@ REMOVED: Mapping[str, tuple[str, str]] = {
 }
 """Keys of earlier versions, each with the problem and its remedy."""
 MIN_RAW_DAYS = 30
+_LABEL_PATTERN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_HOST_PATTERN = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+_FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
+
+
+def _check_label(value: str) -> str:
+    if not _LABEL_PATTERN.fullmatch(value):
+        raise ValueError("use 1 to 63 of a-z, 0-9 and -, a letter or digit at both ends")
+    return value
+
+
+def _check_host(value: str) -> str:
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        if not _HOST_PATTERN.fullmatch(value):
+            raise ValueError("write a DNS name or an IP address") from None
+    return value
+
+
+def _check_network(value: str) -> str:
+    try:
+        return str(ipaddress.ip_network(value))
+    except ValueError:
+        raise ValueError("write a network as 10.20.0.0/16") from None
+
+
+def _check_url(value: str) -> str:
+    if not re.fullmatch(r"https?://[^/?#@\s]+(/[^?#\s]*)?", value):
+        raise ValueError("write http://HOST:PORT or https://HOST:PORT, without a user or password")
+    return value.rstrip("/")
+
+
+def _reject_boolean(value: object) -> object:
+    """Refuse true and false, which pydantic would count as 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError("write a whole number")  # noqa: TRY004 - pydantic collects ValueErrors only
+    return value
+
+
+def _check_day_format(value: object) -> object:
+    """Take a day as YAML reads it or as the engine hands it on, and no number of seconds."""
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+        return value
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    raise ValueError("write a day as 2026-01-31")
+
+
+def _check_day_range(value: date) -> date:
+    if not _FIRST_DAY <= value <= _LAST_DAY:
+        raise ValueError(f"write a day from {_FIRST_DAY} to {_LAST_DAY}")
+    return value
+
+
+DnsLabel = Annotated[str, AfterValidator(_check_label)]
+HostAddress = Annotated[str, AfterValidator(_check_host)]
+IpNetwork = Annotated[str, AfterValidator(_check_network)]
+HttpAddress = Annotated[str, AfterValidator(_check_url)]
+StrictInt = Annotated[int, BeforeValidator(_reject_boolean)]
+OptionDate = Annotated[date, BeforeValidator(_check_day_format), AfterValidator(_check_day_range)]
+SingleLineText = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""A text that cannot begin a second line in the file it is written to."""
+InfluxName = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\W_][\w .-]*$")]
+"""A name in InfluxDB: it stands in Flux texts too, so neither quotes nor backslashes nor dollars."""
 
 
 class _OptionsSection(BaseModel):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
-from infra.providers.pki import names, pem, signing
+from infra.providers.pki import csr, pem, signing
 from infra.providers.pki.inputs import parse_common_name, parse_host
 from infra.providers.pki.signing import CertificateTerms, new_key, new_serial, subject_name
 from infra.providers.pki.stateless import StateOnlyKind
@@ -86,9 +86,9 @@ def _check_use(reader: InputReader, name: str | None, use: str | None, hosts: li
         reader.add_fault("hosts", "is empty; name every DNS name and IP address by which clients reach the server")
     if use == "client" and hosts:
         reader.add_fault("hosts", "is for servers; leave it out")
-    if use == "client" and name is not None and not names.is_service(name):
+    if use == "client" and name is not None and not csr.is_service(name):
         remedy = "a device makes its own key, and `motcua ca sign` signs its request"
-        reader.add_fault("name", f"{name!r} is no service ({names.SERVICE_NAMES}); {remedy}")
+        reader.add_fault("name", f"{name!r} is no service ({csr.SERVICE_NAMES}); {remedy}")
 
 
 def _read_issuer_chain(reader: InputReader, issuer: Issuer | None) -> list[x509.Certificate] | None:
