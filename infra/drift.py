@@ -41,8 +41,7 @@ class Drift:
 
     def to_json(self) -> dict[str, str]:
         """Return the difference as `motcua drift --json` prints it."""
-        values = asdict(self)
-        return {**values, "found": values.pop("actual")}
+        return {"found" if name == "actual" else name: value for name, value in asdict(self).items()}
 
 
 @runtime_checkable
