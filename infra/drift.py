@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, cast, runtime_checkable
 
 from infra.providers import influx
 from infra.providers.files import FilesKind
-from infra.providers.influx import marks
-from infra.providers.influx.resource import items_in
+from infra.providers.influx.resource import items_in, parse_tag
 from infra.providers.resource_kind import ResourceSpec, difference
 
 if TYPE_CHECKING:
@@ -166,7 +165,7 @@ def undeclared_resources(specs: Sequence[ResourceSpec], servers: StackServers) -
             for kind, (path, list_key) in LISTED_KINDS.items():
                 declared_names = {str(spec.inputs["name"]) for spec in specs if spec.kind == kind}
                 for item in _list_items(store, path, list_key, str(org["id"])):
-                    tag = marks.parse_tag(item.get("description"))
+                    tag = parse_tag(item.get("description"))
                     name = str(item.get("name") or (tag.resource_name if tag else ""))
                     if tag is not None and tag.belongs_to(store.owner) and name not in declared_names:
                         yield Drift(name, kind, "unplanned")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from infra.providers.influx.authorization import AuthorizationKind
-from infra.providers.influx.bucket import BucketKind
+from infra.providers.influx.bucket import BucketKind, DbrpKind
 from infra.providers.influx.client import InfluxClient
-from infra.providers.influx.dbrp import DbrpKind
 from infra.providers.influx.instance import InstanceKind
 from infra.providers.influx.organisation import OrganisationKind
 from infra.providers.influx.replication import RemoteKind, ReplicationKind

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import TYPE_CHECKING, ClassVar, Final, cast
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, cast
 
-from infra.providers.influx import marks
-from infra.providers.influx.fields import InputField, as_text, boolean, optional_text, required, tag_name_faults
-from infra.providers.influx.resource import InfluxKind, items_in
-from infra.providers.resource_kind import InputFault
+from pydantic import AfterValidator
+
+from infra.providers.influx.resource import (
+    InfluxKind,
+    OwnershipTag,
+    TagName,
+    as_text,
+    items_in,
+    parse_tag,
+    strip_tag,
+)
+from infra.providers.resource_kind import KindInputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,6 +58,39 @@ def permissions_digest(permissions: object) -> str:
     return sha256(repr(sorted(canonical_permissions(permissions))).encode()).hexdigest()[:12]
 
 
+def _check_permissions(permissions: list[object]) -> list[object]:
+    if not permissions:
+        raise ValueError("is empty; a token needs one permission at least")
+    reasons = [_permission_fault(f"permission {number}", entry) for number, entry in enumerate(permissions, 1)]
+    if any(reasons):
+        raise ValueError("; ".join(reason for reason in reasons if reason))
+    return permissions
+
+
+def _permission_fault(what: str, permission: object) -> str:
+    if not isinstance(permission, dict) or permission.keys() - _PERMISSION_KEYS:
+        return f"{what} is no mapping of action, type and bucket"
+    action, kind, bucket = permission_key(permission)
+    if action not in {"read", "write"}:
+        return f"{what}: action {action!r} is neither read nor write"
+    if kind not in RESOURCE_TYPES:
+        return f"{what}: type {kind!r} is unknown; use one of {', '.join(sorted(RESOURCE_TYPES))}"
+    return f"{what}: only type buckets takes a bucket" if bucket and kind != BUCKETS else ""
+
+
+PermissionList = Annotated[list[object], AfterValidator(_check_permissions)]
+
+
+class AuthorizationInputs(KindInputs):
+    """The inputs of AuthorizationKind; each permission has action, type (default buckets) and bucket."""
+
+    org: str
+    name: TagName
+    permissions: PermissionList
+    active: bool = True
+    description: str = ""
+
+
 class AuthorizationKind(InfluxKind):
     """A token by organisation and name, which stands in a mark; new permissions need a new token.
 
@@ -57,22 +98,11 @@ class AuthorizationKind(InfluxKind):
     when the create is run again. One of the same name with other rights is the predecessor, still in use.
     """
 
-    input_fields: ClassVar = {
-        "org": required(), "name": required(), "permissions": InputField(list, required=True),
-        "active": boolean(default=True),
-        "description": optional_text(""),
-    }  # fmt: skip
-    inputs: ClassVar = frozenset(input_fields)
+    model: ClassVar = AuthorizationInputs
     immutable: ClassVar = frozenset({"name", "permissions"})
     secret_outputs: ClassVar[tuple[str, ...]] = ("token",)
     api_path: ClassVar = "/authorizations"
     noun: ClassVar = "token"
-
-    def input_faults(self, olds: Props, props: Props) -> list[InputFault]:  # noqa: ARG002 - as the kind asks
-        """Return what is wrong with name and permissions."""
-        permissions = props.get("permissions")
-        wrong = _permission_faults(permissions) if isinstance(permissions, list) else []
-        return [*tag_name_faults("name", props.get("name")), *wrong]
 
     def is_equivalent(self, name: str, old: object, new: object) -> bool:
         """Tell whether two values mean the same; the order of permissions does not count."""
@@ -89,7 +119,7 @@ class AuthorizationKind(InfluxKind):
         ]
         tag = self._input_tag(inputs)
         for orphan in self._tokens_named(org_id, inputs):
-            if (orphan_tag := marks.parse_tag(orphan.get("description"))) and orphan_tag.digest == tag.digest:
+            if (orphan_tag := parse_tag(orphan.get("description"))) and orphan_tag.digest == tag.digest:
                 self._client.delete(f"{self.api_path}/{orphan['id']}")
         body = {
             "orgID": org_id,
@@ -104,7 +134,7 @@ class AuthorizationKind(InfluxKind):
         wanted_tag = self._input_tag(inputs)
         candidates = []
         for token in items_in(self._client.get(self.api_path, orgID=org_id), "authorizations"):
-            tag = marks.parse_tag(token.get("description"))
+            tag = parse_tag(token.get("description"))
             if tag and tag.belongs_to(wanted_tag.owner) and tag.resource_name == wanted_tag.resource_name:
                 candidates.append((tag.digest != wanted_tag.digest, str(token["id"]), token))
         return [token for *_, token in sorted(candidates, key=lambda row: row[:2])]
@@ -113,7 +143,7 @@ class AuthorizationKind(InfluxKind):
         """Return what the server tells of the token of this name."""
         return next(iter(self._tokens_named(org_id, inputs)), None)
 
-    def _input_tag(self, inputs: Props) -> marks.OwnershipTag:
+    def _input_tag(self, inputs: Props) -> OwnershipTag:
         return self.ownership_tag(as_text(inputs, "name"), permissions_digest(inputs["permissions"]))
 
     def _permission_body(self, org_id: str, wanted: PermissionKey) -> Json:
@@ -131,13 +161,13 @@ class AuthorizationKind(InfluxKind):
 
     def to_inputs(self, answer: Json, outputs: Props) -> Props:
         """Return rights by name, state and description as they are; a right on a bucket that is gone is left out."""
-        tag = marks.parse_tag(answer.get("description"))
+        tag = parse_tag(answer.get("description"))
         actual = {key for permission in items_in(answer, "permissions") if (key := _key_of_answer(permission))}
         alike = actual == canonical_permissions(outputs.get("permissions", []))
         permissions = outputs["permissions"] if alike else to_permission_inputs(actual)
         is_known = tag is not None and tag.resource_name == as_text(outputs, "name") and self.is_ours(answer)
         description = (
-            marks.strip_tag(answer.get("description")) if is_known else f"(unmarked) {answer.get('description', '')}"
+            strip_tag(answer.get("description")) if is_known else f"(unmarked) {answer.get('description', '')}"
         )
         return {"permissions": permissions, "active": answer.get("status") == "active", "description": description}
 
@@ -159,25 +189,3 @@ def _key_of_answer(permission: Json) -> PermissionKey | None:
         return as_text(permission, "action"), kind, ""
     name = as_text(resource, "name")
     return (as_text(permission, "action"), kind, name) if name else None
-
-
-def _permission_faults(permissions: list[object]) -> list[InputFault]:
-    if not permissions:
-        return [InputFault("permissions", "is empty; a token needs one permission at least")]
-    reasons = [
-        reason
-        for at, permission in enumerate(permissions)
-        if (reason := _permission_fault(f"permission {at + 1}", permission))
-    ]
-    return [InputFault("permissions", "; ".join(reasons))] if reasons else []
-
-
-def _permission_fault(what: str, permission: object) -> str:
-    if not isinstance(permission, dict) or permission.keys() - _PERMISSION_KEYS:
-        return f"{what} is no mapping of action, type and bucket"
-    action, kind, bucket = permission_key(permission)
-    if action not in {"read", "write"}:
-        return f"{what}: action {action!r} is neither read nor write"
-    if kind not in RESOURCE_TYPES:
-        return f"{what}: type {kind!r} is unknown; use one of {', '.join(sorted(RESOURCE_TYPES))}"
-    return f"{what}: only type buckets takes a bucket" if bucket and kind != BUCKETS else ""

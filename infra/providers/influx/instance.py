@@ -5,13 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from infra.providers.influx.client import TOKEN_ADVICE, InfluxApiError
-from infra.providers.influx.fields import as_int, as_text, optional_number, optional_text, required
-from infra.providers.influx.resource import InfluxKind
-from infra.providers.resource_kind import ProviderError, ResourceState
+from infra.providers.influx.resource import InfluxKind, NonNegativeInt, as_int, as_text
+from infra.providers.resource_kind import KindInputs, ProviderError, ResourceState
 
 if TYPE_CHECKING:
     from infra.providers.influx.client import Json
-    from infra.providers.resource_kind import InputFault, Props
+    from infra.providers.resource_kind import Props
+
+
+class InstanceInputs(KindInputs):
+    """The inputs of InstanceKind."""
+
+    username: str = "motcua"
+    org: str
+    bucket: str = "default"
+    retention_s: NonNegativeInt = 0
+    password: str | None = None
 
 
 class InstanceKind(InfluxKind):
@@ -21,19 +30,10 @@ class InstanceKind(InfluxKind):
     proves later that a set-up was ours whose answer got lost.
     """
 
-    input_fields: ClassVar = {
-        "username": optional_text("motcua"), "org": required(), "bucket": optional_text("default"),
-        "retention_s": optional_number(0),
-        "password": optional_text(),
-    }  # fmt: skip
-    inputs: ClassVar = frozenset(input_fields)
-    permission_inputs: ClassVar = inputs
+    model: ClassVar = InstanceInputs
+    permission_inputs: ClassVar = frozenset(InstanceInputs.model_fields)
     api_path: ClassVar = "/me"
     noun: ClassVar = "instance"
-
-    def input_faults(self, olds: Props, props: Props) -> list[InputFault]:  # noqa: ARG002 - has no name
-        """Return nothing: only types matter."""
-        return []
 
     def is_equivalent(self, name: str, old: object, new: object) -> bool:  # noqa: ARG002 - they count at set-up only
         """Tell that nothing differs after the set-up."""

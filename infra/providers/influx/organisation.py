@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from infra.providers.influx.fields import as_text, boolean, optional_text, required
-from infra.providers.influx.resource import InfluxKind, items_in
-from infra.providers.resource_kind import InputFault
+from infra.providers.influx.resource import InfluxKind, TrimmedName, as_text, items_in
+from infra.providers.resource_kind import KindInputs
 
 if TYPE_CHECKING:
     from infra.providers.influx.client import Json
     from infra.providers.resource_kind import Props, ResourceState
 
 
+class OrganisationInputs(KindInputs):
+    """The inputs of OrganisationKind."""
+
+    name: TrimmedName
+    description: str = ""
+    adopt: bool = False
+
+
 class OrganisationKind(InfluxKind):
     """An organisation by its name; `adopt` takes over one that somebody else made, which then outlives us."""
 
-    input_fields: ClassVar = {"name": required(), "description": optional_text(""), "adopt": boolean()}
-    inputs: ClassVar = frozenset(input_fields)
+    model: ClassVar = OrganisationInputs
     api_path: ClassVar = "/orgs"
     noun: ClassVar = "organisation"
-
-    def input_faults(self, olds: Props, props: Props) -> list[InputFault]:  # noqa: ARG002 - as the kind asks
-        """Return what is wrong with the name."""
-        name = as_text(props, "name")
-        return [] if name == name.strip() else [InputFault("name", "begins or ends with a blank; take it away")]
 
     def create(self, inputs: Props) -> tuple[str, Props]:
         """Make it, or take over what an earlier run or, when allowed, somebody else made."""

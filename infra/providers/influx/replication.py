@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 from urllib.parse import urlsplit
 
-from infra.providers.influx.fields import as_int, as_text, boolean, optional_text, required
-from infra.providers.influx.resource import InfluxKind, first_item_in, items_in
-from infra.providers.resource_kind import InputFault, ProviderError
+from pydantic import AfterValidator
+
+from infra.providers.influx.resource import (
+    InfluxKind,
+    NonNegativeInt,
+    TagName,
+    as_int,
+    as_text,
+    first_item_in,
+    items_in,
+)
+from infra.providers.resource_kind import KindInputs, ProviderError
 
 if TYPE_CHECKING:
     from infra.providers.influx.client import Json
@@ -37,28 +46,39 @@ class _UniquelyNamedKind(InfluxKind):
         return first_item_in(self._client.get(self.api_path, orgID=org_id, name=as_text(inputs, "name")), self.list_key)
 
 
+def _check_org_id(ident: str) -> str:
+    if not _ORG_ID.fullmatch(ident):
+        raise ValueError("is no id of 16 hex digits; ask there: influx org list")
+    return ident
+
+
+def _check_server_url(url: str) -> str:
+    if not _is_server_url(url):
+        raise ValueError("is no http:// or https:// address without user and query; correct it")
+    return url
+
+
+class RemoteInputs(KindInputs):
+    """The inputs of RemoteKind; `token` belongs to the other InfluxDB and is a secret."""
+
+    org: str
+    name: TagName
+    url: Annotated[str, AfterValidator(_check_server_url)]
+    token: str
+    remote_org_id: Annotated[str, AfterValidator(_check_org_id)]
+    allow_insecure_tls: bool = False
+    description: str = ""
+    adopt: bool = False
+
+
 class RemoteKind(_UniquelyNamedKind):
     """Another InfluxDB: address, organisation there, and a token that may write; the token is an input and a secret."""
 
-    input_fields: ClassVar = {
-        "org": required(), "name": required(), "url": required(), "token": required(), "remote_org_id": required(),
-        "allow_insecure_tls": boolean(), "description": optional_text(""), "adopt": boolean(),
-    }  # fmt: skip
-    inputs: ClassVar = frozenset(input_fields)
+    model: ClassVar = RemoteInputs
     survives_org_deletion: ClassVar = True
     api_path: ClassVar = "/remotes"
     noun: ClassVar = "remote"
     list_key: ClassVar = "remotes"
-
-    def input_faults(self, olds: Props, props: Props) -> list[InputFault]:
-        """Return what is wrong with name, address and organisation."""
-        faults = super().input_faults(olds, props)
-        ident, url = as_text(props, "remote_org_id"), as_text(props, "url")
-        if ident and not _ORG_ID.fullmatch(ident):
-            faults.append(InputFault("remote_org_id", "is no id of 16 hex digits; ask there: influx org list"))
-        if url and not _is_server_url(url):
-            faults.append(InputFault("url", "is no http:// or https:// address without user and query"))
-        return faults
 
     def create(self, inputs: Props) -> tuple[str, Props]:
         """Make it, or bring what is there to the inputs."""
@@ -94,28 +114,36 @@ class RemoteKind(_UniquelyNamedKind):
         return self._client.patch(f"{self.api_path}/{ident}", self._remote_body(news))
 
 
+def _check_queue_size(size: int) -> int:
+    if size < MIN_QUEUE_BYTES:
+        raise ValueError(f"is below {MIN_QUEUE_BYTES}, InfluxDB's least; raise it")
+    return size
+
+
+class ReplicationInputs(KindInputs):
+    """The inputs of ReplicationKind."""
+
+    org: str
+    name: TagName
+    remote: str
+    bucket: str
+    remote_bucket: str
+    max_queue_bytes: Annotated[int, AfterValidator(_check_queue_size)]
+    max_age_s: NonNegativeInt
+    drop_non_retryable: bool = False
+    description: str = ""
+    adopt: bool = False
+
+
 class ReplicationKind(_UniquelyNamedKind):
     """A bucket's copy at a remote: what is written from now on, up to a queue's bytes and age while it is away."""
 
-    input_fields: ClassVar = {
-        "org": required(), "name": required(), "remote": required(), "bucket": required(), "remote_bucket": required(),
-        "max_queue_bytes": required(int), "max_age_s": required(int), "drop_non_retryable": boolean(),
-        "description": optional_text(""),
-        "adopt": boolean(),
-    }  # fmt: skip
-    inputs: ClassVar = frozenset(input_fields)
+    model: ClassVar = ReplicationInputs
     immutable: ClassVar = frozenset({"bucket"})
     delete_first: ClassVar = True
     api_path: ClassVar = "/replications"
     noun: ClassVar = "replication"
     list_key: ClassVar = "replications"
-
-    def input_faults(self, olds: Props, props: Props) -> list[InputFault]:
-        """Return what is wrong with name and queue."""
-        faults, size = super().input_faults(olds, props), props.get("max_queue_bytes")
-        if isinstance(size, int) and size < MIN_QUEUE_BYTES:
-            faults.append(InputFault("max_queue_bytes", f"is below {MIN_QUEUE_BYTES}, InfluxDB's least; raise it"))
-        return faults
 
     def create(self, inputs: Props) -> tuple[str, Props]:
         """Make it, or bring what is there to the inputs."""
@@ -135,7 +163,7 @@ class ReplicationKind(_UniquelyNamedKind):
         remotes = items_in(self._client.get("/remotes", orgID=org_id), "remotes")
         ids = [str(candidate["id"]) for candidate in remotes if remote in {candidate["id"], candidate["name"]}]
         if not ids:
-            raise ProviderError(f"InfluxDB at {self._client.url} has no remote {remote!r}; make it first")
+            raise ProviderError(f"InfluxDB at {self._client.url} has no remote {remote!r}; create it first")
         return ids[0]
 
     def _replication_body(self, inputs: Props, remote_id: str) -> dict[str, object]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
-from infra.providers.influx import marks
-from infra.providers.influx.fields import as_text, boolean, optional_text, required, tag_name_faults
-from infra.providers.influx.resource import InfluxKind, items_in
-from infra.providers.resource_kind import InputFault
+from pydantic import AfterValidator
+
+from infra.providers.influx.resource import InfluxKind, TagName, as_text, items_in, parse_tag
+from infra.providers.resource_kind import KindInputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,31 +23,34 @@ def normalise_flux(flux: object) -> str:
     return "\n".join(line.rstrip() for line in str(flux).strip().splitlines())
 
 
+def _check_task_option(flux: str) -> str:
+    if "option task" not in flux:
+        raise ValueError("has no `option task = {name: …, every: …}`; write it at the top")
+    return flux
+
+
+class TaskInputs(KindInputs):
+    """The inputs of TaskKind."""
+
+    org: str
+    name: TagName
+    flux: Annotated[str, AfterValidator(_check_task_option)]
+    active: bool = True
+    description: str = ""
+
+
 class TaskKind(InfluxKind):
     """A task by organisation and name, which stands in a mark: InfluxDB's own names are not unique.
 
     Period and shown name stand in the Flux text (`option task`). It runs with the rights of the token's user.
     """
 
-    input_fields: ClassVar = {
-        "org": required(), "name": required(), "flux": required(), "active": boolean(default=True),
-        "description": optional_text(""),
-    }  # fmt: skip
-    inputs: ClassVar = frozenset(input_fields)
+    model: ClassVar = TaskInputs
     immutable: ClassVar = frozenset({"name"})
     delete_first: ClassVar = True
     survives_org_deletion: ClassVar = True
     api_path: ClassVar = "/tasks"
     noun: ClassVar = "task"
-
-    def input_faults(self, olds: Props, props: Props) -> list[InputFault]:  # noqa: ARG002 - as the kind asks
-        """Return what is wrong with name and text."""
-        flux = as_text(props, "flux")
-        lacks = flux != "" and "option task" not in flux
-        flux_faults = (
-            [InputFault("flux", "has no `option task = {name: …, every: …}`; write it at the top")] if lacks else []
-        )
-        return [*tag_name_faults("name", props.get("name")), *flux_faults]
 
     def is_equivalent(self, name: str, old: object, new: object) -> bool:
         """Tell whether two values mean the same; blanks at the ends of lines do not count."""
@@ -100,5 +103,5 @@ class TaskKind(InfluxKind):
 
 
 def _tagged_name(answer: Json) -> str:
-    tag = marks.parse_tag(answer.get("description"))
+    tag = parse_tag(answer.get("description"))
     return tag.resource_name if tag else ""
