@@ -99,7 +99,7 @@ def read_request(path: Path) -> CertificateRequest:
 
 def parse_hosts(names: list[str], use: CertificateUse) -> tuple[str, ...]:
     """Return a server's names and addresses. Raises ConfigError."""
-    from infra.providers.pki.inputs import parse_host
+    from infra.providers.pki.stateless import parse_host
 
     if names and use is CertificateUse.CLIENT:
         raise option_error("--host", "is for servers", "add --use server, or leave it out")
@@ -188,7 +188,7 @@ def request_(
 
 def check_common_name(name: str) -> None:
     """Raise ConfigError for a name that fits no certificate."""
-    from infra.providers.pki.inputs import parse_common_name
+    from infra.providers.pki.stateless import parse_common_name
 
     try:
         parse_common_name(name)

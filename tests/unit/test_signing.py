@@ -16,8 +16,8 @@ from hypothesis import given, strategies as st
 from infra.plan.broker import INGEST_NAME_FORMAT, MONITOR_NAME, PROVISION_NAME, ROLLUP_NAME
 from infra.providers.pki import csr, pem, signing
 from infra.providers.pki.csr import RequestRefused
-from infra.providers.pki.inputs import parse_host, parse_time
 from infra.providers.pki.signing import CertificateTerms, Issuer, RevokedEntry, ValidityPeriod, new_key, subject_name
+from infra.providers.pki.stateless import parse_host, parse_time
 
 NOW = datetime(2026, 11, 23, 10, 30, tzinfo=UTC)
 YEARS = ValidityPeriod(NOW - timedelta(days=1), NOW + timedelta(days=2000))
