@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar, cast
 
 from pydantic import (
     BaseModel,
@@ -93,12 +93,21 @@ def read_inputs(model: type[Inputs], values: Props) -> tuple[Inputs, InputFaults
 def input_defaults(model: type[KindInputs]) -> dict[str, object]:
     """Return the defaults of a kind's inputs; an input that may be absent has none."""
     fields = model.model_fields.items()
-    return {n: f.get_default() for n, f in fields if not f.is_required() and f.get_default() is not None}
+    defaults = {n: f.get_default(call_default_factory=True) for n, f in fields if not f.is_required()}
+    return {name: value for name, value in defaults.items() if value is not None}
 
 
 def _fault_text(detail: Mapping[str, object]) -> str:
     """Return what a validation error means, with a remedy and without the value, which may be a secret."""
+    location = cast("tuple[int | str, ...]", detail["loc"])
+    place = "" if "[key]" in location else ".".join(part for part in location if isinstance(part, str))
+    return f"{place}: {_error_text(detail)}" if place else _error_text(detail)
+
+
+def _error_text(detail: Mapping[str, object]) -> str:
     kind, context = str(detail["type"]), detail.get("ctx")
+    if kind == "missing":
+        return "is missing; give it"
     if kind in _TYPE_TEXTS:
         return f"is not {_TYPE_TEXTS[kind]}; write {_TYPE_TEXTS[kind]}"
     if isinstance(context, dict):
