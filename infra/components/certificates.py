@@ -1,4 +1,4 @@
-"""The stage's authorities, what they sign, and their revocation lists as a component. It must not reckon dates."""
+"""The stage's authorities, the certificates they sign and their revocation lists. It must not compute dates."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
-from infra.components.part import MotcuaComponent
+from infra.components.component import MotcuaComponent
 from infra.providers.resources import MotcuaResource
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Certificates(MotcuaComponent):
-    """`issued` by name; `trust` is every authority that is trusted, `crl` their revocation lists, PEM."""
+    """`certificates_by_name`; `ca_bundle` holds every trusted authority, `crl_bundle` their revocation lists, PEM."""
 
     type_key = "certificates"
 
@@ -44,12 +44,10 @@ class Certificates(MotcuaComponent):
 
     def _create_authority(self, planned: CertificatePlan, root: Mapping[str, pulumi.Input[str]]) -> MotcuaResource:
         inputs: dict[str, pulumi.Input[object]] = {
-            **_validity_inputs(planned),
-            "name": planned.name,
-            "stage": self._stage,
-        }
+            **_validity_inputs(planned), "name": planned.name, "stage": self._stage,
+        }  # fmt: skip
         inputs |= dict(root) if "root_certificate" in root else {"self_rooted": True}
-        # The one before must be able to go when its time is over.
+        # The previous one must be deletable when its time is over.
         newest = planned == self._plan.authorities[0]
         return MotcuaResource(
             "pki.authority", f"authority-g{planned.generation}", inputs, self.child_options(protect=newest)

@@ -113,7 +113,7 @@ class ManagedFolder:
         if stat.S_ISLNK(status.st_mode):
             return FileState(b"", 0, status.st_gid)
         if not stat.S_ISREG(status.st_mode):
-            raise ProviderError(f"{self.path / path}: is there and is no file; move it away")
+            raise ProviderError(f"{self.path / path}: exists and is no file; move it away")
         return FileState((self.path / path).read_bytes(), stat.S_IMODE(status.st_mode), status.st_gid)
 
     def write_files(self, files: Mapping[str, FileSpec]) -> None:

@@ -1,4 +1,4 @@
-"""What an InfluxDB 2 holds besides data, kind by kind. It must not know Pulumi, nor the plan."""
+"""The resource kinds of InfluxDB 2. They must know neither Pulumi nor the plan."""
 
 from __future__ import annotations
 
@@ -26,4 +26,4 @@ KINDS: Final[dict[str, type[InfluxKind]]] = {
     "remote": RemoteKind,
     "replication": ReplicationKind,
 }
-"""Kind by name, opened with a client and whether a new server may stand in for a lost one."""
+"""Kind by name, opened with a client and whether a new server may replace a lost one."""

@@ -36,12 +36,12 @@ _PERMISSION_KEYS: Final = {"action", "type", "bucket"}
 
 
 def permission_key(permission: Props) -> PermissionKey:
-    """Return what a permission means."""
+    """Return a permission as a key."""
     return as_text(permission, "action"), as_text(permission, "type") or BUCKETS, as_text(permission, "bucket")
 
 
 def canonical_permissions(permissions: object) -> frozenset[PermissionKey]:
-    """Return what a list of permissions means; order and repetition do not count."""
+    """Return a list of permissions as keys, without order and repetition."""
     return frozenset(permission_key(permission) for permission in cast("list[Props]", permissions))
 
 
@@ -54,7 +54,7 @@ def to_permission_inputs(rights: Iterable[PermissionKey]) -> list[dict[str, str]
 
 
 def permissions_digest(permissions: object) -> str:
-    """Return a short name for what a list of permissions means."""
+    """Return a short digest of a list of permissions."""
     return sha256(repr(sorted(canonical_permissions(permissions))).encode()).hexdigest()[:12]
 
 
@@ -92,9 +92,9 @@ class AuthorizationInputs(KindInputs):
 
 
 class AuthorizationKind(InfluxKind):
-    """A token by organisation and name, which stands in a mark; new permissions need a new token.
+    """A token by organisation and name, which is in the ownership tag; new permissions need a new token.
 
-    A create whose answer got lost leaves a token that nobody knows: it bears the same name and rights, and is deleted
+    A create whose answer was lost leaves a token that nobody has: it has the same name and rights, and is deleted
     when the create is run again. One of the same name with other rights is the predecessor, still in use.
     """
 
@@ -105,13 +105,13 @@ class AuthorizationKind(InfluxKind):
     noun: ClassVar = "token"
 
     def is_equivalent(self, name: str, old: object, new: object) -> bool:
-        """Tell whether two values mean the same; the order of permissions does not count."""
+        """Tell whether two values mean the same; the order of permissions is ignored."""
         if name == "permissions":
             return canonical_permissions(old) == canonical_permissions(new)
         return super().is_equivalent(name, old, new)
 
     def create(self, inputs: Props) -> tuple[str, Props]:
-        """Make a token; one that an earlier run made and lost is deleted."""
+        """Create a token; one that an earlier run created and lost is deleted."""
         org_id = self.require_org_id(as_text(inputs, "org"))
         permissions = [
             self._permission_body(org_id, permission)
@@ -130,7 +130,7 @@ class AuthorizationKind(InfluxKind):
         return str(answer["id"]), {**inputs, **self.computed_outputs(answer), "token": answer["token"]}
 
     def _tokens_named(self, org_id: str, inputs: Props) -> list[Json]:
-        """Return our tokens of this name, those with the wanted rights first; InfluxDB lists all at once."""
+        """Return our tokens of this name, those with the declared rights first; InfluxDB lists all at once."""
         wanted_tag = self._input_tag(inputs)
         candidates = []
         for token in items_in(self._client.get(self.api_path, orgID=org_id), "authorizations"):
@@ -140,7 +140,7 @@ class AuthorizationKind(InfluxKind):
         return [token for *_, token in sorted(candidates, key=lambda row: row[:2])]
 
     def find_by_name(self, inputs: Props, org_id: str) -> Json | None:
-        """Return what the server tells of the token of this name."""
+        """Return the server's answer for the token of this name."""
         return next(iter(self._tokens_named(org_id, inputs)), None)
 
     def _input_tag(self, inputs: Props) -> OwnershipTag:
@@ -160,7 +160,7 @@ class AuthorizationKind(InfluxKind):
         return {**super().computed_outputs(answer), "authorization_id": str(answer["id"])}
 
     def to_inputs(self, answer: Json, outputs: Props) -> Props:
-        """Return rights by name, state and description as they are; a right on a bucket that is gone is left out."""
+        """Return rights by name, state and description as they are; a right on a deleted bucket is left out."""
         tag = parse_tag(answer.get("description"))
         actual = {key for permission in items_in(answer, "permissions") if (key := _key_of_answer(permission))}
         alike = actual == canonical_permissions(outputs.get("permissions", []))
@@ -171,7 +171,7 @@ class AuthorizationKind(InfluxKind):
         )
         return {"permissions": permissions, "active": answer.get("status") == "active", "description": description}
 
-    def apply(self, ident: str, olds: Props, news: Props) -> Json:  # noqa: ARG002 - as Thing asks
+    def apply(self, ident: str, olds: Props, news: Props) -> Json:  # noqa: ARG002 - only some kinds need all
         """Switch it on or off, or describe it; the token stays."""
         described = self._input_tag(news).prepend_to(as_text(news, "description"))
         return self._client.patch(f"{self.api_path}/{ident}", {"status": _status(news), "description": described})
@@ -182,7 +182,7 @@ def _status(inputs: Props) -> str:
 
 
 def _key_of_answer(permission: Json) -> PermissionKey | None:
-    """Return what the server says a permission means, None when its bucket is gone."""
+    """Return the key of a server's permission, None when its bucket was deleted."""
     resource = cast("Json", permission["resource"])
     kind = as_text(resource, "type")
     if kind != BUCKETS or "id" not in resource:

@@ -22,7 +22,7 @@ SHRINK_ADVICE: Final = "set allow_shrink to true (config motcua:influx, allowShr
 
 
 def default_shard_s(retention_s: int) -> int:
-    """Return the shard that InfluxDB chooses for a retention, s; sent always, for a PATCH does not compute it."""
+    """Return the shard that InfluxDB chooses for a retention, s; always sent, because a PATCH does not compute it."""
     if retention_s == 0 or retention_s >= 180 * DAY_S:
         return 7 * DAY_S
     return DAY_S if retention_s >= 2 * DAY_S else HOUR_S
@@ -77,7 +77,7 @@ class BucketKind(InfluxKind):
         return [*_duration_faults(props), *_shrink_faults(olds, props)]
 
     def create(self, inputs: Props) -> tuple[str, Props]:
-        """Make it, or take over what an earlier run or, when allowed, somebody else made."""
+        """Create it, or take over the one of an earlier run or, when allowed, one that is not ours."""
         org_id, name = self.require_org_id(as_text(inputs, "org")), as_text(inputs, "name")
         existing = self.find_bucket(org_id, name)
         if existing is None:
@@ -94,7 +94,7 @@ class BucketKind(InfluxKind):
         return str(answer["id"]), {**inputs, **self.computed_outputs(answer), "adopted": adopted}
 
     def find_by_name(self, inputs: Props, org_id: str) -> Json | None:
-        """Return what the server tells of the bucket of this name."""
+        """Return the server's answer for the bucket of this name."""
         return self.find_bucket(org_id, as_text(inputs, "name"))
 
     def computed_outputs(self, answer: Json) -> Props:
@@ -106,13 +106,12 @@ class BucketKind(InfluxKind):
         }
 
     def _update_existing(self, existing: Json, inputs: Props, *, adopted: bool) -> Json:
-        """Bring one that exists to the inputs; retention and shard always go together."""
+        """Apply the inputs to an existing one; retention and shard are always sent together."""
         old, new = _retention_and_shard(existing)[0], as_int(inputs, "retention_s")
         if shrinks(old, new) and inputs.get("allow_shrink") is not True:
             raise ProviderError(
-                f"bucket {as_text(inputs, 'name')!r} at {self._client.url} keeps "
-                f"{format_retention(old)}, and {format_retention(new)} would cut "
-                f"it; {SHRINK_ADVICE}"
+                f"bucket {as_text(inputs, 'name')!r} at {self._client.url} keeps {format_retention(old)}, "
+                f"and {format_retention(new)} would cut it; {SHRINK_ADVICE}"
             )
         body = {"name": as_text(inputs, "name"), **_retention_body(inputs)}
         body["description"] = self.tagged_description(inputs, existing, adopted=adopted)
@@ -190,9 +189,9 @@ class DbrpInputs(KindInputs):
 
 
 class DbrpKind(InfluxKind):
-    """A mapping by organisation, database and retention policy; it bears no mark, so only an equal one is taken over.
+    """A mapping by organisation, database and retention policy; it has no tag, so only an equal one is taken over.
 
-    The first mapping of a database is its default whatever is asked; that is InfluxDB's rule.
+    The first mapping of a database is always its default; that is InfluxDB's rule.
     """
 
     model: ClassVar = DbrpInputs
@@ -202,7 +201,7 @@ class DbrpKind(InfluxKind):
     noun: ClassVar = "mapping"
 
     def create(self, inputs: Props) -> tuple[str, Props]:
-        """Make it, or take over one that maps to the same bucket."""
+        """Create it, or take over one that maps to the same bucket."""
         org_id = self.require_org_id(as_text(inputs, "org"))
         bucket_id = self.require_bucket_id(org_id, as_text(inputs, "bucket"))
         existing = self.find_by_name(inputs, org_id)
@@ -213,14 +212,13 @@ class DbrpKind(InfluxKind):
             answer = self._update_mapping(str(existing["id"]), org_id, inputs)
         else:
             raise ProviderError(
-                f"InfluxDB at {self._client.url} maps "
-                f"{as_text(inputs, 'database')}/{as_text(inputs, 'policy')} to another "
-                "bucket already; remove that mapping (influx v1 dbrp delete), or choose other names"
+                f"InfluxDB at {self._client.url} maps {as_text(inputs, 'database')}/{as_text(inputs, 'policy')} to "
+                "another bucket already; remove that mapping (influx v1 dbrp delete), or choose other names"
             )
         return str(answer["id"]), {**inputs, **self.computed_outputs(answer)}
 
     def find_by_name(self, inputs: Props, org_id: str) -> Json | None:
-        """Return what the server tells of the mapping of these names."""
+        """Return the server's answer for the mapping of these names."""
         query = {"db": as_text(inputs, "database"), "rp": as_text(inputs, "policy")}
         candidates = items_in(self._client.get(self.api_path, orgID=org_id, **query), "content")
         mapping = next((candidate for candidate in candidates if candidate.get("virtual") is not True), None)
@@ -239,12 +237,12 @@ class DbrpKind(InfluxKind):
         return {**super().computed_outputs(answer), "bucket_id": str(answer["bucketID"])}
 
     def fetch(self, ident: str, outputs: Props) -> Json | None:
-        """Return what the server tells of the mapping, with its bucket's name."""
+        """Return the server's answer for the mapping, with its bucket's name."""
         answer = self._client.find(f"{self.api_path}/{ident}", orgID=as_text(outputs, "org_id"))
         return answer and self._with_bucket_name(cast("Json", answer["content"]))
 
     def to_inputs(self, answer: Json, outputs: Props) -> Props:
-        """Return the mapping as it is; to be the default unasked is no drift, for one of a database always is."""
+        """Return the mapping as it is; an undeclared default is no drift, because one mapping always is."""
         names = {"database": as_text(answer, "database"), "policy": as_text(answer, "retention_policy")}
         default = answer.get("default") is True and outputs.get("default") is True
         return {**names, "bucket": as_text(answer, "bucket"), "default": default}

@@ -1,4 +1,4 @@
-"""Sets an InfluxDB up, or takes over one that is. It must not ever wipe one."""
+"""Sets up an InfluxDB, or takes over one that is set up. It must never wipe one."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class InstanceInputs(KindInputs):
 class InstanceKind(InfluxKind):
     """The server itself: its first user, organisation and bucket; the operator token is the client's.
 
-    All inputs count at set-up only. Without a password one is derived from the token and never shown; it also
-    proves later that a set-up was ours whose answer got lost.
+    All inputs are used at set-up only. Without a password one is derived from the token and never shown; it also
+    proves later that a set-up whose answer was lost was ours.
     """
 
     model: ClassVar = InstanceInputs
@@ -35,8 +35,8 @@ class InstanceKind(InfluxKind):
     api_path: ClassVar = "/me"
     noun: ClassVar = "instance"
 
-    def is_equivalent(self, name: str, old: object, new: object) -> bool:  # noqa: ARG002 - they count at set-up only
-        """Tell that nothing differs after the set-up."""
+    def is_equivalent(self, name: str, old: object, new: object) -> bool:  # noqa: ARG002 - used at set-up only
+        """Return True: after the set-up nothing differs."""
         return True
 
     def create(self, inputs: Props) -> tuple[str, Props]:
@@ -72,7 +72,7 @@ class InstanceKind(InfluxKind):
         )
 
     def _is_own_set_up(self, inputs: Props) -> bool:
-        """Tell whether an earlier run made the set-up and lost the answer."""
+        """Tell whether an earlier run did the set-up and lost the answer."""
         if inputs.get("password"):
             return False
         return self._client.accepts_password(as_text(inputs, "username"), self._first_password(inputs))
@@ -88,7 +88,7 @@ class InstanceKind(InfluxKind):
         )
 
     def _tag_first_resources(self, org: Json, bucket: str) -> None:
-        """Mark what the set-up made; what has a description is marked already, or somebody's."""
+        """Tag what the set-up created; what has a description is tagged already, or not ours."""
         for path, answer in [("/orgs", org), ("/buckets", self.find_bucket(str(org["id"]), bucket))]:
             if answer and not answer.get("description"):
                 self._client.patch(f"{path}/{answer['id']}", {"description": self.ownership_tag().prepend_to("")})
@@ -106,7 +106,7 @@ class InstanceKind(InfluxKind):
         }
         return self.read(str(outputs["instance"]), outputs)
 
-    def find_by_name(self, inputs: Props, org_id: str) -> Json | None:  # noqa: ARG002 - not asked for
+    def find_by_name(self, inputs: Props, org_id: str) -> Json | None:  # noqa: ARG002 - the server has no name
         """Return nothing: the server has no name."""
         return None
 
@@ -131,11 +131,11 @@ class InstanceKind(InfluxKind):
         return {}
 
     def update(self, ident: str, olds: Props, news: Props) -> Props:  # noqa: ARG002 - a set-up is not repeated
-        """Keep the server as it is; the inputs count at set-up only."""
+        """Leave the server as it is; the inputs are used at set-up only."""
         return {**olds, **news}
 
     def apply(self, ident: str, olds: Props, news: Props) -> Json:  # noqa: ARG002 - update needs none
-        """Return nothing: there is nothing to bring."""
+        """Return nothing: there is nothing to apply."""
         return {}
 
     def delete(self, ident: str, outputs: Props) -> None:

@@ -1,4 +1,4 @@
-"""Streams to another InfluxDB: where it is, which bucket is copied. It must not read the remote token back."""
+"""Replication to another InfluxDB: its address, the bucket to copy. It must not read the remote token back."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _ORG_ID: Final = re.compile(r"[0-9a-f]{16}")
 
 
 class _UniquelyNamedKind(InfluxKind):
-    """A thing whose name is unique in its organisation, and which can be changed in every other input."""
+    """A kind whose names are unique in an organisation and whose other inputs can be changed."""
 
     list_key: ClassVar[str]
 
     def _create_or_update(self, inputs: Props, org_id: str, body: dict[str, object]) -> Json:
-        """Make it, or bring what an earlier run or, when allowed, somebody else made to the inputs."""
+        """Create it, or update the one of an earlier run or, when allowed, one that is not ours."""
         existing = self.find_by_name(inputs, org_id)
         if existing is None:
             return self._client.post(self.api_path, {"orgID": org_id, **body})
@@ -42,13 +42,13 @@ class _UniquelyNamedKind(InfluxKind):
         return self._client.patch(f"{self.api_path}/{existing['id']}", body)
 
     def find_by_name(self, inputs: Props, org_id: str) -> Json | None:
-        """Return what the server tells of the thing of this name."""
+        """Return the server's answer for the resource of this name."""
         return first_item_in(self._client.get(self.api_path, orgID=org_id, name=as_text(inputs, "name")), self.list_key)
 
 
 def _check_org_id(ident: str) -> str:
     if not _ORG_ID.fullmatch(ident):
-        raise ValueError("is no id of 16 hex digits; ask there: influx org list")
+        raise ValueError("is no id of 16 hex digits; look it up there: influx org list")
     return ident
 
 
@@ -81,7 +81,7 @@ class RemoteKind(_UniquelyNamedKind):
     list_key: ClassVar = "remotes"
 
     def create(self, inputs: Props) -> tuple[str, Props]:
-        """Make it, or bring what is there to the inputs."""
+        """Create it, or update the existing one."""
         answer = self._create_or_update(inputs, self.require_org_id(as_text(inputs, "org")), self._remote_body(inputs))
         return str(answer["id"]), {**inputs, **self.computed_outputs(answer)}
 
@@ -100,7 +100,7 @@ class RemoteKind(_UniquelyNamedKind):
         return {**super().computed_outputs(answer), "remote_id": str(answer["id"])}
 
     def to_inputs(self, answer: Json, outputs: Props) -> Props:
-        """Return everything but the token, which no server tells."""
+        """Return everything except the token, which no server returns."""
         return {
             "name": as_text(answer, "name"),
             "url": as_text(answer, "remoteURL"),
@@ -109,8 +109,8 @@ class RemoteKind(_UniquelyNamedKind):
             "description": self.description_input(answer, outputs),
         }
 
-    def apply(self, ident: str, olds: Props, news: Props) -> Json:  # noqa: ARG002 - as Thing asks
-        """Bring it to the inputs, the token included."""
+    def apply(self, ident: str, olds: Props, news: Props) -> Json:  # noqa: ARG002 - only some kinds need all
+        """Apply the inputs, including the token."""
         return self._client.patch(f"{self.api_path}/{ident}", self._remote_body(news))
 
 
@@ -136,7 +136,7 @@ class ReplicationInputs(KindInputs):
 
 
 class ReplicationKind(_UniquelyNamedKind):
-    """A bucket's copy at a remote: what is written from now on, up to a queue's bytes and age while it is away."""
+    """A bucket's copy at a remote: what is written from now on; the queue limits what waits for it."""
 
     model: ClassVar = ReplicationInputs
     immutable: ClassVar = frozenset({"bucket"})
@@ -146,7 +146,7 @@ class ReplicationKind(_UniquelyNamedKind):
     list_key: ClassVar = "replications"
 
     def create(self, inputs: Props) -> tuple[str, Props]:
-        """Make it, or bring what is there to the inputs."""
+        """Create it, or update the existing one."""
         org_id = self.require_org_id(as_text(inputs, "org"))
         bucket_id = self.require_bucket_id(org_id, as_text(inputs, "bucket"))
         body = self._replication_body(inputs, self._require_remote_id(org_id, as_text(inputs, "remote")))
@@ -198,7 +198,7 @@ class ReplicationKind(_UniquelyNamedKind):
         }
 
     def apply(self, ident: str, olds: Props, news: Props) -> Json:
-        """Bring it to the inputs; what waits in the queue stays."""
+        """Apply the inputs; what waits in the queue stays."""
         body = self._replication_body(news, self._require_remote_id(as_text(olds, "org_id"), as_text(news, "remote")))
         return self._client.patch(f"{self.api_path}/{ident}", body)
 

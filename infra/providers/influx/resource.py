@@ -213,7 +213,7 @@ class InfluxKind(ABC):
         if not self._client.delete(f"{self.api_path}/{ident}"):
             self.confirm_deleted(outputs)
 
-    # --- whose server, whose resource ------------------------------------------------------------
+    # --- ownership of server and resource ------------------------------------------------------------
 
     def confirm_deleted(self, outputs: Props) -> None:
         """Prove that this is the server that had the resource. Raises ProviderError when another one answers."""
@@ -276,9 +276,9 @@ class InfluxKind(ABC):
         if inputs.get("adopt") is True:
             return True
         tag = parse_tag(existing.get("description"))
-        whose = f"stack {tag.owner or '?'!r} manages it" if tag else "it is not ours"
+        owner = f"stack {tag.owner or '?'!r} manages it" if tag else "it is not ours"
         raise ProviderError(
-            f"InfluxDB at {self._client.url} has {self.noun} {as_text(inputs, 'name')!r} already and {whose}; "
+            f"InfluxDB at {self._client.url} has {self.noun} {as_text(inputs, 'name')!r} already and {owner}; "
             "set adopt to true (config motcua:influx, adopt) to take it over, or choose another name"
         )
 

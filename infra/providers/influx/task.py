@@ -19,7 +19,7 @@ PAGE_SIZE: Final = 500
 
 
 def normalise_flux(flux: object) -> str:
-    """Return a Flux text without what has no meaning at the ends of its lines."""
+    """Return a Flux text without blanks at the ends of its lines."""
     return "\n".join(line.rstrip() for line in str(flux).strip().splitlines())
 
 
@@ -40,9 +40,9 @@ class TaskInputs(KindInputs):
 
 
 class TaskKind(InfluxKind):
-    """A task by organisation and name, which stands in a mark: InfluxDB's own names are not unique.
+    """A task by organisation and name, which is in the ownership tag: InfluxDB's own names are not unique.
 
-    Period and shown name stand in the Flux text (`option task`). It runs with the rights of the token's user.
+    Period and displayed name are in the Flux text (`option task`). It runs with the rights of the token's user.
     """
 
     model: ClassVar = TaskInputs
@@ -53,11 +53,11 @@ class TaskKind(InfluxKind):
     noun: ClassVar = "task"
 
     def is_equivalent(self, name: str, old: object, new: object) -> bool:
-        """Tell whether two values mean the same; blanks at the ends of lines do not count."""
+        """Tell whether two values mean the same; blanks at the ends of lines are ignored."""
         return normalise_flux(old) == normalise_flux(new) if name == "flux" else super().is_equivalent(name, old, new)
 
     def create(self, inputs: Props) -> tuple[str, Props]:
-        """Make it, or bring what an earlier run made to the inputs."""
+        """Create it, or update the one of an earlier run."""
         org_id = self.require_org_id(as_text(inputs, "org"))
         existing = self.find_by_name(inputs, org_id)
         if existing is None:
@@ -67,7 +67,7 @@ class TaskKind(InfluxKind):
         return str(answer["id"]), {**inputs, **self.computed_outputs(answer)}
 
     def find_by_name(self, inputs: Props, org_id: str) -> Json | None:
-        """Return what the server tells of the task with this mark."""
+        """Return the server's answer for the task with this tag."""
         wanted = as_text(inputs, "name")
         return next(
             (task for task in self._list_tasks(org_id) if self.is_ours(task) and _tagged_name(task) == wanted), None
@@ -97,8 +97,8 @@ class TaskKind(InfluxKind):
             "description": self.description_input(answer, outputs),
         }
 
-    def apply(self, ident: str, olds: Props, news: Props) -> Json:  # noqa: ARG002 - as Thing asks
-        """Bring text, state and description to the inputs."""
+    def apply(self, ident: str, olds: Props, news: Props) -> Json:  # noqa: ARG002 - only some kinds need all
+        """Apply text, state and description."""
         return self._client.patch(f"{self.api_path}/{ident}", self._request_body(news))
 
 

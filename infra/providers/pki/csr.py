@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 MIN_RSA_BITS = 2048
 ALLOWED_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
-"""Those that every TLS 1.2 and 1.3 library has."""
+"""The curves that every TLS 1.2 and 1.3 library supports."""
 _WEAK_HASHES = (hashes.MD5, hashes.SHA1)
 DEFAULT_LIFETIME = timedelta(days=365)
 CLOCK_TOLERANCE = timedelta(hours=1)
-"""How far a clock that checks a new certificate may be behind."""
+"""How far the clock of a verifier may be behind."""
 SERVER_NAMES = ("server", "broker", "api")
 """Common names of servers; clients look at the hosts that the certificate is for."""
 SERVICE_NAMES = ", ".join((INGEST_NAME_FORMAT.format("N"), ROLLUP_NAME, PROVISION_NAME, MONITOR_NAME))
@@ -49,7 +49,7 @@ class RequestRefused(ProviderError):
 
 @dataclass(frozen=True, slots=True)
 class CertificateRequest:
-    """Who asks, and for which key."""
+    """The name and the key that a certificate is requested for."""
 
     name: str
     public_key: PublicKey
@@ -62,9 +62,9 @@ def create_request(name: str, key: PrivateKey) -> str:
 
 
 def parse_request(text: str) -> CertificateRequest:
-    """Return what a request asks for. Raises RequestRefused.
+    """Return the name and the key of a request. Raises RequestRefused.
 
-    Extensions, alternative names and the rest of the subject are not looked at: the authority decides about them.
+    Extensions, alternative names and the rest of the subject are ignored: the authority decides them.
     """
     csr = _load_request(text)
     if not csr.is_signature_valid or isinstance(csr.signature_hash_algorithm, _WEAK_HASHES):
@@ -129,7 +129,7 @@ def server_refusal(name: str, hosts: Collection[str]) -> tuple[str, str] | None:
 
 
 def client_refusal(name: str, devices: Container[str], *, service: bool) -> tuple[str, str] | None:
-    """Return why nobody may get a certificate of this name, and the remedy; None when it may be signed."""
+    """Return why this name gets no certificate, and the remedy; None when it may be signed."""
     if service:
         if is_service(name):
             return None
@@ -190,7 +190,7 @@ def sign_request(
 
     Without `lifetime` it lasts a year, or as long as the authority.
 
-    Raises RequestRefused when the authority does not last as long as asked.
+    Raises RequestRefused when the authority ends sooner.
     """
     last = authority.issuer.certificate.not_valid_after_utc
     ends = now + (DEFAULT_LIFETIME if lifetime is None else lifetime)

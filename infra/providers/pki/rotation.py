@@ -25,7 +25,7 @@ _GENERATION_UNIT = re.compile(r"generation ([1-9][0-9]{0,8})")
 
 @dataclass(frozen=True, slots=True)
 class IssuedCertificate:
-    """A certificate read from a file; nobody plans it, so it is due when a third of its life is left."""
+    """A certificate read from a file; it is in no plan, so its renewal is due when a third of its life is left."""
 
     name: str
     use: str
@@ -75,7 +75,7 @@ def rotation_report(certificates: Iterable[PlannedCertificate], today: date) -> 
 
 
 def certificate_state(certificate: PlannedCertificate, today: date, *, replaced: bool = False) -> CertificateState:
-    """Return a certificate's state on a day; a retiring one is valid, but what follows it is due or there."""
+    """Return a certificate's state on a day; a retiring one is valid, but its successor is due or exists."""
     if today >= certificate.not_after:
         return "expired"
     if today < certificate.not_before:
@@ -84,7 +84,7 @@ def certificate_state(certificate: PlannedCertificate, today: date, *, replaced:
 
 
 def overdue_rows(rows: Iterable[RotationRow]) -> list[RotationRow]:
-    """Return what has ended without anything in its place."""
+    """Return the certificates that ended without a successor."""
     return [row for row in rows if row.state == "expired" and row.renew_on is not None]
 
 
@@ -97,7 +97,7 @@ def _rotation_row(certificate: PlannedCertificate, today: date, *, replaced: boo
 
 
 def issued_certificate(certificate: x509.Certificate) -> IssuedCertificate:
-    """Return who a certificate is for and when it ends; an authority's generation stands in its name."""
+    """Return the name, use and validity of a certificate; an authority's generation is in its subject."""
     return IssuedCertificate(
         signing.common_name(certificate.subject),
         signing.certificate_use(certificate),

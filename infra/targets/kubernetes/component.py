@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 import pulumi_kubernetes as k8s
 
-from infra.components.part import MotcuaComponent
+from infra.components.component import MotcuaComponent
 from infra.targets.kubernetes.manifests import ClusterSpec as World, base_manifests, required_secrets, role_manifests
 from infra.targets.kubernetes.names import SERVICES_PORT, broker_service_host
 from telemetry.errors import ConfigError, Fault

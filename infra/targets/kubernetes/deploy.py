@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from infra.components.certificates import Certificates
+from infra.components.component import Province
 from infra.components.database import Database
-from infra.components.part import Province
 from infra.resource_specs import resource_specs
 from infra.targets.kubernetes.checks import check_cluster_options
 from infra.targets.kubernetes.component import deploy_cluster

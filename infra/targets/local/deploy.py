@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from infra.components.certificates import Certificates
+from infra.components.component import MotcuaComponent, Province
 from infra.components.database import Database
-from infra.components.part import MotcuaComponent, Province
 from infra.providers.resources import MotcuaResource
 from infra.resource_specs import resource_specs
 from infra.targets.local import documents

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 from pulumi_openstack import Provider, blockstorage, compute, images, loadbalancer, networking
 
-from infra.components.part import MotcuaComponent
+from infra.components.component import MotcuaComponent
 from infra.targets.openstack.document import left_out, user_data
 from infra.targets.openstack.resources import ResourceRef, cloud_resources, exposed_ports
 

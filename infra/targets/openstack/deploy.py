@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from infra.components.certificates import Certificates
-from infra.components.part import Province
+from infra.components.component import Province
 from infra.targets.openstack.component import deploy_cloud
 from infra.targets.shared import StackOutputs, common_outputs, inventory_files, root_inputs
 
