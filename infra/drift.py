@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Literal, cast
 
 from infra.providers import influx
 from infra.providers.files import FilesKind
-from infra.providers.influx.resource import items_in, parse_tag
+from infra.providers.influx.resource import InfluxKind, items_in, parse_tag
 from infra.providers.resource_kind import ResourceSpec, difference
 
 if TYPE_CHECKING:
@@ -43,14 +43,6 @@ class Drift:
         return {"found" if name == "actual" else name: value for name, value in asdict(self).items()}
 
 
-@runtime_checkable
-class LocatableKind(Protocol):
-    """A kind that finds a resource by its inputs alone, without any state."""
-
-    def locate(self, inputs: Props) -> ResourceState | None:
-        """Return the resource of these inputs' name."""
-
-
 def find_drifts(specs: Iterable[ResourceSpec], kind_of: Callable[[str], ResourceKind]) -> Iterator[Drift]:
     """Yield what differs; `kind_of` opens a kind by its name. Raises ProviderError when a server does not answer."""
     for spec in specs:
@@ -74,10 +66,10 @@ def find_drifts(specs: Iterable[ResourceSpec], kind_of: Callable[[str], Resource
 
 
 def find_resource(kind: ResourceKind, inputs: Props) -> ResourceState | None:
-    """Return the resource of the inputs' name; a kind whose name is its id is read directly."""
-    if isinstance(kind, LocatableKind):
+    """Return the resource of the inputs' name, without any state; files are read by their folder."""
+    if isinstance(kind, InfluxKind):
         return kind.locate(inputs)
-    return kind.read(str(inputs.get("name") or inputs.get("folder") or ""), inputs)
+    return kind.read(str(inputs["folder"]), inputs)
 
 
 def render_values(wanted: object, actual: object) -> tuple[str, str]:

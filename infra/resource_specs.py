@@ -33,26 +33,18 @@ def _bucket_spec(bucket: BucketPlan, org: str, options: StackOptions) -> Resourc
     inputs: dict[str, object] = {
         "org": org, "name": bucket.name, "retention_s": bucket.retention_s, "description": bucket.description,
     }  # fmt: skip
-    if bucket.shard_s:
-        inputs["shard_s"] = bucket.shard_s
-    if options.influx.adopt:
-        inputs["adopt"] = True
-    if options.influx.allow_shrink:
-        inputs["allow_shrink"] = True
+    optional = {
+        "shard_s": bucket.shard_s, "adopt": options.influx.adopt, "allow_shrink": options.influx.allow_shrink,
+    }  # fmt: skip
+    inputs |= {name: value for name, value in optional.items() if value}
     return ResourceSpec(f"bucket-{bucket.tier}", "influx.bucket", inputs)
 
 
 def _token_spec(token: TokenPlan, org: str, plan: StackPlan) -> ResourceSpec:
-    permissions = [
-        {"action": permission.action, "type": "buckets", "bucket": permission.bucket}
-        for permission in token.permissions
-    ]
+    rights = [{"action": right.action, "type": "buckets", "bucket": right.bucket} for right in token.permissions]
     name = f"{plan.province}-{plan.stage}-{token.name}"
-    return ResourceSpec(
-        f"token-{token.name}",
-        "influx.authorization",
-        {"org": org, "name": name, "permissions": permissions, "active": token.active},
-    )
+    inputs = {"org": org, "name": name, "permissions": rights, "active": token.active}
+    return ResourceSpec(f"token-{token.name}", "influx.authorization", inputs)
 
 
 def _dbrp_spec(dbrp: DbrpPlan, org: str) -> ResourceSpec:

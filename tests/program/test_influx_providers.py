@@ -263,7 +263,7 @@ def test_a_replication_takes_its_remote_by_id_too(world: World) -> None:
 def test_what_vanished_before_an_update_is_told_with_the_way_out(world: World) -> None:
     made = world.make("bucket")
     world.server.call("DELETE", f"/api/v2/buckets/{made.id}")
-    with pytest.raises(ProviderError, match="404 bucket not found; it is gone: refresh, then run again"):
+    with pytest.raises(ProviderError, match="404 bucket not found; it was deleted: refresh, then run again"):
         made.update(description="said otherwise")
 
 

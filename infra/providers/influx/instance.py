@@ -35,10 +35,6 @@ class InstanceKind(InfluxKind):
     api_path: ClassVar = "/me"
     noun: ClassVar = "instance"
 
-    def is_equivalent(self, name: str, old: object, new: object) -> bool:  # noqa: ARG002 - used at set-up only
-        """Return True: after the set-up nothing differs."""
-        return True
-
     def create(self, inputs: Props) -> tuple[str, Props]:
         """Set it up; one that is set up already is taken over when it takes the token, whatever its organisations."""
         adopted = not (self._is_unconfigured() and self._set_up(inputs)) and not self._is_own_set_up(inputs)
@@ -106,10 +102,6 @@ class InstanceKind(InfluxKind):
         }
         return self.read(str(outputs["instance"]), outputs)
 
-    def find_by_name(self, inputs: Props, org_id: str) -> Json | None:  # noqa: ARG002 - the server has no name
-        """Return nothing: the server has no name."""
-        return None
-
     def read(self, ident: str, outputs: Props) -> ResourceState | None:
         """Return it as it was; None only when a new server may take its place."""
         if self._is_unconfigured() or self._require_operator_id() != ident:
@@ -126,17 +118,9 @@ class InstanceKind(InfluxKind):
                 "for good, set motcua:influx, acceptNew for one run"
             )
 
-    def to_inputs(self, answer: Json, outputs: Props) -> Props:  # noqa: ARG002 - read needs none
-        """Return nothing: a set-up cannot be read back."""
-        return {}
-
     def update(self, ident: str, olds: Props, news: Props) -> Props:  # noqa: ARG002 - a set-up is not repeated
         """Leave the server as it is; the inputs are used at set-up only."""
         return {**olds, **news}
-
-    def apply(self, ident: str, olds: Props, news: Props) -> Json:  # noqa: ARG002 - update needs none
-        """Return nothing: there is nothing to apply."""
-        return {}
 
     def delete(self, ident: str, outputs: Props) -> None:
         """Leave the server alone: an instance is never wiped."""

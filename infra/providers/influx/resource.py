@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final, cast
 
@@ -99,7 +98,7 @@ def first_item_in(answer: Json | None, name: str) -> Json | None:
     return next(iter(items_in(answer, name)), None)
 
 
-class InfluxKind(ABC):
+class InfluxKind:
     """A kind below one API path; each subclass overrides what it does differently."""
 
     model: ClassVar[type[KindInputs]]
@@ -138,9 +137,9 @@ class InfluxKind(ABC):
         """Tell whether two values of an input mean the same."""
         return name in self.permission_inputs or old == new
 
-    @abstractmethod
     def create(self, inputs: Props) -> tuple[str, Props]:
         """Create it, or take over an existing one that is ours or may be adopted. Returns id and outputs."""
+        raise NotImplementedError
 
     def update(self, ident: str, olds: Props, news: Props) -> Props:
         """Apply `news`; `olds` are the previous outputs. Returns all outputs."""
@@ -158,9 +157,9 @@ class InfluxKind(ABC):
                 f"{as_text(news, 'org')!r}; take it out of the plan for one run, which deletes it, or keep it there"
             )
 
-    @abstractmethod
     def apply(self, ident: str, olds: Props, news: Props) -> Json:
         """Apply `news` in its organisation; returns the server's answer."""
+        raise NotImplementedError
 
     def read(self, ident: str, outputs: Props) -> ResourceState | None:
         """Return its present state; None only when the same server says that it does not exist."""
@@ -190,17 +189,17 @@ class InfluxKind(ABC):
         }
         return ResourceState(str(answer["id"]), {**outputs, **actual_inputs, **self.computed_outputs(answer)}, inputs)
 
-    @abstractmethod
     def find_by_name(self, inputs: Props, org_id: str) -> Json | None:
         """Return the server's answer for the resource of this name or tag."""
+        raise NotImplementedError
 
     def fetch(self, ident: str, outputs: Props) -> Json | None:  # noqa: ARG002 - some kinds need it
         """Return the server's answer for the resource."""
         return self._client.find(f"{self.api_path}/{ident}")
 
-    @abstractmethod
     def to_inputs(self, answer: Json, outputs: Props) -> Props:
         """Return the inputs that would create the resource as the server has it."""
+        raise NotImplementedError
 
     def computed_outputs(self, answer: Json) -> Props:
         """Return what the server adds."""
