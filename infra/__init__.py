@@ -1,1 +1,1 @@
-"""What Pulumi provisions, from the same inventory; for now an empty place, the program comes with its own change."""
+"""Deploys a stack with Pulumi: configuration, plan, policies, resource kinds and the three targets."""

@@ -1,4 +1,4 @@
-"""Where Pulumi begins; it must do nothing but run the program."""
+"""The file that Pulumi runs; it must do nothing but deploy the stack."""
 
 from infra.program import deploy_stack
 

@@ -1,14 +1,18 @@
-"""Compares what is declared with what is there, thing by thing, field by field. It changes nothing, shows no secret."""
+"""Compares declared resources with the servers' and the files', field by field. It changes nothing, shows no secret."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, cast, runtime_checkable
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal, cast
 
+from infra.providers import influx
+from infra.providers.files import FilesKind
+from infra.providers.influx.resource import InfluxKind, items_in, parse_tag
 from infra.providers.resource_kind import ResourceSpec, difference
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from infra.config.options import StackOptions
     from infra.plan import StackPlan
@@ -18,73 +22,58 @@ DriftState = Literal["missing", "changed", "foreign", "unplanned"]
 SECRET_INPUTS = frozenset({"token", "password", "secret_files", "remote_token"})
 """Inputs whose values are never shown."""
 MAX_SHOWN_LENGTH = 120
+PAGE_SIZE = 100
+LISTED_KINDS = {"influx.bucket": ("/buckets", "buckets"), "influx.authorization": ("/authorizations", "authorizations")}
+"""The kinds whose undeclared resources are reported: where InfluxDB lists them, and under which name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A thing that is not as declared: missing, another's (foreign), ours but not declared, or with another field."""
+    """A difference: missing, not owned (foreign), ours but undeclared (unplanned), or another value in one field."""
 
     name: str
     kind: str
     state: DriftState
     field: str = ""
     wanted: str = ""
-    found: str = ""
+    actual: str = ""
 
-
-@runtime_checkable
-class LocatableKind(Protocol):
-    """A kind that finds a thing without any state, by what its inputs say."""
-
-    def locate(self, inputs: Props) -> ResourceState | None:
-        """Return what is there under these inputs' name."""
+    def to_json(self) -> dict[str, str]:
+        """Return the difference as `motcua drift --json` prints it."""
+        return {"found" if name == "actual" else name: value for name, value in asdict(self).items()}
 
 
 def find_drifts(specs: Iterable[ResourceSpec], kind_of: Callable[[str], ResourceKind]) -> Iterator[Drift]:
-    """Yield what differs; `kind_of` opens a kind by its name. Raises ProviderError when a server cannot be asked."""
+    """Yield what differs; `kind_of` opens a kind by its name. Raises ProviderError when a server does not answer."""
     for spec in specs:
         kind = kind_of(spec.kind)
         inputs, _ = kind.check({}, spec.inputs)
         existing = find_resource(kind, inputs)
         if existing is None:
             yield Drift(spec.name, spec.kind, "missing")
-        elif _is_not_owned(kind, inputs, existing):
+            continue
+        # A resource without a description carries no ownership tag, and belongs to the stack that declares it.
+        adopted = existing.outputs.get("adopted") is True and inputs.get("adopt") is not True
+        if adopted and "description" in kind.inputs:
             yield Drift(spec.name, spec.kind, "foreign")
-        else:
-            yield from _changed_inputs(spec, kind, inputs, existing)
-
-
-def _is_not_owned(kind: ResourceKind, inputs: Props, existing: ResourceState) -> bool:
-    """Tell whether it is another's; what has no description bears no mark, and belongs to whoever names it."""
-    is_taggable = "description" in kind.inputs
-    return is_taggable and existing.outputs.get("adopted") is True and inputs.get("adopt") is not True
+            continue
+        # A secret that is not declared here cannot be compared.
+        comparable = difference(kind, existing.outputs, inputs).changed - (SECRET_INPUTS - inputs.keys())
+        for field in sorted(comparable):
+            hidden = ("(hidden)", "(hidden)") if field in SECRET_INPUTS else None
+            values = hidden or render_values(inputs.get(field), existing.outputs.get(field))
+            yield Drift(spec.name, spec.kind, "changed", field, *values)
 
 
 def find_resource(kind: ResourceKind, inputs: Props) -> ResourceState | None:
-    """Return what is there under the inputs' name; a kind whose name is its id is simply read."""
-    if isinstance(kind, LocatableKind):
+    """Return the resource of the inputs' name, without any state; files are read by their folder."""
+    if isinstance(kind, InfluxKind):
         return kind.locate(inputs)
-    identifier = str(inputs.get("name") or inputs.get("folder") or "")
-    return kind.read(identifier, inputs)
-
-
-def _changed_inputs(spec: ResourceSpec, kind: ResourceKind, inputs: Props, existing: ResourceState) -> Iterator[Drift]:
-    for name in sorted(difference(kind, existing.outputs, inputs).changed - _undeclared_secrets(inputs)):
-        wanted, actual = (
-            ("(hidden)", "(hidden)")
-            if name in SECRET_INPUTS
-            else render_values(inputs.get(name), existing.outputs.get(name))
-        )
-        yield Drift(spec.name, spec.kind, "changed", name, wanted, actual)
-
-
-def _undeclared_secrets(inputs: Props) -> frozenset[str]:
-    """Return the secret inputs that are not declared here: nobody can compare them."""
-    return SECRET_INPUTS - frozenset(inputs)
+    return kind.read(str(inputs["folder"]), inputs)
 
 
 def render_values(wanted: object, actual: object) -> tuple[str, str]:
-    """Return two values for people, only what differs; of long texts no more than the line."""
+    """Return two values as text, reduced to what differs; of long texts only the line."""
     if isinstance(wanted, dict) and isinstance(actual, dict):
         return _render_maps(wanted, actual)
     if isinstance(wanted, list) and isinstance(actual, list):
@@ -97,11 +86,9 @@ def render_values(wanted: object, actual: object) -> tuple[str, str]:
 def _render_maps(wanted: Mapping[str, object], actual: Mapping[str, object]) -> tuple[str, str]:
     names = sorted(name for name in {*wanted, *actual} if wanted.get(name) != actual.get(name))
     sides = [render_values(wanted.get(name), actual.get(name)) for name in names]
-    return _render_pairs(names, [side[0] for side in sides]), _render_pairs(names, [side[1] for side in sides])
-
-
-def _render_pairs(names: list[str], values: list[str]) -> str:
-    return _truncate("; ".join(f"{name}: {value}" for name, value in zip(names, values, strict=True)))
+    left = "; ".join(f"{name}: {side[0]}" for name, side in zip(names, sides, strict=True))
+    right = "; ".join(f"{name}: {side[1]}" for name, side in zip(names, sides, strict=True))
+    return _truncate(left), _truncate(right)
 
 
 def _render_items(these: list[object], others: list[object]) -> str:
@@ -126,7 +113,7 @@ def _truncate(text: str) -> str:
 
 
 def local_file_specs(plan: StackPlan, options: StackOptions, root: str, inventory: str) -> tuple[ResourceSpec, ...]:
-    """Return the files of the target `local` that hold no secret and nothing signed, below the project's folder."""
+    """Return the files of the target `local` without secrets and certificates, below the project's folder."""
     from infra.targets.local import documents  # noqa: PLC0415 - only that target has it
 
     if options.target != "local":
@@ -138,3 +125,50 @@ def local_file_specs(plan: StackPlan, options: StackOptions, root: str, inventor
         texts = documents.broker_files(plan, options, f"{folder}/broker", options.local.broker_user)
         specs.append(ResourceSpec("broker-files", "host.files", {"folder": f"{folder}/broker", "files": texts}))
     return tuple(specs)
+
+
+@dataclass(frozen=True, slots=True)
+class StackServers:
+    """A stack's InfluxDB."""
+
+    store: influx.InfluxClient
+
+    def open_kind(self, name: str) -> ResourceKind:
+        """Open a kind by its name in a ResourceSpec; raises KeyError."""
+        family, _, kind = name.partition(".")
+        return FilesKind() if family == "host" else influx.KINDS[kind](self.store, False)  # noqa: FBT003 - as KINDS has it
+
+
+@contextmanager
+def open_servers(options: StackOptions, influx_token: str, stack: str = "") -> Iterator[StackServers]:
+    """Open the servers that a stack names; closed at the end. Without `stack` every stack's resources count as ours."""
+    store = influx.InfluxClient(options.influx.url, influx_token, owner=stack)
+    try:
+        yield StackServers(store)
+    finally:
+        store.close()
+
+
+def undeclared_resources(specs: Sequence[ResourceSpec], servers: StackServers) -> Iterator[Drift]:
+    """Yield buckets and tokens that carry our ownership tag and that no spec names. Raises ProviderError."""
+    store = servers.store
+    for org_name in [str(spec.inputs["name"]) for spec in specs if spec.kind == "influx.organisation"]:
+        for org in items_in(store.find("/orgs", org=org_name), "orgs"):
+            for kind, (path, list_key) in LISTED_KINDS.items():
+                declared_names = {str(spec.inputs["name"]) for spec in specs if spec.kind == kind}
+                for item in _list_items(store, path, list_key, str(org["id"])):
+                    tag = parse_tag(item.get("description"))
+                    name = str(item.get("name") or (tag.resource_name if tag else ""))
+                    if tag is not None and tag.belongs_to(store.owner) and name not in declared_names:
+                        yield Drift(name, kind, "unplanned")
+
+
+def _list_items(store: influx.InfluxClient, path: str, list_key: str, org_id: str) -> Iterator[Mapping[str, object]]:
+    """Yield every item of a list; InfluxDB returns all tokens at once and buckets by pages."""
+    offset = 0
+    while True:
+        items = items_in(store.find(path, orgID=org_id, limit=PAGE_SIZE, offset=offset), list_key)
+        yield from items
+        offset += PAGE_SIZE
+        if len(items) != PAGE_SIZE or path != LISTED_KINDS["influx.bucket"][0]:
+            return

@@ -1,4 +1,4 @@
-"""Draws a plan as a Mermaid chart: what runs, what may talk to what, which token reaches which bucket. Pure."""
+"""Renders a plan as a Mermaid chart: workloads, allowed connections, tokens and their buckets. Pure."""
 
 from __future__ import annotations
 
@@ -14,19 +14,12 @@ if TYPE_CHECKING:
 
 def render_mermaid(plan: StackPlan) -> str:
     """Return the chart's text; the same plan gives the same text."""
-    lines = [
-        "flowchart LR",
-        *_outside_nodes(plan),
-        *_workload_nodes(plan),
-        *_bucket_nodes(plan),
-        *_flow_edges(plan),
-        *_token_edges(plan),
-    ]
-    return "\n".join([*lines, ""])
+    parts = (_outside_nodes, _workload_nodes, _bucket_nodes, _flow_edges, _token_edges)
+    return "\n".join(["flowchart LR", *(line for part in parts for line in part(plan)), ""])
 
 
 def _node_id(kind: str, name: str) -> str:
-    """Return a node's id: Mermaid takes no dashes next to arrows, and some words are its own."""
+    """Return a node's id; Mermaid accepts no dashes next to arrows and reserves some words."""
     return f"{kind}_{re.sub(r'[^A-Za-z0-9]', lambda match: f'_{ord(match[0]):x}_', name)}"
 
 

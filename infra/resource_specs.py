@@ -1,4 +1,4 @@
-"""The plan as things with names, kinds and inputs, for Pulumi and for `motcua drift` alike. Pure; holds no secret."""
+"""The plan as resource specs (name, kind, inputs), for Pulumi and for `motcua drift`. Pure; holds no secret."""
 
 from __future__ import annotations
 
@@ -9,24 +9,22 @@ from infra.providers.resource_kind import ResourceSpec
 if TYPE_CHECKING:
     from infra.config.options import StackOptions
     from infra.plan import StackPlan
-    from infra.plan.values import BucketPlan, DbrpPlan, ReplicationPlan, TaskPlan, TokenPlan, UpstreamPlan
-
-OWNER_TAG = "managed-by=motcua"
+    from infra.plan.values import BucketPlan, DbrpPlan, ReplicationPlan, TokenPlan, UpstreamPlan
 
 
 def resource_specs(plan: StackPlan, options: StackOptions) -> tuple[ResourceSpec, ...]:
-    """Return what InfluxDB holds, in an order in which it can be made.
-
-    These are organisation, buckets, tokens, tasks, names for InfluxQL, streams upwards.
-    """
+    """Return InfluxDB's organisation, buckets, tokens, tasks, DBRP mappings and replications, in order of creation."""
     influx = plan.influx
     adopt = {"adopt": True} if options.influx.adopt else {}
     return (
         ResourceSpec("organisation", "influx.organisation", {"name": influx.org, **adopt}),
-        *(_bucket_spec(one, influx.org, options) for one in influx.buckets),
-        *(_token_spec(one, influx.org, plan) for one in influx.tokens),
-        *(_task_spec(one, influx.org) for one in influx.tasks),
-        *(_dbrp_spec(one, influx.org) for one in influx.dbrps),
+        *(_bucket_spec(bucket, influx.org, options) for bucket in influx.buckets),
+        *(_token_spec(token, influx.org, plan) for token in influx.tokens),
+        *(
+            ResourceSpec(f"task-{task.name}", "influx.task", {"org": influx.org, "name": task.name, "flux": task.flux})
+            for task in influx.tasks
+        ),
+        *(_dbrp_spec(mapping, influx.org) for mapping in influx.dbrps),
         *(_upstream_specs(influx.upstream, influx.org) if influx.upstream else ()),
     )
 
@@ -35,30 +33,18 @@ def _bucket_spec(bucket: BucketPlan, org: str, options: StackOptions) -> Resourc
     inputs: dict[str, object] = {
         "org": org, "name": bucket.name, "retention_s": bucket.retention_s, "description": bucket.description,
     }  # fmt: skip
-    if bucket.shard_s:
-        inputs["shard_s"] = bucket.shard_s
-    if options.influx.adopt:
-        inputs["adopt"] = True
-    if options.influx.allow_shrink:
-        inputs["allow_shrink"] = True
+    optional = {
+        "shard_s": bucket.shard_s, "adopt": options.influx.adopt, "allow_shrink": options.influx.allow_shrink,
+    }  # fmt: skip
+    inputs |= {name: value for name, value in optional.items() if value}
     return ResourceSpec(f"bucket-{bucket.tier}", "influx.bucket", inputs)
 
 
 def _token_spec(token: TokenPlan, org: str, plan: StackPlan) -> ResourceSpec:
-    permissions = [
-        {"action": permission.action, "type": "buckets", "bucket": permission.bucket}
-        for permission in token.permissions
-    ]
+    rights = [{"action": right.action, "type": "buckets", "bucket": right.bucket} for right in token.permissions]
     name = f"{plan.province}-{plan.stage}-{token.name}"
-    return ResourceSpec(
-        f"token-{token.name}",
-        "influx.authorization",
-        {"org": org, "name": name, "permissions": permissions, "active": token.active},
-    )
-
-
-def _task_spec(task: TaskPlan, org: str) -> ResourceSpec:
-    return ResourceSpec(f"task-{task.name}", "influx.task", {"org": org, "name": task.name, "flux": task.flux})
+    inputs = {"org": org, "name": name, "permissions": rights, "active": token.active}
+    return ResourceSpec(f"token-{token.name}", "influx.authorization", inputs)
 
 
 def _dbrp_spec(dbrp: DbrpPlan, org: str) -> ResourceSpec:
@@ -69,7 +55,7 @@ def _dbrp_spec(dbrp: DbrpPlan, org: str) -> ResourceSpec:
 
 
 def _upstream_specs(upstream: UpstreamPlan, org: str) -> tuple[ResourceSpec, ...]:
-    """Return the remote (its token is added where it is known) and one replication for each stream."""
+    """Return the remote (its token is added where it is known) and its replications."""
     remote = {
         "org": org, "name": upstream.name, "url": upstream.url, "remote_org_id": upstream.org_id,
         "allow_insecure_tls": upstream.allow_insecure_tls,

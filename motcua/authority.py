@@ -13,7 +13,7 @@ from telemetry.errors import ConfigError, Fault, MotcuaError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from infra.providers.pki.sign_request import SignedCertificate, SigningAuthority
+    from infra.providers.pki.csr import SignedCertificate, SigningAuthority
 
 CERT_ENV, KEY_ENV = "MOTCUA_CA_CERT", "MOTCUA_CA_KEY"
 STACK_OUTPUTS = ("caCertificate", "caChain", "caKey")
@@ -60,8 +60,7 @@ def load_signer(stack: str, cert: Path | None, key: Path | None) -> SigningAutho
 
 
 def _build_signer(chain: str, key: str, where: str) -> SigningAuthority:
-    from infra.providers.pki.csr import RequestRefused
-    from infra.providers.pki.sign_request import load_signing_authority
+    from infra.providers.pki.csr import RequestRefused, load_signing_authority
 
     try:
         return load_signing_authority(chain, key)

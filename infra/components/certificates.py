@@ -1,4 +1,4 @@
-"""The stage's authorities, what they sign, and their revocation lists as a component. It must not reckon dates."""
+"""The stage's authorities, the certificates they sign and their revocation lists. It must not compute dates."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
-from infra.components.part import MotcuaComponent
-from infra.providers.resources import Authority, Certificate as IssuedCertificate, RevocationList
+from infra.components.component import MotcuaComponent
+from infra.providers.resources import MotcuaResource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Certificates(MotcuaComponent):
-    """`issued` by name; `trust` is every authority that is trusted, `crl` their revocation lists, PEM."""
+    """`certificates_by_name`; `ca_bundle` holds every trusted authority, `crl_bundle` their revocation lists, PEM."""
 
     type_key = "certificates"
 
@@ -42,25 +42,26 @@ class Certificates(MotcuaComponent):
         self.crl_bundle = _concatenate([certificate.output("crl") for certificate in self.revocation_lists])
         self.register_outputs({})
 
-    def _create_authority(self, planned: CertificatePlan, root: Mapping[str, pulumi.Input[str]]) -> Authority:
+    def _create_authority(self, planned: CertificatePlan, root: Mapping[str, pulumi.Input[str]]) -> MotcuaResource:
         inputs: dict[str, pulumi.Input[object]] = {
-            **_validity_inputs(planned),
-            "name": planned.name,
-            "stage": self._stage,
-        }
+            **_validity_inputs(planned), "name": planned.name, "stage": self._stage,
+        }  # fmt: skip
         inputs |= dict(root) if "root_certificate" in root else {"self_rooted": True}
-        # The one before must be able to go when its time is over.
+        # The previous one must be deletable when its time is over.
         newest = planned == self._plan.authorities[0]
-        return Authority(f"authority-g{planned.generation}", inputs, self.child_options(protect=newest))
+        return MotcuaResource(
+            "pki.authority", f"authority-g{planned.generation}", inputs, self.child_options(protect=newest)
+        )
 
-    def _create_certificate(self, planned: CertificatePlan) -> IssuedCertificate:
+    def _create_certificate(self, planned: CertificatePlan) -> MotcuaResource:
         inputs: dict[str, pulumi.Input[object]] = {
             **_validity_inputs(planned), "name": planned.name, "use": planned.use, "hosts": list(planned.hosts),
             **self._issuer_inputs(self.newest_authority),
         }  # fmt: skip
-        return IssuedCertificate(f"certificate-{planned.name}-g{planned.generation}", inputs, self.child_options())
+        name = f"certificate-{planned.name}-g{planned.generation}"
+        return MotcuaResource("pki.certificate", name, inputs, self.child_options())
 
-    def _create_revocation_list(self, authority: Authority, generation: int) -> RevocationList:
+    def _create_revocation_list(self, authority: MotcuaResource, generation: int) -> MotcuaResource:
         issuer = self._issuer_inputs(authority)
         del issuer["issuer_chain"]
         inputs: dict[str, pulumi.Input[object]] = {
@@ -70,9 +71,9 @@ class Certificates(MotcuaComponent):
             "this_update": self._plan.crl_from.isoformat(),
             "next_update": self._plan.crl_until.isoformat(),
         }
-        return RevocationList(f"revocations-g{generation}", inputs, self.child_options())
+        return MotcuaResource("pki.revocation_list", f"revocations-g{generation}", inputs, self.child_options())
 
-    def _issuer_inputs(self, authority: Authority) -> dict[str, pulumi.Input[object]]:
+    def _issuer_inputs(self, authority: MotcuaResource) -> dict[str, pulumi.Input[object]]:
         return {
             "issuer_certificate": authority.output("certificate"),
             "issuer_chain": authority.output("chain"),

@@ -1,11 +1,11 @@
-"""InfluxDB as a component: the instance and what the plan wants in it. It must not decide names or rights."""
+"""InfluxDB as a component: the instance and the plan's resources in it. It must not decide names or rights."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.components.part import MotcuaComponent
-from infra.providers.resources import RESOURCE_TYPES, Instance, MotcuaResource
+from infra.components.component import MotcuaComponent
+from infra.providers.resources import MotcuaResource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from infra.providers.resource_kind import ResourceSpec
 
 OPERATORS_ORG = "motcua-operators"
-"""The organisation that set-up makes for the operator token; nothing else lies in it."""
+"""The organisation that the set-up creates for the operator token; it holds nothing else."""
 PROTECTED_KINDS = ("influx.organisation", "influx.bucket")
 DEPENDENCY_ORDER = ("influx.organisation", "influx.bucket", "influx.remote")
 
 
 class Database(MotcuaComponent):
-    """Organisation, buckets, tokens, tasks, streams; `tokens` are the roles' tokens, secret."""
+    """Organisation, buckets, tokens, tasks, replications; `token` returns a role's token, secret."""
 
     type_key = "database"
 
@@ -36,32 +36,25 @@ class Database(MotcuaComponent):
         first: dict[str, pulumi.Input[object]] = {"username": "motcua", "org": OPERATORS_ORG, "bucket": OPERATORS_ORG}
         if "influxPassword" in secrets:
             first["password"] = secrets["influxPassword"]
-        instance = Instance("influxdb", first, self.child_options(protect=True))
+        instance = MotcuaResource("influx.instance", "influxdb", first, self.child_options(protect=True))
         created_by_kind: dict[str, list[pulumi.Resource]] = {}
-        self.things = {}
+        self.resources: dict[str, MotcuaResource] = {}
         for spec in specs:
-            dependencies = [
-                instance,
-                *(
-                    resource
-                    for kind in DEPENDENCY_ORDER
-                    for resource in created_by_kind.get(kind, [])
-                    if kind != spec.kind
-                ),
-            ]
+            earlier = [kind for kind in DEPENDENCY_ORDER if kind != spec.kind]
+            dependencies = [instance, *(made for kind in earlier for made in created_by_kind.get(kind, []))]
             inputs: dict[str, pulumi.Input[object]] = dict(spec.inputs)
             if spec.kind == "influx.remote":
                 inputs["token"] = secrets["nationalToken"]
-            resource = RESOURCE_TYPES[spec.kind](
-                spec.name, inputs, self.child_options(protect=spec.kind in PROTECTED_KINDS, after=dependencies)
+            resource = MotcuaResource(
+                spec.kind,
+                spec.name,
+                inputs,
+                self.child_options(protect=spec.kind in PROTECTED_KINDS, after=dependencies),
             )
             created_by_kind.setdefault(spec.kind, []).append(resource)
-            self.things[spec.name] = resource
+            self.resources[spec.name] = resource
         self.register_outputs({})
 
     def token(self, name: str) -> pulumi.Output[str]:
         """Return a role's token."""
-        return self._resource(f"token-{name}").output("token")
-
-    def _resource(self, name: str) -> MotcuaResource:
-        return self.things[name]
+        return self.resources[f"token-{name}"].output("token")

@@ -1,28 +1,19 @@
-"""What a stack file may say, typed and checked; every fault is named at once. It must not read files or Pulumi.
+"""The options of a stack file: types, defaults and checks; all faults are reported at once. It reads no file.
 
-Names in a stack file are camelCase; secrets (`SECRETS`) stand beside them, encrypted, and are never read here.
+Names in a stack file are camelCase; secrets (`SECRET_NAMES`) are in it too, encrypted, and are never read here.
 """
 
 from __future__ import annotations
 
 import copy
+import ipaddress
 import re
-from datetime import date
-from typing import TYPE_CHECKING, Literal, cast
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from infra.config.option_types import (
-    DnsLabel,
-    HostAddress,
-    HttpAddress,
-    InfluxName,
-    IpNetwork,
-    OptionDate,
-    SingleLineText,
-    StrictInt,
-)
 from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
@@ -46,6 +37,71 @@ REMOVED: Mapping[str, tuple[str, str]] = {
 }
 """Keys of earlier versions, each with the problem and its remedy."""
 MIN_RAW_DAYS = 30
+_LABEL_PATTERN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_HOST_PATTERN = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+_FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
+
+
+def _check_label(value: str) -> str:
+    if not _LABEL_PATTERN.fullmatch(value):
+        raise ValueError("use 1 to 63 of a-z, 0-9 and -, a letter or digit at both ends")
+    return value
+
+
+def _check_host(value: str) -> str:
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        if not _HOST_PATTERN.fullmatch(value):
+            raise ValueError("write a DNS name or an IP address") from None
+    return value
+
+
+def _check_network(value: str) -> str:
+    try:
+        return str(ipaddress.ip_network(value))
+    except ValueError:
+        raise ValueError("write a network as 10.20.0.0/16") from None
+
+
+def _check_url(value: str) -> str:
+    if not re.fullmatch(r"https?://[^/?#@\s]+(/[^?#\s]*)?", value):
+        raise ValueError("write http://HOST:PORT or https://HOST:PORT, without a user or password")
+    return value.rstrip("/")
+
+
+def _reject_boolean(value: object) -> object:
+    """Refuse true and false, which pydantic would accept as 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError("write a whole number")  # noqa: TRY004 - pydantic collects ValueErrors only
+    return value
+
+
+def _check_day_format(value: object) -> object:
+    """Accept a day as YAML or the engine passes it, and no number of seconds."""
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+        return value
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    raise ValueError("write a day as 2026-01-31")
+
+
+def _check_day_range(value: date) -> date:
+    if not _FIRST_DAY <= value <= _LAST_DAY:
+        raise ValueError(f"write a day from {_FIRST_DAY} to {_LAST_DAY}")
+    return value
+
+
+DnsLabel = Annotated[str, AfterValidator(_check_label)]
+HostAddress = Annotated[str, AfterValidator(_check_host)]
+IpNetwork = Annotated[str, AfterValidator(_check_network)]
+HttpAddress = Annotated[str, AfterValidator(_check_url)]
+StrictInt = Annotated[int, BeforeValidator(_reject_boolean)]
+OptionDate = Annotated[date, BeforeValidator(_check_day_format), AfterValidator(_check_day_range)]
+SingleLineText = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""A text without line breaks, because it is written into configuration files."""
+InfluxName = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\W_][\w .-]*$")]
+"""A name in InfluxDB: Flux texts contain it too, so it has no quotes, backslashes or dollars."""
 
 
 class _OptionsSection(BaseModel):
@@ -53,7 +109,7 @@ class _OptionsSection(BaseModel):
 
 
 class InfluxOptions(_OptionsSection):
-    """The province's InfluxDB; days of 0 keep for ever. `adopt` takes over what has the right name already."""
+    """The province's InfluxDB; days of 0 keep for ever. `adopt` takes over existing resources of the right name."""
 
     url: HttpAddress = "http://127.0.0.1:8086"
     org: InfluxName = "motcua"
@@ -71,8 +127,8 @@ class InfluxOptions(_OptionsSection):
 class BrokerOptions(_OptionsSection):
     """The MQTT broker, mosquitto.
 
-    `managed`: its configuration, access file and certificates are written below `local.folder`, and it is told to
-    restart.
+    `managed`: its configuration, access file and certificates are written below `local.folder`, and it is restarted
+    on a change.
     """
 
     kind: Literal["mosquitto"] = "mosquitto"
@@ -96,14 +152,14 @@ class PkiOptions(_OptionsSection):
 
 
 class TokenOptions(_OptionsSection):
-    """Rotation of tokens: raise `generation`, later set `previous` from active to inactive to gone."""
+    """Rotation of tokens: raise `generation`, later set `previous` from `active` to `inactive` to `gone`."""
 
     generation: StrictInt = Field(default=1, ge=1, le=9999)
     previous: Literal["gone", "inactive", "active"] = "gone"
 
 
 class NationalOptions(_OptionsSection):
-    """The national InfluxDB that the roll-ups are copied to; queue bytes and age bound what waits while it is away."""
+    """The national InfluxDB that totals are replicated to; queue bytes and age limit what waits for it."""
 
     url: HttpAddress
     org_id: str = Field(pattern=r"^[0-9a-f]{16}$")
@@ -122,7 +178,7 @@ class LocalOptions(_OptionsSection):
 
 
 class KubernetesOptions(_OptionsSection):
-    """A cluster: where images come from, what it is reached by, how far ingest scales."""
+    """A cluster: its images, its addresses, how far ingest scales."""
 
     namespace: DnsLabel = "motcua"
     context: SingleLineText = ""
@@ -174,7 +230,7 @@ class StackOptions(_OptionsSection):
 
 
 def _cross_field_faults(options: StackOptions) -> list[tuple[str, str]]:
-    """Name what does not go together: the field, and the problem with its remedy."""
+    """Return faults of options that contradict each other: the field, and the problem with its remedy."""
     influx, pki, cluster, cloud = options.influx, options.pki, options.kubernetes, options.openstack
     prod = options.stage == "prod"
     rules = (
@@ -209,8 +265,8 @@ def _is_revocation(entry: str) -> bool:
 
 
 def _minimum_retention_faults(influx: InfluxOptions) -> list[tuple[bool, str, str]]:
-    """Refuse to forget events sooner than a device may be away."""
-    text = f"is below {MIN_RAW_DAYS} days, and a device may be away that long; 0 keeps for ever"
+    """Refuse retentions that are shorter than a device may be offline."""
+    text = f"is below {MIN_RAW_DAYS} days, and a device may be offline that long; 0 keeps for ever"
     days = {"rawDays": influx.raw_days, "fiveMinuteDays": influx.five_minute_days, "hourDays": influx.hour_days}
     return [(0 < retention_days < MIN_RAW_DAYS, f"influx.{name}", text) for name, retention_days in days.items()]
 
@@ -232,7 +288,7 @@ def parse_options(values: Mapping[str, object], file: str, lines: Mapping[str, i
 
 
 def best_effort_options(values: Mapping[str, object]) -> StackOptions:
-    """Return what can be read of faulty values, the rest by its default: to look for further faults with."""
+    """Return the options with defaults for faulty values, to check for further faults."""
     return _validate_leniently({name: value for name, value in values.items() if name not in SECRET_NAMES})[0]
 
 
@@ -255,7 +311,7 @@ def _without_removed(values: Mapping[str, object]) -> tuple[dict[str, object], l
 
 
 def _validate_leniently(values: dict[str, object]) -> tuple[StackOptions, list[tuple[str, str]]]:
-    """Return what can be read, the rest by its default, and what cannot: so that all faults are found at once."""
+    """Return the options with defaults for faulty values, and all faults at once."""
     try:
         return StackOptions.model_validate(values), []
     except ValidationError as error:
@@ -273,7 +329,7 @@ def _dotted_name(where: tuple[int | str, ...]) -> str:
 
 
 def _drop_value(values: dict[str, object], where: tuple[int | str, ...]) -> None:
-    """Take a faulty value out, or the innermost thing around it that is found: something always goes."""
+    """Remove a faulty value, or the innermost existing structure around it; something is always removed."""
     holder, name = values, _actual_key(values, where[0])
     for part in where[1:]:
         inner = holder.get(name) if name is not None else None
@@ -286,7 +342,7 @@ def _drop_value(values: dict[str, object], where: tuple[int | str, ...]) -> None
 
 
 def _actual_key(inner: object, part: int | str) -> str | None:
-    """Return the key as it stands in the file, which may be a number."""
+    """Return the key as the file has it; it may be a number."""
     if not isinstance(inner, dict):
         return None
     return next((key for key in inner if str(key) == str(part)), None)
@@ -306,7 +362,7 @@ def _to_fault(file: str, lines: Mapping[str, int], name: str, text: str) -> Faul
 
 
 def _nearest_line(lines: Mapping[str, int], name: str) -> int:
-    """Return the line of a key, or of the nearest one around it."""
+    """Return the line of a key, or of the nearest key around it."""
     while name and name not in lines:
         name = name.rpartition(".")[0]
     return lines.get(name, 0)

@@ -1,26 +1,109 @@
-"""Reads a stack file (Pulumi.NAME.yaml) without an engine, with the line of every key. It must not read secrets."""
+"""Reads a stack's configuration: from its file with the line of every key, or as the engine passes it to the program.
+
+Options are checked, secrets are only checked for being there and encrypted. It asks no server.
+"""
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import yaml
 
-from infra.config.options import REMOVED, SECRET_NAMES, parse_options
-from telemetry.errors import ConfigError, Fault
+from infra.config.options import REMOVED, SECRET_NAMES, StackOptions, best_effort_options, parse_options
+from telemetry import inventory
+from telemetry.errors import ConfigError, Fault, InventoryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from infra.config.options import StackOptions
+    from telemetry.core.inventory import Inventory
 
 CONFIG_PREFIX = "motcua:"
 FOREIGN_SECRETS = frozenset({
     "kubernetes:kubeconfig", "openstack:applicationCredentialSecret", "openstack:password", "openstack:token",
 })  # fmt: skip
-"""What other providers keep in a stack file, and must be encrypted too."""
+"""Secrets of other providers in a stack file, which must be encrypted too."""
 MAX_DEPTH = 12
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """A stack's configuration as the engine passes it: values without the project's name, and which are encrypted."""
+
+    file: str
+    values: Mapping[str, object]
+    encrypted: frozenset[str]
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """Return the secrets that have a value, by name."""
+        return {name: str(self.values[name]) for name in SECRET_NAMES if self.values.get(name)}
+
+
+def read_engine_config(environment: Mapping[str, str], stack: str) -> EngineConfig:
+    """Return the configuration of the stack; the engine passes numbers and structures as JSON texts."""
+    config: dict[str, str] = json.loads(environment.get("PULUMI_CONFIG") or "{}")
+    encrypted: list[str] = json.loads(environment.get("PULUMI_CONFIG_SECRET_KEYS") or "[]")
+    texts = {name.removeprefix(CONFIG_PREFIX): text for name, text in config.items() if name.startswith(CONFIG_PREFIX)}
+    values = {name: text if name in SECRET_NAMES else _parse_engine_value(text) for name, text in texts.items()}
+    names = frozenset(name.removeprefix(CONFIG_PREFIX) for name in encrypted)
+    return EngineConfig(f"Pulumi.{stack}.yaml", values, names)
+
+
+def _parse_engine_value(text: str) -> object:
+    if text.startswith(("{", "[")) or text in {"true", "false"} or text.isdecimal():
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    return text
+
+
+def load_declarations(config: EngineConfig, root: Path) -> tuple[StackOptions, Inventory]:
+    """Return the checked options and the inventory they name. Raises ConfigError with the faults of both at once."""
+    faults: list[Fault] = []
+    options, loaded = None, None
+    try:
+        options = parse_options(config.values, config.file)
+    except ConfigError as error:
+        faults += error.faults
+    try:
+        folder = config.values.get("inventory") or StackOptions.model_fields["inventory"].default
+        loaded = inventory.load(root / str(folder))
+    except (ConfigError, InventoryError) as error:
+        faults += error.faults
+    faults += _secret_faults(config, options or best_effort_options(config.values), root)
+    if options is None or loaded is None or faults:
+        raise ConfigError(faults)
+    return options, loaded
+
+
+def _secret_faults(config: EngineConfig, options: StackOptions, root: Path) -> Iterator[Fault]:
+    """Name secrets in plain text, secrets that the target needs and that are missing, and a root that is no file."""
+    for name in SECRET_NAMES:
+        if name in config.values and name not in config.encrypted:
+            yield _plain_text_fault(config.file, 0, CONFIG_PREFIX + name)
+    needed = {
+        "influxToken": options.target != "openstack",
+        "influxPassword": options.target == "kubernetes",
+        "nationalToken": options.national is not None and options.target != "openstack",
+    }
+    for name, need in needed.items():
+        if need and not config.values.get(name):
+            remedy = f"set it with `pulumi config set --secret {name}`"
+            yield Fault(config.file, 0, CONFIG_PREFIX + name, "is missing", remedy)
+    path = options.pki.root_certificate
+    if path and not path.startswith("-----BEGIN") and not (root / path).is_file():
+        remedy = "name the certificate that `motcua ca root` wrote, from the project's root"
+        yield Fault(config.file, 0, CONFIG_PREFIX + "pki.rootCertificate", f"there is no file {path}", remedy)
+
+
+def _plain_text_fault(file: str, line: int, name: str) -> Fault:
+    remedy = f"take it out and use `pulumi config set --secret {name}` with a new value; this one counts as disclosed"
+    return Fault(file, line, name, "is a secret in plain text", remedy)
 
 
 def load_options(path: Path) -> StackOptions:
@@ -30,8 +113,14 @@ def load_options(path: Path) -> StackOptions:
     values, faults = _construct_values(path, config)
     faults += [*_duplicate_keys(path, config), *_misplaced_key_faults(path, values, lines)]
     faulty_fields = {fault.field for fault in faults}
+    own_values = {
+        key: value
+        for name, value in values.items()
+        if name.startswith(CONFIG_PREFIX)
+        and ((key := name.removeprefix(CONFIG_PREFIX)) in REMOVED or not (key in SECRET_NAMES or _is_encrypted(value)))
+    }
     try:
-        parsed = parse_options(_own_options(values), str(path), lines)
+        parsed = parse_options(own_values, str(path), lines)
     except ConfigError as error:
         faults += [
             fault for fault in error.faults if fault.field not in faulty_fields and "config" not in faulty_fields
@@ -42,7 +131,7 @@ def load_options(path: Path) -> StackOptions:
 
 
 def value_and_line(path: Path, key: str) -> tuple[str, int]:
-    """Return the text of one of our plain values and its line, ("", 0) where there is none, whatever else is wrong."""
+    """Return text and line of one plain value, ("", 0) when there is none, even if the file has other faults."""
     try:
         config = _child_node(_compose_document(path), "config")
     except ConfigError:
@@ -63,16 +152,13 @@ def _compose_document(path: Path) -> yaml.Node | None:
         line = data.count(b"\n", 0, error.start) + 1
         raise ConfigError([Fault(str(path), line, "file", "is not UTF-8", "save it as UTF-8")]) from None
     except (yaml.YAMLError, RecursionError) as error:
-        raise ConfigError([_yaml_fault(path, error)]) from None
-
-
-def _yaml_fault(path: Path, error: Exception) -> Fault:
-    position = getattr(error, "problem_mark", None)
-    return Fault(str(path), position.line + 1 if position else 0, "file", "is not YAML", "correct it near that line")
+        position = getattr(error, "problem_mark", None)
+        line = position.line + 1 if position else 0
+        raise ConfigError([Fault(str(path), line, "file", "is not YAML", "correct it near that line")]) from None
 
 
 def _construct_values(path: Path, config: yaml.Node | None) -> tuple[dict[str, object], list[Fault]]:
-    """Return the configuration by full name, and the parts that YAML cannot make values of."""
+    """Return the configuration by full name, and a fault for each value that YAML cannot construct."""
     if config is None or config.tag == "tag:yaml.org,2002:null":
         return {}, []
     if not isinstance(config, yaml.MappingNode):
@@ -96,62 +182,41 @@ def _fault_at(path: Path, node: yaml.Node, name: str, problem: str, remedy: str)
 
 
 def _exceeds_depth(node: yaml.Node, levels_left: int) -> bool:
-    """Tell whether it is nested more than so many times, as one that holds itself is."""
+    """Tell whether a node has more levels than allowed, as one that contains itself has."""
     if not isinstance(node, yaml.CollectionNode):
         return False
-    return levels_left == 0 or any(_exceeds_depth(inner, levels_left - 1) for inner in _child_nodes(node))
-
-
-def _child_nodes(node: yaml.CollectionNode) -> Iterator[yaml.Node]:
-    for entry in node.value:
-        yield from entry if isinstance(entry, tuple) else (entry,)
-
-
-def _own_options(values: Mapping[str, object]) -> dict[str, object]:
-    own_values = {
-        name.removeprefix(CONFIG_PREFIX): value for name, value in values.items() if name.startswith(CONFIG_PREFIX)
-    }
-    return {
-        name: value
-        for name, value in own_values.items()
-        if name in REMOVED or not (name in SECRET_NAMES or _is_encrypted(value))
-    }
+    inner = [child for entry in node.value for child in (entry if isinstance(entry, tuple) else (entry,))]
+    return levels_left == 0 or any(_exceeds_depth(child, levels_left - 1) for child in inner)
 
 
 def _misplaced_key_faults(path: Path, values: Mapping[str, object], lines: Mapping[str, int]) -> Iterator[Fault]:
     """Name secrets in plain text, options that are encrypted, and keys without the project's name."""
     for name, value in values.items():
-        key = name.removeprefix(CONFIG_PREFIX)
-        if name.startswith(CONFIG_PREFIX) and key in REMOVED:
+        is_own, key = name.startswith(CONFIG_PREFIX), name.removeprefix(CONFIG_PREFIX)
+        if is_own and key in REMOVED:
             continue
-        secret = name in FOREIGN_SECRETS or (name.startswith(CONFIG_PREFIX) and key in SECRET_NAMES)
-        problem_and_remedy = _key_problem(name, secret=secret, encrypted=_is_encrypted(value))
-        if problem_and_remedy:
-            yield Fault(str(path), lines.get(key, 0), name, *problem_and_remedy)
-
-
-def _key_problem(name: str, *, secret: bool, encrypted: bool) -> tuple[str, str] | None:
-    if secret and not encrypted:
-        remedy = f"take it out and use `pulumi config set --secret {name}`; treat this value as known to others"
-        return "is a secret in plain text", remedy
-    if ":" not in name:
-        return "has no project's name before it", f"write {CONFIG_PREFIX}{name}"
-    if encrypted and not secret and name.startswith(CONFIG_PREFIX):
-        return "is encrypted, but no secret", f"use `pulumi config set {name}` without --secret"
-    return None
+        is_secret = name in FOREIGN_SECRETS or (is_own and key in SECRET_NAMES)
+        line = lines.get(key, 0)
+        if is_secret and not _is_encrypted(value):
+            yield _plain_text_fault(str(path), line, name)
+        elif ":" not in name:
+            yield Fault(str(path), line, name, "has no project's name before it", f"write {CONFIG_PREFIX}{name}")
+        elif is_own and not is_secret and _is_encrypted(value):
+            remedy = f"use `pulumi config set {name}` without --secret"
+            yield Fault(str(path), line, name, "is encrypted, but no secret", remedy)
 
 
 def _duplicate_keys(
     path: Path, node: yaml.Node | None, prefix: str = "", levels_left: int = MAX_DEPTH
 ) -> Iterator[Fault]:
-    """Name keys that stand twice in one mapping, of which YAML would keep the last."""
+    """Name keys that occur twice in one mapping, of which YAML would use the last."""
     if not isinstance(node, yaml.MappingNode) or levels_left == 0:
         return
     seen_names: set[str] = set()
     for key, value in node.value:
         name = str(key.value)
         if name in seen_names:
-            yield _fault_at(path, key, f"{prefix}{name}", "stands here a second time", "keep one of them")
+            yield _fault_at(path, key, f"{prefix}{name}", "occurs a second time", "keep one of them")
         seen_names.add(name)
         yield from _duplicate_keys(path, value, f"{prefix}{name}.", levels_left - 1)
 

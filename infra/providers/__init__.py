@@ -1,1 +1,1 @@
-"""What can be made, compared and removed on running servers; the cores know nothing of Pulumi, `skin` is its door."""
+"""Resource kinds: what can be created, compared and deleted. Only `dynamic`, `resources` and `skins` know Pulumi."""

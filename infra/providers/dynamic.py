@@ -1,14 +1,16 @@
-"""Gives a kind to Pulumi as a dynamic provider. It must not decide anything itself.
+"""The one dynamic provider of Pulumi: it serves every resource kind. It must not decide anything about a resource.
 
-Pulumi keeps a provider in its state as pickled by reference, so every subclass lives in an importable module and
-holds nothing before `configure` but the stack's name: no address, no secret, no client. Numbers arrive as floats and
-None not at all; `plain` undoes the first. An input that is not known yet in a preview is passed around the check and
-counts as changed.
+Pulumi stores a provider in the state as a pickle by reference, in every resource. So class and module names stay, and
+an instance holds only its kind and the stack's name: no address, no secret, no client; those come from the stack's
+configuration when the kind is first used. Pulumi sends numbers as floats and omits None; `restore_integers` undoes the
+first. An input that is unknown in a preview is passed around the check and counts as changed.
 """
 
 from __future__ import annotations
 
+import base64
 import json
+import pickle
 import sys
 import threading
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -25,7 +27,10 @@ from pulumi.dynamic import (
 )  # fmt: skip
 from pulumi.output import Unknown
 
-from infra.providers.resource_kind import InputFault, ProviderError, difference
+from infra.config.options import InfluxOptions
+from infra.providers import influx, pki
+from infra.providers.files import FilesKind
+from infra.providers.resource_kind import ProviderError, difference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,24 +42,34 @@ Result = TypeVar("Result")
 
 
 class DynamicProvider(ResourceProvider):
-    """A dynamic provider around one kind; subclasses say how it is opened."""
+    """Serves one resource kind, named as in `RESOURCE_TYPES`; the stack's name is the owner of what it creates."""
 
     serialize_as_secret_always = False
+    kind = ""
     stack = ""
-    """Whose things these are; goes with the provider into the state, for its process is not told."""
-    records_owner = False
-    """Whether things bear the stack's name; then a stack that was renamed writes its new one."""
+
+    def __init__(self, kind: str = "", stack: str = "") -> None:
+        """Name kind and stack; what is not given keeps the class's value, so that a pickle stays small."""
+        if kind:
+            self.kind = kind
+        if stack:
+            self.stack = stack
 
     def open_kind(self, setting: Callable[[str], str]) -> ResourceKind:
         """Return the kind; `setting` gives a value of the stack's configuration, a structure as JSON, or nothing."""
-        raise NotImplementedError
+        family, _, name = self.kind.partition(".")
+        if family == "influx":
+            options = InfluxOptions.model_validate(json.loads(setting("influx") or "{}"))
+            client = influx.InfluxClient(options.url, setting("influxToken"), owner=self.stack)
+            return influx.KINDS[name](client, options.accept_new)
+        return pki.KINDS[name]() if family == "pki" else FilesKind(self.stack)
 
     def configure(self, req: ConfigureRequest) -> None:
-        """Keep the stack's configuration; the kind is opened when it is first asked."""
+        """Remember the stack's configuration; the kind is opened when it is first used."""
         self._config = req.config
         self._lock = threading.Lock()
         self._opened: ResourceKind | None = None
-        # The provider's process tells every error with its trace, under which the operator would look for our sentence.
+        # The provider's process prints every error with its trace, which would hide the message from the operator.
         sys.tracebacklimit = 0
 
     def check(self, _olds: dict[str, object], news: dict[str, object]) -> CheckResult:
@@ -62,9 +77,8 @@ class DynamicProvider(ResourceProvider):
         unknown = {name: value for name, value in news.items() if name != PROVIDER_KEY and contains_unknown(value)}
         known_inputs = {name: value for name, value in _plain_props(news).items() if name not in unknown}
         checked, failures = _sanitise_errors(lambda: self._opened_kind().check(_plain_props(_olds), known_inputs))
-        return CheckResult(
-            {**checked, **unknown}, [_check_failure(fault) for fault in failures if fault.field not in unknown]
-        )
+        faults = [CheckFailure(fault.field, fault.reason) for fault in failures if fault.field not in unknown]
+        return CheckResult({**checked, **unknown}, faults)
 
     def diff(self, _id: str, _olds: dict[str, object], _news: dict[str, object]) -> DiffResult:
         """Compare by meaning; an unknown input counts as changed."""
@@ -72,7 +86,8 @@ class DynamicProvider(ResourceProvider):
         delta = _sanitise_errors(lambda: difference(kind, _plain_props(_olds), _plain_props(_news)))
         unknown = {name for name in kind.inputs if contains_unknown(_news.get(name))}
         replaces = sorted(delta.replaces | (unknown & kind.immutable))
-        renamed = self.records_owner and _olds.get(PROVIDER_KEY, _news.get(PROVIDER_KEY)) != _news.get(PROVIDER_KEY)
+        # Only certificates do not carry the stack's name; the others are updated when the stack was renamed.
+        renamed = not self.kind.startswith("pki.") and _stack_changed(_olds.get(PROVIDER_KEY), _news.get(PROVIDER_KEY))
         return DiffResult(
             changes=bool(delta.changed or unknown or renamed),
             replaces=replaces,
@@ -80,25 +95,24 @@ class DynamicProvider(ResourceProvider):
         )
 
     def create(self, props: dict[str, object]) -> CreateResult:
-        """Make it."""
+        """Create the resource."""
         ident, outputs = _sanitise_errors(lambda: self._opened_kind().create(_plain_props(props)))
         return CreateResult(ident, dict(outputs))
 
     def read(self, id_: str, props: dict[str, object]) -> ReadResult:
-        """Look at what is there; an empty id tells Pulumi that it is gone."""
+        """Read the resource; an empty id means to Pulumi that it no longer exists."""
         state = _sanitise_errors(lambda: self._opened_kind().read(id_, _plain_props(props)))
         if state is None:
             return ReadResult("", {})
         return ReadResult(state.id, dict(state.outputs), dict(state.inputs))
 
     def update(self, _id: str, _olds: dict[str, object], _news: dict[str, object]) -> UpdateResult:
-        """Bring it to the new inputs; returns every output, for Pulumi forgets those that are left out."""
-        return UpdateResult(
-            dict(_sanitise_errors(lambda: self._opened_kind().update(_id, _plain_props(_olds), _plain_props(_news))))
-        )
+        """Apply the new inputs; returns every output, because Pulumi drops those that are omitted."""
+        olds, news = _plain_props(_olds), _plain_props(_news)
+        return UpdateResult(dict(_sanitise_errors(lambda: self._opened_kind().update(_id, olds, news))))
 
     def delete(self, _id: str, _props_: dict[str, object]) -> None:
-        """Remove it."""
+        """Delete the resource."""
         _sanitise_errors(lambda: self._opened_kind().delete(_id, _plain_props(_props_)))
 
     def _opened_kind(self) -> ResourceKind:
@@ -113,7 +127,7 @@ class DynamicProvider(ResourceProvider):
 
 
 def _sanitise_errors(work: Callable[[], Result]) -> Result:
-    """Run it; what fails leaves without the cause, whose text and frames might hold a secret."""
+    """Return the result of `work`; an error is raised again without its cause, which might hold a secret."""
     problem = ""
     try:
         return work()
@@ -131,8 +145,16 @@ def _error_location(error: BaseException) -> str:
     return "?" if trace is None else f"{trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}"
 
 
-def _check_failure(failure: InputFault) -> CheckFailure:
-    return CheckFailure(failure.field, failure.reason)
+def _stack_changed(old: object, new: object) -> bool:
+    """Tell whether two pickled providers belong to different stacks; an earlier form of the same one does not."""
+    return old is not None and old != new and _stack_of(old) != _stack_of(new)
+
+
+def _stack_of(pickled: object) -> object:
+    try:
+        return pickle.loads(base64.b64decode(str(pickled), validate=True)).stack  # noqa: S301 - Pulumi does the same
+    except Exception:  # noqa: BLE001 - a form that cannot be read counts as another stack's
+        return pickled
 
 
 def _plain_props(values: Mapping[str, object]) -> Props:
@@ -142,7 +164,7 @@ def _plain_props(values: Mapping[str, object]) -> Props:
 
 
 def restore_integers(value: object) -> object:
-    """Return whole floats as ints, throughout; Pulumi's wire knows only floats."""
+    """Return whole floats as ints, at every depth; Pulumi's protocol has only floats."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, list):

@@ -59,8 +59,7 @@ def sign(
     as the device presents it.
     """
     authority.require_cryptography()
-    from infra.providers.pki.csr import RequestRefused
-    from infra.providers.pki.sign_request import sign_request as signed
+    from infra.providers.pki.csr import RequestRefused, sign_request as signed
 
     request = read_request(csr)
     hosts = parse_hosts(host or [], use)
@@ -100,7 +99,7 @@ def read_request(path: Path) -> CertificateRequest:
 
 def parse_hosts(names: list[str], use: CertificateUse) -> tuple[str, ...]:
     """Return a server's names and addresses. Raises ConfigError."""
-    from infra.providers.pki.inputs import parse_host
+    from infra.providers.pki.stateless import parse_host
 
     if names and use is CertificateUse.CLIENT:
         raise option_error("--host", "is for servers", "add --use server, or leave it out")
@@ -113,7 +112,7 @@ def parse_hosts(names: list[str], use: CertificateUse) -> tuple[str, ...]:
 
 def check_server_name(name: str, csr: Path, hosts: tuple[str, ...]) -> None:
     """Raise ConfigError unless a server of that name may have a certificate."""
-    from infra.providers.pki.names import server_refusal
+    from infra.providers.pki.csr import server_refusal
 
     refusal = server_refusal(name, hosts)
     if refusal is not None:
@@ -135,7 +134,7 @@ def stack_inventory(stack: str) -> Path | None:
 def check_declared_name(name: str, csr: Path, inventory: Path | None, *, service: bool) -> None:
     """Raise ConfigError unless the name is a declared device's, or a service's when that was asked for."""
     from infra.plan.broker import agent_devices
-    from infra.providers.pki.names import client_refusal
+    from infra.providers.pki.csr import client_refusal
     from telemetry import inventory as declared
 
     folder = inventory or declared.default_path()
@@ -189,7 +188,7 @@ def request_(
 
 def check_common_name(name: str) -> None:
     """Raise ConfigError for a name that fits no certificate."""
-    from infra.providers.pki.inputs import parse_common_name
+    from infra.providers.pki.stateless import parse_common_name
 
     try:
         parse_common_name(name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json as json_text
 import os
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -45,7 +44,7 @@ def drift(
     )
     differences = find_drift(stacks.open_stacks(files, inventory, datetime.now(UTC).date())[0])
     if json:
-        print(json_text.dumps([asdict(item) for item in differences], indent=2, ensure_ascii=False))
+        print(json_text.dumps([item.to_json() for item in differences], indent=2, ensure_ascii=False))
     else:
         print_drift(differences)
     if differences:
@@ -54,10 +53,9 @@ def drift(
 
 def find_drift(stack: OpenedStack) -> Sequence[Drift]:
     """Return everything that differs. Raises ConfigError for a missing secret, MotcuaError when a server is away."""
-    from infra.drift import find_drifts, local_file_specs
+    from infra.drift import find_drifts, local_file_specs, open_servers, undeclared_resources
     from infra.providers.resource_kind import ProviderError
     from infra.resource_specs import resource_specs
-    from infra.servers import open_servers, undeclared_resources
 
     token = secret()
     local = local_file_specs(stack.plan, stack.options, str(stack.root), str(stack.folder.resolve()))
@@ -99,4 +97,4 @@ def print_drift(differences: Sequence[Drift]) -> None:
 def _table_cells(difference: Drift) -> tuple[str, str, str]:
     from rich.markup import escape
 
-    return escape(difference.field), escape(difference.wanted), escape(difference.found)
+    return escape(difference.field), escape(difference.wanted), escape(difference.actual)

@@ -86,7 +86,7 @@ def read_certificates(path: Path) -> Sequence[PlannedCertificate]:
     """Return the certificates of a PEM file. Raises ConfigError."""
     require_cryptography()
     from infra.providers.pki import pem
-    from infra.providers.pki.dated import issued_certificate
+    from infra.providers.pki.rotation import issued_certificate
 
     try:
         return [

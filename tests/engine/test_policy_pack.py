@@ -84,9 +84,9 @@ def test_nested_properties_are_examined(pack: Any) -> None:  # noqa: ANN401 - gR
 
 
 PROGRAM = """\
-from infra.providers.resources import Bucket
+from infra.providers.resources import MotcuaResource
 
-Bucket("events", {"org": "o", "name": "motcua", "retention_s": %d})
+MotcuaResource("influx.bucket", "events", {"org": "o", "name": "motcua", "retention_s": %d})
 """
 
 

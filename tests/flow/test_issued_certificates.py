@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from infra.host import mosquitto
-from infra.providers.pki import KINDS, csr, pem, sign_request, signing
+from infra.providers.pki import KINDS, csr, pem, signing
 from telemetry.core.protocol.topics import Topic, topic_filter
 from telemetry.mqtt.link import FAILED, LinkSettings
 from tests.flow.guests import Room
@@ -87,8 +87,8 @@ class Stage:
         words = ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}"]
         self.openssl(*words, "-keyout", str(key), "-out", str(request))
         signer = self.authorities[number]
-        by = sign_request.load_signing_authority(str(signer["chain"]), str(signer["key"]))
-        signed = sign_request.sign_request(csr.parse_request(request.read_text()), by, datetime.now(UTC))
+        by = csr.load_signing_authority(str(signer["chain"]), str(signer["key"]))
+        signed = csr.sign_request(csr.parse_request(request.read_text()), by, datetime.now(UTC))
         return self._kept(f"{name}-{number}", signed.chain, key.read_text())
 
     def revoke(self, identity: Identity) -> None:

@@ -11,11 +11,17 @@ import typer
 from typer.testing import CliRunner
 
 from infra.config.options import InfluxOptions, LocalOptions, StackOptions
-from infra.drift import Drift, find_drifts, local_file_specs, render_values
+from infra.drift import (
+    Drift,
+    find_drifts,
+    local_file_specs,
+    open_servers,
+    render_values,
+    undeclared_resources,
+)
 from infra.plan import build_plan
 from infra.providers.resource_kind import ProviderError, ResourceSpec
 from infra.resource_specs import resource_specs
-from infra.servers import open_servers, undeclared_resources
 from motcua.cli import drift
 from telemetry.errors import ConfigError, MotcuaError
 from telemetry.inventory import default_path
@@ -90,7 +96,7 @@ def test_retention_that_was_changed_by_hand_is_found(
     finally:
         server.call("PATCH", f"/api/v2/buckets/{bucket['id']}", {"retentionRules": rules})
     assert {*seen} == {"retention_s", "shard_s"}
-    assert (seen["retention_s"].wanted, seen["retention_s"].found) == (str(800 * 86_400), str(30 * 86_400))
+    assert (seen["retention_s"].wanted, seen["retention_s"].actual) == (str(800 * 86_400), str(30 * 86_400))
     assert {(one.name, one.kind, one.state) for one in seen.values()} == {("bucket-5m", "influx.bucket", "changed")}
     assert found(options, made) == []
 
@@ -127,7 +133,7 @@ def test_token_that_was_switched_off_is_found_and_never_shown(
         seen = found(options, made)
     finally:
         server.call("PATCH", f"/api/v2/authorizations/{token['id']}", {"status": "active"})
-    assert [(one.name, one.field, one.wanted, one.found) for one in seen] == [
+    assert [(one.name, one.field, one.wanted, one.actual) for one in seen] == [
         ("token-api-g1", "active", "True", "False")
     ]
 
@@ -148,7 +154,7 @@ def test_files_that_were_changed_or_are_missing_are_found(tmp_path: Path) -> Non
     path.write_text(path.read_text() + "MOTCUA_STORE_TOKEN=planted-1\n")
     seen = found(wanted, things_)
     assert [(one.name, one.field) for one in seen] == [("role-files", "files")]
-    assert "motcua.env: differs from line" in seen[0].found
+    assert "motcua.env: differs from line" in seen[0].actual
     assert "planted" not in str(seen)
 
 

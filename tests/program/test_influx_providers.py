@@ -217,12 +217,12 @@ def test_what_is_there_is_found_by_its_name_without_any_state(world: World, name
 def test_inputs_that_cannot_be_are_all_named(world: World, name: str) -> None:
     kind = world.kind(name)
     _, missing = kind.check({}, {})
-    needed = {field for field, table in kind.input_fields.items() if table.required}
+    needed = {name for name, field in kind.model.model_fields.items() if field.is_required()}
     assert {one.field for one in missing} == needed
     assert all("give it" in one.reason for one in missing)
-    wrong: dict[str, object] = dict.fromkeys(kind.input_fields, 3.5) | {"colour": "red"}
+    wrong: dict[str, object] = dict.fromkeys(kind.inputs, 3.5) | {"colour": "red"}
     _, failures = kind.check({}, wrong)
-    assert {one.field for one in failures} == {*kind.input_fields, "colour"}
+    assert {one.field for one in failures} == {*kind.inputs, "colour"}
     assert PLANTED not in str(failures)
 
 
@@ -256,14 +256,14 @@ def test_a_replication_takes_its_remote_by_id_too(world: World) -> None:
     made = world.make("replication", remote=world.made["remote"].id)
     assert made.drift() == frozenset()
     assert made.outputs["remote_id"] == world.made["remote"].id
-    with pytest.raises(ProviderError, match="no remote 'nowhere'; make it first"):
+    with pytest.raises(ProviderError, match="no remote 'nowhere'; create it first"):
         made.update(remote="nowhere")
 
 
 def test_what_vanished_before_an_update_is_told_with_the_way_out(world: World) -> None:
     made = world.make("bucket")
     world.server.call("DELETE", f"/api/v2/buckets/{made.id}")
-    with pytest.raises(ProviderError, match="404 bucket not found; it is gone: refresh, then run again"):
+    with pytest.raises(ProviderError, match="404 bucket not found; it was deleted: refresh, then run again"):
         made.update(description="said otherwise")
 
 

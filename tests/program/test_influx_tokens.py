@@ -170,7 +170,7 @@ def test_a_right_on_a_bucket_that_was_made_anew_is_seen_as_lost(world: World) ->
 
 
 def test_a_right_on_a_bucket_that_is_missing_is_told(world: World) -> None:
-    with pytest.raises(ProviderError, match="no bucket 'nope' in this organisation; make it first"):
+    with pytest.raises(ProviderError, match="no bucket 'nope' in this organisation; create it first"):
         world.make("authorization", permissions=[{"action": "read", "bucket": "nope"}])
     assert world.count("authorization") == 0
 

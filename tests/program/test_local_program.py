@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pulumi
 import pytest
 
-from infra.components import part
-from infra.components.part import MotcuaComponent
+from infra.components import component
+from infra.components.component import MotcuaComponent
 from infra.config.options import parse_options
 from infra.plan import build_plan
 from infra.targets.local.deploy import deploy_machine
@@ -71,7 +71,7 @@ def test_every_thing_has_a_parent_and_no_secret_is_open(preview: bool, broker: d
 
 
 def test_urns_are_those_that_stacks_have_in_their_state() -> None:
-    """A changed URN is a deletion and a new thing. A rename needs an alias in `infra.components.part` first."""
+    """A changed URN is a deletion and a new thing. A rename needs an alias in `infra.components.component` first."""
     found = {one.urn for one in deployed().resources}
     assert sorted(found) == GOLDEN.read_text().splitlines()
 
@@ -132,6 +132,6 @@ def test_a_renamed_component_keeps_its_state_by_an_alias(monkeypatch: pytest.Mon
     class Hall(MotcuaComponent):
         type_key = "machine"
 
-    monkeypatch.setitem(part.TYPE_ALIASES, "motcua:host:Machine", ("motcua:host:Computer",))
+    monkeypatch.setitem(component.TYPE_ALIASES, "motcua:host:Machine", ("motcua:host:Computer",))
     found = run(lambda: Hall("hall", "dev"))
     assert any("|motcua:host:Computer|" in alias for alias in found.one("hall").aliases)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pulumi.dynamic import Config, ConfigureRequest
 
-from infra.providers.resources import RESOURCE_TYPES, MotcuaResource
+from infra.providers import skins
+from infra.providers.dynamic import PROVIDER_KEY, DynamicProvider
+from infra.providers.resources import RESOURCE_TYPES
 from tests.program.grpc_provider import UNKNOWN, Dial, Line, Refused, Seen, pickled
 from tests.servers import InfluxServer, free_port
 
@@ -20,7 +24,6 @@ Life = tuple[dict[str, Any], dict[str, Any], set[str]]
 CHECKOUT = Path(__file__).resolve().parents[2]
 ORG = "skins"
 DAY_S = 86_400
-SKINS = sorted({thing.provider_class for thing in RESOURCE_TYPES.values()}, key=lambda skin: skin.__name__)
 
 
 def dial(influx: Mapping[str, object], token: str = "", **more: object) -> Dial:
@@ -37,7 +40,7 @@ def server(influxd_program: str, tmp_path_factory: pytest.TempPathFactory) -> It
 @pytest.fixture(scope="module")
 def process(server: InfluxServer) -> Iterator[Dial]:
     with dial({"url": server.url}, server.token) as found:
-        line = found.of(RESOURCE_TYPES["influx.organisation"].provider_class())
+        line = found.of(DynamicProvider("influx.organisation"))
         made, _ = line.create(line.check({"name": ORG}).inputs)
         assert made
         yield found
@@ -83,12 +86,12 @@ LIVES: dict[str, Life] = {
 @pytest.mark.parametrize("kind", sorted(LIVES))
 def test_life_of_a_thing_on_influxdb(process: Dial, kind: str) -> None:
     given, after, added = LIVES[kind]
-    line = process.of(RESOURCE_TYPES[kind].provider_class())
+    line = process.of(DynamicProvider(kind))
     life(line, given, after, added)
 
 
 def test_numbers_come_back_whole_and_the_bucket_is_as_asked(process: Dial, server: InfluxServer) -> None:
-    line = process.of(RESOURCE_TYPES["influx.bucket"].provider_class())
+    line = process.of(DynamicProvider("influx.bucket"))
     ident, outputs = line.create(line.check({"org": ORG, "name": "whole", "retention_s": 7200.0}).inputs)
     kept = server.call("GET", f"/api/v2/buckets/{ident}")["retentionRules"][0]
     assert kept["everySeconds"] == outputs["retention_s"] == 7200
@@ -97,9 +100,9 @@ def test_numbers_come_back_whole_and_the_bucket_is_as_asked(process: Dial, serve
 
 
 def test_token_is_there_after_create_stays_after_read_and_update_and_works(process: Dial, server: InfluxServer) -> None:
-    bucket = process.of(RESOURCE_TYPES["influx.bucket"].provider_class())
+    bucket = process.of(DynamicProvider("influx.bucket"))
     bucket.create(bucket.check({"org": ORG, "name": "tokens", "retention_s": 0}).inputs)
-    line = process.of(RESOURCE_TYPES["influx.authorization"].provider_class())
+    line = process.of(DynamicProvider("influx.authorization"))
     rights = [{"action": "read", "type": "buckets", "bucket": "tokens"}]
     given = line.check({"org": ORG, "name": "reader", "permissions": rights}).inputs
     ident, outputs = line.create(given)
@@ -111,14 +114,14 @@ def test_token_is_there_after_create_stays_after_read_and_update_and_works(proce
 
 
 def test_unknown_values_of_a_preview_pass(process: Dial) -> None:
-    line = process.of(RESOURCE_TYPES["influx.bucket"].provider_class())
+    line = process.of(DynamicProvider("influx.bucket"))
     checked = line.check({"org": UNKNOWN, "name": "later", "retention_s": 0})
     assert (checked.failures, checked.inputs["org"]) == ({}, UNKNOWN)
     assert line.diff("0" * 16, {**checked.inputs, "org": ORG}, checked.inputs).changes
 
 
 def test_four_creates_at_once(process: Dial) -> None:
-    line = process.of(RESOURCE_TYPES["influx.bucket"].provider_class())
+    line = process.of(DynamicProvider("influx.bucket"))
     inputs = [line.check({"org": ORG, "name": f"crowd{n}", "retention_s": 0}).inputs for n in range(8)]
     with ThreadPoolExecutor(4) as pool:
         made = list(pool.map(line.create, inputs))
@@ -143,7 +146,7 @@ def test_no_error_of_influxdb_shows_the_token_and_none_means_gone(server: Influx
     outputs = {**inputs, "org_id": "0" * 16, "bucket_id": "1" * 16, "instance": "x"}
     for url in (server.url, f"http://127.0.0.1:{free_port()}"):
         with dial({"url": url}, planted) as found:
-            line = found.of(RESOURCE_TYPES["influx.bucket"].provider_class())
+            line = found.of(DynamicProvider("influx.bucket"))
             with pytest.raises(Refused) as caught:
                 calls(line, inputs, outputs)[call]()
         assert planted not in str(caught.value)
@@ -152,7 +155,7 @@ def test_no_error_of_influxdb_shows_the_token_and_none_means_gone(server: Influx
 
 def test_files_of_a_folder(tmp_path: Path) -> None:
     with Dial(CHECKOUT, {}) as found:
-        line = found.of(RESOURCE_TYPES["host.files"].provider_class())
+        line = found.of(DynamicProvider("host.files"))
         given = {"folder": str(tmp_path / "made"), "files": {"a.conf": "one\n"}, "secret_files": {"k.pem": "two\n"}}
         checked = line.check(given)
         assert checked.failures == {}
@@ -163,32 +166,56 @@ def test_files_of_a_folder(tmp_path: Path) -> None:
         assert not (tmp_path / "made/a.conf").exists()
 
 
-@pytest.mark.parametrize("skin", SKINS, ids=lambda skin: skin.__name__)
-def test_pickle_of_every_shipped_skin_is_small_and_always_the_same(skin: type) -> None:
-    assert pickled(skin()) == pickled(skin())
-    assert len(pickled(skin())) < 200
-    assert vars(skin()) == {}
+@pytest.mark.parametrize("kind", sorted(RESOURCE_TYPES))
+def test_pickle_of_every_kinds_provider_is_small_and_always_the_same(kind: str) -> None:
+    assert pickled(DynamicProvider(kind)) == pickled(DynamicProvider(kind))
+    assert len(pickled(DynamicProvider(kind))) < 200
+    assert vars(DynamicProvider(kind)) == {"kind": kind}
 
 
-def test_module_and_name_of_a_skin_stay_for_they_lie_in_every_state() -> None:
-    """A state holds a provider by reference: one that moves can neither be refreshed nor destroyed any more."""
-    kept = [
-        "AuthoritySkin",
-        "AuthorizationSkin",
-        "BucketSkin",
-        "CertificateSkin",
-        "DbrpSkin",
-        "FilesSkin",
-        "InstanceSkin",
-        "OrganisationSkin",
-        "RemoteSkin",
-        "ReplicationSkin",
-        "RevocationListSkin",
-        "TaskSkin",
-    ]
-    assert {(skin.__module__, skin.__qualname__) for skin in SKINS} >= {
-        ("infra.providers.skins", name) for name in kept
+def test_states_of_this_version_hold_kind_and_stack_of_one_class() -> None:
+    """A state holds a provider by reference: a class that moves can neither be refreshed nor destroyed any more."""
+    in_states = (
+        "gASVYQAAAAAAAACMF2luZnJhLnByb3ZpZGVycy5keW5hbWljlIwPRHluYW1pY1Byb3ZpZGVylJOUKYGUfZQojARraW5klIwNaW5m"
+        "bHV4LmJ1Y2tldJSMBXN0YWNrlIwIcHJvdmluY2WUdWIu"
+    )
+    assert pickled(DynamicProvider("influx.bucket", "province")) == in_states
+
+
+def test_module_and_name_of_every_earlier_provider_stay_for_they_lie_in_states() -> None:
+    kept = {
+        "AuthoritySkin": "pki.authority",
+        "AuthorizationSkin": "influx.authorization",
+        "BucketSkin": "influx.bucket",
+        "CertificateSkin": "pki.certificate",
+        "DbrpSkin": "influx.dbrp",
+        "FilesSkin": "host.files",
+        "InstanceSkin": "influx.instance",
+        "OrganisationSkin": "influx.organisation",
+        "RemoteSkin": "influx.remote",
+        "ReplicationSkin": "influx.replication",
+        "RevocationListSkin": "pki.revocation_list",
+        "TaskSkin": "influx.task",
     }
+    assert {name: getattr(skins, name)().kind for name in kept} == kept
+    assert all(getattr(skins, name).__module__ == "infra.providers.skins" for name in kept)
+    assert set(kept.values()) == set(RESOURCE_TYPES)
+
+
+@pytest.mark.parametrize("name", sorted(skins.EARLIER_CLASSES))
+def test_the_earlier_form_of_a_provider_is_no_change_and_another_stack_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(sys, "tracebacklimit", 1000, raising=False)  # `configure` sets it
+    given = {"folder": str(tmp_path), "files": {"a": "b"}}
+    skin, now = getattr(skins, name)(), DynamicProvider("host.files", "local")
+    skin.stack = "local"
+    now.configure(ConfigureRequest(Config({}, "motcua")))
+    olds: dict[str, object] = {**given, PROVIDER_KEY: pickled(skin)}
+    news: dict[str, object] = {**given, PROVIDER_KEY: pickled(now)}
+    assert not now.diff("1", olds, news).changes
+    skin.stack = "other"
+    assert now.diff("1", {**olds, PROVIDER_KEY: pickled(skin)}, news).changes
 
 
 # What the version before wrote into the states of a stack `local`.
@@ -221,8 +248,3 @@ def test_a_removed_kind_in_an_old_state_reads_as_gone_and_is_deleted_without_a_s
         with pytest.raises(Refused, match="no longer manages mosquitto's dynamic security"):
             line.update("motcua-rollup", outputs, outputs)
     assert (tmp_path / "said").read_text().count("nothing on the server is changed or deleted") == 1
-
-
-def test_every_kind_has_a_skin_of_its_own() -> None:
-    assert len(SKINS) == len(RESOURCE_TYPES)
-    assert all(issubclass(thing, MotcuaResource) for thing in RESOURCE_TYPES.values())

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from pulumi.dynamic import Config, ConfigureRequest
 
-from infra.providers.dynamic import PROVIDER_KEY
+from infra.providers.dynamic import PROVIDER_KEY, DynamicProvider
 from infra.providers.files import FilesKind
 from infra.providers.resource_kind import ProviderError
-from infra.providers.skins import FilesSkin
 from tests.program.test_provider_files import inputs, tree
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 def test_a_stack_that_was_renamed_counts_as_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "tracebacklimit", 1000, raising=False)  # `configure` sets it
-    skin = FilesSkin()
+    skin = DynamicProvider("host.files")
     skin.configure(ConfigureRequest(Config({}, "motcua")))
     ident, outputs = FilesKind("one").create(inputs(tmp_path))
     olds, news = ({**outputs, PROVIDER_KEY: f"provider of {name}"} for name in ("one", "new"))

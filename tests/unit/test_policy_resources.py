@@ -29,7 +29,7 @@ def told(kind: str, props: dict[str, Any]) -> list[str]:
 
 
 def type_of(kind: str) -> str:
-    return f"pulumi-python:{RESOURCE_TYPES[kind]._resource_type_name}"
+    return f"pulumi-python:{RESOURCE_TYPES[kind].token}"
 
 
 def test_everything_that_the_plan_declares_has_no_breach() -> None:

@@ -14,10 +14,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hypothesis import given, strategies as st
 
 from infra.plan.broker import INGEST_NAME_FORMAT, MONITOR_NAME, PROVISION_NAME, ROLLUP_NAME
-from infra.providers.pki import csr, names, pem, sign_request, signing
+from infra.providers.pki import csr, pem, signing
 from infra.providers.pki.csr import RequestRefused
-from infra.providers.pki.inputs import parse_host, parse_time
 from infra.providers.pki.signing import CertificateTerms, Issuer, RevokedEntry, ValidityPeriod, new_key, subject_name
+from infra.providers.pki.stateless import parse_host, parse_time
 
 NOW = datetime(2026, 11, 23, 10, 30, tzinfo=UTC)
 YEARS = ValidityPeriod(NOW - timedelta(days=1), NOW + timedelta(days=2000))
@@ -40,8 +40,8 @@ def stage(root: Issuer) -> Issuer:
     return Issuer(signing.sign_intermediate(terms("Stage"), key.public_key(), root), key)
 
 
-def signer(stage: Issuer, root: Issuer) -> sign_request.SigningAuthority:
-    return sign_request.load_signing_authority(
+def signer(stage: Issuer, root: Issuer) -> csr.SigningAuthority:
+    return csr.load_signing_authority(
         pem.certificates_to_pem([stage.certificate, root.certificate]), pem.key_to_pem(stage.key)
     )
 
@@ -103,7 +103,7 @@ def test_serials_are_random_and_long() -> None:
 def test_a_signed_request_keeps_name_and_key_alone(root: Issuer, stage: Issuer) -> None:
     key = new_key()
     asked = csr.parse_request(request(DEVICE, key=key, where="mqtt.example"))
-    made = sign_request.sign_request(asked, signer(stage, root), NOW).certificate
+    made = csr.sign_request(asked, signer(stage, root), NOW).certificate
     assert made.public_key() == key.public_key()
     assert made.subject == subject_name(DEVICE)
     assert basic(made) == (False, None)
@@ -111,7 +111,7 @@ def test_a_signed_request_keeps_name_and_key_alone(root: Issuer, stage: Issuer) 
 
 
 def test_what_is_handed_out_ends_below_the_root(root: Issuer, stage: Issuer) -> None:
-    issued = sign_request.sign_request(csr.parse_request(request(DEVICE)), signer(stage, root), NOW)
+    issued = csr.sign_request(csr.parse_request(request(DEVICE)), signer(stage, root), NOW)
     assert pem.parse_certificates(issued.chain) == [issued.certificate, stage.certificate]
     assert pem.parse_serial(issued.serial) == issued.certificate.serial_number
 
@@ -179,7 +179,7 @@ def test_a_request_that_was_changed_is_refused() -> None:
     ],
 )  # fmt: skip
 def test_only_declared_devices_and_asked_services_are_signed(name: str, service: bool, signed: bool) -> None:
-    why = names.client_refusal(name, {DEVICE, MONITOR_NAME}, service=service)
+    why = csr.client_refusal(name, {DEVICE, MONITOR_NAME}, service=service)
     assert (why is None) is signed
     assert why is None or all(why)
 
@@ -187,22 +187,22 @@ def test_only_declared_devices_and_asked_services_are_signed(name: str, service:
 def test_a_certificate_ends_within_its_authoritys_life(root: Issuer, stage: Issuer) -> None:
     asked, by = csr.parse_request(request(DEVICE)), signer(stage, root)
     last = stage.certificate.not_valid_after_utc
-    usual = sign_request.sign_request(asked, by, NOW).certificate
-    assert usual.not_valid_after_utc == NOW + sign_request.DEFAULT_LIFETIME
-    late = sign_request.sign_request(asked, by, last - timedelta(days=10)).certificate
+    usual = csr.sign_request(asked, by, NOW).certificate
+    assert usual.not_valid_after_utc == NOW + csr.DEFAULT_LIFETIME
+    late = csr.sign_request(asked, by, last - timedelta(days=10)).certificate
     assert late.not_valid_after_utc == last
     with pytest.raises(RequestRefused, match="--days 10 at most"):
-        sign_request.sign_request(asked, by, last - timedelta(days=10), timedelta(days=11))
+        csr.sign_request(asked, by, last - timedelta(days=10), timedelta(days=11))
     with pytest.raises(RequestRefused, match="the authority ended"):
-        sign_request.sign_request(asked, by, last)
+        csr.sign_request(asked, by, last)
 
 
 def test_a_certificate_is_valid_for_clocks_that_are_behind(root: Issuer, stage: Issuer) -> None:
-    made = sign_request.sign_request(csr.parse_request(request(DEVICE)), signer(stage, root), NOW).certificate
-    assert made.not_valid_before_utc == NOW - sign_request.CLOCK_TOLERANCE
+    made = csr.sign_request(csr.parse_request(request(DEVICE)), signer(stage, root), NOW).certificate
+    assert made.not_valid_before_utc == NOW - csr.CLOCK_TOLERANCE
     early = stage.certificate.not_valid_before_utc
     assert (
-        sign_request.sign_request(
+        csr.sign_request(
             csr.parse_request(request(DEVICE)), signer(stage, root), early
         ).certificate.not_valid_before_utc
         == early
@@ -221,7 +221,7 @@ def test_only_an_intermediate_with_its_own_key_signs(root: Issuer, stage: Issuer
     }
     for said, (certificates, secret) in wrong.items():
         with pytest.raises(RequestRefused, match=said) as caught:
-            sign_request.load_signing_authority(certificates, secret)
+            csr.load_signing_authority(certificates, secret)
         assert key.splitlines()[1] not in str(caught.value)
 
 

@@ -137,7 +137,7 @@ def test_other_namespaces_are_left_alone(tmp_path: Path) -> None:
 
 def test_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
     found = faults(tmp_path, f"{HEAD}  motcua:influx:\n    rawDays: 40\n    rawDays: 50\n")
-    assert found == [(6, "motcua:influx.rawDays", "stands here a second time")]
+    assert found == [(6, "motcua:influx.rawDays", "occurs a second time")]
 
 
 def test_all_faults_come_at_once_each_at_its_line(tmp_path: Path) -> None:

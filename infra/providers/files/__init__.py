@@ -1,7 +1,7 @@
 """The kind `Files`: text files below one folder of this machine; it must not touch a file that it did not write.
 
-Outputs are the inputs, `left` (files that were ours, are not declared any more and had been changed by hand: they
-stay), and `notified` (whether the last change was told to the process of `notify`).
+Outputs are the inputs, `left` (files that were ours, are no longer declared and were changed by hand: they stay), and
+`notified` (whether the process of `notify` was signalled after the last change).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from infra.providers.files.checks import check_inputs, mode_of, text_mapping
+from infra.providers.files.checks import FilesInputs, check_inputs, mode_of, text_mapping
 from infra.providers.files.disk import (
     FileSpec,
     FileState,
@@ -28,15 +28,13 @@ if TYPE_CHECKING:
 
 __all__ = ["CHANGED_BY_HAND", "FilesKind"]
 CHANGED_BY_HAND = "(changed by hand)"
-"""What stands in `secret_files` after a read for a file that is not as we wrote it; its text never does."""
+"""The value in `secret_files` after a read, for a file that is not as we wrote it; its text is never shown."""
 
 
 class FilesKind:
     """Files as declared: written together, atomically, and removed when they are no longer declared."""
 
-    inputs: ClassVar[frozenset[str]] = frozenset(
-        {"folder", "name", "files", "secret_files", "modes", "groups", "notify", "adopt"}
-    )
+    inputs: ClassVar[frozenset[str]] = frozenset(FilesInputs.model_fields)
     immutable: ClassVar[frozenset[str]] = frozenset({"folder", "name"})
     secret_outputs: ClassVar[tuple[str, ...]] = ()
     delete_first: ClassVar[bool] = False
@@ -55,11 +53,11 @@ class FilesKind:
         return name == "adopt" or old == new
 
     def create(self, inputs: Props) -> tuple[str, Props]:
-        """Write everything; what a run that died has left counts as ours."""
+        """Write everything; files that an interrupted run has left count as ours."""
         return _resource_id(inputs), self.update("", {}, inputs)
 
     def update(self, ident: str, olds: Props, news: Props) -> Props:
-        """Write what differs, remove what is no longer declared, and tell the process that reads it."""
+        """Write what differs, remove what is no longer declared, and signal the process that reads it."""
         del ident
         folder = _managed_folder(news)
         with _translate_os_errors(folder):
@@ -67,7 +65,7 @@ class FilesKind:
         return {**news, "left": left, "notified": notified}
 
     def read(self, ident: str, outputs: Props) -> ResourceState | None:
-        """Return the files as they are; None when the folder is gone."""
+        """Return the files as they are; None when the folder does not exist."""
         folder = _managed_folder(outputs)
         with _translate_os_errors(folder):
             if not folder.path.is_dir():
@@ -132,7 +130,7 @@ def _file_specs(props: Props) -> dict[str, FileSpec]:
 
 
 def _apply(folder: ManagedFolder, olds: Props, news: Props, owner: str) -> tuple[list[str], bool]:
-    """Bring the folder to `news`; returns what stays though it is no longer declared, and whether anyone was told."""
+    """Apply `news`; returns the undeclared files that stay, and whether a process was signalled."""
     specs = _file_specs(news)
     ledger = folder.load_ledger()
     if not olds and ledger.belongs_to_another(owner):
@@ -146,7 +144,7 @@ def _apply(folder: ManagedFolder, olds: Props, news: Props, owner: str) -> tuple
     undeclared = sorted(owned.keys() - specs.keys())
     left = [path for path in undeclared if _is_changed_by_hand(folder, path, owned[path])]
     remove = [path for path in undeclared if path not in left]
-    # A last run's output that the disk lost is nothing to tell anybody.
+    # A file of the last run that is no longer on the disk is no change to report.
     changed = {*write, *(path for path in remove if folder.read_file(path) is not None)}
     ledger.folders = sorted({*ledger.folders, *folder.create_folders(specs)})
     ledger.files = {path: [*owned.get(path, []), sha256_hex(spec.text)] for path, spec in specs.items()} | {
@@ -170,7 +168,7 @@ def _apply(folder: ManagedFolder, olds: Props, news: Props, owner: str) -> tuple
 def _refuse_not_owned(
     folder: ManagedFolder, existing: Mapping[str, FileState | None], specs: Mapping[str, FileSpec]
 ) -> None:
-    """Raise ProviderError for files that somebody else wrote; one with the very text that we want is no loss."""
+    """Raise ProviderError for files that are not ours; one with exactly the declared text is accepted."""
     not_owned = [path for path, file in existing.items() if file and file.data != specs[path].text.encode()]
     if not_owned:
         names = ", ".join(not_owned)

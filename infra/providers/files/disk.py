@@ -1,7 +1,7 @@
-"""Writes and removes files below one folder, atomically, and keeps a ledger of what it wrote; it must not decide what.
+"""Writes and removes files below one folder, atomically, with a ledger of what it wrote; it must not decide what.
 
-The ledger `.motcua-NAME.json` holds digests and no contents. It claims a file before the file is written, so that
-a run that dies leaves nothing that the next one would take for somebody else's.
+The ledger `.motcua-NAME.json` holds digests and no contents. A file is entered before it is written, so that the next
+run takes the files of an interrupted one for ours.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class FileState:
 
 @dataclass(slots=True)
 class OwnershipLedger:
-    """Per file the digests it may have by our hand; folders we made, changes nobody was told of, whose all this is."""
+    """Per file the digests that we wrote; folders we created, changes not yet signalled, the stack that owns all."""
 
     files: dict[str, list[str]] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
@@ -77,7 +77,7 @@ class ManagedFolder:
         self._ledger_path = self.path / f".motcua-{name}.json"
 
     def load_ledger(self) -> OwnershipLedger:
-        """Return what we wrote here, nothing when there is no record. Raises ProviderError, OSError."""
+        """Return the ledger, an empty one when there is none. Raises ProviderError, OSError."""
         try:
             return OwnershipLedger(**json.loads(self._ledger_path.read_text(encoding="utf-8")))
         except FileNotFoundError:
@@ -87,13 +87,13 @@ class ManagedFolder:
             raise ProviderError(msg) from None
 
     def save_ledger(self, ledger: OwnershipLedger) -> None:
-        """Write the record."""
+        """Write the ledger."""
         text = json.dumps(asdict(ledger), indent=1)
         self._write_staged(self._ledger_path, FileSpec(text + "\n", 0o600)).replace(self._ledger_path)
         _fsync_folder(self.path)
 
     def create_folders(self, paths: Iterable[str]) -> list[str]:
-        """Make the folders that these files need; returns those that were not there. Raises ProviderError."""
+        """Create the folders that these files need; returns the created ones. Raises ProviderError."""
         created: list[str] = []
         for parent in sorted({(self.path / path).parent for path in paths} | {self.path}):
             missing = [missing_folder for missing_folder in (parent, *parent.parents) if not missing_folder.exists()]
@@ -105,7 +105,7 @@ class ManagedFolder:
         return created
 
     def read_file(self, path: str) -> FileState | None:
-        """Return a file as it is; a link is read as empty. Raises ProviderError for what is no file, OSError."""
+        """Return a file as it is; a link is read as empty. Raises ProviderError when it is no file, OSError."""
         try:
             status = (self.path / path).lstat()
         except (FileNotFoundError, NotADirectoryError):
@@ -113,11 +113,11 @@ class ManagedFolder:
         if stat.S_ISLNK(status.st_mode):
             return FileState(b"", 0, status.st_gid)
         if not stat.S_ISREG(status.st_mode):
-            raise ProviderError(f"{self.path / path}: is there and is no file; move it away")
+            raise ProviderError(f"{self.path / path}: exists and is no file; move it away")
         return FileState((self.path / path).read_bytes(), stat.S_IMODE(status.st_mode), status.st_gid)
 
     def write_files(self, files: Mapping[str, FileSpec]) -> None:
-        """Write every file beside its place, then put all in place: a disk that is full changes nothing."""
+        """Write every file under a temporary name, then rename all: a full disk changes nothing."""
         staged: dict[Path, Path] = {}
         try:
             for path, spec in files.items():
@@ -148,13 +148,13 @@ class ManagedFolder:
         return staged
 
     def remove_files(self, paths: Iterable[str]) -> None:
-        """Remove files; those that are gone are no error."""
+        """Remove files; missing ones are no error."""
         for path in paths:
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 (self.path / path).unlink()
 
     def remove_empty_folders(self, folders: Iterable[str], *, last: bool = False) -> list[str]:
-        """Remove those of our folders that are empty, and the record when it was the last; returns what stays."""
+        """Remove our empty folders, and the ledger when `last`; returns the folders that stay."""
         if last:
             self._ledger_path.unlink(missing_ok=True)
         remaining = []
@@ -195,7 +195,7 @@ def group_name(gid: int) -> str:
 
 
 def notify_process(pid_file: Path, program: str, signal_name: str) -> bool:
-    """Send the signal `name` to the process of `pid_file` if it runs `program`; tells whether it was sent."""
+    """Send `signal_name` to the process of `pid_file` if it runs `program`; returns whether it was sent."""
     try:
         pid = int(pid_file.read_text(encoding="utf-8"))
         running = Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").rstrip("\n")

@@ -1,13 +1,12 @@
-"""What an InfluxDB 2 holds besides data, kind by kind. It must not know Pulumi, nor the plan."""
+"""The resource kinds of InfluxDB 2. They must know neither Pulumi nor the plan."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from infra.providers.influx.authorization import AuthorizationKind
-from infra.providers.influx.bucket import BucketKind
+from infra.providers.influx.bucket import BucketKind, DbrpKind
 from infra.providers.influx.client import InfluxClient
-from infra.providers.influx.dbrp import DbrpKind
 from infra.providers.influx.instance import InstanceKind
 from infra.providers.influx.organisation import OrganisationKind
 from infra.providers.influx.replication import RemoteKind, ReplicationKind
@@ -27,4 +26,4 @@ KINDS: Final[dict[str, type[InfluxKind]]] = {
     "remote": RemoteKind,
     "replication": ReplicationKind,
 }
-"""Kind by name, opened with a client and whether a new server may stand in for a lost one."""
+"""Kind by name, opened with a client and whether a new server may replace a lost one."""

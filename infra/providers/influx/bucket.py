@@ -1,12 +1,16 @@
-"""Buckets of an InfluxDB: name, retention, shards. It must not cut a retention unless told so."""
+"""Buckets of an InfluxDB and the names that InfluxQL readers use for them (DBRP mappings).
+
+It must not shorten a retention without `allow_shrink`, nor touch the virtual mappings that InfluxDB creates itself.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, cast
 
-from infra.providers.influx.fields import as_int, as_text, boolean, optional_number, optional_text, required
-from infra.providers.influx.resource import InfluxKind, items_in
-from infra.providers.resource_kind import InputFault, ProviderError
+from pydantic import AfterValidator
+
+from infra.providers.influx.resource import InfluxKind, NonNegativeInt, TrimmedName, as_int, as_text, items_in
+from infra.providers.resource_kind import InputFault, KindInputs, ProviderError
 
 if TYPE_CHECKING:
     from infra.providers.influx.client import Json
@@ -18,7 +22,7 @@ SHRINK_ADVICE: Final = "set allow_shrink to true (config motcua:influx, allowShr
 
 
 def default_shard_s(retention_s: int) -> int:
-    """Return the shard that InfluxDB chooses for a retention, s; sent always, for a PATCH does not compute it."""
+    """Return the shard that InfluxDB chooses for a retention, s; always sent, because a PATCH does not compute it."""
     if retention_s == 0 or retention_s >= 180 * DAY_S:
         return 7 * DAY_S
     return DAY_S if retention_s >= 2 * DAY_S else HOUR_S
@@ -39,15 +43,28 @@ def format_retention(seconds: int) -> str:
     return "for ever" if seconds == 0 else f"{seconds} s"
 
 
+def _check_bucket_name(name: str) -> str:
+    if name.startswith("_") or '"' in name:
+        raise ValueError(f"InfluxDB takes no bucket {name!r}; use no leading underscore and no quote")
+    return name
+
+
+class BucketInputs(KindInputs):
+    """The inputs of BucketKind; durations in s."""
+
+    org: str
+    name: Annotated[TrimmedName, AfterValidator(_check_bucket_name)]
+    retention_s: NonNegativeInt = 0
+    shard_s: NonNegativeInt | None = None
+    description: str = ""
+    adopt: bool = False
+    allow_shrink: bool = False
+
+
 class BucketKind(InfluxKind):
     """A bucket by organisation and name; retention 0 keeps for ever, a shard left out (or 0) is computed."""
 
-    input_fields: ClassVar = {
-        "org": required(), "name": required(), "retention_s": optional_number(0), "shard_s": optional_number(),
-        "description": optional_text(""),
-        "adopt": boolean(), "allow_shrink": boolean(),
-    }  # fmt: skip
-    inputs: ClassVar = frozenset(input_fields)
+    model: ClassVar = BucketInputs
     api_path: ClassVar = "/buckets"
     noun: ClassVar = "bucket"
 
@@ -55,12 +72,12 @@ class BucketKind(InfluxKind):
         """Return the inputs with defaults, and what is wrong with them; a shard of 0 is one left out."""
         return super().check(olds, {name: value for name, value in news.items() if (name, value) != ("shard_s", 0)})
 
-    def input_faults(self, olds: Props, props: Props) -> list[InputFault]:
+    def combined_faults(self, olds: Props, props: Props) -> list[InputFault]:
         """Return what InfluxDB would refuse, or what would lose data."""
-        return [*_name_faults(as_text(props, "name")), *_duration_faults(props), *_shrink_faults(olds, props)]
+        return [*_duration_faults(props), *_shrink_faults(olds, props)]
 
     def create(self, inputs: Props) -> tuple[str, Props]:
-        """Make it, or take over what an earlier run or, when allowed, somebody else made."""
+        """Create it, or take over the one of an earlier run or, when allowed, one that is not ours."""
         org_id, name = self.require_org_id(as_text(inputs, "org")), as_text(inputs, "name")
         existing = self.find_bucket(org_id, name)
         if existing is None:
@@ -77,7 +94,7 @@ class BucketKind(InfluxKind):
         return str(answer["id"]), {**inputs, **self.computed_outputs(answer), "adopted": adopted}
 
     def find_by_name(self, inputs: Props, org_id: str) -> Json | None:
-        """Return what the server tells of the bucket of this name."""
+        """Return the server's answer for the bucket of this name."""
         return self.find_bucket(org_id, as_text(inputs, "name"))
 
     def computed_outputs(self, answer: Json) -> Props:
@@ -89,13 +106,12 @@ class BucketKind(InfluxKind):
         }
 
     def _update_existing(self, existing: Json, inputs: Props, *, adopted: bool) -> Json:
-        """Bring one that exists to the inputs; retention and shard always go together."""
+        """Apply the inputs to an existing one; retention and shard are always sent together."""
         old, new = _retention_and_shard(existing)[0], as_int(inputs, "retention_s")
         if shrinks(old, new) and inputs.get("allow_shrink") is not True:
             raise ProviderError(
-                f"bucket {as_text(inputs, 'name')!r} at {self._client.url} keeps "
-                f"{format_retention(old)}, and {format_retention(new)} would cut "
-                f"it; {SHRINK_ADVICE}"
+                f"bucket {as_text(inputs, 'name')!r} at {self._client.url} keeps {format_retention(old)}, "
+                f"and {format_retention(new)} would cut it; {SHRINK_ADVICE}"
             )
         body = {"name": as_text(inputs, "name"), **_retention_body(inputs)}
         body["description"] = self.tagged_description(inputs, existing, adopted=adopted)
@@ -130,12 +146,6 @@ def _retention_body(inputs: Props) -> dict[str, object]:
     return {"retentionRules": [{"type": "expire", **rule}]}
 
 
-def _name_faults(name: str) -> list[InputFault]:
-    if name.startswith("_") or '"' in name:
-        return [InputFault("name", f"InfluxDB takes no bucket {name!r}; use no leading underscore and no quote")]
-    return [] if name == name.strip() else [InputFault("name", "begins or ends with a blank; take it away")]
-
-
 def _duration_faults(props: Props) -> list[InputFault]:
     retention_s, shard_s = props.get("retention_s", 0), props.get("shard_s", 0)
     if not isinstance(retention_s, int) or not isinstance(shard_s, int):
@@ -166,3 +176,86 @@ def _shrink_faults(olds: Props, props: Props) -> list[InputFault]:
             f"{what} keeps {format_retention(old)} now and {format_retention(new)} would cut it; {SHRINK_ADVICE}",
         )
     ]
+
+
+class DbrpInputs(KindInputs):
+    """The inputs of DbrpKind."""
+
+    org: str
+    database: str
+    policy: str
+    bucket: str
+    default: bool = False
+
+
+class DbrpKind(InfluxKind):
+    """A mapping by organisation, database and retention policy; it has no tag, so only an equal one is taken over.
+
+    The first mapping of a database is always its default; that is InfluxDB's rule.
+    """
+
+    model: ClassVar = DbrpInputs
+    immutable: ClassVar = frozenset({"database", "bucket"})
+    delete_first: ClassVar = True
+    api_path: ClassVar = "/dbrps"
+    noun: ClassVar = "mapping"
+
+    def create(self, inputs: Props) -> tuple[str, Props]:
+        """Create it, or take over one that maps to the same bucket."""
+        org_id = self.require_org_id(as_text(inputs, "org"))
+        bucket_id = self.require_bucket_id(org_id, as_text(inputs, "bucket"))
+        existing = self.find_by_name(inputs, org_id)
+        if existing is None:
+            names = {"orgID": org_id, "bucketID": bucket_id, "database": as_text(inputs, "database")}
+            answer = self._client.post(self.api_path, {**names, **_mapping_body(inputs)})
+        elif existing["bucketID"] == bucket_id:
+            answer = self._update_mapping(str(existing["id"]), org_id, inputs)
+        else:
+            raise ProviderError(
+                f"InfluxDB at {self._client.url} maps {as_text(inputs, 'database')}/{as_text(inputs, 'policy')} to "
+                "another bucket already; remove that mapping (influx v1 dbrp delete), or choose other names"
+            )
+        return str(answer["id"]), {**inputs, **self.computed_outputs(answer)}
+
+    def find_by_name(self, inputs: Props, org_id: str) -> Json | None:
+        """Return the server's answer for the mapping of these names."""
+        query = {"db": as_text(inputs, "database"), "rp": as_text(inputs, "policy")}
+        candidates = items_in(self._client.get(self.api_path, orgID=org_id, **query), "content")
+        mapping = next((candidate for candidate in candidates if candidate.get("virtual") is not True), None)
+        return mapping and self._with_bucket_name(mapping)
+
+    def _with_bucket_name(self, mapping: Json) -> Json:
+        return {**mapping, "bucket": self.bucket_name(mapping["bucketID"])}
+
+    def _update_mapping(self, ident: str, org_id: str, inputs: Props) -> Json:
+        return cast(
+            "Json", self._client.patch(f"{self.api_path}/{ident}", _mapping_body(inputs), orgID=org_id)["content"]
+        )
+
+    def computed_outputs(self, answer: Json) -> Props:
+        """Return the ids."""
+        return {**super().computed_outputs(answer), "bucket_id": str(answer["bucketID"])}
+
+    def fetch(self, ident: str, outputs: Props) -> Json | None:
+        """Return the server's answer for the mapping, with its bucket's name."""
+        answer = self._client.find(f"{self.api_path}/{ident}", orgID=as_text(outputs, "org_id"))
+        return answer and self._with_bucket_name(cast("Json", answer["content"]))
+
+    def to_inputs(self, answer: Json, outputs: Props) -> Props:
+        """Return the mapping as it is; an undeclared default is no drift, because one mapping always is."""
+        names = {"database": as_text(answer, "database"), "policy": as_text(answer, "retention_policy")}
+        default = answer.get("default") is True and outputs.get("default") is True
+        return {**names, "bucket": as_text(answer, "bucket"), "default": default}
+
+    def apply(self, ident: str, olds: Props, news: Props) -> Json:
+        """Set policy name and default."""
+        return self._update_mapping(ident, as_text(olds, "org_id"), news)
+
+    def delete(self, ident: str, outputs: Props) -> None:
+        """Remove it."""
+        if not self._client.delete(f"{self.api_path}/{ident}", orgID=as_text(outputs, "org_id")):
+            self.confirm_deleted(outputs)
+
+
+def _mapping_body(inputs: Props) -> dict[str, object]:
+    return {"retention_policy": as_text(inputs, "policy"), "default": inputs.get("default") is True}

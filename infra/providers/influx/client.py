@@ -1,7 +1,7 @@
-"""The one door of the providers to an InfluxDB 2 server's HTTP API. It must not know what is provisioned.
+"""The providers' client of an InfluxDB 2 server's HTTP API. It must not know what is provisioned.
 
-What an answer means is decided by the JSON `code`, never by the status alone: a page of some proxy that says 404 is
-no proof that a thing is gone. No text raised here holds a secret.
+The JSON `code` decides what an answer means, never the status alone: a proxy's page with status 404 does not prove
+that a resource was deleted. No error text holds a secret.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ API_PREFIX: Final = "/api/v2"
 TIMEOUT_S: Final = 15.0
 CONNECT_S: Final = 5.0
 RETRY_PAUSES_S: Final = (0.2, 0.5, 1.0, 2.0)
-"""Waits before an idempotent call is tried again."""
+"""Waits before an idempotent call is repeated, s."""
 TOKEN_ADVICE: Final = "is the operator token right? config motcua:influxToken"  # noqa: S105 - a hint, no token
 UNREACHABLE_ADVICE: Final = "is it running, and is the address right? config motcua:influx, url"
 _RETRY_STATUSES: Final = {429, 503}
-_IDEMPOTENT_METHODS: Final = {"GET", "PUT", "PATCH", "DELETE"}
+_IDEMPOTENT_METHODS: Final = {"GET", "PATCH", "DELETE"}
 _SECRET_FIELDS: Final = ("token", "password", "remoteAPIToken")
 
 
 class InfluxApiError(ProviderError):
-    """InfluxDB answered no; `code` is its own word for why, empty when it gave none."""
+    """InfluxDB refused; `code` is its error code, empty when it gave none."""
 
     def __init__(self, text: str, code: str = "") -> None:
         super().__init__(text)
@@ -45,9 +45,9 @@ class InfluxApiError(ProviderError):
 
 
 class InfluxClient:
-    """A server asked with the operator token; any number of threads may share it.
+    """A server with its operator token; any number of threads may share the client.
 
-    `owner` is written into the mark of what is made, so that two stacks on one server keep apart.
+    `owner` is written into the ownership tag of what is created, so that two stacks on one server stay apart.
     """
 
     def __init__(  # noqa: PLR0913 - each has its default
@@ -61,7 +61,7 @@ class InfluxClient:
         pauses_s: Sequence[float] = RETRY_PAUSES_S,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Prepare; speaks to nobody yet. Raises ProviderError for a text that is no HTTP address."""
+        """Prepare without a connection. Raises ProviderError for a text that is no HTTP address."""
         self.url = _validate_url(url)
         self.owner = owner
         self._token, self._pauses, self._sleep = token, tuple(pauses_s), sleep
@@ -71,11 +71,11 @@ class InfluxClient:
         self._lock = threading.Lock()
 
     def get(self, path: str, **query: str | int) -> Json:
-        """Return what is at a path. Raises Refusal or ProviderError."""
+        """Return what is at a path. Raises InfluxApiError or ProviderError."""
         return self._request("GET", path, query=query)
 
     def find(self, path: str, **query: str | int) -> Json | None:
-        """Return what is at a path, None when InfluxDB itself says that there is nothing."""
+        """Return what is at a path, None when InfluxDB itself answers that nothing is there."""
         try:
             return self._request("GET", path, query=query)
         except InfluxApiError as error:
@@ -84,19 +84,15 @@ class InfluxClient:
         return None
 
     def post(self, path: str, body: JsonBody) -> Json:
-        """Make something; never tried twice, because the first try may have made it."""
+        """Create something; never repeated, because the first call may have created it."""
         return self._request("POST", path, body)
 
     def patch(self, path: str, body: JsonBody, **query: str | int) -> Json:
         """Change what is at a path."""
         return self._request("PATCH", path, body, query)
 
-    def put(self, path: str, body: JsonBody) -> Json:
-        """Replace what is at a path."""
-        return self._request("PUT", path, body)
-
     def delete(self, path: str, **query: str | int) -> bool:
-        """Remove what is at a path; False when InfluxDB says that there is nothing."""
+        """Delete what is at a path; False when InfluxDB answers that nothing is there."""
         try:
             self._request("DELETE", path, query=query)
         except InfluxApiError as error:
@@ -110,22 +106,22 @@ class InfluxClient:
         return self._request("POST", "/setup", {**body, "token": self._token})
 
     def fetch_operator_id(self) -> str:
-        """Return the id of the user behind the token; it names the server's data, for it is random."""
+        """Return the id of the user behind the token; it identifies the server's data, because it is random."""
         operator_id = str(self.get("/me")["id"])
         with self._lock:
             self._operator_id = operator_id
         return operator_id
 
     def cached_operator_id(self) -> str:
-        """Return the same, asked once only."""
+        """Return the same, fetched only once."""
         return self._operator_id or self.fetch_operator_id()
 
     def derive_secret(self, purpose: str) -> str:
-        """Return a secret that only who knows the token can compute."""
+        """Return a secret that can only be computed with the token."""
         return hmac.new(self._token.encode(), purpose.encode(), sha256).hexdigest()
 
     def accepts_password(self, username: str, password: str) -> bool:
-        """Tell whether the server takes this user's password."""
+        """Tell whether the server accepts this user's password."""
         try:
             answer = self._http.post(f"{API_PREFIX}/signin", auth=(username, password))
         except httpx.HTTPError:
@@ -151,7 +147,7 @@ class InfluxClient:
     def _send_with_retries(
         self, method: str, path: str, body: JsonBody | None, query: QueryParameters
     ) -> httpx.Response | str:
-        """Return the last try's answer, or the name of what went wrong on the way."""
+        """Return the last answer, or the name of the connection's error."""
         pauses = list(self._pauses) if method in _IDEMPOTENT_METHODS else []
         while True:
             answer = self._send_once(method, path, body, query)
@@ -164,9 +160,7 @@ class InfluxClient:
         headers = {"Authorization": f"Token {self._token}"}
         try:
             return self._http.request(method, API_PREFIX + path, json=body, params=dict(query), headers=headers)
-        except httpx.HTTPError as error:
-            return type(error).__name__
-        except (UnicodeEncodeError, httpx.InvalidURL, httpx.StreamError, RuntimeError) as error:
+        except (httpx.HTTPError, UnicodeEncodeError, httpx.InvalidURL, httpx.StreamError, RuntimeError) as error:
             return type(error).__name__
 
     def _raise_error(self, what: str, status: int, payload: Json | None, secret_outputs: Sequence[str]) -> NoReturn:
@@ -193,7 +187,7 @@ def _validate_url(url: str) -> str:
 
 
 def _parse_object(answer: httpx.Response) -> Json | None:
-    """Return an answer's object, an empty one when there is no content, None when it is something else."""
+    """Return an answer's object, an empty one without content, None when it is no object."""
     if not answer.content:
         return {}
     try:
@@ -215,5 +209,5 @@ def _remedy_for(code: str, status: int) -> str:
     if code == "conflict":
         return "; choose another name, or rename or delete what has it"
     if code == "not found":
-        return "; it is gone: refresh, then run again"
+        return "; it was deleted: refresh, then run again"
     return "" if code else f"; {UNREACHABLE_ADVICE}"

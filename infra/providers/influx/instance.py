@@ -1,43 +1,39 @@
-"""Sets an InfluxDB up, or takes over one that is. It must not ever wipe one."""
+"""Sets up an InfluxDB, or takes over one that is set up. It must never wipe one."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
 from infra.providers.influx.client import TOKEN_ADVICE, InfluxApiError
-from infra.providers.influx.fields import as_int, as_text, optional_number, optional_text, required
-from infra.providers.influx.resource import InfluxKind
-from infra.providers.resource_kind import ProviderError, ResourceState
+from infra.providers.influx.resource import InfluxKind, NonNegativeInt, as_int, as_text
+from infra.providers.resource_kind import KindInputs, ProviderError, ResourceState
 
 if TYPE_CHECKING:
     from infra.providers.influx.client import Json
-    from infra.providers.resource_kind import InputFault, Props
+    from infra.providers.resource_kind import Props
+
+
+class InstanceInputs(KindInputs):
+    """The inputs of InstanceKind."""
+
+    username: str = "motcua"
+    org: str
+    bucket: str = "default"
+    retention_s: NonNegativeInt = 0
+    password: str | None = None
 
 
 class InstanceKind(InfluxKind):
     """The server itself: its first user, organisation and bucket; the operator token is the client's.
 
-    All inputs count at set-up only. Without a password one is derived from the token and never shown; it also
-    proves later that a set-up was ours whose answer got lost.
+    All inputs are used at set-up only. Without a password one is derived from the token and never shown; it also
+    proves later that a set-up whose answer was lost was ours.
     """
 
-    input_fields: ClassVar = {
-        "username": optional_text("motcua"), "org": required(), "bucket": optional_text("default"),
-        "retention_s": optional_number(0),
-        "password": optional_text(),
-    }  # fmt: skip
-    inputs: ClassVar = frozenset(input_fields)
-    permission_inputs: ClassVar = inputs
+    model: ClassVar = InstanceInputs
+    permission_inputs: ClassVar = frozenset(InstanceInputs.model_fields)
     api_path: ClassVar = "/me"
     noun: ClassVar = "instance"
-
-    def input_faults(self, olds: Props, props: Props) -> list[InputFault]:  # noqa: ARG002 - has no name
-        """Return nothing: only types matter."""
-        return []
-
-    def is_equivalent(self, name: str, old: object, new: object) -> bool:  # noqa: ARG002 - they count at set-up only
-        """Tell that nothing differs after the set-up."""
-        return True
 
     def create(self, inputs: Props) -> tuple[str, Props]:
         """Set it up; one that is set up already is taken over when it takes the token, whatever its organisations."""
@@ -72,7 +68,7 @@ class InstanceKind(InfluxKind):
         )
 
     def _is_own_set_up(self, inputs: Props) -> bool:
-        """Tell whether an earlier run made the set-up and lost the answer."""
+        """Tell whether an earlier run did the set-up and lost the answer."""
         if inputs.get("password"):
             return False
         return self._client.accepts_password(as_text(inputs, "username"), self._first_password(inputs))
@@ -88,7 +84,7 @@ class InstanceKind(InfluxKind):
         )
 
     def _tag_first_resources(self, org: Json, bucket: str) -> None:
-        """Mark what the set-up made; what has a description is marked already, or somebody's."""
+        """Tag what the set-up created; what has a description is tagged already, or not ours."""
         for path, answer in [("/orgs", org), ("/buckets", self.find_bucket(str(org["id"]), bucket))]:
             if answer and not answer.get("description"):
                 self._client.patch(f"{path}/{answer['id']}", {"description": self.ownership_tag().prepend_to("")})
@@ -106,10 +102,6 @@ class InstanceKind(InfluxKind):
         }
         return self.read(str(outputs["instance"]), outputs)
 
-    def find_by_name(self, inputs: Props, org_id: str) -> Json | None:  # noqa: ARG002 - not asked for
-        """Return nothing: the server has no name."""
-        return None
-
     def read(self, ident: str, outputs: Props) -> ResourceState | None:
         """Return it as it was; None only when a new server may take its place."""
         if self._is_unconfigured() or self._require_operator_id() != ident:
@@ -126,17 +118,9 @@ class InstanceKind(InfluxKind):
                 "for good, set motcua:influx, acceptNew for one run"
             )
 
-    def to_inputs(self, answer: Json, outputs: Props) -> Props:  # noqa: ARG002 - read needs none
-        """Return nothing: a set-up cannot be read back."""
-        return {}
-
     def update(self, ident: str, olds: Props, news: Props) -> Props:  # noqa: ARG002 - a set-up is not repeated
-        """Keep the server as it is; the inputs count at set-up only."""
+        """Leave the server as it is; the inputs are used at set-up only."""
         return {**olds, **news}
-
-    def apply(self, ident: str, olds: Props, news: Props) -> Json:  # noqa: ARG002 - update needs none
-        """Return nothing: there is nothing to bring."""
-        return {}
 
     def delete(self, ident: str, outputs: Props) -> None:
         """Leave the server alone: an instance is never wiped."""

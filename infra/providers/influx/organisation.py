@@ -1,33 +1,34 @@
-"""Organisations of an InfluxDB. It must not delete one that it took over, or in which an operator token lives."""
+"""Organisations of an InfluxDB. It must not delete an adopted one, or one with an operator token."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from infra.providers.influx.fields import as_text, boolean, optional_text, required
-from infra.providers.influx.resource import InfluxKind, items_in
-from infra.providers.resource_kind import InputFault
+from infra.providers.influx.resource import InfluxKind, TrimmedName, as_text, items_in
+from infra.providers.resource_kind import KindInputs
 
 if TYPE_CHECKING:
     from infra.providers.influx.client import Json
     from infra.providers.resource_kind import Props, ResourceState
 
 
-class OrganisationKind(InfluxKind):
-    """An organisation by its name; `adopt` takes over one that somebody else made, which then outlives us."""
+class OrganisationInputs(KindInputs):
+    """The inputs of OrganisationKind."""
 
-    input_fields: ClassVar = {"name": required(), "description": optional_text(""), "adopt": boolean()}
-    inputs: ClassVar = frozenset(input_fields)
+    name: TrimmedName
+    description: str = ""
+    adopt: bool = False
+
+
+class OrganisationKind(InfluxKind):
+    """An organisation by its name; `adopt` takes over an existing one, which is then never deleted."""
+
+    model: ClassVar = OrganisationInputs
     api_path: ClassVar = "/orgs"
     noun: ClassVar = "organisation"
 
-    def input_faults(self, olds: Props, props: Props) -> list[InputFault]:  # noqa: ARG002 - as the kind asks
-        """Return what is wrong with the name."""
-        name = as_text(props, "name")
-        return [] if name == name.strip() else [InputFault("name", "begins or ends with a blank; take it away")]
-
     def create(self, inputs: Props) -> tuple[str, Props]:
-        """Make it, or take over what an earlier run or, when allowed, somebody else made."""
+        """Create it, or take over the one of an earlier run or, when allowed, one that is not ours."""
         name = as_text(inputs, "name")
         existing = self.find_org(name)
         if existing is None:
@@ -42,7 +43,7 @@ class OrganisationKind(InfluxKind):
         return str(answer["id"]), {**inputs, **self.computed_outputs(answer), "adopted": adopted}
 
     def computed_outputs(self, answer: Json) -> Props:
-        """Return the id and whose server it is on."""
+        """Return the ids of organisation and server."""
         return {"org_id": str(answer["id"]), "instance": self._client.cached_operator_id()}
 
     def locate(self, inputs: Props) -> ResourceState | None:
@@ -50,12 +51,12 @@ class OrganisationKind(InfluxKind):
         answer = self.find_org(as_text(inputs, "name"))
         return None if answer is None else self.to_state(answer, {**inputs, "adopted": not self.is_ours(answer)})
 
-    def find_by_name(self, inputs: Props, org_id: str) -> Json | None:  # noqa: ARG002 - it lies in no other
-        """Return what the server tells of the organisation of this name."""
+    def find_by_name(self, inputs: Props, org_id: str) -> Json | None:  # noqa: ARG002 - it is in no other
+        """Return the server's answer for the organisation of this name."""
         return self.find_org(as_text(inputs, "name"))
 
     def fetch(self, ident: str, outputs: Props) -> Json | None:
-        """Return what the server tells of it."""
+        """Return the server's answer for it."""
         answer = super().fetch(ident, outputs)
         return None if answer is None else {**answer, "orgID": ident}
 
@@ -72,7 +73,7 @@ class OrganisationKind(InfluxKind):
         return self._client.patch(f"/orgs/{ident}", body)
 
     def delete(self, ident: str, outputs: Props) -> None:
-        """Remove it with all that is in it, unless its loss would leave the server without an operator token."""
+        """Delete it with its contents, unless the server would lose an operator token with it."""
         if not self._holds_operator_token(ident):
             super().delete(ident, outputs)
 

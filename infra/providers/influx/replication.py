@@ -1,14 +1,23 @@
-"""Streams to another InfluxDB: where it is, which bucket is copied. It must not read the remote token back."""
+"""Replication to another InfluxDB: its address, the bucket to copy. It must not read the remote token back."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 from urllib.parse import urlsplit
 
-from infra.providers.influx.fields import as_int, as_text, boolean, optional_text, required
-from infra.providers.influx.resource import InfluxKind, first_item_in, items_in
-from infra.providers.resource_kind import InputFault, ProviderError
+from pydantic import AfterValidator
+
+from infra.providers.influx.resource import (
+    InfluxKind,
+    NonNegativeInt,
+    TagName,
+    as_int,
+    as_text,
+    first_item_in,
+    items_in,
+)
+from infra.providers.resource_kind import KindInputs, ProviderError
 
 if TYPE_CHECKING:
     from infra.providers.influx.client import Json
@@ -20,12 +29,12 @@ _ORG_ID: Final = re.compile(r"[0-9a-f]{16}")
 
 
 class _UniquelyNamedKind(InfluxKind):
-    """A thing whose name is unique in its organisation, and which can be changed in every other input."""
+    """A kind whose names are unique in an organisation and whose other inputs can be changed."""
 
     list_key: ClassVar[str]
 
     def _create_or_update(self, inputs: Props, org_id: str, body: dict[str, object]) -> Json:
-        """Make it, or bring what an earlier run or, when allowed, somebody else made to the inputs."""
+        """Create it, or update the one of an earlier run or, when allowed, one that is not ours."""
         existing = self.find_by_name(inputs, org_id)
         if existing is None:
             return self._client.post(self.api_path, {"orgID": org_id, **body})
@@ -33,35 +42,46 @@ class _UniquelyNamedKind(InfluxKind):
         return self._client.patch(f"{self.api_path}/{existing['id']}", body)
 
     def find_by_name(self, inputs: Props, org_id: str) -> Json | None:
-        """Return what the server tells of the thing of this name."""
+        """Return the server's answer for the resource of this name."""
         return first_item_in(self._client.get(self.api_path, orgID=org_id, name=as_text(inputs, "name")), self.list_key)
+
+
+def _check_org_id(ident: str) -> str:
+    if not _ORG_ID.fullmatch(ident):
+        raise ValueError("is no id of 16 hex digits; look it up there: influx org list")
+    return ident
+
+
+def _check_server_url(url: str) -> str:
+    if not _is_server_url(url):
+        raise ValueError("is no http:// or https:// address without user and query; correct it")
+    return url
+
+
+class RemoteInputs(KindInputs):
+    """The inputs of RemoteKind; `token` belongs to the other InfluxDB and is a secret."""
+
+    org: str
+    name: TagName
+    url: Annotated[str, AfterValidator(_check_server_url)]
+    token: str
+    remote_org_id: Annotated[str, AfterValidator(_check_org_id)]
+    allow_insecure_tls: bool = False
+    description: str = ""
+    adopt: bool = False
 
 
 class RemoteKind(_UniquelyNamedKind):
     """Another InfluxDB: address, organisation there, and a token that may write; the token is an input and a secret."""
 
-    input_fields: ClassVar = {
-        "org": required(), "name": required(), "url": required(), "token": required(), "remote_org_id": required(),
-        "allow_insecure_tls": boolean(), "description": optional_text(""), "adopt": boolean(),
-    }  # fmt: skip
-    inputs: ClassVar = frozenset(input_fields)
+    model: ClassVar = RemoteInputs
     survives_org_deletion: ClassVar = True
     api_path: ClassVar = "/remotes"
     noun: ClassVar = "remote"
     list_key: ClassVar = "remotes"
 
-    def input_faults(self, olds: Props, props: Props) -> list[InputFault]:
-        """Return what is wrong with name, address and organisation."""
-        faults = super().input_faults(olds, props)
-        ident, url = as_text(props, "remote_org_id"), as_text(props, "url")
-        if ident and not _ORG_ID.fullmatch(ident):
-            faults.append(InputFault("remote_org_id", "is no id of 16 hex digits; ask there: influx org list"))
-        if url and not _is_server_url(url):
-            faults.append(InputFault("url", "is no http:// or https:// address without user and query"))
-        return faults
-
     def create(self, inputs: Props) -> tuple[str, Props]:
-        """Make it, or bring what is there to the inputs."""
+        """Create it, or update the existing one."""
         answer = self._create_or_update(inputs, self.require_org_id(as_text(inputs, "org")), self._remote_body(inputs))
         return str(answer["id"]), {**inputs, **self.computed_outputs(answer)}
 
@@ -80,7 +100,7 @@ class RemoteKind(_UniquelyNamedKind):
         return {**super().computed_outputs(answer), "remote_id": str(answer["id"])}
 
     def to_inputs(self, answer: Json, outputs: Props) -> Props:
-        """Return everything but the token, which no server tells."""
+        """Return everything except the token, which no server returns."""
         return {
             "name": as_text(answer, "name"),
             "url": as_text(answer, "remoteURL"),
@@ -89,36 +109,44 @@ class RemoteKind(_UniquelyNamedKind):
             "description": self.description_input(answer, outputs),
         }
 
-    def apply(self, ident: str, olds: Props, news: Props) -> Json:  # noqa: ARG002 - as Thing asks
-        """Bring it to the inputs, the token included."""
+    def apply(self, ident: str, olds: Props, news: Props) -> Json:  # noqa: ARG002 - only some kinds need all
+        """Apply the inputs, including the token."""
         return self._client.patch(f"{self.api_path}/{ident}", self._remote_body(news))
 
 
-class ReplicationKind(_UniquelyNamedKind):
-    """A bucket's copy at a remote: what is written from now on, up to a queue's bytes and age while it is away."""
+def _check_queue_size(size: int) -> int:
+    if size < MIN_QUEUE_BYTES:
+        raise ValueError(f"is below {MIN_QUEUE_BYTES}, InfluxDB's least; raise it")
+    return size
 
-    input_fields: ClassVar = {
-        "org": required(), "name": required(), "remote": required(), "bucket": required(), "remote_bucket": required(),
-        "max_queue_bytes": required(int), "max_age_s": required(int), "drop_non_retryable": boolean(),
-        "description": optional_text(""),
-        "adopt": boolean(),
-    }  # fmt: skip
-    inputs: ClassVar = frozenset(input_fields)
+
+class ReplicationInputs(KindInputs):
+    """The inputs of ReplicationKind."""
+
+    org: str
+    name: TagName
+    remote: str
+    bucket: str
+    remote_bucket: str
+    max_queue_bytes: Annotated[int, AfterValidator(_check_queue_size)]
+    max_age_s: NonNegativeInt
+    drop_non_retryable: bool = False
+    description: str = ""
+    adopt: bool = False
+
+
+class ReplicationKind(_UniquelyNamedKind):
+    """A bucket's copy at a remote: what is written from now on; the queue limits what waits for it."""
+
+    model: ClassVar = ReplicationInputs
     immutable: ClassVar = frozenset({"bucket"})
     delete_first: ClassVar = True
     api_path: ClassVar = "/replications"
     noun: ClassVar = "replication"
     list_key: ClassVar = "replications"
 
-    def input_faults(self, olds: Props, props: Props) -> list[InputFault]:
-        """Return what is wrong with name and queue."""
-        faults, size = super().input_faults(olds, props), props.get("max_queue_bytes")
-        if isinstance(size, int) and size < MIN_QUEUE_BYTES:
-            faults.append(InputFault("max_queue_bytes", f"is below {MIN_QUEUE_BYTES}, InfluxDB's least; raise it"))
-        return faults
-
     def create(self, inputs: Props) -> tuple[str, Props]:
-        """Make it, or bring what is there to the inputs."""
+        """Create it, or update the existing one."""
         org_id = self.require_org_id(as_text(inputs, "org"))
         bucket_id = self.require_bucket_id(org_id, as_text(inputs, "bucket"))
         body = self._replication_body(inputs, self._require_remote_id(org_id, as_text(inputs, "remote")))
@@ -135,7 +163,7 @@ class ReplicationKind(_UniquelyNamedKind):
         remotes = items_in(self._client.get("/remotes", orgID=org_id), "remotes")
         ids = [str(candidate["id"]) for candidate in remotes if remote in {candidate["id"], candidate["name"]}]
         if not ids:
-            raise ProviderError(f"InfluxDB at {self._client.url} has no remote {remote!r}; make it first")
+            raise ProviderError(f"InfluxDB at {self._client.url} has no remote {remote!r}; create it first")
         return ids[0]
 
     def _replication_body(self, inputs: Props, remote_id: str) -> dict[str, object]:
@@ -170,7 +198,7 @@ class ReplicationKind(_UniquelyNamedKind):
         }
 
     def apply(self, ident: str, olds: Props, news: Props) -> Json:
-        """Bring it to the inputs; what waits in the queue stays."""
+        """Apply the inputs; what waits in the queue stays."""
         body = self._replication_body(news, self._require_remote_id(as_text(olds, "org_id"), as_text(news, "remote")))
         return self._client.patch(f"{self.api_path}/{ident}", body)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
-from infra.providers.influx import marks
-from infra.providers.influx.fields import as_text, boolean, optional_text, required, tag_name_faults
-from infra.providers.influx.resource import InfluxKind, items_in
-from infra.providers.resource_kind import InputFault
+from pydantic import AfterValidator
+
+from infra.providers.influx.resource import InfluxKind, TagName, as_text, items_in, parse_tag
+from infra.providers.resource_kind import KindInputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,42 +19,45 @@ PAGE_SIZE: Final = 500
 
 
 def normalise_flux(flux: object) -> str:
-    """Return a Flux text without what has no meaning at the ends of its lines."""
+    """Return a Flux text without blanks at the ends of its lines."""
     return "\n".join(line.rstrip() for line in str(flux).strip().splitlines())
 
 
-class TaskKind(InfluxKind):
-    """A task by organisation and name, which stands in a mark: InfluxDB's own names are not unique.
+def _check_task_option(flux: str) -> str:
+    if "option task" not in flux:
+        raise ValueError("has no `option task = {name: …, every: …}`; write it at the top")
+    return flux
 
-    Period and shown name stand in the Flux text (`option task`). It runs with the rights of the token's user.
+
+class TaskInputs(KindInputs):
+    """The inputs of TaskKind."""
+
+    org: str
+    name: TagName
+    flux: Annotated[str, AfterValidator(_check_task_option)]
+    active: bool = True
+    description: str = ""
+
+
+class TaskKind(InfluxKind):
+    """A task by organisation and name, which is in the ownership tag: InfluxDB's own names are not unique.
+
+    Period and displayed name are in the Flux text (`option task`). It runs with the rights of the token's user.
     """
 
-    input_fields: ClassVar = {
-        "org": required(), "name": required(), "flux": required(), "active": boolean(default=True),
-        "description": optional_text(""),
-    }  # fmt: skip
-    inputs: ClassVar = frozenset(input_fields)
+    model: ClassVar = TaskInputs
     immutable: ClassVar = frozenset({"name"})
     delete_first: ClassVar = True
     survives_org_deletion: ClassVar = True
     api_path: ClassVar = "/tasks"
     noun: ClassVar = "task"
 
-    def input_faults(self, olds: Props, props: Props) -> list[InputFault]:  # noqa: ARG002 - as the kind asks
-        """Return what is wrong with name and text."""
-        flux = as_text(props, "flux")
-        lacks = flux != "" and "option task" not in flux
-        flux_faults = (
-            [InputFault("flux", "has no `option task = {name: …, every: …}`; write it at the top")] if lacks else []
-        )
-        return [*tag_name_faults("name", props.get("name")), *flux_faults]
-
     def is_equivalent(self, name: str, old: object, new: object) -> bool:
-        """Tell whether two values mean the same; blanks at the ends of lines do not count."""
+        """Tell whether two values mean the same; blanks at the ends of lines are ignored."""
         return normalise_flux(old) == normalise_flux(new) if name == "flux" else super().is_equivalent(name, old, new)
 
     def create(self, inputs: Props) -> tuple[str, Props]:
-        """Make it, or bring what an earlier run made to the inputs."""
+        """Create it, or update the one of an earlier run."""
         org_id = self.require_org_id(as_text(inputs, "org"))
         existing = self.find_by_name(inputs, org_id)
         if existing is None:
@@ -64,7 +67,7 @@ class TaskKind(InfluxKind):
         return str(answer["id"]), {**inputs, **self.computed_outputs(answer)}
 
     def find_by_name(self, inputs: Props, org_id: str) -> Json | None:
-        """Return what the server tells of the task with this mark."""
+        """Return the server's answer for the task with this tag."""
         wanted = as_text(inputs, "name")
         return next(
             (task for task in self._list_tasks(org_id) if self.is_ours(task) and _tagged_name(task) == wanted), None
@@ -94,11 +97,11 @@ class TaskKind(InfluxKind):
             "description": self.description_input(answer, outputs),
         }
 
-    def apply(self, ident: str, olds: Props, news: Props) -> Json:  # noqa: ARG002 - as Thing asks
-        """Bring text, state and description to the inputs."""
+    def apply(self, ident: str, olds: Props, news: Props) -> Json:  # noqa: ARG002 - only some kinds need all
+        """Apply text, state and description."""
         return self._client.patch(f"{self.api_path}/{ident}", self._request_body(news))
 
 
 def _tagged_name(answer: Json) -> str:
-    tag = marks.parse_tag(answer.get("description"))
+    tag = parse_tag(answer.get("description"))
     return tag.resource_name if tag else ""

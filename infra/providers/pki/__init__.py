@@ -1,4 +1,4 @@
-"""Certificates of a stage: its authority, what that signs, what is revoked. Nothing here asks a server or a clock."""
+"""Certificates of a stage: its authority, what that signs, what is revoked. Nothing here uses a server or a clock."""
 
 from __future__ import annotations
 
@@ -18,4 +18,4 @@ KINDS: dict[str, Callable[[], ResourceKind]] = {
     "certificate": CertificateKind,
     "revocation_list": RevocationListKind,
 }
-"""What the PKI can make, by name."""
+"""The PKI's kinds by name."""

@@ -29,7 +29,7 @@ def block_kinds(text: str) -> list[str]:
 
 
 def contains_private_key(text: str) -> bool:
-    """Tell whether there is a private key in it, a broken one too."""
+    """Tell whether a text contains a private key, also a broken one."""
     return "PRIVATE KEY-----" in text
 
 
@@ -48,10 +48,10 @@ def parse_private_key(text: str) -> PrivateKey:
         key = load_pem_private_key(text.encode(), password=None)
     except TypeError:
         raise ValueError("is encrypted; decrypt it with `openssl pkey` and give that") from None
-    except Exception:  # noqa: BLE001 - what a library says about a key is not ours to show
+    except Exception:  # noqa: BLE001 - a library's message about a key must not be shown
         raise ValueError("is no readable PEM private key; give the file from -----BEGIN to -----END") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
-        raise ValueError("is neither EC nor RSA; make a P-256 key")  # noqa: TRY004 - a value's fault, not a caller's
+        raise ValueError("is neither EC nor RSA; make a P-256 key")  # noqa: TRY004 - the value is wrong, not its Python type
     return key
 
 
@@ -76,13 +76,13 @@ def key_to_pem(key: PrivateKey) -> str:
 
 
 def serial_to_hex(serial: int) -> str:
-    """Return a serial as whole bytes in lower-case hex, the manner of `openssl x509 -serial` but for the case."""
+    """Return a serial as whole bytes in lower-case hex, else as `openssl x509 -serial` prints it."""
     digits = f"{serial:x}"
     return digits.zfill(len(digits) + len(digits) % 2)
 
 
 def parse_serial(serial: str) -> int:
-    """Return a serial's number; colons and capitals as other tools write them are fine. Raises ValueError."""
+    """Return a serial's number; colons and capitals of other tools are accepted. Raises ValueError."""
     digits = serial.strip().replace(":", "")
     if not re.fullmatch(r"[0-9A-Fa-f]{1,40}", digits) or not int(digits, 16):
         raise ValueError(f"{serial!r} is no serial; write it in hex, as `openssl x509 -noout -serial` shows it")

@@ -1,21 +1,26 @@
-"""The kind `RevocationList`: the certificates of one authority that count no more. It must not use a number twice."""
+"""The kind `RevocationList`: the revoked certificates of one authority. It must not use a list number twice."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import Annotated, ClassVar
 
 from cryptography import x509
+from pydantic import Field, InstanceOf, PlainValidator
 
 from infra.providers.pki import pem, signing
-from infra.providers.pki.inputs import parse_time
-from infra.providers.pki.signing import RevokedEntry
-from infra.providers.pki.stateless import StateOnlyKind
-
-if TYPE_CHECKING:
-    from infra.providers.pki.inputs import InputReader
-    from infra.providers.pki.signing import Issuer, ValidityPeriod
-    from infra.providers.resource_kind import InputFault, Props
+from infra.providers.pki.signing import Issuer, RevokedEntry
+from infra.providers.pki.stateless import (
+    AuthorityCertificate,
+    Generation,
+    SigningKey,
+    StateOnlyKind,
+    Time,
+    check_key,
+    check_order,
+    parse_time,
+    require_sound,
+)
+from infra.providers.resource_kind import InputFault, InputFaults, KindInputs, Props, read_inputs
 
 _ENTRY_FIELDS = {"serial", "date", "reason"}
 _ALLOWED_REASONS = {
@@ -25,36 +30,59 @@ _ALLOWED_REASONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _CrlInputs:
-    """What is to be signed; the number is the least it may have."""
+def _parse_entry(values: Props) -> RevokedEntry:
+    if unknown := set(values) - _ENTRY_FIELDS:
+        raise ValueError(f"{', '.join(sorted(unknown))}: unknown here; use serial, date, reason")
+    serial, date, reason = (str(values.get(name) or "") for name in ("serial", "date", "reason"))
+    flag = _ALLOWED_REASONS.get(reason or "unspecified")
+    if flag is None:
+        raise ValueError(f"{reason!r} is no reason; use one of {', '.join(sorted(_ALLOWED_REASONS))}")
+    return RevokedEntry(pem.parse_serial(serial), parse_time(date), flag)
 
-    issuer: Issuer
-    revoked: list[RevokedEntry]
-    number: int
-    validity: ValidityPeriod
+
+def _parse_entries(values: object) -> list[RevokedEntry]:
+    """Return the revoked certificates. Raises ValueError with everything that is wrong."""
+    if not isinstance(values, list) or not all(isinstance(entry, dict) for entry in values):
+        raise ValueError("must be a list of mappings")
+    entries, reasons = [], []
+    for value in values:
+        try:
+            entries.append(_parse_entry(value))
+        except ValueError as error:
+            reasons.append(str(error))
+    serials = [entry.serial for entry in entries]
+    repeated = sorted({serial for serial in serials if serials.count(serial) > 1})
+    reasons += [f"{pem.serial_to_hex(serial)} is there twice; keep the earlier date" for serial in repeated]
+    if reasons:
+        raise ValueError("; ".join(reasons))
+    return entries
+
+
+class RevocationListInputs(KindInputs):
+    """The inputs of RevocationListKind; `number` is the least that the list may have."""
+
+    issuer_certificate: AuthorityCertificate
+    issuer_key: SigningKey
+    revoked: Annotated[list[InstanceOf[RevokedEntry]], PlainValidator(_parse_entries)] = Field(default_factory=list)
+    number: Generation | None = None
+    this_update: Time
+    next_update: Time
 
 
 class RevocationListKind(StateOnlyKind):
     """Signed again in place on every change; its number only grows."""
 
-    inputs: ClassVar[frozenset[str]] = frozenset(
-        {"issuer_certificate", "revoked", "number", "this_update", "next_update"}
-    )
+    model: ClassVar = RevocationListInputs
     immutable: ClassVar[frozenset[str]] = frozenset()
     secret_outputs: ClassVar[tuple[str, ...]] = ()
-    delete_first: ClassVar[bool] = False
-    signing_key_input: ClassVar[str] = "issuer_key"
 
     def check(self, olds: Props, news: Props) -> tuple[Props, list[InputFault]]:
-        """See that serials, dates and the issuer can be used."""
+        """Check that serials, dates and the issuer can be used."""
         del olds
-        reader = self.input_reader(news)
-        _read_crl_inputs(reader)
-        return dict(news), reader.faults
+        return dict(news), _read_list_inputs(news)[1]
 
     def is_equivalent(self, name: str, old: object, new: object) -> bool:
-        """Compare the revoked without order and manner of writing."""
+        """Compare the revoked certificates without order and notation."""
         if name == "revoked":
             return _normal_entries(old) == _normal_entries(new)
         return super().is_equivalent(name, old, new)
@@ -71,50 +99,22 @@ class RevocationListKind(StateOnlyKind):
         last = olds.get("crl_number")
         return self._sign_list(news, last if isinstance(last, int) else 0)
 
-    def _sign_list(self, inputs: Props, last: int) -> Props:
-        reader = self.input_reader(inputs)
-        read_inputs = reader.require(_read_crl_inputs(reader))
-        number = max(read_inputs.number, last + 1)
-        crl = signing.sign_revocation_list(read_inputs.issuer, read_inputs.revoked, number, read_inputs.validity)
-        return self.without_signing_key(inputs) | {"crl": pem.crl_to_pem(crl), "crl_number": number}
+    def _sign_list(self, values: Props, last: int) -> Props:
+        inputs = require_sound(*_read_list_inputs(values))
+        number = max(inputs.number or int(inputs.this_update.timestamp()), last + 1)
+        validity = signing.ValidityPeriod(inputs.this_update, inputs.next_update)
+        issuer = Issuer(inputs.issuer_certificate, inputs.issuer_key)
+        crl = signing.sign_revocation_list(issuer, inputs.revoked, number, validity)
+        return self.without_signing_key(values) | {"crl": pem.crl_to_pem(crl), "crl_number": number}
 
 
-def _read_crl_inputs(reader: InputReader) -> _CrlInputs | None:
-    issuer = reader.issuer("issuer_certificate", "issuer_key")
-    validity = reader.validity("this_update", "next_update")
-    number = reader.number("number", 1) if reader.is_given("number") else None
-    revoked = [
-        entry for entry in (_read_entry(reader, values) for values in reader.maps("revoked")) if entry is not None
-    ]
-    _refuse_duplicates(reader, revoked)
-    if issuer is None or validity is None:
-        return None
-    return _CrlInputs(issuer, revoked, number or int(validity.begins.timestamp()), validity)
-
-
-def _read_entry(reader: InputReader, values: Props) -> RevokedEntry | None:
-    if unknown := set(values) - _ENTRY_FIELDS:
-        reader.add_fault("revoked", f"{', '.join(sorted(unknown))}: unknown here; use serial, date, reason")
-        return None
-    try:
-        return _parse_entry(values)
-    except ValueError as error:
-        reader.add_fault("revoked", str(error))
-    return None
-
-
-def _parse_entry(values: Props) -> RevokedEntry:
-    serial, date, reason = (str(values.get(name) or "") for name in ("serial", "date", "reason"))
-    flag = _ALLOWED_REASONS.get(reason or "unspecified")
-    if flag is None:
-        raise ValueError(f"{reason!r} is no reason; use one of {', '.join(sorted(_ALLOWED_REASONS))}")
-    return RevokedEntry(pem.parse_serial(serial), parse_time(date), flag)
-
-
-def _refuse_duplicates(reader: InputReader, revoked: list[RevokedEntry]) -> None:
-    serials = [entry.serial for entry in revoked]
-    for serial in sorted({entry for entry in serials if serials.count(entry) > 1}):
-        reader.add_fault("revoked", f"{pem.serial_to_hex(serial)} is there twice; keep the earlier date")
+def _read_list_inputs(values: Props) -> tuple[RevocationListInputs, InputFaults]:
+    inputs, faults = read_inputs(RevocationListInputs, values)
+    if not faults.has_any("this_update", "next_update"):
+        check_order(inputs.this_update, inputs.next_update, "next_update", faults)
+    if not faults.has_any("issuer_certificate", "issuer_key"):
+        check_key(inputs.issuer_certificate, inputs.issuer_key, "issuer_key", faults)
+    return inputs, faults
 
 
 def _normal_entries(values: object) -> object:

@@ -1,50 +1,31 @@
-"""Says which certificates are next, active, retiring or expired on a day, and when each is renewed. Pure."""
+"""The rotation report: which certificates are next, active, retiring or expired on a day, and their renewal. Pure."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
+
+from cryptography.x509.oid import NameOID
+
+from infra.plan.values import CertificatePlan
+from infra.providers.pki import signing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date
 
+    from cryptography import x509
+
 CertificateState = Literal["next", "active", "retiring", "expired"]
 _USE_ORDER = {"authority": 0, "server": 1, "client": 2}
-
-
-class PlannedCertificate(Protocol):
-    """A certificate as the plan or a file has it: `renew_on` is the day on which the next generation takes over."""
-
-    @property
-    def name(self) -> str:
-        """Return its common name."""
-
-    @property
-    def use(self) -> str:
-        """Return authority, server or client."""
-
-    @property
-    def generation(self) -> int:
-        """Return its generation; 0 when nobody counts."""
-
-    @property
-    def not_before(self) -> date:
-        """Return its first day."""
-
-    @property
-    def not_after(self) -> date:
-        """Return the day on which it is no longer valid."""
-
-    @property
-    def renew_on(self) -> date:
-        """Return the day from which on the next generation is made."""
+_GENERATION_UNIT = re.compile(r"generation ([1-9][0-9]{0,8})")
 
 
 @dataclass(frozen=True, slots=True)
 class IssuedCertificate:
-    """A certificate read from a file; nobody plans it, so it is due when a third of its life is left."""
+    """A certificate read from a file; it is in no plan, so its renewal is due when a third of its life is left."""
 
     name: str
     use: str
@@ -56,6 +37,10 @@ class IssuedCertificate:
     def renew_on(self) -> date:
         """Return the day on which a third of its life is left."""
         return self.not_after - timedelta(days=(self.not_after - self.not_before).days // 3)
+
+
+PlannedCertificate = CertificatePlan | IssuedCertificate
+"""A certificate as the plan or a file has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +75,7 @@ def rotation_report(certificates: Iterable[PlannedCertificate], today: date) -> 
 
 
 def certificate_state(certificate: PlannedCertificate, today: date, *, replaced: bool = False) -> CertificateState:
-    """Return a certificate's state on a day; a retiring one is valid, but what follows it is due or there."""
+    """Return a certificate's state on a day; a retiring one is valid, but its successor is due or exists."""
     if today >= certificate.not_after:
         return "expired"
     if today < certificate.not_before:
@@ -99,7 +84,7 @@ def certificate_state(certificate: PlannedCertificate, today: date, *, replaced:
 
 
 def overdue_rows(rows: Iterable[RotationRow]) -> list[RotationRow]:
-    """Return what has ended without anything in its place."""
+    """Return the certificates that ended without a successor."""
     return [row for row in rows if row.state == "expired" and row.renew_on is not None]
 
 
@@ -109,3 +94,20 @@ def _rotation_row(certificate: PlannedCertificate, today: date, *, replaced: boo
         (certificate.not_after - today).days,
         certificate_state(certificate, today, replaced=replaced), None if replaced else certificate.renew_on,
     )  # fmt: skip
+
+
+def issued_certificate(certificate: x509.Certificate) -> IssuedCertificate:
+    """Return the name, use and validity of a certificate; an authority's generation is in its subject."""
+    return IssuedCertificate(
+        signing.common_name(certificate.subject),
+        signing.certificate_use(certificate),
+        certificate.not_valid_before_utc.date(),
+        certificate.not_valid_after_utc.date(),
+        _generation_of(certificate.subject),
+    )
+
+
+def _generation_of(subject: x509.Name) -> int:
+    units = [str(attribute.value) for attribute in subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)]
+    match = _GENERATION_UNIT.fullmatch(units[0]) if units else None
+    return int(match[1]) if match else 0

@@ -23,7 +23,7 @@ _EXTENDED_USE = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": ExtendedKe
 
 @dataclass(frozen=True, slots=True)
 class ValidityPeriod:
-    """When something is valid, aware times; the end is the first moment at which it no longer is meant to be."""
+    """When something is valid, aware times; the end is exclusive."""
 
     begins: datetime
     ends: datetime
@@ -48,7 +48,7 @@ class Issuer:
 
 @dataclass(frozen=True, slots=True)
 class RevokedEntry:
-    """A certificate that counts no more: its number, since when, why."""
+    """A revoked certificate: its serial, since when, why."""
 
     serial: int
     date: datetime
@@ -66,7 +66,7 @@ def new_serial() -> int:
 
 
 def subject_name(common_name: str, generation: int = 0) -> x509.Name:
-    """Return a subject; a generation keeps apart authorities that follow each other under one name."""
+    """Return a subject; a generation distinguishes successive authorities of one name."""
     parts = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)]
     if generation:
         parts.append(x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, f"generation {generation}"))
@@ -80,7 +80,7 @@ def common_name(subject: x509.Name) -> str:
 
 
 def sign_root(terms: CertificateTerms, key: PrivateKey) -> x509.Certificate:
-    """Return an authority that signs authorities, and those sign nothing but certificates."""
+    """Return an authority that signs authorities, which sign only certificates."""
     builder = _start_certificate(terms, terms.subject, key.public_key())
     builder = _add_authority_extensions(builder, path_length=1)
     return builder.sign(key, hashes.SHA256())
@@ -110,17 +110,17 @@ def sign_leaf(
 def sign_revocation_list(
     issuer: Issuer, revoked: Iterable[RevokedEntry], number: int, validity: ValidityPeriod
 ) -> x509.CertificateRevocationList:
-    """Return the signed list; verifiers refuse everyone once `span.ends` has passed."""
+    """Return the signed list; verifiers refuse everyone once `validity.ends` has passed."""
     builder = x509.CertificateRevocationListBuilder(issuer.certificate.subject, validity.begins, validity.ends)
     for entry in sorted(revoked, key=lambda entry: entry.serial):
         builder = builder.add_revoked_certificate(_crl_entry(entry))
     builder = builder.add_extension(x509.CRLNumber(number), critical=False)
-    # By the key, not by name alone, a verifier picks the right one of two authorities' lists.
+    # With the key identifier a verifier picks the right list of two authorities with one name.
     return builder.add_extension(_authority_key_identifier(issuer), critical=False).sign(issuer.key, hashes.SHA256())
 
 
 def chain_without_roots(first: x509.Certificate, above: Iterable[x509.Certificate]) -> list[x509.Certificate]:
-    """Return what is presented to the other side: the certificate and what is above it, without roots."""
+    """Return the chain to present: the certificate and what is above it, without roots."""
     return [first, *(certificate for certificate in above if not is_self_signed(certificate))]
 
 
@@ -181,7 +181,7 @@ def _sign_with_issuer(builder: x509.CertificateBuilder, issuer: Issuer) -> x509.
 
 
 def _authority_key_identifier(issuer: Issuer) -> x509.AuthorityKeyIdentifier:
-    """Return what the issuer calls its key; a root made elsewhere may have its own manner."""
+    """Return the issuer's own key identifier; a root made elsewhere may have computed it differently."""
     try:
         own = issuer.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     except x509.ExtensionNotFound:

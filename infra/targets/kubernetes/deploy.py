@@ -14,8 +14,8 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from infra.components.certificates import Certificates
+from infra.components.component import MotcuaComponent, Province
 from infra.components.database import Database
-from infra.components.part import MotcuaComponent, Province
 from infra.resource_specs import resource_specs
 from infra.targets.kubernetes.manifests import (
     base_manifests,

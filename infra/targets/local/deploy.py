@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from infra.components.certificates import Certificates
+from infra.components.component import MotcuaComponent, Province
 from infra.components.database import Database
-from infra.components.part import MotcuaComponent, Province
-from infra.providers.resources import Files
+from infra.providers.resources import MotcuaResource
 from infra.resource_specs import resource_specs
 from infra.targets.local import documents
 from infra.targets.shared import StackOutputs, common_outputs, current_token, root_inputs, token_outputs
@@ -45,7 +45,7 @@ def deploy_machine(
 
 def _broker_files_resource(
     machine: Machine, plan: StackPlan, options: StackOptions, pki: Certificates, folder: str
-) -> Files:
+) -> MotcuaResource:
     server = pki.certificates_by_name["broker"]
     user = options.local.broker_user
     files = {
@@ -60,7 +60,7 @@ def _broker_files_resource(
         "secret_files": pulumi.Output.secret({"server.key": server.output("key")}),
         "notify": {"pid_file": "mosquitto.pid", "signal": "TERM", "program": "mosquitto"},
     }
-    return Files("broker-files", inputs, machine.child_options())
+    return MotcuaResource("host.files", "broker-files", inputs, machine.child_options())
 
 
 def _role_files_resource(
@@ -70,7 +70,7 @@ def _role_files_resource(
     parts: tuple[Database, Certificates],
     where: tuple[Path, str],
     after: list[pulumi.Resource],
-) -> Files:
+) -> MotcuaResource:
     store, pki = parts
     root, folder = where
     inventory = str((root / options.inventory).resolve())
@@ -89,7 +89,7 @@ def _role_files_resource(
     inputs: dict[str, pulumi.Input[object]] = {
         "folder": folder, "files": files, "secret_files": pulumi.Output.secret(secret_files),
     }  # fmt: skip
-    return Files("role-files", inputs, machine.child_options(after=after))
+    return MotcuaResource("host.files", "role-files", inputs, machine.child_options(after=after))
 
 
 def _role_env_file(plan: StackPlan, store: Database, folder: str, name: str) -> pulumi.Output[str]:

@@ -15,7 +15,7 @@ import pulumi
 from pulumi_openstack import Provider, blockstorage, compute, images, loadbalancer, networking
 
 from infra.components.certificates import Certificates
-from infra.components.part import MotcuaComponent, Province
+from infra.components.component import MotcuaComponent, Province
 from infra.targets.openstack.document import inventory_warning, user_data
 from infra.targets.shared import StackOutputs, common_outputs, inventory_files, root_inputs
 from telemetry.errors import ConfigError, Fault

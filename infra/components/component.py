@@ -1,4 +1,4 @@
-"""What every component has in common: its type from one table, children named and parented, protection by stage."""
+"""The base of the components: types from one table, options of children, protection by stage."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ TYPE_TOKENS = {
     "cluster": "motcua:kubernetes:Cluster",
     "cloud": "motcua:openstack:Cloud",
 }
-"""Type tokens never change: state refers to them. A renamed thing gets an alias in ALIASES for two releases."""
+"""Type tokens never change: state refers to them. A renamed type gets an alias in TYPE_ALIASES for two releases."""
 TYPE_ALIASES: dict[str, tuple[str, ...]] = {}
 """Type token of today → those of before."""
 
 
 class MotcuaComponent(pulumi.ComponentResource):
-    """A component; `part` names its type."""
+    """A component; `type_key` names its type."""
 
     type_key: ClassVar[str]
 
@@ -35,7 +35,7 @@ class MotcuaComponent(pulumi.ComponentResource):
     def child_options(
         self, *, protect: bool = False, after: list[pulumi.Resource] | None = None
     ) -> pulumi.ResourceOptions:
-        """Return the options of a child; what must never go by accident is protected in stage prod."""
+        """Return the options of a child; what must not be deleted by accident is protected in stage prod."""
         return pulumi.ResourceOptions(parent=self, protect=protect and self._stage == "prod", depends_on=after or [])
 
 
