@@ -13,7 +13,7 @@ from telemetry.core.calendar.windows import MINUTE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from telemetry.queries import Queries
+    from telemetry.queries.service import Queries
 
 VARY = "Accept, Accept-Language, Cookie"
 

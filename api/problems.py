@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from api.etags import NotModified
 from api.paging import BadCursor
 from telemetry.errors import InventoryError, StoreError
-from telemetry.queries import BadScope, BadWindow, NotFound
+from telemetry.queries.errors import BadScope, BadWindow, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -13,7 +13,9 @@ from telemetry.core.calendar.windows import DAY
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from telemetry.queries import MaintenanceWindow, NetworkStatus, Queries, ScopedSlo
+    from telemetry.queries.network import MaintenanceWindow, NetworkStatus
+    from telemetry.queries.service import Queries
+    from telemetry.queries.slos import ScopedSlo
 
 router = APIRouter(tags=["status"])
 MAINTENANCE_AHEAD_MS = 14 * DAY

@@ -12,7 +12,7 @@ from fastapi import Depends, Query
 from api.deps import QueriesDep
 from telemetry.core.calendar.windows import DAY, SLOT, Window, ceil, to_local, to_ms
 from telemetry.core.slo.periods import calendar_period
-from telemetry.queries import BadWindow
+from telemetry.queries.errors import BadWindow
 
 if TYPE_CHECKING:
     from collections.abc import Callable

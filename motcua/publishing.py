@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from telemetry.core.calendar.windows import to_local
 from telemetry.core.fold.fold import FOLD_VERSION
 from telemetry.core.inventory import PublishedFigures
-from telemetry.core.slo.corrections import find_correction
 from telemetry.core.slo.periods import settled_until
 from telemetry.errors import ConfigError, Fault, MotcuaError
 from telemetry.inventory.published import parse_month, to_csv
+from telemetry.queries.publication import find_correction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from motcua.month_report import MonthReport
     from telemetry.core.calendar.windows import Window
-    from telemetry.core.slo.corrections import PublishedCorrection
+    from telemetry.queries.publication import PublishedCorrection
     from telemetry.store import Store
 
 SETTLING_TIME = timedelta(days=7)

@@ -13,7 +13,10 @@ from telemetry.queries.buckets import DAY
 if TYPE_CHECKING:
     from api.pages.charts import BarChart
     from api.pages.language import PageLocale
-    from telemetry.queries import CentreView, Queries, QueueHistory, ScopedSlo
+    from telemetry.queries.queues import QueueHistory
+    from telemetry.queries.service import Queries
+    from telemetry.queries.slos import ScopedSlo
+    from telemetry.queries.views import CentreView
 
 STRIP_DAYS = 28
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from api.pages.charts import target_gauge
-from telemetry.queries import WAIT_TARGET, sort_worst_first
+from telemetry.queries.network import sort_worst_first
+from telemetry.queries.service import WAIT_TARGET
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from api.pages.language import PageLocale
     from telemetry.core.inventory import Target
-    from telemetry.queries import CentreCondition, CentreView, NetworkStatus, Queries
+    from telemetry.queries.network import NetworkStatus
+    from telemetry.queries.service import Queries
+    from telemetry.queries.views import CentreCondition, CentreView
 
 FIRST_CENTRES = 20
 _CONDITION_BY_INDICATOR = {"none": "operational", "minor": "degraded", "major": "down", "critical": "down"}

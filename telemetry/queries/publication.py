@@ -1,4 +1,7 @@
-"""What is said beside an account: may it still change, was it published, and what has changed since. Pure."""
+"""The publication state of an account: may it still change, was it published, what late data changed since. Pure.
+
+A correction never replaces the published figure or the current one.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from telemetry.core.calendar.windows import to_local
-from telemetry.core.slo.corrections import find_correction
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -14,14 +16,43 @@ if TYPE_CHECKING:
     from telemetry.core.calendar.windows import Window
     from telemetry.core.figures.accounting import TimeAccount
     from telemetry.core.inventory import PublishedFigures
-    from telemetry.core.slo.corrections import PublishedCorrection
 
 PublicationStage = Literal["provisional", "settled", "published"]
+PUBLISHED_FIGURES = ("open", "up", "down", "unknown", "excluded", "good", "bad")
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedCorrection:
+    """A published figure, the current one, and their signed difference: current − published."""
+
+    published: PublishedFigures
+    current: PublishedFigures
+    difference: PublishedFigures
+
+
+def find_correction(published: PublishedFigures, current: PublishedFigures) -> PublishedCorrection | None:
+    """Compare published figures with current ones; None when every figure is the same.
+
+    Raises ValueError when the two are not of one month, scope and objective.
+    """
+    if _figure_key(published) != _figure_key(current):
+        msg = f"{_figure_key(published)} and {_figure_key(current)} are not one figure: compare those of one key"
+        raise ValueError(msg)
+    differences = {name: getattr(current, name) - getattr(published, name) for name in PUBLISHED_FIGURES}
+    return (
+        PublishedCorrection(published, current, replace(published, **differences))
+        if any(differences.values())
+        else None
+    )
+
+
+def _figure_key(figures: PublishedFigures) -> tuple[str, str, str]:
+    return figures.month, figures.scope, figures.objective
 
 
 @dataclass(frozen=True, slots=True)
 class PublicationNote:
-    """What goes with one account; `capacity` is the share of the counters, low and high, None where there are none."""
+    """The publication state of one account; `capacity` is the share of the counters, low and high, None without any."""
 
     stage: PublicationStage
     capacity: tuple[float, float] | None = None
@@ -36,7 +67,7 @@ def publication_note(
     settled_until: int,
     capacity: tuple[float, float] | None,
 ) -> PublicationNote:
-    """Say what there is to say about an account; `known` is what was published of the very window."""
+    """Return an account's publication state; `published` is what was published of exactly this window."""
     if published is None:
         return PublicationNote("settled" if window.end <= settled_until else "provisional", capacity)
     current = replace(

@@ -1,4 +1,4 @@
-"""How an objective's budget went at one scope, bucket by bucket and run by run, from totals; no raw events."""
+"""An objective's budget at one scope, by bucket and by run of bad time, from totals; it must not read raw events."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from telemetry.core.calendar.open_time import build_open_timeline
 from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window, day_window, floor, merge, to_local
 from telemetry.core.fold.totals import add_sums
+from telemetry.core.scope import Scope
 from telemetry.core.slo import history as core
 from telemetry.core.slo.cells import TIME_SLIS, good_bad_counts, time_sums
 from telemetry.core.slo.measures import apply_unknown_policy
@@ -32,15 +33,15 @@ if TYPE_CHECKING:
     from telemetry.store import Store
 
 COUNT_SCALE = 1000
-"""A ticket, probe or day stands in a tally as a second does: so counts are rounded as exactly as seconds."""
+"""A ticket, probe or day counts as 1000 ms in TimeByState, so that counts are rounded as exactly as seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScopedSloQuery:
-    """Where an objective is looked at: the scope, the unit its totals are folded under, its calendar and zone."""
+    """An objective at one scope, with the entity that its totals are kept for, its calendar and zone."""
 
     objective: Objective
-    scope: str
+    scope: Scope
     entity: str
     calendar: Calendar
     zone: ZoneInfo
@@ -48,18 +49,18 @@ class ScopedSloQuery:
 
     @property
     def goal(self) -> ObjectiveGoal:
-        """Return what is promised; what counts no time has nothing unknown but days."""
+        """Return the goal with its policy for unknown time; of what is not time only days can be unknown."""
         return ObjectiveGoal(self.objective.goal, self.objective.unknown)
 
     @property
     def by_calendar(self) -> bool:
-        """Tell whether closed time and maintenance count for nothing; a system's calendar is all open but for it."""
-        return self.objective.clock == "open" or self.objective.sli == "readiness" or self.scope.startswith("system:")
+        """Return whether closed time and maintenance are excluded; a system is closed only for maintenance."""
+        return self.objective.clock == "open" or self.objective.sli == "readiness" or self.scope.kind == "system"
 
     @property
     def totals_kind(self) -> str:
         """Return the kind of totals that hold what counts."""
-        return "desk" if self.objective.sli == "wait" else self.scope.partition(":")[0]
+        return "desk" if self.objective.sli == "wait" else self.scope.kind
 
 
 def slo_history(
@@ -91,7 +92,7 @@ def _history_step(slo_query: ScopedSloQuery, bucket: Window) -> HistoryStep:
 
 
 def budget_spending(store: Store, slo_query: ScopedSloQuery, window: Window) -> list[BudgetSpend]:
-    """Return the runs of bad time of a window, the greatest first; hours with any are looked at by five minutes."""
+    """Return the runs of bad time of a window, the greatest first; hours with bad time are read by five minutes."""
     coarse = _read_series(store, slo_query, _runs_to_read(window, [window.start, window.end]))
     bad_windows = [c.window for c in coarse.buckets if _bad_amount(c, slo_query)]
     detailed = (
@@ -112,12 +113,12 @@ def _bad_amount(bucket: TimeBucket, slo_query: ScopedSloQuery) -> int:
 
 
 def spend_cause(spend: BudgetSpend, slo_query: ScopedSloQuery) -> str:
-    """Return why: the site's link, the device (or what stands for it), the queue, the system."""
+    """Return the cause: the centre's link, the device, the queue or the system."""
     if slo_query.objective.sli not in TIME_SLIS:
         return {"wait": "queue", "latency": "system", "readiness": "device"}[slo_query.objective.sli]
-    if slo_query.scope.startswith("system:"):
+    if slo_query.scope.kind == "system":
         return "system"
-    is_silent_centre = slo_query.objective.sli == "connectivity" and slo_query.scope.startswith("centre:")
+    is_silent_centre = slo_query.objective.sli == "connectivity" and slo_query.scope.kind == "centre"
     return (
         "link"
         if is_silent_centre
@@ -127,7 +128,7 @@ def spend_cause(spend: BudgetSpend, slo_query: ScopedSloQuery) -> str:
 
 
 def _runs_to_read(window: Window, cuts: Sequence[int]) -> list[tuple[BucketWidth, Window]]:
-    """Return runs to read: whole hours, and by five minutes those that a cut divides or that are not whole."""
+    """Return runs to read: whole hours; by five minutes the hours that a cut divides or that are not whole."""
     divided_hours = {floor(t, HOUR) for t in cuts if t % HOUR}
     hours = range(floor(window.start, HOUR), window.end, HOUR)
     runs = groupby(
@@ -172,7 +173,7 @@ def _read_buckets(store: Store, slo_query: ScopedSloQuery, width: BucketWidth, w
 
 def _belongs(total: Total, slo_query: ScopedSloQuery) -> bool:
     if slo_query.objective.sli == "wait":
-        return total.scope.startswith(f"desk:{slo_query.entity}:")
+        return Scope(total.scope).centre_id == slo_query.entity
     return total.scope == slo_query.scope
 
 
@@ -182,7 +183,7 @@ def _bucket_time(
     width_and_window: tuple[BucketWidth, Window],
     open_and_excluded: tuple[OpenWindows, OpenWindows],
 ) -> TimeByState:
-    """Weigh a cell's sums against what of it is open and what is left out."""
+    """Return a bucket's time by state from its sums, its open time and its excluded time."""
     (width, window), (open_time, excluded_time) = width_and_window, open_and_excluded
     open_length = open_time.open_ms(window)
     up, down, elsewhere_ms, platform_outage = time_sums(
@@ -196,7 +197,7 @@ def _bucket_time(
 def _readiness_days(
     store: Store, slo_query: ScopedSloQuery, runs: list[tuple[BucketWidth, Window]]
 ) -> Iterable[TimeBucket]:
-    """Yield the opening days that begin in the parts and are decided, or count as what is unknown does."""
+    """Yield the opening days that begin in the runs and are decided, or that count by the policy for unknown time."""
     for window in merge(part for _, part in runs):
         rows = {
             t.start: t.sums

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from telemetry.core.inventory import Device, Objective, PublishedFigures
-from telemetry.core.slo.corrections import find_correction
 from telemetry.errors import InventoryError
 from telemetry.inventory import ReloadingInventory, default_path, load, load_with_warnings
 from telemetry.inventory.files import TomlDocument, locate_keys
@@ -27,6 +26,7 @@ from telemetry.inventory.objectives import (
 )  # fmt: skip
 from telemetry.inventory.published import to_csv
 from telemetry.inventory.record import Faults
+from telemetry.queries.publication import find_correction
 from tests.unit import inventories
 
 CENTRE = inventories.centre("vn83-1", "vn83")

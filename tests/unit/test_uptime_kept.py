@@ -46,7 +46,7 @@ class Desk:
         self.store.replace_totals(unit, width, Window(start, start + 1), [row])
 
     def up(self, width: BucketWidth, window: Window, units: Sequence[str] = UNITS) -> int:
-        return sum(row.values[0] for row in self.kept.rows(units, width, window, "centre", ZONE))
+        return sum(row.up_ms for row in self.kept.rows(units, width, window, "centre", ZONE))
 
 
 @pytest.fixture
