@@ -93,7 +93,7 @@ def _queue_families(views: Sequence[CentreView]) -> Iterator[Metric]:
     )
     yield gauge_family(
         "queue_waiting_tickets",
-        "Tickets that wait, over all services.",
+        "Waiting tickets, over all services.",
         ["centre"],
         (([v.centre.id], v.waiting) for v in views),
     )
@@ -199,9 +199,7 @@ def centre_families(view: CentreView) -> Iterator[Metric]:
 def _service_families(view: CentreView) -> Iterator[Metric]:
     label_names = ["centre", "service"]
     rows = [([view.centre.id, s.service], s) for s in view.services]
-    yield gauge_family(
-        "service_waiting_tickets", "Tickets that wait.", label_names, ((at, s.waiting) for at, s in rows)
-    )
+    yield gauge_family("service_waiting_tickets", "Waiting tickets.", label_names, ((at, s.waiting) for at, s in rows))
     yield gauge_family(
         "service_serving_tickets", "Tickets being served.", label_names, ((at, s.serving) for at, s in rows)
     )

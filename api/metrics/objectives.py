@@ -1,4 +1,4 @@
-"""Families of objectives: in short on the main page, in full for one of them; ratios come from the core."""
+"""Families of objectives: a summary on the main page, all of one objective on its own; ratios come from the core."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from api.metrics.families import gauge_family
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE
+from telemetry.core.scope import Scope
 from telemetry.core.slo.periods import calendar_period
 from telemetry.queries.slos import count_slo_states
 
@@ -58,7 +59,7 @@ def objective_families(slo_index: SloIndex, now: int, zone: ZoneInfo) -> Iterato
         ["severity", "state"],
         (([severity, "firing"], firing[severity]) for severity in SEVERITIES),
     )
-    yield from _summary_families([slo for slo in slo_index.unsorted_slos if not slo.scope.startswith("device:")])
+    yield from _summary_families([slo for slo in slo_index.unsorted_slos if Scope(slo.scope).kind != "device"])
 
 
 def _period_seconds(objective: Objective, now: int, zone: ZoneInfo) -> float:

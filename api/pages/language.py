@@ -1,4 +1,4 @@
-"""Which language a page is in, and its words, numbers and times; it must not know what the pages show."""
+"""The language of a page with its texts, numbers and times; it must not depend on what the pages show."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class PageLocale:
         return self.number(value) if isinstance(value, int) else value
 
     def number(self, value: float, places: int = 0) -> str:
-        """Return a number in the language's manner."""
+        """Return a number in the language's format."""
         return str(format_decimal(value, format="#,##0." + "0" * places if places else "#,##0", locale=self.lang))
 
     def percent(self, ratio: float | None) -> str:
@@ -118,5 +118,5 @@ class PageLocale:
         return str(to_local(t, self.zone).day)
 
     def name(self, record: object, default: str = "") -> str:
-        """Return the name of something that has one in both languages."""
+        """Return a record's name in the page's language."""
         return str(getattr(record, f"name_{self.lang}", default) or default)
