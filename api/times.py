@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _SPACE_BEFORE_OFFSET = re.compile(r" (\d\d:\d\d)$")
 _YEARS = range(1900, 2200)
-"""Years that are accepted: far enough from the ends of the calendar that zones and margins never leave it."""
+"""Years that are accepted: far enough from the ends of the calendar that zones and margins stay within it."""
 _DAYS_PATTERN = re.compile(r"([1-9][0-9]{0,3})d")
 _MONTH_PATTERN = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
 

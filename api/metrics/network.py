@@ -23,14 +23,12 @@ if TYPE_CHECKING:
     from telemetry.queries.network import NetworkStatus
     from telemetry.queries.views import CentreView, SystemView
 
-    SumsByCentre = Sequence[tuple[str, Mapping[str, int]]]
-
 
 def network_families(status: NetworkStatus) -> Iterator[Metric]:
     """Yield the network's families."""
     views = [*status.centres, *status.imported]
-    sums = [(v.centre.id, v.today_sums) for v in views]
-    yield single_gauge("simulated", "Whether any of the data is simulated.", int(status.simulated))
+    sums = [([v.centre.id], v.today_sums) for v in views]
+    yield single_gauge("simulated", "Whether any of the data is simulated.", int(status.has_simulated_data))
     yield single_gauge(
         "snapshot_timestamp_seconds",
         "When the live rows were last read (at most a second before the scrape).",
@@ -39,7 +37,9 @@ def network_families(status: NetworkStatus) -> Iterator[Metric]:
     yield from _centre_state_families(views)
     yield from _count_families(status)
     yield from _queue_families(views)
-    yield from _ticket_families(sums)
+    yield from _today_families("", ["centre"], sums, ", over all services")
+    total_waits = wait_histogram(add_sums(s for _, s in sums))
+    yield gauge_family("queue_wait_seconds", WAITS_HELP, ["bound"], (([bound], count) for bound, count in total_waits))
     yield from _system_families(status.systems)
 
 
@@ -99,24 +99,28 @@ def _queue_families(views: Sequence[CentreView]) -> Iterator[Metric]:
     )
 
 
-def _ticket_families(sums: SumsByCentre) -> Iterator[Metric]:
+def _today_families(
+    prefix: str, label_names: list[str], rows: Sequence[tuple[list[str], Mapping[str, int]]], note: str = ""
+) -> Iterator[Metric]:
+    """Yield tickets and waits of the day by event, one row per centre or service: its labels and its sums."""
     yield gauge_family(
-        "tickets_today",
-        "Tickets of the local day so far, over all services; late data may raise the figure of any hour.",
-        ["centre", "event"],
-        (([c, name], s.get(name, 0)) for c, s in sums for name in TICKET_EVENTS),
+        f"{prefix}tickets_today",
+        f"Tickets of the local day so far{note}; late data may raise the figure of any hour.",
+        [*label_names, "event"],
+        (([*labels, name], s.get(name, 0)) for labels, s in rows for name in TICKET_EVENTS),
     )
     yield gauge_family(
-        "wait_today_seconds",
-        "Sum of the waits that ended today; divide by motcua_waits_today for the mean.",
-        ["centre"],
-        (([c], s.get("wait_sum_ms", 0) / 1000) for c, s in sums),
+        f"{prefix}wait_today_seconds",
+        f"Sum of the waits that ended today; divide by motcua_{prefix}waits_today for the mean.",
+        label_names,
+        ((labels, s.get("wait_sum_ms", 0) / 1000) for labels, s in rows),
     )
     yield gauge_family(
-        "waits_today", "Waits that ended today.", ["centre"], (([c], s.get("called", 0)) for c, s in sums)
+        f"{prefix}waits_today",
+        "Waits that ended today.",
+        label_names,
+        ((labels, s.get("called", 0)) for labels, s in rows),
     )
-    total_waits = wait_histogram(add_sums(s for _, s in sums))
-    yield gauge_family("queue_wait_seconds", WAITS_HELP, ["bound"], (([bound], count) for bound, count in total_waits))
 
 
 def _system_families(views: Sequence[SystemView]) -> Iterator[Metric]:
@@ -203,24 +207,7 @@ def _service_families(view: CentreView) -> Iterator[Metric]:
     yield gauge_family(
         "service_serving_tickets", "Tickets being served.", label_names, ((at, s.serving) for at, s in rows)
     )
-    yield gauge_family(
-        "service_tickets_today",
-        "Tickets of the local day so far; late data may raise the figure of any hour.",
-        [*label_names, "event"],
-        (([*at, name], s.today.get(name, 0)) for at, s in rows for name in TICKET_EVENTS),
-    )
-    yield gauge_family(
-        "service_wait_today_seconds",
-        "Sum of the waits that ended today; divide by motcua_service_waits_today for the mean.",
-        label_names,
-        ((at, s.today.get("wait_sum_ms", 0) / 1000) for at, s in rows),
-    )
-    yield gauge_family(
-        "service_waits_today",
-        "Waits that ended today.",
-        label_names,
-        ((at, s.today.get("called", 0)) for at, s in rows),
-    )
+    yield from _today_families("service_", label_names, [(labels, s.today) for labels, s in rows])
     yield gauge_family(
         "service_queue_wait_seconds",
         WAITS_HELP,

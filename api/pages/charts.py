@@ -30,7 +30,7 @@ class DayCell:
 
 
 def day_strip(rows: Sequence[tuple[Window, TimeAccount]]) -> list[DayCell]:
-    """Lay out one cell a day, oldest first."""
+    """Lay out one cell per day, oldest first."""
     return [_day_cell(i * CELL_STEP, window.start, account) for i, (window, account) in enumerate(rows)]
 
 

@@ -93,7 +93,7 @@ class PageLocale:
         """Return a time of day."""
         return "–" if t is None else str(format_time(to_local(t, self.zone), "HH:mm", locale=self.lang))
 
-    def moment(self, t: int | None) -> str:
+    def date_and_time(self, t: int | None) -> str:
         """Return date and time."""
         if t is None:
             return "–"
@@ -103,7 +103,7 @@ class PageLocale:
         """Return the time of day, and the date too unless it is today's."""
         if t is not None and to_local(t, self.zone).date() == to_local(now, self.zone).date():
             return self.clock(t)
-        return self.moment(t)
+        return self.date_and_time(t)
 
     def day(self, day: date) -> str:
         """Return a date with its weekday."""

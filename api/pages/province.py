@@ -33,7 +33,7 @@ def build_context(queries: Queries, locale: PageLocale) -> dict[str, Any]:
         "title": locale.name(inventory),
         "status": status,
         "now": status.network.now,
-        "simulated": status.simulated,
+        "simulated": status.has_simulated_data,
         "stale": status.stale,
         "last_data": status.last_data,
         "sentence": summary_sentence(status, locale),

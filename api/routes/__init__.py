@@ -1,4 +1,4 @@
-"""The routes of `/api/v1`; each asks `Queries` and returns models, and must not do anything else."""
+"""The routes of `/api/v1`; each calls `Queries` and returns models, and must not do anything else."""
 
 from __future__ import annotations
 

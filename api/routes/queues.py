@@ -19,7 +19,7 @@ QueueBucket = Literal["total", "5m", "30m", "1h", "1d"]
 
 
 class QueueFilter:
-    """Which centre and service are asked for."""
+    """The requested centre and service."""
 
     def __init__(self, centre: str | None = None, service: str | None = None) -> None:
         self.centre = centre

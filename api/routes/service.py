@@ -6,8 +6,14 @@ from fastapi import APIRouter, Request
 
 from api.deps import QueriesDep
 from api.paging import PageParam
-from api.schemas.envelope import CompletenessMeta, RowCounts
-from api.schemas.service import CompletenessEnvelope, CompletenessRow, HealthResponse, VersionResponse
+from api.schemas.service import (
+    CompletenessEnvelope,
+    CompletenessMeta,
+    CompletenessRow,
+    HealthResponse,
+    RowCounts,
+    VersionResponse,
+)
 
 router = APIRouter(tags=["completeness"])
 health_router = APIRouter(tags=["health"])

@@ -33,7 +33,7 @@ class SecondsByState(ApiModel):
 
 
 def account_fields(account: TimeAccount, policy: UnknownPolicy = "exclude") -> dict[str, object]:
-    """Return an account's seconds and ratios by field; unknown time counts in the availability as `policy` says."""
+    """Return an account's seconds and ratios by field; unknown time counts by `policy`."""
     return {
         "seconds": SecondsByState.from_account(account),
         "availability": account.availability(policy),

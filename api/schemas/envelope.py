@@ -91,22 +91,6 @@ class WindowMeta(ResponseMeta):
         return cls.current(queries, zone, centre, coverage=coverage, **window_fields(window, zone))
 
 
-class RowCounts(ApiModel):
-    """Rows stored, refused and dropped, of the highest row number."""
-
-    stored: int
-    refused: int
-    dropped: int
-    highest: int
-    ratio: float | None
-
-
-class CompletenessMeta(ResponseMeta):
-    """The sums over all devices."""
-
-    totals: RowCounts
-
-
 class Envelope(ApiModel, Generic[Data]):
     """Every answer: data, where it comes from, and the cursor of the next page."""
 

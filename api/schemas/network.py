@@ -114,6 +114,7 @@ class CentreSummary(ApiModel):
             view,
             centre,
             timezone=centre.zone.key,
+            simulated=view.has_simulated_data,
             state="unknown" if view.row is None or view.stale else view.row.state,
             mode=view.row.mode if view.row else "normal",
             last_data=rfc3339_or_none(view.last_data, centre.zone),

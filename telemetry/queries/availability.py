@@ -41,7 +41,7 @@ _CAPACITY_FIELDS = {
 
 
 class CompactTotalsReader(Protocol):
-    """Where totals come from; `zone` says whose days the window is made of."""
+    """The source of totals; `zone` is the one whose days the window is made of."""
 
     def rows(
         self, entities: Sequence[str], width: BucketWidth, window: Window, kind: str, zone: ZoneInfo

@@ -238,9 +238,9 @@ class NetworkStatus:
         return self.last_data is None or self.network.now - self.last_data > STALE_MS
 
     @property
-    def simulated(self) -> bool:
+    def has_simulated_data(self) -> bool:
         """Return whether any of it is simulated."""
-        return self.network.inventory.simulated or any(v.simulated for v in (*self.centres, *self.imported))
+        return self.network.inventory.simulated or any(v.has_simulated_data for v in (*self.centres, *self.imported))
 
     @property
     def indicator(self) -> StatusIndicator:

@@ -39,11 +39,9 @@ def find_correction(published: PublishedFigures, current: PublishedFigures) -> P
         msg = f"{_figure_key(published)} and {_figure_key(current)} are not one figure: compare those of one key"
         raise ValueError(msg)
     differences = {name: getattr(current, name) - getattr(published, name) for name in PUBLISHED_FIGURES}
-    return (
-        PublishedCorrection(published, current, replace(published, **differences))
-        if any(differences.values())
-        else None
-    )
+    if not any(differences.values()):
+        return None
+    return PublishedCorrection(published, current, replace(published, **differences))
 
 
 def _figure_key(figures: PublishedFigures) -> tuple[str, str, str]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from telemetry.core.calendar.open_time import build_open_timeline
 from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window, day_window, floor, merge, to_local
 from telemetry.core.fold.totals import add_sums
-from telemetry.core.scope import Scope
 from telemetry.core.slo import history as core
 from telemetry.core.slo.cells import TIME_SLIS, good_bad_counts, time_sums
 from telemetry.core.slo.measures import apply_unknown_policy
@@ -26,9 +25,10 @@ if TYPE_CHECKING:
 
     from telemetry.core.calendar.opening_calendar import Calendar
     from telemetry.core.calendar.windows import BucketWidth
-    from telemetry.core.fold.totals import Total
     from telemetry.core.inventory import Objective
+    from telemetry.core.scope import Scope
     from telemetry.core.slo.history import BudgetSpend, HistoryPoint, HistoryStep
+    from telemetry.core.slo.measures import GoodBad
     from telemetry.queries.buckets import BucketSize, OpenWindows
     from telemetry.store import Store
 
@@ -62,6 +62,10 @@ class ScopedSloQuery:
         """Return the kind of totals that hold what counts."""
         return "desk" if self.objective.sli == "wait" else self.scope.kind
 
+    def weigh(self, time_by_state: TimeByState, start: int) -> GoodBad:
+        """Return what of a bucket's time counts as good and bad; `start` decides whether it is settled."""
+        return apply_unknown_policy(time_by_state, self.goal.policy, settled=start < self.settled_until)
+
 
 def slo_history(
     store: Store, slo_query: ScopedSloQuery, window: Window, bucket: BucketSize, now: int
@@ -74,9 +78,8 @@ def slo_history(
         return []
     full_window = Window(min(s.period.start for s in steps), steps[-1].bucket.end)
     cuts = sorted({t for s in steps for t in (s.bucket.start, s.bucket.end, s.period.start)})
-    return core.build_history(
-        _read_series(store, slo_query, _runs_to_read(full_window, cuts)), steps, slo_query.goal, slo_query.settled_until
-    )
+    series = _read_series(store, slo_query, _runs_to_read(full_window, cuts))
+    return core.build_history(series, steps, slo_query.goal, slo_query.settled_until)
 
 
 def _history_step(slo_query: ScopedSloQuery, bucket: Window) -> HistoryStep:
@@ -85,31 +88,18 @@ def _history_step(slo_query: ScopedSloQuery, bucket: Window) -> HistoryStep:
         start = rolling_period(objective.days, bucket.end, slo_query.zone).start
         return core.HistoryStep(bucket, Window(min(start, bucket.start), bucket.end))
     period = calendar_period(objective.period, bucket.end - 1, slo_query.zone)
-    period_open_s = (
-        _open_time(slo_query, period).open_ms(period) // 1000 if slo_query.objective.sli in TIME_SLIS else None
-    )
+    period_open_s = _open_time(slo_query, period).open_ms(period) // 1000 if objective.sli in TIME_SLIS else None
     return core.HistoryStep(bucket, Window(period.start, bucket.end), period_open_s)
 
 
 def budget_spending(store: Store, slo_query: ScopedSloQuery, window: Window) -> list[BudgetSpend]:
     """Return the runs of bad time of a window, the greatest first; hours with bad time are read by five minutes."""
-    coarse = _read_series(store, slo_query, _runs_to_read(window, [window.start, window.end]))
-    bad_windows = [c.window for c in coarse.buckets if _bad_amount(c, slo_query)]
-    detailed = (
-        _read_series(store, slo_query, [("5m", w) for w in merge(bad_windows)])
-        if slo_query.objective.sli != "readiness"
-        else coarse
-    )
-    open_windows = _open_time(slo_query, window).windows
-    return core.rank_spending(
-        detailed, window, build_open_timeline(open_windows), slo_query.goal, slo_query.settled_until
-    )
-
-
-def _bad_amount(bucket: TimeBucket, slo_query: ScopedSloQuery) -> int:
-    return apply_unknown_policy(
-        bucket.time_by_state, slo_query.goal.policy, settled=bucket.window.start < slo_query.settled_until
-    ).bad
+    series = _read_series(store, slo_query, _runs_to_read(window, [window.start, window.end]))
+    if slo_query.objective.sli != "readiness":
+        bad_windows = [b.window for b in series.buckets if slo_query.weigh(b.time_by_state, b.window.start).bad]
+        series = _read_series(store, slo_query, [("5m", w) for w in merge(bad_windows)])
+    timeline = build_open_timeline(_open_time(slo_query, window).windows)
+    return core.rank_spending(series, window, timeline, slo_query.goal, slo_query.settled_until)
 
 
 def spend_cause(spend: BudgetSpend, slo_query: ScopedSloQuery) -> str:
@@ -118,13 +108,9 @@ def spend_cause(spend: BudgetSpend, slo_query: ScopedSloQuery) -> str:
         return {"wait": "queue", "latency": "system", "readiness": "device"}[slo_query.objective.sli]
     if slo_query.scope.kind == "system":
         return "system"
+    time = spend.time_by_state
     is_silent_centre = slo_query.objective.sli == "connectivity" and slo_query.scope.kind == "centre"
-    return (
-        "link"
-        if is_silent_centre
-        or 2 * spend.time_by_state.charged_elsewhere > spend.time_by_state.down + spend.time_by_state.unknown
-        else "device"
-    )
+    return "link" if is_silent_centre or 2 * time.charged_elsewhere > time.down + time.unknown else "device"
 
 
 def _runs_to_read(window: Window, cuts: Sequence[int]) -> list[tuple[BucketWidth, Window]]:
@@ -152,46 +138,25 @@ def _read_series(store: Store, slo_query: ScopedSloQuery, runs: list[tuple[Bucke
 
 
 def _read_buckets(store: Store, slo_query: ScopedSloQuery, width: BucketWidth, window: Window) -> Iterable[TimeBucket]:
+    objective, step = slo_query.objective, SLOT if width == "5m" else HOUR
     sums: dict[int, list[Mapping[str, int]]] = {}
     for total in store.totals([slo_query.entity], width, window, slo_query.totals_kind):
-        if _belongs(total, slo_query):
+        # A wait objective adds the desks of the centre, which the entity's totals of that kind are.
+        if objective.sli == "wait" or total.scope == slo_query.scope:
             sums.setdefault(total.start, []).append(total.sums)
-    open_and_excluded = _open_time(slo_query, window), _excluded_time(slo_query, window)
-    for start in range(window.start, window.end, SLOT if width == "5m" else HOUR):
-        bucket_window, bucket_sums = (
-            Window(start, start + (SLOT if width == "5m" else HOUR)),
-            add_sums(sums.get(start, ())),
+    open_time, excluded_time = _open_time(slo_query, window), _excluded_time(slo_query, window)
+    for start in range(window.start, window.end, step):
+        part, part_sums = Window(start, start + step), add_sums(sums.get(start, ()))
+        if objective.sli not in TIME_SLIS:
+            good, bad = good_bad_counts(part_sums, objective.sli, objective.threshold_ms)
+            yield TimeBucket(part, TimeByState(up=COUNT_SCALE * good, down=COUNT_SCALE * bad))
+            continue
+        open_ms = open_time.open_ms(part)
+        up, down, elsewhere_ms, outage_ms = time_sums(
+            part_sums, width, objective.sli, by_calendar=slo_query.by_calendar, is_open=open_ms > 0
         )
-        if slo_query.objective.sli in TIME_SLIS:
-            yield TimeBucket(
-                bucket_window, _bucket_time(slo_query, bucket_sums, (width, bucket_window), open_and_excluded)
-            )
-        else:
-            good, bad = good_bad_counts(bucket_sums, slo_query.objective.sli, slo_query.objective.threshold_ms)
-            yield TimeBucket(bucket_window, TimeByState(up=COUNT_SCALE * good, down=COUNT_SCALE * bad))
-
-
-def _belongs(total: Total, slo_query: ScopedSloQuery) -> bool:
-    if slo_query.objective.sli == "wait":
-        return Scope(total.scope).centre_id == slo_query.entity
-    return total.scope == slo_query.scope
-
-
-def _bucket_time(
-    slo_query: ScopedSloQuery,
-    bucket_sums: Mapping[str, int],
-    width_and_window: tuple[BucketWidth, Window],
-    open_and_excluded: tuple[OpenWindows, OpenWindows],
-) -> TimeByState:
-    """Return a bucket's time by state from its sums, its open time and its excluded time."""
-    (width, window), (open_time, excluded_time) = width_and_window, open_and_excluded
-    open_length = open_time.open_ms(window)
-    up, down, elsewhere_ms, platform_outage = time_sums(
-        bucket_sums, width, slo_query.objective.sli, by_calendar=slo_query.by_calendar, is_open=open_length > 0
-    )
-    return to_time_by_state(
-        max(0, open_length - platform_outage), up, down, excluded_time.open_ms(window) + platform_outage, elsewhere_ms
-    )
+        excluded_ms = excluded_time.open_ms(part) + outage_ms
+        yield TimeBucket(part, to_time_by_state(max(0, open_ms - outage_ms), up, down, excluded_ms, elsewhere_ms))
 
 
 def _readiness_days(
@@ -208,16 +173,11 @@ def _readiness_days(
             if start < window.start or decided_at + SLOT > window.end:
                 continue
             day = day_window(to_local(start, slo_query.zone).date(), slo_query.zone)
-            bucket = TimeBucket(day, _readiness_time(rows.get(start, {})))
-            if apply_unknown_policy(
-                bucket.time_by_state, slo_query.goal.policy, settled=start < slo_query.settled_until
-            ).total:
+            up, down = (rows.get(start, {}).get(name, 0) for name in ("ready_up", "ready_down"))
+            unknown = COUNT_SCALE * (not up and not down)
+            bucket = TimeBucket(day, TimeByState(COUNT_SCALE * up, COUNT_SCALE * down, unknown))
+            if slo_query.weigh(bucket.time_by_state, start).total:
                 yield bucket
-
-
-def _readiness_time(row: Mapping[str, int]) -> TimeByState:
-    up, down = row.get("ready_up", 0), row.get("ready_down", 0)
-    return TimeByState(COUNT_SCALE * up, COUNT_SCALE * down, COUNT_SCALE * (not up and not down))
 
 
 def _open_time(slo_query: ScopedSloQuery, window: Window) -> OpenWindows:

@@ -66,11 +66,9 @@ def _decode_row(row: LiveRow) -> CentreNow | SystemNow | SloNow | None:
     try:
         if row.entity.startswith(SLO_ROW_PREFIX):
             return _SLO_DECODER.decode(row.body)
-        return (
-            _SYSTEM_DECODER.decode(row.body)
-            if row.body.startswith(_SYSTEM_ROW_PREFIX)
-            else _CENTRE_DECODER.decode(row.body)
-        )
+        if row.body.startswith(_SYSTEM_ROW_PREFIX):
+            return _SYSTEM_DECODER.decode(row.body)
+        return _CENTRE_DECODER.decode(row.body)
     except msgspec.DecodeError:
         return None
 

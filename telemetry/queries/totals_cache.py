@@ -1,4 +1,4 @@
-"""A cache of past totals, valid while the live rows say that they have not been written again; never for writing.
+"""A cache of past totals, valid while the live rows show that they have not been written again; never for writing.
 
 A live row's `reopened` changes after totals were written that had ended two minutes before.  A total that ended four
 minutes ago is cached with the `reopened` of a snapshot taken before it was read, and read again when that changes.
@@ -201,17 +201,3 @@ def _missing_runs(rows_by_entity: Mapping[str, list[CompactTotals | None]]) -> d
             last = len(bucket_rows) - 1 - bucket_rows[::-1].index(None)
             entities_by_run.setdefault((bucket_rows.index(None), last), []).append(name)
     return entities_by_run
-
-
-class UncachedTotals:
-    """Reads a store through the interface of TotalsCache, without a cache."""
-
-    def __init__(self, store: TotalsReader) -> None:
-        self._store = store
-
-    def rows(
-        self, entities: Sequence[str], width: BucketWidth, window: Window, kind: str, zone: ZoneInfo
-    ) -> Iterable[CompactTotal]:
-        """Return totals starting in the window."""
-        del zone
-        return map(CompactTotal.from_total, self._store.totals(entities, width, window, kind))

@@ -77,9 +77,10 @@ class CentreView:
     def services(self) -> tuple[ServiceNow, ...]:
         """Return the queues, declared services first; sums of an earlier day are dropped."""
         rows = {s.service: s for s in (self.row.services if self.row else ())}
+        zone = self.centre.zone
         names = [*self.centre.services, *sorted(set(rows) - set(self.centre.services))]
         services = [rows.get(name) or ServiceNow(service=name, waiting=0, serving=0) for name in names]
-        if self.row is None or _is_same_day(self.row.at, self.now, self.centre):
+        if self.row is None or local_date(self.row.at, zone) == local_date(self.now, zone):
             return tuple(services)
         return tuple(msgspec.structs.replace(s, today={}) for s in services)
 
@@ -119,7 +120,7 @@ class CentreView:
         return capacity_bounds(states.count("up"), states.count("unknown"), len(states)) if states else None
 
     @property
-    def simulated(self) -> bool:
+    def has_simulated_data(self) -> bool:
         """Return whether any of the data is simulated."""
         return bool(self.row and self.row.simulated) or any(d.simulated for d in self.devices)
 
@@ -157,10 +158,6 @@ class SystemView:
         return "unknown" if self.row is None or self.stale else self.row.state
 
 
-def _is_same_day(a: int, b: int, centre: Centre) -> bool:
-    return local_date(a, centre.zone) == local_date(b, centre.zone)
-
-
 def build_centre_view(centre: Centre, declared: Iterable[Device], row: CentreNow | None, now: int) -> CentreView:
     """Join a centre's declaration with its live row."""
     view = CentreView(centre, row, now, centre.is_open(now), ())
@@ -171,15 +168,13 @@ def _device_views(
     centre: str, declared: Iterable[Device], row: CentreNow | None, *, is_stale: bool
 ) -> tuple[DeviceView, ...]:
     declared_by_id = {d.id: d for d in declared if d.kind != "replay"}
-    reported_by_id = {d.id: _with_unknown_state(d) if is_stale else d for d in (row.devices if row else ())}
+    reported_by_id = {d.id: d for d in (row.devices if row else ())}
+    if is_stale:
+        reported_by_id = {ident: msgspec.structs.replace(d, state="unknown") for ident, d in reported_by_id.items()}
     return tuple(
         _device_view(centre, ident, declared_by_id, reported_by_id)
         for ident in sorted({*declared_by_id, *reported_by_id})
     )
-
-
-def _with_unknown_state(device: DeviceNow) -> DeviceNow:
-    return msgspec.structs.replace(device, state="unknown")
 
 
 def _device_view(

@@ -27,8 +27,9 @@ from telemetry.queries.buckets import bucket_query
 from telemetry.queries.errors import BadWindow
 from telemetry.queries.network import QueryScope
 from telemetry.queries.publication import exact_local_month
-from telemetry.queries.totals_cache import CompactTotal, UncachedTotals
+from telemetry.queries.totals_cache import CompactTotal
 from telemetry.store.sqlite import SqliteStore
+from tests.uncached_totals import UncachedTotals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
