@@ -1,1 +1,1 @@
-"""The HTTP side: it asks `telemetry.queries` and shapes answers; it must not read stores, MQTT or files of the edge."""
+"""The HTTP side: it answers requests from `telemetry.queries`; it must not read stores, MQTT or files of the edge."""

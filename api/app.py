@@ -1,4 +1,4 @@
-"""The API as a factory over `Queries`; importing it does nothing and making an app reads nothing."""
+"""The API as a factory over `Queries`; importing it does nothing and creating an app reads nothing."""
 
 from __future__ import annotations
 
@@ -7,14 +7,40 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from api import badges, metrics, problems, statuspage
-from api.headers import SecurityHeadersMiddleware
 from api.pages import install_pages
-from api.routes import PREFIX, api_router, health
+from api.routes import PREFIX, api_router
+from api.routes.service import health_router
 
 if TYPE_CHECKING:
-    from telemetry.queries import Queries
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from telemetry.queries.service import Queries
 
 _DESCRIPTION = "Service availability, queue load and completeness of public-service centres."
+CSP = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+_HEADERS = (
+    (b"content-security-policy", CSP.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"x-frame-options", b"DENY"),
+)
+
+
+class SecurityHeadersMiddleware:
+    """Adds security headers to every response; plain ASGI, so that streams are not buffered."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and add the headers to the response."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *_HEADERS]
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
 
 
 def create_app(queries: Queries, *, version: str = "0", pages: bool = True) -> FastAPI:
@@ -31,7 +57,7 @@ def create_app(queries: Queries, *, version: str = "0", pages: bool = True) -> F
     app.state.registry = metrics.build_registry(queries, version)
     problems.install_handlers(app)
     app.include_router(api_router())
-    app.include_router(health.router)
+    app.include_router(health_router)
     app.include_router(metrics.router)
     app.include_router(badges.router)
     app.include_router(statuspage.router)

@@ -1,4 +1,4 @@
-"""Badges as inline SVG: what something is, and how it stands; no font, script or picture from elsewhere."""
+"""Badges as inline SVG: a name and a state; without fonts, scripts or pictures of other hosts."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ from fastapi import APIRouter, Query, Response
 from api.deps import QueriesDep
 from api.pages.language import PageLocale, load_messages
 from telemetry.core.calendar.windows import DAY, Window
+from telemetry.core.scope import Scope
 from telemetry.queries.slos import SLO_STATES, sum_slos
 
 if TYPE_CHECKING:
     from api.pages.language import LanguageCode
     from telemetry.core.figures.accounting import TimeByState
-    from telemetry.queries import Queries
+    from telemetry.queries.service import Queries
 
 router = APIRouter(tags=["badges"])
 BadgeWindow = Literal["1d", "7d", "28d", "90d"]
-LanguageParam = Annotated[Literal["vi", "en"], Query(description="words of the badge")]
-BadgeWindowParam = Annotated[BadgeWindow, Query(description="the time looked at; an objective has its own")]
+LanguageParam = Annotated[Literal["vi", "en"], Query(description="language of the badge")]
+BadgeWindowParam = Annotated[
+    BadgeWindow, Query(description="the window of the figure; an objective has its own period")
+]
 COLOUR_BY_SLO_STATE = {"healthy": "#1b6e3c", "at_risk": "#8a5a00", "exhausted": "#a3161c", "no_data": "#595959"}
 """White text on each has a contrast of at least 4.5:1."""
 _CHAR_WIDTH, _PADDING, _HEIGHT = 7, 8, 22
@@ -29,7 +32,7 @@ _CHAR_WIDTH, _PADDING, _HEIGHT = 7, 8, 22
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """Two fields and what a screen reader says; `standing` colours the second."""
+    """Two fields and the text for screen readers; `slo_state` is the colour of the second."""
 
     label: str
     value: str
@@ -38,7 +41,7 @@ class Badge:
 
 
 def render_svg(badge: Badge, lang: str) -> str:
-    """Draw a badge; the width of a letter is a guess, so the text is fitted to it."""
+    """Draw a badge; the width of a letter is an estimate, so the text is fitted to it."""
     label_width, value_width = (_CHAR_WIDTH * len(text) + 2 * _PADDING for text in (badge.label, badge.value))
     label, value, detail = (escape(text) for text in (badge.label, badge.value, badge.detail))
     width = label_width + value_width
@@ -69,8 +72,8 @@ def _locale_for(queries: Queries, lang: LanguageCode) -> PageLocale:
 def get_slo_badge(
     slo: str, queries: QueriesDep, lang: LanguageParam = "vi", window: BadgeWindowParam | None = None
 ) -> Response:
-    """Draw how an objective stands over all its scopes, coloured by the worst of them."""
-    del window  # an objective's is declared
+    """Draw an objective over all its scopes, coloured by the worst state of them."""
+    del window  # an objective has its declared period
     slo_index, locale = queries.slo_index(), _locale_for(queries, lang)
     objective = slo_index.objective(slo)
     scoped_slos = slo_index.for_slo(slo)
@@ -87,7 +90,9 @@ def get_centre_badge(
     """Draw a centre's availability in opening hours."""
     locale = _locale_for(queries, lang)
     declared = queries.network().centre(centre)
-    return _svg_response(_availability_badge(queries, locale, f"centre:{centre}", locale.name(declared), window), lang)
+    return _svg_response(
+        _availability_badge(queries, locale, Scope.centre(centre), locale.name(declared), window), lang
+    )
 
 
 @router.get("/badges/system/{system}.svg", operation_id="badge_system", response_class=Response)
@@ -96,11 +101,11 @@ def get_system_badge(
 ) -> Response:
     """Draw a digital system's availability round the clock."""
     locale = _locale_for(queries, lang)
-    name = locale.name(queries.system(system).system)
-    return _svg_response(_availability_badge(queries, locale, f"system:{system}", name, window), lang)
+    name = locale.name(queries.network().system(system).system)
+    return _svg_response(_availability_badge(queries, locale, Scope.system(system), name, window), lang)
 
 
-def _availability_badge(queries: Queries, locale: PageLocale, scope: str, name: str, window: BadgeWindow) -> Badge:
+def _availability_badge(queries: Queries, locale: PageLocale, scope: Scope, name: str, window: BadgeWindow) -> Badge:
     days = int(window.removesuffix("d"))
     now = queries.now()
     account = queries.availability(scope, Window(now - days * DAY, now)).overall
@@ -108,8 +113,8 @@ def _availability_badge(queries: Queries, locale: PageLocale, scope: str, name: 
     return Badge(name, _format_ratio(locale, account.availability()), _badge_state(account, queries, scope), detail)
 
 
-def _badge_state(account: TimeByState, queries: Queries, scope: str) -> str:
-    """Colour by the objectives of the place; a place without any is only known or not."""
+def _badge_state(account: TimeByState, queries: Queries, scope: Scope) -> str:
+    """Return the worst state of the scope's objectives; `healthy` or `no_data` when it has none."""
     if account.availability() is None:
         return "no_data"
     worst = queries.slo_index().worst_at(scope)

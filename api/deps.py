@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from telemetry.queries import Queries
+from telemetry.queries.service import Queries
 
 
 def _get_queries(request: Request) -> Queries:

@@ -1,4 +1,4 @@
-"""Weak ETags from the live version, the inventory and the minute, so that nothing unchanged is computed twice."""
+"""Weak ETags from the live version, the inventory and the minute, so that unchanged answers are not computed twice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from telemetry.core.calendar.windows import MINUTE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from telemetry.queries import Queries
+    from telemetry.queries.service import Queries
 
 VARY = "Accept, Accept-Language, Cookie"
 
@@ -27,7 +27,7 @@ class NotModified(Exception):
 
 
 def compute_etag(queries: Queries, url: str) -> str:
-    """Return the tag of an address now; ages and open windows move, so the minute is part of it."""
+    """Return the current tag of a URL; ages and open windows change, so the minute is part of it."""
     key = (url, queries.inventory().version, queries.now() // MINUTE)
     digest = hashlib.sha256(repr(key).encode()).hexdigest()[:16]
     return f'W/"{queries.snapshot().version}-{digest}"'
@@ -36,7 +36,7 @@ def compute_etag(queries: Queries, url: str) -> str:
 def apply_etag(request: Request, response: Response, queries: QueriesDep) -> None:
     """Tag the answer, or raise NotModified when the client already has it.
 
-    Nothing is kept without asking, settled time neither: late data correct it, and nobody may see the old figure.
+    Clients always revalidate, also for settled time: late data correct it, and an old figure must not be shown.
     """
     tag = compute_etag(queries, str(request.url))
     headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": VARY}

@@ -1,22 +1,32 @@
-"""The stream of live changes, told from versioned rows; a client that comes back gets what is newer than it knows."""
+"""Live changes as server-sent events, from versioned rows; the one asynchronous route.
+
+A client that reconnects gets what is newer than the last version it received.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+from fastapi import APIRouter, Depends, Header
 from fastapi.concurrency import run_in_threadpool
-from fastapi.sse import ServerSentEvent
+from fastapi.sse import EventSourceResponse, ServerSentEvent
 
+from api.deps import QueriesDep
 from api.times import rfc3339, rfc3339_or_none
 from telemetry.errors import MotcuaError
-from telemetry.queries import count_states
+from telemetry.queries.views import count_states
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
-    from telemetry.queries import CentreView, NetworkView, Queries
+    from telemetry.queries.network import NetworkView
+    from telemetry.queries.service import Queries
+    from telemetry.queries.views import CentreView
 
+router = APIRouter(tags=["events"])
 POLL_INTERVAL_S = 2.0
 """At most one message a centre in this time."""
 PING_INTERVAL_S = 15.0
@@ -30,7 +40,7 @@ class _Sent:
 
 
 def centre_state_data(view: CentreView) -> dict[str, Any]:
-    """Return a centre's condition as told in the stream."""
+    """Return a centre's condition for the stream."""
     return {
         "centre": view.centre.id,
         "condition": view.condition,
@@ -42,7 +52,7 @@ def centre_state_data(view: CentreView) -> dict[str, Any]:
 
 
 def queue_data(view: CentreView) -> dict[str, Any]:
-    """Return a centre's queues as told in the stream."""
+    """Return a centre's queues for the stream."""
     rows = [{"service": s.service, "waiting": s.waiting, "serving": s.serving} for s in view.services]
     return {"centre": view.centre.id, "waiting": view.waiting, "services": rows}
 
@@ -69,7 +79,7 @@ def _change_events(network: NetworkView, sent: _Sent, centre: str | None) -> Ite
 
 
 def _without_volatile(data: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what moves with every heartbeat."""
+    """Leave out what changes with every heartbeat."""
     return {name: value for name, value in data.items() if name != "last_data"}
 
 
@@ -85,7 +95,7 @@ def _snapshot_event(network: NetworkView, centre: str | None, last_version: int 
 
 
 def _initial_sent(network: NetworkView, centre: str | None, last_version: int | None) -> _Sent:
-    """A newcomer has been told all by hello; one who comes back may have missed anything newer than `last`."""
+    """Return what the client has: everything from `hello`, or after a reconnection only what `last_version` covers."""
     if last_version is not None:
         return _Sent(last_version, {}, {})
     views = {v.centre.id: v for v in _changed_views(network, -1, centre)}
@@ -96,7 +106,7 @@ def _initial_sent(network: NetworkView, centre: str | None, last_version: int | 
 async def stream_events(
     queries: Queries, centre: str | None, last_version: int | None, sleep: Callable[[float], Awaitable[None]],
 ) -> AsyncIterator[ServerSentEvent]:  # fmt: skip
-    """Say hello, then tell every change; a quiet line is pinged."""
+    """Yield `hello`, then every change; `ping` when nothing changes for PING_INTERVAL_S."""
     network = await run_in_threadpool(queries.network)
     if last_version is not None and last_version > network.snapshot.version:
         last_version = None
@@ -118,3 +128,23 @@ def _poll(queries: Queries, sent: _Sent, centre: str | None) -> list[ServerSentE
         return list(_change_events(queries.network(), sent, centre))
     except MotcuaError:
         return []
+
+
+def _check_centre(queries: QueriesDep, centre: str | None = None) -> str | None:
+    """Raise NotFound before the stream begins: afterwards no problem can be returned."""
+    network = queries.network()
+    if centre is not None:
+        network.centre(centre)
+    return centre
+
+
+@router.get("/events", operation_id="events", response_class=EventSourceResponse)
+async def stream_live_events(
+    queries: QueriesDep,
+    centre: Annotated[str | None, Depends(_check_centre)],
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> AsyncIterator[ServerSentEvent]:
+    """Stream `hello`, `centre.state`, `queue` and `ping`; ids are live versions."""
+    last_version = int(last_event_id) if last_event_id and last_event_id.isascii() and last_event_id.isdigit() else None
+    async for event in stream_events(queries, centre, last_version, asyncio.sleep):
+        yield event

@@ -1,4 +1,4 @@
-"""Opaque keyset cursors for sorted lists; it must not know what the rows mean."""
+"""Opaque keyset cursors for sorted lists; it must not depend on the meaning of the rows."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ CursorKey = tuple[str | int | float, ...]
 
 
 class BadCursor(Exception):
-    """A cursor this API did not give out."""
+    """A cursor that this API did not return."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """Which part of a list was asked for."""
+    """Which part of a list is requested."""
 
     limit: int
     cursor: str | None
@@ -46,7 +46,7 @@ def _encode_cursor(key: CursorKey) -> str:
 
 
 def _key_types(key: CursorKey) -> list[str]:
-    """Return what can be compared with what: texts, and numbers that are in some order."""
+    """Return the kinds of a key's parts: only equal kinds can be compared, and NaN has no order."""
     return [_key_part_type(part) for part in key]
 
 

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from api.etags import NotModified
 from api.paging import BadCursor
 from telemetry.errors import InventoryError, StoreError
-from telemetry.queries import BadScope, BadWindow, NotFound
+from telemetry.queries.errors import BadScope, BadWindow, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ _ERROR_PAGE = "error_page"
 
 
 def problem_response(request: Request, status: int, code: str, detail: str, **more: object) -> Response:
-    """Return a problem; browsers that ask for a page get one with the same words."""
+    """Return a problem; browsers that accept HTML get the error page."""
     page = getattr(request.app.state, _ERROR_PAGE, None)
     headers = cast("Mapping[str, str] | None", more.pop("headers", None))
     if page is not None and _accepts_html(request):
@@ -59,9 +59,7 @@ def _handle_http_error(request: Request, error: Exception) -> Response:
 def _handle_validation_error(request: Request, error: Exception) -> Response:
     error = cast("RequestValidationError", error)
     faults = [{"pointer": _json_pointer(e["loc"]), "detail": e["msg"]} for e in error.errors()]
-    return problem_response(
-        request, 422, "invalid-request", "some parameters cannot be used: see errors", errors=faults
-    )
+    return problem_response(request, 422, "invalid-request", "some parameters are not valid: see errors", errors=faults)
 
 
 def _json_pointer(location: tuple[str | int, ...]) -> str:
@@ -82,7 +80,7 @@ def _handle_store_error(request: Request, error: Exception) -> Response:
 def _handle_unexpected_error(request: Request, error: Exception) -> Response:
     trace = uuid.uuid4().hex
     _LOG.error("unexpected error, trace %s", trace, exc_info=error)
-    return problem_response(request, 500, "internal-error", "this is our fault; the log has the trace", trace_id=trace)
+    return problem_response(request, 500, "internal-error", "internal error; the log has the trace", trace_id=trace)
 
 
 def _problem_handler(status: int, code: str, detail: str = "") -> Callable[[Request, Exception], Response]:

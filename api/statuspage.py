@@ -1,4 +1,4 @@
-"""The network in the shape that tools made for Statuspage read; it must say nothing that `/api/v1/status` does not."""
+"""The network in Statuspage's format, for tools that read it; it must show nothing that `/api/v1/status` does not."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from fastapi import APIRouter, Request
 from api.deps import QueriesDep
 from api.times import rfc3339
 from telemetry.core.calendar.windows import DAY
+from telemetry.core.scope import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from telemetry.queries import MaintenanceWindow, NetworkStatus, Queries, ScopedSlo
+    from telemetry.queries.network import MaintenanceWindow, NetworkStatus
+    from telemetry.queries.service import Queries
+    from telemetry.queries.slos import ScopedSlo
 
 router = APIRouter(tags=["status"])
 MAINTENANCE_AHEAD_MS = 14 * DAY
@@ -31,7 +34,7 @@ _IMPACT_BY_SEVERITY = {"page": "major", "ticket": "minor"}
 
 @router.get("/status/summary.json", operation_id="status_summary")
 def get_status_summary(request: Request, queries: QueriesDep) -> dict[str, Any]:
-    """Return page, status, components, incidents (alarms that fire) and maintenance of the next 14 days."""
+    """Return page, status, components, incidents (firing alarms) and maintenance of the next 14 days."""
     network_status = queries.network_status()
     inventory = network_status.network.inventory
     now = rfc3339(network_status.network.now, inventory.zone)
@@ -47,15 +50,15 @@ def get_status_summary(request: Request, queries: QueriesDep) -> dict[str, Any]:
 
 def _components(network_status: NetworkStatus, now: str) -> Iterator[dict[str, Any]]:
     components = [
-        *((f"centre:{v.centre.id}", v.centre.name_en, _CENTRE_STATUS[v.condition]) for v in network_status.centres),
-        *((f"system:{v.system.id}", v.system.name_en, _SYSTEM_STATUS[v.state]) for v in network_status.systems),
+        *((Scope.centre(v.centre.id), v.centre.name_en, _CENTRE_STATUS[v.condition]) for v in network_status.centres),
+        *((Scope.system(v.system.id), v.system.name_en, _SYSTEM_STATUS[v.state]) for v in network_status.systems),
     ]
     for position, (ident, name, status) in enumerate(components, 1):
         yield {"id": ident, "name": name, "status": status, "position": position, "updated_at": now, "group": False}
 
 
 def _firing_alarms(slo: ScopedSlo) -> list[tuple[int, str]]:
-    """Return since when and how bad each alarm is that fires, the first to fire first."""
+    """Return start and severity of the firing alarms, the earliest first."""
     return sorted((r.fired, r.severity) for r in slo.row.readings if r.fired is not None)
 
 

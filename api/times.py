@@ -12,7 +12,7 @@ from fastapi import Depends, Query
 from api.deps import QueriesDep
 from telemetry.core.calendar.windows import DAY, SLOT, Window, ceil, to_local, to_ms
 from telemetry.core.slo.periods import calendar_period
-from telemetry.queries import BadWindow
+from telemetry.queries.errors import BadWindow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _SPACE_BEFORE_OFFSET = re.compile(r" (\d\d:\d\d)$")
 _YEARS = range(1900, 2200)
-"""Years that can be asked about: far enough from the ends of the calendar that zones and margins never leave it."""
+"""Years that are accepted: far enough from the ends of the calendar that zones and margins stay within it."""
 _DAYS_PATTERN = re.compile(r"([1-9][0-9]{0,3})d")
 _MONTH_PATTERN = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
 
@@ -43,13 +43,13 @@ def parse_time(text: str, name: str, zone: ZoneInfo) -> int:
         msg = f"`{name}` is {text!r}: write an RFC 3339 time such as 2026-11-23T07:00:00+07:00, with + as %2B"
         raise BadWindow(msg) from error
     if dt.year not in _YEARS:
-        msg = f"`{name}` is {text!r}: years from {_YEARS.start} to {_YEARS.stop - 1} can be asked about"
+        msg = f"`{name}` is {text!r}: years from {_YEARS.start} to {_YEARS.stop - 1} are accepted"
         raise BadWindow(msg)
     return to_ms(dt.replace(tzinfo=zone) if dt.tzinfo is None else dt)
 
 
 def parse_named_window(text: str, zone: ZoneInfo, now: int) -> Window:
-    """Read a window by its name: the last days up to now (`28d`), or a local month (`this-month`, `2026-10`)."""
+    """Read a named window: the last days up to now (`28d`), or a local month (`this-month`, `2026-10`)."""
     if days := _DAYS_PATTERN.fullmatch(text):
         end = ceil(now, SLOT)
         return Window(end - int(days[1]) * DAY, end)
@@ -72,7 +72,7 @@ class WindowRequest:
     now: int
 
     def resolve(self, zone: ZoneInfo, default: Callable[[], Window]) -> Window:
-        """Return the window asked for; what is not given comes from the default."""
+        """Return the requested window; missing ends come from the default."""
         if self.name is not None:
             return self._resolve_named(self.name, zone)
         default_window = default()

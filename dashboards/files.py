@@ -1,4 +1,4 @@
-"""Gives the packaged dashboards and rules as text; it must not change them or know where they go.
+"""Reads the packaged dashboards and rules as text; it must not change them or depend on where they are installed.
 
 Files below `dashboards/grafana` and `dashboards/rules`; the rules' own tests are left out.
 """
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SUFFIX_BY_FOLDER = {"grafana": ".json", "rules": ".yaml"}
-"""Folder: the ending of what is taken from it, subfolders not included."""
+"""Folder: suffix of the files that are read from it; subfolders are not included."""
 
 
 def load_provisioned_files() -> Mapping[str, str]:

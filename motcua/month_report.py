@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from telemetry.core.fold.totals import Total
     from telemetry.core.inventory import Inventory, Objective
     from telemetry.core.slo.evaluation import ScopedObjective
-    from telemetry.queries import Queries
+    from telemetry.queries.service import Queries
     from telemetry.store import Store
 
 FieldSums = dict[str, int]

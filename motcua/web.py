@@ -12,7 +12,7 @@ import uvicorn
 from api.app import create_app
 from telemetry import __version__, wiring
 from telemetry.errors import ConfigError, Fault, MotcuaError
-from telemetry.queries import Queries
+from telemetry.queries.service import Queries
 
 if TYPE_CHECKING:
     from collections.abc import Callable

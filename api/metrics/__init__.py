@@ -1,7 +1,7 @@
 """Prometheus pages over `Queries`, each with a registry of its own; they must not compute ratios the core does not.
 
-The main page holds no series of a device and none of a service; those are on pages that are asked for one centre, or
-one objective (the multi-target pattern).
+The main page holds no series of a device and none of a service; those are on pages for one centre or one
+objective (the multi-target pattern).
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from api.deps import QueriesDep
-from api.metrics.detail import centre_families, device_families
 from api.metrics.families import gauge_family
-from api.metrics.network import network_families, store_families
+from api.metrics.network import centre_families, device_families, network_families, store_families
 from api.metrics.objectives import objective_families, scope_families
 from telemetry.errors import MotcuaError
 
@@ -25,14 +24,14 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
-    from telemetry.queries import Queries
+    from telemetry.queries.service import Queries
 
 router = APIRouter(tags=["health"])
 
 
 @router.get("/metrics", operation_id="metrics", response_class=Response)
 def get_network_metrics(request: Request) -> Response:
-    """Return the network's metrics in the format the scraper asks for."""
+    """Return the network's metrics in the format that the scraper accepts."""
     return _registry_response(request, request.app.state.registry)
 
 
@@ -52,7 +51,7 @@ def get_centre_metrics(request: Request, queries: QueriesDep, centre: str) -> Re
 
 @router.get("/metrics/slos", operation_id="metrics_slos", response_class=Response)
 def get_slo_metrics(request: Request, queries: QueriesDep, slo: str) -> Response:
-    """Return all metrics of one objective, at every scope it holds for."""
+    """Return all metrics of one objective, at every scope it applies to."""
     slo_index = queries.slo_index()
     slo_index.objective(slo)
     return _families_response(request, lambda: scope_families(slo_index.for_slo(slo)))
@@ -77,13 +76,13 @@ def build_registry(queries: Queries, version: str) -> CollectorRegistry:
 
 
 class _FamiliesCollector(Collector):
-    """Answers a scrape by asking the same questions the pages ask."""
+    """Answers a scrape from the same queries as the pages."""
 
     def __init__(self, build_families: Callable[[], Iterable[Metric]]) -> None:
         self._build_families = build_families
 
     def describe(self) -> Iterable[Metric]:
-        """Return nothing, so that registering asks no questions."""
+        """Return nothing, so that registering runs no query."""
         return []
 
     def collect(self) -> Iterator[Metric]:

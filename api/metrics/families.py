@@ -1,4 +1,4 @@
-"""Makes families of gauges with our prefix; it must not know what they measure."""
+"""Builds families of gauges with the prefix `motcua_`; it must not depend on what they measure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 TICKET_EVENTS = ("issued", "called", "served", "abandoned", "no_show")
 WAITS_HELP = (
-    "Today's waits at or under the bound (seconds; +Inf: all), counted cumulatively. Gauges and no histogram, because "
+    "Today's waits at or under the bound (seconds; +Inf: all), counted cumulatively. Gauges, not a histogram, because "
     "the counts fall at midnight and late data may lower them."
 )
 

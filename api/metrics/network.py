@@ -1,31 +1,34 @@
-"""The main page's families of centres, queues and systems: sums per centre, never a series per device or service."""
+"""Families of centres, queues, devices and systems; ratios come from the core.
+
+The main page has sums per centre and never a series per device or service; those are on the pages of one centre.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from prometheus_client.core import CounterMetricFamily
 
 from api.metrics.families import TICKET_EVENTS, WAITS_HELP, gauge_family, single_gauge, wait_histogram
 from telemetry.core.fold.totals import add_sums
-from telemetry.queries import count_states
-from telemetry.queries.views import STATES
+from telemetry.queries.views import STATES, count_states
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from prometheus_client.core import Metric
 
-    from telemetry.queries import CentreView, NetworkStatus, StoreStats, SystemView
-
-    SumsByCentre = Sequence[tuple[str, Mapping[str, int]]]
+    from telemetry.queries.completeness import StoreStats
+    from telemetry.queries.network import NetworkStatus
+    from telemetry.queries.views import CentreView, SystemView
 
 
 def network_families(status: NetworkStatus) -> Iterator[Metric]:
-    """Yield what there is to say about the network now."""
+    """Yield the network's families."""
     views = [*status.centres, *status.imported]
-    sums = [(v.centre.id, v.today_sums) for v in views]
-    yield single_gauge("simulated", "Whether any of the data is simulated.", int(status.simulated))
+    sums = [([v.centre.id], v.today_sums) for v in views]
+    yield single_gauge("simulated", "Whether any of the data is simulated.", int(status.has_simulated_data))
     yield single_gauge(
         "snapshot_timestamp_seconds",
         "When the live rows were last read (at most a second before the scrape).",
@@ -34,7 +37,9 @@ def network_families(status: NetworkStatus) -> Iterator[Metric]:
     yield from _centre_state_families(views)
     yield from _count_families(status)
     yield from _queue_families(views)
-    yield from _ticket_families(sums)
+    yield from _today_families("", ["centre"], sums, ", over all services")
+    total_waits = wait_histogram(add_sums(s for _, s in sums))
+    yield gauge_family("queue_wait_seconds", WAITS_HELP, ["bound"], (([bound], count) for bound, count in total_waits))
     yield from _system_families(status.systems)
 
 
@@ -72,16 +77,13 @@ def _count_families(status: NetworkStatus) -> Iterator[Metric]:
         ["state"],
         (([c], n) for c, n in status.conditions.items()),
     )
-    counts: dict[tuple[str, str], int] = {}
-    for device in (d for v in status.centres for d in v.devices):
-        key = (device.now.kind, device.state)
-        counts[key] = counts.get(key, 0) + 1
+    counts = Counter((d.now.kind, d.state) for v in status.centres for d in v.devices)
     kinds = sorted({kind for kind, _ in counts})
     yield gauge_family(
         "devices_by_type",
         "Devices of the whole network by kind and service state.",
         ["device_type", "state"],
-        (([kind, state], counts.get((kind, state), 0)) for kind in kinds for state in STATES),
+        (([kind, state], counts[kind, state]) for kind in kinds for state in STATES),
     )
 
 
@@ -91,30 +93,34 @@ def _queue_families(views: Sequence[CentreView]) -> Iterator[Metric]:
     )
     yield gauge_family(
         "queue_waiting_tickets",
-        "Tickets that wait, over all services.",
+        "Waiting tickets, over all services.",
         ["centre"],
         (([v.centre.id], v.waiting) for v in views),
     )
 
 
-def _ticket_families(sums: SumsByCentre) -> Iterator[Metric]:
+def _today_families(
+    prefix: str, label_names: list[str], rows: Sequence[tuple[list[str], Mapping[str, int]]], note: str = ""
+) -> Iterator[Metric]:
+    """Yield tickets and waits of the day by event, one row per centre or service: its labels and its sums."""
     yield gauge_family(
-        "tickets_today",
-        "Tickets of the local day so far, over all services; late data may raise the figure of any hour.",
-        ["centre", "event"],
-        (([c, name], s.get(name, 0)) for c, s in sums for name in TICKET_EVENTS),
+        f"{prefix}tickets_today",
+        f"Tickets of the local day so far{note}; late data may raise the figure of any hour.",
+        [*label_names, "event"],
+        (([*labels, name], s.get(name, 0)) for labels, s in rows for name in TICKET_EVENTS),
     )
     yield gauge_family(
-        "wait_today_seconds",
-        "Sum of the waits that ended today; divide by motcua_waits_today for the mean.",
-        ["centre"],
-        (([c], s.get("wait_sum_ms", 0) / 1000) for c, s in sums),
+        f"{prefix}wait_today_seconds",
+        f"Sum of the waits that ended today; divide by motcua_{prefix}waits_today for the mean.",
+        label_names,
+        ((labels, s.get("wait_sum_ms", 0) / 1000) for labels, s in rows),
     )
     yield gauge_family(
-        "waits_today", "Waits that ended today.", ["centre"], (([c], s.get("called", 0)) for c, s in sums)
+        f"{prefix}waits_today",
+        "Waits that ended today.",
+        label_names,
+        ((labels, s.get("called", 0)) for labels, s in rows),
     )
-    total_waits = wait_histogram(add_sums(s for _, s in sums))
-    yield gauge_family("queue_wait_seconds", WAITS_HELP, ["bound"], (([bound], count) for bound, count in total_waits))
 
 
 def _system_families(views: Sequence[SystemView]) -> Iterator[Metric]:
@@ -127,17 +133,84 @@ def _system_families(views: Sequence[SystemView]) -> Iterator[Metric]:
 
 
 def store_families(stats: StoreStats) -> Iterator[Metric]:
-    """Yield what there is to say about the store."""
-    dead_letters = CounterMetricFamily("motcua_dead_letters", "Rows refused or put off.", labels=["reason"])
+    """Yield the store's families."""
+    dead_letters = CounterMetricFamily("motcua_dead_letters", "Rows rejected or deferred.", labels=["reason"])
     for reason, rows in sorted(stats.dead_letters.items()):
         dead_letters.add_metric([reason], rows)
     yield dead_letters
-    yield single_gauge("events_stored", "Agents' events in the store (kept at most ten seconds).", stats.events)
+    yield single_gauge("events_stored", "Agents' events in the store (counted at most ten seconds ago).", stats.events)
     ratio = stats.completeness.overall.ratio
     if ratio is not None:
         yield single_gauge("completeness_ratio", "Rows accounted for, of all rows ever numbered.", ratio)
     yield single_gauge(
         "rollup_cursor_timestamp_seconds",
-        "Changes written before this moment are folded.",
+        "Changes written before this time are folded.",
         stats.cursor_us / 1_000_000,
+    )
+
+
+def device_families(view: CentreView) -> Iterator[Metric]:
+    """Yield each device's families; values that were never reported are left out."""
+    label_names = ["centre", "device", "device_type"]
+    rows = [([view.centre.id, d.now.id, d.now.kind], d) for d in view.devices]
+    yield gauge_family(
+        "device_state",
+        "A device's service state, as a state set: 1 for the present one.",
+        [*label_names, "state"],
+        (([*labels, state], int(d.state == state)) for labels, d in rows for state in STATES),
+    )
+    yield gauge_family(
+        "device_online",
+        "Whether the device is connected.",
+        label_names,
+        ((labels, int(d.now.online)) for labels, d in rows if d.now.online is not None),
+    )
+    for name, text in (("last_event", "last sent an event"), ("last_contact", "was last in contact")):
+        yield gauge_family(
+            f"device_{name}_timestamp_seconds",
+            f"When the device {text}.",
+            label_names,
+            ((labels, t / 1000) for labels, d in rows if (t := getattr(d.now, name)) is not None),
+        )
+    yield gauge_family(
+        "device_outbox_rows",
+        "Rows that wait in the device's outbox.",
+        label_names,
+        ((labels, d.now.outbox_rows) for labels, d in rows if d.now.outbox_rows is not None),
+    )
+
+
+def centre_families(view: CentreView) -> Iterator[Metric]:
+    """Yield the centre's devices by kind, and its queues by service."""
+    counts = Counter((d.now.kind, d.state) for d in view.devices)
+    kinds = sorted({kind for kind, _ in counts})
+    yield gauge_family(
+        "centre_devices",
+        "The centre's devices by kind and service state.",
+        ["centre", "device_type", "state"],
+        (([view.centre.id, kind, state], counts[kind, state]) for kind in kinds for state in STATES),
+    )
+    if view.capacity is not None:
+        yield gauge_family(
+            "centre_capacity_bound_ratio",
+            "Working share of the critical counters, or else kiosks: unknown ones as down (low), as up (high).",
+            ["centre", "bound"],
+            (([view.centre.id, bound], x) for bound, x in zip(("low", "high"), view.capacity, strict=True)),
+        )
+    yield from _service_families(view)
+
+
+def _service_families(view: CentreView) -> Iterator[Metric]:
+    label_names = ["centre", "service"]
+    rows = [([view.centre.id, s.service], s) for s in view.services]
+    yield gauge_family("service_waiting_tickets", "Waiting tickets.", label_names, ((at, s.waiting) for at, s in rows))
+    yield gauge_family(
+        "service_serving_tickets", "Tickets being served.", label_names, ((at, s.serving) for at, s in rows)
+    )
+    yield from _today_families("service_", label_names, [(labels, s.today) for labels, s in rows])
+    yield gauge_family(
+        "service_queue_wait_seconds",
+        WAITS_HELP,
+        [*label_names, "bound"],
+        (([*at, bound], count) for at, s in rows for bound, count in wait_histogram(s.today)),
     )

@@ -1,4 +1,4 @@
-"""Families of objectives: in short on the main page, in full for one of them; ratios come from the core."""
+"""Families of objectives: a summary on the main page, all of one objective on its own; ratios come from the core."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from api.metrics.families import gauge_family
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE
+from telemetry.core.scope import Scope
 from telemetry.core.slo.periods import calendar_period
 from telemetry.queries.slos import count_slo_states
 
@@ -19,25 +20,30 @@ if TYPE_CHECKING:
 
     from telemetry.core.fold.live_row_types import BurnRateNow
     from telemetry.core.inventory import Objective
-    from telemetry.queries import ScopedSlo, SloIndex
+    from telemetry.queries.slos import ScopedSlo, SloIndex
 
 SLO_LABELS = ["slo", "scope"]
 SEVERITIES = ("page", "ticket")
 
 
 def objective_families(slo_index: SloIndex, now: int, zone: ZoneInfo) -> Iterator[Metric]:
-    """Yield every objective, and for centres and systems its SLI, coverage and what is left of its budget."""
+    """Yield every objective, and for centres and systems its SLI, coverage and its remaining budget."""
     declared = list(slo_index.declared.values())
-    yield gauge_family("slo_objective_ratio", "What is promised.", ["slo"], (([o.id], o.goal) for o in declared))
+    yield gauge_family(
+        "slo_objective_ratio",
+        "The objective: the ratio that must be good.",
+        ["slo"],
+        (([o.id], o.goal) for o in declared),
+    )
     yield gauge_family(
         "slo_window_seconds",
-        "Length of the period the budget is for, by the wall clock.",
+        "Length of the budget's period by the wall clock.",
         ["slo"],
         (([o.id], _period_seconds(o, now, zone)) for o in declared),
     )
     yield gauge_family(
         "slo_scopes",
-        "Scopes by how the objective stands there.",
+        "Scopes by the objective's state there.",
         ["slo", "standing"],
         (
             ([i, slo_state], n)
@@ -53,7 +59,7 @@ def objective_families(slo_index: SloIndex, now: int, zone: ZoneInfo) -> Iterato
         ["severity", "state"],
         (([severity, "firing"], firing[severity]) for severity in SEVERITIES),
     )
-    yield from _summary_families([slo for slo in slo_index.unsorted_slos if not slo.scope.startswith("device:")])
+    yield from _summary_families([slo for slo in slo_index.unsorted_slos if Scope(slo.scope).kind != "device"])
 
 
 def _period_seconds(objective: Objective, now: int, zone: ZoneInfo) -> float:
@@ -63,18 +69,16 @@ def _period_seconds(objective: Objective, now: int, zone: ZoneInfo) -> float:
 
 
 def _timestamp_families(slo_index: SloIndex) -> Iterator[Metric]:
-    evaluations = [
-        (ident, evaluation) for ident, evaluation in slo_index.evaluations.items() if ident in slo_index.declared
-    ]
+    evaluations = [(ident, slo_now) for ident, slo_now in slo_index.evaluations.items() if ident in slo_index.declared]
     yield gauge_family(
         "slo_settled_timestamp_seconds",
-        "What lies before this moment is settled.",
+        "Data before this time are settled.",
         ["slo"],
         (([ident], evaluation.settled_until / 1000) for ident, evaluation in evaluations),
     )
     yield gauge_family(
         "slo_evaluated_timestamp_seconds",
-        "When rollup last judged the objective.",
+        "When rollup last evaluated the objective.",
         ["slo"],
         (([ident], evaluation.at / 1000) for ident, evaluation in evaluations),
     )
@@ -91,7 +95,7 @@ def _summary_families(slos: Sequence[ScopedSlo]) -> Iterator[Metric]:
     )
     yield _ratio_family(
         "slo_error_budget_remaining_ratio",
-        "What is left of the budget, of all of it; negative when overspent.",
+        "Remaining share of the error budget; negative when overspent.",
         slos, lambda s: s.budget.remaining_ratio,
     )  # fmt: skip
 
@@ -105,7 +109,7 @@ def _ratio_family(
 
 
 def scope_families(slos: Sequence[ScopedSlo]) -> Iterator[Metric]:
-    """Yield everything about an objective, at every scope that was judged."""
+    """Yield all families of an objective, at every scope that was evaluated."""
     evaluated = [s for s in slos if s.evaluated_at is not None]
     summary = list(_summary_families(evaluated))
     bounds = (([s.objective.id, s.scope, *row], x) for s in evaluated for *row, x in _sli_bounds(s) if x is not None)
@@ -124,7 +128,7 @@ def scope_families(slos: Sequence[ScopedSlo]) -> Iterator[Metric]:
         text = f"Tickets, probes or days that count as {name}."
         yield _value_family(f"slo_{name}_events", text, count_based, attrgetter(f"row.{name}"))
     yield _value_family(
-        "slo_error_budget_remaining_seconds", "What is left of the budget; negative when overspent.", time_based,
+        "slo_error_budget_remaining_seconds", "Remaining error budget; negative when overspent.", time_based,
         lambda s: s.budget.remaining,
     )  # fmt: skip
     yield _burn_rate_family(evaluated)
@@ -143,7 +147,7 @@ def _value_family(name: str, help_text: str, slos: Sequence[ScopedSlo], value: C
 def _burn_rate_family(slos: Sequence[ScopedSlo]) -> Metric:
     return gauge_family(
         "slo_burn_rate",
-        "How many times faster than allowed the budget goes, over the windows of each rule; absent when undefined.",
+        "Burn rate of the budget (1: exactly as fast as allowed) over the windows of each rule; absent when undefined.",
         [*SLO_LABELS, "rule", "window"],
         (
             ([s.objective.id, s.scope, r.rule, window], rate)

@@ -43,7 +43,7 @@ def show_centre(ident: str, request: Request, queries: QueriesDep) -> HTMLRespon
 
 @router.get("/badges", response_class=HTMLResponse)
 def show_badges(request: Request, queries: QueriesDep) -> HTMLResponse:
-    """Show which badges there are and how they are used; one centre stands for all."""
+    """Show the badges and their addresses; one centre as the example."""
     pages = _get_renderer(request)
     locale = pages.locale_for(request, queries.zone())
     inventory = queries.inventory()
@@ -59,7 +59,7 @@ def show_badges(request: Request, queries: QueriesDep) -> HTMLResponse:
 
 
 def render_error_page(request: Request, status: int, _detail: str) -> Response:
-    """Show an error in the reader's language, without asking the store anything."""
+    """Show an error in the reader's language, without reading the store."""
     pages = _get_renderer(request)
     locale = pages.locale_for(request, request.app.state.queries.inventory().zone)
     key = f"error_{status}" if f"error_{status}" in locale.messages else "error_other"

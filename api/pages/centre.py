@@ -1,4 +1,4 @@
-"""What a centre's page says: one sentence, its queues and devices, four weeks of days, today's tickets."""
+"""A centre's page: a summary sentence, its queues and devices, four weeks of days, today's tickets."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from api.pages.charts import HALF_HOUR_MS, bar_chart, day_strip
-from telemetry.core.calendar.windows import Window, day_window, floor, to_local
-from telemetry.queries.buckets import DAY
+from telemetry.core.calendar.windows import DAY, Window, day_window, floor, to_local
+from telemetry.core.scope import Scope
 
 if TYPE_CHECKING:
     from api.pages.charts import BarChart
     from api.pages.language import PageLocale
-    from telemetry.queries import CentreView, Queries, QueueHistory, ScopedSlo
+    from telemetry.queries.queues import QueueHistory
+    from telemetry.queries.service import Queries
+    from telemetry.queries.slos import ScopedSlo
+    from telemetry.queries.views import CentreView
 
 STRIP_DAYS = 28
 
@@ -26,14 +29,14 @@ def build_context(queries: Queries, locale: PageLocale, ident: str) -> dict[str,
     month = Window(
         day_window(to_local(today.end - STRIP_DAYS * DAY, view.centre.zone).date(), view.centre.zone).start, today.end
     )
-    history = queries.availability(f"centre:{ident}", month, "1d")
+    history = queries.availability(Scope.centre(ident), month, "1d")
     day = history.rows[-1][1]
     services = queries.inventory().services
     return {
         "title": locale.name(view.centre),
         "view": view,
         "now": view.now,
-        "simulated": view.simulated or queries.inventory().simulated,
+        "simulated": view.has_simulated_data or queries.inventory().simulated,
         "stale": view.stale and view.open and view.condition != "imported",
         "last_data": view.last_data,
         "sentence": summary_sentence(view, locale),
@@ -41,7 +44,7 @@ def build_context(queries: Queries, locale: PageLocale, ident: str) -> dict[str,
         "queues": queries.current_queues(ident),
         "service_name": lambda s: locale.name(services.get(s), s),
         "cells": day_strip(history.rows),
-        "promises": slo_cards(queries, ident),
+        "slo_cards": slo_cards(queries, ident),
         "days": len(history.rows),
         "day": day,
         "day_date": to_local(shown_at, view.centre.zone).date(),
@@ -56,7 +59,7 @@ def build_context(queries: Queries, locale: PageLocale, ident: str) -> dict[str,
 
 @dataclass(frozen=True, slots=True)
 class SloCard:
-    """One objective of the page: how it stands, and the bar of what is left of its budget, 0 to 100."""
+    """One objective of the page; `bar` is the remaining share of its budget, 0 to 100."""
 
     slo: ScopedSlo
     bar: float | None
@@ -64,7 +67,7 @@ class SloCard:
 
 def slo_cards(queries: Queries, ident: str) -> list[SloCard]:
     """Return the centre's objectives, the least budget left first."""
-    return [SloCard(slo, _remaining_percent(slo)) for slo in queries.slo_index().at_scope(f"centre:{ident}")]
+    return [SloCard(slo, _remaining_percent(slo)) for slo in queries.slo_index().at_scope(Scope.centre(ident))]
 
 
 def _remaining_percent(slo: ScopedSlo) -> float | None:
@@ -78,7 +81,7 @@ def _shown_at(queries: Queries, view: CentreView) -> int:
 
 
 def ticket_bars(view: CentreView, day: Window, history: QueueHistory) -> BarChart:
-    """Add the services' half hours up and lay them out, over at least the opening hours."""
+    """Add the services' half hours and lay them out, over at least the opening hours."""
     counts: dict[int, tuple[int, int, int]] = {}
     for open_window in () if view.centre.imported else view.centre.open_windows(day):
         counts.update(
@@ -92,7 +95,7 @@ def ticket_bars(view: CentreView, day: Window, history: QueueHistory) -> BarChar
 
 
 def summary_sentence(view: CentreView, locale: PageLocale) -> str:
-    """Say whether the centre is open, what works, and when that changes."""
+    """Return a sentence: whether the centre is open, what works, and when it next opens or closes."""
     if view.condition == "imported":
         return locale.t("s_imported")
     opening_text = locale.t("s_open" if view.open else "s_closed")

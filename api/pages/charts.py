@@ -1,4 +1,4 @@
-"""Geometry of the pages' inline SVG: day strips, half-hour bars and a target gauge. Pure; it must not format words."""
+"""Geometry of the pages' inline SVG: day strips, half-hour bars and a target gauge. Pure; it must not format text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HALF_HOUR_MS = 1_800_000
 
 @dataclass(frozen=True, slots=True)
 class DayCell:
-    """One day of a strip: where it stands and how high its three parts are; `mark` says it without colour."""
+    """One day of a strip: its position and the heights of its three parts; `mark` shows the state without colour."""
 
     x: int
     start: int
@@ -30,7 +30,7 @@ class DayCell:
 
 
 def day_strip(rows: Sequence[tuple[Window, TimeByState]]) -> list[DayCell]:
-    """Lay out one cell a day, oldest first."""
+    """Lay out one cell per day, oldest first."""
     return [_day_cell(i * CELL_STEP, window.start, account) for i, (window, account) in enumerate(rows)]
 
 
@@ -72,7 +72,7 @@ class BarChart:
 
     @property
     def any(self) -> bool:
-        """Tell whether there is anything to show."""
+        """Return whether there is anything to show."""
         return any(s.issued or s.called or s.served for s in self.slots)
 
     @property

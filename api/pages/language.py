@@ -1,4 +1,4 @@
-"""Which language a page is in, and its words, numbers and times; it must not know what the pages show."""
+"""The language of a page with its texts, numbers and times; it must not depend on what the pages show."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class PageLocale:
         return self.number(value) if isinstance(value, int) else value
 
     def number(self, value: float, places: int = 0) -> str:
-        """Return a number in the language's manner."""
+        """Return a number in the language's format."""
         return str(format_decimal(value, format="#,##0." + "0" * places if places else "#,##0", locale=self.lang))
 
     def percent(self, ratio: float | None) -> str:
@@ -93,7 +93,7 @@ class PageLocale:
         """Return a time of day."""
         return "–" if t is None else str(format_time(to_local(t, self.zone), "HH:mm", locale=self.lang))
 
-    def moment(self, t: int | None) -> str:
+    def date_and_time(self, t: int | None) -> str:
         """Return date and time."""
         if t is None:
             return "–"
@@ -103,7 +103,7 @@ class PageLocale:
         """Return the time of day, and the date too unless it is today's."""
         if t is not None and to_local(t, self.zone).date() == to_local(now, self.zone).date():
             return self.clock(t)
-        return self.moment(t)
+        return self.date_and_time(t)
 
     def day(self, day: date) -> str:
         """Return a date with its weekday."""
@@ -118,5 +118,5 @@ class PageLocale:
         return str(to_local(t, self.zone).day)
 
     def name(self, record: object, default: str = "") -> str:
-        """Return the name of something that has one in both languages."""
+        """Return a record's name in the page's language."""
         return str(getattr(record, f"name_{self.lang}", default) or default)

@@ -1,18 +1,22 @@
-"""What the province's page says: one sentence, five figures, the centres worst first, the digital systems."""
+"""The province's page: a summary sentence, five figures, the centres worst first, the digital systems."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from api.pages.charts import target_gauge
-from telemetry.queries import WAIT_TARGET, sort_worst_first
+from telemetry.core.scope import Scope
+from telemetry.queries.network import sort_worst_first
+from telemetry.queries.service import WAIT_TARGET
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from api.pages.language import PageLocale
     from telemetry.core.inventory import Target
-    from telemetry.queries import CentreCondition, CentreView, NetworkStatus, Queries
+    from telemetry.queries.network import NetworkStatus
+    from telemetry.queries.service import Queries
+    from telemetry.queries.views import CentreCondition, CentreView
 
 FIRST_CENTRES = 20
 _CONDITION_BY_INDICATOR = {"none": "operational", "minor": "degraded", "major": "down", "critical": "down"}
@@ -23,13 +27,13 @@ def build_context(queries: Queries, locale: PageLocale) -> dict[str, Any]:
     status = queries.network_status()
     inventory = status.network.inventory
     zone = inventory.zone
-    today = queries.availability(f"province:{inventory.province}", queries.today_so_far(zone))
+    today = queries.availability(Scope.province(inventory.province), queries.today_so_far(zone))
     ordered = sort_worst_first(status.centres)
     return {
         "title": locale.name(inventory),
         "status": status,
         "now": status.network.now,
-        "simulated": status.simulated,
+        "simulated": status.has_simulated_data,
         "stale": status.stale,
         "last_data": status.last_data,
         "sentence": summary_sentence(status, locale),
@@ -59,14 +63,14 @@ def _wait_context(status: NetworkStatus, locale: PageLocale) -> dict[str, Any]:
 
 
 def target_verdict(mean: float | None, target: Target | None) -> str:
-    """Return the message key that holds the mean wait against the target."""
+    """Return the message key for the mean wait compared with the target."""
     if mean is None or target is None:
         return "target_none"
     return "target_met" if mean <= target.value else "target_missed"
 
 
 def overall_condition(status: NetworkStatus) -> CentreCondition:
-    """Return the condition that colours the header."""
+    """Return the condition whose colour the header has."""
     if status.stale:
         return "unknown"
     if not status.open_centres and status.indicator in ("none", "minor"):
@@ -75,7 +79,7 @@ def overall_condition(status: NetworkStatus) -> CentreCondition:
 
 
 def summary_sentence(status: NetworkStatus, locale: PageLocale) -> str:
-    """Say the state of the network in a sentence or two."""
+    """Return the state of the network in a sentence or two."""
     if not status.centres:
         return locale.t("p_none")
     parts = [_centres_sentence(status.centres, locale) if status.open_centres else locale.t("p_closed")]

@@ -1,4 +1,4 @@
-"""Renders templates in the reader's language; it must not ask questions about the centres."""
+"""Renders templates in the reader's language; it must not run queries."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ STATE_ICONS = {
     "operational": "✓", "degraded": "▲", "down": "✕", "unknown": "?", "closed": "○", "imported": "↧", "up": "✓",
     "healthy": "✓", "at_risk": "▲", "exhausted": "✕", "no_data": "?",
 }  # fmt: skip
-"""A shape for every state, so that colour never speaks alone."""
+"""A symbol for every state, so that colour is never the only sign."""
 _COOKIE_MAX_AGE_S = 31_536_000
 
 
 @dataclass(frozen=True, slots=True)
 class Renderer:
-    """Templates and words, loaded once per app."""
+    """Templates and texts, loaded once per app."""
 
     environment: Environment
     messages: Mapping[LanguageCode, Mapping[str, str]]
     version: str
 
     def locale_for(self, request: Request, zone: ZoneInfo) -> PageLocale:
-        """Return the words of the reader's language."""
+        """Return the reader's language."""
         lang = choose_language(request)
         return PageLocale(lang, self.messages[lang], zone)
 
@@ -61,7 +61,7 @@ class Renderer:
 
 
 def load_renderer(version: str) -> Renderer:
-    """Load templates and words."""
+    """Load templates and texts."""
     environment = Environment(
         loader=PackageLoader("dashboards", "page/templates"),
         autoescape=True,

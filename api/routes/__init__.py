@@ -1,23 +1,12 @@
-"""The routes of `/api/v1`; each asks `Queries` and shapes the answer, and must not do anything else."""
+"""The routes of `/api/v1`; each calls `Queries` and returns models, and must not do anything else."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter, Depends
 
+from api import event_stream
 from api.etags import apply_etag
-from api.routes import (
-    availability,
-    budgets,
-    calendar,
-    centres,
-    completeness,
-    events,
-    queues,
-    slos,
-    status,
-    systems,
-    timelines,
-)
+from api.routes import availability, network, queues, service, slos
 
 PREFIX = "/api/v1"
 
@@ -25,7 +14,7 @@ PREFIX = "/api/v1"
 def api_router() -> APIRouter:
     """Return all routes; every JSON answer carries an ETag."""
     router = APIRouter(prefix=PREFIX)
-    for module in (status, centres, systems, availability, slos, budgets, queues, completeness, calendar, timelines):
+    for module in (network, availability, slos, queues, service):
         router.include_router(module.router, dependencies=[Depends(apply_etag)])
-    router.include_router(events.router)
+    router.include_router(event_stream.router)
     return router

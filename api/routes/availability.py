@@ -1,36 +1,44 @@
-"""Availability and connectivity of a centre, device, system, province or the country."""
+"""A scope's time by state: availability by bucket, timelines of devices and centres, and a centre's open days."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
 
 from api.deps import QueriesDep
-from api.schemas import AvailabilityRow, WindowEnvelope
-from api.shapes.availability import availability_rows
-from api.shapes.origin import window_meta
+from api.schemas.availability import AvailabilityRow
+from api.schemas.days import CalendarDayResponse, TimelineInterval
+from api.schemas.envelope import WindowEnvelope, WindowMeta
 from api.times import WindowParam
-from telemetry.core.inventory import Centre, UnknownPolicy
-from telemetry.queries import AvailabilityDimension, ClockKind
-from telemetry.queries.network import QueryScope
+from telemetry.core.calendar.windows import DAY, Window
+from telemetry.core.inventory import UnknownPolicy
+from telemetry.core.scope import Scope
+from telemetry.queries.availability import AvailabilityDimension, ClockKind
+from telemetry.queries.timeline import open_time_account, past_window
 
-router = APIRouter(tags=["availability"])
+if TYPE_CHECKING:
+    from api.times import WindowRequest
+    from telemetry.core.inventory import Centre
+    from telemetry.queries.service import Queries
+
+router = APIRouter()
 AvailabilityBucket = Literal["total", "5m", "1h", "1d", "1mo"]
-AvailabilityDimensionParam = Annotated[
-    AvailabilityDimension, Query(description="did it serve people, or did we hear from it")
+DimensionParam = Annotated[
+    AvailabilityDimension, Query(description="service: able to serve people; connectivity: in contact")
 ]
+DEFAULT_AHEAD_MS = 7 * DAY
 
 
 class AvailabilityParams:
-    """How time is counted: in which buckets, on which clock, what of, and as what unknown time counts."""
+    """How time is counted: in which buckets, on which clock, of what, and what unknown time counts as."""
 
     def __init__(
         self,
         bucket: AvailabilityBucket = "total",
         clock: ClockKind = "open",
         unknown: UnknownPolicy = "exclude",
-        sli: AvailabilityDimensionParam = "service",
+        sli: DimensionParam = "service",
     ) -> None:
         self.bucket = bucket
         self.clock = clock
@@ -38,22 +46,58 @@ class AvailabilityParams:
         self.sli = sli
 
 
-@router.get("/availability", operation_id="availability")
+@router.get("/availability", operation_id="availability", tags=["availability"])
 def get_availability(
     queries: QueriesDep,
     scope: Annotated[str, Query(description="centre:ID, device:ID, system:ID, province:ID or country")],
     span: WindowParam,
     params: Annotated[AvailabilityParams, Depends()],
 ) -> WindowEnvelope[AvailabilityRow]:
-    """Account for a scope's time; the last 24 hours unless said."""
-    query_scope = queries.parse_scope(scope)
-    window = span.resolve(query_scope.zone, queries.last_24_hours)
-    result = queries.availability(query_scope, window, params.bucket, params.clock, params.unknown, params.sli)
-    meta = window_meta(queries, result.window, result.zone, result.overall.coverage, _single_centre(query_scope))
-    return WindowEnvelope(data=availability_rows(result), meta=meta)
+    """Account for a scope's time; by default the last 24 hours."""
+    result = queries.availability(
+        scope,
+        lambda zone: span.resolve(zone, queries.last_24_hours),
+        params.bucket,
+        params.clock,
+        params.unknown,
+        params.sli,
+    )
+    meta = WindowMeta.for_window(queries, result.window, result.zone, result.overall.coverage, result.centre)
+    return WindowEnvelope(data=AvailabilityRow.from_result(result), meta=meta)
 
 
-def _single_centre(scope: QueryScope) -> Centre | None:
-    """Return the one centre whose calendar counted, if it was one."""
-    sources = list(scope.calendars.values())
-    return sources[0] if len(sources) == 1 and isinstance(sources[0], Centre) else None
+@router.get("/calendar/{centre}/days", operation_id="calendar_days", tags=["calendar"])
+def list_calendar_days(centre: str, queries: QueriesDep, span: WindowParam) -> WindowEnvelope[CalendarDayResponse]:
+    """Explain each day the window touches; by default today and the week ahead."""
+    declared = queries.network().centre(centre)
+    window = span.resolve(declared.zone, lambda: Window(queries.now(), queries.now() + DEFAULT_AHEAD_MS))
+    days = queries.calendar_days(centre, window)
+    full_window = Window(days[0].window.start, days[-1].window.end)
+    meta = WindowMeta.for_window(queries, full_window, declared.zone, None, declared)
+    return WindowEnvelope(data=[CalendarDayResponse.from_day(day, declared) for day in days], meta=meta)
+
+
+@router.get("/devices/{device}/timeline", operation_id="device_timeline", tags=["timeline"])
+def get_device_timeline(
+    device: str, queries: QueriesDep, span: WindowParam, sli: DimensionParam = "service"
+) -> WindowEnvelope[TimelineInterval]:
+    """Divide the window into segments of one state; by default today so far, at most 31 days."""
+    centre = queries.network().centre(queries.device(device).centre)
+    return _timeline_response(queries, Scope.device(device), centre, span, sli)
+
+
+@router.get("/centres/{centre}/timeline", operation_id="centre_timeline", tags=["timeline"])
+def get_centre_timeline(
+    centre: str, queries: QueriesDep, span: WindowParam, sli: DimensionParam = "service"
+) -> WindowEnvelope[TimelineInterval]:
+    """Divide the window into segments of one state; by default today so far, at most 31 days."""
+    return _timeline_response(queries, Scope.centre(centre), queries.network().centre(centre), span, sli)
+
+
+def _timeline_response(
+    queries: Queries, scope: Scope, centre: Centre, span: WindowRequest, sli: AvailabilityDimension
+) -> WindowEnvelope[TimelineInterval]:
+    window = past_window(span.resolve(centre.zone, lambda: queries.today_so_far(centre.zone)), queries.now())
+    segments = queries.timeline(scope, window, sli)
+    meta = WindowMeta.for_window(queries, window, centre.zone, open_time_account(segments).coverage, centre)
+    return WindowEnvelope(data=[TimelineInterval.from_segment(s, centre.zone) for s in segments], meta=meta)

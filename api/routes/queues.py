@@ -1,4 +1,4 @@
-"""Queues now and in the past."""
+"""Queues now and in the past, by centre and service."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query
 from fastapi.exceptions import RequestValidationError
 
-from api import shapes
 from api.deps import QueriesDep
 from api.paging import PageParam
-from api.schemas import CurrentQueueResponse, Envelope, QueueHistoryRowResponse, WindowEnvelope
+from api.schemas.envelope import Envelope, ResponseMeta, WindowEnvelope, WindowMeta
+from api.schemas.queues import CurrentQueueResponse, QueueHistoryRowResponse
 from api.times import WindowParam
 from telemetry.core.figures.histograms import queue_figures
 
@@ -19,7 +19,7 @@ QueueBucket = Literal["total", "5m", "30m", "1h", "1d"]
 
 
 class QueueFilter:
-    """Which centre and service are asked for."""
+    """The requested centre and service."""
 
     def __init__(self, centre: str | None = None, service: str | None = None) -> None:
         self.centre = centre
@@ -47,11 +47,12 @@ def list_current_queues(
     rows = queries.current_queues(queue_filter.centre, queue_filter.service)
     rows.sort(key=lambda r: (r.view.centre.id, r.service.service))
     part, following = page.slice_rows(rows, lambda r: (r.view.centre.id, r.service.service))
-    return Envelope(data=[shapes.current_queue(r) for r in part], meta=shapes.response_meta(queries), next=following)
+    data = [CurrentQueueResponse.from_queue(queue) for queue in part]
+    return Envelope(data=data, meta=ResponseMeta.current(queries), next=following)
 
 
 class QueueHistoryParams:
-    """In which buckets history comes and against which threshold waits are held."""
+    """The buckets of the history and the threshold that waits are compared with."""
 
     def __init__(self, within: Annotated[int, Depends(_validate_threshold)], bucket: QueueBucket = "total") -> None:
         self.within = within
@@ -63,11 +64,11 @@ def get_queue_history(
     queries: QueriesDep, queue_filter: QueueFilterParam, span: WindowParam,
     params: Annotated[QueueHistoryParams, Depends()], page: PageParam,
 ) -> WindowEnvelope[QueueHistoryRowResponse]:  # fmt: skip
-    """List figures by centre, service and bucket; today so far unless said."""
+    """List figures by centre, service and bucket; by default today so far."""
     zone = queries.zone(queue_filter.centre)
     window = span.resolve(zone, lambda: queries.today_so_far(zone))
     queue_history = queries.queue_history(queue_filter.centre, queue_filter.service, window, params.bucket)
     part, following = page.slice_rows(queue_history.rows, lambda r: (r.centre, r.service, r.window.start))
-    meta = shapes.window_meta(queries, queue_history.window, queue_history.zone, queue_history.coverage)
-    data = [shapes.queue_history_row(row, params.within) for row in part]
+    meta = WindowMeta.for_window(queries, queue_history.window, queue_history.zone, queue_history.coverage)
+    data = [QueueHistoryRowResponse.from_row(row, params.within) for row in part]
     return WindowEnvelope(data=data, meta=meta, next=following)

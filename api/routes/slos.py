@@ -1,23 +1,37 @@
-"""Objectives: what is promised, how it stands, how its budget went."""
+"""Objectives: target and state, and their budget bucket by bucket and by what consumed it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
-from api import shapes
 from api.deps import QueriesDep
 from api.paging import PageParam
-from api.schemas import ApiSloState, SloDefinition, SloMeta, SloRow, SloStatusDetail
-from api.schemas.objectives import SloEnvelope
+from api.schemas.envelope import WindowEnvelope, WindowMeta
+from api.schemas.objectives import (
+    ApiSloState,
+    BudgetConsumption,
+    SloDefinition,
+    SloEnvelope,
+    SloHistoryPoint,
+    SloMeta,
+    SloRow,
+    SloStatusDetail,
+    coverage_of,
+)
+from api.times import WindowParam
+from telemetry.core.calendar.windows import DAY, SLOT, Window, align_to_slots, floor
+from telemetry.core.slo.periods import calendar_period, rolling_period
+from telemetry.queries.errors import BadWindow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from telemetry.queries import Queries, ScopedSlo
+    from telemetry.queries.slo_history import ScopedSloQuery
 
 router = APIRouter(tags=["slos"])
+SloHistoryBucket = Literal["1h", "1d", "1mo"]
+ScopeParam = Annotated[str, Query(description="centre:ID, device:ID or system:ID")]
+MAX_WINDOW_MS: dict[SloHistoryBucket, int] = {"1h": 31 * DAY, "1d": 92 * DAY, "1mo": 366 * DAY}
 
 
 @router.get("/slos", operation_id="slos")
@@ -25,51 +39,96 @@ def list_slos(
     queries: QueriesDep,
     page: PageParam,
     scope: Annotated[str | None, Query(description="centre:ID, device:ID or system:ID")] = None,
-    status: Annotated[ApiSloState | None, Query(description="only what stands so")] = None,
+    status: Annotated[ApiSloState | None, Query(description="only objectives in this state")] = None,
     slo: Annotated[str | None, Query(description="only this objective")] = None,
     sort: Annotated[Literal["budget_remaining"], Query(description="least budget left first")] = "budget_remaining",
 ) -> SloEnvelope[list[SloRow]]:
     """List objectives by scope, least budget left first."""
     del sort  # there is one order
-    slo_index = queries.slo_index()
+    slo_index, zone = queries.slo_index(), queries.zone()
     if slo is not None:
         slo_index.objective(slo)
     if scope is not None:
-        queries.parse_scope(scope)
+        queries.network().parse_scope(scope)
     rows = slo_index.sorted_slos if scope is None else slo_index.at_scope(scope)
     matching = [r for r in rows if status in (None, r.slo_state) and slo in (None, r.objective.id)]
     part, following = page.slice_rows(matching, lambda r: r.sort_key)
-    zone = queries.zone()
-    data = [shapes.slo_row(scoped_slo, zone) for scoped_slo in part]
-    return SloEnvelope(data=data, meta=_slo_meta(queries, matching), next=following)
-
-
-def _slo_meta(queries: Queries, slos: Sequence[ScopedSlo]) -> SloMeta:
-    return shapes.slo_meta(queries, slos, queries.zone())
+    meta = SloMeta.for_slos(queries, matching, zone)
+    return SloEnvelope(data=[SloRow.from_slo(row, zone) for row in part], meta=meta, next=following)
 
 
 @router.get("/slos/{slo}", operation_id="slo")
 def get_slo_definition(slo: str, queries: QueriesDep) -> SloEnvelope[SloDefinition]:
-    """Return what is promised, how many scopes stand how, and the worst five."""
-    slo_index = queries.slo_index()
-    objective = slo_index.objective(slo)
-    rows = slo_index.for_slo(slo)
-    return SloEnvelope(data=shapes.slo_definition(objective, rows, queries.zone()), meta=_slo_meta(queries, rows))
+    """Return an objective, how many of its scopes are in each state, and the five with the least budget left."""
+    slo_index, zone = queries.slo_index(), queries.zone()
+    objective, rows = slo_index.objective(slo), slo_index.for_slo(slo)
+    definition = SloDefinition.from_slos(objective, rows, zone)
+    return SloEnvelope(data=definition, meta=SloMeta.for_slos(queries, rows, zone))
 
 
 @router.get("/slos/{slo}/status", operation_id="slo_status")
 def get_slo_status(
     slo: str, queries: QueriesDep, page: PageParam, scope: str | None = None,
 ) -> SloEnvelope[SloStatusDetail | list[SloStatusDetail]]:  # fmt: skip
-    """Return how an objective stands at one scope; without a scope at all of them, least budget left first."""
+    """Return an objective's state at one scope; without a scope at all of them, least budget left first."""
     slo_index = queries.slo_index()
     slo_index.objective(slo)
     if scope is not None:
-        query_scope = queries.parse_scope(scope)
+        zone = queries.network().parse_scope(scope).zone
         scoped_slo, centre = slo_index.find(slo, scope), queries.centre_of(scope)
-        meta = shapes.slo_meta(queries, [scoped_slo], query_scope.zone, centre)
-        return SloEnvelope(data=shapes.slo_status_detail(scoped_slo, query_scope.zone, centre), meta=meta)
-    rows = slo_index.for_slo(slo)
+        detail = SloStatusDetail.from_slo(scoped_slo, zone, centre)
+        return SloEnvelope(data=detail, meta=SloMeta.for_slos(queries, [scoped_slo], zone, centre))
+    rows, zone = slo_index.for_slo(slo), queries.zone()
     part, following = page.slice_rows(rows, lambda r: r.sort_key)
-    data = [shapes.slo_status_detail(r, queries.zone(), queries.centre_of(r.scope)) for r in part]
-    return SloEnvelope(data=data, meta=_slo_meta(queries, rows), next=following)
+    data = [SloStatusDetail.from_slo(r, zone, queries.centre_of(r.scope)) for r in part]
+    return SloEnvelope(data=data, meta=SloMeta.for_slos(queries, rows, zone), next=following)
+
+
+class SloParams:
+    """Which objective at which scope, in which buckets."""
+
+    def __init__(self, slo: str, scope: ScopeParam, bucket: SloHistoryBucket = "1d") -> None:
+        self.slo = slo
+        self.scope = scope
+        self.bucket = bucket
+
+
+@router.get("/slos/{slo}/history", operation_id="slo_history")
+def get_slo_history(
+    params: Annotated[SloParams, Depends()], queries: QueriesDep, span: WindowParam, page: PageParam
+) -> WindowEnvelope[SloHistoryPoint]:
+    """List an objective's figures bucket by bucket; by default its period so far."""
+    slo_query, bucket = queries.scoped_slo(params.slo, params.scope), params.bucket
+    window = align_to_slots(span.resolve(slo_query.zone, lambda: current_period(slo_query, queries.now())))
+    if window.length > MAX_WINDOW_MS[bucket]:
+        days = MAX_WINDOW_MS[bucket] // DAY
+        msg = f"at most {days} days at bucket={bucket}: use a shorter window or a wider bucket"
+        raise BadWindow(msg)
+    points = queries.slo_history(slo_query, window, bucket)
+    part, following = page.slice_rows(points, lambda p: (p.bucket.start,))
+    coverage = coverage_of(p.account for p in points)
+    meta = WindowMeta.for_window(queries, window, slo_query.zone, coverage, queries.centre_of(params.scope))
+    return WindowEnvelope(data=[SloHistoryPoint.from_point(slo_query, p) for p in part], meta=meta, next=following)
+
+
+@router.get("/slos/{slo}/spending", operation_id="slo_spending")
+def get_slo_spending(
+    slo: str, queries: QueriesDep, scope: ScopeParam, page: PageParam
+) -> WindowEnvelope[BudgetConsumption]:
+    """List what consumed the budget of the current period, the greatest first."""
+    slo_query = queries.scoped_slo(slo, scope)
+    window = current_period(slo_query, queries.now())
+    spends = queries.budget_spending(slo_query, window)
+    part, following = page.slice_rows(spends, lambda x: (-x.bad_ms, x.window.start))
+    meta = WindowMeta.for_window(queries, window, slo_query.zone, None, queries.centre_of(scope))
+    data = [BudgetConsumption.from_spend(spend, slo_query) for spend in part]
+    return WindowEnvelope(data=data, meta=meta, next=following)
+
+
+def current_period(slo_query: ScopedSloQuery, now: int) -> Window:
+    """Return the current period as far as it has passed."""
+    objective = slo_query.objective
+    if objective.period == "rolling":
+        return rolling_period(objective.days, now, slo_query.zone)
+    full_period = calendar_period(objective.period, now, slo_query.zone)
+    return Window(full_period.start, max(full_period.start + SLOT, floor(now, SLOT)))

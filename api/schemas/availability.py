@@ -2,12 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from api.schemas.envelope import ApiModel
-from api.schemas.figures import SecondsByState
+from api.schemas.envelope import ApiModel, window_fields
+from telemetry.core.figures.accounting import TimeByState
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from telemetry.core.inventory import PublishedFigures, UnknownPolicy
+    from telemetry.queries.availability import AvailabilityResult
+
+
+class SecondsByState(ApiModel):
+    """open = up + down + unknown; `open` is the time in scope on the requested clock."""
+
+    open: int
+    up: int
+    down: int
+    unknown: int
+    excluded: int
+
+    @classmethod
+    def from_account(cls, account: TimeByState) -> Self:
+        """Return an account's seconds."""
+        return cls.build(account)
+
+
+def account_fields(account: TimeByState, policy: UnknownPolicy = "exclude") -> dict[str, object]:
+    """Return an account's seconds and ratios by field; unknown time counts by `policy`."""
+    return {
+        "seconds": SecondsByState.from_account(account),
+        "availability": account.availability(policy),
+        "low": account.low,
+        "high": account.high,
+        "coverage": account.coverage,
+    }
 
 
 class WindowCapacity(ApiModel):
@@ -26,6 +58,12 @@ class PublishedAvailability(ApiModel):
     low: float | None
     high: float | None
     coverage: float | None
+
+    @classmethod
+    def from_figures(cls, published: PublishedFigures, policy: UnknownPolicy) -> Self:
+        """Return a published month with its ratios."""
+        account = TimeByState(published.open, published.up, published.down, published.unknown, published.excluded)
+        return cls.build(month=published.month, **account_fields(account, policy))
 
 
 class AvailabilityRow(ApiModel):
@@ -47,3 +85,19 @@ class AvailabilityRow(ApiModel):
     capacity: WindowCapacity | None = None
     published: PublishedAvailability | None = None
     correction: SecondsByState | None = None
+
+    @classmethod
+    def from_result(cls, result: AvailabilityResult) -> list[Self]:
+        """Return one row per bucket of a scope."""
+        return [
+            cls.build(
+                scope=result.scope,
+                state=note.stage,
+                capacity=note.capacity and WindowCapacity(low=note.capacity[0], high=note.capacity[1]),
+                published=note.published and PublishedAvailability.from_figures(note.published, result.unknown),
+                correction=note.correction and SecondsByState.build(note.correction.difference),
+                **window_fields(window, result.zone),
+                **account_fields(account, result.unknown),
+            )
+            for (window, account), note in zip(result.rows, result.notes, strict=True)
+        ]

@@ -1,12 +1,21 @@
-"""A centre's days: when it is open, why, and what is left out."""
+"""A centre's days and the segments of a timeline; they must not decide when a centre is open."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from api.schemas.envelope import ApiModel
+from api.schemas.envelope import ApiModel, window_fields
+from telemetry.queries.timeline import round_to_seconds
+
+if TYPE_CHECKING:
+    from typing import Self
+    from zoneinfo import ZoneInfo
+
+    from telemetry.core.calendar.calendar_values import CalendarDay
+    from telemetry.core.inventory import Centre
+    from telemetry.queries.timeline import TimelineSegment
 
 
 class Interval(ApiModel):
@@ -31,7 +40,7 @@ class ModeInterval(Interval):
 
 
 class CalendarDayResponse(ApiModel):
-    """One local day: what decided its hours (`reason`), its open windows, what is left out of them."""
+    """One local day: what decided its hours (`reason`), its open windows, and what is excluded from them."""
 
     date: str
     reason: Literal["week", "holiday", "swap", "exception"]
@@ -44,6 +53,23 @@ class CalendarDayResponse(ApiModel):
     modes: list[ModeInterval]
     calendar_version: str
 
+    @classmethod
+    def from_day(cls, day: CalendarDay, centre: Centre) -> Self:
+        """Return one local day of a centre."""
+        zone, swapped_with = centre.zone, day.plan.swapped_with
+        return cls(
+            date=day.date.isoformat(),
+            reason=day.plan.basis,
+            name=day.plan.name,
+            swapped_with=None if swapped_with is None else swapped_with.isoformat(),
+            open=[Interval.build(**window_fields(w, zone)) for w in day.open],
+            open_s=day.open_ms // 1000,
+            excluded=[ExclusionInterval.build(e, **window_fields(e.window, zone)) for e in day.excluded],
+            excluded_s=day.excluded_ms // 1000,
+            modes=[ModeInterval.build(m, **window_fields(m.window, zone)) for m in day.modes],
+            calendar_version=centre.calendar.version,
+        )
+
 
 class TimelineInterval(Interval):
     """A run of one state; `parts` has the seconds by state when their order is not known (`mixed`)."""
@@ -54,3 +80,16 @@ class TimelineInterval(Interval):
     caused_by: str | None
     settled: bool
     parts: dict[str, int] | None
+
+    @classmethod
+    def from_segment(cls, segment: TimelineSegment, zone: ZoneInfo) -> Self:
+        """Return one segment of a timeline."""
+        return cls.build(
+            state=segment.kind.state,
+            seconds=segment.window.length // 1000,
+            cause=segment.kind.cause or None,
+            caused_by=segment.kind.caused_by or None,
+            settled=segment.settled,
+            parts=round_to_seconds(segment.parts) if segment.parts else None,
+            **window_fields(segment.window, zone),
+        )

@@ -1,18 +1,43 @@
-"""Where answers come from: the envelope of every answer and its meta."""
+"""What every answer shares: the base of all models, the envelope and its meta; it must not compute figures."""
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from api.times import rfc3339
+from telemetry.core.slo.periods import settled_until
+
+if TYPE_CHECKING:
+    from typing import Self
+    from zoneinfo import ZoneInfo
+
+    from telemetry.core.calendar.windows import Window
+    from telemetry.core.inventory import Centre
+    from telemetry.queries.service import Queries
 
 Data = TypeVar("Data")
 
 
 class ApiModel(BaseModel):
-    """What all wire values share."""
+    """What all models of the API share."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    @classmethod
+    def build(cls, *sources: object, **own: object) -> Self:
+        """Return the model: each field from `own`, or from the first of `sources` with an attribute of its name."""
+        for name in cls.model_fields.keys() - own.keys():
+            source = next((source for source in sources if hasattr(source, name)), None)
+            if source is not None:
+                own[name] = getattr(source, name)
+        return cls.model_validate(own)
+
+
+def window_fields(window: Window, zone: ZoneInfo) -> dict[str, str]:
+    """Return a window as the fields `from_` and `to`."""
+    return {"from_": rfc3339(window.start, zone), "to": rfc3339(window.end, zone)}
 
 
 class ResponseMeta(ApiModel):
@@ -29,6 +54,27 @@ class ResponseMeta(ApiModel):
     calendar_version: str | None = None
     simulated: bool = False
 
+    @classmethod
+    def current(
+        cls, queries: Queries, zone: ZoneInfo | None = None, centre: Centre | None = None, **own: object
+    ) -> Self:
+        """Return the meta of an answer computed now; with a centre also its calendar's version.
+
+        `own` are the fields that a subclass adds or that differ.
+        """
+        inventory, snapshot, now = queries.inventory(), queries.snapshot(), queries.now()
+        local_zone = zone or inventory.zone
+        fields: dict[str, object] = {
+            "as_of": rfc3339(now, local_zone),
+            "revision": snapshot.version,
+            "timezone": local_zone.key,
+            "inventory_version": inventory.version,
+            "settled_until": rfc3339(settled_until(now, local_zone), local_zone),
+            "calendar_version": centre.calendar.version if centre else None,
+            "simulated": inventory.simulated or any(row.simulated for row in snapshot.centres.values()),
+        }
+        return cls.build(**{**fields, **own})
+
 
 class WindowMeta(ResponseMeta):
     """The window really used: `from` and `to` widened to 5-minute marks."""
@@ -37,21 +83,12 @@ class WindowMeta(ResponseMeta):
     to: str
     coverage: float | None
 
-
-class RowCounts(ApiModel):
-    """Rows stored, refused and dropped, of the highest row number."""
-
-    stored: int
-    refused: int
-    dropped: int
-    highest: int
-    ratio: float | None
-
-
-class CompletenessMeta(ResponseMeta):
-    """The sums over all devices."""
-
-    totals: RowCounts
+    @classmethod
+    def for_window(
+        cls, queries: Queries, window: Window, zone: ZoneInfo, coverage: float | None, centre: Centre | None = None
+    ) -> Self:
+        """Return the meta of an answer about a window; `centre` is whose calendar counted."""
+        return cls.current(queries, zone, centre, coverage=coverage, **window_fields(window, zone))
 
 
 class Envelope(ApiModel, Generic[Data]):

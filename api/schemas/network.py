@@ -1,19 +1,51 @@
-"""Centres, devices and digital systems, one by one and all together."""
+"""Centres, devices and digital systems, one by one and all together; their state is decided in queries."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from api.schemas.availability import SecondsByState, account_fields
 from api.schemas.envelope import ApiModel
-from api.schemas.figures import CurrentQueueResponse, SecondsByState, StateCounts, TodayFigures
 from api.schemas.objectives import SloBadge, SloStateCounts
+from api.schemas.queues import CurrentQueueResponse, TodayFigures
+from api.times import rfc3339, rfc3339_or_none
+from telemetry.core.scope import Scope
+from telemetry.queries.systems import vantage_points
+from telemetry.queries.views import count_states
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
+    from zoneinfo import ZoneInfo
+
+    from telemetry.core.figures.histograms import LatencyHistogram
+    from telemetry.core.fold.live_row_types import AvailabilityState
+    from telemetry.queries.network import NetworkStatus
+    from telemetry.queries.queues import CurrentQueue
+    from telemetry.queries.slos import SloIndex
+    from telemetry.queries.systems import SystemDetail, VantageView
+    from telemetry.queries.views import CentreView, DeviceView, SystemView
 
 ApiState = Literal["up", "down", "unknown"]
 ApiCondition = Literal["operational", "degraded", "down", "unknown", "closed", "imported"]
 
 
+class StateCounts(ApiModel):
+    """Counts by state."""
+
+    total: int
+    up: int
+    down: int
+    unknown: int
+
+    @classmethod
+    def from_counts(cls, counts: Mapping[AvailabilityState, int]) -> Self:
+        """Return counts with their sum."""
+        return cls(total=sum(counts.values()), up=counts["up"], down=counts["down"], unknown=counts["unknown"])
+
+
 class DeviceResponse(ApiModel):
-    """A device as declared and as last heard."""
+    """A device as declared and as last reported."""
 
     id: str
     centre: str
@@ -34,6 +66,12 @@ class DeviceResponse(ApiModel):
     outbox_rows: int | None
     fw: str
 
+    @classmethod
+    def from_view(cls, view: DeviceView, zone: ZoneInfo) -> Self:
+        """Return a device."""
+        last_event, last_contact = (rfc3339_or_none(t, zone) for t in (view.now.last_event, view.now.last_contact))
+        return cls.build(view, view.now, last_event=last_event, last_contact=last_contact)
+
 
 class CurrentCapacity(ApiModel):
     """Working share of the critical counters, or else kiosks: unknown ones as down, and as up."""
@@ -43,7 +81,7 @@ class CurrentCapacity(ApiModel):
 
 
 class CentreSummary(ApiModel):
-    """A centre as declared and as last heard."""
+    """A centre as declared and as last reported."""
 
     id: str
     name_vi: str
@@ -68,18 +106,51 @@ class CentreSummary(ApiModel):
     objective: SloBadge | None
     today: TodayFigures
 
+    @classmethod
+    def from_view(cls, view: CentreView, slos: SloIndex, **own: object) -> Self:
+        """Return a centre; `own` are the fields that a subclass adds."""
+        centre, capacity, worst = view.centre, view.capacity, slos.worst_at(Scope.centre(view.centre.id))
+        return cls.build(
+            view,
+            centre,
+            timezone=centre.zone.key,
+            simulated=view.has_simulated_data,
+            state="unknown" if view.row is None or view.stale else view.row.state,
+            mode=view.row.mode if view.row else "normal",
+            last_data=rfc3339_or_none(view.last_data, centre.zone),
+            devices=StateCounts.from_counts(count_states(view.devices)),
+            capacity=capacity and CurrentCapacity(low=capacity[0], high=capacity[1]),
+            objective=worst and SloBadge.from_slo(worst),
+            today=TodayFigures.from_figures(view.today),
+            **own,
+        )
+
 
 class CentreDetail(CentreSummary):
-    """A centre with its queues, its devices and when its doors next open or close."""
+    """A centre with its queues, its devices and when it next opens or closes."""
 
     next_change: str | None
     objectives: list[SloBadge]
     services: list[CurrentQueueResponse]
     device_list: list[DeviceResponse]
 
+    @classmethod
+    def with_lists(cls, view: CentreView, queues: list[CurrentQueue], slos: SloIndex) -> Self:
+        """Return a centre with its queues, devices and objectives."""
+        centre = view.centre
+        next_change = None if centre.imported else centre.next_opening_change(view.now)
+        return cls.from_view(
+            view,
+            slos,
+            next_change=rfc3339_or_none(next_change, centre.zone),
+            objectives=[SloBadge.from_slo(slo) for slo in slos.at_scope(Scope.centre(centre.id))],
+            services=[CurrentQueueResponse.from_queue(queue) for queue in queues],
+            device_list=[DeviceResponse.from_view(device, centre.zone) for device in view.devices],
+        )
+
 
 class VantagePoint(ApiModel):
-    """A system as last seen from one device; `at` is null when it has said nothing."""
+    """A system as last observed from one device; `at` is null when the device has not reported."""
 
     device: str
     declared: bool
@@ -89,9 +160,16 @@ class VantagePoint(ApiModel):
     error: str | None
     tls_days: float | None
 
+    @classmethod
+    def from_view(cls, point: VantageView, zone: ZoneInfo) -> Self:
+        """Return a vantage point; without an observation what it would show is null."""
+        unobserved = {"latency_ms": None, "error": None, "tls_days": None} if point.observation is None else {}
+        at = None if point.observation is None else rfc3339(point.observation.at, zone)
+        return cls.build(point, point.observation, at=at, **unobserved)
+
 
 class SystemSummary(ApiModel):
-    """A digital system, up when `quorum` vantage points see it up; the table has the silent ones too."""
+    """A digital system, up when `quorum` vantage points report it up; the table has the silent ones too."""
 
     id: str
     name_vi: str
@@ -103,9 +181,20 @@ class SystemSummary(ApiModel):
     at: str | None
     vantage: list[VantagePoint]
 
+    @classmethod
+    def from_view(cls, view: SystemView, zone: ZoneInfo, **own: object) -> Self:
+        """Return a digital system; `own` are the fields that a subclass adds."""
+        return cls.build(
+            view.system,
+            state=view.state,
+            at=rfc3339_or_none(view.row.at if view.row else None, zone),
+            vantage=[VantagePoint.from_view(point, zone) for point in vantage_points(view)],
+            **own,
+        )
+
 
 class QuorumCounts(ApiModel):
-    """k of n vantage points must see it up; how many see it how."""
+    """k of n vantage points must report it up; counts by state."""
 
     k: int
     n: int
@@ -134,13 +223,25 @@ class LatencySummary(ApiModel):
     p50_ms: float | None
     p95_ms: float | None
 
+    @classmethod
+    def from_histogram(cls, histogram: LatencyHistogram) -> Self:
+        """Return the figures of probes."""
+        return cls.build(histogram, p50_ms=histogram.percentile_ms(0.5), p95_ms=histogram.percentile_ms(0.95))
+
 
 class CertificateExpiry(ApiModel):
-    """The certificate that expires first, and who saw it."""
+    """The certificate that expires first, and the device that observed it."""
 
     days: float
     device: str
     at: str
+
+    @classmethod
+    def from_view(cls, point: VantageView | None, zone: ZoneInfo) -> Self | None:
+        """Return what a vantage point observed of the certificate, None when nothing."""
+        if point is None or point.observation is None or point.observation.tls_days is None:
+            return None
+        return cls(days=point.observation.tls_days, device=point.device, at=rfc3339(point.observation.at, zone))
 
 
 class SystemDetailResponse(SystemSummary):
@@ -151,6 +252,20 @@ class SystemDetailResponse(SystemSummary):
     availability_28d: AvailabilitySummary
     latency_24h: LatencySummary
     tls_expiry: CertificateExpiry | None
+
+    @classmethod
+    def from_detail(cls, detail: SystemDetail, zone: ZoneInfo) -> Self:
+        """Return a digital system in full."""
+        voting_points = detail.voting_points
+        return cls.from_view(
+            detail.view,
+            zone,
+            quorum_of=QuorumCounts(k=detail.quorum, n=len(voting_points), **count_states(voting_points)),
+            availability_24h=AvailabilitySummary.build(**account_fields(detail.last_day)),
+            availability_28d=AvailabilitySummary.build(**account_fields(detail.last_28_days)),
+            latency_24h=LatencySummary.from_histogram(detail.latency),
+            tls_expiry=CertificateExpiry.from_view(detail.earliest_expiry, zone),
+        )
 
 
 class CentreCounts(ApiModel):
@@ -198,3 +313,22 @@ class NetworkStatusResponse(ApiModel):
     today: TodayFigures
     wait_target: WaitTarget | None
     completeness: float | None
+
+    @classmethod
+    def from_status(cls, status: NetworkStatus, completeness: float | None, slos: SloIndex) -> Self:
+        """Return the network's status; `completeness` is the ratio over all devices."""
+        inventory, target, imported = status.network.inventory, status.target, len(status.imported)
+        counts = {**status.conditions, "imported": imported}
+        return cls.build(
+            status,
+            inventory,
+            last_data=rfc3339_or_none(status.last_data, inventory.zone),
+            centres=CentreCounts.build(total=len(status.centres), open=status.open_centres, **counts),
+            devices=StateCounts.from_counts(status.devices),
+            systems=StateCounts.from_counts(status.system_states),
+            objectives=SloStateCounts.model_validate(slos.state_counts),
+            queue=QueueTotals.build(status),
+            today=TodayFigures.from_figures(status.today),
+            wait_target=target and WaitTarget(id=target.id, value_s=target.value, by=target.by.isoformat()),
+            completeness=completeness,
+        )

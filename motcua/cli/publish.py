@@ -70,7 +70,7 @@ def _compute_month(
     """Compute the rows, and what they change of those published before; None when nothing was."""
     from motcua import publishing
     from motcua.month_report import MonthReport, month_window
-    from telemetry.queries import Queries
+    from telemetry.queries.service import Queries
     from telemetry.wiring import open_store
 
     now = time.time_ns() // 1_000_000

@@ -1,4 +1,4 @@
-"""Opening hours over one window, prepared for many look-ups, and the buckets a window is cut into. Pure."""
+"""The buckets that a window is divided into, and open windows prepared for many look-ups. Pure."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ _MAX_WINDOW_MS: dict[BucketSize, int] = {
 
 @dataclass(frozen=True, slots=True)
 class BucketQuery:
-    """A window on 5-minute marks, the buckets wanted and the zone whose days count."""
+    """A window on 5-minute marks, the size of its buckets and the zone whose days count."""
 
     window: Window
     bucket: BucketSize
     zone: ZoneInfo
 
     def buckets(self) -> list[Window]:
-        """Return the buckets, the first and last cut to the window."""
+        """Return the buckets, the first and last clipped to the window."""
         if self.bucket == "total":
             return [self.window]
         if self.bucket == "1d":
@@ -65,7 +65,7 @@ class BucketQuery:
         return [part for w in full_buckets if (part := w.clip(self.window))]
 
     def runs_to_read(self) -> list[tuple[BucketWidth, Window]]:
-        """Return the runs of totals to read: the widest that never straddle a bucket's edge."""
+        """Return the runs of totals to read: the widest that no bucket's edge divides."""
         if self.bucket in ("total", "1d", "1mo"):
             return split_by_width(self.window, self.zone)
         return split_into_hours(self.window) if self.bucket == "1h" else [("5m", self.window)]
@@ -87,26 +87,23 @@ def bucket_query(window: Window, bucket: BucketSize, zone: ZoneInfo) -> BucketQu
         msg = "the window is empty: `to` must be later than `from`"
         raise BadWindow(msg)
     if window.length > _MAX_WINDOW_MS[bucket]:
-        msg = (
-            f"at most {_MAX_WINDOW_MS[bucket] // DAY} days at bucket={bucket}: ask for a shorter window "
-            f"or a wider bucket"
-        )
+        msg = f"at most {_MAX_WINDOW_MS[bucket] // DAY} days at bucket={bucket}: use a shorter window or a wider bucket"
         raise BadWindow(msg)
     return BucketQuery(align_to_slots(window), bucket, zone)
 
 
 CalendarSource = Centre | Calendar | None
-"""Whose calendar: a centre's, one by itself, or None: round the clock."""
+"""Whose calendar: a centre's, a calendar by itself, or None for round the clock."""
 
 
 class OpenWindowsCache:
-    """The openings of many calendars over windows; equal calendars share one, and the last few windows are kept."""
+    """Caches the open windows of calendars; equal calendars share an entry, and all are dropped at MAX_CACHED."""
 
     def __init__(self) -> None:
         self._cached: dict[tuple[Window, str, bool], OpenTimeline] = {}
 
     def open_windows(self, source: CalendarSource, window: Window) -> OpenTimeline:
-        """Return the opening of a calendar, or round the clock for None."""
+        """Return the open windows of a calendar; the whole window for None."""
         if source is None:
             return self._get_or_build((window, "", False), lambda: [window])
         calendar = _calendar_of(source)

@@ -1,16 +1,20 @@
-"""Completeness per device: what became of every row its outboxes ever numbered. Pure."""
+"""Completeness per device and counts about the store, cached for ten seconds; it must not read totals or raw events."""
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from telemetry.core.figures.completeness import compute_completeness
+from telemetry.core.figures.completeness import compute_completeness, count_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from telemetry.core.figures.completeness import Completeness, OutboxRowRanges
+    from telemetry.store import Store
+
+STATS_MAX_AGE_MS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,7 @@ class DeviceCompleteness:
 
     @property
     def is_complete(self) -> bool:
-        """Tell whether every row up to the highest number is accounted for."""
+        """Return whether every row up to the highest number is accounted for."""
         return self.counts.stored + self.counts.refused + self.counts.dropped >= self.counts.highest
 
 
@@ -45,3 +49,34 @@ def completeness_by_device(ranges: Iterable[OutboxRowRanges]) -> NetworkComplete
         for device, rows in sorted(ranges_by_device.items())
     )
     return NetworkCompleteness(devices, compute_completeness(r for rows in ranges_by_device.values() for r in rows))
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStats:
+    """Counts about the store; `cursor_us` is how far changes are folded, Unix µs."""
+
+    events: int
+    dead_letters: dict[str, int]
+    cursor_us: int
+    completeness: NetworkCompleteness
+
+
+class StoreStatsCache:
+    """Returns the newest counts; safe to call from many threads."""
+
+    def __init__(self, store: Store, clock: Callable[[], int]) -> None:
+        self._store = store
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._cached: tuple[int, StoreStats] | None = None
+
+    def get(self) -> StoreStats:
+        """Return counts at most ten seconds old; raises StoreUnavailable when they cannot be read."""
+        with self._lock:
+            now = self._clock()
+            if self._cached is None or not 0 <= now - self._cached[0] < STATS_MAX_AGE_MS:
+                ranges = self._store.row_ranges()
+                stored = sum(count_rows(row.stored) for row in ranges)
+                counts = self._store.dead_letter_counts(), self._store.cursor(), completeness_by_device(ranges)
+                self._cached = (now, StoreStats(stored, *counts))
+            return self._cached[1]

@@ -1,4 +1,4 @@
-"""What a question can have wrong with it, each fault with the way out; it must not know about HTTP."""
+"""What can be wrong with a question, each error with its remedy; it must not depend on HTTP."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from telemetry.errors import MotcuaError
 
 
 class NotFound(MotcuaError):
-    """A centre, service, device, system or scope that nobody declared."""
+    """A centre, service, device, system, objective or scope that is not declared."""
 
-    def __init__(self, kind: str, ident: str) -> None:
+    def __init__(self, ident: str, kind: str) -> None:
         self.kind = kind
-        self.ident = ident
         super().__init__(f"no {kind} {ident!r}: list what there is, or check the spelling")
 
 

@@ -1,28 +1,48 @@
-"""Everything there is at one moment: the inventory, the live rows and imported centres; finds things by id. Pure."""
+"""The network at one instant: inventory, live rows and imported centres; finds entities by id and reads scopes. Pure.
+
+It must not read stores or clocks.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from telemetry.core.figures.histograms import queue_figures
+from telemetry.core.fold.centre_state import capacity_devices
+from telemetry.core.fold.totals import add_sums
 from telemetry.core.inventory import ALWAYS_OPEN, Centre
+from telemetry.core.scope import Scope
 from telemetry.queries.errors import BadScope, NotFound
-from telemetry.queries.views import CentreView, SystemView, build_centre_view
+from telemetry.queries.views import (
+    CONDITIONS_WORST_FIRST,
+    STALE_MS,
+    CentreView,
+    SystemView,
+    build_centre_view,
+    count_states,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from telemetry.core.fold.live_row_types import CentreNow
-    from telemetry.core.inventory import Inventory
+    from telemetry.core.calendar.windows import Window
+    from telemetry.core.figures.histograms import QueueFigures
+    from telemetry.core.fold.live_row_types import AvailabilityState, CentreNow
+    from telemetry.core.inventory import Inventory, Target
     from telemetry.queries.buckets import CalendarSource
     from telemetry.queries.snapshot import Snapshot
-    from telemetry.queries.views import DeviceView
+    from telemetry.queries.views import CentreCondition, DeviceView
+
+StatusIndicator = Literal["none", "minor", "major", "critical"]
 
 
 @dataclass(frozen=True, slots=True)
 class QueryScope:
-    """What availability is asked of: the totals' kind and names, and each unit's centre or calendar."""
+    """A scope of availability: kind and scopes of its totals, and each entity's centre or calendar."""
 
     label: str
     kind: str
@@ -33,7 +53,7 @@ class QueryScope:
 
 @dataclass(frozen=True, slots=True)
 class NetworkView:
-    """The declared and the observed at `now`."""
+    """What is declared and what was observed, at `now` (Unix ms)."""
 
     inventory: Inventory
     snapshot: Snapshot
@@ -44,7 +64,7 @@ class NetworkView:
         return [self.centre_view(c) for _, c in sorted(self.inventory.centres.items()) if not c.imported]
 
     def imported_centres(self) -> list[CentreView]:
-        """Return the centres that only an imported log knows, by id."""
+        """Return the centres of imported logs, by id."""
         return sorted((self.centre_view(c) for c in self._imported_declarations()), key=lambda v: v.centre.id)
 
     def centre_views(self) -> list[CentreView]:
@@ -74,20 +94,18 @@ class NetworkView:
             return declared
         row = self.snapshot.centres.get(ident)
         if row is None or not row.declared:
-            kind = "centre"
-            raise NotFound(kind, ident)
+            raise NotFound(ident, "centre")
         return build_imported_centre(row, self.inventory.zone)
 
     def device(self, ident: str) -> DeviceView:
-        """Find a device, declared or only heard at a centre."""
+        """Find a device, declared or only reported by a centre."""
         declared = self.inventory.devices.get(ident)
         owners = [declared.centre] if declared else [c.id for c in self.centres() if ident.startswith(c.id + "-")]
         for owner in owners:
             for view in self.centre_view(self.centre(owner)).devices:
                 if view.now.id == ident:
                     return view
-        kind = "device"
-        raise NotFound(kind, ident)
+        raise NotFound(ident, "device")
 
     def systems(self) -> list[SystemView]:
         """Return the digital systems by id."""
@@ -96,44 +114,45 @@ class NetworkView:
     def system(self, ident: str) -> SystemView:
         """Find a digital system."""
         if ident not in self.inventory.systems:
-            kind = "system"
-            raise NotFound(kind, ident)
+            raise NotFound(ident, "system")
         return SystemView(self.inventory.systems[ident], self.snapshot.systems.get(ident), self.now)
 
     def parse_scope(self, text: str) -> QueryScope:
-        """Read a scope; a province or the country is the sum of its declared centres."""
-        kind, _, ident = text.partition(":")
-        if kind == "centre" and ident:
-            return scope_of_centres(text, [self.centre(ident)])
-        if kind == "device" and ident:
-            owner = self.centre(self.device(ident).centre)
-            return QueryScope(text, "device", frozenset({text}), {owner.id: owner}, owner.zone)
-        if kind == "system" and ident:
-            self.system(ident)
-            calendar = self.inventory.systems[ident].calendar(self.inventory.zone)
-            return QueryScope(text, "system", frozenset({text}), {ident: calendar}, self.inventory.zone)
-        return self._multi_centre_scope(text, kind, ident)
+        """Read a scope; a province or the country is the sum of its declared centres.
 
-    def _multi_centre_scope(self, text: str, kind: str, ident: str) -> QueryScope:
-        if text == "country":
-            declared = [c for c in self.inventory.centres.values() if not c.imported]
-            return scope_of_centres(text, declared, self.inventory.zone)
-        if kind != "province" or not ident:
-            raise BadScope(text)
-        in_province = [c for c in self.inventory.centres.values() if c.province == ident and not c.imported]
-        if not in_province and ident != self.inventory.province:
-            raise NotFound(kind, ident)
-        return scope_of_centres(text, in_province, self.inventory.zone)
+        Raises BadScope when it cannot be read or has no availability, NotFound when it is not declared.
+        """
+        try:
+            scope = Scope.parse(text)
+        except ValueError as error:
+            raise BadScope(text) from error
+        match scope.kind:
+            case "centre":
+                return scope_of_centres(scope, [self.centre(scope.id)])
+            case "device":
+                owner = self.centre(self.device(scope.id).centre)
+                return QueryScope(scope, "device", frozenset({text}), {owner.id: owner}, owner.zone)
+            case "system":
+                calendar = self.system(scope.id).system.calendar(self.inventory.zone)
+                return QueryScope(scope, "system", frozenset({text}), {scope.id: calendar}, self.inventory.zone)
+            case "desk":
+                raise BadScope(text)
+        centres = [c for c in self.inventory.centres.values() if not c.imported]
+        if scope.kind == "province":
+            centres = [c for c in centres if c.province == scope.id]
+            if not centres and scope.id != self.inventory.province:
+                raise NotFound(scope.id, scope.kind)
+        return scope_of_centres(scope, centres, self.inventory.zone)
 
 
 def scope_of_centres(label: str, centres: list[Centre], zone: ZoneInfo | None = None) -> QueryScope:
     """Return the scope that is the sum of some centres."""
-    names = frozenset(f"centre:{c.id}" for c in centres)
+    names = frozenset(str(Scope.centre(c.id)) for c in centres)
     return QueryScope(label, "centre", names, {c.id: c for c in centres}, zone or centres[0].zone)
 
 
 def build_imported_centre(row: CentreNow, zone: ZoneInfo) -> Centre:
-    """Return the centre an imported log declares: open round the clock, in the log's zone, in no province."""
+    """Return the centre of an imported log: open round the clock, in the log's zone, in no province."""
     declared = row.declared or {}
     name = declared.get("name_en", row.centre)
     return Centre(
@@ -157,3 +176,164 @@ def _zone_or_default(name: str, default: ZoneInfo) -> ZoneInfo:
         return ZoneInfo(name) if name else default
     except (ZoneInfoNotFoundError, ValueError):
         return default
+
+
+@dataclass(frozen=True)
+class NetworkStatus:
+    """The declared network now; imported logs are listed but do not count in conditions."""
+
+    network: NetworkView
+    centres: tuple[CentreView, ...]
+    imported: tuple[CentreView, ...]
+    systems: tuple[SystemView, ...]
+    today: QueueFigures
+    target: Target | None
+
+    @cached_property
+    def conditions(self) -> Mapping[CentreCondition, int]:
+        """Return how many declared centres are in each condition."""
+        counts = Counter(v.condition for v in self.centres)
+        return {c: counts[c] for c in CONDITIONS_WORST_FIRST}
+
+    @cached_property
+    def open_centres(self) -> int:
+        """Return how many declared centres are open."""
+        return sum(v.open for v in self.centres)
+
+    @cached_property
+    def devices(self) -> Mapping[AvailabilityState, int]:
+        """Return how many devices are in each state."""
+        return count_states(d for v in self.centres for d in v.devices)
+
+    @cached_property
+    def system_states(self) -> Mapping[AvailabilityState, int]:
+        """Return how many digital systems are in each state."""
+        return count_states(self.systems)
+
+    @property
+    def waiting(self) -> int:
+        """Return how many tickets wait in the network."""
+        return sum(v.waiting for v in self.centres)
+
+    @property
+    def serving(self) -> int:
+        """Return how many tickets are being served in the network."""
+        return sum(v.serving for v in self.centres)
+
+    @property
+    def counters_open(self) -> int:
+        """Return how many counters are open in the network."""
+        return sum(v.counters_open for v in self.centres)
+
+    @cached_property
+    def last_data(self) -> int | None:
+        """Return when data were last received, Unix ms; those of imported logs only when there are no others."""
+        declared = [t for v in self.centres if (t := v.last_data) is not None]
+        imported = [t for v in self.imported if (t := v.last_data) is not None]
+        return max(declared or imported, default=None)
+
+    @property
+    def stale(self) -> bool:
+        """Return whether no data were received for STALE_MS."""
+        return self.last_data is None or self.network.now - self.last_data > STALE_MS
+
+    @property
+    def has_simulated_data(self) -> bool:
+        """Return whether any of it is simulated."""
+        return self.network.inventory.simulated or any(v.has_simulated_data for v in (*self.centres, *self.imported))
+
+    @property
+    def indicator(self) -> StatusIndicator:
+        """Return one word in the status-page vocabulary."""
+        counts = self.conditions
+        if self.open_centres and 2 * (counts["down"] + counts["unknown"]) > self.open_centres:
+            return "critical"
+        if counts["down"] or any(s.state == "down" and s.system.critical for s in self.systems):
+            return "major"
+        impaired = counts["degraded"] + counts["unknown"] + len(self.systems) - self.system_states["up"]
+        return "minor" if impaired else "none"
+
+
+def network_status(network: NetworkView, target: Target | None) -> NetworkStatus:
+    """Summarise the network."""
+    centres = tuple(network.declared_centres())
+    today = queue_figures(add_sums(v.today_sums for v in centres))
+    return NetworkStatus(network, centres, tuple(network.imported_centres()), tuple(network.systems()), today, target)
+
+
+def sort_worst_first(views: Sequence[CentreView]) -> list[CentreView]:
+    """Order centres by condition, then by waiting tickets."""
+    return sorted(views, key=lambda v: (CONDITIONS_WORST_FIRST.index(v.condition), -v.waiting, v.centre.id))
+
+
+@dataclass(frozen=True, slots=True)
+class CachedNetworkView(NetworkView):
+    """A network view that joins each centre with its live row once."""
+
+    views_by_centre: dict[str, CentreView] = field(default_factory=dict, compare=False, repr=False)
+    statuses: list[NetworkStatus] = field(default_factory=list, compare=False, repr=False)
+
+    def centre_view(self, centre: Centre) -> CentreView:
+        """Join a centre's declaration with its live row."""
+        view = self.views_by_centre.get(centre.id)
+        if view is None:
+            view = self.views_by_centre[centre.id] = NetworkView.centre_view(self, centre)
+        return view
+
+    def status(self, target: Target | None) -> NetworkStatus:
+        """Summarise the network, once per target."""
+        if not self.statuses or self.statuses[-1].target is not target:
+            self.statuses.append(network_status(self, target))
+        return self.statuses[-1]
+
+
+class NetworkViewCache:
+    """Keeps the newest network view; its `now` is that of the first call, less than a second ago."""
+
+    def __init__(self) -> None:
+        self._cached: CachedNetworkView | None = None
+        self._cached_capacity_centres: tuple[Inventory, frozenset[str]] | None = None
+
+    def get(self, inventory: Inventory, snapshot: Snapshot, now: int) -> CachedNetworkView:
+        """Return the view of a snapshot; a new snapshot is read each second."""
+        cached = self._cached
+        if cached is None or cached.snapshot is not snapshot or cached.inventory is not inventory:
+            cached = self._cached = CachedNetworkView(inventory, snapshot, now)
+        return cached
+
+    def capacity_centres(self, inventory: Inventory) -> frozenset[str]:
+        """Return the centres that have a capacity: those with critical counters or kiosks."""
+        cached = self._cached_capacity_centres
+        if cached is None or cached[0] is not inventory:
+            centre_ids = (ident for ident in inventory.centres if capacity_devices(inventory.devices_of(ident)))
+            cached = self._cached_capacity_centres = (inventory, frozenset(centre_ids))
+        return cached[1]
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceWindow:
+    """Planned work in one window and the scopes that it affects."""
+
+    name: str
+    window: Window
+    scopes: tuple[Scope, ...]
+
+
+def planned_maintenance(inventory: Inventory, window: Window) -> list[MaintenanceWindow]:
+    """Return the maintenance that touches the window, each work once, in order."""
+    scopes_by_work: dict[tuple[Window, str], list[Scope]] = {}
+    for scope, name, part in _iter_maintenance(inventory, window):
+        scopes_by_work.setdefault((part, name), []).append(scope)
+    return [MaintenanceWindow(name, part, tuple(scopes)) for (part, name), scopes in sorted(scopes_by_work.items())]
+
+
+def _iter_maintenance(inventory: Inventory, window: Window) -> Iterator[tuple[Scope, str, Window]]:
+    centres = ((Scope.centre(ident), c.rules.maintenance) for ident, c in sorted(inventory.centres.items()))
+    systems = ((Scope.system(ident), s.maintenance) for ident, s in sorted(inventory.systems.items()))
+    windows_by_work: dict[int, list[Window]] = {}
+    for scope, works in (*centres, *systems):
+        for work in works:
+            if id(work) not in windows_by_work:  # centres share the maintenance that is planned for all of them
+                windows_by_work[id(work)] = list(work.windows_in(window))
+            windows = windows_by_work[id(work)]
+            yield from ((scope, work.name, part) for part in windows if part.clip(window))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from telemetry.core.calendar.windows import SLOT, Window, floor
 from telemetry.core.figures.histograms import queue_figures
 from telemetry.core.fold.totals import QUEUE_FIELDS, SERVICE_LEVEL_FIELDS, SERVICE_LEVEL_THRESHOLDS_S
+from telemetry.core.scope import Scope
 from telemetry.queries.buckets import BucketQuery
 
 if TYPE_CHECKING:
@@ -26,10 +27,10 @@ if TYPE_CHECKING:
 
 QueueKey = tuple[str, str, int]
 CENTRES_PER_READ = 50
-"""So many centres are read together: the totals of all at once would fill the memory."""
+"""Centres that are read together: the totals of all at once would fill the memory."""
 _ZERO_SUMS = (0,) * len(QUEUE_FIELDS)
 MAX_DECISION_DELAY_MS = SERVICE_LEVEL_THRESHOLDS_S[-1] * 1000 + SLOT
-"""No ticket that has entered is decided later than this after the last 5-minute mark."""
+"""Every ticket that has entered is decided within this time after the last 5-minute mark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def queue_history_rows(
 ) -> tuple[QueueHistoryRow, ...]:
     """Add desk totals into buckets of each centre's own days; buckets without data give no row.
 
-    Service levels leave out what is decided after the last 5-minute mark: until then the ticket may still be called.
+    Service levels leave out tickets that are decided after the last 5-minute mark: they may still be called.
     """
     rows: list[QueueHistoryRow] = []
     for zone in sorted({c.zone for c in centres}, key=str):
@@ -117,14 +118,14 @@ def _sum_columns(rows: list[tuple[int, ...]]) -> dict[str, int]:
 
 
 def _undecided_totals(store: TotalsReader, centres: Sequence[str], window: Window, now: int) -> Sequence[Total]:
-    """Return the five minutes of the window in which decisions are still to come: hours and days hold them too."""
+    """Return the 5-minute totals of the window with decisions in the future; hours and days include them too."""
     undecided = Window(last_slot := floor(now, SLOT), last_slot + MAX_DECISION_DELAY_MS).clip(window)
     return () if undecided is None else store.totals(centres, "5m", undecided, "desk")
 
 
 def _queue_key(total: Total, starts: list[int]) -> QueueKey:
-    _, centre, service = total.scope.split(":", 2)
-    return centre, service, bisect_right(starts, total.start) - 1
+    desk = Scope(total.scope)
+    return desk.centre_id, desk.service, bisect_right(starts, total.start) - 1
 
 
 def empty_queue_row(centre: Centre, service: str, query: BucketQuery) -> QueueHistoryRow:

@@ -1,4 +1,4 @@
-"""How an objective's budget went at one scope, bucket by bucket and run by run, from totals; no raw events."""
+"""An objective's budget at one scope, by bucket and by run of bad time, from totals; it must not read raw events."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from telemetry.core.figures.accounting import TimeByState, to_time_by_state
 from telemetry.core.fold.totals import add_sums
 from telemetry.core.slo.history import HistoryStep, bad_amount, build_history, rank_spending
 from telemetry.core.slo.periods import calendar_period, rolling_period
-from telemetry.core.slo.sli import TIME_SLIS, apply_unknown_policy, good_bad_counts, time_sums
+from telemetry.core.slo.sli import TIME_SLIS, good_bad_counts, time_sums
 from telemetry.core.slo.timeseries import TimeBucket, TimeSeries, build_time_series
 from telemetry.queries.buckets import bucket_query
 
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
     from telemetry.core.calendar.open_time import OpenTimeline
     from telemetry.core.calendar.opening_calendar import Calendar
     from telemetry.core.calendar.windows import BucketWidth
-    from telemetry.core.fold.totals import Total
     from telemetry.core.inventory import Objective
+    from telemetry.core.scope import Scope
     from telemetry.core.slo.history import BudgetSpend, HistoryPoint
     from telemetry.queries.buckets import BucketSize
     from telemetry.store import Store
 
 COUNT_SCALE = 1000
-"""A ticket, probe or day stands in a tally as a second does: so counts are rounded as exactly as seconds."""
+"""A ticket, probe or day counts as 1000 ms in TimeByState, so that counts are rounded as exactly as seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScopedSloQuery:
-    """Where an objective is looked at: the scope, the unit its totals are folded under, its calendar and zone."""
+    """An objective at one scope, with the entity that its totals are kept for, its calendar and zone."""
 
     objective: Objective
-    scope: str
+    scope: Scope
     entity: str
     calendar: Calendar
     zone: ZoneInfo
@@ -46,13 +46,13 @@ class ScopedSloQuery:
 
     @property
     def by_calendar(self) -> bool:
-        """Tell whether closed time and maintenance count for nothing; a system's calendar is all open but for it."""
-        return self.objective.clock == "open" or self.objective.sli == "readiness" or self.scope.startswith("system:")
+        """Return whether closed time and maintenance are excluded; a system is closed only for maintenance."""
+        return self.objective.clock == "open" or self.objective.sli == "readiness" or self.scope.kind == "system"
 
     @property
     def totals_kind(self) -> str:
         """Return the kind of totals that hold what counts."""
-        return "desk" if self.objective.sli == "wait" else self.scope.partition(":")[0]
+        return "desk" if self.objective.sli == "wait" else self.scope.kind
 
 
 def slo_history(
@@ -76,42 +76,33 @@ def _history_step(slo_query: ScopedSloQuery, bucket: Window) -> HistoryStep:
         start = rolling_period(objective.days, bucket.end, slo_query.zone).start
         return HistoryStep(bucket, Window(min(start, bucket.start), bucket.end))
     period = calendar_period(objective.period, bucket.end - 1, slo_query.zone)
-    period_open_s = (
-        _open_time(slo_query, period).open_within(period) // 1000 if slo_query.objective.sli in TIME_SLIS else None
-    )
+    period_open_s = _open_time(slo_query, period).open_within(period) // 1000 if objective.sli in TIME_SLIS else None
     return HistoryStep(bucket, Window(period.start, bucket.end), period_open_s)
 
 
 def budget_spending(store: Store, slo_query: ScopedSloQuery, window: Window) -> list[BudgetSpend]:
-    """Return the runs of bad time of a window, the greatest first; hours with any are looked at by five minutes."""
-    coarse = _read_series(store, slo_query, _runs_to_read(window, [window.start, window.end]))
-    bad_windows = [b.window for b in coarse.buckets if bad_amount(b, slo_query.objective, slo_query.settled_until)]
-    detailed = (
-        _read_series(store, slo_query, [("5m", w) for w in merge(bad_windows)])
-        if slo_query.objective.sli != "readiness"
-        else coarse
-    )
+    """Return the runs of bad time of a window, the greatest first; hours with bad time are read by five minutes."""
+    series = _read_series(store, slo_query, _runs_to_read(window, [window.start, window.end]))
+    if slo_query.objective.sli != "readiness":
+        bad_windows = [b.window for b in series.buckets if bad_amount(b, slo_query.objective, slo_query.settled_until)]
+        series = _read_series(store, slo_query, [("5m", w) for w in merge(bad_windows)])
     timeline = _open_time(slo_query, window)
-    return rank_spending(detailed, window, timeline, slo_query.objective, slo_query.settled_until)
+    return rank_spending(series, window, timeline, slo_query.objective, slo_query.settled_until)
 
 
 def spend_cause(spend: BudgetSpend, slo_query: ScopedSloQuery) -> str:
-    """Return why: the site's link, the device (or what stands for it), the queue, the system."""
+    """Return the cause: the centre's link, the device, the queue or the system."""
     if slo_query.objective.sli not in TIME_SLIS:
         return {"wait": "queue", "latency": "system", "readiness": "device"}[slo_query.objective.sli]
-    if slo_query.scope.startswith("system:"):
+    if slo_query.scope.kind == "system":
         return "system"
-    is_silent_centre = slo_query.objective.sli == "connectivity" and slo_query.scope.startswith("centre:")
-    return (
-        "link"
-        if is_silent_centre
-        or 2 * spend.time_by_state.charged_elsewhere > spend.time_by_state.down + spend.time_by_state.unknown
-        else "device"
-    )
+    time = spend.time_by_state
+    is_silent_centre = slo_query.objective.sli == "connectivity" and slo_query.scope.kind == "centre"
+    return "link" if is_silent_centre or 2 * time.charged_elsewhere > time.down + time.unknown else "device"
 
 
 def _runs_to_read(window: Window, cuts: Sequence[int]) -> list[tuple[BucketWidth, Window]]:
-    """Return runs to read: whole hours, and by five minutes those that a cut divides or that are not whole."""
+    """Return runs to read: whole hours; by five minutes the hours that a cut divides or that are not whole."""
     divided_hours = {floor(t, HOUR) for t in cuts if t % HOUR}
     hours = range(floor(window.start, HOUR), window.end, HOUR)
     runs = groupby(
@@ -135,56 +126,31 @@ def _read_series(store: Store, slo_query: ScopedSloQuery, runs: list[tuple[Bucke
 
 
 def _read_buckets(store: Store, slo_query: ScopedSloQuery, width: BucketWidth, window: Window) -> Iterable[TimeBucket]:
+    objective, step = slo_query.objective, SLOT if width == "5m" else HOUR
     sums: dict[int, list[Mapping[str, int]]] = {}
     for total in store.totals([slo_query.entity], width, window, slo_query.totals_kind):
-        if _belongs(total, slo_query):
+        # A wait objective adds the desks of the centre, which the entity's totals of that kind are.
+        if objective.sli == "wait" or total.scope == slo_query.scope:
             sums.setdefault(total.start, []).append(total.sums)
-    open_and_excluded = _open_time(slo_query, window), _excluded_time(slo_query, window)
-    for start in range(window.start, window.end, SLOT if width == "5m" else HOUR):
-        bucket_window, bucket_sums = (
-            Window(start, start + (SLOT if width == "5m" else HOUR)),
-            add_sums(sums.get(start, ())),
+    open_time, excluded_time = _open_time(slo_query, window), _excluded_time(slo_query, window)
+    for start in range(window.start, window.end, step):
+        part, part_sums = Window(start, start + step), add_sums(sums.get(start, ()))
+        if objective.sli not in TIME_SLIS:
+            good, bad = good_bad_counts(part_sums, objective.sli, objective.threshold_ms)
+            yield TimeBucket(part, TimeByState(up=COUNT_SCALE * good, down=COUNT_SCALE * bad))
+            continue
+        open_ms = open_time.open_within(part)
+        up, down, elsewhere_ms, outage_ms = time_sums(
+            part_sums, width, objective.sli, by_calendar=slo_query.by_calendar, is_open=open_ms > 0
         )
-        if slo_query.objective.sli in TIME_SLIS:
-            yield TimeBucket(
-                bucket_window, _bucket_time(slo_query, bucket_sums, (width, bucket_window), open_and_excluded)
-            )
-        else:
-            good, bad = good_bad_counts(bucket_sums, slo_query.objective.sli, slo_query.objective.threshold_ms)
-            yield TimeBucket(bucket_window, TimeByState(up=COUNT_SCALE * good, down=COUNT_SCALE * bad))
-
-
-def _belongs(total: Total, slo_query: ScopedSloQuery) -> bool:
-    if slo_query.objective.sli == "wait":
-        return total.scope.startswith(f"desk:{slo_query.entity}:")
-    return total.scope == slo_query.scope
-
-
-def _bucket_time(
-    slo_query: ScopedSloQuery,
-    bucket_sums: Mapping[str, int],
-    width_and_window: tuple[BucketWidth, Window],
-    open_and_excluded: tuple[OpenTimeline, OpenTimeline],
-) -> TimeByState:
-    """Weigh a cell's sums against what of it is open and what is left out."""
-    (width, window), (open_time, excluded_time) = width_and_window, open_and_excluded
-    open_length = open_time.open_within(window)
-    up, down, elsewhere_ms, platform_outage = time_sums(
-        bucket_sums, width, slo_query.objective.sli, by_calendar=slo_query.by_calendar, is_open=open_length > 0
-    )
-    return to_time_by_state(
-        max(0, open_length - platform_outage),
-        up,
-        down,
-        excluded_time.open_within(window) + platform_outage,
-        elsewhere_ms,
-    )
+        excluded_ms = excluded_time.open_within(part) + outage_ms
+        yield TimeBucket(part, to_time_by_state(max(0, open_ms - outage_ms), up, down, excluded_ms, elsewhere_ms))
 
 
 def _readiness_days(
     store: Store, slo_query: ScopedSloQuery, runs: list[tuple[BucketWidth, Window]]
 ) -> Iterable[TimeBucket]:
-    """Yield the opening days that begin in the parts and are decided, or count as what is unknown does."""
+    """Yield the opening days that begin in the runs and are decided, or that count by the policy for unknown time."""
     for window in merge(part for _, part in runs):
         rows = {
             t.start: t.sums
@@ -195,16 +161,14 @@ def _readiness_days(
             if start < window.start or decided_at + SLOT > window.end:
                 continue
             day = day_window(to_local(start, slo_query.zone).date(), slo_query.zone)
-            bucket = TimeBucket(day, _readiness_time(rows.get(start, {})))
-            if apply_unknown_policy(
+            up, down = (rows.get(start, {}).get(name, 0) for name in ("ready_up", "ready_down"))
+            unknown = COUNT_SCALE * (not up and not down)
+            bucket = TimeBucket(day, TimeByState(COUNT_SCALE * up, COUNT_SCALE * down, unknown))
+            weighed = apply_unknown_policy(
                 bucket.time_by_state, slo_query.objective.unknown, settled=start < slo_query.settled_until
-            ).total:
+            )
+            if weighed.total:
                 yield bucket
-
-
-def _readiness_time(row: Mapping[str, int]) -> TimeByState:
-    up, down = row.get("ready_up", 0), row.get("ready_down", 0)
-    return TimeByState(COUNT_SCALE * up, COUNT_SCALE * down, COUNT_SCALE * (not up and not down))
 
 
 def _open_time(slo_query: ScopedSloQuery, window: Window) -> OpenTimeline:

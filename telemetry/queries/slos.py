@@ -1,4 +1,4 @@
-"""Objectives as rollup last judged them, one view per scope, worst first; it must not judge again. Pure."""
+"""Objectives as rollup last evaluated them, one value per scope, worst first; it must not evaluate again. Pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SORT_LAST = 2.0
 
 @dataclass(frozen=True)
 class ScopedSlo:
-    """An objective at one scope; `row` is empty and `at` None as long as nobody has judged it."""
+    """An objective at one scope; until rollup evaluates it `row` is empty and `evaluated_at` None."""
 
     objective: Objective
     scope: str
@@ -55,24 +55,24 @@ class ScopedSlo:
 
     @property
     def slo_state(self) -> SloState:
-        """Return how it stands, in one word."""
+        """Return the SLO state."""
         return cast("SloState", self.row.standing)
 
     @property
     def in_seconds(self) -> bool:
-        """Tell whether it counts time."""
+        """Return whether it counts time."""
         return self.objective.sli in TIME_SLIS
 
     @property
     def sort_key(self) -> tuple[float, str, str]:
-        """Return what it is sorted by: the share of its budget that is left, what has no budget last."""
+        """Return the sort key: the remaining share of the budget; without a budget last."""
         remaining_ratio = self.budget.remaining_ratio
         return (_SORT_LAST if remaining_ratio is None else remaining_ratio, self.objective.id, self.scope)
 
 
 @dataclass(frozen=True)
 class SloIndex:
-    """All objectives of one inventory as judged in one snapshot."""
+    """All objectives of one inventory as evaluated in one snapshot."""
 
     declared: Mapping[str, Objective]
     evaluations: Mapping[str, SloNow]
@@ -81,20 +81,19 @@ class SloIndex:
     _sorted_by_slo: dict[str, tuple[ScopedSlo, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     def objective(self, ident: str) -> Objective:
-        """Return a declared objective; raises Unknown."""
+        """Return a declared objective; raises NotFound."""
         if ident not in self.declared:
-            kind = "slo"
-            raise NotFound(kind, ident)
+            raise NotFound(ident, "slo")
         return self.declared[ident]
 
     @cached_property
     def unsorted_slos(self) -> tuple[ScopedSlo, ...]:
-        """Everything, by objective; no budget is reckoned for it."""
+        """Every objective at every scope, by objective; no budget is computed."""
         return tuple(s for objective in self.declared.values() for s in self._scoped_slos(objective))
 
     @cached_property
     def sorted_slos(self) -> tuple[ScopedSlo, ...]:
-        """Everything, least budget left first."""
+        """Every objective at every scope, least budget left first."""
         return _sort_by_budget(self.unsorted_slos)
 
     def _scoped_slos(self, objective: Objective) -> Iterable[ScopedSlo]:
@@ -116,44 +115,43 @@ class SloIndex:
         return _group_by(self.unsorted_slos, lambda s: s.scope)
 
     def for_slo(self, slo: str) -> tuple[ScopedSlo, ...]:
-        """Return an objective's standpoints, least budget left first."""
+        """Return an objective at all its scopes, least budget left first."""
         if slo not in self._sorted_by_slo:
             self._sorted_by_slo[slo] = _sort_by_budget(self._by_slo.get(slo, ()))
         return self._sorted_by_slo[slo]
 
     def at_scope(self, scope: str) -> tuple[ScopedSlo, ...]:
-        """Return a scope's standpoints, least budget left first."""
+        """Return a scope's objectives, least budget left first."""
         return _sort_by_budget(self._by_scope.get(scope, ()))
 
     def find(self, ident: str, scope: str) -> ScopedSlo:
-        """Return one objective at one scope; raises Unknown when it does not hold there."""
+        """Return one objective at one scope; raises NotFound when it does not apply there."""
         self.objective(ident)
         for scoped_slo in self._by_scope.get(scope, ()):
             if scoped_slo.objective.id == ident:
                 return scoped_slo
-        kind = "scope"
-        raise NotFound(kind, scope)
+        raise NotFound(scope, "scope")
 
     def worst_at(self, scope: str) -> ScopedSlo | None:
-        """Return the standpoint of a scope that stands worst, None when there is none."""
+        """Return a scope's objective in the worst state, None when there is none."""
         return min(
             self._by_scope.get(scope, ()), key=lambda s: (SLO_STATES.index(s.slo_state), s.sort_key), default=None
         )
 
     @cached_property
     def state_counts(self) -> Mapping[SloState, int]:
-        """How many standpoints there are of each standing."""
+        """How many objectives at scopes are in each state."""
         return count_slo_states(self.unsorted_slos)
 
 
 def count_slo_states(slos: Iterable[ScopedSlo]) -> Mapping[SloState, int]:
-    """Count by standing, zeros included."""
+    """Count by state, zeros included."""
     counts = Counter(s.slo_state for s in slos)
     return {slo_state: counts[slo_state] for slo_state in SLO_STATES}
 
 
 def sum_slos(slos: Iterable[ScopedSlo]) -> tuple[TimeByState, GoodBad]:
-    """Add what was counted over scopes: sums add, ratios do not."""
+    """Add time and counts over scopes: sums add, ratios do not."""
     rows = [s.row for s in slos]
     times = (TimeByState(r.up, r.down, r.unknown, r.excluded) for r in rows)
     return sum_times(times), GoodBad(sum(r.good for r in rows), sum(r.bad for r in rows))
@@ -171,7 +169,7 @@ def _sort_by_budget(slos: Iterable[ScopedSlo]) -> tuple[ScopedSlo, ...]:
 
 
 def build_slo_index(inventory: Inventory, snapshot: Snapshot, previous: SloIndex | None = None) -> SloIndex:
-    """Join what is promised with what was judged; where it is promised is taken from `held` of the same inventory."""
+    """Join objectives with their evaluations; scopes come from `previous` if its inventory is the same."""
     declared = {o.id: o for o in inventory.objectives}
     if previous is not None and previous.inventory_version == inventory.version:
         return SloIndex(declared, snapshot.slos, previous.scopes_by_slo, inventory.version)

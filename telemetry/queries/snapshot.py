@@ -20,14 +20,14 @@ _CENTRE_DECODER = msgspec.json.Decoder(CentreNow)
 _SYSTEM_DECODER = msgspec.json.Decoder(SystemNow)
 _SLO_DECODER = msgspec.json.Decoder(SloNow)
 _SYSTEM_ROW_PREFIX = b'{"system":'
-"""How a system's row begins: a struct is written in the order of its fields."""
+"""The first bytes of a system's row: a struct is encoded in the order of its fields."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All live rows as of one moment; `version` is the highest row version, `versions` has each unit's.
+    """All live rows at one instant; `version` is the highest row version, `versions` has each entity's.
 
-    `slos` goes by the objective's id, `centres` and `systems` by theirs.
+    `centres`, `systems` and `slos` are indexed by their ids.
     """
 
     at: int
@@ -42,13 +42,13 @@ class Snapshot:
         return sorted(entity for entity in self.centres if self.versions[entity] > version)
 
     def reopened_at(self, entity: str) -> int:
-        """Return when the unit's totals of the past were last written; 0 when nobody says."""
+        """Return when the entity's totals of the past were last written; 0 when its row does not have it."""
         row = self.centres.get(entity) or self.systems.get(entity)
         return 0 if row is None else row.reopened
 
 
 def apply_rows(previous: Snapshot, rows: Sequence[LiveRow], at: int) -> Snapshot:
-    """Return the snapshot with newer rows put in; a row that cannot be read is left out."""
+    """Return the snapshot with newer rows applied; rows that cannot be decoded are left out."""
     centres, systems, slos = dict(previous.centres), dict(previous.systems), dict(previous.slos)
     versions = {**previous.versions, **{row.entity: row.version for row in rows}}
     for row in rows:
@@ -66,17 +66,15 @@ def _decode_row(row: LiveRow) -> CentreNow | SystemNow | SloNow | None:
     try:
         if row.entity.startswith(SLO_ROW_PREFIX):
             return _SLO_DECODER.decode(row.body)
-        return (
-            _SYSTEM_DECODER.decode(row.body)
-            if row.body.startswith(_SYSTEM_ROW_PREFIX)
-            else _CENTRE_DECODER.decode(row.body)
-        )
+        if row.body.startswith(_SYSTEM_ROW_PREFIX):
+            return _SYSTEM_DECODER.decode(row.body)
+        return _CENTRE_DECODER.decode(row.body)
     except msgspec.DecodeError:
         return None
 
 
 class SnapshotCache:
-    """Hands out the newest snapshot; safe to call from many threads."""
+    """Returns the newest snapshot; safe to call from many threads."""
 
     def __init__(self, store: Store, clock: Callable[[], int]) -> None:
         self._store = store
@@ -85,7 +83,7 @@ class SnapshotCache:
         self._cached: Snapshot | None = None
 
     def get(self) -> Snapshot:
-        """Return a snapshot at most a second old; raises StoreUnavailable when it cannot be had."""
+        """Return a snapshot at most a second old; raises StoreUnavailable when it cannot be read."""
         with self._lock:
             snapshot, now = self._cached, self._clock()
             if snapshot is None or not 0 <= now - snapshot.at < REFRESH_MS:

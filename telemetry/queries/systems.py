@@ -1,4 +1,4 @@
-"""Everything about one digital system: its vantage table, availability, latency, certificates; no raw events."""
+"""One digital system in full: vantage table, availability, latency, certificates; it must not read raw events."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class VantageView:
-    """A vantage point; `seen` is None when it has said nothing, `declared` False when nobody asked it to."""
+    """A vantage point; `observation` is None when it has not reported, `declared` False when it reports undeclared."""
 
     device: str
     declared: bool
@@ -31,7 +31,7 @@ class VantageView:
 
 @dataclass(frozen=True, slots=True)
 class SystemDetail:
-    """A system with its figures; `quorum` of `needed_of` vantage points must see it up."""
+    """A system with its figures; `quorum` of the voting points must report it up."""
 
     view: SystemView
     vantage_points: tuple[VantageView, ...]
@@ -41,18 +41,13 @@ class SystemDetail:
     latency: LatencyHistogram
 
     @property
-    def voting_count(self) -> int:
-        """Return how many vantage points are asked."""
-        return len(self.voting_points)
-
-    @property
     def voting_points(self) -> tuple[VantageView, ...]:
-        """Return the vantage points that have a say: the declared ones, or all when none is."""
+        """Return the vantage points that count: the declared ones, or all when none is declared."""
         return tuple(v for v in self.vantage_points if v.declared) or self.vantage_points
 
     @property
     def earliest_expiry(self) -> VantageView | None:
-        """Return the vantage point that sees the certificate expire first."""
+        """Return the vantage point whose certificate expires first."""
         points_by_days = [
             (v.observation.tls_days, v)
             for v in self.vantage_points
@@ -74,7 +69,7 @@ def build_system_detail(
 
 
 def vantage_points(view: SystemView) -> Iterable[VantageView]:
-    """Yield the declared vantage points, the silent ones too, then those that spoke unasked, by id."""
+    """Yield the declared vantage points, also silent ones, then undeclared ones that reported, each by id."""
     observed = {v.device: v for v in (view.row.vantage if view.row else ())}
     declared = view.system.vantage
     for device in (*sorted(declared), *sorted(set(observed) - set(declared))):

@@ -1,17 +1,19 @@
 """A device's or centre's time as segments of one state, from 5-minute totals; it must not read raw events.
 
 Totals hold how much of five minutes was in each state, not when.  Five minutes of one state are certain; of two, they
-are divided in time when what lies before and after them tells the order, else they are `mixed`.
+are divided in time when the neighbours show the order, else they are `mixed`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING, Literal
 
 from telemetry.core.calendar.windows import DAY, SLOT, Window, align_to_slots, floor
 from telemetry.core.figures.accounting import TimeByState
+from telemetry.core.scope import Scope
 from telemetry.queries.errors import BadWindow
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ STATE_ORDER = ("up", "down", "unknown", "excluded")
 
 @dataclass(frozen=True, slots=True)
 class SegmentKind:
-    """What a stretch of time is: its state, the cause when it is not up, and the parent whose outage it belongs to."""
+    """A kind of segment: its state, the cause when it is not up, and the parent whose outage it belongs to."""
 
     state: TimelineState
     cause: str = ""
@@ -39,7 +41,7 @@ class SegmentKind:
 
 @dataclass(frozen=True, slots=True)
 class TimelineSegment:
-    """A run of one kind; `parts` has the ms by state of a mixed one. `settled` tells whether it may still change."""
+    """A run of one kind; `parts` has the ms by state of a mixed one. `settled`: it can no longer change."""
 
     window: Window
     kind: SegmentKind
@@ -49,7 +51,7 @@ class TimelineSegment:
 
 @dataclass(frozen=True, slots=True)
 class TimelineInput:
-    """What is known: the scope's 5-minute sums and its centre's, by start; `late` when rows are known to be missing.
+    """The scope's 5-minute sums and its centre's, by start, and whether rows are known to be missing.
 
     `parent` is the centre's scope, empty when the scope is the centre itself.
     """
@@ -63,10 +65,10 @@ class TimelineInput:
 
 
 def past_window(window: Window, now: int) -> Window:
-    """Return the window on 5-minute marks up to the last one that has passed; at most LONGEST."""
+    """Return the window on 5-minute marks up to the last one that has passed; at most MAX_WINDOW_MS."""
     aligned = align_to_slots(window)
     if aligned.length > MAX_WINDOW_MS:
-        msg = f"at most {MAX_WINDOW_MS // DAY} days: ask for a shorter window"
+        msg = f"at most {MAX_WINDOW_MS // DAY} days: use a shorter window"
         raise BadWindow(msg)
     return Window(aligned.start, max(aligned.start, min(aligned.end, floor(now, SLOT))))
 
@@ -75,10 +77,10 @@ def read_sums(store: Store, centre: str, scope: str, window: Window) -> tuple[Su
     """Return the scope's 5-minute sums and its centre's, by start, with those just before and after the window."""
     sums_by_scope: dict[str, dict[int, Mapping[str, int]]] = {}
     read_window = Window(window.start - SLOT, window.end + SLOT)
-    for kind in {scope.partition(":")[0], "centre"}:
+    for kind in {Scope(scope).kind, "centre"}:
         for total in store.totals([centre], "5m", read_window, kind):
             sums_by_scope.setdefault(total.scope, {})[total.start] = total.sums
-    return sums_by_scope.get(scope, {}), sums_by_scope.get(f"centre:{centre}", {})
+    return sums_by_scope.get(scope, {}), sums_by_scope.get(Scope.centre(centre), {})
 
 
 def build_timeline(window: Window, timeline_input: TimelineInput, calendar: Calendar) -> list[TimelineSegment]:
@@ -91,7 +93,7 @@ def build_timeline(window: Window, timeline_input: TimelineInput, calendar: Cale
 
 
 def _not_open_slots(calendar: Calendar, window: Window) -> dict[int, SegmentKind]:
-    """Return what is not open, by 5-minute mark."""
+    """Return the slots that are not open, with their kind."""
     kinds_by_slot = {t: SegmentKind("closed") for t in range(window.start, window.end, SLOT)}
     for open_window in calendar.open_windows(window):
         for t in range(open_window.start, open_window.end, SLOT):
@@ -148,7 +150,7 @@ SlotPart = tuple[SegmentKind, Window, tuple[tuple[str, int], ...]]
 
 
 def _split_slot(window: Window, slot: SlotKinds, before: SlotKinds, after: SlotKinds) -> list[SlotPart]:
-    """Divide five minutes between two kinds when the one came before and the other after; to the whole second."""
+    """Divide five minutes between two kinds when the neighbours show their order; to the whole second."""
     if len(slot) == 1:
         return [(slot[0][0], window, ())]
     kinds = dict(slot)
@@ -157,19 +159,15 @@ def _split_slot(window: Window, slot: SlotKinds, before: SlotKinds, after: SlotK
         len(slot) == 2
         and kind_before != kind_after
         and {kind_before, kind_after} == set(kinds)
-        and kind_before is not None
-        and kind_after is not None
+        and kind_before
+        and kind_after
     ):
         edge = window.start + (kinds[kind_before] + 500) // 1000 * 1000
         parts = ((kind_before, Window(window.start, edge)), (kind_after, Window(edge, window.end)))
         return [(kind, part, ()) for kind, part in parts if part.length]
-    if len({kind.state for kind in kinds}) == 1:  # nothing is mixed but causes: that of most of it
-        return [(max(slot, key=_part_ms)[0], window, ())]
+    if len({kind.state for kind in kinds}) == 1:  # only the causes differ: the longest counts
+        return [(max(slot, key=itemgetter(1))[0], window, ())]
     return [(SegmentKind("mixed", _main_cause(slot)), window, _ms_by_state(slot))]
-
-
-def _part_ms(part: tuple[SegmentKind, int]) -> int:
-    return part[1]
 
 
 def _single_kind(slot: SlotKinds) -> SegmentKind | None:

@@ -1,8 +1,8 @@
-"""Totals of the past kept in memory while the live rows say that they are still what was written; never for writing.
+"""A cache of past totals, valid while the live rows show that they have not been written again; never for writing.
 
-A live row's `reopened` moves after totals were changed that had ended two minutes before.  A total that ended four
-minutes ago is kept with the `reopened` of a snapshot taken before it was read, and read again when that moves.  Later
-totals, and those of units whose row does not say, are kept for a second.
+A live row's `reopened` changes after totals were written that had ended two minutes before.  A total that ended four
+minutes ago is cached with the `reopened` of a snapshot taken before it was read, and read again when that changes.
+Later totals, and those of entities whose row has no `reopened`, are cached for a second.
 """
 
 from __future__ import annotations
@@ -25,34 +25,52 @@ if TYPE_CHECKING:
     from telemetry.core.fold.totals import Total
 
 SETTLING_MS = 4 * MINUTE
-"""Two minutes more than rollup's: so far may the clocks of the two be apart."""
+"""Two minutes more than rollup's: the two clocks may differ by that much."""
 MAX_CACHED_TOTALS = 120_000
-"""Totals kept at most, all together; what was longest not asked for is dropped first."""
+"""Totals cached at most, in all; the least recently used are dropped first."""
 MAX_CACHED_BUCKETS = 1_000
-"""A question about more cells of one unit is read through: it is nobody's poll."""
+"""A query for more buckets of one entity bypasses the cache: no page repeats it."""
 RECENT_TTL_MS = 1_000
-TIME_FIELDS = (
-    "up_ms", "down_ms", "platform_ms", "cap_low_ms", "cap_high_ms", "conn_up_ms", "conn_down_ms", "conn_platform_ms",
-    "open_up_ms", "open_down_ms", "open_platform_ms", "open_cap_low_ms", "open_cap_high_ms", "open_conn_up_ms",
-    "open_conn_down_ms", "open_conn_platform_ms",
-)  # fmt: skip
 _BUCKET_MS: dict[BucketWidth, int] = {"5m": SLOT, "1h": HOUR}
 
 
 class CompactTotal(Struct, frozen=True, gc=False):
-    """A total without what nobody asks of it: ms in the order of FIELDS; unseen by the garbage collector, for speed."""
+    """A total with its sums of time only, ms, under their names; outside the garbage collector, for speed."""
 
     entity: str
     scope: str
     start: int
-    values: tuple[int, ...]
+    up_ms: int = 0
+    down_ms: int = 0
+    platform_ms: int = 0
+    cap_low_ms: int = 0
+    cap_high_ms: int = 0
+    conn_up_ms: int = 0
+    conn_down_ms: int = 0
+    conn_platform_ms: int = 0
+    open_up_ms: int = 0
+    open_down_ms: int = 0
+    open_platform_ms: int = 0
+    open_cap_low_ms: int = 0
+    open_cap_high_ms: int = 0
+    open_conn_up_ms: int = 0
+    open_conn_down_ms: int = 0
+    open_conn_platform_ms: int = 0
+
+    @classmethod
+    def from_total(cls, total: Total) -> CompactTotal:
+        """Return a total without its other sums; missing ones count as zero."""
+        get = total.sums.get
+        return cls(total.entity, total.scope, total.start, *[get(name, 0) for name in TIME_FIELDS])
 
 
+TIME_FIELDS = CompactTotal.__struct_fields__[3:]
+"""The sums that are cached; a new one is a field of CompactTotal."""
 CompactTotals = tuple[CompactTotal, ...]
 
 
 class TotalsReader(Protocol):
-    """Where totals come from: a store, or `Kept` before it."""
+    """Where totals come from: a store."""
 
     def totals(self, entities: Sequence[str], width: BucketWidth, window: Window, kind: str = "") -> Sequence[Total]:
         """Return totals starting in the window."""
@@ -60,7 +78,7 @@ class TotalsReader(Protocol):
 
 @dataclass(slots=True)
 class _EntityCache:
-    """What is kept of one unit, by the start of the cell; `young` holds until it is `due`, Unix ms."""
+    """The cached totals of one entity by bucket start; `recent` is valid until `recent_expires_at`, Unix ms."""
 
     reopened_at: int
     stable: dict[int, CompactTotals] = field(default_factory=dict)
@@ -69,7 +87,7 @@ class _EntityCache:
     size: int = 0
 
     def lookup(self, starts: list[int]) -> list[CompactTotals | None]:
-        """Return what is kept at each start."""
+        """Return the cached rows at each start, None where they are missing."""
         cached = list(map(self.stable.get, starts))
         if None in cached and self.recent:
             return [
@@ -88,7 +106,7 @@ class _EntityCache:
 
 @dataclass(frozen=True, slots=True)
 class _BucketRead:
-    """One question: cells of a kind and width, in order, and the present."""
+    """One query: buckets of a kind and width, in order, and the present."""
 
     kind: str
     width: BucketWidth
@@ -97,7 +115,7 @@ class _BucketRead:
     now: int
 
     def window(self, first: int, last: int) -> Window:
-        """Return the time from cell `first` to cell `last`, both in it."""
+        """Return the time from bucket `first` to bucket `last`, both included."""
         return Window(self.starts[first], self.ends[last])
 
 
@@ -119,7 +137,7 @@ class TotalsCache:
         """Return totals starting in the window, which lies on marks of the width (whole days of `zone`)."""
         buckets = _bucket_windows(width, window, zone)
         if len(buckets) > MAX_CACHED_BUCKETS:
-            return map(_compact, self._store.totals(entities, width, window, kind))
+            return map(CompactTotal.from_total, self._store.totals(entities, width, window, kind))
         with self._lock:
             reopened_at, now = self._reopened_at_reader(), self._clock()
             read = _BucketRead(
@@ -153,7 +171,7 @@ class TotalsCache:
         rows_by_bucket: dict[tuple[str, int], list[CompactTotal]] = {}
         for total in self._store.totals(entities, read.width, read.window(*run), read.kind):
             start = read.starts[bisect_right(read.starts, total.start) - 1]
-            rows_by_bucket.setdefault((total.entity, start), []).append(_compact(total))
+            rows_by_bucket.setdefault((total.entity, start), []).append(CompactTotal.from_total(total))
         for i in range(run[0], run[1] + 1):
             start, is_stable = read.starts[i], read.ends[i] + SETTLING_MS <= read.now
             for name in entities:
@@ -176,30 +194,10 @@ def _bucket_windows(width: BucketWidth, window: Window, zone: ZoneInfo) -> list[
 
 
 def _missing_runs(rows_by_entity: Mapping[str, list[CompactTotals | None]]) -> dict[tuple[int, int], list[str]]:
-    """Return the first and last missing cell with the units that miss it."""
+    """Return the entities with missing buckets by their first and last missing bucket."""
     entities_by_run: dict[tuple[int, int], list[str]] = {}
     for name, bucket_rows in rows_by_entity.items():
         if None in bucket_rows:
             last = len(bucket_rows) - 1 - bucket_rows[::-1].index(None)
             entities_by_run.setdefault((bucket_rows.index(None), last), []).append(name)
     return entities_by_run
-
-
-def _compact(total: Total) -> CompactTotal:
-    return CompactTotal(
-        total.entity, total.scope, total.start, tuple([total.sums.get(name, 0) for name in TIME_FIELDS])
-    )
-
-
-class UncachedTotals:
-    """Reads a store as `Kept` is read, and keeps nothing."""
-
-    def __init__(self, store: TotalsReader) -> None:
-        self._store = store
-
-    def rows(
-        self, entities: Sequence[str], width: BucketWidth, window: Window, kind: str, zone: ZoneInfo
-    ) -> Iterable[CompactTotal]:
-        """Return totals starting in the window."""
-        del zone
-        return map(_compact, self._store.totals(entities, width, window, kind))

@@ -1,4 +1,4 @@
-"""What is declared and what was last observed, joined into one value per centre, device and system. Pure."""
+"""Centres, devices and systems: what is declared joined with what was last observed. Pure."""
 
 from __future__ import annotations
 
@@ -30,22 +30,17 @@ class _HasState(Protocol):
 
 CentreCondition = Literal["operational", "degraded", "down", "unknown", "closed", "imported"]
 CONDITIONS_WORST_FIRST: tuple[CentreCondition, ...] = (
-    "down",
-    "unknown",
-    "degraded",
-    "operational",
-    "closed",
-    "imported",
-)
-"""Worst first; `closed` is outside opening hours, `imported` an old log that nobody watches live."""
+    "down", "unknown", "degraded", "operational", "closed", "imported",
+)  # fmt: skip
+"""Worst first; `closed` is outside opening hours, `imported` an old log without live data."""
 STATES: tuple[AvailabilityState, ...] = ("up", "down", "unknown")
 STALE_MS = 180_000
-"""A centre that has said nothing for this long is unknown, never green."""
+"""A centre without data for this long is unknown, never green."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceView:
-    """A device: declared facts and the last report; `state` is unknown when the centre has gone silent."""
+    """A device: declared facts and the last report; `state` is unknown when its centre is stale."""
 
     centre: str
     now: DeviceNow
@@ -70,21 +65,22 @@ class CentreView:
 
     @property
     def last_data(self) -> int | None:
-        """Return when the centre was last heard today, Unix ms; the row's own time says nothing of that."""
+        """Return when the centre's data last arrived today, Unix ms; the row's own time is when it was written."""
         return None if self.row is None else self.row.last_data
 
     @property
     def stale(self) -> bool:
-        """Tell whether the last word is too old to show as the present."""
+        """Return whether the last data are too old to show as the present."""
         return self.last_data is None or self.now - self.last_data > STALE_MS
 
     @property
     def services(self) -> tuple[ServiceNow, ...]:
-        """Return the queues, declared services first, without yesterday's sums under today's name."""
+        """Return the queues, declared services first; sums of an earlier day are dropped."""
         rows = {s.service: s for s in (self.row.services if self.row else ())}
+        zone = self.centre.zone
         names = [*self.centre.services, *sorted(set(rows) - set(self.centre.services))]
         services = [rows.get(name) or ServiceNow(service=name, waiting=0, serving=0) for name in names]
-        if self.row is None or _is_same_day(self.row.at, self.now, self.centre):
+        if self.row is None or local_date(self.row.at, zone) == local_date(self.now, zone):
             return tuple(services)
         return tuple(msgspec.structs.replace(s, today={}) for s in services)
 
@@ -100,7 +96,7 @@ class CentreView:
 
     @property
     def counters_open(self) -> int:
-        """Return how many counters are open, 0 when nobody has said so lately."""
+        """Return how many counters are open, 0 when that is unknown."""
         return self.row.counters_open if self.row else 0
 
     @property
@@ -124,13 +120,13 @@ class CentreView:
         return capacity_bounds(states.count("up"), states.count("unknown"), len(states)) if states else None
 
     @property
-    def simulated(self) -> bool:
-        """Tell whether any of what is shown is simulated."""
+    def has_simulated_data(self) -> bool:
+        """Return whether any of the data is simulated."""
         return bool(self.row and self.row.simulated) or any(d.simulated for d in self.devices)
 
     @property
     def condition(self) -> CentreCondition:
-        """Return the centre's condition in one word."""
+        """Return the centre's condition."""
         if self.centre.imported and self.stale:
             return "imported"
         if not self.open:
@@ -145,7 +141,7 @@ class CentreView:
 
 @dataclass(frozen=True, slots=True)
 class SystemView:
-    """A digital system: declared facts and what the vantage points last saw."""
+    """A digital system: declared facts and the last reports of the vantage points."""
 
     system: System
     row: SystemNow | None
@@ -153,17 +149,13 @@ class SystemView:
 
     @property
     def stale(self) -> bool:
-        """Tell whether two probe rounds were missed."""
+        """Return whether two probe rounds were missed."""
         return self.row is None or self.now - self.row.at > max(STALE_MS, 2 * self.system.every_ms + 30_000)
 
     @property
     def state(self) -> AvailabilityState:
-        """Return the state by quorum, unknown when it is old."""
+        """Return the state by quorum, unknown when it is stale."""
         return "unknown" if self.row is None or self.stale else self.row.state
-
-
-def _is_same_day(a: int, b: int, centre: Centre) -> bool:
-    return local_date(a, centre.zone) == local_date(b, centre.zone)
 
 
 def build_centre_view(centre: Centre, declared: Iterable[Device], row: CentreNow | None, now: int) -> CentreView:
@@ -176,15 +168,13 @@ def _device_views(
     centre: str, declared: Iterable[Device], row: CentreNow | None, *, is_stale: bool
 ) -> tuple[DeviceView, ...]:
     declared_by_id = {d.id: d for d in declared if d.kind != "replay"}
-    reported_by_id = {d.id: _with_unknown_state(d) if is_stale else d for d in (row.devices if row else ())}
+    reported_by_id = {d.id: d for d in (row.devices if row else ())}
+    if is_stale:
+        reported_by_id = {ident: msgspec.structs.replace(d, state="unknown") for ident, d in reported_by_id.items()}
     return tuple(
         _device_view(centre, ident, declared_by_id, reported_by_id)
         for ident in sorted({*declared_by_id, *reported_by_id})
     )
-
-
-def _with_unknown_state(device: DeviceNow) -> DeviceNow:
-    return msgspec.structs.replace(device, state="unknown")
 
 
 def _device_view(

@@ -17,10 +17,10 @@ from telemetry.core.protocol import events as ev
 from telemetry.queries.availability import AvailabilityOptions, AvailabilityResult, compute_availability
 from telemetry.queries.buckets import bucket_query
 from telemetry.queries.network import scope_of_centres
-from telemetry.queries.totals_cache import UncachedTotals
 from telemetry.store import Batch, ChangeRecord, Store, StoredEvent
 from tests.contract.conftest import OPENERS
 from tests.property_sizes import sized
+from tests.uncached_totals import UncachedTotals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,7 +17,7 @@ from telemetry.core.calendar.windows import HOUR, MINUTE, BucketWidth, Window, t
 from telemetry.core.fold.event_spans import dirty_hours
 from telemetry.core.inventory import Centre, Device, Inventory, Service, System
 from telemetry.core.protocol import events as ev
-from telemetry.queries import Queries
+from telemetry.queries.service import Queries
 from telemetry.rollup.service import Rollup
 from telemetry.store import Batch, ChangeRecord, DeadLetter, StoredEvent
 from telemetry.store.influx import InfluxStore

@@ -16,7 +16,7 @@ from telemetry.core.fold.live_row_types import CentreNow, DeviceNow, ServiceNow,
 from telemetry.core.fold.totals import Total
 from telemetry.core.inventory import Centre, Device, Inventory, OpeningHours, Service, System, Target
 from telemetry.core.protocol.events import DeviceHeartbeat
-from telemetry.queries import Queries
+from telemetry.queries.service import Queries
 from telemetry.store import Batch, DeadLetter, StoredEvent
 from telemetry.store.sqlite import SqliteStore
 

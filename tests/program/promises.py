@@ -12,7 +12,7 @@ from api.app import create_app
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE
 from telemetry.core.fold.live_row_types import BurnRateNow, ScopedSloNow, SloNow
 from telemetry.core.inventory import Objective
-from telemetry.queries import Queries
+from telemetry.queries.service import Queries
 from telemetry.store.sqlite import SqliteStore
 from tests.program.network import NOW, Network, inventory, local
 

@@ -14,7 +14,7 @@ from api.event_stream import stream_events
 from telemetry.core.calendar.windows import HOUR, SLOT
 from telemetry.core.fold.live_row_types import CentreNow
 from telemetry.errors import StoreUnavailable
-from telemetry.queries import Queries
+from telemetry.queries.service import Queries
 from tests.program.network import NOW, Network, busy, centre_now, inventory, local, network, waits
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from api.app import create_app
 from telemetry.core.calendar.windows import HOUR, SLOT, day_window
 from telemetry.core.inventory import PublishedFigures
-from telemetry.queries import Queries
+from telemetry.queries.service import Queries
 from tests.program.network import Network, inventory, local, network
 
 if TYPE_CHECKING:

@@ -108,7 +108,7 @@ def test_gaps_have_causes_and_a_dead_centre_is_the_parent(net: Network) -> None:
     put(net, kiosk, local(7, 15), down=SLOT)
     put(net, "centre:vn83-a", local(7, 15), down=SLOT)
     put(net, kiosk, local(7, 20), down=SLOT)
-    net.queries.completeness()  # one row of the kiosk is announced and missing: the rest is late
+    net.queries.store_stats()  # one row of the kiosk is announced and missing: the rest is late
     window = {"from": "2026-11-23T07:00:00+07:00", "to": "2026-11-23T07:30:00+07:00"}
     found = get(net, "devices/vn83-a-kiosk1/timeline", **window)["data"]
     assert [(s["state"], s["cause"], s["caused_by"]) for s in found] == [

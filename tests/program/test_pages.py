@@ -78,11 +78,11 @@ def test_pages_are_sound_html_without_inline_code_or_foreign_addresses(net: Netw
 def test_the_province_in_vietnamese_says_it_in_a_sentence(net: Network) -> None:
     html = page(net, "/")
     assert '<html lang="vi">' in html
-    assert "2 trung tâm đang mở, tất cả hoạt động tốt." in html
+    assert "2 trung tâm đang mở, tất cả hoạt động bình thường." in html
     assert "7,3 phút" in html
     assert "tối đa 15,0 phút" in html
     assert "30,0 phút vào năm 2022; 15,0 phút vào năm 2025" in html
-    assert "Đạt mục tiêu" in html
+    assert "Đạt chỉ tiêu" in html
     assert "80%" in html
     assert "mô phỏng" not in html
 
@@ -145,7 +145,7 @@ def test_the_worst_centre_comes_first(net: Network) -> None:
     net.live("vn83-b", centre_now("vn83-b", net.time[0], state="down"))
     html = page(net, "/")
     assert html.index('href="/centres/vn83-b"') < html.index('href="/centres/vn83-a"')
-    assert "1/2 trung tâm đang mở hoạt động tốt, 1 ngừng phục vụ." in html
+    assert "1/2 trung tâm đang mở hoạt động bình thường, 1 ngừng phục vụ." in html
 
 
 def test_an_imported_log_is_shown_around_its_own_last_day(net: Network) -> None:
@@ -213,7 +213,7 @@ def test_a_centre_shows_what_is_left_of_its_budgets(tmp_path: Path) -> None:
     html, english = page(net, "/centres/vn83-a"), page(net, "/centres/vn83-a?lang=en")
     Outline(html)
     assert "còn -65,9 / 49,8 phút" in html
-    assert "Hết ngân sách" in html
+    assert "Hết hạn mức lỗi" in html
     assert "-65.9 of 49.8 min" in english
     assert "10.0 of 20.0 tickets" in english
     assert "99.53%" in english

@@ -20,7 +20,7 @@ from telemetry.core.fold.totals import CALENDAR_FIELD, Total
 from telemetry.core.inventory import PublishedFigures
 from telemetry.errors import ConfigError, MotcuaError
 from telemetry.inventory import default_path, load
-from telemetry.queries import Queries
+from telemetry.queries.service import Queries
 from telemetry.store import Batch, ChangeRecord
 from telemetry.store.sqlite import SqliteStore
 

@@ -16,8 +16,8 @@ from telemetry.core.inventory import Centre
 from telemetry.queries.availability import AvailabilityOptions, compute_availability
 from telemetry.queries.buckets import OpenWindowsCache, bucket_query
 from telemetry.queries.network import QueryScope
-from telemetry.queries.totals_cache import UncachedTotals
 from telemetry.store.sqlite import SqliteStore
+from tests.uncached_totals import UncachedTotals
 
 if TYPE_CHECKING:
     from pathlib import Path

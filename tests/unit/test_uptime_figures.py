@@ -27,8 +27,9 @@ from telemetry.queries.buckets import bucket_query
 from telemetry.queries.errors import BadWindow
 from telemetry.queries.network import QueryScope
 from telemetry.queries.publication import exact_local_month
-from telemetry.queries.totals_cache import TIME_FIELDS, CompactTotal, UncachedTotals
+from telemetry.queries.totals_cache import CompactTotal
 from telemetry.store.sqlite import SqliteStore
+from tests.uncached_totals import UncachedTotals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -59,7 +60,7 @@ class Rows:
         for t in self.totals:
             mine = t.entity in units and t.width == width and t.scope.startswith(kind)
             if mine and window.start <= t.start < window.end:
-                yield CompactTotal(t.entity, t.scope, t.start, tuple(t.sums.get(name, 0) for name in TIME_FIELDS))
+                yield CompactTotal.from_total(t)
 
 
 def of_centre(centre: Centre = CENTRE) -> QueryScope:

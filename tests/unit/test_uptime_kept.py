@@ -13,8 +13,9 @@ from hypothesis import given, settings, strategies as st
 from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window, day_window
 from telemetry.core.fold.totals import Total
 from telemetry.queries import totals_cache as rooms
-from telemetry.queries.totals_cache import RECENT_TTL_MS, SETTLING_MS, TotalsCache, UncachedTotals
+from telemetry.queries.totals_cache import RECENT_TTL_MS, SETTLING_MS, TotalsCache
 from telemetry.store.sqlite import SqliteStore
+from tests.uncached_totals import UncachedTotals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,7 +47,7 @@ class Desk:
         self.store.replace_totals(unit, width, Window(start, start + 1), [row])
 
     def up(self, width: BucketWidth, window: Window, units: Sequence[str] = UNITS) -> int:
-        return sum(row.values[0] for row in self.kept.rows(units, width, window, "centre", ZONE))
+        return sum(row.up_ms for row in self.kept.rows(units, width, window, "centre", ZONE))
 
 
 @pytest.fixture

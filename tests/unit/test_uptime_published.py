@@ -23,8 +23,8 @@ from telemetry.queries.availability import (
 from telemetry.queries.buckets import BucketSize, bucket_query
 from telemetry.queries.network import QueryScope
 from telemetry.queries.publication import exact_local_month
-from telemetry.queries.totals_cache import UncachedTotals
 from telemetry.store.sqlite import SqliteStore
+from tests.uncached_totals import UncachedTotals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

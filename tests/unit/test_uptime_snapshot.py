@@ -8,8 +8,8 @@ import msgspec
 
 from telemetry.core.fold.live_row_types import CentreNow, SloNow, SystemNow
 from telemetry.inventory import default_path, load
+from telemetry.queries.network import NetworkViewCache
 from telemetry.queries.snapshot import Snapshot, apply_rows
-from telemetry.queries.worlds import NetworkViewCache
 from telemetry.store import LiveRow
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-// Keeps a page fresh: it listens to the server's events and swaps the parts marked data-live for their new rendering.
+// Updates a page: on the server's events it replaces the parts marked data-live by their new rendering.
 (function () {
   "use strict";
   var SOONEST = 4000, AT_LEAST = 60000;
@@ -7,7 +7,7 @@
   if (!url || !button || !window.EventSource || !window.fetch) { return; }
   var source = null, timer = null, last = Date.now(), paused = false, busy = false;
 
-  function say(state) {
+  function showState(state) {
     var text = word.dataset[state];
     word.className = "live is-" + state;
     if (word.textContent !== text) { word.textContent = text; }
@@ -22,15 +22,15 @@
         if (twin) { twin.open = d.open; }
       });
       if (next.outerHTML === old.outerHTML) { return; }
-      var held = old.contains(document.activeElement) ? mark(document.activeElement) : "";
+      var selector = old.contains(document.activeElement) ? selectorOf(document.activeElement) : "";
       var into = document.importNode(next, true);
       old.replaceWith(into);
-      var focus = held && into.querySelector(held);
+      var focus = selector && into.querySelector(selector);
       if (focus) { focus.focus({ preventScroll: true }); }
     });
   }
 
-  function mark(element) {
+  function selectorOf(element) {
     if (element.tagName === "A") { return 'a[href="' + element.getAttribute("href") + '"]'; }
     var box = element.closest("details[id]");
     return box ? "#" + box.id + " > summary" : "";
@@ -42,8 +42,8 @@
     busy = true; last = Date.now();
     fetch(location.href, { headers: { Accept: "text/html" }, credentials: "same-origin" })
       .then(function (r) { if (!r.ok) { throw new Error(String(r.status)); } return r.text(); })
-      .then(function (html) { if (!paused) { swap(new DOMParser().parseFromString(html, "text/html")); say("on"); } })
-      .catch(function () { if (!paused) { say("lost"); } })
+      .then(function (html) { if (!paused) { swap(new DOMParser().parseFromString(html, "text/html")); showState("on"); } })
+      .catch(function () { if (!paused) { showState("lost"); } })
       .then(function () { busy = false; });
   }
 
@@ -53,8 +53,8 @@
 
   function listen() {
     source = new EventSource(url);
-    source.onopen = function () { say("on"); };
-    source.onerror = function () { say("lost"); };
+    source.onopen = function () { showState("on"); };
+    source.onerror = function () { showState("lost"); };
     ["centre.state", "queue"].forEach(function (name) { source.addEventListener(name, soon); });
   }
 
@@ -66,7 +66,7 @@
   function show() {
     button.textContent = paused ? button.dataset.resume : button.dataset.pause;
     button.setAttribute("aria-pressed", String(paused));
-    say(paused ? "off" : "on");
+    showState(paused ? "off" : "on");
   }
 
   button.addEventListener("click", function () {

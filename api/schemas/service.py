@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
-from api.schemas.envelope import ApiModel, CompletenessMeta, RowCounts
+from api.schemas.envelope import ApiModel, ResponseMeta
+
+
+class RowCounts(ApiModel):
+    """Rows stored, refused and dropped, of the highest row number."""
+
+    stored: int
+    refused: int
+    dropped: int
+    highest: int
+    ratio: float | None
+
+
+class CompletenessMeta(ResponseMeta):
+    """The sums over all devices."""
+
+    totals: RowCounts
 
 
 class CompletenessRow(RowCounts):

@@ -1,0 +1,83 @@
+"""The network's status, its centres and devices, and the digital systems that the centres probe."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from api.deps import QueriesDep
+from api.paging import PageParam
+from api.schemas.envelope import Envelope, ResponseMeta
+from api.schemas.network import (
+    ApiCondition,
+    CentreDetail,
+    CentreSummary,
+    DeviceResponse,
+    NetworkStatusResponse,
+    SystemDetailResponse,
+    SystemSummary,
+)
+
+router = APIRouter()
+
+
+@router.get("/status", operation_id="status", tags=["status"])
+def get_status(queries: QueriesDep) -> Envelope[NetworkStatusResponse]:
+    """Return the network's condition, counts and queues."""
+    completeness = queries.store_stats().completeness.overall.ratio
+    status = NetworkStatusResponse.from_status(queries.network_status(), completeness, queries.slo_index())
+    return Envelope(data=status, meta=ResponseMeta.current(queries))
+
+
+@router.get("/centres", operation_id="centres", tags=["centres"])
+def list_centres(
+    queries: QueriesDep,
+    page: PageParam,
+    condition: Annotated[ApiCondition | None, Query(description="only centres in this condition")] = None,
+) -> Envelope[list[CentreSummary]]:
+    """List centres by id."""
+    views = [v for v in queries.centres() if condition in (None, v.condition)]
+    part, following = page.slice_rows(views, lambda v: (v.centre.id,))
+    slos = queries.slo_index()
+    data = [CentreSummary.from_view(view, slos) for view in part]
+    return Envelope(data=data, meta=ResponseMeta.current(queries), next=following)
+
+
+@router.get("/centres/{centre}", operation_id="centre", tags=["centres"])
+def get_centre(centre: str, queries: QueriesDep) -> Envelope[CentreDetail]:
+    """Return one centre with its queues and devices."""
+    detail = CentreDetail.with_lists(queries.centre(centre), queries.current_queues(centre), queries.slo_index())
+    return Envelope(data=detail, meta=ResponseMeta.current(queries))
+
+
+@router.get("/centres/{centre}/devices", operation_id="devices", tags=["centres"])
+def list_devices(centre: str, queries: QueriesDep, page: PageParam) -> Envelope[list[DeviceResponse]]:
+    """List a centre's devices by id."""
+    view = queries.centre(centre)
+    part, following = page.slice_rows(view.devices, lambda d: (d.now.id,))
+    data = [DeviceResponse.from_view(device, view.centre.zone) for device in part]
+    return Envelope(data=data, meta=ResponseMeta.current(queries), next=following)
+
+
+@router.get("/devices/{device}", operation_id="device", tags=["centres"])
+def get_device(device: str, queries: QueriesDep) -> Envelope[DeviceResponse]:
+    """Return one device."""
+    view = queries.device(device)
+    data = DeviceResponse.from_view(view, queries.zone(view.centre))
+    return Envelope(data=data, meta=ResponseMeta.current(queries))
+
+
+@router.get("/systems", operation_id="systems", tags=["systems"])
+def list_systems(queries: QueriesDep, page: PageParam) -> Envelope[list[SystemSummary]]:
+    """List systems by id."""
+    part, following = page.slice_rows(queries.network().systems(), lambda v: (v.system.id,))
+    data = [SystemSummary.from_view(view, queries.zone()) for view in part]
+    return Envelope(data=data, meta=ResponseMeta.current(queries), next=following)
+
+
+@router.get("/systems/{system}", operation_id="system", tags=["systems"])
+def get_system(system: str, queries: QueriesDep) -> Envelope[SystemDetailResponse]:
+    """Return one system with its vantage table, availability, latency and certificate."""
+    detail = SystemDetailResponse.from_detail(queries.system_detail(system), queries.zone())
+    return Envelope(data=detail, meta=ResponseMeta.current(queries))

@@ -1,0 +1,135 @@
+"""Figures of queues: counts, seconds, ratios from 0 to 1 or null; they are computed in the core."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from api.schemas.envelope import ApiModel, window_fields
+from api.times import rfc3339_or_none
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from telemetry.core.figures.histograms import DurationHistogram, QueueFigures
+    from telemetry.queries.queues import CurrentQueue, QueueHistoryRow
+
+
+class WaitFigures(ApiModel):
+    """Waits that ended in the interval; percentiles are interpolated between exact bounds."""
+
+    count: int
+    sum_s: float
+    mean_s: float | None
+    p50_s: float | None
+    p90_s: float | None
+    p95_s: float | None
+
+    @classmethod
+    def from_histogram(cls, histogram: DurationHistogram) -> Self:
+        """Return the figures of waits."""
+        p50, p90, p95 = (histogram.percentile_s(share) for share in (0.5, 0.9, 0.95))
+        return cls.build(histogram, p50_s=p50, p90_s=p90, p95_s=p95)
+
+
+class WithinThresholdFigures(ApiModel):
+    """Waits at or under a threshold."""
+
+    threshold_s: int
+    count: int
+    ratio: float | None
+
+
+class ServiceLevelFigures(ApiModel):
+    """Tickets decided at entry + threshold: called by then, or still waiting; tickets lost earlier are in no figure."""
+
+    threshold_s: int
+    good: int
+    bad: int
+    ratio: float | None
+
+
+class ServiceTimeFigures(ApiModel):
+    """Service times that ended in the interval."""
+
+    count: int
+    sum_s: float
+    mean_s: float | None
+
+
+class QueueHistoryRowResponse(ApiModel):
+    """One service at one centre over one bucket."""
+
+    centre: str
+    service: str
+    from_: str = Field(serialization_alias="from")
+    to: str
+    issued: int
+    served: int
+    abandoned: int
+    no_show: int
+    wait: WaitFigures
+    within: WithinThresholdFigures
+    service_level: list[ServiceLevelFigures]
+    service_time: ServiceTimeFigures
+
+    @classmethod
+    def from_row(cls, row: QueueHistoryRow, threshold_s: int) -> Self:
+        """Return one row of history; `threshold_s` is what `within` compares waits with."""
+        figures = row.figures
+        return cls.build(
+            row,
+            figures,
+            wait=WaitFigures.from_histogram(figures.wait),
+            within=WithinThresholdFigures.build(figures.wait.within_threshold(threshold_s)),
+            service_level=[ServiceLevelFigures.build(level) for level in figures.service_levels],
+            service_time=ServiceTimeFigures.build(figures.service_time),
+            **window_fields(row.window, row.zone),
+        )
+
+
+class TodayFigures(ApiModel):
+    """Figures of the local day so far."""
+
+    issued: int
+    called: int
+    served: int
+    abandoned: int
+    no_show: int
+    wait: WaitFigures
+    service_time: ServiceTimeFigures
+
+    @classmethod
+    def from_figures(cls, figures: QueueFigures) -> Self:
+        """Return the figures of a day."""
+        wait, service_time = WaitFigures.from_histogram(figures.wait), ServiceTimeFigures.build(figures.service_time)
+        return cls.build(figures, wait=wait, service_time=service_time)
+
+
+class CurrentQueueResponse(ApiModel):
+    """One queue now."""
+
+    centre: str
+    service: str
+    as_of: str | None
+    waiting: int
+    serving: int
+    oldest: str | None
+    oldest_wait_s: int | None
+    counters_open: int
+    today: TodayFigures
+
+    @classmethod
+    def from_queue(cls, queue: CurrentQueue) -> Self:
+        """Return one queue as the last live row has it."""
+        view, oldest = queue.view, queue.service.oldest
+        return cls.build(
+            queue.service,
+            view,
+            centre=view.centre.id,
+            as_of=rfc3339_or_none(view.row.at if view.row else None, view.centre.zone),
+            oldest=rfc3339_or_none(oldest, view.centre.zone),
+            oldest_wait_s=None if oldest is None else max(0, view.now - oldest) // 1000,
+            today=TodayFigures.from_figures(queue.today),
+        )

@@ -1,0 +1,247 @@
+"""Answers the questions of pages, API and metrics from totals and live rows; it must not read raw events.
+
+It must not choose a store either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from telemetry.core.calendar.opening_calendar import Calendar
+from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window, day_window, floor
+from telemetry.core.inventory import ALWAYS_OPEN, Centre, local_date
+from telemetry.core.scope import Scope
+from telemetry.core.slo.periods import settled_until
+from telemetry.queries.availability import AvailabilityOptions, compute_availability
+from telemetry.queries.buckets import OpenWindowsCache, bucket_query
+from telemetry.queries.completeness import StoreStatsCache
+from telemetry.queries.errors import BadScope, BadWindow, NotFound
+from telemetry.queries.network import NetworkViewCache, planned_maintenance, scope_of_centres
+from telemetry.queries.queues import QueueHistory, current_queues, empty_queue_row, queue_history_rows
+from telemetry.queries.slo_history import ScopedSloQuery, budget_spending, slo_history
+from telemetry.queries.slos import build_slo_index
+from telemetry.queries.snapshot import SnapshotCache
+from telemetry.queries.systems import build_system_detail
+from telemetry.queries.timeline import TimelineInput, build_timeline, read_sums
+from telemetry.queries.totals_cache import TotalsCache
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from zoneinfo import ZoneInfo
+
+    from telemetry.core.calendar.calendar_values import CalendarDay
+    from telemetry.core.inventory import Inventory, Target, UnknownPolicy
+    from telemetry.core.slo.history import BudgetSpend, HistoryPoint
+    from telemetry.queries.availability import AvailabilityDimension, AvailabilityResult, ClockKind
+    from telemetry.queries.buckets import BucketSize
+    from telemetry.queries.completeness import StoreStats
+    from telemetry.queries.network import CachedNetworkView, MaintenanceWindow, NetworkStatus
+    from telemetry.queries.queues import CurrentQueue
+    from telemetry.queries.slos import SloIndex
+    from telemetry.queries.snapshot import Snapshot
+    from telemetry.queries.systems import SystemDetail
+    from telemetry.queries.timeline import TimelineSegment
+    from telemetry.queries.views import CentreView, DeviceView
+    from telemetry.store import Store
+
+WAIT_TARGET = "wait_mean"
+MAX_CALENDAR_DAYS = 400
+
+
+class Queries:
+    """Answers questions; `clock` returns Unix ms.  Any method may raise StoreUnavailable, NotFound or BadWindow."""
+
+    def __init__(self, store: Store, inventory: Callable[[], Inventory], clock: Callable[[], int]) -> None:
+        self._store = store
+        self._inventory = inventory
+        self._clock = clock
+        self._snapshots = SnapshotCache(store, clock)
+        self._totals_cache = TotalsCache(store, lambda: self.snapshot().reopened_at, clock)
+        self._open_windows_cache = OpenWindowsCache()
+        self._network_views = NetworkViewCache()
+        self._store_stats = StoreStatsCache(store, clock)
+        self._cached_slo_index: tuple[object, SloIndex] | None = None
+
+    def now(self) -> int:
+        """Return the present, Unix ms."""
+        return self._clock()
+
+    def inventory(self) -> Inventory:
+        """Return the inventory in force."""
+        return self._inventory()
+
+    def snapshot(self) -> Snapshot:
+        """Return the live rows, at most a second old."""
+        return self._snapshots.get()
+
+    def network(self) -> CachedNetworkView:
+        """Return the network now, at most a second old."""
+        return self._network_views.get(self._inventory(), self.snapshot(), self._clock())
+
+    def network_status(self) -> NetworkStatus:
+        """Summarise the network."""
+        return self.network().status(self.wait_target())
+
+    def wait_target(self) -> Target | None:
+        """Return the mean-wait target in force today."""
+        inventory = self._inventory()
+        return inventory.target_in_force(WAIT_TARGET, local_date(self._clock(), inventory.zone))
+
+    def centres(self) -> list[CentreView]:
+        """Return all centres by id."""
+        return self.network().centre_views()
+
+    def centre(self, ident: str) -> CentreView:
+        """Return one centre."""
+        network = self.network()
+        return network.centre_view(network.centre(ident))
+
+    def device(self, ident: str) -> DeviceView:
+        """Return one device."""
+        return self.network().device(ident)
+
+    def system_detail(self, ident: str) -> SystemDetail:
+        """Return one digital system with its vantage table and the figures of its last day and 28 days."""
+        view, end = self.network().system(ident), floor(self._clock(), SLOT)
+        day, month = Window(end - DAY, end), Window(end - 28 * DAY, end)
+        last_day, last_28_days = (self.availability(Scope.system(ident), window).overall for window in (day, month))
+        runs = bucket_query(day, "total", self.zone()).runs_to_read()
+        totals = [total for width, window in runs for total in self._store.totals([ident], width, window, "system")]
+        return build_system_detail(view, last_day, last_28_days, totals)
+
+    def timeline(self, scope: str, window: Window, sli: AvailabilityDimension = "service") -> list[TimelineSegment]:
+        """Return a device's or centre's time as segments of one state; the window is past and on 5-minute marks."""
+        centre = self.centre_of(scope)
+        if centre is None:
+            raise BadScope(scope)
+        scope_sums, centre_sums = read_sums(self._store, centre.id, scope, window)
+        parent = Scope.centre(centre.id)
+        device_ids = {d.now.id for d in self.centre(centre.id).devices} if scope == parent else {Scope(scope).id}
+        completeness = self.store_stats().completeness
+        has_missing_rows = any(d.device in device_ids and not d.is_complete for d in completeness.devices)
+        settled_ms = settled_until(self._clock(), centre.zone)
+        timeline_input = TimelineInput(
+            scope_sums, centre_sums, sli, has_missing_rows, settled_ms, "" if scope == parent else str(parent)
+        )
+        return build_timeline(window, timeline_input, centre.calendar)
+
+    def slo_index(self) -> SloIndex:
+        """Return every objective as rollup last evaluated it; cached until the inventory or an evaluation changes."""
+        inventory, snapshot = self._inventory(), self.snapshot()
+        key = (inventory.version, tuple((i, id(now)) for i, now in snapshot.slos.items()))
+        cached = self._cached_slo_index
+        if cached is None or cached[0] != key:
+            cached = self._cached_slo_index = (key, build_slo_index(inventory, snapshot, cached and cached[1]))
+        return cached[1]
+
+    def centre_of(self, scope: str) -> Centre | None:
+        """Return the centre of a scope, None for systems and for scopes over several centres."""
+        network, place = self.network(), Scope(scope)
+        if place.kind == "device":
+            return network.centre(network.device(place.id).centre)
+        return network.centre(place.id) if place.kind == "centre" else None
+
+    def scoped_slo(self, slo: str, scope: str) -> ScopedSloQuery:
+        """Return an objective at one scope, for its history and spending; raises NotFound."""
+        scoped, query_scope = self.slo_index().find(slo, scope), self.network().parse_scope(scope)
+        entity, source = next(iter(query_scope.calendars.items()))
+        calendar = source.calendar if isinstance(source, Centre) else source or Calendar(ALWAYS_OPEN, query_scope.zone)
+        settled_ms = scoped.settled_until or settled_until(self._clock(), query_scope.zone)
+        return ScopedSloQuery(scoped.objective, Scope(scope), entity, calendar, query_scope.zone, settled_ms)
+
+    def slo_history(self, slo_query: ScopedSloQuery, window: Window, bucket: BucketSize) -> list[HistoryPoint]:
+        """Return an objective's figures bucket by bucket."""
+        return slo_history(self._store, slo_query, window, bucket, self._clock())
+
+    def budget_spending(self, slo_query: ScopedSloQuery, window: Window) -> list[BudgetSpend]:
+        """Return what consumed a budget, the greatest first."""
+        return budget_spending(self._store, slo_query, window)
+
+    def calendar_days(self, centre: str, window: Window) -> list[CalendarDay]:
+        """Explain every local day that the window touches; at most MAX_CALENDAR_DAYS."""
+        if window.length > MAX_CALENDAR_DAYS * DAY:
+            msg = f"at most {MAX_CALENDAR_DAYS} days: use a shorter window"
+            raise BadWindow(msg)
+        return self.network().centre(centre).calendar.explain_days(window)
+
+    def planned_maintenance(self, ahead_ms: int) -> list[MaintenanceWindow]:
+        """Return the maintenance of now and the next `ahead_ms`."""
+        now = self._clock()
+        return planned_maintenance(self._inventory(), Window(now, now + ahead_ms))
+
+    def zone(self, centre: str | None = None) -> ZoneInfo:
+        """Return a centre's zone, or the province's."""
+        return self._inventory().zone if centre is None else self.network().centre(centre).zone
+
+    def today_so_far(self, zone: ZoneInfo) -> Window:
+        """Return the local day so far."""
+        now = self._clock()
+        start = day_window(local_date(now, zone), zone).start
+        return Window(start, max(now, start + 1))
+
+    def last_24_hours(self) -> Window:
+        """Return the last 24 hours."""
+        now = self._clock()
+        return Window(now - 24 * HOUR, now)
+
+    def availability(
+        self, scope: str, window: Window | Callable[[ZoneInfo], Window], bucket: BucketSize = "total",
+        clock: ClockKind = "open", unknown: UnknownPolicy = "exclude", sli: AvailabilityDimension = "service",
+    ) -> AvailabilityResult:  # fmt: skip
+        """Account for a scope's time; `window` may be computed from the scope's zone.  Raises BadScope or NotFound."""
+        query_scope, inventory = self.network().parse_scope(scope), self._inventory()
+        options = AvailabilityOptions(clock, sli, inventory.published, self._network_views.capacity_centres(inventory))
+        query = bucket_query(window(query_scope.zone) if callable(window) else window, bucket, query_scope.zone)
+        result = compute_availability(
+            self._totals_cache, query_scope, query, options, self._clock(), self._open_windows_cache
+        )
+        return replace(result, unknown=unknown)
+
+    def current_queues(self, centre: str | None = None, service: str | None = None) -> list[CurrentQueue]:
+        """Return the queues now by centre and service."""
+        network = self.network()
+        views = network.centre_views() if centre is None else [network.centre_view(network.centre(centre))]
+        rows = current_queues(views, service)
+        if service is not None and not rows:
+            self._check_service(service)
+        return rows
+
+    def queue_history(
+        self, centre: str | None, service: str | None, window: Window, bucket: BucketSize = "total",
+    ) -> QueueHistory:  # fmt: skip
+        """Return past queue figures; a named service of a named centre always has its total."""
+        network = self.network()
+        centres = network.centres() if centre is None else [network.centre(centre)]
+        query = bucket_query(window, bucket, network.inventory.zone if centre is None else centres[0].zone)
+        rows = queue_history_rows(self._store, centres, query, service, self._clock())
+        if service is not None and not rows:
+            self._check_service(service, centres)
+            if centre is not None and bucket == "total":
+                rows = (empty_queue_row(centres[0], service, query),)
+        if all(c.imported for c in centres):
+            return QueueHistory(query.window, query.zone, rows, None)
+        total_query = replace(query, bucket="total")
+        scope = scope_of_centres("", centres, query.zone)
+        result = compute_availability(
+            self._totals_cache, scope, total_query, AvailabilityOptions(), self._clock(), self._open_windows_cache
+        )
+        return QueueHistory(query.window, query.zone, rows, result.overall.coverage)
+
+    def _check_service(self, service: str, centres: list[Centre] | None = None) -> None:
+        centre_services = {s for c in centres or () for s in c.services}
+        if service not in self._inventory().services and service not in centre_services:
+            raise NotFound(service, "service")
+
+    def last_day_with_tickets(self, centre: str) -> int | None:
+        """Return the start of the newest day that has tickets, Unix ms; None when there is none."""
+        totals = self._store.totals([centre], "1d", Window(0, self._clock()), "desk")
+        return max((total.start for total in totals), default=None)
+
+    def store_stats(self) -> StoreStats:
+        """Return counts about the store, at most ten seconds old."""
+        return self._store_stats.get()
+
+    def check_store(self) -> None:
+        """Raise StoreUnavailable unless the store answers now."""
+        self._store.cursor()
