@@ -1,4 +1,4 @@
-"""`make bench`: measures everything, or the parts named, and keeps it in bench/results.json and bench/README.md."""
+"""`make bench`: measures everything, or the given parts, and stores it in bench/results.json and bench/README.md."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ IDLE_CHECK_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class BenchSize:
-    """How much is measured; `share` of the usual amounts, for a try."""
+    """How much is measured: `share` of the usual amounts, less for a quick run."""
 
     runs: int
     share: float = 1.0

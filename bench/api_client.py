@@ -1,4 +1,4 @@
-"""Starts `motcua api` and asks it over one kept connection. It must not judge the answers."""
+"""Starts `motcua api` and sends requests over one connection. It must not rate the answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bench.sandbox import BenchProcess, Sandbox
 
 MAX_TIMING_S = 5.0
-"""One address is asked no longer than this."""
+"""Longest time spent on one address, s."""
 
 
 class ApiClient:
@@ -26,7 +26,7 @@ class ApiClient:
 
     @classmethod
     def start(cls, sandbox: Sandbox, store: str) -> ApiClient:
-        """Start it over a store and wait until it listens; it ends with the room."""
+        """Start it over a store and wait until it listens; it ends with the sandbox."""
         port = free_port()
         process = sandbox.start_role("api", "--store", store, "--listen", f"127.0.0.1:{port}")
         sandbox.wait_until_ready(process, lambda: is_listening(port), "the API listens")

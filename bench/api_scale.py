@@ -34,6 +34,7 @@ from telemetry.core.fold.live_row_types import ScopedSloNow, SloNow
 from telemetry.core.fold.sourced_event import SourcedEvent
 from telemetry.core.fold.totals import CAPACITY_FIELDS, OPEN_FIELDS, QUEUE_FIELDS, STATE_FIELDS, Total
 from telemetry.core.protocol import events as ev
+from telemetry.core.scope import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -69,8 +70,8 @@ def synthetic_totals(
     states = dict.fromkeys((*STATE_FIELDS, *CAPACITY_FIELDS, *(OPEN_FIELDS if width != "5m" else ())), 0)
     states |= {name: length // 4 for name in states if "up" in name or "cap" in name} | {"down_ms": 1_000}
     queues = {name: 3 if "sum" not in name else 600_000 for name in QUEUE_FIELDS}
-    scopes = [f"centre:{centre.id}", *(f"device:{d.id}" for d in inventory.devices_of(centre.id))]
-    desks = [f"desk:{centre.id}:{service}" for service in centre.services]
+    scopes = [Scope.centre(centre.id), *(Scope.device(d.id) for d in inventory.devices_of(centre.id))]
+    desks = [Scope.desk(centre.id, service) for service in centre.services]
     rows = [(scope, states) for scope in scopes] + [(scope, queues) for scope in desks]
     return [
         Total(centre.id, scope, width, t, centre.province, sums) for t, (scope, sums) in product(bucket_starts, rows)
@@ -78,7 +79,7 @@ def synthetic_totals(
 
 
 def live_row(inventory: Inventory, centre: Centre, now: int, reopened: int) -> bytes:
-    """Return a centre's live row with every device just heard."""
+    """Return a centre's live row with every device in contact just now."""
     devices = inventory.devices_of(centre.id)
     heartbeats = [
         SourcedEvent(d.id, "01JLIVE", ev.DeviceHeartbeat(n=1, t=now - 20_000, cpu_pct=9.0, fw="1.4.2")) for d in devices
@@ -93,7 +94,7 @@ def objective_rows(inventory: Inventory, now: int) -> dict[str, bytes]:
     start, seconds = now - DAYS * DAY, 166 * 3600
     scopes = tuple(
         ScopedSloNow(
-            scope=f"centre:{ident}", start=start, end=now, good=seconds - 600, bad=600, standing="healthy",
+            scope=str(Scope.centre(ident)), start=start, end=now, good=seconds - 600, bad=600, standing="healthy",
             open=seconds, up=seconds - 600, down=600,
         )
         for ident in inventory.centres
@@ -152,7 +153,7 @@ def fill_store(store: Store, inventory: Inventory, now: int, *, full: bool) -> i
 
 
 def query_paths(now: int) -> dict[str, str]:
-    """Return what is asked, by name."""
+    """Return the requested paths, by name."""
     ends = {name: _format_utc(t) for name, t in (("from", now - DAYS * DAY), ("to", now))}
 
     def past_path(path: str, **parameters: str) -> str:
@@ -162,7 +163,7 @@ def query_paths(now: int) -> dict[str, str]:
         "status": "/api/v1/status",
         "centres, a page": "/api/v1/centres?limit=50",
         "a centre": f"/api/v1/centres/{CENTRE}",
-        "availability of a centre, 28 d": past_path("availability", scope=f"centre:{CENTRE}"),
+        "availability of a centre, 28 d": past_path("availability", scope=Scope.centre(CENTRE)),
         "availability of the country, 28 d": past_path("availability", scope="country"),
         "availability of the country by day, 28 d": past_path("availability", scope="country", bucket="1d"),
         "queues of a centre now": f"/api/v1/queues/now?centre={CENTRE}",
@@ -179,7 +180,7 @@ def _format_utc(t: int) -> str:
 
 
 def one_run(kind: str, devices: int, *, full: bool, requests: int = REQUESTS) -> dict[str, Any]:
-    """Fill a fresh store and ask."""
+    """Fill a fresh store and measure the answers."""
     others = OtherWork()
     with open_sandbox() as sandbox:
         inventory = write_province(sandbox.folder / "inventory", devices)
@@ -204,7 +205,7 @@ def one_run(kind: str, devices: int, *, full: bool, requests: int = REQUESTS) ->
 
 
 def time_paths(api: ApiClient, paths: dict[str, str], requests: int, title: str) -> dict[str, Any]:
-    """Ask each question in turn and return how long the answers take."""
+    """Request each path in turn and return how long the answers take."""
     timings = {}
     with ProgressBar(title, len(paths)) as bar:
         for name, path in paths.items():

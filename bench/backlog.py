@@ -95,7 +95,7 @@ def _drain(
 
 
 def _start_ingest(sandbox: Sandbox, broker: MosquittoProcess, url: str, job: BacklogJob) -> tuple[BenchProcess, float]:
-    """Start ingest; returns when its CONNACK came too."""
+    """Start ingest; also returns when its CONNACK came."""
     arguments = ("ingest", "--store", url, "--mqtt", broker.url)
     plain = [sys.executable, "-m", "motcua"]
     command = [sys.executable, "-m", "bench.profiling", str(sandbox.folder / "profile")] if job.profile else plain
@@ -105,7 +105,7 @@ def _start_ingest(sandbox: Sandbox, broker: MosquittoProcess, url: str, job: Bac
 
 
 def _wait_receipts(receipts: ReceiptCounter, ingest: BenchProcess, events: int) -> float:
-    """Count receipts until every event has one; returns the last one's moment."""
+    """Count receipts until every event has one; returns the last one's time."""
     last = time.perf_counter()
     with ProgressBar("drained", events) as bar:
         while receipts.rows < events:

@@ -1,4 +1,4 @@
-"""How soon a day's backlog of one centre is seen: 12 devices × 1,440 heartbeats arrive at once.
+"""How soon a day's backlog of one centre is visible: 12 devices × 1,440 heartbeats arrive at once.
 
 The clock runs from the broker's last PUBACK (all has arrived) until the API's availability of the centre and of each
 device over these 24 hours is whole.
@@ -23,6 +23,7 @@ from bench.servers import TOKEN, start_influxd, start_mosquitto
 from bench.summary import round_figures
 from telemetry.core.calendar.windows import HOUR, MINUTE, SLOT, floor
 from telemetry.core.protocol import codec, events as ev
+from telemetry.core.scope import Scope
 from telemetry.inventory import default_path, load
 
 if TYPE_CHECKING:
@@ -71,13 +72,13 @@ def _format_utc(t: int) -> str:
 
 
 def is_day_up(api: ApiClient, scope: str, end: int) -> bool:
-    """Tell whether every second of the day is known as up."""
+    """Return whether every second of the day is known to be up."""
     seconds: int = api.get_data(availability_path(scope, end))[0]["seconds"]["up"]
     return seconds >= 24 * HOUR // 1000
 
 
 def one_run(store: str) -> dict[str, Any]:
-    """Return the seconds from arrival until the day is seen."""
+    """Return the seconds from arrival until the day is visible."""
     others = OtherWork()
     with open_sandbox() as sandbox:
         devices = declare_devices(sandbox.folder / "inventory")
@@ -89,7 +90,7 @@ def one_run(store: str) -> dict[str, Any]:
             sandbox.wait_until_ready(role, lambda role=role: role.matched_at, f"{name} is linked")  # type: ignore[misc]
         api = ApiClient.start(sandbox, url)
         end = floor(time.time_ns() // 1_000_000, SLOT)
-        if is_day_up(api, f"centre:{CENTRE}", end):
+        if is_day_up(api, Scope.centre(CENTRE), end):
             raise SystemExit("the day was there before it came")
         receipts = wire.ReceiptCounter(broker.port)
         began = time.perf_counter()
@@ -113,7 +114,7 @@ def one_run(store: str) -> dict[str, Any]:
 
 def _wait_day_up(api: ApiClient, devices: Sequence[str], end: int) -> None:
     deadline = time.monotonic() + TIMEOUT_S
-    for scope in (f"centre:{CENTRE}", *(f"device:{device}" for device in devices)):
+    for scope in (Scope.centre(CENTRE), *(Scope.device(device) for device in devices)):
         while not is_day_up(api, scope, end):
             if time.monotonic() > deadline:
                 raise SystemExit(

@@ -38,11 +38,11 @@ def measure(requests: int = 200) -> dict[str, Any]:
                 time.sleep(1)
                 bar.step()
         share = (sample_process(process.pid).cpu_s - before.cpu_s) / (time.perf_counter() - began)
-        latencies = [measure_latency(f"http://127.0.0.1:{port}", path, requests) for path in PATHS]
+        latencies = {path: measure_latency(f"http://127.0.0.1:{port}", path, requests) for path in PATHS}
         print_message(f"demo: live after {live:.1f} s")
         return {
             "requests": requests,
-            "paths": {latency.path: {"p50_ms": latency.p50_ms, "p95_ms": latency.p95_ms} for latency in latencies},
+            "paths": latencies,
             "live_after_s": live,
             "rss_mb": sample_process(process.pid).rss_mb,
             "cpu_pct": round(share * 100, 1),

@@ -62,7 +62,7 @@ def one_run(count: int, rows: int) -> dict[str, Any]:
 
 
 def _send_frames(port: int, packets: Iterator[bytes], events: int, rows: int, ingest: BenchProcess) -> float:
-    """Send frames as receipts allow; returns the last receipt's moment."""
+    """Send frames as receipts allow; returns the last receipt's time."""
     sender, receipts = MqttConnection(port, "bench-loader"), ReceiptCounter(port)
     sent, last = 0, time.perf_counter()
     with ProgressBar("embedded", events) as bar:

@@ -41,7 +41,7 @@ RECEIPT_TIMEOUT_S = 60.0
 
 
 class TimedOutbox(Outbox):
-    """An outbox that notes when its rows were captured and when their receipts came."""
+    """An outbox that records when its rows were captured and when their receipts came."""
 
     def __init__(self, *args: Any) -> None:  # noqa: ANN401
         super().__init__(*args)
@@ -55,7 +55,7 @@ class TimedOutbox(Outbox):
         self.captured[first] = began
 
     def forget(self, ranges: Sequence[tuple[int, int]]) -> None:
-        """Note the receipt's moment, then forget."""
+        """Record the receipt's time, then delete."""
         now = time.perf_counter()
         for low, high in ranges:
             moments = (self.captured.pop(n, None) for n in range(low, high + 1))
@@ -76,7 +76,7 @@ def _build_agents(sandbox: Sandbox, kiosks: list[Kiosk], url: str) -> list[Agent
 
 
 def _feed_events(agents: list[Agent], rate: float, seconds: float) -> None:
-    """Append in turn at a steady rate; whoever is late catches up."""
+    """Append in turn at a steady rate; late appends are caught up."""
     began = time.perf_counter()
     for i in range(int(rate * seconds)):
         wait = began + i / rate - time.perf_counter()

@@ -1,4 +1,4 @@
-"""Describes the machine a figure was measured on, and weighs processes. It must not start or end any."""
+"""Describes the machine of a measurement, and measures processes. It must not start or end any."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 BUSY_PCT = 10.0
-"""Other work beyond this share of all processors spoils a figure, and the table says so."""
+"""Other work beyond this share of all processors invalidates a figure, and the table notes it."""
 
 
 def describe() -> dict[str, str]:
@@ -41,7 +41,7 @@ class ProcessUsage:
 
 
 def sample_process(pid: int) -> ProcessUsage:
-    """Weigh a process with its children; all pages it shares are counted as its own."""
+    """Measure a process with its children; shared pages are counted as its own."""
     process = psutil.Process(pid)
     parts = [_own_usage(member) for member in (process, *process.children(recursive=True))]
     return ProcessUsage(*(round(sum(values), 2) for values in zip(*parts, strict=True)))
@@ -55,7 +55,7 @@ def _own_usage(process: psutil.Process) -> tuple[float, float, float]:
 
 
 def sample(pids: Mapping[str, int]) -> dict[str, ProcessUsage]:
-    """Weigh processes by name."""
+    """Measure processes, by name."""
     return {name: sample_process(pid) for name, pid in pids.items()}
 
 
@@ -65,7 +65,7 @@ def cpu_delta(before: Mapping[str, ProcessUsage], after: Mapping[str, ProcessUsa
 
 
 class OtherWork:
-    """Watches how much of the machine work that is not ours takes."""
+    """Measures the share of the machine that other work takes."""
 
     def __init__(self) -> None:
         self._began, self._busy, self._own = time.perf_counter(), _busy_cpu_s(), _own_cpu_s()

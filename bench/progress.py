@@ -1,4 +1,4 @@
-"""Shows on a terminal how far long work is; silent elsewhere. It must not cost what is measured any time."""
+"""Shows the progress of long work on a terminal; silent elsewhere. It must not slow what is measured."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class ProgressBar:
         return self
 
     def __exit__(self, _kind: type[BaseException] | None, _e: BaseException | None, _t: TracebackType | None) -> None:
-        """Take it away."""
+        """Remove it."""
         self._progress.stop()
 
     def step(self, gained: float = 1) -> None:
-        """Move it on."""
+        """Advance it."""
         self._gained += gained
         now = time.perf_counter()
         if now - self._shown_at >= SHOW_EVERY_S:
@@ -45,5 +45,5 @@ class ProgressBar:
 
 
 def print_message(text: str) -> None:
-    """Tell the person who waits what was found or begins."""
+    """Print a result, or what begins now, to the terminal."""
     _console.print(text, highlight=False, soft_wrap=True)

@@ -37,6 +37,7 @@ from telemetry.core.fold.totals import (
     Total,
 )
 from telemetry.core.inventory import Centre, Device, Inventory
+from telemetry.core.scope import Scope
 from telemetry.rollup.service import Rollup
 
 if TYPE_CHECKING:
@@ -77,10 +78,10 @@ def five_minute_totals(window: Window) -> Iterator[Total]:
     device_sums = dict.fromkeys(STATE_FIELDS, 40_000)
     centre_sums = device_sums | dict.fromkeys((*CAPACITY_FIELDS, *READY_AT_SLOT_FIELDS), 1)
     queue = dict.fromkeys(QUEUE_FIELDS, 3)
-    scopes = {f"device:{CENTRE}-kiosk{i}": device_sums for i in range(1, DEVICES + 1)} | {
-        f"centre:{CENTRE}": centre_sums
+    scopes = {Scope.device(f"{CENTRE}-kiosk{i}"): device_sums for i in range(1, DEVICES + 1)} | {
+        Scope.centre(CENTRE): centre_sums
     }
-    scopes |= {f"desk:{CENTRE}:desk{i}": queue for i in range(1, DESKS + 1)}
+    scopes |= {Scope.desk(CENTRE, f"desk{i}"): queue for i in range(1, DESKS + 1)}
     for slot_start in range(window.start, window.end, SLOT):
         yield from (Total(CENTRE, scope, "5m", slot_start, "vn83", sums) for scope, sums in scopes.items())
 
@@ -103,7 +104,7 @@ def fill_store(store: Store, inventory: Inventory, days: Sequence[Window]) -> No
 
 
 def run_until_settled(store: Store, inventory: Inventory) -> dict[str, float]:
-    """Let rollup pass until the edit is settled; returns seconds, of all passes and of the longest."""
+    """Run rollup passes until the edit is applied; returns seconds, of all passes and of the longest."""
     rollup, version = (
         Rollup(store, lambda: inventory, system.wall_ms),
         int(inventory.centres[CENTRE].calendar.version, 16),
@@ -118,7 +119,7 @@ def run_until_settled(store: Store, inventory: Inventory) -> dict[str, float]:
 
 
 def count_stale_days(store: Store, inventory: Inventory, days: Sequence[Window]) -> int:
-    """Count the days whose row does not say the calendar's stamp."""
+    """Count the days whose row has another calendar's fingerprint."""
     calendar = inventory.centres[CENTRE].calendar
     fingerprints = {
         t.start: t.sums[CALENDAR_FIELD] for t in store.totals([CENTRE], "1d", Window(days[0].start, days[-1].end))

@@ -1,4 +1,4 @@
-"""A measurement's room: a folder on this disk and the processes in it, all gone at its end. It must not measure."""
+"""A measurement's sandbox: a folder on this disk and its processes, removed at the end. It must not measure."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 60.0
 SETTINGS_PREFIX = "MOTCUA_"
-"""Settings of whoever runs the benchmark must not change what is measured."""
+"""Settings of the user must not change what is measured."""
 
 
 class BenchProcess:
-    """One process of ours, its log, and when the log first said a word."""
+    """One started process, its log, and when the log first matched `pattern`."""
 
     def __init__(self, command: Sequence[str], log: Path, environ: dict[str, str], pattern: str = "") -> None:
         self.log = log
         self.matched_at: float | None = None
-        """`time.perf_counter()` when the log first held `watch`."""
+        """`time.perf_counter()` when the log first matched `pattern`."""
         self._pattern = pattern.encode()
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environ
@@ -51,11 +51,11 @@ class BenchProcess:
 
     @property
     def is_running(self) -> bool:
-        """Tell whether it still runs."""
+        """Return whether it still runs."""
         return self._process.poll() is None
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """Ask it to end, and make it end."""
+        """Terminate it, and kill it when it does not end."""
         if self.is_running:
             self._process.send_signal(number)
         try:
@@ -66,7 +66,7 @@ class BenchProcess:
         self._reader.join(5)
 
     def log_tail(self) -> str:
-        """Return its log's end."""
+        """Return the end of its log."""
         return self.log.read_text(errors="replace")[-2000:]
 
 
@@ -79,7 +79,7 @@ class Sandbox:
     environ: dict[str, str] = field(default_factory=dict)
 
     def start(self, name: str, command: Sequence[str], pattern: str = "") -> BenchProcess:
-        """Start a process; it ends with the room."""
+        """Start a process; it ends with the sandbox."""
         clean = {key: value for key, value in os.environ.items() if not key.startswith(SETTINGS_PREFIX)}
         log = self.folder / f"{name}-{time.monotonic_ns()}.log"
         process = BenchProcess(command, log, {**clean, "COLUMNS": "200", **self.environ}, pattern)
@@ -105,7 +105,7 @@ class Sandbox:
 
 @contextmanager
 def open_sandbox() -> Iterator[Sandbox]:
-    """Give a room in the current folder; Ctrl-C and SIGTERM clear it too."""
+    """Open a sandbox in the current folder; Ctrl-C and SIGTERM remove it too."""
     name = tempfile.mkdtemp(prefix="motcua-bench-", dir=Path.cwd())
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, name, ignore_errors=True)
@@ -120,14 +120,14 @@ def _exit_on_signal(number: int, _frame: object) -> None:
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on."""
+    """Return a free loopback port."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
 
 
 def is_listening(port: int) -> bool:
-    """Tell whether somebody listens there."""
+    """Return whether a server listens on the port."""
     with socket.socket() as caller:
         caller.settimeout(0.5)
         return caller.connect_ex(("127.0.0.1", port)) == 0

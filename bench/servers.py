@@ -1,4 +1,4 @@
-"""Starts mosquitto and InfluxDB 2 for a measurement, with limits that let a backlog lie. It must not measure."""
+"""Starts mosquitto and InfluxDB 2 for a measurement, with limits that allow a backlog. It must not measure."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ TOKEN = "benchmark-operator-token"
 ORG, BUCKET = "motcua", "motcua"
 
 IN_FLIGHT_LIMIT = "max_inflight_messages 200"
-"""Replaced by 0: MQTT 3.1.1 has no Receive Maximum, so this limit alone would starve Telegraf. MQTT 5 clients say their
-own, so ingest sees no difference."""
+"""Replaced by 0: MQTT 3.1.1 has no Receive Maximum, so this limit alone would starve Telegraf. MQTT 5 clients send
+their own, so ingest is not affected."""
 
 
 @dataclass
@@ -41,7 +41,7 @@ class MosquittoProcess:
 
 
 def start_mosquitto(sandbox: Sandbox) -> MosquittoProcess:
-    """Start mosquitto with persistence in the room; it ends with it."""
+    """Start mosquitto with persistence in the sandbox; it ends with the sandbox."""
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
     program = shutil.which("mosquitto", path=path)
     if program is None:
@@ -56,7 +56,7 @@ def start_mosquitto(sandbox: Sandbox) -> MosquittoProcess:
 
 
 def mosquitto_config(folder: Path, port: int) -> str:
-    """Return what operators get, without TLS, and with room for any backlog."""
+    """Return the operators' configuration, without TLS, and with space for any backlog."""
     options = generated.MosquittoSettings(
         str(folder), getpass.getuser(), port, "127.0.0.1", generated.MosquittoLimits(0, 0, connections=20_000)
     )
@@ -80,7 +80,7 @@ class InfluxdProcess:
         return f"influxdb+http://127.0.0.1:{self.port}?org={ORG}&bucket={BUCKET}"
 
     def request(self, method: str, path: str, body: object = None, content_type: str = "application/json") -> bytes:
-        """Ask its API; ends the benchmark on any answer but a good one."""
+        """Call its API; any answer but 2xx ends the benchmark."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         try:
             content = body if isinstance(body, bytes | None) else json.dumps(body).encode()
@@ -95,7 +95,7 @@ class InfluxdProcess:
             connection.close()
 
     def is_healthy(self) -> bool:
-        """Tell whether it answers."""
+        """Return whether it answers."""
         try:
             answer: Any = json.loads(self.request("GET", "/health"))
         except (OSError, http.client.HTTPException, SystemExit):
@@ -116,7 +116,7 @@ class InfluxdProcess:
         return sum(int(row[rows[0].index("_value")]) for row in rows[1:])
 
     def create_bucket(self, name: str) -> None:
-        """Make a bucket that keeps for ever."""
+        """Create a bucket with infinite retention."""
         org_id = json.loads(self.request("GET", f"/api/v2/orgs?org={ORG}"))["orgs"][0]["id"]
         self.request("POST", "/api/v2/buckets", {"orgID": org_id, "name": name, "retentionRules": []})
 
@@ -128,7 +128,7 @@ def find_influxd() -> str | None:
 
 
 def start_influxd(sandbox: Sandbox) -> InfluxdProcess:
-    """Start InfluxDB on a fresh folder of the room and set it up; it ends with the room."""
+    """Start InfluxDB in a fresh folder of the sandbox and set it up; it ends with the sandbox."""
     program = find_influxd()
     if program is None:
         raise SystemExit("influxd is missing: put InfluxDB 2.7 on PATH, or run `make influxd`")

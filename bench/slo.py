@@ -1,4 +1,4 @@
-"""How fast every objective is judged from totals: 28 days of 700 centres and 8,400 devices.
+"""How fast every objective is evaluated from totals: 28 days of 700 centres and 8,400 devices.
 
 Totals are synthetic, written through the store's port: days, hours of the last days, five minutes since yesterday.
 The sample province's objectives, and one more for every device.
@@ -23,6 +23,7 @@ from bench.summary import round_figures
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, SLOT, Window, day_window, days_in, floor
 from telemetry.core.fold.totals import READY_FIELDS, Total
 from telemetry.core.inventory import Objective
+from telemetry.core.scope import Scope
 from telemetry.slo.evaluator import SloEvaluator
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 DAYS = 28
 HOUR_BUCKET_DAYS, SLOT_BUCKET_DAYS = 8, 1
-"""So many days back hours are written, and so many days five minutes."""
+"""How many past days have hourly totals, and how many 5-minute totals."""
 RUNS = 3
 DEVICE_OBJECTIVE = Objective("bench-devices", "Thiết bị", "Devices", "device", "availability", 0.98, DAYS, alert=False)
 
@@ -53,7 +54,7 @@ def synthetic_totals(inventory: Inventory, centre: Centre, width: BucketWidth, b
     sums = {"up_ms": length - 1_000, "down_ms": 1_000, "conn_up_ms": length}
     sums |= {f"open_{name}": value // 4 for name, value in sums.items()} if width != "5m" else {}
     sums |= dict.fromkeys(READY_FIELDS[:1], 1) if width == "1d" else {}
-    scopes = [f"centre:{centre.id}", *(f"device:{d.id}" for d in inventory.devices_of(centre.id))]
+    scopes = [Scope.centre(centre.id), *(Scope.device(d.id) for d in inventory.devices_of(centre.id))]
     return [Total(centre.id, scope, width, t, centre.province, sums) for t in bucket_starts for scope in scopes]
 
 
@@ -77,7 +78,7 @@ def _time_evaluation(evaluator: SloEvaluator, now: int) -> dict[str, float]:
 
 
 def _change_totals(evaluator: SloEvaluator, inventory: Inventory, now: int) -> None:
-    """Say something new of every day of every centre: all running sums are made again."""
+    """Change every day of every centre, so that all running sums are computed again."""
     (_, starts), *_ = bucket_starts(inventory, now)
     for centre in inventory.centres.values():
         rows = [
@@ -92,7 +93,7 @@ def _rss_mb() -> float:
 
 
 def one_run(devices: int) -> dict[str, Any]:
-    """Fill a fresh store, open the book and judge; the first judgement's time is the book's."""
+    """Fill a fresh store and evaluate; the first evaluation includes loading the table of totals."""
     others = OtherWork()
     with open_sandbox() as sandbox:
         inventory = write_province(sandbox.folder / "inventory", devices)
@@ -117,7 +118,7 @@ def one_run(devices: int) -> dict[str, Any]:
 
 
 def measure(devices: int = 8_400) -> dict[str, Any]:
-    """Return the figures; the worst of several judgements counts."""
+    """Return the figures; the worst of several evaluations counts."""
     results = one_run(devices)
     what = f"{results['judgements']} judged in {results['judge_s']:.2f} s, read in {results['load_s']:.0f} s"
     print_message(f"objectives, {devices} devices: {what}")

@@ -27,7 +27,7 @@ DEVICES = 10_000
 
 
 def is_available() -> bool:
-    """Tell whether there is an engine."""
+    """Return whether Pulumi is installed."""
     return shutil.which("pulumi") is not None and shutil.which("pulumi-language-python") is not None
 
 
@@ -44,7 +44,7 @@ def add_devices(inventory: Path, count: int) -> int:
 
 
 def measure_form(count: int = 0) -> dict[str, Any]:
-    """Return the seconds of each run in a world of its own."""
+    """Return the seconds of each run in a folder of its own."""
     with tempfile.TemporaryDirectory(prefix="motcua-bench-") as folder:
         project = Project(Path(folder) / "project")
         devices = add_devices(project.inventory, count)

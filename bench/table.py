@@ -43,7 +43,7 @@ def cpu_text(cpu: dict[str, float]) -> str:
 
 
 def memory_rows(result: dict[str, Any]) -> Iterator[TableRow]:
-    """Yield ingest's memory while a long queue lies on the broker."""
+    """Yield ingest's memory with a long queue on the broker."""
     peak = result["rss_peak_mb"]
     what = f"Ingest's memory, {result['messages']:,} frames queued, peak"
     yield what, "≤ 200 MB", f"{peak['ingest']:.0f} MB (broker {peak['broker']:,.0f} MB)"
@@ -64,7 +64,7 @@ def latency_rows(results: dict[str, Any]) -> Iterator[TableRow]:
 
 
 def centre_day_rows(results: dict[str, Any]) -> Iterator[TableRow]:
-    """Yield how soon a day's backlog is seen."""
+    """Yield how soon a day's backlog is visible."""
     for store, result in results.items():
         what = f"A centre's 24 h backlog visible in availability, {STORES[store]}"
         yield what, "≤ 10 s", f"{result['median']:.1f} s, worst {result['worst']:.1f} s"
@@ -104,7 +104,7 @@ def readd_rows(results: dict[str, Any]) -> Iterator[TableRow]:
 
 
 def slo_rows(result: dict[str, Any]) -> Iterator[TableRow]:
-    """Yield how long judging every objective takes."""
+    """Yield how long evaluating every objective takes."""
     count = f"Judge {result['judgements']:,} objectives of {result['centres']:,} centres, {result['devices']:,} devices"
     yield count, "< 1 s", f"{result['judge_s']:.2f} s; {result['changed_s']:.2f} s when all totals changed"
     figure = f"{result['load_s']:.0f} s from {result['totals']:,} totals; a new day {result['new_day_s']:.1f} s"
@@ -124,7 +124,7 @@ def api_rows(results: dict[str, Any]) -> Iterator[TableRow]:
 
 
 def _goal(size: str, question: str) -> str:
-    """Return the promise for what pages and scripts poll; histories of queues have none."""
+    """Return the target for what pages and scripts poll; queue histories have none."""
     if question.startswith("queues") and "28 d" in question:
         return ""
     return "p95 < 1,000 ms" if question == "metrics" else f"p95 < {50 if int(size) <= 1_000 else 150} ms"
@@ -180,7 +180,7 @@ def others_pct(result: object) -> float:
 
 
 def render_table(results: dict[str, Any]) -> str:
-    """Return the machine and the table; a part measured beside other work says so."""
+    """Return the machine and the table; a part measured beside other work is marked."""
     machine = results["machine"]
     machine_text = f"{machine['processor']}, {machine['cores']} cores, {machine['memory']}, {machine['system']}"
     lines = [

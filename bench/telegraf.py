@@ -57,7 +57,7 @@ CONFIG_TEMPLATE = """[agent]
   bucket = "{bucket}"
   content_encoding = "gzip"
 """
-"""Qos 1, acknowledged after the write, batches of 5,000: its persistent way at its best."""
+"""Qos 1, acknowledged after the write, batches of 5,000: its fastest persistent configuration."""
 
 
 def find_telegraf() -> str | None:
@@ -80,7 +80,7 @@ def render_config(broker: int, database: InfluxdProcess, rows: int) -> str:
 
 
 def one_run(rows: int, events: int) -> dict[str, Any]:
-    """Fill the broker's queue again and let Telegraf drain it; the database's own count says when it is done."""
+    """Fill the broker's queue again and let Telegraf drain it; the database's own count shows when it is done."""
     program = find_telegraf()
     if program is None:
         raise SystemExit("telegraf is not on PATH")
@@ -113,7 +113,7 @@ def _pids(broker: MosquittoProcess, database: InfluxdProcess) -> dict[str, int]:
 
 
 def _wait_drained(database: InfluxdProcess, process: BenchProcess, events: int) -> float:
-    """Wait until the database has taken in as many points as there are events; returns when the last came."""
+    """Wait until the database has as many points as there are events; returns when the last was written."""
     first, written, last = database.written_points(), 0, time.perf_counter()
     with ProgressBar("drained by Telegraf", events) as bar:
         while written < events:

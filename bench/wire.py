@@ -1,6 +1,6 @@
-"""MQTT packets by hand: sends what was encoded before, and counts answers without an object each.
+"""A minimal MQTT client for benchmarks: sends packets encoded beforehand and counts answers at little cost.
 
-It must not retry or reconnect: a lost link spoils the measurement and ends it.
+It must not retry or reconnect: a lost link invalidates the measurement and ends it.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ import time
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from telemetry.mqtt.packets import PUBACK, encode_varint, split_packets
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-CONNECT, CONNACK, PUBLISH_1, PUBACK, SUBSCRIBE, SUBACK, DISCONNECT = 0x10, 0x20, 0x32, 0x40, 0x82, 0x90, 0xE0
+CONNECT, CONNACK, PUBLISH_1, SUBSCRIBE, SUBACK, DISCONNECT = 0x10, 0x20, 0x32, 0x82, 0x90, 0xE0
 PING = b"\xc0\x00"
 KEEPALIVE_S = 60
 WEEK_S = 7 * 86_400
@@ -24,22 +26,12 @@ MAX_UNACKED = 2_000
 """Most publications without PUBACK, if the broker allows as many."""
 RECEIVE_MAXIMUM = 0x21
 _CONNACK_PROPERTY_SIZES = {0x11: 4, 0x13: 2, 0x21: 2, 0x22: 2, 0x24: 1, 0x25: 1, 0x27: 4, 0x28: 1, 0x29: 1, 0x2A: 1}
-"""Sizes of a CONNACK's numeric properties; those that are texts carry their own."""
+"""Sizes of a CONNACK's numeric properties; text properties have a length prefix."""
 CHUNK_BYTES = 1 << 20
 SILENCE_S = 60.0
 RANGES_KEY = b'"ranges"'
 RANGE_PATTERN = re.compile(rb"\[(\d+),(\d+)\]")
-"""A receipt's row range; its other pairs, (n, reason), hold a text."""
-
-
-def encode_varint(value: int) -> bytes:
-    """Return a variable byte integer."""
-    out = bytearray()
-    while True:
-        value, low = divmod(value, 128)
-        out.append(low | (0x80 if value else 0))
-        if not value:
-            return bytes(out)
+"""A row range of a receipt; its other pairs, (n, reason), contain a text."""
 
 
 def encode_string(value: str | bytes) -> bytes:
@@ -104,14 +96,15 @@ class MqttConnection:
         return bool(select.select([self._socket], [], [], timeout)[0])
 
     def _expect(self, kind: int) -> bytes:
-        """Return the body of the next packet, which must be of this kind and short."""
+        """Return the body of the next packet, which must be of this kind."""
         data = self._unparsed
-        while len(data) < 2 or len(data) < 2 + data[1]:
+        while not (packets := split_packets(data)[0]):
             data += self.read()
-        body, self._unparsed = data[2 : 2 + data[1]], data[2 + data[1] :]
+        first, start, end = packets[0]
+        body, self._unparsed = data[start:end], data[end:]
         code = body[1] if kind == CONNACK else body[-1]
-        if data[0] != kind or code >= 0x80 or (kind == CONNACK and code):
-            raise SystemExit(f"the broker answered {data[:16].hex()} where {kind:#x} was due")
+        if first != kind or code >= 0x80 or (kind == CONNACK and code):
+            raise SystemExit(f"the broker answered {data[:16].hex()} where {kind:#x} was expected")
         return body
 
     def subscribe(self, pattern: str, qos: int) -> None:
@@ -121,7 +114,7 @@ class MqttConnection:
         self._expect(SUBACK)
 
     def close(self) -> None:
-        """Say good-bye; a lasting session stays."""
+        """Disconnect; a lasting session remains on the broker."""
         self.send(encode_packet(DISCONNECT, b""))
         self._socket.close()
 
@@ -139,27 +132,23 @@ def receive_maximum(connack: bytes) -> int:
 
 
 def create_session(port: int, client_id: str, pattern: str, level: int = 5) -> None:
-    """Create a lasting session with one QoS 1 subscription and leave it, so that frames queue up in it."""
+    """Create a lasting session with one QoS 1 subscription and disconnect, so that frames queue up in it."""
     wire = MqttConnection(port, client_id, lasting=True, level=level)
     wire.subscribe(pattern, 1)
     wire.close()
 
 
 def count_pubacks(data: bytes) -> tuple[int, int]:
-    """Return how many PUBACKs are whole in `data`, and their length; a refusal ends the benchmark."""
-    at = count = 0
-    while at + 2 <= len(data):
-        end = at + 2 + data[at + 1]
-        if end > len(data):
-            break
-        if data[at] != PUBACK or (end - at > 4 and data[at + 4]):
-            raise SystemExit(f"not a plain PUBACK: {data[at:end].hex()} (0x10 in it: nobody has subscribed)")
-        count, at = count + 1, end
-    return count, at
+    """Return how many whole PUBACKs `data` starts with, and their length; a refusal ends the benchmark."""
+    packets, used = split_packets(data)
+    for first, start, end in packets:
+        if first != PUBACK or (end - start > 2 and data[start + 2]):
+            raise SystemExit(f"not a plain PUBACK: {data[start - 2 : end].hex()} (0x10 in it: there is no subscriber)")
+    return len(packets), used
 
 
 def publish_all(port: int, packets: Iterator[bytes], step: Callable[[int], None]) -> int:
-    """Publish ready-made packets as fast as the broker takes them; returns how many, `step` hears of progress."""
+    """Publish encoded packets as fast as the broker accepts them; returns how many, `step` gets each number acked."""
     wire, unparsed, sent, acked, more = MqttConnection(port, "bench-loader"), b"", 0, 0, True
     while more or acked < sent:
         space = wire.window - (sent - acked) if more else 0
@@ -177,7 +166,7 @@ def publish_all(port: int, packets: Iterator[bytes], step: Callable[[int], None]
 
 
 class ReceiptCounter:
-    """Counts rows in receipts by their bytes alone, so that counting costs little."""
+    """Counts rows in receipts from their bytes alone, so that counting costs little."""
 
     def __init__(self, port: int) -> None:
         self._wire = MqttConnection(port, "bench-receipts")
@@ -188,7 +177,7 @@ class ReceiptCounter:
         self.messages = 0
 
     def poll(self, timeout: float) -> bool:
-        """Count what arrives within `timeout` s; tells whether something did."""
+        """Count what arrives within `timeout` s; returns whether something did."""
         if time.monotonic() > self._ping_at:
             self._wire.send(PING)
             self._ping_at = time.monotonic() + KEEPALIVE_S / 2
@@ -203,5 +192,5 @@ class ReceiptCounter:
         return True
 
     def close(self) -> None:
-        """Leave."""
+        """Disconnect."""
         self._wire.close()

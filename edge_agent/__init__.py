@@ -1,1 +1,1 @@
-"""What runs on a kiosk or gateway: sources, a durable outbox, delivery; light, and it never reads the inventory."""
+"""The agent on a kiosk or gateway: sources, a durable outbox, delivery; small, and it never reads the inventory."""

@@ -1,4 +1,4 @@
-"""Alarm events, when they are news: one as a trouble begins, then one an hour with a count; no free text."""
+"""Alarm events: one when a fault begins, then one an hour with a count while it lasts; no free text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _log = Logger("edge_agent.alarms")
 REPEAT_AFTER_MS = 3_600_000
-"""A trouble that lasts is told again after this long."""
+"""A fault that lasts is reported again after this time."""
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ class _ActiveAlarm:
 
 @dataclass(slots=True)
 class AlarmReporter:
-    """Troubles at hand by (alarm, subject), told through the outbox; clocks give ms. Any thread may call."""
+    """Reports active alarms, by (alarm, subject), through the outbox; clocks give ms. Any thread may call."""
 
     outbox: Outbox
     wall: Callable[[], int]
@@ -42,7 +42,7 @@ class AlarmReporter:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def raise_alarm(self, alarm: AlarmCode, subject: str = "") -> None:
-        """Note the trouble once more, and tell of it when that is news."""
+        """Count one occurrence of a fault, and append an event when a report is due."""
         if not self.enabled:
             return
         with self._lock:
@@ -55,7 +55,7 @@ class AlarmReporter:
             self.flush()
 
     def _count_occurrence(self, alarm: AlarmCode, subject: str, now: int) -> int:
-        """Return the count to tell now, 0 when it is no news."""
+        """Return the count to report now, 0 when no report is due."""
         active = self._active_alarms.get((alarm, subject))
         if active is None:
             self._active_alarms[alarm, subject] = _ActiveAlarm(now)
@@ -67,12 +67,12 @@ class AlarmReporter:
         return count
 
     def clear(self, alarm: AlarmCode, subject: str = "") -> None:
-        """Note that the trouble has ended: the next time is news again."""
+        """End the alarm: the next occurrence is reported at once."""
         with self._lock:
             self._active_alarms.pop((alarm, subject), None)
 
     def on_puback(self, code: int, *, refused: bool) -> None:
-        """Note the broker's answer to a frame: a refusal is a trouble until it takes one, or refuses otherwise."""
+        """Handle the broker's answer to a frame: a refusal is an alarm until another answer comes."""
         refusal = _refusal_alarm_of(code) if refused else None
         if refusal is not None:
             self.raise_alarm(*refusal)
@@ -81,13 +81,13 @@ class AlarmReporter:
         self._refusal_alarm = refusal
 
     def emit(self, event: ev.Event) -> None:
-        """Keep an event of the agent's own, now or as soon as the outbox takes it."""
+        """Append one of the agent's own events, now or as soon as the outbox can be written."""
         with self._lock:
             self._pending_events.append(event)
         self.flush()
 
     def flush(self) -> None:
-        """Keep in the outbox what could not be kept so far."""
+        """Append the events that could not be appended so far."""
         with self._lock:
             if not self._pending_events:
                 return

@@ -1,7 +1,7 @@
-"""What an agent knows of its clock: synchronised or not, stepped or not, and how to right a wrong capture time.
+"""State of an agent's clock: synchronised or not, stepped or not, and how to repair a wrong capture time.
 
-Three clocks meet here: the wall (Unix ms, may be wrong and may step), the monotonic one (ms since the boot), and
-the kernel's word on synchronisation.  All are passed in; nothing here reads a clock of its own.
+It compares the wall clock (Unix ms, may be wrong and may step) with the monotonic clock (ms since the boot) and the
+kernel's synchronisation state.  All are passed in; nothing here reads a clock itself.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 EARLIEST_VALID_MS = 1_735_689_600_000
-"""2025-01-01: a clock that shows less has not been set; no agent is older than that."""
+"""2025-01-01: a clock that shows an earlier time has not been set; no agent is older."""
 STEP_THRESHOLD_MS = 500
-"""A larger difference between what wall and monotonic clock went on since the last look is a step."""
+"""A larger difference between the advance of wall and monotonic clock since the last poll is a step."""
 SKEW_TOLERANCE_MS = 5_000
-"""A time up to this far after the row was kept may still come from this device's clock."""
+"""A time up to this far after the row was appended may still come from this device's clock."""
 HOLD_MS = 120_000
 RECONNECT_HOLD_MS = 20_000
-"""How long rows wait once the network is back after more than the hold: a time server answers within seconds."""
+"""How long rows wait after a reconnection that follows a gap longer than the hold; a time server answers sooner."""
 EVENT_TIME_FIELDS = ("entered", "called", "started")
 """Fields beside `t` that hold a time of the same clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClockSync:
-    """The kernel's word: whether the clock is disciplined, and its largest possible error, ms."""
+    """The kernel's report: whether the clock is synchronised, and its largest possible error, ms."""
 
     synced: bool
     error_ms: float | None = None
@@ -39,7 +39,7 @@ class ClockSync:
 
 @dataclass(frozen=True, slots=True)
 class ClockStamp:
-    """When a row was kept by both clocks, ms, in which boot, and whether the wall clock was still to be doubted."""
+    """When a row was appended by both clocks, ms, in which boot, and whether the wall clock was still unsure."""
 
     wall: int
     mono: int
@@ -48,13 +48,13 @@ class ClockStamp:
 
 
 class ClockWatch:
-    """Follows one machine's clock. `stamp` may be called by any thread, the rest by one."""
+    """Monitors one machine's clock. Any thread may call `stamp`, one thread the rest."""
 
     def __init__(
         self, wall: Callable[[], int], mono: Callable[[], int], read_sync: Callable[[], ClockSync], boot: str,
         hold_ms: int = HOLD_MS,
     ) -> None:  # fmt: skip
-        """Take the clocks; `mono` counts from the boot that `boot` names, `hold_ms` is how long rows may wait."""
+        """`mono` counts from the boot named by `boot`; `hold_ms` is how long rows with unsure times may wait."""
         self._wall, self._mono, self._read_sync = wall, mono, read_sync
         self.boot = boot
         self._hold_ms = hold_ms
@@ -64,11 +64,11 @@ class ClockWatch:
         self.sync = ClockSync(synced=False)
         self.last_step_ms = 0
         self.trusted = False
-        """Whether the clock was synchronised once in this boot: from then on it only drifts."""
+        """Whether the clock was synchronised at least once in this boot: from then on it only drifts."""
         self.poll()
 
     def poll(self) -> int | None:
-        """Ask the kernel again; returns by how much the wall clock was set since the last look, None when not."""
+        """Read the clocks again; returns by how many ms the wall clock was set since the last poll, None when not."""
         wall, mono = self._wall(), self._mono()
         kernel_sync = self._read_sync()
         self.sync = ClockSync(kernel_sync.synced and wall >= EARLIEST_VALID_MS, kernel_sync.error_ms)
@@ -85,32 +85,32 @@ class ClockWatch:
 
     @property
     def offset(self) -> int:
-        """Return wall − monotonic as last looked at, ms."""
+        """Return wall − monotonic at the last poll, ms."""
         return self._offset
 
     def on_connected(self) -> None:
-        """Note a connection: after long loneliness the time server is given a chance before rows go out."""
+        """Record a connection: after a long gap, rows wait so that the time server can be reached first."""
         now = self._mono()
         if self._disconnected_since is not None and now - self._disconnected_since >= self._hold_ms:
             self._hold_until = max(self._hold_until, now + min(self._hold_ms, RECONNECT_HOLD_MS))
         self._disconnected_since = None
 
     def on_disconnected(self) -> None:
-        """Note that the network may be gone."""
+        """Record that the network may be down."""
         if self._disconnected_since is None:
             self._disconnected_since = self._mono()
 
     def hold_remaining_ms(self) -> int:
-        """Return how much longer doubtful rows wait, ms; 0 when they may go."""
+        """Return how much longer rows with unsure times wait, ms; 0 when they may be sent."""
         return 0 if self.trusted else max(0, self._hold_until - self._mono())
 
 
 def repair_event_times(body: bytes, stamp: ClockStamp, offset: int) -> bytes:
-    """Return the event with the times its wrong clock gave put right: wall = offset + monotonic.
+    """Return the event with the times of its wrong clock repaired: wall = offset + monotonic.
 
-    Only times between the boot and the row's keeping (as that clock saw them) are its own; others, such as the
-    lines of an older file, stay.  An event that would still have happened after it was kept, because the program
-    that told it had a clock that ran ahead, happened when it was kept.  A body that is no event stays as it is.
+    Only times between the boot and the append (by that clock) come from it; others, such as lines of an older file,
+    stay.  An event that would still be later than its append, because the program that sent it had a fast clock, gets
+    the time of the append.  A body that is no event stays as it is.
     """
     old_offset = stamp.wall - stamp.mono
     try:

@@ -1,4 +1,4 @@
-"""Reads `agent.toml` (written by `motcua inventory render --device ID`); every fault at once, with its line."""
+"""Reads `agent.toml` (written by `motcua inventory render --device ID`) and reports all faults with their lines."""
 
 from __future__ import annotations
 
@@ -8,31 +8,38 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge_agent.delivery import DRAIN_ROWS_PER_S
-from edge_agent.sources.kinds import FLAG_KEYS, NUMBER_KEYS, REQUIRED_KEYS, SOURCE_KEYS
 from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_KEYS = {
-    "device",
-    "centre",
-    "kind",
-    "every_ms",
-    "mqtt",
-    "mqtt_ca",
-    "mqtt_cert",
-    "mqtt_key",
-    "outbox",
-    "cap_mb",
-    "clock_hold_s",
-    "drain_rows_per_s",
-    "metrics_file",
-    "metrics_port",
-    "source",
+SOURCE_KEYS = {
+    "host": {"every_ms"},
+    "probe": {"system", "probe", "target", "every_ms", "isolate"},
+    "file": {"path", "isolate"},
+    "http": {"port"},
+    "escpos": {"address", "every_ms", "isolate"},
+    "queue_http": {"url", "mapping", "header_file", "every_ms", "isolate"},
 }
+"""Kinds of sources and the keys each may have beside `kind`.
+
+`isolate = true` runs a source in its own process, for drivers that may hang or crash; the heartbeat and the local HTTP
+source use the device's whole state and cannot be isolated.
+"""
+REQUIRED_KEYS = {
+    "host": set[str](), "probe": {"system", "probe", "target"}, "file": {"path"}, "http": {"port"},
+    "escpos": {"address"}, "queue_http": {"url"},
+}  # fmt: skip
+"""The keys that a source of each kind requires."""
+NUMBER_KEYS = {"every_ms", "port"}
+"""Keys whose value is a positive whole number."""
+FLAG_KEYS = {"isolate"}
+"""Keys whose value is true or false."""
+_KEYS = {
+    "device", "centre", "kind", "every_ms", "mqtt", "mqtt_ca", "mqtt_cert", "mqtt_key", "outbox", "cap_mb",
+    "clock_hold_s", "drain_rows_per_s", "metrics_file", "metrics_port", "source",
+}  # fmt: skip
 _MINIMUMS = {"every_ms": 1, "cap_mb": 1, "clock_hold_s": 0, "drain_rows_per_s": 1, "metrics_port": 1}
-_PATH_KEYS = ("metrics_file",)
 _ID_PATTERN = re.compile(r"[a-z0-9-]{1,63}")
 
 
@@ -46,7 +53,7 @@ class SourceConfig:
 
 @dataclass(frozen=True, slots=True)
 class AgentConfig:
-    """What one agent is told; paths are relative to the file."""
+    """One agent's configuration; paths are relative to the file."""
 
     device: str
     centre: str
@@ -56,12 +63,12 @@ class AgentConfig:
     cap_mb: int = 256
     tls: tuple[str, str, str] = ("", "", "")
     clock_hold_s: int = 120
-    """How long rows wait for a clock that is not synchronised; 0: not at all."""
+    """How long rows wait for an unsynchronised clock, s; 0: not at all."""
     drain_rows_per_s: int = DRAIN_ROWS_PER_S
     metrics_file: Path | None = None
-    """Where the agent's own figures are written for a Prometheus textfile collector."""
+    """Where the agent writes its metrics for a Prometheus textfile collector."""
     metrics_port: int = 0
-    """The loopback port that serves them; 0: none."""
+    """The loopback port that serves the metrics; 0: none."""
     sources: tuple[SourceConfig, ...] = ()
 
 
@@ -104,11 +111,10 @@ def _value_faults(table: dict[str, Any]) -> list[tuple[str, str, str]]:
         for key, minimum in _MINIMUMS.items()
         if key in table and (not isinstance(table[key], int) or isinstance(table[key], bool) or table[key] < minimum)
     ]
-    return faults + [
-        (key, f"not a path: {table[key]!r}", 'write it in quotes, like "motcua.prom"')
-        for key in _PATH_KEYS
-        if key in table and (not isinstance(table[key], str) or not table[key])
-    ]
+    metrics_file = table.get("metrics_file", "-")
+    if not isinstance(metrics_file, str) or not metrics_file:
+        faults.append(("metrics_file", f"not a path: {metrics_file!r}", 'write it in quotes, like "motcua.prom"'))
+    return faults
 
 
 def _source_faults(source: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -150,20 +156,15 @@ def _line_of_key(text: str, key: str) -> int:
 
 
 def _build_config(path: Path, table: dict[str, Any]) -> AgentConfig:
-    sources = tuple(
-        SourceConfig(s["kind"], {k: v for k, v in s.items() if k != "kind"}) for s in table.get("source", [])
-    )
+    tables = table.get("source", [])
+    sources = tuple(SourceConfig(s["kind"], {k: v for k, v in s.items() if k != "kind"}) for s in tables)
     return AgentConfig(
         device=table["device"],
         centre=table["centre"],
         mqtt=table.get("mqtt", "mqtt://127.0.0.1:1883"),
         outbox=path.parent / table.get("outbox", f"{table['device']}.db"),
-        every_ms=table.get("every_ms", 60_000),
-        cap_mb=table.get("cap_mb", 256),
-        clock_hold_s=table.get("clock_hold_s", 120),
-        drain_rows_per_s=table.get("drain_rows_per_s", DRAIN_ROWS_PER_S),
         metrics_file=path.parent / table["metrics_file"] if "metrics_file" in table else None,
-        metrics_port=table.get("metrics_port", 0),
         tls=(table.get("mqtt_ca", ""), table.get("mqtt_cert", ""), table.get("mqtt_key", "")),
         sources=sources,
+        **{key: table[key] for key in _MINIMUMS if key in table},
     )

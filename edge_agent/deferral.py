@@ -1,4 +1,4 @@
-"""Rows that the ingest put off, as ranges: a device nobody has declared yet may have a million of them. Pure."""
+"""Rows that ingest deferred, as ranges: a device that is not declared yet may have a million of them. Pure."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from telemetry.core.figures import completeness
 
 DEFER_MS = 900_000
-"""A deferred row waits at least this long: a roll-out or an upgrade does not happen within minutes."""
+"""A deferred row waits at least this long: a roll-out or an upgrade takes longer than minutes."""
 GROUPING_MS = 30_000
-"""Rows put off within this time of each other come due together."""
+"""Rows deferred within this time of each other become due together."""
 HOLD_THRESHOLD_ROWS = 1_000
-"""So many rows put off for a reason that holds for all rows are enough to ask again with."""
+"""With this many rows deferred for a device-wide reason, sending more is pointless until they are due."""
 
 
 @dataclass(slots=True)
 class _DeferredGroup:
-    """Rows that come due together, tried equally often."""
+    """Rows that become due together after equally many attempts."""
 
     ranges: completeness.ClosedRanges
     first_due: int
@@ -27,12 +27,12 @@ class _DeferredGroup:
 
 @dataclass(slots=True)
 class Deferral:
-    """All rows that wait for a roll-out, an upgrade or the passing of time. Times are ms of a monotonic clock."""
+    """All rows that wait for a roll-out, an upgrade or a later time. Times are ms of a monotonic clock."""
 
     _groups: list[_DeferredGroup] = field(default_factory=list)
 
     def defer(self, rows: list[int], due: int, attempts: int, *, device_wide: bool) -> None:
-        """Keep rows until `due`, or a little later together with others."""
+        """Hold rows until `due`, or a little later together with others."""
         new = completeness.ranges_of(rows)
         for group in self._groups:
             same_kind = group.attempts == attempts and group.device_wide == device_wide
@@ -42,24 +42,19 @@ class Deferral:
         self._groups.append(_DeferredGroup(new, due, due, attempts, device_wide))
 
     def remove(self, rows: set[int]) -> int:
-        """Let rows go; returns how often they were tried."""
+        """Remove rows; returns the number of attempts so far."""
         attempts = 0
         for group in self._groups:
             low, high = group.ranges[0][0], group.ranges[-1][1]
-            contained = [n for n in rows if low <= n <= high]
-            remaining = (
-                completeness.subtract_ranges(group.ranges, completeness.ranges_of(contained))
-                if contained
-                else group.ranges
-            )
-            if remaining != group.ranges:
-                attempts = max(attempts, group.attempts)
-                group.ranges = remaining
+            if contained := [n for n in rows if low <= n <= high]:
+                remaining = completeness.subtract_ranges(group.ranges, completeness.ranges_of(contained))
+                if remaining != group.ranges:
+                    attempts, group.ranges = max(attempts, group.attempts), remaining
         self._drop_empty_groups()
         return attempts
 
     def discard(self, ranges: list[tuple[int, int]]) -> None:
-        """Forget rows, given as closed ranges."""
+        """Remove rows, given as closed ranges."""
         if not self._groups:
             return
         discarded = completeness.union_ranges(ranges)
@@ -72,7 +67,7 @@ class Deferral:
         self._groups = [group for group in self._groups if group.ranges]
 
     def due_rows(self, now: int, limit: int) -> list[int]:
-        """Return up to `limit` rows whose time has come, lowest first."""
+        """Return up to `limit` rows that are due, lowest first."""
         rows: list[int] = []
         for low, high in completeness.union_ranges(*(group.ranges for group in self._groups if group.due <= now)):
             rows += range(low, min(high + 1, low + limit - len(rows)))
@@ -81,20 +76,20 @@ class Deferral:
         return rows
 
     def retry_now(self, now: int, *, only_device_wide: bool = False) -> None:
-        """Make everything due now, or only what waits for a reason that held for every row."""
+        """Make all rows due now, or only those deferred for a device-wide reason."""
         for group in self._groups:
             if group.device_wide or not only_device_wide:
                 group.due = min(group.due, now)
 
     def hold_until(self, now: int) -> int:
-        """Return until when it is pointless to send more: enough rows wait for what holds for every row; else `now`."""
+        """Return until when sending more is pointless because enough rows wait for a device-wide reason; else `now`."""
         device_wide_groups = [group for group in self._groups if group.device_wide]
         if sum(completeness.count_rows(group.ranges) for group in device_wide_groups) < HOLD_THRESHOLD_ROWS:
             return now
         return max(now, min(group.due for group in device_wide_groups))
 
     def next_due(self) -> int | None:
-        """Return when the first of them comes due, or None."""
+        """Return when the first row becomes due, or None."""
         return min((group.due for group in self._groups), default=None)
 
     def __len__(self) -> int:

@@ -1,8 +1,8 @@
-"""What to send when: live rows, backlog, frames in flight, resending, deferral. Pure: it is told the time.
+"""Decides what to send when: live rows, backlog, frames in flight, resending, deferral. Pure: time is an argument.
 
-The agent asks for the next rows, reports what happened to frames, and forgets only what a receipt
-names.  All state is lost with the process: rows without a receipt are then sent again.  Rows appended while the
-link stands are live and go first; what was there before is backlog, drained class by class, oldest first, paced.
+The agent asks for the next rows, reports what happened to frames, and forgets only rows that a receipt names.  All
+state is lost with the process: rows without a receipt are then sent again.  Rows appended while connected are live and
+are sent first; earlier rows are backlog, drained class by class, oldest first, at a limited rate.
 Memory is bounded by the windows and by the gaps between deferred rows, never by the number of rows.
 """
 
@@ -13,23 +13,23 @@ from dataclasses import dataclass, field
 from edge_agent.deferral import DEFER_MS, Deferral
 
 MAX_IN_FLIGHT = 8
-"""Frames the broker has not answered yet."""
+"""Most frames without a PUBACK."""
 MAX_UNRECEIPTED = 64
-"""Frames without a receipt; bounds what one device may have inside the broker."""
+"""Most frames without a receipt; limits what one device may have in the broker."""
 ROWS_PER_FRAME = 60
 RESEND_CAP_MS = 600_000
 DRAIN_ROWS_PER_S = 20_000
 DRAIN_START_MS = 2_000
 DRAIN_ORDER = (2, 1, 0)
-"""The backlog's lanes in their order: vital rows, events, samples."""
+"""The order in which the backlog's classes are sent: vital rows, events, samples."""
 LIVE_RESERVE_DIVISOR = 4
-"""One in so many places of either window is kept for live rows."""
+"""One in this many places of either window is reserved for live rows."""
 MAX_BACKLOG_RANGES = 64
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryPace:
-    """How patient delivery is, and how fast a backlog goes out."""
+    """How long delivery waits before it resends, and how fast it sends a backlog."""
 
     resend_ms: int = 20_000
     rows_per_frame: int = ROWS_PER_FRAME
@@ -38,7 +38,7 @@ class DeliveryPace:
     defer_ms: int = DEFER_MS
     drain_rows_per_s: int = DRAIN_ROWS_PER_S
     drain_start_ms: int = DRAIN_START_MS
-    """After a connection the first frame goes at once, the rest after a random part of this."""
+    """After a connection the first frame is sent at once, the rest after a random part of this time."""
 
 
 @dataclass(slots=True)
@@ -61,11 +61,11 @@ class BacklogRequest:
 
 @dataclass(slots=True)
 class Delivery:
-    """One outbox's way to the broker. Times are ms of a monotonic clock."""
+    """The sending state of one outbox. Times are ms of a monotonic clock."""
 
     pace: DeliveryPace = field(default_factory=DeliveryPace)
     cursor: int = 0
-    """The highest row number handed out for sending as live, or left to the backlog."""
+    """The highest row number that was sent as live or assigned to the backlog."""
     _frames: list[_UnreceiptedFrame] = field(default_factory=list)
     _in_flight: dict[int, _UnreceiptedFrame] = field(default_factory=dict)
     _backlog: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
@@ -74,17 +74,17 @@ class Delivery:
     _refilled_at: int = 0
 
     def may_send(self) -> bool:
-        """Tell whether another frame fits into the windows."""
+        """Return whether another frame fits into the windows."""
         return len(self._in_flight) < self.pace.max_in_flight and len(self._frames) < self.pace.max_unreceipted
 
     def on_connected(self, now: int, highest: int, chance: float) -> None:
-        """Begin with a new connection: what was not handed out yet is backlog, which starts after a random while."""
+        """Start a new connection: rows not sent yet become backlog, which starts after a random delay."""
         self.add_backlog(highest)
         self._tokens = float(self.pace.rows_per_frame)
         self._refilled_at = now + int(chance * self.pace.drain_start_ms)
 
     def add_backlog(self, highest: int) -> None:
-        """Leave all rows up to `highest` that were not handed out to the backlog."""
+        """Assign all rows up to `highest` that were not sent yet to the backlog."""
         if highest <= self.cursor:
             return
         for cls in DRAIN_ORDER:
@@ -95,14 +95,14 @@ class Delivery:
         self.cursor = highest
 
     def next_backlog_request(self, now: int) -> BacklogRequest | None:
-        """Return which rows of the backlog may go out now."""
+        """Return which rows of the backlog may be sent now."""
         if not self.may_drain() or self.drain_due_at(now) != now:
             return None
         cls, lane = next((cls, lane) for cls, lane in self._backlog.items() if lane)
         return BacklogRequest(cls, *lane[0], self.pace.rows_per_frame)
 
     def advance_backlog(self, request: BacklogRequest, upto: int | None) -> None:
-        """Note that the wanted rows were handed out up to number `upto`; None: there are no more."""
+        """Record that the requested rows were sent up to number `upto`; None: there are no more."""
         lane = self._backlog[request.cls]
         if upto is None or upto >= request.to:
             lane.pop(0)
@@ -110,13 +110,13 @@ class Delivery:
             lane[0] = (upto, request.to)
 
     def may_drain(self) -> bool:
-        """Tell whether a frame of the backlog fits, with places kept for live rows."""
+        """Return whether a frame of the backlog fits, with places reserved for live rows."""
         in_flight_limit = self.pace.max_in_flight - max(1, self.pace.max_in_flight // LIVE_RESERVE_DIVISOR)
         unreceipted_limit = self.pace.max_unreceipted - max(1, self.pace.max_unreceipted // LIVE_RESERVE_DIVISOR)
         return len(self._in_flight) < max(1, in_flight_limit) and len(self._frames) < max(1, unreceipted_limit)
 
     def drain_due_at(self, now: int) -> int | None:
-        """Return when the backlog's next frame may go, as far as its pace is concerned; None without a backlog."""
+        """Return when the rate limit allows the backlog's next frame; None without a backlog."""
         if not any(self._backlog.values()):
             return None
         hold_until = self._deferral.hold_until(now)
@@ -135,11 +135,11 @@ class Delivery:
             self._tokens, self._refilled_at = min(capacity, self._tokens + gained), now
 
     def consume_tokens(self, rows: int) -> None:
-        """Note that so many rows of the backlog went out."""
+        """Record that this many rows of the backlog were sent."""
         self._tokens -= rows
 
     def due_resends(self, now: int) -> list[int]:
-        """Return the rows of one frame whose time has come again, else deferred rows that are due."""
+        """Return the rows of one frame that is due for a resend, else deferred rows that are due."""
         if len(self._in_flight) >= self.pace.max_in_flight:
             return []
         for frame in self._frames:
@@ -148,7 +148,7 @@ class Delivery:
         return self._deferral.due_rows(now, self.pace.rows_per_frame) if self.may_drain() else []
 
     def record_sent(self, rows: list[int], mid: int | None, now: int, chance: float) -> None:
-        """Remember that rows went out as message `mid` (None: the link was gone); `chance` in [0, 1) is jitter."""
+        """Record that rows were sent as message `mid` (None: the link was lost); `chance` in [0, 1) is jitter."""
         numbers = set(rows)
         if not numbers:
             return
@@ -160,11 +160,11 @@ class Delivery:
             self._in_flight[mid] = frame
 
     def record_live_sent(self, upto: int) -> None:
-        """Note that live rows up to this number were handed out."""
+        """Record that live rows up to this number were sent."""
         self.cursor = max(self.cursor, upto)
 
     def _remove_rows(self, rows: set[int]) -> int:
-        """Take rows out of the frames and deferrals they are in; returns how often they were tried."""
+        """Remove rows from their frames and deferrals; returns the number of attempts so far."""
         attempts = 0
         for frame in self._frames:
             if not frame.rows.isdisjoint(rows):
@@ -182,7 +182,7 @@ class Delivery:
         self._frames = [frame for frame in self._frames if frame.rows]
 
     def on_puback(self, mid: int, now: int, *, refused: bool) -> bool:
-        """Note the broker's answer; a refused frame stays and is tried again later. Tells whether it was a frame."""
+        """Record the broker's answer; a refused frame is sent again later. Returns whether `mid` was a frame."""
         frame = self._in_flight.pop(mid, None)
         if frame is None:
             return False
@@ -192,13 +192,13 @@ class Delivery:
         return True
 
     def on_disconnected(self, now: int) -> None:
-        """Send again at once what the broker had not answered when the link broke."""
+        """Make frames that the broker had not answered due at once."""
         for frame in self._in_flight.values():
             frame.mid, frame.due = None, now
         self._in_flight = {}
 
     def retry_now(self, now: int) -> None:
-        """Make everything due now, whatever it waits for."""
+        """Make all rows due now, whatever they wait for."""
         for frame in self._frames:
             if frame.mid is None:
                 frame.due = min(frame.due, now)
@@ -206,7 +206,7 @@ class Delivery:
         self._tokens, self._refilled_at = max(self._tokens, float(self.pace.rows_per_frame)), now
 
     def on_receipt(self, ranges: list[tuple[int, int]]) -> None:
-        """Forget rows a receipt has named, given as closed ranges."""
+        """Forget rows named by a receipt, given as closed ranges."""
         for frame in self._frames:
             low, high = min(frame.rows), max(frame.rows)
             hits = [r for r in ranges if r[0] <= high and r[1] >= low]
@@ -218,13 +218,13 @@ class Delivery:
         self._deferral.discard(ranges)
 
     def on_accepted(self, now: int) -> None:
-        """Note that the ingest knows this device by now: what waited for that goes again at once."""
+        """Record that ingest accepts this device: rows deferred for a device-wide reason become due at once."""
         self._deferral.retry_now(now, only_device_wide=True)
 
     def defer(self, rows: list[int], now: int, chance: float, *, device_wide: bool = False) -> None:
-        """Put rows off for at least 15 min, longer at every refusal.
+        """Defer rows for at least 15 min, longer after every refusal.
 
-        `all_alike` says that the reason holds for every row of this device: a long backlog then waits too.
+        `device_wide`: the reason holds for every row of this device, so a long backlog waits too.
         """
         by_attempts: dict[int, list[int]] = {}
         for n in rows:
@@ -239,7 +239,7 @@ class Delivery:
         return len(self._frames)
 
     def next_due(self) -> int | None:
-        """Return when something must be sent again, None when nothing must or no place is free."""
+        """Return when something must be resent, None when nothing must or the window is full."""
         if len(self._in_flight) >= self.pace.max_in_flight:
             return None
         dues = [frame.due for frame in self._frames]

@@ -1,4 +1,4 @@
-"""Runs one or many agents in one thread over one selector. It must not know what agents send."""
+"""Runs one or many agents in one thread over one selector; it must not depend on what agents send."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class AgentLoop:
-    """The loop of agents; `add` and `stop` may be called from any thread."""
+    """The event loop of agents; any thread may call `add` and `stop`."""
 
     def __init__(self, monotonic: Callable[[], int]) -> None:
         self._monotonic = monotonic
@@ -37,7 +37,7 @@ class AgentLoop:
         self._stop_requested = threading.Event()
 
     def add(self, agent: Agent) -> None:
-        """Take an agent in; its outbox's commits wake the loop."""
+        """Add an agent; each commit to its outbox wakes the loop."""
         agent.outbox.on_appended = lambda: self._wake(agent)
         self._registrations[agent] = (0, -1, 0)
         self._wake(agent)
@@ -51,7 +51,7 @@ class AgentLoop:
                 self._wakeup_sender.send(b".")
 
     def run(self) -> None:
-        """Serve agents until `stop`; every agent is closed at the end."""
+        """Run the agents until `stop`; every agent is closed at the end."""
         tick = self._monotonic()
         while not self._stop_requested.is_set():
             self._handle_ready(self._selector.select(self._select_timeout(tick) / 1000))
@@ -109,7 +109,7 @@ class AgentLoop:
             self._update_registration(agent)
 
     def _call_safely(self, agent: Agent, act: Callable[[], T]) -> T | None:
-        """One agent's fault must not stop the others; it is reported and tried again."""
+        """Run `act`; a fault of one agent is logged and must not stop the others."""
         try:
             return act()
         except Exception:  # noqa: BLE001
@@ -117,7 +117,7 @@ class AgentLoop:
             return None
 
     def _update_registration(self, agent: Agent) -> None:
-        """Keep the selector in step with the agent's socket, at once: a closed descriptor's number is used again."""
+        """Update the selector for the agent's socket at once: the number of a closed descriptor is reused."""
         fd = agent.link.fileno()
         mask = selectors.EVENT_READ | (selectors.EVENT_WRITE if agent.link.wants_write() else 0)
         state = (agent.link.generation, fd, mask)

@@ -1,6 +1,6 @@
-"""The agent's log through the standard library: structlog brings rich, too much for a small device. No event's content.
+"""The agent's log by the standard library: structlog's rich is too large for a device. It must not log event contents.
 
-Calls look like structlog's, so that a message reads alike in every role.
+Calls look like structlog's, so that messages have one form in every role.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ class Logger:
     name: str
 
     def info(self, event: str, **fields: object) -> None:
-        """Say what happens in good order."""
+        """Log normal operation."""
         self._emit(logging.INFO, event, fields)
 
     def warning(self, event: str, **fields: object) -> None:
-        """Say what somebody may have to look at."""
+        """Log a condition that may need attention."""
         self._emit(logging.WARNING, event, fields)
 
     def error(self, event: str, **fields: object) -> None:
-        """Say what somebody must look at."""
+        """Log a fault that needs attention."""
         self._emit(logging.ERROR, event, fields)
 
     def exception(self, event: str, **fields: object) -> None:
-        """Say what went wrong, with the traceback of the exception at hand."""
+        """Log a fault with the traceback of the current exception."""
         self._emit(logging.ERROR, event, fields, with_traceback=True)
 
     def _emit(self, level: int, event: str, fields: dict[str, object], *, with_traceback: bool = False) -> None:
@@ -60,7 +60,7 @@ class _LineFormatter(logging.Formatter):
 
 
 def log_to_stderr(level: int, *, as_json: bool = False) -> None:
-    """Write the agent's messages from this level on to stderr; called again, it replaces."""
+    """Write the agent's messages from this level on to stderr; a repeated call replaces the handler."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_LineFormatter(as_json=as_json))
     logger = logging.getLogger("edge_agent")

@@ -1,4 +1,4 @@
-"""When to connect again: full jitter, growing until a connection lasted; a session taken over waits longest. Pure."""
+"""When to reconnect: full jitter that grows until a connection lasts; a taken-over session waits longest. Pure."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from telemetry.core.backoff import STABLE_CONNECTION_MS, full_jitter_ms
 MAX_WAIT_MS = 300_000
 MIN_WAIT_MS = 100
 SHORT_LIVED_LIMIT = 6
-"""So many connections in a row that the broker took and soon closed without a word are taken for a take-over:
-mosquitto 2.0 does not name the reason, and a broker that restarts would also have been away between two of them."""
+"""This many short connections in a row, closed by the broker without a reason, count as a take-over: mosquitto 2.0 does
+not send the reason, and a broker that restarts would also have been unreachable between two of them."""
 OTHER_SESSIONS_LIMIT = 2
-"""So many times in a row somebody else's birth or death stood under our name after such a close: that is surer."""
+"""After this many closes in a row with another client's birth or death under our id, a take-over is certain."""
 _LAST_ATTEMPT = 30
-"""So many tries stand for the longest wait."""
+"""This number of attempts gives the longest wait."""
 
 
 @dataclass(slots=True)
 class ReconnectPolicy:
-    """One link's next try. Times are ms of a monotonic clock; `chance` in [0, 1) is drawn by the caller."""
+    """Schedules one link's next attempt. Times are ms of a monotonic clock; the caller draws `chance` in [0, 1)."""
 
     first_wait_ms: int = 1_000
     retry_at: int = 0
@@ -30,11 +30,11 @@ class ReconnectPolicy:
     _other_sessions: int = 0
 
     def on_connected(self, now: int) -> None:
-        """Note a connection."""
+        """Record a connection."""
         self._connected_at = now
 
     def on_connect_failed(self, now: int, chance: float) -> None:
-        """Plan another try after one that found no broker."""
+        """Schedule the next attempt after one that could not reach the broker."""
         self._short_lived = self._other_sessions = 0
         self._schedule_retry(now, chance)
 
@@ -43,7 +43,7 @@ class ReconnectPolicy:
         self._attempt += 1
 
     def on_disconnected(self, now: int, chance: float, *, silently: bool) -> bool:
-        """Plan the next connection; tells whether the last one had lasted. `silently`: the broker gave no reason."""
+        """Schedule the next attempt; returns whether the connection lasted. `silently`: the broker gave no reason."""
         lasted = self._connected_at is not None and now - self._connected_at > STABLE_CONNECTION_MS
         short_lived = self._connected_at is not None and not lasted and silently
         self._short_lived = self._short_lived + 1 if short_lived else 0
@@ -55,14 +55,14 @@ class ReconnectPolicy:
         return lasted
 
     def saw_other_session(self) -> None:
-        """Note somebody else's birth or death under our name."""
+        """Record a birth or death under our id from another client."""
         self._other_sessions += bool(self._short_lived)
 
     def is_takeover_suspected(self) -> bool:
-        """Tell whether another client seems to use our identity."""
+        """Return whether another client seems to use our id."""
         return self._short_lived >= SHORT_LIVED_LIMIT or self._other_sessions >= OTHER_SESSIONS_LIMIT
 
     def on_takeover(self, now: int, chance: float) -> None:
-        """Wait at least half the longest time: two with one identity would throw each other out for ever."""
+        """Wait at least half the longest time: two clients with one id would disconnect each other again and again."""
         self._attempt = _LAST_ATTEMPT
         self.retry_at = now + int(MAX_WAIT_MS * (1 + chance) / 2)

@@ -1,4 +1,4 @@
-"""Rows into frames: live ones first, then the backlog at its pace; doubtful times are put right or frozen before."""
+"""Packs rows into frames: live rows first, then the backlog; unsure times are repaired or finalised before."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DEVICE_WIDE_REASONS = frozenset({"unknown_device", "unknown_centre", "unsupporte
 
 @dataclass(frozen=True, slots=True)
 class OutgoingFrame:
-    """One message's content and the row numbers it names."""
+    """One message's content and the row numbers in it."""
 
     payload: bytes
     content_type: str
@@ -32,7 +32,7 @@ class OutgoingFrame:
 
 
 class FrameSender:
-    """Decides with `Delivery` and fetches from the outbox; `publish` hands a frame over and returns its message id."""
+    """Sends what `Delivery` decides from the outbox; `publish` sends a frame and returns its message id, or None."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class FrameSender:
         boot: str,
         publish: Callable[[OutgoingFrame], int | None],
     ) -> None:
-        """Take the parts; nothing is sent before `linked`."""
+        """Nothing is sent before `on_connected`."""
         self._outbox, self._boot, self._publish, self._wall = outbox, boot, publish, environment.wall
         self._clock = environment.clock
         self._unsure_timestamps = UnsureTimestamps(outbox, environment.clock.boot) if environment.clock else None
@@ -56,12 +56,12 @@ class FrameSender:
             self._unsure_timestamps.accept_earlier_boots()
 
     def on_connected(self, now: int, chance: float) -> None:
-        """Begin with a new connection."""
+        """Start a new connection."""
         self._holding_rows = self._clock_hold_limit() is not None
         self.delivery.on_connected(now, self._send_limit(), chance)
 
     def _clock_hold_limit(self) -> int | None:
-        """Return the last row that may go while the clock is in doubt, None when all may."""
+        """Return the last row that may be sent while the clock is unsure, None when all may."""
         if self._clock is None or self._unsure_timestamps is None or not self._clock.hold_remaining_ms():
             return None
         first_unsure = self._unsure_timestamps.first_unsure()
@@ -72,31 +72,31 @@ class FrameSender:
         return self._outbox.highest_n if hold_limit is None else hold_limit
 
     def set_drain_rate(self, rows_per_s: int) -> None:
-        """Change the backlog's pace."""
+        """Change the backlog's rate."""
         self._pace = self.delivery.pace = replace(self._pace, drain_rows_per_s=rows_per_s)
 
     def repair_timestamps(self) -> bool:
-        """Right some doubtful times once the clock is known; tells whether there may be more. Raises sqlite3.Error."""
+        """Repair some unsure times once the clock is trusted; returns whether more may remain. Raises sqlite3.Error."""
         if not (self._may_have_unsure_rows and self._clock and self._unsure_timestamps and self._clock.trusted):
             return False
         self._may_have_unsure_rows = self._unsure_timestamps.repair(self._clock.offset) > 0
         return self._may_have_unsure_rows
 
     def resume_held_rows(self) -> None:
-        """Leave rows that waited for the clock to the backlog once they may go."""
+        """Assign rows that waited for the clock to the backlog once they may be sent."""
         if self._holding_rows and self._clock_hold_limit() is None:
             self._holding_rows = False
             self.delivery.add_backlog(self._outbox.highest_n)
 
     def reset_if_outbox_replaced(self, now: int, chance: float) -> None:
-        """Begin afresh when a damaged outbox was replaced: its rows may have other names."""
+        """Start over when a damaged outbox was replaced: its rows may have other ids."""
         if self._outbox.file.generation != self._generation:
             self._generation = self._outbox.file.generation
             self.delivery = Delivery(self._pace)
             self.on_connected(now, chance)
 
     def resend_due(self, now: int, chance: float) -> bool:
-        """Send what is due again; tells whether the link still takes frames."""
+        """Send frames that are due again; returns whether the link still accepts frames."""
         while numbers := self.delivery.due_resends(now):
             rows = self._outbox.rows_by_number(numbers)
             missing = set(numbers) - {row.n for row in rows}
@@ -106,7 +106,7 @@ class FrameSender:
         return True
 
     def send_live(self, now: int, chance: float) -> bool:
-        """Send new rows; tells whether none is left."""
+        """Send new rows; returns whether none is left."""
         hold_limit = self._clock_hold_limit()
         self._holding_rows = hold_limit is not None
         while self.delivery.may_send():
@@ -120,7 +120,7 @@ class FrameSender:
         return False
 
     def drain_backlog(self, now: int, chance: float) -> None:
-        """Send what the backlog's pace and the windows allow."""
+        """Send as much of the backlog as its rate and the windows allow."""
         while request := self.delivery.next_backlog_request(now):
             rows = fit_to_frame(self._outbox.rows_after(request.after, request.limit, request.to, request.cls))
             if rows and not self._send_frame(rows, now, chance):
@@ -129,7 +129,7 @@ class FrameSender:
             self.delivery.consume_tokens(len(rows))
 
     def defer(self, rows: list[tuple[int, str]], now: int, chance: float) -> None:
-        """Put rows off; the times of those that lie in the future are doubted again."""
+        """Defer rows; the times of rows in the future are marked unsure again."""
         if not rows:
             return
         device_wide = [n for n, reason in rows if reason in DEVICE_WIDE_REASONS]
@@ -141,7 +141,7 @@ class FrameSender:
             self._may_have_unsure_rows = True
 
     def next_due(self, now: int) -> int | None:
-        """Return when to look again, None when nothing waits for time to pass."""
+        """Return when something becomes due, None when nothing waits for time to pass."""
         dues = [self.delivery.next_due()]
         if self.delivery.may_drain():
             dues.append(self.delivery.drain_due_at(now))
@@ -152,7 +152,7 @@ class FrameSender:
         return min((due for due in dues if due is not None), default=None)
 
     def _send_frame(self, rows: list[OutboxRow], now: int, chance: float) -> bool:
-        """Send as many of the rows as one frame takes; tells whether the link took it."""
+        """Send as many of the rows as fit into one frame; returns whether the link accepted it."""
         rows = fit_to_frame(rows)
         unsure = [row.n for row in rows if row.time_unsure]
         if unsure and self._unsure_timestamps and self._clock:
@@ -174,13 +174,12 @@ class FrameSender:
         if self._compress and len(payload) >= COMPRESS_MIN_BYTES:
             payload, content_type = codec.compress(payload), content_type + codec.ZLIB_SUFFIX
         numbers = [row.n for row in rows]
-        return OutgoingFrame(
-            payload, content_type, {"spool": outbox_id, "from": str(numbers[0]), "to": str(numbers[-1])}, numbers
-        )
+        user_properties = {"spool": outbox_id, "from": str(numbers[0]), "to": str(numbers[-1])}
+        return OutgoingFrame(payload, content_type, user_properties, numbers)
 
 
 def fit_to_frame(rows: list[OutboxRow]) -> list[OutboxRow]:
-    """Return the first rows, as many as one frame takes."""
+    """Return the first rows that fit into one frame."""
     size = 0
     for i, row in enumerate(rows):
         size += len(row.body) + 1

@@ -1,4 +1,4 @@
-"""Tells systemd how the agent fares, and only while it gets on; it must not restart anything itself."""
+"""Notifies systemd while the agent makes progress; it must not restart anything itself."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 _log = Logger(__name__)
 TICK_STALL_MS = 30_000
 RECEIPT_STALL_MS = 1_200_000
-"""Twice what the agent itself waits before it connects afresh."""
+"""Twice the time after which the agent itself reconnects."""
 OUTBOX_CHECK_EVERY_MS = 15_000
 
 
 @dataclass(frozen=True, slots=True)
 class SystemdNotifier:
-    """`sd_notify` to the socket systemd names; an empty address tells nobody."""
+    """`sd_notify` to the socket named by systemd; with an empty address nothing is sent."""
 
     address: str
 
     def notify(self, state: str) -> None:
-        """Send `READY=1`, `WATCHDOG=1` or `STOPPING=1`; a service manager that does not listen is no fault of ours."""
+        """Send `READY=1`, `WATCHDOG=1` or `STOPPING=1`; a service manager that does not listen is no fault."""
         if not self.address:
             return
         name = "\0" + self.address[1:] if self.address.startswith("@") else self.address
@@ -39,9 +39,9 @@ class SystemdNotifier:
 
 @dataclass(slots=True)
 class ProgressMonitor:
-    """Whether an agent gets on: its loop ticks, its outbox takes writes, and receipts come while the link stands.
+    """Whether an agent makes progress: its loop ticks, its outbox is writable, and receipts arrive while connected.
 
-    Without a link nothing can come and that is no fault; nor is a full disk, which a restart would not empty.
+    Without a link no receipt can arrive, and that is no fault; nor is a full disk, which a restart would not empty.
     """
 
     agent: Agent
@@ -51,7 +51,7 @@ class ProgressMonitor:
     _last_reason: str = ""
 
     def stall_reason(self, now: int) -> str:
-        """Return what stands still, empty when nothing does; `now` is monotonic ms."""
+        """Return what is stalled (loop, outbox, receipts), empty when nothing is; `now` is monotonic ms."""
         self._check_outbox(now)
         reason = ""
         if now - self.agent.last_tick_at > TICK_STALL_MS:
@@ -66,7 +66,7 @@ class ProgressMonitor:
         return reason
 
     def _check_outbox(self, now: int) -> None:
-        """Write a little, but only where no source has written since the last look."""
+        """Test whether the outbox is writable, unless a source has appended since the last check."""
         if now < self._check_outbox_at:
             return
         self._check_outbox_at = now + OUTBOX_CHECK_EVERY_MS

@@ -1,1 +1,1 @@
-"""The front door: the `motcua` command and the all-in-one demo; the only place that joins the parts."""
+"""The `motcua` command and the all-in-one demo; the only package that joins the others."""

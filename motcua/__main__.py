@@ -1,4 +1,4 @@
-"""The front door: the small `motcua agent` goes its own way, all else to `motcua.cli.app`; it holds nothing else."""
+"""The entry point: `motcua agent` runs directly, to save memory, all else in `motcua.cli.app`; nothing else is here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NoReturn
 
 
 def main() -> NoReturn:
-    """Run the command line; an agent's plain words are understood here, because typer and rich cost it memory."""
+    """Run the command line; an agent's arguments are parsed here, because typer and rich cost it memory."""
     match sys.argv[1:]:
         case ["agent"]:
             _run_agent("agent.toml")

@@ -8,7 +8,7 @@ import sqlite3
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent import config, metrics
@@ -20,10 +20,9 @@ from edge_agent.fleet import AgentLoop
 from edge_agent.log import Logger
 from edge_agent.outbox import Outbox
 from edge_agent.outbox.disk import RESERVE_BYTES
-from edge_agent.remote.config_file import RemoteConfigFile
 from edge_agent.remote.controls import AgentControls
-from edge_agent.remote.remote_control import RemoteControl
-from edge_agent.sources.builder import SourceContext
+from edge_agent.remote.remote_control import RemoteConfigFile, RemoteControl
+from edge_agent.sources import SourceContext
 from edge_agent.sources.state import DeviceState
 from edge_agent.sources.supervisor import Supervisor, event_subject
 from edge_agent.watchdog import ProgressMonitor, SystemdNotifier
@@ -36,25 +35,25 @@ SHUTDOWN_TIMEOUT_S = 5.0
 METRICS_EVERY_MS = 15_000
 CERTIFICATE_EVERY_MS = 3_600_000
 CERTIFICATE_ALARM_S = 14 * 86_400
-"""A certificate that ends within this time is an alarm."""
+"""A certificate that expires within this time raises an alarm."""
 
 
 def run(file: Path, stop: threading.Event, notify: str = "") -> None:
-    """Run the agent until `stop`; `notify` is systemd's socket. Raises ConfigError, MotcuaError."""
+    """Run the agent until `stop` is set; `notify` is systemd's socket. Raises ConfigError, MotcuaError."""
     agent_config = config.load(file)
     device = _build_device(file, agent_config)
-    loop = threading.Thread(target=device.fleet.run, name="fleet", daemon=True)
+    thread = threading.Thread(target=device.loop.run, name="fleet", daemon=True)
     watchdog, progress = SystemdNotifier(notify), ProgressMonitor(device.agent)
     device.controls.start_sources()
-    loop.start()
+    thread.start()
     outbox = device.agent.outbox
     _log.info("agent_started", device=agent_config.device, spool=outbox.outbox_id, pending=outbox.pending_count())
     watchdog.notify("READY=1")
     try:
         while True:
             device.step(system.monotonic_ms())
-            if not loop.is_alive():
-                raise MotcuaError("the agent's loop ended; see its message above, then start it again")
+            if not thread.is_alive():
+                raise MotcuaError("the agent's loop ended; see the message above, then start the agent again")
             if not progress.stall_reason(system.monotonic_ms()):
                 watchdog.notify("WATCHDOG=1")
             if stop.wait(1):
@@ -62,27 +61,26 @@ def run(file: Path, stop: threading.Event, notify: str = "") -> None:
     finally:
         watchdog.notify("STOPPING=1")
         device.supervisor.stop_all(SHUTDOWN_TIMEOUT_S)
-        device.fleet.stop()
-        loop.join(SHUTDOWN_TIMEOUT_S)
+        device.loop.stop()
+        thread.join(SHUTDOWN_TIMEOUT_S)
 
 
 @dataclass(slots=True)
 class DeviceRuntime:
-    """The running parts, looked after once a second."""
+    """The running parts of an agent; `step` is called once a second."""
 
     config: AgentConfig
     certificate: str
     agent: Agent
-    fleet: AgentLoop
+    loop: AgentLoop
     supervisor: Supervisor
     controls: AgentControls
-    figures: str = ""
     _metrics_due_at: int = 0
     _certificate_due_at: int = 0
-    _not_after: float | None = field(default=None)
+    _not_after: float | None = None
 
     def step(self, now: int) -> None:
-        """Supervise sources, read the certificate's end, write the figures."""
+        """Supervise the sources, check the certificate's expiry, write the metrics file."""
         self.supervisor.step()
         if self.certificate and now >= self._certificate_due_at:
             self._certificate_due_at = now + CERTIFICATE_EVERY_MS
@@ -97,10 +95,9 @@ class DeviceRuntime:
             self.agent.alarms.raise_alarm("certificate_expiring")
 
     def metrics_text(self) -> str:
-        """Return the figures as they are now."""
-        return metrics.render_metrics(
-            metrics.metric_families(self.agent, self.supervisor.fault_counts(), self._not_after)
-        )
+        """Return the metrics as they are now."""
+        faults = self.supervisor.fault_counts()
+        return metrics.render_metrics(metrics.metric_families(self.agent, faults, self._not_after))
 
     def _write_metrics(self) -> None:
         if self.config.metrics_file is None or not self.controls.metrics_enabled:
@@ -115,35 +112,27 @@ def _build_device(file: Path, agent_config: AgentConfig) -> DeviceRuntime:
     settings = _agent_settings(file, agent_config)
     clock = system.watch_clock(agent_config.clock_hold_s * 1000)
     outbox = _open_outbox(agent_config, clock)
-    agent = Agent(settings, outbox, system.agent_environment(clock=clock))
     supervisor = Supervisor(
         outbox,
         lambda fault, name: agent.alarms.raise_alarm(fault, event_subject(name)),
         system.monotonic_ms,
         random.random,
     )
-    site = SourceContext(agent_config.device, file.parent, agent_config.every_ms, system.wall_ms, DeviceState())
-    controls = AgentControls(agent_config, agent, supervisor, site)
-    _attach_remote_control(agent_config, agent, controls)
-    fleet = AgentLoop(system.monotonic_ms)
-    fleet.add(agent)
-    device = DeviceRuntime(agent_config, settings.broker.cert, agent, fleet, supervisor, controls)
-    if agent_config.metrics_port:
-        from edge_agent.metrics_server import serve_metrics
-
-        serve_metrics(agent_config.metrics_port, device.metrics_text)
-    return device
-
-
-def _attach_remote_control(agent_config: AgentConfig, agent: Agent, controls: AgentControls) -> None:
-    """Follow configuration and commands; what was committed earlier is in force before the first source starts."""
+    context = SourceContext(agent_config.device, file.parent, agent_config.every_ms, system.wall_ms, DeviceState())
+    controls = AgentControls(agent_config, supervisor, context, lambda: agent)
+    remote_file = agent_config.outbox.with_name(f"{agent_config.outbox.name}.remote.json")
     try:
-        config_file = RemoteConfigFile(agent_config.outbox.with_name(f"{agent_config.outbox.name}.remote.json"))
-        remote = RemoteControl(controls, agent.outbox, config_file, system.wall_ms)
-        agent.attach_remote(remote)
-        remote.start()
+        remote = RemoteControl(controls, outbox, RemoteConfigFile(remote_file), system.wall_ms)
     except OSError as error:
-        raise MotcuaError(f"{agent_config.outbox}.remote.json: {error}; make its folder writable") from error
+        raise MotcuaError(f"{remote_file}: {error}; make its folder writable") from error
+    agent = Agent(settings, outbox, system.agent_environment(clock=clock), remote)
+    remote.start()
+    loop = AgentLoop(system.monotonic_ms)
+    loop.add(agent)
+    device = DeviceRuntime(agent_config, settings.broker.cert, agent, loop, supervisor, controls)
+    if agent_config.metrics_port:
+        metrics.serve_metrics(agent_config.metrics_port, device.metrics_text)
+    return device
 
 
 def _agent_settings(file: Path, agent_config: AgentConfig) -> AgentSettings:
@@ -163,13 +152,13 @@ def _open_outbox(agent_config: AgentConfig, clock: ClockWatch) -> Outbox:
         return Outbox(agent_config.outbox, system.new_id, agent_config.cap_mb * 1024 * 1024, clock.stamp, RESERVE_BYTES)
     except (sqlite3.Error, OSError) as error:
         raise MotcuaError(
-            f"outbox {agent_config.outbox}: {error}; make its folder writable, and see that no other "
+            f"outbox {agent_config.outbox}: {error}; make its folder writable, and check that no other "
             f"agent uses the file"
         ) from error
 
 
 def main(file: Path) -> int:
-    """Be the command without typer and structlog, which cost a small device memory; returns the exit code."""
+    """Run the command without typer and structlog, which cost a small device memory; returns the exit code."""
     from motcua.startup import configure_agent_logging, until_stopped
     from telemetry.config import load_settings
 

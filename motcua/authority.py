@@ -1,4 +1,4 @@
-"""Where the key of a stage's authority comes from, and how keys and the ledger are written. It must not show a key."""
+"""Loads the signing authority of a stage and writes keys and the certificate ledger. It must not show a key."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ INSTALL_REMEDY = (
 
 
 class EngineFailed(MotcuaError):
-    """Pulumi could not be asked, or did not answer with what was asked for."""
+    """Pulumi could not be run, or its answer lacks the requested outputs."""
 
 
 def option_error(field: str, problem: str, remedy: str, file: str = "command line") -> ConfigError:
-    """Return the error that names an option, what is wrong and the way out."""
+    """Return the error for an option, with problem and remedy."""
     return ConfigError([Fault(file, 0, field, problem, remedy)])
 
 
 def require_cryptography() -> None:
-    """Raise ConfigError where the library that signs is not installed, as on a device."""
+    """Raise ConfigError where `cryptography` is not installed, as on a device."""
     try:
         import cryptography  # noqa: F401
     except ImportError:
@@ -47,7 +47,7 @@ def load_signer(stack: str, cert: Path | None, key: Path | None) -> SigningAutho
     from pathlib import Path
 
     if stack and (cert or key):
-        raise option_error("--stack", "is given beside --ca-cert or --ca-key", "give the one or the other")
+        raise option_error("--stack", "is given together with --ca-cert or --ca-key", "give only one of them")
     if stack:
         outputs = _stack_outputs(stack)
         return _build_signer(outputs["caChain"] or outputs["caCertificate"], outputs["caKey"], f"stack {stack}")
@@ -69,21 +69,20 @@ def _build_signer(chain: str, key: str, where: str) -> SigningAuthority:
 
 
 def _stack_outputs(stack: str) -> dict[str, str]:
-    """Ask Pulumi for the stack's authority; what it prints holds the key and is shown nowhere."""
+    """Read the stack's authority from Pulumi; its output contains the key and is not shown."""
     if shutil.which("pulumi") is None:
-        raise option_error("--stack", "there is no pulumi on PATH", "install it, or give --ca-cert and --ca-key")
+        raise option_error("--stack", "pulumi is not on PATH", "install it, or give --ca-cert and --ca-key")
     command = ["pulumi", "stack", "output", "--show-secrets", "--json", "--non-interactive", "-s", stack]
     try:
         result = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PULUMI_TIMEOUT_S, check=False
         )
     except subprocess.TimeoutExpired:
-        raise EngineFailed(
-            f"pulumi did not answer within {PULUMI_TIMEOUT_S} s; see whether the stack is locked"
-        ) from None
+        msg = f"pulumi did not answer within {PULUMI_TIMEOUT_S} s; check whether the stack is locked"
+        raise EngineFailed(msg) from None
     if result.returncode:
         message = " ".join(result.stderr.split())[:300]
-        raise EngineFailed(f"pulumi says about stack {stack}: {message}; run this in the project's folder, logged in")
+        raise EngineFailed(f"pulumi failed for stack {stack}: {message}; run this in the project's folder, logged in")
     return _parse_outputs(result.stdout, stack)
 
 
@@ -94,9 +93,7 @@ def _parse_outputs(printed: str, stack: str) -> dict[str, str]:
         values = None
     outputs = {name: str(values.get(name) or "") for name in STACK_OUTPUTS} if isinstance(values, dict) else {}
     if not outputs.get("caKey") or not (outputs["caChain"] or outputs["caCertificate"]):
-        raise EngineFailed(
-            f"stack {stack} has no output {' or '.join(STACK_OUTPUTS)}; run `pulumi up -s {stack}` first"
-        )
+        raise EngineFailed(f"stack {stack} lacks output {' or '.join(STACK_OUTPUTS)}; run `pulumi up -s {stack}` first")
     return outputs
 
 
@@ -112,13 +109,13 @@ def read_option_file(path: Path, option: str) -> str:
 
 
 def check_absent(path: Path, option: str = "--out") -> None:
-    """Raise ConfigError when there is something already."""
+    """Raise ConfigError when the path exists."""
     if path.exists() or path.is_symlink():
         raise option_error(option, "exists, and nothing is overwritten", "move it away, or name another", str(path))
 
 
 def write_new(path: Path, text: str, mode: int = 0o644) -> None:
-    """Write a file that is not there yet, to the disk. Raises ConfigError."""
+    """Write a new file and sync it to disk. Raises ConfigError when it exists or cannot be written."""
     check_absent(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -131,14 +128,14 @@ def write_new(path: Path, text: str, mode: int = 0o644) -> None:
 
 
 def check_ledger(path: Path) -> None:
-    """Raise ConfigError when a file is there that is no ledger."""
+    """Raise ConfigError when the file exists and is no ledger."""
     if path.exists() and not read_option_file(path, "--ledger").startswith(LEDGER_HEADER):
         remedy = "name another file; its first line must be " + LEDGER_HEADER.strip()
-        raise option_error("--ledger", "is no ledger of certificates", remedy, str(path))
+        raise option_error("--ledger", "is not a ledger of certificates", remedy, str(path))
 
 
 def append_ledger(path: Path, name: str, issued: SignedCertificate) -> None:
-    """Add a line to the ledger, and see it on the disk. Raises ConfigError."""
+    """Append a line to the ledger and sync it to disk. Raises ConfigError."""
     span = (issued.certificate.not_valid_before_utc, issued.certificate.not_valid_after_utc)
     line = ",".join((issued.serial, name, *(f"{when:%Y-%m-%dT%H:%M:%SZ}" for when in span)))
     try:

@@ -1,4 +1,4 @@
-"""`motcua replay`: a historical log through a real agent and broker, exact and repeatable."""
+"""`motcua replay`: sends a historical log through a real agent and broker; a repeated replay changes nothing."""
 
 from __future__ import annotations
 
@@ -7,43 +7,43 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from edge_agent import mapping
 from edge_agent.agent import Agent, AgentSettings
 from edge_agent.delivery import DeliveryPace
 from edge_agent.fleet import AgentLoop
+from edge_agent.mapping import document, importer
 from edge_agent.outbox import Outbox
-from edge_agent.sources.replay import ReplaySource
+from edge_agent.sources import Stop
 from motcua import system
-from motcua.threads import RoleThreads, start_server_roles
+from motcua.roles import RoleThreads, start_server_roles
 from telemetry import wiring
 from telemetry.core.calendar.windows import Window
 from telemetry.core.fold.totals import add_sums
+from telemetry.core.inventory import Centre, Inventory
+from telemetry.core.protocol.events import Event
+from telemetry.core.scope import Scope
 from telemetry.errors import ConfigError, Fault, MotcuaError
 from telemetry.mqtt.address import BrokerAddress, parse_broker_url
 from telemetry.mqtt.embedded_broker import EmbeddedBroker
+from telemetry.store import Store
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from telemetry.core.inventory import Centre, Inventory
-    from telemetry.store import Store
+CHUNK_EVENTS = 500
+MAX_PENDING_ROWS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayJob:
-    """What to replay, where to, how fast (`speed` None: as fast as possible)."""
+    """What to replay, into which store and broker, how fast (`speed` None: as fast as possible)."""
 
     file: Path
-    mapping: mapping.ReplayMapping
+    mapping: document.ReplayMapping
     centre: str
     store: str
     broker: BrokerAddress | None
@@ -57,8 +57,47 @@ class ReplayJob:
         return wiring.open_store(self.store, self.token)
 
 
+@dataclass(slots=True)
+class ReplaySource:
+    """Appends `events` with their own row numbers in chunks, `speed` times real time (None: as fast as possible)."""
+
+    events: Iterator[Event]
+    speed: float | None = None
+    max_pending: int = MAX_PENDING_ROWS
+
+    def run(self, outbox: Outbox, stop: Stop) -> None:
+        """Append all events, or until stopped; waits while more than `max_pending` rows have no receipt."""
+        for chunk in self._timed_chunks(stop):
+            while outbox.pending_count() > self.max_pending and not stop.wait(0.05):
+                pass
+            outbox.append_numbered(chunk)
+
+    def _timed_chunks(self, stop: Stop) -> Iterator[list[Event]]:
+        """Yield events in chunks; at a chosen speed, none before its time."""
+        chunk: list[Event] = []
+        first: int | None = None
+        started = time.monotonic()
+        for event in self.events:
+            if self.speed is not None:
+                first = event.t if first is None else first
+                wait_s = (event.t - first) / 1000 / self.speed - (time.monotonic() - started)
+                if wait_s > 0.05:
+                    if chunk:
+                        yield chunk
+                        chunk = []
+                    stop.wait(wait_s)
+            if stop.is_set():
+                return
+            chunk.append(event)
+            if len(chunk) >= CHUNK_EVENTS:
+                yield chunk
+                chunk = []
+        if chunk:
+            yield chunk
+
+
 class _FeedState:
-    """Keeps what the progress bar and the report need."""
+    """The feeding thread's state, for the progress bar."""
 
     def __init__(self, agent: Agent) -> None:
         self.agent = agent
@@ -67,7 +106,7 @@ class _FeedState:
 
 
 def free_port() -> int:
-    """Return a port nobody listens on just now."""
+    """Return a loopback port that is free now."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])
@@ -75,7 +114,7 @@ def free_port() -> int:
 
 def run_replay(job: ReplayJob, inventory: Callable[[], Inventory], console: Console) -> dict[str, object]:
     """Run the job to its end; returns the report. Raises MotcuaError, MappingError."""
-    log = mapping.read_log(job.mapping, job.file)
+    log = importer.read_log(job.mapping, job.file)
     store = job.open_store()
     try:
         _check_retention(store, log)
@@ -84,7 +123,7 @@ def run_replay(job: ReplayJob, inventory: Callable[[], Inventory], console: Cons
         store.close()
 
 
-def _check_retention(store: Store, log: mapping.ImportedLog) -> None:
+def _check_retention(store: Store, log: importer.ImportedLog) -> None:
     retention_ms = store.raw_retention_ms()
     if retention_ms is not None and log.first_t is not None and log.first_t < system.wall_ms() - retention_ms:
         msg = "the file is older than the target keeps raw events; give the bucket a longer retention, or another store"
@@ -92,31 +131,30 @@ def _check_retention(store: Store, log: mapping.ImportedLog) -> None:
 
 
 def _run_job(
-    job: ReplayJob, log: mapping.ImportedLog, store: Store, inventory: Callable[[], Inventory], console: Console
+    job: ReplayJob, log: importer.ImportedLog, store: Store, inventory: Callable[[], Inventory], console: Console
 ) -> dict[str, object]:
-    threads, fleet = RoleThreads(), AgentLoop(system.monotonic_ms)
+    threads, loop = RoleThreads(), AgentLoop(system.monotonic_ms)
     before = store.count_events()
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="motcua-replay-") as folder:
         try:
             agent = _build_agent(job, log, Path(folder), _start_broker(job, threads, inventory))
             feed = _FeedState(agent)
-            fleet.add(agent)
+            loop.add(agent)
             threads.start("feed", lambda: _feed_events(job, log, feed, threads.stop))
-            threads.start("fleet", fleet.run)
+            threads.start("fleet", loop.run)
             _wait_delivered(job, log, feed, console)
             _wait_folded(job, store, console)
             refused = agent.outbox.refused_count()
         finally:
-            fleet.stop()
+            loop.stop()
             threads.shutdown()
-    return _build_report(
-        job, log, store, inventory(), (store.count_events() - before, refused, time.monotonic() - began)
-    )
+    figures = (store.count_events() - before, refused, time.monotonic() - began)
+    return _build_report(job, log, store, inventory(), figures)
 
 
 def _start_broker(job: ReplayJob, threads: RoleThreads, inventory: Callable[[], Inventory]) -> BrokerAddress:
-    """Return the named broker, or bring our own with ingest and rollup."""
+    """Return the given broker, or start an embedded one with ingest and rollup."""
     if job.broker is not None:
         return job.broker
     own = EmbeddedBroker("127.0.0.1", free_port())
@@ -126,16 +164,15 @@ def _start_broker(job: ReplayJob, threads: RoleThreads, inventory: Callable[[], 
     return broker_address
 
 
-def _build_agent(job: ReplayJob, log: mapping.ImportedLog, folder: Path, broker: BrokerAddress) -> Agent:
+def _build_agent(job: ReplayJob, log: importer.ImportedLog, folder: Path, broker: BrokerAddress) -> Agent:
     outbox = Outbox(folder / "outbox.db", lambda: log.outbox_id)
     pace = DeliveryPace(resend_ms=job.resend_ms, max_unreceipted=64)
-    settings = AgentSettings(
-        mapping.replay_device_id(job.centre), job.centre, broker, linger_ms=20, compress=False, pace=pace
-    )
+    device = importer.replay_device_id(job.centre)
+    settings = AgentSettings(device, job.centre, broker, linger_ms=20, compress=False, pace=pace)
     return Agent(settings, outbox, system.agent_environment())
 
 
-def _feed_events(job: ReplayJob, log: mapping.ImportedLog, feed: _FeedState, stop: threading.Event) -> None:
+def _feed_events(job: ReplayJob, log: importer.ImportedLog, feed: _FeedState, stop: threading.Event) -> None:
     try:
         ReplaySource(log.events(), job.speed).run(feed.agent.outbox, stop)
     except BaseException as error:
@@ -145,20 +182,17 @@ def _feed_events(job: ReplayJob, log: mapping.ImportedLog, feed: _FeedState, sto
         feed.finished.set()
 
 
-def _wait_delivered(job: ReplayJob, log: mapping.ImportedLog, feed: _FeedState, console: Console) -> None:
-    """Show progress until every row has its receipt; no receipt for `patience_s` is a failure."""
+def _wait_delivered(job: ReplayJob, log: importer.ImportedLog, feed: _FeedState, console: Console) -> None:
+    """Show progress until every row has its receipt; no receipt for `receipt_timeout_s` is a failure."""
     quiet_since, last = time.monotonic(), -1
     with _progress_bar(console) as bar:
         task = bar.add_task(f"replay {job.file.name}", total=log.event_count)
         while not (feed.finished.is_set() and feed.agent.all_receipted()) and feed.fault is None:
-            if feed.agent.receipted_rows != last:
-                quiet_since, last = time.monotonic(), feed.agent.receipted_rows
+            if feed.agent.counters.receipted_rows != last:
+                quiet_since, last = time.monotonic(), feed.agent.counters.receipted_rows
             if time.monotonic() - quiet_since > job.receipt_timeout_s:
-                msg = (
-                    f"no receipt for {job.receipt_timeout_s:.0f} s; are broker and ingest running, is "
-                    f"{job.centre} declared?"
-                )
-                raise MotcuaError(msg)
+                msg = f"no receipt for {job.receipt_timeout_s:.0f} s; are broker and ingest running"
+                raise MotcuaError(f"{msg}, is {job.centre} declared?")
             bar.update(task, completed=last)
             time.sleep(0.05)
         bar.update(task, completed=log.event_count)
@@ -175,7 +209,7 @@ def _progress_bar(console: Console) -> Progress:
 
 
 def _wait_folded(job: ReplayJob, store: Store, console: Console) -> None:
-    """Wait until rollup has read past this moment and so past everything receipted before it."""
+    """Wait until rollup has read all changes up to now, and so of all receipted events."""
     goal = max(system.wall_ms() * 1000, *(c.written_at for c in store.changes_since(store.cursor())), 0)
     began = time.monotonic()
     with console.status("folding"):
@@ -187,17 +221,16 @@ def _wait_folded(job: ReplayJob, store: Store, console: Console) -> None:
 
 
 def _build_report(
-    job: ReplayJob, log: mapping.ImportedLog, store: Store, inventory: Inventory, figures: tuple[int, int, float]
+    job: ReplayJob, log: importer.ImportedLog, store: Store, inventory: Inventory, figures: tuple[int, int, float]
 ) -> dict[str, object]:
     new, refused, seconds = figures
-    skipped = Counter(log.skipped)
     centre = inventory.centres.get(job.centre)
     return {
         "file": job.file.name,
         "mapping": job.mapping.name,
         "centre": job.centre,
         "rows": log.row_count,
-        "skipped": dict(skipped),
+        "skipped": dict(log.skipped),
         "events": log.event_count,
         "new": new,
         "repeated": log.event_count - new - refused,
@@ -207,8 +240,8 @@ def _build_report(
     }
 
 
-def _totals_by_service(store: Store, centre: Centre, log: mapping.ImportedLog) -> dict[str, dict[str, int]]:
-    """Return what the store now holds for the log's days, per service."""
+def _totals_by_service(store: Store, centre: Centre, log: importer.ImportedLog) -> dict[str, dict[str, int]]:
+    """Return the store's totals for the log's days, per service."""
     if log.first_t is None or log.last_t is None:
         return {}
     day = 86_400_000
@@ -217,15 +250,15 @@ def _totals_by_service(store: Store, centre: Centre, log: mapping.ImportedLog) -
     services: dict[str, dict[str, int]] = {}
     for scope in sorted({row.scope for row in rows}):
         sums = add_sums(row.sums for row in rows if row.scope == scope)
-        services[scope.rsplit(":", 1)[1]] = {name: sums.get(name, 0) for name in names}
+        services[Scope(scope).service] = {name: sums.get(name, 0) for name in names}
     return services
 
 
 def parse_job(file: Path, name: str, centre: str, target: tuple[str, str | None], speed: str) -> ReplayJob:
-    """Check the command's words. Raises ConfigError, MappingError."""
+    """Check the command's arguments. Raises ConfigError, MappingError."""
     faults = []
     if not file.is_file():
-        faults.append(Fault(str(file), 0, "FILE", "no such file", "name an existing CSV or TSV file"))
+        faults.append(Fault(str(file), 0, "FILE", "no such file", "give an existing CSV or TSV file"))
     pace: float | None = None
     if speed != "max":
         try:
@@ -233,11 +266,13 @@ def parse_job(file: Path, name: str, centre: str, target: tuple[str, str | None]
         except ValueError:
             pace = 0.0
         if not pace or pace <= 0:
-            faults.append(Fault("command line", 0, "--speed", f"not a speed: {speed!r}", "a number above 0, or max"))
+            faults.append(
+                Fault("command line", 0, "--speed", f"not a speed: {speed!r}", "write a number above 0, or max")
+            )
     if faults:
         raise ConfigError(faults)
-    log_mapping = mapping.load_mapping(name)
-    ident = centre or mapping.import_centre(log_mapping).id
+    log_mapping = document.load_mapping(name)
+    ident = centre or importer.import_centre(log_mapping).id
     store, mqtt = target
     return ReplayJob(file, log_mapping, ident, store, parse_broker_url(mqtt) if mqtt else None, pace)
 
@@ -248,7 +283,7 @@ def write_json(path: Path, report: dict[str, object]) -> None:
 
 
 def check_centre(job: ReplayJob, inventory: Inventory) -> None:
-    """Refuse a centre that nobody has declared: its rows would be put off for ever. Raises ConfigError."""
+    """Refuse a centre that is not declared: its rows would be deferred for ever. Raises ConfigError."""
     if job.centre not in inventory.centres:
-        remedy = "add it to the inventory, or leave --centre out to use the mapping's own"
+        remedy = "add it to the inventory, or omit --centre to use the mapping's own"
         raise ConfigError([Fault("command line", 0, "--centre", f"no such centre: {job.centre!r}", remedy)])

@@ -1,37 +1,33 @@
-"""The server roles as commands run them: wait for the store, then run the role's loop; nothing is decided here."""
+"""Runs the server roles, each alone or as threads of demo and replay; it must not decide anything for them."""
 
 from __future__ import annotations
 
 import gc
 import random
+import threading
+from collections.abc import Callable
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
 import structlog
 
 from motcua.system import wall_ms
 from telemetry import wiring
-from telemetry.config import parse_listen_address
+from telemetry.config import ServerSettings, parse_listen_address
 from telemetry.core.backoff import full_jitter_ms
+from telemetry.core.calendar.windows import Window
+from telemetry.core.inventory import Inventory
 from telemetry.errors import StoreUnavailable
 from telemetry.ingest.service import Ingest
 from telemetry.ingest.worker import ingest_link, run_ingest
+from telemetry.mqtt.address import BrokerAddress
 from telemetry.rollup.service import Rollup
 from telemetry.rollup.worker import run_rollup
 from telemetry.slo.alert_state import StateFile
 from telemetry.slo.alerting import Alerting
 from telemetry.slo.alertmanager import Alertmanagers
 from telemetry.slo.evaluator import SloEvaluator
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from threading import Event as Signal
-
-    from telemetry.config import ServerSettings
-    from telemetry.core.calendar.windows import Window
-    from telemetry.core.inventory import Inventory
-    from telemetry.store import Store
+from telemetry.store import Store
 
 _log = structlog.get_logger()
 MAX_STORE_WAIT_MS = 10_000
@@ -39,15 +35,15 @@ MAX_STORE_WAIT_MS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class IngestOptions:
-    """One ingest: its stable name, whether it shares the work, where it shows its figures."""
+    """One ingest: its stable name, whether its subscription is shared, the address of its metrics."""
 
     name: str
     shared: bool
     metrics: str | None
 
 
-def wait_for_store(settings: ServerSettings, stop: Signal) -> Store | None:
-    """Open the store, waiting for one that is away; None when stopped before. Raises ConfigError, StoreTooNew."""
+def wait_for_store(settings: ServerSettings, stop: threading.Event) -> Store | None:
+    """Open the store, retrying while it is unreachable; None when stopped before. Raises ConfigError, StoreTooNew."""
     attempt = 0
     while not stop.is_set():
         try:
@@ -61,14 +57,14 @@ def wait_for_store(settings: ServerSettings, stop: Signal) -> Store | None:
 
 
 def _relax_garbage_collection() -> None:
-    """Look for cycles rarely: a write makes 100,000 values without one, and looking took a fifth of the time."""
+    """Collect cycles rarely: a write makes 100,000 objects without any, and collections took a fifth of the time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(200_000, 50, 1_000)
 
 
 def run_ingest_role(
-    settings: ServerSettings, inventory: Callable[[], Inventory], options: IngestOptions, stop: Signal
+    settings: ServerSettings, inventory: Callable[[], Inventory], options: IngestOptions, stop: threading.Event
 ) -> None:
     """Run one ingest until stopped."""
     listen = parse_listen_address(options.metrics, "--metrics") if options.metrics else None
@@ -87,10 +83,10 @@ def run_ingest_role(
         run_ingest(service, link, stop)
 
 
-def run_rollup_role(settings: ServerSettings, inventory: Callable[[], Inventory], stop: Signal) -> None:
+def run_rollup_role(settings: ServerSettings, inventory: Callable[[], Inventory], stop: threading.Event) -> None:
     """Run the rollup until stopped. Raises ConfigError, StateTooNew, StateUnavailable, StoreTooNew."""
     with ExitStack() as stack:
-        # Before the store: a state file of a newer version, or an address that is none, is to be seen at once.
+        # Before the store: a newer state file or an invalid address must be reported at once.
         state = stack.enter_context(closing(StateFile(settings.state)))
         sender = stack.enter_context(closing(Alertmanagers(settings.alertmanager)))
         store = wait_for_store(settings, stop)
@@ -103,17 +99,53 @@ def run_rollup_role(settings: ServerSettings, inventory: Callable[[], Inventory]
 
 
 def rebuild_totals(settings: ServerSettings, inventory: Callable[[], Inventory], window: Window | None) -> int:
-    """Fold everything again; returns how many units. Raises StoreUnavailable."""
+    """Fold everything again; returns the number of entities. Raises StoreUnavailable."""
     with closing(wiring.open_store(settings.store, settings.store_token)) as store:
         return Rollup(store, inventory, wall_ms).rebuild(window)
 
 
-def run_api_role(settings: ServerSettings, inventory: Callable[[], Inventory], stop: Signal) -> None:
-    """Serve the API until SIGINT or SIGTERM."""
-    from motcua import web
+@dataclass(slots=True)
+class RoleThreads:
+    """Threads that end together; the last one started is joined first."""
 
-    store = wait_for_store(settings, stop)
-    if store is None:
-        return
-    with closing(store):
-        web.run_api(store, inventory, wall_ms, settings.listen)
+    stop: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list)
+    _exit_actions: list[Callable[[], object]] = field(default_factory=list)
+
+    def start(self, name: str, work: Callable[[], object]) -> None:
+        """Start a thread."""
+        thread = threading.Thread(target=work, name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def on_exit(self, action: Callable[[], object]) -> None:
+        """Call `action` after all threads have ended."""
+        self._exit_actions.append(action)
+
+    def shutdown(self) -> None:
+        """Stop all threads, wait for them, run the exit actions."""
+        self.stop.set()
+        for thread in reversed(self._threads):
+            thread.join(timeout=10)
+        for action in reversed(self._exit_actions):
+            action()
+
+
+def start_server_roles(
+    threads: RoleThreads,
+    open_store: Callable[[], Store],
+    broker: BrokerAddress,
+    inventory: Callable[[], Inventory],
+    clock: Callable[[], int],
+) -> Ingest:
+    """Start one ingest and the rollup, each with its own store connection and link; returns the ingest."""
+    ingest_store, rollup_store = open_store(), open_store()
+    ingest = Ingest(ingest_store, inventory, clock)
+    link = ingest_link(broker, "1", shared=False, ingest=ingest)
+    threads.start("ingest", lambda: run_ingest(ingest, link, threads.stop))
+    # Objectives are evaluated and shown; a demo sends no alert.
+    rollup = Rollup(rollup_store, inventory, clock, SloEvaluator(rollup_store, inventory, Alerting(inventory)))
+    threads.start("rollup", lambda: run_rollup(rollup, broker, threads.stop))
+    threads.on_exit(ingest_store.close)
+    threads.on_exit(rollup_store.close)
+    return ingest

@@ -1,4 +1,4 @@
-"""Opens stack files for commands: options, inventory and plan of each. It must not ask a server or an engine."""
+"""Opens stack files for commands: options, inventory and plan of each. It must not query a server or an engine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BUILT_IN = "built-in defaults"
 
 @dataclass(frozen=True, slots=True)
 class OpenedStack:
-    """One stack: the name of its file, the project's folder, its options, its inventory, and what is to be there."""
+    """One stack: the name of its file, the project's folder, its options, its inventory and its plan."""
 
     name: str
     root: Path
@@ -33,20 +33,20 @@ class OpenedStack:
 
     @property
     def pulumi_name(self) -> str:
-        """Return how Pulumi calls it, as its marks on the servers do; empty when the file has another's name."""
+        """Return its Pulumi name, as in ownership tags on the servers; empty when the file is not Pulumi.NAME.yaml."""
         first, _, rest = Path(self.name).name.partition(".")
         name, _, end = rest.rpartition(".")
         return name if (first, end) == ("Pulumi", "yaml") else ""
 
 
 def shipped_files() -> list[Path]:
-    """Return the stack files that come with the program."""
+    """Return the stack files shipped with the program."""
     folder = Path(str(resources.files("infra") / "stacks"))
     return sorted(folder.glob("Pulumi.*.yaml"))
 
 
 def open_stacks(files: Sequence[Path], folder: Path | None, today: date) -> list[OpenedStack]:
-    """Open stack files, the shipped ones when none is named; `folder` is an inventory in place of theirs.
+    """Open stack files, the shipped ones when none is given; `folder` is an inventory in place of theirs.
 
     Raises ConfigError with the faults of all files, InventoryError, and ConfigError when the infra extra is missing.
     """
@@ -60,11 +60,8 @@ def open_stacks(files: Sequence[Path], folder: Path | None, today: date) -> list
         inventory, more = _load_inventory(file, folder)
         faults += [*wrong, *more]
         if options is not None and inventory is not None:
-            stacks.append(
-                _build_stack(
-                    str(file), options, inventory, (_project_root(file), folder or inventory_folder(file)), today
-                )
-            )
+            folders = (_project_root(file), folder or inventory_folder(file))
+            stacks.append(_build_stack(str(file), options, inventory, folders, today))
     if faults:
         raise ConfigError(list(dict.fromkeys(faults)))
     return stacks
@@ -86,7 +83,7 @@ def _load_inventory(file: Path, folder: Path | None) -> tuple[Inventory | None, 
 
     chosen = folder or inventory_folder(file)
     if folder is None and not chosen.is_dir():
-        remedy = "write its path from the folder of Pulumi.yaml, or name an inventory on the command line"
+        remedy = "write its path relative to the folder of Pulumi.yaml, or give an inventory on the command line"
         line = value_and_line(file, "inventory")[1]
         return None, [Fault(str(file), line, "motcua:inventory", f"there is no folder {chosen}", remedy)]
     try:
@@ -112,9 +109,8 @@ def _build_stack(
     from infra.plan import build_plan
 
     root, folder = folders
-    return OpenedStack(
-        name, root, options, folder, inventory, build_plan(inventory, options, today, load_provisioned_files())
-    )
+    plan = build_plan(inventory, options, today, load_provisioned_files())
+    return OpenedStack(name, root, options, folder, inventory, plan)
 
 
 def _built_in_stack(folder: Path | None, today: date) -> OpenedStack:
@@ -127,7 +123,7 @@ def _built_in_stack(folder: Path | None, today: date) -> OpenedStack:
 
 
 def _project_root(file: Path) -> Path:
-    """Return the project's folder, from which relative paths of a stack file count: that of Pulumi.yaml, else here."""
+    """Return the folder that a stack file's relative paths start from: that of Pulumi.yaml, else the current one."""
     return find_project(file.resolve().parent) or Path.cwd()
 
 
@@ -137,14 +133,13 @@ def find_project(folder: Path) -> Path | None:
 
 
 def inventory_folder(file: Path) -> Path:
-    """Return the inventory that a stack file names; the sample for a shipped one where no checkout is around it."""
+    """Return the inventory of a stack file; the sample for a shipped file outside a checkout."""
     from infra.config.options import StackOptions
     from infra.config.stack_file import value_and_line
     from telemetry import inventory
 
-    folder = _project_root(file) / (
-        value_and_line(file, "inventory")[0] or str(StackOptions.model_fields["inventory"].default)
-    )
+    path = value_and_line(file, "inventory")[0] or str(StackOptions.model_fields["inventory"].default)
+    folder = _project_root(file) / path
     return inventory.default_path() if not folder.is_dir() and file in shipped_files() else folder
 
 

@@ -1,4 +1,4 @@
-"""What every command does first: settings, logging, the inventory, and a signal for Ctrl-C."""
+"""What every command does first: settings, logging, inventory, times of the command line, a stop event for Ctrl-C."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 import threading
 import tomllib
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from telemetry.errors import ConfigError, Fault
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from telemetry.config import ServerSettings
+    from telemetry.core.calendar.windows import Window
     from telemetry.core.inventory import Inventory
+
+OPEN_END_MS = 1 << 52
 
 
 def load_settings(config: Path | None, **overrides: str | None) -> ServerSettings:
-    """Read the environment and the file, then what the command line gives. Raises ConfigError."""
+    """Read settings from the environment, the file and the command line; later ones win. Raises ConfigError."""
     from telemetry.config import load_settings
 
     values: dict[str, object] = {}
@@ -30,7 +34,7 @@ def load_settings(config: Path | None, **overrides: str | None) -> ServerSetting
         try:
             values = tomllib.loads(config.read_text())
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise ConfigError([Fault(str(config), 0, "--config", str(error), "name a readable TOML file")]) from error
+            raise ConfigError([Fault(str(config), 0, "--config", str(error), "give a readable TOML file")]) from error
     values |= {name: value for name, value in overrides.items() if value is not None}
     loaded = load_settings(os.environ, values, str(config or ""))
     configure_logging(loaded.log)
@@ -58,7 +62,7 @@ def configure_logging(level: str) -> None:
 
 
 def configure_agent_logging(level: str) -> None:
-    """Do the same for agents, which log without structlog."""
+    """Configure logging of agents, which do not use structlog."""
     from edge_agent.log import log_to_stderr
 
     log_to_stderr(level_number(level), as_json=level.endswith("json"))
@@ -70,12 +74,12 @@ def level_number(level: str) -> int:
 
 
 def load_inventory(settings: ServerSettings, extra: str | None = None) -> Callable[[], Inventory]:
-    """Load the inventory now, so that a fault stops the command, and follow its files afterwards."""
-    from edge_agent import mapping
+    """Load the inventory now, so that a fault stops the command, and reload it when its files change."""
+    from edge_agent.mapping import document, importer
     from telemetry import inventory
 
-    names = [*mapping.shipped_mappings(), *([extra] if extra and extra not in mapping.shipped_mappings() else [])]
-    imports = {centre.id: centre for centre in (mapping.import_centre(mapping.load_mapping(name)) for name in names)}
+    names = [*document.shipped_mappings(), *([extra] if extra and extra not in document.shipped_mappings() else [])]
+    imports = {centre.id: centre for centre in (importer.import_centre(document.load_mapping(name)) for name in names)}
     folder = settings.inventory or inventory.default_path()
     reloading = inventory.ReloadingInventory(folder, imports=tuple(imports.values()))
     if threading.current_thread() is threading.main_thread():
@@ -85,7 +89,7 @@ def load_inventory(settings: ServerSettings, extra: str | None = None) -> Callab
 
 @contextmanager
 def until_stopped() -> Iterator[threading.Event]:
-    """Give a signal that Ctrl-C and SIGTERM set."""
+    """Give an event that Ctrl-C and SIGTERM set."""
     stop = threading.Event()
     previous = [(s, signal.signal(s, lambda *_: stop.set())) for s in (signal.SIGINT, signal.SIGTERM)]
     try:
@@ -93,3 +97,24 @@ def until_stopped() -> Iterator[threading.Event]:
     finally:
         for number, handler in previous:
             signal.signal(number, handler)
+
+
+def parse_window(start: str | None, end: str | None) -> Window | None:
+    """Return the window, None when neither end is given. Raises ConfigError."""
+    from telemetry.core.calendar.windows import Window
+
+    if start is None and end is None:
+        return None
+    return Window(_parse_ms("--from", start, 0), _parse_ms("--to", end, OPEN_END_MS))
+
+
+def _parse_ms(name: str, text: str | None, default: int) -> int:
+    from telemetry.core.calendar.windows import to_ms
+
+    if text is None:
+        return default
+    try:
+        return to_ms(datetime.fromisoformat(text))
+    except ValueError as error:
+        remedy = "write e.g. 2026-10-01T00:00:00+07:00"
+        raise ConfigError([Fault("command line", 0, name, f"not a time: {text!r} ({error})", remedy)]) from error

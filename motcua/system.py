@@ -1,21 +1,18 @@
-"""Clocks, chance, ids and the kernel's word on them: the one place that asks the machine."""
+"""Clocks, random numbers, ids and the kernel's clock state: the only module that reads them from the machine."""
 
 from __future__ import annotations
 
 import random
 import struct
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ulid import ULID
 
 from edge_agent.clock import ClockSync, ClockWatch
 from edge_agent.settings import Environment
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _STA_UNSYNC = 0x40
@@ -28,12 +25,12 @@ def wall_ms() -> int:
 
 
 def monotonic_ms() -> int:
-    """Return a clock that never steps, ms."""
+    """Return the monotonic clock, ms."""
     return time.monotonic_ns() // 1_000_000
 
 
 def since_boot_ms() -> int:
-    """Return ms since the boot, sleep included; it never steps either."""
+    """Return ms since the boot, including suspend; it never steps."""
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
 
 
@@ -43,7 +40,7 @@ def new_id() -> str:
 
 
 def boot_id() -> str:
-    """Return the kernel's name of this boot, a new one where the kernel gives none."""
+    """Return the kernel's id of this boot, a new id where the kernel gives none."""
     try:
         return BOOT_ID.read_text(encoding="ascii").strip() or new_id()
     except OSError:
@@ -69,7 +66,7 @@ def rss_bytes() -> int:
 
 @dataclass(frozen=True, slots=True)
 class DemoClock:
-    """A demo's time: it starts at `start` and runs `speed` times as fast as ours."""
+    """A demo's clock: it starts at `start` and runs `speed` times as fast as real time."""
 
     start: int
     speed: float
@@ -81,10 +78,10 @@ class DemoClock:
 
 
 def watch_clock(hold_ms: int) -> ClockWatch:
-    """Return this machine's clock, followed."""
+    """Return the watch of this machine's clock."""
     return ClockWatch(wall_ms, since_boot_ms, kernel_sync, boot_id(), hold_ms)
 
 
 def agent_environment(wall: Callable[[], int] = wall_ms, clock: ClockWatch | None = None) -> Environment:
-    """Return what agents of this process may use."""
+    """Return the environment of this process's agents."""
     return Environment(wall, monotonic_ms, random.random, new_id, clock, rss_bytes)

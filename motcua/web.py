@@ -5,31 +5,30 @@ from __future__ import annotations
 import gc
 import socket
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from contextlib import closing
+from threading import Event
 
 import uvicorn
 
 from api.app import create_app
+from motcua.roles import RoleThreads, wait_for_store
+from motcua.system import wall_ms
 from telemetry import __version__, wiring
+from telemetry.config import ServerSettings
+from telemetry.core.inventory import Inventory
 from telemetry.errors import ConfigError, Fault, MotcuaError
 from telemetry.queries.service import Queries
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from threading import Event as Signal
-
-    from motcua.threads import RoleThreads
-    from telemetry.core.inventory import Inventory
-    from telemetry.store import Store
+from telemetry.store import Store
 
 GC_THRESHOLDS = (50_000, 20, 50)
-"""Objects and collections after which the garbage collector looks at each of its three generations."""
+"""Thresholds of the garbage collector's three generations."""
 
 
 class _StandaloneServer(uvicorn.Server):
-    """A server with a process of its own: what it started with lives as long as it does, and is never looked at again.
+    """A server in its own process: objects made at the start live as long as it does, so collections skip them.
 
-    With 8,400 devices a full collection takes 35 to 60 ms, in which nobody is answered.
+    With 8,400 devices a full collection takes 35 to 60 ms, in which no request is answered.
     """
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -58,7 +57,7 @@ def bind_socket(listen: tuple[str, int]) -> socket.socket:
         sock.bind(listen)
     except OSError as error:
         sock.close()
-        remedy = "stop what listens there, or name another port"
+        remedy = "stop the program that uses the port, or choose another port"
         fault = Fault("settings", 0, "MOTCUA_API_LISTEN", f"cannot listen on {listen[0]}:{listen[1]}: {error}", remedy)
         raise ConfigError([fault]) from error
     return sock
@@ -88,7 +87,7 @@ def start_api(
     return f"http://{host}:{port}"
 
 
-def _exit_on_stop(api_server: uvicorn.Server, stop: Signal) -> None:
+def _exit_on_stop(api_server: uvicorn.Server, stop: Event) -> None:
     stop.wait()
     api_server.should_exit = True
 
@@ -96,6 +95,14 @@ def _exit_on_stop(api_server: uvicorn.Server, stop: Signal) -> None:
 def run_api(
     store: Store, inventory: Callable[[], Inventory], clock: Callable[[], int], listen: tuple[str, int]
 ) -> None:
-    """Serve in this thread until SIGINT or SIGTERM."""
+    """Serve the API in this thread until SIGINT or SIGTERM."""
     sock = bind_socket(listen)
     _StandaloneServer(_server_config(Queries(store, inventory, clock))).run(sockets=[sock])
+
+
+def run_api_role(settings: ServerSettings, inventory: Callable[[], Inventory], stop: Event) -> None:
+    """Serve the API until SIGINT or SIGTERM, as soon as the store is available."""
+    store = wait_for_store(settings, stop)
+    if store is not None:
+        with closing(store):
+            run_api(store, inventory, wall_ms, settings.listen)

@@ -9,7 +9,7 @@ from playwright.sync_api import sync_playwright
 
 
 def main(url: str, path: str) -> None:
-    """Open the page, wait until it is still, and write a PNG."""
+    """Open the page, wait until it has loaded, and write a PNG."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 900}, device_scale_factor=1)

@@ -29,7 +29,7 @@ FAILED_PAUSE_S = 2.0
 
 @dataclass(frozen=True)
 class Start:
-    """How a process is started now, and the files with which it would have to begin anew."""
+    """How a process is started, and the files whose change requires a restart."""
 
     command: tuple[str, ...]
     settings: dict[str, str] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Start:
 
 @dataclass
 class Child:
-    """One process that is kept running; `how` gives None while it cannot be started yet."""
+    """One process that is restarted when it ends; `how` returns None while it cannot be started yet."""
 
     name: str
     log: Path
@@ -49,7 +49,7 @@ class Child:
     pid_file: Path | None = None
 
     def tend(self) -> None:
-        """Start it, start it again, or end it because its files have changed."""
+        """Start it, restart it, or end it because its files have changed."""
         start = self.how()
         now = None if start is None else (start.command, tuple(_stamp(path) for path in start.files))
         if self.process and self.process.poll() is not None:
@@ -70,7 +70,7 @@ class Child:
         print(f"servers: {self.name} runs ({self.process.pid})", flush=True)
 
     def end(self) -> None:
-        """End it and wait."""
+        """End it and wait for its end."""
         if self.process is None:
             return
         self.process.send_signal(signal.SIGTERM)
@@ -90,7 +90,7 @@ def _stamp(path: Path) -> int:
 
 
 def _secret(path: Path, length: int) -> str:
-    """Return the secret kept in a file, made the first time."""
+    """Return the secret stored in a file, created at the first call."""
     if not path.exists():
         path.write_text(secrets.token_urlsafe(length))
         path.chmod(0o600)
@@ -98,7 +98,7 @@ def _secret(path: Path, length: int) -> str:
 
 
 def influxd(program: str, folder: Path, port: int) -> Start:
-    """Return how InfluxDB is started: every write is on the disk before it is answered."""
+    """Return how InfluxDB is started: every write is synced to disk before its answer."""
     paths = {"bolt": "influxd.bolt", "engine": "engine", "sqlite": "influxd.sqlite"}
     words = [word for name, file in paths.items() for word in (f"--{name}-path", str(folder / "influxdb" / file))]
     where = ("--http-bind-address", f"127.0.0.1:{port}", "--storage-wal-fsync-delay", "0s", "--reporting-disabled")
@@ -106,7 +106,7 @@ def influxd(program: str, folder: Path, port: int) -> Start:
 
 
 def mosquitto(program: str, folder: Path) -> Start | None:
-    """Return how mosquitto is started on the files that the stack wrote, or None before it did."""
+    """Return how mosquitto is started with the files written by the stack, or None before they exist."""
     names = ("mosquitto.conf", "acl", "ca.pem", "crl.pem", "server.pem", "server.key")
     files = tuple(folder / "broker" / name for name in names)
     if not all(path.exists() for path in files):
@@ -115,7 +115,7 @@ def mosquitto(program: str, folder: Path) -> Start | None:
 
 
 def role(folder: Path, name: str) -> Start | None:
-    """Return how a role is started with the settings that the stack wrote, or None before it did."""
+    """Return how a role is started with the settings written by the stack, or None before they exist."""
     roles = folder / "roles"
     files = (roles / "motcua.env", roles / f"{name}.env")
     if not all(path.exists() for path in files):
@@ -134,7 +134,7 @@ def role_names(folder: Path) -> Iterable[str]:
 
 
 def prepare(folder: Path) -> dict[str, str]:
-    """Make the folder and its secrets once; returns the stack's secrets."""
+    """Create the folder and its secrets once; returns the stack's secrets."""
     for name in ("run", "influxdb"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     (folder / "run").chmod(0o700)
@@ -142,7 +142,7 @@ def prepare(folder: Path) -> dict[str, str]:
 
 
 def make_stack(folder: Path, values: dict[str, str]) -> None:
-    """Make the stack `local` with its state below the folder, and give it its secrets."""
+    """Create the stack `local` with its state below the folder, and set its secrets."""
     _secret(folder / "run" / "passphrase", 24)
     settings = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
@@ -181,7 +181,7 @@ def _free(port: int) -> None:
 
 
 def main() -> None:
-    """Keep everything running until SIGTERM or Ctrl-C."""
+    """Keep all processes running until SIGTERM or Ctrl-C."""
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--folder", type=Path, default=ROOT / ".local", help="where everything is kept")
     asked.add_argument("--influx-port", type=int, default=8086)
@@ -206,7 +206,7 @@ def main() -> None:
 
 
 def tend(children: dict[str, Child], folder: Path) -> None:
-    """Look after every process until told to end; the roles join when their settings are there."""
+    """Supervise every process until stopped; a role starts once its settings exist."""
     going = True
 
     def stop(*_: object) -> None:

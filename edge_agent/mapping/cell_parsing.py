@@ -1,6 +1,6 @@
-"""What the text of one cell of an imported file means: numbers, clocks, moments, ids; it must not know mappings.
+"""Parses cells of an imported file: numbers, times of day, instants, ids; it must not depend on mappings.
 
-Every reader says which cell it cannot read and the way out.
+Every parser reports the cell that it cannot read, with a remedy.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NUMBER_REMEDY = "correct the cell, or name a column of seconds in the mapping"
 
 
 class CellError(Exception):
-    """A cell that an expression cannot read, and the way out."""
+    """A cell that an expression cannot read, with the remedy."""
 
     def __init__(self, column: str, problem: str, remedy: str) -> None:
         self.column, self.problem, self.remedy = column, problem, remedy
@@ -55,13 +55,11 @@ def parse_number(row: RowCells, column: str) -> float:
 
 
 def parse_time_of_day(row: RowCells, column: str) -> float:
-    """Return a wall-clock cell as seconds after midnight; 24:00 is the next midnight."""
+    """Return a time-of-day cell as seconds after midnight; 24:00 is the next midnight."""
     text = required_cell(row, column)
     seconds = _seconds_of_day(text)
     if seconds is None:
-        raise CellError(
-            column, f"{quote_excerpt(text)} is no clock time h:mm:ss", "correct the cell, or skip such rows"
-        )
+        raise CellError(column, f"{quote_excerpt(text)} is no time of day h:mm:ss", "correct it, or skip such rows")
     return seconds
 
 
@@ -83,13 +81,13 @@ def slugify(text: str) -> str:
 
 @lru_cache(maxsize=1024)
 def parse_date(text: str, pattern: str) -> date:
-    """Return the calendar date a text stands for."""
+    """Return a text's calendar date."""
     return datetime.strptime(text, pattern).date()  # noqa: DTZ007
 
 
 @lru_cache(maxsize=1024)
 def local_time_ms(day: date, seconds_of_day: float, zone: ZoneInfo) -> int:
-    """Return the local wall time `clock` seconds into `day`, Unix ms; it may lie on a neighbouring day."""
+    """Return the local time `seconds_of_day` after the start of `day`, Unix ms; it may be on a neighbouring day."""
     days, rest_ms = divmod(round(seconds_of_day * 1000), DAY_S * 1000)
     seconds, ms = divmod(rest_ms, 1000)
     wall = time(seconds // 3600, seconds // 60 % 60, seconds % 60, ms * 1000)
@@ -113,7 +111,7 @@ def as_tuple(columns: str | tuple[str, ...]) -> tuple[str, ...]:
 
 
 def quote_excerpt(text: str) -> str:
-    """Return the text as shown in a fault, cut when long."""
+    """Return the text as quoted in a fault, shortened to 40 characters."""
     return repr(text if len(text) <= 40 else text[:39] + "…")
 
 
@@ -131,7 +129,7 @@ def to_unix_ms(when: datetime, zone: ZoneInfo) -> int:
 
 
 def parse_pattern_ms(text: str, pattern: str, zone: ZoneInfo) -> int:
-    """Return a time written after a strptime pattern, Unix ms."""
+    """Return the time of a text in a strptime pattern, Unix ms."""
     return to_unix_ms(datetime.strptime(text, pattern), zone)  # noqa: DTZ007
 
 

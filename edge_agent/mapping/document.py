@@ -1,4 +1,4 @@
-"""Reads a replay mapping's TOML and lists all its faults at once; it must not read the file being imported."""
+"""Reads a replay mapping's TOML and reports all faults at once; it must not read the file being imported."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import fields
 
-from edge_agent.mapping.rules import MAPPABLE_EVENT_TYPES, FaultReporter, MappingRule, parse_rule, parse_when
+from edge_agent.mapping.rules import MAPPABLE_EVENT_TYPES, MappingRule, parse_rule, parse_when
 from telemetry.core.inventory import ALWAYS_OPEN, OpeningHours, Service
 from telemetry.errors import Fault, MappingError
 
@@ -37,7 +37,7 @@ _INTERVAL = re.compile(r"([01]\d|2[0-3]):([0-5][05])-([01]\d|2[0-4]):([0-5][05])
 
 @dataclass(frozen=True, slots=True)
 class SkipRule:
-    """Rows that stand for nothing: not imported, but counted under `label`."""
+    """Rows that are not imported, but counted under `label`."""
 
     label: str
     when: tuple[Condition, ...]
@@ -45,7 +45,7 @@ class SkipRule:
 
 @dataclass(frozen=True, slots=True)
 class ReplayMapping:
-    """A mapping that has been checked: what a file's columns mean."""
+    """A checked mapping: the meaning of a file's columns."""
 
     name: str
     title_vi: str
@@ -63,14 +63,14 @@ class ReplayMapping:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Return every column it reads, in order of first mention."""
+        """Return every column that the mapping reads, in order of first use."""
         tests = [*(c for skip in self.skips for c in skip.when), *(c for rule in self.rules for c in rule.when)]
         read = [c for rule in self.rules for _, expression in rule.fields for c in expression.columns]
         return tuple(dict.fromkeys([*(test.column for test in tests), *read]))
 
 
 def shipped_mappings() -> tuple[str, ...]:
-    """Return the names of the mappings that come with the program."""
+    """Return the names of the mappings shipped with the program."""
     return tuple(sorted(entry.name[:-5] for entry in _SHIPPED_FOLDER.iterdir() if entry.name.endswith(".toml")))
 
 
@@ -119,7 +119,7 @@ def find_line(text: str, table: str, index: int, key: str) -> int:
 
 @dataclass(slots=True)
 class _MappingReader:
-    """A mapping being checked; faults are collected, and a faulty part is left out."""
+    """Checks a mapping; faults are collected, and a faulty part is omitted."""
 
     file: str
     text: str
@@ -183,9 +183,7 @@ class _MappingReader:
             return ZoneInfo("UTC")
 
     def read_delimiter(self) -> str:
-        return self.read_matching(
-            "delimiter", "auto", r'auto|[^\w\s"]|\t', 'use "auto", "\\t", "," or another single sign'
-        )
+        return self.read_matching("delimiter", "auto", r'auto|[^\w\s"]|\t', 'use "auto", "\\t", "," or one other sign')
 
     def read_encoding(self) -> str:
         value = self.data.get("encoding", "utf-8")
@@ -208,13 +206,8 @@ class _MappingReader:
             services.append(Service(ident, vi, en))
             for text in self.read_service_values(ident, entry):
                 if service_by_value.setdefault(text, ident) != ident:
-                    self.add_fault(
-                        "services",
-                        0,
-                        ident,
-                        f"value {text!r} also belongs to {service_by_value[text]}",
-                        "keep it in one",
-                    )
+                    problem = f"value {text!r} also belongs to {service_by_value[text]}"
+                    self.add_fault("services", 0, ident, problem, "keep it in one")
         return tuple(services), service_by_value
 
     def read_service_values(self, ident: str, entry: dict[str, Any]) -> list[str]:
@@ -243,21 +236,16 @@ class _MappingReader:
         skips = []
         for index, entry in enumerate(self.read_tables("skip")):
             self.check_keys(entry, {"label", "when"}, "skip", index)
-            label, when = (
-                self.read_string(entry, "label", "skip", index),
-                parse_when(entry, self.fault_reporter("skip", index)),
-            )
+            label = self.read_string(entry, "label", "skip", index)
+            when = parse_when(entry, partial(self.add_fault, "skip", index))
             if not when:
-                self.add_fault("skip", index, "when", "is missing", "say which rows are skipped")
+                self.add_fault("skip", index, "when", "is missing", "write which rows are skipped")
             skips.append(SkipRule(label, when))
         return tuple(skips)
 
     def check_keys(self, entry: dict[str, Any], keys: set[str], table: str, index: int) -> None:
         for key in entry.keys() - keys:
             self.add_fault(table, index, key, "is unknown here", f"use {', '.join(sorted(keys))}")
-
-    def fault_reporter(self, table: str, index: int) -> FaultReporter:
-        return partial(self.add_fault, table, index)
 
     def read_rules(self) -> tuple[MappingRule, ...]:
         common, entries = self.read_table("common"), self.read_tables("event")
@@ -266,5 +254,7 @@ class _MappingReader:
             self.add_fault("common", 0, key, "is a field of none of the events", "remove it")
         if not entries:
             self.add_fault("", 0, "event", "is missing", "write at least one [[event]]")
-        rules = [parse_rule(common, entry, self.fault_reporter("event", index)) for index, entry in enumerate(entries)]
+        rules = [
+            parse_rule(common, entry, partial(self.add_fault, "event", index)) for index, entry in enumerate(entries)
+        ]
         return tuple(rule for rule in rules if rule)

@@ -1,4 +1,4 @@
-"""The small declarative expressions of a replay mapping; they must not run code, read files or know event types.
+"""The declarative expressions of a replay mapping; they must not run code, read files or depend on event types.
 
 Each kind of expression is a strict struct whose field names are the keys people write in TOML;
 `docs/reference/replay-mapping.md` explains them.
@@ -39,7 +39,7 @@ UNIT_MS = {"ms": 1, "s": 1_000, "min": 60_000, "h": 3_600_000}
 
 
 class ExpressionError(Exception):
-    """An expression that cannot be understood, and the way out."""
+    """An invalid expression, with the remedy."""
 
     def __init__(self, problem: str, remedy: str) -> None:
         self.problem, self.remedy = problem, remedy
@@ -48,7 +48,7 @@ class ExpressionError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ReplayContext:
-    """What all rows of one replay share: its zone, its services by raw value, its spool."""
+    """What all rows of one replay share: time zone, services by raw value, outbox id."""
 
     zone: ZoneInfo
     service_by_value: Mapping[str, str]
@@ -56,18 +56,18 @@ class ReplayContext:
 
 
 class Expression(Protocol):
-    """Anything that makes one field's value from a row; None leaves the field out."""
+    """Computes one field's value from a row; None omits the field."""
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Return the columns it reads."""
+        """Return the columns that it reads."""
 
     def read_value(self, row: RowCells, context: ReplayContext) -> CellValue:
         """Return the value of the field in this row."""
 
 
 class _MappingStruct(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of all that is written in a mapping."""
+    """Base of the structs of a mapping."""
 
 
 class ConstExpression(_MappingStruct, frozen=True, kw_only=True):
@@ -103,9 +103,7 @@ class ChoiceExpression(_MappingStruct, frozen=True, kw_only=True):
         text = row[self.map]
         value = self.values.get(text, self.default)
         if value is None and not (self.optional and not text):
-            raise CellError(
-                self.map, f"{quote_excerpt(text)} is not among the values", "add it to values, or give a default"
-            )
+            raise CellError(self.map, f"{quote_excerpt(text)} is not among the values", "add it, or give a default")
         return value
 
 
@@ -124,27 +122,25 @@ class ServiceExpression(_MappingStruct, frozen=True, kw_only=True):
         text = row[self.service]
         service_id = context.service_by_value.get(text)
         if service_id is None:
-            remedy = (
-                f"add it to the values of a service, or skip such rows; known: "
-                f"{', '.join(sorted(context.service_by_value))}"
-            )
+            known = ", ".join(sorted(context.service_by_value))
+            remedy = f"add it to the values of a service, or skip such rows; known: {known}"
             raise CellError(self.service, f"{quote_excerpt(text)} is no known service", remedy)
         return service_id
 
 
 class TicketIdExpression(_MappingStruct, frozen=True, kw_only=True):
-    """A random-looking id from the columns that name the ticket; the original never leaves this class."""
+    """A random-looking id from the columns that identify the ticket; the original never leaves this class."""
 
     ticket: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        """Refuse a key without columns."""
+        """Refuse an empty list of columns."""
         if not self.ticket:
             raise ValueError("ticket names no column")
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Return the columns that name the ticket together."""
+        """Return the columns that identify the ticket together."""
         return self.ticket
 
     def read_value(self, row: RowCells, context: ReplayContext) -> CellValue:
@@ -163,7 +159,7 @@ class ColumnExpression(_MappingStruct, frozen=True, kw_only=True):
     optional: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse formats that do not exist and additions to what is no time."""
+        """Refuse unknown formats and additions to a value that is no time."""
         if not (self.format in FORMAT_READERS or "%" in self.format):
             raise ValueError(f"format must be one of {', '.join(FORMAT_READERS)} or a pattern such as %d/%m/%Y %H:%M")
         if self.plus_s and not self.is_time:
@@ -173,7 +169,7 @@ class ColumnExpression(_MappingStruct, frozen=True, kw_only=True):
 
     @property
     def is_time(self) -> bool:
-        """Tell whether the format is one of a moment."""
+        """Return whether the format is a time."""
         return self.format in {"iso", "unix_s", "unix_ms"} or "%" in self.format
 
     @property
@@ -193,18 +189,15 @@ class ColumnExpression(_MappingStruct, frozen=True, kw_only=True):
 
     def _parse(self, text: str, zone: ZoneInfo) -> CellValue:
         try:
-            return (
-                FORMAT_READERS[self.format](text, zone)
-                if self.format in FORMAT_READERS
-                else parse_pattern_ms(text, self.format, zone)
-            )
+            read = FORMAT_READERS.get(self.format)
+            return read(text, zone) if read else parse_pattern_ms(text, self.format, zone)
         except (ValueError, OverflowError):
             remedy = "correct the cell, or the format in the mapping"
             raise CellError(self.column, f"{quote_excerpt(text)} cannot be read as {self.format}", remedy) from None
 
 
 class DateTimeExpression(_MappingStruct, frozen=True, kw_only=True):
-    """A date column and a wall-clock column; `near` puts the clock on the day closest to another clock of the row."""
+    """A date and a time-of-day column; `near` chooses the day so that the time is closest to another of the row."""
 
     date: str
     time: str
@@ -219,7 +212,7 @@ class DateTimeExpression(_MappingStruct, frozen=True, kw_only=True):
         return (self.date, self.time, *as_tuple(self.near or ()), *as_tuple(self.plus_s))
 
     def read_value(self, row: RowCells, context: ReplayContext) -> CellValue:
-        """Return the moment, Unix ms."""
+        """Return the time, Unix ms."""
         if self.optional and not (row[self.date] and row[self.time]):
             return None
         seconds_of_day = parse_time_of_day(row, self.time)
@@ -251,7 +244,7 @@ class Condition(_MappingStruct, frozen=True, kw_only=True):
             raise ValueError("give exactly one of equals, in, not_empty")
 
     def matches(self, row: RowCells) -> bool:
-        """Tell whether the row passes."""
+        """Return whether the row passes."""
         text = row[self.column]
         if self.not_empty is not None:
             return bool(text) == self.not_empty
@@ -269,12 +262,11 @@ EXPRESSION_TYPES: dict[str, ExpressionType] = {
 
 
 def parse_expression(spec: object) -> Expression:
-    """Return the expression a TOML table stands for."""
+    """Return the expression of a TOML table."""
     keys = [key for key in EXPRESSION_TYPES if isinstance(spec, dict) and key in spec]
     if len(keys) != 1:
-        raise ExpressionError(
-            "is no expression", f"write a table with exactly one of the keys {', '.join(EXPRESSION_TYPES)}"
-        )
+        remedy = f"write a table with exactly one of the keys {', '.join(EXPRESSION_TYPES)}"
+        raise ExpressionError("is no expression", remedy)
     try:
         return msgspec.convert(spec, EXPRESSION_TYPES[keys[0]])
     except msgspec.ValidationError as error:

@@ -26,7 +26,7 @@ from telemetry.core.protocol import text_validation
 from telemetry.core.protocol.events import AGENT_EVENTS, Event
 
 MAPPABLE_EVENT_TYPES = {str(k.__struct_config__.tag): k for k in AGENT_EVENTS if not k.__name__.startswith("Outbox")}
-"""What a mapping may make: all an agent may send but the outbox's own reports."""
+"""The event types of a mapping: all that an agent may send except the outbox's own reports."""
 FaultReporter = Callable[[str, str, str], None]
 """Called with key, problem and remedy of each fault."""
 _QUEUE_FIELDS = ("queue", "to_queue")
@@ -44,7 +44,7 @@ class MappingRule:
     has_queue: bool
 
     def applies(self, row: RowCells) -> bool:
-        """Tell whether this row makes the event."""
+        """Return whether the rule makes an event of this row."""
         return all(test.matches(row) for test in self.when)
 
     def build_event(self, n: int, row: RowCells, context: ReplayContext, queue_prefix: str) -> Event:

@@ -1,4 +1,4 @@
-"""The durable outbox: an event is forgotten only on a receipt. It must not know of MQTT."""
+"""The durable outbox: a row is deleted only on a receipt; it must not use MQTT."""
 
 from edge_agent.outbox.file import OutboxFull
 from edge_agent.outbox.outbox import Outbox, OutboxRow

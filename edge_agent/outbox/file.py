@@ -1,6 +1,6 @@
-"""One SQLite file shared by threads: commits in groups, repair of damage, room on a full disk; it knows no rows.
+"""One SQLite file shared by threads: group commits, repair of damage, reserved disk space; it handles no rows.
 
-Callers that commit at the same time share one transaction and so one wait for the disk.
+Callers that commit at the same time share one transaction and so one sync to disk.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class OutboxFull(sqlite3.OperationalError):
-    """The disk is full: nothing was kept, the caller must try again later."""
+    """The disk is full: nothing was written, the caller must try again later."""
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class _CommitRequest:
 
 
 class OutboxFile:
-    """The open file. `opened` is called with the connection after every opening and after every roll-back."""
+    """The open file. `on_opened` is called with the connection after every opening and after every roll-back."""
 
     def __init__(
         self, path: Path, new_outbox_id: Callable[[], str], wall: Callable[[], int],
@@ -54,9 +54,9 @@ class OutboxFile:
         self._requests: deque[_CommitRequest] = deque()
         self.lock = threading.RLock()
         self.is_disk_full = False
-        """Whether the last word of the disk was that there is no room."""
+        """Whether the last write failed because the disk was full."""
         self.generation = 0
-        """How often a damaged file was replaced."""
+        """How many times a damaged file was replaced."""
         disk.finish_swap(path)
         try:
             self.db = self._open()
@@ -78,7 +78,7 @@ class OutboxFile:
         return db
 
     def _replace_corrupt_file(self, error: BaseException) -> None:
-        """Put a fresh file in the damaged one's place, with every row that can still be read."""
+        """Replace the damaged file by a fresh one with every row that can still be read."""
         with contextlib.suppress(AttributeError, sqlite3.Error):
             self.db.close()
         self._reserve.release()
@@ -97,7 +97,7 @@ class OutboxFile:
         self._reserve.fill()
 
     def commit(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do the work in a durable transaction, shared with whoever asks at the same time; returns its answer.
+        """Run the work in a durable transaction, shared with concurrent callers; returns its result.
 
         Raises OutboxFull, sqlite3.Error; nothing was written then.
         """
@@ -114,7 +114,7 @@ class OutboxFile:
         requests = [self._requests.popleft() for _ in range(min(MAX_GROUP_COMMIT, len(self._requests)))]
         try:
             self._commit_requests(requests)
-        except Exception as error:  # noqa: BLE001 - whose fault it is shows when each is tried alone
+        except Exception as error:  # noqa: BLE001 - each request is tried alone next, which shows whose fault it is
             self._recover(error)
             for request in requests:
                 self._commit_single(request)
@@ -136,10 +136,10 @@ class OutboxFile:
         if not disk.is_disk_full(error):
             return error
         self.is_disk_full = True
-        return OutboxFull(f"{self._path}: {error}; free room on this disk, then send again what was not kept")
+        return OutboxFull(f"{self._path}: {error}; free space on this disk, then send again what was not accepted")
 
     def _recover(self, error: Exception) -> None:
-        """Do what can be done before another try."""
+        """Repair what can be repaired before another attempt."""
         if disk.is_corrupt(error):
             self._replace_corrupt_file(error)
         elif disk.is_disk_full(error):
@@ -147,13 +147,13 @@ class OutboxFile:
             self._truncate_wal()
 
     def _truncate_wal(self) -> None:
-        """Give back the room of the write-ahead log."""
+        """Free the space of the write-ahead log."""
         with contextlib.suppress(sqlite3.Error):
             self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Give a transaction; what fails leaves nothing behind."""
+        """Open a transaction; a failure rolls it back."""
         with self.lock:
             try:
                 with _transaction(self.db) as db:
@@ -164,9 +164,9 @@ class OutboxFile:
                 raise
 
     def commit_freeing(self, work: Callable[[sqlite3.Connection], T], *, durable: bool = False) -> T:
-        """Do work that lets rows go: on a full disk it may use the room held back, which appends never do.
+        """Run work that frees rows: on a full disk it may use the reserved space, which appends never may.
 
-        Unless `durable`, a power cut may undo it as a whole, and it costs no wait for the disk.
+        Unless `durable`, a power failure may undo it as a whole, and it does not wait for the disk.
         """
         with self.lock:
             if self.is_disk_full:
@@ -206,7 +206,7 @@ class OutboxFile:
                 return self.db.execute(sql, values).fetchall()
 
     def disk_recovered(self) -> bool:
-        """Tell whether a disk that was full has room again."""
+        """Return whether a disk that was full has space again."""
         with self.lock:
             if self.is_disk_full and self._reserve.fill() and disk.free_bytes(self._path) >= disk.MIN_FREE_BYTES:
                 self.is_disk_full = False

@@ -1,6 +1,6 @@
-"""The outbox itself: rows, cursors, receipts, the cap; it must not know of MQTT, nor wait for anything but the disk.
+"""The outbox: rows, cursors, receipts, the cap; it must not use MQTT, nor wait for anything but the disk.
 
-One transaction holds events and their source's cursor, so a restart neither loses nor doubles.
+Events and their source's cursor are committed together, so a restart neither loses nor repeats an event.
 Row numbers never restart (AUTOINCREMENT).
 """
 
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 
 MAX_REFUSED_ROWS = 1_000
 CLEARED_SHARE = 0.01
-"""Share of the cap that one clearing frees, so that a full outbox does not clear at every append."""
+"""Share of the cap that one clearing frees, so that a full outbox is not cleared at every append."""
 PURGE_EVERY_MS = 3_600_000
 MAX_RANGES_PER_EVENT = 1_000
-"""Most ranges one `outbox.dropped` names, so that it fits into a frame."""
+"""Most ranges in one `outbox.dropped` event, so that it fits into a frame."""
 _REFUSED_EVENT_PREFIX = b'{"type":"outbox.refused"'
 _INSERT_ROW = "INSERT INTO rows (n, class, size, body, boot, mono, wall, doubtful) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """One unreceipted row: its number, its event's JSON, whether its time is still to be put right."""
+    """One row without a receipt: its number, its event's JSON, whether its time may still be repaired."""
 
     n: int
     body: bytes
@@ -43,30 +43,30 @@ class OutboxRow:
 
 
 class Outbox:
-    """One device's unreceipted events. Safe to share between threads; one process at a time."""
+    """One device's events without a receipt. Safe to share between threads; one process at a time."""
 
     def __init__(
         self, path: Path, new_outbox_id: Callable[[], str], cap_bytes: int = 256 * 1024 * 1024,
         stamp: Callable[[], ClockStamp] | None = None, reserve_bytes: int = 0,
     ) -> None:  # fmt: skip
-        """Open or create; `new_spool` names a new file for ever. Raises OutboxTooNew, sqlite3.Error, OSError.
+        """Open or create; `new_outbox_id` makes a new file's permanent id. Raises OutboxTooNew, sqlite3.Error, OSError.
 
-        `stamp` says when and by which clock a row is kept (without it no time is ever put right);
-        `reserve_bytes` of disk are held back so that a full disk cannot keep rows from being freed.
+        `stamp` records when and by which clock a row is appended (without it no time is ever repaired);
+        `reserve_bytes` of disk space are reserved so that rows can be freed even on a full disk.
         """
         self._cap, self._stamp = cap_bytes, stamp
         self._dropped: dict[str, int] = {}
         self._purge_at = 0
         self._numbers_external = False
-        self.on_appended: Callable[[], None] = _no_op
-        """Told after every commit of new rows; set by the agent."""
+        self.on_appended: Callable[[], object] = lambda: None
+        """Called after every commit of new rows; set by the agent's loop."""
         self.file = OutboxFile(path, new_outbox_id, self._wall, self._load_counters, reserve_bytes)
 
     def _wall(self) -> int:
         return self._stamp().wall if self._stamp else 0
 
     def _load_counters(self, db: sqlite3.Connection) -> None:
-        """Take the counters from the file."""
+        """Read the counters from the file."""
         self.outbox_id = str(db.execute("SELECT spool FROM meta").fetchone()[0])
         count, size = db.execute("SELECT count(*), coalesce(sum(size), 0) FROM rows").fetchone()
         self._row_count, self._size_bytes = int(count), int(size)
@@ -75,41 +75,41 @@ class Outbox:
         self._boots: dict[str, int] = dict(db.execute("SELECT boot, id FROM boots").fetchall())
 
     def append(self, events: Sequence[ev.Event], source: str = "", cursor: str = "") -> tuple[int, int]:
-        """Number and keep events, with their source's cursor, in one commit.
+        """Number and append events, with their source's cursor, in one commit.
 
         Returns the first and last row number, (0, 0) for none.  When this returns they are on disk.
-        Raises OutboxFull, sqlite3.Error; nothing was kept then.
+        Raises OutboxFull, sqlite3.Error; nothing was appended then.
         """
 
         def work(db: sqlite3.Connection) -> tuple[int, int]:
-            first = self._highest_n + 1
-            self._insert_events(db, [msgspec.structs.replace(e, n=first + i) for i, e in enumerate(events)])
+            numbers = self._insert_new(db, events)
             if source:
                 db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", (source, cursor))
-            return (first, first + len(events) - 1) if events else (0, 0)
+            return numbers if events else (0, 0)
 
         answer = self.file.commit(work)
         self.on_appended()
         return answer
 
     def append_numbered(self, events: Sequence[ev.Event]) -> None:
-        """Keep events that bring their own rising numbers (replay); those already numbered are skipped."""
+        """Append events that have their own ascending row numbers (replay); numbers already given are skipped."""
         self._numbers_external = True
         self.file.commit(lambda db: self._insert_events(db, [e for e in events if e.n > self._highest_n]))
         self.on_appended()
 
     def append_idempotent(self, key: str, events: Sequence[ev.Event], now: int) -> tuple[str, bool]:
-        """Keep a POST's events unless its Idempotency-Key was seen in 7 days; returns (answer, repeated)."""
+        """Append a POST's events unless its Idempotency-Key was used within 7 days; returns (answer, repeated)."""
 
         def work(db: sqlite3.Connection) -> tuple[str, bool]:
-            self._purge_idempotency_keys(db, now)
+            if now >= self._purge_at:
+                db.execute("DELETE FROM posted WHERE at < ?", (now - IDEMPOTENCY_KEY_TTL_MS,))
+                self._purge_at = now + PURGE_EVERY_MS
             sql = "SELECT answer FROM posted WHERE key = ? AND at >= ?"
             posted_row = db.execute(sql, (key, now - IDEMPOTENCY_KEY_TTL_MS)).fetchone()
             if posted_row:
                 return str(posted_row[0]), True
-            first = self._highest_n + 1
-            self._insert_events(db, [msgspec.structs.replace(e, n=first + i) for i, e in enumerate(events)])
-            answer = msgspec.json.encode({"first": first, "last": first + len(events) - 1}).decode()
+            first, last = self._insert_new(db, events)
+            answer = msgspec.json.encode({"first": first, "last": last}).decode()
             db.execute("INSERT OR REPLACE INTO posted VALUES (?, ?, ?)", (key, now, answer))
             return answer, False
 
@@ -117,10 +117,11 @@ class Outbox:
         self.on_appended()
         return answer
 
-    def _purge_idempotency_keys(self, db: sqlite3.Connection, now: int) -> None:
-        if now >= self._purge_at:
-            db.execute("DELETE FROM posted WHERE at < ?", (now - IDEMPOTENCY_KEY_TTL_MS,))
-            self._purge_at = now + PURGE_EVERY_MS
+    def _insert_new(self, db: sqlite3.Connection, events: Sequence[ev.Event]) -> tuple[int, int]:
+        """Number events after the highest row and insert them; returns the first and last number."""
+        first = self._highest_n + 1
+        self._insert_events(db, [msgspec.structs.replace(e, n=first + i) for i, e in enumerate(events)])
+        return first, first + len(events) - 1
 
     def _insert_events(self, db: sqlite3.Connection, events: Sequence[ev.Event]) -> None:
         if not events:
@@ -135,7 +136,7 @@ class Outbox:
             self._drop_to_cap(db, rows[-1][0], events[-1].t)
 
     def _stamp_columns(self, db: sqlite3.Connection) -> tuple[int | None, int | None, int | None, int]:
-        """Return the columns that say when and by which clock a row was kept."""
+        """Return the columns that record when and by which clock a row was appended."""
         if self._stamp is None:
             return None, None, None, 0
         stamp = self._stamp()
@@ -146,7 +147,7 @@ class Outbox:
         return boot, stamp.mono, stamp.wall, int(stamp.time_unsure)
 
     def _drop_to_cap(self, db: sqlite3.Connection, newest: int, t: int) -> None:
-        """Give up the oldest rows of the lowest class until under the cap, and say which."""
+        """Drop the oldest rows of the lowest class until the size is under the cap, and report their numbers."""
         excess_bytes = self._size_bytes - int(self._cap * (1 - CLEARED_SHARE))
         for cls, name in ((SAMPLE, "sample"), (EVENT, "event")):
             numbers: list[int] = []
@@ -165,8 +166,9 @@ class Outbox:
         db.executemany("DELETE FROM rows WHERE n = ?", [(n,) for n in numbers])
         self._row_count -= len(numbers)
         self._dropped[class_name] = self._dropped.get(class_name, 0) + len(numbers)
-        for ranges in _split_ranges(completeness.ranges_of(numbers)):
-            n = self._highest_n + 1
+        dropped = completeness.ranges_of(numbers)
+        for start in range(0, len(dropped), MAX_RANGES_PER_EVENT):
+            ranges, n = dropped[start : start + MAX_RANGES_PER_EVENT], self._highest_n + 1
             event = ev.OutboxDropped(n=n, t=t, ranges=ranges, count=completeness.count_rows(ranges), cls=class_name)
             body = codec.encode_event(event)
             db.execute(_INSERT_ROW, (n, VITAL, len(body), body, *self._stamp_columns(db)))
@@ -183,17 +185,19 @@ class Outbox:
         return [OutboxRow(n, body, bool(doubtful)) for n, body, doubtful in self.file.query(sql, values)]
 
     def rows_by_number(self, numbers: Sequence[int]) -> list[OutboxRow]:
-        """Return those of the numbered rows that are still kept."""
+        """Return those of the numbered rows that are still in the outbox."""
         placeholders = ",".join("?" * len(numbers))
         sql = f"SELECT n, body, doubtful FROM rows WHERE n IN ({placeholders}) ORDER BY n"  # noqa: S608
         return [OutboxRow(n, body, bool(doubtful)) for n, body, doubtful in self.file.query(sql, tuple(numbers))]
 
     def delete_receipted(self, ranges: Sequence[tuple[int, int]]) -> None:
-        """Delete receipted rows, given as closed ranges; a power cut may bring them back, to be sent once more."""
+        """Delete receipted rows, given as closed ranges; after a power failure they may be sent once more."""
         outbox_id = self.outbox_id
 
         def work(db: sqlite3.Connection) -> None:
-            if outbox_id != self.outbox_id:  # a damaged file was replaced meanwhile: its numbers name other rows now
+            if (
+                outbox_id != self.outbox_id
+            ):  # a damaged file was replaced meanwhile: the numbers now belong to other rows
                 return
             for low, high in ranges:
                 sql = "SELECT count(*), coalesce(sum(size), 0) FROM rows WHERE n BETWEEN ? AND ?"
@@ -205,21 +209,24 @@ class Outbox:
         self.file.commit_freeing(work)
 
     def move_to_refused(self, rejected: Sequence[tuple[int, str]], now: int) -> None:
-        """Move finally refused rows aside and report each.
+        """Move rejected rows to the refused table and report each.
 
-        A refused report is not reported again; nor is any row of a log that brings its own numbers, since the
-        report would take a number that belongs to a row still to come.
+        A rejected report is not reported again; nor is any row of a log with its own row numbers, since the report
+        would take the number of a row still to come.
         """
         outbox_id = self.outbox_id
 
-        def work(db: sqlite3.Connection) -> None:
+        def work(db: sqlite3.Connection) -> bool:
             if outbox_id != self.outbox_id:
-                return
+                return False
+            highest_before = self._highest_n
             for n, reason in rejected:
                 self._move_row_to_refused(db, n, reason, now)
             db.execute("DELETE FROM refused WHERE n <= (SELECT max(n) FROM refused) - ?", (MAX_REFUSED_ROWS,))
+            return self._highest_n > highest_before
 
-        self.file.commit_freeing(work, durable=True)
+        if self.file.commit_freeing(work, durable=True):
+            self.on_appended()
 
     def _move_row_to_refused(self, db: sqlite3.Connection, n: int, reason: str, now: int) -> None:
         row = db.execute("SELECT body, size FROM rows WHERE n = ?", (n,)).fetchone()
@@ -230,9 +237,7 @@ class Outbox:
         self._row_count -= 1
         self._size_bytes -= row[1]
         if not self._numbers_external and not row[0].startswith(_REFUSED_EVENT_PREFIX):
-            self._insert_events(
-                db, [ev.OutboxRefused(n=self._highest_n + 1, t=now, row=n, reason=reason.replace("_", "-"))]
-            )
+            self._insert_new(db, [ev.OutboxRefused(n=1, t=now, row=n, reason=reason.replace("_", "-"))])
 
     def cursor(self, source: str) -> str:
         """Return the source's cursor, empty at first."""
@@ -241,24 +246,24 @@ class Outbox:
 
     @property
     def highest_n(self) -> int:
-        """Return the highest row number ever given."""
+        """Return the highest row number given so far."""
         with self.file.lock:
             return self._highest_n
 
     @property
     def size_bytes(self) -> int:
-        """Return the bytes of unreceipted events."""
+        """Return the size of the events without a receipt, bytes."""
         with self.file.lock:
             return self._size_bytes
 
     @property
     def dropped_count(self) -> int:
-        """Return how many rows the cap made us give up since opening."""
+        """Return how many rows were dropped at the cap since opening."""
         return sum(self._dropped.values())
 
     @property
     def dropped_by_class(self) -> dict[str, int]:
-        """Return the same by the rows' class."""
+        """Return how many rows were dropped since opening, by class."""
         return dict(self._dropped)
 
     def pending_count(self) -> int:
@@ -267,29 +272,21 @@ class Outbox:
             return self._row_count
 
     def set_cap(self, cap_bytes: int) -> None:
-        """Change the cap; what is over it goes with the next append."""
+        """Change the cap; rows over it are dropped with the next append."""
         self._cap = cap_bytes
 
     def check_writable(self) -> None:
-        """Write a little, to see whether writing works. Raises sqlite3.Error."""
+        """Test whether the file can be written. Raises sqlite3.Error."""
         self.file.commit_freeing(lambda db: db.execute("UPDATE meta SET spool = spool"))
 
     def add_size(self, by: int) -> None:
-        """Note, inside a transaction, that bodies were rewritten and weigh so many bytes more."""
+        """Record, inside a transaction, that rewritten bodies are `by` bytes larger."""
         self._size_bytes += by
 
     def refused_count(self) -> int:
-        """Return how many refused rows are kept aside."""
+        """Return how many rows are in the refused table."""
         return int(self.file.query("SELECT count(*) FROM refused")[0][0])
 
     def close(self) -> None:
         """Close the file."""
         self.file.close()
-
-
-def _split_ranges(ranges: completeness.ClosedRanges) -> list[completeness.ClosedRanges]:
-    return [ranges[i : i + MAX_RANGES_PER_EVENT] for i in range(0, len(ranges), MAX_RANGES_PER_EVENT)]
-
-
-def _no_op() -> None:
-    pass

@@ -1,7 +1,7 @@
-"""Carries the readable rows of a damaged outbox over to a fresh one, under their old names; it changes no old file.
+"""Copies the readable rows of a damaged outbox to a fresh one, under their ids; it must not change the damaged file.
 
-A row is named by (spool, n).  So the rows go over only with their spool and only when the last number given is known
-too: new rows then begin behind it, after a gap in case the newest rows were lost; otherwise they stay in the old file.
+A row's id is (spool, n).  So rows are copied only with their outbox id, and only when the last number given is known
+too: new rows then start after it, with a gap in case the newest rows were lost; otherwise they stay in the old file.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _log = Logger("edge_agent.outbox")
 NUMBER_GAP = 1_000
-"""Row numbers left out behind the last one known: rows given since then may have reached the ingest."""
+"""Row numbers skipped after the last known one: rows numbered since then may have reached ingest."""
 _OTHER_TABLES = ("cursor", "posted", "refused", "boots")
 _COLUMNS_V1 = "n, class, size, body"
 _COLUMNS_V2 = f"{_COLUMNS_V1}, boot, mono, wall, doubtful"
@@ -32,7 +32,7 @@ ClosedRowRange = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class SalvageResult:
-    """What became of the old file's rows: how many were carried over; `named` when their spool lives on."""
+    """The result: how many rows were copied, `keeps_outbox_id` whether under their old outbox id."""
 
     keeps_outbox_id: bool
     row_count: int = 0
@@ -40,7 +40,7 @@ class SalvageResult:
 
 
 def rebuild_outbox(damaged: Path, fresh: Path, new_outbox_id: Callable[[], str], now: int) -> SalvageResult:
-    """Make a fresh outbox out of what the damaged one still gives, or without it rather than not at all.
+    """Build a fresh outbox from what can be read of the damaged one, or an empty one when nothing can.
 
     Raises sqlite3.Error when not even an empty one can be written.
     """
@@ -104,7 +104,7 @@ def _copy_rows(source: sqlite3.Connection, new: sqlite3.Connection) -> SalvageRe
 
 
 def _read_rows(source: sqlite3.Connection, columns: str, last: int, lost_ranges: list[ClosedRowRange]) -> Iterator[Any]:
-    """Yield the rows that can be read, noting in `lost` the numbers between them that cannot."""
+    """Yield the rows that can be read; append the unreadable numbers between them to `lost_ranges`."""
     n = 0
     while True:
         try:
@@ -121,7 +121,7 @@ def _read_rows(source: sqlite3.Connection, columns: str, last: int, lost_ranges:
 
 
 def _find_next_readable(source: sqlite3.Connection, bad: int, last: int) -> int:
-    """Return the number behind which rows can be read again: leaps find one, halving the first."""
+    """Return the number after which rows can be read again: search in growing steps, then by bisection."""
     leap = 1
     while not _can_read(source, bad + leap):
         if bad + leap >= last:
@@ -143,7 +143,7 @@ def _can_read(source: sqlite3.Connection, n: int) -> bool:
 
 
 def _report_losses(new: sqlite3.Connection, result: SalvageResult, now: int) -> None:
-    """Declare what is lost and raise the alarm, in the fresh file itself: both go the way of every row."""
+    """Append the lost ranges and an alarm as events of the fresh file, which are sent like every row."""
     if result.lost_ranges:
         ranges = completeness.union_ranges(result.lost_ranges)
         count = completeness.count_rows(ranges)

@@ -1,4 +1,4 @@
-"""Rows whose capture time is in doubt: finding them, putting them right, freezing them when they are sent."""
+"""Rows with unsure capture times: finds them, repairs them, and finalises them when they are sent."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from edge_agent.outbox.outbox import Outbox
 
 REPAIR_BATCH_ROWS = 2_000
-"""Most rows put right in one go, so that the link is served in between."""
+"""Most rows repaired at once, so that the link is served in between."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnsureTimestamps:
-    """The rows of an outbox that boot `boot` kept while its clock was not synchronised."""
+    """The rows of an outbox that boot `boot` appended while its clock was not synchronised."""
 
     outbox: Outbox
     boot: str
 
     def accept_earlier_boots(self) -> None:
-        """Accept the times of rows that an earlier boot kept: its clock cannot be asked any more."""
+        """Accept the times of rows from an earlier boot: its clock can no longer be compared."""
 
         def work(db: sqlite3.Connection) -> None:
             sql = """UPDATE rows SET doubtful = 0 WHERE doubtful = 1
@@ -35,25 +35,25 @@ class UnsureTimestamps:
         self.outbox.file.commit_freeing(work)
 
     def first_unsure(self) -> int | None:
-        """Return the number of the oldest doubtful row, None when there is none."""
+        """Return the number of the oldest row with an unsure time, None when there is none."""
         rows = self.outbox.file.query("SELECT n FROM rows WHERE doubtful = 1 ORDER BY n LIMIT 1")
         return int(rows[0][0]) if rows else None
 
     def finalise(self, numbers: Sequence[int]) -> None:
-        """Fix the times of rows that are about to be sent. Raises sqlite3.Error."""
+        """Finalise the times of rows that are about to be sent. Raises sqlite3.Error."""
         placeholders = ",".join("?" * len(numbers))
         sql = f"UPDATE rows SET doubtful = 0 WHERE n IN ({placeholders})"  # noqa: S608
         self.outbox.file.commit_freeing(lambda db: db.execute(sql, tuple(numbers)), durable=True)
 
     def mark_unsure(self, numbers: Sequence[int]) -> None:
-        """Doubt again the times of rows that the ingest says lie in the future; only this boot's can be put right."""
+        """Mark rows that ingest reported as in the future as unsure again; only this boot's can be repaired."""
         placeholders = ",".join("?" * len(numbers))
         sql = f"""UPDATE rows SET doubtful = 1 WHERE n IN ({placeholders})
             AND boot = (SELECT id FROM boots WHERE boot = ?)"""  # noqa: S608
         self.outbox.file.commit_freeing(lambda db: db.execute(sql, (*numbers, self.boot)))
 
     def repair(self, offset: int) -> int:
-        """Rewrite the times of the oldest doubtful rows, now that wall − monotonic is known; returns how many.
+        """Rewrite the times of the oldest unsure rows, now that wall − monotonic is known; returns how many.
 
         Raises sqlite3.Error; nothing was rewritten then.
         """
@@ -67,9 +67,7 @@ class UnsureTimestamps:
             ]
             sql = "UPDATE rows SET body = ?, size = ?, wall = ?, doubtful = 0 WHERE n = ?"
             db.executemany(sql, [(body, len(body), mono + offset, n) for body, n, mono in repaired])
-            self.outbox.add_size(
-                sum(len(after[0]) - len(before[1]) for after, before in zip(repaired, rows, strict=True))
-            )
+            self.outbox.add_size(sum(len(new[0]) - len(old[1]) for new, old in zip(repaired, rows, strict=True)))
             return len(rows)
 
         return self.outbox.file.commit_freeing(work, durable=True)

@@ -1,4 +1,4 @@
-"""Decides what becomes of a command: run once, refused or passed over. Pure; there is no way from here to a shell."""
+"""Decides whether a command is run once, refused or ignored. Pure; it must not offer any way to a shell."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 MAX_COMMAND_BYTES = 8 * 1024
 MAX_TTL_MS = 86_400_000
-"""A command may not be valid for longer: its id is remembered until then."""
+"""Longest validity of a command: its id is remembered until then."""
 ID_RETENTION_MS = 86_400_000
-"""How long an id is remembered after its command has expired, should the clock be set back."""
+"""How long an id is remembered after its command has expired, in case the clock is set back."""
 MAX_REMEMBERED_IDS = 256
 COMMAND_ARGUMENTS = {"restart-source": {"source"}, "flush": set[str](), "send-diagnostics": set[str]()}
-"""The commands there are, and the arguments each needs."""
+"""The commands, and the arguments that each requires."""
 
 
 class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What `…/command` carries."""
+    """A message of `…/command`."""
 
     v: Literal[1]
     id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -34,7 +34,7 @@ class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class CommandRecord(Struct, frozen=True, forbid_unknown_fields=True):
-    """A command that was begun; `done` once it was answered."""
+    """A command that was begun; `done` once it has been answered."""
 
     command: str
     expires: int
@@ -43,7 +43,7 @@ class CommandRecord(Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class CommandDecision:
-    """What to do with a command: run it, or answer it with `outcome` and `reason` at once."""
+    """What to do with a command: run it, or answer it at once with `outcome` and `reason`."""
 
     command: Command
     outcome: CommandOutcome | None = None
@@ -52,14 +52,14 @@ class CommandDecision:
 
 @dataclass(slots=True)
 class CommandLog:
-    """The commands of the last while; its text is kept across restarts."""
+    """Recent commands; `json_text` is stored so that they survive restarts."""
 
     records: dict[str, CommandRecord] = field(default_factory=dict)
     _refused_ids: dict[str, None] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str) -> CommandLog:
-        """Return the ledger that was kept as `text`; an empty one when it cannot be read."""
+        """Return the log stored as `text`; an empty one when it cannot be read."""
         try:
             return cls(msgspec.json.decode(text, type=dict[str, CommandRecord]) if text else {})
         except msgspec.MsgspecError:
@@ -67,11 +67,11 @@ class CommandLog:
 
     @property
     def json_text(self) -> str:
-        """Return what is to be kept."""
+        """Return the text to store."""
         return msgspec.json.encode(self.records).decode()
 
     def decide(self, payload: bytes, wall: int, *, retained: bool) -> CommandDecision | None:
-        """Return what to do, None for what is no command or was met before. `wall` is Unix ms."""
+        """Return what to do, None for an invalid or repeated command. `wall` is Unix ms."""
         command = _parse_command(payload)
         if command is None or command.id in self.records or command.id in self._refused_ids:
             return None
@@ -85,15 +85,15 @@ class CommandLog:
         return CommandDecision(command, *refusal)
 
     def mark_begun(self, command: Command) -> None:
-        """Note, to be kept before the command runs, that it may not run again."""
+        """Record that the command may not run again; to be stored before it runs."""
         self.records[command.id] = CommandRecord(command.command, command.expires)
 
     def mark_done(self, command_id: str) -> None:
-        """Note, to be kept together with the answer, that it was answered."""
+        """Record that the command was answered; to be stored together with the answer."""
         self.records[command_id] = msgspec.structs.replace(self.records[command_id], done=True)
 
     def interrupted_commands(self) -> list[tuple[str, CommandRecord]]:
-        """Return what was begun and never answered."""
+        """Return the commands that were begun and never answered."""
         return [(command_id, record) for command_id, record in self.records.items() if not record.done]
 
     def _drop_expired(self, wall: int) -> None:

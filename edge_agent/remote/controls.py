@@ -1,4 +1,4 @@
-"""What remote control may do with this agent: pace, cap, intervals, restarts, flush, figures; it decides nothing."""
+"""What remote control may do with an agent: pace, cap, intervals, restarts, flush, diagnostics; it decides nothing."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from edge_agent.sources.builder import build_source, source_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
     from edge_agent.agent import Agent
     from edge_agent.config import AgentConfig, SourceConfig
     from edge_agent.remote.settings import RemoteSettings
-    from edge_agent.sources.builder import SourceContext
+    from edge_agent.sources import SourceContext
     from edge_agent.sources.supervisor import Supervisor
     from telemetry.core.protocol.events import AgentDiagnostics
 
@@ -22,26 +22,33 @@ BYTES_PER_MB = 1024 * 1024
 
 @dataclass(slots=True)
 class AgentControls:
-    """The running agent as `edge_agent.remote.Controlled` wants it; `metrics` says whether figures are written."""
+    """The running agent, as remote control uses it: methods are called in the loop's thread and must not block.
+
+    `agent` returns the agent, which is built after this object; `metrics_enabled`: whether the metrics file is written.
+    """
 
     config: AgentConfig
-    agent: Agent
     supervisor: Supervisor
     context: SourceContext
+    agent: Callable[[], Agent]
     metrics_enabled: bool = True
     _intervals: dict[str, int | None] = field(default_factory=dict)
 
     def start_sources(self) -> None:
-        """Start every source as `agent.toml` says, unless settings were applied before."""
+        """Start every source as `agent.toml` configures it, unless settings were applied before."""
         for source in self.config.sources:
             name = source_name(source.kind, source.values)
             if name not in self._intervals:
                 self._start_source(name, source, None)
 
     def apply_settings(self, settings: RemoteSettings) -> None:
-        """Have exactly these settings in force; a source is started afresh only when its interval changes."""
-        self.agent.set_pace(settings.linger_ms, settings.drain_rows_per_s)
-        self.agent.outbox.set_cap((settings.cap_mb or self.config.cap_mb) * BYTES_PER_MB)
+        """Apply exactly these settings; what they leave out is as in `agent.toml`. May raise any exception.
+
+        A source is restarted only when its interval changes.
+        """
+        agent = self.agent()
+        agent.set_pace(settings.linger_ms, settings.drain_rows_per_s)
+        agent.outbox.set_cap((settings.cap_mb or self.config.cap_mb) * BYTES_PER_MB)
         self.metrics_enabled = settings.metrics is not False
         for source in self.config.sources:
             name = source_name(source.kind, source.values)
@@ -58,29 +65,29 @@ class AgentControls:
         self.supervisor.add(name, lambda: build_source(source.kind, values, self.context))
 
     def is_connected(self) -> bool:
-        """Tell whether the connection to the broker stands."""
-        return self.agent.link.is_connected
+        """Return whether the agent is connected to the broker."""
+        return self.agent().link.is_connected
 
-    def source_names(self) -> Sequence[str]:
+    def source_names(self) -> list[str]:
         """Return the sources' names."""
         return self.supervisor.source_names()
 
     def failing_sources(self) -> frozenset[str]:
-        """Return the names of sources that do not run, or failed lately."""
+        """Return the names of sources that do not run or failed recently."""
         return self.supervisor.failing_sources()
 
     def outbox_size_mb(self) -> int:
         """Return how large the outbox is now, MB, rounded up."""
-        return -(-self.agent.outbox.size_bytes // BYTES_PER_MB)
+        return -(-self.agent().outbox.size_bytes // BYTES_PER_MB)
 
     def restart_source(self, source: str) -> bool:
-        """Restart a source; False when there is none of that name."""
+        """Restart a source; False when none has that name."""
         return self.supervisor.restart(source)
 
     def flush(self) -> None:
-        """Send at once what waits."""
-        self.agent.flush()
+        """Send all waiting rows now."""
+        self.agent().flush()
 
     def diagnostics_event(self) -> AgentDiagnostics:
         """Return the agent's own figures."""
-        return self.agent.diagnostics_event(sources=len(self.supervisor.source_names()))
+        return self.agent().diagnostics_event(sources=len(self.supervisor.source_names()))

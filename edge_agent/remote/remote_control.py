@@ -1,50 +1,91 @@
-"""Carries out what is decided of remote configuration and commands: keeps, applies, answers; it must not decide itself.
+"""Executes decisions about remote configuration and commands: saves, applies, answers; it must not decide itself.
 
-All methods belong to the fleet's thread.  An outbox or disk that cannot be written only delays what is due.
+All methods run in the loop's thread.  An outbox or disk that cannot be written only delays what is due.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from edge_agent.log import Logger
 from edge_agent.remote.commands import Command, CommandDecision, CommandLog
-from edge_agent.remote.rollout import DeviceFacts, Rollout, Transition, TrialHealth
+from edge_agent.remote.rollout import DeviceFacts, Rollout, RolloutState, Transition, TrialHealth
 from telemetry.core.protocol.events import AgentAlarm, CommandResult, ConfigResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-    from edge_agent.remote import AnswerLog, ControllableAgent
-    from edge_agent.remote.config_file import RemoteConfigFile
+    from edge_agent.outbox import Outbox
+    from edge_agent.remote.controls import AgentControls
     from edge_agent.remote.settings import RemoteSettings
     from telemetry.core.protocol.events import CommandOutcome, Event
 
 _log = Logger(__name__)
 ANSWERED_CURSOR, COMMANDS_CURSOR = "remote:answered", "remote:commands"
-"""Names of the cursors in the outbox: the number of the last configuration answer, the commands' ledger."""
+"""Names of the cursors in the outbox: the number of the last configuration answer, the command log."""
 TRIAL_POLL_MS = 500
 RETRY_AFTER_MS = 5_000
 EXPIRY_POLL_MS = 60_000
 MAX_QUEUED_COMMANDS = 32
-"""Commands that may wait for one step; more than that is no operator."""
+"""Commands that may wait for one step; no operator sends more, so older ones are dropped."""
+
+
+class RemoteConfigFile:
+    """The remote configuration in one small file beside the outbox, replaced whole and synced to disk by `save`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def load(self) -> tuple[RolloutState, bool]:
+        """Return the saved state, and whether the file was unreadable and has been moved aside. Raises OSError."""
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=RolloutState), False
+        except FileNotFoundError:
+            return RolloutState(), False
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            number = 1
+            while (aside := self._path.with_name(f"{self._path.name}.unreadable-{number}")).exists():
+                number += 1
+            self._path.replace(aside)
+            return RolloutState(), True
+
+    def save(self, state: RolloutState) -> None:
+        """Replace the saved state. Raises OSError; the previous state then remains."""
+        fresh = self._path.with_name(f"{self._path.name}.new")
+        try:
+            with fresh.open("wb") as file:
+                file.write(msgspec.json.encode(state))
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(self._path)
+        except OSError:
+            with suppress(OSError):
+                fresh.unlink(missing_ok=True)
+            raise
+        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 class RemoteControl:
-    """One agent's remote side; `wall` gives Unix ms."""
+    """Handles one agent's remote configuration and commands; `wall` gives Unix ms."""
 
     def __init__(
-        self, agent: ControllableAgent, answer_log: AnswerLog, file: RemoteConfigFile, wall: Callable[[], int],
-        rollout: Callable[..., Rollout] = Rollout,
-    ) -> None:  # fmt: skip
-        """Load what was kept. Raises OSError."""
-        self._agent, self._answer_log, self._file, self._wall = agent, answer_log, file, wall
+        self, controls: AgentControls, outbox: Outbox, file: RemoteConfigFile, wall: Callable[[], int]
+    ) -> None:
+        """Load the saved configuration. Raises OSError."""
+        self._controls, self._outbox, self._file, self._wall = controls, outbox, file, wall
         state, self._file_unreadable = file.load()
-        self._rollout = rollout(state)
+        self._rollout = Rollout(state)
         self._offered_payload: bytes | None = None
         self._queued_commands: deque[tuple[bytes, bool]] = deque(maxlen=MAX_QUEUED_COMMANDS)
         self._command_log: CommandLog | None = None
@@ -53,13 +94,13 @@ class RemoteControl:
 
     @property
     def version(self) -> int:
-        """Return the version in force, 0 for `agent.toml` alone."""
+        """Return the version in use, 0 for `agent.toml` alone."""
         state = self._rollout.state
         document = state.trial or state.committed
         return document.version if document else 0
 
     def start(self) -> None:
-        """Put the committed settings in force, before the agent's loop; a trial that was left is rolled back."""
+        """Apply the committed settings, before the agent's loop starts; an unfinished trial is rolled back."""
         transition = self._rollout.recover()
         if transition is not None:
             self._rollout.commit(transition)
@@ -72,7 +113,7 @@ class RemoteControl:
             self._apply_settings(settings)
 
     def on_message(self, channel: str, payload: bytes, now: int, *, retained: bool = False) -> None:
-        """Put a message by for the next step; of configurations only the latest counts."""
+        """Queue a message for the next step; of configurations only the latest counts."""
         del now
         if channel == "config":
             self._offered_payload = payload
@@ -93,16 +134,16 @@ class RemoteControl:
     # --- configuration ------------------------------------------------------------------------
 
     def _report_outcome(self) -> None:
-        """Say what is owed: the last answer, each once, and a file that was unreadable."""
+        """Append pending reports: the last answer, each once, and a file that was unreadable."""
         if self._file_unreadable:
-            self._answer_log.append([AgentAlarm(n=1, t=self._wall(), alarm="config_unreadable", subject="remote")])
+            self._outbox.append([AgentAlarm(n=1, t=self._wall(), alarm="config_unreadable", subject="remote")])
             self._file_unreadable = False
         state = self._rollout.state
-        if state.answer is None or self._answer_log.cursor(ANSWERED_CURSOR) == str(state.answers):
+        if state.answer is None or self._outbox.cursor(ANSWERED_CURSOR) == str(state.answers):
             return
         version, outcome, reason = state.answer.version, state.answer.outcome, state.answer.reason
         event = ConfigResult(n=1, t=self._wall(), version=version, outcome=outcome, reason=reason)
-        self._answer_log.append([event], source=ANSWERED_CURSOR, cursor=str(state.answers))
+        self._outbox.append([event], source=ANSWERED_CURSOR, cursor=str(state.answers))
         _log.info("config_answered", version=version, outcome=outcome, reason=reason)
 
     def _advance_rollout(self, now: int) -> None:
@@ -113,26 +154,26 @@ class RemoteControl:
             self._take_offer(now)
 
     def _take_offer(self, now: int) -> None:
-        """Take up the document that waits, if any."""
+        """Process the document that waits, if any."""
         if self._offered_payload is None:
             return
-        names = frozenset(self._agent.source_names())
-        facts = DeviceFacts(self._wall(), names, self._agent.outbox_size_mb())
+        names = frozenset(self._controls.source_names())
+        facts = DeviceFacts(self._wall(), names, self._controls.outbox_size_mb())
         transition = self._rollout.on_offer(self._offered_payload, facts)
-        self._rollout.start_trial(now, self._agent.failing_sources())
+        self._rollout.start_trial(now, self._controls.failing_sources())
         self._probe_row = None
         self._commit_transition(transition)
         self._offered_payload = None
 
     def _evaluate_trial(self, now: int) -> None:
         if self._probe_row is None:
-            _, self._probe_row = self._answer_log.append([self._diagnostics_event()])
-        receipted = not self._answer_log.rows_by_number([self._probe_row])
-        health = TrialHealth(self._agent.is_connected(), receipted, self._agent.failing_sources())
+            _, self._probe_row = self._outbox.append([self._diagnostics_event()])
+        receipted = not self._outbox.rows_by_number([self._probe_row])
+        health = TrialHealth(self._controls.is_connected(), receipted, self._controls.failing_sources())
         self._commit_transition(self._rollout.evaluate_trial(health, now))
 
     def _commit_transition(self, transition: Transition | None) -> None:
-        """Keep a change, then put it in force, then answer; settings that cannot be applied are taken back."""
+        """Save a transition, then apply it, then answer; settings that cannot be applied are rolled back."""
         if transition is None:
             return
         self._file.save(transition.state)
@@ -143,8 +184,8 @@ class RemoteControl:
 
     def _apply_settings(self, settings: RemoteSettings) -> bool:
         try:
-            self._agent.apply_settings(settings)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the settings are at fault
+            self._controls.apply_settings(settings)
+        except Exception as error:  # noqa: BLE001 - any exception means that the settings cannot be applied
             _log.exception("config_not_applied", error=type(error).__name__)
             return False
         return True
@@ -163,9 +204,9 @@ class RemoteControl:
             self._queued_commands.popleft()
 
     def _load_command_log(self) -> CommandLog:
-        """Return the ledger; what an earlier process began and never answered is answered now."""
+        """Return the command log; commands that an earlier process began and never answered are answered now."""
         if self._command_log is None:
-            command_log = CommandLog.parse(self._answer_log.cursor(COMMANDS_CURSOR))
+            command_log = CommandLog.parse(self._outbox.cursor(COMMANDS_CURSOR))
             for command_id, record in command_log.interrupted_commands():
                 command_log.mark_done(command_id)
                 self._pending_answers.append(self._command_result(command_id, record.command, "failed", "interrupted"))
@@ -173,16 +214,15 @@ class RemoteControl:
         return self._command_log
 
     def _handle_decision(self, command_log: CommandLog, decision: CommandDecision) -> None:
-        """Answer at once, or keep that the command is begun, and run it."""
+        """Answer at once, or record that the command has begun, then run it."""
         command = decision.command
         if decision.outcome is not None:
-            self._pending_answers.append(
-                self._command_result(command.id, command.command, decision.outcome, decision.reason)
-            )
+            result = self._command_result(command.id, command.command, decision.outcome, decision.reason)
+            self._pending_answers.append(result)
             return
         command_log.mark_begun(command)
         try:
-            self._answer_log.append([], source=COMMANDS_CURSOR, cursor=command_log.json_text)
+            self._outbox.append([], source=COMMANDS_CURSOR, cursor=command_log.json_text)
         except (OSError, sqlite3.Error):
             del command_log.records[command.id]
             raise
@@ -190,26 +230,26 @@ class RemoteControl:
         command_log.mark_done(command.id)
 
     def _run_command(self, command: Command) -> list[Event]:
-        """Run a command; returns its answer and what it brings."""
+        """Run a command; returns its answer, after the events it produced."""
         extra_events: list[Event] = []
         outcome: CommandOutcome = "done"
         reason: str | None = None
         try:
-            if command.command == "restart-source" and not self._agent.restart_source(command.args["source"]):
+            if command.command == "restart-source" and not self._controls.restart_source(command.args["source"]):
                 outcome, reason = "failed", "no-such-source"
             elif command.command == "flush":
-                self._agent.flush()
+                self._controls.flush()
             elif command.command == "send-diagnostics":
                 extra_events = [self._diagnostics_event()]
-        except Exception as error:  # noqa: BLE001 - it ran, and that is its outcome
+        except Exception as error:  # noqa: BLE001 - the command ran, and this is its outcome
             _log.exception("command_failed", command=command.command, error=type(error).__name__)
             outcome, reason = "failed", "fault"
         return [*extra_events, self._command_result(command.id, command.command, outcome, reason)]
 
     def _flush_answers(self, command_log: CommandLog) -> None:
-        """Keep the answers that are owed together with the ledger that knows of them."""
+        """Append the pending answers together with the command log that records them."""
         if self._pending_answers:
-            self._answer_log.append(self._pending_answers, source=COMMANDS_CURSOR, cursor=command_log.json_text)
+            self._outbox.append(self._pending_answers, source=COMMANDS_CURSOR, cursor=command_log.json_text)
             self._pending_answers = []
 
     def _command_result(
@@ -218,5 +258,5 @@ class RemoteControl:
         return CommandResult(n=1, t=self._wall(), id=command_id, command=command, outcome=outcome, reason=reason)
 
     def _diagnostics_event(self) -> Event:
-        figures = self._agent.diagnostics_event()
+        figures = self._controls.diagnostics_event()
         return msgspec.structs.replace(figures, n=1, t=self._wall(), config_version=self.version)

@@ -1,6 +1,6 @@
-"""Decides what becomes of a remote configuration: offered, on trial, committed or rolled back. Pure.
+"""Decides whether a remote configuration is rejected, tried, committed or rolled back. Pure.
 
-A change is kept on disk before it takes effect; a process that ends during a trial therefore rolls back at its start.
+A change is saved before it takes effect; a process that ends during a trial therefore rolls back at its next start.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from telemetry.core.protocol.events import ConfigOutcome
 
 GATE_MS = 60_000
 SOAK_MS = 10_000
-"""A trial lasts at least so long: a source that cannot live with its settings fails soon, but not at once."""
+"""A trial lasts at least this long: a source that fails with the settings does so soon, but not at once."""
 
 
 class ConfigAnswer(Struct, frozen=True):
-    """What ops are told of a version."""
+    """The answer about a version, sent to operators."""
 
     version: int
     outcome: ConfigOutcome
@@ -29,9 +29,9 @@ class ConfigAnswer(Struct, frozen=True):
 
 
 class RolloutState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What survives a restart.
+    """The state that survives a restart.
 
-    `seen`: the highest version that was committed or rolled back; `refused`: digest of the last document refused, so
+    `seen`: the highest version that was committed or rolled back; `refused`: digest of the last rejected document, so
     that a retained one is answered once; `answer` is the answer number `answers`.
     """
 
@@ -45,11 +45,11 @@ class RolloutState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     @property
     def committed_settings(self) -> RemoteSettings:
-        """Return the settings to fall back to."""
+        """Return the settings that a roll-back restores."""
         return self.committed.settings if self.committed else RemoteSettings()
 
     def with_answer(self, answer: ConfigAnswer, **changes: object) -> RolloutState:
-        """Return this with changes and an answer that is owed."""
+        """Return this state with changes and a new answer to be sent."""
         return msgspec.structs.replace(self, answer=answer, answers=self.answers + 1, **changes)
 
 
@@ -64,7 +64,7 @@ class DeviceFacts:
 
 @dataclass(frozen=True, slots=True)
 class TrialHealth:
-    """What is seen during a trial; `receipted`: an event written after applying was stored and answered."""
+    """Observations of a trial; `receipted`: an event appended after applying was stored and has its receipt."""
 
     connected: bool
     receipted: bool
@@ -73,7 +73,7 @@ class TrialHealth:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """What to keep first, and then which settings to put in force, if any."""
+    """The state to save first, and then the settings to apply, if any."""
 
     state: RolloutState
     new_settings: RemoteSettings | None = None
@@ -81,7 +81,7 @@ class Transition:
 
 @dataclass(slots=True)
 class Rollout:
-    """One agent's configuration. Every `Change` returned takes effect here through `take`, once it is kept."""
+    """One agent's configuration. A returned `Transition` takes effect here by `commit`, once it is saved."""
 
     state: RolloutState
     gate_ms: int = GATE_MS
@@ -90,19 +90,19 @@ class Rollout:
     _failing_before_trial: frozenset[str] = frozenset()
 
     def commit(self, transition: Transition) -> None:
-        """Note that the change is on disk."""
+        """Adopt a transition that is on disk."""
         self.state = transition.state
 
     def is_on_trial(self) -> bool:
-        """Tell whether a configuration waits for the gate's verdict."""
+        """Return whether a configuration is on trial."""
         return self.state.trial is not None
 
     def recover(self) -> Transition | None:
-        """At the process's start: return the way back from a trial that it did not survive."""
+        """At the process's start: return the roll-back of a trial that the last process did not finish."""
         return self.roll_back("restarted") if self.state.trial else None
 
     def on_offer(self, payload: bytes, facts: DeviceFacts) -> Transition | None:
-        """Return what to do with a document, None for an old or empty one; not while one is on trial."""
+        """Return what to do with a document; None for an old or empty one, or during a trial."""
         if not payload or self.is_on_trial():
             return None
         try:
@@ -115,11 +115,11 @@ class Rollout:
         return Transition(msgspec.structs.replace(self.state, trial=document), document.settings)
 
     def start_trial(self, now: int, failing_sources: frozenset[str]) -> None:
-        """Start the gate's clock; `failing` are the sources that failed already before. `now` is monotonic ms."""
+        """Start the trial's time; `failing_sources` failed already before. `now` is monotonic ms."""
         self._trial_started_at, self._failing_before_trial = now, failing_sources
 
     def evaluate_trial(self, health: TrialHealth, now: int) -> Transition | None:
-        """Return commit or roll back, None while the verdict is open."""
+        """Return the commit or roll-back, None while the trial is undecided."""
         trial = self.state.trial
         if trial is None or now - self._trial_started_at < self.soak_ms:
             return None
@@ -130,7 +130,7 @@ class Rollout:
         return self.roll_back(reason) if now - self._trial_started_at >= self.gate_ms else None
 
     def roll_back(self, reason: str) -> Transition | None:
-        """Return the way back from the trial."""
+        """Return the roll-back of the trial, None without one."""
         trial = self.state.trial
         if trial is None:
             return None
@@ -139,7 +139,7 @@ class Rollout:
         return Transition(state, state.committed_settings)
 
     def check_expiry(self, wall: int) -> Transition | None:
-        """Return the way back to `agent.toml` when the committed configuration's time is over."""
+        """Return the change back to `agent.toml` when the committed configuration has expired."""
         committed = self.state.committed
         if committed is None or committed.valid_until is None or wall < committed.valid_until or self.is_on_trial():
             return None
@@ -161,14 +161,13 @@ class Rollout:
 
 
 def _check_applicable(document: ConfigDocument, facts: DeviceFacts) -> None:
-    """Refuse what is well-formed but cannot be. Raises Refused."""
+    """Reject a valid document that cannot apply to this device. Raises ConfigRejected."""
     version, settings = document.version, document.settings
     if document.valid_until is not None and document.valid_until <= facts.wall:
-        raise ConfigRejected(version, "expired", "valid_until is over")
+        raise ConfigRejected(version, "expired", "valid_until has passed")
     unknown = sorted(settings.sources.keys() - facts.sources)
     if unknown:
         raise ConfigRejected(version, "no-such-source", f"no source named {', '.join(unknown)}")
     if settings.cap_mb is not None and settings.cap_mb < facts.outbox_size_mb:
-        raise ConfigRejected(
-            version, "cap-below-outbox", f"the outbox holds {facts.outbox_size_mb} MB: events would be given up"
-        )
+        detail = f"the outbox holds {facts.outbox_size_mb} MB: events would be dropped"
+        raise ConfigRejected(version, "cap-below-outbox", detail)

@@ -1,6 +1,6 @@
-"""The settings that may be changed from afar, and the strict reading of their document. Pure.
+"""The settings that may be changed remotely, and the strict reader of their document. Pure.
 
-Never the broker's address, certificates or the outbox's path: a mistake there could not be taken back from afar.
+Never the broker's address, certificates or the outbox's path: an error there could not be undone remotely.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ ConfigVersion = Annotated[int, Meta(ge=1, le=1 << 53)]
 
 
 class SourceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What may be changed of one source: its interval, ms."""
+    """The remote settings of one source: its interval, ms."""
 
     every_ms: IntervalMs | None = None
 
 
 class RemoteSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What may be changed of an agent; what is left out is as in `agent.toml`.
+    """The remote settings of an agent; those left out are as in `agent.toml`.
 
-    `every_ms`: interval of sources that have none of their own; `linger_ms`: how long new rows wait for company;
-    `drain_rows_per_s`: pace of a backlog; `cap_mb`: the outbox's limit; `metrics`: whether the metrics file is written.
+    `every_ms`: interval of sources without their own; `linger_ms`: how long new rows wait to be sent together;
+    `drain_rows_per_s`: rate of a backlog; `cap_mb`: the outbox's limit; `metrics`: whether the metrics file is written.
     """
 
     every_ms: IntervalMs | None = None
@@ -39,7 +39,7 @@ class RemoteSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class ConfigDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What `…/config` carries; `valid_until` (Unix ms): from then on `agent.toml` alone holds again."""
+    """A message of `…/config`; from `valid_until` (Unix ms) on, `agent.toml` alone applies again."""
 
     v: Literal[1]
     version: ConfigVersion
@@ -48,7 +48,7 @@ class ConfigDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class ConfigRejected(ValueError):
-    """A document that is not taken; `version` is 0 where it cannot be told, `reason` is a slug."""
+    """A document that is rejected; `version` is 0 where it is unreadable, `reason` is a slug."""
 
     def __init__(self, version: int, reason: str, detail: str) -> None:
         super().__init__(detail)
@@ -56,7 +56,7 @@ class ConfigRejected(ValueError):
 
 
 def parse_document(payload: bytes) -> ConfigDocument:
-    """Return the document. Raises Refused."""
+    """Return the document. Raises ConfigRejected."""
     if len(payload) > MAX_DOCUMENT_BYTES:
         raise ConfigRejected(0, "too-big", f"over {MAX_DOCUMENT_BYTES} bytes")
     try:
@@ -68,9 +68,9 @@ def parse_document(payload: bytes) -> ConfigDocument:
 
 
 def rejection_reason(problem: str) -> str:
-    """Return the slug of a validation message: only words of ours, never what was sent.
+    """Return the slug of a validation message: only field names, never the document's values.
 
-    >>> reason_of("Expected `int`, got `str` - at `$.settings.linger_ms`")
+    >>> rejection_reason("Expected `int`, got `str` - at `$.settings.linger_ms`")
     'bad-settings-linger-ms'
     """
     if "unknown field" in problem:

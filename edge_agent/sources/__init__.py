@@ -1,26 +1,37 @@
-"""Where events come from: one file each, behind small ports; a source must not know of MQTT."""
+"""Where events come from, one file each, and what a source gets and must offer; a source must not use MQTT."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
+    from edge_agent.sources.state import DeviceState
     from telemetry.core.protocol.events import Event
 
 
+@dataclass(frozen=True, slots=True)
+class SourceContext:
+    """Where a source works: its device, the folder of `agent.toml`, the default interval, Unix ms, shared state."""
+
+    device: str
+    folder: Path
+    every_ms: int
+    clock: Callable[[], int]
+    state: DeviceState
+
+
 class Sink(Protocol):
-    """Where a source's events go: the outbox, or what stands before it. What a method has returned for is durable."""
+    """Where a source's events go: the outbox, or a guard in front of it. What is appended is on disk on return."""
 
     def append(self, events: Sequence[Event], source: str = "", cursor: str = "") -> tuple[int, int]:
-        """Keep events with their source's cursor in one commit; returns the first and last row number."""
+        """Append events with their source's cursor in one commit; returns the first and last row number."""
 
     def append_idempotent(self, key: str, events: Sequence[Event], now: int) -> tuple[str, bool]:
-        """Keep a POST's events unless its key was seen; returns (answer, repeated)."""
-
-    def append_numbered(self, events: Sequence[Event]) -> None:
-        """Keep events that bring their own numbers."""
+        """Append a POST's events unless its key is a repeat; returns (answer, repeated)."""
 
     def cursor(self, source: str) -> str:
         """Return the source's cursor, empty at first."""
@@ -30,23 +41,23 @@ class Sink(Protocol):
 
     @property
     def dropped_count(self) -> int:
-        """Return how many rows were given up since the start."""
+        """Return how many rows were dropped since the start."""
 
 
 class Stop(Protocol):
-    """How a source is told to end; asking is also how it shows that it still goes on."""
+    """How a source is asked to end; each call is also the source's sign of life."""
 
     def is_set(self) -> bool:
-        """Tell whether to end."""
+        """Return whether the source must end."""
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait so many seconds, or until told to end; tells whether to end."""
+        """Wait `timeout` seconds or until the stop is requested; returns whether the source must end."""
 
 
 class Source(Protocol):
-    """Something that appends events until told to stop; it runs in its own thread and asks `stop` often."""
+    """Appends events until stopped; it runs in its own thread and calls `stop` often."""
 
     name: str
 
     def run(self, outbox: Sink, stop: Stop) -> None:
-        """Append events until `stop` is set; an exception is logged and the source started again later."""
+        """Append events until `stop` is set; an exception is logged and the source is restarted later."""

@@ -1,4 +1,4 @@
-"""Opens a byte line to a device by TCP, serial or device file, with deadlines; it must not know what is said."""
+"""Opens a byte stream to a device by TCP, serial line or device file, with deadlines; it must not parse the data."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _ADDRESS_REMEDY = "write tcp://HOST:9100, serial:///dev/ttyUSB0?baud=9600 or fil
 
 
 class DeviceBusy(Exception):
-    """Another program has the device open now."""
+    """Another program has the device open."""
 
 
 class DeviceDisconnected(OSError):
-    """The other end is gone."""
+    """The device closed the connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceAddress:
-    """Where a device is: a host and port, or a path; `baud` for serial lines."""
+    """A device's address: host and port, or a path; `baud` for serial lines."""
 
     scheme: Literal["tcp", "serial", "file"]
     location: str
@@ -55,7 +55,7 @@ def parse_device_address(text: str) -> DeviceAddress:
 
 
 class ByteStream:
-    """An open line; used as a context, it closes itself."""
+    """An open stream; used as a context manager, it closes itself."""
 
     def __init__(self, descriptor: int, *, eof_is_disconnect: bool) -> None:
         self._fd = descriptor
@@ -64,7 +64,7 @@ class ByteStream:
         self._poll.register(descriptor, select.POLLIN)
 
     def write(self, data: bytes, deadline: float) -> bool:
-        """Send all of it; False when the device takes no more until the deadline (monotonic s). Raises OSError."""
+        """Send all of it; False when the device accepts no more before the deadline (monotonic s). Raises OSError."""
         while data:
             try:
                 data = data[os.write(self._fd, data) :]
@@ -75,7 +75,7 @@ class ByteStream:
         return True
 
     def read(self, deadline: float) -> bytes:
-        """Return what comes next, nothing when the deadline (monotonic s) is over. Raises OSError, LineLost."""
+        """Return the next bytes, none after the deadline (monotonic s). Raises OSError, DeviceDisconnected."""
         while (remaining_s := deadline - time.monotonic()) > 0:
             if not self._poll.poll(remaining_s * 1000):
                 return b""
@@ -85,30 +85,30 @@ class ByteStream:
                 data = b""
             else:
                 if not data and self._eof_is_disconnect:
-                    raise DeviceDisconnected(errno.EPIPE, "the other end is gone")
+                    raise DeviceDisconnected(errno.EPIPE, "the device closed the connection")
             if data:
                 return data
             time.sleep(min(RETRY_PAUSE_S, remaining_s))
         return b""
 
     def discard_input(self) -> None:
-        """Throw away what has come already. Raises OSError, LineLost."""
+        """Discard the bytes that have already arrived. Raises OSError, DeviceDisconnected."""
         while self._poll.poll(0):
             if not self.read(time.monotonic() + RETRY_PAUSE_S):
                 return
 
     def __enter__(self) -> Self:
-        """Return the line."""
+        """Return the stream."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Close the line."""
+        """Close the stream."""
         with suppress(OSError):
             os.close(self._fd)
 
 
 def open_stream(address: DeviceAddress, timeout_s: float) -> ByteStream:
-    """Open the line. Raises LineBusy, OSError."""
+    """Open a stream. Raises DeviceBusy, OSError."""
     try:
         if address.scheme == "tcp":
             return _open_tcp(address, timeout_s)
@@ -140,7 +140,7 @@ def _set_raw_mode(descriptor: int, baud: int) -> None:
 
     speed = getattr(termios, f"B{baud}", None)
     if speed is None:
-        raise OSError(errno.EINVAL, f"baud: {baud} is no speed of a serial line; use 9600, 19200, 38400 or 115200")
+        raise OSError(errno.EINVAL, f"baud: {baud} is not a speed of a serial line; use 9600, 19200, 38400 or 115200")
     try:
         tty.setraw(descriptor, termios.TCSANOW)
         flags = termios.tcgetattr(descriptor)

@@ -1,6 +1,6 @@
-"""Asks an ESC/POS printer how it is (paper, cover, errors) and says so when it changes; it must never print.
+"""Polls an ESC/POS printer's status (paper, cover, errors) and appends an event on change; it must never print.
 
-The line is open only while asking: a printer takes one connection, and that belongs to the program that prints.
+The stream is open only during a poll: a printer accepts one connection, and the printing program needs it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _log = Logger(__name__)
 
 @dataclass(slots=True)
 class EscposSource:
-    """Looks every `every_ms`; a printer has `timeout_s` for each answer; `clock` gives Unix ms."""
+    """Polls every `every_ms`; a printer has `timeout_s` for each answer; `clock` gives Unix ms."""
 
     address: DeviceAddress
     clock: Callable[[], int]
@@ -46,7 +46,7 @@ class EscposSource:
     name: str = "escpos"
 
     def run(self, outbox: Sink, stop: Stop) -> None:
-        """Look until stopped; the last known cause survives a restart, and the first look is always told."""
+        """Poll until stopped; the last known state survives a restart, and the first poll is always reported."""
         last, reported = _parse_cursor(outbox.cursor(self.name)), False
         while not stop.is_set():
             now = self.poll_printer(last)
@@ -57,7 +57,7 @@ class EscposSource:
                 return
 
     def poll_printer(self, last: PrinterStatus | None = None) -> PrinterStatus | None:
-        """Return how the printer is, None when it is busy printing; `last` is what it was before."""
+        """Return the printer's status, None while it is busy printing; `last` is its previous status."""
         try:
             with open_stream(self.address, self.timeout_s) as stream:
                 answers = self._query_status(stream)
@@ -70,7 +70,7 @@ class EscposSource:
         return interpret_status(answers) if answers else status_without_answer(last)
 
     def _query_status(self, stream: ByteStream) -> dict[int, int]:
-        """Return the answers, by question; none is asked after one without answer, which might come late."""
+        """Return the answers, by request; after one without an answer no more are sent, since it may come late."""
         answers: dict[int, int] = {}
         stream.discard_input()
         for n in STATUS_REQUESTS:

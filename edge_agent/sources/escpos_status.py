@@ -1,7 +1,7 @@
-"""Reads ESC/POS real-time status bytes (DLE EOT n) and says what they mean for the kiosk. Pure.
+"""Reads ESC/POS real-time status bytes (DLE EOT n) and derives the kiosk's state from them. Pure.
 
-Of a status byte bits 1 and 4 are set, bits 0 and 7 clear.  Automatic status back (ASB) comes unasked: four bytes,
-of the first bit 4 is set and bits 0, 1 and 7 clear, of the others bits 4 and 7 are clear.
+In a status byte, bits 1 and 4 are set, bits 0 and 7 clear.  Automatic status back (ASB) comes without a request: four
+bytes; in the first, bit 4 is set and bits 0, 1 and 7 clear; in the others, bits 4 and 7 are clear.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from telemetry.core.protocol.events import PrinterState, ServiceState
 
 PRINTER, OFFLINE, ERROR, PAPER = 1, 2, 3, 4
-"""What may be asked: the printer, why it is offline, which error, the paper sensors."""
+"""The requests: printer status, cause of being offline, cause of an error, paper sensors."""
 STATUS_REQUESTS = (PRINTER, OFFLINE, PAPER, ERROR)
-"""In the order of their worth: not every printer answers them all."""
+"""The most useful first: not every printer answers all of them."""
 _IS_OFFLINE = 0x08
 _COVER, _FEEDING, _PAPER_STOP = 0x04, 0x08, 0x20
 _CUTTER, _UNRECOVERABLE, _RECOVERABLE = 0x08, 0x20, 0x44
@@ -33,12 +33,12 @@ def status_request(n: int) -> bytes:
 
 @dataclass(slots=True)
 class StatusByteFilter:
-    """Finds the status byte in what a printer sends; ASB, flow control and noise fall through."""
+    """Finds the status byte in a printer's data; ASB, flow control and noise are skipped."""
 
     _asb_remaining: int = 0
 
     def find_status_byte(self, data: bytes) -> int | None:
-        """Return the first status byte, or None; what came before it is remembered."""
+        """Return the first status byte, or None; an unfinished ASB block is continued by the next call."""
         for byte in data:
             if self._asb_remaining and not byte & 0x90:
                 self._asb_remaining -= 1
@@ -51,7 +51,7 @@ class StatusByteFilter:
 
 @dataclass(frozen=True, slots=True)
 class PrinterStatus:
-    """What the printer is and what that makes of the kiosk."""
+    """The printer's state and the kiosk's state that follows from it."""
 
     service: ServiceState
     printer: PrinterState
@@ -62,7 +62,7 @@ UNREACHABLE = PrinterStatus("out_of_order", "offline")
 
 
 def interpret_status(answers: Mapping[int, int]) -> PrinterStatus:
-    """Return what the answers mean, by question; the first cause in line is the one to mend first."""
+    """Return the status for the answers, by request; the first cause that matches is the one to repair first."""
     offline, error, paper = answers.get(OFFLINE, 0), answers.get(ERROR, 0), answers.get(PAPER, 0)
     if offline & _COVER:
         return PrinterStatus("out_of_order", "cover_open")
@@ -78,9 +78,9 @@ def interpret_status(answers: Mapping[int, int]) -> PrinterStatus:
 
 
 def status_without_answer(previous: PrinterStatus | None) -> PrinterStatus:
-    """Return what no answer over a standing connection means: some printers do not answer when out of paper.
+    """Return the status for no answer over an open connection: some printers do not answer when out of paper.
 
-    The last known cause is kept and a kiosk known to be out of order stays so; one never heard is not called well.
+    The last known cause stays, and a kiosk that was out of order stays so; without an earlier status it is degraded.
     """
     if previous is None:
         return PrinterStatus("degraded", "offline")

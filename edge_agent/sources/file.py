@@ -1,4 +1,4 @@
-"""Follows a growing file of JSON lines, through rotation and truncation; it must not log what a line says."""
+"""Follows a growing file of JSON lines, through rotation and truncation; it must not log a line's content."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _log = Logger(__name__)
 
 @dataclass(slots=True)
 class FileSource:
-    """Appends the file's events; lines that are none are counted in `bad` and skipped."""
+    """Appends the file's events; invalid lines are skipped and counted in `skipped_lines`."""
 
     path: Path
     state: DeviceState
@@ -30,7 +30,7 @@ class FileSource:
     skipped_lines: int = 0
 
     def run(self, outbox: Sink, stop: Stop) -> None:
-        """Follow the file until stopped, from where the last commit ended."""
+        """Follow the file until stopped, from the position of the last commit."""
         tail = FileTail(self.path, outbox.cursor(self.name))
         try:
             while not stop.is_set():
@@ -40,7 +40,7 @@ class FileSource:
             tail.close()
 
     def read_once(self, tail: FileTail, outbox: Sink) -> bool:
-        """Commit the next lines with the cursor behind them; tells whether there were any."""
+        """Append the next lines' events with the cursor after them; returns whether there were any lines."""
         lines = tail.next_lines()
         if not lines:
             return False

@@ -1,4 +1,4 @@
-"""Heartbeats with this host's real metrics (psutil) and the device's full state; it must not block on anything else."""
+"""Heartbeats with this host's metrics (psutil) and the device's full state; it must not block on anything else."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class HostSource:
                 return
 
     def build_heartbeat(self, outbox: Sink) -> ev.DeviceHeartbeat:
-        """Return a heartbeat of this moment."""
+        """Return a heartbeat with the current values."""
         now = self.clock()
         return ev.DeviceHeartbeat(
             n=1,
@@ -60,7 +60,7 @@ class HostSource:
 
 
 def _max_temperature() -> float | None:
-    """Return the hottest sensor, °C, where the host has any."""
+    """Return the highest sensor temperature, °C, None without sensors."""
     read = getattr(psutil, "sensors_temperatures", None)
     readings = [entry.current for entries in (read() if read else {}).values() for entry in entries]
     return max(readings, default=None)

@@ -1,7 +1,7 @@
-"""Keeps a source that may hang or crash in a process of its own, which speaks JSON lines; it must not trust it.
+"""Runs a source that may hang or crash in its own process, over JSON lines; it must not trust that process.
 
-The child asks for each commit and goes on when it is answered, so a child ended at any point loses and doubles
-nothing.  Lines to the child: the source's description, then answers; from it: requests and signs of life.
+The child requests each commit and continues when it is answered, so a child that ends at any point loses and repeats
+nothing.  Lines to the child: the source's description, then answers; from it: requests and heartbeats.
 """
 
 from __future__ import annotations
@@ -22,13 +22,12 @@ from telemetry.core.protocol import codec
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from edge_agent.sources import Sink, Stop
-    from edge_agent.sources.context import SourceContext
+    from edge_agent.sources import Sink, SourceContext, Stop
 
 HEARTBEAT_S = 1.0
-"""How often a child whose source goes on says so."""
+"""How often a child whose source is alive sends a heartbeat."""
 SILENCE_TIMEOUT_S = 90.0
-"""A child that says nothing for so long is ended."""
+"""A child that sends nothing for this long is ended."""
 START_TIMEOUT_S = 60.0
 EXIT_TIMEOUT_S = 2.0
 POLL_S = 0.25
@@ -36,12 +35,12 @@ MAX_LINE_BYTES = 1024 * 1024
 
 
 class ChildEnded(RuntimeError):
-    """The source's process ended by itself, by a signal, or said what is no request."""
+    """The source's process ended by itself or by a signal, or sent an invalid request."""
 
 
 @dataclass(slots=True)
 class IsolatedSource:
-    """A source in a child process; a fault of the child is raised here, and supervision starts it again."""
+    """A source in a child process; a fault of the child is raised here, and the supervisor restarts it."""
 
     kind: str
     values: Mapping[str, Any]
@@ -74,7 +73,7 @@ class IsolatedSource:
         return msgspec.json.encode(description) + b"\n"
 
     def _serve_requests(self, connection: socket.socket, outbox: Sink, stop: Stop) -> None:
-        """Answer requests until the child ends or we are stopped."""
+        """Answer requests until the child ends or `stop` is set."""
         for request in self._read_requests(connection, stop):
             answer = self._handle_request(request, outbox)
             if answer is not None:
@@ -98,7 +97,7 @@ class IsolatedSource:
             last_received, limit = time.monotonic(), self.silence_timeout_s
             *lines, buffer = (buffer + data).split(b"\n")
             if len(buffer) > MAX_LINE_BYTES:
-                raise ChildEnded("the source's process sent a line without an end")
+                raise ChildEnded("the source's process sent an endless line")
             yield from lines
 
     def _handle_request(self, request: bytes, outbox: Sink) -> dict[str, Any] | None:
@@ -106,7 +105,7 @@ class IsolatedSource:
             child_request = _REQUEST_DECODER.decode(request)
             events = [codec.decode_event(bytes(event)) for event in child_request.events]
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-            raise ChildEnded("the source's process said what is no request") from error
+            raise ChildEnded("the source's process sent an invalid request") from error
         if child_request.do == "beat":
             return None
         if child_request.do == "cursor":
@@ -120,7 +119,7 @@ class IsolatedSource:
 
 
 class ChildRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a child asks for."""
+    """A request of the child."""
 
     do: str
     events: list[msgspec.Raw] = []
@@ -132,7 +131,7 @@ _REQUEST_DECODER = msgspec.json.Decoder(ChildRequest)
 
 
 def _start_child(child_end: socket.socket) -> subprocess.Popen[bytes]:
-    """Start the child with its end of the line; what a driver prints goes to our stderr."""
+    """Start the child with its end of the connection; a driver's prints go to stderr."""
     with child_end:
         return subprocess.Popen(
             [sys.executable, "-m", "edge_agent.sources.subprocess_child", str(child_end.fileno())],
@@ -150,7 +149,7 @@ def _exit_code(child: subprocess.Popen[bytes]) -> int | None:
 
 
 def _stop_child(child: subprocess.Popen[bytes]) -> None:
-    """Give the child a moment to see that the line is gone, then kill it."""
+    """Wait for the child to see that the connection is closed, then kill it."""
     try:
         child.wait(EXIT_TIMEOUT_S)
     except subprocess.TimeoutExpired:

@@ -1,7 +1,7 @@
-"""Takes events from programs on this device by HTTP; it must not listen anywhere but on the loopback.
+"""Accepts events from programs on this device by HTTP; it must not listen on anything but the loopback.
 
-A 201 is given only after the commit, so a caller that repeats until it gets one, with the same
-`Idempotency-Key`, loses and doubles nothing.
+The answer 201 comes only after the commit, so a caller that repeats a request with the same `Idempotency-Key` until
+it gets one loses and repeats nothing.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ MAX_BODY_BYTES = 1024 * 1024
 MAX_KEY_LENGTH = 255
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 IDLE_TIMEOUT_S = 10
-"""A caller's connection is closed after this long in silence."""
+"""An idle connection is closed after this time."""
 
 
 class HttpProblem(Exception):
-    """An answer that is no 2xx: status, what is wrong and the remedy."""
+    """An error answer: status, problem and remedy."""
 
     def __init__(self, status: int, title: str, field: str = "", remedy: str = "") -> None:
         super().__init__(title)
@@ -44,7 +44,7 @@ class HttpProblem(Exception):
 
 @dataclass(slots=True)
 class HttpSource:
-    """`POST /events` and `GET /healthz`; `clock` gives Unix ms, port 0 takes a free one (see `bound`)."""
+    """Serves `POST /events` and `GET /healthz`; `clock` gives Unix ms, port 0 uses a free port (see `bound_port`)."""
 
     port: int
     state: DeviceState
@@ -85,7 +85,7 @@ def parse_events(body: bytes) -> list[Event]:
             raise
         values = [parse_json(line) for line in lines]
     if not values:
-        raise BadEvent("body", "no event in it", "send at least one")
+        raise BadEvent("body", "contains no event", "send at least one")
     return [_parse_nth_event(i, value) for i, value in enumerate(values, 1)]
 
 
@@ -97,7 +97,7 @@ def _parse_nth_event(i: int, value: object) -> Event:
 
 
 class _EventServer(ThreadingHTTPServer):
-    """One thread a connection."""
+    """One thread per connection."""
 
     timeout = 0.25
 
@@ -106,14 +106,14 @@ class _EventServer(ThreadingHTTPServer):
         self.source, self.outbox = source, outbox
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Report a fault of ours, never what a request carried; a caller that hangs up is none."""
+        """Log a fault of this program, never a request's content; a caller that disconnects is no fault."""
         del request, client_address
         if not isinstance(sys.exc_info()[1], OSError):
             _log.exception("http_fault", source=self.source.name)
 
 
 class _EventHandler(BaseHTTPRequestHandler):
-    """Speaks HTTP; what is taken is the source's decision."""
+    """Handles HTTP; the source decides which events are accepted."""
 
     server: _EventServer
     protocol_version = "HTTP/1.1"
@@ -122,14 +122,14 @@ class _EventHandler(BaseHTTPRequestHandler):
     timeout = IDLE_TIMEOUT_S
 
     def do_GET(self) -> None:
-        """Answer health."""
+        """Answer the health check."""
         if self.path == "/healthz":
             self._send_json(200, {"status": "ok", "pending": self.server.outbox.pending_count()})
         else:
             self._send_problem(HttpProblem(404, "no such page", remedy="GET /healthz or POST /events"))
 
     def do_POST(self) -> None:
-        """Take events."""
+        """Accept events."""
         try:
             key, body = self._read_request()
             self._send_json(201, self.server.source.commit_events(self.server.outbox, key, body))
@@ -139,19 +139,17 @@ class _EventHandler(BaseHTTPRequestHandler):
             self._send_problem(HttpProblem(400, error.problem, error.field, error.remedy))
         except sqlite3.Error as error:
             _log.warning("http_not_kept", source=self.server.source.name, error=str(error))
-            self._send_problem(
-                HttpProblem(503, "the outbox cannot be written now", remedy="send it again with the same key")
-            )
+            remedy = "send it again with the same key"
+            self._send_problem(HttpProblem(503, "the outbox cannot be written now", remedy=remedy))
 
     def _refuse_other_hosts(self) -> None:
-        """Refuse what a web page of elsewhere would send through this host's browser."""
+        """Refuse requests that a foreign web page sends through this host's browser."""
         hosts = [urlsplit(f"//{self.headers.get('Host', '')}").hostname]
         if "Origin" in self.headers:
             hosts.append(urlsplit(self.headers["Origin"]).hostname)
         if any(host not in LOOPBACK_HOSTS for host in hosts):
-            raise HttpProblem(
-                403, "only programs of this host may post", "Origin", "post to 127.0.0.1 from a local program"
-            )
+            remedy = "post to 127.0.0.1 from a local program"
+            raise HttpProblem(403, "only programs on this host may post", "Origin", remedy)
 
     def _read_request(self) -> tuple[str, bytes]:
         self._refuse_other_hosts()
@@ -177,7 +175,7 @@ class _EventHandler(BaseHTTPRequestHandler):
         return int(header)
 
     def _send_problem(self, problem: HttpProblem) -> None:
-        """Answer with problem+json and close: the body may be unread."""
+        """Answer with problem+json and close the connection: the body may be unread."""
         self.close_connection = True
         self._send_json(problem.status, problem.body, "application/problem+json")
 
@@ -192,4 +190,4 @@ class _EventHandler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - named by http.server
-        """Say nothing for each request."""
+        """Log no single request."""

@@ -1,4 +1,4 @@
-"""Turns what a local program says into an event, strictly; it must not log or keep what it refuses."""
+"""Parses events of local programs strictly; it must not log or store what it refuses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _AGENT_ONLY_EVENTS = (
 
 
 class BadEvent(ValueError):
-    """What was given is no event; the message may quote it and belongs to the sender only."""
+    """The input is no valid event; the message may quote it, so only the sender may see it."""
 
     def __init__(self, field: str, problem: str, remedy: str) -> None:
         super().__init__(f"{field}: {problem}; {remedy}")
@@ -25,7 +25,7 @@ class BadEvent(ValueError):
 
 
 def parse_event(value: object) -> ev.Event:
-    """Return the event a JSON value is, numbered 1 for the time being. Raises BadEvent."""
+    """Return the event of a JSON value, with the provisional row number 1. Raises BadEvent."""
     if not isinstance(value, dict):
         raise BadEvent("event", "not a JSON object", 'send {"type": …, "t": …} with the type\'s fields')
     if "n" in value:
@@ -35,7 +35,7 @@ def parse_event(value: object) -> ev.Event:
     except (msgspec.ValidationError, RecursionError) as error:
         raise _to_bad_event(str(error)) from None
     if isinstance(event, _AGENT_ONLY_EVENTS):
-        raise BadEvent("type", "only the agent itself says this", "leave it out")
+        raise BadEvent("type", "only the agent itself sends this type", "remove the event")
     refuse_personal_data(event)
     return event
 
@@ -55,11 +55,11 @@ def _to_bad_event(problem: str) -> BadEvent:
         return BadEvent(field, problem, "add it")
     if "unknown field" in problem:
         return BadEvent(field, problem, "remove it")
-    return BadEvent(field, problem, "see docs/reference/asyncapi.json for what it may be")
+    return BadEvent(field, problem, "see docs/reference/asyncapi.json for the allowed values")
 
 
 def refuse_personal_data(event: ev.Event) -> None:
-    """Refuse here what ingest would refuse for good. Raises BadEvent."""
+    """Refuse an event that ingest would reject. Raises BadEvent."""
     frame = codec.encode_frame("local", "", 0, [codec.encode_event(event)])
     try:
         rejected = codec.decode_frame(frame, codec.CONTENT_TYPE, _FAR_FUTURE_MS).rejected

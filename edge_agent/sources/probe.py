@@ -1,4 +1,4 @@
-"""Probes a digital system from here: HTTP, TCP, TLS expiry, DNS. A failed probe is an event, never an exception."""
+"""Probes a digital system: HTTP, TCP, TLS expiry, DNS. A failed probe is an event, and must not raise."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ProbeErrorKind = Literal["timeout", "refused", "dns", "tls", "status", "other"]
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What to ask: `target` is a URL for http, HOST:PORT for tcp and tls, a name for dns."""
+    """A probe: `target` is a URL for http, HOST:PORT for tcp and tls, a name for dns."""
 
     system: str
     kind: Literal["http", "tcp", "tls", "dns"]
@@ -35,7 +35,7 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class ProbeOutcome:
-    """How a probe went; `tls_days` is the certificate's remaining life."""
+    """The result of a probe; `tls_days`: the certificate's remaining life, days."""
 
     error: ProbeErrorKind | None = None
     status: int | None = None
@@ -44,7 +44,7 @@ class ProbeOutcome:
 
 @dataclass(slots=True)
 class ProbeSource:
-    """One probe every `every_ms`; `clock` gives Unix ms."""
+    """One probe every `every_ms`, the first after `phase_ms`; `clock` gives Unix ms."""
 
     probe: Probe
     clock: Callable[[], int]
@@ -62,7 +62,7 @@ class ProbeSource:
                 return
 
     def probe_once(self) -> ev.ProbeResult:
-        """Probe now."""
+        """Probe once and return the event."""
         started, t = time.perf_counter(), self.clock()
         outcome = run_probe(self.probe)
         elapsed_ms = (time.perf_counter() - started) * 1000
@@ -81,7 +81,7 @@ class ProbeSource:
 
 
 def run_probe(probe: Probe) -> ProbeOutcome:
-    """Return how the system answered; every failure has a kind."""
+    """Return the system's answer; every failure has a kind."""
     try:
         return _PROBES[probe.kind](probe)
     except urllib.error.HTTPError as error:

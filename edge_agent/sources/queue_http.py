@@ -1,8 +1,8 @@
-"""Polls a queue system's JSON endpoint for ticket events since a cursor; it must not log what an event says.
+"""Polls a queue system's JSON endpoint for ticket events since a cursor; it must not log an event's content.
 
-The endpoint answers `GET URL?since=CURSOR` with `{"events": [...], "next": "CURSOR"}`.  Events have our field names, or
-a mapping's columns, and may carry the queue system's own `id`.  Events and cursor are committed together; the cursor
-also remembers the last ids (without ids: digests), so that what is delivered again is not taken again.
+The endpoint answers `GET URL?since=CURSOR` with `{"events": [...], "next": "CURSOR"}`.  Events have Motcua's field
+names, or a mapping's columns, and may have the queue system's own `id`.  Events and cursor are committed together; the
+cursor also contains digests of the last ids (without ids: of the events), so that a repeated event is skipped.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from edge_agent.log import Logger
-from edge_agent.sources.parsing import BadEvent, parse_event
+from edge_agent.sources.parsing import BadEvent, parse_event, refuse_personal_data
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,29 +33,29 @@ if TYPE_CHECKING:
 _log = Logger(__name__)
 MAX_RESPONSE_BYTES = 4 * 1024 * 1024
 READ_TIMEOUT_S = 10.0
-"""Longest wait for the next bytes."""
+"""Longest wait for the next bytes, s."""
 TOTAL_TIMEOUT_S = 30.0
-"""Longest time one answer may take in all."""
+"""Longest time for one whole answer, s."""
 MIN_REMEMBERED_IDS = 512
-"""Ids kept to know what is delivered again; at least those of the last two answers."""
+"""Fewest ids remembered to recognise repeats; at least those of the last two answers."""
 MAX_FAILURES = 5
-"""Failures in a row after which supervision is told."""
+"""Failures in a row after which the source ends and the supervisor restarts it."""
 MAX_BACKOFF_MS = 600_000
 
 
 class QueueUnavailable(OSError):
-    """The queue system gave no usable answer; nothing was taken."""
+    """The queue system gave no usable answer; nothing was appended."""
 
 
 class QueueResponse(msgspec.Struct, frozen=True):
-    """What the endpoint answers; without `next` the cursor stays."""
+    """The endpoint's answer; without `next` the cursor stays."""
 
     events: list[dict[str, Any]]
     next: str | int | None = None
 
 
 class QueueCursor(msgspec.Struct, frozen=True):
-    """How far we are: the queue system's cursor, and digests of the ids last taken."""
+    """The source's cursor: the queue system's own, and digests of the last ids."""
 
     next: str = ""
     seen: tuple[str, ...] = ()
@@ -63,7 +63,7 @@ class QueueCursor(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class QueueHttpSource:
-    """Polls every `every_ms`; `mapped` makes events of what is not in our words; bad ones are counted and skipped."""
+    """Polls every `every_ms`; `row_mapper` converts other formats to events; invalid events are counted and skipped."""
 
     url: str
     state: DeviceState
@@ -90,13 +90,11 @@ class QueueHttpSource:
                 stop.wait(min(self.every_ms * 2 ** max(failures - 1, 0), MAX_BACKOFF_MS) / 1000)
 
     def poll_once(self, outbox: Sink) -> bool:
-        """Take one answer; tells whether to ask again at once. Raises OSError, http.client.HTTPException."""
+        """Process one answer; returns whether to poll again at once. Raises OSError, http.client.HTTPException."""
         cursor = _parse_cursor(outbox.cursor(self.name))
         response = self._fetch(cursor.next)
         seen_keys = dict.fromkeys(cursor.seen)
-        new_objects = {
-            key: value for key, value in ((event_key(v), v) for v in response.events) if key not in seen_keys
-        }
+        new_objects = {key: v for v in response.events if (key := event_key(v)) not in seen_keys}
         events = self._parse_objects(list(new_objects.values()))
         next_cursor = cursor.next if response.next is None else str(response.next)
         remembered_keys = [*(key for key in seen_keys if key not in new_objects), *new_objects][
@@ -142,11 +140,10 @@ class QueueHttpSource:
         parts = urlsplit(self.url)
         if parts.scheme == "https":
             context = ssl.create_default_context()
-            return http.client.HTTPSConnection(
-                parts.hostname or "", parts.port, timeout=self.read_timeout_s, context=context
-            )
+            host = parts.hostname or ""
+            return http.client.HTTPSConnection(host, parts.port, timeout=self.read_timeout_s, context=context)
         if parts.scheme != "http":
-            raise QueueUnavailable(f"url: {parts.scheme!r} is no way to ask; use http or https")
+            raise QueueUnavailable(f"url: unknown scheme {parts.scheme!r}; use http or https")
         return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=self.read_timeout_s)
 
     def _request_target(self, since: str) -> str:
@@ -155,31 +152,63 @@ class QueueHttpSource:
         return f"{parts.path or '/'}{'?' if query else ''}{query}"
 
     def _request_headers(self) -> dict[str, str]:
-        """Return the headers of the file, read each time so that a token may change."""
+        """Return the headers from the file, read at each request so that a token may change."""
         headers = {"Accept": "application/json", "Connection": "close"}
         if self.header_file is None:
             return headers
         for number, line in enumerate(self.header_file.read_text(encoding="utf-8").splitlines(), 1):
             name, colon, value = line.partition(":")
             if line.strip() and not colon:
-                raise QueueUnavailable(f"{self.header_file}:{number}: no header; write NAME: VALUE")
+                raise QueueUnavailable(f"{self.header_file}:{number}: not a header; write NAME: VALUE")
             if colon:
                 headers[name.strip()] = value.strip()
         return headers
 
 
 def event_key(event: dict[str, Any]) -> str:
-    """Return the digest under which an event is remembered: of its `id`, else of all of it."""
+    """Return the digest that identifies an event: of its `id`, else of the whole event."""
     own_id = event.get("id")
     text = str(own_id).encode() if isinstance(own_id, str | int) else msgspec.json.encode(event, order="deterministic")
     return blake2b(text, digest_size=6).hexdigest()
 
 
-def load_row_mapper(mapping: str) -> Callable[[dict[str, Any]], list[Event]]:
-    """Return what makes events of objects whose fields are the columns of a replay mapping. Raises MappingError."""
-    from edge_agent.sources.queue_rows import RowMapper  # noqa: PLC0415 - only vendors' formats need it
+def load_row_mapper(name_or_path: str) -> Callable[[dict[str, Any]], list[Event]]:
+    """Return a function from objects, whose fields are the columns of a replay mapping, to events.
 
-    return RowMapper.load(mapping).map_object
+    It returns no event when a skip matches or no rule applies, and raises BadEvent.  Ticket ids come from the mapping's
+    name, so that they stay when its rules are corrected.  Raises MappingError with all faults of the mapping.
+    """
+    from edge_agent.mapping.cell_parsing import CellError  # noqa: PLC0415 - only vendors' formats need a mapping
+    from edge_agent.mapping.document import load_mapping  # noqa: PLC0415
+    from edge_agent.mapping.expressions import ReplayContext  # noqa: PLC0415
+
+    mapping = load_mapping(name_or_path)
+    context = ReplayContext(mapping.zone, mapping.service_by_value, f"queue:{mapping.name}")
+
+    def map_object(value: dict[str, Any]) -> list[Event]:
+        row = dict.fromkeys(mapping.columns, "") | flatten(value)
+        if any(all(test.matches(row) for test in skip.when) for skip in mapping.skips):
+            return []
+        try:
+            events = [rule.build_event(1, row, context, "") for rule in mapping.rules if rule.applies(row)]
+        except CellError as error:
+            raise BadEvent(error.column, error.problem, error.remedy) from None
+        for event in events:
+            refuse_personal_data(event)
+        return events
+
+    return map_object
+
+
+def flatten(value: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    """Return the object as one row of text: `{"ticket": {"no": 7}}` has the column `ticket.no`."""
+    row: dict[str, str] = {}
+    for key, part in value.items():
+        if isinstance(part, dict):
+            row |= flatten(part, f"{prefix}{key}.")
+        else:
+            row[f"{prefix}{key}"] = "" if part is None else str(part).strip()
+    return row
 
 
 def _parse_response(response: http.client.HTTPResponse) -> QueueResponse:
@@ -187,13 +216,13 @@ def _parse_response(response: http.client.HTTPResponse) -> QueueResponse:
         raise QueueUnavailable(f"answered {response.status}; see the queue system's log")
     body = response.read(MAX_RESPONSE_BYTES + 1)
     if len(body) > MAX_RESPONSE_BYTES:
-        raise QueueUnavailable(f"answered over {MAX_RESPONSE_BYTES} bytes; have it give fewer events at once")
+        raise QueueUnavailable(f"answered over {MAX_RESPONSE_BYTES} bytes; make it return fewer events at once")
     if response.length:
-        raise QueueUnavailable("the answer was cut off")
+        raise QueueUnavailable("the answer was incomplete")
     try:
         return msgspec.json.decode(body, type=QueueResponse)
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        raise QueueUnavailable('answered something else than {"events": [...], "next": ...}') from None
+        raise QueueUnavailable('answered something other than {"events": [...], "next": ...}') from None
 
 
 def _parse_cursor(text: str) -> QueueCursor:
@@ -201,11 +230,11 @@ def _parse_cursor(text: str) -> QueueCursor:
 
 
 def _shut_down(connection: Any) -> None:  # noqa: ANN401 - a plain or a TLS socket
-    """End a connection whose answer takes too long."""
+    """Close a connection whose answer takes too long."""
     with suppress(OSError):
         connection.shutdown(SHUT_RDWR)
 
 
 def _error_message(error: BaseException) -> str:
-    """Return the error without what the server said."""
+    """Return the error's message without the server's words."""
     return str(error) if isinstance(error, OSError) else type(error).__name__

@@ -1,4 +1,4 @@
-"""Decides when a source is started, started again or given up as hung. Pure: it is told what is seen and the time."""
+"""Decides when a source is started, restarted or given up as hung. Pure: observation and time are arguments."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FIRST_WAIT_MS = 200
 
 @dataclass(frozen=True, slots=True)
 class RestartLimits:
-    """How patient supervision is, ms; `stuck` is how many given-up threads one source may leave behind."""
+    """Limits of supervision, ms; `max_stuck_threads`: how many abandoned threads one source may have."""
 
     hang_timeout_ms: int = 90_000
     stop_timeout_ms: int = 5_000
@@ -24,10 +24,10 @@ class RestartLimits:
 
 @dataclass(frozen=True, slots=True)
 class SourceObservation:
-    """What is seen of a source's newest run.
+    """The state of a source's latest run.
 
-    `idle`: it waits for its next turn, or for the outbox; `fault`: why it ended, None for of its own will;
-    `stuck`: given-up threads that still have not ended.
+    `idle`: it waits for its next poll, or for the outbox; `fault`: why it ended, None when it returned normally;
+    `stuck_threads`: abandoned threads that have not ended yet.
     """
 
     alive: bool
@@ -39,7 +39,7 @@ class SourceObservation:
 
 @dataclass(frozen=True, slots=True)
 class SourceAction:
-    """What to do now: shut the present run out, start a new one; `fault` has just been found, `alarm` is for ops."""
+    """What to do now: abandon the current run, start a new one; `fault` is new, `alarm` is to be reported."""
 
     give_up: bool = False
     start: bool = False
@@ -52,7 +52,7 @@ NO_ACTION = SourceAction()
 
 @dataclass(slots=True)
 class RestartPolicy:
-    """One source's life; times are ms of a monotonic clock."""
+    """The state of one source's supervision; times are ms of a monotonic clock."""
 
     limits: RestartLimits = field(default_factory=RestartLimits)
     state: RunState = "resting"
@@ -63,7 +63,7 @@ class RestartPolicy:
     _faults: dict[SourceFault, int] = field(default_factory=dict)
 
     def request_restart(self, now: int) -> None:
-        """Have the source end and begin again; the caller tells its run to end."""
+        """Restart the source; the caller asks its run to end."""
         if self.state == "running":
             self.state, self._stop_requested_at = "ending", now
         elif self.state in {"resting", "done"}:
@@ -84,7 +84,7 @@ class RestartPolicy:
         return NO_ACTION
 
     def is_healthy(self) -> bool:
-        """Tell whether the source runs and has not failed lately, or has ended of its own will."""
+        """Return whether the source runs without a recent failure, or has ended normally."""
         return self.state in {"running", "done"} and not self._faults
 
     def _start(self, now: int, *, give_up: bool = False) -> SourceAction:
@@ -116,7 +116,7 @@ class RestartPolicy:
         return NO_ACTION
 
     def _schedule_restart(self, fault: SourceFault, now: int, chance: float) -> SourceAction:
-        """Wait before the next start, longer each time; ops are told at the first fault of its kind in a row."""
+        """Wait before the next start, longer each time; the first fault of its kind in a row raises an alarm."""
         if now - self.started_at > STABLE_CONNECTION_MS + self.limits.hang_timeout_ms:
             self._attempt = 0
         wait = FIRST_WAIT_MS + full_jitter_ms(self._attempt, chance, cap_ms=self.limits.max_wait_ms)

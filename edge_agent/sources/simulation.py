@@ -33,13 +33,13 @@ LINK_LOSS_CHANCE = 0.03
 
 @dataclass(slots=True)
 class EventFeed:
-    """One device's events of a day, handed out as their time comes."""
+    """One device's events of a day; `take_due` returns those that are due."""
 
     events: list[ev.Event]
     _next: int = 0
 
     def take_due(self, now: int) -> list[ev.Event]:
-        """Return the events not handed out yet with t ≤ now."""
+        """Return the events with t ≤ `now` that were not returned before."""
         start = self._next
         while self._next < len(self.events) and self.events[self._next].t <= now:
             self._next += 1
@@ -52,7 +52,7 @@ class EventFeed:
 
 @dataclass(slots=True)
 class _DaySchedule:
-    """What one day's makers share."""
+    """The shared state of one simulated day."""
 
     centre: Centre
     open_windows: list[Window]
@@ -64,7 +64,7 @@ class _DaySchedule:
     events_by_device: dict[str, list[ev.Event]] = field(default_factory=dict)
 
     def emit(self, device: str, event: ev.Event) -> None:
-        """Keep an event of a device."""
+        """Add an event of a device."""
         self.events_by_device.setdefault(device, []).append(event)
 
 
@@ -79,19 +79,18 @@ def simulate_day(
     gateway_id = next((d.id for d in devices if d.kind == "gateway"), devices[0].id)
     kiosk_id = next((d.id for d in devices if d.kind == "kiosk"), gateway_id)
     random = Random(name)  # noqa: S311 - a simulation
-    schedule = _DaySchedule(
-        centre, open_windows, name, random, kiosk_id, gateway_id, _staffed_counters(centre, open_windows)
-    )
-    _emit_tickets(schedule)
-    _emit_counter_states(schedule)
+    staffed = _staffed_counters(centre, open_windows)
+    plan = _DaySchedule(centre, open_windows, name, random, kiosk_id, gateway_id, staffed)
+    _emit_tickets(plan)
+    _emit_counter_states(plan)
     for device in devices:
-        _emit_heartbeats(schedule, device)
-        _emit_probe_results(schedule, device, systems, day, seed)
-    return {device: sorted(events, key=lambda e: e.t) for device, events in schedule.events_by_device.items()}
+        _emit_heartbeats(plan, device)
+        _emit_probe_results(plan, device, systems, day, seed)
+    return {device: sorted(events, key=lambda e: e.t) for device, events in plan.events_by_device.items()}
 
 
 def link_losses(centre: Centre, day: date, seed: int) -> list[Window]:
-    """Return when the centre has no link on the day; what happens then arrives late and whole."""
+    """Return when the centre has no link on the day; events of that time arrive late and complete."""
     open_windows = centre.open_windows(day_window(day, centre.zone))
     random = Random(f"{seed}/{centre.id}/{day.isoformat()}/link")  # noqa: S311 - a simulation
     losses = [_random_outage(random, session, LINK_LOSS_CHANCE, 30) for session in open_windows]
@@ -99,7 +98,7 @@ def link_losses(centre: Centre, day: date, seed: int) -> list[Window]:
 
 
 def _staffed_counters(centre: Centre, open_windows: Sequence[Window]) -> int:
-    """Staff for about 70 % load, within the counters there are."""
+    """Return the number of staffed counters for about 70 % load, within the centre's counters."""
     busy = centre.tickets_per_day * SERVICE_MEAN_MS / sum(w.length for w in open_windows)
     return max(1, min(centre.counters, round(busy / 0.7 + 0.5)))
 
@@ -107,44 +106,38 @@ def _staffed_counters(centre: Centre, open_windows: Sequence[Window]) -> int:
 # --- tickets ----------------------------------------------------------------------------------
 
 
-def _arrival_times(schedule: _DaySchedule) -> list[int]:
-    """Return when customers come: two thirds in the first session, most within its first hours."""
-    count = max(0, round(schedule.random.gauss(schedule.centre.tickets_per_day, schedule.centre.tickets_per_day**0.5)))
+def _arrival_times(plan: _DaySchedule) -> list[int]:
+    """Return arrival times: two thirds in the first session, most in its first hours."""
+    count = max(0, round(plan.random.gauss(plan.centre.tickets_per_day, plan.centre.tickets_per_day**0.5)))
     times = []
     for _ in range(count):
-        session = (
-            schedule.open_windows[0]
-            if schedule.random.random() < 0.65
-            else schedule.random.choice(schedule.open_windows)
-        )
+        session = plan.open_windows[0] if plan.random.random() < 0.65 else plan.random.choice(plan.open_windows)
         last = session.end - LAST_TICKET_MARGIN_MS
-        times.append(int(schedule.random.triangular(session.start, last, session.start + session.length * 0.25)))
+        times.append(int(plan.random.triangular(session.start, last, session.start + session.length * 0.25)))
     return sorted(times)
 
 
-def _emit_tickets(schedule: _DaySchedule) -> None:
-    free = [(schedule.open_windows[0].start, i) for i in range(1, schedule.counter_count + 1)]
+def _emit_tickets(plan: _DaySchedule) -> None:
+    free = [(plan.open_windows[0].start, i) for i in range(1, plan.counter_count + 1)]
     heapq.heapify(free)
-    for number, arrived in enumerate(_arrival_times(schedule)):
-        _emit_ticket(schedule, number, arrived, free)
+    for number, arrived in enumerate(_arrival_times(plan)):
+        _emit_ticket(plan, number, arrived, free)
 
 
-def _emit_ticket(schedule: _DaySchedule, number: int, arrived: int, free: list[tuple[int, int]]) -> None:
-    service = schedule.random.choice(schedule.centre.services)
-    visit = _Visit(_ticket_id(schedule.name, number), service, arrived)
-    schedule.emit(schedule.kiosk_id, ev.TicketIssued(n=1, t=arrived, **visit.ticket_fields(), channel="kiosk"))
+def _emit_ticket(plan: _DaySchedule, number: int, arrived: int, free: list[tuple[int, int]]) -> None:
+    service = plan.random.choice(plan.centre.services)
+    visit = _Visit(_ticket_id(plan.name, number), service, arrived)
+    plan.emit(plan.kiosk_id, ev.TicketIssued(n=1, t=arrived, **visit.ticket_fields(), channel="kiosk"))
     ready, counter = free[0]
-    start = _next_open_time(schedule.open_windows, max(arrived + 5_000, ready))
+    start = _next_open_time(plan.open_windows, max(arrived + 5_000, ready))
     if start is None:
-        closing = schedule.open_windows[-1].end
-        schedule.emit(schedule.gateway_id, ev.TicketClosedEod(n=1, t=closing, **visit.ticket_fields(), entered=arrived))
-    elif start - arrived > PATIENCE_MS and schedule.random.random() < GIVE_UP_CHANCE:
-        abandoned_at = arrived + schedule.random.randrange(PATIENCE_MS // 2, start - arrived)
-        schedule.emit(
-            schedule.kiosk_id, ev.TicketAbandoned(n=1, t=abandoned_at, **visit.ticket_fields(), entered=arrived)
-        )
+        closing = plan.open_windows[-1].end
+        plan.emit(plan.gateway_id, ev.TicketClosedEod(n=1, t=closing, **visit.ticket_fields(), entered=arrived))
+    elif start - arrived > PATIENCE_MS and plan.random.random() < GIVE_UP_CHANCE:
+        abandoned_at = arrived + plan.random.randrange(PATIENCE_MS // 2, start - arrived)
+        plan.emit(plan.kiosk_id, ev.TicketAbandoned(n=1, t=abandoned_at, **visit.ticket_fields(), entered=arrived))
     else:
-        heapq.heapreplace(free, (_emit_service(schedule, visit, start, f"c{counter}"), counter))
+        heapq.heapreplace(free, (_emit_service(plan, visit, start, f"c{counter}"), counter))
 
 
 class _TicketFields(TypedDict):
@@ -173,32 +166,30 @@ class _Visit:
         return {**self.ticket_fields(), "counter": counter, "entered": self.entered}
 
 
-def _emit_service(schedule: _DaySchedule, visit: _Visit, start: int, counter: str) -> int:
-    """Call and serve, or wait in vain; returns when the counter is free again."""
+def _emit_service(plan: _DaySchedule, visit: _Visit, start: int, counter: str) -> int:
+    """Call and serve a ticket, or record a no-show; returns when the counter is free again."""
     fields = visit.counter_fields(counter)
-    schedule.emit(schedule.gateway_id, ev.TicketCalled(n=1, t=start, **fields))
-    if schedule.random.random() < NO_SHOW_CHANCE:
-        schedule.emit(schedule.gateway_id, ev.TicketRecalled(n=1, t=start + 45_000, **fields))
+    plan.emit(plan.gateway_id, ev.TicketCalled(n=1, t=start, **fields))
+    if plan.random.random() < NO_SHOW_CHANCE:
+        plan.emit(plan.gateway_id, ev.TicketRecalled(n=1, t=start + 45_000, **fields))
         no_show_at = start + 90_000
-        schedule.emit(
-            schedule.gateway_id,
+        plan.emit(
+            plan.gateway_id,
             ev.TicketNoShow(n=1, t=no_show_at, **visit.ticket_fields(), entered=visit.entered, calls=2),
         )
         return no_show_at
-    began = start + schedule.random.randrange(15_000, 45_000)
-    schedule.emit(schedule.gateway_id, ev.TicketServingStarted(n=1, t=began, **fields, called=start))
-    end = began + max(60_000, int(schedule.random.lognormvariate(0, 0.5) * SERVICE_MEAN_MS * 0.88))
-    schedule.emit(schedule.gateway_id, ev.TicketFinished(n=1, t=end, **fields, called=start, started=began))
-    if schedule.random.random() < RATING_CHANCE:
-        rating = schedule.random.choices((5, 4, 3, 2, 1), (55, 30, 9, 4, 2))[0]
-        schedule.emit(
-            schedule.gateway_id, ev.RatingSubmitted(n=1, t=end + 20_000, rating=rating, service=visit.service)
-        )
+    began = start + plan.random.randrange(15_000, 45_000)
+    plan.emit(plan.gateway_id, ev.TicketServingStarted(n=1, t=began, **fields, called=start))
+    end = began + max(60_000, int(plan.random.lognormvariate(0, 0.5) * SERVICE_MEAN_MS * 0.88))
+    plan.emit(plan.gateway_id, ev.TicketFinished(n=1, t=end, **fields, called=start, started=began))
+    if plan.random.random() < RATING_CHANCE:
+        rating = plan.random.choices((5, 4, 3, 2, 1), (55, 30, 9, 4, 2))[0]
+        plan.emit(plan.gateway_id, ev.RatingSubmitted(n=1, t=end + 20_000, rating=rating, service=visit.service))
     return end + 10_000
 
 
 def _next_open_time(open_windows: Sequence[Window], t: int) -> int | None:
-    """Return the first open moment from `t` on, None when the day is over."""
+    """Return the first open time from `t` on, None after the last session."""
     return next((max(w.start, t) for w in open_windows if t < w.end), None)
 
 
@@ -210,31 +201,28 @@ def _ticket_id(name: str, number: int) -> str:
 # --- states -----------------------------------------------------------------------------------
 
 
-def _emit_counter_states(schedule: _DaySchedule) -> None:
-    for session in schedule.open_windows:
-        for counter in range(1, schedule.counter_count + 1):
-            after: ev.CounterMode = "closed" if session is schedule.open_windows[-1] else "break"
+def _emit_counter_states(plan: _DaySchedule) -> None:
+    for session in plan.open_windows:
+        for counter in range(1, plan.counter_count + 1):
+            after: ev.CounterMode = "closed" if session is plan.open_windows[-1] else "break"
             edges: tuple[tuple[int, ev.CounterMode], ...] = ((session.start, "open"), (session.end, after))
             for t, state in edges:
-                schedule.emit(
-                    schedule.gateway_id, ev.CounterState(n=1, t=t, counter=f"c{counter}", state=state, cause="schedule")
-                )
+                event = ev.CounterState(n=1, t=t, counter=f"c{counter}", state=state, cause="schedule")
+                plan.emit(plan.gateway_id, event)
 
 
-def _emit_heartbeats(schedule: _DaySchedule, device: Device) -> None:
-    random = Random(f"{schedule.name}/{device.id}")  # noqa: S311 - a simulation
-    powered_on = Window(
-        schedule.open_windows[0].start - POWER_ON_MARGIN_MS, schedule.open_windows[-1].end + POWER_ON_MARGIN_MS
-    )
+def _emit_heartbeats(plan: _DaySchedule, device: Device) -> None:
+    random = Random(f"{plan.name}/{device.id}")  # noqa: S311 - a simulation
+    powered_on = Window(plan.open_windows[0].start - POWER_ON_MARGIN_MS, plan.open_windows[-1].end + POWER_ON_MARGIN_MS)
     crash = _random_outage(random, powered_on, 0.03, 40)
     paper_out = _random_outage(random, powered_on, 0.06 if device.kind == "kiosk" else 0.0, 30)
     first = powered_on.start + random.randrange(device.every_ms)
     for t in range(first, powered_on.end, device.every_ms):
         if crash is None or not crash.start <= t < crash.end:
-            schedule.emit(device.id, _build_heartbeat(schedule, device, t, powered_on.start, paper_out))
+            plan.emit(device.id, _build_heartbeat(plan, device, t, powered_on.start, paper_out))
     if paper_out is not None:
         state = ev.KioskState(n=1, t=paper_out.start, state="out_of_order", printer="paper_out")
-        schedule.emit(device.id, state)
+        plan.emit(device.id, state)
 
 
 def _random_outage(random: Random, within: Window, chance: float, longest_min: int) -> Window | None:
@@ -245,7 +233,7 @@ def _random_outage(random: Random, within: Window, chance: float, longest_min: i
 
 
 def _build_heartbeat(
-    schedule: _DaySchedule, device: Device, t: int, since: int, paper_out: Window | None
+    plan: _DaySchedule, device: Device, t: int, since: int, paper_out: Window | None
 ) -> ev.DeviceHeartbeat:
     out_of_paper = paper_out is not None and paper_out.start <= t < paper_out.end
     kiosk = device.kind == "kiosk"
@@ -259,35 +247,31 @@ def _build_heartbeat(
         printer=("paper_out" if out_of_paper else "ok") if kiosk else None,
         paper_pct=(0.0 if out_of_paper else max(0.0, round(100 - (t - since) / 600_000, 1))) if kiosk else None,
         mode="normal" if device.kind == "gateway" else None,
-        counters=_counter_states_at(schedule, t) if device.id == schedule.gateway_id else (),
+        counters=_counter_states_at(plan, t) if device.id == plan.gateway_id else (),
         simulated=True,
     )
 
 
-def _counter_states_at(schedule: _DaySchedule, t: int) -> tuple[ev.CounterNow, ...]:
-    within = schedule.open_windows[0].start <= t < schedule.open_windows[-1].end
-    is_open = any(w.start <= t < w.end for w in schedule.open_windows)
+def _counter_states_at(plan: _DaySchedule, t: int) -> tuple[ev.CounterNow, ...]:
+    within = plan.open_windows[0].start <= t < plan.open_windows[-1].end
+    is_open = any(w.start <= t < w.end for w in plan.open_windows)
     state: ev.CounterMode = "open" if is_open else "break" if within else "closed"
-    return tuple(ev.CounterNow(counter=f"c{i}", state=state) for i in range(1, schedule.counter_count + 1))
+    return tuple(ev.CounterNow(counter=f"c{i}", state=state) for i in range(1, plan.counter_count + 1))
 
 
 # --- probes of digital systems ----------------------------------------------------------------
 
 
-def _emit_probe_results(
-    schedule: _DaySchedule, device: Device, systems: Sequence[System], day: date, seed: int
-) -> None:
-    powered_on = Window(
-        schedule.open_windows[0].start - POWER_ON_MARGIN_MS, schedule.open_windows[-1].end + POWER_ON_MARGIN_MS
-    )
+def _emit_probe_results(plan: _DaySchedule, device: Device, systems: Sequence[System], day: date, seed: int) -> None:
+    powered_on = Window(plan.open_windows[0].start - POWER_ON_MARGIN_MS, plan.open_windows[-1].end + POWER_ON_MARGIN_MS)
     for system in systems:
         if device.id in system.vantage:
             for event in _probe_results(device.id, system, powered_on, f"{seed}/{system.id}/{day.isoformat()}"):
-                schedule.emit(device.id, event)
+                plan.emit(device.id, event)
 
 
 def _probe_results(device: str, system: System, powered_on: Window, name: str) -> Iterator[ev.ProbeResult]:
-    """All vantage points see the system's own outage; now and then one alone sees nothing."""
+    """All vantage points share the system's outage; now and then a single probe fails."""
     shared = Random(name)  # noqa: S311 - a simulation
     outage = _random_outage(shared, powered_on, 0.15, 20)
     base = shared.uniform(40, 250)

@@ -1,4 +1,4 @@
-"""The device's latest state, which heartbeats repeat in full; safe to share between sources. No IO."""
+"""The device's latest state, repeated in full by heartbeats; safe to share between sources; it does no IO."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import get_args
 from telemetry.core.protocol import events as ev
 
 _SERVICES_BY_SEVERITY: tuple[ev.ServiceState, ...] = get_args(ev.ServiceState)
-"""From good to bad, as the vocabulary lists them."""
+"""From best to worst, in the order of the event type."""
 
 
 def worst_service(*services: ev.ServiceState) -> ev.ServiceState:
@@ -19,10 +19,10 @@ def worst_service(*services: ev.ServiceState) -> ev.ServiceState:
 
 @dataclass(slots=True)
 class DeviceState:
-    """What the device's own events last said of printer, display, counters and mode.
+    """The latest state of printer, display, counters and mode from the device's own events.
 
-    A source that watches one part gives its name: the device is as well as the worst part, and of the printer the
-    one that watches it knows best.
+    A source that monitors one part passes its name: the device is as good as its worst part, and the printer's state
+    comes from the source that monitors it.
     """
 
     printer: ev.PrinterState | None = None
@@ -35,12 +35,12 @@ class DeviceState:
 
     @property
     def service(self) -> ev.ServiceState:
-        """Return how the device is as a whole."""
+        """Return the state of the device as a whole."""
         with self._lock:
             return worst_service(*self._services.values())
 
     def update(self, event: ev.Event, part: str = "") -> None:
-        """Take over what a state event says, of the whole device or of the part a source watches."""
+        """Apply a state event, of the whole device or of the part that a source monitors."""
         with self._lock:
             match event:
                 case ev.KioskState():
@@ -56,6 +56,6 @@ class DeviceState:
                     self.counters[event.counter] = now
 
     def counter_states(self) -> tuple[ev.CounterNow, ...]:
-        """Return every counter heard of."""
+        """Return the state of every known counter."""
         with self._lock:
             return tuple(self.counters[name] for name in sorted(self.counters))

@@ -1,4 +1,4 @@
-"""The process of one isolated source: runs it and asks the parent for every commit; it must not keep data."""
+"""The process of one isolated source: runs it and requests every commit from the parent; it must not store data."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from edge_agent.sources.builder import SourceContext, build_source
+from edge_agent.sources import SourceContext
+from edge_agent.sources.builder import build_source
 from edge_agent.sources.isolation import HEARTBEAT_S
-from edge_agent.sources.liveness import SourceHeartbeat
 from edge_agent.sources.state import DeviceState
+from edge_agent.sources.supervisor import SourceHeartbeat
 from telemetry.core.protocol import codec
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class ParentConnection:
-    """The outbox of the parent's process, over the line; the line's end ends this process at once."""
+    """The parent's outbox over the connection; when the connection closes, this process ends at once."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -36,22 +37,18 @@ class ParentConnection:
         self.dropped_count = 0
 
     def read_description(self) -> dict[str, Any]:
-        """Return what the parent says this source is."""
+        """Return the parent's description of this source."""
         return dict(msgspec.json.decode(self._read_reply()))
 
     def append(self, events: Sequence[Event], source: str = "", cursor: str = "") -> tuple[int, int]:
-        """Have events kept with their cursor in one commit."""
+        """Request a commit of events with their cursor."""
         bodies = [msgspec.Raw(codec.encode_event(event)) for event in events]
         reply = self._request({"do": "append", "events": bodies, "source": source, "cursor": cursor})
         return reply["first"], reply["last"]
 
     def append_idempotent(self, key: str, events: Sequence[Event], now: int) -> tuple[str, bool]:
-        """Refuse: no isolated source takes posts."""
+        """Refuse: no isolated source accepts posts."""
         raise NotImplementedError(key, events, now)
-
-    def append_numbered(self, events: Sequence[Event]) -> None:
-        """Refuse: no isolated source brings its own numbers."""
-        raise NotImplementedError(events)
 
     def cursor(self, source: str) -> str:
         """Return the source's cursor."""
@@ -61,16 +58,13 @@ class ParentConnection:
         """Return how many rows wait for a receipt."""
         return int(self._request({"do": "pending"})["pending"])
 
-    def send_heartbeat(self) -> None:
-        """Say that the source goes on."""
-        self._send({"do": "beat"})
-
     def _request(self, request: dict[str, Any]) -> dict[str, Any]:
         with self._request_lock:
-            self._send(request)
+            self.send(request)
             return dict(msgspec.json.decode(self._read_reply()))
 
-    def _send(self, request: dict[str, Any]) -> None:
+    def send(self, request: dict[str, Any]) -> None:
+        """Send a request or heartbeat without waiting for a reply."""
         try:
             with self._send_lock:
                 self._connection.sendall(msgspec.json.encode(request) + b"\n")
@@ -88,12 +82,11 @@ class ParentConnection:
 
 
 def run_source(connection: socket.socket) -> None:
-    """Be the source the parent describes until the line ends."""
+    """Run the source that the parent describes until the connection closes."""
     parent = ParentConnection(connection)
     description = parent.read_description()
-    context = SourceContext(
-        description["device"], Path(description["folder"]), description["every_ms"], _wall_ms, DeviceState()
-    )
+    device, folder, every_ms = description["device"], Path(description["folder"]), description["every_ms"]
+    context = SourceContext(device, folder, every_ms, _wall_ms, DeviceState())
     source = build_source(description["kind"], description["values"], context)
     heartbeat = SourceHeartbeat(_monotonic_ms)
     threading.Thread(target=_send_heartbeats, args=(parent, heartbeat, description["hang_s"]), daemon=True).start()
@@ -109,15 +102,18 @@ def _monotonic_ms() -> int:
 
 
 def _send_heartbeats(parent: ParentConnection, heartbeat: SourceHeartbeat, hang_s: float) -> None:
-    """Say that the source goes on for as long as it does; a silent child is ended by its parent."""
+    """Send heartbeats while the source is alive; the parent ends a child without them."""
     while True:
         if heartbeat.is_waiting or _monotonic_ms() - heartbeat.last_beat_at < hang_s * 1000:
-            parent.send_heartbeat()
+            parent.send({"do": "beat"})
         time.sleep(HEARTBEAT_S)
 
 
 if __name__ == "__main__":
-    for number in (signal.SIGINT, signal.SIGTERM):  # meant for the parent, whose end of the line ends us
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # meant for the parent; its end closes the connection, which ends this process
         signal.signal(number, signal.SIG_IGN)
     with socket.socket(fileno=int(sys.argv[1])) as parent_connection:
         run_source(parent_connection)

@@ -1,8 +1,8 @@
-"""Reads whole lines of a file that grows, through rotation, truncation and restarts; it must not know what lines say.
+"""Reads whole lines of a growing file, through rotation, truncation and restarts; it must not interpret lines.
 
-A place in a file is its inode, an offset and a digest of the bytes before it, so that a file truncated in place
-and grown again past the offset is noticed.  A rotated file is followed until it has been quiet for `QUIET_S`:
-a program may finish its last line after the new file was begun.
+A position is a file's inode, an offset and a digest of the bytes before it, so that a file that was truncated in place
+and has grown past the offset is detected.  A rotated file is followed until it has been quiet for `QUIET_AFTER_S`: a
+program may finish its last line after the new file was begun.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_CHUNK_BYTES = 256 * 1024
-"""Most bytes read and committed at once; a longer line is no event."""
+"""Most bytes read and committed at once; a longer line is invalid."""
 DIGESTED_BYTES = 256
-"""Bytes before a place that its digest covers."""
+"""Bytes before a position that its digest covers."""
 QUIET_AFTER_S = 600
-"""A rotated file is done when its last write is this much older than the newest file's."""
+"""A rotated file is finished when its last write is this much older than the newest file's, s."""
 MAX_FOLLOWED_FILES = 16
-"""Rotated files followed at once; beyond it the oldest is given up."""
+"""Most rotated files followed at once; beyond that the oldest is dropped."""
 _ROTATION_SUFFIX = re.compile(r"[.-]\d[\d.-]*")
 
 
 @dataclass(slots=True)
 class FilePosition:
-    """How far one file was read; `seen` is its time of last change then, ns."""
+    """How far one file was read; `modified_ns` is its modification time then, ns."""
 
     inode: int
     offset: int = 0
@@ -42,12 +42,12 @@ class FilePosition:
     file: BinaryIO | None = None
 
     @property
-    def serialized(self) -> str:
-        """Return the place as it is kept."""
+    def as_text(self) -> str:
+        """Return the position as it is stored."""
         return f"{self.inode}:{self.offset}:{self.digest}:{self.modified_ns}"
 
     def read_lines(self, *, rotated: bool) -> list[bytes]:
-        """Return the next whole lines; of a rotated file also a last event that got no line end."""
+        """Return the next whole lines; of a rotated file also a last event without a line end."""
         back = min(self.offset, DIGESTED_BYTES)
         text = self._read_at(self.offset - back, back + MAX_CHUNK_BYTES)
         if len(text) < back or (self.digest and _digest(text[:back]) != self.digest):
@@ -60,7 +60,7 @@ class FilePosition:
         return self._advance(text[: back + end], fresh[:end])
 
     def read_rest(self) -> list[bytes]:
-        """Return what stands behind the last whole line."""
+        """Return the bytes after the last whole line."""
         fresh = self._read_at(self.offset, MAX_CHUNK_BYTES)
         return self._advance(fresh, fresh)
 
@@ -74,11 +74,11 @@ class FilePosition:
         return os.pread(self.file.fileno(), count, offset) if self.file else b""
 
     def last_modified_ns(self) -> int:
-        """Return when the file was last written, ns."""
+        """Return the file's modification time, ns."""
         return os.fstat(self.file.fileno()).st_mtime_ns if self.file else 0
 
     def is_intact(self) -> bool:
-        """Tell whether the file still has the bytes before this place."""
+        """Return whether the file still has the bytes before this position."""
         back = min(self.offset, DIGESTED_BYTES)
         text = self._read_at(self.offset - back, back)
         return len(text) == back and (not self.digest or _digest(text) == self.digest)
@@ -91,13 +91,13 @@ class FilePosition:
 
 
 def parse_position(text: str) -> FilePosition:
-    """Return the place that was kept as `text`; one kept by an older version has no digest."""
+    """Return the position stored as `text`; one stored by an older version has no digest."""
     inode, offset, digest, modified_ns = [*text.split(":"), "", ""][:4]
     return FilePosition(int(inode), int(offset), digest, int(modified_ns or 0))
 
 
 class FileTail:
-    """Whole lines of a file and of those rotated away from it, and the places behind the lines handed out."""
+    """Reads whole lines of a file and of its rotated predecessors; `cursor` is the position after them."""
 
     def __init__(self, path: Path, cursor: str) -> None:
         self._path = path
@@ -106,11 +106,11 @@ class FileTail:
 
     @property
     def cursor(self) -> str:
-        """Return the places, the newest file's last."""
-        return ",".join(position.serialized for position in self._positions or self._saved_positions)
+        """Return the positions as text, the newest file's last."""
+        return ",".join(position.as_text for position in self._positions or self._saved_positions)
 
     def next_lines(self) -> list[bytes]:
-        """Return the next lines of one file, older files first; none when there is nothing to read now."""
+        """Return the next lines of one file, older files first; none when there is nothing new."""
         if not self._positions:
             self._reopen_saved()
         self._follow_path()
@@ -126,7 +126,7 @@ class FileTail:
         return []
 
     def _reopen_saved(self) -> None:
-        """Open the files the cursor is in, under whatever name."""
+        """Open the files in the cursor, under any name."""
         names = {inode: name for name, inode in self._list_siblings()}
         for position in self._saved_positions:
             if position.inode in names:
@@ -135,10 +135,8 @@ class FileTail:
             self._open_rotated_unread()
 
     def _open_rotated_unread(self) -> None:
-        """Open, oldest first, what was rotated away unread since we last read anything."""
-        last_modified_ns = max(
-            (position.modified_ns for position in (*self._positions, *self._saved_positions)), default=0
-        )
+        """Open, oldest first, files that were rotated unread since the last read."""
+        last_modified_ns = max((known.modified_ns for known in (*self._positions, *self._saved_positions)), default=0)
         open_inodes = {position.inode for position in self._positions}
         if not last_modified_ns:
             return
@@ -152,7 +150,7 @@ class FileTail:
             self._open_file(path, self._find_copied_position(path))
 
     def _find_copied_position(self, path: Path) -> FilePosition | None:
-        """Return our place in a file that is a copy of one we read, as rotation by copy and truncation leaves it."""
+        """Return the position in a copy of a file already read, as rotation by copy and truncation leaves."""
         with suppress(FileNotFoundError), path.open("rb") as file:
             inode = os.fstat(file.fileno()).st_ino
             for saved in (position for position in self._saved_positions if position.digest):
@@ -162,7 +160,7 @@ class FileTail:
         return None
 
     def _is_own_name(self, name: str) -> bool:
-        """Tell whether the file has the path's name or one that rotation gives."""
+        """Return whether the file has the path's name or that of a rotated file."""
         return name == self._path.name or bool(_ROTATION_SUFFIX.fullmatch(name.removeprefix(self._path.name)))
 
     def _list_siblings(self) -> Iterator[tuple[str, int]]:
@@ -171,15 +169,14 @@ class FileTail:
                 yield from ((e.name, e.inode()) for e in entries if e.name.startswith(self._path.name) and e.is_file())
 
     def _open_file(self, path: Path, position: FilePosition | None = None) -> None:
-        """Add a file; a kept place whose inode belongs to a stranger by now is left."""
+        """Add a file; a saved position is ignored when its inode now belongs to another file."""
         try:
             file = path.open("rb")
         except FileNotFoundError:
             return
         inode = os.fstat(file.fileno()).st_ino
-        position = position or next(
-            (saved for saved in self._saved_positions if saved.inode == inode), FilePosition(inode)
-        )
+        saved_positions = (saved for saved in self._saved_positions if saved.inode == inode)
+        position = position or next(saved_positions, FilePosition(inode))
         if inode != position.inode or any(other.inode == inode for other in self._positions):
             file.close()
             return
@@ -190,16 +187,14 @@ class FileTail:
             position.close()
 
     def _follow_path(self) -> None:
-        """Add the path's file when it is another one by now and already written to."""
+        """Add the path's file when it is a new one and not empty."""
         try:
             now = self._path.stat()
         except FileNotFoundError:
             return
         present = next((position for position in self._positions if position.inode == now.st_ino), None)
         if present is not None:
-            self._positions.sort(
-                key=lambda position: position is present
-            )  # an inode used again may stand among the old
+            self._positions.sort(key=lambda position: position is present)  # a reused inode may be among the old files
         elif now.st_size or not self._positions:
             self._open_rotated_unread()
             self._open_file(self._path)
@@ -210,7 +205,7 @@ class FileTail:
         return self._positions[-1].last_modified_ns() - position.last_modified_ns() > QUIET_AFTER_S * 1_000_000_000
 
     def _close_rotated(self, position: FilePosition) -> None:
-        """Give a file up, so that it is never again taken for one rotated away unread."""
+        """Stop following a file, and make sure that it is not opened again as one rotated unread."""
         self._positions.remove(position)
         self._positions[-1].modified_ns = max(self._positions[-1].modified_ns, position.last_modified_ns() + 1)
         position.close()
@@ -226,7 +221,7 @@ def _digest(text: bytes) -> str:
 
 
 def _is_complete_json(text: bytes) -> bool:
-    """Tell whether this is all of a JSON object: no part of one is one."""
+    """Return whether this is a complete JSON object; no part of one is valid."""
     if not text.lstrip().startswith(b"{"):
         return False
     try:

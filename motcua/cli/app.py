@@ -1,4 +1,4 @@
-"""The `motcua` command: names faults, exits 0 done, 1 failed, 2 wrong usage or configuration."""
+"""The `motcua` command: prints faults, exits 0 (done), 1 (failed) or 2 (wrong usage or configuration)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import typer
 from rich.console import Console
 
 from motcua import startup
-from motcua.cli import ca, drift, inventory, publish, render, rotation
+from motcua.cli import ConfigOption, MqttOption, StoreOption, ca, drift, inventory, publish, render, rotation
 from motcua.startup import load_inventory, load_settings, until_stopped
 from telemetry import __version__
 from telemetry.errors import ConfigError, InventoryError, MappingError, MotcuaError
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="One-stop public-service centres: telemetry and IaC."
+    no_args_is_help=True, add_completion=False, help="Infrastructure and telemetry of one-stop public-service centres."
 )
 app.add_typer(inventory.app, name="inventory")
 app.command("render")(render.render)
@@ -26,9 +26,6 @@ app.command("publish")(publish.publish)
 app.add_typer(ca.app, name="ca")
 app.add_typer(rotation.app, name="rotation")
 err = Console(stderr=True)
-ConfigOption = Annotated[
-    Path | None, typer.Option("--config", help="TOML file with settings (they win over MOTCUA_…).")
-]
 
 
 def main() -> NoReturn:
@@ -49,12 +46,12 @@ def main() -> NoReturn:
         sys.exit(1)
     except Exception as error:  # noqa: BLE001
         _exit_on_usage_error(error)
-    # Outside standalone mode a typer.Exit comes back as its number.
+    # Outside standalone mode, typer returns the number of a typer.Exit.
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _exit_on_usage_error(error: Exception) -> None:
-    """Exit 2 on wrong usage; anything else is a defect and shows where."""
+    """Exit 2 on wrong usage; any other exception is a defect and is raised with its traceback."""
     console = getattr(error, "show", None)
     if console is None:
         raise error
@@ -70,7 +67,7 @@ def version() -> None:
 
 @app.command()
 def broker(
-    listen: Annotated[str, typer.Option(help="HOST:PORT to listen on.")] = "127.0.0.1:1883", config: ConfigOption = None
+    listen: Annotated[str, typer.Option(help="Listen on HOST:PORT.")] = "127.0.0.1:1883", config: ConfigOption = None
 ) -> None:
     """Run the embedded MQTT 5 broker until Ctrl-C."""
     from telemetry.config import load_settings
@@ -83,20 +80,20 @@ def broker(
         err.print(f"broker listening on {running.url}")
         while not stop.wait(0.5):
             if not running.is_alive():
-                msg = "the broker process ended; see its message above"
+                msg = "the broker process ended unexpectedly; see its message above, then start it again"
                 raise BrokerUnavailable(msg)
 
 
 @app.command()
 def ingest(
-    name: Annotated[str, typer.Option(help="This worker's stable name.")] = "1",
-    shared: Annotated[bool, typer.Option(help="One of two or more workers (shared subscription).")] = False,
-    metrics: Annotated[str | None, typer.Option(help="HOST:PORT for /metrics, /healthz and /readyz.")] = None,
-    store: Annotated[str | None, typer.Option(help="Store URL.")] = None,
-    mqtt: Annotated[str | None, typer.Option(help="Broker URL.")] = None,
+    name: Annotated[str, typer.Option(help="Stable name of this worker; part of its MQTT client id.")] = "1",
+    shared: Annotated[bool, typer.Option(help="Use a shared subscription: with two or more workers.")] = False,
+    metrics: Annotated[str | None, typer.Option(help="Serve /metrics, /healthz and /readyz on HOST:PORT.")] = None,
+    store: StoreOption = None,
+    mqtt: MqttOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Write agents' frames into the store and answer with receipts, until Ctrl-C."""
+    """Write the frames of agents into the store and answer with receipts, until Ctrl-C."""
     from motcua import roles
 
     settings = load_settings(config, MOTCUA_STORE=store, MOTCUA_MQTT=mqtt)
@@ -106,23 +103,26 @@ def ingest(
 
 @app.command()
 def rollup(
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Fold everything again and end.")] = False,
-    start: Annotated[str | None, typer.Option("--from", help="With --rebuild: from this RFC 3339 time.")] = None,
-    end: Annotated[str | None, typer.Option("--to", help="With --rebuild: to this RFC 3339 time.")] = None,
-    store: Annotated[str | None, typer.Option(help="Store URL.")] = None,
-    mqtt: Annotated[str | None, typer.Option(help="Broker URL.")] = None,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Fold all raw events again, then exit.")] = False,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", help="With --rebuild: start at this RFC 3339 time."),
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", help="With --rebuild: end at this RFC 3339 time.")] = None,
+    store: StoreOption = None,
+    mqtt: MqttOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Fold changes into totals and live rows, until Ctrl-C; exactly one per store."""
+    """Fold changes into totals and live rows, until Ctrl-C; run exactly one per store."""
     from motcua import roles
-    from motcua.times import parse_window
+    from motcua.startup import parse_window
 
     settings = load_settings(config, MOTCUA_STORE=store, MOTCUA_MQTT=mqtt)
     current_inventory = load_inventory(settings)
     if rebuild:
         with err.status("folding everything again"):
             entities = roles.rebuild_totals(settings, current_inventory, parse_window(start, end))
-        err.print(f"{entities} units folded again")
+        err.print(f"{entities} entities folded again")
         return
     with until_stopped() as stop:
         roles.run_rollup_role(settings, current_inventory, stop)
@@ -130,17 +130,19 @@ def rollup(
 
 @app.command()
 def replay(
-    file: Annotated[Path, typer.Argument(help="The log, CSV or TSV.")],
-    mapping: Annotated[str, typer.Option(help="A shipped mapping's name, or a mapping file.")],
-    centre: Annotated[str, typer.Option(help="Centre to import into; the mapping's own by default.")] = "",
-    speed: Annotated[str, typer.Option(help="Times real time, or max.")] = "max",
-    store: Annotated[str | None, typer.Option(help="Store URL.")] = None,
-    mqtt: Annotated[str | None, typer.Option(help="Use this broker, with ingest and rollup already running.")] = None,
-    json: Annotated[Path | None, typer.Option(help="Write the report here.")] = None,
-    resend_after: Annotated[float, typer.Option(help="Seconds until a row without receipt is sent again.")] = 20.0,
+    file: Annotated[Path, typer.Argument(help="The log: a CSV or TSV file with a header line.")],
+    mapping: Annotated[str, typer.Option(help="Name of a shipped mapping, or path of a mapping file.")],
+    centre: Annotated[str, typer.Option(help="Centre id to import into (default: the mapping's own centre).")] = "",
+    speed: Annotated[str, typer.Option(help="Multiple of real time, or max: as fast as possible.")] = "max",
+    store: StoreOption = None,
+    mqtt: Annotated[
+        str | None, typer.Option(help="Use this broker, with ingest and rollup running (default: start all three).")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the report to this JSON file.")] = None,
+    resend_after: Annotated[float, typer.Option(help="Resend a row without a receipt after this many seconds.")] = 20.0,
     config: ConfigOption = None,
 ) -> None:
-    """Feed a historical log through a real agent and broker; doing it twice changes nothing."""
+    """Send a historical log through a real agent and broker; a repeated replay changes nothing."""
     from dataclasses import replace
 
     from motcua import replay as run
@@ -164,11 +166,11 @@ def replay(
 
 @app.command()
 def agent(
-    config: Annotated[Path, typer.Option(help="agent.toml, written by `motcua inventory render`.")] = Path(
-        "agent.toml"
-    ),
+    config: Annotated[
+        Path, typer.Option(help="The agent's configuration, written by `motcua inventory render`.")
+    ] = Path("agent.toml"),
 ) -> None:
-    """Run one device's agent until Ctrl-C."""
+    """Run the agent of one device, until Ctrl-C."""
     from motcua.agent_process import run
 
     load_settings(None)
@@ -178,36 +180,34 @@ def agent(
 
 @app.command()
 def api(
-    listen: Annotated[str | None, typer.Option(help="HOST:PORT to serve on.")] = None,
-    store: Annotated[str | None, typer.Option(help="Store URL.")] = None,
+    listen: Annotated[str | None, typer.Option(help="Serve on HOST:PORT.")] = None,
+    store: StoreOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Serve the API and the pages from the store, until Ctrl-C."""
-    from motcua import roles
+    from motcua import web
 
     settings = load_settings(config, MOTCUA_STORE=store, MOTCUA_API_LISTEN=listen)
     current_inventory = load_inventory(settings)
     err.print(f"serving http://{settings.listen[0]}:{settings.listen[1]}/")
     with until_stopped() as stop:
-        roles.run_api_role(settings, current_inventory, stop)
+        web.run_api_role(settings, current_inventory, stop)
 
 
 @app.command()
 def demo(
-    days: Annotated[int, typer.Option(min=0, max=60, help="Simulated days behind it.")] = 2,
-    speed: Annotated[float, typer.Option(min=0.1, max=1000, help="How many times as fast as real time.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="Another seed, another plausible province.")] = 2021,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The page's port.")] = 8080,
-    data: Annotated[
-        Path | None, typer.Option(help="Keep outboxes and store here (default: a folder that goes).")
-    ] = None,
-    centres: Annotated[int, typer.Option(min=0, help="How many centres, province first (0: all).")] = 0,
-    real_time: Annotated[bool, typer.Option(help="Keep the real time even when all centres are closed.")] = False,
-    once: Annotated[bool, typer.Option("--once", help="End by itself with a summary.")] = False,
-    json: Annotated[Path | None, typer.Option(help="With --once: write the summary here.")] = None,
+    days: Annotated[int, typer.Option(min=0, max=60, help="Simulate this many past opening days.")] = 2,
+    speed: Annotated[float, typer.Option(min=0.1, max=1000, help="Run the clock at this multiple of real time.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Seed of the simulation; the same seed gives the same events.")] = 2021,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the pages (0: any free port).")] = 8080,
+    data: Annotated[Path | None, typer.Option(help="Folder of the data (default: a temporary one).")] = None,
+    centres: Annotated[int, typer.Option(min=0, help="Use only this many centres, province level first (0: all).")] = 0,
+    real_time: Annotated[bool, typer.Option(help="Keep real time even when all centres are closed.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Send everything, print a summary, then exit.")] = False,
+    json: Annotated[Path | None, typer.Option(help="With --once: write the summary to this JSON file.")] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Run everything for the sample province: broker, ingest, store, API, page and a fleet of agents."""
+    """Run everything for the sample province: broker, ingest, store, API, pages and all agents."""
     from motcua.demo import console
     from motcua.demo.scenario import DemoOptions
 

@@ -1,4 +1,4 @@
-"""`motcua ca …`: sign requests, make a root or a request, show certificates. It must not take a device's key."""
+"""`motcua ca …`: sign requests, create a root or a request, show certificates. It must not read a device's key."""
 
 from __future__ import annotations
 
@@ -12,51 +12,54 @@ from rich.console import Console
 
 from motcua import authority
 from motcua.authority import option_error
+from motcua.cli import ConfigOption
 from motcua.startup import load_settings
 
 if TYPE_CHECKING:
     from infra.providers.pki.csr import CertificateRequest
 
-app = typer.Typer(no_args_is_help=True, help="Certificates: sign a device's request, make a root, show a file.")
+app = typer.Typer(no_args_is_help=True, help="Certificates: sign a request, create a root or a request, show a file.")
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 DAYS_PER_YEAR = 365.25
 BACKDATE = timedelta(days=1)
-"""For devices whose clock is behind when they first meet a server of a new root."""
+"""For devices whose clock is slow at their first connection to a server under a new root."""
 
 
 class CertificateUse(StrEnum):
-    """What can be signed on request."""
+    """What a certificate is for."""
 
     CLIENT = "client"
     SERVER = "server"
 
 
-OutFolderOption = Annotated[Path, typer.Option(help="Folder for the two files; nothing is overwritten.")]
+OutFolderOption = Annotated[Path, typer.Option(help="Folder for the two files; existing files are not overwritten.")]
 
 
 @app.command("sign")
 def sign(
-    csr: Annotated[Path, typer.Option(help="The device's request, PEM. Its key stays on the device.")],
-    out: Annotated[Path | None, typer.Option(help="Write the certificate here (default: print it).")] = None,
-    days: Annotated[int | None, typer.Option(min=1, max=3650, help="How long it lasts (default: a year).")] = None,
+    csr: Annotated[Path, typer.Option(help="The certificate request, PEM; the key stays on the device.")],
+    out: Annotated[Path | None, typer.Option(help="Write the certificate to this file (default: print it).")] = None,
+    days: Annotated[int | None, typer.Option(min=1, max=3650, help="Validity in days (default: one year).")] = None,
     use: Annotated[
-        CertificateUse, typer.Option(help="client: a device or service; server: a broker or proxy.")
+        CertificateUse, typer.Option(help="client: for a device or service; server: for a broker or proxy.")
     ] = CertificateUse.CLIENT,
-    host: Annotated[list[str] | None, typer.Option(help="A server's name or address; again for each.")] = None,
-    service: Annotated[bool, typer.Option("--service", help="For one of the services, not for a device.")] = False,
+    host: Annotated[list[str] | None, typer.Option(help="DNS name or IP address of a server; repeatable.")] = None,
+    service: Annotated[bool, typer.Option("--service", help="The request is a service's, not a device's.")] = False,
     stack: Annotated[str, typer.Option(help="Sign with the authority of this Pulumi stack.")] = "",
-    ca_cert: Annotated[Path | None, typer.Option(help="Or with this intermediate, the root after it.")] = None,
-    ca_key: Annotated[Path | None, typer.Option(help="And its key.")] = None,
-    ledger: Annotated[Path | None, typer.Option(help="Add serial, name and dates to this CSV file.")] = None,
-    inventory: Annotated[
-        Path | None, typer.Option(help="The inventory's folder (default: the stack's, else MOTCUA_INVENTORY).")
+    ca_cert: Annotated[
+        Path | None, typer.Option(help="Sign with this intermediate certificate, followed by its root (PEM).")
     ] = None,
-    config: Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")] = None,
+    ca_key: Annotated[Path | None, typer.Option(help="Key of --ca-cert (PEM).")] = None,
+    ledger: Annotated[Path | None, typer.Option(help="Append serial, name and dates to this CSV file.")] = None,
+    inventory: Annotated[
+        Path | None, typer.Option(help="Folder of the inventory (default: the stack's, else MOTCUA_INVENTORY).")
+    ] = None,
+    config: ConfigOption = None,
 ) -> None:
-    """Sign a request with the stage's authority: for a declared device, or for a server.
+    """Sign a request with the stage's authority: for a declared device, a service or a server.
 
-    Nothing but the name and the key is taken from the request. The certificate comes with its intermediate,
-    as the device presents it.
+    Only the name and the public key are taken from the request. The certificate is written with its intermediate,
+    as the device presents both.
     """
     authority.require_cryptography()
     from infra.providers.pki.csr import RequestRefused, sign_request as signed
@@ -88,7 +91,7 @@ def sign(
 
 
 def read_request(path: Path) -> CertificateRequest:
-    """Return what a file asks for. Raises ConfigError."""
+    """Return a file's certificate request. Raises ConfigError."""
     from infra.providers.pki.csr import RequestRefused, parse_request
 
     try:
@@ -102,7 +105,7 @@ def parse_hosts(names: list[str], use: CertificateUse) -> tuple[str, ...]:
     from infra.providers.pki.stateless import parse_host
 
     if names and use is CertificateUse.CLIENT:
-        raise option_error("--host", "is for servers", "add --use server, or leave it out")
+        raise option_error("--host", "is only for servers", "add --use server, or omit it")
     try:
         return tuple(dict.fromkeys(parse_host(name) for name in names))
     except ValueError as error:
@@ -111,7 +114,7 @@ def parse_hosts(names: list[str], use: CertificateUse) -> tuple[str, ...]:
 
 
 def check_server_name(name: str, csr: Path, hosts: tuple[str, ...]) -> None:
-    """Raise ConfigError unless a server of that name may have a certificate."""
+    """Raise ConfigError unless a server of this name may have a certificate."""
     from infra.providers.pki.csr import server_refusal
 
     refusal = server_refusal(name, hosts)
@@ -120,7 +123,7 @@ def check_server_name(name: str, csr: Path, hosts: tuple[str, ...]) -> None:
 
 
 def stack_inventory(stack: str) -> Path | None:
-    """Return the inventory that a Pulumi stack is made from; None without a stack or its file."""
+    """Return the inventory folder of a Pulumi stack; None without a stack or its file."""
     from infra.config.stack_file import value_and_line
     from motcua.stacks import inventory_folder, stack_file_of
 
@@ -132,7 +135,7 @@ def stack_inventory(stack: str) -> Path | None:
 
 
 def check_declared_name(name: str, csr: Path, inventory: Path | None, *, service: bool) -> None:
-    """Raise ConfigError unless the name is a declared device's, or a service's when that was asked for."""
+    """Raise ConfigError unless the name is a declared device's, or a service's with --service."""
     from infra.plan.broker import agent_devices
     from infra.providers.pki.csr import client_refusal
     from telemetry import inventory as declared
@@ -147,47 +150,46 @@ def check_declared_name(name: str, csr: Path, inventory: Path | None, *, service
 @app.command("root")
 def root(
     out: OutFolderOption,
-    name: Annotated[str, typer.Option(help="The root's common name, e.g. 'Motcua root vn83'.")],
-    years: Annotated[int, typer.Option(min=1, max=40, help="How long it lasts.")] = 20,
+    name: Annotated[str, typer.Option(help="Common name of the root, e.g. 'Motcua root vn83'.")],
+    years: Annotated[int, typer.Option(min=1, max=40, help="Validity in years.")] = 20,
 ) -> None:
-    """Make a root for stages that do not make their own: root.pem for everyone, root.key for the safe."""
+    """Create a root for stages that do not create their own: root.pem to distribute, root.key to keep offline."""
     authority.require_cryptography()
     from infra.providers.pki import pem, signing
 
     check_common_name(name)
     now, key = datetime.now(UTC), signing.new_key()
     span = signing.ValidityPeriod(now - BACKDATE, now + timedelta(days=round(years * DAYS_PER_YEAR)))
-    certificate = signing.sign_root(
-        signing.CertificateTerms(signing.subject_name(name), span, signing.new_serial()), key
-    )
+    terms = signing.CertificateTerms(signing.subject_name(name), span, signing.new_serial())
+    certificate = signing.sign_root(terms, key)
     authority.check_absent(out / "root.pem")
     authority.write_new(out / "root.key", pem.key_to_pem(key), 0o600)
     authority.write_new(out / "root.pem", pem.certificates_to_pem([certificate]))
     err.print(f"{out / 'root.pem'}: {name}, not after {span.ends:%Y-%m-%d}, SHA-256 {pem.fingerprint(certificate)}")
-    err.print(f"{out / 'root.key'}: keep it offline, with a copy; it is needed only when a stage's authority is made.")
+    err.print(f"{out / 'root.key'}: keep it offline, with a copy; it is needed only to create a stage's authority.")
 
 
 @app.command("request")
 def request_(
-    name: Annotated[str, typer.Option(help="The device's id, or a service's name.")],
+    name: Annotated[str, typer.Option(help="Id of the device, or name of the service.")],
     out: OutFolderOption = Path(),
 ) -> None:
-    """Make a key and a request; run it where the key belongs, for the key stays there."""
+    """Create a key and a request. Run it on the machine that uses the key: the key stays there."""
     authority.require_cryptography()
     from infra.providers.pki import csr, pem, signing
 
     check_common_name(name)
     if "/" in name or name.startswith("."):
-        raise option_error("--name", f"{name!r} is no name of a file", "use the device's id")
+        raise option_error("--name", f"{name!r} is not a file name", "use the device's id")
     key = signing.new_key()
     authority.check_absent(out / f"{name}.csr")
     authority.write_new(out / f"{name}.key", pem.key_to_pem(key), 0o600)
     authority.write_new(out / f"{name}.csr", csr.create_request(name, key))
-    err.print(f"{out / name}.key stays here; have {out / name}.csr signed with `motcua ca sign`.")
+    err.print(f"{out / name}.key stays here; sign {out / name}.csr with `motcua ca sign`.")
 
 
 def check_common_name(name: str) -> None:
-    """Raise ConfigError for a name that fits no certificate."""
+    """Raise ConfigError for a name that a certificate cannot have."""
     from infra.providers.pki.stateless import parse_common_name
 
     try:

@@ -1,4 +1,4 @@
-"""`motcua drift`: what the servers and files hold otherwise than the stack declares. It must not change anything."""
+"""`motcua drift`: differences between a stack's plan and the servers and files. It must not change anything."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from motcua.stacks import OpenedStack
 
 INFLUX_TOKEN_ENV = "MOTCUA_INFLUX_TOKEN"  # noqa: S105 - a variable's name
-COLUMNS = ("Thing", "Kind", "State", "Field", "Wanted", "Found")
+COLUMNS = ("Resource", "Kind", "State", "Field", "Wanted", "Found")
 COLOURS = {"missing": "red", "changed": "yellow", "foreign": "magenta", "unplanned": "blue"}
 
 
@@ -31,17 +31,15 @@ def drift(
         Path | None, typer.Option(help="Pulumi.NAME.yaml (default: the shipped local stack).")
     ] = None,
     inventory: Annotated[Path | None, typer.Option(help="The inventory's folder (default: the stack file's).")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Compare a stack's plan with InfluxDB and the files; exit 1 when something differs.
 
-    InfluxDB is asked with the operator token of MOTCUA_INFLUX_TOKEN. Nothing is changed, and no engine is needed.
+    InfluxDB is read with the operator token in MOTCUA_INFLUX_TOKEN. Nothing is changed, and Pulumi is not needed.
     """
     from motcua import stacks
 
-    files = (
-        [stack_file] if stack_file else [item for item in stacks.shipped_files() if item.name == "Pulumi.local.yaml"]
-    )
+    files = [stack_file] if stack_file else [f for f in stacks.shipped_files() if f.name == "Pulumi.local.yaml"]
     differences = find_drift(stacks.open_stacks(files, inventory, datetime.now(UTC).date())[0])
     if json:
         print(json_text.dumps([item.to_json() for item in differences], indent=2, ensure_ascii=False))
@@ -52,7 +50,7 @@ def drift(
 
 
 def find_drift(stack: OpenedStack) -> Sequence[Drift]:
-    """Return everything that differs. Raises ConfigError for a missing secret, MotcuaError when a server is away."""
+    """Return all differences. Raises ConfigError for a missing token, MotcuaError when a server is unreachable."""
     from infra.drift import find_drifts, local_file_specs, open_servers, undeclared_resources
     from infra.providers.resource_kind import ProviderError
     from infra.resource_specs import resource_specs
@@ -77,7 +75,7 @@ def secret() -> str:
 
 
 def print_drift(differences: Sequence[Drift]) -> None:
-    """Print a table, or that nothing differs."""
+    """Print a table, or `no drift`."""
     if not differences:
         print("no drift")
         return

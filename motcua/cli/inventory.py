@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from motcua.cli import openslo
+from motcua.cli import ConfigOption, openslo
 from motcua.startup import load_inventory, load_settings
 from telemetry.errors import ConfigError, Fault
 
@@ -18,26 +18,25 @@ if TYPE_CHECKING:
     from infra.policy.catalogue import Finding
     from motcua.stacks import OpenedStack
 
-app = typer.Typer(no_args_is_help=True, help="Check, show and render the declared world.")
+app = typer.Typer(no_args_is_help=True, help="Check, show and render the inventory: what is declared.")
 app.add_typer(openslo.app, name="openslo")
-ConfigOption = Annotated[
-    Path | None, typer.Option("--config", help="TOML file with settings (they win over MOTCUA_…).")
-]
 
 
 StackFilesOption = Annotated[
     list[Path] | None,
-    typer.Option("--stack-file", help="Pulumi.NAME.yaml; may be repeated (default: the shipped ones)."),
+    typer.Option("--stack-file", help="Stack file Pulumi.NAME.yaml; may be repeated (default: the shipped ones)."),
 ]
 
 
 @app.command("check")
 def check(
-    folder: Annotated[Path | None, typer.Argument(help="The inventory's folder.")] = None,
-    policy: Annotated[bool, typer.Option("--policy", help="Check the stacks' plans against the rules, too.")] = False,
+    folder: Annotated[
+        Path | None, typer.Argument(help="Folder of the inventory (default: MOTCUA_INVENTORY, else the sample).")
+    ] = None,
+    policy: Annotated[bool, typer.Option("--policy", help="Also check the stacks' plans against the policy.")] = False,
     stack_file: StackFilesOption = None,
 ) -> None:
-    """Name every fault with file and line; exit 2 when there are any, 1 when a plan breaks a mandatory rule."""
+    """Report all faults with file and line. Exit 2 on any fault, 1 when a plan violates a mandatory rule."""
     from telemetry import inventory
 
     if stack_file and not policy:
@@ -58,7 +57,7 @@ def check(
 
 
 def _check_policy(files: list[Path], folder: Path | None) -> None:
-    """Print the findings of every stack; exit 1 when one of them is mandatory."""
+    """Print the findings of every stack; exit 1 when one is mandatory."""
     from motcua import stacks
 
     violations = 0
@@ -73,7 +72,7 @@ def _check_policy(files: list[Path], folder: Path | None) -> None:
 
 
 def _stack_findings(stack: OpenedStack) -> list[Finding]:
-    """Return what a stack's plan breaks, and its manifests where the target has some."""
+    """Return the findings for a stack's plan, and for its manifests where the target has some."""
     import yaml
 
     from infra.policy.manifests import check_manifests
@@ -85,9 +84,8 @@ def _stack_findings(stack: OpenedStack) -> list[Finding]:
     documents = [item for name, text in files.items() if name.endswith(".yaml") for item in yaml.safe_load_all(text)]
     objects = check_manifests([item for item in documents if isinstance(item, dict) and "kind" in item])
     plan_findings = check_plan(stack.plan, stack.options, _today())
-    return sorted(
-        {*plan_findings, *find_leaks(files), *(item for item in objects if not item.rule.startswith("image-"))}
-    )
+    object_findings = (item for item in objects if not item.rule.startswith("image-"))
+    return sorted({*plan_findings, *find_leaks(files), *object_findings})
 
 
 def _today() -> date:
@@ -96,9 +94,10 @@ def _today() -> date:
 
 @app.command("show")
 def show(
-    ident: Annotated[str, typer.Argument(help="A centre, device, system or service id.")], config: ConfigOption = None
+    ident: Annotated[str, typer.Argument(help="Id of a centre, device, system, service or unit.")],
+    config: ConfigOption = None,
 ) -> None:
-    """Show what is declared under an id."""
+    """Show the declaration of an id."""
     inventory = load_inventory(load_settings(config))()
     for declared in (inventory.centres, inventory.devices, inventory.systems, inventory.services, inventory.units):
         if ident in declared:
@@ -110,11 +109,13 @@ def show(
 
 @app.command("graph")
 def graph_(
-    plan: Annotated[bool, typer.Option("--plan", help="Draw what a stack is to be, as a Mermaid chart.")] = False,
-    stack_file: Annotated[Path | None, typer.Option(help="With --plan: Pulumi.NAME.yaml (default: local).")] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Print a stack's plan as a Mermaid chart instead.")] = False,
+    stack_file: Annotated[
+        Path | None, typer.Option(help="With --plan: stack file Pulumi.NAME.yaml (default: the shipped local stack).")
+    ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Print the tree as Graphviz text (motcua inventory graph | dot -Tsvg)."""
+    """Print the tree of the inventory as Graphviz text (motcua inventory graph | dot -Tsvg)."""
     from telemetry.inventory.agent_config import render_graph
 
     if plan:
@@ -137,11 +138,11 @@ def _print_plan_chart(file: Path | None, folder: Path | None) -> None:
 
 @app.command("render")
 def render(
-    device: Annotated[str, typer.Option(help="The device's id.")],
-    mqtt: Annotated[str, typer.Option(help="Broker URL for the agent.")] = "mqtt://127.0.0.1:1883",
+    device: Annotated[str, typer.Option(help="Id of the device.")],
+    mqtt: Annotated[str, typer.Option(help="Broker URL that the agent connects to.")] = "mqtt://127.0.0.1:1883",
     config: ConfigOption = None,
 ) -> None:
-    """Print a device's agent.toml."""
+    """Print the agent.toml of a device."""
     from telemetry.inventory.agent_config import render_agent
 
     print(render_agent(load_inventory(load_settings(config))(), device, mqtt=mqtt), end="")

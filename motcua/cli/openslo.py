@@ -1,4 +1,4 @@
-"""`motcua inventory openslo …`: objectives to and from OpenSLO v1 YAML. It must not edit the inventory."""
+"""`motcua inventory openslo …`: exports and imports objectives as OpenSLO v1 YAML. It must not edit the inventory."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from motcua.cli import ConfigOption
 from motcua.startup import load_inventory, load_settings
 from telemetry.errors import ConfigError, Fault, MotcuaError
 
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from telemetry.inventory.openslo_import import ImportResult
 
 app = typer.Typer(no_args_is_help=True, help="Exchange objectives with other tools as OpenSLO v1 YAML.")
-ConfigOption = Annotated[
-    Path | None, typer.Option("--config", help="TOML file with settings (they win over MOTCUA_…).")
-]
 
 
 @app.callback()
@@ -35,10 +33,10 @@ def require_yaml() -> None:
 
 @app.command("export")
 def export(
-    out: Annotated[Path | None, typer.Option(help="File to write (default: standard output).")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write to this file (default: standard output).")] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Write every objective as an OpenSLO v1 document, with our burn-rate rules as alert policies.
+    """Write every objective as an OpenSLO v1 document, with the burn-rate rules as alert policies.
 
     Example: motcua inventory openslo export --out slo.yaml
     """
@@ -52,7 +50,9 @@ def export(
     try:
         out.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ConfigError([Fault(str(out), 0, "--out", str(error.strerror), "name a file you may write")]) from error
+        raise ConfigError(
+            [Fault(str(out), 0, "--out", str(error.strerror), "give a file that you may write")]
+        ) from error
     print(f"{len(documents)} documents in {out}")
 
 
@@ -61,9 +61,9 @@ def import_(
     files: Annotated[list[Path], typer.Argument(help="YAML files with openslo/v1 or openslo.com/v2alpha documents.")],
     config: ConfigOption = None,
 ) -> None:
-    """Print the objectives of OpenSLO files as objectives.toml; on standard error, what became of each document.
+    """Print the objectives of OpenSLO files as objectives.toml, and the result for each document on standard error.
 
-    Exit 1 when no objective could be taken. Example: motcua inventory openslo import slo.yaml > objectives.toml
+    Exit 1 when no objective could be imported. Example: motcua inventory openslo import slo.yaml > objectives.toml
     """
     from telemetry.inventory.openslo import to_toml
     from telemetry.inventory.openslo_import import import_documents
@@ -72,13 +72,13 @@ def import_(
     result = import_documents([item for file in files for item in read_documents(file)], inventory)
     print_result(result)
     if not result.objectives:
-        msg = "no objective could be taken; each document's reason is above"
+        msg = "no objective could be imported; the reason for each document is above"
         raise MotcuaError(msg)
     print(to_toml(item for _, item in result.objectives), end="")
 
 
 def dump_yaml(documents: Sequence[object]) -> str:
-    """Return documents as YAML; a text with control characters is quoted, or reading would change it."""
+    """Return documents as YAML; texts with control characters are quoted, since reading would change them otherwise."""
     import yaml
 
     class Dumper(yaml.SafeDumper):
@@ -92,26 +92,26 @@ def dump_yaml(documents: Sequence[object]) -> str:
 
 
 def read_documents(file: Path) -> Iterator[tuple[str, object]]:
-    """Yield a file's documents, each with its label. Raises ConfigError naming the line that is no YAML."""
+    """Yield a file's documents, each with its label. Raises ConfigError with the line of a syntax error."""
     import yaml
 
     try:
         documents = list(yaml.safe_load_all(file.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([Fault(str(file), 0, "file", str(error), "name a readable YAML file")]) from error
+        raise ConfigError([Fault(str(file), 0, "file", str(error), "give a readable YAML file")]) from error
     except yaml.YAMLError as error:
         position = getattr(error, "problem_mark", None)
         problem = f"is not YAML: {getattr(error, 'problem', error)}"
         line = position.line + 1 if position else 1
         raise ConfigError([Fault(str(file), line, "syntax", problem, "correct that line")]) from error
-    except (ValueError, OverflowError, RecursionError) as error:  # a date or number that is none; too many levels
+    except (ValueError, OverflowError, RecursionError) as error:  # an invalid date or number, or too many levels
         raise ConfigError([Fault(str(file), 1, "value", f"cannot be read: {error}", "correct that value")]) from error
     yield from ((f"{file}#{at}", body) for at, body in enumerate(documents, start=1) if body is not None)
 
 
 def print_result(result: ImportResult) -> None:
-    """Print what was taken and what was not, by document."""
+    """Print by document what was imported and what was not."""
     for label, objective in result.objectives:
-        print(f"{label}: taken as objective {objective.id!r} of {objective.scope}", file=sys.stderr)
+        print(f"{label}: imported as objective {objective.id!r} of {objective.scope}", file=sys.stderr)
     for note in result.notes:
         print(f"{note.document}: {note.path}: {note.reason}", file=sys.stderr)

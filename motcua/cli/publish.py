@@ -1,4 +1,4 @@
-"""`motcua publish MONTH`: freezes a month's figures as a file of the inventory. It must not commit or upload it."""
+"""`motcua publish MONTH`: writes a month's figures as a file of the inventory. It must not commit or upload it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from motcua.cli import ConfigOption, StoreOption
 from motcua.startup import load_inventory, load_settings
+from telemetry.core.scope import Scope
 from telemetry.errors import MotcuaError
 from telemetry.queries.publication import PUBLISHED_FIGURES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from motcua.month_report import MonthReport
-    from motcua.publishing import MonthChanges
+    from motcua.month_report import MonthChanges, MonthReport
     from telemetry.config import ServerSettings
     from telemetry.core.inventory import Inventory, PublishedFigures
 
@@ -29,20 +30,16 @@ err = Console(stderr=True)
 
 
 def publish(
-    month: Annotated[str, typer.Argument(help="The local month, e.g. 2026-10.")],
-    store: Annotated[str | None, typer.Option(help="Store URL.")] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for the file (default: published/ in the inventory's folder).")
-    ] = None,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Publish a published month again, and say what changes.")
-    ] = False,
-    config: Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")] = None,
+    month: Annotated[str, typer.Argument(help="Month in local time, e.g. 2026-10.")],
+    store: StoreOption = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the file (default: published/ of the inventory).")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Publish a month again, and print what changes.")] = False,
+    config: ConfigOption = None,
 ) -> None:
-    """Write the figures of a month that is over and settled (7 days) into the inventory, to be reviewed in Git.
+    """Write the figures of a finished month into the inventory, 7 days after its end, to be reviewed in Git.
 
-    Every scope's seconds in opening hours and every objective's good and bad; data that come later are shown beside
-    them as corrections. Example: motcua publish 2026-10 --store sqlite:////var/lib/motcua/store.db
+    The file has the seconds in opening hours of every scope, and good and bad of every objective; later data are shown
+    beside them as corrections. Example: motcua publish 2026-10 --store sqlite:////var/lib/motcua/store.db
     """
     from telemetry import inventory
     from telemetry.inventory.published import path_of
@@ -58,64 +55,62 @@ def publish(
         if changes is not None and not changes:
             return
         print(f"{file} is overwritten")
-    from motcua import publishing
+    from motcua import month_report
 
-    publishing.write_month(file, rows)
+    month_report.write_month(file, rows)
     _print_published(file, rows, declared)
 
 
 def _compute_month(
     settings: ServerSettings, inventory: Inventory, month: str, target: tuple[Path, bool]
 ) -> tuple[list[PublishedFigures], MonthChanges | None]:
-    """Compute the rows, and what they change of those published before; None when nothing was."""
-    from motcua import publishing
+    """Compute the rows and the changes to those published before; None when nothing was published."""
+    from motcua import month_report
     from motcua.month_report import MonthReport, month_window
     from telemetry.queries.service import Queries
     from telemetry.wiring import open_store
 
     now = time.time_ns() // 1_000_000
     window = month_window(month, inventory.zone)
-    publishing.check_settled(month, window, now, inventory.zone)
+    month_report.check_settled(month, window, now, inventory.zone)
     before = _previous_rows(inventory, month, *target)
     open_connection = open_store(settings.store, settings.store_token)
     try:
-        publishing.check_folded(open_connection, month, window)
+        month_report.check_folded(open_connection, month, window)
         rows = _compute_rows(
             MonthReport(month, inventory, open_connection, Queries(open_connection, lambda: inventory, lambda: now))
         )
     finally:
         open_connection.close()
-    return rows, publishing.compare_rows(before, rows) if before else None
+    return rows, month_report.compare_rows(before, rows) if before else None
 
 
 def _previous_rows(
     inventory: Inventory, month: str, file: Path, replace: bool
 ) -> Mapping[tuple[str, str, str], PublishedFigures]:
-    """Return what was published before: in the file that is to be replaced, or else in the inventory."""
-    from motcua import publishing
+    """Return the rows published before: from the file that is to be replaced, else from the inventory."""
+    from motcua import month_report
 
     before = {key: row for key, row in inventory.published.items() if key[0] == month}
     if (before or file.exists()) and not replace:
-        msg = (
-            f"{month} is already published: late data are shown as corrections beside it; --replace publishes it again"
-        )
+        msg = f"{month} is already published: late data are shown as corrections; --replace publishes it again"
         raise MotcuaError(msg)
-    return publishing.read_existing(file, month) if file.exists() else before
+    return month_report.read_existing(file, month) if file.exists() else before
 
 
 def _compute_rows(month: MonthReport) -> list[PublishedFigures]:
-    from motcua import publishing
+    from motcua import month_report
 
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=err, transient=True) as bar:
         tasks = {stage: bar.add_task(stage, total=None) for stage in ("reading", "adding")}
-        return publishing.compute_rows(
+        return month_report.compute_rows(
             month, lambda stage, done, total: bar.update(tasks[stage], completed=done, total=total)
         )
 
 
 def _print_published(file: Path, rows: Sequence[PublishedFigures], inventory: Inventory) -> None:
-    from motcua import publishing
+    from motcua import month_report
 
     plain = sum(not row.objective for row in rows)
     print(f"{file}: {plain} scopes, {len(rows) - plain} rows of {len(inventory.objectives)} objectives")
@@ -123,8 +118,8 @@ def _print_published(file: Path, rows: Sequence[PublishedFigures], inventory: In
     table = Table(title="Worst centres", box=box.SIMPLE_HEAD)
     for name in ("Centre", "Name", "Open h", "Availability", "Low", "Coverage"):
         table.add_column(name, justify="left" if name in {"Centre", "Name"} else "right")
-    for row in publishing.worst_centres(rows):
-        ident = row.scope.removeprefix("centre:")
+    for row in month_report.worst_centres(rows):
+        ident = Scope(row.scope).id
         table.add_row(ident, inventory.centres[ident].name_en, f"{row.open / 3600:.1f}", *_availability_ratios(row))
     Console().print(table)
 
@@ -137,11 +132,11 @@ def _availability_ratios(row: PublishedFigures) -> tuple[str, str, str]:
 
 
 def _print_changes(month: str, changes: MonthChanges) -> None:
-    """Print what a month published again says otherwise."""
+    """Print the changes of a month that is published again."""
     if not changes:
         print(f"{month}: nothing has changed since it was published")
         return
-    print(f"{month}: {len(changes.corrections)} rows change, {changes.added} are new, {changes.removed} go")
+    print(f"{month}: {len(changes.corrections)} rows change, {changes.added} are added, {changes.removed} are removed")
     for correction in changes.corrections[:MAX_SHOWN_CORRECTIONS]:
         signed = (f"{name} {value:+d}" for name in PUBLISHED_FIGURES if (value := getattr(correction.difference, name)))
         print(f"  {correction.current.scope} {correction.current.objective or 'availability'}: {', '.join(signed)}")

@@ -1,4 +1,4 @@
-"""`motcua render …`: writes what a target needs to files; it must not overwrite what it did not write."""
+"""`motcua render …`: writes the files of a target; it must not overwrite files that it did not write."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from motcua.cli import ConfigOption
 from motcua.startup import load_settings
 from telemetry.errors import ConfigError, Fault
 
@@ -21,14 +22,14 @@ if TYPE_CHECKING:
 
 
 class RenderTarget(StrEnum):
-    """What can be rendered."""
+    """The targets that can be rendered."""
 
     HOST = "host"
     KUBERNETES = "kubernetes"
 
 
 class RenderedFiles(NamedTuple):
-    """Files by path, the mark that each of them bears, which are programs."""
+    """Files by path, the header that marks them, and which are executable."""
 
     files: Mapping[str, str]
     marker: str
@@ -43,27 +44,23 @@ def render(
             "kubernetes: objects for `kubectl apply --server-side -k`."
         ),
     ],
-    out: Annotated[Path, typer.Option(help="Folder to write; files of an earlier run are replaced, others never.")],
-    inventory: Annotated[Path | None, typer.Option(help="The inventory's folder (default: MOTCUA_INVENTORY).")] = None,
-    workers: Annotated[int, typer.Option(min=1, max=9, help="host: ingest workers, named 1, 2, …")] = 1,
+    out: Annotated[Path, typer.Option(help="Output folder; only files of an earlier run are replaced.")],
+    inventory: Annotated[Path | None, typer.Option(help="Folder of the inventory (default: MOTCUA_INVENTORY).")] = None,
+    workers: Annotated[int, typer.Option(min=1, max=9, help="host: number of ingest workers, named 1, 2, …")] = 1,
     broker: Annotated[
         str,
-        typer.Option(
-            help="host: also write every device's agent.toml for this broker, e.g. mqtts://mqtt.example:8883."
-        ),
+        typer.Option(help="host: also write all agent.toml files for this broker, e.g. mqtts://mqtt.example:8883."),
     ] = "",
-    program: Annotated[
-        str, typer.Option(help="host: where `motcua` will be on the machines.")
-    ] = "/opt/motcua/bin/motcua",
+    program: Annotated[str, typer.Option(help="host: path of `motcua` on the machines.")] = "/opt/motcua/bin/motcua",
     stack_file: Annotated[
         Path | None,
-        typer.Option(help="The stack's Pulumi.NAME.yaml (default: the shipped one; host: one machine in production)."),
+        typer.Option(help="Stack file Pulumi.NAME.yaml (default: the shipped one; host: one machine in production)."),
     ] = None,
-    config: Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")] = None,
+    config: ConfigOption = None,
 ) -> None:
-    """Write a target's files: broker, access rules, settings, units or objects, backup.
+    """Write the files of a target: broker, access rules, settings, units or objects, backup.
 
-    Nothing is installed or started, no secret is written; `docs/operate.md` says where each file belongs.
+    Nothing is installed or started, and no secret is written; `docs/operate.md` lists where each file belongs.
     """
     from telemetry import inventory as declared
 
@@ -98,7 +95,7 @@ def _render_host(
 
 
 def load_stack(target: RenderTarget, file: Path | None, folder: Path | None) -> OpenedStack:
-    """Return the stack of a file, or of the shipped one. Raises ConfigError: it has faults or is another target's."""
+    """Return the stack of a file, else the shipped one. Raises ConfigError for faults or another target."""
     import infra
     from infra.config.stack_file import value_and_line
     from motcua.stacks import open_stacks
@@ -106,7 +103,7 @@ def load_stack(target: RenderTarget, file: Path | None, folder: Path | None) -> 
     path = file or Path(infra.__path__[0]) / "stacks" / f"Pulumi.{target.value}.yaml"
     (stack,) = open_stacks([path], folder, datetime.now(UTC).date())
     if stack.options.target != target.value and target is not RenderTarget.HOST:
-        problem, remedy = f"is {stack.options.target}, not {target.value}", "name the stack file of that target"
+        problem, remedy = f"is {stack.options.target}, not {target.value}", "give the stack file of that target"
         raise ConfigError([Fault(str(path), value_and_line(path, "target")[1], "motcua:target", problem, remedy)])
     return stack
 
@@ -118,20 +115,19 @@ def _render_stack(target: RenderTarget, stack: OpenedStack, machine: tuple[int, 
     from infra.targets.kubernetes import kustomize
     from telemetry.inventory.files import bundle_files
 
-    return RenderedFiles(
-        kustomize.kustomize_files(stack.plan, stack.options, bundle_files(stack.folder)), kustomize.HEADER_PREFIX
-    )
+    files = kustomize.kustomize_files(stack.plan, stack.options, bundle_files(stack.folder))
+    return RenderedFiles(files, kustomize.HEADER_PREFIX)
 
 
 def remove_stale_files(out: Path, rendered: RenderedFiles) -> None:
-    """Remove objects that an earlier run wrote and this one does not: they would be applied with the others."""
+    """Remove objects of an earlier run that this one did not write: they would be applied with the others."""
     for path in out.glob("[0-9][0-9][0-9]-*.yaml"):
         if path.name not in rendered.files and _is_own_file(path, rendered.marker):
             path.unlink()
 
 
 def check_broker_address(broker: str) -> None:
-    """Refuse an address under which agents would not meet the broker with their certificates. Raises ConfigError."""
+    """Refuse an address at which agents could not use their certificates. Raises ConfigError."""
     from telemetry.mqtt.address import parse_broker_url
 
     try:
@@ -144,8 +140,8 @@ def check_broker_address(broker: str) -> None:
 
 
 def check_overwrites(out: Path, files: Mapping[str, str], marker: str) -> None:
-    """Refuse files that this command did not write. Raises ConfigError naming all of them."""
-    remedy = "move it away, or name another folder with --out"
+    """Refuse to overwrite files that this command did not write. Raises ConfigError with all of them."""
+    remedy = "move it away, or give another folder with --out"
     faults = [
         Fault(str(out / name), 1, "--out", "exists and was not written by this command", remedy)
         for name in files
@@ -171,5 +167,5 @@ def write_files(out: Path, rendered: RenderedFiles) -> None:
             path.write_text(text, encoding="utf-8")
             path.chmod(0o755 if name in rendered.programs else 0o644)
     except OSError as error:
-        fault = Fault(str(error.filename or out), 0, "--out", str(error.strerror), "name a folder that you may write")
+        fault = Fault(str(error.filename or out), 0, "--out", str(error.strerror), "give a folder that you may write")
         raise ConfigError([fault]) from error

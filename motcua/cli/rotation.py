@@ -1,4 +1,4 @@
-"""`motcua rotation report`: which certificates end when, and what renews them. It must not ask an engine."""
+"""`motcua rotation report`: when certificates expire, and when they are renewed. It must not call Pulumi."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json as json_text
 from collections import Counter
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich import box
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from infra.providers.pki.rotation import PlannedCertificate, RotationRow
 
-app = typer.Typer(no_args_is_help=True, help="What is to be renewed, and when.")
+app = typer.Typer(no_args_is_help=True, help="Certificates that must be renewed, and when.")
 COLUMNS = ("Name", "Use", "No.", "Not after", "Days", "State", "Renewal")
 NUMERIC_COLUMNS = ("No.", "Days")
 STATE_COLOURS = {"next": "blue", "active": "green", "retiring": "yellow", "expired": "red"}
@@ -29,22 +29,24 @@ STATE_COLOURS = {"next": "blue", "active": "green", "retiring": "yellow", "expir
 
 @app.callback()
 def rotation() -> None:
-    """Keep `report` a command of its own, whatever else joins it."""
+    """Keep `report` a subcommand: typer would drop the name of a single command."""
 
 
 @app.command("report")
 def report(
-    stack_file: Annotated[Path | None, typer.Option(help="Report what this stack plans (Pulumi.NAME.yaml).")] = None,
-    certificate: Annotated[list[Path] | None, typer.Option(help="Report this PEM file; may be repeated.")] = None,
-    ledger: Annotated[Path | None, typer.Option(help="Report what `motcua ca sign` entered here.")] = None,
-    today: Annotated[str | None, typer.Option(help="As of this date, e.g. 2027-01-31 (default: today).")] = None,
+    stack_file: Annotated[Path | None, typer.Option(help="Report the plan of this Pulumi.NAME.yaml.")] = None,
+    certificate: Annotated[
+        list[Path] | None, typer.Option(help="Report the certificates in this PEM file; may be repeated.")
+    ] = None,
+    ledger: Annotated[Path | None, typer.Option(help="Report this ledger of `motcua ca sign`.")] = None,
+    today: Annotated[str | None, typer.Option(help="Report as of this date, e.g. 2027-01-31 (default: today).")] = None,
     inventory: Annotated[Path | None, typer.Option(help="The inventory's folder (default: the stack file's).")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Say for each certificate when it ends and when `pulumi up` makes the next one.
+    """Report for each certificate when it expires and when `pulumi up` creates the next one.
 
-    A stack file tells what is planned for that day, whether or not `pulumi up` has run; PEM files tell what is there,
-    a ledger what was signed for devices. Exit 1 when something has ended without a successor.
+    A stack file gives the planned certificates of that day, whether or not `pulumi up` has run; PEM files give existing
+    ones, a ledger those signed for devices. Exit 1 when a certificate has expired without a successor.
     """
     from infra.providers.pki.rotation import overdue_rows, rotation_report as reported
 
@@ -58,7 +60,7 @@ def report(
     if not certificates:
         remedy = "give --stack-file FILE, --certificate FILE or --ledger FILE"
         raise option_error("--stack-file", "nothing to report about", remedy)
-    # What has ended and was replaced is of no interest any more; a ledger is full of it.
+    # Expired certificates that were replaced are left out; a ledger has many of them.
     rows = [row for row in reported(certificates, day) if row.state != "expired" or row.renew_on is not None]
     print_rows(rows, day, as_json=json)
     if overdue_rows(rows):
@@ -66,7 +68,7 @@ def report(
 
 
 def parse_day(text: str | None) -> date:
-    """Return the asked day, today's in UTC by default. Raises ConfigError."""
+    """Return the requested day, today in UTC by default. Raises ConfigError."""
     if text is None:
         return datetime.now(UTC).date()
     try:
@@ -76,7 +78,7 @@ def parse_day(text: str | None) -> date:
 
 
 def planned_certificates(stack_file: Path, inventory: Path | None, today: date) -> Sequence[PlannedCertificate]:
-    """Return what a stack plans for a day. Raises ConfigError and InventoryError."""
+    """Return a stack's planned certificates on a day. Raises ConfigError and InventoryError."""
     from motcua.stacks import open_stacks
 
     return open_stacks([stack_file], inventory, today)[0].plan.all_certificates
@@ -99,7 +101,7 @@ def read_certificates(path: Path) -> Sequence[PlannedCertificate]:
 
 
 def ledger_certificates(path: Path) -> Sequence[PlannedCertificate]:
-    """Return a ledger's certificates; those of one name are counted as generations. Raises ConfigError."""
+    """Return a ledger's certificates; those of one name are numbered as generations. Raises ConfigError."""
     from infra.providers.pki.rotation import IssuedCertificate
 
     check_ledger(path)
@@ -110,7 +112,7 @@ def ledger_certificates(path: Path) -> Sequence[PlannedCertificate]:
             first, last = (datetime.fromisoformat(row[name]).date() for name in ("not_before", "not_after"))
             counts[row["name"]] += 1
         except (KeyError, TypeError, ValueError):
-            remedy = "put back the line as `motcua ca sign` wrote it"
+            remedy = "restore the line as `motcua ca sign` wrote it"
             raise option_error("--ledger", f"line {line} is no entry", remedy, str(path)) from None
         certificates.append(IssuedCertificate(row["name"], "client", first, last, counts[row["name"]]))
     return certificates
@@ -123,9 +125,8 @@ def print_rows(rows: Sequence[RotationRow], today: date, *, as_json: bool) -> No
         return
     table = Table(title=f"Certificates on {today}", box=box.SIMPLE_HEAD)
     for name in COLUMNS:
-        table.add_column(
-            name, justify="right" if name in NUMERIC_COLUMNS else "left", no_wrap=name != "Name", overflow="fold"
-        )
+        justify: Literal["left", "right"] = "right" if name in NUMERIC_COLUMNS else "left"
+        table.add_column(name, justify=justify, no_wrap=name != "Name", overflow="fold")
     for row in rows:
         state = f"[{STATE_COLOURS[row.state]}]{row.state}[/]"
         ends = (str(row.not_after), str(row.days_left), state, renewal_text(row, today))
@@ -134,7 +135,7 @@ def print_rows(rows: Sequence[RotationRow], today: date, *, as_json: bool) -> No
 
 
 def renewal_text(row: RotationRow, today: date) -> str:
-    """Say from when on the next one is made."""
+    """Return when the next certificate is created, as text."""
     if row.renew_on is None:
         return "done"
     return "now" if row.renew_on <= today else str(row.renew_on)

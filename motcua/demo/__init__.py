@@ -1,1 +1,1 @@
-"""The demonstration: a whole province in one process."""
+"""The demo: a whole province in one process."""

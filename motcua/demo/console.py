@@ -1,31 +1,27 @@
-"""Runs the demo for a person: what is where, progress, and the summary at the end."""
+"""Runs the demo on a terminal: addresses, progress, and the summary at the end; it must not simulate anything."""
 
 from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+
+from rich.console import Console
 
 from motcua import system
 from motcua.demo import scenario, summary
+from motcua.demo.scenario import DemoEnvironment, DemoOptions
 from motcua.replay import write_json
 from telemetry import wiring
 from telemetry.core.calendar.windows import to_local
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from rich.console import Console
-
-    from motcua.demo.scenario import DemoEnvironment, DemoOptions
-    from telemetry.core.inventory import Inventory
+from telemetry.core.inventory import Inventory
 
 FOLD_TIMEOUT_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class DemoEnding:
-    """Whether the demo ends by itself, and where its summary goes."""
+    """Whether the demo ends by itself, and the file of its summary."""
 
     once: bool
     json: Path | None
@@ -34,60 +30,35 @@ class DemoEnding:
 def run_demo(
     inventory: Inventory, options: DemoOptions, stop: threading.Event, ending: DemoEnding, console: Console
 ) -> bool:
-    """Run the demo; returns False when figures do not add up."""
+    """Run the demo; returns False when events were lost."""
     demo_inventory = scenario.demo_inventory(inventory, options)
-    with scenario.run_environment(demo_inventory, options) as environment:
-        _print_welcome(environment, console)
-        with _StopForwarder(stop, environment):
-            remaining = scenario.feed_history(environment, options, console)
-            if ending.once:
-                return _finish_once(environment, options, ending, console)
-            scenario.start_host_sources(environment)
-            environment.threads.start("town", lambda: scenario.feed_live(environment, options, remaining))
-            scenario.wait_delivered(environment, console)
-            console.print(f"[bold]{environment.url}/[/bold] is live; Ctrl-C ends it")
-            environment.threads.stop.wait()
+    with scenario.run_environment(demo_inventory, options, stop) as demo:
+        _print_welcome(demo, console)
+        remaining = scenario.feed_history(demo, options, console)
+        if ending.once:
+            return _finish_once(demo, options, ending, console)
+        scenario.start_host_sources(demo)
+        demo.threads.start("town", lambda: scenario.feed_live(demo, options, remaining))
+        scenario.wait_delivered(demo, console)
+        console.print(f"[bold]{demo.url}/[/bold] is live; press Ctrl-C to end")
+        stop.wait()
     return True
 
 
-class _StopForwarder:
-    """Lets the outer signal stop the town."""
-
-    def __init__(self, stop: threading.Event, environment: DemoEnvironment) -> None:
-        self._finished = threading.Event()
-        threading.Thread(target=self._forward, args=(stop, environment.threads.stop), daemon=True).start()
-
-    def _forward(self, stop: threading.Event, inner: threading.Event) -> None:
-        while not self._finished.is_set():
-            if stop.wait(0.2):
-                inner.set()
-                return
-
-    def __enter__(self) -> None:
-        """Begin."""
-
-    def __exit__(self, *_: object) -> None:
-        """End."""
-        self._finished.set()
-
-
-def _print_welcome(environment: DemoEnvironment, console: Console) -> None:
-    local_time = to_local(environment.clock(), environment.inventory.zone)
-    console.print(
-        f"[bold]{environment.url}/[/bold]  {environment.inventory.name_vi}: {len(environment.agents)} "
-        f"agents, simulated data"
-    )
-    if abs(environment.clock() - system.wall_ms()) > 60_000:
+def _print_welcome(demo: DemoEnvironment, console: Console) -> None:
+    local_time = to_local(demo.clock(), demo.inventory.zone)
+    console.print(f"[bold]{demo.url}/[/bold]  {demo.inventory.name_vi}: {len(demo.agents)} agents, simulated data")
+    if abs(demo.clock() - system.wall_ms()) > 60_000:
         console.print(
-            f"All centres are closed now, so the demo's clock stands at {local_time:%Y-%m-%d %H:%M} (--real-time)"
+            f"All centres are closed now; the demo's clock starts at {local_time:%Y-%m-%d %H:%M} (--real-time)"
         )
 
 
-def _finish_once(environment: DemoEnvironment, options: DemoOptions, ending: DemoEnding, console: Console) -> bool:
-    scenario.report_host_once(environment)
-    scenario.wait_delivered(environment, console)
-    _wait_folded(environment, console)
-    report = summary.demo_summary(environment, scenario.covered_window(environment, options))
+def _finish_once(demo: DemoEnvironment, options: DemoOptions, ending: DemoEnding, console: Console) -> bool:
+    scenario.report_host_once(demo)
+    scenario.wait_delivered(demo, console)
+    _wait_folded(demo, console)
+    report = summary.demo_summary(demo, scenario.covered_window(demo, options))
     if ending.json is not None:
         write_json(ending.json, report)
     is_complete = all(ratio == 1.0 for ratio in report["completeness"].values() if ratio is not None)
@@ -98,12 +69,12 @@ def _finish_once(environment: DemoEnvironment, options: DemoOptions, ending: Dem
     return is_complete and report["sent"] == report["stored"] + report["refused"]
 
 
-def _wait_folded(environment: DemoEnvironment, console: Console) -> None:
-    """Wait until rollup has read past this moment."""
-    reader = wiring.open_store(environment.store_url)
-    goal = environment.clock() * 1000
+def _wait_folded(demo: DemoEnvironment, console: Console) -> None:
+    """Wait until rollup has read all changes up to now."""
+    reader = wiring.open_store(demo.store_url)
+    goal = demo.clock() * 1000
     limit = system.monotonic_ms() + int(FOLD_TIMEOUT_S * 1000)
     with console.status("folding"):
         while reader.cursor() <= goal and system.monotonic_ms() < limit:
-            environment.threads.stop.wait(0.1)
+            demo.threads.stop.wait(0.1)
     reader.close()

@@ -55,7 +55,7 @@ def _decode_varint(data: bytes, position: int) -> tuple[int, int] | None:
     raise ValueError("a length of more than four bytes")
 
 
-def _encode_varint(value: int) -> bytes:
+def encode_varint(value: int) -> bytes:
     """Return a variable byte integer."""
     out = bytearray()
     while value >= 0x80:
@@ -126,4 +126,4 @@ def encode_publish(topic: str, payload: bytes) -> bytes:
     """Return a PUBLISH at QoS 0, not retained, without properties."""
     name = topic.encode()
     body = len(name).to_bytes(2) + name + b"\x00" + payload
-    return b"\x30" + _encode_varint(len(body)) + body
+    return b"\x30" + encode_varint(len(body)) + body

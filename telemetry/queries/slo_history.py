@@ -12,7 +12,7 @@ from telemetry.core.figures.accounting import TimeByState, to_time_by_state
 from telemetry.core.fold.totals import add_sums
 from telemetry.core.slo.history import HistoryStep, bad_amount, build_history, rank_spending
 from telemetry.core.slo.periods import calendar_period, rolling_period
-from telemetry.core.slo.sli import TIME_SLIS, good_bad_counts, time_sums
+from telemetry.core.slo.sli import TIME_SLIS, apply_unknown_policy, good_bad_counts, time_sums
 from telemetry.core.slo.timeseries import TimeBucket, TimeSeries, build_time_series
 from telemetry.queries.buckets import bucket_query
 

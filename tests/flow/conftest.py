@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from edge_agent import mapping
+from edge_agent.mapping import document, importer
 from telemetry import inventory, wiring
 from tests.flow.device import Wire, wait_until
 
@@ -221,7 +221,7 @@ def wire() -> Iterator[Callable[..., Wire]]:
 @pytest.fixture(scope="session")
 def world() -> Inventory:
     """The sample inventory with the centres of the shipped mappings."""
-    imports = tuple(mapping.import_centre(mapping.load_mapping(name)) for name in mapping.shipped_mappings())
+    imports = tuple(importer.import_centre(document.load_mapping(name)) for name in document.shipped_mappings())
     return inventory.load(inventory.default_path(), imports=imports)
 
 

@@ -14,7 +14,7 @@ from edge_agent.delivery import DeliveryPace
 from edge_agent.fleet import AgentLoop
 from edge_agent.outbox import Outbox
 from motcua import system
-from motcua.threads import RoleThreads
+from motcua.roles import RoleThreads
 from telemetry import wiring
 from telemetry.core.calendar.windows import Window
 from telemetry.core.figures.completeness import compute_completeness

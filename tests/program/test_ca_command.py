@@ -202,9 +202,9 @@ def test_what_pulumi_says_wrongly_is_named_without_its_secrets(desk: Desk) -> No
     program.parent.mkdir()
     path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
     answers = {
-        "exit 255": "pulumi says about stack dev",
-        'echo \'{"caKey": "planted-secret"}\'': "no output",
-        "echo planted-secret": "no output",
+        "exit 255": "pulumi failed for stack dev",
+        'echo \'{"caKey": "planted-secret"}\'': "lacks output",
+        "echo planted-secret": "lacks output",
         'echo \'{"caKey": "planted-secret", "caChain": "x"}\'': "no readable PEM certificate",
     }
     for script, said in answers.items():
@@ -216,7 +216,7 @@ def test_what_pulumi_says_wrongly_is_named_without_its_secrets(desk: Desk) -> No
         assert "planted-secret" not in done.stdout + done.stderr
     empty = desk.folder / "empty"
     empty.mkdir()
-    assert "no pulumi on PATH" in desk.run("ca", "sign", "--csr", file, "--stack", "dev", PATH=str(empty)).stderr
+    assert "pulumi is not on PATH" in desk.run("ca", "sign", "--csr", file, "--stack", "dev", PATH=str(empty)).stderr
 
 
 def pulumi(desk: Desk, told: dict[str, str], words: str) -> None:

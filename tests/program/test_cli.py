@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from motcua import startup
-from motcua.times import parse_window
+from motcua.startup import parse_window
 from telemetry.config import load_settings
 from telemetry.errors import ConfigError
 from telemetry.inventory import default_path

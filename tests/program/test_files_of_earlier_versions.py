@@ -176,7 +176,7 @@ def test_a_store_gives_the_same_answers(name: str, tmp_path: Path) -> None:
 def test_raw_events_of_a_store_are_folded_into_the_same_totals(name: str, tmp_path: Path) -> None:
     store = unpacked(f"{name}.db", tmp_path / f"{name}.db")
     before = totals(store)
-    assert "units folded again" in motcua("rollup", "--rebuild", "--store", f"sqlite:///{store}")
+    assert "entities folded again" in motcua("rollup", "--rebuild", "--store", f"sqlite:///{store}")
     now = totals(store)
     assert before
     assert {key: now.get(key) for key in before} == before

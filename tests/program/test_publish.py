@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from motcua import publishing
+from motcua import month_report
 from motcua.month_report import MonthReport, month_window
 from telemetry.core.calendar.windows import DAY, Window, day_window
 from telemetry.core.fold.fold import FOLD_VERSION
@@ -224,8 +224,8 @@ def test_a_month_to_come_is_refused(place: Place) -> None:
 
 def test_a_month_is_settled_seven_days_after_its_end() -> None:
     with pytest.raises(MotcuaError, match=r"2021-10 is not settled yet: .* from 2021-11-08 on"):
-        publishing.check_settled(MONTH, WINDOW, WINDOW.end + 7 * DAY - 1, ZONE)
-    publishing.check_settled(MONTH, WINDOW, WINDOW.end + 7 * DAY, ZONE)
+        month_report.check_settled(MONTH, WINDOW, WINDOW.end + 7 * DAY - 1, ZONE)
+    month_report.check_settled(MONTH, WINDOW, WINDOW.end + 7 * DAY, ZONE)
 
 
 def test_an_empty_store_is_refused(place: Place) -> None:
@@ -245,10 +245,10 @@ def test_changes_that_wait_are_refused_and_those_of_another_month_are_not(place:
     place.fill()
     store = SqliteStore(place.file)
     store.append(Batch((NOW + 1) * 1000, (), [ChangeRecord(CENTRE, WINDOW.end, WINDOW.end + 1)]))
-    publishing.check_folded(store, MONTH, WINDOW)
+    month_report.check_folded(store, MONTH, WINDOW)
     store.append(Batch((NOW + 2) * 1000, (), [ChangeRecord(CENTRE, WINDOW.start, WINDOW.start + 1)]))
     with pytest.raises(MotcuaError, match="1 changes of 2021-10 are not folded"):
-        publishing.check_folded(store, MONTH, WINDOW)
+        month_report.check_folded(store, MONTH, WINDOW)
     store.close()
 
 
@@ -261,7 +261,7 @@ def test_days_of_another_calendar_are_refused(place: Place) -> None:
 
 
 def test_a_write_that_fails_leaves_what_was_there(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    publishing.write_month(place.published, [])
+    month_report.write_month(place.published, [])
     before = place.published.read_bytes()
 
     def full(_: int) -> None:
@@ -269,7 +269,7 @@ def test_a_write_that_fails_leaves_what_was_there(place: Place, monkeypatch: pyt
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(ConfigError, match="No space left"):
-        publishing.write_month(place.published, [PublishedFigures(MONTH, "country", "", 1, 1, 0, 0, 0)])
+        month_report.write_month(place.published, [PublishedFigures(MONTH, "country", "", 1, 1, 0, 0, 0)])
     assert place.published.read_bytes() == before
     assert [path.name for path in place.published.parent.iterdir()] == [f"{MONTH}.csv"]
 
@@ -278,18 +278,18 @@ def test_the_plain_figures_are_those_of_the_api(place: Place) -> None:
     place.fill(down_ms=HOUR_MS)
     store = SqliteStore(place.file)
     queries = Queries(store, lambda: place.world, lambda: NOW)
-    rows = publishing.compute_rows(MonthReport(MONTH, place.world, store, queries), lambda *_: None)
+    rows = month_report.compute_rows(MonthReport(MONTH, place.world, store, queries), lambda *_: None)
     for row in rows:
         if not row.objective and row.scope.split(":")[-1] in {"country", "vn83", CENTRE, KIOSK, SYSTEM}:
             found = queries.availability(row.scope, WINDOW).overall
             assert (row.open, row.up, row.down, row.excluded) == (found.open, found.up, found.down, found.excluded)
-    assert publishing.worst_centres(rows)[0].scope == f"centre:{CENTRE}"
+    assert month_report.worst_centres(rows)[0].scope == f"centre:{CENTRE}"
     store.close()
 
 
 @pytest.mark.parametrize("target", ["host", "kubernetes"])
 def test_a_published_month_does_not_stand_in_the_way_of_rendering(place: Place, tmp_path: Path, target: str) -> None:
-    publishing.write_month(place.published, [PublishedFigures(MONTH, "country", "", 1, 1, 0, 0, 0)])
+    month_report.write_month(place.published, [PublishedFigures(MONTH, "country", "", 1, 1, 0, 0, 0)])
     words = ["render", "--target", target, "--inventory", str(place.folder), "--out", str(tmp_path / "out")]
     done = subprocess.run(
         [sys.executable, "-m", "motcua", *words], capture_output=True, text=True, timeout=120, check=False

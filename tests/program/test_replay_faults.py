@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from edge_agent import mapping
-from edge_agent.sources.replay import ReplaySource
+from edge_agent.mapping import document, importer
 from motcua import replay
 from telemetry import inventory
 from telemetry.errors import MotcuaError
@@ -28,7 +27,7 @@ def job(folder: Path) -> replay.ReplayJob:
 
 
 def world() -> Inventory:
-    imports = [mapping.import_centre(mapping.load_mapping("coselog-receipt"))]
+    imports = [importer.import_centre(document.load_mapping("coselog-receipt"))]
     return inventory.load(inventory.default_path(), imports=imports)
 
 
@@ -36,14 +35,14 @@ def test_replay_whose_feed_fails_before_the_first_row_raises(tmp_path: Path, mon
     def broken(*_: object) -> None:
         raise OSError("disk gone")
 
-    monkeypatch.setattr(ReplaySource, "run", broken)
+    monkeypatch.setattr(replay.ReplaySource, "run", broken)
     monkeypatch.setattr("threading.excepthook", lambda _: None)
     with pytest.raises(OSError, match="disk gone"):
         replay.run_replay(job(tmp_path), world, Console(quiet=True))
 
 
 def test_replay_that_was_not_fed_whole_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ReplaySource, "run", lambda *_: None)
+    monkeypatch.setattr(replay.ReplaySource, "run", lambda *_: None)
     with pytest.raises(MotcuaError, match="only 0 of 1"):
         replay.run_replay(job(tmp_path), world, Console(quiet=True))
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edge_agent.agent import Agent, AgentSettings, Environment
+from edge_agent.agent import Agent, AgentSettings, Environment, RemoteHandler
 from edge_agent.alarms import REPEAT_AFTER_MS, AlarmReporter
 from edge_agent.outbox import Outbox, OutboxFull
 from edge_agent.reconnect import MAX_WAIT_MS, SHORT_LIVED_LIMIT, ReconnectPolicy
@@ -47,12 +47,14 @@ class Standing(Link):
 class Kiosk:
     """An agent in virtual time; `chance` is its jitter."""
 
-    def __init__(self, folder: Path, chance: float = 0.0, *, alarms: bool = True) -> None:
+    def __init__(
+        self, folder: Path, chance: float = 0.0, *, alarms: bool = True, remote: RemoteHandler | None = None
+    ) -> None:
         self.now = 1_000
         self.outbox = Outbox(folder / "o.db", lambda: "spool")
         around = Environment(lambda: 9, lambda: self.now, lambda: chance, lambda: "id")
         self.agent = Agent(
-            AgentSettings(DEVICE, CENTRE, BrokerAddress(port=1), alarms_enabled=alarms), self.outbox, around
+            AgentSettings(DEVICE, CENTRE, BrokerAddress(port=1), alarms_enabled=alarms), self.outbox, around, remote
         )
         self.link = self.agent.link = Standing(self.agent)
         self.agent.on_connected(session_present=False)
@@ -220,9 +222,9 @@ class Following:
         return now + 7
 
 
-def test_configuration_and_commands_go_to_the_remote_side_and_receipts_do_not(kiosk: Kiosk) -> None:
+def test_configuration_and_commands_go_to_the_remote_side_and_receipts_do_not(tmp_path: Path) -> None:
     remote = Following()
-    kiosk.agent.attach_remote(remote)
+    kiosk = Kiosk(tmp_path, remote=remote)
     topics = [topic.rpartition("/")[2] for topic, _ in kiosk.agent.link._settings.subscriptions]
     assert topics == ["receipt", "state", "config", "command"]
     for topic in ("config", "command", "receipt"):

@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from edge_agent import metrics
-from edge_agent.metrics_server import serve_metrics
 from tests.unit.test_agent_alarms import Kiosk
 from tests.unit.test_clock_repair import Box, Machine
 
@@ -95,13 +94,13 @@ def test_a_certificates_end_is_read_without_another_library(tmp_path: Path) -> N
 
 
 def test_the_figures_are_served_on_the_loopback_only(free_port: int) -> None:
-    server = serve_metrics(free_port, lambda: "figure 1\n")
+    server = metrics.serve_metrics(free_port, lambda: "figure 1\n")
     assert server is not None
     try:
         assert server.server_address[0] == "127.0.0.1"
         with urllib.request.urlopen(f"http://127.0.0.1:{free_port}/metrics", timeout=5) as answer:
             assert answer.read() == b"figure 1\n"
-        assert serve_metrics(free_port, str) is None
+        assert metrics.serve_metrics(free_port, str) is None
     finally:
         server.shutdown()
         server.server_close()

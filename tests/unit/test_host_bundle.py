@@ -326,6 +326,6 @@ def test_render_leaves_files_alone_that_it_did_not_write(tmp_path: Path) -> None
     answer = render(tmp_path)
     assert isinstance(answer.exception, ConfigError)
     assert {fault.file for fault in answer.exception.faults} == {str(path) for path in own}
-    assert all("name another folder" in fault.remedy for fault in answer.exception.faults)
+    assert all("give another folder" in fault.remedy for fault in answer.exception.faults)
     assert [path.read_text() for path in own] == ["mine\n", "mine\n"]
     assert not (tmp_path / "device").exists()

@@ -13,18 +13,16 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from edge_agent.mapping import (
+from edge_agent.mapping.cell_parsing import slugify
+from edge_agent.mapping.document import find_line, load_mapping, shipped_mappings
+from edge_agent.mapping.importer import (
     ImportedLog,
     digest_file,
     import_centre,
-    load_mapping,
     read_log,
     replay_device_id,
     replay_outbox_id,
-    shipped_mappings,
 )
-from edge_agent.mapping.cell_parsing import slugify
-from edge_agent.mapping.document import find_line
 from telemetry.core.inventory import ALWAYS_OPEN
 from telemetry.core.protocol.events import (
     DossierReceived,
@@ -344,7 +342,7 @@ class TestFiles:
         """A column that stands twice is refused only when it is read."""
         path = write("a.csv", "no,no,service,taken,x,x\n")
         (fault,) = faults_of(lambda: read_log(load_mapping(hall(write, ISSUED)), path))
-        assert (fault.field, fault.problem) == ("no", "stands twice in the header")
+        assert (fault.field, fault.problem) == ("no", "is twice in the header")
 
     def test_bad_rows(self, write: Write) -> None:
         """Every bad row is named with line and column before any event is sent."""
@@ -428,7 +426,7 @@ queue = { column = "q" }
             ('{ column = "x", format = "int" }', "1.5", "cannot be read as int"),
             ('{ column = "x", unit = "s" }', "nan", "no number"),
             ('{ column = "x", unit = "s" }', "-1", "no valid held_ms"),
-            ('{ date = "x", time = "x" }', "2026-13-01", "no clock time"),
+            ('{ date = "x", time = "x" }', "2026-13-01", "no time of day"),
             ('{ map = "x", values = { "1" = 5 } }', "2", "not among the values"),
         ],
     )
@@ -442,7 +440,11 @@ queue = { column = "q" }
 
     @pytest.mark.parametrize(
         ("day", "clock", "problem"),
-        [("1999-02-30", "8:00", "no date"), ("1999-02-01", "8:60", "no clock"), ("1999-02-01", "25:00", "no clock")],
+        [
+            ("1999-02-30", "8:00", "no date"),
+            ("1999-02-01", "8:60", "no time of day"),
+            ("1999-02-01", "25:00", "no time of day"),
+        ],
     )
     def test_bad_clocks(self, write: Write, day: str, clock: str, problem: str) -> None:
         """Dates and clocks that do not exist are refused."""

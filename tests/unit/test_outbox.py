@@ -208,6 +208,17 @@ def test_a_refused_row_is_put_aside_and_reported_once(tmp_path: Path) -> None:
     assert box.size_bytes == sum(len(row.body) for row in box.rows_after(0, 9))
 
 
+def test_the_report_of_a_refused_row_is_announced_like_every_new_row(tmp_path: Path) -> None:
+    box = opened(tmp_path)
+    box.append([issued()])
+    announced: list[list[int]] = []
+    box.on_appended = lambda: announced.append(numbers(box))
+    box.move_to_refused([(1, "malformed")], T)
+    assert announced == [[2]]
+    box.move_to_refused([(2, "malformed")], T)
+    assert announced == [[2]], "nothing was added, so nothing is to be sent"
+
+
 def test_a_refused_report_is_put_aside_without_another_report(tmp_path: Path) -> None:
     box = opened(tmp_path)
     box.append([issued()])

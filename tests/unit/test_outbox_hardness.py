@@ -254,7 +254,7 @@ def test_a_full_disk_is_said_clearly_and_room_is_noticed(tmp_path: Path) -> None
     box = opened(tmp_path)
     box.append([issued()])
     box.file.db.execute("PRAGMA max_page_count=1")
-    with pytest.raises(OutboxFull, match="free room on this disk"):
+    with pytest.raises(OutboxFull, match="free space on this disk"):
         box.append([issued(f"k{i}") for i in range(2_000)])
     assert (box.pending_count(), box.file.is_disk_full) == (1, True)
     box.delete_receipted([(1, 1)])

@@ -28,8 +28,8 @@ def packed(kind: str = "", user: list[tuple[str, str]] | None = None, **numbers:
 def framed(command: int, topic: str, mid: int, properties: bytes, payload: bytes) -> bytes:
     name = topic.encode()
     number = mid.to_bytes(2) if command & 0x06 else b""
-    body = len(name).to_bytes(2) + name + number + packets._encode_varint(len(properties)) + properties + payload
-    return bytes([command]) + packets._encode_varint(len(body)) + body
+    body = len(name).to_bytes(2) + name + number + packets.encode_varint(len(properties)) + properties + payload
+    return bytes([command]) + packets.encode_varint(len(body)) + body
 
 
 @given(st.lists(st.tuples(words.filter(bool), st.integers(1, 65535), st.binary(max_size=300))), st.integers(0, 2_000))

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import pytest
 
 from edge_agent.outbox import Outbox
 from edge_agent.remote.commands import MAX_REMEMBERED_IDS, MAX_TTL_MS, CommandLog
-from edge_agent.remote.config_file import RemoteConfigFile
-from edge_agent.remote.remote_control import RemoteControl
+from edge_agent.remote.remote_control import RemoteConfigFile, RemoteControl
 from edge_agent.remote.settings import RemoteSettings
 from telemetry.core.protocol import codec, events as ev
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from edge_agent.remote.controls import AgentControls
 
 WALL = 1_767_225_600_000
 
@@ -40,7 +41,9 @@ class Device:
         self.boot()
 
     def boot(self) -> None:
-        self.remote = RemoteControl(self, self.outbox, RemoteConfigFile(self.file), lambda: self.wall)
+        self.remote = RemoteControl(
+            cast("AgentControls", self), self.outbox, RemoteConfigFile(self.file), lambda: self.wall
+        )
         self.remote.start()
 
     def apply_settings(self, settings: RemoteSettings) -> None:

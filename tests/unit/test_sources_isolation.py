@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge_agent.outbox import Outbox
-from edge_agent.sources.builder import SourceContext, build_source, source_name
+from edge_agent.sources import SourceContext
+from edge_agent.sources.builder import build_source, source_name
 from edge_agent.sources.isolation import ChildEnded, IsolatedSource
 from edge_agent.sources.state import DeviceState
 from edge_agent.sources.supervisor import SourceHung
@@ -156,7 +157,8 @@ PARENT = """
 import sys, threading
 from pathlib import Path
 from edge_agent.outbox import Outbox
-from edge_agent.sources.builder import SourceContext, build_source
+from edge_agent.sources import SourceContext
+from edge_agent.sources.builder import build_source
 from edge_agent.sources.state import DeviceState
 folder = Path(sys.argv[1])
 site = SourceContext("vn83-28756-kiosk1", folder, 1_000, lambda: 1, DeviceState())

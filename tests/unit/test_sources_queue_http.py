@@ -217,7 +217,7 @@ def test_a_token_is_read_from_its_file_each_time(vendor: tuple[Vendor, str], out
     source.poll_once(outbox)
     assert [headers["Authorization"] for _, headers in there.asked] == ["Bearer one", "Bearer two"]
     header.write_text("just a token\n")
-    with pytest.raises(QueueUnavailable, match=r"header:1: no header; write NAME: VALUE"):
+    with pytest.raises(QueueUnavailable, match=r"header:1: not a header; write NAME: VALUE"):
         source.poll_once(outbox)
 
 
