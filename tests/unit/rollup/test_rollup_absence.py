@@ -15,7 +15,7 @@ from telemetry.core.inventory import Device
 from telemetry.errors import StoreUnavailable
 from telemetry.rollup.live_rows import REFRESH_INTERVAL_MS
 from telemetry.rollup.service import ENTITIES_PER_PASS
-from tests.unit.test_rollup_calendar import EVER, START, Place, beats, platform_ms
+from tests.unit.rollup.test_rollup_calendar import EVER, START, Place, beats, platform_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

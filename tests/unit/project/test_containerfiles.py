@@ -15,7 +15,7 @@ import pytest
 
 from infra.targets.kubernetes.pods import IMAGE_USERS
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 FILES = sorted((ROOT / "containers").glob("*.Containerfile"))
 KNOWN = {"ARG", "FROM", "WORKDIR", "COPY", "RUN", "ENV", "USER", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT", "CMD", "VOLUME"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

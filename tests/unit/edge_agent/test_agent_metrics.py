@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from edge_agent import metrics
-from tests.unit.test_agent_alarms import Kiosk
-from tests.unit.test_clock_repair import Box, Machine
+from tests.unit.edge_agent.test_agent_alarms import Kiosk
+from tests.unit.edge_agent.test_clock_repair import Box, Machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ from infra.config.options import SECRET_NAMES, NationalOptions, StackOptions
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DOC = (Path(__file__).resolve().parents[2] / "docs/reference/stacks.md").read_text(encoding="utf-8")
+DOC = (Path(__file__).resolve().parents[3] / "docs/reference/stacks.md").read_text(encoding="utf-8")
 
 
 def keys(section: type[BaseModel], prefix: str = "") -> Iterator[str]:

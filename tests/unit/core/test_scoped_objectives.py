@@ -12,7 +12,7 @@ from telemetry.core.fold.totals import LATENCY_BOUNDS_MS, Total
 from telemetry.core.inventory import Device, System
 from telemetry.core.slo.evaluation import scopes_of
 from telemetry.slo.evaluator import SloEvaluator
-from tests.unit.test_slo_engine import CENTRE, NOW, Rows, aim, world
+from tests.unit.slo.test_evaluator_engine import CENTRE, NOW, Rows, aim, world
 
 OTHER = replace(CENTRE, id="c2", level="province")
 LOG = replace(CENTRE, id="replay-log", imported=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("telemetry", "edge_agent", "api", "dashboards", "infra", "motcua")
 GLOSSARY = ROOT / "docs" / "reference" / "glossary.md"
 

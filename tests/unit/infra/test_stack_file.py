@@ -12,7 +12,7 @@ from infra.config.options import SECRET_NAMES, StackOptions
 from infra.config.stack_file import load_options, value_and_line
 from telemetry.errors import ConfigError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 HEAD = "config:\n  motcua:stage: dev\n  motcua:target: local\n"
 PLANTED = "hunter2-planted"
 

@@ -20,7 +20,7 @@ from telemetry.core.slo import burn_rate
 from telemetry.core.slo.budget import error_budget
 from tests.oracles.sli import time_until_firing
 
-DOC = (Path(__file__).resolve().parents[2] / "docs/reference/availability.md").read_text(encoding="utf-8")
+DOC = (Path(__file__).resolve().parents[3] / "docs/reference/availability.md").read_text(encoding="utf-8")
 SECTIONS = {part.split("\n", 1)[0]: part for part in re.split(r"^###? ", DOC, flags=re.MULTILINE)[1:]}
 CHAPTERS = re.findall(r"^## (.+)", DOC, re.MULTILINE)
 EXAMPLE = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -26,7 +26,7 @@ from telemetry.core.slo.alert import (
 from telemetry.core.slo.alert_grouping import AlertGroup, FiringObjective, group_alerts
 from telemetry.core.slo.burn_rate import NO_ALARMS
 from tests.judging import PROVINCE, ZONE, Line, at_centre, at_device, at_system, out
-from tests.unit.test_slo_grouping import NOW, dead, firing
+from tests.unit.core.test_alert_grouping import NOW, dead, firing
 
 if TYPE_CHECKING:
     from telemetry.core.inventory import SliKind

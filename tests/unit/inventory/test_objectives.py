@@ -166,7 +166,7 @@ def test_the_sample_has_a_connectivity_objective_for_every_centre() -> None:
     ]
 
 
-DOCUMENT = (Path(__file__).resolve().parents[2] / "docs/reference/objectives.md").read_text(encoding="utf-8")
+DOCUMENT = (Path(__file__).resolve().parents[3] / "docs/reference/objectives.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("block", re.findall(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL))

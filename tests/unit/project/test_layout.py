@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 HOUSE = ("telemetry", "edge_agent", "api", "dashboards", "infra", "motcua")
 PURE = (
     "telemetry/core/**/*.py",

@@ -21,14 +21,14 @@ from telemetry.inventory.recurrence import (
     check_rule,
     public_holidays,
 )  # fmt: skip
-from tests.unit.test_inventory import SMALL, change, faults_of
+from tests.unit.inventory.test_inventory import SMALL, change, faults_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from telemetry.core.inventory import Inventory
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 HANOI, NEW_YORK = ZoneInfo("Asia/Ho_Chi_Minh"), ZoneInfo("America/New_York")
 FULL = """\
 [days]

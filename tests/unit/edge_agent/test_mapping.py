@@ -35,7 +35,7 @@ from telemetry.core.protocol.events import (
 )
 from telemetry.errors import Fault, MappingError
 
-DATA = Path(os.environ.get("MOTCUA_DATA", Path(__file__).parents[2] / ".." / "shared" / "data")).resolve()
+DATA = Path(os.environ.get("MOTCUA_DATA", Path(__file__).parents[3] / ".." / "shared" / "data")).resolve()
 ROOT_KEYS = """\
 name = "hall"
 title = { vi = "Sảnh", en = "Hall" }

@@ -10,7 +10,7 @@ import pytest
 
 from edge_agent.outbox import OutboxFull
 from edge_agent.watchdog import OUTBOX_CHECK_EVERY_MS, RECEIPT_STALL_MS, TICK_STALL_MS, ProgressMonitor, SystemdNotifier
-from tests.unit.test_agent_alarms import Kiosk
+from tests.unit.edge_agent.test_agent_alarms import Kiosk
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from infra.plan import StackPlan
     from telemetry.core.inventory import Inventory
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 TODAY = date(2026, 6, 1)
 DAY_S = 86_400
 LOCAL = StackOptions(stage="dev", target="local")
