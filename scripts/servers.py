@@ -1,7 +1,7 @@
 """Runs a real InfluxDB and mosquitto for the stack `local`, and the roles once the stack has written their settings.
 
-It plays the part that systemd has on a server: what ends is started again, and a process whose files have changed
-begins anew with them. mosquitto starts when the stack has written its configuration, access file and certificates.
+It does what systemd does on a server: a process that ends is restarted, and a process whose files have changed
+is restarted with them. mosquitto starts when the stack has written its configuration, access file and certificates.
 """
 
 from __future__ import annotations
@@ -44,33 +44,33 @@ class Child:
     log: Path
     how: Callable[[], Start | None]
     process: subprocess.Popen[bytes] | None = None
-    began: tuple[object, ...] = ()
+    started_with: tuple[object, ...] = ()
     not_before: float = 0.0
     pid_file: Path | None = None
 
-    def tend(self) -> None:
-        """Start it, restart it, or end it because its files have changed."""
+    def supervise(self) -> None:
+        """Start it, restart it, or stop it because its files have changed."""
         start = self.how()
         now = None if start is None else (start.command, tuple(_stamp(path) for path in start.files))
         if self.process and self.process.poll() is not None:
             print(f"servers: {self.name} ended ({self.process.returncode}); see {self.log}", flush=True)
             self.process = None
-        if self.process and now != self.began:
+        if self.process and now != self.started_with:
             self.end()
         if self.process is None and start and now and time.monotonic() >= self.not_before:
-            self._begin(start, now)
+            self._start(start, now)
 
-    def _begin(self, start: Start, now: tuple[object, ...]) -> None:
+    def _start(self, start: Start, now: tuple[object, ...]) -> None:
         with self.log.open("ab") as out:
             env = {**os.environ, **start.settings}
             self.process = subprocess.Popen(start.command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=env)
-        self.began, self.not_before = now, time.monotonic() + FAILED_PAUSE_S
+        self.started_with, self.not_before = now, time.monotonic() + FAILED_PAUSE_S
         if self.pid_file is not None and self.pid_file.parent.is_dir():
             self.pid_file.write_text(f"{self.process.pid}\n")
         print(f"servers: {self.name} runs ({self.process.pid})", flush=True)
 
     def end(self) -> None:
-        """End it and wait for its end."""
+        """Stop it and wait until it has ended."""
         if self.process is None:
             return
         self.process.send_signal(signal.SIGTERM)
@@ -89,7 +89,7 @@ def _stamp(path: Path) -> int:
         return 0
 
 
-def _secret(path: Path, length: int) -> str:
+def _load_or_create_secret(path: Path, length: int) -> str:
     """Return the secret stored in a file, created at the first call."""
     if not path.exists():
         path.write_text(secrets.token_urlsafe(length))
@@ -138,12 +138,12 @@ def prepare(folder: Path) -> dict[str, str]:
     for name in ("run", "influxdb"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     (folder / "run").chmod(0o700)
-    return {"influxToken": _secret(folder / "run" / "influx-token", 32)}
+    return {"influxToken": _load_or_create_secret(folder / "run" / "influx-token", 32)}
 
 
 def make_stack(folder: Path, values: dict[str, str]) -> None:
     """Create the stack `local` with its state below the folder, and set its secrets."""
-    _secret(folder / "run" / "passphrase", 24)
+    _load_or_create_secret(folder / "run" / "passphrase", 24)
     settings = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "PULUMI_BACKEND_URL": f"file://{folder}/run",
@@ -162,50 +162,55 @@ def make_stack(folder: Path, values: dict[str, str]) -> None:
         done = subprocess.run(command, cwd=ROOT, env=env, check=False, input=value.encode(), stdout=sys.stderr)
         if done.returncode:
             sys.exit(
-                "servers: the stack file keeps secrets of an earlier trial: git checkout infra/stacks/Pulumi.local.yaml"
+                "servers: the stack file holds secrets of an earlier trial: git checkout infra/stacks/Pulumi.local.yaml"
             )
 
 
-def _found(name: str, command: list[str], advice: str) -> str:
+def _require_program(name: str, command: list[str], advice: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     if done.returncode or not done.stdout.strip():
         sys.exit(f"servers: {name} is missing: {advice}")
     return done.stdout.strip()
 
 
-def _free(port: int) -> None:
-    with socket.socket() as asker:
-        asker.settimeout(0.5)
-        if asker.connect_ex(("127.0.0.1", port)) == 0:
-            sys.exit(f"servers: port {port} is taken; end what listens there, or name another with --help's options")
+def _check_port_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        if probe.connect_ex(("127.0.0.1", port)) == 0:
+            message = f"servers: port {port} is in use; stop the process that listens there"
+            sys.exit(f"{message}, or choose another with --influx-port")
 
 
 def main() -> None:
     """Keep all processes running until SIGTERM or Ctrl-C."""
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--folder", type=Path, default=ROOT / ".local", help="where everything is kept")
-    asked.add_argument("--influx-port", type=int, default=8086)
-    asked.add_argument("--no-stack", action="store_true", help="do not make the Pulumi stack")
-    told = asked.parse_args()
-    folder = told.folder.resolve()
-    server = _found("influxd", ["scripts/influxd/build", "--path"], "run `make influxd`, or put InfluxDB 2.7 on PATH")
-    broker = _found("mosquitto", ["sh", "-c", "PATH=$PATH:/usr/sbin command -v mosquitto"], "install package mosquitto")
-    _free(told.influx_port)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=ROOT / ".local", help="folder of all data and settings")
+    parser.add_argument("--influx-port", type=int, default=8086, help="port of InfluxDB on the loopback")
+    parser.add_argument("--no-stack", action="store_true", help="do not create the Pulumi stack")
+    arguments = parser.parse_args()
+    folder = arguments.folder.resolve()
+    server = _require_program(
+        "influxd", ["scripts/influxd/build", "--path"], "run `make influxd`, or put InfluxDB 2.7 on PATH"
+    )
+    broker = _require_program(
+        "mosquitto", ["sh", "-c", "PATH=$PATH:/usr/sbin command -v mosquitto"], "install package mosquitto"
+    )
+    _check_port_free(arguments.influx_port)
     values = prepare(folder)
-    if not told.no_stack:
+    if not arguments.no_stack:
         make_stack(folder, values)
     run = folder / "run"
     children = {
-        "influxdb": Child("influxdb", run / "influxdb.log", lambda: influxd(server, folder, told.influx_port)),
+        "influxdb": Child("influxdb", run / "influxdb.log", lambda: influxd(server, folder, arguments.influx_port)),
         "mosquitto": Child(
             "mosquitto", run / "mosquitto.log", lambda: mosquitto(broker, folder),
             pid_file=folder / "broker" / "mosquitto.pid",
         ),
     }  # fmt: skip
-    tend(children, folder)
+    supervise_all(children, folder)
 
 
-def tend(children: dict[str, Child], folder: Path) -> None:
+def supervise_all(children: dict[str, Child], folder: Path) -> None:
     """Supervise every process until stopped; a role starts once its settings exist."""
     going = True
 
@@ -221,7 +226,7 @@ def tend(children: dict[str, Child], folder: Path) -> None:
             if name not in children:
                 children[name] = Child(name, folder / "run" / f"{name}.log", lambda name=name: role(folder, name))
         for child in children.values():
-            child.tend()
+            child.supervise()
         time.sleep(PAUSE_S)
     for child in reversed(children.values()):
         child.end()

@@ -1,4 +1,4 @@
-"""The shared core: what is declared, what is said, what is stored, and the sums over it.
+"""The shared part: the declared inventory, events, the store, and totals over them.
 
 The data path: source -> outbox -> MQTT frame -> ingest -> store (raw + change) -> rollup
 (5 min, 1 h, 1 d, live rows) -> queries -> API, page, Prometheus.  Importing this does nothing.

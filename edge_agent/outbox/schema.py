@@ -24,7 +24,7 @@ _VERSION_1 = (
     "CREATE TABLE posted (key TEXT PRIMARY KEY, at INTEGER NOT NULL, answer TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE meta (spool TEXT NOT NULL)",
 )
-# `boot` is the number of a row of `boots`, `mono` and `wall` say when the row was kept; a row is `doubtful` from its
+# `boot` is the number of a row of `boots`, `mono` and `wall` say when the row was stored; a row is `doubtful` from its
 # keeping by an unsynchronised clock until it is put right or sent. `lane` also counts and weighs without the bodies.
 _VERSION_2 = (
     "ALTER TABLE rows ADD COLUMN boot INTEGER",

@@ -20,7 +20,7 @@ BACKUP_COMMAND = "usr/local/sbin/motcua-backup"
 STORE_DISK_LABEL = "motcua-store"
 BACKUP_FOLDER = "/var/backups/motcua"
 MAX_BACKUPS = 7
-"""Nightly backups that are kept."""
+"""Nightly backups to retain."""
 INFLUXD_SETTINGS = {
     "INFLUXD_HTTP_BIND_ADDRESS": ("127.0.0.1:8086", "Only the roles on this machine connect to it."),
     "INFLUXD_STORAGE_WAL_FSYNC_DELAY": ("0s", "A write is acknowledged when it is on the disk: receipts depend on it."),

@@ -35,7 +35,7 @@ COUNT_SCALE = 1000
 
 @dataclass(frozen=True, slots=True)
 class ScopedSloQuery:
-    """An objective at one scope, with the entity that its totals are kept for, its calendar and zone."""
+    """An objective at one scope, with the entity of its totals, its calendar and zone."""
 
     objective: Objective
     scope: Scope

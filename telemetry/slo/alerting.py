@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger()
 UNEVALUATED_RETENTION_MS = 10 * MINUTE
-"""How long a firing alarm is kept that is not evaluated: after a restart not everything is read again at once."""
+"""How long a firing alarm stays active without an evaluation: after a restart not everything is read again at once."""
 
 
 class Alerting:

@@ -44,7 +44,7 @@ LOOKAHEAD_MS = 100 * DAY
 YEAR_LOOKAHEAD_MS = 366 * DAY
 """How far where an objective has a year's budget: all of its open time counts."""
 MIN_DAYS = 28
-"""Days that are kept at least: on the first of a month the rules look back into the one before."""
+"""Minimum days in memory: on the first of a month the rules look back into the one before."""
 BUCKETS_PER_READ = 2_500
 ENTITIES_PER_READ = 100
 _WIDTH_MS: dict[BucketWidth, int] = {"5m": SLOT, "1h": HOUR, "1d": DAY}
