@@ -62,7 +62,7 @@ class PublishedAvailability(ApiModel):
     @classmethod
     def from_figures(cls, published: PublishedFigures, policy: UnknownPolicy) -> Self:
         """Return a published month with its ratios."""
-        account = TimeByState(published.open, published.up, published.down, published.unknown, published.excluded)
+        account = TimeByState(published.up, published.down, published.unknown, published.excluded)
         return cls.build(month=published.month, **account_fields(account, policy))
 
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from api.schemas.availability import SecondsByState
 from api.schemas.envelope import ApiModel, Data, ResponseMeta, window_fields
 from api.times import rfc3339, rfc3339_or_none
-from telemetry.core.figures.accounting import TimeByState
+from telemetry.core.figures.accounting import TimeByState, sum_times
 from telemetry.core.slo.sli import TIME_SLIS
 from telemetry.queries.slo_history import spend_cause
 from telemetry.queries.slos import count_slo_states, sum_slos
@@ -299,7 +299,7 @@ class SloHistoryPoint(ApiModel):
     @classmethod
     def from_point(cls, slo_query: ScopedSloQuery, point: HistoryPoint) -> Self:
         """Return one bucket; the time is zero for what counts something else."""
-        account = point.account if slo_query.objective.sli in TIME_SLIS else TimeByState(0, 0, 0, 0)
+        account = point.account if slo_query.objective.sli in TIME_SLIS else TimeByState()
         return cls.build(
             slo=slo_query.objective.id,
             scope=slo_query.scope,
@@ -376,6 +376,4 @@ class SloEnvelope(ApiModel, Generic[Data]):
 
 def coverage_of(accounts: Iterable[TimeByState]) -> float | None:
     """Return the known share of the time of all accounts."""
-    account_list = list(accounts)
-    parts = (sum(getattr(a, name) for a in account_list) for name in ("total", "up", "down", "unknown", "excluded"))
-    return TimeByState(*parts).coverage
+    return sum_times(accounts).coverage
