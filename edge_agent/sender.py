@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from edge_agent.outbox import Outbox, OutboxRow
     from edge_agent.settings import AgentSettings, Environment
 
-MAX_FRAME_BYTES = 96 * 1024
+FRAME_TARGET_BYTES = 96 * 1024
 COMPRESS_MIN_BYTES = 4 * 1024
 DEVICE_WIDE_REASONS = frozenset({"unknown_device", "unknown_centre", "unsupported_version"})
 """Reasons that hold for every row of a device alike."""
@@ -183,6 +183,6 @@ def fit_to_frame(rows: list[OutboxRow]) -> list[OutboxRow]:
     size = 0
     for i, row in enumerate(rows):
         size += len(row.body) + 1
-        if i and size > MAX_FRAME_BYTES:
+        if i and size > FRAME_TARGET_BYTES:
             return rows[:i]
     return rows

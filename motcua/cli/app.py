@@ -10,7 +10,6 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from motcua import startup
 from motcua.cli import ConfigOption, MqttOption, StoreOption, ca, drift, inventory, publish, render, rotation
 from motcua.startup import load_inventory, load_settings, until_stopped
 from telemetry import __version__
@@ -70,12 +69,12 @@ def broker(
     listen: Annotated[str, typer.Option(help="Listen on HOST:PORT.")] = "127.0.0.1:1883", config: ConfigOption = None
 ) -> None:
     """Run the embedded MQTT 5 broker until Ctrl-C."""
-    from telemetry.config import load_settings
+    from telemetry.config import parse_listen_address
     from telemetry.errors import BrokerUnavailable
     from telemetry.mqtt.embedded_broker import EmbeddedBroker
 
-    startup.load_settings(config)
-    host, port = load_settings({"MOTCUA_API_LISTEN": listen}).listen
+    load_settings(config)
+    host, port = parse_listen_address(listen, "--listen")
     with until_stopped() as stop, EmbeddedBroker(host, port) as running:
         err.print(f"broker listening on {running.url}")
         while not stop.wait(0.5):

@@ -55,7 +55,7 @@ def find_drift(stack: OpenedStack) -> Sequence[Drift]:
     from infra.providers.resource_kind import ProviderError
     from infra.resource_specs import resource_specs
 
-    token = secret()
+    token = read_influx_token()
     local = local_file_specs(stack.plan, stack.options, str(stack.root), str(stack.folder.resolve()))
     specs = (*resource_specs(stack.plan, stack.options), *local)
     try:
@@ -65,7 +65,7 @@ def find_drift(stack: OpenedStack) -> Sequence[Drift]:
         raise MotcuaError(str(error)) from None
 
 
-def secret() -> str:
+def read_influx_token() -> str:
     """Return InfluxDB's token. Raises ConfigError when it is missing."""
     token = os.environ.get(INFLUX_TOKEN_ENV)
     if not token:

@@ -73,3 +73,20 @@ def test_links_between_documents_lead_somewhere() -> None:
         if "://" not in target and not (path.parent / target).exists()
     ]
     assert broken == []
+
+
+def slug_of(heading: str) -> str:
+    """The anchor that Git hosts make of a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+def test_anchors_between_documents_are_headings() -> None:
+    broken = [
+        f"{path.relative_to(ROOT)}: {target}#{anchor}"
+        for path in documents()
+        for target, anchor in re.findall(r"\]\(([^)#\s]*\.md|)#([^)\s]+)\)", path.read_text(encoding="utf-8"))
+        if "://" not in target
+        for text in [(path.parent / target if target else path).read_text(encoding="utf-8")]
+        if anchor not in {slug_of(heading) for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
+    ]
+    assert broken == []
