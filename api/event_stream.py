@@ -79,7 +79,7 @@ def _change_events(network: NetworkView, sent: _Sent, centre: str | None) -> Ite
 
 
 def _without_volatile(data: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what changes with every heartbeat."""
+    """Remove the fields that change with every heartbeat."""
     return {name: value for name, value in data.items() if name != "last_data"}
 
 

@@ -1,4 +1,4 @@
-"""Reads and writes RFC 3339 times at the API's edge; it must not read a clock."""
+"""Parses and formats the API's RFC 3339 times; it must not read a clock."""
 
 from __future__ import annotations
 

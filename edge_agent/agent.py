@@ -1,4 +1,4 @@
-"""One device's agent: it joins outbox, delivery and link, and never forgets a row without a receipt.
+"""One device's agent: it joins outbox, delivery and link, and never deletes a row without a receipt.
 
 Driven by `edge_agent.fleet`: `step` does what is due and returns when to call it again; nothing here sleeps.
 """
@@ -94,7 +94,7 @@ class Agent:
             self._flush_at = now + self._linger_ms
 
     def flush(self) -> None:
-        """Send all waiting rows with the next step, whatever they wait for."""
+        """Send all waiting rows with the next step, even those not due."""
         self._flush_at = now = self.environment.monotonic()
         self.sender.delivery.retry_now(now)
 
@@ -200,7 +200,7 @@ class Agent:
         _log.info("link_lost", device=self.settings.device, code=code, reason=reason, retry_at=self._reconnect.retry_at)
 
     def on_puback(self, mid: int, code: int) -> None:
-        """Handle the broker's answer to a frame; its rows stay in any case, a refusal only delays the next try."""
+        """Handle the broker's answer to a frame; its rows remain in the outbox, a refusal only delays the next try."""
         refused = code >= FAILED or code == NO_SUBSCRIBERS
         if not self.sender.delivery.on_puback(mid, self.environment.monotonic(), refused=refused):
             return
@@ -273,7 +273,7 @@ class Agent:
         return min((due for due in dues if due is not None), default=now + IDLE_STEP_MS)
 
     def diagnostics_event(self, sources: int = 0, config_version: int = 0) -> ev.AgentDiagnostics:
-        """Return the agent's own figures as an event; `sources` and `config_version` come from the caller."""
+        """Return the agent's own figures as an event; the caller passes `sources` and `config_version`."""
         return ev.AgentDiagnostics(
             n=1,
             t=self.environment.wall(),

@@ -30,7 +30,7 @@ class _ActiveAlarm:
 
 @dataclass(slots=True)
 class AlarmReporter:
-    """Reports active alarms, by (alarm, subject), through the outbox; clocks give ms. Any thread may call."""
+    """Reports active alarms, by (alarm, subject), through the outbox; clocks are in ms. Any thread may call."""
 
     outbox: Outbox
     wall: Callable[[], int]

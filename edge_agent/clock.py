@@ -21,7 +21,7 @@ EARLIEST_VALID_MS = 1_735_689_600_000
 STEP_THRESHOLD_MS = 500
 """A larger difference between the advance of wall and monotonic clock since the last poll is a step."""
 SKEW_TOLERANCE_MS = 5_000
-"""A time up to this far after the row was appended may still come from this device's clock."""
+"""A time up to this far after the row was appended may still be from this device's clock."""
 HOLD_MS = 120_000
 RECONNECT_HOLD_MS = 20_000
 """How long rows wait after a reconnection that follows a gap longer than the hold; a time server answers sooner."""
@@ -108,9 +108,9 @@ class ClockWatch:
 def repair_event_times(body: bytes, stamp: ClockStamp, offset: int) -> bytes:
     """Return the event with the times of its wrong clock repaired: wall = offset + monotonic.
 
-    Only times between the boot and the append (by that clock) come from it; others, such as lines of an older file,
-    stay.  An event that would still be later than its append, because the program that sent it had a fast clock, gets
-    the time of the append.  A body that is no event stays as it is.
+    Only times between the boot and the append (by that clock) are from it; others, such as lines of an older file,
+    are unchanged.  An event that would still be later than its append, because the program that sent it had a fast
+    clock, gets the time of the append.  A body that is not an event is returned unchanged.
     """
     old_offset = stamp.wall - stamp.mono
     try:

@@ -63,7 +63,7 @@ class AgentConfig:
     cap_mb: int = 256
     tls: tuple[str, str, str] = ("", "", "")
     clock_hold_s: int = 120
-    """How long rows wait for an unsynchronised clock, s; 0: not at all."""
+    """How long rows wait until the clock is synchronised, s; 0: not at all."""
     drain_rows_per_s: int = DRAIN_ROWS_PER_S
     metrics_file: Path | None = None
     """Where the agent writes its metrics for a Prometheus textfile collector."""

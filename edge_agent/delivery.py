@@ -1,6 +1,6 @@
 """Decides what to send when: live rows, backlog, frames in flight, resending, deferral. Pure: time is an argument.
 
-The agent asks for the next rows, reports what happened to frames, and forgets only rows that a receipt names.  All
+The agent requests the next rows, reports what happened to frames, and removes only rows that a receipt names.  All
 state is lost with the process: rows without a receipt are then sent again.  Rows appended while connected are live and
 are sent first; earlier rows are backlog, drained class by class, oldest first, at a limited rate.
 Memory is bounded by the windows and by the gaps between deferred rows, never by the number of rows.
@@ -198,7 +198,7 @@ class Delivery:
         self._in_flight = {}
 
     def retry_now(self, now: int) -> None:
-        """Make all rows due now, whatever they wait for."""
+        """Make all rows due now."""
         for frame in self._frames:
             if frame.mid is None:
                 frame.due = min(frame.due, now)
@@ -206,7 +206,7 @@ class Delivery:
         self._tokens, self._refilled_at = max(self._tokens, float(self.pace.rows_per_frame)), now
 
     def on_receipt(self, ranges: list[tuple[int, int]]) -> None:
-        """Forget rows named by a receipt, given as closed ranges."""
+        """Remove rows named by a receipt, given as closed ranges."""
         for frame in self._frames:
             low, high = min(frame.rows), max(frame.rows)
             hits = [r for r in ranges if r[0] <= high and r[1] >= low]
@@ -224,7 +224,7 @@ class Delivery:
     def defer(self, rows: list[int], now: int, chance: float, *, device_wide: bool = False) -> None:
         """Defer rows for at least 15 min, longer after every refusal.
 
-        `device_wide`: the reason holds for every row of this device, so a long backlog waits too.
+        `device_wide`: the reason applies to every row of this device, so a long backlog waits too.
         """
         by_attempts: dict[int, list[int]] = {}
         for n in rows:
@@ -239,7 +239,7 @@ class Delivery:
         return len(self._frames)
 
     def next_due(self) -> int | None:
-        """Return when something must be resent, None when nothing must or the window is full."""
+        """Return when something must be resent, None when no row is due or the window is full."""
         if len(self._in_flight) >= self.pace.max_in_flight:
             return None
         dues = [frame.due for frame in self._frames]

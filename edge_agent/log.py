@@ -1,6 +1,6 @@
 """The agent's log by the standard library: structlog's rich is too large for a device. It must not log event contents.
 
-Calls look like structlog's, so that messages have one form in every role.
+Calls look like structlog's, so that messages have the same form in every role.
 """
 
 from __future__ import annotations

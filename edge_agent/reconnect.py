@@ -43,7 +43,7 @@ class ReconnectPolicy:
         self._attempt += 1
 
     def on_disconnected(self, now: int, chance: float, *, silently: bool) -> bool:
-        """Schedule the next attempt; returns whether the connection lasted. `silently`: the broker gave no reason."""
+        """Schedule the next attempt; returns whether the connection lasted. `silently`: the broker sent no reason."""
         lasted = self._connected_at is not None and now - self._connected_at > STABLE_CONNECTION_MS
         short_lived = self._connected_at is not None and not lasted and silently
         self._short_lived = self._short_lived + 1 if short_lived else 0

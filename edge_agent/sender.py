@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FRAME_TARGET_BYTES = 96 * 1024
 COMPRESS_MIN_BYTES = 4 * 1024
 DEVICE_WIDE_REASONS = frozenset({"unknown_device", "unknown_centre", "unsupported_version"})
-"""Reasons that hold for every row of a device alike."""
+"""Reasons that apply to every row of a device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class FrameSender:
         return True
 
     def send_live(self, now: int, chance: float) -> bool:
-        """Send new rows; returns whether none is left."""
+        """Send new rows; returns whether all were sent."""
         hold_limit = self._clock_hold_limit()
         self._holding_rows = hold_limit is not None
         while self.delivery.may_send():
@@ -141,7 +141,7 @@ class FrameSender:
             self._may_have_unsure_rows = True
 
     def next_due(self, now: int) -> int | None:
-        """Return when something becomes due, None when nothing waits for time to pass."""
+        """Return when the next row becomes due, None without one."""
         dues = [self.delivery.next_due()]
         if self.delivery.may_drain():
             dues.append(self.delivery.drain_due_at(now))

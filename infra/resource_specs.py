@@ -1,4 +1,4 @@
-"""The plan as resource specs (name, kind, inputs), for Pulumi and for `motcua drift`. Pure; holds no secret."""
+"""The plan as resource specs (name, kind, inputs), for Pulumi and for `motcua drift`. Pure; it contains no secret."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ INSTALL_REMEDY = (
 
 
 class EngineFailed(MotcuaError):
-    """Pulumi could not be run, or its answer lacks the requested outputs."""
+    """Pulumi could not run, or its answer lacks the requested outputs."""
 
 
 def option_error(field: str, problem: str, remedy: str, file: str = "command line") -> ConfigError:

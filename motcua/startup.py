@@ -89,7 +89,7 @@ def load_inventory(settings: ServerSettings, extra: str | None = None) -> Callab
 
 @contextmanager
 def until_stopped() -> Iterator[threading.Event]:
-    """Give an event that Ctrl-C and SIGTERM set."""
+    """Return an event that Ctrl-C and SIGTERM set."""
     stop = threading.Event()
     previous = [(s, signal.signal(s, lambda *_: stop.set())) for s in (signal.SIGINT, signal.SIGTERM)]
     try:

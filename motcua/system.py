@@ -40,7 +40,7 @@ def new_id() -> str:
 
 
 def boot_id() -> str:
-    """Return the kernel's id of this boot, a new id where the kernel gives none."""
+    """Return the kernel's id of this boot, a new id where the kernel has none."""
     try:
         return BOOT_ID.read_text(encoding="ascii").strip() or new_id()
     except OSError:

@@ -16,7 +16,7 @@ MotcuaError
 ├── NotFound, BadScope, BadWindow   a question that cannot be answered (telemetry/queries/errors.py)
 └── EngineFailed       Pulumi could not run a program (motcua/authority.py)
 
-Outside the tree are errors that never leave their package: ProviderError, with RequestRefused and InfluxApiError,
+Outside the tree are errors internal to their package: ProviderError, with RequestRefused and InfluxApiError,
 for Pulumi's engine (infra/providers/); NotModified and BadCursor, which become HTTP answers (api/); UnreadableFrame
 (telemetry/core/protocol/codec.py); the parsers' errors of telemetry/inventory/ and edge_agent/.
 """

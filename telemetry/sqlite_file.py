@@ -1,4 +1,4 @@
-"""Opens the SQLite files that outlive a version of the program; it must not know what their tables are for.
+"""Opens the SQLite files that outlive a version of the program; it must not depend on their tables' content.
 
 Every file is in WAL mode with synchronous=FULL, carries its schema version in `user_version`, is migrated forward
 when it is opened, and is refused when a newer version wrote it.
@@ -35,7 +35,7 @@ def connect(path: Path, busy_ms: int = BUSY_MS, pragmas: Sequence[str] = ()) -> 
 def migrate(db: sqlite3.Connection, path: Path, migrations: Sequence[Sequence[str]], too_new: TooNew) -> int:
     """Bring a file forward inside the caller's transaction; returns the version that it had, 0 for a new file.
 
-    `migrations` holds the statements that lead from each version to the next; the file's version is how many were
+    `migrations` has the statements that upgrade each version to the next; the file's version is how many were
     applied. Raises the error that `too_new` returns, or sqlite3.Error.
     """
     version = int(db.execute("PRAGMA user_version").fetchone()[0])

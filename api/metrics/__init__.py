@@ -1,6 +1,6 @@
 """Prometheus pages over `Queries`, each with a registry of its own; they must not compute ratios the core does not.
 
-The main page holds no series of a device and none of a service; those are on pages for one centre or one
+The main page has no series of a device and none of a service; those are on pages for one centre or one
 objective (the multi-target pattern).
 """
 
@@ -82,7 +82,7 @@ class _FamiliesCollector(Collector):
         self._build_families = build_families
 
     def describe(self) -> Iterable[Metric]:
-        """Return nothing, so that registering runs no query."""
+        """Return no families, so that registering runs no query."""
         return []
 
     def collect(self) -> Iterator[Metric]:

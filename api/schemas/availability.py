@@ -1,4 +1,4 @@
-"""A scope's time over one bucket, with what was published of it: whole seconds, ratios from 0 to 1 or null."""
+"""A scope's time over one bucket, with its published figures: whole seconds, ratios from 0 to 1 or null."""
 
 from __future__ import annotations
 

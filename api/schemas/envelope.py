@@ -41,9 +41,9 @@ def window_fields(window: Window, zone: ZoneInfo) -> dict[str, str]:
 
 
 class ResponseMeta(ApiModel):
-    """Where an answer comes from; `revision` rises with every live update.
+    """The origin of an answer; `revision` rises with every live update.
 
-    What lies before `settled_until` is settled; `calendar_version` is that of the one centre an answer is about.
+    Time before `settled_until` is settled; `calendar_version` is that of the answer's only centre.
     """
 
     as_of: str
@@ -77,7 +77,7 @@ class ResponseMeta(ApiModel):
 
 
 class WindowMeta(ResponseMeta):
-    """The window really used: `from` and `to` widened to 5-minute marks."""
+    """The window really used: `from` and `to` widened to whole slots of 5 minutes."""
 
     from_: str = Field(serialization_alias="from")
     to: str
@@ -87,12 +87,12 @@ class WindowMeta(ResponseMeta):
     def for_window(
         cls, queries: Queries, window: Window, zone: ZoneInfo, coverage: float | None, centre: Centre | None = None
     ) -> Self:
-        """Return the meta of an answer about a window; `centre` is whose calendar counted."""
+        """Return the meta of an answer about a window; `centre` is the one whose calendar counted."""
         return cls.current(queries, zone, centre, coverage=coverage, **window_fields(window, zone))
 
 
 class Envelope(ApiModel, Generic[Data]):
-    """Every answer: data, where it comes from, and the cursor of the next page."""
+    """Every answer: data, their origin, and the cursor of the next page."""
 
     data: Data
     meta: ResponseMeta

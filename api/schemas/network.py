@@ -169,7 +169,7 @@ class VantagePoint(ApiModel):
 
 
 class SystemSummary(ApiModel):
-    """A digital system, up when `quorum` vantage points report it up; the table has the silent ones too."""
+    """A digital system, up when `quorum` vantage points report it up; the table includes those without reports."""
 
     id: str
     name_vi: str

@@ -122,7 +122,7 @@ class CurrentQueueResponse(ApiModel):
 
     @classmethod
     def from_queue(cls, queue: CurrentQueue) -> Self:
-        """Return one queue as the last live row has it."""
+        """Return one queue of the last live row."""
         view, oldest = queue.view, queue.service.oldest
         return cls.build(
             queue.service,

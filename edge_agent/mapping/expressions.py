@@ -1,6 +1,6 @@
 """The declarative expressions of a replay mapping; they must not run code, read files or depend on event types.
 
-Each kind of expression is a strict struct whose field names are the keys people write in TOML;
+Each kind of expression is a strict struct whose field names are the keys of the TOML file;
 `docs/reference/replay-mapping.md` explains them.
 """
 
@@ -129,7 +129,7 @@ class ServiceExpression(_MappingStruct, frozen=True, kw_only=True):
 
 
 class TicketIdExpression(_MappingStruct, frozen=True, kw_only=True):
-    """A random-looking id from the columns that identify the ticket; the original never leaves this class."""
+    """A random-looking id from the columns that identify the ticket; the original id is not passed on."""
 
     ticket: tuple[str, ...]
 

@@ -33,7 +33,7 @@ _DELIMITER_CANDIDATES = "\t;,|"
 
 
 def import_centre(mapping: ReplayMapping) -> Centre:
-    """Return the centre that an import is declared under when none is given."""
+    """Return the default centre of an import."""
     return Centre(
         id=f"replay-{mapping.name}", unit="", level="commune", name_vi=mapping.title_vi, name_en=mapping.title_en,
         province="replay", parent="", counters=0, hours=mapping.hours, zone=mapping.zone, imported=True,

@@ -1,4 +1,4 @@
-"""Opens the outbox file, tells a damaged file from a full disk, and reserves disk space; it handles no rows."""
+"""Opens the outbox file, distinguishes a damaged file from a full disk, and reserves disk space; it handles no rows."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def delete_files(path: Path) -> None:
 
 
 def swap_in_fresh(path: Path, tag: str) -> Path:
-    """Move the damaged file and its side files aside, give the fresh one its name; returns the damaged file's path."""
+    """Move the damaged file and its side files aside, rename the fresh one; returns the damaged file's path."""
     corrupt_path = path.with_name(f"{path.name}.corrupt-{tag}")
     for suffix in reversed(_FILE_SUFFIXES):
         with contextlib.suppress(FileNotFoundError):

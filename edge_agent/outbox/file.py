@@ -114,7 +114,7 @@ class OutboxFile:
         requests = [self._requests.popleft() for _ in range(min(MAX_GROUP_COMMIT, len(self._requests)))]
         try:
             self._commit_requests(requests)
-        except Exception as error:  # noqa: BLE001 - each request is tried alone next, which shows whose fault it is
+        except Exception as error:  # noqa: BLE001 - each request is tried alone next, which isolates the failing one
             self._recover(error)
             for request in requests:
                 self._commit_single(request)
@@ -129,7 +129,7 @@ class OutboxFile:
     def _commit_single(self, request: _CommitRequest) -> None:
         try:
             self._commit_requests([request])
-        except Exception as error:  # noqa: BLE001 - handed to the caller
+        except Exception as error:  # noqa: BLE001 - passed to the caller
             request.error = self._translate_error(error)
 
     def _translate_error(self, error: Exception) -> Exception:

@@ -92,7 +92,7 @@ class Outbox:
         return answer
 
     def append_numbered(self, events: Sequence[ev.Event]) -> None:
-        """Append events that have their own ascending row numbers (replay); numbers already given are skipped."""
+        """Append events that have their own ascending row numbers (replay); numbers already used are skipped."""
         self._numbers_external = True
         self.file.commit(lambda db: self._insert_events(db, [e for e in events if e.n > self._highest_n]))
         self.on_appended()
@@ -212,7 +212,7 @@ class Outbox:
         """Move rejected rows to the refused table and report each.
 
         A rejected report is not reported again; nor is any row of a log with its own row numbers, since the report
-        would take the number of a row still to come.
+        would use the number of a future row.
         """
         outbox_id = self.outbox_id
 
@@ -246,7 +246,7 @@ class Outbox:
 
     @property
     def highest_n(self) -> int:
-        """Return the highest row number given so far."""
+        """Return the highest row number used so far."""
         with self.file.lock:
             return self._highest_n
 

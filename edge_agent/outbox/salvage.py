@@ -1,7 +1,7 @@
 """Copies the readable rows of a damaged outbox to a fresh one, under their ids; it must not change the damaged file.
 
-A row's id is (spool, n).  So rows are copied only with their outbox id, and only when the last number given is known
-too: new rows then start after it, with a gap in case the newest rows were lost; otherwise they stay in the old file.
+A row's id is (outbox, n).  So rows are copied only with their outbox id, and only when the last number used is known
+too: new rows then start after it, with a gap in case the newest rows were lost; otherwise they remain in the old file.
 """
 
 from __future__ import annotations

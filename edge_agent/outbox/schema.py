@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SAMPLE, EVENT, VITAL = 0, 1, 2
-"""Priority classes: samples are given up first, vital rows never."""
+"""Priority classes: samples are dropped first, vital rows never."""
 IDEMPOTENCY_KEY_TTL_MS = 7 * 86_400_000
 _VERSION_1 = (
     """CREATE TABLE rows (n INTEGER PRIMARY KEY AUTOINCREMENT, class INTEGER NOT NULL, size INTEGER NOT NULL,
@@ -24,8 +24,8 @@ _VERSION_1 = (
     "CREATE TABLE posted (key TEXT PRIMARY KEY, at INTEGER NOT NULL, answer TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE meta (spool TEXT NOT NULL)",
 )
-# `boot` is the number of a row of `boots`, `mono` and `wall` say when the row was stored; a row is `doubtful` from its
-# keeping by an unsynchronised clock until it is put right or sent. `lane` also counts and weighs without the bodies.
+# `boot` is the number of a row of `boots`, `mono` and `wall` are when the row was stored; a row stored by an
+# unsynchronised clock is `doubtful` until it is repaired or sent. `lane` also counts and sizes rows without bodies.
 _VERSION_2 = (
     "ALTER TABLE rows ADD COLUMN boot INTEGER",
     "ALTER TABLE rows ADD COLUMN mono INTEGER",

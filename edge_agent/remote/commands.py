@@ -1,4 +1,4 @@
-"""Decides whether a command is run once, refused or ignored. Pure; it must not offer any way to a shell."""
+"""Decides whether a command is run once, refused or ignored. Pure; it must not make a shell reachable."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 MAX_COMMAND_BYTES = 8 * 1024
 MAX_TTL_MS = 86_400_000
-"""Longest validity of a command: its id is remembered until then."""
+"""Longest validity of a command: its id is stored until then."""
 ID_RETENTION_MS = 86_400_000
-"""How long an id is remembered after its command has expired, in case the clock is set back."""
+"""How long an id is stored after its command has expired, in case the clock is set back."""
 MAX_REMEMBERED_IDS = 256
 COMMAND_ARGUMENTS = {"restart-source": {"source"}, "flush": set[str](), "send-diagnostics": set[str]()}
 """The commands, and the arguments that each requires."""

@@ -1,4 +1,4 @@
-"""What remote control may do with an agent: pace, cap, intervals, restarts, flush, diagnostics; it decides nothing."""
+"""The actions of remote control on an agent: pace, cap, intervals, restarts, flush, diagnostics; it decides nothing."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class AgentControls:
                 self._start_source(name, source, None)
 
     def apply_settings(self, settings: RemoteSettings) -> None:
-        """Apply exactly these settings; what they leave out is as in `agent.toml`. May raise any exception.
+        """Apply exactly these settings; omitted ones are as in `agent.toml`. May raise any exception.
 
         A source is restarted only when its interval changes.
         """

@@ -77,7 +77,7 @@ class RemoteConfigFile:
 
 
 class RemoteControl:
-    """Handles one agent's remote configuration and commands; `wall` gives Unix ms."""
+    """Handles one agent's remote configuration and commands; `wall` returns Unix ms."""
 
     def __init__(
         self, controls: AgentControls, outbox: Outbox, file: RemoteConfigFile, wall: Callable[[], int]

@@ -24,7 +24,7 @@ class SourceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class RemoteSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The remote settings of an agent; those left out are as in `agent.toml`.
+    """The remote settings of an agent; omitted ones are as in `agent.toml`.
 
     `every_ms`: interval of sources without their own; `linger_ms`: how long new rows wait to be sent together;
     `drain_rows_per_s`: rate of a backlog; `cap_mb`: the outbox's limit; `metrics`: whether the metrics file is written.

@@ -1,4 +1,4 @@
-"""Where events come from, one file each, and what a source gets and must offer; a source must not use MQTT."""
+"""The sources of events, one file each, and their interface; a source must not use MQTT."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Sink(Protocol):
 
 
 class Stop(Protocol):
-    """How a source is asked to end; each call is also the source's sign of life."""
+    """A source's stop signal; each call is also the source's heartbeat."""
 
     def is_set(self) -> bool:
         """Return whether the source must end."""

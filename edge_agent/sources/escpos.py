@@ -36,7 +36,7 @@ _log = Logger(__name__)
 
 @dataclass(slots=True)
 class EscposSource:
-    """Polls every `every_ms`; a printer has `timeout_s` for each answer; `clock` gives Unix ms."""
+    """Polls every `every_ms`; a printer has `timeout_s` for each answer; `clock` returns Unix ms."""
 
     address: DeviceAddress
     clock: Callable[[], int]
@@ -70,7 +70,7 @@ class EscposSource:
         return interpret_status(answers) if answers else status_without_answer(last)
 
     def _query_status(self, stream: ByteStream) -> dict[int, int]:
-        """Return the answers, by request; after one without an answer no more are sent, since it may come late."""
+        """Return the answers, by request; after one without an answer no more are sent, since it may arrive late."""
         answers: dict[int, int] = {}
         stream.discard_input()
         for n in STATUS_REQUESTS:

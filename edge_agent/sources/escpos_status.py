@@ -1,6 +1,6 @@
 """Reads ESC/POS real-time status bytes (DLE EOT n) and derives the kiosk's state from them. Pure.
 
-In a status byte, bits 1 and 4 are set, bits 0 and 7 clear.  Automatic status back (ASB) comes without a request: four
+In a status byte, bits 1 and 4 are set, bits 0 and 7 clear.  Automatic status back (ASB) is sent without a request: four
 bytes; in the first, bit 4 is set and bits 0, 1 and 7 clear; in the others, bits 4 and 7 are clear.
 """
 
@@ -80,7 +80,7 @@ def interpret_status(answers: Mapping[int, int]) -> PrinterStatus:
 def status_without_answer(previous: PrinterStatus | None) -> PrinterStatus:
     """Return the status for no answer over an open connection: some printers do not answer when out of paper.
 
-    The last known cause stays, and a kiosk that was out of order stays so; without an earlier status it is degraded.
+    The last known cause is retained, and so is the state out of order; without an earlier status it is degraded.
     """
     if previous is None:
         return PrinterStatus("degraded", "offline")

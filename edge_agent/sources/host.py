@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class HostSource:
-    """One heartbeat every `every_ms`; `clock` gives Unix ms."""
+    """One heartbeat every `every_ms`; `clock` returns Unix ms."""
 
     clock: Callable[[], int]
     every_ms: int = 60_000

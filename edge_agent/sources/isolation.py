@@ -1,7 +1,7 @@
-"""Runs a source that may hang or crash in its own process, over JSON lines; it must not trust that process.
+"""Runs a source that may hang or crash in its own process, over JSON lines; it must validate what that process sends.
 
 The child requests each commit and continues when it is answered, so a child that ends at any point loses and repeats
-nothing.  Lines to the child: the source's description, then answers; from it: requests and heartbeats.
+nothing.  Lines to the child: the source's description, then answers; from the child: requests and heartbeats.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class IsolatedSource:
                     connection.sendall(msgspec.json.encode(answer) + b"\n")
 
     def _read_requests(self, connection: socket.socket, stop: Stop) -> Iterator[bytes]:
-        """Yield the child's lines. Raises SourceHung after a silence."""
+        """Yield the child's lines. Raises SourceHung after `silence_timeout_s` without one."""
         buffer, last_received, limit = b"", time.monotonic(), max(START_TIMEOUT_S, self.silence_timeout_s)
         while not stop.is_set():
             try:
@@ -149,7 +149,7 @@ def _exit_code(child: subprocess.Popen[bytes]) -> int | None:
 
 
 def _stop_child(child: subprocess.Popen[bytes]) -> None:
-    """Wait for the child to see that the connection is closed, then kill it."""
+    """Wait for the child to end after the connection is closed, then kill it."""
     try:
         child.wait(EXIT_TIMEOUT_S)
     except subprocess.TimeoutExpired:

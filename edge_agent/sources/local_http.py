@@ -1,6 +1,6 @@
 """Accepts events from programs on this device by HTTP; it must not listen on anything but the loopback.
 
-The answer 201 comes only after the commit, so a caller that repeats a request with the same `Idempotency-Key` until
+The answer 201 is sent only after the commit, so a caller that repeats a request with the same `Idempotency-Key` until
 it gets one loses and repeats nothing.
 """
 
@@ -44,7 +44,7 @@ class HttpProblem(Exception):
 
 @dataclass(slots=True)
 class HttpSource:
-    """Serves `POST /events` and `GET /healthz`; `clock` gives Unix ms, port 0 uses a free port (see `bound_port`)."""
+    """Serves `POST /events` and `GET /healthz`; `clock` returns Unix ms, port 0 uses a free port (see `bound_port`)."""
 
     port: int
     state: DeviceState
@@ -143,7 +143,7 @@ class _EventHandler(BaseHTTPRequestHandler):
             self._send_problem(HttpProblem(503, "the outbox cannot be written now", remedy=remedy))
 
     def _refuse_other_hosts(self) -> None:
-        """Refuse requests that a foreign web page sends through this host's browser."""
+        """Refuse requests that another site's web page sends through this host's browser."""
         hosts = [urlsplit(f"//{self.headers.get('Host', '')}").hostname]
         if "Origin" in self.headers:
             hosts.append(urlsplit(self.headers["Origin"]).hostname)

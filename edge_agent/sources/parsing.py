@@ -17,7 +17,7 @@ _AGENT_ONLY_EVENTS = (
 
 
 class BadEvent(ValueError):
-    """The input is no valid event; the message may quote it, so only the sender may see it."""
+    """The input is not a valid event; the message may quote it, so it is returned only to the sender."""
 
     def __init__(self, field: str, problem: str, remedy: str) -> None:
         super().__init__(f"{field}: {problem}; {remedy}")

@@ -44,7 +44,7 @@ class ProbeOutcome:
 
 @dataclass(slots=True)
 class ProbeSource:
-    """One probe every `every_ms`, the first after `phase_ms`; `clock` gives Unix ms."""
+    """One probe every `every_ms`, the first after `phase_ms`; `clock` returns Unix ms."""
 
     probe: Probe
     clock: Callable[[], int]

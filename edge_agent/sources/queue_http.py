@@ -37,18 +37,18 @@ READ_TIMEOUT_S = 10.0
 TOTAL_TIMEOUT_S = 30.0
 """Longest time for one whole answer, s."""
 MIN_REMEMBERED_IDS = 512
-"""Fewest ids remembered to recognise repeats; at least those of the last two answers."""
+"""Fewest ids stored to recognise repeats; at least those of the last two answers."""
 MAX_FAILURES = 5
 """Failures in a row after which the source ends and the supervisor restarts it."""
 MAX_BACKOFF_MS = 600_000
 
 
 class QueueUnavailable(OSError):
-    """The queue system gave no usable answer; nothing was appended."""
+    """The queue system's answer is missing or unusable; nothing was appended."""
 
 
 class QueueResponse(msgspec.Struct, frozen=True):
-    """The endpoint's answer; without `next` the cursor stays."""
+    """The endpoint's answer; without `next` the cursor is unchanged."""
 
     events: list[dict[str, Any]]
     next: str | int | None = None
@@ -175,8 +175,8 @@ def event_key(event: dict[str, Any]) -> str:
 def load_row_mapper(name_or_path: str) -> Callable[[dict[str, Any]], list[Event]]:
     """Return a function from objects, whose fields are the columns of a replay mapping, to events.
 
-    It returns no event when a skip matches or no rule applies, and raises BadEvent.  Ticket ids come from the mapping's
-    name, so that they stay when its rules are corrected.  Raises MappingError with all faults of the mapping.
+    It returns no event when a skip matches or no rule applies, and raises BadEvent.  Ticket ids are derived from the
+    mapping's name, so that correcting its rules does not change them.  Raises MappingError with all its faults.
     """
     from edge_agent.mapping.cell_parsing import CellError  # noqa: PLC0415 - only vendors' formats need a mapping
     from edge_agent.mapping.document import load_mapping  # noqa: PLC0415

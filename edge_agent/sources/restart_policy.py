@@ -1,4 +1,4 @@
-"""Decides when a source is started, restarted or given up as hung. Pure: observation and time are arguments."""
+"""Decides when a source is started, restarted or abandoned as hung. Pure: observation and time are arguments."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class RestartPolicy:
     _faults: dict[SourceFault, int] = field(default_factory=dict)
 
     def request_restart(self, now: int) -> None:
-        """Restart the source; the caller asks its run to end."""
+        """Restart the source; the caller requests its run to stop."""
         if self.state == "running":
             self.state, self._stop_requested_at = "ending", now
         elif self.state in {"resting", "done"}:

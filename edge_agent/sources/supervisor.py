@@ -28,18 +28,18 @@ class SourceHung(RuntimeError):
 
 
 class SourceReplaced(RuntimeError):
-    """The source was given up as hung and another run has replaced it: its events would be stored twice."""
+    """The source was abandoned as hung and another run has replaced it: its events would be stored twice."""
 
 
 class SourceHeartbeat:
-    """One source's stop signal; each use of it counts as a sign of life. `monotonic` gives ms."""
+    """One source's stop signal; each use of it counts as a heartbeat. `monotonic` returns ms."""
 
     def __init__(self, monotonic: Callable[[], int]) -> None:
         self._monotonic = monotonic
         self._stop_requested = threading.Event()
         self.last_beat_at = monotonic()
         self.is_waiting = False
-        """Set while the source waits for its next poll: silence is then no fault."""
+        """Set while the source waits for its next poll, when no heartbeat is expected."""
 
     def record_beat(self) -> None:
         """Record that the source is alive."""
@@ -60,7 +60,7 @@ class SourceHeartbeat:
             self.is_waiting = False
 
     def request_stop(self) -> None:
-        """Ask the source to end."""
+        """Request the source to stop."""
         self._stop_requested.set()
 
 
@@ -147,7 +147,7 @@ class Supervisor:
         self, outbox: Sink, on_fault: Callable[[SourceFault, str], None], monotonic: Callable[[], int],
         chance: Callable[[], float], limits: RestartLimits | None = None,
     ) -> None:  # fmt: skip
-        """`on_fault` gets the first fault in a row with the source's name; `monotonic` gives ms, `chance` [0, 1)."""
+        """`on_fault` gets the first fault in a row with the source's name; `monotonic` returns ms, `chance` [0, 1)."""
         self._outbox, self._on_fault = outbox, on_fault
         self._monotonic, self._chance = monotonic, chance
         self._limits = limits or RestartLimits()
@@ -214,7 +214,7 @@ class Supervisor:
             return frozenset(name for name, source in self._sources.items() if not source.policy.is_healthy())
 
     def stop_all(self, within_s: float = STOP_TIMEOUT_S) -> None:
-        """Ask all sources to end and wait up to `within_s`; none can append any more when this returns."""
+        """Request all sources to stop and wait up to `within_s`; when this returns, none can append."""
         with self._lock:
             runs = [source.run for source in self._sources.values() if source.run is not None]
             self._sources.clear()
@@ -266,7 +266,7 @@ def _observe(source: _SupervisedSource) -> SourceObservation:
 
 
 def _run_source(name: str, build: Callable[[], Source], run: _SourceRun) -> None:
-    """Run the source once; the reason of its end is left in `run.fault`."""
+    """Run the source once; the reason of its end is stored in `run.fault`."""
     try:
         build().run(run.sink, run.heartbeat)
     except SourceReplaced:

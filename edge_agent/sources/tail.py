@@ -2,7 +2,7 @@
 
 A position is a file's inode, an offset and a digest of the bytes before it, so that a file that was truncated in place
 and has grown past the offset is detected.  A rotated file is followed until it has been quiet for `QUIET_AFTER_S`: a
-program may finish its last line after the new file was begun.
+program may finish its last line after the new file was created.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class FileTail:
         return ",".join(position.as_text for position in self._positions or self._saved_positions)
 
     def next_lines(self) -> list[bytes]:
-        """Return the next lines of one file, older files first; none when there is nothing new."""
+        """Return the next lines of one file, older files first; none when there are no new lines."""
         if not self._positions:
             self._reopen_saved()
         self._follow_path()
@@ -150,7 +150,7 @@ class FileTail:
             self._open_file(path, self._find_copied_position(path))
 
     def _find_copied_position(self, path: Path) -> FilePosition | None:
-        """Return the position in a copy of a file already read, as rotation by copy and truncation leaves."""
+        """Return the position in a copy of a file already read, as rotation by copy and truncation creates."""
         with suppress(FileNotFoundError), path.open("rb") as file:
             inode = os.fstat(file.fileno()).st_ino
             for saved in (position for position in self._saved_positions if position.digest):

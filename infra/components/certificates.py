@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Certificates(MotcuaComponent):
-    """`certificates_by_name`; `ca_bundle` holds every trusted authority, `crl_bundle` their revocation lists, PEM."""
+    """`certificates_by_name`; `ca_bundle` has every trusted authority, `crl_bundle` their revocation lists, PEM."""
 
     type_key = "certificates"
 

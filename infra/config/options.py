@@ -159,7 +159,7 @@ class TokenOptions(_OptionsSection):
 
 
 class NationalOptions(_OptionsSection):
-    """The national InfluxDB that totals are replicated to; queue bytes and age limit what waits for it."""
+    """The national InfluxDB that totals are replicated to; queue bytes and age limit the unsent data."""
 
     url: HttpAddress
     org_id: str = Field(pattern=r"^[0-9a-f]{16}$")
@@ -194,7 +194,7 @@ class KubernetesOptions(_OptionsSection):
 
 
 class OpenstackOptions(_OptionsSection):
-    """A cloud: network, flavours, image, volumes; everything stays in `region`."""
+    """A cloud: network, flavours, image, volumes; everything is in `region`."""
 
     region: SingleLineText = "province-1"
     zone: SingleLineText = ""
@@ -256,7 +256,7 @@ def _cross_field_faults(options: StackOptions) -> list[tuple[str, str]]:
 
 
 def _is_revocation(entry: str) -> bool:
-    """Tell whether it is a serial, perhaps with the day of its end."""
+    """Return whether it is a serial, perhaps with the day of its end."""
     match = re.fullmatch(r"[0-9a-fA-F]{1,40}(?:@(\d{4}-\d\d-\d\d))?", entry)
     try:
         return match is not None and date.fromisoformat(match[1] or "2000-01-01").year >= 2000

@@ -1,6 +1,6 @@
 """Reads a stack's configuration: from its file with the line of every key, or as the engine passes it to the program.
 
-Options are checked, secrets are only checked for being there and encrypted. It asks no server.
+Options are checked, of secrets only presence and encryption are checked. It queries no server.
 """
 
 from __future__ import annotations
@@ -171,9 +171,7 @@ def _construct_values(path: Path, config: yaml.Node | None) -> tuple[dict[str, o
         try:
             values[str(key.value)] = yaml.SafeLoader("").construct_document(node)
         except (yaml.YAMLError, ValueError, TypeError, OverflowError):
-            faults.append(
-                _fault_at(path, node, str(key.value), "is no value that YAML knows", "correct it, or quote it")
-            )
+            faults.append(_fault_at(path, node, str(key.value), "is not a YAML value", "correct it, or quote it"))
     return values, faults
 
 
@@ -182,7 +180,7 @@ def _fault_at(path: Path, node: yaml.Node, name: str, problem: str, remedy: str)
 
 
 def _exceeds_depth(node: yaml.Node, levels_left: int) -> bool:
-    """Tell whether a node has more levels than allowed, as one that contains itself has."""
+    """Return whether a node has more levels than allowed, as one that contains itself has."""
     if not isinstance(node, yaml.CollectionNode):
         return False
     inner = [child for entry in node.value for child in (entry if isinstance(entry, tuple) else (entry,))]

@@ -153,7 +153,7 @@ def inhibition_rules() -> list[dict[str, object]]:
     stopped = 'alertname=~"MotcuaIngestMissing|MotcuaIngestNotConnected|MotcuaIngestNotReady"'
     states = 'alertname=~"MotcuaCentreDown|MotcuaCentreUnknown|MotcuaDevicesDown"'
     rules = [
-        # Burn-rate alerts come from rollup itself: a dead API must not inhibit them.
+        # Rollup itself posts burn-rate alerts: a dead API must not inhibit them.
         ([blind], ['centre=~".+"', 'severity=~"critical|warning"'], ["province"]),
         ([stopped], ['alertname=~"MotcuaCentreUnknown|MotcuaCompletenessFalls|MotcuaIngestLag"'], ["province"]),
         (['alertname=~"MotcuaCentreDown|MotcuaCentreUnknown"'], ["alertname=MotcuaDevicesDown"], ["centre"]),

@@ -1,6 +1,6 @@
 """Renders a server's set-up commands, its InfluxDB settings (2.7) and its backup. It must not run any command.
 
-Keys and tokens are made on the machine and never leave it; only certificate requests do, which the authority signs.
+Keys and tokens are created and remain on the machine; only certificate requests are sent out, to be signed.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def influxdb_drop_in() -> dict[str, str]:
 def influx_setup_files(head: str, influx: InfluxPlan) -> dict[str, str]:
     """Return {path: text} of the command, which makes the newest generation's active tokens; `head` is its comment.
 
-    It may run any number of times: it leaves what exists.
+    It may run any number of times: it does not change what exists.
     """
     newest = max(token.generation for token in influx.tokens)
     tokens = [token for token in influx.tokens if token.active and token.generation == newest]
@@ -74,7 +74,7 @@ def influx_setup_files(head: str, influx: InfluxPlan) -> dict[str, str]:
 def backup_files(head: str, store: str = "/var/lib/influxdb") -> dict[str, str]:
     """Return {path: text} of command, unit and timer; `head` is the script's comment, `store` InfluxDB's folder.
 
-    Roles and store are stopped while files are copied; agents and the broker hold new data meanwhile.
+    Roles and store are stopped while files are copied; agents and the broker store new data meanwhile.
     """
     parts = " ".join((store, STATE_FOLDER, f"{ETC}/inventory"))
     service = {"program": BACKUP_COMMAND, "folder": BACKUP_FOLDER, "count": MAX_BACKUPS}

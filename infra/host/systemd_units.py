@@ -1,4 +1,4 @@
-"""Renders the systemd units of the roles, all hardened alike. It must not read files or talk to systemd.
+"""Renders the systemd units of the roles, all hardened alike. It must not read files or call systemd.
 
 For systemd 252 (Debian 12) and later. Every unit has an exposure of at most 3.0 in `systemd-analyze security`.
 """
@@ -53,7 +53,7 @@ def server_units(layout: HostLayout) -> dict[str, str]:
 
 
 def _two_digit_worker_ports(layout: HostLayout) -> dict[str, str]:
-    """Return the drop-ins that give workers from 10 on a port: the unit can only append the name to 910."""
+    """Return the drop-ins that set the port of workers from 10 on: the unit can only append the name to 910."""
     command = f"{layout.program} ingest --name %i --shared --metrics 127.0.0.1"
     return {
         f"{UNITS_FOLDER}/motcua-ingest@{name}.service.d/metrics.conf": (

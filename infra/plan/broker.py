@@ -1,4 +1,4 @@
-"""Who may do what at the broker: services by name, devices by their ids. Pure."""
+"""Access rights at the broker: services by name, devices by their ids. Pure."""
 
 from __future__ import annotations
 

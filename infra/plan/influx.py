@@ -1,4 +1,4 @@
-"""What InfluxDB must hold: buckets, tokens with the least rights, tasks, the replication to the national one. Pure."""
+"""InfluxDB's required content: buckets, tokens with least rights, tasks, the replication to the national one. Pure."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def role_permissions(role: str, bucket: str) -> tuple[BucketPermission, ...]:
 
 
 def token_plans(options: TokenOptions, bucket: str) -> tuple[TokenPlan, ...]:
-    """Return every role's token of this generation, and of the previous one unless it is gone."""
+    """Return every role's token of this generation, and of the previous one unless it is `gone`."""
     generations = {options.generation: True}
     if options.generation > 1 and options.previous != "gone":
         generations[options.generation - 1] = options.previous == "active"
@@ -76,7 +76,7 @@ def token_plans(options: TokenOptions, bucket: str) -> tuple[TokenPlan, ...]:
 
 
 def upstream_plan(national: NationalOptions, bucket: str, province: str) -> UpstreamPlan:
-    """Return the replication of totals; raw events stay in the province."""
+    """Return the replication of totals; raw events remain in the province."""
     streams = tuple(
         ReplicationPlan(f"{province}-{width}", f"{bucket}-{width}", f"{national.bucket}-{width}")
         for width in TOTALS_TIERS
@@ -93,7 +93,7 @@ def upstream_plan(national: NationalOptions, bucket: str, province: str) -> Upst
 
 
 def influx_plan(options: StackOptions, province: str) -> InfluxPlan:
-    """Return everything that InfluxDB must hold."""
+    """Return everything that InfluxDB must contain."""
     influx = options.influx
     task = TaskPlan("motcua-capacity", _CAPACITY_FLUX.format(raw=influx.bucket, ops=f"{influx.bucket}-ops"))
     dbrps = [DbrpPlan(influx.bucket, width, f"{influx.bucket}-{width}", width == "1d") for width in TOTALS_TIERS]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CertificateUse = Literal["authority", "server", "client"]
 BACKDATE = timedelta(days=1)
 MAX_REVOCATIONS = 1_000_000
-"""More than one list ever holds, so that the list of a later period always has a larger number."""
+"""More than the entries of any list, so that the list of a later period always has a larger number."""
 INTERNAL_SERVICE = "broker-internal"
 """The Service in a cluster through which ingest and rollup reach the broker."""
 MAX_NAME_LENGTH = 64

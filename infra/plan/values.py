@@ -14,7 +14,7 @@ BucketTier = Literal["raw", "5m", "1h", "1d", "ops"]
 
 @dataclass(frozen=True, slots=True)
 class BucketPlan:
-    """An InfluxDB bucket; a retention of 0 s means for ever, a shard of 0 s leaves the choice to InfluxDB."""
+    """An InfluxDB bucket; a retention of 0 s means for ever, InfluxDB computes a shard of 0 s."""
 
     name: str
     tier: BucketTier
@@ -33,7 +33,7 @@ class BucketPermission:
 
 @dataclass(frozen=True, slots=True)
 class TokenPlan:
-    """A role's token of one generation; an inactive one can be switched on again until it is gone."""
+    """A role's token of one generation; an inactive one can be activated again until it is deleted."""
 
     name: str
     role: str
@@ -84,7 +84,7 @@ class UpstreamPlan:
 
 @dataclass(frozen=True, slots=True)
 class InfluxPlan:
-    """Everything that InfluxDB holds besides data."""
+    """Everything that InfluxDB contains besides data."""
 
     url: str
     org: str

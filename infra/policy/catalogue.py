@@ -20,7 +20,7 @@ class PolicyRule:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """A breach: rule, location, problem and remedy. It never holds the value of a secret."""
+    """A breach: rule, location, problem and remedy. It never contains the value of a secret."""
 
     rule: str
     where: str

@@ -1,7 +1,7 @@
 """Rules over Kubernetes objects: hardened pods, pinned images, closed Services and Ingresses, no plain secret.
 
-Pure; an object may have any form: what is missing or of another type counts as empty. A value that a preview does not
-know yet is `UNKNOWN`, and never a breach.
+Pure; an object may have any form: what is missing or of another type counts as empty. A value that is
+unknown in a preview is `UNKNOWN`, and never a breach.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from infra.policy.catalogue import Finding
 
 UNKNOWN = "(unknown)"
-"""The value of what a preview does not know yet."""
+"""The value of anything unknown in a preview."""
 KubernetesObject = dict[str, Any]
 COMPONENT_LABEL, POD_SECURITY_LABEL = "app.kubernetes.io/component", "pod-security.kubernetes.io/enforce"
 STORE_COMPONENT, STORE_PORT = "influxdb", 8086
@@ -45,7 +45,7 @@ def as_list(value: object) -> list[Any]:
 
 
 def equals_or_unknown(value: object, expected: object) -> bool:
-    """Return whether a value is the expected one, or may turn out to be."""
+    """Return whether a value is the expected one, or may become it."""
     return value in (expected, UNKNOWN)
 
 
@@ -214,17 +214,17 @@ def check_ingress(spec: KubernetesObject, where: str) -> Iterator[Finding]:
 
 
 def check_network_policy(spec: KubernetesObject, where: str) -> Iterator[Finding]:
-    """Report policies that let every network in to every port: they undo the default, which is to deny all."""
+    """Report policies that allow every network to every port: they override the default, which is to deny all."""
     for rule in (as_mapping(entry) for entry in as_list(spec.get("ingress"))):
         sources = [as_mapping(as_mapping(entry).get("ipBlock")).get("cidr", "") for entry in as_list(rule.get("from"))]
         anybody = not rule.get("from") or any(is_open_network(str(entry)) for entry in sources)
         if anybody and not rule.get("ports"):
-            yield new_finding("open-to-all", where, "lets every network in at every port", "name sources and ports")
+            yield new_finding("open-to-all", where, "allows every network to every port", "name sources and ports")
         store = (
             as_mapping(as_mapping(spec.get("podSelector")).get("matchLabels")).get(COMPONENT_LABEL) == STORE_COMPONENT
         )
         if anybody and (store or any(_port_of_rule(entry) == STORE_PORT for entry in as_list(rule.get("ports")))):
-            yield new_finding("store-closed", where, "lets every network in to InfluxDB", "name the pods that need it")
+            yield new_finding("store-closed", where, "allows every network to InfluxDB", "name the pods that need it")
 
 
 def _port_of_rule(entry: object) -> object:

@@ -1,6 +1,6 @@
-"""Rules over single resources as Pulumi sees them: a type token and its properties. Pure; it must not import Pulumi.
+"""Rules over single resources in Pulumi's form: a type token and its properties. Pure; it must not import Pulumi.
 
-A value that a preview does not know yet is `manifests.UNKNOWN`, and never a breach.
+A value unknown in a preview is `manifests.UNKNOWN`, and never a breach.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _check_bucket(props: ResourceProps, where: str) -> Iterator[Finding]:
     if problem:
         yield new_finding("retention", where, problem, "make it longer; 0 means for ever")
     if props.get("allow_shrink") is True:
-        yield new_finding("shrink-allowed", where, "lets its retention be cut", "remove allowShrink after the run")
+        yield new_finding("shrink-allowed", where, "allows its retention to be cut", "remove allowShrink after the run")
 
 
 def _check_authorization(props: ResourceProps, where: str) -> Iterator[Finding]:

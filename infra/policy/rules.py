@@ -201,7 +201,9 @@ def check_store(plan: StackPlan, options: StackOptions) -> Iterator[Finding]:
     if url.scheme == "http" and options.target != "openstack" and not is_loopback(url.hostname or ""):
         yield new_finding("store-tls", plan.influx.url, "carries tokens in plain text", "use https, or a tunnel")
     if options.influx.allow_shrink:
-        yield new_finding("shrink-allowed", "influx.allowShrink", "lets a retention be cut", "remove it after the run")
+        yield new_finding(
+            "shrink-allowed", "influx.allowShrink", "allows a retention to be cut", "remove it after the run"
+        )
 
 
 def check_sources(options: StackOptions) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Finds secrets in rendered texts: private keys, tokens, passwords, known values. Pure; it must not repeat any."""
+"""Finds secrets in rendered texts: private keys, tokens, passwords, known values. Pure; it must not output any."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def find_leaks(files: Mapping[str, str], known_secrets: Iterable[str] = ()) -> l
 
 
 def secret_kind_in(text: str) -> str:
-    """Return the kind of secret that a text holds, or an empty text."""
+    """Return the kind of secret in a text, or an empty text."""
     return next((what for what, pattern in SECRET_PATTERNS.items() if _secret_matches(pattern, text)), "")
 
 

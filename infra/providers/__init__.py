@@ -1,1 +1,1 @@
-"""Resource kinds: what can be created, compared and deleted. Only `dynamic`, `resources` and `skins` know Pulumi."""
+"""Resource kinds: what can be created, compared and deleted. Only `dynamic`, `resources` and `skins` import Pulumi."""

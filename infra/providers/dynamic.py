@@ -1,6 +1,6 @@
 """The one dynamic provider of Pulumi: it serves every resource kind. It must not decide anything about a resource.
 
-Pulumi stores a provider in the state as a pickle by reference, in every resource. So class and module names stay, and
+Pulumi stores a provider in the state as a pickle by reference, in every resource. Class and module names are fixed, and
 an instance holds only its kind and the stack's name: no address, no secret, no client; those come from the stack's
 configuration when the kind is first used. Pulumi sends numbers as floats and omits None; `restore_integers` undoes the
 first. An input that is unknown in a preview is passed around the check and counts as changed.
@@ -49,14 +49,14 @@ class DynamicProvider(ResourceProvider):
     stack = ""
 
     def __init__(self, kind: str = "", stack: str = "") -> None:
-        """Name kind and stack; what is not given keeps the class's value, so that a pickle stays small."""
+        """Set kind and stack; a value not given is the class's, so that a pickle is small."""
         if kind:
             self.kind = kind
         if stack:
             self.stack = stack
 
     def open_kind(self, setting: Callable[[str], str]) -> ResourceKind:
-        """Return the kind; `setting` gives a value of the stack's configuration, a structure as JSON, or nothing."""
+        """Return the kind; `setting` returns a value of the stack's configuration or "", structures as JSON."""
         family, _, name = self.kind.partition(".")
         if family == "influx":
             options = InfluxOptions.model_validate(json.loads(setting("influx") or "{}"))
@@ -65,7 +65,7 @@ class DynamicProvider(ResourceProvider):
         return pki.KINDS[name]() if family == "pki" else FilesKind(self.stack)
 
     def configure(self, req: ConfigureRequest) -> None:
-        """Remember the stack's configuration; the kind is opened when it is first used."""
+        """Store the stack's configuration; the kind is opened when it is first used."""
         self._config = req.config
         self._lock = threading.Lock()
         self._opened: ResourceKind | None = None
@@ -127,7 +127,7 @@ class DynamicProvider(ResourceProvider):
 
 
 def _sanitise_errors(work: Callable[[], Result]) -> Result:
-    """Return the result of `work`; an error is raised again without its cause, which might hold a secret."""
+    """Return the result of `work`; an error is raised again without its cause, which might contain a secret."""
     problem = ""
     try:
         return work()
@@ -146,7 +146,7 @@ def _error_location(error: BaseException) -> str:
 
 
 def _stack_changed(old: object, new: object) -> bool:
-    """Tell whether two pickled providers belong to different stacks; an earlier form of the same one does not."""
+    """Return whether two pickled providers belong to different stacks; an earlier form of the same one does not."""
     return old is not None and old != new and _stack_of(old) != _stack_of(new)
 
 
@@ -177,7 +177,7 @@ def restore_integers(value: object) -> object:
 
 
 def contains_unknown(value: object) -> bool:
-    """Tell whether a value, or anything in it, is not known yet."""
+    """Return whether a value, or anything in it, is unknown in a preview."""
     if isinstance(value, list):
         return any(contains_unknown(item) for item in value)
     if isinstance(value, dict):

@@ -23,7 +23,7 @@ Props = Mapping[str, object]
 
 
 class ProviderError(Exception):
-    """A server refused or cannot be reached. The text names the problem and its remedy and never holds a secret."""
+    """A server refused or cannot be reached. The text names the problem and its remedy and never contains a secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,14 @@ class InputFaults(list[InputFault]):
         self.append(InputFault(name, reason))
 
     def has_any(self, *names: str) -> bool:
-        """Tell whether one of these inputs has a fault."""
+        """Return whether one of these inputs has a fault."""
         return any(fault.field in names for fault in self)
 
 
 class KindInputs(BaseModel):
     """The inputs of one kind; a field without a default must be given, and a text must not be empty.
 
-    `read_inputs` collects the faults of all fields: a faulty field is None, so look at the faults before its value.
+    `read_inputs` collects the faults of all fields: a faulty field is None, so check the faults before its value.
     """
 
     model_config = ConfigDict(
@@ -143,7 +143,7 @@ class ResourceKind(Protocol):
     """One kind of resource on one server.
 
     `inputs` names all inputs, `immutable` those whose change needs a replacement, `secret_outputs` the outputs that are
-    secret although no input of that name is. Outputs hold every input and what the server added. Every method raises
+    secret although no input of that name is. Outputs are every input and what the server added. Every method raises
     ProviderError; `create` is an upsert by name, so that a create that failed half-way can be run again.
     """
 
@@ -153,19 +153,19 @@ class ResourceKind(Protocol):
     delete_first: ClassVar[bool]
 
     def check(self, olds: Props, news: Props) -> tuple[Props, list[InputFault]]:
-        """Return the inputs with defaults filled in, and every fault; asks no server.
+        """Return the inputs with defaults filled in, and every fault; queries no server.
 
         `olds` are the inputs of the last run, empty before the first.
         """
 
     def is_equivalent(self, name: str, old: object, new: object) -> bool:
-        """Tell whether two values of an input mean the same."""
+        """Return whether two values of an input mean the same."""
 
     def create(self, inputs: Props) -> tuple[str, Props]:
-        """Create it, or take over what an interrupted create has left. Returns id and outputs."""
+        """Create it, or take over the result of an interrupted create. Returns id and outputs."""
 
     def read(self, ident: str, outputs: Props) -> ResourceState | None:
-        """Return its present state, or None when the right server says that it does not exist."""
+        """Return its present state, or None when the right server answers that it does not exist."""
 
     def update(self, ident: str, olds: Props, news: Props) -> Props:
         """Apply `news`; `olds` are the previous outputs. Returns all outputs."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ResourceType:
-    """A type token, the outputs that are no inputs, and the secret ones. States hold tokens, so they never change."""
+    """A type token, the outputs that are no inputs, and the secret ones. States contain tokens: they never change."""
 
     token: str
     computed_outputs: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Class names under which states of earlier versions hold their provider. Nothing new may be added here.
+"""Class names by which states of earlier versions refer to their provider. Nothing new may be added here.
 
 Versions before `DynamicProvider` had a class for each kind, and a state refers to it by module and name.
 """
@@ -34,7 +34,7 @@ REMOVED_KIND = (
 
 
 class RemovedKindProvider(DynamicProvider):
-    """Replaces the providers of removed kinds: a state that holds one can be refreshed and deleted."""
+    """Replaces the providers of removed kinds: a state that contains one can be refreshed and deleted."""
 
     def open_kind(self, _setting: Callable[[str], str]) -> ResourceKind:
         """Refuse everything but `read` and `delete`. Raises ProviderError."""

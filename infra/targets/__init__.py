@@ -1,1 +1,1 @@
-"""Where a plan can be put: one machine, a Kubernetes cluster, an OpenStack cloud. Targets never import each other."""
+"""The targets of a plan: one machine, a Kubernetes cluster, an OpenStack cloud. Targets never import each other."""

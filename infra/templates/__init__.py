@@ -1,7 +1,7 @@
 """Renders the texts that the targets write: configurations, units and scripts, each a template under its real suffix.
 
-Values come from the caller; a template must not decide what the plan decides. One that names a value that it was not
-given is a fault. Nothing is escaped: values for a shell pass through `quote`.
+The caller passes the values; a template must not decide what the plan decides. A template that uses a missing value
+is a fault. Nothing is escaped: values for a shell pass through `quote`.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class _BlockDumper(yaml.SafeDumper):
 
 
 def _represent_text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    # PyYAML writes these as they are between single quotes and in blocks, where a reader takes them for a line's end.
+    # PyYAML writes these as they are between single quotes and in blocks, where a parser treats them as a line's end.
     is_ambiguous = any(character in value for character in "\r\x85\u2028\u2029\ufeff")
     style = '"' if is_ambiguous else "|" if "\n" in value else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)

@@ -64,7 +64,7 @@ def publish(
 def _compute_month(
     settings: ServerSettings, inventory: Inventory, month: str, target: tuple[Path, bool]
 ) -> tuple[list[PublishedFigures], MonthChanges | None]:
-    """Compute the rows and the changes to those published before; None when nothing was published."""
+    """Compute the rows and the changes to those published before; None when the month was not published."""
     from motcua import month_report
     from motcua.month_report import MonthReport, month_window
     from telemetry.queries.service import Queries

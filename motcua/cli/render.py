@@ -29,7 +29,7 @@ class RenderTarget(StrEnum):
 
 
 class RenderedFiles(NamedTuple):
-    """Files by path, the header that marks them, and which are executable."""
+    """Files by path, the header that identifies them, and which are executable."""
 
     files: Mapping[str, str]
     marker: str

@@ -30,7 +30,7 @@ AdministrativeLevel = Literal["province", "district", "commune"]
 UnknownPolicy = Literal["exclude", "down", "up"]
 """What unknown time counts as in the availability."""
 ObjectiveUnknownPolicy = Literal["exclude", "down", "up", "settle"]
-"""What unknown time counts as in an objective; `settle`: nothing while provisional and down once settled."""
+"""How an objective counts unknown time; `settle`: not at all while provisional, as down once settled."""
 DeviceKind = Literal["gateway", "kiosk", "display", "tablet", "counter", "replay", "host"]
 
 
@@ -120,7 +120,7 @@ class Centre:
         return self.calendar.open_windows(window)
 
     def is_open(self, t: int) -> bool:
-        """Tell whether people are served at the desks at `t`, with or without maintenance."""
+        """Return whether people are served at the desks at `t`, with or without maintenance."""
         return bool(self.calendar.desk_windows(Window(t, t + 1)))
 
     def next_opening_change(self, t: int) -> int | None:
@@ -228,7 +228,7 @@ class Inventory:
         object.__setattr__(self, "_by_centre", {centre: tuple(devices) for centre, devices in index.items()})
 
     def is_declared(self, centre: str, device: str) -> bool:
-        """Tell whether the device is declared and belongs to the centre."""
+        """Return whether the device is declared and belongs to the centre."""
         declared = self.devices.get(device)
         return declared is not None and declared.centre == centre
 

@@ -19,7 +19,7 @@ class Scope(str):
 
     @classmethod
     def of(cls, kind: ScopeKind, ident: str) -> Scope:
-        """Return the scope of a kind and an id; a desk's id is `desk_id`."""
+        """Return the scope of a kind and an id; a desk's id is `CENTRE:SERVICE`."""
         return cls(f"{kind}{_SEPARATOR}{ident}")
 
     @classmethod
@@ -51,7 +51,7 @@ class Scope(str):
     def parse(cls, text: str) -> Scope:
         """Return the scope that a text names.
 
-        Raises ValueError when its kind is none of KINDS, or when its id is missing (or given, for the country).
+        Raises ValueError when its kind is none of KINDS, or when its id is missing (or present, for the country).
         """
         kind, separator, ident = text.partition(_SEPARATOR)
         if kind not in KINDS or (kind == "country") == bool(separator) or (separator and not ident):
@@ -66,7 +66,7 @@ class Scope(str):
 
     @property
     def id(self) -> str:
-        """Return what follows the kind: an id, `CENTRE:SERVICE` of a desk, nothing for the country."""
+        """Return what follows the kind: an id, `CENTRE:SERVICE` of a desk, empty for the country."""
         return self.partition(_SEPARATOR)[2]
 
     @property

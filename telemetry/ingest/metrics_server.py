@@ -34,7 +34,7 @@ class IngestCollector(Collector):
         self._clock = clock
 
     def describe(self) -> Iterable[Metric]:
-        """Return nothing, so that registering does not collect."""
+        """Return no families, so that registering does not collect."""
         return []
 
     def collect(self) -> Iterator[Metric]:

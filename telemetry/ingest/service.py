@@ -1,7 +1,7 @@
 """Turns frames into stored rows and receipts: decode, check, write, then acknowledge. It must not fold or divide.
 
 An MQTT message is acknowledged only after the store has committed its rows, and the receipt is sent
-after that; whatever fails before is delivered again and changes nothing.  Messages are checked when they
+after that; on a failure before, the message is delivered again, which is idempotent.  Messages are checked when they
 arrive and written together: a write (`WriteBatch`) may be in progress while the next one collects messages.
 """
 
@@ -36,15 +36,15 @@ if TYPE_CHECKING:
     from telemetry.store import Store
 
 BATCH_MESSAGES, BATCH_ROWS, BATCH_BYTES = 4_000, 30_000, 16 * 1024 * 1024
-"""What one write may hold; beyond it nothing is read from the broker: its queue grows, not this process's memory."""
+"""The limits of one write; above them reading from the broker pauses, so its queue grows, not this process's memory."""
 BATCH_LINGER_MS = 20
 MAX_ROW_NUMBER = 1 << 53
 MAX_RECEIPT_ENTRIES = 1_000
 """Most entries of each kind in one receipt; three kinds take about 120 kB."""
 RETENTION_CHECK_MS = 600_000
-"""How often the store is asked how far back it keeps events."""
+"""How often the store's retention is read."""
 _PERSONAL_NUMBER = re.compile(r"\d{9}")
-"""A foreign device id that contains a phone or citizen number is not stored."""
+"""An undeclared device id that contains a phone or citizen number is not stored."""
 HEARTBEAT_DEVICE: Final = "ingest"
 """All workers write heartbeats under one device id: one of them is enough."""
 HEARTBEAT_RETRY_MS: Final = 5_000
@@ -195,7 +195,7 @@ class Ingest:
         return len(self._messages) >= BATCH_MESSAGES or self._rows >= BATCH_ROWS or self._bytes >= BATCH_BYTES
 
     def take_batch(self) -> WriteBatch | None:
-        """Return the waiting messages as one write, at most what one may hold; the rest stays waiting."""
+        """Return the waiting messages as one write, up to the limits of one write; the rest remains waiting."""
         if not self._messages:
             return None
         size = len(self._messages)

@@ -133,7 +133,7 @@ class _WritePipeline:
         _log.error("store_unavailable", error=str(error), remedy="frames stay unacknowledged; trying again")
 
     def close(self) -> None:
-        """Finish the writes in progress and the waiting messages; the broker keeps what is not acknowledged."""
+        """Finish the writes in progress and the waiting messages; the broker stores what is not acknowledged."""
         wait([future for _, future in self._writes])
         without_waiting = Signal()
         without_waiting.set()

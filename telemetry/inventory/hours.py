@@ -1,6 +1,6 @@
 """Parses opening hours (`07:00-11:30,13:30-17:00`, `closed`) and adds their faults to the records.
 
-It must not know centres or dates other than those of a record.
+It must not depend on centres or dates other than those of a record.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def weekday_hours(record: Record) -> dict[int, OpeningHours]:
 
 
 def week_of(record: Record, usual: tuple[OpeningHours, ...] = ((),) * 7) -> tuple[OpeningHours, ...]:
-    """Return the hours of the seven weekdays; a day that is not given is as usual."""
+    """Return the hours of the seven weekdays; a day that is not given has its regular hours."""
     for key in record.values:
         if key not in WEEKDAYS:
             record.add_fault(key, "is no weekday", f"use one of {', '.join(WEEKDAYS)}")

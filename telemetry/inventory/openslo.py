@@ -1,6 +1,6 @@
 """Renders objectives as OpenSLO v1 documents (plain values for YAML); it must not write files or use YAML.
 
-What OpenSLO has no field for becomes an annotation under `motcua/`, so that an import loses nothing.
+Values without an OpenSLO field become annotations under `motcua/`, so that an import loses nothing.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ class SloDocument:
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """The objectives that were read, in order, each with the document it came from, and all notes."""
+    """The objectives that were read, in order, each with its source document, and all notes."""
 
     objectives: tuple[tuple[str, Objective], ...]
     notes: tuple[ImportNote, ...]

@@ -1,6 +1,6 @@
 """One row or table of an inventory file, whose values are read with a check and a line number.
 
-It must not read files, nor know which file it comes from.
+It must not read files, nor depend on which file it is.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ class Record:
             self.add_fault(key, f"names {word!r} more than once", "name it once")
 
     def check_reference(self, key: str, value: str, declared: Container[str], what: str) -> None:
-        """Add a fault when the value names nothing that is declared."""
+        """Add a fault when the value is not a declared name."""
         if value and value not in declared and f"{what}s" not in self.faults.unread_files:
             self.add_fault(key, f"there is no {what} {value!r}", f"declare it in {what}s, or name one that is declared")
 

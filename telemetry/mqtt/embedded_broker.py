@@ -29,7 +29,7 @@ max_inflight_count = 500
 
 
 class EmbeddedBroker:
-    """A running broker; MQTT 5 only, everything in memory: agents keep every row without a receipt."""
+    """A running broker; MQTT 5 only, everything in memory: agents store every row until its receipt."""
 
     def __init__(self, host: str, port: int) -> None:
         """Start listening; raises BrokerUnavailable when the port is in use."""

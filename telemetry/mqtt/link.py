@@ -1,8 +1,8 @@
 """An MQTT 5 link, driven by its caller in one thread; the only importer of paho. It must not decide when to retry.
 
 Every connection is a new paho client, so that no queue, packet id or TLS context outlives it;
-a message carries its connection's generation, and an acknowledgement for an older one is dropped.  paho keeps
-the session's state; bytes are split into packets here, because paho reads a socket byte by byte and creates a
+a message carries its connection's generation, and an acknowledgement for an older one is dropped.  paho
+manages the session's state; bytes are split into packets here, because paho reads a socket byte by byte and creates a
 dozen objects for a message, which costs ingest half of its time.
 """
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 KEEPALIVE_S = 30  # a broker publishes a lost device's Will after one and a half times this: 45 s
 CONNACK_WAIT_S = 10.0
 FAILED = 0x80
-"""Reason codes from here on are failures; 0x10 (no matching subscribers) is not one, but nobody got the message."""
+"""Reason codes from here on are failures; 0x10 (no matching subscribers) is not one, but no client got the message."""
 NO_SUBSCRIBERS = 0x10
 TAKEN_OVER = 0x8E
 RECEIVE_BYTES = 256 * 1024
@@ -103,7 +103,7 @@ class Link:
         self.is_connected = False
 
     def connect(self, will: tuple[str, bytes] | None = None) -> None:
-        """Open a new connection; the answer comes through `poll`. Raises BrokerUnavailable."""
+        """Open a new connection; `poll` returns the answer. Raises BrokerUnavailable."""
         self.abort()
         self.generation += 1
         client = self._new_client(will or self._settings.will)
@@ -279,7 +279,7 @@ class Link:
         )
 
     def _handle_control(self, client: Client | None, data: bytes, packet: packets.PacketBounds) -> None:
-        """Let paho handle every other packet: it keeps the session."""
+        """Let paho handle every other packet: it manages the session."""
         if client is None:
             return
         body = bytearray(data[packet[1] : packet[2]])

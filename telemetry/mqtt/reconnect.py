@@ -1,4 +1,4 @@
-"""Connecting again: back-off, connecting with retry, a link's messages handed on. It must not interpret a message."""
+"""Connecting again: back-off, connecting with retry, passing on a link's messages. It must not interpret a message."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The questions of pages, API and metrics, answered from totals and live rows; `service.Queries` answers them."""
+"""The queries of pages, API and metrics, answered from totals and live rows by `service.Queries`."""

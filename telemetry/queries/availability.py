@@ -41,7 +41,7 @@ _CAPACITY_FIELDS = {
 
 
 class CompactTotalsReader(Protocol):
-    """The source of totals; `zone` is the one whose days the window is made of."""
+    """The source of totals; `zone` is the one whose days make up the window."""
 
     def rows(
         self, entities: Sequence[str], width: BucketWidth, window: Window, kind: str, zone: ZoneInfo
@@ -65,7 +65,7 @@ class AvailabilityOptions:
 
 @dataclass(frozen=True, slots=True)
 class AvailabilityResult:
-    """A scope's accounts by bucket, over a window on 5-minute marks; `notes` go with the rows, one each.
+    """A scope's accounts by bucket, over a window of whole slots; `notes` has one entry per row.
 
     `centre` is the centre whose calendar counted, if it was one.
     """
@@ -128,9 +128,9 @@ def compute_availability(
     now: int,
     shared_cache: OpenWindowsCache | None = None,
 ) -> AvailabilityResult:
-    """Account for each bucket up to the last 5-minute mark; time without reports is unknown.
+    """Account for each bucket up to the last slot boundary; time without reports is unknown.
 
-    The current five minutes are left out: a report covers a little of the future, and would hide unknown time.
+    The current slot is left out: a report is valid into the future and would hide unknown time.
     `shared_cache` holds the open windows of calendars.
     """
     buckets, cache = [_BucketTime(window) for window in query.buckets()], shared_cache or OpenWindowsCache()
@@ -179,7 +179,7 @@ def _add_totals(
         rows = list(reader.rows(entities, width, window, scope.kind, past_query.zone))
         for index, covered_ms in _covered_ms(rows, starts, (width, past_query.zone), capacity_windows).items():
             buckets[index].add(capacity_covered=covered_ms)
-        # Five-minute totals know no calendar: each is open or not.  Wider ones have the open time as sums.
+        # A 5-minute total is open or not, by the calendar.  Wider ones have the open time as sums.
         is_slot_clock = options.clock == "open" and width == "5m"
         open_by_entity = _open_windows_for(scope, window, "open", cache, entities) if is_slot_clock else {}
         prefix = "open_" if options.clock == "open" and width != "5m" else ""
@@ -200,7 +200,7 @@ def _covered_ms(
     width_and_zone: tuple[BucketWidth, ZoneInfo],
     capacity_windows: Mapping[str, OpenTimeline],
 ) -> dict[int, int]:
-    """Return the open time of capacity centres that lies in totals that exist, by bucket, ms."""
+    """Return the open time of capacity centres within existing totals, by bucket, ms."""
     windows_by_id = {id(open_windows): open_windows for open_windows in capacity_windows.values()}
     id_by_entity = {entity: id(open_windows) for entity, open_windows in capacity_windows.items()}
     row_counts = Counter((id_by_entity[row.entity], row.start) for row in rows if row.entity in id_by_entity)

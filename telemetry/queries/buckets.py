@@ -44,7 +44,7 @@ _MAX_WINDOW_MS: dict[BucketSize, int] = {
 
 @dataclass(frozen=True, slots=True)
 class BucketQuery:
-    """A window on 5-minute marks, the size of its buckets and the zone whose days count."""
+    """A window of whole slots, the size of its buckets and the zone whose days count."""
 
     window: Window
     bucket: BucketSize
@@ -82,7 +82,7 @@ def local_months(window: Window, zone: ZoneInfo) -> list[Window]:
 
 
 def bucket_query(window: Window, bucket: BucketSize, zone: ZoneInfo) -> BucketQuery:
-    """Widen the window to 5-minute marks; refuse an empty one or one too long for its bucket."""
+    """Widen the window to whole slots; refuse an empty one or one too long for its bucket."""
     if not window.length:
         msg = "the window is empty: `to` must be later than `from`"
         raise BadWindow(msg)
@@ -110,7 +110,7 @@ class OpenWindowsCache:
         return self._get_or_build((window, calendar.version, False), lambda: calendar.open_windows(window))
 
     def excluded_windows(self, source: CalendarSource, window: Window) -> OpenTimeline:
-        """Return the regular hours that the open clock leaves out; none for None."""
+        """Return the regular hours excluded from open time; none for None."""
         if source is None:
             return self._get_or_build((window, "", True), list)
         calendar = _calendar_of(source)

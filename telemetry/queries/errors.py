@@ -1,4 +1,4 @@
-"""What can be wrong with a question, each error with its remedy; it must not depend on HTTP."""
+"""The errors of a query, each with its remedy; it must not depend on HTTP."""
 
 from __future__ import annotations
 

@@ -288,7 +288,7 @@ class CachedNetworkView(NetworkView):
 
 
 class NetworkViewCache:
-    """Keeps the newest network view; its `now` is that of the first call, less than a second ago."""
+    """Caches the newest network view; its `now` is that of the first call, less than a second ago."""
 
     def __init__(self) -> None:
         self._cached: CachedNetworkView | None = None

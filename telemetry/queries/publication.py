@@ -1,4 +1,4 @@
-"""The publication state of an account: may it still change, was it published, what late data changed since. Pure.
+"""The publication state of an account: provisional or not, published or not, and changes by late data since. Pure.
 
 A correction never replaces the published figure or the current one.
 """
@@ -76,7 +76,7 @@ def publication_note(
 
 
 def exact_local_month(window: Window, zone: ZoneInfo) -> str:
-    """Return the local month (`2026-10`) that the window is, exactly; otherwise nothing."""
+    """Return the local month (`2026-10`) that equals the window, else None."""
     first, last = to_local(window.start, zone), to_local(window.end, zone)
     at_month_starts = all((t.hour, t.minute, t.second, t.day) == (0, 0, 0, 1) for t in (first, last))
     one_month_apart = (last.year - first.year) * 12 + last.month - first.month == 1

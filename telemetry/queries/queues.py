@@ -30,7 +30,7 @@ CENTRES_PER_READ = 50
 """Centres that are read together: the totals of all at once would fill the memory."""
 _ZERO_SUMS = (0,) * len(QUEUE_FIELDS)
 MAX_DECISION_DELAY_MS = SERVICE_LEVEL_THRESHOLDS_S[-1] * 1000 + SLOT
-"""Every ticket that has entered is decided within this time after the last 5-minute mark."""
+"""Every ticket that has entered is decided within this time after the last slot boundary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class QueueHistoryRow:
 
 @dataclass(frozen=True, slots=True)
 class QueueHistory:
-    """Rows by centre, service and time, over a window on 5-minute marks; `coverage` is the known share of open time."""
+    """Rows by centre, service and time, over a window of whole slots; `coverage` is the known share of open time."""
 
     window: Window
     zone: ZoneInfo
@@ -76,9 +76,9 @@ def current_queues(views: Iterable[CentreView], service: str | None = None) -> l
 def queue_history_rows(
     store: TotalsReader, centres: Sequence[Centre], query: BucketQuery, service: str | None, now: int
 ) -> tuple[QueueHistoryRow, ...]:
-    """Add desk totals into buckets of each centre's own days; buckets without data give no row.
+    """Add desk totals into buckets of each centre's own days; buckets without data have no row.
 
-    Service levels leave out tickets that are decided after the last 5-minute mark: they may still be called.
+    Service levels leave out tickets that are decided after the last slot boundary: they may still be called.
     """
     rows: list[QueueHistoryRow] = []
     for zone in sorted({c.zone for c in centres}, key=str):

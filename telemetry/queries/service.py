@@ -1,4 +1,4 @@
-"""Answers the questions of pages, API and metrics from totals and live rows; it must not read raw events.
+"""Answers the queries of pages, API and metrics from totals and live rows; it must not read raw events.
 
 It must not choose a store either.
 """
@@ -111,7 +111,7 @@ class Queries:
         return build_system_detail(view, last_day, last_28_days, totals)
 
     def timeline(self, scope: str, window: Window, sli: AvailabilityDimension = "service") -> list[TimelineSegment]:
-        """Return a device's or centre's time as segments of one state; the window is past and on 5-minute marks."""
+        """Return a device's or centre's time as segments of one state; the window is past and of whole slots."""
         centre = self.centre_of(scope)
         if centre is None:
             raise BadScope(scope)

@@ -51,7 +51,7 @@ class ScopedSloQuery:
 
     @property
     def totals_kind(self) -> str:
-        """Return the kind of totals that hold what counts."""
+        """Return the kind of totals that the objective counts."""
         return "desk" if self.objective.sli == "wait" else self.scope.kind
 
 

@@ -69,7 +69,7 @@ def build_system_detail(
 
 
 def vantage_points(view: SystemView) -> Iterable[VantageView]:
-    """Yield the declared vantage points, also silent ones, then undeclared ones that reported, each by id."""
+    """Yield the declared vantage points, also those without reports, then undeclared ones that reported, each by id."""
     observed = {v.device: v for v in (view.row.vantage if view.row else ())}
     declared = view.system.vantage
     for device in (*sorted(declared), *sorted(set(observed) - set(declared))):

@@ -1,7 +1,7 @@
 """A device's or centre's time as segments of one state, from 5-minute totals; it must not read raw events.
 
-Totals hold how much of five minutes was in each state, not when.  Five minutes of one state are certain; of two, they
-are divided in time when the neighbours show the order, else they are `mixed`.
+Totals store how much of a slot was in each state, not when.  A slot of one state is certain; a slot of two is divided
+in time when its neighbours show the order, else it is `mixed`.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class TimelineInput:
 
 
 def past_window(window: Window, now: int) -> Window:
-    """Return the window on 5-minute marks up to the last one that has passed; at most MAX_WINDOW_MS."""
+    """Return the window in whole slots, up to the last one that has passed; at most MAX_WINDOW_MS."""
     aligned = align_to_slots(window)
     if aligned.length > MAX_WINDOW_MS:
         msg = f"at most {MAX_WINDOW_MS // DAY} days: use a shorter window"
@@ -84,7 +84,7 @@ def read_sums(store: Store, centre: str, scope: str, window: Window) -> tuple[Su
 
 
 def build_timeline(window: Window, timeline_input: TimelineInput, calendar: Calendar) -> list[TimelineSegment]:
-    """Return the segments that tile a window on 5-minute marks, in order, neighbours of one kind joined."""
+    """Return the segments that tile a window of whole slots, in order, neighbours of one kind joined."""
     slots = {t: _slot_kinds(t, timeline_input) for t in range(window.start - SLOT, window.end + SLOT, SLOT)}
     not_open = _not_open_slots(calendar, window)
     return _merge_adjacent(
@@ -110,7 +110,7 @@ SlotKinds = tuple[tuple[SegmentKind, int], ...]
 
 
 def _slot_kinds(start: int, timeline_input: TimelineInput) -> SlotKinds:
-    """Return the kinds in five minutes with their ms, those of none left out."""
+    """Return the kinds in a slot with their ms, without those of 0 ms."""
     sums, prefix = timeline_input.scope_sums.get(start, {}), _FIELD_PREFIX[timeline_input.sli]
     up, down = sums.get(f"{prefix}up_ms", 0), sums.get(f"{prefix}down_ms", 0)
     silent = max(0, SLOT - up - down)

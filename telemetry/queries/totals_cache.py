@@ -70,7 +70,7 @@ CompactTotals = tuple[CompactTotal, ...]
 
 
 class TotalsReader(Protocol):
-    """Where totals come from: a store."""
+    """The source of totals: a store."""
 
     def totals(self, entities: Sequence[str], width: BucketWidth, window: Window, kind: str = "") -> Sequence[Total]:
         """Return totals starting in the window."""
@@ -134,7 +134,7 @@ class TotalsCache:
     def rows(
         self, entities: Sequence[str], width: BucketWidth, window: Window, kind: str, zone: ZoneInfo
     ) -> Iterable[CompactTotal]:
-        """Return totals starting in the window, which lies on marks of the width (whole days of `zone`)."""
+        """Return totals starting in the window, whose ends are boundaries of the width (whole days of `zone`)."""
         buckets = _bucket_windows(width, window, zone)
         if len(buckets) > MAX_CACHED_BUCKETS:
             return map(CompactTotal.from_total, self._store.totals(entities, width, window, kind))

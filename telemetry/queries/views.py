@@ -111,7 +111,7 @@ class CentreView:
 
     @property
     def capacity(self) -> tuple[float, float] | None:
-        """Return the working share of the critical counters, or else kiosks: unknown ones taken as down, and as up.
+        """Return the working share of the critical counters, or else kiosks: unknown ones counted as down, and as up.
 
         None when the centre has neither.
         """

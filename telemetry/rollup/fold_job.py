@@ -140,7 +140,7 @@ class FoldJob:
             self._evaluator.on_recent_state(states)
 
     def _detect_late_change(self, entity: str, window: Window, slot_totals: Sequence[Total]) -> None:
-        """Record when totals of settled buckets differ from those written before, or nothing is known of these."""
+        """Record when totals of settled buckets differ from those written before, or when these are unknown."""
         rows_by_slot: dict[int, list[bytes]] = {slot_start: [] for slot_start in range(window.start, window.end, SLOT)}
         for total in slot_totals:
             rows_by_slot[total.start].append(msgspec.msgpack.encode((total.scope, total.sums)))

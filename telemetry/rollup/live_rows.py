@@ -89,7 +89,7 @@ def _event_id(s: SourcedEvent) -> EventId:
 
 
 class LiveRowBuilder:
-    """Builds live rows of changed entities, and of all entities from time to time."""
+    """Builds live rows of changed entities, and of all entities periodically."""
 
     def __init__(self, event_cache: EventCache, late_change_at: Callable[[str], int]) -> None:
         self._event_cache, self._late_change_at = event_cache, late_change_at

@@ -1,4 +1,4 @@
-"""Finds the platform's own outages from its heartbeats; it must not judge a device's silence."""
+"""Finds the platform's own outages from its heartbeats; it must not explain a device's lost contact."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FIRST_HEARTBEAT, LAST_FOLDED_HEARTBEAT = "platform_since", "platform_beat"
 """Checkpoints: the first heartbeat ever, and the last one before which gaps are folded, Unix ms."""
 MAX_SEARCH_DAYS = 62
-"""How far before and after a window to look for a heartbeat."""
+"""How far before and after a window heartbeats are read."""
 
 
 class PlatformOutages:
@@ -55,7 +55,7 @@ class PlatformOutages:
             self._set_checkpoint(FIRST_HEARTBEAT, min(alive).start)
 
     def outages_within(self, window: Window) -> list[Window]:
-        """Return when the platform causes silence: it was down, as a later heartbeat proved, or agents reconnect."""
+        """Return when the platform causes lost contact: an outage proved by a later heartbeat, or agents reconnect."""
         extended = Window(max(window.start - RECONNECT_GRACE_MS, 0), window.end)
         return [part for outage in outages_with_reconnect(self._gaps_within(extended)) if (part := outage.clip(window))]
 
@@ -119,7 +119,7 @@ def _utc_days(window: Window) -> range:
 
 @dataclass(slots=True)
 class PlatformWatch:
-    """Whether ingest writes and whether this rollup was away, by the rollup's own clock. Times are Unix ms."""
+    """Whether ingest writes and whether this rollup was interrupted, by the rollup's own clock. Times are Unix ms."""
 
     outages: PlatformOutages
     last_received_at: int = 0
@@ -128,22 +128,22 @@ class PlatformWatch:
     present_since: int = 0
 
     def begin_pass(self, at: int) -> None:
-        """Notice when the last pass is long ago: the rollup or the store was away, or the clock was set."""
+        """Detect that the last pass is long ago: the rollup or the store was unavailable, or the clock was set."""
         if not 0 <= at - self.last_pass_at < HEARTBEAT_TTL_MS:
             self.present_since = at
 
     def is_ingest_silent(self, now: int) -> bool:
         """Return whether ingest has written nothing for as long as a heartbeat is valid.
 
-        What the rollup writes itself does not count: Last Wills come from the broker.
+        The rollup's own writes do not count: the broker sends Last Wills.
         """
         silent_for = now - max(self.last_received_at, self.present_since)
         return self.outages.first_heartbeat() is not None and silent_for >= HEARTBEAT_TTL_MS
 
     def is_state_known(self, now: int) -> bool:
-        """Return whether an outage up to now would be known; otherwise every silent device would be blamed for it.
+        """Return whether an outage up to now would be known; otherwise it would be charged to every device.
 
-        After an absence, wait for the next heartbeat as long as one is valid; without it the platform is really down.
+        After an interruption, wait for the next heartbeat as long as one is valid; without it the platform is down.
         """
         is_waiting = now - self.present_since < HEARTBEAT_TTL_MS and self.outages.first_heartbeat() is not None
         return not is_waiting or self.outages.is_alive_at(now)

@@ -86,5 +86,5 @@ class Reaggregation:
 
 
 def _loses_nothing(new: Mapping[str, int], old: Mapping[str, int]) -> bool:
-    """Return whether no wall-clock sum would decrease: the store may keep days longer than 5-minute totals."""
+    """Return whether no wall-clock sum would decrease: the store may retain days longer than 5-minute totals."""
     return all(new.get(name, 0) >= value for name, value in old.items() if name not in _CALENDAR_DEPENDENT)

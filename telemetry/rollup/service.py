@@ -1,7 +1,7 @@
 """The one rollup of a store: folds changes, stores presence, writes live rows and has objectives evaluated.
 
 It must not increment anything: every pass recomputes totals from raw events, so a pass that is interrupted,
-repeated or run again from the start leaves the same totals.
+repeated or run again from the start gives the same totals.
 """
 
 from __future__ import annotations

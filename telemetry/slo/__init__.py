@@ -1,1 +1,1 @@
-"""Judges objectives from totals while rollup runs, and raises alarms; it must not read raw events."""
+"""Evaluates objectives from totals while rollup runs, and raises alarms; it must not read raw events."""

@@ -1,4 +1,4 @@
-"""The SQLite file of what is neither declared nor observed: alarms and alerts. It evaluates and sends nothing.
+"""The SQLite file of alarms and alerts, which cannot be recomputed. It evaluates and sends nothing.
 
 One process owns it: the rollup.  WAL, synchronous=FULL; it migrates forward and refuses a newer version.
 """

@@ -1,4 +1,4 @@
-"""Advances alarms from one step to the next, saves and groups them, and hands alerts on; it evaluates nothing."""
+"""Advances alarms from one step to the next, saves and groups them, and passes alerts on; it evaluates nothing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ UNEVALUATED_RETENTION_MS = 10 * MINUTE
 
 
 class Alerting:
-    """The alarms of one rollup; without a `state` they end with the process, without a `sender` nobody is notified.
+    """The alarms of one rollup; without a `state` they end with the process, without a `sender` no alert is posted.
 
     Raises StateUnavailable when it is made and its state cannot be read.
     """
@@ -49,7 +49,7 @@ class Alerting:
         self._unevaluated_since: dict[ObjectiveKey, int] = {}
 
     def step(self, evaluations: Sequence[Evaluation], now: int) -> Mapping[ObjectiveKey, AlarmStates]:
-        """Take all evaluations of the moment `now` (Unix ms); returns the alarms after it, by (objective, scope)."""
+        """Process all evaluations of the moment `now` (Unix ms); returns the alarms after it, by (objective, scope)."""
         evaluation_by_key: dict[ObjectiveKey, Evaluation] = {
             (e.scoped.objective.id, e.scoped.scope): e for e in evaluations if e.scoped.objective.alert
         }

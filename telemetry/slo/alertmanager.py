@@ -1,6 +1,6 @@
-"""Posts alerts to Alertmanager from a thread of its own; it decides nothing about them.
+"""Posts alerts to Alertmanager from a thread of its own; it must not decide which alerts exist.
 
-Only the newest snapshot is posted: it holds all alerts, so nothing is lost while Alertmanager is down.
+Only the newest snapshot is posted: it contains all alerts, so nothing is lost while Alertmanager is down.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Alertmanagers:
         return tuple(sender.deliveries for sender in self._senders)
 
     def submit(self, alerts: Sequence[PostableAlert], at: int) -> None:
-        """Take all alerts of the moment `at` (Unix ms); returns at once."""
+        """Queue all alerts of the moment `at` (Unix ms); returns at once."""
         for sender in self._senders:
             sender.submit(_Snapshot(tuple(alerts), at))
 
@@ -80,7 +80,7 @@ class Alertmanagers:
 
 
 def _parse_address(text: str) -> httpx.URL:
-    """Return an address; the fault does not show it, because it may hold a password."""
+    """Return an address; the fault does not show it, because it may contain a password."""
     with suppress(httpx.InvalidURL, ValueError):
         url = httpx.URL(text)
         if url.scheme in {"http", "https"} and url.host:
@@ -93,7 +93,7 @@ class _AlertmanagerSender:
     """Posts the newest snapshot to one Alertmanager, with back-off while it is down."""
 
     def __init__(self, url: httpx.URL, timeout_s: float) -> None:
-        # httpx logs the address of each request: it must not hold the password.
+        # httpx logs the address of each request: it must not contain the password.
         auth = httpx.BasicAuth(url.username, url.password) if url.userinfo else None
         clean = url.copy_with(userinfo=b"")
         self._display_url = str(clean.copy_with(path="/", query=None, fragment=None))
@@ -135,11 +135,11 @@ class _AlertmanagerSender:
             return None if self._stop.is_set() else self._latest
 
     def _is_due(self) -> bool:
-        """Tell whether the newest snapshot must be posted; one that need not be counts as handled."""
+        """Return whether the newest snapshot must be posted; one that need not be counts as handled."""
         snapshot, last = self._latest, self.deliveries
         if snapshot is None or snapshot is self._handled:
             return False
-        # A clock that was set back must not stop the posts: Alertmanager would take the alerts for resolved.
+        # A clock that was set back must not stop the posts: Alertmanager would treat the alerts as resolved.
         is_due = (
             last.last_at is None
             or snapshot.identity != last.identity
@@ -149,12 +149,12 @@ class _AlertmanagerSender:
         return is_due
 
     def _post(self, snapshot: _Snapshot) -> bool:
-        """Post a snapshot; what goes wrong is logged without the address."""
+        """Post a snapshot; a failure is logged without the address."""
         problem = ""
         try:
             response = self._client.post(self._url, content=encode_alerts(snapshot.alerts), headers=_JSON_HEADERS)
             problem = "" if response.is_success else f"answered {response.status_code}"
-        except Exception as error:  # noqa: BLE001  # whatever it is, the thread goes on and tries again
+        except Exception as error:  # noqa: BLE001  # after any error the thread continues and tries again
             problem = type(error).__name__
         if problem:
             self.deliveries.failed += 1
@@ -167,7 +167,7 @@ class _AlertmanagerSender:
 
 
 def encode_alerts(alerts: Sequence[PostableAlert]) -> bytes:
-    """Return alerts as Alertmanager's API v2 takes them."""
+    """Return alerts in the form of Alertmanager's API v2."""
     return json.dumps(
         [
             {

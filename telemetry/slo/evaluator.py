@@ -1,4 +1,4 @@
-"""Evaluates objectives while rollup works: keeps the totals, evaluates at each mark, advances alarms, makes live rows.
+"""Evaluates objectives while rollup works: holds the totals, evaluates each slot, advances alarms, builds live rows.
 
 It must not fold and never reads raw events.
 """
@@ -51,7 +51,7 @@ class SloEvaluator:
         self._written_rows: dict[str, tuple[int, bytes]] = {}
 
     def on_totals(self, entity: str, width: BucketWidth, window: Window, totals: Sequence[Total]) -> None:
-        """Take what was put in place of all the entity's totals of that width starting in the window.
+        """Apply the totals that replaced all of the entity's totals of that width starting in the window.
 
         Before the first evaluation there is no table yet; it will be read from the store.
         """
@@ -59,13 +59,13 @@ class SloEvaluator:
             self._table.apply_totals(entity, width, window, totals)
 
     def on_recent_state(self, recent_states: Mapping[str, RecentState]) -> None:
-        """Take the present state, by scope."""
+        """Update the present state, by scope."""
         self._recent_states.update(recent_states)
 
     def evaluate(self, now: int, *, is_ingest_silent: bool = False) -> Mapping[str, bytes]:
         """Evaluate at `now` (Unix ms) what raises alarms, and everything once a minute; returns rows that changed.
 
-        `is_ingest_silent`: ingest writes nothing, not even its own heartbeat, so silence may raise no alarm.
+        `is_ingest_silent`: ingest writes nothing, not even its own heartbeat, so lost contact must not raise an alarm.
         """
         table = self._current_table(now)
         is_complete = not 0 <= now - self._last_complete_at < ROW_INTERVAL_MS
@@ -94,7 +94,7 @@ class SloEvaluator:
         return evaluations
 
     def _current_table(self, now: int) -> TotalsTable:
-        """Return the table of today's inventory and today's day; what an earlier one holds is not read again."""
+        """Return the table of the present inventory and day; contents of an earlier one are not read again."""
         inventory, table = self._inventory(), self._table
         if table is None or table.inventory is not inventory:
             self._restore_states()
@@ -107,7 +107,7 @@ class SloEvaluator:
         return new_table
 
     def _restore_states(self) -> None:
-        """Take states, for their hysteresis, from the rows that an earlier rollup wrote; each is written anew."""
+        """Restore states, for their hysteresis, from the rows that an earlier rollup wrote; each is written anew."""
         for live in self._store.live_rows():
             if not live.entity.startswith(SLO_ROW_PREFIX):
                 continue
@@ -136,7 +136,7 @@ class SloEvaluator:
         return changed
 
     def _is_due(self, row: SloNow, now: int) -> bool:
-        """Tell whether a row must be written: its states or alarms changed, or it was written a minute ago."""
+        """Return whether a row must be written: its states or alarms changed, or it was written a minute ago."""
         written_at, digest = self._written_rows.get(row.slo, _UNWRITTEN_ROW)
         new_digest = msgspec.json.encode([(s.scope, s.standing, [r.fired for r in s.readings]) for s in row.scopes])
         if new_digest == digest and 0 <= now - written_at < ROW_INTERVAL_MS:

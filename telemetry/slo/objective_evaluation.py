@@ -1,6 +1,6 @@
 """Evaluates one objective at one scope at one moment, from the table's series and the present state.
 
-It must not read stores nor keep anything; every ratio is computed by `telemetry.core.slo`.
+It must not read stores nor keep state; every ratio is computed by `telemetry.core.slo`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ MIN_EVENTS = 20
 MAX_MISSED_MS = 3 * MINUTE
 """However long the interval of a device's reports is, a full outage must page within five minutes of open time."""
 READINESS_DELAY_MS = 10 * MINUTE
-"""A day counts for readiness this long after its opening: by then its mark is folded."""
+"""A day counts for readiness this long after its opening: by then the slot that it reads is folded."""
 _NO_RECENT_STATE = RecentState()
 
 
@@ -72,7 +72,7 @@ class EvaluationContext:
     settled_until: int
     recent_states: Mapping[str, RecentState]
     is_ingest_silent: bool = False
-    """Ingest writes nothing, not even its own heartbeat: no clock runs, so that silence raises no alarm."""
+    """Ingest writes nothing, not even its own heartbeat: no clock runs, so that lost contact raises no alarm."""
     _periods: dict[tuple[str, str], BudgetPeriod] = field(default_factory=dict)
     _opening_days: dict[tuple[int, Window], tuple[int, ...]] = field(default_factory=dict)
 
@@ -142,7 +142,7 @@ def _recent_error_ratio(objective: Objective, burn_rates: list[BurnRate]) -> flo
 def _burn_rates(
     scoped: ScopedObjective, entry: TableEntry, context: EvaluationContext, whole_period: Window
 ) -> list[BurnRate]:
-    """Evaluate the burn-rate rules; without open time in the period there is nothing to burn."""
+    """Evaluate the burn-rate rules; without open time in the period there is no budget."""
     objective, series = scoped.objective, entry.series
     period_ms = series.grid.timeline.open_within(whole_period)
     if not period_ms:

@@ -1,6 +1,6 @@
 """The totals that objectives are evaluated from, in memory as time series; it evaluates nothing, reads no raw events.
 
-It is loaded from the store once, then updated by rollup with everything it writes: both give the same.
+It is loaded from the store once, then updated by rollup with everything it writes: both have the same result.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ LOOKAHEAD_MS = 100 * DAY
 YEAR_LOOKAHEAD_MS = 366 * DAY
 """How far where an objective has a year's budget: all of its open time counts."""
 MIN_DAYS = 28
-"""Minimum days in memory: on the first of a month the rules look back into the one before."""
+"""Minimum days in memory: on the first of a month the rules read the month before."""
 BUCKETS_PER_READ = 2_500
 ENTITIES_PER_READ = 100
 _WIDTH_MS: dict[BucketWidth, int] = {"5m": SLOT, "1h": HOUR, "1d": DAY}
 _MERGE_GAP_MS: dict[BucketWidth, int] = {"5m": 2 * HOUR, "1h": 2 * HOUR, "1d": 4 * DAY}
-"""Buckets so near each other are read at once, with what lies between: lunch, a weekend."""
+"""Buckets this near each other are read at once, with the gap between them: lunch, a weekend."""
 TotalsSource = tuple[Scope, "SliKind", int, bool]
 """Scope, SLI, threshold (ms), whether the calendar's clock counts: objectives that share it share a series."""
 ReadinessSums = tuple[int, int]
 ReadGroup = tuple["ScopeKind", int, int]
-"""Which totals, the grid that they fill, the grid of the previous table that holds some of them (0: none)."""
+"""Which totals, the grid that they fill, the grid of the previous table that has some of them (0: none)."""
 
 
 @dataclass(slots=True)
@@ -85,7 +85,7 @@ class TableEntry:
 
 @dataclass
 class TotalsTable:
-    """All series of one inventory; `today` is, by zone, the local day that the buckets are laid out for."""
+    """All series of one inventory; `today` is, by zone, the local day that the buckets are built for."""
 
     inventory: Inventory
     today: dict[ZoneInfo, date] = field(default_factory=dict)
@@ -99,7 +99,7 @@ class TotalsTable:
     _by_entity: dict[str, list[TableEntry]] = field(default_factory=lambda: defaultdict(list))
 
     def covers(self, now: int) -> bool:
-        """Tell whether `now` still lies in the days that the buckets are laid out for."""
+        """Return whether `now` is still in the days that the buckets are built for."""
         return all(local_date(now, zone) == day for zone, day in self.today.items())
 
     def apply_totals(self, entity: str, width: BucketWidth, window: Window, totals: Iterable[Total]) -> None:
@@ -163,7 +163,7 @@ def _extent(spans: Sequence[BucketSpan]) -> Window:
 
 
 def replace_rows(entries: Sequence[TableEntry], width: BucketWidth, window: Window, rows: Iterable[Total]) -> None:
-    """Put an entity's totals in place of all that its entries hold of that width starting in the window."""
+    """Replace all figures of an entity's entries, of that width and starting in the window, by its totals."""
     by_scope: dict[str, list[TableEntry]] = defaultdict(list)
     for entry in entries:
         if entry.scope_kind != "desk":
@@ -208,7 +208,7 @@ def first_days(objectives: Iterable[Objective], now: int, zone: ZoneInfo) -> tup
 
 
 def empty_table(inventory: Inventory, scoped_objectives: Iterable[ScopedObjective], now: int) -> TotalsTable:
-    """Return a table without figures, laid out for the local days of `now`."""
+    """Return a table without figures, built for the local days of `now`."""
     table = TotalsTable(inventory)
     for scoped in scoped_objectives:
         zone = calendar_of(scoped, inventory).zone
@@ -221,9 +221,9 @@ def empty_table(inventory: Inventory, scoped_objectives: Iterable[ScopedObjectiv
 
 
 def load_table(table: TotalsTable, store: Store, previous_table: TotalsTable | None = None) -> None:
-    """Fill an empty table: what `previous_table` (of another day or inventory) holds is taken over, the rest is read.
+    """Fill an empty table: figures in `previous_table` (of another day or inventory) are copied, the rest is read.
 
-    Only buckets in which somebody's clock runs are read, so nights and closed days are not.
+    Only buckets in which an objective's clock runs are read, so nights and closed days are not.
     """
     groups: dict[ReadGroup, list[TableEntry]] = defaultdict(list)
     covered_by_grids: dict[tuple[int, int], list[CoveredBucket]] = {}
@@ -277,7 +277,7 @@ def _read_by_entity(
 
 
 def _load_readiness(table: TotalsTable, store: Store, previous_table: TotalsTable | None) -> None:
-    """Read the readiness of the days; a previous table of the same inventory holds all of it."""
+    """Read the readiness of the days; a previous table of the same inventory has all of it."""
     if previous_table and previous_table.inventory is table.inventory:
         table.readiness = previous_table.readiness
         return

@@ -44,7 +44,7 @@ class ChangeRecord(Struct, frozen=True, order=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A row or frame that was rejected or deferred: where it came from and why, never its content."""
+    """A row or frame that was rejected or deferred: its origin and the reason, never its content."""
 
     at: int
     device: str
@@ -76,15 +76,15 @@ class Store(Protocol):
     """A store of events and totals. Every method may raise StoreUnavailable; times are Unix ms unless noted."""
 
     def append(self, batch: Batch) -> Sequence[StoredEvent]:
-        """Store events, changes and dead letters; of a repeated event id the smaller t counts.
+        """Store events, changes and dead letters; of a repeated event id the smaller t is stored.
 
         When it returns, all are stored, and a reader that reads a change also reads its events.  A failed write may
-        leave events without their changes: they are not acknowledged, so they are sent again.  Returns the events that
+        store events without their changes: they are not acknowledged, so they are sent again.  Returns the events that
         this store will never accept; each is already among the dead letters.
         """
 
     def reconcile(self) -> None:
-        """Complete what writers leave to one reader: row ranges, dead-letter counts, the former times of moved events.
+        """Complete the work that writers defer to one reader: row ranges, dead letters, former times of moved events.
 
         Rollup calls it at the start of each pass; until then these may lag behind what was appended.
         """

@@ -38,7 +38,7 @@ END""",
 )
 """Version 2: the hours that a repeat with a smaller t moves its event from are folded again.
 
-A ticket that moves also leaves a wait that is decided up to an hour later.
+A ticket that moves also affects a wait that is decided up to an hour later.
 """
 CHANGES_RETENTION_US = 86_400_000_000
 """Retention of changes behind the cursor; folded ones are read again for a minute only."""

@@ -75,7 +75,7 @@ def test_create_update_delete_leave_exactly_what_is_declared(tmp_path: Path) -> 
 def test_what_somebody_else_wrote_is_refused_then_adopted_on_request(tmp_path: Path) -> None:
     (tmp_path / "acl").write_text("user other\n")
     (tmp_path / "mine").write_text("keep\n")
-    with pytest.raises(ProviderError, match=r"acl: there already, by another hand; move it away"):
+    with pytest.raises(ProviderError, match=r"acl: already there and not ours; move it away"):
         KIND.create(inputs(tmp_path))
     assert tree(tmp_path) == {"acl": "user other\n", "mine": "keep\n"}
     ident, outputs = KIND.create(inputs(tmp_path, adopt=True))

@@ -40,7 +40,7 @@ def pulumi_policy(rule: PolicyRule) -> ResourceValidationPolicy:
 
 
 def to_plain_json(value: object) -> Any:  # noqa: ANN401 - any JSON
-    """Return a proxied value as plain JSON; a value that is not known yet becomes UNKNOWN."""
+    """Return a proxied value as plain JSON; a value unknown in a preview becomes UNKNOWN."""
     if isinstance(value, Mapping):
         return {name: _value_or_unknown(lambda name=name: value[name]) for name in value}  # type: ignore[misc]
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):

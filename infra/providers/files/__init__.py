@@ -1,6 +1,6 @@
 """The kind `Files`: text files below one folder of this machine; it must not touch a file that it did not write.
 
-Outputs are the inputs, `left` (files that were ours, are no longer declared and were changed by hand: they stay), and
+Outputs are the inputs, `left` (files that were ours, are no longer declared and were changed by hand: they remain), and
 `notified` (whether the process of `notify` was signalled after the last change).
 """
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CHANGED_BY_HAND", "FilesKind"]
 CHANGED_BY_HAND = "(changed by hand)"
-"""The value in `secret_files` after a read, for a file that is not as we wrote it; its text is never shown."""
+"""The value in `secret_files` after a read, for a file that differs from what we wrote; its text is never shown."""
 
 
 class FilesKind:
@@ -40,7 +40,7 @@ class FilesKind:
     delete_first: ClassVar[bool] = False
 
     def __init__(self, owner: str = "") -> None:
-        """`owner` is the stack whose files they are: two stacks must not share a folder."""
+        """`owner` is the stack that owns the files: two stacks must not share a folder."""
         self._owner = owner
 
     def check(self, olds: Props, news: Props) -> tuple[Props, list[InputFault]]:
@@ -49,11 +49,11 @@ class FilesKind:
         return check_inputs(news)
 
     def is_equivalent(self, name: str, old: object, new: object) -> bool:
-        """Tell whether two values mean the same: `adopt` only matters while files are taken over."""
+        """Return whether two values mean the same: `adopt` only matters while files are taken over."""
         return name == "adopt" or old == new
 
     def create(self, inputs: Props) -> tuple[str, Props]:
-        """Write everything; files that an interrupted run has left count as ours."""
+        """Write everything; files of an interrupted run count as ours."""
         return _resource_id(inputs), self.update("", {}, inputs)
 
     def update(self, ident: str, olds: Props, news: Props) -> Props:
@@ -75,7 +75,7 @@ class FilesKind:
         return ResourceState(ident, current, {name: value for name, value in current.items() if name in self.inputs})
 
     def delete(self, ident: str, outputs: Props) -> None:
-        """Remove our files and folders; what was changed by hand stays."""
+        """Remove our files and folders; files changed by hand remain."""
         del ident
         folder = _managed_folder(outputs)
         with _translate_os_errors(folder):
@@ -130,7 +130,7 @@ def _file_specs(props: Props) -> dict[str, FileSpec]:
 
 
 def _apply(folder: ManagedFolder, olds: Props, news: Props, owner: str) -> tuple[list[str], bool]:
-    """Apply `news`; returns the undeclared files that stay, and whether a process was signalled."""
+    """Apply `news`; returns the undeclared files that remain, and whether a process was signalled."""
     specs = _file_specs(news)
     ledger = folder.load_ledger()
     if not olds and ledger.belongs_to_another(owner):
@@ -172,7 +172,7 @@ def _refuse_not_owned(
     not_owned = [path for path, file in existing.items() if file and file.data != specs[path].text.encode()]
     if not_owned:
         names = ", ".join(not_owned)
-        msg = f"{folder.path}: {names}: there already, by another hand; move it away, then run again"
+        msg = f"{folder.path}: {names}: already there and not ours; move it away, then run again"
         raise ProviderError(msg)
 
 
@@ -186,7 +186,7 @@ def _notify_if_changed(folder: ManagedFolder, notify: object, changed: list[str]
 
 
 def _current_inputs(outputs: Props, existing: Mapping[str, FileState]) -> dict[str, object]:
-    """Return the inputs that would give the files that are there."""
+    """Return the inputs that describe the existing files."""
     public, secret = text_mapping(outputs.get("files")), text_mapping(outputs.get("secret_files"))
     modes, groups = text_mapping(outputs.get("modes")), text_mapping(outputs.get("groups"))
     for path, file in existing.items():

@@ -1,4 +1,4 @@
-"""The inputs of the kind `Files` and what is wrong with them; it must not look at the disk."""
+"""The inputs of the kind `Files` and what is wrong with them; it must not read the disk."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def check_inputs(news: Props) -> tuple[dict[str, object], InputFaults]:
 
 
 def _add_combined_faults(inputs: FilesInputs, faults: InputFaults, *, complete: bool) -> None:
-    """Add the faults of paths that do not go together; `complete` says that no file is unknown."""
+    """Add the faults of paths that do not go together; `complete`: no file is unknown."""
     for path in sorted(inputs.files.keys() & inputs.secret_files.keys()):
         faults.add("secret_files", f"{path!r} is in files too; declare it once")
     declared = inputs.files.keys() | inputs.secret_files.keys()
@@ -114,7 +114,7 @@ def _add_combined_faults(inputs: FilesInputs, faults: InputFaults, *, complete: 
 
 
 def text_mapping(value: object) -> dict[str, str]:
-    """Return a mapping of text to text; anything else gives an empty one."""
+    """Return a mapping of text to text; for anything else an empty one."""
     if not isinstance(value, dict):
         return {}
     return {str(name): text for name, text in value.items() if isinstance(text, str)}

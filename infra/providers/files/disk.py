@@ -1,7 +1,7 @@
-"""Writes and removes files below one folder, atomically, with a ledger of what it wrote; it must not decide what.
+"""Writes and removes files below one folder, atomically, with a ledger of what it wrote; it must not decide which.
 
 The ledger `.motcua-NAME.json` holds digests and no contents. A file is entered before it is written, so that the next
-run takes the files of an interrupted one for ours.
+run treats the files of an interrupted one as ours.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 DIRECTORY_MODE = 0o755
 PROGRAM_NAME_BYTES = 15
-"""The kernel keeps this many bytes of a program's name."""
+"""The kernel stores this many bytes of a program's name."""
 
 
 def sha256_hex(text: str | bytes) -> str:
@@ -34,7 +34,7 @@ def sha256_hex(text: str | bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FileSpec:
-    """A file as it should be; a group of None is left as it comes."""
+    """A file as it should be; a group of None is not changed."""
 
     text: str
     mode: int
@@ -50,7 +50,7 @@ class FileState:
     gid: int
 
     def matches(self, spec: FileSpec) -> bool:
-        """Tell whether nothing needs to be written."""
+        """Return whether nothing needs to be written."""
         group = spec.gid is None or spec.gid == self.gid
         return group and self.mode == spec.mode and self.data == spec.text.encode()
 
@@ -65,7 +65,7 @@ class OwnershipLedger:
     owner: str = ""
 
     def belongs_to_another(self, owner: str) -> bool:
-        """Tell whether another stack's files are here."""
+        """Return whether another stack's files are here."""
         return bool(self.files and self.owner and owner) and self.owner != owner
 
 
@@ -154,7 +154,7 @@ class ManagedFolder:
                 (self.path / path).unlink()
 
     def remove_empty_folders(self, folders: Iterable[str], *, last: bool = False) -> list[str]:
-        """Remove our empty folders, and the ledger when `last`; returns the folders that stay."""
+        """Remove our empty folders, and the ledger when `last`; returns the folders that remain."""
         if last:
             self._ledger_path.unlink(missing_ok=True)
         remaining = []
@@ -177,7 +177,7 @@ def _fsync_folder(folder: Path) -> None:
 
 
 def group_id(group: str) -> int | None:
-    """Return a group's number, None when we are not root and cannot give files away. Raises ProviderError."""
+    """Return a group's number, None when we are not root and cannot change a file's group. Raises ProviderError."""
     if os.geteuid() != 0:
         return None
     try:

@@ -1,4 +1,4 @@
-"""The resource kinds of InfluxDB 2. They must know neither Pulumi nor the plan."""
+"""The resource kinds of InfluxDB 2. They must use neither Pulumi nor the plan."""
 
 from __future__ import annotations
 

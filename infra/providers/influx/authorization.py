@@ -1,4 +1,4 @@
-"""API tokens of an InfluxDB. It must not read a token back: only the answer to the POST holds it."""
+"""API tokens of an InfluxDB. It must not read a token back: only the answer to the POST contains it."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class AuthorizationInputs(KindInputs):
 class AuthorizationKind(InfluxKind):
     """A token by organisation and name, which is in the ownership tag; new permissions need a new token.
 
-    A create whose answer was lost leaves a token that nobody has: it has the same name and rights, and is deleted
+    A create whose answer was lost leaves a token whose value is lost: it has the same name and rights, and is deleted
     when the create is run again. One of the same name with other rights is the predecessor, still in use.
     """
 
@@ -105,7 +105,7 @@ class AuthorizationKind(InfluxKind):
     noun: ClassVar = "token"
 
     def is_equivalent(self, name: str, old: object, new: object) -> bool:
-        """Tell whether two values mean the same; the order of permissions is ignored."""
+        """Return whether two values mean the same; the order of permissions is ignored."""
         if name == "permissions":
             return canonical_permissions(old) == canonical_permissions(new)
         return super().is_equivalent(name, old, new)
@@ -172,7 +172,7 @@ class AuthorizationKind(InfluxKind):
         return {"permissions": permissions, "active": answer.get("status") == "active", "description": description}
 
     def apply(self, ident: str, olds: Props, news: Props) -> Json:  # noqa: ARG002 - only some kinds need all
-        """Switch it on or off, or describe it; the token stays."""
+        """Activate, deactivate or describe it; the token is unchanged."""
         described = self._input_tag(news).prepend_to(as_text(news, "description"))
         return self._client.patch(f"{self.api_path}/{ident}", {"status": _status(news), "description": described})
 

@@ -34,7 +34,7 @@ def effective_shard_s(inputs: Props) -> int:
 
 
 def shrinks(old_s: int, new_s: int) -> bool:
-    """Tell whether a retention becomes shorter; 0 keeps for ever."""
+    """Return whether a retention becomes shorter; 0 is without limit."""
     return new_s != 0 and (old_s == 0 or new_s < old_s)
 
 
@@ -45,7 +45,7 @@ def format_retention(seconds: int) -> str:
 
 def _check_bucket_name(name: str) -> str:
     if name.startswith("_") or '"' in name:
-        raise ValueError(f"InfluxDB takes no bucket {name!r}; use no leading underscore and no quote")
+        raise ValueError(f"InfluxDB accepts no bucket {name!r}; use no leading underscore and no quote")
     return name
 
 
@@ -62,7 +62,7 @@ class BucketInputs(KindInputs):
 
 
 class BucketKind(InfluxKind):
-    """A bucket by organisation and name; retention 0 keeps for ever, a shard left out (or 0) is computed."""
+    """A bucket by organisation and name; retention 0 is without limit, a shard left out (or 0) is computed."""
 
     model: ClassVar = BucketInputs
     api_path: ClassVar = "/buckets"

@@ -1,7 +1,7 @@
-"""The providers' client of an InfluxDB 2 server's HTTP API. It must not know what is provisioned.
+"""The providers' client of an InfluxDB 2 server's HTTP API. It must not depend on what is provisioned.
 
 The JSON `code` decides what an answer means, never the status alone: a proxy's page with status 404 does not prove
-that a resource was deleted. No error text holds a secret.
+that a resource was deleted. No error text contains a secret.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _SECRET_FIELDS: Final = ("token", "password", "remoteAPIToken")
 
 
 class InfluxApiError(ProviderError):
-    """InfluxDB refused; `code` is its error code, empty when it gave none."""
+    """InfluxDB refused; `code` is its error code, empty without one."""
 
     def __init__(self, text: str, code: str = "") -> None:
         super().__init__(text)
@@ -47,7 +47,7 @@ class InfluxApiError(ProviderError):
 class InfluxClient:
     """A server with its operator token; any number of threads may share the client.
 
-    `owner` is written into the ownership tag of what is created, so that two stacks on one server stay apart.
+    `owner` is written into the ownership tag of created objects, so that two stacks on one server do not conflict.
     """
 
     def __init__(  # noqa: PLR0913 - each has its default
@@ -75,7 +75,7 @@ class InfluxClient:
         return self._request("GET", path, query=query)
 
     def find(self, path: str, **query: str | int) -> Json | None:
-        """Return what is at a path, None when InfluxDB itself answers that nothing is there."""
+        """Return the object at a path, None when InfluxDB itself answers that it does not exist."""
         try:
             return self._request("GET", path, query=query)
         except InfluxApiError as error:
@@ -92,7 +92,7 @@ class InfluxClient:
         return self._request("PATCH", path, body, query)
 
     def delete(self, path: str, **query: str | int) -> bool:
-        """Delete what is at a path; False when InfluxDB answers that nothing is there."""
+        """Delete the object at a path; False when InfluxDB answers that it does not exist."""
         try:
             self._request("DELETE", path, query=query)
         except InfluxApiError as error:
@@ -121,7 +121,7 @@ class InfluxClient:
         return hmac.new(self._token.encode(), purpose.encode(), sha256).hexdigest()
 
     def accepts_password(self, username: str, password: str) -> bool:
-        """Tell whether the server accepts this user's password."""
+        """Return whether the server accepts this user's password."""
         try:
             answer = self._http.post(f"{API_PREFIX}/signin", auth=(username, password))
         except httpx.HTTPError:

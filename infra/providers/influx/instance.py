@@ -36,7 +36,7 @@ class InstanceKind(InfluxKind):
     noun: ClassVar = "instance"
 
     def create(self, inputs: Props) -> tuple[str, Props]:
-        """Set it up; one that is set up already is taken over when it takes the token, whatever its organisations."""
+        """Set it up; one that is set up already is taken over when it accepts the token, whatever its organisations."""
         adopted = not (self._is_unconfigured() and self._set_up(inputs)) and not self._is_own_set_up(inputs)
         operator_id = self._require_operator_id()
         org = self.find_org(as_text(inputs, "org"))
@@ -68,7 +68,7 @@ class InstanceKind(InfluxKind):
         )
 
     def _is_own_set_up(self, inputs: Props) -> bool:
-        """Tell whether an earlier run did the set-up and lost the answer."""
+        """Return whether an earlier run did the set-up and lost the answer."""
         if inputs.get("password"):
             return False
         return self._client.accepts_password(as_text(inputs, "username"), self._first_password(inputs))
@@ -90,7 +90,7 @@ class InstanceKind(InfluxKind):
                 self._client.patch(f"{path}/{answer['id']}", {"description": self.ownership_tag().prepend_to("")})
 
     def locate(self, inputs: Props) -> ResourceState | None:
-        """Return the server when it is set up and takes the token."""
+        """Return the server when it is set up and accepts the token."""
         if self._is_unconfigured():
             return None
         org = self.find_org(as_text(inputs, "org"))
@@ -103,7 +103,7 @@ class InstanceKind(InfluxKind):
         return self.read(str(outputs["instance"]), outputs)
 
     def read(self, ident: str, outputs: Props) -> ResourceState | None:
-        """Return it as it was; None only when a new server may take its place."""
+        """Return it as it was; None only when a new server may replace it."""
         if self._is_unconfigured() or self._require_operator_id() != ident:
             self.refuse_other_server({**outputs, "instance": ident})
             return None
@@ -119,8 +119,8 @@ class InstanceKind(InfluxKind):
             )
 
     def update(self, ident: str, olds: Props, news: Props) -> Props:  # noqa: ARG002 - a set-up is not repeated
-        """Leave the server as it is; the inputs are used at set-up only."""
+        """Change nothing; the inputs are used at set-up only."""
         return {**olds, **news}
 
     def delete(self, ident: str, outputs: Props) -> None:
-        """Leave the server alone: an instance is never wiped."""
+        """Delete nothing: an instance is never wiped."""

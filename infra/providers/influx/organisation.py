@@ -85,6 +85,6 @@ class OrganisationKind(InfluxKind):
 
 
 def _reaches_all_organisations(permission: Json) -> bool:
-    """Tell whether a permission reaches all organisations."""
+    """Return whether a permission reaches all organisations."""
     resource = cast("Json", permission["resource"])
     return permission["action"] == "write" and resource["type"] == "orgs" and not resource.keys() & {"id", "orgID"}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from infra.providers.resource_kind import Props
 
 MIN_QUEUE_BYTES: Final = 33_554_430
-"""Smallest queue that InfluxDB takes, bytes."""
+"""Smallest queue that InfluxDB accepts, bytes."""
 _ORG_ID: Final = re.compile(r"[0-9a-f]{16}")
 
 
@@ -48,7 +48,7 @@ class _UniquelyNamedKind(InfluxKind):
 
 def _check_org_id(ident: str) -> str:
     if not _ORG_ID.fullmatch(ident):
-        raise ValueError("is no id of 16 hex digits; look it up there: influx org list")
+        raise ValueError("is not an id of 16 hex digits; look it up with: influx org list")
     return ident
 
 
@@ -136,7 +136,7 @@ class ReplicationInputs(KindInputs):
 
 
 class ReplicationKind(_UniquelyNamedKind):
-    """A bucket's copy at a remote: what is written from now on; the queue limits what waits for it."""
+    """A bucket's copy at a remote, of data written from now on; the queue limits the unsent data."""
 
     model: ClassVar = ReplicationInputs
     immutable: ClassVar = frozenset({"bucket"})
@@ -183,7 +183,7 @@ class ReplicationKind(_UniquelyNamedKind):
         return {**super().computed_outputs(answer), **ids, "replication_id": str(answer["id"])}
 
     def to_inputs(self, answer: Json, outputs: Props) -> Props:
-        """Return the stream as it is; remote as name or id, whichever was given."""
+        """Return the stream as it is; remote as name or id, as in the inputs."""
         ident = answer["remoteID"]
         remote = as_text(self._client.find(f"/remotes/{ident}") or {}, "name")
         return {
@@ -198,7 +198,7 @@ class ReplicationKind(_UniquelyNamedKind):
         }
 
     def apply(self, ident: str, olds: Props, news: Props) -> Json:
-        """Apply the inputs; what waits in the queue stays."""
+        """Apply the inputs; unsent data remain in the queue."""
         body = self._replication_body(news, self._require_remote_id(as_text(olds, "org_id"), as_text(news, "remote")))
         return self._client.patch(f"{self.api_path}/{ident}", body)
 

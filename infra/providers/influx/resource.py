@@ -44,14 +44,14 @@ NonNegativeInt = Annotated[int, Field(ge=0)]
 
 @dataclass(frozen=True, slots=True)
 class OwnershipTag:
-    """The tag before a description, `managed-by=motcua …; text`: the stack, and a name that InfluxDB does not hold."""
+    """The tag before a description, `managed-by=motcua …; text`: the stack, and a name that InfluxDB does not store."""
 
     owner: str = ""
     resource_name: str = ""
     digest: str = ""
 
     def belongs_to(self, owner: str) -> bool:
-        """Tell whether this stack created it; an empty owner means any stack."""
+        """Return whether this stack created it; an empty owner means any stack."""
         return owner in {"", self.owner}
 
     def prepend_to(self, description: str) -> str:
@@ -106,10 +106,10 @@ class InfluxKind:
     immutable: ClassVar[frozenset[str]] = frozenset()
     secret_outputs: ClassVar[tuple[str, ...]] = ()
     permission_inputs: ClassVar[frozenset[str]] = frozenset({"adopt", "allow_shrink"})
-    """Inputs that only permit something: changing them changes nothing on the server."""
+    """Inputs that only permit an action: changing them changes nothing on the server."""
     delete_first: ClassVar[bool] = False
     survives_org_deletion: ClassVar[bool] = False
-    """Whether InfluxDB keeps the resource, useless, when its organisation is deleted."""
+    """Whether the resource remains, unusable, when its organisation is deleted."""
     api_path: ClassVar[str]
     noun: ClassVar[str]
 
@@ -118,7 +118,7 @@ class InfluxKind:
         if "model" in cls.__dict__:
             cls.inputs = frozenset(cls.model.model_fields)
 
-    def __init__(self, client: InfluxClient, accept_new: bool = False) -> None:  # noqa: FBT001, FBT002 - KINDS gives it so
+    def __init__(self, client: InfluxClient, accept_new: bool = False) -> None:  # noqa: FBT001, FBT002 - KINDS passes it so
         self._client = client
         self._accept_new = accept_new
 
@@ -134,7 +134,7 @@ class InfluxKind:
         return []
 
     def is_equivalent(self, name: str, old: object, new: object) -> bool:
-        """Tell whether two values of an input mean the same."""
+        """Return whether two values of an input mean the same."""
         return name in self.permission_inputs or old == new
 
     def create(self, inputs: Props) -> tuple[str, Props]:
@@ -162,7 +162,7 @@ class InfluxKind:
         raise NotImplementedError
 
     def read(self, ident: str, outputs: Props) -> ResourceState | None:
-        """Return its present state; None only when the same server says that it does not exist."""
+        """Return its present state; None only when the same server answers that it does not exist."""
         answer = self.fetch(ident, outputs)
         if answer is None:
             self.confirm_deleted(outputs)
@@ -224,7 +224,7 @@ class InfluxKind:
         if self._accept_new or as_text(outputs, "instance") == self._client.fetch_operator_id():
             return
         raise ProviderError(
-            f"another InfluxDB answers at {self._client.url}: it does not know organisation "
+            f"another InfluxDB answers at {self._client.url}: it has no organisation "
             f"{outputs.get('org_id')}, "
             f"to which {self.noun} {as_text(outputs, 'name')!r} belongs. Correct the address (config "
             f"motcua:influx, url); "
@@ -264,7 +264,7 @@ class InfluxKind:
         return OwnershipTag(self._client.owner, ident, digest)
 
     def is_ours(self, answer: Json) -> bool:
-        """Tell whether this stack created it."""
+        """Return whether this stack created it."""
         tag = parse_tag(answer.get("description"))
         return tag is not None and tag.belongs_to(self._client.owner)
 

@@ -53,7 +53,7 @@ class TaskKind(InfluxKind):
     noun: ClassVar = "task"
 
     def is_equivalent(self, name: str, old: object, new: object) -> bool:
-        """Tell whether two values mean the same; blanks at the ends of lines are ignored."""
+        """Return whether two values mean the same; blanks at the ends of lines are ignored."""
         return normalise_flux(old) == normalise_flux(new) if name == "flux" else super().is_equivalent(name, old, new)
 
     def create(self, inputs: Props) -> tuple[str, Props]:

@@ -36,7 +36,7 @@ class AuthorityInputs(KindInputs):
 
 
 class AuthorityKind(StateOnlyKind):
-    """Signs the stage's certificates and lists; a new generation is a new authority, and the old one goes later.
+    """Signs the stage's certificates and lists; a new generation is a new authority, and the old one is removed later.
 
     `root_key` is needed only in the run that creates or replaces it.
     """

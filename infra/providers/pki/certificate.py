@@ -1,6 +1,6 @@
 """The kind `Certificate`: a server's, or a service's as client. It must not create one for a device.
 
-A device creates its own key, which never leaves it; `motcua ca sign` signs its request.
+A device creates its own key, which remains on it; `motcua ca sign` signs its request.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Certificate requests: reads one, decides whether its name may have a certificate, and signs it on a given day.
 
-It takes only the name and the key from a request, and reads neither files nor a clock.
+It uses only the name and the key of a request, and reads neither files nor a clock.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def _describe_key(key: object) -> str:
 
 
 def is_service(name: str) -> bool:
-    """Tell whether a common name is one of the services'."""
+    """Return whether a common name is one of the services'."""
     return name in {ROLLUP_NAME, PROVISION_NAME, MONITOR_NAME} or _WORKER_NAME.fullmatch(name) is not None
 
 

@@ -1,4 +1,4 @@
-"""Reads and writes certificates and keys as PEM text. It must not let a key's text into an error."""
+"""Reads and writes certificates and keys as PEM text. It must not put a key's text into an error."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def block_kinds(text: str) -> list[str]:
 
 
 def contains_private_key(text: str) -> bool:
-    """Tell whether a text contains a private key, also a broken one."""
+    """Return whether a text contains a private key, also a broken one."""
     return "PRIVATE KEY-----" in text
 
 

@@ -136,17 +136,17 @@ def certificate_use(certificate: x509.Certificate) -> str:
 
 
 def is_self_signed(certificate: x509.Certificate) -> bool:
-    """Tell whether a certificate is a root."""
+    """Return whether a certificate is a root."""
     return certificate.subject == certificate.issuer
 
 
 def key_matches(key: PrivateKey, certificate: x509.Certificate) -> bool:
-    """Tell whether the key is the certificate's."""
+    """Return whether the key is the certificate's."""
     return key.public_key() == certificate.public_key()
 
 
 def is_authority(certificate: x509.Certificate) -> bool:
-    """Tell whether a certificate is an authority's."""
+    """Return whether a certificate is an authority's."""
     try:
         limits = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
@@ -156,7 +156,7 @@ def is_authority(certificate: x509.Certificate) -> bool:
 
 
 def is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Tell whether the issuer's key signed the certificate."""
+    """Return whether the issuer's key signed the certificate."""
     try:
         certificate.verify_directly_issued_by(issuer)
     except Exception:  # noqa: BLE001 - whatever is wrong with it, the answer is no

@@ -46,7 +46,7 @@ def parse_time(text: str) -> datetime:
 
 
 def parse_host(text: str) -> str:
-    """Return a DNS name or IP address as a certificate holds it. Raises ValueError."""
+    """Return a DNS name or IP address in a certificate's form. Raises ValueError."""
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
@@ -138,7 +138,7 @@ class StateOnlyKind:
         return name == "hosts" and _normal_hosts(old) == _normal_hosts(new)
 
     def read(self, ident: str, outputs: Props) -> ResourceState | None:
-        """Return what the state holds; it is the only place."""
+        """Return the state's content; the resource is stored only there."""
         return ResourceState(ident, outputs, self.without_signing_key(outputs))
 
     def update(self, ident: str, olds: Props, news: Props) -> Props:

@@ -1,4 +1,4 @@
-"""mosquitto in the cluster: one replica with its sessions on a volume. Pure; rights come from the plan alone.
+"""mosquitto in the cluster: one replica with its sessions on a volume. Pure; rights are the plan's.
 
 Devices connect to the public port, services to a second one that network policies close to everyone else.
 """

@@ -1,6 +1,6 @@
 """Deploys authorities, the cluster's objects and InfluxDB's tokens by Pulumi. It must not decide what they contain.
 
-The first run creates the base. Tokens come from InfluxDB: the roles follow in the run that finds it reachable
+The first run creates the base. InfluxDB creates the tokens: the roles follow in the run in which it is reachable
 (`kubernetes.influxReachable`).
 """
 
@@ -76,7 +76,7 @@ class Cluster(MotcuaComponent):
         self.resources: dict[str, pulumi.CustomResource] = {}
 
     def create(self, objects: Iterable[Manifest]) -> None:
-        """Create or change objects; the namespace comes first."""
+        """Create or change objects; the namespace is first."""
         for manifest in objects:
             kind, name = manifest["kind"], manifest["metadata"]["name"]
             resource = self._create_resource(manifest, f"{kind.lower()}-{name}")

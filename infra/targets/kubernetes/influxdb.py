@@ -35,7 +35,7 @@ DATA_FOLDER, ETC_FOLDER = "/var/lib/influxdb2", "/etc/influxdb2"
 OPERATORS_ORG = "motcua-operators"
 """The organisation that set-up creates for the operator token; it is otherwise empty (see components.database)."""
 MAX_BACKUPS = 14
-"""The most backups that stay, one per night; fewer when the volume is too small."""
+"""The most backups that are retained, one per night; fewer when the volume is too small."""
 
 
 def influxdb_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
@@ -84,7 +84,7 @@ def _influxdb_environment() -> tuple[Manifest, ...]:
 
 
 def backup_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
-    """Return the nightly backup of metadata and data to a separate volume; the newest ones stay."""
+    """Return the nightly backup of metadata and data to a separate volume; the newest ones are retained."""
     workload = replace(
         cluster.plan.workload("influxdb"),
         name=BACKUP,

@@ -77,7 +77,7 @@ def role_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
 
 
 def all_manifests(plan: StackPlan, options: StackOptions, inventory_files: Mapping[str, str]) -> tuple[Manifest, ...]:
-    """Return every object; Secrets hold `SecretValue` in place of values.
+    """Return every object; Secrets contain `SecretValue` in place of values.
 
     Raises ConfigError when a file of the inventory does not fit into a ConfigMap, and as `base_manifests` does.
     """

@@ -80,7 +80,7 @@ def prometheus_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
         (config_volume("config", "prometheus-config"), config_volume("rules", "prometheus-rules")), "/-/",
     )  # fmt: skip
     volumes = {"data": volume_claim_spec(cluster, workload.volume_gb)}
-    # A pod that is not ready is the one to look at: it must stay among the scraped ones.
+    # A pod that is not ready needs attention: it must be scraped too.
     headless = {"clusterIP": "None", "publishNotReadyAddresses": True}
     pod_services = (
         service_manifest(cluster, f"{name}-pods", name, cluster.plan.workload(name).ports, **headless)
@@ -98,7 +98,7 @@ def prometheus_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
 def expiry_rule_files(plan: StackPlan) -> dict[str, str]:
     """Return {name: text} of the rules on certificates and the revocation list.
 
-    `pulumi up` renews them, and only when somebody runs it. The days are the plan's, so no exporter is needed: after
+    `pulumi up` renews them, and only when an operator runs it. The days are the plan's, so no exporter is needed: after
     each run the rules are about what that run has issued.
     """
     rules = [rule for what, due, end in _expiries(plan) for rule in _expiry_rules(what, due, end)]
@@ -155,7 +155,7 @@ def alertmanager_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
 
 
 def grafana_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
-    """Return Grafana; everything it shows comes from files, so it needs no volume."""
+    """Return Grafana; all its content is in files, so it needs no volume."""
     workload = cluster.plan.workload("grafana")
     sources = config_map(
         cluster,
@@ -235,9 +235,9 @@ def scrape_configuration(cluster: ClusterSpec) -> str:
 
 
 def _service_discovery(cluster: ClusterSpec, job: ScrapeJob) -> Manifest:
-    """Return how a job finds its targets.
+    """Return a job's discovery of targets.
 
-    The labels of scaled components are those by which the adapter finds the Service; no metric has labels of these
+    The adapter identifies the Service by the labels of scaled components; no metric has labels of these
     names.
     """
     if job.workload not in SCALED_COMPONENTS:

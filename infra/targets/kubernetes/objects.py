@@ -1,6 +1,6 @@
 """The plain objects and shared names of all components: metadata, volumes, services. Pure; it decides no content.
 
-A manifest is a dict as Kubernetes accepts it. It never holds secret values: `SecretValue` is their placeholder.
+A manifest is a dict as Kubernetes accepts it. It never contains secret values: `SecretValue` is their placeholder.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def broker_service_host(cluster: ClusterSpec) -> str:
 
 
 def config_map_of(file: str) -> str:
-    """Return the ConfigMap that holds a file of the inventory."""
+    """Return the ConfigMap of a file of the inventory."""
     return "inventory-" + file.replace(".", "-").replace("_", "-").replace("/", "-").lower()
 
 
@@ -120,7 +120,7 @@ def config_map(cluster: ClusterSpec, name: str, component: str, files: Mapping[s
 
 
 def secret_manifest(cluster: ClusterSpec, name: str, component: str, values: Mapping[str, str]) -> Manifest:
-    """Return a Secret with placeholders; `values` gives key → name among the stack's secrets."""
+    """Return a Secret with placeholders; `values`: key → name among the stack's secrets."""
     placeholders = {key: SecretValue(value) for key, value in values.items()}
     return manifest(cluster, "v1 Secret", name, component, type="Opaque", stringData=placeholders)
 

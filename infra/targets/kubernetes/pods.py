@@ -52,7 +52,7 @@ class PodSpec:
 
 
 def image_reference(cluster: ClusterSpec, name: str) -> str:
-    """Return an image by its exact version, and by digest where the stack gives one."""
+    """Return an image by its exact version, and by digest where the stack sets one."""
     own = f"{cluster.options.kubernetes.registry}/{name}"
     tagged = ":".join(PINNED_IMAGES.get(name) or (own, OWN_IMAGES[name]))
     digest = cluster.options.kubernetes.image_digests.get(name)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def broker_files(plan: StackPlan, options: StackOptions, folder: str, user: str) -> dict[str, str]:
-    """Return {path below `folder`: text} of mosquitto's configuration; certificates come from the stack."""
+    """Return {path below `folder`: text} of mosquitto's configuration; the stack creates the certificates."""
     tls = mosquitto.TlsFiles.in_folder(folder)
     limits = mosquitto.MosquittoLimits(connections=plan.broker.connections)
     listener = plan.broker.listeners[0]

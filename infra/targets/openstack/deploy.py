@@ -2,7 +2,7 @@
 
 It must not decide what the plan decides, nor put a secret into the state: keys of servers and services are made on
 the machine, which asks for certificates; only the authority's key is in the state. Every resource names the region,
-so that no data of a province lie elsewhere.
+so that no data of a province are elsewhere.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 HTTPS_PORT, SSH_PORT = 443, 22
 IDLE_MS = 300_000
-"""How long a connection may be silent: more than twice an agent's keep-alive, which Octavia's default, 50 s, is not."""
+"""How long a connection may be idle: more than twice an agent's keep-alive, which Octavia's default, 50 s, is not."""
 LARGEST_PREFIX = 26
 _CREATION_PROPERTIES = ["userData", "imageId", "blockDevices"]
 """What counts when a machine is made: a later edit of the inventory, or a newer image, must not replace it."""
@@ -46,7 +46,7 @@ class ExposedPort:
 
 
 def exposed_ports(plan: StackPlan, cloud: OpenstackOptions) -> tuple[ExposedPort, ...]:
-    """Return what is open to the outside, from the plan's flows; without sources nothing is open."""
+    """Return what is open to the outside, from the plan's flows; without sources no port is open."""
     broker = next(flow.port for flow in plan.flows if (flow.source, flow.target) == ("devices", "broker"))
     candidates = [ExposedPort("broker", broker, cloud.device_sources)]
     if any((flow.source, flow.target) == ("people", "api") for flow in plan.flows):
@@ -77,7 +77,7 @@ class Cloud(MotcuaComponent):
         cidr = stack_subnet(options.openstack)
         super().__init__("cloud", plan.stage, opts)
         self._cloud, self._cidr = options.openstack, cidr
-        # The machine's address is outside the range that the network gives away by itself.
+        # The machine's address is outside the network's allocation pool.
         self._machine_address = str(cidr[10])
         self._region = options.openstack.region
         self._provider = Provider("openstack", region=self._region, opts=pulumi.ResourceOptions(parent=self))
@@ -94,7 +94,7 @@ class Cloud(MotcuaComponent):
     def _region_arguments(
         self, *, protect: bool = False, after: list[pulumi.Resource] | None = None, ignore: list[str] | None = None
     ) -> dict[str, Any]:
-        """Return region and options of a child; what holds data or secrets is protected in stage prod."""
+        """Return region and options of a child; resources with data or secrets are protected in stage prod."""
         child_options = self.child_options(protect=protect, after=after)
         more = pulumi.ResourceOptions(provider=self._provider, ignore_changes=ignore)
         return {"region": self._region, "opts": pulumi.ResourceOptions.merge(child_options, more)}

@@ -1,4 +1,4 @@
-"""Renders the machine's user data: what cloud-init writes and runs at its first boot. Pure; it holds no secret."""
+"""Renders the machine's user data: what cloud-init writes and runs at its first boot. Pure; it contains no secret."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 HEADER_PREFIX = "# Written by `pulumi up` from inventory "
 INVENTORY_FOLDER = f"{ETC}/inventory"
 STORE_DEVICE = "/dev/vdb"
-"""Where the machine finds the store's volume: its second disk."""
+"""The device of the store's volume: the machine's second disk."""
 LIMIT = 65_535
 """The most user data that Nova accepts, bytes in base64."""
 
@@ -31,7 +31,7 @@ def user_data(
 ) -> str:
     """Return the machine's user data, with all of `inventory_files` when they fit, else with none of them.
 
-    A part would be another version that nobody has reviewed. Raises ConfigError when the rest alone does not fit.
+    A part would be another version, which was not reviewed. Raises ConfigError when the rest alone does not fit.
     """
     layout = HostLayout(workers=worker_names(options.workers))
     machine = MachineSetup(options.openstack.package, STORE_DEVICE)
@@ -58,5 +58,5 @@ def inventory_warning(text: str, version: str) -> str:
 
 
 def compress(text: str) -> str:
-    """Return a text as gzip in base64; the same text gives the same result on every day."""
+    """Return a text as gzip in base64; the same text always has the same result."""
     return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()

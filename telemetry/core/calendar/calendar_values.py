@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from telemetry.core.protocol.events import CentreMode
 
 OpeningHours = tuple[tuple[time, time], ...]
-"""Opening intervals of one day, local wall time; an end not after its start lies on the following day."""
+"""Opening intervals of one day, local wall time; an end not after its start belongs to the following day."""
 
 ALWAYS_OPEN: tuple[OpeningHours, ...] = tuple(((time(0), time(0)),) for _ in range(7))
 """Open round the clock: the hours of an imported log's centre when its mapping names none."""
@@ -42,7 +42,7 @@ class Swap:
     swapped_with: date | None = None
     name: str = ""
 
-    # The calendar's version digests this text: it stays when names in the code change.
+    # The calendar's version digests this text: it does not change when names in the code change.
     def __repr__(self) -> str:
         return f"Swap(like={self.weekday!r}, other={self.swapped_with!r}, name={self.name!r})"
 

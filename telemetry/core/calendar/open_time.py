@@ -1,4 +1,4 @@
-"""The open timeline: open time counted as if closed time did not exist; it must use no calendar and no clock.
+"""The open timeline: open time closed time has no length; it must use no calendar and no clock.
 
 Distances are ms of open time, instants are Unix ms.
 """
@@ -60,7 +60,7 @@ class OpenTimeline:
         return self.starts[index] + goal - self.open_before[index]
 
     def is_open(self, t: int) -> bool:
-        """Tell whether `t` lies in open time."""
+        """Return whether `t` lies in open time."""
         return self.open_window_at(t) is not None
 
     def open_window_at(self, t: int) -> Window | None:
@@ -70,7 +70,7 @@ class OpenTimeline:
 
 
 def build_open_timeline(windows: Iterable[Window]) -> OpenTimeline:
-    """Lay open windows end to end; those that touch or overlap are joined."""
+    """Concatenate open windows; those that touch or overlap are joined."""
     merged = merge(windows)
     sums = list(accumulate((w.length for w in merged), initial=0))
     return OpenTimeline(tuple(merged), tuple(w.start for w in merged), tuple(sums[:-1]), sums[-1])

@@ -1,7 +1,7 @@
 """When a centre is open: its week, public holidays, swapped days, exceptions, modes and maintenance. Pure.
 
 Windows are half-open, sorted and disjoint; hours belong to the local day they begin on, also past midnight.
-It must not read the clock, nor load holidays: they come as a plain mapping.
+It must not read the clock, nor load holidays: they are passed in as a plain mapping.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Calendar:
         return sum(w.length for w in self.open_windows(window))
 
     def exclusions(self, window: Window) -> list[Exclusion]:
-        """Return the regular hours the open clock leaves out, each instant with one cause; closed is no exclusion."""
+        """Return the regular hours excluded from open time, each instant with one cause; closed is not an exclusion."""
         return self._open_and_excluded(window)[1]
 
     def excluded_windows(self, window: Window) -> list[Window]:

@@ -1,7 +1,7 @@
-"""The one place that rounds time: half-open windows and sets of them, 5-minute marks, local hours and days.
+"""The one place that rounds time: half-open windows and sets of them, slots, local hours and days.
 
 All times are Unix milliseconds (UTC); the zone is an argument.  It must not read a clock nor depend on a calendar.
-Lists of windows that are taken may be unsorted and overlap; those that are returned are sorted and disjoint.
+Lists of windows passed in may be unsorted and overlap; those returned are sorted and disjoint.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def ceil(t: int, step: int) -> int:
 
 
 def align_to_slots(window: Window) -> Window:
-    """Widen to 5-minute marks."""
+    """Widen to whole slots."""
     return Window(floor(window.start, SLOT), ceil(window.end, SLOT))
 
 
@@ -123,7 +123,7 @@ def local_ms(day: date, clock: time, zone: ZoneInfo) -> int:
     return to_ms(datetime.combine(day, clock, tzinfo=zone))
 
 
-@lru_cache(maxsize=1 << 14)  # centres of one zone ask for the same times again and again
+@lru_cache(maxsize=1 << 14)  # centres of one zone need the same times repeatedly
 def wall_time_ms(day: date, clock: time, zone: ZoneInfo) -> int:
     """Return Unix ms of a local wall time, later for a later wall time on every day.
 
@@ -164,7 +164,7 @@ BucketSpan = tuple[BucketWidth, Window]
 
 
 def split_by_width(window: Window, zone: ZoneInfo) -> list[BucketSpan]:
-    """Split a window on 5-minute marks into whole local days, whole hours and 5-minute runs.
+    """Split a window of whole slots into whole local days, whole hours and runs of slots.
 
     The parts are disjoint and cover it, so additive totals of the parts add up to the window's.
     """
@@ -179,7 +179,7 @@ def split_by_width(window: Window, zone: ZoneInfo) -> list[BucketSpan]:
 
 
 def split_into_hours(window: Window) -> list[BucketSpan]:
-    """Split a window on 5-minute marks into whole UTC hours and the 5-minute runs before and after them."""
+    """Split a window of whole slots into whole UTC hours and the slots before and after them."""
     first, last = ceil(window.start, HOUR), floor(window.end, HOUR)
     if first >= last:
         return [("5m", window)]

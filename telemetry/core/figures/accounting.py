@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class TimeByState:
     """Time in scope by state, ms unless a docstring says otherwise; figures are published in whole seconds.
 
-    `excluded` is no part of the open time.  `charged_elsewhere` is the part of `unknown` whose cause another objective
-    is charged for (a dead site link).  Every ratio is made from these very integers, so a reader can divide again.
+    `excluded` is not part of the open time.  `charged_elsewhere` is the part of `unknown` whose cause another objective
+    is charged for (a dead site link).  Every ratio is computed from these integers, so a reader can verify it.
     """
 
     up: int = 0

@@ -31,7 +31,7 @@ def ranges_of(numbers: Iterable[int]) -> ClosedRanges:
 
 
 def count_rows(ranges: Iterable[tuple[int, int]]) -> int:
-    """Return how many rows the ranges hold."""
+    """Return how many rows the ranges contain."""
     return sum(high - low + 1 for low, high in ranges)
 
 

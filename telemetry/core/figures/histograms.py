@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def interpolate_percentile(bounds: Sequence[int], buckets: Sequence[int], share: float) -> float | None:
     """Return the value that `share` (0 to 1) of a histogram does not exceed, None without data.
 
-    It is interpolated linearly between the exact bounds; one beyond the last bound is given as that bound.
+    It is interpolated linearly between the exact bounds; a value beyond the last bound is returned as that bound.
     """
     rank, cumulative = share * sum(buckets), 0
     for (low, high), count in zip(pairwise((0, *bounds, bounds[-1])), buckets, strict=True):
@@ -131,7 +131,7 @@ def _duration_histogram(sums: Mapping[str, int], name: str) -> DurationHistogram
 
 @dataclass(frozen=True, slots=True)
 class LatencyHistogram:
-    """How many probes there were, how many succeeded, and how long those took, ms."""
+    """The number of probes and of successful ones, and how long the successful ones took, ms."""
 
     probes: int
     ok: int

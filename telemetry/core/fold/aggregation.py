@@ -1,7 +1,7 @@
 """Add 5-minute totals into hours and local days, by the wall clock and by the open clock. Pure.
 
-The calendar is applied here and nowhere before: opening hours, exceptions and maintenance begin and end on 5-minute
-marks, so a 5-minute total is open or closed as a whole.  A row carries the fingerprint of its calendar; when that
+Only here is the calendar applied: opening hours, exceptions and maintenance begin and end on slot boundaries, so a
+5-minute total is open or closed as a whole.  A row carries the fingerprint of its calendar; when that
 changes, the same 5-minute totals are added again and no raw event is read.
 """
 
@@ -49,7 +49,7 @@ def daily_totals(slot_totals: Iterable[Total], day: Window, calendar: Calendar) 
 
 
 class _OpenSlots:
-    """The open 5-minute marks of one row's window, and the `fingerprint` of what of it is open and excluded."""
+    """The open slots of one row's window, and the `fingerprint` of its open and excluded parts."""
 
     def __init__(self, calendar: Calendar, window: Window) -> None:
         self.window = window
@@ -74,7 +74,7 @@ def _sum_rows(rows: Sequence[Total], width: BucketWidth, open_slots: _OpenSlots)
 
 
 def _with_readiness(day: Total, rows: Sequence[Total], slot: int | None) -> Total:
-    """Add to a centre's day its readiness: the `mark` five minutes after the day's first opening (slo.md)."""
+    """Add a centre's readiness to its day: the `mark_…` sums of the slot five minutes after opening (slo.md)."""
     if Scope(day.scope).kind != "centre":
         return day
     slot_sums = next((row.sums for row in rows if row.start == slot), {})

@@ -1,7 +1,7 @@
 """A centre's devices on one time axis: service, contact, readiness and capacity; it must not count events.
 
 Only critical devices decide whether a centre works and is ready.  The gateway in service is the centre's local mode:
-while it serves, a dead link does not stop the centre, so the link is no part of it.
+while it serves, a dead link does not stop the centre, so the link is not part of its state.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 MemberSegments = Sequence[Sequence["StateSegment"]]
 """The known states of the declared members of one part; an empty one is a part the centre does not have."""
 MIN_SILENT_DEVICES = 2
-"""So many devices silent together prove that their link was down; one alone proves nothing."""
+"""This many devices without contact prove that their link was down; one alone does not."""
 
 
 @dataclass(frozen=True, slots=True)
 class GapEvidence:
-    """When each cause of unknown time held: our own platform was down, the site's link was down."""
+    """When each cause of unknown time applied: our own platform was down, or the site's link was down."""
 
     platform: Sequence[Window] = ()
     link: Sequence[Window] = ()
@@ -76,9 +76,9 @@ class CentreDevices:
         return states.unknown_windows((s for s in contact if s.state == "up"), window) + reported_down
 
     def capacity_by_slot(self, scope: Sequence[Window]) -> dict[int, tuple[int, int]]:
-        """Return for each 5-minute mark the integral over `scope` of the share of counters (kiosks) that serve, ms.
+        """Return for each slot the integral over `scope` of the share of counters (kiosks) that serve, ms.
 
-        The bounds take unknown ones as down, and as up.  A centre without counters and kiosks has no capacity.
+        The lower bound counts unknown ones as down, the upper as up.  Without counters and kiosks there is no capacity.
         """
         members = self._service_segments(capacity_devices(self.devices))
         return integrate_capacity(members, len(members), scope) if members else {}
@@ -98,8 +98,8 @@ def combine_parts(
 ) -> list[StateSegment]:
     """Return when the centre was up and down: every gateway, at least one kiosk and k of n counters (slo.md 2.5).
 
-    Parts the centre does not have are left out; without any its state is unknown.  Its power and link are no parts
-    here: no device reports power, and the gateway in service is the centre's local mode.
+    Parts the centre does not have are left out; without any its state is unknown.  Its power and link are not
+    parts: no device reports power, and the gateway in service is the centre's local mode.
     """
     needed = [*map(list, gateways)]
     if kiosks:
@@ -137,9 +137,9 @@ def capacity_devices(devices: Sequence[Device]) -> list[Device]:
 def integrate_capacity(
     members: Sequence[Sequence[StateSegment]], k: int, scope: Iterable[Window]
 ) -> dict[int, tuple[int, int]]:
-    """Return ∫min(1, #up ÷ k) by 5-minute mark (ms), unknown members as down and as up; the scope is disjoint.
+    """Return ∫min(1, #up ÷ k) by slot (ms), unknown members as down and as up; the scope is disjoint.
 
-    The same as `capacity_bounds` at each instant, in integers until each mark's sum is rounded.
+    The same as `capacity_bounds` at each instant, in integers until each slot's sum is rounded.
     """
     changes, max_up = list(states.state_changes(members)), min(k, len(members))
     up_parts = [(start, end, min(k, ups)) for start, end, ups, _ in changes]

@@ -1,6 +1,6 @@
 """Devices' reports as segments: their service, their connection, a system as they probe it; it must not combine.
 
-Every list of events that is taken is deduplicated and sorted by t (`sourced_event.deduplicate`).
+Every list of events passed in is deduplicated and sorted by t (`sourced_event.deduplicate`).
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ _instant_span = _span_from_t(1)
 _state_span = _span_from_t(STATE_GRACE_MS)
 # It may end the validity of an earlier report.
 _superseding_span = _span_from_t(ev.MAX_GRACE_MS)
-# A birth decides which deaths count, see `device_states`.
+# A birth determines which deaths are valid, see `device_states`.
 _status_span = _span_from_t(2 * ev.MAX_GRACE_MS)
 # The wait of an entry is decided up to the longest threshold later.
 _entry_span = _span_from_t(SERVICE_LEVEL_REACH_MS + 1)
@@ -51,7 +51,7 @@ def _wait_span(event: Any) -> StartEnd:  # noqa: ANN401
 
 
 def _decision_span(event: Any) -> StartEnd:  # noqa: ANN401
-    """An entry further ahead than clocks differ decides nothing (`service_levels`); its reach is bounded."""
+    """An entry further ahead than the clock tolerance is ignored (`service_levels`); its span is bounded."""
     start, end = _clamped_span(event.entered, event.t)
     return start, max(end, min(event.entered, event.t + SAME_ENTRY_MS) + SERVICE_LEVEL_REACH_MS + 1)
 
@@ -149,7 +149,7 @@ def _fast_path_hours(events: Sequence[ev.Event]) -> tuple[int, ...] | None:
 
 
 def _decision_hours(times: Sequence[int], entered: Sequence[int]) -> tuple[int, ...] | None:
-    """Spans that touch two hours each leave no hole among three."""
+    """Spans that touch two hours each leave no gap among three."""
     if any(map(gt, entered, times)):
         return None
     first = min(*times, *entered) // HOUR

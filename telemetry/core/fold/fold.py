@@ -4,11 +4,11 @@ Recompute, never increment: the same events in any order, any number of times, g
 
 Time without a valid report is unknown.  The totals also hold how much of the unknown time is explained:
 
-- by an outage of our own platform (the caller gives its windows): it is checked first, because it silences whole sites;
+- by an outage of our own platform (the caller gives its windows): it is checked first, because it affects whole sites;
 - else by an outage of the site's link: a gateway reported it, or no contact with any of at least two declared devices.
 
-Silence counts as an explanation anywhere in the window, and no longer once a late event shows contact.  The fold has no
-clock: the part of a window that is still to come looks silent too, and readers cut it off at the present.
+Lost contact is an explanation anywhere in the window, until a late event shows contact.  The fold has no clock: the
+future part of a window has no contact either, and readers cut it off at the present.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from telemetry.core.inventory import Centre, Device, System
 
 FOLD_VERSION = 3
-"""Raised when the same raw events give other totals; rollup then folds everything again."""
+"""Raised when the same raw events produce other totals; rollup then folds everything again."""
 STATE_LOOKBACK_MS = 2 * ev.MAX_GRACE_MS
 """How far back a state may begin, ms: the longest grace, and as long again for the births of connections."""
 FOLD_LOOKBACK_MS = max(STATE_LOOKBACK_MS, SERVICE_LEVEL_REACH_MS)
@@ -93,7 +93,7 @@ def fold_centre(
 
 
 def _device_sums(centre_devices: CentreDevices, evidence: GapEvidence, window: Window) -> SumsByScope:
-    """An undeclared device that reports has its states; its silence has no explanation."""
+    """An undeclared device that reports has states; its unknown time has no explanation."""
     declared = {d.id for d in centre_devices.devices}
     names = {*declared, *centre_devices.service, *centre_devices.contact}
     return {

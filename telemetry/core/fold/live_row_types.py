@@ -84,7 +84,7 @@ class SystemNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class BurnRateNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A burn-rate rule of one scope: burn rates of its windows (None: nothing counted), and since when it fires."""
+    """A burn-rate rule of one scope: burn rates of its windows (None: nothing counted), and since when it is firing."""
 
     rule: str
     severity: str

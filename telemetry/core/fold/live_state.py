@@ -1,6 +1,6 @@
 """The live state of a centre or system from its events of the local day, and which events it needs. Pure.
 
-A live row made from the relevant events equals the one made from all of them.
+A live row built from the relevant events equals the one built from all events.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class QueueState:
     today: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def apply(self, event: ev.Event) -> None:
-        """Apply one event; a ticket that has ended stays so, whatever arrives late."""
+        """Apply one event; a ticket that has ended stays ended, even when earlier events arrive late."""
         service = getattr(event, "service", None)
         if service is not None:
             add_to_sums(self.today.setdefault(service, {}), event_counts(event))
@@ -155,7 +155,7 @@ def relevant_events(events: Iterable[SourcedEvent], at: int, start: int) -> list
     """Return the events since `start` that the live state at `at` (Unix ms) depends on, by t.
 
     These are: all that may still be valid, every ticket's, and of older ones the last of each kind.
-    Applying it twice, or before more events arrive, leaves the same.
+    Applying it twice, or before more events arrive, gives the same result.
     """
     recent_since = at - ev.MAX_GRACE_MS
     relevant: list[SourcedEvent] = []

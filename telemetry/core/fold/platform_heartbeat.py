@@ -1,4 +1,4 @@
-"""When our own platform was down, from its own heartbeats; it must not guess: only an ended silence is an outage.
+"""When our own platform was down, from its own heartbeats; only a gap that has ended is an outage.
 
 Ingest writes a heartbeat once a minute, after a successful write and while its link to the broker is up; so there is
 none while the store or the broker is down.  The heartbeats are events of the entity `PLATFORM_ENTITY`.
@@ -28,7 +28,7 @@ def heartbeat_gaps(heartbeats: Iterable[int], window: Window, since: int | None)
     """Return when the platform was down within `window`, Unix ms.
 
     A gap begins when a heartbeat is no longer valid and ends with the next one.  Before `since`, the first heartbeat
-    ever, there is no evidence; nor is there after the last one, because the silence may still end.
+    ever, there is no evidence; nor is there after the last one, because the gap may still end.
     """
     if since is None:
         return []
@@ -36,7 +36,7 @@ def heartbeat_gaps(heartbeats: Iterable[int], window: Window, since: int | None)
 
 
 def alive_windows(heartbeats: Iterable[int]) -> list[Window]:
-    """Return the windows in which each heartbeat came while the one before was valid, from first to last, Unix ms."""
+    """Return the windows in which each heartbeat arrived while the one before was valid, first to last, Unix ms."""
     out: list[Window] = []
     for t in sorted(set(heartbeats)):
         if out and t <= out[-1].end + HEARTBEAT_TTL_MS:
@@ -54,5 +54,5 @@ def gaps_between(alive: Iterable[Window], window: Window) -> list[Window]:
 
 
 def outages_with_reconnect(gaps: Iterable[Window]) -> list[Window]:
-    """Return the windows in which our platform explains silence: the gaps, and the time to reconnect after each."""
+    """Return when our platform explains lost contact: the gaps, and the time to reconnect after each."""
     return merge(Window(gap.start, gap.end + RECONNECT_GRACE_MS) for gap in gaps)

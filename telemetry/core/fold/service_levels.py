@@ -1,7 +1,7 @@
-"""The service level of a desk: each wait decided at entry + X, still waiting is a miss; it must not divide. Pure.
+"""A desk's service level: each wait is decided at entry + X, a miss while still waiting; it must not divide. Pure.
 
-A decision at an instant uses only events up to that instant (`decide_wait`), so a window's decisions are the same
-whatever else is read.  At instants still to come every ticket that waits now is a miss; a call in time folds them
+A decision at an instant uses only events up to that instant (`decide_wait`), so a window's decisions do not
+depend on other events.  At future instants every ticket that waits now is a miss; a call in time folds them
 again, and readers cut at the present.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from telemetry.core.fold.sourced_event import SourcedEvent
 
 _LOST_EVENTS = (ev.TicketAbandoned, ev.TicketNoShow, ev.TicketClosedEod, ev.TicketTransferred)
-"""These leave a wait uncounted when they precede its decision (domain.md Q-04); a transfer only without a call."""
+"""A wait is not counted when one of these precedes its decision (domain.md Q-04); a transfer only without a call."""
 TicketService = tuple[str, str]
 """Ticket and service."""
 
@@ -54,7 +54,7 @@ class _TicketHistory:
 
 
 def service_level_counts(events: Iterable[SourcedEvent], window: Window) -> dict[str, SumsBySlot]:
-    """Return by service and 5-minute mark how many waits were met and missed, at instants in the window."""
+    """Return by service and slot how many waits were met and missed, at instants in the window."""
     histories: dict[TicketService, _TicketHistory] = defaultdict(_TicketHistory)
     for s in events:
         _record_event(histories, s.event)
@@ -80,7 +80,7 @@ def _record_event(histories: dict[TicketService, _TicketHistory], event: ev.Even
 
 
 def _entry_in_future(event: Any) -> bool:  # noqa: ANN401
-    """Tell whether the entry lies further after the event than clocks differ: such an event decides nothing."""
+    """Return whether the entry is further after the event than the clock tolerance: such an event is ignored."""
     return bool(event.entered > event.t + SAME_ENTRY_MS)
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SourcedEvent:
-    """An event with the device and the outbox it comes from."""
+    """An event with its device and outbox."""
 
     device: str
     outbox_id: str

@@ -22,7 +22,7 @@ KnownState = Literal["up", "down"]
 
 @dataclass(frozen=True, slots=True, order=True)
 class StateReport:
-    """At `t` ms the state was `state`; valid for `grace` ms unless a newer report comes."""
+    """At `t` ms the state was `state`; valid for `grace` ms unless a newer report arrives."""
 
     t: int
     state: KnownState
@@ -130,7 +130,7 @@ WeightedPart = tuple[int, int, int]
 
 
 def spread_over_slots(parts: Iterable[WeightedPart], window: Window) -> dict[int, int]:
-    """Return for each 5-minute mark that a part touches in the window the sum of weight · ms."""
+    """Return for each slot that a part touches in the window the sum of weight · ms."""
     out: dict[int, int] = {}
     for start, end, weight in parts:
         position, last = max(start, window.start), min(end, window.end)

@@ -1,4 +1,4 @@
-"""Additive totals: what may be summed over windows, and nothing that may not. Pure.
+"""Additive totals: only values that may be summed over windows. Pure.
 
 Times are integer ms.  Five-minute totals hold wall-clock time and depend on no calendar;
 hours and days hold wall-clock sums and, under `open_…`, sums over the opening hours.
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from telemetry.core.calendar.windows import BucketWidth
 
 SumsBySlot = dict[int, dict[str, int]]
-"""Sums by 5-minute mark (Unix ms)."""
+"""Sums by slot (its start, Unix ms)."""
 HISTOGRAM_BOUNDS_S = (10, 30, 60, 120, 300, 600, 900, 1800, 3600)
-"""Exact histogram bounds, seconds; a value equal to a bound lies at or under it."""
+"""Exact histogram bounds, seconds; a value equal to a bound is counted in that bound's bucket."""
 OVERFLOW_BOUND = "inf"
 
 
@@ -34,7 +34,7 @@ CAPACITY_FIELDS = ("cap_low_ms", "cap_high_ms")
 READY_AT_SLOT_FIELDS = ("mark_up", "mark_down")
 """Of a centre, in 5-minute totals only: whether every critical device was up at the instant the bucket begins."""
 READY_FIELDS = ("ready_up", "ready_down")
-"""Of a centre, in days only: its mark five minutes after the day's first opening."""
+"""Of a centre, in days only: its `mark_…` sums five minutes after the day's first opening."""
 OPEN_FIELDS = tuple(f"open_{name}" for name in (*STATE_FIELDS, *CAPACITY_FIELDS))
 CALENDAR_FIELD = "calendar"
 """In hours and days: the fingerprint of the calendar they were added with (`Calendar.fingerprint`); never added."""

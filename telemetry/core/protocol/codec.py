@@ -1,7 +1,7 @@
 """Events and receipts as bytes, strictly; a refused row always has a reason. Pure.
 
 An event is *stored*, *rejected* (final: malformed, oversized, personal data) or *deferred*
-(unsupported version, type or field, too far in the future): a deferred row stays at the agent.
+(unsupported version, type or field, too far in the future): the agent keeps a deferred row.
 """
 
 from __future__ import annotations
@@ -228,7 +228,7 @@ def _validate_row(row: dict[str, Any], *, supported: bool) -> ev.Event | str:
 
 
 def _looks_personal(value: object) -> bool:
-    """Tell whether a key or a value looks like personal data."""
+    """Return whether a key or a value matches a pattern of personal data."""
     if isinstance(value, str):
         return bool(_PERSONAL_VALUE.fullmatch(value))
     if isinstance(value, list):
@@ -239,7 +239,7 @@ def _looks_personal(value: object) -> bool:
 
 
 def _defer_future_rows(decoded: DecodedFrame, now: int) -> DecodedFrame:
-    """Defer the rows that lie too far in the future."""
+    """Defer the rows that are too far in the future."""
     limit = now + MAX_FUTURE_MS
     if not decoded.events or max([event.t for event in decoded.events]) <= limit:
         return decoded

@@ -109,7 +109,7 @@ class TicketHeld(_TicketEvent, frozen=True, kw_only=True, tag="ticket.held"):
 
 
 class TicketResumed(_TicketEvent, frozen=True, kw_only=True, tag="ticket.resumed"):
-    """Service goes on after a hold."""
+    """Service continues after a hold."""
 
     counter: Id
     reason: HoldReason = "other"
@@ -159,7 +159,7 @@ class TicketClosedEod(_TicketEvent, frozen=True, kw_only=True, tag="ticket.close
 
 
 class TicketCorrected(Event, frozen=True, kw_only=True, tag="ticket.corrected"):
-    """Staff mended a ticket's record; the old event stays."""
+    """Staff corrected a ticket's record; the old event remains stored."""
 
     ticket: TicketId
     field: Id
@@ -293,7 +293,7 @@ class PaymentResult(Event, frozen=True, kw_only=True, tag="payment.result"):
 
 
 class DossierReceived(Event, frozen=True, kw_only=True, tag="dossier.received"):
-    """A dossier came in; `dossier` is a random id, never the public code."""
+    """A dossier was received; `dossier` is a random id, never the public code."""
 
     dossier: TicketId
     service: Id
@@ -313,7 +313,7 @@ class DossierResolved(Event, frozen=True, kw_only=True, tag="dossier.resolved"):
 
 
 class OutboxDropped(Event, frozen=True, kw_only=True, tag="outbox.dropped"):
-    """The outbox's cap made the agent give up `count` rows, given as closed ranges."""
+    """The agent dropped `count` rows because of the outbox's cap, given as closed ranges."""
 
     ranges: tuple[tuple[RowNumber, RowNumber], ...]
     count: Count
@@ -321,14 +321,14 @@ class OutboxDropped(Event, frozen=True, kw_only=True, tag="outbox.dropped"):
 
 
 class OutboxRefused(Event, frozen=True, kw_only=True, tag="outbox.refused"):
-    """The ingest refused a row for good; the agent has put it aside."""
+    """Ingest rejected a row permanently; the agent moved it to its refused table."""
 
     row: RowNumber
     reason: Id
 
 
 class AgentAlarm(Event, frozen=True, kw_only=True, tag="agent.alarm"):
-    """Something ops must look at; `subject` names the source or part, `count` says how often since the last one."""
+    """A fault for operators; `subject` names the source or part, `count` is its number since the last one."""
 
     alarm: AlarmCode
     subject: Id | None = None
@@ -336,7 +336,7 @@ class AgentAlarm(Event, frozen=True, kw_only=True, tag="agent.alarm"):
 
 
 class ClockStep(Event, frozen=True, kw_only=True, tag="clock.step"):
-    """The device's wall clock was set: it is now `step_ms` ahead of what the monotonic clock gives."""
+    """The device's wall clock was set: it is now `step_ms` ahead of the monotonic clock."""
 
     step_ms: SignedInt
     synced: bool = False
@@ -360,7 +360,7 @@ class CommandResult(Event, frozen=True, kw_only=True, tag="command.result"):
 
 
 class AgentDiagnostics(Event, frozen=True, kw_only=True, tag="agent.diagnostics"):
-    """The agent's own figures, sent when a command asks for them."""
+    """The agent's own figures, sent when a command requests them."""
 
     outbox_rows: Count
     outbox_bytes: Count
@@ -387,7 +387,7 @@ class DeviceStatus(Event, frozen=True, kw_only=True, tag="device.status"):
 
 
 class PlatformBeat(Event, frozen=True, kw_only=True, tag="platform.beat"):
-    """Written by ingest once a minute: its link and the store were there, see `platform_heartbeat`."""
+    """Written by ingest once a minute: its link and the store were available, see `platform_heartbeat`."""
 
 
 AGENT_EVENTS: tuple[type[Event], ...] = (

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 
 class Presence(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What `…/state` holds, retained."""
+    """The retained payload of `…/state`."""
 
     online: bool
     sid: str

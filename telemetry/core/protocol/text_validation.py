@@ -34,7 +34,7 @@ class _TextRule:
         self._remembers = pattern == _ID_PATTERN
 
     def has_invalid(self, group: Sequence[Any]) -> bool:
-        """Tell whether a text of the field does not match."""
+        """Return whether a text of the field does not match."""
         texts = set(self._texts_of(group)) - (_seen_ids if self._remembers else {None})
         if not texts:
             return False
@@ -49,7 +49,7 @@ _seen_ids: set[str | None] = {None}
 
 
 def _pattern_of(kind: object) -> str:
-    """Return the pattern of a field's type, or nothing."""
+    """Return the pattern of a field's type, None without one."""
     if isinstance(kind, inspect.Metadata):
         return str((kind.extra or {}).get("pattern", ""))
     if isinstance(kind, inspect.UnionType):
@@ -91,7 +91,7 @@ def _nested_rule(name: str, get: Callable[[Any], Sequence[Any]], rule: _TextRule
 
 
 def texts_are_valid(events: Iterable[ev.Event]) -> bool:
-    """Tell whether all texts of all events have only the characters they may have."""
+    """Return whether all texts of all events have only the characters they may have."""
     groups: dict[type[ev.Event], list[ev.Event]] = {}
     for event in events:
         groups.setdefault(event.__class__, []).append(event)
@@ -99,7 +99,7 @@ def texts_are_valid(events: Iterable[ev.Event]) -> bool:
 
 
 def convert_event(value: object, kind: Any) -> Any:  # noqa: ANN401  # as the library's own
-    """Return a JSON value as an event; raises msgspec.ValidationError as if the type held the patterns."""
+    """Return a JSON value as an event; raises msgspec.ValidationError for a text that violates its pattern."""
     event = msgspec.convert(value, kind)
     for rule in _rules_of(type(event)):
         if rule.has_invalid([event]):

@@ -1,6 +1,6 @@
-"""Active alerts from one step to the next, and what is posted of them in Vietnamese and English; it sends nothing.
+"""Advances active alerts step by step and builds their texts in Vietnamese and English; it sends nothing.
 
-An alert starts only while it burns and is resolved when its group is gone.
+An alert starts only while it burns and is resolved when its group no longer exists.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ _PHRASES = {
 
 @dataclass(frozen=True, slots=True)
 class ActiveAlert:
-    """An alert as it was started: its labels never change, or Alertmanager would take it for another one.
+    """An alert as it was started: its labels never change, because Alertmanager would treat it as another alert.
 
-    Times are Unix ms: `last_burned_at` is a 5-minute mark, `muted_since` is when its place closed (None while open),
+    Times are Unix ms: `last_burned_at` is a slot's start, `muted_since` is when its place closed (None while open),
     `unmuted_at` when it opened again, `resolved_at` when the alert was resolved.
     """
 
@@ -61,7 +61,7 @@ class ActiveAlert:
 
 @dataclass(frozen=True, slots=True)
 class PostableAlert:
-    """One alert as Alertmanager receives it, Unix ms; `ends_at` lies in the future while it is active."""
+    """One alert as Alertmanager receives it, Unix ms; `ends_at` is in the future while it is active."""
 
     labels: tuple[tuple[str, str], ...]
     starts_at: int
@@ -82,10 +82,10 @@ def advance_alerts(
     *,
     all_evaluated: bool,
 ) -> dict[AlertKey, ActiveAlert]:
-    """Take one step.
+    """Return the active alerts after one step.
 
-    An alert starts only while it burns: when a parent is resolved, a child it covered starts no alert unless it is
-    still bad.  While not everything is evaluated again (`all_evaluated` is False), nothing is resolved.
+    An alert starts only while it burns: when a parent is resolved, a child it covered starts no alert unless it still
+    burns.  While not everything is evaluated again (`all_evaluated` is False), nothing is resolved.
     """
     group_by_key = {g.key: g for g in groups}
     next_alerts = dict(previous)
@@ -211,7 +211,7 @@ def _build_alert(
 
 
 def _build_mute_alert(alert: ActiveAlert, now: int) -> PostableAlert | None:
-    """Return the alert that says that a place is closed: Alertmanager then repeats nothing about it until it opens."""
+    """Return the alert for a closed place: Alertmanager then sends no repeats about it until it opens."""
     scope_labels = {k: v for k, v in alert.labels if k in {"objective", "scope", "centre", "province"}}
     labels = tuple(sorted({**scope_labels, "alertname": "MotcuaClosed", "severity": "none"}.items()))
     if alert.muted_since is not None and alert.resolved_at is None:
@@ -223,7 +223,7 @@ def _build_mute_alert(alert: ActiveAlert, now: int) -> PostableAlert | None:
 
 
 def watchdog_alert(now: int) -> PostableAlert:
-    """Return the alert that always fires: when it is missing, objectives are not evaluated or nothing is delivered."""
+    """Return the alert that always fires: when it is missing, evaluation or delivery of alerts has stopped."""
     labels = (("alertname", "MotcuaWatchdog"), ("severity", "none"))
     summary = "Rollup evaluates the objectives and reaches Alertmanager."
     return PostableAlert(labels, now, now + ALERT_EXPIRES_MS, (("runbook", RUNBOOK), ("summary", summary)))

@@ -1,7 +1,7 @@
 """Which firing alarms become alerts and which a parent's alert covers: device, site, province; it sends nothing.
 
-A parent covers a child when it is at least as severe and, while the child burns, has itself burned recently: an alarm
-of the morning that is not yet resolved hides no outage of the afternoon.
+A parent covers a child when it is at least as severe and, while the child burns, has itself burned recently: an
+unresolved alarm of the morning does not hide an outage of the afternoon.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from telemetry.core.slo.evaluation import Evaluation
 
 PARENT_LINGER_MS = 15 * MINUTE
-"""How long after it last burned a parent still covers children that burn: devices come back one by one."""
+"""How long after it last burned a parent still covers children that burn: devices reconnect one by one."""
 MIN_CENTRES = 3
 """This many centres, and more than half of those that count, make an outage one of the province."""
 _SEVERITIES: tuple[Severity, ...] = ("page", "ticket")
@@ -64,7 +64,7 @@ class FiringObjective:
 
     @property
     def is_burning(self) -> bool:
-        """Tell whether a rule of the highest severity is exceeded at this moment, with the clock running."""
+        """Return whether a rule of the highest severity is exceeded at this moment, with the clock running."""
         burn_rates = self.evaluation.status.burn_rates
         return self.evaluation.is_open and any(r.is_exceeded for r in burn_rates if r.rule.name in self.rules)
 
@@ -84,7 +84,7 @@ class AlertGroup:
 
     @property
     def key(self) -> AlertKey:
-        """Return what identifies the alert."""
+        """Return the alert's identity."""
         return self.sli, self.scope, self.severity
 
     @property
@@ -94,12 +94,12 @@ class AlertGroup:
 
     @property
     def is_burning(self) -> bool:
-        """Tell whether it burns at this moment."""
+        """Return whether it burns at this moment."""
         return any(f.is_burning for f in self.firings if f.severity == self.severity)
 
     @property
     def is_open(self) -> bool:
-        """Tell whether the clock of any of its objectives runs."""
+        """Return whether the clock of any of its objectives runs."""
         return any(f.evaluation.is_open for f in self.firings)
 
 
@@ -196,7 +196,7 @@ def _province_group(
 ) -> AlertGroup | None:
     for severity in _SEVERITIES:
         affected = [f for f in members if severity in (f.severity, "ticket")]
-        # An active alert stays over lunch: then only the centres that fire are left to be counted.
+        # An active alert persists over lunch, when only the firing centres can be counted.
         if ("connectivity", scope, severity) not in last_burned:
             affected = [f for f in affected if f.evaluation.is_open]
         affected_scopes = {f.evaluation.scoped.scope for f in affected}
@@ -213,7 +213,7 @@ def _parent_by_node(firings: Iterable[FiringObjective], groups: Mapping[Node, Al
 
 
 def _lineage(firing: FiringObjective) -> list[Node]:
-    """Return a node and its ancestors: what is behind a dead link or in a place that serves nobody follows from it."""
+    """Return a node and its ancestors: a failed link or closed place is the cause of the alarms below it."""
     scoped, own = firing.evaluation.scoped, firing.node
     place = Scope.centre(scoped.centre.id) if scoped.centre else scoped.scope
     lineage: list[Node] = [("availability", place), ("connectivity", place)]

@@ -1,4 +1,4 @@
-"""Error budgets, signed, and the state of an objective by what is left of them; it knows no clock and no window.
+"""Error budgets, signed, and an objective's state derived from them; it must not use a clock or a window.
 
 Source: slo.md 2.2: B = (1 − T)·O, consumed = D + λN, remaining = B − consumed.
 """
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 SloState = Literal["no_data", "healthy", "at_risk", "exhausted"]
 AT_RISK_RATIO = 0.20
-"""An objective is at risk with this share of its budget left, or less."""
+"""An objective is at risk when this share of its budget remains, or less."""
 RECOVERY_MARGIN = 0.05
-"""How much more than the limit must be left before the state improves."""
+"""How far the remaining share must exceed the limit before the state improves."""
 
 
 @cache
 def error_budget_ratio(goal: float) -> Fraction:
-    """Return 1 − goal exactly as it was written: 0.995 gives 1/200."""
+    """Return 1 − goal as an exact decimal: 0.995 gives 1/200."""
     return 1 - Fraction(str(goal))
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorBudget:
-    """What may be bad and what was, in one unit: seconds of time, or tickets; both signed sums are exact."""
+    """Allowed and actual bad amounts in one unit: seconds of time, or tickets; both signed sums are exact."""
 
     total: float
     consumed: int
@@ -53,7 +53,7 @@ def error_budget(goal: float, counted: int, bad: int, period_total: int | None =
     """Return the budget of a period; all figures are in one unit: open seconds, tickets or days.
 
     `counted` is what counted in it so far and `bad` the bad part of that; `period_total` is all that can count in
-    it, where that is more (a calendar month's open seconds with those to come).
+    it, where that is more (a calendar month's open seconds including future ones).
     """
     return ErrorBudget(float(error_budget_ratio(goal) * (counted if period_total is None else period_total)), bad)
 
@@ -74,7 +74,7 @@ def classify_slo_state(budget: ErrorBudget, counted: int, previous: SloState = "
 def predict_exhaustion(budget: ErrorBudget, error_ratio: float | None, timeline: OpenTimeline, now: int) -> int | None:
     """Return when a time budget (s) is exhausted if `error_ratio` (bad ÷ counted) stays, Unix ms.
 
-    None when it is exhausted already, when nothing is being spent, or when that lies beyond the timeline.
+    None when it is exhausted already, when nothing is being consumed, or when that is beyond the timeline.
     """
     if not error_ratio or budget.remaining <= 0:
         return None

@@ -1,4 +1,4 @@
-"""Burn rates over two windows of the open timeline, their rules, and the alarms of these; it keeps and sends nothing.
+"""Burn rates over two windows of the open timeline, their rules and alarms; it stores and sends nothing.
 
 Source: slo.md 2.4: BR(w) = e(w) ÷ (1 − T); a rule that may spend the share X of the budget of the period P in its
 long window L has the threshold BR* = X·P ÷ L, with L and P on one clock.  All lengths are ms.
@@ -71,7 +71,7 @@ class BurnRateInput:
     """What the burn rates of one objective at one scope are computed from.
 
     `period` is the open length of the budget's period; `history_start` is when its history begins; `good_bad_in`
-    returns what was good and bad in a window of wall time (closed time in it holds nothing).
+    returns the good and bad amounts in a window of wall time (closed time has neither).
     """
 
     goal: float
@@ -105,7 +105,7 @@ def burn_rate_threshold(rule: BurnRateRule, period: int) -> float:
 
 
 def can_fire(rule: BurnRateRule, period: int, goal: float) -> bool:
-    """Tell whether even a full outage passes the threshold: BR* < 1 ÷ (1 − T); never for a goal of 1."""
+    """Return whether even a full outage passes the threshold: BR* < 1 ÷ (1 − T); never for a goal of 1."""
     return bool(error_budget_ratio(goal)) and burn_rate_threshold(rule, period) < 1 / float(error_budget_ratio(goal))
 
 
@@ -177,7 +177,7 @@ NO_ALARMS: AlarmStates = MappingProxyType({})
 def advance(
     alarms: Mapping[str, AlarmState], burn_rates: Iterable[BurnRate], now: int
 ) -> tuple[AlarmStates, list[AlarmTransition]]:
-    """Take one step with all burn rates of an objective; an alarm whose rule is gone is resolved and dropped."""
+    """Take one step with all burn rates of an objective; an alarm without a rule is resolved and dropped."""
     rate_by_rule = {r.rule.name: r for r in burn_rates}
     transitions = [
         _transition(name, alarm, now, is_firing=False)
@@ -199,7 +199,7 @@ def _next_state(alarm: AlarmState, burn_rate: BurnRate, now: int) -> AlarmState:
     if alarm.is_firing:
         has_recovered = burn_rate.long_rate is not None and burn_rate.long_rate <= burn_rate.threshold
         return replace(alarm, is_firing=False, resolved_at=now) if has_recovered else alarm
-    # Less than one long window has passed since it was resolved: the window still holds that moment.
+    # Less than one long window has passed since it was resolved: the window still contains that moment.
     is_quiet = alarm.resolved_at is not None and (
         burn_rate.long_start is None or burn_rate.long_start < alarm.resolved_at
     )

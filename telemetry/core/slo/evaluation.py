@@ -58,7 +58,7 @@ class ObjectiveStatus:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The status at `at` (Unix ms) over `window`; `is_open` tells whether the objective's clock ran at `at`."""
+    """The status at `at` (Unix ms) over `window`; `is_open`: whether the objective's clock ran at `at`."""
 
     scoped: ScopedObjective
     at: int
@@ -73,7 +73,7 @@ class StatusContext:
     """What a status adds to the figures of its period.
 
     `period_total` is all that counts in the period when that is more than what has passed (a calendar month's open
-    seconds with those to come), else None.  `recent_error_ratio` predicts when the budget is exhausted.
+    seconds including future ones), else None.  `recent_error_ratio` predicts when the budget is exhausted.
     """
 
     period_total: int | None = None

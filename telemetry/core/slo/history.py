@@ -73,8 +73,8 @@ def rank_spending(
 ) -> list[BudgetSpend]:
     """Return what consumed the budget, the greatest first, then the earliest; the shares add up to 1.
 
-    Buckets with bad time are one run when no open time lies between them: a dead evening and the next dead morning
-    are one outage.
+    Buckets with bad time are one run when no open time is between them: an outage in the evening and one from the
+    next opening on are one outage.
     """
     own_buckets = (b for b in series.buckets if window.start <= b.window.start < window.end)
     bad_runs = list(_bad_runs(own_buckets, timeline, objective, settled_until))

@@ -1,4 +1,4 @@
-"""The periods of budgets, rolling or of the calendar, as windows; it knows no opening hours and no clock. Pure."""
+"""The periods of budgets, rolling or of the calendar, as windows; it must not use opening hours or a clock. Pure."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 CalendarPeriod = Literal["day", "week", "month", "quarter", "year"]
 
 SETTLE_MS = 7 * DAY
-"""Time this old is settled: what is still unknown then counts as the objective's policy says (slo.md 2.3)."""
+"""Time this old is settled: time still unknown then counts according to the objective's policy (slo.md 2.3)."""
 _LONGEST_DAYS: dict[CalendarPeriod, int] = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
-"""So many days after the first day of a period lies the next period, and not yet the one after."""
+"""Adding this many days to a period's first day gives a day in the next period."""
 
 
 def settled_until(now: int, zone: ZoneInfo) -> int:
@@ -24,9 +24,9 @@ def settled_until(now: int, zone: ZoneInfo) -> int:
 
 
 def rolling_period(days: int, now: int, zone: ZoneInfo) -> Window:
-    """Return the last `days` local days up to the last 5-minute mark, from the same wall time: whole weeks.
+    """Return the last `days` local days up to the last slot boundary, from the same wall time: whole weeks.
 
-    It begins on the hour, because totals of so long ago are hours, or at a midnight that lies between two hours.
+    It begins on the hour, because totals that old are hours, or at a midnight between two hours.
     """
     end = floor(now, SLOT)
     start = to_ms(to_local(end, zone).replace(fold=0) - timedelta(days=days))
@@ -35,7 +35,7 @@ def rolling_period(days: int, now: int, zone: ZoneInfo) -> Window:
 
 
 def calendar_period(aligned: CalendarPeriod, now: int, zone: ZoneInfo) -> Window:
-    """Return the whole local day, week (from Monday), month, quarter or year that `now` lies in, past and to come."""
+    """Return the whole local day, week (from Monday), month, quarter or year that contains `now`, future included."""
     first = _first_day(aligned, to_local(now, zone).date())
     following = _first_day(aligned, first + timedelta(days=_LONGEST_DAYS[aligned]))
     return Window(day_window(first, zone).start, day_window(following, zone).start)

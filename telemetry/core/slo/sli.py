@@ -25,7 +25,7 @@ _OPEN_TIME_FIELDS = {key: tuple(f"open_{name}" for name in names) for key, names
 
 @dataclass(frozen=True, slots=True)
 class GoodBad:
-    """How much was good and how much bad, in one unit: ms or s of time, tickets, slices or days."""
+    """Good and bad amounts in one unit: ms or s of time, tickets, slices or days."""
 
     good: int = 0
     bad: int = 0
@@ -62,7 +62,7 @@ def time_sums(
 ) -> tuple[int, ...]:
     """Return (up, down, charged elsewhere, platform outage) of a total, ms.
 
-    Hours and days hold their open time; five minutes are open as a whole or not at all.
+    Hours and days store their open time; a slot is open as a whole or not at all.
     """
     if by_calendar and width == "5m" and not is_open:
         return 0, 0, 0, 0

@@ -1,7 +1,7 @@
 """Totals along time with running sums, for evaluation and history: any window costs two look-ups. Pure.
 
-A grid lays buckets over the past: days long ago, hours recently, five minutes since yesterday.  One grid serves every
-scope with the same calendar.  A column holds one kind of sum (ms, or a count).  Nothing here weighs unknown time.
+A grid divides the past into buckets: days long ago, hours recently, slots since yesterday.  One grid serves every
+scope with the same calendar.  A column holds one kind of sum (ms, or a count).  It must not weigh unknown time.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class BucketGrid:
     starts: tuple[int, ...] = field(init=False)
     index_by_start: dict[BucketWidth, dict[int, int]] = field(init=False)
     zeros: array[int] = field(init=False, repr=False, compare=False)
-    """One zero more than there are buckets; columns share it, so nobody writes to it."""
+    """One zero more than there are buckets; columns share it, so it must not be written to."""
 
     def __post_init__(self) -> None:
         """Index the buckets and make the zeros."""
@@ -79,7 +79,7 @@ class BucketGrid:
         return len(self.windows)
 
     def index_at_or_after(self, t: int) -> int:
-        """Return the bucket that holds `t`, or the next one."""
+        """Return the bucket that contains `t`, or the next one."""
         index = bisect_right(self.starts, t) - 1
         return index if index >= 0 and t < self.windows[index].end else index + 1
 
@@ -99,7 +99,7 @@ class BucketGrid:
 def build_grid(
     spans: Iterable[BucketSpan], open_timeline: OpenTimeline, excluded_timeline: OpenTimeline, *, sparse: bool = False
 ) -> BucketGrid:
-    """Lay buckets over open and excluded time; `sparse` leaves out buckets with neither."""
+    """Divide open and excluded time into buckets; `sparse` leaves out buckets with neither."""
     spans = [p for p in spans if not sparse or open_timeline.open_within(p[1]) or excluded_timeline.open_within(p[1])]
     windows = tuple(w for _, w in spans)
     return BucketGrid(

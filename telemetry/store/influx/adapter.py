@@ -123,7 +123,7 @@ class InfluxStore:
             raise StoreUnavailable(f"InfluxDB, {error}; check the clock and the bucket's retention") from error
 
     def reconcile(self) -> None:
-        """Merge row ranges and dead letters; keep each event only at its smallest t."""
+        """Merge row ranges and dead letters; retain each event only at its smallest t."""
         self._reconciler.run()
 
     # --- reading raw --------------------------------------------------------------------------

@@ -72,7 +72,7 @@ class WriterJournal(Generic[Item]):
         self._seen_records: dict[tuple[int, str], WriterRecord[Item]] = {}
 
     def new_since(self, since: int) -> list[WriterRecord[Item]]:
-        """Return the records from a time (ns) on that are not remembered yet, by time; forgets those before it."""
+        """Return the records from a time (ns) on that were not read before, by time; drops those before it."""
         query = f"SELECT size FROM {self._name} WHERE time >= {since} GROUP BY *"
         (answer,) = self._server.query(self._bucket, tuple[int, int], query)
         self._seen_records = {key: record for key, record in self._seen_records.items() if key[0] >= since}
@@ -90,11 +90,11 @@ class WriterJournal(Generic[Item]):
         return [WriterRecord(time, writer, self._decoder.decode(body)) for time, writer, body in new_rows]
 
     def remember(self, records: Sequence[WriterRecord[Item]]) -> None:
-        """Remember records as read."""
+        """Add records to those already read."""
         self._seen_records |= {(record.time, record.writer): record for record in records}
 
     def remembered_records(self) -> list[WriterRecord[Item]]:
-        """Return the remembered records, by time."""
+        """Return the records already read, by time."""
         return [self._seen_records[key] for key in sorted(self._seen_records)]
 
 

@@ -101,7 +101,7 @@ class Reconciler:
         self._server.write(self._state_bucket, b"\n".join(lines))
 
     def _remove_repeats(self, suspects: Sequence[_Suspect]) -> None:
-        """Keep of each event id only the point with the smallest t."""
+        """Retain of each event id only the point with the smallest t."""
         answers = self._server.query(self._raw_bucket, tuple[int, int], *(_points_query(s) for s in suspects))
         for suspect, answer in zip(suspects, answers, strict=True):
             for point in _moved_points(suspect.rows, answer):
@@ -192,7 +192,7 @@ def _summary_lines(name: str, entries: dict[tuple[str, str], RowRangesEntry], la
 
 
 def read_entries(server: InfluxServer, at: InfluxAddress, groups: Iterable[str] | None = None) -> list[RowRangesEntry]:
-    """Return the entries of all outboxes, or of some groups only; one outbox may come in several entries."""
+    """Return the entries of all outboxes, or of some groups only; one outbox may have several entries."""
     names = "" if groups is None else " OR ".join(f"site = {quote_string(name)}" for name in sorted(groups))
     own_condition = ProvinceTag(at.province).condition
     query = f"SELECT body FROM ranges WHERE ({names or 'time >= 0'}) AND {own_condition} GROUP BY site, part, province"

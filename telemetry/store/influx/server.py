@@ -1,7 +1,7 @@
-"""The adapter's client of an InfluxDB 2 server: write, query, delete, buckets. It must not know what is stored.
+"""The adapter's client of an InfluxDB 2 server: write, query, delete, buckets. It must not depend on what is stored.
 
 `influxdb-client` makes every request.  Nothing is retried here: the caller backs off.  Every error names its remedy
-and never holds the token.
+and never contains the token.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class WriteRejected(StoreError):
 
 
 class AccessDenied(StoreUnavailable):
-    """The token is unknown to the server or lacks the right."""
+    """The server does not accept the token, or the token lacks the right."""
 
 
 class BucketInfo(Struct, frozen=True):
@@ -129,7 +129,7 @@ class InfluxServer:
         return rejected, not pending
 
     def query(self, bucket: str, row: type[RowT], *statements: str) -> list[list[InfluxSeries[RowT]]]:
-        """Return the series of each InfluxQL statement, fields as `row` names them; a long one may come in parts."""
+        """Return the series of each InfluxQL statement, fields as `row` names them; a long one may be in parts."""
         form = {"db": bucket, "epoch": "ns", "q": ";".join(statements), "chunked": "true", "chunk_size": CHUNK_ROWS}
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         status, body = self._request("POST", "/query", headers=headers, post_params=form)
