@@ -87,7 +87,7 @@ def test_what_somebody_else_wrote_is_refused_then_adopted_on_request(tmp_path: P
 
 def test_two_records_in_one_folder_do_not_touch_each_other(tmp_path: Path) -> None:
     KIND.create(inputs(tmp_path, name="broker"))
-    with pytest.raises(ProviderError, match="acl: there already"):
+    with pytest.raises(ProviderError, match="acl: already there"):
         KIND.create(inputs(tmp_path, name="other", files={"acl": "user b\n"}, secret_files={}))
     ident, outputs = KIND.create(inputs(tmp_path, name="other", files={"more": "x"}, secret_files={}))
     assert ident == f"{tmp_path}#other"

@@ -54,7 +54,7 @@ def tended(broker: Any, condition: Callable[[], bool]) -> None:  # noqa: ANN401 
     deadline = time.monotonic() + START_S
     while not condition():
         assert time.monotonic() < deadline, broker.log.read_text()
-        broker.tend()
+        broker.supervise()
         time.sleep(0.05)
 
 
@@ -79,7 +79,7 @@ def inputs(folder: Path, pki: Pki, port: int, workers: int) -> dict[str, object]
 
 def test_mosquitto_runs_on_the_access_file_that_the_stack_wrote(broker: Any, tmp_path: Path) -> None:  # noqa: ANN401
     kind, folder, pki, port = FilesKind("local"), tmp_path / "broker", Pki(tmp_path / "pki"), free_port()
-    broker.tend()
+    broker.supervise()
     assert pid(broker) == 0, "there is nothing to run it on yet"
     ident, outputs = kind.create(inputs(folder, pki, port, workers=1))
     tended(broker, lambda: _listens(port))

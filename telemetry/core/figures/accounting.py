@@ -65,12 +65,11 @@ class TimeByState:
 
     def to_seconds(self) -> TimeByState:
         """Return ms as whole seconds; the running sum is rounded, so that open = up + down + unknown still holds."""
-        up, known, total, excluded, elsewhere = (
-            (ms + 500) // 1000
-            for ms in (self.up, self.up + self.down, self.open, self.excluded, self.charged_elsewhere)
-        )
-        unknown = total - known
-        return TimeByState(up, known - up, unknown, excluded, min(unknown, elsewhere))
+        # Written out, not as a loop: every evaluation of an objective rounds twice.
+        up, known = (self.up + 500) // 1000, (self.up + self.down + 500) // 1000
+        unknown = (self.up + self.down + self.unknown + 500) // 1000 - known
+        elsewhere = min(unknown, (self.charged_elsewhere + 500) // 1000)
+        return TimeByState(up, known - up, unknown, (self.excluded + 500) // 1000, elsewhere)
 
 
 def _ratio(part: int, total: int) -> float | None:

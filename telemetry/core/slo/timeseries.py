@@ -191,8 +191,8 @@ class TimeSeries:
     def split_settled(self, window: Window, settled_until: int) -> list[tuple[TimeByState, bool]]:
         """Return the settled and the provisional time of a window, cut at the edge of a bucket (Unix ms)."""
         boundary = min(max(settled_until, window.start), window.end)
-        settled, provisional = Window(window.start, boundary), Window(boundary, window.end)
-        return [(self.time_within(settled), True), (self.time_within(provisional), False)]
+        parts = ((Window(window.start, boundary), True), (Window(boundary, window.end), False))
+        return [(self.time_within(part), settled) for part, settled in parts if part.length]
 
     @property
     def buckets(self) -> list[TimeBucket]:
