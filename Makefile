@@ -7,7 +7,7 @@ ARGS ?=
 PARALLEL ?= -n 2 --dist loadgroup
 URL ?= http://127.0.0.1:8080
 
-.PHONY: help setup demo test servers quick check wheel bench chaos influxd screenshot
+.PHONY: help setup demo test servers quick check docs wheel bench chaos influxd screenshot
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ check: $(STAMP) ## format, lint, types, layers, unit tests with the core's cover
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q $(PARALLEL) tests/unit --cov=telemetry/core --cov-branch --cov-report=term-missing --cov-fail-under=100
+
+docs: $(STAMP) ## build the documentation into site/; a dead link or anchor is a fault (`make check` does this, too)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "site/index.html; with search: $(BIN)/mkdocs serve"
 
 wheel: $(STAMP) ## build the wheel and install it with each extra into a clean environment
 	scripts/wheel-check

@@ -55,13 +55,15 @@ _CHANNELS: dict[topics.TopicChannel, _ChannelSpec] = {
     "config": _ChannelSpec(
         "receive",
         "The device's remote settings, a versioned document: {v, version, settings, valid_until?}. The agent tries a "
-        "higher version, keeps it or goes back, and answers with a config.result event. See docs/operate.md.",
+        "higher version, keeps it or goes back, and answers with a config.result event. "
+        "See docs/how-to/configure-devices-remotely.md.",
         retained=True,
     ),
     "command": _ChannelSpec(
         "receive",
         "A command that expires: {v, id, command, args?, expires}; command is restart-source, flush or "
-        "send-diagnostics. It runs at most once and is answered by a command.result event. See docs/operate.md.",
+        "send-diagnostics. It runs at most once and is answered by a command.result event. "
+        "See docs/how-to/configure-devices-remotely.md.",
     ),
 }
 

@@ -78,7 +78,7 @@ class Pki:
         return self._issue(name, Use([ExtendedKeyUsageOID.CLIENT_AUTH]), valid=(now - 30 * DAY, now - DAY))
 
     def revoke(self, identity: Identity) -> None:
-        """Put a certificate on the revocation list; the broker must be told (see docs/operate.md)."""
+        """Put a certificate on the revocation list; the broker must be told (see docs/how-to/install-one-server.md)."""
         cert = x509.load_pem_x509_certificate(identity.cert.read_bytes())
         self._revoked.append(cert.serial_number)
         self.write_crl()

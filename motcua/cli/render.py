@@ -60,7 +60,8 @@ def render(
 ) -> None:
     """Write the files of a target: broker, access rules, settings, units or objects, backup.
 
-    Nothing is installed or started, and no secret is written; `docs/operate.md` lists where each file belongs.
+    Nothing is installed or started, and no secret is written; `docs/how-to/install-one-server.md` lists where each
+    file belongs.
     """
     from telemetry import inventory as declared
 

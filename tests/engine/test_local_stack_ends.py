@@ -33,7 +33,7 @@ def test_a_killed_run_is_completed_by_the_next(world_of: Callable[[], World], tm
 
 
 def recover(project: Project) -> None:
-    """Do what docs/operate.md says after a killed run: a state that was being written gives way to the one before."""
+    """Do what docs/how-to/ says after a killed run: a state that was being written gives way to the one before."""
     for state in (project.folder / "state").rglob("stacks/**/local.json"):
         if not whole(state):
             state.write_bytes(state.with_name("local.json.bak").read_bytes())

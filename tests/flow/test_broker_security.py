@@ -88,7 +88,7 @@ def test_tls_below_1_2_is_refused(room: Room) -> None:
 
 
 def test_a_revocation_counts_for_new_connections_from_the_reload_on(room: Room) -> None:
-    """And a connection that stands is not ended by it: only a restart does that (docs/operate.md says so)."""
+    """And a connection that stands is not ended by it: only a restart does that (docs/how-to/ says so)."""
     identity = room.pki.client(MINE.device)
     standing = room.knock(identity, LinkSettings(MINE.device))
     room.pki.revoke(identity)

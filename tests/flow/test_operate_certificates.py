@@ -1,4 +1,4 @@
-"""The blocks of docs/operate.md about a root and a device's certificate do what the page says, without an engine."""
+"""The blocks of docs/how-to/ about a root and a device's certificate do what the pages say, without an engine."""
 
 from __future__ import annotations
 

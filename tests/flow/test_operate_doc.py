@@ -1,4 +1,4 @@
-"""The command blocks of docs/operate.md that are marked as tested do what the page says, with the real programs."""
+"""The command blocks of docs/how-to/ that are marked as tested do what the page says, with the real programs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.flow
-PAGE = Path(__file__).resolve().parents[2] / "docs/operate.md"
+PAGES = Path(__file__).resolve().parents[2] / "docs"
 DEVICE = "vn83-28756-kiosk1"
 BUCKETS = ["motcua", "motcua-5m", "motcua-1h", "motcua-1d"]
 REVOKE = f"""
@@ -40,9 +40,11 @@ openssl ca -config ca.cnf -gencrl -out crl.pem
 
 
 def block(name: str) -> str:
-    found = re.search(rf"<!-- tested: {name} -->\n```sh\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    assert found is not None, f"operate.md has no block {name}"
-    return found[1]
+    """Return the shell commands that exactly one page marks with this name."""
+    marked = re.compile(rf"<!-- tested: {name} -->\n```sh\n(.*?)```", re.DOTALL)
+    found = [text for page in PAGES.rglob("*.md") for text in marked.findall(page.read_text(encoding="utf-8"))]
+    assert len(found) == 1, f"{len(found)} blocks are named {name}"
+    return str(found[0])
 
 
 def run(script: str, folder: Path) -> None:

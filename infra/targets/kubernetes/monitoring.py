@@ -49,7 +49,7 @@ LAG_QUERY = (
     "(rate(motcua_ingest_events_stored_total{<<.LabelMatchers>>}[2m]) > bool 0)) by (<<.GroupBy>>)"
 )
 RULES_FILE = "renewal.yaml"
-RUNBOOK = "docs/operate.md#rotate-certificates-and-tokens"
+RUNBOOK = "docs/how-to/rotate-certificates-and-tokens.md"
 RETENTION_FLAGS = ("--storage.tsdb.retention.time=90d", "--storage.tsdb.retention.size=8GB")
 
 

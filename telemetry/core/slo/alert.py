@@ -24,7 +24,7 @@ ALERT_EXPIRES_MS = 4 * MINUTE
 MUTE_EXPIRES_MS = 8 * MINUTE
 """What mutes the alerts of a closed place outlives them, or their end would be notified at night."""
 MAX_LISTED_CHILDREN = 20
-RUNBOOK = "docs/operate.md#burn-rate-alerts"
+RUNBOOK = "docs/reference/alerts.md"
 
 _CAUSE_BY_SLI = {
     "connectivity": "link",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,10 +53,10 @@ def test_every_command_is_documented() -> None:
 
     from motcua.cli.app import app
 
-    operate = text("docs/operate.md")
+    reference = text("docs/reference/commands.md")
     names = list(commands(typer.main.get_command(app), "motcua"))
     assert len(names) > 5
-    assert [name for name in names if f"`{name}" not in operate] == []
+    assert [name for name in names if f"`{name}" not in reference] == []
 
 
 def test_every_setting_the_command_reads_is_documented() -> None:
@@ -62,7 +65,7 @@ def test_every_setting_the_command_reads_is_documented() -> None:
         name for path in sources for name in re.findall(r"\bMOTCUA_[A-Z_]*[A-Z]\b", path.read_text(encoding="utf-8"))
     }
     assert read
-    assert sorted(name for name in read if f"`{name}`" not in text("docs/operate.md")) == []
+    assert sorted(name for name in read if f"`{name}`" not in text("docs/reference/settings.md")) == []
 
 
 def test_links_between_documents_lead_somewhere() -> None:
@@ -73,6 +76,17 @@ def test_links_between_documents_lead_somewhere() -> None:
         if "://" not in target and not (path.parent / target).exists()
     ]
     assert broken == []
+
+
+def test_the_site_builds_without_a_dead_link_and_reads_offline(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    quiet = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(words, cwd=ROOT, env=quiet, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    pages = {path: path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.html")}
+    assert len(pages) > len(list(ROOT.glob("docs/*/*.md")))
+    fetched = r"""<(?:script|img|iframe|source)\b[^>]*\bsrc="?(?:https?:)?//|<link\b[^>]*\bhref="?(?:https?:)?//"""
+    assert [str(path) for path, html in pages.items() if re.search(fetched, html)] == []
 
 
 def slug_of(heading: str) -> str:
