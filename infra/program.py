@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from dashboards.files import load_provisioned_files
-from infra.config.stack_file import load_declarations, read_engine_config
+from infra.config.stack_file import EngineConfig, load_declarations, read_engine_config
+from infra.input_check import find_input_faults
 from infra.plan import build_plan
 from infra.policy.rules import check_plan
+from infra.targets.kubernetes.manifests import find_option_faults
+from infra.targets.shared import root_inputs
 from telemetry.errors import ConfigError, Fault, InventoryError
 
 if TYPE_CHECKING:
@@ -27,28 +30,37 @@ if TYPE_CHECKING:
 def deploy_stack() -> None:
     """Deploy the stack and export its outputs. Raises RunError with every fault of configuration and inventory."""
     root, today = Path(pulumi.get_root_directory()), datetime.now(UTC).date()
+    config = read_engine_config(os.environ, pulumi.get_stack(), root)
     try:
-        config = read_engine_config(os.environ, pulumi.get_stack())
         options, inventory = load_declarations(config, root)
         plan = build_plan(inventory, options, today, load_provisioned_files())
-        enforce_policies(plan, options, today, config.file)
+        check_plan_and_inputs(plan, options, today, config, root)
         secrets = {name: pulumi.Output.secret(value) for name, value in config.secrets.items()}
         outputs = deploy_target(plan, options, inventory, root, secrets)
     except (ConfigError, InventoryError) as error:
-        raise pulumi.RunError("\n" + "\n".join(str(fault) for fault in error.faults)) from None
+        raise pulumi.RunError("\n" + "\n".join(str(config.locate(fault)) for fault in error.faults)) from None
     for name, value in outputs.items():
         pulumi.export(name, value)
 
 
-def enforce_policies(plan: StackPlan, options: StackOptions, today: date, file: str) -> None:
-    """Warn of violated advisory rules. Raises ConfigError with every violated mandatory rule."""
+def check_plan_and_inputs(
+    plan: StackPlan, options: StackOptions, today: date, config: EngineConfig, root: Path
+) -> None:
+    """Warn of violated advisory rules.
+
+    Raises ConfigError with every violated mandatory rule and every input that a resource would refuse.
+    """
     violations = check_plan(plan, options, today)
     mandatory = [violation for violation in violations if violation.severity == "mandatory"]
     for violation in violations:
         if violation not in mandatory:
             pulumi.warn(str(violation))
-    if mandatory:
-        raise ConfigError([Fault(file, 0, rule.rule, rule.problem, rule.remedy) for rule in mandatory])
+    faults = [Fault(config.file, 0, rule.rule, rule.problem, rule.remedy) for rule in mandatory]
+    faults += find_input_faults(plan, options, root_inputs(options, root, config.secrets), config.file)
+    if options.target == "kubernetes":
+        faults += find_option_faults(options)
+    if faults:
+        raise ConfigError(faults)
 
 
 def deploy_target(

@@ -1,4 +1,4 @@
-"""The plan as resource specs (name, kind, inputs), for Pulumi and for `motcua drift`. Pure; it contains no secret."""
+"""The plan as resource specs (name, kind, inputs), for Pulumi and for `motcua drift`. Pure; no plan has a secret."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from infra.providers.resource_kind import ResourceSpec
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from infra.config.options import StackOptions
     from infra.plan import StackPlan
-    from infra.plan.values import BucketPlan, DbrpPlan, ReplicationPlan, TokenPlan, UpstreamPlan
+    from infra.plan.values import BucketPlan, CertificatePlan, DbrpPlan, ReplicationPlan, TokenPlan, UpstreamPlan
 
 
 def resource_specs(plan: StackPlan, options: StackOptions) -> tuple[ResourceSpec, ...]:
@@ -73,3 +75,19 @@ def _replication_spec(stream: ReplicationPlan, upstream: UpstreamPlan, org: str)
         "drop_non_retryable": False,
     }  # fmt: skip
     return ResourceSpec(f"replication-{stream.name}", "influx.replication", inputs)
+
+
+def authority_spec(planned: CertificatePlan, stage: str, root: Mapping[str, object]) -> ResourceSpec:
+    """Return an authority below the operator's root, or with a root created for it when `root` is empty."""
+    inputs: dict[str, object] = {**validity_inputs(planned), "name": planned.name, "stage": stage}
+    inputs |= dict(root) if "root_certificate" in root else {"self_rooted": True}
+    return ResourceSpec(f"authority-g{planned.generation}", "pki.authority", inputs)
+
+
+def validity_inputs(planned: CertificatePlan) -> dict[str, object]:
+    """Return a certificate's generation and validity as inputs."""
+    return {
+        "generation": planned.generation,
+        "not_before": planned.not_before.isoformat(),
+        "not_after": planned.not_after.isoformat(),
+    }

@@ -152,6 +152,17 @@ def stack_file_of(stack: str) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
+def input_faults(stack: OpenedStack) -> list[Fault]:
+    """Return what the resources of a stack will refuse, each at the line of its key."""
+    from infra.config.stack_file import locate_faults
+    from infra.input_check import find_input_faults, root_certificate
+
+    path = stack.root / stack.options.pki.root_certificate
+    text = root_certificate(stack.options, stack.root) if path.is_file() else ""
+    root = {"root_certificate": text} if text else {}
+    return locate_faults(Path(stack.name), find_input_faults(stack.plan, stack.options, root, stack.name))
+
+
 def kubernetes_files(stack: OpenedStack) -> Mapping[str, str]:
     """Return the files of the target kubernetes, name → text; none for another target.
 

@@ -8,6 +8,7 @@ import pulumi
 
 from infra.components.component import MotcuaComponent
 from infra.providers.resources import MotcuaResource
+from infra.resource_specs import authority_spec, validity_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,19 +44,14 @@ class Certificates(MotcuaComponent):
         self.register_outputs({})
 
     def _create_authority(self, planned: CertificatePlan, root: Mapping[str, pulumi.Input[str]]) -> MotcuaResource:
-        inputs: dict[str, pulumi.Input[object]] = {
-            **_validity_inputs(planned), "name": planned.name, "stage": self._stage,
-        }  # fmt: skip
-        inputs |= dict(root) if "root_certificate" in root else {"self_rooted": True}
+        spec = authority_spec(planned, self._stage, root)
         # The previous one must be deletable when its time is over.
         newest = planned == self._plan.authorities[0]
-        return MotcuaResource(
-            "pki.authority", f"authority-g{planned.generation}", inputs, self.child_options(protect=newest)
-        )
+        return MotcuaResource(spec.kind, spec.name, spec.inputs, self.child_options(protect=newest))
 
     def _create_certificate(self, planned: CertificatePlan) -> MotcuaResource:
         inputs: dict[str, pulumi.Input[object]] = {
-            **_validity_inputs(planned), "name": planned.name, "use": planned.use, "hosts": list(planned.hosts),
+            **validity_inputs(planned), "name": planned.name, "use": planned.use, "hosts": list(planned.hosts),
             **self._issuer_inputs(self.newest_authority),
         }  # fmt: skip
         name = f"certificate-{planned.name}-g{planned.generation}"
@@ -79,14 +75,6 @@ class Certificates(MotcuaComponent):
             "issuer_chain": authority.output("chain"),
             "issuer_key": authority.output("key"),
         }
-
-
-def _validity_inputs(planned: CertificatePlan) -> dict[str, pulumi.Input[object]]:
-    return {
-        "generation": planned.generation,
-        "not_before": planned.not_before.isoformat(),
-        "not_after": planned.not_after.isoformat(),
-    }
 
 
 def _concatenate(texts: list[pulumi.Output[str]]) -> pulumi.Output[str]:

@@ -37,6 +37,8 @@ REMOVED: Mapping[str, tuple[str, str]] = {
 }
 """Keys of earlier versions, each with the problem and its remedy."""
 MIN_RAW_DAYS = 30
+STAGES_WITH_OWN_ROOT: frozenset[Stage] = frozenset({"prod"})
+"""The stages whose root authority is the operator's; in the others each authority gets a root created for it."""
 _LABEL_PATTERN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _HOST_PATTERN = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
@@ -233,6 +235,7 @@ def _cross_field_faults(options: StackOptions) -> list[tuple[str, str]]:
     """Return faults of options that contradict each other: the field, and the problem with its remedy."""
     influx, pki, cluster, cloud = options.influx, options.pki, options.kubernetes, options.openstack
     prod = options.stage == "prod"
+    rootless = options.stage in STAGES_WITH_OWN_ROOT and not pki.root_certificate
     rules = (
         *_minimum_retention_faults(influx),
         (pki.overlap_days * 2 > pki.certificate_days,
@@ -240,8 +243,8 @@ def _cross_field_faults(options: StackOptions) -> list[tuple[str, str]]:
         (pki.authority_days < pki.certificate_days + 2 * pki.overlap_days,
          "pki.authorityDays", "is less than certificateDays and twice overlapDays; make it longer"),
         (cluster.ingest_least > cluster.ingest_most, "kubernetes.ingestLeast", "is above ingestMost; lower it"),
-        (prod and not pki.root_certificate,
-         "pki.rootCertificate", "is missing; in stage prod the root is yours: `motcua ca root`, then keep it offline"),
+        (rootless, "pki.rootCertificate",
+         f"is missing; in stage {options.stage} the root is yours: `motcua ca root`, then keep it offline"),
         (options.target == "kubernetes" and prod and not cluster.device_sources,
          "kubernetes.deviceSources", "is empty; name the networks that devices come from"),
         (options.target == "openstack" and not cloud.device_sources,
@@ -358,10 +361,10 @@ def _error_message(message: str, kind: str) -> str:
 
 def _to_fault(file: str, lines: Mapping[str, int], name: str, text: str) -> Fault:
     problem, _, remedy = text.rpartition("; ")
-    return Fault(file, _nearest_line(lines, name), f"motcua:{name}" if name else "motcua", problem, remedy)
+    return Fault(file, nearest_line(lines, name), f"motcua:{name}" if name else "motcua", problem, remedy)
 
 
-def _nearest_line(lines: Mapping[str, int], name: str) -> int:
+def nearest_line(lines: Mapping[str, int], name: str) -> int:
     """Return the line of a key, or of the nearest key around it."""
     while name and name not in lines:
         name = name.rpartition(".")[0]

@@ -6,22 +6,31 @@ Options are checked, of secrets only presence and encryption are checked. It que
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 import yaml
 
-from infra.config.options import REMOVED, SECRET_NAMES, StackOptions, best_effort_options, parse_options
+from infra.config.options import (
+    REMOVED,
+    SECRET_NAMES,
+    StackOptions,
+    best_effort_options,
+    nearest_line,
+    parse_options,
+)
 from telemetry import inventory
 from telemetry.errors import ConfigError, Fault, InventoryError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Set as AbstractSet
     from pathlib import Path
 
     from telemetry.core.inventory import Inventory
 
 CONFIG_PREFIX = "motcua:"
+STACKS_FOLDER = "infra/stacks"
+"""The folder of the stack files, from the project's root; Pulumi.yaml names it too."""
 FOREIGN_SECRETS = frozenset({
     "kubernetes:kubeconfig", "openstack:applicationCredentialSecret", "openstack:password", "openstack:token",
 })  # fmt: skip
@@ -31,26 +40,58 @@ MAX_DEPTH = 12
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
-    """A stack's configuration as the engine passes it: values without the project's name, and which are encrypted."""
+    """A stack's configuration as the engine passes it: values without the project's name, and which are encrypted.
+
+    `lines` has the line of every key in the stack file; it is empty when the values come from another file.
+    """
 
     file: str
     values: Mapping[str, object]
     encrypted: frozenset[str]
+    lines: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def secrets(self) -> dict[str, str]:
         """Return the secrets that have a value, by name."""
         return {name: str(self.values[name]) for name in SECRET_NAMES if self.values.get(name)}
 
+    def locate(self, fault: Fault) -> Fault:
+        """Return a fault of a key with the stack file and the key's line, any other fault unchanged."""
+        if fault.line or not fault.field.startswith(CONFIG_PREFIX):
+            return fault
+        return replace(fault, file=self.file, line=nearest_line(self.lines, fault.field.removeprefix(CONFIG_PREFIX)))
 
-def read_engine_config(environment: Mapping[str, str], stack: str) -> EngineConfig:
-    """Return the configuration of the stack; the engine passes numbers and structures as JSON texts."""
+
+def read_engine_config(environment: Mapping[str, str], stack: str, root: Path) -> EngineConfig:
+    """Return the configuration of the stack; the engine passes numbers and structures as JSON texts.
+
+    `root` is the project's folder: the engine passes no lines, so they are read from the stack's file.
+    """
     config: dict[str, str] = json.loads(environment.get("PULUMI_CONFIG") or "{}")
     encrypted: list[str] = json.loads(environment.get("PULUMI_CONFIG_SECRET_KEYS") or "[]")
     texts = {name.removeprefix(CONFIG_PREFIX): text for name, text in config.items() if name.startswith(CONFIG_PREFIX)}
     values = {name: text if name in SECRET_NAMES else _parse_engine_value(text) for name, text in texts.items()}
     names = frozenset(name.removeprefix(CONFIG_PREFIX) for name in encrypted)
-    return EngineConfig(f"Pulumi.{stack}.yaml", values, names)
+    file = f"{STACKS_FOLDER}/Pulumi.{stack}.yaml"
+    return EngineConfig(file, values, names, _engine_lines(root / file, values.keys()))
+
+
+def locate_faults(path: Path, faults: Iterable[Fault]) -> list[Fault]:
+    """Return the faults of a stack file's keys, each at its key's line."""
+    lines = dict(_key_lines(_child_node(_compose_document(path), "config"), "")) if path.is_file() else {}
+    config = EngineConfig(str(path), {}, frozenset(), lines)
+    return sorted(config.locate(fault) for fault in faults)
+
+
+def _engine_lines(path: Path, names: AbstractSet[str]) -> dict[str, int]:
+    """Return the line of every key of a stack file; none when the engine's values are not this file's."""
+    try:
+        config = _child_node(_compose_document(path), "config")
+    except ConfigError:
+        return {}
+    own_keys = {str(key.value) for key, _ in config.value} if isinstance(config, yaml.MappingNode) else set()
+    declared = {key.removeprefix(CONFIG_PREFIX) for key in own_keys if key.startswith(CONFIG_PREFIX)}
+    return dict(_key_lines(config, "")) if declared == names else {}
 
 
 def _parse_engine_value(text: str) -> object:
@@ -67,7 +108,7 @@ def load_declarations(config: EngineConfig, root: Path) -> tuple[StackOptions, I
     faults: list[Fault] = []
     options, loaded = None, None
     try:
-        options = parse_options(config.values, config.file)
+        options = parse_options(config.values, config.file, config.lines)
     except ConfigError as error:
         faults += error.faults
     try:

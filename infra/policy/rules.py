@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from infra.config.options import STAGES_WITH_OWN_ROOT
 from infra.plan.broker import INGEST_NAME_FORMAT, MONITOR_NAME, PROVISION_NAME, ROLLUP_NAME
 from infra.plan.influx import TOKEN_ROLES, role_permissions
 from infra.policy.catalogue import new_finding
@@ -184,10 +185,12 @@ def _certificates_in_use(plan: StackPlan) -> tuple[CertificatePlan, ...]:
 
 
 def check_root(options: StackOptions) -> Iterator[Finding]:
-    """Report a production stack that generated its own root."""
-    if options.stage == "prod" and not options.pki.root_certificate:
+    """Report a stack whose stage requires the operator's root, and that has none."""
+    if options.stage in STAGES_WITH_OWN_ROOT and not options.pki.root_certificate:
         problem = "has no root certificate of its own"
-        yield new_finding("own-root", "stage prod", problem, "make one with `motcua ca root` and keep its key offline")
+        yield new_finding(
+            "own-root", f"stage {options.stage}", problem, "make one with `motcua ca root` and keep its key offline"
+        )
 
 
 def check_store(plan: StackPlan, options: StackOptions) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infra.input_check import root_certificate
 from infra.plan.influx import store_url
 from telemetry.inventory.files import bundle_files
 
@@ -23,15 +24,12 @@ StackOutputs = dict[str, "pulumi.Input[object]"]
 
 
 def root_inputs(
-    options: StackOptions, root: Path, secrets: Mapping[str, pulumi.Output[str]]
+    options: StackOptions, root: Path, secrets: Mapping[str, pulumi.Input[str]]
 ) -> dict[str, pulumi.Input[str]]:
     """Return the province's own root, from its file or from the option itself; empty when there is none."""
-    certificate = options.pki.root_certificate
-    if not certificate:
-        return {}
-    text = certificate if certificate.startswith("-----BEGIN") else (root / certificate).read_text(encoding="ascii")
+    text = root_certificate(options, root)
     key = {"root_key": secrets["rootKey"]} if "rootKey" in secrets else {}
-    return {"root_certificate": text, **key}
+    return {"root_certificate": text, **key} if text else {}
 
 
 def inventory_files(root: Path, options: StackOptions) -> dict[str, str]:

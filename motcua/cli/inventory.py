@@ -61,7 +61,11 @@ def _check_policy(files: list[Path], folder: Path | None) -> None:
     from motcua import stacks
 
     violations = 0
-    for stack in stacks.open_stacks(files, folder, _today()):
+    opened = stacks.open_stacks(files, folder, _today())
+    faults = [fault for stack in opened for fault in stacks.input_faults(stack)]
+    if faults:
+        raise ConfigError(faults)
+    for stack in opened:
         findings = _stack_findings(stack)
         violations += sum(finding.severity == "mandatory" for finding in findings)
         print(f"{stack.name}: {len(findings)} findings" if findings else f"{stack.name}: no finding")

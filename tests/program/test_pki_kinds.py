@@ -90,9 +90,10 @@ def test_dev_makes_a_root_of_its_own_and_forgets_its_key() -> None:
     assert json.dumps(dict(outputs)).count("PRIVATE KEY-----") == 2, "one key, its beginning and end"
 
 
-@pytest.mark.parametrize("stage", ["stage", "prod"])
-def test_only_dev_makes_a_root_of_its_own(stage: str) -> None:
-    assert "motcua ca root" in refused(AUTHORITY, {**DEV, "stage": stage})["self_rooted"]
+@pytest.mark.parametrize("stage", ["dev", "stage"])
+def test_only_prod_needs_a_root_of_the_operator(stage: str) -> None:
+    assert refused(AUTHORITY, {**DEV, "stage": stage}) == {}
+    assert "motcua ca root" in refused(AUTHORITY, {**DEV, "stage": "prod"})["self_rooted"]
     assert refused(AUTHORITY, without({**DEV, "stage": stage}, "self_rooted")).keys() == {"root_certificate"}
     assert refused(AUTHORITY, {**DEV, "root_certificate": ROOT, "root_key": ROOT_KEY}).keys() == {"root_certificate"}
 

@@ -14,6 +14,8 @@ import yaml
 
 from infra import program
 from infra.policy.catalogue import Finding
+from infra.providers.dynamic import DynamicProvider, restore_integers
+from infra.providers.resources import RESOURCE_TYPES
 from tests.program.pulumi_monitor import Recorded, Registered, run
 
 if TYPE_CHECKING:
@@ -158,3 +160,80 @@ def test_what_breaks_a_mandatory_rule_is_not_deployed(engine: pytest.MonkeyPatch
 def test_an_inventory_with_a_fault_is_named_by_file(engine: pytest.MonkeyPatch, tmp_path: Path) -> None:
     said = faults(engine, "local", inventory=str(tmp_path / "nowhere"))
     assert "there is no such folder" in said
+
+
+OWN_TYPES = {f"pulumi-python:{declared.token}": kind for kind, declared in RESOURCE_TYPES.items()}
+ISSUER = {"issuer_certificate", "issuer_chain", "issuer_key"}
+
+
+@pytest.mark.parametrize(("stack", "reachable"), [(name, True) for name in STACKS] + [("kubernetes", False)])
+def test_no_resource_of_a_shipped_stack_is_refused_by_its_own_check(
+    engine: pytest.MonkeyPatch, stack: str, reachable: bool
+) -> None:
+    """Mocks check nothing: this does what a real run does before each resource is created."""
+    cluster = {**as_mapping(configuration(stack).get("kubernetes", {})), "influxReachable": reachable}
+    found = deployed(engine, stack, {"kubernetes": cluster} if stack == "kubernetes" else {})
+    checked = 0
+    for one in found.resources:
+        kind = OWN_TYPES.get(one.type, "")
+        if not kind:
+            continue
+        opened = DynamicProvider(kind, "try").open_kind(lambda _: "")
+        inputs = as_mapping(restore_integers({**one.inputs, "__provider": None}))
+        faults = [fault for fault in opened.check({}, inputs)[1] if fault.field not in ISSUER]
+        assert faults == [], one.name
+        checked += 1
+    assert checked >= 1
+
+
+def test_what_a_resource_would_refuse_is_told_with_the_other_faults_at_its_line(
+    engine: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    project(engine, tmp_path)
+    (tmp_path / "root.pem").write_bytes(b"\xff no certificate")
+    text = (
+        "config:\n  motcua:stage: prod\n  motcua:target: local\n  motcua:influx:\n    org: 'ends in a blank '\n"
+        "  motcua:pki:\n    rootCertificate: root.pem\n  motcua:influxToken:\n    secure: x\n"
+    )
+    (tmp_path / "infra/stacks/Pulumi.local.yaml").write_text(text)
+    said = refused(engine, {
+        "stage": "prod", "target": "local", "influx": {"org": "ends in a blank "}, "influxToken": "t",
+        "pki": {"rootCertificate": "root.pem"},
+    })  # fmt: skip
+    assert "infra/stacks/Pulumi.local.yaml:5: motcua:influx.org: begins or ends with a blank; remove it" in said
+    assert "infra/stacks/Pulumi.local.yaml:7: motcua:pki.rootCertificate: " in said
+    assert len(said.strip().splitlines()) == 2
+
+
+def test_faults_of_a_run_name_the_line_in_the_stack_file(engine: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    project(engine, tmp_path)
+    text = (
+        "config:\n  motcua:stage: dev\n  motcua:target: local\n  motcua:influx:\n    rawDays: 3\n  motcua:colour: red\n"
+    )
+    (tmp_path / "infra/stacks/Pulumi.local.yaml").write_text(text)
+    said = refused(engine, {"stage": "dev", "target": "local", "influx": {"rawDays": 3}, "colour": "red"})
+    assert "infra/stacks/Pulumi.local.yaml:5: motcua:influx.rawDays: " in said
+    assert "infra/stacks/Pulumi.local.yaml:6: motcua:colour: " in said
+    assert "infra/stacks/Pulumi.local.yaml:0: motcua:influxToken: is missing" in said
+    other = refused(engine, {"stage": "dev", "target": "local", "influx": {"rawDays": 3}})
+    assert ":5:" not in other, "the engine read another file, whose lines nobody knows"
+
+
+def project(engine: pytest.MonkeyPatch, folder: Path) -> None:
+    """Make a project's folder with the sample inventory, where the engine finds it."""
+    (folder / "infra/stacks").mkdir(parents=True)
+    (folder / "inventory").symlink_to(CHECKOUT / "inventory")
+    engine.setattr(pulumi, "get_root_directory", lambda: str(folder))
+
+
+def refused(engine: pytest.MonkeyPatch, values: Mapping[str, object]) -> str:
+    texts = {f"motcua:{name}": one if isinstance(one, str) else json.dumps(one) for name, one in values.items()}
+    engine.setenv("PULUMI_CONFIG", json.dumps(texts))
+    with pytest.raises(pulumi.RunError) as raised:
+        run(program.deploy_stack, answered, stack="local")
+    return str(raised.value)
+
+
+def as_mapping(value: object) -> Mapping[str, object]:
+    assert isinstance(value, dict)
+    return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar, Literal
 
+from infra.config.options import STAGES_WITH_OWN_ROOT
 from infra.providers.pki import pem, signing
 from infra.providers.pki.signing import CertificateTerms, Issuer, ValidityPeriod, new_key, new_serial, subject_name
 from infra.providers.pki.stateless import (
@@ -23,7 +24,7 @@ from infra.providers.resource_kind import InputFault, InputFaults, KindInputs, P
 
 
 class AuthorityInputs(KindInputs):
-    """The inputs of AuthorityKind; without a root one is created for it, in stage dev only."""
+    """The inputs of AuthorityKind; without a root one is created for it, where the stage allows that."""
 
     name: CommonName
     stage: Literal["dev", "stage", "prod"]
@@ -65,11 +66,11 @@ def _read_authority_inputs(values: Props, *, creates: bool) -> tuple[AuthorityIn
     )
     if not faults.has_any("not_before", "not_after"):
         check_order(inputs.not_before, inputs.not_after, "not_after", faults)
-    if self_rooted and inputs.stage in {"stage", "prod"}:
-        reason = f"is for stage dev only, this is {inputs.stage}; make a root with `motcua ca root`"
+    if self_rooted and inputs.stage in STAGES_WITH_OWN_ROOT:
+        reason = f"is not for stage {inputs.stage}; make a root with `motcua ca root`"
         faults.add("self_rooted", reason)
     if has_root == self_rooted:
-        reason = "give a root made with `motcua ca root`, or self_rooted in stage dev, not both"
+        reason = "give a root made with `motcua ca root`, or self_rooted where the stage allows it, not both"
         faults.add("root_certificate", reason)
     if not has_root or self_rooted:
         return inputs, faults

@@ -30,9 +30,14 @@ _DIGEST_PATTERN = re.compile(r"sha256:[0-9a-f]{64}")
 
 def check_cluster_options(options: StackOptions) -> None:
     """Raise ConfigError naming every option that makes objects no cluster could run."""
-    faults = [Fault("stack configuration", 0, f"motcua:{name}", *why) for name, *why in _option_faults(options)]
+    faults = find_option_faults(options)
     if faults:
         raise ConfigError(faults)
+
+
+def find_option_faults(options: StackOptions) -> list[Fault]:
+    """Return a fault for every option that makes objects no cluster could run."""
+    return [Fault("stack configuration", 0, f"motcua:{name}", *why) for name, *why in _option_faults(options)]
 
 
 def _option_faults(options: StackOptions) -> Iterator[tuple[str, str, str]]:
