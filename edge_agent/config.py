@@ -1,4 +1,7 @@
-"""Reads `agent.toml` (written by `motcua inventory render --device ID`) and reports all faults with their lines."""
+"""Reads `agent.toml` (written by `motcua inventory render --device ID`) and the sources in its drop-in folder.
+
+All faults are reported with file and line.  It must not import the inventory.
+"""
 
 from __future__ import annotations
 
@@ -9,46 +12,36 @@ from typing import TYPE_CHECKING, Any
 
 from edge_agent.delivery import DRAIN_ROWS_PER_S
 from telemetry.errors import ConfigError, Fault
+from telemetry.source_settings import SOURCE_KINDS, find_conflicts, find_setting_faults, source_name
+from telemetry.toml_lines import locate_keys, locate_syntax_error, syntax_problem
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-SOURCE_KEYS = {
-    "host": {"every_ms"},
-    "probe": {"system", "probe", "target", "every_ms", "isolate"},
-    "file": {"path", "isolate"},
-    "http": {"port"},
-    "escpos": {"address", "every_ms", "isolate"},
-    "queue_http": {"url", "mapping", "header_file", "every_ms", "isolate"},
-}
-"""Kinds of sources and the keys each may have beside `kind`.
+    from telemetry.toml_lines import KeyPath
 
-`isolate = true` runs a source in its own process, for drivers that may hang or crash; the heartbeat and the local HTTP
-source use the device's whole state and cannot be isolated.
-"""
-REQUIRED_KEYS = {
-    "host": set[str](), "probe": {"system", "probe", "target"}, "file": {"path"}, "http": {"port"},
-    "escpos": {"address"}, "queue_http": {"url"},
-}  # fmt: skip
-"""The keys that a source of each kind requires."""
-NUMBER_KEYS = {"every_ms", "port"}
-"""Keys whose value is a positive whole number."""
-FLAG_KEYS = {"isolate"}
-"""Keys whose value is true or false."""
 _KEYS = {
     "device", "centre", "kind", "every_ms", "mqtt", "mqtt_ca", "mqtt_cert", "mqtt_key", "outbox", "cap_mb",
     "clock_hold_s", "drain_rows_per_s", "metrics_file", "metrics_port", "source",
 }  # fmt: skip
-_MINIMUMS = {"every_ms": 1, "cap_mb": 1, "clock_hold_s": 0, "drain_rows_per_s": 1, "metrics_port": 1}
+_TEXT_KEYS = ("kind", "mqtt", "mqtt_ca", "mqtt_cert", "mqtt_key", "outbox", "metrics_file")
+_MINIMUMS = {"every_ms": 1_000, "cap_mb": 1, "clock_hold_s": 0, "drain_rows_per_s": 1, "metrics_port": 1}
 _ID_PATTERN = re.compile(r"[a-z0-9-]{1,63}")
+_RENDER_REMEDY = "write it with: motcua inventory render --device ID"
 
 
 @dataclass(frozen=True, slots=True)
 class SourceConfig:
-    """One `[[source]]` table."""
+    """One `[[source]]` table: its kind and its settings, `name` among them where it has one."""
 
     kind: str
     values: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Return the name under which it stores its position and is replaced."""
+        return source_name(self.kind, self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,99 +65,163 @@ class AgentConfig:
     sources: tuple[SourceConfig, ...] = ()
 
 
-def load(path: Path) -> AgentConfig:
-    """Read the file. Raises ConfigError."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        table = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        remedy = "write it with: motcua inventory render --device ID"
-        raise ConfigError([Fault(str(path), 0, "file", str(error), remedy)]) from error
-    faults = list(_find_faults(path, text, table))
+@dataclass(frozen=True, slots=True)
+class _TomlFile:
+    """One file's text and values, with the line of each key."""
+
+    path: Path
+    values: dict[str, Any]
+    lines: Mapping[KeyPath, int]
+
+    def fault(self, where: KeyPath, problem: str, remedy: str) -> Fault:
+        """Return a fault at a key, else at its table, else at the first line."""
+        line = self.lines.get(where, self.lines.get(where[:-1], 1))
+        return Fault(str(self.path), line, str(where[-1]), problem, remedy)
+
+
+@dataclass(frozen=True, slots=True)
+class _SourceTable:
+    """One `[[source]]` table and its place."""
+
+    file: _TomlFile
+    position: int
+    values: dict[str, Any]
+
+    def fault(self, key: str, problem: str, remedy: str) -> Fault:
+        """Return a fault of one of its settings."""
+        return self.file.fault(("source", self.position, key), problem, remedy)
+
+
+def load(path: Path, root: Path | None = None) -> AgentConfig:
+    """Read the file and its drop-in files; absolute paths in them start at `root`. Raises ConfigError."""
+    faults: list[Fault] = []
+    file = _read_toml(path, _RENDER_REMEDY, faults)
+    if file is None:
+        raise ConfigError(faults)
+    faults += _find_faults(file)
+    tables = _source_tables(file, faults)
+    for extra_path in drop_in_files(path):
+        extra = _read_toml(extra_path, "correct it, or move it away", faults)
+        if extra is not None:
+            faults += _find_drop_in_faults(extra)
+            tables = _replace_by_name(tables, _source_tables(extra, faults))
+    faults += _find_conflict_faults(tables, file.values.get("metrics_port"))
     if faults:
         raise ConfigError(faults)
-    return _build_config(path, table)
+    return _build_config(file, tables, root)
 
 
-def _find_faults(path: Path, text: str, table: dict[str, Any]) -> list[Fault]:
-    def make_fault(key: str, problem: str, remedy: str) -> Fault:
-        return Fault(str(path), _line_of_key(text, key), key, problem, remedy)
+def drop_in_files(path: Path) -> list[Path]:
+    """Return the files of the drop-in folder in the order in which they apply: `agent.d/*.toml` of `agent.toml`."""
+    return sorted(file for file in path.with_suffix(".d").glob("*.toml") if not file.name.startswith("."))
 
-    faults = [make_fault(key, "no such key", f"one of {', '.join(sorted(_KEYS))}") for key in table if key not in _KEYS]
+
+def _read_toml(path: Path, remedy: str, faults: list[Fault]) -> _TomlFile | None:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        return _TomlFile(path, tomllib.loads(text), locate_keys(text))
+    except tomllib.TOMLDecodeError as error:
+        line = locate_syntax_error(text, str(error))
+        faults.append(Fault(str(path), line, "syntax", f"is not TOML: {syntax_problem(str(error))}", remedy))
+    except (OSError, UnicodeDecodeError) as error:
+        faults.append(Fault(str(path), 0, "file", str(error), remedy))
+    return None
+
+
+def _find_faults(file: _TomlFile) -> list[Fault]:
+    table = file.values
+    remedy = f"one of {', '.join(sorted(_KEYS))}"
+    faults = [file.fault((key,), "no such key", remedy) for key in table if key not in _KEYS]
     faults += [
-        make_fault(key, f"not an id: {table.get(key)!r}", "letters a-z, digits and -, at most 63")
+        file.fault((key,), f"not an id: {table.get(key)!r}", "letters a-z, digits and -, at most 63")
         for key in ("device", "centre")
         if not _ID_PATTERN.fullmatch(str(table.get(key, "")))
     ]
-    faults += [make_fault(key, problem, remedy) for key, problem, remedy in _value_faults(table)]
-    sources = table.get("source", [])
-    if not isinstance(sources, list) or not all(isinstance(source, dict) for source in sources):
-        return [*faults, make_fault("source", "not a list of tables", "write each source under [[source]]")]
-    for source in sources:
-        faults += [make_fault(key, problem, remedy) for key, problem, remedy in _source_faults(source)]
-    return faults
-
-
-def _value_faults(table: dict[str, Any]) -> list[tuple[str, str, str]]:
-    faults = [
-        (key, f"not a whole number from {minimum} on: {table[key]!r}", "write a whole number")
+    faults += [
+        file.fault((key,), f"not a whole number from {minimum} on: {table[key]!r}", "write a whole number")
         for key, minimum in _MINIMUMS.items()
         if key in table and (not isinstance(table[key], int) or isinstance(table[key], bool) or table[key] < minimum)
     ]
-    metrics_file = table.get("metrics_file", "-")
-    if not isinstance(metrics_file, str) or not metrics_file:
-        faults.append(("metrics_file", f"not a path: {metrics_file!r}", 'write it in quotes, like "motcua.prom"'))
-    return faults
-
-
-def _source_faults(source: dict[str, Any]) -> list[tuple[str, str, str]]:
-    kind = source.get("kind")
-    if kind not in SOURCE_KEYS:
-        return [("kind", f"no such source: {kind!r}", f"one of {', '.join(SOURCE_KEYS)}")]
-    keys = set(source) - {"kind"}
-    faults = [(key, f"a {kind} source has no such key", "remove it") for key in sorted(keys - SOURCE_KEYS[kind])]
-    faults += [
-        (key, f"not a positive number: {source[key]!r}", "write a whole number")
-        for key in sorted(keys & NUMBER_KEYS)
-        if not isinstance(source[key], int) or isinstance(source[key], bool) or source[key] < 1
+    return faults + [
+        file.fault((key,), f"not a text: {table[key]!r}", "write it in quotes")
+        for key in _TEXT_KEYS
+        if key in table and (not isinstance(table[key], str) or (not table[key] and key in {"outbox", "metrics_file"}))
     ]
-    faults += [
-        (key, f"neither true nor false: {source[key]!r}", "write true or false")
-        for key in sorted(keys & FLAG_KEYS)
-        if not isinstance(source[key], bool)
+
+
+def _find_drop_in_faults(file: _TomlFile) -> list[Fault]:
+    remedy = "only [[source]] tables may be here; all else is in agent.toml"
+    return [file.fault((key,), "is not for a drop-in file", remedy) for key in file.values if key != "source"]
+
+
+def _source_tables(file: _TomlFile, faults: list[Fault]) -> list[_SourceTable]:
+    """Return the file's valid `[[source]]` tables; those with a fault are only reported."""
+    tables = file.values.get("source", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        faults.append(file.fault(("source",), "not a list of tables", "write each source under [[source]]"))
+        return []
+    valid = []
+    for position, values in enumerate(tables):
+        table = _SourceTable(file, position, values)
+        found_faults = find_setting_faults(values)
+        faults += [table.fault(fault.key, fault.problem, fault.remedy) for fault in found_faults]
+        if not found_faults:
+            valid.append(table)
+    return valid
+
+
+def _replace_by_name(tables: list[_SourceTable], replacements: list[_SourceTable]) -> list[_SourceTable]:
+    """Return the tables with those of a drop-in file in the place of their namesakes, the others at the end."""
+    by_name: dict[str, list[_SourceTable]] = {}
+    for table in replacements:
+        by_name.setdefault(_name_of(table), []).append(table)
+    merged: list[_SourceTable] = []
+    for table in tables:
+        merged += by_name.pop(_name_of(table), [table])
+    return [*merged, *(table for group in by_name.values() for table in group)]
+
+
+def _name_of(table: _SourceTable) -> str:
+    return source_name(table.values["kind"], table.values)
+
+
+def _find_conflict_faults(tables: list[_SourceTable], metrics_port: object) -> list[Fault]:
+    faults = []
+    for conflict in find_conflicts([table.values for table in tables]):
+        first, second = tables[conflict.first], tables[conflict.second]
+        line = first.file.lines.get(("source", first.position), 1)
+        problem = f"{conflict.fault.problem} ({first.file.path.name}:{line})"
+        faults.append(second.fault(conflict.fault.key, problem, conflict.fault.remedy))
+    return faults + [
+        table.fault("port", f"{metrics_port} is the port of metrics_port, too", "write another")
+        for table in tables
+        if "port" in table.values and table.values["port"] == metrics_port
     ]
-    faults += [(key, f"a {kind} source needs it", "add it") for key in sorted(REQUIRED_KEYS[kind] - keys)]
-    return faults + (_address_faults(source["address"]) if kind == "escpos" and "address" in keys else [])
 
 
-def _address_faults(address: object) -> list[tuple[str, str, str]]:
-    from edge_agent.sources.byte_stream import parse_device_address  # noqa: PLC0415  # only where there is a printer
-
-    try:
-        parse_device_address(str(address))
-    except ValueError as error:
-        problem, _, remedy = str(error).removeprefix("address: ").partition("; ")
-        return [("address", problem, remedy)]
-    return []
-
-
-def _line_of_key(text: str, key: str) -> int:
-    for number, line in enumerate(text.splitlines(), 1):
-        if re.match(rf"\s*(\[+)?{re.escape(key)}\b", line):
-            return number
-    return 1
-
-
-def _build_config(path: Path, table: dict[str, Any]) -> AgentConfig:
-    tables = table.get("source", [])
-    sources = tuple(SourceConfig(s["kind"], {k: v for k, v in s.items() if k != "kind"}) for s in tables)
+def _build_config(file: _TomlFile, tables: list[_SourceTable], root: Path | None) -> AgentConfig:
+    table, folder = file.values, file.path.parent
+    ca, cert, key = (_redirect(table.get(key, ""), root) for key in ("mqtt_ca", "mqtt_cert", "mqtt_key"))
     return AgentConfig(
         device=table["device"],
         centre=table["centre"],
         mqtt=table.get("mqtt", "mqtt://127.0.0.1:1883"),
-        outbox=path.parent / table.get("outbox", f"{table['device']}.db"),
-        metrics_file=path.parent / table["metrics_file"] if "metrics_file" in table else None,
-        tls=(table.get("mqtt_ca", ""), table.get("mqtt_cert", ""), table.get("mqtt_key", "")),
-        sources=sources,
+        outbox=folder / _redirect(table.get("outbox", f"{table['device']}.db"), root),
+        metrics_file=folder / _redirect(table["metrics_file"], root) if "metrics_file" in table else None,
+        tls=(ca, cert, key),
+        sources=tuple(_build_source(source.values, root) for source in tables),
         **{key: table[key] for key in _MINIMUMS if key in table},
     )
+
+
+def _build_source(values: Mapping[str, Any], root: Path | None) -> SourceConfig:
+    kind = values["kind"]
+    paths = {setting.key for setting in SOURCE_KINDS[kind].settings if setting.type == "path"}
+    settings = {key: _redirect(value, root) if key in paths else value for key, value in values.items()}
+    del settings["kind"]
+    return SourceConfig(kind, settings)
+
+
+def _redirect(name: str, root: Path | None) -> str:
+    """Return a path as it is below `root`; relative ones are left, they start at the file's folder."""
+    return name if root is None or not name.startswith("/") else str(root.absolute() / name.lstrip("/"))

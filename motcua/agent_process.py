@@ -38,9 +38,12 @@ CERTIFICATE_ALARM_S = 14 * 86_400
 """A certificate that expires within this time raises an alarm."""
 
 
-def run(file: Path, stop: threading.Event, notify: str = "") -> None:
-    """Run the agent until `stop` is set; `notify` is systemd's socket. Raises ConfigError, MotcuaError."""
-    agent_config = config.load(file)
+def run(file: Path, stop: threading.Event, notify: str = "", root: Path | None = None) -> None:
+    """Run the agent until `stop` is set; `notify` is systemd's socket. Raises ConfigError, MotcuaError.
+
+    With `root` the absolute paths in the configuration start there, as in a container or a mounted system.
+    """
+    agent_config = config.load(file, root)
     device = _build_device(file, agent_config)
     thread = threading.Thread(target=device.loop.run, name="fleet", daemon=True)
     watchdog, progress = SystemdNotifier(notify), ProgressMonitor(device.agent)
@@ -157,7 +160,7 @@ def _open_outbox(agent_config: AgentConfig, clock: ClockWatch) -> Outbox:
         ) from error
 
 
-def main(file: Path) -> int:
+def main(file: Path, root: Path | None = None) -> int:
     """Run the command without typer and structlog, which cost a small device memory; returns the exit code."""
     from motcua.startup import configure_agent_logging, until_stopped
     from telemetry.config import load_settings
@@ -165,7 +168,7 @@ def main(file: Path) -> int:
     try:
         configure_agent_logging(load_settings(os.environ).log)
         with until_stopped() as stop:
-            run(file, stop, os.environ.get("NOTIFY_SOCKET", ""))
+            run(file, stop, os.environ.get("NOTIFY_SOCKET", ""), root)
     except ConfigError as error:
         for fault in error.faults:
             print(f"motcua: {fault}", file=sys.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from edge_agent.sources.builder import build_source, source_name
+from edge_agent.sources.builder import build_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,7 @@ class AgentControls:
     def start_sources(self) -> None:
         """Start every source as `agent.toml` configures it, unless settings were applied before."""
         for source in self.config.sources:
-            name = source_name(source.kind, source.values)
+            name = source.name
             if name not in self._intervals:
                 self._start_source(name, source, None)
 
@@ -51,7 +51,7 @@ class AgentControls:
         agent.outbox.set_cap((settings.cap_mb or self.config.cap_mb) * BYTES_PER_MB)
         self.metrics_enabled = settings.metrics is not False
         for source in self.config.sources:
-            name = source_name(source.kind, source.values)
+            name = source.name
             source_settings = settings.sources.get(name)
             every_ms = source_settings.every_ms if source_settings else None
             if every_ms is None and "every_ms" not in source.values:

@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from telemetry.core.protocol.events import MAX_INTERVAL_MS
+from telemetry.source_settings import parse_device_address, source_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,9 +48,8 @@ def _build_in_process(kind: str, values: Mapping[str, Any], context: SourceConte
         case "http":
             from edge_agent.sources.local_http import HttpSource  # noqa: PLC0415
 
-            return HttpSource(int(values["port"]), context.state, context.clock)
+            return HttpSource(int(values["port"]), context.state, context.clock, name)
         case "escpos":
-            from edge_agent.sources.byte_stream import parse_device_address  # noqa: PLC0415
             from edge_agent.sources.escpos import EscposSource  # noqa: PLC0415
 
             address = parse_device_address(values["address"])
@@ -62,12 +62,6 @@ def _build_in_process(kind: str, values: Mapping[str, Any], context: SourceConte
             return QueueHttpSource(values["url"], context.state, poll_ms, header, row_mapper, name)
         case _:
             raise ValueError(f"no such source: {kind!r}")
-
-
-def source_name(kind: str, values: Mapping[str, Any]) -> str:
-    """Return the name under which a source stores its cursor and is restarted."""
-    key = {"probe": "system", "file": "path", "escpos": "address", "queue_http": "url"}.get(kind)
-    return f"{kind}:{values[key]}" if key else kind
 
 
 def probe_phase_ms(name: str, every_ms: int) -> int:

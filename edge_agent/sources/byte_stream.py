@@ -8,16 +8,15 @@ import select
 import socket
 import time
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Self
-from urllib.parse import parse_qs, urlsplit
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from telemetry.source_settings import DeviceAddress
+
 BUSY_ERRNOS = {errno.EBUSY, errno.EAGAIN}
 RETRY_PAUSE_S = 0.02
-_ADDRESS_REMEDY = "write tcp://HOST:9100, serial:///dev/ttyUSB0?baud=9600 or file:///dev/usb/lp0"
 
 
 class DeviceBusy(Exception):
@@ -26,32 +25,6 @@ class DeviceBusy(Exception):
 
 class DeviceDisconnected(OSError):
     """The device closed the connection."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceAddress:
-    """A device's address: host and port, or a path; `baud` for serial lines."""
-
-    scheme: Literal["tcp", "serial", "file"]
-    location: str
-    port: int = 0
-    baud: int = 9600
-
-
-def parse_device_address(text: str) -> DeviceAddress:
-    """Return the address. Raises ValueError with the remedy."""
-    parts = urlsplit(text)
-    try:
-        if parts.scheme == "tcp" and parts.hostname:
-            return DeviceAddress("tcp", parts.hostname, parts.port or 9100)
-        if parts.scheme == "file" and parts.path.startswith("/") and not parts.netloc:
-            return DeviceAddress("file", parts.path)
-        if parts.scheme == "serial" and parts.path.startswith("/") and not parts.netloc:
-            baud = int(parse_qs(parts.query).get("baud", ["9600"])[0])
-            return DeviceAddress("serial", parts.path, baud=baud)
-    except ValueError:
-        pass
-    raise ValueError(f"address: not a device's address: {text!r}; {_ADDRESS_REMEDY}")
 
 
 class ByteStream:

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge_agent.sources import Sink, Stop
-    from edge_agent.sources.byte_stream import ByteStream, DeviceAddress
+    from edge_agent.sources.byte_stream import ByteStream
     from edge_agent.sources.state import DeviceState
+    from telemetry.source_settings import DeviceAddress
 
 _log = Logger(__name__)
 

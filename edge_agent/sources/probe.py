@@ -83,7 +83,7 @@ class ProbeSource:
 def run_probe(probe: Probe) -> ProbeOutcome:
     """Return the system's answer; every failure has a kind."""
     try:
-        return _PROBES[probe.kind](probe)
+        return PROBES[probe.kind](probe)
     except urllib.error.HTTPError as error:
         error.close()
         return ProbeOutcome("status", error.code)
@@ -137,9 +137,10 @@ def _probe_dns(probe: Probe) -> ProbeOutcome:
     return ProbeOutcome()
 
 
-_PROBES: dict[str, Callable[[Probe], ProbeOutcome]] = {
+PROBES: dict[str, Callable[[Probe], ProbeOutcome]] = {
     "http": _probe_http,
     "tcp": _probe_tcp,
     "tls": _probe_tls,
     "dns": _probe_dns,
 }
+"""The probe of each kind; `telemetry.source_settings.PROBE_KINDS` names the same."""

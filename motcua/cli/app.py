@@ -168,13 +168,16 @@ def agent(
     config: Annotated[
         Path, typer.Option(help="The agent's configuration, written by `motcua inventory render`.")
     ] = Path("agent.toml"),
+    root: Annotated[
+        Path | None, typer.Option(help="Folder in which the configuration's absolute paths start (default: /).")
+    ] = None,
 ) -> None:
-    """Run the agent of one device, until Ctrl-C."""
+    """Run the agent of one device, until Ctrl-C; sources in `agent.d/*.toml` beside its file are added or replaced."""
     from motcua.agent_process import run
 
     load_settings(None)
     with until_stopped() as stop:
-        run(config, stop)
+        run(config, stop, root=root)
 
 
 @app.command()

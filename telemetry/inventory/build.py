@@ -21,9 +21,11 @@ from telemetry.core.inventory import (
     System,
     Target,
 )
+from telemetry.core.protocol.events import MAX_INTERVAL_MS
 from telemetry.inventory.calendar_file import build_tables
 from telemetry.inventory.hours import WEEKDAYS, week_of
 from telemetry.inventory.record import AllowedKeys
+from telemetry.source_settings import MIN_INTERVAL_MS, PROBE_KINDS, probe_target_fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -40,7 +42,6 @@ SYSTEM_KINDS = (
     "portal", "one-stop", "platform", "payment", "form", "signature",
     "identity", "seal", "app", "participation", "data", "network",
 )  # fmt: skip
-PROBE_KINDS = ("http", "tcp", "tls", "dns")
 
 PROVINCE_KEYS = AllowedKeys(("id", "unit", "name_vi", "name_en", "zone", "hours"), ("centre_hours",))
 UNIT_KEYS = AllowedKeys(("code", "level", "parent", "type", "name", "valid_from", "valid_to"))
@@ -225,7 +226,7 @@ def _build_device(r: Record, centres: Mapping[str, Centre], *, simulated: bool) 
     if ident == f"{centre}-replay1":
         r.add_fault("id", f"{ident!r} is reserved for replays", "use another id")
     kind = cast("DeviceKind", r.choice("kind", DEVICE_KINDS))
-    every, critical = r.integer("every_ms", 1000, 3_600_000, 60_000), r.flag("critical", default=True)
+    every, critical = r.integer("every_ms", MIN_INTERVAL_MS, MAX_INTERVAL_MS, 60_000), r.flag("critical", default=True)
     return Device(ident, centre, kind, every, critical, simulated)
 
 
@@ -247,10 +248,13 @@ def _build_system(r: Record, defaults: Record, devices: Mapping[str, Device]) ->
     needed = quorum.integer("quorum", 1, 1000, 1)
     if needed > len(vantage):
         r.add_fault("quorum", f"{needed} of {len(vantage)} vantage points can never agree", "lower it, or add vantage")
+    probe, target = r.choice("probe", PROBE_KINDS), r.text("target")
+    if target and (fault := probe_target_fault(str(r.values.get("probe")), target)):
+        r.add_fault(fault.key, fault.problem, fault.remedy)
     return System(
         id=r.identifier("id"), name_vi=r.text("name_vi"), name_en=r.text("name_en"),
-        kind=r.choice("kind", SYSTEM_KINDS), probe=r.choice("probe", PROBE_KINDS), target=r.text("target"),
-        every_ms=1000 * every.integer("every_s", 5, 86_400, 300), quorum=needed, vantage=vantage,
+        kind=r.choice("kind", SYSTEM_KINDS), probe=probe, target=target,
+        every_ms=1000 * every.integer("every_s", 5, MAX_INTERVAL_MS // 1000, 300), quorum=needed, vantage=vantage,
         critical=r.flag("critical", default=True),
     )  # fmt: skip
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -16,10 +15,13 @@ from typing import TYPE_CHECKING
 
 from telemetry.errors import Fault, InventoryError
 from telemetry.inventory.record import AllowedKeys, Faults, Record, check_keys
+from telemetry.toml_lines import locate_keys, locate_syntax_error, syntax_problem
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping
     from pathlib import Path
+
+    from telemetry.toml_lines import KeyPath
 
 INVENTORY_FILES = (
     "province.toml",
@@ -33,11 +35,6 @@ INVENTORY_FILES = (
     "objectives.toml",
     "procedures.csv",
 )
-KeyPath = tuple[str | int, ...]
-_KEY_LINE = re.compile(r'\s*((?:[A-Za-z0-9_-]+|"[^"]*")(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"))*)\s*=')
-_TABLE_LINE = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
-_KEY_PART = re.compile(r'[A-Za-z0-9_-]+|"[^"]*"')
-_ERROR_POSITION = re.compile(r"\s*\(at line (\d+), column \d+\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +133,8 @@ class InventoryFolder:
 
     def _add_syntax_fault(self, name: str, text: str, message: str) -> None:
         self._mark_unread(name)
-        position = _ERROR_POSITION.search(message)
-        line = int(position[1]) if position else text.count("\n") + 1
-        self.add_fault(name, line, "syntax", f"is not TOML: {_ERROR_POSITION.sub('', message)}", "correct that line")
+        line = locate_syntax_error(text, message)
+        self.add_fault(name, line, "syntax", f"is not TOML: {syntax_problem(message)}", "correct that line")
 
     def read_csv(self, name: str, keys: AllowedKeys) -> list[Record]:
         """Read a CSV file with a header line; no records when it cannot be read."""
@@ -202,26 +198,3 @@ def _csv_rows(text: str) -> Iterator[tuple[int, list[str]]]:
         if any(cell.strip() for cell in cells):
             yield line, [cell.strip() for cell in cells]
         line = reader.line_num + 1
-
-
-def locate_keys(text: str) -> dict[KeyPath, int]:
-    """Return the line of each table and key of a TOML text, by its path (`("system", 0, "id")`)."""
-    lines: dict[KeyPath, int] = {}
-    table: KeyPath = ()
-    for number, line in enumerate(text.split("\n"), start=1):
-        if header := _TABLE_LINE.match(line):
-            table = _table_path(_split_key(header[2]), lines, array=header[1] == "[[")
-            lines.setdefault(table, number)
-        elif key := _KEY_LINE.match(line):
-            lines.setdefault((*table, *_split_key(key[1])), number)
-    return lines
-
-
-def _split_key(dotted: str) -> KeyPath:
-    return tuple(part.strip('"') for part in _KEY_PART.findall(dotted))
-
-
-def _table_path(path: KeyPath, lines: Mapping[KeyPath, int], *, array: bool) -> KeyPath:
-    if not array:
-        return path
-    return (*path, sum(1 for key in lines if key[:-1] == path and isinstance(key[-1], int)))

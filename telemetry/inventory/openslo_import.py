@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, cast
 
 from telemetry.core.inventory import Objective
 from telemetry.core.scope import Scope
-from telemetry.inventory.files import TomlDocument, locate_keys
+from telemetry.inventory.files import TomlDocument
 from telemetry.inventory.objectives import PERIOD_MAX_DAYS, build_objectives, default_clock, default_policy
 from telemetry.inventory.openslo import ANNOTATION_PREFIX, PERIOD_DURATIONS, to_toml
 from telemetry.inventory.record import IDENTIFIER, Faults
+from telemetry.toml_lines import locate_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -48,6 +48,7 @@ ScreenState = Literal["on", "off", "frozen"]
 CentreMode = Literal["normal", "online_only", "closed", "emergency"]
 DossierChannel = Literal["online", "direct", "post", "internal", "other"]
 ProbeKind = Literal["http", "tcp", "tls", "dns", "report"]
+"""How a system was observed; `report`: by a program of the centre, which posts the result; no agent probes so."""
 AlarmCode = Literal[
     "session_taken_over", "publish_refused", "no_subscribers", "outbox_corrupt", "disk_full", "source_hung",
     "source_failed", "certificate_expiring", "config_unreadable",

@@ -123,6 +123,9 @@ def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
         ("clock_hold_s = -1\n", "clock_hold_s"),
         ("drain_rows_per_s = true\n", "drain_rows_per_s"),
         ("metrics_file = 1\n", "metrics_file"),
+        ("mqtt = 1\n", "mqtt"),
+        ('outbox = ""\n', "outbox"),
+        ("every_ms = 999\n", "every_ms"),
         ('metrics_port = "x"\n', "metrics_port"),
     ],
 )

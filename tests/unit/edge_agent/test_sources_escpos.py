@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge_agent.outbox import Outbox
-from edge_agent.sources.byte_stream import open_stream, parse_device_address
+from edge_agent.sources.byte_stream import open_stream
 from edge_agent.sources.escpos import EscposSource
 from edge_agent.sources.escpos_status import (
     UNREACHABLE,
@@ -23,6 +23,7 @@ from edge_agent.sources.escpos_status import (
 )
 from edge_agent.sources.state import DeviceState
 from telemetry.core.protocol import codec, events as ev
+from telemetry.source_settings import parse_device_address
 from tests.escpos_printer import ASB, Behaviour, SerialPrinter, TcpPrinter
 
 if TYPE_CHECKING:

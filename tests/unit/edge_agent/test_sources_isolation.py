@@ -15,10 +15,11 @@ import pytest
 
 from edge_agent.outbox import Outbox
 from edge_agent.sources import SourceContext
-from edge_agent.sources.builder import build_source, source_name
+from edge_agent.sources.builder import build_source
 from edge_agent.sources.isolation import ChildEnded, IsolatedSource
 from edge_agent.sources.state import DeviceState
 from edge_agent.sources.supervisor import SourceHung
+from telemetry.source_settings import source_name
 from tests.escpos_printer import Behaviour, TcpPrinter
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from telemetry.core.calendar.windows import HOUR, Window, day_window, local_ms
 from telemetry.core.inventory import ALWAYS_OPEN, Centre
 from telemetry.errors import Fault, InventoryError
 from telemetry.inventory import ReloadingInventory, default_path, load, render_agent, render_graph
-from telemetry.inventory.files import locate_keys
 from telemetry.inventory.hours import HoursError, parse_hours
+from telemetry.toml_lines import locate_keys
 
 if TYPE_CHECKING:
     from pathlib import Path

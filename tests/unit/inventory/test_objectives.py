@@ -12,7 +12,7 @@ import pytest
 from telemetry.core.inventory import Device, Objective, PublishedFigures
 from telemetry.errors import InventoryError
 from telemetry.inventory import ReloadingInventory, default_path, load, load_with_warnings
-from telemetry.inventory.files import TomlDocument, locate_keys
+from telemetry.inventory.files import TomlDocument
 from telemetry.inventory.objectives import (
     CENTRE_SCOPES,
     DEVICE_SCOPES,
@@ -27,6 +27,7 @@ from telemetry.inventory.objectives import (
 from telemetry.inventory.published import to_csv
 from telemetry.inventory.record import Faults
 from telemetry.queries.publication import find_correction
+from telemetry.toml_lines import locate_keys
 from tests.unit import inventories
 
 CENTRE = inventories.centre("vn83-1", "vn83")

@@ -1,0 +1,53 @@
+"""Finds the lines of keys and tables in a TOML text, for faults that name them; it must not read files."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KeyPath = tuple[str | int, ...]
+_KEY_LINE = re.compile(r'\s*((?:[A-Za-z0-9_-]+|"[^"]*")(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"))*)\s*=')
+_TABLE_LINE = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
+_KEY_PART = re.compile(r'[A-Za-z0-9_-]+|"[^"]*"')
+_ERROR_POSITION = re.compile(r"\s*\(at line (\d+), column \d+\)")
+
+
+def locate_keys(text: str) -> dict[KeyPath, int]:
+    """Return the line of each table and key of a TOML text, by its path (`("system", 0, "id")`)."""
+    lines: dict[KeyPath, int] = {}
+    table: KeyPath = ()
+    for number, line in enumerate(text.split("\n"), start=1):
+        if header := _TABLE_LINE.match(line):
+            table = _table_path(_split_key(header[2]), lines, array=header[1] == "[[")
+            lines.setdefault(table, number)
+        elif key := _KEY_LINE.match(line):
+            lines.setdefault((*table, *_split_key(key[1])), number)
+    return lines
+
+
+def _split_key(dotted: str) -> KeyPath:
+    return tuple(part.strip('"') for part in _KEY_PART.findall(dotted))
+
+
+def _table_path(path: KeyPath, lines: Mapping[KeyPath, int], *, array: bool) -> KeyPath:
+    if not array:
+        return path
+    return (*path, sum(1 for key in lines if key[:-1] == path and isinstance(key[-1], int)))
+
+
+def locate_syntax_error(text: str, message: str) -> int:
+    """Return the line of a syntax error from tomllib's message: the last line when the text ends too early."""
+    position = _ERROR_POSITION.search(message)
+    return int(position[1]) if position else text.count("\n") + 1
+
+
+def syntax_problem(message: str) -> str:
+    """Return tomllib's message without its position, which a fault has already.
+
+    >>> syntax_problem("Invalid value (at line 3, column 7)")
+    'Invalid value'
+    """
+    return _ERROR_POSITION.sub("", message)
