@@ -163,9 +163,9 @@ def _source_tables(file: _TomlFile, faults: list[Fault]) -> list[_SourceTable]:
     valid = []
     for position, values in enumerate(tables):
         table = _SourceTable(file, position, values)
-        found_faults = find_setting_faults(values)
-        faults += [table.fault(fault.key, fault.problem, fault.remedy) for fault in found_faults]
-        if not found_faults:
+        table_faults = find_setting_faults(values)
+        faults += [table.fault(fault.key, fault.problem, fault.remedy) for fault in table_faults]
+        if not table_faults:
             valid.append(table)
     return valid
 
