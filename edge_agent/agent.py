@@ -6,7 +6,7 @@ Driven by `edge_agent.fleet`: `step` does what is due and returns when to call i
 from __future__ import annotations
 
 import sqlite3
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -33,6 +33,21 @@ OUTBOX_ERROR_PAUSE_MS = 5_000
 """How long the agent pauses after an outbox that could not be written."""
 RECEIPT_TIMEOUT_MS = 600_000
 """Frames that wait this long without any receipt make the agent reconnect."""
+
+REFUSAL_REMEDIES = {
+    "unknown_device": "declare the device in the server's inventory; the rows stay and are sent again",
+    "unknown_centre": "declare the centre in the server's inventory; the rows stay and are sent again",
+    "unsupported_version": "upgrade the server; the rows stay and are sent again",
+    "unsupported_type": "upgrade the server; the rows stay and are sent again",
+    "unsupported_field": "upgrade the server; the rows stay and are sent again",
+    "unsupported_value": "upgrade the server; the rows stay and are sent again",
+    "future": "check this device's clock and the server's; the rows stay and are sent again",
+    "personal_data": "the program must send random ids only; the rows are in the refused table",
+    "store_refused": "the rows are in the refused table; report it to the makers of Motcua",
+    "malformed": "the rows are in the refused table; report it to the makers of the program",
+    "too_old": "the server keeps no events of that time; the rows are in the refused table",
+}
+"""What to do about a reason of the server."""
 
 
 class RemoteHandler(Protocol):
@@ -238,6 +253,7 @@ class Agent:
         if ranges:
             delivery.on_accepted(now)
         self.sender.defer([r for receipt in receipts for r in receipt.deferred], now, chance)
+        _log_refusals(self.settings.device, receipts)
         self._awaiting_receipt_since = None
         counters = self.counters
         counters.receipts += len(receipts)
@@ -305,3 +321,13 @@ class Agent:
             self._publish_presence(death)
         self.link.disconnect()
         self.outbox.close()
+
+
+def _log_refusals(device: str, receipts: list[codec.DeliveryReceipt]) -> None:
+    """Log the rows that the server did not store, by reason: one line for each reason, with its remedy."""
+    for outcome in ("deferred", "rejected"):
+        rows = [row for receipt in receipts for row in getattr(receipt, outcome)]
+        for reason, count in Counter(reason for _, reason in rows).items():
+            first = min(n for n, other in rows if other == reason)
+            remedy = REFUSAL_REMEDIES.get(reason, "see the log of the server's ingest")
+            _log.warning(f"rows_{outcome}", device=device, reason=reason, rows=count, first=first, remedy=remedy)

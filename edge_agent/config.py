@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _KEYS = {
     "device", "centre", "kind", "every_ms", "mqtt", "mqtt_ca", "mqtt_cert", "mqtt_key", "outbox", "cap_mb",
-    "clock_hold_s", "drain_rows_per_s", "metrics_file", "metrics_port", "source",
+    "clock_hold_s", "drain_rows_per_s", "metrics_file", "metrics_port", "services", "source",
 }  # fmt: skip
 _TEXT_KEYS = ("kind", "mqtt", "mqtt_ca", "mqtt_cert", "mqtt_key", "outbox", "metrics_file")
 _MINIMUMS = {"every_ms": 1_000, "cap_mb": 1, "clock_hold_s": 0, "drain_rows_per_s": 1, "metrics_port": 1}
@@ -62,6 +62,8 @@ class AgentConfig:
     """Where the agent writes its metrics for a Prometheus textfile collector."""
     metrics_port: int = 0
     """The loopback port that serves the metrics; 0: none."""
+    services: tuple[str, ...] = ()
+    """The services that the centre declares; the local HTTP source warns of others. Empty: not known."""
     sources: tuple[SourceConfig, ...] = ()
 
 
@@ -142,6 +144,10 @@ def _find_faults(file: _TomlFile) -> list[Fault]:
         for key, minimum in _MINIMUMS.items()
         if key in table and (not isinstance(table[key], int) or isinstance(table[key], bool) or table[key] < minimum)
     ]
+    services = table.get("services", [])
+    if not isinstance(services, list) or not all(isinstance(s, str) and _ID_PATTERN.fullmatch(s) for s in services):
+        problem, remedy = f"not a list of service ids: {services!r}", 'write it like ["land", "tax"]'
+        faults.append(file.fault(("services",), problem, remedy))
     return faults + [
         file.fault((key,), f"not a text: {table[key]!r}", "write it in quotes")
         for key in _TEXT_KEYS
@@ -209,6 +215,7 @@ def _build_config(file: _TomlFile, tables: list[_SourceTable], root: Path | None
         outbox=folder / _redirect(table.get("outbox", f"{table['device']}.db"), root),
         metrics_file=folder / _redirect(table["metrics_file"], root) if "metrics_file" in table else None,
         tls=(ca, cert, key),
+        services=tuple(table.get("services", ())),
         sources=tuple(_build_source(source.values, root) for source in tables),
         **{key: table[key] for key in _MINIMUMS if key in table},
     )

@@ -121,7 +121,10 @@ def _build_device(file: Path, agent_config: AgentConfig) -> DeviceRuntime:
         system.monotonic_ms,
         random.random,
     )
-    context = SourceContext(agent_config.device, file.parent, agent_config.every_ms, system.wall_ms, DeviceState())
+    services = frozenset(agent_config.services)
+    context = SourceContext(
+        agent_config.device, file.parent, agent_config.every_ms, system.wall_ms, DeviceState(), services
+    )
     controls = AgentControls(agent_config, supervisor, context, lambda: agent)
     remote_file = agent_config.outbox.with_name(f"{agent_config.outbox.name}.remote.json")
     try:

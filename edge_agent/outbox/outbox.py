@@ -42,6 +42,24 @@ class OutboxRow:
     time_unsure: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class PostKey:
+    """The Idempotency-Key of a POST, and the digest of its body: a key belongs to one body."""
+
+    key: str
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PostResult:
+    """The rows of a POST; `repeated` when an earlier one had the key, `conflicts` when that had another body."""
+
+    first: int
+    last: int
+    repeated: bool = False
+    conflicts: bool = False
+
+
 class Outbox:
     """One device's events without a receipt. Safe to share between threads; one process at a time."""
 
@@ -97,25 +115,27 @@ class Outbox:
         self.file.commit(lambda db: self._insert_events(db, [e for e in events if e.n > self._highest_n]))
         self.on_appended()
 
-    def append_idempotent(self, key: str, events: Sequence[ev.Event], now: int) -> tuple[str, bool]:
-        """Append a POST's events unless its Idempotency-Key was used within 7 days; returns (answer, repeated)."""
+    def append_idempotent(self, events: Sequence[ev.Event], post: PostKey, now: int) -> PostResult:
+        """Append a POST's events unless its Idempotency-Key was used within 7 days; nothing is appended then."""
 
-        def work(db: sqlite3.Connection) -> tuple[str, bool]:
+        def work(db: sqlite3.Connection) -> PostResult:
             if now >= self._purge_at:
                 db.execute("DELETE FROM posted WHERE at < ?", (now - IDEMPOTENCY_KEY_TTL_MS,))
                 self._purge_at = now + PURGE_EVERY_MS
-            sql = "SELECT answer FROM posted WHERE key = ? AND at >= ?"
-            posted_row = db.execute(sql, (key, now - IDEMPOTENCY_KEY_TTL_MS)).fetchone()
-            if posted_row:
-                return str(posted_row[0]), True
+            sql = "SELECT answer, digest FROM posted WHERE key = ? AND at >= ?"
+            row = db.execute(sql, (post.key, now - IDEMPOTENCY_KEY_TTL_MS)).fetchone()
+            if row is not None:
+                conflicts = "" not in (row[1], post.digest) and row[1] != post.digest
+                return PostResult(**msgspec.json.decode(row[0]), repeated=True, conflicts=conflicts)
             first, last = self._insert_new(db, events)
             answer = msgspec.json.encode({"first": first, "last": last}).decode()
-            db.execute("INSERT OR REPLACE INTO posted VALUES (?, ?, ?)", (key, now, answer))
-            return answer, False
+            sql = "INSERT OR REPLACE INTO posted (key, at, answer, digest) VALUES (?, ?, ?, ?)"
+            db.execute(sql, (post.key, now, answer, post.digest))
+            return PostResult(first, last)
 
-        answer = self.file.commit(work)
+        result = self.file.commit(work)
         self.on_appended()
-        return answer
+        return result
 
     def _insert_new(self, db: sqlite3.Connection, events: Sequence[ev.Event]) -> tuple[int, int]:
         """Number events after the highest row and insert them; returns the first and last number."""

@@ -80,8 +80,12 @@ def _copy_readable(damaged: Path, new: sqlite3.Connection) -> SalvageResult:
 
 
 def _copy_table(source: sqlite3.Connection, new: sqlite3.Connection, table: str) -> None:
-    for row in source.execute(f"SELECT * FROM {table}"):  # noqa: S608
-        new.execute(f"INSERT OR REPLACE INTO {table} VALUES ({','.join('?' * len(row))})", row)  # noqa: S608
+    """Copy a table by the names of its columns: a file of an earlier version has fewer."""
+    rows = source.execute(f"SELECT * FROM {table}")  # noqa: S608
+    columns = [column[0] for column in rows.description]
+    placeholders = ",".join("?" * len(columns))
+    for row in rows:
+        new.execute(f"INSERT OR REPLACE INTO {table} ({','.join(columns)}) VALUES ({placeholders})", row)  # noqa: S608
 
 
 def _copy_rows(source: sqlite3.Connection, new: sqlite3.Connection) -> SalvageResult:

@@ -35,7 +35,9 @@ _VERSION_2 = (
     "CREATE INDEX doubt ON rows (n) WHERE doubtful = 1",
     "CREATE TABLE boots (id INTEGER PRIMARY KEY, boot TEXT NOT NULL UNIQUE)",
 )
-MIGRATIONS = (_VERSION_1, _VERSION_2)
+# A key belongs to one request body; rows of earlier versions have no digest and match every body.
+_VERSION_3 = ("ALTER TABLE posted ADD COLUMN digest TEXT NOT NULL DEFAULT ''",)
+MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)
 SCHEMA_VERSION = len(MIGRATIONS)
 _SAMPLE_EVENTS = (ev.DeviceHeartbeat, ev.ProbeResult, ev.LinkState, ev.DisplayState, ev.ConnectorStats)
 _VITAL_EVENTS = (ev.OutboxDropped, ev.OutboxRefused, ev.CentreModeSet, ev.AgentAlarm, ev.ConfigResult, ev.CommandResult)

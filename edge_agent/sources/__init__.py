@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from edge_agent.outbox import PostKey, PostResult
     from edge_agent.sources.state import DeviceState
     from telemetry.core.protocol.events import Event
 
@@ -22,6 +23,8 @@ class SourceContext:
     every_ms: int
     clock: Callable[[], int]
     state: DeviceState
+    services: frozenset[str] = frozenset()
+    """The services that the device's centre declares; empty when agent.toml does not say."""
 
 
 class Sink(Protocol):
@@ -30,8 +33,8 @@ class Sink(Protocol):
     def append(self, events: Sequence[Event], source: str = "", cursor: str = "") -> tuple[int, int]:
         """Append events with their source's cursor in one commit; returns the first and last row number."""
 
-    def append_idempotent(self, key: str, events: Sequence[Event], now: int) -> tuple[str, bool]:
-        """Append a POST's events unless its key is a repeat; returns (answer, repeated)."""
+    def append_idempotent(self, events: Sequence[Event], post: PostKey, now: int) -> PostResult:
+        """Append a POST's events unless its key is a repeat, in one commit."""
 
     def cursor(self, source: str) -> str:
         """Return the source's cursor, empty at first."""

@@ -48,7 +48,7 @@ def _build_in_process(kind: str, values: Mapping[str, Any], context: SourceConte
         case "http":
             from edge_agent.sources.local_http import HttpSource  # noqa: PLC0415
 
-            return HttpSource(int(values["port"]), context.state, context.clock, name)
+            return HttpSource(int(values["port"]), context.state, context.clock, context.device, context.services, name)
         case "escpos":
             from edge_agent.sources.escpos import EscposSource  # noqa: PLC0415
 

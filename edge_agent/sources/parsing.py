@@ -2,18 +2,52 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from telemetry.core.protocol import codec, events as ev, text_validation
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
 _FIELD_PATTERN = re.compile(r"\$\.?([\w.\[\]]+)`|field `(\w+)`")
 _FAR_FUTURE_MS = 1 << 53
-_AGENT_ONLY_EVENTS = (
+_DAY_MS = 86_400_000
+MAX_AGE_MS = 400 * _DAY_MS
+"""The oldest capture time that a program may post, ms before now."""
+EARLIEST_CLOCK_MS = 1_577_836_800_000
+"""2020: a device whose clock is earlier has not been synchronised, and times are not compared with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeBounds:
+    """How far a time may lie before and after the present, ms."""
+
+    before_ms: int
+    ahead_ms: int
+
+
+_PAST = TimeBounds(MAX_AGE_MS, codec.MAX_FUTURE_MS)
+_DOSSIER = TimeBounds(10 * MAX_AGE_MS, 10 * MAX_AGE_MS)
+TIME_BOUNDS = {
+    **dict.fromkeys(("t", "entered", "called", "started", "last_success"), _PAST),
+    **dict.fromkeys(("opens", "closes"), TimeBounds(MAX_AGE_MS, MAX_AGE_MS)),
+    "received": TimeBounds(10 * MAX_AGE_MS, codec.MAX_FUTURE_MS),
+    "due": _DOSSIER,
+}
+"""The fields that hold a time, Unix ms, and where it may lie."""
+_UNITS = ((1_000.0, "seconds", "multiply by 1000"), (1e-3, "microseconds", "divide by 1000"),
+          (1e-6, "nanoseconds", "divide by 1000000"))  # fmt: skip
+_EVENT_TYPES = tuple(str(kind.__struct_config__.tag) for kind in ev.AGENT_EVENTS)
+AGENT_ONLY_EVENTS = (
     ev.OutboxDropped, ev.OutboxRefused, ev.AgentAlarm, ev.ClockStep, ev.ConfigResult, ev.CommandResult,
     ev.AgentDiagnostics,
 )  # fmt: skip
+"""The events that only the agent itself may append."""
 
 
 class BadEvent(ValueError):
@@ -33,8 +67,8 @@ def parse_event(value: object) -> ev.Event:
     try:
         event: ev.Event = text_validation.convert_event({**value, "n": 1}, codec.AgentEvent)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise _to_bad_event(str(error)) from None
-    if isinstance(event, _AGENT_ONLY_EVENTS):
+        raise _to_bad_event(str(error), value) from None
+    if isinstance(event, AGENT_ONLY_EVENTS):
         raise BadEvent("type", "only the agent itself sends this type", "remove the event")
     refuse_personal_data(event)
     return event
@@ -48,14 +82,53 @@ def parse_json(text: bytes) -> object:
         raise BadEvent("body", f"no JSON: {error}", "send one JSON object, a list, or one object a line") from None
 
 
-def _to_bad_event(problem: str) -> BadEvent:
+def _to_bad_event(problem: str, value: dict[str, object]) -> BadEvent:
     match = _FIELD_PATTERN.search(problem)
     field = next((name for name in match.groups() if name), "event") if match else "event"
     if "missing" in problem:
         return BadEvent(field, problem, "add it")
     if "unknown field" in problem:
-        return BadEvent(field, problem, "remove it")
-    return BadEvent(field, problem, "see docs/reference/asyncapi.json for the allowed values")
+        return BadEvent(field, problem, "remove it" + _suggest(field, _field_names(value.get("type"))))
+    if field in TIME_BOUNDS:
+        return BadEvent(field, problem, "send Unix milliseconds as a whole number" + _mention_unit(value.get(field)))
+    if field == "type":
+        return BadEvent(field, problem, f"see docs/reference/events.md{_suggest(str(value.get('type')), _EVENT_TYPES)}")
+    return BadEvent(field, problem, "see docs/reference/events.md for the allowed values")
+
+
+def _field_names(tag: object) -> list[str]:
+    kinds = [kind for kind in ev.AGENT_EVENTS if kind.__struct_config__.tag == tag]
+    return [field.encode_name for kind in kinds for field in msgspec.structs.fields(kind)]
+
+
+def _suggest(word: str, known: Sequence[str]) -> str:
+    """Return `; did you mean …?` when a known word is like this one."""
+    similar = difflib.get_close_matches(word, known, 1)
+    return f"; did you mean `{similar[0]}`?" if similar else ""
+
+
+def _mention_unit(value: object, earliest: int = EARLIEST_CLOCK_MS, latest: int = _FAR_FUTURE_MS // 1000) -> str:
+    """Return in which unit the value would be a time from `earliest` to `latest` (Unix ms), empty when in none."""
+    if isinstance(value, (int, float)):
+        for factor, unit, conversion in _UNITS:
+            if earliest <= value * factor <= latest:
+                return f": this looks like {unit}, {conversion}"
+    return ""
+
+
+def find_implausible_times(event: ev.Event, now: int) -> Iterator[BadEvent]:
+    """Yield a fault for each time that is too far from `now` (Unix ms); none when this clock was never set."""
+    if now < EARLIEST_CLOCK_MS:
+        return
+    for field, bounds in TIME_BOUNDS.items():
+        value = getattr(event, field, None)
+        if value is not None and not now - bounds.before_ms <= value <= now + bounds.ahead_ms:
+            where = "after" if value > now else "before"
+            days = abs(value - now) / _DAY_MS
+            problem = f"{value} is {days:.3g} days {where} this device's clock ({now})"
+            unit = _mention_unit(value, now - bounds.before_ms, now + bounds.ahead_ms)
+            remedy = f"send Unix milliseconds{unit}" if unit else "send Unix milliseconds, and check both clocks"
+            yield BadEvent(field, problem, remedy)
 
 
 def refuse_personal_data(event: ev.Event) -> None:

@@ -23,6 +23,7 @@ from telemetry.core.protocol import codec
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from edge_agent.outbox import PostKey, PostResult
     from telemetry.core.protocol.events import Event
 
 
@@ -46,9 +47,9 @@ class ParentConnection:
         reply = self._request({"do": "append", "events": bodies, "source": source, "cursor": cursor})
         return reply["first"], reply["last"]
 
-    def append_idempotent(self, key: str, events: Sequence[Event], now: int) -> tuple[str, bool]:
+    def append_idempotent(self, events: Sequence[Event], post: PostKey, now: int) -> PostResult:
         """Refuse: no isolated source accepts posts."""
-        raise NotImplementedError(key, events, now)
+        raise NotImplementedError(events, post, now)
 
     def cursor(self, source: str) -> str:
         """Return the source's cursor."""

@@ -15,6 +15,7 @@ from edge_agent.sources.restart_policy import RestartLimits, RestartPolicy, Sour
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from edge_agent.outbox import PostKey, PostResult
     from edge_agent.sources import Sink, Source
     from telemetry.core.protocol.events import Event
 
@@ -99,10 +100,10 @@ class GuardedSink:
         with self._commit_guard():
             return self._outbox.append(events, source=source, cursor=cursor)
 
-    def append_idempotent(self, key: str, events: Sequence[Event], now: int) -> tuple[str, bool]:
+    def append_idempotent(self, events: Sequence[Event], post: PostKey, now: int) -> PostResult:
         """Append a POST's events unless its key is a repeat. Raises SourceReplaced."""
         with self._commit_guard():
-            return self._outbox.append_idempotent(key, events, now)
+            return self._outbox.append_idempotent(events, post, now)
 
     def cursor(self, source: str) -> str:
         """Return the source's cursor. Raises SourceReplaced."""

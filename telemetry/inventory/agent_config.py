@@ -76,6 +76,8 @@ def render_agent(
     head = f"# Written by `motcua inventory render --device {device.id}` from inventory {inventory.version}.\n"
     keys = {"device": device.id, "centre": device.centre, "kind": device.kind}
     head += _key_lines(**keys, every_ms=device.every_ms, mqtt=mqtt, outbox=outbox or f"{device.id}.db")
+    if services := inventory.centres[device.centre].services:
+        head += f"services = [{', '.join(map(_quote, services))}]\n"
     if files is not None:
         head += _key_lines(mqtt_ca=files.ca, mqtt_cert=files.cert, mqtt_key=files.key)
     tables = [head, "[[source]]\n" + _key_lines(kind="host", every_ms=device.every_ms)]

@@ -80,6 +80,19 @@ def test_what_the_inventory_renders_can_be_read(tmp_path: Path) -> None:
     assert {"host", "probe"} == {source.kind for source in told.sources}
 
 
+def test_the_services_of_the_centre_reach_the_agent(tmp_path: Path) -> None:
+    world = inventory.load(inventory.default_path())
+    kiosk = next(device for device in world.devices.values() if device.kind == "kiosk")
+    told = load(written(tmp_path, inventory.render_agent(world, kiosk.id)))
+    assert told.services == world.centres[kiosk.centre].services != ()
+
+
+@pytest.mark.parametrize("services", ['"land"', '["Land"]', "[1]"])
+def test_services_are_a_list_of_ids(tmp_path: Path, services: str) -> None:
+    (fault,) = faults(tmp_path, f"{HEAD}services = {services}\n")
+    assert fault.field == "services"
+
+
 def test_every_fault_is_told_at_once_with_its_line(tmp_path: Path) -> None:
     text = 'device = "Kiosk 1"\ncentre = "vn83-83"\nevery_ms = "often"\ncolour = 1\n[[source]]\nkind = "oracle"\n'
     found = {(fault.field, fault.line) for fault in faults(tmp_path, text)}

@@ -11,12 +11,23 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from edge_agent.outbox import EVENT, IDEMPOTENCY_KEY_TTL_MS, SAMPLE, VITAL, Outbox, outbox as module, priority_class
+from edge_agent.outbox import (
+    EVENT,
+    IDEMPOTENCY_KEY_TTL_MS,
+    SAMPLE,
+    VITAL,
+    Outbox,
+    PostKey,
+    PostResult,
+    outbox as module,
+    priority_class,
+)
 from telemetry.core.figures.completeness import count_rows, union_ranges
 from telemetry.core.protocol import codec, events as ev
 from telemetry.errors import OutboxTooNew
 
 T = 1_767_225_600_000
+KEY = PostKey("key")
 BEAT = ev.DeviceHeartbeat(n=1, t=T)
 MODE = ev.CentreModeSet(n=1, t=T, mode="closed")
 
@@ -121,7 +132,7 @@ def test_an_outbox_of_a_newer_version_is_refused_with_the_way_out(tmp_path: Path
     with sqlite3.connect(tmp_path / "outbox.db") as db:
         db.execute("PRAGMA user_version=99")
     db.close()
-    with pytest.raises(OutboxTooNew, match="99 is newer than this agent's 2; upgrade the agent"):
+    with pytest.raises(OutboxTooNew, match="99 is newer than this agent's 3; upgrade the agent"):
         opened(tmp_path)
 
 
@@ -130,7 +141,7 @@ def test_the_agent_is_told_after_every_append(tmp_path: Path) -> None:
     box.on_appended = lambda: told.append(box.pending_count())
     box.append([issued()])
     box.append_numbered([ev.DeviceHeartbeat(n=9, t=T)])
-    box.append_idempotent("key", [issued()], T)
+    box.append_idempotent([issued()], KEY, T)
     assert told == [1, 2, 3]
 
 
@@ -175,23 +186,32 @@ def test_events_with_their_own_numbers_are_kept_once(tmp_path: Path) -> None:
 
 def test_a_post_with_a_key_seen_before_gets_the_same_answer_and_no_rows(tmp_path: Path) -> None:
     box = opened(tmp_path)
-    first = box.append_idempotent("key", [issued(), issued()], T)
-    assert first == ('{"first":1,"last":2}', False)
-    assert box.append_idempotent("key", [issued()], T + IDEMPOTENCY_KEY_TTL_MS) == (first[0], True)
+    assert box.append_idempotent([issued(), issued()], KEY, T) == PostResult(1, 2)
+    again = box.append_idempotent([issued()], KEY, T + IDEMPOTENCY_KEY_TTL_MS)
+    assert again == PostResult(1, 2, repeated=True)
     assert box.pending_count() == 2
+
+
+def test_a_key_with_another_body_is_a_conflict_and_adds_no_rows(tmp_path: Path) -> None:
+    box = opened(tmp_path)
+    box.append_idempotent([issued()], PostKey("key", "body-1"), T)
+    assert box.append_idempotent([issued()], PostKey("key", "body-1"), T) == PostResult(1, 1, repeated=True)
+    other = box.append_idempotent([issued()], PostKey("key", "body-2"), T)
+    assert other == PostResult(1, 1, repeated=True, conflicts=True)
+    assert box.pending_count() == 1
 
 
 def test_a_key_is_forgotten_after_seven_days(tmp_path: Path) -> None:
     box = opened(tmp_path)
-    box.append_idempotent("key", [issued()], T)
-    assert box.append_idempotent("key", [issued()], T + IDEMPOTENCY_KEY_TTL_MS + 1) == ('{"first":2,"last":2}', False)
+    box.append_idempotent([issued()], KEY, T)
+    assert box.append_idempotent([issued()], KEY, T + IDEMPOTENCY_KEY_TTL_MS + 1) == PostResult(2, 2)
 
 
 def test_a_key_survives_a_restart(tmp_path: Path) -> None:
     box = opened(tmp_path)
-    box.append_idempotent("key", [issued()], T)
+    box.append_idempotent([issued()], KEY, T)
     box.close()
-    assert opened(tmp_path).append_idempotent("key", [issued()], T)[1]
+    assert opened(tmp_path).append_idempotent([issued()], KEY, T).repeated
 
 
 # --- refusals ---------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge_agent.clock import ClockStamp
-from edge_agent.outbox import Outbox, OutboxFull
+from edge_agent.outbox import Outbox, OutboxFull, PostKey
 from edge_agent.outbox.disk import DiskReserve
 from edge_agent.outbox.salvage import NUMBER_GAP
 from edge_agent.outbox.schema import MIGRATIONS, SCHEMA_VERSION
@@ -43,6 +43,20 @@ def numbers(box: Outbox, kind: type[ev.Event]) -> list[int]:
 
 
 # --- an older file ----------------------------------------------------------------------------
+
+
+def test_of_a_damaged_file_of_an_earlier_version_the_keys_go_on_too(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    box = opened(tmp_path)
+    box.append([issued(f"k{i}") for i in range(3_000)])
+    box.append_idempotent([issued()], PostKey("key"), T)
+    box.close()
+    with sqlite3.connect(path) as db:
+        db.execute("ALTER TABLE posted DROP COLUMN digest")
+        db.execute("PRAGMA user_version=2")
+    db.close()
+    spoil(path, "rows", 10)
+    assert opened(tmp_path).append_idempotent([issued()], PostKey("key"), T).repeated
 
 
 def test_a_file_of_version_1_is_brought_forward_with_all_it_holds(tmp_path: Path) -> None:
@@ -123,7 +137,7 @@ def test_what_is_no_database_is_moved_aside_and_the_outbox_begins_afresh(tmp_pat
 def filled(folder: Path, rows: int = 3_000) -> Outbox:
     box = opened(folder)
     box.append([issued(f"k{i}") for i in range(rows)], source="file", cursor="7:9")
-    box.append_idempotent("key", [issued("posted")], T)
+    box.append_idempotent([issued("posted")], PostKey("key"), T)
     box.delete_receipted([(1, 10)])
     return box
 
@@ -160,7 +174,7 @@ def test_of_a_damaged_file_the_readable_rows_go_on_under_their_old_names(tmp_pat
     assert not after.keys() & missing
     assert missing >= set(range(3_002, 3_002 + NUMBER_GAP))
     assert alarms(box) == [("outbox_corrupt", "rows-carried-over")]
-    assert (box.cursor("file"), box.append_idempotent("key", [issued()], T)[1]) == ("7:9", True)
+    assert (box.cursor("file"), box.append_idempotent([issued()], PostKey("key"), T).repeated) == ("7:9", True)
     assert box.append([issued()])[0] > 3_001 + NUMBER_GAP
     assert box.pending_count() == len(box.rows_after(0, 9_999))
     assert box.size_bytes == sum(len(row.body) for row in box.rows_after(0, 9_999))
@@ -192,7 +206,7 @@ def test_whatever_is_damaged_the_outbox_opens_and_takes_rows_and_opens_again(tab
     spoil(tmp_path / "outbox.db", table, 0)
     box = opened(tmp_path, "spool2")
     box.rows_after(0, 9_999)
-    box.append_idempotent("new", [issued()], T)
+    box.append_idempotent([issued()], PostKey("new"), T)
     first, _ = box.append([issued()], source="x", cursor="1")
     box.move_to_refused([(first, "malformed")], T)
     box.close()

@@ -8,20 +8,27 @@ import socket
 import sqlite3
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from edge_agent.outbox import Outbox
+from edge_agent.sources import local_http
 from edge_agent.sources.local_http import MAX_BODY_BYTES, HttpSource
+from edge_agent.sources.parsing import TIME_BOUNDS
+from edge_agent.sources.posted_events import MAX_EVENTS_PER_POST
 from edge_agent.sources.state import DeviceState
+from telemetry.core.protocol import codec, events as ev
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PAID: dict[str, Any] = {"type": "payment.result", "t": 1, "outcome": "ok"}
+NOW = 1_767_225_600_000
+"""The device's clock: 2026-01-01 00:00 UTC."""
+PAID: dict[str, Any] = {"type": "payment.result", "t": NOW, "outcome": "ok"}
+TICKET: dict[str, Any] = {"type": "ticket.issued", "t": NOW, "ticket": "t1", "queue": "a", "service": "land"}
 
 
 @dataclass
@@ -30,6 +37,8 @@ class Kiosk:
 
     source: HttpSource
     outbox: Outbox
+    headers: dict[str, str] = field(default_factory=dict)
+    """The headers of the last answer."""
 
     def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, dict[str, Any]]:
         line = http.client.HTTPConnection("127.0.0.1", self.source.bound_port, timeout=5)
@@ -38,7 +47,9 @@ class Kiosk:
             answer = line.getresponse()
             problem = "problem+json" in str(answer.getheader("Content-Type"))
             assert problem == (answer.status >= 400)
-            return answer.status, json.loads(answer.read())
+            self.headers = dict(answer.getheaders())
+            text = answer.read()
+            return answer.status, json.loads(text) if text else {}
         finally:
             line.close()
 
@@ -53,9 +64,10 @@ class Kiosk:
 
 
 @pytest.fixture
-def kiosk(tmp_path: Path) -> Iterator[Kiosk]:
+def kiosk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kiosk]:
+    monkeypatch.setattr(local_http._EventServer, "timeout", 0.01)
     outbox = Outbox(tmp_path / "o.db", lambda: "s")
-    source = HttpSource(0, DeviceState(), lambda: 1_000)
+    source = HttpSource(0, DeviceState(), lambda: NOW, "vn83-a-kiosk1", frozenset({"land", "tax"}))
     stop = threading.Event()
     thread = threading.Thread(target=source.run, args=(outbox, stop))
     thread.start()
@@ -79,14 +91,20 @@ def kiosk(tmp_path: Path) -> Iterator[Kiosk]:
     ],
 )
 def test_an_object_a_list_and_lines_are_taken(kiosk: Kiosk, body: bytes, count: int) -> None:
-    assert kiosk.post(body) == (201, {"first": 1, "last": count, "repeated": False})
+    assert kiosk.post(body) == (201, {"first": 1, "last": count, "repeated": False, "warnings": []})
     assert kiosk.outbox.pending_count() == count
 
 
 def test_a_repeated_key_adds_nothing_and_gets_the_same_answer(kiosk: Kiosk) -> None:
     kiosk.post(PAID)
-    assert kiosk.post([PAID, PAID], Idempotency_Key="a") == (201, {"first": 2, "last": 3, "repeated": False})
-    assert kiosk.post([PAID, PAID], Idempotency_Key="a") == (201, {"first": 2, "last": 3, "repeated": True})
+    assert kiosk.post([PAID, PAID], Idempotency_Key="a") == (
+        201,
+        {"first": 2, "last": 3, "repeated": False, "warnings": []},
+    )
+    assert kiosk.post([PAID, PAID], Idempotency_Key="a") == (
+        201,
+        {"first": 2, "last": 3, "repeated": True, "warnings": []},
+    )
     assert kiosk.post(PAID, Idempotency_Key="b")[1]["first"] == 4
     assert kiosk.outbox.pending_count() == 4
 
@@ -96,7 +114,7 @@ def test_without_a_key_every_post_counts(kiosk: Kiosk) -> None:
 
 
 def test_heartbeats_learn_what_was_posted(kiosk: Kiosk) -> None:
-    kiosk.post({"type": "centre.mode", "t": 1, "mode": "emergency"})
+    kiosk.post({"type": "centre.mode", "t": NOW, "mode": "emergency"})
     assert kiosk.source.state.mode == "emergency"
 
 
@@ -109,10 +127,9 @@ BAD: list[tuple[object, str]] = [
     ({**PAID, "t": "now"}, "t"),
     ({**PAID, "outcome": "perhaps"}, "outcome"),
     ({**PAID, "amount": 5}, "amount"),
-    ({"type": "payment.result", "outcome": "ok"}, "t"),
     ({"type": "device.contact", "t": 1}, "type"),
     ({**PAID, "type": "ticket.resumed", "ticket": "079123456789"}, "outcome"),
-    ({"type": "ticket.issued", "t": 1, "ticket": "079123456789", "queue": "q", "service": "s"}, "event"),
+    ({"type": "ticket.issued", "t": NOW, "ticket": "079123456789", "queue": "q", "service": "s"}, "event"),
 ]
 
 
@@ -144,12 +161,11 @@ def test_an_outbox_that_cannot_be_written_answers_503_and_recovers(
         broken.setattr(kiosk.outbox, "append_idempotent", full)
         status, problem = kiosk.post(PAID, Idempotency_Key="a")
     assert (status, bool(problem["remedy"])) == (503, True)
-    assert kiosk.post(PAID, Idempotency_Key="a") == (201, {"first": 1, "last": 1, "repeated": False})
+    assert kiosk.post(PAID, Idempotency_Key="a") == (201, {"first": 1, "last": 1, "repeated": False, "warnings": []})
 
 
 def test_health_and_unknown_pages(kiosk: Kiosk) -> None:
     assert kiosk.ask("GET", "/healthz") == (200, {"status": "ok", "pending": 0})
-    assert kiosk.ask("GET", "/events")[0] == 404
     assert kiosk.ask("POST", "/other")[0] == 404
 
 
@@ -180,6 +196,202 @@ def test_a_page_of_this_host_may_post(kiosk: Kiosk) -> None:
 
 
 def test_only_the_outbox_says_what_it_gave_up(kiosk: Kiosk) -> None:
-    dropped = {"type": "outbox.dropped", "t": 1, "ranges": [[1, 5]], "count": 5}
+    dropped = {"type": "outbox.dropped", "t": NOW, "ranges": [[1, 5]], "count": 5}
     status, problem = kiosk.post(dropped)
     assert (status, problem["field"]) == (400, "type")
+
+
+def stored_events(kiosk: Kiosk) -> list[ev.Event]:
+    return [codec.decode_event(row.body) for row in kiosk.outbox.rows_after(0, 99)]
+
+
+def test_an_event_without_a_time_happened_now(kiosk: Kiosk) -> None:
+    assert kiosk.post({"type": "payment.result", "outcome": "ok"})[0] == 201
+    assert [event.t for event in stored_events(kiosk)] == [NOW]
+
+
+DAY_MS = 86_400_000
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "unit"),
+    [
+        ("t", NOW // 1000, "seconds"),
+        ("t", NOW * 1000, "microseconds"),
+        ("t", NOW * 1_000_000, "nanoseconds"),
+        ("t", NOW / 1000 + 0.5, "seconds"),
+        ("entered", NOW // 1000, "seconds"),
+        ("t", NOW - 400 * DAY_MS - 1, ""),
+        ("t", NOW + 300_001, ""),
+        ("entered", NOW + 300_001, ""),
+        ("t", 0, ""),
+    ],
+)
+def test_a_time_in_another_unit_or_far_away_is_refused_with_its_unit(
+    kiosk: Kiosk, field: str, value: float, unit: str
+) -> None:
+    call = {**TICKET, "type": "ticket.called", "entered": NOW - 60_000, "counter": "c1"}
+    status, problem = kiosk.post({**call, field: value})
+    assert (status, problem["field"]) == (400, field)
+    assert "milliseconds" in problem["remedy"]
+    assert (f"looks like {unit}" in problem["remedy"]) == bool(unit), problem
+    assert kiosk.outbox.pending_count() == 0
+
+
+@pytest.mark.parametrize("t", [NOW - 400 * DAY_MS, NOW + 300_000])
+def test_times_at_the_bounds_are_accepted(kiosk: Kiosk, t: int) -> None:
+    assert kiosk.post({**PAID, "t": t})[0] == 201
+
+
+def test_a_clock_that_was_never_set_judges_no_time(kiosk: Kiosk) -> None:
+    kiosk.source.clock = lambda: 5_000
+    assert kiosk.post(PAID)[0] == 201
+
+
+def test_every_time_field_of_every_event_has_bounds() -> None:
+    times = {
+        name
+        for kind in ev.AGENT_EVENTS
+        for owner in kind.__mro__
+        for name, hint in vars(owner).get("__annotations__", {}).items()
+        if hint in {"Ms", "Ms | None"} and not name.endswith("_ms")
+    }
+    assert times == set(TIME_BOUNDS)
+
+
+def test_a_key_used_with_another_body_is_refused(kiosk: Kiosk) -> None:
+    kiosk.post(PAID, Idempotency_Key="a")
+    status, problem = kiosk.post([PAID, PAID], Idempotency_Key="a")
+    assert (status, problem["field"]) == (422, "Idempotency-Key")
+    assert kiosk.outbox.pending_count() == 1
+
+
+def test_an_undeclared_service_is_stored_with_a_warning(kiosk: Kiosk) -> None:
+    moved = {**TICKET, "type": "ticket.transferred", "entered": NOW, "to_queue": "b", "to_service": "lend"}
+    status, answer = kiosk.post([TICKET, {**TICKET, "service": "lan"}, moved])
+    assert (status, answer["first"], answer["last"]) == (201, 1, 3)
+    assert [(w["index"], w["field"]) for w in answer["warnings"]] == [(2, "service"), (3, "to_service")]
+    assert "land, tax" in answer["warnings"][0]["detail"]
+
+
+def test_without_declared_services_nothing_is_warned_of(kiosk: Kiosk) -> None:
+    kiosk.source.services = frozenset()
+    assert kiosk.post({**TICKET, "service": "anything"})[1]["warnings"] == []
+
+
+def test_validate_checks_and_stores_nothing(kiosk: Kiosk) -> None:
+    body = json.dumps([PAID, {**TICKET, "service": "x"}]).encode()
+    status, answer = kiosk.ask("POST", "/events?validate=1", body, Idempotency_Key="a")
+    assert (status, answer["valid"], answer["events"]) == (200, True, 2)
+    assert [w["index"] for w in answer["warnings"]] == [2]
+    assert kiosk.ask("POST", "/events?validate=1", b"[{}]")[0] == 400
+    assert kiosk.outbox.pending_count() == 0
+    assert kiosk.ask("POST", "/events?validate=0", body, Idempotency_Key="a")[0] == 201
+
+
+@pytest.mark.parametrize("query", ["valdate=1", "validate=2", "validate=1&validate=1", "validate", "validate="])
+def test_an_unknown_or_doubtful_parameter_is_refused(kiosk: Kiosk, query: str) -> None:
+    status, problem = kiosk.ask("POST", f"/events?{query}", json.dumps(PAID).encode())
+    assert (status, problem["field"], bool(problem["remedy"])) == (400, query.partition("=")[0], True)
+    assert kiosk.outbox.pending_count() == 0
+
+
+def test_all_faults_of_a_list_are_reported_with_their_index(kiosk: Kiosk) -> None:
+    status, problem = kiosk.post([PAID, {**PAID, "outcome": "x"}, 7, {**PAID, "t": 5, "n": 1}, {**PAID, "t": 5}])
+    assert (status, problem["error_count"], problem["status"]) == (400, 4, 400)
+    found = [(e["index"], e["field"]) for e in problem["errors"]]
+    assert found == [(2, "outcome"), (3, "event"), (4, "n"), (5, "t")]
+    assert all("line" not in e for e in problem["errors"])
+
+
+def test_faults_of_json_lines_have_their_line(kiosk: Kiosk) -> None:
+    body = b"\n".join([json.dumps(PAID).encode(), b"", b"{no json", json.dumps({**PAID, "outcome": "x"}).encode()])
+    status, problem = kiosk.post(body)
+    assert status == 400
+    assert [(e["index"], e["line"], e["field"]) for e in problem["errors"]] == [(2, 3, "line"), (3, 4, "outcome")]
+    status, problem = kiosk.post(b"{no json", Content_Type="application/x-ndjson")
+    assert [(e["index"], e["line"]) for e in problem["errors"]] == [(1, 1)]
+    assert kiosk.outbox.pending_count() == 0
+
+
+def test_a_broken_list_over_many_lines_has_one_fault(kiosk: Kiosk) -> None:
+    status, problem = kiosk.post(json.dumps([PAID] * 3, indent=1).encode()[:-2])
+    assert (status, problem["error_count"], problem["field"]) == (400, 1, "body")
+
+
+def test_a_byte_order_mark_is_no_fault(kiosk: Kiosk) -> None:
+    assert kiosk.post(b"\xef\xbb\xbf" + json.dumps(PAID).encode())[0] == 201
+
+
+def test_more_events_than_one_request_may_have_are_refused(kiosk: Kiosk) -> None:
+    assert kiosk.post(b"[" + b",".join([b"0"] * (MAX_EVENTS_PER_POST + 1)) + b"]")[0] == 413
+    assert kiosk.post(b"0\n" * (MAX_EVENTS_PER_POST + 1), Content_Type="application/x-ndjson")[0] == 413
+
+
+@pytest.mark.parametrize(
+    ("event", "suggestion"),
+    [({**PAID, "type": "payment.resutl"}, "payment.result"), ({**TICKET, "chanel": "kiosk"}, "channel")],
+)
+def test_a_misspelt_name_gets_a_suggestion(kiosk: Kiosk, event: dict[str, Any], suggestion: str) -> None:
+    assert f"did you mean `{suggestion}`?" in kiosk.post(event)[1]["remedy"]
+
+
+def test_pages_describe_themselves(kiosk: Kiosk) -> None:
+    status, index = kiosk.ask("GET", "/")
+    assert (status, index["device"], set(index["links"])) == (
+        200,
+        "vn83-a-kiosk1",
+        {"/events", "/healthz", "/openapi.json"},
+    )
+    status, document = kiosk.ask("GET", "/openapi.json")
+    assert (status, document["openapi"], set(document["paths"])) == (
+        200,
+        "3.1.0",
+        {"/", "/events", "/healthz", "/openapi.json"},
+    )
+    for path in ("/", "/healthz", "/openapi.json"):
+        assert kiosk.ask("HEAD", path) == (200, {})
+        assert int(kiosk.headers["Content-Length"]) > 20
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("GET", "/events", "OPTIONS, POST"), ("DELETE", "/", "GET, HEAD, OPTIONS"), ("QUERY", "/events", "OPTIONS, POST")],
+)
+def test_a_method_that_a_page_has_not_is_a_problem_with_allow(
+    kiosk: Kiosk, method: str, path: str, allowed: str
+) -> None:
+    assert kiosk.ask(method, path)[0] == 405
+    assert kiosk.headers["Allow"] == allowed
+
+
+def test_a_page_of_this_host_may_ask_first(kiosk: Kiosk) -> None:
+    assert kiosk.ask("OPTIONS", "/events", Origin="http://localhost:3000") == (204, {})
+    assert kiosk.headers["Access-Control-Allow-Origin"] == "http://localhost:3000"
+    assert "Idempotency-Key" in kiosk.headers["Access-Control-Allow-Headers"]
+    kiosk.post(PAID, Origin="http://localhost:3000")
+    assert kiosk.headers["Access-Control-Allow-Origin"] == "http://localhost:3000"
+    assert kiosk.ask("OPTIONS", "/events", Origin="http://[")[0] == 403
+
+
+def test_what_is_no_http_gets_a_problem(kiosk: Kiosk) -> None:
+    assert b"application/problem+json" in kiosk.raw(b"nonsense\r\n\r\n")
+    assert b" 403 " in kiosk.raw(b"GET / HTTP/1.0\r\n\r\n")
+
+
+def test_a_body_that_comes_too_slowly_is_given_up(kiosk: Kiosk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_http, "REQUEST_TIMEOUT_S", 0.3)
+    head = b"POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", kiosk.source.bound_port), 5) as line:
+        line.sendall(head + b"[")
+        assert b" 408 " in line.recv(65_536)
+
+
+def test_more_connections_than_allowed_are_refused(kiosk: Kiosk) -> None:
+    lines = [
+        socket.create_connection(("127.0.0.1", kiosk.source.bound_port), 5)
+        for _ in range(local_http.MAX_CONNECTIONS + 1)
+    ]
+    assert b" 503 " in lines[-1].recv(65_536)
+    for line in lines:
+        line.close()

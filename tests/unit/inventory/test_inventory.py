@@ -655,6 +655,7 @@ def test_agent_of_a_gateway_probes_the_systems_it_watches(folder: Path) -> None:
         "every_ms": 60_000,
         "mqtt": "mqtts://mqtt.example:8883",
         "outbox": "vn83-829-gateway1.db",
+        "services": list(load(folder).centres["vn83-829"].services),
         "mqtt_ca": "tls/ca.pem",
         "mqtt_cert": "tls/device.pem",
         "mqtt_key": "tls/device.key",
