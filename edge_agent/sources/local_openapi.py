@@ -191,12 +191,12 @@ def _schemas(now: int) -> dict[str, Any]:
             "mapping": {str(kind.__struct_config__.tag): _ref(kind)["$ref"] for kind in POSTABLE_EVENTS},
         },
     }
-    many = {"type": "array", "minItems": 1, "maxItems": MAX_EVENTS_PER_POST, "items": _named("PostedEvent")}
-    posted = {"anyOf": [_named("PostedEvent"), many], "description": "one event or a list"}
+    many = {"type": "array", "minItems": 1, "maxItems": MAX_EVENTS_PER_POST, "items": _schema_ref("PostedEvent")}
+    posted = {"anyOf": [_schema_ref("PostedEvent"), many], "description": "one event or a list"}
     return {**schemas, "PostedEvent": one, "PostedEvents": posted}
 
 
-def _named(name: str) -> dict[str, str]:
+def _schema_ref(name: str) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
