@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = (
     "ALWAYS_OPEN", "AdministrativeLevel", "AdministrativeUnit", "Centre", "Device", "DeviceKind", "Inventory",
     "Objective", "ObjectivePeriod", "ObjectiveUnknownPolicy", "OpeningHours", "ProcedureCount", "PublishedFigures",
-    "Service", "SliKind", "System", "Target", "UnknownPolicy", "local_date",
+    "Service", "SliKind", "SourceDeclaration", "SourceValue", "System", "Target", "UnknownPolicy", "local_date",
 )  # fmt: skip
 
 AdministrativeLevel = Literal["province", "district", "commune"]
@@ -87,6 +87,31 @@ class Device:
     every_ms: int = 60_000
     critical: bool = True
     simulated: bool = False
+
+
+SourceValue = str | int | bool
+"""The value of one setting of a source."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceDeclaration:
+    """A source of the agents of one device, or of the devices of a kind, of a centre, or of a kind in a centre.
+
+    `name` tells the sources of a device apart; with `enabled` false the devices do not have the source of that name.
+    """
+
+    kind: str
+    name: str
+    settings: Mapping[str, SourceValue]
+    device_kind: str = ""
+    centre: str = ""
+    device: str = ""
+    enabled: bool = True
+
+    def is_for(self, device: Device) -> bool:
+        """Return whether the declaration is for the device."""
+        selectors = ((self.device, device.id), (self.centre, device.centre), (self.device_kind, device.kind))
+        return all(not selector or selector == value for selector, value in selectors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +243,8 @@ class Inventory:
     procedures: tuple[ProcedureCount, ...] = ()
     published: Mapping[tuple[str, str, str], PublishedFigures] = field(default_factory=lambda: MappingProxyType({}))
     """By (month, scope, objective); the objective is empty for a scope's plain availability."""
+    sources: tuple[SourceDeclaration, ...] = ()
+    """In order of precedence: a later one replaces an earlier one of its name; see `telemetry.core.device_sources`."""
     _by_centre: Mapping[str, tuple[Device, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -20,6 +20,7 @@ from telemetry.inventory import build, published
 from telemetry.inventory.agent_config import render_agent, render_graph
 from telemetry.inventory.files import INVENTORY_FILES, InventoryFolder
 from telemetry.inventory.objectives import build_objectives
+from telemetry.inventory.sources import SOURCES_FILE, build_sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -98,6 +99,7 @@ def _build_inventory(folder: InventoryFolder, *, simulated: bool) -> Inventory:
         procedures=build.build_procedures(folder.read_csv("procedures.csv", build.PROCEDURE_KEYS)),
     )
     inventory = replace(inventory, objectives=build_objectives(folder.read_toml("objectives.toml"), inventory))
+    inventory = replace(inventory, sources=build_sources(folder.read_toml(SOURCES_FILE), inventory))
     months = published.read_months(folder, inventory)
     return replace(inventory, version=folder.digest(), published=months)
 

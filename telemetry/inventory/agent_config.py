@@ -10,12 +10,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from telemetry.core.device_sources import sources_of
 from telemetry.errors import Fault, InventoryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from telemetry.core.inventory import AdministrativeUnit, Centre, Inventory
+    from telemetry.core.inventory import AdministrativeUnit, Centre, Inventory, SourceValue
 
 _NODE_SHAPES = {"province": "box3d", "district": "box", "commune": "ellipse"}
 
@@ -80,13 +81,13 @@ def render_agent(
         head += f"services = [{', '.join(map(_quote, services))}]\n"
     if files is not None:
         head += _key_lines(mqtt_ca=files.ca, mqtt_cert=files.cert, mqtt_key=files.key)
-    tables = [head, "[[source]]\n" + _key_lines(kind="host", every_ms=device.every_ms)]
-    for s in inventory.systems.values():
-        if device.id in s.vantage:
-            probe = _key_lines(kind="probe", system=s.id, probe=s.probe, target=s.target, every_ms=s.every_ms)
-            tables.append("[[source]]\n" + probe)
-    return "\n".join(tables)
+    tables = [_key_lines(kind=source.kind, **source.settings) for source in sources_of(inventory, device)]
+    return "\n".join([head, *(f"[[source]]\n{table}" for table in tables)])
 
 
-def _key_lines(**values: str | int) -> str:
-    return "".join(f"{key} = {_quote(v) if isinstance(v, str) else v}\n" for key, v in values.items())
+def _key_lines(**values: SourceValue) -> str:
+    return "".join(f"{key} = {_toml_value(value)}\n" for key, value in values.items())
+
+
+def _toml_value(value: SourceValue) -> str:
+    return _quote(value) if isinstance(value, str) else str(value).lower()

@@ -31,10 +31,13 @@ INVENTORY_FILES = (
     "centres.csv",
     "devices.csv",
     "systems.toml",
+    "sources.toml",
     "targets.toml",
     "objectives.toml",
     "procedures.csv",
 )
+OPTIONAL_FILES = frozenset({"sources.toml"})
+"""Files that an inventory may leave out; the version of one without them is that of its other files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,9 @@ class InventoryFolder:
     _contents: dict[str, bytes] = field(default_factory=dict)
 
     def read_text(self, name: str) -> str | None:
-        """Return a file's text; add a fault and return None when it cannot be read."""
+        """Return a file's text, empty for an optional one that is absent; None with a fault when it is unreadable."""
+        if name in OPTIONAL_FILES and not (self.path / name).exists():
+            return ""
         try:
             raw = (self.path / name).read_bytes()
             self._contents[name] = raw
@@ -158,6 +163,8 @@ def bundle_files(folder: Path) -> dict[str, str]:
     texts: dict[str, str] = {}
     faults = []
     for name in (*INVENTORY_FILES, *InventoryFolder(folder).published_files()):
+        if name in OPTIONAL_FILES and not (folder / name).exists():
+            continue
         try:
             texts[name] = (folder / name).read_bytes().decode("utf-8")
         except (OSError, UnicodeDecodeError) as error:

@@ -1,0 +1,36 @@
+"""Settings of sources that an agent refuses, with the field of the fault; the inventory must refuse the same."""
+
+from __future__ import annotations
+
+REFUSED_SOURCES = [
+    ("", "kind"),
+    ('kind = "oracle"', "kind"),
+    ("kind = 3", "kind"),
+    ('kind = "http"', "port"),
+    ('kind = "http"\nport = 0', "port"),
+    ('kind = "http"\nport = 65536', "port"),
+    ('kind = "http"\nport = true', "port"),
+    ('kind = "http"\nport = "8137"', "port"),
+    ('kind = "http"\nport = 81.37', "port"),
+    ('kind = "http"\nport = 8137\nname = "The Hall"', "name"),
+    ('kind = "http"\nport = 8137\nisolate = true', "isolate"),
+    ('kind = "host"\nevery_ms = 999', "every_ms"),
+    ('kind = "host"\nevery_ms = 600001', "every_ms"),
+    ('kind = "host"\nname = "a"', "name"),
+    ('kind = "file"\npath = ""', "path"),
+    ('kind = "file"\npath = 7', "path"),
+    ('kind = "file"\npath = "x"\nisolate = "yes"', "isolate"),
+    ('kind = "file"\npath = "x"\ncolour = "red"', "colour"),
+    ('kind = "probe"\nsystem = "S 1"\nprobe = "http"\ntarget = "https://a.example/"', "system"),
+    ('kind = "probe"\nsystem = "s"\nprobe = "icmp"\ntarget = "a.example"', "probe"),
+    ('kind = "probe"\nsystem = "s"\nprobe = "report"\ntarget = "a.example"', "probe"),
+    ('kind = "probe"\nsystem = "s"\nprobe = "http"\ntarget = "a.example"', "target"),
+    ('kind = "probe"\nsystem = "s"\nprobe = "tcp"\ntarget = "a.example:http"', "target"),
+    ('kind = "probe"\nsystem = "s"\nprobe = "dns"', "target"),
+    ('kind = "escpos"\naddress = "lpt1"', "address"),
+    ('kind = "escpos"\naddress = "tcp://[half"', "address"),
+    ('kind = "queue_http"\nurl = "ftp://queue.example/"', "url"),
+    ('kind = "queue_http"\nurl = "http://user:pass@queue.example/"', "url"),
+    ('kind = "queue_http"\nurl = "http://queue.example/"\nevery_ms = 0', "every_ms"),
+    ('kind = "queue_http"\nurl = "http://queue.example/"\nheader_file = ["a"]', "header_file"),
+]
