@@ -26,21 +26,26 @@ class NotModified(Exception):
         super().__init__("not modified")
 
 
-def compute_etag(queries: Queries, url: str) -> str:
-    """Return the current tag of a URL; ages and open windows change, so the minute is part of it."""
-    key = (url, queries.inventory().version, queries.now() // MINUTE)
-    digest = hashlib.sha256(repr(key).encode()).hexdigest()[:16]
+def compute_etag(queries: Queries, key: str) -> str:
+    """Return the current tag of a URL or page; ages and open windows change, so the minute is part of it."""
+    parts = (key, queries.inventory().version, queries.now() // MINUTE)
+    digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
     return f'W/"{queries.snapshot().version}-{digest}"'
 
 
-def apply_etag(request: Request, response: Response, queries: QueriesDep) -> None:
-    """Tag the answer, or raise NotModified when the client already has it.
+def check_etag(request: Request, queries: Queries, key: str, *, may_skip: bool = True) -> dict[str, str]:
+    """Return the headers of an answer's version, or raise NotModified when the client has it and `may_skip`.
 
     Clients always revalidate, also for settled time: late data correct it, and an old figure must not be shown.
     """
-    tag = compute_etag(queries, str(request.url))
+    tag = compute_etag(queries, key)
     headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": VARY}
     client_tags = {part.strip() for part in request.headers.get("if-none-match", "").split(",")}
-    if client_tags & {tag, tag.removeprefix("W/"), "*"}:
+    if may_skip and client_tags & {tag, tag.removeprefix("W/"), "*"}:
         raise NotModified(headers)
-    response.headers.update(headers)
+    return headers
+
+
+def apply_etag(request: Request, response: Response, queries: QueriesDep) -> None:
+    """Tag the answer, or raise NotModified when the client already has it."""
+    response.headers.update(check_etag(request, queries, str(request.url)))

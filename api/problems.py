@@ -26,11 +26,12 @@ _ERROR_PAGE = "error_page"
 
 
 def problem_response(request: Request, status: int, code: str, detail: str, **more: object) -> Response:
-    """Return a problem; browsers that accept HTML get the error page."""
+    """Return a problem; browsers that accept HTML get the error page, which may say more about the `cause`."""
     page = getattr(request.app.state, _ERROR_PAGE, None)
     headers = cast("Mapping[str, str] | None", more.pop("headers", None))
+    cause = more.pop("cause", None)
     if page is not None and _accepts_html(request):
-        page_response: Response = page(request, status, detail)
+        page_response: Response = page(request, status, cause)
         page_response.headers.update(headers or {})
         return page_response
     title = HTTPStatus(status).phrase if code == "http" else code.replace("-", " ").capitalize()
@@ -68,7 +69,7 @@ def _json_pointer(location: tuple[str | int, ...]) -> str:
 
 def _handle_not_found(request: Request, error: Exception) -> Response:
     error = cast("NotFound", error)
-    return problem_response(request, 404, f"unknown-{error.kind}", str(error))
+    return problem_response(request, 404, f"unknown-{error.kind}", str(error), cause=error)
 
 
 def _handle_store_error(request: Request, error: Exception) -> Response:
@@ -84,7 +85,7 @@ def _handle_unexpected_error(request: Request, error: Exception) -> Response:
 
 
 def _problem_handler(status: int, code: str, detail: str = "") -> Callable[[Request, Exception], Response]:
-    return lambda request, error: problem_response(request, status, code, detail or str(error))
+    return lambda request, error: problem_response(request, status, code, detail or str(error), cause=error)
 
 
 def _handle_not_modified(_request: Request, error: Exception) -> Response:

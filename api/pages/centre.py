@@ -6,14 +6,19 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from api.pages.charts import HALF_HOUR_MS, bar_chart, day_strip
-from telemetry.core.calendar.windows import DAY, Window, day_window, floor, to_local
+from api.pages.charts import day_strip
+from api.pages.freshness import Freshness
+from api.pages.history import ServiceNames, build_picker, newest_day, threshold_of, tickets_chart, time_table
+from api.pages.periods import period_query
+from telemetry.core.calendar.windows import DAY, Window, day_window, to_local
 from telemetry.core.scope import Scope
+from telemetry.queries.period_history import DayRange
 
 if TYPE_CHECKING:
-    from api.pages.charts import BarChart
+    from datetime import date
+
+    from api.pages.history import HistoryPlace
     from api.pages.language import PageLocale
-    from telemetry.queries.queues import QueueHistory
     from telemetry.queries.service import Queries
     from telemetry.queries.slos import ScopedSlo
     from telemetry.queries.views import CentreView
@@ -21,39 +26,56 @@ if TYPE_CHECKING:
 STRIP_DAYS = 28
 
 
-def build_context(queries: Queries, locale: PageLocale, ident: str) -> dict[str, Any]:
-    """Gather what the template shows; an imported log is shown around its own last day."""
-    view = queries.centre(ident)
-    shown_at = _shown_at(queries, view)
-    today = day_window(to_local(shown_at, view.centre.zone).date(), view.centre.zone)
-    month = Window(
-        day_window(to_local(today.end - STRIP_DAYS * DAY, view.centre.zone).date(), view.centre.zone).start, today.end
-    )
-    history = queries.availability(Scope.centre(ident), month, "1d")
+def build_context(queries: Queries, locale: PageLocale, place: HistoryPlace) -> dict[str, Any]:
+    """Gather what the template shows; before today's first ticket the tickets are those of the newest day with any."""
+    centre = place.centre
+    if centre is None:
+        msg = "the province has a page of its own"
+        raise ValueError(msg)
+    view = queries.centre(centre.id)
+    today = day_window(to_local(view.now, centre.zone).date(), centre.zone)
+    month = Window(day_window(to_local(today.end - STRIP_DAYS * DAY, centre.zone).date(), centre.zone).start, today.end)
+    history = queries.availability(Scope.centre(centre.id), month, "1d")
     day = history.rows[-1][1]
-    services = queries.inventory().services
     return {
-        "title": locale.name(view.centre),
+        "title": locale.name(centre),
         "view": view,
         "now": view.now,
         "simulated": view.has_simulated_data or queries.inventory().simulated,
         "stale": view.stale and view.open and view.condition != "imported",
         "last_data": view.last_data,
+        "freshness": Freshness(view.last_data, view.now),
+        "picker": build_picker(queries, locale, place, None),
         "sentence": summary_sentence(view, locale),
-        "mood": "unknown" if view.stale and view.open and not view.centre.imported else view.condition,
-        "queues": queries.current_queues(ident),
-        "service_name": lambda s: locale.name(services.get(s), s),
+        "mood": "unknown" if view.stale and view.open and not centre.imported else view.condition,
+        "queues": queries.current_queues(centre.id),
+        "service_name": ServiceNames(queries, locale),
         "cells": day_strip(history.rows),
-        "slo_cards": slo_cards(queries, ident),
+        "slo_cards": slo_cards(queries, centre.id),
         "days": len(history.rows),
         "day": day,
-        "day_date": to_local(shown_at, view.centre.zone).date(),
-        "is_today": shown_at == view.now,
-        "chart": ticket_bars(view, today, queries.queue_history(ident, None, today, "30m")),
         "figures": view.today,
         "health": queries.store_stats(),
         "inventory": queries.inventory(),
         "availability": day.availability("exclude"),
+        **_tickets_context(queries, locale, place, to_local(view.now, centre.zone).date()),
+    }
+
+
+def _tickets_context(queries: Queries, locale: PageLocale, place: HistoryPlace, today: date) -> dict[str, Any]:
+    """Gather today's tickets by half hour, before the first ticket those of the newest day with any."""
+    days = DayRange(today, today, place.zone)
+    tickets = queries.period_history(place.ident, days)
+    if tickets.is_empty:
+        days = newest_day(queries, place)
+        tickets = queries.period_history(place.ident, days)
+    return {
+        "day_date": days.first,
+        "is_today": days.first == today,
+        "day_href": place.path + period_query(days),
+        "chart": tickets_chart(tickets, locale, place),
+        "tickets_table": time_table(tickets, locale, place),
+        "threshold_s": threshold_of(queries),
     }
 
 
@@ -73,25 +95,6 @@ def slo_cards(queries: Queries, ident: str) -> list[SloCard]:
 def _remaining_percent(slo: ScopedSlo) -> float | None:
     remaining_ratio = slo.budget.remaining_ratio
     return None if remaining_ratio is None else round(100 * min(1.0, max(0.0, remaining_ratio)), 1)
-
-
-def _shown_at(queries: Queries, view: CentreView) -> int:
-    last = queries.last_day_with_tickets(view.centre.id) if view.condition == "imported" else None
-    return view.now if last is None else last
-
-
-def ticket_bars(view: CentreView, day: Window, history: QueueHistory) -> BarChart:
-    """Add the services' half hours and lay them out, over at least the opening hours."""
-    counts: dict[int, tuple[int, int, int]] = {}
-    for open_window in () if view.centre.imported else view.centre.open_windows(day):
-        counts.update(
-            dict.fromkeys(range(floor(open_window.start, HALF_HOUR_MS), open_window.end, HALF_HOUR_MS), (0, 0, 0))
-        )
-    for row in history.rows:
-        issued, called, served = counts.get(row.window.start, (0, 0, 0))
-        q = row.figures
-        counts[row.window.start] = (issued + q.issued, called + q.called, served + q.served)
-    return bar_chart(counts)
 
 
 def summary_sentence(view: CentreView, locale: PageLocale) -> str:

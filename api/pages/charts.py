@@ -1,4 +1,4 @@
-"""Geometry of the pages' inline SVG: day strips, half-hour bars and a target gauge. Pure; it must not format text."""
+"""Geometry of the pages' inline SVG: day strips, charts over time and a target gauge. Pure; it must not format text."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from telemetry.core.calendar.windows import Window
     from telemetry.core.figures.accounting import TimeByState
 
 CELL_HEIGHT, CELL_STEP = 44, 25
-BAR_STEP, BAR_HEIGHT = 40, 120
-HALF_HOUR_MS = 1_800_000
+PLOT_WIDTH, PLOT_HEIGHT = 720, 150
+MAX_BAR_WIDTH = 26
+LABEL_WIDTH = 42
+HEADROOM = 1.08
+"""The axis is at least this much longer than its highest bar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,63 +54,134 @@ def _day_mark(account: TimeByState) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class HalfHourSlot:
-    """Half an hour of tickets: counts, and the heights of the two bars."""
+class ChartSeries:
+    """One value for each column of a chart, None where there is none; `name` is its CSS class and message key."""
 
-    x: int
-    start: int
-    issued: int
-    called: int
-    served: int
-    issued_h: float
-    called_h: float
+    name: str
+    values: tuple[float | None, ...]
+    as_line: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class BarChart:
-    """A bar chart's slots and its round top value."""
+class ChartBar:
+    """One bar: its series and its place in the plot."""
 
-    slots: tuple[HalfHourSlot, ...]
-    top: int
+    series: str
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChartColumn:
+    """One column: the middle and left edge of its place, its axis label (empty: left out) and the text of its tip."""
+
+    x: float
+    left: float
+    label: str
+    tip: str
+    closed: bool
+    bars: tuple[ChartBar, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChartLine:
+    """A line through the values of a series: its unbroken pieces as SVG points, and every point by itself."""
+
+    series: str
+    pieces: tuple[str, ...]
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TimeChart:
+    """Bars and lines over time, in a plot of PLOT_WIDTH × PLOT_HEIGHT."""
+
+    columns: tuple[ChartColumn, ...]
+    lines: tuple[ChartLine, ...]
+    ticks: tuple[tuple[float, float], ...]
+    series: tuple[str, ...]
+    step: float
 
     @property
     def any(self) -> bool:
         """Return whether there is anything to show."""
-        return any(s.issued or s.called or s.served for s in self.slots)
-
-    @property
-    def width(self) -> int:
-        """Return the width of the plot."""
-        return max(1, len(self.slots)) * BAR_STEP
-
-    @property
-    def lines(self) -> list[tuple[float, int]]:
-        """Return the grid lines as height and value."""
-        return [(BAR_HEIGHT * (1 - part / 2), self.top * part // 2) for part in (0, 1, 2)]
+        return any(column.bars for column in self.columns) or any(line.points for line in self.lines)
 
 
-def bar_chart(counts: Mapping[int, tuple[int, int, int]]) -> BarChart:
-    """Lay out (issued, called, served) by the start of each half hour, the gaps between filled with zeros."""
-    if not counts:
-        return BarChart((), 2)
-    top = _round_top(max(max(row) for row in counts.values()))
-    starts = range(min(counts), max(counts) + 1, HALF_HOUR_MS)
-    return BarChart(tuple(_half_hour_slot(i, t, counts.get(t, (0, 0, 0)), top) for i, t in enumerate(starts)), top)
+@dataclass(frozen=True, slots=True)
+class ColumnText:
+    """The texts of a column: its label on the axis and its tip; `closed` columns are shaded."""
+
+    label: str
+    tip: str
+    closed: bool = False
 
 
-def _half_hour_slot(index: int, start: int, row: tuple[int, int, int], top: int) -> HalfHourSlot:
-    issued, called, served = row
-    x = index * BAR_STEP
-    return HalfHourSlot(
-        x, start, issued, called, served, round(BAR_HEIGHT * issued / top, 1), round(BAR_HEIGHT * called / top, 1)
-    )
+def time_chart(
+    series: Sequence[ChartSeries], texts: Sequence[ColumnText], least_top: float = 4, fixed_top: float | None = None
+) -> TimeChart:
+    """Lay out one column per text; the axis ends at `fixed_top`, else at a round value above the highest one."""
+    values = [v for one in series for v in one.values if v is not None]
+    ticks = axis_ticks(max(values, default=0), least_top, fixed_top)
+    top, step = ticks[-1], PLOT_WIDTH / max(1, len(texts))
+    bars = [one for one in series if not one.as_line]
+    label_every = -(-LABEL_WIDTH // max(1, int(step)))
+    columns = tuple(
+        ChartColumn(
+            round((i + 0.5) * step, 1), round(i * step, 1), text.label if i % label_every == 0 else "", text.tip,
+            text.closed, _column_bars(bars, i, step, top),
+        )
+        for i, text in enumerate(texts)
+    )  # fmt: skip
+    lines = tuple(_line(one, step, top) for one in series if one.as_line)
+    axis = tuple((_height(top - tick, top), tick) for tick in ticks)
+    return TimeChart(columns, lines, axis, tuple(one.name for one in series), round(step, 2))
 
 
-def _round_top(highest: int) -> int:
-    step = 2
-    while step * 5 < highest:
-        step *= 2
-    return max(2, -(-highest // step) * step)
+def _column_bars(series: Sequence[ChartSeries], index: int, step: float, top: float) -> tuple[ChartBar, ...]:
+    width = min(MAX_BAR_WIDTH, 0.78 * step / max(1, len(series)))
+    left = (index + 0.5) * step - width * len(series) / 2
+    bars = []
+    for i, one in enumerate(series):
+        value = one.values[index]
+        if value:
+            height = _height(value, top)
+            gap = 1 if width > 4 else 0
+            x, y = round(left + i * width, 1), round(PLOT_HEIGHT - height, 1)
+            bars.append(ChartBar(one.name, x, y, round(width - gap, 1), height))
+    return tuple(bars)
+
+
+def _line(series: ChartSeries, step: float, top: float) -> ChartLine:
+    pieces: list[list[str]] = [[]]
+    points = []
+    for i, value in enumerate(series.values):
+        if value is None:
+            pieces.append([])
+            continue
+        x, y = round((i + 0.5) * step, 1), round(PLOT_HEIGHT - _height(value, top), 1)
+        pieces[-1].append(f"{x},{y}")
+        points.append((x, y))
+    return ChartLine(series.name, tuple(" ".join(piece) for piece in pieces if len(piece) > 1), tuple(points))
+
+
+def _height(value: float, top: float) -> float:
+    return round(PLOT_HEIGHT * value / top, 1)
+
+
+def axis_ticks(highest: float, least_top: float, fixed_top: float | None = None) -> tuple[float, ...]:
+    """Return the axis values from 0 to a round top, 3 to 6 of them; the highest value stays below the top."""
+    top = fixed_top or max(least_top, highest * HEADROOM)
+    magnitude = 1.0
+    while magnitude * 10 <= top:
+        magnitude *= 10
+    while magnitude > top:
+        magnitude /= 10
+    step = next(f * magnitude for f in (0.2, 0.5, 1, 2, 5) if f * magnitude * 5 >= top)
+    count = -(-top // step)
+    return tuple(round(i * step, 6) for i in range(int(count) + 1))
 
 
 @dataclass(frozen=True, slots=True)

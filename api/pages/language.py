@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Literal
@@ -15,7 +16,6 @@ from telemetry.core.calendar.windows import to_local
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import date
     from zoneinfo import ZoneInfo
 
     from fastapi import Request
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 LanguageCode = Literal["vi", "en"]
 LANGS: tuple[LanguageCode, ...] = ("vi", "en")
 LANGUAGE_COOKIE = "motcua_lang"
+AGE_LIMITS_S = {"seconds": 120, "minutes": 7200, "hours": 172_800}
+"""Up to these ages the unit is used."""
 
 
 def choose_language(request: Request) -> LanguageCode:
@@ -85,9 +87,13 @@ class PageLocale:
         displayed = ratio if ratio >= 1 else min(ratio, 0.9999)
         return str(format_percent(displayed, format="#,##0.##%", locale=self.lang))
 
+    def decimal(self, value: float | None) -> str:
+        """Return a number with at most one decimal, which is never a zero, or a dash."""
+        return "–" if value is None else str(format_decimal(value, format="#,##0.#", locale=self.lang))
+
     def minutes(self, seconds: float | None) -> str:
-        """Return a duration in minutes with one decimal, or a dash."""
-        return "–" if seconds is None else self.t("minutes", m=self.number(seconds / 60, 1))
+        """Return a duration in minutes with at most one decimal, or a dash."""
+        return "–" if seconds is None else self.t("minutes", m=self.decimal(seconds / 60))
 
     def clock(self, t: int | None) -> str:
         """Return a time of day."""
@@ -105,6 +111,19 @@ class PageLocale:
             return self.clock(t)
         return self.date_and_time(t)
 
+    def since_with_seconds(self, t: int, now: int) -> str:
+        """Return the time of day to the second, and the date too unless it is today's."""
+        if to_local(t, self.zone).date() == to_local(now, self.zone).date():
+            return str(format_time(to_local(t, self.zone), "HH:mm:ss", locale=self.lang))
+        return self.date_and_time(t)
+
+    def ago(self, seconds: int) -> str:
+        """Return an age in seconds, minutes, hours or days; `page.js` writes the same."""
+        for unit, length in (("seconds", 1), ("minutes", 60), ("hours", 3600)):
+            if seconds < AGE_LIMITS_S[unit]:
+                return self.t(f"ago_{unit}", n=seconds // length)
+        return self.t("ago_days", n=seconds // 86_400)
+
     def day(self, day: date) -> str:
         """Return a date with its weekday."""
         return str(format_date(day, "EEE d/M/y" if self.lang == "vi" else "EEE d MMM y", locale=self.lang))
@@ -112,6 +131,30 @@ class PageLocale:
     def day_of(self, t: int) -> str:
         """Return the local date of a time, with its weekday."""
         return self.day(to_local(t, self.zone).date())
+
+    def plain_date(self, day: date) -> str:
+        """Return a date without its weekday."""
+        return str(format_date(day, "dd/MM/y" if self.lang == "vi" else "d MMM y", locale=self.lang))
+
+    def with_dates(self, values: Mapping[str, object]) -> dict[str, object]:
+        """Return a message's values, dates as text."""
+        return {name: self.plain_date(value) if isinstance(value, date) else value for name, value in values.items()}
+
+    def short_day_of(self, t: int) -> str:
+        """Return the local day and month of a time."""
+        return str(
+            format_date(to_local(t, self.zone).date(), "d/M" if self.lang == "vi" else "d MMM", locale=self.lang)
+        )
+
+    def month(self, day: date) -> str:
+        """Return the month of a day."""
+        return str(format_date(day, "MM/y" if self.lang == "vi" else "MMMM y", locale=self.lang))
+
+    def month_of(self, t: int) -> str:
+        """Return the local month of a time, short."""
+        return str(
+            format_date(to_local(t, self.zone).date(), "MM/y" if self.lang == "vi" else "MMM y", locale=self.lang)
+        )
 
     def day_number(self, t: int) -> str:
         """Return the local day of the month."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from api.pages.charts import target_gauge
+from api.pages.freshness import Freshness
+from api.pages.history import build_picker
 from telemetry.core.scope import Scope
 from telemetry.queries.network import sort_worst_first
 from telemetry.queries.service import WAIT_TARGET
@@ -12,6 +14,7 @@ from telemetry.queries.service import WAIT_TARGET
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from api.pages.history import HistoryPlace
     from api.pages.language import PageLocale
     from telemetry.core.inventory import Target
     from telemetry.queries.network import NetworkStatus
@@ -22,7 +25,7 @@ FIRST_CENTRES = 20
 _CONDITION_BY_INDICATOR = {"none": "operational", "minor": "degraded", "major": "down", "critical": "down"}
 
 
-def build_context(queries: Queries, locale: PageLocale) -> dict[str, Any]:
+def build_context(queries: Queries, locale: PageLocale, place: HistoryPlace) -> dict[str, Any]:
     """Gather what the template shows."""
     status = queries.network_status()
     inventory = status.network.inventory
@@ -36,6 +39,8 @@ def build_context(queries: Queries, locale: PageLocale) -> dict[str, Any]:
         "simulated": status.has_simulated_data,
         "stale": status.stale,
         "last_data": status.last_data,
+        "freshness": Freshness(status.last_data, status.network.now),
+        "picker": build_picker(queries, locale, place, None),
         "sentence": summary_sentence(status, locale),
         "mood": overall_condition(status),
         "today": today.overall,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from api.etags import VARY
 from api.pages.language import LANGUAGE_COOKIE, PageLocale, choose_language, load_messages
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 STATE_ICONS = {
     "operational": "✓", "degraded": "▲", "down": "✕", "unknown": "?", "closed": "○", "imported": "↧", "up": "✓",
-    "healthy": "✓", "at_risk": "▲", "exhausted": "✕", "no_data": "?",
+    "period": "▦", "healthy": "✓", "at_risk": "▲", "exhausted": "✕", "no_data": "?",
 }  # fmt: skip
 """A symbol for every state, so that colour is never the only sign."""
 _COOKIE_MAX_AGE_S = 31_536_000
@@ -49,11 +51,11 @@ class Renderer:
             "lang": locale.lang,
             "other": other,
             "icons": STATE_ICONS,
-            "path": request.url.path,
+            "other_href": f"{request.url.path}?" + urlencode({**request.query_params, "lang": other}),
             "version": self.version,
         }
         body = self.environment.get_template(template).render({**shared, **context})
-        response = HTMLResponse(body, status, {"Cache-Control": "no-cache", "Vary": "Accept-Language, Cookie"})
+        response = HTMLResponse(body, status, {"Cache-Control": "no-cache", "Vary": VARY})
         response.headers["Content-Language"] = locale.lang
         if request.query_params.get("lang") == locale.lang:
             response.set_cookie(LANGUAGE_COOKIE, locale.lang, max_age=_COOKIE_MAX_AGE_S, httponly=True, samesite="lax")

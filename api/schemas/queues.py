@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from telemetry.core.figures.histograms import DurationHistogram, QueueFigures
-    from telemetry.queries.queues import CurrentQueue, QueueHistoryRow
+    from telemetry.core.figures.queue_periods import QueueHistoryRow
+    from telemetry.queries.queues import CurrentQueue
 
 
 class WaitFigures(ApiModel):

@@ -9,6 +9,7 @@ class NotFound(MotcuaError):
     """A centre, service, device, system, objective or scope that is not declared."""
 
     def __init__(self, ident: str, kind: str) -> None:
+        self.ident = ident
         self.kind = kind
         super().__init__(f"no {kind} {ident!r}: list what there is, or check the spelling")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.windows import SLOT, Window, floor
 from telemetry.core.figures.histograms import queue_figures
+from telemetry.core.figures.queue_periods import QueueHistoryRow
 from telemetry.core.fold.totals import QUEUE_FIELDS, SERVICE_LEVEL_FIELDS, SERVICE_LEVEL_THRESHOLDS_S
 from telemetry.core.scope import Scope
 from telemetry.queries.buckets import BucketQuery
@@ -44,17 +45,6 @@ class CurrentQueue:
     def today(self) -> QueueFigures:
         """Return today's figures."""
         return queue_figures(self.service.today)
-
-
-@dataclass(frozen=True, slots=True)
-class QueueHistoryRow:
-    """One service's figures at one centre over one bucket."""
-
-    centre: str
-    service: str
-    window: Window
-    zone: ZoneInfo
-    figures: QueueFigures
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +85,7 @@ def _history_rows(
     for chunk in (centres[i : i + CENTRES_PER_READ] for i in range(0, len(centres), CENTRES_PER_READ)):
         for (centre, name, bucket_index), sums in _sums_by_queue(store, chunk, query, starts, now).items():
             if any(sums.values()) and service in (None, name):
-                yield QueueHistoryRow(centre, name, buckets[bucket_index], query.zone, queue_figures(sums))
+                yield QueueHistoryRow(centre, name, buckets[bucket_index], query.zone, sums)
 
 
 def _sums_by_queue(
@@ -130,4 +120,4 @@ def _queue_key(total: Total, starts: list[int]) -> QueueKey:
 
 def empty_queue_row(centre: Centre, service: str, query: BucketQuery) -> QueueHistoryRow:
     """Return the row of a named service in which nothing happened."""
-    return QueueHistoryRow(centre.id, service, query.window, centre.zone, queue_figures({}))
+    return QueueHistoryRow(centre.id, service, query.window, centre.zone, {})

@@ -18,6 +18,7 @@ from telemetry.queries.buckets import OpenWindowsCache, bucket_query
 from telemetry.queries.completeness import StoreStatsCache
 from telemetry.queries.errors import BadScope, BadWindow, NotFound
 from telemetry.queries.network import NetworkViewCache, planned_maintenance, scope_of_centres
+from telemetry.queries.period_history import days_with_tickets, newest_day_with_tickets, read_period_history
 from telemetry.queries.queues import QueueHistory, current_queues, empty_queue_row, queue_history_rows
 from telemetry.queries.slo_history import ScopedSloQuery, budget_spending, slo_history
 from telemetry.queries.slos import build_slo_index
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from telemetry.queries.buckets import BucketSize
     from telemetry.queries.completeness import StoreStats
     from telemetry.queries.network import CachedNetworkView, MaintenanceWindow, NetworkStatus
+    from telemetry.queries.period_history import DayRange, PeriodHistory
     from telemetry.queries.queues import CurrentQueue
     from telemetry.queries.slos import SloIndex
     from telemetry.queries.snapshot import Snapshot
@@ -233,10 +235,24 @@ class Queries:
         if service not in self._inventory().services and service not in centre_services:
             raise NotFound(service, "service")
 
-    def last_day_with_tickets(self, centre: str) -> int | None:
-        """Return the start of the newest day that has tickets, Unix ms; None when there is none."""
-        totals = self._store.totals([centre], "1d", Window(0, self._clock()), "desk")
-        return max((total.start for total in totals), default=None)
+    def period_history(self, centre: str | None, days: DayRange, service: str | None = None) -> PeriodHistory:
+        """Return the queue figures of whole local days at a centre, or over all declared centres."""
+        centres = self._declared_centres() if centre is None else [self.network().centre(centre)]
+        if service is not None:
+            self._check_service(service, centres)
+        return read_period_history(self._store, centres, days, service, self._clock())
+
+    def _declared_centres(self) -> list[Centre]:
+        return [c for c in self.network().centres() if not c.imported]
+
+    def days_with_tickets(self, centre: str, most: int) -> DayRange | None:
+        """Return a centre's days from the first to the last with tickets, the newest `most` of them."""
+        return days_with_tickets(self._store, self.network().centre(centre), most, self._clock())
+
+    def newest_day_with_tickets(self, centre: str | None = None) -> int | None:
+        """Return the start of the newest day with tickets at a centre, or at any declared one; None without tickets."""
+        centres = [c.id for c in self._declared_centres()] if centre is None else [centre]
+        return newest_day_with_tickets(self._store, centres, self._clock())
 
     def store_stats(self) -> StoreStats:
         """Return counts about the store, at most ten seconds old."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 import tomllib
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 import dashboards
-from api.pages.charts import HALF_HOUR_MS, bar_chart, target_gauge
-from telemetry.core.fold.live_row_types import CentreNow
-from tests.program.network import Network, busy, centre_now, local, network, waits
+from api.pages.charts import PLOT_HEIGHT, ChartSeries, ColumnText, axis_ticks, target_gauge, time_chart
+from tests.program.network import Network, busy, centre_now, local, network
 from tests.program.promises import judged, promising
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ def test_the_province_in_vietnamese_says_it_in_a_sentence(net: Network) -> None:
     assert '<html lang="vi">' in html
     assert "2 trung tâm đang mở, tất cả hoạt động bình thường." in html
     assert "7,3 phút" in html
-    assert "tối đa 15,0 phút" in html
-    assert "30,0 phút vào năm 2022; 15,0 phút vào năm 2025" in html
+    assert "tối đa 15 phút" in html
+    assert "30 phút vào năm 2022; 15 phút vào năm 2025" in html
     assert "Đạt chỉ tiêu" in html
     assert "80%" in html
     assert "mô phỏng" not in html
@@ -92,7 +92,7 @@ def test_the_centre_says_what_works_and_when_it_closes(net: Network) -> None:
     assert "Trung tâm đang mở – 3/4 quầy, 1/1 cổng kết nối hoạt động, 1/1 kiosk hoạt động. Đóng cửa lúc 11:30." in html
     assert "Đất đai" in html
     assert html.count("<title>") >= 28
-    assert "07:00: phát 1, gọi 1" in html
+    assert "07:00: 1 lượt, 1 đã phục vụ, chờ trung bình 0,5 phút" in html
     english = page(net, "/centres/vn83-a?lang=en")
     assert "The centre is open – 3/4 counters, 1/1 gateway working, 1/1 kiosk working. Closes at 11:30." in english
 
@@ -148,17 +148,6 @@ def test_the_worst_centre_comes_first(net: Network) -> None:
     assert "1/2 trung tâm đang mở hoạt động bình thường, 1 ngừng phục vụ." in html
 
 
-def test_an_imported_log_is_shown_around_its_own_last_day(net: Network) -> None:
-    declared = {"name_vi": "Nhật ký", "name_en": "Log", "zone": "Asia/Ho_Chi_Minh"}
-    net.live("replay-bank", CentreNow(centre="replay-bank", at=net.time[0], state="unknown", declared=declared))
-    net.total("desk:replay-bank:ps", "5m", local(9, day=3), waits(5, 5))
-    net.total("desk:replay-bank:ps", "1d", local(0, day=3), waits(5, 5))
-    html = page(net, "/centres/replay-bank")
-    assert "không theo dõi trực tiếp" in html
-    assert "09:00: phát 2, gọi 2" in html
-    assert "Dữ liệu nhập từ nhật ký cũ" in page(net, "/")
-
-
 def test_a_browser_gets_errors_as_pages_and_a_program_as_problems(net: Network) -> None:
     shown = net.client.get("/centres/x", headers={"Accept": "text/html"})
     assert (shown.status_code, "Không có trang" in shown.text) == (404, True)
@@ -181,7 +170,8 @@ def test_both_languages_say_the_same_things() -> None:
 def test_every_message_is_used_somewhere() -> None:
     sources = [*PAGE.glob("templates/*.html"), *Path("api").glob("*.py"), *Path("api/pages").glob("*.py")]
     text = "".join(p.read_text("utf-8") for p in (PAGE.parents[1] / s for s in sources))
-    made = ("cond_", "state_", "mode_", "kind_", "error_", "p_some_", "target_", "slo_", "budget_count_", "badges_")
+    made = ("cond_", "state_", "mode_", "kind_", "error_", "p_some_", "target_", "slo_", "budget_count_", "badges_",
+            "unit_", "previous_", "next_", "title_", "h_", "key_", "csv_", "period_", "ago_")  # fmt: skip
     keys = tomllib.loads((PAGE / "messages" / "vi.toml").read_text("utf-8"))
     assert [k for k in keys if not k.startswith(made) and f'"{k}"' not in text and f"'{k}'" not in text] == []
 
@@ -192,12 +182,39 @@ def test_nothing_in_the_templates_or_static_files_names_another_host() -> None:
         assert not re.search(r"https?:|//[a-z]+\.|@import|url\((?!#)", text), path.name
 
 
-def test_bars_fill_the_gaps_and_stay_inside_the_plot() -> None:
-    found = bar_chart({0: (7, 3, 1), 3 * HALF_HOUR_MS: (1, 13, 0)})
-    assert [s.issued for s in found.slots] == [7, 0, 0, 1]
-    assert all(0 <= h <= 120 for s in found.slots for h in (s.issued_h, s.called_h))
-    assert found.top >= 13
-    assert bar_chart({}).slots == ()
+def test_bars_stay_inside_the_plot_and_below_the_top_of_the_axis() -> None:
+    texts = [ColumnText(str(i), "") for i in range(4)]
+    counts = (ChartSeries("issued", (7.0, 0.0, 0.0, 1.0)), ChartSeries("served", (3.0, 0.0, 0.0, 13.0)))
+    chart = time_chart(counts, texts)
+    bars = [bar for column in chart.columns for bar in column.bars]
+    assert [(bar.series, bar.height > 0) for bar in bars] == [
+        ("issued", True),
+        ("served", True),
+        ("issued", True),
+        ("served", True),
+    ]
+    assert all(0 < bar.height < PLOT_HEIGHT and bar.y + bar.height == pytest.approx(PLOT_HEIGHT) for bar in bars)
+    assert not time_chart((ChartSeries("issued", ()),), ()).any
+
+
+@pytest.mark.parametrize("highest", [0.2, 1, 2, 3, 4, 7, 9.9, 10, 47, 99, 100, 101, 950, 12_345])
+def test_one_bar_alone_does_not_fill_the_height(highest: float) -> None:
+    (column,) = time_chart((ChartSeries("issued", (highest,)),), [ColumnText("07:00", "")]).columns
+    assert column.bars[0].height < 0.95 * PLOT_HEIGHT
+    assert column.bars[0].width <= 26
+    ticks = axis_ticks(highest, 4)
+    assert 3 <= len(ticks) <= 6
+    assert ticks[0] == 0
+    assert len({round(b - a, 6) for a, b in pairwise(ticks)}) == 1
+
+
+def test_a_line_is_broken_where_there_is_no_value() -> None:
+    (line,) = time_chart(
+        (ChartSeries("p90", (1.0, 2.0, None, 3.0), as_line=True),), [ColumnText(str(i), "") for i in range(4)]
+    ).lines
+    assert [len(piece.split()) for piece in line.pieces] == [2]
+    assert len(line.points) == 3
+    assert time_chart((ChartSeries("within", (None, 100.0)),), [ColumnText("", "")] * 2, fixed_top=100).ticks[0][1] == 0
 
 
 def test_a_gauge_needs_a_value_and_a_target() -> None:

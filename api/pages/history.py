@@ -1,0 +1,394 @@
+"""The history of a centre or of the province over a period: cards, charts and tables. It must not read the store.
+
+The same rows are offered as CSV by `downloads.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from api.pages.charts import ChartSeries, ColumnText, time_chart
+from api.pages.freshness import Freshness
+from api.pages.periods import MAX_CENTRE_DAYS, MAX_PROVINCE_DAYS, Period, period_query
+from api.times import rfc3339
+from telemetry.core.calendar.windows import Window
+from telemetry.core.fold.totals import HISTOGRAM_BOUNDS_S
+from telemetry.core.inventory import local_date
+from telemetry.core.scope import Scope
+from telemetry.queries.period_history import DayRange
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from zoneinfo import ZoneInfo
+
+    from api.pages.charts import TimeChart
+    from api.pages.language import PageLocale
+    from telemetry.core.figures.accounting import TimeByState
+    from telemetry.core.figures.histograms import QueueFigures
+    from telemetry.core.inventory import Centre
+    from telemetry.queries.period_history import PeriodHistory
+    from telemetry.queries.service import Queries
+
+DEFAULT_THRESHOLD_S = 900
+_TIME_HEADINGS = {"30m": "half_hour", "1h": "half_hour", "1d": "day", "1mo": "month"}
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPlace:
+    """What a history is about: one centre, or with None the province; and the one service asked for, if any."""
+
+    centre: Centre | None
+    service: str | None
+    zone: ZoneInfo
+    path: str
+
+    @property
+    def ident(self) -> str | None:
+        """Return the centre's id, None for the province."""
+        return self.centre.id if self.centre else None
+
+    @property
+    def max_days(self) -> int:
+        """Return how many days a page shows at most."""
+        return MAX_CENTRE_DAYS if self.centre else MAX_PROVINCE_DAYS
+
+
+@dataclass(frozen=True, slots=True)
+class FigureRow:
+    """One line of a table of figures: its heading, whether it was closed throughout, and its figures."""
+
+    label: str
+    figures: QueueFigures
+    closed: bool = False
+    issued_per_day: float | None = None
+    href: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FigureTable:
+    """A table of figures; `ident` names it in the page and in its download."""
+
+    ident: str
+    caption: str
+    heading: str
+    rows: tuple[FigureRow, ...]
+
+    @property
+    def has_means(self) -> bool:
+        """Return whether its rows have a mean per day."""
+        return any(row.issued_per_day is not None for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryChart:
+    """A chart with its heading and the unit of its axis: `number`, `minutes` or `percent`."""
+
+    ident: str
+    title: str
+    unit: str
+    chart: TimeChart
+
+
+def build_context(
+    queries: Queries, locale: PageLocale, place: HistoryPlace, days: DayRange, *, is_chosen: bool
+) -> dict[str, Any]:
+    """Gather what the template shows; `is_chosen` is false when the page itself chose the newest day with data."""
+    now = queries.now()
+    period = Period(days, local_date(now, place.zone))
+    history = queries.period_history(place.ident, days, place.service)
+    names = ServiceNames(queries, locale)
+    threshold_s = threshold_of(queries)
+    view = queries.centre(place.ident) if place.ident else None
+    status = queries.network_status()
+    simulated = view.has_simulated_data or status.network.inventory.simulated if view else status.has_simulated_data
+    return {
+        "title": locale.name(place.centre or queries.inventory()),
+        "place": place,
+        "picker": build_picker(queries, locale, place, period),
+        "history": history,
+        "figures": history.overall,
+        "within": history.overall.wait.within_threshold(threshold_s),
+        "threshold_s": threshold_s,
+        "sentence": summary_sentence(history, period, locale, threshold_s),
+        "reason": "" if is_chosen else locale.t("newest_day"),
+        "stale": False,
+        "last_data": None,
+        "mood": "closed" if history.is_empty else "imported" if place.centre and place.centre.imported else "period",
+        "simulated": simulated,
+        "now": now,
+        "freshness": Freshness(
+            newest=view.last_data if view else status.last_data, now=now, follows=period.includes_today
+        ),
+        "charts": build_charts(history, locale, place, threshold_s),
+        "tables": build_tables(history, locale, place, names, queries),
+        "csv_href": place.path.rstrip("/") + "/history.csv" + period_query(days, service=place.service or ""),
+        "api_href": _api_href(place, days),
+        "availability": _availability(queries, place, days, now),
+        "newest": _newest_day_link(queries, place, days) if history.is_empty else "",
+        "whole_log": _whole_log_link(queries, place, days),
+        "health": queries.store_stats(),
+        "inventory": queries.inventory(),
+    }  # fmt: skip
+
+
+class ServiceNames:
+    """The services' names in the page's language; an imported log's own names first."""
+
+    def __init__(self, queries: Queries, locale: PageLocale) -> None:
+        self._services = queries.inventory().services
+        self._locale = locale
+
+    def __call__(self, service: str) -> str:
+        """Return a service's name, its id without one."""
+        return self._locale.name(self._services.get(service), service)
+
+
+def threshold_of(queries: Queries) -> int:
+    """Return the wait, s, that the share within target is about: today's target where it is an exact bound."""
+    target = queries.wait_target()
+    return int(target.value) if target and target.value in HISTOGRAM_BOUNDS_S else DEFAULT_THRESHOLD_S
+
+
+def summary_sentence(history: PeriodHistory, period: Period, locale: PageLocale, threshold_s: int) -> str:
+    """Return the period's figures in a sentence."""
+    if history.is_empty:
+        return locale.t("h_ahead" if period.is_ahead else "h_none")
+    wait = history.overall.wait
+    sentence = locale.t("h_summary", n=history.overall.issued)
+    if wait.count:
+        within = locale.percent(wait.within_threshold(threshold_s).ratio)
+        sentence += locale.t(
+            "h_summary_wait", mean=locale.minutes(wait.mean_s), within=within, limit=locale.minutes(threshold_s)
+        )
+    return sentence + "."
+
+
+def _api_href(place: HistoryPlace, days: DayRange) -> str:
+    """Return the address of the same figures in the API."""
+    start, end = (rfc3339(t, place.zone) for t in (days.window.start, days.window.end))
+    fields = {"centre": place.ident or "", "service": place.service or "", "from": start, "to": end}
+    return "/api/v1/queues/history?" + urlencode({name: value for name, value in fields.items() if value})
+
+
+def _availability(queries: Queries, place: HistoryPlace, days: DayRange, now: int) -> TimeByState | None:
+    window = days.window.clip(Window(0, now))
+    if window is None or (place.centre is not None and place.centre.imported):
+        return None
+    scope = Scope.centre(place.centre.id) if place.centre else Scope.province(queries.inventory().province)
+    return queries.availability(scope, window).overall
+
+
+def _newest_day_link(queries: Queries, place: HistoryPlace, days: DayRange) -> str:
+    newest = newest_day(queries, place)
+    return "" if newest == days or newest.first == local_date(queries.now(), place.zone) else period_query(newest)
+
+
+def newest_day(queries: Queries, place: HistoryPlace) -> DayRange:
+    """Return the newest day with tickets, today when there is none."""
+    newest = queries.newest_day_with_tickets(place.ident)
+    day = local_date(queries.now() if newest is None else newest, place.zone)
+    return DayRange(day, day, place.zone)
+
+
+def newest_day_of_import(queries: Queries, place: HistoryPlace) -> DayRange | None:
+    """Return the day on which the page of an imported log opens; None for others, and when its tickets are today's."""
+    if place.centre is None or not place.centre.imported:
+        return None
+    days = newest_day(queries, place)
+    return None if days.first == local_date(queries.now(), place.zone) else days
+
+
+def _whole_log_link(queries: Queries, place: HistoryPlace, days: DayRange) -> str:
+    if place.centre is None or not place.centre.imported:
+        return ""
+    whole = queries.days_with_tickets(place.centre.id, place.max_days)
+    return "" if whole is None or whole == days else period_query(whole)
+
+
+def build_charts(
+    history: PeriodHistory, locale: PageLocale, place: HistoryPlace, threshold_s: int
+) -> list[HistoryChart]:
+    """Lay out arrivals, waits, the share within target and losses over the period, then arrivals by time of day."""
+    texts, bucket = _column_texts(history, locale, place), history.bucket
+    figures = [point.figures for point in history.by_time]
+    within = time_chart(_within(figures, threshold_s), texts, fixed_top=100)
+    losses = time_chart(_counts(figures, "abandoned", "no_show"), texts)
+    charts = [
+        HistoryChart("arrivals", locale.t(f"h_arrivals_{bucket}"), "number", tickets_chart(history, locale, place)),
+        HistoryChart("waits", locale.t(f"h_waits_{bucket}"), "minutes", time_chart(_waits(figures), texts)),
+        HistoryChart("within", locale.t("h_within", limit=locale.minutes(threshold_s)), "percent", within),
+        HistoryChart("losses", locale.t("h_losses"), "number", losses),
+    ]
+    if history.by_time_of_day:
+        charts.append(_time_of_day_chart(history, locale))
+    return [chart for chart in charts if chart.chart.any]
+
+
+def tickets_chart(history: PeriodHistory, locale: PageLocale, place: HistoryPlace) -> TimeChart:
+    """Lay out tickets issued and served over time."""
+    figures = [point.figures for point in history.by_time]
+    return time_chart(_counts(figures, "issued", "served"), _column_texts(history, locale, place))
+
+
+def _column_texts(history: PeriodHistory, locale: PageLocale, place: HistoryPlace) -> list[ColumnText]:
+    texts = []
+    for point in history.by_time:
+        figures, start = point.figures, point.window.start
+        at, mean = time_label(start, history.bucket, locale), locale.minutes(figures.wait.mean_s)
+        tip = locale.t("h_tip", at=at, issued=figures.issued, served=figures.served, mean=mean)
+        label = time_label(start, history.bucket, locale, short=True)
+        texts.append(ColumnText(label, tip, _is_closed(place, point.window)))
+    return texts
+
+
+def _time_of_day_chart(history: PeriodHistory, locale: PageLocale) -> HistoryChart:
+    profile = history.by_time_of_day
+    texts = [
+        ColumnText(
+            minute_label(point.minute),
+            locale.t("h_tip_mean", at=minute_label(point.minute), mean=locale.decimal(point.issued_per_day)),
+        )
+        for point in profile
+    ]  # fmt: skip
+    series = (ChartSeries("issued", tuple(point.issued_per_day for point in profile)),)
+    return HistoryChart("day", locale.t("h_arrivals_of_day"), "number", time_chart(series, texts))
+
+
+def _counts(figures: Sequence[QueueFigures], *names: str) -> list[ChartSeries]:
+    return [ChartSeries(name, tuple(float(getattr(f, name)) for f in figures)) for name in names]
+
+
+def _waits(figures: Sequence[QueueFigures]) -> list[ChartSeries]:
+    means = tuple(None if f.wait.mean_s is None else f.wait.mean_s / 60 for f in figures)
+    p90s = tuple(None if (p90 := f.wait.percentile_s(0.9)) is None else p90 / 60 for f in figures)
+    return [ChartSeries("mean", means), ChartSeries("p90", p90s, as_line=True)]
+
+
+def _within(figures: Sequence[QueueFigures], threshold_s: int) -> list[ChartSeries]:
+    ratios = (f.wait.within_threshold(threshold_s).ratio for f in figures)
+    return [ChartSeries("within", tuple(None if ratio is None else 100 * ratio for ratio in ratios))]
+
+
+def time_label(start: int, bucket: str, locale: PageLocale, *, short: bool = False) -> str:
+    """Return how a bucket is named: a time of day, a day or a month."""
+    if bucket in ("30m", "1h"):
+        return locale.clock(start)
+    if bucket == "1mo":
+        return locale.month_of(start)
+    return locale.short_day_of(start) if short else locale.day_of(start)
+
+
+def minute_label(minute: int) -> str:
+    """Return a time of day, given in minutes since midnight."""
+    return f"{minute // 60:02d}:{minute % 60:02d}"
+
+
+def build_tables(
+    history: PeriodHistory, locale: PageLocale, place: HistoryPlace, names: ServiceNames, queries: Queries
+) -> list[FigureTable]:
+    """Return the tables under the charts: by time, time of day, service, centre; those without rows are left out."""
+    centres = queries.inventory().centres
+    profile = tuple(
+        FigureRow(minute_label(point.minute), point.figures, issued_per_day=point.issued_per_day)
+        for point in history.by_time_of_day
+    )
+    services = tuple(FigureRow(names(one.ident), one.figures) for one in history.by_service)
+    by_centre = tuple(
+        FigureRow(
+            locale.name(centres.get(one.ident), one.ident), one.figures,
+            href=f"/centres/{one.ident}" + period_query(history.days, service=place.service or ""),
+        )
+        for one in history.by_centre
+    )  # fmt: skip
+    tables = [
+        time_table(history, locale, place),
+        FigureTable("time-of-day", locale.t("h_by_time_of_day", n=history.open_days), locale.t("half_hour"), profile),
+        FigureTable(
+            "service", locale.t("h_by_service"), locale.t("service"), services if place.service is None else ()
+        ),
+        FigureTable("centre", locale.t("h_by_centre"), locale.t("centre"), by_centre if place.centre is None else ()),
+    ]
+    return [table for table in tables if table.rows]
+
+
+def time_table(history: PeriodHistory, locale: PageLocale, place: HistoryPlace) -> FigureTable:
+    """Return the table by half hour, hour, day or month."""
+    rows = tuple(
+        FigureRow(time_label(p.window.start, history.bucket, locale), p.figures, _is_closed(place, p.window))
+        for p in history.by_time
+    )
+    return FigureTable("time", locale.t(f"h_by_{history.bucket}"), locale.t(_TIME_HEADINGS[history.bucket]), rows)
+
+
+def _is_closed(place: HistoryPlace, window: Window) -> bool:
+    return place.centre is not None and not place.centre.open_windows(window)
+
+
+@dataclass(frozen=True, slots=True)
+class PickerLink:
+    """A link of the date picker; without an address it cannot be followed now."""
+
+    text: str
+    href: str
+    is_current: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DatePicker:
+    """The date picker of a page: form fields (ISO days), neighbours, units and the services to choose from."""
+
+    path: str
+    title: str
+    first: str
+    last: str
+    today: str
+    service: str
+    services: tuple[tuple[str, str], ...]
+    previous: PickerLink
+    following: PickerLink
+    units: tuple[PickerLink, ...]
+    max_days: int
+
+
+def build_picker(queries: Queries, locale: PageLocale, place: HistoryPlace, period: Period | None) -> DatePicker:
+    """Return the date picker; a page of the present has no period."""
+    today = local_date(queries.now(), place.zone)
+    shown = period or Period(DayRange(today, today, place.zone), today)
+    service, unit = place.service or "", period.unit if period else None
+    words = shown.unit
+    following = shown.following
+
+    def address(days: DayRange | None) -> str:
+        return place.path + period_query(days, service=service) if days else ""
+
+    units = [
+        PickerLink(locale.t(f"unit_{name}"), address(shown.as_unit(name)), name == unit)
+        for name in ("day", "week", "month")
+    ]
+    names = ServiceNames(queries, locale)
+    service_ids = place.centre.services if place.centre else tuple(queries.inventory().services)
+    return DatePicker(
+        path=place.path,
+        title=locale.t("live_today") if period is None else period_title(period, locale),
+        first=shown.days.first.isoformat() if period else "",
+        last=shown.days.last.isoformat() if period else "",
+        today=today.isoformat(),
+        service=service,
+        services=tuple((ident, names(ident)) for ident in service_ids),
+        previous=PickerLink(locale.t(f"previous_{words}"), address(shown.previous)),
+        following=PickerLink(locale.t(f"next_{words}"), address(following)),
+        units=(PickerLink(locale.t("today_live"), place.path, period is None), *units),
+        max_days=place.max_days,
+    )
+
+
+def period_title(period: Period, locale: PageLocale) -> str:
+    """Return how a period is named."""
+    first, last = period.days.first, period.days.last
+    if period.unit == "day":
+        return locale.day(first)
+    if period.unit == "month":
+        return locale.t("title_month", month=locale.month(first))
+    return locale.t(f"title_{period.unit}", first=locale.plain_date(first), last=locale.plain_date(last))

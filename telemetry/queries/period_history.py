@@ -1,0 +1,178 @@
+"""Queue figures of whole local days for pages and downloads: by time, time of day, service and centre.
+
+It must not read raw events.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from telemetry.core.calendar.windows import DAY, SLOT, Window, day_window, days_in, floor, to_local
+from telemetry.core.figures.queue_periods import (
+    figures_by_name,
+    figures_by_time,
+    figures_by_time_of_day,
+    figures_of_all,
+)
+from telemetry.core.fold.totals import COUNT_FIELDS
+from telemetry.core.inventory import ALWAYS_OPEN
+from telemetry.queries.buckets import BucketQuery
+from telemetry.queries.queues import queue_history_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import date
+    from zoneinfo import ZoneInfo
+
+    from telemetry.core.figures.histograms import QueueFigures
+    from telemetry.core.figures.queue_periods import NamedFigures, QueueHistoryRow, TimeFigures, TimeOfDayFigures
+    from telemetry.core.fold.totals import Total
+    from telemetry.core.inventory import Centre
+    from telemetry.queries.buckets import BucketSize
+    from telemetry.queries.totals_cache import TotalsReader
+
+HALF_HOUR_MS = 6 * SLOT
+MAX_DAYS_BY_DAY = 92
+"""Longer periods are shown by month."""
+MAX_DAYS_BY_TIME_OF_DAY = 31
+"""Longer periods have no figures by time of day: those are read from 5-minute totals."""
+_SEARCH_DAYS = (8, 36, 400)
+"""How far back the newest day with tickets is looked for at first, at second, …; at last everywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayRange:
+    """Whole local days, both included, and the zone whose days they are."""
+
+    first: date
+    last: date
+    zone: ZoneInfo
+
+    @property
+    def window(self) -> Window:
+        """Return the days as one half-open window, Unix ms."""
+        return Window(day_window(self.first, self.zone).start, day_window(self.last, self.zone).end)
+
+    @property
+    def days(self) -> int:
+        """Return how many days they are."""
+        return (self.last - self.first).days + 1
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodHistory:
+    """The figures of a range of days over some centres; `rows` are by centre, service and bucket.
+
+    `by_time_of_day` is empty for one day, for more than MAX_DAYS_BY_TIME_OF_DAY and for several centres;
+    `open_days` are those among which its mean is taken.
+    """
+
+    days: DayRange
+    bucket: BucketSize
+    rows: tuple[QueueHistoryRow, ...]
+    overall: QueueFigures
+    by_time: tuple[TimeFigures, ...]
+    by_time_of_day: tuple[TimeOfDayFigures, ...]
+    by_service: tuple[NamedFigures, ...]
+    by_centre: tuple[NamedFigures, ...]
+    open_days: int
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether nothing happened."""
+        return not self.rows
+
+
+def read_period_history(
+    store: TotalsReader, centres: Sequence[Centre], days: DayRange, service: str | None, now: int
+) -> PeriodHistory:
+    """Read a period of one centre, or of several as one; a day is shown by half hour (several centres: by hour)."""
+    centre = centres[0] if len(centres) == 1 else None
+    bucket = choose_bucket(days, by_half_hour=centre is not None)
+    rows = queue_history_rows(store, centres, BucketQuery(days.window, bucket, days.zone), service, now)
+    open_days = 0
+    profile: tuple[TimeOfDayFigures, ...] = ()
+    if centre is not None:
+        open_days = _count_open_days(centre, days, rows, now)
+        if 1 < days.days <= MAX_DAYS_BY_TIME_OF_DAY:
+            query = BucketQuery(days.window, "30m", days.zone)
+            half_hours = queue_history_rows(store, centres, query, service, now)
+            profile = figures_by_time_of_day(half_hours, days.zone, HALF_HOUR_MS, open_days)
+    services = [service] if service else list(dict.fromkeys(s for c in centres for s in c.services))
+    return PeriodHistory(
+        days=days,
+        bucket=bucket,
+        rows=rows,
+        overall=figures_of_all(rows),
+        by_time=figures_by_time(rows, _expected_buckets(centre, days, bucket, now)),
+        by_time_of_day=profile,
+        by_service=figures_by_name(rows, lambda row: row.service, services),
+        by_centre=figures_by_name(rows, lambda row: row.centre, [c.id for c in centres]),
+        open_days=open_days,
+    )
+
+
+def choose_bucket(days: DayRange, *, by_half_hour: bool) -> BucketSize:
+    """Return the width of the buckets in which a period is shown."""
+    if days.days == 1:
+        return "30m" if by_half_hour else "1h"
+    return "1d" if days.days <= MAX_DAYS_BY_DAY else "1mo"
+
+
+def _expected_buckets(centre: Centre | None, days: DayRange, bucket: BucketSize, now: int) -> list[Window]:
+    """Return the buckets that are shown even when empty: days up to today; of one day the opening hours."""
+    if bucket in ("1d", "1mo"):
+        buckets = BucketQuery(days.window, bucket, days.zone).buckets()
+        return [w for w in buckets if w.start <= now]
+    if centre is None or centre.hours == ALWAYS_OPEN:
+        return []
+    starts = (
+        start
+        for w in centre.open_windows(days.window)
+        for start in range(floor(w.start, HALF_HOUR_MS), w.end, HALF_HOUR_MS)
+    )
+    return [Window(start, start + HALF_HOUR_MS) for start in starts]
+
+
+def _count_open_days(centre: Centre, days: DayRange, rows: Sequence[QueueHistoryRow], now: int) -> int:
+    """Count the days up to today on which the centre was open; of one without hours those with tickets."""
+    if centre.hours == ALWAYS_OPEN:
+        return len({to_local(row.window.start, days.zone).date() for row in rows})
+    passed = days.window.clip(Window(0, now + 1))
+    opened = centre.open_windows(passed) if passed else []
+    return len({day for w in opened for day in days_in(w, days.zone)})
+
+
+def days_with_tickets(store: TotalsReader, centre: Centre, most: int, now: int) -> DayRange | None:
+    """Return the days from the first to the last with tickets, the newest `most` of them; None when there are none."""
+    starts = [total.start for total in store.totals([centre.id], "1d", Window(0, now), "desk") if has_tickets(total)]
+    if not starts:
+        return None
+    first, last = (to_local(start, centre.zone).date() for start in (min(starts), max(starts)))
+    return DayRange(max(first, last - timedelta(days=most - 1)), last, centre.zone)
+
+
+def has_tickets(total: Total) -> bool:
+    """Return whether any ticket was counted; a service level alone may be decided on the day after its ticket."""
+    return any(map(total.sums.get, COUNT_FIELDS))
+
+
+def newest_day_with_tickets(store: TotalsReader, centres: Sequence[str], now: int) -> int | None:
+    """Return the start of the newest day with tickets at any of the centres, Unix ms; None when there is none."""
+    for window in _search_windows(now):
+        totals = store.totals(centres, "1d", window, "desk")
+        newest = max((total.start for total in totals if has_tickets(total)), default=None)
+        if newest is not None:
+            return newest
+    return None
+
+
+def _search_windows(now: int) -> Iterator[Window]:
+    end = now
+    for days in _SEARCH_DAYS:
+        start = max(0, now - days * DAY)
+        yield Window(start, end)
+        end = start
+    yield Window(0, end)
