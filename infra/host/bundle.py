@@ -97,15 +97,23 @@ def render_bundle(
     files = {f"server/{path}": text for path, text in server.items()}
     files |= {f"device/{path}": text for path, text in (device_units(layout) | system_users()).items()}
     files[CLOUD_INIT_FILE] = render_user_data(head, server, COMMAND_PATHS)
-    if broker:
-        files |= {
-            f"devices/{device.id}.toml": render_agent(
-                inventory, device.id, mqtt=broker, outbox=f"{STATE_FOLDER}/outbox.db", certificates=AgentCertificates()
-            )
-            for device in inventory.devices.values()
-            if device.kind != "replay"
-        }
-    return {path: _with_header(head, text) for path, text in files.items()}
+    files = {path: _with_header(head, text) for path, text in files.items()}
+    return files | (device_files(inventory, head, broker) if broker else {})
+
+
+def device_files(inventory: Inventory, head: str, broker: str) -> dict[str, str]:
+    """Return {path: text} of every device's agent.toml, with its sources, for the broker at this URL."""
+    certificates = AgentCertificates()
+    return {
+        f"devices/{device.id}.toml": _with_header(
+            head,
+            render_agent(
+                inventory, device.id, mqtt=broker, outbox=f"{STATE_FOLDER}/outbox.db", certificates=certificates
+            ),
+        )
+        for device in inventory.devices.values()
+        if device.kind != "replay"
+    }
 
 
 def default_plan(inventory: Inventory, layout: HostLayout) -> StackPlan:

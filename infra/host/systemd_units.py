@@ -73,13 +73,14 @@ def _role_unit(role: str, purpose: str, command: str, memory: str, certificate: 
 
 
 def device_units(layout: HostLayout) -> dict[str, str]:
-    """Return {path: text} of a device's unit, and of an example drop-in that gives it access to a printer's line."""
+    """Return {path: text} of a device's unit, and of examples: access to a printer's line, a local source."""
     command = f"{layout.program} agent --config {ETC}/agent.toml"
     return {
         f"{UNITS_FOLDER}/motcua-agent.service": _role_unit(
             "agent", "this device's events, in its outbox until they are stored", command, "128M"
         ),
         f"{UNITS_FOLDER}/motcua-agent.service.d/printer.conf.example": render_template("printer.conf"),
+        f"{ETC.lstrip('/')}/agent.d/local.toml.example": render_template("agent-drop-in.toml"),
     }
 
 

@@ -25,7 +25,9 @@ class RenderTarget(StrEnum):
     """The targets that can be rendered."""
 
     HOST = "host"
+    LOCAL = "local"
     KUBERNETES = "kubernetes"
+    OPENSTACK = "openstack"
 
 
 class RenderedFiles(NamedTuple):
@@ -41,7 +43,8 @@ def render(
         RenderTarget,
         typer.Option(
             help="host: one server with mosquitto, InfluxDB and systemd. "
-            "kubernetes: objects for `kubectl apply --server-side -k`."
+            "kubernetes: objects for `kubectl apply --server-side -k`. "
+            "local, openstack: only the devices; `pulumi up` makes the rest."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Output folder; only files of an earlier run are replaced.")],
@@ -49,7 +52,10 @@ def render(
     workers: Annotated[int, typer.Option(min=1, max=9, help="host: number of ingest workers, named 1, 2, …")] = 1,
     broker: Annotated[
         str,
-        typer.Option(help="host: also write all agent.toml files for this broker, e.g. mqtts://mqtt.example:8883."),
+        typer.Option(
+            help="Broker of the devices' agent.toml files, e.g. mqtts://mqtt.example:8883 (default: that of the stack "
+            "file; host without a stack file: no such files are written)."
+        ),
     ] = "",
     program: Annotated[str, typer.Option(help="host: path of `motcua` on the machines.")] = "/opt/motcua/bin/motcua",
     stack_file: Annotated[
@@ -65,15 +71,20 @@ def render(
     """
     from telemetry import inventory as declared
 
+    check_broker_address(broker)
     folder = inventory or load_settings(config).inventory
     if target is RenderTarget.HOST and stack_file is None:
         loaded = declared.load(folder or declared.default_path())
         rendered = _render_host(loaded, workers, broker, program)
     else:
         stack = load_stack(target, stack_file, folder)
-        loaded, rendered = (
-            stack.inventory,
-            _render_stack(target, stack, (max(workers, stack.options.workers), broker, program)),
+        loaded = stack.inventory
+        broker = broker or f"mqtts://{stack.options.broker.host}:{stack.options.broker.port}"
+        workers = max(workers, stack.options.workers)
+        rendered = (
+            _render_host(loaded, workers, broker, program, stack.plan)
+            if target is RenderTarget.HOST
+            else _render_stack(target, stack, broker)
         )
     check_overwrites(out, rendered.files, rendered.marker)
     write_files(out, rendered)
@@ -90,7 +101,6 @@ def _render_host(
     from infra.host.bundle import EXECUTABLE_FILES, HEADER_PREFIX, render_bundle
     from infra.host.systemd_units import HostLayout
 
-    check_broker_address(broker)
     layout = HostLayout(program, tuple(str(number) for number in range(1, workers + 1)))
     return RenderedFiles(render_bundle(inventory, layout, broker, plan), HEADER_PREFIX, EXECUTABLE_FILES)
 
@@ -109,21 +119,23 @@ def load_stack(target: RenderTarget, file: Path | None, folder: Path | None) -> 
     return stack
 
 
-def _render_stack(target: RenderTarget, stack: OpenedStack, machine: tuple[int, str, str]) -> RenderedFiles:
-    if target is RenderTarget.HOST:
-        workers, broker, program = machine
-        return _render_host(stack.inventory, workers, broker, program, stack.plan)
-    from infra.targets.kubernetes import kustomize
+def _render_stack(target: RenderTarget, stack: OpenedStack, broker: str) -> RenderedFiles:
+    """Return a target's objects, if it has any as files, and its devices' files."""
+    from infra.host.bundle import device_files
+    from infra.targets.kubernetes.kustomize import kustomize_files
     from telemetry.inventory.files import bundle_files
 
-    files = kustomize.kustomize_files(stack.plan, stack.options, bundle_files(stack.folder))
-    return RenderedFiles(files, kustomize.HEADER_PREFIX)
+    marker = f"# Written by `motcua render --target {target.value}` from inventory "
+    devices = device_files(stack.inventory, f"{marker}{stack.inventory.version}.", broker)
+    if target is RenderTarget.KUBERNETES:
+        return RenderedFiles(kustomize_files(stack.plan, stack.options, bundle_files(stack.folder)) | devices, marker)
+    return RenderedFiles(devices, marker)
 
 
 def remove_stale_files(out: Path, rendered: RenderedFiles) -> None:
-    """Remove objects of an earlier run that this one did not write: they would be applied with the others."""
-    for path in out.glob("[0-9][0-9][0-9]-*.yaml"):
-        if path.name not in rendered.files and _is_own_file(path, rendered.marker):
+    """Remove what an earlier run wrote and this one did not: objects, which would be applied, and retired devices."""
+    for path in (*out.glob("[0-9][0-9][0-9]-*.yaml"), *out.glob("devices/*.toml")):
+        if str(path.relative_to(out)) not in rendered.files and _is_own_file(path, rendered.marker):
             path.unlink()
 
 

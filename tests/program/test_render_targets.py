@@ -90,14 +90,14 @@ def test_no_planted_secret_of_the_stack_file_or_the_environment_is_written(tmp_p
         [sys.executable, "-m", "motcua", *words], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert not any(planted in path.read_text() for path in (tmp_path / "out").iterdir())
+    assert not any(planted in path.read_text() for path in (tmp_path / "out").rglob("*.*"))
     assert planted not in done.stdout + done.stderr
 
 
 def test_every_file_says_what_it_was_written_from(tmp_path: Path) -> None:
     render(tmp_path)
     version = inventory.load(inventory.default_path()).version
-    assert all(f"{HEADER_PREFIX}{version}." in path.read_text().splitlines()[0] for path in tmp_path.iterdir())
+    assert all(f"{HEADER_PREFIX}{version}." in path.read_text().splitlines()[0] for path in tmp_path.rglob("*.*"))
 
 
 def test_rendering_again_replaces_its_own_files_and_removes_those_that_are_no_more(tmp_path: Path) -> None:
