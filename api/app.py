@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from api import badges, metrics, problems, statuspage
+from api.loading import LoadingMiddleware
 from api.pages import install_pages
 from api.routes import PREFIX, api_router
 from api.routes.service import health_router
@@ -14,6 +15,7 @@ from api.routes.service import health_router
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from api.loading import LoadingState
     from telemetry.queries.service import Queries
 
 _DESCRIPTION = "Service availability, queue load and completeness of public-service centres."
@@ -43,8 +45,10 @@ class SecurityHeadersMiddleware:
         await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
 
 
-def create_app(queries: Queries, *, version: str = "0", pages: bool = True) -> FastAPI:
-    """Return the app; `pages=False` leaves out the HTML pages and their static files."""
+def create_app(
+    queries: Queries, *, version: str = "0", pages: bool = True, loading: LoadingState | None = None
+) -> FastAPI:
+    """Return the app; `pages=False` leaves out the HTML pages, `loading` answers for it until that is finished."""
     app = FastAPI(
         title="Motcua",
         version=version,
@@ -63,5 +67,7 @@ def create_app(queries: Queries, *, version: str = "0", pages: bool = True) -> F
     app.include_router(statuspage.router)
     if pages:
         install_pages(app)
+    if loading is not None:
+        app.add_middleware(LoadingMiddleware, state=loading)
     app.add_middleware(SecurityHeadersMiddleware)
     return app

@@ -30,7 +30,7 @@ def problem_response(request: Request, status: int, code: str, detail: str, **mo
     page = getattr(request.app.state, _ERROR_PAGE, None)
     headers = cast("Mapping[str, str] | None", more.pop("headers", None))
     cause = more.pop("cause", None)
-    if page is not None and _accepts_html(request):
+    if page is not None and accepts_html(request):
         page_response: Response = page(request, status, cause)
         page_response.headers.update(headers or {})
         return page_response
@@ -47,7 +47,8 @@ def problem_response(request: Request, status: int, code: str, detail: str, **mo
     return JSONResponse(body, status, headers, PROBLEM_MEDIA_TYPE)
 
 
-def _accepts_html(request: Request) -> bool:
+def accepts_html(request: Request) -> bool:
+    """Return whether a person's browser asks, for a page and not for the API."""
     accepts = request.headers.get("accept", "")
     return "text/html" in accepts and not request.url.path.startswith("/api/")
 

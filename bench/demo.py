@@ -27,7 +27,7 @@ def measure(requests: int = 200) -> dict[str, Any]:
     others, port = OtherWork(), free_port()
     with open_sandbox() as sandbox:
         began = time.perf_counter()
-        arguments = ("--days", "1", "--port", str(port), "--data", str(sandbox.folder / "data"))
+        arguments = ("--centres", "all", "--days", "1", "--port", str(port), "--data", str(sandbox.folder / "data"))
         (sandbox.folder / "data").mkdir()
         process = sandbox.start_role("demo", *arguments, pattern="is live")
         sandbox.wait_until_ready(process, lambda: process.matched_at, "the demo is live", LIVE_TIMEOUT_S)

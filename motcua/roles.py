@@ -139,13 +139,36 @@ def start_server_roles(
     clock: Callable[[], int],
 ) -> Ingest:
     """Start one ingest and the rollup, each with its own store connection and link; returns the ingest."""
-    ingest_store, rollup_store = open_store(), open_store()
-    ingest = Ingest(ingest_store, inventory, clock)
+    ingest = start_ingest(threads, open_store, broker, inventory, clock)
+    start_rollup(threads, open_store, broker, inventory, clock)
+    return ingest
+
+
+def start_ingest(
+    threads: RoleThreads,
+    open_store: Callable[[], Store],
+    broker: BrokerAddress,
+    inventory: Callable[[], Inventory],
+    clock: Callable[[], int],
+) -> Ingest:
+    """Start one ingest as a thread, and return it."""
+    store = open_store()
+    ingest = Ingest(store, inventory, clock)
     link = ingest_link(broker, "1", shared=False, ingest=ingest)
     threads.start("ingest", lambda: run_ingest(ingest, link, threads.stop))
-    # Objectives are evaluated and shown; a demo sends no alert.
-    rollup = Rollup(rollup_store, inventory, clock, SloEvaluator(rollup_store, inventory, Alerting(inventory)))
-    threads.start("rollup", lambda: run_rollup(rollup, broker, threads.stop))
-    threads.on_exit(ingest_store.close)
-    threads.on_exit(rollup_store.close)
+    threads.on_exit(store.close)
     return ingest
+
+
+def start_rollup(
+    threads: RoleThreads,
+    open_store: Callable[[], Store],
+    broker: BrokerAddress,
+    inventory: Callable[[], Inventory],
+    clock: Callable[[], int],
+) -> None:
+    """Start the rollup as a thread; it evaluates the objectives and sends no alert."""
+    store = open_store()
+    rollup = Rollup(store, inventory, clock, SloEvaluator(store, inventory, Alerting(inventory)))
+    threads.start("rollup", lambda: run_rollup(rollup, broker, threads.stop))
+    threads.on_exit(store.close)

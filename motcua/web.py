@@ -12,6 +12,7 @@ from threading import Event
 import uvicorn
 
 from api.app import create_app
+from api.loading import LoadingState
 from motcua.roles import RoleThreads, wait_for_store
 from motcua.system import wall_ms
 from telemetry import __version__, wiring
@@ -38,18 +39,18 @@ class _StandaloneServer(uvicorn.Server):
         gc.set_threshold(*GC_THRESHOLDS)
 
 
-def _server_config(queries: Queries) -> uvicorn.Config:
-    app = create_app(queries, version=__version__)
+def _server_config(queries: Queries, loading: LoadingState | None = None) -> uvicorn.Config:
+    app = create_app(queries, version=__version__, loading=loading)
     return uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
 
 
-def build_server(queries: Queries) -> uvicorn.Server:
+def build_server(queries: Queries, loading: LoadingState | None = None) -> uvicorn.Server:
     """Return a server for the app, not started."""
-    return uvicorn.Server(_server_config(queries))
+    return uvicorn.Server(_server_config(queries, loading))
 
 
-def bind_socket(listen: tuple[str, int]) -> socket.socket:
-    """Return a listening socket; raises ConfigError when the address is taken."""
+def bind_socket(listen: tuple[str, int], field: str = "MOTCUA_API_LISTEN") -> socket.socket:
+    """Return a bound socket; raises ConfigError, naming the option or setting, when the address is taken."""
     family = socket.AF_INET6 if ":" in listen[0] else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio sets TCP_NODELAY only for this
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -57,8 +58,8 @@ def bind_socket(listen: tuple[str, int]) -> socket.socket:
         sock.bind(listen)
     except OSError as error:
         sock.close()
-        remedy = "stop the program that uses the port, or choose another port"
-        fault = Fault("settings", 0, "MOTCUA_API_LISTEN", f"cannot listen on {listen[0]}:{listen[1]}: {error}", remedy)
+        remedy = f"stop the program that uses the port, or choose another port with {field}"
+        fault = Fault("settings", 0, field, f"cannot listen on {listen[0]}:{listen[1]}: {error}", remedy)
         raise ConfigError([fault]) from error
     return sock
 
@@ -68,12 +69,12 @@ def start_api(
     store_url: str,
     inventory: Callable[[], Inventory],
     clock: Callable[[], int],
-    listen: tuple[str, int],
+    sock: socket.socket,
+    loading: LoadingState | None = None,
 ) -> str:
-    """Start the API as a thread; returns its URL once it answers."""
+    """Start the API on a bound socket, as a thread; returns its URL once it answers."""
     store = wiring.open_store(store_url)
-    sock = bind_socket(listen)
-    api_server = build_server(Queries(store, inventory, clock))
+    api_server = build_server(Queries(store, inventory, clock), loading)
     threads.start("api", lambda: api_server.run(sockets=[sock]))
     threads.start("api-stop", lambda: _exit_on_stop(api_server, threads.stop))
     threads.on_exit(store.close)

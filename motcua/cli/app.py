@@ -203,7 +203,9 @@ def demo(
     seed: Annotated[int, typer.Option(help="Seed of the simulation; the same seed gives the same events.")] = 2021,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the pages (0: any free port).")] = 8080,
     data: Annotated[Path | None, typer.Option(help="Folder of the data (default: a temporary one).")] = None,
-    centres: Annotated[int, typer.Option(min=0, help="Use only this many centres, province level first (0: all).")] = 0,
+    centres: Annotated[
+        str, typer.Option(help="Use this many centres, province level first; `all` for the whole province.")
+    ] = "12",
     real_time: Annotated[bool, typer.Option(help="Keep real time even when all centres are closed.")] = False,
     once: Annotated[bool, typer.Option("--once", help="Send everything, print a summary, then exit.")] = False,
     json: Annotated[Path | None, typer.Option(help="With --once: write the summary to this JSON file.")] = None,
@@ -214,8 +216,21 @@ def demo(
     from motcua.demo.scenario import DemoOptions
 
     settings = load_settings(config, MOTCUA_LOG="warning" if "MOTCUA_LOG" not in os.environ else None)
-    options = DemoOptions(days, speed, seed, port, data, centres, real_time)
+    if json is not None and not once:
+        msg = "needs --once: a demo that runs until Ctrl-C writes no summary"
+        raise typer.BadParameter(msg, param_hint="--json")
+    options = DemoOptions(days, speed, seed, port, data, _parse_count(centres, "--centres"), real_time)
     with until_stopped() as stop:
         succeeded = console.run_demo(load_inventory(settings)(), options, stop, console.DemoEnding(once, json), err)
     if not succeeded:
         raise typer.Exit(1)
+
+
+def _parse_count(text: str, option: str) -> int:
+    """Return the number of a count, 0 for `all`."""
+    if text == "all":
+        return 0
+    if not text.isdecimal() or int(text) < 1:
+        msg = f"{text!r} is no count: give a number from 1, or `all`"
+        raise typer.BadParameter(msg, param_hint=option)
+    return int(text)

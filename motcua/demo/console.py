@@ -12,11 +12,8 @@ from motcua import system
 from motcua.demo import scenario, summary
 from motcua.demo.scenario import DemoEnvironment, DemoOptions
 from motcua.replay import write_json
-from telemetry import wiring
 from telemetry.core.calendar.windows import to_local
 from telemetry.core.inventory import Inventory
-
-FOLD_TIMEOUT_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +36,7 @@ def run_demo(
             return _finish_once(demo, options, ending, console)
         scenario.start_host_sources(demo)
         demo.threads.start("town", lambda: scenario.feed_live(demo, options, remaining))
-        scenario.wait_delivered(demo, console)
+        scenario.wait_ready(demo, console)
         console.print(f"[bold]{demo.url}/[/bold] is live; press Ctrl-C to end")
         stop.wait()
     return True
@@ -47,7 +44,10 @@ def run_demo(
 
 def _print_welcome(demo: DemoEnvironment, console: Console) -> None:
     local_time = to_local(demo.clock(), demo.inventory.zone)
-    console.print(f"[bold]{demo.url}/[/bold]  {demo.inventory.name_vi}: {len(demo.agents)} agents, simulated data")
+    console.print(
+        f"{demo.inventory.name_vi}: {len(demo.inventory.centres)} centres, {len(demo.agents)} agents, simulated data; "
+        f"{demo.url}/ shows the progress"
+    )
     if abs(demo.clock() - system.wall_ms()) > 60_000:
         console.print(
             f"All centres are closed now; the demo's clock starts at {local_time:%Y-%m-%d %H:%M} (--real-time)"
@@ -56,8 +56,7 @@ def _print_welcome(demo: DemoEnvironment, console: Console) -> None:
 
 def _finish_once(demo: DemoEnvironment, options: DemoOptions, ending: DemoEnding, console: Console) -> bool:
     scenario.report_host_once(demo)
-    scenario.wait_delivered(demo, console)
-    _wait_folded(demo, console)
+    scenario.wait_ready(demo, console)
     report = summary.demo_summary(demo, scenario.covered_window(demo, options))
     if ending.json is not None:
         write_json(ending.json, report)
@@ -67,14 +66,3 @@ def _finish_once(demo: DemoEnvironment, options: DemoOptions, ending: DemoEnding
         f"{report['deferred']} deferred, {report['repeats']} repeats; complete: {is_complete}; {report['rss_mb']} MB"
     )
     return is_complete and report["sent"] == report["stored"] + report["refused"]
-
-
-def _wait_folded(demo: DemoEnvironment, console: Console) -> None:
-    """Wait until rollup has read all changes up to now."""
-    reader = wiring.open_store(demo.store_url)
-    goal = demo.clock() * 1000
-    limit = system.monotonic_ms() + int(FOLD_TIMEOUT_S * 1000)
-    with console.status("folding"):
-        while reader.cursor() <= goal and system.monotonic_ms() < limit:
-            demo.threads.stop.wait(0.1)
-    reader.close()

@@ -21,6 +21,7 @@ from types import MappingProxyType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from api.loading import LoadingState
 from edge_agent.agent import Agent, AgentSettings
 from edge_agent.fleet import AgentLoop
 from edge_agent.outbox import Outbox
@@ -30,7 +31,7 @@ from edge_agent.sources.probe import Probe, ProbeSource
 from edge_agent.sources.simulation import EventFeed
 from motcua import system, web
 from motcua.replay import free_port
-from motcua.roles import RoleThreads, start_server_roles
+from motcua.roles import RoleThreads, start_ingest, start_rollup
 from telemetry import wiring
 from telemetry.core.calendar.windows import Window, day_window
 from telemetry.core.inventory import Centre, Device, Inventory, System, local_date
@@ -38,9 +39,12 @@ from telemetry.core.protocol.events import Event
 from telemetry.ingest.service import Ingest
 from telemetry.mqtt.address import BrokerAddress, parse_broker_url
 from telemetry.mqtt.embedded_broker import EmbeddedBroker
+from telemetry.rollup.service import Rollup
+from telemetry.store import Store
 
 HOST_SYSTEM = "vn83-motcua"
 DELIVERY_TIMEOUT_S = 120.0
+FOLD_TIMEOUT_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ class DemoOptions:
     seed: int = 2021
     port: int = 8080
     data: Path | None = None
-    centres: int = 0
+    centres: int = 12
     keep_real_time: bool = False
 
 
@@ -66,8 +70,11 @@ class DemoEnvironment:
     fleet: AgentLoop
     agents: dict[str, Agent]
     ingest: Ingest
+    broker: BrokerAddress
     store_url: str
     url: str
+    loading: LoadingState
+    """Until it is finished, the web server answers with the loading page."""
 
 
 def demo_inventory(inventory: Inventory, options: DemoOptions) -> Inventory:
@@ -121,7 +128,11 @@ def raise_file_limit(count: int) -> None:
 def run_environment(
     inventory: Inventory, options: DemoOptions, stop: threading.Event | None = None
 ) -> Iterator[DemoEnvironment]:
-    """Start everything, and stop it at the end; `stop` ends its threads earlier, and is set at the end."""
+    """Start everything, and stop it at the end; `stop` ends its threads earlier, and is set at the end.
+
+    The web server answers first, with the loading page until `loading` is finished. Raises ConfigError when its port
+    is taken.
+    """
     raise_file_limit(8192)
     start = start_time(inventory, system.wall_ms(), keep_real_time=options.keep_real_time)
     clock = system.DemoClock(start, options.speed, system.monotonic_ms())
@@ -129,20 +140,22 @@ def run_environment(
     with contextlib.ExitStack() as stack:
         folder = options.data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="motcua-demo-")))
         stack.callback(threads.shutdown)
+        store_url, loading = f"sqlite:///{folder / 'store.db'}", LoadingState()
+        sock = web.bind_socket(("127.0.0.1", options.port), "--port")
+        url = web.start_api(threads, store_url, lambda: inventory, clock, sock, loading)
         broker = EmbeddedBroker("127.0.0.1", free_port())
         threads.on_exit(broker.stop)
-        store_url = f"sqlite:///{folder / 'store.db'}"
         broker_address = parse_broker_url(broker.url)
-        open_store = partial(wiring.open_store, store_url)
-        ingest = start_server_roles(threads, open_store, broker_address, lambda: inventory, clock)
-        url = web.start_api(threads, store_url, lambda: inventory, clock, ("127.0.0.1", options.port))
+        with contextlib.closing(wiring.open_store(store_url)) as store:
+            Rollup(store, lambda: inventory, clock).fold_outdated()  # before the events come: only a mark
+        ingest = start_ingest(threads, partial(wiring.open_store, store_url), broker_address, lambda: inventory, clock)
         fleet = AgentLoop(system.monotonic_ms)
         agents = _build_agents(inventory, folder, broker_address, clock)
         for agent in agents.values():
             fleet.add(agent)
         threads.start("fleet", fleet.run)
         stack.callback(fleet.stop)
-        yield DemoEnvironment(inventory, clock, threads, fleet, agents, ingest, store_url, url)
+        yield DemoEnvironment(inventory, clock, threads, fleet, agents, ingest, broker_address, store_url, url, loading)
 
 
 def _build_agents(
@@ -172,11 +185,10 @@ def feed_history(demo: DemoEnvironment, options: DemoOptions, console: Console) 
     remaining: dict[str, EventFeed] = {}
     days = simulated_days(demo, options)
     with _progress_bar(console) as bar:
-        task = bar.add_task("simulated days", total=len(days) * len(demo.inventory.centres))
-        for day in days:
-            for centre in demo.inventory.centres.values():
-                remaining |= _feed_day(demo, options, centre, day)
-                bar.advance(task)
+        parts = [(day, centre) for day in days for centre in demo.inventory.centres.values()]
+        for number, (day, centre) in enumerate(bar.track(parts, description="simulated days")):
+            demo.loading.report("simulating", number, len(parts))
+            remaining |= _feed_day(demo, options, centre, day)
     return remaining
 
 
@@ -204,6 +216,31 @@ def _progress_bar(console: Console) -> Progress:
     return Progress(*columns, console=console)
 
 
+def wait_ready(demo: DemoEnvironment, console: Console) -> None:
+    """Open the pages once every event so far is delivered and folded, and the objectives are evaluated.
+
+    Rollup starts after the delivery: while the past days arrive it would fold the same hours again and again.
+    """
+    wait_delivered(demo, console)
+    demo.loading.report("folding")
+    delivered_at = demo.clock() * 1000
+    start_rollup(
+        demo.threads, partial(wiring.open_store, demo.store_url), demo.broker, lambda: demo.inventory, demo.clock
+    )
+    with contextlib.closing(wiring.open_store(demo.store_url)) as reader, console.status("computing the figures"):
+        first = _wait_passed(demo, reader, delivered_at)
+        _wait_passed(demo, reader, first)  # a pass ends with the objectives, after its cursor is written
+    demo.loading.finish()
+
+
+def _wait_passed(demo: DemoEnvironment, reader: Store, since: int) -> int:
+    """Wait until the end of a pass of rollup that began after `since`, Unix µs; returns when it began."""
+    limit = time.monotonic() + FOLD_TIMEOUT_S
+    while (cursor := reader.cursor()) <= since and time.monotonic() < limit and not demo.threads.stop.is_set():
+        time.sleep(0.05)
+    return cursor
+
+
 def wait_delivered(demo: DemoEnvironment, console: Console) -> None:
     """Wait, with a bar, until every row has its receipt and is folded."""
     total = sum(agent.outbox.highest_n for agent in demo.agents.values())
@@ -214,6 +251,7 @@ def wait_delivered(demo: DemoEnvironment, console: Console) -> None:
             total = sum(agent.outbox.highest_n for agent in demo.agents.values())
             done = total - pending
             bar.update(task, completed=done, total=total)
+            demo.loading.report("delivering", done, total)
             if done != last:
                 quiet_since, last = time.monotonic(), done
             if time.monotonic() - quiet_since > DELIVERY_TIMEOUT_S or demo.threads.stop.is_set():

@@ -82,8 +82,7 @@ class Rollup:
 
     def run_once(self) -> int:
         """Fold everything changed since the last pass; returns how many entities were folded."""
-        if self._store.checkpoint("fold_version") < FOLD_VERSION:
-            self.rebuild()
+        self.fold_outdated()
         self._store.reconcile()
         at = self._clock()
         self._platform.begin_pass(at)
@@ -111,6 +110,11 @@ class Rollup:
         self._platform.last_pass_at = at
         self._evaluate_objectives()
         return len(windows)
+
+    def fold_outdated(self) -> None:
+        """Fold everything again when another version of the fold made the totals; an empty store is marked only."""
+        if self._store.checkpoint("fold_version") < FOLD_VERSION:
+            self.rebuild()
 
     def _unfolded_changes(self) -> list[ChangeRecord]:
         """Return changes not folded yet, read from before the newest one known and before now.

@@ -55,7 +55,7 @@ def town(world: Inventory) -> Iterator[DemoEnvironment]:
     with scenario.run_environment(scenario.demo_inventory(world, knobs), knobs) as running:
         scenario.feed_history(running, knobs, console)
         scenario.report_host_once(running)
-        scenario.wait_delivered(running, console)
+        scenario.wait_ready(running, console)
         yield running
 
 

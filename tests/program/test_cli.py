@@ -46,6 +46,21 @@ def test_wrong_option_exits_2() -> None:
     assert motcua("demo", "--no-such-option").returncode == 2
 
 
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        (("--json", "out.json"), "needs --once"),
+        (("--centres", "0"), "a number from 1, or `all`"),
+        (("--centres", "many"), "a number from 1, or `all`"),
+    ],
+)
+def test_a_demo_that_would_not_do_what_is_asked_exits_2(words: tuple[str, ...], remedy: str, tmp_path: Path) -> None:
+    done = motcua("demo", "--port", "0", *words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert remedy in " ".join(done.stderr.replace("│", " ").split())
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_unknown_setting_in_a_file_exits_2_and_names_it(tmp_path: Path) -> None:
     (tmp_path / "motcua.toml").write_text('MOTCUA_STOER = "sqlite:///x.db"\n')
     done = motcua("ingest", "--config", str(tmp_path / "motcua.toml"))
@@ -93,9 +108,12 @@ def test_taken_port_is_named_with_the_way_out(tmp_path: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         store = f"sqlite:///{tmp_path / 's.db'}"
-        done = motcua("api", "--listen", f"127.0.0.1:{port}", "--store", store)
-    assert done.returncode == 2
-    assert str(port) in done.stderr
+        api = motcua("api", "--listen", f"127.0.0.1:{port}", "--store", store)
+        demo = motcua("demo", "--port", str(port), "--days", "0")
+    for done, option in ((api, "MOTCUA_API_LISTEN"), (demo, "--port")):
+        assert done.returncode == 2
+        assert f"{port}: " in done.stderr
+        assert f"choose another port with {option}" in done.stderr
 
 
 def test_inventory_check_counts_the_sample() -> None:
