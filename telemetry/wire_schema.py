@@ -1,4 +1,4 @@
-"""Writes the wire contract (JSON Schema and AsyncAPI) from the types; it must not contradict them.
+"""Writes the wire contract (JSON Schema, AsyncAPI, the page of events) from the types; it must not contradict them.
 
 Run: python -m telemetry.wire_schema --check | --write
 """
@@ -12,11 +12,12 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import msgspec
 
-from telemetry.core.protocol import codec, events, topics
+from telemetry.core.protocol import codec, event_texts, events, topics
 from telemetry.core.protocol.presence import Presence
+from telemetry.event_reference import render_event_reference
 
 REFERENCE_FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
-SCHEMA_FILE, ASYNCAPI_FILE = "events.schema.json", "asyncapi.json"
+SCHEMA_FILE, ASYNCAPI_FILE, EVENTS_FILE = "events.schema.json", "asyncapi.json", "events.md"
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 SCHEMA_FORMAT = "application/schema+json;version=draft-2020-12"
 
@@ -72,6 +73,13 @@ def build_json_schema() -> dict[str, Any]:
     """Return the JSON Schema of every event, and of frame, receipt and presence; its root describes one event."""
     event_types = [*events.AGENT_EVENTS, *events.SERVER_EVENTS]
     _, defs = msgspec.json.schema_components([*event_types, Frame, Receipt, Presence], ref_template="#/$defs/{name}")
+    for kind in event_types:
+        definition = defs[kind.__name__]
+        tag = str(kind.__struct_config__.tag)
+        definition["properties"] = {
+            name: value if name == "type" else {**value, "description": event_texts.meaning_of(tag, name)}
+            for name, value in definition["properties"].items()
+        }
     return {
         "$schema": DRAFT,
         "$id": SCHEMA_FILE,
@@ -133,9 +141,11 @@ def _build_message(name: topics.TopicChannel) -> dict[str, Any]:
 
 
 def render_documents() -> dict[str, bytes]:
-    """Return both files' bytes by name."""
-    contents = {SCHEMA_FILE: build_json_schema(), ASYNCAPI_FILE: build_asyncapi()}
-    return {name: msgspec.json.format(msgspec.json.encode(doc), indent=2) + b"\n" for name, doc in contents.items()}
+    """Return the files' bytes by name."""
+    schema = build_json_schema()
+    contents = {SCHEMA_FILE: schema, ASYNCAPI_FILE: build_asyncapi()}
+    files = {name: msgspec.json.format(msgspec.json.encode(doc), indent=2) + b"\n" for name, doc in contents.items()}
+    return {**files, EVENTS_FILE: render_event_reference(schema).encode()}
 
 
 def outdated_files(folder: Path = REFERENCE_FOLDER) -> list[str]:
@@ -148,7 +158,7 @@ def outdated_files(folder: Path = REFERENCE_FOLDER) -> list[str]:
 
 
 def write_documents(folder: Path = REFERENCE_FOLDER) -> None:
-    """Write both files."""
+    """Write the files."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, body in render_documents().items():
         (folder / name).write_bytes(body)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from edge_agent.sources.parsing import AGENT_ONLY_EVENTS, TIME_BOUNDS
+from edge_agent.sources.parsing import TIME_BOUNDS
 from edge_agent.sources.posted_events import MAX_EVENTS_PER_POST, EventFinding
 from telemetry import __version__
 from telemetry.core.protocol import event_texts, events as ev
@@ -15,7 +15,7 @@ from telemetry.core.protocol import event_texts, events as ev
 MAX_BODY_BYTES = 1024 * 1024
 MAX_KEY_LENGTH = 255
 JSON_TYPE, PROBLEM_TYPE, JSON_LINES_TYPE = "application/json", "application/problem+json", "application/x-ndjson"
-POSTABLE_EVENTS = tuple(kind for kind in ev.AGENT_EVENTS if kind not in AGENT_ONLY_EVENTS)
+POSTABLE_EVENTS = tuple(kind for kind in ev.AGENT_EVENTS if kind not in event_texts.AGENT_ONLY_EVENTS)
 """The events that programs may post."""
 
 

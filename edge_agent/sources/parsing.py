@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from telemetry.core.protocol import codec, events as ev, text_validation
+from telemetry.core.protocol.event_texts import AGENT_ONLY_EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,11 +44,6 @@ TIME_BOUNDS = {
 _UNITS = ((1_000.0, "seconds", "multiply by 1000"), (1e-3, "microseconds", "divide by 1000"),
           (1e-6, "nanoseconds", "divide by 1000000"))  # fmt: skip
 _EVENT_TYPES = tuple(str(kind.__struct_config__.tag) for kind in ev.AGENT_EVENTS)
-AGENT_ONLY_EVENTS = (
-    ev.OutboxDropped, ev.OutboxRefused, ev.AgentAlarm, ev.ClockStep, ev.ConfigResult, ev.CommandResult,
-    ev.AgentDiagnostics,
-)  # fmt: skip
-"""The events that only the agent itself may append."""
 
 
 class BadEvent(ValueError):

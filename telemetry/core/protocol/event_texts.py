@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from telemetry.core.protocol import events as ev
+
+AGENT_ONLY_EVENTS: tuple[type[ev.Event], ...] = (
+    ev.OutboxDropped, ev.OutboxRefused, ev.AgentAlarm, ev.ClockStep, ev.ConfigResult, ev.CommandResult,
+    ev.AgentDiagnostics,
+)  # fmt: skip
+"""The events that only the agent itself may append."""
 EXAMPLE_TIME = 1_767_225_600_000
 """The `t` of all examples: 2026-01-01 00:00 UTC, 07:00 in Việt Nam."""
 _MINUTE = 60_000
@@ -121,7 +128,7 @@ EVENT_NOTES: dict[str, str] = {
     "counter.state": "Counters that are `open` or `serving` count as open. The agent's heartbeat repeats the state.",
     "kiosk.state": "`in_service` is up, `degraded` is up with a fault, `out_of_order` is down.",
     "device.heartbeat": "The agent's `host` source sends it; a program need not.",
-    "centre.mode": "In `online_only` and `closed` the desks' time is excluded from availability.",
+    "centre.mode": "The pages show it. What counts as opening hours is declared in the calendar.",
     "probe.result": "The agent's `probe` source sends it; a program may send a check of its own (`report`).",
 }
 """How an event enters the figures, and when to send it."""

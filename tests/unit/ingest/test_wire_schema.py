@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from telemetry import wire_schema
-from telemetry.core.protocol import codec, events as ev, presence as pr, text_validation, topics
+from telemetry.core.protocol import codec, event_texts, events as ev, presence as pr, text_validation, topics
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,6 +75,24 @@ def test_check_sees_drift_and_write_mends_it(
     (tmp_path / "reference" / wire_schema.ASYNCAPI_FILE).write_text("{}")
     assert wire_schema.outdated_files(tmp_path / "reference") == [wire_schema.ASYNCAPI_FILE]
     assert wire_schema.main(["--check"]) == 1
+
+
+def test_every_field_and_event_has_a_text_and_no_text_is_left_over() -> None:
+    tags = {str(kind.__struct_config__.tag): kind for kind in KINDS}
+    fields = {(tag, f.encode_name) for tag, kind in tags.items() for f in msgspec.structs.fields(kind)}
+    assert all(event_texts.meaning_of(tag, name) for tag, name in fields)
+    known = {name for _, name in fields} | {f"{tag}.{name}" for tag, name in fields}
+    assert set(event_texts.FIELD_MEANINGS) <= known
+    assert set(event_texts.EVENT_EXAMPLES) == set(tags)
+    assert set(event_texts.EVENT_NOTES) <= set(tags)
+    assert all(kind.__doc__ for kind in KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: str(kind.__struct_config__.tag))
+def test_every_example_is_an_event(kind: type[ev.Event]) -> None:
+    example = {**event_texts.example_of(str(kind.__struct_config__.tag)), "n": 1}
+    validator().validate(example)
+    assert isinstance(text_validation.convert_event(example, kind), kind)
 
 
 def test_the_schema_is_a_schema() -> None:
