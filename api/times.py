@@ -71,6 +71,11 @@ class WindowRequest:
     name: str | None
     now: int
 
+    @property
+    def is_open(self) -> bool:
+        """Return whether no time was requested at all."""
+        return (self.start, self.end, self.name) == (None, None, None)
+
     def resolve(self, zone: ZoneInfo, default: Callable[[], Window]) -> Window:
         """Return the requested window; missing ends come from the default."""
         if self.name is not None:

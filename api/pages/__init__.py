@@ -15,9 +15,8 @@ from api.deps import QueriesDep
 from api.etags import check_etag
 from api.pages import centre as centre_page, history as history_page, province as province_page
 from api.pages.downloads import TableName, file_name, render_csv
-from api.pages.freshness import Freshness
-from api.pages.history import HistoryPlace
 from api.pages.periods import BadPeriod, parse_period
+from api.pages.places import HistoryPlace, ServiceNames, days_of_import, newest_day, threshold_of
 from api.pages.render import Renderer, load_renderer
 from telemetry.core.inventory import local_date
 from telemetry.errors import MotcuaError
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from telemetry.queries.service import Queries
 
 router = APIRouter(include_in_schema=False)
+AGE_STEP_MS = 5_000
 
 
 def _get_renderer(request: Request) -> Renderer:
@@ -55,8 +55,8 @@ def _show_place(request: Request, queries: Queries, ident: str | None) -> HTMLRe
     pages, place = _get_renderer(request), _requested_place(request, queries, ident)
     locale = pages.locale_for(request, place.zone)
     days = _requested_days(request, queries, place)
-    shown_days = days or history_page.newest_day_of_import(queries, place)
-    headers = _check_page_etag(request, queries, place, locale)
+    shown_days = days or days_of_import(queries, place)
+    headers = _check_page_etag(request, queries, locale)
     if shown_days is not None:
         context = history_page.build_context(queries, locale, place, shown_days, is_chosen=days is not None)
         template = "history.html"
@@ -86,11 +86,12 @@ def _requested_days(request: Request, queries: Queries, place: HistoryPlace) -> 
     return days
 
 
-def _check_page_etag(request: Request, queries: Queries, place: HistoryPlace, locale: PageLocale) -> dict[str, str]:
-    """Return the headers of a page's version; a language that is being chosen always gets its cookie."""
-    last_data = queries.centre(place.ident).last_data if place.ident else queries.network_status().last_data
-    is_stale = Freshness(last_data, queries.now()).is_stale
-    key = f"{request.url} {locale.lang} {request.app.version} {is_stale}"
+def _check_page_etag(request: Request, queries: Queries, locale: PageLocale) -> dict[str, str]:
+    """Return the headers of a page's version; a language that is being chosen always gets its cookie.
+
+    Every page says how old its data are, so a version is good for AGE_STEP_MS.
+    """
+    key = f"{request.url} {locale.lang} {request.app.version} {queries.now() // AGE_STEP_MS}"
     return check_etag(request, queries, key, may_skip="lang" not in request.query_params)
 
 
@@ -111,12 +112,13 @@ def download_centre(
 def _download(request: Request, queries: Queries, ident: str | None, table: TableName) -> PlainTextResponse:
     place = _requested_place(request, queries, ident)
     locale = _get_renderer(request).locale_for(request, place.zone)
-    headers = _check_page_etag(request, queries, place, locale)
-    days = _requested_days(request, queries, place) or history_page.newest_day(queries, place)
+    headers = _check_page_etag(request, queries, locale)
+    days = _requested_days(request, queries, place)
+    days = days or days_of_import(queries, place) or newest_day(queries, place)
     history = queries.period_history(place.ident, days, place.service)
     spreadsheet = locale if request.query_params.get("spreadsheet") == "1" else None
-    names = history_page.ServiceNames(queries, locale)
-    text = render_csv(history, table, place, names, history_page.threshold_of(queries), spreadsheet)
+    names = ServiceNames(queries, locale)
+    text = render_csv(history, table, place, names, threshold_of(queries), spreadsheet)
     name = file_name(history, table, place)
     headers |= {"Content-Disposition": f'attachment; filename="{name}"'}
     return PlainTextResponse(text, headers=headers, media_type="text/csv")

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from api.pages.charts import day_strip
 from api.pages.freshness import Freshness
-from api.pages.history import ServiceNames, build_picker, newest_day, threshold_of, tickets_chart, time_table
+from api.pages.history import tickets_chart, time_table
 from api.pages.periods import period_query
+from api.pages.picker import build_picker
+from api.pages.places import ServiceNames, has_simulated_data, newest_day, threshold_of
 from telemetry.core.calendar.windows import DAY, Window, day_window, to_local
 from telemetry.core.scope import Scope
 from telemetry.queries.period_history import DayRange
@@ -17,8 +19,8 @@ from telemetry.queries.period_history import DayRange
 if TYPE_CHECKING:
     from datetime import date
 
-    from api.pages.history import HistoryPlace
     from api.pages.language import PageLocale
+    from api.pages.places import HistoryPlace
     from telemetry.queries.service import Queries
     from telemetry.queries.slos import ScopedSlo
     from telemetry.queries.views import CentreView
@@ -41,7 +43,7 @@ def build_context(queries: Queries, locale: PageLocale, place: HistoryPlace) -> 
         "title": locale.name(centre),
         "view": view,
         "now": view.now,
-        "simulated": view.has_simulated_data or queries.inventory().simulated,
+        "simulated": has_simulated_data(queries, view),
         "stale": view.stale and view.open and view.condition != "imported",
         "last_data": view.last_data,
         "freshness": Freshness(view.last_data, view.now),

@@ -17,8 +17,8 @@ from api.times import rfc3339
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from api.pages.history import HistoryPlace, ServiceNames
     from api.pages.language import PageLocale
+    from api.pages.places import HistoryPlace, ServiceNames
     from telemetry.core.calendar.windows import Window
     from telemetry.core.figures.histograms import QueueFigures
     from telemetry.queries.period_history import PeriodHistory

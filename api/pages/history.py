@@ -11,48 +11,27 @@ from urllib.parse import urlencode
 
 from api.pages.charts import ChartSeries, ColumnText, time_chart
 from api.pages.freshness import Freshness
-from api.pages.periods import MAX_CENTRE_DAYS, MAX_PROVINCE_DAYS, Period, period_query
+from api.pages.periods import Period, period_query
+from api.pages.picker import build_picker, day_texts, period_title
+from api.pages.places import ServiceNames, has_simulated_data, newest_day, threshold_of
 from api.times import rfc3339
 from telemetry.core.calendar.windows import Window
-from telemetry.core.fold.totals import HISTOGRAM_BOUNDS_S
 from telemetry.core.inventory import local_date
 from telemetry.core.scope import Scope
 from telemetry.queries.period_history import DayRange
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from zoneinfo import ZoneInfo
 
     from api.pages.charts import TimeChart
     from api.pages.language import PageLocale
+    from api.pages.places import HistoryPlace
     from telemetry.core.figures.accounting import TimeByState
     from telemetry.core.figures.histograms import QueueFigures
-    from telemetry.core.inventory import Centre
     from telemetry.queries.period_history import PeriodHistory
     from telemetry.queries.service import Queries
 
-DEFAULT_THRESHOLD_S = 900
 _TIME_HEADINGS = {"30m": "half_hour", "1h": "half_hour", "1d": "day", "1mo": "month"}
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryPlace:
-    """What a history is about: one centre, or with None the province; and the one service asked for, if any."""
-
-    centre: Centre | None
-    service: str | None
-    zone: ZoneInfo
-    path: str
-
-    @property
-    def ident(self) -> str | None:
-        """Return the centre's id, None for the province."""
-        return self.centre.id if self.centre else None
-
-    @property
-    def max_days(self) -> int:
-        """Return how many days a page shows at most."""
-        return MAX_CENTRE_DAYS if self.centre else MAX_PROVINCE_DAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +81,8 @@ def build_context(
     threshold_s = threshold_of(queries)
     view = queries.centre(place.ident) if place.ident else None
     status = queries.network_status()
-    simulated = view.has_simulated_data or status.network.inventory.simulated if view else status.has_simulated_data
     return {
-        "title": locale.name(place.centre or queries.inventory()),
+        "title": f"{locale.name(place.centre or queries.inventory())} · {period_title(period, locale)}",
         "place": place,
         "picker": build_picker(queries, locale, place, period),
         "history": history,
@@ -112,11 +90,11 @@ def build_context(
         "within": history.overall.wait.within_threshold(threshold_s),
         "threshold_s": threshold_s,
         "sentence": summary_sentence(history, period, locale, threshold_s),
-        "reason": "" if is_chosen else locale.t("newest_day"),
+        "reason": "" if is_chosen else locale.t("newest_period", **day_texts(days, locale)),
         "stale": False,
         "last_data": None,
         "mood": "closed" if history.is_empty else "imported" if place.centre and place.centre.imported else "period",
-        "simulated": simulated,
+        "simulated": has_simulated_data(queries, view),
         "now": now,
         "freshness": Freshness(
             newest=view.last_data if view else status.last_data, now=now, follows=period.includes_today
@@ -127,28 +105,9 @@ def build_context(
         "api_href": _api_href(place, days),
         "availability": _availability(queries, place, days, now),
         "newest": _newest_day_link(queries, place, days) if history.is_empty else "",
-        "whole_log": _whole_log_link(queries, place, days),
         "health": queries.store_stats(),
         "inventory": queries.inventory(),
     }  # fmt: skip
-
-
-class ServiceNames:
-    """The services' names in the page's language; an imported log's own names first."""
-
-    def __init__(self, queries: Queries, locale: PageLocale) -> None:
-        self._services = queries.inventory().services
-        self._locale = locale
-
-    def __call__(self, service: str) -> str:
-        """Return a service's name, its id without one."""
-        return self._locale.name(self._services.get(service), service)
-
-
-def threshold_of(queries: Queries) -> int:
-    """Return the wait, s, that the share within target is about: today's target where it is an exact bound."""
-    target = queries.wait_target()
-    return int(target.value) if target and target.value in HISTOGRAM_BOUNDS_S else DEFAULT_THRESHOLD_S
 
 
 def summary_sentence(history: PeriodHistory, period: Period, locale: PageLocale, threshold_s: int) -> str:
@@ -183,28 +142,6 @@ def _availability(queries: Queries, place: HistoryPlace, days: DayRange, now: in
 def _newest_day_link(queries: Queries, place: HistoryPlace, days: DayRange) -> str:
     newest = newest_day(queries, place)
     return "" if newest == days or newest.first == local_date(queries.now(), place.zone) else period_query(newest)
-
-
-def newest_day(queries: Queries, place: HistoryPlace) -> DayRange:
-    """Return the newest day with tickets, today when there is none."""
-    newest = queries.newest_day_with_tickets(place.ident)
-    day = local_date(queries.now() if newest is None else newest, place.zone)
-    return DayRange(day, day, place.zone)
-
-
-def newest_day_of_import(queries: Queries, place: HistoryPlace) -> DayRange | None:
-    """Return the day on which the page of an imported log opens; None for others, and when its tickets are today's."""
-    if place.centre is None or not place.centre.imported:
-        return None
-    days = newest_day(queries, place)
-    return None if days.first == local_date(queries.now(), place.zone) else days
-
-
-def _whole_log_link(queries: Queries, place: HistoryPlace, days: DayRange) -> str:
-    if place.centre is None or not place.centre.imported:
-        return ""
-    whole = queries.days_with_tickets(place.centre.id, place.max_days)
-    return "" if whole is None or whole == days else period_query(whole)
 
 
 def build_charts(
@@ -324,71 +261,3 @@ def time_table(history: PeriodHistory, locale: PageLocale, place: HistoryPlace) 
 
 def _is_closed(place: HistoryPlace, window: Window) -> bool:
     return place.centre is not None and not place.centre.open_windows(window)
-
-
-@dataclass(frozen=True, slots=True)
-class PickerLink:
-    """A link of the date picker; without an address it cannot be followed now."""
-
-    text: str
-    href: str
-    is_current: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class DatePicker:
-    """The date picker of a page: form fields (ISO days), neighbours, units and the services to choose from."""
-
-    path: str
-    title: str
-    first: str
-    last: str
-    today: str
-    service: str
-    services: tuple[tuple[str, str], ...]
-    previous: PickerLink
-    following: PickerLink
-    units: tuple[PickerLink, ...]
-    max_days: int
-
-
-def build_picker(queries: Queries, locale: PageLocale, place: HistoryPlace, period: Period | None) -> DatePicker:
-    """Return the date picker; a page of the present has no period."""
-    today = local_date(queries.now(), place.zone)
-    shown = period or Period(DayRange(today, today, place.zone), today)
-    service, unit = place.service or "", period.unit if period else None
-    words = shown.unit
-    following = shown.following
-
-    def address(days: DayRange | None) -> str:
-        return place.path + period_query(days, service=service) if days else ""
-
-    units = [
-        PickerLink(locale.t(f"unit_{name}"), address(shown.as_unit(name)), name == unit)
-        for name in ("day", "week", "month")
-    ]
-    names = ServiceNames(queries, locale)
-    service_ids = place.centre.services if place.centre else tuple(queries.inventory().services)
-    return DatePicker(
-        path=place.path,
-        title=locale.t("live_today") if period is None else period_title(period, locale),
-        first=shown.days.first.isoformat() if period else "",
-        last=shown.days.last.isoformat() if period else "",
-        today=today.isoformat(),
-        service=service,
-        services=tuple((ident, names(ident)) for ident in service_ids),
-        previous=PickerLink(locale.t(f"previous_{words}"), address(shown.previous)),
-        following=PickerLink(locale.t(f"next_{words}"), address(following)),
-        units=(PickerLink(locale.t("today_live"), place.path, period is None), *units),
-        max_days=place.max_days,
-    )
-
-
-def period_title(period: Period, locale: PageLocale) -> str:
-    """Return how a period is named."""
-    first, last = period.days.first, period.days.last
-    if period.unit == "day":
-        return locale.day(first)
-    if period.unit == "month":
-        return locale.t("title_month", month=locale.month(first))
-    return locale.t(f"title_{period.unit}", first=locale.plain_date(first), last=locale.plain_date(last))

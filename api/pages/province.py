@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from api.pages.charts import target_gauge
 from api.pages.freshness import Freshness
-from api.pages.history import build_picker
+from api.pages.picker import build_picker
 from telemetry.core.scope import Scope
 from telemetry.queries.network import sort_worst_first
 from telemetry.queries.service import WAIT_TARGET
@@ -14,8 +14,8 @@ from telemetry.queries.service import WAIT_TARGET
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from api.pages.history import HistoryPlace
     from api.pages.language import PageLocale
+    from api.pages.places import HistoryPlace
     from telemetry.core.inventory import Target
     from telemetry.queries.network import NetworkStatus
     from telemetry.queries.service import Queries

@@ -9,9 +9,16 @@ from fastapi.exceptions import RequestValidationError
 
 from api.deps import QueriesDep
 from api.paging import PageParam
-from api.schemas.envelope import Envelope, ResponseMeta, WindowEnvelope, WindowMeta
-from api.schemas.queues import CurrentQueueResponse, QueueHistoryRowResponse
+from api.schemas.envelope import Envelope, ResponseMeta
+from api.schemas.queues import (
+    CurrentQueueResponse,
+    QueueHistoryEnvelope,
+    QueueHistoryMeta,
+    QueueHistoryRowResponse,
+    WindowChoice,
+)
 from api.times import WindowParam
+from telemetry.core.calendar.windows import day_window, to_local
 from telemetry.core.figures.histograms import queue_figures
 
 router = APIRouter(tags=["queues"])
@@ -63,12 +70,20 @@ class QueueHistoryParams:
 def get_queue_history(
     queries: QueriesDep, queue_filter: QueueFilterParam, span: WindowParam,
     params: Annotated[QueueHistoryParams, Depends()], page: PageParam,
-) -> WindowEnvelope[QueueHistoryRowResponse]:  # fmt: skip
-    """List figures by centre, service and bucket; by default today so far."""
+) -> QueueHistoryEnvelope:  # fmt: skip
+    """List figures by centre, service and bucket; by default today so far, or else the newest day with tickets."""
     zone = queries.zone(queue_filter.centre)
+    choice: WindowChoice = "today" if span.is_open else "requested"
     window = span.resolve(zone, lambda: queries.today_so_far(zone))
     queue_history = queries.queue_history(queue_filter.centre, queue_filter.service, window, params.bucket)
+    if choice == "today" and not queue_history.has_tickets:
+        newest = queries.newest_day_with_tickets(queue_filter.centre)
+        if newest is not None and newest < window.start:
+            choice, window = "newest", day_window(to_local(newest, zone).date(), zone)
+            queue_history = queries.queue_history(queue_filter.centre, queue_filter.service, window, params.bucket)
     part, following = page.slice_rows(queue_history.rows, lambda r: (r.centre, r.service, r.window.start))
-    meta = WindowMeta.for_window(queries, queue_history.window, queue_history.zone, queue_history.coverage)
+    meta = QueueHistoryMeta.for_window(
+        queries, queue_history.window, queue_history.zone, queue_history.coverage, window_choice=choice
+    )
     data = [QueueHistoryRowResponse.from_row(row, params.within) for row in part]
-    return WindowEnvelope(data=data, meta=meta, next=following)
+    return QueueHistoryEnvelope(data=data, meta=meta, next=following)

@@ -85,10 +85,14 @@ class WindowMeta(ResponseMeta):
 
     @classmethod
     def for_window(
-        cls, queries: Queries, window: Window, zone: ZoneInfo, coverage: float | None, centre: Centre | None = None
-    ) -> Self:
-        """Return the meta of an answer about a window; `centre` is the one whose calendar counted."""
-        return cls.current(queries, zone, centre, coverage=coverage, **window_fields(window, zone))
+        cls, queries: Queries, window: Window, zone: ZoneInfo, coverage: float | None, centre: Centre | None = None,
+        **own: object,
+    ) -> Self:  # fmt: skip
+        """Return the meta of an answer about a window; `centre` is the one whose calendar counted.
+
+        `own` are the fields that a subclass adds.
+        """
+        return cls.current(queries, zone, centre, coverage=coverage, **window_fields(window, zone), **own)
 
 
 class Envelope(ApiModel, Generic[Data]):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from api.schemas.envelope import ApiModel, window_fields
+from api.schemas.envelope import ApiModel, WindowMeta, window_fields
 from api.times import rfc3339_or_none
 
 if TYPE_CHECKING:
@@ -88,6 +88,26 @@ class QueueHistoryRowResponse(ApiModel):
             service_time=ServiceTimeFigures.build(figures.service_time),
             **window_fields(row.window, row.zone),
         )
+
+
+WindowChoice = Literal["requested", "today", "newest"]
+
+
+class QueueHistoryMeta(WindowMeta):
+    """The window used, and who chose it."""
+
+    window_choice: WindowChoice = Field(
+        description="`requested`: by the request; `today`: the local day so far, because the request names no time; "
+        "`newest`: the newest local day with tickets, because there are none today"
+    )
+
+
+class QueueHistoryEnvelope(ApiModel):
+    """The history of queues."""
+
+    data: list[QueueHistoryRowResponse]
+    meta: QueueHistoryMeta
+    next: str | None = None
 
 
 class TodayFigures(ApiModel):

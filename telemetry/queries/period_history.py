@@ -16,7 +16,6 @@ from telemetry.core.figures.queue_periods import (
     figures_by_time_of_day,
     figures_of_all,
 )
-from telemetry.core.fold.totals import COUNT_FIELDS
 from telemetry.core.inventory import ALWAYS_OPEN
 from telemetry.queries.buckets import BucketQuery
 from telemetry.queries.queues import queue_history_rows
@@ -155,8 +154,8 @@ def days_with_tickets(store: TotalsReader, centre: Centre, most: int, now: int) 
 
 
 def has_tickets(total: Total) -> bool:
-    """Return whether any ticket was counted; a service level alone may be decided on the day after its ticket."""
-    return any(map(total.sums.get, COUNT_FIELDS))
+    """Return whether tickets were issued or called; those of the evening before may end after midnight."""
+    return any(map(total.sums.get, ("issued", "called")))
 
 
 def newest_day_with_tickets(store: TotalsReader, centres: Sequence[str], now: int) -> int | None:

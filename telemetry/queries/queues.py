@@ -56,6 +56,11 @@ class QueueHistory:
     rows: tuple[QueueHistoryRow, ...]
     coverage: float | None
 
+    @property
+    def has_tickets(self) -> bool:
+        """Return whether tickets were issued or called; those of the evening before may end after midnight."""
+        return any(row.sums.get(name) for row in self.rows for name in ("issued", "called"))
+
 
 def current_queues(views: Iterable[CentreView], service: str | None = None) -> list[CurrentQueue]:
     """Return the queues by centre and service."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -63,7 +63,9 @@ def test_a_period_is_sound_html_with_charts_tables_and_downloads(net: Network, p
     outline = Outline(html)
     assert len(outline.ids) == len(set(outline.ids))
     assert outline.inline == []
-    assert {"picker", "live-arrivals", "live-waits", "live-within", "live-losses", "live-tables"} <= set(outline.ids)
+    assert {"picker", "chart-arrivals", "chart-waits", "chart-within", "chart-losses", "live-tables"} <= set(
+        outline.ids
+    )
     for address in outline.fetched:
         assert address.startswith(("/", "#"))
         assert net.client.get(address).status_code == 200, address
@@ -221,14 +223,18 @@ def test_an_import_opens_on_its_newest_day_and_says_so(net: Network) -> None:
     )
     for day, seconds in ((2, 5), (3, 65)):
         ticket(net, "replay-bank", "ps", (day, 9, 0), waits(seconds, seconds))
+    ticket(net, "replay-bank", "ps", (4, 0, 0), {"served": 1, "service_count": 1})
     html = page(net, "/centres/replay-bank")
-    assert "trang mở ở ngày gần nhất có dữ liệu" in html
-    assert 'name="from" value="2026-11-03"' in html
-    assert "09:00: 2 lượt, 2 đã phục vụ, chờ trung bình 1,1 phút" in html
-    assert 'href="/centres/replay-bank?from=2026-11-02&amp;to=2026-11-03">Xem toàn bộ nhật ký' in html
+    assert "trang mở ở những ngày gần nhất có dữ liệu (02/11/2026 – 03/11/2026)" in html
+    assert "4 lượt khách, chờ trung bình 0,6 phút, 100% được gọi trong 15 phút." in html
+    assert "Bảng theo nửa giờ trong ngày, của 2 ngày mở cửa" in html
+    assert 'aria-current="page">Toàn bộ nhật ký' in html
+    assert "Hôm nay (trực tiếp)" not in html
     assert "Dữ liệu nhập từ nhật ký cũ" in page(net, "/")
     chosen = page(net, "/centres/replay-bank?from=2026-11-03&to=2026-11-03")
     assert "trang mở ở" not in chosen
+    assert "09:00: 2 lượt, 2 đã phục vụ, chờ trung bình 1,1 phút" in chosen
+    assert [r["from"][:10] for r in rows_of(net, "/centres/replay-bank/history.csv")] == ["2026-11-02", "2026-11-03"]
 
 
 def test_pages_are_tagged_by_language_period_and_version(net: Network) -> None:
@@ -270,3 +276,28 @@ def test_the_same_figures_come_from_the_api(net: Network) -> None:
         ]
         assert api["wait"]["mean_s"] == float(row["wait_mean_s"])
         assert api["wait"]["p90_s"] == pytest.approx(float(row["wait_p90_s"]), abs=1e-3)
+
+
+def history_of(net: Network, **query: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    answer = net.client.get("/api/v1/queues/history", params=query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["data"], answer.json()["meta"]
+
+
+def test_a_history_without_dates_answers_the_newest_day_with_tickets_and_says_so(net: Network) -> None:
+    rows, meta = history_of(net, centre="vn83-b")
+    assert [(r["service"], r["issued"]) for r in rows] == [("land", 1)]
+    assert (meta["from"], meta["to"]) == ("2026-11-20T00:00:00+07:00", "2026-11-21T00:00:00+07:00")
+    assert meta["window_choice"] == "newest"
+    rows, meta = history_of(net, centre="vn83-a", bucket="30m")
+    assert (len(rows), meta["window_choice"], meta["from"][:10]) == (3, "today", "2026-11-23")
+    rows, meta = history_of(net, centre="vn83-b", **{"from": "2026-11-23"})
+    assert (rows, meta["window_choice"]) == ([], "requested")
+    assert history_of(net)[1]["window_choice"] == "today"
+
+
+def test_a_history_of_nothing_at_all_is_todays(tmp_path: Path) -> None:
+    net = network(tmp_path)
+    rows, meta = history_of(net, centre="vn83-a")
+    assert (rows, meta["window_choice"], meta["from"][:10]) == ([], "today", "2026-11-23")
+    net.store.close()

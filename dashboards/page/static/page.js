@@ -1,16 +1,34 @@
 // Updates a page: on the server's events it replaces the parts marked data-live by their new rendering.
+// The age of the newest data counts on by itself, so that it stays true when the server or its data stop.
 (function () {
   "use strict";
-  var SOONEST = 4000, AT_LEAST = 60000;
+  var SOONEST = 4000, AT_LEAST = 60000, STALE_AFTER = 60000;
+  var UNITS = [["seconds", 120, 1], ["minutes", 7200, 60], ["hours", 172800, 3600], ["days", Infinity, 86400]];
   var url = document.body.dataset.stream;
   var word = document.getElementById("live-word"), button = document.getElementById("pause");
   if (!url || !button || !window.EventSource || !window.fetch) { return; }
   var source = null, timer = null, last = Date.now(), paused = false, busy = false;
+  var connection = "on", renderedAt = "", renderedHere = 0;
 
-  function showState(state) {
-    var text = word.dataset[state];
-    word.className = "live is-" + state;
+  function showState(state) { connection = state; tick(); }
+
+  function tick() {
+    var age = document.getElementById("live-age"), newest = age.dataset.newest, stale = true;
+    if (age.dataset.now !== renderedAt) { renderedAt = age.dataset.now; renderedHere = Date.now(); }
+    if (newest) {
+      var ms = Math.max(0, Number(renderedAt) - Number(newest) + Date.now() - renderedHere);
+      stale = ms > STALE_AFTER;
+      age.querySelector(".ago").textContent = "(" + agoText(Math.floor(ms / 1000)) + ")";
+    }
+    age.classList.toggle("is-stale", stale);
+    var text = (stale ? word.dataset.stale + " · " : "") + word.dataset[connection];
+    word.className = "live is-" + connection + (stale ? " is-stale" : "");
     if (word.textContent !== text) { word.textContent = text; }
+  }
+
+  function agoText(seconds) {
+    var unit = UNITS.find(function (u) { return seconds < u[1]; });
+    return word.dataset[unit[0]].replace("{n}", String(Math.floor(seconds / unit[2])));
   }
 
   function swap(fresh) {
@@ -40,7 +58,7 @@
     timer = null;
     if (paused || busy || document.hidden) { return; }
     busy = true; last = Date.now();
-    fetch(location.href, { headers: { Accept: "text/html" }, credentials: "same-origin" })
+    fetch(location.href, { headers: { Accept: "text/html" }, credentials: "same-origin", cache: "no-cache" })
       .then(function (r) { if (!r.ok) { throw new Error(String(r.status)); } return r.text(); })
       .then(function (html) { if (!paused) { swap(new DOMParser().parseFromString(html, "text/html")); showState("on"); } })
       .catch(function () { if (!paused) { showState("lost"); } })
@@ -55,7 +73,7 @@
     source = new EventSource(url);
     source.onopen = function () { showState("on"); };
     source.onerror = function () { showState("lost"); };
-    ["centre.state", "queue"].forEach(function (name) { source.addEventListener(name, soon); });
+    ["centre.state", "queue", "ping"].forEach(function (name) { source.addEventListener(name, soon); });
   }
 
   function stop() {
@@ -78,6 +96,7 @@
   window.addEventListener("pagehide", stop);
   window.addEventListener("pageshow", function (e) { if (e.persisted && !paused) { listen(); soon(); } });
   setInterval(function () { if (Date.now() - last >= AT_LEAST) { soon(); } }, 5000);
+  setInterval(tick, 1000);
 
   button.hidden = false;
   show();
