@@ -98,16 +98,32 @@ def _today() -> date:
 
 @app.command("show")
 def show(
-    ident: Annotated[str, typer.Argument(help="Id of a centre, device, system, service or unit.")],
+    ident: Annotated[
+        str, typer.Argument(help="An id, or a kind: units, services, centres, devices, systems, objectives.")
+    ] = "",
     config: ConfigOption = None,
 ) -> None:
-    """Show the declaration of an id."""
-    inventory = load_inventory(load_settings(config))()
-    for declared in (inventory.centres, inventory.devices, inventory.systems, inventory.services, inventory.units):
-        if ident in declared:
-            Console().print(declared[ident])
+    """Show the declaration of an id, all of a kind, or without either what there is."""
+    from motcua.cli import inventory_tables
+
+    inventory, console = load_inventory(load_settings(config))(), Console()
+    if not ident:
+        console.print(inventory_tables.summary_table(inventory))
+        return
+    for listing in inventory_tables.listings(inventory):
+        if ident == listing.plural:
+            console.print(listing.table())
             return
-    remedy = "see `motcua inventory graph`"
+        if ident in listing.values:
+            console.print(listing.values[ident])
+            if listing.plural == "devices":
+                console.print(inventory_tables.sources_table(inventory, inventory.devices[ident]))
+            return
+    if ident in inventory.centres:
+        console.print(inventory.centres[ident])
+        return
+    similar = inventory_tables.similar_ids(ident, inventory)
+    remedy = f"did you mean {' or '.join(similar)}?" if similar else "`motcua inventory show` lists what there is"
     raise ConfigError([Fault("command line", 0, "ID", f"nothing is declared as {ident!r}", remedy)])
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from telemetry.core.device_sources import sources_of
@@ -71,7 +72,9 @@ def render_agent(
     """
     device = inventory.devices.get(device_id)
     if device is None or device.kind == "replay":
-        problem, remedy = f"there is no device {device_id!r} with an agent", "name one that devices.csv declares"
+        similar = get_close_matches(device_id, inventory.devices, 3, 0.75)
+        problem = f"there is no device {device_id!r} with an agent"
+        remedy = "name one that devices.csv declares" + (f", like {' or '.join(similar)}" if similar else "")
         raise InventoryError([Fault("devices.csv", 1, "id", problem, remedy)])
     files = certificates or (AgentCertificates() if mqtt.startswith("mqtts://") else None)
     head = f"# Written by `motcua inventory render --device {device.id}` from inventory {inventory.version}.\n"

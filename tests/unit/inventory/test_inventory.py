@@ -682,6 +682,11 @@ def test_agent_of_a_device_that_is_not_declared_is_refused(folder: Path, device:
         render_agent(load(folder), device)
 
 
+def test_a_misspelt_device_gets_a_suggestion(folder: Path) -> None:
+    with pytest.raises(InventoryError, match="like vn83-83-kiosk1"):
+        render_agent(load(folder), "vn83-83-kisok1")
+
+
 def test_a_csv_file_that_cannot_be_read_as_one_is_a_fault_and_no_traceback(folder: Path) -> None:
     (folder / "devices.csv").write_text("id,centre,kind\n" + '"' + "x" * 200_000 + '",a,kiosk\n', encoding="utf-8")
     with pytest.raises(InventoryError) as caught:

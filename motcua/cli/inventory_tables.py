@@ -1,0 +1,115 @@
+"""Builds the tables of `motcua inventory show`: what is declared, by kind and by id; it must not print or load."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from telemetry.core.device_sources import sources_of
+from telemetry.source_settings import source_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from telemetry.core.inventory import Centre, Device, Inventory
+
+MAX_SHOWN_IDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One kind of declaration: its plural, its values by id, the columns of its table and a row's further cells."""
+
+    plural: str
+    values: Mapping[str, object]
+    columns: tuple[str, ...]
+    cells: Callable[[str], Sequence[object]]
+    summary: str = ""
+
+    def table(self) -> Table:
+        """Return all values of the kind, a row each."""
+        table = Table("id", *self.columns, title=f"{len(self.values)} {self.plural}", title_justify="left")
+        for ident in self.values:
+            table.add_row(ident, *map(str, self.cells(ident)))
+        return table
+
+
+def listings(inventory: Inventory) -> tuple[Listing, ...]:
+    """Return every kind of declaration with an id, in the order of the inventory's files."""
+    devices = {device.id: device for device in inventory.devices.values() if device.kind != "replay"}
+    centres = {centre.id: centre for centre in inventory.centres.values() if not centre.imported}
+    units, services, systems = inventory.units, inventory.services, inventory.systems
+    objectives = {objective.id: objective for objective in inventory.objectives}
+    levels = Counter[str](centre.level for centre in centres.values())
+    return (
+        Listing("units", units, ("level", "name"), lambda i: (units[i].level, units[i].name)),
+        Listing("services", services, ("name",), lambda i: (services[i].name_en,)),
+        Listing(
+            "centres", centres, ("name", "level", "counters", "devices", "services"),
+            lambda i: _centre_cells(inventory, centres[i]), _counts(levels),
+        ),
+        Listing(
+            "devices", devices, ("kind", "centre", "sources"),
+            lambda i: (devices[i].kind, devices[i].centre, ", ".join(_source_names(inventory, devices[i]))),
+            _counts(Counter[str](device.kind for device in devices.values())),
+        ),
+        Listing(
+            "systems", systems, ("name", "probe", "target", "vantage"),
+            lambda i: (systems[i].name_en, systems[i].probe, systems[i].target, len(systems[i].vantage)),
+        ),
+        Listing(
+            "objectives", objectives, ("scope", "indicator", "goal"),
+            lambda i: (objectives[i].scope, objectives[i].sli, objectives[i].goal),
+        ),
+    )  # fmt: skip
+
+
+def summary_table(inventory: Inventory) -> Table:
+    """Return the number of each kind of declaration, with what they are or their first ids."""
+    title = f"{inventory.name_en} ({inventory.name_vi}), {inventory.province}, version {inventory.version}"
+    table = Table("kind", "number", "which", title=title, title_justify="left")
+    for listing in listings(inventory):
+        table.add_row(listing.plural, str(len(listing.values)), listing.summary or _shorten(listing.values))
+    return table
+
+
+def sources_table(inventory: Inventory, device: Device) -> Table:
+    """Return the sources of a device's agent with their settings."""
+    table = Table("source", "kind", "settings", title=f"sources of {device.id}", title_justify="left")
+    for source in sources_of(inventory, device):
+        settings = ", ".join(f"{key} = {value}" for key, value in source.settings.items())
+        table.add_row(source_name(source.kind, source.settings), source.kind, settings)
+    return table
+
+
+def similar_ids(ident: str, inventory: Inventory) -> list[str]:
+    """Return what an unknown id may have meant: a kind, ids that are close, else ids that contain it; five at most."""
+    declared = listings(inventory)
+    names = [name for listing in declared for name in (listing.plural, *listing.values)]
+    close = get_close_matches(ident, names, 5, 0.75)
+    return close or [name for name in names if ident and ident in name][:5]
+
+
+def _centre_cells(inventory: Inventory, centre: Centre) -> tuple[object, ...]:
+    kinds = Counter[str](device.kind for device in inventory.devices_of(centre.id) if device.kind != "replay")
+    return centre.name_en, centre.level, centre.counters, _counts(kinds), " ".join(centre.services)
+
+
+def _source_names(inventory: Inventory, device: Device) -> list[str]:
+    names = [source_name(source.kind, source.settings) for source in sources_of(inventory, device)]
+    probes = sum(name.startswith("probe:") for name in names)
+    return [name for name in names if not name.startswith("probe:")] + ([f"{probes} probes"] if probes else [])
+
+
+def _counts(counter: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in counter.items())
+
+
+def _shorten(ids: Iterable[str]) -> str:
+    names = list(ids)
+    return ", ".join(names[:MAX_SHOWN_IDS]) + (", …" if len(names) > MAX_SHOWN_IDS else "")

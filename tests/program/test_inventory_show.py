@@ -1,0 +1,73 @@
+"""`motcua inventory show`: what there is, all of a kind, one declaration, and a suggestion for an unknown id."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from motcua.cli.inventory_tables import similar_ids
+from telemetry import inventory
+
+MOTCUA = str(Path(sys.executable).with_name("motcua"))
+
+
+def show(*words: str) -> subprocess.CompletedProcess[str]:
+    env = {name: value for name, value in os.environ.items() if not name.startswith("MOTCUA_")} | {"COLUMNS": "160"}
+    command = [MOTCUA, "inventory", "show", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=env, check=False)
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("│\n ").split("│")]
+
+
+def test_without_an_id_it_lists_the_number_of_each_kind() -> None:
+    done = show()
+    assert done.returncode == 0
+    rows = {row[0]: row[1:] for line in done.stdout.splitlines() if len(row := cells(line)) == 3}
+    assert {kind: int(row[0]) for kind, row in rows.items()} == {
+        "units": 167, "services": 8, "centres": 167, "devices": 180, "systems": 14, "objectives": 7,
+    }  # fmt: skip
+    assert rows["devices"][1] == "167 gateway, 13 kiosk"
+    assert rows["systems"][1].startswith("vn83-portal, vn-portal")
+    assert "Tỉnh Bến Tre" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("kind", "row"),
+    [
+        ("devices", ["vn83-83-gateway1", "gateway", "vn83-83", "host, http, 14 probes"]),
+        ("centres", ["vn83-829", "Ben Tre City one-stop desk", "district", "6", "1 gateway, 1 kiosk"]),
+        (
+            "systems",
+            ["vn83-lgsp", "Provincial data-sharing platform (LGSP)", "http", "https://lgsp.example/health", "10"],
+        ),
+    ],
+)
+def test_a_kind_lists_all_of_it(kind: str, row: list[str]) -> None:
+    found = [cells(line) for line in show(kind).stdout.splitlines()]
+    assert row in [line[: len(row)] for line in found]
+
+
+def test_a_device_is_shown_with_its_sources() -> None:
+    done = show("vn83-83-kiosk1")
+    assert ["http", "http", "port = 8137"] in [cells(line) for line in done.stdout.splitlines()]
+
+
+def test_an_unknown_id_gets_suggestions_and_exit_2() -> None:
+    done = show("vn83-83-kisok1")
+    assert done.returncode == 2
+    assert "did you mean vn83-83-kiosk1 or" in done.stderr
+    nothing = show("zzz")
+    assert "`motcua inventory show` lists what there is" in nothing.stderr
+
+
+def test_a_part_of_an_id_suggests_those_that_contain_it() -> None:
+    declared = inventory.load(inventory.default_path())
+    assert similar_ids("centre", declared) == ["centres"]
+    assert "vn83-lgsp" in similar_ids("lgsp", declared)
+    assert similar_ids("", declared) == []
