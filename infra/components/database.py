@@ -21,7 +21,7 @@ DEPENDENCY_ORDER = ("influx.organisation", "influx.bucket", "influx.remote")
 
 
 class Database(MotcuaComponent):
-    """Organisation, buckets, tokens, tasks, replications; `token` returns a role's token, secret."""
+    """Organisation, buckets, tokens, tasks, replications; `instance` is the server, `token` a role's token, secret."""
 
     type_key = "database"
 
@@ -36,12 +36,12 @@ class Database(MotcuaComponent):
         first: dict[str, pulumi.Input[object]] = {"username": "motcua", "org": OPERATORS_ORG, "bucket": OPERATORS_ORG}
         if "influxPassword" in secrets:
             first["password"] = secrets["influxPassword"]
-        instance = MotcuaResource("influx.instance", "influxdb", first, self.child_options(protect=True))
+        self.instance = MotcuaResource("influx.instance", "influxdb", first, self.child_options(protect=True))
         created_by_kind: dict[str, list[pulumi.Resource]] = {}
         self.resources: dict[str, MotcuaResource] = {}
         for spec in specs:
             earlier = [kind for kind in DEPENDENCY_ORDER if kind != spec.kind]
-            dependencies = [instance, *(made for kind in earlier for made in created_by_kind.get(kind, []))]
+            dependencies = [self.instance, *(made for kind in earlier for made in created_by_kind.get(kind, []))]
             inputs: dict[str, pulumi.Input[object]] = dict(spec.inputs)
             if spec.kind == "influx.remote":
                 inputs["token"] = secrets["nationalToken"]

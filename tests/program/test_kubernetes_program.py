@@ -15,6 +15,8 @@ from infra.targets.kubernetes.deploy import (
     IMMUTABLE_FIELDS,
     PROTECTED_KINDS,
     RESOURCE_CLASSES,
+    RESTARTED_KINDS,
+    SECRETS_ANNOTATION,
     deploy_cluster,
 )
 from infra.targets.kubernetes.manifests import base_manifests, required_secrets, role_manifests
@@ -58,6 +60,8 @@ def test_what_reaches_the_engine_is_what_was_validated(preview: bool) -> None:
     for manifest in objects:
         found = made[f"{manifest['kind'].lower()}-{manifest['metadata']['name']}"]
         assert set(found) == set(manifest)
+        if manifest["kind"] in RESTARTED_KINDS:
+            found["spec"]["template"]["metadata"].get("annotations", {}).pop(SECRETS_ANNOTATION, None)
         if manifest["kind"] != "Secret":
             assert found == manifest
     assert len(made) == len(objects) + 2, "the component and its provider are all there is besides"
@@ -134,6 +138,43 @@ def test_every_missing_secret_is_named() -> None:
         *DERIVED_SECRETS,
         "influxToken",
     }
+
+
+def test_an_edit_of_a_config_map_or_secret_is_an_update_in_place() -> None:
+    (provider,) = deployed(wanted()).of("pulumi:providers:kubernetes")
+    assert provider.inputs["enableConfigMapMutable"] == "true"
+    assert provider.inputs["enableSecretMutable"] == "true"
+
+
+def secrets_annotations(given: dict[str, str]) -> dict[str, str]:
+    """Return the digest of its secrets that each workload carries."""
+    found = {}
+    for one in deployed(wanted(), given=given).resources:
+        if one.inputs.get("kind") in RESTARTED_KINDS:
+            annotations = one.inputs["spec"]["template"]["metadata"].get("annotations", {})
+            assert not one.covers(f"spec.template.metadata.annotations.{SECRETS_ANNOTATION}")
+            if SECRETS_ANNOTATION in annotations:
+                found[one.name] = annotations[SECRETS_ANNOTATION]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("value", "restarted"),
+    [
+        ("apiToken", {"deployment-api"}),
+        ("ingestToken", {"deployment-ingest"}),
+        ("rollupKey", {"deployment-rollup"}),
+        ("brokerCertificate", {"statefulset-broker"}),
+        ("crl", {"statefulset-broker"}),
+        ("caBundle", {"statefulset-broker", "deployment-ingest", "deployment-rollup"}),
+        ("influxToken", set()),
+    ],
+)
+def test_a_changed_secret_replaces_the_pods_that_read_it_and_no_others(value: str, restarted: set[str]) -> None:
+    given = planted(required_secrets(stack().objects))
+    before, after = secrets_annotations(given), secrets_annotations({**given, value: "another"})
+    assert {name for name in after if after[name] != before[name]} == restarted
+    assert not any(secret in digest for secret in given.values() for digest in before.values())
 
 
 def test_what_is_derived_stays_the_same_and_differs_from_stack_to_stack() -> None:

@@ -6,6 +6,7 @@ The first run creates the base. InfluxDB creates the tokens: the roles follow in
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import hmac
 from typing import TYPE_CHECKING, Any
@@ -23,12 +24,19 @@ from infra.targets.kubernetes.manifests import (
     required_secrets,
     role_manifests,
 )
-from infra.targets.kubernetes.objects import SERVICES_PORT, ClusterSpec, SecretValue, broker_service_host
+from infra.targets.kubernetes.objects import (
+    BROKER_TLS,
+    SERVICES_PORT,
+    ClusterSpec,
+    SecretValue,
+    broker_service_host,
+    sha256_of,
+)
 from infra.targets.shared import StackOutputs, common_outputs, inventory_files, root_inputs, token_outputs
 from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from infra.config.options import StackOptions
@@ -54,6 +62,10 @@ PROTECTED_KINDS = ("Namespace", "PersistentVolumeClaim", "StatefulSet")
 """Kinds that hold data, or whose deletion deletes everything in them."""
 IMMUTABLE_FIELDS = {"StatefulSet": ["spec.volumeClaimTemplates"], "PersistentVolumeClaim": ["spec.resources"]}
 """Fields that Kubernetes refuses to change: `kubectl patch pvc` grows a volume when the plan's has grown."""
+RESTARTED_KINDS = ("Deployment", "StatefulSet")
+RESTARTING_SECRETS = ("api", "ingest", "rollup", BROKER_TLS)
+"""Secrets that a process reads at its start only; all of their values are keys, certificates and tokens."""
+SECRETS_ANNOTATION = "motcua.org/secrets"
 DERIVED_SECRETS = ("grafanaPassword",)
 """Secrets that are derived from the operator token when the stack has none: they change only with it."""
 ARGUMENT_NAMES = {"stringData": "string_data", "automountServiceAccountToken": "automount_service_account_token"}
@@ -70,26 +82,39 @@ class Cluster(MotcuaComponent):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:  # fmt: skip
         super().__init__("cluster", stage, opts)
-        self._provider = k8s.Provider("kubernetes", context=context or None, opts=pulumi.ResourceOptions(parent=self))
+        # By default the provider replaces a ConfigMap or Secret for every edit: pods would miss it in between.
+        self._provider = k8s.Provider(
+            "kubernetes",
+            context=context or None,
+            enable_config_map_mutable=True,
+            enable_secret_mutable=True,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
         self._values = values
         self._namespace: list[pulumi.Resource] = []
+        self._secrets: dict[str, Mapping[str, SecretValue]] = {}
         self.resources: dict[str, pulumi.CustomResource] = {}
 
-    def create(self, objects: Iterable[Manifest]) -> None:
-        """Create or change objects; the namespace is first."""
+    def create(self, objects: Sequence[Manifest], after: Sequence[pulumi.Resource] = ()) -> None:
+        """Create or change objects, the namespace first, all of them after the resources `after`."""
+        self._secrets |= {one["metadata"]["name"]: one["stringData"] for one in objects if one["kind"] == "Secret"}
         for manifest in objects:
             kind, name = manifest["kind"], manifest["metadata"]["name"]
-            resource = self._create_resource(manifest, f"{kind.lower()}-{name}")
+            resource = self._create_resource(manifest, f"{kind.lower()}-{name}", after)
             self.resources[f"{kind}/{name}"] = resource
             if kind == "Namespace":
                 self._namespace.append(resource)
 
-    def _create_resource(self, manifest: Manifest, name: str) -> pulumi.CustomResource:
-        fields = dict(manifest)
+    def _create_resource(
+        self, manifest: Manifest, name: str, after: Sequence[pulumi.Resource]
+    ) -> pulumi.CustomResource:
+        fields = self._with_secrets_digest(manifest) if manifest["kind"] in RESTARTED_KINDS else dict(manifest)
         kind = f"{fields.pop('apiVersion')} {fields.pop('kind')}"
         if "stringData" in fields:
             fields["stringData"] = {key: self._secret_value(value) for key, value in fields["stringData"].items()}
-        child_options = self.child_options(protect=manifest["kind"] in PROTECTED_KINDS, after=list(self._namespace))
+        child_options = self.child_options(
+            protect=manifest["kind"] in PROTECTED_KINDS, after=[*self._namespace, *after]
+        )
         own_options = pulumi.ResourceOptions(
             provider=self._provider, ignore_changes=IMMUTABLE_FIELDS.get(manifest["kind"])
         )
@@ -97,8 +122,31 @@ class Cluster(MotcuaComponent):
         arguments: dict[str, Any] = {ARGUMENT_NAMES.get(key, key): value for key, value in fields.items()}
         return RESOURCE_CLASSES[kind](name, **arguments, opts=opts)
 
+    def _with_secrets_digest(self, manifest: Manifest) -> Manifest:
+        """Return a workload with a digest of its secrets: its pods are replaced when one of them changes."""
+        names = [name for name in referenced_secrets(manifest) if name in RESTARTING_SECRETS and name in self._secrets]
+        if not names:
+            return dict(manifest)
+        placeholders = [value for name in names for _, value in sorted(self._secrets[name].items())]
+        values = [self._values[placeholder.name] for placeholder in placeholders]
+        digest = pulumi.Output.all(*values).apply(lambda texts: sha256_of(*texts)[:16])
+        # The values are keys and tokens, which no digest reveals; as a secret it would hide the pods' changes.
+        annotations = {SECRETS_ANNOTATION: pulumi.Output.unsecret(digest)}
+        changed = copy.deepcopy(manifest)
+        changed["spec"]["template"]["metadata"].setdefault("annotations", {}).update(annotations)
+        return changed
+
     def _secret_value(self, placeholder: SecretValue) -> pulumi.Output[str]:
         return pulumi.Output.secret(self._values[placeholder.name])
+
+
+def referenced_secrets(manifest: Manifest) -> list[str]:
+    """Return the names of the Secrets that a workload's pods use, sorted."""
+    pod = manifest["spec"]["template"]["spec"]
+    mounted = [volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume]
+    variables = [entry for container in pod["containers"] for entry in container.get("env", ())]
+    references = [entry["valueFrom"].get("secretKeyRef") for entry in variables if "valueFrom" in entry]
+    return sorted({*mounted, *(reference["name"] for reference in references if reference)})
 
 
 def deploy_cluster(
@@ -107,17 +155,20 @@ def deploy_cluster(
     secrets: Mapping[str, pulumi.Input[str]],
     inventory_files: Mapping[str, str],
     opts: pulumi.ResourceOptions | None = None,
+    after: Sequence[pulumi.Resource] = (),
 ) -> dict[str, pulumi.Input[object]]:
     """Create or change the base, and the roles once InfluxDB is reachable; returns the cluster's outputs.
 
+    The roles wait for the resources `after`, so that they keep running when InfluxDB refuses address or token.
     Raises ConfigError naming every secret that is missing.
     """
     spec = ClusterSpec(plan, options, inventory_files)
     reachable = options.kubernetes.influx_reachable
-    objects = (*base_manifests(spec), *(role_manifests(spec) if reachable else ()))
-    values = complete_secrets(secrets, required_secrets(objects))
+    base, roles = base_manifests(spec), role_manifests(spec) if reachable else ()
+    values = complete_secrets(secrets, required_secrets((*base, *roles)))
     cluster = Cluster(plan.stage, options.kubernetes.context, values, opts)
-    cluster.create(objects)
+    cluster.create(base)
+    cluster.create(roles, after)
     exported = cluster_outputs(spec)
     cluster.register_outputs({})
     return exported
@@ -171,8 +222,10 @@ def deploy_stack(
         values[f"{name}Certificate"] = pki.certificates_by_name[certificate].output("certificate")
         values[f"{name}Key"] = pki.certificates_by_name[certificate].output("key")
     tokens: StackOutputs = {}
+    instance: list[pulumi.Resource] = []
     if options.kubernetes.influx_reachable:
-        tokens = token_outputs(plan, Database(resource_specs(plan, options), plan.stage, secrets, parent_options))
+        store = Database(resource_specs(plan, options), plan.stage, secrets, parent_options)
+        tokens, instance = token_outputs(plan, store), [store.instance]
     values |= tokens  # type: ignore[arg-type]
-    cluster_outputs = deploy_cluster(plan, options, values, inventory_files(root, options), parent_options)
+    cluster_outputs = deploy_cluster(plan, options, values, inventory_files(root, options), parent_options, instance)
     return {**common_outputs(plan, options, pki), **tokens, **cluster_outputs}

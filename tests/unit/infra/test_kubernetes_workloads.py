@@ -125,3 +125,20 @@ def test_a_month_that_no_config_map_holds_is_named_with_its_folder() -> None:
     large = {**sample_files(), "published/2026-10.csv": "x" * 1_048_576}
     with pytest.raises(ConfigError, match=r"published/2026-10\.csv.* 1048587 bytes.*inventory-published-2026-10-csv"):
         stack(files=large)
+
+
+def test_pods_are_replaced_when_a_config_map_changes_that_they_read_at_their_start_only() -> None:
+    """Roles load an edited inventory by themselves; everything else must be started again."""
+    found = stack()
+    read_at_start = {one["metadata"]["name"] for one in found.of("ConfigMap")} - {
+        name for name in found.names("ConfigMap") if name.startswith("inventory-")
+    }
+    checked = set()
+    for workload, pod in found.templates():
+        sources = [
+            source for volume in pod["spec"]["volumes"] for source in volume.get("projected", {}).get("sources", ())
+        ]
+        for name in {source["configMap"]["name"] for source in sources} & read_at_start:
+            assert "motcua.org/configuration" in pod["metadata"].get("annotations", {}), (workload, name)
+            checked.add(name)
+    assert checked == read_at_start - {"prometheus-adapter-rule"}
