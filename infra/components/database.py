@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING
+
+import pulumi
 
 from infra.components.component import MotcuaComponent
 from infra.providers.resources import MotcuaResource
@@ -10,14 +13,17 @@ from infra.providers.resources import MotcuaResource
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import pulumi
-
     from infra.providers.resource_kind import ResourceSpec
 
 OPERATORS_ORG = "motcua-operators"
 """The organisation that the set-up creates for the operator token; it holds nothing else."""
 PROTECTED_KINDS = ("influx.organisation", "influx.bucket")
 DEPENDENCY_ORDER = ("influx.organisation", "influx.bucket", "influx.remote")
+
+
+def digest_of_token(token: str) -> str:
+    """Return a text that changes with the token, to be treated as a secret: somebody may have chosen a short one."""
+    return sha256(f"motcua operator token {token}".encode()).hexdigest()
 
 
 class Database(MotcuaComponent):
@@ -30,10 +36,14 @@ class Database(MotcuaComponent):
         specs: Sequence[ResourceSpec],
         stage: str,
         secrets: Mapping[str, pulumi.Input[str]],
+        url: str,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("database", stage, opts)
-        first: dict[str, pulumi.Input[object]] = {"username": "motcua", "org": OPERATORS_ORG, "bucket": OPERATORS_ORG}
+        first: dict[str, pulumi.Input[object]] = {
+            "username": "motcua", "org": OPERATORS_ORG, "bucket": OPERATORS_ORG, "url": url,
+            "token_digest": pulumi.Output.secret(secrets["influxToken"]).apply(digest_of_token),
+        }  # fmt: skip
         if "influxPassword" in secrets:
             first["password"] = secrets["influxPassword"]
         self.instance = MotcuaResource("influx.instance", "influxdb", first, self.child_options(protect=True))

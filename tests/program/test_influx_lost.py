@@ -12,7 +12,7 @@ from infra.providers.influx import KINDS
 from infra.providers.influx.client import InfluxClient
 from infra.providers.resource_kind import ProviderError, difference
 from tests.program.influx_world import EVERY, PLANTED, WITHIN, Cut, Made, World, client, server, world
-from tests.servers import InfluxServer
+from tests.servers import InfluxServer, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -273,6 +273,69 @@ def test_a_new_server_may_take_the_lost_ones_place_when_told_so(exchanged: World
         found = kind.read(ident, outputs)
         assert found is not None
         assert difference(kind, found.outputs, made.inputs).changed == frozenset()
+
+
+# --- a changed address or token ---------------------------------------------------------------
+
+
+def changed_to(server: InfluxServer, **more: object) -> tuple[Made, Made]:
+    """Return the instance as it is in the state, and the same with another address or token."""
+    client = InfluxClient(server.url, server.token)
+    made = set_up(client, url=server.url, token_digest="a")
+    client.close()
+    checked, found = made.change(**more)
+    assert found.changed == set(more)
+    assert not found.replaces
+    return made, Made(made.kind, made.id, made.outputs, checked)
+
+
+def moved(wanted: Made, url: str, token: str, *, accept_new: bool = False) -> Props:
+    client = InfluxClient(url, token, pauses_s=())
+    try:
+        return instance(client, accept_new=accept_new).update(wanted.id, wanted.outputs, wanted.inputs)
+    finally:
+        client.close()
+
+
+def test_the_same_server_behind_a_changed_address_or_token_is_accepted(server: InfluxServer) -> None:
+    url = f"http://localhost:{server.port}"
+    _, wanted = changed_to(server, url=url, token_digest="b")
+    outputs = moved(wanted, url, server.token)
+    assert (outputs["url"], outputs["token_digest"], outputs["instance"]) == (url, "b", wanted.id)
+
+
+def test_a_wrong_token_is_refused_when_it_is_configured(server: InfluxServer) -> None:
+    _, wanted = changed_to(server, token_digest="b")
+    with pytest.raises(ProviderError, match=r"refuses the operator token; is the operator token right\?"):
+        moved(wanted, server.url, "wrong")
+
+
+def test_an_address_without_a_server_is_refused_when_it_is_configured(server: InfluxServer) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    _, wanted = changed_to(server, url=url)
+    with pytest.raises(ProviderError, match=r"does not answer .*is it running, and is the address right"):
+        moved(wanted, url, server.token)
+
+
+def test_an_address_of_another_server_is_refused_when_it_is_configured(
+    server: InfluxServer, virgin: Callable[[], InfluxServer]
+) -> None:
+    other = virgin()
+    _, wanted = changed_to(server, url=other.url)
+    with pytest.raises(ProviderError, match=r"another InfluxDB answers .* acceptNew for one run"):
+        moved(wanted, other.url, server.token)
+    with pytest.raises(ProviderError, match="pulumi refresh --run-program"):
+        moved(wanted, other.url, server.token, accept_new=True)
+
+
+def test_a_state_of_an_earlier_version_has_neither_and_is_checked_once(server: InfluxServer) -> None:
+    client = InfluxClient(server.url, server.token)
+    made = set_up(client)
+    checked, found = made.change(url=server.url, token_digest="a")
+    assert found.changed == {"url", "token_digest"}
+    outputs = made.kind.update(made.id, made.outputs, checked)
+    assert difference(made.kind, outputs, checked).changed == frozenset()
+    client.close()
 
 
 # --- secrets ----------------------------------------------------------------------------------

@@ -135,3 +135,23 @@ def test_a_renamed_component_keeps_its_state_by_an_alias(monkeypatch: pytest.Mon
     monkeypatch.setitem(component.TYPE_ALIASES, "motcua:host:Machine", ("motcua:host:Computer",))
     found = run(lambda: Hall("hall", "dev"))
     assert any("|motcua:host:Computer|" in alias for alias in found.one("hall").aliases)
+
+
+def test_no_file_is_written_before_the_server_has_proved_who_it_is() -> None:
+    """Processes restart with their files: a wrong address or token must not reach them."""
+    found = deployed()
+    instance = found.one("influxdb")
+    assert instance.inputs["url"] == "http://127.0.0.1:8086"
+    assert instance.covers("token_digest")
+    assert instance.inputs["token_digest"] != deployed_with_token("another").one("influxdb").inputs["token_digest"]
+    for name in ("broker-files", "role-files"):
+        assert instance.urn in found.one(name).depends_on, name
+
+
+def deployed_with_token(token: str) -> Recorded:
+    before = PLANTED["influxToken"]
+    PLANTED["influxToken"] = token
+    try:
+        return deployed()
+    finally:
+        PLANTED["influxToken"] = before

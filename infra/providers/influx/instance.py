@@ -21,17 +21,20 @@ class InstanceInputs(KindInputs):
     bucket: str = "default"
     retention_s: NonNegativeInt = 0
     password: str | None = None
+    url: str | None = None
+    token_digest: str | None = None
 
 
 class InstanceKind(InfluxKind):
     """The server itself: its first user, organisation and bucket; the operator token is the client's.
 
-    All inputs are used at set-up only. Without a password one is derived from the token and never shown; it also
-    proves later that a set-up whose answer was lost was ours.
+    `url` and `token_digest` stand for the client's address and token: when one of them changes, the update proves that
+    the same server is behind them. The other inputs are used at set-up only. Without a password one is derived from the
+    token and never shown; it also proves later that a set-up whose answer was lost was ours.
     """
 
     model: ClassVar = InstanceInputs
-    permission_inputs: ClassVar = frozenset(InstanceInputs.model_fields)
+    permission_inputs: ClassVar = frozenset(InstanceInputs.model_fields) - {"url", "token_digest"}
     api_path: ClassVar = "/me"
     noun: ClassVar = "instance"
 
@@ -118,8 +121,17 @@ class InstanceKind(InfluxKind):
                 "for good, set motcua:influx, acceptNew for one run"
             )
 
-    def update(self, ident: str, olds: Props, news: Props) -> Props:  # noqa: ARG002 - a set-up is not repeated
-        """Change nothing; the inputs are used at set-up only."""
+    def update(self, ident: str, olds: Props, news: Props) -> Props:
+        """Prove that the same server answers at this address and accepts this token; changes nothing.
+
+        Raises ProviderError when it does not, so that nothing that waits for this resource is switched to it.
+        """
+        if self._is_unconfigured() or self._require_operator_id() != ident:
+            self.refuse_other_server({**olds, "instance": ident})
+            raise ProviderError(
+                f"another InfluxDB answers at {self._client.url}; accept it with `pulumi refresh --run-program`, "
+                "then run again"
+            )
         return {**olds, **news}
 
     def delete(self, ident: str, outputs: Props) -> None:

@@ -224,7 +224,7 @@ def deploy_stack(
     tokens: StackOutputs = {}
     instance: list[pulumi.Resource] = []
     if options.kubernetes.influx_reachable:
-        store = Database(resource_specs(plan, options), plan.stage, secrets, parent_options)
+        store = Database(resource_specs(plan, options), plan.stage, secrets, plan.influx.url, parent_options)
         tokens, instance = token_outputs(plan, store), [store.instance]
     values |= tokens  # type: ignore[arg-type]
     cluster_outputs = deploy_cluster(plan, options, values, inventory_files(root, options), parent_options, instance)

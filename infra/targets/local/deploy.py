@@ -34,18 +34,22 @@ def deploy_machine(
     """Create or change everything; returns the stack's outputs."""
     province = Province(plan.province, plan.stage)
     parent_options = pulumi.ResourceOptions(parent=province)
-    store = Database(resource_specs(plan, options), plan.stage, secrets, parent_options)
+    store = Database(resource_specs(plan, options), plan.stage, secrets, plan.influx.url, parent_options)
     pki = Certificates(plan.pki, plan.stage, root_inputs(options, root, secrets), parent_options)
     machine = Machine("machine", plan.stage, parent_options)
     folder = str((root / options.local.folder).resolve())
-    broker = [_broker_files_resource(machine, plan, options, pki, f"{folder}/broker")] if options.broker.managed else []
-    _role_files_resource(machine, plan, options, (store, pki), (root, f"{folder}/roles"), [*broker])
+    # Running processes are restarted by their files, so no file is written before InfluxDB has proved who it is.
+    first: list[pulumi.Resource] = [store.instance]
+    if options.broker.managed:
+        first.append(_broker_files_resource(machine, plan, options, pki, f"{folder}/broker", [store.instance]))
+    _role_files_resource(machine, plan, options, (store, pki), (root, f"{folder}/roles"), first)
     return {**common_outputs(plan, options, pki), **token_outputs(plan, store)}
 
 
 def _broker_files_resource(
-    machine: Machine, plan: StackPlan, options: StackOptions, pki: Certificates, folder: str
-) -> MotcuaResource:
+    machine: Machine, plan: StackPlan, options: StackOptions, pki: Certificates, folder: str,
+    after: list[pulumi.Resource],
+) -> MotcuaResource:  # fmt: skip
     server = pki.certificates_by_name["broker"]
     user = options.local.broker_user
     files = {
@@ -60,7 +64,7 @@ def _broker_files_resource(
         "secret_files": pulumi.Output.secret({"server.key": server.output("key")}),
         "notify": {"pid_file": "mosquitto.pid", "signal": "TERM", "program": "mosquitto"},
     }
-    return MotcuaResource("host.files", "broker-files", inputs, machine.child_options())
+    return MotcuaResource("host.files", "broker-files", inputs, machine.child_options(after=after))
 
 
 def _role_files_resource(
