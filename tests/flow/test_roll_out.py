@@ -1,4 +1,4 @@
-"""The inventory becomes a bundle, the bundle a kiosk, a ticket posted there a figure of its centre: no file is edited.
+"""docs/how-to/run-a-province.md: declared, rendered, installed, a ticket on the page; no rendered file is edited.
 
 The bundle is installed below a folder instead of `/`; `--root` is the agent's option for that.
 """
@@ -6,28 +6,31 @@ The bundle is installed below a folder instead of `/`; `--root` is the agent's o
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 import time
 import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from telemetry import inventory
 from tests.flow.conftest import MOTCUA
 from tests.mosquitto import Mosquitto
 from tests.pki import Identity, Pki
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
-    from tests.flow.conftest import House
+    from tests.flow.conftest import House, Role
     from tests.flow.device import Until
 
 pytestmark = pytest.mark.flow
-CENTRE, KIOSK = "vn83-83", "vn83-83-kiosk1"
+ROOT = Path(__file__).resolve().parents[2]
+CENTRE, KIOSK = "vn83-829", "vn83-829-kiosk2"
 
 
 @pytest.fixture
@@ -41,11 +44,34 @@ def broker(require: Callable[[str], str], tmp_path: Path, pki: Pki) -> Iterator[
         yield one
 
 
-def declare_inventory(folder: Path, port: int) -> None:
-    """Write the sample inventory with another port of the kiosks' local endpoint: this machine has one loopback."""
-    shutil.copytree(inventory.default_path(), folder)
-    file = folder / "sources.toml"
-    file.write_text(file.read_text(encoding="utf-8").replace("port = 8137", f"port = {port}"), encoding="utf-8")
+class Office:
+    """The folder in which the page's commands run, and what stands for the page's broker and port there."""
+
+    def __init__(self, folder: Path, broker_port: int, port: int) -> None:
+        self.folder, self.port = folder, port
+        self._broker = f"localhost:{broker_port}"
+        folder.mkdir()
+        (folder / "inventory").symlink_to(ROOT / "inventory")
+        self._env = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+    def run(self, name: str) -> str:
+        """Run the block of this name."""
+        page = (ROOT / "docs/how-to/run-a-province.md").read_text(encoding="utf-8")
+        (script,) = re.findall(rf"<!-- tested: {name} -->\n```sh\n(.*?)```", page, re.DOTALL)
+        script = script.replace("mqtt.example:8883", self._broker).replace(":8137", f":{self.port}")
+        done = subprocess.run(
+            ["bash", "-eu", "-c", script], cwd=self.folder, env=self._env, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def declare(self) -> None:
+        """Declare the page's kiosk, on a port of its own: all devices of a test have one loopback."""
+        self.run("province-declare")
+        file = self.folder / "my-province/sources.toml"
+        file.write_text(
+            file.read_text(encoding="utf-8").replace("port = 8137", f"port = {self.port}"), encoding="utf-8"
+        )
 
 
 def install_device(bundle: Path, root: Path, identity: Identity) -> Path:
@@ -60,26 +86,19 @@ def install_device(bundle: Path, root: Path, identity: Identity) -> Path:
     return etc / "agent.toml"
 
 
-def start_server(house: House, name: str, folder: Path, identity: Identity, port: int) -> None:
+def start_server(house: House, name: str, folder: Path, identity: Identity, port: int) -> Role:
     settings = {
         "MOTCUA_INVENTORY": folder, "MOTCUA_STORE": house.store_url, "MOTCUA_MQTT": f"mqtts://localhost:{port}",
         "MOTCUA_MQTT_CA": identity.ca, "MOTCUA_MQTT_CERT": identity.cert, "MOTCUA_MQTT_KEY": identity.key,
     }  # fmt: skip
     path = house.folder / f"{name}.toml"
     path.write_text("".join(f'{key} = "{value}"\n' for key, value in settings.items()))
-    house.linked(house.run(MOTCUA, name, "--config", str(path), label=name))
+    return house.run(MOTCUA, name, "--config", str(path), label=name)
 
 
 def get(url: str) -> Any:  # noqa: ANN401 - JSON
     with urllib.request.urlopen(url, timeout=10) as answer:
         return json.load(answer)
-
-
-def post(port: int, event: dict[str, object]) -> int:
-    headers = {"Content-Type": "application/json", "Idempotency-Key": "kiosk-1-ticket-1"}
-    request = urllib.request.Request(f"http://127.0.0.1:{port}/events", json.dumps(event).encode(), headers)
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return int(answer.status)
 
 
 def issued_on_page(url: str) -> int:
@@ -93,31 +112,25 @@ def issued_on_page(url: str) -> int:
 def test_a_ticket_posted_at_a_kiosk_of_the_rendered_bundle_is_on_its_centre_s_page(
     house: House, broker: Mosquitto, pki: Pki, until: Until, free_port: int, tmp_path: Path
 ) -> None:
-    port, folder, bundle = free_port, tmp_path / "inventory", tmp_path / "bundle"
-    declare_inventory(folder, port)
-    house.ends("inventory", "check", str(folder))
-    words = ("--inventory", str(folder), "--broker", f"mqtts://localhost:{broker.port}", "--out", str(bundle))
-    house.ends("render", "--target", "host", *words)
-    start_server(house, "ingest", folder, pki.client("motcua-ingest-1"), broker.port)
-    start_server(house, "rollup", folder, pki.client("motcua-rollup"), broker.port)
-    api = house.serve_api()
-    root = tmp_path / "kiosk"
+    office = Office(tmp_path / "office", broker.port, free_port)
+    office.declare()
+    folder, bundle, root = office.folder / "my-province", office.folder / "bundle", tmp_path / "kiosk"
+    servers = [
+        start_server(house, name, folder, pki.client(certificate), broker.port)
+        for name, certificate in (("ingest", "motcua-ingest-1"), ("rollup", "motcua-rollup"))
+    ]
+    office.run("province-render")
     agent = install_device(bundle, root, pki.client(KIOSK))
-    house.listens(house.run(MOTCUA, "agent", "--config", str(agent), "--root", str(root), label="agent"), port)
-
-    now = time.time_ns() // 1_000_000
-    ticket = {
-        "type": "ticket.issued",
-        "t": now,
-        "ticket": "k3f9",
-        "queue": "land",
-        "service": "land",
-        "channel": "kiosk",
-    }
-    assert post(port, ticket) == 201
+    device = house.run(MOTCUA, "agent", "--config", str(agent), "--root", str(root), label="agent")
+    api = house.serve_api()
+    for role in servers:
+        house.linked(role)
+    house.listens(device, free_port)
+    now = time.time()
+    assert json.loads(office.run("province-ticket"))["warnings"] == []
 
     window = "&".join(
-        f"{name}={time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(now // 1000 + offset_s))}"
+        f"{name}={time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(now + offset_s))}"
         for name, offset_s in (("from", -3600), ("to", 3600))
     )
     history = f"{api}/queues/history?centre={CENTRE}&service=land&{window}"
