@@ -26,14 +26,29 @@ WEEK = "?from=2026-11-16&to=2026-11-22"
 
 @pytest.fixture
 def net(tmp_path: Path) -> Iterator[Network]:
-    """Today's morning, and last week: Thursday and Friday with tickets that are counted by hand below."""
+    """Today's morning, and last week."""
     found = busy(network(tmp_path))
-    ticket(found, "vn83-a", "land", (20, 8, 10), waits(60, 120))
-    ticket(found, "vn83-a", "tax", (20, 8, 40), {**waits(1800), "abandoned": 2, "no_show": 1})
-    ticket(found, "vn83-a", "land", (19, 8, 10), waits(300))
-    ticket(found, "vn83-b", "land", (20, 9, 0), waits(600))
+    fill_last_week(found)
     yield found
     found.store.close()
+
+
+def fill_last_week(net: Network) -> None:
+    """Put in Thursday's and Friday's tickets, which are counted by hand below."""
+    ticket(net, "vn83-a", "land", (20, 8, 10), waits(60, 120))
+    ticket(net, "vn83-a", "tax", (20, 8, 40), {**waits(1800), "abandoned": 2, "no_show": 1})
+    ticket(net, "vn83-a", "land", (19, 8, 10), waits(300))
+    ticket(net, "vn83-b", "land", (20, 9, 0), waits(600))
+
+
+def import_log(net: Network) -> None:
+    """Put in an imported log of two days, whose last ticket ended after midnight."""
+    declared = {"name_vi": "Nhật ký", "name_en": "Log", "zone": "Asia/Ho_Chi_Minh"}
+    now = net.time[0]
+    net.live("replay-bank", CentreNow(centre="replay-bank", at=now, state="unknown", declared=declared, last_data=now))
+    for day, seconds in ((2, 5), (3, 65)):
+        ticket(net, "replay-bank", "ps", (day, 9, 0), waits(seconds, seconds))
+    ticket(net, "replay-bank", "ps", (4, 0, 0), {"served": 1, "service_count": 1})
 
 
 def ticket(net: Network, centre: str, service: str, at: tuple[int, int, int], sums: dict[str, int]) -> None:
@@ -216,14 +231,7 @@ def test_a_centre_without_tickets_today_shows_its_newest_day_and_says_so(net: Ne
 
 
 def test_an_import_opens_on_its_newest_day_and_says_so(net: Network) -> None:
-    declared = {"name_vi": "Nhật ký", "name_en": "Log", "zone": "Asia/Ho_Chi_Minh"}
-    net.live(
-        "replay-bank",
-        CentreNow(centre="replay-bank", at=net.time[0], state="unknown", declared=declared, last_data=net.time[0]),
-    )
-    for day, seconds in ((2, 5), (3, 65)):
-        ticket(net, "replay-bank", "ps", (day, 9, 0), waits(seconds, seconds))
-    ticket(net, "replay-bank", "ps", (4, 0, 0), {"served": 1, "service_count": 1})
+    import_log(net)
     html = page(net, "/centres/replay-bank")
     assert "trang mở ở những ngày gần nhất có dữ liệu (02/11/2026 – 03/11/2026)" in html
     assert "4 lượt khách, chờ trung bình 0,6 phút, 100% được gọi trong 15 phút." in html

@@ -1,0 +1,203 @@
+"""The pages in a real Chromium over a store whose data and clock a test moves: layout, dates, downloads, stale data."""
+
+from __future__ import annotations
+
+import csv
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from motcua import web
+from tests.program.network import Network, busy, centre_now, network
+from tests.program.test_history_pages import fill_last_week, import_log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page, Playwright
+
+pytestmark = pytest.mark.browser
+WIDTHS = (390, 1280, 1920)
+WITHIN_MS = 20_000
+PATHS = (
+    "/",
+    "/centres/vn83-a",
+    "/?from=2026-11-16&to=2026-11-22",
+    "/centres/vn83-a?from=2026-11-16&to=2026-11-22",
+    "/centres/vn83-a?from=2026-11-20&to=2026-11-20",
+    "/centres/replay-bank",
+    "/badges",
+    "/centres/vn83-c",
+    "/centres/vn83-a?from=yesterday",
+)
+DOT = """() => {
+    const word = document.getElementById("live-word"), before = getComputedStyle(word, "::before");
+    const green = getComputedStyle(document.documentElement).getPropertyValue("--good").trim();
+    const probe = document.createElement("i");
+    probe.style.color = green; document.body.append(probe);
+    const shown = before.content.includes("●") && before.color === getComputedStyle(probe).color;
+    probe.remove();
+    return shown;
+}"""
+
+
+@pytest.fixture(scope="module")
+def driver(libatomic: None) -> Iterator[Playwright]:
+    assert libatomic is None
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def chromium(require: Callable[[str], str], driver: Playwright) -> Iterator[Browser]:
+    browser = driver.chromium.launch(executable_path=require("chromium"), args=["--no-sandbox", "--disable-gpu"])
+    yield browser
+    browser.close()
+
+
+@contextmanager
+def serving(net: Network) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Serve a network's pages; yields their address and what stops them."""
+    sock = web.bind_socket(("127.0.0.1", 0))
+    server = web.build_server(net.queries)
+    thread = threading.Thread(target=lambda: server.run(sockets=[sock]))
+    thread.start()
+
+    def stop() -> None:
+        server.should_exit = True
+        thread.join(20)
+        assert not thread.is_alive()
+
+    try:
+        yield f"http://127.0.0.1:{sock.getsockname()[1]}", stop
+    finally:
+        stop()
+        sock.close()
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Two centres with a morning and a week behind them, and an imported log; nothing changes."""
+    net = busy(network(tmp_path_factory.mktemp("shown")))
+    fill_last_week(net)
+    import_log(net)
+    with serving(net) as (url, _stop):
+        yield url
+    net.store.close()
+
+
+@contextmanager
+def opened(browser: Browser, url: str, **context: Any) -> Iterator[Page]:  # noqa: ANN401
+    """Open an address in a clean context."""
+    fresh = browser.new_context(**context)
+    fresh.set_default_timeout(WITHIN_MS)
+    page = fresh.new_page()
+    page.goto(url, wait_until="load")
+    yield page
+    fresh.close()
+
+
+@pytest.mark.parametrize("lang", ["vi", "en"])
+@pytest.mark.parametrize("path", PATHS)
+def test_phone_desktop_and_wall_need_no_sideways_scrolling(chromium: Browser, shown: str, path: str, lang: str) -> None:
+    with opened(chromium, shown + path, locale=lang, viewport={"width": WIDTHS[0], "height": 844}) as page:
+        assert page.locator("html").get_attribute("lang") == lang
+        page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            room = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+            assert room[0] <= room[1] <= width, (path, width)
+
+
+def test_a_manager_finds_a_days_waits_and_takes_them_along(chromium: Browser, shown: str, tmp_path: Path) -> None:
+    with opened(chromium, shown + "/centres/vn83-a", locale="en") as page:
+        picker = page.get_by_role("navigation", name="Choose a period")
+        picker.get_by_label("From").fill("2026-11-20")
+        picker.get_by_label("To").fill("2026-11-20")
+        picker.get_by_label("To").press("Enter")
+        page.wait_for_url("**from=2026-11-20&to=2026-11-20*")
+        assert "3 tickets, mean wait 11 min" in page.locator("#live-hero .sentence").inner_text()
+        page.locator("#table-time > summary").click()
+        with page.expect_download() as download:
+            page.locator("#table-time").get_by_text("Download CSV", exact=True).click()
+        assert download.value.suggested_filename == "vn83-a_2026-11-20_time.csv"
+        download.value.save_as(tmp_path / "day.csv")
+        rows = list(csv.DictReader((tmp_path / "day.csv").read_text("utf-8").splitlines()))
+        assert sum(int(row["issued"]) for row in rows) == 3
+        page.locator("#picker a[rel=prev]").press("Enter")
+        page.wait_for_url("**from=2026-11-19&to=2026-11-19*")
+        page.get_by_role("link", name="Week", exact=True).click()
+        page.wait_for_url("**from=2026-11-16&to=2026-11-22*")
+        assert page.locator("#picker [aria-current]").inner_text() == "Week"
+
+
+def test_dates_are_chosen_without_javascript(chromium: Browser, shown: str) -> None:
+    with opened(chromium, shown + "/", locale="vi", java_script_enabled=False) as page:
+        page.get_by_label("Từ ngày").fill("2026-11-16")
+        page.get_by_label("Đến ngày").fill("2026-11-22")
+        page.get_by_role("button", name="Xem").click()
+        page.wait_for_url("**from=2026-11-16&to=2026-11-22*")
+        assert "5 lượt khách" in page.locator("#live-hero .sentence").inner_text()
+        assert page.locator("svg.chart").count() == 4
+
+
+def becomes_stale(page: Page) -> None:
+    page.locator("#live-word.is-stale").wait_for()
+    page.locator("#live-age.is-stale").wait_for()
+    assert "Data are old" in page.locator("#live-word").inner_text()
+    assert page.evaluate(DOT) is False
+
+
+def becomes_fresh(page: Page) -> None:
+    page.locator("#live-word.is-on:not(.is-stale)").wait_for()
+    assert page.locator("#live-word").inner_text() == "Updating live"
+    assert page.evaluate(DOT) is True
+
+
+def test_data_that_stop_are_called_old_after_a_minute_until_they_come_again(chromium: Browser, tmp_path: Path) -> None:
+    net = busy(network(tmp_path))
+    with serving(net) as (url, _stop), opened(chromium, "about:blank", locale="en") as page:
+        page.clock.install()
+        page.goto(url + "/centres/vn83-a")
+        becomes_fresh(page)
+        assert page.locator("#live-age").inner_text().startswith("Data as of 10:02:2")
+        net.time[0] += 70_000
+        page.clock.run_for(70_000)
+        becomes_stale(page)
+        page.clock.run_for(5_000)
+        assert "ago)" in page.locator("#live-age").inner_text()
+        net.live("vn83-a", centre_now("vn83-a", net.time[0], counters_open=2))
+        page.clock.run_for(70_000)
+        becomes_fresh(page)
+    net.store.close()
+
+
+def test_a_server_that_stops_makes_the_page_old_too(chromium: Browser, tmp_path: Path) -> None:
+    net = busy(network(tmp_path))
+    with serving(net) as (url, stop), opened(chromium, "about:blank", locale="en") as page:
+        page.clock.install()
+        page.goto(url + "/")
+        becomes_fresh(page)
+        stop()
+        page.locator("#live-word.is-lost").wait_for()
+        page.clock.run_for(61_000)
+        becomes_stale(page)
+        assert "Connection lost" in page.locator("#live-word").inner_text()
+    net.store.close()
+
+
+def test_a_page_without_javascript_says_that_its_data_are_old(chromium: Browser, tmp_path: Path) -> None:
+    net = busy(network(tmp_path))
+    net.time[0] += 61_000
+    with serving(net) as (url, _stop), opened(chromium, url, locale="vi", java_script_enabled=False) as page:
+        assert page.locator("#live-word").inner_text() == "Dữ liệu cũ"
+        assert (
+            "phút trước" in page.locator("#live-age").inner_text()
+            or "giây trước" in page.locator("#live-age").inner_text()
+        )
+    net.store.close()
