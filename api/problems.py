@@ -18,11 +18,19 @@ from telemetry.errors import InventoryError, StoreError
 from telemetry.queries.errors import BadScope, BadWindow, NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 _LOG = logging.getLogger(__name__)
 _ERROR_PAGE = "error_page"
+
+
+class NotReady(Exception):
+    """The figures are not current; `reasons` in words."""
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        self.reasons = list(reasons)
+        super().__init__("; ".join(reasons))
 
 
 def problem_response(request: Request, status: int, code: str, detail: str, **more: object) -> Response:
@@ -50,7 +58,7 @@ def problem_response(request: Request, status: int, code: str, detail: str, **mo
 def accepts_html(request: Request) -> bool:
     """Return whether a person's browser asks, for a page and not for the API."""
     accepts = request.headers.get("accept", "")
-    return "text/html" in accepts and not request.url.path.startswith("/api/")
+    return "text/html" in accepts and not request.url.path.startswith(("/api/", "/readyz"))
 
 
 def _handle_http_error(request: Request, error: Exception) -> Response:
@@ -73,10 +81,19 @@ def _handle_not_found(request: Request, error: Exception) -> Response:
     return problem_response(request, 404, f"unknown-{error.kind}", str(error), cause=error)
 
 
+def _handle_not_ready(request: Request, error: Exception) -> Response:
+    reasons = cast("NotReady", error).reasons
+    return problem_response(
+        request, 503, "not-ready", "; ".join(reasons), headers={"Retry-After": "5"}, reasons=reasons
+    )
+
+
 def _handle_store_error(request: Request, error: Exception) -> Response:
     _LOG.warning("store unavailable: %s", error)
     detail = "the store cannot be read now; try again in a few seconds"
-    return problem_response(request, 503, "store-unavailable", detail, headers={"Retry-After": "5"})
+    return problem_response(
+        request, 503, "store-unavailable", detail, headers={"Retry-After": "5"}, reasons=["the store cannot be read"]
+    )
 
 
 def _handle_unexpected_error(request: Request, error: Exception) -> Response:
@@ -106,5 +123,6 @@ def install_handlers(app: FastAPI) -> None:
     )
     app.add_exception_handler(StoreError, _handle_store_error)
     app.add_exception_handler(InventoryError, _problem_handler(503, "inventory-faulty"))
+    app.add_exception_handler(NotReady, _handle_not_ready)
     app.add_exception_handler(NotModified, _handle_not_modified)
     app.add_exception_handler(Exception, _handle_unexpected_error)

@@ -42,12 +42,15 @@ class IngestOptions:
     metrics: str | None
 
 
-def wait_for_store(settings: ServerSettings, stop: threading.Event) -> Store | None:
-    """Open the store, retrying while it is unreachable; None when stopped before. Raises ConfigError, StoreTooNew."""
+def wait_for_store(settings: ServerSettings, stop: threading.Event, *, create: bool = True) -> Store | None:
+    """Open the store, retrying while it is unreachable; None when stopped before. Raises ConfigError, StoreTooNew.
+
+    `create=False` refuses a store that is not there.
+    """
     attempt = 0
     while not stop.is_set():
         try:
-            return wiring.open_store(settings.store, settings.store_token)
+            return wiring.open_store(settings.store, settings.store_token, create=create)
         except StoreUnavailable as error:
             wait = 200 + full_jitter_ms(attempt, random.random(), 500, MAX_STORE_WAIT_MS)  # noqa: S311
             _log.error("store_unavailable", error=str(error), again_in_ms=wait)
@@ -99,8 +102,8 @@ def run_rollup_role(settings: ServerSettings, inventory: Callable[[], Inventory]
 
 
 def rebuild_totals(settings: ServerSettings, inventory: Callable[[], Inventory], window: Window | None) -> int:
-    """Fold everything again; returns the number of entities. Raises StoreUnavailable."""
-    with closing(wiring.open_store(settings.store, settings.store_token)) as store:
+    """Fold everything again; returns the number of entities. Raises ConfigError without a store, StoreUnavailable."""
+    with closing(wiring.open_store(settings.store, settings.store_token, create=False)) as store:
         return Rollup(store, inventory, wall_ms).rebuild(window)
 
 

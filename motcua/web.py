@@ -102,8 +102,8 @@ def run_api(
 
 
 def run_api_role(settings: ServerSettings, inventory: Callable[[], Inventory], stop: Event) -> None:
-    """Serve the API until SIGINT or SIGTERM, as soon as the store is available."""
-    store = wait_for_store(settings, stop)
+    """Serve the API until SIGINT or SIGTERM, as soon as the store is reachable; raises ConfigError without a store."""
+    store = wait_for_store(settings, stop, create=False)
     if store is not None:
         with closing(store):
             run_api(store, inventory, wall_ms, settings.listen)

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 
 from api.deps import QueriesDep
 from api.paging import PageParam
+from api.problems import NotReady
 from api.schemas.service import (
     CompletenessEnvelope,
     CompletenessMeta,
@@ -40,13 +41,18 @@ def healthz() -> HealthResponse:
 
 @health_router.get("/readyz", operation_id="readyz")
 def readyz(queries: QueriesDep) -> HealthResponse:
-    """Return the age of the newest live row; 503 when the store does not answer."""
-    queries.check_store()
+    """Return the age of the newest live row; 503 with the reasons when the store does not answer or rollup is behind.
+
+    Behind means: its newest pass began more than two minutes ago, or there was none.
+    """
+    readiness = queries.readiness()
+    if readiness.reasons:
+        raise NotReady(readiness.reasons)
     snapshot = queries.snapshot()
     times = [*(row.at for row in snapshot.centres.values()), *(row.at for row in snapshot.systems.values())]
     newest = max(times, default=None)
     age = None if newest is None else max(0, queries.now() - newest) // 1000
-    return HealthResponse(status="ok", store="ok", live_age_s=age)
+    return HealthResponse(status="ok", store="ok", live_age_s=age, rollup_age_s=(readiness.rollup_age_ms or 0) // 1000)
 
 
 @health_router.get("/version", operation_id="version")

@@ -37,11 +37,12 @@ class CompletenessEnvelope(ApiModel):
 
 
 class HealthResponse(ApiModel):
-    """Alive or ready; `live_age_s` is the age of the newest live row."""
+    """Alive or ready; `live_age_s` is the age of the newest live row, `rollup_age_s` that of rollup's newest pass."""
 
     status: str
     store: str | None = None
     live_age_s: int | None = None
+    rollup_age_s: int | None = None
 
 
 class VersionResponse(ApiModel):

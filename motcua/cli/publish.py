@@ -74,7 +74,7 @@ def _compute_month(
     window = month_window(month, inventory.zone)
     month_report.check_settled(month, window, now, inventory.zone)
     before = _previous_rows(inventory, month, *target)
-    open_connection = open_store(settings.store, settings.store_token)
+    open_connection = open_store(settings.store, settings.store_token, create=False)
     try:
         month_report.check_folded(open_connection, month, window)
         rows = _compute_rows(

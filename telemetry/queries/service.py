@@ -20,6 +20,7 @@ from telemetry.queries.errors import BadScope, BadWindow, NotFound
 from telemetry.queries.network import NetworkViewCache, planned_maintenance, scope_of_centres
 from telemetry.queries.period_history import days_with_tickets, newest_day_with_tickets, read_period_history
 from telemetry.queries.queues import QueueHistory, current_queues, empty_queue_row, queue_history_rows
+from telemetry.queries.readiness import read_readiness
 from telemetry.queries.slo_history import ScopedSloQuery, budget_spending, slo_history
 from telemetry.queries.slos import build_slo_index
 from telemetry.queries.snapshot import SnapshotCache
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from telemetry.queries.network import CachedNetworkView, MaintenanceWindow, NetworkStatus
     from telemetry.queries.period_history import DayRange, PeriodHistory
     from telemetry.queries.queues import CurrentQueue
+    from telemetry.queries.readiness import Readiness
     from telemetry.queries.slos import SloIndex
     from telemetry.queries.snapshot import Snapshot
     from telemetry.queries.systems import SystemDetail
@@ -258,6 +260,6 @@ class Queries:
         """Return counts about the store, at most ten seconds old."""
         return self._store_stats.get()
 
-    def check_store(self) -> None:
-        """Raise StoreUnavailable unless the store answers now."""
-        self._store.cursor()
+    def readiness(self) -> Readiness:
+        """Return whether rollup keeps up, read from the store now."""
+        return read_readiness(self._store, self._clock())

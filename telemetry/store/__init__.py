@@ -22,6 +22,9 @@ CONTACT_OUTBOX_ID = "contact"
 STATUS_OUTBOX_ID = "status"
 SERVER_OUTBOX_IDS = frozenset({CONTACT_OUTBOX_ID, STATUS_OUTBOX_ID, PLATFORM_OUTBOX_ID})
 """Reserved ids of the points that ingest and rollup write themselves; they are rows of no outbox."""
+MISSING_STORE_REMEDY = (
+    "correct MOTCUA_STORE or --store; `motcua ingest`, `motcua rollup` and `motcua replay` create a store"
+)
 
 
 class StoredEvent(Struct, frozen=True, gc=False):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from importlib import resources
 from typing import TYPE_CHECKING, Any, cast
 
@@ -48,6 +48,18 @@ MAX_DEAD_LETTERS = 10_000
 _UPSERT_EVENT = """INSERT INTO raw (device, spool, n, unit, centre, t, type, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET unit = excluded.unit, centre = excluded.centre, t = excluded.t, type = excluded.type,
 body = excluded.body WHERE excluded.t < raw.t"""
+
+
+def missing_store(path: Path) -> str:
+    """Return why the file is not a store that can be read, empty when it may be one; creates nothing."""
+    if not path.is_file():
+        return f"there is no store {path}"
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
+            tables = {str(row[0]) for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.DatabaseError as error:
+        return "" if isinstance(error, sqlite3.OperationalError) else f"{path} is no store: {error}"
+    return "" if {"raw", "total"} <= tables else f"{path} is no store of Motcua"
 
 
 class SqliteStore:

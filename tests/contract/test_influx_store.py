@@ -246,6 +246,14 @@ def test_a_bucket_that_is_missing_and_may_not_be_made_is_named(
     assert "influx bucket create --org motcua --name" in str(told.value)
 
 
+def test_a_reader_refuses_missing_buckets_and_creates_none(influx: InfluxServer, bucket: str) -> None:
+    url = f"influxdb+{influx.url}?org=motcua&bucket={bucket}"
+    for _ in range(2):
+        with pytest.raises(ConfigError, match=f"bucket {bucket} of organization motcua is missing") as told:
+            wiring.open_store(url, influx.token, create=False)
+        assert len(told.value.faults) == 4
+
+
 @pytest.mark.parametrize(("org", "token", "said"), [("nobody", "", "organization name"), ("motcua", "x", "TOKEN")])
 def test_a_wrong_organization_or_token_is_told_at_once(influx: InfluxServer, org: str, token: str, said: str) -> None:
     url = f"influxdb+{influx.url}?org={org}&bucket=b"

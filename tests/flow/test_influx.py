@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 from urllib.request import urlopen
@@ -79,7 +80,7 @@ def answer(api: str) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize(
     "path",
     [
-        "/", "/metrics", "/readyz", "/api/v1/status", "/api/v1/centres", f"/api/v1/centres/{CENTRE}", "/api/v1/systems",
+        "/", "/metrics", "/api/v1/status", "/api/v1/centres", f"/api/v1/centres/{CENTRE}", "/api/v1/systems",
         "/api/v1/queues/now", "/api/v1/completeness",
         f"/api/v1/availability?scope=centre:{CENTRE}&from=1999-02-01T00:00:00Z&to=1999-02-02T00:00:00Z",
     ],
@@ -87,6 +88,12 @@ def answer(api: str) -> dict[str, dict[str, Any]]:
 def test_no_page_and_no_scrape_needs_a_right_on_raw_events(api: str, path: str) -> None:
     with urlopen(api.removesuffix("/api/v1") + path, timeout=20) as response:
         assert (response.status, bool(response.read())) == (200, True)
+
+
+def test_readiness_needs_no_right_on_raw_events_either(replayed: House, api: str) -> None:
+    replayed.store.set_cursor(time.time_ns() // 1000)
+    with urlopen(api.removesuffix("/api/v1") + "/readyz", timeout=20) as response:
+        assert json.load(response)["rollup_age_s"] < 60
 
 
 def test_the_banks_log_gives_the_published_numbers(answer: dict[str, dict[str, Any]]) -> None:

@@ -367,8 +367,34 @@ def test_every_answer_carries_security_headers(net: Network) -> None:
 
 
 def test_health_and_version(net: Network) -> None:
-    assert net.client.get("/readyz").json() == {"status": "ok", "store": "ok", "live_age_s": 3}
+    net.store.set_cursor((net.time[0] - 1000) * 1000)
+    ready = {"status": "ok", "store": "ok", "live_age_s": 3, "rollup_age_s": 1}
+    assert net.client.get("/readyz").json() == ready
     assert net.client.get("/version").json() == {"version": "1.2.3", "inventory_version": "abc123"}
+
+
+@pytest.mark.parametrize("accept", ["*/*", "text/html"])
+@pytest.mark.parametrize(
+    ("age_ms", "status", "reasons"),
+    [
+        (None, 503, ["rollup has never folded anything in this store: start `motcua rollup`"]),
+        (-5_000, 200, None),
+        (120_000, 200, None),
+        (120_001, 503, ["rollup is 120 s behind: see its log, or start `motcua rollup`"]),
+        (3 * 86_400_000, 503, ["rollup is 259200 s behind: see its log, or start `motcua rollup`"]),
+    ],
+)
+def test_an_api_is_not_ready_when_rollup_is_dead_or_behind(
+    net: Network, age_ms: int | None, status: int, reasons: list[str] | None, accept: str
+) -> None:
+    if age_ms is not None:
+        net.store.set_cursor((net.time[0] - age_ms) * 1000)
+    answer = net.client.get("/readyz", headers={"Accept": accept})
+    assert (answer.status_code, answer.json().get("reasons")) == (status, reasons)
+    if reasons:
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert (answer.json()["code"], answer.json()["detail"]) == ("not-ready", reasons[0])
+    assert net.client.get("/healthz").status_code == net.client.get("/api/v1/status").status_code == 200
 
 
 def test_the_schema_names_the_fields_as_they_are_sent(net: Network) -> None:

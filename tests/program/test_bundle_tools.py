@@ -28,6 +28,7 @@ from infra.plan import build_plan
 from infra.targets.openstack import document
 from infra.templates import render_yaml
 from telemetry import inventory
+from telemetry.store.sqlite import SqliteStore
 from tests.pki import Pki
 from tests.servers import free_port
 
@@ -256,6 +257,7 @@ def front(require: Callable[[str], str], tmp_path: Path) -> Iterator[Front]:
     api = free_port()
     one = Front(tmp_path, api)
     told(require("nginx"), "-t", "-q", "-c", str(one.conf))
+    SqliteStore(tmp_path / "store.db").close()
     env = {**os.environ, "MOTCUA_STORE": f"sqlite:///{tmp_path}/store.db", "MOTCUA_LOG": "warning"}
     words = [sys.executable, "-m", "motcua", "api", "--listen", f"127.0.0.1:{api}"]
     nginx = [require("nginx"), "-c", str(one.conf), "-g", "daemon off;"]

@@ -5,15 +5,18 @@ from __future__ import annotations
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
 from motcua import startup
 from motcua.startup import parse_window
+from telemetry import wiring
 from telemetry.config import load_settings
 from telemetry.errors import ConfigError
 from telemetry.inventory import default_path
@@ -108,12 +111,50 @@ def test_taken_port_is_named_with_the_way_out(tmp_path: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         store = f"sqlite:///{tmp_path / 's.db'}"
+        wiring.open_store(store).close()
         api = motcua("api", "--listen", f"127.0.0.1:{port}", "--store", store)
         demo = motcua("demo", "--port", str(port), "--days", "0")
     for done, option in ((api, "MOTCUA_API_LISTEN"), (demo, "--port")):
         assert done.returncode == 2
         assert f"{port}: " in done.stderr
         assert f"choose another port with {option}" in done.stderr
+
+
+READING = [("api", "--listen", "127.0.0.1:0"), ("rollup", "--rebuild"), ("publish", "2026-10")]
+"""The commands that read a store and need one."""
+
+
+@pytest.mark.parametrize("words", READING)
+def test_a_command_that_reads_refuses_a_store_that_is_not_there_and_creates_none(
+    words: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "motcua.toml").write_text(f'MOTCUA_STORE = "sqlite:///{tmp_path}/data/store.db"\n')
+    done = motcua(*words, "--config", str(tmp_path / "motcua.toml"), cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"MOTCUA_STORE: there is no store {tmp_path}/data/store.db" in done.stderr
+    assert "`motcua ingest`, `motcua rollup` and `motcua replay` create a store" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["motcua.toml"]
+
+
+@pytest.mark.parametrize("content", [b"", b"nothing of ours" * 100, "other"])
+def test_a_file_that_is_no_store_is_refused_and_left_as_it_is(content: bytes | str, tmp_path: Path) -> None:
+    file = tmp_path / "store.db"
+    if content == "other":
+        with closing(sqlite3.connect(file)) as db:
+            db.execute("CREATE TABLE address (city TEXT)")
+    else:
+        file.write_bytes(bytes(content))  # type: ignore[arg-type]
+    before = file.read_bytes()
+    with pytest.raises(ConfigError, match=r"is no store"):
+        wiring.open_store(f"sqlite:///{file}", create=False)
+    assert file.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_store_that_is_there_opens_for_reading(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    wiring.open_store(url).close()
+    wiring.open_store(url, create=False).close()
 
 
 def test_inventory_check_counts_the_sample() -> None:

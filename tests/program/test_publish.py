@@ -229,6 +229,7 @@ def test_a_month_is_settled_seven_days_after_its_end() -> None:
 
 
 def test_an_empty_store_is_refused(place: Place) -> None:
+    SqliteStore(place.file).close()
     done = motcua(place, MONTH)
     assert done.returncode == 1
     assert "not folded" in done.stderr

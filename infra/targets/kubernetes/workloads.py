@@ -106,7 +106,11 @@ def api_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
 
 
 def _role_pod(cluster: ClusterSpec, workload: Workload, arguments: tuple[str, ...], health: str = "") -> PodSpec:
-    """Return a role's pod; `health` is the port of its health endpoints, rollup has none."""
+    """Return a role's pod; `health` is the port of its health endpoints, rollup has none.
+
+    An API pod receives requests as long as it lives: when rollup is behind, `/readyz` says so to monitors, and the
+    pages must still say so to people.
+    """
     role, mqtt = workload.name, bool(workload.certificate)
     volumes = [_inventory_volume(cluster), *([secret_volume("tls", role)] if mqtt else [])]
     state_volume = {"name": "state", "persistentVolumeClaim": {"claimName": "rollup-state"}}
@@ -119,7 +123,7 @@ def _role_pod(cluster: ClusterSpec, workload: Workload, arguments: tuple[str, ..
         volumes=(*volumes, state_volume if role == "rollup" else empty_dir("state")),
         mounts=tuple(volume_mounts(paths, writable=("state",))),
         ports=workload.ports,
-        probes=_http_probes(health, "/healthz", "/readyz") if health else {},
+        probes=_http_probes(health, "/healthz", "/healthz" if role == "api" else "/readyz") if health else {},
         lifecycle=_PRE_STOP if role == "api" else {},
         annotations=_restart_annotations(cluster, workload),
         spread=role != "rollup",

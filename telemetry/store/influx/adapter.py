@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from telemetry.core.figures.completeness import OutboxRowRanges
 from telemetry.errors import ConfigError, Fault, StoreUnavailable
-from telemetry.store import ChangeRecord, DeadLetter, LiveRow
+from telemetry.store import MISSING_STORE_REMEDY, ChangeRecord, DeadLetter, LiveRow
 from telemetry.store.influx import influxql, line_protocol, reconcile, row_ranges, totals as total_points
 from telemetry.store.influx.influxql import ProvinceTag, quote_string
 from telemetry.store.influx.journal import WriterJournal, record_lines, unstamped_record_lines
@@ -45,11 +45,13 @@ ChangeSpan = tuple[str, int, int]
 class InfluxStore:
     """`Store` over four buckets of one organization; safe to share between threads."""
 
-    def __init__(self, address: InfluxAddress, token: str = "", timeout_ms: int = TIMEOUT_MS) -> None:
-        """Open; creates the buckets that are missing. Raises ConfigError or StoreUnavailable."""
+    def __init__(
+        self, address: InfluxAddress, token: str = "", timeout_ms: int = TIMEOUT_MS, *, create: bool = True
+    ) -> None:
+        """Open; creates the buckets that are missing, or refuses them. Raises ConfigError or StoreUnavailable."""
         self._server = InfluxServer(address.url, address.org, token, timeout_ms)
         self._address, self._province_tag = address, ProvinceTag(address.province)
-        self._raw_retention_ms = ensure_buckets(self._server, address)
+        self._raw_retention_ms = ensure_buckets(self._server, address, create=create)
         self._writer_id = secrets.token_hex(2).encode()
         self._sequence = count()
         self._live_lock = threading.Lock()
@@ -262,8 +264,10 @@ def _event_id(s: StoredEvent) -> tuple[str, str, int]:
     return s.device, s.outbox_id, s.event.n
 
 
-def ensure_buckets(server: InfluxServer, address: InfluxAddress) -> int | None:
+def ensure_buckets(server: InfluxServer, address: InfluxAddress, *, create: bool = True) -> int | None:
     """Create the buckets that are missing, change none that exists; returns the raw one's retention, ms, None for ever.
+
+    With `create=False` a missing bucket is a ConfigError.
 
     Raises:
         ConfigError: wrong organization or token; the token may not create a missing bucket; the state's bucket has a
@@ -276,6 +280,9 @@ def ensure_buckets(server: InfluxServer, address: InfluxAddress) -> int | None:
     except AccessDenied as error:
         raise ConfigError([Fault("settings", 0, "MOTCUA_STORE", str(error), "then start again")]) from None
     missing = [name for name, bucket in buckets.items() if bucket is None]
+    if missing and not create:
+        problems = [f"bucket {name} of organization {address.org} is missing" for name in missing]
+        raise ConfigError([Fault("settings", 0, "MOTCUA_STORE", text, MISSING_STORE_REMEDY) for text in problems])
     if missing:
         org_ids = [bucket.org_id for bucket in buckets.values() if bucket and bucket.org_id]
         _create_missing(server, address, missing, org_ids[0] if org_ids else server.find_org_id())
