@@ -8,34 +8,50 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import time as clock_time
 from pathlib import Path
 
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from edge_agent.agent import Agent, AgentSettings
 from edge_agent.delivery import DeliveryPace
 from edge_agent.fleet import AgentLoop
 from edge_agent.mapping import document, importer
+from edge_agent.mapping.ticket_ledger import EarlierEvent, EarlierEvents
 from edge_agent.outbox import Outbox
 from edge_agent.sources import Stop
 from motcua import system
+from motcua.replay_report import ReplayResult
 from motcua.roles import RoleThreads, start_server_roles
 from telemetry import wiring
 from telemetry.core.calendar.windows import Window
+from telemetry.core.fold.live_row_types import CentreNow
 from telemetry.core.fold.totals import add_sums
-from telemetry.core.inventory import Centre, Inventory
-from telemetry.core.protocol.events import Event
+from telemetry.core.inventory import Centre, Inventory, OpeningHours
+from telemetry.core.protocol.events import SYSTEM_TYPES, Event
 from telemetry.core.scope import Scope
 from telemetry.errors import ConfigError, Fault, MotcuaError
 from telemetry.mqtt.address import BrokerAddress, parse_broker_url
 from telemetry.mqtt.embedded_broker import EmbeddedBroker
-from telemetry.store import Store
+from telemetry.queries.network import read_hours
+from telemetry.store import Store, StoredEvent
 
 CHUNK_EVENTS = 500
 MAX_PENDING_ROWS = 20_000
+READ_CHUNK_MS = 7 * 86_400_000
+"""How much stored time is read at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +80,7 @@ class ReplaySource:
     events: Iterator[Event]
     speed: float | None = None
     max_pending: int = MAX_PENDING_ROWS
+    fed_count: int = 0
 
     def run(self, outbox: Outbox, stop: Stop) -> None:
         """Append all events, or until stopped; waits while more than `max_pending` rows have no receipt."""
@@ -71,6 +88,7 @@ class ReplaySource:
             while outbox.pending_count() > self.max_pending and not stop.wait(0.05):
                 pass
             outbox.append_numbered(chunk)
+            self.fed_count += len(chunk)
 
     def _timed_chunks(self, stop: Stop) -> Iterator[list[Event]]:
         """Yield events in chunks; at a chosen speed, none before its time."""
@@ -99,8 +117,8 @@ class ReplaySource:
 class _FeedState:
     """The feeding thread's state, for the progress bar."""
 
-    def __init__(self, agent: Agent) -> None:
-        self.agent = agent
+    def __init__(self, agent: Agent, source: ReplaySource) -> None:
+        self.agent, self.source = agent, source
         self.finished = threading.Event()
         self.fault: BaseException | None = None
 
@@ -112,12 +130,25 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-def run_replay(job: ReplayJob, inventory: Callable[[], Inventory], console: Console) -> dict[str, object]:
-    """Run the job to its end; returns the report. Raises MotcuaError, MappingError."""
-    log = importer.read_log(job.mapping, job.file)
+def check_file(job: ReplayJob, console: Console) -> importer.ImportedLog:
+    """Read the whole file and count what it has; the log has its faults. Raises MappingError when it cannot be read."""
+    with _share_bar(console, f"check {job.file.name}") as on_progress:
+        return importer.check_log(job.mapping, job.file, now=system.wall_ms(), on_progress=on_progress)
+
+
+def run_replay(
+    job: ReplayJob, inventory: Callable[[], Inventory], console: Console, log: importer.ImportedLog | None = None
+) -> ReplayResult:
+    """Run the job to its end; `log` is the checked file. Raises MotcuaError, MappingError."""
+    log = log or check_file(job, console)
+    log.raise_faults()
     store = job.open_store()
     try:
         _check_retention(store, log)
+        with console.status("reading what is stored of earlier imports"):
+            earlier = read_earlier_events(store, job)
+        with _share_bar(console, f"compare {job.file.name}") as on_progress:
+            log = log.compare_with(earlier, on_progress)
         return _run_job(job, log, store, inventory, console)
     finally:
         store.close()
@@ -130,18 +161,87 @@ def _check_retention(store: Store, log: importer.ImportedLog) -> None:
         raise MotcuaError(msg)
 
 
+def read_earlier_events(store: Store, job: ReplayJob) -> EarlierEvents:
+    """Return the events that earlier imports through this mapping stored for the job's device.
+
+    An outbox that an earlier version filled does not say through which mapping: it counts as this one's.
+    """
+    types = {str(rule.event_type.__struct_config__.tag) for rule in job.mapping.rules}
+    device, own_mark = importer.replay_device_id(job.centre), importer.mapping_mark(job.mapping)
+    belongs: dict[str, bool] = {}
+    events: list[EarlierEvent] = []
+    for stored in _stored_events(store, job.centre, types):
+        if stored.device != device:
+            continue
+        outbox = stored.outbox_id
+        if outbox not in belongs:
+            belongs[outbox] = store.checkpoint(_import_key(outbox)) in {0, own_mark}
+        if belongs[outbox]:
+            events.append(EarlierEvent(outbox, stored.event))
+    return EarlierEvents(events)
+
+
+def _stored_events(store: Store, centre: str, types: set[str]) -> Iterator[StoredEvent]:
+    """Yield the stored events of these types: the centre's, and those of systems when a type is about systems."""
+    for entity, windows in store.days_with_events().items():
+        if entity == centre or types & SYSTEM_TYPES:
+            for window in windows:
+                for start in range(window.start, window.end, READ_CHUNK_MS):
+                    yield from store.events(entity, Window(start, min(start + READ_CHUNK_MS, window.end)), types)
+
+
+def _import_key(outbox_id: str) -> str:
+    """Return the checkpoint that says through which mapping an outbox was filled."""
+    return f"import:{outbox_id}"
+
+
+def own_centre(job: ReplayJob, log: importer.ImportedLog) -> Centre | None:
+    """Return the centre that the mapping declares, None when the job names another.
+
+    Hours derived from this log are joined with those derived from earlier ones.
+    """
+    if job.centre != importer.import_centre(job.mapping).id:
+        return None
+    derived = log.check.derive_hours()
+    store = job.open_store()
+    try:
+        rows = [row for row in store.live_rows() if row.entity == job.centre]
+    finally:
+        store.close()
+    for row in rows:
+        facts = msgspec.json.decode(row.body, type=CentreNow).import_facts
+        if facts is not None and facts.derived_hours:
+            derived = join_hours(derived, read_hours(facts))
+    return importer.import_centre(job.mapping, derived)
+
+
+def join_hours(*tables: tuple[OpeningHours, ...]) -> tuple[OpeningHours, ...]:
+    """Return for each weekday one interval that has those of all tables."""
+    days = [[interval for table in tables if table for interval in table[day]] for day in range(7)]
+    return tuple(
+        ((min(start for start, _ in day), max((end for _, end in day), key=_end_minute)),) if day else ()
+        for day in days
+    )
+
+
+def _end_minute(end: clock_time) -> int:
+    """Return the minute of the day at which an interval ends; 00:00 is the next midnight."""
+    return end.hour * 60 + end.minute or 1440
+
+
 def _run_job(
     job: ReplayJob, log: importer.ImportedLog, store: Store, inventory: Callable[[], Inventory], console: Console
-) -> dict[str, object]:
+) -> ReplayResult:
     threads, loop = RoleThreads(), AgentLoop(system.monotonic_ms)
-    before = store.count_events()
     began = time.monotonic()
+    if log.new_count:
+        store.set_checkpoint(_import_key(log.outbox_id), importer.mapping_mark(job.mapping))
     with tempfile.TemporaryDirectory(prefix="motcua-replay-") as folder:
         try:
             agent = _build_agent(job, log, Path(folder), _start_broker(job, threads, inventory))
-            feed = _FeedState(agent)
+            feed = _FeedState(agent, ReplaySource(log.events(), job.speed))
             loop.add(agent)
-            threads.start("feed", lambda: _feed_events(job, log, feed, threads.stop))
+            threads.start("feed", lambda: _feed_events(feed, threads.stop))
             threads.start("fleet", loop.run)
             _wait_delivered(job, log, feed, console)
             _wait_folded(job, store, console)
@@ -149,8 +249,9 @@ def _run_job(
         finally:
             loop.stop()
             threads.shutdown()
-    figures = (store.count_events() - before, refused, time.monotonic() - began)
-    return _build_report(job, log, store, inventory(), figures)
+    centre = inventory().centres.get(job.centre)
+    totals = _totals_by_service(store, centre, log) if centre else {}
+    return ReplayResult(job.file.name, job.centre, log, refused, round(time.monotonic() - began, 2), totals)
 
 
 def _start_broker(job: ReplayJob, threads: RoleThreads, inventory: Callable[[], Inventory]) -> BrokerAddress:
@@ -172,9 +273,9 @@ def _build_agent(job: ReplayJob, log: importer.ImportedLog, folder: Path, broker
     return Agent(settings, outbox, system.agent_environment())
 
 
-def _feed_events(job: ReplayJob, log: importer.ImportedLog, feed: _FeedState, stop: threading.Event) -> None:
+def _feed_events(feed: _FeedState, stop: threading.Event) -> None:
     try:
-        ReplaySource(log.events(), job.speed).run(feed.agent.outbox, stop)
+        feed.source.run(feed.agent.outbox, stop)
     except BaseException as error:
         feed.fault = error
         raise
@@ -186,7 +287,7 @@ def _wait_delivered(job: ReplayJob, log: importer.ImportedLog, feed: _FeedState,
     """Show progress until every row has its receipt; no receipt for `receipt_timeout_s` is a failure."""
     quiet_since, last = time.monotonic(), -1
     with _progress_bar(console) as bar:
-        task = bar.add_task(f"replay {job.file.name}", total=log.event_count)
+        task = bar.add_task(f"replay {job.file.name}", total=log.new_count)
         while not (feed.finished.is_set() and feed.agent.all_receipted()) and feed.fault is None:
             if feed.agent.counters.receipted_rows != last:
                 quiet_since, last = time.monotonic(), feed.agent.counters.receipted_rows
@@ -195,17 +296,26 @@ def _wait_delivered(job: ReplayJob, log: importer.ImportedLog, feed: _FeedState,
                 raise MotcuaError(f"{msg}, is {job.centre} declared?")
             bar.update(task, completed=last)
             time.sleep(0.05)
-        bar.update(task, completed=log.event_count)
+        bar.update(task, completed=log.new_count)
     if feed.fault is not None:
         raise feed.fault
-    if feed.agent.outbox.highest_n < log.event_count:
-        msg = f"only {feed.agent.outbox.highest_n} of {log.event_count} events were fed; replay the file again"
+    if feed.source.fed_count < log.new_count:
+        msg = f"only {feed.source.fed_count} of {log.new_count} events were fed; replay the file again"
         raise MotcuaError(msg)
 
 
 def _progress_bar(console: Console) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, TimeRemainingColumn(), console=console, transient=not sys.stderr.isatty())
+
+
+@contextmanager
+def _share_bar(console: Console, text: str) -> Iterator[Callable[[float], None]]:
+    """Show how much of a file was read; yields the function to call with the share."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(text, total=1.0)
+        yield lambda share: bar.update(task, completed=share)
 
 
 def _wait_folded(job: ReplayJob, store: Store, console: Console) -> None:
@@ -218,26 +328,6 @@ def _wait_folded(job: ReplayJob, store: Store, console: Console) -> None:
                 msg = "the changes are not folded; is `motcua rollup` running on this store?"
                 raise MotcuaError(msg)
             time.sleep(0.1)
-
-
-def _build_report(
-    job: ReplayJob, log: importer.ImportedLog, store: Store, inventory: Inventory, figures: tuple[int, int, float]
-) -> dict[str, object]:
-    new, refused, seconds = figures
-    centre = inventory.centres.get(job.centre)
-    return {
-        "file": job.file.name,
-        "mapping": job.mapping.name,
-        "centre": job.centre,
-        "rows": log.row_count,
-        "skipped": dict(log.skipped),
-        "events": log.event_count,
-        "new": new,
-        "repeated": log.event_count - new - refused,
-        "refused": refused,
-        "seconds": round(seconds, 2),
-        "totals": _totals_by_service(store, centre, log) if centre else {},
-    }
 
 
 def _totals_by_service(store: Store, centre: Centre, log: importer.ImportedLog) -> dict[str, dict[str, int]]:
@@ -258,7 +348,7 @@ def parse_job(file: Path, name: str, centre: str, target: tuple[str, str | None]
     """Check the command's arguments. Raises ConfigError, MappingError."""
     faults = []
     if not file.is_file():
-        faults.append(Fault(str(file), 0, "FILE", "no such file", "give an existing CSV or TSV file"))
+        faults.append(Fault(str(file), 0, "FILE", "no such file", "give an existing CSV, JSON lines or .xlsx file"))
     pace: float | None = None
     if speed != "max":
         try:
@@ -275,11 +365,6 @@ def parse_job(file: Path, name: str, centre: str, target: tuple[str, str | None]
     ident = centre or importer.import_centre(log_mapping).id
     store, mqtt = target
     return ReplayJob(file, log_mapping, ident, store, parse_broker_url(mqtt) if mqtt else None, pace)
-
-
-def write_json(path: Path, report: dict[str, object]) -> None:
-    """Write a report as indented JSON."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
 
 
 def check_centre(job: ReplayJob, inventory: Inventory) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from telemetry.config import ServerSettings
     from telemetry.core.calendar.windows import Window
-    from telemetry.core.inventory import Inventory
+    from telemetry.core.inventory import Centre, Inventory
 
 OPEN_END_MS = 1 << 52
 
@@ -73,13 +73,18 @@ def level_number(level: str) -> int:
     return int(getattr(logging, level.removesuffix("json").strip(":- ").upper() or "INFO", logging.INFO))
 
 
-def load_inventory(settings: ServerSettings, extra: str | None = None) -> Callable[[], Inventory]:
-    """Load the inventory now, so that a fault stops the command, and reload it when its files change."""
+def load_inventory(settings: ServerSettings, own_import: Centre | None = None) -> Callable[[], Inventory]:
+    """Load the inventory now, so that a fault stops the command, and reload it when its files change.
+
+    `own_import` is the centre of a log that is being imported; the shipped mappings' centres are always declared.
+    """
     from edge_agent.mapping import document, importer
     from telemetry import inventory
 
-    names = [*document.shipped_mappings(), *([extra] if extra and extra not in document.shipped_mappings() else [])]
+    names = document.shipped_mappings()
     imports = {centre.id: centre for centre in (importer.import_centre(document.load_mapping(name)) for name in names)}
+    if own_import is not None:
+        imports[own_import.id] = own_import
     folder = settings.inventory or inventory.default_path()
     reloading = inventory.ReloadingInventory(folder, imports=tuple(imports.values()))
     if threading.current_thread() is threading.main_thread():

@@ -117,7 +117,7 @@ def _download(request: Request, queries: Queries, ident: str | None, table: Tabl
     days = days or days_of_import(queries, place) or newest_day(queries, place)
     history = queries.period_history(place.ident, days, place.service)
     spreadsheet = locale if request.query_params.get("spreadsheet") == "1" else None
-    names = ServiceNames(queries, locale)
+    names = ServiceNames(queries, locale, place.centre)
     text = render_csv(history, table, place, names, threshold_of(queries), spreadsheet)
     name = file_name(history, table, place)
     headers |= {"Content-Disposition": f'attachment; filename="{name}"'}

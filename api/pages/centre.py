@@ -51,7 +51,7 @@ def build_context(queries: Queries, locale: PageLocale, place: HistoryPlace) -> 
         "sentence": summary_sentence(view, locale),
         "mood": "unknown" if view.stale and view.open and not centre.imported else view.condition,
         "queues": queries.current_queues(centre.id),
-        "service_name": ServiceNames(queries, locale),
+        "service_name": ServiceNames(queries, locale, centre),
         "cells": day_strip(history.rows),
         "slo_cards": slo_cards(queries, centre.id),
         "days": len(history.rows),

@@ -77,7 +77,7 @@ def build_context(
     now = queries.now()
     period = Period(days, local_date(now, place.zone))
     history = queries.period_history(place.ident, days, place.service)
-    names = ServiceNames(queries, locale)
+    names = ServiceNames(queries, locale, place.centre)
     threshold_s = threshold_of(queries)
     view = queries.centre(place.ident) if place.ident else None
     status = queries.network_status()

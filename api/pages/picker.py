@@ -57,7 +57,7 @@ def build_picker(queries: Queries, locale: PageLocale, place: HistoryPlace, peri
         PickerLink(locale.t(f"unit_{name}"), address(shown.as_unit(name)), name == unit)
         for name in ("day", "week", "month")
     ]
-    names = ServiceNames(queries, locale)
+    names = ServiceNames(queries, locale, place.centre)
     service_ids = place.centre.services if place.centre else tuple(queries.inventory().services)
     return DatePicker(
         path=place.path,

@@ -47,8 +47,9 @@ class HistoryPlace:
 class ServiceNames:
     """The services' names in the page's language; an imported log's own names first."""
 
-    def __init__(self, queries: Queries, locale: PageLocale) -> None:
-        self._services = queries.inventory().services
+    def __init__(self, queries: Queries, locale: PageLocale, centre: Centre | None = None) -> None:
+        own_services = {service.id: service for service in centre.own_services} if centre else {}
+        self._services = {**queries.inventory().services, **own_services}
         self._locale = locale
 
     def __call__(self, service: str) -> str:

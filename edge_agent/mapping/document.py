@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 import tomllib
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import time
@@ -12,11 +13,12 @@ from functools import partial
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
 
 from msgspec.structs import fields
 
+from edge_agent.mapping.expressions import ColumnExpression, DateTimeExpression, TicketIdExpression
 from edge_agent.mapping.rules import MAPPABLE_EVENT_TYPES, MappingRule, parse_rule, parse_when
 from telemetry.core.inventory import ALWAYS_OPEN, OpeningHours, Service
 from telemetry.errors import Fault, MappingError
@@ -25,11 +27,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping as Table
 
     from edge_agent.mapping.expressions import Condition
+    from edge_agent.mapping.ticket_ledger import RepeatRule
 
 _SHIPPED_FOLDER = files("edge_agent") / "mappings"
 _DOCS_REMEDY = "see docs/reference/replay-mapping.md"
-_MAPPING_KEYS = ("name", "title", "zone", "delimiter", "encoding", "services", "hours", "skip", "common", "event")
+MAPPING_KEYS = (
+    "name", "title", "zone", "delimiter", "encoding", "sheet", "decimal", "repeats", "services", "hours", "skip",
+    "common", "event",
+)  # fmt: skip
 _SERVICE_KEYS = {"vi", "en", "values"}
+_REPEATS = "once|by-time|each-row"
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _HEADER = re.compile(r"\s*\[{1,2}\s*([\w.-]+)\s*\]{1,2}")
 _INTERVAL = re.compile(r"([01]\d|2[0-3]):([0-5][05])-([01]\d|2[0-4]):([0-5][05])")
@@ -53,9 +60,13 @@ class ReplayMapping:
     zone: ZoneInfo
     delimiter: str
     encoding: str
+    sheet: str
+    decimal: str
+    repeats: RepeatRule
     services: tuple[Service, ...]
     service_by_value: Table[str, str]
     hours: tuple[OpeningHours, ...]
+    has_hours: bool
     skips: tuple[SkipRule, ...]
     rules: tuple[MappingRule, ...]
     file: str
@@ -68,6 +79,24 @@ class ReplayMapping:
         read = [c for rule in self.rules for _, expression in rule.fields for c in expression.columns]
         return tuple(dict.fromkeys([*(test.column for test in tests), *read]))
 
+    @property
+    def date_patterns(self) -> tuple[tuple[str, str], ...]:
+        """Return each column that is read as a date, with its pattern."""
+        patterns: dict[tuple[str, str], None] = {}
+        for rule in self.rules:
+            for _, expression in rule.fields:
+                if isinstance(expression, DateTimeExpression):
+                    patterns[expression.date, expression.date_format] = None
+                elif isinstance(expression, ColumnExpression) and "%" in expression.format:
+                    patterns[expression.column, expression.format] = None
+        return tuple(patterns)
+
+    @property
+    def ticket_columns(self) -> tuple[str, ...]:
+        """Return the columns that identify a ticket or dossier."""
+        expressions = (expression for rule in self.rules for _, expression in rule.fields)
+        return tuple(dict.fromkeys(c for e in expressions if isinstance(e, TicketIdExpression) for c in e.ticket))
+
 
 def shipped_mappings() -> tuple[str, ...]:
     """Return the names of the mappings shipped with the program."""
@@ -77,6 +106,7 @@ def shipped_mappings() -> tuple[str, ...]:
 def load_mapping(name_or_path: str) -> ReplayMapping:
     """Return a shipped mapping by name or another by path; raises MappingError with all its faults."""
     file, text = _read_text(name_or_path)
+    text = unicodedata.normalize("NFC", text)
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -127,16 +157,19 @@ class _MappingReader:
     faults: list[Fault] = field(default_factory=list)
 
     def build_mapping(self) -> ReplayMapping:
-        for key in self.data.keys() - set(_MAPPING_KEYS):
-            self.add_fault("", 0, key, "is no key of a mapping", f"use {', '.join(_MAPPING_KEYS)}")
+        for key in self.data.keys() - set(MAPPING_KEYS):
+            self.add_fault("", 0, key, "is no key of a mapping", f"use {', '.join(MAPPING_KEYS)}")
         title = self.read_table("title")
         services, service_by_value = self.read_services()
         return ReplayMapping(
             name=self.read_matching("name", "", r"[a-z0-9][a-z0-9-]{0,47}", "at most 48 of a-z, 0-9 and -"),
             title_vi=self.read_string(title, "vi", "title"), title_en=self.read_string(title, "en", "title"),
             zone=self.read_zone(), delimiter=self.read_delimiter(), encoding=self.read_encoding(),
-            services=services, service_by_value=service_by_value, hours=self.read_hours(), skips=self.read_skips(),
-            rules=self.read_rules(),
+            sheet=self.read_sheet(),
+            decimal=self.read_matching("decimal", ".", r"[.,]", 'use "." or ","'),
+            repeats=cast("RepeatRule", self.read_matching("repeats", "once", _REPEATS, f"use one of {_REPEATS}")),
+            services=services, service_by_value=service_by_value, hours=self.read_hours(),
+            has_hours=bool(self.read_table("hours")), skips=self.read_skips(), rules=self.read_rules(),
             file=self.file, digest=sha256(self.text.encode()).hexdigest(),
         )  # fmt: skip
 
@@ -192,6 +225,9 @@ class _MappingReader:
         except (LookupError, TypeError):
             self.add_fault("", 0, "encoding", f"{value!r} is no encoding", "use utf-8, utf-16, cp1258, …")
             return "utf-8"
+
+    def read_sheet(self) -> str:
+        return self.read_string(self.data, "sheet", "") if "sheet" in self.data else ""
 
     def read_services(self) -> tuple[tuple[Service, ...], dict[str, str]]:
         services: list[Service] = []

@@ -6,6 +6,7 @@ Each kind of expression is a strict struct whose field names are the keys of the
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, cast
 
@@ -17,25 +18,31 @@ from edge_agent.mapping.cell_parsing import (
     FORMAT_READERS,
     CellError,
     CellValue,
+    DateCell,
     RowCells,
     as_tuple,
     base32_digest,
+    has_time_format,
+    is_iso_time,
     local_time_ms,
     parse_date,
-    parse_number,
+    parse_duration_ms,
     parse_pattern_ms,
     parse_time_of_day,
-    quote_excerpt,
     required_cell,
-    sum_columns_ms,
+    to_decimal_point,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import date as Date  # noqa: N812
     from zoneinfo import ZoneInfo
 
-UNIT_MS = {"ms": 1, "s": 1_000, "min": 60_000, "h": 3_600_000}
+DurationUnit = Literal["ms", "s", "min", "h", "h:mm:ss", "mm:ss", "h:mm"]
+
+
+UNKNOWN_SERVICE = "is no known service"
+"""The kind of fault of a text that no service lists."""
 
 
 class ExpressionError(Exception):
@@ -48,11 +55,29 @@ class ExpressionError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ReplayContext:
-    """What all rows of one replay share: time zone, services by raw value, outbox id."""
+    """What all rows of one replay share: time zone, services by raw value, outbox id, decimal sign.
+
+    `earlier_ids` returns the id under which a ticket's key is already stored, None for a new ticket.  `occurrence` is
+    the row's place among those with the same key, where a mapping says that each is a ticket of its own.
+    """
 
     zone: ZoneInfo
     service_by_value: Mapping[str, str]
     outbox_id: str
+    decimal: str = "."
+    earlier_ids: Callable[[str], str | None] | None = None
+    occurrence: int = 1
+
+    def ticket_id(self, cells: Sequence[str]) -> str:
+        """Return the random-looking id of the ticket with this key: the stored one when there is one."""
+        key = "\x1f".join([*cells, *([f"#{self.occurrence}"] if self.occurrence > 1 else [])])
+        stored_id = self.earlier_ids(key) if self.earlier_ids is not None else None
+        return stored_id or derive_ticket_id(self.outbox_id, key)
+
+
+def derive_ticket_id(outbox_id: str, key: str) -> str:
+    """Return the id of the ticket with this key in the import that first had it."""
+    return base32_digest(f"{outbox_id}\x1f{key}")
 
 
 class Expression(Protocol):
@@ -103,7 +128,7 @@ class ChoiceExpression(_MappingStruct, frozen=True, kw_only=True):
         text = row[self.map]
         value = self.values.get(text, self.default)
         if value is None and not (self.optional and not text):
-            raise CellError(self.map, f"{quote_excerpt(text)} is not among the values", "add it, or give a default")
+            raise CellError(self.map, "is not among the values", "add it, or give a default", text)
         return value
 
 
@@ -124,7 +149,7 @@ class ServiceExpression(_MappingStruct, frozen=True, kw_only=True):
         if service_id is None:
             known = ", ".join(sorted(context.service_by_value))
             remedy = f"add it to the values of a service, or skip such rows; known: {known}"
-            raise CellError(self.service, f"{quote_excerpt(text)} is no known service", remedy)
+            raise CellError(self.service, UNKNOWN_SERVICE, remedy, text)
         return service_id
 
 
@@ -146,36 +171,75 @@ class TicketIdExpression(_MappingStruct, frozen=True, kw_only=True):
     def read_value(self, row: RowCells, context: ReplayContext) -> CellValue:
         """Return 26 lower-case base32 characters."""
         cells = [required_cell(row, column) for column in self.ticket]
-        return base32_digest("\x1f".join([context.outbox_id, *cells]))
+        return context.ticket_id(cells)
 
 
-class ColumnExpression(_MappingStruct, frozen=True, kw_only=True):
+class Duration(_MappingStruct, frozen=True, kw_only=True):
+    """A column of durations and its unit."""
+
+    column: str
+    unit: DurationUnit
+
+
+Durations = Duration | tuple[Duration, ...]
+
+
+class _ShiftedTime(_MappingStruct, frozen=True, kw_only=True):
+    """The durations that are added to a time, and those that are taken from it."""
+
+    plus_s: str | tuple[str, ...] = ()
+    minus_s: str | tuple[str, ...] = ()
+    plus: Durations = ()
+    minus: Durations = ()
+
+    @property
+    def shifts(self) -> tuple[tuple[int, Duration], ...]:
+        """Return each duration with its sign."""
+        return (
+            *((1, Duration(column=column, unit="s")) for column in as_tuple(self.plus_s)),
+            *((-1, Duration(column=column, unit="s")) for column in as_tuple(self.minus_s)),
+            *((1, duration) for duration in _as_durations(self.plus)),
+            *((-1, duration) for duration in _as_durations(self.minus)),
+        )
+
+    @property
+    def shift_columns(self) -> tuple[str, ...]:
+        """Return the columns of the durations."""
+        return tuple(duration.column for _, duration in self.shifts)
+
+    def shift_ms(self, row: RowCells, context: ReplayContext) -> int:
+        """Return what to add to the time, ms."""
+        return sum(
+            sign * parse_duration_ms(row, duration.column, duration.unit, context.decimal)
+            for sign, duration in self.shifts
+        )
+
+
+def _as_durations(durations: Durations) -> tuple[Duration, ...]:
+    return (durations,) if isinstance(durations, Duration) else durations
+
+
+class ColumnExpression(_ShiftedTime, frozen=True, kw_only=True):
     """A cell read as text, id, number, duration (`unit`) or time (iso, unix_s, unix_ms, or a % pattern)."""
 
     column: str
     format: str = "text"
-    unit: Literal["ms", "s", "min", "h"] | None = None
-    plus_s: str | tuple[str, ...] = ()
+    unit: DurationUnit | None = None
     optional: bool = False
 
     def __post_init__(self) -> None:
         """Refuse unknown formats and additions to a value that is no time."""
         if not (self.format in FORMAT_READERS or "%" in self.format):
             raise ValueError(f"format must be one of {', '.join(FORMAT_READERS)} or a pattern such as %d/%m/%Y %H:%M")
-        if self.plus_s and not self.is_time:
-            raise ValueError("plus_s needs a format that is a time")
+        if self.shifts and not has_time_format(self.format):
+            raise ValueError("plus and minus need a format that is a time")
         if self.unit and self.format != "text":
             raise ValueError("unit makes a duration; it takes no format")
 
     @property
-    def is_time(self) -> bool:
-        """Return whether the format is a time."""
-        return self.format in {"iso", "unix_s", "unix_ms"} or "%" in self.format
-
-    @property
     def columns(self) -> tuple[str, ...]:
         """Return the column and those added."""
-        return (self.column, *as_tuple(self.plus_s))
+        return (self.column, *self.shift_columns)
 
     def read_value(self, row: RowCells, context: ReplayContext) -> CellValue:
         """Return the cell's value in ms, or as text or number."""
@@ -183,33 +247,35 @@ class ColumnExpression(_MappingStruct, frozen=True, kw_only=True):
             return None
         text = required_cell(row, self.column)
         if self.unit:
-            return round(parse_number(row, self.column) * UNIT_MS[self.unit])
-        value = self._parse(text, context.zone)
-        return value if not self.plus_s else cast("int", value) + sum_columns_ms(row, self.plus_s)
+            return parse_duration_ms(row, self.column, self.unit, context.decimal)
+        value = self._parse(text, context)
+        return value if not self.shifts else cast("int", value) + self.shift_ms(row, context)
 
-    def _parse(self, text: str, zone: ZoneInfo) -> CellValue:
+    def _parse(self, text: str, context: ReplayContext) -> CellValue:
         try:
-            read = FORMAT_READERS.get(self.format)
-            return read(text, zone) if read else parse_pattern_ms(text, self.format, zone)
-        except (ValueError, OverflowError):
+            is_iso = isinstance(text, DateCell) and has_time_format(self.format) and is_iso_time(text)
+            read = FORMAT_READERS.get("iso" if is_iso else self.format)
+            if read is None:
+                return parse_pattern_ms(text, self.format, context.zone)
+            return read(to_decimal_point(text, context.decimal) if self.format == "number" else text, context.zone)
+        except (ValueError, OverflowError, re.error):
             remedy = "correct the cell, or the format in the mapping"
-            raise CellError(self.column, f"{quote_excerpt(text)} cannot be read as {self.format}", remedy) from None
+            raise CellError(self.column, f"cannot be read as {self.format}", remedy, text) from None
 
 
-class DateTimeExpression(_MappingStruct, frozen=True, kw_only=True):
+class DateTimeExpression(_ShiftedTime, frozen=True, kw_only=True):
     """A date and a time-of-day column; `near` chooses the day so that the time is closest to another of the row."""
 
     date: str
     time: str
     date_format: str = "%Y-%m-%d"
     near: str | None = None
-    plus_s: str | tuple[str, ...] = ()
     optional: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Return all columns it reads."""
-        return (self.date, self.time, *as_tuple(self.near or ()), *as_tuple(self.plus_s))
+        return (self.date, self.time, *as_tuple(self.near or ()), *self.shift_columns)
 
     def read_value(self, row: RowCells, context: ReplayContext) -> CellValue:
         """Return the time, Unix ms."""
@@ -219,15 +285,23 @@ class DateTimeExpression(_MappingStruct, frozen=True, kw_only=True):
         if self.near is not None:
             near_seconds = parse_time_of_day(row, self.near)
             seconds_of_day = near_seconds + (seconds_of_day - near_seconds + DAY_S / 2) % DAY_S - DAY_S / 2
-        return local_time_ms(self._parse_day(row), seconds_of_day, context.zone) + sum_columns_ms(row, self.plus_s)
+        day = self._parse_day(row)
+        try:
+            return local_time_ms(day, seconds_of_day, context.zone) + self.shift_ms(row, context)
+        except (OverflowError, ValueError):
+            problem = "is no time of a calendar"
+            raise CellError(
+                self.date, problem, "correct the cell, or date_format in the mapping", row[self.date]
+            ) from None
 
     def _parse_day(self, row: RowCells) -> Date:
         text = required_cell(row, self.date)
         try:
-            return parse_date(text, self.date_format)
-        except ValueError:
+            is_iso = isinstance(text, DateCell) and is_iso_time(text)
+            return parse_date(text[:10], "%Y-%m-%d") if is_iso else parse_date(text, self.date_format)
+        except (ValueError, re.error):
             remedy = "correct the cell, or date_format in the mapping"
-            raise CellError(self.date, f"{quote_excerpt(text)} is no date like {self.date_format}", remedy) from None
+            raise CellError(self.date, f"is no date like {self.date_format}", remedy, text) from None
 
 
 class Condition(_MappingStruct, frozen=True, kw_only=True):
@@ -242,6 +316,11 @@ class Condition(_MappingStruct, frozen=True, kw_only=True):
         """Refuse none or several tests."""
         if sum(test is not None for test in (self.equals, self.any_of, self.not_empty)) != 1:
             raise ValueError("give exactly one of equals, in, not_empty")
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Return the texts with which the cell is compared."""
+        return self.any_of or (() if self.equals is None else (self.equals,))
 
     def matches(self, row: RowCells) -> bool:
         """Return whether the row passes."""

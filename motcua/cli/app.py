@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from motcua.cli import ConfigOption, MqttOption, StoreOption, ca, drift, inventory, publish, render, rotation
+from motcua.cli import ConfigOption, MqttOption, StoreOption, ca, drift, inventory, publish, render, replay, rotation
 from motcua.startup import load_inventory, load_settings, until_stopped
 from telemetry import __version__
 from telemetry.errors import ConfigError, InventoryError, MappingError, MotcuaError
@@ -22,6 +22,7 @@ app.add_typer(inventory.app, name="inventory")
 app.command("render")(render.render)
 app.command("drift")(drift.drift)
 app.command("publish")(publish.publish)
+app.command("replay")(replay.replay)
 app.add_typer(ca.app, name="ca")
 app.add_typer(rotation.app, name="rotation")
 err = Console(stderr=True)
@@ -125,42 +126,6 @@ def rollup(
         return
     with until_stopped() as stop:
         roles.run_rollup_role(settings, current_inventory, stop)
-
-
-@app.command()
-def replay(
-    file: Annotated[Path, typer.Argument(help="The log: a CSV or TSV file with a header line.")],
-    mapping: Annotated[str, typer.Option(help="Name of a shipped mapping, or path of a mapping file.")],
-    centre: Annotated[str, typer.Option(help="Centre id to import into (default: the mapping's own centre).")] = "",
-    speed: Annotated[str, typer.Option(help="Multiple of real time, or max: as fast as possible.")] = "max",
-    store: StoreOption = None,
-    mqtt: Annotated[
-        str | None, typer.Option(help="Use this broker, with ingest and rollup running (default: start all three).")
-    ] = None,
-    json: Annotated[Path | None, typer.Option(help="Write the report to this JSON file.")] = None,
-    resend_after: Annotated[float, typer.Option(help="Resend a row without a receipt after this many seconds.")] = 20.0,
-    config: ConfigOption = None,
-) -> None:
-    """Send a historical log through a real agent and broker; a repeated replay changes nothing."""
-    from dataclasses import replace
-
-    from motcua import replay as run
-
-    settings = load_settings(config, MOTCUA_STORE=store)
-    job = run.parse_job(file, mapping, centre, (settings.store, mqtt), speed)
-    job = replace(job, resend_ms=int(resend_after * 1000), token=settings.store_token)
-    current_inventory = load_inventory(settings, mapping)
-    run.check_centre(job, current_inventory())
-    report = run.run_replay(job, current_inventory, err)
-    if json is not None:
-        run.write_json(json, report)
-    skipped = ", ".join(f"{n} {label} rows skipped" for label, n in report["skipped"].items()) or "no row skipped"  # type: ignore[attr-defined]
-    err.print(
-        f"{report['rows']} rows, {skipped}; {report['events']} events: {report['new']} new, "
-        f"{report['repeated']} already stored, {report['refused']} refused; {report['seconds']} s"
-    )
-    if report["refused"]:
-        raise typer.Exit(1)
 
 
 @app.command()

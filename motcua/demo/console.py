@@ -11,7 +11,7 @@ from rich.console import Console
 from motcua import system
 from motcua.demo import scenario, summary
 from motcua.demo.scenario import DemoEnvironment, DemoOptions
-from motcua.replay import write_json
+from motcua.replay_report import write_json
 from telemetry.core.calendar.windows import to_local
 from telemetry.core.inventory import Inventory
 

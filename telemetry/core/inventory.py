@@ -133,6 +133,10 @@ class Centre:
     tickets_per_day: int = 0
     exceptions: Mapping[date, OpeningHours] = field(default_factory=lambda: MappingProxyType({}))
     imported: bool = False
+    own_services: tuple[Service, ...] = ()
+    """The named services of an imported log, which no inventory declares."""
+    derived_hours: bool = False
+    """Whether the hours were derived from an imported log's arrivals."""
     rules: CalendarRules = field(default_factory=CalendarRules)
     calendar: Calendar = field(init=False, repr=False, compare=False)
 

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from telemetry.core.figures.histograms import queue_figures
 from telemetry.core.fold.centre_state import capacity_devices
+from telemetry.core.fold.live_row_types import ImportFacts
 from telemetry.core.fold.totals import add_sums
-from telemetry.core.inventory import ALWAYS_OPEN, Centre
+from telemetry.core.inventory import ALWAYS_OPEN, Centre, Service
 from telemetry.core.scope import Scope
 from telemetry.queries.errors import BadScope, NotFound
 from telemetry.queries.views import (
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from telemetry.core.calendar.windows import Window
     from telemetry.core.figures.histograms import QueueFigures
     from telemetry.core.fold.live_row_types import AvailabilityState, CentreNow
-    from telemetry.core.inventory import Inventory, Target
+    from telemetry.core.inventory import Inventory, OpeningHours, Target
     from telemetry.queries.buckets import CalendarSource
     from telemetry.queries.snapshot import Snapshot
     from telemetry.queries.views import CentreCondition, DeviceView
@@ -77,9 +79,10 @@ class NetworkView:
         return sorted((*declared, *self._imported_declarations()), key=lambda c: c.id)
 
     def _imported_declarations(self) -> Iterator[Centre]:
-        yield from (c for c in self.inventory.centres.values() if c.imported)
+        """Yield the centres of logs that were imported; a mapping alone is none."""
         for ident, row in sorted(self.snapshot.centres.items()):
-            if ident not in self.inventory.centres and row.declared:
+            declared = self.inventory.centres.get(ident)
+            if row.declared and (declared is None or declared.imported):
                 yield build_imported_centre(row, self.inventory.zone)
 
     def centre_view(self, centre: Centre) -> CentreView:
@@ -90,7 +93,7 @@ class NetworkView:
     def centre(self, ident: str) -> Centre:
         """Find a centre, declared or imported."""
         declared = self.inventory.centres.get(ident)
-        if declared is not None:
+        if declared is not None and not declared.imported:
             return declared
         row = self.snapshot.centres.get(ident)
         if row is None or not row.declared:
@@ -152,8 +155,12 @@ def scope_of_centres(label: str, centres: list[Centre], zone: ZoneInfo | None = 
 
 
 def build_imported_centre(row: CentreNow, zone: ZoneInfo) -> Centre:
-    """Return the centre of an imported log: open round the clock, in the log's zone, in no province."""
-    declared = row.declared or {}
+    """Return the centre of an imported log: with its mapping's services and hours, in its zone, in no province.
+
+    A row written by an earlier version names neither: the centre is then open round the clock.
+    """
+    declared, facts = row.declared or {}, row.import_facts or ImportFacts()
+    names = tuple(Service(*service) for service in facts.services)
     name = declared.get("name_en", row.centre)
     return Centre(
         id=row.centre,
@@ -164,10 +171,19 @@ def build_imported_centre(row: CentreNow, zone: ZoneInfo) -> Centre:
         province="",
         parent="",
         counters=0,
-        hours=ALWAYS_OPEN,
-        services=tuple(s.service for s in row.services),
+        hours=read_hours(facts) or ALWAYS_OPEN,
+        services=tuple(dict.fromkeys([*(s.id for s in names), *(s.service for s in row.services)])),
         zone=_zone_or_default(declared.get("zone", ""), zone),
         imported=True,
+        own_services=names,
+        derived_hours=facts.derived_hours,
+    )
+
+
+def read_hours(facts: ImportFacts) -> tuple[OpeningHours, ...]:
+    """Return the opening hours that an import declared, by weekday."""
+    return tuple(
+        tuple((time.fromisoformat(start), time.fromisoformat(end)) for start, end in day) for day in facts.hours
     )
 
 

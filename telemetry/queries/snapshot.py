@@ -1,13 +1,17 @@
-"""One in-memory copy of the live rows, refreshed at most once a second; it must not read totals or raw events."""
+"""One in-memory copy of the live rows, refreshed at most once a second; it must not read raw events.
+
+Of totals it asks only whether an imported log has any, because earlier versions wrote a row for every mapping.
+"""
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from telemetry.core.calendar.windows import DAY, Window
 from telemetry.core.fold.live_row_types import SLO_ROW_PREFIX, CentreNow, SloNow, SystemNow
 
 if TYPE_CHECKING:
@@ -88,6 +92,19 @@ class SnapshotCache:
             snapshot, now = self._cached, self._clock()
             if snapshot is None or not 0 <= now - snapshot.at < REFRESH_MS:
                 previous = snapshot or Snapshot(now)
-                snapshot = apply_rows(previous, self._store.live_rows(after=previous.version), now)
+                rows = self._store.live_rows(after=previous.version)
+                snapshot = self._without_empty_imports(apply_rows(previous, rows, now), {row.entity for row in rows})
                 self._cached = snapshot
             return snapshot
+
+    def _without_empty_imports(self, snapshot: Snapshot, changed: set[str]) -> Snapshot:
+        """Leave out the changed rows of mappings through which nothing was imported."""
+        always = Window(0, snapshot.at + DAY)
+        empty = {
+            entity
+            for entity in changed & snapshot.centres.keys()
+            if snapshot.centres[entity].declared is not None
+            and snapshot.centres[entity].import_facts is None
+            and not self._store.totals([entity], "1d", always)
+        }
+        return replace(snapshot, centres={e: row for e, row in snapshot.centres.items() if e not in empty})

@@ -99,7 +99,9 @@ class LiveRowBuilder:
         """Return the live rows to write at `at` (Unix ms), by entity."""
         if not 0 <= at - self._refreshed_at < REFRESH_INTERVAL_MS:
             self._refreshed_at = at
-            entities = {*inventory.centres, *inventory.systems}
+            # An imported log's row changes with an import only: other mappings than its own know less of its centre.
+            watched = {ident for ident, centre in inventory.centres.items() if not centre.imported}
+            entities = {*entities, *watched, *inventory.systems}
             self._event_cache.evict_except(entities)
         rows = ((entity, self._build_row(inventory, entity, at)) for entity in sorted(entities))
         return {entity: row for entity, row in rows if row is not None}

@@ -271,6 +271,10 @@ def test_a_centre_that_only_an_imported_log_knows(net: Network) -> None:
     row = CentreNow(centre="replay-bank", at=NOW, state="unknown", declared=declared)
     net.live("replay-bank", row)
     net.total("desk:replay-bank:ps", "5m", local(7), waits(5))
+    assert net.client.get("/api/v1/centres/replay-bank").status_code == 404, "its mapping was known, nothing imported"
+    net.total("desk:replay-bank:ps", "1d", local(0), waits(5))
+    net.live("replay-bank", row)
+    net.time[0] += 1_000
     found = get(net, "centres/replay-bank")["data"]
     assert (found["condition"], found["timezone"], found["imported"]) == ("imported", "Europe/Prague", True)
     rows = get(net, "queues/history", centre="replay-bank", service="ps", bucket="5m", **MORNING)

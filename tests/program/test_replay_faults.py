@@ -48,5 +48,5 @@ def test_replay_that_was_not_fed_whole_raises(tmp_path: Path, monkeypatch: pytes
 
 
 def test_replay_reports_what_was_fed(tmp_path: Path) -> None:
-    report = replay.run_replay(job(tmp_path), world, Console(quiet=True))
+    report = replay.run_replay(job(tmp_path), world, Console(quiet=True)).as_json("sqlite:///s.db", "127.0.0.1:8080")
     assert (report["rows"], report["new"], report["refused"]) == (1, 1, 0)

@@ -42,6 +42,14 @@ class ServiceNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     today: dict[str, int] = {}
 
 
+class ImportFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an imported log's mapping declares of its centre: services as (id, vi, en), hours by weekday as HH:MM."""
+
+    services: tuple[tuple[str, str, str], ...] = ()
+    hours: tuple[tuple[tuple[str, str], ...], ...] = ()
+    derived_hours: bool = False
+
+
 class CentreNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A centre now; times are Unix ms. `declared` is set for imported centres that no inventory names.
 
@@ -59,6 +67,7 @@ class CentreNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     last_data: int | None = None
     simulated: bool = False
     declared: dict[str, str] | None = None
+    import_facts: ImportFacts | None = None
     reopened: int = 0
 
 

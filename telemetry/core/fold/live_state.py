@@ -13,7 +13,7 @@ from telemetry.core.fold.centre_state import centre_devices_of
 from telemetry.core.fold.counters import event_counts
 from telemetry.core.fold.device_states import vantage_segments
 from telemetry.core.fold.fold import system_segments
-from telemetry.core.fold.live_row_types import CentreNow, DeviceNow, ServiceNow, SystemNow, VantageNow
+from telemetry.core.fold.live_row_types import CentreNow, DeviceNow, ImportFacts, ServiceNow, SystemNow, VantageNow
 from telemetry.core.fold.sourced_event import deduplicate
 from telemetry.core.fold.totals import add_to_sums
 from telemetry.core.protocol import events as ev
@@ -96,6 +96,15 @@ def centre_now(
         last_data=max((s.event.t for s in unique_events), default=None),
         simulated=any(heartbeat.simulated for heartbeat in heartbeats),
         declared=declared if centre.imported else None,
+        import_facts=_import_facts(centre) if centre.imported else None,
+    )
+
+
+def _import_facts(centre: Centre) -> ImportFacts:
+    return ImportFacts(
+        services=tuple((service.id, service.name_vi, service.name_en) for service in centre.own_services),
+        hours=tuple(tuple((f"{start:%H:%M}", f"{end:%H:%M}") for start, end in day) for day in centre.hours),
+        derived_hours=centre.derived_hours,
     )
 
 
