@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
     from telemetry.core.inventory import Inventory
 
 
+EXIT_AFTER_MESSAGE = 32
+"""Pulumi's exit code of a program whose user has been told what is wrong: the engine adds nothing."""
+
+
 def deploy_stack() -> None:
     """Deploy the stack and export its outputs. Raises RunError with every fault of configuration and inventory."""
     root, today = Path(pulumi.get_root_directory()), datetime.now(UTC).date()
@@ -41,6 +47,20 @@ def deploy_stack() -> None:
         raise pulumi.RunError("\n" + "\n".join(str(config.locate(fault)) for fault in error.faults)) from None
     for name, value in outputs.items():
         pulumi.export(name, value)
+
+
+def end_quietly_on_interrupt() -> None:
+    """Let this process end without a trace when the engine interrupts it, as it does when a resource fails.
+
+    The trace of the interrupted program would bury the resource's message.
+    """
+
+    def end(*_: object) -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(EXIT_AFTER_MESSAGE)
+
+    signal.signal(signal.SIGINT, end)
 
 
 def check_plan_and_inputs(

@@ -13,6 +13,7 @@ import json
 import pickle
 import sys
 import threading
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from pulumi.dynamic import (
@@ -60,7 +61,12 @@ class DynamicProvider(ResourceProvider):
         family, _, name = self.kind.partition(".")
         if family == "influx":
             options = InfluxOptions.model_validate(json.loads(setting("influx") or "{}"))
-            client = influx.InfluxClient(options.url, setting("influxToken"), owner=self.stack)
+            client = influx.InfluxClient(
+                options.url,
+                setting("influxToken"),
+                owner=self.stack,
+                reachability=influx.shared_reachability(options.url),
+            )
             return influx.KINDS[name](client, options.accept_new)
         return pki.KINDS[name]() if family == "pki" else FilesKind(self.stack)
 
@@ -69,8 +75,7 @@ class DynamicProvider(ResourceProvider):
         self._config = req.config
         self._lock = threading.Lock()
         self._opened: ResourceKind | None = None
-        # The provider's process prints every error with its trace, which would hide the message from the operator.
-        sys.tracebacklimit = 0
+        _show_messages_only()
 
     def check(self, _olds: dict[str, object], news: dict[str, object]) -> CheckResult:
         """Fill in defaults and name every input that cannot be used."""
@@ -138,8 +143,23 @@ def _sanitise_errors(work: Callable[[], Result]) -> Result:
     raise ProviderError(problem)
 
 
-def _error_location(error: BaseException) -> str:
-    trace = error.__traceback__
+def _show_messages_only() -> None:
+    """Let the provider's process answer with an error's text alone; in another process this does nothing.
+
+    Pulumi's process answers with what `traceback.format_exc` returns: class, module and trace bury the message.
+    """
+    process = sys.modules["__main__"]
+    if hasattr(process, "DynamicResourceProviderServicer"):
+        process.traceback = SimpleNamespace(format_exc=_format_error)  # type: ignore[attr-defined]
+
+
+def _format_error() -> str:
+    error = sys.exc_info()[1]
+    return str(error) if isinstance(error, ProviderError) else f"{type(error).__name__} at {_error_location(error)}"
+
+
+def _error_location(error: BaseException | None) -> str:
+    trace = error.__traceback__ if error else None
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     return "?" if trace is None else f"{trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}"

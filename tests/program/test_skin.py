@@ -118,6 +118,8 @@ def test_no_error_shows_a_secret(tmp_path: Path, manner: str, call: str) -> None
     expected = {"told": "the shelf is away; is it up?", "caused": "the shelf refused the token"}
     assert expected.get(manner, "ValueError at ") in str(caught.value)
     assert "File " not in str(caught.value), "an operator looks for the sentence, not for our lines"
+    if manner == "told":
+        assert str(caught.value) == expected["told"], "neither class nor module before the sentence"
 
 
 def test_four_calls_run_at_once(shelf: Line) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -151,6 +154,34 @@ def test_no_error_of_influxdb_shows_the_token_and_none_means_gone(server: Influx
                 calls(line, inputs, outputs)[call]()
         assert planted not in str(caught.value)
         assert "influx" in str(caught.value).lower()
+
+
+def test_a_frozen_server_is_asked_once_for_all_kinds_of_a_run() -> None:
+    """Its port accepts connections, because the kernel does, and nothing ever answers."""
+    taken: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as frozen:
+
+        def accept() -> None:
+            with suppress(OSError):
+                while True:
+                    taken.append(frozen.accept()[0])
+
+        Thread(target=accept, daemon=True).start()
+        outputs = {"org": ORG, "name": "none", "org_id": "0" * 16, "instance": "x"}
+        kinds = [DynamicProvider(f"influx.{name}") for name in ("organisation", "bucket", "authorization", "task")]
+        with dial({"url": f"http://127.0.0.1:{frozen.getsockname()[1]}"}, "t") as found:
+            lines = [found.of(kind) for kind in kinds for _ in range(3)]
+            with ThreadPoolExecutor(4) as pool:
+                texts = set(pool.map(lambda line: refusal(lambda: line.read("1" * 16, outputs)), lines))
+        assert len(taken) == 1
+        assert all("does not answer" in text for text in texts)
+        taken[0].close()
+
+
+def refusal(call: Callable[[], object]) -> str:
+    with pytest.raises(Refused) as caught:
+        call()
+    return str(caught.value)
 
 
 def test_files_of_a_folder(tmp_path: Path) -> None:

@@ -9,13 +9,14 @@ from infra.providers.influx.bucket import BucketKind, DbrpKind
 from infra.providers.influx.client import InfluxClient
 from infra.providers.influx.instance import InstanceKind
 from infra.providers.influx.organisation import OrganisationKind
+from infra.providers.influx.reachability import shared_reachability
 from infra.providers.influx.replication import RemoteKind, ReplicationKind
 from infra.providers.influx.task import TaskKind
 
 if TYPE_CHECKING:
     from infra.providers.influx.resource import InfluxKind
 
-__all__ = ["KINDS", "InfluxClient"]
+__all__ = ["KINDS", "InfluxClient", "shared_reachability"]
 KINDS: Final[dict[str, type[InfluxKind]]] = {
     "instance": InstanceKind,
     "organisation": OrganisationKind,

@@ -21,6 +21,8 @@ from infra.providers.resource_kind import ProviderError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from infra.providers.influx.reachability import Reachability
+
 Json = dict[str, object]
 JsonBody = Mapping[str, object]
 QueryParameters = Mapping[str, str | int]
@@ -33,6 +35,8 @@ TOKEN_ADVICE: Final = "is the operator token right? config motcua:influxToken"  
 UNREACHABLE_ADVICE: Final = "is it running, and is the address right? config motcua:influx, url"
 _RETRY_STATUSES: Final = {429, 503}
 _IDEMPOTENT_METHODS: Final = {"GET", "PATCH", "DELETE"}
+_TIMEOUT: Final = "Timeout"
+"""The end of the names of httpx's timeouts."""
 _SECRET_FIELDS: Final = ("token", "password", "remoteAPIToken")
 
 
@@ -48,6 +52,7 @@ class InfluxClient:
     """A server with its operator token; any number of threads may share the client.
 
     `owner` is written into the ownership tag of created objects, so that two stacks on one server do not conflict.
+    With `reachability` a call fails at once when an earlier one of the same run was not answered.
     """
 
     def __init__(  # noqa: PLR0913 - each has its default
@@ -56,6 +61,7 @@ class InfluxClient:
         token: str,
         *,
         owner: str = "",
+        reachability: Reachability | None = None,
         transport: httpx.BaseTransport | None = None,
         timeout_s: float = TIMEOUT_S,
         pauses_s: Sequence[float] = RETRY_PAUSES_S,
@@ -64,6 +70,7 @@ class InfluxClient:
         """Prepare without a connection. Raises ProviderError for a text that is no HTTP address."""
         self.url = _validate_url(url)
         self.owner = owner
+        self._reachability = reachability
         self._token, self._pauses, self._sleep = token, tuple(pauses_s), sleep
         limits = httpx.Timeout(timeout_s, connect=min(timeout_s, CONNECT_S))
         self._http = httpx.Client(base_url=self.url, transport=transport, timeout=limits, trust_env=False)
@@ -148,13 +155,37 @@ class InfluxClient:
         self, method: str, path: str, body: JsonBody | None, query: QueryParameters
     ) -> httpx.Response | str:
         """Return the last answer, or the name of the connection's error."""
-        pauses = list(self._pauses) if method in _IDEMPOTENT_METHODS else []
+        failure = self._reachability.failure(self._ping) if self._reachability else ""
+        if failure:
+            return failure
+        answer = self._repeat(lambda: self._send_once(method, path, body, query), method in _IDEMPOTENT_METHODS)
+        if self._reachability and isinstance(answer, str):
+            self._reachability.report_failure(answer)
+        return answer
+
+    def _repeat(self, send: Callable[[], httpx.Response | str], repeatable: bool) -> httpx.Response | str:  # noqa: FBT001 - private
+        """Send again after an error that may pass; a server that kept silent until the timeout is not asked again."""
+        pauses = list(self._pauses) if repeatable else []
         while True:
-            answer = self._send_once(method, path, body, query)
-            retryable = isinstance(answer, str) or answer.status_code in _RETRY_STATUSES
-            if not retryable or not pauses:
+            answer = send()
+            transient = (
+                not answer.endswith(_TIMEOUT) if isinstance(answer, str) else answer.status_code in _RETRY_STATUSES
+            )
+            if not transient or not pauses:
                 return answer
             self._sleep(pauses.pop(0))
+
+    def _ping(self) -> str:
+        """Return the name of the connection's error, empty when the server answers anything."""
+
+        def send() -> httpx.Response | str:
+            try:
+                return self._http.get("/ping", timeout=CONNECT_S)
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                return type(error).__name__
+
+        answer = self._repeat(send, repeatable=True)
+        return answer if isinstance(answer, str) else ""
 
     def _send_once(self, method: str, path: str, body: JsonBody | None, query: QueryParameters) -> httpx.Response | str:
         headers = {"Authorization": f"Token {self._token}"}
