@@ -34,6 +34,18 @@ PACKAGES = {
 }
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that writes the documentation's pictures (`make screenshot`)."""
+    parser.addoption("--pictures", type=Path, help="write the documentation's pictures into this folder")
+
+
+@pytest.fixture
+def pictures(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Return the folder that pictures are written into: that of --pictures, else one that is thrown away."""
+    folder: Path | None = request.config.getoption("pictures")
+    return folder or tmp_path
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Share the tests between processes (`-n 2 --dist loadgroup`): a file stays together, its servers start once.
 

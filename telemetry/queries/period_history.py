@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from telemetry.core.calendar.windows import DAY, SLOT, Window, day_window, days_in, floor, to_local
+from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window, day_window, days_in, floor, to_local
 from telemetry.core.figures.queue_periods import (
     figures_by_name,
     figures_by_time,
@@ -105,7 +105,7 @@ def read_period_history(
         bucket=bucket,
         rows=rows,
         overall=figures_of_all(rows),
-        by_time=figures_by_time(rows, _expected_buckets(centre, days, bucket, now)),
+        by_time=figures_by_time(rows, _expected_buckets(centres, days, bucket, rows, now)),
         by_time_of_day=profile,
         by_service=figures_by_name(rows, lambda row: row.service, services),
         by_centre=figures_by_name(rows, lambda row: row.centre, [c.id for c in centres]),
@@ -120,19 +120,23 @@ def choose_bucket(days: DayRange, *, by_half_hour: bool) -> BucketSize:
     return "1d" if days.days <= MAX_DAYS_BY_DAY else "1mo"
 
 
-def _expected_buckets(centre: Centre | None, days: DayRange, bucket: BucketSize, now: int) -> list[Window]:
-    """Return the buckets that are shown even when empty: days up to today; of one day the opening hours."""
+def _expected_buckets(
+    centres: Sequence[Centre], days: DayRange, bucket: BucketSize, rows: Sequence[QueueHistoryRow], now: int
+) -> list[Window]:
+    """Return the buckets that are shown even when empty: days up to today; of one day all from its opening to closing.
+
+    Tickets outside the opening hours widen it; a gap at noon stays in it, so that the axis of time is even.
+    """
     if bucket in ("1d", "1mo"):
         buckets = BucketQuery(days.window, bucket, days.zone).buckets()
         return [w for w in buckets if w.start <= now]
-    if centre is None or centre.hours == ALWAYS_OPEN:
+    openings = [w for c in centres if c.hours != ALWAYS_OPEN for w in c.open_windows(days.window)]
+    shown = [*openings, *(row.window for row in rows)]
+    if not shown:
         return []
-    starts = (
-        start
-        for w in centre.open_windows(days.window)
-        for start in range(floor(w.start, HALF_HOUR_MS), w.end, HALF_HOUR_MS)
-    )
-    return [Window(start, start + HALF_HOUR_MS) for start in starts]
+    step = HALF_HOUR_MS if bucket == "30m" else HOUR
+    first, end = min(w.start for w in shown), max(w.end for w in shown)
+    return [Window(start, start + step) for start in range(floor(first, step), end, step)]
 
 
 def _count_open_days(centre: Centre, days: DayRange, rows: Sequence[QueueHistoryRow], now: int) -> int:

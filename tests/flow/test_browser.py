@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
 from rich.console import Console
 
+from motcua import system
 from motcua.demo import scenario
 from motcua.demo.scenario import DemoEnvironment, DemoOptions
 from telemetry.core.protocol.events import TicketIssued
+from telemetry.queries.service import Queries
+from tests.page_server import serving_queries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,10 +25,12 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright
 
     from telemetry.core.inventory import Inventory
+    from tests.flow.conftest import House
     from tests.flow.device import Until
 
 pytestmark = [pytest.mark.flow, pytest.mark.browser, pytest.mark.slow]
 HALL = "vn83-83"
+KNOBS = DemoOptions(days=1, centres=12, port=0)
 PAGES = ("/", f"/centres/{HALL}")
 ARGS = (
     "--no-sandbox",
@@ -49,8 +56,8 @@ HELLO = """url => new Promise((good, bad) => {
 
 @pytest.fixture(scope="module")
 def town(world: Inventory) -> Iterator[DemoEnvironment]:
-    """Twelve centres with this morning behind them; nothing more happens but what a test does."""
-    knobs = DemoOptions(days=0, centres=12, port=0)
+    """Twelve centres with yesterday and this morning behind them; nothing more happens but what a test does."""
+    knobs = KNOBS
     console = Console(quiet=True)
     with scenario.run_environment(scenario.demo_inventory(world, knobs), knobs) as running:
         scenario.feed_history(running, knobs, console)
@@ -299,3 +306,60 @@ def test_a_wrong_address_is_explained(tab: Callable[..., Tab]) -> None:
     assert answer.status == 404
     assert one.page.locator("h1").inner_text()
     one.faults = [fault for fault in one.faults if "404" not in fault]
+
+
+PICTURES = {
+    "province.png": ("/", 1280, 760),
+    "centre.png": (f"/centres/{HALL}", 1280, 900),
+    "yesterday.png": (f"/centres/{HALL}?from={{yesterday}}&to={{yesterday}}", 1280, 900),
+    "phone.png": (f"/centres/{HALL}", 390, 844),
+}
+MOST_BYTES = 150_000
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_the_documentation_has_a_picture(
+    tab: Callable[..., Tab], town: DemoEnvironment, pictures: Path, name: str
+) -> None:
+    path, width, height = PICTURES[name]
+    yesterday = scenario.simulated_days(town, KNOBS)[0]
+    one = tab(locale="en", viewport={"width": width, "height": height})
+    scenario.report_host_once(town)
+    page = one.open(path.format(yesterday=yesterday.isoformat()))
+    page.locator("svg.chart, table.rows").first.wait_for()
+    page.screenshot(path=pictures / name, animations="disabled")
+    assert 10_000 < (pictures / name).stat().st_size < MOST_BYTES
+
+
+def test_yesterdays_waits_of_a_centre_are_three_steps_away(tab: Callable[..., Tab], town: DemoEnvironment) -> None:
+    """The walk of docs/how-to/find-yesterdays-waits.md."""
+    page = tab(locale="en").open("/")
+    page.locator(f'a[href="/centres/{HALL}"]').first.click()
+    page.locator("#picker a[rel=prev]").click()
+    page.wait_for_url("**from=*")
+    if page.locator(".jump a").count():  # yesterday was a Sunday or a holiday
+        page.locator(".jump a").click()
+    page.locator("#chart-waits").wait_for()
+    page.locator("#table-time > summary").click()
+    with page.expect_download() as download:
+        page.locator("#table-time").get_by_text("Download CSV", exact=True).click()
+    yesterday = scenario.simulated_days(town, KNOBS)[0]
+    assert download.value.suggested_filename == f"{HALL}_{yesterday.isoformat()}_time.csv"
+    rows = list(csv.DictReader(Path(download.value.path()).read_text("utf-8").splitlines()))
+    assert sum(int(row["issued"]) for row in rows) > 0
+    assert all(float(row["wait_p90_s"]) >= 0 for row in rows if int(row["wait_count"]))
+
+
+def test_an_imported_log_opens_on_its_own_days(
+    chromium: Browser, replayed: House, world: Inventory, pictures: Path
+) -> None:
+    queries = Queries(replayed.store, lambda: world, system.wall_ms)
+    with serving_queries(queries) as (url, _stop):
+        one = Tab(chromium, url, locale="vi", viewport={"width": 1280, "height": 900})
+        page = one.open("/centres/replay-bank-1999")
+        assert "01/02/1999" in page.locator("#chosen-period").inner_text()
+        assert page.locator("#chart-arrivals .bar-issued").count() == 14
+        page.screenshot(path=pictures / "import.png", animations="disabled")
+        assert (pictures / "import.png").stat().st_size < MOST_BYTES
+        assert (one.faults, one.elsewhere) == ([], [])
+        one.context.close()

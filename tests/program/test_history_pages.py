@@ -94,6 +94,8 @@ def test_a_day_of_a_centre_shows_the_days_figures(net: Network) -> None:
     assert "08:00: 2 lượt, 2 đã phục vụ, chờ trung bình 1,5 phút" in html
     assert "Lượt khách theo nửa giờ" in html
     assert "07:00: 0 lượt" in html
+    half_hours = re.findall(r"<title>(\d\d:\d\d): ", html.split('id="chart-arrivals"')[1].split("</section>")[0])
+    assert half_hours == [f"{m // 60:02d}:{m % 60:02d}" for m in range(7 * 60, 17 * 60, 30)]
     assert "Đất đai" in html
     assert "3 tickets, mean wait 11 min, 66.67% called within 15 min." in page(net, f"/centres/vn83-a{FRIDAY}&lang=en")
 

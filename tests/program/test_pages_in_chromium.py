@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from motcua import web
-from tests.program.network import Network, busy, centre_now, network
+from tests.page_server import serving_queries
+from tests.program.network import busy, centre_now, network
 from tests.program.test_history_pages import fill_last_week, import_log
 
 if TYPE_CHECKING:
@@ -60,33 +59,13 @@ def chromium(require: Callable[[str], str], driver: Playwright) -> Iterator[Brow
     browser.close()
 
 
-@contextmanager
-def serving(net: Network) -> Iterator[tuple[str, Callable[[], None]]]:
-    """Serve a network's pages; yields their address and what stops them."""
-    sock = web.bind_socket(("127.0.0.1", 0))
-    server = web.build_server(net.queries)
-    thread = threading.Thread(target=lambda: server.run(sockets=[sock]))
-    thread.start()
-
-    def stop() -> None:
-        server.should_exit = True
-        thread.join(20)
-        assert not thread.is_alive()
-
-    try:
-        yield f"http://127.0.0.1:{sock.getsockname()[1]}", stop
-    finally:
-        stop()
-        sock.close()
-
-
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Two centres with a morning and a week behind them, and an imported log; nothing changes."""
     net = busy(network(tmp_path_factory.mktemp("shown")))
     fill_last_week(net)
     import_log(net)
-    with serving(net) as (url, _stop):
+    with serving_queries(net.queries) as (url, _stop):
         yield url
     net.store.close()
 
@@ -161,7 +140,7 @@ def becomes_fresh(page: Page) -> None:
 
 def test_data_that_stop_are_called_old_after_a_minute_until_they_come_again(chromium: Browser, tmp_path: Path) -> None:
     net = busy(network(tmp_path))
-    with serving(net) as (url, _stop), opened(chromium, "about:blank", locale="en") as page:
+    with serving_queries(net.queries) as (url, _stop), opened(chromium, "about:blank", locale="en") as page:
         page.clock.install()
         page.goto(url + "/centres/vn83-a")
         becomes_fresh(page)
@@ -179,7 +158,7 @@ def test_data_that_stop_are_called_old_after_a_minute_until_they_come_again(chro
 
 def test_a_server_that_stops_makes_the_page_old_too(chromium: Browser, tmp_path: Path) -> None:
     net = busy(network(tmp_path))
-    with serving(net) as (url, stop), opened(chromium, "about:blank", locale="en") as page:
+    with serving_queries(net.queries) as (url, stop), opened(chromium, "about:blank", locale="en") as page:
         page.clock.install()
         page.goto(url + "/")
         becomes_fresh(page)
@@ -194,7 +173,10 @@ def test_a_server_that_stops_makes_the_page_old_too(chromium: Browser, tmp_path:
 def test_a_page_without_javascript_says_that_its_data_are_old(chromium: Browser, tmp_path: Path) -> None:
     net = busy(network(tmp_path))
     net.time[0] += 61_000
-    with serving(net) as (url, _stop), opened(chromium, url, locale="vi", java_script_enabled=False) as page:
+    with (
+        serving_queries(net.queries) as (url, _stop),
+        opened(chromium, url, locale="vi", java_script_enabled=False) as page,
+    ):
         assert page.locator("#live-word").inner_text() == "Dữ liệu cũ"
         assert (
             "phút trước" in page.locator("#live-age").inner_text()
