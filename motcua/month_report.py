@@ -15,6 +15,7 @@ from telemetry.core.calendar.windows import Window, day_window, local_ms, to_loc
 from telemetry.core.figures.accounting import TimeByState
 from telemetry.core.fold.fold import FOLD_VERSION
 from telemetry.core.fold.totals import CALENDAR_FIELD, Total, add_sums
+from telemetry.core.in_service import is_checked
 from telemetry.core.inventory import Inventory, Objective, PublishedFigures
 from telemetry.core.scope import COUNTRY, Scope
 from telemetry.core.slo.evaluation import ScopedObjective, scoped_objectives
@@ -147,7 +148,9 @@ class MonthReport:
     def _opening_days(self, scope: str, sums: FieldSums) -> TimeByState:
         """Return the opening days by state: ready, not ready, unknown."""
         calendar = self._inventory.centres[Scope(scope).id].calendar
-        opening_days = len(calendar.readiness_checks(self.window))
+        in_service = self._queries.service_periods().window_of(scope)
+        checks = calendar.readiness_checks(self.window)
+        opening_days = sum(is_checked(check_at, in_service) for _, check_at in checks)
         up, down = sums.get("ready_up", 0), sums.get("ready_down", 0)
         return TimeByState(up, down, max(0, opening_days - up - down))
 

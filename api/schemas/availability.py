@@ -24,6 +24,7 @@ class SecondsByState(ApiModel):
     down: int
     unknown: int
     excluded: int
+    not_in_service: int = Field(default=0, description="part of excluded: before it was in service, or after; seconds")
 
     @classmethod
     def from_account(cls, account: TimeByState) -> Self:

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from telemetry.core.calendar.calendar_values import MaintenancePlan
 
 __all__ = (
-    "ALWAYS_OPEN", "AdministrativeLevel", "AdministrativeUnit", "Centre", "Device", "DeviceKind", "Inventory",
-    "Objective", "ObjectivePeriod", "ObjectiveUnknownPolicy", "OpeningHours", "ProcedureCount", "PublishedFigures",
-    "Service", "SliKind", "SourceDeclaration", "SourceValue", "System", "Target", "UnknownPolicy", "local_date",
+    "ALWAYS_OPEN", "AdministrativeLevel", "AdministrativeUnit", "Centre", "DeclaredPeriod", "Device", "DeviceKind",
+    "Inventory", "Objective", "ObjectivePeriod", "ObjectiveUnknownPolicy", "OpeningHours", "ProcedureCount",
+    "PublishedFigures", "Service", "SliKind", "SourceDeclaration", "SourceValue", "System", "Target", "UnknownPolicy",
+    "local_date",
 )  # fmt: skip
 
 AdministrativeLevel = Literal["province", "district", "commune"]
@@ -57,6 +58,14 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredPeriod:
+    """From when until when something is declared to be in service, Unix ms at a local midnight; None: not declared."""
+
+    start: int | None = None
+    end: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class System:
     """A monitored digital system; `quorum` of its vantage points decide up or down (k-of-n)."""
 
@@ -71,6 +80,7 @@ class System:
     vantage: tuple[str, ...] = ()
     critical: bool = True
     maintenance: tuple[MaintenancePlan, ...] = ()
+    declared_period: DeclaredPeriod = DeclaredPeriod()
 
     def calendar(self, zone: ZoneInfo) -> Calendar:
         """Return its calendar: round the clock but for planned maintenance."""
@@ -87,6 +97,7 @@ class Device:
     every_ms: int = 60_000
     critical: bool = True
     simulated: bool = False
+    declared_period: DeclaredPeriod = DeclaredPeriod()
 
 
 SourceValue = str | int | bool
@@ -138,6 +149,7 @@ class Centre:
     derived_hours: bool = False
     """Whether the hours were derived from an imported log's arrivals."""
     rules: CalendarRules = field(default_factory=CalendarRules)
+    declared_period: DeclaredPeriod = DeclaredPeriod()
     calendar: Calendar = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

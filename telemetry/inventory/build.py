@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar, cast, get_args
 from zoneinfo import ZoneInfo
 
+from telemetry.core.calendar.windows import day_window
 from telemetry.core.inventory import (
     AdministrativeLevel,
     AdministrativeUnit,
     Centre,
+    DeclaredPeriod,
     Device,
     DeviceKind,
     ProcedureCount,
@@ -47,12 +49,14 @@ PROVINCE_KEYS = AllowedKeys(("id", "unit", "name_vi", "name_en", "zone", "hours"
 UNIT_KEYS = AllowedKeys(("code", "level", "parent", "type", "name", "valid_from", "valid_to"))
 CENTRE_KEYS = AllowedKeys(
     ("id", "unit", "name_vi", "name_en", "owner_agency", "counters", "tickets_per_day", "services"),
-    ("displays", "tablets"),
+    ("displays", "tablets", "from", "to"),
 )
-DEVICE_KEYS = AllowedKeys(("id", "centre", "kind"), ("every_ms", "critical"))
+DEVICE_KEYS = AllowedKeys(("id", "centre", "kind"), ("every_ms", "critical", "from", "to"))
 SERVICE_KEYS = AllowedKeys(("id", "name_vi", "name_en"), ("owner_agency",))
 SYSTEM_DEFAULT_KEYS = ("every_s", "quorum", "vantage")
-SYSTEM_KEYS = AllowedKeys(("id", "name_vi", "name_en", "kind", "probe", "target"), (*SYSTEM_DEFAULT_KEYS, "critical"))
+SYSTEM_KEYS = AllowedKeys(
+    ("id", "name_vi", "name_en", "kind", "probe", "target"), (*SYSTEM_DEFAULT_KEYS, "critical", "from", "to")
+)
 TARGET_UNITS = ("s", "ratio", "rank", "milestone", "count")
 ONLINE_LEVELS = ("all", "below-L3", "L3", "L4", "L3-L4", "partial", "full")
 MEASURES = ("procedures", "with_dossiers", "dossiers_online", "on_national_portal")
@@ -199,6 +203,7 @@ def _build_centre(
         tickets_per_day=r.integer("tickets_per_day", 0, 100_000),
         exceptions=province.calendar_tables.exceptions(ident),
         rules=province.calendar_tables.rules(ident, province.week(ident)),
+        declared_period=parse_period(r, province.zone),
     )  # fmt: skip
 
 
@@ -227,22 +232,47 @@ def _build_device(r: Record, centres: Mapping[str, Centre], *, simulated: bool) 
         r.add_fault("id", f"{ident!r} is reserved for replays", "use another id")
     kind = cast("DeviceKind", r.choice("kind", DEVICE_KINDS))
     every, critical = r.integer("every_ms", MIN_INTERVAL_MS, MAX_INTERVAL_MS, 60_000), r.flag("critical", default=True)
-    return Device(ident, centre, kind, every, critical, simulated)
+    period = DeclaredPeriod()
+    if centre in centres:
+        period = parse_period(r, centres[centre].zone)
+        _check_within_centre(r, period, centres[centre].declared_period)
+    return Device(ident, centre, kind, every, critical, simulated, period)
 
 
-def build_systems(
-    doc: TomlDocument, devices: Mapping[str, Device], calendar_tables: CalendarTables
-) -> dict[str, System]:
+def parse_period(r: Record, zone: ZoneInfo) -> DeclaredPeriod:
+    """Return `from` and `to` (the first day no longer in service) at the midnights that begin them."""
+    begins, ends = r.optional_day("from"), r.optional_day("to")
+    if begins and ends and ends <= begins:
+        r.add_fault("to", f"{ends} is not after {begins}", "write the first day on which it is no longer in service")
+        return DeclaredPeriod()
+    start, end = (None if day is None else day_window(day, zone).start for day in (begins, ends))
+    return DeclaredPeriod(start, end)
+
+
+def _check_within_centre(r: Record, own: DeclaredPeriod, centre: DeclaredPeriod) -> None:
+    """Add a fault when a device's dates are outside its centre's."""
+    if own.start is not None and centre.start is not None and own.start < centre.start:
+        r.add_fault("from", "is before its centre is in service", "write the centre's `from`, a later day, or none")
+    if own.start is not None and centre.end is not None and own.start >= centre.end:
+        r.add_fault("from", "is after its centre's service has ended", "write an earlier day, or none")
+    if own.end is not None and centre.end is not None and own.end > centre.end:
+        r.add_fault("to", "is after its centre's service has ended", "write the centre's `to`, an earlier day, or none")
+    if own.end is not None and centre.start is not None and own.end <= centre.start:
+        r.add_fault("to", "is before its centre is in service", "write a later day, or none")
+
+
+def build_systems(doc: TomlDocument, devices: Mapping[str, Device], province: ProvinceSettings) -> dict[str, System]:
     """Build the digital systems with their planned maintenance; `[defaults]` has values that a system may omit."""
     doc.record(AllowedKeys((), ("defaults", "system")))
     defaults = doc.record(AllowedKeys((), SYSTEM_DEFAULT_KEYS), "defaults")
-    built = index_by(doc.records("system", SYSTEM_KEYS), "id", lambda record: _build_system(record, defaults, devices))
-    return {
-        ident: replace(system, maintenance=calendar_tables.maintenance_of(ident)) for ident, system in built.items()
-    }
+    built = index_by(
+        doc.records("system", SYSTEM_KEYS), "id", lambda record: _build_system(record, defaults, devices, province.zone)
+    )
+    maintenance_of = province.calendar_tables.maintenance_of
+    return {ident: replace(system, maintenance=maintenance_of(ident)) for ident, system in built.items()}
 
 
-def _build_system(r: Record, defaults: Record, devices: Mapping[str, Device]) -> System:
+def _build_system(r: Record, defaults: Record, devices: Mapping[str, Device], zone: ZoneInfo) -> System:
     every, quorum, vantage_source = (r if key in r.values else defaults for key in SYSTEM_DEFAULT_KEYS)
     vantage = _parse_vantage(vantage_source, devices)
     needed = quorum.integer("quorum", 1, 1000, 1)
@@ -255,7 +285,7 @@ def _build_system(r: Record, defaults: Record, devices: Mapping[str, Device]) ->
         id=r.identifier("id"), name_vi=r.text("name_vi"), name_en=r.text("name_en"),
         kind=r.choice("kind", SYSTEM_KINDS), probe=probe, target=target,
         every_ms=1000 * every.integer("every_s", 5, MAX_INTERVAL_MS // 1000, 300), quorum=needed, vantage=vantage,
-        critical=r.flag("critical", default=True),
+        critical=r.flag("critical", default=True), declared_period=parse_period(r, zone),
     )  # fmt: skip
 
 

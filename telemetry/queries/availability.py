@@ -85,6 +85,7 @@ class AvailabilityResult:
 class _BucketTime:
     """One bucket over all entities of the scope, ms: `open` and `excluded` by the calendars, the rest from totals.
 
+    `not_in_service` is the part of `open` before an entity was in service, or after.
     `capacity` is the open time of centres with counters or kiosks, `capacity_covered` the part of it that totals
     exist for: where an hour was never folded, all counters may have worked.
     """
@@ -92,6 +93,7 @@ class _BucketTime:
     window: Window
     open: int = 0
     excluded: int = 0
+    not_in_service: int = 0
     up: int = 0
     down: int = 0
     platform_outage: int = 0
@@ -107,9 +109,10 @@ class _BucketTime:
 
     def account(self) -> TimeByState:
         """Return the time by state; outages of the platform are not in scope."""
-        open_ms = max(0, self.open - self.platform_outage)
-        excluded_ms = self.excluded + self.platform_outage
-        return to_time_by_state(open_ms, self.up, self.down, excluded_ms).to_seconds()
+        open_ms = max(0, self.open - self.not_in_service - self.platform_outage)
+        excluded_ms = self.excluded + self.not_in_service + self.platform_outage
+        time = to_time_by_state(open_ms, self.up, self.down, excluded_ms, not_in_service_ms=self.not_in_service)
+        return time.to_seconds()
 
     def capacity_range(self) -> tuple[float, float] | None:
         """Return the working share of the counters: unknown ones as down, and as up; None without any."""
@@ -177,6 +180,8 @@ def _add_totals(
     capacity_windows = _open_windows_for(scope, full_window, options.clock, cache, capacity_centres)
     for width, window in past_query.runs_to_read() if entities else []:
         rows = list(reader.rows(entities, width, window, scope.kind, past_query.zone))
+        if scope.in_service:
+            rows = _rows_in_service(rows, scope.in_service, (width, past_query.zone))
         for index, covered_ms in _covered_ms(rows, starts, (width, past_query.zone), capacity_windows).items():
             buckets[index].add(capacity_covered=covered_ms)
         # A 5-minute total is open or not, by the calendar.  Wider ones have the open time as sums.
@@ -210,6 +215,17 @@ def _covered_ms(
             _bucket_window(start, *width_and_zone)
         )
     return covered
+
+
+def _rows_in_service(
+    rows: Iterable[CompactTotal], in_service: Mapping[str, Window], width_and_zone: tuple[BucketWidth, ZoneInfo]
+) -> list[CompactTotal]:
+    """Leave out what was reported outside a service period, of the entities that have one."""
+    return [
+        row
+        for row in rows
+        if row.entity not in in_service or _bucket_window(row.start, *width_and_zone).clip(in_service[row.entity])
+    ]
 
 
 def _bucket_window(start: int, width: BucketWidth, zone: ZoneInfo) -> Window:
@@ -263,10 +279,21 @@ def _add_open_time(
     sources = {entity: source if options.clock == "open" else None for entity, source in scope.calendars.items()}
     open_by_entity = _open_windows_for(scope, window, options.clock, cache, sources)
     excluded = [cache.excluded_windows(source, window) for source in sources.values()]
-    capacity = [open_by_entity[entity] for entity in _capacity_centres(scope, options)]
+    capacity_centres = _capacity_centres(scope, options)
+    capacity = [open_by_entity[entity] for entity in capacity_centres]
     for name, window_sets in (("open", list(open_by_entity.values())), ("excluded", excluded), ("capacity", capacity)):
         for bucket, ms in zip(buckets, _open_ms_by_window(window_sets, past_windows), strict=True):
             bucket.add(**{name: ms})
+    for entity, in_service in scope.in_service.items():
+        for bucket, past in zip(buckets, past_windows, strict=True):
+            not_in_service = _open_outside(open_by_entity[entity], past, in_service)
+            in_capacity = not_in_service if entity in capacity_centres else 0
+            bucket.add(not_in_service=not_in_service, capacity=-in_capacity)
+
+
+def _open_outside(timeline: OpenTimeline, window: Window, in_service: Window) -> int:
+    part = window.clip(in_service)
+    return timeline.open_within(window) - (timeline.open_within(part) if part else 0)
 
 
 def _open_ms_by_window(window_sets: list[OpenTimeline], windows: list[Window]) -> list[int]:

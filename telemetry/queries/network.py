@@ -6,7 +6,7 @@ It must not read stores or clocks.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -16,6 +16,7 @@ from telemetry.core.figures.histograms import queue_figures
 from telemetry.core.fold.centre_state import capacity_devices
 from telemetry.core.fold.live_row_types import ImportFacts
 from telemetry.core.fold.totals import add_sums
+from telemetry.core.in_service import covers
 from telemetry.core.inventory import ALWAYS_OPEN, Centre, Service
 from telemetry.core.scope import Scope
 from telemetry.queries.errors import BadScope, NotFound
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from telemetry.core.calendar.windows import Window
     from telemetry.core.figures.histograms import QueueFigures
     from telemetry.core.fold.live_row_types import AvailabilityState, CentreNow
+    from telemetry.core.in_service import ServicePeriods
     from telemetry.core.inventory import Inventory, OpeningHours, Target
     from telemetry.queries.buckets import CalendarSource
     from telemetry.queries.snapshot import Snapshot
@@ -44,13 +46,23 @@ StatusIndicator = Literal["none", "minor", "major", "critical"]
 
 @dataclass(frozen=True, slots=True)
 class QueryScope:
-    """A scope of availability: kind and scopes of its totals, and each entity's centre or calendar."""
+    """A scope of availability: kind and scopes of its totals, and each entity's centre or calendar.
+
+    `in_service` has, by entity, when its time counts; what is not in it always does.
+    """
 
     label: str
     kind: str
     names: frozenset[str]
     calendars: dict[str, CalendarSource]
     zone: ZoneInfo
+    in_service: Mapping[str, Window] = field(default_factory=dict)
+
+    def within(self, window: Window, periods: ServicePeriods) -> QueryScope:
+        """Return the scope with the service periods that do not cover a window; usually these are none."""
+        scopes = {entity: self.label if self.kind == "device" else f"{self.kind}:{entity}" for entity in self.calendars}
+        windows = {entity: periods.window_of(scope) for entity, scope in scopes.items()}
+        return replace(self, in_service={e: w for e, w in windows.items() if not covers(w, window)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.opening_calendar import Calendar
 from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window, day_window, floor
+from telemetry.core.in_service import service_periods
 from telemetry.core.inventory import ALWAYS_OPEN, Centre, local_date
 from telemetry.core.scope import Scope
 from telemetry.core.slo.periods import settled_until
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from telemetry.core.calendar.calendar_values import CalendarDay
+    from telemetry.core.in_service import ServicePeriods
     from telemetry.core.inventory import Inventory, Target, UnknownPolicy
     from telemetry.core.slo.history import BudgetSpend, HistoryPoint
     from telemetry.queries.availability import AvailabilityDimension, AvailabilityResult, ClockKind
@@ -66,6 +68,7 @@ class Queries:
         self._network_views = NetworkViewCache()
         self._store_stats = StoreStatsCache(store, clock)
         self._cached_slo_index: tuple[object, SloIndex] | None = None
+        self._cached_periods: tuple[object, object, ServicePeriods] | None = None
 
     def now(self) -> int:
         """Return the present, Unix ms."""
@@ -82,6 +85,13 @@ class Queries:
     def network(self) -> CachedNetworkView:
         """Return the network now, at most a second old."""
         return self._network_views.get(self._inventory(), self.snapshot(), self._clock())
+
+    def service_periods(self) -> ServicePeriods:
+        """Return when everything is in service; computed again when the inventory or a contact changes."""
+        inventory, contacts, cached = self._inventory(), self.snapshot().contacts, self._cached_periods
+        if cached is None or cached[0] is not inventory or cached[1] is not contacts:
+            cached = self._cached_periods = (inventory, contacts, service_periods(inventory, contacts))
+        return cached[2]
 
     def network_status(self) -> NetworkStatus:
         """Summarise the network."""
@@ -128,7 +138,7 @@ class Queries:
         timeline_input = TimelineInput(
             scope_sums, centre_sums, sli, has_missing_rows, settled_ms, "" if scope == parent else str(parent)
         )
-        return build_timeline(window, timeline_input, centre.calendar)
+        return build_timeline(window, timeline_input, centre.calendar, self.service_periods().window_of(scope))
 
     def slo_index(self) -> SloIndex:
         """Return every objective as rollup last evaluated it; cached until the inventory or an evaluation changes."""
@@ -152,7 +162,10 @@ class Queries:
         entity, source = next(iter(query_scope.calendars.items()))
         calendar = source.calendar if isinstance(source, Centre) else source or Calendar(ALWAYS_OPEN, query_scope.zone)
         settled_ms = scoped.settled_until or settled_until(self._clock(), query_scope.zone)
-        return ScopedSloQuery(scoped.objective, Scope(scope), entity, calendar, query_scope.zone, settled_ms)
+        in_service = self.service_periods().window_of(scope)
+        return ScopedSloQuery(
+            scoped.objective, Scope(scope), entity, calendar, query_scope.zone, settled_ms, in_service
+        )
 
     def slo_history(self, slo_query: ScopedSloQuery, window: Window, bucket: BucketSize) -> list[HistoryPoint]:
         """Return an objective's figures bucket by bucket."""
@@ -167,7 +180,8 @@ class Queries:
         if window.length > MAX_CALENDAR_DAYS * DAY:
             msg = f"at most {MAX_CALENDAR_DAYS} days: use a shorter window"
             raise BadWindow(msg)
-        return self.network().centre(centre).calendar.explain_days(window)
+        in_service = self.service_periods().window_of(Scope.centre(centre))
+        return [day.within(in_service) for day in self.network().centre(centre).calendar.explain_days(window)]
 
     def planned_maintenance(self, ahead_ms: int) -> list[MaintenanceWindow]:
         """Return the maintenance of now and the next `ahead_ms`."""
@@ -198,8 +212,9 @@ class Queries:
         options = AvailabilityOptions(clock, sli, inventory.published, self._network_views.capacity_centres(inventory))
         query = bucket_query(window(query_scope.zone) if callable(window) else window, bucket, query_scope.zone)
         result = compute_availability(
-            self._totals_cache, query_scope, query, options, self._clock(), self._open_windows_cache
-        )
+            self._totals_cache, query_scope.within(query.window, self.service_periods()), query, options,
+            self._clock(), self._open_windows_cache,
+        )  # fmt: skip
         return replace(result, unknown=unknown)
 
     def current_queues(self, centre: str | None = None, service: str | None = None) -> list[CurrentQueue]:
@@ -226,7 +241,7 @@ class Queries:
         if all(c.imported for c in centres):
             return QueueHistory(query.window, query.zone, rows, None)
         total_query = replace(query, bucket="total")
-        scope = scope_of_centres("", centres, query.zone)
+        scope = scope_of_centres("", centres, query.zone).within(query.window, self.service_periods())
         result = compute_availability(
             self._totals_cache, scope, total_query, AvailabilityOptions(), self._clock(), self._open_windows_cache
         )

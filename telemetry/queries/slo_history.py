@@ -7,9 +7,10 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.open_time import build_open_timeline
-from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window, day_window, floor, merge, to_local
+from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window, day_window, floor, intersection, merge, to_local
 from telemetry.core.figures.accounting import TimeByState, to_time_by_state
 from telemetry.core.fold.totals import add_sums
+from telemetry.core.in_service import ALWAYS_IN_SERVICE, is_checked
 from telemetry.core.slo.history import HistoryStep, bad_amount, build_history, rank_spending
 from telemetry.core.slo.periods import calendar_period, rolling_period
 from telemetry.core.slo.sli import TIME_SLIS, apply_unknown_policy, good_bad_counts, time_sums
@@ -43,6 +44,7 @@ class ScopedSloQuery:
     calendar: Calendar
     zone: ZoneInfo
     settled_until: int
+    in_service: Window = ALWAYS_IN_SERVICE
 
     @property
     def by_calendar(self) -> bool:
@@ -132,19 +134,23 @@ def _read_buckets(store: Store, slo_query: ScopedSloQuery, width: BucketWidth, w
         # A wait objective adds the desks of the centre, which the entity's totals of that kind are.
         if objective.sli == "wait" or total.scope == slo_query.scope:
             sums.setdefault(total.start, []).append(total.sums)
-    open_time, excluded_time = _open_time(slo_query, window), _excluded_time(slo_query, window)
+    hours, open_time = _calendar_time(slo_query, window), _open_time(slo_query, window)
+    excluded_time = _excluded_time(slo_query, window)
     for start in range(window.start, window.end, step):
-        part, part_sums = Window(start, start + step), add_sums(sums.get(start, ()))
+        part = Window(start, start + step)
+        part_sums = add_sums(sums.get(start, ())) if part.clip(slo_query.in_service) else {}
         if objective.sli not in TIME_SLIS:
             good, bad = good_bad_counts(part_sums, objective.sli, objective.threshold_ms)
             yield TimeBucket(part, TimeByState(up=COUNT_SCALE * good, down=COUNT_SCALE * bad))
             continue
         open_ms = open_time.open_within(part)
+        unserved_ms = hours.open_within(part) - open_ms
         up, down, elsewhere_ms, outage_ms = time_sums(
             part_sums, width, objective.sli, by_calendar=slo_query.by_calendar, is_open=open_ms > 0
         )
-        excluded_ms = excluded_time.open_within(part) + outage_ms
-        yield TimeBucket(part, to_time_by_state(max(0, open_ms - outage_ms), up, down, excluded_ms, elsewhere_ms))
+        excluded_ms = excluded_time.open_within(part) + outage_ms + unserved_ms
+        time = to_time_by_state(max(0, open_ms - outage_ms), up, down, excluded_ms, elsewhere_ms, unserved_ms)
+        yield TimeBucket(part, time)
 
 
 def _readiness_days(
@@ -158,7 +164,8 @@ def _readiness_days(
             if t.scope == slo_query.scope
         }
         for start, decided_at in slo_query.calendar.readiness_checks(window):
-            if start < window.start or decided_at + SLOT > window.end:
+            is_within = start >= window.start and decided_at + SLOT <= window.end
+            if not is_within or not is_checked(decided_at, slo_query.in_service):
                 continue
             day = day_window(to_local(start, slo_query.zone).date(), slo_query.zone)
             up, down = (rows.get(start, {}).get(name, 0) for name in ("ready_up", "ready_down"))
@@ -172,7 +179,12 @@ def _readiness_days(
 
 
 def _open_time(slo_query: ScopedSloQuery, window: Window) -> OpenTimeline:
-    """Return when the objective's clock runs in the window and the day after it."""
+    """Return when the objective's clock runs, in service, in the window and the day after it."""
+    return build_open_timeline(intersection(_calendar_time(slo_query, window).open_windows, [slo_query.in_service]))
+
+
+def _calendar_time(slo_query: ScopedSloQuery, window: Window) -> OpenTimeline:
+    """Return when its clock would run, in service or not."""
     extended = Window(window.start, window.end + DAY)
     return build_open_timeline(slo_query.calendar.open_windows(extended) if slo_query.by_calendar else [extended])
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from telemetry.core.calendar.windows import DAY, Window
+from telemetry.core.contacts import CONTACTS_ROW_PREFIX, ContactsNow
 from telemetry.core.fold.live_row_types import SLO_ROW_PREFIX, CentreNow, SloNow, SystemNow
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ REFRESH_MS = 1_000
 _CENTRE_DECODER = msgspec.json.Decoder(CentreNow)
 _SYSTEM_DECODER = msgspec.json.Decoder(SystemNow)
 _SLO_DECODER = msgspec.json.Decoder(SloNow)
+_CONTACTS_DECODER = msgspec.json.Decoder(ContactsNow)
 _SYSTEM_ROW_PREFIX = b'{"system":'
 """The first bytes of a system's row: a struct is encoded in the order of its fields."""
 
@@ -31,7 +33,8 @@ _SYSTEM_ROW_PREFIX = b'{"system":'
 class Snapshot:
     """All live rows at one instant; `version` is the highest row version, `versions` has each entity's.
 
-    `centres`, `systems` and `slos` are indexed by their ids.
+    `centres`, `systems` and `slos` are indexed by their ids, `contacts` by entity; these are the same object as
+    long as none has changed.
     """
 
     at: int
@@ -40,6 +43,7 @@ class Snapshot:
     systems: Mapping[str, SystemNow] = field(default_factory=dict)
     versions: Mapping[str, int] = field(default_factory=dict)
     slos: Mapping[str, SloNow] = field(default_factory=dict)
+    contacts: Mapping[str, ContactsNow] = field(default_factory=dict)
 
     def centres_changed_since(self, version: int) -> list[str]:
         """Return the centres whose row is newer than `version`, by id."""
@@ -55,21 +59,27 @@ def apply_rows(previous: Snapshot, rows: Sequence[LiveRow], at: int) -> Snapshot
     """Return the snapshot with newer rows applied; rows that cannot be decoded are left out."""
     centres, systems, slos = dict(previous.centres), dict(previous.systems), dict(previous.slos)
     versions = {**previous.versions, **{row.entity: row.version for row in rows}}
+    contacts = dict(previous.contacts)
     for row in rows:
         decoded = _decode_row(row)
         if isinstance(decoded, CentreNow):
             centres[row.entity] = decoded
         elif isinstance(decoded, SystemNow):
             systems[row.entity] = decoded
+        elif isinstance(decoded, ContactsNow):
+            contacts[decoded.entity] = decoded
         elif decoded is not None:
             slos[row.entity.removeprefix(SLO_ROW_PREFIX)] = decoded
-    return Snapshot(at, max(versions.values(), default=0), centres, systems, versions, slos)
+    unchanged = previous.contacts if contacts == previous.contacts else contacts
+    return Snapshot(at, max(versions.values(), default=0), centres, systems, versions, slos, unchanged)
 
 
-def _decode_row(row: LiveRow) -> CentreNow | SystemNow | SloNow | None:
+def _decode_row(row: LiveRow) -> CentreNow | SystemNow | SloNow | ContactsNow | None:
     try:
         if row.entity.startswith(SLO_ROW_PREFIX):
             return _SLO_DECODER.decode(row.body)
+        if row.entity.startswith(CONTACTS_ROW_PREFIX):
+            return _CONTACTS_DECODER.decode(row.body)
         if row.body.startswith(_SYSTEM_ROW_PREFIX):
             return _SYSTEM_DECODER.decode(row.body)
         return _CENTRE_DECODER.decode(row.body)

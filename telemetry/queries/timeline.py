@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from telemetry.core.calendar.windows import DAY, SLOT, Window, align_to_slots, floor
 from telemetry.core.figures.accounting import TimeByState
+from telemetry.core.in_service import ALWAYS_IN_SERVICE, NOT_IN_SERVICE
 from telemetry.core.scope import Scope
 from telemetry.queries.errors import BadWindow
 
@@ -83,21 +84,26 @@ def read_sums(store: Store, centre: str, scope: str, window: Window) -> tuple[Su
     return sums_by_scope.get(scope, {}), sums_by_scope.get(Scope.centre(centre), {})
 
 
-def build_timeline(window: Window, timeline_input: TimelineInput, calendar: Calendar) -> list[TimelineSegment]:
+def build_timeline(
+    window: Window, timeline_input: TimelineInput, calendar: Calendar, in_service: Window = ALWAYS_IN_SERVICE
+) -> list[TimelineSegment]:
     """Return the segments that tile a window of whole slots, in order, neighbours of one kind joined."""
     slots = {t: _slot_kinds(t, timeline_input) for t in range(window.start - SLOT, window.end + SLOT, SLOT)}
-    not_open = _not_open_slots(calendar, window)
+    not_open = _not_open_slots(calendar, window, in_service)
     return _merge_adjacent(
         s for t in range(window.start, window.end, SLOT) for s in _slot_segments(t, slots, not_open, timeline_input)
     )
 
 
-def _not_open_slots(calendar: Calendar, window: Window) -> dict[int, SegmentKind]:
-    """Return the slots that are not open, with their kind."""
+def _not_open_slots(calendar: Calendar, window: Window, in_service: Window) -> dict[int, SegmentKind]:
+    """Return the slots that are not open or not in service, with their kind."""
     kinds_by_slot = {t: SegmentKind("closed") for t in range(window.start, window.end, SLOT)}
     for open_window in calendar.open_windows(window):
         for t in range(open_window.start, open_window.end, SLOT):
-            kinds_by_slot.pop(t, None)
+            if in_service.start <= t < in_service.end:
+                kinds_by_slot.pop(t, None)
+            else:
+                kinds_by_slot[t] = SegmentKind("excluded", NOT_IN_SERVICE)
     for exclusion in calendar.exclusions(window):
         kinds_by_slot.update(
             (t, SegmentKind("excluded", exclusion.cause))

@@ -6,6 +6,7 @@ It must not increment: each call recomputes what it writes.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from telemetry.core.fold.sourced_event import SourcedEvent
     from telemetry.core.fold.totals import Total
     from telemetry.core.inventory import Inventory
+    from telemetry.rollup.contact_log import ContactLog
     from telemetry.rollup.live_rows import EventCache
     from telemetry.slo.evaluator import SloEvaluator
     from telemetry.store import Store
@@ -36,15 +38,25 @@ SETTLING_MS = 2 * MINUTE
 """A total of a bucket that ended so long ago is expected not to change; `reopened` is when one did."""
 
 
+@dataclass(frozen=True, slots=True)
+class FoldSideInputs:
+    """What a fold needs or updates beside the events; `platform_outages` returns the outages within a window."""
+
+    platform_outages: Callable[[Window], Sequence[Window]]
+    event_cache: EventCache
+    contact_log: ContactLog
+
+
 class FoldJob:
-    """Writes totals of entities. `clock` returns Unix ms, `platform_outages` the outages within a window."""
+    """Writes totals of entities. `clock` returns Unix ms."""
 
     def __init__(
         self, store: Store, inventory: Callable[[], Inventory], clock: Callable[[], int],
-        evaluator: SloEvaluator | None, platform_outages: Callable[[Window], Sequence[Window]], event_cache: EventCache,
+        evaluator: SloEvaluator | None, side_inputs: FoldSideInputs,
     ) -> None:  # fmt: skip
         self._store, self._inventory, self._clock = store, inventory, clock
-        self._evaluator, self._platform_outages, self._event_cache = evaluator, platform_outages, event_cache
+        self._evaluator, self._platform_outages = evaluator, side_inputs.platform_outages
+        self._event_cache, self._contact_log = side_inputs.event_cache, side_inputs.contact_log
         self._digests: dict[str, dict[int, int]] = {}
         self._calendars: tuple[Inventory | None, dict[str, Calendar]] = (None, {})
         self._started_at = clock()
@@ -74,6 +86,7 @@ class FoldJob:
 
     def _fold_chunk(self, entity: str, window: Window) -> None:
         events = [to_sourced(s) for s in self._store.events(entity, fold.input_window(window))]
+        self._contact_log.record(entity, events)
         slot_totals = self._fold_slots(entity, events, window)
         if slot_totals is None:
             _log.warning("unit_not_declared", unit=entity, remedy="add it to the inventory and run rollup --rebuild")
@@ -97,13 +110,13 @@ class FoldJob:
             self._publish_recent_state(entity, events)
 
     def _fold_slots(self, entity: str, events: Sequence[SourcedEvent], window: Window) -> list[Total] | None:
-        inventory, outages = self._inventory(), self._platform_outages(window)
+        inventory, outages, periods = self._inventory(), self._platform_outages(window), self._contact_log.periods
         centre, system = inventory.centres.get(entity), inventory.systems.get(entity)
         if centre is not None:
-            return fold.fold_centre(centre, inventory.devices_of(entity), events, window, outages)
+            return fold.fold_centre(centre, inventory.devices_of(entity), events, window, outages, periods)
         if system is None and any(isinstance(s.event, ev.ProbeResult | ev.ConnectorStats) for s in events):
             system = System(entity, entity, entity, "undeclared")
-        return fold.fold_system(system, inventory.province, events, window, outages) if system else None
+        return fold.fold_system(system, inventory.province, events, window, outages, periods) if system else None
 
     def write_totals(self, entity: str, width: BucketWidth, window: Window, totals: Sequence[Total]) -> None:
         """Replace the totals in the window, in the store and in the evaluator."""
@@ -126,14 +139,14 @@ class FoldJob:
         self._changed_at[entity] = self._clock()
 
     def _publish_recent_state(self, entity: str, events: Sequence[SourcedEvent]) -> None:
-        inventory, now = self._inventory(), self._clock()
+        inventory, now, periods = self._inventory(), self._clock(), self._contact_log.periods
         centre, system = inventory.centres.get(entity), inventory.systems.get(entity)
         if self._evaluator is None:
             return
         if centre is not None:
-            states = fold.centre_recent_states(centre, inventory.devices_of(entity), events, now)
+            states = fold.centre_recent_states(centre, inventory.devices_of(entity), events, now, periods)
         elif system is not None:
-            states = fold.system_recent_states(system, events, now)
+            states = fold.system_recent_states(system, events, now, periods)
         else:
             return
         with self.evaluator_guard("follow"):

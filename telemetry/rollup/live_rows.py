@@ -24,6 +24,7 @@ from telemetry.store import STATUS_OUTBOX_ID, StoredEvent
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from telemetry.core.in_service import ServicePeriods
     from telemetry.core.inventory import Inventory
     from telemetry.mqtt.link import Message
     from telemetry.store import Store
@@ -91,8 +92,8 @@ def _event_id(s: SourcedEvent) -> EventId:
 class LiveRowBuilder:
     """Builds live rows of changed entities, and of all entities periodically."""
 
-    def __init__(self, event_cache: EventCache, late_change_at: Callable[[str], int]) -> None:
-        self._event_cache, self._late_change_at = event_cache, late_change_at
+    def __init__(self, event_cache: EventCache, late_change_at: Callable[[str], int], periods: ServicePeriods) -> None:
+        self._event_cache, self._late_change_at, self._periods = event_cache, late_change_at, periods
         self._refreshed_at = 0
 
     def build_rows(self, inventory: Inventory, entities: set[str], at: int) -> dict[str, bytes]:
@@ -111,10 +112,11 @@ class LiveRowBuilder:
         if centre is not None:
             start = day_window(local_date(at, centre.zone), centre.zone).start
             events = self._event_cache.events_for(entity, at, start)
-            row = live_state.centre_now(centre, inventory.devices_of(entity), events, at, start)
+            row = live_state.centre_now(centre, inventory.devices_of(entity), events, at, start, self._periods)
             return msgspec.json.encode(msgspec.structs.replace(row, reopened=self._late_change_at(entity)))
         if system is not None:
-            system_row = live_state.system_now(system, self._event_cache.events_for(entity, at, at), at)
+            events = self._event_cache.events_for(entity, at, at)
+            system_row = live_state.system_now(system, events, at, self._periods)
             return msgspec.json.encode(msgspec.structs.replace(system_row, reopened=self._late_change_at(entity)))
         return None
 

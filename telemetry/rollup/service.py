@@ -17,7 +17,8 @@ from telemetry.core.fold.event_spans import SERVICE_LEVEL_REACH_MS, TICKET_LOOKB
 from telemetry.core.fold.fold import FOLD_VERSION
 from telemetry.core.fold.platform_heartbeat import PLATFORM_ENTITY, RECONNECT_GRACE_MS
 from telemetry.core.protocol import events as ev
-from telemetry.rollup.fold_job import FoldJob
+from telemetry.rollup.contact_log import ContactLog
+from telemetry.rollup.fold_job import FoldJob, FoldSideInputs
 from telemetry.rollup.live_rows import EventCache, LiveRowBuilder, to_status_event
 from telemetry.rollup.platform_outages import PlatformOutages, PlatformWatch
 from telemetry.rollup.reaggregation import Reaggregation
@@ -55,7 +56,7 @@ class FoldProgress:
     folded_until: dict[str, int] = field(default_factory=dict)
     """The end of the last hour folded, by entity."""
     queue: deque[tuple[str, Window]] = field(default_factory=deque)
-    """Folds without a change: elapsed hours and platform outages."""
+    """Folds without a change: elapsed hours, platform outages and changed service periods."""
     queued_outage_folds: int = 0
     """Folds from the front of the queue to the last one of a platform outage."""
     current_hour: int = 0
@@ -74,14 +75,19 @@ class Rollup:
         self._evaluator = evaluator
         self._outages = PlatformOutages(store)
         event_cache = EventCache(store)
-        self._fold_job = FoldJob(store, inventory, clock, evaluator, self._outages.outages_within, event_cache)
+        self._contact_log = ContactLog(store, inventory)
+        side_inputs = FoldSideInputs(self._outages.outages_within, event_cache, self._contact_log)
+        self._fold_job = FoldJob(store, inventory, clock, evaluator, side_inputs)
         self._reaggregation = Reaggregation(store, self._fold_job, clock)
-        self._live_rows = LiveRowBuilder(event_cache, self._fold_job.late_change_at)
+        self._live_rows = LiveRowBuilder(event_cache, self._fold_job.late_change_at, self._contact_log.periods)
+        if evaluator is not None:
+            evaluator.on_service_periods(self._contact_log.periods)
         self._progress, self._platform = FoldProgress(), PlatformWatch(self._outages)
         self._last_evaluated_at, self._is_ready = 0, False
 
     def run_once(self) -> int:
         """Fold everything changed since the last pass; returns how many entities were folded."""
+        self._contact_log.follow_inventory()
         self.fold_outdated()
         self._store.reconcile()
         at = self._clock()
@@ -102,8 +108,10 @@ class Rollup:
             for window in merge(changed):
                 self.fold(entity, window)
             self._evaluate_objectives()
+        self._progress.queue.extend(self._contact_log.stale_hours(windows, at))
         self._catch_up(at)
-        self._put_live_rows(self._live_rows.build_rows(self._inventory(), set(windows), at))
+        live_rows = self._live_rows.build_rows(self._inventory(), set(windows), at)
+        self._put_live_rows(live_rows | self._contact_log.changed_rows())
         self._progress.folded_changes.update(changes)
         if at * 1000 > self._store.cursor():
             self._store.set_cursor(at * 1000)
@@ -161,6 +169,7 @@ class Rollup:
             self._evaluate_objectives()
         if not progress.queue:
             self._outages.save_progress()
+            self._contact_log.mark_folded()
             if progress.elapsed_until < progress.current_hour:
                 progress.elapsed_until = progress.current_hour
                 self._store.set_checkpoint(ELAPSED_HOURS_CHECKPOINT, progress.current_hour)
@@ -189,6 +198,7 @@ class Rollup:
 
     def rebuild(self, window: Window | None = None, progress: Callable[[int, int], None] | None = None) -> int:
         """Fold all stored raw events again, or only `window`; returns how many entities. `progress` gets done, all."""
+        self._contact_log.follow_inventory()
         extent = self._store.days_with_events()
         for window_of_heartbeats in extent.pop(PLATFORM_ENTITY, []):
             self._outages.invalidate(window_of_heartbeats)
@@ -201,6 +211,9 @@ class Rollup:
             folded += bool(parts)
             if progress is not None:
                 progress(number + 1, len(extent))
+        if window is None:
+            self._contact_log.mark_all_folded()
+        self._put_live_rows(self._contact_log.changed_rows())
         if window is None:
             self._store.set_checkpoint("fold_version", FOLD_VERSION)
         return folded

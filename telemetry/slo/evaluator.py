@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 
 from telemetry.core.calendar.windows import MINUTE
+from telemetry.core.contacts import decode_contacts
 from telemetry.core.fold.live_row_types import SLO_ROW_PREFIX, BurnRateNow, ScopedSloNow, SloNow
+from telemetry.core.in_service import service_periods
 from telemetry.core.slo.burn_rate import NO_ALARMS
 from telemetry.core.slo.evaluation import scoped_objectives
 from telemetry.core.slo.periods import settled_until
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from telemetry.core.calendar.windows import BucketWidth, Window
     from telemetry.core.fold.states import RecentState
     from telemetry.core.fold.totals import Total
+    from telemetry.core.in_service import ServicePeriods
     from telemetry.core.inventory import Inventory
     from telemetry.core.slo.budget import SloState
     from telemetry.core.slo.burn_rate import AlarmStates
@@ -47,6 +50,7 @@ class SloEvaluator:
         self._last_complete_at = 0
         """When everything was evaluated for the last time, also objectives that raise no alarm."""
         self._recent_states: dict[str, RecentState] = {}
+        self._periods: ServicePeriods | None = None
         self._slo_states: dict[tuple[str, str], SloState] = {}
         self._written_rows: dict[str, tuple[int, bytes]] = {}
 
@@ -61,6 +65,10 @@ class SloEvaluator:
     def on_recent_state(self, recent_states: Mapping[str, RecentState]) -> None:
         """Update the present state, by scope."""
         self._recent_states.update(recent_states)
+
+    def on_service_periods(self, periods: ServicePeriods) -> None:
+        """Follow who is in service; the caller updates `periods` in place.  Before, they are read from the store."""
+        self._periods = periods
 
     def evaluate(self, now: int, *, is_ingest_silent: bool = False) -> Mapping[str, bytes]:
         """Evaluate at `now` (Unix ms) what raises alarms, and everything once a minute; returns rows that changed.
@@ -83,7 +91,12 @@ class SloEvaluator:
         self, table: TotalsTable, selected: Sequence[ScopedObjective], now: int, *, is_ingest_silent: bool = False
     ) -> list[Evaluation]:
         settled = settled_until(now, table.inventory.zone)
-        context = EvaluationContext(now, settled, self._recent_states, is_ingest_silent=is_ingest_silent)
+        if self._periods is None:
+            contacts = decode_contacts((live.entity, live.body) for live in self._store.live_rows())
+            self._periods = service_periods(table.inventory, contacts)
+        context = EvaluationContext(
+            now, settled, self._recent_states, is_ingest_silent=is_ingest_silent, periods=self._periods
+        )
         evaluations = []
         for scoped in selected:
             key = (scoped.objective.id, scoped.scope)
@@ -158,7 +171,7 @@ def _build_scope_row(evaluation: Evaluation, alarms: AlarmStates) -> ScopedSloNo
     status, account = evaluation.status, evaluation.status.account
     times = {} if account is None else {
         "open": account.open, "up": account.up, "down": account.down,
-        "unknown": account.unknown, "excluded": account.excluded,
+        "unknown": account.unknown, "excluded": account.excluded, "not_in_service": account.not_in_service,
     }  # fmt: skip
     readings = tuple(
         BurnRateNow(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from telemetry.core.calendar.windows import MINUTE, SLOT, Window, floor, intersection, total_length
 from telemetry.core.figures.accounting import TimeByState
 from telemetry.core.fold.states import RecentState
+from telemetry.core.in_service import ALL_IN_SERVICE, is_checked
 from telemetry.core.slo.budget import error_budget_ratio
 from telemetry.core.slo.burn_rate import (
     OPEN_CLOCK_RULES,
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from zoneinfo import ZoneInfo
 
+    from telemetry.core.calendar.open_time import OpenTimeline
     from telemetry.core.calendar.opening_calendar import ReadinessCheck
+    from telemetry.core.in_service import ServicePeriods
     from telemetry.core.inventory import Objective
     from telemetry.core.slo.budget import SloState
     from telemetry.core.slo.burn_rate import BurnRate
@@ -71,10 +74,11 @@ class EvaluationContext:
     now: int
     settled_until: int
     recent_states: Mapping[str, RecentState]
+    periods: ServicePeriods = ALL_IN_SERVICE
     is_ingest_silent: bool = False
     """Ingest writes nothing, not even its own heartbeat: no clock runs, so that lost contact raises no alarm."""
     _periods: dict[tuple[str, str], BudgetPeriod] = field(default_factory=dict)
-    _opening_days: dict[tuple[int, Window], tuple[int, ...]] = field(default_factory=dict)
+    _opening_days: dict[tuple[int, Window], tuple[ReadinessCheck, ...]] = field(default_factory=dict)
 
     @property
     def slot_start(self) -> int:
@@ -88,15 +92,15 @@ class EvaluationContext:
             self._periods[key] = budget_period(objective, self.now, zone)
         return self._periods[key]
 
-    def opening_days(self, checks: tuple[ReadinessCheck, ...], window: Window) -> tuple[int, ...]:
-        """Return the starts of the days in a window that opened ten minutes ago or earlier."""
+    def opening_days(self, checks: tuple[ReadinessCheck, ...], window: Window, in_service: Window) -> tuple[int, ...]:
+        """Return the starts of the days in a window that opened, in service, ten minutes ago or earlier."""
         key = (id(checks), window)
         if key not in self._opening_days:
             passed = self.now - READINESS_DELAY_MS + SLOT
             self._opening_days[key] = tuple(
-                day for day, check_at in checks if window.start <= day < window.end and check_at <= passed
+                (day, check_at) for day, check_at in checks if window.start <= day < window.end and check_at <= passed
             )
-        return self._opening_days[key]
+        return tuple(day for day, check_at in self._opening_days[key] if is_checked(check_at, in_service))
 
 
 def evaluate_objective(
@@ -108,28 +112,39 @@ def evaluate_objective(
 ) -> Evaluation:
     """Evaluate an objective at a scope; `readiness` holds, by day, whether its centre was ready after opening."""
     objective, series, timeline = scoped.objective, entry.series, entry.series.grid.timeline
-    period = context.period_of(objective, entry.calendar.zone)
+    period, in_service = context.period_of(objective, entry.calendar.zone), context.periods.window_of(scoped.scope)
     burn_rates: list[BurnRate] = []
     period_open_s = None
     if objective.sli == "readiness":
-        days = context.opening_days(entry.readiness_checks, period.elapsed)
+        days = context.opening_days(entry.readiness_checks, period.elapsed, in_service)
         good_bad = _ready_days(days, readiness, objective, context.settled_until)
         status = ticket_status(objective.goal, good_bad, (), previous)
     else:
         if objective.alert:
-            burn_rates = _burn_rates(scoped, entry, context, period.whole)
+            burn_rates = _burn_rates(scoped, entry, context, period.whole, in_service)
         if objective.sli in TIME_SLIS:
-            result = weigh_time(series.split_settled(period.elapsed, context.settled_until), objective.unknown)
+            result = weigh_time(
+                series.split_settled(period.elapsed, context.settled_until, in_service), objective.unknown
+            )
             if period.whole != period.elapsed:
-                period_open_s = timeline.open_within(period.whole) // 1000
+                period_open_s = _open_in_service(timeline, period.whole, in_service) // 1000
             recent = _recent_error_ratio(objective, burn_rates)
             status_context = StatusContext(period_open_s, tuple(burn_rates), previous, recent)
             status = time_status(objective.goal, result, status_context, timeline, context.now)
         else:
-            good_bad = series.good_bad(*series.range_touching(period.elapsed))
+            good_bad = series.good_bad(*series.range_touching(_clip(period.elapsed, in_service)))
             status = ticket_status(objective.goal, good_bad, burn_rates, previous)
     is_open = not context.is_ingest_silent and timeline.open_window_at(context.now) is not None
+    is_open = is_open and in_service.start <= context.now < in_service.end
     return Evaluation(scoped, context.now, period.elapsed, is_open, status, period_open_s)
+
+
+def _clip(window: Window, in_service: Window) -> Window:
+    return window.clip(in_service) or Window(window.end, window.end)
+
+
+def _open_in_service(timeline: OpenTimeline, window: Window, in_service: Window) -> int:
+    return timeline.open_within(_clip(window, in_service))
 
 
 def _recent_error_ratio(objective: Objective, burn_rates: list[BurnRate]) -> float | None:
@@ -140,7 +155,7 @@ def _recent_error_ratio(objective: Objective, burn_rates: list[BurnRate]) -> flo
 
 
 def _burn_rates(
-    scoped: ScopedObjective, entry: TableEntry, context: EvaluationContext, whole_period: Window
+    scoped: ScopedObjective, entry: TableEntry, context: EvaluationContext, whole_period: Window, in_service: Window
 ) -> list[BurnRate]:
     """Evaluate the burn-rate rules; without open time in the period there is no budget."""
     objective, series = scoped.objective, entry.series
@@ -148,13 +163,13 @@ def _burn_rates(
     if not period_ms:
         return []
     counts_time, first_known = objective.sli in TIME_SLIS, series.first_known_index()
-    running_time = _running_slot_time(scoped, entry, context) if counts_time else TimeByState()
+    running_time = _running_slot_time(scoped, entry, context, in_service) if counts_time else TimeByState()
 
     def good_bad_in(window: Window) -> GoodBad:
         complete = Window(window.start, max(window.start, min(window.end, context.slot_start)))
         if not counts_time:
-            return series.good_bad(*series.range_touching(complete))
-        time = series.time_touching(complete)
+            return series.good_bad(*series.range_touching(_clip(complete, in_service)))
+        time = series.time_touching(complete, in_service)
         time += running_time if window.end > context.slot_start else TimeByState()
         return apply_unknown_policy(time, objective.unknown, settled=False)
 
@@ -172,9 +187,11 @@ def _burn_rates(
     return evaluate_rules(rules, burn_input, context.now)
 
 
-def _running_slot_time(scoped: ScopedObjective, entry: TableEntry, context: EvaluationContext) -> TimeByState:
+def _running_slot_time(
+    scoped: ScopedObjective, entry: TableEntry, context: EvaluationContext, in_service: Window
+) -> TimeByState:
     """Return the running five minutes up to now, cut exactly from the present state."""
-    grid, window = entry.series.grid, Window(context.slot_start, context.now)
+    grid, window = entry.series.grid, _clip(Window(context.slot_start, context.now), in_service)
     open_ms = grid.timeline.open_within(window)
     if not open_ms:
         return TimeByState()

@@ -108,7 +108,7 @@ def test_availability_has_the_public_shape(net: Network) -> None:
             "scope": "centre:vn83-a",
             "from": "2026-11-23T07:00:00+07:00",
             "to": "2026-11-23T09:00:00+07:00",
-            "seconds": {"open": 7200, "up": 6600, "down": 600, "unknown": 0, "excluded": 0},
+            "seconds": {"open": 7200, "up": 6600, "down": 600, "unknown": 0, "excluded": 0, "not_in_service": 0},
             "availability": 6600 / 7200,
             "low": 6600 / 7200,
             "high": 6600 / 7200,
@@ -135,7 +135,14 @@ def test_the_open_clock_leaves_out_the_hour_before_opening(net: Network, bucket:
 
 def test_a_province_is_the_sum_of_its_centres_and_silence_is_unknown(net: Network) -> None:
     row = get(net, "availability", scope="province:vn83", **MORNING)["data"][0]
-    assert row["seconds"] == {"open": 14400, "up": 6600, "down": 600, "unknown": 7200, "excluded": 0}
+    assert row["seconds"] == {
+        "open": 14400,
+        "up": 6600,
+        "down": 600,
+        "unknown": 7200,
+        "excluded": 0,
+        "not_in_service": 0,
+    }
     assert (row["low"], row["high"], row["coverage"]) == (6600 / 14400, 13800 / 14400, 0.5)
     assert get(net, "availability", scope="country", **MORNING)["data"][0]["seconds"] == row["seconds"]
 
@@ -166,9 +173,23 @@ def test_devices_and_systems_have_availability_too(net: Network) -> None:
     net.total("device:vn83-a-kiosk1", "1h", local(7), {"up_ms": HOUR, "open_up_ms": HOUR})
     net.total("system:vn83-portal", "1h", local(7), {"open_up_ms": HOUR - SLOT, "open_down_ms": SLOT})
     device = get(net, "availability", scope="device:vn83-a-kiosk1", **MORNING)["data"][0]
-    assert device["seconds"] == {"open": 7200, "up": 3600, "down": 0, "unknown": 3600, "excluded": 0}
+    assert device["seconds"] == {
+        "open": 7200,
+        "up": 3600,
+        "down": 0,
+        "unknown": 3600,
+        "excluded": 0,
+        "not_in_service": 0,
+    }
     system = get(net, "availability", scope="system:vn83-portal", **MORNING)["data"][0]
-    assert system["seconds"] == {"open": 7200, "up": 3300, "down": 300, "unknown": 3600, "excluded": 0}
+    assert system["seconds"] == {
+        "open": 7200,
+        "up": 3300,
+        "down": 300,
+        "unknown": 3600,
+        "excluded": 0,
+        "not_in_service": 0,
+    }
 
 
 @settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])

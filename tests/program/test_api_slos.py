@@ -42,7 +42,14 @@ def test_the_status_is_the_references_worked_example(net: Network) -> None:
     assert data["window"]["calendar"] == f"vn83-a@{found['meta']['calendar_version']}"
     sli = {name: round(value, 5) for name, value in data["sli"].items() if name != "unknown_as"}
     assert sli == {"value": 0.98839, "low": 0.98839, "high": 0.99311, "coverage": 0.99528}
-    assert data["seconds"] == {"open": 597600, "up": 590660, "down": 4120, "unknown": 2820, "excluded": 0}
+    assert data["seconds"] == {
+        "open": 597600,
+        "up": 590660,
+        "down": 4120,
+        "unknown": 2820,
+        "excluded": 0,
+        "not_in_service": 0,
+    }
     budget = data["budget"]
     assert (budget["total_s"], budget["consumed_s"], budget["remaining_s"]) == (2988, 6940, -3952)
     assert round(budget["remaining_ratio"], 4) == -1.3226

@@ -195,7 +195,21 @@ def test_raw_events_of_a_store_are_folded_into_the_same_totals(name: str, tmp_pa
     assert "entities folded again" in motcua("rollup", "--rebuild", "--store", f"sqlite:///{store}")
     now = totals(store)
     assert before
-    assert {key: now.get(key) for key in before} == before
+    judged_before, judged_now = judged(before), judged(now)
+    assert {key: judged_now.get(key) for key in judged_before} == judged_before
+
+
+def judged(rows: dict[tuple[Any, ...], dict[str, int]]) -> dict[tuple[Any, ...], dict[str, int]]:
+    """Leave out what time before a first contact had: causes of silence, and the connection of an import."""
+    kept = {
+        key: {
+            field: value
+            for field, value in sums.items()
+            if not field.endswith(("link_ms", "cap_high_ms")) and not ("replay-" in key[3] and "conn_" in field)
+        }
+        for key, sums in rows.items()
+    }
+    return {key: sums for key, sums in kept.items() if any(v for field, v in sums.items() if field != "calendar")}
 
 
 def totals(store: Path) -> dict[tuple[Any, ...], Any]:
@@ -229,6 +243,7 @@ def test_a_month_published_then_is_read_and_would_be_published_so_again(tmp_path
     store = unpacked("running.db", tmp_path / "running.db")
     published = INVENTORY / "published/2026-03.csv"
     words = ("publish", "2026-03", "--store", f"sqlite:///{store}", "--out", str(tmp_path))
+    motcua("rollup", "--rebuild", "--store", f"sqlite:///{store}")
     assert "2026-03: nothing has changed since it was published" in motcua(*words, "--replace")
     assert filecmp.cmp(tmp_path / published.name, published, shallow=False)
 

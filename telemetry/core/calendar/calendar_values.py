@@ -6,11 +6,13 @@ Values only, and plain mappings for what a library computes; it must not decide 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import time
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, Protocol
+
+from telemetry.core.calendar.windows import difference, intersection
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,7 +32,7 @@ END_OF_TIME_MS = 253_370_764_800_000
 
 DayBasis = Literal["exception", "swap", "holiday", "week"]
 """The rule that decides a day's hours, the strongest first."""
-ExclusionCause = Literal["online_only", "emergency", "maintenance"]
+ExclusionCause = Literal["online_only", "emergency", "maintenance", "not_in_service"]
 """Why time inside the opening hours counts in no objective."""
 
 
@@ -147,6 +149,14 @@ class CalendarDay:
     open: tuple[Window, ...]
     excluded: tuple[Exclusion, ...]
     modes: tuple[ModeSpan, ...]
+
+    def within(self, in_service: Window) -> CalendarDay:
+        """Return the day with open time outside a service period excluded, with that cause."""
+        if in_service.start <= self.window.start and self.window.end <= in_service.end:
+            return self
+        unserved = [Exclusion(w, "not_in_service") for w in difference(self.open, [in_service])]
+        excluded = sorted((*self.excluded, *unserved), key=lambda part: part.window)
+        return replace(self, open=tuple(intersection(self.open, [in_service])), excluded=tuple(excluded))
 
     @property
     def open_ms(self) -> int:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class TimeByState:
     """Time in scope by state, ms unless a docstring says otherwise; figures are published in whole seconds.
 
-    `excluded` is not part of the open time.  `charged_elsewhere` is the part of `unknown` whose cause another objective
+    `excluded` is not part of the open time; `not_in_service` is the part of it before something was in service, or
+    after.  `charged_elsewhere` is the part of `unknown` whose cause another objective
     is charged for (a dead site link).  Every ratio is computed from these integers, so a reader can verify it.
     """
 
@@ -27,6 +28,7 @@ class TimeByState:
     unknown: int = 0
     excluded: int = 0
     charged_elsewhere: int = 0
+    not_in_service: int = 0
 
     @property
     def open(self) -> int:
@@ -61,6 +63,7 @@ class TimeByState:
             self.unknown + other.unknown,
             self.excluded + other.excluded,
             self.charged_elsewhere + other.charged_elsewhere,
+            self.not_in_service + other.not_in_service,
         )
 
     def to_seconds(self) -> TimeByState:
@@ -69,7 +72,8 @@ class TimeByState:
         up, known = (self.up + 500) // 1000, (self.up + self.down + 500) // 1000
         unknown = (self.up + self.down + self.unknown + 500) // 1000 - known
         elsewhere = min(unknown, (self.charged_elsewhere + 500) // 1000)
-        return TimeByState(up, known - up, unknown, (self.excluded + 500) // 1000, elsewhere)
+        excluded = (self.excluded + 500) // 1000
+        return TimeByState(up, known - up, unknown, excluded, elsewhere, (self.not_in_service + 500) // 1000)
 
 
 def _ratio(part: int, total: int) -> float | None:
@@ -77,14 +81,19 @@ def _ratio(part: int, total: int) -> float | None:
 
 
 def to_time_by_state(
-    open_ms: int, up_ms: int, down_ms: int, excluded_ms: int = 0, charged_elsewhere_ms: int = 0
+    open_ms: int,
+    up_ms: int,
+    down_ms: int,
+    excluded_ms: int = 0,
+    charged_elsewhere_ms: int = 0,
+    not_in_service_ms: int = 0,
 ) -> TimeByState:
     """Return open time by state; what is not known of it is unknown.
 
     Known time beyond `open_ms` (a report is valid for a while after now) raises the open time.
     """
     unknown = max(0, open_ms - up_ms - down_ms)
-    return TimeByState(up_ms, down_ms, unknown, excluded_ms, min(unknown, charged_elsewhere_ms))
+    return TimeByState(up_ms, down_ms, unknown, excluded_ms, min(unknown, charged_elsewhere_ms), not_in_service_ms)
 
 
 def sum_times(times: Iterable[TimeByState]) -> TimeByState:

@@ -1,5 +1,6 @@
 """A centre's devices on one time axis: service, contact, readiness and capacity; it must not count events.
 
+A device that is not in service is no member at that time: it neither works nor fails, and the others decide.
 Only critical devices decide whether a centre works and is ready.  The gateway in service is the centre's local mode:
 while it serves, a dead link does not stop the centre, so the link is not part of its state.
 """
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from telemetry.core.calendar.windows import intersection
+from telemetry.core.calendar.windows import Window, intersection
 from telemetry.core.fold import states
 from telemetry.core.fold.device_states import (
     SegmentsByDevice,
@@ -19,11 +20,12 @@ from telemetry.core.fold.device_states import (
     service_segments,
     windows_in_state,
 )
+from telemetry.core.in_service import ALL_IN_SERVICE, ALWAYS_IN_SERVICE, Membership, memberships
+from telemetry.core.scope import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
-    from telemetry.core.calendar.windows import Window
     from telemetry.core.fold.sourced_event import SourcedEvent
     from telemetry.core.fold.states import StateSegment
     from telemetry.core.inventory import Device, DeviceKind
@@ -47,41 +49,72 @@ class CentreDevices:
     """The known states of a centre's own devices (`exclude_replay_devices`), by device.
 
     `service` is their service as they report it, `contact` their connection, `link` the link as gateways report it.
+    `phases` say who is in service when; without any, all are, always.
     """
 
     devices: Sequence[Device]
     service: SegmentsByDevice
     contact: SegmentsByDevice
     link: SegmentsByDevice
+    phases: Sequence[Membership] = ()
 
     def working_segments(self) -> list[StateSegment]:
-        """Return when the centre worked: every gateway, one kiosk and every counter of those it has."""
+        """Return when the centre worked: every gateway, one kiosk and every counter of those it has in service."""
+        return self._combine_phases(CentreDevices._working_segments)
+
+    def _working_segments(self) -> list[StateSegment]:
         gateways, kiosks, counters = (self._segments_of_kind(kind) for kind in ("gateway", "kiosk", "counter"))
         return combine_parts(gateways, kiosks, counters, counters_needed=len(counters))
 
     def readiness_segments(self) -> list[StateSegment]:
-        """Return when every critical device was up, and when one was down."""
+        """Return when every critical device in service was up, and when one was down."""
+        return self._combine_phases(CentreDevices._readiness_segments)
+
+    def _readiness_segments(self) -> list[StateSegment]:
         critical = [d for d in self.devices if d.critical]
         return states.all_of(self._service_segments(critical)) if critical else []
 
     def contact_segments(self) -> list[StateSegment]:
         """Return when there was contact with any of the centre's devices; down: every connection had ended."""
+        return self._combine_phases(CentreDevices._contact_segments)
+
+    def _contact_segments(self) -> list[StateSegment]:
         return states.any_of([self.contact.get(d.id, []) for d in self.devices])
 
     def link_down_windows(self, contact: Iterable[StateSegment], window: Window) -> list[Window]:
         """Return when its link was down: a gateway reported it, or at least two devices all had no `contact`."""
         reported_down = intersection(windows_in_state(self.link, "down"), [window])
-        if len(self.devices) < MIN_SILENT_DEVICES:
-            return reported_down
-        return states.unknown_windows((s for s in contact if s.state == "up"), window) + reported_down
+        may_prove = [phase for phase, site in self._sites() if len(site.devices) >= MIN_SILENT_DEVICES]
+        silent = states.unknown_windows((s for s in contact if s.state == "up"), window) if may_prove else []
+        return intersection(silent, may_prove) + reported_down
+
+    def _sites(self) -> list[tuple[Window, CentreDevices]]:
+        """Return the devices in service in each phase, as if there were no others."""
+        if not self.phases:
+            return [(ALWAYS_IN_SERVICE, self)]
+        return [(phase.window, self._site_of(phase)) for phase in self.phases]
+
+    def _site_of(self, phase: Membership) -> CentreDevices:
+        members = [d for d in self.devices if d.id in phase.members]
+        return CentreDevices(members, self.service, self.contact, self.link)
+
+    def _combine_phases(self, combine: Callable[[CentreDevices], list[StateSegment]]) -> list[StateSegment]:
+        sites = self._sites()
+        if len(sites) == 1:
+            return combine(sites[0][1])
+        return states.join(part for window, site in sites for part in states.clip(combine(site), window))
 
     def capacity_by_slot(self, scope: Sequence[Window]) -> dict[int, tuple[int, int]]:
         """Return for each slot the integral over `scope` of the share of counters (kiosks) that serve, ms.
 
         The lower bound counts unknown ones as down, the upper as up.  Without counters and kiosks there is no capacity.
         """
-        members = self._service_segments(capacity_devices(self.devices))
-        return integrate_capacity(members, len(members), scope) if members else {}
+        bounds: dict[int, tuple[int, int]] = {}
+        for window, site in self._sites():
+            members = [self.service.get(d.id, []) for d in capacity_devices(site.devices)]
+            if members:  # a slot lies in one phase: service begins and ends on slot boundaries
+                bounds |= integrate_capacity(members, len(members), intersection(scope, [window]))
+        return bounds
 
     def _segments_of_kind(self, kind: DeviceKind) -> list[list[StateSegment]]:
         return self._service_segments([d for d in self.devices if d.kind == kind and d.critical])
@@ -116,11 +149,33 @@ def capacity_bounds(up: int, unknown: int, k: int) -> tuple[float, float]:
     return min(1.0, up / k), min(1.0, (up + unknown) / k)
 
 
-def centre_devices_of(devices: Sequence[Device], events: Sequence[SourcedEvent]) -> CentreDevices:
-    """Read the events (without repeats, sorted by t) of a centre's declared devices."""
-    return CentreDevices(
-        exclude_replay_devices(devices), service_segments(events), contact_segments(events), link_segments(events)
+def centre_devices_of(
+    devices: Sequence[Device],
+    events: Sequence[SourcedEvent],
+    span: Window = ALWAYS_IN_SERVICE,
+    window_of: Callable[[str], Window] = ALL_IN_SERVICE.window_of,
+) -> CentreDevices:
+    """Read the events (without repeats, sorted by t) of a centre's declared devices.
+
+    `span` is the time that the answer is for; `window_of` says when a device is in service, by scope: what it reports
+    at other times does not count.
+    """
+    own = exclude_replay_devices(devices)
+    in_service = {d.id: window_of(Scope.device(d.id)) for d in own}
+    service, contact, link = (
+        _within_service(segments_of(events), in_service)
+        for segments_of in (service_segments, contact_segments, link_segments)
     )
+    return CentreDevices(own, service, contact, link, memberships(in_service, in_service, span))
+
+
+def _within_service(segments: SegmentsByDevice, in_service: Mapping[str, Window]) -> SegmentsByDevice:
+    """Cut the reports of devices in `in_service` to their periods, in place."""
+    for ident, rows in segments.items():
+        window = in_service.get(ident, ALWAYS_IN_SERVICE)
+        if not states.covers_all(rows, window):
+            segments[ident] = list(states.clip(rows, window))
+    return segments
 
 
 def exclude_replay_devices(devices: Sequence[Device]) -> list[Device]:

@@ -34,18 +34,20 @@ from telemetry.core.fold.totals import (
     Total,
     fill_zeros,
 )
+from telemetry.core.in_service import ALL_IN_SERVICE, ALWAYS_IN_SERVICE, memberships
 from telemetry.core.protocol import events as ev
 from telemetry.core.scope import Scope, ScopeKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from telemetry.core.fold.centre_state import CentreDevices
     from telemetry.core.fold.sourced_event import SourcedEvent
     from telemetry.core.fold.states import StateSegment
+    from telemetry.core.in_service import ServicePeriods
     from telemetry.core.inventory import Centre, Device, System
 
-FOLD_VERSION = 3
+FOLD_VERSION = 4
 """Raised when the same raw events produce other totals; rollup then folds everything again."""
 STATE_LOOKBACK_MS = 2 * ev.MAX_GRACE_MS
 """How far back a state may begin, ms: the longest grace, and as long again for the births of connections."""
@@ -69,21 +71,26 @@ def fold_centre(
     events: Iterable[SourcedEvent],
     window: Window,
     platform_outages: Sequence[Window] = (),
+    periods: ServicePeriods = ALL_IN_SERVICE,
 ) -> list[Total]:
     """Return the centre's, its devices' and its desks' 5-minute totals starting in the window.
 
-    `devices` are the declared ones; `platform_outages` are the windows in which our own platform was down.
+    `devices` are the declared ones; `platform_outages` are the windows in which our own platform was down.  Time
+    outside a device's or the centre's service period is in none of their sums.
     """
     unique_events = deduplicate(events)
-    centre_devices = centre_devices_of(devices, unique_events)
+    centre_devices = centre_devices_of(devices, unique_events, _reach(window), periods.window_of)
     contact = centre_devices.contact_segments()
     outages_in_window = intersection(platform_outages, [window])
     evidence = GapEvidence(
         platform=outages_in_window,
         link=difference(centre_devices.link_down_windows(contact, window), outages_in_window),
     )
-    sums_by_scope = _device_sums(centre_devices, evidence, window)
-    sums_by_scope[Scope.centre(centre.id)] = _centre_sums(centre_devices, contact, evidence, window)
+    sums_by_scope = _device_sums(centre_devices, evidence, window, periods)
+    own_window = window.clip(periods.window_of(Scope.centre(centre.id)))
+    sums_by_scope[Scope.centre(centre.id)] = (
+        _centre_sums(centre_devices, contact, evidence, own_window) if own_window else {}
+    )
     for desk_sums in (desk_counts(unique_events, window), service_level_counts(unique_events, window)):
         for name, sums_by_slot in desk_sums.items():
             desk = sums_by_scope.setdefault(Scope.desk(centre.id, name), {})
@@ -92,7 +99,14 @@ def fold_centre(
     return _to_totals(centre.id, centre.province, sums_by_scope)
 
 
-def _device_sums(centre_devices: CentreDevices, evidence: GapEvidence, window: Window) -> SumsByScope:
+def _reach(window: Window) -> Window:
+    """Return the time over which reports decide the states of a window."""
+    return Window(max(window.start - STATE_LOOKBACK_MS, 0), window.end)
+
+
+def _device_sums(
+    centre_devices: CentreDevices, evidence: GapEvidence, window: Window, periods: ServicePeriods
+) -> SumsByScope:
     """An undeclared device that reports has states; its unknown time has no explanation."""
     declared = {d.id for d in centre_devices.devices}
     names = {*declared, *centre_devices.service, *centre_devices.contact}
@@ -101,9 +115,10 @@ def _device_sums(centre_devices: CentreDevices, evidence: GapEvidence, window: W
             centre_devices.service.get(name, ()),
             centre_devices.contact.get(name, ()),
             evidence if name in declared else GapEvidence(),
-            window,
+            own_window,
         )
         for name in names
+        if (own_window := window.clip(periods.window_of(Scope.device(name))))
     }
 
 
@@ -139,13 +154,19 @@ def _state_sums(
 
 
 def centre_recent_states(
-    centre: Centre, devices: Sequence[Device], events: Iterable[SourcedEvent], now: int
+    centre: Centre,
+    devices: Sequence[Device],
+    events: Iterable[SourcedEvent],
+    now: int,
+    periods: ServicePeriods = ALL_IN_SERVICE,
 ) -> dict[str, RecentState]:
     """Return the recent states of the centre and of each declared device, by scope.
 
     `events` holds its events of at least the last STATE_LOOKBACK_MS; earlier ones, and those after `now`, are ignored.
     """
-    centre_devices = centre_devices_of(devices, _recent_events(events, now))
+    centre_devices = centre_devices_of(
+        devices, _recent_events(events, now), _reach(Window(now, now)), periods.live_window_of
+    )
     service, contact = centre_devices.service, centre_devices.contact
     recent_states: dict[str, RecentState] = {
         Scope.device(d.id): _recent_state(service.get(d.id, ()), contact.get(d.id, ()), now)
@@ -168,11 +189,25 @@ def _recent_state(service: Iterable[StateSegment], contact: Iterable[StateSegmen
 # --- a digital system -------------------------------------------------------------------------
 
 
-def system_segments(system: System, segments_by_device: Mapping[str, list[StateSegment]]) -> list[StateSegment]:
-    """Return the system's state by quorum over its declared vantage points, or over all that reported."""
+def system_segments(
+    system: System,
+    segments_by_device: Mapping[str, list[StateSegment]],
+    span: Window = ALWAYS_IN_SERVICE,
+    window_of: Callable[[str], Window] = ALL_IN_SERVICE.window_of,
+) -> list[StateSegment]:
+    """Return the system's state by quorum over its declared vantage points, or over all that reported.
+
+    Of the declared ones only those in service vote; `span` and `window_of` as in `centre_devices_of`.
+    """
     names = system.vantage or tuple(sorted(segments_by_device))
-    members = [segments_by_device.get(name, []) for name in names]
-    return states.k_of_n(members, min(system.quorum, len(members))) if members else []
+    in_service = {name: window_of(Scope.device(name)) for name in names}
+    parts: list[StateSegment] = []
+    for phase in memberships(names, in_service, span):
+        members = [segments_by_device.get(name, []) for name in phase.members]
+        if members:
+            quorum = min(system.quorum, len(members))
+            parts += states.clip(states.k_of_n(members, quorum), phase.window)
+    return states.join(parts)
 
 
 def fold_system(
@@ -181,20 +216,26 @@ def fold_system(
     events: Iterable[SourcedEvent],
     window: Window,
     platform_outages: Sequence[Window] = (),
+    periods: ServicePeriods = ALL_IN_SERVICE,
 ) -> list[Total]:
-    """Return the system's 5-minute totals starting in the window; `platform_outages` as in `fold_centre`."""
+    """Return the system's 5-minute totals starting in the window; `platform_outages`, `periods` as in `fold_centre`."""
     unique_events = deduplicate(events)
     evidence = GapEvidence(platform=intersection(platform_outages, [window]))
-    sums_by_slot = _state_sums(system_segments(system, vantage_segments(unique_events)), (), evidence, window)
+    segments = system_segments(system, vantage_segments(unique_events), _reach(window), periods.window_of)
+    own_window = window.clip(periods.window_of(Scope.system(system.id)))
+    sums_by_slot = _state_sums(segments, (), evidence, own_window) if own_window else {}
     for slot, counts in probe_counts(unique_events, window).items():
         sums_by_slot.setdefault(slot, {}).update(counts)
     return _to_totals(system.id, province, {Scope.system(system.id): sums_by_slot})
 
 
-def system_recent_states(system: System, events: Iterable[SourcedEvent], now: int) -> dict[str, RecentState]:
+def system_recent_states(
+    system: System, events: Iterable[SourcedEvent], now: int, periods: ServicePeriods = ALL_IN_SERVICE
+) -> dict[str, RecentState]:
     """Return the recent state of the system, by scope; `events` as in `centre_recent_states`."""
     segments_by_device = vantage_segments(_recent_events(events, now))
-    return {Scope.system(system.id): _recent_state(system_segments(system, segments_by_device), (), now)}
+    segments = system_segments(system, segments_by_device, _reach(Window(now, now)), periods.live_window_of)
+    return {Scope.system(system.id): _recent_state(segments, (), now)}
 
 
 # --- totals -----------------------------------------------------------------------------------

@@ -124,6 +124,7 @@ class ScopedSloNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     down: int = 0
     unknown: int = 0
     excluded: int = 0
+    not_in_service: int = 0
     allowance: int | None = None
     exhausts_at: int | None = None
     readings: tuple[BurnRateNow, ...] = ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from telemetry.core.calendar.windows import Window
 from telemetry.core.fold import states
 from telemetry.core.fold.centre_state import centre_devices_of
 from telemetry.core.fold.counters import event_counts
@@ -16,6 +17,7 @@ from telemetry.core.fold.fold import system_segments
 from telemetry.core.fold.live_row_types import CentreNow, DeviceNow, ImportFacts, ServiceNow, SystemNow, VantageNow
 from telemetry.core.fold.sourced_event import deduplicate
 from telemetry.core.fold.totals import add_to_sums
+from telemetry.core.in_service import ALL_IN_SERVICE
 from telemetry.core.protocol import events as ev
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from telemetry.core.fold.centre_state import CentreDevices
     from telemetry.core.fold.sourced_event import SourcedEvent
+    from telemetry.core.in_service import ServicePeriods
     from telemetry.core.inventory import Centre, Device, System
 
 _ENDING_EVENTS = (ev.TicketFinished, ev.TicketAbandoned, ev.TicketNoShow, ev.TicketClosedEod)
@@ -74,7 +77,12 @@ class QueueState:
 
 
 def centre_now(
-    centre: Centre, devices: Sequence[Device], events: Iterable[SourcedEvent], now: int, day_start: int
+    centre: Centre,
+    devices: Sequence[Device],
+    events: Iterable[SourcedEvent],
+    now: int,
+    day_start: int,
+    periods: ServicePeriods = ALL_IN_SERVICE,
 ) -> CentreNow:
     """Return the centre at `now`; `events` are its own, from a grace before `day_start` (local midnight)."""
     unique_events = [s for s in deduplicate(events) if s.event.t <= now]
@@ -82,7 +90,7 @@ def centre_now(
     for s in unique_events:
         if s.event.t >= day_start:
             queues.apply(s.event)
-    centre_devices = centre_devices_of(devices, unique_events)
+    centre_devices = centre_devices_of(devices, unique_events, _states_span(now), periods.live_window_of)
     heartbeats = [s.event for s in unique_events if isinstance(s.event, ev.DeviceHeartbeat)]
     declared = {"name_vi": centre.name_vi, "name_en": centre.name_en, "zone": str(centre.zone)}
     return CentreNow(
@@ -140,7 +148,13 @@ def _device_now(device: Device, events: Sequence[SourcedEvent], centre_devices: 
     )
 
 
-def system_now(system: System, events: Iterable[SourcedEvent], now: int) -> SystemNow:
+def _states_span(now: int) -> Window:
+    return Window(max(now - ev.MAX_GRACE_MS, 0), now)
+
+
+def system_now(
+    system: System, events: Iterable[SourcedEvent], now: int, periods: ServicePeriods = ALL_IN_SERVICE
+) -> SystemNow:
     """Return the system at `now`, as each vantage point last probed it and by quorum."""
     unique_events = [s for s in deduplicate(events) if s.event.t <= now]
     segments_by_device = vantage_segments(unique_events)
@@ -156,7 +170,7 @@ def system_now(system: System, events: Iterable[SourcedEvent], now: int) -> Syst
         )
         for device, event in sorted(last_probes.items())
     )
-    state = states.state_at(system_segments(system, segments_by_device), now)
+    state = states.state_at(system_segments(system, segments_by_device, _states_span(now), periods.live_window_of), now)
     return SystemNow(system=system.id, at=now, state=state, vantage=vantage)
 
 

@@ -95,6 +95,27 @@ def k_of_n(members: Sequence[Sequence[StateSegment]], k: int) -> list[StateSegme
     return out
 
 
+def join(segments: Iterable[StateSegment]) -> list[StateSegment]:
+    """Join neighbours of one state; `segments` are sorted and disjoint."""
+    out: list[StateSegment] = []
+    for s in segments:
+        _append_merged(out, s.start, s.end, s.state)
+    return out
+
+
+def clip(segments: Iterable[StateSegment], window: Window) -> Iterator[StateSegment]:
+    """Yield the parts of segments within a window."""
+    for s in segments:
+        start, end = max(s.start, window.start), min(s.end, window.end)
+        if start < end:
+            yield StateSegment(start, end, s.state)
+
+
+def covers_all(segments: Sequence[StateSegment], window: Window) -> bool:
+    """Return whether sorted segments all lie in a window."""
+    return not segments or (window.start <= segments[0].start and segments[-1].end <= window.end)
+
+
 def _append_merged(out: list[StateSegment], start: int, end: int, state: KnownState) -> None:
     if out and out[-1].end == start and out[-1].state == state:
         out[-1] = StateSegment(out[-1].start, end, state)

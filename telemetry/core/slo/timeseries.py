@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from telemetry.core.calendar.open_time import OpenTimeline, build_open_timeline
 from telemetry.core.calendar.windows import HOUR, SLOT, BucketSpan, BucketWidth, Window, day_window, split_into_hours
 from telemetry.core.figures.accounting import TimeByState
+from telemetry.core.in_service import ALWAYS_IN_SERVICE, covers
 from telemetry.core.slo.sli import GoodBad
 
 if TYPE_CHECKING:
@@ -162,37 +163,60 @@ class TimeSeries:
         last = max(first, last)
         return tuple([sums[last] - sums[first] for sums in self._running_sums])
 
-    def time_by_state(self, first: int, last: int) -> TimeByState:
-        """Return the time of a range of buckets, ms: open = up + down + unknown; platform outages are excluded."""
-        up, down, elsewhere, platform_outage = self.sum_range(first, last)
+    def time_by_state(self, first: int, last: int, in_service: Window = ALWAYS_IN_SERVICE) -> TimeByState:
+        """Return the time of a range of buckets, ms: open = up + down + unknown; platform outages are excluded.
+
+        So is the open time outside `in_service`, also within a bucket.
+        """
         last = max(first, last)
-        unknown = max(0, self.grid.open_sums[last] - self.grid.open_sums[first] - platform_outage - up - down)
-        excluded = self.grid.excluded_sums[last] - self.grid.excluded_sums[first] + platform_outage
-        return TimeByState(up, down, unknown, excluded, min(unknown, elsewhere))
+        served_first, served_last, not_in_service = self._served_range(first, last, in_service)
+        up, down, elsewhere, platform_outage = self.sum_range(served_first, served_last)
+        open_ms = self.grid.open_sums[last] - self.grid.open_sums[first] - not_in_service
+        unknown = max(0, open_ms - platform_outage - up - down)
+        excluded = self.grid.excluded_sums[last] - self.grid.excluded_sums[first] + platform_outage + not_in_service
+        return TimeByState(up, down, unknown, excluded, min(unknown, elsewhere), not_in_service)
+
+    def _served_range(self, first: int, last: int, in_service: Window) -> tuple[int, int, int]:
+        """Return the buckets of a range that touch the service period, and the open time outside it, ms."""
+        windows = self.grid.windows
+        if first == last or covers(in_service, Window(windows[first].start, windows[last - 1].end)):
+            return first, last, 0
+        served_first = min(max(first, self.grid.index_at_or_after(in_service.start)), last)
+        served_last = max(served_first, min(last, self.grid.count_before(in_service.end)))
+        outside = self.grid.open_sums[last] - self.grid.open_sums[first]
+        for index in {served_first, served_last - 1} if served_first < served_last else ():
+            part = windows[index].clip(in_service)
+            outside -= self.grid.timeline.open_within(part) if part else 0
+        if served_last - served_first > 2:
+            outside -= self.grid.open_sums[served_last - 1] - self.grid.open_sums[served_first + 1]
+        return served_first, served_last, outside
 
     def good_bad(self, first: int, last: int) -> GoodBad:
         """Return the good and bad of a range of buckets."""
         good, bad = self.sum_range(first, last)
         return GoodBad(good, bad)
 
-    def time_within(self, window: Window) -> TimeByState:
+    def time_within(self, window: Window, in_service: Window = ALWAYS_IN_SERVICE) -> TimeByState:
         """Add the buckets that begin in the window: windows that tile time add up exactly."""
-        return self.time_by_state(self.grid.count_before(window.start), self.grid.count_before(window.end))
+        first, last = self.grid.count_before(window.start), self.grid.count_before(window.end)
+        return self.time_by_state(first, last, in_service)
 
     def range_touching(self, window: Window) -> tuple[int, int]:
         """Return the range of the buckets that touch the window: it is widened to the edges of its buckets."""
         first = self.grid.index_at_or_after(window.start)
         return first, self.grid.count_before(window.end) if window.length else first
 
-    def time_touching(self, window: Window) -> TimeByState:
+    def time_touching(self, window: Window, in_service: Window = ALWAYS_IN_SERVICE) -> TimeByState:
         """Add the buckets that touch the window, each whole."""
-        return self.time_by_state(*self.range_touching(window))
+        return self.time_by_state(*self.range_touching(window), in_service)
 
-    def split_settled(self, window: Window, settled_until: int) -> list[tuple[TimeByState, bool]]:
+    def split_settled(
+        self, window: Window, settled_until: int, in_service: Window = ALWAYS_IN_SERVICE
+    ) -> list[tuple[TimeByState, bool]]:
         """Return the settled and the provisional time of a window, cut at the edge of a bucket (Unix ms)."""
         boundary = min(max(settled_until, window.start), window.end)
         parts = ((Window(window.start, boundary), True), (Window(boundary, window.end), False))
-        return [(self.time_within(part), settled) for part, settled in parts if part.length]
+        return [(self.time_within(part, in_service), settled) for part, settled in parts if part.length]
 
     @property
     def buckets(self) -> list[TimeBucket]:

@@ -15,7 +15,7 @@ from telemetry.core.inventory import Device
 from telemetry.errors import StoreUnavailable
 from telemetry.rollup.live_rows import REFRESH_INTERVAL_MS
 from telemetry.rollup.service import ENTITIES_PER_PASS
-from tests.unit.rollup.test_rollup_calendar import EVER, START, Place, beats, platform_ms
+from tests.unit.rollup.test_rollup_calendar import ALWAYS, EVER, START, Place, beats, platform_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -44,7 +44,7 @@ def alive(place: Place, count: int = 1) -> None:
 
 def two_devices(place: Place) -> None:
     """Declare a second device: two that are silent together leave totals that say so."""
-    more = Device("c1-kiosk1", "c1", "kiosk")
+    more = Device("c1-kiosk1", "c1", "kiosk", declared_period=ALWAYS)
     place.world = replace(place.world, devices={**place.world.devices, more.id: more})
 
 

@@ -23,7 +23,7 @@ from telemetry.core.fold.platform_heartbeat import (
     RECONNECT_GRACE_MS,
 )
 from telemetry.core.fold.totals import CALENDAR_FIELD, Total
-from telemetry.core.inventory import Centre, Device, Inventory, System
+from telemetry.core.inventory import Centre, DeclaredPeriod, Device, Inventory, System
 from telemetry.core.protocol import events as ev
 from telemetry.rollup.service import Rollup
 from telemetry.store import Batch, ChangeRecord, StoredEvent
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from telemetry.core.calendar.windows import BucketWidth
     from telemetry.core.fold.states import RecentState
+    from telemetry.core.in_service import ServicePeriods
     from telemetry.core.inventory import OpeningHours
 
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -45,6 +46,9 @@ MORNING: OpeningHours = ((time(7), time(11, 30)),)
 WIDTHS: tuple[BucketWidth, ...] = ("5m", "1h", "1d")
 
 
+ALWAYS = DeclaredPeriod(0)
+
+
 def world(
     hours: OpeningHours = MORNING,
     exceptions: Mapping[date, OpeningHours] | None = None,
@@ -53,9 +57,12 @@ def world(
     centre = Centre(
         "c1", "u", "commune", "C", "C", "vn83", "", 2, (hours,) * 7, ("land",), HANOI,
         exceptions=MappingProxyType(dict(exceptions or {})), rules=CalendarRules(maintenance=works),
+        declared_period=ALWAYS,
     )  # fmt: skip
-    devices = {"c1-gateway1": Device("c1-gateway1", "c1", "gateway")}
-    system = System("vn83-portal", "P", "P", "portal", vantage=("c1-gateway1",), maintenance=works)
+    devices = {"c1-gateway1": Device("c1-gateway1", "c1", "gateway", declared_period=ALWAYS)}
+    system = System(
+        "vn83-portal", "P", "P", "portal", vantage=("c1-gateway1",), maintenance=works, declared_period=ALWAYS
+    )
     none: Mapping[str, object] = MappingProxyType({})
     return Inventory(
         "v", "vn83", "T", "T", HANOI, none, MappingProxyType({"c1": centre}), MappingProxyType(devices), none,  # type: ignore[arg-type]
@@ -84,6 +91,9 @@ class Place:
         if self.fault:
             raise self.fault
         self.taken.append((entity, width))
+
+    def on_service_periods(self, periods: ServicePeriods) -> None:
+        pass
 
     def on_recent_state(self, recent_states: Mapping[str, RecentState]) -> None:
         if self.fault:

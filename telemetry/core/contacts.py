@@ -1,0 +1,38 @@
+"""The row that stores when each device of an entity was first heard; it must not decide who is in service."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+CONTACTS_ROW_PREFIX = "contacts:"
+"""The prefix of the row of an entity's contacts, before its id."""
+
+
+class ContactsNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """When each device of an entity was first heard (Unix ms); of replays also the last time, the end of their log.
+
+    `folded` has the service period, [start, end), with which each device's totals were last folded.
+    """
+
+    entity: str
+    first: dict[str, int] = {}
+    last: dict[str, int] = {}
+    folded: dict[str, tuple[int, int]] = {}
+
+
+def decode_contacts(rows: Iterable[tuple[str, bytes]]) -> dict[str, ContactsNow]:
+    """Return the contacts among live rows (entity and body), by entity; those of another shape are left out."""
+    contacts: dict[str, ContactsNow] = {}
+    for entity, body in rows:
+        if entity.startswith(CONTACTS_ROW_PREFIX):
+            with suppress(msgspec.DecodeError):
+                row = msgspec.json.decode(body, type=ContactsNow)
+                contacts[row.entity] = row
+    return contacts
