@@ -36,7 +36,7 @@ def world(*, c2_from: int | None = None) -> Inventory:
         period = DeclaredPeriod(c2_from) if number == 2 else DeclaredPeriod()
         centres[ident] = replace(centre(ident, "vn83"), hours=(WORKDAY,) * 7, declared_period=period)
         for kind in ("kiosk", "counter"):
-            devices[f"{ident}-{kind}1"] = Device(f"{ident}-{kind}1", ident, kind, every_ms=600_000)  # type: ignore[arg-type]
+            devices[f"{ident}-{kind}1"] = Device(f"{ident}-{kind}1", ident, kind, every_ms=600_000)
     objectives = (
         Objective("open", "", "", "centre", "availability", 0.98, 28, unknown="down"),
         Objective("reached", "", "", "device", "availability", 0.95, 28, unknown="down"),
