@@ -59,7 +59,7 @@ def apply_rows(previous: Snapshot, rows: Sequence[LiveRow], at: int) -> Snapshot
     """Return the snapshot with newer rows applied; rows that cannot be decoded are left out."""
     centres, systems, slos = dict(previous.centres), dict(previous.systems), dict(previous.slos)
     versions = {**previous.versions, **{row.entity: row.version for row in rows}}
-    contacts = dict(previous.contacts)
+    contacts = previous.contacts
     for row in rows:
         decoded = _decode_row(row)
         if isinstance(decoded, CentreNow):
@@ -67,11 +67,10 @@ def apply_rows(previous: Snapshot, rows: Sequence[LiveRow], at: int) -> Snapshot
         elif isinstance(decoded, SystemNow):
             systems[row.entity] = decoded
         elif isinstance(decoded, ContactsNow):
-            contacts[decoded.entity] = decoded
+            contacts = {**contacts, decoded.entity: decoded}
         elif decoded is not None:
             slos[row.entity.removeprefix(SLO_ROW_PREFIX)] = decoded
-    unchanged = previous.contacts if contacts == previous.contacts else contacts
-    return Snapshot(at, max(versions.values(), default=0), centres, systems, versions, slos, unchanged)
+    return Snapshot(at, max(versions.values(), default=0), centres, systems, versions, slos, contacts)
 
 
 def _decode_row(row: LiveRow) -> CentreNow | SystemNow | SloNow | ContactsNow | None:

@@ -260,7 +260,9 @@ def published_rows(path: Path) -> dict[tuple[str, str], dict[str, int]]:
     with path.open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
     names = ("open_s", "up_s", "down_s", "unknown_s", "excluded_s", "good", "bad")
-    return {(row["scope"], row["objective"]): {name.removesuffix("_s"): int(row[name]) for name in names} for row in rows}
+    return {
+        (row["scope"], row["objective"]): {name.removesuffix("_s"): int(row[name]) for name in names} for row in rows
+    }
 
 
 class House:
