@@ -117,7 +117,7 @@ def summary_sentence(history: PeriodHistory, period: Period, locale: PageLocale,
     wait = history.overall.wait
     sentence = locale.t("h_summary", n=history.overall.issued)
     if wait.count:
-        within = locale.percent(wait.within_threshold(threshold_s).ratio)
+        within = locale.share(wait.within_threshold(threshold_s).ratio)
         sentence += locale.t(
             "h_summary_wait", mean=locale.minutes(wait.mean_s), within=within, limit=locale.minutes(threshold_s)
         )

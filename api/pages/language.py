@@ -87,6 +87,13 @@ class PageLocale:
         displayed = ratio if ratio >= 1 else min(ratio, 0.9999)
         return str(format_percent(displayed, format="#,##0.##%", locale=self.lang))
 
+    def share(self, ratio: float | None) -> str:
+        """Return a share of tickets as a percentage with at most one decimal, never rounded up to 100, or a dash."""
+        if ratio is None:
+            return "–"
+        displayed = ratio if ratio >= 1 else min(ratio, 0.999)
+        return str(format_percent(displayed, format="#,##0.#%", locale=self.lang))
+
     def decimal(self, value: float | None) -> str:
         """Return a number with at most one decimal, which is never a zero, or a dash."""
         return "–" if value is None else str(format_decimal(value, format="#,##0.#", locale=self.lang))

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
 import pytest
+from fastapi.testclient import TestClient
+
+from api.app import create_app
+from motcua import system
+from telemetry.queries.service import Queries
 
 if TYPE_CHECKING:
+    from telemetry.core.inventory import Inventory
     from tests.flow.conftest import House
 
 pytestmark = [pytest.mark.flow, pytest.mark.slow]
@@ -87,3 +95,43 @@ def test_a_file_of_dossiers_comes_in_whole(house: House, data_dir: Path) -> None
     report = json.loads(out.read_text())
     assert (report["rows"], report["refused"], report["skipped"]) == (717, 0, {})
     assert house.store.count_events() == report["events"] == report["new"]
+
+
+def recounted_days(log: str) -> dict[str, tuple[int, int, int]]:
+    """Count the bank's log by itself: calls that entered a queue, those answered, their waits (s), by day."""
+    days: dict[str, tuple[int, int, int]] = {}
+    with Path(log).open(encoding="utf-8", newline="") as rows:
+        for row in csv.DictReader(rows, delimiter="\t"):
+            if row["outcome"] not in {"AGENT", "HANG"}:
+                continue
+            began, entered = (_moment(row["date"], row[name]) for name in ("vru_entry", "vru_exit"))
+            entered += timedelta(days=1) if began - entered > timedelta(hours=12) else timedelta()
+            seconds = int(row["q_time"])
+            called = entered + timedelta(seconds=seconds)
+            _add(days, entered, (1, 0, 0))
+            if row["outcome"] == "AGENT":
+                _add(days, called, (0, 1, seconds))
+    return days
+
+
+def _moment(day: str, clock: str) -> datetime:
+    return datetime.strptime(f"{day} {clock}", "%y%m%d %H:%M:%S").replace(tzinfo=UTC)
+
+
+def _add(days: dict[str, tuple[int, int, int]], at: datetime, counts: tuple[int, int, int]) -> None:
+    old = days.get(at.date().isoformat(), (0, 0, 0))
+    days[at.date().isoformat()] = (old[0] + counts[0], old[1] + counts[1], old[2] + counts[2])
+
+
+def test_the_days_of_an_imported_log_are_those_of_an_independent_count(
+    replayed: House, world: Inventory, bank: str
+) -> None:
+    expected = recounted_days(bank)
+    app = create_app(Queries(replayed.store, lambda: world, system.wall_ms))
+    answer = TestClient(app).get("/centres/replay-bank-1999/history.csv?from=1999-02-01&to=1999-02-14&table=time")
+    rows = list(csv.DictReader(answer.text.splitlines()))
+    assert [row["from"][:10] for row in rows] == [f"1999-02-{day:02d}" for day in range(1, 15)]
+    for row in rows:
+        issued, called, seconds = expected[row["from"][:10]]
+        assert (int(row["issued"]), int(row["wait_count"])) == (issued, called)
+        assert float(row["wait_mean_s"]) == pytest.approx(seconds / called, abs=1e-3)

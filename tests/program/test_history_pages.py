@@ -88,7 +88,7 @@ def test_a_period_is_sound_html_with_charts_tables_and_downloads(net: Network, p
 
 def test_a_day_of_a_centre_shows_the_days_figures(net: Network) -> None:
     html = page(net, "/centres/vn83-a" + FRIDAY)
-    assert "3 lượt khách, chờ trung bình 11 phút, 66,67% được gọi trong 15 phút." in html
+    assert "3 lượt khách, chờ trung bình 11 phút, 66,7% được gọi trong 15 phút." in html
     assert "2/3 lượt gọi" in html
     assert "2 bỏ lượt, 1 vắng mặt khi được gọi" in html
     assert "08:00: 2 lượt, 2 đã phục vụ, chờ trung bình 1,5 phút" in html
@@ -97,7 +97,7 @@ def test_a_day_of_a_centre_shows_the_days_figures(net: Network) -> None:
     half_hours = re.findall(r"<title>(\d\d:\d\d): ", html.split('id="chart-arrivals"')[1].split("</section>")[0])
     assert half_hours == [f"{m // 60:02d}:{m % 60:02d}" for m in range(7 * 60, 17 * 60, 30)]
     assert "Đất đai" in html
-    assert "3 tickets, mean wait 11 min, 66.67% called within 15 min." in page(net, f"/centres/vn83-a{FRIDAY}&lang=en")
+    assert "3 tickets, mean wait 11 min, 66.7% called within 15 min." in page(net, f"/centres/vn83-a{FRIDAY}&lang=en")
 
 
 def test_a_week_is_shown_by_day_and_by_half_hour_of_the_day(net: Network) -> None:
@@ -311,3 +311,13 @@ def test_a_history_of_nothing_at_all_is_todays(tmp_path: Path) -> None:
     rows, meta = history_of(net, centre="vn83-a")
     assert (rows, meta["window_choice"], meta["from"][:10]) == ([], "today", "2026-11-23")
     net.store.close()
+
+
+def test_no_page_or_download_reads_raw_events(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        pytest.fail("raw events were read")
+
+    monkeypatch.setattr(type(net.store), "events", refuse)
+    for path in ("/", "/centres/vn83-a", f"/{WEEK}", f"/centres/vn83-a{WEEK}", f"/centres/vn83-a{FRIDAY}"):
+        page(net, path)
+    assert rows_of(net, f"/centres/vn83-a/history.csv{WEEK}&table=detail")
