@@ -144,7 +144,7 @@ def print_result(result: ReplayResult, report: Mapping[str, object], console: Co
         )
         console.print(f"{text}to replace them, import the file into an empty store", markup=False, highlight=False)
     if centre is not None and centre.derived_hours:
-        text = f"opening hours derived from the log: {hours_text(centre.hours)}"
+        text = f"opening hours derived from the log: {hours_text(centre.derived_hours)}"
         console.print(
             f"{text}; declare [hours] in the mapping to set them", markup=False, highlight=False, soft_wrap=True
         )

@@ -8,15 +8,15 @@ import signal
 import sys
 import threading
 import tomllib
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator
 
     from telemetry.config import ServerSettings
     from telemetry.core.calendar.windows import Window
@@ -73,23 +73,42 @@ def level_number(level: str) -> int:
     return int(getattr(logging, level.removesuffix("json").strip(":- ").upper() or "INFO", logging.INFO))
 
 
-def load_inventory(settings: ServerSettings, own_import: Centre | None = None) -> Callable[[], Inventory]:
+def load_inventory(settings: ServerSettings, logs: Iterable[Centre] = ()) -> Callable[[], Inventory]:
     """Load the inventory now, so that a fault stops the command, and reload it when its files change.
 
-    `own_import` is the centre of a log that is being imported; the shipped mappings' centres are always declared.
+    `logs` are the centres of imported logs; those of the shipped mappings are always declared.
     """
     from edge_agent.mapping import document, importer
     from telemetry import inventory
 
     names = document.shipped_mappings()
     imports = {centre.id: centre for centre in (importer.import_centre(document.load_mapping(name)) for name in names)}
-    if own_import is not None:
-        imports[own_import.id] = own_import
+    imports |= {centre.id: centre for centre in logs}
     folder = settings.inventory or inventory.default_path()
     reloading = inventory.ReloadingInventory(folder, imports=tuple(imports.values()))
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGHUP, lambda *_: reloading.invalidate())
     return reloading.current
+
+
+def stored_logs(settings: ServerSettings) -> tuple[Centre, ...]:
+    """Return the centres of the logs that the store has, so that they are folded without their mappings.
+
+    Empty while there is no store; a log that an earlier version imported through its own mapping is not among them.
+    """
+    from telemetry import wiring
+    from telemetry.errors import StoreUnavailable
+    from telemetry.queries.network import read_log_centre
+
+    path = Path(settings.store.removeprefix("sqlite:///"))
+    if settings.store.startswith("sqlite:///") and not path.exists():
+        return ()
+    try:
+        with closing(wiring.open_store(settings.store, settings.store_token)) as store:
+            centres = [read_log_centre(row.body) for row in store.live_rows()]
+    except StoreUnavailable:
+        return ()
+    return tuple(centre for centre in centres if centre is not None)
 
 
 @contextmanager

@@ -36,12 +36,11 @@ _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def import_centre(mapping: ReplayMapping, derived_hours: tuple[OpeningHours, ...] = ()) -> Centre:
-    """Return the default centre of an import; `derived_hours` apply when the mapping declares none."""
+    """Return the default centre of an import; `derived_hours` are shown when the mapping declares none."""
     return Centre(
         id=f"replay-{mapping.name}", unit="", level="commune", name_vi=mapping.title_vi, name_en=mapping.title_en,
         province="replay", parent="", counters=0, zone=mapping.zone, imported=True,
-        hours=derived_hours if derived_hours and not mapping.has_hours else mapping.hours,
-        derived_hours=bool(derived_hours) and not mapping.has_hours, own_services=mapping.services,
+        hours=mapping.hours, derived_hours=() if mapping.has_hours else derived_hours, own_services=mapping.services,
         services=tuple(service.id for service in mapping.services),
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from motcua.cli import ConfigOption, MqttOption, StoreOption, ca, drift, inventory, publish, render, replay, rotation
-from motcua.startup import load_inventory, load_settings, until_stopped
+from motcua.startup import load_inventory, load_settings, stored_logs, until_stopped
 from telemetry import __version__
 from telemetry.errors import ConfigError, InventoryError, MappingError, MotcuaError
 
@@ -118,7 +118,7 @@ def rollup(
     from motcua.startup import parse_window
 
     settings = load_settings(config, MOTCUA_STORE=store, MOTCUA_MQTT=mqtt)
-    current_inventory = load_inventory(settings)
+    current_inventory = load_inventory(settings, stored_logs(settings))
     if rebuild:
         with err.status("folding everything again"):
             entities = roles.rebuild_totals(settings, current_inventory, parse_window(start, end))

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from motcua.cli import ConfigOption, StoreOption
-from motcua.startup import load_inventory, load_settings
+from motcua.startup import load_inventory, load_settings, stored_logs
 
 err = Console(stderr=True)
 FAULTY_FILE = 2
@@ -43,7 +43,7 @@ def replay(
     job = run.parse_job(file, mapping, centre, (settings.store, mqtt), speed)
     job = copy_with(job, resend_ms=int(resend_after * 1000), token=settings.store_token)
     if centre and not dry_run:
-        run.check_centre(job, load_inventory(settings, import_centre(job.mapping))())
+        run.check_centre(job, load_inventory(settings, [import_centre(job.mapping)])())
     log = run.check_file(job, err)
     if dry_run:
         # With the JSON on standard output the table goes to standard error.
@@ -53,7 +53,8 @@ def replay(
         raise typer.Exit(FAULTY_FILE if log.check.faults.count else 0)
     log.raise_faults()
     own = run.own_centre(job, log)
-    result = run.run_replay(job, load_inventory(settings, own), err, log)
+    logs = (*stored_logs(settings), *((own,) if own else ()))
+    result = run.run_replay(job, load_inventory(settings, logs), err, log)
     report = result.as_json(settings.store, "{}:{}".format(*settings.listen))
     if json is not None:
         replay_report.write_json(json, report)

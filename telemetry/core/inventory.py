@@ -146,8 +146,8 @@ class Centre:
     imported: bool = False
     own_services: tuple[Service, ...] = ()
     """The named services of an imported log, which no inventory declares."""
-    derived_hours: bool = False
-    """Whether the hours were derived from an imported log's arrivals."""
+    derived_hours: tuple[OpeningHours, ...] = ()
+    """Opening hours derived from an imported log's arrivals: they are shown, and no total depends on them."""
     rules: CalendarRules = field(default_factory=CalendarRules)
     declared_period: DeclaredPeriod = DeclaredPeriod()
     calendar: Calendar = field(init=False, repr=False, compare=False)

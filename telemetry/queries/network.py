@@ -12,9 +12,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import msgspec
+
 from telemetry.core.figures.histograms import queue_figures
 from telemetry.core.fold.centre_state import capacity_devices
-from telemetry.core.fold.live_row_types import ImportFacts
+from telemetry.core.fold.live_row_types import CentreNow, ImportFacts
 from telemetry.core.fold.totals import add_sums
 from telemetry.core.in_service import covers
 from telemetry.core.inventory import ALWAYS_OPEN, Centre, Service
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
     from telemetry.core.calendar.windows import Window
     from telemetry.core.figures.histograms import QueueFigures
-    from telemetry.core.fold.live_row_types import AvailabilityState, CentreNow
+    from telemetry.core.fold.live_row_types import AvailabilityState
     from telemetry.core.in_service import ServicePeriods
     from telemetry.core.inventory import Inventory, OpeningHours, Target
     from telemetry.queries.buckets import CalendarSource
@@ -188,8 +190,20 @@ def build_imported_centre(row: CentreNow, zone: ZoneInfo) -> Centre:
         zone=_zone_or_default(declared.get("zone", ""), zone),
         imported=True,
         own_services=names,
-        derived_hours=facts.derived_hours,
+        derived_hours=read_hours(facts) if facts.derived_hours else (),
     )
+
+
+def read_log_centre(row: bytes) -> Centre | None:
+    """Return the centre of an imported log as its import folded it, from its live row; None for any other row."""
+    try:
+        now = msgspec.json.decode(row, type=CentreNow)
+    except msgspec.DecodeError:
+        return None
+    if now.declared is None or now.import_facts is None:
+        return None
+    centre = build_imported_centre(now, ZoneInfo("UTC"))
+    return replace(centre, province="replay", hours=ALWAYS_OPEN if centre.derived_hours else centre.hours)
 
 
 def read_hours(facts: ImportFacts) -> tuple[OpeningHours, ...]:

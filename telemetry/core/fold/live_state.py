@@ -111,8 +111,11 @@ def centre_now(
 def _import_facts(centre: Centre) -> ImportFacts:
     return ImportFacts(
         services=tuple((service.id, service.name_vi, service.name_en) for service in centre.own_services),
-        hours=tuple(tuple((f"{start:%H:%M}", f"{end:%H:%M}") for start, end in day) for day in centre.hours),
-        derived_hours=centre.derived_hours,
+        hours=tuple(
+            tuple((f"{start:%H:%M}", f"{end:%H:%M}") for start, end in day)
+            for day in centre.derived_hours or centre.hours
+        ),
+        derived_hours=bool(centre.derived_hours),
     )
 
 
