@@ -14,6 +14,7 @@ import pulumi
 from dashboards.files import load_provisioned_files
 from infra.config.stack_file import EngineConfig, load_declarations, read_engine_config
 from infra.input_check import find_input_faults
+from infra.inventory_changes import change_outputs
 from infra.plan import build_plan
 from infra.policy.rules import check_plan
 from infra.targets.kubernetes.manifests import find_option_faults
@@ -45,7 +46,7 @@ def deploy_stack() -> None:
         outputs = deploy_target(plan, options, inventory, root, secrets)
     except (ConfigError, InventoryError) as error:
         raise pulumi.RunError("\n" + "\n".join(str(config.locate(fault)) for fault in error.faults)) from None
-    for name, value in outputs.items():
+    for name, value in {**outputs, **change_outputs(inventory, read_earlier_outputs())}.items():
         pulumi.export(name, value)
 
 
@@ -61,6 +62,14 @@ def end_quietly_on_interrupt() -> None:
         os._exit(EXIT_AFTER_MESSAGE)
 
     signal.signal(signal.SIGINT, end)
+
+
+def read_earlier_outputs() -> Mapping[str, object]:
+    """Return this stack's outputs of the last run from its state, empty before the first one."""
+    name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    answer = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": name})
+    outputs = answer.value.get("outputs") if isinstance(answer.value, dict) else None
+    return outputs if isinstance(outputs, dict) else {}
 
 
 def check_plan_and_inputs(

@@ -80,3 +80,19 @@ def test_a_frozen_server_is_reported_by_its_sentence_alone(running: Running) -> 
     assert "does not answer" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
     assert names(running.project.preview()) == set(), "an outage is no loss"
+
+
+def test_a_preview_shows_what_an_edit_of_the_inventory_changes(running: Running) -> None:
+    devices = running.project.inventory / "devices.csv"
+    text = devices.read_text()
+    try:
+        devices.write_text(text + "vn83-83-kiosk9,vn83-83,kiosk,60000,yes\n")
+        shown = running.project.command("preview", "--non-interactive", "--color", "never").stdout
+        assert "+ device vn83-83-kiosk9 (kiosk, vn83-83)" in shown
+        running.project.up()
+        assert "+ device vn83-83-kiosk9 (kiosk, vn83-83)" in running.project.outputs()["inventoryChanges"]
+        again = running.project.command("preview", "--non-interactive", "--color", "never").stdout
+        assert "inventoryChanges" not in again, "a second run changes no output"
+    finally:
+        devices.write_text(text)
+        running.project.up()

@@ -102,8 +102,9 @@ def texts(value: object, path: str = "") -> Iterator[tuple[str, str]]:
 class RecordingMonitor(mocks.MockMonitor):
     """A monitor that keeps each request, answers with the inputs and `outputs`, and refuses a URN that comes twice."""
 
-    def __init__(self, outputs: Outputs, *, preview: bool) -> None:
+    def __init__(self, outputs: Outputs, *, preview: bool, earlier: Json | None = None) -> None:
         super().__init__(cast("mocks.Mocks", None))
+        self._earlier = earlier
         self.recorded = Recorded()
         self._outputs, self._preview = outputs, preview
 
@@ -131,6 +132,13 @@ class RecordingMonitor(mocks.MockMonitor):
         """Record a component's outputs."""
         self.recorded.component_outputs[request.urn] = _plain(request.outputs)
         return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
+
+    def Invoke(self, request: Any) -> Any:  # noqa: ANN401, N802 - Pulumi's name and types
+        """Answer the one function that the program calls: the outputs of the stack's last run."""
+        assert request.tok == "pulumi:pulumi:readStackOutputs", request.tok
+        answered = resource_pb2.ResourceInvokeResponse()
+        getattr(answered, "return").update({"name": dict(request.args)["name"], "outputs": self._earlier or {}})
+        return answered
 
     def _registered(self, request: Any) -> Registered:  # noqa: ANN401 - Pulumi's types are not typed
         given = _plain(request.object)
@@ -190,13 +198,18 @@ def _nothing(_: Registered) -> Json:
 
 
 def run(
-    program: Callable[[], object], outputs: Outputs = _nothing, *, preview: bool = False, stack: str = "try"
+    program: Callable[[], object],
+    outputs: Outputs = _nothing,
+    *,
+    preview: bool = False,
+    stack: str = "try",
+    earlier: Json | None = None,
 ) -> Recorded:
     """Run a program to its end as the stack `motcua/try` would; any failing `apply` raises here.
 
-    `outputs` gives what the provider would add to a resource's inputs.
+    `outputs` gives what the provider would add to a resource's inputs, `earlier` the stack's outputs of its last run.
     """
-    monitor, before = RecordingMonitor(outputs, preview=preview), settings.SETTINGS
+    monitor, before = RecordingMonitor(outputs, preview=preview, earlier=earlier), settings.SETTINGS
     root, loop = settings.ROOT.set(None), asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     loop.set_exception_handler(lambda *_: None)  # what failed is raised here, and not told again when memory is freed

@@ -62,14 +62,19 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def deployed(
-    engine: pytest.MonkeyPatch, stack: str, more: Mapping[str, object] = NOTHING, *, preview: bool = False
+    engine: pytest.MonkeyPatch,
+    stack: str,
+    more: Mapping[str, object] = NOTHING,
+    *,
+    preview: bool = False,
+    earlier: dict[str, Any] | None = None,
 ) -> Recorded:
     values = {**configuration(stack), **SECRETS, **more}
     texts = {
         f"motcua:{name}": one if isinstance(one, str) else json.dumps(one, default=str) for name, one in values.items()
     }
     engine.setenv("PULUMI_CONFIG", json.dumps(texts))
-    return run(program.deploy_stack, answered, preview=preview, stack=stack)
+    return run(program.deploy_stack, answered, preview=preview, stack=stack, earlier=earlier)
 
 
 @pytest.mark.parametrize("preview", [False, True])
@@ -83,6 +88,25 @@ def test_a_shipped_stack_deploys_and_keeps_its_secrets(engine: pytest.MonkeyPatc
     assert found.leaks({**SECRETS, **planted}) == []
     assert found.of("pulumi-python:dynamic/motcua/pki:Authority")
     assert "caKey" in found.secret_exports or preview
+
+
+@pytest.mark.parametrize("preview", [False, True])
+@pytest.mark.parametrize("stack", STACKS)
+def test_an_edit_of_the_inventory_is_an_output_of_every_target(
+    engine: pytest.MonkeyPatch, tmp_path: Path, stack: str, preview: bool
+) -> None:
+    first = deployed(engine, stack).exports
+    assert first["inventoryChanges"][0].startswith("first roll-out: ")
+    again = deployed(engine, stack, preview=preview, earlier=first).exports
+    assert {name: again[name] for name in ("inventoryChanges", "inventoryRecord")} == {
+        name: first[name] for name in ("inventoryChanges", "inventoryRecord")
+    }
+    world = tmp_path / "world"
+    shutil.copytree(CHECKOUT / "inventory" / "bentre-2021", world)
+    with (world / "devices.csv").open("a") as devices:
+        devices.write("vn83-83-kiosk9,vn83-83,kiosk,60000,yes\n")
+    edited = deployed(engine, stack, {"inventory": str(world)}, preview=preview, earlier=first).exports
+    assert edited["inventoryChanges"][1:] == ["+ device vn83-83-kiosk9 (kiosk, vn83-83)"]
 
 
 def test_roles_of_a_cluster_follow_when_influxdb_is_reachable(engine: pytest.MonkeyPatch) -> None:
