@@ -10,12 +10,13 @@ import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pulumi import automation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 STACK = "local"
@@ -33,7 +34,7 @@ class Done:
 class Project:
     """The shipped program on a copy of the sample inventory."""
 
-    def __init__(self, folder: Path, name: str = STACK) -> None:
+    def __init__(self, folder: Path, name: str = STACK, more: Mapping[str, str] = MappingProxyType({})) -> None:
         self.folder, self.name = folder, name
         for part in ("home", "state"):
             (folder / part).mkdir(parents=True)
@@ -50,6 +51,7 @@ class Project:
             "PULUMI_CONFIG_PASSPHRASE": "only-for-tests",
             "PULUMI_SKIP_UPDATE_CHECK": "1",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            **more,
         }
         work = automation.LocalWorkspace(work_dir=str(self.root), env_vars=self.env)
         self.stack = automation.Stack.create_or_select(name, work)
