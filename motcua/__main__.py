@@ -14,12 +14,19 @@ def main() -> NoReturn:
     """Run the command line; an agent's arguments are parsed here, because typer and rich cost it memory."""
     options = parse_agent_options(sys.argv[1:])
     if options is not None:
-        from motcua.agent_process import main as agent
-
-        sys.exit(agent(Path(options["--config"]), Path(options["--root"]) if options["--root"] else None))
+        _run_agent(options)
     from motcua.cli.app import main as others
 
     others()
+
+
+def _run_agent(options: dict[str, str]) -> None:
+    """Run the agent and exit; returns where its libraries are missing, which the command line reports."""
+    try:
+        from motcua.agent_process import main as agent
+    except ModuleNotFoundError:
+        return
+    sys.exit(agent(Path(options["--config"]), Path(options["--root"]) if options["--root"] else None))
 
 
 def parse_agent_options(words: list[str]) -> dict[str, str] | None:

@@ -48,9 +48,8 @@ def shipped_files() -> list[Path]:
 def open_stacks(files: Sequence[Path], folder: Path | None, today: date) -> list[OpenedStack]:
     """Open stack files, the shipped ones when none is given; `folder` is an inventory in place of theirs.
 
-    Raises ConfigError with the faults of all files, InventoryError, and ConfigError when the infra extra is missing.
+    Raises ConfigError with the faults of all files, and InventoryError.
     """
-    _require_infra()
     chosen = list(files or shipped_files())
     if not chosen:
         return [_built_in_stack(folder, today)]
@@ -90,16 +89,6 @@ def _load_inventory(file: Path, folder: Path | None) -> tuple[Inventory | None, 
         return inventory.load(chosen), ()
     except InventoryError as error:
         return None, error.faults
-
-
-def _require_infra() -> None:
-    try:
-        import pydantic
-        import yaml
-    except ImportError as error:
-        remedy = "install motcua[infra]"
-        raise ConfigError([Fault("installation", 0, str(error.name), "is missing", remedy)]) from None
-    del pydantic, yaml
 
 
 def _build_stack(

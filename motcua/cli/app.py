@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from motcua.cli import ConfigOption, MqttOption, StoreOption, ca, drift, inventory, publish, render, replay, rotation
+from motcua.cli.extras import missing_extra
 from motcua.startup import load_inventory, load_settings, stored_logs, until_stopped
 from telemetry import __version__
 from telemetry.errors import ConfigError, InventoryError, MappingError, MotcuaError
@@ -45,13 +46,16 @@ def main() -> NoReturn:
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(1)
     except Exception as error:  # noqa: BLE001
-        _exit_on_usage_error(error)
+        _exit_on_wrong_usage(error)
     # Outside standalone mode, typer returns the number of a typer.Exit.
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _exit_on_usage_error(error: Exception) -> None:
-    """Exit 2 on wrong usage; any other exception is a defect and is raised with its traceback."""
+def _exit_on_wrong_usage(error: Exception) -> None:
+    """Exit 2 on wrong usage or a missing extra; any other exception is a defect and is raised with its traceback."""
+    if isinstance(error, ModuleNotFoundError) and (message := missing_extra(sys.argv[1:], error)):
+        print(f"motcua: {message}", file=sys.stderr)
+        sys.exit(2)
     console = getattr(error, "show", None)
     if console is None:
         raise error
@@ -59,10 +63,25 @@ def _exit_on_usage_error(error: Exception) -> None:
     sys.exit(2)
 
 
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def read_version_option(
+    asked: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version, then exit.")
+    ] = False,
+) -> None:
+    """Infrastructure and telemetry of one-stop public-service centres."""
+
+
 @app.command()
 def version() -> None:
     """Print the version."""
-    print(__version__)
+    _print_version(is_asked=True)
 
 
 @app.command()

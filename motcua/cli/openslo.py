@@ -20,17 +20,6 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Exchange objectives with other tools as OpenSLO v1 YAML.")
 
 
-@app.callback()
-def require_yaml() -> None:
-    """Exchange objectives with other tools as OpenSLO v1 YAML."""
-    try:
-        import yaml
-    except ImportError as error:
-        remedy = "install motcua[server] or motcua[infra]"
-        raise ConfigError([Fault("installation", 0, "yaml", "is missing", remedy)]) from error
-    del yaml
-
-
 @app.command("export")
 def export(
     out: Annotated[Path | None, typer.Option(help="Write to this file (default: standard output).")] = None,

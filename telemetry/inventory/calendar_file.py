@@ -54,7 +54,7 @@ _CENTRE_MODES = get_args(CentreMode)
 _ALWAYS = Window(0, END_OF_TIME_MS)
 _EPOCH, _END = date(1970, 1, 1), date(9999, 1, 1)
 _NO_HOLIDAYS = PublicHolidays(MappingProxyType({}), frozenset())
-_INSTALL_REMEDY = "install motcua with its extra server or infra"
+_INSTALL_REMEDY = 'pip install "motcua[server]" or pip install "motcua[infra]"'
 _RULE_REMEDY = 'write it like "FREQ=MONTHLY;BYDAY=1SA"; the first time is `from`'
 
 

@@ -366,7 +366,7 @@ def test_a_library_that_is_not_installed_is_named_with_the_way_to_get_it(
     change(folder, "calendar.toml", "BYDAY=1SA", f"BYDAY=1SA;WKST={'MO' if line == 6 else 'TU'}")
     monkeypatch.setattr(builtins, "__import__", without)
     assert [(f.line, f.field, f.remedy) for f in faults_of(folder)] == [
-        (line, field, "install motcua with its extra server or infra")
+        (line, field, 'pip install "motcua[server]" or pip install "motcua[infra]"')
     ]
 
 

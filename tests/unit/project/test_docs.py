@@ -59,6 +59,26 @@ def test_every_command_is_documented() -> None:
     assert [name for name in names if f"`{name}" not in reference] == []
 
 
+def test_every_command_has_its_extras_and_the_page_says_them() -> None:
+    import typer
+
+    from motcua.cli.app import app
+    from motcua.cli.extras import EXTRAS, EXTRAS_BY_COMMAND
+
+    plain = {name for name in EXTRAS_BY_COMMAND if " --" not in name}
+    assert plain == {name.removeprefix("motcua ") for name in commands(typer.main.get_command(app), "motcua")}
+    said = {
+        row[0].strip(" `").removeprefix("motcua "): [cell.strip() for cell in row[1:5]]
+        for line in text("docs/reference/commands.md").partition("## Extras")[2].partition("\n## ")[0].splitlines()
+        if line.startswith("| `")
+        for row in [line.strip("|").split("|")]
+    }
+    assert said == {
+        name: ["✓" if not extras or one in extras else "" for one in ("none", *EXTRAS)]
+        for name, extras in EXTRAS_BY_COMMAND.items()
+    }
+
+
 def test_every_setting_the_command_reads_is_documented() -> None:
     sources = [*ROOT.glob("motcua/**/*.py"), ROOT / "telemetry/config.py"]
     read = {
