@@ -15,8 +15,10 @@ from telemetry.core.scope import Scope
 from telemetry.queries.slos import SLO_STATES, sum_slos
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from api.pages.language import LanguageCode
-    from telemetry.core.figures.accounting import TimeByState
+    from telemetry.core.figures.condition import Condition
     from telemetry.queries.service import Queries
 
 router = APIRouter(tags=["badges"])
@@ -25,18 +27,24 @@ LanguageParam = Annotated[Literal["vi", "en"], Query(description="language of th
 BadgeWindowParam = Annotated[
     BadgeWindow, Query(description="the window of the figure; an objective has its own period")
 ]
-COLOUR_BY_SLO_STATE = {"healthy": "#1b6e3c", "at_risk": "#8a5a00", "exhausted": "#a3161c", "no_data": "#595959"}
+_GOOD, _WARN, _BAD, _MUTE = "#1b6e3c", "#8a5a00", "#a3161c", "#595959"
 """White text on each has a contrast of at least 4.5:1."""
+COLOUR_BY_SLO_STATE = {"healthy": _GOOD, "at_risk": _WARN, "exhausted": _BAD, "no_data": _MUTE}
+COLOUR_BY_CONDITION: Mapping[Condition, str] = {
+    "operational": _GOOD, "closed": _GOOD, "busy": _WARN, "below_target": _WARN, "degraded": _WARN, "overloaded": _BAD,
+    "down": _BAD, "unknown": _MUTE, "planned": _MUTE, "retired": _MUTE, "imported": _MUTE,
+}  # fmt: skip
+"""The colour of a place's badge: that of its one condition."""
 _CHAR_WIDTH, _PADDING, _HEIGHT = 7, 8, 22
 
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """Two fields and the text for screen readers; `slo_state` is the colour of the second."""
+    """Two fields, the colour of the second and the text for screen readers."""
 
     label: str
     value: str
-    slo_state: str
+    colour: str
     detail: str
 
 
@@ -50,7 +58,7 @@ def render_svg(badge: Badge, lang: str) -> str:
         f'viewBox="0 0 {width} {_HEIGHT}" aria-labelledby="t d"><title id="t">{label}: {value}</title>'
         f'<desc id="d">{detail}</desc><rect width="{label_width}" height="{_HEIGHT}" fill="#333"/>'
         f'<rect x="{label_width}" width="{value_width}" height="{_HEIGHT}" '
-        f'fill="{COLOUR_BY_SLO_STATE[badge.slo_state]}"/>'
+        f'fill="{badge.colour}"/>'
         f'<g fill="#fff" font-family="sans-serif" font-size="12">{_render_text(_PADDING, label, label_width)}'
         f"{_render_text(label_width + _PADDING, value, value_width)}</g></svg>"
     )
@@ -80,7 +88,9 @@ def get_slo_badge(
     account, good_bad = sum_slos(scoped_slos)
     worst = min((r.slo_state for r in scoped_slos), key=SLO_STATES.index, default="no_data")
     detail = _format_detail(locale, good_bad.ratio, account.coverage, objective.days)
-    return _svg_response(Badge(locale.name(objective), _format_ratio(locale, good_bad.ratio), worst, detail), lang)
+    return _svg_response(
+        Badge(locale.name(objective), _format_ratio(locale, good_bad.ratio), COLOUR_BY_SLO_STATE[worst], detail), lang
+    )
 
 
 @router.get("/badges/centre/{centre}.svg", operation_id="badge_centre", response_class=Response)
@@ -89,10 +99,9 @@ def get_centre_badge(
 ) -> Response:
     """Draw a centre's availability in opening hours."""
     locale = _locale_for(queries, lang)
-    declared = queries.network().centre(centre)
-    return _svg_response(
-        _availability_badge(queries, locale, Scope.centre(centre), locale.name(declared), window), lang
-    )
+    view = queries.centre(centre)
+    place = BadgePlace(Scope.centre(centre), locale.name(view.centre), view.condition)
+    return _svg_response(_availability_badge(queries, locale, place, window), lang)
 
 
 @router.get("/badges/system/{system}.svg", operation_id="badge_system", response_class=Response)
@@ -101,24 +110,29 @@ def get_system_badge(
 ) -> Response:
     """Draw a digital system's availability round the clock."""
     locale = _locale_for(queries, lang)
-    name = locale.name(queries.network().system(system).system)
-    return _svg_response(_availability_badge(queries, locale, Scope.system(system), name, window), lang)
+    view = queries.network().system(system)
+    place = BadgePlace(Scope.system(system), locale.name(view.system), view.condition)
+    return _svg_response(_availability_badge(queries, locale, place, window), lang)
 
 
-def _availability_badge(queries: Queries, locale: PageLocale, scope: Scope, name: str, window: BadgeWindow) -> Badge:
+@dataclass(frozen=True, slots=True)
+class BadgePlace:
+    """What a badge is about, and its condition."""
+
+    scope: Scope
+    name: str
+    condition: Condition
+
+
+def _availability_badge(queries: Queries, locale: PageLocale, place: BadgePlace, window: BadgeWindow) -> Badge:
+    """Return a place's badge: the availability is of the window, the condition of now; grey without a figure."""
     days = int(window.removesuffix("d"))
     now = queries.now()
-    account = queries.availability(scope, Window(now - days * DAY, now)).overall
+    account = queries.availability(place.scope, Window(now - days * DAY, now)).overall
     detail = _format_detail(locale, account.availability(), account.coverage, days)
-    return Badge(name, _format_ratio(locale, account.availability()), _badge_state(account, queries, scope), detail)
-
-
-def _badge_state(account: TimeByState, queries: Queries, scope: Scope) -> str:
-    """Return the worst state of the scope's objectives; `healthy` or `no_data` when it has none."""
-    if account.availability() is None:
-        return "no_data"
-    worst = queries.slo_index().worst_at(scope)
-    return "healthy" if worst is None or worst.slo_state == "no_data" else worst.slo_state
+    condition = locale.t(f"cond_{place.condition}")
+    colour = COLOUR_BY_CONDITION[place.condition] if account.availability() is not None else _MUTE
+    return Badge(place.name, _format_ratio(locale, account.availability()), colour, f"{detail}; {condition}")
 
 
 def _format_ratio(locale: PageLocale, ratio: float | None) -> str:

@@ -46,7 +46,7 @@ def centre_state_data(view: CentreView) -> dict[str, Any]:
         "condition": view.condition,
         "open": view.open,
         "counters_open": view.counters_open,
-        "devices": count_states(view.devices),
+        "devices": count_states(view.devices_in_service),
         "last_data": rfc3339_or_none(view.last_data, view.centre.zone),
     }
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from api.deps import QueriesDep
 from api.times import rfc3339
 from telemetry.core.calendar.windows import DAY
+from telemetry.core.figures.condition import component_status
 from telemetry.core.scope import Scope
 
 if TYPE_CHECKING:
@@ -24,11 +25,6 @@ _DESCRIPTIONS = {
     "none": "All Systems Operational", "minor": "Minor Service Outage", "major": "Major Service Outage",
     "critical": "Critical Service Outage",
 }  # fmt: skip
-_CENTRE_STATUS = {
-    "operational": "operational", "degraded": "degraded_performance", "down": "major_outage",
-    "unknown": "partial_outage", "closed": "operational", "imported": "operational",
-}  # fmt: skip
-_SYSTEM_STATUS = {"up": "operational", "down": "major_outage", "unknown": "partial_outage"}
 _IMPACT_BY_SEVERITY = {"page": "major", "ticket": "minor"}
 
 
@@ -50,8 +46,14 @@ def get_status_summary(request: Request, queries: QueriesDep) -> dict[str, Any]:
 
 def _components(network_status: NetworkStatus, now: str) -> Iterator[dict[str, Any]]:
     components = [
-        *((Scope.centre(v.centre.id), v.centre.name_en, _CENTRE_STATUS[v.condition]) for v in network_status.centres),
-        *((Scope.system(v.system.id), v.system.name_en, _SYSTEM_STATUS[v.state]) for v in network_status.systems),
+        *(
+            (Scope.centre(v.centre.id), v.centre.name_en, component_status(v.assessment))
+            for v in network_status.centres
+        ),
+        *(
+            (Scope.system(v.system.id), v.system.name_en, component_status(v.assessment))
+            for v in network_status.systems
+        ),
     ]
     for position, (ident, name, status) in enumerate(components, 1):
         yield {"id": ident, "name": name, "status": status, "position": position, "updated_at": now, "group": False}

@@ -66,7 +66,7 @@ def _centre_state_families(views: Sequence[CentreView]) -> Iterator[Metric]:
         "devices",
         "Devices by service state; by kind too at /metrics/centre.",
         ["centre", "state"],
-        (([v.centre.id, state], n) for v in views for state, n in count_states(v.devices).items()),
+        (([v.centre.id, state], n) for v in views for state, n in count_states(v.devices_in_service).items()),
     )
 
 
@@ -77,7 +77,7 @@ def _count_families(status: NetworkStatus) -> Iterator[Metric]:
         ["state"],
         (([c], n) for c, n in status.conditions.items()),
     )
-    counts = Counter((d.now.kind, d.state) for v in status.centres for d in v.devices)
+    counts = Counter((d.now.kind, d.state) for v in status.centres for d in v.devices_in_service)
     kinds = sorted({kind for kind, _ in counts})
     yield gauge_family(
         "devices_by_type",
@@ -128,7 +128,7 @@ def _system_families(views: Sequence[SystemView]) -> Iterator[Metric]:
         "system_state",
         "A digital system's state by quorum, as a state set: 1 for the present one.",
         ["system", "state"],
-        (([v.system.id, state], int(v.state == state)) for v in views for state in STATES),
+        (([v.system.id, state], int(v.state == state)) for v in views if v.in_service for state in STATES),
     )
 
 
@@ -152,7 +152,7 @@ def store_families(stats: StoreStats) -> Iterator[Metric]:
 def device_families(view: CentreView) -> Iterator[Metric]:
     """Yield each device's families; values that were never reported are left out."""
     label_names = ["centre", "device", "device_type"]
-    rows = [([view.centre.id, d.now.id, d.now.kind], d) for d in view.devices]
+    rows = [([view.centre.id, d.now.id, d.now.kind], d) for d in view.devices_in_service]
     yield gauge_family(
         "device_state",
         "A device's service state, as a state set: 1 for the present one.",
@@ -182,7 +182,7 @@ def device_families(view: CentreView) -> Iterator[Metric]:
 
 def centre_families(view: CentreView) -> Iterator[Metric]:
     """Yield the centre's devices by kind, and its queues by service."""
-    counts = Counter((d.now.kind, d.state) for d in view.devices)
+    counts = Counter((d.now.kind, d.state) for d in view.devices_in_service)
     kinds = sorted({kind for kind, _ in counts})
     yield gauge_family(
         "centre_devices",

@@ -44,12 +44,12 @@ def build_context(queries: Queries, locale: PageLocale, place: HistoryPlace) -> 
         "view": view,
         "now": view.now,
         "simulated": has_simulated_data(queries, view),
-        "stale": view.stale and view.open and view.condition != "imported",
+        "stale": view.stale and view.condition == "unknown",
         "last_data": view.last_data,
         "freshness": Freshness(view.last_data, view.now),
         "picker": build_picker(queries, locale, place, None),
         "sentence": summary_sentence(view, locale),
-        "mood": "unknown" if view.stale and view.open and not centre.imported else view.condition,
+        "mood": view.condition,
         "queues": queries.current_queues(centre.id),
         "service_name": ServiceNames(queries, locale, centre),
         "cells": day_strip(history.rows),
@@ -103,6 +103,8 @@ def summary_sentence(view: CentreView, locale: PageLocale) -> str:
     """Return a sentence: whether the centre is open, what works, and when it next opens or closes."""
     if view.condition == "imported":
         return locale.t("s_imported")
+    if view.condition in {"planned", "retired"}:
+        return f"{locale.t(f'cond_{view.condition}')} – {locale.reason(view.assessment.reasons[0], view.now)}."
     opening_text = locale.t("s_open" if view.open else "s_closed")
     working = ", ".join(_working_texts(view, locale)) if view.open else ""
     change = view.centre.next_opening_change(view.now)
@@ -116,8 +118,8 @@ def _working_texts(view: CentreView, locale: PageLocale) -> list[str]:
         texts.append(locale.t("s_counters", part=view.counters_open, whole=view.centre.counters))
     else:
         texts.append(locale.t("s_counters_open", n=view.counters_open))
-    kinds = Counter(d.now.kind for d in view.devices)
+    kinds = Counter(d.now.kind for d in view.devices_in_service)
     for kind, total in sorted(kinds.items()):
-        up = sum(d.state == "up" for d in view.devices if d.now.kind == kind)
+        up = sum(d.state == "up" for d in view.devices_in_service if d.now.kind == kind)
         texts.append(locale.t("s_devices", part=up, whole=total, kind=locale.messages.get(f"kind_{kind}", kind)))
     return texts

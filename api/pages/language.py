@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from fastapi import Request
 
+    from telemetry.core.figures.condition import Reason
+
 LanguageCode = Literal["vi", "en"]
 LANGS: tuple[LanguageCode, ...] = ("vi", "en")
 LANGUAGE_COOKIE = "motcua_lang"
@@ -101,6 +103,22 @@ class PageLocale:
     def minutes(self, seconds: float | None) -> str:
         """Return a duration in minutes with at most one decimal, or a dash."""
         return "–" if seconds is None else self.t("minutes", m=self.decimal(seconds / 60))
+
+    def reason(self, reason: Reason, now: int) -> str:
+        """Return why a condition is not better, in words."""
+        key = f"reason_{reason.code}"
+        if reason.code == "no_contact" and reason.at is None:
+            return self.t(f"{key}_never")
+        values = {
+            "at": None if reason.at is None else self.since(reason.at, now),
+            "wait": None if reason.seconds is None else self.minutes(60 * (reason.seconds // 60)),
+            "target": None if reason.target_s is None else self.minutes(reason.target_s),
+            "ratio": self.percent(reason.ratio),
+            "goal": self.percent(reason.goal),
+            "n": reason.count,
+            "left": reason.left,
+        }
+        return self.t(key, **{name: value for name, value in values.items() if value is not None})
 
     def clock(self, t: int | None) -> str:
         """Return a time of day."""

@@ -7,22 +7,20 @@ from typing import TYPE_CHECKING, Any
 from api.pages.charts import target_gauge
 from api.pages.freshness import Freshness
 from api.pages.picker import build_picker
+from telemetry.core.figures.condition import attention_key
 from telemetry.core.scope import Scope
 from telemetry.queries.network import sort_worst_first
 from telemetry.queries.service import WAIT_TARGET
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from api.pages.language import PageLocale
     from api.pages.places import HistoryPlace
+    from telemetry.core.figures.condition import Condition
     from telemetry.core.inventory import Target
     from telemetry.queries.network import NetworkStatus
     from telemetry.queries.service import Queries
-    from telemetry.queries.views import CentreCondition, CentreView
 
 FIRST_CENTRES = 20
-_CONDITION_BY_INDICATOR = {"none": "operational", "minor": "degraded", "major": "down", "critical": "down"}
 
 
 def build_context(queries: Queries, locale: PageLocale, place: HistoryPlace) -> dict[str, Any]:
@@ -42,13 +40,13 @@ def build_context(queries: Queries, locale: PageLocale, place: HistoryPlace) -> 
         "freshness": Freshness(status.last_data, status.network.now),
         "picker": build_picker(queries, locale, place, None),
         "sentence": summary_sentence(status, locale),
-        "mood": overall_condition(status),
+        "mood": status.condition,
         "today": today.overall,
         "health": queries.store_stats(),
         "first": ordered[:FIRST_CENTRES],
         "rest": ordered[FIRST_CENTRES:],
         "imported": sort_worst_first(status.imported),
-        "systems": sorted(status.systems, key=lambda v: (("down", "unknown", "up").index(v.state), v.system.id)),
+        "systems": sorted(status.systems, key=lambda v: attention_key(v.assessment, 0, v.system.id)),
         "inventory": inventory,
         **_wait_context(status, locale),
     }
@@ -74,31 +72,26 @@ def target_verdict(mean: float | None, target: Target | None) -> str:
     return "target_met" if mean <= target.value else "target_missed"
 
 
-def overall_condition(status: NetworkStatus) -> CentreCondition:
-    """Return the condition whose colour the header has."""
-    if status.stale:
-        return "unknown"
-    if not status.open_centres and status.indicator in ("none", "minor"):
-        return "closed"
-    return _CONDITION_BY_INDICATOR[status.indicator]  # type: ignore[return-value]
-
-
 def summary_sentence(status: NetworkStatus, locale: PageLocale) -> str:
-    """Return the state of the network in a sentence or two."""
+    """Return the state of the network in a sentence or two; the counts are of the centres' conditions."""
     if not status.centres:
         return locale.t("p_none")
-    parts = [_centres_sentence(status.centres, locale) if status.open_centres else locale.t("p_closed")]
+    if status.condition == "planned":
+        return locale.t("p_planned")
+    parts = [_centres_sentence(status, locale) if status.open_centres else locale.t("p_closed")]
     if status.system_states["down"]:
         parts.append(locale.t("p_systems_down", n=status.system_states["down"]))
+    if status.assessment.exhausted:
+        parts.append(locale.t("p_objectives_exhausted", n=status.assessment.exhausted))
     return " ".join(parts)
 
 
-def _centres_sentence(views: Sequence[CentreView], locale: PageLocale) -> str:
-    conditions = [v.condition for v in views if v.open]
-    good = conditions.count("operational")
-    if good == len(conditions):
+def _centres_sentence(status: NetworkStatus, locale: PageLocale) -> str:
+    conditions, total = status.conditions, status.open_centres
+    good = conditions["operational"]
+    if good == total:
         return locale.t("p_all_good", n=good)
-    parts = [locale.t("p_some", good=good, n=len(conditions))]
-    bad: tuple[CentreCondition, ...] = ("down", "degraded", "unknown")
-    parts += [locale.t(f"p_some_{c}", n=conditions.count(c)) for c in bad if c in conditions]
+    parts = [locale.t("p_some", good=good, n=total)]
+    impaired: tuple[Condition, ...] = ("down", "overloaded", "degraded", "unknown", "busy", "below_target")
+    parts += [locale.t(f"p_some_{c}", n=conditions[c]) for c in impaired if conditions[c]]
     return ", ".join(parts) + "."

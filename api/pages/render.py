@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 STATE_ICONS = {
     "operational": "✓", "degraded": "▲", "down": "✕", "unknown": "?", "closed": "○", "imported": "↧", "up": "✓",
+    "overloaded": "‼", "busy": "◔", "below_target": "▽", "planned": "◌", "retired": "◼",
     "period": "▦", "healthy": "✓", "at_risk": "▲", "exhausted": "✕", "no_data": "?",
 }  # fmt: skip
 """A symbol for every state, so that colour is never the only sign."""

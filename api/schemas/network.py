@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from pydantic import Field
+
 from api.schemas.availability import SecondsByState, account_fields
 from api.schemas.envelope import ApiModel
 from api.schemas.objectives import SloBadge, SloStateCounts
@@ -18,8 +20,10 @@ if TYPE_CHECKING:
     from typing import Self
     from zoneinfo import ZoneInfo
 
+    from telemetry.core.figures.condition import Reason
     from telemetry.core.figures.histograms import LatencyHistogram
     from telemetry.core.fold.live_row_types import AvailabilityState
+    from telemetry.core.in_service import ServicePeriod
     from telemetry.queries.network import NetworkStatus
     from telemetry.queries.queues import CurrentQueue
     from telemetry.queries.slos import SloIndex
@@ -27,7 +31,11 @@ if TYPE_CHECKING:
     from telemetry.queries.views import CentreView, DeviceView, SystemView
 
 ApiState = Literal["up", "down", "unknown"]
-ApiCondition = Literal["operational", "degraded", "down", "unknown", "closed", "imported"]
+ApiCondition = Literal[
+    "down", "overloaded", "unknown", "degraded", "busy", "below_target", "operational", "closed", "planned",
+    "retired", "imported",
+]  # fmt: skip
+ServicePhaseName = Literal["awaiting", "planned", "in_service", "retired"]
 
 
 class StateCounts(ApiModel):
@@ -44,8 +52,33 @@ class StateCounts(ApiModel):
         return cls(total=sum(counts.values()), up=counts["up"], down=counts["down"], unknown=counts["unknown"])
 
 
+class ConditionReason(ApiModel):
+    """Why a condition is not better: the code with the values that it has."""
+
+    code: str = Field(description="such as devices_down, longest_wait; see docs/explanation/condition.md")
+    count: int | None = Field(description="devices, objectives, or tickets that arrived in the last hour")
+    left: int | None = Field(description="tickets that left the queue in the last hour")
+    at: str | None = Field(description="since when, or from when")
+    seconds: int | None = Field(description="the longest wait now, seconds")
+    target_s: int | None = Field(description="the wait that is promised, seconds")
+    ratio: float | None = Field(description="share called within the target in the last hour, 0 to 1")
+    goal: float | None = Field(description="the share that is promised, 0 to 1")
+    service: str = Field(description="the service whose queue it is, or empty")
+
+    @classmethod
+    def from_reason(cls, reason: Reason, zone: ZoneInfo) -> Self:
+        """Return a reason with its time in a zone."""
+        return cls.build(reason, at=rfc3339_or_none(reason.at, zone))
+
+
+def period_fields(period: ServicePeriod, zone: ZoneInfo) -> dict[str, str | None]:
+    """Return from when until when something is in service, for a response; null: not known, or without end."""
+    start = None if not period.start else rfc3339(period.start, zone)
+    return {"in_service_from": start, "in_service_to": rfc3339_or_none(period.end, zone)}
+
+
 class DeviceResponse(ApiModel):
-    """A device as declared and as last reported."""
+    """A device as declared and as last reported; `phase` says whether it is in service."""
 
     id: str
     centre: str
@@ -65,12 +98,16 @@ class DeviceResponse(ApiModel):
     uptime_s: int | None
     outbox_rows: int | None
     fw: str
+    phase: ServicePhaseName
+    in_service_from: str | None
+    in_service_to: str | None
 
     @classmethod
     def from_view(cls, view: DeviceView, zone: ZoneInfo) -> Self:
         """Return a device."""
         last_event, last_contact = (rfc3339_or_none(t, zone) for t in (view.now.last_event, view.now.last_contact))
-        return cls.build(view, view.now, last_event=last_event, last_contact=last_contact)
+        period = period_fields(view.period, zone)
+        return cls.build(view, view.now, last_event=last_event, last_contact=last_contact, **period)
 
 
 class CurrentCapacity(ApiModel):
@@ -93,6 +130,7 @@ class CentreSummary(ApiModel):
     imported: bool
     simulated: bool
     condition: ApiCondition
+    reasons: list[ConditionReason]
     state: ApiState
     open: bool
     mode: str
@@ -105,6 +143,8 @@ class CentreSummary(ApiModel):
     capacity: CurrentCapacity | None
     objective: SloBadge | None
     today: TodayFigures
+    in_service_from: str | None
+    in_service_to: str | None
 
     @classmethod
     def from_view(cls, view: CentreView, slos: SloIndex, **own: object) -> Self:
@@ -118,10 +158,12 @@ class CentreSummary(ApiModel):
             state="unknown" if view.row is None or view.stale else view.row.state,
             mode=view.row.mode if view.row else "normal",
             last_data=rfc3339_or_none(view.last_data, centre.zone),
-            devices=StateCounts.from_counts(count_states(view.devices)),
+            devices=StateCounts.from_counts(count_states(view.devices_in_service)),
             capacity=capacity and CurrentCapacity(low=capacity[0], high=capacity[1]),
             objective=worst and SloBadge.from_slo(worst),
             today=TodayFigures.from_figures(view.today),
+            reasons=[ConditionReason.from_reason(reason, centre.zone) for reason in view.assessment.reasons],
+            **period_fields(view.period, centre.zone),
             **own,
         )
 
@@ -177,15 +219,22 @@ class SystemSummary(ApiModel):
     kind: str
     critical: bool
     quorum: int
+    condition: ApiCondition
+    reasons: list[ConditionReason]
     state: ApiState
     at: str | None
     vantage: list[VantagePoint]
+    in_service_from: str | None
+    in_service_to: str | None
 
     @classmethod
     def from_view(cls, view: SystemView, zone: ZoneInfo, **own: object) -> Self:
         """Return a digital system; `own` are the fields that a subclass adds."""
         return cls.build(
             view.system,
+            condition=view.condition,
+            reasons=[ConditionReason.from_reason(reason, zone) for reason in view.assessment.reasons],
+            **period_fields(view.period, zone),
             state=view.state,
             at=rfc3339_or_none(view.row.at if view.row else None, zone),
             vantage=[VantagePoint.from_view(point, zone) for point in vantage_points(view)],
@@ -279,6 +328,11 @@ class CentreCounts(ApiModel):
     unknown: int
     closed: int
     imported: int
+    overloaded: int
+    busy: int
+    below_target: int
+    planned: int
+    retired: int
 
 
 class QueueTotals(ApiModel):
@@ -300,6 +354,7 @@ class WaitTarget(ApiModel):
 class NetworkStatusResponse(ApiModel):
     """The whole network."""
 
+    condition: ApiCondition
     indicator: Literal["none", "minor", "major", "critical"]
     province: str
     name_vi: str

@@ -60,7 +60,7 @@ def _window(start: int | None, end: int | None) -> Window:
     return NEVER_IN_SERVICE if start is None or start >= end else Window(start, end)
 
 
-_ALWAYS: Final = ServicePeriod()
+ALWAYS: Final = ServicePeriod()
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class ServicePeriods:
 
     def period_of(self, scope: str) -> ServicePeriod:
         """Return the period of `centre:ID`, `device:ID` or `system:ID`."""
-        return self.by_scope.get(scope, _ALWAYS)
+        return self.by_scope.get(scope, ALWAYS)
 
     def window_of(self, scope: str) -> Window:
         """Return when a scope's time counts: whole slots."""

@@ -9,23 +9,32 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import time
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from telemetry.core.figures.condition import (
+    CONDITIONS_WORST_FIRST,
+    NetworkFacts,
+    QueueTarget,
+    assess_network,
+    attention_key,
+)
 from telemetry.core.figures.histograms import queue_figures
 from telemetry.core.fold.centre_state import capacity_devices
 from telemetry.core.fold.live_row_types import CentreNow, ImportFacts
 from telemetry.core.fold.totals import add_sums
-from telemetry.core.in_service import covers
+from telemetry.core.in_service import ALL_IN_SERVICE, covers
 from telemetry.core.inventory import ALWAYS_OPEN, Centre, Service
 from telemetry.core.scope import Scope
+from telemetry.core.slo.evaluation import scopes_of
 from telemetry.queries.errors import BadScope, NotFound
 from telemetry.queries.views import (
-    CONDITIONS_WORST_FIRST,
+    NO_PLACE_FACTS,
     STALE_MS,
     CentreView,
+    PlaceFacts,
     SystemView,
     build_centre_view,
     count_states,
@@ -35,15 +44,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from telemetry.core.calendar.windows import Window
+    from telemetry.core.figures.condition import Condition, NetworkAssessment, StatusIndicator
     from telemetry.core.figures.histograms import QueueFigures
     from telemetry.core.fold.live_row_types import AvailabilityState
     from telemetry.core.in_service import ServicePeriods
     from telemetry.core.inventory import Inventory, OpeningHours, Target
     from telemetry.queries.buckets import CalendarSource
     from telemetry.queries.snapshot import Snapshot
-    from telemetry.queries.views import CentreCondition, DeviceView
-
-StatusIndicator = Literal["none", "minor", "major", "critical"]
+    from telemetry.queries.views import DeviceView
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +82,7 @@ class NetworkView:
     inventory: Inventory
     snapshot: Snapshot
     now: int
+    facts: PlaceFacts = NO_PLACE_FACTS
 
     def declared_centres(self) -> list[CentreView]:
         """Return the inventory's centres by id."""
@@ -102,7 +111,7 @@ class NetworkView:
     def centre_view(self, centre: Centre) -> CentreView:
         """Join a centre's declaration with its live row."""
         declared = self.inventory.devices_of(centre.id)
-        return build_centre_view(centre, declared, self.snapshot.centres.get(centre.id), self.now)
+        return build_centre_view(centre, declared, self.snapshot.centres.get(centre.id), self.now, self.facts)
 
     def centre(self, ident: str) -> Centre:
         """Find a centre, declared or imported."""
@@ -132,7 +141,9 @@ class NetworkView:
         """Find a digital system."""
         if ident not in self.inventory.systems:
             raise NotFound(ident, "system")
-        return SystemView(self.inventory.systems[ident], self.snapshot.systems.get(ident), self.now)
+        scope, row = Scope.system(ident), self.snapshot.systems.get(ident)
+        period, exhausted = self.facts.periods.period_of(scope), self.facts.exhausted.get(scope, 0)
+        return SystemView(self.inventory.systems[ident], row, self.now, period, exhausted)
 
     def parse_scope(self, text: str) -> QueryScope:
         """Read a scope; a province or the country is the sum of its declared centres.
@@ -232,7 +243,7 @@ class NetworkStatus:
     target: Target | None
 
     @cached_property
-    def conditions(self) -> Mapping[CentreCondition, int]:
+    def conditions(self) -> Mapping[Condition, int]:
         """Return how many declared centres are in each condition."""
         counts = Counter(v.condition for v in self.centres)
         return {c: counts[c] for c in CONDITIONS_WORST_FIRST}
@@ -240,17 +251,17 @@ class NetworkStatus:
     @cached_property
     def open_centres(self) -> int:
         """Return how many declared centres are open."""
-        return sum(v.open for v in self.centres)
+        return sum(v.condition not in {"closed", "planned", "retired"} for v in self.centres)
 
     @cached_property
     def devices(self) -> Mapping[AvailabilityState, int]:
         """Return how many devices are in each state."""
-        return count_states(d for v in self.centres for d in v.devices)
+        return count_states(d for v in self.centres for d in v.devices_in_service)
 
     @cached_property
     def system_states(self) -> Mapping[AvailabilityState, int]:
         """Return how many digital systems are in each state."""
-        return count_states(self.systems)
+        return count_states(s for s in self.systems if s.in_service)
 
     @property
     def waiting(self) -> int:
@@ -284,16 +295,22 @@ class NetworkStatus:
         """Return whether any of it is simulated."""
         return self.network.inventory.simulated or any(v.has_simulated_data for v in (*self.centres, *self.imported))
 
+    @cached_property
+    def assessment(self) -> NetworkAssessment:
+        """Return the network's condition and its word for status pages, as the core decides them."""
+        centres = [v.assessment for v in self.centres]
+        systems = [(v.assessment, v.system.critical) for v in self.systems]
+        return assess_network(NetworkFacts(centres, systems, self.stale))
+
+    @property
+    def condition(self) -> Condition:
+        """Return the network's condition."""
+        return self.assessment.condition
+
     @property
     def indicator(self) -> StatusIndicator:
         """Return one word in the status-page vocabulary."""
-        counts = self.conditions
-        if self.open_centres and 2 * (counts["down"] + counts["unknown"]) > self.open_centres:
-            return "critical"
-        if counts["down"] or any(s.state == "down" and s.system.critical for s in self.systems):
-            return "major"
-        impaired = counts["degraded"] + counts["unknown"] + len(self.systems) - self.system_states["up"]
-        return "minor" if impaired else "none"
+        return self.assessment.indicator
 
 
 def network_status(network: NetworkView, target: Target | None) -> NetworkStatus:
@@ -304,8 +321,27 @@ def network_status(network: NetworkView, target: Target | None) -> NetworkStatus
 
 
 def sort_worst_first(views: Sequence[CentreView]) -> list[CentreView]:
-    """Order centres by condition, then by waiting tickets."""
-    return sorted(views, key=lambda v: (CONDITIONS_WORST_FIRST.index(v.condition), -v.waiting, v.centre.id))
+    """Order centres by what needs attention now: condition, then reasons, then people who wait."""
+    return sorted(views, key=lambda v: attention_key(v.assessment, v.waiting, v.centre.id))
+
+
+def queue_targets(inventory: Inventory) -> dict[str, QueueTarget]:
+    """Return the strictest wait objective of each centre that has one."""
+    targets: dict[str, QueueTarget] = {}
+    for objective in inventory.objectives:
+        if objective.sli == "wait":
+            for scoped in scopes_of(objective, inventory):
+                target = QueueTarget(objective.threshold_ms // 1000, objective.goal)
+                former = targets.get(scoped.entity, target)
+                targets[scoped.entity] = min(former, target, key=lambda t: (t.threshold_s, -t.goal))
+    return targets
+
+
+def exhausted_objectives(inventory: Inventory, snapshot: Snapshot) -> dict[str, int]:
+    """Return how many objectives have exhausted their budgets, by scope."""
+    declared = {objective.id for objective in inventory.objectives}
+    rows = (row for ident, slo in snapshot.slos.items() if ident in declared for row in slo.scopes)
+    return Counter(row.scope for row in rows if row.standing == "exhausted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,13 +371,24 @@ class NetworkViewCache:
     def __init__(self) -> None:
         self._cached: CachedNetworkView | None = None
         self._cached_capacity_centres: tuple[Inventory, frozenset[str]] | None = None
+        self._cached_targets: tuple[Inventory, Mapping[str, QueueTarget]] | None = None
 
-    def get(self, inventory: Inventory, snapshot: Snapshot, now: int) -> CachedNetworkView:
+    def get(
+        self, inventory: Inventory, snapshot: Snapshot, now: int, periods: ServicePeriods = ALL_IN_SERVICE
+    ) -> CachedNetworkView:
         """Return the view of a snapshot; a new snapshot is read each second."""
         cached = self._cached
         if cached is None or cached.snapshot is not snapshot or cached.inventory is not inventory:
-            cached = self._cached = CachedNetworkView(inventory, snapshot, now)
+            exhausted = exhausted_objectives(inventory, snapshot)
+            facts = PlaceFacts(periods, self._queue_targets(inventory), exhausted)
+            cached = self._cached = CachedNetworkView(inventory, snapshot, now, facts)
         return cached
+
+    def _queue_targets(self, inventory: Inventory) -> Mapping[str, QueueTarget]:
+        cached = self._cached_targets
+        if cached is None or cached[0] is not inventory:
+            cached = self._cached_targets = (inventory, queue_targets(inventory))
+        return cached[1]
 
     def capacity_centres(self, inventory: Inventory) -> frozenset[str]:
         """Return the centres that have a capacity: those with critical counters or kiosks."""

@@ -84,7 +84,7 @@ class Queries:
 
     def network(self) -> CachedNetworkView:
         """Return the network now, at most a second old."""
-        return self._network_views.get(self._inventory(), self.snapshot(), self._clock())
+        return self._network_views.get(self._inventory(), self.snapshot(), self._clock(), self.service_periods())
 
     def service_periods(self) -> ServicePeriods:
         """Return when everything is in service; computed again when the inventory or a contact changes."""

@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, Protocol
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from telemetry.core.figures.condition import (
+    DEFAULT_TARGET,
+    Assessment,
+    CentreFacts,
+    QueueFacts,
+    QueueTarget,
+    assess_centre,
+    assess_system,
+)
 from telemetry.core.figures.histograms import queue_figures
 from telemetry.core.fold.centre_state import capacity_bounds
 from telemetry.core.fold.live_row_types import DeviceNow, ServiceNow
 from telemetry.core.fold.totals import add_sums
+from telemetry.core.in_service import ALL_IN_SERVICE, ALWAYS
 from telemetry.core.inventory import local_date
+from telemetry.core.scope import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from telemetry.core.figures.condition import Condition
     from telemetry.core.figures.histograms import QueueFigures
     from telemetry.core.fold.live_row_types import AvailabilityState, CentreNow, SystemNow
+    from telemetry.core.in_service import ServicePeriod, ServicePeriods, ServicePhase
     from telemetry.core.inventory import Centre, Device, System
 
 
@@ -28,11 +42,6 @@ class _HasState(Protocol):
         """Up, down or unknown."""
 
 
-CentreCondition = Literal["operational", "degraded", "down", "unknown", "closed", "imported"]
-CONDITIONS_WORST_FIRST: tuple[CentreCondition, ...] = (
-    "down", "unknown", "degraded", "operational", "closed", "imported",
-)  # fmt: skip
-"""Worst first; `closed` is outside opening hours, `imported` an old log without live data."""
 STATES: tuple[AvailabilityState, ...] = ("up", "down", "unknown")
 STALE_MS = 180_000
 """A centre without data for this long is unknown, never green."""
@@ -46,6 +55,13 @@ class DeviceView:
     now: DeviceNow
     critical: bool = True
     simulated: bool = False
+    period: ServicePeriod = ALWAYS
+    phase: ServicePhase = "in_service"
+
+    @property
+    def in_service(self) -> bool:
+        """Return whether it is in service now; otherwise its silence means nothing."""
+        return self.phase == "in_service"
 
     @property
     def state(self) -> AvailabilityState:
@@ -53,7 +69,7 @@ class DeviceView:
         return self.now.state
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CentreView:
     """A centre: declared facts and the last live row, if any."""
 
@@ -62,6 +78,15 @@ class CentreView:
     now: int
     open: bool
     devices: tuple[DeviceView, ...]
+    period: ServicePeriod = ALWAYS
+    target: QueueTarget = DEFAULT_TARGET
+    exhausted: int = 0
+    """How many objectives of the centre and its devices have exhausted their budgets."""
+
+    @property
+    def devices_in_service(self) -> tuple[DeviceView, ...]:
+        """Return the devices that count now."""
+        return tuple(d for d in self.devices if d.in_service)
 
     @property
     def last_data(self) -> int | None:
@@ -115,7 +140,10 @@ class CentreView:
 
         None when the centre has neither.
         """
-        kinds = [[d.state for d in self.devices if d.critical and d.now.kind == kind] for kind in ("counter", "kiosk")]
+        kinds = [
+            [d.state for d in self.devices_in_service if d.critical and d.now.kind == kind]
+            for kind in ("counter", "kiosk")
+        ]
         states = kinds[0] or kinds[1]
         return capacity_bounds(states.count("up"), states.count("unknown"), len(states)) if states else None
 
@@ -124,28 +152,62 @@ class CentreView:
         """Return whether any of the data is simulated."""
         return bool(self.row and self.row.simulated) or any(d.simulated for d in self.devices)
 
+    @cached_property
+    def assessment(self) -> Assessment:
+        """Return the centre's condition with its reasons, as the core decides it."""
+        critical = [d.state for d in self.devices_in_service if d.critical]
+        facts = CentreFacts(
+            now=self.now,
+            period=self.period,
+            state=None if self.row is None else self.row.state,
+            is_open=self.open,
+            is_stale=self.stale,
+            is_imported=self.centre.imported,
+            last_data=self.last_data,
+            devices_down=critical.count("down"),
+            devices_silent=critical.count("unknown"),
+            queues=tuple(_queue_facts(s, self.now) for s in self.services),
+            target=self.target,
+            exhausted_objectives=self.exhausted,
+        )
+        return assess_centre(facts)
+
     @property
-    def condition(self) -> CentreCondition:
+    def condition(self) -> Condition:
         """Return the centre's condition."""
-        if self.centre.imported and self.stale:
-            return "imported"
-        if not self.open:
-            return "closed"
-        if self.row is None or self.stale:
-            return "unknown"
-        if self.row.state != "up":
-            return self.row.state
-        broken = any(d.critical and d.state == "down" for d in self.devices)
-        return "degraded" if broken else "operational"
+        return self.assessment.condition
 
 
-@dataclass(frozen=True, slots=True)
+def _queue_facts(service: ServiceNow, now: int) -> QueueFacts:
+    longest_s = None if service.oldest is None else max(0, now - service.oldest) // 1000
+    return QueueFacts(service.service, service.waiting, longest_s, service.recent)
+
+
+@dataclass(frozen=True)
 class SystemView:
     """A digital system: declared facts and the last reports of the vantage points."""
 
     system: System
     row: SystemNow | None
     now: int
+    period: ServicePeriod = ALWAYS
+    exhausted: int = 0
+
+    @property
+    def in_service(self) -> bool:
+        """Return whether it is in service now."""
+        return self.period.phase_at(self.now) == "in_service"
+
+    @cached_property
+    def assessment(self) -> Assessment:
+        """Return the system's condition with its reasons, as the core decides it."""
+        last_data = None if self.row is None else self.row.at
+        return assess_system(self.state, self.period, self.now, last_data, self.exhausted)
+
+    @property
+    def condition(self) -> Condition:
+        """Return the system's condition."""
+        return self.assessment.condition
 
     @property
     def stale(self) -> bool:
@@ -158,33 +220,59 @@ class SystemView:
         return "unknown" if self.row is None or self.stale else self.row.state
 
 
-def build_centre_view(centre: Centre, declared: Iterable[Device], row: CentreNow | None, now: int) -> CentreView:
+@dataclass(frozen=True, slots=True)
+class PlaceFacts:
+    """What places need beside their declaration and row: periods, the waits promised, exhausted objectives by scope."""
+
+    periods: ServicePeriods = ALL_IN_SERVICE
+    targets: Mapping[str, QueueTarget] = field(default_factory=dict)
+    """By centre; the default target elsewhere."""
+    exhausted: Mapping[str, int] = field(default_factory=dict)
+
+
+NO_PLACE_FACTS = PlaceFacts()
+
+
+def build_centre_view(
+    centre: Centre, declared: Iterable[Device], row: CentreNow | None, now: int, facts: PlaceFacts
+) -> CentreView:
     """Join a centre's declaration with its live row."""
     view = CentreView(centre, row, now, centre.is_open(now), ())
-    return replace(view, devices=_device_views(centre.id, declared, row, is_stale=view.stale))
+    devices = _device_views(centre.id, declared, view, facts.periods)
+    own = [Scope.centre(centre.id), *(Scope.device(d.now.id) for d in devices)]
+    return replace(
+        view,
+        devices=devices,
+        period=facts.periods.period_of(Scope.centre(centre.id)),
+        target=facts.targets.get(centre.id, DEFAULT_TARGET),
+        exhausted=sum(facts.exhausted.get(scope, 0) for scope in own) if facts.exhausted else 0,
+    )
 
 
 def _device_views(
-    centre: str, declared: Iterable[Device], row: CentreNow | None, *, is_stale: bool
+    centre: str, declared: Iterable[Device], view: CentreView, periods: ServicePeriods
 ) -> tuple[DeviceView, ...]:
     declared_by_id = {d.id: d for d in declared if d.kind != "replay"}
-    reported_by_id = {d.id: d for d in (row.devices if row else ())}
-    if is_stale:
+    reported_by_id = {d.id: d for d in (view.row.devices if view.row else ())}
+    if view.stale:
         reported_by_id = {ident: msgspec.structs.replace(d, state="unknown") for ident, d in reported_by_id.items()}
     return tuple(
-        _device_view(centre, ident, declared_by_id, reported_by_id)
+        _device_view(centre, declared_by_id.get(ident), reported_by_id.get(ident), periods, view.now, ident)
         for ident in sorted({*declared_by_id, *reported_by_id})
     )
 
 
 def _device_view(
-    centre: str, ident: str, declared_by_id: Mapping[str, Device], reported_by_id: Mapping[str, DeviceNow]
+    centre: str, device: Device | None, reported: DeviceNow | None, periods: ServicePeriods, now: int, ident: str
 ) -> DeviceView:
-    device, now = declared_by_id.get(ident), reported_by_id.get(ident)
+    kind = device.kind if device is not None else "host"
+    report = reported or DeviceNow(id=ident, kind=kind, state="unknown")
     if device is None:
-        return DeviceView(centre, reported_by_id[ident], critical=True, simulated=reported_by_id[ident].simulated)
-    now = now or DeviceNow(id=ident, kind=device.kind, state="unknown")
-    return DeviceView(centre, now, device.critical, device.simulated or now.simulated)
+        return DeviceView(centre, report, critical=True, simulated=report.simulated)
+    period = periods.period_of(Scope.device(ident))
+    return DeviceView(
+        centre, report, device.critical, device.simulated or report.simulated, period, period.phase_at(now)
+    )
 
 
 def count_states(devices: Iterable[_HasState]) -> dict[AvailabilityState, int]:

@@ -33,13 +33,14 @@ class DeviceNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ServiceNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A service's queue now and its sums of the local day so far (`totals.QUEUE_FIELDS`)."""
+    """A service's queue now and its sums (`totals.QUEUE_FIELDS`): of the local day, and of an hour (`recent`)."""
 
     service: str
     waiting: int
     serving: int
     oldest: int | None = None
     today: dict[str, int] = {}
+    recent: dict[str, int] = {}
 
 
 class ImportFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):

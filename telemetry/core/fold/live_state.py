@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from telemetry.core.calendar.windows import Window
+from telemetry.core.calendar.windows import HOUR, Window
 from telemetry.core.fold import states
 from telemetry.core.fold.centre_state import centre_devices_of
 from telemetry.core.fold.counters import event_counts
@@ -43,12 +43,18 @@ class QueueState:
     serving: dict[str, str] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)
     today: dict[str, dict[str, int]] = field(default_factory=dict)
+    recent: dict[str, dict[str, int]] = field(default_factory=dict)
+    recent_since: int = 0
+    """From when events count in `recent`, Unix ms."""
 
     def apply(self, event: ev.Event) -> None:
         """Apply one event; a ticket that has ended stays ended, even when earlier events arrive late."""
         service = getattr(event, "service", None)
         if service is not None:
-            add_to_sums(self.today.setdefault(service, {}), event_counts(event))
+            counts = event_counts(event)
+            add_to_sums(self.today.setdefault(service, {}), counts)
+            if event.t >= self.recent_since:
+                add_to_sums(self.recent.setdefault(service, {}), counts)
         ticket = getattr(event, "ticket", None)
         if ticket is None or ticket in self.ended or service is None:
             return
@@ -71,8 +77,12 @@ class QueueState:
         for name in sorted({*declared, *self.today, *(service for service, _ in self.waiting.values())}):
             entered = [t for service, t in self.waiting.values() if service == name]
             serving, today = sum(s == name for s in self.serving.values()), self.today.get(name, {})
-            oldest = min(entered, default=None)
-            rows.append(ServiceNow(service=name, waiting=len(entered), serving=serving, oldest=oldest, today=today))
+            oldest, recent = min(entered, default=None), self.recent.get(name, {})
+            rows.append(
+                ServiceNow(
+                    service=name, waiting=len(entered), serving=serving, oldest=oldest, today=today, recent=recent
+                )
+            )
         return tuple(rows)
 
 
@@ -86,7 +96,7 @@ def centre_now(
 ) -> CentreNow:
     """Return the centre at `now`; `events` are its own, from a grace before `day_start` (local midnight)."""
     unique_events = [s for s in deduplicate(events) if s.event.t <= now]
-    queues = QueueState()
+    queues = QueueState(recent_since=now - HOUR)
     for s in unique_events:
         if s.event.t >= day_start:
             queues.apply(s.event)
