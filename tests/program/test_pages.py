@@ -171,7 +171,8 @@ def test_every_message_is_used_somewhere() -> None:
     sources = [*PAGE.glob("templates/*.html"), *Path("api").glob("*.py"), *Path("api/pages").glob("*.py")]
     text = "".join(p.read_text("utf-8") for p in (PAGE.parents[1] / s for s in sources))
     made = ("cond_", "reason_", "state_", "mode_", "kind_", "error_", "p_some_", "target_", "slo_", "budget_count_",
-            "badges_", "unit_", "previous_", "next_", "title_", "h_", "key_", "csv_", "period_", "ago_", "loading_")  # fmt: skip
+            "badges_", "unit_", "previous_", "next_", "title_", "h_", "key_", "csv_", "period_", "ago_",
+            "loading_")  # fmt: skip
     keys = tomllib.loads((PAGE / "messages" / "vi.toml").read_text("utf-8"))
     assert [k for k in keys if not k.startswith(made) and f'"{k}"' not in text and f"'{k}'" not in text] == []
 

@@ -207,14 +207,14 @@ def _assess_queue(queue: QueueFacts, target: QueueTarget) -> tuple[int, tuple[Re
         reasons.append(
             Reason("within_target_low", ratio=share, goal=target.goal, target_s=limit_s, service=queue.service)
         )
-    issued, left = queue.recent.get("issued", 0), _left(queue.recent)
+    issued, left = queue.recent.get("issued", 0), _count_departures(queue.recent)
     if queue.waiting and issued - left >= GROWTH_TICKETS and issued >= GROWTH_RATIO * left and longest_s > limit_s / 2:
         level = 2 if level else 1
         reasons.append(Reason("queue_growing", count=issued, left=left, service=queue.service))
     return level, tuple(reasons)
 
 
-def _left(recent: Mapping[str, int]) -> int:
+def _count_departures(recent: Mapping[str, int]) -> int:
     return sum(recent.get(name, 0) for name in ("called", "abandoned", "closed_eod"))
 
 
