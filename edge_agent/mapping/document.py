@@ -35,6 +35,8 @@ MAPPING_KEYS = (
     "name", "title", "zone", "delimiter", "encoding", "sheet", "decimal", "repeats", "services", "hours", "skip",
     "common", "event",
 )  # fmt: skip
+MAPPING_DEFAULTS = {"delimiter": "auto", "encoding": "utf-8", "sheet": "", "decimal": ".", "repeats": "once"}
+"""The keys that have a default; the others are required, or absent without one."""
 _SERVICE_KEYS = {"vi", "en", "values"}
 _REPEATS = "once|by-time|each-row"
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -166,8 +168,8 @@ class _MappingReader:
             title_vi=self.read_string(title, "vi", "title"), title_en=self.read_string(title, "en", "title"),
             zone=self.read_zone(), delimiter=self.read_delimiter(), encoding=self.read_encoding(),
             sheet=self.read_sheet(),
-            decimal=self.read_matching("decimal", ".", r"[.,]", 'use "." or ","'),
-            repeats=cast("RepeatRule", self.read_matching("repeats", "once", _REPEATS, f"use one of {_REPEATS}")),
+            decimal=self.read_matching("decimal", MAPPING_DEFAULTS["decimal"], r"[.,]", 'use "." or ","'),
+            repeats=self.read_repeats(),
             services=services, service_by_value=service_by_value, hours=self.read_hours(),
             has_hours=bool(self.read_table("hours")), skips=self.read_skips(), rules=self.read_rules(),
             file=self.file, digest=sha256(self.text.encode()).hexdigest(),
@@ -216,18 +218,24 @@ class _MappingReader:
             return ZoneInfo("UTC")
 
     def read_delimiter(self) -> str:
-        return self.read_matching("delimiter", "auto", r'auto|[^\w\s"]|\t', 'use "auto", "\\t", "," or one other sign')
+        return self.read_matching(
+            "delimiter", MAPPING_DEFAULTS["delimiter"], r'auto|[^\w\s"]|\t', 'use "auto", "\\t", "," or one other sign'
+        )
 
     def read_encoding(self) -> str:
-        value = self.data.get("encoding", "utf-8")
+        value = self.data.get("encoding", MAPPING_DEFAULTS["encoding"])
         try:
             return codecs.lookup(value).name
         except (LookupError, TypeError):
             self.add_fault("", 0, "encoding", f"{value!r} is no encoding", "use utf-8, utf-16, cp1258, …")
             return "utf-8"
 
+    def read_repeats(self) -> RepeatRule:
+        text = self.read_matching("repeats", MAPPING_DEFAULTS["repeats"], _REPEATS, f"use one of {_REPEATS}")
+        return cast("RepeatRule", text)
+
     def read_sheet(self) -> str:
-        return self.read_string(self.data, "sheet", "") if "sheet" in self.data else ""
+        return self.read_string(self.data, "sheet", "") if "sheet" in self.data else MAPPING_DEFAULTS["sheet"]
 
     def read_services(self) -> tuple[tuple[Service, ...], dict[str, str]]:
         services: list[Service] = []
