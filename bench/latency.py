@@ -22,7 +22,7 @@ from bench.sandbox import open_sandbox
 from bench.servers import TOKEN, start_influxd, start_mosquitto
 from bench.summary import percentiles, round_figures
 from edge_agent.agent import Agent, AgentSettings
-from edge_agent.fleet import AgentLoop
+from edge_agent.agent_loop import AgentLoop
 from edge_agent.outbox import Outbox
 from motcua import system
 from telemetry.mqtt.address import parse_broker_url

@@ -1,6 +1,6 @@
 """One device's agent: it joins outbox, delivery and link, and never deletes a row without a receipt.
 
-Driven by `edge_agent.fleet`: `step` does what is due and returns when to call it again; nothing here sleeps.
+Driven by `edge_agent.agent_loop`: `step` does what is due and returns when to call it again; nothing here sleeps.
 """
 
 from __future__ import annotations

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from edge_agent import config, metrics
 from edge_agent.agent import Agent, AgentSettings
+from edge_agent.agent_loop import AgentLoop
 from edge_agent.clock import ClockWatch
 from edge_agent.config import AgentConfig
 from edge_agent.delivery import DeliveryPace
-from edge_agent.fleet import AgentLoop
 from edge_agent.log import Logger
 from edge_agent.outbox import Outbox
 from edge_agent.outbox.disk import RESERVE_BYTES
@@ -45,7 +45,7 @@ def run(file: Path, stop: threading.Event, notify: str = "", root: Path | None =
     """
     agent_config = config.load(file, root)
     device = _build_device(file, agent_config)
-    thread = threading.Thread(target=device.loop.run, name="fleet", daemon=True)
+    thread = threading.Thread(target=device.loop.run, name="agents", daemon=True)
     watchdog, progress = SystemdNotifier(notify), ProgressMonitor(device.agent)
     device.controls.start_sources()
     thread.start()

@@ -26,8 +26,8 @@ from rich.progress import (
 )
 
 from edge_agent.agent import Agent, AgentSettings
+from edge_agent.agent_loop import AgentLoop
 from edge_agent.delivery import DeliveryPace
-from edge_agent.fleet import AgentLoop
 from edge_agent.mapping import document, importer
 from edge_agent.mapping.ticket_ledger import EarlierEvent, EarlierEvents
 from edge_agent.outbox import Outbox
@@ -242,7 +242,7 @@ def _run_job(
             feed = _FeedState(agent, ReplaySource(log.events(), job.speed))
             loop.add(agent)
             threads.start("feed", lambda: _feed_events(feed, threads.stop))
-            threads.start("fleet", loop.run)
+            threads.start("agents", loop.run)
             _wait_delivered(job, log, feed, console)
             _wait_folded(job, store, console)
             refused = agent.outbox.refused_count()

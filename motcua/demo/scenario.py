@@ -23,7 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from api.loading import LoadingState
 from edge_agent.agent import Agent, AgentSettings
-from edge_agent.fleet import AgentLoop
+from edge_agent.agent_loop import AgentLoop
 from edge_agent.outbox import Outbox
 from edge_agent.sources import simulation
 from edge_agent.sources.host import HostSource
@@ -153,7 +153,7 @@ def run_environment(
         agents = _build_agents(inventory, folder, broker_address, clock)
         for agent in agents.values():
             fleet.add(agent)
-        threads.start("fleet", fleet.run)
+        threads.start("agents", fleet.run)
         stack.callback(fleet.stop)
         yield DemoEnvironment(inventory, clock, threads, fleet, agents, ingest, broker_address, store_url, url, loading)
 

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from edge_agent.agent import Agent, AgentSettings, Environment
+from edge_agent.agent_loop import AgentLoop
 from edge_agent.delivery import DeliveryPace
-from edge_agent.fleet import AgentLoop
 from edge_agent.outbox import Outbox
 from motcua import system
 from motcua.roles import RoleThreads
