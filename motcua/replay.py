@@ -294,6 +294,9 @@ def _wait_delivered(job: ReplayJob, log: importer.ImportedLog, feed: _FeedState,
             if time.monotonic() - quiet_since > job.receipt_timeout_s:
                 msg = f"no receipt for {job.receipt_timeout_s:.0f} s; are broker and ingest running"
                 raise MotcuaError(f"{msg}, is {job.centre} declared?")
+            if deferred := feed.agent.counters.deferred_rows:
+                msg = f"ingest deferred {deferred} rows: declare {job.centre} in the inventory of that ingest"
+                raise MotcuaError(f"{msg} (or is its clock more than 5 minutes slow?), then replay the file again")
             bar.update(task, completed=last)
             time.sleep(0.05)
         bar.update(task, completed=log.new_count)

@@ -74,7 +74,10 @@ def check_json(log: ImportedLog) -> dict[str, object]:
         "faults": [
             {
                 "field": kind.column, "problem": kind.problem, "remedy": kind.remedy, "count": kind.count,
-                "first": [{"line": fault.line, "problem": fault.problem} for fault in kind.first],
+                "first": [
+                    {"file": fault.file, "line": fault.line, "value": text}
+                    for fault, text in zip(kind.first, kind.first_texts, strict=True)
+                ],
             }
             for kind in check.faults.kinds.values()
         ],

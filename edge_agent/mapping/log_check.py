@@ -43,6 +43,8 @@ class FaultKind:
     problem: str
     remedy: str
     first: list[Fault] = field(default_factory=list)
+    first_texts: list[str | None] = field(default_factory=list)
+    """The cells of the first faults; None where the fault is about no cell."""
     count: int = 0
 
 
@@ -62,6 +64,7 @@ class FaultCounts:
         entry = self.kinds.setdefault((column, kind), FaultKind(column, kind, remedy))
         entry.count += 1
         if len(entry.first) < FIRST_FAULTS:
+            entry.first_texts.append(text)
             problem = kind if text is None else f"{quote_excerpt(text)} {kind}"
             entry.first.append(Fault(self.file, line, column, problem, remedy))
 

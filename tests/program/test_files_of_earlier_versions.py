@@ -239,6 +239,20 @@ def test_the_log_that_was_replayed_then_is_known_when_it_is_replayed_now(data_di
     assert not list(differences({**before, **changing}, {**now, **changing}))
 
 
+def test_a_longer_copy_of_a_log_that_was_replayed_then_adds_only_the_new_tickets(
+    data_dir: Path, tmp_path: Path
+) -> None:  # fmt: skip
+    with (data_dir / "queue/bank-1999-02-first-half.tsv").open(encoding="utf-8") as whole:
+        header, *rows = [next(whole) for _ in range(321)]
+    (tmp_path / "longer.tsv").write_text("".join([header, *reversed(rows)]))
+    store = unpacked("replay.db", tmp_path / "replay.db")
+    words = ("--mapping", "bank-1999", "--store", f"sqlite:///{store}", "--json", str(tmp_path / "report.json"))
+    motcua("replay", str(tmp_path / "longer.tsv"), *words)
+    now = json.loads((tmp_path / "report.json").read_text())
+    added = sum({"AGENT": 3, "HANG": 2}.get(row.split("\t")[11], 0) for row in rows[280:])
+    assert (now["new"], now["repeated"], now["differing_rows"]["count"]) == (added, 778, 0)
+
+
 def test_a_month_published_then_is_read_and_would_be_published_so_again(tmp_path: Path) -> None:
     store = unpacked("running.db", tmp_path / "running.db")
     published = INVENTORY / "published/2026-03.csv"

@@ -57,6 +57,14 @@ class ImportTrial:
         result = replay.run_replay(job, lambda: world, console, log)
         return result.as_json(self.store, "127.0.0.1:8080")
 
+    def outboxes_have_gaps(self) -> list[str]:
+        """A gap would show as rows that are still on their way (completeness below 1)."""
+        store = wiring.open_store(self.store)
+        ranges = [(r.outbox_id, r.stored) for r in store.row_ranges() if r.device.startswith("replay-")]
+        store.close()
+        assert len(ranges) == 2
+        return [outbox for outbox, stored in ranges if len(stored) != 1 or stored[0][0] != 1]
+
     def fold_again(self) -> None:
         """As `motcua rollup --rebuild`, which has no mapping but the shipped ones."""
         settings = load_settings({"MOTCUA_STORE": self.store})
@@ -140,6 +148,7 @@ def test_an_example_import_has_the_figures_of_its_file(
     again = trial.bring_in(file)
     assert (again["new"], again["repeated"], again["refused"]) == (0, longer["events"], 0)
     assert_same(trial, read(file), recount.HANOI)
+    assert trial.outboxes_have_gaps() == []
     trial.fold_again()
     assert_same(trial, read(file), recount.HANOI)
 

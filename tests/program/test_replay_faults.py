@@ -50,3 +50,9 @@ def test_replay_that_was_not_fed_whole_raises(tmp_path: Path, monkeypatch: pytes
 def test_replay_reports_what_was_fed(tmp_path: Path) -> None:
     report = replay.run_replay(job(tmp_path), world, Console(quiet=True)).as_json("sqlite:///s.db", "127.0.0.1:8080")
     assert (report["rows"], report["new"], report["refused"]) == (1, 1, 0)
+
+
+def test_an_ingest_that_does_not_know_the_centre_ends_the_replay_at_once(tmp_path: Path) -> None:
+    undeclared = inventory.load(inventory.default_path())
+    with pytest.raises(MotcuaError, match="deferred 1 rows: declare replay-coselog-receipt in the inventory"):
+        replay.run_replay(job(tmp_path), lambda: undeclared, Console(quiet=True))

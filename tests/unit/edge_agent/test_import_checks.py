@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
@@ -102,6 +103,10 @@ class TestCheck:
         assert [fault.line for fault in unknown.first] == [2, 2, 2]
         assert (day.column, wait.column, wait.first[0].line) == ("day", "wait", 8)
         assert "'soon'" in wait.first[0].problem
+        assert report["faults"][2] == {  # type: ignore[index]
+            "field": "wait", "problem": "is no number", "remedy": wait.remedy, "count": 2,
+            "first": [{"file": log.path, "line": 8, "value": "soon"}] * 2,
+        }  # fmt: skip
         assert log.check.faults.count == report["fault_count"] == 15 + 3 + 2
         with pytest.raises(MappingError, match="more like this"):
             log.raise_faults()
@@ -361,6 +366,15 @@ class TestWorkbook:
         assert check_log(mapping(tmp_path, keys='sheet = "Nhật ký"\n'), book).row_count == 4
         with pytest.raises(MappingError, match="it has Nhật ký, other"):
             check_log(mapping(tmp_path, keys='sheet = "2026"\n'), book).raise_faults()
+
+    def test_without_its_library_a_workbook_is_a_sentence(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:  # fmt: skip
+        monkeypatch.setitem(sys.modules, "openpyxl", None)
+        path = tmp_path / "log.xlsx"
+        path.write_bytes(b"PK\x03\x04")
+        with pytest.raises(MappingError, match=r'openpyxl is not installed; pip install "motcua\[server\]"'):
+            check_log(mapping(tmp_path), path).raise_faults()
 
     def test_a_broken_workbook_is_a_fault(self, tmp_path: Path) -> None:
         path = tmp_path / "log.xlsx"
