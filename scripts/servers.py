@@ -141,8 +141,17 @@ def prepare(folder: Path) -> dict[str, str]:
     return {"influxToken": _load_or_create_secret(folder / "run" / "influx-token", 32)}
 
 
-def make_stack(folder: Path, values: dict[str, str]) -> None:
-    """Create the stack `local` with its state below the folder, and set its secrets."""
+def stack_values(folder: Path, influx_port: int) -> dict[str, tuple[str, str]]:
+    """Return the keys of the stack file that the options of this script decide: value, and the stack's default."""
+    own_folder = "" if folder.is_relative_to(ROOT) else str(folder)
+    return {
+        "motcua:influx.url": (f"http://127.0.0.1:{influx_port}", "http://127.0.0.1:8086"),
+        "motcua:local.folder": (own_folder or str(folder.relative_to(ROOT)), ".local"),
+    }
+
+
+def make_stack(folder: Path, influx_port: int, values: dict[str, str]) -> None:
+    """Create the stack `local` with its state below the folder, and set its addresses and secrets."""
     _load_or_create_secret(folder / "run" / "passphrase", 24)
     settings = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
@@ -157,6 +166,12 @@ def make_stack(folder: Path, values: dict[str, str]) -> None:
         return
     env = {**os.environ, **settings, "PULUMI_SKIP_UPDATE_CHECK": "1"}
     subprocess.run([pulumi, "stack", "select", "--create", "local"], cwd=ROOT, env=env, check=True, stdout=sys.stderr)
+    for name, (value, default) in stack_values(folder, influx_port).items():
+        command = [pulumi, "config", "get", "--path", "-s", "local", name]
+        configured = subprocess.run(command, cwd=ROOT, env=env, check=False, capture_output=True, text=True)
+        if (configured.stdout.strip() or default) != value:
+            command = [pulumi, "config", "set", "--path", "-s", "local", name, value]
+            subprocess.run(command, cwd=ROOT, env=env, check=True, stdout=sys.stderr)
     for name, value in values.items():
         command = [pulumi, "config", "set", "--secret", "-s", "local", name]
         done = subprocess.run(command, cwd=ROOT, env=env, check=False, input=value.encode(), stdout=sys.stderr)
@@ -198,7 +213,7 @@ def main() -> None:
     _check_port_free(arguments.influx_port)
     values = prepare(folder)
     if not arguments.no_stack:
-        make_stack(folder, values)
+        make_stack(folder, arguments.influx_port, values)
     run = folder / "run"
     children = {
         "influxdb": Child("influxdb", run / "influxdb.log", lambda: influxd(server, folder, arguments.influx_port)),

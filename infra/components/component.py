@@ -15,6 +15,8 @@ TYPE_TOKENS = {
     "cloud": "motcua:openstack:Cloud",
 }
 """Type tokens never change: state refers to them. A renamed type gets an alias in TYPE_ALIASES for two releases."""
+PROTECTED_STAGES = ("stage", "prod")
+"""The stages whose data are somebody's: Pulumi refuses to delete them until the protection is removed."""
 TYPE_ALIASES: dict[str, tuple[str, ...]] = {}
 """Type token of today → those of before."""
 
@@ -35,8 +37,10 @@ class MotcuaComponent(pulumi.ComponentResource):
     def child_options(
         self, *, protect: bool = False, after: list[pulumi.Resource] | None = None
     ) -> pulumi.ResourceOptions:
-        """Return the options of a child; what must not be deleted by accident is protected in stage prod."""
-        return pulumi.ResourceOptions(parent=self, protect=protect and self._stage == "prod", depends_on=after or [])
+        """Return the options of a child; what must not be deleted by accident is protected, except in stage dev."""
+        return pulumi.ResourceOptions(
+            parent=self, protect=protect and self._stage in PROTECTED_STAGES, depends_on=after or []
+        )
 
 
 class Province(MotcuaComponent):

@@ -177,6 +177,7 @@ class LocalOptions(_OptionsSection):
     folder: SingleLineText = ".local"
     broker_user: str = "mosquitto"
     api_listen: str = Field(default="127.0.0.1:8080", pattern=r"^[0-9A-Za-z.:\[\]-]+:\d+$")
+    ingest_metrics: str = Field(default="127.0.0.1:9101", pattern=r"^([0-9A-Za-z.:\[\]-]+:\d+)?$")
 
 
 class KubernetesOptions(_OptionsSection):

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from infra.config.options import STAGES_WITH_OWN_ROOT
+from infra.config.options import STAGES_WITH_OWN_ROOT, KubernetesOptions
 from infra.plan.broker import INGEST_NAME_FORMAT, MONITOR_NAME, PROVISION_NAME, ROLLUP_NAME
 from infra.plan.influx import TOKEN_ROLES, role_permissions
 from infra.policy.catalogue import new_finding
@@ -244,8 +244,13 @@ def check_upstream(plan: StackPlan) -> Iterator[Finding]:
 
 
 def check_images(plan: StackPlan, options: StackOptions) -> Iterator[Finding]:
-    """Report images that are not pinned: mandatory in stage prod, advisory elsewhere."""
+    """Report images that are not pinned: mandatory in stage prod, advisory elsewhere.
+
+    The advice comes once a registry is named: before that there is no image whose digest could be written.
+    """
     if options.target != "kubernetes":
+        return
+    if options.stage != "prod" and options.kubernetes.registry == KubernetesOptions().registry:
         return
     rule = "image-pinned" if options.stage == "prod" else "image-digest"
     for name in sorted({workload.image for workload in plan.workloads}):

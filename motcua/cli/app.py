@@ -107,7 +107,10 @@ def broker(
 def ingest(
     name: Annotated[str, typer.Option(help="Stable name of this worker; part of its MQTT client id.")] = "1",
     shared: Annotated[bool, typer.Option(help="Use a shared subscription: with two or more workers.")] = False,
-    metrics: Annotated[str | None, typer.Option(help="Serve /metrics, /healthz and /readyz on HOST:PORT.")] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(envvar="MOTCUA_INGEST_METRICS", help="Serve /metrics, /healthz and /readyz on HOST:PORT."),
+    ] = None,
     store: StoreOption = None,
     mqtt: MqttOption = None,
     config: ConfigOption = None,

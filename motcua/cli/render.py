@@ -89,10 +89,15 @@ def render(
     check_overwrites(out, rendered.files, rendered.marker)
     write_files(out, rendered)
     remove_stale_files(out, rendered)
-    print(
-        f"{len(rendered.files)} {'file' if len(rendered.files) == 1 else 'files'} in {out} from "
-        f"inventory {loaded.version}"
-    )
+    _print_outcome(len(rendered.files), out, loaded, has_devices=bool(broker))
+
+
+def _print_outcome(count: int, out: Path, inventory: Inventory, *, has_devices: bool) -> None:
+    """Print what was written and what was not; the last word is the inventory's version."""
+    if not has_devices:
+        agents = sum(device.kind != "replay" for device in inventory.devices.values())
+        print(f"left out: agent.toml of {agents} devices; give --broker mqtts://HOST:8883, or --stack-file FILE")
+    print(f"{count} {'file' if count == 1 else 'files'} in {out} from inventory {inventory.version}")
 
 
 def _render_host(

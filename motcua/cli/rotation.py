@@ -39,7 +39,10 @@ def report(
         list[Path] | None, typer.Option(help="Report the certificates in this PEM file; may be repeated.")
     ] = None,
     ledger: Annotated[Path | None, typer.Option(help="Report this ledger of `motcua ca sign`.")] = None,
-    today: Annotated[str | None, typer.Option(help="Report as of this date, e.g. 2027-01-31 (default: today).")] = None,
+    today: Annotated[
+        str | None,
+        typer.Option(help="Report as of this date, e.g. 2027-01-31 (default: that of the stack file, else today)."),
+    ] = None,
     inventory: Annotated[Path | None, typer.Option(help="The inventory's folder (default: the stack file's).")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
@@ -50,7 +53,7 @@ def report(
     """
     from infra.providers.pki.rotation import overdue_rows, rotation_report as reported
 
-    day = parse_day(today)
+    day = parse_day(today, stack_file)
     certificates: list[PlannedCertificate] = []
     if stack_file is not None:
         certificates += planned_certificates(stack_file, inventory, day)
@@ -67,10 +70,13 @@ def report(
         raise typer.Exit(1)
 
 
-def parse_day(text: str | None) -> date:
-    """Return the requested day, today in UTC by default. Raises ConfigError."""
+def parse_day(text: str | None, stack_file: Path | None) -> date:
+    """Return the requested day, by default the stack file's, else today in UTC. Raises ConfigError."""
     if text is None:
-        return datetime.now(UTC).date()
+        from infra.config.stack_file import load_options
+
+        planned = load_options(stack_file).today if stack_file else None
+        return planned or datetime.now(UTC).date()
     try:
         return date.fromisoformat(text)
     except ValueError:

@@ -68,6 +68,7 @@ def test_one_up_makes_everything_and_a_second_changes_nothing(deployed: Deployed
 def test_an_agent_with_a_signed_certificate_delivers_and_the_api_serves(deployed: Deployed, tmp_path: Path) -> None:
     project, world = deployed.project, deployed.world
     until(lambda: world.listens(world.api_port), "the API listens")
+    until(world.ingest_is_ready, "ingest serves its health, and is ready")
     posts = free_port()
     config = agent_of(project, world, tmp_path, posts)
     before = stored(world)

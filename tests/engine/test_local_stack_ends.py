@@ -7,6 +7,8 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.engine.stack import Project
 from tests.engine.test_local_stack import BUCKETS, deploy
 from tests.engine.world import World, until
@@ -33,28 +35,33 @@ def test_a_killed_run_is_completed_by_the_next(world_of: Callable[[], World], tm
 
 
 def recover(project: Project) -> None:
-    """Do what docs/how-to/ says after a killed run: a state that was being written gives way to the one before."""
-    for state in (project.folder / "state").rglob("stacks/**/local.json"):
-        if not whole(state):
-            state.write_bytes(state.with_name("local.json.bak").read_bytes())
+    """Do what docs/how-to/recover-from-a-disaster.md says after a killed run: the copy replaces a state cut short."""
+    for copy in (project.folder / "state").rglob("stacks/**/local.json.bak"):
+        state = copy.with_name("local.json")
+        if not whole(state) and whole(copy):
+            state.write_bytes(copy.read_bytes())
     project.command("cancel", "--yes", check=False)
 
 
 def whole(state: Path) -> bool:
     try:
         json.loads(state.read_text())
-    except ValueError:
+    except (OSError, ValueError):
         return False
     return True
 
 
+@pytest.mark.parametrize("left", ["", None], ids=["empty", "nothing"])
 def test_a_state_that_was_being_written_is_put_back_and_nothing_is_made_twice(
-    world_of: Callable[[], World], tmp_path: Path
+    world_of: Callable[[], World], tmp_path: Path, left: str | None
 ) -> None:
     world = world_of()
     project = deploy(world, tmp_path / "p", foreign=False).project
     (state,) = (project.folder / "state").rglob("stacks/**/local.json")
-    state.write_text("")
+    if left is None:
+        state.unlink()
+    else:
+        state.write_text(left)
     recover(project)
     project.up()
     tokens = [one["description"] for one in world.call("GET", "/api/v2/authorizations?org=motcua")["authorizations"]]

@@ -36,7 +36,7 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "local"
-        self.influx_port, self.broker_port, self.api_port = (free_port() for _ in range(3))
+        self.influx_port, self.broker_port, self.api_port, self.ingest_port = (free_port() for _ in range(4))
         self._log = folder / "servers.log"
         folder.mkdir(parents=True, exist_ok=True)
         words = ["--folder", str(self.folder), "--no-stack", "--influx-port", str(self.influx_port)]
@@ -75,6 +75,7 @@ class World:
             "broker": {"port": self.broker_port},
             "local": {
                 "folder": str(self.folder), "apiListen": f"127.0.0.1:{self.api_port}", "brokerUser": "root",
+                "ingestMetrics": f"127.0.0.1:{self.ingest_port}",
             },
             **more,
         }  # fmt: skip
@@ -117,6 +118,17 @@ class World:
             assert answer.status == 200, f"{path}: {answer.status} {text!r}"
             found: dict[str, Any] = json.loads(text)
             return found
+        finally:
+            connection.close()
+
+    def ingest_is_ready(self) -> bool:
+        """Ask the first ingest worker for its health."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.ingest_port, timeout=10)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
+        except OSError:
+            return False
         finally:
             connection.close()
 

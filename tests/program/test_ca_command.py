@@ -334,6 +334,14 @@ def test_rotation_reports_what_a_stack_plans_and_what_the_ledger_holds(desk: Des
     assert "line 2" in torn.stderr
 
 
+def test_rotation_reports_on_the_stacks_day_unless_another_is_given(desk: Desk) -> None:
+    text = "config:\n  motcua:stage: dev\n  motcua:target: local\n  motcua:today: 2031-02-03\n"
+    (desk.folder / "Pulumi.dev.yaml").write_text(text)
+    words = ("rotation", "report", "--stack-file", "Pulumi.dev.yaml", "--inventory", str(default_path()))
+    assert "Certificates on 2031-02-03" in desk.run(*words).stdout
+    assert "Certificates on 2031-02-04" in desk.run(*words, "--today", "2031-02-04").stdout
+
+
 def test_rotation_takes_a_stacks_inventory_from_the_projects_folder(desk: Desk) -> None:
     shutil.copytree(default_path(), desk.folder / "project/world")
     (desk.folder / "project/Pulumi.yaml").write_text("name: motcua\nruntime: python\n")

@@ -95,10 +95,10 @@ def test_the_namespace_comes_before_what_lies_in_it() -> None:
 
 
 @pytest.mark.parametrize("stage", ["dev", "stage", "prod"])
-def test_what_holds_data_is_protected_in_prod(stage: str) -> None:
+def test_what_holds_data_is_protected_outside_stage_dev(stage: str) -> None:
     made = deployed(wanted(stage=stage))
     for one in made.resources:
-        kept = stage == "prod" and one.inputs.get("kind") in PROTECTED_KINDS
+        kept = stage != "dev" and one.inputs.get("kind") in PROTECTED_KINDS
         assert one.protect is kept, one.name
 
 

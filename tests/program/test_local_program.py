@@ -12,7 +12,9 @@ import pytest
 from infra.components import component
 from infra.components.component import MotcuaComponent
 from infra.config.options import parse_options
+from infra.config.stack_file import load_options
 from infra.plan import build_plan
+from infra.policy.rules import is_loopback
 from infra.targets.local.deploy import deploy_machine
 from telemetry import inventory
 from tests.program.pulumi_monitor import Recorded, Registered, run
@@ -91,8 +93,9 @@ def test_tokens_and_keys_are_secret_outputs() -> None:
     assert all(one.secret_outputs == {"key"} for one in keys)
 
 
-def test_stage_prod_protects_what_cannot_be_had_again() -> None:
-    found = deployed(stage="prod", pki={"rootCertificate": ROOT})
+@pytest.mark.parametrize("stage", ["stage", "prod"])
+def test_what_cannot_be_had_again_is_protected_outside_stage_dev(stage: str) -> None:
+    found = deployed(stage=stage, pki={"rootCertificate": ROOT})
     guarded = {one.name for one in found.resources if one.protect}
     assert guarded == {
         "influxdb", "organisation", "bucket-raw", "bucket-5m", "bucket-1h", "bucket-1d", "bucket-ops", "authority-g1",
@@ -155,3 +158,20 @@ def deployed_with_token(token: str) -> Recorded:
         return deployed()
     finally:
         PLANTED["influxToken"] = before
+
+
+def test_every_ingest_worker_serves_its_health_on_a_port_of_its_own() -> None:
+    def addresses(**local: object) -> list[str]:
+        files = deployed(workers=2, local=local).one("role-files").inputs["secret_files"]
+        texts = (text for name, text in files.items() if name.startswith("ingest-"))
+        return [line for text in texts for line in text.splitlines() if line.startswith("MOTCUA_INGEST_METRICS")]
+
+    assert addresses() == ["MOTCUA_INGEST_METRICS=127.0.0.1:9101", "MOTCUA_INGEST_METRICS=127.0.0.1:9102"]
+    assert addresses(ingestMetrics="[::1]:9200")[1] == "MOTCUA_INGEST_METRICS=[::1]:9201"
+    assert addresses(ingestMetrics="") == []
+
+
+def test_the_broker_of_the_shipped_trial_listens_on_the_loopback() -> None:
+    shipped = load_options(Path(__file__).resolve().parents[2] / "infra/stacks/Pulumi.local.yaml")
+    (listener,) = build_plan(inventory.load(inventory.default_path()), shipped, date(2026, 11, 23)).broker.listeners
+    assert is_loopback(listener.bind)

@@ -158,3 +158,16 @@ def test_the_stack_files_own_inventory_is_taken_when_none_is_named(tmp_path: Pat
         cwd=Path("/"),
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("more", "complete"), [((), False), (("--broker", "mqtts://mqtt.example:8883"), True)])
+def test_a_host_bundle_without_a_broker_says_what_it_leaves_out(
+    tmp_path: Path, more: tuple[str, ...], complete: bool
+) -> None:
+    words = ["render", "--target", "host", "--out", str(tmp_path), "--inventory", str(inventory.default_path()), *more]
+    done = CliRunner().invoke(app, words, standalone_mode=False)
+    assert (done.exit_code, done.exception) == (0, None)
+    assert (tmp_path / "devices").is_dir() is complete
+    assert ("left out: agent.toml of " in done.output) is not complete
+    loaded = inventory.load(inventory.default_path())
+    assert done.output.split()[-1] == loaded.version, "the last word is the version"

@@ -50,6 +50,44 @@ def broker(servers: Any, require: Callable[[str], str], tmp_path: Path) -> Itera
     child.end()
 
 
+FAKE_PULUMI = """#!/bin/sh
+echo "$*" >>"$0.calls"
+case "$*" in "config get "*" {name}") echo "{value}" ;; esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("port", "configured", "expected"),
+    [
+        (9555, "", ["http://127.0.0.1:9555"]),
+        (9555, "http://127.0.0.1:9555", []),
+        (8086, "", []),
+        (8086, "http://127.0.0.1:9555", ["http://127.0.0.1:8086"]),
+    ],
+)
+def test_the_port_of_the_trial_reaches_the_stack(
+    servers: Any,  # noqa: ANN401 - likewise
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    port: int,
+    configured: str,
+    expected: list[str],
+) -> None:
+    pulumi, folder = tmp_path / "bin" / "pulumi", tmp_path / "local"
+    (folder / "run").mkdir(parents=True)
+    pulumi.parent.mkdir()
+    pulumi.write_text(FAKE_PULUMI.format(name="motcua:influx.url", value=configured))
+    pulumi.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{pulumi.parent}{os.pathsep}{os.environ['PATH']}")
+    servers.make_stack(folder, port, {"influxToken": "t"})
+    calls = (pulumi.parent / "pulumi.calls").read_text().splitlines()
+    start = "config set --path -s local "
+    assert [
+        call.removeprefix(f"{start}motcua:influx.url ") for call in calls if "set --path" in call and "url" in call
+    ] == expected
+    assert f"{start}motcua:local.folder {folder}" in calls, "the stack writes where the trial looks"
+
+
 def tended(broker: Any, condition: Callable[[], bool]) -> None:  # noqa: ANN401 - likewise
     deadline = time.monotonic() + START_S
     while not condition():

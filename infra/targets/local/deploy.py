@@ -87,7 +87,7 @@ def _role_files_resource(
         f"tls/{name}.key": pki.certificates_by_name[name].output("key") for name in clients
     }
     secret_files |= {
-        f"{name.removeprefix('motcua-')}.env": _role_env_file(plan, store, folder, name)
+        f"{name.removeprefix('motcua-')}.env": _role_env_file(plan, options, store, folder, name)
         for name in (*clients, "motcua-api")
     }
     inputs: dict[str, pulumi.Input[object]] = {
@@ -96,8 +96,11 @@ def _role_files_resource(
     return MotcuaResource("host.files", "role-files", inputs, machine.child_options(after=after))
 
 
-def _role_env_file(plan: StackPlan, store: Database, folder: str, name: str) -> pulumi.Output[str]:
-    """Return a role's own settings: its token and certificate."""
-    role = name.removeprefix("motcua-").partition("-")[0]
+def _role_env_file(
+    plan: StackPlan, options: StackOptions, store: Database, folder: str, name: str
+) -> pulumi.Output[str]:
+    """Return a role's own settings: its token and certificate, an ingest worker's address of its health."""
+    role, _, worker = name.removeprefix("motcua-").partition("-")
     head = "" if role == "api" else documents.certificate_settings(folder, name)
+    head += documents.metrics_settings(options, worker) if role == "ingest" else ""
     return store.token(current_token(plan, role)).apply(lambda token: f"{head}MOTCUA_STORE_TOKEN={token}\n")

@@ -46,6 +46,12 @@ def role_settings(plan: StackPlan, options: StackOptions, inventory: str, folder
     )
 
 
+def metrics_settings(options: StackOptions, worker: str) -> str:
+    """Return an ingest worker's setting of its health and metrics; worker 2 listens one port above worker 1."""
+    host, _, port = options.local.ingest_metrics.rpartition(":")
+    return f"MOTCUA_INGEST_METRICS={host}:{int(port) + int(worker) - 1}\n" if port else ""
+
+
 def certificate_settings(folder: str, name: str) -> str:
     """Return a role's settings that name its certificate."""
     return f"MOTCUA_MQTT_CERT={folder}/tls/{name}.pem\nMOTCUA_MQTT_KEY={folder}/tls/{name}.key\n"

@@ -94,7 +94,7 @@ class Cloud(MotcuaComponent):
     def _region_arguments(
         self, *, protect: bool = False, after: list[pulumi.Resource] | None = None, ignore: list[str] | None = None
     ) -> dict[str, Any]:
-        """Return region and options of a child; resources with data or secrets are protected in stage prod."""
+        """Return region and options of a child; resources with data or secrets are protected, except in stage dev."""
         child_options = self.child_options(protect=protect, after=after)
         more = pulumi.ResourceOptions(provider=self._provider, ignore_changes=ignore)
         return {"region": self._region, "opts": pulumi.ResourceOptions.merge(child_options, more)}

@@ -208,13 +208,21 @@ def test_unchecked_way_to_the_national_copy_is_found(more: dict[str, Any]) -> No
 @pytest.mark.parametrize(("stage", "rule"), [("dev", "image-digest"), ("prod", "image-pinned")])
 def test_images_without_a_digest_are_found(stage: str, rule: str) -> None:
     target: DeploymentTarget = "kubernetes"
-    cluster = KubernetesOptions(image_digests={"mosquitto": "sha256:" + "a" * 64, "grafana": "latest"})
+    digests = {"mosquitto": "sha256:" + "a" * 64, "grafana": "latest"}
+    cluster = KubernetesOptions(image_digests=digests, registry="images.province.example/motcua")
     pki = PkiOptions(root_certificate="root.pem")
     options = StackOptions.model_validate({"stage": stage, "target": target, "pki": pki, "kubernetes": cluster})
     found = rules.check_plan(build_plan(fleet(1), options, TODAY), options, TODAY)
     assert {one.rule for one in found} == {rule}
     assert "image grafana" in {one.where for one in found}
     assert "image mosquitto" not in {one.where for one in found}
+
+
+def test_nobody_is_advised_to_pin_an_image_before_a_registry_is_named() -> None:
+    options = StackOptions(stage="stage", target="kubernetes")
+    assert rules.check_plan(build_plan(fleet(1), options, TODAY), options, TODAY) == []
+    prod = StackOptions(stage="prod", target="kubernetes", pki=PkiOptions(root_certificate="root.pem"))
+    assert {one.rule for one in rules.check_plan(build_plan(fleet(1), prod, TODAY), prod, TODAY)} == {"image-pinned"}
 
 
 # --- texts --------------------------------------------------------------------------------------
