@@ -60,7 +60,7 @@ chaos: $(STAMP) ## 300 rounds of the fault matrix, kills during a replay, long p
 influxd: ## build InfluxDB 2.7 for the tests when none is on PATH (once, cached; needs Go, Rust, clang)
 	@scripts/influxd/build
 
-screenshot: $(STAMP) ## take the pictures of docs/pictures again, in Chromium (needs the data of the tests)
+screenshot: $(STAMP) ## take the pictures of docs/pictures again, in Chromium
 	@scripts/system-packages
 	@mkdir -p docs/pictures
 	@$(BIN)/pytest -q tests/flow/test_browser.py -k "picture or imported" --pictures docs/pictures

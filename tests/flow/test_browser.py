@@ -315,6 +315,7 @@ PICTURES = {
     "phone.png": (f"/centres/{HALL}", 390, 844),
 }
 MOST_BYTES = 150_000
+EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -351,14 +352,18 @@ def test_yesterdays_waits_of_a_centre_are_three_steps_away(tab: Callable[..., Ta
 
 
 def test_an_imported_log_opens_on_its_own_days(
-    chromium: Browser, replayed: House, world: Inventory, pictures: Path
+    chromium: Browser, house: House, world: Inventory, pictures: Path
 ) -> None:
-    queries = Queries(replayed.store, lambda: world, system.wall_ms)
-    with serving_queries(queries) as (url, _stop):
+    """The first example of docs/how-to/import-your-log.md, with the names and the opening hours of its mapping."""
+    log, mapping = EXAMPLES / "so-cap-phieu.csv", EXAMPLES / "so-cap-phieu.toml"
+    house.ends("replay", str(log), "--mapping", str(mapping), "--store", house.store_url)
+    with serving_queries(Queries(house.store, lambda: world, system.wall_ms)) as (url, _stop):
         one = Tab(chromium, url, locale="vi", viewport={"width": 1280, "height": 900})
-        page = one.open("/centres/replay-bank-1999")
-        assert "01/02/1999" in page.locator("#chosen-period").inner_text()
-        assert page.locator("#chart-arrivals .bar-issued").count() == 14
+        page = one.open("/centres/replay-so-cap-phieu")
+        assert "(13/10/2025 – 17/10/2025)" in page.locator("#chosen-period").inner_text()
+        assert "230 lượt khách" in page.locator("#live-hero .sentence").inner_text()
+        assert page.locator("#chart-arrivals .bar-issued").count() == 5
+        assert "Đất đai" in page.locator("#table-service").inner_text()
         page.screenshot(path=pictures / "import.png", animations="disabled")
         assert (pictures / "import.png").stat().st_size < MOST_BYTES
         assert (one.faults, one.elsewhere) == ([], [])
