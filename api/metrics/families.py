@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client.core import GaugeMetricFamily
 
-from telemetry.core.fold.totals import HISTOGRAM_BOUNDS_S, OVERFLOW_BOUND
+from telemetry.core.figures.histograms import queue_figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -37,7 +37,6 @@ def single_gauge(name: str, help_text: str, value: float) -> Metric:
 
 def wait_histogram(sums: Mapping[str, int]) -> Iterator[tuple[str, int]]:
     """Yield each bound and how many waits did not exceed it."""
-    count = 0
-    for bound in (*HISTOGRAM_BOUNDS_S, OVERFLOW_BOUND):
-        count += sums.get(f"wait_le_{bound}", 0)
-        yield "+Inf" if bound == OVERFLOW_BOUND else str(bound), count
+    waits = queue_figures(sums).wait
+    yield from ((str(bound), count) for bound, count in waits.counts_within())
+    yield "+Inf", waits.count

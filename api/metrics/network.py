@@ -207,10 +207,10 @@ def _service_families(view: CentreView) -> Iterator[Metric]:
     yield gauge_family(
         "service_serving_tickets", "Tickets being served.", label_names, ((at, s.serving) for at, s in rows)
     )
-    yield from _today_families("service_", label_names, [(labels, s.today) for labels, s in rows])
+    yield from _today_families("service_", label_names, [(labels, s.today_sums) for labels, s in rows])
     yield gauge_family(
         "service_queue_wait_seconds",
         WAITS_HELP,
         [*label_names, "bound"],
-        (([*at, bound], count) for at, s in rows for bound, count in wait_histogram(s.today)),
+        (([*at, bound], count) for at, s in rows for bound, count in wait_histogram(s.today_sums)),
     )

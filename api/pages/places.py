@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from api.pages.periods import MAX_CENTRE_DAYS, MAX_PROVINCE_DAYS
-from telemetry.core.fold.totals import HISTOGRAM_BOUNDS_S
+from telemetry.core.fold.histogram_buckets import HISTOGRAM_BOUNDS_S
 from telemetry.core.inventory import local_date
 from telemetry.queries.period_history import MAX_DAYS_BY_TIME_OF_DAY, DayRange
 

@@ -263,7 +263,7 @@ class AvailabilitySummary(ApiModel):
 
 
 class LatencySummary(ApiModel):
-    """Successful probes of the last 24 hours; percentiles are interpolated between exact bounds."""
+    """Successful probes of the last 24 hours; percentiles are nearest-rank ones, within 2 %."""
 
     probes: int
     ok: int

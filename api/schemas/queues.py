@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class WaitFigures(ApiModel):
-    """Waits that ended in the interval; percentiles are interpolated between exact bounds."""
+    """Waits that ended in the interval; percentiles are nearest-rank ones, within 2 %."""
 
     count: int
     sum_s: float

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, cast, get_args
 
 from telemetry.core.calendar.opening_calendar import Calendar
 from telemetry.core.calendar.windows import DAY, Window
-from telemetry.core.fold.totals import LATENCY_BOUNDS_MS, SERVICE_LEVEL_THRESHOLDS_S
+from telemetry.core.fold.histogram_buckets import LATENCY_BOUNDS_MS
+from telemetry.core.fold.totals import SERVICE_LEVEL_THRESHOLDS_S
 from telemetry.core.inventory import Objective, ObjectivePeriod, ObjectiveUnknownPolicy, SliKind
 from telemetry.core.scope import Scope
 from telemetry.core.slo.budget import error_budget_ratio

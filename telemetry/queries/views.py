@@ -127,7 +127,7 @@ class CentreView:
     @property
     def today_sums(self) -> dict[str, int]:
         """Return today's sums over all services."""
-        return add_sums(s.today for s in self.services)
+        return add_sums(s.today_sums for s in self.services)
 
     @property
     def today(self) -> QueueFigures:
@@ -180,7 +180,7 @@ class CentreView:
 
 def _queue_facts(service: ServiceNow, now: int) -> QueueFacts:
     longest_s = None if service.oldest is None else max(0, now - service.oldest) // 1000
-    return QueueFacts(service.service, service.waiting, longest_s, service.recent)
+    return QueueFacts(service.service, service.waiting, longest_s, service.recent_sums)
 
 
 @dataclass(frozen=True)

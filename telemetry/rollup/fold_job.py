@@ -16,6 +16,7 @@ from telemetry.core.calendar.calendar_values import ALWAYS_OPEN
 from telemetry.core.calendar.opening_calendar import Calendar
 from telemetry.core.calendar.windows import HOUR, MINUTE, SLOT, Window, ceil, day_window, days_in, floor
 from telemetry.core.fold import aggregation, fold
+from telemetry.core.fold.totals import encode_sums
 from telemetry.core.inventory import System
 from telemetry.core.protocol import events as ev
 from telemetry.rollup.live_rows import to_sourced
@@ -156,7 +157,7 @@ class FoldJob:
         """Record when totals of settled buckets differ from those written before, or when these are unknown."""
         rows_by_slot: dict[int, list[bytes]] = {slot_start: [] for slot_start in range(window.start, window.end, SLOT)}
         for total in slot_totals:
-            rows_by_slot[total.start].append(msgspec.msgpack.encode((total.scope, total.sums)))
+            rows_by_slot[total.start].append(msgspec.msgpack.encode((total.scope, encode_sums(total.sums))))
         new_digests = {slot_start: hash(tuple(rows)) for slot_start, rows in rows_by_slot.items()}
         old_digests, settled_before = self._digests.get(entity, {}), self._clock() - SETTLING_MS
         if any(

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import structlog
 
 from telemetry.core.calendar.windows import DAY, HOUR, Window, ceil, floor, merge
-from telemetry.core.fold.event_spans import SERVICE_LEVEL_REACH_MS, TICKET_LOOKBACK_MS, dirty_hours
-from telemetry.core.fold.fold import FOLD_VERSION
+from telemetry.core.fold.event_spans import TICKET_LOOKBACK_MS, dirty_hours
+from telemetry.core.fold.fold import FOLD_LOOKBACK_MS, FOLD_VERSION
 from telemetry.core.fold.platform_heartbeat import PLATFORM_ENTITY, RECONNECT_GRACE_MS
-from telemetry.core.protocol import events as ev
+from telemetry.core.fold.totals import EVIDENCE_FIELDS
 from telemetry.rollup.contact_log import ContactLog
 from telemetry.rollup.fold_job import FoldJob, FoldSideInputs
 from telemetry.rollup.live_rows import EventCache, LiveRowBuilder, to_status_event
@@ -204,7 +204,7 @@ class Rollup:
             self._outages.invalidate(window_of_heartbeats)
         folded = 0
         for number, (entity, days) in enumerate(sorted(extent.items())):
-            reaches = (_reach_of(day) for day in days)
+            reaches = (self._reach_of(entity, run) for run in days)
             parts = [part for day in reaches if (part := day if window is None else day.clip(window)) is not None]
             for part in merge(parts):
                 self.fold(entity, Window(floor(part.start, HOUR), ceil(part.end, HOUR)))
@@ -217,6 +217,23 @@ class Rollup:
         if window is None:
             self._store.set_checkpoint("fold_version", FOLD_VERSION)
         return folded
+
+    def _reach_of(self, entity: str, run: Window) -> Window:
+        """Return the hours that the events of a run of days affect, without those whose raw events are deleted.
+
+        Totals of events before the first one that is stored show that its predecessors are deleted.  Hours that a fold
+        of what is left would lose some of retain their totals.
+        """
+        first_day = self._store.events(entity, Window(run.start, min(run.start + DAY, run.end)))
+        last_day = self._store.events(entity, Window(run.end - DAY, run.end))
+        affected = dirty_hours((entity, s.event) for s in (*first_day, *last_day))
+        if not affected:
+            return run
+        reach, first = Window(affected[0][1], affected[-1][2]), first_day[0].event.t
+        before = self._store.totals([entity], "5m", Window(first - TICKET_LOOKBACK_MS, floor(first, HOUR)))
+        if any(total.sums.get(name) for total in before for name in EVIDENCE_FIELDS):
+            return Window(min(ceil(first + FOLD_LOOKBACK_MS, HOUR), reach.end), reach.end)
+        return reach
 
     def _put_live_rows(self, rows: Mapping[str, bytes]) -> None:
         if rows:
@@ -252,9 +269,3 @@ class Rollup:
         changes = [ChangeRecord(*window, at * 1000) for window in windows]
         self._progress.own_changes.update(changes)
         self._store.append(Batch(at * 1000, declared, changes))
-
-
-def _reach_of(day: Window) -> Window:
-    """Return the time that the events of a day may be about."""
-    after = max(2 * ev.MAX_GRACE_MS, SERVICE_LEVEL_REACH_MS)
-    return Window(day.start - TICKET_LOOKBACK_MS, ceil(day.end + after, HOUR))

@@ -13,7 +13,7 @@ import msgspec
 from telemetry.core.calendar.windows import DAY, Window, merge
 from telemetry.core.figures import completeness
 from telemetry.core.figures.completeness import OutboxRowRanges
-from telemetry.core.fold.totals import Total
+from telemetry.core.fold.totals import Total, decode_sums, encode_sums
 from telemetry.core.protocol import codec
 from telemetry.core.protocol.events import OutboxDropped, OutboxRefused, entity_of, event_type_of
 from telemetry.core.scope import Scope
@@ -40,10 +40,16 @@ END""",
 
 A ticket that moves also affects a wait that is decided up to an hour later.
 """
+_ENCODED_SUMS: tuple[str, ...] = ()
+"""Version 3: new totals are lists, `[key of their names, value, …]`, in which histograms are texts.
+
+Totals of earlier versions, objects of numbers by name, are read as they are.
+"""
 CHANGES_RETENTION_US = 86_400_000_000
 """Retention of changes behind the cursor; folded ones are read again for a minute only."""
 MAX_DEAD_LETTERS = 10_000
 """Dead letters that are retained; their counts by reason are permanent."""
+_SUMS_DECODER: msgspec.json.Decoder[Any] = msgspec.json.Decoder(dict[str, int] | list[int | str])
 
 _UPSERT_EVENT = """INSERT INTO raw (device, spool, n, unit, centre, t, type, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET unit = excluded.unit, centre = excluded.centre, t = excluded.t, type = excluded.type,
@@ -69,8 +75,9 @@ class SqliteStore:
         """Open or create the file; raises StoreTooNew or StoreUnavailable."""
         self._lock = threading.RLock()
         self._name_keys: dict[str, int] = {}
+        self._names_by_key: dict[int, tuple[str, ...]] = {}
         tables = split_statements(resources.files("telemetry.store").joinpath("schema.sql").read_text())
-        migrations = (tuple(tables), _MOVED_EVENTS)
+        migrations = (tuple(tables), _MOVED_EVENTS, _ENCODED_SUMS)
         try:
             self._db = open_file(path, migrations, StoreTooNew, busy_ms=busy_ms, pragmas=("cache_size=-65536",))
         except (sqlite3.Error, OSError) as error:
@@ -214,8 +221,29 @@ class SqliteStore:
             db.execute(sql, (key, width, window.start, window.end))
             db.executemany(
                 "INSERT INTO total VALUES (?, ?, ?, ?, ?, ?)",
-                [(key, width, t.start, t.scope, t.province, msgspec.json.encode(t.sums).decode()) for t in totals],
+                [(key, width, t.start, t.scope, t.province, self._encode_sums(t.sums)) for t in totals],
             )
+
+    def _encode_sums(self, sums: Mapping[str, int]) -> str:
+        """Return sums as a list, inside a write: their names are one text of the table of names."""
+        values = encode_sums(sums).values()
+        return msgspec.json.encode((self._name_key(" ".join(sums)), *values)).decode()
+
+    def _decode_sums(self, text: str) -> dict[str, int]:
+        """Return sums of a list, or of an object as earlier versions wrote it."""
+        encoded = _SUMS_DECODER.decode(text)
+        if isinstance(encoded, dict):
+            return encoded
+        key, *values = encoded
+        return decode_sums(dict(zip(self._sum_names(key), values, strict=True)))
+
+    def _sum_names(self, key: int) -> tuple[str, ...]:
+        """Return the names of sums; rows of names never change."""
+        names = self._names_by_key.get(key)
+        if names is None:
+            ((text,),) = self._query("SELECT text FROM name WHERE id = ?", (key,))
+            names = self._names_by_key[key] = tuple(text.split())
+        return names
 
     def totals(self, entities: Sequence[str], width: BucketWidth, window: Window, kind: str = "") -> list[Total]:
         """Return totals that start in the window."""
@@ -224,7 +252,8 @@ class SqliteStore:
             AND scope >= ? AND scope < ? ORDER BY start, scope"""
         low, high = (Scope.of(cast("ScopeKind", kind), end) for end in ("", "~")) if kind else ("", "~")
         rows = [r for u in entities for r in self._query(sql, (u, width, window.start, window.end, low, high))]
-        return [Total(u, s, w, t, p, msgspec.json.decode(sums)) for u, s, w, t, p, sums in rows]
+        decode = self._decode_sums
+        return [Total(u, s, w, t, p, decode(sums)) for u, s, w, t, p, sums in rows]
 
     def put_live_rows(self, rows: Mapping[str, bytes]) -> None:
         """Replace live rows and raise their versions."""

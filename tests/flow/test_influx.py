@@ -13,7 +13,7 @@ import pytest
 
 from telemetry import wiring
 from telemetry.core.calendar.windows import BucketWidth, Window
-from tests.flow.test_replay import ASKED, SERVICES
+from tests.flow.test_replay import ASKED, PERCENTILES_S, SERVICES, near
 from tests.servers import InfluxServer
 
 if TYPE_CHECKING:
@@ -106,6 +106,8 @@ def test_the_banks_log_gives_the_published_numbers(answer: dict[str, dict[str, A
     assert sum(row["within"]["count"] for row in rows) == 11_592
     found = {name: (row["served"], row["abandoned"], round(row["wait"]["mean_s"], 2)) for name, row in answer.items()}
     assert found == SERVICES
+    for name, row in answer.items():
+        assert tuple(row["wait"][p] for p in ("p50_s", "p90_s", "p95_s")) == near(PERCENTILES_S[name])
 
 
 def test_every_event_is_there_once_and_accounted_for(replayed: House) -> None:

@@ -40,6 +40,17 @@ SERVICES = {
 """Served, abandoned and mean wait in s, counted from the file by hand (`shared/data/README.md`)."""
 
 
+PERCENTILES_S = {
+    "in": (31, 252, 348),
+    "ne": (4, 118, 168),
+    "nw": (3, 176, 248),
+    "pe": (20, 160, 225),
+    "ps": (0, 93, 137),
+    "tt": (0, 60, 90),
+}
+"""The waits at ranks ⌈0.5 n⌉, ⌈0.9 n⌉ and ⌈0.95 n⌉ of the answered calls, counted from the file by hand."""
+
+
 @pytest.fixture(scope="module")
 def answer(replayed: House) -> dict[str, dict[str, Any]]:
     """The API's rows about the log, by service."""
@@ -63,6 +74,12 @@ def test_the_banks_log_gives_the_published_numbers(answer: dict[str, dict[str, A
 def test_each_service_has_its_own_numbers(service: str, answer: dict[str, dict[str, Any]]) -> None:
     row = answer[service]
     assert (row["served"], row["abandoned"], round(row["wait"]["mean_s"], 2)) == SERVICES[service]
+    assert tuple(row["wait"][name] for name in ("p50_s", "p90_s", "p95_s")) == near(PERCENTILES_S[service])
+
+
+def near(exact: tuple[int, ...]) -> object:
+    """Equal what is within the error that percentiles may have."""
+    return pytest.approx(exact, rel=0.02, abs=0)
 
 
 def test_rows_that_stand_for_nothing_are_said(replayed: House) -> None:

@@ -12,8 +12,9 @@ from fastapi.testclient import TestClient
 
 from api.app import create_app
 from telemetry.core.calendar.windows import HOUR, MINUTE, SLOT, Window, to_ms
+from telemetry.core.fold.histogram_buckets import histogram_of
 from telemetry.core.fold.live_row_types import CentreNow, DeviceNow, ServiceNow, SystemNow, VantageNow
-from telemetry.core.fold.totals import Total
+from telemetry.core.fold.totals import Total, add_sums, encode_sums
 from telemetry.core.inventory import Centre, Device, Inventory, OpeningHours, Service, System, Target
 from telemetry.core.protocol.events import DeviceHeartbeat
 from telemetry.queries.service import Queries
@@ -78,18 +79,16 @@ def inventory() -> Inventory:
 
 def waits(*seconds: int) -> dict[str, int]:
     """Return the sums of tickets issued, called after these waits, and served in a minute each."""
-    from telemetry.core.fold.totals import add_sums, histogram_bucket
-
     one = (
         {
             "issued": 1,
             "called": 1,
             "served": 1,
             "wait_sum_ms": s * 1000,
-            f"wait_le_{histogram_bucket(s)}": 1,
+            "wait_histogram": histogram_of(s * 1000),
             "service_count": 1,
             "service_sum_ms": 60_000,
-            "service_le_60": 1,
+            "service_histogram": histogram_of(60_000),
         }
         for s in seconds
     )
@@ -124,7 +123,8 @@ def centre_now(ident: str, now: int, **other: object) -> CentreNow:
         DeviceNow(id=f"{ident}-{d}", kind=d[:-1], state="up", online=True, last_event=now - 5000, printer="ok")
         for d in ("gateway1", "kiosk1")
     )
-    land = ServiceNow(service="land", waiting=3, serving=1, oldest=now - 10 * MINUTE, today=waits(30, 90, 1200))
+    today = encode_sums(waits(30, 90, 1200))
+    land = ServiceNow(service="land", waiting=3, serving=1, oldest=now - 10 * MINUTE, today=today)
     plain = {"centre": ident, "at": now, "state": "up", "counters_open": 3, "services": (land,), "devices": devices}
     return msgspec.convert({"last_data": now - 5000, **plain, **other}, CentreNow)
 

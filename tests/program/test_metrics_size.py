@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE
 from telemetry.core.fold.live_row_types import BurnRateNow, CentreNow, DeviceNow, ScopedSloNow, ServiceNow, SloNow
+from telemetry.core.fold.totals import encode_sums
 from telemetry.core.inventory import Device, Objective
 from tests.program.network import NOW, Network, centre, inventory, waits
 from tests.program.promises import promising
@@ -42,7 +43,8 @@ def row_of(ident: str) -> CentreNow:
         DeviceNow(id=f"{ident}-{kind}{n}", kind=kind, state=states[n % 3], last_event=NOW)
         for n, kind in enumerate(KINDS)
     )
-    services = tuple(ServiceNow(service=f"service{n}", waiting=1, serving=1, today=waits(30, 90)) for n in range(8))
+    today = encode_sums(waits(30, 90))
+    services = tuple(ServiceNow(service=f"service{n}", waiting=1, serving=1, today=today) for n in range(8))
     return CentreNow(centre=ident, at=NOW, state="up", devices=devices, services=services, last_data=NOW)
 
 

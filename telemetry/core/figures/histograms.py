@@ -1,36 +1,85 @@
 """Waits, service times and probe latency from additive sums: means, percentiles, shares; it must not read stores.
 
-The sums are those of `totals.QUEUE_FIELDS` and `totals.PROBE_FIELDS`; `…_le_B` counts values in (previous bound, B].
+The sums are those of `totals.QUEUE_FIELDS` and `totals.PROBE_FIELDS`.  Sums that were folded before version 5 count
+durations in (previous bound, B] under `…_le_B`; those are spread evenly over the buckets between the two bounds.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
-from telemetry.core.fold.totals import (
+from telemetry.core.fold.histogram_buckets import (
+    BUCKET_BOUNDS_MS,
+    BUCKET_VALUES_MS,
     HISTOGRAM_BOUNDS_S,
     LATENCY_BOUNDS_MS,
-    SERVICE_LEVEL_THRESHOLDS_S,
-    bucket_fields,
+    bucket_counts,
+    count_within,
 )
+from telemetry.core.fold.totals import SERVICE_LEVEL_THRESHOLDS_S, former_bucket_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+_ROUNDING = 1 - 1e-12
+"""Lowers a rank by the error of its product: 0.07 × 100 is the 7th value, not the 8th."""
 
-def interpolate_percentile(bounds: Sequence[int], buckets: Sequence[int], share: float) -> float | None:
-    """Return the value that `share` (0 to 1) of a histogram does not exceed, None without data.
 
-    It is interpolated linearly between the exact bounds; a value beyond the last bound is returned as that bound.
-    """
-    rank, cumulative = share * sum(buckets), 0
-    for (low, high), count in zip(pairwise((0, *bounds, bounds[-1])), buckets, strict=True):
-        if count and cumulative + count >= rank:
-            return low + (high - low) * max(0.0, rank - cumulative) / count
-        cumulative += count
-    return None
+@dataclass(frozen=True, slots=True)
+class BucketedDurations:
+    """A set of durations by bucket; `former` has its counts up to each of `former_bounds_ms`, and one beyond."""
+
+    histogram: int = 0
+    former_bounds_ms: tuple[int, ...] = ()
+    former: tuple[int, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """Return how many durations there are."""
+        return sum(bucket_counts(self.histogram)[1]) + sum(self.former)
+
+    def count_within(self, bound_ms: int) -> int:
+        """Return exactly how many durations do not exceed one of the exact bounds."""
+        former = sum(self.former[: self.former_bounds_ms.index(bound_ms) + 1]) if self.former else 0
+        return count_within(self.histogram, bound_ms) + former
+
+    def percentile_ms(self, share: float) -> float | None:
+        """Return the nearest-rank percentile, at most RELATIVE_ERROR from it: the value at rank ⌈share × count⌉.
+
+        None without data.
+        """
+        first, counts = bucket_counts(self.histogram)
+        cumulative: list[float] = list(accumulate(counts))
+        if self.former:
+            first, cumulative = 0, list(accumulate(self._spread_former(first, counts)))
+        if not cumulative:
+            return None
+        rank = max(share * cumulative[-1], 1e-9) * _ROUNDING
+        return BUCKET_VALUES_MS[first + bisect_left(cumulative, rank)]
+
+    def _spread_former(self, first: int, counts: Sequence[int]) -> Sequence[float]:
+        """Return the counts of all buckets; what exceeded the last former bound is counted next to it."""
+        spread = [0.0] * len(BUCKET_VALUES_MS)
+        spread[first : first + len(counts)] = counts
+        bounds = (0, *self.former_bounds_ms)
+        for (low, high), count in zip(pairwise(bounds), self.former, strict=False):
+            for bucket in range(BUCKET_BOUNDS_MS.index(low) + 1, BUCKET_BOUNDS_MS.index(high) + 1):
+                width = BUCKET_BOUNDS_MS[bucket] - BUCKET_BOUNDS_MS[bucket - 1]
+                spread[bucket] += count * width / (high - low)
+        spread[BUCKET_BOUNDS_MS.index(bounds[-1]) + 1] += self.former[-1]
+        return spread
+
+
+def _bucketed_durations(sums: Mapping[str, int], name: str, bounds: tuple[int, ...], unit_ms: int) -> BucketedDurations:
+    """Read the durations of a name, whose former fields end in their bounds of `unit_ms`."""
+    former = tuple(sums.get(field, 0) for field in former_bucket_fields(name, bounds))
+    histogram = sums.get(f"{name}_histogram", 0)
+    if not any(former):
+        return BucketedDurations(histogram)
+    return BucketedDurations(histogram, tuple(bound * unit_ms for bound in bounds), former)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +108,11 @@ class ServiceLevel:
 
 @dataclass(frozen=True, slots=True)
 class DurationHistogram:
-    """A set of durations as count, sum and histogram; `buckets` has one entry per bound and one beyond."""
+    """A set of durations as count, sum and histogram; a call before its entry (crossed clocks) has no wait."""
 
     count: int
     sum_ms: int
-    buckets: tuple[int, ...]
+    durations: BucketedDurations = BucketedDurations()
 
     @property
     def sum_s(self) -> float:
@@ -76,8 +125,13 @@ class DurationHistogram:
         return self.sum_ms / self.count / 1000 if self.count else None
 
     def percentile_s(self, share: float) -> float | None:
-        """Return the value that `share` (0 to 1) of the durations do not exceed, None without data."""
-        return interpolate_percentile(HISTOGRAM_BOUNDS_S, self.buckets, share)
+        """Return the nearest-rank percentile (`BucketedDurations.percentile_ms`) in seconds, None without data."""
+        value = self.durations.percentile_ms(share)
+        return None if value is None else value / 1000
+
+    def counts_within(self) -> tuple[tuple[int, int], ...]:
+        """Return each exact bound, seconds, and how many durations do not exceed it."""
+        return tuple((bound, self.durations.count_within(bound * 1000)) for bound in HISTOGRAM_BOUNDS_S)
 
     def within_threshold(self, threshold_s: int) -> WithinThreshold:
         """Return the exact count and share at or under a threshold, which must be one of HISTOGRAM_BOUNDS_S."""
@@ -85,7 +139,7 @@ class DurationHistogram:
             bounds = ", ".join(str(b) for b in HISTOGRAM_BOUNDS_S)
             msg = f"{threshold_s} s is not an exact bound: use one of {bounds}"
             raise ValueError(msg)
-        count = sum(self.buckets[: HISTOGRAM_BOUNDS_S.index(threshold_s) + 1])
+        count = self.durations.count_within(threshold_s * 1000)
         return WithinThreshold(threshold_s, count, count / self.count if self.count else None)
 
 
@@ -124,9 +178,8 @@ def queue_figures(sums: Mapping[str, int]) -> QueueFigures:
 
 
 def _duration_histogram(sums: Mapping[str, int], name: str) -> DurationHistogram:
-    """Count the buckets: a call before its entry (crossed clocks) has no wait."""
-    buckets = tuple(sums.get(field, 0) for field in bucket_fields(name, HISTOGRAM_BOUNDS_S))
-    return DurationHistogram(sum(buckets), sums.get(f"{name}_sum_ms", 0), buckets)
+    durations = _bucketed_durations(sums, name, HISTOGRAM_BOUNDS_S, 1000)
+    return DurationHistogram(durations.count, sums.get(f"{name}_sum_ms", 0), durations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +189,12 @@ class LatencyHistogram:
     probes: int
     ok: int
     sum_ms: int
-    buckets: tuple[int, ...]
+    durations: BucketedDurations = BucketedDurations()
 
     @property
     def count(self) -> int:
         """Return how many latencies are known."""
-        return sum(self.buckets)
+        return self.durations.count
 
     @property
     def mean_ms(self) -> float | None:
@@ -149,11 +202,15 @@ class LatencyHistogram:
         return self.sum_ms / self.count if self.count else None
 
     def percentile_ms(self, share: float) -> float | None:
-        """Return the latency that `share` (0 to 1) of the probes do not exceed, None without data."""
-        return interpolate_percentile(LATENCY_BOUNDS_MS, self.buckets, share)
+        """Return the nearest-rank percentile (`BucketedDurations.percentile_ms`), None without data."""
+        return self.durations.percentile_ms(share)
+
+    def count_within(self, threshold_ms: int) -> int:
+        """Return exactly how many probes succeeded within a threshold, one of LATENCY_BOUNDS_MS."""
+        return self.durations.count_within(threshold_ms)
 
 
 def latency_histogram(sums: Mapping[str, int]) -> LatencyHistogram:
     """Read a window's sums; missing fields count as zero."""
-    buckets = tuple(sums.get(field, 0) for field in bucket_fields("latency", LATENCY_BOUNDS_MS))
-    return LatencyHistogram(sums.get("probes", 0), sums.get("probes_ok", 0), sums.get("latency_sum_ms", 0), buckets)
+    durations = _bucketed_durations(sums, "latency", LATENCY_BOUNDS_MS, 1)
+    return LatencyHistogram(sums.get("probes", 0), sums.get("probes_ok", 0), sums.get("latency_sum_ms", 0), durations)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.windows import SLOT, Window, floor
-from telemetry.core.fold.totals import LATENCY_BOUNDS_MS, SumsBySlot, add_to_sums, histogram_bucket
+from telemetry.core.fold.histogram_buckets import histogram_of
+from telemetry.core.fold.totals import SumsBySlot, add_to_sums
 from telemetry.core.protocol import events as ev
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ _COUNT_FIELD_BY_ENDING: dict[type[ev.Event], str] = {
 def _duration_counts(prefix: str, length_ms: int) -> dict[str, int]:
     if length_ms < 0:
         return {}
-    return {f"{prefix}_sum_ms": length_ms, f"{prefix}_le_{histogram_bucket(length_ms / 1000)}": 1}
+    return {f"{prefix}_sum_ms": length_ms, f"{prefix}_histogram": histogram_of(length_ms)}
 
 
 def probe_counts(events: Iterable[SourcedEvent], window: Window) -> SumsBySlot:
@@ -68,6 +69,6 @@ def probe_counts(events: Iterable[SourcedEvent], window: Window) -> SumsBySlot:
         counts = {"probes": 1, "probes_ok": int(event.ok)}
         if event.ok and event.latency_ms is not None:
             counts["latency_sum_ms"] = round(event.latency_ms)
-            counts[f"latency_le_{histogram_bucket(event.latency_ms, LATENCY_BOUNDS_MS)}"] = 1
+            counts["latency_histogram"] = histogram_of(event.latency_ms)
         add_to_sums(out.setdefault(floor(event.t, SLOT), {}), counts)
     return out

@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from telemetry.core.fold.totals import EncodedSums, decode_sums
+
 AvailabilityState = Literal["up", "down", "unknown"]
 SLO_ROW_PREFIX = "slo:"
 """The prefix of an objective's live row, before its id."""
@@ -33,14 +35,24 @@ class DeviceNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ServiceNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A service's queue now and its sums (`totals.QUEUE_FIELDS`): of the local day, and of an hour (`recent`)."""
+    """A service's queue now and its encoded sums (`totals.QUEUE_FIELDS`) of the local day and of an hour (`recent`)."""
 
     service: str
     waiting: int
     serving: int
     oldest: int | None = None
-    today: dict[str, int] = {}
-    recent: dict[str, int] = {}
+    today: EncodedSums = {}
+    recent: EncodedSums = {}
+
+    @property
+    def today_sums(self) -> dict[str, int]:
+        """Return the sums of the local day so far."""
+        return decode_sums(self.today)
+
+    @property
+    def recent_sums(self) -> dict[str, int]:
+        """Return the sums of the last hour."""
+        return decode_sums(self.recent)
 
 
 class ImportFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -16,7 +16,7 @@ from telemetry.core.fold.device_states import vantage_segments
 from telemetry.core.fold.fold import system_segments
 from telemetry.core.fold.live_row_types import CentreNow, DeviceNow, ImportFacts, ServiceNow, SystemNow, VantageNow
 from telemetry.core.fold.sourced_event import deduplicate
-from telemetry.core.fold.totals import add_to_sums
+from telemetry.core.fold.totals import add_to_sums, encode_sums
 from telemetry.core.in_service import ALL_IN_SERVICE
 from telemetry.core.protocol import events as ev
 
@@ -76,8 +76,8 @@ class QueueState:
         rows: list[ServiceNow] = []
         for name in sorted({*declared, *self.today, *(service for service, _ in self.waiting.values())}):
             entered = [t for service, t in self.waiting.values() if service == name]
-            serving, today = sum(s == name for s in self.serving.values()), self.today.get(name, {})
-            oldest, recent = min(entered, default=None), self.recent.get(name, {})
+            serving, today = sum(s == name for s in self.serving.values()), encode_sums(self.today.get(name, {}))
+            oldest, recent = min(entered, default=None), encode_sums(self.recent.get(name, {}))
             rows.append(
                 ServiceNow(
                     service=name, waiting=len(entered), serving=serving, oldest=oldest, today=today, recent=recent

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from telemetry.core.fold.histogram_buckets import HISTOGRAM_BOUNDS_S, decode_histogram, encode_histogram
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -16,16 +18,8 @@ if TYPE_CHECKING:
 
 SumsBySlot = dict[int, dict[str, int]]
 """Sums by slot (its start, Unix ms)."""
-HISTOGRAM_BOUNDS_S = (10, 30, 60, 120, 300, 600, 900, 1800, 3600)
-"""Exact histogram bounds, seconds; a value equal to a bound is counted in that bound's bucket."""
-OVERFLOW_BOUND = "inf"
-
-
-def bucket_fields(name: str, bounds: Iterable[int]) -> tuple[str, ...]:
-    """Return a histogram's fields: `…_le_B` counts the values in (previous bound, B], `…_le_inf` those beyond."""
-    return tuple(f"{name}_le_{bound}" for bound in (*bounds, OVERFLOW_BOUND))
-
-
+EncodedSums = dict[str, int | str]
+"""Sums as they are stored: a histogram as text (`encode_histogram`), or 0 when it is empty."""
 STATE_FIELDS = ("up_ms", "down_ms", "conn_up_ms", "conn_down_ms", "link_ms", "platform_ms", "conn_platform_ms")
 """`link_ms` and `platform_ms` are the parts of the unknown service time that an outage of the site's link or of our own
 platform explains; `conn_platform_ms` is the same part of the unknown connection time."""
@@ -41,15 +35,30 @@ CALENDAR_FIELD = "calendar"
 COUNT_FIELDS = (
     "issued", "called", "served", "abandoned", "no_show", "transferred", "closed_eod", "ratings", "ratings_good",
 )  # fmt: skip
-WAIT_FIELDS = ("wait_sum_ms", *bucket_fields("wait", HISTOGRAM_BOUNDS_S))
-SERVICE_TIME_FIELDS = ("service_count", "service_sum_ms", *bucket_fields("service", HISTOGRAM_BOUNDS_S))
+WAIT_FIELDS = ("wait_sum_ms", "wait_histogram")
+SERVICE_TIME_FIELDS = ("service_count", "service_sum_ms", "service_histogram")
 SERVICE_LEVEL_THRESHOLDS_S = (300, 600, 900, 1800, 3600)
 """Thresholds (s) of the service level: decided at entry + X, still waiting is a miss."""
 SERVICE_LEVEL_FIELDS = tuple(f"level_{word}_{b}" for b in SERVICE_LEVEL_THRESHOLDS_S for word in ("good", "bad"))
 QUEUE_FIELDS = (*COUNT_FIELDS, *WAIT_FIELDS, *SERVICE_TIME_FIELDS, *SERVICE_LEVEL_FIELDS)
-LATENCY_BOUNDS_MS = (50, 100, 200, 300, 500, 1000, 2000, 5000, 10_000)
-"""Exact bounds of the latency of successful probes, ms."""
-PROBE_FIELDS = ("probes", "probes_ok", "latency_sum_ms", *bucket_fields("latency", LATENCY_BOUNDS_MS))
+PROBE_FIELDS = ("probes", "probes_ok", "latency_sum_ms", "latency_histogram")
+EVIDENCE_FIELDS = (*COUNT_FIELDS, "probes", "up_ms", "conn_up_ms")
+"""Sums of which each comes from an event in the same window or shortly before it."""
+HISTOGRAM_FIELDS = ("wait_histogram", "service_histogram", "latency_histogram")
+"""The sums that are histograms (`histogram_buckets`): one integer each, added like any other."""
+
+
+def former_bucket_fields(name: str, bounds: Iterable[int]) -> tuple[str, ...]:
+    """Return the fields of a histogram before fold version 5: `…_le_B` counts the values in (previous bound, B].
+
+    Totals whose raw events were deleted by then still have them.
+    """
+    return tuple(f"{name}_le_{bound}" for bound in (*bounds, "inf"))
+
+
+FORMER_QUEUE_FIELDS = tuple(
+    field for name in ("wait", "service") for field in former_bucket_fields(name, HISTOGRAM_BOUNDS_S)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +75,6 @@ class Total:
     start: int
     province: str
     sums: Mapping[str, int]
-
-
-def histogram_bucket(value: float, bounds: Iterable[int] = HISTOGRAM_BOUNDS_S) -> str:
-    """Return the bucket of a value: the first bound it does not exceed (seconds, unless the bounds are others)."""
-    return next((str(bound) for bound in bounds if value <= bound), OVERFLOW_BOUND)
 
 
 def add_to_sums(sums: dict[str, int], addend: Mapping[str, int]) -> None:
@@ -90,3 +94,22 @@ def add_sums(rows: Iterable[Mapping[str, int]]) -> dict[str, int]:
 def fill_zeros(fields: Iterable[str], sums: Mapping[str, int]) -> dict[str, int]:
     """Return every field, zeros included."""
     return {name: sums.get(name, 0) for name in fields}
+
+
+def encode_sums(sums: Mapping[str, int]) -> EncodedSums:
+    """Return sums as they are stored."""
+    encoded: EncodedSums = dict(sums)
+    for name in HISTOGRAM_FIELDS:
+        if histogram := sums.get(name):
+            encoded[name] = encode_histogram(histogram)
+    return encoded
+
+
+def decode_sums(encoded: Mapping[str, int | str]) -> dict[str, int]:
+    """Return the sums that were stored."""
+    sums: dict[str, int] = dict(encoded)  # type: ignore[arg-type]  # the texts are replaced
+    for name in HISTOGRAM_FIELDS:
+        text = encoded.get(name)
+        if isinstance(text, str):
+            sums[name] = decode_histogram(text)
+    return sums

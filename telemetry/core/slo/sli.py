@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from telemetry.core.figures.accounting import TimeByState, sum_times
-from telemetry.core.fold.totals import LATENCY_BOUNDS_MS
+from telemetry.core.figures.histograms import latency_histogram
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -75,8 +75,9 @@ def good_bad_counts(sums: Mapping[str, int], sli: SliKind, threshold_ms: int) ->
     if sli == "wait":
         seconds = threshold_ms // 1000
         return sums.get(f"level_good_{seconds}", 0), sums.get(f"level_bad_{seconds}", 0)
-    good = sum(sums.get(f"latency_le_{b}", 0) for b in LATENCY_BOUNDS_MS if b <= threshold_ms)
-    return good, max(0, sums.get("probes", 0) - good)
+    latency = latency_histogram(sums)
+    good = latency.count_within(threshold_ms)
+    return good, max(0, latency.probes - good)
 
 
 def apply_unknown_policy(time: TimeByState, policy: ObjectiveUnknownPolicy, *, settled: bool = True) -> GoodBad:

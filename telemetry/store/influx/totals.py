@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from telemetry.core.fold.totals import Total
+from telemetry.core.fold.totals import Total, decode_sums, encode_sums
 from telemetry.core.scope import Scope
 from telemetry.store.influx.line_protocol import NS_IN_MS, escape_tag, quote_field
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from telemetry.core.calendar.windows import BucketWidth
     from telemetry.store.influx.server import InfluxSeries
 
-TotalsGroup = tuple[str, str, list[tuple[str, list[int]]]]
+TotalsGroup = tuple[str, str, list[tuple[str, list[int | str]]]]
 """Province, names of the sums separated by blanks, and for each scope their values."""
 _GROUPS_DECODER = msgspec.json.Decoder(list[TotalsGroup])
 
@@ -51,9 +51,9 @@ def _total_line(entity: str, key: tuple[str, int], label: bytes, body: bytes) ->
 
 
 def _encode_body(rows: list[Total]) -> bytes:
-    groups: dict[tuple[str, str], list[tuple[str, list[int]]]] = {}
+    groups: dict[tuple[str, str], list[tuple[str, list[int | str]]]] = {}
     for total in sorted(rows, key=attrgetter("scope")):
-        sums = total.sums
+        sums = encode_sums(total.sums)
         groups.setdefault((total.province, " ".join(sums)), []).append((str(total.scope), list(sums.values())))
     return msgspec.json.encode([(province, names, values) for (province, names), values in groups.items()])
 
@@ -73,4 +73,4 @@ def _decode_rows(entity: str, width: BucketWidth, start: int, body: str) -> Iter
     for province, sum_names, scopes in _GROUPS_DECODER.decode(body):
         names = sum_names.split()
         for scope, values in scopes:
-            yield Total(entity, scope, width, start, province, dict(zip(names, values, strict=True)))
+            yield Total(entity, scope, width, start, province, decode_sums(dict(zip(names, values, strict=True))))

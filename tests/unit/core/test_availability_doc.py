@@ -15,7 +15,7 @@ import api.metrics
 import api.schemas
 from api.schemas.envelope import ApiModel
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE
-from telemetry.core.fold.totals import HISTOGRAM_BOUNDS_S
+from telemetry.core.fold.histogram_buckets import HISTOGRAM_BOUNDS_S
 from telemetry.core.slo import burn_rate
 from telemetry.core.slo.budget import error_budget
 from tests.oracles.sli import time_until_firing

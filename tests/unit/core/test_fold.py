@@ -8,6 +8,7 @@ import pytest
 
 from telemetry.core.calendar.windows import HOUR, MINUTE, SLOT, Window
 from telemetry.core.fold import fold
+from telemetry.core.fold.histogram_buckets import histogram_of
 from telemetry.core.fold.sourced_event import SourcedEvent
 from telemetry.core.fold.states import RecentState, StateSegment
 from telemetry.core.fold.totals import CAPACITY_FIELDS, PROBE_FIELDS, QUEUE_FIELDS, READY_AT_SLOT_FIELDS, STATE_FIELDS
@@ -105,7 +106,7 @@ def test_each_kind_of_ticket_event_counts_under_its_name() -> None:
 
 def test_a_wait_runs_from_entering_to_the_call() -> None:
     call = ticket(ev.TicketCalled, T, entered=T - 60_000, counter="c")
-    assert desk(call) == {"called": 1, "wait_sum_ms": 60_000, "wait_le_60": 1}
+    assert desk(call) == {"called": 1, "wait_sum_ms": 60_000, "wait_histogram": histogram_of(60_000)}
 
 
 def test_a_negative_wait_is_not_counted_but_the_call_is() -> None:
@@ -156,7 +157,7 @@ def test_a_systems_totals_hold_states_probes_and_latency_of_good_ones() -> None:
     (total,) = fold.fold_system(alone, "83", found, Window(0, SLOT))
     assert (total.entity, total.scope, total.province) == (SYSTEM.id, f"system:{SYSTEM.id}", "83")
     assert tuple(total.sums) == (*STATE_FIELDS, *PROBE_FIELDS)
-    assert {name: value for name, value in total.sums.items() if value and "latency_le" not in name} == {
+    assert {name: value for name, value in total.sums.items() if value and "histogram" not in name} == {
         "up_ms": 210_000,
         "down_ms": 30_000,
         "probes": 3,

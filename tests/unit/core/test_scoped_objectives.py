@@ -8,7 +8,8 @@ from types import MappingProxyType
 import pytest
 
 from telemetry.core.calendar.windows import SLOT, Window, floor
-from telemetry.core.fold.totals import LATENCY_BOUNDS_MS, Total
+from telemetry.core.fold.histogram_buckets import LATENCY_BOUNDS_MS, histogram_of
+from telemetry.core.fold.totals import Total
 from telemetry.core.inventory import Device, System
 from telemetry.core.slo.evaluation import scopes_of
 from telemetry.slo.evaluator import SloEvaluator
@@ -61,7 +62,7 @@ def test_tickets_and_probes_are_counted_in_closed_cells() -> None:
         for t in (mark, mark + SLOT)
     ]
     watch.on_totals("c1", "5m", window, desks)
-    probes = {f"latency_le_{b}": 1 for b in LATENCY_BOUNDS_MS} | {"latency_le_inf": 1, "probes": 20}
+    probes = {"latency_histogram": sum(map(histogram_of, (*LATENCY_BOUNDS_MS, 11_000))), "probes": 20}
     watch.on_totals(PORTAL.id, "5m", window, [Total(PORTAL.id, f"system:{PORTAL.id}", "5m", mark, "vn83", probes)])
     waits, _, latency = watch.evaluate_all(NOW)
     assert (waits.status.good_bad.good, waits.status.good_bad.bad) == (16, 4)

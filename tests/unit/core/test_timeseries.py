@@ -14,6 +14,7 @@ from telemetry.core.calendar.open_time import build_open_timeline
 from telemetry.core.calendar.opening_calendar import Calendar
 from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window, day_window, merge_adjacent
 from telemetry.core.figures.accounting import TimeByState
+from telemetry.core.fold.histogram_buckets import histogram_of
 from telemetry.core.slo.sli import GoodBad, good_bad_counts, time_sums
 from telemetry.core.slo.timeseries import (
     BucketGrid,
@@ -126,10 +127,11 @@ def test_cells_of_a_width_are_found_by_the_window_they_begin_in() -> None:
     assert list(found.buckets_within("1h", Window(day.start, day.end))) == []
 
 
+LATENCY = 4 * histogram_of(100) + 2 * histogram_of(301) + histogram_of(501)
 SUMS = {
     "up_ms": 10, "down_ms": 2, "link_ms": 3, "platform_ms": 1, "conn_up_ms": 7, "conn_down_ms": 1,
     "conn_platform_ms": 2, "open_up_ms": 5, "open_down_ms": 1, "open_link_ms": 2, "open_conn_up_ms": 4,
-    "level_good_900": 3, "level_bad_900": 1, "latency_le_100": 4, "latency_le_500": 2, "latency_le_inf": 1, "probes": 9,
+    "level_good_900": 3, "level_bad_900": 1, "latency_histogram": LATENCY, "probes": 9,
 }  # fmt: skip
 
 

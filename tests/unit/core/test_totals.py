@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import given, strategies as st
 
+from telemetry.core.fold.histogram_buckets import HISTOGRAM_BOUNDS_S, histogram_of
 from telemetry.core.fold.totals import (
     CAPACITY_FIELDS,
-    HISTOGRAM_BOUNDS_S,
-    LATENCY_BOUNDS_MS,
+    HISTOGRAM_FIELDS,
     OPEN_FIELDS,
     PROBE_FIELDS,
     QUEUE_FIELDS,
     SERVICE_LEVEL_FIELDS,
     SERVICE_LEVEL_THRESHOLDS_S,
-    SERVICE_TIME_FIELDS,
     STATE_FIELDS,
-    WAIT_FIELDS,
     add_sums,
+    decode_sums,
+    encode_sums,
     fill_zeros,
-    histogram_bucket,
 )
 
 if TYPE_CHECKING:
@@ -30,23 +28,18 @@ if TYPE_CHECKING:
 rows = st.lists(st.dictionaries(st.sampled_from("abc"), st.integers(0, 10**9)), max_size=8)
 
 
-@pytest.mark.parametrize("bound", HISTOGRAM_BOUNDS_S)
-def test_a_value_on_the_bound_lies_in_its_bucket(bound: int) -> None:
-    assert histogram_bucket(bound) == str(bound)
-    assert histogram_bucket(bound + 0.001) != str(bound)
-
-
-def test_a_value_beyond_the_last_bound_lies_in_the_open_bucket() -> None:
-    assert histogram_bucket(3600.001) == "inf"
-    assert histogram_bucket(0) == "10"
-
-
-def test_every_bucket_has_its_field() -> None:
-    assert [f for f in WAIT_FIELDS if "_le_" in f] == [f"wait_le_{b}" for b in (*HISTOGRAM_BOUNDS_S, "inf")]
-    assert [f for f in SERVICE_TIME_FIELDS if "_le_" in f] == [f"service_le_{b}" for b in (*HISTOGRAM_BOUNDS_S, "inf")]
+def test_every_histogram_is_a_field_and_no_field_is_named_twice() -> None:
+    assert {*HISTOGRAM_FIELDS} == {f for f in (*QUEUE_FIELDS, *PROBE_FIELDS) if f.endswith("histogram")}
     assert len(set(QUEUE_FIELDS)) == len(QUEUE_FIELDS)
-    assert [f for f in PROBE_FIELDS if "_le_" in f] == [f"latency_le_{b}" for b in (*LATENCY_BOUNDS_MS, "inf")]
     assert [f"open_{f}" for f in (*STATE_FIELDS, *CAPACITY_FIELDS)] == list(OPEN_FIELDS)
+
+
+def test_sums_are_stored_with_histograms_as_texts_and_read_again() -> None:
+    sums = {**dict.fromkeys(QUEUE_FIELDS, 0), "called": 2, "wait_histogram": histogram_of(5) + histogram_of(7_000_000)}
+    stored = encode_sums(sums)
+    assert {name for name, value in stored.items() if isinstance(value, str)} == {"wait_histogram"}
+    assert decode_sums(stored) == sums
+    assert decode_sums({"wait_le_10": 3}) == {"wait_le_10": 3}
 
 
 def test_every_threshold_of_the_service_level_is_an_exact_bound_of_the_wait_and_has_both_fields() -> None:

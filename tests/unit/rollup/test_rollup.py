@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from datetime import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -12,8 +13,10 @@ import msgspec
 import pytest
 
 from telemetry.core.calendar.windows import HOUR, MINUTE, Window
+from telemetry.core.figures.histograms import queue_figures
 from telemetry.core.fold.event_spans import dirty_hours
 from telemetry.core.fold.live_row_types import CentreNow
+from telemetry.core.fold.totals import FORMER_QUEUE_FIELDS, add_sums
 from telemetry.core.inventory import Centre, Device, Inventory, System
 from telemetry.core.protocol import events as ev
 from telemetry.core.protocol.presence import Presence, encode_presence
@@ -23,7 +26,10 @@ from telemetry.store import Batch, ChangeRecord, StoredEvent
 from telemetry.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+    from telemetry.core.calendar.windows import BucketWidth
 
 START = 1_767_225_600_000  # 2026-01-01T00:00:00Z, 07:00 in the centre
 WEEK = tuple((((time(7), time(11, 30)),)) for _ in range(7))
@@ -168,3 +174,50 @@ def test_units_nobody_declares_are_passed_over(place: Place) -> None:
     place.store.append(Batch(place.now * 1000, [stored], [ChangeRecord("ghost", START, START + HOUR)]))
     assert place.rollup.run_once() == 1
     assert place.store.totals(["ghost"], "1h", Window(0, place.now)) == []
+
+
+def test_a_newer_fold_retains_the_totals_whose_raw_events_are_deleted(place: Place) -> None:
+    tickets = [called(n + 1, START + n * 10 * MINUTE) for n in range(6 * 30)]
+    place.now = START + 31 * HOUR
+    place.write(*tickets)
+    place.rollup.run_once()
+    whole, cut = Window(START - HOUR, START + 31 * HOUR), START + 24 * HOUR
+    before = to_former_totals(place, whole)
+    with sqlite3.connect(place.path) as db:
+        db.execute("DELETE FROM raw WHERE t < ?", (cut,))
+    place.store.set_checkpoint("fold_version", 3)
+    place.rollup.run_once()
+    now = desk_sums(place, "5m", whole)
+    folded_from = cut + 2 * HOUR
+    assert {t: sums for t, sums in now.items() if t < folded_from} == {
+        t: sums for t, sums in before.items() if t < folded_from
+    }
+    assert all("wait_histogram" in sums for t, sums in now.items() if t >= folded_from)
+    figures = queue_figures(add_sums(desk_sums(place, "1d", Window(START - 24 * HOUR, whole.end)).values()))
+    assert (figures.called, figures.wait.count) == (len(tickets), len(tickets))
+    assert figures.wait.within_threshold(120).count == len(tickets)
+    assert figures.wait.percentile_s(0.5) == pytest.approx(90, rel=0.34)
+
+
+def called(n: int, t: int) -> ev.TicketCalled:
+    return ev.TicketCalled(
+        n=n, t=t, ticket=f"k{n}", queue="land", service="land", counter="c1", entered=t - 90_000, call=1
+    )
+
+
+def desk_sums(place: Place, width: BucketWidth, window: Window) -> dict[int, Mapping[str, int]]:
+    return {total.start: total.sums for total in place.store.totals(["c1"], width, window, "desk")}
+
+
+def to_former_totals(place: Place, window: Window) -> dict[int, Mapping[str, int]]:
+    """Give the desk's 5-minute totals the fields that they had before fold version 5; returns them."""
+    rows = []
+    for total in place.store.totals(["c1"], "5m", window):
+        sums = dict(total.sums)
+        if "wait_histogram" in sums:
+            waits = queue_figures(sums).wait
+            del sums["wait_histogram"]
+            sums |= dict.fromkeys(FORMER_QUEUE_FIELDS, 0) | {"wait_le_120": waits.count}
+        rows.append(replace(total, sums=sums))
+    place.store.replace_totals("c1", "5m", window, rows)
+    return desk_sums(place, "5m", window)

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, SLOT, Window, local_ms
+from telemetry.core.fold.histogram_buckets import histogram_of
 from telemetry.core.fold.live_row_types import SloNow
 from telemetry.core.fold.states import RecentState, StateSegment
 from telemetry.core.fold.totals import Total
@@ -191,7 +192,9 @@ def test_waits_and_probes_are_counted_and_few_of_them_never_page() -> None:
             for name in ("land", "tax")
         ]
         watch.on_totals("c1", "5m", Window(NOW - back, NOW - back + SLOT), rows)
-    probes = Total("portal", "system:portal", "5m", NOW - SLOT, "vn83", {"latency_le_100": 3, "probes": 5})
+    probes = Total(
+        "portal", "system:portal", "5m", NOW - SLOT, "vn83", {"latency_histogram": 3 * histogram_of(100), "probes": 5}
+    )
     watch.on_totals("portal", "5m", Window(NOW - SLOT, NOW), [probes])
     waits, fast = watch.evaluate_all(NOW)
     assert (waits.status.good_bad.good, waits.status.good_bad.bad) == (4, 36)
