@@ -23,10 +23,11 @@ _NODE_SHAPES = {"province": "box3d", "district": "box", "commune": "ellipse"}
 
 
 def render_graph(inventory: Inventory) -> str:
-    """Return the tree of units, centres and numbers of devices as a Graphviz text."""
+    """Return the tree of units, declared centres and numbers of devices as a Graphviz text."""
     lines = ["digraph motcua {", "  rankdir=LR;", "  node [fontname=sans];"]
     lines += [line for unit in inventory.units.values() for line in _unit_lines(unit)]
-    lines += [line for centre in inventory.centres.values() for line in _centre_lines(inventory, centre)]
+    declared = [centre for centre in inventory.centres.values() if not centre.imported]
+    lines += [line for centre in declared for line in _centre_lines(inventory, centre)]
     return "\n".join([*lines, "}", ""])
 
 
@@ -41,8 +42,7 @@ def _centre_lines(inventory: Inventory, centre: Centre) -> Iterator[str]:
     equipment = [f"{centre.counters} counter", *(f"{n} {kind}" for kind, n in sorted(kinds.items()))]
     label = "\n".join([centre.id, *equipment])
     yield f"  {_quote(centre.id)} [label={_quote(label)}, shape=note];"
-    if centre.unit in inventory.units:
-        yield f"  {_quote('unit ' + centre.unit)} -> {_quote(centre.id)};"
+    yield f"  {_quote('unit ' + centre.unit)} -> {_quote(centre.id)};"
 
 
 def _quote(text: str) -> str:

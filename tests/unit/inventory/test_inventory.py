@@ -643,6 +643,7 @@ def test_graph_joins_province_district_commune_and_centres(folder: Path) -> None
     assert '"unit 28756" -> "vn83-28756";' in text
     assert r'label="vn83-83\n24 counter\n1 gateway\n1 kiosk"' in text
     assert text.count("{") == text.count("}")
+    assert "replay-x" not in text, "a mapping alone is no centre"
 
 
 def test_agent_of_a_gateway_probes_the_systems_it_watches(folder: Path) -> None:
