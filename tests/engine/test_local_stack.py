@@ -94,7 +94,8 @@ def agent_of(project: Project, world: World, folder: Path, posts: int) -> Path:
     broker = f"mqtts://localhost:{world.broker_port}"
     text = said(project, "inventory", "render", "--device", KIOSK, "--mqtt", broker)
     config = folder / "agent.toml"
-    config.write_text(f'{text}\n[[source]]\nkind = "http"\nport = {posts}\n')
+    assert "port = 8137" in text
+    config.write_text(text.replace("port = 8137", f"port = {posts}"))
     return config
 
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.engine.stack import Project
-from tests.engine.test_local_stack import names
+from tests.engine.stack import CHECKOUT, Project
+from tests.engine.test_local_stack import MOTCUA, names, stored
+from tests.engine.world import World, until
 from tests.servers import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from tests.engine.world import World
+    from pathlib import Path
 
 
 @dataclass
@@ -96,3 +96,35 @@ def test_a_preview_shows_what_an_edit_of_the_inventory_changes(running: Running)
     finally:
         devices.write_text(text)
         running.project.up()
+
+
+def test_the_tutorials_first_ticket_is_stored(running: Running, tmp_path: Path) -> None:
+    """docs/tutorials/first-server.md, with this world's ports in place of the usual ones."""
+    world, project, door = running.world, running.project, free_port()
+    ports = {"8883": world.broker_port, "8137": door, "8080": world.api_port}
+    run_block(project, "first server, certificate", ports)
+    config = project.root / "agent.toml"
+    config.write_text(config.read_text().replace("8137", str(door)))
+    until(lambda: World.listens(world.api_port), "the API listens")
+    until(world.ingest_is_ready, "ingest is ready")
+    with (tmp_path / "agent.log").open("wb") as log:
+        agent = subprocess.Popen([MOTCUA, "agent", "--config", str(config)], cwd=project.root, stdout=log, stderr=log)
+    try:
+        until(lambda: World.listens(door), "the agent takes events")
+        before = stored(world)
+        run_block(project, "first server, ticket", ports)
+        until(lambda: stored(world) > before, "the ticket is stored")
+    finally:
+        agent.terminate()
+        agent.wait(20)
+
+
+def run_block(project: Project, name: str, ports: Mapping[str, int]) -> None:
+    text = (CHECKOUT / "docs/tutorials/first-server.md").read_text(encoding="utf-8")
+    script = text.partition(f"<!-- tested: {name} -->\n```sh\n")[2].partition("```")[0]
+    assert script, name
+    for usual, here in ports.items():
+        script = script.replace(usual, str(here))
+    command = ["bash", "-eu", "-o", "pipefail", "-c", script]
+    done = subprocess.run(command, cwd=project.root, env=project.env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{script}\n{done.stdout}{done.stderr}"

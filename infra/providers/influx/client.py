@@ -12,11 +12,11 @@ import time
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NoReturn, cast
-from urllib.parse import urlsplit
 
 import httpx
 
 from infra.providers.resource_kind import ProviderError
+from telemetry.http_address import http_base_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -207,14 +207,10 @@ class InfluxClient:
 
 
 def _validate_url(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        good = False
-    if not good or parts.username is not None:
+    base_url = http_base_url(url)
+    if not base_url:
         raise ProviderError("InfluxDB's address is no http://HOST:PORT without a user; set config motcua:influx, url")
-    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+    return base_url
 
 
 def _parse_object(answer: httpx.Response) -> Json | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from telemetry.errors import ConfigError, Fault
+from telemetry.http_address import http_base_url
 
 if TYPE_CHECKING:
     from telemetry.core.calendar.windows import BucketWidth
@@ -48,14 +49,11 @@ class InfluxAddress:
 
 def parse(url: str) -> InfluxAddress:
     """Parse a store's URL; raises ConfigError."""
-    try:
-        parts = urlsplit(url.removeprefix(SCHEME))
-        is_http = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        is_http = False
-    if not is_http or parts.username is not None:
+    address = url.removeprefix(SCHEME)
+    base_url = http_base_url(address)
+    if not base_url:
         raise ConfigError([_address_fault("not the URL of an InfluxDB store")])
-    query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    query = {key: values[-1] for key, values in parse_qs(urlsplit(address).query).items()}
     faults = [_address_fault(f"{key} is missing") for key in ("org", "bucket") if key not in query]
     faults += [_address_fault(f"unknown part {key!r}") for key in sorted(query.keys() - _QUERY_KEYS)]
     if query.get("bucket", "").startswith("_") or '"' in query.get("bucket", ""):
@@ -65,7 +63,6 @@ def parse(url: str) -> InfluxAddress:
         faults.append(_address_fault(problem))
     if faults:
         raise ConfigError(faults)
-    base_url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
     return InfluxAddress(base_url, query["org"], query["bucket"], query.get("province", ""))
 
 
