@@ -2,61 +2,59 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
-from api import badges, metrics, problems, statuspage
+from api import badges, docs_page, metrics, problems, statuspage
 from api.loading import LoadingMiddleware
+from api.middleware import HeadMiddleware, SecurityHeadersMiddleware
+from api.openapi import complete_document
 from api.pages import install_pages
+from api.parameters import check_parameters
 from api.routes import PREFIX, api_router
 from api.routes.service import health_router
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import ASGIApp
 
     from api.loading import LoadingState
     from telemetry.queries.service import Queries
 
-_DESCRIPTION = "Service availability, queue load and completeness of public-service centres."
-CSP = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-_HEADERS = (
-    (b"content-security-policy", CSP.encode()),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"same-origin"),
-    (b"x-frame-options", b"DENY"),
+_DESCRIPTION = (
+    "Service availability, queue load and completeness of public-service centres. Times are RFC 3339 with offset, "
+    "durations are seconds, ratios lie between 0 and 1 and are null when there was nothing to divide by. "
+    "HEAD works wherever GET does. Errors are problems (RFC 9457)."
 )
 
 
-class SecurityHeadersMiddleware:
-    """Adds security headers to every response; plain ASGI, so that streams are not buffered."""
+class ApiApplication(FastAPI):
+    """FastAPI with what must be around everything else, its own error answers included."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return the app below security headers and HEAD."""
+        return SecurityHeadersMiddleware(HeadMiddleware(super().build_middleware_stack()))
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on and add the headers to the response."""
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *_HEADERS]
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document with all texts, ranges and errors."""
+        if not self.openapi_schema:
+            self.openapi_schema = complete_document(super().openapi())
+        return self.openapi_schema
 
 
 def create_app(
     queries: Queries, *, version: str = "0", pages: bool = True, loading: LoadingState | None = None
 ) -> FastAPI:
     """Return the app; `pages=False` leaves out the HTML pages, `loading` answers for it until that is finished."""
-    app = FastAPI(
+    app = ApiApplication(
         title="Motcua",
         version=version,
         description=_DESCRIPTION,
         docs_url=None,
         redoc_url=None,
-        openapi_url=f"{PREFIX}/openapi.json",
+        dependencies=[Depends(check_parameters)],
     )
+    app.add_api_route(f"{PREFIX}/openapi.json", app.openapi, include_in_schema=False)  # its first address
     app.state.queries = queries
     app.state.registry = metrics.build_registry(queries, version)
     problems.install_handlers(app)
@@ -65,9 +63,9 @@ def create_app(
     app.include_router(metrics.router)
     app.include_router(badges.router)
     app.include_router(statuspage.router)
+    app.include_router(docs_page.router)
     if pages:
         install_pages(app)
     if loading is not None:
         app.add_middleware(LoadingMiddleware, state=loading)
-    app.add_middleware(SecurityHeadersMiddleware)
     return app

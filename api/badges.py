@@ -38,6 +38,12 @@ COLOUR_BY_CONDITION: Mapping[Condition, str] = {
 _CHAR_WIDTH, _PADDING, _HEIGHT = 7, 8, 22
 
 
+class SvgResponse(Response):
+    """An SVG document."""
+
+    media_type = "image/svg+xml"
+
+
 @dataclass(frozen=True, slots=True)
 class Badge:
     """Two fields, the colour of the second and the text for screen readers."""
@@ -69,14 +75,14 @@ def _render_text(x: int, text: str, width: int) -> str:
 
 
 def _svg_response(badge: Badge, lang: str) -> Response:
-    return Response(render_svg(badge, lang), media_type="image/svg+xml", headers={"Cache-Control": "max-age=60"})
+    return SvgResponse(render_svg(badge, lang), headers={"Cache-Control": "max-age=60"})
 
 
 def _locale_for(queries: Queries, lang: LanguageCode) -> PageLocale:
     return PageLocale(lang, load_messages()[lang], queries.zone())
 
 
-@router.get("/badges/slo/{slo}.svg", operation_id="badge_slo", response_class=Response)
+@router.get("/badges/slo/{slo}.svg", operation_id="badge_slo", response_class=SvgResponse)
 def get_slo_badge(
     slo: str, queries: QueriesDep, lang: LanguageParam = "vi", window: BadgeWindowParam | None = None
 ) -> Response:
@@ -93,7 +99,7 @@ def get_slo_badge(
     )
 
 
-@router.get("/badges/centre/{centre}.svg", operation_id="badge_centre", response_class=Response)
+@router.get("/badges/centre/{centre}.svg", operation_id="badge_centre", response_class=SvgResponse)
 def get_centre_badge(
     centre: str, queries: QueriesDep, lang: LanguageParam = "vi", window: BadgeWindowParam = "28d"
 ) -> Response:
@@ -104,7 +110,7 @@ def get_centre_badge(
     return _svg_response(_availability_badge(queries, locale, place, window), lang)
 
 
-@router.get("/badges/system/{system}.svg", operation_id="badge_system", response_class=Response)
+@router.get("/badges/system/{system}.svg", operation_id="badge_system", response_class=SvgResponse)
 def get_system_badge(
     system: str, queries: QueriesDep, lang: LanguageParam = "vi", window: BadgeWindowParam = "28d"
 ) -> Response:

@@ -63,7 +63,11 @@ def accepts_html(request: Request) -> bool:
 
 def _handle_http_error(request: Request, error: Exception) -> Response:
     error = cast("HTTPException", error)
-    return problem_response(request, error.status_code, "http", str(error.detail), headers=error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = {method.strip() for method in headers.get("Allow", "GET").split(",")}
+        headers["Allow"] = ", ".join(sorted(allowed | {"HEAD"}))
+    return problem_response(request, error.status_code, "http", str(error.detail), headers=headers)
 
 
 def _handle_validation_error(request: Request, error: Exception) -> Response:

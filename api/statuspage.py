@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from fastapi import APIRouter, Request
 
 from api.deps import QueriesDep
+from api.schemas.envelope import ApiModel
 from api.times import rfc3339
 from telemetry.core.calendar.windows import DAY
 from telemetry.core.figures.condition import component_status
@@ -20,6 +21,80 @@ if TYPE_CHECKING:
     from telemetry.queries.slos import ScopedSlo
 
 router = APIRouter(tags=["status"])
+
+
+class StatusPage(ApiModel):
+    """Whose status it is."""
+
+    id: str
+    name: str
+    time_zone: str
+    url: str
+    updated_at: str
+
+
+class StatusIndicator(ApiModel):
+    """The condition of the whole network."""
+
+    indicator: Literal["none", "minor", "major", "critical"]
+    description: str
+
+
+class StatusComponent(ApiModel):
+    """A centre or a digital system."""
+
+    id: str
+    name: str
+    status: str
+    position: int
+    updated_at: str
+    group: bool
+
+
+class ComponentReference(ApiModel):
+    """A component that is concerned."""
+
+    id: str
+
+
+class StatusIncident(ApiModel):
+    """A firing alarm."""
+
+    id: str
+    name: str
+    status: str
+    impact: str
+    created_at: str
+    started_at: str
+    updated_at: str
+    resolved_at: str | None
+    components: list[ComponentReference]
+    incident_updates: list[str]
+
+
+class StatusMaintenance(ApiModel):
+    """A planned maintenance."""
+
+    id: str
+    name: str
+    status: str
+    impact: str
+    scheduled_for: str
+    scheduled_until: str
+    components: list[ComponentReference]
+    incident_updates: list[str]
+
+
+class StatusSummary(ApiModel):
+    """The network in Statuspage's format."""
+
+    page: StatusPage
+    status: StatusIndicator
+    components: list[StatusComponent]
+    incidents: list[StatusIncident]
+    scheduled_maintenances: list[StatusMaintenance]
+
+
 MAINTENANCE_AHEAD_MS = 14 * DAY
 _DESCRIPTIONS = {
     "none": "All Systems Operational", "minor": "Minor Service Outage", "major": "Major Service Outage",
@@ -29,19 +104,24 @@ _IMPACT_BY_SEVERITY = {"page": "major", "ticket": "minor"}
 
 
 @router.get("/status/summary.json", operation_id="status_summary")
-def get_status_summary(request: Request, queries: QueriesDep) -> dict[str, Any]:
+def get_status_summary(request: Request, queries: QueriesDep) -> StatusSummary:
     """Return page, status, components, incidents (firing alarms) and maintenance of the next 14 days."""
     network_status = queries.network_status()
     inventory = network_status.network.inventory
     now = rfc3339(network_status.network.now, inventory.zone)
     base = {"id": inventory.province, "name": inventory.name_en, "time_zone": inventory.zone.key}
-    return {
-        "page": {**base, "url": str(request.base_url), "updated_at": now},
-        "status": {"indicator": network_status.indicator, "description": _DESCRIPTIONS[network_status.indicator]},
-        "components": list(_components(network_status, now)),
-        "incidents": [_incident(slo, queries) for slo in queries.slo_index().unsorted_slos if _firing_alarms(slo)],
-        "scheduled_maintenances": [_maintenance(m, queries) for m in queries.planned_maintenance(MAINTENANCE_AHEAD_MS)],
-    }
+    components = list(_components(network_status, now))
+    firing = [_incident(slo, queries) for slo in queries.slo_index().unsorted_slos if _firing_alarms(slo)]
+    planned = [_maintenance(m, queries) for m in queries.planned_maintenance(MAINTENANCE_AHEAD_MS)]
+    return StatusSummary.model_validate(
+        {
+            "page": {**base, "url": str(request.base_url), "updated_at": now},
+            "status": {"indicator": network_status.indicator, "description": _DESCRIPTIONS[network_status.indicator]},
+            "components": components,
+            "incidents": firing,
+            "scheduled_maintenances": planned,
+        }
+    )
 
 
 def _components(network_status: NetworkStatus, now: str) -> Iterator[dict[str, Any]]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from telemetry.queries.service import Queries
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["metrics"])
 
 
 @router.get("/metrics", operation_id="metrics", response_class=Response)

@@ -32,6 +32,10 @@ class SecondsByState(ApiModel):
         return cls.build(account)
 
 
+class SecondsDifference(SecondsByState):
+    """What late data changed of the seconds by state; each may be negative."""
+
+
 def account_fields(account: TimeByState, policy: UnknownPolicy = "exclude") -> dict[str, object]:
     """Return an account's seconds and ratios by field; unknown time counts by `policy`."""
     return {
@@ -85,7 +89,7 @@ class AvailabilityRow(ApiModel):
     coverage: float | None
     capacity: WindowCapacity | None = None
     published: PublishedAvailability | None = None
-    correction: SecondsByState | None = None
+    correction: SecondsDifference | None = None
 
     @classmethod
     def from_result(cls, result: AvailabilityResult) -> list[Self]:
@@ -96,7 +100,7 @@ class AvailabilityRow(ApiModel):
                 state=note.stage,
                 capacity=note.capacity and WindowCapacity(low=note.capacity[0], high=note.capacity[1]),
                 published=note.published and PublishedAvailability.from_figures(note.published, result.unknown),
-                correction=note.correction and SecondsByState.build(note.correction.difference),
+                correction=note.correction and SecondsDifference.build(note.correction.difference),
                 **window_fields(window, result.zone),
                 **account_fields(account, result.unknown),
             )

@@ -1,0 +1,132 @@
+"""The API describes itself: every property, parameter and error; unknown parameters, HEAD, methods and /docs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from api import docs_page
+from api.openapi import PROBLEMS
+from tests.program.network import Network, busy, network
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SECURITY = {"content-security-policy", "x-content-type-options", "referrer-policy", "x-frame-options"}
+
+
+@pytest.fixture(scope="module")
+def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+    found = busy(network(tmp_path_factory.mktemp("api")))
+    yield found
+    found.store.close()
+
+
+@pytest.fixture(scope="module")
+def document(net: Network) -> dict[str, Any]:
+    found: dict[str, Any] = net.client.get("/openapi.json").json()
+    return found
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            yield path, operation
+
+
+def test_every_property_has_a_meaning_and_every_number_a_range(document: dict[str, Any]) -> None:
+    lacking = []
+    for model, schema in document["components"]["schemas"].items():
+        for name, value in schema.get("properties", {}).items():
+            text = value.get("description", "")
+            numbers = [p for p in [value, *value.get("anyOf", [])] if p.get("type") in {"integer", "number"}]
+            unbounded = any(not {"minimum", "maximum"} & set(p) for p in numbers) and "may be negative" not in text
+            if not text or unbounded:
+                lacking.append(f"{model}.{name}")
+    assert lacking == [], "describe them with Field(description=…, ge=…) or in api/schemas/property_texts.py"
+
+
+def test_every_operation_has_a_summary_its_parameters_a_meaning_and_its_errors_are_problems(
+    document: dict[str, Any],
+) -> None:
+    for path, operation in operations(document):
+        assert operation["summary"].endswith("."), path
+        assert all(p["description"] for p in operation.get("parameters", ())), path
+        assert set(PROBLEMS) <= set(operation["responses"]), path
+        for status in PROBLEMS:
+            assert set(operation["responses"][status]["content"]) == {"application/problem+json"}, path
+        assert operation["responses"]["200"]["content"], path
+
+
+def test_the_index_lists_every_operation(net: Network, document: dict[str, Any]) -> None:
+    found = net.client.get("/api/v1").json()
+    assert [row["path"] for row in found["data"]] == list(document["paths"])
+    history = next(row for row in found["data"] if row["path"] == "/api/v1/queues/history")
+    assert {"centre", "from", "bucket", "within"} <= set(history["parameters"])
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "words"),
+    [
+        ("/api/v1/queues/history?buckets=1h", "buckets", "did you mean bucket?"),
+        ("/api/v1/status?centre=vn83-a", "centre", "none"),
+        ("/api/v1/centres?limit=1&limit=2", "limit", "given 2 times"),
+        ("/badges/centre/vn83-a.svg?langs=en", "langs", "did you mean lang?"),
+        ("/metrics/centre?centre=vn83-a&x=1", "x", "centre"),
+    ],
+)
+def test_an_unknown_or_repeated_parameter_is_refused_with_a_suggestion(
+    net: Network, path: str, name: str, words: str
+) -> None:
+    answer = net.client.get(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    (fault,) = answer.json()["errors"]
+    assert fault["pointer"] == f"#/query/{name}"
+    assert words in fault["detail"]
+
+
+def test_head_is_get_without_a_body(net: Network, document: dict[str, Any]) -> None:
+    values = {"centre": "vn83-a", "device": "vn83-a-kiosk1", "system": "vn83-portal", "slo": "x"}
+    pages = ["/", "/centres/vn83-a", "/badges", "/docs", "/openapi.json", "/centres/nowhere", "/static/app.css"]
+    paths = [path.format(**values) for path in document["paths"] if path != "/api/v1/events"]
+    for path in [*paths, *pages]:
+        get, head = net.client.get(path), net.client.head(path)
+        assert (head.status_code, head.content) == (get.status_code, b""), path
+        assert head.headers.get("content-type") == get.headers.get("content-type"), path
+
+
+def test_head_of_a_stream_ends(net: Network) -> None:
+    answer = net.client.head("/api/v1/events")
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-type"].startswith("text/event-stream")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/status", "/docs", "/static/app.css", "/healthz"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+def test_another_method_is_a_problem_with_allow(net: Network, path: str, method: str) -> None:
+    answer = net.client.request(method, path)
+    assert (answer.status_code, answer.headers["content-type"]) == (405, "application/problem+json")
+    assert answer.headers["allow"] == "GET, HEAD"
+
+
+def test_a_fault_of_the_server_carries_the_security_headers(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(type(net.queries), "network_status", fail)
+    answer = net.client.get("/api/v1/status")
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert set(answer.headers) >= SECURITY
+
+
+def test_the_documentation_needs_no_other_host(net: Network) -> None:
+    page = net.client.get("/docs")
+    assert page.headers["content-security-policy"].startswith("default-src 'self'")
+    assert "//" not in page.text.replace("<!doctype", "")
+    for name, media_type in docs_page._ASSETS.items():
+        answer = net.client.get(f"/docs/assets/{name}")
+        assert answer.headers["content-type"].startswith(media_type)
+        assert len(answer.content) > 1_000
+    assert "openapi.json" in net.client.get("/docs/start.js").text
+    assert net.client.get("/docs/assets/core.py").status_code == 404
