@@ -27,8 +27,13 @@ LAST_TICKET_MARGIN_MS = 15 * MINUTE
 SERVICE_MEAN_MS = 7 * MINUTE
 PATIENCE_MS = 20 * MINUTE
 NO_SHOW_CHANCE, GIVE_UP_CHANCE, RATING_CHANCE = 0.03, 0.3, 0.25
+DAY_LOAD = 0.4
 LINK_LOSS_CHANCE = 0.03
 """Chance that a centre loses its link in one session."""
+SYSTEM_OUTAGE_CHANCE, SYSTEM_OUTAGE_MIN = 0.05, (3, 7)
+"""Chance of a digital system's outage on a day, and its length: two days of history must not spend the error budget."""
+PROBE_FAILURE_CHANCE = 0.0005
+"""Chance that a single probe fails; so low that two vantage points hardly ever agree on it by accident."""
 
 
 @dataclass(slots=True)
@@ -93,14 +98,17 @@ def link_losses(centre: Centre, day: date, seed: int) -> list[Window]:
     """Return when the centre has no link on the day; events of that time arrive late and complete."""
     open_windows = centre.open_windows(day_window(day, centre.zone))
     random = Random(f"{seed}/{centre.id}/{day.isoformat()}/link")  # noqa: S311 - a simulation
-    losses = [_random_outage(random, session, LINK_LOSS_CHANCE, 30) for session in open_windows]
+    losses = [_random_outage(random, session, LINK_LOSS_CHANCE, (10, 30)) for session in open_windows]
     return [loss for loss in losses if loss is not None]
 
 
 def _staffed_counters(centre: Centre, open_windows: Sequence[Window]) -> int:
-    """Return the number of staffed counters for about 70 % load, within the centre's counters."""
+    """Return the number of staffed counters for 40 % load over the day, within the centre's counters.
+
+    That is some 70 % at the morning's peak: nine in ten are called within a quarter of an hour, and some queues grow.
+    """
     busy = centre.tickets_per_day * SERVICE_MEAN_MS / sum(w.length for w in open_windows)
-    return max(1, min(centre.counters, round(busy / 0.7 + 0.5)))
+    return max(1, min(centre.counters, round(busy / DAY_LOAD + 0.5)))
 
 
 # --- tickets ----------------------------------------------------------------------------------
@@ -214,8 +222,8 @@ def _emit_counter_states(plan: _DaySchedule) -> None:
 def _emit_heartbeats(plan: _DaySchedule, device: Device) -> None:
     random = Random(f"{plan.name}/{device.id}")  # noqa: S311 - a simulation
     powered_on = Window(plan.open_windows[0].start - POWER_ON_MARGIN_MS, plan.open_windows[-1].end + POWER_ON_MARGIN_MS)
-    crash = _random_outage(random, powered_on, 0.03, 40)
-    paper_out = _random_outage(random, powered_on, 0.06 if device.kind == "kiosk" else 0.0, 30)
+    crash = _random_outage(random, powered_on, 0.03, (10, 40))
+    paper_out = _random_outage(random, powered_on, 0.06 if device.kind == "kiosk" else 0.0, (10, 30))
     first = powered_on.start + random.randrange(device.every_ms)
     for t in range(first, powered_on.end, device.every_ms):
         if crash is None or not crash.start <= t < crash.end:
@@ -225,11 +233,12 @@ def _emit_heartbeats(plan: _DaySchedule, device: Device) -> None:
         plan.emit(device.id, state)
 
 
-def _random_outage(random: Random, within: Window, chance: float, longest_min: int) -> Window | None:
+def _random_outage(random: Random, within: Window, chance: float, length_min: tuple[int, int]) -> Window | None:
+    """Return an outage of at least the first and less than the second number of minutes, None when there is none."""
     if random.random() >= chance:
         return None
     start = random.randrange(within.start, within.end)
-    return Window(start, start + random.randrange(10, longest_min) * MINUTE)
+    return Window(start, start + random.randrange(*length_min) * MINUTE)
 
 
 def _build_heartbeat(
@@ -273,11 +282,11 @@ def _emit_probe_results(plan: _DaySchedule, device: Device, systems: Sequence[Sy
 def _probe_results(device: str, system: System, powered_on: Window, name: str) -> Iterator[ev.ProbeResult]:
     """All vantage points share the system's outage; now and then a single probe fails."""
     shared = Random(name)  # noqa: S311 - a simulation
-    outage = _random_outage(shared, powered_on, 0.15, 20)
+    outage = _random_outage(shared, powered_on, SYSTEM_OUTAGE_CHANCE, SYSTEM_OUTAGE_MIN)
     base = shared.uniform(40, 250)
     own = Random(f"{name}/{device}")  # noqa: S311 - a simulation
     for t in range(powered_on.start + own.randrange(system.every_ms), powered_on.end, system.every_ms):
-        down = (outage is not None and outage.start <= t < outage.end) or own.random() < 0.004
+        down = (outage is not None and outage.start <= t < outage.end) or own.random() < PROBE_FAILURE_CHANCE
         latency = None if down else round(base * own.lognormvariate(0, 0.3), 1)
         yield ev.ProbeResult(
             n=1,

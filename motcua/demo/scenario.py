@@ -33,14 +33,15 @@ from motcua import system, web
 from motcua.replay import free_port
 from motcua.roles import RoleThreads, start_ingest, start_rollup
 from telemetry import wiring
-from telemetry.core.calendar.windows import Window, day_window
+from telemetry.core.calendar.windows import MINUTE, Window, day_window, floor
+from telemetry.core.fold.event_spans import dirty_hours
 from telemetry.core.inventory import Centre, Device, Inventory, System, local_date
-from telemetry.core.protocol.events import Event
+from telemetry.core.protocol.events import DeviceContact, Event
 from telemetry.ingest.service import Ingest
 from telemetry.mqtt.address import BrokerAddress, parse_broker_url
 from telemetry.mqtt.embedded_broker import EmbeddedBroker
 from telemetry.rollup.service import Rollup
-from telemetry.store import Store
+from telemetry.store import CONTACT_OUTBOX_ID, Batch, ChangeRecord, Store, StoredEvent
 
 HOST_SYSTEM = "vn83-motcua"
 DELIVERY_TIMEOUT_S = 120.0
@@ -71,6 +72,7 @@ class DemoEnvironment:
     agents: dict[str, Agent]
     ingest: Ingest
     broker: BrokerAddress
+    store: Store
     store_url: str
     url: str
     loading: LoadingState
@@ -146,8 +148,8 @@ def run_environment(
         broker = EmbeddedBroker("127.0.0.1", free_port())
         threads.on_exit(broker.stop)
         broker_address = parse_broker_url(broker.url)
-        with contextlib.closing(wiring.open_store(store_url)) as store:
-            Rollup(store, lambda: inventory, clock).fold_outdated()  # before the events come: only a mark
+        store = stack.enter_context(contextlib.closing(wiring.open_store(store_url)))
+        Rollup(store, lambda: inventory, clock).fold_outdated()  # before the events come: only a mark
         ingest = start_ingest(threads, partial(wiring.open_store, store_url), broker_address, lambda: inventory, clock)
         fleet = AgentLoop(system.monotonic_ms)
         agents = _build_agents(inventory, folder, broker_address, clock)
@@ -155,7 +157,9 @@ def run_environment(
             fleet.add(agent)
         threads.start("agents", fleet.run)
         stack.callback(fleet.stop)
-        yield DemoEnvironment(inventory, clock, threads, fleet, agents, ingest, broker_address, store_url, url, loading)
+        yield DemoEnvironment(
+            inventory, clock, threads, fleet, agents, ingest, broker_address, store, store_url, url, loading
+        )
 
 
 def _build_agents(
@@ -188,19 +192,42 @@ def feed_history(demo: DemoEnvironment, options: DemoOptions, console: Console) 
         parts = [(day, centre) for day in days for centre in demo.inventory.centres.values()]
         for number, (day, centre) in enumerate(bar.track(parts, description="simulated days")):
             demo.loading.report("simulating", number, len(parts))
-            remaining |= _feed_day(demo, options, centre, day)
+            today, past = _feed_day(demo, options, centre, day)
+            remaining |= today
+            store_contacts(demo, centre, past)
     return remaining
 
 
-def _feed_day(demo: DemoEnvironment, options: DemoOptions, centre: Centre, day: date) -> dict[str, EventFeed]:
+def store_contacts(demo: DemoEnvironment, centre: Centre, past: Mapping[str, list[Event]]) -> None:
+    """Store when each device was received, as if its past events had arrived at once.
+
+    A contact is the minute in which a frame arrives; the past days arrive now, and would count as without a link.
+    """
+    contacts = [
+        StoredEvent(centre.id, device, CONTACT_OUTBOX_ID, DeviceContact(n=minute // MINUTE, t=minute))
+        for device, events in past.items()
+        for minute in sorted({floor(event.t, MINUTE) for event in events})
+    ]
+    now = demo.clock() * 1000
+    changes = [ChangeRecord(*window, now) for window in dirty_hours((s.centre, s.event) for s in contacts)]
+    if contacts:
+        demo.store.append(Batch(now, contacts, changes))
+
+
+def _feed_day(
+    demo: DemoEnvironment, options: DemoOptions, centre: Centre, day: date
+) -> tuple[dict[str, EventFeed], dict[str, list[Event]]]:
+    """Append the day's past events to the outboxes; returns the feeds of the rest, and the past events, by device."""
     remaining: dict[str, EventFeed] = {}
+    past_by_device: dict[str, list[Event]] = {}
     for device, events in simulated_day(demo.inventory, centre, day, options.seed).items():
         feed = simulation.EventFeed(events)
         past = feed.take_due(demo.clock())
         if past:
             demo.agents[device].outbox.append(past)
+            past_by_device[device] = past
         remaining[device] = feed
-    return remaining
+    return remaining, past_by_device
 
 
 def simulated_day(inventory: Inventory, centre: Centre, day: date, seed: int) -> Mapping[str, list[Event]]:
@@ -217,7 +244,7 @@ def _progress_bar(console: Console) -> Progress:
 
 
 def wait_ready(demo: DemoEnvironment, console: Console) -> None:
-    """Open the pages once every event so far is delivered and folded, and the objectives are evaluated.
+    """Open the pages once every event so far is delivered and folded; objectives follow at the next quarter minute.
 
     Rollup starts after the delivery: while the past days arrive it would fold the same hours again and again.
     """
@@ -275,7 +302,7 @@ def feed_live(demo: DemoEnvironment, options: DemoOptions, remaining: dict[str, 
             today = day
             losses_by_centre = _link_losses(demo, options, day)
             for centre in demo.inventory.centres.values():
-                remaining |= _feed_day(demo, options, centre, day)
+                remaining |= _feed_day(demo, options, centre, day)[0]
         for agent in demo.agents.values():
             losses = losses_by_centre.get(agent.settings.centre, ())
             agent.link_disabled = any(loss.start <= now < loss.end for loss in losses)

@@ -95,7 +95,7 @@ def status_of(url: str) -> int:
 def running(tmp_path_factory: pytest.TempPathFactory, until: Until) -> Iterator[RunningDemo]:
     log = tmp_path_factory.mktemp("live") / "demo.log"
     with log.open("wb") as out:
-        words = (*DEMO, "--centres", "10", "--days", "0")
+        words = (*DEMO, "--centres", "10", "--days", "1")
         process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment())
     demo = RunningDemo(process, log)
     try:
@@ -110,6 +110,16 @@ def test_the_page_says_503_until_the_demo_is_live_and_never_after(running: Runni
     assert running.statuses[0] == 503
     assert sorted(running.statuses, reverse=True) == running.statuses
     assert status_of(running.url) == 200
+
+
+def test_the_past_days_do_not_count_as_days_without_a_link(running: RunningDemo, until: Until) -> None:
+    def statuses() -> set[str]:
+        with urllib.request.urlopen(f"{running.url}/api/v1/slos?limit=200", timeout=10) as answer:
+            rows = json.load(answer)["data"]
+        found = {row["status"] for row in rows if row["slo"] == "centres-connected"}
+        return found if "no_data" not in found else set()
+
+    assert until(statuses, "the objectives are evaluated", 90) == {"healthy"}
 
 
 def test_promtool_accepts_the_metrics_of_a_running_demo(require: Callable[[str], str], running: RunningDemo) -> None:

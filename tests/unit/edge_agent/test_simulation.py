@@ -88,6 +88,31 @@ def test_a_counter_serves_one_at_a_time(ident: str) -> None:
         assert all(end <= start for (_, end), (start, _) in itertools.pairwise(spans))
 
 
+def test_a_few_wait_long_and_nine_in_ten_do_not(ident: str) -> None:
+    waits = [
+        event.t - event.entered
+        for seed in range(5)
+        for events in made(ident, seed=seed).values()
+        for event in events
+        if isinstance(event, ev.TicketCalled)
+    ]
+    within = sum(wait <= 15 * MINUTE for wait in waits) / len(waits)
+    assert within >= 0.85
+    assert max(waits) >= 3 * MINUTE
+
+
+def test_a_digital_system_is_hardly_ever_down_for_two_vantage_points(ident: str) -> None:
+    probes = [
+        event
+        for seed in range(5)
+        for events in made(ident, seed=seed).values()
+        for event in events
+        if isinstance(event, ev.ProbeResult)
+    ]
+    failed = sum(not probe.ok for probe in probes)
+    assert failed <= len(probes) * 0.005
+
+
 def test_all_of_it_may_be_stored(ident: str) -> None:
     for events in made(ident).values():
         for event in events:
