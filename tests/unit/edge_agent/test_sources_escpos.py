@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edge_agent.outbox import Outbox
 from edge_agent.sources.byte_stream import open_stream
 from edge_agent.sources.escpos import EscposSource
 from edge_agent.sources.escpos_status import (
@@ -29,6 +28,8 @@ from tests.escpos_printer import ASB, Behaviour, SerialPrinter, TcpPrinter
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from edge_agent.outbox import Outbox
 
 OK = PrinterStatus("in_service", "ok")
 Printer = TcpPrinter | SerialPrinter
@@ -181,13 +182,6 @@ NO_ADDRESS = ["", "tcp://", "http://x", "serial://", "file://host/x", "serial://
 def test_an_address_that_is_none_names_the_remedy(text: str) -> None:
     with pytest.raises(ValueError, match=r"write tcp://HOST:9100"):
         parse_device_address(text)
-
-
-@pytest.fixture
-def outbox(tmp_path: Path) -> Iterator[Outbox]:
-    box = Outbox(tmp_path / "o.db", lambda: "s")
-    yield box
-    box.close()
 
 
 def said(outbox: Outbox) -> list[ev.KioskState]:

@@ -11,9 +11,6 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-import pytest
-
-from edge_agent.outbox import Outbox
 from edge_agent.sources import SourceContext
 from edge_agent.sources.builder import build_source
 from edge_agent.sources.isolation import ChildEnded, IsolatedSource
@@ -24,8 +21,12 @@ from tests.escpos_printer import Behaviour, TcpPrinter
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
+
+    import pytest
+
+    from edge_agent.outbox import Outbox
 
 
 def line(t: int) -> str:
@@ -66,13 +67,6 @@ def gone(pid: int) -> bool:
     except ProcessLookupError:
         return True
     return False
-
-
-@pytest.fixture
-def outbox(tmp_path: Path) -> Iterator[Outbox]:
-    box = Outbox(tmp_path / "o.db", lambda: "s")
-    yield box
-    box.close()
 
 
 def isolated(folder: Path, kind: str, values: dict[str, object], silence_s: float = 60) -> IsolatedSource:

@@ -13,7 +13,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from edge_agent.outbox import Outbox
 from edge_agent.sources import queue_http
 from edge_agent.sources.queue_http import QueueHttpSource, QueueUnavailable, load_row_mapper
 from edge_agent.sources.state import DeviceState
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from edge_agent.outbox import Outbox
     from telemetry.core.protocol.events import Event
 
     Mapped = Callable[[dict[str, Any]], list[Event]]
@@ -102,13 +102,6 @@ def vendor() -> Iterator[tuple[Vendor, str]]:
         one.release.set()
         server.shutdown()
         thread.join(5)
-
-
-@pytest.fixture
-def outbox(tmp_path: Path) -> Iterator[Outbox]:
-    box = Outbox(tmp_path / "o.db", lambda: "s")
-    yield box
-    box.close()
 
 
 def poll(url: str, header_file: Path | None = None, mapped: Mapped | None = None) -> QueueHttpSource:
