@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_agent.delivery import DRAIN_ROWS_PER_S
 from telemetry.errors import ConfigError, Fault
+from telemetry.mqtt.address import parse_broker_url
 from telemetry.source_settings import SOURCE_KINDS, find_conflicts, find_setting_faults, source_name
 from telemetry.toml_lines import locate_keys, locate_syntax_error, syntax_problem
 
@@ -148,11 +149,22 @@ def _find_faults(file: _TomlFile) -> list[Fault]:
     if not isinstance(services, list) or not all(isinstance(s, str) and _ID_PATTERN.fullmatch(s) for s in services):
         problem, remedy = f"not a list of service ids: {services!r}", 'write it like ["land", "tax"]'
         faults.append(file.fault(("services",), problem, remedy))
+    faults += _find_broker_faults(file)
     return faults + [
         file.fault((key,), f"not a text: {table[key]!r}", "write it in quotes")
         for key in _TEXT_KEYS
         if key in table and (not isinstance(table[key], str) or (not table[key] and key in {"outbox", "metrics_file"}))
     ]
+
+
+def _find_broker_faults(file: _TomlFile) -> list[Fault]:
+    address = file.values.get("mqtt")
+    try:
+        if isinstance(address, str):
+            parse_broker_url(address)
+    except ConfigError as error:
+        return [file.fault(("mqtt",), fault.problem, fault.remedy) for fault in error.faults]
+    return []
 
 
 def _find_drop_in_faults(file: _TomlFile) -> list[Fault]:

@@ -68,6 +68,20 @@ def run(file: Path, stop: threading.Event, notify: str = "", root: Path | None =
         thread.join(SHUTDOWN_TIMEOUT_S)
 
 
+def describe_configuration(file: Path, root: Path | None = None) -> str:
+    """Return the device, its broker and its sources, one a line, without starting anything. Raises ConfigError."""
+    agent_config = config.load(file, root)
+    broker = _agent_settings(file, agent_config).broker
+    sources = [
+        f"  {source.name}" + "".join(f" {key}={value}" for key, value in source.values.items() if key != "name")
+        for source in agent_config.sources
+    ]
+    files = len(config.drop_in_files(file))
+    where = f"{broker.host}:{broker.port}{' with TLS' if broker.tls else ''}"
+    head = f"{agent_config.device} at {where}: {len(sources)} sources, {files} drop-in files, no fault"
+    return "\n".join([head, *sources])
+
+
 @dataclass(slots=True)
 class DeviceRuntime:
     """The running parts of an agent; `step` is called once a second."""

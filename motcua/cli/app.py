@@ -158,10 +158,16 @@ def agent(
     root: Annotated[
         Path | None, typer.Option(help="Folder in which the configuration's absolute paths start (default: /).")
     ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only check the configuration, and print its sources.")
+    ] = False,
 ) -> None:
     """Run the agent of one device, until Ctrl-C; sources in `agent.d/*.toml` beside its file are added or replaced."""
-    from motcua.agent_process import run
+    from motcua.agent_process import describe_configuration, run
 
+    if check:
+        print(describe_configuration(config, root))
+        return
     load_settings(None)
     with until_stopped() as stop:
         run(config, stop, root=root)

@@ -164,5 +164,11 @@ def render(
 ) -> None:
     """Print the agent.toml of a device."""
     from telemetry.inventory.agent_config import render_agent
+    from telemetry.mqtt.address import parse_broker_url
 
+    try:
+        parse_broker_url(mqtt)
+    except ConfigError as error:
+        faults = [Fault("command line", 0, "--mqtt", fault.problem, fault.remedy) for fault in error.faults]
+        raise ConfigError(faults) from None
     print(render_agent(load_inventory(load_settings(config))(), device, mqtt=mqtt), end="")

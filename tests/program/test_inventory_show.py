@@ -71,3 +71,10 @@ def test_a_part_of_an_id_suggests_those_that_contain_it() -> None:
     assert similar_ids("centre", declared) == ["centres"]
     assert "vn83-lgsp" in similar_ids("lgsp", declared)
     assert similar_ids("", declared) == []
+
+
+def test_a_broker_address_that_the_agent_would_refuse_is_not_rendered() -> None:
+    command = [MOTCUA, "inventory", "render", "--device", "vn83-83-kiosk1", "--mqtt", "broker:8883"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--mqtt: not an MQTT address: 'broker:8883'" in done.stderr

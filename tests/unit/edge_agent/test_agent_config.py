@@ -77,7 +77,7 @@ def test_what_the_inventory_renders_can_be_read(tmp_path: Path) -> None:
     watching = next(system.vantage[0] for system in world.systems.values() if system.vantage)
     told = load(written(tmp_path, inventory.render_agent(world, watching)))
     assert told.device == watching
-    assert {"host", "probe"} == {source.kind for source in told.sources}
+    assert {"host", "probe", "http"} == {source.kind for source in told.sources}
 
 
 def test_the_services_of_the_centre_reach_the_agent(tmp_path: Path) -> None:
@@ -137,6 +137,8 @@ def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
         ("drain_rows_per_s = true\n", "drain_rows_per_s"),
         ("metrics_file = 1\n", "metrics_file"),
         ("mqtt = 1\n", "mqtt"),
+        ('mqtt = "broker:8883"\n', "mqtt"),
+        ('mqtt = ""\n', "mqtt"),
         ('outbox = ""\n', "outbox"),
         ("every_ms = 999\n", "every_ms"),
         ('metrics_port = "x"\n', "metrics_port"),

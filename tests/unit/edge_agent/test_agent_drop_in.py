@@ -15,6 +15,7 @@ from edge_agent.sources import SourceContext
 from edge_agent.sources.state import DeviceState
 from edge_agent.sources.supervisor import Supervisor
 from motcua.__main__ import parse_agent_options
+from motcua.agent_process import describe_configuration
 from telemetry.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -150,6 +151,17 @@ def test_remote_settings_apply_to_local_sources_and_keep_them(agent: Path, tmp_p
         assert controls.source_names() == ["host", "http", "printer"]
         controls.apply_settings(RemoteSettings())
         assert controls.source_names() == ["host", "http", "printer"]
+
+
+def test_a_technician_can_check_the_files_without_starting_the_agent(agent: Path) -> None:
+    drop_in(agent, "p.toml", '[[source]]\nkind = "escpos"\nname = "printer"\naddress = "file:///dev/usb/lp0"\n')
+    lines = describe_configuration(agent).splitlines()
+    assert lines[0].startswith("vn83-83-kiosk1 at 127.0.0.1:1883: 3 sources, 1 drop-in files, no fault")
+    assert lines[1:] == ["  host every_ms=60000", "  http port=8137", "  printer address=file:///dev/usb/lp0"]
+    drop_in(agent, "p.toml", '[[source]]\nkind = "escpos"\n')
+    with pytest.raises(ConfigError, match=r"p\.toml:1: address"):
+        describe_configuration(agent)
+    assert [path.name for path in sorted(agent.parent.iterdir())] == ["agent.d", "agent.toml"]
 
 
 @pytest.mark.parametrize(
