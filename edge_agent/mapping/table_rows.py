@@ -94,7 +94,6 @@ class TableReader:
             self.report(_first_undecodable_line(self.path, encoding), "encoding", f"is not {encoding}", remedy)
 
     def _delimited_rows(self, stream: TextIO) -> Iterator[TableRow]:
-        csv.field_size_limit(MAX_CELL_CHARS)
         first, line = stream.readline(), 1
         delimiter = self.mapping.delimiter
         if match := re.fullmatch(r'"?sep=(.)"?\s*', first, re.IGNORECASE):  # as Excel writes and reads it
@@ -102,6 +101,7 @@ class TableReader:
         if delimiter == "auto":
             delimiter = max(_DELIMITER_CANDIDATES, key=_QUOTED.sub("", first).count)
         reader, lines_above = csv.reader(chain([first], stream), delimiter=delimiter, strict=True), line - 1
+        usual_limit = csv.field_size_limit(MAX_CELL_CHARS)  # of the whole process: others rely on it
         try:
             header = [normalize_text(name) for name in next(reader, [])]
             if not self._is_header_valid(header, line):
@@ -116,6 +116,8 @@ class TableReader:
                 line = reader.line_num + lines_above + 1
         except csv.Error as error:
             self.report(line, "row", f"cannot be split ({error})", "correct the quotation marks of this row")
+        finally:
+            csv.field_size_limit(usual_limit)
 
     def _json_rows(self, stream: TextIO) -> Iterator[TableRow]:
         missing = dict.fromkeys(self.mapping.columns)
