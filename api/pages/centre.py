@@ -53,7 +53,7 @@ def build_context(queries: Queries, locale: PageLocale, place: HistoryPlace) -> 
         "queues": queries.current_queues(centre.id),
         "service_name": ServiceNames(queries, locale, centre),
         "cells": day_strip(history.rows),
-        "slo_cards": slo_cards(queries, centre.id),
+        "slo_cards": slo_cards(queries, centre.id, locale),
         "days": len(history.rows),
         "day": day,
         "figures": view.today,
@@ -87,11 +87,24 @@ class SloCard:
 
     slo: ScopedSlo
     bar: float | None
+    budget_text: str
 
 
-def slo_cards(queries: Queries, ident: str) -> list[SloCard]:
+def slo_cards(queries: Queries, ident: str, locale: PageLocale) -> list[SloCard]:
     """Return the centre's objectives, the least budget left first."""
-    return [SloCard(slo, _remaining_percent(slo)) for slo in queries.slo_index().at_scope(Scope.centre(ident))]
+    slos = queries.slo_index().at_scope(Scope.centre(ident))
+    return [SloCard(slo, _remaining_percent(slo), budget_text(slo, locale)) for slo in slos]
+
+
+def budget_text(slo: ScopedSlo, locale: PageLocale) -> str:
+    """Return how much of the error budget is left, or by what it is exceeded: minutes, tickets, probes or days."""
+    budget = slo.budget
+    amounts = budget.minutes if slo.in_seconds else (budget.total, budget.consumed, budget.remaining)
+    whole, spent, left = (locale.decimal(amount) for amount in amounts)
+    if budget.remaining < 0:
+        key = "budget_over" if slo.in_seconds else f"budget_over_{slo.objective.sli}"
+        return locale.t(key, spent=spent, whole=whole)
+    return locale.t("budget_of" if slo.in_seconds else f"budget_count_{slo.objective.sli}", left=left, whole=whole)
 
 
 def _remaining_percent(slo: ScopedSlo) -> float | None:

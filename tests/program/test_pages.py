@@ -7,12 +7,14 @@ import tomllib
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 
 import dashboards
 from api.pages.charts import PLOT_HEIGHT, ChartSeries, ColumnText, axis_ticks, target_gauge, time_chart
+from api.pages.language import load_messages
+from telemetry.core.protocol.events import PrinterState
 from tests.program.network import Network, busy, centre_now, local, network
 from tests.program.promises import judged, promising
 
@@ -171,6 +173,7 @@ def test_every_message_is_used_somewhere() -> None:
     sources = [*PAGE.glob("templates/*.html"), *Path("api").glob("*.py"), *Path("api/pages").glob("*.py")]
     text = "".join(p.read_text("utf-8") for p in (PAGE.parents[1] / s for s in sources))
     made = ("cond_", "reason_", "state_", "mode_", "kind_", "error_", "p_some_", "target_", "slo_", "budget_count_",
+            "budget_over_", "printer_",
             "badges_", "unit_", "previous_", "next_", "title_", "h_", "key_", "csv_", "period_", "ago_",
             "loading_")  # fmt: skip
     keys = tomllib.loads((PAGE / "messages" / "vi.toml").read_text("utf-8"))
@@ -230,10 +233,10 @@ def test_a_centre_shows_what_is_left_of_its_budgets(tmp_path: Path) -> None:
     net = judged(busy(promising(tmp_path)))
     html, english = page(net, "/centres/vn83-a"), page(net, "/centres/vn83-a?lang=en")
     Outline(html)
-    assert "còn -65,9 / 49,8 phút" in html
-    assert "Hết hạn mức lỗi" in html
-    assert "-65.9 of 49.8 min" in english
-    assert "10.0 of 20.0 tickets" in english
+    assert "Vượt hạn mức lỗi: 115,7 phút (cho phép 49,8)" in html
+    assert "Đã hết hạn mức lỗi" in html
+    assert "Error budget exceeded: 115.7 min (allowed 49.8)" in english
+    assert "10 of 20 tickets" in english
     assert "99.53%" in english
     assert html.index("Mở cửa") < html.index('id="live-strip"')
     net.store.close()
@@ -246,3 +249,19 @@ def test_the_page_of_badges_is_sound(tmp_path: Path) -> None:
     assert len(badges) == 4 + 1 + 1
     assert all(net.client.get(address).status_code == 200 for address in badges)
     net.store.close()
+
+
+FORBIDDEN_VI = ("ngân sách", "máy bảng", "giảm năng lực", "có dữ liệu {coverage}", "số đã phục vụ")
+"""Wordings that an official would not write, in lower case; the glossary has the right ones."""
+
+
+def test_no_vietnamese_text_has_a_wording_that_an_official_would_not_write() -> None:
+    files = [PAGE / "messages" / "vi.toml", *Path("inventory").rglob("*.toml"), Path("telemetry/core/slo/alert.py")]
+    for path in (PAGE.parents[1] / file for file in files):
+        text = path.read_text("utf-8").lower()
+        assert [words for words in FORBIDDEN_VI if words in text] == [], path
+
+
+def test_every_printer_state_has_words_in_both_languages() -> None:
+    for messages in load_messages().values():
+        assert {f"printer_{state}" for state in get_args(PrinterState)} <= {*messages}

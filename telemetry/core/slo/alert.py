@@ -150,7 +150,11 @@ def render_annotations(group: AlertGroup, zone: ZoneInfo) -> dict[str, str]:
     worst = max(group.firings, key=_highest_burn_rate)
     since = to_local(group.firing_since, zone)
     since_text = since.strftime("%H:%M %d/%m/%Y")
-    budget_left, unit_en, unit_vi = _budget_left(worst)
+    amount, unit_en, unit_vi = _budget_left(worst)
+    is_over = amount < 0
+    budget_left, over = f"{amount:.0f}", f"{-amount:.0f}"
+    budget_en = f"{over} {unit_en} over its error budget" if is_over else f"{budget_left} {unit_en} of budget left"
+    budget_vi = f"đã vượt hạn mức lỗi {over} {unit_vi}" if is_over else f"hạn mức lỗi còn {budget_left} {unit_vi}"
     rate, count = f"{_highest_burn_rate(worst):.1f}", len(group.child_scopes)
     phrase_en, phrase_vi = _PHRASES[group.sli]
     objective = worst.evaluation.scoped.objective
@@ -160,9 +164,9 @@ def render_annotations(group: AlertGroup, zone: ZoneInfo) -> dict[str, str]:
     more = [f"… {count - len(ids)} more"] if count > len(ids) else []
     return {
         "summary": f"{group.scope.id} {phrase_en} since {since_text}: {objective.name_en} uses its error budget "
-        f"{rate} times as fast as allowed; {budget_left} {unit_en} of budget left{below_en}.",
+        f"{rate} times as fast as allowed; {budget_en}{below_en}.",
         "summary_vi": f"{group.scope.id} {phrase_vi} từ {since_text}: {objective.name_vi} tiêu hao hạn mức lỗi nhanh "
-        f"gấp {rate.replace('.', ',')} lần mức cho phép; hạn mức lỗi còn {budget_left} {unit_vi}{below_vi}.",
+        f"gấp {rate.replace('.', ',')} lần mức cho phép; {budget_vi}{below_vi}.",
         "since": since.isoformat(),
         "burn_rate": rate,
         "budget_left": f"{budget_left} {unit_en}",
@@ -179,11 +183,12 @@ def _highest_burn_rate(firing: FiringObjective) -> float:
     return max(rates, default=0.0)
 
 
-def _budget_left(firing: FiringObjective) -> tuple[str, str, str]:
+def _budget_left(firing: FiringObjective) -> tuple[float, str, str]:
+    """Return the remaining error budget, negative when exceeded, and its unit in English and Vietnamese."""
     status, sli = firing.evaluation.status, firing.evaluation.scoped.objective.sli
     if status.account is None and sli in _UNITS:
-        return f"{status.budget.remaining:.0f}", *_UNITS[sli]
-    return f"{status.budget.minutes[2]:.0f}", "minutes", "phút"
+        return status.budget.remaining, *_UNITS[sli]
+    return status.budget.minutes[2], "minutes", "phút"
 
 
 def build_postable_alerts(

@@ -24,6 +24,7 @@ from telemetry.core.slo.alert import (
     watchdog_alert,
 )
 from telemetry.core.slo.alert_grouping import AlertGroup, FiringObjective, group_alerts
+from telemetry.core.slo.budget import ErrorBudget
 from telemetry.core.slo.burn_rate import NO_ALARMS
 from tests.judging import PROVINCE, ZONE, Line, at_centre, at_device, at_system, out
 from tests.unit.core.test_alert_grouping import NOW, dead, firing
@@ -148,6 +149,16 @@ def test_words_have_the_figures_and_at_most_twenty_children() -> None:
     assert "40 minutes of budget left; 30 below it are affected." in text["summary"]
     assert "33,3 lần" in text["summary_vi"]
     assert "hạn mức lỗi còn 40 phút; 30 đối tượng" in text["summary_vi"]
+
+
+def test_an_exceeded_budget_is_told_as_exceeded() -> None:
+    judged = out(at_centre(1, "availability"), NOW - 10 * MINUTE, NOW).judged(NOW)
+    spent = replace(judged, status=replace(judged.status, budget=ErrorBudget(2748, 546_240)))
+    one = FiringObjective(spent, firing_alarms())
+    text = render_annotations(AlertGroup("availability", Scope("centre:vn83-00001"), "page", (one,)), ZONE)
+    assert "đã vượt hạn mức lỗi 9058 phút." in text["summary_vi"]
+    assert "9058 minutes over its error budget." in text["summary"]
+    assert text["budget_left"] == "-9058 minutes"
 
 
 def test_tickets_are_counted_in_tickets() -> None:
