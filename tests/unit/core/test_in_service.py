@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import time
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -217,6 +218,16 @@ def test_a_replay_alone_is_its_centre() -> None:
 def test_segments_are_cut_and_joined() -> None:
     rows = [StateSegment(0, 5, "up"), StateSegment(5, 9, "up"), StateSegment(10, 20, "down")]
     assert join(clip(rows, Window(3, 15))) == [StateSegment(3, 9, "up"), StateSegment(10, 15, "down")]
+
+
+def test_a_calendar_day_says_what_of_it_was_not_in_service() -> None:
+    calendar = Calendar((((time(8), time(16)),),) * 7, ZONE)
+    (day,) = calendar.explain_days(day_window(local_date(T, ZONE), ZONE))
+    opening = day.open[0]
+    assert day.within(ALWAYS_IN_SERVICE) is day
+    joined = day.within(Window(opening.start + HOUR, END_OF_TIME_MS))
+    assert joined.open == (Window(opening.start + HOUR, opening.end),)
+    assert [(part.cause, part.window.length) for part in joined.excluded] == [("not_in_service", HOUR)]
 
 
 # --- in figures -------------------------------------------------------------------------------
