@@ -18,11 +18,13 @@ CONTACTS_ROW_PREFIX = "contacts:"
 class ContactsNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When each device of an entity was first heard (Unix ms); of replays also the last time, the end of their log.
 
-    `folded` has the service period, [start, end), with which each device's totals were last folded.
+    `connected` is when each was first connected, by the server's clock: what it uploads may be older.  `folded` has
+    the service period, [start, end), with which each device's totals were last folded.
     """
 
     entity: str
     first: dict[str, int] = {}
+    connected: dict[str, int] = {}
     last: dict[str, int] = {}
     folded: dict[str, tuple[int, int]] = {}
 

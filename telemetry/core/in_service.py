@@ -65,9 +65,13 @@ ALWAYS: Final = ServicePeriod()
 
 @dataclass(frozen=True)
 class ServicePeriods:
-    """The service period of every declared scope; what is not declared is always in service."""
+    """The service period of every declared scope; what is not declared is always in service.
+
+    `connectivity` has the scopes whose connection counts from a later time than their service: the first connection.
+    """
 
     by_scope: Mapping[str, ServicePeriod] = field(default_factory=lambda: MappingProxyType({}))
+    connectivity: Mapping[str, ServicePeriod] = field(default_factory=lambda: MappingProxyType({}))
 
     def period_of(self, scope: str) -> ServicePeriod:
         """Return the period of `centre:ID`, `device:ID` or `system:ID`."""
@@ -77,6 +81,12 @@ class ServicePeriods:
         """Return when a scope's time counts: whole slots."""
         period = self.by_scope.get(scope)
         return ALWAYS_IN_SERVICE if period is None else period.window
+
+    def connectivity_window_of(self, scope: str) -> Window:
+        """Return when a scope's connection counts: in service, and from its first connection on."""
+        period = self.connectivity.get(scope)
+        window = self.window_of(scope)
+        return window if period is None else window.clip(period.window) or NEVER_IN_SERVICE
 
     def live_window_of(self, scope: str) -> Window:
         """Return when a scope's state shows, to the millisecond."""
@@ -98,9 +108,26 @@ def service_periods(inventory: Inventory, contacts: Mapping[str, ContactsNow]) -
     otherwise; one whose record is empty has never been heard.
     """
     by_scope: dict[str, ServicePeriod] = {}
+    connectivity: dict[str, ServicePeriod] = {}
     for entity in {**inventory.centres, **inventory.systems, **contacts}:
         by_scope.update(entity_periods(inventory, entity, contacts.get(entity)))
-    return ServicePeriods(by_scope)
+        connectivity.update(first_connections(inventory, entity, contacts.get(entity)))
+    return ServicePeriods(by_scope, connectivity)
+
+
+def first_connections(inventory: Inventory, entity: str, contacts: ContactsNow | None) -> dict[str, ServicePeriod]:
+    """Return from when the connections of a centre and its devices count, of those without a declared day."""
+    centre = inventory.centres.get(entity)
+    if centre is None or contacts is None:
+        return {}
+    own = [d for d in inventory.devices_of(entity) if d.kind != "replay"]
+    starts = {d.id: d.declared_period.start for d in own}
+    connected = {ident: contacts.connected.get(ident) if start is None else start for ident, start in starts.items()}
+    periods = {Scope.device(ident): ServicePeriod(connected[ident]) for ident, day in starts.items() if day is None}
+    if centre.declared_period.start is None:
+        first = min((start for start in connected.values() if start is not None), default=None)
+        periods[Scope.centre(entity)] = ServicePeriod(first)
+    return {str(scope): period for scope, period in periods.items()}
 
 
 def entity_periods(inventory: Inventory, entity: str, contacts: ContactsNow | None) -> dict[str, ServicePeriod]:

@@ -138,7 +138,11 @@ class Queries:
         timeline_input = TimelineInput(
             scope_sums, centre_sums, sli, has_missing_rows, settled_ms, "" if scope == parent else str(parent)
         )
-        return build_timeline(window, timeline_input, centre.calendar, self.service_periods().window_of(scope))
+        return build_timeline(window, timeline_input, centre.calendar, self._window_of(scope, sli))
+
+    def _window_of(self, scope: str, sli: AvailabilityDimension) -> Window:
+        periods = self.service_periods()
+        return periods.connectivity_window_of(scope) if sli == "connectivity" else periods.window_of(scope)
 
     def slo_index(self) -> SloIndex:
         """Return every objective as rollup last evaluated it; cached until the inventory or an evaluation changes."""
@@ -162,7 +166,7 @@ class Queries:
         entity, source = next(iter(query_scope.calendars.items()))
         calendar = source.calendar if isinstance(source, Centre) else source or Calendar(ALWAYS_OPEN, query_scope.zone)
         settled_ms = scoped.settled_until or settled_until(self._clock(), query_scope.zone)
-        in_service = self.service_periods().window_of(scope)
+        in_service = self._window_of(scope, "connectivity" if scoped.objective.sli == "connectivity" else "service")
         return ScopedSloQuery(
             scoped.objective, Scope(scope), entity, calendar, query_scope.zone, settled_ms, in_service
         )
@@ -212,7 +216,7 @@ class Queries:
         options = AvailabilityOptions(clock, sli, inventory.published, self._network_views.capacity_centres(inventory))
         query = bucket_query(window(query_scope.zone) if callable(window) else window, bucket, query_scope.zone)
         result = compute_availability(
-            self._totals_cache, query_scope.within(query.window, self.service_periods()), query, options,
+            self._totals_cache, query_scope.within(query.window, self.service_periods(), sli), query, options,
             self._clock(), self._open_windows_cache,
         )  # fmt: skip
         return replace(result, unknown=unknown)

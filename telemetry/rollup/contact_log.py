@@ -14,7 +14,14 @@ import structlog
 from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window, ceil, difference, floor, intersection, merge
 from telemetry.core.contacts import CONTACTS_ROW_PREFIX, ContactsNow, decode_contacts
 from telemetry.core.fold.fold import FOLD_LOOKBACK_MS
-from telemetry.core.in_service import NEVER_IN_SERVICE, ServicePeriod, ServicePeriods, changed_windows, entity_periods
+from telemetry.core.in_service import (
+    NEVER_IN_SERVICE,
+    ServicePeriod,
+    ServicePeriods,
+    changed_windows,
+    entity_periods,
+    first_connections,
+)
 from telemetry.core.protocol import events as ev
 from telemetry.core.scope import Scope
 
@@ -45,7 +52,8 @@ class ContactLog:
         self._unchecked: set[str] = set()
         self._queued: set[str] = set()
         self._by_scope: dict[str, ServicePeriod] = {}
-        self.periods = ServicePeriods(self._by_scope)
+        self._connectivity: dict[str, ServicePeriod] = {}
+        self.periods = ServicePeriods(self._by_scope, self._connectivity)
 
     def follow_inventory(self) -> None:
         """Read the stored contacts at first, derive missing ones, and apply the dates of a new inventory."""
@@ -56,6 +64,7 @@ class ContactLog:
             self._rows = decode_contacts((live.entity, live.body) for live in self._store.live_rows())
         self._inventory = inventory
         self._by_scope.clear()
+        self._connectivity.clear()
         for entity in (*inventory.centres, *inventory.systems):
             if entity not in self._rows:
                 self._rows[entity] = derive_contacts(self._store, inventory, entity)
@@ -65,6 +74,7 @@ class ContactLog:
     def _update_periods(self, entity: str) -> None:
         assert self._inventory is not None  # noqa: S101
         self._by_scope.update(entity_periods(self._inventory, entity, self._rows.get(entity)))
+        self._connectivity.update(first_connections(self._inventory, entity, self._rows.get(entity)))
         self._unchecked.add(entity)
 
     def record(self, entity: str, events: Sequence[SourcedEvent]) -> None:
@@ -75,11 +85,15 @@ class ContactLog:
             return
         replay = replay_device_of(entity)
         first = {s.device: s.event.t for s in reversed(events) if _is_contact(s, replay)}
-        earlier = {d: t for d, t in first.items() if d not in row.first or t < row.first[d]}
+        connected = {s.device: s.event.t for s in reversed(events) if _is_connection(s.event)}
+        earlier, connected = (
+            _earlier(found, known) for found, known in ((first, row.first), (connected, row.connected))
+        )
         later = self._later_ends(row, events)
-        if earlier or later:
-            first_contacts, last_contacts = {**row.first, **earlier}, {**row.last, **later}
-            self._rows[entity] = msgspec.structs.replace(row, first=first_contacts, last=last_contacts)
+        if earlier or later or connected:
+            self._rows[entity] = msgspec.structs.replace(
+                row, first=row.first | earlier, last=row.last | later, connected=row.connected | connected
+            )
             self._unwritten.add(entity)
             self._update_periods(entity)
 
@@ -171,6 +185,7 @@ def derive_contacts(store: Store, inventory: Inventory, entity: str) -> Contacts
     days = store.totals([entity], "1d", Window(0, 1 << 45))
     first: dict[str, int] = {}
     last: dict[str, int] = {}
+    connected: dict[str, int] = {}
     centre = inventory.centres.get(entity)
     for day in sorted(days, key=lambda total: total.start):
         kind, ident = Scope(day.scope).kind, Scope(day.scope).id
@@ -181,7 +196,9 @@ def derive_contacts(store: Store, inventory: Inventory, entity: str) -> Contacts
             first[name] = _refine_start(store, day)
         if kind == "desk":
             last[name] = day.start + DAY
-    return ContactsNow(entity=entity, first=first, last=last)
+        if name not in connected and (day.sums.get("conn_up_ms") or day.sums.get("conn_down_ms")):
+            connected[name] = max(first[name], day.start)
+    return ContactsNow(entity=entity, first=first, last=last, connected=connected)
 
 
 def _has_evidence(total: Total) -> bool:
@@ -199,6 +216,14 @@ def _refine_start(store: Store, day: Total) -> int:
             break
         start, end = min(starts), min(starts) + length
     return start
+
+
+def _earlier(found: Mapping[str, int], known: Mapping[str, int]) -> dict[str, int]:
+    return {device: t for device, t in found.items() if device not in known or t < known[device]}
+
+
+def _is_connection(event: ev.Event) -> bool:
+    return isinstance(event, ev.DeviceContact) or (isinstance(event, ev.DeviceStatus) and event.online)
 
 
 def _is_contact(s: SourcedEvent, replay: str) -> bool:

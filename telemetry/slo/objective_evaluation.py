@@ -112,7 +112,9 @@ def evaluate_objective(
 ) -> Evaluation:
     """Evaluate an objective at a scope; `readiness` holds, by day, whether its centre was ready after opening."""
     objective, series, timeline = scoped.objective, entry.series, entry.series.grid.timeline
-    period, in_service = context.period_of(objective, entry.calendar.zone), context.periods.window_of(scoped.scope)
+    period, periods = context.period_of(objective, entry.calendar.zone), context.periods
+    window_of = periods.connectivity_window_of if objective.sli == "connectivity" else periods.window_of
+    in_service = window_of(scoped.scope)
     burn_rates: list[BurnRate] = []
     period_open_s = None
     if objective.sli == "readiness":

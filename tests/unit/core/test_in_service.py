@@ -118,6 +118,20 @@ def test_an_imported_log_is_in_service_over_its_range() -> None:
     )
 
 
+def test_a_connection_counts_from_the_first_one_however_old_the_data_that_it_brings() -> None:
+    row = ContactsNow(
+        entity="c1", first={"c1-kiosk1": T, "c1-kiosk2": T}, connected={"c1-kiosk1": T + DAY, "c1-replay1": T}
+    )
+    found = service_periods(world(), {"c1": row})
+    assert found.connectivity_window_of("device:c1-kiosk1") == Window(T + DAY, END_OF_TIME_MS)
+    assert found.connectivity_window_of("centre:c1") == Window(T + DAY, END_OF_TIME_MS)
+    assert found.connectivity_window_of("device:c1-kiosk2") == NEVER_IN_SERVICE
+    assert found.connectivity_window_of("system:vn-ngsp") == ALWAYS_IN_SERVICE
+    declared = service_periods(world(centre=DeclaredPeriod(T), kiosk1=DeclaredPeriod(T)), {"c1": row})
+    assert declared.connectivity_window_of("centre:c1") == Window(T, END_OF_TIME_MS)
+    assert declared.connectivity_window_of("device:c1-kiosk1") == Window(T, END_OF_TIME_MS)
+
+
 def test_a_period_that_is_empty_is_never() -> None:
     assert ServicePeriod(T, T).window == NEVER_IN_SERVICE
     assert not covers(NEVER_IN_SERVICE, Window(T, T + 1))
