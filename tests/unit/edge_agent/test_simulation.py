@@ -53,6 +53,19 @@ def test_the_same_seed_gives_the_same_day_and_another_does_not(ident: str) -> No
     assert made(ident, seed=2) != made(ident)
 
 
+def test_halls_keep_their_promise_of_a_call_within_a_quarter_of_an_hour(ident: str) -> None:
+    """A new user's first screen shows no exhausted budget: the sample promises it to four of five."""
+    days = [day for number in range(14) if (day := date.fromordinal(DAY.toordinal() + number)).weekday() < 5]
+    calls = [
+        event
+        for day in days
+        for events in made(ident, day, 2021).values()
+        for event in events
+        if isinstance(event, ev.TicketCalled)
+    ]
+    assert sum(call.t - call.entered <= 15 * MINUTE for call in calls) >= 0.85 * len(calls)
+
+
 def test_paper_runs_out_and_no_further(ident: str) -> None:
     """Ingest refuses a share below nothing, and with it the heartbeat."""
     centre = replace(world().centres[ident], hours=ALWAYS_OPEN)
