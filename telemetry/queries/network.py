@@ -49,7 +49,6 @@ if TYPE_CHECKING:
     from telemetry.core.fold.live_row_types import AvailabilityState
     from telemetry.core.in_service import ServicePeriods
     from telemetry.core.inventory import Inventory, OpeningHours, Target
-    from telemetry.queries.availability import AvailabilityDimension
     from telemetry.queries.buckets import CalendarSource
     from telemetry.queries.snapshot import Snapshot
     from telemetry.queries.views import DeviceView
@@ -69,7 +68,7 @@ class QueryScope:
     zone: ZoneInfo
     in_service: Mapping[str, Window] = field(default_factory=dict)
 
-    def within(self, window: Window, periods: ServicePeriods, sli: AvailabilityDimension = "service") -> QueryScope:
+    def within(self, window: Window, periods: ServicePeriods, sli: str = "service") -> QueryScope:
         """Return the scope with the service periods that do not cover a window; usually these are none."""
         scopes = {entity: self.label if self.kind == "device" else f"{self.kind}:{entity}" for entity in self.calendars}
         window_of = periods.connectivity_window_of if sli == "connectivity" else periods.window_of

@@ -87,7 +87,7 @@ class ContactLog:
         first = {s.device: s.event.t for s in reversed(events) if _is_contact(s, replay)}
         connected = {s.device: s.event.t for s in reversed(events) if _is_connection(s.event)}
         earlier, connected = (
-            _earlier(found, known) for found, known in ((first, row.first), (connected, row.connected))
+            _earlier(times, known) for times, known in ((first, row.first), (connected, row.connected))
         )
         later = self._later_ends(row, events)
         if earlier or later or connected:
@@ -218,8 +218,8 @@ def _refine_start(store: Store, day: Total) -> int:
     return start
 
 
-def _earlier(found: Mapping[str, int], known: Mapping[str, int]) -> dict[str, int]:
-    return {device: t for device, t in found.items() if device not in known or t < known[device]}
+def _earlier(times: Mapping[str, int], known: Mapping[str, int]) -> dict[str, int]:
+    return {device: t for device, t in times.items() if device not in known or t < known[device]}
 
 
 def _is_connection(event: ev.Event) -> bool:
