@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from telemetry.core.inventory import Inventory
 
 
+STATE_PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.6)
+"""Waits before the state is read again, s; the engine writes it within milliseconds."""
 EXIT_AFTER_MESSAGE = 32
 """Pulumi's exit code of a program whose user has been told what is wrong: the engine adds nothing."""
 
@@ -38,6 +41,7 @@ def deploy_stack() -> None:
     """Deploy the stack and export its outputs. Raises RunError with every fault of configuration and inventory."""
     root, today = Path(pulumi.get_root_directory()), datetime.now(UTC).date()
     config = read_engine_config(os.environ, pulumi.get_stack(), root)
+    earlier = read_earlier_outputs()
     try:
         options, inventory = load_declarations(config, root)
         plan = build_plan(inventory, options, today, load_provisioned_files())
@@ -46,7 +50,7 @@ def deploy_stack() -> None:
         outputs = deploy_target(plan, options, inventory, root, secrets)
     except (ConfigError, InventoryError) as error:
         raise pulumi.RunError("\n" + "\n".join(str(config.locate(fault)) for fault in error.faults)) from None
-    for name, value in {**outputs, **change_outputs(inventory, read_earlier_outputs())}.items():
+    for name, value in {**outputs, **change_outputs(inventory, earlier)}.items():
         pulumi.export(name, value)
 
 
@@ -65,9 +69,21 @@ def end_quietly_on_interrupt() -> None:
 
 
 def read_earlier_outputs() -> Mapping[str, object]:
-    """Return this stack's outputs of the last run from its state, empty before the first one."""
+    """Return this stack's outputs of the last run from its state, empty before the first one.
+
+    To be called before the first resource: the file of the state is cut short while the engine writes it.
+    """
     name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
-    answer = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": name})
+    for pause_s in STATE_PAUSES_S:
+        try:
+            answer = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": name})
+            break
+        except Exception as error:  # noqa: BLE001 - the SDK raises nothing narrower
+            problem = error
+            time.sleep(pause_s)
+    else:
+        pulumi.warn(f"the earlier inventory cannot be read, so its changes are not listed: {problem}")
+        return {}
     outputs = answer.value.get("outputs") if isinstance(answer.value, dict) else None
     return outputs if isinstance(outputs, dict) else {}
 

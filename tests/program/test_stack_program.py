@@ -261,3 +261,22 @@ def refused(engine: pytest.MonkeyPatch, values: Mapping[str, object]) -> str:
 def as_mapping(value: object) -> Mapping[str, object]:
     assert isinstance(value, dict)
     return value
+
+
+@pytest.mark.parametrize(("failures", "first"), [(2, False), (99, True)])
+def test_a_state_that_is_being_written_is_read_again(engine: pytest.MonkeyPatch, failures: int, first: bool) -> None:
+    """Between two moments the file is empty: the engine cuts it short and writes it anew."""
+    before = deployed(engine, "local").exports
+    left = [Exception("failed to load checkpoint: EOF")] * failures
+    invoke = pulumi.runtime.invoke
+
+    def unreliable(*given: Any) -> Any:  # noqa: ANN401 - Pulumi's types are not typed
+        if left:
+            raise left.pop()
+        return invoke(*given)
+
+    engine.setattr(pulumi.runtime, "invoke", unreliable)
+    engine.setattr(program, "STATE_PAUSES_S", (0.0, 0.0, 0.0))
+    after = deployed(engine, "local", earlier={**before, "inventoryChanges": ["of the last edit"]}).exports
+    assert (after["inventoryChanges"][0].startswith("first roll-out")) is first
+    assert (after["inventoryChanges"] == ["of the last edit"]) is not first
