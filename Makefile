@@ -4,7 +4,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 STAMP := .venv/.installed
 ARGS ?=
-PARALLEL ?= -n 2 --dist loadgroup
+PARALLEL ?= -n 2 --dist loadfile --no-loadscope-reorder
 URL ?= http://127.0.0.1:8080
 
 .PHONY: help setup demo test servers quick check docs wheel bench chaos influxd screenshot

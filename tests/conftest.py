@@ -46,18 +46,9 @@ def pictures(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return folder or tmp_path
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Share the tests between processes (`-n 2 --dist loadgroup`): a file stays together, its servers start once.
-
-    All flow tests stay in one process, because each runs several roles and waits for them; they begin first,
-    because they take longest.
-    """
-    if not getattr(config.option, "numprocesses", None):
-        return
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the flow tests: they take longest, and a file's tests stay in one process (`--dist loadfile`)."""
     items.sort(key=lambda item: 0 if "tests/flow/" in item.nodeid else 1)
-    for item in items:
-        file = item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group("flow" if file.startswith("tests/flow/") else file))
 
 
 def _absent(message: str) -> None:
