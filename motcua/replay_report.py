@@ -111,8 +111,10 @@ def print_check(log: ImportedLog, console: Console) -> None:
     for fault in check.faults.first_faults():
         console.print(str(fault), markup=False, highlight=False, soft_wrap=True)
     if check.faults.count:
-        text = f"{check.faults.count:,} faults of {len(check.faults.kinds)} kinds"
-        console.print(f"{text}: nothing is imported before they are corrected", markup=False, highlight=False)
+        faults, kinds = check.faults.count, len(check.faults.kinds)
+        text = f"{faults:,} fault{'s'[: faults > 1]} of {kinds} kind{'s'[: kinds > 1]}"
+        remedy = "correct these rows, or leave them out with a [[skip]]"
+        console.print(f"{text}: nothing is imported yet; {remedy}", markup=False, highlight=False)
 
 
 def _count_rows(log: ImportedLog) -> Iterator[tuple[str, str]]:

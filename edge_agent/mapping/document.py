@@ -255,10 +255,11 @@ class _MappingReader:
         return tuple(services), service_by_value
 
     def read_service_values(self, ident: str, entry: dict[str, Any]) -> list[str]:
+        self.check_keys(entry, _SERVICE_KEYS, f"services.{ident}", 0)
         values = entry.get("values", [ident])
-        if isinstance(values, list) and all(isinstance(v, str) for v in values) and not entry.keys() - _SERVICE_KEYS:
+        if isinstance(values, list) and all(isinstance(v, str) for v in values):
             return values
-        self.add_fault("services", 0, ident, "has other keys than vi, en, values, or values that are no list of texts")
+        self.add_fault("services", 0, ident, "has values that are no list of texts", 'write values = ["…", "…"]')
         return []
 
     def read_hours(self) -> tuple[OpeningHours, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Literal, Protocol, cast, get_args
 
 import msgspec
 from msgspec import Struct
@@ -349,7 +349,10 @@ def parse_expression(spec: object) -> Expression:
     try:
         return msgspec.convert(spec, EXPRESSION_TYPES[keys[0]])
     except msgspec.ValidationError as error:
-        raise ExpressionError(str(error), f"see the key {keys[0]} in docs/reference/replay-mapping.md") from None
+        remedy = f"see `{keys[0]}` in docs/reference/replay-mapping.md"
+        if str(error).endswith("unit`"):
+            remedy = f"use one of {', '.join(get_args(DurationUnit))}"
+        raise ExpressionError(str(error), remedy) from None
 
 
 def parse_conditions(spec: object) -> tuple[Condition, ...]:

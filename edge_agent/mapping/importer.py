@@ -231,27 +231,28 @@ class _FilePass:
             self._occurrences[key] += 1
             context = replace(context, occurrence=self._occurrences[key])
         events: list[Event] = []
+        faults: dict[tuple[str, str], CellError] = {}
         for rule in rules:
             try:
                 event = rule.build_event(1, cells, context, self.log.queue_prefix)
+                self._refuse_ahead(row, rule, event)
             except CellError as error:
-                self.check.add_fault(row.line, error.column, error.kind, error.remedy, error.text)
-                continue
-            if self._is_ahead(row, rule, event):
+                faults.setdefault((error.column, error.kind), error)
                 continue
             events.append(event)
-        if len(events) != len(rules):
+        for fault in faults.values():  # a cell that several events read is one fault
+            self.check.add_fault(row.line, fault.column, fault.kind, fault.remedy, fault.text)
+        if faults:
             return ()
         judgement = self.ledger.judge_row(row.line, events)
-        self.check.add_events(judgement.counted)
+        self.check.add_events(judgement.counted, row.line)
         return judgement.new
 
-    def _is_ahead(self, row: TableRow, rule: MappingRule, event: Event) -> bool:
-        """Report an event that would be deferred until its time has come."""
+    def _refuse_ahead(self, row: TableRow, rule: MappingRule, event: Event) -> None:
+        """Refuse an event that would be deferred until its time has come. Raises CellError."""
         if self.now is None or event.t <= self.now + MAX_AHEAD_MS:
-            return False
+            return
         columns = dict(rule.fields)["t"].columns
         text = " ".join(row.cells[column] for column in columns[:2])
         remedy = "correct the cell, or date_format or zone in the mapping; an event cannot be imported before its time"
-        self.check.add_fault(row.line, columns[0] if columns else "t", "lies in the future", remedy, text)
-        return True
+        raise CellError(columns[0] if columns else "t", "lies in the future", remedy, text)

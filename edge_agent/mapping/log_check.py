@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from edge_agent.mapping.cell_parsing import DateCell, parse_date, quote_excerpt
 from edge_agent.mapping.expressions import UNKNOWN_SERVICE, Condition
 from telemetry.core.calendar.windows import to_local
-from telemetry.core.protocol.events import TicketIssued, event_type_of
+from telemetry.core.protocol.events import TicketCalled, TicketFinished, TicketIssued, event_type_of
 from telemetry.errors import Fault
 
 if TYPE_CHECKING:
@@ -153,6 +153,29 @@ def _first_busy(arrivals: Iterable[tuple[int, int]], threshold: float) -> int | 
 
 
 @dataclass(slots=True)
+class NegativeDurations:
+    """Events that end before they began: their wait or service time is not counted, the events themselves are."""
+
+    name: str
+    count: int = 0
+    first_lines: list[int] = field(default_factory=list)
+
+    def add(self, line: int) -> None:
+        """Count an event; the first lines are retained."""
+        self.count += 1
+        if len(self.first_lines) < FIRST_FAULTS:
+            self.first_lines.append(line)
+
+    def warning(self) -> str | None:
+        """Return a warning when there is any."""
+        if not self.count:
+            return None
+        lines = ", ".join(map(str, self.first_lines))
+        text = f"{self.count:,} negative {self.name} (first in line {lines}): they enter no mean"
+        return f"{text}, the tickets are counted; check these cells"
+
+
+@dataclass(slots=True)
 class LogCheck:
     """The counts of one pass over a file; times are Unix ms. `now` is the time after which no event may lie."""
 
@@ -169,6 +192,8 @@ class LogCheck:
     open_tickets: int = 0
     arrivals: Counter[int] = field(default_factory=Counter)
     """Tickets by the half hour in which they entered (Unix ms ÷ 1 800 000)."""
+    negative_waits: NegativeDurations = field(default_factory=lambda: NegativeDurations("waits"))
+    negative_services: NegativeDurations = field(default_factory=lambda: NegativeDurations("service times"))
     faults: FaultCounts = field(init=False)
     _date_readings: list[DateReading] = field(init=False)
     _texts_tested: dict[str, frozenset[str]] = field(init=False)
@@ -201,12 +226,16 @@ class LogCheck:
         if kind == UNKNOWN_SERVICE and text is not None:
             self.unknown_services[text if len(self.unknown_services) < MAX_VALUES else "…"] += 1
 
-    def add_events(self, events: Iterable[Event]) -> None:
-        """Count events of one row."""
+    def add_events(self, events: Iterable[Event], line: int) -> None:
+        """Count events of the row in that line."""
         for event in events:
             self.events_by_type[event_type_of(event)] += 1
             if isinstance(event, TicketIssued):
                 self.arrivals[event.t // HALF_HOUR_MS] += 1
+            elif isinstance(event, TicketCalled) and event.t < event.entered:
+                self.negative_waits.add(line)
+            elif isinstance(event, TicketFinished) and event.t < (event.started or event.called) + event.held_ms:
+                self.negative_services.add(line)
             self.first_t = event.t if self.first_t is None else min(self.first_t, event.t)
             self.last_t = event.t if self.last_t is None else max(self.last_t, event.t)
 
@@ -223,4 +252,6 @@ class LogCheck:
 
     def warnings(self) -> list[str]:
         """Return what is allowed, but probably not intended."""
-        return [text for reading in self._date_readings if (text := reading.warning())]
+        texts = [reading.warning() for reading in self._date_readings]
+        texts += [self.negative_waits.warning(), self.negative_services.warning()]
+        return [text for text in texts if text]

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from telemetry.core.protocol import codec, events as ev, text_validation
-from telemetry.core.protocol.event_texts import AGENT_ONLY_EVENTS
+from telemetry.core.protocol.event_texts import AGENT_ONLY_EVENTS, EVENT_EXAMPLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _FIELD_PATTERN = re.compile(r"\$\.?([\w.\[\]]+)`|field `(\w+)`")
+_ID_RULE = "regex '^[a-z0-9-]{1,63}$'"
 _FAR_FUTURE_MS = 1 << 53
-_DAY_MS = 86_400_000
+_DAY_MS, _HOUR_MS, _MINUTE_MS = 86_400_000, 3_600_000, 60_000
+MAX_FAULTS_PER_EVENT = 20
 MAX_AGE_MS = 400 * _DAY_MS
 """The oldest capture time that a program may post, ms before now."""
 EARLIEST_CLOCK_MS = 1_577_836_800_000
@@ -70,6 +72,37 @@ def parse_event(value: object) -> ev.Event:
     return event
 
 
+def find_event_faults(value: object, now: int) -> Iterator[BadEvent]:
+    """Yield all faults of a JSON value that is no event, one for each field; `now` is Unix ms.
+
+    A field at fault is replaced by its value in the reference's example, or left out, and the rest is read again.
+    """
+    replaced: set[str] = set()
+    for _ in range(MAX_FAULTS_PER_EVENT):
+        try:
+            event = parse_event(value)
+        except BadEvent as error:
+            yield error
+            field = error.field.partition(".")[0].partition("[")[0]
+            value = _without_fault(value, field)
+            replaced.add(field)
+        else:
+            yield from (error for error in find_implausible_times(event, now) if error.field not in replaced)
+            return
+        if value is None:
+            return
+
+
+def _without_fault(value: object, field: str) -> dict[str, object] | None:
+    """Return the event with another value of the field; None when nothing can be replaced."""
+    example = EVENT_EXAMPLES.get(str(value.get("type"))) if isinstance(value, dict) else None
+    if not isinstance(value, dict) or example is None or field not in {**value, **example}:
+        return None
+    others = {name: text for name, text in value.items() if name != field}
+    repaired = {**others, field: example[field]} if field in example else others
+    return None if repaired == value else repaired
+
+
 def parse_json(text: bytes) -> object:
     """Return the JSON value. Raises BadEvent."""
     try:
@@ -89,6 +122,8 @@ def _to_bad_event(problem: str, value: dict[str, object]) -> BadEvent:
         return BadEvent(field, problem, "send Unix milliseconds as a whole number" + _mention_unit(value.get(field)))
     if field == "type":
         return BadEvent(field, problem, f"see docs/reference/events.md{_suggest(str(value.get('type')), _EVENT_TYPES)}")
+    if _ID_RULE in problem:
+        return BadEvent(field, problem, "use an id of a-z, 0-9 and -, at most 63 characters")
     return BadEvent(field, problem, "see docs/reference/events.md for the allowed values")
 
 
@@ -120,11 +155,18 @@ def find_implausible_times(event: ev.Event, now: int) -> Iterator[BadEvent]:
         value = getattr(event, field, None)
         if value is not None and not now - bounds.before_ms <= value <= now + bounds.ahead_ms:
             where = "after" if value > now else "before"
-            days = abs(value - now) / _DAY_MS
-            problem = f"{value} is {days:.3g} days {where} this device's clock ({now})"
+            problem = f"{value} is {_length_text(abs(value - now))} {where} this device's clock ({now})"
             unit = _mention_unit(value, now - bounds.before_ms, now + bounds.ahead_ms)
             remedy = f"send Unix milliseconds{unit}" if unit else "send Unix milliseconds, and check both clocks"
             yield BadEvent(field, problem, remedy)
+
+
+def _length_text(length_ms: int) -> str:
+    """Return a length of time in the largest unit of which it has two or more."""
+    for unit_ms, name in ((_DAY_MS, "days"), (_HOUR_MS, "hours")):
+        if length_ms >= 2 * unit_ms:
+            return f"{length_ms // unit_ms:,} {name}"
+    return f"{length_ms // _MINUTE_MS} minutes"
 
 
 def refuse_personal_data(event: ev.Event) -> None:

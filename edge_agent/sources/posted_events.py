@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec import Meta
 
-from edge_agent.sources.parsing import BadEvent, find_implausible_times, parse_event, parse_json
+from edge_agent.sources.parsing import BadEvent, find_event_faults, find_implausible_times, parse_event, parse_json
+from telemetry.core.protocol.events import TicketCalled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -81,8 +82,8 @@ def read_posted_events(body: bytes, content_type: str, now: int, services: froze
     for item in _split_body(body.removeprefix(_BYTE_ORDER_MARK), content_type):
         try:
             event = _read_item(item, now)
-        except BadEvent as error:
-            faults.append(item.report(error))
+        except BadEvent:
+            faults += [item.report(error) for error in _item_faults(item, now)]
             continue
         faults += [item.report(error) for error in find_implausible_times(event, now)]
         events.append(event)
@@ -94,8 +95,18 @@ def read_posted_events(body: bytes, content_type: str, now: int, services: froze
 def _read_item(item: _PostedItem, now: int) -> Event:
     if item.fault is not None:
         raise item.fault
-    value = item.value
-    return parse_event({"t": now, **value} if isinstance(value, dict) else value)
+    return parse_event(_timed_value(item, now))
+
+
+def _item_faults(item: _PostedItem, now: int) -> Iterator[BadEvent]:
+    if item.fault is not None:
+        yield item.fault
+    else:
+        yield from find_event_faults(_timed_value(item, now), now)
+
+
+def _timed_value(item: _PostedItem, now: int) -> object:
+    return {"t": now, **item.value} if isinstance(item.value, dict) else item.value
 
 
 def _split_body(body: bytes, content_type: str) -> list[_PostedItem]:
@@ -138,11 +149,16 @@ def _read_line(index: int, number: int, line: bytes) -> _PostedItem:
 
 
 def _warnings(events: Sequence[Event], services: frozenset[str]) -> Iterator[EventFinding]:
-    """Yield a warning for each service that the centre does not declare; without `services` nothing is known."""
-    if not services:
-        return
+    """Yield a warning for each wait below zero, and each service that the centre does not declare.
+
+    Without `services` the declared ones are not known.
+    """
     for index, event in enumerate(events, 1):
-        for field in _SERVICE_FIELDS:
+        if isinstance(event, TicketCalled) and event.entered > event.t:
+            detail = f"the ticket entered {event.entered - event.t} ms after this call"
+            remedy = "check both times; the call is counted, its wait is not"
+            yield EventFinding(index=index, field="entered", detail=detail, remedy=remedy)
+        for field in _SERVICE_FIELDS if services else ():
             service = getattr(event, field, None)
             if service is not None and service not in services:
                 detail = f"the centre declares no service {service!r}; it has {', '.join(sorted(services))}"

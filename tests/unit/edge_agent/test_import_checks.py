@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from datetime import UTC, date, datetime, time, timedelta
+from io import StringIO
 from typing import TYPE_CHECKING
 
 import pytest
+from rich.console import Console
 
 from edge_agent.mapping.document import ReplayMapping, load_mapping
 from edge_agent.mapping.importer import ImportedLog, check_log, import_centre
@@ -98,16 +100,16 @@ class TestCheck:
         rows += ["31/02/2026,9,tax,7:31:00,60,1,done\n", "02/11/2026,10,tax,7:31:00,soon,1,done\n"]
         log = checked(tmp_path, *rows)
         report = replay_report.check_json(log)
-        assert report["unknown_services"] == {"Hộ tịch": 15}
+        assert report["unknown_services"] == {"Hộ tịch": 5}
         (unknown, day, wait) = log.check.faults.kinds.values()
-        assert [fault.line for fault in unknown.first] == [2, 2, 2]
+        assert [fault.line for fault in unknown.first] == [2, 3, 4]
         assert (day.column, wait.column, wait.first[0].line) == ("day", "wait", 8)
         assert "'soon'" in wait.first[0].problem
         assert report["faults"][2] == {  # type: ignore[index]
-            "field": "wait", "problem": "is no number", "remedy": wait.remedy, "count": 2,
-            "first": [{"file": log.path, "line": 8, "value": "soon"}] * 2,
+            "field": "wait", "problem": "is no number", "remedy": wait.remedy, "count": 1,
+            "first": [{"file": log.path, "line": 8, "value": "soon"}],
         }  # fmt: skip
-        assert log.check.faults.count == report["fault_count"] == 15 + 3 + 2
+        assert log.check.faults.count == report["fault_count"] == 5 + 1 + 1
         with pytest.raises(MappingError, match="more like this"):
             log.raise_faults()
 
@@ -384,3 +386,50 @@ class TestWorkbook:
         path.write_bytes(b"\xd0\xcf\x11\xe0 old")
         with pytest.raises(MappingError, match=r"save it as \.xlsx"):
             check_log(mapping(tmp_path), path).raise_faults()
+
+
+class TestFaultsOfRowsAndMappings:
+    def test_a_cell_that_several_events_read_is_one_fault(self, tmp_path: Path) -> None:
+        log = checked(
+            tmp_path,
+            "31/11/2026,1,Đất đai,7:31:00,60,300,done\n",
+            "31/11/2026,2,Đất đai,7:31:00,60,300,done\n",
+            "02/11/2026,3,Đât đai,7:32:00,60,300,done\n",
+            "27/12/2026,4,tax,7:33:00,60,300,done\n",
+        )
+        faults = log.check.faults.first_faults()
+        assert [(fault.line, fault.field) for fault in faults] == [
+            (2, "day"), (3, "day"), (4, "service"), (5, "day")
+        ]  # fmt: skip
+        assert log.check.faults.count == 4
+        assert log.check.unknown_services == {"Đât đai": 1}
+
+    def test_negative_waits_and_service_times_are_a_warning(self, tmp_path: Path) -> None:
+        """They enter no mean, so their maker must know of them; a wait of zero is a wait."""
+        log = checked(
+            tmp_path,
+            "02/11/2026,1,tax,7:31:00,-60,300,done\n",
+            "02/11/2026,2,tax,7:32:00,0,0,done\n",
+            "02/11/2026,3,tax,7:33:00,60,-1,done\n",
+        )
+        waits, services = (text for text in log.check.warnings() if "negative" in text)
+        assert waits.startswith("1 negative waits (first in line 2)")
+        assert services.startswith("1 negative service times (first in line 4)")
+        assert log.check.events_by_type["ticket.called"] == 3
+
+    def test_the_last_line_says_how_many_faults_and_what_to_do(self, tmp_path: Path) -> None:
+        console = Console(width=100, record=True, file=StringIO())
+        replay_report.print_check(checked(tmp_path, "31/11/2026,1,tax,7:31:00,60,300,done\n"), console)
+        text = console.export_text()
+        assert (
+            "1 fault of 1 kind: nothing is imported yet; correct these rows, or leave them out with a [[skip]]" in text
+        )
+
+    def test_an_unknown_unit_or_key_of_a_service_is_named_with_those_that_exist(self, tmp_path: Path) -> None:
+        body = BODY.replace('values = ["Đất đai"]', 'valeus = ["Đất đai"]')
+        body = body.replace('plus_s = ["wait", "served"]', 'plus = { column = "wait", unit = "mins" }')
+        with pytest.raises(MappingError) as raised:
+            mapping(tmp_path, body=body)
+        unit, key = sorted(raised.value.faults, key=lambda fault: fault.field)
+        assert (unit.field, unit.remedy) == ("event.t", "use one of ms, s, min, h, h:mm:ss, mm:ss, h:mm")
+        assert (key.field, key.line, key.remedy) == ("services.land.valeus", 6, "use en, values, vi")

@@ -298,10 +298,50 @@ def test_an_unknown_or_doubtful_parameter_is_refused(kiosk: Kiosk, query: str) -
 
 def test_all_faults_of_a_list_are_reported_with_their_index(kiosk: Kiosk) -> None:
     status, problem = kiosk.post([PAID, {**PAID, "outcome": "x"}, 7, {**PAID, "t": 5, "n": 1}, {**PAID, "t": 5}])
-    assert (status, problem["error_count"], problem["status"]) == (400, 4, 400)
+    assert (status, problem["error_count"], problem["status"]) == (400, 5, 400)
     found = [(e["index"], e["field"]) for e in problem["errors"]]
-    assert found == [(2, "outcome"), (3, "event"), (4, "n"), (5, "t")]
+    assert found == [(2, "outcome"), (3, "event"), (4, "n"), (4, "t"), (5, "t")]
     assert all("line" not in e for e in problem["errors"])
+
+
+def test_all_faults_of_one_event_are_reported(kiosk: Kiosk) -> None:
+    """A sender with several wrong fields corrects them in one step."""
+    status, problem = kiosk.post(
+        {
+            "type": "ticket.called",
+            "tikcet": "t1",
+            "queue": "QUẦY 1",
+            "service": "land",
+            "call": 0,
+            "name": "x",
+            "t": NOW // 1000,
+        }
+    )
+    fields = ["call", "counter", "entered", "name", "queue", "t", "ticket", "tikcet"]
+    assert (status, problem["error_count"]) == (400, 8)
+    assert sorted(error["field"] for error in problem["errors"]) == fields
+    remedies = {error["field"]: error["remedy"] for error in problem["errors"]}
+    assert remedies["queue"] == "use an id of a-z, 0-9 and -, at most 63 characters"
+    assert remedies["tikcet"] == "remove it; did you mean `ticket`?"
+
+
+@pytest.mark.parametrize(
+    ("t", "distance"),
+    [
+        (NOW // 1000, "20,433 days before"),
+        (NOW + 3_600_000, "60 minutes after"),
+        (NOW + 30 * 3_600_000, "30 hours after"),
+    ],
+)
+def test_a_far_time_is_named_in_units_that_people_read(kiosk: Kiosk, t: int, distance: str) -> None:
+    assert kiosk.post({**TICKET, "t": t})[1]["detail"] == f"event 1: {t} is {distance} this device's clock ({NOW})"
+
+
+def test_a_call_before_the_entry_is_stored_with_a_warning(kiosk: Kiosk) -> None:
+    """Its wait would be negative; it is not counted, and the sender learns that at once."""
+    call = {**TICKET, "type": "ticket.called", "counter": "c1"}
+    status, answer = kiosk.post([{**call, "entered": NOW}, {**call, "entered": NOW + 5_000}])
+    assert (status, [(w["index"], w["field"]) for w in answer["warnings"]]) == (201, [(2, "entered")])
 
 
 def test_faults_of_json_lines_have_their_line(kiosk: Kiosk) -> None:
