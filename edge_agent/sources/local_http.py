@@ -191,6 +191,7 @@ class _EventHandler(BaseHTTPRequestHandler):
     server_version = f"motcua/{__version__}"
     sys_version = ""
     timeout = IDLE_TIMEOUT_S
+    disable_nagle_algorithm = True  # else a body after its headers waits 40 ms for the caller's acknowledgement
     _unread_bytes = 0
 
     def setup(self) -> None:
@@ -221,6 +222,8 @@ class _EventHandler(BaseHTTPRequestHandler):
         self._answer(lambda: (204, None))
 
     def _answer(self, act: Callable[[], tuple[int, Any]]) -> None:
+        length = self.headers.get("Content-Length", "0")
+        self._unread_bytes = int(length) if _is_length(length) else 0
         try:
             self._path, _, query = self.path.partition("?")
             self._refuse_other_hosts()
@@ -237,7 +240,15 @@ class _EventHandler(BaseHTTPRequestHandler):
             remedy = "send it again with the same key"
             self._send_problem(HttpProblem("unavailable", "the outbox cannot be written now", remedy=remedy))
         else:
-            self._send_json(status, body)
+            self._send_answer(status, body)
+
+    def _send_answer(self, status: int, body: Any) -> None:  # noqa: ANN401  # any struct of the document
+        """Send an answer; a body that nobody reads ends the connection: it must not be taken for a next request."""
+        has_body = self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers
+        if has_body and self.command != "POST":
+            self.close_connection = True
+        self._send_json(status, body)
+        self._discard_body()
 
     def _page(self) -> tuple[int, Any]:
         if self._path == "/healthz":
@@ -287,7 +298,7 @@ class _EventHandler(BaseHTTPRequestHandler):
         if len(key) > api.MAX_KEY_LENGTH:
             problem = f"longer than {api.MAX_KEY_LENGTH} characters"
             raise HttpProblem("bad_request", problem, "Idempotency-Key", "use a UUID or ULID")
-        length = self._unread_bytes = self._content_length()
+        length = self._content_length()
         if length > MAX_BODY_BYTES:
             raise HttpProblem("too_large", f"over {MAX_BODY_BYTES} bytes", "body", "send fewer events at once")
         body = self.rfile.read(length)
@@ -300,14 +311,14 @@ class _EventHandler(BaseHTTPRequestHandler):
         header = self.headers.get("Content-Length")
         if header is None or "Transfer-Encoding" in self.headers:
             raise HttpProblem("no_length", "no Content-Length", "Content-Length", "send the body's length, not chunks")
-        if not (header.isascii() and header.isdigit() and len(header) < 16):
+        if not _is_length(header):
             raise HttpProblem("bad_request", "not a number", "Content-Length", "send the body's length in bytes")
         return int(header)
 
     def handle_expect_100(self) -> bool:
         """Let a caller that asks first send its body only when it is small enough."""
         length = self.headers.get("Content-Length", "")
-        if length.isdigit() and len(length) < 16 and int(length) > MAX_BODY_BYTES:
+        if _is_length(length) and int(length) > MAX_BODY_BYTES:
             return True
         return super().handle_expect_100()
 
@@ -361,6 +372,10 @@ class _EventHandler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - named by http.server
         """Log no single request."""
+
+
+def _is_length(header: str) -> bool:
+    return header.isascii() and header.isdigit() and len(header) < 16
 
 
 def _is_loopback(address: str) -> bool:

@@ -419,6 +419,32 @@ def test_what_is_no_http_gets_a_problem(kiosk: Kiosk) -> None:
     assert b" 403 " in kiosk.raw(b"GET / HTTP/1.0\r\n\r\n")
 
 
+@pytest.mark.parametrize("head", ["GET / HTTP/1.1", "HEAD /healthz HTTP/1.1", "OPTIONS /events HTTP/1.1"])
+@pytest.mark.parametrize("length", ["Content-Length: {}", "Content-Length: +{}", "Transfer-Encoding: chunked"])
+def test_a_body_that_no_page_reads_is_never_taken_for_a_request(kiosk: Kiosk, head: str, length: str) -> None:
+    event = json.dumps(PAID).encode()
+    hidden = b"POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s" % (len(event), event)
+    request = f"{head}\r\nHost: localhost\r\n{length.format(len(hidden))}\r\n\r\n".encode() + hidden
+    with socket.create_connection(("127.0.0.1", kiosk.source.bound_port), 5) as line:
+        line.sendall(request)
+        line.shutdown(socket.SHUT_WR)
+        with line.makefile("rb") as answers:
+            answer = answers.read()
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert b"Connection: close\r\n" in answer
+    assert kiosk.outbox.pending_count() == 0
+
+
+def test_one_connection_serves_many_requests(kiosk: Kiosk) -> None:
+    line = http.client.HTTPConnection("127.0.0.1", kiosk.source.bound_port, timeout=5)
+    for method, path, body in (("GET", "/", b""), ("POST", "/events", json.dumps(PAID).encode()), ("GET", "/", b"")):
+        line.request(method, path, body or None)
+        answer = line.getresponse()
+        assert (answer.status < 300, answer.will_close) == (True, False)
+        answer.read()
+    line.close()
+
+
 def test_a_body_that_comes_too_slowly_is_given_up(kiosk: Kiosk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local_http, "REQUEST_TIMEOUT_S", 0.3)
     head = b"POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
