@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from api import docs_page
+from api import api_reference, docs_page
 from api.openapi import PROBLEMS
 from tests.program.network import Network, busy, network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
+EXAMPLE = re.compile(r"<!-- answer of (\S+) -->\n```json\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+EXAMPLES = [found.groups() for found in EXAMPLE.finditer(api_reference.PAGE.read_text(encoding="utf-8"))]
 SECURITY = {"content-security-policy", "x-content-type-options", "referrer-policy", "x-frame-options"}
 
 
@@ -130,3 +135,44 @@ def test_the_documentation_needs_no_other_host(net: Network) -> None:
         assert len(answer.content) > 1_000
     assert "openapi.json" in net.client.get("/docs/start.js").text
     assert net.client.get("/docs/assets/core.py").status_code == 404
+
+
+def test_the_page_of_the_api_lists_its_operations(
+    net: Network, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert api_reference.main(["--check"]) == 0, "run: python -m api.api_reference --write"
+    page = tmp_path / "http-api.md"
+    text = api_reference.PAGE.read_text(encoding="utf-8")
+    page.write_text(text.replace("| `/api/v1/status` |", "| `/api/v1/state` |"), encoding="utf-8")
+    assert api_reference.main(["--check"], page) == 1
+    assert "http-api.md does not match the API: run python -m api.api_reference --write" in capsys.readouterr().err
+    assert api_reference.main(["--write"], page) == 0
+    assert page.read_text(encoding="utf-8") == text
+    listed = re.findall(r"^\| `(/[^`]*)`", text, re.MULTILINE)
+    assert listed == [row["path"] for row in net.client.get("/api/v1").json()["data"]]
+
+
+def test_a_page_without_a_place_for_the_operations_is_refused_with_the_remedy() -> None:
+    with pytest.raises(ValueError, match="write these two lines into the page"):
+        api_reference.update_page("# The HTTP API\n")
+
+
+def part_of(example: Any, answer: Any) -> Any:  # noqa: ANN401
+    """The part of an answer that an example shows: objects without the properties that the example leaves out."""
+    if isinstance(example, dict) and isinstance(answer, dict):
+        return {name: part_of(value, answer[name]) for name, value in example.items() if name in answer}
+    if isinstance(example, list) and isinstance(answer, list) and len(example) == len(answer):
+        return [part_of(*pair) for pair in zip(example, answer, strict=True)]
+    return answer
+
+
+@pytest.mark.parametrize(("path", "text"), EXAMPLES)
+def test_every_answer_on_the_page_of_the_api_is_a_real_one(tmp_path: Path, path: str, text: str) -> None:
+    fresh = busy(network(tmp_path))
+    example = json.loads(text)
+    assert part_of(example, fresh.client.get(path).json()) == example
+    fresh.store.close()
+
+
+def test_every_json_example_on_the_page_of_the_api_says_of_which_request_it_is() -> None:
+    assert len(EXAMPLES) == api_reference.PAGE.read_text(encoding="utf-8").count("```json\n") >= 3

@@ -20,7 +20,7 @@ PLACES = (
     "availability?scope=country",
     "centres/vn83-a/timeline?sli=service",
     "slos/open/history?scope=centre:vn83-a",
-    "calendar/vn83-a/days?x=1",
+    "calendar/vn83-a/days?",
     "queues/history?centre=vn83-a",
 )
 LISTS = ("centres", "slos", "slos/open/status", "systems", "queues/now")

@@ -183,3 +183,29 @@ def test_a_page_without_javascript_says_that_its_data_are_old(chromium: Browser,
             or "giây trước" in page.locator("#live-age").inner_text()
         )
     net.store.close()
+
+
+def test_the_documentation_of_the_api_shows_its_operations_and_loads_nothing_from_elsewhere(
+    chromium: Browser, shown: str
+) -> None:
+    requested: list[str] = []
+    faults: list[str] = []
+    with opened(chromium, "about:blank", locale="en", viewport={"width": 1280, "height": 900}) as page:
+        page.on("request", lambda request: requested.append(request.url))
+        page.on("console", lambda line: faults.append(line.text) if line.type in {"error", "warning"} else None)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("requestfailed", lambda request: faults.append(request.url))
+        page.goto(shown + "/docs")
+        page.locator(".opblock").first.wait_for()
+        document = page.request.get(shown + "/openapi.json").json()
+        operations = page.locator(".opblock-summary-path").evaluate_all("all => all.map(one => one.dataset.path)")
+        assert sorted(operations) == sorted(document["paths"])
+        page.locator(".opblock", has=page.locator("[data-path='/api/v1/status']")).locator("button").first.click()
+        page.get_by_role("button", name="Try it out").click()
+        page.get_by_role("button", name="Execute").click()
+        answer = page.locator(".live-responses-table .response").first
+        assert answer.locator(".response-col_status").inner_text().startswith("200")
+        assert '"Tỉnh Bến Tre"' in answer.inner_text()
+    outside = [address for address in requested if not address.startswith((shown + "/", "data:", "blob:" + shown))]
+    assert (outside, faults) == ([], [])
+    assert shown + "/api/v1/status" in requested
