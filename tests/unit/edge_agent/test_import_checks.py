@@ -6,7 +6,7 @@ import os
 import sys
 from datetime import UTC, date, datetime, time, timedelta
 from io import StringIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from rich.console import Console
@@ -345,7 +345,7 @@ class TestWorkbook:
             hint = 'openpyxl is missing: pip install -e ".[server]"'
             (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(hint)
         workbook = openpyxl.Workbook()
-        sheet = workbook.active
+        sheet: Any = workbook.active
         sheet.title = "Nhật ký"
         sheet.append(COLUMNS.strip().split(","))
         sheet.append([date(2026, 11, 2), 1, "Đất đai", time(7, 31), timedelta(minutes=1), 300, "done"])
