@@ -84,7 +84,7 @@ class WindowRequest:
         start = default_window.start if self.start is None else parse_time(self.start, "from", zone)
         end = default_window.end if self.end is None else parse_time(self.end, "to", zone)
         if end <= start:
-            msg = "`to` must be later than `from`"
+            msg = "`to` is not included and must be later than `from`: for one day write the next one"
             raise BadWindow(msg)
         return Window(start, end)
 

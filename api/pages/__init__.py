@@ -147,13 +147,18 @@ def render_error_page(request: Request, status: int, cause: Exception | None) ->
     queries: Queries = request.app.state.queries
     locale = pages.locale_for(request, queries.inventory().zone)
     key = f"error_{status}" if f"error_{status}" in locale.messages else "error_other"
+    is_service = isinstance(cause, NotFound) and cause.kind == "service"
     message = locale.t(cause.key, **locale.with_dates(cause.values)) if isinstance(cause, BadPeriod) else locale.t(key)
+    if isinstance(cause, NotFound) and is_service:
+        message = locale.t("error_service", entry=cause.ident)
     similar = similar_centres(queries, cause.ident) if isinstance(cause, NotFound) and cause.kind == "centre" else []
     context = {
         "message": message,
         "code": status,
         "similar": [(f"/centres/{centre.id}", locale.name(centre), centre.id) for centre in similar],
-        "retry": request.url.path if isinstance(cause, BadPeriod) and not request.url.path.endswith(".csv") else "",
+        "retry": request.url.path
+        if (isinstance(cause, BadPeriod) or is_service) and not request.url.path.endswith(".csv")
+        else "",
     }
     return pages.render(request, locale, "error.html", context, status)
 

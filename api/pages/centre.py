@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from math import floor
 from typing import TYPE_CHECKING, Any
 
 from api.pages.charts import day_strip
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from telemetry.queries.views import CentreView
 
 STRIP_DAYS = 28
+_ROUNDING = 1e-6
+"""A count this close below a whole number is that number."""
 
 
 def build_context(queries: Queries, locale: PageLocale, place: HistoryPlace) -> dict[str, Any]:
@@ -97,9 +100,15 @@ def slo_cards(queries: Queries, ident: str, locale: PageLocale) -> list[SloCard]
 
 
 def budget_text(slo: ScopedSlo, locale: PageLocale) -> str:
-    """Return how much of the error budget is left, or by what it is exceeded: minutes, tickets, probes or days."""
+    """Return how much of the error budget is left, or by what it is exceeded: minutes, whole tickets, probes or days.
+
+    A budget of less than one ticket, probe or day allows none.
+    """
     budget = slo.budget
-    amounts = budget.minutes if slo.in_seconds else (budget.total, budget.consumed, budget.remaining)
+    counts = (budget.total, budget.consumed, budget.remaining)
+    amounts: tuple[float, ...] = budget.minutes if slo.in_seconds else tuple(floor(n + _ROUNDING) for n in counts)
+    if budget.remaining >= 0 and budget.total > 0 and not amounts[0]:
+        return locale.t("budget_none")
     whole, spent, left = (locale.decimal(amount) for amount in amounts)
     if budget.remaining < 0:
         key = "budget_over" if slo.in_seconds else f"budget_over_{slo.objective.sli}"
@@ -134,5 +143,5 @@ def _working_texts(view: CentreView, locale: PageLocale) -> list[str]:
     kinds = Counter(d.now.kind for d in view.devices_in_service)
     for kind, total in sorted(kinds.items()):
         up = sum(d.state == "up" for d in view.devices_in_service if d.now.kind == kind)
-        texts.append(locale.t("s_devices", part=up, whole=total, kind=locale.messages.get(f"kind_{kind}", kind)))
+        texts.append(locale.t("s_devices", part=up, whole=total, kind=locale.kind(kind, total)))
     return texts

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 CELL_HEIGHT, CELL_STEP = 44, 25
 PLOT_WIDTH, PLOT_HEIGHT = 720, 150
 MAX_BAR_WIDTH = 26
+ZERO_HEIGHT = 2
 LABEL_WIDTH = 42
 HEADROOM = 1.08
 """The axis is at least this much longer than its highest bar."""
@@ -60,6 +61,8 @@ class ChartSeries:
     name: str
     values: tuple[float | None, ...]
     as_line: bool = False
+    shows_zero: bool = False
+    """Whether 0 has a bar of ZERO_HEIGHT, unlike None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +149,8 @@ def _column_bars(series: Sequence[ChartSeries], index: int, step: float, top: fl
     bars = []
     for i, one in enumerate(series):
         value = one.values[index]
-        if value:
-            height = _height(value, top)
+        if value or (one.shows_zero and value is not None):
+            height = max(_height(value, top), ZERO_HEIGHT if one.shows_zero else 0)
             gap = 1 if width > 4 else 0
             x, y = round(left + i * width, 1), round(PLOT_HEIGHT - height, 1)
             bars.append(ChartBar(one.name, x, y, round(width - gap, 1), height))

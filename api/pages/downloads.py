@@ -27,11 +27,11 @@ TableName = Literal["time", "time-of-day", "service", "centre", "detail"]
 BYTE_ORDER_MARK = "\ufeff"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 COLUMNS = (
-    "centre", "service", "service_name", "from", "to", "time_of_day", "issued", "issued_per_open_day", "served",
-    "abandoned", "no_show", "wait_count", "wait_mean_s", "wait_p90_s", "within_threshold_s", "within_count",
+    "centre", "centre_name", "service", "service_name", "from", "to", "time_of_day", "issued", "issued_per_open_day",
+    "served", "abandoned", "no_show", "wait_count", "wait_mean_s", "wait_p90_s", "within_threshold_s", "within_count",
     "within_ratio",
 )  # fmt: skip
-"""In every table; `centre` and `service` are empty where a line is about all of them."""
+"""In every table; centre and service are empty where a line is about all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +85,10 @@ def _values(
     figures, within = line.figures, line.figures.wait.within_threshold(threshold_s)
     start, end = (_time(t, place, spreadsheet) for t in (line.window.start, line.window.end))
     return [
-        line.centre, line.service, names(line.service) if line.service else "", start, end, line.time_of_day,
-        figures.issued, line.issued_per_day, figures.served, figures.abandoned, figures.no_show, figures.wait.count,
-        figures.wait.mean_s, figures.wait.percentile_s(0.9), threshold_s, within.count, within.ratio,
+        line.centre, names.centre(line.centre), line.service, names(line.service) if line.service else "", start, end,
+        line.time_of_day, figures.issued, line.issued_per_day, figures.served, figures.abandoned, figures.no_show,
+        figures.wait.count, figures.wait.mean_s, figures.wait.percentile_s(0.9), threshold_s, within.count,
+        within.ratio,
     ]  # fmt: skip
 
 

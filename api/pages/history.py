@@ -89,7 +89,7 @@ def build_context(
         "figures": history.overall,
         "within": history.overall.wait.within_threshold(threshold_s),
         "threshold_s": threshold_s,
-        "sentence": summary_sentence(history, period, locale, threshold_s),
+        "sentence": summary_sentence(history, locale, threshold_s, empty_key(queries, place, period)),
         "reason": "" if is_chosen else locale.t("newest_period", **day_texts(days, locale)),
         "stale": False,
         "last_data": None,
@@ -110,10 +110,23 @@ def build_context(
     }  # fmt: skip
 
 
-def summary_sentence(history: PeriodHistory, period: Period, locale: PageLocale, threshold_s: int) -> str:
-    """Return the period's figures in a sentence."""
+def empty_key(queries: Queries, place: HistoryPlace, period: Period) -> str:
+    """Return the message that says why a period without tickets may have none: ahead, closed or not in service."""
+    if period.is_ahead:
+        return "h_ahead"
+    if place.centre is None:
+        return "h_none"
+    window = period.days.window
+    if not place.centre.open_windows(window):
+        return "h_closed_day" if period.days.days == 1 else "h_closed"
+    in_service = queries.service_periods().window_of(f"centre:{place.centre.id}")
+    return "h_none" if window.clip(in_service) else "h_not_in_service"
+
+
+def summary_sentence(history: PeriodHistory, locale: PageLocale, threshold_s: int, empty: str) -> str:
+    """Return the period's figures in a sentence; the message `empty` when there are none."""
     if history.is_empty:
-        return locale.t("h_ahead" if period.is_ahead else "h_none")
+        return locale.t(empty)
     wait = history.overall.wait
     sentence = locale.t("h_summary", n=history.overall.issued)
     if wait.count:
@@ -140,8 +153,10 @@ def _availability(queries: Queries, place: HistoryPlace, days: DayRange, now: in
 
 
 def _newest_day_link(queries: Queries, place: HistoryPlace, days: DayRange) -> str:
+    if queries.newest_day_with_tickets(place.ident) is None:
+        return ""
     newest = newest_day(queries, place)
-    return "" if newest == days or newest.first == local_date(queries.now(), place.zone) else period_query(newest)
+    return "" if newest == days else period_query(newest)
 
 
 def build_charts(
@@ -205,7 +220,7 @@ def _waits(figures: Sequence[QueueFigures]) -> list[ChartSeries]:
 
 def _within(figures: Sequence[QueueFigures], threshold_s: int) -> list[ChartSeries]:
     ratios = (f.wait.within_threshold(threshold_s).ratio for f in figures)
-    return [ChartSeries("within", tuple(None if ratio is None else 100 * ratio for ratio in ratios))]
+    return [ChartSeries("within", tuple(None if ratio is None else 100 * ratio for ratio in ratios), shows_zero=True)]
 
 
 def time_label(start: int, bucket: str, locale: PageLocale, *, short: bool = False) -> str:

@@ -120,6 +120,10 @@ class PageLocale:
         }
         return self.t(key, **{name: value for name, value in values.items() if value is not None})
 
+    def kind(self, kind: str, n: int = 1) -> str:
+        """Return the name of a kind of device in the number of n; the kind itself without one."""
+        return self.t(f"kind_{kind}", n=n) if f"kind_{kind}" in self.messages else kind
+
     def clock(self, t: int | None) -> str:
         """Return a time of day."""
         return "–" if t is None else str(format_time(to_local(t, self.zone), "HH:mm", locale=self.lang))

@@ -45,16 +45,21 @@ class HistoryPlace:
 
 
 class ServiceNames:
-    """The services' names in the page's language; an imported log's own names first."""
+    """The services' names in the page's language, an imported log's own names first; and the centres' names."""
 
     def __init__(self, queries: Queries, locale: PageLocale, centre: Centre | None = None) -> None:
         own_services = {service.id: service for service in centre.own_services} if centre else {}
+        self._centres = {**queries.inventory().centres, **({centre.id: centre} if centre else {})}
         self._services = {**queries.inventory().services, **own_services}
         self._locale = locale
 
     def __call__(self, service: str) -> str:
         """Return a service's name, its id without one."""
         return self._locale.name(self._services.get(service), service)
+
+    def centre(self, ident: str) -> str:
+        """Return a centre's name, its id without one."""
+        return self._locale.name(self._centres.get(ident), ident)
 
 
 def newest_day(queries: Queries, place: HistoryPlace) -> DayRange:

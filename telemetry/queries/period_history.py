@@ -6,16 +6,17 @@ It must not read raw events.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window, day_window, days_in, floor, to_local
+from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window, day_window, days_in, floor, to_local, to_ms
 from telemetry.core.figures.queue_periods import (
     figures_by_name,
     figures_by_time,
     figures_by_time_of_day,
     figures_of_all,
 )
+from telemetry.core.in_service import ALWAYS_IN_SERVICE
 from telemetry.core.inventory import ALWAYS_OPEN
 from telemetry.queries.buckets import BucketQuery
 from telemetry.queries.queues import queue_history_rows
@@ -85,20 +86,27 @@ class PeriodHistory:
 
 
 def read_period_history(
-    store: TotalsReader, centres: Sequence[Centre], days: DayRange, service: str | None, now: int
-) -> PeriodHistory:
-    """Read a period of one centre, or of several as one; a day is shown by half hour (several centres: by hour)."""
+    store: TotalsReader, centres: Sequence[Centre], days: DayRange, service: str | None, now: int,
+    in_service: Window = ALWAYS_IN_SERVICE,
+) -> PeriodHistory:  # fmt: skip
+    """Read a period of one centre, or of several as one; a day is shown by half hour (several centres: by hour).
+
+    Days before or after `in_service` are none over which a mean of one centre is taken.
+    """
     centre = centres[0] if len(centres) == 1 else None
     bucket = choose_bucket(days, by_half_hour=centre is not None)
     rows = queue_history_rows(store, centres, BucketQuery(days.window, bucket, days.zone), service, now)
-    open_days = 0
+    open_days: list[date] = []
     profile: tuple[TimeOfDayFigures, ...] = ()
     if centre is not None:
-        open_days = _count_open_days(centre, days, rows, now)
+        open_days = _open_days(centre, days, rows, in_service.clip(Window(0, now + 1)))
         if 1 < days.days <= MAX_DAYS_BY_TIME_OF_DAY:
             query = BucketQuery(days.window, "30m", days.zone)
             half_hours = queue_history_rows(store, centres, query, service, now)
-            profile = figures_by_time_of_day(half_hours, days.zone, HALF_HOUR_MS, open_days)
+            profile = figures_by_time_of_day(
+                half_hours, days.zone, HALF_HOUR_MS,
+                lambda minute: sum(_begins(day, minute, days.zone) <= now for day in open_days),
+            )  # fmt: skip
     services = [service] if service else list(dict.fromkeys(s for c in centres for s in c.services))
     return PeriodHistory(
         days=days,
@@ -109,7 +117,7 @@ def read_period_history(
         by_time_of_day=profile,
         by_service=figures_by_name(rows, lambda row: row.service, services),
         by_centre=figures_by_name(rows, lambda row: row.centre, [c.id for c in centres]),
-        open_days=open_days,
+        open_days=len(open_days),
     )
 
 
@@ -139,13 +147,20 @@ def _expected_buckets(
     return [Window(start, start + step) for start in range(floor(first, step), end, step)]
 
 
-def _count_open_days(centre: Centre, days: DayRange, rows: Sequence[QueueHistoryRow], now: int) -> int:
-    """Count the days up to today on which the centre was open; of one without hours those with tickets."""
+def _open_days(
+    centre: Centre, days: DayRange, rows: Sequence[QueueHistoryRow], passed: Window | None
+) -> list[date]:  # fmt: skip
+    """Return the days on which the centre was open within `passed`; of one without hours those with tickets."""
     if centre.hours == ALWAYS_OPEN:
-        return len({to_local(row.window.start, days.zone).date() for row in rows})
-    passed = days.window.clip(Window(0, now + 1))
-    opened = centre.open_windows(passed) if passed else []
-    return len({day for w in opened for day in days_in(w, days.zone)})
+        return sorted({to_local(row.window.start, days.zone).date() for row in rows})
+    shown = passed and days.window.clip(passed)
+    opened = centre.open_windows(shown) if shown else []
+    return sorted({day for w in opened for day in days_in(w, days.zone)})
+
+
+def _begins(day: date, minute: int, zone: ZoneInfo) -> int:
+    """Return when a time of day, in minutes since midnight, begins on a day."""
+    return to_ms(datetime.combine(day, time(minute // 60, minute % 60), zone))
 
 
 def days_with_tickets(store: TotalsReader, centre: Centre, most: int, now: int) -> DayRange | None:

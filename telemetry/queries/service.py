@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.opening_calendar import Calendar
 from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window, day_window, floor
-from telemetry.core.in_service import service_periods
+from telemetry.core.in_service import ALWAYS_IN_SERVICE, service_periods
 from telemetry.core.inventory import ALWAYS_OPEN, Centre, local_date
 from telemetry.core.scope import Scope
 from telemetry.core.slo.periods import settled_until
@@ -261,7 +261,8 @@ class Queries:
         centres = self._declared_centres() if centre is None else [self.network().centre(centre)]
         if service is not None:
             self._check_service(service, centres)
-        return read_period_history(self._store, centres, days, service, self._clock())
+        in_service = ALWAYS_IN_SERVICE if centre is None else self.service_periods().window_of(f"centre:{centre}")
+        return read_period_history(self._store, centres, days, service, self._clock(), in_service)
 
     def _declared_centres(self) -> list[Centre]:
         return [c for c in self.network().centres() if not c.imported]

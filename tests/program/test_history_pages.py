@@ -5,11 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import re
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from telemetry.core.calendar.windows import Window
 from telemetry.core.fold.live_row_types import CentreNow
+from telemetry.core.in_service import ServicePeriod, ServicePeriods
+from telemetry.queries.period_history import DayRange, read_period_history
+from telemetry.queries.service import Queries
 from tests.program.network import Network, busy, local, network, waits
 from tests.program.test_pages import Outline, page
 
@@ -114,7 +119,9 @@ def test_one_service_can_be_chosen(net: Network) -> None:
     assert "1 ticket, mean wait 30 min, 0% called within 15 min." in html
     assert '<option value="tax" selected>' in html
     assert 'id="table-service"' not in html
-    assert net.client.get(f"/centres/vn83-a{FRIDAY}&service=x", headers=HTML).status_code == 404
+    unknown = net.client.get(f"/centres/vn83-a{FRIDAY}&service=x&lang=en", headers=HTML)
+    assert (unknown.status_code, "There is no service “x” here." in unknown.text) == (404, True)
+    assert 'href="/centres/vn83-a"' in unknown.text
 
 
 def test_the_province_adds_its_centres_and_leads_to_each(net: Network) -> None:
@@ -123,7 +130,10 @@ def test_the_province_adds_its_centres_and_leads_to_each(net: Network) -> None:
     assert 'href="/centres/vn83-b?from=2026-11-20&amp;to=2026-11-20"' in html
     assert "Arrivals by hour" in html
     rows = rows_of(net, f"/history.csv{FRIDAY}&table=centre")
-    assert [(r["centre"], r["issued"]) for r in rows] == [("vn83-a", "3"), ("vn83-b", "1")]
+    assert [(r["centre"], r["centre_name"], r["issued"]) for r in rows] == [
+        ("vn83-a", "An desk", "3"),
+        ("vn83-b", "Ba desk", "1"),
+    ]
 
 
 def test_the_picker_leads_to_neighbours_and_units(net: Network) -> None:
@@ -192,7 +202,7 @@ def test_a_spreadsheet_gets_its_mark_its_language_and_its_decimal_comma(net: Net
     row = next(r for r in rows if r["Từ"] == "2026-11-20 08:30")
     assert (row["Lượt khách"], row["Tỷ lệ trong thời hạn"], row["Bỏ lượt"]) == ("1", "0", "2")
     english = net.client.get(path + "&lang=en").content.decode("utf-8-sig")
-    assert english.splitlines()[0].startswith("Centre,Service id,Service,From,")
+    assert english.splitlines()[0].startswith("Centre id,Centre,Service id,Service,From,")
 
 
 @pytest.mark.parametrize(
@@ -224,6 +234,40 @@ def test_a_period_without_tickets_leads_to_the_newest_day_with_some(net: Network
     html = page(net, "/centres/vn83-b?from=2026-11-18&to=2026-11-18")
     assert "Không có lượt khách nào trong kỳ này." in html
     assert 'href="/centres/vn83-b?from=2026-11-20&amp;to=2026-11-20"' in html
+
+
+def test_a_closed_day_is_called_closed_and_leads_to_the_newest_day_even_if_it_is_today(net: Network) -> None:
+    ticket(net, "vn83-a", "visa", (23, 9, 0), waits(60))
+    sunday = page(net, "/centres/vn83-a?from=2026-11-22&to=2026-11-22&lang=en")
+    assert "The centre was closed on this day." in sunday
+    assert (
+        'href="/centres/vn83-a?from=2026-11-23&amp;to=2026-11-23"' in sunday.split('class="jump"')[1].split("</p>")[0]
+    )
+    weekend = page(net, "/centres/vn83-a?from=2026-11-21&to=2026-11-22&lang=vi")
+    assert "Trung tâm nghỉ trong cả kỳ này." in weekend
+    assert "Không có lượt khách" in page(net, "/?from=2026-11-22&to=2026-11-22")
+
+
+def test_a_mean_per_open_day_counts_days_in_service_that_reached_the_time_of_day(net: Network) -> None:
+    ticket(net, "vn83-a", "visa", (20, 15, 0), waits(60))
+    (centre,) = (c for c in net.queries.network().centres() if c.id == "vn83-a")
+    days = DayRange(date(2026, 11, 19), date(2026, 11, 23), centre.zone)
+    from_friday = Window(local(6, 30, 20), local(0, 0, 30))
+    history = read_period_history(net.store, [centre], days, None, net.time[0], from_friday)
+    assert history.open_days == 2, "Friday and today"
+    per_day = {point.minute: point.issued_per_day for point in history.by_time_of_day}
+    assert per_day[8 * 60] == (2 + 1 + 1) / 2
+    assert per_day[15 * 60] == 1.0, "today has not reached 15:00"
+    before = read_period_history(net.store, [centre], days, None, net.time[0], Window(0, 0))
+    assert (before.open_days, before.by_time_of_day[0].issued_per_day) == (0, None)
+
+
+def test_a_centre_that_was_not_in_service_says_so(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    periods = ServicePeriods({"centre:vn83-b": ServicePeriod(local(6, 30, 20))})
+    monkeypatch.setattr(Queries, "service_periods", lambda _: periods)
+    assert "The centre was not in service in this period." in page(
+        net, "/centres/vn83-b?from=2026-11-18&to=2026-11-18&lang=en"
+    )
 
 
 def test_a_centre_without_tickets_today_shows_its_newest_day_and_says_so(net: Network) -> None:

@@ -7,19 +7,24 @@ import tomllib
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast, get_args
 
 import pytest
 
 import dashboards
+from api.pages.centre import budget_text
 from api.pages.charts import PLOT_HEIGHT, ChartSeries, ColumnText, axis_ticks, target_gauge, time_chart
-from api.pages.language import load_messages
+from api.pages.language import LanguageCode, PageLocale, load_messages
+from telemetry.core.fold.live_row_types import DeviceNow
 from telemetry.core.protocol.events import PrinterState
-from tests.program.network import Network, busy, centre_now, local, network
+from tests.program.network import ZONE, Network, busy, centre_now, local, network
 from tests.program.promises import judged, promising
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from telemetry.queries.slos import ScopedSlo
 
 PAGE = Path(dashboards.__file__).parent / "page"
 VOID = {"meta", "link", "rect", "line", "path", "input", "br", "img"}
@@ -91,12 +96,39 @@ def test_the_province_in_vietnamese_says_it_in_a_sentence(net: Network) -> None:
 
 def test_the_centre_says_what_works_and_when_it_closes(net: Network) -> None:
     html = page(net, "/centres/vn83-a")
-    assert "Trung tâm đang mở – 3/4 quầy, 1/1 cổng kết nối hoạt động, 1/1 kiosk hoạt động. Đóng cửa lúc 11:30." in html
+    assert (
+        "Trung tâm đang mở – 3/4 quầy mở, 1/1 cổng kết nối hoạt động, 1/1 kiosk hoạt động. Đóng cửa lúc 11:30." in html
+    )
     assert "Đất đai" in html
     assert html.count("<title>") >= 28
     assert "07:00: 1 lượt, 1 đã phục vụ, chờ trung bình 0,5 phút" in html
     english = page(net, "/centres/vn83-a?lang=en")
-    assert "The centre is open – 3/4 counters, 1/1 gateway working, 1/1 kiosk working. Closes at 11:30." in english
+    assert "The centre is open – 3/4 counters open, 1/1 gateway working, 1/1 kiosk working. Closes at 11:30." in english
+
+
+def test_kinds_and_counts_are_in_the_right_number(net: Network) -> None:
+    now = net.time[0]
+    kiosks = tuple(
+        DeviceNow(id=f"vn83-a-kiosk{i}", kind="kiosk", state="up", last_event=now, paper_pct=82) for i in (1, 2)
+    )
+    net.live("vn83-a", centre_now("vn83-a", now, counters_open=1, devices=kiosks))
+    english = page(net, "/centres/vn83-a?lang=en")
+    assert "1 being served, 1 counter open" in english
+    assert "82% paper" in english
+    assert ">kiosk" in english.split('id="live-devices"')[1]
+    numbers: tuple[tuple[LanguageCode, str], ...] = (("en", "2/2 kiosks"), ("vi", "2/2 kiosk"))
+    for lang, words in numbers:
+        locale = PageLocale(lang, load_messages()[lang], ZONE)
+        assert f"2/2 {locale.kind('kiosk', 2)}" == words
+        assert locale.kind("robot", 2) == "robot"
+    assert "1/1 vantage point reports it up" in PageLocale("en", load_messages()["en"], ZONE).t(
+        "vantage_note", part=1, n=1
+    )
+
+
+def test_a_target_is_named_by_its_milestone(net: Network) -> None:
+    assert "Chỉ tiêu đang áp dụng: tối đa 15 phút (mốc 31/12/2025)" in page(net, "/")
+    assert "Target in force: at most 15 min (milestone of 31 Dec 2025)" in page(net, "/?lang=en")
 
 
 def test_a_closed_centre_says_when_it_opens(net: Network) -> None:
@@ -221,6 +253,12 @@ def test_a_line_is_broken_where_there_is_no_value() -> None:
     assert time_chart((ChartSeries("within", (None, 100.0)),), [ColumnText("", "")] * 2, fixed_top=100).ticks[0][1] == 0
 
 
+def test_a_share_of_zero_has_a_stub_and_no_share_has_none() -> None:
+    chart = time_chart([ChartSeries("within", (0.0, None), shows_zero=True)], [ColumnText("", "")] * 2, fixed_top=100)
+    assert [len(column.bars) for column in chart.columns] == [1, 0]
+    assert chart.columns[0].bars[0].height > 0
+
+
 def test_a_gauge_needs_a_value_and_a_target() -> None:
     assert target_gauge(None, [900]) is None
     assert target_gauge(60.0, []) is None
@@ -240,6 +278,22 @@ def test_a_centre_shows_what_is_left_of_its_budgets(tmp_path: Path) -> None:
     assert "99.53%" in english
     assert html.index("Mở cửa") < html.index('id="live-strip"')
     net.store.close()
+
+
+@pytest.mark.parametrize(
+    ("total", "consumed", "text"),
+    [
+        (169.8, 81, "88 of 169 tickets"),
+        (2.6, 0, "2 of 2 tickets"),
+        (0.2, 0, "None may fail yet"),
+        (0.2, 1, "Error budget exceeded: 1 tickets (allowed 0)"),
+        (19.9999999999, 10, "10 of 20 tickets"),
+    ],
+)
+def test_a_budget_of_tickets_is_in_whole_tickets(total: float, consumed: float, text: str) -> None:
+    budget = SimpleNamespace(total=total, consumed=consumed, remaining=total - consumed)
+    slo = cast("ScopedSlo", SimpleNamespace(budget=budget, in_seconds=False, objective=SimpleNamespace(sli="wait")))
+    assert budget_text(slo, PageLocale("en", load_messages()["en"], ZONE)) == text
 
 
 def test_the_page_of_badges_is_sound(tmp_path: Path) -> None:

@@ -32,6 +32,11 @@ PATHS = (
     "/centres/vn83-c",
     "/centres/vn83-a?from=yesterday",
 )
+SPILLING = """() => [...document.querySelectorAll(".card .tag, .card p, .systems .tag")].filter(inner => {
+    const box = inner.closest(".card, li").getBoundingClientRect(), own = inner.getBoundingClientRect();
+    return own.right > box.right || own.left < box.left;
+}).map(inner => inner.textContent.trim())"""
+"""Texts that leave their card."""
 DOT = """() => {
     const word = document.getElementById("live-word"), before = getComputedStyle(word, "::before");
     const green = getComputedStyle(document.documentElement).getPropertyValue("--good").trim();
@@ -91,6 +96,17 @@ def test_phone_desktop_and_wall_need_no_sideways_scrolling(chromium: Browser, sh
             page.set_viewport_size({"width": width, "height": 900})
             room = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
             assert room[0] <= room[1] <= width, (path, width)
+            assert page.evaluate(SPILLING) == [], (path, width)
+
+
+def test_a_phone_shows_the_newest_part_of_a_wide_chart(chromium: Browser, shown: str) -> None:
+    with opened(chromium, shown + "/centres/vn83-a", locale="vi", viewport={"width": 390, "height": 844}) as page:
+        page.wait_for_function("document.querySelector('#live-strip .scroll').scrollLeft > 0")
+        inside = page.evaluate(
+            "document.querySelector('#live-strip .scroll').getBoundingClientRect().right"
+            " - [...document.querySelectorAll('.s-frame')].at(-1).getBoundingClientRect().right"
+        )
+        assert inside >= 0
 
 
 def test_a_manager_finds_a_days_waits_and_takes_them_along(chromium: Browser, shown: str, tmp_path: Path) -> None:

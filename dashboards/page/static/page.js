@@ -42,9 +42,19 @@
       if (next.outerHTML === old.outerHTML) { return; }
       var selector = old.contains(document.activeElement) ? selectorOf(document.activeElement) : "";
       var into = document.importNode(next, true);
+      var places = Array.from(old.querySelectorAll(".scroll"), function (box) { return box.scrollLeft; });
       old.replaceWith(into);
+      into.querySelectorAll(".scroll").forEach(function (box, i) { box.scrollLeft = places[i] || 0; });
       var focus = selector && into.querySelector(selector);
       if (focus) { focus.focus({ preventScroll: true }); }
+    });
+  }
+
+  // On a narrow screen a wide chart opens at its newest bar; after an update the reader stays where he was.
+  function showNewest() {
+    document.querySelectorAll(".scroll").forEach(function (box) {
+      var bars = box.querySelectorAll(".bar, .s-frame"), newest = bars[bars.length - 1];
+      if (newest) { box.scrollLeft = newest.getBoundingClientRect().right - box.getBoundingClientRect().right + 12; }
     });
   }
 
@@ -99,6 +109,7 @@
   setInterval(tick, 1000);
 
   button.hidden = false;
+  showNewest();
   show();
   listen();
 })();

@@ -76,11 +76,11 @@ def figures_by_time(rows: Iterable[QueueHistoryRow], buckets: Iterable[Window]) 
 
 
 def figures_by_time_of_day(
-    rows: Iterable[QueueHistoryRow], zone: ZoneInfo, step_ms: int, open_days: int
+    rows: Iterable[QueueHistoryRow], zone: ZoneInfo, step_ms: int, open_days_at: Callable[[int], int]
 ) -> tuple[TimeOfDayFigures, ...]:
     """Return the figures of each time of day from the first to the last with a row, every `step_ms`.
 
-    `issued_per_day` is the mean over `open_days`, None when there are none.
+    `issued_per_day` is the mean over `open_days_at(minute)`: the open days that reached this time; None without any.
     """
     groups: dict[int, list[Mapping[str, int]]] = defaultdict(list)
     for row in rows:
@@ -91,7 +91,8 @@ def figures_by_time_of_day(
     profile = []
     for minute in range(min(groups), max(groups) + 1, step_ms // MINUTE):
         figures = queue_figures(add_sums(groups[minute]))
-        profile.append(TimeOfDayFigures(minute, figures, figures.issued / open_days if open_days else None))
+        days = open_days_at(minute)
+        profile.append(TimeOfDayFigures(minute, figures, figures.issued / days if days else None))
     return tuple(profile)
 
 

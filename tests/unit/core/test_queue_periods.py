@@ -48,15 +48,15 @@ def test_buckets_without_tickets_are_zero_and_buckets_outside_opening_hours_are_
     ]
 
 
-def test_a_time_of_day_adds_the_days_and_divides_by_the_open_ones() -> None:
-    profile = figures_by_time_of_day(ROWS, ZONE, HALF, 2)
+def test_a_time_of_day_adds_the_days_and_divides_by_the_open_ones_that_reached_it() -> None:
+    profile = figures_by_time_of_day(ROWS, ZONE, HALF, lambda minute: 2 if minute < 480 else 1)
     assert [(p.minute, p.figures.issued, p.issued_per_day) for p in profile] == [
         (420, 9, 4.5),
         (450, 0, 0.0),
-        (480, 5, 2.5),
+        (480, 5, 5.0),
     ]
-    assert [p.issued_per_day for p in figures_by_time_of_day(ROWS, ZONE, HALF, 0)] == [None, None, None]
-    assert figures_by_time_of_day((), ZONE, HALF, 2) == ()
+    assert [p.issued_per_day for p in figures_by_time_of_day(ROWS, ZONE, HALF, lambda _: 0)] == [None, None, None]
+    assert figures_by_time_of_day((), ZONE, HALF, lambda _: 2) == ()
 
 
 def test_names_come_in_the_declared_order_then_by_id() -> None:
