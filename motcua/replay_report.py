@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from edge_agent.mapping.importer import ImportedLog
+from edge_agent.mapping.log_check import FaultCounts
 from edge_agent.mapping.ticket_ledger import TicketLedger
 from telemetry.core.calendar.windows import to_local
 from telemetry.core.inventory import Centre, OpeningHours
@@ -111,10 +112,15 @@ def print_check(log: ImportedLog, console: Console) -> None:
     for fault in check.faults.first_faults():
         console.print(str(fault), markup=False, highlight=False, soft_wrap=True)
     if check.faults.count:
-        faults, kinds = check.faults.count, len(check.faults.kinds)
-        text = f"{faults:,} fault{'s'[: faults > 1]} of {kinds} kind{'s'[: kinds > 1]}"
-        remedy = "correct these rows, or leave them out with a [[skip]]"
-        console.print(f"{text}: nothing is imported yet; {remedy}", markup=False, highlight=False)
+        console.print(_fault_summary(check.faults), markup=False, highlight=False, soft_wrap=True)
+
+
+def _fault_summary(faults: FaultCounts) -> str:
+    """Return how many faults there are and what to do; rows can be left out, the header and the encoding cannot."""
+    kinds = len(faults.kinds)
+    text = f"{faults.count:,} fault{'s'[: faults.count > 1]} of {kinds} kind{'s'[: kinds > 1]}: nothing is imported yet"
+    in_rows = all(kind.column != "encoding" and kind.first[0].line > 1 for kind in faults.kinds.values())
+    return f"{text}; correct these rows, or leave them out with a [[skip]]" if in_rows else text
 
 
 def _count_rows(log: ImportedLog) -> Iterator[tuple[str, str]]:

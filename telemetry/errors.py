@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Fault:
-    """One fault of a file that people edit: its position, the problem and the remedy."""
+    """One fault of a file that people edit: its position, the problem and the remedy; line 0: not of one line."""
 
     file: str
     line: int
@@ -41,8 +41,9 @@ class Fault:
     remedy: str
 
     def __str__(self) -> str:
-        """Return `file:line: field: problem; remedy`."""
-        return f"{self.file}:{self.line}: {self.field}: {self.problem}; {self.remedy}"
+        """Return `file:line: field: problem; remedy`, without a line that it has not."""
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self.field}: {self.problem}; {self.remedy}"
 
 
 class MotcuaError(Exception):

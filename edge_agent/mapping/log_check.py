@@ -171,8 +171,8 @@ class NegativeDurations:
         if not self.count:
             return None
         lines = ", ".join(map(str, self.first_lines))
-        text = f"{self.count:,} negative {self.name} (first in line {lines}): they enter no mean"
-        return f"{text}, the tickets are counted; check these cells"
+        text = f"negative {self.name}: {self.count:,} (first in line {lines}); they enter no mean"
+        return f"{text}, their tickets are counted; check these cells"
 
 
 @dataclass(slots=True)

@@ -91,7 +91,8 @@ class TableReader:
                     yield row
         except UnicodeError:
             remedy = "save the export as UTF-8, or set encoding in the mapping"
-            self.report(_first_undecodable_line(self.path, encoding), "encoding", f"is not {encoding}", remedy)
+            problem = f"is not {encoding.removesuffix('-sig')}"
+            self.report(_first_undecodable_line(self.path, encoding), "encoding", problem, remedy)
 
     def _delimited_rows(self, stream: TextIO) -> Iterator[TableRow]:
         first, line = stream.readline(), 1

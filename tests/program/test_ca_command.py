@@ -111,7 +111,7 @@ def test_a_file_that_is_there_is_not_overwritten(desk: Desk) -> None:
     (desk.folder / "device.pem").write_text("precious")
     done = desk.sign(desk.ask(DEVICE), "--out", "device.pem", "--ledger", "signed.csv")
     assert done.returncode == 2
-    assert "device.pem:0: --out: exists" in done.stderr
+    assert "device.pem: --out: exists" in done.stderr
     assert desk.text("device.pem") == "precious"
     assert not (desk.folder / "signed.csv").exists()
 

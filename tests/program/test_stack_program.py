@@ -238,7 +238,7 @@ def test_faults_of_a_run_name_the_line_in_the_stack_file(engine: pytest.MonkeyPa
     said = refused(engine, {"stage": "dev", "target": "local", "influx": {"rawDays": 3}, "colour": "red"})
     assert "infra/stacks/Pulumi.local.yaml:5: motcua:influx.rawDays: " in said
     assert "infra/stacks/Pulumi.local.yaml:6: motcua:colour: " in said
-    assert "infra/stacks/Pulumi.local.yaml:0: motcua:influxToken: is missing" in said
+    assert "infra/stacks/Pulumi.local.yaml: motcua:influxToken: is missing" in said
     other = refused(engine, {"stage": "dev", "target": "local", "influx": {"rawDays": 3}})
     assert ":5:" not in other, "the engine read another file, whose lines nobody knows"
 

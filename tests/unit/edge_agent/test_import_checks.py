@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from io import StringIO
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from edge_agent.mapping.ticket_ledger import EarlierEvent, EarlierEvents
 from motcua import replay_report
 from telemetry.core.inventory import ALWAYS_OPEN
 from telemetry.core.protocol.events import Event, TicketCalled, TicketIssued
-from telemetry.errors import MappingError
+from telemetry.errors import Fault, MappingError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -413,8 +414,8 @@ class TestFaultsOfRowsAndMappings:
             "02/11/2026,3,tax,7:33:00,60,-1,done\n",
         )
         waits, services = (text for text in log.check.warnings() if "negative" in text)
-        assert waits.startswith("1 negative waits (first in line 2)")
-        assert services.startswith("1 negative service times (first in line 4)")
+        assert waits.startswith("negative waits: 1 (first in line 2)")
+        assert services.startswith("negative service times: 1 (first in line 4)")
         assert log.check.events_by_type["ticket.called"] == 3
 
     def test_the_last_line_says_how_many_faults_and_what_to_do(self, tmp_path: Path) -> None:
@@ -425,6 +426,13 @@ class TestFaultsOfRowsAndMappings:
             "1 fault of 1 kind: nothing is imported yet; correct these rows, or leave them out with a [[skip]]" in text
         )
 
+    def test_a_header_cannot_be_left_out(self, tmp_path: Path) -> None:
+        path = tmp_path / "log.csv"
+        path.write_text(COLUMNS.replace("wait", "waited") + ROWS[0], "utf-8")
+        console = Console(width=100, record=True, file=StringIO())
+        replay_report.print_check(check_log(mapping(tmp_path), path, now=NOW), console)
+        assert console.export_text().splitlines()[-1] == "1 fault of 1 kind: nothing is imported yet"
+
     def test_an_unknown_unit_or_key_of_a_service_is_named_with_those_that_exist(self, tmp_path: Path) -> None:
         body = BODY.replace('values = ["Đất đai"]', 'valeus = ["Đất đai"]')
         body = body.replace('plus_s = ["wait", "served"]', 'plus = { column = "wait", unit = "mins" }')
@@ -433,3 +441,10 @@ class TestFaultsOfRowsAndMappings:
         unit, key = sorted(raised.value.faults, key=lambda fault: fault.field)
         assert (unit.field, unit.remedy) == ("event.t", "use one of ms, s, min, h, h:mm:ss, mm:ss, h:mm")
         assert (key.field, key.line, key.remedy) == ("services.land.valeus", 6, "use en, values, vi")
+
+
+def test_a_fault_of_no_line_names_none() -> None:
+    """A setting or an option has no line to open."""
+    fault = Fault("settings", 0, "MOTCUA_STORE", "not a store", "write one")
+    assert str(fault) == "settings: MOTCUA_STORE: not a store; write one"
+    assert str(replace(fault, line=3)) == "settings:3: MOTCUA_STORE: not a store; write one"
