@@ -18,6 +18,7 @@ from telemetry.core.fold.histogram_buckets import (
     LATENCY_BOUNDS_MS,
     bucket_counts,
     count_within,
+    cumulative_counts,
 )
 from telemetry.core.fold.totals import SERVICE_LEVEL_THRESHOLDS_S, former_bucket_fields
 
@@ -39,7 +40,8 @@ class BucketedDurations:
     @property
     def count(self) -> int:
         """Return how many durations there are."""
-        return sum(bucket_counts(self.histogram)[1]) + sum(self.former)
+        _, cumulative = cumulative_counts(self.histogram)
+        return (cumulative[-1] if cumulative else 0) + sum(self.former)
 
     def count_within(self, bound_ms: int) -> int:
         """Return exactly how many durations do not exceed one of the exact bounds."""
@@ -51,10 +53,11 @@ class BucketedDurations:
 
         None without data.
         """
-        first, counts = bucket_counts(self.histogram)
-        cumulative: list[float] = list(accumulate(counts))
+        cumulative: Sequence[float]
         if self.former:
-            first, cumulative = 0, list(accumulate(self._spread_former(first, counts)))
+            first, cumulative = 0, list(accumulate(self._spread_former(*bucket_counts(self.histogram))))
+        else:
+            first, cumulative = cumulative_counts(self.histogram)
         if not cumulative:
             return None
         rank = max(share * cumulative[-1], 1e-9) * _ROUNDING

@@ -12,7 +12,8 @@ from __future__ import annotations
 import string
 import struct
 from bisect import bisect_left
-from itertools import pairwise
+from functools import lru_cache
+from itertools import accumulate, pairwise
 from math import ceil, log
 from typing import TYPE_CHECKING, Final
 
@@ -39,6 +40,8 @@ _ESCAPE: Final = _SIGNS[-1]
 _DENSE: Final = "="
 _MAX_DENSE: Final = 160
 """Most buckets that are told one by one."""
+_SIGN_COUNTS: Final = len(_SIGNS)
+"""Counts below it are one sign each."""
 _SIGN_BY_COUNT: Final = bytes(ord(_SIGNS[count % len(_SIGNS)]) for count in range(256))
 _COUNT_BY_SIGN: Final = bytes(max(0, _SIGNS.find(chr(sign))) for sign in range(256))
 _MAX_SKIPPED, _MAX_COUNT = 7, 7
@@ -82,6 +85,9 @@ BUCKET_VALUES_MS: Final[tuple[float, ...]] = (
 )
 """What a duration in each bucket is reported as, ms."""
 _ONE_BY_BUCKET: Final = tuple(1 << (bucket * COUNT_BITS) for bucket in range(len(BUCKET_VALUES_MS)))
+_ALL_ONES: Final = sum(_ONE_BY_BUCKET)
+_LARGE_COUNTS: Final = _ALL_ONES * ((1 << COUNT_BITS) - _SIGN_COUNTS)
+"""The bits of counts that are too large for one sign."""
 _EXACT_BUCKETS: Final = {bound: BUCKET_BOUNDS_MS.index(bound) for bound in _EXACT_BOUNDS_MS}
 
 
@@ -100,9 +106,23 @@ def bucket_counts(histogram: int) -> tuple[int, tuple[int, ...]]:
     return first, struct.unpack(f"<{length}I", histogram.to_bytes(length * _COUNT_BYTES, "little"))
 
 
+@lru_cache(maxsize=64)
+def cumulative_counts(histogram: int) -> tuple[int, tuple[int, ...]]:
+    """Return the first bucket with a count, and how many durations there are up to each bucket from it to the last one.
+
+    The latest answers are cached: a page reads the count and several percentiles of one histogram.
+    """
+    first, counts = bucket_counts(histogram)
+    return first, tuple(accumulate(counts))
+
+
 def count_within(histogram: int, bound_ms: int) -> int:
     """Return how many durations do not exceed a bound, which must be an exact one (else KeyError)."""
-    return sum(bucket_counts(histogram & (_ONE_BY_BUCKET[_EXACT_BUCKETS[bound_ms] + 1] - 1))[1])
+    bucket = _EXACT_BUCKETS[bound_ms]
+    first, cumulative = cumulative_counts(histogram)
+    if not cumulative or bucket < first:
+        return 0
+    return cumulative[min(bucket - first, len(cumulative) - 1)]
 
 
 def encode_histogram(histogram: int) -> str:
@@ -111,11 +131,14 @@ def encode_histogram(histogram: int) -> str:
     Where either number is too large for that, the sign _ESCAPE, then both numbers (`_number_signs`).  Where that is not
     much longer, _DENSE, the first bucket as two digits, and one sign for the count of each bucket: it is read faster.
     """
-    first, counts = bucket_counts(histogram)
-    used = len(counts) - counts.count(0)
-    if not used or len(counts) > min(4 * used, _MAX_DENSE) or max(counts) >= len(_SIGNS):
+    if not histogram or histogram & _LARGE_COUNTS:
+        return _encode_sparse(*bucket_counts(histogram))
+    first = ((histogram & -histogram).bit_length() - 1) // COUNT_BITS
+    length = (histogram.bit_length() + COUNT_BITS - 1) // COUNT_BITS
+    counts = histogram.to_bytes(length * _COUNT_BYTES, "little")[first * _COUNT_BYTES :: _COUNT_BYTES]
+    if len(counts) > min(4 * (len(counts) - counts.count(0)), _MAX_DENSE):
         return _encode_sparse(first, counts)
-    return _DENSE + _SIGNS[first & 31] + _SIGNS[first >> 5] + bytes(counts).translate(_SIGN_BY_COUNT).decode()
+    return _DENSE + _SIGNS[first & 31] + _SIGNS[first >> 5] + counts.translate(_SIGN_BY_COUNT).decode()
 
 
 def _encode_sparse(skipped: int, counts: Sequence[int]) -> str:
