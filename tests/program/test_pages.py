@@ -109,7 +109,7 @@ def test_the_centre_says_what_works_and_when_it_closes(net: Network) -> None:
 def test_kinds_and_counts_are_in_the_right_number(net: Network) -> None:
     now = net.time[0]
     kiosks = tuple(
-        DeviceNow(id=f"vn83-a-kiosk{i}", kind="kiosk", state="up", last_event=now, paper_pct=82) for i in (1, 2)
+        DeviceNow(id=f"vn83-a-kiosk{i}", kind="kiosk", state="up", last_event=now, paper_pct=81.9) for i in (1, 2)
     )
     net.live("vn83-a", centre_now("vn83-a", now, counters_open=1, devices=kiosks))
     english = page(net, "/centres/vn83-a?lang=en")
