@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Response
 from api.deps import QueriesDep
 from api.pages.language import PageLocale, load_messages
 from telemetry.core.calendar.windows import DAY, Window
+from telemetry.core.figures.accounting import covered_ratio
 from telemetry.core.scope import Scope
 from telemetry.queries.slos import SLO_STATES, sum_slos
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from api.pages.language import LanguageCode
+    from telemetry.core.figures.accounting import CoveredRatio
     from telemetry.core.figures.condition import Condition
     from telemetry.queries.service import Queries
 
@@ -93,10 +95,10 @@ def get_slo_badge(
     scoped_slos = slo_index.for_slo(slo)
     account, good_bad = sum_slos(scoped_slos)
     worst = min((r.slo_state for r in scoped_slos), key=SLO_STATES.index, default="no_data")
-    detail = _format_detail(locale, good_bad.ratio, account.coverage, objective.days)
-    return _svg_response(
-        Badge(locale.name(objective), _format_ratio(locale, good_bad.ratio), COLOUR_BY_SLO_STATE[worst], detail), lang
-    )
+    ratio = covered_ratio(good_bad.ratio, account, queries.inventory().coverage_floor)
+    detail = _format_detail(locale, ratio, objective.days)
+    colour = _MUTE if ratio.form == "range" else COLOUR_BY_SLO_STATE[worst]
+    return _svg_response(Badge(locale.name(objective), _format_ratio(locale, ratio), colour, detail), lang)
 
 
 @router.get("/badges/centre/{centre}.svg", operation_id="badge_centre", response_class=SvgResponse)
@@ -131,20 +133,21 @@ class BadgePlace:
 
 
 def _availability_badge(queries: Queries, locale: PageLocale, place: BadgePlace, window: BadgeWindow) -> Badge:
-    """Return a place's badge: the availability is of the window, the condition of now; grey without a figure."""
+    """Return a place's badge: the availability is of the window, the condition of now; grey without a point."""
     days = int(window.removesuffix("d"))
     now = queries.now()
-    account = queries.availability(place.scope, Window(now - days * DAY, now)).overall
-    detail = _format_detail(locale, account.availability(), account.coverage, days)
+    result = queries.availability(place.scope, Window(now - days * DAY, now))
+    ratio = result.ratio_of(result.overall)
+    detail = _format_detail(locale, ratio, days)
     condition = locale.t(f"cond_{place.condition}")
-    colour = COLOUR_BY_CONDITION[place.condition] if account.availability() is not None else _MUTE
-    return Badge(place.name, _format_ratio(locale, account.availability()), colour, f"{detail}; {condition}")
+    colour = COLOUR_BY_CONDITION[place.condition] if ratio.form == "point" else _MUTE
+    return Badge(place.name, _format_ratio(locale, ratio), colour, f"{detail}; {condition}")
 
 
-def _format_ratio(locale: PageLocale, ratio: float | None) -> str:
-    return locale.t("badge_none") if ratio is None else locale.percent(ratio)
+def _format_ratio(locale: PageLocale, ratio: CoveredRatio) -> str:
+    return locale.t("badge_none") if ratio.form == "none" else locale.covered_ratio(ratio)
 
 
-def _format_detail(locale: PageLocale, ratio: float | None, coverage: float | None, days: int) -> str:
-    values = {"value": _format_ratio(locale, ratio), "coverage": locale.percent(coverage)}
+def _format_detail(locale: PageLocale, ratio: CoveredRatio, days: int) -> str:
+    values = {"value": _format_ratio(locale, ratio), "coverage": locale.percent(ratio.coverage)}
     return locale.t("badge_detail", n=days, **values)

@@ -33,7 +33,7 @@ _SINGULAR: Final = {
     "sources": "source",
 }  # fmt: skip
 _UNLISTED: Final = frozenset({"version"})
-_HEAD: Final = ("province", "name_vi", "name_en", "zone", "simulated")
+_HEAD: Final = ("province", "name_vi", "name_en", "zone", "simulated", "coverage_floor")
 
 
 def inventory_record(inventory: Inventory) -> InventoryRecord:

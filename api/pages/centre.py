@@ -55,14 +55,13 @@ def build_context(queries: Queries, locale: PageLocale, place: HistoryPlace) -> 
         "mood": view.condition,
         "queues": queries.current_queues(centre.id),
         "service_name": ServiceNames(queries, locale, centre),
-        "cells": day_strip(history.rows),
+        "cells": day_strip(history),
         "slo_cards": slo_cards(queries, centre.id, locale),
         "days": len(history.rows),
-        "day": day,
         "figures": view.today,
         "health": queries.store_stats(),
         "inventory": queries.inventory(),
-        "availability": day.availability("exclude"),
+        "availability": history.ratio_of(day),
         **_tickets_context(queries, locale, place, to_local(view.now, centre.zone).date()),
     }
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from telemetry.core.calendar.windows import Window
-    from telemetry.core.figures.accounting import TimeByState
+    from telemetry.core.figures.accounting import CoveredRatio, TimeByState
+    from telemetry.queries.availability import AvailabilityResult
 
 CELL_HEIGHT, CELL_STEP = 44, 25
 PLOT_WIDTH, PLOT_HEIGHT = 720, 150
@@ -27,27 +27,31 @@ class DayCell:
     x: int
     start: int
     account: TimeByState
+    ratio: CoveredRatio
     up: float
     unknown: float
     down: float
     mark: str
 
 
-def day_strip(rows: Sequence[tuple[Window, TimeByState]]) -> list[DayCell]:
-    """Lay out one cell per day, oldest first."""
-    return [_day_cell(i * CELL_STEP, window.start, account) for i, (window, account) in enumerate(rows)]
+def day_strip(result: AvailabilityResult) -> list[DayCell]:
+    """Lay out one cell per row, each a day, oldest first."""
+    return [
+        _day_cell(i * CELL_STEP, window.start, account, result.ratio_of(account))
+        for i, (window, account) in enumerate(result.rows)
+    ]
 
 
-def _day_cell(x: int, start: int, account: TimeByState) -> DayCell:
+def _day_cell(x: int, start: int, account: TimeByState, ratio: CoveredRatio) -> DayCell:
     total = account.open or 1
     up, unknown, down = (CELL_HEIGHT * part / total for part in (account.up, account.unknown, account.down))
-    return DayCell(x, start, account, round(up, 2), round(unknown, 2), round(down, 2), _day_mark(account))
+    return DayCell(x, start, account, ratio, round(up, 2), round(unknown, 2), round(down, 2), _day_mark(account, ratio))
 
 
-def _day_mark(account: TimeByState) -> str:
+def _day_mark(account: TimeByState, ratio: CoveredRatio) -> str:
     if not account.open:
         return ""
-    if 2 * account.unknown > account.open:
+    if not ratio.coverage_sufficient:
         return "?"
     if account.down * 100 <= account.open:
         return "✓"

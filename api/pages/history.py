@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from api.pages.charts import TimeChart
     from api.pages.language import PageLocale
     from api.pages.places import HistoryPlace
-    from telemetry.core.figures.accounting import TimeByState
+    from telemetry.core.figures.accounting import CoveredRatio
     from telemetry.core.figures.histograms import QueueFigures
     from telemetry.queries.period_history import PeriodHistory
     from telemetry.queries.service import Queries
@@ -144,12 +144,13 @@ def _api_href(place: HistoryPlace, days: DayRange) -> str:
     return "/api/v1/queues/history?" + urlencode({name: value for name, value in fields.items() if value})
 
 
-def _availability(queries: Queries, place: HistoryPlace, days: DayRange, now: int) -> TimeByState | None:
+def _availability(queries: Queries, place: HistoryPlace, days: DayRange, now: int) -> CoveredRatio | None:
     window = days.window.clip(Window(0, now))
     if window is None or (place.centre is not None and place.centre.imported):
         return None
     scope = Scope.centre(place.centre.id) if place.centre else Scope.province(queries.inventory().province)
-    return queries.availability(scope, window).overall
+    result = queries.availability(scope, window)
+    return result.ratio_of(result.overall) if result.overall.open else None
 
 
 def _newest_day_link(queries: Queries, place: HistoryPlace, days: DayRange) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from importlib import resources
+from math import ceil, floor
 from typing import TYPE_CHECKING, Literal
 
 from babel.dates import format_date, format_datetime, format_time
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from fastapi import Request
 
+    from telemetry.core.figures.accounting import CoveredRatio
     from telemetry.core.figures.condition import Reason
 
 LanguageCode = Literal["vi", "en"]
@@ -95,6 +97,14 @@ class PageLocale:
             return "–"
         displayed = ratio if ratio >= 1 else min(ratio, 0.999)
         return str(format_percent(displayed, format="#,##0.#%", locale=self.lang))
+
+    def covered_ratio(self, ratio: CoveredRatio) -> str:
+        """Return a ratio as a percentage; as its range in whole per cent when too little is known; or a dash."""
+        if ratio.form != "range" or ratio.low is None or ratio.high is None:
+            return self.percent(ratio.value)
+        low, high = floor(round(100 * ratio.low, 6)), ceil(round(100 * ratio.high, 6))
+        upper = self.percent(high / 100 if high < 100 else ratio.high)
+        return f"{self.number(low)}–{upper}"
 
     def decimal(self, value: float | None) -> str:
         """Return a number with at most one decimal, which is never a zero, or a dash."""

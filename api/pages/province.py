@@ -41,7 +41,7 @@ def build_context(queries: Queries, locale: PageLocale, place: HistoryPlace) -> 
         "picker": build_picker(queries, locale, place, None),
         "sentence": summary_sentence(status, locale),
         "mood": status.condition,
-        "today": today.overall,
+        "today": today.ratio_of(today.overall),
         "health": queries.store_stats(),
         "first": ordered[:FIRST_CENTRES],
         "rest": ordered[FIRST_CENTRES:],

@@ -62,7 +62,7 @@ def get_slo_definition(slo: str, queries: QueriesDep) -> SloEnvelope[SloDefiniti
     """Return an objective, how many of its scopes are in each state, and the five with the least budget left."""
     slo_index, zone = queries.slo_index(), queries.zone()
     objective, rows = slo_index.objective(slo), slo_index.for_slo(slo)
-    definition = SloDefinition.from_slos(objective, rows, zone)
+    definition = SloDefinition.from_slos(objective, rows, queries)
     return SloEnvelope(data=definition, meta=SloMeta.for_slos(queries, rows, zone))
 
 

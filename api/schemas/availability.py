@@ -12,7 +12,8 @@ from telemetry.core.figures.accounting import TimeByState
 if TYPE_CHECKING:
     from typing import Self
 
-    from telemetry.core.inventory import PublishedFigures, UnknownPolicy
+    from telemetry.core.figures.accounting import CoveredRatio
+    from telemetry.core.inventory import PublishedFigures
     from telemetry.queries.availability import AvailabilityResult
 
 
@@ -36,14 +37,15 @@ class SecondsDifference(SecondsByState):
     """What late data changed of the seconds by state; each may be negative."""
 
 
-def account_fields(account: TimeByState, policy: UnknownPolicy = "exclude") -> dict[str, object]:
-    """Return an account's seconds and ratios by field; unknown time counts by `policy`."""
+def account_fields(account: TimeByState, ratio: CoveredRatio) -> dict[str, object]:
+    """Return an account's seconds, its availability and what judges it, by field."""
     return {
         "seconds": SecondsByState.from_account(account),
-        "availability": account.availability(policy),
-        "low": account.low,
-        "high": account.high,
-        "coverage": account.coverage,
+        "availability": ratio.value,
+        "low": ratio.low,
+        "high": ratio.high,
+        "coverage": ratio.coverage,
+        "coverage_sufficient": ratio.coverage_sufficient,
     }
 
 
@@ -63,12 +65,13 @@ class PublishedAvailability(ApiModel):
     low: float | None
     high: float | None
     coverage: float | None
+    coverage_sufficient: bool | None
 
     @classmethod
-    def from_figures(cls, published: PublishedFigures, policy: UnknownPolicy) -> Self:
+    def from_figures(cls, published: PublishedFigures, result: AvailabilityResult) -> Self:
         """Return a published month with its ratios."""
         account = TimeByState(published.up, published.down, published.unknown, published.excluded)
-        return cls.build(month=published.month, **account_fields(account, policy))
+        return cls.build(month=published.month, **account_fields(account, result.ratio_of(account)))
 
 
 class AvailabilityRow(ApiModel):
@@ -87,6 +90,7 @@ class AvailabilityRow(ApiModel):
     low: float | None
     high: float | None
     coverage: float | None
+    coverage_sufficient: bool | None
     capacity: WindowCapacity | None = None
     published: PublishedAvailability | None = None
     correction: SecondsDifference | None = None
@@ -99,10 +103,10 @@ class AvailabilityRow(ApiModel):
                 scope=result.scope,
                 state=note.stage,
                 capacity=note.capacity and WindowCapacity(low=note.capacity[0], high=note.capacity[1]),
-                published=note.published and PublishedAvailability.from_figures(note.published, result.unknown),
+                published=note.published and PublishedAvailability.from_figures(note.published, result),
                 correction=note.correction and SecondsDifference.build(note.correction.difference),
                 **window_fields(window, result.zone),
-                **account_fields(account, result.unknown),
+                **account_fields(account, result.ratio_of(account)),
             )
             for (window, account), note in zip(result.rows, result.notes, strict=True)
         ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.times import rfc3339
+from telemetry.core.figures.accounting import reaches_floor
 from telemetry.core.slo.periods import settled_until
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class WindowMeta(ResponseMeta):
     from_: str = Field(serialization_alias="from")
     to: str
     coverage: float | None
+    coverage_sufficient: bool | None
 
     @classmethod
     def for_window(
@@ -92,7 +94,9 @@ class WindowMeta(ResponseMeta):
 
         `own` are the fields that a subclass adds.
         """
-        return cls.current(queries, zone, centre, coverage=coverage, **window_fields(window, zone), **own)
+        sufficient = reaches_floor(coverage, queries.inventory().coverage_floor)
+        fields: dict[str, object] = {"coverage": coverage, "coverage_sufficient": sufficient}
+        return cls.current(queries, zone, centre, **fields, **window_fields(window, zone), **own)
 
 
 class Envelope(ApiModel, Generic[Data]):

@@ -260,6 +260,7 @@ class AvailabilitySummary(ApiModel):
     low: float | None
     high: float | None
     coverage: float | None
+    coverage_sufficient: bool | None
 
 
 class LatencySummary(ApiModel):
@@ -305,13 +306,13 @@ class SystemDetailResponse(SystemSummary):
     @classmethod
     def from_detail(cls, detail: SystemDetail, zone: ZoneInfo) -> Self:
         """Return a digital system in full."""
-        voting_points = detail.voting_points
+        voting_points, day, month = detail.voting_points, detail.last_day, detail.last_28_days
         return cls.from_view(
             detail.view,
             zone,
             quorum_of=QuorumCounts(k=detail.quorum, n=len(voting_points), **count_states(voting_points)),
-            availability_24h=AvailabilitySummary.build(**account_fields(detail.last_day)),
-            availability_28d=AvailabilitySummary.build(**account_fields(detail.last_28_days)),
+            availability_24h=AvailabilitySummary.build(**account_fields(day.overall, day.ratio_of(day.overall))),
+            availability_28d=AvailabilitySummary.build(**account_fields(month.overall, month.ratio_of(month.overall))),
             latency_24h=LatencySummary.from_histogram(detail.latency),
             tls_expiry=CertificateExpiry.from_view(detail.earliest_expiry, zone),
         )

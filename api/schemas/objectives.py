@@ -9,7 +9,7 @@ from pydantic import Field
 from api.schemas.availability import SecondsByState
 from api.schemas.envelope import ApiModel, Data, ResponseMeta, window_fields
 from api.times import rfc3339, rfc3339_or_none
-from telemetry.core.figures.accounting import TimeByState, sum_times
+from telemetry.core.figures.accounting import TimeByState, reaches_floor, sum_times
 from telemetry.core.slo.sli import TIME_SLIS
 from telemetry.queries.slo_history import spend_cause
 from telemetry.queries.slos import count_slo_states, sum_slos
@@ -85,6 +85,7 @@ class SliValue(ApiModel):
     low: float | None
     high: float | None
     coverage: float | None
+    coverage_sufficient: bool | None
     unknown_as: str
 
 
@@ -179,7 +180,7 @@ class SloStatusDetail(ApiModel):
             scope=slo.scope,
             target=objective.goal,
             window=SloPeriod.from_slo(slo, zone, centre),
-            sli=SliValue.build(slo.account, value=slo.good_bad.ratio, unknown_as=objective.unknown),
+            sli=SliValue.build(slo.ratio, unknown_as=objective.unknown),
             seconds=SecondsByState.from_account(slo.account),
             counted=GoodBadCounts.build(slo.good_bad),
             budget=BudgetSummary.from_budget(slo.budget, objective, rfc3339_or_none(slo.row.exhausts_at, zone)),
@@ -196,6 +197,7 @@ class SloRow(ApiModel):
     target: float
     value: float | None
     coverage: float | None
+    coverage_sufficient: bool | None
     seconds: SecondsByState
     counted: GoodBadCounts
     remaining_ratio: float | None
@@ -211,8 +213,9 @@ class SloRow(ApiModel):
             slo=slo.objective.id,
             scope=slo.scope,
             target=slo.objective.goal,
-            value=slo.good_bad.ratio,
-            coverage=slo.account.coverage,
+            value=slo.ratio.value,
+            coverage=slo.ratio.coverage,
+            coverage_sufficient=slo.ratio.coverage_sufficient,
             seconds=SecondsByState.from_account(slo.account),
             counted=GoodBadCounts.build(slo.good_bad),
             remaining_ratio=slo.budget.remaining_ratio,
@@ -239,6 +242,7 @@ class SloSums(ApiModel):
     counted: GoodBadCounts
     value: float | None
     coverage: float | None
+    coverage_sufficient: bool | None
 
 
 class SloDefinition(ApiModel):
@@ -262,9 +266,10 @@ class SloDefinition(ApiModel):
     worst: list[SloRow]
 
     @classmethod
-    def from_slos(cls, objective: Objective, slos: Sequence[ScopedSlo], zone: ZoneInfo) -> Self:
+    def from_slos(cls, objective: Objective, slos: Sequence[ScopedSlo], queries: Queries) -> Self:
         """Return an objective with the sums over its scopes; `slos` are sorted by the budget that is left."""
         account, good_bad = sum_slos(slos)
+        zone, coverage_floor = queries.zone(), queries.inventory().coverage_floor
         return cls.build(
             objective,
             target=objective.goal,
@@ -277,6 +282,7 @@ class SloDefinition(ApiModel):
                 counted=GoodBadCounts.build(good_bad),
                 value=good_bad.ratio,
                 coverage=account.coverage,
+                coverage_sufficient=reaches_floor(account.coverage, coverage_floor),
             ),
             worst=[SloRow.from_slo(slo, zone) for slo in slos[:WORST_COUNT]],
         )
@@ -293,6 +299,7 @@ class SloHistoryPoint(ApiModel):
     counted: GoodBadCounts
     value: float | None
     coverage: float | None
+    coverage_sufficient: bool | None
     burn: float | None
     budget: BudgetSummary
 
@@ -307,6 +314,7 @@ class SloHistoryPoint(ApiModel):
             counted=GoodBadCounts.build(point.good_bad),
             value=point.good_bad.ratio,
             coverage=account.coverage,
+            coverage_sufficient=reaches_floor(account.coverage, slo_query.coverage_floor),
             burn=point.burn_rate,
             budget=BudgetSummary.from_budget(point.budget, slo_query.objective),
             **window_fields(point.bucket, slo_query.zone),
@@ -353,6 +361,7 @@ class SloBadge(ApiModel):
     remaining_ratio: float | None
     remaining_min: float | None
     coverage: float | None
+    coverage_sufficient: bool | None
 
     @classmethod
     def from_slo(cls, slo: ScopedSlo) -> Self:
@@ -362,7 +371,8 @@ class SloBadge(ApiModel):
             status=slo.slo_state,
             remaining_ratio=slo.budget.remaining_ratio,
             remaining_min=slo.budget.minutes[2] if slo.in_seconds else None,
-            coverage=slo.account.coverage,
+            coverage=slo.ratio.coverage,
+            coverage_sufficient=slo.ratio.coverage_sufficient,
         )
 
 

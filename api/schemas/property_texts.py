@@ -93,6 +93,10 @@ PROPERTY_TEXTS: dict[str, PropertyText] = {
     "low": _ratio("the value if all unknown time were bad"),
     "high": _ratio("the value if all unknown time were good"),
     "coverage": _ratio("known ÷ all time in scope"),
+    "coverage_sufficient": _T(
+        "whether `coverage` reaches the inventory's `coverage_floor`; if false, show the range from low to high "
+        "instead of the point; null without a coverage"
+    ),
     "capacity": _T("share of the counters that the centre had; null when none is declared"),
     "published": _T("the month's figures as published; null when they were not"),
     "correction": _T("what late data changed since the publication; null when nothing"),

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from telemetry.core.calendar.calendar_values import MaintenancePlan
 
 __all__ = (
-    "ALWAYS_OPEN", "AdministrativeLevel", "AdministrativeUnit", "Centre", "DeclaredPeriod", "Device", "DeviceKind",
+    "ALWAYS_OPEN", "DEFAULT_COVERAGE_FLOOR", "AdministrativeLevel", "AdministrativeUnit", "Centre", "DeclaredPeriod",
+    "Device", "DeviceKind",
     "Inventory", "Objective", "ObjectivePeriod", "ObjectiveUnknownPolicy", "OpeningHours", "ProcedureCount",
     "PublishedFigures", "Service", "SliKind", "SourceDeclaration", "SourceValue", "System", "Target", "UnknownPolicy",
     "local_date",
@@ -33,6 +34,8 @@ UnknownPolicy = Literal["exclude", "down", "up"]
 ObjectiveUnknownPolicy = Literal["exclude", "down", "up", "settle"]
 """How an objective counts unknown time; `settle`: not at all while provisional, as down once settled."""
 DeviceKind = Literal["gateway", "kiosk", "display", "tablet", "counter", "replay", "host"]
+DEFAULT_COVERAGE_FLOOR = 0.5
+"""The coverage floor of an inventory that declares none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +264,8 @@ class Inventory:
     """By (month, scope, objective); the objective is empty for a scope's plain availability."""
     sources: tuple[SourceDeclaration, ...] = ()
     """In order of precedence: a later one replaces an earlier one of its name; see `telemetry.core.device_sources`."""
+    coverage_floor: float = DEFAULT_COVERAGE_FLOOR
+    """The least coverage, 0 to 1, with which a ratio is shown as a point; below it as a range."""
     _by_centre: Mapping[str, tuple[Device, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -95,6 +95,7 @@ def _build_inventory(folder: InventoryFolder, *, simulated: bool) -> Inventory:
         services=services,
         systems=systems,
         simulated=simulated,
+        coverage_floor=province_settings.coverage_floor,
         targets=build.build_targets(folder.read_toml("targets.toml")),
         procedures=build.build_procedures(folder.read_csv("procedures.csv", build.PROCEDURE_KEYS)),
     )

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from telemetry.core.calendar.windows import day_window
 from telemetry.core.inventory import (
+    DEFAULT_COVERAGE_FLOOR,
     AdministrativeLevel,
     AdministrativeUnit,
     Centre,
@@ -45,7 +46,7 @@ SYSTEM_KINDS = (
     "identity", "seal", "app", "participation", "data", "network",
 )  # fmt: skip
 
-PROVINCE_KEYS = AllowedKeys(("id", "unit", "name_vi", "name_en", "zone", "hours"), ("centre_hours",))
+PROVINCE_KEYS = AllowedKeys(("id", "unit", "name_vi", "name_en", "zone", "hours"), ("centre_hours", "coverage_floor"))
 UNIT_KEYS = AllowedKeys(("code", "level", "parent", "type", "name", "valid_from", "valid_to"))
 CENTRE_KEYS = AllowedKeys(
     ("id", "unit", "name_vi", "name_en", "owner_agency", "counters", "tickets_per_day", "services"),
@@ -75,6 +76,7 @@ class ProvinceSettings:
     zone: ZoneInfo
     weeks: Mapping[str, tuple[OpeningHours, ...]]
     calendar_tables: CalendarTables
+    coverage_floor: float
 
     def week(self, centre: str) -> tuple[OpeningHours, ...]:
         """Return a centre's week."""
@@ -103,7 +105,8 @@ def build_province(doc: TomlDocument, calendar: TomlDocument) -> ProvinceSetting
     ident, unit = root.identifier("id"), root.text("unit")
     names = root.text("name_vi"), root.text("name_en")
     zone = _parse_zone(root)
-    return ProvinceSettings(ident, unit, *names, zone, {**weeks, "": usual}, build_tables(calendar, zone))
+    floor = root.real("coverage_floor", 1) if "coverage_floor" in root.values else DEFAULT_COVERAGE_FLOOR
+    return ProvinceSettings(ident, unit, *names, zone, {**weeks, "": usual}, build_tables(calendar, zone), floor)
 
 
 def _parse_zone(root: Record) -> ZoneInfo:

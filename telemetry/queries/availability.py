@@ -9,8 +9,13 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from telemetry.core.calendar.windows import HOUR, SLOT, Window, day_window, floor
-from telemetry.core.figures.accounting import TimeByState, to_time_by_state
-from telemetry.core.inventory import Centre, local_date
+from telemetry.core.figures.accounting import (
+    CoveredRatio,
+    TimeByState,
+    covered_ratio,
+    to_time_by_state,
+)
+from telemetry.core.inventory import DEFAULT_COVERAGE_FLOOR, Centre, local_date
 from telemetry.core.slo.periods import settled_until
 from telemetry.queries.buckets import OpenWindowsCache
 from telemetry.queries.publication import PublicationNote, exact_local_month, publication_note
@@ -79,6 +84,11 @@ class AvailabilityResult:
     notes: tuple[PublicationNote, ...] = ()
     settled_until: int = 0
     centre: Centre | None = None
+    coverage_floor: float = DEFAULT_COVERAGE_FLOOR
+
+    def ratio_of(self, account: TimeByState) -> CoveredRatio:
+        """Return the availability of one of its accounts, by its policy and the coverage floor."""
+        return covered_ratio(account.availability(self.unknown), account, self.coverage_floor)
 
 
 @dataclass(slots=True)

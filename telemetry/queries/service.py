@@ -119,7 +119,7 @@ class Queries:
         """Return one digital system with its vantage table and the figures of its last day and 28 days."""
         view, end = self.network().system(ident), floor(self._clock(), SLOT)
         day, month = Window(end - DAY, end), Window(end - 28 * DAY, end)
-        last_day, last_28_days = (self.availability(Scope.system(ident), window).overall for window in (day, month))
+        last_day, last_28_days = (self.availability(Scope.system(ident), window) for window in (day, month))
         runs = bucket_query(day, "total", self.zone()).runs_to_read()
         totals = [total for width, window in runs for total in self._store.totals([ident], width, window, "system")]
         return build_system_detail(view, last_day, last_28_days, totals)
@@ -168,7 +168,14 @@ class Queries:
         settled_ms = scoped.settled_until or settled_until(self._clock(), query_scope.zone)
         in_service = self._window_of(scope, "connectivity" if scoped.objective.sli == "connectivity" else "service")
         return ScopedSloQuery(
-            scoped.objective, Scope(scope), entity, calendar, query_scope.zone, settled_ms, in_service
+            scoped.objective,
+            Scope(scope),
+            entity,
+            calendar,
+            query_scope.zone,
+            settled_ms,
+            in_service,
+            scoped.coverage_floor,
         )
 
     def slo_history(self, slo_query: ScopedSloQuery, window: Window, bucket: BucketSize) -> list[HistoryPoint]:
@@ -219,7 +226,7 @@ class Queries:
             self._totals_cache, query_scope.within(query.window, self.service_periods(), sli), query, options,
             self._clock(), self._open_windows_cache,
         )  # fmt: skip
-        return replace(result, unknown=unknown)
+        return replace(result, unknown=unknown, coverage_floor=inventory.coverage_floor)
 
     def current_queues(self, centre: str | None = None, service: str | None = None) -> list[CurrentQueue]:
         """Return the queues now by centre and service."""

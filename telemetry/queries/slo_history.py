@@ -11,6 +11,7 @@ from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window, day_window,
 from telemetry.core.figures.accounting import TimeByState, to_time_by_state
 from telemetry.core.fold.totals import add_sums
 from telemetry.core.in_service import ALWAYS_IN_SERVICE, is_checked
+from telemetry.core.inventory import DEFAULT_COVERAGE_FLOOR
 from telemetry.core.slo.history import HistoryStep, bad_amount, build_history, rank_spending
 from telemetry.core.slo.periods import calendar_period, rolling_period
 from telemetry.core.slo.sli import TIME_SLIS, apply_unknown_policy, good_bad_counts, time_sums
@@ -45,6 +46,7 @@ class ScopedSloQuery:
     zone: ZoneInfo
     settled_until: int
     in_service: Window = ALWAYS_IN_SERVICE
+    coverage_floor: float = DEFAULT_COVERAGE_FLOOR
 
     @property
     def by_calendar(self) -> bool:

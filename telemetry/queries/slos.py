@@ -7,8 +7,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
-from telemetry.core.figures.accounting import TimeByState, sum_times
+from telemetry.core.figures.accounting import (
+    CoveredRatio,
+    TimeByState,
+    covered_ratio,
+    sum_times,
+)
 from telemetry.core.fold.live_row_types import ScopedSloNow
+from telemetry.core.inventory import DEFAULT_COVERAGE_FLOOR
 from telemetry.core.slo.budget import ErrorBudget, SloState, error_budget
 from telemetry.core.slo.evaluation import scopes_of
 from telemetry.core.slo.sli import TIME_SLIS, GoodBad
@@ -36,6 +42,7 @@ class ScopedSlo:
     row: ScopedSloNow
     evaluated_at: int | None = None
     settled_until: int | None = None
+    coverage_floor: float = DEFAULT_COVERAGE_FLOOR
 
     @cached_property
     def good_bad(self) -> GoodBad:
@@ -46,6 +53,11 @@ class ScopedSlo:
     def account(self) -> TimeByState:
         """The time by state; all zero for objectives that count something else."""
         return TimeByState(self.row.up, self.row.down, self.row.unknown, self.row.excluded)
+
+    @cached_property
+    def ratio(self) -> CoveredRatio:
+        """The share of what counted that was good, with its bounds, judged by the coverage floor."""
+        return covered_ratio(self.good_bad.ratio, self.account, self.coverage_floor)
 
     @cached_property
     def budget(self) -> ErrorBudget:
@@ -78,6 +90,7 @@ class SloIndex:
     evaluations: Mapping[str, SloNow]
     scopes_by_slo: Mapping[str, tuple[str, ...]]
     inventory_version: str = ""
+    coverage_floor: float = DEFAULT_COVERAGE_FLOOR
     _sorted_by_slo: dict[str, tuple[ScopedSlo, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     def objective(self, ident: str) -> Objective:
@@ -102,9 +115,10 @@ class SloIndex:
         for scope in self.scopes_by_slo.get(objective.id, ()):
             row = rows.get(scope)
             if evaluation is None or row is None:
-                yield ScopedSlo(objective, scope, _NOT_EVALUATED)
+                yield ScopedSlo(objective, scope, _NOT_EVALUATED, coverage_floor=self.coverage_floor)
             else:
-                yield ScopedSlo(objective, scope, row, evaluation.at, evaluation.settled_until)
+                at, settled_until = evaluation.at, evaluation.settled_until
+                yield ScopedSlo(objective, scope, row, at, settled_until, self.coverage_floor)
 
     @cached_property
     def _by_slo(self) -> Mapping[str, Sequence[ScopedSlo]]:
@@ -172,6 +186,7 @@ def build_slo_index(inventory: Inventory, snapshot: Snapshot, previous: SloIndex
     """Join objectives with their evaluations; scopes come from `previous` if its inventory is the same."""
     declared = {o.id: o for o in inventory.objectives}
     if previous is not None and previous.inventory_version == inventory.version:
-        return SloIndex(declared, snapshot.slos, previous.scopes_by_slo, inventory.version)
-    scopes = {o.id: tuple(scoped.scope for scoped in scopes_of(o, inventory)) for o in inventory.objectives}
-    return SloIndex(declared, snapshot.slos, scopes, inventory.version)
+        scopes = previous.scopes_by_slo
+    else:
+        scopes = {o.id: tuple(scoped.scope for scoped in scopes_of(o, inventory)) for o in inventory.objectives}
+    return SloIndex(declared, snapshot.slos, scopes, inventory.version, inventory.coverage_floor)

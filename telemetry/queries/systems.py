@@ -12,10 +12,10 @@ from telemetry.core.fold.totals import add_sums
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from telemetry.core.figures.accounting import TimeByState
     from telemetry.core.figures.histograms import LatencyHistogram
     from telemetry.core.fold.live_row_types import AvailabilityState, VantageNow
     from telemetry.core.fold.totals import Total
+    from telemetry.queries.availability import AvailabilityResult
     from telemetry.queries.views import SystemView
 
 
@@ -36,8 +36,8 @@ class SystemDetail:
     view: SystemView
     vantage_points: tuple[VantageView, ...]
     quorum: int
-    last_day: TimeByState
-    last_28_days: TimeByState
+    last_day: AvailabilityResult
+    last_28_days: AvailabilityResult
     latency: LatencyHistogram
 
     @property
@@ -57,9 +57,9 @@ class SystemDetail:
 
 
 def build_system_detail(
-    view: SystemView, last_day: TimeByState, last_28_days: TimeByState, totals: Iterable[Total]
+    view: SystemView, last_day: AvailabilityResult, last_28_days: AvailabilityResult, totals: Iterable[Total]
 ) -> SystemDetail:
-    """Join a system's view with its accounts and its totals of the last day."""
+    """Join a system's view with its availability and its totals of the last day."""
     points = tuple(vantage_points(view))
     voting_count = len(view.system.vantage) or len(points)
     quorum = min(view.system.quorum, voting_count) if voting_count else view.system.quorum

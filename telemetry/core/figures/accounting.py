@@ -6,7 +6,7 @@ Source: `docs/reference/availability.md`: open = up + down + unknown.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -74,6 +74,38 @@ class TimeByState:
         elsewhere = min(unknown, (self.charged_elsewhere + 500) // 1000)
         excluded = (self.excluded + 500) // 1000
         return TimeByState(up, known - up, unknown, excluded, elsewhere, (self.not_in_service + 500) // 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class CoveredRatio:
+    """A ratio with its bounds and coverage, each from 0 to 1, or None where there is nothing to divide by.
+
+    `coverage_sufficient` is whether the coverage reaches the floor, None without a coverage (what counts is not time).
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    coverage: float | None
+    coverage_sufficient: bool | None
+
+    @property
+    def form(self) -> Literal["none", "point", "range"]:
+        """Return how it may be shown: not at all, as `value`, or from `low` to `high` when too little is known."""
+        if self.value is None:
+            return "none"
+        return "range" if self.coverage_sufficient is False else "point"
+
+
+def reaches_floor(coverage: float | None, floor: float) -> bool | None:
+    """Return whether a coverage is at least the floor; None without a coverage."""
+    return None if coverage is None else coverage >= floor
+
+
+def covered_ratio(value: float | None, account: TimeByState, floor: float) -> CoveredRatio:
+    """Return a ratio made of an account's time with its bounds, judged by the coverage floor (0 to 1)."""
+    coverage = account.coverage
+    return CoveredRatio(value, account.low, account.high, coverage, reaches_floor(coverage, floor))
 
 
 def _ratio(part: int, total: int) -> float | None:

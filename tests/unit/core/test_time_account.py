@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from telemetry.core.figures.accounting import TimeByState, to_time_by_state
+from telemetry.core.figures.accounting import TimeByState, covered_ratio, reaches_floor, to_time_by_state
 
 ms = st.integers(0, 40_000_000)
 
@@ -53,3 +53,36 @@ def test_low_and_high_enclose_every_policy(total: int, up: int, down: int) -> No
     for value in (found.availability("exclude"), found.availability("down"), found.availability("up")):
         if value is not None and found.low is not None and found.high is not None:
             assert found.low <= value <= found.high
+
+
+@pytest.mark.parametrize(
+    ("account", "floor", "form", "sufficient"),
+    [
+        (TimeByState(39, 10, 51), 0.5, "range", False),
+        (TimeByState(40, 10, 50), 0.5, "point", True),
+        (TimeByState(20, 10, 70), 0.3, "point", True),
+        (TimeByState(20, 9, 71), 0.3, "range", False),
+        (TimeByState(1, 0, 99), 0.0, "point", True),
+        (TimeByState(60, 39, 1), 1.0, "range", False),
+        (TimeByState(60, 40, 0), 1.0, "point", True),
+        (TimeByState(0, 0, 100), 0.5, "none", False),
+        (TimeByState(), 0.5, "none", None),
+    ],
+)
+def test_below_the_floor_a_ratio_is_a_range(
+    account: TimeByState, floor: float, form: str, sufficient: bool | None
+) -> None:
+    found = covered_ratio(account.availability(), account, floor)
+    assert (found.form, found.coverage_sufficient) == (form, sufficient)
+    assert (found.low, found.high, found.coverage) == (account.low, account.high, account.coverage)
+    assert reaches_floor(account.coverage, floor) is sufficient
+
+
+def test_what_is_not_time_has_no_floor() -> None:
+    found = covered_ratio(0.9, TimeByState(), 0.5)
+    assert (found.form, found.value, found.coverage_sufficient) == ("point", 0.9, None)
+
+
+def test_unknown_time_that_counts_as_down_is_a_range_too() -> None:
+    found = covered_ratio(0.0, TimeByState(0, 0, 100), 0.5)
+    assert (found.form, found.low, found.high) == ("range", 0.0, 1.0)

@@ -15,6 +15,8 @@ import yaml
 
 from edge_agent import config as agent_config
 from telemetry.config import SETTING_NAMES, load_settings
+from telemetry.core.inventory import DEFAULT_COVERAGE_FLOOR
+from telemetry.inventory.build import PROVINCE_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,6 +81,14 @@ def test_every_setting_of_the_server_has_its_default() -> None:
     own = {"MOTCUA_CA_CERT": None, "MOTCUA_CA_KEY": None, "MOTCUA_INFLUX_TOKEN": None, "MOTCUA_INGEST_METRICS": None}
     said = table("docs/reference/settings.md", "Of the server's roles and commands")
     assert {name: plain(cell) for name, cell in said.items()} == {n: written(v) for n, v in (values | own).items()}
+
+
+def test_every_key_of_a_province_has_its_default() -> None:
+    required = {*PROVINCE_KEYS.required}
+    defaults = {"coverage_floor": written(DEFAULT_COVERAGE_FLOOR), "centre_hours": "none"}
+    said = table("docs/reference/settings.md", "Of the province: `province.toml`")
+    assert set(defaults) == {*PROVINCE_KEYS.optional}
+    assert said == dict.fromkeys(required, "required") | defaults
 
 
 def test_every_key_of_an_agent_has_its_default(tmp_path: Path) -> None:
