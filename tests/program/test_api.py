@@ -126,6 +126,7 @@ def test_availability_has_the_public_shape(net: Network) -> None:
             "low": 6600 / 7200,
             "high": 6600 / 7200,
             "coverage": 1.0,
+            "coverage_sufficient": True,
             "state": "provisional",
             "capacity": {"low": 0.0, "high": 0.0},
             "published": None,

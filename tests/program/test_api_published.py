@@ -58,7 +58,7 @@ def test_a_published_month_shows_what_was_published_and_no_correction(net: Netwo
 def test_a_late_point_makes_a_correction_and_leaves_the_published_figure(net: Network) -> None:
     net.total("centre:vn83-a", "1d", DAY.start, {"open_up_ms": HOUR})
     (row,) = rows(net)
-    assert row["correction"] == {"open": 0, "up": 3600, "down": -3600, "unknown": 0, "excluded": 0}
+    assert row["correction"] == {"open": 0, "up": 3600, "down": -3600, "unknown": 0, "excluded": 0, "not_in_service": 0}
     assert (row["seconds"]["up"], row["published"]["seconds"]["down"]) == (3600, 3600)
     assert (row["availability"], row["published"]["availability"]) == (1.0, 0.0)
 

@@ -41,7 +41,7 @@ def test_the_status_is_the_references_worked_example(net: Network) -> None:
     assert (data["window"]["type"], data["window"]["days"], data["window"]["clock"]) == ("rolling", 28, "open")
     assert data["window"]["calendar"] == f"vn83-a@{found['meta']['calendar_version']}"
     sli = {name: round(value, 5) for name, value in data["sli"].items() if name != "unknown_as"}
-    assert sli == {"value": 0.98839, "low": 0.98839, "high": 0.99311, "coverage": 0.99528}
+    assert sli == {"value": 0.98839, "low": 0.98839, "high": 0.99311, "coverage": 0.99528, "coverage_sufficient": True}
     assert data["seconds"] == {
         "open": 597600,
         "up": 590660,

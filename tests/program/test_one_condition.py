@@ -55,7 +55,7 @@ def place(path: Path, situation: dict[str, Any]) -> Network:
     declared = promised()
     period = DeclaredPeriod(situation.get("from"), situation.get("to"))
     centres = {**declared.centres, "vn83-a": replace(declared.centres["vn83-a"], declared_period=period)}
-    net = busy(promising(path, replace(declared, centres=centres)))
+    net = busy(promising(path, replace(declared, centres=centres, coverage_floor=0.0)))
     row = {name: value for name, value in situation.items() if name in {"devices", "state", "last_data", "services"}}
     calm = {"services": (ServiceNow(service="land", waiting=1, serving=1, oldest=NOW - MINUTE),)}
     net.live("vn83-a", centre_now("vn83-a", NOW, **calm | row))
