@@ -103,7 +103,7 @@ def load(path: Path, root: Path | None = None) -> AgentConfig:
         raise ConfigError(faults)
     faults += _find_faults(file)
     tables = _source_tables(file, faults)
-    for extra_path in drop_in_files(path):
+    for extra_path in _list_drop_in_files(path, faults):
         extra = _read_toml(extra_path, "correct it, or move it away", faults)
         if extra is not None:
             faults += _find_drop_in_faults(extra)
@@ -115,8 +115,35 @@ def load(path: Path, root: Path | None = None) -> AgentConfig:
 
 
 def drop_in_files(path: Path) -> list[Path]:
-    """Return the files of the drop-in folder in the order in which they apply: `agent.d/*.toml` of `agent.toml`."""
-    return sorted(file for file in path.with_suffix(".d").glob("*.toml") if not file.name.startswith("."))
+    """Return the files of the drop-in folder in the order in which they apply: `agent.d/*.toml` of `agent.toml`.
+
+    Raises ConfigError when the folder cannot be listed.
+    """
+    faults: list[Fault] = []
+    files = _list_drop_in_files(path, faults)
+    if faults:
+        raise ConfigError(faults)
+    return files
+
+
+def _list_drop_in_files(path: Path, faults: list[Fault]) -> list[Path]:
+    """Return the drop-in files; a folder that cannot be listed is a fault: its sources would be missing."""
+    folder = path.with_suffix(".d")
+    try:
+        files = sorted(folder.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        faults.append(_unreadable(folder, error, "move it away; this is the name of the folder of drop-in files"))
+        return []
+    return [file for file in files if file.name.endswith(".toml") and not file.name.startswith(".")]
+
+
+def _unreadable(path: Path, error: OSError | UnicodeDecodeError, remedy: str) -> Fault:
+    if isinstance(error, PermissionError):
+        mode = "0755" if path.is_dir() else "0644"
+        return Fault(str(path), 0, "file", "the user of the agent may not read it", f"chmod {mode} {path}")
+    return Fault(str(path), 0, "file", str(error), remedy)
 
 
 def _read_toml(path: Path, remedy: str, faults: list[Fault]) -> _TomlFile | None:
@@ -127,7 +154,7 @@ def _read_toml(path: Path, remedy: str, faults: list[Fault]) -> _TomlFile | None
         line = locate_syntax_error(text, str(error))
         faults.append(Fault(str(path), line, "syntax", f"is not TOML: {syntax_problem(str(error))}", remedy))
     except (OSError, UnicodeDecodeError) as error:
-        faults.append(Fault(str(path), 0, "file", str(error), remedy))
+        faults.append(_unreadable(path, error, remedy))
     return None
 
 

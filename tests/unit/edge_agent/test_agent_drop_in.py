@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -19,8 +22,6 @@ from motcua.agent_process import describe_configuration
 from telemetry.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from edge_agent.agent import Agent
     from edge_agent.config import AgentConfig
 
@@ -34,6 +35,7 @@ every_ms = 60000
 kind = "http"
 port = 8137
 """
+PRINTER = '[[source]]\nkind = "escpos"\nname = "printer"\naddress = "tcp://192.168.1.50:9100"\n'
 
 
 @pytest.fixture
@@ -120,6 +122,39 @@ def test_the_port_of_the_metrics_is_no_source_s(agent: Path) -> None:
 def test_a_file_that_cannot_be_read_is_named(agent: Path) -> None:
     (agent.parent / "agent.d" / "x.toml").symlink_to("nowhere")
     assert faults(agent) == {("x.toml", 0, "file")}
+
+
+def test_a_folder_that_cannot_be_listed_is_a_fault_and_not_an_empty_one(agent: Path) -> None:
+    folder = agent.parent / "agent.d"
+    folder.rmdir()
+    assert names(load(agent)) == ["host", "http"], "without the folder there are no local sources"
+    folder.write_text("")
+    assert faults(agent) == {("agent.d", 0, "file")}
+    with pytest.raises(ConfigError, match=r"agent\.d"):
+        describe_configuration(agent)
+
+
+@pytest.mark.parametrize(("closed", "remedy"), [("agent.d", "chmod 0755"), ("agent.d/a.toml", "chmod 0644")])
+def test_what_the_agents_user_may_not_read_is_a_fault_with_the_command_that_opens_it(closed: str, remedy: str) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        agent = Path(name) / "agent.toml"
+        agent.write_text(AGENT)
+        (agent.parent / "agent.d").mkdir()
+        drop_in(agent, "a.toml", PRINTER)
+        agent.parent.chmod(0o755)
+        assert names(load(agent)) == ["host", "http", "printer"]
+        (agent.parent / closed).chmod(0)
+        user = os.geteuid()
+        try:
+            if user == 0:
+                os.seteuid(65534)  # root may read everything
+            with pytest.raises(ConfigError) as caught:
+                load(agent)
+        finally:
+            os.seteuid(user)
+            (agent.parent / "agent.d").chmod(0o755)
+    (fault,) = caught.value.faults
+    assert (fault.file, fault.remedy) == (f"{name}/{closed}", f"{remedy} {name}/{closed}")
 
 
 def test_absolute_paths_start_at_the_root_that_is_given(agent: Path, tmp_path: Path) -> None:
