@@ -31,11 +31,12 @@ class RenderTarget(StrEnum):
 
 
 class RenderedFiles(NamedTuple):
-    """Files by path, the header that identifies them, and which are executable."""
+    """Files by path, the header that identifies them, which are executable, and the port of a rendered mosquitto."""
 
     files: Mapping[str, str]
     marker: str
     programs: tuple[str, ...] = ()
+    broker_port: int | None = None
 
 
 def render(
@@ -89,7 +90,21 @@ def render(
     check_overwrites(out, rendered.files, rendered.marker)
     write_files(out, rendered)
     remove_stale_files(out, rendered)
+    if broker and rendered.broker_port:
+        _print_port_difference(broker, rendered.broker_port)
     _print_outcome(len(rendered.files), out, loaded, has_devices=bool(broker))
+
+
+def _print_port_difference(broker: str, listener_port: int) -> None:
+    """Print when `--broker` has another port than the server's mosquitto: that works only where a port is forwarded."""
+    from telemetry.mqtt.address import parse_broker_url
+
+    port = parse_broker_url(broker).port
+    if port != listener_port:
+        print(
+            f"note: the devices connect to port {port}, the server's mosquitto listens on {listener_port}: forward the "
+            f"port, or set `motcua:broker` to `{{port: {port}}}` in a stack file and give it with --stack-file"
+        )
 
 
 def _print_outcome(count: int, out: Path, inventory: Inventory, *, has_devices: bool) -> None:
@@ -104,10 +119,12 @@ def _render_host(
     inventory: Inventory, workers: int, broker: str, program: str, plan: StackPlan | None = None
 ) -> RenderedFiles:
     from infra.host.bundle import EXECUTABLE_FILES, HEADER_PREFIX, render_bundle
+    from infra.host.mosquitto import DEFAULT_PORT
     from infra.host.systemd_units import HostLayout
 
     layout = HostLayout(program, tuple(str(number) for number in range(1, workers + 1)))
-    return RenderedFiles(render_bundle(inventory, layout, broker, plan), HEADER_PREFIX, EXECUTABLE_FILES)
+    port = plan.broker.listeners[0].port if plan else DEFAULT_PORT
+    return RenderedFiles(render_bundle(inventory, layout, broker, plan), HEADER_PREFIX, EXECUTABLE_FILES, port)
 
 
 def load_stack(target: RenderTarget, file: Path | None, folder: Path | None) -> OpenedStack:

@@ -171,3 +171,26 @@ def test_a_host_bundle_without_a_broker_says_what_it_leaves_out(
     assert ("left out: agent.toml of " in done.output) is not complete
     loaded = inventory.load(inventory.default_path())
     assert done.output.split()[-1] == loaded.version, "the last word is the version"
+
+
+@pytest.mark.parametrize(("port", "noted"), [("", False), (":8883", False), (":18883", True)])
+def test_a_broker_on_another_port_than_the_servers_is_noted(tmp_path: Path, port: str, noted: bool) -> None:
+    words = ["render", "--target", "host", "--out", str(tmp_path), "--inventory", str(inventory.default_path())]
+    done = CliRunner().invoke(app, [*words, "--broker", f"mqtts://mqtt.example{port}"], standalone_mode=False)
+    assert (done.exit_code, done.exception) == (0, None)
+    assert "\nlistener 8883\n" in (tmp_path / "server/etc/motcua/broker/mosquitto.conf").read_text()
+    assert ("connect to port 18883, the server's mosquitto listens on 8883" in done.output) is noted
+
+
+def test_the_stack_file_that_the_note_names_gives_both_the_same_port(tmp_path: Path) -> None:
+    stack = tmp_path / "Pulumi.mine.yaml"
+    stack.write_text("config:\n  motcua:stage: dev\n  motcua:target: local\n  motcua:broker: {port: 18883}\n")
+    words = ["render", "--target", "host", "--out", str(tmp_path / "out"), "--stack-file", str(stack)]
+    words += ["--inventory", str(inventory.default_path())]
+    done = CliRunner().invoke(app, words, standalone_mode=False)
+    assert (done.exit_code, done.exception) == (0, None)
+    assert "\nlistener 18883\n" in (tmp_path / "out/server/etc/motcua/broker/mosquitto.conf").read_text()
+    assert 'mqtt = "mqtts://localhost:18883"' in (tmp_path / "out/devices/vn83-83-kiosk1.toml").read_text()
+    assert "note:" not in done.output
+    done = CliRunner().invoke(app, [*words, "--broker", "mqtts://localhost"], standalone_mode=False)
+    assert "connect to port 8883, the server's mosquitto listens on 18883" in done.output
