@@ -150,7 +150,8 @@ class House:
     def totals(self, between: tuple[int, int] | None = LOG_MS) -> list[Any]:
         """Every total there is, as rows; `between` leaves out those that start elsewhere."""
         low, high = between or (0, 1 << 62)
-        sql = """SELECT name.text, width, start, scope, province, sums FROM total JOIN name ON name.id = unit
+        sql = """SELECT unit.text, width, start, scope, province, fields.text, json_remove(sums, '$[0]')
+            FROM total JOIN name unit ON unit.id = total.unit JOIN name fields ON fields.id = json_extract(sums, '$[0]')
             WHERE start >= ? AND start < ? ORDER BY 1, 2, 3, 4"""
         with closing(sqlite3.connect(self.store_url.removeprefix("sqlite:///"))) as db:
             return db.execute(sql, (low, high)).fetchall()

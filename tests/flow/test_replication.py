@@ -162,7 +162,9 @@ def test_a_store_of_before_the_provinces_tag_goes_on_with_it(one: Province) -> N
     after = province.totals(tagged)
     assert len(after) > len(before[0])
     assert len({(t.scope, t.width, t.start) for t in after}) == len(after)
-    assert tagged.live_rows()[0].version > before[1][0].version
+    versions = {row.entity: row.version for row in before[1] if not row.entity.startswith("contacts:")}
+    assert versions
+    assert all(row.version > versions[row.entity] for row in tagged.live_rows() if row.entity in versions)
     assert tagged.dead_letter_counts() == {"reason-vn83": 53}
     (ranges,) = tagged.row_ranges()
     assert ranges.stored == ((1, 53 * 5),)

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from telemetry.core.calendar.windows import HOUR, Window, ceil, day_window, days_in, floor
 from telemetry.core.figures.completeness import compute_completeness, count_rows, union_ranges
 from telemetry.core.fold import fold
-from telemetry.core.fold.totals import CALENDAR_FIELD, CAPACITY_FIELDS
+from telemetry.core.fold.totals import CALENDAR_FIELD, CAPACITY_FIELDS, encode_sums
 from telemetry.core.protocol import codec
 from telemetry.core.protocol.events import event_type_of
 from telemetry.rollup.service import Rollup
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from telemetry.core.calendar.windows import BucketWidth
+    from telemetry.core.fold.totals import EncodedSums
     from telemetry.core.inventory import Inventory
     from telemetry.core.protocol.events import Event
     from telemetry.store import Store, StoredEvent
@@ -139,20 +140,20 @@ def rows_of(store: Store, boxes: Mapping[str, Path]) -> list[str]:
     return faults if known == count else [*faults, f"{count} events are stored, {known} are accounted for"]
 
 
-def totals(store: Store, window: Window) -> dict[tuple[str, str, int], dict[str, int]]:
+def totals(store: Store, window: Window) -> dict[tuple[str, str, int], EncodedSums]:
     """Return all that is not zero in the totals of all widths starting in the window, but for what silence says.
 
     Hours in which nobody spoke are folded by a rollup that runs, and by nobody else.
     """
     return {
-        (total.scope, total.width, total.start): sums
+        (total.scope, total.width, total.start): encode_sums(sums)
         for width in WIDTHS
         for total in store.totals([CENTRE], width, window)
         if (sums := {name: value for name, value in total.sums.items() if value and name not in SILENCE})
     }
 
 
-def from_scratch(store: Store, window: Window, world: Inventory) -> dict[tuple[str, str, int], dict[str, int]]:
+def from_scratch(store: Store, window: Window, world: Inventory) -> dict[tuple[str, str, int], EncodedSums]:
     """Fold the window's events, as the store has them, into an empty store."""
     fresh = SqliteStore(Path(":memory:"))
     try:
