@@ -95,3 +95,9 @@ def test_the_worst_spread_of_two_hundred_waits_takes_few_bytes_too() -> None:
     values = [BUCKET_BOUNDS_MS[bucket] for bucket in buckets]
     assert len({*values}) == 200
     assert 300 < len(encode_histogram(sum(map(histogram_of, values)))) <= STORED_BYTES
+
+
+def test_large_counts_in_adjacent_buckets_are_read_as_they_were_written() -> None:
+    low, high = (histogram_of(BUCKET_VALUES_MS[bucket]) for bucket in (100, 101))
+    assert low != high
+    assert decode_histogram(encode_histogram(40 * low + 50 * high)) == 40 * low + 50 * high

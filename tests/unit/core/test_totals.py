@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given, strategies as st
 
 from telemetry.core.fold.histogram_buckets import HISTOGRAM_BOUNDS_S, histogram_of
+from telemetry.core.fold.live_row_types import ServiceNow
 from telemetry.core.fold.totals import (
     CAPACITY_FIELDS,
     HISTOGRAM_FIELDS,
@@ -58,3 +59,11 @@ def test_adding_does_not_depend_on_order_or_grouping(found: list[dict[str, int]]
 
 def test_zeroed_names_every_field_and_nothing_else() -> None:
     assert fill_zeros(("a", "b"), {"b": 2, "c": 3}) == {"a": 0, "b": 2}
+
+
+def test_the_sums_of_a_service_are_read_from_its_live_row() -> None:
+    sums = {"issued": 3, "wait_histogram": histogram_of(61_000)}
+    row = ServiceNow(
+        service="land", waiting=0, serving=0, oldest=None, today=encode_sums(sums), recent=encode_sums(sums)
+    )
+    assert (row.today_sums, row.recent_sums) == (sums, sums)

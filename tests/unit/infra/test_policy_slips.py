@@ -171,7 +171,7 @@ def rules_of(options: StackOptions) -> set[str]:
 def test_the_operator_token_over_a_network_and_a_digest_with_another_name() -> None:
     cluster = dict.fromkeys(("mosquitto", "influxdb"), f"elsewhere/x@sha256:{'a' * 64}")
     options = StackOptions(stage="dev", target="kubernetes", influx=InfluxOptions(url="http://10.0.0.5:8086"),
-                      kubernetes=KubernetesOptions(image_digests=cluster))  # fmt: skip
+                      kubernetes=KubernetesOptions(image_digests=cluster, registry="registry.example"))  # fmt: skip
     assert "store-tls" in rules_of(options)
     found = check_plan(build_plan(fleet(2), options, date(2026, 6, 1)), options)
     assert "image mosquitto" in {one.where for one in found if one.rule == "image-digest"}
