@@ -142,7 +142,8 @@ class PageLocale:
         """Return date and time."""
         if t is None:
             return "–"
-        return str(format_datetime(to_local(t, self.zone), "HH:mm, d MMM y", locale=self.lang, tzinfo=self.zone))
+        pattern = "HH:mm, dd/MM/y" if self.lang == "vi" else "HH:mm, d MMM y"
+        return str(format_datetime(to_local(t, self.zone), pattern, locale=self.lang, tzinfo=self.zone))
 
     def since(self, t: int | None, now: int) -> str:
         """Return the time of day, and the date too unless it is today's."""
@@ -165,7 +166,7 @@ class PageLocale:
 
     def day(self, day: date) -> str:
         """Return a date with its weekday."""
-        return str(format_date(day, "EEE d/M/y" if self.lang == "vi" else "EEE d MMM y", locale=self.lang))
+        return str(format_date(day, "EEE dd/MM/y" if self.lang == "vi" else "EEE d MMM y", locale=self.lang))
 
     def day_of(self, t: int) -> str:
         """Return the local date of a time, with its weekday."""
@@ -182,7 +183,7 @@ class PageLocale:
     def short_day_of(self, t: int) -> str:
         """Return the local day and month of a time."""
         return str(
-            format_date(to_local(t, self.zone).date(), "d/M" if self.lang == "vi" else "d MMM", locale=self.lang)
+            format_date(to_local(t, self.zone).date(), "dd/MM" if self.lang == "vi" else "d MMM", locale=self.lang)
         )
 
     def month(self, day: date) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from datetime import date, datetime
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 import dashboards
 from api.pages.centre import budget_text
 from api.pages.charts import PLOT_HEIGHT, ChartSeries, ColumnText, axis_ticks, target_gauge, time_chart
-from api.pages.language import LanguageCode, PageLocale, load_messages
+from api.pages.language import LANGS, LanguageCode, PageLocale, load_messages
 from telemetry.core.fold.live_row_types import DeviceNow
 from telemetry.core.protocol.events import PrinterState
 from tests.program.network import ZONE, Network, busy, centre_now, local, network
@@ -124,6 +125,23 @@ def test_kinds_and_counts_are_in_the_right_number(net: Network) -> None:
     assert "1/1 vantage point reports it up" in PageLocale("en", load_messages()["en"], ZONE).t(
         "vantage_note", part=1, n=1
     )
+
+
+def test_dates_are_written_as_each_language_writes_them() -> None:
+    at = int(datetime(2026, 3, 7, 9, 5, tzinfo=ZONE).timestamp() * 1000)
+    shown = {
+        lang: (
+            locale.date_and_time(at),
+            locale.day_of(at),
+            locale.plain_date(date(2026, 3, 7)),
+            locale.short_day_of(at),
+        )
+        for lang, locale in ((lang, PageLocale(lang, load_messages()[lang], ZONE)) for lang in LANGS)
+    }
+    assert shown == {
+        "vi": ("09:05, 07/03/2026", "Thứ 7 07/03/2026", "07/03/2026", "07/03"),
+        "en": ("09:05, 7 Mar 2026", "Sat 7 Mar 2026", "7 Mar 2026", "7 Mar"),
+    }
 
 
 def test_a_target_is_named_by_its_milestone(net: Network) -> None:

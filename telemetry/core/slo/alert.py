@@ -152,9 +152,10 @@ def render_annotations(group: AlertGroup, zone: ZoneInfo) -> dict[str, str]:
     since_text = since.strftime("%H:%M %d/%m/%Y")
     amount, unit_en, unit_vi = _budget_left(worst)
     is_over = amount < 0
-    budget_left, over = f"{amount:.0f}", f"{-amount:.0f}"
-    budget_en = f"{over} {unit_en} over its error budget" if is_over else f"{budget_left} {unit_en} of budget left"
-    budget_vi = f"đã vượt hạn mức lỗi {over} {unit_vi}" if is_over else f"hạn mức lỗi còn {budget_left} {unit_vi}"
+    amount_en = f"{abs(amount):,.0f}"
+    amount_vi = amount_en.replace(",", ".")
+    budget_en = f"{amount_en} {unit_en} over its error budget" if is_over else f"{amount_en} {unit_en} of budget left"
+    budget_vi = f"đã vượt hạn mức lỗi {amount_vi} {unit_vi}" if is_over else f"hạn mức lỗi còn {amount_vi} {unit_vi}"
     rate, count = f"{_highest_burn_rate(worst):.1f}", len(group.child_scopes)
     phrase_en, phrase_vi = _PHRASES[group.sli]
     objective = worst.evaluation.scoped.objective
@@ -169,7 +170,7 @@ def render_annotations(group: AlertGroup, zone: ZoneInfo) -> dict[str, str]:
         f"gấp {rate.replace('.', ',')} lần mức cho phép; {budget_vi}{below_vi}.",
         "since": since.isoformat(),
         "burn_rate": rate,
-        "budget_left": f"{budget_left} {unit_en}",
+        "budget_left": f"{amount:.0f} {unit_en}",
         "rules": ", ".join(sorted({name for f in group.firings for name in f.alarms})),
         "objectives": ", ".join(sorted({f.evaluation.scoped.objective.id for f in group.firings})),
         "children": str(count),

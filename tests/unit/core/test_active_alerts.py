@@ -156,8 +156,8 @@ def test_an_exceeded_budget_is_told_as_exceeded() -> None:
     spent = replace(judged, status=replace(judged.status, budget=ErrorBudget(2748, 546_240)))
     one = FiringObjective(spent, firing_alarms())
     text = render_annotations(AlertGroup("availability", Scope("centre:vn83-00001"), "page", (one,)), ZONE)
-    assert "đã vượt hạn mức lỗi 9058 phút." in text["summary_vi"]
-    assert "9058 minutes over its error budget." in text["summary"]
+    assert "đã vượt hạn mức lỗi 9.058 phút." in text["summary_vi"]
+    assert "9,058 minutes over its error budget." in text["summary"]
     assert text["budget_left"] == "-9058 minutes"
 
 
