@@ -22,6 +22,8 @@ import pytest
 from edge_agent.mapping import document, importer
 from telemetry import inventory, wiring
 from tests.flow.device import Wire, wait_until
+from tests.mosquitto import Mosquitto
+from tests.pki import Pki
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -242,4 +244,17 @@ def replayed(bank: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ho
     for one in _open_house(tmp_path_factory.mktemp("replayed")):
         one.ends("replay", bank, "--mapping", "bank-1999", "--store", one.store_url, "--json", f"{one.folder}/1.json")
         assert one.store.count_events() == BANK_EVENTS
+        yield one
+
+
+@pytest.fixture
+def pki(tmp_path: Path) -> Pki:
+    """Return an authority of the test's own."""
+    return Pki(tmp_path / "pki")
+
+
+@pytest.fixture
+def broker(require: Callable[[str], str], tmp_path: Path, pki: Pki) -> Iterator[Mosquitto]:
+    """Run a mosquitto with mutual TLS."""
+    with Mosquitto(require("mosquitto"), tmp_path / "broker", pki) as one:
         yield one

@@ -15,30 +15,18 @@ from motcua.system import new_id
 from telemetry.core.calendar.windows import Window
 from telemetry.core.protocol.events import DeviceHeartbeat
 from tests.flow.conftest import MOTCUA
-from tests.mosquitto import Mosquitto
-from tests.pki import Identity, Pki
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from telemetry.core.inventory import Inventory
     from tests.flow.conftest import House, Role
     from tests.flow.device import Until
+    from tests.mosquitto import Mosquitto
+    from tests.pki import Identity, Pki
 
 pytestmark = pytest.mark.flow
 CENTRE, KIOSK = "vn83-83", "vn83-83-kiosk1"
-
-
-@pytest.fixture
-def pki(tmp_path: Path) -> Pki:
-    return Pki(tmp_path / "pki")
-
-
-@pytest.fixture
-def broker(require: Callable[[str], str], tmp_path: Path, pki: Pki) -> Iterator[Mosquitto]:
-    with Mosquitto(require("mosquitto"), tmp_path / "broker", pki) as one:
-        yield one
 
 
 def server(house: House, name: str, identity: Identity, port: int, *words: str) -> Role:

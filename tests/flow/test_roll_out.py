@@ -19,29 +19,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.flow.conftest import MOTCUA
-from tests.mosquitto import Mosquitto
-from tests.pki import Identity, Pki
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from tests.flow.conftest import House, Role
     from tests.flow.device import Until
+    from tests.mosquitto import Mosquitto
+    from tests.pki import Identity, Pki
 
 pytestmark = pytest.mark.flow
 ROOT = Path(__file__).resolve().parents[2]
 CENTRE, KIOSK = "vn83-829", "vn83-829-kiosk2"
-
-
-@pytest.fixture
-def pki(tmp_path: Path) -> Pki:
-    return Pki(tmp_path / "pki")
-
-
-@pytest.fixture
-def broker(require: Callable[[str], str], tmp_path: Path, pki: Pki) -> Iterator[Mosquitto]:
-    with Mosquitto(require("mosquitto"), tmp_path / "broker", pki) as one:
-        yield one
 
 
 class Office:
