@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from telemetry.core.calendar.windows import DAY, HOUR, Window, ceil, floor, merge
+from telemetry.core.calendar.windows import DAY, HOUR, Window, ceil, difference, floor, merge
 from telemetry.core.fold.event_spans import TICKET_LOOKBACK_MS, dirty_hours
 from telemetry.core.fold.fold import FOLD_LOOKBACK_MS, FOLD_VERSION
 from telemetry.core.fold.platform_heartbeat import PLATFORM_ENTITY, RECONNECT_GRACE_MS
@@ -53,8 +53,8 @@ class FoldProgress:
     own_changes: set[ChangeRecord] = field(default_factory=set)
     """Changes of the overlap that this rollup wrote itself."""
     newest_written_at: int = 0
-    folded_until: dict[str, int] = field(default_factory=dict)
-    """The end of the last hour folded, by entity."""
+    folded_hours: dict[str, list[Window]] = field(default_factory=dict)
+    """Hours folded since the present one began, by entity; an event may fold a later hour but not one before it."""
     queue: deque[tuple[str, Window]] = field(default_factory=deque)
     """Folds without a change: elapsed hours, platform outages and changed service periods."""
     queued_outage_folds: int = 0
@@ -62,6 +62,20 @@ class FoldProgress:
     current_hour: int = 0
     elapsed_until: int = 0
     """Until when hours are folded for entities without events."""
+
+    def record_fold(self, entity: str, window: Window) -> None:
+        """Record that the window's hours are folded; those before the present hour are not asked for again."""
+        if window.end > self.current_hour:
+            since_hour = Window(max(window.start, self.current_hour), window.end)
+            self.folded_hours[entity] = merge([*self.folded_hours.get(entity, ()), since_hour])
+
+    def begin_hour(self, hour: int, elapsed: Window, entities: Iterable[str]) -> None:
+        """Queue, for each entity, the parts of `elapsed` that are not folded, once; `hour` becomes the present one."""
+        for entity in entities:
+            self.queue.extend((entity, part) for part in difference([elapsed], self.folded_hours.get(entity, ())))
+        self.current_hour = hour
+        later = {entity: difference(folded, [Window(0, hour)]) for entity, folded in self.folded_hours.items()}
+        self.folded_hours = {entity: windows for entity, windows in later.items() if windows}
 
 
 class Rollup:
@@ -141,8 +155,7 @@ class Rollup:
     def fold(self, entity: str, window: Window) -> None:
         """Recompute all totals of an entity over whole hours."""
         self._fold_job.fold(entity, window)
-        folded_until = self._progress.folded_until
-        folded_until[entity] = max(folded_until.get(entity, 0), window.end)
+        self._progress.record_fold(entity, window)
 
     def _handle_platform_gaps(self, changed: Sequence[Window]) -> None:
         """When a heartbeat has ended a platform outage, queue all its hours: it is excluded from the totals."""
@@ -176,7 +189,7 @@ class Rollup:
         self._reaggregation.step(self._inventory())
 
     def _queue_elapsed_hours(self, at: int) -> None:
-        """Queue an hour that has ended for entities without events in it; after an absence every missed hour for all.
+        """Queue the hours that have ended, also after an absence, for every entity for which they are not folded yet.
 
         After a start, these are the hours since the last rollup ended, the one before them and the present one.
         """
@@ -185,16 +198,11 @@ class Rollup:
             return
         earliest = hour - MAX_ABSENCE_MS
         if previous:
-            elapsed, usual = Window(max(previous if previous < hour else hour - HOUR, earliest), hour), HOUR
+            elapsed = Window(max(previous if previous < hour else hour - HOUR, earliest), hour)
         else:
             until = self._store.checkpoint(ELAPSED_HOURS_CHECKPOINT) or hour
-            elapsed, usual = Window(max(min(until, hour) - HOUR, earliest), hour + HOUR), 2 * HOUR
-        self._progress.current_hour = hour
-        self._progress.queue.extend(
-            (entity, elapsed)
-            for entity in self._declared_entities()
-            if elapsed.length > usual or self._progress.folded_until.get(entity, 0) < elapsed.end
-        )
+            elapsed = Window(max(min(until, hour) - HOUR, earliest), hour + HOUR)
+        self._progress.begin_hour(hour, elapsed, self._declared_entities())
 
     def rebuild(self, window: Window | None = None, progress: Callable[[int, int], None] | None = None) -> int:
         """Fold all stored raw events again, or only `window`; returns how many entities. `progress` gets done, all."""

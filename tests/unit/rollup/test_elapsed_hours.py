@@ -1,0 +1,125 @@
+"""Every passed hour of every declared unit is folded, whatever else happens in the pass that notices the new hour."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, strategies as st
+
+from telemetry.core.calendar.windows import HOUR, MINUTE, Window, floor
+from telemetry.core.inventory import Device
+from telemetry.core.protocol import events as ev
+from tests.property_sizes import sized
+from tests.unit.rollup.test_rollup_calendar import ALWAYS, START, Place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NINE = START + 9 * HOUR
+UNITS = ("c1", "vn83-portal")
+
+
+def quiet_site(place: Place, since: int) -> None:
+    """Declare a second device, and let the rollup run from 07:30 to `since` with both silent."""
+    second = Device("c1-kiosk1", "c1", "kiosk", declared_period=ALWAYS)
+    place.world = replace(place.world, devices={**place.world.devices, second.id: second})
+    for place.now in (NINE - 90 * MINUTE, NINE - HOUR + 1_000, since):
+        place.passes(2)
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    with tempfile.TemporaryDirectory() as folder:
+        created = Place(Path(folder))
+        yield created
+        created.store.close()
+
+
+def folded_hours(place: Place, window: Window) -> Counter[int]:
+    """Return how many five-minute totals of the centre each hour of the window has."""
+    return Counter(floor(t.start, HOUR) for t in place.store.totals(["c1"], "5m", window, "centre"))
+
+
+@pytest.mark.parametrize("after_ms", [0, 1, 400, 5_400, 59 * MINUTE])
+def test_an_hour_of_silence_is_folded_when_the_site_is_heard_in_the_pass_that_notices_it(
+    place: Place, after_ms: int
+) -> None:
+    quiet_site(place, NINE - MINUTE)
+    place.now = NINE + after_ms
+    place.write(ev.DeviceHeartbeat(n=1, t=place.now))
+    place.passes()
+    totals = place.store.totals(["c1"], "5m", Window(NINE - HOUR, NINE), "device")
+    by_device = Counter[str]()
+    for total in totals:
+        by_device[total.scope] += total.sums["link_ms"]
+    assert by_device == {"device:c1-gateway1": HOUR, "device:c1-kiosk1": HOUR}
+
+
+def test_a_clock_that_is_ahead_of_ours_at_the_hour_hides_no_hour(place: Place) -> None:
+    quiet_site(place, NINE - MINUTE)
+    place.now = NINE - 500
+    place.write(ev.DeviceHeartbeat(n=1, t=NINE + 2_000))
+    place.passes()
+    place.now = NINE + 1_000
+    place.passes()
+    assert folded_hours(place, Window(NINE - HOUR, NINE)) == {NINE - HOUR: 12}
+
+
+def test_hours_of_an_absence_are_folded_though_a_later_one_came_with_an_event(place: Place) -> None:
+    quiet_site(place, NINE - MINUTE)
+    place.now = NINE + 4 * HOUR + 100
+    place.write(ev.DeviceHeartbeat(n=1, t=place.now))
+    place.passes()
+    window = Window(NINE - HOUR, NINE + 4 * HOUR)
+    assert folded_hours(place, window) == dict.fromkeys(range(window.start, window.end, HOUR), 12)
+
+
+def test_an_hour_with_events_is_not_folded_again_when_it_has_passed(place: Place) -> None:
+    quiet_site(place, NINE - 20 * MINUTE)
+    place.write(ev.DeviceHeartbeat(n=1, t=place.now, every_ms=60_000))
+    place.passes()
+    place.taken.clear()
+    place.now = NINE + 100
+    place.passes()
+    assert [taken for taken in place.taken if taken[1] == "5m"] == [("vn83-portal", "5m")]
+
+
+steps = st.lists(
+    st.tuples(
+        st.one_of(st.integers(1, 90 * MINUTE), st.sampled_from([1, 400, 1_000, HOUR - 400, HOUR, HOUR + 1])),
+        st.sampled_from(["silence", "heartbeat", "probe", "late", "restart"]),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@given(steps=steps)
+@sized(20, 300)
+def test_every_passed_hour_is_folded_at_any_pass_times(steps: list[tuple[int, str]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        place = Place(Path(folder))
+        quiet_site(place, NINE - MINUTE)
+        for number, (elapsed, happening) in enumerate(steps):
+            place.now += elapsed
+            if happening == "restart":
+                place.start()
+            elif happening == "probe":
+                probe = ev.ProbeResult(n=2 * number + 1, t=place.now, system="vn83-portal", kind="http", ok=True)
+                place.write(probe)
+            elif happening != "silence":
+                at = place.now - (3 * HOUR if happening == "late" else 0)
+                place.write(ev.DeviceHeartbeat(n=2 * number + 2, t=at))
+            place.passes()
+        passed = Window(NINE - HOUR, floor(place.now, HOUR))
+        assert folded_hours(place, passed) == dict.fromkeys(range(passed.start, passed.end, HOUR), 12)
+        before = [place.totals(unit) for unit in UNITS]
+        for unit in UNITS:
+            place.rollup.fold(unit, passed)
+        assert [place.totals(unit) for unit in UNITS] == before
+        place.store.close()
