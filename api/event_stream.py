@@ -6,6 +6,7 @@ A client that reconnects gets what is newer than the last version it received.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,6 +31,9 @@ router = APIRouter(tags=["events"])
 POLL_INTERVAL_S = 2.0
 """At most one message a centre in this time."""
 PING_INTERVAL_S = 15.0
+
+
+_VERSION_PATTERN = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(slots=True)
@@ -103,6 +107,11 @@ def _initial_sent(network: NetworkView, centre: str | None, last_version: int | 
     return _Sent(network.snapshot.version, dict(states), {ident: queue_data(v) for ident, v in views.items()})
 
 
+def parse_last_event_id(header: str | None) -> int | None:
+    """Return the live version that a client received last; None when it has none or the text is no version."""
+    return int(header) if header and _VERSION_PATTERN.fullmatch(header) else None
+
+
 async def stream_events(
     queries: Queries, centre: str | None, last_version: int | None, sleep: Callable[[float], Awaitable[None]],
 ) -> AsyncIterator[ServerSentEvent]:  # fmt: skip
@@ -145,6 +154,5 @@ async def stream_live_events(
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """Stream `hello`, `centre.state`, `queue` and `ping`; ids are live versions."""
-    last_version = int(last_event_id) if last_event_id and last_event_id.isascii() and last_event_id.isdigit() else None
-    async for event in stream_events(queries, centre, last_version, asyncio.sleep):
+    async for event in stream_events(queries, centre, parse_last_event_id(last_event_id), asyncio.sleep):
         yield event

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import closing
 from threading import Event
 
+import structlog
 import uvicorn
 
 from api.app import create_app
@@ -21,7 +22,9 @@ from telemetry.core.inventory import Inventory
 from telemetry.errors import ConfigError, Fault, MotcuaError
 from telemetry.queries.service import Queries
 from telemetry.store import Store
+from telemetry.wiring import is_missing_file
 
+_log = structlog.get_logger(__name__)
 GC_THRESHOLDS = (50_000, 20, 50)
 """Thresholds of the garbage collector's three generations."""
 
@@ -102,8 +105,14 @@ def run_api(
 
 
 def run_api_role(settings: ServerSettings, inventory: Callable[[], Inventory], stop: Event) -> None:
-    """Serve the API until SIGINT or SIGTERM, as soon as the store is reachable; raises ConfigError without a store."""
-    store = wait_for_store(settings, stop, create=False)
+    """Serve the API until SIGINT or SIGTERM, as soon as the store is reachable; raises ConfigError without a store.
+
+    A SQLite file that is missing from an existing folder is created, so that the API may start before ingest.
+    """
+    is_new = is_missing_file(settings.store)
+    if is_new:
+        _log.warning("empty_store_created", store=settings.store, remedy="check MOTCUA_STORE when it should have data")
+    store = wait_for_store(settings, stop, create=is_new)
     if store is not None:
         with closing(store):
             run_api(store, inventory, wall_ms, settings.listen)

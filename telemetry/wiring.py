@@ -29,3 +29,9 @@ def open_store(url: str, token: str = "", *, create: bool = True) -> Store:
 
         return influx.InfluxStore(influx.parse(url), token, create=create)
     raise ConfigError([Fault("settings", 0, "MOTCUA_STORE", f"cannot open {url!r}", STORE_REMEDY)])
+
+
+def is_missing_file(url: str) -> bool:
+    """Return whether the URL names a SQLite file that does not exist, in a folder that does."""
+    path = Path(url.removeprefix(SQLITE_PREFIX))
+    return url.startswith(SQLITE_PREFIX) and path.parent.is_dir() and not path.exists()

@@ -17,7 +17,7 @@ from api.pages import centre as centre_page, history as history_page, province a
 from api.pages.downloads import TableName, file_name, render_csv
 from api.pages.periods import BadPeriod, parse_period
 from api.pages.places import HistoryPlace, ServiceNames, days_of_import, newest_day, threshold_of
-from api.pages.render import Renderer, load_renderer
+from api.pages.render import Renderer, load_renderer, own_path
 from telemetry.core.inventory import local_date
 from telemetry.errors import MotcuaError
 from telemetry.queries.errors import NotFound
@@ -156,7 +156,7 @@ def render_error_page(request: Request, status: int, cause: Exception | None) ->
         "message": message,
         "code": status,
         "similar": [(f"/centres/{centre.id}", locale.name(centre), centre.id) for centre in similar],
-        "retry": request.url.path
+        "retry": own_path(request)
         if (isinstance(cause, BadPeriod) or is_service) and not request.url.path.endswith(".csv")
         else "",
     }

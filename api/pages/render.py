@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -52,7 +52,7 @@ class Renderer:
             "lang": locale.lang,
             "other": other,
             "icons": STATE_ICONS,
-            "other_href": f"{request.url.path}?" + urlencode({**request.query_params, "lang": other}),
+            "other_href": f"{own_path(request)}?" + urlencode({**request.query_params, "lang": other}),
             "version": self.version,
         }
         body = self.environment.get_template(template).render({**shared, **context})
@@ -61,6 +61,11 @@ class Renderer:
         if request.query_params.get("lang") == locale.lang:
             response.set_cookie(LANGUAGE_COOKIE, locale.lang, max_age=_COOKIE_MAX_AGE_S, httponly=True, samesite="lax")
         return response
+
+
+def own_path(request: Request) -> str:
+    """Return the request's path as a link that cannot leave this host, whatever the client wrote."""
+    return "/" + quote(str(request.scope["path"]).lstrip("/\\"))
 
 
 def load_renderer(version: str) -> Renderer:

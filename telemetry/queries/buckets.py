@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
 
 BucketSize = Literal["total", "5m", "30m", "1h", "1d", "1mo"]
 DAY = 24 * HOUR
-MAX_CACHED = 2_000
+MAX_CACHED_WINDOWS = 100_000
+"""Open windows cached in all (about 200 bytes each); the timelines that were used least recently are dropped first."""
 _BUCKET_STEP_MS: dict[BucketSize, int] = {"5m": SLOT, "30m": 6 * SLOT, "1h": HOUR}
 _MAX_WINDOW_MS: dict[BucketSize, int] = {
     "5m": 31 * DAY,
@@ -38,7 +41,7 @@ _MAX_WINDOW_MS: dict[BucketSize, int] = {
     "1h": 366 * DAY,
     "1d": 3660 * DAY,
     "1mo": 3660 * DAY,
-    "total": 36_600 * DAY,
+    "total": 3660 * DAY,
 }
 
 
@@ -97,10 +100,17 @@ CalendarSource = Centre | Calendar | None
 
 
 class OpenWindowsCache:
-    """Caches the open windows of calendars; equal calendars share an entry, and all are dropped at MAX_CACHED."""
+    """Caches the open windows of calendars, bounded by what they hold; equal calendars share an entry."""
 
     def __init__(self) -> None:
-        self._cached: dict[tuple[Window, str, bool], OpenTimeline] = {}
+        self._lock = threading.Lock()
+        self._cached: OrderedDict[tuple[Window, str, bool], OpenTimeline] = OrderedDict()
+        self._size = 0
+
+    @property
+    def size(self) -> int:
+        """Return how many open windows are cached; a timeline counts as one more."""
+        return self._size
 
     def open_windows(self, source: CalendarSource, window: Window) -> OpenTimeline:
         """Return the open windows of a calendar; the whole window for None."""
@@ -117,12 +127,18 @@ class OpenWindowsCache:
         return self._get_or_build((window, calendar.version, True), lambda: calendar.excluded_windows(window))
 
     def _get_or_build(self, key: tuple[Window, str, bool], windows: Callable[[], Iterable[Window]]) -> OpenTimeline:
-        open_windows = self._cached.get(key)
-        if open_windows is None:
-            if len(self._cached) >= MAX_CACHED:
-                self._cached = {}
-            open_windows = self._cached[key] = build_open_timeline(windows())
-        return open_windows
+        with self._lock:
+            if key in self._cached:
+                self._cached.move_to_end(key)
+                return self._cached[key]
+        timeline = build_open_timeline(windows())
+        with self._lock:
+            if key not in self._cached:
+                self._cached[key] = timeline
+                self._size += 1 + len(timeline.starts)
+            while self._size > MAX_CACHED_WINDOWS:
+                self._size -= 1 + len(self._cached.popitem(last=False)[1].starts)
+        return timeline
 
 
 def _calendar_of(source: Centre | Calendar) -> Calendar:

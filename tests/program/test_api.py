@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from api.app import create_app
-from api.event_stream import stream_events
+from api.event_stream import parse_last_event_id, stream_events
 from telemetry.core.calendar.windows import HOUR, SLOT
 from telemetry.core.fold.histogram_buckets import RELATIVE_ERROR
 from telemetry.core.fold.live_row_types import CentreNow
@@ -483,3 +483,12 @@ def test_who_comes_back_hears_what_is_newer_and_of_one_centre_if_asked(net: Netw
     assert {e.data["centre"] for e in told(net, 3, last=0, centre="vn83-a")[1:] if isinstance(e.data, dict)} == {
         "vn83-a"
     }
+
+
+@pytest.mark.parametrize("header", [None, "", "x", "-1", "1.5", "²", "9" * 19, "9" * 5000])
+def test_a_last_event_id_that_is_no_version_begins_the_stream_anew(header: str | None) -> None:
+    assert parse_last_event_id(header) is None
+
+
+def test_a_last_event_id_is_a_version() -> None:
+    assert parse_last_event_id("1795399200000") == 1_795_399_200_000

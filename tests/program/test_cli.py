@@ -169,6 +169,13 @@ def test_a_command_that_reads_refuses_a_store_that_is_not_there_and_creates_none
     assert [path.name for path in tmp_path.iterdir()] == ["motcua.toml"]
 
 
+def test_only_a_file_missing_from_a_folder_that_exists_is_new(tmp_path: Path) -> None:
+    (tmp_path / "there.db").write_bytes(b"")
+    urls = {"new.db": True, "there.db": False, "no/folder.db": False}
+    assert {name: wiring.is_missing_file(f"sqlite:///{tmp_path}/{name}") for name in urls} == urls
+    assert not wiring.is_missing_file("influxdb+http://127.0.0.1:8086?org=o&bucket=b")
+
+
 @pytest.mark.parametrize("content", [b"", b"nothing of ours" * 100, "other"])
 def test_a_file_that_is_no_store_is_refused_and_left_as_it_is(content: bytes | str, tmp_path: Path) -> None:
     file = tmp_path / "store.db"

@@ -337,3 +337,19 @@ def test_no_vietnamese_text_has_a_wording_that_an_official_would_not_write() -> 
 def test_every_printer_state_has_words_in_both_languages() -> None:
     for messages in load_messages().values():
         assert {f"printer_{state}" for state in get_args(PrinterState)} <= {*messages}
+
+
+@pytest.mark.parametrize(
+    ("asked", "link"),
+    [
+        ("//evil.example/x", "/evil.example/x"),
+        ("/%5Cevil.example/x", "/evil.example/x"),
+        ("/%09/evil.example/x", "/%09/evil.example/x"),
+        ("/%22%3E%3Cb%3E", "/%22%3E%3Cb%3E"),
+        ("/khong-c%C3%B3", "/khong-c%C3%B3"),
+    ],
+)
+def test_the_link_to_the_other_language_stays_on_this_host(net: Network, asked: str, link: str) -> None:
+    answer = net.client.get(f"http://testserver{asked}", headers={"accept": "text/html"})
+    assert answer.status_code == 404
+    assert re.findall(r'class="lang" href="([^"?]*)\?', answer.text) == [link]
