@@ -170,6 +170,7 @@ class SloStatusDetail(ApiModel):
     budget: BudgetSummary
     burn: list[BurnRateStatus]
     status: ApiSloState
+    stale: bool
 
     @classmethod
     def from_slo(cls, slo: ScopedSlo, zone: ZoneInfo, centre: Centre | None) -> Self:
@@ -186,6 +187,7 @@ class SloStatusDetail(ApiModel):
             budget=BudgetSummary.from_budget(slo.budget, objective, rfc3339_or_none(slo.row.exhausts_at, zone)),
             burn=[BurnRateStatus.from_row(row, zone) for row in slo.row.readings],
             status=slo.slo_state,
+            stale=slo.row.stale,
         )
 
 
@@ -204,6 +206,7 @@ class SloRow(ApiModel):
     remaining_min: float | None
     firing: list[str]
     status: ApiSloState
+    stale: bool
     judged_at: str | None
 
     @classmethod
@@ -222,6 +225,7 @@ class SloRow(ApiModel):
             remaining_min=slo.budget.minutes[2] if slo.in_seconds else None,
             firing=[row.rule for row in slo.row.readings if row.fired is not None],
             status=slo.slo_state,
+            stale=slo.row.stale,
             judged_at=rfc3339_or_none(slo.evaluated_at, zone),
         )
 

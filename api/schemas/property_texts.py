@@ -272,6 +272,7 @@ PROPERTY_TEXTS: dict[str, PropertyText] = {
     "at_risk": _count("objectives whose budget burns too fast"),
     "healthy": _count("objectives with budget left"),
     "no_data": _count("objectives without data"),
+    "stale": _T("whether hours of its centre or system waited to be folded: the figures may lack them"),
     # completeness and health
     "stored": _count("rows stored"),
     "refused": _count("rows refused for good"),

@@ -118,7 +118,7 @@ class SloIndex:
                 yield ScopedSlo(objective, scope, _NOT_EVALUATED, coverage_floor=self.coverage_floor)
             else:
                 at, settled_until = evaluation.at, evaluation.settled_until
-                yield ScopedSlo(objective, scope, row, at, settled_until, self.coverage_floor)
+                yield ScopedSlo(objective, scope, row, row.judged_at or at, settled_until, self.coverage_floor)
 
     @cached_property
     def _by_slo(self) -> Mapping[str, Sequence[ScopedSlo]]:

@@ -121,7 +121,6 @@ class Rollup:
         for entity, changed in windows.items():
             for window in merge(changed):
                 self.fold(entity, window)
-            self._evaluate_objectives()
         self._progress.queue.extend(self._contact_log.stale_hours(windows, at))
         self._catch_up(at)
         live_rows = self._live_rows.build_rows(self._inventory(), set(windows), at)
@@ -179,7 +178,6 @@ class Rollup:
             self.fold(*progress.queue[0])
             progress.queue.popleft()
             progress.queued_outage_folds = max(0, progress.queued_outage_folds - 1)
-            self._evaluate_objectives()
         if not progress.queue:
             self._outages.save_progress()
             self._contact_log.mark_folded()
@@ -248,7 +246,10 @@ class Rollup:
             self._store.put_live_rows(rows)
 
     def _evaluate_objectives(self) -> None:
-        """Have objectives evaluated when due, once every entity's present state and platform outages are known."""
+        """Have objectives evaluated when due, once every entity's present state and platform outages are known.
+
+        It comes after a pass's folds; entities with hours that still wait keep their last evaluation, marked as stale.
+        """
         now, progress = self._clock(), self._progress
         evaluate_at = floor(now, EVALUATION_INTERVAL_MS)
         self._is_ready = self._is_ready or (bool(progress.current_hour) and not progress.queue)
@@ -261,8 +262,9 @@ class Rollup:
             return
         rows: Mapping[str, bytes] = {}
         is_silent = self._platform.is_ingest_silent(now)
+        unfolded = {entity for entity, _ in progress.queue}
         with self._fold_job.evaluator_guard("evaluate"):
-            rows = self._evaluator.evaluate(evaluate_at, is_ingest_silent=is_silent)
+            rows = self._evaluator.evaluate(evaluate_at, is_ingest_silent=is_silent, unfolded=unfolded)
         self._put_live_rows(rows)
 
     def store_presence(self, messages: Iterable[Message]) -> None:

@@ -6,6 +6,7 @@ It must not fold and never reads raw events.
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import msgspec
@@ -21,7 +22,7 @@ from telemetry.slo.objective_evaluation import EvaluationContext, evaluate_objec
 from telemetry.slo.totals_table import empty_table, load_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence, Set as AbstractSet
 
     from telemetry.core.calendar.windows import BucketWidth, Window
     from telemetry.core.fold.states import RecentState
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from telemetry.store import Store
 
 ROW_INTERVAL_MS = MINUTE
+MAX_STALE_MS = 5 * MINUTE
+"""How long an entity whose hours wait to be folded keeps its last evaluation: a flood of late data delays no page."""
 _UNWRITTEN_ROW = (0, b"")
 """When and as what a row was written that was not written since the start."""
 
@@ -52,6 +55,7 @@ class SloEvaluator:
         self._recent_states: dict[str, RecentState] = {}
         self._periods: ServicePeriods | None = None
         self._slo_states: dict[tuple[str, str], SloState] = {}
+        self._last_evaluations: dict[tuple[str, str], Evaluation] = {}
         self._written_rows: dict[str, tuple[int, bytes]] = {}
 
     def on_totals(self, entity: str, width: BucketWidth, window: Window, totals: Sequence[Total]) -> None:
@@ -70,18 +74,32 @@ class SloEvaluator:
         """Follow who is in service; the caller updates `periods` in place.  Before, they are read from the store."""
         self._periods = periods
 
-    def evaluate(self, now: int, *, is_ingest_silent: bool = False) -> Mapping[str, bytes]:
+    def evaluate(
+        self, now: int, *, is_ingest_silent: bool = False, unfolded: AbstractSet[str] = frozenset()
+    ) -> Mapping[str, bytes]:
         """Evaluate at `now` (Unix ms) what raises alarms, and everything once a minute; returns rows that changed.
 
         `is_ingest_silent`: ingest writes nothing, not even its own heartbeat, so lost contact must not raise an alarm.
+        `unfolded` entities have hours that wait to be folded: their last evaluation remains, marked as stale, for five
+        minutes at most; then they are evaluated as far as they are folded, still marked.
         """
         table = self._current_table(now)
         is_complete = not 0 <= now - self._last_complete_at < ROW_INTERVAL_MS
         self._last_complete_at = now if is_complete else self._last_complete_at
         selected = [s for s in self._scoped_objectives if is_complete or s.objective.alert]
-        evaluations = self._evaluate_objectives(table, selected, now, is_ingest_silent=is_ingest_silent)
+        retained = [e for s in selected if s.entity in unfolded and (e := self._last_recent(s, now))]
+        retained_keys = {_key_of(e.scoped) for e in retained}
+        due = [s for s in selected if _key_of(s) not in retained_keys]
+        evaluations = self._evaluate_objectives(table, due, now, is_ingest_silent=is_ingest_silent)
+        self._last_evaluations |= {_key_of(e.scoped): e for e in evaluations}
+        evaluations = [replace(e, is_stale=e.scoped.entity in unfolded) for e in (*evaluations, *retained)]
         alarms = self._alerting.step(evaluations, now) if self._alerting else {}
         return self._changed_rows(evaluations, alarms, now)
+
+    def _last_recent(self, scoped: ScopedObjective, now: int) -> Evaluation | None:
+        """Return the last evaluation when it is at most five minutes old and of the same objective."""
+        last = self._last_evaluations.get(_key_of(scoped))
+        return last if last and last.scoped == scoped and 0 <= now - last.at <= MAX_STALE_MS else None
 
     def evaluate_all(self, now: int) -> list[Evaluation]:
         """Return all evaluations at `now`."""
@@ -99,7 +117,7 @@ class SloEvaluator:
         )
         evaluations = []
         for scoped in selected:
-            key = (scoped.objective.id, scoped.scope)
+            key = _key_of(scoped)
             previous, readiness = self._slo_states.get(key, "no_data"), table.readiness[scoped.entity]
             evaluation = evaluate_objective(scoped, table.entry_of(scoped), context, previous, readiness)
             self._slo_states[key] = evaluation.status.slo_state
@@ -151,7 +169,8 @@ class SloEvaluator:
     def _is_due(self, row: SloNow, now: int) -> bool:
         """Return whether a row must be written: its states or alarms changed, or it was written a minute ago."""
         written_at, digest = self._written_rows.get(row.slo, _UNWRITTEN_ROW)
-        new_digest = msgspec.json.encode([(s.scope, s.standing, [r.fired for r in s.readings]) for s in row.scopes])
+        states = [(s.scope, s.standing, s.stale, [r.fired for r in s.readings]) for s in row.scopes]
+        new_digest = msgspec.json.encode(states)
         if new_digest == digest and 0 <= now - written_at < ROW_INTERVAL_MS:
             return False
         self._written_rows[row.slo] = (now, new_digest)
@@ -163,11 +182,16 @@ def build_slo_row(
 ) -> SloNow:
     """Return an objective's live row, its scopes by id."""
     ordered = sorted(evaluations, key=lambda e: e.scoped.scope)
-    scopes = tuple(_build_scope_row(e, alarms.get((slo, e.scoped.scope), NO_ALARMS)) for e in ordered)
-    return SloNow(slo=slo, at=max((e.at for e in ordered), default=0), settled_until=settled, scopes=scopes)
+    at = max((e.at for e in ordered), default=0)
+    scopes = tuple(_build_scope_row(e, alarms.get((slo, e.scoped.scope), NO_ALARMS), at) for e in ordered)
+    return SloNow(slo=slo, at=at, settled_until=settled, scopes=scopes)
 
 
-def _build_scope_row(evaluation: Evaluation, alarms: AlarmStates) -> ScopedSloNow:
+def _key_of(scoped: ScopedObjective) -> tuple[str, str]:
+    return scoped.objective.id, scoped.scope
+
+
+def _build_scope_row(evaluation: Evaluation, alarms: AlarmStates, row_at: int) -> ScopedSloNow:
     status, account = evaluation.status, evaluation.status.account
     times = {} if account is None else {
         "open": account.open, "up": account.up, "down": account.down,
@@ -184,5 +208,6 @@ def _build_scope_row(evaluation: Evaluation, alarms: AlarmStates) -> ScopedSloNo
     return ScopedSloNow(
         scope=str(evaluation.scoped.scope), start=evaluation.window.start, end=evaluation.window.end,
         good=status.good_bad.good, bad=status.good_bad.bad, standing=status.slo_state,
-        allowance=evaluation.period_open_s, exhausts_at=status.exhausts_at, readings=readings, **times,
+        allowance=evaluation.period_open_s, exhausts_at=status.exhausts_at, readings=readings,
+        stale=evaluation.is_stale, judged_at=evaluation.at if evaluation.at != row_at else None, **times,
     )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
@@ -54,7 +54,7 @@ def filled(path: Path) -> Network:
         BurnRateNow(rule=f"r{n}", severity="page", long_ms=HOUR, short_ms=5 * MINUTE, threshold=1, long=1, short=1)
         for n in range(4)
     )
-    plain = {"start": NOW - 28 * DAY, "end": NOW, "good": 9, "bad": 1, "open": 10, "up": 9, "down": 1}
+    plain: dict[str, Any] = {"start": NOW - 28 * DAY, "end": NOW, "good": 9, "bad": 1, "open": 10, "up": 9, "down": 1}
     scopes: dict[str, list[str]] = {sli: [f"centre:{ident}" for ident in IDENTS] for sli in SLIS}
     scopes["devices"] = [f"device:{ident}-{kind}{n}" for ident in IDENTS for n, kind in enumerate(KINDS)]
     rows = {ident: msgspec.json.encode(row_of(ident)) for ident in IDENTS}

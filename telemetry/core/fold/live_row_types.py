@@ -123,7 +123,8 @@ class ScopedSloNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An objective at one scope over [start, end) ms: whole seconds (or tickets, probes, days) and its alarms.
 
     `good` and `bad` are weighed by the objective's policy for unknown time; `allowance` is the whole period's open time
-    when that is more than what has passed.
+    when that is more than what has passed.  `stale`: hours of its entity waited to be folded; `judged_at` is when it
+    was evaluated, when that is not the `at` of its row.
     """
 
     scope: str
@@ -141,6 +142,8 @@ class ScopedSloNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     allowance: int | None = None
     exhausts_at: int | None = None
     readings: tuple[BurnRateNow, ...] = ()
+    stale: bool = False
+    judged_at: int | None = None
 
 
 class SloNow(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -58,7 +58,11 @@ class ObjectiveStatus:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The status at `at` (Unix ms) over `window`; `is_open`: whether the objective's clock ran at `at`."""
+    """The status at `at` (Unix ms) over `window`; `is_open`: whether the objective's clock ran at `at`.
+
+    `is_stale`: hours of its entity waited to be folded at the last evaluation, so this one is an earlier one, or
+    without those hours.
+    """
 
     scoped: ScopedObjective
     at: int
@@ -66,6 +70,7 @@ class Evaluation:
     is_open: bool
     status: ObjectiveStatus
     period_open_s: int | None = None
+    is_stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)

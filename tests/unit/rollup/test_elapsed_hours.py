@@ -14,6 +14,7 @@ from hypothesis import given, strategies as st
 from telemetry.core.calendar.windows import HOUR, MINUTE, Window, floor
 from telemetry.core.inventory import Device
 from telemetry.core.protocol import events as ev
+from telemetry.rollup.service import ENTITIES_PER_PASS
 from tests.property_sizes import sized
 from tests.unit.rollup.test_rollup_calendar import ALWAYS, START, Place
 
@@ -123,3 +124,32 @@ def test_every_passed_hour_is_folded_at_any_pass_times(steps: list[tuple[int, st
             place.rollup.fold(unit, passed)
         assert [place.totals(unit) for unit in UNITS] == before
         place.store.close()
+
+
+# --- objectives are judged after the folds ------------------------------------------------------
+
+
+def test_objectives_are_judged_after_all_folds_of_the_pass(place: Place) -> None:
+    quiet_site(place, NINE - 20 * MINUTE)
+    place.now += MINUTE
+    place.taken.clear()
+    place.taken_when_judged.clear()
+    place.write(ev.DeviceHeartbeat(n=1, t=place.now))
+    place.write(ev.ProbeResult(n=2, t=place.now, system="vn83-portal", kind="http", ok=True))
+    place.passes()
+    assert {entity for entity, _ in place.taken} == set(UNITS)
+    assert place.taken_when_judged == [place.taken]
+    assert place.unfolded == set()
+
+
+def test_units_that_wait_after_the_new_hour_are_named_to_the_judge(place: Place) -> None:
+    centre = place.world.centres["c1"]
+    more = {f"d{number:02}": replace(centre, id=f"d{number:02}") for number in range(ENTITIES_PER_PASS)}
+    place.world = replace(place.world, centres={**place.world.centres, **more})
+    quiet_site(place, NINE - MINUTE)
+    place.now = NINE
+    place.passes()
+    assert place.unfolded == {"d24", "vn83-portal"}
+    place.now += 15_000
+    place.passes()
+    assert place.unfolded == set()

@@ -31,7 +31,7 @@ from telemetry.store.sqlite import SqliteStore
 from tests.property_sizes import sized
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Set as AbstractSet
 
     from telemetry.core.calendar.windows import BucketWidth
     from telemetry.core.fold.states import RecentState
@@ -80,6 +80,7 @@ class Place:
         self.taken: list[tuple[str, str]] = []
         self.tails: dict[str, RecentState] = {}
         self.marks: list[int] = []
+        self.taken_when_judged: list[list[tuple[str, str]]] = []
         self.fault: Exception | None = None
         self.start()
 
@@ -100,8 +101,11 @@ class Place:
             raise self.fault
         self.tails |= recent_states
 
-    def evaluate(self, now: int, *, is_ingest_silent: bool = False) -> Mapping[str, bytes]:
-        self.is_ingest_silent = is_ingest_silent
+    def evaluate(
+        self, now: int, *, is_ingest_silent: bool = False, unfolded: AbstractSet[str] = frozenset()
+    ) -> Mapping[str, bytes]:
+        self.is_ingest_silent, self.unfolded = is_ingest_silent, set(unfolded)
+        self.taken_when_judged.append(list(self.taken))
         self.marks.append(now)
         if self.fault:
             raise self.fault

@@ -82,6 +82,58 @@ def test_rows_are_written_once_a_minute_and_at_once_when_a_standing_changes() ->
     assert set(watch.evaluate(NOW + MINUTE)) == {"slo:r"}
 
 
+def test_an_objective_whose_hours_wait_keeps_its_last_judgement_and_says_so() -> None:
+    ledger, steps = past(), Steps()
+    watch = watching(ledger, [world(aim("a"))], steps)
+    first = decoded(watch.evaluate(NOW))["slo:a"]
+    lost = Window(clock(14, 13, 30), clock(14, 17))
+    ledger.write(CENTRE, lost, down(lost), watch)
+    kept = decoded(watch.evaluate(NOW + MINUTE, unfolded={"c1"}))["slo:a"]
+    assert kept.at == NOW
+    assert kept.scopes == (msgspec.structs.replace(first.scopes[0], stale=True),)
+    assert steps.asked[-1] == ["a"]  # its alarm goes on
+    folded = decoded(watch.evaluate(NOW + 2 * MINUTE))["slo:a"]
+    assert (folded.at, folded.scopes[0].standing, folded.scopes[0].stale) == (NOW + 2 * MINUTE, "exhausted", False)
+
+
+def test_only_the_unit_whose_hours_wait_is_stale() -> None:
+    second = centre("c2")
+    ledger = past()
+    ledger.write(second, Window(NOW - 40 * DAY, NOW), STEADY)
+    watch = watching(ledger, [world(aim("a"), centres=(CENTRE, second))])
+    watch.evaluate(NOW)
+    row = decoded(watch.evaluate(NOW + MINUTE, unfolded={"c2"}))["slo:a"]
+    assert row.at == NOW + MINUTE
+    assert [(s.scope, s.stale, s.judged_at) for s in row.scopes] == [
+        ("centre:c1", False, None), ("centre:c2", True, NOW),
+    ]  # fmt: skip
+
+
+def test_a_unit_that_waits_for_long_is_judged_as_far_as_it_is_folded() -> None:
+    ledger = past()
+    watch = watching(ledger, [world(aim("a"))])
+    watch.evaluate(NOW)
+    lost = Window(clock(14, 13, 30), clock(14, 17))
+    ledger.write(CENTRE, lost, down(lost), watch)
+    watch.evaluate(NOW + 5 * MINUTE, unfolded={"c1"})
+    row = decoded(watch.evaluate(NOW + 6 * MINUTE, unfolded={"c1"}))["slo:a"]
+    assert (row.scopes[0].standing, row.scopes[0].stale, row.scopes[0].judged_at) == ("exhausted", True, None)
+
+
+def test_a_unit_that_waits_at_its_first_judgement_is_judged_and_marked() -> None:
+    row = decoded(watching(past(), [world(aim("a"))]).evaluate(NOW, unfolded={"c1"}))["slo:a"]
+    assert (row.at, row.scopes[0].standing, row.scopes[0].stale) == (NOW, "healthy", True)
+
+
+def test_an_objective_that_is_declared_anew_keeps_no_judgement_of_the_former_one() -> None:
+    worlds = [world(aim("a"))]
+    watch = watching(past(down(Window(clock(6, 7, 30), clock(6, 8, 5)))), worlds)
+    watch.evaluate(NOW)
+    worlds.append(world(aim("a", goal=0.9999)))
+    row = decoded(watch.evaluate(NOW + MINUTE, unfolded={"c1"}))["slo:a"]
+    assert (row.at, row.scopes[0].standing) == (NOW + MINUTE, "exhausted")
+
+
 def test_what_raises_no_alarm_is_judged_once_a_minute() -> None:
     steps = Steps()
     watch = watching(past(), [world(aim("a"), aim("quiet", alert=False))], steps)
