@@ -59,7 +59,9 @@ def _build_in_process(kind: str, values: Mapping[str, Any], context: SourceConte
 
             header = context.folder / values["header_file"] if "header_file" in values else None
             row_mapper = load_row_mapper(str(context.folder / values["mapping"])) if "mapping" in values else None
-            return QueueHttpSource(values["url"], context.state, poll_ms, header, row_mapper, name)
+            return QueueHttpSource(
+                values["url"], context.state, poll_ms, header, row_mapper, name, clock=context.clock
+            )  # fmt: skip
         case _:
             raise ValueError(f"no such source: {kind!r}")
 

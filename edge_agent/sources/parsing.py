@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import msgspec
 
 from telemetry.core.protocol import codec, events as ev, text_validation
 from telemetry.core.protocol.event_texts import AGENT_ONLY_EVENTS, EVENT_EXAMPLES
+from telemetry.core.protocol.json_bytes import to_plain_utf8
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 _FIELD_PATTERN = re.compile(r"\$\.?([\w.\[\]]+)`|field `(\w+)`")
 _ID_RULE = "regex '^[a-z0-9-]{1,63}$'"
 _FAR_FUTURE_MS = 1 << 53
+_MAX_NANOSECONDS = 1 << 80
 _DAY_MS, _HOUR_MS, _MINUTE_MS = 86_400_000, 3_600_000, 60_000
 MAX_FAULTS_PER_EVENT = 20
 MAX_AGE_MS = 400 * _DAY_MS
@@ -44,7 +47,7 @@ TIME_BOUNDS = {
 }
 """The fields that hold a time, Unix ms, and where it may lie."""
 _UNITS = ((1_000.0, "seconds", "multiply by 1000"), (1e-3, "microseconds", "divide by 1000"),
-          (1e-6, "nanoseconds", "divide by 1000000"))  # fmt: skip
+          (1e-6, "nanoseconds", "divide by 1000000"), (60_000.0, "minutes", "multiply by 60000"))  # fmt: skip
 _EVENT_TYPES = tuple(str(kind.__struct_config__.tag) for kind in ev.AGENT_EVENTS)
 
 
@@ -54,6 +57,14 @@ class BadEvent(ValueError):
     def __init__(self, field: str, problem: str, remedy: str) -> None:
         super().__init__(f"{field}: {problem}; {remedy}")
         self.field, self.problem, self.remedy = field, problem, remedy
+
+
+class OtherUnit(BadEvent):
+    """A time is of this device's days when it is read in another `unit` than milliseconds."""
+
+    def __init__(self, field: str, problem: str, remedy: str, unit: str) -> None:
+        super().__init__(field, problem, remedy)
+        self.unit = unit
 
 
 def parse_event(value: object) -> ev.Event:
@@ -104,11 +115,27 @@ def _without_fault(value: object, field: str) -> dict[str, object] | None:
 
 
 def parse_json(text: bytes) -> object:
-    """Return the JSON value. Raises BadEvent."""
+    """Return the JSON value; byte order marks and NULs around it are ignored. Raises BadEvent."""
     try:
-        return msgspec.json.decode(text)
+        plain = to_plain_utf8(text)
+        value: object = msgspec.json.decode(plain)
+        if plain.count(b":") > _count_fields(value):
+            json.loads(plain, object_pairs_hook=_refuse_repeated_fields)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise BadEvent("body", f"no JSON: {error}", "send one JSON object, a list, or one object a line") from None
+    return value
+
+
+def _count_fields(value: object) -> int:
+    if isinstance(value, dict):
+        return len(value) + sum(map(_count_fields, value.values()))
+    return sum(map(_count_fields, value)) if isinstance(value, list) else 0
+
+
+def _refuse_repeated_fields(pairs: list[tuple[str, object]]) -> None:
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        raise ValueError("a field is given more than once")
 
 
 def _to_bad_event(problem: str, value: dict[str, object]) -> BadEvent:
@@ -119,7 +146,7 @@ def _to_bad_event(problem: str, value: dict[str, object]) -> BadEvent:
     if "unknown field" in problem:
         return BadEvent(field, problem, "remove it" + _suggest(field, _field_names(value.get("type"))))
     if field in TIME_BOUNDS:
-        return BadEvent(field, problem, "send Unix milliseconds as a whole number" + _mention_unit(value.get(field)))
+        return _to_bad_time(field, problem, value.get(field))
     if field == "type":
         return BadEvent(field, problem, f"see docs/reference/events.md{_suggest(str(value.get('type')), _EVENT_TYPES)}")
     if _ID_RULE in problem:
@@ -138,27 +165,65 @@ def _suggest(word: str, known: Sequence[str]) -> str:
     return f"; did you mean `{similar[0]}`?" if similar else ""
 
 
-def _mention_unit(value: object, earliest: int = EARLIEST_CLOCK_MS, latest: int = _FAR_FUTURE_MS // 1000) -> str:
-    """Return in which unit the value would be a time from `earliest` to `latest` (Unix ms), empty when in none."""
+def _find_unit(value: float, earliest: int, latest: int) -> tuple[str, str]:
+    """Return the unit in which the value is a time from `earliest` to `latest` (Unix ms), and how to convert it."""
+    for factor, unit, conversion in _UNITS if abs(value) < _MAX_NANOSECONDS else ():
+        if earliest <= value * factor <= latest:
+            return unit, conversion
+    return "", ""
+
+
+def _to_bad_time(field: str, problem: str, value: object) -> BadEvent:
+    remedy = "send Unix milliseconds as a whole number"
     if isinstance(value, (int, float)):
-        for factor, unit, conversion in _UNITS:
-            if earliest <= value * factor <= latest:
-                return f": this looks like {unit}, {conversion}"
-    return ""
+        unit, conversion = _find_unit(value, EARLIEST_CLOCK_MS, _FAR_FUTURE_MS // 1000)
+        if unit:
+            return OtherUnit(field, problem, f"{remedy}: this looks like {unit}, {conversion}", unit)
+    return BadEvent(field, problem, remedy)
 
 
 def find_implausible_times(event: ev.Event, now: int) -> Iterator[BadEvent]:
-    """Yield a fault for each time that is too far from `now` (Unix ms); none when this clock was never set."""
+    """Yield a fault for each time that is too far from `now` (Unix ms); none when this clock was never set.
+
+    A time before 2020 that fits no other unit is of a clock that was never set: its sender cannot correct it, so it is
+    no fault (see `find_times_of_unset_clocks`).  0 is no time.
+    """
     if now < EARLIEST_CLOCK_MS:
         return
+    for field, value, bounds in _times_out_of_bounds(event, now):
+        where = "after" if value > now else "before"
+        problem = f"{value} is {_length_text(abs(value - now))} {where} this device's clock ({now})"
+        unit, conversion = _find_unit(value, now - bounds.before_ms, now + bounds.ahead_ms)
+        if unit:
+            remedy = f"send Unix milliseconds: this looks like {unit}, {conversion}"
+            yield OtherUnit(field, problem, remedy, unit)
+        elif not 0 < value < EARLIEST_CLOCK_MS:
+            yield BadEvent(field, problem, "send Unix milliseconds, and check both clocks")
+
+
+def find_times_of_unset_clocks(event: ev.Event, now: int) -> Iterator[str]:
+    """Yield each field with a time before 2020 that fits no other unit; `now` is Unix ms."""
+    if now >= EARLIEST_CLOCK_MS and next(find_implausible_times(event, now), None) is None:
+        for field, value, _ in _times_out_of_bounds(event, now):
+            if 0 < value < EARLIEST_CLOCK_MS:
+                yield field
+
+
+def refuse_other_units(event: ev.Event, now: int) -> None:
+    """Refuse an event with a time in seconds, minutes, microseconds or nanoseconds; `now` is Unix ms.
+
+    Raises OtherUnit.
+    """
+    for fault in find_implausible_times(event, now):
+        if isinstance(fault, OtherUnit):
+            raise fault
+
+
+def _times_out_of_bounds(event: ev.Event, now: int) -> Iterator[tuple[str, int, TimeBounds]]:
     for field, bounds in TIME_BOUNDS.items():
         value = getattr(event, field, None)
         if value is not None and not now - bounds.before_ms <= value <= now + bounds.ahead_ms:
-            where = "after" if value > now else "before"
-            problem = f"{value} is {_length_text(abs(value - now))} {where} this device's clock ({now})"
-            unit = _mention_unit(value, now - bounds.before_ms, now + bounds.ahead_ms)
-            remedy = f"send Unix milliseconds{unit}" if unit else "send Unix milliseconds, and check both clocks"
-            yield BadEvent(field, problem, remedy)
+            yield field, value, bounds
 
 
 def _length_text(length_ms: int) -> str:

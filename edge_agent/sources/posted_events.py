@@ -11,8 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec import Meta
 
-from edge_agent.sources.parsing import BadEvent, find_event_faults, find_implausible_times, parse_event, parse_json
+from edge_agent.sources.parsing import (
+    BadEvent,
+    find_event_faults,
+    find_implausible_times,
+    find_times_of_unset_clocks,
+    parse_event,
+    parse_json,
+)
 from telemetry.core.protocol.events import TicketCalled
+from telemetry.core.protocol.json_bytes import to_plain_utf8
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,7 +32,6 @@ MAX_LISTED_FINDINGS = 100
 """Most faults and most warnings that one answer lists."""
 JSON_LINES_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 _SERVICE_FIELDS = ("service", "to_service")
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class EventFinding(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -79,7 +86,7 @@ def read_posted_events(body: bytes, content_type: str, now: int, services: froze
     """
     events: list[Event] = []
     faults: list[EventFinding] = []
-    for item in _split_body(body.removeprefix(_BYTE_ORDER_MARK), content_type):
+    for item in _split_body(to_plain_utf8(body), content_type):
         try:
             event = _read_item(item, now)
         except BadEvent:
@@ -89,7 +96,7 @@ def read_posted_events(body: bytes, content_type: str, now: int, services: froze
         events.append(event)
     if faults:
         raise RefusedPost(faults[:MAX_LISTED_FINDINGS], len(faults))
-    return PostedEvents(events, list(_warnings(events, services))[:MAX_LISTED_FINDINGS])
+    return PostedEvents(events, list(_warnings(events, now, services))[:MAX_LISTED_FINDINGS])
 
 
 def _read_item(item: _PostedItem, now: int) -> Event:
@@ -148,8 +155,8 @@ def _read_line(index: int, number: int, line: bytes) -> _PostedItem:
         return _PostedItem(index, number, None, BadEvent("line", error.problem, "write one JSON object a line"))
 
 
-def _warnings(events: Sequence[Event], services: frozenset[str]) -> Iterator[EventFinding]:
-    """Yield a warning for each wait below zero, and each service that the centre does not declare.
+def _warnings(events: Sequence[Event], now: int, services: frozenset[str]) -> Iterator[EventFinding]:
+    """Yield a warning for each wait below zero, time of an unset clock, and service that the centre does not declare.
 
     Without `services` the declared ones are not known.
     """
@@ -158,6 +165,9 @@ def _warnings(events: Sequence[Event], services: frozenset[str]) -> Iterator[Eve
             detail = f"the ticket entered {event.entered - event.t} ms after this call"
             remedy = "check both times; the call is counted, its wait is not"
             yield EventFinding(index=index, field="entered", detail=detail, remedy=remedy)
+        for field in find_times_of_unset_clocks(event, now):
+            detail = "a time before 2020, as of a clock that was never set"
+            yield EventFinding(index=index, field=field, detail=detail, remedy="set the clock; the event is stored")
         for field in _SERVICE_FIELDS if services else ():
             service = getattr(event, field, None)
             if service is not None and service not in services:

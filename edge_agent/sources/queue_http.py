@@ -2,7 +2,7 @@
 
 The endpoint answers `GET URL?since=CURSOR` with `{"events": [...], "next": "CURSOR"}`.  Events have Motcua's field
 names, or a mapping's columns, and may have the queue system's own `id`.  Events and cursor are committed together; the
-cursor also contains digests of the last ids (without ids: of the events), so that a repeated event is skipped.
+cursor also contains digests of the ids (without ids: of the events), so that a repeated event is skipped.
 """
 
 from __future__ import annotations
@@ -10,17 +10,28 @@ from __future__ import annotations
 import http.client
 import ssl
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from socket import SHUT_RDWR
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import msgspec
 
 from edge_agent.log import Logger
-from edge_agent.sources.parsing import BadEvent, parse_event, refuse_personal_data
+from edge_agent.sources.parsing import BadEvent, OtherUnit, parse_event, parse_json, refuse_other_units
+from edge_agent.sources.queue_answer import (
+    MAX_RESPONSE_BYTES,
+    QueueAnswer,
+    UnusableAnswer,
+    decompress_body,
+    parse_answer,
+)
+from edge_agent.sources.seen_events import DIGEST_LENGTH, QueueCursor, SeenEvents
+from telemetry.core.backoff import retry_after_ms
+from telemetry.core.protocol.json_bytes import to_plain_utf8
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,39 +42,38 @@ if TYPE_CHECKING:
     from telemetry.core.protocol.events import Event
 
 _log = Logger(__name__)
-MAX_RESPONSE_BYTES = 4 * 1024 * 1024
 READ_TIMEOUT_S = 10.0
 """Longest wait for the next bytes, s."""
 TOTAL_TIMEOUT_S = 30.0
 """Longest time for one whole answer, s."""
-MIN_REMEMBERED_IDS = 512
-"""Fewest ids stored to recognise repeats; at least those of the last two answers."""
 MAX_FAILURES = 5
 """Failures in a row after which the source ends and the supervisor restarts it."""
 MAX_BACKOFF_MS = 600_000
+MAX_REDIRECTS = 5
+_REDIRECTS = {301, 302, 303, 307, 308}
+_NOTHING_NEW = {204, 304}
+_URL_SAFE = "/%:@!$&'()*+,;=-._~?"
 
 
 class QueueUnavailable(OSError):
-    """The queue system's answer is missing or unusable; nothing was appended."""
+    """The queue system's answer is missing or unusable; nothing was appended.
+
+    `retry_after_ms`: the wait that it asked for, 0 when it asked for none.
+    """
+
+    retry_after_ms = 0
 
 
-class QueueResponse(msgspec.Struct, frozen=True):
-    """The endpoint's answer; without `next` the cursor is unchanged."""
-
-    events: list[dict[str, Any]]
-    next: str | int | None = None
-
-
-class QueueCursor(msgspec.Struct, frozen=True):
-    """The source's cursor: the queue system's own, and digests of the last ids."""
-
-    next: str = ""
-    seen: tuple[str, ...] = ()
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 @dataclass(slots=True)
 class QueueHttpSource:
-    """Polls every `every_ms`; `row_mapper` converts other formats to events; invalid events are counted and skipped."""
+    """Polls every `every_ms`; `row_mapper` converts other formats to events; invalid events are counted and skipped.
+
+    `clock` returns Unix ms.
+    """
 
     url: str
     state: DeviceState
@@ -74,70 +84,123 @@ class QueueHttpSource:
     read_timeout_s: float = READ_TIMEOUT_S
     total_timeout_s: float = TOTAL_TIMEOUT_S
     skipped_events: int = 0
+    clock: Callable[[], int] = _wall_ms
+    _seen: SeenEvents | None = None
 
     def run(self, outbox: Sink, stop: Stop) -> None:
-        """Poll until stopped. Raises QueueUnavailable after several failures in a row."""
+        """Poll until stopped. Raises QueueUnavailable after several failures in a row.
+
+        A server that asks for a wait (Retry-After) is alive: it gets the wait, and its answers are no failures.
+        """
         failures = 0
         while not stop.is_set():
+            wait_ms = self.every_ms
             try:
                 more, failures = self.poll_once(outbox), 0
             except (OSError, http.client.HTTPException) as error:
-                more, failures = False, failures + 1
-                _log.warning("queue_unavailable", source=self.name, error=_error_message(error), failures=failures)
+                asked_ms = error.retry_after_ms if isinstance(error, QueueUnavailable) else 0
+                more, failures = False, failures + (not asked_ms)
+                _log.warning(
+                    "queue_unavailable", source=self.name, error=_error_message(error), failures=failures,
+                    retry_after_ms=asked_ms,
+                )  # fmt: skip
                 if failures >= MAX_FAILURES:
                     raise QueueUnavailable(_error_message(error)) from None
+                wait_ms = max(min(self.every_ms * 2 ** max(failures - 1, 0), MAX_BACKOFF_MS), asked_ms)
             if not more:
-                stop.wait(min(self.every_ms * 2 ** max(failures - 1, 0), MAX_BACKOFF_MS) / 1000)
+                stop.wait(wait_ms / 1000)
 
     def poll_once(self, outbox: Sink) -> bool:
         """Process one answer; returns whether to poll again at once. Raises OSError, http.client.HTTPException."""
-        cursor = _parse_cursor(outbox.cursor(self.name))
-        response = self._fetch(cursor.next)
-        seen_keys = dict.fromkeys(cursor.seen)
-        new_objects = {key: v for v in response.events if (key := event_key(v)) not in seen_keys}
-        events = self._parse_objects(list(new_objects.values()))
-        next_cursor = cursor.next if response.next is None else str(response.next)
-        remembered_keys = [*(key for key in seen_keys if key not in new_objects), *new_objects][
-            -max(MIN_REMEMBERED_IDS, 2 * len(response.events)) :
-        ]
-        if new_objects or next_cursor != cursor.next:
-            text = msgspec.json.encode(QueueCursor(next_cursor, tuple(remembered_keys))).decode()
-            outbox.append(events, source=self.name, cursor=text)
+        if self._seen is None:
+            self._seen = SeenEvents(self.name)
+        cursor = self._seen.read_cursor(outbox)
+        answer = self._fetch(cursor.next)
+        elements = [_read_element(raw) for raw in answer.elements]
+        unseen = self._seen.unseen(cursor, (element.digest for element in elements))
+        new_elements = {element.digest: element for element in elements if element.digest in unseen}
+        events = self._parse_elements(list(new_elements.values()))
+        next_cursor = cursor.next if answer.next is None else answer.next
+        if new_elements or next_cursor != cursor.next:
+            committed = QueueCursor(next_cursor, (*cursor.seen, *new_elements), cursor.pages)
+            outbox.append(events, source=self.name, cursor=msgspec.json.encode(committed).decode())
             for event in events:
                 self.state.update(event)
-        return bool(new_objects) and next_cursor != cursor.next
+        return bool(new_elements) and next_cursor != cursor.next
 
-    def _parse_objects(self, objects: list[dict[str, Any]]) -> list[Event]:
+    def _parse_elements(self, elements: list[_Element]) -> list[Event]:
         events: list[Event] = []
-        bad = 0
-        for value in objects:
+        bad, now = 0, self.clock()
+        other_units: dict[tuple[str, str], int] = {}
+        for element in elements:
             try:
-                if self.row_mapper:
-                    events += self.row_mapper(value)
-                else:
-                    events.append(parse_event({key: part for key, part in value.items() if key != "id"}))
-            except BadEvent:
+                new_events = self._parse_element(element)
+                for event in new_events:
+                    refuse_other_units(event, now)
+                events += new_events
+            except OtherUnit as error:
+                bad += 1
+                other_units[error.field, error.unit] = other_units.get((error.field, error.unit), 0) + 1
+            except (BadEvent, RecursionError):
                 bad += 1
         self.skipped_events += bad
+        for (time_field, unit), count in other_units.items():
+            _log.error(
+                "times_in_another_unit", source=self.name, field=time_field, unit=unit, events=count,
+                remedy="send Unix milliseconds; the events were skipped",
+            )  # fmt: skip
         if bad:
             _log.warning("bad_events_skipped", source=self.name, events=bad, since_start=self.skipped_events)
         return events
 
-    def _fetch(self, since: str) -> QueueResponse:
-        connection = self._create_connection()
-        connection.connect()
-        timer = threading.Timer(self.total_timeout_s, _shut_down, [connection.sock])
-        timer.daemon = True
-        timer.start()
-        try:
-            connection.request("GET", self._request_target(since), headers=self._request_headers())
-            return _parse_response(connection.getresponse())
-        finally:
-            timer.cancel()
-            connection.close()
+    def _parse_element(self, element: _Element) -> list[Event]:
+        value = element.value
+        if not isinstance(value, dict):
+            raise BadEvent("event", "not a JSON object", "send objects")
+        if self.row_mapper:
+            return self.row_mapper(value)
+        return [parse_event({key: part for key, part in value.items() if key != "id"})]
 
-    def _create_connection(self) -> http.client.HTTPConnection:
-        parts = urlsplit(self.url)
+    def _fetch(self, since: str) -> QueueAnswer:
+        url, headers = self._request_url(since), self._request_headers()
+        for _ in range(MAX_REDIRECTS + 1):
+            connection = self._create_connection(url)
+            connection.connect()
+            timer = threading.Timer(self.total_timeout_s, _shut_down, [connection.sock])
+            timer.daemon = True
+            timer.start()
+            try:
+                parts = urlsplit(url)
+                target = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
+                connection.request("GET", target, headers=headers)
+                with connection.getresponse() as response:
+                    if response.status not in _REDIRECTS:
+                        return self._read_response(response)
+                    url = _redirected_url(url, response.getheader("Location", ""))
+            finally:
+                timer.cancel()
+                connection.close()
+        raise QueueUnavailable(f"redirected more than {MAX_REDIRECTS} times; write the final address as `url`")
+
+    def _read_response(self, response: http.client.HTTPResponse) -> QueueAnswer:
+        if response.status in _NOTHING_NEW:
+            return QueueAnswer([])
+        if response.status != http.client.OK:
+            error = QueueUnavailable(f"answered {response.status}; see the queue system's log")
+            error.retry_after_ms = retry_after_ms(response.getheader("Retry-After"), self.clock())
+            raise error
+        body = response.read(MAX_RESPONSE_BYTES + 1)
+        if len(body) > MAX_RESPONSE_BYTES:
+            raise QueueUnavailable(f"answered over {MAX_RESPONSE_BYTES} bytes; make it return fewer events at once")
+        if response.length:
+            raise QueueUnavailable("the answer was incomplete")
+        try:
+            return parse_answer(decompress_body(body, response.getheader("Content-Encoding", "")))
+        except UnusableAnswer as error:
+            raise QueueUnavailable(str(error)) from None
+
+    def _create_connection(self, url: str) -> http.client.HTTPConnection:
+        parts = urlsplit(url)
         if parts.scheme == "https":
             context = ssl.create_default_context()
             host = parts.hostname or ""
@@ -146,87 +209,89 @@ class QueueHttpSource:
             raise QueueUnavailable(f"url: unknown scheme {parts.scheme!r}; use http or https")
         return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=self.read_timeout_s)
 
-    def _request_target(self, since: str) -> str:
+    def _request_url(self, since: str) -> str:
+        """Return the address with the cursor, its other signs encoded as a browser does."""
         parts = urlsplit(self.url)
-        query = "&".join(part for part in (parts.query, f"since={quote(since, safe='')}" if since else "") if part)
-        return f"{parts.path or '/'}{'?' if query else ''}{query}"
+        own_query = quote(parts.query, safe=_URL_SAFE)
+        query = "&".join(part for part in (own_query, f"since={quote(since, safe='')}" if since else "") if part)
+        return parts._replace(path=quote(parts.path, safe=_URL_SAFE) or "/", query=query, fragment="").geturl()
 
     def _request_headers(self) -> dict[str, str]:
         """Return the headers from the file, read at each request so that a token may change."""
         headers = {"Accept": "application/json", "Connection": "close"}
         if self.header_file is None:
             return headers
-        for number, line in enumerate(self.header_file.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            lines = to_plain_utf8(self.header_file.read_bytes()).decode("utf-8").splitlines()
+        except UnicodeDecodeError:
+            raise QueueUnavailable(f"{self.header_file}: not a UTF-8 text; save it as UTF-8") from None
+        for number, line in enumerate(lines, 1):
             name, colon, value = line.partition(":")
-            if line.strip() and not colon:
+            if line.strip() and not (colon and _is_header(name.strip(), value.strip())):
                 raise QueueUnavailable(f"{self.header_file}:{number}: not a header; write NAME: VALUE")
             if colon:
                 headers[name.strip()] = value.strip()
         return headers
 
 
-def event_key(event: dict[str, Any]) -> str:
-    """Return the digest that identifies an event: of its `id`, else of the whole event."""
-    own_id = event.get("id")
-    text = str(own_id).encode() if isinstance(own_id, str | int) else msgspec.json.encode(event, order="deterministic")
-    return blake2b(text, digest_size=6).hexdigest()
+@dataclass(frozen=True, slots=True)
+class _Element:
+    """One element of an answer: the digest that identifies it, and its value; None when it cannot be read."""
+
+    digest: str
+    value: Any
+
+
+def _read_element(raw: bytes) -> _Element:
+    try:
+        value = parse_json(raw)
+        return _Element(event_digest(value) if isinstance(value, dict) else _digest(raw), value)
+    except (BadEvent, RecursionError):
+        return _Element(_digest(raw), None)
 
 
 def load_row_mapper(name_or_path: str) -> Callable[[dict[str, Any]], list[Event]]:
-    """Return a function from objects, whose fields are the columns of a replay mapping, to events.
+    """Return a function from objects to events by a replay mapping. Raises MappingError with all its faults."""
+    from edge_agent.sources.queue_mapping import build_row_mapper  # noqa: PLC0415 - only vendors' formats need it
 
-    It returns no event when a skip matches or no rule applies, and raises BadEvent.  Ticket ids are derived from the
-    mapping's name, so that correcting its rules does not change them.  Raises MappingError with all its faults.
-    """
-    from edge_agent.mapping.cell_parsing import CellError  # noqa: PLC0415 - only vendors' formats need a mapping
-    from edge_agent.mapping.document import load_mapping  # noqa: PLC0415
-    from edge_agent.mapping.expressions import ReplayContext  # noqa: PLC0415
-
-    mapping = load_mapping(name_or_path)
-    context = ReplayContext(mapping.zone, mapping.service_by_value, f"queue:{mapping.name}")
-
-    def map_object(value: dict[str, Any]) -> list[Event]:
-        row = dict.fromkeys(mapping.columns, "") | flatten(value)
-        if any(all(test.matches(row) for test in skip.when) for skip in mapping.skips):
-            return []
-        try:
-            events = [rule.build_event(1, row, context, "") for rule in mapping.rules if rule.applies(row)]
-        except CellError as error:
-            raise BadEvent(error.column, error.problem, error.remedy) from None
-        for event in events:
-            refuse_personal_data(event)
-        return events
-
-    return map_object
+    return build_row_mapper(name_or_path)
 
 
-def flatten(value: dict[str, Any], prefix: str = "") -> dict[str, str]:
-    """Return the object as one row of text: `{"ticket": {"no": 7}}` has the column `ticket.no`."""
-    row: dict[str, str] = {}
-    for key, part in value.items():
-        if isinstance(part, dict):
-            row |= flatten(part, f"{prefix}{key}.")
-        else:
-            row[f"{prefix}{key}"] = "" if part is None else str(part).strip()
-    return row
+def event_digest(event: dict[str, Any]) -> str:
+    """Return the digest that identifies an event: of its `id`, else of the whole event. Raises RecursionError."""
+    own_id = event.get("id")
+    if isinstance(own_id, str | int) and not isinstance(own_id, bool) and own_id != "":
+        return _digest(str(own_id).encode())
+    return _digest(msgspec.json.encode(event, order="deterministic"))
 
 
-def _parse_response(response: http.client.HTTPResponse) -> QueueResponse:
-    if response.status != http.client.OK:
-        raise QueueUnavailable(f"answered {response.status}; see the queue system's log")
-    body = response.read(MAX_RESPONSE_BYTES + 1)
-    if len(body) > MAX_RESPONSE_BYTES:
-        raise QueueUnavailable(f"answered over {MAX_RESPONSE_BYTES} bytes; make it return fewer events at once")
-    if response.length:
-        raise QueueUnavailable("the answer was incomplete")
+def _digest(text: bytes) -> str:
+    return blake2b(text, digest_size=DIGEST_LENGTH // 2).hexdigest()
+
+
+def _is_header(name: str, value: str) -> bool:
+    return name.isascii() and bool(name) and " " not in name and _is_latin(value)
+
+
+def _is_latin(value: str) -> bool:
+    return all(" " <= sign <= "\xff" or sign == "\t" for sign in value)
+
+
+def _redirected_url(url: str, location: str) -> str:
+    """Return where a redirect leads on the same server. Raises QueueUnavailable: a token must go nowhere else."""
     try:
-        return msgspec.json.decode(body, type=QueueResponse)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        raise QueueUnavailable('answered something other than {"events": [...], "next": ...}') from None
+        target = urlsplit(urljoin(url, quote(location, safe=_URL_SAFE + "#[]")))
+        is_same = bool(location) and _server_of(target.geturl()) == _server_of(url)
+    except ValueError:
+        is_same = False
+    if not is_same:
+        raise QueueUnavailable("redirected to another server; write the final address as `url`")
+    return target._replace(fragment="").geturl()
 
 
-def _parse_cursor(text: str) -> QueueCursor:
-    return msgspec.json.decode(text, type=QueueCursor) if text else QueueCursor()
+def _server_of(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port
 
 
 def _shut_down(connection: Any) -> None:  # noqa: ANN401 - a plain or a TLS socket

@@ -217,6 +217,7 @@ DAY_MS = 86_400_000
     ("field", "value", "unit"),
     [
         ("t", NOW // 1000, "seconds"),
+        ("t", NOW // 60_000, "minutes"),
         ("t", NOW * 1000, "microseconds"),
         ("t", NOW * 1_000_000, "nanoseconds"),
         ("t", NOW / 1000 + 0.5, "seconds"),
@@ -236,6 +237,13 @@ def test_a_time_in_another_unit_or_far_away_is_refused_with_its_unit(
     assert "milliseconds" in problem["remedy"]
     assert (f"looks like {unit}" in problem["remedy"]) == bool(unit), problem
     assert kiosk.outbox.pending_count() == 0
+
+
+@pytest.mark.parametrize("t", [1, NOW // 2])
+def test_a_time_of_a_clock_that_was_never_set_is_stored_with_a_warning(kiosk: Kiosk, t: int) -> None:
+    """The sender cannot correct it: the event must not be lost."""
+    status, answer = kiosk.post({**PAID, "t": t})
+    assert (status, [warning["field"] for warning in answer["warnings"]]) == (201, ["t"])
 
 
 @pytest.mark.parametrize("t", [NOW - 400 * DAY_MS, NOW + 300_000])
@@ -297,7 +305,7 @@ def test_an_unknown_or_doubtful_parameter_is_refused(kiosk: Kiosk, query: str) -
 
 
 def test_all_faults_of_a_list_are_reported_with_their_index(kiosk: Kiosk) -> None:
-    status, problem = kiosk.post([PAID, {**PAID, "outcome": "x"}, 7, {**PAID, "t": 5, "n": 1}, {**PAID, "t": 5}])
+    status, problem = kiosk.post([PAID, {**PAID, "outcome": "x"}, 7, {**PAID, "t": 0, "n": 1}, {**PAID, "t": 0}])
     assert (status, problem["error_count"], problem["status"]) == (400, 5, 400)
     found = [(e["index"], e["field"]) for e in problem["errors"]]
     assert found == [(2, "outcome"), (3, "event"), (4, "n"), (4, "t"), (5, "t")]
@@ -359,8 +367,41 @@ def test_a_broken_list_over_many_lines_has_one_fault(kiosk: Kiosk) -> None:
     assert (status, problem["error_count"], problem["field"]) == (400, 1, "body")
 
 
-def test_a_byte_order_mark_is_no_fault(kiosk: Kiosk) -> None:
-    assert kiosk.post(b"\xef\xbb\xbf" + json.dumps(PAID).encode())[0] == 201
+@pytest.mark.parametrize("start", [b"\xef\xbb\xbf", b"\x00\x00", b"\x00\xef\xbb\xbf\xef\xbb\xbf"])
+@pytest.mark.parametrize("end", [b"", b"\x00"])
+def test_marks_and_nuls_around_a_body_are_no_fault(kiosk: Kiosk, start: bytes, end: bytes) -> None:
+    assert kiosk.post(start + json.dumps(PAID).encode() + end)[0] == 201
+    assert kiosk.post(start + b"\n".join([json.dumps(PAID).encode()] * 2) + end)[0] == 201
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
+def test_other_forms_of_unicode_are_read(kiosk: Kiosk, encoding: str) -> None:
+    assert kiosk.post(json.dumps(PAID).encode(encoding))[0] == 201
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"type":"payment.result","outcome":"ok","t":' + b"9" * 400 + b"}",
+        b'{"type":"payment.result","outcome":"ok","t":' + b"9" * 5_000 + b"}",
+        b'{"type":"payment.result","outcome":"ok","t":NaN}',
+        b'{"type":"payment.result","outcome":"ok","t":1e400}',
+        b'{"type":"payment.result","outcome":"ok","outcome":"user_cancel"}',
+        b'[{"type":"payment.result","outcome":"ok","outcome":"user_cancel"}]',
+        b"[" * 20_000 + b"]" * 20_000,
+        b'{"a":' * 20_000 + b"1" + b"}" * 20_000,
+        b'{"type":"payment.result","outcome":"\\ud800"}',
+        b'{"type":"payment.result","outcome":"\xff"}',
+        b"\xff\xfe{\x00",
+        b"\xfe\xff",
+        b"\x00",
+        b"NaN",
+    ],
+)
+def test_poison_is_refused_with_a_remedy(kiosk: Kiosk, body: bytes) -> None:
+    status, problem = kiosk.post(body)
+    assert (status, bool(problem["remedy"]), kiosk.outbox.pending_count()) == (400, True, 0)
+    assert kiosk.post(PAID)[0] == 201
 
 
 def test_more_events_than_one_request_may_have_are_refused(kiosk: Kiosk) -> None:

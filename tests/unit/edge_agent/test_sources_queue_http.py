@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from edge_agent.sources import queue_http
+from edge_agent.sources.queue_answer import MAX_RESPONSE_BYTES
 from edge_agent.sources.queue_http import QueueHttpSource, QueueUnavailable, load_row_mapper
 from edge_agent.sources.state import DeviceState
 
@@ -63,7 +63,7 @@ class _Handler(BaseHTTPRequestHandler):
         since = parse_qs(urlsplit(self.path).query).get("since", [""])[0]
         body = json.dumps(vendor.answer(since)).encode()
         if fault == "big":
-            body = b'{"events":[],"next":"' + b"9" * queue_http.MAX_RESPONSE_BYTES + b'"}'
+            body = b'{"events":[],"next":"' + b"9" * MAX_RESPONSE_BYTES + b'"}'
         if fault == "odd":
             body = b'{"tickets": []}'
         self.send_response(503 if fault == "busy" else 302 if fault == "moved" else 200)

@@ -1,0 +1,158 @@
+"""Reads a queue system's answer into single elements; it must not decide which of them are events, nor log any.
+
+One element that cannot be read (NaN, a number of 5,000 digits, nesting without end) does not spoil its neighbours: when
+the answer as a whole is no strict JSON, its elements are cut out by their brackets and read one by one.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from telemetry.core.protocol.json_bytes import to_plain_utf8
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_RESPONSE_BYTES = 4 * 1024 * 1024
+"""Longest answer, also after decompression."""
+MAX_CURSOR_LENGTH = 4_096
+"""Longest `next`; a longer one would not fit into a request's first line everywhere."""
+SHAPE_REMEDY = 'make it answer {"events": [...], "next": ...}, or a list of events'
+_GZIP_START = b"\x1f\x8b"
+_OTHER_LISTS = ("data", "items", "results", "records", "rows", "value", "tickets", "content")
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{},]', re.DOTALL)
+_MEMBER = re.compile(rb'\s*+("(?:[^"\\]++|\\.)*+")\s*+:(.*)', re.DOTALL)
+
+
+class UnusableAnswer(ValueError):
+    """The answer as a whole cannot be read; the message says why and what to do, without the server's words."""
+
+
+class QueueAnswer(msgspec.Struct, frozen=True):
+    """The events' JSON, and the cursor of the next request; None when the answer gives none that can be used."""
+
+    elements: list[bytes]
+    next: str | None = None
+
+
+class _Envelope(msgspec.Struct, frozen=True):
+    events: list[msgspec.Raw]
+    next: msgspec.Raw = msgspec.Raw(b"")
+
+
+def decompress_body(body: bytes, encodings: str) -> bytes:
+    """Return the body without the codings of a Content-Encoding header. Raises UnusableAnswer."""
+    names = [name.strip().lower() for name in encodings.split(",") if name.strip()]
+    if not names and body.startswith(_GZIP_START):
+        names = ["gzip"]
+    for name in reversed(names):
+        if name in {"gzip", "x-gzip"}:
+            body = _inflate(body, zlib.MAX_WBITS | 16)
+        elif name == "deflate":
+            body = _inflate(body, zlib.MAX_WBITS if _has_zlib_header(body) else -zlib.MAX_WBITS)
+        elif name != "identity":
+            raise UnusableAnswer("answered with an unknown Content-Encoding; make it send gzip, deflate or none")
+    return body
+
+
+def _has_zlib_header(body: bytes) -> bool:
+    return len(body) > 1 and body[0] & 15 == 8 and int.from_bytes(body[:2], "big") % 31 == 0
+
+
+def _inflate(body: bytes, window_bits: int) -> bytes:
+    """Return the decompressed parts, one after the other; never more than MAX_RESPONSE_BYTES + 1."""
+    parts, length = [], 0
+    while body.strip(b"\x00"):
+        stream = zlib.decompressobj(window_bits)
+        try:
+            parts.append(stream.decompress(body, MAX_RESPONSE_BYTES + 1 - length))
+        except zlib.error:
+            raise UnusableAnswer("the compressed answer is damaged") from None
+        length += len(parts[-1])
+        if length > MAX_RESPONSE_BYTES:
+            raise UnusableAnswer(f"answered over {MAX_RESPONSE_BYTES} bytes; make it return fewer events at once")
+        if not stream.eof:
+            raise UnusableAnswer("the answer was incomplete")
+        body = stream.unused_data
+    return b"".join(parts)
+
+
+def parse_answer(body: bytes) -> QueueAnswer:
+    """Return the answer's elements and cursor, whatever stands in single elements. Raises UnusableAnswer."""
+    text = to_plain_utf8(body).strip()
+    if text[:1] == b"[":
+        return QueueAnswer(_split_list(text))
+    if text[:1] != b"{":
+        raise UnusableAnswer(f"answered no JSON; {SHAPE_REMEDY}")
+    try:
+        if text.count(b'"events"') == 1:
+            envelope = msgspec.json.decode(text, type=_Envelope)
+            return QueueAnswer([bytes(element) for element in envelope.events], _read_cursor(bytes(envelope.next)))
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        pass
+    return _parse_leniently(text)
+
+
+def _parse_leniently(text: bytes) -> QueueAnswer:
+    """Return the answer of an object that is no strict JSON as a whole, or has another shape."""
+    members: dict[str, bytes] = {}
+    for part in _split_parts(text):
+        match = _MEMBER.fullmatch(part)
+        if match is None:
+            raise UnusableAnswer(f"answered no JSON; {SHAPE_REMEDY}")
+        name = match[1][1:-1].decode("utf-8", "replace")
+        if name in members and name in {"events", "next"}:
+            raise UnusableAnswer(f"answered with `{name}` more than once; {SHAPE_REMEDY}")
+        members[name] = match[2].strip()
+    events = members.get("events")
+    if events is None:
+        other = next((f"; it has `{name}` instead" for name in _OTHER_LISTS if name in members), "")
+        raise UnusableAnswer(f"answered an object without `events`{other}; {SHAPE_REMEDY}")
+    if events == b"null":
+        return QueueAnswer([], _read_cursor(members.get("next", b"")))
+    if events[:1] != b"[":
+        raise UnusableAnswer(f"answered with `events` that is no list; {SHAPE_REMEDY}")
+    return QueueAnswer(_split_list(events), _read_cursor(members.get("next", b"")))
+
+
+def _split_list(text: bytes) -> list[bytes]:
+    return [element for part in _split_parts(text) if (element := part.strip())]
+
+
+def _split_parts(text: bytes) -> Iterator[bytes]:
+    """Yield what stands between the commas of one list or object. Raises UnusableAnswer."""
+    depth, start = 0, 1
+    for token in _TOKEN.finditer(text):
+        sign = token[0]
+        if sign in b"[{":
+            depth += 1
+        elif sign in b"]}":
+            depth -= 1
+        if (sign == b"," and depth == 1) or depth == 0:
+            part = text[start : token.start()]
+            if part.strip() or depth:
+                yield part
+            start = token.end()
+        if depth == 0:
+            break
+    if depth or text[start:].strip():
+        what = "JSON lines" if not depth and text[start:].lstrip()[:1] in {b"{", b"["} else "incomplete JSON"
+        raise UnusableAnswer(f"answered {what}; {SHAPE_REMEDY}")
+
+
+def _read_cursor(raw: bytes) -> str | None:
+    """Return `next` as the server wrote it; None for none, an empty one, and what is neither text nor number."""
+    if raw[:1] == b'"':
+        try:
+            cursor = msgspec.json.decode(raw, type=str)
+        except (msgspec.MsgspecError, ValueError):
+            return None
+    elif raw[:1].isdigit() or raw[:1] == b"-":
+        cursor = raw.decode("ascii", "replace")
+    else:
+        return None
+    return cursor if cursor.strip() and len(cursor) <= MAX_CURSOR_LENGTH else None
