@@ -103,6 +103,19 @@ def readd_rows(results: dict[str, Any]) -> Iterator[TableRow]:
         yield what, "< 5 s", f"{result['seconds']:.2f} s"
 
 
+def burden_rows(results: dict[str, Any]) -> Iterator[TableRow]:
+    """Yield what one device's events cost all others."""
+    names = {"old_days": "events on many old days", "undeclared_systems": "results of undeclared systems"}
+    for store, result in results.items():
+        for key, name in names.items():
+            figures = result[key]
+            text = f"{figures['longest_pass_s']:.1f} s; all folded after {figures['all_folded_s']:.0f} s"
+            yield f"Rollup's longest pass, one device's {name}, {STORES[store]}", "< 5 s", text
+        odd = result["odd_rows"]
+        what = f"A frame's write after {odd['frames']:,} frames of odd row numbers only, {STORES[store]}"
+        yield what, "", f"{odd['last_ms']:.1f} ms, the first ones {odd['first_ms']:.1f} ms"
+
+
 def slo_rows(result: dict[str, Any]) -> Iterator[TableRow]:
     """Yield how long evaluating every objective takes."""
     count = f"Judge {result['judgements']:,} objectives of {result['centres']:,} centres, {result['devices']:,} devices"
@@ -163,7 +176,8 @@ STORES = {"influx": "InfluxDB", "sqlite": "SQLite"}
 ROW_BUILDERS: dict[str, Callable[[dict[str, Any]], Iterator[TableRow]]] = {
     "backlog": backlog_rows, "memory": memory_rows, "latency": latency_rows, "centre_day": centre_day_rows,
     "agent": agent_rows,
-    "recompute": recompute_rows, "readd": readd_rows, "slo": slo_rows, "api": api_rows, "embedded": embedded_rows,
+    "recompute": recompute_rows, "readd": readd_rows, "burden": burden_rows,
+    "slo": slo_rows, "api": api_rows, "embedded": embedded_rows,
     "demo": demo_rows, "plan": plan_rows,
     "stack": stack_rows,
 }  # fmt: skip

@@ -147,6 +147,16 @@ def store_families(stats: StoreStats) -> Iterator[Metric]:
         "Changes written before this time are folded.",
         stats.cursor_us / 1_000_000,
     )
+    yield single_gauge(
+        "rollup_current_timestamp_seconds",
+        "Changes of recent hours written before this time are folded: how old the present figures are.",
+        stats.current_until / 1000,
+    )
+    yield single_gauge(
+        "rollup_backlog",
+        "Older hours that wait to be folded, those of each centre or system for itself.",
+        stats.backlog_hours,
+    )
 
 
 def device_families(view: CentreView) -> Iterator[Metric]:

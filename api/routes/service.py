@@ -43,7 +43,8 @@ def healthz() -> HealthResponse:
 def readyz(queries: QueriesDep) -> HealthResponse:
     """Return the age of the newest live row; 503 with the reasons when the store does not answer or rollup is behind.
 
-    Behind means: its newest pass began more than two minutes ago, or there was none.
+    Behind means: changes of recent hours wait for more than two minutes, or there was no pass. Older hours that wait
+    (`backlog_hours`) delay no present figure.
     """
     readiness = queries.readiness()
     if readiness.reasons:
@@ -52,7 +53,13 @@ def readyz(queries: QueriesDep) -> HealthResponse:
     times = [*(row.at for row in snapshot.centres.values()), *(row.at for row in snapshot.systems.values())]
     newest = max(times, default=None)
     age = None if newest is None else max(0, queries.now() - newest) // 1000
-    return HealthResponse(status="ok", store="ok", live_age_s=age, rollup_age_s=(readiness.rollup_age_ms or 0) // 1000)
+    return HealthResponse(
+        status="ok",
+        store="ok",
+        live_age_s=age,
+        rollup_age_s=(readiness.rollup_age_ms or 0) // 1000,
+        backlog_hours=readiness.backlog_hours,
+    )
 
 
 @health_router.get("/version", operation_id="version")

@@ -37,12 +37,16 @@ class CompletenessEnvelope(ApiModel):
 
 
 class HealthResponse(ApiModel):
-    """Alive or ready; `live_age_s` is the age of the newest live row, `rollup_age_s` that of rollup's newest pass."""
+    """Alive or ready; `live_age_s` is the age of the newest live row, `rollup_age_s` that of the present figures.
+
+    `backlog_hours` is how many older hours wait to be folded; no present figure waits for them.
+    """
 
     status: str
     store: str | None = None
     live_age_s: int | None = None
     rollup_age_s: int | None = None
+    backlog_hours: int | None = None
 
 
 class VersionResponse(ApiModel):

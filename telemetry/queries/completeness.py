@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from telemetry.core.figures.completeness import compute_completeness, count_rows
+from telemetry.queries.readiness import read_current_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -53,11 +54,17 @@ def completeness_by_device(ranges: Iterable[OutboxRowRanges]) -> NetworkComplete
 
 @dataclass(frozen=True, slots=True)
 class StoreStats:
-    """Counts about the store; `cursor_us` is how far changes are folded, Unix µs."""
+    """Counts about the store.
+
+    `cursor_us` is how far all changes are folded, Unix µs; `current_until` how far those of recent hours are, Unix ms;
+    `backlog_hours` how many older hours wait.
+    """
 
     events: int
     dead_letters: dict[str, int]
     cursor_us: int
+    current_until: int
+    backlog_hours: int
     completeness: NetworkCompleteness
 
 
@@ -77,6 +84,10 @@ class StoreStatsCache:
             if self._cached is None or not 0 <= now - self._cached[0] < STATS_MAX_AGE_MS:
                 ranges = self._store.row_ranges()
                 stored = sum(count_rows(row.stored) for row in ranges)
-                counts = self._store.dead_letter_counts(), self._store.cursor(), completeness_by_device(ranges)
-                self._cached = (now, StoreStats(stored, *counts))
+                self._cached = (now, self._read(stored, completeness_by_device(ranges)))
             return self._cached[1]
+
+    def _read(self, stored: int, completeness: NetworkCompleteness) -> StoreStats:
+        until = read_current_until(self._store)
+        dead_letters, cursor = self._store.dead_letter_counts(), self._store.cursor()
+        return StoreStats(stored, dead_letters, cursor, until.current_until, until.backlog_hours, completeness)

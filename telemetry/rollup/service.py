@@ -6,6 +6,7 @@ repeated or run again from the start gives the same totals.
 
 from __future__ import annotations
 
+import time
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -17,18 +18,20 @@ from telemetry.core.fold.event_spans import TICKET_LOOKBACK_MS, dirty_hours
 from telemetry.core.fold.fold import FOLD_LOOKBACK_MS, FOLD_VERSION
 from telemetry.core.fold.platform_heartbeat import PLATFORM_ENTITY, RECONNECT_GRACE_MS
 from telemetry.core.fold.totals import EVIDENCE_FIELDS
+from telemetry.rollup.backlog import FoldBacklog
 from telemetry.rollup.contact_log import ContactLog
 from telemetry.rollup.fold_job import FoldJob, FoldSideInputs
 from telemetry.rollup.live_rows import EventCache, LiveRowBuilder, to_status_event
 from telemetry.rollup.platform_outages import PlatformOutages, PlatformWatch
 from telemetry.rollup.reaggregation import Reaggregation
-from telemetry.store import Batch, ChangeRecord
+from telemetry.store import BACKLOG_HOURS_CHECKPOINT, CURRENT_UNTIL_CHECKPOINT, Batch, ChangeRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from telemetry.core.inventory import Inventory
     from telemetry.mqtt.link import Message
+    from telemetry.rollup.backlog import WaitingFold
     from telemetry.slo.evaluator import SloEvaluator
     from telemetry.store import Store
 
@@ -42,17 +45,31 @@ ELAPSED_HOURS_CHECKPOINT = "hours_passed"
 MAX_ABSENCE_MS = 31 * DAY
 ENTITIES_PER_PASS = 25
 """How many folds without a change a pass does: after a start, a platform outage or an hour without events."""
+PASS_BUDGET_S = 2.0
+"""How long a pass folds changes; what is left waits for the next pass."""
+OLDER_BUDGET_S = 0.5
+"""How long a pass folds older hours at least, even when recent ones take all its time."""
+CATCH_UP_BUDGET_S = 0.5
+"""How long a pass does folds without a change, at least one."""
+SLOW_FOLD_S = 1.0
+"""A unit whose recent hours take longer than this rests before they are folded again."""
+REST_PER_FOLD = 4
+"""How many times as long as its fold a slow unit rests: it takes a fifth of rollup's time at most."""
 
 
 @dataclass(slots=True)
 class FoldProgress:
     """What this process has folded and what waits. Times are Unix ms, `written_at` is Unix µs."""
 
-    folded_changes: Counter[ChangeRecord] = field(default_factory=Counter)
-    """Changes of the overlap that are folded; equal ones are distinguished by their number."""
+    known_changes: Counter[ChangeRecord] = field(default_factory=Counter)
+    """Changes of the overlap that are folded or wait; equal ones are distinguished by their number."""
     own_changes: set[ChangeRecord] = field(default_factory=set)
     """Changes of the overlap that this rollup wrote itself."""
     newest_written_at: int = 0
+    read_until: int = 0
+    """Until when changes are read, Unix µs; the store's cursor stays behind it while some of them wait."""
+    own_cursor: int = 0
+    """The store's cursor as the last pass left it, Unix µs; another value is somebody else's and wins."""
     folded_hours: dict[str, list[Window]] = field(default_factory=dict)
     """Hours folded since the present one began, by entity; an event may fold a later hour but not one before it."""
     queue: deque[tuple[str, Window]] = field(default_factory=deque)
@@ -83,10 +100,13 @@ class Rollup:
 
     def __init__(
         self, store: Store, inventory: Callable[[], Inventory], clock: Callable[[], int],
-        evaluator: SloEvaluator | None = None,
+        evaluator: SloEvaluator | None = None, stopwatch: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
+        """`stopwatch` returns seconds; it limits how long a pass folds."""
         self._store, self._inventory, self._clock = store, inventory, clock
-        self._evaluator = evaluator
+        self._evaluator, self._stopwatch = evaluator, stopwatch
+        self._backlog, self._resting_until = FoldBacklog(), dict[str, float]()
+        self._recorded_backlog: int | None = None
         self._outages = PlatformOutages(store)
         event_cache = EventCache(store)
         self._contact_log = ContactLog(store, inventory)
@@ -100,7 +120,10 @@ class Rollup:
         self._last_evaluated_at, self._is_ready = 0, False
 
     def run_once(self) -> int:
-        """Fold everything changed since the last pass; returns how many entities were folded."""
+        """Fold what has changed since the last pass, within the pass's budget; returns how many entities were folded.
+
+        What is left waits for the next pass, and the store's cursor stays before it.
+        """
         self._contact_log.follow_inventory()
         self.fold_outdated()
         self._store.reconcile()
@@ -109,28 +132,78 @@ class Rollup:
         if at < self._last_evaluated_at - HOUR:
             _log.warning("clock_set_back", judged=self._last_evaluated_at, now=at)
             self._last_evaluated_at = 0
+        self._read_changes(at)
+        folded = self._fold_backlog()
+        waiting = self._backlog.windows_by_entity()
+        settled = {entity: [*folded.get(entity, ()), *waiting.get(entity, ())] for entity in {*folded, *waiting}}
+        self._progress.queue.extend(self._contact_log.stale_hours(settled, at))
+        self._catch_up(at)
+        live_rows = self._live_rows.build_rows(self._inventory(), set(folded), at)
+        self._put_live_rows(live_rows | self._contact_log.changed_rows())
+        self._advance_cursor(at)
+        self._platform.last_pass_at = at
+        self._evaluate_objectives()
+        return len(folded)
+
+    def _read_changes(self, at: int) -> None:
+        """Add the changes written since the last pass to the backlog."""
         changes = self._unfolded_changes()
         if any(change not in self._progress.own_changes for change in changes):
             self._platform.last_received_at = at
-        windows: dict[str, list[Window]] = {}
-        for change in changes:
-            # A store that moved an event records the exact time it was moved from: it need not be whole hours.
-            hours = Window(floor(change.start, HOUR), ceil(change.end, HOUR))
-            windows.setdefault(change.entity, []).append(hours)
-        self._handle_platform_gaps(windows.pop(PLATFORM_ENTITY, []))
-        for entity, changed in windows.items():
-            for window in merge(changed):
-                self.fold(entity, window)
-        self._progress.queue.extend(self._contact_log.stale_hours(windows, at))
-        self._catch_up(at)
-        live_rows = self._live_rows.build_rows(self._inventory(), set(windows), at)
-        self._put_live_rows(live_rows | self._contact_log.changed_rows())
-        self._progress.folded_changes.update(changes)
-        if at * 1000 > self._store.cursor():
-            self._store.set_cursor(at * 1000)
-        self._platform.last_pass_at = at
-        self._evaluate_objectives()
-        return len(windows)
+        beats = [c for c in changes if c.entity == PLATFORM_ENTITY]
+        self._handle_platform_gaps([Window(floor(c.start, HOUR), ceil(c.end, HOUR)) for c in beats])
+        inventory = self._inventory()
+        others = (change for change in changes if change.entity != PLATFORM_ENTITY)
+        self._backlog.add(others, at, lambda entity: entity in inventory.centres or entity in inventory.systems)
+        self._progress.known_changes.update(changes)
+
+    def _fold_backlog(self) -> dict[str, list[Window]]:
+        """Fold what waits while the pass has time; returns the hours folded with the present service periods."""
+        folded: dict[str, list[Window]] = {}
+        end = self._stopwatch() + PASS_BUDGET_S
+        self._fold_until(end, self._next_recent, folded)
+        self._fold_until(max(end, self._stopwatch() + OLDER_BUDGET_S), self._backlog.next_older, folded)
+        return folded
+
+    def _next_recent(self) -> WaitingFold | None:
+        now = self._stopwatch()
+        self._resting_until = {entity: end for entity, end in self._resting_until.items() if end > now}
+        return self._backlog.next_recent(self._resting_until.keys())
+
+    def _fold_until(
+        self, end: float, next_fold: Callable[[], WaitingFold | None], folded: dict[str, list[Window]]
+    ) -> None:
+        while (waiting := next_fold()) is not None:
+            began, entity_folded = self._stopwatch(), folded.setdefault(waiting.entity, [])
+            for window in waiting.windows:
+                if entity_folded and window.start < entity_folded[-1].start:
+                    entity_folded.clear()  # an earlier first contact would change the service periods of these
+                self.fold(waiting.entity, window)
+                entity_folded.append(window)
+            self._backlog.remove(waiting)
+            now = self._stopwatch()
+            if waiting.is_recent and now - began > SLOW_FOLD_S:
+                self._resting_until[waiting.entity] = now + REST_PER_FOLD * (now - began)
+            if now >= end:
+                break
+
+    def _advance_cursor(self, at: int) -> None:
+        """Move the store's cursor to the oldest change that waits, or to `at`, and record what waits."""
+        oldest, cursor = self._backlog.oldest_written_at(), self._store.cursor()
+        folded_until = at * 1000 if oldest is None else min(at * 1000, oldest - 1)
+        if folded_until > cursor:
+            self._store.set_cursor(folded_until)
+            cursor = folded_until
+        self._progress.read_until, self._progress.own_cursor = at * 1000, cursor
+        hours = self._backlog.count_hours()
+        if self._recorded_backlog is None:
+            self._recorded_backlog = self._store.checkpoint(BACKLOG_HOURS_CHECKPOINT)
+        if hours or self._recorded_backlog:
+            oldest_recent = self._backlog.oldest_recent_written_at()
+            current_until = at if oldest_recent is None else min(at, oldest_recent // 1000)
+            self._store.set_checkpoint(CURRENT_UNTIL_CHECKPOINT, current_until)
+            self._store.set_checkpoint(BACKLOG_HOURS_CHECKPOINT, hours)
+            self._recorded_backlog = hours
 
     def fold_outdated(self) -> None:
         """Fold everything again when another version of the fold made the totals; an empty store is marked only."""
@@ -138,18 +211,20 @@ class Rollup:
             self.rebuild()
 
     def _unfolded_changes(self) -> list[ChangeRecord]:
-        """Return changes not folded yet, read from before the newest one known and before now.
+        """Return changes not known yet, read from before the newest one known and before now.
 
         The clock may have been ahead: then the cursor and the newest change lie in the future.
         """
         progress, cursor = self._progress, self._store.cursor()
+        if cursor == progress.own_cursor:
+            cursor = progress.read_until
         newest = progress.newest_written_at or cursor
         since = max(min(cursor, self._clock() * 1000, newest) - OVERLAP_US, 0)
         changes = self._store.changes_since(since)
         progress.newest_written_at = max((c.written_at for c in changes), default=progress.newest_written_at)
-        progress.folded_changes = Counter({c: k for c, k in progress.folded_changes.items() if c.written_at >= since})
+        progress.known_changes = Counter({c: k for c, k in progress.known_changes.items() if c.written_at >= since})
         progress.own_changes = {c for c in progress.own_changes if c.written_at >= since}
-        return list((Counter(changes) - progress.folded_changes).elements())
+        return list((Counter(changes) - progress.known_changes).elements())
 
     def fold(self, entity: str, window: Window) -> None:
         """Recompute all totals of an entity over whole hours."""
@@ -174,7 +249,10 @@ class Rollup:
         """Do some of the folds without a change, and some aggregation after a change of calendar."""
         progress = self._progress
         self._queue_elapsed_hours(at)
-        for _ in range(min(ENTITIES_PER_PASS, len(progress.queue))):
+        end = self._stopwatch() + CATCH_UP_BUDGET_S
+        for number in range(min(ENTITIES_PER_PASS, len(progress.queue))):
+            if number and self._stopwatch() >= end:
+                break
             self.fold(*progress.queue[0])
             progress.queue.popleft()
             progress.queued_outage_folds = max(0, progress.queued_outage_folds - 1)
@@ -262,7 +340,7 @@ class Rollup:
             return
         rows: Mapping[str, bytes] = {}
         is_silent = self._platform.is_ingest_silent(now)
-        unfolded = {entity for entity, _ in progress.queue}
+        unfolded = {entity for entity, _ in progress.queue} | self._backlog.windows_by_entity().keys()
         with self._fold_job.evaluator_guard("evaluate"):
             rows = self._evaluator.evaluate(evaluate_at, is_ingest_silent=is_silent, unfolded=unfolded)
         self._put_live_rows(rows)

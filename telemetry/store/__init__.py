@@ -22,6 +22,10 @@ CONTACT_OUTBOX_ID = "contact"
 STATUS_OUTBOX_ID = "status"
 SERVER_OUTBOX_IDS = frozenset({CONTACT_OUTBOX_ID, STATUS_OUTBOX_ID, PLATFORM_OUTBOX_ID})
 """Reserved ids of the points that ingest and rollup write themselves; they are rows of no outbox."""
+BACKLOG_HOURS_CHECKPOINT = "backlog_hours"
+"""Checkpoint: how many hours, of all entities, rollup has read changes of and not folded yet."""
+CURRENT_UNTIL_CHECKPOINT = "current_until"
+"""Checkpoint: until when every recent change is folded, Unix ms; written while older hours wait."""
 MISSING_STORE_REMEDY = (
     "correct MOTCUA_STORE or --store; `motcua ingest`, `motcua rollup` and `motcua replay` create a store"
 )

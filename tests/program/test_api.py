@@ -407,7 +407,7 @@ def test_every_answer_carries_security_headers(net: Network) -> None:
 
 def test_health_and_version(net: Network) -> None:
     net.store.set_cursor((net.time[0] - 1000) * 1000)
-    ready = {"status": "ok", "store": "ok", "live_age_s": 3, "rollup_age_s": 1}
+    ready = {"status": "ok", "store": "ok", "live_age_s": 3, "rollup_age_s": 1, "backlog_hours": 0}
     assert net.client.get("/readyz").json() == ready
     assert net.client.get("/version").json() == {"version": "1.2.3", "inventory_version": "abc123"}
 
