@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import random
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 import httpx
 import structlog
 
-from telemetry.core.backoff import full_jitter_ms
+from telemetry.core.backoff import full_jitter_ms, retry_after_ms
 from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ RESEND_AFTER_MS = 45_000
 """How old, on the snapshots' clock, the last delivery may be before the same is posted again: with snapshots every
 15 s, once a minute at the latest."""
 RETRY_CAP_MS = 15_000
+MAX_ASKED_WAIT_MS = 300_000
+"""The longest wait that Alertmanager may ask for: alerts must not be late for longer."""
 API_PATH = "api/v2/alerts"
 _JSON_HEADERS = {"Content-Type": "application/json"}
 
@@ -101,6 +104,7 @@ class _AlertmanagerSender:
         self._client = httpx.Client(auth=auth, timeout=timeout_s, trust_env=False)
         self._latest: _Snapshot | None = None
         self._handled: _Snapshot | None = None
+        self._asked_wait_ms = 0
         self._condition = threading.Condition()
         self._stop = threading.Event()
         self.deliveries = DeliveryStats()
@@ -125,7 +129,8 @@ class _AlertmanagerSender:
             if self._post(snapshot):
                 attempt = 0
             else:
-                self._stop.wait(0.2 + full_jitter_ms(attempt, random.random(), 500, RETRY_CAP_MS) / 1000)  # noqa: S311
+                wait_ms = 200 + full_jitter_ms(attempt, random.random(), 500, RETRY_CAP_MS)  # noqa: S311
+                self._stop.wait(max(wait_ms, self._asked_wait_ms) / 1000)
                 attempt += 1
 
     def _wait_for_due(self) -> _Snapshot | None:
@@ -150,10 +155,13 @@ class _AlertmanagerSender:
 
     def _post(self, snapshot: _Snapshot) -> bool:
         """Post a snapshot; a failure is logged without the address."""
-        problem = ""
+        problem, self._asked_wait_ms = "", 0
         try:
             response = self._client.post(self._url, content=encode_alerts(snapshot.alerts), headers=_JSON_HEADERS)
-            problem = "" if response.is_success else f"answered {response.status_code}"
+            if not response.is_success:
+                problem = f"answered {response.status_code}"
+                asked_ms = retry_after_ms(response.headers.get("Retry-After"), time.time_ns() // 1_000_000)
+                self._asked_wait_ms = min(asked_ms, MAX_ASKED_WAIT_MS)
         except Exception as error:  # noqa: BLE001  # after any error the thread continues and tries again
             problem = type(error).__name__
         if problem:

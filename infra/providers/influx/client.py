@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, cast
 import httpx
 
 from infra.providers.resource_kind import ProviderError
+from telemetry.core.backoff import retry_after_ms
 from telemetry.http_address import http_base_url
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ TIMEOUT_S: Final = 15.0
 CONNECT_S: Final = 5.0
 RETRY_PAUSES_S: Final = (0.2, 0.5, 1.0, 2.0)
 """Waits before an idempotent call is repeated, s."""
+MAX_ASKED_WAIT_S: Final = 60.0
+"""The longest wait, s, that the server may ask for before one repetition."""
 TOKEN_ADVICE: Final = "is the operator token right? config motcua:influxToken"  # noqa: S105 - a hint, no token
 UNREACHABLE_ADVICE: Final = "is it running, and is the address right? config motcua:influx, url"
 _RETRY_STATUSES: Final = {429, 503}
@@ -173,7 +176,7 @@ class InfluxClient:
             )
             if not transient or not pauses:
                 return answer
-            self._sleep(pauses.pop(0))
+            self._sleep(max(pauses.pop(0), _asked_wait_s(answer)))
 
     def _ping(self) -> str:
         """Return the name of the connection's error, empty when the server answers anything."""
@@ -211,6 +214,14 @@ def _validate_url(url: str) -> str:
     if not base_url:
         raise ProviderError("InfluxDB's address is no http://HOST:PORT without a user; set config motcua:influx, url")
     return base_url
+
+
+def _asked_wait_s(answer: httpx.Response | str) -> float:
+    """Return the wait that an answer asks for with Retry-After, at most MAX_ASKED_WAIT_S."""
+    if isinstance(answer, str):
+        return 0.0
+    asked_ms = retry_after_ms(answer.headers.get("Retry-After"), time.time_ns() // 1_000_000)
+    return min(asked_ms / 1000, MAX_ASKED_WAIT_S)
 
 
 def _parse_object(answer: httpx.Response) -> Json | None:

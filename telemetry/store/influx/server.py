@@ -7,6 +7,8 @@ and never contains the token.
 from __future__ import annotations
 
 import re
+import threading
+import time
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import msgspec
@@ -17,10 +19,11 @@ from influxdb_client.rest import ApiException
 from msgspec import Struct
 from urllib3.exceptions import HTTPError
 
+from telemetry.core.backoff import retry_after_ms
 from telemetry.errors import StoreError, StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 RowT = TypeVar("RowT")
 TIMEOUT_MS: Final = 15_000
@@ -28,6 +31,8 @@ TIMEOUT_MS: Final = 15_000
 CHUNK_ROWS: Final = 20_000
 MAX_SEARCH_WRITES: Final = 400
 """Most writes in one search for rejected lines, so that it ends well before rollup's overlap."""
+MAX_ASKED_WAIT_MS: Final = 300_000
+"""The longest pause that the server may ask for with Retry-After."""
 _REJECTED_CODES: Final = {400: {"invalid"}, 422: {"unprocessable entity"}}
 _ADVICE: Final = {
     401: "check MOTCUA_STORE_TOKEN: it is unknown, revoked or lacks this right",
@@ -87,21 +92,31 @@ def _response_decoder(row: object) -> Any:  # noqa: ANN401  # mypy has no generi
 class InfluxServer:
     """A server and an organization, used with one token; threads may share it."""
 
-    def __init__(self, url: str, org: str, token: str, timeout_ms: int = TIMEOUT_MS) -> None:
-        """Prepare; sends nothing yet."""
+    def __init__(
+        self,
+        url: str,
+        org: str,
+        token: str,
+        timeout_ms: int = TIMEOUT_MS,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Prepare; sends nothing yet. `monotonic` returns s."""
         self._url, self._org = url, org
         self._headers = {"Authorization": f"Token {token}"}
         client = InfluxDBClient(url=url, token=token, org=org, timeout=timeout_ms, retries=False)
         self._client: InfluxDBClient | None = client
         self._writer = client.write_api(write_options=SYNCHRONOUS)
         self._rest: Any = client.api_client.rest_client
+        self._write_pause, self._request_pause = _AskedPause(monotonic), _AskedPause(monotonic)
 
     def write(self, bucket: str, body: bytes) -> None:
         """Write lines; raises WriteRejected or StoreUnavailable."""
         self._check_open()
+        self._write_pause.check(f"writing to bucket {bucket}")
         try:
             self._writer.write(bucket, self._org, body, WritePrecision.NS)  # type: ignore[arg-type]
         except ApiException as error:
+            self._write_pause.begin(error)
             raise _translate_write_error(int(error.status or 0), error.body, f"writing to bucket {bucket}") from None
         except (HTTPError, OSError) as error:
             raise self._unreachable(error) from None
@@ -196,6 +211,7 @@ class InfluxServer:
     ) -> tuple[int, bytes]:
         """Return the answer's status and body, whatever the status; raises StoreUnavailable when there is none."""
         self._check_open()
+        self._request_pause.check(f"{method} {path}")
         all_headers = {**self._headers, **(headers or {})}
         try:
             answer = self._rest.request(
@@ -205,6 +221,7 @@ class InfluxServer:
         except ApiException as error:
             if not error.status:
                 raise self._unreachable(error) from None
+            self._request_pause.begin(error)
             return error.status, error.body or b""
         except (HTTPError, OSError) as error:
             raise self._unreachable(error) from None
@@ -212,6 +229,29 @@ class InfluxServer:
     def _unreachable(self, error: Exception) -> StoreUnavailable:
         kind = type(error).__name__
         return StoreUnavailable(f"InfluxDB at {self._url} does not answer ({kind}); is it running? trying again")
+
+
+class _AskedPause:
+    """The pause that the server asked for: until its end nothing is sent, whoever calls."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._ends_at_s = 0.0
+
+    def begin(self, error: ApiException) -> None:
+        """Begin a pause when the answer has Retry-After."""
+        headers: Mapping[str, str] = error.headers or {}
+        asked_ms = retry_after_ms(headers.get("Retry-After"), time.time_ns() // 1_000_000)
+        with self._lock:
+            self._ends_at_s = max(self._ends_at_s, self._monotonic() + min(asked_ms, MAX_ASKED_WAIT_MS) / 1000)
+
+    def check(self, what: str) -> None:
+        """Raise StoreUnavailable during a pause."""
+        with self._lock:
+            remaining_s = self._ends_at_s - self._monotonic()
+        if remaining_s > 0:
+            raise StoreUnavailable(f"InfluxDB, {what}: it asked for a pause of {remaining_s:.0f} s more; trying again")
 
 
 def _parse_error(body: Any) -> _ErrorBody:  # noqa: ANN401  # bytes or str

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 
-from infra.providers.influx.client import InfluxClient
+from infra.providers.influx.client import MAX_ASKED_WAIT_S, InfluxClient
 from infra.providers.influx.reachability import RETRY_AFTER_S, Reachability, shared_reachability
 from infra.providers.resource_kind import ProviderError
 
@@ -86,3 +86,14 @@ def test_a_refused_connection_is_tried_again_before_the_server_counts_as_silent(
 def test_every_address_has_its_own_view() -> None:
     assert shared_reachability("http://one") is shared_reachability("http://one")
     assert shared_reachability("http://one") is not shared_reachability("http://two")
+
+
+@pytest.mark.parametrize(("header", "first_pause_s"), [("7", 7), ("100000", MAX_ASKED_WAIT_S), ("0", 0.2), ("x", 0.2)])
+def test_a_server_gets_the_wait_that_it_asks_for(header: str, first_pause_s: float) -> None:
+    answers = [httpx.Response(503, headers={"Retry-After": header}), httpx.Response(200, json={"id": "one"})]
+    pauses: list[float] = []
+    transport = httpx.MockTransport(lambda _: answers.pop(0))
+    client = InfluxClient("http://influx", "t", transport=transport, sleep=pauses.append)
+    assert client.get("/me") == {"id": "one"}
+    assert pauses == [first_pause_s]
+    client.close()
