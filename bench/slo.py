@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from telemetry.store import Store
 
 DAYS = 28
-HOUR_BUCKET_DAYS, SLOT_BUCKET_DAYS = 8, 1
+HOUR_BUCKET_DAYS, SLOT_BUCKET_DAYS = 8, 8
 """How many past days have hourly totals, and how many 5-minute totals."""
 RUNS = 3
 DEVICE_OBJECTIVE = Objective("bench-devices", "Thiết bị", "Devices", "device", "availability", 0.98, DAYS, alert=False)

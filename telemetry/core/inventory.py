@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 __all__ = (
     "ALWAYS_OPEN", "DEFAULT_COVERAGE_FLOOR", "AdministrativeLevel", "AdministrativeUnit", "Centre", "DeclaredPeriod",
     "Device", "DeviceKind",
-    "Inventory", "Objective", "ObjectivePeriod", "ObjectiveUnknownPolicy", "OpeningHours", "ProcedureCount",
+    "Inventory", "Objective", "ObjectiveClock", "ObjectivePeriod", "ObjectiveUnknownPolicy", "OpeningHours",
+    "ProcedureCount",
     "PublishedFigures", "Service", "SliKind", "SourceDeclaration", "SourceValue", "System", "Target", "UnknownPolicy",
     "local_date",
 )  # fmt: skip
@@ -31,6 +32,7 @@ __all__ = (
 AdministrativeLevel = Literal["province", "district", "commune"]
 UnknownPolicy = Literal["exclude", "down", "up"]
 """What unknown time counts as in the availability."""
+ObjectiveClock = Literal["open", "wall"]
 ObjectiveUnknownPolicy = Literal["exclude", "down", "up", "settle"]
 """How an objective counts unknown time; `settle`: not at all while provisional, as down once settled."""
 DeviceKind = Literal["gateway", "kiosk", "display", "tablet", "counter", "replay", "host"]
@@ -207,7 +209,7 @@ class Objective:
     sli: SliKind
     goal: float
     days: int
-    clock: Literal["open", "wall"] = "open"
+    clock: ObjectiveClock = "open"
     threshold_ms: int = 0
     period: ObjectivePeriod = "rolling"
     unknown: ObjectiveUnknownPolicy = "settle"

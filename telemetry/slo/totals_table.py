@@ -12,9 +12,10 @@ from operator import add
 from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.open_time import build_open_timeline
-from telemetry.core.calendar.windows import DAY, HOUR, SLOT, BucketWidth, Window, merge_adjacent
+from telemetry.core.calendar.windows import DAY, HOUR, SLOT, BucketWidth, Window, day_window, days_in, merge_adjacent
 from telemetry.core.inventory import local_date
 from telemetry.core.scope import Scope
+from telemetry.core.slo.burn_rate import OPEN_CLOCK_RULES, WALL_CLOCK_RULES, long_window_starts
 from telemetry.core.slo.periods import calendar_period
 from telemetry.core.slo.sli import TIME_SLIS, good_bad_counts, time_sums
 from telemetry.core.slo.timeseries import (
@@ -30,10 +31,11 @@ if TYPE_CHECKING:
     from datetime import date
     from zoneinfo import ZoneInfo
 
+    from telemetry.core.calendar.open_time import OpenTimeline
     from telemetry.core.calendar.opening_calendar import Calendar, ReadinessCheck
     from telemetry.core.calendar.windows import BucketSpan
     from telemetry.core.fold.totals import Total
-    from telemetry.core.inventory import Inventory, Objective, SliKind
+    from telemetry.core.inventory import Inventory, Objective, ObjectiveClock, SliKind
     from telemetry.core.scope import ScopeKind
     from telemetry.core.slo.evaluation import ScopedObjective
     from telemetry.core.slo.timeseries import CoveredBucket
@@ -83,6 +85,38 @@ class TableEntry:
         return time_sums(total.sums, total.width, sli, by_calendar=by_calendar, is_open=is_open)
 
 
+@dataclass(frozen=True, slots=True)
+class DayLayout:
+    """How the local days of a zone are cut into buckets, before closed ones are left out."""
+
+    zone: ZoneInfo
+    first: date
+    today: date
+    edges: frozenset[date]
+
+    @property
+    def extent(self) -> Window:
+        """Return the time from the first day to the end of today."""
+        return Window(day_window(self.first, self.zone).start, day_window(self.today, self.zone).end)
+
+    def spans_for(self, clocks: Iterable[ObjectiveClock], timeline: OpenTimeline) -> list[BucketSpan]:
+        """Return the buckets; slots also on days on which a long window of the clocks' rules begins today."""
+        rules = [rule for clock in clocks for rule in (OPEN_CLOCK_RULES if clock == "open" else WALL_CLOCK_RULES)]
+        starts = long_window_starts(rules, timeline, day_window(self.today, self.zone))
+        slot_days = frozenset(day for window in starts for day in days_in(window, self.zone))
+        return bucket_layout(self.zone, self.first, self.today, self.edges, slot_days)
+
+
+@dataclass(frozen=True, slots=True)
+class GridKey:
+    """What makes a grid: sources that agree in it share one."""
+
+    calendar_version: str
+    by_calendar: bool
+    counts_time: bool
+    alert_clocks: frozenset[ObjectiveClock]
+
+
 @dataclass
 class TotalsTable:
     """All series of one inventory; `today` is, by zone, the local day that the buckets are built for."""
@@ -92,9 +126,10 @@ class TotalsTable:
     entries: dict[TotalsSource, TableEntry] = field(default_factory=dict)
     readiness: dict[str, dict[int, ReadinessSums]] = field(default_factory=lambda: defaultdict(dict))
     """By entity and the start of a day: its READY_FIELDS."""
-    bucket_spans: dict[ZoneInfo, list[BucketSpan]] = field(default_factory=dict)
-    """The layout of the past, before closed buckets are left out."""
-    _grids: dict[tuple[str, bool, bool], BucketGrid] = field(default_factory=dict)
+    layouts: dict[ZoneInfo, DayLayout] = field(default_factory=dict)
+    alert_clocks: dict[TotalsSource, frozenset[ObjectiveClock]] = field(default_factory=dict)
+    """The clocks of the burn-rate rules that read a source; without an alert it has none."""
+    _grids: dict[GridKey, BucketGrid] = field(default_factory=dict)
     _readiness_checks: dict[str, tuple[ReadinessCheck, ...]] = field(default_factory=dict)
     _by_entity: dict[str, list[TableEntry]] = field(default_factory=lambda: defaultdict(list))
 
@@ -129,37 +164,33 @@ class TotalsTable:
         source, calendar = source_of(scoped), calendar_of(scoped, self.inventory)
         if source not in self.entries:
             counts_time = source[1] in TIME_SLIS
-            grid = self._grid_for(calendar, by_calendar=source[3], counts_time=counts_time)
+            clocks = self.alert_clocks.get(source, frozenset())
+            grid = self._grid_for(GridKey(calendar.version, source[3], counts_time, clocks), calendar)
             entry = TableEntry(source, scoped.entity, calendar, TimeSeries(grid, 4 if counts_time else 2))
             self.entries[source] = entry
             self._by_entity[scoped.entity].append(entry)
         if scoped.objective.sli == "readiness":
             if calendar.version not in self._readiness_checks:
-                extent = _extent(self.bucket_spans[calendar.zone])
+                extent = self.layouts[calendar.zone].extent
                 self._readiness_checks[calendar.version] = calendar.readiness_checks(extent)
             self.entries[source].readiness_checks = self._readiness_checks[calendar.version]
 
-    def _grid_for(self, calendar: Calendar, *, by_calendar: bool, counts_time: bool) -> BucketGrid:
+    def _grid_for(self, key: GridKey, calendar: Calendar) -> BucketGrid:
         """Return the grid; what counts tickets counts those outside opening hours too, so it has every bucket."""
-        key = (calendar.version, by_calendar, counts_time)
         if key not in self._grids:
-            spans = self.bucket_spans[calendar.zone]
+            layout = self.layouts[calendar.zone]
             has_year = any(objective.period == "year" for objective in self.inventory.objectives)
-            past = _extent(spans)
+            past = layout.extent
             extent = Window(past.start, past.end + (YEAR_LOOKAHEAD_MS if has_year else LOOKAHEAD_MS))
-            open_windows = calendar.open_windows(extent) if by_calendar else [extent]
-            excluded_windows = calendar.excluded_windows(extent) if by_calendar else ()
+            timeline = build_open_timeline(calendar.open_windows(extent) if key.by_calendar else [extent])
+            excluded_windows = calendar.excluded_windows(extent) if key.by_calendar else ()
             self._grids[key] = build_grid(
-                spans,
-                build_open_timeline(open_windows),
+                layout.spans_for(key.alert_clocks, timeline),
+                timeline,
                 build_open_timeline(excluded_windows),
-                sparse=by_calendar and counts_time,
+                sparse=key.by_calendar and key.counts_time,
             )
         return self._grids[key]
-
-
-def _extent(spans: Sequence[BucketSpan]) -> Window:
-    return Window(spans[0][1].start, spans[-1][1].end)
 
 
 def replace_rows(entries: Sequence[TableEntry], width: BucketWidth, window: Window, rows: Iterable[Total]) -> None:
@@ -210,12 +241,17 @@ def first_days(objectives: Iterable[Objective], now: int, zone: ZoneInfo) -> tup
 def empty_table(inventory: Inventory, scoped_objectives: Iterable[ScopedObjective], now: int) -> TotalsTable:
     """Return a table without figures, built for the local days of `now`."""
     table = TotalsTable(inventory)
+    scoped_objectives = tuple(scoped_objectives)
+    for scoped in scoped_objectives:
+        if scoped.objective.alert and scoped.objective.sli != "readiness":
+            source = source_of(scoped)
+            table.alert_clocks[source] = table.alert_clocks.get(source, frozenset()) | {scoped.objective.clock}
     for scoped in scoped_objectives:
         zone = calendar_of(scoped, inventory).zone
-        if zone not in table.bucket_spans:
+        if zone not in table.layouts:
             first, edges = first_days(inventory.objectives, now, zone)
             table.today[zone] = local_date(now, zone)
-            table.bucket_spans[zone] = bucket_layout(zone, first, table.today[zone], edges)
+            table.layouts[zone] = DayLayout(zone, first, table.today[zone], edges)
         table.add_objective(scoped)
     return table
 
@@ -284,7 +320,7 @@ def _load_readiness(table: TotalsTable, store: Store, previous_table: TotalsTabl
     entities = sorted({entry.entity for entry in table.entries.values() if entry.readiness_checks})
     if not entities:
         return
-    extents = [_extent(spans) for spans in table.bucket_spans.values()]
+    extents = [layout.extent for layout in table.layouts.values()]
     window = Window(min(w.start for w in extents), max(w.end for w in extents))
     for entity, rows in _read_by_entity(store, entities, ENTITIES_PER_READ, ("1d", window), "centre"):
         table.apply_readiness(entity, window, rows)

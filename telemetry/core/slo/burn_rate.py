@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from telemetry.core.calendar.windows import HOUR, MINUTE, SLOT, Window
+from telemetry.core.calendar.windows import HOUR, MINUTE, SLOT, Window, merge
 from telemetry.core.slo.budget import error_budget_ratio
 
 if TYPE_CHECKING:
@@ -129,6 +129,20 @@ def evaluate_rule(rule: BurnRateRule, burn_input: BurnRateInput, now: int) -> Bu
     has_evidence = good_bad.bad >= evidence.bad and good_bad.total >= evidence.total
     is_burning = all(rate is not None and rate > threshold for rate in rates)
     return BurnRate(rule, threshold, *rates, start, has_full_history, has_full_history and has_evidence and is_burning)
+
+
+def long_window_starts(rules: Iterable[BurnRateRule], timeline: OpenTimeline, evaluated: Window) -> list[Window]:
+    """Return within which times the long windows begin, when rules are evaluated anywhere in `evaluated`.
+
+    What they count there must be known slot by slot.  A window that the timeline does not reach back to is left out.
+    """
+    starts: list[Window] = []
+    for rule in rules:
+        last = timeline.subtract_open(evaluated.end - 1, rule.long_ms)
+        first = timeline.subtract_open(evaluated.start, rule.long_ms)
+        if last is not None:
+            starts.append(Window(timeline.starts[0] if first is None else first, last + 1))
+    return merge(starts)
 
 
 def _short_burn_rate(rule: BurnRateRule, burn_input: BurnRateInput, now: int) -> float | None:

@@ -1,7 +1,8 @@
 """Totals along time with running sums, for evaluation and history: any window costs two look-ups. Pure.
 
-A grid divides the past into buckets: days long ago, hours recently, slots since yesterday.  One grid serves every
-scope with the same calendar.  A column holds one kind of sum (ms, or a count).  It must not weigh unknown time.
+A grid divides the past into buckets: days long ago, hours recently, slots since yesterday and where a burn-rate window
+begins.  One grid serves every scope with the same calendar and rules.  A column holds one kind of sum (ms, or a
+count).  It must not weigh unknown time.
 """
 
 from __future__ import annotations
@@ -30,13 +31,18 @@ CoveredBucket = tuple[int, int, int]
 """An index, and the indexes in another grid from and up to which this bucket is made of whole buckets."""
 
 
-def bucket_layout(zone: ZoneInfo, first: date, today: date, edges: Collection[date]) -> list[BucketSpan]:
-    """Cut the local days from `first` to `today`, whole; days in `edges` into hours, because a period begins there."""
+def bucket_layout(
+    zone: ZoneInfo, first: date, today: date, edges: Collection[date], slot_days: Collection[date] = ()
+) -> list[BucketSpan]:
+    """Cut the local days from `first` to `today`, whole; days in `edges` into hours, because a period begins there.
+
+    Days in `slot_days` are cut into slots, like today and yesterday: a burn-rate window begins there.
+    """
     spans: list[BucketSpan] = []
     day = first
     while day <= today:
         whole_day = day_window(day, zone)
-        if day >= today - _ONE_DAY:
+        if day >= today - _ONE_DAY or day in slot_days:
             runs: list[BucketSpan] = [("5m", whole_day)]
         elif day >= today - HOURLY_DAYS * _ONE_DAY or day in edges:
             runs = split_into_hours(whole_day)

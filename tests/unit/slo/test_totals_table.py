@@ -79,12 +79,16 @@ def test_nights_are_not_read_but_by_the_wall_clock() -> None:
     ledger, now = Ledger(), local_ms(date(2026, 10, 15), time(10), HCM)
     watching(ledger, world(aim("a"))).evaluate_all(now)
     by_width = {width: sum(w.length for _, x, w in ledger.reads if x == width) for width in ("5m", "1h", "1d")}
-    assert by_width["5m"] == 2 * (9 * HOUR + 30 * MINUTE)
-    assert by_width["1h"] <= 7 * 10 * HOUR
+    # Today and yesterday, and the two days a week ago on which the window of `ticket-week` begins today.
+    assert by_width["5m"] == 4 * (9 * HOUR + 30 * MINUTE)
+    assert by_width["1h"] <= 5 * 10 * HOUR
     assert {w.start % DAY for _, x, w in ledger.reads if x == "1d"} == {17 * HOUR}
     ledger.reads.clear()
     watching(ledger, world(aim("a", clock="wall"))).evaluate_all(now)
-    assert sum(w.length for _, width, w in ledger.reads if width == "5m") == 2 * DAY
+    assert sum(w.length for _, width, w in ledger.reads if width == "5m") == 3 * DAY
+    ledger.reads.clear()
+    watching(ledger, world(aim("a", alert=False))).evaluate_all(now)
+    assert sum(w.length for _, width, w in ledger.reads if width == "5m") == 2 * (9 * HOUR + 30 * MINUTE)
 
 
 def test_a_new_inventory_reads_only_what_it_changes() -> None:
