@@ -37,6 +37,7 @@ RECEIPT_TIMEOUT_MS = 600_000
 REFUSAL_REMEDIES = {
     "unknown_device": "declare the device in the server's inventory; the rows stay and are sent again",
     "unknown_centre": "declare the centre in the server's inventory; the rows stay and are sent again",
+    "unknown_system": "declare the system in the server's inventory; the rows stay and are sent again",
     "unsupported_version": "upgrade the server; the rows stay and are sent again",
     "unsupported_type": "upgrade the server; the rows stay and are sent again",
     "unsupported_field": "upgrade the server; the rows stay and are sent again",
@@ -45,7 +46,7 @@ REFUSAL_REMEDIES = {
     "personal_data": "the program must send random ids only; the rows are in the refused table",
     "store_refused": "the rows are in the refused table; report it to the makers of Motcua",
     "malformed": "the rows are in the refused table; report it to the makers of the program",
-    "too_old": "the server keeps no events of that time; the rows are in the refused table",
+    "too_old": "the server accepts no events of that time; the rows are in the refused table",
 }
 """What to do about a reason of the server."""
 

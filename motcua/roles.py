@@ -15,7 +15,7 @@ from motcua.system import wall_ms
 from telemetry import wiring
 from telemetry.config import ServerSettings, parse_listen_address
 from telemetry.core.backoff import full_jitter_ms
-from telemetry.core.calendar.windows import Window
+from telemetry.core.calendar.windows import DAY, Window
 from telemetry.core.inventory import Inventory
 from telemetry.errors import StoreUnavailable
 from telemetry.ingest.service import Ingest
@@ -77,7 +77,7 @@ def run_ingest_role(
         if store is None:
             return
         stack.enter_context(closing(store))
-        service = Ingest(store, inventory, wall_ms)
+        service = Ingest(store, inventory, wall_ms, settings.max_event_age_days * DAY)
         if listen:
             from telemetry.ingest import metrics_server
 

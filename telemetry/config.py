@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 DEFAULT_STORE = "sqlite:///motcua-data/store.db"
 DEFAULT_MQTT = "mqtt://127.0.0.1:1883"
 DEFAULT_LISTEN = "127.0.0.1:8080"
+DEFAULT_MAX_EVENT_AGE_DAYS = 400
 SQLITE_PREFIX = "sqlite:///"
 INFLUX_PREFIXES = ("influxdb+http://", "influxdb+https://")
 STORE_REMEDY = "write sqlite:///PATH or influxdb+http://HOST:PORT?org=O&bucket=B"
 SETTING_NAMES = (
     "MOTCUA_INVENTORY", "MOTCUA_STORE", "MOTCUA_STORE_TOKEN", "MOTCUA_MQTT", "MOTCUA_MQTT_CA", "MOTCUA_MQTT_CERT",
     "MOTCUA_MQTT_KEY", "MOTCUA_STATE", "MOTCUA_API_LISTEN", "MOTCUA_LOG", "MOTCUA_ALERTMANAGER",
+    "MOTCUA_MAX_EVENT_AGE_DAYS",
 )  # fmt: skip
 
 
@@ -37,6 +39,8 @@ class ServerSettings:
     store_token: str = field(default="", repr=False)
     alertmanager: str = field(default="", repr=False)
     """Alertmanager's address, which may contain a password; empty: alerts are evaluated and shown, but not sent."""
+    max_event_age_days: int = DEFAULT_MAX_EVENT_AGE_DAYS
+    """How old a device's event may be when ingest receives it, days."""
 
 
 def load_settings(
@@ -71,6 +75,10 @@ def load_settings(
         faults.append(
             Fault(file, 0, "MOTCUA_ALERTMANAGER", "not an http address", "write http://HOST:PORT, or leave it out")
         )
+    max_age = values.get("MOTCUA_MAX_EVENT_AGE_DAYS", str(DEFAULT_MAX_EVENT_AGE_DAYS))
+    if not (max_age.isascii() and max_age.isdigit() and len(max_age) < 6 and int(max_age)):
+        remedy = "write whole days, 1 to 99999"
+        faults.append(Fault(file, 0, "MOTCUA_MAX_EVENT_AGE_DAYS", f"not a number of days: {max_age!r}", remedy))
     if faults:
         raise ConfigError(faults)
     # The default state file is beside the store's file, so that two stores never share one.
@@ -84,6 +92,7 @@ def load_settings(
         log=values.get("MOTCUA_LOG", "info"),
         store_token=values.get("MOTCUA_STORE_TOKEN", ""),
         alertmanager=alertmanager,
+        max_event_age_days=int(max_age),
     )
 
 

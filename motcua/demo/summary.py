@@ -17,7 +17,8 @@ from telemetry.core.figures.completeness import compute_completeness
 from telemetry.core.scope import Scope
 
 DEFERRED_REASONS = (
-    "unknown_device", "unsupported_version", "unsupported_type", "unsupported_field", "unsupported_value", "future"
+    "unknown_device", "unknown_system", "unsupported_version",
+    "unsupported_type", "unsupported_field", "unsupported_value", "future"
 )  # fmt: skip
 REQUESTS_PER_PATH = 60
 

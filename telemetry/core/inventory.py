@@ -292,6 +292,11 @@ class Inventory:
         return next((x for x in rows if x.by >= day), rows[-1] if rows else None)
 
 
+def replay_device_of(centre: str) -> str:
+    """Return the device of a centre's imported logs."""
+    return f"{centre}-replay1"
+
+
 def local_date(t: int, zone: ZoneInfo) -> date:
     """Return the local date of `t`."""
     return to_local(t, zone).date()

@@ -25,6 +25,7 @@ from telemetry.core.protocol import codec, events as ev
 from telemetry.core.protocol.codec import MAX_NAMED_ROWS, DecodedFrame, DeliveryReceipt, UnreadableFrame
 from telemetry.core.protocol.topics import Topic, parse_topic
 from telemetry.errors import StoreUnavailable
+from telemetry.ingest import row_bounds
 from telemetry.ingest.stats import IngestStats
 from telemetry.store import CONTACT_OUTBOX_ID, SERVER_OUTBOX_IDS, Batch, ChangeRecord, DeadLetter, StoredEvent
 
@@ -88,10 +89,14 @@ class _Reply:
     deferred: list[tuple[int, str]] = field(default_factory=list)
 
 
-def classify_frame(message: Message, inventory: Inventory, now: int, oldest: int = 0) -> FrameResult:
+def classify_frame(
+    message: Message, inventory: Inventory, now: int, oldest: int = 0,
+    max_age_ms: int = row_bounds.DEFAULT_MAX_AGE_MS,
+) -> FrameResult:  # fmt: skip
     """Sort a message's rows by outcome; never raises, whatever the bytes.
 
-    `now` is the time of arrival and `oldest` the start of the store's retention (0: unlimited), Unix ms.
+    `now` is the time of arrival and `oldest` the start of the store's retention (0: unlimited), Unix ms;
+    rows of devices, not of imports, are stored up to an age of `max_age_ms`.
     """
     topic = parse_topic(message.topic)
     if topic is None or topic.channel != "up":
@@ -105,9 +110,9 @@ def classify_frame(message: Message, inventory: Inventory, now: int, oldest: int
     if not inventory.is_declared(topic.centre, topic.device):
         deferred = [(event.n, "unknown_device") for event in decoded.events]
         decoded = replace(decoded, events=[], deferred=decoded.deferred + deferred)
-    elif expired := [(event.n, "too_old") for event in decoded.events if event.t < oldest]:
-        events = [event for event in decoded.events if event.t >= oldest]
-        decoded = replace(decoded, events=events, rejected=decoded.rejected + expired)
+    else:
+        decoded = row_bounds.reject_old_rows(decoded, row_bounds.oldest_accepted(topic, now, oldest, max_age_ms))
+        decoded = row_bounds.defer_undeclared_systems(decoded, inventory)
     return FrameResult(topic, decoded, _dead_letters(topic.device, decoded, now, len(message.payload)))
 
 
@@ -161,8 +166,12 @@ class PlatformHeartbeatWriter:
 class Ingest:
     """Accepts messages, writes them in batches and answers them. `clock` returns Unix ms."""
 
-    def __init__(self, store: Store, inventory: Callable[[], Inventory], clock: Callable[[], int]) -> None:
-        self._store, self._inventory, self._clock = store, inventory, clock
+    def __init__(
+        self, store: Store, inventory: Callable[[], Inventory], clock: Callable[[], int],
+        max_age_ms: int = row_bounds.DEFAULT_MAX_AGE_MS,
+    ) -> None:  # fmt: skip
+        """`max_age_ms` is how old a device's event may be when it arrives."""
+        self._store, self._inventory, self._clock, self._max_age_ms = store, inventory, clock, max_age_ms
         self._last_contact: dict[str, int] = {}
         self._messages: list[Message] = []
         self._results: list[FrameResult] = []
@@ -177,7 +186,7 @@ class Ingest:
         now = self._clock()
         if not self._messages:
             self._batch_started_at = now
-        result = classify_frame(message, self._inventory(), now, self._oldest_retained)
+        result = classify_frame(message, self._inventory(), now, self._oldest_retained, self._max_age_ms)
         self._messages.append(message)
         self._results.append(result)
         self.stats.record_message(now)

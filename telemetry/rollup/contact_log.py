@@ -22,6 +22,7 @@ from telemetry.core.in_service import (
     entity_periods,
     first_connections,
 )
+from telemetry.core.inventory import replay_device_of
 from telemetry.core.protocol import events as ev
 from telemetry.core.scope import Scope
 
@@ -173,11 +174,6 @@ class ContactLog:
         rows = {f"{CONTACTS_ROW_PREFIX}{e}": msgspec.json.encode(self._rows[e]) for e in sorted(self._unwritten)}
         self._unwritten.clear()
         return rows
-
-
-def replay_device_of(centre: str) -> str:
-    """Return the device of a centre's imported logs."""
-    return f"{centre}-replay1"
 
 
 def derive_contacts(store: Store, inventory: Inventory, entity: str) -> ContactsNow:
