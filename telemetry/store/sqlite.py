@@ -12,20 +12,20 @@ import msgspec
 
 from telemetry.core.calendar.windows import DAY, Window, merge
 from telemetry.core.figures import completeness
-from telemetry.core.figures.completeness import OutboxRowRanges
 from telemetry.core.fold.totals import Total, decode_sums, encode_sums
 from telemetry.core.protocol import codec
 from telemetry.core.protocol.events import OutboxDropped, OutboxRefused, entity_of, event_type_of
 from telemetry.core.scope import Scope
 from telemetry.errors import StoreTooNew, StoreUnavailable
 from telemetry.sqlite_file import open_file, split_statements
-from telemetry.store import SERVER_OUTBOX_IDS, ChangeRecord, LiveRow, StoredEvent
+from telemetry.store import SERVER_OUTBOX_IDS, ChangeRecord, LiveRow, StoredEvent, row_range_table
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from telemetry.core.calendar.windows import BucketWidth
+    from telemetry.core.figures.completeness import OutboxRowRanges
     from telemetry.core.scope import ScopeKind
     from telemetry.store import Batch, DeadLetter
 
@@ -77,7 +77,7 @@ class SqliteStore:
         self._name_keys: dict[str, int] = {}
         self._names_by_key: dict[int, tuple[str, ...]] = {}
         tables = split_statements(resources.files("telemetry.store").joinpath("schema.sql").read_text())
-        migrations = (tuple(tables), _MOVED_EVENTS, _ENCODED_SUMS)
+        migrations = (tuple(tables), _MOVED_EVENTS, _ENCODED_SUMS, row_range_table.MIGRATION)
         try:
             self._db = open_file(path, migrations, StoreTooNew, busy_ms=busy_ms, pragmas=("cache_size=-65536",))
         except (sqlite3.Error, OSError) as error:
@@ -147,15 +147,16 @@ class SqliteStore:
             self._merge_row_ranges(self._name_key(device), self._name_key(outbox_id), group)
 
     def _merge_row_ranges(self, device: int, outbox_id: int, group: list[StoredEvent]) -> None:
-        sql = "SELECT stored, refused, dropped FROM rows WHERE device = ? AND spool = ?"
-        existing = self._db.execute(sql, (device, outbox_id)).fetchone() or ("[]", "[]", "[]")
-        stored, refused, dropped = (_parse_ranges(text) for text in existing)
-        stored = completeness.union_ranges(stored, completeness.ranges_of(s.event.n for s in group))
         losses = [s.event for s in group if isinstance(s.event, OutboxDropped | OutboxRefused)]
-        refused = completeness.union_ranges(refused, ((e.row, e.row) for e in losses if isinstance(e, OutboxRefused)))
-        dropped = completeness.union_ranges(dropped, *(e.ranges for e in losses if isinstance(e, OutboxDropped)))
-        texts = [msgspec.json.encode(r).decode() for r in (stored, refused, dropped)]
-        self._db.execute("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?)", (device, outbox_id, *texts))
+        merge = row_range_table.merge_range
+        for row_range in completeness.ranges_of(s.event.n for s in group):
+            merge(self._db, (device, outbox_id, "stored"), row_range)
+        for event in losses:
+            if isinstance(event, OutboxRefused):
+                merge(self._db, (device, outbox_id, "refused"), (event.row, event.row))
+            else:
+                for row_range in event.ranges:
+                    merge(self._db, (device, outbox_id, "dropped"), row_range)
 
     def _insert_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
         if not letters:
@@ -268,11 +269,7 @@ class SqliteStore:
 
     def row_ranges(self, device: str | None = None) -> list[OutboxRowRanges]:
         """Return each outbox's stored, refused and dropped rows."""
-        sql = """SELECT d.text, s.text, stored, refused, dropped FROM rows JOIN name d ON d.id = device
-            JOIN name s ON s.id = spool WHERE ?1 IS NULL OR d.text = ?1 ORDER BY d.text, s.text"""
-        return [
-            OutboxRowRanges(d, s, *(_parse_ranges(x) for x in parts)) for d, s, *parts in self._query(sql, (device,))
-        ]
+        return row_range_table.outbox_ranges(self._query(row_range_table.SELECT_RANGES, (device,)))
 
     def dead_letter_counts(self) -> dict[str, int]:
         """Return how many rows were rejected or deferred, by reason."""
@@ -292,7 +289,3 @@ class SqliteStore:
         """Close the file."""
         with self._lock:
             self._db.close()
-
-
-def _parse_ranges(text: str) -> completeness.ClosedRanges:
-    return tuple((low, high) for low, high in msgspec.json.decode(text))

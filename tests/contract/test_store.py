@@ -476,7 +476,7 @@ def test_a_file_of_a_newer_schema_is_refused_with_the_way_out(tmp_path: Path) ->
     db = sqlite3.connect(path)
     db.execute("PRAGMA user_version=99")
     db.close()
-    with pytest.raises(StoreTooNew, match="schema version 99 is newer than this program's 3; upgrade motcua"):
+    with pytest.raises(StoreTooNew, match="schema version 99 is newer than this program's 4; upgrade motcua"):
         SqliteStore(path)
 
 

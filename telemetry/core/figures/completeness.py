@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ClosedRanges = tuple[tuple[int, int], ...]
+_GET_HIGH = itemgetter(1)
 
 
 def union_ranges(*parts: Iterable[tuple[int, int]]) -> ClosedRanges:
@@ -36,13 +39,14 @@ def count_rows(ranges: Iterable[tuple[int, int]]) -> int:
 
 
 def subtract_ranges(ranges: Iterable[tuple[int, int]], removed: ClosedRanges) -> ClosedRanges:
-    """Return the rows of `ranges` that are not in `removed`."""
+    """Return the rows of `ranges` that are not in `removed`, whose ranges are in order and disjoint."""
     out: list[tuple[int, int]] = []
     for low, high in ranges:
         start = low
-        for a, b in removed:
-            if b < start or a > high:
-                continue
+        for index in range(bisect_left(removed, low, key=_GET_HIGH), len(removed)):
+            a, b = removed[index]
+            if a > high:
+                break
             if a > start:
                 out.append((start, a - 1))
             start = b + 1

@@ -31,14 +31,24 @@ def put(store: SqliteStore, *events: StoredEvent) -> None:
 def test_a_file_of_the_first_schema_is_brought_up_to_date_and_keeps_everything(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     with closing(SqliteStore(path)) as store:
-        put(store, issued(1), issued(2))
+        dropped = ev.OutboxDropped(n=9, t=T, ranges=((5, 6), (8, 8), (3, 1)), count=3)
+        lost = StoredEvent(CENTRE, f"{CENTRE}-kiosk1", "s1", dropped)
+        put(store, issued(1), issued(2), issued(4), lost)
         store.set_checkpoint("a", 7)
         before = (store.events(CENTRE, AROUND), store.row_ranges(), store.changes_since(0))
     with closing(sqlite3.connect(path)) as db:
         db.executescript(
             """DROP TRIGGER raw_moved; CREATE TRIGGER raw_moved AFTER UPDATE OF t ON raw WHEN old.t <> new.t BEGIN
             INSERT INTO change (unit, start, "end", written_at) VALUES (old.unit, old.t, old.t + 1260000, 0); END;
-            PRAGMA user_version=1"""
+            CREATE TABLE rows (
+            device INTEGER NOT NULL, spool INTEGER NOT NULL, stored TEXT NOT NULL, refused TEXT NOT NULL,
+            dropped TEXT NOT NULL, PRIMARY KEY (device, spool)) WITHOUT ROWID;
+            INSERT INTO rows SELECT device, spool,
+            json_group_array(json_array(low, high)) FILTER (WHERE outcome = 'stored'),
+            json_group_array(json_array(low, high)) FILTER (WHERE outcome = 'refused'),
+            json_group_array(json_array(low, high)) FILTER (WHERE outcome = 'dropped')
+            FROM row_range GROUP BY device, spool;
+            DROP TABLE row_range; PRAGMA user_version=1"""
         )
     for _ in range(2):  # opening it again changes nothing
         with closing(SqliteStore(path)) as store:
