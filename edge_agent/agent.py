@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from edge_agent.alarms import AlarmReporter
 from edge_agent.log import Logger
 from edge_agent.reconnect import ReconnectPolicy
-from edge_agent.sender import FrameSender, OutgoingFrame
+from edge_agent.sender import TOO_LARGE, FrameSender, OutgoingFrame
 from edge_agent.settings import AgentSettings, Environment
 from telemetry import __version__
 from telemetry.core.protocol import codec, events as ev, presence
@@ -23,7 +23,7 @@ from telemetry.mqtt.link import FAILED, NO_SUBSCRIBERS, TAKEN_OVER, Link, LinkSe
 
 if TYPE_CHECKING:
     from edge_agent.clock import ClockWatch
-    from edge_agent.outbox import Outbox
+    from edge_agent.outbox import Outbox, OutboxRow
 
 __all__ = ["Agent", "AgentSettings", "Environment", "RemoteHandler"]
 _log = Logger(__name__)
@@ -84,11 +84,14 @@ class Agent:
         self._sid, self._recent_sids = "", deque[str](maxlen=64)
         self._pending_receipts: list[codec.DeliveryReceipt] = []
         self.alarms = AlarmReporter(outbox, environment.wall, environment.monotonic, settings.alarms_enabled)
-        self.sender = FrameSender(outbox, settings, environment, self._boot, self._publish_frame)
+        self.sender = FrameSender(
+            outbox, settings, environment, self._boot, self._publish_frame, self._set_aside_too_large
+        )
         channels = [("receipt", 0), *([("state", 0)] if settings.alarms_enabled else [])]
         channels += [("config", 1), ("command", 1)] if remote else []
         topics = tuple((self._topic.path.removesuffix("up") + channel, qos) for channel, qos in channels)
         self.link = Link(settings.broker, LinkSettings(settings.device, topics), self)
+        self.link.on_subscription_refused = self._on_subscription_refused
         self._linger_ms = settings.linger_ms
         self._reconnect = ReconnectPolicy(settings.first_retry_ms)
         self._paused_until = 0
@@ -133,11 +136,11 @@ class Agent:
         if self.link_disabled:
             if self.link.fileno() >= 0:
                 self.link.abort()
-                self.sender.delivery.on_disconnected(now)
+                self.sender.on_disconnected(now)
             return
         if self.link.fileno() < 0 and now >= self._reconnect.retry_at:
             self._connect(now)
-        if self.link.is_connected:
+        if self.link.is_connected and not self.sender.is_blocked:
             self._send_due(now)
 
     def tick(self) -> bool:
@@ -193,14 +196,39 @@ class Agent:
         self._reconnect.on_connected(now)
         if self.environment.clock is not None:
             self.environment.clock.on_connected()
-        self.sender.on_connected(now, self.environment.chance())
+        limits = self.link.limits
+        self.sender.on_connected(now, self.environment.chance(), limits)
+        if restrictions := limits.restrictions():
+            _log.info("broker_limits", device=self.settings.device, **restrictions)
+        if self.sender.is_blocked:
+            remedy = "raise the broker's Maximum Packet Size to 2000 bytes or more; the rows stay and are sent then"
+            device, limit = self.settings.device, limits.max_packet_bytes
+            _log.error("packet_limit_too_small", device=device, max_packet_bytes=limit, remedy=remedy)
+            self.alarms.raise_alarm("packet_too_large", "connection")
         birth = presence.Presence(
             online=True, sid=self._sid, boot=self._boot, t=self.environment.wall(), agent=__version__, reason="start"
         )
         self._publish_presence(birth)
 
     def _publish_presence(self, message: presence.Presence) -> None:
-        self.link.publish(self._topic.with_channel("state").path, presence.encode_presence(message), qos=1, retain=True)
+        topic, payload = self._topic.with_channel("state").path, presence.encode_presence(message)
+        if self.link.publish(topic, payload, qos=1, retain=True) is None:
+            _log.warning("presence_not_sent", device=self.settings.device, online=message.online, bytes=len(payload))
+
+    def _on_subscription_refused(self, topic: str, code: int) -> None:
+        """Report a channel that the broker does not let this device receive; it stays connected."""
+        channel = topic.rpartition("/")[2]
+        remedy = "let the device read its own topics in the broker's access rules"
+        _log.warning("subscription_refused", device=self.settings.device, topic=topic, code=code, remedy=remedy)
+        self.alarms.raise_alarm("subscription_refused", channel)
+
+    def _set_aside_too_large(self, row: OutboxRow, size: int) -> None:
+        """Move a row to the refused table that no frame to this broker can carry. Raises sqlite3.Error."""
+        self.outbox.move_to_refused([(row.n, TOO_LARGE)], self.environment.wall())
+        self.counters.refused_rows += 1
+        remedy = "raise the broker's limit; the row is in the refused table and is sent when the broker accepts it"
+        _log.warning("row_too_large", device=self.settings.device, row=row.n, bytes=size, remedy=remedy)
+        self.alarms.raise_alarm("packet_too_large", "row")
 
     def on_disconnected(self, code: int, reason: str) -> None:
         """Schedule the next connection: soon after a long connection, later after short ones."""
@@ -210,7 +238,7 @@ class Agent:
         if code == TAKEN_OVER or self._reconnect.is_takeover_suspected():
             self._reconnect.on_takeover(now, chance)
             self.alarms.raise_alarm("session_taken_over")
-        self.sender.delivery.on_disconnected(now)
+        self.sender.on_disconnected(now, code)
         if self.environment.clock is not None:
             self.environment.clock.on_disconnected()
         _log.info("link_lost", device=self.settings.device, code=code, reason=reason, retry_at=self._reconnect.retry_at)
@@ -218,7 +246,8 @@ class Agent:
     def on_puback(self, mid: int, code: int) -> None:
         """Handle the broker's answer to a frame; its rows remain in the outbox, a refusal only delays the next try."""
         refused = code >= FAILED or code == NO_SUBSCRIBERS
-        if not self.sender.delivery.on_puback(mid, self.environment.monotonic(), refused=refused):
+        now, chance = self.environment.monotonic(), self.environment.chance()
+        if not self.sender.on_puback(mid, code, now, chance, refused=refused):
             return
         if refused:
             _log.warning("frame_refused", device=self.settings.device, code=code)
@@ -265,6 +294,7 @@ class Agent:
     def _send_due(self, now: int) -> None:
         chance = self.environment.chance()
         self.sender.reset_if_outbox_replaced(now, chance)
+        self.sender.restore_rows(now)
         if self.sender.repair_timestamps() or not self.sender.resend_due(now, chance):
             return
         self.sender.resume_held_rows()
@@ -282,7 +312,7 @@ class Agent:
             return now + LINK_DISABLED_POLL_MS
         if self.link.fileno() < 0:
             return self._reconnect.retry_at
-        if not self.link.is_connected:
+        if not self.link.is_connected or self.sender.is_blocked:
             return now + IDLE_STEP_MS
         dues = [self.sender.next_due(now), self._paused_until if self._paused_until > now else None]
         if self._flush_at is not None and self.sender.delivery.may_send():

@@ -148,7 +148,10 @@ class Delivery:
         return self._deferral.due_rows(now, self.pace.rows_per_frame) if self.may_drain() else []
 
     def record_sent(self, rows: list[int], mid: int | None, now: int, chance: float) -> None:
-        """Record that rows were sent as message `mid` (None: the link was lost); `chance` in [0, 1) is jitter."""
+        """Record that rows were sent; `chance` in [0, 1) is jitter.
+
+        `mid` is the message that a PUBACK will name; None: the link was lost, or the broker acknowledges nothing.
+        """
         numbers = set(rows)
         if not numbers:
             return
@@ -181,15 +184,32 @@ class Delivery:
                 self._in_flight.pop(frame.mid, None)
         self._frames = [frame for frame in self._frames if frame.rows]
 
-    def on_puback(self, mid: int, now: int, *, refused: bool) -> bool:
-        """Record the broker's answer; a refused frame is sent again later. Returns whether `mid` was a frame."""
+    def on_puback(self, mid: int, now: int, *, refused: bool, retry_in_ms: int | None = None) -> bool:
+        """Record the broker's answer; a refused frame is sent again later. Returns whether `mid` was a frame.
+
+        `retry_in_ms` replaces the usual wait of a refused frame that will be sent in smaller ones.
+        """
         frame = self._in_flight.pop(mid, None)
         if frame is None:
             return False
         frame.mid = None
         if refused:
-            frame.due = max(frame.due, now + self.pace.resend_ms)
+            usual = max(frame.due, now + self.pace.resend_ms)
+            frame.due = usual if retry_in_ms is None else now + retry_in_ms
         return True
+
+    def rows_in_flight(self, mid: int) -> list[int]:
+        """Return the rows of a frame that has no PUBACK yet."""
+        frame = self._in_flight.get(mid)
+        return sorted(frame.rows) if frame else []
+
+    def forget(self, rows: set[int]) -> None:
+        """Remove rows that are no longer in the outbox."""
+        self._remove_rows(rows)
+
+    def make_due(self, rows: list[int], now: int) -> None:
+        """Send rows again that an earlier connection could not carry."""
+        self._deferral.defer(rows, now, 0, device_wide=False)
 
     def on_disconnected(self, now: int) -> None:
         """Make frames that the broker had not answered due at once."""

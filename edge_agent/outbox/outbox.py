@@ -242,7 +242,8 @@ class Outbox:
             highest_before = self._highest_n
             for n, reason in rejected:
                 self._move_row_to_refused(db, n, reason, now)
-            db.execute("DELETE FROM refused WHERE n <= (SELECT max(n) FROM refused) - ?", (MAX_REFUSED_ROWS,))
+            surplus = "SELECT n FROM refused ORDER BY n DESC LIMIT 1 OFFSET ?"
+            db.execute(f"DELETE FROM refused WHERE n <= ({surplus})", (MAX_REFUSED_ROWS,))  # noqa: S608
             return self._highest_n > highest_before
 
         if self.file.commit_freeing(work, durable=True):
@@ -258,6 +259,27 @@ class Outbox:
         self._size_bytes -= row[1]
         if not self._numbers_external and not row[0].startswith(_REFUSED_EVENT_PREFIX):
             self._insert_new(db, [ev.OutboxRefused(n=1, t=now, row=n, reason=reason.replace("_", "-"))])
+
+    def refused_rows(self, reason: str) -> list[OutboxRow]:
+        """Return the refused rows with this reason, oldest first."""
+        sql = "SELECT n, body FROM refused WHERE reason = ? ORDER BY n"
+        return [OutboxRow(n, body) for n, body in self.file.query(sql, (reason,))]
+
+    def restore_refused(self, rows: Sequence[OutboxRow]) -> None:
+        """Move rows back from the refused table: they wait for a receipt again."""
+
+        def work(db: sqlite3.Connection) -> None:
+            for row in rows:
+                try:
+                    cls = priority_class(codec.decode_event(row.body))
+                except msgspec.MsgspecError:
+                    cls = EVENT
+                db.execute("DELETE FROM refused WHERE n = ?", (row.n,))
+                db.execute(_INSERT_ROW, (row.n, cls, len(row.body), row.body, None, None, None, 0))
+                self._row_count += 1
+                self._size_bytes += len(row.body)
+
+        self.file.commit(work)
 
     def cursor(self, source: str) -> str:
         """Return the source's cursor, empty at first."""

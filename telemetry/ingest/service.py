@@ -54,6 +54,9 @@ HEARTBEAT_RETRY_MS: Final = 5_000
 class ReplyChannel(Protocol):
     """What ingest needs of a link."""
 
+    def largest_payload(self, topic: str) -> int:
+        """Return the largest payload that the broker accepts on the topic at QoS 0, bytes."""
+
     def acknowledge(self, messages: Iterable[Message]) -> None:
         """Acknowledge messages."""
 
@@ -241,11 +244,13 @@ class Ingest:
         self._last_contact.update({s.device: s.event.t for s in contacts})
         channel.acknowledge(write.messages)
         now = self._clock()
-        receipts = [
-            (reply.topic.with_channel("receipt").path, codec.encode_receipt(receipt))
-            for reply in _build_replies(write.results, refused)
-            for receipt in _split_receipts(reply, now)
-        ]
+        receipts: list[tuple[str, bytes]] = []
+        for reply in _build_replies(write.results, refused):
+            topic = reply.topic.with_channel("receipt").path
+            limit = channel.largest_payload(topic)
+            payloads = [part for receipt in _split_receipts(reply, now) for part in _fit_receipt(receipt, limit)]
+            receipts += [(topic, payload) for payload in payloads if len(payload) <= limit]
+            self.stats.receipts_too_large += sum(len(payload) > limit for payload in payloads)
         channel.publish_many(receipts)
         rows = len(write.batch.events) - len(contacts) - len(refused)
         self.stats.record_answer(write.batch, len(write.messages), rows, len(receipts))
@@ -310,8 +315,26 @@ def _build_replies(results: Sequence[FrameResult], refused: Sequence[StoredEvent
     return replies.values()
 
 
+def _fit_receipt(receipt: DeliveryReceipt, limit: int) -> Iterator[bytes]:
+    """Yield a receipt's payload, or those of its halves while it is over the broker's limit, bytes.
+
+    A receipt of one entry is yielded whatever its size.
+    """
+    payload = codec.encode_receipt(receipt)
+    entries = len(receipt.ranges) + len(receipt.rejected) + len(receipt.deferred)
+    if len(payload) <= limit or entries <= 1:
+        yield payload
+        return
+    for name in ("ranges", "rejected", "deferred"):
+        values, empty = getattr(receipt, name), replace(receipt, ranges=[], rejected=[], deferred=[])
+        middle = (len(values) + 1) // 2
+        for half in (values[:middle], values[middle:]):
+            if half:
+                yield from _fit_receipt(replace(empty, **{name: half}), limit)
+
+
 def _split_receipts(reply: _Reply, now: int) -> Iterator[DeliveryReceipt]:
-    """Yield one receipt, or several, each small enough for a broker."""
+    """Yield one receipt, or several of at most MAX_RECEIPT_ENTRIES."""
     ranges, size = ranges_of(reply.stored), MAX_RECEIPT_ENTRIES
     for at in range(0, max(len(ranges), len(reply.rejected), len(reply.deferred), 1), size):
         part = slice(at, at + size)

@@ -21,6 +21,8 @@ class IngestStats:
     frames: int = 0
     rows: int = 0
     receipts: int = 0
+    receipts_too_large: int = 0
+    """Receipts that the broker's Maximum Packet Size did not let through."""
     refused_by_reason: Counter[str] = field(default_factory=Counter)
     """Rows that were not stored, by reason: rejected, deferred and those of unreadable frames."""
     write_counts: list[int] = field(default_factory=lambda: [0] * (len(WRITE_BOUNDS_MS) + 1))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from telemetry.ingest.service import Ingest, WriteBatch
     from telemetry.mqtt.address import BrokerAddress
+    from telemetry.mqtt.broker_limits import BrokerLimits
     from telemetry.store import StoredEvent
 
 _log = structlog.get_logger()
@@ -43,10 +44,28 @@ def ingest_link(broker: BrokerAddress, name: str, *, shared: bool, ingest: Inges
         receive_maximum=RECEIVE_MAXIMUM,
         clean_start=False,
         manual_ack=True,
+        needs_subscriptions=True,
     )
     stats = ingest.stats
-    listener = ForwardingListener("ingest", ingest.accept, stats.record_connect, stats.record_disconnect)
-    return Link(broker, settings, listener)
+
+    def on_connect() -> None:
+        stats.record_connect()
+        _log_limits(link.limits, settings, shared=shared)
+
+    link = Link(broker, settings, ForwardingListener("ingest", ingest.accept, on_connect, stats.record_disconnect))
+    return link
+
+
+def _log_limits(limits: BrokerLimits, settings: LinkSettings, *, shared: bool) -> None:
+    """Log what the broker restricts, and with which effect."""
+    if restrictions := limits.restrictions():
+        _log.info("broker_limits", role="ingest", **restrictions)
+    if limits.session_expiry_s is not None and limits.session_expiry_s < settings.session_expiry_s:
+        effect = "frames that arrive while ingest is away longer are lost from the queue; the agents send them again"
+        _log.warning("session_shortened", expiry_s=limits.session_expiry_s, effect=effect)
+    if shared and not limits.shared_subscriptions_available:
+        effect = "every ingest receives every frame; a repeat changes nothing, but run one only, or another broker"
+        _log.warning("no_shared_subscriptions", effect=effect)
 
 
 def run_ingest(ingest: Ingest, link: Link, stop: Signal) -> None:

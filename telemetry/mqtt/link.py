@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import select
 import ssl
+import struct
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -23,9 +24,10 @@ from paho.mqtt.properties import Properties
 
 from telemetry.errors import BrokerUnavailable
 from telemetry.mqtt import packets
+from telemetry.mqtt.broker_limits import BrokerLimits, parse_limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from paho.mqtt.client import ConnectFlags, SocketLike
     from paho.mqtt.reasoncodes import ReasonCode
@@ -38,6 +40,10 @@ FAILED = 0x80
 """Reason codes from here on are failures; 0x10 (no matching subscribers) is not one, but no client got the message."""
 NO_SUBSCRIBERS = 0x10
 TAKEN_OVER = 0x8E
+PACKET_TOO_LARGE = 0x95
+RETAIN_UNSUPPORTED, QOS_UNSUPPORTED = 0x9A, 0x9B
+QOS_0_SENT = 0
+"""What `publish` returns for a message that the broker will not acknowledge; message ids begin at 1."""
 RECEIVE_BYTES = 256 * 1024
 
 
@@ -52,6 +58,8 @@ class LinkSettings:
     clean_start: bool = True
     manual_ack: bool = False
     will: tuple[str, bytes] | None = None
+    needs_subscriptions: bool = False
+    """Whether a connection is of no use when the broker refuses a subscription; it is closed then."""
 
 
 class Message(Struct, frozen=True, gc=False):
@@ -101,12 +109,21 @@ class Link:
         self._connect_started = 0.0
         self._remainder = b""
         self.is_connected = False
+        self.limits = BrokerLimits()
+        """What the broker allows; of the last connection while there is none."""
+        self._will_qos, self._will_retain, self._has_will = 1, True, True
+        self.on_subscription_refused: Callable[[str, int], object] = lambda _topic, _code: None
+        """Called with the topic filter and the reason code of a subscription that the broker refused."""
 
     def connect(self, will: tuple[str, bytes] | None = None) -> None:
         """Open a new connection; `poll` returns the answer. Raises BrokerUnavailable."""
         self.abort()
         self.generation += 1
-        client = self._new_client(will or self._settings.will)
+        try:
+            client = self._new_client(will or self._settings.will)
+        except OSError as error:
+            msg = f"the files for TLS cannot be read: {error}; correct the CA, certificate and key of the MQTT address"
+            raise BrokerUnavailable(msg) from error
         try:
             client.connect(
                 self._broker.host,
@@ -137,42 +154,74 @@ class Link:
             client.tls_set_context(_tls_context(self._broker))
         if self._broker.username:
             client.username_pw_set(self._broker.username, self._broker.password)
-        if will:
-            client.will_set(will[0], will[1], qos=1, retain=True)
+        if will and self._has_will:
+            qos, retain = min(self._will_qos, self.limits.maximum_qos), self._will_retain
+            client.will_set(will[0], will[1], qos=qos, retain=retain and self.limits.retain_available)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
-        client.on_publish = self._on_publish
+        client.on_subscribe = self._on_subscribe
         return client
 
     def _connect_properties(self) -> Properties:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.ReceiveMaximum = self._settings.receive_maximum
+        properties.MaximumPacketSize = packets.MAX_RECEIVED_BYTES
         if self._settings.session_expiry_s:
             properties.SessionExpiryInterval = self._settings.session_expiry_s
         return properties
 
     def _on_connect(
-        self, client: Client, _data: object, flags: ConnectFlags, code: ReasonCode, _properties: object
+        self, client: Client, _data: object, flags: ConnectFlags, code: ReasonCode, properties: object
     ) -> None:
         if client is not self._client:
             return
         if code.is_failure:
+            self._reduce_will(code.value)
             self._fail(code.value, str(code))
             return
         self.is_connected = True
+        self.limits = parse_limits(properties)
+        client._keepalive = _keep_alive_s(self.limits)  # type: ignore[assignment]  # noqa: SLF001
         if self._settings.subscriptions:
-            client.subscribe(list(self._settings.subscriptions))
+            client.subscribe(self._allowed_subscriptions())
         self._listener.on_connected(session_present=bool(flags.session_present))
+
+    def _reduce_will(self, code: int) -> None:
+        """Ask less of the Will in later connections when the broker refused CONNECT because of it."""
+        if code == RETAIN_UNSUPPORTED:
+            self._will_retain = False
+        elif code == QOS_UNSUPPORTED:
+            self._will_qos = 0
+        elif code == PACKET_TOO_LARGE:
+            self._has_will = False
+
+    def _allowed_subscriptions(self) -> list[tuple[str, int]]:
+        """Return the subscriptions; plain ones where the broker has no shared ones, so that repeats are received."""
+        if self.limits.shared_subscriptions_available:
+            return list(self._settings.subscriptions)
+        return [(packets.plain_filter(topic), qos) for topic, qos in self._settings.subscriptions]
+
+    def _on_subscribe(
+        self, client: Client, _data: object, _mid: int, codes: list[ReasonCode], _properties: object
+    ) -> None:
+        if client is not self._client:
+            return
+        refused = [
+            (topic, code)
+            for (topic, _), code in zip(self._settings.subscriptions, codes, strict=False)
+            if code.is_failure
+        ]
+        for topic, code in refused:
+            self.on_subscription_refused(topic, code.value)
+        if refused and self._settings.needs_subscriptions:
+            topic, code = refused[0]
+            self._fail(code.value, f"the broker refused the subscription to {topic}: {code}")
 
     def _on_disconnect(
         self, client: Client, _data: object, _flags: object, code: ReasonCode, _properties: object
     ) -> None:
         if client is self._client:
             self._fail(code.value, str(code))
-
-    def _on_publish(self, client: Client, _data: object, mid: int, code: ReasonCode, _properties: object) -> None:
-        if client is self._client:
-            self._listener.on_puback(mid, code.value)
 
     def _fail(self, code: int, reason: str) -> None:
         self.abort()
@@ -186,16 +235,27 @@ class Link:
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False,
                 content_type: str = "", user: Mapping[str, str] | None = None) -> int | None:  # fmt: skip
-        """Send a message; returns its id, or None when there is no connection."""
+        """Send a message as the broker allows; returns its id, QOS_0_SENT when no answer will come, or None.
+
+        None: there is no connection, or the message is larger than the broker accepts.  QoS and retain are lowered to
+        what the broker has; a message over its Receive Maximum is sent at QoS 0.
+        """
         if self._client is None or not self.is_connected:
             return None
+        if packets.publish_size(topic, len(payload), content_type, user) > self.limits.max_packet_bytes:
+            return None
+        has_room = len(self._client._out_messages) < self.limits.receive_maximum  # noqa: SLF001
+        qos = min(qos, self.limits.maximum_qos) if has_room else 0
+        retain = retain and self.limits.retain_available
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         if content_type:
             properties.ContentType = content_type
         if user:
             properties.UserProperty = list(user.items())
         info = self._client.publish(topic, payload, qos=qos, retain=retain, properties=properties)
-        return info.mid if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else None
+        if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            return None
+        return info.mid if qos else QOS_0_SENT
 
     def acknowledge(self, messages: Iterable[Message]) -> None:
         """Acknowledge messages of the present connection; the broker delivers those of an older one again."""
@@ -203,10 +263,16 @@ class Link:
             packets.encode_pubacks(m.mid for m in messages if m.qos and m.generation == self.generation)
         )
 
+    def largest_payload(self, topic: str) -> int:
+        """Return the largest payload that the broker accepts on the topic at QoS 0, bytes."""
+        return self.limits.max_packet_bytes - packets.publish_size(topic, 0) - 3  # a longer packet has a longer length
+
     def publish_many(self, messages: Iterable[tuple[str, bytes]]) -> None:
-        """Send (topic, payload) at QoS 0, all at once; without a connection they are lost."""
+        """Send (topic, payload) at QoS 0, all at once; lost without a connection, or when over `largest_payload`."""
         if self.is_connected:
-            self._enqueue_packets(b"".join(packets.encode_publish(topic, payload) for topic, payload in messages))
+            encoded = [packets.encode_publish(topic, payload) for topic, payload in messages]
+            limit = self.limits.max_packet_bytes
+            self._enqueue_packets(b"".join(packet for packet in encoded if len(packet) <= limit))
 
     def _enqueue_packets(self, data: bytes) -> None:
         """Append packets to paho's send queue; declared as a PUBACK, for which paho records nothing."""
@@ -262,6 +328,8 @@ class Link:
             for packet in parsed:
                 if packet[0] & 0xF0 == packets.PUBLISH:
                     self._listener.on_message(self._parse_message(data, packet))
+                elif packet[0] & 0xF0 == packets.PUBACK:
+                    self._handle_puback(client, data, packet)
                 else:
                     self._handle_control(client, data, packet)
                 if self._client is not client or self.generation != generation:
@@ -278,6 +346,16 @@ class Link:
             topic, payload, content_type, properties, mid, packet[0] >> 1 & 3, bool(packet[0] & 1), self.generation
         )
 
+    def _handle_puback(self, client: Client | None, data: bytes, packet: packets.PacketBounds) -> None:
+        """Pass on the answer to a message that waits for one.
+
+        Not by paho: it raises on a reason code that MQTT does not have for PUBACK, and mosquitto sends one (0x95).
+        """
+        mid, code = packets.parse_puback(data, packet)
+        if client is not None and client._out_messages.pop(mid, None) is not None:  # noqa: SLF001
+            client._inflight_messages -= 1  # noqa: SLF001
+            self._listener.on_puback(mid, code)
+
     def _handle_control(self, client: Client | None, data: bytes, packet: packets.PacketBounds) -> None:
         """Let paho handle every other packet: it manages the session."""
         if client is None:
@@ -287,8 +365,8 @@ class Link:
         client._in_packet.update(state)  # type: ignore[typeddict-item]  # noqa: SLF001
         try:
             self._check_code(client._packet_handle())  # noqa: SLF001
-        except MQTTException as error:
-            self._fail(0, str(error))
+        except (MQTTException, struct.error) as error:
+            self._fail(0, f"not MQTT: {error}")
 
     def _has_tls_pending(self) -> bool:
         sock = self._socket()
@@ -344,6 +422,16 @@ class Link:
         sock = client.socket()
         if sock is not None:
             sock.close()
+
+
+def _keep_alive_s(limits: BrokerLimits) -> float:
+    """Return how often to show that the client is alive: as often as the broker asks, never less often than ours.
+
+    A short one is shortened further, because agents look once a second.
+    """
+    if not limits.keep_alive_s:
+        return KEEPALIVE_S
+    return min(KEEPALIVE_S, max(0.5, limits.keep_alive_s - 1))
 
 
 def _tls_context(broker: BrokerAddress) -> ssl.SSLContext:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 PUBLISH, PUBACK = 0x30, 0x40
 CONTENT_TYPE, USER_PROPERTY = 0x03, 0x26
@@ -17,6 +17,9 @@ _FIXED_SIZE_PROPERTIES = {0x01: 1, 0x02: 4, 0x23: 2}
 _STRING_PROPERTIES = {CONTENT_TYPE, 0x08, 0x09}
 """Properties that are one text or byte string: content type, response topic, correlation data."""
 _SUBSCRIPTION_ID = 0x0B
+
+MAX_RECEIVED_BYTES = 16 * 1024 * 1024
+"""Largest packet accepted, bytes; announced in CONNECT. Frames, receipts and documents are far smaller."""
 
 PacketBounds = tuple[int, int, int]
 """First byte, where the body starts, where it ends."""
@@ -34,6 +37,9 @@ def split_packets(data: bytes) -> tuple[list[PacketBounds], int]:
             if varint is None:
                 break
             length, start = varint
+            if length > MAX_RECEIVED_BYTES:
+                msg = f"a packet of {length} bytes; {MAX_RECEIVED_BYTES} were announced as the most"
+                raise ValueError(msg)
         if start + length > size:
             break
         packets.append((data[position], start, start + length))
@@ -65,6 +71,14 @@ def encode_varint(value: int) -> bytes:
     return bytes(out)
 
 
+def publish_size(topic: str, payload_bytes: int, content_type: str = "", user: Mapping[str, str] | None = None) -> int:
+    """Return the size of a PUBLISH at QoS 1 with its header, bytes: never less than what is sent."""
+    properties = 3 + len(content_type.encode()) if content_type else 0
+    properties += sum(5 + len(name.encode()) + len(value.encode()) for name, value in (user or {}).items())
+    body = 2 + len(topic.encode()) + 2 + len(encode_varint(properties)) + properties + payload_bytes
+    return 1 + len(encode_varint(body)) + body
+
+
 def parse_publish(data: bytes, packet: PacketBounds) -> tuple[str, int, bytes, bytes]:
     """Return a PUBLISH's topic, packet id (0 at QoS 0), undecoded properties, payload. Raises IndexError."""
     command, start, end = packet
@@ -79,6 +93,12 @@ def parse_publish(data: bytes, packet: PacketBounds) -> tuple[str, int, bytes, b
     if length >= 0x80:
         length, position = _decode_varint(data, position - 1) or (0, end)
     return topic, mid, data[position : position + length], data[position + length : end]
+
+
+def parse_puback(data: bytes, packet: PacketBounds) -> tuple[int, int]:
+    """Return a PUBACK's packet id and reason code, whatever its value. Raises IndexError."""
+    _, start, end = packet
+    return data[start] << 8 | data[start + 1], data[start + 2] if end - start > 2 else 0
 
 
 def parse_properties(packed: bytes) -> Iterator[tuple[int, str, str]]:
@@ -127,3 +147,12 @@ def encode_publish(topic: str, payload: bytes) -> bytes:
     name = topic.encode()
     body = len(name).to_bytes(2) + name + b"\x00" + payload
     return b"\x30" + encode_varint(len(body)) + body
+
+
+def plain_filter(topic_filter: str) -> str:
+    """Return a topic filter without its shared group.
+
+    >>> plain_filter("$share/ingest/motcua/v1/+/+/up")
+    'motcua/v1/+/+/up'
+    """
+    return topic_filter.split("/", 2)[2] if topic_filter.startswith("$share/") else topic_filter

@@ -51,7 +51,8 @@ ProbeKind = Literal["http", "tcp", "tls", "dns", "report"]
 """How a system was observed; `report`: by a program of the centre, which posts the result; no agent probes so."""
 AlarmCode = Literal[
     "session_taken_over", "publish_refused", "no_subscribers", "outbox_corrupt", "disk_full", "source_hung",
-    "source_failed", "certificate_expiring", "config_unreadable",
+    "source_failed", "certificate_expiring", "config_unreadable", "packet_too_large", "subscription_refused",
+    "receipt_invalid",
 ]  # fmt: skip
 ConfigOutcome = Literal["applied", "rejected", "rolled_back"]
 CommandOutcome = Literal["done", "failed", "expired", "unknown"]

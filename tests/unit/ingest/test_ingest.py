@@ -44,12 +44,18 @@ class Outlet:
     def __init__(self) -> None:
         self.acked: list[int] = []
         self.receipts: list[codec.DeliveryReceipt] = []
+        self.payload_limit, self.sizes = 1 << 28, list[int]()
 
     def acknowledge(self, messages: Iterable[Message]) -> None:
         self.acked += [message.mid for message in messages]
 
+    def largest_payload(self, topic: str) -> int:  # noqa: ARG002
+        return self.payload_limit
+
     def publish_many(self, messages: Iterable[tuple[str, bytes]]) -> None:
-        self.receipts += [receipt for _, payload in messages if (receipt := codec.decode_receipt(payload))]
+        payloads = [payload for _, payload in messages]
+        self.sizes += map(len, payloads)
+        self.receipts += [receipt for payload in payloads if (receipt := codec.decode_receipt(payload))]
 
 
 @pytest.fixture
@@ -128,3 +134,25 @@ def test_a_foreign_topic_is_acknowledged_counted_and_not_answered(desk: Ingest) 
     desk.accept(frame(1, 1, topic="motcua/v1/x"))
     desk.flush(outlet)
     assert (outlet.acked, outlet.receipts, desk.stats.refused_by_reason) == ([1], [], {"foreign_topic": 1})
+
+
+def test_receipts_are_cut_to_what_the_broker_accepts_and_none_is_lost(desk: Ingest) -> None:
+    outlet = Outlet()
+    outlet.payload_limit = 400
+    for mid in range(1, 60):
+        desk.accept(frame(mid, 2))
+    desk.accept(frame(61, 30, t=NOW + 999_999))
+    desk.flush(outlet)
+    named = {n for receipt in outlet.receipts for low, high in receipt.ranges for n in range(low, high + 1)}
+    assert named == {mid * 100 + k for mid in range(1, 60) for k in (0, 1)}
+    assert {n for receipt in outlet.receipts for n, _ in receipt.deferred} == {6100 + k for k in range(30)}
+    assert max(outlet.sizes) <= 400
+    assert desk.stats.receipts_too_large == 0
+
+
+def test_a_receipt_that_no_broker_packet_can_carry_is_counted(desk: Ingest) -> None:
+    outlet = Outlet()
+    outlet.payload_limit = 10
+    desk.accept(frame(1, 1))
+    desk.flush(outlet)
+    assert (outlet.acked, desk.stats.receipts_too_large) == ([1], 1)
