@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -93,6 +94,35 @@ def test_a_refusal_is_told_once_until_the_broker_takes_a_frame_again(
     kiosk.agent.on_puback(kiosk.send(), code)
     assert kiosk.told() == [alarm, alarm]
     assert kiosk.outbox.pending_count() == 4 + 2
+
+
+def test_a_frame_refused_for_what_may_be_its_size_comes_again_in_halves_and_a_row_alone_is_deferred(
+    kiosk: Kiosk,
+) -> None:
+    chance = random.Random(1)
+    providers = [f"{chance.getrandbits(250):x}" for _ in range(40)]
+    kiosk.outbox.append([ev.PaymentResult(n=1, t=9, outcome="ok", provider=name) for name in providers])
+    mid = kiosk.send()
+    rows = kiosk.agent.sender.delivery.rows_in_flight(mid)
+    assert rows == [*range(1, 42)]
+    kiosk.agent.on_puback(mid, 0x83)
+    kiosk.now += 1_000
+    kiosk.agent.step()
+    parts = [kiosk.agent.sender.delivery.rows_in_flight(m) for m in range(mid + 1, kiosk.link.mids + 1)]
+    assert len(parts) > 1
+    assert {n for part in parts for n in part} >= set(rows)
+    alone = kiosk.send()
+    kiosk.agent.on_puback(alone, 0x83)
+    kiosk.now += 60_000
+    kiosk.agent.step()
+    assert kiosk.agent.sender.delivery.rows_in_flight(alone) == []
+    assert kiosk.outbox.refused_count() == 0
+
+
+def test_a_channel_that_the_broker_refuses_is_an_alarm_of_an_agent_that_goes_on(kiosk: Kiosk) -> None:
+    kiosk.agent._on_subscription_refused("motcua/v1/c1/c1-kiosk1/config", 0x87)
+    assert kiosk.told() == [("subscription_refused", "config", 1)]
+    assert kiosk.link.dropped == 0
 
 
 def test_a_refusal_that_lasts_is_told_again_after_an_hour_with_its_count(kiosk: Kiosk) -> None:

@@ -19,6 +19,7 @@ from telemetry.source_settings import SOURCE_KINDS, SourceKind, SourceSetting
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = ("docs/reference/sources.md", "docs/how-to/run-a-province.md")
+CLAIMING_PAGES = (PAGES[0], "docs/reference/mqtt.md")
 DEVICE = "vn83-83-kiosk1"
 HEADER = "| setting | value | default | meaning | example |\n|---|---|---|---|---|"
 CLAIMS_HEADER = "| outcome | what comes | what happens | alarm | shown by |\n|---|---|---|---|---|"
@@ -74,8 +75,8 @@ def claims(section: str) -> list[Claim]:
 
 
 def all_claims() -> list[Claim]:
-    text = (ROOT / PAGES[0]).read_text(encoding="utf-8")
-    return [claim for section in re.split(r"(?m)^(?=## )", text) for claim in claims(section)]
+    texts = [(ROOT / page).read_text(encoding="utf-8") for page in CLAIMING_PAGES]
+    return [claim for text in texts for section in re.split(r"(?m)^(?=## )", text) for claim in claims(section)]
 
 
 def functions_by_module() -> dict[str, set[str]]:
