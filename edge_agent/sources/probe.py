@@ -1,19 +1,19 @@
-"""Probes a digital system: HTTP, TCP, TLS expiry, DNS. A failed probe is an event, and must not raise."""
+"""Probes a digital system: HTTP, TCP, TLS, DNS. A failed probe is an event, and must not raise.
+
+A probe has one deadline over everything: name lookup, connect, TLS, headers, body and redirects.
+"""
 
 from __future__ import annotations
 
-import http.client
-import socket
-import ssl
 import time
-import urllib.error
-import urllib.request
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
 
+from edge_agent.certificate_chain import find_chain_end
+from edge_agent.http_client import MAX_REDIRECTS, HttpFailure, HttpRequest, open_connection, request
+from edge_agent.name_lookup import look_up_addresses
 from telemetry.core.protocol import events as ev
+from telemetry.web_address import WEB_PORTS, parse_host_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from edge_agent.sources import Sink, Stop
 
 ProbeErrorKind = Literal["timeout", "refused", "dns", "tls", "status", "other"]
+PROBE_TIMEOUT_S = 10.0
+"""A probe's deadline, s; the interval counts when it is shorter, so that no probe delays the next."""
+SECONDS_PER_DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +33,20 @@ class Probe:
     system: str
     kind: Literal["http", "tcp", "tls", "dns"]
     target: str
-    timeout_s: float = 10.0
+    timeout_s: float = PROBE_TIMEOUT_S
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeOutcome:
-    """The result of a probe; `tls_days`: the certificate's remaining life, days."""
+    """The result of a probe; `tls_days`: days until the first certificate of the chain ends, `tls_certificate`: which.
+
+    Days are negative when it has ended.
+    """
 
     error: ProbeErrorKind | None = None
     status: int | None = None
     tls_days: float | None = None
+    tls_certificate: ev.ChainCertificate | None = None
 
 
 @dataclass(slots=True)
@@ -53,18 +60,20 @@ class ProbeSource:
     name: str = "probe"
 
     def run(self, outbox: Sink, stop: Stop) -> None:
-        """Probe until stopped."""
+        """Probe until stopped, at even intervals; what is due while another probe runs is left out."""
         if stop.wait(self.phase_ms / 1000):
             return
         while True:
+            due = time.monotonic() + self.every_ms / 1000
             outbox.append([self.probe_once()])
-            if stop.wait(self.every_ms / 1000):
+            if stop.wait(max(due - time.monotonic(), 0)):
                 return
 
     def probe_once(self) -> ev.ProbeResult:
         """Probe once and return the event."""
         started, t = time.perf_counter(), self.clock()
-        outcome = run_probe(self.probe)
+        timeout_s = min(self.probe.timeout_s, self.every_ms / 1000)
+        outcome = run_probe(replace(self.probe, timeout_s=timeout_s))
         elapsed_ms = (time.perf_counter() - started) * 1000
         return ev.ProbeResult(
             n=1,
@@ -77,63 +86,50 @@ class ProbeSource:
             status=outcome.status,
             error=outcome.error,
             tls_days=outcome.tls_days,
+            tls_certificate=outcome.tls_certificate,
         )
 
 
 def run_probe(probe: Probe) -> ProbeOutcome:
-    """Return the system's answer; every failure has a kind."""
+    """Return the system's answer within the probe's time-out; every failure has a kind."""
     try:
         return PROBES[probe.kind](probe)
-    except urllib.error.HTTPError as error:
-        error.close()
-        return ProbeOutcome("status", error.code)
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        return ProbeOutcome(_error_kind(error))
-
-
-def _error_kind(error: BaseException) -> ProbeErrorKind:
-    inner = error.reason if isinstance(error, urllib.error.URLError) else error
-    kinds: tuple[tuple[type[BaseException], ProbeErrorKind], ...] = (
-        (socket.gaierror, "dns"),
-        (TimeoutError, "timeout"),
-        (ConnectionRefusedError, "refused"),
-        (ssl.SSLError, "tls"),
-    )
-    return next((kind for cls, kind in kinds if isinstance(inner, cls)), "other")
+    except HttpFailure as failure:
+        if failure.kind == "redirects":
+            return ProbeOutcome("status", failure.status)
+        return ProbeOutcome(failure.kind)
+    except TimeoutError:
+        return ProbeOutcome("timeout")
+    except (OSError, ValueError):
+        return ProbeOutcome("other")
 
 
 def _probe_http(probe: Probe) -> ProbeOutcome:
-    if urlsplit(probe.target).scheme not in {"http", "https"}:
-        return ProbeOutcome("other")
-    with urllib.request.urlopen(probe.target, timeout=probe.timeout_s) as response:  # noqa: S310 - checked above
-        response.read(65_536)
-        return ProbeOutcome(None, response.status)
-
-
-def _host_and_port(target: str, port: int) -> tuple[str, int]:
-    parts = urlsplit(target if "//" in target else f"//{target}")
-    return parts.hostname or "", parts.port or port
+    answer = request(HttpRequest(probe.target, probe.timeout_s, max_redirects=MAX_REDIRECTS))
+    is_success = answer.status // 100 == 2
+    return ProbeOutcome(None if is_success else "status", answer.status)
 
 
 def _probe_tcp(probe: Probe) -> ProbeOutcome:
-    socket.create_connection(_host_and_port(probe.target, 80), probe.timeout_s).close()
+    place = parse_host_port(probe.target)
+    open_connection(place.host, place.port or WEB_PORTS["http"], probe.timeout_s).close()
     return ProbeOutcome()
 
 
 def _probe_tls(probe: Probe) -> ProbeOutcome:
-    host, port = _host_and_port(probe.target, 443)
-    context = ssl.create_default_context()
-    with (
-        socket.create_connection((host, port), probe.timeout_s) as plain,
-        context.wrap_socket(plain, server_hostname=host) as wrapped,
-    ):
-        not_after_s = ssl.cert_time_to_seconds(str((wrapped.getpeercert() or {}).get("notAfter")))
-    remaining = datetime.fromtimestamp(not_after_s, UTC) - datetime.now(UTC)
-    return ProbeOutcome(tls_days=round(remaining.total_seconds() / 86_400, 2))
+    place, deadline = parse_host_port(probe.target), time.monotonic() + probe.timeout_s
+    end = find_chain_end(place.host, place.port or WEB_PORTS["https"], deadline)
+    days = round((end.ends_at - time.time()) / SECONDS_PER_DAY, 2)
+    return ProbeOutcome(None if end.is_valid else "tls", tls_days=days, tls_certificate=end.certificate)
 
 
 def _probe_dns(probe: Probe) -> ProbeOutcome:
-    socket.getaddrinfo(_host_and_port(probe.target, 80)[0], None)
+    try:
+        look_up_addresses(parse_host_port(probe.target).host, probe.timeout_s)
+    except TimeoutError:
+        raise
+    except (OSError, UnicodeError):
+        return ProbeOutcome("dns")
     return ProbeOutcome()
 
 

@@ -49,6 +49,8 @@ CentreMode = Literal["normal", "online_only", "closed", "emergency"]
 DossierChannel = Literal["online", "direct", "post", "internal", "other"]
 ProbeKind = Literal["http", "tcp", "tls", "dns", "report"]
 """How a system was observed; `report`: by a program of the centre, which posts the result; no agent probes so."""
+ChainCertificate = Literal["leaf", "intermediate", "root"]
+"""A certificate of a server's chain: its own, one between, one of the trust store."""
 AlarmCode = Literal[
     "session_taken_over", "publish_refused", "no_subscribers", "outbox_corrupt", "disk_full", "source_hung",
     "source_failed", "certificate_expiring", "config_unreadable", "packet_too_large", "subscription_refused",
@@ -271,6 +273,7 @@ class ProbeResult(Event, frozen=True, kw_only=True, tag="probe.result"):
     status: Annotated[int, Meta(ge=0, le=999)] | None = None
     error: Literal["timeout", "refused", "dns", "tls", "status", "other"] | None = None
     tls_days: float | None = None
+    tls_certificate: ChainCertificate | None = None
 
 
 class ConnectorStats(Event, frozen=True, kw_only=True, tag="connector.stats"):

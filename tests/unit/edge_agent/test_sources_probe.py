@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import socket
-import ssl
 import threading
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
 
@@ -106,76 +103,6 @@ def test_a_name_that_does_not_resolve_is_named(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     assert probe("dns", "nowhere.invalid") == ProbeOutcome("dns")
     assert probe("http", "http://nowhere.invalid/") == ProbeOutcome("dns")
-
-
-# --- TLS --------------------------------------------------------------------------------------
-
-
-def certificate(folder: Path, days: float) -> Path:
-    """Write a self-signed certificate for localhost that ends in `days`, with its key."""
-    x509 = pytest.importorskip("cryptography.x509", reason="install cryptography to test TLS probes")
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    ends = datetime.now(UTC) + timedelta(days=days)
-    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-    made = made.not_valid_before(ends - timedelta(days=30)).not_valid_after(ends)
-    made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-    pem, none = serialization.Encoding.PEM, serialization.NoEncryption()
-    text = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, none)
-    path = folder / "server.pem"
-    path.write_bytes(text + made.sign(key, hashes.SHA256()).public_bytes(pem))
-    return path
-
-
-@contextmanager
-def tls_server(path: Path) -> Iterator[str]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(path)
-    stop = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(0.05)
-
-        def serve() -> None:
-            while not stop.is_set():
-                try:
-                    line, _ = listener.accept()
-                    line.settimeout(2)
-                    with context.wrap_socket(line, server_side=True) as wrapped:
-                        wrapped.recv(1)
-                except OSError:
-                    continue
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield f"localhost:{listener.getsockname()[1]}"
-        stop.set()
-        thread.join(5)
-
-
-def trusting(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
-    plain = ssl.create_default_context
-    monkeypatch.setattr(ssl, "create_default_context", lambda: plain(cafile=str(path)))
-
-
-def test_tls_tells_how_long_the_certificate_lasts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = certificate(tmp_path, 12)
-    trusting(monkeypatch, path)
-    with tls_server(path) as place:
-        answer = probe("tls", place)
-    assert answer.error is None
-    assert answer.tls_days == pytest.approx(12, abs=0.1)
-
-
-def test_an_expired_or_untrusted_certificate_is_a_tls_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = certificate(tmp_path, -1)
-    with tls_server(path) as place:
-        assert probe("tls", place) == ProbeOutcome("tls")
-        assert probe("http", f"https://{place}/") == ProbeOutcome("tls")
-        trusting(monkeypatch, path)
-        assert probe("tls", place) == ProbeOutcome("tls")
 
 
 # --- the source -------------------------------------------------------------------------------
