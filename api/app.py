@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from fastapi import Depends, FastAPI
 
 from api import badges, docs_page, metrics, problems, statuspage
+from api.heavy_queries import HeavyQueryGate
+from api.large_answers import LargeAnswerMiddleware
 from api.loading import LoadingMiddleware
 from api.middleware import HeadMiddleware, SecurityHeadersMiddleware
 from api.openapi import complete_document
@@ -56,6 +58,7 @@ def create_app(
     )
     app.add_api_route(f"{PREFIX}/openapi.json", app.openapi, include_in_schema=False)  # its first address
     app.state.queries = queries
+    app.state.heavy_queries = HeavyQueryGate()
     app.state.registry = metrics.build_registry(queries, version)
     problems.install_handlers(app)
     app.include_router(api_router())
@@ -66,6 +69,7 @@ def create_app(
     app.include_router(docs_page.router)
     if pages:
         install_pages(app)
+    app.add_middleware(LargeAnswerMiddleware)
     if loading is not None:
         app.add_middleware(LoadingMiddleware, state=loading)
     return app

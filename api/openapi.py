@@ -22,7 +22,7 @@ PROBLEMS = {
     "404": "There is no such centre, device, system, service, objective or scope.",
     "422": "A parameter is unknown, given twice or not valid, or the window is not.",
     "500": "A fault of the server; its log has the `trace_id`.",
-    "503": "The store or the inventory cannot be read now, or the server is starting; see Retry-After.",
+    "503": "The store or the inventory cannot be read now, the server is starting, or busy; see Retry-After.",
 }
 METRICS_MEDIA_TYPES = ("text/plain", "application/openmetrics-text")
 _REF = "#/components/schemas/{model}"

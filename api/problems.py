@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from api.etags import NotModified
+from api.heavy_queries import RETRY_AFTER_S, ServerBusy
 from api.paging import BadCursor
 from telemetry.errors import InventoryError, StoreError
 from telemetry.queries.errors import BadScope, BadWindow, NotFound
@@ -92,6 +93,12 @@ def _handle_not_ready(request: Request, error: Exception) -> Response:
     )
 
 
+def busy_response(request: Request, error: Exception) -> Response:
+    """Return the problem of a server that has too many large answers in hand."""
+    headers = {"Retry-After": str(RETRY_AFTER_S)}
+    return problem_response(request, 503, "server-busy", str(error), headers=headers, reasons=[str(error)])
+
+
 def _handle_store_error(request: Request, error: Exception) -> Response:
     _LOG.warning("store unavailable: %s", error)
     detail = "the store cannot be read now; try again in a few seconds"
@@ -126,6 +133,7 @@ def install_handlers(app: FastAPI) -> None:
         BadCursor, _problem_handler(400, "invalid-cursor", "not a cursor of this list: use `next` as given")
     )
     app.add_exception_handler(StoreError, _handle_store_error)
+    app.add_exception_handler(ServerBusy, busy_response)
     app.add_exception_handler(InventoryError, _problem_handler(503, "inventory-faulty"))
     app.add_exception_handler(NotReady, _handle_not_ready)
     app.add_exception_handler(NotModified, _handle_not_modified)

@@ -22,6 +22,7 @@ class ApiClient:
 
     def __init__(self, port: int, process: BenchProcess) -> None:
         self.process = process
+        self.port = port
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
 
     @classmethod

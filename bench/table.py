@@ -172,11 +172,25 @@ def stack_rows(result: dict[str, Any]) -> Iterator[TableRow]:
         yield what, goal, f"{run['preview_s']:.1f} s; first `up` {run['up_s']:.1f} s, second {run['again_s']:.1f} s"
 
 
+def readers_rows(result: dict[str, Any]) -> Iterator[TableRow]:
+    """Yield what greedy readers cost everybody else."""
+    yield "Eight different windows of a century: memory", "≤ 30 MB", f"{result['centuries']['grown_mb']:.0f} MB"
+    for name, what in (("too_long", "windows that are too long"), ("allowed", "the longest windows")):
+        took = result[name]["status_beside"]
+        yield f"`/status` beside four clients that repeat {what}", "", _plain_latency_text(took)
+    yield "60 readers that read nothing of 2.8 MB: memory", "≤ 100 MB", f"{result['slow_readers']['grown_mb']:.0f} MB"
+    yield "`/status` beside 500 event streams", "p95 ≤ 250 ms", _plain_latency_text(result["streams"])
+
+
+def _plain_latency_text(took: dict[str, float]) -> str:
+    return f"p50 {took['p50_ms']:,.0f} ms, p95 {took['p95_ms']:,.0f} ms"
+
+
 STORES = {"influx": "InfluxDB", "sqlite": "SQLite"}
 ROW_BUILDERS: dict[str, Callable[[dict[str, Any]], Iterator[TableRow]]] = {
     "backlog": backlog_rows, "memory": memory_rows, "latency": latency_rows, "centre_day": centre_day_rows,
     "agent": agent_rows,
-    "recompute": recompute_rows, "readd": readd_rows, "burden": burden_rows,
+    "recompute": recompute_rows, "readd": readd_rows, "burden": burden_rows, "readers": readers_rows,
     "slo": slo_rows, "api": api_rows, "embedded": embedded_rows,
     "demo": demo_rows, "plan": plan_rows,
     "stack": stack_rows,

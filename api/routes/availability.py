@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 
 from api.deps import QueriesDep
+from api.heavy_queries import HeavyQueryDep
 from api.schemas.availability import AvailabilityRow
 from api.schemas.days import CalendarDayResponse, TimelineInterval
 from api.schemas.envelope import WindowEnvelope, WindowMeta
@@ -18,6 +19,8 @@ from telemetry.queries.availability import AvailabilityDimension, ClockKind
 from telemetry.queries.timeline import open_time_account, past_window
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from api.times import WindowRequest
     from telemetry.core.inventory import Centre
     from telemetry.queries.service import Queries
@@ -46,24 +49,30 @@ class AvailabilityParams:
         self.sli = sli
 
 
-@router.get("/availability", operation_id="availability", tags=["availability"])
+@router.get(
+    "/availability",
+    operation_id="availability",
+    tags=["availability"],
+    response_model=WindowEnvelope[AvailabilityRow],
+)
 def get_availability(
     queries: QueriesDep,
     scope: Annotated[str, Query(description="centre:ID, device:ID, system:ID, province:ID or country")],
     span: WindowParam,
     params: Annotated[AvailabilityParams, Depends()],
-) -> WindowEnvelope[AvailabilityRow]:
+    gate: HeavyQueryDep,
+) -> Response:
     """Account for a scope's time; by default the last 24 hours."""
-    result = queries.availability(
-        scope,
-        lambda zone: span.resolve(zone, queries.last_24_hours),
-        params.bucket,
-        params.clock,
-        params.unknown,
-        params.sli,
-    )
-    meta = WindowMeta.for_window(queries, result.window, result.zone, result.overall.coverage, result.centre)
-    return WindowEnvelope(data=AvailabilityRow.from_result(result), meta=meta)
+
+    def window(zone: ZoneInfo) -> Window:
+        return span.resolve(zone, queries.last_24_hours)
+
+    def build() -> WindowEnvelope[AvailabilityRow]:
+        result = queries.availability(scope, window, params.bucket, params.clock, params.unknown, params.sli)
+        meta = WindowMeta.for_window(queries, result.window, result.zone, result.overall.coverage, result.centre)
+        return WindowEnvelope[AvailabilityRow](data=AvailabilityRow.from_result(result), meta=meta)
+
+    return gate.answer(queries.availability_cost(scope, window, params.bucket), build)
 
 
 @router.get("/calendar/{centre}/days", operation_id="calendar_days", tags=["calendar"])

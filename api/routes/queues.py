@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 from fastapi.exceptions import RequestValidationError
 
 from api.deps import QueriesDep
+from api.heavy_queries import HeavyQueryDep
 from api.paging import PageParam
 from api.schemas.envelope import Envelope, ResponseMeta
 from api.schemas.queues import (
@@ -20,6 +21,11 @@ from api.schemas.queues import (
 from api.times import WindowParam
 from telemetry.core.calendar.windows import day_window, to_local
 from telemetry.core.figures.histograms import queue_figures
+
+if TYPE_CHECKING:
+    from api.paging import PageRequest
+    from telemetry.core.calendar.windows import Window
+    from telemetry.queries.service import Queries
 
 router = APIRouter(tags=["queues"])
 QueueBucket = Literal["total", "5m", "30m", "1h", "1d"]
@@ -66,15 +72,24 @@ class QueueHistoryParams:
         self.bucket = bucket
 
 
-@router.get("/queues/history", operation_id="queues_history")
+@router.get("/queues/history", operation_id="queues_history", response_model=QueueHistoryEnvelope)
 def get_queue_history(
     queries: QueriesDep, queue_filter: QueueFilterParam, span: WindowParam,
-    params: Annotated[QueueHistoryParams, Depends()], page: PageParam,
-) -> QueueHistoryEnvelope:  # fmt: skip
+    params: Annotated[QueueHistoryParams, Depends()], page: PageParam, gate: HeavyQueryDep,
+) -> Response:  # fmt: skip
     """List figures by centre, service and bucket; by default today so far, or else the newest day with tickets."""
     zone = queries.zone(queue_filter.centre)
-    choice: WindowChoice = "today" if span.is_open else "requested"
     window = span.resolve(zone, lambda: queries.today_so_far(zone))
+    cost = queries.queue_history_cost(queue_filter.centre, window, params.bucket)
+    choice: WindowChoice = "today" if span.is_open else "requested"
+    return gate.answer(cost, lambda: _queue_history(queries, queue_filter, choice, window, params, page))
+
+
+def _queue_history(
+    queries: Queries, queue_filter: QueueFilter, choice: WindowChoice, window: Window, params: QueueHistoryParams,
+    page: PageRequest,
+) -> QueueHistoryEnvelope:  # fmt: skip
+    zone = queries.zone(queue_filter.centre)
     queue_history = queries.queue_history(queue_filter.centre, queue_filter.service, window, params.bucket)
     if choice == "today" and not queue_history.has_tickets:
         newest = queries.newest_day_with_tickets(queue_filter.centre)

@@ -35,6 +35,7 @@ DAY = 24 * HOUR
 MAX_CACHED_WINDOWS = 100_000
 """Open windows cached in all (about 200 bytes each); the timelines that were used least recently are dropped first."""
 _BUCKET_STEP_MS: dict[BucketSize, int] = {"5m": SLOT, "30m": 6 * SLOT, "1h": HOUR}
+_WIDTH_MS: dict[BucketWidth, int] = {"5m": SLOT, "1h": HOUR, "1d": DAY}
 _MAX_WINDOW_MS: dict[BucketSize, int] = {
     "5m": 31 * DAY,
     "30m": 31 * DAY,
@@ -43,6 +44,18 @@ _MAX_WINDOW_MS: dict[BucketSize, int] = {
     "1mo": 3660 * DAY,
     "total": 3660 * DAY,
 }
+
+
+MAX_ROWS_PER_QUERY = 650_000
+"""Totals that one query may read: about two seconds of a processor; days of ten years at 167 centres."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryCost:
+    """What a query costs: the totals that it reads, at most, and the buckets of its answer."""
+
+    rows: int
+    buckets: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +79,16 @@ class BucketQuery:
             bucket_starts = range(floor(self.window.start, step), self.window.end, step)
             full_buckets = [Window(bucket_start, bucket_start + step) for bucket_start in bucket_starts]
         return [part for w in full_buckets if (part := w.clip(self.window))]
+
+    def cost(self, entities: int) -> QueryCost:
+        """Return what the query costs over a number of entities; refuse one that reads too much."""
+        per_entity = sum(run.length // _WIDTH_MS[width] + 1 for width, run in self.runs_to_read())
+        if per_entity * entities > MAX_ROWS_PER_QUERY:
+            days = self.window.length * MAX_ROWS_PER_QUERY // (per_entity * entities) // DAY
+            remedy = "use a shorter window, a wider bucket or a smaller scope"
+            msg = f"at most {days} days at bucket={self.bucket} over {entities} centres or systems: {remedy}"
+            raise BadWindow(msg)
+        return QueryCost(per_entity * entities, len(self.buckets()))
 
     def runs_to_read(self) -> list[tuple[BucketWidth, Window]]:
         """Return the runs of totals to read: the widest that no bucket's edge divides."""

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from telemetry.core.inventory import Inventory, Target, UnknownPolicy
     from telemetry.core.slo.history import BudgetSpend, HistoryPoint
     from telemetry.queries.availability import AvailabilityDimension, AvailabilityResult, ClockKind
-    from telemetry.queries.buckets import BucketSize
+    from telemetry.queries.buckets import BucketSize, QueryCost
     from telemetry.queries.completeness import StoreStats
     from telemetry.queries.network import CachedNetworkView, MaintenanceWindow, NetworkStatus
     from telemetry.queries.period_history import DayRange, PeriodHistory
@@ -213,6 +213,17 @@ class Queries:
         """Return the last 24 hours."""
         now = self._clock()
         return Window(now - 24 * HOUR, now)
+
+    def availability_cost(self, scope: str, window: Callable[[ZoneInfo], Window], bucket: BucketSize) -> QueryCost:
+        """Return what `availability` of the same would cost.  Raises BadScope, NotFound or BadWindow."""
+        query_scope = self.network().parse_scope(scope)
+        return bucket_query(window(query_scope.zone), bucket, query_scope.zone).cost(len(query_scope.calendars))
+
+    def queue_history_cost(self, centre: str | None, window: Window, bucket: BucketSize) -> QueryCost:
+        """Return what `queue_history` of the same would cost.  Raises NotFound or BadWindow."""
+        network = self.network()
+        entities = len(network.centres()) if centre is None else 1
+        return bucket_query(window, bucket, self.zone(centre)).cost(entities)
 
     def availability(
         self, scope: str, window: Window | Callable[[ZoneInfo], Window], bucket: BucketSize = "total",
