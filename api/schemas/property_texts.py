@@ -45,6 +45,7 @@ PROPERTY_TEXTS: dict[str, PropertyText] = {
     "meta": _T("when, for which window and from which inventory the answer was computed"),
     "next": _T("the `cursor` of the next page; null on the last"),
     "as_of": _time("the time that the answer describes"),
+    "backlog_hours": _count("hours of older data that wait to be folded"),
     "revision": _count("version of the live rows; it rises with every change"),
     "timezone": _T("the time zone of all times, as in the IANA data base"),
     "inventory_version": _T("fingerprint of the inventory in force"),
