@@ -137,7 +137,13 @@ def _build_device(file: Path, agent_config: AgentConfig) -> DeviceRuntime:
     )
     services = frozenset(agent_config.services)
     context = SourceContext(
-        agent_config.device, file.parent, agent_config.every_ms, system.wall_ms, DeviceState(), services
+        agent_config.device,
+        file.parent,
+        agent_config.every_ms,
+        system.wall_ms,
+        DeviceState(),
+        services,
+        lambda alarm, name: agent.alarms.raise_alarm(alarm, event_subject(name)),
     )
     controls = AgentControls(agent_config, supervisor, context, lambda: agent)
     remote_file = agent_config.outbox.with_name(f"{agent_config.outbox.name}.remote.json")

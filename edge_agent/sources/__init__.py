@@ -11,7 +11,11 @@ if TYPE_CHECKING:
 
     from edge_agent.outbox import PostKey, PostResult
     from edge_agent.sources.state import DeviceState
-    from telemetry.core.protocol.events import Event
+    from telemetry.core.protocol.events import AlarmCode, Event
+
+
+def ignore_alarm(alarm: AlarmCode, source: str) -> None:
+    """Raise no alarm: the source runs without an agent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,8 @@ class SourceContext:
     state: DeviceState
     services: frozenset[str] = frozenset()
     """The services that the device's centre declares; empty when agent.toml does not say."""
+    raise_alarm: Callable[[AlarmCode, str], None] = ignore_alarm
+    """Raises an alarm about the source of this name; counted, and reported once an hour while it lasts."""
 
 
 class Sink(Protocol):

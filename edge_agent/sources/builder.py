@@ -44,7 +44,8 @@ def _build_in_process(kind: str, values: Mapping[str, Any], context: SourceConte
         case "file":
             from edge_agent.sources.file import FileSource  # noqa: PLC0415
 
-            return FileSource(context.folder / values["path"], context.state, name)
+            path = context.folder / values["path"]
+            return FileSource(path, context.state, name, clock=context.clock, raise_alarm=context.raise_alarm)
         case "http":
             from edge_agent.sources.local_http import HttpSource  # noqa: PLC0415
 
@@ -60,7 +61,8 @@ def _build_in_process(kind: str, values: Mapping[str, Any], context: SourceConte
             header = context.folder / values["header_file"] if "header_file" in values else None
             row_mapper = load_row_mapper(str(context.folder / values["mapping"])) if "mapping" in values else None
             return QueueHttpSource(
-                values["url"], context.state, poll_ms, header, row_mapper, name, clock=context.clock
+                values["url"], context.state, poll_ms, header, row_mapper, name,
+                clock=context.clock, raise_alarm=context.raise_alarm,
             )  # fmt: skip
         case _:
             raise ValueError(f"no such source: {kind!r}")

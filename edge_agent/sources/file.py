@@ -6,28 +6,33 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge_agent.log import Logger
-from edge_agent.sources.parsing import BadEvent, parse_event, parse_json
+from edge_agent.sources import ignore_alarm
+from edge_agent.sources.parsing import BadEvent, parse_event, parse_json, refuse_other_units
+from edge_agent.sources.skipped_events import SkippedEvents, current_time_ms
 from edge_agent.sources.tail import FileTail
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from edge_agent.sources import Sink, Stop
     from edge_agent.sources.state import DeviceState
-    from telemetry.core.protocol.events import Event
+    from telemetry.core.protocol.events import AlarmCode, Event
 
 _log = Logger(__name__)
 
 
 @dataclass(slots=True)
 class FileSource:
-    """Appends the file's events; invalid lines are skipped and counted in `skipped_lines`."""
+    """Appends the file's events; invalid lines are skipped and counted in `skipped_lines`. `clock` returns Unix ms."""
 
     path: Path
     state: DeviceState
     name: str = "file"
     poll_s: float = 0.5
     skipped_lines: int = 0
+    clock: Callable[[], int] = current_time_ms
+    raise_alarm: Callable[[AlarmCode, str], None] = ignore_alarm
 
     def run(self, outbox: Sink, stop: Stop) -> None:
         """Follow the file until stopped, from the position of the last commit."""
@@ -51,14 +56,18 @@ class FileSource:
         return True
 
     def _parse_lines(self, lines: list[bytes]) -> list[Event]:
-        events, bad = [], 0
+        events, skipped, now = [], SkippedEvents(), self.clock()
         for line in lines:
             try:
                 if line.strip():
-                    events.append(parse_event(parse_json(line)))
-            except BadEvent:
-                bad += 1
-        self.skipped_lines += bad
-        if bad:
-            _log.warning("bad_lines_skipped", source=self.name, lines=bad, since_start=self.skipped_lines)
+                    event = parse_event(parse_json(line))
+                    refuse_other_units(event, now)
+                    events.append(event)
+            except BadEvent as error:
+                skipped.add(error)
+        self.skipped_lines += skipped.count
+        if skipped.count:
+            skipped.log_units(_log, self.name)
+            _log.warning("bad_lines_skipped", source=self.name, lines=skipped.count, since_start=self.skipped_lines)
+            self.raise_alarm("events_skipped", self.name)
         return events

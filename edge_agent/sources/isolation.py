@@ -108,6 +108,9 @@ class IsolatedSource:
             raise ChildEnded("the source's process sent an invalid request") from error
         if child_request.do == "beat":
             return None
+        if child_request.do == "skipped":
+            self.context.raise_alarm("events_skipped", self.name)
+            return None
         if child_request.do == "cursor":
             return {"cursor": outbox.cursor(child_request.source)}
         if child_request.do == "pending":

@@ -261,7 +261,7 @@ class _EventHandler(BaseHTTPRequestHandler):
     def _accept_events(self) -> tuple[int, Any]:
         key, body = self._read_request()
         source, content_type = self.server.source, self.headers.get_content_type()
-        posted = source.read_events(body, content_type)
+        posted = source.read_events(self._plain_body(body), content_type)
         if self._options.get("validate") == "1":
             return 200, api.CheckedAnswer(valid=True, events=len(posted.events), warnings=posted.warnings)
         return 201, source.commit_events(self.server.outbox, key, body, posted)
@@ -307,8 +307,25 @@ class _EventHandler(BaseHTTPRequestHandler):
             raise HttpProblem("bad_request", "shorter than Content-Length", "body", "send it again")
         return key, body
 
+    def _plain_body(self, body: bytes) -> bytes:
+        """Return the body in UTF-8. Raises HttpProblem for a coding that is not the declared one, or unknown here."""
+        coding = self.headers.get("Content-Encoding", "identity").strip().lower()
+        if coding != "identity":
+            raise HttpProblem("bad_request", "the body is compressed", "Content-Encoding", "send it uncompressed")
+        charset = (self.headers.get_content_charset() or "utf-8").replace("_", "-")
+        if charset in {"utf-8", "utf8", "us-ascii", "ascii"}:
+            return body
+        remedy = "send UTF-8, and charset=utf-8 or none"
+        if not charset.startswith(("utf-16", "utf-32")):
+            raise HttpProblem("bad_request", "the charset is not UTF-8", "Content-Type", remedy)
+        try:
+            return body.decode(charset).encode()
+        except (LookupError, UnicodeError):
+            raise HttpProblem("bad_request", "the body is not in its charset", "Content-Type", remedy) from None
+
     def _content_length(self) -> int:
-        header = self.headers.get("Content-Length")
+        headers = set(self.headers.get_all("Content-Length", []))
+        header = headers.pop() if len(headers) == 1 else None
         if header is None or "Transfer-Encoding" in self.headers:
             raise HttpProblem("no_length", "no Content-Length", "Content-Length", "send the body's length, not chunks")
         if not _is_length(header):

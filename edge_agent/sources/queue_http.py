@@ -10,7 +10,6 @@ from __future__ import annotations
 import http.client
 import ssl
 import threading
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -21,7 +20,8 @@ from urllib.parse import quote, urljoin, urlsplit
 import msgspec
 
 from edge_agent.log import Logger
-from edge_agent.sources.parsing import BadEvent, OtherUnit, parse_event, parse_json, refuse_other_units
+from edge_agent.sources import ignore_alarm
+from edge_agent.sources.parsing import BadEvent, parse_event, parse_json, refuse_other_units
 from edge_agent.sources.queue_answer import (
     MAX_RESPONSE_BYTES,
     QueueAnswer,
@@ -30,6 +30,7 @@ from edge_agent.sources.queue_answer import (
     parse_answer,
 )
 from edge_agent.sources.seen_events import DIGEST_LENGTH, QueueCursor, SeenEvents
+from edge_agent.sources.skipped_events import SkippedEvents, current_time_ms
 from telemetry.core.backoff import retry_after_ms
 from telemetry.core.protocol.json_bytes import to_plain_utf8
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
     from edge_agent.sources import Sink, Stop
     from edge_agent.sources.state import DeviceState
-    from telemetry.core.protocol.events import Event
+    from telemetry.core.protocol.events import AlarmCode, Event
 
 _log = Logger(__name__)
 READ_TIMEOUT_S = 10.0
@@ -64,10 +65,6 @@ class QueueUnavailable(OSError):
     retry_after_ms = 0
 
 
-def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 @dataclass(slots=True)
 class QueueHttpSource:
     """Polls every `every_ms`; `row_mapper` converts other formats to events; invalid events are counted and skipped.
@@ -84,7 +81,8 @@ class QueueHttpSource:
     read_timeout_s: float = READ_TIMEOUT_S
     total_timeout_s: float = TOTAL_TIMEOUT_S
     skipped_events: int = 0
-    clock: Callable[[], int] = _wall_ms
+    clock: Callable[[], int] = current_time_ms
+    raise_alarm: Callable[[AlarmCode, str], None] = ignore_alarm
     _seen: SeenEvents | None = None
 
     def run(self, outbox: Sink, stop: Stop) -> None:
@@ -92,18 +90,21 @@ class QueueHttpSource:
 
         A server that asks for a wait (Retry-After) is alive: it gets the wait, and its answers are no failures.
         """
-        failures = 0
+        failures = asked_waits = 0
         while not stop.is_set():
             wait_ms = self.every_ms
             try:
-                more, failures = self.poll_once(outbox), 0
+                more = self.poll_once(outbox)
+                failures = asked_waits = 0
             except (OSError, http.client.HTTPException) as error:
                 asked_ms = error.retry_after_ms if isinstance(error, QueueUnavailable) else 0
-                more, failures = False, failures + (not asked_ms)
+                more, failures, asked_waits = False, failures + (not asked_ms), asked_waits + bool(asked_ms)
                 _log.warning(
                     "queue_unavailable", source=self.name, error=_error_message(error), failures=failures,
                     retry_after_ms=asked_ms,
                 )  # fmt: skip
+                if asked_waits >= MAX_FAILURES:
+                    self.raise_alarm("source_failed", self.name)
                 if failures >= MAX_FAILURES:
                     raise QueueUnavailable(_error_message(error)) from None
                 wait_ms = max(min(self.every_ms * 2 ** max(failures - 1, 0), MAX_BACKOFF_MS), asked_ms)
@@ -130,27 +131,20 @@ class QueueHttpSource:
 
     def _parse_elements(self, elements: list[_Element]) -> list[Event]:
         events: list[Event] = []
-        bad, now = 0, self.clock()
-        other_units: dict[tuple[str, str], int] = {}
+        skipped, now = SkippedEvents(), self.clock()
         for element in elements:
             try:
                 new_events = self._parse_element(element)
                 for event in new_events:
                     refuse_other_units(event, now)
                 events += new_events
-            except OtherUnit as error:
-                bad += 1
-                other_units[error.field, error.unit] = other_units.get((error.field, error.unit), 0) + 1
-            except (BadEvent, RecursionError):
-                bad += 1
-        self.skipped_events += bad
-        for (time_field, unit), count in other_units.items():
-            _log.error(
-                "times_in_another_unit", source=self.name, field=time_field, unit=unit, events=count,
-                remedy="send Unix milliseconds; the events were skipped",
-            )  # fmt: skip
-        if bad:
-            _log.warning("bad_events_skipped", source=self.name, events=bad, since_start=self.skipped_events)
+            except (BadEvent, RecursionError) as error:
+                skipped.add(error)
+        self.skipped_events += skipped.count
+        if skipped.count:
+            skipped.log_units(_log, self.name)
+            _log.warning("bad_events_skipped", source=self.name, events=skipped.count, since_start=self.skipped_events)
+            self.raise_alarm("events_skipped", self.name)
         return events
 
     def _parse_element(self, element: _Element) -> list[Event]:

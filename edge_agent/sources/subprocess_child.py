@@ -87,7 +87,9 @@ def run_source(connection: socket.socket) -> None:
     parent = ParentConnection(connection)
     description = parent.read_description()
     device, folder, every_ms = description["device"], Path(description["folder"]), description["every_ms"]
-    context = SourceContext(device, folder, every_ms, _wall_ms, DeviceState())
+    context = SourceContext(
+        device, folder, every_ms, _wall_ms, DeviceState(), raise_alarm=lambda *_: parent.send({"do": "skipped"})
+    )
     source = build_source(description["kind"], description["values"], context)
     heartbeat = SourceHeartbeat(_monotonic_ms)
     threading.Thread(target=_send_heartbeats, args=(parent, heartbeat, description["hang_s"]), daemon=True).start()

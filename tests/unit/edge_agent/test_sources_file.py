@@ -170,3 +170,19 @@ def test_run_follows_until_stopped(path: Path, outbox: Outbox) -> None:
     thread.join(5)
     assert not thread.is_alive()
     assert outbox.pending_count() == 1
+
+
+def test_a_time_in_another_unit_is_skipped_named_with_its_unit_and_raises_an_alarm(
+    path: Path, reader: Reader, caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.getLogger("edge_agent").propagate = True
+    now = 1_767_225_600_000
+    alarms: list[tuple[str, str]] = []
+    reader.source.clock = lambda: now
+    reader.source.raise_alarm = lambda alarm, name: alarms.append((alarm, name))
+    write(path, line(now) + line(now // 1_000) + line(now * 1_000) + line(now * 10**6) + line(now - 5) + line(7))
+    assert reader.read() == [now, now - 5, 7]
+    logged = [getattr(record, "fields", {}) for record in caplog.records]
+    units = [fields["unit"] for fields in logged if "unit" in fields]
+    assert (units, reader.source.skipped_lines) == (["seconds", "microseconds", "nanoseconds"], 3)
+    assert alarms == [("events_skipped", "file")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
 import socket
@@ -372,6 +373,66 @@ def test_a_broken_list_over_many_lines_has_one_fault(kiosk: Kiosk) -> None:
 def test_marks_and_nuls_around_a_body_are_no_fault(kiosk: Kiosk, start: bytes, end: bytes) -> None:
     assert kiosk.post(start + json.dumps(PAID).encode() + end)[0] == 201
     assert kiosk.post(start + b"\n".join([json.dumps(PAID).encode()] * 2) + end)[0] == 201
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "field"),
+    [
+        ({"Content_Type": "application/json; charset=utf-8"}, json.dumps(PAID).encode(), ""),
+        ({"Content_Type": 'application/json; charset="UTF_8"'}, json.dumps(PAID).encode(), ""),
+        ({"Content_Type": "application/json; charset=us-ascii"}, json.dumps(PAID).encode(), ""),
+        ({"Content_Type": "application/json; charset=utf-16"}, json.dumps(PAID).encode("utf-16"), ""),
+        ({"Content_Type": "application/json; charset=utf-16le"}, json.dumps(PAID).encode("utf-16-le"), ""),
+        ({"Content_Type": "application/json; charset=utf-16"}, json.dumps(PAID).encode() + b" ", "body"),
+        ({"Content_Type": "application/json; charset=utf-16"}, json.dumps(PAID).encode() * 2 + b" ", "Content-Type"),
+        ({"Content_Type": "application/json; charset=utf-32"}, json.dumps(PAID).encode(), "Content-Type"),
+        ({"Content_Type": "application/json; charset=utf-16-x"}, json.dumps(PAID).encode(), "Content-Type"),
+        ({"Content_Type": "application/json; charset=windows-1258"}, json.dumps(PAID).encode(), "Content-Type"),
+        ({"Content_Type": "application/json; charset=no-such"}, json.dumps(PAID).encode(), "Content-Type"),
+        ({"Content_Type": "application/json; charset*=utf-9'x'%ff"}, json.dumps(PAID).encode(), "Content-Type"),
+        ({"Content_Type": "; ; ="}, json.dumps(PAID).encode(), ""),
+        ({"Content_Encoding": "gzip"}, gzip.compress(json.dumps(PAID).encode()), "Content-Encoding"),
+        ({"Content_Encoding": "br"}, b"\x1b", "Content-Encoding"),
+        ({"Content_Encoding": "Identity"}, json.dumps(PAID).encode(), ""),
+    ],
+    ids=range(16),
+)
+def test_a_declared_coding_is_undone_or_refused_by_name(
+    kiosk: Kiosk, headers: dict[str, str], body: bytes, field: str
+) -> None:
+    status, answer = kiosk.post(body, **headers)
+    assert (status, answer.get("field", "")) == (400 if field else 201, field)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "Transfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+        "Content-Length: 5\r\nContent-Length: 6\r\n",
+        "Content-Length: +5\r\n",
+        "Content-Length: 0x5\r\n",
+        "Content-Length: -1\r\n",
+        "Content-Length: " + "9" * 5_000 + "\r\n",
+        "Content-Length: \u0665\r\n",
+        "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n",
+        "X-Long: " + "a" * 70_000 + "\r\n",
+        "".join(f"X-{i}: 1\r\n" for i in range(200)),
+    ],
+    ids=range(11),
+)
+def test_an_odd_request_head_gets_a_problem_and_the_next_request_an_answer(kiosk: Kiosk, head: str) -> None:
+    answer = kiosk.raw(f"POST /events HTTP/1.1\r\nHost: 127.0.0.1\r\n{head}\r\n".encode() + b"5\r\nhello\r\n0\r\n\r\n")
+    answer = answer.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
+    assert not answer or answer.startswith(b"HTTP/1.1 4"), answer
+    assert kiosk.post(PAID)[0] == 201
+
+
+def test_head_is_wherever_get_is(kiosk: Kiosk) -> None:
+    for path in ("/", "/healthz", "/openapi.json"):
+        got, head = kiosk.ask("GET", path), kiosk.ask("HEAD", path)
+        assert (got[0], head) == (200, (200, {}))
+    assert kiosk.raw(b"HEAD /none HTTP/1.1\r\nHost: localhost\r\n\r\n").startswith(b"HTTP/1.1 404")
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])

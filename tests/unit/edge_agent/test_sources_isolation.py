@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edge_agent.sources import SourceContext
@@ -119,6 +120,16 @@ def test_a_stop_ends_the_child(tmp_path: Path, outbox: Outbox) -> None:
     until(lambda: outbox.highest_n == 1)
     run.end()
     assert gone(source.pid)
+
+
+def test_an_alarm_of_the_child_is_raised_by_the_agent(tmp_path: Path, outbox: Outbox) -> None:
+    (tmp_path / "x.jsonl").write_text("no event\n" + line(1))
+    source, alarms = isolated(tmp_path, "file", {"path": "x.jsonl"}), []
+    source.context = replace(source.context, raise_alarm=lambda alarm, name: alarms.append((alarm, name)))
+    run = Run(source, outbox)
+    until(lambda: outbox.highest_n == 1)
+    run.end()
+    assert alarms == [("events_skipped", source.name)]
 
 
 def test_a_printers_state_reaches_the_heartbeat(tmp_path: Path, outbox: Outbox) -> None:
