@@ -389,7 +389,7 @@ def test_marks_and_nuls_around_a_body_are_no_fault(kiosk: Kiosk, start: bytes, e
         ({"Content_Type": "application/json; charset=utf-16-x"}, json.dumps(PAID).encode(), "Content-Type"),
         ({"Content_Type": "application/json; charset=windows-1258"}, json.dumps(PAID).encode(), "Content-Type"),
         ({"Content_Type": "application/json; charset=no-such"}, json.dumps(PAID).encode(), "Content-Type"),
-        ({"Content_Type": "application/json; charset*=utf-9'x'%ff"}, json.dumps(PAID).encode(), "Content-Type"),
+        ({"Content_Type": "application/json; charset*=utf-9'x'%ff"}, json.dumps(PAID).encode(), ""),
         ({"Content_Type": "; ; ="}, json.dumps(PAID).encode(), ""),
         ({"Content_Encoding": "gzip"}, gzip.compress(json.dumps(PAID).encode()), "Content-Encoding"),
         ({"Content_Encoding": "br"}, b"\x1b", "Content-Encoding"),
