@@ -18,7 +18,8 @@ from telemetry.core.scope import Scope
 
 DEFERRED_REASONS = (
     "unknown_device", "unknown_system", "unsupported_version",
-    "unsupported_type", "unsupported_field", "unsupported_value", "future"
+    "unsupported_type", "unsupported_field", "unsupported_value", "future",
+    "too_many_outboxes",
 )  # fmt: skip
 REQUESTS_PER_PATH = 60
 

@@ -292,9 +292,13 @@ class Inventory:
         return next((x for x in rows if x.by >= day), rows[-1] if rows else None)
 
 
+REPLAY_SUFFIX = "-replay1"
+"""How the id of a device that imports logs ends, after its centre's id."""
+
+
 def replay_device_of(centre: str) -> str:
     """Return the device of a centre's imported logs."""
-    return f"{centre}-replay1"
+    return f"{centre}{REPLAY_SUFFIX}"
 
 
 def local_date(t: int, zone: ZoneInfo) -> date:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from telemetry.core.calendar.windows import DAY
-from telemetry.core.inventory import replay_device_of
+from telemetry.core.inventory import REPLAY_SUFFIX
 from telemetry.core.protocol import events as ev
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     from telemetry.core.inventory import Inventory
     from telemetry.core.protocol.codec import DecodedFrame
     from telemetry.core.protocol.topics import Topic
@@ -29,23 +31,25 @@ def oldest_accepted(topic: Topic, now: int, retained_since: int, max_age_ms: int
     `retained_since` is the start of the store's retention, 0 when it is infinite.  Imports are bounded by it
     alone: they come from the centre's own device `…-replay1`, whose topic no other device may publish to.
     """
-    if topic.device == replay_device_of(topic.centre):
-        return retained_since
-    return max(retained_since, now - max_age_ms)
+    oldest = now - max_age_ms
+    return retained_since if retained_since > oldest or topic.device.endswith(REPLAY_SUFFIX) else oldest
 
 
-def reject_old_rows(decoded: DecodedFrame, oldest: int) -> DecodedFrame:
-    """Reject, for good, rows from before `oldest`."""
-    if not decoded.events or min([event.t for event in decoded.events]) >= oldest:
-        return decoded
-    expired = [(event.n, "too_old") for event in decoded.events if event.t < oldest]
-    events = [event for event in decoded.events if event.t >= oldest]
+def reject_rows(decoded: DecodedFrame, expired: list[tuple[int, str]]) -> DecodedFrame:
+    """Reject, for good, the rows of these numbers, each with its reason."""
+    numbers = {n for n, _ in expired}
+    events = [event for event in decoded.events if event.n not in numbers]
     return replace(decoded, events=events, rejected=decoded.rejected + expired)
 
 
-def defer_undeclared_systems(decoded: DecodedFrame, inventory: Inventory) -> DecodedFrame:
-    """Defer rows of systems that the inventory lacks: the agent keeps them until they are declared."""
-    if _SYSTEM_EVENTS.isdisjoint(map(type, decoded.events)):
+def defer_undeclared_systems(
+    decoded: DecodedFrame, kinds: AbstractSet[type[ev.Event]], inventory: Inventory
+) -> DecodedFrame:
+    """Defer rows of systems that the inventory lacks: the agent keeps them until they are declared.
+
+    `kinds` are the types of the frame's events.
+    """
+    if _SYSTEM_EVENTS.isdisjoint(kinds):
         return decoded
     deferred = [(e.n, "unknown_system") for e in decoded.events if not _is_of_declared_system(e, inventory)]
     if not deferred:

@@ -26,6 +26,7 @@ from telemetry.core.protocol.codec import MAX_NAMED_ROWS, DecodedFrame, Delivery
 from telemetry.core.protocol.topics import Topic, parse_topic
 from telemetry.errors import StoreUnavailable
 from telemetry.ingest import row_bounds
+from telemetry.ingest.device_limits import DeviceLimits
 from telemetry.ingest.stats import IngestStats
 from telemetry.store import CONTACT_OUTBOX_ID, SERVER_OUTBOX_IDS, Batch, ChangeRecord, DeadLetter, StoredEvent
 
@@ -94,12 +95,12 @@ class _Reply:
 
 def classify_frame(
     message: Message, inventory: Inventory, now: int, oldest: int = 0,
-    max_age_ms: int = row_bounds.DEFAULT_MAX_AGE_MS,
+    max_age_ms: int = row_bounds.DEFAULT_MAX_AGE_MS, limits: DeviceLimits | None = None,
 ) -> FrameResult:  # fmt: skip
     """Sort a message's rows by outcome; never raises, whatever the bytes.
 
     `now` is the time of arrival and `oldest` the start of the store's retention (0: unlimited), Unix ms;
-    rows of devices, not of imports, are stored up to an age of `max_age_ms`.
+    rows of devices, not of imports, are stored up to an age of `max_age_ms` and within `limits`.
     """
     topic = parse_topic(message.topic)
     if topic is None or topic.channel != "up":
@@ -113,9 +114,13 @@ def classify_frame(
     if not inventory.is_declared(topic.centre, topic.device):
         deferred = [(event.n, "unknown_device") for event in decoded.events]
         decoded = replace(decoded, events=[], deferred=decoded.deferred + deferred)
-    else:
-        decoded = row_bounds.reject_old_rows(decoded, row_bounds.oldest_accepted(topic, now, oldest, max_age_ms))
-        decoded = row_bounds.defer_undeclared_systems(decoded, inventory)
+    elif decoded.events:
+        oldest = row_bounds.oldest_accepted(topic, now, oldest, max_age_ms)
+        if expired := [(event.n, "too_old") for event in decoded.events if event.t < oldest]:
+            decoded = row_bounds.reject_rows(decoded, expired)
+        kinds = {*map(type, decoded.events)}
+        decoded = row_bounds.defer_undeclared_systems(decoded, kinds, inventory)
+        decoded = limits.apply(topic, decoded, kinds, now) if limits else decoded
     return FrameResult(topic, decoded, _dead_letters(topic.device, decoded, now, len(message.payload)))
 
 
@@ -181,6 +186,7 @@ class Ingest:
         self._rows = self._bytes = 0
         self._batch_started_at = 0
         self._oldest_retained, self._retention_checked_at = 0, 0
+        self._limits = DeviceLimits()
         self.stats = IngestStats()
         self.heartbeats = PlatformHeartbeatWriter(store, clock)
 
@@ -189,7 +195,7 @@ class Ingest:
         now = self._clock()
         if not self._messages:
             self._batch_started_at = now
-        result = classify_frame(message, self._inventory(), now, self._oldest_retained, self._max_age_ms)
+        result = classify_frame(message, self._inventory(), now, self._oldest_retained, self._max_age_ms, self._limits)
         self._messages.append(message)
         self._results.append(result)
         self.stats.record_message(now)
