@@ -99,7 +99,7 @@ def _queues_of(event: Any) -> tuple[object, ...]:  # noqa: ANN401
 def _counters_of(event: Any) -> tuple[object, ...]:  # noqa: ANN401
     if isinstance(event, ev.DeviceHeartbeat):
         return tuple([row.counter for row in event.counters])
-    return (event.counter,) if event.__class__ in _SINGLE_COUNTER_TYPES else ()
+    return (_GET_COUNTER(event),) if event.__class__ in _SINGLE_COUNTER_TYPES else ()
 
 
 def _reject_beyond(

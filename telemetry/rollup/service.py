@@ -23,6 +23,7 @@ from telemetry.rollup.contact_log import ContactLog
 from telemetry.rollup.fold_job import FoldJob, FoldSideInputs
 from telemetry.rollup.live_rows import EventCache, LiveRowBuilder, to_status_event
 from telemetry.rollup.platform_outages import PlatformOutages, PlatformWatch
+from telemetry.rollup.presence_limit import PresenceLimit
 from telemetry.rollup.reaggregation import Reaggregation
 from telemetry.store import BACKLOG_HOURS_CHECKPOINT, CURRENT_UNTIL_CHECKPOINT, Batch, ChangeRecord
 
@@ -107,6 +108,7 @@ class Rollup:
         self._evaluator, self._stopwatch = evaluator, stopwatch
         self._backlog, self._resting_until = FoldBacklog(), dict[str, float]()
         self._recorded_backlog: int | None = None
+        self._presence_limit = PresenceLimit()
         self._outages = PlatformOutages(store)
         event_cache = EventCache(store)
         self._contact_log = ContactLog(store, inventory)
@@ -353,7 +355,8 @@ class Rollup:
             return
         inventory = self._inventory()
         declared = [s for s in stored if inventory.is_declared(s.centre, s.device)]
-        windows = dirty_hours((s.centre, s.event) for s in declared)
+        admitted, dead_letters = self._presence_limit.apply(declared, at)
+        windows = dirty_hours((s.centre, s.event) for s in admitted)
         changes = [ChangeRecord(*window, at * 1000) for window in windows]
         self._progress.own_changes.update(changes)
-        self._store.append(Batch(at * 1000, declared, changes))
+        self._store.append(Batch(at * 1000, admitted, changes, dead_letters))

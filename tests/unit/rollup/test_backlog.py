@@ -10,13 +10,16 @@ import pytest
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, Window, floor
 from telemetry.core.fold.event_spans import dirty_hours
 from telemetry.core.protocol import events as ev
+from telemetry.core.protocol.presence import Presence, encode_presence
 from telemetry.errors import StoreUnavailable
+from telemetry.mqtt.link import Message
 from telemetry.queries.readiness import read_readiness
 from telemetry.rollup import service
 from telemetry.rollup.backlog import FoldBacklog, WaitingFold
 from telemetry.rollup.fold_job import FoldJob
+from telemetry.rollup.presence_limit import MAX_STATUSES_PER_HOUR, PresenceLimit
 from telemetry.rollup.service import Rollup
-from telemetry.store import BACKLOG_HOURS_CHECKPOINT, Batch, ChangeRecord, StoredEvent
+from telemetry.store import BACKLOG_HOURS_CHECKPOINT, Batch, ChangeRecord, DeadLetter, StoredEvent
 from telemetry.store.sqlite import SqliteStore
 from tests.unit.rollup.test_rollup import START, world
 
@@ -173,6 +176,23 @@ def test_a_restart_and_a_failed_fold_lose_no_waiting_hour(burden: Burden, tmp_pa
     burden.rollup.rebuild()
     assert burden.totals() == folded_hours
     first.close()
+
+
+def test_a_device_that_connects_a_thousand_times_is_stored_up_to_a_limit_and_another_one_always(burden: Burden) -> None:
+    limit = PresenceLimit()
+    births = [StoredEvent("c1", "c1-gateway1", "status", ev.DeviceStatus(n=n, t=NOW, online=True, sid=f"s{n}"))
+              for n in range(1, 1_001)]  # fmt: skip
+    other = StoredEvent("c1", "c1-kiosk1", "status", ev.DeviceStatus(n=1, t=NOW, online=True, sid="s"))
+    admitted, letters = limit.apply([*births, other], NOW)
+    assert admitted == [*births[:MAX_STATUSES_PER_HOUR], other]
+    assert letters == [DeadLetter(NOW, "c1-gateway1", "too_many_births", 1_000 - MAX_STATUSES_PER_HOUR)]
+    assert limit.apply(births[:1], NOW + HOUR) == (births[:1], [])
+    topic = "motcua/v1/c1/c1-gateway1/state"
+    sids = (encode_presence(Presence(online=True, sid=f"01S{n}")) for n in range(1_000))
+    burden.rollup.store_presence(Message(topic, payload, "") for payload in sids)
+    stored = burden.store.events("c1", Window(NOW - HOUR, NOW + HOUR), ["device.status"])
+    assert len(stored) == MAX_STATUSES_PER_HOUR
+    assert burden.store.dead_letter_counts() == {"too_many_births": 1_000 - MAX_STATUSES_PER_HOUR}
 
 
 def test_a_unit_whose_hours_take_long_rests_while_others_are_folded(burden: Burden) -> None:
