@@ -6,10 +6,11 @@ caller that has waited long enough leaves it running, and the next caller for th
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import threading
 from dataclasses import dataclass, field
+
+from telemetry.web_address import is_ip_address
 
 MAX_LOOKUPS = 64
 """Most lookups that run at one time; further names are refused until one ends."""
@@ -28,7 +29,7 @@ _lock = threading.Lock()
 
 def look_up_addresses(host: str, timeout_s: float) -> tuple[str, ...]:
     """Return the addresses of a name in the system's order. Raises TimeoutError, socket.gaierror, OSError."""
-    if _is_address(host):
+    if is_ip_address(host):
         return (host,)
     lookup = _join_or_start(host)
     if not lookup.done.wait(max(timeout_s, 0)):
@@ -36,14 +37,6 @@ def look_up_addresses(host: str, timeout_s: float) -> tuple[str, ...]:
     if lookup.error is not None:
         raise lookup.error
     return lookup.addresses
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _join_or_start(host: str) -> _Lookup:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from telemetry.web_address import encode_web_address
+
 
 def http_base_url(url: str) -> str:
     """Return an http or https address without query and last slash; empty when it is none, or names a user."""
     try:
-        parts = urlsplit(url)
-        is_http = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+        parts = urlsplit(encode_web_address(url))
     except ValueError:
-        return ""
-    if not is_http or parts.username is not None:
         return ""
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qs, urlsplit
 
 from telemetry.core.protocol.events import MAX_INTERVAL_MS
+from telemetry.web_address import encode_web_address, is_ip_address, parse_host_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -145,10 +146,13 @@ def _check_address(value: str, values: Mapping[str, object]) -> SettingFault | N
 
 def _check_url(value: str, values: Mapping[str, object]) -> SettingFault | None:
     del values
-    if not _is_web_address(value):
-        return SettingFault("url", f"not an address: {value!r}", "write http://HOST/PATH or https://HOST/PATH")
-    if "@" in urlsplit(value).netloc:
-        return SettingFault("url", "contains a user name or password", "write the credentials into header_file")
+    try:
+        encode_web_address(value)
+    except ValueError as error:
+        if "@" in value:  # it may be a password, which must not be shown
+            return SettingFault("url", "contains a user name or password", "write the credentials into header_file")
+        remedy = "write http://HOST/PATH or https://HOST/PATH"
+        return SettingFault("url", f"not an address: {value!r}: {error}", remedy)
     return None
 
 
@@ -158,24 +162,27 @@ def _check_target(value: str, values: Mapping[str, object]) -> SettingFault | No
 
 def probe_target_fault(probe: str, target: str) -> SettingFault | None:
     """Return why a probe of this kind cannot use the target, None when it can or when the kind is unknown."""
-    is_usable = _is_web_address(target) if probe == "http" else bool(_host_of(target))
-    if is_usable or probe not in PROBE_KINDS:
+    if probe not in PROBE_KINDS:
         return None
+    problem = _target_problem(probe, target)
+    if not problem:
+        return None
+    shown = "" if "@" in target else f" {target!r}:"  # it may be a password
     remedy = "write a URL for http, HOST:PORT for tcp and tls, a name for dns"
-    return SettingFault("target", f"no target of the probe {probe}: {target!r}", remedy)
+    return SettingFault("target", f"no target of the probe {probe}:{shown} {problem}", remedy)
 
 
-def _is_web_address(text: str) -> bool:
-    return text.startswith(("http://", "https://")) and bool(_host_of(text))
-
-
-def _host_of(text: str) -> str:
-    """Return the host of a URL or HOST:PORT, empty when there is none or the port is not one."""
+def _target_problem(probe: str, target: str) -> str:
     try:
-        parts = urlsplit(text if "//" in text else f"//{text}")
-        return (parts.hostname or "") if parts.port is None or parts.port > 0 else ""
-    except ValueError:
-        return ""
+        if probe == "http":
+            encode_web_address(target)
+            return ""
+        place = parse_host_port(target)
+    except ValueError as error:
+        return str(error)
+    if probe == "tcp" and place.port is None:
+        return "it has no port"
+    return "an address is not looked up" if probe == "dns" and is_ip_address(place.host) else ""
 
 
 _ISOLATE = SourceSetting(

@@ -39,7 +39,7 @@ def encode_web_address(text: str) -> str:
     """Return an http or https address in ASCII, as a browser would request it. Raises ValueError with the problem.
 
     >>> encode_web_address("https://cổng.example/tra cứu?q=hồ sơ")
-    'https://xn--cng-g91a.example/tra%20c%E1%BB%A9u?q=h%E1%BB%93%20s%C6%A1'
+    'https://xn--cng-qmz.example/tra%20c%E1%BB%A9u?q=h%E1%BB%93%20s%C6%A1'
     """
     parts = _split(text)
     if parts.scheme not in WEB_PORTS:
@@ -47,7 +47,7 @@ def encode_web_address(text: str) -> str:
     place = _host_and_port(parts)
     host = f"[{place.host}]" if ":" in place.host else place.host
     port = "" if place.port is None else f":{place.port}"
-    path = quote(parts.path or "/", safe=_PATH_SAFE)
+    path = quote(parts.path.replace("\\", "/") or "/", safe=_PATH_SAFE)
     query = f"?{quote(parts.query, safe=_PATH_SAFE + '?`{}^')}" if parts.query else ""
     return f"{parts.scheme}://{host}{port}{path}{query}"
 
@@ -69,12 +69,19 @@ def parse_host_port(text: str) -> HostPort:
     return place if place.port is not None else HostPort(place.host, default)
 
 
+def is_ip_address(host: str) -> bool:
+    """Return whether a host is an IPv4 or IPv6 address, which needs no lookup."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def _split(text: str) -> SplitResult:
     """Return the parts, of which the scheme is in small letters; what a browser would silently repair is a fault."""
     if not text.isprintable():
         raise ValueError("it contains a tab, a line break or another sign that is not printed")
-    if "\\" in text:
-        raise ValueError("it contains a backslash")
     try:
         parts = urlsplit(text.strip())
         parts.port  # noqa: B018 - raises for what is no port

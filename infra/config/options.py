@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 
 from telemetry.errors import ConfigError, Fault
+from telemetry.http_address import http_base_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +68,8 @@ def _check_network(value: str) -> str:
 
 
 def _check_url(value: str) -> str:
-    if not re.fullmatch(r"https?://[^/?#@\s]+(/[^?#\s]*)?", value):
+    base_url = http_base_url(value)
+    if not base_url or base_url != value.rstrip("/"):
         raise ValueError("write http://HOST:PORT or https://HOST:PORT, without a user or password")
     return value.rstrip("/")
 
