@@ -20,7 +20,14 @@ from telemetry.core.inventory import Inventory, Objective, PublishedFigures
 from telemetry.core.scope import COUNTRY, Scope
 from telemetry.core.slo.evaluation import ScopedObjective, scoped_objectives
 from telemetry.core.slo.periods import settled_until
-from telemetry.core.slo.sli import TIME_SLIS, GoodBad, apply_unknown_policy, good_bad_counts, time_sums
+from telemetry.core.slo.sli import (
+    TIME_SLIS,
+    GoodBad,
+    apply_unknown_policy,
+    good_bad_counts,
+    time_sums,
+    with_open_probes,
+)
 from telemetry.errors import ConfigError, Fault, MotcuaError
 from telemetry.inventory.published import MONTH_PATTERN, parse_month, to_csv
 from telemetry.queries.publication import PublishedCorrection, find_correction
@@ -64,7 +71,7 @@ class MonthReport:
         self._check_calendar(entity, days)
         by_scope: dict[str, list[Mapping[str, int]]] = defaultdict(list)
         for total in days:
-            by_scope[_sums_scope(total.scope)].append(total.sums)
+            by_scope[_sums_scope(total.scope)].append(with_open_probes(total.sums))
         self._sums |= {scope: add_sums(rows) for scope, rows in by_scope.items()}
         return len(days)
 
@@ -143,7 +150,9 @@ class MonthReport:
             return apply_unknown_policy(self._opening_days(scope, sums), objective.unknown, settled=True)
         if objective.sli == "wait":
             sums = self._sums.get(Scope.of("desk", Scope(scope).id), {})
-        return GoodBad(*good_bad_counts(sums, objective.sli, objective.threshold_ms))
+        return GoodBad(
+            *good_bad_counts(sums, objective.sli, objective.threshold_ms, "1d", by_calendar=True, is_open=True)
+        )
 
     def _opening_days(self, scope: str, sums: FieldSums) -> TimeByState:
         """Return the opening days by state: ready, not ready, unknown."""

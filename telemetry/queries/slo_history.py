@@ -141,11 +141,14 @@ def _read_buckets(store: Store, slo_query: ScopedSloQuery, width: BucketWidth, w
     for start in range(window.start, window.end, step):
         part = Window(start, start + step)
         part_sums = add_sums(sums.get(start, ())) if part.clip(slo_query.in_service) else {}
+        open_ms = open_time.open_within(part)
         if objective.sli not in TIME_SLIS:
-            good, bad = good_bad_counts(part_sums, objective.sli, objective.threshold_ms)
+            good, bad = good_bad_counts(
+                part_sums, objective.sli, objective.threshold_ms, width,
+                by_calendar=slo_query.by_calendar, is_open=open_ms > 0,
+            )  # fmt: skip
             yield TimeBucket(part, TimeByState(up=COUNT_SCALE * good, down=COUNT_SCALE * bad))
             continue
-        open_ms = open_time.open_within(part)
         unserved_ms = hours.open_within(part) - open_ms
         up, down, elsewhere_ms, outage_ms = time_sums(
             part_sums, width, objective.sli, by_calendar=slo_query.by_calendar, is_open=open_ms > 0

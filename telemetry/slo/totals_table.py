@@ -77,11 +77,11 @@ class TableEntry:
     def values_of(self, total: Total) -> tuple[int, ...]:
         """Return what a total adds to the series."""
         _, sli, threshold, by_calendar = self.source
-        if sli not in TIME_SLIS:
-            return good_bad_counts(total.sums, sli, threshold)
         index = self.series.grid.index_by_start["5m"].get(total.start)
         open_sums = self.series.grid.open_sums
         is_open = index is not None and open_sums[index + 1] > open_sums[index]
+        if sli not in TIME_SLIS:
+            return good_bad_counts(total.sums, sli, threshold, total.width, by_calendar=by_calendar, is_open=is_open)
         return time_sums(total.sums, total.width, sli, by_calendar=by_calendar, is_open=is_open)
 
 

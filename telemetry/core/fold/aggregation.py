@@ -11,7 +11,14 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.windows import HOUR, SLOT, Window, floor
-from telemetry.core.fold.totals import CALENDAR_FIELD, CAPACITY_FIELDS, READY_AT_SLOT_FIELDS, STATE_FIELDS, Total
+from telemetry.core.fold.totals import (
+    CALENDAR_FIELD,
+    CAPACITY_FIELDS,
+    PROBE_SUM_FIELDS,
+    READY_AT_SLOT_FIELDS,
+    STATE_FIELDS,
+    Total,
+)
 from telemetry.core.scope import Scope
 
 if TYPE_CHECKING:
@@ -20,7 +27,7 @@ if TYPE_CHECKING:
     from telemetry.core.calendar.opening_calendar import Calendar
     from telemetry.core.calendar.windows import BucketWidth
 
-_TIME_FIELDS = frozenset((*STATE_FIELDS, *CAPACITY_FIELDS))
+_FIELDS_BY_CLOCK = frozenset((*STATE_FIELDS, *CAPACITY_FIELDS, *PROBE_SUM_FIELDS))
 _SLOT_ONLY_FIELDS = frozenset(READY_AT_SLOT_FIELDS)
 
 
@@ -66,7 +73,7 @@ def _sum_rows(rows: Sequence[Total], width: BucketWidth, open_slots: _OpenSlots)
             if name in _SLOT_ONLY_FIELDS:
                 continue
             sums[name] = sums.get(name, 0) + value
-            if name in _TIME_FIELDS:
+            if name in _FIELDS_BY_CLOCK:
                 sums[f"open_{name}"] = sums.get(f"open_{name}", 0) + value * is_open
     sums[CALENDAR_FIELD] = open_slots.fingerprint
     first = rows[0]

@@ -9,7 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from telemetry.core.fold.histogram_buckets import HISTOGRAM_BOUNDS_S, decode_histogram, encode_histogram
+from telemetry.core.fold.histogram_buckets import (
+    HISTOGRAM_BOUNDS_S,
+    LATENCY_BOUNDS_MS,
+    decode_histogram,
+    encode_histogram,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,7 +34,6 @@ READY_AT_SLOT_FIELDS = ("mark_up", "mark_down")
 """Of a centre, in 5-minute totals only: whether every critical device was up at the instant the bucket begins."""
 READY_FIELDS = ("ready_up", "ready_down")
 """Of a centre, in days only: its `mark_…` sums five minutes after the day's first opening."""
-OPEN_FIELDS = tuple(f"open_{name}" for name in (*STATE_FIELDS, *CAPACITY_FIELDS))
 CALENDAR_FIELD = "calendar"
 """In hours and days: the fingerprint of the calendar they were added with (`Calendar.fingerprint`); never added."""
 COUNT_FIELDS = (
@@ -44,7 +48,7 @@ QUEUE_FIELDS = (*COUNT_FIELDS, *WAIT_FIELDS, *SERVICE_TIME_FIELDS, *SERVICE_LEVE
 PROBE_FIELDS = ("probes", "probes_ok", "latency_sum_ms", "latency_histogram")
 EVIDENCE_FIELDS = (*COUNT_FIELDS, "probes", "up_ms", "conn_up_ms")
 """Sums of which each comes from an event in the same window or shortly before it."""
-HISTOGRAM_FIELDS = ("wait_histogram", "service_histogram", "latency_histogram")
+HISTOGRAM_FIELDS = ("wait_histogram", "service_histogram", "latency_histogram", "open_latency_histogram")
 """The sums that are histograms (`histogram_buckets`): one integer each, added like any other."""
 
 
@@ -59,6 +63,9 @@ def former_bucket_fields(name: str, bounds: Iterable[int]) -> tuple[str, ...]:
 FORMER_QUEUE_FIELDS = tuple(
     field for name in ("wait", "service") for field in former_bucket_fields(name, HISTOGRAM_BOUNDS_S)
 )
+PROBE_SUM_FIELDS = (*PROBE_FIELDS, *former_bucket_fields("latency", LATENCY_BOUNDS_MS))
+OPEN_FIELDS = tuple(f"open_{name}" for name in (*STATE_FIELDS, *CAPACITY_FIELDS, *PROBE_SUM_FIELDS))
+"""In hours and days: the same sums of the open slots alone; of probes, those outside planned maintenance."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from telemetry.core.figures.accounting import TimeByState, sum_times
 from telemetry.core.figures.histograms import latency_histogram
+from telemetry.core.fold.totals import PROBE_SUM_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -70,11 +71,28 @@ def time_sums(
     return tuple([sums.get(name, 0) for name in names])
 
 
-def good_bad_counts(sums: Mapping[str, int], sli: SliKind, threshold_ms: int) -> tuple[int, int]:
-    """Return (good, bad) of a desk's or a system's total: tickets, or probes (a failed one is bad)."""
+def with_open_probes(sums: Mapping[str, int]) -> Mapping[str, int]:
+    """Return the sums of an hour or a day with open probes: all of them where an earlier version added it."""
+    if "open_probes" in sums:
+        return sums
+    return {**sums, **{f"open_{name}": sums[name] for name in PROBE_SUM_FIELDS if name in sums}}
+
+
+def good_bad_counts(
+    sums: Mapping[str, int], sli: SliKind, threshold_ms: int, width: BucketWidth, *, by_calendar: bool, is_open: bool
+) -> tuple[int, int]:
+    """Return (good, bad) of a desk's or a system's total: tickets, or probes (a failed one is bad).
+
+    By the calendar, probes in planned maintenance do not count; hours and days that an earlier version added lack their
+    open probes, so all of theirs count.
+    """
     if sli == "wait":
         seconds = threshold_ms // 1000
         return sums.get(f"level_good_{seconds}", 0), sums.get(f"level_bad_{seconds}", 0)
+    if by_calendar and width == "5m" and not is_open:
+        return 0, 0
+    if by_calendar and width != "5m":
+        sums = {name: with_open_probes(sums).get(f"open_{name}", 0) for name in PROBE_SUM_FIELDS}
     latency = latency_histogram(sums)
     good = latency.count_within(threshold_ms)
     return good, max(0, latency.probes - good)

@@ -15,7 +15,8 @@ from telemetry.core.calendar.opening_calendar import Calendar
 from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window, day_window, merge_adjacent
 from telemetry.core.figures.accounting import TimeByState
 from telemetry.core.fold.histogram_buckets import histogram_of
-from telemetry.core.slo.sli import GoodBad, good_bad_counts, time_sums
+from telemetry.core.fold.totals import add_sums
+from telemetry.core.slo.sli import GoodBad, good_bad_counts, time_sums, with_open_probes
 from telemetry.core.slo.timeseries import (
     BucketGrid,
     TimeSeries,
@@ -140,8 +141,28 @@ def test_an_objective_reads_its_own_sums_on_its_own_clock() -> None:
     assert time_sums(SUMS, "1d", "availability", by_calendar=False) == (10, 2, 3, 1)
     assert time_sums(SUMS, "5m", "connectivity", by_calendar=True) == (7, 1, 0, 2)
     assert time_sums(SUMS, "5m", "connectivity", by_calendar=True, is_open=False) == (0, 0, 0, 0)
-    assert good_bad_counts(SUMS, "wait", 900_000) == (3, 1)
-    assert good_bad_counts(SUMS, "latency", 300) == (4, 5)
+    assert good_bad_counts(SUMS, "wait", 900_000, "5m", by_calendar=True, is_open=False) == (3, 1)
+    assert good_bad_counts(SUMS, "latency", 300, "1d", by_calendar=False, is_open=True) == (4, 5)
+
+
+def test_probes_in_planned_maintenance_are_no_latency() -> None:
+    day = {**SUMS, "open_probes": 5, "open_latency_histogram": 3 * histogram_of(100)}
+    assert good_bad_counts(day, "latency", 300, "1d", by_calendar=True, is_open=False) == (3, 2)
+    assert good_bad_counts(day, "latency", 300, "1d", by_calendar=False, is_open=True) == (4, 5)
+    assert good_bad_counts(SUMS, "latency", 300, "5m", by_calendar=True, is_open=False) == (0, 0)
+    assert good_bad_counts(SUMS, "latency", 300, "5m", by_calendar=True, is_open=True) == (4, 5)
+
+
+def test_a_day_that_an_earlier_version_added_counts_all_its_probes() -> None:
+    assert good_bad_counts(SUMS, "latency", 300, "1d", by_calendar=True, is_open=True) == (4, 5)
+    former = {"probes": 9, "latency_le_100": 4, "latency_le_inf": 3, "open_probes": 5, "open_latency_le_100": 3}
+    assert good_bad_counts(former, "latency", 300, "1d", by_calendar=True, is_open=True) == (3, 2)
+
+
+def test_days_of_two_versions_add_up() -> None:
+    former, present = {"probes": 4, "latency_histogram": 4 * histogram_of(100)}, {"probes": 9, "open_probes": 5}
+    both = add_sums(map(with_open_probes, (former, present)))
+    assert good_bad_counts(both, "latency", 300, "1d", by_calendar=True, is_open=True) == (4, 5)
 
 
 def test_a_calendar_without_a_day_has_an_empty_frame() -> None:

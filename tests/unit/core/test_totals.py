@@ -13,6 +13,7 @@ from telemetry.core.fold.totals import (
     HISTOGRAM_FIELDS,
     OPEN_FIELDS,
     PROBE_FIELDS,
+    PROBE_SUM_FIELDS,
     QUEUE_FIELDS,
     SERVICE_LEVEL_FIELDS,
     SERVICE_LEVEL_THRESHOLDS_S,
@@ -30,9 +31,9 @@ rows = st.lists(st.dictionaries(st.sampled_from("abc"), st.integers(0, 10**9)), 
 
 
 def test_every_histogram_is_a_field_and_no_field_is_named_twice() -> None:
-    assert {*HISTOGRAM_FIELDS} == {f for f in (*QUEUE_FIELDS, *PROBE_FIELDS) if f.endswith("histogram")}
+    assert {*HISTOGRAM_FIELDS} == {f for f in (*QUEUE_FIELDS, *PROBE_FIELDS, *OPEN_FIELDS) if f.endswith("histogram")}
     assert len(set(QUEUE_FIELDS)) == len(QUEUE_FIELDS)
-    assert [f"open_{f}" for f in (*STATE_FIELDS, *CAPACITY_FIELDS)] == list(OPEN_FIELDS)
+    assert [f"open_{f}" for f in (*STATE_FIELDS, *CAPACITY_FIELDS, *PROBE_SUM_FIELDS)] == list(OPEN_FIELDS)
 
 
 def test_sums_are_stored_with_histograms_as_texts_and_read_again() -> None:

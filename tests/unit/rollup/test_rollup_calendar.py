@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given, strategies as st
 
@@ -25,6 +26,7 @@ from telemetry.core.fold.platform_heartbeat import (
 from telemetry.core.fold.totals import CALENDAR_FIELD, Total
 from telemetry.core.inventory import Centre, DeclaredPeriod, Device, Inventory, System
 from telemetry.core.protocol import events as ev
+from telemetry.core.slo.sli import good_bad_counts
 from telemetry.rollup.service import Rollup
 from telemetry.store import Batch, ChangeRecord, StoredEvent
 from telemetry.store.sqlite import SqliteStore
@@ -190,6 +192,27 @@ def test_maintenance_of_a_system_leaves_its_open_clock(place: Place, monkeypatch
     place.edit(world(works=(SingleMaintenance("nâng cấp", Window(START + 2 * HOUR, START + 4 * HOUR)),)))
     (day,) = place.store.totals(["vn83-portal"], "1d", Window(START, START + 1))
     assert day.sums["up_ms"] - day.sums["open_up_ms"] == 2 * HOUR
+
+
+def test_probes_in_maintenance_that_is_declared_late_are_no_latency(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = [
+        msgspec.structs.replace(probe, latency_ms=900.0 if 2 <= (probe.t - START) // HOUR < 4 else 100.0)
+        for probe in probes(0, 24)
+    ]
+    place.write(*slow)
+    place.passes()
+
+    def counted(*, by_calendar: bool) -> tuple[int, int]:
+        (day,) = place.store.totals(["vn83-portal"], "1d", Window(START, START + 1))
+        return good_bad_counts(day.sums, "latency", 300, "1d", by_calendar=by_calendar, is_open=True)
+
+    assert counted(by_calendar=True) == (22 * 12, 2 * 12)
+    no_raw(place, monkeypatch)
+    place.edit(world(works=(SingleMaintenance("nâng cấp", Window(START + 2 * HOUR, START + 4 * HOUR)),)))
+    assert counted(by_calendar=True) == (22 * 12, 0)
+    assert counted(by_calendar=False) == (22 * 12, 2 * 12)
 
 
 def test_an_edit_is_noticed_after_a_restart(place: Place) -> None:
