@@ -7,18 +7,14 @@ cursor also contains digests of the ids (without ids: of the events), so that a 
 
 from __future__ import annotations
 
-import http.client
-import ssl
-import threading
-from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
-from socket import SHUT_RDWR
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
 
 import msgspec
 
+from edge_agent.http_client import HttpAnswer, HttpFailure, HttpRequest, request
 from edge_agent.log import Logger
 from edge_agent.sources import ignore_alarm
 from edge_agent.sources.parsing import BadEvent, parse_event, parse_json, refuse_other_units
@@ -43,8 +39,6 @@ if TYPE_CHECKING:
     from telemetry.core.protocol.events import AlarmCode, Event
 
 _log = Logger(__name__)
-READ_TIMEOUT_S = 10.0
-"""Longest wait for the next bytes, s."""
 TOTAL_TIMEOUT_S = 30.0
 """Longest time for one whole answer, s."""
 MAX_FAILURES = 5
@@ -78,7 +72,6 @@ class QueueHttpSource:
     header_file: Path | None = None
     row_mapper: Callable[[dict[str, Any]], list[Event]] | None = None
     name: str = "queue_http"
-    read_timeout_s: float = READ_TIMEOUT_S
     total_timeout_s: float = TOTAL_TIMEOUT_S
     skipped_events: int = 0
     clock: Callable[[], int] = current_time_ms
@@ -96,7 +89,7 @@ class QueueHttpSource:
             try:
                 more = self.poll_once(outbox)
                 failures = asked_waits = 0
-            except (OSError, http.client.HTTPException) as error:
+            except OSError as error:
                 asked_ms = error.retry_after_ms if isinstance(error, QueueUnavailable) else 0
                 more, failures, asked_waits = False, failures + (not asked_ms), asked_waits + bool(asked_ms)
                 _log.warning(
@@ -112,7 +105,7 @@ class QueueHttpSource:
                 stop.wait(wait_ms / 1000)
 
     def poll_once(self, outbox: Sink) -> bool:
-        """Process one answer; returns whether to poll again at once. Raises OSError, http.client.HTTPException."""
+        """Process one answer; returns whether to poll again at once. Raises OSError."""
         if self._seen is None:
             self._seen = SeenEvents(self.name)
         cursor = self._seen.read_cursor(outbox)
@@ -158,54 +151,31 @@ class QueueHttpSource:
     def _fetch(self, since: str) -> QueueAnswer:
         url, headers = self._request_url(since), self._request_headers()
         for _ in range(MAX_REDIRECTS + 1):
-            connection = self._create_connection(url)
-            connection.connect()
-            timer = threading.Timer(self.total_timeout_s, _shut_down, [connection.sock])
-            timer.daemon = True
-            timer.start()
-            try:
-                parts = urlsplit(url)
-                target = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
-                connection.request("GET", target, headers=headers)
-                with connection.getresponse() as response:
-                    if response.status not in _REDIRECTS:
-                        return self._read_response(response)
-                    url = _redirected_url(url, response.getheader("Location", ""))
-            finally:
-                timer.cancel()
-                connection.close()
+            answer = request(HttpRequest(url, self.total_timeout_s, headers, MAX_RESPONSE_BYTES))
+            if answer.status not in _REDIRECTS:
+                return self._read_response(answer)
+            url = _redirected_url(url, answer.headers.get("location", ""))
         raise QueueUnavailable(f"redirected more than {MAX_REDIRECTS} times; write the final address as `url`")
 
-    def _read_response(self, response: http.client.HTTPResponse) -> QueueAnswer:
+    def _read_response(self, response: HttpAnswer) -> QueueAnswer:
         if response.status in _NOTHING_NEW:
             return QueueAnswer([])
-        if response.status != http.client.OK:
+        if response.status != 200:
             error = QueueUnavailable(f"answered {response.status}; see the queue system's log")
-            error.retry_after_ms = retry_after_ms(response.getheader("Retry-After"), self.clock())
+            error.retry_after_ms = retry_after_ms(response.headers.get("retry-after"), self.clock())
             raise error
-        body = response.read(MAX_RESPONSE_BYTES + 1)
-        if len(body) > MAX_RESPONSE_BYTES:
+        if response.is_cut:
             raise QueueUnavailable(f"answered over {MAX_RESPONSE_BYTES} bytes; make it return fewer events at once")
-        if response.length:
-            raise QueueUnavailable("the answer was incomplete")
         try:
-            return parse_answer(decompress_body(body, response.getheader("Content-Encoding", "")))
+            return parse_answer(decompress_body(response.body, response.headers.get("content-encoding", "")))
         except UnusableAnswer as error:
             raise QueueUnavailable(str(error)) from None
-
-    def _create_connection(self, url: str) -> http.client.HTTPConnection:
-        parts = urlsplit(url)
-        if parts.scheme == "https":
-            context = ssl.create_default_context()
-            host = parts.hostname or ""
-            return http.client.HTTPSConnection(host, parts.port, timeout=self.read_timeout_s, context=context)
-        if parts.scheme != "http":
-            raise QueueUnavailable(f"url: unknown scheme {parts.scheme!r}; use http or https")
-        return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=self.read_timeout_s)
 
     def _request_url(self, since: str) -> str:
         """Return the address with the cursor, its other signs encoded as a browser does."""
         parts = urlsplit(self.url)
+        if parts.scheme not in {"http", "https"}:
+            raise QueueUnavailable(f"url: unknown scheme {parts.scheme!r}; use http or https")
         own_query = quote(parts.query, safe=_URL_SAFE)
         query = "&".join(part for part in (own_query, f"since={quote(since, safe='')}" if since else "") if part)
         return parts._replace(path=quote(parts.path, safe=_URL_SAFE) or "/", query=query, fragment="").geturl()
@@ -288,12 +258,6 @@ def _server_of(url: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port
 
 
-def _shut_down(connection: Any) -> None:  # noqa: ANN401 - a plain or a TLS socket
-    """Close a connection whose answer takes too long."""
-    with suppress(OSError):
-        connection.shutdown(SHUT_RDWR)
-
-
 def _error_message(error: BaseException) -> str:
     """Return the error's message without the server's words."""
-    return str(error) if isinstance(error, OSError) else type(error).__name__
+    return f"no answer: {error.kind}" if isinstance(error, HttpFailure) else str(error)

@@ -6,6 +6,7 @@ import codecs
 import gzip
 import json
 import logging
+import socket
 import threading
 import time
 import unicodedata
@@ -481,3 +482,26 @@ def test_skipped_events_raise_an_alarm_and_a_server_that_always_asks_for_a_wait_
     server.respond = lambda _: Answer(b"", 503, {"Retry-After": "9"})
     source.run(outbox, Waits(5))
     assert alarms[1:] == [("source_failed", "queue_http")]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 3, b"HTTP/1.1 100 Continue\r\n\r\n"],
+)
+def test_interim_answers_many_headers_and_chunks_stop_nothing(outbox: Outbox, head: bytes) -> None:
+    headers = b"".join(b"X-%d: %s\r\n" % (i, b"a" * 200) for i in range(300))
+    answer = head + b"HTTP/1.1 200 OK\r\n" + headers + b"Transfer-Encoding: chunked\r\n\r\n"
+    answer += b"%x;ext=1\r\n%s\r\n0\r\nTrailer: 1\r\n\r\n" % (len(TWO), TWO)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        QueueHttpSource(f"http://127.0.0.1:{listener.getsockname()[1]}/", DeviceState()).poll_once(outbox)
+        thread.join(5)
+    assert times(outbox) == [1, 2]

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from edge_agent.http_client import HttpFailure
 from edge_agent.sources.queue_answer import MAX_RESPONSE_BYTES
 from edge_agent.sources.queue_http import QueueHttpSource, QueueUnavailable, load_row_mapper
 from edge_agent.sources.state import DeviceState
@@ -111,7 +112,6 @@ def poll(url: str, header_file: Path | None = None, mapped: Mapped | None = None
         every_ms=10,
         header_file=header_file,
         row_mapper=mapped,
-        read_timeout_s=0.5,
         total_timeout_s=1.0,
     )
 
@@ -215,8 +215,9 @@ def test_a_token_is_read_from_its_file_each_time(vendor: tuple[Vendor, str], out
 
 
 def test_no_server_and_odd_urls(free_port: int, outbox: Outbox) -> None:
-    with pytest.raises(OSError, match="refused"):
+    with pytest.raises(HttpFailure) as failure:
         poll(f"http://127.0.0.1:{free_port}/").poll_once(outbox)
+    assert failure.value.kind == "refused"
     with pytest.raises(QueueUnavailable, match="use http or https"):
         poll("file:///etc/passwd").poll_once(outbox)
 
