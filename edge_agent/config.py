@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from edge_agent.delivery import DRAIN_ROWS_PER_S
@@ -51,7 +51,8 @@ class AgentConfig:
 
     device: str
     centre: str
-    mqtt: str
+    mqtt: str = field(repr=False)
+    """The broker's address, which may contain a password."""
     outbox: Path
     every_ms: int = 60_000
     cap_mb: int = 256

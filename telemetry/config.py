@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from telemetry.errors import ConfigError, Fault
 from telemetry.mqtt.address import BrokerAddress, parse_broker_url
+from telemetry.url_credentials import hide_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +70,7 @@ def load_settings(
         faults += error.faults
     store = values.get("MOTCUA_STORE", DEFAULT_STORE)
     if not store.startswith((SQLITE_PREFIX, *INFLUX_PREFIXES)):
-        faults.append(Fault(file, 0, "MOTCUA_STORE", f"not a store: {store!r}", STORE_REMEDY))
+        faults.append(Fault(file, 0, "MOTCUA_STORE", f"not a store: {hide_credentials(store)!r}", STORE_REMEDY))
     alertmanager = values.get("MOTCUA_ALERTMANAGER", "").rstrip("/")
     if alertmanager and not alertmanager.startswith(("http://", "https://")):
         faults.append(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qs, urlsplit
 
 from telemetry.core.protocol.events import MAX_INTERVAL_MS
+from telemetry.url_credentials import hide_credentials
 from telemetry.web_address import encode_web_address, is_ip_address, parse_host_port
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def parse_device_address(text: str) -> DeviceAddress:
             return DeviceAddress("serial", parts.path, baud=baud)
     except ValueError:
         pass
-    raise ValueError(f"address: not a device's address: {text!r}; {_ADDRESS_REMEDY}")
+    raise ValueError(f"address: not a device's address: {hide_credentials(text)!r}; {_ADDRESS_REMEDY}")
 
 
 @dataclass(frozen=True, slots=True)

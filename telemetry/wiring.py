@@ -9,6 +9,7 @@ from telemetry.config import INFLUX_PREFIXES, SQLITE_PREFIX, STORE_REMEDY
 from telemetry.errors import ConfigError, Fault
 from telemetry.store import MISSING_STORE_REMEDY
 from telemetry.store.sqlite import SqliteStore, missing_store
+from telemetry.url_credentials import hide_credentials
 
 if TYPE_CHECKING:
     from telemetry.store import Store
@@ -28,7 +29,7 @@ def open_store(url: str, token: str = "", *, create: bool = True) -> Store:
         from telemetry.store import influx  # noqa: PLC0415 (importing the client takes a third of a second)
 
         return influx.InfluxStore(influx.parse(url), token, create=create)
-    raise ConfigError([Fault("settings", 0, "MOTCUA_STORE", f"cannot open {url!r}", STORE_REMEDY)])
+    raise ConfigError([Fault("settings", 0, "MOTCUA_STORE", f"cannot open {hide_credentials(url)!r}", STORE_REMEDY)])
 
 
 def is_missing_file(url: str) -> bool:

@@ -164,14 +164,16 @@ def remove_stale_files(out: Path, rendered: RenderedFiles) -> None:
 def check_broker_address(broker: str) -> None:
     """Refuse an address at which agents could not use their certificates. Raises ConfigError."""
     from telemetry.mqtt.address import parse_broker_url
+    from telemetry.url_credentials import hide_credentials
 
     try:
         is_valid = not broker or parse_broker_url(broker).tls
     except ConfigError:
         is_valid = False
     if not is_valid:
+        problem = f"not an MQTT address with TLS: {hide_credentials(broker)!r}"
         remedy = "write mqtts://HOST:PORT; HOST as in the broker's certificate"
-        raise ConfigError([Fault("command line", 0, "--broker", f"not an MQTT address with TLS: {broker!r}", remedy)])
+        raise ConfigError([Fault("command line", 0, "--broker", problem, remedy)])
 
 
 def check_overwrites(out: Path, files: Mapping[str, str], marker: str) -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from telemetry.errors import ConfigError, Fault
+from telemetry.url_credentials import ENCODING_REMEDY, BadUrl, UrlParts, hide_credentials, split_url
+
+MAX_CREDENTIAL_BYTES = 65_535
+"""The longest user name or password that MQTT can carry."""
+_REMEDY = "write mqtt://HOST:PORT or mqtts://HOST:PORT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +27,25 @@ class BrokerAddress:
 
 
 def parse_broker_url(url: str, ca: str = "", cert: str = "", key: str = "") -> BrokerAddress:
-    """Parse `mqtt://[user:password@]HOST[:PORT]` or `mqtts://…`; raises ConfigError."""
-    parts = urlsplit(url)
+    """Parse `mqtt://[user:password@]HOST[:PORT]` or `mqtts://…`, user and password percent-encoded.
+
+    Raises ConfigError; its message shows neither.
+    """
     try:
-        port = parts.port
-    except ValueError:
-        port = -1
-    if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname or port == -1:
-        remedy = "write mqtt://HOST:PORT or mqtts://HOST:PORT"
-        raise ConfigError([Fault("settings", 0, "MOTCUA_MQTT", f"not an MQTT address: {url!r}", remedy)])
+        parts = split_url(url)
+        _check_parts(parts)
+    except BadUrl as error:
+        problem = f"not an MQTT address: {hide_credentials(url)!r} ({error.problem})"
+        raise ConfigError([Fault("settings", 0, "MOTCUA_MQTT", problem, error.remedy or _REMEDY)]) from None
     tls = parts.scheme == "mqtts"
-    credentials = (parts.username or "", parts.password or "")
-    return BrokerAddress(parts.hostname, port or (8883 if tls else 1883), tls, ca, cert, key, *credentials)
+    port = parts.port or (8883 if tls else 1883)
+    return BrokerAddress(parts.host, port, tls, ca, cert, key, parts.username, parts.password)
+
+
+def _check_parts(parts: UrlParts) -> None:
+    """Check what MQTT requires. Raises BadUrl."""
+    if parts.scheme not in {"mqtt", "mqtts"} or parts.rest not in {"", "/"}:
+        raise BadUrl("another scheme, or more than HOST and port", ENCODING_REMEDY if "@" in parts.rest else _REMEDY)
+    for name, text in (("user name", parts.username), ("password", parts.password)):
+        if "\0" in text or len(text.encode()) > MAX_CREDENTIAL_BYTES:
+            raise BadUrl(f"the {name} holds NUL or is over {MAX_CREDENTIAL_BYTES} bytes", "choose another")

@@ -9,7 +9,6 @@ import json
 import random
 import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ import structlog
 
 from telemetry.core.backoff import full_jitter_ms, retry_after_ms
 from telemetry.errors import ConfigError, Fault
+from telemetry.url_credentials import BadUrl, split_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,12 +84,17 @@ class Alertmanagers:
 
 def _parse_address(text: str) -> httpx.URL:
     """Return an address; the fault does not show it, because it may contain a password."""
-    with suppress(httpx.InvalidURL, ValueError):
+    problem, remedy = "not an http address", "write http://HOST:PORT, several with commas between"
+    try:
+        split_url(text)
         url = httpx.URL(text)
         if url.scheme in {"http", "https"} and url.host:
             return url
-    remedy = "write http://HOST:PORT, several with commas between"
-    raise ConfigError([Fault("settings", 0, "MOTCUA_ALERTMANAGER", "not an http address", remedy)])
+    except BadUrl as error:
+        problem, remedy = f"not an http address: {error.problem}", error.remedy or remedy
+    except (httpx.InvalidURL, ValueError):
+        pass
+    raise ConfigError([Fault("settings", 0, "MOTCUA_ALERTMANAGER", problem, remedy)])
 
 
 class _AlertmanagerSender:

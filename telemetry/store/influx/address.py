@@ -51,6 +51,8 @@ def parse(url: str) -> InfluxAddress:
     """Parse a store's URL; raises ConfigError."""
     address = url.removeprefix(SCHEME)
     base_url = http_base_url(address)
+    if "@" in address.partition("?")[0]:
+        raise ConfigError([_address_fault("contains a user name or password")])
     if not base_url:
         raise ConfigError([_address_fault("not the URL of an InfluxDB store")])
     query = {key: values[-1] for key, values in parse_qs(urlsplit(address).query).items()}
