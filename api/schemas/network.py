@@ -11,6 +11,7 @@ from api.schemas.envelope import ApiModel
 from api.schemas.objectives import SloBadge, SloStateCounts
 from api.schemas.queues import CurrentQueueResponse, TodayFigures
 from api.times import rfc3339, rfc3339_or_none
+from telemetry.core.protocol.events import ChainCertificate
 from telemetry.core.scope import Scope
 from telemetry.queries.systems import vantage_points
 from telemetry.queries.views import count_states
@@ -201,11 +202,14 @@ class VantagePoint(ApiModel):
     latency_ms: float | None
     error: str | None
     tls_days: float | None
+    tls_certificate: ChainCertificate | None
 
     @classmethod
     def from_view(cls, point: VantageView, zone: ZoneInfo) -> Self:
         """Return a vantage point; without an observation what it would show is null."""
-        unobserved = {"latency_ms": None, "error": None, "tls_days": None} if point.observation is None else {}
+        unobserved = (
+            dict.fromkeys(("latency_ms", "error", "tls_days", "tls_certificate")) if point.observation is None else {}
+        )
         at = None if point.observation is None else rfc3339(point.observation.at, zone)
         return cls.build(point, point.observation, at=at, **unobserved)
 
@@ -280,18 +284,22 @@ class LatencySummary(ApiModel):
 
 
 class CertificateExpiry(ApiModel):
-    """The certificate that expires first, and the device that observed it."""
+    """The certificate that expires first, which of the chain it is, and the device that observed it."""
 
     days: float
+    tls_certificate: ChainCertificate | None
     device: str
     at: str
 
     @classmethod
     def from_view(cls, point: VantageView | None, zone: ZoneInfo) -> Self | None:
         """Return what a vantage point observed of the certificate, None when nothing."""
-        if point is None or point.observation is None or point.observation.tls_days is None:
+        seen = None if point is None else point.observation
+        if point is None or seen is None or seen.tls_days is None:
             return None
-        return cls(days=point.observation.tls_days, device=point.device, at=rfc3339(point.observation.at, zone))
+        return cls(
+            days=seen.tls_days, tls_certificate=seen.tls_certificate, device=point.device, at=rfc3339(seen.at, zone)
+        )
 
 
 class SystemDetailResponse(SystemSummary):

@@ -210,7 +210,10 @@ PROPERTY_TEXTS: dict[str, PropertyText] = {
     "at": _time("when it was observed; null when never"),
     "latency_ms": PropertyText("time until the answer, ms; null without one", 0),
     "error": _T("why the probe failed; null when it did not"),
-    "tls_days": _T("time until the certificate expires, days; may be negative: expired; null without a certificate"),
+    "tls_days": _T(
+        "time until the chain's first certificate expires, days; may be negative: expired; null without one"
+    ),
+    "tls_certificate": _T("which certificate of the chain expires first: the server's own, an intermediate, the root"),
     "availability_24h": _T("the last 24 hours, round the clock but for maintenance"),
     "availability_28d": _T("the last 28 days, round the clock but for maintenance"),
     "latency_24h": _T("successful probes of the last 24 hours"),

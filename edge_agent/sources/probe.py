@@ -24,6 +24,8 @@ ProbeErrorKind = Literal["timeout", "refused", "dns", "tls", "status", "other"]
 PROBE_TIMEOUT_S = 10.0
 """A probe's deadline, s; the interval counts when it is shorter, so that no probe delays the next."""
 SECONDS_PER_DAY = 86_400
+MAX_CERTIFICATE_DAYS = 1_000_000.0
+"""As many as an event may name; authorities write the year 9999 for a certificate without an end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,7 @@ def _probe_tls(probe: Probe) -> ProbeOutcome:
     place, deadline = parse_host_port(probe.target), time.monotonic() + probe.timeout_s
     end = find_chain_end(place.host, place.port or WEB_PORTS["https"], deadline)
     days = round((end.ends_at - time.time()) / SECONDS_PER_DAY, 2)
+    days = max(-MAX_CERTIFICATE_DAYS, min(days, MAX_CERTIFICATE_DAYS))
     return ProbeOutcome(None if end.is_valid else "tls", tls_days=days, tls_certificate=end.certificate)
 
 

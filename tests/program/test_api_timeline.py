@@ -168,7 +168,8 @@ def test_the_calendar_begins_today_unless_said(net: Network) -> None:
 
 
 def test_a_system_shows_silent_vantage_points_latency_and_certificate(net: Network) -> None:
-    seen = (VantageNow(device="vn83-a-gateway1", state="up", at=NOW, latency_ms=80, tls_days=12.5),
+    seen = (VantageNow(device="vn83-a-gateway1", state="up", at=NOW, latency_ms=80, tls_days=12.5,
+                       tls_certificate="intermediate"),
             VantageNow(device="vn83-x", state="up", at=NOW, tls_days=20))  # fmt: skip
     net.live("vn83-portal", SystemNow(system="vn83-portal", at=NOW, state="unknown", vantage=seen))
     probes = {"probes": 12, "probes_ok": 10, "latency_sum_ms": 1500, "latency_histogram": 10 * histogram_of(150)}
@@ -183,7 +184,10 @@ def test_a_system_shows_silent_vantage_points_latency_and_certificate(net: Netwo
     p50, p95 = (data["latency_24h"].pop(name) for name in ("p50_ms", "p95_ms"))
     assert data["latency_24h"] == {"probes": 24, "ok": 20, "count": 20, "mean_ms": 150}
     assert p50 == p95 == pytest.approx(150, rel=RELATIVE_ERROR)
-    assert data["tls_expiry"] == {"days": 12.5, "device": "vn83-a-gateway1", "at": "2026-11-23T10:02:30+07:00"}
+    assert data["tls_expiry"] == {
+        "days": 12.5, "tls_certificate": "intermediate", "device": "vn83-a-gateway1", "at": "2026-11-23T10:02:30+07:00",
+    }  # fmt: skip
+    assert [v["tls_certificate"] for v in data["vantage"]] == ["intermediate", None, None]
     day = data["availability_24h"]
     assert (day["seconds"]["up"], day["availability"]) == (7200, 1.0)
     assert day["coverage"] == 7200 / day["seconds"]["open"]

@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from telemetry.core.fold.totals import EncodedSums, decode_sums
+from telemetry.core.protocol.events import ChainCertificate
 
 AvailabilityState = Literal["up", "down", "unknown"]
 SLO_ROW_PREFIX = "slo:"
@@ -93,6 +94,7 @@ class VantageNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     latency_ms: float | None = None
     error: str | None = None
     tls_days: float | None = None
+    tls_certificate: ChainCertificate | None = None
 
 
 class SystemNow(Struct, frozen=True, kw_only=True, omit_defaults=True):

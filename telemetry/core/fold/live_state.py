@@ -180,6 +180,7 @@ def system_now(
             latency_ms=event.latency_ms,
             error=event.error,
             tls_days=event.tls_days,
+            tls_certificate=event.tls_certificate,
         )
         for device, event in sorted(last_probes.items())
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from edge_agent.sources.probe import Probe, ProbeOutcome, run_probe
+from edge_agent.sources.probe import MAX_CERTIFICATE_DAYS, Probe, ProbeOutcome, run_probe
 from tests.raw_server import raw_server
 
 if TYPE_CHECKING:
@@ -163,6 +163,15 @@ def test_a_self_signed_certificate_that_is_trusted_is_up(tmp_path: Path, monkeyp
     with serving(tmp_path, own) as place:
         outcome = probe(place)
     assert (outcome.error, outcome.tls_certificate) == (None, "leaf")
+
+
+def test_a_certificate_without_an_end_has_as_many_days_as_an_event_may_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 5280: no well-defined end is written 99991231235959Z."""
+    days = (datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC) - datetime.now(UTC)).total_seconds() / 86_400
+    with serving(tmp_path, trusted(tmp_path, monkeypatch, issue("localhost", days - 0.01))) as place:
+        assert probe(place).tls_days == MAX_CERTIFICATE_DAYS
 
 
 def test_a_server_that_talks_no_tls_is_a_tls_fault() -> None:
