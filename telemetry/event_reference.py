@@ -100,7 +100,7 @@ def _render_values(value: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     if value["type"] == "array":
         if "prefixItems" in value:
             return f"[{', '.join(_render_values(item, schema) for item in value['prefixItems'])}]"
-        return f"list of {_render_values(value['items'], schema)}"
+        return f"list of {_render_values(value['items'], schema)}, at most {value['maxItems']}"
     return _render_scalar(value)
 
 
@@ -116,4 +116,4 @@ def _render_scalar(value: Mapping[str, Any]) -> str:
         return f"{kind} from {low}" if low != -high else kind
     if low is None:
         return kind
-    return f"{kind} from {low:g}" if high is None else f"{kind}, {low:g} to {high:g}"
+    return f"{kind} from {low:g}" if high is None else f"{kind}, {low:.12g} to {high:.12g}"

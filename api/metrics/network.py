@@ -34,6 +34,7 @@ def network_families(status: NetworkStatus) -> Iterator[Metric]:
         "When the live rows were last read (at most a second before the scrape).",
         status.network.snapshot.at / 1000,
     )
+    yield from _fault_families(status)
     yield from _centre_state_families(views)
     yield from _count_families(status)
     yield from _queue_families(views)
@@ -41,6 +42,25 @@ def network_families(status: NetworkStatus) -> Iterator[Metric]:
     total_waits = wait_histogram(add_sums(s for _, s in sums))
     yield gauge_family("queue_wait_seconds", WAITS_HELP, ["bound"], (([bound], count) for bound, count in total_waits))
     yield from _system_families(status.systems)
+
+
+def _fault_families(status: NetworkStatus) -> Iterator[Metric]:
+    """Yield what rollup set aside; an entity without a failure has no series."""
+    snapshot = status.network.snapshot
+    failures = CounterMetricFamily(
+        "motcua_fold_failures",
+        "How often stored data of a unit could not be read or folded; the others went on.",
+        labels=["unit"],
+    )
+    for entity, fault in sorted(snapshot.faults.items()):
+        failures.add_metric([entity], fault.failures)
+    yield failures
+    yield gauge_family(
+        "unit_set_aside",
+        "Units of which stored data cannot be read or folded now: they are shown as unknown.",
+        ["unit"],
+        (([entity], 1) for entity in sorted(snapshot.set_aside())),
+    )
 
 
 def _centre_state_families(views: Sequence[CentreView]) -> Iterator[Metric]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
+from telemetry.core.protocol.events import Ms
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -23,9 +25,9 @@ class ContactsNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     entity: str
-    first: dict[str, int] = {}
-    connected: dict[str, int] = {}
-    last: dict[str, int] = {}
+    first: dict[str, Ms] = {}
+    connected: dict[str, Ms] = {}
+    last: dict[str, Ms] = {}
     folded: dict[str, tuple[int, int]] = {}
 
 
@@ -34,7 +36,7 @@ def decode_contacts(rows: Iterable[tuple[str, bytes]]) -> dict[str, ContactsNow]
     contacts: dict[str, ContactsNow] = {}
     for entity, body in rows:
         if entity.startswith(CONTACTS_ROW_PREFIX):
-            with suppress(msgspec.DecodeError):
+            with suppress(msgspec.DecodeError, TypeError):
                 row = msgspec.json.decode(body, type=ContactsNow)
                 contacts[row.entity] = row
     return contacts

@@ -144,7 +144,9 @@ class NetworkView:
             raise NotFound(ident, "system")
         scope, row = Scope.system(ident), self.snapshot.systems.get(ident)
         period, exhausted = self.facts.periods.period_of(scope), self.facts.exhausted.get(scope, 0)
-        return SystemView(self.inventory.systems[ident], row, self.now, period, exhausted)
+        return SystemView(
+            self.inventory.systems[ident], row, self.now, period, exhausted, self.facts.set_aside.get(ident)
+        )
 
     def parse_scope(self, text: str) -> QueryScope:
         """Read a scope; a province or the country is the sum of its declared centres.
@@ -381,7 +383,7 @@ class NetworkViewCache:
         cached = self._cached
         if cached is None or cached.snapshot is not snapshot or cached.inventory is not inventory:
             exhausted = exhausted_objectives(inventory, snapshot)
-            facts = PlaceFacts(periods, self._queue_targets(inventory), exhausted)
+            facts = PlaceFacts(periods, self._queue_targets(inventory), exhausted, snapshot.set_aside())
             cached = self._cached = CachedNetworkView(inventory, snapshot, now, facts)
         return cached
 

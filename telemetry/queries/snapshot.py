@@ -13,7 +13,14 @@ import msgspec
 
 from telemetry.core.calendar.windows import DAY, Window
 from telemetry.core.contacts import CONTACTS_ROW_PREFIX, ContactsNow
-from telemetry.core.fold.live_row_types import SLO_ROW_PREFIX, CentreNow, SloNow, SystemNow
+from telemetry.core.fold.live_row_types import (
+    FAULT_ROW_PREFIX,
+    SLO_ROW_PREFIX,
+    CentreNow,
+    FoldFaultNow,
+    SloNow,
+    SystemNow,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +32,7 @@ _CENTRE_DECODER = msgspec.json.Decoder(CentreNow)
 _SYSTEM_DECODER = msgspec.json.Decoder(SystemNow)
 _SLO_DECODER = msgspec.json.Decoder(SloNow)
 _CONTACTS_DECODER = msgspec.json.Decoder(ContactsNow)
+_FAULT_DECODER = msgspec.json.Decoder(FoldFaultNow)
 _SYSTEM_ROW_PREFIX = b'{"system":'
 """The first bytes of a system's row: a struct is encoded in the order of its fields."""
 
@@ -44,10 +52,19 @@ class Snapshot:
     versions: Mapping[str, int] = field(default_factory=dict)
     slos: Mapping[str, SloNow] = field(default_factory=dict)
     contacts: Mapping[str, ContactsNow] = field(default_factory=dict)
+    faults: Mapping[str, FoldFaultNow] = field(default_factory=dict)
+    """What rollup could not read or fold, by entity; the same object as long as none has changed."""
+    unreadable: Mapping[str, int] = field(default_factory=dict)
+    """The live rows that cannot be read, by entity, with their versions."""
 
     def centres_changed_since(self, version: int) -> list[str]:
         """Return the centres whose row is newer than `version`, by id."""
         return sorted(entity for entity in self.centres if self.versions[entity] > version)
+
+    def set_aside(self) -> dict[str, int]:
+        """Return the entities of which some data cannot be read or folded, with since when (Unix ms)."""
+        since = {entity: fault.since for entity, fault in self.faults.items() if fault.since is not None}
+        return dict.fromkeys(self.unreadable, self.at) | since
 
     def reopened_at(self, entity: str) -> int:
         """Return when the entity's totals of the past were last written; 0 when its row does not have it."""
@@ -59,30 +76,39 @@ def apply_rows(previous: Snapshot, rows: Sequence[LiveRow], at: int) -> Snapshot
     """Return the snapshot with newer rows applied; rows that cannot be decoded are left out."""
     centres, systems, slos = dict(previous.centres), dict(previous.systems), dict(previous.slos)
     versions = {**previous.versions, **{row.entity: row.version for row in rows}}
-    contacts = previous.contacts
+    contacts, faults, unreadable = previous.contacts, previous.faults, dict(previous.unreadable)
     for row in rows:
         decoded = _decode_row(row)
-        if isinstance(decoded, CentreNow):
+        unreadable.pop(row.entity, None)
+        if decoded is None:
+            unreadable[row.entity] = row.version
+        elif isinstance(decoded, FoldFaultNow):
+            faults = {**faults, decoded.entity: decoded}
+        elif isinstance(decoded, CentreNow):
             centres[row.entity] = decoded
         elif isinstance(decoded, SystemNow):
             systems[row.entity] = decoded
         elif isinstance(decoded, ContactsNow):
             contacts = {**contacts, decoded.entity: decoded}
-        elif decoded is not None:
+        else:
             slos[row.entity.removeprefix(SLO_ROW_PREFIX)] = decoded
-    return Snapshot(at, max(versions.values(), default=0), centres, systems, versions, slos, contacts)
+    return Snapshot(
+        at, max(versions.values(), default=0), centres, systems, versions, slos, contacts, faults, unreadable
+    )
 
 
-def _decode_row(row: LiveRow) -> CentreNow | SystemNow | SloNow | ContactsNow | None:
+def _decode_row(row: LiveRow) -> CentreNow | SystemNow | SloNow | ContactsNow | FoldFaultNow | None:
     try:
         if row.entity.startswith(SLO_ROW_PREFIX):
             return _SLO_DECODER.decode(row.body)
         if row.entity.startswith(CONTACTS_ROW_PREFIX):
             return _CONTACTS_DECODER.decode(row.body)
+        if row.entity.startswith(FAULT_ROW_PREFIX):
+            return _FAULT_DECODER.decode(row.body)
         if row.body.startswith(_SYSTEM_ROW_PREFIX):
             return _SYSTEM_DECODER.decode(row.body)
         return _CENTRE_DECODER.decode(row.body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, TypeError, ValueError):
         return None
 
 

@@ -82,6 +82,8 @@ class CentreView:
     target: QueueTarget = DEFAULT_TARGET
     exhausted: int = 0
     """How many objectives of the centre and its devices have exhausted their budgets."""
+    set_aside_at: int | None = None
+    """Since when some of its stored data cannot be read or folded (Unix ms)."""
 
     @property
     def devices_in_service(self) -> tuple[DeviceView, ...]:
@@ -169,6 +171,7 @@ class CentreView:
             queues=tuple(_queue_facts(s, self.now) for s in self.services),
             target=self.target,
             exhausted_objectives=self.exhausted,
+            set_aside_at=self.set_aside_at,
         )
         return assess_centre(facts)
 
@@ -192,6 +195,7 @@ class SystemView:
     now: int
     period: ServicePeriod = ALWAYS
     exhausted: int = 0
+    set_aside_at: int | None = None
 
     @property
     def in_service(self) -> bool:
@@ -202,7 +206,7 @@ class SystemView:
     def assessment(self) -> Assessment:
         """Return the system's condition with its reasons, as the core decides it."""
         last_data = None if self.row is None else self.row.at
-        return assess_system(self.state, self.period, self.now, last_data, self.exhausted)
+        return assess_system(self.state, self.period, self.now, last_data, self.exhausted, self.set_aside_at)
 
     @property
     def condition(self) -> Condition:
@@ -228,6 +232,8 @@ class PlaceFacts:
     targets: Mapping[str, QueueTarget] = field(default_factory=dict)
     """By centre; the default target elsewhere."""
     exhausted: Mapping[str, int] = field(default_factory=dict)
+    set_aside: Mapping[str, int] = field(default_factory=dict)
+    """By centre or system: since when some of its stored data cannot be read or folded, Unix ms."""
 
 
 NO_PLACE_FACTS = PlaceFacts()
@@ -246,6 +252,7 @@ def build_centre_view(
         period=facts.periods.period_of(Scope.centre(centre.id)),
         target=facts.targets.get(centre.id, DEFAULT_TARGET),
         exhausted=sum(facts.exhausted.get(scope, 0) for scope in own) if facts.exhausted else 0,
+        set_aside_at=facts.set_aside.get(centre.id),
     )
 
 

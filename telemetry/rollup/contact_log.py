@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from telemetry.core.fold.sourced_event import SourcedEvent
     from telemetry.core.fold.totals import Total
     from telemetry.core.inventory import Inventory
+    from telemetry.rollup.fold_faults import FoldFaults
     from telemetry.store import Store
 
 _log = structlog.get_logger()
@@ -45,8 +46,8 @@ _OWN = ""
 class ContactLog:
     """The contacts of every entity, and the service periods that follow; `periods` is updated in place."""
 
-    def __init__(self, store: Store, inventory: Callable[[], Inventory]) -> None:
-        self._store, self._inventory_source = store, inventory
+    def __init__(self, store: Store, inventory: Callable[[], Inventory], faults: FoldFaults) -> None:
+        self._store, self._inventory_source, self._faults = store, inventory, faults
         self._inventory: Inventory | None = None
         self._rows: dict[str, ContactsNow] = {}
         self._unwritten: set[str] = set()
@@ -68,9 +69,12 @@ class ContactLog:
         self._connectivity.clear()
         for entity in (*inventory.centres, *inventory.systems):
             if entity not in self._rows:
-                self._rows[entity] = derive_contacts(self._store, inventory, entity)
-                self._unwritten.add(entity)
-            self._update_periods(entity)
+                self._rows[entity] = ContactsNow(entity=entity)
+                with self._faults.guard(entity, "contacts"):
+                    self._rows[entity] = derive_contacts(self._store, inventory, entity)
+                    self._unwritten.add(entity)
+            with self._faults.guard(entity, "contacts"):
+                self._update_periods(entity)
 
     def _update_periods(self, entity: str) -> None:
         assert self._inventory is not None  # noqa: S101
@@ -111,11 +115,12 @@ class ContactLog:
         """
         stale: dict[str, list[Window]] = {}
         for entity in sorted(self._unchecked):
-            for changed_entity, windows in self._changed_hours(entity, now).items():
-                remaining = difference(windows, folded.get(changed_entity, ()))
-                if remaining:
-                    stale.setdefault(changed_entity, []).extend(remaining)
-            self._queued.add(entity)
+            with self._faults.guard(entity, "service periods"):
+                for changed_entity, windows in self._changed_hours(entity, now).items():
+                    remaining = difference(windows, folded.get(changed_entity, ()))
+                    if remaining:
+                        stale.setdefault(changed_entity, []).extend(remaining)
+                self._queued.add(entity)
         self._unchecked.clear()
         if not stale:
             return []

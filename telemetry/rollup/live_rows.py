@@ -19,7 +19,7 @@ from telemetry.core.fold.sourced_event import SourcedEvent
 from telemetry.core.inventory import local_date
 from telemetry.core.protocol import events as ev, presence
 from telemetry.core.protocol.topics import parse_topic
-from telemetry.store import STATUS_OUTBOX_ID, StoredEvent
+from telemetry.store import STATUS_OUTBOX_ID, DeadLetter, StoredEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,10 +27,13 @@ if TYPE_CHECKING:
     from telemetry.core.in_service import ServicePeriods
     from telemetry.core.inventory import Inventory
     from telemetry.mqtt.link import Message
+    from telemetry.rollup.fold_faults import FoldFaults
     from telemetry.store import Store
 
 REFRESH_INTERVAL_MS = 30_000
 """How often every live row is built again, so that a missing heartbeat shows."""
+LIVE_ROW_PART = "live row"
+"""The name of this step in a fault."""
 EventId = tuple[str, str, int]
 
 
@@ -75,6 +78,10 @@ class EventCache:
         self._entities[entity] = _CachedEntity(at, start, {_event_id(s): s for s in relevant})
         return relevant
 
+    def evict(self, entity: str) -> None:
+        """Remove an entity: its day is read again."""
+        self._entities.pop(entity, None)
+
     def evict_except(self, entities: set[str]) -> None:
         """Remove every entity but these."""
         self._entities = {entity: cached for entity, cached in self._entities.items() if entity in entities}
@@ -92,8 +99,11 @@ def _event_id(s: SourcedEvent) -> EventId:
 class LiveRowBuilder:
     """Builds live rows of changed entities, and of all entities periodically."""
 
-    def __init__(self, event_cache: EventCache, late_change_at: Callable[[str], int], periods: ServicePeriods) -> None:
+    def __init__(
+        self, event_cache: EventCache, late_change_at: Callable[[str], int], periods: ServicePeriods, faults: FoldFaults
+    ) -> None:
         self._event_cache, self._late_change_at, self._periods = event_cache, late_change_at, periods
+        self._faults = faults
         self._refreshed_at = 0
 
     def build_rows(self, inventory: Inventory, entities: set[str], at: int) -> dict[str, bytes]:
@@ -104,8 +114,21 @@ class LiveRowBuilder:
             watched = {ident for ident, centre in inventory.centres.items() if not centre.imported}
             entities = {*entities, *watched, *inventory.systems}
             self._event_cache.evict_except(entities)
-        rows = ((entity, self._build_row(inventory, entity, at)) for entity in sorted(entities))
-        return {entity: row for entity, row in rows if row is not None}
+        rows: dict[str, bytes] = {}
+        for entity in sorted(entities):
+            if self._faults.is_postponed(entity, LIVE_ROW_PART):
+                continue
+            with self._faults.guard(entity, LIVE_ROW_PART):
+                row = self._build_row(inventory, entity, at)
+                if row is not None:
+                    rows[entity] = row
+        return rows
+
+    def check(self, inventory: Inventory, entity: str, at: int) -> None:
+        """Build an entity's row from the store again, and record whether that fails."""
+        self._event_cache.evict(entity)
+        with self._faults.guard(entity, LIVE_ROW_PART):
+            self._build_row(inventory, entity, at)
 
     def _build_row(self, inventory: Inventory, entity: str, at: int) -> bytes | None:
         centre, system = inventory.centres.get(entity), inventory.systems.get(entity)
@@ -121,12 +144,19 @@ class LiveRowBuilder:
         return None
 
 
-def to_status_event(message: Message, at: int) -> StoredEvent | None:
-    """Return a birth or death as an event at `at` (Unix ms), None for any other message."""
+def to_status_event(message: Message, at: int) -> StoredEvent | DeadLetter | None:
+    """Return a birth or death as an event at `at` (Unix ms), or why it is dropped; None for an empty message.
+
+    An empty retained message is how an operator deletes a retained one.
+    """
     topic = parse_topic(message.topic)
-    report = presence.decode_presence(message.payload)
-    if topic is None or topic.channel != "state" or report is None:
+    if not message.payload:
         return None
+    if topic is None or topic.channel != "state":
+        return DeadLetter(at, "", "foreign_topic", 1, len(message.payload))
+    report = presence.decode_presence(message.payload)
+    if report is None:
+        return DeadLetter(at, topic.device, "invalid_presence", 1, len(message.payload))
     digest = int.from_bytes(hashlib.blake2b(report.sid.encode(), digest_size=6).digest())
     event = ev.DeviceStatus(n=2 * digest + 1 + report.online, t=at, online=report.online, sid=report.sid)
     return StoredEvent(topic.centre, topic.device, STATUS_OUTBOX_ID, event)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from telemetry.core.fold.totals import Total
     from telemetry.core.inventory import Inventory
+    from telemetry.rollup.fold_faults import FoldFaults
     from telemetry.rollup.fold_job import FoldJob
     from telemetry.store import Store
 
@@ -31,8 +32,8 @@ _CALENDAR_DEPENDENT = {CALENDAR_FIELD, *OPEN_FIELDS, *READY_FIELDS}
 class Reaggregation:
     """Checks every entity's calendar after a start and whenever the inventory has changed, some in each pass."""
 
-    def __init__(self, store: Store, fold_job: FoldJob, clock: Callable[[], int]) -> None:
-        self._store, self._fold_job, self._clock = store, fold_job, clock
+    def __init__(self, store: Store, fold_job: FoldJob, clock: Callable[[], int], faults: FoldFaults) -> None:
+        self._store, self._fold_job, self._clock, self._faults = store, fold_job, clock, faults
         self._inventory: Inventory | None = None
         self._remaining_work: Iterator[None] = iter(())
 
@@ -47,11 +48,12 @@ class Reaggregation:
 
     def _reaggregate_all(self, entities: Iterable[str]) -> Iterator[None]:
         for entity in entities:
-            version = int(self._fold_job.calendar_for(entity).version, 16)
-            if self._store.checkpoint(f"calendar:{entity}") != version:
-                yield from self._reaggregate_entity(entity)
-                self._store.set_checkpoint(f"calendar:{entity}", version)
-            self._fold_job.up_to_date.add(entity)
+            with self._faults.guard(entity, "calendar"):
+                version = int(self._fold_job.calendar_for(entity).version, 16)
+                if self._store.checkpoint(f"calendar:{entity}") != version:
+                    yield from self._reaggregate_entity(entity)
+                    self._store.set_checkpoint(f"calendar:{entity}", version)
+                self._fold_job.up_to_date.add(entity)
             yield
 
     def _reaggregate_entity(self, entity: str) -> Iterator[None]:

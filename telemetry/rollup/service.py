@@ -11,21 +11,31 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
 
 from telemetry.core.calendar.windows import DAY, HOUR, Window, ceil, difference, floor, merge
 from telemetry.core.fold.event_spans import TICKET_LOOKBACK_MS, dirty_hours
 from telemetry.core.fold.fold import FOLD_LOOKBACK_MS, FOLD_VERSION
+from telemetry.core.fold.live_row_types import SLO_ROW_PREFIX
 from telemetry.core.fold.platform_heartbeat import PLATFORM_ENTITY, RECONNECT_GRACE_MS
 from telemetry.core.fold.totals import EVIDENCE_FIELDS
 from telemetry.rollup.backlog import FoldBacklog
 from telemetry.rollup.contact_log import ContactLog
+from telemetry.rollup.fold_faults import FoldFaults, usable_hours
 from telemetry.rollup.fold_job import FoldJob, FoldSideInputs
 from telemetry.rollup.live_rows import EventCache, LiveRowBuilder, to_status_event
 from telemetry.rollup.platform_outages import PlatformOutages, PlatformWatch
 from telemetry.rollup.presence_limit import PresenceLimit
 from telemetry.rollup.reaggregation import Reaggregation
-from telemetry.store import BACKLOG_HOURS_CHECKPOINT, CURRENT_UNTIL_CHECKPOINT, Batch, ChangeRecord
+from telemetry.store import (
+    BACKLOG_HOURS_CHECKPOINT,
+    CURRENT_UNTIL_CHECKPOINT,
+    Batch,
+    ChangeRecord,
+    DeadLetter,
+    StoredEvent,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -111,11 +121,14 @@ class Rollup:
         self._presence_limit = PresenceLimit()
         self._outages = PlatformOutages(store)
         event_cache = EventCache(store)
-        self._contact_log = ContactLog(store, inventory)
+        self._faults = FoldFaults(store, clock)
+        self._contact_log = ContactLog(store, inventory, self._faults)
         side_inputs = FoldSideInputs(self._outages.outages_within, event_cache, self._contact_log)
         self._fold_job = FoldJob(store, inventory, clock, evaluator, side_inputs)
-        self._reaggregation = Reaggregation(store, self._fold_job, clock)
-        self._live_rows = LiveRowBuilder(event_cache, self._fold_job.late_change_at, self._contact_log.periods)
+        self._reaggregation = Reaggregation(store, self._fold_job, clock, self._faults)
+        self._live_rows = LiveRowBuilder(
+            event_cache, self._fold_job.late_change_at, self._contact_log.periods, self._faults
+        )
         if evaluator is not None:
             evaluator.on_service_periods(self._contact_log.periods)
         self._progress, self._platform = FoldProgress(), PlatformWatch(self._outages)
@@ -140,8 +153,9 @@ class Rollup:
         settled = {entity: [*folded.get(entity, ()), *waiting.get(entity, ())] for entity in {*folded, *waiting}}
         self._progress.queue.extend(self._contact_log.stale_hours(settled, at))
         self._catch_up(at)
+        self._retry_faults()
         live_rows = self._live_rows.build_rows(self._inventory(), set(folded), at)
-        self._put_live_rows(live_rows | self._contact_log.changed_rows())
+        self._put_live_rows(live_rows | self._contact_log.changed_rows() | self._faults.changed_rows())
         self._advance_cursor(at)
         self._platform.last_pass_at = at
         self._evaluate_objectives()
@@ -152,10 +166,17 @@ class Rollup:
         changes = self._unfolded_changes()
         if any(change not in self._progress.own_changes for change in changes):
             self._platform.last_received_at = at
-        beats = [c for c in changes if c.entity == PLATFORM_ENTITY]
-        self._handle_platform_gaps([Window(floor(c.start, HOUR), ceil(c.end, HOUR)) for c in beats])
+        read: list[ChangeRecord] = []
+        for change in changes:
+            with self._faults.guard(change.entity, "change"):
+                hours = usable_hours(Window(change.start, change.end), at)
+                if hours.length:
+                    read.append(msgspec.structs.replace(change, start=hours.start, end=hours.end))
+        beats = [Window(c.start, c.end) for c in read if c.entity == PLATFORM_ENTITY]
+        with self._faults.guard(PLATFORM_ENTITY, "heartbeats"):
+            self._handle_platform_gaps(beats)
         inventory = self._inventory()
-        others = (change for change in changes if change.entity != PLATFORM_ENTITY)
+        others = (change for change in read if change.entity != PLATFORM_ENTITY)
         self._backlog.add(others, at, lambda entity: entity in inventory.centres or entity in inventory.systems)
         self._progress.known_changes.update(changes)
 
@@ -207,6 +228,20 @@ class Rollup:
             self._store.set_checkpoint(BACKLOG_HOURS_CHECKPOINT, hours)
             self._recorded_backlog = hours
 
+    def _retry_faults(self) -> None:
+        """Fold again what was set aside, when it is due."""
+        for entity, windows in self._faults.due():
+            before = self._faults.failures_of(entity)
+            if entity == PLATFORM_ENTITY:
+                with self._faults.guard(entity, "heartbeats"):
+                    self._handle_platform_gaps(windows)
+            else:
+                for window in windows:
+                    self.fold(entity, window)
+                self._live_rows.check(self._inventory(), entity, self._clock())
+            if self._faults.failures_of(entity) == before:
+                self._faults.clear(entity)
+
     def fold_outdated(self) -> None:
         """Fold everything again when another version of the fold made the totals; an empty store is marked only."""
         if self._store.checkpoint("fold_version") < FOLD_VERSION:
@@ -229,8 +264,9 @@ class Rollup:
         return list((Counter(changes) - progress.known_changes).elements())
 
     def fold(self, entity: str, window: Window) -> None:
-        """Recompute all totals of an entity over whole hours."""
-        self._fold_job.fold(entity, window)
+        """Recompute all totals of an entity over whole hours; what cannot be folded is set aside, see `FoldFaults`."""
+        with self._faults.guard(entity, "fold", window):
+            self._fold_job.fold(entity, window)
         self._progress.record_fold(entity, window)
 
     def _handle_platform_gaps(self, changed: Sequence[Window]) -> None:
@@ -345,13 +381,26 @@ class Rollup:
         unfolded = {entity for entity, _ in progress.queue} | self._backlog.windows_by_entity().keys()
         with self._fold_job.evaluator_guard("evaluate"):
             rows = self._evaluator.evaluate(evaluate_at, is_ingest_silent=is_silent, unfolded=unfolded)
+        self._record_objectives(self._evaluator.take_failures())
         self._put_live_rows(rows)
+
+    def _record_objectives(self, failures: Mapping[str, str]) -> None:
+        """Record which objectives could not be evaluated; those that could be again are cleared."""
+        for slo, reason in failures.items():
+            self._faults.record(f"{SLO_ROW_PREFIX}{slo}", "evaluate", reason)
+        for entity in self._faults.set_aside(SLO_ROW_PREFIX):
+            if entity.removeprefix(SLO_ROW_PREFIX) not in failures:
+                self._faults.clear(entity)
 
     def store_presence(self, messages: Iterable[Message]) -> None:
         """Store births and deaths from `…/state`, timed by the rollup's clock: a Will carries no time."""
         at = self._clock()
-        stored = [s for message in messages if (s := to_status_event(message, at)) is not None]
-        if not stored:
+        decoded = [to_status_event(message, at) for message in messages]
+        stored = [s for s in decoded if isinstance(s, StoredEvent)]
+        letters = [letter for letter in decoded if isinstance(letter, DeadLetter)]
+        for letter in letters:
+            _log.warning("presence_dropped", device=letter.device, reason=letter.reason, size=letter.size)
+        if not decoded:
             return
         inventory = self._inventory()
         declared = [s for s in stored if inventory.is_declared(s.centre, s.device)]
@@ -359,4 +408,6 @@ class Rollup:
         windows = dirty_hours((s.centre, s.event) for s in admitted)
         changes = [ChangeRecord(*window, at * 1000) for window in windows]
         self._progress.own_changes.update(changes)
-        self._store.append(Batch(at * 1000, admitted, changes, dead_letters))
+        letters += dead_letters
+        if admitted or letters:
+            self._store.append(Batch(at * 1000, admitted, changes, letters))

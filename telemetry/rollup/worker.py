@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from telemetry.core.protocol.topics import topic_filter
-from telemetry.errors import StoreUnavailable
+from telemetry.errors import MotcuaError, StoreUnavailable
 from telemetry.mqtt.link import Link, LinkSettings, Message
 from telemetry.mqtt.reconnect import Backoff, ForwardingListener
 
@@ -38,6 +38,11 @@ def run_rollup(rollup: Rollup, broker: BrokerAddress, stop: Signal) -> None:
             rollup.run_once()
         except StoreUnavailable as error:
             _log.error("store_unavailable", role="rollup", error=str(error), remedy="trying again")
+        except MotcuaError:
+            raise
+        except Exception as error:  # noqa: BLE001  # the last resort: what no unit's own guard has set aside
+            presence.clear()
+            _log.error("pass_failed", role="rollup", error=repr(error), exc_info=error, remedy="trying again")
         while link.fileno() >= 0 and time.monotonic() - started_at < PASS_INTERVAL_S and not stop.is_set():
             link.poll(0.1)
     link.disconnect()

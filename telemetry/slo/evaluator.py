@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import msgspec
+import structlog
 
 from telemetry.core.calendar.windows import MINUTE
 from telemetry.core.contacts import decode_contacts
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from telemetry.slo.totals_table import TotalsTable
     from telemetry.store import Store
 
+_log = structlog.get_logger()
 ROW_INTERVAL_MS = MINUTE
 MAX_STALE_MS = 5 * MINUTE
 """How long an entity whose hours wait to be folded keeps its last evaluation: a flood of late data delays no page."""
@@ -57,6 +59,7 @@ class SloEvaluator:
         self._slo_states: dict[tuple[str, str], SloState] = {}
         self._last_evaluations: dict[tuple[str, str], Evaluation] = {}
         self._written_rows: dict[str, tuple[int, bytes]] = {}
+        self._failures: dict[str, str] = {}
 
     def on_totals(self, entity: str, width: BucketWidth, window: Window, totals: Sequence[Total]) -> None:
         """Apply the totals that replaced all of the entity's totals of that width starting in the window.
@@ -101,6 +104,11 @@ class SloEvaluator:
         last = self._last_evaluations.get(_key_of(scoped))
         return last if last and last.scoped == scoped and 0 <= now - last.at <= MAX_STALE_MS else None
 
+    def take_failures(self) -> dict[str, str]:
+        """Return which objectives failed in the last evaluation, with the reason; each is returned once."""
+        failures, self._failures = self._failures, {}
+        return failures
+
     def evaluate_all(self, now: int) -> list[Evaluation]:
         """Return all evaluations at `now`."""
         return self._evaluate_objectives(self._current_table(now), self._scoped_objectives, now)
@@ -119,7 +127,13 @@ class SloEvaluator:
         for scoped in selected:
             key = _key_of(scoped)
             previous, readiness = self._slo_states.get(key, "no_data"), table.readiness[scoped.entity]
-            evaluation = evaluate_objective(scoped, table.entry_of(scoped), context, previous, readiness)
+            try:
+                evaluation = evaluate_objective(scoped, table.entry_of(scoped), context, previous, readiness)
+            except Exception as error:  # noqa: BLE001  # one objective's totals never stop the others
+                if scoped.objective.id not in self._failures:
+                    _log.error("objective_failed", slo=key[0], scope=key[1], error=repr(error), exc_info=error)
+                self._failures[scoped.objective.id] = f"{key[1]}: {error!r}"
+                continue
             self._slo_states[key] = evaluation.status.slo_state
             evaluations.append(evaluation)
         return evaluations
@@ -144,7 +158,11 @@ class SloEvaluator:
                 continue
             try:
                 saved_row = msgspec.json.decode(live.body, type=SloNow)
-            except msgspec.DecodeError:  # another version wrote it in another shape: its states are not restored
+            except (
+                msgspec.DecodeError,
+                TypeError,
+                ValueError,
+            ):  # another version wrote it in another shape: its states are not restored
                 continue
             slo = live.entity.removeprefix(SLO_ROW_PREFIX)
             for scope in saved_row.scopes:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from telemetry.core.calendar.windows import BucketWidth, Window
     from telemetry.core.figures.completeness import OutboxRowRanges
     from telemetry.core.fold.totals import Total
+    from telemetry.store.unreadable import UnreadableRows
 
 
 CONTACT_OUTBOX_ID = "contact"
@@ -80,7 +81,12 @@ class LiveRow:
 
 
 class Store(Protocol):
-    """A store of events and totals. Every method may raise StoreUnavailable; times are Unix ms unless noted."""
+    """A store of events and totals. Every method may raise StoreUnavailable; times are Unix ms unless noted.
+
+    What is stored may be anything: rows that cannot be read are left out and counted in `unreadable`.
+    """
+
+    unreadable: UnreadableRows
 
     def append(self, batch: Batch) -> Sequence[StoredEvent]:
         """Store events, changes and dead letters; of a repeated event id the smaller t is stored.

@@ -24,7 +24,8 @@ MIGRATION = (
 low INTEGER NOT NULL, high INTEGER NOT NULL, PRIMARY KEY (device, spool, outcome, low)) WITHOUT ROWID""",
     *(
         f"""INSERT OR IGNORE INTO row_range SELECT device, spool, '{outcome}', json_extract(value, '$[0]'),
-json_extract(value, '$[1]') FROM rows, json_each(rows.{outcome})"""  # noqa: S608
+json_extract(value, '$[1]') FROM rows, json_each(CASE json_valid(rows.{outcome}) WHEN 1
+THEN rows.{outcome} ELSE '[]' END)"""  # noqa: S608
         for outcome in ("stored", "refused", "dropped")
     ),
     "DROP TABLE rows",
@@ -35,8 +36,15 @@ JOIN name s ON s.id = spool WHERE ?1 IS NULL OR device = (SELECT id FROM name WH
 ORDER BY d.text, s.text, outcome, low"""
 """The ranges of all devices, or of the one given."""
 _OF_OUTCOME = "device = ? AND spool = ? AND outcome = ?"
-_SELECT_BEFORE = f"SELECT low, high FROM row_range WHERE {_OF_OUTCOME} AND low <= ? ORDER BY low DESC LIMIT 1"  # noqa: S608
-_SELECT_WITHIN = f"SELECT high FROM row_range WHERE {_OF_OUTCOME} AND low BETWEEN ? AND ? ORDER BY low DESC LIMIT 1"  # noqa: S608
+_IS_NUMBER = "typeof(high) = 'integer'"
+_SELECT_BEFORE = (
+    f"SELECT low, high FROM row_range WHERE {_OF_OUTCOME} AND low <= ? "  # noqa: S608
+    f"AND {_IS_NUMBER} ORDER BY low DESC LIMIT 1"
+)
+_SELECT_WITHIN = (
+    f"SELECT high FROM row_range WHERE {_OF_OUTCOME} AND low BETWEEN ? AND ? "  # noqa: S608
+    f"AND {_IS_NUMBER} ORDER BY low DESC LIMIT 1"
+)
 _DELETE_WITHIN = f"DELETE FROM row_range WHERE {_OF_OUTCOME} AND low BETWEEN ? AND ?"  # noqa: S608
 _PUT = "INSERT OR REPLACE INTO row_range VALUES (?, ?, ?, ?, ?)"
 
@@ -64,6 +72,7 @@ def outbox_ranges(rows: Iterable[tuple[str, str, str, int, int]]) -> list[Outbox
     for (device, outbox_id), of_outbox in groupby(rows, itemgetter(0, 1)):
         ranges: dict[str, list[tuple[int, int]]] = {"stored": [], "refused": [], "dropped": []}
         for _, _, outcome, low, high in of_outbox:
-            ranges[outcome].append((low, high))
+            if outcome in ranges and type(low) is type(high) is int:  # a file that was changed by hand has any types
+                ranges[outcome].append((low, high))
         out.append(OutboxRowRanges(device, outbox_id, *(tuple(part) for part in ranges.values())))
     return out

@@ -19,6 +19,7 @@ from telemetry.core.scope import Scope
 from telemetry.errors import StoreTooNew, StoreUnavailable
 from telemetry.sqlite_file import open_file, split_statements
 from telemetry.store import SERVER_OUTBOX_IDS, ChangeRecord, LiveRow, StoredEvent, row_range_table
+from telemetry.store.unreadable import UnreadableRows
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -74,6 +75,7 @@ class SqliteStore:
     def __init__(self, path: Path, busy_ms: int = 10_000) -> None:
         """Open or create the file; raises StoreTooNew or StoreUnavailable."""
         self._lock = threading.RLock()
+        self.unreadable = UnreadableRows()
         self._name_keys: dict[str, int] = {}
         self._names_by_key: dict[int, tuple[str, ...]] = {}
         tables = split_statements(resources.files("telemetry.store").joinpath("schema.sql").read_text())
@@ -171,7 +173,10 @@ class SqliteStore:
         """Return changes with written_at ≥ since (µs), oldest first."""
         sql = """SELECT name.text, start, "end", written_at FROM change JOIN name ON name.id = change.unit
             WHERE written_at >= ? ORDER BY written_at, change.id"""
-        return [ChangeRecord(*row) for row in self._query(sql, (since,))]
+        rows = self._query(sql, (since,))
+        if all(type(start) is type(end) is type(at) is int for _, start, end, at in rows):
+            return [ChangeRecord(*row) for row in rows]
+        return list(self.unreadable.read_each(rows, _read_change, lambda row: (row[0], f"change {row[3]}")))
 
     def cursor(self) -> int:
         """Return the time (µs) up to which changes are folded."""
@@ -190,7 +195,11 @@ class SqliteStore:
     def checkpoint(self, key: str) -> int:
         """Return the number stored under a name, 0 at first."""
         rows = self._query("SELECT value FROM meta WHERE key = ?", (key,))
-        return int(rows[0][0]) if rows else 0
+        try:
+            return int(rows[0][0]) if rows else 0
+        except (ValueError, OverflowError) as error:  # as if it were not stored: what it marks is done again
+            self.unreadable.record("", f"meta {key}", error)
+            return 0
 
     def set_checkpoint(self, key: str, value: int) -> None:
         """Store a number under a name."""
@@ -200,11 +209,15 @@ class SqliteStore:
     def events(self, entity: str, window: Window, types: Collection[str] | None = None) -> list[StoredEvent]:
         """Return the entity's events with t in the window, each id once, by t."""
         type_filter = f"AND type IN ({','.join('?' * len(types))})" if types is not None else ""
-        sql = f"""SELECT c.text, d.text, s.text, body FROM raw JOIN name c ON c.id = centre JOIN name d ON d.id = device
+        sql = f"""SELECT c.text, d.text, s.text, CAST(body AS BLOB), n
+            FROM raw JOIN name c ON c.id = centre JOIN name d ON d.id = device
             JOIN name s ON s.id = spool WHERE unit = (SELECT id FROM name WHERE text = ?) AND t >= ? AND t < ?
             {type_filter} ORDER BY t, d.text, s.text, n"""  # noqa: S608
         rows = self._query(sql, (entity, window.start, window.end, *(types or ())))
-        return [StoredEvent(c, d, s, codec.decode_event(body)) for c, d, s, body in rows]
+        try:
+            return [StoredEvent(c, d, s, codec.decode_event(body)) for c, d, s, body, _ in rows]
+        except Exception:  # noqa: BLE001  # one of them is unreadable: read each alone
+            return list(self.unreadable.read_each(rows, _read_event, lambda row: (entity, _name_of_event(row))))
 
     def days_with_events(self) -> dict[str, list[Window]]:
         """Return for each entity the whole UTC days in which it has events."""
@@ -254,7 +267,17 @@ class SqliteStore:
         low, high = (Scope.of(cast("ScopeKind", kind), end) for end in ("", "~")) if kind else ("", "~")
         rows = [r for u in entities for r in self._query(sql, (u, width, window.start, window.end, low, high))]
         decode = self._decode_sums
-        return [Total(u, s, w, t, p, decode(sums)) for u, s, w, t, p, sums in rows]
+        try:
+            return [Total(u, s, w, t, p, decode(sums)) for u, s, w, t, p, sums in rows]
+        except StoreUnavailable:
+            raise
+        except Exception:  # noqa: BLE001  # one of them is unreadable: read each alone
+            read = self.unreadable.read_each(
+                rows,
+                lambda r: Total(r[0], r[1], r[2], r[3], r[4], decode(r[5])),
+                lambda r: (r[0], f"total {r[2]} {r[3]} {r[1]}"),
+            )
+            return [total for total in read if set(map(type, total.sums.values())) <= {int}]
 
     def put_live_rows(self, rows: Mapping[str, bytes]) -> None:
         """Replace live rows and raise their versions."""
@@ -264,7 +287,7 @@ class SqliteStore:
 
     def live_rows(self, after: int = 0) -> list[LiveRow]:
         """Return live rows with version > after."""
-        sql = "SELECT unit, version, body FROM live WHERE version > ? ORDER BY version, unit"
+        sql = "SELECT unit, version, CAST(body AS BLOB) FROM live WHERE version > ? ORDER BY version, unit"
         return [LiveRow(*row) for row in self._query(sql, (after,))]
 
     def row_ranges(self, device: str | None = None) -> list[OutboxRowRanges]:
@@ -289,3 +312,19 @@ class SqliteStore:
         """Close the file."""
         with self._lock:
             self._db.close()
+
+
+def _read_change(row: tuple[object, ...]) -> ChangeRecord:
+    return ChangeRecord(str(row[0]), *(int(number) for number in row[1:]))  # type: ignore[call-overload]
+
+
+_EventRow = tuple[str, str, str, bytes, int]
+"""Centre, device, outbox, body and row number."""
+
+
+def _read_event(row: _EventRow) -> StoredEvent:
+    return StoredEvent(*row[:3], codec.decode_event(row[3]))
+
+
+def _name_of_event(row: _EventRow) -> str:
+    return f"raw {row[1]}/{row[2]}/{row[4]}"

@@ -30,6 +30,7 @@ hours, `planned` and `retired` outside its service, `imported` an old log withou
 ReasonCode = Literal[
     "awaiting_first_contact", "in_service_later", "service_ended", "no_contact", "out_of_service", "state_unknown",
     "devices_down", "devices_silent", "longest_wait", "within_target_low", "queue_growing", "objectives_exhausted",
+    "data_unreadable",
 ]  # fmt: skip
 StatusIndicator = Literal["none", "minor", "major", "critical"]
 ComponentStatus = Literal["operational", "degraded_performance", "partial_outage", "major_outage"]
@@ -112,6 +113,8 @@ class CentreFacts:
     queues: Sequence[QueueFacts] = ()
     target: QueueTarget = DEFAULT_TARGET
     exhausted_objectives: int = 0
+    set_aside_at: int | None = None
+    """Since when some of its stored data cannot be read or folded; None when all can."""
 
 
 def assess_centre(facts: CentreFacts) -> Assessment:
@@ -119,7 +122,9 @@ def assess_centre(facts: CentreFacts) -> Assessment:
     budget = _budget_reasons(facts.exhausted_objectives)
     if facts.is_imported and facts.is_stale:
         return Assessment("imported")
-    outside = _outside_service(facts.period, facts.now)
+    outside = _unreadable(facts.set_aside_at, facts.period, facts.now, budget) or _outside_service(
+        facts.period, facts.now
+    )
     if outside is not None:
         return outside
     if not facts.is_open:
@@ -148,11 +153,12 @@ def _assess_open_centre(facts: CentreFacts, state: AvailabilityState, budget: tu
 
 
 def assess_system(
-    state: AvailabilityState, period: ServicePeriod, now: int, last_data: int | None, exhausted_objectives: int
-) -> Assessment:
+    state: AvailabilityState, period: ServicePeriod, now: int, last_data: int | None, exhausted_objectives: int,
+    set_aside_at: int | None = None,
+) -> Assessment:  # fmt: skip
     """Decide a digital system's condition from its state by quorum (unknown when its probes are old)."""
     budget = _budget_reasons(exhausted_objectives)
-    outside = _outside_service(period, now)
+    outside = _unreadable(set_aside_at, period, now, budget) or _outside_service(period, now)
     if outside is not None:
         return outside
     if state == "unknown":
@@ -160,6 +166,13 @@ def assess_system(
     if state == "down":
         return Assessment("down", (Reason("out_of_service"), *budget))
     return Assessment("below_target" if budget else "operational", budget)
+
+
+def _unreadable(since: int | None, period: ServicePeriod, now: int, budget: tuple[Reason, ...]) -> Assessment | None:
+    """A first contact that cannot be read is none; a date that is declared holds whatever is stored."""
+    if since is None or period.phase_at(now) not in {"awaiting", "in_service"}:
+        return None
+    return Assessment("unknown", (Reason("data_unreadable", at=since), *budget))
 
 
 def _outside_service(period: ServicePeriod, now: int) -> Assessment | None:

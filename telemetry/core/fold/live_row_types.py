@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from contextlib import suppress
+from typing import TYPE_CHECKING, Literal
 
+import msgspec
 from msgspec import Struct
 
 from telemetry.core.fold.totals import EncodedSums, decode_sums
-from telemetry.core.protocol.events import ChainCertificate
+from telemetry.core.protocol.events import ChainCertificate, Count, Ms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 AvailabilityState = Literal["up", "down", "unknown"]
 SLO_ROW_PREFIX = "slo:"
 """The prefix of an objective's live row, before its id."""
+FAULT_ROW_PREFIX = "fault:"
+"""The prefix of the row of what could not be read or folded of an entity, before its id."""
 
 
 class DeviceNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -155,3 +162,29 @@ class SloNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: int
     settled_until: int
     scopes: tuple[ScopedSloNow, ...] = ()
+
+
+class FoldFaultNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What rollup could not read or fold of an entity: how often ever, and since when (None: nothing is set aside now).
+
+    `part` names the step that failed last and `reason` its error; `windows` wait to be folded again.  Times: Unix ms.
+    """
+
+    entity: str
+    at: Ms
+    failures: Count = 0
+    since: Ms | None = None
+    part: str = ""
+    reason: str = ""
+    windows: tuple[tuple[Ms, Ms], ...] = ()
+
+
+def decode_faults(rows: Iterable[tuple[str, bytes]]) -> dict[str, FoldFaultNow]:
+    """Return the faults among live rows (entity and body), by entity; those of another shape are left out."""
+    faults: dict[str, FoldFaultNow] = {}
+    for entity, body in rows:
+        if entity.startswith(FAULT_ROW_PREFIX):
+            with suppress(msgspec.DecodeError, TypeError):
+                row = msgspec.json.decode(body, type=FoldFaultNow)
+                faults[row.entity] = row
+    return faults

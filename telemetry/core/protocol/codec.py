@@ -26,7 +26,8 @@ MAX_FUTURE_MS = 300_000
 MAX_NAMED_ROWS = 1_000
 """Most rows an unreadable frame's user properties may name."""
 
-OutboxId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+OutboxId = Annotated[str, Meta(max_length=64, pattern=r"^[A-Za-z0-9_-]{1,64}$(?!\n)")]
+ReceiptReason = Annotated[str, Meta(max_length=64, pattern=r"^[a-z0-9_-]*$(?!\n)")]
 AgentEvent = Union[ev.AGENT_EVENTS]  # type: ignore[valid-type]  # noqa: UP007
 AnyEvent = Union[ev.AGENT_EVENTS + ev.SERVER_EVENTS]  # type: ignore[valid-type]  # noqa: UP007
 
@@ -35,14 +36,14 @@ class Clock(Struct, frozen=True):
     """The device's clock: whether it is synchronised, and its error."""
 
     synced: bool
-    error_ms: float | None = None
+    error_ms: Annotated[float, Meta(ge=0, le=1 << 53)] | None = None
 
 
 class _FrameHead(Struct, frozen=True, kw_only=True):
     v: int
     spool: OutboxId
-    boot: str = ""
-    sent: int = 0
+    boot: Annotated[str, Meta(max_length=64)] = ""
+    sent: ev.SignedInt = 0
     clock: Clock | None = None
 
 
@@ -57,11 +58,11 @@ class _StrictFrame(_FrameHead, frozen=True, kw_only=True, forbid_unknown_fields=
 class DeliveryReceipt(Struct, frozen=True, kw_only=True):
     """What became of a device's rows: closed ranges stored, and (n, reason) pairs."""
 
-    spool: str
-    ranges: list[tuple[int, int]]
-    rejected: list[tuple[int, str]] = []
-    deferred: list[tuple[int, str]] = []
-    at: int = 0
+    spool: OutboxId
+    ranges: list[tuple[ev.RowNumber, ev.RowNumber]]
+    rejected: list[tuple[ev.RowNumber, ReceiptReason]] = []
+    deferred: list[tuple[ev.RowNumber, ReceiptReason]] = []
+    at: ev.SignedInt = 0
 
 
 class DecodedFrame(Struct, frozen=True):

@@ -32,6 +32,12 @@ Count = Annotated[int, Meta(ge=0, le=1 << 53)]
 RowNumber = Annotated[int, Meta(ge=1, le=1 << 53)]
 IntervalMs = Annotated[int, Meta(ge=1_000, le=MAX_INTERVAL_MS)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
+MAX_LATENCY_MS = 86_400_000
+"""Longest latency an event may report, ms: a day."""
+LatencyMs = Annotated[float, Meta(ge=0, le=MAX_LATENCY_MS)]
+CertificateDays = Annotated[float, Meta(ge=-1_000_000, le=1_000_000)]
+MAX_LIST_ITEMS = 1_000
+"""Most items of any list in an event."""
 
 TicketChannel = Literal["kiosk", "reception", "booking", "qr", "phone"]
 PriorityClass = Literal["normal", "elderly", "disabled", "priority", "vip"]
@@ -175,7 +181,7 @@ class CounterState(Event, frozen=True, kw_only=True, tag="counter.state"):
 
     counter: Id
     state: CounterMode
-    queues: tuple[Id, ...] = ()
+    queues: Annotated[tuple[Id, ...], Meta(max_length=MAX_LIST_ITEMS)] = ()
     cause: CounterStateCause = "operator"
 
 
@@ -212,7 +218,7 @@ class CounterNow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
 
     counter: Id
     state: CounterMode
-    queues: tuple[Id, ...] = ()
+    queues: Annotated[tuple[Id, ...], Meta(max_length=MAX_LIST_ITEMS)] = ()
 
 
 class DeviceHeartbeat(Event, frozen=True, kw_only=True, tag="device.heartbeat"):
@@ -233,7 +239,7 @@ class DeviceHeartbeat(Event, frozen=True, kw_only=True, tag="device.heartbeat"):
     paper_pct: Percent | None = None
     display: ScreenState | None = None
     mode: CentreMode | None = None
-    counters: tuple[CounterNow, ...] = ()
+    counters: Annotated[tuple[CounterNow, ...], Meta(max_length=MAX_LIST_ITEMS)] = ()
     simulated: bool = False
 
 
@@ -257,7 +263,7 @@ class LinkState(Event, frozen=True, kw_only=True, tag="link.state"):
 
     up: bool
     every_ms: IntervalMs = 60_000
-    rtt_ms: Annotated[float, Meta(ge=0)] | None = None
+    rtt_ms: LatencyMs | None = None
     loss_pct: Percent | None = None
     backup: bool = False
 
@@ -269,10 +275,10 @@ class ProbeResult(Event, frozen=True, kw_only=True, tag="probe.result"):
     kind: ProbeKind
     ok: bool
     every_ms: IntervalMs = 60_000
-    latency_ms: Annotated[float, Meta(ge=0)] | None = None
+    latency_ms: LatencyMs | None = None
     status: Annotated[int, Meta(ge=0, le=999)] | None = None
     error: Literal["timeout", "refused", "dns", "tls", "status", "other"] | None = None
-    tls_days: float | None = None
+    tls_days: CertificateDays | None = None
     tls_certificate: ChainCertificate | None = None
 
 
@@ -283,9 +289,9 @@ class ConnectorStats(Event, frozen=True, kw_only=True, tag="connector.stats"):
     ok: Count
     failed: Count
     period_ms: Ms
-    min_ms: Annotated[float, Meta(ge=0)] | None = None
-    mean_ms: Annotated[float, Meta(ge=0)] | None = None
-    max_ms: Annotated[float, Meta(ge=0)] | None = None
+    min_ms: LatencyMs | None = None
+    mean_ms: LatencyMs | None = None
+    max_ms: LatencyMs | None = None
     last_success: Ms | None = None
 
 
@@ -320,7 +326,7 @@ class DossierResolved(Event, frozen=True, kw_only=True, tag="dossier.resolved"):
 class OutboxDropped(Event, frozen=True, kw_only=True, tag="outbox.dropped"):
     """The agent dropped `count` rows because of the outbox's cap, given as closed ranges."""
 
-    ranges: tuple[tuple[RowNumber, RowNumber], ...]
+    ranges: Annotated[tuple[tuple[RowNumber, RowNumber], ...], Meta(max_length=MAX_LIST_ITEMS)]
     count: Count
     cls: Id = msgspec.field(default="sample", name="class")
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
+
+from telemetry.core.protocol.events import Ms
+
+PresenceText = Annotated[str, Meta(max_length=64, pattern=r"^[A-Za-z0-9._+:-]*$(?!\n)")]
+"""As `events.ShortText`, whose characters the decoder does not check: what rollup stores of a certificate fits it."""
 
 
 class Presence(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The retained payload of `…/state`."""
 
     online: bool
-    sid: str
-    boot: str = ""
-    t: int | None = None
-    agent: str = ""
-    reason: str = ""
+    sid: PresenceText
+    boot: PresenceText = ""
+    t: Ms | None = None
+    agent: PresenceText = ""
+    reason: PresenceText = ""
 
 
 _DECODER = msgspec.json.Decoder(Presence)

@@ -13,7 +13,7 @@ import threading
 import time
 from contextlib import suppress
 from itertools import count
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
@@ -25,6 +25,7 @@ from telemetry.store.influx.influxql import ProvinceTag, quote_string
 from telemetry.store.influx.journal import WriterJournal, record_lines, unstamped_record_lines
 from telemetry.store.influx.line_protocol import escape_tag, quote_field
 from telemetry.store.influx.server import TIMEOUT_MS, AccessDenied, BucketInfo, InfluxServer, WriteRejected
+from telemetry.store.unreadable import UnreadableRows
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -56,8 +57,12 @@ class InfluxStore:
         self._sequence = count()
         self._live_lock = threading.Lock()
         self._refused_events: dict[tuple[str, str, int], StoredEvent] = {}
-        self._changes: WriterJournal[ChangeSpan] = WriterJournal(self._server, address.bucket, "change", ChangeSpan)  # type: ignore[arg-type]
-        self._reconciler = reconcile.Reconciler(self._server, address, self._change_lines)
+        self.unreadable = UnreadableRows()
+        span: type[Any] = ChangeSpan  # type: ignore[assignment]
+        self._changes: WriterJournal[ChangeSpan] = WriterJournal(
+            self._server, address.bucket, "change", span, self.unreadable
+        )
+        self._reconciler = reconcile.Reconciler(self._server, address, self._change_lines, self.unreadable)
 
     # --- writing events -----------------------------------------------------------------------
 
@@ -143,7 +148,7 @@ class InfluxStore:
         answers = self._server.query(
             self._address.bucket, influxql.EventRow, *influxql.event_queries(entity, window, types)
         )
-        return influxql.decode_events(entity, [series for answer in answers for series in answer])
+        return influxql.decode_events(entity, [series for answer in answers for series in answer], self.unreadable)
 
     def days_with_events(self) -> dict[str, list[Window]]:
         """Return for each entity the whole UTC days in which it has events."""
@@ -185,7 +190,7 @@ class InfluxStore:
         where += f" AND kind = {quote_string(kind)}" if kind else ""
         query = f"SELECT body FROM total WHERE {where} GROUP BY unit, kind, province"
         (answer,) = self._server.query(self._address.totals_bucket(width), tuple[int, str], query)
-        by_entity = total_points.decode_totals(self._province_tag.sort_own_last(answer), width)
+        by_entity = total_points.decode_totals(self._province_tag.sort_own_last(answer), width, self.unreadable)
         return [total for entity in entities for total in by_entity.get(entity, [])]
 
     # --- state --------------------------------------------------------------------------------
@@ -239,13 +244,15 @@ class InfluxStore:
     def row_ranges(self, device: str | None = None) -> list[OutboxRowRanges]:
         """Return each outbox's stored, refused and dropped rows, as of the last `reconcile`."""
         groups = None if device is None else [row_ranges.group_of(device)]
-        entries = row_ranges.merge_entries(reconcile.read_entries(self._server, self._address, groups))
+        entries = row_ranges.merge_entries(reconcile.read_entries(self._server, self._address, self.unreadable, groups))
         selected = [entries[key] for key in sorted(entries) if device in {None, key[0]}]
         return [OutboxRowRanges(e.device, e.outbox_id, e.stored, e.refused, e.dropped) for e in selected]
 
     def dead_letter_counts(self) -> dict[str, int]:
         """Return how many rows were rejected or deferred, by reason, as of the last `reconcile`."""
-        return dict(sorted(reconcile.read_dead_letter_counts(self._server, self._address).total.items()))
+        return dict(
+            sorted(reconcile.read_dead_letter_counts(self._server, self._address, self.unreadable).total.items())
+        )
 
     def close(self) -> None:
         """Close all connections."""

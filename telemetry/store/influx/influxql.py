@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from telemetry.core.protocol.events import Event
     from telemetry.store.influx.server import InfluxSeries
+    from telemetry.store.unreadable import UnreadableRows
 
 RowT = TypeVar("RowT")
 MAX_LISTED_VALUES: Final = 8
@@ -71,9 +72,11 @@ def event_queries(entity: str, window: Window, types: Collection[str] | None) ->
     )
 
 
-def decode_events(entity: str, answer: Iterable[InfluxSeries[EventRow]]) -> list[StoredEvent]:
-    """Return the events, each id once at its smallest t, by t, device, outbox and n."""
-    rows = [s for series in answer for s in _decode_series(entity, series)]
+def decode_events(
+    entity: str, answer: Iterable[InfluxSeries[EventRow]], unreadable: UnreadableRows
+) -> list[StoredEvent]:
+    """Return the events, each id once at its smallest t, by t, device, outbox and n; without the unreadable ones."""
+    rows = [s for series in answer for s in _decode_series(entity, series, unreadable)]
     ordered = sorted((s.event.t, s.device, s.outbox_id, s.event.n, index) for index, s in enumerate(rows))
     names = {(device, outbox_id, n) for _, device, outbox_id, n, _ in ordered}
     if len(names) == len(ordered):
@@ -84,7 +87,7 @@ def decode_events(entity: str, answer: Iterable[InfluxSeries[EventRow]]) -> list
     return [rows[index] for index in firsts.values()]
 
 
-def _decode_series(entity: str, series: InfluxSeries[EventRow]) -> Iterator[StoredEvent]:
+def _decode_series(entity: str, series: InfluxSeries[EventRow], unreadable: UnreadableRows) -> Iterator[StoredEvent]:
     tags = series.tags
     centre, device = tags.get("centre", entity), tags["device"]
     head = f'{{"type":"{tags["type"]}","n":'
@@ -92,8 +95,17 @@ def _decode_series(entity: str, series: InfluxSeries[EventRow]) -> Iterator[Stor
         (row, row.outbox_id) for row in series.values if row.outbox_id is not None and None not in {row.n, row.body}
     ]
     bodies = [f'{head}{r.n},"t":{r.time // NS_IN_MS}{"," if r.body else ""}{r.body}}}' for r, _ in rows]
-    events = _EVENTS_DECODER.decode(f"[{','.join(bodies)}]")
-    return (StoredEvent(centre, device, outbox_id, event) for (_, outbox_id), event in zip(rows, events, strict=True))
+    try:
+        events = _EVENTS_DECODER.decode(f"[{','.join(bodies)}]")
+        if len(events) == len(rows):
+            return (StoredEvent(centre, device, outbox_id, e) for (_, outbox_id), e in zip(rows, events, strict=True))
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        pass  # one of them is unreadable: read each alone
+    return unreadable.read_each(
+        zip(rows, bodies, strict=True),
+        lambda pair: StoredEvent(centre, device, pair[0][1], codec.decode_event(pair[1].encode())),
+        lambda pair: (entity, f"event {device}/{pair[0][1]}/{pair[0][0].n}"),
+    )
 
 
 EVENT_DAYS_QUERIES = (

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from telemetry.store.influx.server import InfluxServer
+    from telemetry.store.unreadable import UnreadableRows
 
 Item = TypeVar("Item")
 MAX_BODY_BYTES: Final = 500_000
@@ -66,8 +67,10 @@ def unstamped_record_lines(name: bytes, writer: bytes, items: Iterable[object]) 
 class WriterJournal(Generic[Item]):
     """The records of one measurement in a bucket; `item` is the type of a body's list."""
 
-    def __init__(self, server: InfluxServer, bucket: str, name: str, item: type[Item]) -> None:
-        self._server, self._bucket, self._name = server, bucket, name
+    def __init__(
+        self, server: InfluxServer, bucket: str, name: str, item: type[Item], unreadable: UnreadableRows
+    ) -> None:
+        self._server, self._bucket, self._name, self._unreadable = server, bucket, name, unreadable
         self._decoder: msgspec.json.Decoder[list[Item]] = msgspec.json.Decoder(list[item])  # type: ignore[valid-type]
         self._seen_records: dict[tuple[int, str], WriterRecord[Item]] = {}
 
@@ -87,7 +90,12 @@ class WriterJournal(Generic[Item]):
         (answer,) = self._server.query(self._bucket, tuple[int, str], query)
         rows = [(time, _series_key(series.tags), body) for series in answer for time, body in series.values]
         new_rows = sorted((time, writer, body) for time, writer, body in rows if (time, writer) in keys)
-        return [WriterRecord(time, writer, self._decoder.decode(body)) for time, writer, body in new_rows]
+        read = self._unreadable.read_each(
+            new_rows,
+            lambda row: WriterRecord(row[0], row[1], self._decoder.decode(row[2])),
+            lambda row: ("", f"{self._name} {row[0]} {row[1]}"),
+        )
+        return list(read)
 
     def remember(self, records: Sequence[WriterRecord[Item]]) -> None:
         """Add records to those already read."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from telemetry.store.influx.address import InfluxAddress
     from telemetry.store.influx.journal import WriterRecord
     from telemetry.store.influx.server import InfluxSeries, InfluxServer
+    from telemetry.store.unreadable import UnreadableRows
 
 NS_IN_US: Final = 1_000
 OVERLAP_NS: Final = 60_000_000_000
@@ -65,11 +66,13 @@ class Reconciler:
         server: InfluxServer,
         address: InfluxAddress,
         change_lines: Callable[[int, Sequence[tuple[str, int, int]]], list[bytes]],
+        unreadable: UnreadableRows,
     ) -> None:
         self._server, self._address = server, address
         self._raw_bucket, self._state_bucket = address.bucket, address.state_bucket
         self._province_tag = ProvinceTag(address.province)
-        self._journal = WriterJournal(server, address.bucket, "rows", OutboxDelta)
+        self._journal = WriterJournal(server, address.bucket, "rows", OutboxDelta, unreadable)
+        self._unreadable = unreadable
         self._change_lines = change_lines
 
     def run(self) -> None:
@@ -87,7 +90,7 @@ class Reconciler:
 
     def _merge_row_ranges(self, new_records: Sequence[WriterRecord[OutboxDelta]], until: int) -> None:
         groups = {row_ranges.group_of(delta.device) for writer_record in new_records for delta in writer_record.items}
-        entries = row_ranges.merge_entries(read_entries(self._server, self._address, groups))
+        entries = row_ranges.merge_entries(read_entries(self._server, self._address, self._unreadable, groups))
         before = dict(entries)
         suspects = list(_merge_records(entries, new_records))
         for at in range(0, len(suspects), QUERIES_PER_REQUEST):
@@ -118,7 +121,7 @@ class Reconciler:
         self._server.delete(self._raw_bucket, timestamp, timestamp, f'_measurement="event"{series}')
 
     def _sum_dead_letters(self) -> None:
-        summary = read_dead_letter_counts(self._server, self._address)
+        summary = read_dead_letter_counts(self._server, self._address, self._unreadable)
         query = f"SELECT rows FROM dead WHERE time >= {summary.until} GROUP BY reason, writer"
         (answer,) = self._server.query(self._raw_bucket, tuple[int, int], query)
         rows = [(time, series.tags["reason"], count) for series in answer for time, count in series.values]
@@ -191,25 +194,34 @@ def _summary_lines(name: str, entries: dict[tuple[str, str], RowRangesEntry], la
         yield b"ranges%b,site=%b,part=%d body=%b 0" % (label, escape_tag(name), part, quote_field(body))
 
 
-def read_entries(server: InfluxServer, at: InfluxAddress, groups: Iterable[str] | None = None) -> list[RowRangesEntry]:
+def read_entries(
+    server: InfluxServer, at: InfluxAddress, unreadable: UnreadableRows, groups: Iterable[str] | None = None
+) -> list[RowRangesEntry]:
     """Return the entries of all outboxes, or of some groups only; one outbox may have several entries."""
     names = "" if groups is None else " OR ".join(f"site = {quote_string(name)}" for name in sorted(groups))
     own_condition = ProvinceTag(at.province).condition
     query = f"SELECT body FROM ranges WHERE ({names or 'time >= 0'}) AND {own_condition} GROUP BY site, part, province"
     (answer,) = server.query(at.state_bucket, tuple[int, str], query)
-    return [
-        entry for s in answer for row in s.values for entry in msgspec.json.decode(row[1], type=list[RowRangesEntry])
-    ]
+    bodies = [(s.tags, row[1]) for s in answer for row in s.values]
+    read = unreadable.read_each(
+        bodies,
+        lambda pair: msgspec.json.decode(pair[1], type=list[RowRangesEntry]),
+        lambda pair: ("", f"ranges {pair[0]}"),
+    )
+    return [entry for entries in read for entry in entries]
 
 
-def read_dead_letter_counts(server: InfluxServer, at: InfluxAddress) -> DeadLetterCounts:
-    """Return the dead letters' summary."""
+def read_dead_letter_counts(server: InfluxServer, at: InfluxAddress, unreadable: UnreadableRows) -> DeadLetterCounts:
+    """Return the dead letters' summary; an unreadable one counts from zero."""
     province_tag = ProvinceTag(at.province)
     (answer,) = server.query(
         at.state_bucket, tuple[int, str], f"SELECT body FROM dead WHERE {province_tag.condition} GROUP BY province"
     )
     bodies = [row[1] for series in province_tag.sort_own_last(answer) for row in series.values]
-    return msgspec.json.decode(bodies[-1], type=DeadLetterCounts) if bodies else DeadLetterCounts()
+    read = unreadable.read_each(
+        bodies[-1:], lambda body: msgspec.json.decode(body, type=DeadLetterCounts), lambda _: ("", "dead")
+    )
+    return next(read, DeadLetterCounts())
 
 
 def _format_rfc3339(time: int) -> str:

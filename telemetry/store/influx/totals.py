@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from telemetry.core.calendar.windows import BucketWidth
     from telemetry.store.influx.server import InfluxSeries
+    from telemetry.store.unreadable import UnreadableRows
 
 TotalsGroup = tuple[str, str, list[tuple[str, list[int | str]]]]
 """Province, names of the sums separated by blanks, and for each scope their values."""
@@ -58,14 +59,24 @@ def _encode_body(rows: list[Total]) -> bytes:
     return msgspec.json.encode([(province, names, values) for (province, names), values in groups.items()])
 
 
-def decode_totals(answer: Iterable[InfluxSeries[tuple[int, str]]], width: BucketWidth) -> dict[str, list[Total]]:
-    """Return each entity's totals by start and scope; of two bodies of one kind and start the later one counts."""
+def decode_totals(
+    answer: Iterable[InfluxSeries[tuple[int, str]]], width: BucketWidth, unreadable: UnreadableRows
+) -> dict[str, list[Total]]:
+    """Return each entity's totals by start and scope; of two bodies of one kind and start the later one counts.
+
+    Bodies that cannot be read are left out.
+    """
     bodies = {(s.tags["unit"], s.tags["kind"], time): body for s in answer for time, body in s.values}
     out: dict[str, list[Total]] = {}
-    for (entity, _, time), body in bodies.items():
-        out.setdefault(entity, []).extend(_decode_rows(entity, width, time // NS_IN_MS, body))
-    for rows in out.values():
-        rows.sort(key=attrgetter("start", "scope"))
+    for (entity, kind, time), body in bodies.items():
+        try:
+            rows = list(_decode_rows(entity, width, time // NS_IN_MS, body))
+        except Exception as error:  # noqa: BLE001  # whatever stored bytes raise
+            unreadable.record(entity, f"total {width} {time} {kind}", error)
+        else:
+            out.setdefault(entity, []).extend(rows)
+    for totals in out.values():
+        totals.sort(key=attrgetter("start", "scope"))
     return out
 
 

@@ -66,6 +66,7 @@ CROWDED = (queue(1900),)
         (replace(WELL, devices_silent=1), "operational", ["devices_silent"]),
         (replace(WELL, is_open=False, queues=CROWDED), "closed", []),
         (replace(WELL, is_open=False, exhausted_objectives=1), "closed", ["objectives_exhausted"]),
+        (replace(WELL, set_aside_at=NOW), "unknown", ["data_unreadable"]),
         (replace(WELL, is_imported=True, is_stale=True), "imported", []),
         (replace(WELL, period=ServicePeriod(None), is_stale=True), "planned", ["awaiting_first_contact"]),
         (replace(WELL, period=ServicePeriod(NOW + 1)), "planned", ["in_service_later"]),
@@ -168,3 +169,11 @@ def test_what_needs_attention_comes_first() -> None:
     rows = [("a", "operational", 9), ("b", "busy", 1), ("c", "down", 0), ("d", "busy", 7), ("e", "overloaded", 3)]
     ordered = sorted(rows, key=lambda row: attention_key(Assessment(row[1]), row[2], row[0]))  # type: ignore[arg-type]
     assert [name for name, *_ in ordered] == ["c", "e", "d", "b", "a"]
+
+
+def test_a_system_whose_data_cannot_be_read_is_unknown_with_the_reason() -> None:
+    assessment = assess_system("up", ServicePeriod(), NOW, NOW - 1, 0, NOW - 5)
+    assert (assessment.condition, [(r.code, r.at) for r in assessment.reasons]) == (
+        "unknown",
+        [("data_unreadable", NOW - 5)],
+    )

@@ -103,6 +103,9 @@ class Place:
             raise self.fault
         self.tails |= recent_states
 
+    def take_failures(self) -> dict[str, str]:
+        return {}
+
     def evaluate(
         self, now: int, *, is_ingest_silent: bool = False, unfolded: AbstractSet[str] = frozenset()
     ) -> Mapping[str, bytes]:

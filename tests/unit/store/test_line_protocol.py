@@ -17,6 +17,7 @@ from telemetry.store.influx import influxql, journal, line_protocol, row_ranges,
 from telemetry.store.influx.line_protocol import OutboxDelta
 from telemetry.store.influx.row_ranges import RowRangesEntry
 from telemetry.store.influx.server import InfluxSeries
+from telemetry.store.unreadable import UnreadableRows
 
 if TYPE_CHECKING:
     from random import Random
@@ -72,7 +73,7 @@ def test_what_is_read_back_is_what_was_written(ticket: str, spool: str, n: int) 
     body = codec.encode_event(event).decode().partition(f'"t":{T},')[2][:-1]
     row = influxql.EventRow(line_protocol.point_time_ns(spool, n, T), spool, n, body)
     found = [InfluxSeries("event", {"centre": "c", "device": "d", "type": "ticket.issued"}, [row])]
-    assert influxql.decode_events("c", found) == [StoredEvent("c", "d", spool, event)]
+    assert influxql.decode_events("c", found, UnreadableRows()) == [StoredEvent("c", "d", spool, event)]
 
 
 def test_a_name_that_comes_twice_in_a_write_is_kept_at_its_smaller_time() -> None:
