@@ -13,7 +13,7 @@ import ssl
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import pycurl
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HttpFailureKind = Literal["timeout", "refused", "dns", "tls", "redirects", "other"]
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MAX_REDIRECTS = 20
 """As many as browsers follow."""
 USER_AGENT = "motcua"
@@ -89,7 +90,7 @@ class _Response:
     is_cut: bool = False
 
     def take_header(self, line: bytes) -> int:
-        if line.startswith(b"HTTP/"):
+        if line[:5].upper() == b"HTTP/":
             self.headers.clear()
             digits = line.split()[1:2]
             self.status = int(digits[0]) if digits and digits[0].isdigit() and len(digits[0]) == 3 else 0
@@ -122,7 +123,7 @@ def request(asked: HttpRequest) -> HttpAnswer:
             curl.unsetopt(pycurl.HTTPHEADER)  # an empty list would leave those of the last request
             curl.setopt(pycurl.HTTPHEADER, [f"{name}: {value}".encode() for name, value in headers.items()])
             answer = _request_once(curl, url, deadline, asked.max_body_bytes)
-            following = _redirect_of(curl, answer.status)
+            following = _redirect_of(url, answer)
             if not asked.max_redirects or not following:
                 return answer
             url = following
@@ -151,11 +152,11 @@ def _origin(url: str) -> tuple[str, str]:
     return parts.scheme, parts.netloc
 
 
-def _redirect_of(curl: pycurl.Curl, status: int) -> str:
+def _redirect_of(url: str, answer: HttpAnswer) -> str:
     """Return where an answer redirects to, empty when nowhere or to what is no web address."""
-    following = curl.getinfo(pycurl.REDIRECT_URL) if status // 100 == 3 else None
     try:
-        return encode_web_address(following) if following else ""
+        is_redirect = answer.status in _REDIRECTS and "location" in answer.headers
+        return encode_web_address(urljoin(url, answer.headers["location"])) if is_redirect else ""
     except ValueError:
         return ""
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 x509 = pytest.importorskip("cryptography.x509", reason="install cryptography to test TLS probes")
 
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
 
 @dataclass(frozen=True)
 class Issued:
@@ -54,7 +56,7 @@ def issue(
 
 
 @contextmanager
-def serving(folder: Path, *chain: Issued) -> Iterator[str]:
+def serving(folder: Path, *chain: Issued, answer: bytes = OK) -> Iterator[str]:
     """Serve the chain, leaf first, and answer each request with 200; yields HOST:PORT."""
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -66,7 +68,7 @@ def serving(folder: Path, *chain: Issued) -> Iterator[str]:
     def talk(line: socket.socket, _: bytes, __: threading.Event) -> None:
         with context.wrap_socket(line, server_side=True) as wrapped:
             if wrapped.recv(4096):
-                wrapped.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                wrapped.sendall(answer)
 
     with raw_server(talk, reads_first=False) as server:
         yield f"localhost:{server.port}"
@@ -180,6 +182,13 @@ def test_a_server_that_talks_no_tls_is_a_tls_fault() -> None:
 
     with raw_server(talk) as server:
         assert probe(f"127.0.0.1:{server.port}") == ProbeOutcome("tls")
+
+
+def test_a_server_that_closes_without_a_word_of_tls_is_up(tmp_path: Path, root: Issued) -> None:
+    """HTTP/1.0: the end of the body is the end of the connection, which many servers do not announce."""
+    answer = b"HTTP/1.0 200 OK\r\n\r\nok"
+    with serving(tmp_path, issue("localhost", 40, root), answer=answer) as place:
+        assert run_probe(Probe("vn-ngsp", "http", f"https://{place}/", 10)) == ProbeOutcome(None, 200)
 
 
 def test_a_server_that_speaks_http_2_only_is_up(tmp_path: Path, root: Issued) -> None:
