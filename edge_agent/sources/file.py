@@ -1,4 +1,4 @@
-"""Follows a growing file of JSON lines, through rotation and truncation; it must not log a line's content."""
+"""Appends the events of a file of JSON lines that programs write; it must not log a line's content."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from edge_agent.log import Logger
 from edge_agent.sources import ignore_alarm
+from edge_agent.sources.damaged_line import find_events
 from edge_agent.sources.parsing import BadEvent, parse_event, parse_json, refuse_other_units
 from edge_agent.sources.skipped_events import SkippedEvents, current_time_ms
 from edge_agent.sources.tail import FileTail
@@ -46,7 +47,12 @@ class FileSource:
 
     def read_once(self, tail: FileTail, outbox: Sink) -> bool:
         """Append the next lines' events with the cursor after them; returns whether there were any lines."""
+        lost, rewritten = tail.counters.lost, tail.counters.rewritten
         lines = tail.next_lines()
+        if tail.counters.lost > lost:
+            self.raise_alarm("input_lost", self.name)
+        if tail.counters.rewritten > rewritten:
+            self.raise_alarm("input_rewritten", self.name)
         if not lines:
             return False
         events = self._parse_lines(lines)
@@ -56,13 +62,20 @@ class FileSource:
         return True
 
     def _parse_lines(self, lines: list[bytes]) -> list[Event]:
-        events, skipped, now = [], SkippedEvents(), self.clock()
+        events: list[Event] = []
+        skipped, now = SkippedEvents(), self.clock()
         for line in lines:
             try:
-                if line.strip():
-                    event = parse_event(parse_json(line))
-                    refuse_other_units(event, now)
-                    events.append(event)
+                value = parse_json(line)
+            except BadEvent:
+                damaged = find_events(line)
+                events += damaged.events
+                skipped.count += damaged.damaged_parts
+                continue
+            try:
+                event = parse_event(value)
+                refuse_other_units(event, now)
+                events.append(event)
             except BadEvent as error:
                 skipped.add(error)
         self.skipped_lines += skipped.count

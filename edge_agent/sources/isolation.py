@@ -18,6 +18,7 @@ import msgspec
 
 from edge_agent.sources.supervisor import SourceHung
 from telemetry.core.protocol import codec
+from telemetry.core.protocol.events import AlarmCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -108,8 +109,8 @@ class IsolatedSource:
             raise ChildEnded("the source's process sent an invalid request") from error
         if child_request.do == "beat":
             return None
-        if child_request.do == "skipped":
-            self.context.raise_alarm("events_skipped", self.name)
+        if child_request.do == "alarm":
+            self.context.raise_alarm(child_request.alarm, self.name)
             return None
         if child_request.do == "cursor":
             return {"cursor": outbox.cursor(child_request.source)}
@@ -128,6 +129,7 @@ class ChildRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     events: list[msgspec.Raw] = []
     source: str = ""
     cursor: str = ""
+    alarm: AlarmCode = "events_skipped"
 
 
 _REQUEST_DECODER = msgspec.json.Decoder(ChildRequest)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edge_agent.outbox import PostKey, PostResult
-    from telemetry.core.protocol.events import Event
+    from telemetry.core.protocol.events import AlarmCode, Event
 
 
 class ParentConnection:
@@ -64,6 +64,11 @@ class ParentConnection:
             self.send(request)
             return dict(msgspec.json.decode(self._read_reply()))
 
+    def raise_alarm(self, alarm: AlarmCode, source: str) -> None:
+        """Ask the parent to raise an alarm about its source."""
+        del source
+        self.send({"do": "alarm", "alarm": alarm})
+
     def send(self, request: dict[str, Any]) -> None:
         """Send a request or heartbeat without waiting for a reply."""
         try:
@@ -87,9 +92,7 @@ def run_source(connection: socket.socket) -> None:
     parent = ParentConnection(connection)
     description = parent.read_description()
     device, folder, every_ms = description["device"], Path(description["folder"]), description["every_ms"]
-    context = SourceContext(
-        device, folder, every_ms, _wall_ms, DeviceState(), raise_alarm=lambda *_: parent.send({"do": "skipped"})
-    )
+    context = SourceContext(device, folder, every_ms, _wall_ms, DeviceState(), raise_alarm=parent.raise_alarm)
     source = build_source(description["kind"], description["values"], context)
     heartbeat = SourceHeartbeat(_monotonic_ms)
     threading.Thread(target=_send_heartbeats, args=(parent, heartbeat, description["hang_s"]), daemon=True).start()

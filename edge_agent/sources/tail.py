@@ -1,99 +1,51 @@
-"""Reads whole lines of a growing file, through rotation, truncation and restarts; it must not interpret lines.
+"""Follows a growing file's content through rotation, copies, truncation and restarts; it must not interpret lines.
 
-A position is a file's inode, an offset and a digest of the bytes before it, so that a file that was truncated in place
-and has grown past the offset is detected.  A rotated file is followed until it has been quiet for `QUIET_AFTER_S`: a
-program may finish its last line after the new file was created.
+A followed file is its content, not its inode: after a restart, and whenever the file was replaced, the content before a
+position is looked for in the file, in its rotated predecessors (also compressed ones) and in folders beside it.  A
+rotated file is followed until it has been quiet for `QUIET_AFTER_S`: a program may finish its last line after the new
+file was created.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from contextlib import suppress
 from dataclasses import dataclass
-from hashlib import blake2b
-from typing import TYPE_CHECKING, BinaryIO
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import msgspec
+from edge_agent.log import Logger
+from edge_agent.sources.file_position import FilePosition, parse_position
+from edge_agent.sources.followed_file import MAX_CHUNK_BYTES, UnreadableFile, open_followed
+from edge_agent.sources.rotated_names import RotatedNames
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-MAX_CHUNK_BYTES = 256 * 1024
-"""Most bytes read and committed at once; a longer line is invalid."""
-DIGESTED_BYTES = 256
-"""Bytes before a position that its digest covers."""
+    from edge_agent.sources.followed_file import FollowedFile
+
+__all__ = ["MAX_CHUNK_BYTES", "QUIET_AFTER_S", "FileTail"]
+_log = Logger(__name__)
 QUIET_AFTER_S = 600
 """A rotated file is finished when its last write is this much older than the newest file's, s."""
-MAX_FOLLOWED_FILES = 16
+MAX_FOLLOWED_FILES = 256
 """Most rotated files followed at once; beyond that the oldest is dropped."""
-_ROTATION_SUFFIX = re.compile(r"[.-]\d[\d.-]*")
+MAX_FINISHED_FILES = 16
+"""How many finished files are remembered, so that a copy of one is not read again."""
+MAX_FOLDERS = 32
+"""Most folders beside the file that are searched for content."""
+_TIME_SLACK_NS = 2_000_000_000
+"""Copies and archives may keep modification times in steps of 2 s."""
 
 
 @dataclass(slots=True)
-class FilePosition:
-    """How far one file was read; `modified_ns` is its modification time then, ns."""
+class FollowCounters:
+    """What could not be followed since the start."""
 
-    inode: int
-    offset: int = 0
-    digest: str = ""
-    modified_ns: int = 0
-    file: BinaryIO | None = None
-
-    @property
-    def as_text(self) -> str:
-        """Return the position as it is stored."""
-        return f"{self.inode}:{self.offset}:{self.digest}:{self.modified_ns}"
-
-    def read_lines(self, *, rotated: bool) -> list[bytes]:
-        """Return the next whole lines; of a rotated file also a last event without a line end."""
-        back = min(self.offset, DIGESTED_BYTES)
-        text = self._read_at(self.offset - back, back + MAX_CHUNK_BYTES)
-        if len(text) < back or (self.digest and _digest(text[:back]) != self.digest):
-            self.offset, self.digest = 0, ""
-            return self.read_lines(rotated=rotated)
-        fresh = text[back:]
-        end = fresh.rfind(b"\n") + 1
-        if not end and (len(fresh) == MAX_CHUNK_BYTES or (rotated and _is_complete_json(fresh))):
-            end = len(fresh)
-        return self._advance(text[: back + end], fresh[:end])
-
-    def read_rest(self) -> list[bytes]:
-        """Return the bytes after the last whole line."""
-        fresh = self._read_at(self.offset, MAX_CHUNK_BYTES)
-        return self._advance(fresh, fresh)
-
-    def _advance(self, text: bytes, fresh: bytes) -> list[bytes]:
-        if fresh:
-            self.offset += len(fresh)
-            self.digest, self.modified_ns = _digest(text[-DIGESTED_BYTES:]), self.last_modified_ns()
-        return fresh.splitlines()
-
-    def _read_at(self, offset: int, count: int) -> bytes:
-        return os.pread(self.file.fileno(), count, offset) if self.file else b""
-
-    def last_modified_ns(self) -> int:
-        """Return the file's modification time, ns."""
-        return os.fstat(self.file.fileno()).st_mtime_ns if self.file else 0
-
-    def is_intact(self) -> bool:
-        """Return whether the file still has the bytes before this position."""
-        back = min(self.offset, DIGESTED_BYTES)
-        text = self._read_at(self.offset - back, back)
-        return len(text) == back and (not self.digest or _digest(text) == self.digest)
-
-    def close(self) -> None:
-        """Close the file."""
-        if self.file is not None:
-            self.file.close()
-            self.file = None
-
-
-def parse_position(text: str) -> FilePosition:
-    """Return the position stored as `text`; one stored by an older version has no digest."""
-    inode, offset, digest, modified_ns = [*text.split(":"), "", ""][:4]
-    return FilePosition(int(inode), int(offset), digest, int(modified_ns or 0))
+    lost: int = 0
+    """Files of which content that was not yet read cannot be found or read."""
+    rewritten: int = 0
+    """Files whose earlier content was changed; lines near the change may be missing or be read again."""
 
 
 class FileTail:
@@ -101,131 +53,320 @@ class FileTail:
 
     def __init__(self, path: Path, cursor: str) -> None:
         self._path = path
-        self._saved_positions = [parse_position(text) for text in cursor.split(",") if text]
+        saved = [parse_position(text) for text in cursor.split(",") if text]
+        self._finished = [position for position in saved if position.is_finished]
+        self._unlocated = [position for position in saved if not position.is_finished]
         self._positions: list[FilePosition] = []
+        self._unreadable: set[Path] = set()
+        self._looks: set[tuple[int, ...]] = set()
+        self._has_looked = False
+        self.counters = FollowCounters()
 
     @property
     def cursor(self) -> str:
         """Return the positions as text, the newest file's last."""
-        return ",".join(position.as_text for position in self._positions or self._saved_positions)
+        known = (*self._finished, *self._unlocated, *self._positions)
+        return ",".join(position.as_text for position in known)
 
     def next_lines(self) -> list[bytes]:
-        """Return the next lines of one file, older files first; none when there are no new lines."""
-        if not self._positions:
-            self._reopen_saved()
-        self._follow_path()
+        """Return the next lines of one file, older files first; none when there are no new lines. Raises OSError."""
+        present = None
+        with suppress(FileNotFoundError):
+            present = self._path.stat()
+        if self._unlocated:
+            self._locate_saved()
         for position in list(self._positions):
-            newest = position is self._positions[-1]
-            if lines := position.read_lines(rotated=not newest):
-                return lines
-            if not newest and self._is_quiet(position):
-                rest = position.read_rest()
-                self._close_rotated(position)
-                if rest:
-                    return rest
-        return []
-
-    def _reopen_saved(self) -> None:
-        """Open the files in the cursor, under any name."""
-        names = {inode: name for name, inode in self._list_siblings()}
-        for position in self._saved_positions:
-            if position.inode in names:
-                self._open_file(self._path.parent / names[position.inode], position)
-        if not all(position.is_intact() for position in self._positions):
-            self._open_rotated_unread()
-
-    def _open_rotated_unread(self) -> None:
-        """Open, oldest first, files that were rotated unread since the last read."""
-        last_modified_ns = max((known.modified_ns for known in (*self._positions, *self._saved_positions)), default=0)
-        open_inodes = {position.inode for position in self._positions}
-        if not last_modified_ns:
-            return
-        candidates = []
-        for name, inode in self._list_siblings():
-            if inode not in open_inodes and name != self._path.name and self._is_own_name(name):
-                path = self._path.parent / name
-                with suppress(FileNotFoundError):
-                    candidates.append((path.stat().st_mtime_ns, path))
-        for _, path in sorted(entry for entry in candidates if entry[0] >= last_modified_ns):
-            self._open_file(path, self._find_copied_position(path))
-
-    def _find_copied_position(self, path: Path) -> FilePosition | None:
-        """Return the position in a copy of a file already read, as rotation by copy and truncation creates."""
-        with suppress(FileNotFoundError), path.open("rb") as file:
-            inode = os.fstat(file.fileno()).st_ino
-            for saved in (position for position in self._saved_positions if position.digest):
-                position = FilePosition(inode, saved.offset, saved.digest, saved.modified_ns, file)
-                if position.is_intact():
-                    return FilePosition(inode, saved.offset, saved.digest, saved.modified_ns)
-        return None
-
-    def _is_own_name(self, name: str) -> bool:
-        """Return whether the file has the path's name or that of a rotated file."""
-        return name == self._path.name or bool(_ROTATION_SUFFIX.fullmatch(name.removeprefix(self._path.name)))
-
-    def _list_siblings(self) -> Iterator[tuple[str, int]]:
-        if self._path.parent.is_dir():
-            with os.scandir(self._path.parent) as entries:
-                yield from ((e.name, e.inode()) for e in entries if e.name.startswith(self._path.name) and e.is_file())
-
-    def _open_file(self, path: Path, position: FilePosition | None = None) -> None:
-        """Add a file; a saved position is ignored when its inode now belongs to another file."""
-        try:
-            file = path.open("rb")
-        except FileNotFoundError:
-            return
-        inode = os.fstat(file.fileno()).st_ino
-        saved_positions = (saved for saved in self._saved_positions if saved.inode == inode)
-        position = position or next(saved_positions, FilePosition(inode))
-        if inode != position.inode or any(other.inode == inode for other in self._positions):
-            file.close()
-            return
-        position.file = file
-        if self._is_own_name(path.name) or position.is_intact():
-            self._positions.append(position)
-        else:
-            position.close()
-
-    def _follow_path(self) -> None:
-        """Add the path's file when it is a new one and not empty."""
-        try:
-            now = self._path.stat()
-        except FileNotFoundError:
-            return
-        present = next((position for position in self._positions if position.inode == now.st_ino), None)
+            self._check_content(position)
         if present is not None:
-            self._positions.sort(key=lambda position: position is present)  # a reused inode may be among the old files
-        elif now.st_size or not self._positions:
-            self._open_rotated_unread()
-            self._open_file(self._path)
-        while len(self._positions) > MAX_FOLLOWED_FILES:
-            self._close_rotated(self._positions[0])
-
-    def _is_quiet(self, position: FilePosition) -> bool:
-        return self._positions[-1].last_modified_ns() - position.last_modified_ns() > QUIET_AFTER_S * 1_000_000_000
-
-    def _close_rotated(self, position: FilePosition) -> None:
-        """Stop following a file, and make sure that it is not opened again as one rotated unread."""
-        self._positions.remove(position)
-        self._positions[-1].modified_ns = max(self._positions[-1].modified_ns, position.last_modified_ns() + 1)
-        position.close()
+            self._follow_path(present)
+        for position in list(self._positions):
+            if lines := self._read_position(position, is_newest=position is self._positions[-1]):
+                return lines
+        return []
 
     def close(self) -> None:
         """Close the files."""
         for position in self._positions:
-            position.close()
+            _close_file(position)
 
+    def _read_position(self, position: FilePosition, *, is_newest: bool) -> list[bytes]:
+        try:
+            position.skip_known()
+            had_read_further = position.has_read_further
+            lines = position.read_lines(is_final=not is_newest)
+            position.is_drained = not lines
+            if lines:
+                self._count_rewritten(had_read_further and not position.has_read_further)
+                return lines
+            if not is_newest and self._is_complete(position):
+                rest = position.read_rest()
+                self._finish(position)
+                return rest
+        except UnreadableFile as error:
+            self._count_unreadable(position.open_file.path, error)
+            self._finish(position)
+        return []
 
-def _digest(text: bytes) -> str:
-    return blake2b(text, digest_size=8).hexdigest()
+    def _check_content(self, position: FilePosition) -> None:
+        try:
+            if not position.is_intact():
+                self._handle_rewritten(position)
+        except UnreadableFile as error:
+            self._count_unreadable(position.open_file.path, error)
+            self._finish(position)
 
+    def _count_rewritten(self, changed: bool) -> None:  # noqa: FBT001
+        if changed:
+            self.counters.rewritten += 1
+            _log.warning(
+                "earlier_lines_changed", path=str(self._path), remedy="let the program append to its file only"
+            )
 
-def _is_complete_json(text: bytes) -> bool:
-    """Return whether this is a complete JSON object; no part of one is valid."""
-    if not text.lstrip().startswith(b"{"):
+    def _is_complete(self, position: FilePosition) -> bool:
+        """Return whether nothing more is written to a rotated file."""
+        if position.file is not None and position.file.is_compressed:
+            return True
+        age_ns = self._positions[-1].last_modified_ns() - position.last_modified_ns()
+        return age_ns > QUIET_AFTER_S * 1_000_000_000
+
+    def _finish(self, position: FilePosition) -> None:
+        """Stop following a file, and remember it so that it is not opened again as one rotated unread."""
+        self._positions.remove(position)
+        if self._positions:
+            self._positions[-1].modified_ns = max(self._positions[-1].modified_ns, position.last_modified_ns() + 1)
+        self._remember(position)
+        _close_file(position)
+
+    def _remember(self, position: FilePosition) -> None:
+        position.is_finished = True
+        if position.digest:
+            self._finished = [*self._finished, position][-MAX_FINISHED_FILES:]
+
+    def _follow_path(self, present: os.stat_result) -> None:
+        """Make the path's file the newest one; an empty file is no new one yet. Raises OSError."""
+        current = next((p for p in self._positions if p.file and os.path.samestat(p.file.status, present)), None)
+        if not self._has_looked:
+            self._has_looked = True
+            self._open_rotated_unread()
+        if current is None and (present.st_size or not (self._positions or self._unlocated)):
+            self._open_rotated_unread()
+            current = self._open_path()
+            self._give_up_unlocated()
+        if current is not None:
+            self._positions.sort(key=lambda position: position is current)  # one found by its inode may be an old file
+        while len(self._positions) > MAX_FOLLOWED_FILES:
+            self._drop_oldest()
+
+    def _open_path(self) -> FilePosition | None:
+        try:
+            file = open_followed(self._path, plain=True)
+        except FileNotFoundError:
+            return None
+        position = self._continue_copied(file) or self._continue_rewritten(file)
+        self._positions.append(position or FilePosition(file.status.st_ino, file=file))
+        self._positions[-1].look_at_head()
+        return self._positions[-1]
+
+    def _continue_copied(self, file: FollowedFile) -> FilePosition | None:
+        """Return the position in a file that was copied over the path with the content that was read."""
+        copied = self._find_known(file)
+        if copied is None:
+            return None
+        position = copied.continue_in(file)
+        if copied in self._positions:
+            copied.skip_common_content(file)
+        self._unlocated = [other for other in self._unlocated if other is not copied]
+        return position
+
+    def _continue_rewritten(self, file: FollowedFile) -> FilePosition | None:
+        """Return the position at the end of the content that the path's new file has in common with the last one."""
+        for position in (*reversed(self._unlocated), *reversed(self._positions)):
+            if common_end := position.find_common_end(file):
+                self._unlocated = [other for other in self._unlocated if other is not position]
+                return position.continue_in(file, common_end)
+        return None
+
+    def _find_known(self, file: FollowedFile) -> FilePosition | None:
+        """Return the position of which the file has all content that was read, the farthest one."""
+        known = [p for p in (*self._finished, *self._unlocated, *self._positions) if p.is_in(file)]
+        return max(known, key=lambda position: position.offset, default=None)
+
+    def _open_rotated_unread(self) -> None:
+        """Open, oldest first, files that were rotated unread since the last read."""
+        known = (*self._finished, *self._unlocated, *self._positions)
+        last_modified_ns = max((position.modified_ns for position in known), default=0)
+        if not last_modified_ns:
+            return
+        names, candidates = self._names(), []
+        for entry in self._list_files(with_folders=False):
+            if names.is_rotated(entry.name) and not self._is_open(entry):
+                with suppress(FileNotFoundError):
+                    candidates.append((entry.stat().st_mtime_ns, entry.path))
+        for _, path in sorted(candidate for candidate in candidates if candidate[0] >= last_modified_ns):
+            self._open_rotated(Path(path))
+
+    def _open_rotated(self, path: Path) -> None:
+        """Open a rotated file, after the content that was read; one whose content is followed already is left alone."""
+        try:
+            file = open_followed(path)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self._count_unreadable(path, error)
+            return
+        try:
+            position = self._position_in_rotated(file)
+        except OSError as error:
+            self._count_unreadable(path, error)
+            position = None
+        if position is None:
+            file.close()
+        else:
+            self._positions.append(position)
+            position.look_at_head()
+
+    def _position_in_rotated(self, file: FollowedFile) -> FilePosition | None:
+        read_before = self._find_known(file)
+        if read_before is None:
+            return FilePosition(file.status.st_ino, file=file)
+        if read_before in self._positions:
+            return None
+        position = read_before.continue_in(file)
+        self._unlocated = [other for other in self._unlocated if other is not read_before]
+        return position if position.has_more() else None
+
+    def _handle_rewritten(self, position: FilePosition) -> None:
+        """Continue in a file whose content before the position was changed in place."""
+        file = position.open_file
+        at = self._positions.index(position)
+        if common_end := position.find_common_end(file):
+            self._positions[at] = position.continue_in(file, common_end)
+            return
+        former = position.without_file()
+        copy = self._find_content(former)
+        self._positions[at] = current = FilePosition(position.inode, modified_ns=position.modified_ns, file=file)
+        current.look_at_head()
+        if copy is not None:
+            self._positions.insert(at, former.continue_in(copy))
+        else:
+            self._remember(former)
+        followed = len(self._positions)
+        self._open_rotated_unread()
+        if copy is None and not position.is_drained and (position.offset or len(self._positions) == followed):
+            self._count_lost("the file was emptied before all of it was read")
+        self._positions.sort(key=lambda other: other is current)
+
+    def _locate_saved(self) -> None:
+        """Open the files in the cursor by their content, under any name."""
+        unlocated: list[FilePosition] = []
+        located: list[FilePosition] = []
+        for position in reversed(self._unlocated):
+            if any(p.offset >= position.offset and position.is_in(p.open_file) for p in located):
+                continue  # the other file is a copy of this one, and was read further
+            file = self._find_content(position)
+            if file is None:
+                unlocated.append(position)
+            else:
+                self._positions.append(position.continue_in(file))
+                located.append(self._positions[-1])
+        self._positions.sort(key=lambda position: -located.index(position) if position in located else -len(located))
+        self._unlocated = unlocated[::-1]
+
+    def _find_content(self, position: FilePosition) -> FollowedFile | None:
+        """Return a file with the content that was read: first the one of the same inode, then the path's."""
+        names = self._names()
+        entries = sorted(
+            self._list_files(), key=lambda e: (e.inode() != position.inode, e.name != self._path.name, e.name)
+        )
+        for entry in entries:
+            if self._is_open(entry) or not _may_hold(entry, position, names) or not self._is_new_look(entry, position):
+                continue
+            with suppress(OSError):
+                file = open_followed(Path(entry.path), plain=entry.name == self._path.name)
+                with suppress(OSError):
+                    if position.is_in(file) or _is_blank_of(position, entry):
+                        return file
+                file.close()
+        return None
+
+    def _is_new_look(self, entry: os.DirEntry[str], position: FilePosition) -> bool:
+        """Return whether this file, as it is now, was not yet searched for the position's content."""
+        with suppress(FileNotFoundError):
+            status = entry.stat()
+            look = (position.inode, position.offset, status.st_ino, status.st_size, status.st_mtime_ns)
+            is_new = look not in self._looks
+            self._looks.add(look)
+            return is_new
         return False
-    try:
-        msgspec.json.decode(text)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+
+    def _list_files(self, *, with_folders: bool = True) -> Iterator[os.DirEntry[str]]:
+        """Yield the files beside the path and beside the file it links to; with those in folders beside it."""
+        folders = {self._path.parent, Path(os.path.realpath(self._path)).parent}
+        below: list[str] = []
+        for folder in folders:
+            with suppress(OSError), os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.is_file():
+                        yield entry
+                    elif entry.is_dir():
+                        below.append(entry.path)
+        for path in below[:MAX_FOLDERS] if with_folders else ():
+            with suppress(OSError), os.scandir(path) as entries:
+                yield from (entry for entry in entries if entry.is_file())
+
+    def _names(self) -> RotatedNames:
+        return RotatedNames(self._path.name, Path(os.path.realpath(self._path)).name)
+
+    def _is_open(self, entry: os.DirEntry[str]) -> bool:
+        with suppress(OSError):
+            status = entry.stat()
+            return any(p.file and os.path.samestat(p.file.status, status) for p in self._positions)
+        return True
+
+    def _give_up_unlocated(self) -> None:
+        for position in self._unlocated:
+            if position.offset and not position.is_drained:
+                self._count_lost("a followed file is gone, and its content is in no file beside it")
+            self._remember(position)
+        self._unlocated = []
+
+    def _drop_oldest(self) -> None:
+        oldest = self._positions[0]
+        if oldest.has_more():
+            self._count_lost(f"over {MAX_FOLLOWED_FILES} rotated files wait to be read")
+        self._finish(oldest)
+
+    def _count_unreadable(self, path: Path, error: OSError) -> None:
+        """Count a rotated file that cannot be read, once."""
+        if path not in self._unreadable:
+            self._unreadable.add(path)
+            self._count_lost(f"{path.name}: {error}")
+
+    def _count_lost(self, problem: str) -> None:
+        self.counters.lost += 1
+        remedy = (
+            "post what is missing to an `http` source; rotate beside the file, by rename or gzip, and keep one file"
+        )
+        _log.warning("content_not_followed", path=str(self._path), problem=problem, remedy=remedy)
+
+
+def _may_hold(entry: os.DirEntry[str], position: FilePosition, names: RotatedNames) -> bool:
+    """Return whether a file may have the content before a position: by its inode, or its name and age."""
+    if entry.inode() == position.inode:
+        return True
+    if not (position.digest or position.head) or not names.may_hold_content(entry.name):
         return False
-    return True
+    with suppress(FileNotFoundError):
+        return entry.stat().st_mtime_ns >= position.modified_ns - _TIME_SLACK_NS
+    return False
+
+
+def _is_blank_of(position: FilePosition, entry: os.DirEntry[str]) -> bool:
+    """Return whether nothing is known of the position but its inode, which is the file's."""
+    return not position.offset and position.head is None and entry.inode() == position.inode
+
+
+def _close_file(position: FilePosition) -> None:
+    if position.file is not None:
+        position.file.close()
+        position.file = None

@@ -60,7 +60,7 @@ ChainCertificate = Literal["leaf", "intermediate", "root"]
 AlarmCode = Literal[
     "session_taken_over", "publish_refused", "no_subscribers", "outbox_corrupt", "disk_full", "source_hung",
     "source_failed", "certificate_expiring", "config_unreadable", "packet_too_large", "subscription_refused",
-    "receipt_invalid", "events_skipped",
+    "receipt_invalid", "events_skipped", "input_lost", "input_rewritten",
 ]  # fmt: skip
 ConfigOutcome = Literal["applied", "rejected", "rolled_back"]
 CommandOutcome = Literal["done", "failed", "expired", "unknown"]
