@@ -42,8 +42,9 @@ def parse_device_address(text: str) -> DeviceAddress:
     """Return the address. Raises ValueError with the remedy."""
     try:
         parts = urlsplit(text)
-        if parts.scheme == "tcp" and parts.hostname:
-            return DeviceAddress("tcp", parts.hostname, parts.port or 9100)
+        if parts.scheme == "tcp":
+            place = parse_host_port(text)
+            return DeviceAddress("tcp", place.host, place.port or 9100)
         if parts.scheme == "file" and parts.path.startswith("/") and not parts.netloc:
             return DeviceAddress("file", parts.path)
         if parts.scheme == "serial" and parts.path.startswith("/") and not parts.netloc:

@@ -175,7 +175,21 @@ def test_a_plain_file_is_no_serial_line(tmp_path: Path) -> None:
     printer.close()
 
 
-NO_ADDRESS = ["", "tcp://", "http://x", "serial://", "file://host/x", "serial:///d?baud=x", "tcp://h:x"]
+NO_ADDRESS = [
+    "",
+    "tcp://",
+    "http://x",
+    "serial://",
+    "file://host/x",
+    "serial:///d?baud=x",
+    "tcp://h:x",
+    "tcp://h:0",
+    "tcp://h:99999",
+    "tcp://a b",
+    "tcp://u@h",
+    "tcp://10.0.0.256",
+    "tcp://h/p",
+]
 
 
 @pytest.mark.parametrize("text", NO_ADDRESS)
