@@ -6,7 +6,6 @@ All faults are reported with file and line.  It must not import the inventory.
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from edge_agent.delivery import DRAIN_ROWS_PER_S
 from telemetry.errors import ConfigError, Fault
 from telemetry.mqtt.address import parse_broker_url
 from telemetry.source_settings import SOURCE_KINDS, find_conflicts, find_setting_faults, source_name
-from telemetry.toml_lines import locate_keys, locate_syntax_error, syntax_problem
+from telemetry.toml_lines import TomlSyntaxError, locate_keys, parse_toml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -150,10 +149,9 @@ def _unreadable(path: Path, error: OSError | UnicodeDecodeError, remedy: str) ->
 def _read_toml(path: Path, remedy: str, faults: list[Fault]) -> _TomlFile | None:
     try:
         text = path.read_text(encoding="utf-8-sig")
-        return _TomlFile(path, tomllib.loads(text), locate_keys(text))
-    except tomllib.TOMLDecodeError as error:
-        line = locate_syntax_error(text, str(error))
-        faults.append(Fault(str(path), line, "syntax", f"is not TOML: {syntax_problem(str(error))}", remedy))
+        return _TomlFile(path, parse_toml(text), locate_keys(text))
+    except TomlSyntaxError as error:
+        faults.append(Fault(str(path), error.line, "syntax", f"is not TOML: {error.problem}", remedy))
     except (OSError, UnicodeDecodeError) as error:
         faults.append(_unreadable(path, error, remedy))
     return None

@@ -7,13 +7,13 @@ import os
 import signal
 import sys
 import threading
-import tomllib
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from telemetry.errors import ConfigError, Fault
+from telemetry.toml_lines import TomlSyntaxError, parse_toml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -32,8 +32,11 @@ def load_settings(config: Path | None, **overrides: str | None) -> ServerSetting
     values: dict[str, object] = {}
     if config is not None:
         try:
-            values = tomllib.loads(config.read_text())
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            values = parse_toml(config.read_text("utf-8-sig"))
+        except TomlSyntaxError as error:
+            fault = Fault(str(config), error.line, "syntax", f"is not TOML: {error.problem}", "correct that line")
+            raise ConfigError([fault]) from None
+        except (OSError, UnicodeDecodeError) as error:
             raise ConfigError([Fault(str(config), 0, "--config", str(error), "give a readable TOML file")]) from error
     values |= {name: value for name, value in overrides.items() if value is not None}
     loaded = load_settings(os.environ, values, str(config or ""))

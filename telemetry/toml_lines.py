@@ -1,9 +1,10 @@
-"""Finds the lines of keys and tables in a TOML text, for faults that name them; it must not read files."""
+"""Parses TOML texts and finds the lines of keys and tables, for faults that name them; it must not read files."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+import tomllib
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,7 +13,30 @@ KeyPath = tuple[str | int, ...]
 _KEY_LINE = re.compile(r'\s*((?:[A-Za-z0-9_-]+|"[^"]*")(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"))*)\s*=')
 _TABLE_LINE = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY_PART = re.compile(r'[A-Za-z0-9_-]+|"[^"]*"')
+_UNREADABLE_VALUE = re.compile(r"[0-9_]{600,}|0000-|[0-9]:[0-9]{2}:6")
 _ERROR_POSITION = re.compile(r"\s*\(at line (\d+), column \d+\)")
+
+
+class TomlSyntaxError(ValueError):
+    """A text that is no TOML: the line and the problem."""
+
+    def __init__(self, line: int, problem: str) -> None:
+        self.line, self.problem = line, problem
+        super().__init__(f"{problem} (at line {line})")
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Return the values of a TOML text. Raises TomlSyntaxError, also for what tomllib itself cannot hold."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise TomlSyntaxError(locate_syntax_error(text, str(error)), syntax_problem(str(error))) from None
+    except ValueError:  # Python reads no whole number of more than 4,300 digits, tomllib no date of the year 0
+        line = next((n for n, line in enumerate(text.split("\n"), 1) if _UNREADABLE_VALUE.search(line)), 1)
+        raise TomlSyntaxError(line, "has a number or a date that nobody can read") from None
+    except RecursionError:
+        deepest = max(enumerate(text.split("\n"), 1), key=lambda numbered: sum(map(numbered[1].count, "[{")))
+        raise TomlSyntaxError(deepest[0], "is nested too deeply") from None
 
 
 def locate_keys(text: str) -> dict[KeyPath, int]:

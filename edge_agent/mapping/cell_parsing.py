@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from telemetry.core.calendar.windows import local_ms, to_ms
 
@@ -55,12 +55,34 @@ class DateCell(str):
     __slots__ = ()
 
 
+class MissingCell(str):
+    """An empty cell that the row does not have; `problem` says so where the cell is needed."""
+
+    __slots__ = ("problem",)
+
+    problem: str
+
+    def __new__(cls, problem: str) -> Self:
+        """Return an empty text that carries the problem."""
+        cell = super().__new__(cls)
+        cell.problem = problem
+        return cell
+
+
 def required_cell(row: RowCells, column: str) -> str:
     """Return the cell's text; an empty one is an error."""
     text = row[column]
+    refuse_missing_cell(row, column)
     if not text:
         raise CellError(column, "is empty", _EMPTY_CELL_REMEDY)
     return text
+
+
+def refuse_missing_cell(row: RowCells, column: str) -> None:
+    """Raise CellError when the row ends before this column."""
+    text = row[column]
+    if isinstance(text, MissingCell):
+        raise CellError("row", text.problem, f"{column} is missing: {_EMPTY_CELL_REMEDY}")
 
 
 def parse_number(row: RowCells, column: str, decimal: str = ".") -> float:
@@ -190,6 +212,11 @@ def parse_pattern_ms(text: str, pattern: str, zone: ZoneInfo) -> int:
 def is_iso_time(text: str) -> bool:
     """Return whether the text is an ISO date, with or without a time."""
     return re.match(r"\d{4}-\d\d-\d\d", text) is not None
+
+
+def is_shortened_number(text: str) -> bool:
+    """Return whether a spreadsheet has written a long number with an exponent, and so lost its last digits."""
+    return re.fullmatch(r"[0-9][.,][0-9]+E\+[0-9]{2}", text) is not None
 
 
 def has_time_format(text_format: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import re
-import tomllib
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
@@ -21,7 +20,9 @@ from msgspec.structs import fields
 from edge_agent.mapping.expressions import ColumnExpression, DateTimeExpression, TicketIdExpression
 from edge_agent.mapping.rules import MAPPABLE_EVENT_TYPES, MappingRule, parse_rule, parse_when
 from telemetry.core.inventory import ALWAYS_OPEN, OpeningHours, Service
+from telemetry.delimited_text import ENCODING_REMEDY, normalize_text
 from telemetry.errors import Fault, MappingError
+from telemetry.toml_lines import TomlSyntaxError, parse_toml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Table
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 _SHIPPED_FOLDER = files("edge_agent") / "mappings"
 _DOCS_REMEDY = "see docs/reference/replay-mapping.md"
 MAPPING_KEYS = (
-    "name", "title", "zone", "delimiter", "encoding", "sheet", "decimal", "repeats", "services", "hours", "skip",
-    "common", "event",
+    "name", "title", "zone", "header", "delimiter", "encoding", "sheet", "decimal", "repeats", "services", "hours",
+    "skip", "common", "event",
 )  # fmt: skip
 MAPPING_DEFAULTS = {"delimiter": "auto", "encoding": "utf-8", "sheet": "", "decimal": ".", "repeats": "once"}
 """The keys that have a default; the others are required, or absent without one."""
@@ -60,6 +61,7 @@ class ReplayMapping:
     title_vi: str
     title_en: str
     zone: ZoneInfo
+    header: tuple[str, ...]
     delimiter: str
     encoding: str
     sheet: str
@@ -110,16 +112,25 @@ def load_mapping(name_or_path: str) -> ReplayMapping:
     file, text = _read_text(name_or_path)
     text = unicodedata.normalize("NFC", text)
     try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        match = re.search(r"line (\d+)", str(error))
-        line = int(match[1]) if match else text.count("\n") + 1
-        raise MappingError([Fault(file, line, "TOML", str(error), "correct the syntax")]) from None
-    reader = _MappingReader(file, text, data)
+        data = parse_toml(text)
+    except TomlSyntaxError as error:
+        raise MappingError([Fault(file, error.line, "TOML", error.problem, "correct the syntax")]) from None
+    reader = _MappingReader(file, text, {key: _normalize_texts(key, value) for key, value in data.items()})
     mapping = reader.build_mapping()
     if reader.faults:
         raise MappingError(sorted(set(reader.faults)))
     return mapping
+
+
+def _normalize_texts(key: str, value: Any) -> Any:  # noqa: ANN401 - any TOML value
+    """Return a value whose texts and keys are as a file's cells are: a mapping's texts are compared with them."""
+    if isinstance(value, str):
+        return value if key == "delimiter" else normalize_text(value)
+    if isinstance(value, list):
+        return [_normalize_texts(key, part) for part in value]
+    if isinstance(value, dict):
+        return {normalize_text(name): _normalize_texts(name, part) for name, part in value.items()}
+    return value
 
 
 def _read_text(name_or_path: str) -> tuple[str, str]:
@@ -166,8 +177,8 @@ class _MappingReader:
         return ReplayMapping(
             name=self.read_matching("name", "", r"[a-z0-9][a-z0-9-]{0,47}", "at most 48 of a-z, 0-9 and -"),
             title_vi=self.read_string(title, "vi", "title"), title_en=self.read_string(title, "en", "title"),
-            zone=self.read_zone(), delimiter=self.read_delimiter(), encoding=self.read_encoding(),
-            sheet=self.read_sheet(),
+            zone=self.read_zone(), header=self.read_header(), delimiter=self.read_delimiter(),
+            encoding=self.read_encoding(), sheet=self.read_sheet(),
             decimal=self.read_matching("decimal", MAPPING_DEFAULTS["decimal"], r"[.,]", 'use "." or ","'),
             repeats=self.read_repeats(),
             services=services, service_by_value=service_by_value, hours=self.read_hours(),
@@ -217,6 +228,13 @@ class _MappingReader:
             self.add_fault("", 0, "zone", f"{name!r} is no time zone", "use an IANA name such as Asia/Ho_Chi_Minh")
             return ZoneInfo("UTC")
 
+    def read_header(self) -> tuple[str, ...]:
+        names = self.data.get("header", [])
+        if isinstance(names, list) and all(isinstance(name, str) and name.strip() for name in names):
+            return tuple(names)
+        self.add_fault("", 0, "header", "is no list of column names", 'write header = ["time", "ticket", …]')
+        return ()
+
     def read_delimiter(self) -> str:
         return self.read_matching(
             "delimiter", MAPPING_DEFAULTS["delimiter"], r'auto|[^\w\s"]|\t', 'use "auto", "\\t", "," or one other sign'
@@ -225,9 +243,11 @@ class _MappingReader:
     def read_encoding(self) -> str:
         value = self.data.get("encoding", MAPPING_DEFAULTS["encoding"])
         try:
+            "".encode(value)  # codecs that make no text, such as rot13, are refused here
             return codecs.lookup(value).name
-        except (LookupError, TypeError):
-            self.add_fault("", 0, "encoding", f"{value!r} is no encoding", "use utf-8, utf-16, cp1258, …")
+        except (LookupError, TypeError, ValueError):
+            remedy = f"use utf-8, utf-16, cp1258, …; {ENCODING_REMEDY}"
+            self.add_fault("", 0, "encoding", f"{value!r} is no encoding", remedy)
             return "utf-8"
 
     def read_repeats(self) -> RepeatRule:

@@ -24,11 +24,13 @@ from edge_agent.mapping.cell_parsing import (
     base32_digest,
     has_time_format,
     is_iso_time,
+    is_shortened_number,
     local_time_ms,
     parse_date,
     parse_duration_ms,
     parse_pattern_ms,
     parse_time_of_day,
+    refuse_missing_cell,
     required_cell,
     to_decimal_point,
 )
@@ -128,6 +130,7 @@ class ChoiceExpression(_MappingStruct, frozen=True, kw_only=True):
         text = row[self.map]
         value = self.values.get(text, self.default)
         if value is None and not (self.optional and not text):
+            refuse_missing_cell(row, self.map)
             raise CellError(self.map, "is not among the values", "add it, or give a default", text)
         return value
 
@@ -147,6 +150,7 @@ class ServiceExpression(_MappingStruct, frozen=True, kw_only=True):
         text = row[self.service]
         service_id = context.service_by_value.get(text)
         if service_id is None:
+            refuse_missing_cell(row, self.service)
             known = ", ".join(sorted(context.service_by_value))
             remedy = f"add it to the values of a service, or skip such rows; known: {known}"
             raise CellError(self.service, UNKNOWN_SERVICE, remedy, text)
@@ -171,6 +175,10 @@ class TicketIdExpression(_MappingStruct, frozen=True, kw_only=True):
     def read_value(self, row: RowCells, context: ReplayContext) -> CellValue:
         """Return 26 lower-case base32 characters."""
         cells = [required_cell(row, column) for column in self.ticket]
+        for column, text in zip(self.ticket, cells, strict=True):
+            if is_shortened_number(text):
+                remedy = "format the column as text (or number without decimals) and export it again"
+                raise CellError(column, "identifies no ticket: a spreadsheet has shortened this number", remedy, text)
         return context.ticket_id(cells)
 
 

@@ -6,32 +6,35 @@ What cannot be read is reported with its line; nothing is raised.
 from __future__ import annotations
 
 import codecs
-import csv
+import json
 import re
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TextIO, cast
 
 import msgspec
 
-from edge_agent.mapping.cell_parsing import DateCell
+from edge_agent.mapping.cell_parsing import DateCell, MissingCell
+from telemetry.delimited_text import (
+    ENCODING_REMEDY,
+    DelimitedTextError,
+    count_lines,
+    detect_encoding,
+    normalize_cell,
+    normalize_name,
+    read_delimited,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from edge_agent.mapping.cell_parsing import RowCells
     from edge_agent.mapping.document import ReplayMapping
 
-_DELIMITER_CANDIDATES = "\t;,|"
-_QUOTED = re.compile(r'"[^"]*"')
-MAX_CELL_CHARS = 1 << 24
-"""Longest cell of a delimited file; a longer one is an open quotation mark."""
+ROW_REMEDY = "correct the row, put a text that has the delimiter into quotation marks, or set delimiter in the mapping"
 PROGRESS_EVERY_ROWS = 500
-_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _WORKBOOK_MARK, _OLD_WORKBOOK_MARK = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 
 
@@ -79,61 +82,76 @@ class TableReader:
             yield from self._text_rows(head)
 
     def _text_rows(self, head: bytes) -> Iterator[TableRow]:
-        encoding = "utf-8-sig" if self.mapping.encoding == "utf-8" else self.mapping.encoding
-        encoding = "utf-16" if head.startswith(_UTF16_MARKS) else encoding
+        encoding = detect_encoding(head) or self.mapping.encoding
         size = max(Path(self.path).stat().st_size, 1)
         try:
             with Path(self.path).open(encoding=encoding, newline="") as stream:
-                is_json = head.decode(encoding, "ignore").lstrip().startswith(("{", "[{", "[\n", "[\r"))
-                for number, row in enumerate(self._json_rows(stream) if is_json else self._delimited_rows(stream), 1):
+                start = head.decode(encoding, "ignore").lstrip()
+                is_list = start.startswith("[") and start[1:].lstrip()[:1] in {"{", "]"}
+                is_json = start.startswith("{") and not self.mapping.header
+                read = self._list_rows if is_list else self._json_rows if is_json else self._delimited_rows
+                for number, row in enumerate(read(stream), 1):
                     if number % PROGRESS_EVERY_ROWS == 0:
                         self.on_progress(min(cast("BinaryIO", stream.buffer).tell() / size, 1.0))
                     yield row
+        except DelimitedTextError as error:
+            self.report(error.line, error.field, error.problem, error.remedy)
         except UnicodeError:
-            remedy = "save the export as UTF-8, or set encoding in the mapping"
             problem = f"is not {encoding.removesuffix('-sig')}"
-            self.report(_first_undecodable_line(self.path, encoding), "encoding", problem, remedy)
+            line = _first_undecodable_line(self.path, encoding)
+            self.report(line, "encoding", problem, f"{ENCODING_REMEDY}, or set encoding in the mapping")
 
     def _delimited_rows(self, stream: TextIO) -> Iterator[TableRow]:
-        first, line = stream.readline(), 1
-        delimiter = self.mapping.delimiter
-        if match := re.fullmatch(r'"?sep=(.)"?\s*', first, re.IGNORECASE):  # as Excel writes and reads it
-            delimiter, first, line = match[1], stream.readline(), 2
-        if delimiter == "auto":
-            delimiter = max(_DELIMITER_CANDIDATES, key=_QUOTED.sub("", first).count)
-        reader, lines_above = csv.reader(chain([first], stream), delimiter=delimiter, strict=True), line - 1
-        usual_limit = csv.field_size_limit(MAX_CELL_CHARS)  # of the whole process: others rely on it
-        try:
-            header = [normalize_text(name) for name in next(reader, [])]
-            if not self._is_header_valid(header, line):
-                return
-            line = reader.line_num + lines_above + 1
-            for cells in reader:
-                if len(cells) == len(header):
-                    yield TableRow(line, dict(zip(header, map(normalize_text, cells), strict=True)))
-                elif cells:
-                    kind = f"the row has {len(cells)} cells, the header has {len(header)}"
-                    self.report(line, "row", kind, "correct the row, or set delimiter in the mapping")
-                line = reader.line_num + lines_above + 1
-        except csv.Error as error:
-            self.report(line, "row", f"cannot be split ({error})", "correct the quotation marks of this row")
-        finally:
-            csv.field_size_limit(usual_limit)
+        declared = self._column_names(self.mapping.header)
+        rows = read_delimited(stream, self.mapping.delimiter, len(declared))
+        header, line = declared, 1
+        if not declared:
+            first = next(rows, None)
+            header, line = (self._column_names(first.cells), first.line) if first else ([], 1)
+        if not self._is_header_valid(header, line):
+            return
+        width = len(header)
+        for row in rows:
+            cells = row.fit(width)
+            missing = width - len(cells)
+            if missing < 0 or (missing and row.is_cut):
+                kind, remedy = f"the row has {len(cells)} cells, the header has {width}", ROW_REMEDY
+                if missing > 0:
+                    kind, remedy = f"{kind}: the file ends in the middle of it", "export it again, or remove the row"
+                self.report(row.line, "row", kind, remedy)
+                continue
+            if missing:
+                problem = f"the row has {len(cells)} cells, the header has {width}"
+                cells += [MissingCell(problem)] * missing
+            yield TableRow(row.line, dict(zip(header, cells, strict=True)))
 
     def _json_rows(self, stream: TextIO) -> Iterator[TableRow]:
+        def objects() -> Iterator[tuple[int, object]]:
+            for line, text in enumerate(stream, 1):
+                if text.strip("\ufeff \t\r\n"):
+                    try:
+                        yield line, msgspec.json.decode(text.strip("\ufeff"))
+                    except (ValueError, RecursionError):  # also a number of more than 4,300 digits
+                        yield line, None
+
+        yield from self._object_rows(objects())
+
+    def _list_rows(self, stream: TextIO) -> Iterator[TableRow]:
+        """Yield the objects of a file that is one JSON list."""
+        yield from self._object_rows(_list_elements(stream.read()))
+
+    def _object_rows(self, objects: Iterable[tuple[int, object]]) -> Iterator[TableRow]:
         missing = dict.fromkeys(self.mapping.columns)
         blank = dict.fromkeys(self.mapping.columns, "")
-        for line, text in enumerate(stream, 1):
-            if not text.strip():
+        for line, value in objects:
+            if not isinstance(value, dict):
+                self.report(line, "row", "is no JSON object", "write one object in each line, or one list of objects")
                 continue
             try:
-                value = msgspec.json.decode(text.removeprefix("\ufeff"))
-            except (msgspec.DecodeError, RecursionError):
-                value = None
-            if not isinstance(value, dict):
-                self.report(line, "row", "is no JSON object", "write one object in each line (jq -c '.[]' list.json)")
+                cells = flatten_object(value, self.mapping.decimal)
+            except (ValueError, RecursionError):
+                self.report(line, "row", "is nested too deeply, or has a number without end", "correct this object")
                 continue
-            cells = flatten_object(value)
             for column in cells.keys() & missing.keys():
                 del missing[column]
             yield TableRow(line, blank | cells)
@@ -147,9 +165,7 @@ class TableReader:
             with WorkbookSheet(self.path, self.mapping.sheet, self.mapping.decimal) as sheet:
                 rows = iter(sheet.rows())
                 first = next(rows, None)
-                header = [normalize_text(cell) for cell in first.cells] if first else []
-                while header and not header[-1]:
-                    header.pop()
+                header = self._column_names(first.cells) if first else []
                 if not self._is_header_valid(header, first.line if first else 1):
                     return
                 patterns = dict(self.mapping.date_patterns)
@@ -164,6 +180,14 @@ class TableReader:
                     yield TableRow(row.line, cells)
         except UnreadableWorkbook as error:
             self.report(1, "file", error.problem, error.remedy)
+
+    def _column_names(self, cells: Sequence[str]) -> list[str]:
+        """Return the names in a header, as the mapping spells them; cells beyond the last name are no columns."""
+        spelt = {normalize_name(column): column for column in self.mapping.columns}
+        names = [normalize_name(cell) for cell in cells]
+        while names and not names[-1]:
+            names.pop()
+        return [spelt.get(name, name) for name in names]
 
     def _is_header_valid(self, header: list[str], line: int) -> bool:
         if not any(header):
@@ -187,30 +211,56 @@ def _date_text(cell: DateCell, pattern: str) -> DateCell:
     return DateCell(text) if is_whole else cell
 
 
-def normalize_text(text: str) -> str:
-    """Return the text trimmed, in the composed Unicode form: exports of macOS decompose Vietnamese letters."""
-    text = text.strip()
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+def flatten_object(value: dict[str, Any], decimal: str = ".", prefix: str = "") -> dict[str, str]:
+    """Return a JSON object as cells: `{"ticket": {"no": 7}}` has the column `ticket.no`; null is an empty cell.
 
-
-def flatten_object(value: dict[str, Any], prefix: str = "") -> dict[str, str]:
-    """Return a JSON object as cells: `{"ticket": {"no": 7}}` has the column `ticket.no`; null is an empty cell."""
+    An element of a list has its place in the name, from 0: `calls.0.desk`.
+    """
     cells: dict[str, str] = {}
     for key, part in value.items():
+        name = normalize_name(f"{prefix}{key}")
+        if isinstance(part, list):
+            part = {str(place): element for place, element in enumerate(part)}  # noqa: PLW2901
         if isinstance(part, dict):
-            cells |= flatten_object(part, f"{prefix}{key}.")
+            cells |= flatten_object(part, decimal, f"{name}.")
         elif isinstance(part, bool):
-            cells[normalize_text(prefix + key)] = str(part).lower()
+            cells[name] = str(part).lower()
+        elif isinstance(part, float):
+            cells[name] = str(part).replace(".", decimal)
         else:
-            cells[normalize_text(prefix + key)] = "" if part is None else normalize_text(str(part))
+            cells[name] = "" if part is None else normalize_cell(str(part))
     return cells
 
 
+_LIST_GAP = re.compile(r"[\s,]*")
+
+
+def _list_elements(text: str) -> Iterator[tuple[int, object]]:
+    """Yield each element of a JSON list with its line; the element that cannot be read is None, and the last."""
+    decoder = json.JSONDecoder()
+    place, line, counted = text.index("[") + 1, 1, 0
+    while True:
+        place = _LIST_GAP.match(text, place).end()  # type: ignore[union-attr]
+        line, counted = line + text.count("\n", counted, place), place
+        if text.startswith("]", place) and not text[place + 1 :].strip():
+            return
+        try:
+            value, place = decoder.raw_decode(text, place)
+        except (ValueError, RecursionError):
+            yield line, None
+            return
+        yield line, value
+
+
 def _first_undecodable_line(path: str, encoding: str) -> int:
+    """Return the line of the first byte that is no text in this encoding."""
+    decoder, line = codecs.getincrementaldecoder(encoding)(), 1
     with Path(path).open("rb") as stream:
-        for line, content in enumerate(stream, 1):
+        for content in stream:
             try:
-                content.decode(encoding)
-            except UnicodeError:
-                return line
-    return 1
+                text = decoder.decode(content)
+            except UnicodeError as error:
+                before = getattr(error, "object", b"")[: getattr(error, "start", 0)]
+                return line + count_lines(before) - 1
+            line += len(re.findall(r"\r\n|\r|\n", text))
+    return line

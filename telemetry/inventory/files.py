@@ -5,20 +5,27 @@ Every fault is collected, never raised, so that all are shown at once; it must n
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
-import tomllib
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from telemetry.delimited_text import (
+    DelimitedRow,
+    DelimitedTextError,
+    decode_text,
+    detect_encoding,
+    normalize_name,
+    read_delimited,
+)
 from telemetry.errors import Fault, InventoryError
 from telemetry.inventory.record import AllowedKeys, Faults, Record, check_keys
-from telemetry.toml_lines import locate_keys, locate_syntax_error, syntax_problem
+from telemetry.toml_lines import TomlSyntaxError, locate_keys, parse_toml
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Mapping
+    from collections.abc import Container, Mapping
     from pathlib import Path
 
     from telemetry.toml_lines import KeyPath
@@ -98,10 +105,12 @@ class InventoryFolder:
         try:
             raw = (self.path / name).read_bytes()
             self._contents[name] = raw
-            return raw.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = raw.count(b"\n", 0, error.start) + 1
-            self.add_fault(name, line, "encoding", f"byte 0x{raw[error.start]:02x} is not UTF-8", "save it as UTF-8")
+            text = decode_text(raw)
+            if not _is_utf8(raw):
+                self._contents[name] = text.encode()  # as the copies of other machines have it
+            return unicodedata.normalize("NFC", text)
+        except DelimitedTextError as error:
+            self.add_fault(name, error.line, error.field, error.problem, error.remedy)
         except OSError as error:
             self.add_fault(name, 1, "file", f"cannot be read ({error.strerror})", "put the file there")
         self._mark_unread(name)
@@ -130,16 +139,12 @@ class InventoryFolder:
         text = self.read_text(name)
         data: dict[str, object] = {}
         try:
-            data = tomllib.loads(text or "")
-        except tomllib.TOMLDecodeError as error:
-            self._add_syntax_fault(name, text or "", str(error))
+            data = parse_toml(text or "")
+        except TomlSyntaxError as error:
+            self._mark_unread(name)
+            self.add_fault(name, error.line, "syntax", f"is not TOML: {error.problem}", "correct that line")
         broken = name.partition(".")[0] in self.faults.unread_files
         return TomlDocument(str(self.path / name), data, locate_keys(text or ""), self.faults, broken)
-
-    def _add_syntax_fault(self, name: str, text: str, message: str) -> None:
-        self._mark_unread(name)
-        line = locate_syntax_error(text, message)
-        self.add_fault(name, line, "syntax", f"is not TOML: {syntax_problem(message)}", "correct that line")
 
     def read_csv(self, name: str, keys: AllowedKeys) -> list[Record]:
         """Read a CSV file with a header line; no records when it cannot be read."""
@@ -158,7 +163,8 @@ def bundle_files(folder: Path) -> dict[str, str]:
     """Return the text of each file by its path in the folder: `province.toml`, …, `published/2026-10.csv`.
 
     A machine's copy has exactly the files that the version is computed from, so both versions are equal.  Every byte
-    is preserved, line ends and byte order marks as well.  Raises InventoryError with each file that cannot be read.
+    of UTF-8 is preserved, line ends and byte order marks as well; UTF-16 becomes UTF-8.
+    Raises InventoryError with each file that cannot be read.
     """
     texts: dict[str, str] = {}
     faults = []
@@ -166,42 +172,47 @@ def bundle_files(folder: Path) -> dict[str, str]:
         if name in OPTIONAL_FILES and not (folder / name).exists():
             continue
         try:
-            texts[name] = (folder / name).read_bytes().decode("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            raw = (folder / name).read_bytes()
+            texts[name] = raw.decode("utf-8") if _is_utf8(raw) else decode_text(raw)
+        except (OSError, UnicodeDecodeError, DelimitedTextError) as error:
             faults.append(Fault(str(folder / name), 1, "file", str(error), "put it there, as readable UTF-8"))
     if faults:
         raise InventoryError(faults)
     return texts
 
 
+def _is_utf8(raw: bytes) -> bool:
+    return detect_encoding(raw[:4096]) in {None, "utf-8-sig"}
+
+
 def parse_csv(file: str, text: str, keys: AllowedKeys, faults: Faults) -> list[Record]:
-    """Return the rows of a CSV text with a header line, without those that have another number of cells."""
+    """Return the rows of a CSV text with a header line, without those that have another number of cells.
+
+    Cells that a spreadsheet leaves out at the end of a row are empty where their column is optional.
+    """
     try:
-        rows = list(_csv_rows(text))
-    except csv.Error as error:
-        faults.append(Fault(file, 1, "syntax", f"is not CSV: {error}", "correct it, or write it again"))
+        first, *rows = list(read_delimited(io.StringIO(text, newline=""))) or [DelimitedRow(1, [])]
+    except DelimitedTextError as error:
+        faults.append(Fault(file, error.line, error.field, error.problem, error.remedy))
         faults.unread_files.add(PurePath(file).stem)
         return []
-    columns = rows[0][1] if rows else []
-    header = Record(file, 1, dict.fromkeys(columns), faults)
+    columns = [normalize_name(cell) for cell in first.cells]
+    while columns and not columns[-1]:
+        columns.pop()
+    header = Record(file, first.line, dict.fromkeys(columns), faults)
     check_keys(header, keys)
     if keys.missing(columns):
         faults.unread_files.add(PurePath(file).stem)
     for column in sorted({column for column in columns if columns.count(column) > 1}):
         header.add_fault(column, "is a column more than once", "keep one of them")
     records = []
-    for line, cells in rows[1:]:
-        if len(cells) == len(columns):
-            records.append(Record(file, line, dict(zip(columns, cells, strict=True)), faults))
+    for row in rows:
+        cells = row.fit(len(columns))
+        missing = columns[len(cells) :]
+        if len(cells) <= len(columns) and not set(missing) & set(keys.required):
+            values = dict(zip(columns, [*cells, *[""] * len(missing)], strict=True))
+            records.append(Record(file, row.line, values, faults))
         else:
             problem = f"has {len(cells)} cells, the header has {len(columns)}"
-            faults.append(Fault(file, line, "row", problem, "add or remove commas; quote a text with a comma"))
+            faults.append(Fault(file, row.line, "row", problem, "add or remove commas; quote a text with a comma"))
     return records
-
-
-def _csv_rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    reader, line = csv.reader(io.StringIO(text, newline="")), 1
-    for cells in reader:
-        if any(cell.strip() for cell in cells):
-            yield line, [cell.strip() for cell in cells]
-        line = reader.line_num + 1

@@ -316,13 +316,15 @@ class TestFiles:
         assert (log.row_count, log.event_count, log.first_t) == (2, 2, events[0].t)
 
     def test_other_encoding(self, write: Write, tmp_path: Path) -> None:
-        """A mapping may name the encoding."""
+        """A mapping may name the encoding; otherwise the remedy says that texts in an old one must be converted."""
         path = tmp_path / "a.csv"
-        path.write_text("no,service,taken\n1,Đất đai,2026-01-05T08:00\n", "utf-16-le")
-        mapping = load_mapping(hall(write, ISSUED, keys=ROOT_KEYS + 'encoding = "utf-16-le"\n'))
+        path.write_text("no,service,taken\n1,Tra cứu,2026-01-05T08:00\n".replace("ứ", "ư"), "cp1258")
+        services = SERVICES.replace('"DD"', '"Tra cưu"')
+        mapping = load_mapping(hall(write, ISSUED, services=services, keys=ROOT_KEYS + 'encoding = "cp1258"\n'))
         assert read_log(mapping, path).event_count == 1
         (fault,) = faults_of(lambda: read_log(load_mapping(hall(write, ISSUED)), path))
         assert (fault.line, fault.field) == (2, "encoding")
+        assert "TCVN3" in fault.remedy
 
     def test_undecodable_line(self, write: Write, tmp_path: Path) -> None:
         """A wrong byte is found by its line."""
