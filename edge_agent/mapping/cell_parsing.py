@@ -15,6 +15,15 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Self
 
+from edge_agent.mapping.clock_forms import (
+    CLOCK_UNITS,
+    DAY_S,
+    UNIT_MS,
+    clock_duration_ms,
+    seconds_of_day,
+    to_english_half_days,
+    worded_duration_ms,
+)
 from telemetry.core.calendar.windows import local_ms, to_ms
 
 if TYPE_CHECKING:
@@ -23,19 +32,28 @@ if TYPE_CHECKING:
 CellValue = str | int | float | bool | None
 RowCells = Mapping[str, str]
 """One row of the file: column -> trimmed text."""
-DAY_S = 86_400
-_TIME_OF_DAY = re.compile(
-    r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,6}))?)?(?:\s*(AM|PM|A\.M\.|P\.M\.|SA|CH))?", re.IGNORECASE
-)
-_AFTERNOON = ("P", "C")
-_CLOCK_DURATION = re.compile(r"(?:(\d+):)?(\d+):(\d{2}(?:[.,]\d{1,6})?)")
-_HALF_DAY_NAMES = {"SA": "AM", "CH": "PM"}
+MAX_TIME_CHARS = 100
 _EMPTY_CELL_REMEDY = "fill the cell, or write optional = true for this field in the mapping"
-_NUMBER_REMEDY = 'correct the cell, or set decimal = "," in the mapping when its numbers have a decimal comma'
-UNIT_MS = {"ms": 1, "s": 1_000, "min": 60_000, "h": 3_600_000}
-"""The units of a duration given as a number, ms."""
-CLOCK_UNITS = {"h:mm:ss": (3_600, 60, 1), "mm:ss": (0, 60, 1), "h:mm": (0, 3_600, 60)}
-"""The forms of a duration given as a clock: the seconds that each of its parts stands for."""
+_NUMBER_REMEDY = (
+    'write it with the decimal sign of the mapping: decimal = "," reads 1.234,5, decimal = "." reads 1,234.5; '
+    "1,234 and 1.234 alone could be either"
+)
+_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,40}\.?[0-9]{0,40}|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,3})?")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,40}")
+_THOUSANDS = {
+    ".": re.compile(r"[+-]?[0-9]{1,3}(?:(?:[\s'’][0-9]{3})+|(?:,[0-9]{3}){2,}|,[0-9]{3}(?=\.))(?:\.[0-9]+)?"),
+    ",": re.compile(r"[+-]?[0-9]{1,3}(?:[.\s'’][0-9]{3})+(?:,[0-9]+)?"),
+}
+"""Numbers with signs between their thousands, by decimal sign, where they have one meaning."""
+_OFFSET_AFTER_SPACE = re.compile(r"\s+([+-][0-9]{2}:?[0-9]{2}|Z)$")
+_MIDNIGHT = re.compile(r"[ T](?:0{1,2}:00(?::00(?:\.0+)?)?|12:00(?::00)? ?(?:AM|SA))$", re.IGNORECASE)
+_EXCEL_DAY_0 = date(1899, 12, 30)
+_FIRST_MS, _END_MS = 31_536_000_000, 4_102_444_800_000
+"""A time of a log lies from 1971 up to 2100: outside it is in another unit or calendar."""
+_TIME_REMEDY = (
+    "correct the cell or its format in the mapping: unix_s, unix_ms and unix_us differ by a thousand, "
+    "a Buddhist year is 543 more"
+)
 MAX_DURATION_MS = 400 * DAY_S * 1_000
 """No wait or service is longer; above it a cell is not in the unit that the mapping names."""
 
@@ -95,20 +113,23 @@ def parse_number(row: RowCells, column: str, decimal: str = ".") -> float:
 
 
 def to_decimal_point(text: str, decimal: str) -> str:
-    """Return a number's text with a decimal point and, when it had a decimal comma, without signs between thousands."""
-    return text if decimal == "." else re.sub(r"[.\s\u00a0\u202f']", "", text).replace(",", ".")
+    """Return a number's text with a decimal point and without signs between thousands, or as it is."""
+    text = text.removeprefix("'").replace("\u2212", "-")
+    if _THOUSANDS[decimal].fullmatch(text):
+        text = re.sub(r"[,.\s'’]", lambda match: match[0] if match[0] == decimal else "", text)
+    elif decimal == "," and "." in text:
+        return f"{text} "  # 1.5 is no number with a decimal comma
+    return text.replace(decimal, ".")
 
 
 def parse_duration_ms(row: RowCells, column: str, unit: str, decimal: str = ".") -> int:
-    """Return a duration in ms: a number of `unit`, or a clock such as h:mm:ss, which seconds may be written as too."""
+    """Return a duration in ms: a number of `unit`, a clock such as h:mm:ss, or one with units: 1h05."""
     text = required_cell(row, column)
-    if unit in CLOCK_UNITS:
-        duration_ms = _clock_duration_ms(text, unit)
-        if duration_ms is None:
+    clock_ms = clock_duration_ms(text, unit) if unit in CLOCK_UNITS else None
+    duration_ms = worded_duration_ms(text) if clock_ms is None else clock_ms
+    if duration_ms is None:
+        if unit in CLOCK_UNITS:
             raise CellError(column, f"is no duration {unit}", "correct the cell, or the unit in the mapping", text)
-    elif unit == "s" and (clock_ms := _clock_duration_ms(text, "h:mm:ss")) is not None:
-        duration_ms = clock_ms
-    else:
         value = parse_number(row, column, decimal) * UNIT_MS[unit]
         duration_ms = round(value) if abs(value) <= MAX_DURATION_MS else MAX_DURATION_MS + 1
     if abs(duration_ms) > MAX_DURATION_MS:
@@ -118,38 +139,15 @@ def parse_duration_ms(row: RowCells, column: str, unit: str, decimal: str = ".")
     return duration_ms
 
 
-def _clock_duration_ms(text: str, unit: str) -> int | None:
-    match = _CLOCK_DURATION.fullmatch(text)
-    if match is None or (match[1] is not None) != (unit == "h:mm:ss") or len(text) > 20:
-        return None
-    first, second, third = CLOCK_UNITS[unit]
-    parts = int(match[1] or 0), int(match[2]), float(match[3].replace(",", "."))
-    below_sixty = parts[2] < 60 and (unit != "h:mm:ss" or parts[1] < 60)
-    return round((parts[0] * first + parts[1] * second + parts[2] * third) * 1000) if below_sixty else None
-
-
-def parse_time_of_day(row: RowCells, column: str) -> float:
-    """Return a time-of-day cell as seconds after midnight; 24:00 is the next midnight, 12-hour clocks say AM or PM."""
+def parse_time_of_day(row: RowCells, column: str, form: str = "auto") -> float:
+    """Return a time-of-day cell as seconds after midnight; 24:00 is the next midnight."""
     text = required_cell(row, column)
-    seconds = _seconds_of_day((text[11:] or "0:00") if isinstance(text, DateCell) else text)
+    plain = (text[11:] or "0:00") if isinstance(text, DateCell) else text.removeprefix("'")
+    seconds = seconds_of_day(plain, "auto" if isinstance(text, DateCell) or ":" in plain else form)
     if seconds is None:
-        raise CellError(column, "is no time of day h:mm:ss", "correct it, or skip such rows", text)
+        remedy = "correct it, skip such rows, or set time_format in the mapping when its form could mean two times"
+        raise CellError(column, "is no time of day h:mm:ss", remedy, text)
     return seconds
-
-
-@lru_cache(maxsize=4096)
-def _seconds_of_day(text: str) -> float | None:
-    match = _TIME_OF_DAY.fullmatch(text)
-    if match is None:
-        return None
-    minutes, seconds = int(match[2]), float(f"{match[3] or 0}.{match[4] or 0}")
-    hours = int(match[1])
-    if match[5]:
-        if not 1 <= hours <= 12:
-            return None
-        hours = hours % 12 + 12 * match[5].upper().startswith(_AFTERNOON)
-    total = hours * 3600 + minutes * 60 + seconds
-    return total if minutes < 60 and seconds < 60 and total <= DAY_S else None
 
 
 def slugify(text: str) -> str:
@@ -160,8 +158,14 @@ def slugify(text: str) -> str:
 
 @lru_cache(maxsize=1024)
 def parse_date(text: str, pattern: str) -> date:
-    """Return a text's calendar date."""
-    return datetime.strptime(text, pattern).date()  # noqa: DTZ007
+    """Return a text's calendar date; a midnight after it, as spreadsheets add, is left out. Raises ValueError."""
+    if pattern == "excel":
+        return _EXCEL_DAY_0 + timedelta(days=int(parse_finite(text.replace(",", "."))))
+    text = text.removeprefix("'")
+    try:
+        return datetime.strptime(text[:MAX_TIME_CHARS], pattern).date()  # noqa: DTZ007
+    except ValueError:
+        return datetime.strptime(_MIDNIGHT.sub("", text[:MAX_TIME_CHARS]), pattern).date()  # noqa: DTZ007
 
 
 @lru_cache(maxsize=1024)
@@ -191,10 +195,24 @@ def quote_excerpt(text: str) -> str:
 
 def parse_finite(text: str) -> float:
     """Return the text as a finite number."""
-    value = float(text)
+    value = float(text) if _NUMBER.fullmatch(text) else math.nan
     if not math.isfinite(value):
         raise ValueError(text)
     return value
+
+
+def parse_whole(text: str) -> int:
+    """Return the text as a whole number. Raises ValueError."""
+    if not _WHOLE.fullmatch(text):
+        raise ValueError(text)
+    return int(text)
+
+
+def check_time_ms(column: str, text: str, time_ms: int) -> int:
+    """Return the time of a cell; raises CellError when no log is of that time: unit or calendar are others."""
+    if not _FIRST_MS <= time_ms < _END_MS:
+        raise CellError(column, "is no time from 1971 to 2099", _TIME_REMEDY, text)
+    return time_ms
 
 
 def to_unix_ms(when: datetime, zone: ZoneInfo) -> int:
@@ -204,9 +222,40 @@ def to_unix_ms(when: datetime, zone: ZoneInfo) -> int:
 
 def parse_pattern_ms(text: str, pattern: str, zone: ZoneInfo) -> int:
     """Return the time of a text in a strptime pattern, Unix ms; the half days may be named SA and CH."""
+    text = text.removeprefix("'")
     if "%p" in pattern:
-        text = re.sub(r"\b(SA|CH)\b", lambda match: _HALF_DAY_NAMES[match[1].upper()], text, flags=re.IGNORECASE)
-    return to_unix_ms(datetime.strptime(text, pattern), zone)  # noqa: DTZ007
+        text = to_english_half_days(text)
+    return to_unix_ms(datetime.strptime(text[:MAX_TIME_CHARS], pattern), zone)  # noqa: DTZ007
+
+
+def _read_iso(text: str, zone: ZoneInfo) -> int:
+    return to_unix_ms(datetime.fromisoformat(_OFFSET_AFTER_SPACE.sub(r"\1", text)), zone)
+
+
+def _read_excel(text: str, zone: ZoneInfo) -> int:
+    """Return the time of a spreadsheet's serial day, to the second that it shows."""
+    days = parse_finite(text.replace(",", "."))
+    return local_time_ms(_EXCEL_DAY_0 + timedelta(days=int(days)), round(days % 1 * DAY_S), zone)
+
+
+def find_pattern_problem(pattern: str, *, has_time: bool) -> str | None:
+    """Return why a strptime pattern cannot read a time (or a date, without `has_time`); None when it can."""
+    try:
+        datetime.strptime("", pattern)  # noqa: DTZ007
+    except re.error:
+        return "has a part twice"
+    except ValueError as error:
+        if "does not match" not in str(error):
+            return f"cannot be used ({error})"
+    parts = set(re.findall("%(.)", pattern.replace("%%", "")))
+    if parts & set("cxXZ"):
+        return "has %c, %x, %X or %Z, which mean another time on another machine: write its parts, and %z for an offset"
+    if not has_time and parts & set("HIMSfpz"):
+        return "has a time; that is another column"
+    if ("I" in parts) != ("p" in parts):
+        return "has %I without %p or %p without %I: a clock of 12 hours needs both"
+    is_date = parts & set("yY") and ("j" in parts or ("d" in parts and parts & set("mbB")))
+    return None if is_date or {"G", "V"} <= parts else "has no whole date: year, month and day"
 
 
 def is_iso_time(text: str) -> bool:
@@ -221,15 +270,17 @@ def is_shortened_number(text: str) -> bool:
 
 def has_time_format(text_format: str) -> bool:
     """Return whether a column's format is a time."""
-    return text_format in {"iso", "unix_s", "unix_ms"} or "%" in text_format
+    return text_format in {"iso", "excel", "unix_s", "unix_ms", "unix_us"} or "%" in text_format
 
 
 FORMAT_READERS: dict[str, Callable[[str, ZoneInfo], CellValue]] = {
     "text": lambda text, _: text,
     "id": lambda text, _: slugify(text),
-    "int": lambda text, _: int(text),
+    "int": lambda text, _: parse_whole(text),
     "number": lambda text, _: parse_finite(text),
-    "iso": lambda text, zone: to_unix_ms(datetime.fromisoformat(text), zone),
+    "iso": _read_iso,
+    "excel": _read_excel,
     "unix_s": lambda text, _: round(parse_finite(text) * 1000),
-    "unix_ms": lambda text, _: int(text),
+    "unix_ms": lambda text, _: round(parse_finite(text)),
+    "unix_us": lambda text, _: round(parse_finite(text) / 1000),
 }

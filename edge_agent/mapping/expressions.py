@@ -14,7 +14,6 @@ import msgspec
 from msgspec import Struct
 
 from edge_agent.mapping.cell_parsing import (
-    DAY_S,
     FORMAT_READERS,
     CellError,
     CellValue,
@@ -22,6 +21,8 @@ from edge_agent.mapping.cell_parsing import (
     RowCells,
     as_tuple,
     base32_digest,
+    check_time_ms,
+    find_pattern_problem,
     has_time_format,
     is_iso_time,
     is_shortened_number,
@@ -34,13 +35,15 @@ from edge_agent.mapping.cell_parsing import (
     required_cell,
     to_decimal_point,
 )
+from edge_agent.mapping.clock_forms import DAY_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import date as Date  # noqa: N812
     from zoneinfo import ZoneInfo
 
-DurationUnit = Literal["ms", "s", "min", "h", "h:mm:ss", "mm:ss", "h:mm"]
+DurationUnit = Literal["ms", "s", "min", "h", "day", "h:mm:ss", "mm:ss", "h:mm"]
+TimeForm = Literal["auto", "h.mm", "hhmm", "day", "min"]
 
 
 UNKNOWN_SERVICE = "is no known service"
@@ -239,6 +242,9 @@ class ColumnExpression(_ShiftedTime, frozen=True, kw_only=True):
         """Refuse unknown formats and additions to a value that is no time."""
         if not (self.format in FORMAT_READERS or "%" in self.format):
             raise ValueError(f"format must be one of {', '.join(FORMAT_READERS)} or a pattern such as %d/%m/%Y %H:%M")
+        problem = find_pattern_problem(self.format, has_time=True) if "%" in self.format else None
+        if problem:
+            raise ValueError(f"format {self.format} {problem}")
         if self.shifts and not has_time_format(self.format):
             raise ValueError("plus and minus need a format that is a time")
         if self.unit and self.format != "text":
@@ -257,7 +263,9 @@ class ColumnExpression(_ShiftedTime, frozen=True, kw_only=True):
         if self.unit:
             return parse_duration_ms(row, self.column, self.unit, context.decimal)
         value = self._parse(text, context)
-        return value if not self.shifts else cast("int", value) + self.shift_ms(row, context)
+        if not has_time_format(self.format):
+            return value
+        return check_time_ms(self.column, text, cast("int", value)) + self.shift_ms(row, context)
 
     def _parse(self, text: str, context: ReplayContext) -> CellValue:
         try:
@@ -277,8 +285,15 @@ class DateTimeExpression(_ShiftedTime, frozen=True, kw_only=True):
     date: str
     time: str
     date_format: str = "%Y-%m-%d"
+    time_format: TimeForm = "auto"
     near: str | None = None
     optional: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a pattern that reads no date."""
+        problem = None if self.date_format == "excel" else find_pattern_problem(self.date_format, has_time=False)
+        if problem:
+            raise ValueError(f"date_format {self.date_format} {problem}")
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -289,18 +304,19 @@ class DateTimeExpression(_ShiftedTime, frozen=True, kw_only=True):
         """Return the time, Unix ms."""
         if self.optional and not (row[self.date] and row[self.time]):
             return None
-        seconds_of_day = parse_time_of_day(row, self.time)
+        seconds_of_day = parse_time_of_day(row, self.time, self.time_format)
         if self.near is not None:
-            near_seconds = parse_time_of_day(row, self.near)
+            near_seconds = parse_time_of_day(row, self.near, self.time_format)
             seconds_of_day = near_seconds + (seconds_of_day - near_seconds + DAY_S / 2) % DAY_S - DAY_S / 2
         day = self._parse_day(row)
         try:
-            return local_time_ms(day, seconds_of_day, context.zone) + self.shift_ms(row, context)
+            time_ms = local_time_ms(day, seconds_of_day, context.zone)
         except (OverflowError, ValueError):
             problem = "is no time of a calendar"
             raise CellError(
                 self.date, problem, "correct the cell, or date_format in the mapping", row[self.date]
             ) from None
+        return check_time_ms(self.date, row[self.date], time_ms) + self.shift_ms(row, context)
 
     def _parse_day(self, row: RowCells) -> Date:
         text = required_cell(row, self.date)

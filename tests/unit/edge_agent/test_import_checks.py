@@ -439,7 +439,7 @@ class TestFaultsOfRowsAndMappings:
         with pytest.raises(MappingError) as raised:
             mapping(tmp_path, body=body)
         unit, key = sorted(raised.value.faults, key=lambda fault: fault.field)
-        assert (unit.field, unit.remedy) == ("event.t", "use one of ms, s, min, h, h:mm:ss, mm:ss, h:mm")
+        assert (unit.field, unit.remedy) == ("event.t", "use one of ms, s, min, h, day, h:mm:ss, mm:ss, h:mm")
         assert (key.field, key.line, key.remedy) == ("services.land.valeus", 6, "use en, values, vi")
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from msgspec.structs import fields
 
-from edge_agent.mapping.cell_parsing import CLOCK_UNITS, UNIT_MS
+from edge_agent.mapping.clock_forms import CLOCK_UNITS, UNIT_MS
 from edge_agent.mapping.document import MAPPING_DEFAULTS, MAPPING_KEYS, load_mapping, shipped_mappings
-from edge_agent.mapping.expressions import EXPRESSION_TYPES, Condition
+from edge_agent.mapping.expressions import EXPRESSION_TYPES, Condition, TimeForm
 from edge_agent.mapping.ticket_ledger import RepeatRule
 
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ def test_every_key_of_a_test_has_its_default() -> None:
 def test_every_unit_and_every_rule_of_repeats_is_explained() -> None:
     units = {unit.strip('"') for row in table("### Durations") for unit in re.findall(r'`("[^`]+")`', row[0])}
     assert units == {*UNIT_MS, *CLOCK_UNITS}
+    forms = {row[0].strip('`"') for row in table("### Times of day")}
+    assert forms == set(get_args(TimeForm))
     rules = {row[0].strip('`"') for row in table("## Repeated tickets")}
     assert rules == set(get_args(RepeatRule))
 
