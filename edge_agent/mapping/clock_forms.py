@@ -56,7 +56,7 @@ def seconds_of_day(text: str, form: str = "auto") -> float | None:
     if len(text) > MAX_CLOCK_CHARS:
         return None
     if form in {"min", "day"}:
-        return _scaled(text, 60 if form == "min" else DAY_S)
+        return _scale_number(text, 60 if form == "min" else DAY_S)
     if match := _TIME_OF_DAY.fullmatch(text):
         return _clock_seconds(match)
     return _bare_seconds(text, form)
@@ -70,7 +70,7 @@ def _bare_seconds(text: str, form: str) -> float | None:
     if digits := _DIGITS.fullmatch(text.zfill(4) if form == "hhmm" else text):
         return _to_seconds(*digits.groups())
     is_fraction = form == "auto" and _FRACTION.fullmatch(text) and len(text) != 4
-    return _scaled(text, DAY_S) if is_fraction else None
+    return _scale_number(text, DAY_S) if is_fraction else None
 
 
 def _clock_seconds(match: re.Match[str]) -> float | None:
@@ -108,7 +108,7 @@ def _to_seconds(hours: str, minutes: str | None, seconds: str | None, fraction: 
     return total if whole[0] < 60 and whole[1] < 60 and total <= DAY_S else None
 
 
-def _scaled(text: str, unit_s: int) -> float | None:
+def _scale_number(text: str, unit_s: int) -> float | None:
     """Return a number of minutes or days as seconds, rounded to a second as the spreadsheet shows it."""
     if not re.fullmatch(r"[0-9]{0,4}(?:[.,][0-9]{1,20})?", text) or not text:
         return None
