@@ -18,7 +18,7 @@ SIZE_CLOSES = frozenset({0x81, 0x82, 0x83, PACKET_TOO_LARGE})
 SILENT_CLOSES_LIMIT = 3
 """So many connections in a row lost without a reason, while a packet larger than any accepted one was on its way."""
 SUSPECT_BYTES, SMALL_ROW_BYTES = 4_096, 512
-"""Smaller packets are not blamed for a close without a reason; smaller ones still for none at all."""
+"""Smaller packets are not blamed for a close without a reason; single rows of the smaller size for none at all."""
 
 
 @dataclass(slots=True)

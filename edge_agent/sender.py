@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from edge_agent.delivery import Delivery
 from edge_agent.outbox import OutboxRow, UnsureTimestamps
-from edge_agent.packet_budget import SIZE_REFUSALS, PacketBudget
+from edge_agent.packet_budget import SIZE_REFUSALS, SMALL_ROW_BYTES, PacketBudget
 from telemetry.core.protocol import codec
 from telemetry.core.protocol.topics import Topic
 from telemetry.mqtt.broker_limits import BrokerLimits
@@ -106,10 +106,11 @@ class FrameSender:
         """Note the broker's answer to a message; returns whether it was a frame.
 
         A frame refused for what may be its size is sent again in smaller ones, or its only row is set aside when the
-        size is certain; otherwise a row alone is deferred.
+        size is certain; otherwise a row alone is deferred.  A usual row alone is not refused for its size: it is sent
+        again as after any other refusal.
         """
         size, rows = self._packet_sizes.pop(mid, 0), self.delivery.rows_in_flight(mid)
-        for_size = refused and code in SIZE_REFUSALS
+        for_size = refused and code in SIZE_REFUSALS and (len(rows) > 1 or size > SMALL_ROW_BYTES)
         if for_size:
             self._budget.on_refused(code, size)
         elif code < FAILED:

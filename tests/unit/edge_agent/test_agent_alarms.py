@@ -60,13 +60,18 @@ class Kiosk:
         self.link = self.agent.link = Standing(self.agent)
         self.agent.on_connected(session_present=False)
 
-    def send(self) -> int:
+    def send(self, event: ev.Event | None = None) -> int:
         """Send one row in a frame; returns the message id."""
-        self.outbox.append([ev.PaymentResult(n=1, t=9, outcome="ok")])
+        self.outbox.append([event or ev.PaymentResult(n=1, t=9, outcome="ok")])
         self.agent.on_rows_appended(self.now)
         self.now += 300
         self.agent.step()
         return self.link.mids
+
+    def is_in_flight_after(self, wait_ms: int, row: int) -> bool:
+        self.now += wait_ms
+        self.agent.step()
+        return any(row in self.agent.sender.delivery.rows_in_flight(mid) for mid in range(1, self.link.mids + 1))
 
     def told(self) -> list[tuple[str, str | None, int]]:
         found = [codec.decode_event(row.body) for row in self.outbox.rows_after(0, 999)]
@@ -96,9 +101,7 @@ def test_a_refusal_is_told_once_until_the_broker_takes_a_frame_again(
     assert kiosk.outbox.pending_count() == 4 + 2
 
 
-def test_a_frame_refused_for_what_may_be_its_size_comes_again_in_halves_and_a_row_alone_is_deferred(
-    kiosk: Kiosk,
-) -> None:
+def test_a_frame_refused_for_what_may_be_its_size_comes_again_in_halves(kiosk: Kiosk) -> None:
     chance = random.Random(1)
     providers = [f"{chance.getrandbits(250):x}" for _ in range(40)]
     kiosk.outbox.append([ev.PaymentResult(n=1, t=9, outcome="ok", provider=name) for name in providers])
@@ -111,11 +114,22 @@ def test_a_frame_refused_for_what_may_be_its_size_comes_again_in_halves_and_a_ro
     parts = [kiosk.agent.sender.delivery.rows_in_flight(m) for m in range(mid + 1, kiosk.link.mids + 1)]
     assert len(parts) > 1
     assert {n for part in parts for n in part} >= set(rows)
-    alone = kiosk.send()
-    kiosk.agent.on_puback(alone, 0x83)
-    kiosk.now += 60_000
-    kiosk.agent.step()
-    assert kiosk.agent.sender.delivery.rows_in_flight(alone) == []
+
+
+def test_a_large_row_alone_that_is_refused_for_what_may_be_its_size_is_deferred(kiosk: Kiosk) -> None:
+    chance = random.Random(1)
+    counters = tuple(ev.CounterNow(counter=f"{chance.getrandbits(80):x}", state="open") for _ in range(20))
+    kiosk.agent.on_puback(kiosk.send(ev.DeviceHeartbeat(n=1, t=9, counters=counters)), 0x83)
+    assert not kiosk.is_in_flight_after(60_000, 1)
+    assert kiosk.is_in_flight_after(20 * 60_000, 1)
+    assert kiosk.outbox.refused_count() == 0
+
+
+@pytest.mark.parametrize("code", [0x83, 0x95, 0x99], ids=hex)
+def test_a_usual_row_alone_is_not_refused_for_its_size_and_comes_again(code: int, kiosk: Kiosk) -> None:
+    kiosk.agent.on_puback(kiosk.send(), code)
+    assert not kiosk.is_in_flight_after(1_000, 1)
+    assert kiosk.is_in_flight_after(60_000, 1)
     assert kiosk.outbox.refused_count() == 0
 
 
