@@ -14,6 +14,7 @@ from hypothesis import given, strategies as st
 from telemetry.core.calendar.windows import HOUR, MINUTE, Window, floor
 from telemetry.core.inventory import Device
 from telemetry.core.protocol import events as ev
+from telemetry.rollup.fold_job import FoldJob
 from telemetry.rollup.service import ENTITIES_PER_PASS
 from tests.property_sizes import sized
 from tests.unit.rollup.test_rollup_calendar import ALWAYS, START, Place
@@ -151,5 +152,28 @@ def test_units_that_wait_after_the_new_hour_are_named_to_the_judge(place: Place)
     place.passes()
     assert place.unfolded == {"d24", "vn83-portal"}
     place.now += 15_000
+    place.passes()
+    assert place.unfolded == set()
+
+
+def test_a_unit_that_is_set_aside_is_named_to_the_judge_until_it_is_folded(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quiet_site(place, NINE - 20 * MINUTE)
+    fold, faulty = FoldJob.fold, {"c1"}
+
+    def fold_unless_faulty(job: FoldJob, entity: str, window: Window) -> None:
+        if entity in faulty:
+            raise ValueError(entity)
+        fold(job, entity, window)
+
+    monkeypatch.setattr(FoldJob, "fold", fold_unless_faulty)
+    place.now += MINUTE
+    place.write(ev.DeviceHeartbeat(n=1, t=place.now))
+    place.passes()
+    assert "c1" in place.unfolded
+    assert "vn83-portal" not in place.unfolded
+    faulty.clear()
+    place.now += 10 * MINUTE
     place.passes()
     assert place.unfolded == set()
