@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter, deque
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,6 +17,7 @@ from edge_agent.reconnect import ReconnectPolicy
 from edge_agent.sender import TOO_LARGE, FrameSender, OutgoingFrame
 from edge_agent.settings import AgentSettings, Environment
 from telemetry import __version__
+from telemetry.core.figures.completeness import count_rows, ranges_of, subtract_ranges, union_ranges
 from telemetry.core.protocol import codec, events as ev, presence
 from telemetry.core.protocol.topics import Topic
 from telemetry.errors import BrokerUnavailable
@@ -24,6 +26,7 @@ from telemetry.mqtt.link import FAILED, NO_SUBSCRIBERS, TAKEN_OVER, Link, LinkSe
 if TYPE_CHECKING:
     from edge_agent.clock import ClockWatch
     from edge_agent.outbox import Outbox, OutboxRow
+    from telemetry.core.figures.completeness import ClosedRanges
 
 __all__ = ["Agent", "AgentSettings", "Environment", "RemoteHandler"]
 _log = Logger(__name__)
@@ -31,6 +34,8 @@ IDLE_STEP_MS = 3_600_000
 LINK_DISABLED_POLL_MS = 1_000
 OUTBOX_ERROR_PAUSE_MS = 5_000
 """How long the agent pauses after an outbox that could not be written."""
+MAX_PENDING_RECEIPTS = 1_000
+"""Receipts that may wait while the outbox cannot be written; an older one that is lost costs a resend."""
 RECEIPT_TIMEOUT_MS = 600_000
 """Frames that wait this long without any receipt make the agent reconnect."""
 
@@ -70,6 +75,7 @@ class AgentCounters:
 
     connections: int = 0
     receipts: int = 0
+    receipts_invalid: int = 0
     receipted_rows: int = 0
     refused_rows: int = 0
     deferred_rows: int = 0
@@ -85,7 +91,7 @@ class Agent:
         self._topic = Topic(settings.centre, settings.device, "up")
         self._boot = environment.new_id()
         self._sid, self._recent_sids = "", deque[str](maxlen=64)
-        self._pending_receipts: list[codec.DeliveryReceipt] = []
+        self._pending_receipts = deque[codec.DeliveryReceipt](maxlen=MAX_PENDING_RECEIPTS)
         self.alarms = AlarmReporter(outbox, environment.wall, environment.monotonic, settings.alarms_enabled)
         self.sender = FrameSender(
             outbox, settings, environment, self._boot, self._publish_frame, self._set_aside_too_large
@@ -269,30 +275,69 @@ class Agent:
                 self._reconnect.saw_other_session()
             return
         receipt = codec.decode_receipt(message.payload)
-        if receipt is not None and receipt.spool == self.outbox.outbox_id:
-            self._pending_receipts.append(receipt)
+        if receipt is None:
+            self._drop_receipt("unreadable")
+        elif receipt.spool == self.outbox.outbox_id:
+            if receipt.highest_row > self.outbox.highest_n:
+                self._drop_receipt("names rows that do not exist")
+            else:
+                self._pending_receipts.append(receipt)
+
+    def _drop_receipt(self, problem: str) -> None:
+        """Count a receipt that ingest cannot have sent; the rows stay, and are sent again until one comes."""
+        self.counters.receipts_invalid += 1
+        if self.counters.receipts_invalid == 1 or not self.settings.alarms_enabled:
+            remedy = "find out who else may publish on this device's receipt topic"
+            _log.warning("receipt_dropped", device=self.settings.device, problem=problem, remedy=remedy)
+        self.alarms.raise_alarm("receipt_invalid")
 
     def _apply_receipts(self, now: int) -> None:
+        """Apply the receipts that wait: kept while the outbox cannot be written, dropped on any other fault."""
         if not self._pending_receipts:
             return
-        receipts, delivery, chance = self._pending_receipts, self.sender.delivery, self.environment.chance()
-        ranges = [r for receipt in receipts for r in receipt.ranges]
-        rejected = [r for receipt in receipts for r in receipt.rejected]
-        self.outbox.delete_receipted(ranges)
+        receipts = list(self._pending_receipts)
+        try:
+            self._apply(receipts, now)
+        except sqlite3.Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - tried again it would fail again, and their rows are sent again anyway
+            _log.exception("receipts_not_applied", device=self.settings.device, error=type(error).__name__)
+            self._drop_receipt("cannot be applied")
+        self._pending_receipts.clear()
+
+    def _apply(self, receipts: list[codec.DeliveryReceipt], now: int) -> None:
+        """Apply receipts to the rows that were handed out and wait for one; they say nothing about any other row."""
+        delivery, chance = self.sender.delivery, self.environment.chance()
+        ranges = union_ranges(*(receipt.ranges for receipt in receipts))
+        stored = delivery.waiting_rows(ranges)
+        rejected = self._waiting_of([row for receipt in receipts for row in receipt.rejected], stored)
+        rejected_rows = ranges_of(n for n, _ in rejected)
+        deferred = self._waiting_of(
+            [row for receipt in receipts for row in receipt.deferred], union_ranges(stored, rejected_rows)
+        )
+        if stored:
+            self.outbox.delete_receipted(stored)
         if rejected:
             self.outbox.move_to_refused(rejected, self.environment.wall())
-        self._pending_receipts = []
-        delivery.on_receipt([*ranges, *((n, n) for n, _ in rejected)])
-        if ranges:
+        delivery.on_receipt(union_ranges(stored, rejected_rows))
+        if stored:
             delivery.on_accepted(now)
-        self.sender.defer([r for receipt in receipts for r in receipt.deferred], now, chance)
+        self.sender.defer(deferred, now, chance)
         _log_refusals(self.settings.device, receipts)
         self._awaiting_receipt_since = None
         counters = self.counters
         counters.receipts += len(receipts)
-        counters.receipted_rows += sum(high - low + 1 for low, high in ranges)
+        counters.receipted_rows += count_rows(stored)
         counters.refused_rows += len(rejected)
-        counters.deferred_rows += sum(len(receipt.deferred) for receipt in receipts)
+        counters.deferred_rows += len(deferred)
+
+    def _waiting_of(self, rows: list[tuple[int, str]], settled: ClosedRanges) -> list[tuple[int, str]]:
+        """Return each of the rows once that waits for a receipt, but not those that are settled."""
+        if not rows:
+            return []
+        reasons = dict(rows)
+        waiting = subtract_ranges(self.sender.delivery.waiting_rows(ranges_of(reasons)), settled)
+        return [(n, reasons[n]) for low, high in waiting for n in range(low, high + 1)]
 
     def _send_due(self, now: int) -> None:
         chance = self.environment.chance()
@@ -354,6 +399,8 @@ class Agent:
             death = presence.Presence(online=False, sid=self._sid, t=self.environment.wall(), reason=reason)
             self._publish_presence(death)
         self.link.disconnect()
+        with suppress(sqlite3.Error):  # without it the next process sends these rows once more
+            self.outbox.save_handed_out(self.sender.delivery.handed_out())
         self.outbox.close()
 
 

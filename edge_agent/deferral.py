@@ -53,6 +53,10 @@ class Deferral:
         self._drop_empty_groups()
         return attempts
 
+    def waiting_rows(self) -> completeness.ClosedRanges:
+        """Return all rows that wait."""
+        return completeness.union_ranges(*(group.ranges for group in self._groups))
+
     def discard(self, ranges: list[tuple[int, int]]) -> None:
         """Remove rows, given as closed ranges."""
         if not self._groups:

@@ -8,9 +8,15 @@ Memory is bounded by the windows and by the gaps between deferred rows, never by
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from edge_agent.deferral import DEFER_MS, Deferral
+from telemetry.core.figures import completeness
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MAX_IN_FLIGHT = 8
 """Most frames without a PUBACK."""
@@ -46,7 +52,10 @@ class _UnreceiptedFrame:
     rows: set[int]
     due: int
     attempts: int
-    mid: int | None = None
+    mid: int | None
+    low: int
+    high: int
+    """The lowest and highest row when it was sent; rows are only ever removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +79,8 @@ class Delivery:
     _in_flight: dict[int, _UnreceiptedFrame] = field(default_factory=dict)
     _backlog: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
     _deferral: Deferral = field(default_factory=Deferral)
+    _earlier: completeness.ClosedRanges = ()
+    """Rows that an earlier process handed out and that had no receipt when it ended."""
     _tokens: float = 0.0
     _refilled_at: int = 0
 
@@ -157,7 +168,8 @@ class Delivery:
             return
         attempts = self._remove_rows(numbers)
         wait = min(self.pace.resend_ms * 2**attempts, RESEND_CAP_MS)
-        frame = _UnreceiptedFrame(numbers, now + int(wait * (1 + chance / 4)), attempts + 1, mid)
+        due = now + int(wait * (1 + chance / 4))
+        frame = _UnreceiptedFrame(numbers, due, attempts + 1, mid, min(numbers), max(numbers))
         self._frames.append(frame)
         if mid is not None:
             self._in_flight[mid] = frame
@@ -225,17 +237,43 @@ class Delivery:
         self._deferral.retry_now(now)
         self._tokens, self._refilled_at = max(self._tokens, float(self.pace.rows_per_frame)), now
 
-    def on_receipt(self, ranges: list[tuple[int, int]]) -> None:
-        """Remove rows named by a receipt, given as closed ranges."""
+    def waiting_rows(self, ranges: completeness.ClosedRanges) -> completeness.ClosedRanges:
+        """Return which of these rows (disjoint ranges, in order) were handed out and wait for a receipt."""
+        starts, ends = [low for low, _ in ranges], [high for _, high in ranges]
+        in_frames: list[tuple[int, int]] = []
         for frame in self._frames:
-            low, high = min(frame.rows), max(frame.rows)
-            hits = [r for r in ranges if r[0] <= high and r[1] >= low]
-            if any(a <= low and high <= b for a, b in hits):
+            first, end = bisect_left(ends, frame.low), bisect_right(starts, frame.high)
+            if first >= end:
+                continue
+            if starts[first] <= frame.low and frame.high <= ends[first]:
+                in_frames += completeness.ranges_of(frame.rows)
+            else:
+                named = (n for n in frame.rows if (i := bisect_right(starts, n)) and n <= ends[i - 1])
+                in_frames += completeness.ranges_of(named)
+        deferred = completeness.intersect_ranges(self._deferral.waiting_rows(), ranges)
+        return completeness.union_ranges(in_frames, deferred, completeness.intersect_ranges(self._earlier, ranges))
+
+    def handed_out(self) -> completeness.ClosedRanges:
+        """Return all rows that were handed out and wait for a receipt."""
+        frames = [completeness.ranges_of(frame.rows) for frame in self._frames]
+        return completeness.union_ranges(*frames, self._deferral.waiting_rows(), self._earlier)
+
+    def restore_handed_out(self, ranges: completeness.ClosedRanges) -> None:
+        """Take receipts for rows that an earlier process handed out, too."""
+        self._earlier = ranges
+
+    def on_receipt(self, ranges: Sequence[tuple[int, int]]) -> None:
+        """Remove rows that were stored or refused, given as closed ranges."""
+        for frame in self._frames:
+            hits = [r for r in ranges if r[0] <= frame.high and r[1] >= frame.low]
+            if any(a <= frame.low and frame.high <= b for a, b in hits):
                 frame.rows = set()
             elif hits:
                 frame.rows = {n for n in frame.rows if not any(a <= n <= b for a, b in hits)}
         self._drop_empty_frames()
-        self._deferral.discard(ranges)
+        self._deferral.discard(list(ranges))
+        if self._earlier:
+            self._earlier = completeness.subtract_ranges(self._earlier, tuple(ranges))
 
     def on_accepted(self, now: int) -> None:
         """Record that ingest accepts this device: rows deferred for a device-wide reason become due at once."""

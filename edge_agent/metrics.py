@@ -50,6 +50,8 @@ def metric_families(agent: Agent, faults: Mapping[str, int], not_after_s: float 
     yield _gauge("outbox_refused_rows", "Rows in the refused table.", outbox.refused_count())
     yield _gauge("outbox_full", "1 while the outbox's disk is full.", outbox.file.is_disk_full)
     yield _counter("receipts_total", "Receipts received since the start.", counters.receipts)
+    text = "Receipts dropped since the start: unreadable, or of rows that do not exist."
+    yield _counter("receipts_invalid_total", text, counters.receipts_invalid)
     yield _counter("frames_sent_total", "Frames sent to the broker since the start.", agent.sender.frames_sent)
     yield _counter("reconnects_total", "Connections after the first.", max(0, counters.connections - 1))
     yield _gauge("connected", "1 while connected to the broker.", agent.link.is_connected)

@@ -74,6 +74,7 @@ class FrameSender:
         self._holding_rows = False
         self._may_have_unsure_rows = True
         self.delivery = Delivery(settings.pace)
+        self.delivery.restore_handed_out(outbox.handed_out())
         self.frames_sent = 0
         if self._unsure_timestamps:
             self._unsure_timestamps.accept_earlier_boots()

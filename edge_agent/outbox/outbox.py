@@ -29,6 +29,9 @@ CLEARED_SHARE = 0.01
 PURGE_EVERY_MS = 3_600_000
 MAX_RANGES_PER_EVENT = 1_000
 """Most ranges in one `outbox.dropped` event, so that it fits into a frame."""
+_HANDED_OUT = "delivery:handed_out"
+"""The cursor that holds the rows handed out when the agent stopped."""
+MAX_HANDED_OUT_RANGES = 10_000
 _REFUSED_EVENT_PREFIX = b'{"type":"outbox.refused"'
 _INSERT_ROW = "INSERT INTO rows (n, class, size, body, boot, mono, wall, doubtful) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
@@ -280,6 +283,20 @@ class Outbox:
                 self._size_bytes += len(row.body)
 
         self.file.commit(work)
+
+    def save_handed_out(self, ranges: completeness.ClosedRanges) -> None:
+        """Store which rows were handed out and wait for a receipt: the next process takes receipts for them."""
+        text = msgspec.json.encode(ranges[:MAX_HANDED_OUT_RANGES]).decode()
+        self.file.commit(lambda db: db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", (_HANDED_OUT, text)))
+
+    def handed_out(self) -> completeness.ClosedRanges:
+        """Return what `save_handed_out` stored; none when it cannot be read."""
+        text = self.cursor(_HANDED_OUT)
+        try:
+            ranges = msgspec.json.decode(text, type=list[tuple[ev.RowNumber, ev.RowNumber]]) if text else []
+        except msgspec.MsgspecError:
+            return ()
+        return completeness.union_ranges((low, high) for low, high in ranges if low <= high)
 
     def cursor(self, source: str) -> str:
         """Return the source's cursor, empty at first."""

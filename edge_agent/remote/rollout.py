@@ -15,6 +15,8 @@ from msgspec import Struct
 from edge_agent.remote.settings import ConfigDocument, ConfigRejected, RemoteSettings, parse_document
 from telemetry.core.protocol.events import ConfigOutcome
 
+MAX_VERSION_LEAP = 1_000_000
+"""How far a version may be ahead of the last; one near the highest number would leave none for later."""
 GATE_MS = 60_000
 SOAK_MS = 10_000
 """A trial lasts at least this long: a source that fails with the settings does so soon, but not at once."""
@@ -109,7 +111,7 @@ class Rollout:
             document = parse_document(payload)
             if document.version <= self.state.seen:
                 return None
-            _check_applicable(document, facts)
+            _check_applicable(document, facts, self.state.seen)
         except ConfigRejected as error:
             return self._reject(payload, error)
         return Transition(msgspec.structs.replace(self.state, trial=document), document.settings)
@@ -160,9 +162,12 @@ class Rollout:
         return Transition(self.state.with_answer(ConfigAnswer(error.version, "rejected", error.reason), refused=digest))
 
 
-def _check_applicable(document: ConfigDocument, facts: DeviceFacts) -> None:
+def _check_applicable(document: ConfigDocument, facts: DeviceFacts, last_version: int) -> None:
     """Reject a valid document that cannot apply to this device. Raises ConfigRejected."""
     version, settings = document.version, document.settings
+    if version > last_version + MAX_VERSION_LEAP:
+        detail = f"more than {MAX_VERSION_LEAP} ahead of {last_version}: it would use up the later ones"
+        raise ConfigRejected(version, "version-too-far-ahead", detail)
     if document.valid_until is not None and document.valid_until <= facts.wall:
         raise ConfigRejected(version, "expired", "valid_until has passed")
     unknown = sorted(settings.sources.keys() - facts.sources)

@@ -38,6 +38,21 @@ def count_rows(ranges: Iterable[tuple[int, int]]) -> int:
     return sum(high - low + 1 for low, high in ranges)
 
 
+def intersect_ranges(first: ClosedRanges, second: ClosedRanges) -> ClosedRanges:
+    """Return the rows that are in both; each is disjoint and in order, as `union_ranges` returns them."""
+    out: list[tuple[int, int]] = []
+    i = j = 0
+    while i < len(first) and j < len(second):
+        low, high = max(first[i][0], second[j][0]), min(first[i][1], second[j][1])
+        if low <= high:
+            out.append((low, high))
+        if first[i][1] < second[j][1]:
+            i += 1
+        else:
+            j += 1
+    return tuple(out)
+
+
 def subtract_ranges(ranges: Iterable[tuple[int, int]], removed: ClosedRanges) -> ClosedRanges:
     """Return the rows of `ranges` that are not in `removed`, whose ranges are in order and disjoint."""
     out: list[tuple[int, int]] = []

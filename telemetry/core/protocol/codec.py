@@ -23,11 +23,13 @@ MAX_FRAME_BYTES = 128 * 1024
 MAX_INFLATED_BYTES = 1024 * 1024
 MAX_FUTURE_MS = 300_000
 """A row whose capture time is further ahead than this, ms, is deferred."""
+MAX_RECEIPT_ENTRIES = 10_000
+"""Most entries of each kind in a receipt that an agent accepts; ingest sends a tenth."""
 MAX_NAMED_ROWS = 1_000
 """Most rows an unreadable frame's user properties may name."""
 
 OutboxId = Annotated[str, Meta(max_length=64, pattern=r"^[A-Za-z0-9_-]{1,64}$(?!\n)")]
-ReceiptReason = Annotated[str, Meta(max_length=64, pattern=r"^[a-z0-9_-]*$(?!\n)")]
+ReceiptReason = Annotated[str, Meta(max_length=63, pattern=r"^[a-z0-9_-]{1,63}$(?!\n)")]
 AgentEvent = Union[ev.AGENT_EVENTS]  # type: ignore[valid-type]  # noqa: UP007
 AnyEvent = Union[ev.AGENT_EVENTS + ev.SERVER_EVENTS]  # type: ignore[valid-type]  # noqa: UP007
 
@@ -55,14 +57,24 @@ class _StrictFrame(_FrameHead, frozen=True, kw_only=True, forbid_unknown_fields=
     events: list[AgentEvent]
 
 
+_ReceiptEntries = Meta(max_length=MAX_RECEIPT_ENTRIES)
+_RefusedRows = Annotated[list[tuple[ev.RowNumber, ReceiptReason]], _ReceiptEntries]
+
+
 class DeliveryReceipt(Struct, frozen=True, kw_only=True):
     """What became of a device's rows: closed ranges stored, and (n, reason) pairs."""
 
     spool: OutboxId
-    ranges: list[tuple[ev.RowNumber, ev.RowNumber]]
-    rejected: list[tuple[ev.RowNumber, ReceiptReason]] = []
-    deferred: list[tuple[ev.RowNumber, ReceiptReason]] = []
+    ranges: Annotated[list[tuple[ev.RowNumber, ev.RowNumber]], _ReceiptEntries]
+    rejected: _RefusedRows = []
+    deferred: _RefusedRows = []
     at: ev.SignedInt = 0
+
+    @property
+    def highest_row(self) -> int:
+        """Return the highest row number named, 0 when none is."""
+        refused = (n for rows in (self.rejected, self.deferred) for n, _ in rows)
+        return max([*(high for _, high in self.ranges), *refused], default=0)
 
 
 class DecodedFrame(Struct, frozen=True):
@@ -133,11 +145,12 @@ def encode_receipt(receipt: DeliveryReceipt) -> bytes:
 
 
 def decode_receipt(payload: bytes) -> DeliveryReceipt | None:
-    """Return the receipt, or None when it is not one."""
+    """Return the receipt, or None when it is not one, or has a range that ends before it begins."""
     try:
-        return _RECEIPT_DECODER.decode(payload)
+        receipt = _RECEIPT_DECODER.decode(payload)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
+    return None if any(low > high for low, high in receipt.ranges) else receipt
 
 
 def decode_frame(payload: bytes, content_type: str, now: int) -> DecodedFrame:

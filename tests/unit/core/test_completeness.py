@@ -12,6 +12,7 @@ from telemetry.core.figures.completeness import (
     OutboxRowRanges,
     compute_completeness,
     count_rows,
+    intersect_ranges,
     ranges_of,
     subtract_ranges,
     union_ranges,
@@ -80,3 +81,11 @@ def test_the_ratio_never_exceeds_one(
         [OutboxRowRanges("d", "s", union_ranges(stored), union_ranges(refused), union_ranges(dropped))]
     ).ratio
     assert ratio is None or 0 < ratio <= 1
+
+
+@given(range_lists, range_lists)
+def test_intersection_holds_the_rows_that_are_in_both(
+    first: list[tuple[int, int]], second: list[tuple[int, int]]
+) -> None:
+    common = intersect_ranges(union_ranges(first), union_ranges(second))
+    assert rows_of(common) == rows_of(first) & rows_of(second)

@@ -165,3 +165,15 @@ def test_a_document_reads_as_its_values() -> None:
     assert parse_document(document(1, settings)).settings == RemoteSettings(
         every_ms=5_000, drain_rows_per_s=9, metrics=False, sources={"host": SourceSettings(every_ms=1_000)}
     )
+
+
+@pytest.mark.parametrize("last", [0, 7])
+def test_a_version_far_ahead_is_rejected_and_uses_up_no_later_one(last: int) -> None:
+    rollout = committed(last) if last else Rollout(RolloutState())
+    for version in (1 << 53, last + 1_000_001):
+        change = taken(rollout, rollout.on_offer(document(version), FACTS))
+        assert change.state.answer == ConfigAnswer(version, "rejected", "version-too-far-ahead")
+        assert (change.new_settings, change.state.seen) == (None, last)
+    change = taken(rollout, rollout.on_offer(document(last + 1), FACTS))
+    assert change.new_settings == RemoteSettings()
+    assert Rollout(RolloutState(seen=last)).on_offer(document(last + 1_000_000), FACTS) is not None
