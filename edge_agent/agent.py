@@ -43,6 +43,7 @@ REFUSAL_REMEDIES = {
     "unknown_device": "declare the device in the server's inventory; the rows stay and are sent again",
     "unknown_centre": "declare the centre in the server's inventory; the rows stay and are sent again",
     "unknown_system": "declare the system in the server's inventory; the rows stay and are sent again",
+    "not_yours": "a source names a centre, a device or the platform as its system; the rows are in the refused table",
     "too_many_outboxes": "find out why the outbox is made anew so often; the rows stay and are sent again tomorrow",
     "too_many_queues": "the program must send ids of queues and services only; the rows are in the refused table",
     "too_many_counters": "the program must send ids of counters only; the rows are in the refused table",

@@ -178,6 +178,8 @@ class RemoteControl:
             return
         self._file.save(transition.state)
         self._rollout.commit(transition)
+        if transition.state.trial is not None:
+            _log.info("config_on_trial", version=transition.state.trial.version)
         if transition.new_settings is not None and not self._apply_settings(transition.new_settings):
             self._commit_transition(self._rollout.roll_back("apply-failed"))
         self._report_outcome()

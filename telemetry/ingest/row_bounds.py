@@ -1,4 +1,4 @@
-"""Which rows of a declared device's frame ingest does not store: too old ones, and of systems that nobody declared.
+"""Which rows of a declared device's frame ingest does not store: too old ones, and of others or undeclared systems.
 
 It must not write or count anything, and a frame without such rows costs it no loop in Python.
 """
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from telemetry.core.calendar.windows import DAY
+from telemetry.core.fold.platform_heartbeat import PLATFORM_ENTITY
 from telemetry.core.inventory import REPLAY_SUFFIX
 from telemetry.core.protocol import events as ev
 
@@ -40,6 +41,26 @@ def reject_rows(decoded: DecodedFrame, expired: list[tuple[int, str]]) -> Decode
     numbers = {n for n, _ in expired}
     events = [event for event in decoded.events if event.n not in numbers]
     return replace(decoded, events=events, rejected=decoded.rejected + expired)
+
+
+def reject_foreign_entities(
+    decoded: DecodedFrame, kinds: AbstractSet[type[ev.Event]], inventory: Inventory
+) -> DecodedFrame:
+    """Reject results whose `system` is a centre, a device or the platform: a device speaks only of itself.
+
+    `kinds` are the types of the frame's events.
+    """
+    if _SYSTEM_EVENTS.isdisjoint(kinds):
+        return decoded
+    foreign = [(e.n, "not_yours") for e in decoded.events if _names_other_entity(e, inventory)]
+    return reject_rows(decoded, foreign) if foreign else decoded
+
+
+def _names_other_entity(event: ev.Event, inventory: Inventory) -> bool:
+    if not isinstance(event, ev.ProbeResult | ev.ConnectorStats) or event.system in inventory.systems:
+        return False
+    is_declared = event.system in inventory.centres or event.system in inventory.devices
+    return is_declared or event.system == PLATFORM_ENTITY or event.system.endswith(REPLAY_SUFFIX)
 
 
 def defer_undeclared_systems(

@@ -119,6 +119,7 @@ def classify_frame(
         if expired := [(event.n, "too_old") for event in decoded.events if event.t < oldest]:
             decoded = row_bounds.reject_rows(decoded, expired)
         kinds = {*map(type, decoded.events)}
+        decoded = row_bounds.reject_foreign_entities(decoded, kinds, inventory)
         decoded = row_bounds.defer_undeclared_systems(decoded, kinds, inventory)
         decoded = limits.apply(topic, decoded, kinds, now) if limits else decoded
     return FrameResult(topic, decoded, _dead_letters(topic.device, decoded, now, len(message.payload)))

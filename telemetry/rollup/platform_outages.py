@@ -9,14 +9,16 @@ from telemetry.core.calendar.windows import DAY, Window, floor
 from telemetry.core.fold.platform_heartbeat import (
     HEARTBEAT_TTL_MS,
     PLATFORM_ENTITY,
+    PLATFORM_OUTBOX_ID,
     RECONNECT_GRACE_MS,
     alive_windows,
     gaps_between,
     outages_with_reconnect,
 )
+from telemetry.core.protocol import events as ev
 
 if TYPE_CHECKING:
-    from telemetry.store import Store
+    from telemetry.store import Store, StoredEvent
 
 FIRST_HEARTBEAT, LAST_FOLDED_HEARTBEAT = "platform_since", "platform_beat"
 """Checkpoints: the first heartbeat ever, and the last one before which gaps are folded, Unix ms."""
@@ -92,7 +94,7 @@ class PlatformOutages:
         """Return the windows of a day's heartbeats; one for a day without a gap."""
         if day not in self._alive_by_day:
             heartbeats = self._store.events(PLATFORM_ENTITY, Window(day, day + DAY))
-            self._alive_by_day[day] = tuple(alive_windows(s.event.t for s in heartbeats))
+            self._alive_by_day[day] = tuple(alive_windows(s.event.t for s in heartbeats if _is_own_heartbeat(s)))
         return self._alive_by_day[day]
 
     def new_gaps(self) -> list[Window]:
@@ -111,6 +113,12 @@ class PlatformOutages:
         """Store that every gap returned is folded: a restart does not return it again."""
         if self._reported_until > self._checkpoint(LAST_FOLDED_HEARTBEAT):
             self._set_checkpoint(LAST_FOLDED_HEARTBEAT, self._reported_until)
+
+
+def _is_own_heartbeat(stored: StoredEvent) -> bool:
+    """Return whether ingest wrote it: no frame of a device can have this centre, outbox id and type."""
+    own = stored.centre == PLATFORM_ENTITY and stored.outbox_id == PLATFORM_OUTBOX_ID
+    return own and isinstance(stored.event, ev.PlatformBeat)
 
 
 def _utc_days(window: Window) -> range:

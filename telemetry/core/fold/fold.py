@@ -224,7 +224,8 @@ def fold_system(
     segments = system_segments(system, vantage_segments(unique_events), _reach(window), periods.window_of)
     own_window = window.clip(periods.window_of(Scope.system(system.id)))
     sums_by_slot = _state_sums(segments, (), evidence, own_window) if own_window else {}
-    for slot, counts in probe_counts(unique_events, window).items():
+    probes = [s for s in unique_events if not system.vantage or s.device in system.vantage]
+    for slot, counts in probe_counts(probes, window).items():
         sums_by_slot.setdefault(slot, {}).update(counts)
     return _to_totals(system.id, province, {Scope.system(system.id): sums_by_slot})
 

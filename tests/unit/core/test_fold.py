@@ -166,6 +166,15 @@ def test_a_systems_totals_hold_states_probes_and_latency_of_good_ones() -> None:
     }
 
 
+def test_a_probe_from_no_vantage_point_of_the_system_counts_in_no_figure() -> None:
+    declared, own = replace(SYSTEM, vantage=("a",)), [probe("a", 0, latency_ms=10.0)]
+    forged = [probe("b", t, latency_ms=1.0) for t in range(0, SLOT, 1_000)]
+    window = Window(0, SLOT)
+    assert fold.fold_system(declared, "83", own + forged, window) == fold.fold_system(declared, "83", own, window)
+    (total,) = fold.fold_system(replace(SYSTEM, vantage=()), "83", own + forged, window)
+    assert total.sums["probes"] == 301
+
+
 def test_unknown_time_of_a_system_is_our_own_platforms_when_that_was_down() -> None:
     alone, lost = replace(SYSTEM, vantage=("a",)), Window(2 * MINUTE, 4 * MINUTE)
     (total,) = fold.fold_system(alone, "83", [probe("a", 0)], Window(0, SLOT), [lost])

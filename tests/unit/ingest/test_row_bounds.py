@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -72,6 +73,32 @@ def test_rows_of_an_undeclared_system_are_deferred_until_it_is_declared() -> Non
     declared = replace(WORLD.systems[SYSTEM], id="vn83-new")
     world = replace(WORLD, systems=MappingProxyType({**WORLD.systems, "vn83-new": declared}))
     assert [event.n for event in classify(probe(2, "vn83-new"), stats, world=world).events] == [2, 3]
+
+
+@pytest.mark.parametrize("name", ["vn83-28756", "motcua", "vn83-83-gateway1", "vn83-83-kiosk1", "vn83-83", "x-replay1"])
+def test_a_result_that_names_a_centre_a_device_or_the_platform_as_its_system_is_not_the_devices(name: str) -> None:
+    stats = ev.ConnectorStats(n=2, t=NOW, system=name, period_ms=60_000, ok=1, failed=0)
+    decoded = classify(probe(1, name), stats, beat(3, NOW), probe(4, SYSTEM), probe(5, "vn83-new"))
+    assert [event.n for event in decoded.events] == [3, 4]
+    assert decoded.rejected == [(1, "not_yours"), (2, "not_yours")]
+    assert decoded.deferred == [(5, "unknown_system")]
+
+
+def test_a_result_that_is_not_the_devices_is_a_dead_letter_with_its_reason() -> None:
+    payload = codec.encode_frame("s1", "b", NOW, [codec.encode_event(probe(1, "motcua"))])
+    result = classify_frame(Message(f"motcua/v1/{CENTRE}/{DEVICE}/up", payload, codec.CONTENT_TYPE), WORLD, NOW)
+    assert [(letter.reason, letter.rows) for letter in result.dead_letters] == [("not_yours", 1)]
+
+
+@pytest.mark.parametrize("spool", ["platform", "contact", "status"])
+@pytest.mark.parametrize("kind", ["platform.beat", "device.contact", "device.status", "device.heartbeat"])
+def test_no_frame_can_have_the_origin_of_the_servers_own_events(spool: str, kind: str) -> None:
+    for outbox in (spool, "s1"):
+        row = {"n": 1, "t": NOW, "type": kind, "online": True, "sid": "s"}
+        payload = json.dumps({"v": 1, "spool": outbox, "events": [row]}).encode()
+        for topic in (f"motcua/v1/{CENTRE}/{DEVICE}/up", "motcua/v1/motcua/ingest/up"):
+            decoded = classify_frame(Message(topic, payload, codec.CONTENT_TYPE), WORLD, NOW).decoded
+            assert decoded.events == []
 
 
 def test_two_thousand_invented_systems_are_one_dead_letter() -> None:
