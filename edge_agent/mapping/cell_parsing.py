@@ -10,6 +10,7 @@ import re
 import unicodedata
 from base64 import b32encode
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from hashlib import blake2b
@@ -24,7 +25,7 @@ from edge_agent.mapping.clock_forms import (
     to_english_half_days,
     worded_duration_ms,
 )
-from telemetry.core.calendar.windows import local_ms, to_ms
+from telemetry.core.calendar.windows import local_ms, to_local, to_ms
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -33,6 +34,7 @@ CellValue = str | int | float | bool | None
 RowCells = Mapping[str, str]
 """One row of the file: column -> trimmed text."""
 MAX_TIME_CHARS = 100
+_CLOCKS_CHANGE_AT_MS = 1_800_000
 _EMPTY_CELL_REMEDY = "fill the cell, or write optional = true for this field in the mapping"
 _NUMBER_REMEDY = (
     'write it with the decimal sign of the mapping: decimal = "," reads 1.234,5, decimal = "." reads 1,234.5; '
@@ -168,6 +170,34 @@ def parse_date(text: str, pattern: str) -> date:
         return datetime.strptime(_MIDNIGHT.sub("", text[:MAX_TIME_CHARS]), pattern).date()  # noqa: DTZ007
 
 
+@dataclass(slots=True)
+class ClockChanges:
+    """What the local times of one row have of a change of clocks.
+
+    `repeated` has the times that are read as the first of two, Unix ms, with what the second is later, ms.
+    """
+
+    repeated: dict[int, int] = field(default_factory=dict)
+    has_skipped: bool = False
+
+    def add(self, local_ms_read: int, value_ms: int, zone: ZoneInfo) -> None:
+        """Note the time of a local clock; `value_ms` is the time with its durations added."""
+        if later_ms := repeated_hour_ms(local_ms_read // _CLOCKS_CHANGE_AT_MS, zone):
+            self.repeated[value_ms] = later_ms
+
+
+@lru_cache(maxsize=1024)
+def repeated_hour_ms(half_hour: int, zone: ZoneInfo) -> int:
+    """Return by how much later the local times of a half hour (Unix ms ÷ 1 800 000) come again, ms; 0: never."""
+    local = to_local(half_hour * _CLOCKS_CHANGE_AT_MS, zone)
+    return 0 if local.fold else max(to_ms(local.replace(fold=1)) - to_ms(local), 0)
+
+
+def is_skipped(wall: datetime, zone: ZoneInfo) -> bool:
+    """Return whether clocks never show this local time: they are put forward over it."""
+    return to_local(to_ms(wall.replace(tzinfo=zone)), zone).replace(tzinfo=None) != wall
+
+
 @lru_cache(maxsize=1024)
 def local_time_ms(day: date, seconds_of_day: float, zone: ZoneInfo) -> int:
     """Return the local time `seconds_of_day` after the start of `day`, Unix ms; it may be on a neighbouring day."""
@@ -220,16 +250,17 @@ def to_unix_ms(when: datetime, zone: ZoneInfo) -> int:
     return to_ms(when if when.tzinfo else when.replace(tzinfo=zone))
 
 
-def parse_pattern_ms(text: str, pattern: str, zone: ZoneInfo) -> int:
-    """Return the time of a text in a strptime pattern, Unix ms; the half days may be named SA and CH."""
+def parse_pattern(text: str, pattern: str) -> datetime:
+    """Return the time of a text in a strptime pattern; the half days may be named SA and CH. Raises ValueError."""
     text = text.removeprefix("'")
     if "%p" in pattern:
         text = to_english_half_days(text)
-    return to_unix_ms(datetime.strptime(text[:MAX_TIME_CHARS], pattern), zone)  # noqa: DTZ007
+    return datetime.strptime(text[:MAX_TIME_CHARS], pattern)  # noqa: DTZ007
 
 
-def _read_iso(text: str, zone: ZoneInfo) -> int:
-    return to_unix_ms(datetime.fromisoformat(_OFFSET_AFTER_SPACE.sub(r"\1", text)), zone)
+def parse_iso(text: str) -> datetime:
+    """Return the time of an ISO text, without a zone when it has no offset. Raises ValueError."""
+    return datetime.fromisoformat(_OFFSET_AFTER_SPACE.sub(r"\1", text))
 
 
 def _read_excel(text: str, zone: ZoneInfo) -> int:
@@ -278,7 +309,7 @@ FORMAT_READERS: dict[str, Callable[[str, ZoneInfo], CellValue]] = {
     "id": lambda text, _: slugify(text),
     "int": lambda text, _: parse_whole(text),
     "number": lambda text, _: parse_finite(text),
-    "iso": _read_iso,
+    "iso": lambda text, zone: to_unix_ms(parse_iso(text), zone),
     "excel": _read_excel,
     "unix_s": lambda text, _: round(parse_finite(text) * 1000),
     "unix_ms": lambda text, _: round(parse_finite(text)),

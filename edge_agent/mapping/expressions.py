@@ -7,7 +7,7 @@ Each kind of expression is a strict struct whose field names are the keys of the
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, cast, get_args
 
 import msgspec
@@ -17,6 +17,7 @@ from edge_agent.mapping.cell_parsing import (
     FORMAT_READERS,
     CellError,
     CellValue,
+    ClockChanges,
     DateCell,
     RowCells,
     as_tuple,
@@ -26,16 +27,20 @@ from edge_agent.mapping.cell_parsing import (
     has_time_format,
     is_iso_time,
     is_shortened_number,
+    is_skipped,
     local_time_ms,
     parse_date,
     parse_duration_ms,
-    parse_pattern_ms,
+    parse_iso,
+    parse_pattern,
     parse_time_of_day,
     refuse_missing_cell,
     required_cell,
     to_decimal_point,
+    to_unix_ms,
 )
 from edge_agent.mapping.clock_forms import DAY_S
+from telemetry.core.calendar.windows import to_local
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -46,6 +51,7 @@ DurationUnit = Literal["ms", "s", "min", "h", "day", "h:mm:ss", "mm:ss", "h:mm"]
 TimeForm = Literal["auto", "h.mm", "hhmm", "day", "min"]
 
 
+_OFFSET = re.compile(r"(?:[Zz]|[+-][0-9]{2}:?[0-9]{2}(?::?[0-9]{2})?)$")
 UNKNOWN_SERVICE = "is no known service"
 """The kind of fault of a text that no service lists."""
 
@@ -72,6 +78,7 @@ class ReplayContext:
     decimal: str = "."
     earlier_ids: Callable[[str], str | None] | None = None
     occurrence: int = 1
+    clock_changes: ClockChanges = field(default_factory=ClockChanges)
 
     def ticket_id(self, cells: Sequence[str]) -> str:
         """Return the random-looking id of the ticket with this key: the stored one when there is one."""
@@ -265,14 +272,26 @@ class ColumnExpression(_ShiftedTime, frozen=True, kw_only=True):
         value = self._parse(text, context)
         if not has_time_format(self.format):
             return value
-        return check_time_ms(self.column, text, cast("int", value)) + self.shift_ms(row, context)
+        time_ms = check_time_ms(self.column, text, cast("int", value)) + self.shift_ms(row, context)
+        if self._is_local(text):
+            context.clock_changes.add(cast("int", value), time_ms, context.zone)
+        return time_ms
+
+    def _is_local(self, text: str) -> bool:
+        """Return whether the cell is a time of a local clock, without an offset."""
+        if self.format == "iso" or isinstance(text, DateCell):
+            return not _OFFSET.search(text)
+        return self.format == "excel" or ("%" in self.format and "%z" not in self.format)
 
     def _parse(self, text: str, context: ReplayContext) -> CellValue:
         try:
             is_iso = isinstance(text, DateCell) and has_time_format(self.format) and is_iso_time(text)
             read = FORMAT_READERS.get("iso" if is_iso else self.format)
-            if read is None:
-                return parse_pattern_ms(text, self.format, context.zone)
+            if is_iso or self.format == "iso" or read is None:
+                when = parse_pattern(text, self.format) if read is None else parse_iso(text)
+                if when.tzinfo is None and is_skipped(when, context.zone):
+                    context.clock_changes.has_skipped = True
+                return to_unix_ms(when, context.zone)
             return read(to_decimal_point(text, context.decimal) if self.format == "number" else text, context.zone)
         except (ValueError, OverflowError, re.error):
             remedy = "correct the cell, or the format in the mapping"
@@ -316,7 +335,12 @@ class DateTimeExpression(_ShiftedTime, frozen=True, kw_only=True):
             raise CellError(
                 self.date, problem, "correct the cell, or date_format in the mapping", row[self.date]
             ) from None
-        return check_time_ms(self.date, row[self.date], time_ms) + self.shift_ms(row, context)
+        value = check_time_ms(self.date, row[self.date], time_ms) + self.shift_ms(row, context)
+        context.clock_changes.add(time_ms, value, context.zone)
+        shown = to_local(time_ms, context.zone)
+        if abs((shown.hour * 3600 + shown.minute * 60 + shown.second - seconds_of_day) % DAY_S) >= 1:
+            context.clock_changes.has_skipped = True
+        return value
 
     def _parse_day(self, row: RowCells) -> Date:
         text = required_cell(row, self.date)

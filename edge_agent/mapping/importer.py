@@ -230,6 +230,9 @@ class _FilePass:
             key = tuple(cells[column] for column in mapping.ticket_columns)
             self._occurrences[key] += 1
             context = replace(context, occurrence=self._occurrences[key])
+        changes = context.clock_changes
+        changes.repeated.clear()
+        changes.has_skipped = False
         events: list[Event] = []
         faults: dict[tuple[str, str], CellError] = {}
         for rule in rules:
@@ -244,6 +247,7 @@ class _FilePass:
             self.check.add_fault(row.line, fault.column, fault.kind, fault.remedy, fault.text)
         if faults:
             return ()
+        self.check.add_clock_changes(row.line, changes)
         judgement = self.ledger.judge_row(row.line, events)
         self.check.add_events(judgement.counted, row.line)
         return judgement.new

@@ -20,7 +20,7 @@ from telemetry.errors import Fault
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from edge_agent.mapping.cell_parsing import RowCells
+    from edge_agent.mapping.cell_parsing import ClockChanges, RowCells
     from edge_agent.mapping.document import ReplayMapping
     from telemetry.core.inventory import OpeningHours
     from telemetry.core.protocol.events import Event
@@ -153,15 +153,16 @@ def _first_busy(arrivals: Iterable[tuple[int, int]], threshold: float) -> int | 
 
 
 @dataclass(slots=True)
-class NegativeDurations:
-    """Events that end before they began: their wait or service time is not counted, the events themselves are."""
+class CountedLines:
+    """How many rows or events have something that is worth a warning, and the first lines with it."""
 
-    name: str
+    subject: str
+    consequence: str
     count: int = 0
     first_lines: list[int] = field(default_factory=list)
 
     def add(self, line: int) -> None:
-        """Count an event; the first lines are retained."""
+        """Count one; the first lines are retained."""
         self.count += 1
         if len(self.first_lines) < FIRST_FAULTS:
             self.first_lines.append(line)
@@ -171,8 +172,12 @@ class NegativeDurations:
         if not self.count:
             return None
         lines = ", ".join(map(str, self.first_lines))
-        text = f"negative {self.name}: {self.count:,} (first in line {lines}); they enter no mean"
-        return f"{text}, their tickets are counted; check these cells"
+        return f"{self.subject}: {self.count:,} (first in line {lines}); {self.consequence}"
+
+
+NEGATIVE = "they enter no mean, their tickets are counted; check these cells"
+REPEATED = "the first of the two is taken, the second where the first would be before what it follows"
+SKIPPED = "read as by a clock that was not yet put forward"
 
 
 @dataclass(slots=True)
@@ -192,8 +197,14 @@ class LogCheck:
     open_tickets: int = 0
     arrivals: Counter[int] = field(default_factory=Counter)
     """Tickets by the half hour in which they entered (Unix ms ÷ 1 800 000)."""
-    negative_waits: NegativeDurations = field(default_factory=lambda: NegativeDurations("waits"))
-    negative_services: NegativeDurations = field(default_factory=lambda: NegativeDurations("service times"))
+    negative_waits: CountedLines = field(default_factory=lambda: CountedLines("negative waits", NEGATIVE))
+    negative_services: CountedLines = field(default_factory=lambda: CountedLines("negative service times", NEGATIVE))
+    repeated_times: CountedLines = field(
+        default_factory=lambda: CountedLines("rows in the hour that clocks show twice", REPEATED)
+    )
+    skipped_times: CountedLines = field(
+        default_factory=lambda: CountedLines("rows with a time that clocks skip", SKIPPED)
+    )
     faults: FaultCounts = field(init=False)
     _date_readings: list[DateReading] = field(init=False)
     _texts_tested: dict[str, frozenset[str]] = field(init=False)
@@ -226,6 +237,13 @@ class LogCheck:
         if kind == UNKNOWN_SERVICE and text is not None:
             self.unknown_services[text if len(self.unknown_services) < MAX_VALUES else "…"] += 1
 
+    def add_clock_changes(self, line: int, changes: ClockChanges) -> None:
+        """Count a row whose local times are of the hour at which clocks change."""
+        if changes.repeated:
+            self.repeated_times.add(line)
+        if changes.has_skipped:
+            self.skipped_times.add(line)
+
     def add_events(self, events: Iterable[Event], line: int) -> None:
         """Count events of the row in that line."""
         for event in events:
@@ -253,5 +271,6 @@ class LogCheck:
     def warnings(self) -> list[str]:
         """Return what is allowed, but probably not intended."""
         texts = [reading.warning() for reading in self._date_readings]
-        texts += [self.negative_waits.warning(), self.negative_services.warning()]
+        counted = (self.negative_waits, self.negative_services, self.repeated_times, self.skipped_times)
+        texts += [lines.warning() for lines in counted]
         return [text for text in texts if text]

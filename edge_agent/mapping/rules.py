@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import FieldInfo, fields
 
-from edge_agent.mapping.cell_parsing import CellError, RowCells
+from edge_agent.mapping.cell_parsing import CellError, ClockChanges, RowCells
 from edge_agent.mapping.expressions import (
     ChoiceExpression,
     Condition,
@@ -31,6 +31,7 @@ FaultReporter = Callable[[str, str, str], None]
 """Called with key, problem and remedy of each fault."""
 _QUEUE_FIELDS = ("queue", "to_queue")
 _HASHED_ID_FIELDS = ("ticket", "dossier")
+_TIMES_IN_ORDER = ("received", "entered", "called", "started", "t")
 _AUTOMATIC_FIELDS = {"n", "queue"}
 
 
@@ -51,6 +52,7 @@ class MappingRule:
         """Return the row's event; raises CellError."""
         field_values = ((name, expression.read_value(row, context)) for name, expression in self.fields)
         values: dict[str, object] = {"n": n} | {name: value for name, value in field_values if value is not None}
+        _order_repeated_times(values, context.clock_changes)
         if self.has_queue:
             values.setdefault("queue", values.get("service"))
             values |= {key: f"{queue_prefix}{values[key]}" for key in _QUEUE_FIELDS if key in values}
@@ -66,6 +68,21 @@ class MappingRule:
         columns = dict(self.fields).get(name, ConstExpression(const="")).columns
         problem = f"makes no valid {name or 'event'} of {self.event_type.__struct_config__.tag} ({message})"
         return CellError(" + ".join(columns) or name, problem, "correct the cell, or the field in the mapping")
+
+
+def _order_repeated_times(values: dict[str, object], changes: ClockChanges) -> None:
+    """Read a time of the hour that clocks show twice as the second one where it would lie before what it follows."""
+    if not changes.repeated:
+        return
+    previous = None
+    for name in _TIMES_IN_ORDER:
+        time_ms = values.get(name)
+        if not isinstance(time_ms, int):
+            continue
+        later_ms = changes.repeated.get(time_ms, 0)
+        if previous is not None and time_ms < previous <= time_ms + later_ms:
+            values[name] = time_ms = time_ms + later_ms
+        previous = time_ms
 
 
 def parse_rule(common: Mapping[str, Any], entry: Mapping[str, Any], report: FaultReporter) -> MappingRule | None:

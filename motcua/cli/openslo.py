@@ -47,7 +47,9 @@ def export(
 
 @app.command("import")
 def import_(
-    files: Annotated[list[Path], typer.Argument(help="YAML files with openslo/v1 or openslo.com/v2alpha documents.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="YAML or JSON files with documents of openslo/v1, v1alpha or v2alpha.")
+    ],
     config: ConfigOption = None,
 ) -> None:
     """Print the objectives of OpenSLO files as objectives.toml, and the result for each document on standard error.
@@ -81,21 +83,16 @@ def dump_yaml(documents: Sequence[object]) -> str:
 
 
 def read_documents(file: Path) -> Iterator[tuple[str, object]]:
-    """Yield a file's documents, each with its label. Raises ConfigError with the line of a syntax error."""
-    import yaml
+    """Yield a file's documents, each with its label `FILE:LINE`. Raises ConfigError with the line of a fault."""
+    from telemetry.inventory.yaml_documents import DocumentError, read_yaml
 
     try:
-        documents = list(yaml.safe_load_all(file.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError) as error:
+        documents = list(read_yaml(file.read_bytes()))
+    except OSError as error:
         raise ConfigError([Fault(str(file), 0, "file", str(error), "give a readable YAML file")]) from error
-    except yaml.YAMLError as error:
-        position = getattr(error, "problem_mark", None)
-        problem = f"is not YAML: {getattr(error, 'problem', error)}"
-        line = position.line + 1 if position else 1
-        raise ConfigError([Fault(str(file), line, "syntax", problem, "correct that line")]) from error
-    except (ValueError, OverflowError, RecursionError) as error:  # an invalid date or number, or too many levels
-        raise ConfigError([Fault(str(file), 1, "value", f"cannot be read: {error}", "correct that value")]) from error
-    yield from ((f"{file}#{at}", body) for at, body in enumerate(documents, start=1) if body is not None)
+    except DocumentError as error:
+        raise ConfigError([Fault(str(file), error.line, "syntax", error.problem, error.remedy)]) from error
+    yield from ((f"{file}:{item.line}", item.body) for item in documents if item.body is not None)
 
 
 def print_result(result: ImportResult) -> None:

@@ -31,6 +31,7 @@ REASONS_BY_PATH = {
     "spec.indicator": OWN_INDICATOR, "spec.indicatorRef": OWN_INDICATOR, "spec.sli": OWN_INDICATOR,
     "spec.sliRef": OWN_INDICATOR,
     "timeSliceTarget": NO_SLICES, "timeSliceWindow": NO_SLICES,
+    "ratioMetrics": OWN_INDICATOR,
     "op": "a threshold has no unit in OpenSLO: use the annotation motcua/threshold-ms",
     "value": "a threshold has no unit in OpenSLO: use the annotation motcua/threshold-ms",
 }  # fmt: skip
@@ -45,7 +46,10 @@ WINDOW_KEYS = ("duration", "isRolling", "calendar")
 _EXCERPT = reprlib.Repr()
 _EXCERPT.maxlevel, _EXCERPT.maxlist, _EXCERPT.maxdict, _EXCERPT.maxtuple, _EXCERPT.maxset = 2, 3, 3, 3, 3
 _EXCERPT.maxstring = 80
-API_VERSIONS = ("openslo/v1", "openslo.com/v2alpha")
+ALPHA_VERSION = "openslo/v1alpha"
+API_VERSIONS = ("openslo/v1", ALPHA_VERSION, "openslo.com/v2alpha")
+ALPHA_UNITS = {"Hour": "h", "Day": "d", "Week": "w", "Month": "M", "Quarter": "Q", "Year": "Y"}
+"""How a unit of `timeWindows` in v1alpha is written in a duration of v1."""
 PERIODS_BY_DURATION: Mapping[str, ObjectivePeriod] = {text: period for period, text in PERIOD_DURATIONS.items()}
 OTHER_KINDS = {
     "AlertPolicy": "alerts use Motcua's burn-rate rules, by clock and period",
@@ -105,7 +109,7 @@ class ImportResult:
 
 
 def import_documents(documents: Iterable[tuple[str, object]], inventory: Inventory) -> ImportResult:
-    """Read documents, each with a label such as `slo.yaml#2`; what cannot be imported becomes a note."""
+    """Read documents, each with a label such as `slo.yaml:12`; what cannot be imported becomes a note."""
     imported: dict[str, tuple[str, Objective]] = {}
     notes: list[ImportNote] = []
     for label, body in documents:
@@ -122,6 +126,8 @@ def _read_document(label: str, body: object, inventory: Inventory, notes: list[I
         notes.append(ImportNote(label, "apiVersion", f"not imported: it is none of {', '.join(API_VERSIONS)}"))
         return ()
     kind = as_text(body.get("kind", ""))
+    if kind == "SLO" and body["apiVersion"] == ALPHA_VERSION:
+        body = _from_alpha(body)
     slo = SloDocument(f"{label} {kind}", body, notes)
     try:
         if kind != "SLO":
@@ -132,6 +138,21 @@ def _read_document(label: str, body: object, inventory: Inventory, notes: list[I
         path, reason = error.args
         slo.add_note(path, f"not imported: {reason}")
         return ()
+
+
+def _from_alpha(body: Mapping[str, object]) -> dict[str, object]:
+    """Return an SLO of v1alpha with its time windows as v1 writes them; the rest stays as it is."""
+    spec = body.get("spec")
+    windows = spec.get("timeWindows") if isinstance(spec, dict) else None
+    if not isinstance(spec, dict) or not isinstance(windows, list):
+        return dict(body)
+    converted = []
+    for window in windows:
+        table = dict(window) if isinstance(window, dict) else {}
+        count, unit = table.pop("count", 1), as_text(table.pop("unit", ""))
+        converted.append({**table, "duration": f"{as_text(count)}{ALPHA_UNITS.get(unit, unit)}"})
+    others = {key: value for key, value in spec.items() if key != "timeWindows"}
+    return {**body, "spec": {**others, "timeWindow": converted}}
 
 
 def _note_other_kind(slo: SloDocument, kind: str) -> None:

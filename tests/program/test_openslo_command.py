@@ -49,8 +49,8 @@ def test_a_file_of_nothing_we_know_exits_1_and_says_why(tmp_path: Path) -> None:
     file.write_text("apiVersion: v1\nkind: ConfigMap\n---\n- 1\n")
     done = inventory("openslo", "import", str(file))
     assert done.returncode == 1
-    assert f"{file}#1: apiVersion: not imported" in done.stderr
-    assert f"{file}#2: apiVersion: not imported" in done.stderr
+    assert f"{file}:1: apiVersion: not imported" in done.stderr
+    assert f"{file}:4: apiVersion: not imported" in done.stderr
     assert tomllib.loads(done.stdout) == {}
 
 

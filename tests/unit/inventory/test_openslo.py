@@ -156,7 +156,7 @@ def test_rolling_windows_become_days(before: str, after: str, days: int) -> None
 
 
 REFUSED = [
-    ("openslo/v1", "openslo/v1alpha", "apiVersion", "none of openslo/v1"),
+    ("openslo/v1", "openslo/v0", "apiVersion", "none of openslo/v1"),
     ("kind: SLO", "kind: Service", "Service ngsp-web", "scopes come from the inventory"),
     ("kind: SLO", "kind: Sloo", "Sloo ngsp-web", "not known"),
     ("ngsp-web,", "NGSP web,", "metadata.name", "is not an id"),

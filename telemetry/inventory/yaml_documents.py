@@ -1,0 +1,90 @@
+"""Reads YAML and JSON documents with the line of each, strictly.
+
+It must not know what documents mean. What cannot be read is a `DocumentError` with line and remedy, never a traceback.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from telemetry.delimited_text import DelimitedTextError, decode_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_KEYS = 10_000
+"""Most keys of one table, merged ones included: merges of merges grow without end."""
+
+
+class DocumentError(Exception):
+    """A document that cannot be read: its line, the problem and the remedy."""
+
+    def __init__(self, line: int, problem: str, remedy: str) -> None:
+        self.line, self.problem, self.remedy = line, problem, remedy
+        super().__init__(f"line {line}: {problem}; {remedy}")
+
+
+@dataclass(frozen=True, slots=True)
+class YamlDocument:
+    """One document, or one element of a document that is a list, and the line on which it begins."""
+
+    line: int
+    body: object
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Refuses a key that is given twice, a value that Python cannot hold, and merges without end."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        super().flatten_mapping(node)
+        if len(node.value) > MAX_KEYS:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"a table has more than {MAX_KEYS:,} keys", node.start_mark
+            )
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
+        first: dict[tuple[str, str], int] = {}
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                line = first.setdefault((key.tag, key.value), key.start_mark.line + 1)
+                if line != key.start_mark.line + 1:
+                    problem = f"{key.value!r} is already on line {line}"
+                    raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+        return super().construct_mapping(node, deep)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, OverflowError) as error:  # a date or a number that cannot be
+            problem = f"{str(getattr(node, 'value', ''))[:40]!r} cannot be read ({str(error)[:80]})"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
+
+
+def read_yaml(raw: bytes) -> Iterator[YamlDocument]:
+    """Yield the documents of a file in UTF-8 or UTF-16; the elements of a list are documents. Raises DocumentError."""
+    try:
+        text = unicodedata.normalize("NFC", decode_text(raw))
+    except DelimitedTextError as error:
+        raise DocumentError(error.line, error.problem, "save it as UTF-8") from None
+    line, loader = 1, None
+    try:
+        loader = _StrictLoader(text)
+        while loader.check_node() and (node := loader.get_node()) is not None:
+            line = node.start_mark.line + 1
+            for part in node.value if isinstance(node, yaml.SequenceNode) else [node]:
+                line = part.start_mark.line + 1
+                yield YamlDocument(line, loader.construct_document(part))
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise DocumentError(line, f"is not YAML: {error.reason}", "remove that character") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = f"is not YAML: {getattr(error, 'problem', error)}"
+        raise DocumentError(mark.line + 1 if mark else line, problem, "correct that line") from None
+    except RecursionError:
+        line = max(line, loader.line + 1) if loader is not None else line
+        raise DocumentError(line, "is nested too deeply", "write fewer levels") from None
