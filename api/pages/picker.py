@@ -59,6 +59,8 @@ def build_picker(queries: Queries, locale: PageLocale, place: HistoryPlace, peri
     ]
     names = ServiceNames(queries, locale, place.centre)
     service_ids = place.centre.services if place.centre else tuple(queries.inventory().services)
+    if service and service not in service_ids:
+        service_ids = (*service_ids, service)
     return DatePicker(
         path=place.path,
         title=locale.t("live_today") if period is None else period_title(period, locale),

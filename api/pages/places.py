@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from api.pages.periods import MAX_CENTRE_DAYS, MAX_PROVINCE_DAYS
 from telemetry.core.fold.histogram_buckets import HISTOGRAM_BOUNDS_S
-from telemetry.core.inventory import local_date
+from telemetry.core.inventory import UNDECLARED_SERVICE, local_date
 from telemetry.queries.period_history import MAX_DAYS_BY_TIME_OF_DAY, DayRange
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ class ServiceNames:
 
     def __call__(self, service: str) -> str:
         """Return a service's name, its id without one."""
+        if service == UNDECLARED_SERVICE and service not in self._services:
+            return self._locale.t("undeclared_services")
         return self._locale.name(self._services.get(service), service)
 
     def centre(self, ident: str) -> str:

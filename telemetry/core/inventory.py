@@ -130,6 +130,10 @@ class SourceDeclaration:
         return all(not selector or selector == value for selector, value in selectors)
 
 
+UNDECLARED_SERVICE = "undeclared"
+"""The id under which all services are shown together that devices of a centre name and its declaration does not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Centre:
     """A public-service centre: one hall or desk with its hours, counters and devices."""
@@ -160,6 +164,13 @@ class Centre:
     def __post_init__(self) -> None:
         """Join hours, exceptions and rules into the calendar."""
         object.__setattr__(self, "calendar", Calendar(self.hours, self.zone, self.exceptions, self.rules))
+
+    def shown_service(self, service: str) -> str:
+        """Return under which id a reported service is shown: its own, or UNDECLARED_SERVICE without a declaration.
+
+        An imported log declares its services itself.
+        """
+        return service if self.imported or service in self.services else UNDECLARED_SERVICE
 
     def open_windows(self, window: Window) -> list[Window]:
         """Return the parts of `window` in which the open clock runs: opening hours that count."""

@@ -18,11 +18,12 @@ from telemetry.core.fold.totals import (
     SERVICE_LEVEL_THRESHOLDS_S,
     add_to_sums,
 )
+from telemetry.core.inventory import UNDECLARED_SERVICE
 from telemetry.core.scope import Scope
 from telemetry.queries.buckets import BucketQuery
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
     from telemetry.core.figures.histograms import QueueFigures
@@ -70,9 +71,11 @@ class QueueHistory:
 
 
 def current_queues(views: Iterable[CentreView], service: str | None = None) -> list[CurrentQueue]:
-    """Return the queues by centre and service."""
-    pairs = ((view, queue) for view in views for queue in view.services)
-    return [CurrentQueue(v, s) for v, s in pairs if service in (None, s.service)]
+    """Return the queues by centre and service: all undeclared ones of a centre as one, or the one of `service`."""
+    if service is None:
+        return [CurrentQueue(view, queue) for view in views for queue in view.services]
+    shown = ((v, v.services if service == UNDECLARED_SERVICE else v.reported_services) for v in views)
+    return [CurrentQueue(view, queue) for view, queues in shown for queue in queues if queue.service == service]
 
 
 def queue_history_rows(
@@ -80,24 +83,43 @@ def queue_history_rows(
 ) -> tuple[QueueHistoryRow, ...]:
     """Add desk totals into buckets of each centre's own days; buckets without data have no row.
 
+    The undeclared services of a centre are one row; `service` may name one of them.
+
     Service levels leave out tickets that are decided after the last slot boundary: they may still be called.
     """
     rows: list[QueueHistoryRow] = []
     for zone in sorted({c.zone for c in centres}, key=str):
-        centre_ids = [c.id for c in centres if c.zone == zone]
-        rows.extend(_history_rows(store, centre_ids, BucketQuery(query.window, query.bucket, zone), service, now))
+        in_zone = [c for c in centres if c.zone == zone]
+        rows.extend(_history_rows(store, in_zone, BucketQuery(query.window, query.bucket, zone), service, now))
     return tuple(sorted(rows, key=lambda r: (r.centre, r.service, r.window.start)))
 
 
 def _history_rows(
-    store: TotalsReader, centres: Sequence[str], query: BucketQuery, service: str | None, now: int
+    store: TotalsReader, centres: Sequence[Centre], query: BucketQuery, service: str | None, now: int
 ) -> Iterator[QueueHistoryRow]:
     buckets = query.buckets()
     starts = [b.start for b in buckets]
     for chunk in (centres[i : i + CENTRES_PER_READ] for i in range(0, len(centres), CENTRES_PER_READ)):
-        for (centre, name, bucket_index), sums in _sums_by_queue(store, chunk, query, starts, now).items():
+        by_queue = _sums_by_queue(store, [c.id for c in chunk], query, starts, now)
+        if service in (None, UNDECLARED_SERVICE):
+            by_queue = _add_undeclared(by_queue, {c.id: c for c in chunk})
+        for (centre, name, bucket_index), sums in by_queue.items():
             if any(sums.values()) and service in (None, name):
                 yield QueueHistoryRow(centre, name, buckets[bucket_index], query.zone, sums)
+
+
+def _add_undeclared(
+    by_queue: Mapping[QueueKey, dict[str, int]], centres: Mapping[str, Centre]
+) -> dict[QueueKey, dict[str, int]]:
+    """Return the sums with the undeclared services of each centre and bucket as one."""
+    shown: dict[QueueKey, dict[str, int]] = {}
+    for (centre, name, bucket_index), sums in by_queue.items():
+        key = (centre, centres[centre].shown_service(name), bucket_index)
+        if key in shown:
+            add_to_sums(shown[key], sums)
+        else:
+            shown[key] = sums
+    return shown
 
 
 def _sums_by_queue(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from telemetry.core.calendar.opening_calendar import Calendar
 from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window, day_window, floor
 from telemetry.core.in_service import ALWAYS_IN_SERVICE, service_periods
-from telemetry.core.inventory import ALWAYS_OPEN, Centre, local_date
+from telemetry.core.inventory import ALWAYS_OPEN, UNDECLARED_SERVICE, Centre, local_date
 from telemetry.core.scope import Scope
 from telemetry.core.slo.periods import settled_until
 from telemetry.queries.availability import AvailabilityOptions, compute_availability
@@ -271,7 +271,8 @@ class Queries:
 
     def _check_service(self, service: str, centres: list[Centre] | None = None) -> None:
         centre_services = {s for c in centres or () for s in c.services}
-        if service not in self._inventory().services and service not in centre_services:
+        known = service == UNDECLARED_SERVICE or service in self._inventory().services or service in centre_services
+        if not known:
             raise NotFound(service, "service")
 
     def period_history(self, centre: str | None, days: DayRange, service: str | None = None) -> PeriodHistory:

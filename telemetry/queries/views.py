@@ -21,13 +21,13 @@ from telemetry.core.figures.condition import (
 from telemetry.core.figures.histograms import queue_figures
 from telemetry.core.fold.centre_state import capacity_bounds
 from telemetry.core.fold.live_row_types import DeviceNow, ServiceNow
-from telemetry.core.fold.totals import add_sums
+from telemetry.core.fold.totals import add_sums, encode_sums
 from telemetry.core.in_service import ALL_IN_SERVICE, ALWAYS
 from telemetry.core.inventory import local_date
 from telemetry.core.scope import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from telemetry.core.figures.condition import Condition
     from telemetry.core.figures.histograms import QueueFigures
@@ -102,7 +102,20 @@ class CentreView:
 
     @property
     def services(self) -> tuple[ServiceNow, ...]:
-        """Return the queues, declared services first; sums of an earlier day are dropped."""
+        """Return the queues, declared services first, then all undeclared ones as one."""
+        groups: dict[str, list[ServiceNow]] = {}
+        for reported in self.reported_services:
+            groups.setdefault(self.centre.shown_service(reported.service), []).append(reported)
+        return tuple(
+            q[0] if q[0].service == name and len(q) == 1 else add_queues(name, q) for name, q in groups.items()
+        )
+
+    @property
+    def reported_services(self) -> tuple[ServiceNow, ...]:
+        """Return the queues under the names that devices report, declared services first.
+
+        Sums of an earlier day are dropped.
+        """
         rows = {s.service: s for s in (self.row.services if self.row else ())}
         zone = self.centre.zone
         names = [*self.centre.services, *sorted(set(rows) - set(self.centre.services))]
@@ -179,6 +192,18 @@ class CentreView:
     def condition(self) -> Condition:
         """Return the centre's condition."""
         return self.assessment.condition
+
+
+def add_queues(service: str, queues: Sequence[ServiceNow]) -> ServiceNow:
+    """Return several queues as the one of `service`."""
+    return ServiceNow(
+        service=service,
+        waiting=sum(q.waiting for q in queues),
+        serving=sum(q.serving for q in queues),
+        oldest=min((q.oldest for q in queues if q.oldest is not None), default=None),
+        today=encode_sums(add_sums(q.today_sums for q in queues)),
+        recent=encode_sums(add_sums(q.recent_sums for q in queues)),
+    )
 
 
 def _queue_facts(service: ServiceNow, now: int) -> QueueFacts:

@@ -96,3 +96,12 @@ def test_the_target_in_force_is_the_first_whose_date_has_not_passed() -> None:
 def test_the_local_date_is_that_of_the_zone() -> None:
     assert local_date(local(23, 0), ZONE) == date(2026, 11, 23)
     assert local_date(local(23, 0), ZoneInfo("UTC")) == date(2026, 11, 22)
+
+
+def test_a_service_that_the_centre_does_not_declare_is_shown_as_undeclared_except_of_an_import() -> None:
+    assert [CENTRE.shown_service(name) for name in ("land", "tax", "undeclared")] == [
+        "land",
+        "undeclared",
+        "undeclared",
+    ]
+    assert replace(CENTRE, imported=True).shown_service("tax") == "tax"
