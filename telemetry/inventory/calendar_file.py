@@ -25,6 +25,7 @@ from telemetry.core.protocol.events import CentreMode
 from telemetry.inventory.hours import WEEKDAYS, override_week, special_days_of, weekday_hours
 from telemetry.inventory.record import AllowedKeys
 from telemetry.inventory.recurrence import (
+    OutdatedHolidays,
     PublicHolidays,
     RecurringMaintenance,
     RuleError,
@@ -174,6 +175,8 @@ def _read_holidays(doc: TomlDocument) -> PublicHolidays:
         return public_holidays(country, part) if country else _NO_HOLIDAYS
     except UnknownCountry as error:
         record.add_fault("subdivision" if part else "country", str(error), 'use an ISO 3166 code, such as "VN"')
+    except OutdatedHolidays as error:
+        record.add_fault("country", str(error), OutdatedHolidays.remedy)
     except ImportError:
         record.add_fault("country", "needs the library holidays, which is not installed", _INSTALL_REMEDY)
     return _NO_HOLIDAYS

@@ -10,6 +10,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from importlib.metadata import version
 from threading import Lock
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -39,12 +40,31 @@ _RULE_PARTS = {
 }
 
 
+_MIN_HOLIDAYS = "0.106"
+"""The lowest version of the library that has every day below; the same bound as in pyproject.toml."""
+_KNOWN_DAYS_OFF = {
+    "VN": (
+        date(2021, 2, 12), date(2021, 4, 21), date(2021, 9, 2), date(2021, 9, 3), date(2022, 2, 1), date(2022, 2, 4),
+        date(2022, 4, 11), date(2022, 9, 1), date(2025, 5, 2), date(2026, 2, 17), date(2026, 8, 31),
+    ),
+}  # fmt: skip
+"""Tết, Hùng Kings, National Day, and days swapped by decision, by country: a library without one is out of date."""
+_KNOWN_DAYS_WORKED = {"VN": (date(2025, 4, 26), date(2026, 8, 22))}
+"""Saturdays worked for such days."""
+
+
 class RuleError(ValueError):
     """A recurrence rule that is not supported or not valid."""
 
 
 class UnknownCountry(ValueError):
     """A country or subdivision for which the library has no holidays."""
+
+
+class OutdatedHolidays(ValueError):
+    """The installed library lacks days that are known; `remedy` says which version has them."""
+
+    remedy = f'pip install "holidays>={_MIN_HOLIDAYS}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +79,7 @@ class PublicHolidays:
 def public_holidays(country: str, subdivision: str) -> PublicHolidays:
     """Return the public holidays of HOLIDAY_YEARS, named in the country's language.
 
-    Raises UnknownCountry, and ImportError when the library is not installed.
+    Raises UnknownCountry, OutdatedHolidays, and ImportError when the library is not installed.
     """
     import holidays  # noqa: PLC0415
 
@@ -70,6 +90,12 @@ def public_holidays(country: str, subdivision: str) -> PublicHolidays:
     except NotImplementedError as error:
         raise UnknownCountry(str(error)) from None
     worked = frozenset(day for day in getattr(days_off, "weekend_workdays", ()) if day.year in HOLIDAY_YEARS)
+    # `country` is the two-letter code, whichever of its names was given.
+    missing = [day for day in _KNOWN_DAYS_OFF.get(days_off.country, ()) if day not in days_off]
+    missing += [day for day in _KNOWN_DAYS_WORKED.get(days_off.country, ()) if day not in worked]
+    if missing:
+        days = ", ".join(map(str, sorted(missing)))
+        raise OutdatedHolidays(f"the library holidays {version('holidays')} is wrong about {days}")
     return PublicHolidays(MappingProxyType(dict(sorted(days_off.items()))), worked)
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import builtins
+import tomllib
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+import holidays
 import pytest
 
 from telemetry.core.calendar.windows import DAY, HOUR, Window, day_window, to_local, to_ms
-from telemetry.inventory import default_path, load
+from telemetry.inventory import default_path, load, recurrence
 from telemetry.inventory.hours import HoursError, parse_hours
 from telemetry.inventory.recurrence import (
     RECURRENCE_END,
+    OutdatedHolidays,
     RecurringMaintenance,
     RuleError,
     UnknownCountry,
@@ -305,6 +308,42 @@ def test_names_of_holidays_do_not_depend_on_the_machines_language(monkeypatch: p
     public_holidays.cache_clear()
     monkeypatch.setenv("LANGUAGE", "en_US")
     assert public_holidays("VN", "").days_off[date(2026, 2, 17)] == "Tết Nguyên Đán"
+
+
+@pytest.mark.parametrize("country", ["VN", "VNM"])
+@pytest.mark.parametrize("day", ["2021-09-03", "2022-02-01", "2025-05-02", "2026-08-22"])
+def test_a_library_that_is_wrong_about_a_known_day_is_named_with_the_version_to_install(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, country: str, day: str
+) -> None:
+    current = holidays.country_holidays
+
+    def outdated(*args: Any, **more: Any) -> Any:  # noqa: ANN401 - as the library's
+        found = current(*args, **more)
+        if day in found:
+            found.pop(day)
+        found.weekend_workdays = found.weekend_workdays - {date.fromisoformat(day)}
+        return found
+
+    public_holidays.cache_clear()
+    change(folder, "calendar.toml", 'country = "VN"', f'country = "{country}"')
+    monkeypatch.setattr(holidays, "country_holidays", outdated)
+    monkeypatch.setattr(recurrence, "version", lambda _: "0.50")
+    [fault] = faults_of(folder)
+    public_holidays.cache_clear()
+    assert (Path(fault.file).name, fault.line, fault.field) == ("calendar.toml", 6, "country")
+    assert fault.problem == f"the library holidays 0.50 is wrong about {day}"
+    assert fault.remedy == 'pip install "holidays>=0.106"'
+
+
+def test_the_version_in_the_remedy_is_the_one_that_both_extras_require() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    extras = project["project"]["optional-dependencies"]
+    required = [line for name in ("server", "infra") for line in extras[name] if line.startswith("holidays")]
+    assert [f'pip install "{line}"' for line in required] == [OutdatedHolidays.remedy] * 2
+
+
+def test_a_country_of_which_no_day_is_known_is_taken_as_the_library_has_it() -> None:
+    assert public_holidays("US", "").days_off[date(2026, 7, 4)] == "Independence Day"
 
 
 # Faults: (old text, new text, line, field, part of the problem)
