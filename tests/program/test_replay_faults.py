@@ -8,15 +8,19 @@ import pytest
 from rich.console import Console
 
 from edge_agent.mapping import document, importer
-from motcua import replay
+from motcua import replay, system
 from telemetry import inventory
+from telemetry.core.calendar.windows import Window
+from telemetry.core.scope import Scope
 from telemetry.errors import MotcuaError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from telemetry.core.calendar.windows import BucketWidth
     from telemetry.core.inventory import Inventory
 
+WIDTHS: tuple[BucketWidth, ...] = ("5m", "1h", "1d")
 HEADER = "case,channel,department,started,ended,planned_end,deadline,events,first_event,last_event\n"
 ROW = "c-1,Desk,General,2010-10-01T00:00:00+02:00,,2010-11-26T00:00:00+01:00,2010-11-26T00:00:00+01:00,1,,\n"
 
@@ -56,3 +60,33 @@ def test_an_ingest_that_does_not_know_the_centre_ends_the_replay_at_once(tmp_pat
     undeclared = inventory.load(inventory.default_path())
     with pytest.raises(MotcuaError, match="deferred 1 rows: declare replay-coselog-receipt in the inventory"):
         replay.run_replay(job(tmp_path), lambda: undeclared, Console(quiet=True))
+
+
+BANK_LOG = """\
+vru+line\tcall_id\tpriority\ttype\tdate\tvru_entry\tvru_exit\tvru_time\tq_start\tq_exit\tq_time\toutcome\tser_start\tser_exit\tser_time\tserver
+AA0101\t34536\t0\tPS\t990201\t7:02:47\t7:02:56\t9\t0:00:00\t0:00:00\t0\tAGENT\t7:02:55\t7:05:41\t166\tA01
+AA0101\t34539\t2\tPS\t990201\t8:09:16\t8:09:22\t6\t8:09:22\t8:09:27\t5\tHANG\t0:00:00\t0:00:00\t0\tNO_SERVER
+"""
+LAST_EVENT = 917_849_367_000
+"""1999-02-01 08:09:27 in Israel, Unix ms."""
+
+
+@pytest.mark.parametrize("later_s", [10, 3600], ids=["within-the-last-five-minutes", "an-hour-later"])
+def test_a_second_replay_adds_and_changes_no_total(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, later_s: int
+) -> None:
+    (tmp_path / "log.tsv").write_text(BANK_LOG)
+    job = replay.parse_job(tmp_path / "log.tsv", "bank-1999", "", (f"sqlite:///{tmp_path / 's.db'}", None), "max")
+    imports = [importer.import_centre(document.load_mapping("bank-1999"))]
+    declared = inventory.load(inventory.default_path(), imports=imports)
+    by_run = []
+    for run in range(2):
+        began, start = system.monotonic_ms(), LAST_EVENT + 10_000 + run * later_s * 1000
+        monkeypatch.setattr(system, "wall_ms", lambda began=began, start=start: start + system.monotonic_ms() - began)
+        result = replay.run_replay(job, lambda: declared, Console(quiet=True))
+        store = job.open_store()
+        by_run.append([t for width in WIDTHS for t in store.totals([job.centre], width, Window(0, 1 << 45))])
+        store.close()
+        assert result.log.new_count == (0 if run else 5)
+    assert by_run[0] == by_run[1] != []
+    assert {Scope(total.scope).kind for total in by_run[0]} == {"desk"}

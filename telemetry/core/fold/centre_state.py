@@ -158,7 +158,8 @@ def centre_devices_of(
     """Read the events (without repeats, sorted by t) of a centre's declared devices.
 
     `span` is the time that the answer is for; `window_of` says when a device is in service, by scope: what it reports
-    at other times does not count.
+    at other times does not count.  The connection of a replay is that of an import, not of the centre whose log it
+    imports: it never counts, so that a repeated import changes nothing.
     """
     own = exclude_replay_devices(devices)
     in_service = {d.id: window_of(Scope.device(d.id)) for d in own}
@@ -166,6 +167,9 @@ def centre_devices_of(
         _within_service(segments_of(events), in_service)
         for segments_of in (service_segments, contact_segments, link_segments)
     )
+    for device in devices:
+        if device.kind == "replay":
+            contact.pop(device.id, None)
     return CentreDevices(own, service, contact, link, memberships(in_service, in_service, span))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import time
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -33,7 +34,7 @@ from telemetry.core.in_service import (
 from telemetry.core.inventory import ALWAYS_OPEN, DeclaredPeriod, Device, Inventory, System, local_date
 from telemetry.core.protocol import events as ev
 from telemetry.core.slo.timeseries import TimeSeries, bucket_layout, build_grid
-from tests.unit.days import DESK, GATEWAY, KIOSK, NEXT_DESK, REPLAY, SECOND, beats, ms, said
+from tests.unit.days import DESK, GATEWAY, KIOSK, NEXT_DESK, REPLAY, SECOND, beats, contacts, ms, said, status
 from tests.unit.inventories import centre
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -227,6 +228,15 @@ def test_a_vantage_point_votes_only_in_service() -> None:
 
 def test_a_replay_alone_is_its_centre() -> None:
     assert hour_sums((REPLAY,), [], ServicePeriods({"device:vn83-1-replay1": ServicePeriod(None)})) == {}
+
+
+def test_the_connection_of_an_import_is_in_no_total_even_within_the_time_of_its_log() -> None:
+    log = ServicePeriods({scope: ServicePeriod(T, T + HOUR) for scope in ("centre:vn83-1", "device:vn83-1-replay1")})
+    ends = [status(T, online=True, device=REPLAY), status(T + 2 * MINUTE, online=False, device=REPLAY)]
+    connection: list[Any] = [*contacts(T, T + MINUTE, device=REPLAY), *ends]
+    assert hour_sums((REPLAY,), connection, log) == {}
+    without = hour_sums((KIOSK,), [], ALL_IN_SERVICE)
+    assert hour_sums((REPLAY, KIOSK), connection, ALL_IN_SERVICE) == without
 
 
 def test_segments_are_cut_and_joined() -> None:
