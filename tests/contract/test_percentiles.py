@@ -86,7 +86,8 @@ def put_history(store: Store, centre: Centre, events: list[SourcedEvent]) -> Non
 def test_a_real_queues_percentiles_are_within_the_error_and_all_else_exact(
     store: Store, bank_log: list[dict[str, str]]
 ) -> None:
-    centre = Centre("bank", "83", "commune", "B", "B", "83", "", 2, ALWAYS_OPEN, (), ZONE)
+    declared = tuple(sorted({row["type"].lower() for row in bank_log}))
+    centre = Centre("bank", "83", "commune", "B", "B", "83", "", 2, ALWAYS_OPEN, declared, ZONE)
     put_history(store, centre, [s for number, row in enumerate(bank_log) for s in call_events(number, row)])
     waits: dict[str, list[int]] = defaultdict(list)
     services: dict[str, list[int]] = defaultdict(list)
