@@ -8,11 +8,13 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 import dashboards
 from dashboards.files import load_provisioned_files
+from telemetry.core.fold.live_row_types import FAULT_ROW_PREFIX, FoldFaultNow
 from telemetry.ingest import metrics_server
 from telemetry.ingest.stats import IngestStats
 from tests.program.network import NOW, busy
@@ -37,6 +39,8 @@ def started(status: str, headers: object, error: object = None, /) -> Callable[[
 def exposed(folder: Path) -> set[str]:
     """Every sample's name that the API and an ingest show, and those that Prometheus makes itself."""
     net = judged(busy(promising(folder)))
+    fault = FoldFaultNow(entity="vn83-a", at=NOW, failures=1, since=NOW, part="fold")
+    net.store.put_live_rows({f"{FAULT_ROW_PREFIX}vn83-a": msgspec.json.encode(fault)})
     net.store.set_cursor(NOW * 1000)
     pages = [net.client.get("/metrics").text]
     net.store.close()

@@ -124,7 +124,7 @@ class ExtremeDay:
         self.rollup.run_once()
         took = time.monotonic() - began
         self.check_receipts()
-        self.net.time[0] += self.random.choice([20_000, MINUTE, 2 * MINUTE])
+        self.net.time[0] += self.random.choice([MINUTE, 10 * MINUTE, 15 * MINUTE] if LONG else [20_000, 2 * MINUTE])
         return took
 
     def check_receipts(self) -> None:
