@@ -173,3 +173,13 @@ def test_slow_burning_is_a_ticket_and_no_page() -> None:
         burn_rate.OPEN_CLOCK_RULES, burning(Window(0, DAYS * DAY), share=0.018), CLOSING - HOUR
     )
     assert [r.rule.name for r in found if r.is_exceeded] == ["ticket-day", "ticket-week"]
+
+
+def test_the_starts_of_long_windows_are_known_only_as_far_as_the_timeline_reaches() -> None:
+    timeline = build_open_timeline([Window(0, HOUR), Window(DAY, DAY + 2 * HOUR)])
+    hour, day = (replace(burn_rate.OPEN_CLOCK_RULES[0], long_ms=length) for length in (HOUR, 10 * HOUR))
+    evaluated = Window(DAY + HOUR, DAY + 2 * HOUR)
+    assert burn_rate.long_window_starts([hour, day], timeline, evaluated) == [Window(DAY, DAY + HOUR)]
+    assert burn_rate.long_window_starts([day], timeline, evaluated) == []
+    early = Window(DAY - HOUR, DAY + HOUR)
+    assert burn_rate.long_window_starts([hour], timeline, early) == [Window(0, HOUR)]

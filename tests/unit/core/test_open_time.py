@@ -115,3 +115,15 @@ def test_a_calendar_period_is_whole_and_local(
     aligned: periods.CalendarPeriod, now: str, first: str, last: str, zone: ZoneInfo
 ) -> None:
     assert periods.calendar_period(aligned, ms(now, zone), zone) == Window(ms(first, zone), ms(last, zone))
+
+
+def test_an_instant_is_open_or_not() -> None:
+    timeline = build_open_timeline([Window(0, HOUR), Window(2 * HOUR, 3 * HOUR)])
+    assert [timeline.is_open(t) for t in (-1, 0, HOUR - 1, HOUR, 2 * HOUR, 3 * HOUR)] == [
+        False,
+        True,
+        True,
+        False,
+        True,
+        False,
+    ]
