@@ -1,6 +1,7 @@
 """Polls an ESC/POS printer's status (paper, cover, errors) and appends an event on change; it must never print.
 
-The stream is open only during a poll: a printer accepts one connection, and the printing program needs it.
+The stream is open only during a poll: a printer accepts one connection, and the printing program needs it.  So a poll
+without a whole answer is no state: it becomes one when it was repeated for `lost_after_s`.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ import msgspec
 from edge_agent.log import Logger
 from edge_agent.sources.byte_stream import DeviceBusy, open_stream
 from edge_agent.sources.escpos_status import (
+    IN_SERVICE,
     STATUS_REQUESTS,
     UNREACHABLE,
+    FailedPolls,
     PrinterStatus,
     StatusByteFilter,
     interpret_status,
@@ -33,11 +36,15 @@ if TYPE_CHECKING:
     from telemetry.source_settings import DeviceAddress
 
 _log = Logger(__name__)
+RETRY_MS = 10_000
 
 
 @dataclass(slots=True)
 class EscposSource:
-    """Polls every `every_ms`; a printer has `timeout_s` for each answer; `clock` returns Unix ms."""
+    """Polls every `every_ms`; a printer has `timeout_s` for each answer; `clock` returns Unix ms, `monotonic` seconds.
+
+    After a failed poll it polls at least every `RETRY_MS`.
+    """
 
     address: DeviceAddress
     clock: Callable[[], int]
@@ -45,30 +52,45 @@ class EscposSource:
     every_ms: int = 10_000
     timeout_s: float = 1.0
     name: str = "escpos"
+    lost_after_s: float = 60.0
+    monotonic: Callable[[], float] = time.monotonic
+    has_failed: bool = False
+    """Whether the last poll got no whole answer."""
 
     def run(self, outbox: Sink, stop: Stop) -> None:
         """Poll until stopped; the last known state survives a restart, and the first poll is always reported."""
         last, reported = _parse_cursor(outbox.cursor(self.name)), False
+        failed_polls = FailedPolls(self.lost_after_s)
         while not stop.is_set():
             now = self.poll_printer(last)
+            if now is None or not failed_polls.is_state(failed=self.has_failed, now=self.monotonic()):
+                now = None if reported else last
             if now is not None and (now != last or not reported):
                 self._emit_state(outbox, now)
                 last, reported = now, True
-            if stop.wait(self.every_ms / 1000):
+            if stop.wait((min(self.every_ms, RETRY_MS) if self.has_failed else self.every_ms) / 1000):
                 return
 
     def poll_printer(self, last: PrinterStatus | None = None) -> PrinterStatus | None:
-        """Return the printer's status, None while it is busy printing; `last` is its previous status."""
+        """Return the printer's status, None while another program has it open; `last` is its previous status.
+
+        `has_failed` is set when it comes from no answer, or from a part of one that shows no fault.
+        """
+        had_failed, self.has_failed = self.has_failed, False
         try:
             with open_stream(self.address, self.timeout_s) as stream:
                 answers = self._query_status(stream)
         except DeviceBusy:
             return None
-        except OSError as error:
-            if last != UNREACHABLE:
-                _log.warning("printer_lost", source=self.name, error=str(error))
+        except (OSError, UnicodeError) as error:
+            self.has_failed = True
+            if last != UNREACHABLE and not had_failed:
+                _log.warning("printer_not_reached", source=self.name, error=str(error), lost_after_s=self.lost_after_s)
             return UNREACHABLE
-        return interpret_status(answers) if answers else status_without_answer(last)
+        status = interpret_status(answers) if answers else status_without_answer(last)
+        is_part = len(answers) < len(STATUS_REQUESTS)
+        self.has_failed = not answers or (is_part and status == IN_SERVICE and last != IN_SERVICE)
+        return status
 
     def _query_status(self, stream: ByteStream) -> dict[int, int]:
         """Return the answers, by request; after one without an answer no more are sent, since it may arrive late."""

@@ -59,6 +59,26 @@ class PrinterStatus:
 
 UNREACHABLE = PrinterStatus("out_of_order", "offline")
 """No connection to the printer."""
+IN_SERVICE = PrinterStatus("in_service", "ok")
+
+
+@dataclass(slots=True)
+class FailedPolls:
+    """Decides when polls without an answer are the printer's state: repeated, for `lost_after_s`.
+
+    A printer takes one connection at a time: while it prints, another one is refused, reset or left waiting.
+    """
+
+    lost_after_s: float
+    _since: float = 0.0
+    _count: int = 0
+
+    def is_state(self, *, failed: bool, now: float) -> bool:
+        """Return whether this poll's result is the printer's state; `now` is monotonic, s."""
+        self._count = self._count + 1 if failed else 0
+        if self._count == 1:
+            self._since = now
+        return not failed or (self._count > 1 and now - self._since >= self.lost_after_s)
 
 
 def interpret_status(answers: Mapping[int, int]) -> PrinterStatus:
@@ -74,7 +94,7 @@ def interpret_status(answers: Mapping[int, int]) -> PrinterStatus:
         return PrinterStatus("degraded", "offline")
     if paper & _NEAR_END:
         return PrinterStatus("degraded", "paper_low")
-    return PrinterStatus("in_service", "ok")
+    return IN_SERVICE
 
 
 def status_without_answer(previous: PrinterStatus | None) -> PrinterStatus:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edge_agent.sources.byte_stream import open_stream
+from edge_agent.sources.byte_stream import DeviceBusy, open_stream
 from edge_agent.sources.escpos import EscposSource
 from edge_agent.sources.escpos_status import (
     UNREACHABLE,
@@ -263,3 +263,107 @@ def test_the_line_is_free_between_looks() -> None:
         other.settimeout(5)
         assert other.recv(1) == b"\x12"
     printer.close()
+
+
+class Polls:
+    """A source whose printer and clock a test plays: one status or None for each poll, 10 s apart."""
+
+    def __init__(self, outbox: Outbox, answers: list[PrinterStatus | str], cursor: str = "in_service:ok") -> None:
+        outbox.append([], source="escpos", cursor=cursor)
+        self.outbox, self.answers, self.now = outbox, answers, 0.0
+        self.waits: list[float] = []
+        self.source = EscposSource(
+            parse_device_address("tcp://127.0.0.1:9"), lambda: 7, DeviceState(), every_ms=300_000,
+            monotonic=lambda: self.now,
+        )  # fmt: skip
+
+    def is_set(self) -> bool:
+        return not self.answers
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.waits.append(timeout)
+        self.now += min(timeout, 10)
+        return self.is_set()
+
+    def run(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
+        def open_next(*_: object) -> object:
+            answer = self.answers.pop(0)
+            if answer == "held":
+                raise DeviceBusy
+            if isinstance(answer, str):
+                raise OSError(answer)
+            return answer
+
+        monkeypatch.setattr("edge_agent.sources.escpos.open_stream", open_next)
+        self.source.run(self.outbox, self)
+        return [(event.state, event.printer) for event in said(self.outbox)]
+
+
+@pytest.mark.parametrize("failed", [1, 6])
+def test_a_printer_that_is_not_reached_is_offline_after_a_minute_and_not_before(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch, failed: int
+) -> None:
+    polls = Polls(outbox, ["refused"] * failed)
+    assert polls.run(monkeypatch) == [("in_service", "ok")]
+    assert set(polls.waits) == {10.0}
+
+
+def test_a_printer_that_is_gone_is_offline_after_seven_polls(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    polls = Polls(outbox, ["no route to host"] * 7)
+    assert polls.run(monkeypatch) == [("in_service", "ok"), ("out_of_order", "offline")]
+
+
+def test_a_device_file_that_another_program_holds_is_no_fault(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Polls(outbox, ["held"] * 50).run(monkeypatch) == [("in_service", "ok")]
+
+
+@pytest.mark.parametrize(("cursor", "told"), [("", []), ("out_of_order:paper_out", [("out_of_order", "paper_out")])])
+def test_an_agent_that_starts_while_the_printer_is_busy_reports_the_last_state(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch, cursor: str, told: list[tuple[str, str]]
+) -> None:
+    assert Polls(outbox, ["reset"] * 3, cursor).run(monkeypatch) == told
+
+
+@pytest.mark.parametrize("failure", ["mute", "hang_up", "garbage", "half"])
+def test_one_poll_without_a_whole_answer_changes_nothing(failure: str, outbox: Outbox) -> None:
+    outbox.append([], source="escpos", cursor="out_of_order:paper_out")
+    printer = TcpPrinter(Behaviour({4: 0x60}))
+    one, stop, asked = source(printer.address), threading.Event(), threading.Event()
+
+    class Doubtful(Behaviour):
+        def answer(self, n: int) -> bytes:
+            if failure == "garbage":
+                asked.set()
+                return b"\xff\x81"
+            if failure == "half" and n == 1:
+                return super().answer(n)
+            asked.set()
+            return b""
+
+    printer.behaviour = Doubtful(hang_up=failure == "hang_up")
+    if failure == "hang_up":
+        asked.set()
+    thread = threading.Thread(target=one.run, args=(outbox, stop), daemon=True)
+    thread.start()
+    until(asked)
+    answered = threading.Event()
+
+    class Whole(Behaviour):
+        def answer(self, n: int) -> bytes:
+            if n == 3:
+                answered.set()
+            return super().answer(n)
+
+    printer.behaviour = Whole({4: 0x60})
+    until(answered)
+    stop.set()
+    thread.join(5)
+    printer.close()
+    assert {(e.state, e.printer) for e in said(outbox)} == {("out_of_order", "paper_out")}
+
+
+def test_a_name_that_is_no_host_name_is_a_printer_that_is_not_reached() -> None:
+    one = source(f"tcp://{'x' * 70}.example:9100")
+    assert one.poll_printer(OK) == UNREACHABLE
+    assert one.has_failed
