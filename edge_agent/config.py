@@ -13,6 +13,7 @@ from edge_agent.delivery import DRAIN_ROWS_PER_S
 from telemetry.errors import ConfigError, Fault
 from telemetry.mqtt.address import parse_broker_url
 from telemetry.source_settings import SOURCE_KINDS, find_conflicts, find_setting_faults, source_name
+from telemetry.text_file import read_text_file
 from telemetry.toml_lines import TomlSyntaxError, locate_keys, parse_toml
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def _unreadable(path: Path, error: OSError | UnicodeDecodeError, remedy: str) ->
 
 def _read_toml(path: Path, remedy: str, faults: list[Fault]) -> _TomlFile | None:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text_file(path)
         return _TomlFile(path, parse_toml(text), locate_keys(text))
     except TomlSyntaxError as error:
         faults.append(Fault(str(path), error.line, "syntax", f"is not TOML: {error.problem}", remedy))

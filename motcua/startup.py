@@ -28,11 +28,12 @@ OPEN_END_MS = 1 << 52
 def load_settings(config: Path | None, **overrides: str | None) -> ServerSettings:
     """Read settings from the environment, the file and the command line; later ones win. Raises ConfigError."""
     from telemetry.config import load_settings
+    from telemetry.text_file import read_text_file
 
     values: dict[str, object] = {}
     if config is not None:
         try:
-            values = parse_toml(config.read_text("utf-8-sig"))
+            values = parse_toml(read_text_file(config))
         except TomlSyntaxError as error:
             fault = Fault(str(config), error.line, "syntax", f"is not TOML: {error.problem}", "correct that line")
             raise ConfigError([fault]) from None

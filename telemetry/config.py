@@ -10,6 +10,9 @@ from telemetry.errors import ConfigError, Fault
 from telemetry.mqtt.address import BrokerAddress, parse_broker_url
 from telemetry.url_credentials import hide_credentials
 
+_AROUND_A_VALUE = " \t\r\n\ufeff\0"
+"""What a secret's file leaves around a value: line ends, a byte order mark."""
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -58,6 +61,7 @@ def load_settings(
     ]
     values = {name: str(environ[name]) for name in SETTING_NAMES if environ.get(name)}
     values |= {str(k).upper(): str(v) for k, v in overrides.items()}
+    values = {name: stripped for name, value in values.items() if (stripped := value.strip(_AROUND_A_VALUE))}
     listen, broker = ("127.0.0.1", 0), BrokerAddress()
     try:
         listen = parse_listen_address(values.get("MOTCUA_API_LISTEN", DEFAULT_LISTEN))

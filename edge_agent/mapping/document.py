@@ -22,6 +22,7 @@ from edge_agent.mapping.rules import MAPPABLE_EVENT_TYPES, MappingRule, parse_ru
 from telemetry.core.inventory import ALWAYS_OPEN, OpeningHours, Service
 from telemetry.delimited_text import ENCODING_REMEDY, normalize_text
 from telemetry.errors import Fault, MappingError
+from telemetry.text_file import read_text_file
 from telemetry.toml_lines import TomlSyntaxError, parse_toml
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def _read_text(name_or_path: str) -> tuple[str, str]:
     try:
         if name_or_path in names:
             return f"{name_or_path}.toml", (_SHIPPED_FOLDER / f"{name_or_path}.toml").read_text("utf-8")
-        return name_or_path, Path(name_or_path).read_text("utf-8-sig")
+        return name_or_path, read_text_file(Path(name_or_path))
     except (OSError, UnicodeDecodeError) as error:
         remedy = f"give the path of a UTF-8 TOML file, or one of the shipped names: {', '.join(names)}"
         raise MappingError([Fault(name_or_path, 1, "mapping", f"cannot be read ({error})", remedy)]) from None

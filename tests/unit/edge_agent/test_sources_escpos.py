@@ -22,7 +22,7 @@ from edge_agent.sources.escpos_status import (
 )
 from edge_agent.sources.state import DeviceState
 from telemetry.core.protocol import codec, events as ev
-from telemetry.source_settings import parse_device_address
+from telemetry.source_settings import DeviceAddress, parse_device_address
 from tests.escpos_printer import ASB, Behaviour, SerialPrinter, TcpPrinter
 
 if TYPE_CHECKING:
@@ -364,6 +364,7 @@ def test_one_poll_without_a_whole_answer_changes_nothing(failure: str, outbox: O
 
 
 def test_a_name_that_is_no_host_name_is_a_printer_that_is_not_reached() -> None:
-    one = source(f"tcp://{'x' * 70}.example:9100")
+    one = source("tcp://127.0.0.1:9100")
+    one.address = DeviceAddress("tcp", f"{'x' * 70}.example", 9100)
     assert one.poll_printer(OK) == UNREACHABLE
     assert one.has_failed
