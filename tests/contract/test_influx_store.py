@@ -268,7 +268,7 @@ def test_a_wrong_organization_or_token_is_told_at_once(influx: InfluxServer, org
         ("influxdb+http://h:1", "org is missing"),
         ("influxdb+http://h:99999?org=o&bucket=b", "not the URL"),
         ("influxdb+http://?org=o&bucket=b", "not the URL"),
-        ("influxdb+http://user:pass@h?org=o&bucket=b", "not the URL"),
+        ("influxdb+http://user:pass@h?org=o&bucket=b", "contains a user name or password"),
         ("influxdb+http://h?org=o&bucket=_b", "accepts no bucket named"),
         ("influxdb+http://h?org=o&bucket=b&token=t", "unknown part 'token'"),
         ("mysql://h", "cannot open"),

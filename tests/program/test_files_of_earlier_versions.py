@@ -210,7 +210,10 @@ def test_raw_events_of_a_store_are_folded_into_the_same_totals(name: str, tmp_pa
     now = totals(store)
     assert before
     judged_before, judged_now = judged(before), judged(now)
-    assert {key: judged_now.get(key) for key in judged_before} == judged_before
+    same_sums = {
+        key: {field: judged_now.get(key, {}).get(field, 0) for field in sums} for key, sums in judged_before.items()
+    }  # without the sums that totals have since then
+    assert same_sums == judged_before
     with closing(sqlite3.connect(store)) as db:
         assert not db.execute("SELECT scope, sums FROM total WHERE instr(sums, 'wait_le_')").fetchall()
 
