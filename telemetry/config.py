@@ -47,6 +47,10 @@ class ServerSettings:
     """How old a device's event may be when ingest receives it, days."""
 
 
+def _is_number_of_days(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 6 and int(text) > 0
+
+
 def load_settings(
     environ: Mapping[str, str], file_values: Mapping[str, object] | None = None, source: str = ""
 ) -> ServerSettings:
@@ -61,7 +65,7 @@ def load_settings(
     ]
     values = {name: str(environ[name]) for name in SETTING_NAMES if environ.get(name)}
     values |= {str(k).upper(): str(v) for k, v in overrides.items()}
-    values = {name: stripped for name, value in values.items() if (stripped := value.strip(_AROUND_A_VALUE))}
+    values = {name: bare for name, value in values.items() if (bare := value.strip(_AROUND_A_VALUE))}
     listen, broker = ("127.0.0.1", 0), BrokerAddress()
     try:
         listen = parse_listen_address(values.get("MOTCUA_API_LISTEN", DEFAULT_LISTEN))
@@ -81,7 +85,7 @@ def load_settings(
             Fault(file, 0, "MOTCUA_ALERTMANAGER", "not an http address", "write http://HOST:PORT, or leave it out")
         )
     max_age = values.get("MOTCUA_MAX_EVENT_AGE_DAYS", str(DEFAULT_MAX_EVENT_AGE_DAYS))
-    if not (max_age.isascii() and max_age.isdigit() and len(max_age) < 6 and int(max_age)):
+    if not _is_number_of_days(max_age):
         remedy = "write whole days, 1 to 99999"
         faults.append(Fault(file, 0, "MOTCUA_MAX_EVENT_AGE_DAYS", f"not a number of days: {max_age!r}", remedy))
     if faults:
