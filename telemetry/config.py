@@ -22,6 +22,7 @@ DEFAULT_LISTEN = "127.0.0.1:8080"
 DEFAULT_MAX_EVENT_AGE_DAYS = 400
 SQLITE_PREFIX = "sqlite:///"
 INFLUX_PREFIXES = ("influxdb+http://", "influxdb+https://")
+DAYS_REMEDY = "write whole days, 1 to 99999"
 STORE_REMEDY = "write sqlite:///PATH or influxdb+http://HOST:PORT?org=O&bucket=B"
 SETTING_NAMES = (
     "MOTCUA_INVENTORY", "MOTCUA_STORE", "MOTCUA_STORE_TOKEN", "MOTCUA_MQTT", "MOTCUA_MQTT_CA", "MOTCUA_MQTT_CERT",
@@ -86,8 +87,7 @@ def load_settings(
         )
     max_age = values.get("MOTCUA_MAX_EVENT_AGE_DAYS", str(DEFAULT_MAX_EVENT_AGE_DAYS))
     if not _is_number_of_days(max_age):
-        remedy = "write whole days, 1 to 99999"
-        faults.append(Fault(file, 0, "MOTCUA_MAX_EVENT_AGE_DAYS", f"not a number of days: {max_age!r}", remedy))
+        faults.append(Fault(file, 0, "MOTCUA_MAX_EVENT_AGE_DAYS", f"not a number of days: {max_age!r}", DAYS_REMEDY))
     if faults:
         raise ConfigError(faults)
     # The default state file is beside the store's file, so that two stores never share one.
