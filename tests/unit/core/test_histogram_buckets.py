@@ -101,3 +101,9 @@ def test_large_counts_in_adjacent_buckets_are_read_as_they_were_written() -> Non
     low, high = (histogram_of(BUCKET_VALUES_MS[bucket]) for bucket in (100, 101))
     assert low != high
     assert decode_histogram(encode_histogram(40 * low + 50 * high)) == 40 * low + 50 * high
+
+
+def test_adjacent_buckets_in_the_sparse_form_are_read_as_they_were_written() -> None:
+    counts = (1, 0, 0, 70_000, 80_000, 1, 0, 3)
+    histogram = sum(count << (i * COUNT_BITS) for i, count in enumerate(counts, 5))
+    assert bucket_counts(decode_histogram(encode_histogram(histogram))) == (5, counts)
