@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from telemetry.core.protocol.topics import Topic, topic_filter
+from telemetry.mqtt.broker_limits import BrokerLimits
 from telemetry.mqtt.link import FAILED, LinkSettings
 from tests.flow.guests import Room
 from tests.mosquitto import Mosquitto
@@ -300,6 +301,7 @@ def test_a_packet_beyond_the_limit_ends_the_connection_and_reaches_nobody(room: 
     """What fits the limit goes on to ingest, which refuses a frame that is too large for good, with a receipt."""
     ingest, device = room.enter("motcua-ingest-1", topic_filter("up")), room.enter_device(MINE)
     assert device.publish(MINE.path, b"x" * 200_000) == 0
+    device.link.limits = BrokerLimits()  # a client that does not obey what the broker said
     device.link.publish(MINE.path, b"y" * 262_144, qos=1)
     room.until(lambda: device.ends, "the broker ends the connection")
     again = room.enter_device(MINE)
