@@ -86,7 +86,7 @@ class TableReader:
         size = max(Path(self.path).stat().st_size, 1)
         try:
             with Path(self.path).open(encoding=encoding, newline="") as stream:
-                start = head.decode(encoding, "ignore").lstrip()
+                start = head.decode(encoding, "ignore").lstrip("\ufeff\0 \t\r\n")
                 is_list = start.startswith("[") and start[1:].lstrip()[:1] in {"{", "]"}
                 is_json = start.startswith("{") and not self.mapping.header
                 read = self._list_rows if is_list else self._json_rows if is_json else self._delimited_rows
@@ -128,9 +128,9 @@ class TableReader:
     def _json_rows(self, stream: TextIO) -> Iterator[TableRow]:
         def objects() -> Iterator[tuple[int, object]]:
             for line, text in enumerate(stream, 1):
-                if text.strip("\ufeff \t\r\n"):
+                if text.strip("\ufeff\0 \t\r\n"):
                     try:
-                        yield line, msgspec.json.decode(text.strip("\ufeff"))
+                        yield line, msgspec.json.decode(text.strip("\ufeff\0"))
                     except (ValueError, RecursionError):  # also a number of more than 4,300 digits
                         yield line, None
 

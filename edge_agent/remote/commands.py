@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from telemetry.core.protocol.events import Ms
+from telemetry.core.protocol.json_bytes import to_plain_utf8
 
 if TYPE_CHECKING:
     from telemetry.core.protocol.events import CommandOutcome
@@ -104,7 +105,7 @@ def _parse_command(payload: bytes) -> Command | None:
     if len(payload) > MAX_COMMAND_BYTES:
         return None
     try:
-        return msgspec.json.decode(payload, type=Command)
+        return msgspec.json.decode(to_plain_utf8(payload), type=Command)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
 

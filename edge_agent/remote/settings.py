@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from telemetry.core.protocol.events import IntervalMs, Ms
+from telemetry.core.protocol.json_bytes import to_plain_utf8
 
 MAX_DOCUMENT_BYTES = 64 * 1024
 ConfigVersion = Annotated[int, Meta(ge=1, le=1 << 53)]
@@ -59,10 +60,11 @@ def parse_document(payload: bytes) -> ConfigDocument:
     """Return the document. Raises ConfigRejected."""
     if len(payload) > MAX_DOCUMENT_BYTES:
         raise ConfigRejected(0, "too-big", f"over {MAX_DOCUMENT_BYTES} bytes")
+    text = to_plain_utf8(payload)
     try:
-        return msgspec.json.decode(payload, type=ConfigDocument)
+        return msgspec.json.decode(text, type=ConfigDocument)
     except msgspec.ValidationError as error:
-        raise ConfigRejected(_version_if_readable(payload), rejection_reason(str(error)), str(error)) from None
+        raise ConfigRejected(_version_if_readable(text), rejection_reason(str(error)), str(error)) from None
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise ConfigRejected(0, "no-json", str(error)) from None
 
@@ -81,9 +83,9 @@ def rejection_reason(problem: str) -> str:
     return "-".join(["bad", *slug_words])[:63] if slug_words else "bad-document"
 
 
-def _version_if_readable(payload: bytes) -> int:
+def _version_if_readable(text: bytes) -> int:
     try:
-        decoded = msgspec.json.decode(payload)
+        decoded = msgspec.json.decode(text)
         return int(msgspec.convert(decoded["version"], ConfigVersion))
     except (msgspec.MsgspecError, ValueError, RecursionError, TypeError, KeyError):
         return 0

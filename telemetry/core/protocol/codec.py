@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from telemetry.core.protocol import events as ev, text_validation
+from telemetry.core.protocol.json_bytes import to_plain_utf8
 
 VERSION = 1
 CONTENT_TYPE = "application/vnd.motcua.frame+json;v=1"
@@ -147,7 +148,7 @@ def encode_receipt(receipt: DeliveryReceipt) -> bytes:
 def decode_receipt(payload: bytes) -> DeliveryReceipt | None:
     """Return the receipt, or None when it is not one, or has a range that ends before it begins."""
     try:
-        receipt = _RECEIPT_DECODER.decode(payload)
+        receipt = _RECEIPT_DECODER.decode(to_plain_utf8(payload))
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
     return None if any(low > high for low, high in receipt.ranges) else receipt
@@ -188,9 +189,9 @@ def _inflate(payload: bytes, content_type: str) -> bytes:
 
 
 def _decode_leniently(text: bytes) -> DecodedFrame:
-    """Check row by row a frame that the strict decoder refused."""
+    """Check row by row a frame that the strict decoder refused; it may be in any form of Unicode."""
     try:
-        frame = _LENIENT_DECODER.decode(text)
+        frame = _LENIENT_DECODER.decode(to_plain_utf8(text))
     except (msgspec.MsgspecError, ValueError, RecursionError):
         raise UnreadableFrame("malformed") from None
     if _QUOTED_DIGITS.fullmatch(b'"' + frame.spool.encode() + b'"'):

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from telemetry.core.protocol.events import Ms
+from telemetry.core.protocol.json_bytes import to_plain_utf8
 
 PresenceText = Annotated[str, Meta(max_length=64, pattern=r"^[A-Za-z0-9._+:-]*$(?!\n)")]
 """As `events.ShortText`, whose characters the decoder does not check: what rollup stores of a certificate fits it."""
@@ -35,6 +36,6 @@ def encode_presence(presence: Presence) -> bytes:
 def decode_presence(payload: bytes) -> Presence | None:
     """Return the certificate, or None when it is not one."""
     try:
-        return _DECODER.decode(payload)
+        return _DECODER.decode(to_plain_utf8(payload))
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
