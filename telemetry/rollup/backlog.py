@@ -2,8 +2,8 @@
 
 Recent hours of declared units come first, the unit that waits longest before others.  Older hours, and those of
 undeclared units, follow in turn, at most a day of one unit at a time, each unit's earliest hours first: so its first
-contact is known before the hours after it are folded.  The store's cursor stays before the oldest change that waits, so
-a restart reads it again.
+contact is known before the hours after it are folded.  Of both, a part is folded at once whose length the caller sets
+for each unit (`fold_pace`).  The store's cursor stays before the oldest change that waits, so a restart reads it again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class WaitingFold:
     """Hours of an entity that wait to be folded."""
 
     entity: str
-    windows: tuple[Window, ...]
+    window: Window
     is_recent: bool
 
 
@@ -43,11 +43,23 @@ class _WaitingHours:
         self.windows = deque(merge([*self.windows, *windows]))
         self.written_at = min(self.written_at, written_at)
 
+    def first_part(self, length_ms: int) -> Window:
+        first = self.windows[0]
+        return Window(first.start, min(first.start + length_ms, first.end))
+
+    def remove_part(self, end: int) -> None:
+        """Remove the first hours, up to `end`."""
+        first = self.windows.popleft()
+        if first.end > end:
+            self.windows.appendleft(Window(end, first.end))
+
 
 class FoldBacklog:
     """The hours that wait. An entity's older hours are folded in rounds: what arrives meanwhile joins the next one."""
 
-    def __init__(self) -> None:
+    def __init__(self, part_ms: Callable[[str], int] = lambda _: DAY) -> None:
+        """`part_ms` returns how much of an entity is folded at once, ms in whole hours, at most a day."""
+        self._part_ms = part_ms
         self._recent: dict[str, _WaitingHours] = {}
         self._older: dict[str, _WaitingHours] = {}
         self._next_round: dict[str, _WaitingHours] = {}
@@ -74,27 +86,29 @@ class FoldBacklog:
                 _add_to(self._next_round if is_in_round else self._older, entity, older, written_at[entity])
 
     def next_recent(self, skipped: AbstractSet[str] = frozenset()) -> WaitingFold | None:
-        """Return the recent hours that wait longest, None when only skipped entities have any."""
+        """Return a part of the recent hours that wait longest, None when only skipped entities have any."""
         entity = next((e for e in self._recent if e not in skipped), None)
-        return WaitingFold(entity, tuple(self._recent[entity].windows), is_recent=True) if entity is not None else None
+        return None if entity is None else self._part_of(entity, self._recent[entity], is_recent=True)
 
     def next_older(self) -> WaitingFold | None:
-        """Return at most a day of the entity whose turn it is, None when nothing older waits."""
+        """Return a part of the entity whose turn it is, None when nothing older waits."""
         for entity, waiting in self._older.items():
-            first = waiting.windows[0]
-            part = Window(first.start, min(first.start + DAY, first.end))
-            return WaitingFold(entity, (part,), is_recent=False)
+            return self._part_of(entity, waiting, is_recent=False)
         return None
 
+    def _part_of(self, entity: str, waiting: _WaitingHours, *, is_recent: bool) -> WaitingFold:
+        return WaitingFold(entity, waiting.first_part(self._part_ms(entity)), is_recent)
+
     def remove(self, fold: WaitingFold) -> None:
-        """Remove hours that are folded; their entity's turn is over."""
+        """Remove hours that are folded; with older ones their entity's turn is over."""
         if fold.is_recent:
-            del self._recent[fold.entity]
+            recent = self._recent[fold.entity]
+            recent.remove_part(fold.window.end)
+            if not recent.windows:
+                del self._recent[fold.entity]
             return
-        waiting, end = self._older.pop(fold.entity), fold.windows[-1].end
-        first = waiting.windows.popleft()
-        if first.end > end:
-            waiting.windows.appendleft(Window(end, first.end))
+        waiting = self._older.pop(fold.entity)
+        waiting.remove_part(fold.window.end)
         if not waiting.windows:
             following = self._next_round.pop(fold.entity, None)
             if following is None:

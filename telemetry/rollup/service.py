@@ -24,6 +24,7 @@ from telemetry.rollup.backlog import FoldBacklog
 from telemetry.rollup.contact_log import ContactLog
 from telemetry.rollup.fold_faults import FoldFaults, usable_hours
 from telemetry.rollup.fold_job import FoldJob, FoldSideInputs
+from telemetry.rollup.fold_pace import FoldPace
 from telemetry.rollup.live_rows import EventCache, LiveRowBuilder, to_status_event
 from telemetry.rollup.platform_outages import PlatformOutages, PlatformWatch
 from telemetry.rollup.presence_limit import PresenceLimit
@@ -38,7 +39,7 @@ from telemetry.store import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from telemetry.core.inventory import Inventory
     from telemetry.mqtt.link import Message
@@ -62,10 +63,8 @@ OLDER_BUDGET_S = 0.5
 """How long a pass folds older hours at least, even when recent ones take all its time."""
 CATCH_UP_BUDGET_S = 0.5
 """How long a pass does folds without a change, at least one."""
-SLOW_FOLD_S = 1.0
-"""A unit whose recent hours take longer than this rests before they are folded again."""
-REST_PER_FOLD = 4
-"""How many times as long as its fold a slow unit rests: it takes a fifth of rollup's time at most."""
+RETRY_BUDGET_S = 0.5
+"""How long a pass folds again what was set aside, at least one part."""
 
 
 @dataclass(slots=True)
@@ -97,6 +96,14 @@ class FoldProgress:
             since_hour = Window(max(window.start, self.current_hour), window.end)
             self.folded_hours[entity] = merge([*self.folded_hours.get(entity, ()), since_hour])
 
+    def remove_queued(self, part: Window) -> None:
+        """Remove the first part of the first fold of the queue, which is folded."""
+        entity, window = self.queue.popleft()
+        if part.end < window.end:
+            self.queue.appendleft((entity, Window(part.end, window.end)))
+        else:
+            self.queued_outage_folds = max(0, self.queued_outage_folds - 1)
+
     def begin_hour(self, hour: int, elapsed: Window, entities: Iterable[str]) -> None:
         """Queue, for each entity, the parts of `elapsed` that are not folded, once; `hour` becomes the present one."""
         for entity in entities:
@@ -116,7 +123,9 @@ class Rollup:
         """`stopwatch` returns seconds; it limits how long a pass folds."""
         self._store, self._inventory, self._clock = store, inventory, clock
         self._evaluator, self._stopwatch = evaluator, stopwatch
-        self._backlog, self._resting_until = FoldBacklog(), dict[str, float]()
+        self._pace = FoldPace()
+        self._backlog = FoldBacklog(self._pace.part_ms)
+        self._retries: Iterator[None] | None = None
         self._recorded_backlog: int | None = None
         self._presence_limit = PresenceLimit()
         self._outages = PlatformOutages(store)
@@ -189,26 +198,29 @@ class Rollup:
         return folded
 
     def _next_recent(self) -> WaitingFold | None:
-        now = self._stopwatch()
-        self._resting_until = {entity: end for entity, end in self._resting_until.items() if end > now}
-        return self._backlog.next_recent(self._resting_until.keys())
+        return self._backlog.next_recent(self._pace.resting(self._stopwatch()))
 
     def _fold_until(
         self, end: float, next_fold: Callable[[], WaitingFold | None], folded: dict[str, list[Window]]
     ) -> None:
+        self._pace.end_turns()
         while (waiting := next_fold()) is not None:
             began, entity_folded = self._stopwatch(), folded.setdefault(waiting.entity, [])
-            for window in waiting.windows:
-                if entity_folded and window.start < entity_folded[-1].start:
-                    entity_folded.clear()  # an earlier first contact would change the service periods of these
-                self.fold(waiting.entity, window)
-                entity_folded.append(window)
+            if entity_folded and waiting.window.start < entity_folded[-1].start:
+                entity_folded.clear()  # an earlier first contact would change the service periods of these
+            self._fold_part(waiting.entity, waiting.window)
+            entity_folded.append(waiting.window)
             self._backlog.remove(waiting)
             now = self._stopwatch()
-            if waiting.is_recent and now - began > SLOW_FOLD_S:
-                self._resting_until[waiting.entity] = now + REST_PER_FOLD * (now - began)
+            if waiting.is_recent:
+                self._pace.record_recent_part(waiting.entity, now - began, now)
             if now >= end:
                 break
+
+    def _fold_part(self, entity: str, window: Window) -> None:
+        began = self._stopwatch()
+        self.fold(entity, window)
+        self._pace.record_part(entity, window, self._stopwatch() - began)
 
     def _advance_cursor(self, at: int) -> None:
         """Move the store's cursor to the oldest change that waits, or to `at`, and record what waits."""
@@ -229,18 +241,28 @@ class Rollup:
             self._recorded_backlog = hours
 
     def _retry_faults(self) -> None:
-        """Fold again what was set aside, when it is due."""
+        """Fold some more of what was set aside and is due."""
+        end = self._stopwatch() + RETRY_BUDGET_S
+        self._retries = self._retries or self._retry_steps()
+        for _ in self._retries:
+            if self._stopwatch() >= end:
+                return
+        self._retries = None
+
+    def _retry_steps(self) -> Iterator[None]:
         for entity, windows in self._faults.due():
             before = self._faults.failures_of(entity)
             if entity == PLATFORM_ENTITY:
                 with self._faults.guard(entity, "heartbeats"):
                     self._handle_platform_gaps(windows)
             else:
-                for window in windows:
-                    self.fold(entity, window)
+                for part in (part for window in windows for part in self._pace.parts(entity, window)):
+                    self._fold_part(entity, part)
+                    yield
                 self._live_rows.check(self._inventory(), entity, self._clock())
             if self._faults.failures_of(entity) == before:
                 self._faults.clear(entity)
+            yield
 
     def fold_outdated(self) -> None:
         """Fold everything again when another version of the fold made the totals; an empty store is marked only."""
@@ -291,9 +313,10 @@ class Rollup:
         for number in range(min(ENTITIES_PER_PASS, len(progress.queue))):
             if number and self._stopwatch() >= end:
                 break
-            self.fold(*progress.queue[0])
-            progress.queue.popleft()
-            progress.queued_outage_folds = max(0, progress.queued_outage_folds - 1)
+            entity, window = progress.queue[0]
+            part = next(self._pace.parts(entity, window), window)
+            self._fold_part(entity, part)
+            progress.remove_queued(part)
         if not progress.queue:
             self._outages.save_progress()
             self._contact_log.mark_folded()
@@ -310,6 +333,7 @@ class Rollup:
         hour, previous = floor(at, HOUR), self._progress.current_hour
         if hour == previous:
             return
+        self._pace.forget_except(set(self._declared_entities()))
         earliest = hour - MAX_ABSENCE_MS
         if previous:
             elapsed = Window(max(previous if previous < hour else hour - HOUR, earliest), hour)

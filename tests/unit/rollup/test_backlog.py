@@ -14,7 +14,7 @@ from telemetry.core.protocol.presence import Presence, encode_presence
 from telemetry.errors import StoreUnavailable
 from telemetry.mqtt.link import Message
 from telemetry.queries.readiness import read_readiness
-from telemetry.rollup import service
+from telemetry.rollup import fold_pace, service
 from telemetry.rollup.backlog import FoldBacklog, WaitingFold
 from telemetry.rollup.fold_job import FoldJob
 from telemetry.rollup.presence_limit import MAX_STATUSES_PER_HOUR, PresenceLimit
@@ -39,7 +39,8 @@ def drain(backlog: FoldBacklog, following: Callable[[], WaitingFold | None]) -> 
     """Return entity, start and end (hours from HOUR_START) of the folds in their order."""
     out: list[tuple[str, int, int]] = []
     while (fold := following()) is not None:
-        out += [(fold.entity, (w.start - HOUR_START) // HOUR, (w.end - HOUR_START) // HOUR) for w in fold.windows]
+        w = fold.window
+        out.append((fold.entity, (w.start - HOUR_START) // HOUR, (w.end - HOUR_START) // HOUR))
         backlog.remove(fold)
     return out
 
@@ -70,7 +71,7 @@ def test_what_arrives_during_a_round_waits_for_the_next_so_that_the_cursor_moves
     assert backlog.oldest_written_at() == 5
     second = backlog.next_older()
     assert second is not None
-    assert second.windows == (Window(HOUR_START - 76 * HOUR, HOUR_START - 52 * HOUR),)
+    assert second.window == Window(HOUR_START - 76 * HOUR, HOUR_START - 52 * HOUR)
     backlog.remove(second)
     assert backlog.oldest_written_at() == 9
     assert drain(backlog, backlog.next_older) == [("c1", -300, -298)]
@@ -197,7 +198,7 @@ def test_a_device_that_connects_a_thousand_times_is_stored_up_to_a_limit_and_ano
 
 def test_a_unit_whose_hours_take_long_rests_while_others_are_folded(burden: Burden) -> None:
     burden.run_until_folded()
-    heavy = service.SLOW_FOLD_S + 0.5
+    heavy = fold_pace.SLOW_TURN_S + 0.5
     burden.report("c1", NOW)
     burden.folded.clear()
     backlog_fold = burden.rollup.fold
@@ -214,7 +215,7 @@ def test_a_unit_whose_hours_take_long_rests_while_others_are_folded(burden: Burd
         burden.folded.clear()
         burden.run_pass()
         assert {entity for entity, _ in burden.folded} == {"vn83-portal"}
-    burden.seconds += (service.REST_PER_FOLD + 1) * heavy
+    burden.seconds += (fold_pace.REST_PER_TURN + 1) * heavy
     burden.folded.clear()
     burden.run_pass()
     assert "c1" in {entity for entity, _ in burden.folded}
