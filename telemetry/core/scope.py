@@ -1,5 +1,8 @@
 """The scope of a figure: `centre:ID`, `device:ID`, `desk:CENTRE:SERVICE`, `system:ID`, `province:ID`, `country`.
 
+Two more have totals but no availability: `administration:CENTRE:LEVEL`, what a centre's devices report of the matters
+that one administrative level handles, and `procedure:CENTRE:PROCEDURE`.
+
 No other module joins or splits the text of a scope.
 """
 
@@ -7,8 +10,9 @@ from __future__ import annotations
 
 from typing import Literal, cast
 
-ScopeKind = Literal["country", "province", "centre", "device", "desk", "system"]
+ScopeKind = Literal["country", "province", "centre", "device", "desk", "system", "administration", "procedure"]
 KINDS: tuple[ScopeKind, ...] = ("country", "province", "centre", "device", "desk", "system")
+"""The kinds that a text may name (`Scope.parse`)."""
 _SEPARATOR = ":"
 
 
@@ -36,6 +40,16 @@ class Scope(str):
     def desk(cls, centre: str, service: str) -> Scope:
         """Return the scope of one service of a centre."""
         return cls(f"desk{_SEPARATOR}{centre}{_SEPARATOR}{service}")
+
+    @classmethod
+    def administration(cls, centre: str, level: str) -> Scope:
+        """Return the scope of the matters of one administrative level, as a centre's devices report them."""
+        return cls(f"administration{_SEPARATOR}{centre}{_SEPARATOR}{level}")
+
+    @classmethod
+    def procedure(cls, centre: str, procedure: str) -> Scope:
+        """Return the scope of one administrative procedure, as a centre's devices report it."""
+        return cls(f"procedure{_SEPARATOR}{centre}{_SEPARATOR}{procedure}")
 
     @classmethod
     def system(cls, ident: str) -> Scope:
@@ -66,17 +80,22 @@ class Scope(str):
 
     @property
     def id(self) -> str:
-        """Return what follows the kind: an id, `CENTRE:SERVICE` of a desk, empty for the country."""
+        """Return what follows the kind: an id, `CENTRE:NAME` of a desk, administration or procedure, or nothing."""
         return self.partition(_SEPARATOR)[2]
 
     @property
     def centre_id(self) -> str:
-        """Return the centre of a desk or of a centre."""
+        """Return the centre of a centre, desk, administration or procedure."""
         return self.id.partition(_SEPARATOR)[0]
 
     @property
     def service(self) -> str:
         """Return the service of a desk."""
+        return self.name
+
+    @property
+    def name(self) -> str:
+        """Return what follows the centre: the service, level or procedure; empty when there is none."""
         return self.id.partition(_SEPARATOR)[2]
 
 

@@ -17,6 +17,12 @@ from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.windows import SLOT, Window, ceil, difference, floor, intersection
 from telemetry.core.fold import states
+from telemetry.core.fold.administrative_counts import (
+    ADMINISTRATION_FIELDS,
+    PROCEDURE_FIELDS,
+    administrative_counts,
+    connector_counts,
+)
 from telemetry.core.fold.centre_state import GapEvidence, centre_devices_of
 from telemetry.core.fold.counters import desk_counts, probe_counts
 from telemetry.core.fold.device_states import vantage_segments
@@ -26,6 +32,7 @@ from telemetry.core.fold.sourced_event import deduplicate
 from telemetry.core.fold.states import RecentState
 from telemetry.core.fold.totals import (
     CAPACITY_FIELDS,
+    CONNECTOR_FIELDS,
     PROBE_FIELDS,
     QUEUE_FIELDS,
     READY_AT_SLOT_FIELDS,
@@ -47,7 +54,7 @@ if TYPE_CHECKING:
     from telemetry.core.in_service import ServicePeriods
     from telemetry.core.inventory import Centre, Device, System
 
-FOLD_VERSION = 5
+FOLD_VERSION = 6
 """Raised when the same raw events produce other totals; rollup then folds everything again."""
 STATE_LOOKBACK_MS = 2 * ev.MAX_GRACE_MS
 """How far back a state may begin, ms: the longest grace, and as long again for the births of connections."""
@@ -73,7 +80,7 @@ def fold_centre(
     platform_outages: Sequence[Window] = (),
     periods: ServicePeriods = ALL_IN_SERVICE,
 ) -> list[Total]:
-    """Return the centre's, its devices' and its desks' 5-minute totals starting in the window.
+    """Return the 5-minute totals of the centre, its devices, desks, administrative levels and procedures in the window.
 
     `devices` are the declared ones; `platform_outages` are the windows in which our own platform was down.  Time
     outside a device's or the centre's service period is in none of their sums.
@@ -96,7 +103,8 @@ def fold_centre(
             desk = sums_by_scope.setdefault(Scope.desk(centre.id, name), {})
             for slot, sums in sums_by_slot.items():
                 desk.setdefault(slot, {}).update(sums)
-    return _to_totals(centre.id, centre.province, sums_by_scope)
+    administrative = administrative_counts(centre.id, centre.level, unique_events, window)
+    return _to_totals(centre.id, centre.province, {**sums_by_scope, **administrative})
 
 
 def _reach(window: Window) -> Window:
@@ -224,9 +232,10 @@ def fold_system(
     segments = system_segments(system, vantage_segments(unique_events), _reach(window), periods.window_of)
     own_window = window.clip(periods.window_of(Scope.system(system.id)))
     sums_by_slot = _state_sums(segments, (), evidence, own_window) if own_window else {}
-    probes = [s for s in unique_events if not system.vantage or s.device in system.vantage]
-    for slot, counts in probe_counts(probes, window).items():
-        sums_by_slot.setdefault(slot, {}).update(counts)
+    reports = [s for s in unique_events if not system.vantage or s.device in system.vantage]
+    for counts_by_slot in (probe_counts(reports, window), connector_counts(reports, window)):
+        for slot, counts in counts_by_slot.items():
+            sums_by_slot.setdefault(slot, {}).update(counts)
     return _to_totals(system.id, province, {Scope.system(system.id): sums_by_slot})
 
 
@@ -245,7 +254,9 @@ _FIELDS_BY_SCOPE_KIND: dict[ScopeKind, tuple[str, ...]] = {
     "centre": (*STATE_FIELDS, *CAPACITY_FIELDS, *READY_AT_SLOT_FIELDS),
     "desk": QUEUE_FIELDS,
     "device": STATE_FIELDS,
-    "system": (*STATE_FIELDS, *PROBE_FIELDS),
+    "system": (*STATE_FIELDS, *PROBE_FIELDS, *CONNECTOR_FIELDS),
+    "administration": ADMINISTRATION_FIELDS,
+    "procedure": PROCEDURE_FIELDS,
 }
 """The fields of each kind of scope's totals, zeros included."""
 

@@ -11,67 +11,57 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-MAX_INTERVAL_MS = 600_000
-"""Longest reporting interval an event may announce, ms."""
-MAX_GRACE_MS = 2 * MAX_INTERVAL_MS + 30_000
-"""Longest time one report can be valid, ms (see `telemetry.core.fold.event_spans`)."""
-
-
-def _pattern_meta(characters: str, shortest: int, longest: int) -> Meta:
-    """Declare which characters a text may have; `text_validation` checks them, because the decoder is slow at it."""
-    pattern = f"[{characters}]{{{shortest},{longest}}}"
-    schema = {"pattern": f"^{pattern}$"}
-    return Meta(min_length=shortest, max_length=longest, extra={"pattern": pattern}, extra_json_schema=schema)
-
-
-Id = Annotated[str, _pattern_meta("a-z0-9-", 1, 63)]
-TicketId = Annotated[str, _pattern_meta("A-Za-z0-9_-", 1, 64)]
-ShortText = Annotated[str, _pattern_meta("A-Za-z0-9._+:-", 0, 64)]
-Ms = Annotated[int, Meta(ge=0, le=1 << 53)]
-Count = Annotated[int, Meta(ge=0, le=1 << 53)]
-RowNumber = Annotated[int, Meta(ge=1, le=1 << 53)]
-IntervalMs = Annotated[int, Meta(ge=1_000, le=MAX_INTERVAL_MS)]
-Percent = Annotated[float, Meta(ge=0, le=100)]
-MAX_LATENCY_MS = 86_400_000
-"""Longest latency an event may report, ms: a day."""
-LatencyMs = Annotated[float, Meta(ge=0, le=MAX_LATENCY_MS)]
-CertificateDays = Annotated[float, Meta(ge=-1_000_000, le=1_000_000)]
-MAX_LIST_ITEMS = 1_000
-"""Most items of any list in an event."""
-
-TicketChannel = Literal["kiosk", "reception", "booking", "qr", "phone"]
-PriorityClass = Literal["normal", "elderly", "disabled", "priority", "vip"]
-HoldReason = Literal["form", "payment", "document", "other"]
-ServiceOutcome = Literal["done", "referred", "incomplete_dossier", "refused"]
-ServiceTimeQuality = Literal["ok", "forgotten_open", "missing_start", "clock"]
-AbandonedBy = Literal["customer", "staff"]
-AbandonStage = Literal["waiting", "called", "held"]
-CounterMode = Literal["open", "serving", "break", "back_office", "closed"]
-CounterStateCause = Literal["operator", "schedule", "forced_logout", "device_lost"]
-ServiceState = Literal["in_service", "degraded", "out_of_order"]
-PrinterState = Literal["ok", "paper_low", "paper_out", "jam", "cover_open", "offline"]
-ScreenState = Literal["on", "off", "frozen"]
-CentreMode = Literal["normal", "online_only", "closed", "emergency"]
-DossierChannel = Literal["online", "direct", "post", "internal", "other"]
-ProbeKind = Literal["http", "tcp", "tls", "dns", "report"]
-"""How a system was observed; `report`: by a program of the centre, which posts the result; no agent probes so."""
-ChainCertificate = Literal["leaf", "intermediate", "root"]
-"""A certificate of a server's chain: its own, one between, one of the trust store."""
-AlarmCode = Literal[
-    "session_taken_over", "publish_refused", "no_subscribers", "outbox_corrupt", "disk_full", "source_hung",
-    "source_failed", "certificate_expiring", "config_unreadable", "packet_too_large", "subscription_refused",
-    "receipt_invalid", "events_skipped", "input_lost", "input_rewritten",
-]  # fmt: skip
-ConfigOutcome = Literal["applied", "rejected", "rolled_back"]
-CommandOutcome = Literal["done", "failed", "expired", "unknown"]
-SignedInt = Annotated[int, Meta(ge=-(1 << 53), le=1 << 53)]
-
-
-class Event(Struct, frozen=True, kw_only=True, tag_field="type", forbid_unknown_fields=True, omit_defaults=True):
-    """The fields of every event: its row number `n` in the outbox and its capture time `t`, ms."""
-
-    n: RowNumber
-    t: Ms
+from telemetry.core.protocol.administrative_events import (
+    AuthResult as AuthResult,
+    CatalogueSnapshot as CatalogueSnapshot,
+    DocumentFlow as DocumentFlow,
+    DossierBacklog as DossierBacklog,
+    DossierReceived as DossierReceived,
+    DossierResolved as DossierResolved,
+    EformSession as EformSession,
+    PaymentResult as PaymentResult,
+    PetitionState as PetitionState,
+    SignResult as SignResult,
+    SyncBatch as SyncBatch,
+)
+from telemetry.core.protocol.event_fields import (
+    MAX_GRACE_MS as MAX_GRACE_MS,
+    MAX_INTERVAL_MS as MAX_INTERVAL_MS,
+    MAX_LATENCY_MS as MAX_LATENCY_MS,
+    MAX_LIST_ITEMS as MAX_LIST_ITEMS,
+    AbandonedBy as AbandonedBy,
+    AbandonStage as AbandonStage,
+    AlarmCode as AlarmCode,
+    CentreMode as CentreMode,
+    CertificateDays as CertificateDays,
+    ChainCertificate as ChainCertificate,
+    CommandOutcome as CommandOutcome,
+    ConfigOutcome as ConfigOutcome,
+    Count as Count,
+    CounterMode as CounterMode,
+    CounterStateCause as CounterStateCause,
+    DossierChannel as DossierChannel,
+    Event as Event,
+    HoldReason as HoldReason,
+    Id as Id,
+    IntervalMs as IntervalMs,
+    LatencyMs as LatencyMs,
+    Ms as Ms,
+    Percent as Percent,
+    PrinterState as PrinterState,
+    PriorityClass as PriorityClass,
+    ProbeKind as ProbeKind,
+    RequestCount as RequestCount,
+    RowNumber as RowNumber,
+    ScreenState as ScreenState,
+    ServiceOutcome as ServiceOutcome,
+    ServiceState as ServiceState,
+    ServiceTimeQuality as ServiceTimeQuality,
+    ShortText as ShortText,
+    SignedInt as SignedInt,
+    TicketChannel as TicketChannel,
+    TicketId as TicketId,
+)
 
 
 class _TicketEvent(Event, frozen=True, kw_only=True):
@@ -286,41 +276,13 @@ class ConnectorStats(Event, frozen=True, kw_only=True, tag="connector.stats"):
     """A connector's counts over the `period_ms` before `t`."""
 
     system: Id
-    ok: Count
-    failed: Count
-    period_ms: Ms
+    ok: RequestCount
+    failed: RequestCount
+    period_ms: Annotated[int, Meta(ge=0, le=MAX_LATENCY_MS)]
     min_ms: LatencyMs | None = None
     mean_ms: LatencyMs | None = None
     max_ms: LatencyMs | None = None
     last_success: Ms | None = None
-
-
-class PaymentResult(Event, frozen=True, kw_only=True, tag="payment.result"):
-    """One online payment's result; no account, no amount."""
-
-    outcome: Literal["ok", "gateway_error", "user_cancel"]
-    provider: Id = "paygov"
-    service: Id | None = None
-
-
-class DossierReceived(Event, frozen=True, kw_only=True, tag="dossier.received"):
-    """A dossier was received; `dossier` is a random id, never the public code."""
-
-    dossier: TicketId
-    service: Id
-    channel: DossierChannel = "direct"
-    due: Ms | None = None
-
-
-class DossierResolved(Event, frozen=True, kw_only=True, tag="dossier.resolved"):
-    """A dossier is done; on time when t ≤ due."""
-
-    dossier: TicketId
-    service: Id
-    received: Ms
-    channel: DossierChannel = "direct"
-    due: Ms | None = None
-    digital: bool = False
 
 
 class OutboxDropped(Event, frozen=True, kw_only=True, tag="outbox.dropped"):
@@ -406,7 +368,8 @@ AGENT_EVENTS: tuple[type[Event], ...] = (
     TicketTransferred, TicketFinished, TicketAbandoned, TicketNoShow, TicketClosedEod, TicketCorrected,
     CounterState, KioskState, DisplayState, RatingSubmitted, DeviceHeartbeat, CentreModeSet,
     SchedulePublished, LinkState, ProbeResult, ConnectorStats, PaymentResult, DossierReceived,
-    DossierResolved, OutboxDropped, OutboxRefused, AgentAlarm, ClockStep, ConfigResult, CommandResult,
+    DossierResolved, DossierBacklog, EformSession, SignResult, AuthResult, DocumentFlow, PetitionState, SyncBatch,
+    CatalogueSnapshot, OutboxDropped, OutboxRefused, AgentAlarm, ClockStep, ConfigResult, CommandResult,
     AgentDiagnostics,
 )  # fmt: skip
 """The events agents may send."""

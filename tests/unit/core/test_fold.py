@@ -11,7 +11,14 @@ from telemetry.core.fold import fold
 from telemetry.core.fold.histogram_buckets import histogram_of
 from telemetry.core.fold.sourced_event import SourcedEvent
 from telemetry.core.fold.states import RecentState, StateSegment
-from telemetry.core.fold.totals import CAPACITY_FIELDS, PROBE_FIELDS, QUEUE_FIELDS, READY_AT_SLOT_FIELDS, STATE_FIELDS
+from telemetry.core.fold.totals import (
+    CAPACITY_FIELDS,
+    CONNECTOR_FIELDS,
+    PROBE_FIELDS,
+    QUEUE_FIELDS,
+    READY_AT_SLOT_FIELDS,
+    STATE_FIELDS,
+)
 from telemetry.core.protocol import events as ev
 from tests.unit.days import (
     CENTRE,
@@ -156,13 +163,14 @@ def test_a_systems_totals_hold_states_probes_and_latency_of_good_ones() -> None:
     ]
     (total,) = fold.fold_system(alone, "83", found, Window(0, SLOT))
     assert (total.entity, total.scope, total.province) == (SYSTEM.id, f"system:{SYSTEM.id}", "83")
-    assert tuple(total.sums) == (*STATE_FIELDS, *PROBE_FIELDS)
+    assert tuple(total.sums) == (*STATE_FIELDS, *PROBE_FIELDS, *CONNECTOR_FIELDS)
     assert {name: value for name, value in total.sums.items() if value and "histogram" not in name} == {
         "up_ms": 210_000,
         "down_ms": 30_000,
         "probes": 3,
         "probes_ok": 2,
         "latency_sum_ms": 10,
+        "connector_ok": 1,
     }
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import given, strategies as st
 
+from telemetry.core.fold.administrative_counts import ADMINISTRATION_FIELDS
 from telemetry.core.fold.histogram_buckets import HISTOGRAM_BOUNDS_S, histogram_of
 from telemetry.core.fold.live_row_types import ServiceNow
 from telemetry.core.fold.totals import (
@@ -31,7 +32,9 @@ rows = st.lists(st.dictionaries(st.sampled_from("abc"), st.integers(0, 10**9)), 
 
 
 def test_every_histogram_is_a_field_and_no_field_is_named_twice() -> None:
-    assert {*HISTOGRAM_FIELDS} == {f for f in (*QUEUE_FIELDS, *PROBE_FIELDS, *OPEN_FIELDS) if f.endswith("histogram")}
+    fields = (*QUEUE_FIELDS, *PROBE_FIELDS, *OPEN_FIELDS, *ADMINISTRATION_FIELDS)
+    assert {*HISTOGRAM_FIELDS} == {f for f in fields if f.endswith("histogram")}
+    assert len(set(ADMINISTRATION_FIELDS)) == len(ADMINISTRATION_FIELDS)
     assert len(set(QUEUE_FIELDS)) == len(QUEUE_FIELDS)
     assert [f"open_{f}" for f in (*STATE_FIELDS, *CAPACITY_FIELDS, *PROBE_SUM_FIELDS)] == list(OPEN_FIELDS)
 
