@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from telemetry.core.fold.totals import Total
 from telemetry.core.protocol import events as ev
 from telemetry.errors import ConfigError, StoreUnavailable
 from telemetry.store import Batch, ChangeRecord, DeadLetter, StoredEvent
-from telemetry.store.influx import InfluxStore, adapter, journal, parse, reconcile, server
+from telemetry.store.influx import InfluxStore, adapter, journal, parse, reconcile, row_ranges, server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -418,3 +419,123 @@ def test_notes_longer_than_a_point_come_back_whole(store: InfluxStore, monkeypat
     store.reconcile()
     assert store.changes_since(0) == changes
     assert len(store.row_ranges()) == 29
+
+
+# --- row ranges in pages ----------------------------------------------------------------------
+
+STATE = "1d"
+
+
+def put_rows(store: InfluxStore, *numbers: int) -> None:
+    store.append(Batch(1, [issued(n, T + n % 1000) for n in numbers]))
+    store.reconcile()
+
+
+def test_a_frame_of_odd_rows_reads_and_writes_as_many_bytes_as_the_first(
+    store: InfluxStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    request, write = store._server._request, store._server.write
+
+    def read(*args: Any, **more: Any) -> tuple[int, bytes]:  # noqa: ANN401
+        status, body = request(*args, **more)
+        sizes[-1] += len(body)
+        return status, body
+
+    def written(bucket: str, body: bytes) -> None:
+        sizes[-1] += len(body)
+        write(bucket, body)
+
+    monkeypatch.setattr(row_ranges, "PAGE_ROWS", 64)
+    monkeypatch.setattr(store._server, "_request", read)
+    monkeypatch.setattr(store._server, "write", written)
+    monkeypatch.setattr(reconcile, "OVERLAP_NS", 0)
+    for first in range(1, 32 * 80, 80):
+        sizes.append(0)
+        put_rows(store, *range(first, first + 80, 2))
+    assert max(sizes[16:]) < 1.25 * max(sizes[:8])
+    assert store.row_ranges() == [OutboxRowRanges(DEVICE, "s1", tuple((n, n) for n in range(1, 32 * 80, 2)))]
+
+
+def test_ranges_that_grow_together_across_pages_are_one(open_one: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(row_ranges, "PAGE_ROWS", 4)
+    store = open_one()
+    put_rows(store, 3, 9, 10, 11, 30)
+    put_rows(store, *range(4, 9))
+    put_rows(store, 12, 1 << 53)
+    put_rows(store, 2, 30)
+    assert store.row_ranges() == [OutboxRowRanges(DEVICE, "s1", ((2, 12), (30, 30), (1 << 53, 1 << 53)))]
+    assert open_one().row_ranges("vn83-1-kiosk2") == []
+
+
+@pytest.mark.parametrize("writes_before_the_end", [0, 1])
+def test_a_merge_that_ends_between_its_writes_loses_and_invents_no_row(
+    open_one: Opener, monkeypatch: pytest.MonkeyPatch, writes_before_the_end: int
+) -> None:
+    monkeypatch.setattr(row_ranges, "PAGE_ROWS", 4)
+    store = open_one()
+    put_rows(store, 3, 9, 10, 17)
+    store.append(Batch(2, [issued(n, T + n) for n in range(4, 9)]))
+    done: list[int] = []
+    write = store._server.write
+
+    def ends(bucket: str, body: bytes) -> None:
+        if len(done) == writes_before_the_end:
+            raise StoreUnavailable
+        write(bucket, body)
+        done.append(1)
+
+    with monkeypatch.context() as dying:
+        dying.setattr(store._server, "write", ends)
+        with pytest.raises(StoreUnavailable):
+            store.reconcile()
+    ranges = {0: ((3, 3), (9, 10), (17, 17)), 1: ((3, 10), (17, 17))}
+    assert open_one().row_ranges()[0].stored == ranges[writes_before_the_end]
+    after = open_one()
+    after.reconcile()
+    assert after.row_ranges() == [OutboxRowRanges(DEVICE, "s1", ((3, 10), (17, 17)))]
+    put_rows(after, 6)
+    assert after.row_ranges()[0].stored == ((3, 10), (17, 17))
+
+
+def test_texts_of_earlier_versions_are_read_and_moved_into_pages(
+    open_one: Opener, influx: InfluxServer, bucket: str
+) -> None:
+    texts = [
+        [
+            [DEVICE, "s1", [[1, 5], [9, 9]], [[6, 6]], [[7, 8]], [[1, 9, T, T + 9]]],
+            [DEVICE, "s2", [[4, 4]], [], [], []],
+        ],
+        [["vn83-1-counter2", "s1", [[1, 3]], [], [], [[1, 3, T, T]]], [DEVICE, "s1", [[3000, 3001]], [], [], []]],
+    ]
+    reader = open_one()
+    for part, text in enumerate(texts):
+        body = json.dumps(text).replace('"', '\\"')
+        influx.write(f"{bucket}-{STATE}", f'ranges,site=vn83-1,part={part} body="{body}" 0')
+    influx.write(f"{bucket}-{STATE}", 'ranges,site=vn83-2,part=0 body="not JSON" 0')
+    expected = [
+        OutboxRowRanges("vn83-1-counter2", "s1", ((1, 3),)),
+        OutboxRowRanges(DEVICE, "s1", ((1, 5), (9, 9), (3000, 3001)), ((6, 6),), ((7, 8),)),
+        OutboxRowRanges(DEVICE, "s2", ((4, 4),)),
+    ]
+    assert reader.row_ranges() == expected
+    assert reader.row_ranges(DEVICE) == expected[1:]
+    store = open_one()
+    put(store, issued(5, T))  # stored before, perhaps at another time: the text knows at which
+    store.reconcile()
+    assert (store.row_ranges(), open_one().row_ranges()) == (expected, expected)
+    (left,) = store._server.query(f"{bucket}-{STATE}", tuple[int, str], "SELECT body FROM ranges GROUP BY site, part")
+    assert sorted(row[1] for series in left for row in series.values) == ["[]", "[]", "not JSON"]
+
+
+def test_a_row_at_two_times_is_found_although_an_earlier_version_stored_the_first(
+    open_one: Opener, influx: InfluxServer, bucket: str
+) -> None:
+    earlier = open_one()
+    put(earlier, issued(1, T))
+    body = json.dumps([[DEVICE, "s1", [[1, 1]], [], [], [[1, 1, T, T]]]]).replace('"', '\\"')
+    influx.write(f"{bucket}-{STATE}", f'ranges,site=vn83-1,part=0 body="{body}" 0')
+    store = open_one()
+    put(store, issued(1, T + HOUR), at=2)
+    store.reconcile()
+    assert (store.count_events(), store.events(CENTRE, AROUND)) == (1, [issued(1, T)])

@@ -20,10 +20,11 @@ from msgspec import Struct
 from telemetry.core.figures.completeness import OutboxRowRanges
 from telemetry.errors import ConfigError, Fault, StoreUnavailable
 from telemetry.store import MISSING_STORE_REMEDY, ChangeRecord, DeadLetter, LiveRow
-from telemetry.store.influx import influxql, line_protocol, reconcile, row_ranges, totals as total_points
+from telemetry.store.influx import influxql, line_protocol, reconcile, totals as total_points
 from telemetry.store.influx.influxql import ProvinceTag, quote_string
 from telemetry.store.influx.journal import WriterJournal, record_lines, unstamped_record_lines
 from telemetry.store.influx.line_protocol import escape_tag, quote_field
+from telemetry.store.influx.row_range_pages import RowRangePages
 from telemetry.store.influx.server import TIMEOUT_MS, AccessDenied, BucketInfo, InfluxServer, WriteRejected
 from telemetry.store.unreadable import UnreadableRows
 
@@ -62,6 +63,7 @@ class InfluxStore:
         self._changes: WriterJournal[ChangeSpan] = WriterJournal(
             self._server, address.bucket, "change", span, self.unreadable
         )
+        self._row_range_pages = RowRangePages(self._server, address, self.unreadable)
         self._reconciler = reconcile.Reconciler(self._server, address, self._change_lines, self.unreadable)
 
     # --- writing events -----------------------------------------------------------------------
@@ -243,10 +245,10 @@ class InfluxStore:
 
     def row_ranges(self, device: str | None = None) -> list[OutboxRowRanges]:
         """Return each outbox's stored, refused and dropped rows, as of the last `reconcile`."""
-        groups = None if device is None else [row_ranges.group_of(device)]
-        entries = row_ranges.merge_entries(reconcile.read_entries(self._server, self._address, self.unreadable, groups))
-        selected = [entries[key] for key in sorted(entries) if device in {None, key[0]}]
-        return [OutboxRowRanges(e.device, e.outbox_id, e.stored, e.refused, e.dropped) for e in selected]
+        entries = self._row_range_pages.all_entries(device)
+        return [
+            OutboxRowRanges(e.device, e.outbox_id, e.stored, e.refused, e.dropped) for _, e in sorted(entries.items())
+        ]
 
     def dead_letter_counts(self) -> dict[str, int]:
         """Return how many rows were rejected or deferred, by reason, as of the last `reconcile`."""

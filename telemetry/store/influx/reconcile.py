@@ -18,16 +18,18 @@ from msgspec import Struct
 from telemetry.core.fold.event_spans import SERVICE_LEVEL_REACH_MS, TICKET_LOOKBACK_MS
 from telemetry.store.influx import row_ranges
 from telemetry.store.influx.influxql import ProvinceTag, quote_string, to_ns
-from telemetry.store.influx.journal import WriterJournal, pack_items
-from telemetry.store.influx.line_protocol import NS_IN_MS, OutboxDelta, escape_tag, json_point, quote_field
+from telemetry.store.influx.journal import WriterJournal
+from telemetry.store.influx.line_protocol import NS_IN_MS, OutboxDelta, json_point
+from telemetry.store.influx.row_range_pages import RowRangePages
 from telemetry.store.influx.row_ranges import RowRangesEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from telemetry.core.figures.completeness import ClosedRanges
     from telemetry.store.influx.address import InfluxAddress
     from telemetry.store.influx.journal import WriterRecord
+    from telemetry.store.influx.row_ranges import OutboxKey
     from telemetry.store.influx.server import InfluxSeries, InfluxServer
     from telemetry.store.unreadable import UnreadableRows
 
@@ -72,11 +74,17 @@ class Reconciler:
         self._raw_bucket, self._state_bucket = address.bucket, address.state_bucket
         self._province_tag = ProvinceTag(address.province)
         self._journal = WriterJournal(server, address.bucket, "rows", OutboxDelta, unreadable)
+        self._pages = RowRangePages(server, address, unreadable)
+        self._is_legacy_converted = False
+        self._own_until = -1  # the checkpoint rises with each merge: another value shows that another process merged
         self._unreadable = unreadable
         self._change_lines = change_lines
 
     def run(self) -> None:
         """Do all that is due; after StoreUnavailable the next run continues."""
+        if not self._is_legacy_converted:
+            self._pages.convert_legacy()
+            self._is_legacy_converted = True
         query = (
             f"SELECT value FROM mark WHERE label = {quote_string(ROWS_CHECKPOINT)} AND {self._province_tag.condition}"
         )
@@ -89,19 +97,21 @@ class Reconciler:
         self._sum_dead_letters()
 
     def _merge_row_ranges(self, new_records: Sequence[WriterRecord[OutboxDelta]], until: int) -> None:
-        groups = {row_ranges.group_of(delta.device) for writer_record in new_records for delta in writer_record.items}
-        entries = row_ranges.merge_entries(read_entries(self._server, self._address, self._unreadable, groups))
-        before = dict(entries)
-        suspects = list(_merge_records(entries, new_records))
+        deltas_by_outbox: dict[OutboxKey, list[OutboxDelta]] = {}
+        for writer_record in new_records:
+            for delta in writer_record.items:
+                deltas_by_outbox.setdefault((delta.device, delta.outbox_id), []).append(delta)
+        if until != self._own_until:
+            self._pages.forget()
+        read = self._pages.read_around(delta for deltas in deltas_by_outbox.values() for delta in deltas)
+        entries = dict(read.entries)
+        suspects = list(_merge_deltas(entries, deltas_by_outbox))
         for at in range(0, len(suspects), QUERIES_PER_REQUEST):
             self._remove_repeats(suspects[at : at + QUERIES_PER_REQUEST])
-        changed = {row_ranges.group_of(key[0]) for key, entry in entries.items() if before.get(key) != entry}
-        lines = [
-            line for name in sorted(changed) for line in _summary_lines(name, entries, self._province_tag.line_tag)
-        ]
-        until = max(until, new_records[-1].time)
-        lines.append(b"mark,label=%b%b value=%di 0" % (ROWS_CHECKPOINT.encode(), self._province_tag.line_tag, until))
-        self._server.write(self._state_bucket, b"\n".join(lines))
+        until = max(until + 1, new_records[-1].time)
+        mark = b"mark,label=%b%b value=%di 0" % (ROWS_CHECKPOINT.encode(), self._province_tag.line_tag, until)
+        self._pages.write(read, entries, [mark])
+        self._own_until = until
 
     def _remove_repeats(self, suspects: Sequence[_Suspect]) -> None:
         """Retain of each event id only the point with the smallest t."""
@@ -140,14 +150,10 @@ class Reconciler:
         self._server.write(self._state_bucket, json_point(b"dead%b" % self._province_tag.line_tag, body, 0))
 
 
-def _merge_records(
-    entries: dict[tuple[str, str], RowRangesEntry], new_records: Sequence[WriterRecord[OutboxDelta]]
+def _merge_deltas(
+    entries: dict[OutboxKey, RowRangesEntry], deltas_by_outbox: Mapping[OutboxKey, Sequence[OutboxDelta]]
 ) -> Iterator[_Suspect]:
-    """Merge the records into the entries; yield the rows that they store again."""
-    deltas_by_outbox: dict[tuple[str, str], list[OutboxDelta]] = {}
-    for writer_record in new_records:
-        for delta in writer_record.items:
-            deltas_by_outbox.setdefault((delta.device, delta.outbox_id), []).append(delta)
+    """Merge the writes into the entries; yield the rows that they store again."""
     for key, deltas in deltas_by_outbox.items():
         entry = entries.get(key, RowRangesEntry(*key))
         entries[key] = row_ranges.merge_entry(entry, *deltas)
@@ -183,32 +189,6 @@ def _moved_points(rows: ClosedRanges, answer: Iterable[InfluxSeries[tuple[int, i
     for n, candidates in points.items():
         if len(candidates) > 1 and any(low <= n <= high for low, high in rows):
             yield from sorted(candidates)[1:]
-
-
-def _summary_lines(name: str, entries: dict[tuple[str, str], RowRangesEntry], label: bytes) -> Iterator[bytes]:
-    """Yield the points of one group's entries."""
-    group_entries = [entries[key] for key in sorted(entries) if row_ranges.group_of(key[0]) == name]
-    for part, (_, body) in enumerate(
-        pack_items(piece for entry in group_entries for piece in row_ranges.split_entry(entry))
-    ):
-        yield b"ranges%b,site=%b,part=%d body=%b 0" % (label, escape_tag(name), part, quote_field(body))
-
-
-def read_entries(
-    server: InfluxServer, at: InfluxAddress, unreadable: UnreadableRows, groups: Iterable[str] | None = None
-) -> list[RowRangesEntry]:
-    """Return the entries of all outboxes, or of some groups only; one outbox may have several entries."""
-    names = "" if groups is None else " OR ".join(f"site = {quote_string(name)}" for name in sorted(groups))
-    own_condition = ProvinceTag(at.province).condition
-    query = f"SELECT body FROM ranges WHERE ({names or 'time >= 0'}) AND {own_condition} GROUP BY site, part, province"
-    (answer,) = server.query(at.state_bucket, tuple[int, str], query)
-    bodies = [(s.tags, row[1]) for s in answer for row in s.values]
-    read = unreadable.read_each(
-        bodies,
-        lambda pair: msgspec.json.decode(pair[1], type=list[RowRangesEntry]),
-        lambda pair: ("", f"ranges {pair[0]}"),
-    )
-    return [entry for entries in read for entry in entries]
 
 
 def read_dead_letter_counts(server: InfluxServer, at: InfluxAddress, unreadable: UnreadableRows) -> DeadLetterCounts:

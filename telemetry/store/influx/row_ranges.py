@@ -1,22 +1,32 @@
-"""The stored, refused and dropped rows of each outbox, merged from many writes. Pure, and repeats change nothing."""
+"""The stored, refused and dropped rows of outboxes, merged from many writes. Pure, and repeats change nothing.
+
+The ranges of each outcome are divided into pages by their first row number, so that a write reads and changes the
+pages beside its own rows only, however many gaps an outbox has.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal
 
 from msgspec import Struct
 
 from telemetry.core.figures import completeness
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Mapping
 
     from telemetry.store.influx.line_protocol import OutboxDelta
 
 MAX_LOCATIONS: Final = 6
-MAX_RANGES: Final = 5_000
+PAGE_ROWS: Final = 1_024
+"""Row numbers per page; a page has at most half as many ranges of one outcome."""
+OUTCOMES: Final[tuple[Outcome, ...]] = ("stored", "refused", "dropped")
 RowLocation = tuple[int, int, int, int]
 """Row numbers [low, high] are stored at times [first, last], ms."""
+Outcome = Literal["stored", "refused", "dropped"]
+OutboxKey = tuple[str, str]
+"""Device and outbox."""
 
 
 class RowRangesEntry(Struct, frozen=True, array_like=True):
@@ -28,6 +38,50 @@ class RowRangesEntry(Struct, frozen=True, array_like=True):
     refused: completeness.ClosedRanges = ()
     dropped: completeness.ClosedRanges = ()
     locations: tuple[RowLocation, ...] = ()
+
+    def ranges_of(self, outcome: Outcome) -> completeness.ClosedRanges:
+        """Return the rows with an outcome."""
+        ranges: completeness.ClosedRanges = getattr(self, outcome)
+        return ranges
+
+
+@dataclass(frozen=True, slots=True)
+class PageChanges:
+    """The pages of one outcome that a merge changes; an empty one has no ranges any more.
+
+    Whoever writes `grown` first and `shrunk` second loses no row when it stops between them: meanwhile some ranges are
+    in two pages.
+    """
+
+    grown: Mapping[int, completeness.ClosedRanges] = field(default_factory=dict)
+    shrunk: Mapping[int, completeness.ClosedRanges] = field(default_factory=dict)
+
+
+def page_of(row: int) -> int:
+    """Return the page that has the ranges that begin at a row."""
+    return row // PAGE_ROWS
+
+
+def page_spans(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the pages, as closed ranges, that may have ranges which begin within these rows or directly after them."""
+    return list(completeness.union_ranges((page_of(low), page_of(high + 1)) for low, high in ranges))
+
+
+def merge_pages(pages: Mapping[int, completeness.ClosedRanges], added: Iterable[tuple[int, int]]) -> PageChanges:
+    """Return how the pages change when rows are added; `pages` are those of `page_spans` and the one before each."""
+    merged: dict[int, list[tuple[int, int]]] = {}
+    for row_range in completeness.union_ranges(*pages.values(), (r for r in added if r[0] <= r[1])):
+        merged.setdefault(page_of(row_range[0]), []).append(row_range)
+    grown: dict[int, completeness.ClosedRanges] = {}
+    shrunk: dict[int, completeness.ClosedRanges] = {}
+    for page in sorted({*pages, *merged}):
+        before, after = pages.get(page, ()), tuple(merged.get(page, ()))
+        both = completeness.union_ranges(before, after)
+        if both != before:
+            grown[page] = both
+        if both != after:
+            shrunk[page] = after
+    return PageChanges(grown, shrunk)
 
 
 def merge_entry(entry: RowRangesEntry, *others: RowRangesEntry | OutboxDelta) -> RowRangesEntry:
@@ -80,25 +134,9 @@ def time_range_of(entry: RowRangesEntry, delta: OutboxDelta, rows: completeness.
     return min([delta.first, *(p[2] for p in nearby)]), max([delta.last, *(p[3] for p in nearby)])
 
 
-def split_entry(entry: RowRangesEntry) -> Iterator[RowRangesEntry]:
-    """Yield the entry in pieces that fit into a point; merged they are the entry."""
-    longest = max(len(entry.stored), len(entry.refused), len(entry.dropped), 1)
-    for at in range(0, longest, MAX_RANGES):
-        part = slice(at, at + MAX_RANGES)
-        locations = entry.locations if at == 0 else ()
-        yield RowRangesEntry(
-            entry.device, entry.outbox_id, entry.stored[part], entry.refused[part], entry.dropped[part], locations
-        )
-
-
-def group_of(device: str) -> str:
-    """Return the name of the summary that has a device: its id without the last part, so about one per centre."""
-    return device.rpartition("-")[0] or "-"
-
-
-def merge_entries(entries: Iterable[RowRangesEntry]) -> dict[tuple[str, str], RowRangesEntry]:
+def merge_entries(entries: Iterable[RowRangesEntry]) -> dict[OutboxKey, RowRangesEntry]:
     """Return one entry per outbox."""
-    out: dict[tuple[str, str], RowRangesEntry] = {}
+    out: dict[OutboxKey, RowRangesEntry] = {}
     for entry in entries:
         key = (entry.device, entry.outbox_id)
         out[key] = merge_entry(out[key], entry) if key in out else entry

@@ -15,7 +15,7 @@ from telemetry.core.protocol import codec, events as ev
 from telemetry.store import CONTACT_OUTBOX_ID, StoredEvent
 from telemetry.store.influx import influxql, journal, line_protocol, row_ranges, totals
 from telemetry.store.influx.line_protocol import OutboxDelta
-from telemetry.store.influx.row_ranges import RowRangesEntry
+from telemetry.store.influx.row_ranges import PageChanges, RowRangesEntry
 from telemetry.store.influx.server import InfluxSeries
 from telemetry.store.unreadable import UnreadableRows
 
@@ -177,17 +177,56 @@ def test_the_order_of_deltas_and_their_repetition_do_not_matter(found: list[Outb
     assert (one.stored, one.refused, one.dropped) == (two.stored, two.refused, two.dropped)
 
 
-def test_an_entry_too_long_for_a_point_is_split_and_joined_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(row_ranges, "MAX_RANGES", 3)
-    entry = RowRangesEntry("d", "s", tuple((n, n) for n in range(1, 15, 2)), ((100, 100),), (), ((1, 14, 0, 9),))
-    pieces = list(row_ranges.split_entry(entry))
-    assert len(pieces) == 3
-    assert row_ranges.merge_entries(pieces) == {("d", "s"): entry}
+rows_of_writes = st.lists(
+    st.lists(
+        st.tuples(st.integers(1, 60), st.integers(0, 20)).map(lambda p: (p[0], p[0] + p[1])), min_size=1, max_size=4
+    ),
+    max_size=12,
+)
 
 
-def test_devices_of_one_centre_share_a_summary() -> None:
-    assert row_ranges.group_of("vn83-1-kiosk1") == row_ranges.group_of("vn83-1-counter2") == "vn83-1"
-    assert row_ranges.group_of("kiosk") == "-"
+def apply_write(stored: dict[int, completeness.ClosedRanges], added: list[tuple[int, int]]) -> PageChanges:
+    """Merge as the store does: from the pages beside the added rows only."""
+    pages: dict[int, completeness.ClosedRanges] = {}
+    for first, last in row_ranges.page_spans(added):
+        before = [page for page, ranges in stored.items() if page < first and ranges]
+        pages |= {page: stored[page] for page in stored if first <= page <= last}
+        pages |= {page: stored[page] for page in before[-1:] and [max(before)]}
+    return row_ranges.merge_pages(pages, added)
+
+
+@pytest.mark.parametrize("page_rows", [1, 4, 1024])
+@given(writes=rows_of_writes)
+def test_pages_have_the_union_of_all_rows_also_between_two_writes_of_a_merge(
+    page_rows: int, writes: list[list[tuple[int, int]]]
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(row_ranges, "PAGE_ROWS", page_rows)
+        stored: dict[int, completeness.ClosedRanges] = {}
+        for at, added in enumerate(writes, 1):
+            changes = apply_write(stored, added)
+            union = completeness.union_ranges(*writes[:at])
+            stored |= changes.grown
+            assert completeness.union_ranges(*stored.values()) == union
+            stored |= changes.shrunk
+            assert sorted(r for ranges in stored.values() for r in ranges) == list(union)
+            assert all(row_ranges.page_of(low) == page for page, ranges in stored.items() for low, _ in ranges)
+
+
+def test_a_write_beside_many_gaps_changes_its_own_page_only() -> None:
+    odd = [(n, n) for n in range(1, 200_000, 2)]
+    stored = dict(row_ranges.merge_pages({}, odd).grown)
+    changes = apply_write(stored, [(200_001, 200_001)])
+    assert list(changes.grown) == [row_ranges.page_of(200_001)]
+    assert not changes.shrunk
+    assert max(len(ranges) for ranges in stored.values()) == row_ranges.PAGE_ROWS // 2
+
+
+def test_a_range_that_ends_before_it_begins_has_no_rows() -> None:
+    assert row_ranges.merge_pages({}, [(5, 3)]) == PageChanges()
+
+
+# --- records packed into points ---------------------------------------------------------------
 
 
 def test_items_are_packed_in_order_into_lists_that_fit(monkeypatch: pytest.MonkeyPatch) -> None:
