@@ -1,4 +1,4 @@
-"""Every field of every event at its extremes, derived from the types of the wire contract; it must hold no test."""
+"""Every field of every message at its extremes, derived from the types of the wire contract; it must hold no test."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import Raw, inspect
 
 from telemetry.core.protocol import events as ev
-from telemetry.core.protocol.presence import Presence
 
 if TYPE_CHECKING:
     from random import Random
@@ -28,6 +28,17 @@ _ODD_NUMBERS = (
 _OTHER_TYPES: tuple[Any, ...] = (None, True, "", "1", [], {}, [[]], {"a": 1}, 1.5, Raw(b"[" * 60 + b"]" * 60))
 _ODD_NAMES = ("extra", "name", "", "ế", "a" * 5_000, "t\x00")
 _SHAPE_CHARACTERS = "az0A9Z-_.+:"
+_ODD_BODIES = (
+    b"",
+    b"\xff",
+    b"[" * 100_000,
+    b"null",
+    b"[]",
+    b"{}",
+    b"\x00" * 100,
+    b"\xef\xbb\xbf{}",
+    "{}".encode("utf-16"),
+)
 
 
 class ExtremeEvents:
@@ -36,6 +47,7 @@ class ExtremeEvents:
     def __init__(self, random: Random, declared: dict[str, tuple[Any, ...]]) -> None:
         self._random, self._declared = random, declared
         self._fields: dict[type[Any], tuple[inspect.Field, ...]] = {}
+        self._scalars: dict[int, tuple[inspect.Type, list[Any]]] = {}
 
     def valid_event(self, n: int, t: int) -> dict[str, Any]:
         """Return an event in which each field has one of its extremes, a declared value, or its default."""
@@ -60,13 +72,18 @@ class ExtremeEvents:
             event[field.encode_name] = self._random.choice(outside)
         return event
 
-    def presence(self) -> dict[str, Any]:
-        """Return a certificate, good or not."""
-        body = self._valid_struct(Presence, 0)
-        if self._random.random() < 0.3:
-            field = self._random.choice(self._fields_of(Presence))
+    def message(self, kind: type[Any], t: int) -> bytes:
+        """Return the JSON of a message of the type, good or not, and sometimes bytes that are none."""
+        chance, body = self._random.random(), self._valid_struct(kind, t)
+        if chance < 0.2:
+            field = self._random.choice(self._fields_of(kind))
             body[field.encode_name] = self._random.choice(self._outside(field.type))
-        return body
+        elif chance < 0.25:
+            body[self._random.choice(_ODD_NAMES)] = self._random.choice(_OTHER_TYPES)
+        elif chance < 0.3:
+            return self._random.choice(_ODD_BODIES)
+        payload = msgspec.json.encode(body)
+        return payload[: self._random.randrange(len(payload))] if chance > 0.98 else payload
 
     def _fields_of(self, kind: type[Any]) -> tuple[inspect.Field, ...]:
         if kind not in self._fields:
@@ -99,11 +116,16 @@ class ExtremeEvents:
             return [self._valid_struct(plain.cls, 0)]
         if isinstance(plain, inspect.TupleType):
             return [[self._random.choice(self._extremes(item)) for item in plain.item_types]]
-        if isinstance(plain, inspect.VarTupleType):
+        if isinstance(plain, inspect.DictType):
+            keys, values = self._extremes(plain.key_type), self._extremes(plain.value_type)
+            return [{}, {self._random.choice(keys): self._random.choice(values)}]
+        if isinstance(plain, inspect.CollectionType):
             is_long = self._random.random() < RARELY
             longest = plain.max_length if is_long and plain.max_length else LARGEST_COMMON_LIST
             return [[self._random.choice(self._extremes(plain.item_type)) for _ in range(n)] for n in (0, 1, longest)]
-        return _scalar_extremes(kind)
+        if id(kind) not in self._scalars:  # they take most of the time; the type is kept so that its id stays its own
+            self._scalars[id(kind)] = kind, _scalar_extremes(kind)
+        return self._scalars[id(kind)][1]
 
     def _outside(self, kind: inspect.Type) -> list[Any]:
         """Return values just outside a type's range, odd ones and those of other types; some may be valid."""
@@ -116,7 +138,7 @@ class ExtremeEvents:
             outside += [*((kind.ge or 0) - 1, (kind.le or 0) + 1, (kind.ge or 0) - 0.5)]
         elif isinstance(kind, inspect.StrType):
             outside += ["a" * ((kind.max_length or 0) + 1), "a" * 10_000, "ế" * (kind.max_length or 1)]
-        elif isinstance(kind, inspect.VarTupleType) and self._random.random() < RARELY:
+        elif isinstance(kind, inspect.CollectionType) and self._random.random() < RARELY:
             outside.append([self._extremes(kind.item_type)[0]] * ((kind.max_length or 0) + 1))
         return outside
 
@@ -144,6 +166,12 @@ def _fits_type(kind: inspect.Type, value: object) -> bool:
     """Return whether a value fits a type; judged by its declaration, not by the decoder."""
     del kind
     return isinstance(value, list) and not value  # of a list, only the empty one is drawn as odd value
+
+
+@_fits_type.register
+def _(kind: inspect.DictType, value: object) -> bool:
+    is_dict = isinstance(value, dict)
+    return is_dict and all(_fits(k, kind.key_type) and _fits(v, kind.value_type) for k, v in value.items())  # type: ignore[attr-defined]
 
 
 @_fits_type.register

@@ -1,12 +1,14 @@
 """Builds live rows of centres and systems from a cache of their day's events; it must write nothing itself.
 
 FoldJob updates the cache with the events that it reads of a changed entity, so that a live row needs no raw
-event again.  After a restart, or when an event has moved, the day is read again.
+event again.  After a restart, or when an event has moved, the day is read again.  The cache has a limit in bytes; what
+does not fit is read again for every row.  Rows have a budget of time in each pass: what is left is built in the next.
 """
 
 from __future__ import annotations
 
 import hashlib
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,7 +24,7 @@ from telemetry.core.protocol.topics import parse_topic
 from telemetry.store import STATUS_OUTBOX_ID, DeadLetter, StoredEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from telemetry.core.in_service import ServicePeriods
     from telemetry.core.inventory import Inventory
@@ -34,7 +36,16 @@ REFRESH_INTERVAL_MS = 30_000
 """How often every live row is built again, so that a missing heartbeat shows."""
 LIVE_ROW_PART = "live row"
 """The name of this step in a fault."""
+MAX_CACHED_BYTES = 256 * 1024 * 1024
+"""The cached events of all entities: the days of 160 busy centres take about 100 MB."""
+ROWS_BUDGET_S = 0.5
+"""How long a pass builds live rows, at least one; of changed entities first, and one of the others at least."""
 EventId = tuple[str, str, int]
+
+
+def estimate_memory(s: SourcedEvent) -> int:
+    """Return about how many bytes an event takes in the cache, rather too many than too few."""
+    return 300 + 4 * len(msgspec.msgpack.encode(s.event))
 
 
 @dataclass(slots=True)
@@ -44,14 +55,29 @@ class _CachedEntity:
     as_of: int
     start: int
     events: dict[EventId, SourcedEvent]
+    size: int
+    """Bytes, by `estimate_memory`."""
+
+    def add(self, events: Mapping[EventId, SourcedEvent]) -> None:
+        self.size += sum(estimate_memory(s) for event_id, s in events.items() if event_id not in self.events)
+        self.events.update(events)
+
+    def retain(self, events: dict[EventId, SourcedEvent]) -> None:
+        """Drop all others."""
+        self.size -= sum(estimate_memory(self.events[event_id]) for event_id in self.events.keys() - events.keys())
+        self.events = events
 
 
 class EventCache:
-    """The events of each entity's present day."""
+    """The events of each entity's present day, up to MAX_CACHED_BYTES: the entities used last."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._entities: dict[str, _CachedEntity] = {}
+
+    def size_bytes(self) -> int:
+        """Return about how many bytes the cached events take."""
+        return sum(cached.size for cached in self._entities.values())
 
     def update(self, entity: str, events: Iterable[SourcedEvent]) -> None:
         """Add events read of an entity; if the time of one has changed, its day is read again later."""
@@ -65,18 +91,27 @@ class EventCache:
         ):
             del self._entities[entity]
         else:
-            cached.events.update(new_events)
+            cached.add(new_events)
 
     def events_for(self, entity: str, at: int, day_start: int) -> list[SourcedEvent]:
         """Return the events, by t, that are relevant at `at` for an entity whose local day began at `day_start`."""
         start = day_start - ev.MAX_GRACE_MS
-        cached = self._entities.get(entity)
+        cached = self._entities.pop(entity, None)
         if cached is None or at < cached.as_of or start < cached.start:
+            cached = _CachedEntity(at, start, {}, 0)
             events = map(to_sourced, self._store.events(entity, Window(max(start, 0), at + DAY)))
-            cached = _CachedEntity(at, start, {_event_id(s): s for s in events})
+            cached.add({_event_id(s): s for s in events})
         relevant = relevant_events(cached.events.values(), at, start)
-        self._entities[entity] = _CachedEntity(at, start, {_event_id(s): s for s in relevant})
+        cached.as_of, cached.start = at, start
+        cached.retain({_event_id(s): s for s in relevant})
+        self._entities[entity] = cached
+        self._evict_beyond_limit()
         return relevant
+
+    def _evict_beyond_limit(self) -> None:
+        size = self.size_bytes()
+        while size > MAX_CACHED_BYTES:
+            size -= self._entities.pop(next(iter(self._entities))).size
 
     def evict(self, entity: str) -> None:
         """Remove an entity: its day is read again."""
@@ -100,29 +135,49 @@ class LiveRowBuilder:
     """Builds live rows of changed entities, and of all entities periodically."""
 
     def __init__(
-        self, event_cache: EventCache, late_change_at: Callable[[str], int], periods: ServicePeriods, faults: FoldFaults
+        self,
+        event_cache: EventCache,
+        late_change_at: Callable[[str], int],
+        periods: ServicePeriods,
+        faults: FoldFaults,
+        stopwatch: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`stopwatch` returns seconds; it limits how long a pass builds rows."""
         self._event_cache, self._late_change_at, self._periods = event_cache, late_change_at, periods
-        self._faults = faults
+        self._faults, self._stopwatch = faults, stopwatch
         self._refreshed_at = 0
+        self._changed: dict[str, None] = {}
+        self._others: dict[str, None] = {}
+        """The entities whose rows are to be built, in this order; the second ones because time has passed."""
 
     def build_rows(self, inventory: Inventory, entities: set[str], at: int) -> dict[str, bytes]:
         """Return the live rows to write at `at` (Unix ms), by entity."""
+        self._changed |= dict.fromkeys(sorted(entities))
         if not 0 <= at - self._refreshed_at < REFRESH_INTERVAL_MS:
             self._refreshed_at = at
             # An imported log's row changes with an import only: other mappings than its own know less of its centre.
             watched = {ident for ident, centre in inventory.centres.items() if not centre.imported}
-            entities = {*entities, *watched, *inventory.systems}
-            self._event_cache.evict_except(entities)
+            self._others |= dict.fromkeys(sorted({*watched, *inventory.systems}))
+            self._event_cache.evict_except({*entities, *watched, *inventory.systems})
         rows: dict[str, bytes] = {}
-        for entity in sorted(entities):
-            if self._faults.is_postponed(entity, LIVE_ROW_PART):
-                continue
-            with self._faults.guard(entity, LIVE_ROW_PART):
-                row = self._build_row(inventory, entity, at)
-                if row is not None:
-                    rows[entity] = row
+        end = self._stopwatch() + ROWS_BUDGET_S
+        for waiting in (self._changed, self._others):
+            while waiting:
+                entity = next(iter(waiting))
+                self._add_row(rows, inventory, entity, at)
+                self._changed.pop(entity, None)
+                self._others.pop(entity, None)
+                if self._stopwatch() >= end:
+                    break
         return rows
+
+    def _add_row(self, rows: dict[str, bytes], inventory: Inventory, entity: str, at: int) -> None:
+        if self._faults.is_postponed(entity, LIVE_ROW_PART):
+            return
+        with self._faults.guard(entity, LIVE_ROW_PART):
+            row = self._build_row(inventory, entity, at)
+            if row is not None:
+                rows[entity] = row
 
     def check(self, inventory: Inventory, entity: str, at: int) -> None:
         """Build an entity's row from the store again, and record whether that fails."""

@@ -63,7 +63,7 @@ OLDER_BUDGET_S = 0.5
 """How long a pass folds older hours at least, even when recent ones take all its time."""
 CATCH_UP_BUDGET_S = 0.5
 """How long a pass does folds without a change, at least one."""
-RETRY_BUDGET_S = 0.5
+RETRY_BUDGET_S = 0.25
 """How long a pass folds again what was set aside, at least one part."""
 
 
@@ -136,7 +136,7 @@ class Rollup:
         self._fold_job = FoldJob(store, inventory, clock, evaluator, side_inputs)
         self._reaggregation = Reaggregation(store, self._fold_job, clock, self._faults)
         self._live_rows = LiveRowBuilder(
-            event_cache, self._fold_job.late_change_at, self._contact_log.periods, self._faults
+            event_cache, self._fold_job.late_change_at, self._contact_log.periods, self._faults, stopwatch
         )
         if evaluator is not None:
             evaluator.on_service_periods(self._contact_log.periods)
@@ -293,7 +293,7 @@ class Rollup:
 
     def _handle_platform_gaps(self, changed: Sequence[Window]) -> None:
         """When a heartbeat has ended a platform outage, queue all its hours: it is excluded from the totals."""
-        for window in changed:
+        for window in merge(changed):  # every heartbeat of an absence names its hour
             self._outages.invalidate(window)
         for gap in self._outages.new_gaps() if changed else ():
             _log.warning("platform_was_down", start=gap.start, end=gap.end)

@@ -50,6 +50,8 @@ CHANGES_RETENTION_US = 86_400_000_000
 """Retention of changes behind the cursor; folded ones are read again for a minute only."""
 MAX_DEAD_LETTERS = 10_000
 """Dead letters that are retained; their counts by reason are permanent."""
+MAX_CACHED_NAMES = 50_000
+"""Names of which the keys are remembered: a device may have 50 new outbox ids a day."""
 _SUMS_DECODER: msgspec.json.Decoder[Any] = msgspec.json.Decoder(dict[str, int] | list[int | str])
 
 _UPSERT_EVENT = """INSERT INTO raw (device, spool, n, unit, centre, t, type, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -72,8 +74,8 @@ def missing_store(path: Path) -> str:
 class SqliteStore:
     """`Store` over one file in WAL mode, synchronous=FULL; safe to share between threads."""
 
-    def __init__(self, path: Path, busy_ms: int = 10_000) -> None:
-        """Open or create the file; raises StoreTooNew or StoreUnavailable."""
+    def __init__(self, path: Path, busy_ms: int = 10_000, page_cache_mb: int = 64) -> None:
+        """Open or create the file; raises StoreTooNew or StoreUnavailable. `page_cache_mb` bounds its memory."""
         self._lock = threading.RLock()
         self.unreadable = UnreadableRows()
         self._name_keys: dict[str, int] = {}
@@ -81,7 +83,9 @@ class SqliteStore:
         tables = split_statements(resources.files("telemetry.store").joinpath("schema.sql").read_text())
         migrations = (tuple(tables), _MOVED_EVENTS, _ENCODED_SUMS, row_range_table.MIGRATION)
         try:
-            self._db = open_file(path, migrations, StoreTooNew, busy_ms=busy_ms, pragmas=("cache_size=-65536",))
+            self._db = open_file(
+                path, migrations, StoreTooNew, busy_ms=busy_ms, pragmas=(f"cache_size=-{page_cache_mb * 1024}",)
+            )
         except (sqlite3.Error, OSError) as error:
             msg = f"{path}: {error}; check the path, its permissions and free space"
             raise StoreUnavailable(msg) from error
@@ -113,6 +117,8 @@ class SqliteStore:
         """Return the integer key of an id, inside a write."""
         key = self._name_keys.get(text)
         if key is None:
+            if len(self._name_keys) >= MAX_CACHED_NAMES:
+                self._name_keys.clear()
             self._db.execute("INSERT OR IGNORE INTO name (text) VALUES (?)", (text,))
             key = int(self._db.execute("SELECT id FROM name WHERE text = ?", (text,)).fetchone()[0])
             self._name_keys[text] = key

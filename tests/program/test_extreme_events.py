@@ -1,170 +1,140 @@
-"""Events at the extremes of every field, and beyond: no role ends, no answer is a 5xx, what fits is folded for good.
+"""Messages at the extremes of every field, and beyond: no role ends, no answer is a 5xx, what fits is folded for good.
 
-The short size runs with every test, the long one (200,000 events) with `make chaos`.
+Evaluator, agents (outbox, encoder, receipts, remote control), ingest, rollup and API are the real ones.  The short size
+runs with every test, the long one (200,000 events) with `make chaos`; SEED repeats a run, EVENTS sets its length.
 """
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
-import random
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
 import pytest
+from fastapi.testclient import TestClient
 
-from telemetry.core.calendar.windows import DAY, MINUTE
-from telemetry.core.fold.live_row_types import decode_faults
-from telemetry.core.protocol import codec, events as ev
-from telemetry.ingest.service import Ingest
-from telemetry.mqtt.link import Message
-from telemetry.rollup.service import Rollup
-from tests.extreme_events import ExtremeEvents
-from tests.program.network import inventory, network
+from api.app import create_app
+from telemetry import wiring
+from telemetry.core.calendar.windows import HOUR, MINUTE
+from telemetry.core.fold.live_row_types import SLO_ROW_PREFIX, decode_faults
+from telemetry.core.protocol import events as ev
+from telemetry.queries.service import Queries
+from telemetry.rollup import live_rows
+from telemetry.store.sqlite import SqliteStore
+from tests.program.extreme_province import EVENTS_PER_FRAME, OBJECTIVES, ExtremeProvince, declared_inventory
+from tests.program.network import NOW
 from tests.property_sizes import LONG
+from tests.servers import InfluxServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator, Sequence
 
-    from tests.program.network import Network
+    from telemetry.store import Store
 
-EVENTS = 200_000 if LONG else 3_000
-EVENTS_PER_FRAME, FRAMES_PER_PASS = 25, 50 if LONG else 20
-PARTS = 8 if LONG else 2
-"""How often memory is measured."""
-LONGEST_PASS_S, MOST_GROWTH_BYTES = 5.0, 150 * 1024 * 1024
-"""The bounds of the long size: one pass, and the growth of memory after its first quarter."""
-DECLARED: dict[str, tuple[Any, ...]] = {
-    "system": ("vn83-portal", "vn83-portal", "vn83-nowhere", "vn83-a", "motcua"),
-    "queue": ("land", "tax"), "service": ("land", "tax"), "to_queue": ("land",), "to_service": ("tax",),
-    "counter": ("1", "2", "3"),
-}  # fmt: skip
-CENTRES = ("vn83-a", "vn83-b")
-DEVICES = (*((c, f"{c}-{d}") for c in CENTRES for d in ("gateway1", "kiosk1")), ("vn83-a", "vn83-a-unknown1"))
-PATHS = (
-    "/api/v1/status", "/api/v1/centres", "/api/v1/centres/vn83-a", "/api/v1/centres/vn83-b/devices", "/api/v1/systems",
-    "/api/v1/systems/vn83-portal", "/api/v1/availability?scope=province:vn83", "/api/v1/queues/now?centre=vn83-a",
-    "/api/v1/queues/history?centre=vn83-a", "/api/v1/centres/vn83-a/timeline", "/api/v1/completeness", "/api/v1/slos",
-    "/api/v1/devices/vn83-a-kiosk1/timeline", "/metrics", "/metrics/devices?centre=vn83-b", "/centres/vn83-a", "/",
-    "/metrics/centre?centre=vn83-a", "/centres/vn83-a/history.csv",
-)  # fmt: skip
+SEED = int(os.environ.get("SEED", "1"))
+FRAMES_PER_PASS = 50 if LONG else 20
+LONGEST_PASS_S = 5.0
+"""Of the long size."""
+MOST_GROWTH = 1.05
+"""The long size's memory after the last quarter, relative to that after the half."""
+SMALL_CACHE = 8 * 1024 * 1024
+_libc = ctypes.CDLL(None)
 
 
-class _Receipts:
-    """What ingest answers, instead of a link to a broker."""
-
-    def __init__(self) -> None:
-        self.sent: list[codec.DeliveryReceipt] = []
-
-    def largest_payload(self, topic: str) -> int:
-        return 1 << 20 if topic else 0
-
-    def acknowledge(self, messages: Iterable[Message]) -> None:
-        assert list(messages)
-
-    def publish_many(self, messages: Iterable[tuple[str, bytes]]) -> None:
-        self.sent += [r for _, payload in messages if (r := codec.decode_receipt(payload)) is not None]
-
-
-class ExtremeDay:
-    """One province that receives extreme events for a day, on a clock that the test turns."""
-
-    def __init__(self, net: Network, seed: int) -> None:
-        self.net, self.random, self.declared = net, random.Random(seed), inventory()
-        self.events = ExtremeEvents(self.random, DECLARED)
-        self.ingest = Ingest(net.store, lambda: self.declared, lambda: net.time[0])
-        self.rollup = Rollup(net.store, lambda: self.declared, lambda: net.time[0])
-        self.receipts, self.n = _Receipts(), 0
-        self.spoiled: set[int] = set()
-        self.fitting: dict[int, str] = {}
-        self.stored_rows, self.stored_types = 0, set[str]()
-
-    def time_of_capture(self) -> int:
-        now, chance = self.net.time[0], self.random.random()
-        if chance < 0.85:
-            return now - self.random.randrange(10 * MINUTE)
-        far = (0, 1, now, now + 299_999, now + 300_001, now - DAY, now - 89 * DAY, 1 << 53)
-        return self.random.choice(far)
-
-    def frame(self) -> Message:
-        centre, device = self.random.choice(DEVICES)
-        bodies = []
-        for _ in range(EVENTS_PER_FRAME):
-            self.n += 1
-            is_spoiled = self.random.random() < 0.3
-            draw = self.events.spoiled_event if is_spoiled else self.events.valid_event
-            event = draw(self.n, self.time_of_capture())
-            if is_spoiled:
-                self.spoiled.add(self.n)
-            else:
-                self.fitting[self.n] = event["type"]
-            bodies.append(msgspec.json.encode(event))
-        payload, content_type = codec.encode_frame("01S", "b", self.net.time[0], bodies), codec.CONTENT_TYPE
-        if self.random.random() < 0.3:
-            payload, content_type = codec.compress(payload), content_type + codec.ZLIB_SUFFIX
-        if self.random.random() < 0.02:  # cut, as a bad line does
-            payload = payload[: self.random.randrange(len(payload))]
-        return Message(f"motcua/v1/{centre}/{device}/up", payload, content_type=content_type)
-
-    def certificates(self) -> list[Message]:
-        chosen = [self.random.choice(DEVICES) for _ in range(4)]
-        return [
-            Message(f"motcua/v1/{centre}/{device}/state", msgspec.json.encode(self.events.presence()), retain=True)
-            for centre, device in chosen
-        ]
-
-    def run_pass(self) -> float:
-        """Receive frames and certificates, then fold; returns how long the pass took, s."""
-        for _ in range(FRAMES_PER_PASS):
-            self.ingest.accept(self.frame())
-        self.ingest.flush(self.receipts)
-        self.rollup.store_presence(self.certificates())
-        began = time.monotonic()
-        self.rollup.run_once()
-        took = time.monotonic() - began
-        self.check_receipts()
-        self.net.time[0] += self.random.choice([MINUTE, 10 * MINUTE, 15 * MINUTE] if LONG else [20_000, 2 * MINUTE])
-        return took
-
-    def check_receipts(self) -> None:
-        """Check what became of each row against how it was drawn."""
-        for receipt in self.receipts.sent:
-            stored = {n for low, high in receipt.ranges for n in range(low, high + 1)}
-            assert not stored & self.spoiled, "a spoiled event was stored"
-            self.stored_rows += len(stored)
-            self.stored_types |= {self.fitting[n] for n in stored}
-            malformed = {n for n, reason in receipt.rejected if reason == "malformed"}
-            assert not malformed & self.fitting.keys(), "a fitting event was refused"
-        self.receipts.sent.clear()
-        self.spoiled.clear()
-        self.fitting.clear()
-
-    def failed_paths(self) -> list[tuple[str, int]]:
-        answers = [(path, self.net.client.get(path).status_code) for path in PATHS]
-        return [answer for answer in answers if answer[1] != 200]
+def events_of(short: int, long: int) -> int:
+    return int(os.environ.get("EVENTS", long if LONG else short))
 
 
 def memory_bytes() -> int:
+    """Return the resident memory, without what is free already."""
+    gc.collect()
+    _libc.malloc_trim(0)
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-@pytest.mark.sized
-def test_events_at_the_extremes_of_every_field_stop_no_role(tmp_path: Path) -> None:
-    day = ExtremeDay(network(tmp_path), int(os.environ.get("SEED", "1")))
-    passes = EVENTS // (EVENTS_PER_FRAME * FRAMES_PER_PASS)
-    longest, memory = 0.0, [memory_bytes()]
-    for number in range(passes):
-        longest = max(longest, day.run_pass())
+def province(folder: Path, store: Store) -> ExtremeProvince:
+    declared, clock = declared_inventory(), [NOW]
+    queries = Queries(store, lambda: declared, lambda: clock[0])
+    client = TestClient(create_app(queries, version="1.2.3"), raise_server_exceptions=False)
+    return ExtremeProvince(folder, store, clock, client, SEED)
+
+
+def run(day: ExtremeProvince, events: int, step_ms: Sequence[int]) -> list[int]:
+    """Run until so many events are drawn; returns the most memory of each quarter, bytes."""
+    longest, most, figures = 0.0, [0] * 4, list[object]()
+    while day.n < events:
+        quarter = min(4 * day.n // events, 3)
+        longest = max(longest, day.run_pass(FRAMES_PER_PASS, step_ms))
         assert day.failed_paths() == []
-        faults = decode_faults((row.entity, row.body) for row in day.net.store.live_rows())
+        faults = decode_faults((row.entity, row.body) for row in day.store.live_rows())
         assert not faults, "what came in by the door was not folded"
-        if (number + 1) % (passes // PARTS) == 0:
-            memory.append(memory_bytes())
-            figures = {"events": day.n, "stored": day.stored_rows, "longest_pass_s": round(longest, 2)}
-            print({**figures, "memory_mb": memory[-1] >> 20}, flush=True)  # noqa: T201  # `make chaos` shows them
+        if LONG:
+            most[quarter] = max(most[quarter], memory_bytes())
+            done = 16 * day.n // events
+            if done > len(figures):
+                figures.append(done)
+                show(day, {"longest_pass_s": round(longest, 2), "memory_mb": [size >> 20 for size in most]})
     if LONG:
         assert longest <= LONGEST_PASS_S
-        assert memory[-1] - memory[PARTS // 4] <= MOST_GROWTH_BYTES
+    objectives = {row.entity.split(":")[1] for row in day.store.live_rows() if row.entity.startswith(SLO_ROW_PREFIX)}
+    assert objectives == {objective.id for objective in OBJECTIVES}, "the evaluator took part"
+    assert [agent.unaccounted_rows() for agent in day.agents.values()] == [()] * len(day.agents), "rows were lost"
+    return most
+
+
+def show(day: ExtremeProvince, figures: dict[str, object]) -> None:
+    """Show how far a long run is."""
+    print({"events": day.n, "stored": day.stored_rows, **figures}, flush=True)  # noqa: T201
+
+
+@pytest.fixture
+def sqlite_store(tmp_path: Path) -> SqliteStore:
+    """Return a store with a small page cache: it is full long before the half of a long run."""
+    return SqliteStore(tmp_path / "store.db", page_cache_mb=4)
+
+
+@pytest.fixture
+def influx_store(influxd_program: str, tmp_path: Path) -> Iterator[Store]:
+    server = InfluxServer(influxd_program, tmp_path / "influxd").start()
+    yield wiring.open_store(server.store_url("extreme"), server.token)
+    server.end()
+
+
+@pytest.mark.sized
+def test_days_of_messages_at_the_extremes_of_every_field_stop_no_role(
+    tmp_path: Path, sqlite_store: SqliteStore
+) -> None:
+    """A long run covers four days, so that each quarter has the caches of a whole one."""
+    day = province(tmp_path, sqlite_store)
+    events = events_of(3_000, 200_000)
+    average = 96 * HOUR * EVENTS_PER_FRAME * FRAMES_PER_PASS // events
+    most = run(day, events, [MINUTE, average, 2 * average - MINUTE] if LONG else [20_000, 2 * MINUTE])
     assert day.stored_types == {str(kind.__struct_config__.tag) for kind in ev.AGENT_EVENTS}
-    assert day.stored_rows > EVENTS // 4
+    assert day.stored_rows > events // 4
+    assert most[3] <= most[1] * MOST_GROWTH
+    day.close()
+
+
+@pytest.mark.sized
+def test_a_flood_within_three_hours_stops_no_role_and_has_a_limit_of_memory(
+    tmp_path: Path, sqlite_store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_rows, "MAX_CACHED_BYTES", SMALL_CACHE if LONG else SMALL_CACHE // 64)
+    day = province(tmp_path, sqlite_store)
+    events = events_of(1_000, 200_000)
+    run(day, events, [3 * HOUR * EVENTS_PER_FRAME * FRAMES_PER_PASS // events])
+    assert day.stored_rows > events // 4
+    day.close()
+
+
+@pytest.mark.sized
+def test_messages_at_the_extremes_of_every_field_stop_no_role_over_influxdb(
+    tmp_path: Path, influx_store: Store
+) -> None:
+    day = province(tmp_path, influx_store)
+    events = events_of(500, 50_000)
+    run(day, events, [MINUTE, 30 * MINUTE])
+    assert day.stored_rows > events // 4
+    day.close()

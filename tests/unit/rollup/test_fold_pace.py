@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, Window, floor
+from telemetry.core.fold.platform_heartbeat import PLATFORM_ENTITY, PLATFORM_OUTBOX_ID
 from telemetry.core.protocol import events as ev
+from telemetry.core.protocol.events import PlatformBeat
 from telemetry.rollup import fold_pace, service
 from telemetry.rollup.fold_faults import FIRST_RETRY_MS
 from telemetry.rollup.fold_job import FoldJob
@@ -116,6 +118,26 @@ def test_what_was_set_aside_is_tried_again_in_parts(large: LargeUnit) -> None:
     assert max(took) <= service.RETRY_BUDGET_S + service.CATCH_UP_BUDGET_S + 2 * SECONDS_PER_HOUR
     assert len(large.hours_of("c1")) >= 20
     assert large.rollup.run_once() == 0
+
+
+def test_the_heartbeats_of_an_absence_are_read_once_for_each_day(
+    large: LargeUnit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beats, reads = [PlatformBeat(n=NOW // MINUTE + n, t=NOW + n * MINUTE) for n in range(2_000)], list[Window]()
+    stored = [StoredEvent(PLATFORM_ENTITY, "ingest", PLATFORM_OUTBOX_ID, beat) for beat in beats]
+    for one in stored:
+        hour = floor(one.event.t, HOUR)
+        large.store.append(Batch(one.event.t * 1000, [one], [ChangeRecord(PLATFORM_ENTITY, hour, hour + HOUR)]))
+    read = large.store.events
+
+    def counted(entity: str, window: Window, types: None = None) -> list[StoredEvent]:
+        reads.append(window) if entity == PLATFORM_ENTITY else None
+        return read(entity, window, types)
+
+    monkeypatch.setattr(large.store, "events", counted)
+    large.now = NOW + 2_000 * MINUTE
+    large.run_pass()
+    assert 0 < len(reads) <= 10
 
 
 def test_parts_follow_the_time_that_they_take() -> None:
