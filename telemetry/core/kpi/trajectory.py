@@ -1,0 +1,94 @@
+"""The path of targets of one indicator, and where the present pace leads; pure, it must not read a clock.
+
+Between two targets the path is a straight line in days; before the first and after the last it is level.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import pairwise
+from math import ceil
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MAX_PROJECTION_DAYS = 36_525
+"""A pace that needs more than a hundred years reaches nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetPoint:
+    """A value that is to be reached by the end of a day."""
+
+    by: date
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """An indicator's value on a day."""
+
+    day: date
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class TargetPath:
+    """The targets of one indicator in order of their dates; `larger_is_better` is its direction."""
+
+    points: tuple[TargetPoint, ...]
+    larger_is_better: bool = True
+
+    def value_on(self, day: date) -> float | None:
+        """Return the value that the path asks for at the end of a day, None without targets."""
+        if not self.points:
+            return None
+        if day <= self.points[0].by:
+            return self.points[0].value
+        for left, right in pairwise(self.points):
+            if day <= right.by:
+                share = (day - left.by).days / (right.by - left.by).days
+                return left.value + share * (right.value - left.value)
+        return self.points[-1].value
+
+    def next_target(self, day: date) -> TargetPoint | None:
+        """Return the first target whose date has not passed, None after the last."""
+        return next((point for point in self.points if point.by >= day), None)
+
+    def gap(self, measured: Measurement) -> float | None:
+        """Return measured − path, in the indicator's unit: positive is ahead when larger is better."""
+        wanted = self.value_on(measured.day)
+        return None if wanted is None else measured.value - wanted
+
+    def is_reached(self, value: float, target: float) -> bool:
+        """Return whether a value fulfils a target."""
+        return value >= target if self.larger_is_better else value <= target
+
+    def final_value_at_pace(self, points_a_year: float) -> float | None:
+        """Return what a constant pace from the first target gives on the day of the last one, None without targets."""
+        if not self.points:
+            return None
+        years = self.points[-1].by.year - self.points[0].by.year
+        return self.points[0].value + years * points_a_year
+
+    def reached_on(self, measured: Sequence[Measurement]) -> date | None:
+        """Return the day on which the pace between the first and last measurement reaches the last target.
+
+        The day of the last measurement when it is reached already; None when the pace leads away from it, is nil or
+        needs more than MAX_PROJECTION_DAYS, and without targets or two measurements of different days.
+        """
+        if not self.points or not measured:
+            return None
+        first, last, target = measured[0], measured[-1], self.points[-1].value
+        if self.is_reached(last.value, target):
+            return last.day
+        days = (last.day - first.day).days
+        change = last.value - first.value
+        if days <= 0 or change == 0 or (change > 0) != (target > last.value):
+            return None
+        needed = days * (target - last.value) / change
+        if needed > MAX_PROJECTION_DAYS:
+            return None
+        return last.day + timedelta(days=ceil(round(needed, 6)))
