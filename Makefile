@@ -54,7 +54,7 @@ wheel: $(STAMP) ## build the wheel and install it with each extra into a clean e
 bench: $(STAMP) ## speed and memory of every part, with the machine's description (ARGS="backlog latency")
 	@$(BIN)/python -m bench $(ARGS)
 
-chaos: $(STAMP) ## 300 rounds of the fault matrix, kills during a replay, long property tests (ROUNDS=300 SEED=1 FIRST=0)
+chaos: $(STAMP) ## 300 rounds of the fault matrix, kills during a replay, long property tests and fuzzers (ROUNDS=300 SEED=1 FIRST=0)
 	@ROUNDS=$${ROUNDS:-300} LONG=1 $(BIN)/pytest -m "chaos or sized" $(ARGS)
 
 influxd: ## build InfluxDB 2.7 for the tests when none is on PATH (once, cached; needs Go, Rust, clang)

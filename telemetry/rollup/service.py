@@ -350,11 +350,8 @@ class Rollup:
             self._outages.invalidate(window_of_heartbeats)
         folded = 0
         for number, (entity, days) in enumerate(sorted(extent.items())):
-            reaches = (self._reach_of(entity, run) for run in days)
-            parts = [part for day in reaches if (part := day if window is None else day.clip(window)) is not None]
-            for part in merge(parts):
-                self.fold(entity, Window(floor(part.start, HOUR), ceil(part.end, HOUR)))
-            folded += bool(parts)
+            with self._faults.guard(entity, "rebuild"):
+                folded += self._rebuild_entity(entity, days, window)
             if progress is not None:
                 progress(number + 1, len(extent))
         if window is None:
@@ -363,6 +360,14 @@ class Rollup:
         if window is None:
             self._store.set_checkpoint("fold_version", FOLD_VERSION)
         return folded
+
+    def _rebuild_entity(self, entity: str, days: Iterable[Window], window: Window | None) -> bool:
+        """Fold all stored raw events of an entity again, or only `window`; returns whether there are any."""
+        reaches = (self._reach_of(entity, run) for run in days)
+        parts = [part for day in reaches if (part := day if window is None else day.clip(window)) is not None]
+        for part in merge(parts):
+            self.fold(entity, Window(floor(part.start, HOUR), ceil(part.end, HOUR)))
+        return bool(parts)
 
     def _reach_of(self, entity: str, run: Window) -> Window:
         """Return the hours that the events of a run of days affect, without those whose raw events are deleted.

@@ -50,6 +50,10 @@ CHANGES_RETENTION_US = 86_400_000_000
 """Retention of changes behind the cursor; folded ones are read again for a minute only."""
 MAX_DEAD_LETTERS = 10_000
 """Dead letters that are retained; their counts by reason are permanent."""
+MAX_EVENT_TIME = 1 << 53
+"""The latest time of an event, Unix ms, by its type."""
+MAX_LIVE_VERSION = 1 << 62
+"""No live row has had so many writes: a higher version is none, and would hide all later ones."""
 MAX_CACHED_NAMES = 50_000
 """Names of which the keys are remembered: a device may have 50 new outbox ids a day."""
 _SUMS_DECODER: msgspec.json.Decoder[Any] = msgspec.json.Decoder(dict[str, int] | list[int | str])
@@ -227,9 +231,10 @@ class SqliteStore:
 
     def days_with_events(self) -> dict[str, list[Window]]:
         """Return for each entity the whole UTC days in which it has events."""
-        sql = "SELECT DISTINCT name.text, t - t % ? FROM raw JOIN name ON name.id = unit"
+        sql = """SELECT DISTINCT name.text, t - t % ?1 FROM raw JOIN name ON name.id = unit
+            WHERE typeof(t) = 'integer' AND t BETWEEN 0 AND ?2"""  # times that no version wrote are in no fold either
         days: dict[str, list[Window]] = {}
-        for entity, start in self._query(sql, (DAY,)):
+        for entity, start in self._query(sql, (DAY, MAX_EVENT_TIME)):
             days.setdefault(entity, []).append(Window(start, start + DAY))
         return {entity: merge(windows) for entity, windows in days.items()}
 
@@ -288,13 +293,15 @@ class SqliteStore:
     def put_live_rows(self, rows: Mapping[str, bytes]) -> None:
         """Replace live rows and raise their versions."""
         with self._transaction() as db:
-            version = int(db.execute("SELECT coalesce(max(version), 0) + 1 FROM live").fetchone()[0])
+            sql = "SELECT coalesce(max(version), 0) + 1 FROM live WHERE typeof(version) = 'integer' AND version < ?"
+            version = int(db.execute(sql, (MAX_LIVE_VERSION,)).fetchone()[0])
             db.executemany("INSERT OR REPLACE INTO live VALUES (?, ?, ?)", [(u, version, b) for u, b in rows.items()])
 
     def live_rows(self, after: int = 0) -> list[LiveRow]:
         """Return live rows with version > after."""
         sql = "SELECT unit, version, CAST(body AS BLOB) FROM live WHERE version > ? ORDER BY version, unit"
-        return [LiveRow(*row) for row in self._query(sql, (after,))]
+        rows = self._query(sql, (after,))
+        return list(self.unreadable.read_each(rows, _read_live_row, lambda row: (str(row[0]), f"live {row[0]}")))
 
     def row_ranges(self, device: str | None = None) -> list[OutboxRowRanges]:
         """Return each outbox's stored, refused and dropped rows."""
@@ -302,7 +309,8 @@ class SqliteStore:
 
     def dead_letter_counts(self) -> dict[str, int]:
         """Return how many rows were rejected or deferred, by reason."""
-        return dict(self._query("SELECT reason, rows FROM dead_count ORDER BY reason"))
+        rows = self._query("SELECT reason, rows FROM dead_count ORDER BY reason")
+        return dict(self.unreadable.read_each(rows, _read_count, lambda row: ("", f"dead_count {row[0]}")))
 
     def count_events(self) -> int:
         """Return how many agents' events are stored."""
@@ -318,6 +326,21 @@ class SqliteStore:
         """Close the file."""
         with self._lock:
             self._db.close()
+
+
+def _read_live_row(row: tuple[str, int, bytes]) -> LiveRow:
+    if not (type(row[1]) is int and row[1] < MAX_LIVE_VERSION):
+        msg = "no version"
+        raise TypeError(msg)
+    return LiveRow(*row)
+
+
+def _read_count(row: tuple[object, object]) -> tuple[str, int]:
+    reason, rows = row
+    if not (isinstance(reason, str) and isinstance(rows, int)):
+        msg = "no count of a reason"
+        raise TypeError(msg)
+    return reason, rows
 
 
 def _read_change(row: tuple[object, ...]) -> ChangeRecord:

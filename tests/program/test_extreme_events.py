@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 SEED = int(os.environ.get("SEED", "1"))
 FRAMES_PER_PASS = 50 if LONG else 20
 LONGEST_PASS_S = 5.0
-"""Of the long size."""
+"""Of processor time, in the long size; the wall clock would measure the other processes of the machine."""
 MOST_GROWTH = 1.05
 """The long size's memory after the last quarter, relative to that after the half."""
 SMALL_CACHE = 8 * 1024 * 1024
@@ -75,7 +75,13 @@ def run(day: ExtremeProvince, events: int, step_ms: Sequence[int]) -> list[int]:
             done = 16 * day.n // events
             if done > len(figures):
                 figures.append(done)
-                show(day, {"longest_pass_s": round(longest, 2), "memory_mb": [size >> 20 for size in most]})
+                show(
+                    day,
+                    {
+                        "longest_pass_s": (round(longest, 2), round(day.longest_wait_s, 2)),
+                        "memory_mb": [size >> 20 for size in most],
+                    },
+                )
     if LONG:
         assert longest <= LONGEST_PASS_S
     objectives = {row.entity.split(":")[1] for row in day.store.live_rows() if row.entity.startswith(SLO_ROW_PREFIX)}
