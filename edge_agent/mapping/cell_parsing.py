@@ -36,6 +36,9 @@ RowCells = Mapping[str, str]
 MAX_TIME_CHARS = 100
 _CLOCKS_CHANGE_AT_MS = 1_800_000
 _EMPTY_CELL_REMEDY = "fill the cell, or write optional = true for this field in the mapping"
+_EMPTY_SHEET_CELL_HINT = (
+    "; merged cells have their text in the first one only, and a formula has no value until Excel has saved the file"
+)
 _NUMBER_REMEDY = (
     'write it with the decimal sign of the mapping: decimal = "," reads 1.234,5, decimal = "." reads 1,234.5; '
     "1,234 and 1.234 alone could be either"
@@ -75,6 +78,12 @@ class DateCell(str):
     __slots__ = ()
 
 
+class EmptySheetCell(str):
+    """A cell in which a workbook stores no value, whatever Excel shows."""
+
+    __slots__ = ()
+
+
 class MissingCell(str):
     """An empty cell that the row does not have; `problem` says so where the cell is needed."""
 
@@ -94,7 +103,8 @@ def required_cell(row: RowCells, column: str) -> str:
     text = row[column]
     refuse_missing_cell(row, column)
     if not text:
-        raise CellError(column, "is empty", _EMPTY_CELL_REMEDY)
+        hint = _EMPTY_SHEET_CELL_HINT if isinstance(text, EmptySheetCell) else ""
+        raise CellError(column, "is empty", _EMPTY_CELL_REMEDY + hint)
     return text
 
 

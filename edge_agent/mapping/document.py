@@ -97,6 +97,14 @@ class ReplayMapping:
         return tuple(patterns)
 
     @property
+    def serial_columns(self) -> tuple[str, ...]:
+        """Return the columns that are read as serial days of a spreadsheet."""
+        expressions = [expression for rule in self.rules for _, expression in rule.fields]
+        dates = [e.date for e in expressions if isinstance(e, DateTimeExpression) and e.date_format == "excel"]
+        times = [e.column for e in expressions if isinstance(e, ColumnExpression) and e.format == "excel"]
+        return tuple(dict.fromkeys([*dates, *times]))
+
+    @property
     def ticket_columns(self) -> tuple[str, ...]:
         """Return the columns that identify a ticket or dossier."""
         expressions = (expression for rule in self.rules for _, expression in rule.fields)

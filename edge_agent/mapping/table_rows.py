@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TextIO, cast
 
 import msgspec
 
-from edge_agent.mapping.cell_parsing import DateCell, MissingCell
+from edge_agent.mapping.cell_parsing import DateCell, EmptySheetCell, MissingCell, parse_finite
+from telemetry.core.protocol.json_bytes import to_plain_utf8
 from telemetry.delimited_text import (
     ENCODING_REMEDY,
     DelimitedTextError,
@@ -32,10 +33,13 @@ if TYPE_CHECKING:
 
     from edge_agent.mapping.cell_parsing import RowCells
     from edge_agent.mapping.document import ReplayMapping
+    from edge_agent.mapping.workbook import WorkbookSheet
 
 ROW_REMEDY = "correct the row, put a text that has the delimiter into quotation marks, or set delimiter in the mapping"
 PROGRESS_EVERY_ROWS = 500
 _WORKBOOK_MARK, _OLD_WORKBOOK_MARK = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+_PASSWORD_MARK = "EncryptedPackage".encode("utf-16-le")
+_SAVE_AS = "open it in Excel or LibreOffice and save it as .xlsx, or as CSV UTF-8"
 
 
 OnProgress = Callable[[float], object]
@@ -77,9 +81,22 @@ class TableReader:
         if head.startswith(_WORKBOOK_MARK):
             yield from self._workbook_rows()
         elif head.startswith(_OLD_WORKBOOK_MARK):
-            self.report(1, "file", "is a workbook of Excel before 2007", "save it as .xlsx, or as CSV UTF-8")
+            self._refuse_old_workbook()
+        elif head.startswith(b"%PDF-"):
+            self.report(1, "file", "is a PDF, which has no cells", "export it as .xlsx, or as CSV UTF-8")
+        elif to_plain_utf8(head).lstrip()[:1] == b"<":
+            self.report(1, "file", "is a web page or XML, whatever its name says", _SAVE_AS)
         else:
             yield from self._text_rows(head)
+
+    def _refuse_old_workbook(self) -> None:
+        """Report the container that is a workbook before 2007, or today's one with a password."""
+        if _PASSWORD_MARK in Path(self.path).read_bytes():
+            self.report(
+                1, "file", "is protected by a password", "open it in Excel, remove it and save the workbook again"
+            )
+        else:
+            self.report(1, "file", "is a workbook of Excel before 2007", "save it as .xlsx, or as CSV UTF-8")
 
     def _text_rows(self, head: bytes) -> Iterator[TableRow]:
         encoding = detect_encoding(head) or self.mapping.encoding
@@ -163,23 +180,31 @@ class TableReader:
 
         try:
             with WorkbookSheet(self.path, self.mapping.sheet, self.mapping.decimal) as sheet:
-                rows = iter(sheet.rows())
-                first = next(rows, None)
-                header = self._column_names(first.cells) if first else []
-                if not self._is_header_valid(header, first.line if first else 1):
-                    return
-                patterns = dict(self.mapping.date_patterns)
-                for number, row in enumerate(rows, 1):
-                    if number % PROGRESS_EVERY_ROWS == 0:
-                        self.on_progress(min(row.line / sheet.row_count, 1.0))
-                    texts = (*row.cells, *[""] * (len(header) - len(row.cells)))
-                    cells = dict(zip(header, texts, strict=False))
-                    for column, pattern in patterns.items():
-                        if isinstance(text := cells[column], DateCell):
-                            cells[column] = _date_text(text, pattern)
-                    yield TableRow(row.line, cells)
+                yield from self._sheet_rows(sheet)
         except UnreadableWorkbook as error:
-            self.report(1, "file", error.problem, error.remedy)
+            self.report(error.line, "file", error.problem, error.remedy)
+
+    def _sheet_rows(self, sheet: WorkbookSheet) -> Iterator[TableRow]:
+        rows, patterns = sheet.rows(), self.mapping.date_patterns
+        first = None if self.mapping.header else next(rows, None)
+        header = self._column_names(first.cells if first else self.mapping.header)
+        if not self._is_header_valid(header, first.line if first else 1):
+            return
+        for number, row in enumerate(rows, 1):
+            if number % PROGRESS_EVERY_ROWS == 0:
+                self.on_progress(min(row.line / sheet.row_count, 1.0))
+            texts = (*row.cells, *[EmptySheetCell()] * (len(header) - len(row.cells)))
+            cells = dict(zip(header, texts, strict=False))
+            for column, pattern in patterns:
+                if isinstance(text := cells[column], DateCell):
+                    cells[column] = _date_text(text, pattern)
+            if sheet.serial_offset_days:
+                cells |= self._shift_serials(cells, sheet.serial_offset_days)
+            yield TableRow(row.line, cells)
+
+    def _shift_serials(self, cells: RowCells, days: int) -> dict[str, str]:
+        """Return the serial days of a workbook that counts from 1904 as those from 1900."""
+        return {column: _shifted_serial(cells[column], days) for column in self.mapping.serial_columns}
 
     def _column_names(self, cells: Sequence[str]) -> list[str]:
         """Return the names in a header, as the mapping spells them; cells beyond the last name are no columns."""
@@ -209,6 +234,13 @@ def _date_text(cell: DateCell, pattern: str) -> DateCell:
     except ValueError:
         is_whole = False
     return DateCell(text) if is_whole else cell
+
+
+def _shifted_serial(text: str, days: int) -> str:
+    try:
+        return text if isinstance(text, DateCell) else str(parse_finite(text.replace(",", ".")) + days)
+    except ValueError:
+        return text
 
 
 def flatten_object(value: dict[str, Any], decimal: str = ".", prefix: str = "") -> dict[str, str]:

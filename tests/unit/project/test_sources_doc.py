@@ -19,7 +19,7 @@ from telemetry.source_settings import SOURCE_KINDS, SourceKind, SourceSetting
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = ("docs/reference/sources.md", "docs/how-to/run-a-province.md")
-CLAIMING_PAGES = (PAGES[0], "docs/reference/mqtt.md")
+CLAIMING_PAGES = (PAGES[0], "docs/reference/mqtt.md", "docs/reference/replay-mapping.md")
 DEVICE = "vn83-83-kiosk1"
 HEADER = "| setting | value | default | meaning | example |\n|---|---|---|---|---|"
 CLAIMS_HEADER = "| outcome | what comes | what happens | alarm | shown by |\n|---|---|---|---|---|"
