@@ -19,35 +19,49 @@ _HALF_DAYS = {
 _HALF_DAY = "|".join(re.escape(word) for word in sorted(_HALF_DAYS, key=len, reverse=True))
 _TIME_OF_DAY = re.compile(
     rf"""(?P<h>[0-9]{{1,2}})
-    (?: \s?:\s?(?P<m>[0-9]{{2}}) (?:\s?:\s?(?P<s>[0-9]{{2}}) (?:[.,](?P<f>[0-9]{{1,9}}))? )?
-      | \s?(?:h|g|giờ)\s?(?:(?P<m2>[0-9]{{1,2}})\s?(?:'|p|ph|m|phút)?\s?(?:(?P<s2>[0-9]{{1,2}})\s?(?:"|s|g|giây)?)?)?
+    (?: \s?:\s?(?P<m>[0-9]{{2}}) (?:\s?:\s?(?P<s>[0-9]{{2}}) (?:[.,](?P<f>[0-9]{{1,9}}))? | \s?(?:h|g|giờ))?
+      | \s?(?:h|g|giờ)\s(?:(?P<and_half>rưỡi)|kém\s(?P<to>[0-9]{{1,2}})(?:\s?(?:'|p|ph|phút))?)
+      | \s?(?:h|g|giờ)\s?:?\s?
+        (?:(?P<m2>[0-9]{{1,2}})\s?(?:'|p|ph|m|phút)?\s?(?:(?P<s2>[0-9]{{1,2}})\s?(?:"|s|g|giây)?)?)?
       | (?=\s?(?:{_HALF_DAY})$)
     )
-    (?:\s?(?P<half>{_HALF_DAY}))?""",
+    (?:\s?(?P<half>{_HALF_DAY})\.?)?""",
     re.VERBOSE | re.IGNORECASE,
 )
+_HALF_DAY_FIRST = re.compile(rf"(?:buổi\s)?({_HALF_DAY})\.?\s([0-9].*)", re.IGNORECASE)
+_DAY_ZERO = re.compile(
+    r"(?:1899-12-3[01]|1900-01-0[01]|(?:30/12|12/30|31/12|12/31)/1899|(?:0?[01]/0?1|0?1/0?0)/1900)[T\s]+(?=[0-9])"
+)
+"""The day before a bare time in exports of spreadsheets and of Access."""
 _DIGITS = re.compile(r"([0-9]{2})([0-9]{2})([0-9]{2})?")
 _HALF_DAY_IN_TEXT = re.compile(rf"(?<!\w)(?:{_HALF_DAY})(?!\w)", re.IGNORECASE)
 _DOTTED = re.compile(r"([0-9]{1,2})[.]([0-9]{2})(?:[.]([0-9]{2}))?")
 _FRACTION = re.compile(r"0?[.,][0-9]+|0")
-_CLOCK = re.compile(r"(?P<sign>[-−]?)(?:(?P<a>[0-9]{1,6}):)?(?P<b>[0-9]{1,6}):(?P<c>[0-9]{2}(?:[.,][0-9]{1,9})?)")
+_CLOCK = re.compile(r"(?P<sign>[-−+]?)(?:(?P<a>[0-9]{1,6}):)?(?P<b>[0-9]{1,6}):(?P<c>[0-9]{2}(?:[.,][0-9]{1,9})?)")
 _DAYS_AND_CLOCK = re.compile(
-    r"(?P<sign>[-−]?)(?P<d>[0-9]{1,4})\s?(?:days?|ngày)[,\s]\s?(?P<rest>[0-9:.,]+)", re.IGNORECASE
+    r"(?P<sign>[-−+]?)(?P<d>[0-9]{1,4})(?:\s?(?:days?|ngày)[,\s]\s?|\.(?=[0-9]{2}:[0-9]{2}:[0-9]{2}))(?P<rest>[0-9:.,]+)",
+    re.IGNORECASE,
 )
 _ISO = re.compile(
     r"(?P<sign>[-−]?)P(?:(?P<w>[0-9.,]+)W)?(?:(?P<d>[0-9.,]+)D)?"
     r"(?:T(?:(?P<h>[0-9.,]+)H)?(?:(?P<m>[0-9.,]+)M)?(?:(?P<s>[0-9.,]+)S)?)?",
     re.IGNORECASE,
 )
+_NUMBER = r"[0-9]+(?:[.,][0-9]+)?"
+_END = r"(?![^\W\d])(?:\s?,)?\s?(?:(?:và|and)\s)?"
+"""What follows the word of a unit: no other letter; then a comma, a space or `and` before the next part."""
 _WORDS = re.compile(
-    r"""(?P<sign>[-−]?)\s?(?=[0-9])
-    (?:(?P<d>[0-9]+(?:[.,][0-9]+)?)\s?(?:days?|d|ngày)\b\s?)?
-    (?:(?P<h>[0-9]+(?:[.,][0-9]+)?)\s?(?:hours?|hrs?|hr|h|giờ|g)(?![^\W\d])\s?)?
-    (?:(?P<m>[0-9]+(?:[.,][0-9]+)?)\s?(?:minutes?|mins?|min|m|phút|ph|p|'|’|(?<=[hg][0-9]{2})(?=$))(?![^\W\d])\s?)?
-    (?:(?P<s>[0-9]+(?:[.,][0-9]+)?)\s?(?:seconds?|secs?|sec|s|giây|"|”)\s?)?""",
+    rf"""(?P<sign>[-−+]?)\s?(?=[0-9])
+    (?:(?P<w>{_NUMBER})\s?(?:weeks?|w|tuần){_END})?
+    (?:(?P<d>{_NUMBER})\s?(?:days?|d|ngày){_END})?
+    (?:(?P<h>{_NUMBER})\s?(?:hours?|hrs?|hr|h|giờ|g|tiếng)(?P<half>\srưỡi)?:?{_END})?
+    (?:(?P<m>{_NUMBER})\s?(?:minutes?|mins?|min|mn|m|phút|ph|p|'|’|\u2032|(?<=[hg][0-9]{{2}})(?=$))\.?{_END})?
+    (?:(?P<s>{_NUMBER})\s?(?:seconds?|secs?|sec|s|giây|''|"|”|\u2033|(?<=m[0-9]{{2}})(?=$)){_END})?
+    (?:(?P<ms>{_NUMBER})\s?ms)?""",
     re.VERBOSE | re.IGNORECASE,
 )
-_PART_S = {"w": 7 * DAY_S, "d": DAY_S, "h": 3600, "m": 60, "s": 1}
+_HALF_HOUR = re.compile(r"nửa\s(?:giờ|tiếng)", re.IGNORECASE)
+_PART_S = {"w": 7 * DAY_S, "d": DAY_S, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
 
 
 @lru_cache(maxsize=4096)
@@ -57,7 +71,8 @@ def seconds_of_day(text: str, form: str = "auto") -> float | None:
         return None
     if form in {"min", "day"}:
         return _scale_number(text, 60 if form == "min" else DAY_S)
-    if match := _TIME_OF_DAY.fullmatch(text):
+    text = _DAY_ZERO.sub("", text, count=1) if _DAY_ZERO.match(text) else text.removeprefix("T")
+    if match := _TIME_OF_DAY.fullmatch(_HALF_DAY_FIRST.sub(r"\2 \1", text)):
         return _clock_seconds(match)
     return _bare_seconds(text, form)
 
@@ -76,7 +91,11 @@ def _bare_seconds(text: str, form: str) -> float | None:
 def _clock_seconds(match: re.Match[str]) -> float | None:
     seconds = _to_seconds(match["h"], match["m"] or match["m2"], match["s"] or match["s2"], match["f"])
     half = match["half"]
-    return seconds if seconds is None or half is None else _apply_half_day(seconds, half)
+    seconds = seconds if seconds is None or half is None else _apply_half_day(seconds, half)
+    if seconds is None or not (match["and_half"] or match["to"]):
+        return seconds
+    minutes = 30 if match["and_half"] else -int(match["to"])
+    return seconds + minutes * 60 if minutes > -60 and 0 <= seconds + minutes * 60 <= DAY_S else None
 
 
 def _apply_half_day(seconds: float, word: str) -> float | None:
@@ -126,7 +145,7 @@ def clock_duration_ms(text: str, unit: str) -> int | None:
     if parts[2] >= 60 or (unit == "h:mm:ss" and parts[1] >= 60):
         return None
     total = round((parts[0] * first + parts[1] * second + parts[2] * third) * 1000)
-    return -total if match["sign"] else total
+    return _apply_sign(total, match["sign"])
 
 
 def worded_duration_ms(text: str) -> int | None:
@@ -135,8 +154,9 @@ def worded_duration_ms(text: str) -> int | None:
         return None
     if match := _DAYS_AND_CLOCK.fullmatch(text):
         clock = clock_duration_ms(match["rest"], "h:mm:ss")
-        total = None if clock is None else int(match["d"]) * DAY_S * 1000 + clock
-        return -total if total is not None and match["sign"] else total
+        return None if clock is None else _apply_sign(int(match["d"]) * DAY_S * 1000 + clock, match["sign"])
+    if _HALF_HOUR.fullmatch(text):
+        return 1_800_000
     for pattern in (_ISO, _WORDS):
         match = pattern.fullmatch(text)
         if match and _parts_of(match):
@@ -146,7 +166,7 @@ def worded_duration_ms(text: str) -> int | None:
 
 def _parts_of(match: re.Match[str]) -> list[tuple[str, str]]:
     """Return the unit and the number of each part that is there."""
-    return [(unit, part) for unit, part in match.groupdict().items() if unit != "sign" and part]
+    return [(unit, part) for unit, part in match.groupdict().items() if unit in _PART_S and part]
 
 
 def _sum_parts(match: re.Match[str]) -> int | None:
@@ -154,8 +174,12 @@ def _sum_parts(match: re.Match[str]) -> int | None:
         parts = [_PART_S[unit] * float(part.replace(",", ".")) for unit, part in _parts_of(match)]
     except ValueError:
         return None
-    total = round(sum(parts) * 1000)
-    return -total if match["sign"] else total
+    half_hour = 1800 if match.groupdict().get("half") else 0
+    return _apply_sign(round((sum(parts) + half_hour) * 1000), match["sign"])
+
+
+def _apply_sign(total_ms: int, sign: str) -> int:
+    return -total_ms if sign in {"-", "−"} else total_ms
 
 
 def to_english_half_days(text: str) -> str:

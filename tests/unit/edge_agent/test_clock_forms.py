@@ -31,7 +31,11 @@ def read(spec: dict[str, Any], *cells: str, context: ReplayContext = CONTEXT) ->
         ("8h tối", "20:0:0"), ("12h trưa", "12:0:0"), ("12:30 đêm", "0:30:0"), ("11 giờ đêm", "23:0:0"),
         ("12:05 AM", "0:5:0"), ("12:05 p.m.", "12:5:0"), ("1 PM", "13:0:0"), ("07.31", "7:31:0"), ("7.31", "7:31:0"),
         ("0.313194444444444", "7:31:0"), ("0,5", "12:0:0"), ("0731", "7:31:0"), ("073105", "7:31:5"),
-        ("24:00", "24:0:0"), ("'7:31", "7:31:0"),
+        ("24:00", "24:0:0"), ("'7:31", "7:31:0"), ("7:31 giờ", "7:31:0"), ("7h:31", "7:31:0"), ("T07:31:05", "7:31:5"),
+        ("7 giờ rưỡi", "7:30:0"), ("8 giờ kém 5", "7:55:0"), ("1 giờ kém 10 phút chiều", "12:50:0"),
+        ("SA 7:31", "7:31:0"), ("buổi chiều 1:15", "13:15:0"), ("1:15 CH.", "13:15:0"),
+        ("1899-12-30 07:31:00", "7:31:0"),
+        ("12/30/1899 7:31", "7:31:0"), ("00/01/1900 07:31:00", "7:31:0"), ("1900-01-01T07:31", "7:31:0"),
     ],
 )  # fmt: skip
 def test_a_time_of_day_in_a_local_form(text: str, clock: str) -> None:
@@ -41,7 +45,25 @@ def test_a_time_of_day_in_a_local_form(text: str, clock: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["0.50", "731", "7.3", "7:5", "24:01", "13:30 PM", "25h", "\uff17:31", "1", "8h sang", "9" * 5000]
+    "text",
+    [
+        "0.50",
+        "731",
+        "7.3",
+        "7:5",
+        "24:01",
+        "13:30 PM",
+        "25h",
+        "\uff17:31",
+        "1",
+        "8h sang",
+        "7h kém",
+        "0 giờ kém 5",
+        "7 giờ kém 60",
+        "1901-01-01 7:31",
+        "7:31+07:00",
+        "9" * 5000,
+    ],
 )
 def test_a_time_of_day_that_could_be_two_or_none_is_a_fault(text: str) -> None:
     with pytest.raises(CellError, match="time_format"):
@@ -71,6 +93,11 @@ def test_a_declared_form_decides(form: str, text: str, seconds: int) -> None:
         ("s", "-PT5M", -300), ("s", "-0:05:00", -300), ("h:mm:ss", "27:15:00", 98100), ("mm:ss", "39:00", 2340),
         ("s", "1 day, 2:03:04", 93784), ("s", "0 days 00:39:00", 2340), ("day", "0.5", 43200), ("h:mm", "PT39M", 2340),
         ("s", "5'30\"", 330), ("s", "1,234.5", 1234.5), ("s", "1 234", 1234), ("s", "'39", 39), ("s", "1.5h", 5400),
+        ("s", "5\u203230\u2033", 330), ("s", "1 tiếng 5 phút", 3900), ("min", "nửa tiếng", 1800),
+        ("s", "1 giờ rưỡi", 5400),
+        ("s", "30''", 30), ("s", "1 hour, 5 minutes", 3900), ("s", "1 giờ và 5 phút", 3900), ("s", "2d3h", 183600),
+        ("s", "1 tuần", 604800), ("s", "1.00:39:00", 88740), ("s", "0.00:39:00.5000000", 2340.5), ("s", "500 ms", 0.5),
+        ("s", "1h05m30", 3930), ("s", "39 min.", 2340), ("s", "+0:39:00", 2340),
     ],
 )  # fmt: skip
 def test_a_duration_in_a_local_form(unit: str, text: str, seconds: float) -> None:
@@ -78,7 +105,26 @@ def test_a_duration_in_a_local_form(unit: str, text: str, seconds: float) -> Non
 
 
 @pytest.mark.parametrize(
-    "text", ["1,234", "39:00", "1_000", "nan", "inf", "1e999", "\uff11\uff12", "P", "=A1+B1", "#N/A", "1" * 5000]
+    "text",
+    [
+        "1,234",
+        "39:00",
+        "1_000",
+        "nan",
+        "inf",
+        "1e999",
+        "\uff11\uff12",
+        "P",
+        "=A1+B1",
+        "#N/A",
+        "1" * 5000,
+        "~39 phút",
+        "<1 phút",
+        "1.0:39:00",
+        "1:2:3:4",
+        "5 giờ và",
+        "rưỡi",
+    ],
 )
 def test_a_duration_that_could_be_two_or_none_is_a_fault(text: str) -> None:
     with pytest.raises(CellError):
