@@ -6,7 +6,7 @@ Driven by `edge_agent.agent_loop`: `step` does what is due and returns when to c
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter, deque
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from edge_agent.alarms import AlarmReporter
 from edge_agent.log import Logger
 from edge_agent.reconnect import ReconnectPolicy
+from edge_agent.refusal_log import RefusalLog
 from edge_agent.sender import TOO_LARGE, FrameSender, OutgoingFrame
 from edge_agent.settings import AgentSettings, Environment
 from telemetry import __version__
@@ -34,30 +35,10 @@ IDLE_STEP_MS = 3_600_000
 LINK_DISABLED_POLL_MS = 1_000
 OUTBOX_ERROR_PAUSE_MS = 5_000
 """How long the agent pauses after an outbox that could not be written."""
-MAX_PENDING_RECEIPTS = 1_000
-"""Receipts that may wait while the outbox cannot be written; an older one that is lost costs a resend."""
+MAX_PENDING_RECEIPTS = 200
+"""Receipts that wait to be applied together, at most 120 kB each; an older one that is lost costs a resend."""
 RECEIPT_TIMEOUT_MS = 600_000
 """Frames that wait this long without any receipt make the agent reconnect."""
-
-REFUSAL_REMEDIES = {
-    "unknown_device": "declare the device in the server's inventory; the rows stay and are sent again",
-    "unknown_centre": "declare the centre in the server's inventory; the rows stay and are sent again",
-    "unknown_system": "declare the system in the server's inventory; the rows stay and are sent again",
-    "not_yours": "a source names a centre, a device or the platform as its system; the rows are in the refused table",
-    "too_many_outboxes": "find out why the outbox is made anew so often; the rows stay and are sent again tomorrow",
-    "too_many_queues": "the program must send ids of queues and services only; the rows are in the refused table",
-    "too_many_counters": "the program must send ids of counters only; the rows are in the refused table",
-    "unsupported_version": "upgrade the server; the rows stay and are sent again",
-    "unsupported_type": "upgrade the server; the rows stay and are sent again",
-    "unsupported_field": "upgrade the server; the rows stay and are sent again",
-    "unsupported_value": "upgrade the server; the rows stay and are sent again",
-    "future": "check this device's clock and the server's; the rows stay and are sent again",
-    "personal_data": "the program must send random ids only; the rows are in the refused table",
-    "store_refused": "the rows are in the refused table; report it to the makers of Motcua",
-    "malformed": "the rows are in the refused table; report it to the makers of the program",
-    "too_old": "the server accepts no events of that time; the rows are in the refused table",
-}
-"""What to do about a reason of the server."""
 
 
 class RemoteHandler(Protocol):
@@ -93,6 +74,7 @@ class Agent:
         self._boot = environment.new_id()
         self._sid, self._recent_sids = "", deque[str](maxlen=64)
         self._pending_receipts = deque[codec.DeliveryReceipt](maxlen=MAX_PENDING_RECEIPTS)
+        self._refusal_log = RefusalLog(settings.device)
         self.alarms = AlarmReporter(outbox, environment.wall, environment.monotonic, settings.alarms_enabled)
         self.sender = FrameSender(
             outbox, settings, environment, self._boot, self._publish_frame, self._set_aside_too_large
@@ -324,7 +306,7 @@ class Agent:
         if stored:
             delivery.on_accepted(now)
         self.sender.defer(deferred, now, chance)
-        _log_refusals(self.settings.device, receipts)
+        self._refusal_log.write(receipts, now)
         self._awaiting_receipt_since = None
         counters = self.counters
         counters.receipts += len(receipts)
@@ -403,13 +385,3 @@ class Agent:
         with suppress(sqlite3.Error):  # without it the next process sends these rows once more
             self.outbox.save_handed_out(self.sender.delivery.handed_out())
         self.outbox.close()
-
-
-def _log_refusals(device: str, receipts: list[codec.DeliveryReceipt]) -> None:
-    """Log the rows that the server did not store, by reason: one line for each reason, with its remedy."""
-    for outcome in ("deferred", "rejected"):
-        rows = [row for receipt in receipts for row in getattr(receipt, outcome)]
-        for reason, count in Counter(reason for _, reason in rows).items():
-            first = min(n for n, other in rows if other == reason)
-            remedy = REFUSAL_REMEDIES.get(reason, "see the log of the server's ingest")
-            _log.warning(f"rows_{outcome}", device=device, reason=reason, rows=count, first=first, remedy=remedy)

@@ -1,4 +1,6 @@
-"""How many outboxes, queues, services and counters one device may name in a day; it must not write anything.
+"""How many outboxes, queues, services and counters one device may name in a day, and how many events it may send.
+
+It must not write anything.
 
 Each name is a row or a series in the store, on pages and in metrics, so one device could make them dear for everybody.
 The limits are far above what any centre has; they count what this process received since midnight UTC.
@@ -15,6 +17,7 @@ from msgspec.structs import replace
 from telemetry.core.calendar.windows import DAY
 from telemetry.core.inventory import REPLAY_SUFFIX
 from telemetry.core.protocol import events as ev
+from telemetry.ingest.event_counts import EventCounts
 from telemetry.ingest.row_bounds import reject_rows
 
 if TYPE_CHECKING:
@@ -38,11 +41,12 @@ _COUNTER_TYPES = _SINGLE_COUNTER_TYPES | {ev.DeviceHeartbeat}
 
 @dataclass(slots=True)
 class _DeviceNames:
-    """What a device has named since midnight."""
+    """What a device has named and sent since midnight."""
 
     outboxes: set[str] = field(default_factory=set)
     queues: set[Any] = field(default_factory=set)
     counters: set[Any] = field(default_factory=set)
+    counts: EventCounts = field(default_factory=EventCounts)
 
 
 class DeviceLimits:
@@ -52,10 +56,13 @@ class DeviceLimits:
         self._day = -1
         self._names: dict[str, _DeviceNames] = {}
 
-    def apply(self, topic: Topic, decoded: DecodedFrame, kinds: AbstractSet[type[ev.Event]], now: int) -> DecodedFrame:
+    def apply(
+        self, topic: Topic, decoded: DecodedFrame, kinds: AbstractSet[type[ev.Event]], now: int, day: int | None = None
+    ) -> DecodedFrame:
         """Return the frame without rows beyond a limit, which are deferred or rejected.
 
-        `kinds` are the types of the frame's events, `now` is Unix ms.  Imports are exempt.
+        `kinds` are the types of the frame's events, `now` is Unix ms, `day` that of all its events, in days since 1970,
+        None when they are of several.  Imports are exempt.
         """
         if now // DAY != self._day:
             self._day = now // DAY
@@ -70,6 +77,7 @@ class DeviceLimits:
                 deferred = [(event.n, "too_many_outboxes") for event in decoded.events]
                 return replace(decoded, events=[], deferred=decoded.deferred + deferred)
             names.outboxes.add(decoded.outbox_id)
+        decoded = names.counts.apply(decoded, day)
         if not kinds.isdisjoint(_QUEUE_TYPES):
             decoded = _bound_queues(decoded, names.queues, kinds)
         if not kinds.isdisjoint(_COUNTER_TYPES):

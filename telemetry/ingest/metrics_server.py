@@ -50,6 +50,8 @@ class IngestCollector(Collector):
         yield _counter("receipts", "Receipts sent.", stats.receipts)
         text = "Receipts not sent: larger than the broker's Maximum Packet Size."
         yield _counter("receipts_too_large", text, stats.receipts_too_large)
+        text = "Answers not sent, or not whole: their device had enough receipts for one write."
+        yield _counter("receipts_withheld", text, stats.receipts_withheld)
         yield _counter("write_failures", "Writes that failed; they are tried again.", stats.failed_writes)
         yield _write_histogram(stats)
         yield _gauge("waiting_messages", "Messages not yet acknowledged.", stats.waiting_messages)

@@ -11,13 +11,13 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Final, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from telemetry.core.calendar.windows import HOUR, MINUTE, floor
+from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, floor
 from telemetry.core.figures.completeness import ranges_of
 from telemetry.core.fold.event_spans import dirty_hours_of_frames
 from telemetry.core.fold.platform_heartbeat import HEARTBEAT_INTERVAL_MS, PLATFORM_ENTITY, PLATFORM_OUTBOX_ID
@@ -43,6 +43,8 @@ BATCH_LINGER_MS = 20
 MAX_ROW_NUMBER = 1 << 53
 MAX_RECEIPT_ENTRIES = 1_000
 """Most entries of each kind in one receipt; three kinds take about 120 kB."""
+MAX_RECEIPTS_PER_DEVICE = 100
+"""Most receipts that a device gets for one write; what it is not told it sends again."""
 RETENTION_CHECK_MS = 600_000
 """How often the store's retention is read."""
 _PERSONAL_NUMBER = re.compile(r"\d{9}")
@@ -89,8 +91,8 @@ class _Reply:
     topic: Topic
     outbox_id: str
     stored: list[int] = field(default_factory=list)
-    rejected: list[tuple[int, str]] = field(default_factory=list)
-    deferred: list[tuple[int, str]] = field(default_factory=list)
+    rejected: dict[int, str] = field(default_factory=dict)
+    deferred: dict[int, str] = field(default_factory=dict)
 
 
 def classify_frame(
@@ -116,12 +118,17 @@ def classify_frame(
         decoded = replace(decoded, events=[], deferred=decoded.deferred + deferred)
     elif decoded.events:
         oldest = row_bounds.oldest_accepted(topic, now, oldest, max_age_ms)
-        if expired := [(event.n, "too_old") for event in decoded.events if event.t < oldest]:
+        times = [event.t for event in decoded.events]
+        earliest = min(times)
+        if earliest < oldest:
+            expired = [(event.n, "too_old") for event in decoded.events if event.t < oldest]
             decoded = row_bounds.reject_rows(decoded, expired)
         kinds = {*map(type, decoded.events)}
         decoded = row_bounds.reject_foreign_entities(decoded, kinds, inventory)
         decoded = row_bounds.defer_undeclared_systems(decoded, kinds, inventory)
-        decoded = limits.apply(topic, decoded, kinds, now) if limits else decoded
+        if limits:
+            day = earliest // DAY
+            decoded = limits.apply(topic, decoded, kinds, now, day if day == max(times) // DAY else None)
     return FrameResult(topic, decoded, _dead_letters(topic.device, decoded, now, len(message.payload)))
 
 
@@ -200,7 +207,7 @@ class Ingest:
         self._messages.append(message)
         self._results.append(result)
         self.stats.record_message(now)
-        self._rows += len(result.decoded.events)
+        self._rows += _count_rows(result)
         self._bytes += len(message.payload)
 
     def is_batch_due(self) -> bool:
@@ -219,11 +226,11 @@ class Ingest:
             return None
         size = len(self._messages)
         if self._rows > 2 * BATCH_ROWS or size > 2 * BATCH_MESSAGES:  # only after a failed write
-            rows = list(accumulate(len(v.decoded.events) for v in self._results))
+            rows = list(accumulate(map(_count_rows, self._results)))
             size = min(bisect_left(rows, BATCH_ROWS) + 1, BATCH_MESSAGES, size)
         messages, self._messages = self._messages[:size], self._messages[size:]
         results, self._results = self._results[:size], self._results[size:]
-        self._rows -= sum(len(v.decoded.events) for v in results)
+        self._rows -= sum(map(_count_rows, results))
         self._bytes -= sum(len(m.payload) for m in messages)
         return WriteBatch(messages, results, self._build_batch(results), self._batch_started_at)
 
@@ -231,7 +238,7 @@ class Ingest:
         """Put the messages of a failed write before those received since."""
         self._messages = write.messages + self._messages
         self._results = write.results + self._results
-        self._rows += sum(len(v.decoded.events) for v in write.results)
+        self._rows += sum(map(_count_rows, write.results))
         self._bytes += sum(len(m.payload) for m in write.messages)
         self._batch_started_at = write.started_at
 
@@ -252,10 +259,17 @@ class Ingest:
         channel.acknowledge(write.messages)
         now = self._clock()
         receipts: list[tuple[str, bytes]] = []
+        sent: Counter[str] = Counter()
         for reply in _build_replies(write.results, refused):
             topic = reply.topic.with_channel("receipt").path
             limit = channel.largest_payload(topic)
-            payloads = [part for receipt in _split_receipts(reply, now) for part in _fit_receipt(receipt, limit)]
+            if sent[topic] >= MAX_RECEIPTS_PER_DEVICE:
+                self.stats.receipts_withheld += 1
+                continue
+            parts = (part for receipt in _split_receipts(reply, now) for part in _fit_receipt(receipt, limit))
+            payloads = list(islice(parts, MAX_RECEIPTS_PER_DEVICE - sent[topic]))
+            self.stats.receipts_withheld += any(True for _ in parts)
+            sent[topic] += len(payloads)
             receipts += [(topic, payload) for payload in payloads if len(payload) <= limit]
             self.stats.receipts_too_large += sum(len(payload) > limit for payload in payloads)
         channel.publish_many(receipts)
@@ -300,6 +314,14 @@ class Ingest:
         return list(contact_by_device.values())
 
 
+def _count_rows(result: FrameResult) -> int:
+    """Return how many rows a message takes in memory: those that are not stored are answered one by one."""
+    decoded = result.decoded
+    if not result.dead_letters:
+        return len(decoded.events)
+    return len(decoded.events) + len(decoded.rejected) + len(decoded.deferred)
+
+
 def _build_replies(results: Sequence[FrameResult], refused: Sequence[StoredEvent]) -> Iterable[_Reply]:
     """Return one reply for each outbox: it covers all its frames in a write."""
     replies: dict[tuple[str, str, str], _Reply] = {}
@@ -312,13 +334,13 @@ def _build_replies(results: Sequence[FrameResult], refused: Sequence[StoredEvent
         if reply is None:
             reply = replies[key] = _Reply(v.topic, outbox_id)
         reply.stored += [event.n for event in v.decoded.events]
-        reply.rejected += v.decoded.rejected
-        reply.deferred += v.decoded.deferred
+        reply.rejected.update(v.decoded.rejected)
+        reply.deferred.update(v.decoded.deferred)
     for s in refused:
         refused_reply = replies.get((s.centre, s.device, s.outbox_id))
         if refused_reply is not None:
             refused_reply.stored = [n for n in refused_reply.stored if n != s.event.n]
-            refused_reply.rejected.append((s.event.n, "store_refused"))
+            refused_reply.rejected[s.event.n] = "store_refused"
     return replies.values()
 
 
@@ -341,11 +363,12 @@ def _fit_receipt(receipt: DeliveryReceipt, limit: int) -> Iterator[bytes]:
 
 
 def _split_receipts(reply: _Reply, now: int) -> Iterator[DeliveryReceipt]:
-    """Yield one receipt, or several of at most MAX_RECEIPT_ENTRIES."""
+    """Yield one receipt, or several of at most MAX_RECEIPT_ENTRIES; a row that came twice is named once."""
     ranges, size = ranges_of(reply.stored), MAX_RECEIPT_ENTRIES
-    for at in range(0, max(len(ranges), len(reply.rejected), len(reply.deferred), 1), size):
+    all_rejected, all_deferred = list(reply.rejected.items()), list(reply.deferred.items())
+    for at in range(0, max(len(ranges), len(all_rejected), len(all_deferred), 1), size):
         part = slice(at, at + size)
-        rejected, deferred = reply.rejected[part], reply.deferred[part]
+        rejected, deferred = all_rejected[part], all_deferred[part]
         yield DeliveryReceipt(
             spool=reply.outbox_id, ranges=list(ranges[part]), rejected=rejected, deferred=deferred, at=now
         )

@@ -23,6 +23,8 @@ class IngestStats:
     receipts: int = 0
     receipts_too_large: int = 0
     """Receipts that the broker's Maximum Packet Size did not let through."""
+    receipts_withheld: int = 0
+    """Answers about an outbox that were not sent, or not whole: their device had enough receipts for one write."""
     refused_by_reason: Counter[str] = field(default_factory=Counter)
     """Rows that were not stored, by reason: rejected, deferred and those of unreadable frames."""
     write_counts: list[int] = field(default_factory=lambda: [0] * (len(WRITE_BOUNDS_MS) + 1))

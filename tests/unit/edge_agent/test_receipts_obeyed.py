@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import random
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from edge_agent import agent, refusal_log
 from edge_agent.agent import Agent, AgentSettings, Environment
 from edge_agent.outbox import Outbox
 from telemetry.core.protocol import codec, events as ev
@@ -219,3 +221,23 @@ def test_rows_go_exactly_when_handed_out_and_named_whatever_the_receipts(kiosk: 
         kiosk.receive(receipt(*ranges))
         waiting -= {n for low, high in ranges for n in range(low, high + 1)}
         assert kiosk.numbers() == sorted(waiting | unsent)
+
+
+def test_a_storm_of_receipts_is_bounded_and_logged_once_a_minute(kiosk: Kiosk, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[tuple[str, int]] = []
+    log = SimpleNamespace(warning=lambda name, **more: lines.append((name, more["rows"])))
+    monkeypatch.setattr(refusal_log, "_log", log)
+    kiosk.append(3)
+    kiosk.hand_out()
+    body = json.dumps(receipt(deferred=[[2, "unknown_device"]])).encode()
+    for _ in range(20_000):
+        kiosk.agent.on_message(Message("motcua/v1/c1/c1-kiosk1/receipt", body))
+    assert len(kiosk.agent._pending_receipts) == agent.MAX_PENDING_RECEIPTS
+    kiosk.step()
+    for _ in range(5):
+        kiosk.receive(receipt(deferred=[[3, "unknown_device"]]))
+    assert lines == [("rows_deferred", agent.MAX_PENDING_RECEIPTS)]
+    kiosk.step(refusal_log.INTERVAL_MS)
+    kiosk.receive(receipt([1, 1], deferred=[[2, "unknown_device"]]))
+    assert lines[1:] == [("rows_deferred", 6)]
+    assert kiosk.numbers() == [2, 3]

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from telemetry.core.calendar.windows import DAY
 from telemetry.core.protocol import events as ev
 from telemetry.core.protocol.codec import DecodedFrame
 from telemetry.core.protocol.topics import Topic
+from telemetry.ingest import event_counts
 from telemetry.ingest.device_limits import MAX_COUNTERS, MAX_OUTBOXES, MAX_QUEUES, DeviceLimits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 NOW = 1_767_225_600_000
 TOPIC = Topic("c1", "c1-kiosk1", "up")
@@ -67,3 +73,43 @@ def test_an_import_may_name_what_its_log_has() -> None:
     events = [issued(n, f"x{n}") for n in range(1, MAX_QUEUES + 3)]
     decoded = bounded(DeviceLimits(), Topic("c1", "c1-replay1", "up"), DecodedFrame("s", events), NOW)
     assert decoded.events == events
+
+
+def test_events_of_a_day_beyond_the_limit_are_rejected_and_other_days_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_counts, "MAX_EVENTS_PER_DAY", 100)
+    monkeypatch.setattr(event_counts, "UNCOUNTED_EVENTS", 40)
+    limits = DeviceLimits()
+
+    def beats(first: int, times: Iterable[int]) -> DecodedFrame:
+        rows: list[ev.Event] = [ev.DeviceHeartbeat(n=n, t=t) for n, t in enumerate(times, first)]
+        return bounded(limits, TOPIC, DecodedFrame("s", rows), NOW)
+
+    for first in range(1, 91, 30):
+        assert beats(first, [NOW + first] * 30).rejected == []
+    mixed = beats(91, [NOW, NOW - DAY] * 20)
+    assert [n for n, _ in mixed.rejected] == list(range(111, 131, 2)), "ten more of the day, all of the day before"
+    assert {reason for _, reason in mixed.rejected} == {"too_many_events"}
+    assert beats(200, [NOW + 5]).rejected == [(200, "too_many_events")]
+    assert beats(201, [NOW - DAY]).rejected == []
+    assert bounded(limits, Topic("c1", "c1-kiosk2", "up"), DecodedFrame("s", [state(1, "c")]), NOW).rejected == []
+
+
+def test_tickets_that_are_never_closed_are_bounded_and_endings_are_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_counts, "MAX_TICKETS_PER_DAY", 20)
+    monkeypatch.setattr(event_counts, "UNCOUNTED_EVENTS", 10)
+    limits = DeviceLimits()
+    tickets = [ev.TicketIssued(n=n, t=NOW, ticket=f"k{n}", queue="q", service="q") for n in range(1, 1_001)]
+    decoded = bounded(limits, TOPIC, DecodedFrame("s", [*tickets]), NOW)
+    assert len(decoded.events) == 30
+    assert {reason for _, reason in decoded.rejected} == {"too_many_tickets"}
+    end = ev.TicketAbandoned(n=2_000, t=NOW, ticket="k1", queue="q", service="q", entered=NOW, by="customer")
+    call = ev.TicketCalled(n=2_001, t=NOW, ticket="k1", queue="q", service="q", entered=NOW, counter="c")
+    rows = bounded(limits, TOPIC, DecodedFrame("s", [end, call, *tickets[:1]]), NOW)
+    assert [event.n for event in rows.events] == [2_000, 2_001]
+    assert rows.rejected == [(1, "too_many_tickets")]
+
+
+def test_every_type_that_keeps_a_ticket_open_is_counted() -> None:
+    endings = {ev.TicketFinished, ev.TicketAbandoned, ev.TicketNoShow, ev.TicketClosedEod, ev.TicketCorrected}
+    of_tickets = {kind for kind in ev.AGENT_EVENTS if kind.__name__.startswith("Ticket")}
+    assert of_tickets - endings == event_counts._TICKET_TYPES

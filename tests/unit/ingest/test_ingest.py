@@ -156,3 +156,42 @@ def test_a_receipt_that_no_broker_packet_can_carry_is_counted(desk: Ingest) -> N
     desk.accept(frame(1, 1))
     desk.flush(outlet)
     assert (outlet.acked, desk.stats.receipts_too_large) == ([1], 1)
+
+
+def unreadable(mid: int, first: int, last: int, spool: str = "s1") -> Message:
+    texts = [text.encode() for pair in (("spool", spool), ("from", f"{first}"), ("to", f"{last}")) for text in pair]
+    packed = [len(text).to_bytes(2) + text for text in texts]
+    properties = b"".join(b"\x26" + name + value for name, value in zip(packed[::2], packed[1::2], strict=True))
+    return Message(f"motcua/v1/{CENTRE}/{DEVICE}/up", b"?", codec.CONTENT_TYPE, properties, mid, 1)
+
+
+def test_rows_that_many_frames_name_are_answered_once(desk: Ingest) -> None:
+    outlet = Outlet()
+    for mid in range(1, 25):
+        desk.accept(unreadable(mid, 1, 1_000))
+    desk.flush(outlet)
+    assert [len(receipt.rejected) for receipt in outlet.receipts] == [1_000]
+    assert desk.stats.refused_by_reason == {"malformed": 24_000}
+    assert desk.stats.receipts_withheld == 0
+
+
+def test_frames_that_are_refused_fill_a_write_as_stored_rows_do(desk: Ingest) -> None:
+    mid = 0
+    while not desk.is_full():
+        desk.accept(unreadable(mid := mid + 1, 1, 1_000))
+    assert mid == room.BATCH_ROWS // 1_000
+
+
+@pytest.mark.parametrize("rows", [1, 150])
+def test_a_device_gets_so_many_receipts_for_a_write_and_others_get_theirs(desk: Ingest, rows: int) -> None:
+    outlet = Outlet()
+    outlet.payload_limit = 1_000  # 150 rows need several packets
+    for mid in range(1, 301):
+        desk.accept(unreadable(mid, 1, rows, spool=f"x{mid}"))
+    desk.accept(frame(400, 2, topic="motcua/v1/vn83-829/vn83-829-kiosk1/up"))
+    desk.flush(outlet)
+    of_others = [receipt for receipt in outlet.receipts if receipt.ranges]
+    assert [receipt.ranges for receipt in of_others] == [[(40_000, 40_001)]]
+    assert len(outlet.receipts) == room.MAX_RECEIPTS_PER_DEVICE + 1
+    assert desk.stats.receipts_withheld >= 200
+    assert max(outlet.sizes) <= 1_000

@@ -1,0 +1,65 @@
+"""How many events, and tickets, of one day a device may send; it must not write anything.
+
+One fold reads all events of a unit's hours and cannot be interrupted, and a live row reads every ticket that is open:
+both would be as dear as one device makes them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from telemetry.core.calendar.windows import DAY
+from telemetry.core.protocol import events as ev
+from telemetry.ingest.row_bounds import reject_rows
+
+if TYPE_CHECKING:
+    from telemetry.core.protocol.codec import DecodedFrame
+
+MAX_EVENTS_PER_DAY = 120_000
+"""Events of a device whose time is in one UTC day: one a second, and 33,600 more."""
+MAX_TICKETS_PER_DAY = 10_000
+"""Events of each type that leaves a ticket open, of a device in one UTC day; the largest centres issue 1,500 tickets.
+
+They are counted after the day's first UNCOUNTED_EVENTS, so that a usual device's frames need no loop.
+"""
+UNCOUNTED_EVENTS = 10_000
+_TICKET_TYPES = frozenset(
+    {
+        ev.TicketIssued, ev.TicketCalled, ev.TicketRecalled, ev.TicketServingStarted, ev.TicketHeld, ev.TicketResumed,
+        ev.TicketTransferred,
+    }
+)  # fmt: skip
+
+
+class EventCounts:
+    """The events that one device has sent, by day. A repeat counts again: a device repeats what has no receipt."""
+
+    def __init__(self) -> None:
+        self._events: dict[int, int] = {}
+        self._tickets: Counter[tuple[type[ev.Event], int]] = Counter()
+
+    def apply(self, decoded: DecodedFrame, day: int | None) -> DecodedFrame:
+        """Return the frame without the rows beyond a limit, which are rejected.
+
+        `day` is that of all its events, in days since 1970; None when they are of several.
+        """
+        events = decoded.events
+        if day is not None and (count := self._events.get(day, 0) + len(events)) <= UNCOUNTED_EVENTS:
+            self._events[day] = count
+            return decoded
+        rejected = [(event.n, reason) for event in events if (reason := self._count(event))]
+        return reject_rows(decoded, rejected) if rejected else decoded
+
+    def _count(self, event: ev.Event) -> str:
+        """Count an event and return an empty text, or do not and return why it is rejected."""
+        day, kind = event.t // DAY, event.__class__
+        count = self._events.get(day, 0)
+        if count >= MAX_EVENTS_PER_DAY:
+            return "too_many_events"
+        if count >= UNCOUNTED_EVENTS and kind in _TICKET_TYPES:
+            if self._tickets[kind, day] >= MAX_TICKETS_PER_DAY:
+                return "too_many_tickets"
+            self._tickets[kind, day] += 1
+        self._events[day] = count + 1
+        return ""
