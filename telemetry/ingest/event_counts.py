@@ -16,20 +16,23 @@ from telemetry.ingest.row_bounds import reject_rows
 if TYPE_CHECKING:
     from telemetry.core.protocol.codec import DecodedFrame
 
-MAX_EVENTS_PER_DAY = 120_000
-"""Events of a device whose time is in one UTC day: one a second, and 33,600 more."""
-MAX_TICKETS_PER_DAY = 10_000
-"""Events of each type that leaves a ticket open, of a device in one UTC day; the largest centres issue 1,500 tickets.
-
-They are counted after the day's first UNCOUNTED_EVENTS, so that a usual device's frames need no loop.
-"""
+MAX_EVENTS_PER_DAY = 105_000
+"""Events of a device whose time is in one UTC day: one a second, and 18,600 more."""
+MAX_TICKET_EVENTS_PER_DAY = 30_000
+"""Of them, events about tickets; the largest centres issue 1,500 tickets a day, with five events each."""
+MAX_OPENING_EVENTS_PER_DAY = 10_000
+"""Of them, events of each type that leaves a ticket open."""
 UNCOUNTED_EVENTS = 10_000
-_TICKET_TYPES = frozenset(
+"""Tickets are counted after so many events of a day, so that a usual device's frames need no loop."""
+_OPENING_TYPES = frozenset(
     {
         ev.TicketIssued, ev.TicketCalled, ev.TicketRecalled, ev.TicketServingStarted, ev.TicketHeld, ev.TicketResumed,
         ev.TicketTransferred,
     }
 )  # fmt: skip
+_TICKET_TYPES = _OPENING_TYPES | {
+    ev.TicketFinished, ev.TicketAbandoned, ev.TicketNoShow, ev.TicketClosedEod, ev.TicketCorrected,
+}  # fmt: skip
 
 
 class EventCounts:
@@ -37,7 +40,7 @@ class EventCounts:
 
     def __init__(self) -> None:
         self._events: dict[int, int] = {}
-        self._tickets: Counter[tuple[type[ev.Event], int]] = Counter()
+        self._tickets: Counter[tuple[type[ev.Event] | None, int]] = Counter()
 
     def apply(self, decoded: DecodedFrame, day: int | None) -> DecodedFrame:
         """Return the frame without the rows beyond a limit, which are rejected.
@@ -58,8 +61,10 @@ class EventCounts:
         if count >= MAX_EVENTS_PER_DAY:
             return "too_many_events"
         if count >= UNCOUNTED_EVENTS and kind in _TICKET_TYPES:
-            if self._tickets[kind, day] >= MAX_TICKETS_PER_DAY:
+            if self._tickets[None, day] >= MAX_TICKET_EVENTS_PER_DAY:
                 return "too_many_tickets"
-            self._tickets[kind, day] += 1
+            if kind in _OPENING_TYPES and self._tickets[kind, day] >= MAX_OPENING_EVENTS_PER_DAY:
+                return "too_many_tickets"
+            self._tickets.update(((kind, day), (None, day)))
         self._events[day] = count + 1
         return ""

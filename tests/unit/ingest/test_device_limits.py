@@ -95,7 +95,8 @@ def test_events_of_a_day_beyond_the_limit_are_rejected_and_other_days_stored(mon
 
 
 def test_tickets_that_are_never_closed_are_bounded_and_endings_are_stored(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_counts, "MAX_TICKETS_PER_DAY", 20)
+    monkeypatch.setattr(event_counts, "MAX_OPENING_EVENTS_PER_DAY", 20)
+    monkeypatch.setattr(event_counts, "MAX_TICKET_EVENTS_PER_DAY", 40)
     monkeypatch.setattr(event_counts, "UNCOUNTED_EVENTS", 10)
     limits = DeviceLimits()
     tickets = [ev.TicketIssued(n=n, t=NOW, ticket=f"k{n}", queue="q", service="q") for n in range(1, 1_001)]
@@ -107,9 +108,15 @@ def test_tickets_that_are_never_closed_are_bounded_and_endings_are_stored(monkey
     rows = bounded(limits, TOPIC, DecodedFrame("s", [end, call, *tickets[:1]]), NOW)
     assert [event.n for event in rows.events] == [2_000, 2_001]
     assert rows.rejected == [(1, "too_many_tickets")]
+    ends = [
+        ev.TicketNoShow(n=n, t=NOW, ticket=f"k{n}", queue="q", service="q", entered=NOW, calls=1) for n in range(50)
+    ]
+    more = bounded(limits, TOPIC, DecodedFrame("s", [*ends, ev.DeviceHeartbeat(n=99, t=NOW)]), NOW)
+    assert [event.n for event in more.events] == [*range(18), 99]
 
 
-def test_every_type_that_keeps_a_ticket_open_is_counted() -> None:
-    endings = {ev.TicketFinished, ev.TicketAbandoned, ev.TicketNoShow, ev.TicketClosedEod, ev.TicketCorrected}
+def test_every_type_of_tickets_is_counted() -> None:
     of_tickets = {kind for kind in ev.AGENT_EVENTS if kind.__name__.startswith("Ticket")}
-    assert of_tickets - endings == event_counts._TICKET_TYPES
+    assert of_tickets == event_counts._TICKET_TYPES
+    endings = {ev.TicketFinished, ev.TicketAbandoned, ev.TicketNoShow, ev.TicketClosedEod, ev.TicketCorrected}
+    assert of_tickets - endings == event_counts._OPENING_TYPES
