@@ -90,7 +90,7 @@ def list_calendar_days(centre: str, queries: QueriesDep, span: WindowParam) -> W
 def get_device_timeline(
     device: str, queries: QueriesDep, span: WindowParam, sli: DimensionParam = "service"
 ) -> WindowEnvelope[TimelineInterval]:
-    """Divide the window into segments of one state; by default today so far, at most 31 days."""
+    """Divide the window into segments of one state and mixed slots; by default today so far, at most 31 days."""
     centre = queries.network().centre(queries.device(device).centre)
     return _timeline_response(queries, Scope.device(device), centre, span, sli)
 
@@ -99,7 +99,7 @@ def get_device_timeline(
 def get_centre_timeline(
     centre: str, queries: QueriesDep, span: WindowParam, sli: DimensionParam = "service"
 ) -> WindowEnvelope[TimelineInterval]:
-    """Divide the window into segments of one state; by default today so far, at most 31 days."""
+    """Divide the window into segments of one state and mixed slots; by default today so far, at most 31 days."""
     return _timeline_response(queries, Scope.centre(centre), queries.network().centre(centre), span, sli)
 
 

@@ -72,7 +72,7 @@ class CalendarDayResponse(ApiModel):
 
 
 class TimelineInterval(Interval):
-    """A run of one state; `parts` has the seconds by state when their order is not known (`mixed`)."""
+    """A run of one state, or five minutes of several (`mixed`): totals have how long each lasted, not the order."""
 
     state: Literal["up", "down", "unknown", "excluded", "closed", "mixed"]
     seconds: int
@@ -80,16 +80,22 @@ class TimelineInterval(Interval):
     caused_by: str | None
     settled: bool
     parts: dict[str, int] | None
+    parts_ms: dict[str, int] | None
+    parts_by_cause: dict[str, int] | None
 
     @classmethod
     def from_segment(cls, segment: TimelineSegment, zone: ZoneInfo) -> Self:
         """Return one segment of a timeline."""
+        ms_by_state, ms_by_cause = segment.ms_by_state, segment.ms_by_cause
+        is_mixed = len(ms_by_state) > 1
         return cls.build(
             state=segment.kind.state,
             seconds=segment.window.length // 1000,
             cause=segment.kind.cause or None,
             caused_by=segment.kind.caused_by or None,
             settled=segment.settled,
-            parts=round_to_seconds(segment.parts) if segment.parts else None,
+            parts=round_to_seconds(ms_by_state) if is_mixed else None,
+            parts_ms=ms_by_state if is_mixed else None,
+            parts_by_cause=round_to_seconds(ms_by_cause) if len(ms_by_cause) > 1 else None,
             **window_fields(segment.window, zone),
         )

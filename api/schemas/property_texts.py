@@ -104,8 +104,14 @@ PROPERTY_TEXTS: dict[str, PropertyText] = {
     "month": _T("the month, YYYY-MM"),
     "state": _T("state: up, down or unknown"),
     "AvailabilityRow.state": _T("provisional: late data may come; settled; published"),
-    "TimelineInterval.state": _T("state of the interval; mixed: the order of its parts is not known"),
+    "TimelineInterval.state": _T(
+        "state of the interval; mixed: five minutes of several states, whose times are known, not their order"
+    ),
+    "TimelineInterval.cause": _T("what caused it, of several the cause of most of the time; null when up or closed"),
     "parts": _T("seconds by state; null where there are none"),
+    "TimelineInterval.parts": _T("whole seconds by state of a mixed interval; they add up to its length; else null"),
+    "parts_ms": _T("the same exactly, ms: added over a window, they are what `availability` divides; null of others"),
+    "parts_by_cause": _T("whole seconds by cause where the interval has several causes; null of others"),
     "settled": _T("whether late data are no longer expected"),
     "cause": _T("what caused it; null or empty when not known"),
     "caused_by": _T("the device or system that caused it; null when not known"),

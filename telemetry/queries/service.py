@@ -125,7 +125,7 @@ class Queries:
         return build_system_detail(view, last_day, last_28_days, totals)
 
     def timeline(self, scope: str, window: Window, sli: AvailabilityDimension = "service") -> list[TimelineSegment]:
-        """Return a device's or centre's time as segments of one state; the window is past and of whole slots."""
+        """Return a device's or centre's time as segments; the window is past and of whole slots."""
         centre = self.centre_of(scope)
         if centre is None:
             raise BadScope(scope)

@@ -1,14 +1,14 @@
 """A device's or centre's time as segments of one state, from 5-minute totals; it must not read raw events.
 
-Totals store how much of a slot was in each state, not when.  A slot of one state is certain; a slot of two is divided
-in time when its neighbours show the order, else it is `mixed`.
+Totals store how much of a slot was in each state, not when or how often it changed.  A slot of one state is certain; a
+slot of several is `mixed` and has the time of each: its neighbours show how it began and ended, not what was between.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from operator import itemgetter
+from operator import attrgetter
 from typing import TYPE_CHECKING, Literal
 
 from telemetry.core.calendar.windows import DAY, SLOT, Window, align_to_slots, floor
@@ -18,7 +18,7 @@ from telemetry.core.scope import Scope
 from telemetry.queries.errors import BadWindow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from telemetry.core.calendar.opening_calendar import Calendar
     from telemetry.store import Store
@@ -41,13 +41,38 @@ class SegmentKind:
 
 
 @dataclass(frozen=True, slots=True)
+class SlotPart:
+    """How long one kind lasted within a slot, ms; where in the slot is not known."""
+
+    kind: SegmentKind
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class TimelineSegment:
-    """A run of one kind; `parts` has the ms by state of a mixed one. `settled`: it can no longer change."""
+    """A run of one kind, or one slot of several kinds with its `parts`. `settled`: it can no longer change.
+
+    With `parts`, the kind's cause is that of most of what is not up; its state is `mixed` unless only the causes of the
+    parts differ.
+    """
 
     window: Window
     kind: SegmentKind
     settled: bool = False
-    parts: tuple[tuple[str, int], ...] = ()
+    parts: tuple[SlotPart, ...] = ()
+
+    @property
+    def ms_by_state(self) -> dict[str, int]:
+        """Return the time of each state that occurs, in the order of STATE_ORDER, then `closed`."""
+        return _add_up((part.kind.state, part.ms) for part in self._all_parts())
+
+    @property
+    def ms_by_cause(self) -> dict[str, int]:
+        """Return the time of each cause that occurs; time up has none."""
+        return _add_up((part.kind.cause, part.ms) for part in self._all_parts() if part.kind.cause)
+
+    def _all_parts(self) -> tuple[SlotPart, ...]:
+        return self.parts or (SlotPart(self.kind, self.window.length),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +100,10 @@ def past_window(window: Window, now: int) -> Window:
 
 
 def read_sums(store: Store, centre: str, scope: str, window: Window) -> tuple[SumsByStart, SumsByStart]:
-    """Return the scope's 5-minute sums and its centre's, by start, with those just before and after the window."""
+    """Return the scope's 5-minute sums and its centre's, by start."""
     sums_by_scope: dict[str, dict[int, Mapping[str, int]]] = {}
-    read_window = Window(window.start - SLOT, window.end + SLOT)
     for kind in {Scope(scope).kind, "centre"}:
-        for total in store.totals([centre], "5m", read_window, kind):
+        for total in store.totals([centre], "5m", window, kind):
             sums_by_scope.setdefault(total.scope, {})[total.start] = total.sums
     return sums_by_scope.get(scope, {}), sums_by_scope.get(Scope.centre(centre), {})
 
@@ -87,12 +111,9 @@ def read_sums(store: Store, centre: str, scope: str, window: Window) -> tuple[Su
 def build_timeline(
     window: Window, timeline_input: TimelineInput, calendar: Calendar, in_service: Window = ALWAYS_IN_SERVICE
 ) -> list[TimelineSegment]:
-    """Return the segments that tile a window of whole slots, in order, neighbours of one kind joined."""
-    slots = {t: _slot_kinds(t, timeline_input) for t in range(window.start - SLOT, window.end + SLOT, SLOT)}
+    """Return the segments that tile a window of whole slots, in order; slots of one and the same kind are joined."""
     not_open = _not_open_slots(calendar, window, in_service)
-    return _merge_adjacent(
-        s for t in range(window.start, window.end, SLOT) for s in _slot_segments(t, slots, not_open, timeline_input)
-    )
+    return _merge_adjacent(_slot_segment(t, not_open, timeline_input) for t in range(window.start, window.end, SLOT))
 
 
 def _not_open_slots(calendar: Calendar, window: Window, in_service: Window) -> dict[int, SegmentKind]:
@@ -112,11 +133,20 @@ def _not_open_slots(calendar: Calendar, window: Window, in_service: Window) -> d
     return kinds_by_slot
 
 
-SlotKinds = tuple[tuple[SegmentKind, int], ...]
+def _slot_segment(start: int, not_open: Mapping[int, SegmentKind], timeline_input: TimelineInput) -> TimelineSegment:
+    window, settled = Window(start, start + SLOT), start < timeline_input.settled_until
+    if start in not_open:
+        return TimelineSegment(window, not_open[start], settled)
+    parts = _slot_parts(start, timeline_input)
+    if len(parts) == 1:
+        return TimelineSegment(window, parts[0].kind, settled)
+    main_kind = max((p for p in parts if p.kind.state != "up"), key=attrgetter("ms")).kind
+    is_mixed = len({part.kind.state for part in parts}) > 1
+    return TimelineSegment(window, SegmentKind("mixed", main_kind.cause) if is_mixed else main_kind, settled, parts)
 
 
-def _slot_kinds(start: int, timeline_input: TimelineInput) -> SlotKinds:
-    """Return the kinds in a slot with their ms, without those of 0 ms."""
+def _slot_parts(start: int, timeline_input: TimelineInput) -> tuple[SlotPart, ...]:
+    """Return what an open slot is made of, without kinds of 0 ms."""
     sums, prefix = timeline_input.scope_sums.get(start, {}), _FIELD_PREFIX[timeline_input.sli]
     up, down = sums.get(f"{prefix}up_ms", 0), sums.get(f"{prefix}down_ms", 0)
     silent = max(0, SLOT - up - down)
@@ -125,13 +155,13 @@ def _slot_kinds(start: int, timeline_input: TimelineInput) -> SlotKinds:
     cause = "late" if timeline_input.has_missing_rows and start >= timeline_input.settled_until else "device"
     caused_by = _caused_by(start, timeline_input, SLOT - up)
     candidates = (
-        (SegmentKind("up"), up),
-        (SegmentKind("down", "device", caused_by), down),
-        (SegmentKind("unknown", "link", timeline_input.parent), link),
-        (SegmentKind("unknown", cause, caused_by), silent - platform - link),
-        (SegmentKind("excluded", "platform"), platform),
+        SlotPart(SegmentKind("up"), up),
+        SlotPart(SegmentKind("down", "device", caused_by), down),
+        SlotPart(SegmentKind("unknown", "link", timeline_input.parent), link),
+        SlotPart(SegmentKind("unknown", cause, caused_by), silent - platform - link),
+        SlotPart(SegmentKind("excluded", "platform"), platform),
     )
-    return tuple((kind, ms) for kind, ms in candidates if ms)
+    return tuple(part for part in candidates if part.ms)
 
 
 def _caused_by(start: int, timeline_input: TimelineInput, not_up_ms: int) -> str:
@@ -140,86 +170,35 @@ def _caused_by(start: int, timeline_input: TimelineInput, not_up_ms: int) -> str
     return timeline_input.parent if 0 < not_up_ms <= down else ""
 
 
-def _slot_segments(
-    start: int, slots: Mapping[int, SlotKinds], not_open: Mapping[int, SegmentKind], timeline_input: TimelineInput
-) -> Iterator[TimelineSegment]:
-    window, settled = Window(start, start + SLOT), start < timeline_input.settled_until
-    if start in not_open:
-        yield TimelineSegment(window, not_open[start], settled)
-        return
-    slot = slots[start]
-    for kind, part, parts in _split_slot(window, slot, slots[start - SLOT], slots[start + SLOT]):
-        yield TimelineSegment(part, kind, settled, parts)
-
-
-SlotPart = tuple[SegmentKind, Window, tuple[tuple[str, int], ...]]
-
-
-def _split_slot(window: Window, slot: SlotKinds, before: SlotKinds, after: SlotKinds) -> list[SlotPart]:
-    """Divide five minutes between two kinds when the neighbours show their order; to the whole second."""
-    if len(slot) == 1:
-        return [(slot[0][0], window, ())]
-    kinds = dict(slot)
-    kind_before, kind_after = _single_kind(before), _single_kind(after)
-    if (
-        len(slot) == 2
-        and kind_before != kind_after
-        and {kind_before, kind_after} == set(kinds)
-        and kind_before
-        and kind_after
-    ):
-        edge = window.start + (kinds[kind_before] + 500) // 1000 * 1000
-        parts = ((kind_before, Window(window.start, edge)), (kind_after, Window(edge, window.end)))
-        return [(kind, part, ()) for kind, part in parts if part.length]
-    if len({kind.state for kind in kinds}) == 1:  # only the causes differ: the longest counts
-        return [(max(slot, key=itemgetter(1))[0], window, ())]
-    return [(SegmentKind("mixed", _main_cause(slot)), window, _ms_by_state(slot))]
-
-
-def _single_kind(slot: SlotKinds) -> SegmentKind | None:
-    return slot[0][0] if len(slot) == 1 else None
-
-
-def _main_cause(slot: SlotKinds) -> str:
-    """Return the cause of most of what is not up."""
-    return max(((ms, kind.cause) for kind, ms in slot if kind.state != "up"), default=(0, ""))[1]
-
-
-def _ms_by_state(slot: SlotKinds) -> tuple[tuple[str, int], ...]:
-    sums = {state: sum(ms for kind, ms in slot if kind.state == state) for state in STATE_ORDER}
-    return tuple((state, ms) for state, ms in sums.items() if ms)
-
-
 def _merge_adjacent(segments: Iterable[TimelineSegment]) -> list[TimelineSegment]:
+    """Join neighbours of one kind; what has parts stays one slot, so that its figures remain its own."""
     merged: list[TimelineSegment] = []
     for segment in segments:
         last = merged[-1] if merged else None
-        if last is None or (last.kind, last.settled) != (segment.kind, segment.settled):
+        if last is None or last.parts or segment.parts or (last.kind, last.settled) != (segment.kind, segment.settled):
             merged.append(segment)
-            continue
-        window = Window(last.window.start, segment.window.end)
-        merged[-1] = replace(last, window=window, parts=_add_states(last.parts, segment.parts))
+        else:
+            merged[-1] = replace(last, window=Window(last.window.start, segment.window.end))
     return merged
 
 
-def _add_states(first: Sequence[tuple[str, int]], second: Sequence[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
-    first_ms, second_ms = dict(first), dict(second)
-    return tuple((s, first_ms.get(s, 0) + second_ms.get(s, 0)) for s in STATE_ORDER if s in first_ms or s in second_ms)
+def _add_up(amounts: Iterable[tuple[str, int]]) -> dict[str, int]:
+    sums: dict[str, int] = {}
+    for name, ms in amounts:
+        sums[name] = sums.get(name, 0) + ms
+    return sums
 
 
-def round_to_seconds(parts: Sequence[tuple[str, int]]) -> dict[str, int]:
-    """Return ms by state as whole seconds that add up to the whole: running sums are rounded."""
+def round_to_seconds(ms_by_name: Mapping[str, int]) -> dict[str, int]:
+    """Return ms as whole seconds that add up to the whole: running sums are rounded."""
     edges_s, elapsed_ms = [0], 0
-    for _, ms in parts:
+    for ms in ms_by_name.values():
         elapsed_ms += ms
         edges_s.append((elapsed_ms + 500) // 1000)
-    return {state: end - start for (state, _), (start, end) in zip(parts, pairwise(edges_s), strict=True)}
+    return {name: end - start for name, (start, end) in zip(ms_by_name, pairwise(edges_s), strict=True)}
 
 
 def open_time_account(segments: Iterable[TimelineSegment]) -> TimeByState:
-    """Return the open time of segments by state; excluded time is no part of the whole."""
-    ms_by_state = dict.fromkeys(STATE_ORDER, 0)
-    for segment in segments:
-        for state, ms in segment.parts or ((segment.kind.state, segment.window.length),):
-            ms_by_state[state] = ms_by_state.get(state, 0) + ms
-    return TimeByState(*(ms_by_state[state] for state in ("up", "down", "unknown", "excluded"))).to_seconds()
+    """Return the open time of segments by state: what `availability` answers of the same window, in whole seconds."""
+    ms = _add_up(amount for segment in segments for amount in segment.ms_by_state.items())
+    return TimeByState(*(ms.get(state, 0) for state in STATE_ORDER)).to_seconds()

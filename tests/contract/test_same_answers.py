@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, given, strategies as st
 
-from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, SLOT, Window
+from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, SLOT, Window, align_to_slots
 from telemetry.core.fold import fold
 from telemetry.core.fold.sourced_event import SourcedEvent
 from telemetry.core.inventory import ALWAYS_OPEN, Centre, Device
@@ -17,6 +17,7 @@ from telemetry.core.protocol import events as ev
 from telemetry.queries.availability import AvailabilityOptions, AvailabilityResult, compute_availability
 from telemetry.queries.buckets import bucket_query
 from telemetry.queries.network import scope_of_centres
+from telemetry.queries.timeline import TimelineInput, build_timeline, open_time_account, read_sums
 from telemetry.store import Batch, ChangeRecord, Store, StoredEvent
 from tests.contract.conftest import OPENERS
 from tests.property_sizes import sized
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from telemetry.core.fold.totals import Total
+    from telemetry.queries.timeline import TimelineSegment
 
 T = 1_767_225_600_000
 SPAN = 3 * HOUR
@@ -99,6 +101,12 @@ def availability(store: Store, unit: str, window: Window) -> AvailabilityResult:
     )
 
 
+def timeline(store: Store, unit: str, window: Window) -> list[TimelineSegment]:
+    own, _ = read_sums(store, unit, f"centre:{unit}", window)
+    timeline_input = TimelineInput(own, own, "service", has_missing_rows=False, settled_until=T)
+    return build_timeline(window, timeline_input, centre_of(unit)[0].calendar)
+
+
 QUIETLY = sized(short=25, long=250, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -121,6 +129,9 @@ def test_both_stores_tell_the_same_events_and_totals_whatever_the_order_and_the_
     assert totals[0] == totals[1]
     if window.length:
         assert availability(stores[0], unit, window) == availability(stores[1], unit, window)
+        timelines = [timeline(s, unit, align_to_slots(window)) for s in stores]
+        assert timelines[0] == timelines[1]
+        assert open_time_account(timelines[0]) == availability(stores[0], unit, window).overall
 
 
 @QUIETLY

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import date, datetime, time
 from itertools import pairwise
@@ -81,24 +82,46 @@ def test_pure_cells_are_one_segment_and_closed_time_says_so(net: Network) -> Non
     ]  # fmt: skip
 
 
-def test_five_minutes_of_two_states_are_divided_when_the_order_is_certain(net: Network) -> None:
+def test_five_minutes_of_several_states_are_mixed_whatever_is_beside_them(net: Network) -> None:
     put(net, "centre:vn83-a", local(8), up=2 * MINUTE, down=3 * MINUTE)
     put(net, "centre:vn83-a", local(8, 5), up=0, down=SLOT)
-    put(net, "centre:vn83-a", local(8, 10), up=4 * MINUTE, down=MINUTE)
-    assert segments(net, "centres/vn83-a", "07:00", "09:00") == [
-        ("07:00:00", "up", None), ("08:02:00", "down", "device"), ("08:11:00", "up", None),
-    ]  # fmt: skip
-
-
-def test_five_minutes_of_two_states_are_mixed_when_nothing_tells_the_order(net: Network) -> None:
-    put(net, "centre:vn83-a", local(8), up=2 * MINUTE, down=3 * MINUTE)
-    window = {"from": "2026-11-23T07:55:00+07:00", "to": "2026-11-23T08:10:00+07:00"}
+    put(net, "centre:vn83-a", local(8, 10), up=4 * MINUTE + 250, link=MINUTE - 250)
+    window = {"from": "2026-11-23T07:55:00+07:00", "to": "2026-11-23T08:20:00+07:00"}
     found = get(net, "centres/vn83-a/timeline", **window)
-    assert [(s["state"], s["seconds"], s["parts"]) for s in found["data"]] == [
-        ("up", 300, None), ("mixed", 300, {"up": 120, "down": 180}), ("up", 300, None),
+    names = ("state", "cause", "seconds", "parts", "parts_ms")
+    assert [tuple(s[name] for name in names) for s in found["data"]] == [
+        ("up", None, 300, None, None),
+        ("mixed", "device", 300, {"up": 120, "down": 180}, {"up": 120_000, "down": 180_000}),
+        ("down", "device", 300, None, None),
+        ("mixed", "link", 300, {"up": 240, "unknown": 60}, {"up": 240_250, "unknown": 59_750}),
+        ("up", None, 300, None, None),
     ]  # fmt: skip
-    assert found["meta"]["coverage"] == 1.0
+    assert {s["parts_by_cause"] for s in found["data"]} == {None}
+    assert found["meta"]["coverage"] == (1500 - 60) / 1500
     assert found["meta"]["calendar_version"] == net.queries.network().centre("vn83-a").calendar.version
+
+
+def test_a_timeline_adds_up_to_the_availability_of_its_window(net: Network) -> None:
+    put(net, "centre:vn83-a", local(8), up=2 * MINUTE + 333, down=MINUTE + 333, platform=MINUTE)
+    put(net, "centre:vn83-a", local(8, 5), up=400, down=SLOT - 400)
+    put(net, "centre:vn83-a", local(8, 10), up=400, link=MINUTE)
+    window = {"from": "2026-11-23T07:30:00+07:00", "to": "2026-11-23T08:30:00+07:00"}
+    segments, totals = get(net, "centres/vn83-a/timeline", **window)["data"], Counter[str]()
+    for one in segments:
+        totals.update(one["parts_ms"] or {one["state"]: one["seconds"] * 1000})
+    answer = get(net, "availability", scope="centre:vn83-a", **window)["data"][0]["seconds"]
+    assert [round(totals[state] / 1000) for state in ("up", "down", "excluded")] == [
+        answer["up"], answer["down"], answer["excluded"],
+    ]  # fmt: skip
+    assert round((totals["up"] + totals["down"] + totals["unknown"]) / 1000) == answer["open"]
+
+
+def test_five_minutes_without_contact_for_two_causes_have_the_seconds_of_both(net: Network) -> None:
+    put(net, "device:vn83-a-kiosk1", local(8), link=3 * MINUTE)
+    window = {"from": "2026-11-23T08:00:00+07:00", "to": "2026-11-23T08:05:00+07:00"}
+    (found,) = get(net, "devices/vn83-a-kiosk1/timeline", **window)["data"]
+    assert (found["state"], found["cause"], found["parts"]) == ("unknown", "link", None)
+    assert found["parts_by_cause"] == {"link": 180, "late": 120}
 
 
 def test_gaps_have_causes_and_a_dead_centre_is_the_parent(net: Network) -> None:

@@ -27,15 +27,13 @@ from telemetry.queries.buckets import bucket_query
 from telemetry.queries.errors import BadWindow
 from telemetry.queries.network import QueryScope
 from telemetry.queries.publication import exact_local_month
-from telemetry.queries.totals_cache import CompactTotal
 from telemetry.store.sqlite import SqliteStore
+from tests.total_rows import Rows
 from tests.uncached_totals import UncachedTotals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from telemetry.core.calendar.windows import BucketWidth
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 DAY = date(2026, 11, 23)
@@ -46,21 +44,6 @@ OPENS = local_ms(DAY, time(7, 30), ZONE)
 LATER = WHOLE.end + HOUR
 STAFFED = frozenset({"vn83-1"})
 FIRST = Window(OPENS, OPENS + HOUR)
-
-
-class Rows:
-    """Totals in memory, read as a store is."""
-
-    def __init__(self, *totals: Total) -> None:
-        self.totals = totals
-
-    def rows(
-        self, units: Sequence[str], width: BucketWidth, window: Window, kind: str, zone: ZoneInfo  # noqa: ARG002
-    ) -> Iterable[CompactTotal]:  # fmt: skip
-        for t in self.totals:
-            mine = t.entity in units and t.width == width and t.scope.startswith(kind)
-            if mine and window.start <= t.start < window.end:
-                yield CompactTotal.from_total(t)
 
 
 def of_centre(centre: Centre = CENTRE) -> QueryScope:
