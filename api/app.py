@@ -10,7 +10,7 @@ from api import badges, docs_page, metrics, problems, statuspage
 from api.heavy_queries import HeavyQueryGate
 from api.large_answers import LargeAnswerMiddleware
 from api.loading import LoadingMiddleware
-from api.middleware import HeadMiddleware, SecurityHeadersMiddleware
+from api.middleware import HeadMiddleware, NormalisedTextMiddleware, SecurityHeadersMiddleware
 from api.openapi import complete_document
 from api.pages import install_pages
 from api.parameters import check_parameters
@@ -34,8 +34,8 @@ class ApiApplication(FastAPI):
     """FastAPI with what must be around everything else, its own error answers included."""
 
     def build_middleware_stack(self) -> ASGIApp:
-        """Return the app below security headers and HEAD."""
-        return SecurityHeadersMiddleware(HeadMiddleware(super().build_middleware_stack()))
+        """Return the app below security headers, HEAD and the form of texts."""
+        return SecurityHeadersMiddleware(HeadMiddleware(NormalisedTextMiddleware(super().build_middleware_stack())))
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document with all texts, ranges and errors."""

@@ -26,7 +26,7 @@ from bench.progress import print_message
 from bench.sandbox import open_sandbox
 from bench.stores import open_store
 from bench.summary import percentiles, round_figures
-from telemetry.core.calendar.windows import HOUR, SLOT, floor
+from telemetry.core.calendar.windows import DAY, SLOT, floor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,19 +40,16 @@ TIMED_S = 10.0
 CENTURY = (
     "/api/v1/availability?scope=centre:vn83-83&bucket=total&from=1930-01-01T00:{minute:02}:00Z&to=2030-01-01T00:00:00Z"
 )
+COUNTRY_SLOTS = "/api/v1/availability?scope=country&bucket=5m"
+CENTRE_SLOTS = "/api/v1/availability?scope=centre:vn83-83&bucket=5m"
+QUEUE_HOURS = "/api/v1/queues/history?bucket=1h"
 QUEUES_SINCE_1930 = "/api/v1/queues/history?from=1930-01-01T00:00:00Z&to=2030-01-01T00:00:00Z&bucket=total"
 
 
-def slots_path(now: int, scope: str, days: int) -> str:
-    """Return the path of the newest days in 5-minute buckets."""
-    ends = [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(t / 1000)) for t in (now - days * 24 * HOUR, now)]
-    return f"/api/v1/availability?scope={scope}&bucket=5m&from={ends[0]}&to={ends[1]}"
-
-
-def queues_path(now: int, days: int) -> str:
-    """Return the path of the newest days of all queues, by hour."""
-    ends = [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(t / 1000)) for t in (now - days * 24 * HOUR, now)]
-    return f"/api/v1/queues/history?bucket=1h&from={ends[0]}&to={ends[1]}"
+def newest_days(path: str, now: int, days: int) -> str:
+    """Return a path that has parameters already, for the newest days."""
+    start, end = (time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(t / 1000)) for t in (now - days * DAY, now))
+    return f"{path}&from={start}&to={end}"
 
 
 def request(base: str, path: str) -> tuple[int, float, int]:
@@ -170,11 +167,17 @@ def measure(devices: int = 1_000, streams: int = STREAMS) -> dict[str, Any]:
             with LiveRowWriter(store, inventory, now):
                 results: dict[str, Any] = {"status_alone": time_status(base)}
                 results["centuries"] = measure_centuries(base, pid)
-                too_long = {"queues_since_1930": QUEUES_SINCE_1930, "country_month": slots_path(now, "country", 30)}
+                too_long = {
+                    "queues_since_1930": QUEUES_SINCE_1930,
+                    "country_month": newest_days(COUNTRY_SLOTS, now, 30),
+                }
                 results["too_long"] = measure_greedy(base, too_long)
-                allowed = {"queues_28_d": queues_path(now, 28), "country_9_d": slots_path(now, "country", 9)}
+                allowed = {
+                    "queues_28_d": newest_days(QUEUE_HOURS, now, 28),
+                    "country_9_d": newest_days(COUNTRY_SLOTS, now, 9),
+                }
                 results["allowed"] = measure_greedy(base, allowed)
-                results["slow_readers"] = measure_slow_readers(port, pid, slots_path(now, "centre:vn83-83", 30))
+                results["slow_readers"] = measure_slow_readers(port, pid, newest_days(CENTRE_SLOTS, now, 30))
                 results["streams"] = measure_streams(port, base, streams)
                 results["api_rss_mb"] = sample_process(pid).rss_mb
     beside = results["streams"]["p95_ms"]

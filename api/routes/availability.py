@@ -19,8 +19,6 @@ from telemetry.queries.availability import AvailabilityDimension, ClockKind
 from telemetry.queries.timeline import open_time_account, past_window
 
 if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
     from api.times import WindowRequest
     from telemetry.core.inventory import Centre
     from telemetry.queries.service import Queries
@@ -63,16 +61,14 @@ def get_availability(
     gate: HeavyQueryDep,
 ) -> Response:
     """Account for a scope's time; by default the last 24 hours."""
-
-    def window(zone: ZoneInfo) -> Window:
-        return span.resolve(zone, queries.last_24_hours)
+    asked = queries.availability_query(scope, lambda zone: span.resolve(zone, queries.last_24_hours), params.bucket)
 
     def build() -> WindowEnvelope[AvailabilityRow]:
-        result = queries.availability(scope, window, params.bucket, params.clock, params.unknown, params.sli)
+        result = queries.answer_availability(asked, params.clock, params.unknown, params.sli)
         meta = WindowMeta.for_window(queries, result.window, result.zone, result.overall.coverage, result.centre)
         return WindowEnvelope[AvailabilityRow](data=AvailabilityRow.from_result(result), meta=meta)
 
-    return gate.answer(queries.availability_cost(scope, window, params.bucket), build)
+    return gate.answer(asked.cost, build)
 
 
 @router.get("/calendar/{centre}/days", operation_id="calendar_days", tags=["calendar"])

@@ -19,7 +19,7 @@ from msgspec.structs import fields
 
 from edge_agent.mapping.expressions import ColumnExpression, DateTimeExpression, TicketIdExpression
 from edge_agent.mapping.rules import MAPPABLE_EVENT_TYPES, MappingRule, parse_rule, parse_when
-from telemetry.core.inventory import ALWAYS_OPEN, OpeningHours, Service
+from telemetry.core.inventory import ALWAYS_OPEN, RESERVED_IDS, OpeningHours, Service
 from telemetry.delimited_text import ENCODING_REMEDY, normalize_text
 from telemetry.errors import Fault, MappingError
 from telemetry.text_file import read_text_file
@@ -275,6 +275,8 @@ class _MappingReader:
             if not re.fullmatch(r"[a-z0-9-]{1,63}", ident) or not isinstance(entry, dict):
                 self.add_fault("services", 0, ident, "is no service", "an id of a-z, 0-9, - with { vi, en, values }")
                 continue
+            if ident in RESERVED_IDS:
+                self.add_fault("services", 0, ident, f"is reserved: {RESERVED_IDS[ident]}", "choose another id")
             vi, en = (self.read_string(entry, key, f"services.{ident}") for key in ("vi", "en"))
             services.append(Service(ident, vi, en))
             for text in self.read_service_values(ident, entry):

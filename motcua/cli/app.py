@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import unicodedata
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -29,11 +30,21 @@ app.add_typer(rotation.app, name="rotation")
 err = Console(stderr=True)
 
 
+def compose_arguments(arguments: list[str]) -> list[str]:
+    """Return the arguments in Unicode's composed form (NFC), as ids and names are declared; paths keep their bytes."""
+    return [arg if _is_path(arg) else unicodedata.normalize("NFC", arg) for arg in arguments]
+
+
+def _is_path(argument: str) -> bool:
+    value = argument.partition("=")[2] if argument.startswith("-") else argument
+    return "/" in value or os.path.exists(value)  # noqa: PTH110  # Path.exists raises on a long text
+
+
 def main() -> NoReturn:
     """Run the command line."""
     code: object = 0
     try:
-        code = app(standalone_mode=False)
+        code = app(compose_arguments(sys.argv[1:]), standalone_mode=False)
     except (ConfigError, InventoryError, MappingError) as error:
         for fault in error.faults:
             print(f"motcua: {fault}", file=sys.stderr)

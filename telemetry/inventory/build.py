@@ -264,13 +264,17 @@ def _check_within_centre(r: Record, own: DeclaredPeriod, centre: DeclaredPeriod)
         r.add_fault("to", "is before its centre is in service", "write a later day, or none")
 
 
-def build_systems(doc: TomlDocument, devices: Mapping[str, Device], province: ProvinceSettings) -> dict[str, System]:
+def build_systems(
+    doc: TomlDocument, centres: Mapping[str, Centre], devices: Mapping[str, Device], province: ProvinceSettings
+) -> dict[str, System]:
     """Build the digital systems with their planned maintenance; `[defaults]` has values that a system may omit."""
     doc.record(AllowedKeys((), ("defaults", "system")))
     defaults = doc.record(AllowedKeys((), SYSTEM_DEFAULT_KEYS), "defaults")
-    built = index_by(
-        doc.records("system", SYSTEM_KEYS), "id", lambda record: _build_system(record, defaults, devices, province.zone)
-    )
+    records = doc.records("system", SYSTEM_KEYS)
+    built = index_by(records, "id", lambda record: _build_system(record, defaults, devices, province.zone))
+    for record in records:
+        if (ident := record.text("id", "")) in centres:
+            record.add_fault("id", f"{ident!r} is a centre: their data would be one", "choose another id")
     maintenance_of = province.calendar_tables.maintenance_of
     return {ident: replace(system, maintenance=maintenance_of(ident)) for ident, system in built.items()}
 

@@ -11,7 +11,7 @@ import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from telemetry.core.inventory import Objective
+from telemetry.core.inventory import RESERVED_IDS, Objective
 from telemetry.core.scope import Scope
 from telemetry.inventory.files import TomlDocument
 from telemetry.inventory.objectives import PERIOD_MAX_DAYS, build_objectives, default_clock, default_policy
@@ -166,6 +166,8 @@ def _read_objectives(slo: SloDocument, inventory: Inventory) -> list[Objective]:
     name = slo.table("metadata").get("name")
     if not isinstance(name, str) or not IDENTIFIER.fullmatch(name):
         raise OpenSloError("metadata.name", f"{excerpt(name)} is not an id: use 1 to 63 of a-z, 0-9 and -")
+    if name in RESERVED_IDS:
+        raise OpenSloError("metadata.name", f"{name!r} is reserved: choose another name")
     slo.label = f"{slo.label} {name}"
     _note_unknown_keys(slo)
     goals = _read_goals(slo)

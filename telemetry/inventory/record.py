@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
+from telemetry.core.inventory import RESERVED_IDS
 from telemetry.errors import Fault
 
 if TYPE_CHECKING:
@@ -72,10 +73,12 @@ class Record:
         return ""
 
     def identifier(self, key: str) -> str:
-        """Return an identifier: lower-case letters, digits and dashes, 63 at most."""
+        """Return an identifier: lower-case letters, digits and dashes, 63 at most; reserved ones are faults."""
         value = self.text(key)
         if value and not IDENTIFIER.fullmatch(value):
             self.add_fault(key, f"{value!r} is not an id", "use 1 to 63 of a-z, 0-9 and -")
+        if value in RESERVED_IDS:
+            self.add_fault(key, f"{value!r} is reserved: {RESERVED_IDS[value]}", "choose another id")
         return value
 
     def integer(self, key: str, low: int, high: int, default: int | None = None) -> int:

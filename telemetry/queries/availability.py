@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from telemetry.core.calendar.open_time import OpenTimeline
     from telemetry.core.calendar.windows import BucketWidth
     from telemetry.core.inventory import PublishedFigures, UnknownPolicy
-    from telemetry.queries.buckets import BucketQuery
+    from telemetry.queries.buckets import BucketQuery, QueryCost
     from telemetry.queries.network import QueryScope
     from telemetry.queries.totals_cache import CompactTotal
 
@@ -66,6 +66,15 @@ class AvailabilityOptions:
     sli: AvailabilityDimension = "service"
     published: Mapping[tuple[str, str, str], PublishedFigures] = field(default_factory=dict)
     capacity_centres: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class AvailabilityQuery:
+    """A scope and a window with its buckets, as they were asked for, and what the answer will cost."""
+
+    scope: QueryScope
+    query: BucketQuery
+    cost: QueryCost
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from telemetry.core.in_service import ALWAYS_IN_SERVICE, service_periods
 from telemetry.core.inventory import ALWAYS_OPEN, UNDECLARED_SERVICE, Centre, local_date
 from telemetry.core.scope import Scope
 from telemetry.core.slo.periods import settled_until
-from telemetry.queries.availability import AvailabilityOptions, compute_availability
+from telemetry.queries.availability import AvailabilityOptions, AvailabilityQuery, compute_availability
 from telemetry.queries.buckets import OpenWindowsCache, bucket_query
 from telemetry.queries.completeness import StoreStatsCache
 from telemetry.queries.errors import BadScope, BadWindow, NotFound
@@ -214,25 +214,37 @@ class Queries:
         now = self._clock()
         return Window(now - 24 * HOUR, now)
 
-    def availability_cost(self, scope: str, window: Callable[[ZoneInfo], Window], bucket: BucketSize) -> QueryCost:
-        """Return what `availability` of the same would cost.  Raises BadScope, NotFound or BadWindow."""
-        query_scope = self.network().parse_scope(scope)
-        return bucket_query(window(query_scope.zone), bucket, query_scope.zone).cost(len(query_scope.calendars))
-
     def queue_history_cost(self, centre: str | None, window: Window, bucket: BucketSize) -> QueryCost:
         """Return what `queue_history` of the same would cost.  Raises NotFound or BadWindow."""
         network = self.network()
         entities = len(network.centres()) if centre is None else 1
         return bucket_query(window, bucket, self.zone(centre)).cost(entities)
 
+    def availability_query(
+        self, scope: str, window: Window | Callable[[ZoneInfo], Window], bucket: BucketSize = "total"
+    ) -> AvailabilityQuery:
+        """Read scope and window; `window` may be computed from the scope's zone.
+
+        Raises BadScope, NotFound, or BadWindow when it would read too much.
+        """
+        query_scope = self.network().parse_scope(scope)
+        query = bucket_query(window(query_scope.zone) if callable(window) else window, bucket, query_scope.zone)
+        return AvailabilityQuery(query_scope, query, query.cost(len(query_scope.calendars)))
+
     def availability(
-        self, scope: str, window: Window | Callable[[ZoneInfo], Window], bucket: BucketSize = "total",
+        self, scope: str, window: Window, bucket: BucketSize = "total",
         clock: ClockKind = "open", unknown: UnknownPolicy = "exclude", sli: AvailabilityDimension = "service",
     ) -> AvailabilityResult:  # fmt: skip
-        """Account for a scope's time; `window` may be computed from the scope's zone.  Raises BadScope or NotFound."""
-        query_scope, inventory = self.network().parse_scope(scope), self._inventory()
+        """Account for a scope's time.  Raises what `availability_query` raises."""
+        return self.answer_availability(self.availability_query(scope, window, bucket), clock, unknown, sli)
+
+    def answer_availability(
+        self, asked: AvailabilityQuery, clock: ClockKind = "open", unknown: UnknownPolicy = "exclude",
+        sli: AvailabilityDimension = "service",
+    ) -> AvailabilityResult:  # fmt: skip
+        """Account for the time of a scope and window that were read."""
+        query_scope, query, inventory = asked.scope, asked.query, self._inventory()
         options = AvailabilityOptions(clock, sli, inventory.published, self._network_views.capacity_centres(inventory))
-        query = bucket_query(window(query_scope.zone) if callable(window) else window, bucket, query_scope.zone)
         result = compute_availability(
             self._totals_cache, query_scope.within(query.window, self.service_periods(), sli), query, options,
             self._clock(), self._open_windows_cache,

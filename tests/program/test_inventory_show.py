@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,9 @@ def test_a_broker_address_that_the_agent_would_refuse_is_not_rendered() -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert "--mqtt: not an MQTT address: 'broker:8883'" in done.stderr
+
+
+def test_a_decomposed_id_is_read_in_its_composed_form() -> None:
+    done = show(unicodedata.normalize("NFD", "hộ-tịch"))
+    assert done.returncode == 2
+    assert "nothing is declared as 'hộ-tịch'" in done.stderr

@@ -470,6 +470,11 @@ class TestMappingFaults:
         (fault,) = faults_of(lambda: load_mapping(str(write("m.toml", 'name = "x"\nzone = \n'))))
         assert (fault.line, fault.field) == (2, "TOML")
 
+    def test_a_reserved_service(self, write: Write) -> None:
+        services = SERVICES.replace("[services]", '[services]\nundeclared = { vi = "Khác", en = "Other" }')
+        (fault,) = faults_of(lambda: load_mapping(hall(write, ISSUED, services=services)))
+        assert (fault.field, fault.remedy) == ("services.undeclared", "choose another id")
+
     def test_all_at_once(self, write: Write) -> None:
         """Every fault is listed with its line and a way out."""
         text = """\

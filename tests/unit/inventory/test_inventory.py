@@ -429,6 +429,35 @@ def test_fault_is_named_with_its_file_and_line(  # noqa: PLR0913, PLR0917
     assert all(fault.remedy for fault in hits)
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "ident", "line", "reason"),
+    [
+        ("services.toml", '"land"', "undeclared", 2, "is reserved"),
+        ("services.toml", '"land"', "motcua", 2, "is reserved"),
+        ("systems.toml", '"vn-ngsp"', "undeclared", 16, "is reserved"),
+        ("systems.toml", '"vn-ngsp"', "motcua", 16, "is reserved"),
+        ("systems.toml", '"vn-ngsp"', "vn83-829", 16, "is a centre"),
+        ("objectives.toml", '"portal-up"', "undeclared", 2, "is reserved"),
+        ("province.toml", '"vn83"', "undeclared", 1, "is reserved"),
+    ],
+)
+def test_an_id_that_the_platform_uses_itself_is_refused(
+    folder: Path, file: str, old: str, ident: str, line: int, reason: str
+) -> None:
+    change(folder, file, f"id = {old}", f'id = "{ident}"')
+    (fault,) = [f for f in faults_of(folder) if f.file.endswith(file) and reason in f.problem]
+    assert (fault.line, fault.field, fault.remedy) == (line, "id", "choose another id")
+
+
+@pytest.mark.parametrize("file", ["centres.csv", "devices.csv"])
+def test_an_id_of_a_table_that_the_platform_uses_itself_is_refused(folder: Path, file: str) -> None:
+    change(folder, file, "\nvn83-829" if file == "centres.csv" else "\nvn83-83-kiosk1", "\nundeclared")
+    problems = [
+        (f.line, f.field, f.remedy) for f in faults_of(folder) if f.file.endswith(file) and "reserved" in f.problem
+    ]
+    assert problems == [(3, "id", "choose another id")]
+
+
 @pytest.mark.parametrize("name", sorted(SMALL))
 def test_missing_file_is_the_only_fault_named(folder: Path, name: str) -> None:
     (folder / name).unlink()
