@@ -49,13 +49,16 @@ def _day_cell(x: int, start: int, account: TimeByState, ratio: CoveredRatio) -> 
 
 
 def _day_mark(account: TimeByState, ratio: CoveredRatio) -> str:
+    """Return ✓ from 99 % up, ✕ above 10 % down; between them ? when more is unknown than down, else !."""
     if not account.open:
         return ""
     if not ratio.coverage_sufficient:
         return "?"
-    if account.down * 100 <= account.open:
+    if account.down * 10 > account.open:
+        return "✕"
+    if account.up * 100 >= account.open * 99:
         return "✓"
-    return "!" if account.down * 10 <= account.open else "✕"
+    return "?" if account.unknown > account.down else "!"
 
 
 @dataclass(frozen=True, slots=True)

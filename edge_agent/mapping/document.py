@@ -19,7 +19,8 @@ from msgspec.structs import fields
 
 from edge_agent.mapping.expressions import ColumnExpression, DateTimeExpression, TicketIdExpression
 from edge_agent.mapping.rules import MAPPABLE_EVENT_TYPES, MappingRule, parse_rule, parse_when
-from telemetry.core.inventory import ALWAYS_OPEN, RESERVED_IDS, OpeningHours, Service
+from telemetry.core.inventory import ALWAYS_OPEN, OpeningHours, Service
+from telemetry.core.reserved_ids import RESERVED_IDS
 from telemetry.delimited_text import ENCODING_REMEDY, normalize_text
 from telemetry.errors import Fault, MappingError
 from telemetry.text_file import read_text_file

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Literal
 from telemetry.core.calendar.calendar_values import ALWAYS_OPEN, CalendarRules, OpeningHours
 from telemetry.core.calendar.opening_calendar import Calendar
 from telemetry.core.calendar.windows import Window, to_local
-from telemetry.core.fold.platform_heartbeat import PLATFORM_ENTITY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -133,11 +132,6 @@ class SourceDeclaration:
 
 UNDECLARED_SERVICE = "undeclared"
 """The id under which all services are shown together that devices of a centre name and its declaration does not."""
-RESERVED_IDS = {
-    UNDECLARED_SERVICE: "all that is not declared is shown under it",
-    PLATFORM_ENTITY: "the platform itself has it",
-}
-"""Ids that no declaration may have, and why."""
 
 
 @dataclass(frozen=True, slots=True)

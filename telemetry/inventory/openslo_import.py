@@ -11,7 +11,8 @@ import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from telemetry.core.inventory import RESERVED_IDS, Objective
+from telemetry.core.inventory import Objective
+from telemetry.core.reserved_ids import RESERVED_IDS
 from telemetry.core.scope import Scope
 from telemetry.inventory.files import TomlDocument
 from telemetry.inventory.objectives import PERIOD_MAX_DAYS, build_objectives, default_clock, default_policy

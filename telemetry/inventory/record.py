@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
-from telemetry.core.inventory import RESERVED_IDS
+from telemetry.core.reserved_ids import RESERVED_IDS
 from telemetry.errors import Fault
 
 if TYPE_CHECKING:

@@ -15,10 +15,13 @@ import pytest
 
 import dashboards
 from api.pages.centre import budget_text
-from api.pages.charts import PLOT_HEIGHT, ChartSeries, ColumnText, axis_ticks, target_gauge, time_chart
+from api.pages.charts import PLOT_HEIGHT, ChartSeries, ColumnText, axis_ticks, day_strip, target_gauge, time_chart
 from api.pages.language import LANGS, LanguageCode, PageLocale, load_messages
+from telemetry.core.calendar.windows import DAY, HOUR, Window
+from telemetry.core.figures.accounting import TimeByState
 from telemetry.core.fold.live_row_types import DeviceNow
 from telemetry.core.protocol.events import PrinterState
+from telemetry.queries.availability import AvailabilityResult
 from tests.program.network import ZONE, Network, busy, centre_now, local, network
 from tests.program.promises import judged, promising
 
@@ -275,6 +278,32 @@ def test_a_share_of_zero_has_a_stub_and_no_share_has_none() -> None:
     chart = time_chart([ChartSeries("within", (0.0, None), shows_zero=True)], [ColumnText("", "")] * 2, fixed_top=100)
     assert [len(column.bars) for column in chart.columns] == [1, 0]
     assert chart.columns[0].bars[0].height > 0
+
+
+@pytest.mark.parametrize(
+    ("account", "mark"),
+    [
+        (TimeByState(), ""),
+        (TimeByState(up=990, down=10), "✓"),
+        (TimeByState(up=989, down=11), "!"),
+        (TimeByState(up=900, down=100), "!"),
+        (TimeByState(up=899, down=101), "✕"),
+        (TimeByState(up=500, down=110, unknown=390), "✕"),
+        (TimeByState(up=600, unknown=400), "?"),  # silence is not up
+        (TimeByState(up=950, down=25, unknown=25), "!"),
+        (TimeByState(up=300, down=100, unknown=600), "?"),  # below the coverage floor
+    ],
+)
+def test_the_mark_of_a_day_never_takes_silence_for_up(account: TimeByState, mark: str) -> None:
+    day = Window(0, DAY)
+    (cell,) = day_strip(AvailabilityResult("centre:vn83-a", day, ZONE, ((day, account),), account))
+    assert cell.mark == mark
+
+
+def test_a_day_of_the_strip_says_the_time_of_each_state(net: Network) -> None:
+    net.total("centre:vn83-a", "1d", local(0, day=20), {"open_up_ms": 6 * HOUR, "open_down_ms": HOUR // 2})
+    assert "hoạt động 360 phút, ngừng 30 phút, không rõ 90 phút" in page(net, "/centres/vn83-a")
+    assert "up 360 min, down 30 min, unknown 90 min" in page(net, "/centres/vn83-a?lang=en")
 
 
 def test_a_gauge_needs_a_value_and_a_target() -> None:
