@@ -43,6 +43,13 @@ def _availability_row(ident: str, names: tuple[str, str], kind: str, strand_owne
     )  # fmt: skip
 
 
+def _live_share(ident: str, names: tuple[str, str], kind: str) -> Indicator:
+    return Indicator(
+        ident, *names, "modernisation", INFORMATION, "ratio", "live", (f"{kind}s_up",), (f"{kind}s_expected",),
+        "devices that work now ÷ devices in service; a silent one does not work", by_level=True,
+    )  # fmt: skip
+
+
 def _index_row(ident: str, names: tuple[str, str], unit: IndicatorUnit) -> Indicator:
     return Indicator(
         ident, *names, "institutions", HOME_AFFAIRS, unit, "import", formula="published yearly; imported",
@@ -150,15 +157,18 @@ SERVICE_INDICATORS: tuple[Indicator, ...] = (
     ),
     _availability_row("A-10", ("Máy chủ của ứng dụng di động", "Back end of the mobile applications"), "mobile"),
     _availability_row("A-11", ("Bộ phận một cửa các cấp", "One-stop desks"), "centre", CENTRE),
-    _availability_row("A-12", ("Thiết bị trực tuyến", "Devices online"), "device-contact"),
-    _availability_row("A-13", ("Thiết bị hoạt động", "Devices in service"), "device"),
+    _live_share("A-12", ("Thiết bị hoạt động", "Devices in service"), "device"),
+    Indicator(
+        "A-13", "Thông điệp bị mất", "Messages lost", "modernisation", INFORMATION, "ratio", "totals",
+        ("rows_missing",), ("rows_numbered",), "row numbers not accounted for ÷ highest row number", "down",
+    ),
     Indicator(
         "A-14", "Dữ liệu đầy đủ", "Completeness of data", "modernisation", INFORMATION, "ratio", "totals",
         ("rows_accounted",), ("rows_numbered",), "(stored + refused + declared dropped) ÷ highest row number",
     ),
-    _availability_row("A-15", ("Kiosk lấy số", "Ticket kiosks"), "kiosk"),
-    _availability_row("A-16", ("Màn hình gọi số", "Displays"), "display"),
-    _availability_row("A-17", ("Đường truyền của cơ sở", "Uplinks of the centres"), "gateway-contact"),
+    _live_share("A-15", ("Kiosk lấy số", "Ticket kiosks"), "kiosk"),
+    _live_share("A-16", ("Màn hình gọi số", "Displays"), "display"),
+    _live_share("A-17", ("Đường truyền của cơ sở", "Uplinks of the centres"), "gateway"),
     _availability_row("A-18", ("Hệ thống dữ liệu, sao lưu", "Data systems and backups"), "data"),
     Indicator(
         "A-19", "Chỉ nhận hồ sơ trực tuyến", "Online-only mode", "procedures", OFFICE, "s", "totals",

@@ -1,0 +1,99 @@
+"""Figures of indicators: flows add, the newest snapshot of each centre and level counts, procedures are distinct."""
+
+from __future__ import annotations
+
+from telemetry.core.fold.histogram_buckets import histogram_of
+from telemetry.core.fold.totals import Total
+from telemetry.core.kpi.catalogue import INDICATORS
+from telemetry.core.kpi.figures import (
+    FigureSet,
+    add_administration_figures,
+    add_procedure_figures,
+    add_queue_figures,
+    set_wait_percentile,
+)
+from telemetry.core.kpi.values import indicator_value
+
+DAY = 86_400_000
+
+
+def level_total(day: int, level: str = "province", centre: str = "c1", **sums: int) -> Total:
+    return Total(centre, f"administration:{centre}:{level}", "1d", day * DAY, "vn83", sums)
+
+
+def procedure_total(name: str, centre: str = "c1", **sums: int) -> Total:
+    return Total(centre, f"procedure:{centre}:{name}", "1d", DAY, "vn83", sums)
+
+
+def figures_of(*totals: Total) -> FigureSet:
+    figures = FigureSet()
+    add_administration_figures(figures, totals)
+    return figures
+
+
+def test_flows_add_over_days_and_levels_and_tell_when_they_were_last_above_zero() -> None:
+    figures = figures_of(
+        level_total(1, received_online=3, received_direct=1),
+        level_total(2, received_online=0, received_direct=4),
+        level_total(2, "commune", "c2", received_online=5),
+    )
+    assert figures.overall == {"received_online": 8, "received_direct": 5}
+    assert figures.by_level == {
+        "province": {"received_online": 3, "received_direct": 5},
+        "commune": {"received_online": 5},
+    }
+    assert figures.newest(["received_direct"]) == 2 * DAY
+    assert figures.newest(["received_mobile"]) is None
+
+
+def test_of_snapshots_the_newest_of_each_centre_and_level_counts_as_the_mean_of_its_bucket() -> None:
+    figures = figures_of(
+        level_total(2, catalogue_full=2400, snapshots_full=2),
+        level_total(1, catalogue_full=900, snapshots_full=1),
+        level_total(3, catalogue_full=0, snapshots_full=0),
+        level_total(1, "commune", "c2", catalogue_full=10, snapshots_full=1),
+        level_total(3, backlog_open=7, backlog_overdue=0, backlog_snapshots=1),
+    )
+    assert figures.overall["catalogue_full"] == 1210
+    assert figures.by_level["commune"] == {"catalogue_full": 10}
+    assert (figures.overall["backlog_open"], figures.overall["backlog_overdue"]) == (7, 0)
+
+
+def test_a_snapshot_of_zero_is_a_figure_and_no_snapshot_is_none() -> None:
+    figures = figures_of(level_total(1, catalogue_full=0, snapshots_full=1))
+    assert figures.overall == {"catalogue_full": 0}
+    assert figures_of(level_total(1, catalogue_full=0, snapshots_full=0)).overall == {}
+
+
+def test_procedures_are_counted_once_whoever_reports_them() -> None:
+    figures = FigureSet()
+    add_procedure_figures(
+        figures,
+        [
+            procedure_total("p1", received=2, resolved_online=0),
+            procedure_total("p1", "c2", received=1, resolved_online=1),
+            procedure_total("p2", received=1, payments_ok=3),
+            procedure_total("p3", received=0),
+        ],
+    )
+    assert figures.overall == {
+        "procedures_with_dossiers": 2,
+        "procedures_resolved_online": 1,
+        "procedures_paid_online": 1,
+    }
+
+
+def test_percentiles_of_levels_are_merged_and_counts_of_waits_come_from_the_histogram() -> None:
+    figures = FigureSet()
+    short = {"called": 9, "wait_sum_ms": 9_000, "wait_histogram": 9 * histogram_of(1_000), "service_count": 2}
+    long = {"called": 1, "wait_sum_ms": 60_000, "wait_histogram": histogram_of(60_000)}
+    add_queue_figures(figures, "province", short, 5)
+    add_queue_figures(figures, "commune", long, 6)
+    both = {"wait_histogram": short["wait_histogram"] + long["wait_histogram"]}
+    set_wait_percentile(figures, {"province": short, "commune": long, "district": {}}, both)
+    assert figures.overall["wait_count"] == 10
+    assert figures.overall["service_count"] == 2
+    assert abs(figures.overall["wait_p90_ms"] - 1_000) <= 20
+    assert abs(figures.by_level["commune"]["wait_p90_ms"] - 60_000) <= 1_200
+    assert "wait_p90_ms" not in figures.by_level["district"]
+    assert indicator_value(INDICATORS["Q-02"], figures.overall).value == 6.9
