@@ -130,9 +130,35 @@ def _open_content(path: Path, raw: IO[bytes]) -> IO[bytes]:
         case ".zip":
             return _open_zip(raw)
         case ".zst":
+            _refuse_cut_zstd(raw)
             return zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True, closefd=False)
         case _:
             return raw
+
+
+def _refuse_cut_zstd(raw: IO[bytes]) -> None:
+    """Raise EOFError when the last frame is not whole, which the library reads as an end (RFC 8878, 3.1)."""
+    size, place = raw.seek(0, os.SEEK_END), 0
+    while place < size:
+        raw.seek(place)
+        head = raw.read(8)
+        if head[1:4] == b"\x2a\x4d\x18":
+            place += 8 + int.from_bytes(head[4:], "little")
+            continue
+        flags = head[4] if len(head) > 4 else 0
+        is_single = flags >> 5 & 1
+        content_size_bytes = (is_single, 2, 4, 8)[flags >> 6]
+        place += 5 + (not is_single) + (0, 1, 2, 4)[flags & 3] + content_size_bytes
+        is_last = False
+        while not is_last and place < size:
+            raw.seek(place)
+            block = int.from_bytes(raw.read(3), "little")
+            is_last = bool(block & 1)
+            place += 3 + (1 if block >> 1 & 3 == 1 else block >> 3)
+        place += 4 * (flags >> 2 & 1) + (not is_last)
+    raw.seek(0)
+    if place != size:
+        raise EOFError("the last frame is not whole")
 
 
 def _open_zip(raw: IO[bytes]) -> IO[bytes]:

@@ -9,6 +9,7 @@ file was created.
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,9 @@ MAX_FINISHED_FILES = 16
 """How many finished files are remembered, so that a copy of one is not read again."""
 MAX_FOLDERS = 32
 """Most folders beside the file that are searched for content."""
+ARCHIVE_SETTLES_S = 60
+"""An archive that cannot be read and was written this recently is still being written, s."""
+_ARCHIVES = frozenset({".gz", ".bz2", ".xz", ".lzma", ".zip", ".zst"})
 _TIME_SLACK_NS = 2_000_000_000
 """Copies and archives may keep modification times in steps of 2 s."""
 
@@ -58,6 +62,7 @@ class FileTail:
         self._unlocated = [position for position in saved if not position.is_finished]
         self._positions: list[FilePosition] = []
         self._unreadable: set[Path] = set()
+        self._unsettled: dict[Path, tuple[int, int]] = {}
         self._looks: set[tuple[int, ...]] = set()
         self._has_looked = False
         self.counters = FollowCounters()
@@ -75,6 +80,8 @@ class FileTail:
             present = self._path.stat()
         if self._unlocated:
             self._locate_saved()
+        if self._unsettled:
+            self._look_at_unsettled()
         for position in list(self._positions):
             self._check_content(position)
         if present is not None:
@@ -103,8 +110,7 @@ class FileTail:
                 self._finish(position)
                 return rest
         except UnreadableFile as error:
-            self._count_unreadable(position.open_file.path, error)
-            self._finish(position)
+            self._give_up_unreadable(position, error)
         return []
 
     def _check_content(self, position: FilePosition) -> None:
@@ -112,8 +118,28 @@ class FileTail:
             if not position.is_intact():
                 self._handle_rewritten(position)
         except UnreadableFile as error:
-            self._count_unreadable(position.open_file.path, error)
+            self._give_up_unreadable(position, error)
+
+    def _give_up_unreadable(self, position: FilePosition, error: UnreadableFile) -> None:
+        """Stop following a damaged file; an archive that is still being written is looked for again."""
+        path = position.open_file.path
+        self._count_unreadable(path, error)
+        if path in self._unsettled:
+            self._positions.remove(position)
+            _close_file(position)
+            if position.offset:
+                self._unlocated.append(position.without_file())
+        else:
             self._finish(position)
+
+    def _look_at_unsettled(self) -> None:
+        """Open again the archives that were still being written, once they changed or came to rest."""
+        for path, look in list(self._unsettled.items()):
+            if _look_of(path) != look or not _is_being_written(path):
+                del self._unsettled[path]
+                self._open_rotated(path)
+        if not self._unsettled and self._positions:
+            self._give_up_unlocated()
 
     def _count_rewritten(self, changed: bool) -> None:  # noqa: FBT001
         if changed:
@@ -151,7 +177,8 @@ class FileTail:
         if current is None and (present.st_size or not (self._positions or self._unlocated)):
             self._open_rotated_unread()
             current = self._open_path()
-            self._give_up_unlocated()
+            if not self._unsettled:
+                self._give_up_unlocated()
         if current is not None:
             self._positions.sort(key=lambda position: position is current)  # one found by its inode may be an old file
         while len(self._positions) > MAX_FOLLOWED_FILES:
@@ -207,6 +234,10 @@ class FileTail:
 
     def _open_rotated(self, path: Path) -> None:
         """Open a rotated file, after the content that was read; one whose content is followed already is left alone."""
+        look = _look_of(path)
+        if not look[0] and _is_being_written(path):
+            self._unsettled[path] = look
+            return
         try:
             file = open_followed(path)
         except FileNotFoundError:
@@ -337,8 +368,10 @@ class FileTail:
         self._finish(oldest)
 
     def _count_unreadable(self, path: Path, error: OSError) -> None:
-        """Count a rotated file that cannot be read, once."""
-        if path not in self._unreadable:
+        """Count a rotated file that cannot be read, once; an archive that is still being written is none yet."""
+        if _is_being_written(path):
+            self._unsettled[path] = _look_of(path)
+        elif path not in self._unreadable:
             self._unreadable.add(path)
             self._count_lost(f"{path.name}: {error}")
 
@@ -348,6 +381,20 @@ class FileTail:
             "post what is missing to an `http` source; rotate beside the file, by rename or gzip, and keep one file"
         )
         _log.warning("content_not_followed", path=str(self._path), problem=problem, remedy=remedy)
+
+
+def _look_of(path: Path) -> tuple[int, int]:
+    """Return a file's size and modification time, zeros when it is gone."""
+    with suppress(OSError):
+        status = path.stat()
+        return status.st_size, status.st_mtime_ns
+    return 0, 0
+
+
+def _is_being_written(path: Path) -> bool:
+    """Return whether this is an archive that was written just now."""
+    age_s = time.time() - _look_of(path)[1] / 1e9
+    return path.suffix.lower() in _ARCHIVES and -ARCHIVE_SETTLES_S < age_s < ARCHIVE_SETTLES_S
 
 
 def _may_hold(entry: os.DirEntry[str], position: FilePosition, names: RotatedNames) -> bool:

@@ -6,17 +6,19 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import zstandard
 from hypothesis import given, settings, strategies as st
 
 from edge_agent.sources.damaged_line import find_events
 from edge_agent.sources.file_position import UNENDED_AFTER_S
-from edge_agent.sources.followed_file import MAX_CHUNK_BYTES
+from edge_agent.sources.followed_file import MAX_CHUNK_BYTES, UnreadableFile, open_followed
 from edge_agent.sources.rotated_names import RotatedNames
-from edge_agent.sources.tail import FileTail
+from edge_agent.sources.tail import ARCHIVE_SETTLES_S, FileTail
 from tests.file_reader import FileReader, append, compress, event_line
 
 if TYPE_CHECKING:
@@ -386,9 +388,77 @@ def test_an_archive_that_cannot_be_read_raises_an_alarm(
     reader.stop()
     path.unlink()
     path.with_name(name).write_bytes(b"no archive")
+    os.utime(path.with_name(name), (1, time.time() - ARCHIVE_SETTLES_S))
     append(path, lines(3))
     reader.start()
     reader.read()
+    assert ("input_lost", "file") in alarms
+
+
+@pytest.mark.parametrize("name", ["events.jsonl.1.gz", "events.jsonl.1.zst", "events.jsonl.1.zip", "events.jsonl.1.xz"])
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+def test_an_archive_that_is_still_being_written_is_waited_for(
+    path: Path, reader: FileReader, name: str, share: float, alarms: list[tuple[str, str]]
+) -> None:
+    append(path, lines(1))
+    reader.read()
+    reader.stop()
+    append(path, lines(*range(2, 2_000)))
+    target, written_at = path.with_name(name), path.stat().st_mtime_ns
+    compress(path, target)
+    whole = target.read_bytes()
+    target.write_bytes(whole[: int(len(whole) * share)])
+    append(path, lines(5_000))
+    reader.start()
+    times = reader.read()
+    assert 5_000 in times
+    reader.stop()
+    reader.start()
+    reader.read()
+    target.write_bytes(whole)
+    os.utime(target, ns=(1, written_at))
+    assert sorted(reader.read()) == [*range(1, 2_000), 5_000]
+    assert alarms == []
+
+
+@pytest.mark.parametrize("size", [0, 5, 200, 300_000, 3_000_000])
+@pytest.mark.parametrize("has_checksum", [True, False])
+@pytest.mark.parametrize("is_stream", [True, False])
+def test_a_zstandard_file_is_whole_with_its_last_frame(
+    tmp_path: Path, size: int, has_checksum: bool, is_stream: bool
+) -> None:
+    text = os.urandom(size // 2) + b"a" * (size - size // 2)
+    compressor = zstandard.ZstdCompressor(write_checksum=has_checksum, write_content_size=not is_stream)
+    stream = compressor.compressobj()
+    frame = stream.compress(text) + stream.flush() if is_stream else compressor.compress(text)
+    skippable = b"\x50\x2a\x4d\x18\x03\x00\x00\x00abc"
+    path = tmp_path / "a.zst"
+    path.write_bytes(skippable + frame + frame)
+    file = open_followed(path)
+    assert file.read_at(0, 2 * size + 1) == text * 2
+    file.close()
+    for end in (len(frame) + 12, len(frame) + len(skippable) + 1, 2 * len(frame) + len(skippable) - 1):
+        path.write_bytes((skippable + frame + frame)[:end])
+        with pytest.raises(UnreadableFile):
+            open_followed(path)
+
+
+def test_an_archive_that_is_never_completed_raises_an_alarm(
+    path: Path, reader: FileReader, alarms: list[tuple[str, str]]
+) -> None:
+    append(path, lines(1))
+    reader.read()
+    reader.stop()
+    append(path, lines(2))
+    target = path.with_name("events.jsonl.1.gz")
+    compress(path, target)
+    target.write_bytes(target.read_bytes()[:20])
+    append(path, lines(3))
+    reader.start()
+    reader.read()
+    assert alarms == []
+    os.utime(target, (1, time.time() - ARCHIVE_SETTLES_S))
+    assert reader.read() == [1, 3]
     assert ("input_lost", "file") in alarms
 
 
