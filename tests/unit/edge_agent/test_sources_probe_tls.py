@@ -91,26 +91,30 @@ def trusted(folder: Path, monkeypatch: pytest.MonkeyPatch, authority: Issued) ->
 
 
 @pytest.mark.parametrize(
-    ("leaf_days", "between_days", "days", "which"), [(12, 90, 12, "leaf"), (90, 10, 10, "intermediate")]
+    ("leaf_days", "between_days", "days", "which"),
+    [(12, 90, 12, "leaf"), (90, 10, 10, "intermediate"), (-1, 90, -1, "leaf"), (90, -3, -3, "intermediate")],
 )
-def test_days_are_those_of_the_earliest_end(
+def test_days_are_those_of_the_earliest_end_and_an_expired_certificate_is_a_tls_fault(
     tmp_path: Path, root: Issued, leaf_days: float, between_days: float, days: float, which: str
 ) -> None:
     between = issue("between", between_days, root)
     with serving(tmp_path, issue("localhost", leaf_days, between), between) as place:
         outcome = probe(place)
         over_http = run_probe(Probe("vn-ngsp", "http", f"https://{place}/", 10))
-    assert (outcome.error, outcome.tls_certificate) == (None, which)
+    assert (outcome.error, outcome.tls_certificate) == (None if days > 0 else "tls", which)
     assert outcome.tls_days == pytest.approx(days, abs=0.1)
-    assert over_http == ProbeOutcome(None, 200)
+    assert over_http == (ProbeOutcome(None, 200) if days > 0 else ProbeOutcome("tls"))
 
 
-def test_a_root_of_the_trust_store_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    authority = trusted(tmp_path, monkeypatch, issue("root", 5))
+@pytest.mark.parametrize(("days", "error"), [(5, None), (-2, "tls")])
+def test_a_root_of_the_trust_store_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: float, error: str | None
+) -> None:
+    authority = trusted(tmp_path, monkeypatch, issue("root", days))
     with serving(tmp_path, issue("localhost", 90, authority)) as place:
         outcome = probe(place)
-    assert (outcome.error, outcome.tls_certificate) == (None, "root")
-    assert outcome.tls_days == pytest.approx(5, abs=0.1)
+    assert (outcome.error, outcome.tls_certificate) == (error, "root")
+    assert outcome.tls_days == pytest.approx(days, abs=0.1)
 
 
 def test_a_certificate_that_is_sent_and_not_needed_does_not_count(tmp_path: Path, root: Issued) -> None:
@@ -121,29 +125,6 @@ def test_a_certificate_that_is_sent_and_not_needed_does_not_count(tmp_path: Path
         outcome = probe(place)
     assert (outcome.error, outcome.tls_certificate) == (None, "leaf")
     assert outcome.tls_days == pytest.approx(90, abs=0.1)
-
-
-@pytest.mark.parametrize(
-    ("leaf_days", "between_days", "days", "which"), [(-1, 90, -1, "leaf"), (90, -3, -3, "intermediate")]
-)
-def test_an_expired_certificate_is_a_tls_fault_with_negative_days(
-    tmp_path: Path, root: Issued, leaf_days: float, between_days: float, days: float, which: str
-) -> None:
-    between = issue("between", between_days, root)
-    with serving(tmp_path, issue("localhost", leaf_days, between), between) as place:
-        outcome = probe(place)
-        over_http = run_probe(Probe("vn-ngsp", "http", f"https://{place}/", 10))
-    assert (outcome.error, outcome.tls_certificate) == ("tls", which)
-    assert outcome.tls_days == pytest.approx(days, abs=0.1)
-    assert over_http == ProbeOutcome("tls")
-
-
-def test_an_expired_root_of_the_trust_store_is_a_tls_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    authority = trusted(tmp_path, monkeypatch, issue("root", -2))
-    with serving(tmp_path, issue("localhost", 90, authority)) as place:
-        outcome = probe(place)
-    assert (outcome.error, outcome.tls_certificate) == ("tls", "root")
-    assert outcome.tls_days == pytest.approx(-2, abs=0.1)
 
 
 def test_self_signed_wrong_host_and_not_yet_valid_are_tls_faults(tmp_path: Path, root: Issued) -> None:
