@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -13,6 +13,7 @@ from telemetry.core.fold.live_state import centre_now, system_now
 from telemetry.core.fold.sourced_event import SourcedEvent
 from telemetry.core.inventory import ALWAYS_OPEN, Centre, Device, System
 from telemetry.core.protocol import events as ev
+from tests.unit.days import CENTRE
 
 E = TypeVar("E", bound=ev.Event)
 NOW = 1_767_254_400_000
@@ -23,20 +24,7 @@ SYSTEM = System("vn-ngsp", "Trục", "Bus", "bus", vantage=("a",))
 
 
 def centre(imported: bool = False) -> Centre:
-    return Centre(
-        id="vn83-1",
-        unit="28756",
-        level="commune",
-        name_vi="Một cửa",
-        name_en="One door",
-        province="83",
-        parent="829",
-        counters=3,
-        hours=ALWAYS_OPEN,
-        services=("land",),
-        zone=ZoneInfo("Asia/Ho_Chi_Minh"),
-        imported=imported,
-    )
+    return replace(CENTRE, hours=ALWAYS_OPEN, imported=imported)
 
 
 def said(*events: ev.Event, device: str = KIOSK.id) -> list[SourcedEvent]:

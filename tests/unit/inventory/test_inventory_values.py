@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from types import MappingProxyType
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from telemetry.core.calendar.windows import HOUR, Window, day_window, to_ms
 from telemetry.core.inventory import ALWAYS_OPEN, Centre, Device, Inventory, OpeningHours, Target, local_date
+from tests.unit.days import CENTRE, ZONE
 
-ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 MORNING, AFTERNOON = (time(7, 30), time(11, 30)), (time(13, 30), time(17))
 WEEK: tuple[OpeningHours, ...] = (*(((MORNING, AFTERNOON),) * 5), (MORNING,), ())
 MONDAY, SATURDAY, SUNDAY = date(2026, 3, 2), date(2026, 3, 7), date(2026, 3, 8)
@@ -19,20 +19,7 @@ DAY = 24 * HOUR
 
 
 def centre(hours: tuple[OpeningHours, ...] = WEEK, exceptions: dict[date, OpeningHours] | None = None) -> Centre:
-    return Centre(
-        id="vn83-1",
-        unit="28756",
-        level="commune",
-        name_vi="Một cửa",
-        name_en="One door",
-        province="83",
-        parent="829",
-        counters=3,
-        hours=hours,
-        services=("land",),
-        zone=ZONE,
-        exceptions=MappingProxyType(exceptions or {}),
-    )
+    return replace(CENTRE, hours=hours, exceptions=MappingProxyType(exceptions or {}))
 
 
 def ms(day: date, hour: int, minute: int = 0) -> int:
