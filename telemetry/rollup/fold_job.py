@@ -19,7 +19,6 @@ from telemetry.core.fold import aggregation, fold
 from telemetry.core.fold.totals import encode_sums
 from telemetry.core.inventory import System
 from telemetry.core.protocol import events as ev
-from telemetry.rollup.live_rows import to_sourced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from telemetry.core.fold.totals import Total
     from telemetry.core.inventory import Inventory
     from telemetry.rollup.contact_log import ContactLog
+    from telemetry.rollup.event_reader import EventReader
     from telemetry.rollup.live_rows import EventCache
     from telemetry.slo.evaluator import SloEvaluator
     from telemetry.store import Store
@@ -44,6 +44,7 @@ class FoldSideInputs:
     """What a fold needs or updates beside the events; `platform_outages` returns the outages within a window."""
 
     platform_outages: Callable[[Window], Sequence[Window]]
+    event_reader: EventReader
     event_cache: EventCache
     contact_log: ContactLog
 
@@ -57,7 +58,8 @@ class FoldJob:
     ) -> None:  # fmt: skip
         self._store, self._inventory, self._clock = store, inventory, clock
         self._evaluator, self._platform_outages = evaluator, side_inputs.platform_outages
-        self._event_cache, self._contact_log = side_inputs.event_cache, side_inputs.contact_log
+        self._event_reader, self._event_cache = side_inputs.event_reader, side_inputs.event_cache
+        self._contact_log = side_inputs.contact_log
         self._digests: dict[str, dict[int, int]] = {}
         self._calendars: tuple[Inventory | None, dict[str, Calendar]] = (None, {})
         self._started_at = clock()
@@ -86,7 +88,7 @@ class FoldJob:
             self._fold_chunk(entity, Window(start, min(start + CHUNK_MS, window.end)))
 
     def _fold_chunk(self, entity: str, window: Window) -> None:
-        events = [to_sourced(s) for s in self._store.events(entity, fold.input_window(window))]
+        events = self._event_reader.read(entity, fold.input_window(window))
         self._contact_log.record(entity, events)
         slot_totals = self._fold_slots(entity, events, window)
         if slot_totals is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,20 +18,20 @@ import msgspec
 from telemetry.core.calendar.windows import DAY, Window, day_window
 from telemetry.core.fold import live_state
 from telemetry.core.fold.live_state import relevant_events
-from telemetry.core.fold.sourced_event import SourcedEvent
 from telemetry.core.inventory import local_date
 from telemetry.core.protocol import events as ev, presence
 from telemetry.core.protocol.topics import parse_topic
 from telemetry.store import STATUS_OUTBOX_ID, DeadLetter, StoredEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from telemetry.core.fold.sourced_event import SourcedEvent
     from telemetry.core.in_service import ServicePeriods
     from telemetry.core.inventory import Inventory
     from telemetry.mqtt.link import Message
+    from telemetry.rollup.event_reader import EventReader
     from telemetry.rollup.fold_faults import FoldFaults
-    from telemetry.store import Store
 
 REFRESH_INTERVAL_MS = 30_000
 """How often every live row is built again, so that a missing heartbeat shows."""
@@ -71,8 +72,8 @@ class _CachedEntity:
 class EventCache:
     """The events of each entity's present day, up to MAX_CACHED_BYTES: the entities used last."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, event_reader: EventReader) -> None:
+        self._event_reader = event_reader
         self._entities: dict[str, _CachedEntity] = {}
 
     def size_bytes(self) -> int:
@@ -99,7 +100,7 @@ class EventCache:
         cached = self._entities.pop(entity, None)
         if cached is None or at < cached.as_of or start < cached.start:
             cached = _CachedEntity(at, start, {}, 0)
-            events = map(to_sourced, self._store.events(entity, Window(max(start, 0), at + DAY)))
+            events = self._event_reader.read(entity, Window(max(start, 0), at + DAY))
             cached.add({_event_id(s): s for s in events})
         relevant = relevant_events(cached.events.values(), at, start)
         cached.as_of, cached.start = at, start
@@ -120,11 +121,6 @@ class EventCache:
     def evict_except(self, entities: set[str]) -> None:
         """Remove every entity but these."""
         self._entities = {entity: cached for entity, cached in self._entities.items() if entity in entities}
-
-
-def to_sourced(stored: StoredEvent) -> SourcedEvent:
-    """Return a stored event as the input of the fold."""
-    return SourcedEvent(stored.device, stored.outbox_id, stored.event)
 
 
 def _event_id(s: SourcedEvent) -> EventId:
@@ -215,3 +211,18 @@ def to_status_event(message: Message, at: int) -> StoredEvent | DeadLetter | Non
     digest = int.from_bytes(hashlib.blake2b(report.sid.encode(), digest_size=6).digest())
     event = ev.DeviceStatus(n=2 * digest + 1 + report.online, t=at, online=report.online, sid=report.sid)
     return StoredEvent(topic.centre, topic.device, STATUS_OUTBOX_ID, event)
+
+
+def in_order_of_arrival(statuses: Sequence[StoredEvent]) -> list[StoredEvent]:
+    """Return statuses that were received together at one time with times that keep their order, by device.
+
+    The last one of each device keeps its time, the one before it is a millisecond earlier, and so on: a connection that
+    ends in the same pass as it began is down, and a Will before another birth is not.
+    """
+    later = Counter[str]()
+    ordered: list[StoredEvent] = []
+    for status in reversed(statuses):
+        event = msgspec.structs.replace(status.event, t=max(status.event.t - later[status.device], 0))
+        ordered.append(msgspec.structs.replace(status, event=event))
+        later[status.device] += 1
+    return ordered[::-1]

@@ -22,10 +22,11 @@ from telemetry.core.fold.platform_heartbeat import PLATFORM_ENTITY, RECONNECT_GR
 from telemetry.core.fold.totals import EVIDENCE_FIELDS
 from telemetry.rollup.backlog import FoldBacklog
 from telemetry.rollup.contact_log import ContactLog
+from telemetry.rollup.event_reader import EventReader
 from telemetry.rollup.fold_faults import FoldFaults, usable_hours
 from telemetry.rollup.fold_job import FoldJob, FoldSideInputs
 from telemetry.rollup.fold_pace import FoldPace
-from telemetry.rollup.live_rows import EventCache, LiveRowBuilder, to_status_event
+from telemetry.rollup.live_rows import EventCache, LiveRowBuilder, in_order_of_arrival, to_status_event
 from telemetry.rollup.platform_outages import PlatformOutages, PlatformWatch
 from telemetry.rollup.presence_limit import PresenceLimit
 from telemetry.rollup.reaggregation import Reaggregation
@@ -129,10 +130,11 @@ class Rollup:
         self._recorded_backlog: int | None = None
         self._presence_limit = PresenceLimit()
         self._outages = PlatformOutages(store)
-        event_cache = EventCache(store)
+        event_reader = EventReader(store)
+        event_cache = EventCache(event_reader)
         self._faults = FoldFaults(store, clock)
         self._contact_log = ContactLog(store, inventory, self._faults)
-        side_inputs = FoldSideInputs(self._outages.outages_within, event_cache, self._contact_log)
+        side_inputs = FoldSideInputs(self._outages.outages_within, event_reader, event_cache, self._contact_log)
         self._fold_job = FoldJob(store, inventory, clock, evaluator, side_inputs)
         self._reaggregation = Reaggregation(store, self._fold_job, clock, self._faults)
         self._live_rows = LiveRowBuilder(
@@ -435,7 +437,8 @@ class Rollup:
             return
         inventory = self._inventory()
         declared = [s for s in stored if inventory.is_declared(s.centre, s.device)]
-        admitted, dead_letters = self._presence_limit.apply(declared, at)
+        within_limit, dead_letters = self._presence_limit.apply(declared, at)
+        admitted = in_order_of_arrival(within_limit)
         windows = dirty_hours((s.centre, s.event) for s in admitted)
         changes = [ChangeRecord(*window, at * 1000) for window in windows]
         self._progress.own_changes.update(changes)

@@ -117,6 +117,9 @@ class Store(Protocol):
     def events(self, entity: str, window: Window, types: Collection[str] | None = None) -> list[StoredEvent]:
         """Return the entity's events with t in the (unaligned) window, each id once, by t."""
 
+    def newest_births(self, entity: str, before: Mapping[str, int]) -> list[StoredEvent]:
+        """Return each device's last stored birth (`device.status`, online) with t < `before[device]`."""
+
     def days_with_events(self) -> dict[str, list[Window]]:
         """Return for each entity the whole UTC days in which it has events, adjacent days merged, in order."""
 

@@ -18,7 +18,7 @@ from telemetry.core.protocol.events import OutboxDropped, OutboxRefused, entity_
 from telemetry.core.scope import Scope
 from telemetry.errors import StoreTooNew, StoreUnavailable
 from telemetry.sqlite_file import open_file, split_statements
-from telemetry.store import SERVER_OUTBOX_IDS, ChangeRecord, LiveRow, StoredEvent, row_range_table
+from telemetry.store import SERVER_OUTBOX_IDS, STATUS_OUTBOX_ID, ChangeRecord, LiveRow, StoredEvent, row_range_table
 from telemetry.store.unreadable import UnreadableRows
 
 if TYPE_CHECKING:
@@ -228,6 +228,17 @@ class SqliteStore:
             return [StoredEvent(c, d, s, codec.decode_event(body)) for c, d, s, body, _ in rows]
         except Exception:  # noqa: BLE001  # one of them is unreadable: read each alone
             return list(self.unreadable.read_each(rows, _read_event, lambda row: (entity, _name_of_event(row))))
+
+    def newest_births(self, entity: str, before: Mapping[str, int]) -> list[StoredEvent]:
+        """Return each device's last stored birth before a time; the primary key finds a device's few statuses."""
+        sql = """SELECT c.text, d.text, s.text, CAST(body AS BLOB), n
+            FROM raw JOIN name c ON c.id = centre JOIN name d ON d.id = device JOIN name s ON s.id = spool
+            WHERE device = (SELECT id FROM name WHERE text = ?) AND spool = (SELECT id FROM name WHERE text = ?)
+            AND unit = (SELECT id FROM name WHERE text = ?) AND t < ?
+            AND instr(CAST(body AS TEXT), '"online":true') ORDER BY t DESC, n DESC LIMIT 1"""
+        answers = (self._query(sql, (device, STATUS_OUTBOX_ID, entity, t)) for device, t in before.items())
+        rows = [row for answer in answers for row in answer]
+        return list(self.unreadable.read_each(rows, _read_event, lambda row: (entity, _name_of_event(row))))
 
     def days_with_events(self) -> dict[str, list[Window]]:
         """Return for each entity the whole UTC days in which it has events."""

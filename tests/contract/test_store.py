@@ -117,6 +117,29 @@ def test_types_narrow_the_events(store: Store) -> None:
     assert store.events(CENTRE, AROUND, set()) == []
 
 
+def connection(t: int, sid: str, *, online: bool, n: int, device: str = DEVICE, centre: str = CENTRE) -> StoredEvent:
+    event = ev.DeviceStatus(n=n, t=t, online=online, sid=sid)
+    return StoredEvent(centre, device, STATUS_OUTBOX_ID, event)
+
+
+def test_the_newest_birth_is_found_however_long_ago_it_was(store: Store) -> None:
+    first, second = connection(T, "s1", online=True, n=2), connection(T + DAY, "s2", online=True, n=4)
+    third = connection(T + 40 * DAY, "s3", online=True, n=6)
+    ends = [connection(t, f"s{n}", online=False, n=n) for n, t in ((1, T + 9), (3, T + DAY + 9))]
+    twin = connection(T + 39 * DAY, "t1", online=True, n=2, device="vn83-1-kiosk2")
+    beat = other(ev.DeviceHeartbeat(n=1, t=T + 39 * DAY, fw='"online":true'))
+    elsewhere = connection(T + 39 * DAY, "x", online=True, n=8, centre="vn83-2")
+    put(store, first, second, third, *ends, twin, beat, elsewhere)
+    repeated = connection(T + 39 * DAY, "s1", online=True, n=2)
+    put(store, repeated)
+    store.reconcile()
+    found = store.newest_births(CENTRE, {DEVICE: T + 40 * DAY, twin.device: T + 40 * DAY, "nobody": T})
+    assert sorted(found, key=lambda s: s.device) == [second, twin]
+    assert store.newest_births(CENTRE, {DEVICE: T + 40 * DAY + 1}) == [third]
+    assert store.newest_births(CENTRE, {DEVICE: T + DAY}) == [first]
+    assert store.newest_births(CENTRE, {DEVICE: T}) == store.newest_births(CENTRE, {}) == []
+
+
 def test_the_extent_of_a_unit_is_the_days_that_hold_its_events(store: Store) -> None:
     day = T - T % DAY
     put(

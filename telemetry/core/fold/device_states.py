@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.windows import Window, merge
 from telemetry.core.fold import states
-from telemetry.core.fold.event_spans import CONTACT_GRACE_MS, STATE_GRACE_MS, grace_ms
+from telemetry.core.fold.event_spans import CONTACT_GRACE_MS, STATE_GRACE_MS, WILL_VALIDITY_MS, grace_ms
+from telemetry.core.fold.late_wills import drop_late_wills
 from telemetry.core.fold.states import StateReport, StateSegment
 from telemetry.core.protocol import events as ev
 
@@ -45,26 +46,20 @@ def service_segments(events: Sequence[SourcedEvent]) -> SegmentsByDevice:
 
 
 def contact_segments(events: Sequence[SourcedEvent]) -> SegmentsByDevice:
-    """Return each device's connection: up while there is contact, down from a Will until the next contact."""
+    """Return each device's connection: up while there is contact, down from a Will until the next contact.
+
+    The Will of a connection that is not the device's newest does not count, see `drop_late_wills`.
+    """
     reports: ReportsByDevice = {}
-    sessions: dict[str, ev.DeviceStatus] = {}
-    for s in events:
-        if isinstance(s.event, ev.DeviceContact):
-            reports.setdefault(s.device, []).append(StateReport(s.event.t, "up", CONTACT_GRACE_MS))
-        elif isinstance(s.event, ev.DeviceStatus) and (report := _status_report(s.event, s.device, sessions)):
-            reports.setdefault(s.device, []).append(report)
+    for s in drop_late_wills(events):
+        if isinstance(s.event, ev.DeviceStatus) and not s.event.online:
+            report = StateReport(s.event.t, "down", WILL_VALIDITY_MS)
+        elif isinstance(s.event, ev.DeviceContact | ev.DeviceStatus):
+            report = StateReport(s.event.t, "up", CONTACT_GRACE_MS)
+        else:
+            continue
+        reports.setdefault(s.device, []).append(report)
     return _segments_by_device(reports)
-
-
-def _status_report(event: ev.DeviceStatus, device: str, sessions: dict[str, ev.DeviceStatus]) -> StateReport | None:
-    """A death counts unless another connection began shortly before: the broker noticed the old one's end late."""
-    if event.online:
-        sessions[device] = event
-        return StateReport(event.t, "up", CONTACT_GRACE_MS)
-    birth = sessions.get(device, event)
-    if birth.sid == event.sid or event.t - birth.t >= ev.MAX_GRACE_MS:
-        return StateReport(event.t, "down", ev.MAX_GRACE_MS)
-    return None
 
 
 def link_segments(events: Sequence[SourcedEvent]) -> SegmentsByDevice:

@@ -17,6 +17,8 @@ STATE_GRACE_MS = 150_000
 """How long a state change without a heartbeat is valid, ms."""
 CONTACT_GRACE_MS = 150_000
 """How long one minute's contact is valid, ms."""
+WILL_VALIDITY_MS = ev.MAX_GRACE_MS
+"""How long a Last Will is valid, ms: as long as any report may be, so that a fold looks no further back for states."""
 SAME_ENTRY_MS = 60_000
 """Entries of one ticket into one service so close together are one wait: kiosk and desk have clocks of their own."""
 SERVICE_LEVEL_REACH_MS = 3_600_000 + 2 * SAME_ENTRY_MS

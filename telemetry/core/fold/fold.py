@@ -27,6 +27,7 @@ from telemetry.core.fold.centre_state import GapEvidence, centre_devices_of
 from telemetry.core.fold.counters import desk_counts, probe_counts
 from telemetry.core.fold.device_states import vantage_segments
 from telemetry.core.fold.event_spans import SERVICE_LEVEL_REACH_MS
+from telemetry.core.fold.late_wills import drop_late_wills
 from telemetry.core.fold.service_levels import service_level_counts
 from telemetry.core.fold.sourced_event import deduplicate
 from telemetry.core.fold.states import RecentState
@@ -186,7 +187,8 @@ def centre_recent_states(
 
 
 def _recent_events(events: Iterable[SourcedEvent], now: int) -> list[SourcedEvent]:
-    return deduplicate(s for s in events if now - STATE_LOOKBACK_MS <= s.event.t <= now)
+    known = drop_late_wills([s for s in events if s.event.t <= now])
+    return deduplicate(s for s in known if now - STATE_LOOKBACK_MS <= s.event.t)
 
 
 def _recent_state(service: Iterable[StateSegment], contact: Iterable[StateSegment], now: int) -> RecentState:

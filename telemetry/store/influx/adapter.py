@@ -152,6 +152,13 @@ class InfluxStore:
         )
         return influxql.decode_events(entity, [series for answer in answers for series in answer], self.unreadable)
 
+    def newest_births(self, entity: str, before: Mapping[str, int]) -> list[StoredEvent]:
+        """Return each device's last stored birth before a time."""
+        queries = [influxql.last_births_query(entity, device, t) for device, t in before.items()]
+        answers = self._server.query(self._address.bucket, influxql.EventRow, *queries) if queries else ()
+        births = influxql.decode_events(entity, [series for answer in answers for series in answer], self.unreadable)
+        return list({s.device: s for s in births}.values())
+
     def days_with_events(self) -> dict[str, list[Window]]:
         """Return for each entity the whole UTC days in which it has events."""
         answers = self._server.query(self._address.bucket, tuple[int, int], *influxql.EVENT_DAYS_QUERIES)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 RowT = TypeVar("RowT")
 MAX_LISTED_VALUES: Final = 8
+MAX_BIRTHS: Final = 100
 PROVINCE_TAG: Final = "province"
 
 
@@ -69,6 +70,16 @@ def event_queries(entity: str, window: Window, types: Collection[str] | None) ->
     return (
         f"{fields} event, server WHERE {of_centre} AND {conditions} GROUP BY device, type",
         f"{fields} event WHERE system = {quote_string(entity)} AND {conditions} GROUP BY centre, device, type",
+    )
+
+
+def last_births_query(entity: str, device: str, before: int) -> str:
+    """Return the query for a device's last births before a time, ms: several, because one may be a repeat."""
+    of_device = f"centre = {quote_string(entity)} AND device = {quote_string(device)} AND type = 'device.status'"
+    is_birth = f'body =~ /"online":true/ AND time < {to_ns(before)}'
+    fields = "SELECT spool, n, body FROM"
+    return (
+        f"{fields} server WHERE {of_device} AND {is_birth} GROUP BY device, type ORDER BY time DESC LIMIT {MAX_BIRTHS}"
     )
 
 

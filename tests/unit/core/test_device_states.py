@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from telemetry.core.calendar.windows import Window
+import msgspec
+import pytest
+
+from telemetry.core.calendar.windows import DAY, MINUTE, Window
 from telemetry.core.fold.device_states import (
     contact_segments,
     link_segments,
@@ -13,11 +16,16 @@ from telemetry.core.fold.device_states import (
     windows_in_state,
 )
 from telemetry.core.fold.fold import system_segments
-from telemetry.core.fold.sourced_event import deduplicate
+from telemetry.core.fold.late_wills import devices_with_unknown_birth, drop_late_wills
+from telemetry.core.fold.sourced_event import SourcedEvent, deduplicate
 from telemetry.core.fold.states import StateSegment
 from telemetry.core.protocol import events as ev
 from telemetry.mqtt.link import KEEPALIVE_S
 from tests.unit.days import GATEWAY, KIOSK, SYSTEM, beats, contacts, made, probe, said, status
+
+
+def replace_n(event: ev.Event, n: int) -> ev.Event:
+    return msgspec.structs.replace(event, n=n)
 
 
 def test_a_repeat_keeps_the_smallest_time() -> None:
@@ -60,12 +68,43 @@ def test_being_heard_again_ends_what_the_will_said() -> None:
     assert contact_segments(found)[KIOSK.id] == [StateSegment(0, 60_000, "down"), StateSegment(60_000, 210_000, "up")]
 
 
-def test_a_late_will_of_an_older_connection_is_ignored() -> None:
-    found = [status(0, True, "new"), status(90_000, False, "old")]
+@pytest.mark.parametrize("late_ms", [1_000, 90_000, ev.MAX_GRACE_MS, 40 * MINUTE, 41 * MINUTE, 3 * DAY])
+def test_a_late_will_of_an_older_connection_never_counts(late_ms: int) -> None:
+    found = [status(0, True, "new"), status(late_ms, False, "old")]
     assert contact_segments(found) == {KIOSK.id: [StateSegment(0, 150_000, "up")]}
-    assert (
-        contact_segments([status(0, True, "new"), status(ev.MAX_GRACE_MS, False, "old")])[KIOSK.id][-1].state == "down"
-    )
+    assert contact_segments(found[::-1]) == contact_segments(found)
+
+
+def test_an_older_will_does_not_shorten_what_the_newest_one_says() -> None:
+    found = [status(0, True, "new"), status(60_000, False, "new"), status(120_000, False, "old")]
+    assert contact_segments(found)[KIOSK.id][-1] == StateSegment(60_000, 60_000 + ev.MAX_GRACE_MS, "down")
+
+
+def test_a_repeated_birth_of_the_older_connection_makes_its_will_count_no_more() -> None:
+    found = [
+        status(0, True, "old"),
+        status(1_000, True, "new"),
+        status(2_000, True, "old"),
+        status(3_000, False, "old"),
+    ]
+    repeats = [
+        SourcedEvent(s.device, s.outbox_id, replace_n(s.event, n)) for s, n in zip(found, (2, 4, 2, 1), strict=True)
+    ]
+    assert contact_segments(repeats) == {KIOSK.id: [StateSegment(0, 152_000, "up")]}
+
+
+def test_a_will_counts_for_its_own_device_alone() -> None:
+    found = [status(0, True, "new"), status(10, False, "old", GATEWAY)]
+    assert contact_segments(found)[GATEWAY.id][0].state == "down"
+
+
+def test_the_birth_before_the_events_decides_when_it_is_known() -> None:
+    will = [status(0, False, "old"), *beats(5)]
+    assert devices_with_unknown_birth(will) == {KIOSK.id: 0}
+    assert drop_late_wills(will, {KIOSK.id: "new"}) == will[1:]
+    assert drop_late_wills(will, {KIOSK.id: "old", GATEWAY.id: "new"}) == will
+    assert devices_with_unknown_birth([*will, status(0, True, "a")]) == {KIOSK.id: 0}
+    assert devices_with_unknown_birth([status(1_000, True, "a"), status(2_000, False, "b")]) == {}
 
 
 def test_a_will_whose_birth_was_never_heard_counts() -> None:

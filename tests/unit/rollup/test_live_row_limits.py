@@ -13,8 +13,9 @@ from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, Window
 from telemetry.core.in_service import ALL_IN_SERVICE
 from telemetry.core.protocol import codec, events as ev
 from telemetry.rollup import live_rows
+from telemetry.rollup.event_reader import EventReader, to_sourced
 from telemetry.rollup.fold_faults import FoldFaults
-from telemetry.rollup.live_rows import EventCache, LiveRowBuilder, estimate_memory, to_sourced
+from telemetry.rollup.live_rows import EventCache, LiveRowBuilder, estimate_memory
 from telemetry.store import Batch, StoredEvent
 from telemetry.store.sqlite import SqliteStore
 from tests.unit.rollup.test_rollup import START, world
@@ -54,7 +55,7 @@ def test_the_cache_holds_the_entities_used_last_within_its_bytes(
         store.append(Batch(NOW * 1000, tickets(centre, 100)))
     one_day = sum(estimate_memory(to_sourced(s)) for s in tickets("c1", 100))
     monkeypatch.setattr(live_rows, "MAX_CACHED_BYTES", 2 * one_day + 100)
-    cache, reads = EventCache(store), list[str]()
+    cache, reads = EventCache(EventReader(store)), list[str]()
     read = store.events
 
     def counted(entity: str, window: Window, types: None = None) -> list[StoredEvent]:
@@ -73,9 +74,9 @@ def test_a_day_larger_than_the_cache_is_read_for_every_row_and_its_row_is_the_sa
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.append(Batch(NOW * 1000, tickets("c1", 100)))
-    expected = EventCache(store).events_for("c1", NOW, NOW - DAY)
+    expected = EventCache(EventReader(store)).events_for("c1", NOW, NOW - DAY)
     monkeypatch.setattr(live_rows, "MAX_CACHED_BYTES", 10)
-    cache = EventCache(store)
+    cache = EventCache(EventReader(store))
     assert cache.events_for("c1", NOW, NOW - DAY) == expected
     assert cache.size_bytes() == 0
     cache.update("c1", expected)
@@ -83,7 +84,7 @@ def test_a_day_larger_than_the_cache_is_read_for_every_row_and_its_row_is_the_sa
 
 
 def test_the_bytes_of_events_that_end_to_matter_are_free_again(store: SqliteStore) -> None:
-    cache, beats = EventCache(store), list[StoredEvent]()
+    cache, beats = EventCache(EventReader(store)), list[StoredEvent]()
     for n in range(1, 100):
         beats.append(StoredEvent("c1", "c1-kiosk1", "01S", ev.DeviceHeartbeat(n=n, t=NOW + n * MINUTE)))
     store.append(Batch(NOW * 1000, beats))
@@ -101,13 +102,15 @@ def test_rows_beyond_the_budget_are_built_in_the_next_passes_changed_ones_first(
         seconds[0] += 0.2
         return seconds[0]
 
-    builder = LiveRowBuilder(EventCache(store), lambda _: 0, ALL_IN_SERVICE, FoldFaults(store, lambda: NOW), stopwatch)
+    builder = LiveRowBuilder(
+        EventCache(EventReader(store)), lambda _: 0, ALL_IN_SERVICE, FoldFaults(store, lambda: NOW), stopwatch
+    )
     passes = [set(builder.build_rows(declared, {"c4"}, NOW + second * 1_000)) for second in range(4)]
     assert all("c4" in rows for rows in passes), "the changed one does not wait"
     assert set.union(*passes) == set(declared.centres), "nor do the others for ever"
     assert max(map(len, passes)) <= 4
     slow = LiveRowBuilder(
-        EventCache(store), lambda _: 0, ALL_IN_SERVICE, FoldFaults(store, lambda: NOW), lambda: seconds[0]
+        EventCache(EventReader(store)), lambda _: 0, ALL_IN_SERVICE, FoldFaults(store, lambda: NOW), lambda: seconds[0]
     )
     assert set(slow.build_rows(declared, set(), NOW)) == set(declared.centres), "within the budget all are built"
 
@@ -119,7 +122,9 @@ def test_changed_rows_take_turns_when_none_fits_into_the_budget(store: SqliteSto
         seconds[0] += 10.0
         return seconds[0]
 
-    builder = LiveRowBuilder(EventCache(store), lambda _: 0, ALL_IN_SERVICE, FoldFaults(store, lambda: NOW), stopwatch)
+    builder = LiveRowBuilder(
+        EventCache(EventReader(store)), lambda _: 0, ALL_IN_SERVICE, FoldFaults(store, lambda: NOW), stopwatch
+    )
     changed = [sorted(builder.build_rows(declared, {"c1", "c2"}, NOW + second * 1_000)) for second in range(4)]
     assert {entity for rows in changed for entity in rows} == {"c1", "c2", "c3"}
     assert all(len(rows) <= 2 for rows in changed)
