@@ -74,6 +74,8 @@ def normalize_text(text: str) -> str:
 
 def normalize_cell(text: str) -> str:
     """Return the cell's text, normalised; `="0123"`, by which exports hold Excel from reading a number, is 0123."""
+    if text.isascii() and not text.startswith('="'):
+        return text.strip()
     if text.startswith('="') and (match := _FORMULA_TEXT.fullmatch(text.strip())):
         text = match[1]
     return normalize_text(text)

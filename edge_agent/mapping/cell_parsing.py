@@ -101,8 +101,8 @@ class MissingCell(str):
 def required_cell(row: RowCells, column: str) -> str:
     """Return the cell's text; an empty one is an error."""
     text = row[column]
-    refuse_missing_cell(row, column)
-    if not text:
+    if not text:  # a missing cell is an empty text too
+        refuse_missing_cell(row, column)
         hint = _EMPTY_SHEET_CELL_HINT if isinstance(text, EmptySheetCell) else ""
         raise CellError(column, "is empty", _EMPTY_CELL_REMEDY + hint)
     return text
@@ -137,8 +137,7 @@ def to_decimal_point(text: str, decimal: str) -> str:
 def parse_duration_ms(row: RowCells, column: str, unit: str, decimal: str = ".") -> int:
     """Return a duration in ms: a number of `unit`, a clock such as h:mm:ss, or one with units: 1h05."""
     text = required_cell(row, column)
-    clock_ms = clock_duration_ms(text, unit) if unit in CLOCK_UNITS else None
-    duration_ms = worded_duration_ms(text) if clock_ms is None else clock_ms
+    duration_ms = _written_duration_ms(text, unit)
     if duration_ms is None:
         if unit in CLOCK_UNITS:
             raise CellError(column, f"is no duration {unit}", "correct the cell, or the unit in the mapping", text)
@@ -149,6 +148,13 @@ def parse_duration_ms(row: RowCells, column: str, unit: str, decimal: str = ".")
             column, f"is longer than 400 days in {unit}", "correct the cell, or the unit in the mapping", text
         )
     return duration_ms
+
+
+@lru_cache(maxsize=4096)
+def _written_duration_ms(text: str, unit: str) -> int | None:
+    """Return a clock's ms, or those of a duration with units; None when the text is neither."""
+    clock_ms = clock_duration_ms(text, unit) if unit in CLOCK_UNITS else None
+    return worded_duration_ms(text) if clock_ms is None else clock_ms
 
 
 def parse_time_of_day(row: RowCells, column: str, form: str = "auto") -> float:

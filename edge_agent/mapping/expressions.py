@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, Protocol, cast, get_args
 
 import msgspec
@@ -79,6 +80,14 @@ class ReplayContext:
     earlier_ids: Callable[[str], str | None] | None = None
     occurrence: int = 1
     clock_changes: ClockChanges = field(default_factory=ClockChanges)
+    row_values: dict[int, CellValue] = field(default_factory=dict)
+    """The values of the present row by the expression's `id`: several events of a row have the same ones."""
+
+    def begin_row(self) -> None:
+        """Forget the values and the clock changes of the row before."""
+        self.row_values.clear()
+        self.clock_changes.repeated.clear()
+        self.clock_changes.has_skipped = False
 
     def ticket_id(self, cells: Sequence[str]) -> str:
         """Return the random-looking id of the ticket with this key: the stored one when there is one."""
@@ -213,12 +222,7 @@ class _ShiftedTime(_MappingStruct, frozen=True, kw_only=True):
     @property
     def shifts(self) -> tuple[tuple[int, Duration], ...]:
         """Return each duration with its sign."""
-        return (
-            *((1, Duration(column=column, unit="s")) for column in as_tuple(self.plus_s)),
-            *((-1, Duration(column=column, unit="s")) for column in as_tuple(self.minus_s)),
-            *((1, duration) for duration in _as_durations(self.plus)),
-            *((-1, duration) for duration in _as_durations(self.minus)),
-        )
+        return _signed_durations(self.plus_s, self.minus_s, self.plus, self.minus)
 
     @property
     def shift_columns(self) -> tuple[str, ...]:
@@ -231,6 +235,19 @@ class _ShiftedTime(_MappingStruct, frozen=True, kw_only=True):
             sign * parse_duration_ms(row, duration.column, duration.unit, context.decimal)
             for sign, duration in self.shifts
         )
+
+
+@lru_cache(maxsize=1024)
+def _signed_durations(
+    plus_s: str | tuple[str, ...], minus_s: str | tuple[str, ...], plus: Durations, minus: Durations
+) -> tuple[tuple[int, Duration], ...]:
+    """Return each duration with its sign; a mapping's few are asked for in every row."""
+    return (
+        *((1, Duration(column=column, unit="s")) for column in as_tuple(plus_s)),
+        *((-1, Duration(column=column, unit="s")) for column in as_tuple(minus_s)),
+        *((1, duration) for duration in _as_durations(plus)),
+        *((-1, duration) for duration in _as_durations(minus)),
+    )
 
 
 def _as_durations(durations: Durations) -> tuple[Duration, ...]:
@@ -395,12 +412,19 @@ def parse_expression(spec: object) -> Expression:
         remedy = f"write a table with exactly one of the keys {', '.join(EXPRESSION_TYPES)}"
         raise ExpressionError("is no expression", remedy)
     try:
-        return msgspec.convert(spec, EXPRESSION_TYPES[keys[0]])
+        expression = msgspec.convert(spec, EXPRESSION_TYPES[keys[0]])
     except msgspec.ValidationError as error:
         remedy = f"see `{keys[0]}` in docs/reference/replay-mapping.md"
         if str(error).endswith("unit`"):
             remedy = f"use one of {', '.join(get_args(DurationUnit))}"
         raise ExpressionError(str(error), remedy) from None
+    return expression if isinstance(expression, ChoiceExpression) else _share_expression(expression)
+
+
+@lru_cache(maxsize=1024)
+def _share_expression(expression: Expression) -> Expression:
+    """Return the first of equal expressions, so that its value is read once for all events of a row."""
+    return expression
 
 
 def parse_conditions(spec: object) -> tuple[Condition, ...]:

@@ -230,9 +230,7 @@ class _FilePass:
             key = tuple(cells[column] for column in mapping.ticket_columns)
             self._occurrences[key] += 1
             context = replace(context, occurrence=self._occurrences[key])
-        changes = context.clock_changes
-        changes.repeated.clear()
-        changes.has_skipped = False
+        context.begin_row()
         events: list[Event] = []
         faults: dict[tuple[str, str], CellError] = {}
         for rule in rules:
@@ -247,7 +245,7 @@ class _FilePass:
             self.check.add_fault(row.line, fault.column, fault.kind, fault.remedy, fault.text)
         if faults:
             return ()
-        self.check.add_clock_changes(row.line, changes)
+        self.check.add_clock_changes(row.line, context.clock_changes)
         judgement = self.ledger.judge_row(row.line, events)
         self.check.add_events(judgement.counted, row.line)
         return judgement.new

@@ -50,8 +50,14 @@ class MappingRule:
 
     def build_event(self, n: int, row: RowCells, context: ReplayContext, queue_prefix: str) -> Event:
         """Return the row's event; raises CellError."""
-        field_values = ((name, expression.read_value(row, context)) for name, expression in self.fields)
-        values: dict[str, object] = {"n": n} | {name: value for name, value in field_values if value is not None}
+        values: dict[str, object] = {"n": n}
+        known = context.row_values
+        for name, expression in self.fields:
+            key = id(expression)
+            if key not in known:
+                known[key] = expression.read_value(row, context)
+            if (value := known[key]) is not None:
+                values[name] = value
         _order_repeated_times(values, context.clock_changes)
         if self.has_queue:
             values.setdefault("queue", values.get("service"))

@@ -38,6 +38,7 @@ def build_row_mapper(name_or_path: str) -> Callable[[dict[str, Any]], list[Event
         row = _ObjectRow(value)
         if any(all(test.matches(row) for test in skip.when) for skip in mapping.skips):
             return []
+        context.begin_row()
         try:
             events = [rule.build_event(1, row, context, "") for rule in mapping.rules if rule.applies(row)]
         except CellError as error:

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from edge_agent.mapping.cell_parsing import slugify
+from edge_agent.mapping import cell_parsing, expressions
+from edge_agent.mapping.cell_parsing import RowCells, slugify
 from edge_agent.mapping.document import find_line, load_mapping, shipped_mappings
 from edge_agent.mapping.importer import (
     ImportedLog,
@@ -23,6 +24,7 @@ from edge_agent.mapping.importer import (
     replay_device_id,
     replay_outbox_id,
 )
+from edge_agent.sources.queue_mapping import build_row_mapper
 from telemetry.core.inventory import ALWAYS_OPEN
 from telemetry.core.protocol.events import (
     DossierReceived,
@@ -565,3 +567,30 @@ channel = { map = "c", values = { A = "online", B = "fax" }, default = "unknown"
         text = "a = 1\n[x.y]\nb = 2\n[[z]]\nb = 3\n[[z]]\n\nb = 4\n"
         places = [("", 0, "a"), ("x", 0, "y"), ("z", 0, "b"), ("z", 1, "b"), ("z", 1, "q"), ("", 0, "x"), ("", 0, "q")]
         assert [find_line(text, *place) for place in places] == [1, 2, 5, 8, 6, 1, 1]
+
+
+def test_a_time_that_several_events_of_a_row_have_is_read_once_for_each_row(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = ISSUED.replace('t = { column = "taken", format = "iso" }', 't = { date = "day", time = "clock" }')
+    called = text.replace("ticket.issued", "ticket.called").replace(
+        "\nt = {", '\ncounter = { const = "1" }\nentered = {'
+    )
+    called += 't = { date = "day", time = "clock", plus_s = "waited" }\n'
+    path = write("hall.toml", ROOT_KEYS + SERVICES + text + called)
+    reads: list[str] = []
+    read = cell_parsing.parse_time_of_day
+
+    def count_read(row: RowCells, column: str, form: str) -> float:
+        reads.append(row[column])
+        return read(row, column, form)
+
+    monkeypatch.setattr(expressions, "parse_time_of_day", count_read)
+    to_events = build_row_mapper(str(path))
+    first, second = (
+        to_events({"no": no, "service": "tax", "day": "2024-05-06", "clock": clock, "waited": "60"})
+        for no, clock in (("1", "8:00"), ("2", "9:00"))
+    )
+    assert reads == ["8:00", "8:00", "9:00", "9:00"], "once for entered, once for the time with what is added"
+    assert [event.t - first[0].t for event in (*first, *second)] == [0, 60_000, 3_600_000, 3_660_000]
+    assert {event.ticket for event in first}.isdisjoint(event.ticket for event in second)  # type: ignore[attr-defined]
