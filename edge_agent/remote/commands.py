@@ -28,8 +28,8 @@ class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A message of `…/command`."""
 
     v: Literal[1]
-    id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-    command: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,63}$")]
+    id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$(?!\n)")]
+    command: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,63}$(?!\n)")]
     expires: Ms
     args: dict[str, str] = {}
 

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 SEED = int(os.environ.get("SEED", "1"))
 FRAMES_PER_PASS = 50 if LONG else 20
+PASSES_PER_READ = 4 if LONG else 1
+"""How often every page and query is read."""
 LONGEST_PASS_S = 5.0
 """Of processor time, in the long size; the wall clock would measure the other processes of the machine."""
 MOST_GROWTH = 1.05
@@ -63,11 +65,13 @@ def province(folder: Path, store: Store) -> ExtremeProvince:
 
 def run(day: ExtremeProvince, events: int, step_ms: Sequence[int]) -> list[int]:
     """Run until so many events are drawn; returns the most memory of each quarter, bytes."""
-    longest, most, figures = 0.0, [0] * 4, list[object]()
+    longest, most, figures, passes = 0.0, [0] * 4, list[object](), 0
     while day.n < events:
         quarter = min(4 * day.n // events, 3)
         longest = max(longest, day.run_pass(FRAMES_PER_PASS, step_ms))
-        assert day.failed_paths() == []
+        passes += 1
+        if passes % PASSES_PER_READ == 0:
+            assert day.failed_paths() == []
         faults = decode_faults((row.entity, row.body) for row in day.store.live_rows())
         assert not faults, "what came in by the door was not folded"
         if LONG:
