@@ -39,8 +39,8 @@ PASSES_PER_READ = 4 if LONG else 1
 """How often every page and query is read."""
 LONGEST_PASS_S = 5.0
 """Of processor time, in the long size; the wall clock would measure the other processes of the machine."""
-MOST_GROWTH = 1.05
-"""The long size's memory after the last quarter, relative to that after the half."""
+MOST_GROWTH = 1.1
+"""The most memory of the long size's last quarter, relative to the second one's: the agents' outboxes still fill."""
 SMALL_CACHE = 8 * 1024 * 1024
 _libc = ctypes.CDLL(None)
 
