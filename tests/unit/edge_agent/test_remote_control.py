@@ -322,11 +322,13 @@ def test_ids_are_forgotten_after_their_time_and_are_few(device: Device) -> None:
     assert CommandLog.parse(device.outbox.cursor("remote:commands")).records.keys() == {"later"}
 
 
-@pytest.mark.parametrize("spoiled", [{"ident": "a\n"}, {"command": "flush\n"}, {"ident": "\na"}, {"ident": "a\x00"}])
+@pytest.mark.parametrize(
+    ("command", "ident"), [("flush", "a\n"), ("flush\n", "a"), ("flush", "\na"), ("flush", "a\x00")]
+)
 def test_a_command_that_ends_in_a_line_break_is_none_so_its_answer_is_never_refused(
-    device: Device, spoiled: dict[str, str]
+    device: Device, command: str, ident: str
 ) -> None:
-    device.command(**{"command": "flush", "ident": "a", **spoiled})
+    device.command(command, ident)
     assert (device.answers(), device.done) == ([], [])
     device.command("flush")
     assert [answer[0] for answer in device.answers()] == ["a"]
