@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from telemetry.core.protocol.events import Ms
+from telemetry.core.fold.live_row_types import Instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,9 +25,9 @@ class ContactsNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     entity: str
-    first: dict[str, Ms] = {}
-    connected: dict[str, Ms] = {}
-    last: dict[str, Ms] = {}
+    first: dict[str, Instant] = {}
+    connected: dict[str, Instant] = {}
+    last: dict[str, Instant] = {}
     folded: dict[str, tuple[int, int]] = {}
 
 

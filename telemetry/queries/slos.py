@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from telemetry.core.figures.accounting import (
     CoveredRatio,
@@ -68,7 +68,7 @@ class ScopedSlo:
     @property
     def slo_state(self) -> SloState:
         """Return the SLO state."""
-        return cast("SloState", self.row.standing)
+        return self.row.standing
 
     @property
     def in_seconds(self) -> bool:

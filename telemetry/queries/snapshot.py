@@ -21,6 +21,7 @@ from telemetry.core.fold.live_row_types import (
     SloNow,
     SystemNow,
 )
+from telemetry.core.fold.totals import decode_sums
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -56,6 +57,8 @@ class Snapshot:
     """What rollup could not read or fold, by entity; the same object as long as none has changed."""
     unreadable: Mapping[str, int] = field(default_factory=dict)
     """The live rows that cannot be read, by entity, with their versions."""
+    unreadable_since: Mapping[str, int] = field(default_factory=dict)
+    """Since when this reader finds other stored rows of an entity unreadable, Unix ms."""
 
     def centres_changed_since(self, version: int) -> list[str]:
         """Return the centres whose row is newer than `version`, by id."""
@@ -64,7 +67,7 @@ class Snapshot:
     def set_aside(self) -> dict[str, int]:
         """Return the entities of which some data cannot be read or folded, with since when (Unix ms)."""
         since = {entity: fault.since for entity, fault in self.faults.items() if fault.since is not None}
-        return dict.fromkeys(self.unreadable, self.at) | since
+        return {**dict.fromkeys(self.unreadable, self.at), **self.unreadable_since, **since}
 
     def reopened_at(self, entity: str) -> int:
         """Return when the entity's totals of the past were last written; 0 when its row does not have it."""
@@ -107,9 +110,22 @@ def _decode_row(row: LiveRow) -> CentreNow | SystemNow | SloNow | ContactsNow | 
             return _FAULT_DECODER.decode(row.body)
         if row.body.startswith(_SYSTEM_ROW_PREFIX):
             return _SYSTEM_DECODER.decode(row.body)
-        return _CENTRE_DECODER.decode(row.body)
-    except (msgspec.DecodeError, TypeError, ValueError):
+        centre = _CENTRE_DECODER.decode(row.body)
+        for service in centre.services:  # readers decode these texts, so they are tried here
+            decode_sums(service.today)
+            decode_sums(service.recent)
+    except Exception:  # noqa: BLE001  # whatever stored bytes raise
         return None
+    return centre
+
+
+@dataclass(frozen=True, slots=True)
+class _UnreadableEntity:
+    """How often a row of an entity could not be read, its `reopened` then, and since when (None: written again)."""
+
+    count: int
+    reopened: int
+    since: int | None = None
 
 
 class SnapshotCache:
@@ -120,6 +136,7 @@ class SnapshotCache:
         self._clock = clock
         self._lock = threading.Lock()
         self._cached: Snapshot | None = None
+        self._unreadable: dict[str, _UnreadableEntity] = {}
 
     def get(self) -> Snapshot:
         """Return a snapshot at most a second old; raises StoreUnavailable when it cannot be read."""
@@ -129,8 +146,19 @@ class SnapshotCache:
                 previous = snapshot or Snapshot(now)
                 rows = self._store.live_rows(after=previous.version)
                 snapshot = self._without_empty_imports(apply_rows(previous, rows, now), {row.entity for row in rows})
-                self._cached = snapshot
+                snapshot = self._cached = replace(snapshot, unreadable_since=self._unreadable_entities(snapshot))
             return snapshot
+
+    def _unreadable_entities(self, snapshot: Snapshot) -> dict[str, int]:
+        """Return the entities with rows that this process could not read, until their totals are written again."""
+        for entity, count in self._store.unreadable.counts().items():
+            known, reopened = self._unreadable.get(entity), snapshot.reopened_at(entity)
+            if known is None or count > known.count:
+                since = snapshot.at if known is None or known.since is None else known.since
+                self._unreadable[entity] = _UnreadableEntity(count, reopened, since)
+            elif reopened != known.reopened:
+                self._unreadable[entity] = _UnreadableEntity(count, reopened)
+        return {entity: e.since for entity, e in self._unreadable.items() if entity and e.since is not None}
 
     def _without_empty_imports(self, snapshot: Snapshot, changed: set[str]) -> Snapshot:
         """Leave out the changed rows of mappings through which nothing was imported."""

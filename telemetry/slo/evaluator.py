@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
@@ -167,7 +167,7 @@ class SloEvaluator:
             slo = live.entity.removeprefix(SLO_ROW_PREFIX)
             for scope in saved_row.scopes:
                 self._written_rows.setdefault(slo, _UNWRITTEN_ROW)
-                self._slo_states.setdefault((slo, scope.scope), cast("SloState", scope.standing))
+                self._slo_states.setdefault((slo, scope.scope), scope.standing)
 
     def _changed_rows(
         self, evaluations: Sequence[Evaluation], alarms: Mapping[tuple[str, str], AlarmStates], now: int

@@ -27,6 +27,8 @@ BACKLOG_HOURS_CHECKPOINT = "backlog_hours"
 """Checkpoint: how many hours, of all entities, rollup has read changes of and not folded yet."""
 CURRENT_UNTIL_CHECKPOINT = "current_until"
 """Checkpoint: until when every recent change is folded, Unix ms; written while older hours wait."""
+MAX_VERSION = 1 << 53
+"""Versions of live rows, and counts of rows, above it are none that this program wrote."""
 MISSING_STORE_REMEDY = (
     "correct MOTCUA_STORE or --store; `motcua ingest`, `motcua rollup` and `motcua replay` create a store"
 )
@@ -83,7 +85,8 @@ class LiveRow:
 class Store(Protocol):
     """A store of events and totals. Every method may raise StoreUnavailable; times are Unix ms unless noted.
 
-    What is stored may be anything: rows that cannot be read are left out and counted in `unreadable`.
+    What is stored may be anything: rows that cannot be read are left out and counted in `unreadable`, as are totals and
+    live rows that the store will never accept.
     """
 
     unreadable: UnreadableRows

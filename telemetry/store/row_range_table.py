@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
 
+    from telemetry.store.unreadable import UnreadableRows
+
 OutcomeKey = tuple[int, int, Literal["stored", "refused", "dropped"]]
 """Device and outbox, as keys of the table of names, and what became of the rows."""
 
@@ -66,13 +68,19 @@ def merge_range(db: sqlite3.Connection, key: OutcomeKey, row_range: tuple[int, i
     db.execute(_PUT, (*key, low, high))
 
 
-def outbox_ranges(rows: Iterable[tuple[str, str, str, int, int]]) -> list[OutboxRowRanges]:
-    """Return the ranges by outbox, of rows as `SELECT_RANGES` orders them."""
+def outbox_ranges(rows: Iterable[tuple[str, str, str, int, int]], unreadable: UnreadableRows) -> list[OutboxRowRanges]:
+    """Return the ranges by outbox, of rows as `SELECT_RANGES` orders them; an unreadable one counts for nothing."""
     out = []
     for (device, outbox_id), of_outbox in groupby(rows, itemgetter(0, 1)):
         ranges: dict[str, list[tuple[int, int]]] = {"stored": [], "refused": [], "dropped": []}
         for _, _, outcome, low, high in of_outbox:
             if outcome in ranges and type(low) is type(high) is int:  # a file that was changed by hand has any types
                 ranges[outcome].append((low, high))
+            else:
+                name = f"row_range {device!r}/{outbox_id!r} {low!r}"
+                unreadable.record("", name, TypeError("no outcome or no numbers"))
+        if not (type(device) is type(outbox_id) is str):
+            unreadable.record("", f"row_range {device!r}/{outbox_id!r}", TypeError("no text"))
+            continue
         out.append(OutboxRowRanges(device, outbox_id, *(tuple(part) for part in ranges.values())))
     return out

@@ -12,13 +12,21 @@ import msgspec
 
 from telemetry.core.calendar.windows import DAY, Window, merge
 from telemetry.core.figures import completeness
-from telemetry.core.fold.totals import Total, decode_sums, encode_sums
+from telemetry.core.fold.totals import StoredSum, Total, decode_sums, encode_sums
 from telemetry.core.protocol import codec
 from telemetry.core.protocol.events import OutboxDropped, OutboxRefused, entity_of, event_type_of
 from telemetry.core.scope import Scope
 from telemetry.errors import StoreTooNew, StoreUnavailable
 from telemetry.sqlite_file import open_file, split_statements
-from telemetry.store import SERVER_OUTBOX_IDS, STATUS_OUTBOX_ID, ChangeRecord, LiveRow, StoredEvent, row_range_table
+from telemetry.store import (
+    MAX_VERSION,
+    SERVER_OUTBOX_IDS,
+    STATUS_OUTBOX_ID,
+    ChangeRecord,
+    LiveRow,
+    StoredEvent,
+    row_range_table,
+)
 from telemetry.store.unreadable import UnreadableRows
 
 if TYPE_CHECKING:
@@ -52,11 +60,9 @@ MAX_DEAD_LETTERS = 10_000
 """Dead letters that are retained; their counts by reason are permanent."""
 MAX_EVENT_TIME = 1 << 53
 """The latest time of an event, Unix ms, by its type."""
-MAX_LIVE_VERSION = 1 << 62
-"""No live row has had so many writes: a higher version is none, and would hide all later ones."""
 MAX_CACHED_NAMES = 50_000
 """Names of which the keys are remembered: a device may have 50 new outbox ids a day."""
-_SUMS_DECODER: msgspec.json.Decoder[Any] = msgspec.json.Decoder(dict[str, int] | list[int | str])
+_SUMS_DECODER: msgspec.json.Decoder[Any] = msgspec.json.Decoder(dict[str, StoredSum] | list[StoredSum | str])
 
 _UPSERT_EVENT = """INSERT INTO raw (device, spool, n, unit, centre, t, type, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET unit = excluded.unit, centre = excluded.centre, t = excluded.t, type = excluded.type,
@@ -184,9 +190,11 @@ class SqliteStore:
         sql = """SELECT name.text, start, "end", written_at FROM change JOIN name ON name.id = change.unit
             WHERE written_at >= ? ORDER BY written_at, change.id"""
         rows = self._query(sql, (since,))
-        if all(type(start) is type(end) is type(at) is int for _, start, end, at in rows):
+        if all(type(entity) is str and type(start) is type(end) is type(at) is int for entity, start, end, at in rows):
             return [ChangeRecord(*row) for row in rows]
-        return list(self.unreadable.read_each(rows, _read_change, lambda row: (row[0], f"change {row[3]}")))
+        return list(
+            self.unreadable.read_each(rows, _read_change, lambda row: (_text_or_none(row[0]), f"change {row[3]}"))
+        )
 
     def cursor(self) -> int:
         """Return the time (µs) up to which changes are folded."""
@@ -197,7 +205,7 @@ class SqliteStore:
         with self._transaction() as db:
             db.execute(
                 """INSERT INTO meta VALUES ('cursor', ?1) ON CONFLICT DO UPDATE
-                SET value = CASE WHEN ?1 = 0 THEN 0 ELSE max(value, ?1) END""",
+                SET value = CASE WHEN ?1 = 0 OR typeof(value) <> 'integer' THEN ?1 ELSE max(value, ?1) END""",
                 (written_at,),
             )
             db.execute("DELETE FROM change WHERE written_at < ?", (written_at - CHANGES_RETENTION_US,))
@@ -225,9 +233,11 @@ class SqliteStore:
             {type_filter} ORDER BY t, d.text, s.text, n"""  # noqa: S608
         rows = self._query(sql, (entity, window.start, window.end, *(types or ())))
         try:
-            return [StoredEvent(c, d, s, codec.decode_event(body)) for c, d, s, body, _ in rows]
-        except Exception:  # noqa: BLE001  # one of them is unreadable: read each alone
-            return list(self.unreadable.read_each(rows, _read_event, lambda row: (entity, _name_of_event(row))))
+            if all(type(c) is type(d) is type(s) is str for c, d, s, _, _ in rows):
+                return [StoredEvent(c, d, s, codec.decode_event(body)) for c, d, s, body, _ in rows]
+        except Exception:  # noqa: BLE001,S110  # one of them is unreadable: read each alone
+            pass
+        return list(self.unreadable.read_each(rows, _read_event, lambda row: (entity, _name_of_event(row))))
 
     def newest_births(self, entity: str, before: Mapping[str, int]) -> list[StoredEvent]:
         """Return each device's last stored birth before a time; the primary key finds a device's few statuses."""
@@ -246,6 +256,9 @@ class SqliteStore:
             WHERE typeof(t) = 'integer' AND t BETWEEN 0 AND ?2"""  # times that no version wrote are in no fold either
         days: dict[str, list[Window]] = {}
         for entity, start in self._query(sql, (DAY, MAX_EVENT_TIME)):
+            if type(entity) is not str:
+                self.unreadable.record("", f"raw of {entity!r}", TypeError("no text"))
+                continue
             days.setdefault(entity, []).append(Window(start, start + DAY))
         return {entity: merge(windows) for entity, windows in days.items()}
 
@@ -290,38 +303,44 @@ class SqliteStore:
         rows = [r for u in entities for r in self._query(sql, (u, width, window.start, window.end, low, high))]
         decode = self._decode_sums
         try:
-            return [Total(u, s, w, t, p, decode(sums)) for u, s, w, t, p, sums in rows]
+            if all(type(p) is type(sums) is str for *_, p, sums in rows):
+                return [Total(u, s, w, t, p, decode(sums)) for u, s, w, t, p, sums in rows]
         except StoreUnavailable:
             raise
-        except Exception:  # noqa: BLE001  # one of them is unreadable: read each alone
-            read = self.unreadable.read_each(
-                rows,
-                lambda r: Total(r[0], r[1], r[2], r[3], r[4], decode(r[5])),
-                lambda r: (r[0], f"total {r[2]} {r[3]} {r[1]}"),
-            )
-            return [total for total in read if set(map(type, total.sums.values())) <= {int}]
+        except Exception:  # noqa: BLE001,S110  # one of them is unreadable: read each alone
+            pass
+        return list(self.unreadable.read_each(rows, self._read_total, lambda r: (r[0], f"total {r[2]} {r[3]} {r[1]}")))
+
+    def _read_total(self, row: tuple[Any, ...]) -> Total:
+        entity, scope, width, start, province, sums = row
+        return Total(entity, scope, width, start, _text(province), self._decode_sums(_text(sums)))
 
     def put_live_rows(self, rows: Mapping[str, bytes]) -> None:
         """Replace live rows and raise their versions."""
         with self._transaction() as db:
             sql = "SELECT coalesce(max(version), 0) + 1 FROM live WHERE typeof(version) = 'integer' AND version < ?"
-            version = int(db.execute(sql, (MAX_LIVE_VERSION,)).fetchone()[0])
+            version = int(db.execute(sql, (MAX_VERSION,)).fetchone()[0])
             db.executemany("INSERT OR REPLACE INTO live VALUES (?, ?, ?)", [(u, version, b) for u, b in rows.items()])
 
     def live_rows(self, after: int = 0) -> list[LiveRow]:
         """Return live rows with version > after."""
         sql = "SELECT unit, version, CAST(body AS BLOB) FROM live WHERE version > ? ORDER BY version, unit"
         rows = self._query(sql, (after,))
-        return list(self.unreadable.read_each(rows, _read_live_row, lambda row: (str(row[0]), f"live {row[0]}")))
+        return list(
+            self.unreadable.read_each(rows, _read_live_row, lambda row: (_text_or_none(row[0]), f"live {row[0]!r}"))
+        )
 
     def row_ranges(self, device: str | None = None) -> list[OutboxRowRanges]:
         """Return each outbox's stored, refused and dropped rows."""
-        return row_range_table.outbox_ranges(self._query(row_range_table.SELECT_RANGES, (device,)))
+        return row_range_table.outbox_ranges(self._query(row_range_table.SELECT_RANGES, (device,)), self.unreadable)
 
     def dead_letter_counts(self) -> dict[str, int]:
         """Return how many rows were rejected or deferred, by reason."""
         rows = self._query("SELECT reason, rows FROM dead_count ORDER BY reason")
-        return dict(self.unreadable.read_each(rows, _read_count, lambda row: ("", f"dead_count {row[0]}")))
+        read = self.unreadable.read_each(
+            rows, lambda row: (_text(row[0]), _count(row[1])), lambda row: ("", f"dead_count {row[0]!r}")
+        )
+        return dict(read)
 
     def count_events(self) -> int:
         """Return how many agents' events are stored."""
@@ -339,23 +358,33 @@ class SqliteStore:
             self._db.close()
 
 
-def _read_live_row(row: tuple[str, int, bytes]) -> LiveRow:
-    if not (type(row[1]) is int and row[1] < MAX_LIVE_VERSION):
-        msg = "no version"
+def _text(value: object) -> str:
+    """Return a stored text; raises TypeError when it is anything else."""
+    if not isinstance(value, str):
+        msg = f"{type(value).__name__} instead of a text"
         raise TypeError(msg)
-    return LiveRow(*row)
+    return value
 
 
-def _read_count(row: tuple[object, object]) -> tuple[str, int]:
-    reason, rows = row
-    if not (isinstance(reason, str) and isinstance(rows, int)):
-        msg = "no count of a reason"
+def _text_or_none(value: object) -> str:
+    """Return a stored text as the name of an entity, empty when it is none."""
+    return value if isinstance(value, str) else ""
+
+
+def _count(value: object) -> int:
+    """Return a stored number of rows or version; raises TypeError or ValueError when it is none."""
+    if not isinstance(value, int) or not 0 <= value < MAX_VERSION:
+        msg = f"{type(value).__name__} instead of a number from 0 to {MAX_VERSION}"
         raise TypeError(msg)
-    return reason, rows
+    return value
 
 
-def _read_change(row: tuple[object, ...]) -> ChangeRecord:
-    return ChangeRecord(str(row[0]), *(int(number) for number in row[1:]))  # type: ignore[call-overload]
+def _read_change(row: tuple[Any, ...]) -> ChangeRecord:
+    return ChangeRecord(_text(row[0]), *(int(number) for number in row[1:]))
+
+
+def _read_live_row(row: tuple[Any, ...]) -> LiveRow:
+    return LiveRow(_text(row[0]), _count(row[1]), row[2])
 
 
 _EventRow = tuple[str, str, str, bytes, int]
@@ -363,7 +392,8 @@ _EventRow = tuple[str, str, str, bytes, int]
 
 
 def _read_event(row: _EventRow) -> StoredEvent:
-    return StoredEvent(*row[:3], codec.decode_event(row[3]))
+    centre, device, outbox_id = map(_text, row[:3])
+    return StoredEvent(centre, device, outbox_id, codec.decode_event(row[3]))
 
 
 def _name_of_event(row: _EventRow) -> str:

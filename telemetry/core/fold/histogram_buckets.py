@@ -165,7 +165,10 @@ def _number_signs(number: int) -> str:
 
 
 def decode_histogram(text: str) -> int:
-    """Return the histogram that `encode_histogram` wrote."""
+    """Return the histogram that `encode_histogram` wrote.
+
+    Raises KeyError, StopIteration, struct.error or ValueError when the text is none.
+    """
     if text.startswith(_DENSE):
         first = _DIGIT_BY_SIGN[text[1]] | _DIGIT_BY_SIGN[text[2]] << 5
         body = text[3:].encode().translate(_COUNT_BY_SIGN)
@@ -183,8 +186,11 @@ def _decode_sparse(text: str) -> int:
         if not counts:
             first = skipped
         elif skipped:
-            counts.extend((0,) * skipped)
+            counts.extend((0,) * min(skipped, len(BUCKET_VALUES_MS)))
         counts.append(count)
+    if first + len(counts) > len(BUCKET_VALUES_MS):  # text of another origin: shifting by it may take all memory
+        msg = "a histogram's bucket does not exist"
+        raise ValueError(msg)
     return int.from_bytes(struct.pack(f"<{len(counts)}I", *counts), "little") << (first * COUNT_BITS)
 
 

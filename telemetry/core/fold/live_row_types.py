@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from telemetry.core.fold.totals import EncodedSums, decode_sums
-from telemetry.core.protocol.events import ChainCertificate, Count, Ms
+from telemetry.core.protocol.events import CertificateDays, ChainCertificate, Count, CpuPercent, LatencyMs, Ms, Percent
+from telemetry.core.slo.budget import SloState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 AvailabilityState = Literal["up", "down", "unknown"]
+Instant = Annotated[int, Meta(ge=0, le=7_258_118_400_000)]
+"""Unix ms up to the year 2200: whatever is stored, a reader can show it as a local time."""
 SLO_ROW_PREFIX = "slo:"
 """The prefix of an objective's live row, before its id."""
 FAULT_ROW_PREFIX = "fault:"
@@ -29,15 +32,15 @@ class DeviceNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     state: AvailabilityState
     service: str | None = None
     online: bool | None = None
-    last_event: int | None = None
-    last_contact: int | None = None
+    last_event: Instant | None = None
+    last_contact: Instant | None = None
     printer: str | None = None
-    paper_pct: float | None = None
-    cpu_pct: float | None = None
-    mem_pct: float | None = None
-    disk_pct: float | None = None
-    uptime_s: int | None = None
-    outbox_rows: int | None = None
+    paper_pct: Percent | None = None
+    cpu_pct: CpuPercent | None = None
+    mem_pct: Percent | None = None
+    disk_pct: Percent | None = None
+    uptime_s: Count | None = None
+    outbox_rows: Count | None = None
     fw: str = ""
     simulated: bool = False
 
@@ -46,9 +49,9 @@ class ServiceNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A service's queue now and its encoded sums (`totals.QUEUE_FIELDS`) of the local day and of an hour (`recent`)."""
 
     service: str
-    waiting: int
-    serving: int
-    oldest: int | None = None
+    waiting: Count
+    serving: Count
+    oldest: Instant | None = None
     today: EncodedSums = {}
     recent: EncodedSums = {}
 
@@ -79,17 +82,17 @@ class CentreNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     centre: str
-    at: int
+    at: Instant
     state: AvailabilityState
     mode: str = "normal"
-    counters_open: int = 0
+    counters_open: Count = 0
     services: tuple[ServiceNow, ...] = ()
     devices: tuple[DeviceNow, ...] = ()
-    last_data: int | None = None
+    last_data: Instant | None = None
     simulated: bool = False
     declared: dict[str, str] | None = None
     import_facts: ImportFacts | None = None
-    reopened: int = 0
+    reopened: Instant = 0
 
 
 class VantageNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -97,10 +100,10 @@ class VantageNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     device: str
     state: AvailabilityState
-    at: int
-    latency_ms: float | None = None
+    at: Instant
+    latency_ms: LatencyMs | None = None
     error: str | None = None
-    tls_days: float | None = None
+    tls_days: CertificateDays | None = None
     tls_certificate: ChainCertificate | None = None
 
 
@@ -108,10 +111,10 @@ class SystemNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A digital system now, by quorum over its vantage points; `reopened` as in CentreNow."""
 
     system: str
-    at: int
+    at: Instant
     state: AvailabilityState
     vantage: tuple[VantageNow, ...] = ()
-    reopened: int = 0
+    reopened: Instant = 0
 
 
 class BurnRateNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -119,13 +122,13 @@ class BurnRateNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     rule: str
     severity: str
-    long_ms: int
-    short_ms: int
+    long_ms: Count
+    short_ms: Count
     threshold: float
     long: float | None = None
     short: float | None = None
     armed: bool = False
-    fired: int | None = None
+    fired: Instant | None = None
 
 
 class ScopedSloNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -137,30 +140,30 @@ class ScopedSloNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     scope: str
-    start: int
-    end: int
-    good: int
-    bad: int
-    standing: str
-    open: int = 0
-    up: int = 0
-    down: int = 0
-    unknown: int = 0
-    excluded: int = 0
-    not_in_service: int = 0
-    allowance: int | None = None
-    exhausts_at: int | None = None
+    start: Instant
+    end: Instant
+    good: Count
+    bad: Count
+    standing: SloState
+    open: Count = 0
+    up: Count = 0
+    down: Count = 0
+    unknown: Count = 0
+    excluded: Count = 0
+    not_in_service: Count = 0
+    allowance: Count | None = None
+    exhausts_at: Instant | None = None
     readings: tuple[BurnRateNow, ...] = ()
     stale: bool = False
-    judged_at: int | None = None
+    judged_at: Instant | None = None
 
 
 class SloNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An objective as rollup last evaluated it, at every scope it applies to; its live row is `slo:ID`."""
 
     slo: str
-    at: int
-    settled_until: int
+    at: Instant
+    settled_until: Instant
     scopes: tuple[ScopedSloNow, ...] = ()
 
 
@@ -171,12 +174,18 @@ class FoldFaultNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     entity: str
-    at: Ms
+    at: Instant
     failures: Count = 0
-    since: Ms | None = None
+    since: Instant | None = None
     part: str = ""
     reason: str = ""
     windows: tuple[tuple[Ms, Ms], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a window that ends before it starts."""
+        if any(start > end for start, end in self.windows):
+            msg = "a window ends before it starts"
+            raise ValueError(msg)
 
 
 def decode_faults(rows: Iterable[tuple[str, bytes]]) -> dict[str, FoldFaultNow]:

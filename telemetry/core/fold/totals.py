@@ -7,7 +7,9 @@ hours and days hold wall-clock sums and, under `open_…`, sums over the opening
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta
 
 from telemetry.core.fold.histogram_buckets import (
     HISTOGRAM_BOUNDS_S,
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
 
 SumsBySlot = dict[int, dict[str, int]]
 """Sums by slot (its start, Unix ms)."""
-EncodedSums = dict[str, int | str]
+StoredSum = Annotated[int, Meta(ge=-(1 << 53), le=1 << 53)]
+"""A stored sum that is no histogram; nothing that is counted, not even a year of a province in µs, reaches the ends."""
+EncodedSums = dict[str, StoredSum | str]
 """Sums as they are stored: a histogram as text (`encode_histogram`), or 0 when it is empty."""
 STATE_FIELDS = ("up_ms", "down_ms", "conn_up_ms", "conn_down_ms", "link_ms", "platform_ms", "conn_platform_ms")
 """`link_ms` and `platform_ms` are the parts of the unknown service time that an outage of the site's link or of our own
@@ -73,6 +77,9 @@ OPEN_FIELDS = tuple(f"open_{name}" for name in (*STATE_FIELDS, *CAPACITY_FIELDS,
 """In hours and days: the same sums of the open slots alone; of probes, those outside planned maintenance."""
 
 
+_INTEGERS = frozenset({int})
+
+
 @dataclass(frozen=True, slots=True)
 class Total:
     """Sums of one scope over one window.
@@ -118,10 +125,13 @@ def encode_sums(sums: Mapping[str, int]) -> EncodedSums:
 
 
 def decode_sums(encoded: Mapping[str, int | str]) -> dict[str, int]:
-    """Return the sums that were stored."""
+    """Return the sums that were stored; raises ValueError, KeyError or StopIteration when a text is no histogram."""
     sums: dict[str, int] = dict(encoded)  # type: ignore[arg-type]  # the texts are replaced
     for name in HISTOGRAM_FIELDS:
         text = encoded.get(name)
         if isinstance(text, str):
             sums[name] = decode_histogram(text)
+    if not _INTEGERS.issuperset(map(type, sums.values())):
+        msg = "a sum is a text"
+        raise ValueError(msg)
     return sums

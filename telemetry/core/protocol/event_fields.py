@@ -32,6 +32,7 @@ RequestCount = Annotated[int, Meta(ge=0, le=10_000_000)]
 RowNumber = Annotated[int, Meta(ge=1, le=1 << 53)]
 IntervalMs = Annotated[int, Meta(ge=1_000, le=MAX_INTERVAL_MS)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
+CpuPercent = Annotated[float, Meta(ge=0, le=10_000)]
 MAX_LATENCY_MS = 86_400_000
 """Longest latency an event may report, ms: a day."""
 LatencyMs = Annotated[float, Meta(ge=0, le=MAX_LATENCY_MS)]

@@ -38,6 +38,7 @@ from telemetry.core.protocol.event_fields import (
     CommandOutcome as CommandOutcome,
     ConfigOutcome as ConfigOutcome,
     Count as Count,
+    CpuPercent as CpuPercent,
     CounterMode as CounterMode,
     CounterStateCause as CounterStateCause,
     DossierChannel as DossierChannel,
@@ -218,7 +219,7 @@ class DeviceHeartbeat(Event, frozen=True, kw_only=True, tag="device.heartbeat"):
     state: ServiceState = "in_service"
     uptime_s: Count = 0
     fw: ShortText = ""
-    cpu_pct: Annotated[float, Meta(ge=0, le=10_000)] | None = None
+    cpu_pct: CpuPercent | None = None
     mem_pct: Percent | None = None
     disk_pct: Percent | None = None
     temp_c: Annotated[float, Meta(ge=-100, le=200)] | None = None

@@ -15,11 +15,12 @@ from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
+import structlog
 from msgspec import Struct
 
 from telemetry.core.figures.completeness import OutboxRowRanges
 from telemetry.errors import ConfigError, Fault, StoreUnavailable
-from telemetry.store import MISSING_STORE_REMEDY, ChangeRecord, DeadLetter, LiveRow
+from telemetry.store import MAX_VERSION, MISSING_STORE_REMEDY, ChangeRecord, DeadLetter, LiveRow
 from telemetry.store.influx import influxql, line_protocol, reconcile, totals as total_points
 from telemetry.store.influx.influxql import ProvinceTag, quote_string
 from telemetry.store.influx.journal import WriterJournal, record_lines, unstamped_record_lines
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from telemetry.store import Batch, StoredEvent
     from telemetry.store.influx.address import InfluxAddress
 
+_log = structlog.get_logger()
 NS_IN_US: Final = 1_000
 MAX_APPEND_S: Final = 25.0
 """Longest time from a batch's stamp to its changes; with a write's time-out it stays below rollup's overlap of 60 s."""
@@ -57,6 +59,7 @@ class InfluxStore:
         self._writer_id = secrets.token_hex(2).encode()
         self._sequence = count()
         self._live_lock = threading.Lock()
+        self._last_version: int | None = None
         self._refused_events: dict[tuple[str, str, int], StoredEvent] = {}
         self.unreadable = UnreadableRows()
         span: type[Any] = ChangeSpan  # type: ignore[assignment]
@@ -131,9 +134,30 @@ class InfluxStore:
         except WriteRejected as error:
             raise StoreUnavailable(f"InfluxDB, {error}; check the clock and the bucket's retention") from error
 
+    def _write_each(self, bucket: str, lines: Sequence[bytes], names: Sequence[tuple[str, str]]) -> None:
+        """Write lines; those that the server will never accept are counted by their (entity, name), the others stored.
+
+        Totals older than their bucket's retention are gone as declared: that is no fault of their entity.
+        """
+        try:
+            self._server.write(bucket, b"\n".join(lines))
+            return
+        except WriteRejected as error:
+            if error.is_expired:
+                _log.warning("totals_expired", bucket=bucket, unit=names[0][0], reason="older than the retention")
+                return
+        rejected, completed = self._server.write_accepted(bucket, lines)
+        for index, reason in rejected.items():
+            self.unreadable.record_refused(*names[index], reason)
+        if not completed:
+            self.unreadable.record_refused(names[-1][0], f"more rows of {bucket}", "too many rows are refused")
+
     def reconcile(self) -> None:
         """Merge row ranges and dead letters; retain each event only at its smallest t."""
-        self._reconciler.run()
+        try:
+            self._reconciler.run()
+        except WriteRejected as error:  # the next run tries again; totals do not depend on it
+            self.unreadable.record_refused("", "summary of row numbers and dead letters", str(error))
 
     # --- reading raw --------------------------------------------------------------------------
 
@@ -181,12 +205,13 @@ class InfluxStore:
         """Replace the entity's totals of that width that start in the window."""
         bucket = self._address.totals_bucket(width)
         where = f"unit = {quote_string(entity)} AND {self._own_condition(window)}"
-        query = f"SELECT body FROM total WHERE {where} GROUP BY kind, province"
+        query = f"SELECT body::string FROM total WHERE {where} GROUP BY kind, province"
         (answer,) = self._server.query(bucket, tuple[int, str], query)
         existing = total_points.existing_bodies(self._province_tag.sort_own_last(answer))
-        total_lines = total_points.total_lines(entity, totals, existing, self._province_tag.line_tag)
-        if total_lines:
-            self._write_lines(bucket, total_lines)
+        lines = total_points.total_lines(entity, totals, existing, self._province_tag.line_tag)
+        if lines:
+            names = [(entity, f"total {width} {start} {kind}") for kind, start in lines]
+            self._write_each(bucket, list(lines.values()), names)
 
     def _own_condition(self, window: Window) -> str:
         return f"{self._province_tag.condition} AND {influxql.time_condition(window)}"
@@ -197,7 +222,7 @@ class InfluxStore:
             return []
         where = f"{influxql.tag_condition('unit', set(entities))} AND {self._own_condition(window)}"
         where += f" AND kind = {quote_string(kind)}" if kind else ""
-        query = f"SELECT body FROM total WHERE {where} GROUP BY unit, kind, province"
+        query = f"SELECT body::string FROM total WHERE {where} GROUP BY unit, kind, province"
         (answer,) = self._server.query(self._address.totals_bucket(width), tuple[int, str], query)
         by_entity = total_points.decode_totals(self._province_tag.sort_own_last(answer), width, self.unreadable)
         return [total for entity in entities for total in by_entity.get(entity, [])]
@@ -207,7 +232,7 @@ class InfluxStore:
     def checkpoint(self, key: str) -> int:
         """Return the number stored under a name, 0 at first."""
         where = f"label = {quote_string(key)} AND {self._province_tag.condition}"
-        query = f"SELECT value FROM mark WHERE {where} GROUP BY province"
+        query = f"SELECT value::integer FROM mark WHERE {where} GROUP BY province"
         (answer,) = self._server.query(self._address.state_bucket, tuple[int, int], query)
         values = [row[1] for series in self._province_tag.sort_own_last(answer) for row in series.values]
         return values[-1] if values else 0
@@ -230,23 +255,36 @@ class InfluxStore:
         if not rows:
             return
         with self._live_lock:
-            version = self.checkpoint("live") + 1
+            version = self._next_version()
             tag, head = self._province_tag.line_tag, b"live%b,unit=%b version=%di,body=%b 0"
             lines = [head % (tag, escape_tag(entity), version, quote_field(body)) for entity, body in rows.items()]
-            self._write_lines(self._address.state_bucket, lines)
+            self._write_each(self._address.state_bucket, lines, [(entity, f"live {entity}") for entity in rows])
             self.set_checkpoint("live", version)
+            self._last_version = version
+
+    def _next_version(self) -> int:
+        """Return a version above that of every row and of every write, whatever the checkpoint holds."""
+        if self._last_version is None:
+            query = f"SELECT max(version) FROM live WHERE version < {MAX_VERSION} AND {self._province_tag.condition}"
+            (answer,) = self._server.query(self._address.state_bucket, tuple[int, int], query)
+            self._last_version = max((row[1] for series in answer for row in series.values), default=0)
+        finished = self.checkpoint("live")
+        if not 0 <= finished < MAX_VERSION:
+            self.unreadable.record("", "mark live", ValueError("no version"))
+            finished = 0
+        return max(finished, self._last_version) + 1
 
     def live_rows(self, after: int = 0) -> list[LiveRow]:
         """Return live rows with version > after, but none of an incomplete write."""
         finished_version = self.checkpoint("live")
         where = f"version > {after} AND {self._province_tag.condition}"
-        query = f"SELECT version, body FROM live WHERE {where} GROUP BY unit, province"
+        query = f"SELECT version::integer, body::string FROM live WHERE {where} GROUP BY unit, province"
         (answer,) = self._server.query(self._address.state_bucket, _LivePoint, query)
         rows = {
             s.tags["unit"]: LiveRow(s.tags["unit"], row.version, row.body.encode())
             for s in self._province_tag.sort_own_last(answer)
             for row in s.values
-            if row.version is not None and row.version <= finished_version and row.body is not None
+            if row.version is not None and row.body is not None and row.version <= min(finished_version, MAX_VERSION)
         }
         return sorted(rows.values(), key=lambda row: (row.version, row.entity))
 

@@ -66,7 +66,10 @@ def event_queries(entity: str, window: Window, types: Collection[str] | None) ->
     conditions = (
         time_condition(window) if types is None else f"{tag_condition('type', types)} AND {time_condition(window)}"
     )
-    fields, of_centre = "SELECT spool, n, body FROM", f"centre = {quote_string(entity)} AND system = ''"
+    fields, of_centre = (
+        "SELECT spool::string, n::integer, body::string FROM",
+        f"centre = {quote_string(entity)} AND system = ''",
+    )
     return (
         f"{fields} event, server WHERE {of_centre} AND {conditions} GROUP BY device, type",
         f"{fields} event WHERE system = {quote_string(entity)} AND {conditions} GROUP BY centre, device, type",

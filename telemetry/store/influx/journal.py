@@ -76,7 +76,7 @@ class WriterJournal(Generic[Item]):
 
     def new_since(self, since: int) -> list[WriterRecord[Item]]:
         """Return the records from a time (ns) on that were not read before, by time; drops those before it."""
-        query = f"SELECT size FROM {self._name} WHERE time >= {since} GROUP BY *"
+        query = f"SELECT size::integer FROM {self._name} WHERE time >= {since} GROUP BY *"
         (answer,) = self._server.query(self._bucket, tuple[int, int], query)
         self._seen_records = {key: record for key, record in self._seen_records.items() if key[0] >= since}
         keys = {(row[0], _series_key(series.tags)) for series in answer for row in series.values}
@@ -86,7 +86,7 @@ class WriterJournal(Generic[Item]):
         if not keys:
             return []
         low, high = min(keys)[0], max(keys)[0]
-        query = f"SELECT body FROM {self._name} WHERE time >= {low} AND time <= {high} GROUP BY *"
+        query = f"SELECT body::string FROM {self._name} WHERE time >= {low} AND time <= {high} GROUP BY *"
         (answer,) = self._server.query(self._bucket, tuple[int, str], query)
         rows = [(time, _series_key(series.tags), body) for series in answer for time, body in series.values]
         new_rows = sorted((time, writer, body) for time, writer, body in rows if (time, writer) in keys)

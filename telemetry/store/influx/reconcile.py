@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from time import time_ns
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 NS_IN_US: Final = 1_000
 OVERLAP_NS: Final = 60_000_000_000
+MAX_CLOCK_AHEAD_NS: Final = 86_400_000_000_000
 QUERIES_PER_REQUEST: Final = 50
 ROWS_CHECKPOINT: Final = "rows_until"
 
@@ -85,11 +87,11 @@ class Reconciler:
         if not self._is_legacy_converted:
             self._pages.convert_legacy()
             self._is_legacy_converted = True
-        query = (
-            f"SELECT value FROM mark WHERE label = {quote_string(ROWS_CHECKPOINT)} AND {self._province_tag.condition}"
-        )
+        where = f"label = {quote_string(ROWS_CHECKPOINT)} AND {self._province_tag.condition}"
+        query = f"SELECT value::integer FROM mark WHERE {where}"
         (checkpoints,) = self._server.query(self._state_bucket, tuple[int, int], query)
-        until = max((row[1] for series in checkpoints for row in series.values), default=0)
+        marks = [row[1] for series in checkpoints for row in series.values]
+        until = max((mark for mark in marks if 0 <= mark <= _latest_ns()), default=0)
         new_records = self._journal.new_since(max(until - OVERLAP_NS, 0))
         if new_records:
             self._merge_row_ranges(new_records, until)
@@ -132,7 +134,7 @@ class Reconciler:
 
     def _sum_dead_letters(self) -> None:
         summary = read_dead_letter_counts(self._server, self._address, self._unreadable)
-        query = f"SELECT rows FROM dead WHERE time >= {summary.until} GROUP BY reason, writer"
+        query = f"SELECT rows::integer FROM dead WHERE time >= {summary.until} GROUP BY reason, writer"
         (answer,) = self._server.query(self._raw_bucket, tuple[int, int], query)
         rows = [(time, series.tags["reason"], count) for series in answer for time, count in series.values]
         if not rows:
@@ -173,7 +175,7 @@ def _points_query(suspect: _Suspect) -> str:
     delta, (first, last) = suspect.delta, suspect.time_range
     low, high = suspect.rows[0][0], suspect.rows[-1][1]
     return (
-        f"SELECT n FROM event WHERE device = {quote_string(delta.device)} "
+        f"SELECT n::integer FROM event WHERE device = {quote_string(delta.device)} "
         f"AND time >= {to_ns(first)} AND time < {to_ns(last + 1)} AND spool = {quote_string(delta.outbox_id)} "
         f"AND n >= {low} AND n <= {high} GROUP BY centre, device, system, type"
     )
@@ -195,13 +197,26 @@ def read_dead_letter_counts(server: InfluxServer, at: InfluxAddress, unreadable:
     """Return the dead letters' summary; an unreadable one counts from zero."""
     province_tag = ProvinceTag(at.province)
     (answer,) = server.query(
-        at.state_bucket, tuple[int, str], f"SELECT body FROM dead WHERE {province_tag.condition} GROUP BY province"
+        at.state_bucket,
+        tuple[int, str],
+        f"SELECT body::string FROM dead WHERE {province_tag.condition} GROUP BY province",
     )
     bodies = [row[1] for series in province_tag.sort_own_last(answer) for row in series.values]
-    read = unreadable.read_each(
-        bodies[-1:], lambda body: msgspec.json.decode(body, type=DeadLetterCounts), lambda _: ("", "dead")
-    )
+    read = unreadable.read_each(bodies[-1:], _read_dead_letter_counts, lambda _: ("", "dead"))
     return next(read, DeadLetterCounts())
+
+
+def _read_dead_letter_counts(body: str) -> DeadLetterCounts:
+    counts = msgspec.json.decode(body, type=DeadLetterCounts)
+    if not 0 <= counts.until <= _latest_ns():
+        msg = f"{counts.until} is no time in ns of the past"
+        raise ValueError(msg)
+    return counts
+
+
+def _latest_ns() -> int:
+    """Return the latest time, ns, that a mark of what was read may have: InfluxDB's clock may be ahead of this one."""
+    return time_ns() + MAX_CLOCK_AHEAD_NS
 
 
 def _format_rfc3339(time: int) -> str:

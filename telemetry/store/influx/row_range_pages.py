@@ -68,7 +68,7 @@ class RowRangePages:
     def all_entries(self, device: str | None = None) -> dict[OutboxKey, RowRangesEntry]:
         """Return the rows of all outboxes, or of those of one device, without locations."""
         where = "" if device is None else f"device = {quote_string(device)} AND "
-        query = f"SELECT body FROM row_range WHERE {where}body != '{_EMPTY_BODY}' AND {self._province_tag.condition}"
+        query = f"SELECT body::string FROM row_range WHERE {where}body != '{_EMPTY_BODY}' AND {self._province_tag.condition}"
         pages: PagesByOutcome = {}
         (answer,) = self._server.query(self._bucket, tuple[int, str], f"{query} {_GROUPS}")
         self._collect(pages, answer)
@@ -108,7 +108,7 @@ class RowRangePages:
         """Add the last two pages of each outcome; return, where there are more, from which page on all are known."""
         newest: dict[tuple[OutcomeKey, str], list[int]] = {}
         for where in _outbox_conditions(keys):
-            query = f"SELECT body FROM row_range WHERE {where} AND body != '{_EMPTY_BODY}'"
+            query = f"SELECT body::string FROM row_range WHERE {where} AND body != '{_EMPTY_BODY}'"
             (answer,) = self._server.query(
                 self._bucket,
                 tuple[int, str],
@@ -129,7 +129,7 @@ class RowRangePages:
         """Yield the queries for the pages of these rows and, for each run of pages, the one before."""
         (device, outbox_id), outcome = key
         query = (
-            f"SELECT body FROM row_range WHERE device = {quote_string(device)} AND spool = {quote_string(outbox_id)} "
+            f"SELECT body::string FROM row_range WHERE device = {quote_string(device)} AND spool = {quote_string(outbox_id)} "
             f"AND outcome = '{outcome}' AND body != '{_EMPTY_BODY}' AND {self._province_tag.condition}"
         )
         for first, last in row_ranges.page_spans(ranges):
@@ -152,7 +152,7 @@ class RowRangePages:
     def _locations(self, keys: set[OutboxKey]) -> dict[OutboxKey, list[RowLocation]]:
         locations: dict[OutboxKey, list[RowLocation]] = {}
         for where in _outbox_conditions(keys):
-            query = f"SELECT body FROM row_location WHERE {where} AND {self._province_tag.condition}"
+            query = f"SELECT body::string FROM row_location WHERE {where} AND {self._province_tag.condition}"
             (answer,) = self._server.query(self._bucket, tuple[int, str], f"{query} GROUP BY device, spool, province")
             rows = [((s.tags["device"], s.tags["spool"]), body) for s in answer for _, body in s.values]
             decoded = self._unreadable.read_each(
@@ -221,7 +221,7 @@ class RowRangePages:
     def _legacy_points(self, device: str | None = None) -> list[tuple[dict[str, str], list[RowRangesEntry]]]:
         """Return the texts, with their points' tags, that have rows; of a device: of its centre."""
         where = "" if device is None else f"site = {quote_string(device.rpartition('-')[0] or '-')} AND "
-        query = f"SELECT body FROM ranges WHERE {where}body != '{_EMPTY_BODY}' AND {self._province_tag.condition}"
+        query = f"SELECT body::string FROM ranges WHERE {where}body != '{_EMPTY_BODY}' AND {self._province_tag.condition}"
         (answer,) = self._server.query(self._bucket, tuple[int, str], f"{query} GROUP BY site, part, province")
         return list(
             self._unreadable.read_each(

@@ -44,6 +44,11 @@ _ADVICE: Final = {
 class WriteRejected(StoreError):
     """The server will never accept this body."""
 
+    @property
+    def is_expired(self) -> bool:
+        """Return whether points are older than the bucket's retention: the server has stored the others."""
+        return "outside retention policy" in str(self)
+
 
 class AccessDenied(StoreUnavailable):
     """The server does not accept the token, or the token lacks the right."""
@@ -121,13 +126,13 @@ class InfluxServer:
         except (HTTPError, OSError) as error:
             raise self._unreachable(error) from None
 
-    def write_accepted(self, bucket: str, lines: Sequence[bytes]) -> tuple[list[int], bool]:
-        """Write all lines but those rejected; returns their indexes and whether the search for them was completed.
+    def write_accepted(self, bucket: str, lines: Sequence[bytes]) -> tuple[dict[int, str], bool]:
+        """Write all lines but those rejected; returns reasons by their index, and whether the search was completed.
 
         Writing a good line again changes nothing.  A search that was not completed continues when the rest is written
         again without the rejected lines.  Raises StoreUnavailable.
         """
-        rejected: list[int] = []
+        rejected: dict[int, str] = {}
         pending = [(0, len(lines))] if lines else []
         for _ in range(MAX_SEARCH_WRITES):
             if not pending:
@@ -135,10 +140,10 @@ class InfluxServer:
             start, end = pending.pop()
             try:
                 self.write(bucket, b"\n".join(lines[start:end]))
-            except WriteRejected:
+            except WriteRejected as error:
                 middle = (start + end) // 2
                 if end - start == 1:
-                    rejected.append(start)
+                    rejected[start] = str(error)
                 else:
                     pending += [(middle, end), (start, middle)]
         return rejected, not pending

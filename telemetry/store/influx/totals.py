@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from telemetry.core.fold.totals import Total, decode_sums, encode_sums
+from telemetry.core.fold.totals import StoredSum, Total, decode_sums, encode_sums
 from telemetry.core.scope import Scope
 from telemetry.store.influx.line_protocol import NS_IN_MS, escape_tag, quote_field
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from telemetry.store.influx.server import InfluxSeries
     from telemetry.store.unreadable import UnreadableRows
 
-TotalsGroup = tuple[str, str, list[tuple[str, list[int | str]]]]
+TotalsGroup = tuple[str, str, list[tuple[str, list[StoredSum | str]]]]
 """Province, names of the sums separated by blanks, and for each scope their values."""
 _GROUPS_DECODER = msgspec.json.Decoder(list[TotalsGroup])
 
 
 def total_lines(
     entity: str, totals: Sequence[Total], existing: Mapping[tuple[str, int], bytes], label: bytes = b""
-) -> list[bytes]:
-    """Return the points to write over the `existing` bodies by (kind, start); an equal body is not written again.
+) -> dict[tuple[str, int], bytes]:
+    """Return, by (kind, start), the points to write over the `existing` bodies; an equal body is not written again.
 
     `label` is the line's province tag.
     """
@@ -38,7 +38,7 @@ def total_lines(
     for total in totals:
         rows_by_key.setdefault((Scope(total.scope).kind, total.start), []).append(total)
     bodies = {key: _encode_body(rows) for key, rows in rows_by_key.items()}
-    return [_total_line(entity, key, label, body) for key, body in bodies.items() if existing.get(key) != body]
+    return {key: _total_line(entity, key, label, body) for key, body in bodies.items() if existing.get(key) != body}
 
 
 def existing_bodies(answer: Iterable[InfluxSeries[tuple[int, str]]]) -> dict[tuple[str, int], bytes]:

@@ -10,6 +10,7 @@ from hypothesis import given, strategies as st
 
 from telemetry.core.figures.completeness import union_ranges
 from telemetry.store import row_range_table
+from telemetry.store.unreadable import UnreadableRows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +39,8 @@ def test_the_table_has_the_union_of_all_ranges_in_any_order(ranges: list[tuple[i
         merge_all(db, ranges)
         merge_all(db, [(7, 7)], outbox_id=3)
         merge_all(db, ranges)
-        first, second = row_range_table.outbox_ranges(db.execute(row_range_table.SELECT_RANGES, (None,)).fetchall())
+        rows = db.execute(row_range_table.SELECT_RANGES, (None,)).fetchall()
+    first, second = row_range_table.outbox_ranges(rows, UnreadableRows())
     assert first.stored == union_ranges(ranges)
     assert (first.refused, first.dropped, second.stored) == ((), (), ((7, 7),))
 
