@@ -31,6 +31,7 @@ REFUSAL_REMEDIES = {
     "unsupported_value": "upgrade the server; the rows stay and are sent again",
     "future": "check this device's clock and the server's; the rows stay and are sent again",
     "personal_data": "the program must send random ids only; the rows are in the refused table",
+    "unprocessable": "report it to the makers of Motcua; the rows stay and are sent again",
     "store_refused": "the rows are in the refused table; report it to the makers of Motcua",
     "malformed": "the rows are in the refused table; report it to the makers of the program",
     "too_old": "the server accepts no events of that time; the rows are in the refused table",

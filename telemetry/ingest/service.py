@@ -12,26 +12,26 @@ from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import accumulate, islice
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, floor
 from telemetry.core.figures.completeness import ranges_of
-from telemetry.core.fold.event_spans import dirty_hours_of_frames
 from telemetry.core.fold.platform_heartbeat import HEARTBEAT_INTERVAL_MS, PLATFORM_ENTITY, PLATFORM_OUTBOX_ID
 from telemetry.core.protocol import codec, events as ev
 from telemetry.core.protocol.codec import MAX_NAMED_ROWS, DecodedFrame, DeliveryReceipt, UnreadableFrame
 from telemetry.core.protocol.topics import Topic, parse_topic
 from telemetry.errors import StoreUnavailable
-from telemetry.ingest import row_bounds
+from telemetry.ingest import isolation, row_bounds
 from telemetry.ingest.device_limits import DeviceLimits
+from telemetry.ingest.isolation import UNPROCESSABLE, StoreOutcome
 from telemetry.ingest.stats import IngestStats
 from telemetry.store import CONTACT_OUTBOX_ID, SERVER_OUTBOX_IDS, Batch, ChangeRecord, DeadLetter, StoredEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from telemetry.core.inventory import Inventory
     from telemetry.mqtt.link import Message
@@ -99,7 +99,7 @@ def classify_frame(
     message: Message, inventory: Inventory, now: int, oldest: int = 0,
     max_age_ms: int = row_bounds.DEFAULT_MAX_AGE_MS, limits: DeviceLimits | None = None,
 ) -> FrameResult:  # fmt: skip
-    """Sort a message's rows by outcome; never raises, whatever the bytes.
+    """Sort a message's rows by outcome, whatever the bytes.
 
     `now` is the time of arrival and `oldest` the start of the store's retention (0: unlimited), Unix ms;
     rows of devices, not of imports, are stored up to an age of `max_age_ms` and within `limits`.
@@ -153,6 +153,13 @@ def _dead_letters(device: str, decoded: DecodedFrame, now: int, size: int) -> tu
     return tuple(DeadLetter(now, safe_device, reason, rows, size) for reason, rows in sorted(reasons.items()))
 
 
+def _topic_or_none(text: str) -> Topic | None:
+    try:
+        return parse_topic(text)
+    except Exception:  # noqa: BLE001
+        return None
+
+
 class PlatformHeartbeatWriter:
     """Writes the platform's own heartbeat, once a minute; not called without a link. `clock` returns Unix ms."""
 
@@ -203,12 +210,34 @@ class Ingest:
         now = self._clock()
         if not self._messages:
             self._batch_started_at = now
-        result = classify_frame(message, self._inventory(), now, self._oldest_retained, self._max_age_ms, self._limits)
+        try:
+            result = self._classify(message, now)
+        except Exception as error:  # noqa: BLE001  # one message never stops ingest
+            result = self._classify_apart(message, now, error)
         self._messages.append(message)
         self._results.append(result)
         self.stats.record_message(now)
         self._rows += _count_rows(result)
         self._bytes += len(message.payload)
+
+    def _classify(self, message: Message, now: int) -> FrameResult:
+        return classify_frame(message, self._inventory(), now, self._oldest_retained, self._max_age_ms, self._limits)
+
+    def _classify_apart(self, message: Message, now: int, error: Exception) -> FrameResult:
+        """Classify each row of a frame alone, after an unexpected error of the whole; what fails is deferred."""
+        size = len(message.payload)
+        try:
+            topic = parse_topic(message.topic)
+            isolation.log_failure("frame_split", error, topic=topic.path if topic else "", size=size)
+            decoded = isolation.classify_rows_apart(message, lambda part: self._classify(part, now).decoded)
+        except Exception as split_error:  # noqa: BLE001
+            isolation.log_failure("frame_deferred", split_error, size=size)
+            named = _reject_by_properties(message, UNPROCESSABLE)
+            topic = _topic_or_none(message.topic)
+            decoded = replace(named, rejected=[], deferred=named.rejected)
+        if topic is None:
+            return FrameResult(None, DecodedFrame(""), (DeadLetter(now, "", UNPROCESSABLE, 1, size),))
+        return FrameResult(topic, decoded, _dead_letters(topic.device, decoded, now, size))
 
     def is_batch_due(self) -> bool:
         """Return whether a write is due: enough messages, or the first has waited long enough."""
@@ -232,7 +261,26 @@ class Ingest:
         results, self._results = self._results[:size], self._results[size:]
         self._rows -= sum(map(_count_rows, results))
         self._bytes -= sum(len(m.payload) for m in messages)
-        return WriteBatch(messages, results, self._build_batch(results), self._batch_started_at)
+        try:
+            batch = self._build_batch(results)
+        except Exception as error:  # noqa: BLE001  # one frame never stops a write
+            isolation.log_failure("batch_split", error, frames=size)
+            results = [self._checked_result(v) for v in results]
+            batch = self._build_batch(results)
+        return WriteBatch(messages, results, batch, self._batch_started_at)
+
+    def _checked_result(self, result: FrameResult) -> FrameResult:
+        """Return a frame's result when a batch of it alone can be built, else with all its rows deferred."""
+        try:
+            self._build_batch([result])
+        except Exception as error:  # noqa: BLE001
+            isolation.log_failure("frame_deferred", error, rows=len(result.decoded.events))
+            if result.topic is None:
+                return FrameResult(None, DecodedFrame(""))
+            decoded = isolation.defer_all(result.decoded)
+            letters = _dead_letters(result.topic.device, decoded, self._clock(), 0)
+            return FrameResult(result.topic, decoded, letters)
+        return result
 
     def put_back(self, write: WriteBatch) -> None:
         """Put the messages of a failed write before those received since."""
@@ -242,17 +290,23 @@ class Ingest:
         self._bytes += sum(len(m.payload) for m in write.messages)
         self._batch_started_at = write.started_at
 
-    def store_batch(self, write: WriteBatch) -> Sequence[StoredEvent]:
-        """Store a write's batch; returns the events the store will never accept. Raises StoreUnavailable."""
+    def store_batch(self, write: WriteBatch) -> StoreOutcome:
+        """Store a write's batch; returns the events that are not stored. Raises StoreUnavailable."""
         began = self._clock()
-        refused = self._store.append(write.batch)
+        try:
+            outcome = StoreOutcome(self._store.append(write.batch))
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  # one row never stops the others
+            isolation.log_failure("write_split", error, rows=len(write.batch.events))
+            outcome = isolation.append_each(self._store, write.batch)
         self.stats.record_write(began, self._clock())
         if not self._retention_checked_at or began - self._retention_checked_at >= RETENTION_CHECK_MS:
             retention = self._store.raw_retention_ms()
             self._oldest_retained, self._retention_checked_at = (began - retention if retention else 0), began
-        return refused
+        return outcome
 
-    def answer(self, write: WriteBatch, refused: Sequence[StoredEvent], channel: ReplyChannel) -> None:
+    def answer(self, write: WriteBatch, outcome: StoreOutcome, channel: ReplyChannel) -> None:
         """Acknowledge the write's messages, in the order of delivery, then send the receipts."""
         contacts = [s for s in write.batch.events if s.outbox_id == CONTACT_OUTBOX_ID]
         self._last_contact.update({s.device: s.event.t for s in contacts})
@@ -260,7 +314,7 @@ class Ingest:
         now = self._clock()
         receipts: list[tuple[str, bytes]] = []
         sent: Counter[str] = Counter()
-        for reply in _build_replies(write.results, refused):
+        for reply in _build_replies(write.results, outcome):
             topic = reply.topic.with_channel("receipt").path
             limit = channel.largest_payload(topic)
             if sent[topic] >= MAX_RECEIPTS_PER_DEVICE:
@@ -273,7 +327,9 @@ class Ingest:
             receipts += [(topic, payload) for payload in payloads if len(payload) <= limit]
             self.stats.receipts_too_large += sum(len(payload) > limit for payload in payloads)
         channel.publish_many(receipts)
-        rows = len(write.batch.events) - len(contacts) - len(refused)
+        rows = len(write.batch.events) - len(contacts) - len(outcome.refused) - len(outcome.deferred)
+        if outcome.deferred:
+            self.stats.refused_by_reason[UNPROCESSABLE] += len(outcome.deferred)
         self.stats.record_answer(write.batch, len(write.messages), rows, len(receipts))
 
     def flush(self, channel: ReplyChannel) -> None:
@@ -281,11 +337,11 @@ class Ingest:
         if (write := self.take_batch()) is None:
             return
         try:
-            refused = self.store_batch(write)
+            outcome = self.store_batch(write)
         except StoreUnavailable:
             self.put_back(write)
             raise
-        self.answer(write, refused, channel)
+        self.answer(write, outcome, channel)
 
     def _build_batch(self, results: Sequence[FrameResult]) -> Batch:
         now = self._clock()
@@ -298,9 +354,9 @@ class Ingest:
         contacts = self._contact_events(results, now)
         events += contacts
         frames = [(v.topic.centre, v.decoded.events) for v in results if v.topic is not None and v.decoded.events]
-        dirty_windows = dirty_hours_of_frames([*frames, *((s.centre, [s.event]) for s in contacts)])
+        changes = isolation.changes_of([*frames, *((s.centre, [s.event]) for s in contacts)])
         dead_letters = [letter for v in results for letter in v.dead_letters]
-        return Batch(now * 1000, events, [ChangeRecord(*dirty_window) for dirty_window in dirty_windows], dead_letters)
+        return Batch(now * 1000, events, changes, dead_letters)
 
     def _contact_events(self, results: Sequence[FrameResult], now: int) -> list[StoredEvent]:
         """Return a contact event for each device that sent accepted rows and has none in this minute."""
@@ -322,7 +378,7 @@ def _count_rows(result: FrameResult) -> int:
     return len(decoded.events) + len(decoded.rejected) + len(decoded.deferred)
 
 
-def _build_replies(results: Sequence[FrameResult], refused: Sequence[StoredEvent]) -> Iterable[_Reply]:
+def _build_replies(results: Sequence[FrameResult], outcome: StoreOutcome) -> Iterable[_Reply]:
     """Return one reply for each outbox: it covers all its frames in a write."""
     replies: dict[tuple[str, str, str], _Reply] = {}
     for v in results:
@@ -336,12 +392,22 @@ def _build_replies(results: Sequence[FrameResult], refused: Sequence[StoredEvent
         reply.stored += [event.n for event in v.decoded.events]
         reply.rejected.update(v.decoded.rejected)
         reply.deferred.update(v.decoded.deferred)
-    for s in refused:
-        refused_reply = replies.get((s.centre, s.device, s.outbox_id))
-        if refused_reply is not None:
-            refused_reply.stored = [n for n in refused_reply.stored if n != s.event.n]
-            refused_reply.rejected[s.event.n] = "store_refused"
+    _remove_from_stored(replies, outcome.refused, "store_refused", "rejected")
+    _remove_from_stored(replies, outcome.deferred, UNPROCESSABLE, "deferred")
     return replies.values()
+
+
+def _remove_from_stored(
+    replies: Mapping[tuple[str, str, str], _Reply], events: Sequence[StoredEvent], reason: str,
+    kind: Literal["rejected", "deferred"],
+) -> None:  # fmt: skip
+    """Answer events that are not stored with the reason instead."""
+    numbers: dict[tuple[str, str, str], set[int]] = {}
+    for s in events:
+        numbers.setdefault((s.centre, s.device, s.outbox_id), set()).add(s.event.n)
+    for key in numbers.keys() & replies.keys():
+        replies[key].stored = [n for n in replies[key].stored if n not in numbers[key]]
+        getattr(replies[key], kind).update(dict.fromkeys(sorted(numbers[key]), reason))
 
 
 def _fit_receipt(receipt: DeliveryReceipt, limit: int) -> Iterator[bytes]:

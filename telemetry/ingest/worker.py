@@ -17,13 +17,12 @@ from telemetry.mqtt.link import Link, LinkSettings
 from telemetry.mqtt.reconnect import Backoff, ForwardingListener
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from concurrent.futures import Future
 
+    from telemetry.ingest.isolation import StoreOutcome
     from telemetry.ingest.service import Ingest, WriteBatch
     from telemetry.mqtt.address import BrokerAddress
     from telemetry.mqtt.broker_limits import BrokerLimits
-    from telemetry.store import StoredEvent
 
 _log = structlog.get_logger()
 OWN_SESSION_EXPIRY_S = 7 * 86_400
@@ -93,7 +92,7 @@ class _WritePipeline:
 
     def __init__(self, ingest: Ingest, link: Link, executor: ThreadPoolExecutor) -> None:
         self._ingest, self._link, self._executor = ingest, link, executor
-        self._writes: deque[tuple[WriteBatch, Future[Sequence[StoredEvent]]]] = deque()
+        self._writes: deque[tuple[WriteBatch, Future[StoreOutcome]]] = deque()
         self._backoff = Backoff()
         self._heartbeat: Future[bool] | None = None
         self.wakeup_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -132,14 +131,14 @@ class _WritePipeline:
         while self._writes and self._writes[0][1].done():
             write, future = self._writes[0]
             try:
-                refused = future.result()
+                outcome = future.result()
             except StoreUnavailable as error:
                 self._put_back_writes(error)
                 self._link.keep_alive()
                 self._backoff.wait(stop)
                 return
             self._writes.popleft()
-            self._ingest.answer(write, refused, self._link)
+            self._ingest.answer(write, outcome, self._link)
             self._backoff.reset()
 
     def _put_back_writes(self, error: StoreUnavailable) -> None:

@@ -54,6 +54,10 @@ class _LenientFrame(_FrameHead, frozen=True, kw_only=True):
     events: list[msgspec.Raw]
 
 
+class _NumberedRow(Struct, frozen=True):
+    n: ev.RowNumber
+
+
 class _StrictFrame(_FrameHead, frozen=True, kw_only=True, forbid_unknown_fields=True):
     events: list[AgentEvent]
 
@@ -99,6 +103,7 @@ class UnreadableFrame(Exception):
 _ENCODER = msgspec.json.Encoder()
 _STRICT_DECODER = msgspec.json.Decoder(_StrictFrame)
 _LENIENT_DECODER = msgspec.json.Decoder(_LenientFrame)
+_ROW_NUMBER_DECODER = msgspec.json.Decoder(_NumberedRow)
 _EVENT_DECODER = msgspec.json.Decoder(AnyEvent)
 _RECEIPT_DECODER = msgspec.json.Decoder(DeliveryReceipt)
 _EVENT_TYPE_BY_TAG: dict[str, type[ev.Event]] = {str(kind.__struct_config__.tag): kind for kind in ev.AGENT_EVENTS}
@@ -171,6 +176,28 @@ def decode_frame(payload: bytes, content_type: str, now: int) -> DecodedFrame:
             if frame.v == VERSION and text_validation.texts_are_valid(frame.events):
                 return _defer_future_rows(DecodedFrame(frame.spool, frame.events), now)
     return _defer_future_rows(_decode_leniently(text), now)
+
+
+def split_frame(payload: bytes, content_type: str) -> tuple[str, list[tuple[int, bytes]]]:
+    """Return a frame's outbox id and its rows, each as a frame of its own with its number (0: it has none).
+
+    Raises UnreadableFrame.
+    """
+    try:
+        frame = _LENIENT_DECODER.decode(_inflate(payload, content_type))
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        raise UnreadableFrame("malformed") from None
+    return frame.spool, [
+        (_row_number(raw), _ENCODER.encode({"v": frame.v, "spool": frame.spool, "events": [raw]}))
+        for raw in frame.events
+    ]
+
+
+def _row_number(raw: msgspec.Raw) -> int:
+    try:
+        return _ROW_NUMBER_DECODER.decode(raw).n
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return 0
 
 
 def _inflate(payload: bytes, content_type: str) -> bytes:
