@@ -153,11 +153,16 @@ class InfluxStore:
             self.unreadable.record_refused(names[-1][0], f"more rows of {bucket}", "too many rows are refused")
 
     def reconcile(self) -> None:
-        """Merge row ranges and dead letters; retain each event only at its smallest t."""
+        """Merge row ranges and dead letters; retain each event only at its smallest t.
+
+        What it cannot work on is counted and tried again at the next call: totals do not depend on it.
+        """
         try:
             self._reconciler.run()
-        except WriteRejected as error:  # the next run tries again; totals do not depend on it
-            self.unreadable.record_refused("", "summary of row numbers and dead letters", str(error))
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever stored bytes raise
+            self.unreadable.record("", "row numbers and dead letters", error)
 
     # --- reading raw --------------------------------------------------------------------------
 

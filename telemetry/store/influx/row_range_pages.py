@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 STATEMENTS_PER_REQUEST: Final = 200
 OUTBOXES_PER_QUERY: Final = 2_000
+MAX_ROW_NUMBER: Final = 1 << 53
 MAX_REMEMBERED: Final = 50_000
 MAX_REMEMBERED_RANGES: Final = 16
 _NEWEST_FIRST: Final = "ORDER BY time DESC"
@@ -68,7 +69,8 @@ class RowRangePages:
     def all_entries(self, device: str | None = None) -> dict[OutboxKey, RowRangesEntry]:
         """Return the rows of all outboxes, or of those of one device, without locations."""
         where = "" if device is None else f"device = {quote_string(device)} AND "
-        query = f"SELECT body::string FROM row_range WHERE {where}body != '{_EMPTY_BODY}' AND {self._province_tag.condition}"
+        where += f"body != '{_EMPTY_BODY}' AND {self._province_tag.condition}"
+        query = f"SELECT body::string FROM row_range WHERE {where}"
         pages: PagesByOutcome = {}
         (answer,) = self._server.query(self._bucket, tuple[int, str], f"{query} {_GROUPS}")
         self._collect(pages, answer)
@@ -114,7 +116,7 @@ class RowRangePages:
                 tuple[int, str],
                 f"{query} AND {self._province_tag.condition} {_GROUPS} {_NEWEST_FIRST} LIMIT 2",
             )
-            asked = [series for series in answer if _key_of(series.tags)[0] in keys]
+            asked = [s for s in answer if s.tags["outcome"] in OUTCOMES and _key_of(s.tags)[0] in keys]
             self._collect(pages, asked)
             for series in asked:
                 of_province = _key_of(series.tags), series.tags.get(PROVINCE_TAG, "")
@@ -128,10 +130,9 @@ class RowRangePages:
     def _page_statements(self, key: OutcomeKey, ranges: ClosedRanges, all_from: int) -> Iterator[str]:
         """Yield the queries for the pages of these rows and, for each run of pages, the one before."""
         (device, outbox_id), outcome = key
-        query = (
-            f"SELECT body::string FROM row_range WHERE device = {quote_string(device)} AND spool = {quote_string(outbox_id)} "
-            f"AND outcome = '{outcome}' AND body != '{_EMPTY_BODY}' AND {self._province_tag.condition}"
-        )
+        where = f"device = {quote_string(device)} AND spool = {quote_string(outbox_id)} AND outcome = '{outcome}'"
+        where += f" AND body != '{_EMPTY_BODY}' AND {self._province_tag.condition}"
+        query = f"SELECT body::string FROM row_range WHERE {where}"
         for first, last in row_ranges.page_spans(ranges):
             if first < all_from:
                 yield f"{query} AND time >= {first} AND time <= {last} {_GROUPS}"
@@ -139,14 +140,14 @@ class RowRangePages:
 
     def _collect(self, pages: PagesByOutcome, answer: Iterable[InfluxSeries[tuple[int, str]]]) -> None:
         """Add the pages of an answer; the same page without and with a province is one."""
-        rows = [(series.tags, page, body) for series in answer for page, body in series.values]
+        rows = [(s.tags, page, body) for s in answer if s.tags["outcome"] in OUTCOMES for page, body in s.values]
         decoded = self._unreadable.read_each(
             rows,
-            lambda row: (row[0], row[1], msgspec.json.decode(row[2], type=ClosedRanges)),
+            lambda row: (_key_of(row[0]), row[1], _decode_ranges(row[2])),
             lambda row: ("", f"row_range {row[0]} {row[1]}"),
         )
-        for tags, page, ranges in decoded:
-            of_outcome = pages.setdefault(_key_of(tags), {})
+        for key, page, ranges in decoded:
+            of_outcome = pages.setdefault(key, {})
             of_outcome[page] = union_ranges(of_outcome.get(page, ()), ranges)
 
     def _locations(self, keys: set[OutboxKey]) -> dict[OutboxKey, list[RowLocation]]:
@@ -221,7 +222,9 @@ class RowRangePages:
     def _legacy_points(self, device: str | None = None) -> list[tuple[dict[str, str], list[RowRangesEntry]]]:
         """Return the texts, with their points' tags, that have rows; of a device: of its centre."""
         where = "" if device is None else f"site = {quote_string(device.rpartition('-')[0] or '-')} AND "
-        query = f"SELECT body::string FROM ranges WHERE {where}body != '{_EMPTY_BODY}' AND {self._province_tag.condition}"
+        query = (
+            f"SELECT body::string FROM ranges WHERE {where}body != '{_EMPTY_BODY}' AND {self._province_tag.condition}"
+        )
         (answer,) = self._server.query(self._bucket, tuple[int, str], f"{query} GROUP BY site, part, province")
         return list(
             self._unreadable.read_each(
@@ -230,6 +233,15 @@ class RowRangePages:
                 lambda row: ("", f"ranges {row[0]}"),
             )
         )
+
+
+def _decode_ranges(body: str) -> ClosedRanges:
+    """Return the ranges of a page; raises MsgspecError or ValueError when they are none."""
+    ranges = msgspec.json.decode(body, type=ClosedRanges)
+    if any(not 0 < low <= high <= MAX_ROW_NUMBER for low, high in ranges):
+        msg = "no range of row numbers"
+        raise ValueError(msg)
+    return ranges
 
 
 def _key_of(tags: Mapping[str, str]) -> OutcomeKey:
