@@ -15,7 +15,7 @@ from edge_agent.alarms import AlarmReporter
 from edge_agent.log import Logger
 from edge_agent.reconnect import ReconnectPolicy
 from edge_agent.refusal_log import RefusalLog
-from edge_agent.sender import TOO_LARGE, FrameSender, OutgoingFrame
+from edge_agent.sender import TOO_LARGE, UNREADABLE, FrameSender, OutgoingFrame, read_capture_time
 from edge_agent.settings import AgentSettings, Environment
 from telemetry import __version__
 from telemetry.core.figures.completeness import count_rows, ranges_of, subtract_ranges, union_ranges
@@ -77,7 +77,12 @@ class Agent:
         self._refusal_log = RefusalLog(settings.device)
         self.alarms = AlarmReporter(outbox, environment.wall, environment.monotonic, settings.alarms_enabled)
         self.sender = FrameSender(
-            outbox, settings, environment, self._boot, self._publish_frame, self._set_aside_too_large
+            outbox,
+            settings,
+            environment,
+            self._boot,
+            self._publish_frame,
+            self._set_aside,
         )
         channels = [("receipt", 0), *([("state", 0)] if settings.alarms_enabled else [])]
         channels += [("config", 1), ("command", 1)] if remote else []
@@ -214,12 +219,21 @@ class Agent:
         _log.warning("subscription_refused", device=self.settings.device, topic=topic, code=code, remedy=remedy)
         self.alarms.raise_alarm("subscription_refused", channel)
 
-    def _set_aside_too_large(self, row: OutboxRow, size: int) -> None:
-        """Move a row to the refused table that no frame to this broker can carry. Raises sqlite3.Error."""
-        self.outbox.move_to_refused([(row.n, TOO_LARGE)], self.environment.wall())
+    def _set_aside(self, row: OutboxRow, size: int | None) -> None:
+        """Move a row to the refused table that no frame to this broker can carry, or that is no event (size None).
+
+        Raises sqlite3.Error.
+        """
+        reason, device = UNREADABLE if size is None else TOO_LARGE, self.settings.device
+        self.outbox.move_to_refused([(row.n, reason)], self.environment.wall())
         self.counters.refused_rows += 1
+        if size is None:
+            remedy = "look at this device's disk and power; the row is in the refused table, all others are sent"
+            _log.error("row_unreadable", device=device, row=row.n, remedy=remedy)
+            self.alarms.raise_alarm("outbox_corrupt", "row")
+            return
         remedy = "raise the broker's limit; the row is in the refused table and is sent when the broker accepts it"
-        _log.warning("row_too_large", device=self.settings.device, row=row.n, bytes=size, remedy=remedy)
+        _log.warning("row_too_large", device=device, row=row.n, bytes=size, remedy=remedy)
         self.alarms.raise_alarm("packet_too_large", "row")
 
     def on_disconnected(self, code: int, reason: str) -> None:
@@ -369,8 +383,12 @@ class Agent:
 
     def oldest_row_age_ms(self) -> int:
         """Return how long ago the oldest unreceipted row was captured, ms."""
-        rows = self.outbox.rows_after(0, 1)
-        return max(0, self.environment.wall() - codec.decode_event(rows[0].body).t) if rows else 0
+        after = 0
+        while rows := self.outbox.rows_after(after, 1):
+            after, captured_at = rows[0].n, read_capture_time(rows[0])
+            if captured_at is not None:
+                return max(0, self.environment.wall() - captured_at)
+        return 0
 
     def all_receipted(self) -> bool:
         """Return whether every row has its receipt."""

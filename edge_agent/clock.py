@@ -115,7 +115,7 @@ def repair_event_times(body: bytes, stamp: ClockStamp, offset: int) -> bytes:
     old_offset = stamp.wall - stamp.mono
     try:
         event = codec.decode_event(body)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return body
     latest = stamp.wall + SKEW_TOLERANCE_MS
     names = [name for name in ("t", *EVENT_TIME_FIELDS) if old_offset <= (getattr(event, name, None) or -1) <= latest]

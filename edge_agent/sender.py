@@ -8,10 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import msgspec
+from msgspec import Struct
+
 from edge_agent.delivery import Delivery
 from edge_agent.outbox import OutboxRow, UnsureTimestamps
 from edge_agent.packet_budget import SIZE_REFUSALS, SMALL_ROW_BYTES, PacketBudget
-from telemetry.core.protocol import codec
+from telemetry.core.protocol import codec, events as ev
 from telemetry.core.protocol.topics import Topic
 from telemetry.mqtt.broker_limits import BrokerLimits
 from telemetry.mqtt.link import FAILED
@@ -27,6 +30,8 @@ FRAME_TARGET_BYTES = 96 * 1024
 COMPRESS_MIN_BYTES = 4 * 1024
 DEVICE_WIDE_REASONS = frozenset({"unknown_device", "unknown_centre", "unsupported_version"})
 """Reasons that apply to every row of a device."""
+UNREADABLE = "unreadable"
+"""Why a row is in the refused table whose body is not what was stored: a power cut or another program changed it."""
 TOO_LARGE = "too_large_for_broker"
 """Why a row is in the refused table that no receipt rejected: its frame is larger than the broker accepts."""
 USUAL_ROW_BYTES = 160
@@ -55,11 +60,12 @@ class FrameSender:
         environment: Environment,
         boot: str,
         publish: Callable[[OutgoingFrame], int | None],
-        set_aside: Callable[[OutboxRow, int], None] = lambda _row, _size: None,
+        set_aside: Callable[[OutboxRow, int | None], None] = lambda _row, _size: None,
     ) -> None:
         """Nothing is sent before `on_connected`.
 
-        `set_aside` takes a row out of the outbox whose packet, of this size, the broker does not accept.
+        `set_aside` takes a row out of the outbox whose packet, of this size, the broker does not accept, or whose body
+        is not what was stored (None).
         """
         self._outbox, self._boot, self._publish, self._wall = outbox, boot, publish, environment.wall
         self._clock = environment.clock
@@ -67,6 +73,7 @@ class FrameSender:
         self._pace, self._compress = settings.pace, settings.compress
         self._topic, self._set_aside = Topic(settings.centre, settings.device, "up").path, set_aside
         self._limits, self._budget, self._packet_sizes = BrokerLimits(), PacketBudget(), dict[int, int]()
+        self._checked_until = outbox.highest_n
         self._may_restore_rows = False
         self.is_blocked = False
         """Whether the broker accepts no frame at all, not even with one usual row."""
@@ -165,7 +172,7 @@ class FrameSender:
     def reset_if_outbox_replaced(self, now: int, chance: float) -> None:
         """Start over when a damaged outbox was replaced: its rows may have other ids."""
         if self._outbox.file.generation != self._generation:
-            self._generation = self._outbox.file.generation
+            self._generation, self._checked_until = self._outbox.file.generation, self._outbox.highest_n
             self.delivery = Delivery(self._pace)
             self.on_connected(now, chance)
 
@@ -233,6 +240,9 @@ class FrameSender:
 
         Returns the rows that were sent or set aside; none when the link accepts nothing now.
         """
+        rows, unreadable = self._without_unreadable(rows)
+        if not rows:
+            return unreadable
         rows = fit_to_frame(rows)
         if self._unsure_timestamps and self._clock and self._clock.trusted and any(row.time_unsure for row in rows):
             self._may_have_unsure_rows = True
@@ -253,6 +263,22 @@ class FrameSender:
             return []
         self._packet_sizes[mid] = self._packet_size(frame)
         return rows
+
+    def _without_unreadable(self, rows: list[OutboxRow]) -> tuple[list[OutboxRow], list[OutboxRow]]:
+        """Set aside rows that an earlier process stored and that are no events now; returns the others, and those.
+
+        One of them in a frame would make the frame unreadable, and so all its rows.
+        """
+        if rows[0].n > self._checked_until:
+            return rows, []
+        unreadable = [row for row in rows if row.n <= self._checked_until and not is_readable(row)]
+        if unreadable:
+            for row in unreadable:
+                self._set_aside(row, None)
+            numbers = {row.n for row in unreadable}
+            self.delivery.forget(numbers)
+            rows = [row for row in rows if row.n not in numbers]
+        return rows, unreadable
 
     def _pack(self, rows: list[OutboxRow]) -> OutgoingFrame | None:
         """Return a frame with the first rows, as many as the broker accepts; None when the first is too large."""
@@ -291,3 +317,29 @@ def fit_to_frame(rows: list[OutboxRow]) -> list[OutboxRow]:
         if i and size > FRAME_TARGET_BYTES:
             return rows[:i]
     return rows
+
+
+class _RowHead(Struct, frozen=True):
+    """What every event has, also one of another version."""
+
+    n: ev.RowNumber
+    t: ev.Ms
+    type: str
+
+
+_HEAD_DECODER = msgspec.json.Decoder(_RowHead)
+
+
+def read_capture_time(row: OutboxRow) -> int | None:
+    """Return when the event of a row was captured, Unix ms; None when its body is no event with its number."""
+    try:
+        head = _HEAD_DECODER.decode(row.body)
+        row.body.decode()
+    except (msgspec.MsgspecError, ValueError, TypeError, AttributeError, RecursionError):
+        return None
+    return head.t if head.n == row.n else None
+
+
+def is_readable(row: OutboxRow) -> bool:
+    """Return whether a row's body is an event with its number, perhaps one of another version."""
+    return read_capture_time(row) is not None

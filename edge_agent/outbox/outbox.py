@@ -33,6 +33,11 @@ _HANDED_OUT = "delivery:handed_out"
 """The cursor that holds the rows handed out when the agent stopped."""
 MAX_HANDED_OUT_RANGES = 10_000
 _REFUSED_EVENT_PREFIX = b'{"type":"outbox.refused"'
+_MAX_ROW_BYTES = 1 << 30
+_SUM_OF_SIZES = (
+    f"coalesce(sum(CASE WHEN typeof(size) = 'integer' AND size BETWEEN 0 AND {_MAX_ROW_BYTES} THEN size END), 0)"
+)
+"""A size that a power cut changed counts as nothing."""
 _INSERT_ROW = "INSERT INTO rows (n, class, size, body, boot, mono, wall, doubtful) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -89,7 +94,7 @@ class Outbox:
     def _load_counters(self, db: sqlite3.Connection) -> None:
         """Read the counters from the file."""
         self.outbox_id = str(db.execute("SELECT spool FROM meta").fetchone()[0])
-        count, size = db.execute("SELECT count(*), coalesce(sum(size), 0) FROM rows").fetchone()
+        count, size = db.execute(f"SELECT count(*), {_SUM_OF_SIZES} FROM rows").fetchone()  # noqa: S608
         self._row_count, self._size_bytes = int(count), int(size)
         row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'rows'").fetchone()
         self._highest_n = int(row[0]) if row else 0
@@ -179,8 +184,8 @@ class Outbox:
                 if excess_bytes <= 0:
                     break
                 numbers.append(n)
-                excess_bytes -= size
-                self._size_bytes -= size
+                excess_bytes -= _usable_size(size)
+                self._size_bytes -= _usable_size(size)
             self._drop_rows(db, numbers, name, t)
 
     def _drop_rows(self, db: sqlite3.Connection, numbers: list[int], class_name: str, t: int) -> None:
@@ -223,7 +228,7 @@ class Outbox:
             ):  # a damaged file was replaced meanwhile: the numbers now belong to other rows
                 return
             for low, high in ranges:
-                sql = "SELECT count(*), coalesce(sum(size), 0) FROM rows WHERE n BETWEEN ? AND ?"
+                sql = f"SELECT count(*), {_SUM_OF_SIZES} FROM rows WHERE n BETWEEN ? AND ?"  # noqa: S608
                 count, size = db.execute(sql, (low, high)).fetchone()
                 db.execute("DELETE FROM rows WHERE n BETWEEN ? AND ?", (low, high))
                 self._row_count -= count
@@ -259,8 +264,10 @@ class Outbox:
         db.execute("INSERT OR REPLACE INTO refused VALUES (?, ?, ?)", (n, reason, row[0]))
         db.execute("DELETE FROM rows WHERE n = ?", (n,))
         self._row_count -= 1
-        self._size_bytes -= row[1]
-        if not self._numbers_external and not row[0].startswith(_REFUSED_EVENT_PREFIX):
+        body, size = row
+        self._size_bytes -= _usable_size(size)
+        is_report = isinstance(body, bytes) and body.startswith(_REFUSED_EVENT_PREFIX)
+        if not self._numbers_external and not is_report:
             self._insert_new(db, [ev.OutboxRefused(n=1, t=now, row=n, reason=reason.replace("_", "-"))])
 
     def refused_rows(self, reason: str) -> list[OutboxRow]:
@@ -349,3 +356,8 @@ class Outbox:
     def close(self) -> None:
         """Close the file."""
         self.file.close()
+
+
+def _usable_size(size: object) -> int:
+    """Return a row's stored size, bytes; 0 when it is none, as in the sum."""
+    return size if isinstance(size, int) and 0 <= size <= _MAX_ROW_BYTES else 0

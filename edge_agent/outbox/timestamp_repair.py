@@ -61,13 +61,21 @@ class UnsureTimestamps:
         def work(db: sqlite3.Connection) -> int:
             sql = "SELECT n, body, mono, wall FROM rows WHERE doubtful = 1 ORDER BY n LIMIT ?"
             rows = db.execute(sql, (REPAIR_BATCH_ROWS,)).fetchall()
+            readable = [row for row in rows if _is_row(*row[1:])]
             repaired = [
                 (repair_event_times(body, ClockStamp(wall, mono, self.boot), offset), n, mono)
-                for n, body, mono, wall in rows
+                for n, body, mono, wall in readable
             ]
             sql = "UPDATE rows SET body = ?, size = ?, wall = ?, doubtful = 0 WHERE n = ?"
             db.executemany(sql, [(body, len(body), mono + offset, n) for body, n, mono in repaired])
-            self.outbox.add_size(sum(len(new[0]) - len(old[1]) for new, old in zip(repaired, rows, strict=True)))
+            self.outbox.add_size(sum(len(new[0]) - len(old[1]) for new, old in zip(repaired, readable, strict=True)))
+            unreadable = [(row[0],) for row in rows if not _is_row(*row[1:])]
+            db.executemany("UPDATE rows SET doubtful = 0 WHERE n = ?", unreadable)
             return len(rows)
 
         return self.outbox.file.commit_freeing(work, durable=True)
+
+
+def _is_row(body: object, mono: object, wall: object) -> bool:
+    """Return whether a row's times can be repaired; one that a power cut changed is set aside when it is sent."""
+    return isinstance(body, bytes) and isinstance(mono, int) and isinstance(wall, int)
