@@ -36,7 +36,7 @@ def decode_contacts(rows: Iterable[tuple[str, bytes]]) -> dict[str, ContactsNow]
     contacts: dict[str, ContactsNow] = {}
     for entity, body in rows:
         if entity.startswith(CONTACTS_ROW_PREFIX):
-            with suppress(msgspec.DecodeError, TypeError):
+            with suppress(msgspec.DecodeError, TypeError, ValueError, RecursionError):
                 row = msgspec.json.decode(body, type=ContactsNow)
                 contacts[row.entity] = row
     return contacts

@@ -158,11 +158,10 @@ class SloEvaluator:
                 continue
             try:
                 saved_row = msgspec.json.decode(live.body, type=SloNow)
-            except (
-                msgspec.DecodeError,
-                TypeError,
-                ValueError,
-            ):  # another version wrote it in another shape: its states are not restored
+            except (msgspec.DecodeError, TypeError, ValueError, RecursionError) as error:
+                _log.warning(
+                    "slo_state_unreadable", row=live.entity, error=type(error).__name__, effect="it begins anew"
+                )
                 continue
             slo = live.entity.removeprefix(SLO_ROW_PREFIX)
             for scope in saved_row.scopes:

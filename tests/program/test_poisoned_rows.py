@@ -104,6 +104,9 @@ WILD_ROWS = {
     "an objective's state of another version": '{"slo":"open","at":1,"settled_until":1,"scopes":[{"scope":'
     '"centre:vn83-a","start":1,"end":2,"good":1,"bad":1,"standing":"splendid"}]}',
     "an objective's time beyond the calendar": '{"slo":"open","at":4503599627370496,"settled_until":1}',
+    "a contact that is nested without end": '{"entity":"vn83-a","x":' + "[" * 100_000,
+    "a fault that is nested without end": '{"entity":"vn83-a","since":1,"x":' + "[" * 100_000,
+    "an objective that is nested without end": '{"slo":"open","x":' + "[" * 100_000,
     "a contact beyond the calendar": '{"entity":"vn83-a","first":{"vn83-a-kiosk1":4503599627370496}}',
     "a fault beyond the calendar": '{"entity":"vn83-a","at":1,"since":4503599627370496}',
 }

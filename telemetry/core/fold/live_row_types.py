@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 AvailabilityState = Literal["up", "down", "unknown"]
-Instant = Annotated[int, Meta(ge=0, le=7_258_118_400_000)]
+LAST_INSTANT_MS = 7_258_118_400_000
+Instant = Annotated[int, Meta(ge=0, le=LAST_INSTANT_MS)]
 """Unix ms up to the year 2200: whatever is stored, a reader can show it as a local time."""
 SLO_ROW_PREFIX = "slo:"
 """The prefix of an objective's live row, before its id."""
@@ -193,7 +194,7 @@ def decode_faults(rows: Iterable[tuple[str, bytes]]) -> dict[str, FoldFaultNow]:
     faults: dict[str, FoldFaultNow] = {}
     for entity, body in rows:
         if entity.startswith(FAULT_ROW_PREFIX):
-            with suppress(msgspec.DecodeError, TypeError):
+            with suppress(msgspec.DecodeError, TypeError, ValueError, RecursionError):
                 row = msgspec.json.decode(body, type=FoldFaultNow)
                 faults[row.entity] = row
     return faults
