@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from telemetry.core.fold.live_row_types import Instant
+from telemetry.core.protocol.event_fields import Instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

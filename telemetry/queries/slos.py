@@ -13,9 +13,9 @@ from telemetry.core.figures.accounting import (
     covered_ratio,
     sum_times,
 )
-from telemetry.core.fold.live_row_types import ScopedSloNow
+from telemetry.core.fold.live_row_types import ScopedSloNow, SloState
 from telemetry.core.inventory import DEFAULT_COVERAGE_FLOOR
-from telemetry.core.slo.budget import ErrorBudget, SloState, error_budget
+from telemetry.core.slo.budget import ErrorBudget, error_budget
 from telemetry.core.slo.evaluation import scopes_of
 from telemetry.core.slo.sli import TIME_SLIS, GoodBad
 from telemetry.queries.errors import NotFound

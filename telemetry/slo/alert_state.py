@@ -17,7 +17,7 @@ import msgspec
 import structlog
 from msgspec import Meta
 
-from telemetry.core.fold.live_row_types import LAST_INSTANT_MS, Instant
+from telemetry.core.protocol.event_fields import LAST_INSTANT_MS, Instant
 from telemetry.core.slo.alert import ActiveAlert
 from telemetry.core.slo.burn_rate import AlarmState, AlarmStates, Severity
 from telemetry.errors import MotcuaError

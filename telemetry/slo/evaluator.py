@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence, Set as AbstractSet
 
     from telemetry.core.calendar.windows import BucketWidth, Window
+    from telemetry.core.fold.live_row_types import SloState
     from telemetry.core.fold.states import RecentState
     from telemetry.core.fold.totals import Total
     from telemetry.core.in_service import ServicePeriods
     from telemetry.core.inventory import Inventory
-    from telemetry.core.slo.budget import SloState
     from telemetry.core.slo.burn_rate import AlarmStates
     from telemetry.core.slo.evaluation import Evaluation, ScopedObjective
     from telemetry.slo.alerting import Alerting

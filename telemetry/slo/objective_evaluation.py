@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
     from telemetry.core.calendar.open_time import OpenTimeline
     from telemetry.core.calendar.opening_calendar import ReadinessCheck
+    from telemetry.core.fold.live_row_types import SloState
     from telemetry.core.in_service import ServicePeriods
     from telemetry.core.inventory import Objective
-    from telemetry.core.slo.budget import SloState
     from telemetry.core.slo.burn_rate import BurnRate
     from telemetry.core.slo.evaluation import ScopedObjective
     from telemetry.slo.totals_table import ReadinessSums, TableEntry

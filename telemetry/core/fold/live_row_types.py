@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from telemetry.core.fold.totals import EncodedSums, decode_sums
+from telemetry.core.protocol.event_fields import Instant
 from telemetry.core.protocol.events import CertificateDays, ChainCertificate, Count, CpuPercent, LatencyMs, Ms, Percent
-from telemetry.core.slo.budget import SloState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 AvailabilityState = Literal["up", "down", "unknown"]
-LAST_INSTANT_MS = 7_258_118_400_000
-Instant = Annotated[int, Meta(ge=0, le=LAST_INSTANT_MS)]
-"""Unix ms up to the year 2200: whatever is stored, a reader can show it as a local time."""
+SloState = Literal["no_data", "healthy", "at_risk", "exhausted"]
 SLO_ROW_PREFIX = "slo:"
 """The prefix of an objective's live row, before its id."""
 FAULT_ROW_PREFIX = "fault:"

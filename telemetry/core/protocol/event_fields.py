@@ -26,6 +26,9 @@ Id = Annotated[str, _pattern_meta("a-z0-9-", 1, 63)]
 TicketId = Annotated[str, _pattern_meta("A-Za-z0-9_-", 1, 64)]
 ShortText = Annotated[str, _pattern_meta("A-Za-z0-9._+:-", 0, 64)]
 Ms = Annotated[int, Meta(ge=0, le=1 << 53)]
+LAST_INSTANT_MS = 7_258_118_400_000
+Instant = Annotated[int, Meta(ge=0, le=LAST_INSTANT_MS)]
+"""Unix ms up to the year 2200: whatever is stored, a reader can show it as a local time."""
 Count = Annotated[int, Meta(ge=0, le=1 << 53)]
 RequestCount = Annotated[int, Meta(ge=0, le=10_000_000)]
 """Requests of one period; times MAX_LATENCY_MS they are well within 64 bits."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from telemetry.core.calendar.open_time import OpenTimeline
+    from telemetry.core.fold.live_row_types import SloState
 
-SloState = Literal["no_data", "healthy", "at_risk", "exhausted"]
 AT_RISK_RATIO = 0.20
 """An objective is at risk when this share of its budget remains, or less."""
 RECOVERY_MARGIN = 0.05

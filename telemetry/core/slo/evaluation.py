@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from telemetry.core.scope import Scope
-from telemetry.core.slo.budget import ErrorBudget, SloState, classify_slo_state, error_budget, predict_exhaustion
+from telemetry.core.slo.budget import ErrorBudget, classify_slo_state, error_budget, predict_exhaustion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from telemetry.core.calendar.open_time import OpenTimeline
     from telemetry.core.calendar.windows import Window
     from telemetry.core.figures.accounting import TimeByState
+    from telemetry.core.fold.live_row_types import SloState
     from telemetry.core.inventory import Centre, Inventory, Objective
     from telemetry.core.slo.burn_rate import BurnRate
     from telemetry.core.slo.sli import GoodBad, TimeResult

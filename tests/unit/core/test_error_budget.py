@@ -16,6 +16,7 @@ from telemetry.core.slo.sli import GoodBad, weigh_time
 from telemetry.core.slo.timeseries import TimeBucket, build_time_series
 
 if TYPE_CHECKING:
+    from telemetry.core.fold.live_row_types import SloState
     from telemetry.core.inventory import ObjectiveUnknownPolicy
 
 calm = settings(deadline=None)
@@ -73,7 +74,7 @@ def test_budgets_of_parts_add_up_to_the_budget_of_the_whole(goal: float, parts: 
         (150, "healthy", "exhausted"),
     ],
 )
-def test_a_standing_improves_only_past_its_limit(consumed: int, before: bg.SloState, word: str) -> None:
+def test_a_standing_improves_only_past_its_limit(consumed: int, before: SloState, word: str) -> None:
     assert bg.classify_slo_state(bg.ErrorBudget(100, consumed), 1, before) == word
 
 
