@@ -136,6 +136,18 @@ def parse_window(start: str | None, end: str | None) -> Window | None:
     return Window(_parse_ms("--from", start, 0), _parse_ms("--to", end, OPEN_END_MS))
 
 
+def parse_time(option: str, text: str) -> datetime:
+    """Return a day or time of the command line; without an offset it is naive: local time of whoever it is for.
+
+    Raises ConfigError.
+    """
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        remedy = "write e.g. 2026-10-01 or 2026-10-01T00:00:00+07:00"
+        raise ConfigError([Fault("command line", 0, option, f"not a time: {text!r} ({error})", remedy)]) from error
+
+
 def _parse_ms(name: str, text: str | None, default: int) -> int:
     from telemetry.core.calendar.windows import to_ms
 

@@ -16,6 +16,7 @@ from motcua.cli.extras import EXTRAS_BY_COMMAND
 CHECKS: dict[str, tuple[str, int]] = {
     "agent": ("agent --config none.toml", 2),
     "api": ("api --config faulty.toml", 2),
+    "backtest arrivals": ("backtest arrivals --fit-until 2026-10-01 --store sqlite:///none.db", 2),
     "broker": ("broker --listen nowhere", 2),
     "ca request": ("ca request --name vn83-83-kiosk1", 0),
     "ca root": ("ca root --out root --name Root", 0),

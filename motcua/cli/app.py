@@ -11,7 +11,19 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from motcua.cli import ConfigOption, MqttOption, StoreOption, ca, drift, inventory, publish, render, replay, rotation
+from motcua.cli import (
+    ConfigOption,
+    MqttOption,
+    StoreOption,
+    backtest,
+    ca,
+    drift,
+    inventory,
+    publish,
+    render,
+    replay,
+    rotation,
+)
 from motcua.cli.extras import missing_extra
 from motcua.startup import load_inventory, load_settings, stored_logs, until_stopped
 from telemetry import __version__
@@ -25,6 +37,7 @@ app.command("render")(render.render)
 app.command("drift")(drift.drift)
 app.command("publish")(publish.publish)
 app.command("replay")(replay.replay)
+app.add_typer(backtest.app, name="backtest")
 app.add_typer(ca.app, name="ca")
 app.add_typer(rotation.app, name="rotation")
 err = Console(stderr=True)

@@ -13,6 +13,7 @@ _SERVER, _BOTH, _INFRA = ("server",), ("server", "infra"), ("infra",)
 EXTRAS_BY_COMMAND: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
     "agent": ("edge", "server"),
     "api": _SERVER,
+    "backtest arrivals": _SERVER,
     "broker": _SERVER,
     "ca request": _INFRA,
     "ca root": _INFRA,
