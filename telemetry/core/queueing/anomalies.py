@@ -74,7 +74,7 @@ def flag_day(
     `sums` has the queue sums (`totals.QUEUE_FIELDS`) of the half hours of all these days.
     """
     model = ArrivalsModel(tuple(others))
-    expected = model.expected(day.traits)
+    expected = model.expected_arrivals(day.traits)
     if expected is None:
         return ()
     pool = [other.day for other in model.pool(day.traits.weekday)]
@@ -128,13 +128,15 @@ def _arrivals_deviation(issued: int, expected: float) -> Deviation:
     """
     scale = 2 / math.sqrt(_ARRIVALS_DISPERSION)
 
-    def stabilised(count: float) -> float:
+    def stabilised_count(count: float) -> float:
         return scale * math.asinh(math.sqrt(_ARRIVALS_DISPERSION * count))
 
-    lowest = max(0.0, stabilised(expected) - FLAG_DEVIATIONS) / scale
+    lowest = max(0.0, stabilised_count(expected) - FLAG_DEVIATIONS) / scale
     low = math.sinh(lowest) ** 2 / _ARRIVALS_DISPERSION
     deviation = math.sqrt(expected + _ARRIVALS_DISPERSION * expected * expected + 1)
-    size = (issued - expected) / deviation if issued > expected else stabilised(issued) - stabilised(expected)
+    size = (
+        (issued - expected) / deviation if issued > expected else stabilised_count(issued) - stabilised_count(expected)
+    )
     return Deviation("arrivals", issued, expected, low, expected + FLAG_DEVIATIONS * deviation, size)
 
 

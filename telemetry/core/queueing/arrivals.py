@@ -93,7 +93,7 @@ class ArrivalsModel:
         """Return the days that count."""
         return self.history[-HISTORY_DAYS:]
 
-    def expected(self, traits: DayTraits) -> Slots | None:
+    def expected_arrivals(self, traits: DayTraits) -> Slots | None:
         """Return the expected arrivals of each half hour of such a day; None: too little data."""
         if len(self.recent) < MIN_DAYS or traits.weekday not in self._by_weekday:
             return None
@@ -129,7 +129,7 @@ class ArrivalsModel:
         """
         clean: dict[date, Slots] = {}
         for weekday, days in self._by_weekday.items():
-            repeated = [sorted(_observed(days, slot)) if len(days) > 1 else () for slot in range(SLOTS)]
+            repeated = [sorted(_observed_counts(days, slot)) if len(days) > 1 else () for slot in range(SLOTS)]
             lows = [float(column[(len(column) - 1) // 2]) if column else 0.0 for column in repeated]
             usual = tuple(map(max, _usual_slots(self.pool(weekday)), lows))
             caps = [u + SPIKE_DEVIATIONS * math.sqrt(u + 0.02 * u * u + 1) for u in usual]
@@ -148,17 +148,17 @@ class ArrivalsModel:
         own, pool = self._by_weekday[weekday], self.pool(weekday)
         tickets = sum(self._totals[day.day] for day in pool)
         days = float(len(own))
-        others = [self._scaled(day, tickets / len(pool)) for day in pool if day.traits.weekday != weekday]
-        counts = _column_means([self._scaled(day, tickets / len(pool)) for day in own])
+        others = [self._scaled_counts(day, tickets / len(pool)) for day in pool if day.traits.weekday != weekday]
+        counts = _column_means([self._scaled_counts(day, tickets / len(pool)) for day in own])
         if others:
             counts = _shrink_where_alike(counts, len(own), others)
             days += min(WEEKDAY_WEIGHT_DAYS, len(others))
-        shape = _normalised(_mix(counts, _smooth_between_edges(counts, days), days / (days + SMOOTHING_DAYS)))
+        shape = _shares_of(_mix(counts, _smooth_between_edges(counts, days), days / (days + SMOOTHING_DAYS)))
         if not self.pooled_shape:
             return shape
-        return _normalised(_mix(shape, self.pooled_shape, tickets / (tickets + TICKETS_FOR_OWN_PROFILE)))
+        return _shares_of(_mix(shape, self.pooled_shape, tickets / (tickets + TICKETS_FOR_OWN_PROFILE)))
 
-    def _scaled(self, day: ArrivalDay, level: float) -> Slots:
+    def _scaled_counts(self, day: ArrivalDay, level: float) -> Slots:
         """Return a day's clean counts as if it had had `level` tickets."""
         total = self._totals[day.day]
         return tuple(value * level / total for value in self._clean[day.day]) if total else (level / SLOTS,) * SLOTS
@@ -234,7 +234,7 @@ def _mix(first: Sequence[float], second: Sequence[float], weight: float) -> Slot
     return tuple(weight * a + (1 - weight) * b for a, b in zip(first, second, strict=True))
 
 
-def _normalised(values: Sequence[float]) -> Slots:
+def _shares_of(values: Sequence[float]) -> Slots:
     total = sum(values)
     return tuple(value / total for value in values) if total else (1 / len(values),) * len(values)
 
@@ -250,17 +250,17 @@ def median(values: Sequence[float]) -> float:
     return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
-def _observed(days: Sequence[ArrivalDay], slot: int) -> list[int]:
+def _observed_counts(days: Sequence[ArrivalDay], slot: int) -> list[int]:
     return [c for day in days if (c := day.counts[slot]) is not None]
 
 
 def _medians(days: Sequence[ArrivalDay]) -> Slots:
-    return tuple(median(column) if (column := _observed(days, slot)) else 0.0 for slot in range(SLOTS))
+    return tuple(median(column) if (column := _observed_counts(days, slot)) else 0.0 for slot in range(SLOTS))
 
 
 def _means_without_highest(days: Sequence[ArrivalDay]) -> Slots:
     """Return the mean of each half hour, of three days or more without the highest: sparse counts have no median."""
-    columns = (sorted(_observed(days, slot)) for slot in range(SLOTS))
+    columns = (sorted(_observed_counts(days, slot)) for slot in range(SLOTS))
     return tuple(_mean(column[:-1] if len(column) >= 3 else column) for column in columns)
 
 

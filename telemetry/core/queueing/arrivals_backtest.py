@@ -49,7 +49,7 @@ def forecast_days_ahead(days: Sequence[ArrivalDay], pooled_shape: Slots = (), ne
     for index in range(max(0, len(days) - newest) if newest else 0, len(days)):
         day, history = days[index], tuple(days[max(0, index - HISTORY_DAYS) : index])
         expected: dict[ModelName, Slots] = {}
-        profile = ArrivalsModel(history, pooled_shape).expected(day.traits)
+        profile = ArrivalsModel(history, pooled_shape).expected_arrivals(day.traits)
         if profile is not None:
             expected["profile"] = profile
         plain = same_slot_mean(history, day.traits.weekday)

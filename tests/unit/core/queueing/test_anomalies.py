@@ -3,20 +3,13 @@ from __future__ import annotations
 import random
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import pytest
 
-from edge_agent.mapping.document import load_mapping
-from edge_agent.mapping.importer import read_log
-from telemetry.core.calendar.calendar_values import ALWAYS_OPEN
-from telemetry.core.calendar.windows import SLOT
-from telemetry.core.fold.totals import Total
-from telemetry.core.inventory import Centre
-from telemetry.core.protocol.events import TicketAbandoned, TicketCalled, TicketFinished, TicketIssued
 from telemetry.core.queueing.anomalies import MAX_FLAGS_A_DAY, FlaggedHalfHour, flag_day
 from telemetry.core.queueing.arrivals import SLOTS, ArrivalDay, DayTraits
 from telemetry.core.queueing.half_hours import add_half_hours, arrival_days
+from tests.bank_log import BANK, bank_totals
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,12 +125,8 @@ def test_too_few_other_days_judge_nothing_and_few_references_judge_arrivals_alon
 
 def test_both_incidents_of_the_real_log_are_flagged_and_at_most_three_further_half_hours_a_week(data_dir: Path) -> None:
     """3 February 13:00–14:00 and 14 February 21:00–23:00, each day judged by the others; the later one also live."""
-    bank = Centre(
-        "bank", "b", "commune", "b", "b", "b", "", 15, ALWAYS_OPEN, (), ZoneInfo("Asia/Jerusalem"), imported=True
-    )
-    totals = list(desk_totals(data_dir / "queue/bank-1999-02-first-half.tsv"))
-    half_hours = add_half_hours(bank, totals)
-    days = arrival_days(bank, half_hours, date(1999, 2, 15))
+    half_hours = add_half_hours(BANK, bank_totals(data_dir))
+    days = arrival_days(BANK, half_hours, date(1999, 2, 15))
     found = [f for n, d in enumerate(days) for f in flag_day(d, [*days[:n], *days[n + 1 :]], half_hours.sums)]
     incidents = {date(1999, 2, 3): {26, 27}, date(1999, 2, 14): {42, 43, 44, 45}}
     for day, slots in incidents.items():
@@ -151,20 +140,3 @@ def test_both_incidents_of_the_real_log_are_flagged_and_at_most_three_further_ha
     live = flag_day(days[-1], days[:-1], half_hours.sums)
     assert {f.slot for f in live} <= incidents[date(1999, 2, 14)]
     assert len(live) == 3
-
-
-def desk_totals(file: Path) -> list[Total]:
-    """Return the log's sums, a total an event."""
-    totals = []
-    for event in read_log(load_mapping("bank-1999"), file).events():
-        sums: dict[str, int] = {}
-        if isinstance(event, TicketIssued):
-            sums = {"issued": 1}
-        elif isinstance(event, TicketCalled):
-            sums = {"called": 1, "wait_sum_ms": event.t - event.entered}
-        elif isinstance(event, TicketAbandoned):
-            sums = {"abandoned": 1}
-        elif isinstance(event, TicketFinished):
-            sums = {"service_count": 1, "service_sum_ms": event.t - event.called}
-        totals.append(Total("bank", f"desk:bank:{event.service}", "5m", event.t - event.t % SLOT, "b", sums))  # type: ignore[attr-defined]
-    return totals

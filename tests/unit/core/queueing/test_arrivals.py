@@ -68,16 +68,16 @@ def test_the_same_slot_mean_is_the_plain_mean_of_the_weekday() -> None:
 
 @pytest.mark.parametrize("days", [0, 4])
 def test_fewer_than_five_days_are_too_little_data(days: int) -> None:
-    assert ArrivalsModel(tuple(random_history(days, 1))).expected(DayTraits(0)) is None
+    assert ArrivalsModel(tuple(random_history(days, 1))).expected_arrivals(DayTraits(0)) is None
 
 
 def test_a_weekday_that_was_never_open_has_no_forecast() -> None:
-    assert ArrivalsModel(tuple(random_history(20, 1))).expected(DayTraits(6)) is None
+    assert ArrivalsModel(tuple(random_history(20, 1))).expected_arrivals(DayTraits(6)) is None
 
 
 def test_days_that_are_all_the_same_are_forecast_as_they_are() -> None:
     history = tuple(arrival_day(day, MORNING_PEAK) for day in weekdays(15))
-    expected = ArrivalsModel(history).expected(DayTraits(2))
+    expected = ArrivalsModel(history).expected_arrivals(DayTraits(2))
     assert expected is not None
     assert sum(expected) == pytest.approx(sum(MORNING_PEAK.values()))
     for slot, count in MORNING_PEAK.items():
@@ -92,8 +92,8 @@ def test_an_incident_is_no_profile() -> None:
         replace(day, counts=(*day.counts[:16], 406, *day.counts[17:])) if index == 2 else day
         for index, day in enumerate(history)
     ]
-    with_incident = ArrivalsModel(tuple(struck)).expected(DayTraits(2))
-    without = ArrivalsModel(tuple(history)).expected(DayTraits(2))
+    with_incident = ArrivalsModel(tuple(struck)).expected_arrivals(DayTraits(2))
+    without = ArrivalsModel(tuple(history)).expected_arrivals(DayTraits(2))
     plain = same_slot_mean(struck, 2)
     assert with_incident is not None
     assert without is not None
@@ -110,7 +110,7 @@ def test_a_short_day_does_not_lend_its_profile_to_long_ones() -> None:
     ]
     model = ArrivalsModel(tuple(history))
     assert {day.traits.weekday for day in model.pool(4)} == {4}
-    friday = model.expected(DayTraits(4))
+    friday = model.expected_arrivals(DayTraits(4))
     assert friday is not None
     assert sum(friday[18:]) < 1
     assert {day.traits.weekday for day in model.pool(0)} == {0, 1, 2, 3}
@@ -123,7 +123,7 @@ def test_an_afternoon_that_is_busy_on_some_weekdays_stays_theirs() -> None:
         for day in weekdays(10)
     ]
     model = ArrivalsModel(tuple(history))
-    calm, crowded = model.expected(DayTraits(0)), model.expected(DayTraits(1))
+    calm, crowded = model.expected_arrivals(DayTraits(0)), model.expected_arrivals(DayTraits(1))
     assert calm is not None
     assert crowded is not None
     assert calm[20] < 20
@@ -133,7 +133,7 @@ def test_an_afternoon_that_is_busy_on_some_weekdays_stays_theirs() -> None:
 def test_the_last_days_lift_the_level() -> None:
     history = random_history(20, 5)
     risen = history[:10] + [replace(day, counts=tuple(c and 2 * c for c in day.counts)) for day in history[10:]]
-    usual, higher = (ArrivalsModel(tuple(days)).expected(DayTraits(0)) for days in (history, risen))
+    usual, higher = (ArrivalsModel(tuple(days)).expected_arrivals(DayTraits(0)) for days in (history, risen))
     assert usual is not None
     assert higher is not None
     assert sum(higher) > 1.55 * sum(usual)
@@ -152,7 +152,7 @@ def test_days_after_holidays_and_month_ends_have_their_own_level(flag: str) -> N
         for d in days
     ]
     model = ArrivalsModel(tuple(history))
-    plain, after = model.expected(DayTraits(0)), model.expected(DayTraits(0, **{flag: True}))
+    plain, after = model.expected_arrivals(DayTraits(0)), model.expected_arrivals(DayTraits(0, **{flag: True}))
     assert plain is not None
     assert after is not None
     assert sum(after) / sum(plain) == pytest.approx(1.45, abs=0.15), (
@@ -163,7 +163,7 @@ def test_days_after_holidays_and_month_ends_have_their_own_level(flag: str) -> N
 def test_a_commune_borrows_the_profile_of_its_level_as_long_as_it_has_few_tickets() -> None:
     pooled = tuple(1 / len(OPEN) if slot in OPEN else 0.0 for slot in range(SLOTS))
     few = [arrival_day(day, {14: 3, 15: 1}) for day in weekdays(10)]
-    own, borrowed = (ArrivalsModel(tuple(few), shape).expected(DayTraits(0)) for shape in ((), pooled))
+    own, borrowed = (ArrivalsModel(tuple(few), shape).expected_arrivals(DayTraits(0)) for shape in ((), pooled))
     assert own is not None
     assert borrowed is not None
     assert borrowed[20] > 0.3 > own[20]
@@ -172,9 +172,9 @@ def test_a_commune_borrows_the_profile_of_its_level_as_long_as_it_has_few_ticket
 
 def test_days_without_a_ticket_have_no_profile_and_still_a_level() -> None:
     empty = [arrival_day(day, {}) for day in weekdays(10)]
-    assert ArrivalsModel(tuple(empty)).expected(DayTraits(0)) == (0.0,) * SLOTS
+    assert ArrivalsModel(tuple(empty)).expected_arrivals(DayTraits(0)) == (0.0,) * SLOTS
     mostly = [*empty[:9], arrival_day(weekdays(10)[9], {14: 5})]
-    expected = ArrivalsModel(tuple(mostly)).expected(DayTraits(4))
+    expected = ArrivalsModel(tuple(mostly)).expected_arrivals(DayTraits(4))
     assert expected is not None
     assert 0 < sum(expected) < 5
 
@@ -193,7 +193,7 @@ def test_a_centre_in_its_first_week_is_read_with_its_neighbouring_half_hours() -
         for n, day in enumerate((date(2026, 10, 10), date(2026, 10, 17)))
     ]
     model = ArrivalsModel((*history, *weekend))
-    expected = model.expected(DayTraits(5))
+    expected = model.expected_arrivals(DayTraits(5))
     assert expected is not None
     assert expected[16] < 16, "a spike of one of two days is cut"
 

@@ -6,13 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from edge_agent.mapping.document import load_mapping
-from edge_agent.mapping.importer import read_log
 from telemetry.core.calendar.calendar_values import ALWAYS_OPEN, CalendarRules, Swap
 from telemetry.core.calendar.windows import HOUR, SLOT, Window, local_ms
 from telemetry.core.fold.totals import Total
 from telemetry.core.inventory import Centre
-from telemetry.core.protocol.events import TicketIssued
 from telemetry.core.queueing.arrivals import DayTraits
 from telemetry.core.queueing.arrivals_backtest import backtest, score_forecasts
 from telemetry.core.queueing.half_hours import (
@@ -24,6 +21,7 @@ from telemetry.core.queueing.half_hours import (
     slot_of,
     slot_window,
 )
+from tests.bank_log import BANK, bank_totals
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,15 +131,8 @@ def test_a_centre_that_is_never_open_follows_no_holiday() -> None:
 
 def test_arrivals_of_the_real_log_are_forecast_better_than_by_the_same_slot_mean(data_dir: Path) -> None:
     """Each day that has an earlier one of its weekday, from the days before it alone."""
-    log = read_log(load_mapping("bank-1999"), data_dir / "queue/bank-1999-02-first-half.tsv")
-    bank = centre(ALWAYS_OPEN, zone=ZoneInfo("Asia/Jerusalem"))
-    totals = [
-        Total("vn83-a", f"desk:vn83-a:{event.service}", "5m", event.t - event.t % SLOT, "vn83", {"issued": 1})
-        for event in log.events()
-        if isinstance(event, TicketIssued)
-    ]
-    days = arrival_days(bank, add_half_hours(bank, totals), date(1999, 2, 15))
-    assert sum(day.total for day in days) == len(totals)
+    days = arrival_days(BANK, add_half_hours(BANK, bank_totals(data_dir)), date(1999, 2, 15))
+    assert sum(day.total for day in days) == 17_313
     score = score_forecasts(backtest(days, date(1999, 2, 8)))
     assert score.error.days == 7
     assert score.ratio is not None
