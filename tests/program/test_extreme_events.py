@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,6 +98,14 @@ def run(day: ExtremeProvince, events: int, step_ms: Sequence[int]) -> list[int]:
 def show(day: ExtremeProvince, figures: dict[str, object]) -> None:
     """Show how far a long run is."""
     print({"events": day.n, "stored": day.stored_rows, **figures}, flush=True)  # noqa: T201
+
+
+@pytest.fixture(autouse=LONG)
+def no_log() -> Iterator[None]:
+    """Log nothing in the long size: pytest holds all that is logged during a test, and its memory is measured."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
 
 
 @pytest.fixture
