@@ -79,8 +79,8 @@ def event_queries(entity: str, window: Window, types: Collection[str] | None) ->
 def last_births_query(entity: str, device: str, before: int) -> str:
     """Return the query for a device's last births before a time, ms: several, because one may be a repeat."""
     of_device = f"centre = {quote_string(entity)} AND device = {quote_string(device)} AND type = 'device.status'"
-    is_birth = f'body =~ /"online":true/ AND time < {to_ns(before)}'
-    fields = "SELECT spool, n, body FROM"
+    is_birth = f'body::string =~ /"online":true/ AND time < {to_ns(before)}'
+    fields = "SELECT spool::string, n::integer, body::string FROM"
     return (
         f"{fields} server WHERE {of_device} AND {is_birth} GROUP BY device, type ORDER BY time DESC LIMIT {MAX_BIRTHS}"
     )
