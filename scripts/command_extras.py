@@ -17,6 +17,10 @@ CHECKS: dict[str, tuple[str, int]] = {
     "agent": ("agent --config none.toml", 2),
     "api": ("api --config faulty.toml", 2),
     "backtest arrivals": ("backtest arrivals --fit-until 2026-10-01 --store sqlite:///none.db", 2),
+    "backtest waits": (
+        "backtest waits --fit-until 2026-01-01 --csv waits.csv --store influxdb+http://127.0.0.1:9?org=o&bucket=b",
+        1,
+    ),
     "broker": ("broker --listen nowhere", 2),
     "ca request": ("ca request --name vn83-83-kiosk1", 0),
     "ca root": ("ca root --out root --name Root", 0),

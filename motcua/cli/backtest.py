@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from motcua.arrivals_backtest import CentreBacktest
+    from telemetry.prediction.wait_report import MethodScore
 
 app = typer.Typer(no_args_is_help=True, help="Try models on stored days, each forecast made from the time before it.")
 FitUntilOption = Annotated[
@@ -24,6 +25,7 @@ FitUntilOption = Annotated[
 ]
 ToOption = Annotated[str | None, typer.Option("--to", help="Forecast until here (default: all that is stored).")]
 CsvOption = Annotated[Path | None, typer.Option("--csv", help="Write one row per forecast to this file.")]
+MIN_TABLE_WIDTH = 100
 
 
 @app.command()
@@ -64,3 +66,55 @@ def _print_arrivals(results: Sequence[CentreBacktest]) -> None:
             *("-" if ratio is None else f"{ratio:.3f}" for ratio in ratios),
         )  # fmt: skip
     Console().print(table)
+
+
+@app.command()
+def waits(
+    fit_until: FitUntilOption,
+    to: ToOption = None,
+    csv: CsvOption = None,
+    centre: Annotated[str, typer.Option(help="Only this centre (default: every centre with tickets).")] = "",
+    store: StoreOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Predict the wait of every past ticket that queued, from what was known before it, and compare with what came.
+
+    One row a ticket: median and 90 % bound, and the wait (empty: never called). Fitted again at each midnight.
+    Example: motcua backtest waits --store sqlite:///store.db --fit-until 1999-02-11 --csv waits.csv
+    """
+    from motcua import waits_backtest
+    from telemetry.prediction.wait_report import compare_methods
+
+    since = parse_time("--fit-until", fit_until)
+    until = None if to is None else parse_time("--to", to)
+    settings = load_settings(config, MOTCUA_STORE=store)
+    inventory = load_inventory(settings, stored_logs(settings))()
+    tests = waits_backtest.run_backtests(settings, inventory, (since, until), centre)
+    if csv is not None:
+        waits_backtest.write_csv(csv, tests)
+    for name, test in tests.items():
+        _print_waits(name, compare_methods(test.tickets, test.trained_waits))
+
+
+def _print_waits(centre: str, methods: Sequence[MethodScore]) -> None:
+    console = Console()
+    console.width = max(console.width, MIN_TABLE_WIDTH)
+    if not methods:
+        console.print(f"{centre}: no tested ticket was called")
+        return
+    own, constant = methods[0].scores, methods[1].scores
+    table = Table(title=f"{centre}: {own.count} called tickets that queued", box=box.SIMPLE_HEAD)
+    for column in ("Method", "MAE s", "prediction ÷ it", "Bias s", "Pinball 0.9 s", "÷ constant", "Waits ≤ p90"):
+        table.add_column(column, justify="left" if column == "Method" else "right")
+    for method in methods:
+        scores = method.scores
+        quantile = (
+            f"{scores.pinball_s:.1f}",
+            f"{scores.pinball_s / constant.pinball_s:.3f}",
+            f"{scores.share_within:.1%}",
+        )
+        table.add_row(
+            method.method.replace("_", " "), f"{scores.mae_s:.1f}", f"{own.mae_s / scores.mae_s:.3f}",
+            f"{scores.bias_s:+.1f}", *(quantile if method.has_p90 else ("", "", "")),
+        )  # fmt: skip
+    console.print(table)

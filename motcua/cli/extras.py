@@ -14,6 +14,7 @@ EXTRAS_BY_COMMAND: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
     "agent": ("edge", "server"),
     "api": _SERVER,
     "backtest arrivals": _SERVER,
+    "backtest waits": _SERVER,
     "broker": _SERVER,
     "ca request": _INFRA,
     "ca root": _INFRA,

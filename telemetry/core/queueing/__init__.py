@@ -1,1 +1,1 @@
-"""Queueing theory and forecasts on additive totals. Pure: it must not read stores, clocks or raw events."""
+"""Queueing theory, forecasts and predicted waits. Pure: it must not read stores or clocks."""

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from telemetry.core.queueing.boosted_trees import BoostedTrees, InvalidTree, RegressionTree
+from telemetry.core.queueing.drain import Newcomer
+from telemetry.core.queueing.predicted_wait import PredictedWait
+from telemetry.core.queueing.queue_profile import QueueProfile
+from telemetry.core.queueing.recalibration import RecalibratedWaits, Recalibration
+from telemetry.core.queueing.scoring import ScoredWait, pinball_loss, quantile, score_waits
+from telemetry.core.queueing.wait_features import FEATURES
+from telemetry.core.queueing.wait_model import FittedQuantiles, WaitPredictor
+from telemetry.core.queueing.waiting_line import IdleCounter, LineState, TicketKind
+
+STUMP = RegressionTree((1, 0, 0), (10.0, 0.0, 0.0), (1, -1, -1), (2, -1, -1), (0.0, -5.0, 5.0))
+
+
+@pytest.mark.parametrize(("value", "expected"), [(10.0, 20 - 0.5), (10.1, 20 + 0.5)])
+def test_a_tree_is_followed_to_its_leaf(value: float, expected: float) -> None:
+    trees = BoostedTrees(20.0, 0.1, (STUMP,))
+    trees.validate(2)
+    assert trees.predict((0.0, value)) == expected
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        RegressionTree((), (), (), (), ()),
+        RegressionTree((0,), (0.0, 1.0), (-1,), (-1,), (1.0,)),
+        RegressionTree((0, 0), (0.0, 0.0), (0, -1), (1, -1), (0.0, 0.0)),  # its own child: endless
+        RegressionTree((0, 0), (0.0, 0.0), (1, -1), (2, -1), (0.0, 0.0)),
+        RegressionTree((2, 0, 0), (0.0,) * 3, (1, -1, -1), (2, -1, -1), (0.0,) * 3),
+    ],
+)
+def test_what_is_no_tree_is_refused(tree: RegressionTree) -> None:
+    with pytest.raises(InvalidTree):
+        BoostedTrees(0.0, 1.0, (tree,)).validate(2)
+
+
+def test_learned_quantiles_are_averaged_and_never_cross() -> None:
+    def leaf(value: float) -> BoostedTrees:
+        return BoostedTrees(value, 1.0, ())
+
+    row = (0.0,) * len(FEATURES)
+    assert FittedQuantiles((leaf(10), leaf(30)), (leaf(90),)).predict(row) == PredictedWait(20.0, 90.0)
+    assert FittedQuantiles((leaf(-9),), (leaf(-3),)).predict(row) == PredictedWait(1.0, 1.0)
+
+
+def test_without_learned_quantiles_the_drained_waits_stand() -> None:
+    line, newcomer = LineState(100_000, idle=(IdleCounter("c1", 96_000),)), Newcomer(TicketKind("land"), 100_000)
+    predictor = WaitPredictor(QueueProfile(pauses=(10.0,) * 9))
+    row = predictor.features_of(line, newcomer)
+    assert predictor.predict_row(row) == PredictedWait(6.0, 6.0)
+    learned = WaitPredictor(
+        predictor.profile, FittedQuantiles((BoostedTrees(7.0, 1.0, ()),), (BoostedTrees(8.0, 1.0, ()),))
+    )
+    assert learned.predict_row(row) == PredictedWait(7.0, 8.0)
+
+
+def test_recalibration_brings_the_share_to_the_wanted_one() -> None:
+    state, kept = Recalibration(0.9, 0.03), 0
+    for number in range(4_000):
+        actual = 100.0 * (number * 37 % 101) / 100  # uniform
+        is_within = actual <= state.apply(45.0)
+        kept += is_within
+        state = state.learn(is_within=is_within)
+    assert kept / 4_000 == pytest.approx(0.9, abs=0.01)
+    assert state.apply(45.0) == pytest.approx(90.0, rel=0.25)
+
+
+def test_recalibration_is_bounded() -> None:
+    state = Recalibration(0.9, 0.5)
+    for _ in range(10):
+        state = state.learn(is_within=False)
+    assert state.apply(1.0) == pytest.approx(math.e)
+
+
+def test_both_factors_learn_from_what_was_shown() -> None:
+    learned = RecalibratedWaits().learn(PredictedWait(10.0, 50.0), 60.0)
+    assert learned.p50.log_factor > 0 < learned.p90.log_factor
+    assert learned.apply(PredictedWait(10.0, 10.0)).p90_s >= learned.apply(PredictedWait(10.0, 10.0)).p50_s
+
+
+def test_scores() -> None:
+    scores = score_waits([ScoredWait(10, 20, 15), ScoredWait(10, 20, 30)])
+    assert scores is not None
+    assert (scores.count, scores.mae_s, scores.bias_s, scores.share_within) == (2, 12.5, -12.5, 0.5)
+    assert scores.pinball_s == pytest.approx((0.1 * 5 + 0.9 * 10) / 2)
+    assert score_waits([]) is None
+    assert pinball_loss(10.0, 10.0, 0.9) == 0.0
+    assert quantile([], 0.5) is None
+    assert quantile([1.0, 2.0, 3.0], 0.5) == 2.0
