@@ -76,7 +76,7 @@ class PoisonedNetwork:
     def restarted(self) -> Rollup:
         """Return a new rollup over the store, as after a restart."""
         evaluator = SloEvaluator(self.store, lambda: self.inventory, Alerting(lambda: self.inventory))
-        return Rollup(self.store, lambda: self.inventory, lambda: self.now, evaluator)
+        return Rollup(self.store, lambda: self.inventory, lambda: self.now, evaluator, lambda: 0.0)
 
     def new_client(self) -> TestClient:
         """Return a client of a new API process: the application is built once, its caches anew."""

@@ -18,7 +18,7 @@ TOPIC = "motcua/v1/c1/c1-gateway1/state"
 
 def test_only_the_will_of_the_newest_connection_is_down_however_late_another_comes(reopen: Opener) -> None:
     now, store = START, reopen()
-    rollup = Rollup(store, world, lambda: now)
+    rollup = Rollup(store, world, lambda: now, stopwatch=lambda: 0.0)
     story = (
         (START, "old", True), (START + 23 * HOUR, "new", True), (START + 25 * HOUR, "old", False),
         (START + 3 * DAY, "new", False),

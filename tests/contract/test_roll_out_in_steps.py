@@ -59,7 +59,7 @@ class RollOut:
     def start(self) -> None:
         """Begin a rollup, as after a restart."""
         self.evaluator = SloEvaluator(self.store, lambda: self.inventory)
-        self.rollup = Rollup(self.store, lambda: self.inventory, lambda: self.now, self.evaluator)
+        self.rollup = Rollup(self.store, lambda: self.inventory, lambda: self.now, self.evaluator, lambda: 0.0)
 
     def beat(self, number: int, start: int, end: int, kinds: tuple[str, ...] = ("kiosk", "counter")) -> None:
         """Every ten minutes each device of a centre reports that it is in service."""

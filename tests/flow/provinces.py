@@ -137,7 +137,7 @@ class Province:
     def work(self, minutes: Iterable[int], *, ok: bool = True, tagged: bool = True) -> None:
         """Store some minutes of a morning and fold them: a ticket, a heartbeat and a probe in each."""
         store = self.store(tagged=tagged)
-        rollup = Rollup(store, self.inventory, lambda: self.now)
+        rollup = Rollup(store, self.inventory, lambda: self.now, stopwatch=lambda: 0.0)
         for minute in minutes:
             self._write(store, START + minute * MINUTE, ok=ok)
         self.now += MINUTE

@@ -86,7 +86,7 @@ class Centre1:
         self._world = world()
         alerting = Alerting(lambda: self._world, self.state, self.sender)  # type: ignore[arg-type]
         watch = SloEvaluator(self.store, lambda: self._world, alerting)
-        self.rollup = Rollup(self.store, lambda: self._world, lambda: self.now, watch)
+        self.rollup = Rollup(self.store, lambda: self._world, lambda: self.now, watch, lambda: 0.0)
 
     def close(self) -> None:
         self.state.close()

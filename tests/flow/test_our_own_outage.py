@@ -62,7 +62,7 @@ class Province:
 
     def start(self) -> None:
         watch = SloEvaluator(self.store, lambda: self._world, Alerting(lambda: self._world, None, self))  # type: ignore[arg-type]
-        self.rollup = Rollup(self.store, lambda: self._world, lambda: self.now, watch)
+        self.rollup = Rollup(self.store, lambda: self._world, lambda: self.now, watch, lambda: 0.0)
 
     def submit(self, alerts: Sequence[PostableAlert], at: int) -> None:
         self.told |= {dict(a.labels).get("scope", "") for a in alerts if a.ends_at > at} - {""}

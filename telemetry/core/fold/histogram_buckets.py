@@ -172,6 +172,7 @@ def decode_histogram(text: str) -> int:
     if text.startswith(_DENSE):
         first = _DIGIT_BY_SIGN[text[1]] | _DIGIT_BY_SIGN[text[2]] << 5
         body = text[3:].encode().translate(_COUNT_BY_SIGN)
+        _check_buckets(first + len(body))
         lanes = bytearray(_COUNT_BYTES * len(body))
         lanes[::_COUNT_BYTES] = body
         return int.from_bytes(lanes, "little") << (first * COUNT_BITS)
@@ -188,10 +189,15 @@ def _decode_sparse(text: str) -> int:
         elif skipped:
             counts.extend((0,) * min(skipped, len(BUCKET_VALUES_MS)))
         counts.append(count)
-    if first + len(counts) > len(BUCKET_VALUES_MS):  # text of another origin: shifting by it may take all memory
+    _check_buckets(first + len(counts))
+    return int.from_bytes(struct.pack(f"<{len(counts)}I", *counts), "little") << (first * COUNT_BITS)
+
+
+def _check_buckets(count: int) -> None:
+    """Refuse a text of another origin: shifting by its buckets may take all memory."""
+    if count > len(BUCKET_VALUES_MS):
         msg = "a histogram's bucket does not exist"
         raise ValueError(msg)
-    return int.from_bytes(struct.pack(f"<{len(counts)}I", *counts), "little") << (first * COUNT_BITS)
 
 
 def _read_number(signs: Iterator[str]) -> int:

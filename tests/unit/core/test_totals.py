@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given, strategies as st
 
 from telemetry.core.fold.administrative_counts import ADMINISTRATION_FIELDS
-from telemetry.core.fold.histogram_buckets import HISTOGRAM_BOUNDS_S, histogram_of
-from telemetry.core.fold.live_row_types import ServiceNow
+from telemetry.core.fold.histogram_buckets import (
+    HISTOGRAM_BOUNDS_S,
+    histogram_of,
+)
+from telemetry.core.fold.live_row_types import FoldFaultNow, ServiceNow
 from telemetry.core.fold.totals import (
     CAPACITY_FIELDS,
     HISTOGRAM_FIELDS,
@@ -71,3 +75,19 @@ def test_the_sums_of_a_service_are_read_from_its_live_row() -> None:
         service="land", waiting=0, serving=0, oldest=None, today=encode_sums(sums), recent=encode_sums(sums)
     )
     assert (row.today_sums, row.recent_sums) == (sums, sums)
+
+
+def test_a_text_in_place_of_a_count_is_refused() -> None:
+    with pytest.raises(ValueError, match="a sum is a text"):
+        decode_sums({"called": "three"})
+
+
+@pytest.mark.parametrize("text", ["/ggBB", "=//B"])
+def test_a_histogram_with_a_bucket_that_does_not_exist_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="does not exist"):
+        decode_sums({"wait_histogram": text})
+
+
+def test_a_fold_fault_whose_window_ends_before_it_starts_is_refused() -> None:
+    with pytest.raises(ValueError, match="ends before it starts"):
+        FoldFaultNow(entity="c", at=3, windows=((2, 1),))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from structlog.testing import capture_logs
 
 from telemetry.core.protocol import codec, events as ev
 from telemetry.core.protocol.codec import UnreadableFrame
@@ -82,11 +83,12 @@ def check_all_but_the_bad_row(desk: Ingest, store: Failing, outlet: Outlet) -> N
 
 
 def test_a_row_that_cannot_be_classified_is_deferred_and_its_neighbours_are_stored(
-    desk: Ingest, store: Poisoned, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    desk: Ingest, store: Poisoned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(row_bounds, "reject_foreign_entities", failing_on_bad_row(row_bounds.reject_foreign_entities))
-    check_all_but_the_bad_row(desk, store, flush(desk))
-    logged = "".join(capsys.readouterr())
+    with capture_logs() as entries:
+        check_all_but_the_bad_row(desk, store, flush(desk))
+    logged = str(entries)
     assert "row_deferred" in logged
     assert "KeyError" in logged
     assert "secret" not in logged

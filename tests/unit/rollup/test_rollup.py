@@ -61,7 +61,7 @@ class Place:
         self.now = START + 4 * HOUR
         self.path = folder / "store.db"
         self.store = SqliteStore(self.path)
-        self.rollup = Rollup(self.store, world, lambda: self.now)
+        self.rollup = Rollup(self.store, world, lambda: self.now, stopwatch=lambda: 0.0)
 
     def write(self, *events: ev.Event) -> None:
         stored = [StoredEvent("c1", "c1-gateway1", "01S", event) for event in events]
@@ -141,7 +141,7 @@ def test_a_new_rollup_goes_on_where_the_last_one_stopped(place: Place) -> None:
     place.rollup.run_once()
     place.now += 120_000
     place.write(beat(2, START + MINUTE))
-    again = Rollup(place.store, world, lambda: place.now)
+    again = Rollup(place.store, world, lambda: place.now, stopwatch=lambda: 0.0)
     assert again.run_once() == 1
 
 

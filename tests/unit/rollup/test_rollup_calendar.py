@@ -87,7 +87,7 @@ class Place:
         self.start()
 
     def start(self) -> None:
-        self.rollup = Rollup(self.store, lambda: self.world, lambda: self.now, self)  # type: ignore[arg-type]
+        self.rollup = Rollup(self.store, lambda: self.world, lambda: self.now, self, lambda: 0.0)  # type: ignore[arg-type]
 
     def on_totals(self, entity: str, width: BucketWidth, window: Window, totals: object) -> None:
         del window, totals

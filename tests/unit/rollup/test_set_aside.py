@@ -53,7 +53,7 @@ class Site:
             self.write(centre, 1)
 
     def restarted(self) -> Rollup:
-        return Rollup(self.store, lambda: self.inventory, lambda: self.now)
+        return Rollup(self.store, lambda: self.inventory, lambda: self.now, stopwatch=lambda: 0.0)
 
     def write(self, centre: str, n: int) -> None:
         event = ev.TicketIssued(n=n, t=self.now - MINUTE + n, ticket=f"k{n}", queue="land", service="land")

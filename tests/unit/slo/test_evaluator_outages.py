@@ -73,7 +73,7 @@ class Place:
         self.now, self.devices, self.pager = now, devices, Pager()
         self.store, inventory = SqliteStore(folder / "store.db"), world(devices)
         self.watch = SloEvaluator(self.store, lambda: inventory, Alerting(lambda: inventory, sender=self.pager))  # type: ignore[arg-type]
-        self.rollup = Rollup(self.store, lambda: inventory, lambda: self.now, self.watch)
+        self.rollup = Rollup(self.store, lambda: inventory, lambda: self.now, self.watch, lambda: 0.0)
         for start, end in ((clock(14, day=14), clock(17, day=14)), (clock(7, 30), now)):
             self.said(list(range(start, end, MINUTE)), devices)
         self.presence(devices, online=True)
