@@ -37,8 +37,9 @@ from motcua.replay_report import ReplayResult
 from motcua.roles import RoleThreads, start_server_roles
 from telemetry import wiring
 from telemetry.core.calendar.windows import Window
+from telemetry.core.figures.dossiers import DossierFigures, dossier_figures
 from telemetry.core.fold.live_row_types import CentreNow
-from telemetry.core.fold.totals import add_sums
+from telemetry.core.fold.totals import Total, add_sums
 from telemetry.core.inventory import Centre, Inventory, OpeningHours
 from telemetry.core.protocol.events import SYSTEM_TYPES, Event
 from telemetry.core.scope import Scope
@@ -251,7 +252,8 @@ def _run_job(
             threads.shutdown()
     centre = inventory().centres.get(job.centre)
     totals = _totals_by_service(store, centre, log) if centre else {}
-    return ReplayResult(job.file.name, job.centre, log, refused, round(time.monotonic() - began, 2), totals)
+    dossiers = _dossiers_of(store, centre, log) if centre else None
+    return ReplayResult(job.file.name, job.centre, log, refused, round(time.monotonic() - began, 2), totals, dossiers)
 
 
 def _start_broker(job: ReplayJob, threads: RoleThreads, inventory: Callable[[], Inventory]) -> BrokerAddress:
@@ -335,16 +337,27 @@ def _wait_folded(job: ReplayJob, store: Store, console: Console) -> None:
 
 def _totals_by_service(store: Store, centre: Centre, log: importer.ImportedLog) -> dict[str, dict[str, int]]:
     """Return the store's totals for the log's days, per service."""
-    if log.first_t is None or log.last_t is None:
-        return {}
-    day = 86_400_000
-    rows = store.totals([centre.id], "1d", Window(max(log.first_t - day, 0), log.last_t + day), "desk")
+    rows = _stored_days(store, centre, log, "desk")
     names = ("issued", "called", "served", "abandoned", "no_show")
     services: dict[str, dict[str, int]] = {}
     for scope in sorted({row.scope for row in rows}):
         sums = add_sums(row.sums for row in rows if row.scope == scope)
         services[Scope(scope).service] = {name: sums.get(name, 0) for name in names}
     return services
+
+
+def _dossiers_of(store: Store, centre: Centre, log: importer.ImportedLog) -> DossierFigures | None:
+    """Return the dossiers of the log's days, None when the centre has none."""
+    figures = dossier_figures(add_sums(row.sums for row in _stored_days(store, centre, log, "administration")))
+    return figures if figures.received_count or figures.resolved else None
+
+
+def _stored_days(store: Store, centre: Centre, log: importer.ImportedLog, kind: str) -> list[Total]:
+    """Return the store's totals of one kind for the log's days."""
+    if log.first_t is None or log.last_t is None:
+        return []
+    day = 86_400_000
+    return store.totals([centre.id], "1d", Window(max(log.first_t - day, 0), log.last_t + day), kind)
 
 
 def parse_job(file: Path, name: str, centre: str, target: tuple[str, str | None], speed: str) -> ReplayJob:

@@ -15,6 +15,7 @@ from edge_agent.mapping.importer import ImportedLog
 from edge_agent.mapping.log_check import FaultCounts
 from edge_agent.mapping.ticket_ledger import TicketLedger
 from telemetry.core.calendar.windows import to_local
+from telemetry.core.figures.dossiers import DossierFigures
 from telemetry.core.inventory import Centre, OpeningHours
 
 SHOWN_VALUES = 5
@@ -25,7 +26,7 @@ MAX_PAGE_DAYS = 400
 
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
-    """What an import did: refused rows, seconds, and the store's totals of the log's days by service."""
+    """What an import did: refused rows, seconds, the store's totals of the log's days by service, its dossiers."""
 
     file: str
     centre: str
@@ -33,6 +34,7 @@ class ReplayResult:
     refused: int
     seconds: float
     totals: Mapping[str, Mapping[str, int]]
+    dossiers: DossierFigures | None = None
 
     def as_json(self, store: str, listen: str) -> dict[str, object]:
         """Return the report; `store` and `listen` are those of the command that serves the page."""
@@ -50,9 +52,26 @@ class ReplayResult:
             "differing_rows": {"count": ledger.differing_rows, "first_lines": ledger.first_differing},
             "seconds": self.seconds,
             "totals": {service: dict(sums) for service, sums in self.totals.items()},
+            **({"dossiers": dossiers_json(self.dossiers, self.log)} if self.dossiers else {}),
             "page": f"http://{listen}{path}" if path else "",
             "serve": f"motcua api --store '{store}' --listen {listen}",
         }
+
+
+def dossiers_json(figures: DossierFigures, log: ImportedLog) -> dict[str, object]:
+    """Return the stored dossiers of the log's days; `open` are those of the file that have no end."""
+    return {
+        "received": figures.received_count,
+        "received_by_channel": {channel: n for channel, n in figures.received_by_channel.items() if n},
+        "received_online": figures.received_online,
+        "online_ratio": figures.online_ratio,
+        "resolved": figures.resolved,
+        "on_time": figures.on_time,
+        "late": figures.late,
+        "on_time_ratio": figures.on_time_ratio,
+        "median_days": figures.median_days,
+        "open": log.check.open_tickets,
+    }
 
 
 def check_json(log: ImportedLog) -> dict[str, object]:
@@ -163,9 +182,24 @@ def print_result(result: ReplayResult, report: Mapping[str, object], console: Co
     text = f"{result.log.row_count} rows, {skipped}; {result.log.event_count} events: {report['new']} new, "
     text += f"{report['repeated']} already stored, {result.refused} refused; {result.seconds} s"
     console.print(text, markup=False, highlight=False, soft_wrap=True)
+    if result.dossiers:
+        console.print(_dossiers_text(result.dossiers, result.log), markup=False, highlight=False, soft_wrap=True)
     if report["page"]:
         console.print(f"serve it: {report['serve']}", markup=False, highlight=False, soft_wrap=True)
         console.print(f"open:     {report['page']}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _dossiers_text(figures: DossierFigures, log: ImportedLog) -> str:
+    channels = ", ".join(f"{count:,} {channel}" for channel, count in figures.received_by_channel.items() if count)
+    parts = [f"dossiers received: {figures.received_count:,} ({channels})"]
+    if figures.online_ratio is not None:
+        parts.append(f"online {figures.received_online:,} ÷ {figures.received_count:,} = {figures.online_ratio:.1%}")
+    if figures.on_time_ratio is not None:
+        timed = figures.on_time + figures.late
+        parts.append(f"in time {figures.on_time:,} ÷ {timed:,} resolved = {figures.on_time_ratio:.1%}")
+    if figures.median_days is not None:
+        parts.append(f"median {figures.median_days:.1f} days")
+    return "; ".join([*parts, f"{log.check.open_tickets:,} still open"])
 
 
 def hours_text(hours: Iterable[OpeningHours]) -> str:

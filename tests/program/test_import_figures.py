@@ -21,6 +21,7 @@ from motcua import replay, roles, startup
 from telemetry import inventory, wiring
 from telemetry.config import load_settings
 from telemetry.core.calendar.windows import Window
+from telemetry.core.fold.histogram_buckets import RELATIVE_ERROR
 from telemetry.core.protocol.events import event_type_of
 from telemetry.queries.service import Queries
 from tests.oracles import imports as recount
@@ -110,6 +111,16 @@ def assert_same(trial: ImportTrial, tickets: list[CountedTicket], zone: ZoneInfo
         assert trial.figures(tickets, bucket, zone) == recount.count_by(tickets, start, WITHIN_S)
 
 
+def assert_same_dossiers(report: dict[str, Any], counted: recount.CountedDossiers) -> None:
+    assert (counted.on_time, counted.resolved) == (481, 712)  # 5 of 717 are open: neither in time nor late
+    assert report["received_by_channel"] == counted.by_channel
+    assert report["online_ratio"] == counted.online / sum(counted.by_channel.values())
+    assert (report["on_time"], report["late"]) == (counted.on_time, counted.resolved - counted.on_time)
+    assert report["on_time_ratio"] == counted.on_time / counted.resolved
+    assert report["median_days"] == pytest.approx(counted.median_days, rel=RELATIVE_ERROR)
+    assert (report["resolved"], report["open"]) == (712, 5)
+
+
 def first_lines(file: Path, count: int, folder: Path) -> Path:
     beginning = folder / f"beginning{file.suffix}"
     beginning.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:count]))
@@ -165,8 +176,11 @@ def test_the_banks_log_has_the_figures_of_its_file_at_every_import(tmp_path: Pat
 
 def test_the_dossiers_are_those_of_the_file_at_every_import(tmp_path: Path, data_dir: Path) -> None:
     file, trial = data_dir / "dossiers/receipt-first-half.csv", ImportTrial(tmp_path, "coselog-receipt")
-    new = [trial.bring_in(part)["new"] for part in (first_lines(file, 300, tmp_path), file, file)]
+    reports = [trial.bring_in(part) for part in (first_lines(file, 300, tmp_path), file, file)]
+    new = [report["new"] for report in reports]
     assert (sum(new), new[2]) == (717 + 712, 0)
+    assert_same_dossiers(reports[1]["dossiers"], recount.recount_dossiers(file))
+    assert reports[2]["dossiers"] == reports[1]["dossiers"]
     store = wiring.open_store(trial.store)
     stored = store.events("replay-coselog-receipt", Window(0, 1 << 52), ["dossier.received", "dossier.resolved"])
     store.close()
