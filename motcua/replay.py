@@ -47,6 +47,8 @@ from telemetry.errors import ConfigError, Fault, MotcuaError
 from telemetry.mqtt.address import BrokerAddress, parse_broker_url
 from telemetry.mqtt.embedded_broker import EmbeddedBroker
 from telemetry.queries.network import read_hours
+from telemetry.rollup.fold_faults import FoldFaults
+from telemetry.rollup.forecasts import ForecastJob
 from telemetry.store import Store, StoredEvent
 
 CHUNK_EVENTS = 500
@@ -150,9 +152,21 @@ def run_replay(
             earlier = read_earlier_events(store, job)
         with _share_bar(console, f"compare {job.file.name}") as on_progress:
             log = log.compare_with(earlier, on_progress)
-        return _run_job(job, log, store, inventory, console)
+        result = _run_job(job, log, store, inventory, console)
+        if job.broker is None:
+            with console.status("forecasting"):
+                _refresh_forecast(job, store, inventory)
+        return result
     finally:
         store.close()
+
+
+def _refresh_forecast(job: ReplayJob, store: Store, inventory: Callable[[], Inventory]) -> None:
+    """Make the forecast of the imported centre; its own rollup has ended, and would have waited until all is quiet."""
+    centre = inventory().centres.get(job.centre)
+    if centre is not None:
+        forecasts = ForecastJob(store, inventory, FoldFaults(store, system.wall_ms))
+        store.put_live_rows(forecasts.rows_of(centre, system.wall_ms()))
 
 
 def _check_retention(store: Store, log: importer.ImportedLog) -> None:

@@ -6,6 +6,7 @@ It must not choose a store either.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.opening_calendar import Calendar
@@ -18,6 +19,7 @@ from telemetry.queries.availability import AvailabilityOptions, AvailabilityQuer
 from telemetry.queries.buckets import OpenWindowsCache, bucket_query
 from telemetry.queries.completeness import StoreStatsCache
 from telemetry.queries.errors import BadScope, BadWindow, NotFound
+from telemetry.queries.forecasts import expected_half_hours, flagged_half_hours, next_forecast_day, staffing_plan
 from telemetry.queries.indicators import IndicatorCache, IndicatorInputs, default_window
 from telemetry.queries.network import NetworkViewCache, planned_maintenance, scope_of_centres
 from telemetry.queries.period_history import days_with_tickets, newest_day_with_tickets, read_period_history
@@ -32,15 +34,18 @@ from telemetry.queries.totals_cache import TotalsCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import date
     from zoneinfo import ZoneInfo
 
     from telemetry.core.calendar.calendar_values import CalendarDay
     from telemetry.core.in_service import ServicePeriods
     from telemetry.core.inventory import Inventory, Target, UnknownPolicy
+    from telemetry.core.queueing.staffing import StaffingRules, WhatIf
     from telemetry.core.slo.history import BudgetSpend, HistoryPoint
     from telemetry.queries.availability import AvailabilityDimension, AvailabilityResult, ClockKind
     from telemetry.queries.buckets import BucketSize, QueryCost
     from telemetry.queries.completeness import StoreStats
+    from telemetry.queries.forecasts import ArrivalsForecast, CentreFlag, StaffingPlan
     from telemetry.queries.indicators import IndicatorFigures
     from telemetry.queries.network import CachedNetworkView, MaintenanceWindow, NetworkStatus
     from telemetry.queries.period_history import DayRange, PeriodHistory
@@ -289,6 +294,27 @@ class Queries:
         known = service == UNDECLARED_SERVICE or service in self._inventory().services or service in centre_services
         if not known:
             raise NotFound(service, "service")
+
+    def arrivals_forecast(self, centre: str, window: Window, service: str | None = None) -> ArrivalsForecast:
+        """Return the expected arrivals of a centre's half hours that begin in the window."""
+        declared = self.network().centre(centre)
+        if service is not None:
+            self._check_service(service, [declared])
+        return expected_half_hours(declared, self.snapshot().forecasts.get(centre), window, service)
+
+    def staffing(self, centre: str, day: date | None, rules: StaffingRules, change: WhatIf) -> StaffingPlan:
+        """Return the counters that a centre needs on a day, by default the next one that is forecast."""
+        declared, forecast = self.network().centre(centre), self.snapshot().forecasts.get(centre)
+        if day is None:
+            tomorrow = local_date(self._clock(), declared.zone) + timedelta(days=1)
+            day = next_forecast_day(declared, forecast, self._clock()) if forecast else tomorrow
+        return staffing_plan(declared, forecast, day, rules, change)
+
+    def flagged_half_hours(self, centre: str | None, window: Window) -> list[CentreFlag]:
+        """Return the half hours in the window that were flagged at a centre, or at all."""
+        network = self.network()
+        centres = network.centres() if centre is None else [network.centre(centre)]
+        return flagged_half_hours(centres, self.snapshot().forecasts, window)
 
     def period_history(self, centre: str | None, days: DayRange, service: str | None = None) -> PeriodHistory:
         """Return the queue figures of whole local days at a centre, or over all declared centres."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,6 +23,7 @@ from telemetry.core.fold.live_row_types import (
     SystemNow,
 )
 from telemetry.core.fold.totals import decode_sums
+from telemetry.core.queueing.forecast_rows import FORECAST_ROW_PREFIX, CentreForecast, decode_forecast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,6 +36,7 @@ _SYSTEM_DECODER = msgspec.json.Decoder(SystemNow)
 _SLO_DECODER = msgspec.json.Decoder(SloNow)
 _CONTACTS_DECODER = msgspec.json.Decoder(ContactsNow)
 _FAULT_DECODER = msgspec.json.Decoder(FoldFaultNow)
+_DecodedRow = CentreNow | SystemNow | SloNow | ContactsNow | FoldFaultNow | CentreForecast
 _SYSTEM_ROW_PREFIX = b'{"system":'
 """The first bytes of a system's row: a struct is encoded in the order of its fields."""
 
@@ -55,6 +58,8 @@ class Snapshot:
     contacts: Mapping[str, ContactsNow] = field(default_factory=dict)
     faults: Mapping[str, FoldFaultNow] = field(default_factory=dict)
     """What rollup could not read or fold, by entity; the same object as long as none has changed."""
+    forecasts: Mapping[str, CentreForecast] = field(default_factory=dict)
+    """The forecast of each centre that has one; the same object as long as none has changed."""
     unreadable: Mapping[str, int] = field(default_factory=dict)
     """The live rows that cannot be read, by entity, with their versions."""
     unreadable_since: Mapping[str, int] = field(default_factory=dict)
@@ -80,6 +85,7 @@ def apply_rows(previous: Snapshot, rows: Sequence[LiveRow], at: int) -> Snapshot
     centres, systems, slos = dict(previous.centres), dict(previous.systems), dict(previous.slos)
     versions = {**previous.versions, **{row.entity: row.version for row in rows}}
     contacts, faults, unreadable = previous.contacts, previous.faults, dict(previous.unreadable)
+    forecasts = previous.forecasts
     for row in rows:
         decoded = _decode_row(row)
         unreadable.pop(row.entity, None)
@@ -87,6 +93,8 @@ def apply_rows(previous: Snapshot, rows: Sequence[LiveRow], at: int) -> Snapshot
             unreadable[row.entity] = row.version
         elif isinstance(decoded, FoldFaultNow):
             faults = {**faults, decoded.entity: decoded}
+        elif isinstance(decoded, CentreForecast):
+            forecasts = {**forecasts, decoded.centre: decoded}
         elif isinstance(decoded, CentreNow):
             centres[row.entity] = decoded
         elif isinstance(decoded, SystemNow):
@@ -96,26 +104,37 @@ def apply_rows(previous: Snapshot, rows: Sequence[LiveRow], at: int) -> Snapshot
         else:
             slos[row.entity.removeprefix(SLO_ROW_PREFIX)] = decoded
     return Snapshot(
-        at, max(versions.values(), default=0), centres, systems, versions, slos, contacts, faults, unreadable
+        at, max(versions.values(), default=0), centres, systems, versions, slos, contacts, faults, forecasts, unreadable
     )
 
 
-def _decode_row(row: LiveRow) -> CentreNow | SystemNow | SloNow | ContactsNow | FoldFaultNow | None:
+_DECODERS_BY_PREFIX: Mapping[str, Callable[[bytes], _DecodedRow]] = MappingProxyType(
+    {
+        SLO_ROW_PREFIX: _SLO_DECODER.decode,
+        CONTACTS_ROW_PREFIX: _CONTACTS_DECODER.decode,
+        FAULT_ROW_PREFIX: _FAULT_DECODER.decode,
+        FORECAST_ROW_PREFIX: decode_forecast,
+    }
+)
+
+
+def _decode_row(row: LiveRow) -> _DecodedRow | None:
+    prefix, colon, _ = row.entity.partition(":")
+    decode = _DECODERS_BY_PREFIX.get(prefix + colon)
+    if decode is None:
+        is_system = row.body.startswith(_SYSTEM_ROW_PREFIX)
+        decode = _SYSTEM_DECODER.decode if is_system else _decode_centre
     try:
-        if row.entity.startswith(SLO_ROW_PREFIX):
-            return _SLO_DECODER.decode(row.body)
-        if row.entity.startswith(CONTACTS_ROW_PREFIX):
-            return _CONTACTS_DECODER.decode(row.body)
-        if row.entity.startswith(FAULT_ROW_PREFIX):
-            return _FAULT_DECODER.decode(row.body)
-        if row.body.startswith(_SYSTEM_ROW_PREFIX):
-            return _SYSTEM_DECODER.decode(row.body)
-        centre = _CENTRE_DECODER.decode(row.body)
-        for service in centre.services:  # readers decode these texts, so they are tried here
-            decode_sums(service.today)
-            decode_sums(service.recent)
+        return decode(row.body)
     except Exception:  # noqa: BLE001  # whatever stored bytes raise
         return None
+
+
+def _decode_centre(body: bytes) -> CentreNow:
+    centre = _CENTRE_DECODER.decode(body)
+    for service in centre.services:  # readers decode these texts, so they are tried here
+        decode_sums(service.today)
+        decode_sums(service.recent)
     return centre
 
 

@@ -26,6 +26,7 @@ from telemetry.rollup.event_reader import EventReader
 from telemetry.rollup.fold_faults import FoldFaults, usable_hours
 from telemetry.rollup.fold_job import FoldJob, FoldSideInputs
 from telemetry.rollup.fold_pace import FoldPace
+from telemetry.rollup.forecasts import ForecastJob
 from telemetry.rollup.live_rows import EventCache, LiveRowBuilder, in_order_of_arrival, to_status_event
 from telemetry.rollup.platform_outages import PlatformOutages, PlatformWatch
 from telemetry.rollup.presence_limit import PresenceLimit
@@ -136,6 +137,7 @@ class Rollup:
         self._contact_log = ContactLog(store, inventory, self._faults)
         side_inputs = FoldSideInputs(self._outages.outages_within, event_reader, event_cache, self._contact_log)
         self._fold_job = FoldJob(store, inventory, clock, evaluator, side_inputs)
+        self._forecasts = ForecastJob(store, inventory, self._faults, stopwatch)
         self._reaggregation = Reaggregation(store, self._fold_job, clock, self._faults)
         self._live_rows = LiveRowBuilder(
             event_cache, self._fold_job.late_change_at, self._contact_log.periods, self._faults, stopwatch
@@ -166,6 +168,7 @@ class Rollup:
         self._catch_up(at)
         self._retry_faults()
         live_rows = self._live_rows.build_rows(self._inventory(), set(folded), at)
+        live_rows |= self._forecasts.rows_after_pass(folded, waiting, at)
         self._put_live_rows(live_rows | self._contact_log.changed_rows() | self._faults.changed_rows())
         self._advance_cursor(at)
         self._platform.last_pass_at = at

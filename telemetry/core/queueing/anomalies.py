@@ -71,11 +71,13 @@ def flag_day(
 ) -> tuple[FlaggedHalfHour, ...]:
     """Return the flagged half hours of a day, judged by `others`, in order; none where these are too few.
 
+    A day without any ticket is not judged: nothing was reported of it.
+
     `sums` has the queue sums (`totals.QUEUE_FIELDS`) of the half hours of all these days.
     """
     model = ArrivalsModel(tuple(others))
     expected = model.expected_arrivals(day.traits)
-    if expected is None:
+    if expected is None or not day.total:
         return ()
     pool = [other.day for other in model.pool(day.traits.weekday)]
     flagged = []

@@ -90,8 +90,10 @@ class ArrivalsModel:
 
     @cached_property
     def recent(self) -> tuple[ArrivalDay, ...]:
-        """Return the days that count."""
-        return self.history[-HISTORY_DAYS:]
+        """Return the days that count: where many come, a day without any ticket is one without data."""
+        days = self.history[-HISTORY_DAYS:]
+        is_sparse = median([day.total for day in days]) < SPARSE_DAY_TOTAL if days else True
+        return days if is_sparse else tuple(day for day in days if day.total)
 
     def expected_arrivals(self, traits: DayTraits) -> Slots | None:
         """Return the expected arrivals of each half hour of such a day; None: too little data."""

@@ -58,6 +58,10 @@ def test_a_usual_day_has_no_flag() -> None:
     assert judge({}) == ()
 
 
+def test_a_day_of_which_nothing_was_reported_is_not_judged() -> None:
+    assert judge({slot: {"issued": 0} for slot in OPEN}) == ()
+
+
 def test_a_rush_is_flagged_with_its_size_and_cause() -> None:
     (flag,) = judge({16: {"issued": 90}})
     (deviation,) = flag.deviations

@@ -179,6 +179,14 @@ def test_days_without_a_ticket_have_no_profile_and_still_a_level() -> None:
     assert 0 < sum(expected) < 5
 
 
+def test_where_many_come_a_day_without_tickets_is_one_without_data() -> None:
+    history = random_history(10, 2)
+    gap = [arrival_day(weekdays(11)[10], {})]
+    model = ArrivalsModel((*history, *gap))
+    assert model.expected_arrivals(DayTraits(0)) == ArrivalsModel(tuple(history)).expected_arrivals(DayTraits(0))
+    assert ArrivalsModel(()).recent == ()
+
+
 def test_croston_is_the_mean_of_demands_over_the_mean_interval_without_its_bias() -> None:
     assert croston_level([0, 0, 0]) == 0.0
     assert croston_level([8.0] * 10) == pytest.approx(8.0), "no empty day: exponential smoothing, unbiased"
