@@ -8,6 +8,7 @@ from math import floor
 from typing import TYPE_CHECKING, Any
 
 from api.pages.charts import day_strip
+from api.pages.forecast import build_forecast_section
 from api.pages.freshness import Freshness
 from api.pages.history import tickets_chart, time_table
 from api.pages.periods import period_query
@@ -62,6 +63,7 @@ def build_context(queries: Queries, locale: PageLocale, place: HistoryPlace) -> 
         "health": queries.store_stats(),
         "inventory": queries.inventory(),
         "availability": history.ratio_of(day),
+        "forecast": build_forecast_section(queries, locale, centre.id),
         **_tickets_context(queries, locale, place, to_local(view.now, centre.zone).date()),
     }
 

@@ -113,9 +113,9 @@ def _day_rows(
         yield ExpectedHalfHour(window, expected, low, high, services)
 
 
-def next_forecast_day(centre: Centre, forecast: CentreForecast, now: int) -> date:
-    """Return the first forecast day after today; of an imported log, whose days are past, the first one."""
-    days = [day.day for day in forecast.days]
+def next_forecast_day(centre: Centre, forecast: CentreForecast | None, now: int) -> date:
+    """Return the first forecast day after today, or tomorrow; of an imported log, whose days are past, the first."""
+    days = [day.day for day in forecast.days] if forecast else []
     today = to_local(now, centre.zone).date()
     later = [day for day in days if day > today]
     return (later or days or [today + timedelta(days=1)])[0]

@@ -6,13 +6,13 @@ It must not choose a store either.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.opening_calendar import Calendar
 from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window, day_window, floor
 from telemetry.core.in_service import ALWAYS_IN_SERVICE, service_periods
 from telemetry.core.inventory import ALWAYS_OPEN, UNDECLARED_SERVICE, Centre, local_date
+from telemetry.core.queueing.staffing import StaffingRules, WhatIf
 from telemetry.core.scope import Scope
 from telemetry.core.slo.periods import settled_until
 from telemetry.queries.availability import AvailabilityOptions, AvailabilityQuery, compute_availability
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from telemetry.core.calendar.calendar_values import CalendarDay
     from telemetry.core.in_service import ServicePeriods
     from telemetry.core.inventory import Inventory, Target, UnknownPolicy
-    from telemetry.core.queueing.staffing import StaffingRules, WhatIf
     from telemetry.core.slo.history import BudgetSpend, HistoryPoint
     from telemetry.queries.availability import AvailabilityDimension, AvailabilityResult, ClockKind
     from telemetry.queries.buckets import BucketSize, QueryCost
@@ -75,6 +74,7 @@ class Queries:
         self._network_views = NetworkViewCache()
         self._store_stats = StoreStatsCache(store, clock)
         self._indicators = IndicatorCache(clock)
+        self._next_plans: dict[str, StaffingPlan] = {}
         self._cached_slo_index: tuple[object, SloIndex] | None = None
         self._cached_periods: tuple[object, object, ServicePeriods] | None = None
 
@@ -306,9 +306,21 @@ class Queries:
         """Return the counters that a centre needs on a day, by default the next one that is forecast."""
         declared, forecast = self.network().centre(centre), self.snapshot().forecasts.get(centre)
         if day is None:
-            tomorrow = local_date(self._clock(), declared.zone) + timedelta(days=1)
-            day = next_forecast_day(declared, forecast, self._clock()) if forecast else tomorrow
+            day = next_forecast_day(declared, forecast, self._clock())
         return staffing_plan(declared, forecast, day, rules, change)
+
+    def next_staffing(self, centre: str) -> StaffingPlan:
+        """Return the plan of the next forecast day with the legal goal; computed once for each forecast and day."""
+        declared, forecast = self.network().centre(centre), self.snapshot().forecasts.get(centre)
+        day = next_forecast_day(declared, forecast, self._clock())
+        plan = self._next_plans.get(centre)
+        if plan is None or plan.forecast is not forecast or (plan.centre, plan.day) != (declared, day):
+            plan = self._next_plans[centre] = staffing_plan(declared, forecast, day, StaffingRules(), WhatIf())
+        return plan
+
+    def judged_flags(self, centre: str) -> list[CentreFlag]:
+        """Return the flagged half hours of all days that the centre's forecast judged."""
+        return self.flagged_half_hours(centre, Window(0, self._clock()))
 
     def flagged_half_hours(self, centre: str | None, window: Window) -> list[CentreFlag]:
         """Return the half hours in the window that were flagged at a centre, or at all."""

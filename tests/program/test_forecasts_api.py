@@ -188,3 +188,37 @@ def test_a_rush_is_listed_with_its_cause_and_what_was_expected(net: Network) -> 
 )  # fmt: skip
 def test_parameters_outside_their_range_are_refused(net: Network, path: str) -> None:
     assert net.client.get(f"/api/v1/{path}").status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("lang", "texts"),
+    [
+        ("en", ("Expected on Tue 24 Nov 2026", "Counters needed by half hour", "Half hours that stood out",
+                "Likely cause: arrivals", "Made from 40 open days since 28 Sep 2026")),
+        ("vi", ("Dự báo ngày", "Số quầy cần mở theo nửa giờ", "Những nửa giờ bất thường",
+                "Nguyên nhân có thể: lượng khách",
+                "Tính từ 40 ngày làm việc kể từ 28/09/2026")),
+    ],
+)  # fmt: skip
+def test_the_centres_page_shows_the_next_day_as_charts_and_as_a_table(
+    net: Network, lang: str, texts: tuple[str, ...]
+) -> None:
+    page = net.client.get("/centres/vn83-a", headers={"accept-language": lang}).text
+    section = page[page.index('id="forecast"') :].partition("</section>")[0]
+    for text in texts:
+        assert text in section
+    assert section.count('role="img"') == 2
+    assert section.count('aria-labelledby="fc-') == 2
+    assert 'class="bar bar-expected"' in section
+    assert 'class="line line-roster"' in section
+    rows = get(net, "staffing?centre=vn83-a")["data"]
+    table = section[section.index('<details id="fc-table">') :]
+    assert table.count('<tr><th scope="row">') >= len(rows)
+    for row in rows:
+        assert f'<tr><th scope="row">{row["from"][11:16]}' in table
+
+
+def test_a_page_without_a_forecast_says_why(net: Network) -> None:
+    page = net.client.get("/centres/vn83-b", headers={"accept-language": "en"}).text
+    assert "There is no forecast yet: it is made once a night." in page
+    assert 'id="fc-table"' not in page
