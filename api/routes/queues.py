@@ -100,5 +100,5 @@ def _queue_history(
     meta = QueueHistoryMeta.for_window(
         queries, queue_history.window, queue_history.zone, queue_history.coverage, window_choice=choice
     )
-    data = [QueueHistoryRowResponse.from_row(row, params.within) for row in part]
+    data = [QueueHistoryRowResponse.from_row(row, params.within, queries.now()) for row in part]
     return QueueHistoryEnvelope(data=data, meta=meta, next=following)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from telemetry.core.figures.histograms import DurationHistogram, QueueFigures
     from telemetry.core.figures.queue_periods import QueueHistoryRow
+    from telemetry.core.figures.segment_figures import SegmentFigures, Share
     from telemetry.queries.queues import CurrentQueue
 
 
@@ -59,6 +60,50 @@ class ServiceTimeFigures(ApiModel):
     mean_s: float | None
 
 
+class ServicePercentiles(ServiceTimeFigures):
+    """Durations that ended in the interval; percentiles are nearest-rank ones, within 2 %."""
+
+    p50_s: float | None
+    p90_s: float | None
+    p95_s: float | None
+
+    @classmethod
+    def from_histogram(cls, histogram: DurationHistogram) -> Self:
+        """Return the figures of durations."""
+        p50, p90, p95 = (histogram.percentile_s(share) for share in (0.5, 0.9, 0.95))
+        return cls.build(histogram, p50_s=p50, p90_s=p90, p95_s=p95)
+
+
+class FinalWaitFigures(ApiModel):
+    """Waits until the last call of their ticket; `wait` has those until the first call."""
+
+    count: int
+    sum_s: float
+    mean_s: float | None
+    recalled_tickets: int
+
+
+class NegativeCounts(ApiModel):
+    """Durations that are negative because the clocks of two devices disagree: they are in no other figure."""
+
+    wait: int
+    way: int
+    service: int
+
+
+class ShareFigures(ApiModel):
+    """A share with what it is made of."""
+
+    numerator: int
+    denominator: int
+    ratio: float | None
+
+    @classmethod
+    def from_share(cls, share: Share) -> Self:
+        """Return a share."""
+        return cls.build(share)
+
+
 class QueueHistoryRowResponse(ApiModel):
     """One service at one centre over one bucket."""
 
@@ -67,27 +112,54 @@ class QueueHistoryRowResponse(ApiModel):
     from_: str = Field(serialization_alias="from")
     to: str
     issued: int
+    called: int
     served: int
     abandoned: int
     no_show: int
+    transferred: int
+    transferred_in: int
+    closed_eod: int
+    recalls: int
     wait: WaitFigures
+    final_wait: FinalWaitFigures
     within: WithinThresholdFigures
     service_level: list[ServiceLevelFigures]
-    service_time: ServiceTimeFigures
+    service_time: ServicePercentiles
+    way_time: ServicePercentiles
+    abandonment: ShareFigures
+    no_shows: ShareFigures
+    negative: NegativeCounts
+    forgotten_open: int
+    double_closed: int
+    data_quality: ShareFigures
 
     @classmethod
-    def from_row(cls, row: QueueHistoryRow, threshold_s: int) -> Self:
+    def from_row(cls, row: QueueHistoryRow, threshold_s: int, now: int) -> Self:
         """Return one row of history; `threshold_s` is what `within` compares waits with."""
-        figures = row.figures
+        figures, segments = row.figures, row.segments(now)
         return cls.build(
             row,
             figures,
+            segments,
+            **_segment_fields(segments),
             wait=WaitFigures.from_histogram(figures.wait),
             within=WithinThresholdFigures.build(figures.wait.within_threshold(threshold_s)),
             service_level=[ServiceLevelFigures.build(level) for level in figures.service_levels],
-            service_time=ServiceTimeFigures.build(figures.service_time),
+            service_time=ServicePercentiles.from_histogram(figures.service_time),
             **window_fields(row.window, row.zone),
         )
+
+
+def _segment_fields(segments: SegmentFigures) -> dict[str, ApiModel]:
+    return {
+        "final_wait": FinalWaitFigures.build(segments.final_wait),
+        "way_time": ServicePercentiles.from_histogram(segments.way_time),
+        "negative": NegativeCounts.build(segments.negative),
+        **{
+            name: ShareFigures.from_share(getattr(segments, name))
+            for name in ("abandonment", "no_shows", "data_quality")
+        },
+    }
 
 
 WindowChoice = Literal["requested", "today", "newest"]

@@ -14,6 +14,7 @@ from telemetry.core.figures.queue_periods import QueueHistoryRow
 from telemetry.core.fold.totals import (
     FORMER_QUEUE_FIELDS,
     QUEUE_FIELDS,
+    SEGMENT_FIELDS,
     SERVICE_LEVEL_FIELDS,
     SERVICE_LEVEL_THRESHOLDS_S,
     add_to_sums,
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
 QueueKey = tuple[str, str, int]
 CENTRES_PER_READ = 50
 """Centres that are read together: the totals of all at once would fill the memory."""
-_FORMER_FIELD = FORMER_QUEUE_FIELDS[0]
+_RARE_FIELDS = frozenset((*SEGMENT_FIELDS, *FORMER_QUEUE_FIELDS))
+"""The fields that few totals have: they are added one by one."""
 _ZERO_SUMS = (0,) * len(QUEUE_FIELDS)
 MAX_DECISION_DELAY_MS = SERVICE_LEVEL_THRESHOLDS_S[-1] * 1000 + SLOT
 """Every ticket that has entered is decided within this time after the last slot boundary."""
@@ -126,14 +128,14 @@ def _sums_by_queue(
     store: TotalsReader, centres: Sequence[str], query: BucketQuery, starts: list[int], now: int
 ) -> dict[QueueKey, dict[str, int]]:
     values: dict[QueueKey, list[tuple[int, ...]]] = defaultdict(list)
-    former: dict[QueueKey, dict[str, int]] = defaultdict(dict)
+    rare: dict[QueueKey, dict[str, int]] = defaultdict(dict)
     for width, window in query.runs_to_read():
         for total in store.totals(centres, width, window, "desk"):
             key = _queue_key(total, starts)
             values[key].append(tuple(map(total.sums.get, QUEUE_FIELDS, _ZERO_SUMS)))
-            if _FORMER_FIELD in total.sums:
-                add_to_sums(former[key], {name: total.sums.get(name, 0) for name in FORMER_QUEUE_FIELDS})
-    sums = {key: {**_sum_columns(rows), **former.get(key, {})} for key, rows in values.items()}
+            if names := _RARE_FIELDS & total.sums.keys():
+                add_to_sums(rare[key], {name: total.sums[name] for name in names})
+    sums = {key: {**_sum_columns(rows), **rare.get(key, {})} for key, rows in values.items()}
     for total in _undecided_totals(store, centres, query.window, now):
         row = sums[_queue_key(total, starts)]
         row.update((name, row[name] - total.sums.get(name, 0)) for name in SERVICE_LEVEL_FIELDS)

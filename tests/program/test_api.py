@@ -66,9 +66,22 @@ def test_queue_history_has_the_public_shape(net: Network) -> None:
             "from": "2026-11-23T07:00:00+07:00",
             "to": "2026-11-23T09:00:00+07:00",
             "issued": 2,
+            "called": 2,
             "served": 2,
             "abandoned": 0,
             "no_show": 0,
+            "transferred": 0,
+            "transferred_in": 0,
+            "closed_eod": 0,
+            "recalls": 0,
+            "final_wait": {"count": 2, "sum_s": 120.0, "mean_s": 60.0, "recalled_tickets": 0},
+            "way_time": {"count": 0, "sum_s": 0.0, "mean_s": None, "p50_s": None, "p90_s": None, "p95_s": None},
+            "abandonment": {"numerator": 0, "denominator": 2, "ratio": 0.0},
+            "no_shows": {"numerator": 0, "denominator": 2, "ratio": 0.0},
+            "negative": {"wait": 0, "way": 0, "service": 0},
+            "forgotten_open": 0,
+            "double_closed": 0,
+            "data_quality": {"numerator": 2, "denominator": 2, "ratio": 1.0},
             "wait": {
                 "count": 2,
                 "sum_s": 120.0,
@@ -81,7 +94,14 @@ def test_queue_history_has_the_public_shape(net: Network) -> None:
             "service_level": [
                 {"threshold_s": x, "good": 0, "bad": 0, "ratio": None} for x in (300, 600, 900, 1800, 3600)
             ],
-            "service_time": {"count": 2, "sum_s": 120.0, "mean_s": 60.0},
+            "service_time": {
+                "count": 2,
+                "sum_s": 120.0,
+                "mean_s": 60.0,
+                "p50_s": near(60),
+                "p90_s": near(60),
+                "p95_s": near(60),
+            },
         }
     ]
     meta = found["meta"]

@@ -171,8 +171,8 @@ def queue_figures(sums: Mapping[str, int]) -> QueueFigures:
         served=sums.get("served", 0),
         abandoned=sums.get("abandoned", 0),
         no_show=sums.get("no_show", 0),
-        wait=_duration_histogram(sums, "wait"),
-        service_time=_duration_histogram(sums, "service"),
+        wait=duration_histogram(sums, "wait"),
+        service_time=duration_histogram(sums, "service"),
         service_levels=tuple(
             ServiceLevel(x, sums.get(f"level_good_{x}", 0), sums.get(f"level_bad_{x}", 0))
             for x in SERVICE_LEVEL_THRESHOLDS_S
@@ -180,7 +180,8 @@ def queue_figures(sums: Mapping[str, int]) -> QueueFigures:
     )
 
 
-def _duration_histogram(sums: Mapping[str, int], name: str) -> DurationHistogram:
+def duration_histogram(sums: Mapping[str, int], name: str) -> DurationHistogram:
+    """Read the durations of a name from a window's sums."""
     durations = _bucketed_durations(sums, name, HISTOGRAM_BOUNDS_S, 1000)
     return DurationHistogram(durations.count, sums.get(f"{name}_sum_ms", 0), durations)
 

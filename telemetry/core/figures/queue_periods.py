@@ -9,8 +9,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from telemetry.core.calendar.windows import MINUTE, to_local
+from telemetry.core.calendar.windows import MINUTE, day_window, to_local
 from telemetry.core.figures.histograms import queue_figures
+from telemetry.core.figures.segment_figures import segment_figures
 from telemetry.core.fold.totals import add_sums
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from telemetry.core.calendar.windows import Window
     from telemetry.core.figures.histograms import QueueFigures
+    from telemetry.core.figures.segment_figures import SegmentFigures
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,10 @@ class QueueHistoryRow:
     def figures(self) -> QueueFigures:
         """Return the row's figures."""
         return queue_figures(self.sums)
+
+    def segments(self, now: int) -> SegmentFigures:
+        """Return the figures of its tickets by segment; over whole days that lie before `now` all have ended."""
+        return segment_figures(self.sums, whole_days=self.window.end <= now and covers_days(self.window, self.zone))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,12 @@ class NamedFigures:
 
     ident: str
     figures: QueueFigures
+
+
+def covers_days(window: Window, zone: ZoneInfo) -> bool:
+    """Return whether a window consists of whole local days."""
+    edges = (window.start, window.end)
+    return all(day_window(to_local(edge, zone).date(), zone).start == edge for edge in edges)
 
 
 def figures_of_all(rows: Iterable[QueueHistoryRow]) -> QueueFigures:

@@ -1,4 +1,7 @@
-"""What ticket and probe events add to 5-minute totals; it must use no states and no calendar."""
+"""What one ticket event by itself, and probes, add to 5-minute totals; it must use no states and no calendar.
+
+What depends on the earlier events of a ticket is in `ticket_segments`.
+"""
 
 from __future__ import annotations
 
@@ -10,33 +13,26 @@ from telemetry.core.fold.totals import SumsBySlot, add_to_sums
 from telemetry.core.protocol import events as ev
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from telemetry.core.fold.sourced_event import SourcedEvent
-
-
-def desk_counts(events: Sequence[SourcedEvent], window: Window) -> dict[str, SumsBySlot]:
-    """Return what a centre's events (without repeats, sorted by t) add to each service's totals in the window."""
-    out: dict[str, SumsBySlot] = {}
-    for s in events:
-        service = getattr(s.event, "service", None)
-        if service is not None and window.start <= s.event.t < window.end and (counts := event_counts(s.event)):
-            add_to_sums(out.setdefault(service, {}).setdefault(floor(s.event.t, SLOT), {}), counts)
-    return out
 
 
 def event_counts(event: ev.Event) -> dict[str, int]:
     """Return what one ticket event adds to its service's totals, in the interval of its `t`.
 
-    A wait is t(call) − entered (domain.md Q-02); a negative one means crossed clocks and is not counted.
+    A wait is t(call) − entered (domain.md Q-02); a negative one means crossed clocks and is counted apart, as is a
+    service whose record says that it was not closed at its end.
     """
     match event:
         case ev.TicketCalled():
-            return {"called": 1, **_duration_counts("wait", event.t - event.entered)}
+            return {"called": 1, **duration_counts("wait", event.t - event.entered)}
         case ev.TicketFinished():
+            if event.quality != "ok":
+                return {"served": 1, "forgotten_open": 1}
             length_ms = event.t - (event.started or event.called) - event.held_ms
-            counts = _duration_counts("service", length_ms) if event.quality == "ok" else {}
-            return {"served": 1, "service_count": 1, **counts} if counts else {"served": 1}
+            counts = duration_counts("service", length_ms)
+            return {"served": 1, "service_count": 1, **counts} if length_ms >= 0 else {"served": 1, **counts}
         case ev.RatingSubmitted():
             return {"ratings": 1, "ratings_good": int(event.rating >= 4)}
         case _:
@@ -53,9 +49,10 @@ _COUNT_FIELD_BY_ENDING: dict[type[ev.Event], str] = {
 }
 
 
-def _duration_counts(prefix: str, length_ms: int) -> dict[str, int]:
+def duration_counts(prefix: str, length_ms: int) -> dict[str, int]:
+    """Return what a duration adds: to its sum and histogram, or, when it is negative, to the number of those."""
     if length_ms < 0:
-        return {}
+        return {f"{prefix}_negative": 1}
     return {f"{prefix}_sum_ms": length_ms, f"{prefix}_histogram": histogram_of(length_ms)}
 
 

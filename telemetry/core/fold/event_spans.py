@@ -24,6 +24,9 @@ SAME_ENTRY_MS = 60_000
 SERVICE_LEVEL_REACH_MS = 3_600_000 + 2 * SAME_ENTRY_MS
 """How long after a ticket's entry its wait is still decided: the longest threshold of the service level, ms."""
 
+SEGMENT_REACH_MS = HOUR
+"""How long after an event of a ticket its later ones may depend on it (`ticket_segments`), ms."""
+
 
 def grace_ms(every_ms: int) -> int:
     """Return how long one report is valid: two intervals and 30 s of jitter (slo.md 2.2, m = 2)."""
@@ -58,13 +61,24 @@ def _decision_span(event: Any) -> StartEnd:  # noqa: ANN401
     return start, max(end, min(event.entered, event.t + SAME_ENTRY_MS) + SERVICE_LEVEL_REACH_MS + 1)
 
 
+def _call_span(event: Any) -> StartEnd:  # noqa: ANN401
+    """It may be the call that the way to the counter begins with, and that a later call repeats."""
+    start, end = _decision_span(event)
+    return start, max(end, event.t + SEGMENT_REACH_MS + 1)
+
+
+def _recall_span(event: Any) -> StartEnd:  # noqa: ANN401
+    return _clamped_span(event.entered, event.t)[0], event.t + SEGMENT_REACH_MS + 1
+
+
 def _transfer_span(event: ev.TicketTransferred) -> StartEnd:
     """It ends one wait and begins another."""
     return _clamped_span(event.entered, event.t)[0], event.t + SERVICE_LEVEL_REACH_MS + 1
 
 
 def _service_span(event: ev.TicketFinished) -> StartEnd:
-    return _clamped_span(event.called, event.t)
+    """A later end of the same ticket is a double closing."""
+    return _clamped_span(event.called, event.t)[0], event.t + SEGMENT_REACH_MS + 1
 
 
 def _period_span(event: ev.ConnectorStats) -> StartEnd:
@@ -80,22 +94,25 @@ _SPAN_BY_TYPE: dict[type[ev.Event], Callable[[Any], StartEnd]] = {
     ev.DeviceHeartbeat: _superseding_span, ev.ProbeResult: _superseding_span, ev.LinkState: _superseding_span,
     ev.DisplayState: _state_span, ev.CounterState: _state_span,
     ev.KioskState: _superseding_span, ev.DeviceContact: _superseding_span, ev.DeviceStatus: _status_span,
-    ev.TicketIssued: _entry_span, ev.TicketCalled: _decision_span, ev.TicketRecalled: _wait_span,
+    ev.TicketIssued: _entry_span, ev.TicketCalled: _call_span, ev.TicketRecalled: _recall_span,
     ev.TicketServingStarted: _wait_span,
     ev.TicketTransferred: _transfer_span, ev.TicketAbandoned: _decision_span, ev.TicketNoShow: _decision_span,
     ev.TicketClosedEod: _decision_span, ev.TicketFinished: _service_span, ev.ConnectorStats: _period_span,
 }  # fmt: skip
 """The span by type of event; a table, because ingest looks up 100,000 a second."""
+_REACH_BY_TYPE: dict[type[ev.Event], int] = {
+    ev.DeviceHeartbeat: ev.MAX_GRACE_MS, ev.CounterState: STATE_GRACE_MS, ev.DeviceContact: ev.MAX_GRACE_MS,
+}  # fmt: skip
+"""The frequent types of devices: how long their span lasts from `t`, ms."""
 _GET_T, _GET_ENTERED = attrgetter("t"), attrgetter("entered")
-_REACH_BY_TYPE: dict[type[ev.Event], tuple[Callable[[Any], int], int]] = {
-    ev.TicketFinished: (attrgetter("called"), 0), ev.DeviceHeartbeat: (_GET_T, ev.MAX_GRACE_MS),
-    ev.CounterState: (_GET_T, STATE_GRACE_MS), ev.DeviceContact: (_GET_T, ev.MAX_GRACE_MS),
-}  # fmt: skip
-"""The frequent types: where the span begins, and how far at most it ends after `t`, ms."""
-_GET_ENTRY_BY_TYPE: dict[type[ev.Event], Callable[[Any], int]] = {
-    ev.TicketIssued: _GET_T, ev.TicketCalled: _GET_ENTERED, ev.TicketAbandoned: _GET_ENTERED,
-}  # fmt: skip
-"""The frequent types whose wait is decided later: when it began.  Each span touches two hours at least."""
+_TICKET_REACH_BY_TYPE: dict[type[ev.Event], tuple[Callable[[Any], int], int, int]] = {
+    ev.TicketIssued: (_GET_T, SERVICE_LEVEL_REACH_MS, 0),
+    ev.TicketCalled: (_GET_ENTERED, SERVICE_LEVEL_REACH_MS, SEGMENT_REACH_MS),
+    ev.TicketAbandoned: (_GET_ENTERED, SERVICE_LEVEL_REACH_MS, 0),
+    ev.TicketFinished: (attrgetter("called"), 0, SEGMENT_REACH_MS),
+}
+"""The frequent types of tickets: where the span begins, and how long it lasts at least from there and from `t`, ms.
+Each span touches two hours at least."""
 
 
 def event_span(event: ev.Event) -> Window:
@@ -139,23 +156,24 @@ def _fast_path_hours(events: Sequence[ev.Event]) -> tuple[int, ...] | None:
         return None
     event_type = event_types.pop()
     times = [event.t for event in events]
-    if event_type in _GET_ENTRY_BY_TYPE:
-        return _decision_hours(times, list(map(_GET_ENTRY_BY_TYPE[event_type], events)))
-    get_start, reach = _REACH_BY_TYPE.get(event_type, (None, 0))
-    if get_start is None:
+    if event_type in _TICKET_REACH_BY_TYPE:
+        return _ticket_hours(times, events, *_TICKET_REACH_BY_TYPE[event_type])
+    reach = _REACH_BY_TYPE.get(event_type)
+    if reach is None:
         return None
-    first, last = min(*map(get_start, events), *times) // HOUR, (max(times) + reach) // HOUR
-    if first == last:
-        return (first,)
-    return (first, last) if last == first + 1 and not reach else None
+    first, last = min(times) // HOUR, (max(times) + reach) // HOUR
+    return (first,) if first == last else None
 
 
-def _decision_hours(times: Sequence[int], entered: Sequence[int]) -> tuple[int, ...] | None:
+def _ticket_hours(
+    times: Sequence[int], events: Sequence[ev.Event], get_start: Callable[[Any], int], reach_ms: int, t_reach_ms: int
+) -> tuple[int, ...] | None:
     """Spans that touch two hours each leave no gap among three."""
-    if any(map(gt, entered, times)):
+    starts = list(map(get_start, events))
+    if any(map(gt, starts, times)):
         return None
-    first = min(*times, *entered) // HOUR
-    last = max(*times, max(entered) + SERVICE_LEVEL_REACH_MS) // HOUR
+    first = min(starts) // HOUR
+    last = max(max(times) + t_reach_ms, max(starts) + reach_ms) // HOUR
     return tuple(range(first, last + 1)) if last - first <= 2 else None
 
 

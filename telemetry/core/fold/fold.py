@@ -24,13 +24,14 @@ from telemetry.core.fold.administrative_counts import (
     connector_counts,
 )
 from telemetry.core.fold.centre_state import GapEvidence, centre_devices_of
-from telemetry.core.fold.counters import desk_counts, probe_counts
+from telemetry.core.fold.counters import probe_counts
 from telemetry.core.fold.device_states import vantage_segments
 from telemetry.core.fold.event_spans import SERVICE_LEVEL_REACH_MS
 from telemetry.core.fold.late_wills import drop_late_wills
 from telemetry.core.fold.service_levels import service_level_counts
 from telemetry.core.fold.sourced_event import deduplicate
 from telemetry.core.fold.states import RecentState
+from telemetry.core.fold.ticket_segments import desk_counts
 from telemetry.core.fold.totals import (
     CAPACITY_FIELDS,
     CONNECTOR_FIELDS,
@@ -40,7 +41,6 @@ from telemetry.core.fold.totals import (
     STATE_FIELDS,
     SumsBySlot,
     Total,
-    fill_zeros,
 )
 from telemetry.core.in_service import ALL_IN_SERVICE, ALWAYS_IN_SERVICE, memberships
 from telemetry.core.protocol import events as ev
@@ -252,21 +252,21 @@ def system_recent_states(
 
 # --- totals -----------------------------------------------------------------------------------
 
-_FIELDS_BY_SCOPE_KIND: dict[ScopeKind, tuple[str, ...]] = {
-    "centre": (*STATE_FIELDS, *CAPACITY_FIELDS, *READY_AT_SLOT_FIELDS),
-    "desk": QUEUE_FIELDS,
-    "device": STATE_FIELDS,
-    "system": (*STATE_FIELDS, *PROBE_FIELDS, *CONNECTOR_FIELDS),
-    "administration": ADMINISTRATION_FIELDS,
-    "procedure": PROCEDURE_FIELDS,
+_ZEROS_BY_SCOPE_KIND: dict[ScopeKind, dict[str, int]] = {
+    "centre": dict.fromkeys((*STATE_FIELDS, *CAPACITY_FIELDS, *READY_AT_SLOT_FIELDS), 0),
+    "desk": dict.fromkeys(QUEUE_FIELDS, 0),
+    "device": dict.fromkeys(STATE_FIELDS, 0),
+    "system": dict.fromkeys((*STATE_FIELDS, *PROBE_FIELDS, *CONNECTOR_FIELDS), 0),
+    "administration": dict.fromkeys(ADMINISTRATION_FIELDS, 0),
+    "procedure": dict.fromkeys(PROCEDURE_FIELDS, 0),
 }
-"""The fields of each kind of scope's totals, zeros included."""
+"""The fields that each kind of scope's totals always have; a desk has those of SEGMENT_FIELDS that are above 0 too."""
 
 
 def _to_totals(entity: str, province: str, sums_by_scope: SumsByScope) -> list[Total]:
     totals: list[Total] = []
     for scope, sums_by_slot in sorted(sums_by_scope.items()):
-        fields, text = _FIELDS_BY_SCOPE_KIND[scope.kind], str(scope)
+        zeros, text = _ZEROS_BY_SCOPE_KIND[scope.kind], str(scope)
         for slot, sums in sorted(sums_by_slot.items()):
-            totals.append(Total(entity, text, "5m", slot, province, fill_zeros(fields, sums)))
+            totals.append(Total(entity, text, "5m", slot, province, {**zeros, **sums}))
     return totals

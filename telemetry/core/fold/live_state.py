@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from telemetry.core.calendar.windows import HOUR, Window
 from telemetry.core.fold import states
 from telemetry.core.fold.centre_state import centre_devices_of
-from telemetry.core.fold.counters import event_counts
 from telemetry.core.fold.device_states import vantage_segments
 from telemetry.core.fold.fold import system_segments
 from telemetry.core.fold.live_row_types import CentreNow, DeviceNow, ImportFacts, ServiceNow, SystemNow, VantageNow
 from telemetry.core.fold.sourced_event import deduplicate
+from telemetry.core.fold.ticket_segments import TicketSegments
 from telemetry.core.fold.totals import add_to_sums, encode_sums
 from telemetry.core.in_service import ALL_IN_SERVICE
 from telemetry.core.protocol import events as ev
@@ -42,6 +42,7 @@ class QueueState:
     waiting: dict[str, tuple[str, int]] = field(default_factory=dict)
     serving: dict[str, str] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)
+    segments: TicketSegments = field(default_factory=TicketSegments)
     today: dict[str, dict[str, int]] = field(default_factory=dict)
     recent: dict[str, dict[str, int]] = field(default_factory=dict)
     recent_since: int = 0
@@ -51,7 +52,7 @@ class QueueState:
         """Apply one event; a ticket that has ended stays ended, even when earlier events arrive late."""
         service = getattr(event, "service", None)
         if service is not None:
-            counts = event_counts(event)
+            counts = self.segments.counts(event)
             add_to_sums(self.today.setdefault(service, {}), counts)
             if event.t >= self.recent_since:
                 add_to_sums(self.recent.setdefault(service, {}), counts)

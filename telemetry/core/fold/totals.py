@@ -49,14 +49,20 @@ SERVICE_LEVEL_THRESHOLDS_S = (300, 600, 900, 1800, 3600)
 """Thresholds (s) of the service level: decided at entry + X, still waiting is a miss."""
 SERVICE_LEVEL_FIELDS = tuple(f"level_{word}_{b}" for b in SERVICE_LEVEL_THRESHOLDS_S for word in ("good", "bad"))
 QUEUE_FIELDS = (*COUNT_FIELDS, *WAIT_FIELDS, *SERVICE_TIME_FIELDS, *SERVICE_LEVEL_FIELDS)
+SEGMENT_FIELDS = (
+    "way_count", "way_sum_ms", "way_histogram", "way_negative", "wait_negative", "service_negative", "recalled",
+    "recall_delay_count", "recall_delay_sum_ms", "transferred_in", "forgotten_open", "double_closed", "incomplete",
+)  # fmt: skip
+"""Of a desk, only where they are above 0: the way to the counter, recalls and what they delay, tickets that a transfer
+brought, negative durations (crossed clocks), and services or tickets whose record is wrong."""
 CONNECTOR_FIELDS = ("connector_ok", "connector_failed", "connector_timed", "connector_duration_sum_ms")
 """Of a system: requests of its connectors, how many of them have a mean duration, and the sum of their durations."""
 PROBE_FIELDS = ("probes", "probes_ok", "latency_sum_ms", "latency_histogram")
 EVIDENCE_FIELDS = (*COUNT_FIELDS, "probes", "up_ms", "conn_up_ms")
 """Sums of which each comes from an event in the same window or shortly before it."""
 HISTOGRAM_FIELDS = (
-    "wait_histogram", "service_histogram", "latency_histogram", "open_latency_histogram", "processing_histogram",
-    "fill_histogram",
+    "wait_histogram", "service_histogram", "way_histogram", "latency_histogram", "open_latency_histogram",
+    "processing_histogram", "fill_histogram",
 )  # fmt: skip
 """The sums that are histograms (`histogram_buckets`): one integer each, added like any other."""
 

@@ -61,8 +61,9 @@ _CALLED, _ISSUED, _RATINGS = ("called",), ("issued",), ("ratings",)
 SERVICE_INDICATORS: tuple[Indicator, ...] = (
     _queue_row("Q-01", ("Lượt khách đến", "Arrivals"), "count", (_ISSUED, ()), "tickets issued", "up"),
     _queue_row(
-        "Q-02", ("Thời gian chờ trung bình mỗi lần gọi", "Mean wait"), "s", (("wait_sum_ms",), ("wait_count",)),
-        "Σ (call − entry) ÷ calls with a wait; negative waits (crossed clocks) are counted apart",
+        "Q-02", ("Thời gian chờ trung bình mỗi lần gọi", "Mean wait"), "s",
+        (("wait_sum_ms", "recall_delay_sum_ms"), ("wait_count",)),
+        "Σ (last call − entry) ÷ segments with a wait; negative waits (crossed clocks) are counted apart",
     ),
     _queue_row(
         "Q-03", ("Thời gian chờ p90", "90th percentile of waits"), "s", (("wait_p90_ms",), ()),

@@ -155,7 +155,7 @@ FIELD_MEANINGS: dict[str, str] = {
 EVENT_NOTES: dict[str, str] = {
     "ticket.issued": "Counts an arrival in its interval. Send it when the ticket is printed or booked in.",
     "ticket.called": "`t` − `entered` is the wait, counted in the interval of the call. Send it once for each queue.",
-    "ticket.recalled": "Counts nothing; send it for the second call and later ones.",
+    "ticket.recalled": "For the second call and later ones: the wait ends at the first, the way begins at the last.",
     "ticket.serving_started": "Optional: with it service time begins here, without it at the call.",
     "ticket.held": "The pause counts neither as wait nor as service: report its length as `held_ms` at the end.",
     "ticket.transferred": "Ends the wait or service in this queue; the ticket's `entered` is now this `t`.",

@@ -12,6 +12,7 @@ from telemetry.core.fold.histogram_buckets import histogram_of
 from telemetry.core.fold.sourced_event import SourcedEvent
 from telemetry.core.fold.states import RecentState, StateSegment
 from telemetry.core.fold.totals import (
+    CALENDAR_FIELD,
     CAPACITY_FIELDS,
     CONNECTOR_FIELDS,
     PROBE_FIELDS,
@@ -45,7 +46,7 @@ from tests.unit.days import (
 def desk(*events: ev.Event) -> dict[str, int]:
     """The land desk's sums, zeros and the service level left out."""
     sums = day_of([said(e) for e in events], f"desk:{CENTRE.id}:land")
-    return {name: value for name, value in sums.items() if value and name in QUEUE_FIELDS and "level" not in name}
+    return {name: value for name, value in sums.items() if value and "level" not in name and name != CALENDAR_FIELD}
 
 
 # --- vectors of slo.md 2.2 --------------------------------------------------------------------
@@ -108,7 +109,9 @@ def test_each_kind_of_ticket_event_counts_under_its_name() -> None:
         ticket(ev.TicketClosedEod, T + 4000, entered=T),
         ticket(ev.TicketRecalled, T + 5000, entered=T, counter="c"),
     ]
-    assert desk(*events) == dict.fromkeys(("issued", "abandoned", "no_show", "transferred", "closed_eod"), 1)
+    assert desk(*events) == dict.fromkeys(
+        ("issued", "abandoned", "no_show", "transferred", "closed_eod", "recalled", "incomplete"), 1
+    )
 
 
 def test_a_wait_runs_from_entering_to_the_call() -> None:
@@ -117,7 +120,7 @@ def test_a_wait_runs_from_entering_to_the_call() -> None:
 
 
 def test_a_negative_wait_is_not_counted_but_the_call_is() -> None:
-    assert desk(ticket(ev.TicketCalled, T, entered=T + 1, counter="c")) == {"called": 1}
+    assert desk(ticket(ev.TicketCalled, T, entered=T + 1, counter="c")) == {"called": 1, "wait_negative": 1}
 
 
 @pytest.mark.parametrize(
@@ -130,9 +133,14 @@ def test_service_time_leaves_out_holds_and_the_way_to_the_counter(fields: dict[s
     assert (desk(done)["served"], desk(done)["service_count"]) == (1, 1)
 
 
-@pytest.mark.parametrize("fields", [{"quality": "forgotten_open"}, {"held_ms": 200_000}])
-def test_a_service_of_bad_quality_or_negative_length_counts_as_served_only(fields: dict[str, object]) -> None:
-    assert desk(ticket(ev.TicketFinished, T, entered=T, called=T - 100_000, counter="c", **fields)) == {"served": 1}
+@pytest.mark.parametrize(
+    ("fields", "name"), [({"quality": "forgotten_open"}, "forgotten_open"), ({"held_ms": 200_000}, "service_negative")]
+)
+def test_a_service_of_bad_quality_or_negative_length_has_no_length(fields: dict[str, object], name: str) -> None:
+    enters = ticket(ev.TicketIssued, T - 300_000)
+    call = ticket(ev.TicketCalled, T - 100_000, entered=T - 300_000, counter="c")
+    done = ticket(ev.TicketFinished, T, entered=T - 300_000, called=T - 100_000, counter="c", **fields)
+    assert {k: v for k, v in desk(enters, call, done).items() if k not in desk(enters, call)} == {"served": 1, name: 1}
 
 
 @pytest.mark.parametrize(("rating", "good"), [(3, 0), (4, 1)])

@@ -20,6 +20,7 @@ from telemetry.core.fold.totals import (
     PROBE_FIELDS,
     PROBE_SUM_FIELDS,
     QUEUE_FIELDS,
+    SEGMENT_FIELDS,
     SERVICE_LEVEL_FIELDS,
     SERVICE_LEVEL_THRESHOLDS_S,
     STATE_FIELDS,
@@ -36,10 +37,10 @@ rows = st.lists(st.dictionaries(st.sampled_from("abc"), st.integers(0, 10**9)), 
 
 
 def test_every_histogram_is_a_field_and_no_field_is_named_twice() -> None:
-    fields = (*QUEUE_FIELDS, *PROBE_FIELDS, *OPEN_FIELDS, *ADMINISTRATION_FIELDS)
+    fields = (*QUEUE_FIELDS, *SEGMENT_FIELDS, *PROBE_FIELDS, *OPEN_FIELDS, *ADMINISTRATION_FIELDS)
     assert {*HISTOGRAM_FIELDS} == {f for f in fields if f.endswith("histogram")}
     assert len(set(ADMINISTRATION_FIELDS)) == len(ADMINISTRATION_FIELDS)
-    assert len(set(QUEUE_FIELDS)) == len(QUEUE_FIELDS)
+    assert len({*QUEUE_FIELDS, *SEGMENT_FIELDS}) == len(QUEUE_FIELDS) + len(SEGMENT_FIELDS)
     assert [f"open_{f}" for f in (*STATE_FIELDS, *CAPACITY_FIELDS, *PROBE_SUM_FIELDS)] == list(OPEN_FIELDS)
 
 
