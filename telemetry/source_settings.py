@@ -206,6 +206,19 @@ def _report_setting(meaning: str, default: str) -> SourceSetting:
     return SourceSetting("every_ms", "whole number", meaning, "60000", default, MIN_INTERVAL_MS, MAX_INTERVAL_MS)
 
 
+_HEADER_FILE = SourceSetting(
+    "header_file", "path",
+    "of a file with request headers, one `NAME: VALUE` a line, read at every poll: the place of a token",
+    '"secrets/queue.headers"', "none",
+)  # fmt: skip
+_DOSSIER_MAPPING = SourceSetting(
+    "mapping", "path", "of the mapping from the columns, or a shipped one's name; other columns are not read",
+    '"onestop-766"',
+)  # fmt: skip
+_SALT_FILE = SourceSetting(
+    "salt_file", "path", "of the site's secret, from which the ids of dossiers are made; at least 16 signs",
+    '"secrets/dossier.salt"',
+)  # fmt: skip
 _POLL_DEFAULT = "the agent's `every_ms`, at most `10000`"
 _KINDS = (
     SourceKind(
@@ -254,16 +267,40 @@ _KINDS = (
                 "mapping", "path", "of the mapping from its own fields; without it, events have Motcua's fields",
                 '"queue-mapping.toml"', "none",
             ),
-            SourceSetting(
-                "header_file", "path",
-                "of a file with request headers, one `NAME: VALUE` a line, read at every poll: the place of a token",
-                '"secrets/queue.headers"', "none",
-            ),
+            _HEADER_FILE,
             _poll_setting(_POLL_DEFAULT),
             _name_setting("`queue_http:URL`"),
             _ISOLATE,
         ),
         "url", gives_tickets=True,
+    ),
+    SourceKind(
+        "dossier_file", "a dossier system's export, CSV or JSON lines, read whenever it has changed",
+        (
+            SourceSetting(
+                "path", "path", "of the file; relative paths start at the folder of `agent.toml`",
+                '"/var/lib/one-stop/dossiers.csv"',
+            ),
+            _DOSSIER_MAPPING,
+            _SALT_FILE,
+            _poll_setting("`60000`"),
+            _name_setting("`dossier_file:PATH`"),
+            _ISOLATE,
+        ),
+        "path",
+    ),
+    SourceKind(
+        "dossier_http", "a dossier system's own list of dossiers, polled: `{\"events\": […], \"next\": \"CURSOR\"}`",
+        (
+            SourceSetting("url", "text", "of the list", '"https://one-stop.example/dossiers"', check=_check_url),
+            _DOSSIER_MAPPING,
+            _SALT_FILE,
+            _HEADER_FILE,
+            _poll_setting("`60000`"),
+            _name_setting("`dossier_http:URL`"),
+            _ISOLATE,
+        ),
+        "url",
     ),
     SourceKind(
         "escpos", "a ticket printer's paper, cover and errors (DLE EOT)",

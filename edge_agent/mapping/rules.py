@@ -22,6 +22,7 @@ from edge_agent.mapping.expressions import (
     parse_conditions,
     parse_expression,
 )
+from edge_agent.mapping.personal_columns import is_personal_column
 from telemetry.core.protocol import text_validation
 from telemetry.core.protocol.events import AGENT_EVENTS, Event
 
@@ -130,6 +131,9 @@ def _parse_field(key: str, spec: object, infos: Mapping[str, FieldInfo], report:
     if (key in _HASHED_ID_FIELDS) != isinstance(expression, TicketIdExpression):
         report(key, "must hide the original id" if key in _HASHED_ID_FIELDS else "is no place for a ticket id",
                "write { ticket = [columns] } for ticket and dossier, and only there")  # fmt: skip
+    for column in filter(is_personal_column, expression.columns):
+        remedy = "leave it out; identify a dossier or ticket by its own number, never by a person"
+        report(key, f"reads the column {column!r}, which has data of persons", remedy)
     _check_literals(key, expression, infos[key], report)
     return expression
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from edge_agent.sources import Source, SourceContext
 
+DEFAULT_LOOK_MS = 60_000
+"""How often an export of dossiers is looked at without `every_ms`."""
 DEFAULT_POLL_MS = 10_000
 """How often a printer or a queue system is polled without `every_ms`; the agent's interval counts when shorter."""
 
@@ -24,6 +26,8 @@ def build_source(kind: str, values: Mapping[str, Any], context: SourceContext) -
 
         source_values = {key: value for key, value in values.items() if key != "isolate"}
         return IsolatedSource(kind, source_values, context, source_name(kind, source_values))
+    if kind in {"dossier_file", "dossier_http"}:
+        return _build_dossier_source(kind, values, context, source_name(kind, values))
     return _build_in_process(kind, values, context, source_name(kind, values))
 
 
@@ -66,6 +70,27 @@ def _build_in_process(kind: str, values: Mapping[str, Any], context: SourceConte
             )  # fmt: skip
         case _:
             raise ValueError(f"no such source: {kind!r}")
+
+
+def _build_dossier_source(kind: str, values: Mapping[str, Any], context: SourceContext, name: str) -> Source:
+    """Return a source of dossiers; its mapping is a shipped one or a file. Raises MappingError."""
+    from edge_agent.mapping.document import load_mapping, shipped_mappings  # noqa: PLC0415
+    from edge_agent.sources.dossier_feed import DossierFeed  # noqa: PLC0415
+
+    written, every_ms = values["mapping"], int(values.get("every_ms", DEFAULT_LOOK_MS))
+    mapping = load_mapping(written if written in shipped_mappings() else str(context.folder / written))
+    feed = DossierFeed(name, mapping, context.folder / values["salt_file"], context.clock, context.raise_alarm)
+    if kind == "dossier_file":
+        from edge_agent.sources.dossier_file import DossierFileSource  # noqa: PLC0415
+
+        return DossierFileSource(context.folder / values["path"], feed, every_ms, name)
+    from edge_agent.sources.dossier_http import DossierHttpSource  # noqa: PLC0415
+
+    header = context.folder / values["header_file"] if "header_file" in values else None
+    return DossierHttpSource(
+        values["url"], context.state, every_ms, header, name=name, clock=context.clock,
+        raise_alarm=context.raise_alarm, feed=feed,
+    )  # fmt: skip
 
 
 def probe_phase_ms(name: str, every_ms: int) -> int:

@@ -109,7 +109,7 @@ class QueueHttpSource:
         if self._seen is None:
             self._seen = SeenEvents(self.name)
         cursor = self._seen.read_cursor(outbox)
-        answer = self._fetch(cursor.next)
+        answer = self.fetch_answer(cursor.next)
         elements = [_read_element(raw) for raw in answer.elements]
         unseen = self._seen.unseen(cursor, (element.digest for element in elements))
         new_elements = {element.digest: element for element in elements if element.digest in unseen}
@@ -148,7 +148,8 @@ class QueueHttpSource:
             return self.row_mapper(value)
         return [parse_event({key: part for key, part in value.items() if key != "id"})]
 
-    def _fetch(self, since: str) -> QueueAnswer:
+    def fetch_answer(self, since: str) -> QueueAnswer:
+        """Return the answer to one request, after redirects on the same server. Raises OSError."""
         url, headers = self._request_url(since), self._request_headers()
         for _ in range(MAX_REDIRECTS + 1):
             answer = request(HttpRequest(url, self.total_timeout_s, headers, MAX_RESPONSE_BYTES))

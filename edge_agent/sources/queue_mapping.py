@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -19,10 +20,34 @@ from edge_agent.sources.parsing import BadEvent, refuse_personal_data
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from edge_agent.mapping.cell_parsing import RowCells
+    from edge_agent.mapping.document import ReplayMapping
     from telemetry.core.protocol.events import Event
 
 MAX_WHOLE_FLOAT: Final = 1 << 53
 _INDEX = re.compile(r"-?(?:0|[1-9]\d{0,8})")
+
+
+@dataclass(frozen=True, slots=True)
+class RowMapper:
+    """Converts rows to events by a mapping; `ids_from` is what ticket and dossier ids are derived from."""
+
+    mapping: ReplayMapping
+    ids_from: str
+
+    def map_cells(self, cells: RowCells) -> list[Event]:
+        """Return the row's events, none when a skip matches or no rule applies. Raises BadEvent."""
+        mapping = self.mapping
+        if any(all(test.matches(cells) for test in skip.when) for skip in mapping.skips):
+            return []
+        context = ReplayContext(mapping.zone, mapping.service_by_value, self.ids_from, mapping.decimal)
+        try:
+            events = [rule.build_event(1, cells, context, "") for rule in mapping.rules if rule.applies(cells)]
+        except CellError as error:
+            raise BadEvent(error.column, error.problem, error.remedy) from None
+        for event in events:
+            refuse_personal_data(event)
+        return events
 
 
 def build_row_mapper(name_or_path: str) -> Callable[[dict[str, Any]], list[Event]]:
@@ -32,25 +57,11 @@ def build_row_mapper(name_or_path: str) -> Callable[[dict[str, Any]], list[Event
     mapping's name, so that correcting its rules does not change them.  Raises MappingError with all its faults.
     """
     mapping = load_mapping(name_or_path)
-    context = ReplayContext(mapping.zone, mapping.service_by_value, f"queue:{mapping.name}")
-
-    def map_object(value: dict[str, Any]) -> list[Event]:
-        row = _ObjectRow(value)
-        if any(all(test.matches(row) for test in skip.when) for skip in mapping.skips):
-            return []
-        context.begin_row()
-        try:
-            events = [rule.build_event(1, row, context, "") for rule in mapping.rules if rule.applies(row)]
-        except CellError as error:
-            raise BadEvent(error.column, error.problem, error.remedy) from None
-        for event in events:
-            refuse_personal_data(event)
-        return events
-
-    return map_object
+    mapper = RowMapper(mapping, f"queue:{mapping.name}")
+    return lambda value: mapper.map_cells(ObjectRow(value))
 
 
-class _ObjectRow(dict[str, str]):
+class ObjectRow(dict[str, str]):
     """The columns of an object that were looked up so far; a column that it does not have is empty."""
 
     def __init__(self, value: dict[str, Any]) -> None:

@@ -35,9 +35,10 @@ class QueueCursor(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class SeenEvents:
-    """The remembered events of one source."""
+    """The remembered events of one source, in at most `max_pages` pages."""
 
     source: str
+    max_pages: int = MAX_PAGES
     _archived: set[str] = field(default_factory=set)
     _loaded_pages: int = 0
 
@@ -55,7 +56,7 @@ class SeenEvents:
 
     def _load_pages(self, outbox: Sink, pages: int) -> None:
         self._archived = set()
-        for number in range(min(pages, MAX_PAGES)):
+        for number in range(min(pages, self.max_pages)):
             text = outbox.cursor(self._page_name(number))
             self._archived |= {text[at : at + DIGEST_LENGTH] for at in range(0, len(text), DIGEST_LENGTH)}
         self._loaded_pages = pages
@@ -68,11 +69,14 @@ class SeenEvents:
         while len(seen) > PAGE_DIGESTS:
             oldest, seen = seen[:PAGE_DIGESTS], seen[PAGE_DIGESTS:]
             outbox.append([], source=self._page_name(pages), cursor="".join(oldest))
+            self._archived.update(oldest)
             pages += 1
         shortened = QueueCursor(cursor.next, seen, pages)
         outbox.append([], source=self.source, cursor=msgspec.json.encode(shortened).decode())
-        self._load_pages(outbox, pages)
+        if pages > self.max_pages:  # a page was written again
+            self._load_pages(outbox, pages)
+        self._loaded_pages = pages
         return shortened
 
     def _page_name(self, number: int) -> str:
-        return f"{self.source}/seen/{number % MAX_PAGES}"
+        return f"{self.source}/seen/{number % self.max_pages}"
