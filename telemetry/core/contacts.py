@@ -21,7 +21,8 @@ class ContactsNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When each device of an entity was first heard (Unix ms); of replays also the last time, the end of their log.
 
     `connected` is when each was first connected, by the server's clock: what it uploads may be older.  `folded` has
-    the service period, [start, end), with which each device's totals were last folded.
+    the periods, [start, end), with which totals were last folded: each device's service, the entity's own (key ""), and
+    the time since its first contact (key "first contact").
     """
 
     entity: str

@@ -68,10 +68,12 @@ class ServicePeriods:
     """The service period of every declared scope; what is not declared is always in service.
 
     `connectivity` has the scopes whose connection counts from a later time than their service: the first connection.
+    `first_contacts` has the centres whose contacts are recorded: from the first one on, silence may prove a dead link.
     """
 
     by_scope: Mapping[str, ServicePeriod] = field(default_factory=lambda: MappingProxyType({}))
     connectivity: Mapping[str, ServicePeriod] = field(default_factory=lambda: MappingProxyType({}))
+    first_contacts: Mapping[str, ServicePeriod] = field(default_factory=lambda: MappingProxyType({}))
 
     def period_of(self, scope: str) -> ServicePeriod:
         """Return the period of `centre:ID`, `device:ID` or `system:ID`."""
@@ -87,6 +89,10 @@ class ServicePeriods:
         period = self.connectivity.get(scope)
         window = self.window_of(scope)
         return window if period is None else window.clip(period.window) or NEVER_IN_SERVICE
+
+    def contact_window_of(self, scope: str) -> Window:
+        """Return from when contact with a centre was possible, to the millisecond: from the first contact on."""
+        return self.first_contacts.get(scope, ALWAYS).live_window
 
     def live_window_of(self, scope: str) -> Window:
         """Return when a scope's state shows, to the millisecond."""
@@ -109,10 +115,21 @@ def service_periods(inventory: Inventory, contacts: Mapping[str, ContactsNow]) -
     """
     by_scope: dict[str, ServicePeriod] = {}
     connectivity: dict[str, ServicePeriod] = {}
+    contacts_of_centres: dict[str, ServicePeriod] = {}
     for entity in {**inventory.centres, **inventory.systems, **contacts}:
         by_scope.update(entity_periods(inventory, entity, contacts.get(entity)))
         connectivity.update(first_connections(inventory, entity, contacts.get(entity)))
-    return ServicePeriods(by_scope, connectivity)
+        contacts_of_centres.update(first_contacts(inventory, entity, contacts.get(entity)))
+    return ServicePeriods(by_scope, connectivity, contacts_of_centres)
+
+
+def first_contacts(inventory: Inventory, entity: str, contacts: ContactsNow | None) -> dict[str, ServicePeriod]:
+    """Return the time since the first contact with any device of a centre, without those that replay logs."""
+    if entity not in inventory.centres or contacts is None:
+        return {}
+    own = [d.id for d in inventory.devices_of(entity) if d.kind != "replay"]
+    first = min((contacts.first[ident] for ident in own if ident in contacts.first), default=None)
+    return {str(Scope.centre(entity)): ServicePeriod(first)}
 
 
 def first_connections(inventory: Inventory, entity: str, contacts: ContactsNow | None) -> dict[str, ServicePeriod]:

@@ -21,6 +21,7 @@ from telemetry.core.in_service import (
     changed_windows,
     entity_periods,
     first_connections,
+    first_contacts,
 )
 from telemetry.core.inventory import replay_device_of
 from telemetry.core.protocol import events as ev
@@ -41,6 +42,8 @@ _EVIDENCE_FIELDS = ("up_ms", "down_ms", "conn_up_ms", "conn_down_ms", "issued", 
 """A total with one of these was made of a report."""
 _OWN = ""
 """The key, among an entity's devices, of the entity itself."""
+_CONTACT = "first contact"
+"""The key, among an entity's devices, of the time since its first contact; no id has a space."""
 
 
 class ContactLog:
@@ -55,7 +58,8 @@ class ContactLog:
         self._queued: set[str] = set()
         self._by_scope: dict[str, ServicePeriod] = {}
         self._connectivity: dict[str, ServicePeriod] = {}
-        self.periods = ServicePeriods(self._by_scope, self._connectivity)
+        self._first_contacts: dict[str, ServicePeriod] = {}
+        self.periods = ServicePeriods(self._by_scope, self._connectivity, self._first_contacts)
 
     def follow_inventory(self) -> None:
         """Read the stored contacts at first, derive missing ones, and apply the dates of a new inventory."""
@@ -67,6 +71,7 @@ class ContactLog:
         self._inventory = inventory
         self._by_scope.clear()
         self._connectivity.clear()
+        self._first_contacts.clear()
         for entity in (*inventory.centres, *inventory.systems):
             if entity not in self._rows:
                 self._rows[entity] = ContactsNow(entity=entity)
@@ -78,8 +83,10 @@ class ContactLog:
 
     def _update_periods(self, entity: str) -> None:
         assert self._inventory is not None  # noqa: S101
-        self._by_scope.update(entity_periods(self._inventory, entity, self._rows.get(entity)))
-        self._connectivity.update(first_connections(self._inventory, entity, self._rows.get(entity)))
+        row = self._rows.get(entity)
+        self._by_scope.update(entity_periods(self._inventory, entity, row))
+        self._connectivity.update(first_connections(self._inventory, entity, row))
+        self._first_contacts.update(first_contacts(self._inventory, entity, row))
         self._unchecked.add(entity)
 
     def record(self, entity: str, events: Sequence[SourcedEvent]) -> None:
@@ -147,12 +154,14 @@ class ContactLog:
         return [system.id for system in self._inventory.systems.values() if device in system.vantage]
 
     def _windows_of(self, entity: str) -> dict[str, Window]:
-        """Return the service periods of an entity and its devices that have begun to exist."""
+        """Return the service periods, and the time since the first contact, that have begun to exist."""
         assert self._inventory is not None  # noqa: S101
         kind = "centre" if entity in self._inventory.centres else "system"
         names = [device.id for device in self._inventory.devices_of(entity)]
         windows = {name: self.periods.window_of(Scope.device(name)) for name in names}
         windows[_OWN] = self.periods.window_of(f"{kind}:{entity}")
+        if kind == "centre":
+            windows[_CONTACT] = self.periods.contact_window_of(Scope.centre(entity))
         return {name: window for name, window in windows.items() if window != NEVER_IN_SERVICE}
 
     def _oldest_foldable(self, now: int) -> int:

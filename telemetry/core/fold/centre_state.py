@@ -81,12 +81,17 @@ class CentreDevices:
     def _contact_segments(self) -> list[StateSegment]:
         return states.any_of([self.contact.get(d.id, []) for d in self.devices])
 
-    def link_down_windows(self, contact: Iterable[StateSegment], window: Window) -> list[Window]:
-        """Return when its link was down: a gateway reported it, or at least two devices all had no `contact`."""
+    def link_down_windows(
+        self, contact: Iterable[StateSegment], window: Window, since_contact: Window = ALWAYS_IN_SERVICE
+    ) -> list[Window]:
+        """Return when its link was down: a gateway reported it, or at least two devices all had no `contact`.
+
+        Silence proves nothing outside `since_contact`: before its first contact no link of the site is known to work.
+        """
         reported_down = intersection(windows_in_state(self.link, "down"), [window])
         may_prove = [phase for phase, site in self._sites() if len(site.devices) >= MIN_SILENT_DEVICES]
         silent = states.unknown_windows((s for s in contact if s.state == "up"), window) if may_prove else []
-        return intersection(silent, may_prove) + reported_down
+        return intersection(intersection(silent, may_prove), [since_contact]) + reported_down
 
     def _sites(self) -> list[tuple[Window, CentreDevices]]:
         """Return the devices in service in each phase, as if there were no others."""

@@ -5,7 +5,8 @@ Recompute, never increment: the same events in any order, any number of times, g
 Time without a valid report is unknown.  The totals also hold how much of the unknown time is explained:
 
 - by an outage of our own platform (the caller gives its windows): it is checked first, because it affects whole sites;
-- else by an outage of the site's link: a gateway reported it, or no contact with any of at least two declared devices.
+- else by an outage of the site's link: a gateway reported it, or no contact with any of at least two declared devices
+  since the first contact with the site.
 
 Lost contact is an explanation anywhere in the window, until a late event shows contact.  The fold has no clock: the
 future part of a window has no contact either, and readers cut it off at the present.
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
     from telemetry.core.in_service import ServicePeriods
     from telemetry.core.inventory import Centre, Device, System
 
-FOLD_VERSION = 6
+FOLD_VERSION = 7
 """Raised when the same raw events produce other totals; rollup then folds everything again."""
 STATE_LOOKBACK_MS = 2 * ev.MAX_GRACE_MS
 """How far back a state may begin, ms: the longest grace, and as long again for the births of connections."""
@@ -88,11 +89,11 @@ def fold_centre(
     """
     unique_events = deduplicate(events)
     centre_devices = centre_devices_of(devices, unique_events, _reach(window), periods.window_of)
-    contact = centre_devices.contact_segments()
+    contact, since_contact = centre_devices.contact_segments(), periods.contact_window_of(Scope.centre(centre.id))
     outages_in_window = intersection(platform_outages, [window])
     evidence = GapEvidence(
         platform=outages_in_window,
-        link=difference(centre_devices.link_down_windows(contact, window), outages_in_window),
+        link=difference(centre_devices.link_down_windows(contact, window, since_contact), outages_in_window),
     )
     sums_by_scope = _device_sums(centre_devices, evidence, window, periods)
     own_window = window.clip(periods.window_of(Scope.centre(centre.id)))

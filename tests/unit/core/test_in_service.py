@@ -133,6 +133,14 @@ def test_a_connection_counts_from_the_first_one_however_old_the_data_that_it_bri
     assert declared.connectivity_window_of("device:c1-kiosk1") == Window(T, END_OF_TIME_MS)
 
 
+def test_contact_with_a_centre_is_possible_from_the_first_word_of_any_device_but_a_replay() -> None:
+    declared = world(centre=DeclaredPeriod(T - DAY), kiosk1=DeclaredPeriod(T - DAY))
+    heard = periods(declared, c1={"c1-kiosk1": T + 7, "c1-kiosk2": T + HOUR, "c1-replay1": T - HOUR})
+    assert heard.contact_window_of("centre:c1") == Window(T + 7, END_OF_TIME_MS)
+    assert periods(declared, c1={}).contact_window_of("centre:c1") == NEVER_IN_SERVICE
+    assert periods(declared).contact_window_of("centre:c1") == ALWAYS_IN_SERVICE
+
+
 def test_a_period_that_is_empty_is_never() -> None:
     assert ServicePeriod(T, T).window == NEVER_IN_SERVICE
     assert not covers(NEVER_IN_SERVICE, Window(T, T + 1))

@@ -27,9 +27,10 @@ UNITS = ("c1", "vn83-portal")
 
 
 def quiet_site(place: Place, since: int) -> None:
-    """Declare a second device, and let the rollup run from 07:30 to `since` with both silent."""
+    """Declare a second device, and let the rollup run from 07:30 to `since` with both silent since 05:00."""
     second = Device("c1-kiosk1", "c1", "kiosk", declared_period=ALWAYS)
     place.world = replace(place.world, devices={**place.world.devices, second.id: second})
+    place.write(ev.DeviceContact(n=1_000_001, t=NINE - 4 * HOUR))
     for place.now in (NINE - 90 * MINUTE, NINE - HOUR + 1_000, since):
         place.passes(2)
 

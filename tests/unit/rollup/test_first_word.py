@@ -1,4 +1,4 @@
-"""A new site's time before its first word is in no total, whichever day of UTC or of the site it lies on."""
+"""A new site's time before its first word is in no total, or with a declared day is charged, on any day of UTC."""
 
 from __future__ import annotations
 
@@ -7,11 +7,26 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, strategies as st
 
-from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, SLOT, ceil, day_window, to_local
+from telemetry.core.calendar.windows import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SLOT,
+    Window,
+    ceil,
+    day_window,
+    difference,
+    floor,
+    merge,
+    to_local,
+)
+from telemetry.core.fold.event_spans import CONTACT_GRACE_MS
 from telemetry.core.inventory import DeclaredPeriod, Device
 from telemetry.core.protocol import events as ev
-from tests.unit.rollup.test_rollup_calendar import EVER, HANOI, START, Place
+from tests.property_sizes import sized
+from tests.unit.rollup.test_rollup_calendar import ALWAYS, EVER, HANOI, START, Place
 
 UNDECLARED = DeclaredPeriod()
 TIMES = tuple(f"{state}_ms" for state in ("up", "down", "link", "platform", "conn_up", "conn_down", "conn_platform"))
@@ -64,3 +79,71 @@ def test_silence_before_the_first_word_is_in_no_total(first_word: int, is_runnin
 
 def probe(t: int) -> ev.ProbeResult:
     return ev.ProbeResult(n=3 * t // MINUTE + 2, t=t, system="vn83-portal", kind="http", ok=True)
+
+
+# --- a declared day -----------------------------------------------------------------------------
+
+
+def declared_site(place: Place) -> None:
+    """Declare a centre of two devices that is in service since 1970."""
+    kiosk = Device("c1-kiosk1", "c1", "kiosk", declared_period=ALWAYS)
+    place.world = replace(place.world, devices={**place.world.devices, kiosk.id: kiosk})
+    place.start()
+
+
+def link_windows(place: Place) -> dict[int, int]:
+    """Return the time charged to the link by five minutes of the silent kiosk, ms, in the hours that have passed."""
+    totals = place.store.totals(["c1"], "5m", Window(0, floor(place.now, HOUR)), "device")
+    return {t.start: t.sums["link_ms"] for t in totals if t.scope == "device:c1-kiosk1" and t.sums["link_ms"]}
+
+
+hours = st.integers(1, 70)
+
+
+@given(
+    words=st.lists(st.tuples(hours, hours), min_size=1, max_size=4),
+    folded_first=st.lists(hours, max_size=4),
+    restarts=st.booleans(),
+)
+@sized(10, 200)
+def test_silence_proves_a_dead_link_from_the_first_contact_on_in_any_order_of_folds(
+    words: list[tuple[int, int]], folded_first: list[int], restarts: bool
+) -> None:
+    """Each word has the hour it speaks about and the hour at which it arrives."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Place(Path(folder))
+        declared_site(place)
+        place.now = START + HOUR
+        place.passes()
+        for hour in folded_first:
+            place.rollup.fold("c1", Window(START + hour * HOUR, START + (hour + 1) * HOUR))
+        for number, (said, arrives) in enumerate(sorted(words, key=lambda word: word[1])):
+            place.now = max(place.now, START + max(said, arrives) * HOUR + 10 * MINUTE)
+            place.write(ev.DeviceContact(n=number + 1, t=START + said * HOUR + 7 * MINUTE))
+            if restarts:
+                place.start()
+            place.passes(2)
+        place.now = START + 72 * HOUR + MINUTE
+        place.passes(8)
+        spoken = [Window(t, t + CONTACT_GRACE_MS) for said, _ in words for t in [START + said * HOUR + 7 * MINUTE]]
+        first = min(w.start for w in spoken)
+        expected: dict[int, int] = {}
+        for part in difference([Window(first, floor(place.now, HOUR))], merge(spoken)):
+            for slot in range(floor(part.start, SLOT), part.end, SLOT):
+                within = part.clip(Window(slot, slot + SLOT))
+                assert within is not None
+                expected[slot] = expected.get(slot, 0) + within.length
+        assert link_windows(place) == expected
+        place.store.close()
+
+
+def test_a_declared_site_that_was_never_heard_is_charged_whichever_hour_is_folded() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        place = Place(Path(folder))
+        declared_site(place)
+        for place.now in range(START + DAY, START + DAY + 4 * HOUR, HOUR):
+            place.passes()
+        place.rollup.fold("c1", Window(START, START + DAY))
+        assert link_windows(place) == {}
+        assert [t.sums["link_ms"] for t in place.store.totals(["c1"], "1d", EVER) if t.sums.get("link_ms")] == []
+        place.store.close()
