@@ -13,7 +13,7 @@ from api import metrics
 from api.app import create_app
 from telemetry.core.calendar.windows import HOUR, MINUTE, SLOT, Window
 from telemetry.core.fold.event_spans import dirty_hours
-from telemetry.core.fold.live_row_types import FoldFaultNow, decode_faults
+from telemetry.core.fold.live_row_types import FoldFaultNow, decode_rows
 from telemetry.core.fold.platform_heartbeat import PLATFORM_ENTITY, PLATFORM_OUTBOX_ID
 from telemetry.core.protocol import events as ev
 from telemetry.queries.service import Queries
@@ -123,7 +123,7 @@ class PoisonedNetwork:
 
     def faults(self) -> dict[str, FoldFaultNow]:
         """Return what is set aside."""
-        rows = decode_faults((row.entity, row.body) for row in self.store.live_rows())
+        rows = decode_rows(((row.entity, row.body) for row in self.store.live_rows()), FoldFaultNow)
         return {entity: row for entity, row in rows.items() if row.since is not None}
 
     def condition(self, centre: str) -> tuple[str, list[str]]:

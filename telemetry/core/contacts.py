@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import ClassVar
 
-import msgspec
 from msgspec import Struct
 
 from telemetry.core.protocol.event_fields import Instant
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 CONTACTS_ROW_PREFIX = "contacts:"
 """The prefix of the row of an entity's contacts, before its id."""
@@ -25,19 +20,10 @@ class ContactsNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     the time since its first contact (key "first contact").
     """
 
+    row_prefix: ClassVar[str] = CONTACTS_ROW_PREFIX
+
     entity: str
     first: dict[str, Instant] = {}
     connected: dict[str, Instant] = {}
     last: dict[str, Instant] = {}
     folded: dict[str, tuple[int, int]] = {}
-
-
-def decode_contacts(rows: Iterable[tuple[str, bytes]]) -> dict[str, ContactsNow]:
-    """Return the contacts among live rows (entity and body), by entity; those of another shape are left out."""
-    contacts: dict[str, ContactsNow] = {}
-    for entity, body in rows:
-        if entity.startswith(CONTACTS_ROW_PREFIX):
-            with suppress(msgspec.DecodeError, TypeError, ValueError, RecursionError):
-                row = msgspec.json.decode(body, type=ContactsNow)
-                contacts[row.entity] = row
-    return contacts

@@ -12,8 +12,9 @@ import msgspec
 import structlog
 
 from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window, ceil, difference, floor, intersection, merge
-from telemetry.core.contacts import CONTACTS_ROW_PREFIX, ContactsNow, decode_contacts
+from telemetry.core.contacts import CONTACTS_ROW_PREFIX, ContactsNow
 from telemetry.core.fold.fold import FOLD_LOOKBACK_MS
+from telemetry.core.fold.live_row_types import decode_rows
 from telemetry.core.in_service import (
     NEVER_IN_SERVICE,
     ServicePeriod,
@@ -67,7 +68,7 @@ class ContactLog:
         if inventory is self._inventory:
             return
         if self._inventory is None:
-            self._rows = decode_contacts((live.entity, live.body) for live in self._store.live_rows())
+            self._rows = decode_rows(((live.entity, live.body) for live in self._store.live_rows()), ContactsNow)
         self._inventory = inventory
         self._by_scope.clear()
         self._connectivity.clear()
@@ -151,7 +152,11 @@ class ContactLog:
 
     def _systems_probed_from(self, device: str) -> list[str]:
         assert self._inventory is not None  # noqa: S101
-        return [system.id for system in self._inventory.systems.values() if device in system.vantage]
+        return [
+            system.id
+            for system in self._inventory.systems.values()
+            if device in (system.vantage or self._rows[system.id].first)
+        ]
 
     def _windows_of(self, entity: str) -> dict[str, Window]:
         """Return the service periods, and the time since the first contact, that have begun to exist."""

@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, Window, ceil, floor, merge
-from telemetry.core.fold.live_row_types import FAULT_ROW_PREFIX, SLO_ROW_PREFIX, FoldFaultNow, decode_faults
+from telemetry.core.fold.live_row_types import FAULT_ROW_PREFIX, SLO_ROW_PREFIX, FoldFaultNow, decode_rows
 from telemetry.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class FoldFaults:
 
     def _by_entity(self) -> dict[str, FoldFaultNow]:
         if self._rows is None:
-            self._rows = decode_faults((live.entity, live.body) for live in self._store.live_rows())
+            self._rows = decode_rows(((live.entity, live.body) for live in self._store.live_rows()), FoldFaultNow)
         return self._rows
 
     @contextmanager

@@ -5,7 +5,7 @@ An entity's checkpoint in the store is the version of the calendar that its hour
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger()
 STEPS_PER_PASS = 10
 """How many entities a pass checks, or days it aggregates again."""
+_DONE: Final = object()
 _CALENDAR_DEPENDENT = {CALENDAR_FIELD, *OPEN_FIELDS, *READY_FIELDS}
 
 
@@ -44,7 +45,14 @@ class Reaggregation:
             self._fold_job.up_to_date.clear()
             self._remaining_work = self._reaggregate_all(sorted({*inventory.centres, *inventory.systems}))
         for _ in range(STEPS_PER_PASS):
-            next(self._remaining_work, None)
+            if next(self._remaining_work, _DONE) is _DONE:
+                again = self.open_entities(inventory) - set(self._faults.set_aside())
+                self._remaining_work = self._reaggregate_all(sorted(again))
+
+    def open_entities(self, inventory: Inventory) -> set[str]:
+        """Return the declared entities whose hours and days may still be aggregated with an earlier calendar."""
+        declared = {*inventory.centres, *inventory.systems}
+        return declared - self._fold_job.up_to_date if inventory is self._inventory else declared
 
     def _reaggregate_all(self, entities: Iterable[str]) -> Iterator[None]:
         for entity in entities:

@@ -398,8 +398,8 @@ class Rollup:
     def _evaluate_objectives(self) -> None:
         """Have objectives evaluated when due, once every entity's present state and platform outages are known.
 
-        It comes after a pass's folds; entities with hours that still wait, or of which something is set aside, keep
-        their last evaluation, marked as stale.
+        It comes after a pass's folds; entities with hours that still wait, with days of an earlier calendar, or of
+        which something is set aside, keep their last evaluation, marked as stale.
         """
         now, progress = self._clock(), self._progress
         evaluate_at = floor(now, EVALUATION_INTERVAL_MS)
@@ -414,7 +414,7 @@ class Rollup:
         rows: Mapping[str, bytes] = {}
         is_silent = self._platform.is_ingest_silent(now)
         unfolded = {entity for entity, _ in progress.queue} | self._backlog.windows_by_entity().keys()
-        unfolded.update(self._faults.set_aside())
+        unfolded |= {*self._faults.set_aside(), *self._reaggregation.open_entities(self._inventory())}
         with self._fold_job.evaluator_guard("evaluate"):
             rows = self._evaluator.evaluate(evaluate_at, is_ingest_silent=is_silent, unfolded=unfolded)
         self._record_objectives(self._evaluator.take_failures())

@@ -13,8 +13,8 @@ import msgspec
 import structlog
 
 from telemetry.core.calendar.windows import MINUTE
-from telemetry.core.contacts import decode_contacts
-from telemetry.core.fold.live_row_types import SLO_ROW_PREFIX, BurnRateNow, ScopedSloNow, SloNow
+from telemetry.core.contacts import ContactsNow
+from telemetry.core.fold.live_row_types import SLO_ROW_PREFIX, BurnRateNow, ScopedSloNow, SloNow, decode_rows
 from telemetry.core.in_service import service_periods
 from telemetry.core.slo.burn_rate import NO_ALARMS
 from telemetry.core.slo.evaluation import scoped_objectives
@@ -118,7 +118,7 @@ class SloEvaluator:
     ) -> list[Evaluation]:
         settled = settled_until(now, table.inventory.zone)
         if self._periods is None:
-            contacts = decode_contacts((live.entity, live.body) for live in self._store.live_rows())
+            contacts = decode_rows(((live.entity, live.body) for live in self._store.live_rows()), ContactsNow)
             self._periods = service_periods(table.inventory, contacts)
         context = EvaluationContext(
             now, settled, self._recent_states, is_ingest_silent=is_ingest_silent, periods=self._periods

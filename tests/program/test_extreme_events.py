@@ -19,7 +19,7 @@ from fastapi.testclient import TestClient
 from api.app import create_app
 from telemetry import wiring
 from telemetry.core.calendar.windows import HOUR, MINUTE
-from telemetry.core.fold.live_row_types import SLO_ROW_PREFIX, decode_faults
+from telemetry.core.fold.live_row_types import SLO_ROW_PREFIX, FoldFaultNow, decode_rows
 from telemetry.core.protocol import events as ev
 from telemetry.queries.service import Queries
 from telemetry.rollup import live_rows
@@ -73,7 +73,7 @@ def run(day: ExtremeProvince, events: int, step_ms: Sequence[int]) -> list[int]:
         passes += 1
         if passes % PASSES_PER_READ == 0:
             assert day.failed_paths() == []
-        faults = decode_faults((row.entity, row.body) for row in day.store.live_rows())
+        faults = decode_rows(((row.entity, row.body) for row in day.store.live_rows()), FoldFaultNow)
         assert not faults, "what came in by the door was not folded"
         if LONG:
             most[quarter] = max(most[quarter], memory_bytes())

@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 
 from api.app import create_app
 from telemetry.core.calendar.windows import MINUTE, Window
-from telemetry.core.fold.live_row_types import decode_faults
+from telemetry.core.fold.live_row_types import FoldFaultNow, decode_rows
 from telemetry.queries.service import Queries
 from telemetry.store.sqlite import SqliteStore
 from tests.program.extreme_province import PATHS, ExtremeProvince, declared_inventory
@@ -88,7 +88,7 @@ def test_stored_rows_of_any_content_stop_no_role_and_no_other_unit(tmp_path: Pat
         day.run_pass(FRAMES_PER_PASS, [STEP_MS])
         answers = {path: day.client.get(path).status_code for path in PATHS}
         assert {path: code for path, code in answers.items() if code >= 500} == {}, done[-6:]
-    faults = decode_faults((row.entity, row.body) for row in store.live_rows())
+    faults = decode_rows(((row.entity, row.body) for row in store.live_rows()), FoldFaultNow)
     assert faults.keys() | store.unreadable.counts().keys(), "what was set aside has a name"
     assert "vn83-b" not in faults, "another centre's rows are its own"
     events = [s for s in store.events("vn83-b", Window(0, 1 << 60)) if s.event.t < clock[0] - STEP_MS]

@@ -229,13 +229,21 @@ def fold_system(
     platform_outages: Sequence[Window] = (),
     periods: ServicePeriods = ALL_IN_SERVICE,
 ) -> list[Total]:
-    """Return the system's 5-minute totals starting in the window; `platform_outages`, `periods` as in `fold_centre`."""
+    """Return the system's 5-minute totals starting in the window; `platform_outages`, `periods` as in `fold_centre`.
+
+    What a vantage point reports before or after its service is in no sum and has no vote.
+    """
     unique_events = deduplicate(events)
     evidence = GapEvidence(platform=intersection(platform_outages, [window]))
     segments = system_segments(system, vantage_segments(unique_events), _reach(window), periods.window_of)
     own_window = window.clip(periods.window_of(Scope.system(system.id)))
     sums_by_slot = _state_sums(segments, (), evidence, own_window) if own_window else {}
-    reports = [s for s in unique_events if not system.vantage or s.device in system.vantage]
+    reports = [
+        s
+        for s in unique_events
+        if (not system.vantage or s.device in system.vantage)
+        and (in_service := periods.live_window_of(Scope.device(s.device))).start <= s.event.t < in_service.end
+    ]
     for counts_by_slot in (probe_counts(reports, window), connector_counts(reports, window)):
         for slot, counts in counts_by_slot.items():
             sums_by_slot.setdefault(slot, {}).update(counts)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
 
+from telemetry.core.contacts import ContactsNow
 from telemetry.core.fold.totals import EncodedSums, decode_sums
 from telemetry.core.protocol.event_fields import Instant
 from telemetry.core.protocol.events import CertificateDays, ChainCertificate, Count, CpuPercent, LatencyMs, Ms, Percent
@@ -172,6 +173,8 @@ class FoldFaultNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `part` names the step that failed last and `reason` its error; `windows` wait to be folded again.  Times: Unix ms.
     """
 
+    row_prefix: ClassVar[str] = FAULT_ROW_PREFIX
+
     entity: str
     at: Instant
     failures: Count = 0
@@ -187,12 +190,15 @@ class FoldFaultNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
             raise ValueError(msg)
 
 
-def decode_faults(rows: Iterable[tuple[str, bytes]]) -> dict[str, FoldFaultNow]:
-    """Return the faults among live rows (entity and body), by entity; those of another shape are left out."""
-    faults: dict[str, FoldFaultNow] = {}
-    for entity, body in rows:
-        if entity.startswith(FAULT_ROW_PREFIX):
+Row = TypeVar("Row", ContactsNow, FoldFaultNow)
+
+
+def decode_rows(rows: Iterable[tuple[str, bytes]], row_type: type[Row]) -> dict[str, Row]:
+    """Return the rows of a type among live rows (key and body), by entity; those of another shape are left out."""
+    decoded: dict[str, Row] = {}
+    for key, body in rows:
+        if key.startswith(row_type.row_prefix):
             with suppress(msgspec.DecodeError, TypeError, ValueError, RecursionError):
-                row = msgspec.json.decode(body, type=FoldFaultNow)
-                faults[row.entity] = row
-    return faults
+                row = msgspec.json.decode(body, type=row_type)
+                decoded[row.entity] = row
+    return decoded

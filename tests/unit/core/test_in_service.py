@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,8 +14,9 @@ from telemetry.core.calendar.calendar_values import END_OF_TIME_MS
 from telemetry.core.calendar.open_time import build_open_timeline
 from telemetry.core.calendar.opening_calendar import Calendar
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, SLOT, Window, day_window
-from telemetry.core.contacts import ContactsNow, decode_contacts
+from telemetry.core.contacts import ContactsNow
 from telemetry.core.fold.fold import fold_centre, fold_system
+from telemetry.core.fold.live_row_types import decode_rows
 from telemetry.core.fold.states import StateSegment, clip, join
 from telemetry.core.fold.totals import add_sums
 from telemetry.core.in_service import (
@@ -36,6 +37,9 @@ from telemetry.core.protocol import events as ev
 from telemetry.core.slo.timeseries import TimeSeries, bucket_layout, build_grid
 from tests.unit.days import DESK, GATEWAY, KIOSK, NEXT_DESK, REPLAY, SECOND, beats, contacts, ms, said, status
 from tests.unit.inventories import centre
+
+if TYPE_CHECKING:
+    from telemetry.core.fold.sourced_event import SourcedEvent
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 T = ms(8)
@@ -177,7 +181,7 @@ def test_what_a_change_of_period_changes(before: Window, after: Window, changed:
 
 def test_contacts_are_read_among_live_rows() -> None:
     rows = [("contacts:c1", b'{"entity":"c1","first":{"d":5}}'), ("contacts:c2", b"[]"), ("c1", b"{}")]
-    assert decode_contacts(rows) == {"c1": ContactsNow(entity="c1", first={"d": 5})}
+    assert decode_rows(rows, ContactsNow) == {"c1": ContactsNow(entity="c1", first={"d": 5})}
 
 
 # --- in a fold --------------------------------------------------------------------------------
@@ -232,6 +236,26 @@ def test_a_vantage_point_votes_only_in_service() -> None:
     none = ServicePeriods({"system:s": ServicePeriod(None)})
     rows = fold_system(system, "vn83", [said(probe, GATEWAY)], Window(T, T + HOUR), (), none)
     assert sum(total.sums["up_ms"] + total.sums["probes"] for total in rows) == 1
+
+
+def test_reports_of_a_vantage_point_count_only_while_it_is_in_service() -> None:
+    system = System("s", "S", "S", "portal", vantage=("vn83-1-gateway1",))
+    reports: list[SourcedEvent] = []
+    for minute in range(60):
+        at, n = T + minute * MINUTE, 2 * minute + 1
+        slow = ev.ProbeResult(n=n, t=at, system="s", kind="http", ok=minute % 2 == 0, latency_ms=100.0)
+        used = ev.ConnectorStats(n=n + 1, t=at, system="s", ok=9, failed=1, period_ms=MINUTE)
+        reports += [said(slow, GATEWAY), said(used, GATEWAY)]
+    service = ServicePeriods({"device:vn83-1-gateway1": ServicePeriod(T + 20 * MINUTE + 1, T + 40 * MINUTE)})
+    for vantage in (system.vantage, ()):
+        probed = replace(system, vantage=vantage)
+        sums = add_sums(t.sums for t in fold_system(probed, "vn83", reports, Window(T, T + HOUR), (), service))
+        counted = {
+            name: sums[name] for name in ("probes", "probes_ok", "latency_sum_ms", "connector_ok", "connector_failed")
+        }
+        assert counted == {
+            "probes": 19, "probes_ok": 9, "latency_sum_ms": 900, "connector_ok": 171, "connector_failed": 19,
+        }  # fmt: skip
 
 
 def test_a_replay_alone_is_its_centre() -> None:

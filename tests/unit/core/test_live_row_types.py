@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from telemetry.core.fold.live_row_types import FAULT_ROW_PREFIX, FoldFaultNow, decode_faults
+from telemetry.core.fold.live_row_types import FAULT_ROW_PREFIX, FoldFaultNow, decode_rows
 from telemetry.core.inventory import replay_device_of
 
 
@@ -16,7 +16,7 @@ def test_faults_are_read_by_entity_and_rows_of_another_shape_left_out() -> None:
         (f"{FAULT_ROW_PREFIX}vn83-c", b"\xff"),
         ("vn83-a", b"{}"),
     ]
-    assert decode_faults(rows) == {"vn83-a": fault}
+    assert decode_rows(rows, FoldFaultNow) == {"vn83-a": fault}
 
 
 def test_a_centre_imports_with_a_device_of_its_own() -> None:

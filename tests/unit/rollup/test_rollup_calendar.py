@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from datetime import date, time
+from datetime import date, time, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ from telemetry.core.fold.totals import CALENDAR_FIELD, Total
 from telemetry.core.inventory import Centre, DeclaredPeriod, Device, Inventory, System
 from telemetry.core.protocol import events as ev
 from telemetry.core.slo.sli import good_bad_counts
+from telemetry.rollup.reaggregation import STEPS_PER_PASS, Reaggregation
 from telemetry.rollup.service import Rollup
 from telemetry.store import Batch, ChangeRecord, StoredEvent
 from telemetry.store.sqlite import SqliteStore
@@ -362,3 +363,47 @@ def test_rebuild_tells_how_far_it_is(place: Place) -> None:
     told: list[tuple[int, int]] = []
     place.rollup.rebuild(progress=lambda done, whole: told.append((done, whole)))
     assert told == [(1, 2), (2, 2)]
+
+
+# --- objectives while days are added again --------------------------------------------------------
+
+
+LONGER: OpeningHours = ((time(7), time(12)),)
+
+
+def test_a_unit_whose_days_are_not_added_again_yet_is_named_to_the_judge(place: Place) -> None:
+    days = 2 * STEPS_PER_PASS + 3
+    place.now = START + (days - 1) * DAY + HOUR
+    place.write(*(ev.DeviceHeartbeat(n=n + 1, t=START + n * DAY) for n in range(days)))
+    place.passes(6)
+    assert place.unfolded == set()
+    place.world, unfolded = world(LONGER), list[set[str]]()
+    for _ in range(5):
+        place.now += 15_000
+        place.passes()
+        unfolded.append(place.unfolded)
+    assert unfolded[:2] == [{"c1", "vn83-portal"}] * 2
+    assert unfolded[-1] == set()
+
+
+def test_a_calendar_that_failed_once_is_applied_when_its_unit_is_tried_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.write(ev.DeviceHeartbeat(n=1, t=place.now))
+    place.passes(2)
+    with monkeypatch.context() as patch:
+        patch.setattr(Reaggregation, "_reaggregate_entity", raise_value_error)
+        place.world = world(LONGER)
+        place.now += 15_000
+        place.passes()
+        assert "c1" in place.unfolded
+    for _ in range(3):
+        place.now += 10 * MINUTE
+        place.passes()
+    assert place.unfolded == set()
+    fingerprint = place.world.centres["c1"].calendar.fingerprint(day_window(FIRST + timedelta(3), HANOI))
+    assert {t.sums[CALENDAR_FIELD] for t in place.store.totals(["c1"], "1d", EVER)} == {fingerprint}
+
+
+def raise_value_error(*_: object) -> None:
+    raise ValueError

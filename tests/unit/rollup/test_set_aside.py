@@ -12,7 +12,7 @@ import pytest
 
 from telemetry.core.calendar.windows import HOUR, MINUTE, Window
 from telemetry.core.fold.event_spans import dirty_hours
-from telemetry.core.fold.live_row_types import FoldFaultNow, decode_faults
+from telemetry.core.fold.live_row_types import FoldFaultNow, decode_rows
 from telemetry.core.protocol import events as ev
 from telemetry.mqtt.link import Message
 from telemetry.queries.service import Queries
@@ -69,7 +69,7 @@ class Site:
         return sum(total.sums.get("issued", 0) for total in totals)
 
     def faults(self) -> dict[str, FoldFaultNow]:
-        return decode_faults((row.entity, row.body) for row in self.store.live_rows())
+        return decode_rows(((row.entity, row.body) for row in self.store.live_rows()), FoldFaultNow)
 
     def condition(self, centre: str) -> tuple[str, list[str]]:
         view = Queries(self.store, lambda: self.inventory, lambda: self.now).centre(centre)
