@@ -56,7 +56,8 @@ class ContactLog:
         self._rows: dict[str, ContactsNow] = {}
         self._unwritten: set[str] = set()
         self._unchecked: set[str] = set()
-        self._queued: set[str] = set()
+        self._queued: dict[str, dict[str, tuple[int, int]]] = {}
+        """By entity, the service periods whose hours `stale_hours` has returned and the caller still folds."""
         self._by_scope: dict[str, ServicePeriod] = {}
         self._connectivity: dict[str, ServicePeriod] = {}
         self._first_contacts: dict[str, ServicePeriod] = {}
@@ -120,6 +121,7 @@ class ContactLog:
         """Return the hours up to `now` to fold again, because who is in service has changed since they were folded.
 
         `folded` has the windows that this pass has folded.  Hours whose raw events have expired are left as they are.
+        A change's hours are returned once: while they wait to be folded, only further changes add others.
         """
         stale: dict[str, list[Window]] = {}
         for entity in sorted(self._unchecked):
@@ -128,7 +130,7 @@ class ContactLog:
                     remaining = difference(windows, folded.get(changed_entity, ()))
                     if remaining:
                         stale.setdefault(changed_entity, []).extend(remaining)
-                self._queued.add(entity)
+                self._queued[entity] = self._present_periods(entity)
         self._unchecked.clear()
         if not stale:
             return []
@@ -138,7 +140,7 @@ class ContactLog:
         return hours
 
     def _changed_hours(self, entity: str, now: int) -> dict[str, list[Window]]:
-        folded = self._rows[entity].folded
+        folded = self._queued.get(entity, self._rows[entity].folded)
         hours: dict[str, list[Window]] = {}
         for name, window in self._windows_of(entity).items():
             before = Window(*folded[name]) if name in folded else NEVER_IN_SERVICE
@@ -169,14 +171,16 @@ class ContactLog:
             windows[_CONTACT] = self.periods.contact_window_of(Scope.centre(entity))
         return {name: window for name, window in windows.items() if window != NEVER_IN_SERVICE}
 
+    def _present_periods(self, entity: str) -> dict[str, tuple[int, int]]:
+        return {name: (window.start, window.end) for name, window in self._windows_of(entity).items()}
+
     def _oldest_foldable(self, now: int) -> int:
         retention_ms = self._store.raw_retention_ms()
         return 0 if retention_ms is None else ceil(now - retention_ms + FOLD_LOOKBACK_MS, HOUR)
 
     def mark_folded(self) -> None:
         """Record that every hour which `stale_hours` returned is folded: a restart does not return it again."""
-        for entity in self._queued:
-            folded = {name: (window.start, window.end) for name, window in self._windows_of(entity).items()}
+        for entity, folded in self._queued.items():
             if folded != self._rows[entity].folded:
                 self._rows[entity] = msgspec.structs.replace(self._rows[entity], folded=folded)
                 self._unwritten.add(entity)
@@ -184,7 +188,7 @@ class ContactLog:
 
     def mark_all_folded(self) -> None:
         """Record that all hours are folded with the present periods: everything was folded again."""
-        self._queued |= self._unchecked
+        self._queued |= {entity: self._present_periods(entity) for entity in self._unchecked}
         self._unchecked.clear()
         self.mark_folded()
 
