@@ -49,7 +49,7 @@ from telemetry.mqtt.embedded_broker import EmbeddedBroker
 from telemetry.queries.network import read_hours
 from telemetry.rollup.fold_faults import FoldFaults
 from telemetry.rollup.forecasts import ForecastJob
-from telemetry.store import Store, StoredEvent
+from telemetry.store import BACKLOG_HOURS_CHECKPOINT, QUEUED_HOURS_CHECKPOINT, Store, StoredEvent
 
 CHUNK_EVENTS = 500
 MAX_PENDING_ROWS = 20_000
@@ -338,15 +338,28 @@ def _share_bar(console: Console, text: str) -> Iterator[Callable[[float], None]]
 
 
 def _wait_folded(job: ReplayJob, store: Store, console: Console) -> None:
-    """Wait until rollup has read all changes up to now, and so of all receipted events."""
+    """Show progress until rollup has folded all changes up to now, and the hours whose service period they changed.
+
+    A rollup that folds nothing for `receipt_timeout_s` is a failure.
+    """
     goal = max(system.wall_ms() * 1000, *(c.written_at for c in store.changes_since(store.cursor())), 0)
-    began = time.monotonic()
-    with console.status("folding"):
-        while store.cursor() <= goal:
-            if time.monotonic() - began > job.receipt_timeout_s:
+    progressed_at, last, most = time.monotonic(), (-1, -1), 0
+    with _progress_bar(console) as bar:
+        task = bar.add_task("fold hours", total=None)
+        while True:
+            cursor = store.cursor()
+            waiting = sum(store.checkpoint(name) for name in (BACKLOG_HOURS_CHECKPOINT, QUEUED_HOURS_CHECKPOINT))
+            if cursor > goal and not waiting:
+                break
+            if (cursor, waiting) != last:
+                progressed_at, last = time.monotonic(), (cursor, waiting)
+            if time.monotonic() - progressed_at > job.receipt_timeout_s:
                 msg = "the changes are not folded; is `motcua rollup` running on this store?"
                 raise MotcuaError(msg)
+            most = max(most, waiting)
+            bar.update(task, total=most or None, completed=most - waiting)
             time.sleep(0.1)
+        bar.update(task, total=most, completed=most)
 
 
 def _totals_by_service(store: Store, centre: Centre, log: importer.ImportedLog) -> dict[str, dict[str, int]]:

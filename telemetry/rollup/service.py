@@ -7,14 +7,13 @@ repeated or run again from the start gives the same totals.
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
-from dataclasses import dataclass, field
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
 
-from telemetry.core.calendar.windows import DAY, HOUR, Window, ceil, difference, floor, merge
+from telemetry.core.calendar.windows import DAY, HOUR, Window, ceil, floor, merge
 from telemetry.core.fold.event_spans import TICKET_LOOKBACK_MS, dirty_hours
 from telemetry.core.fold.fold import FOLD_LOOKBACK_MS, FOLD_VERSION
 from telemetry.core.fold.live_row_types import SLO_ROW_PREFIX
@@ -26,6 +25,7 @@ from telemetry.rollup.event_reader import EventReader
 from telemetry.rollup.fold_faults import FoldFaults, usable_hours
 from telemetry.rollup.fold_job import FoldJob, FoldSideInputs
 from telemetry.rollup.fold_pace import FoldPace
+from telemetry.rollup.fold_progress import FoldProgress
 from telemetry.rollup.forecasts import ForecastJob
 from telemetry.rollup.live_rows import EventCache, LiveRowBuilder, in_order_of_arrival, to_status_event
 from telemetry.rollup.platform_outages import PlatformOutages, PlatformWatch
@@ -34,6 +34,7 @@ from telemetry.rollup.reaggregation import Reaggregation
 from telemetry.store import (
     BACKLOG_HOURS_CHECKPOINT,
     CURRENT_UNTIL_CHECKPOINT,
+    QUEUED_HOURS_CHECKPOINT,
     Batch,
     ChangeRecord,
     DeadLetter,
@@ -69,52 +70,6 @@ RETRY_BUDGET_S = 0.25
 """How long a pass folds again what was set aside, at least one part."""
 
 
-@dataclass(slots=True)
-class FoldProgress:
-    """What this process has folded and what waits. Times are Unix ms, `written_at` is Unix µs."""
-
-    known_changes: Counter[ChangeRecord] = field(default_factory=Counter)
-    """Changes of the overlap that are folded or wait; equal ones are distinguished by their number."""
-    own_changes: set[ChangeRecord] = field(default_factory=set)
-    """Changes of the overlap that this rollup wrote itself."""
-    newest_written_at: int = 0
-    read_until: int = 0
-    """Until when changes are read, Unix µs; the store's cursor stays behind it while some of them wait."""
-    own_cursor: int = 0
-    """The store's cursor as the last pass left it, Unix µs; another value is somebody else's and wins."""
-    folded_hours: dict[str, list[Window]] = field(default_factory=dict)
-    """Hours folded since the present one began, by entity; an event may fold a later hour but not one before it."""
-    queue: deque[tuple[str, Window]] = field(default_factory=deque)
-    """Folds without a change: elapsed hours, platform outages and changed service periods."""
-    queued_outage_folds: int = 0
-    """Folds from the front of the queue to the last one of a platform outage."""
-    current_hour: int = 0
-    elapsed_until: int = 0
-    """Until when hours are folded for entities without events."""
-
-    def record_fold(self, entity: str, window: Window) -> None:
-        """Record that the window's hours are folded; those before the present hour are not asked for again."""
-        if window.end > self.current_hour:
-            since_hour = Window(max(window.start, self.current_hour), window.end)
-            self.folded_hours[entity] = merge([*self.folded_hours.get(entity, ()), since_hour])
-
-    def remove_queued(self, part: Window) -> None:
-        """Remove the first part of the first fold of the queue, which is folded."""
-        entity, window = self.queue.popleft()
-        if part.end < window.end:
-            self.queue.appendleft((entity, Window(part.end, window.end)))
-        else:
-            self.queued_outage_folds = max(0, self.queued_outage_folds - 1)
-
-    def begin_hour(self, hour: int, elapsed: Window, entities: Iterable[str]) -> None:
-        """Queue, for each entity, the parts of `elapsed` that are not folded, once; `hour` becomes the present one."""
-        for entity in entities:
-            self.queue.extend((entity, part) for part in difference([elapsed], self.folded_hours.get(entity, ())))
-        self.current_hour = hour
-        later = {entity: difference(folded, [Window(0, hour)]) for entity, folded in self.folded_hours.items()}
-        self.folded_hours = {entity: windows for entity, windows in later.items() if windows}
-
-
 class Rollup:
     """Folds one store. `clock` returns Unix ms; change stamps are the same clock in µs."""
 
@@ -129,6 +84,7 @@ class Rollup:
         self._backlog = FoldBacklog(self._pace.part_ms)
         self._retries: Iterator[None] | None = None
         self._recorded_backlog: int | None = None
+        self._recorded_queue: int | None = None
         self._presence_limit = PresenceLimit()
         self._outages = PlatformOutages(store)
         event_reader = EventReader(store)
@@ -228,7 +184,11 @@ class Rollup:
         self._pace.record_part(entity, window, self._stopwatch() - began)
 
     def _advance_cursor(self, at: int) -> None:
-        """Move the store's cursor to the oldest change that waits, or to `at`, and record what waits."""
+        """Move the store's cursor to the oldest change that waits, or to `at`, and record how much waits."""
+        queued = self._progress.count_queued_hours()
+        if queued != self._recorded_queue:  # before the cursor: who waits for both reads the cursor first
+            self._store.set_checkpoint(QUEUED_HOURS_CHECKPOINT, queued)
+            self._recorded_queue = queued
         oldest, cursor = self._backlog.oldest_written_at(), self._store.cursor()
         folded_until = at * 1000 if oldest is None else min(at * 1000, oldest - 1)
         if folded_until > cursor:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import io
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from rich.console import Console
@@ -13,12 +15,14 @@ from telemetry import inventory
 from telemetry.core.calendar.windows import Window
 from telemetry.core.scope import Scope
 from telemetry.errors import MotcuaError
+from telemetry.store import BACKLOG_HOURS_CHECKPOINT, QUEUED_HOURS_CHECKPOINT, ChangeRecord
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from telemetry.core.calendar.windows import BucketWidth
     from telemetry.core.inventory import Inventory
+    from telemetry.store import Store
 
 WIDTHS: tuple[BucketWidth, ...] = ("5m", "1h", "1d")
 HEADER = "case,channel,department,started,ended,planned_end,deadline,events,first_event,last_event\n"
@@ -90,3 +94,58 @@ def test_a_second_replay_adds_and_changes_no_total(
         assert result.log.new_count == (0 if run else 5)
     assert by_run[0] == by_run[1] != []
     assert {Scope(total.scope).kind for total in by_run[0]} == {"desk"}
+
+
+class FoldingStore:
+    """A store whose rollup is at another position at each reading; the clock goes on a minute with it."""
+
+    def __init__(self, positions: list[tuple[int, int, int]]) -> None:
+        """`positions` are the cursor, the hours of the backlog and those of the queue."""
+        self.positions, self.minutes = positions, 0
+
+    def changes_since(self, _: int) -> list[ChangeRecord]:
+        return [ChangeRecord("c1", 0, 1, CHANGED_AT)]
+
+    def cursor(self) -> int:
+        self.minutes += 1
+        return self._position()[0]
+
+    def checkpoint(self, name: str) -> int:
+        return self._position()[1 + (BACKLOG_HOURS_CHECKPOINT, QUEUED_HOURS_CHECKPOINT).index(name)]
+
+    def _position(self) -> tuple[int, int, int]:
+        return self.positions[min(max(self.minutes - 1, 0), len(self.positions) - 1)]
+
+
+CHANGED_AT = 1 << 52
+"""When the last change was written, Unix µs: later than now."""
+
+
+def wait_folded(store: FoldingStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return what the bar showed."""
+    clock = SimpleNamespace(monotonic=lambda: 60.0 * store.minutes, sleep=lambda _: None)
+    monkeypatch.setattr(replay, "time", clock)
+    console = Console(file=io.StringIO(), force_terminal=True, width=100)
+    replay._wait_folded(job(tmp_path), cast("Store", store), console)
+    return cast("io.StringIO", console.file).getvalue()
+
+
+def test_an_import_waits_for_hours_whose_service_period_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FoldingStore([(5, 0, 0), (5, 300, 0), (CHANGED_AT + 1, 0, 120), (CHANGED_AT + 2, 0, 0)])
+    shown = wait_folded(store, tmp_path, monkeypatch)
+    assert store.minutes == 4
+    assert "fold hours" in shown
+    assert "300/300" in shown
+
+
+def test_a_long_fold_that_goes_on_is_no_failure_and_one_that_stops_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Receipts and folds have ten minutes each to go on: an hour of folding is no failure."""
+    store = FoldingStore([*((5, hours, 0) for hours in range(60, 0, -1)), (CHANGED_AT + 1, 0, 0)])
+    wait_folded(store, tmp_path, monkeypatch)
+    assert store.minutes == 61
+    with pytest.raises(MotcuaError, match="motcua rollup"):
+        wait_folded(FoldingStore([(5, 60, 0), (5, 59, 0)]), tmp_path, monkeypatch)

@@ -16,12 +16,14 @@ from telemetry.core.inventory import Centre, Device, Inventory, replay_device_of
 from telemetry.core.protocol import events as ev
 from telemetry.rollup.fold_job import FoldJob
 from telemetry.rollup.service import Rollup
-from telemetry.store import Batch, ChangeRecord, StoredEvent
+from telemetry.store import QUEUED_HOURS_CHECKPOINT, Batch, ChangeRecord, StoredEvent
 from telemetry.store.sqlite import SqliteStore
 from tests.unit.rollup.test_rollup import START
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from telemetry.core.calendar.windows import BucketWidth
 
 CENTRE = "replay-log"
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -88,7 +90,7 @@ class Import:
         pytest.fail("folding does not end")
 
     def totals(self) -> list[object]:
-        widths = ("5m", "1h", "1d")
+        widths: tuple[BucketWidth, ...] = ("5m", "1h", "1d")
         return [self.store.totals([CENTRE], width, Window(0, self.now)) for width in widths]
 
 
@@ -129,9 +131,10 @@ def test_a_restart_folds_what_had_waited(log: Import) -> None:
     for day in range(0, 16, DAYS_PER_PASS):
         log.write_days(day, day + DAYS_PER_PASS)
         log.run_pass()
-    assert log.rollup._progress.queue
+    assert log.store.checkpoint(QUEUED_HOURS_CHECKPOINT) == log.rollup._progress.count_queued_hours() > 0
     log.start()
     log.run_until_folded()
+    assert log.store.checkpoint(QUEUED_HOURS_CHECKPOINT) == 0
     before = log.totals()
     log.rollup.rebuild()
     assert log.totals() == before

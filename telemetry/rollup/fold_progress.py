@@ -1,0 +1,64 @@
+"""What one rollup process has folded, and the folds without a change that wait; it must not fold or store anything."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from telemetry.core.calendar.windows import HOUR, Window, difference, merge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from telemetry.store import ChangeRecord
+
+
+@dataclass(slots=True)
+class FoldProgress:
+    """What this process has folded and what waits. Times are Unix ms, `written_at` is Unix µs."""
+
+    known_changes: Counter[ChangeRecord] = field(default_factory=Counter)
+    """Changes of the overlap that are folded or wait; equal ones are distinguished by their number."""
+    own_changes: set[ChangeRecord] = field(default_factory=set)
+    """Changes of the overlap that this rollup wrote itself."""
+    newest_written_at: int = 0
+    read_until: int = 0
+    """Until when changes are read, Unix µs; the store's cursor stays behind it while some of them wait."""
+    own_cursor: int = 0
+    """The store's cursor as the last pass left it, Unix µs; another value is somebody else's and wins."""
+    folded_hours: dict[str, list[Window]] = field(default_factory=dict)
+    """Hours folded since the present one began, by entity; an event may fold a later hour but not one before it."""
+    queue: deque[tuple[str, Window]] = field(default_factory=deque)
+    """Folds without a change: elapsed hours, platform outages and changed service periods."""
+    queued_outage_folds: int = 0
+    """Folds from the front of the queue to the last one of a platform outage."""
+    current_hour: int = 0
+    elapsed_until: int = 0
+    """Until when hours are folded for entities without events."""
+
+    def count_queued_hours(self) -> int:
+        """Return how many hours the queue has, those of each entity for itself."""
+        return sum(window.length for _, window in self.queue) // HOUR
+
+    def record_fold(self, entity: str, window: Window) -> None:
+        """Record that the window's hours are folded; those before the present hour are not asked for again."""
+        if window.end > self.current_hour:
+            since_hour = Window(max(window.start, self.current_hour), window.end)
+            self.folded_hours[entity] = merge([*self.folded_hours.get(entity, ()), since_hour])
+
+    def remove_queued(self, part: Window) -> None:
+        """Remove the first part of the first fold of the queue, which is folded."""
+        entity, window = self.queue.popleft()
+        if part.end < window.end:
+            self.queue.appendleft((entity, Window(part.end, window.end)))
+        else:
+            self.queued_outage_folds = max(0, self.queued_outage_folds - 1)
+
+    def begin_hour(self, hour: int, elapsed: Window, entities: Iterable[str]) -> None:
+        """Queue, for each entity, the parts of `elapsed` that are not folded, once; `hour` becomes the present one."""
+        for entity in entities:
+            self.queue.extend((entity, part) for part in difference([elapsed], self.folded_hours.get(entity, ())))
+        self.current_hour = hour
+        later = {entity: difference(folded, [Window(0, hour)]) for entity, folded in self.folded_hours.items()}
+        self.folded_hours = {entity: windows for entity, windows in later.items() if windows}
