@@ -30,7 +30,7 @@ _DIGEST_MARK: Final = "#"
 _SINGULAR: Final = {
     "units": "unit", "centres": "centre", "devices": "device", "services": "service", "systems": "system",
     "targets": "target", "objectives": "objective", "procedures": "procedure count", "published": "published month",
-    "sources": "source",
+    "sources": "source", "indices": "yearly index", "commitments": "commitment",
 }  # fmt: skip
 _UNLISTED: Final = frozenset({"version"})
 _HEAD: Final = ("province", "name_vi", "name_en", "zone", "simulated", "coverage_floor")
@@ -58,10 +58,11 @@ def _section(name: str, declared: Mapping[object, object] | tuple[object, ...]) 
         return {str(key): _item(item) for key, item in sorted(declared.items(), key=lambda pair: str(pair[0]))}
     items = [_item(item) for item in declared]
     names = [item.get("id", "") for item in items]
-    return {
-        name if name and names.count(name) == 1 else _name_of(item): item
-        for name, item in zip(names, items, strict=True)
-    }
+    section: SectionRecords = {}
+    for own, item in zip(names, items, strict=True):
+        name = own if own and names.count(own) == 1 else _name_of(item)
+        section[f"{name} ({len(section) + 1})" if name in section else name] = item
+    return section
 
 
 def _name_of(item: Mapping[str, str]) -> str:

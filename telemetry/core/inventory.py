@@ -21,11 +21,32 @@ if TYPE_CHECKING:
     from telemetry.core.calendar.calendar_values import MaintenancePlan
 
 __all__ = (
-    "ALWAYS_OPEN", "DEFAULT_COVERAGE_FLOOR", "AdministrativeLevel", "AdministrativeUnit", "Centre", "DeclaredPeriod",
-    "Device", "DeviceKind",
-    "Inventory", "Objective", "ObjectiveClock", "ObjectivePeriod", "ObjectiveUnknownPolicy", "OpeningHours",
+    "ALWAYS_OPEN",
+    "DEFAULT_COVERAGE_FLOOR",
+    "AdministrativeLevel",
+    "AdministrativeUnit",
+    "Centre",
+    "Commitment",
+    "DeclaredPeriod",
+    "Device",
+    "DeviceKind",
+    "IndexFigure",
+    "Inventory",
+    "Objective",
+    "ObjectiveClock",
+    "ObjectivePeriod",
+    "ObjectiveUnknownPolicy",
+    "OpeningHours",
     "ProcedureCount",
-    "PublishedFigures", "Service", "SliKind", "SourceDeclaration", "SourceValue", "System", "Target", "UnknownPolicy",
+    "PublishedFigures",
+    "Service",
+    "SliKind",
+    "SourceDeclaration",
+    "SourceValue",
+    "System",
+    "Target",
+    "TargetStart",
+    "UnknownPolicy",
     "local_date",
 )  # fmt: skip
 
@@ -189,8 +210,20 @@ class Centre:
 
 
 @dataclass(frozen=True, slots=True)
+class TargetStart:
+    """The value that was measured on the day from which a path of targets begins."""
+
+    value: float
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
-    """A published target with its date, e.g. mean wait at most 900 s by 2025."""
+    """A published target with its date, e.g. mean wait at most 900 s by 2025.
+
+    `id` is an indicator's (`telemetry.core.kpi.target_paths.target_subject`), `owner` who answers for it (empty: as the
+    catalogue says).  `start` is the measured value from which its path begins, `done` the day a milestone was reached.
+    """
 
     id: str
     name_vi: str
@@ -198,6 +231,9 @@ class Target:
     value: float
     unit: str
     by: date
+    owner: str = ""
+    start: TargetStart | None = None
+    done: date | None = None
 
 
 SliKind = Literal["availability", "connectivity", "readiness", "wait", "latency"]
@@ -256,6 +292,40 @@ class ProcedureCount:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexFigure:
+    """An index of one year as it was published.
+
+    `value` is in the unit of its indicator: the rank itself for a rank.  `rank` is its place among `units_ranked`
+    units, both 0 when none was published.
+    """
+
+    indicator: str
+    year: int
+    value: float
+    rank: int
+    units_ranked: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """What a unit (its code) or an agency (its name) has signed: an indicator's value by a day.
+
+    `level` is empty when the indicator counts over all levels.  `sample` marks a made-up example.
+    """
+
+    unit: str
+    agency: str
+    indicator: str
+    level: str
+    by: date
+    value: float
+    signed: date | None = None
+    document: str = ""
+    sample: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Inventory:
     """Everything declared, indexed by id; `version` is a digest of the files."""
 
@@ -273,6 +343,8 @@ class Inventory:
     simulated: bool = False
     objectives: tuple[Objective, ...] = ()
     procedures: tuple[ProcedureCount, ...] = ()
+    indices: tuple[IndexFigure, ...] = ()
+    commitments: tuple[Commitment, ...] = ()
     published: Mapping[tuple[str, str, str], PublishedFigures] = field(default_factory=lambda: MappingProxyType({}))
     """By (month, scope, objective); the objective is empty for a scope's plain availability."""
     sources: tuple[SourceDeclaration, ...] = ()

@@ -16,7 +16,7 @@ import structlog
 
 from telemetry.core.inventory import Centre, Device, Inventory
 from telemetry.errors import Fault, InventoryError
-from telemetry.inventory import build, published
+from telemetry.inventory import build, kpi_files, published
 from telemetry.inventory.agent_config import render_agent, render_graph
 from telemetry.inventory.files import INVENTORY_FILES, InventoryFolder
 from telemetry.inventory.objectives import build_objectives
@@ -96,13 +96,27 @@ def _build_inventory(folder: InventoryFolder, *, simulated: bool) -> Inventory:
         systems=systems,
         simulated=simulated,
         coverage_floor=province_settings.coverage_floor,
-        targets=build.build_targets(folder.read_toml("targets.toml")),
-        procedures=build.build_procedures(folder.read_csv("procedures.csv", build.PROCEDURE_KEYS)),
+        procedures=kpi_files.build_procedures(folder.read_csv("procedures.csv", kpi_files.PROCEDURE_KEYS)),
     )
+    inventory = _with_goals(folder, inventory)
     inventory = replace(inventory, objectives=build_objectives(folder.read_toml("objectives.toml"), inventory))
     inventory = replace(inventory, sources=build_sources(folder.read_toml(SOURCES_FILE), inventory))
     months = published.read_months(folder, inventory)
     return replace(inventory, version=folder.digest(), published=months)
+
+
+def _with_goals(folder: InventoryFolder, inventory: Inventory) -> Inventory:
+    """Return the inventory with targets, yearly indices and commitments."""
+    targets = folder.read_toml("targets.toml")
+    commitments = folder.read_csv(kpi_files.COMMITMENTS_FILE, kpi_files.COMMITMENT_KEYS)
+    inventory = replace(
+        inventory,
+        targets=kpi_files.build_targets(targets),
+        indices=kpi_files.build_indices(folder.read_csv(kpi_files.INDICES_FILE, kpi_files.INDEX_KEYS)),
+        commitments=kpi_files.build_commitments(commitments, inventory.units, kpi_files.owner_agencies(inventory)),
+    )
+    kpi_files.warn_of_unmeasured_targets(targets, inventory)
+    return inventory
 
 
 def _check_imports(folder: InventoryFolder, inventory: Inventory, imports: Iterable[Centre]) -> None:

@@ -5,7 +5,6 @@ Faults go to the records; it must not read files and must not stop at the first 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar, cast, get_args
 from zoneinfo import ZoneInfo
@@ -19,10 +18,8 @@ from telemetry.core.inventory import (
     DeclaredPeriod,
     Device,
     DeviceKind,
-    ProcedureCount,
     Service,
     System,
-    Target,
 )
 from telemetry.core.protocol.events import MAX_INTERVAL_MS
 from telemetry.inventory.calendar_file import build_tables
@@ -58,11 +55,6 @@ SYSTEM_DEFAULT_KEYS = ("every_s", "quorum", "vantage")
 SYSTEM_KEYS = AllowedKeys(
     ("id", "name_vi", "name_en", "kind", "probe", "target"), (*SYSTEM_DEFAULT_KEYS, "critical", "from", "to")
 )
-TARGET_UNITS = ("s", "ratio", "rank", "milestone", "count")
-ONLINE_LEVELS = ("all", "below-L3", "L3", "L4", "L3-L4", "partial", "full")
-MEASURES = ("procedures", "with_dossiers", "dossiers_online", "on_national_portal")
-TARGET_KEYS = AllowedKeys(("id", "name_vi", "name_en", "value", "unit", "by"))
-PROCEDURE_KEYS = AllowedKeys(("id", "online_level", "measure", "count", "from", "to"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,38 +295,3 @@ def _parse_vantage(r: Record, devices: Mapping[str, Device]) -> tuple[str, ...]:
         if name in devices and devices[name].kind != "gateway":
             r.add_fault("vantage", f"{name!r} is a {devices[name].kind}", "name gateways only")
     return names
-
-
-def build_targets(doc: TomlDocument) -> tuple[Target, ...]:
-    """Build the published targets; one id may have several dates, each once."""
-    doc.record(AllowedKeys((), ("target",)))
-    records = doc.records("target", TARGET_KEYS)
-    built = tuple(_build_target(record) for record in records)
-    first: dict[tuple[str, object], int] = {}
-    for record, target in zip(records, built, strict=True):
-        line = first.setdefault((target.id, target.by), record.line)
-        if line != record.line:
-            record.add_fault("by", f"{target.id} already has {target.by} on line {line}", "give it another date")
-    return built
-
-
-def _build_target(r: Record) -> Target:
-    ident = r.text("id")
-    if ident and not re.fullmatch(r"[A-Za-z0-9_-]{1,63}", ident):
-        r.add_fault("id", f"{ident!r} is not a target's id", "use letters, digits, _ and -")
-    unit = r.choice("unit", TARGET_UNITS)
-    value = r.real("value", 1.0 if unit == "ratio" else 1e9)
-    return Target(ident, r.text("name_vi"), r.text("name_en"), value, unit, r.day("by"))
-
-
-def build_procedures(records: list[Record]) -> tuple[ProcedureCount, ...]:
-    """Build the published counts of procedures."""
-    return tuple(index_by(records, "id", _build_procedure).values())
-
-
-def _build_procedure(r: Record) -> ProcedureCount:
-    first, last = r.day("from"), r.day("to")
-    if last < first:
-        r.add_fault("to", f"{last} is before {first}", "write the last day of the period")
-    level, measure = r.choice("online_level", ONLINE_LEVELS), r.choice("measure", MEASURES)
-    return ProcedureCount(r.identifier("id"), level, measure, r.integer("count", 0, 10**9), first, last)

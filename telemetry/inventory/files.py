@@ -42,8 +42,10 @@ INVENTORY_FILES = (
     "targets.toml",
     "objectives.toml",
     "procedures.csv",
+    "indices.csv",
+    "commitments.csv",
 )
-OPTIONAL_FILES = frozenset({"sources.toml"})
+OPTIONAL_FILES = frozenset({"sources.toml", "indices.csv", "commitments.csv"})
 """Files that an inventory may leave out; the version of one without them is that of its other files."""
 
 
@@ -149,7 +151,8 @@ class InventoryFolder:
     def read_csv(self, name: str, keys: AllowedKeys) -> list[Record]:
         """Read a CSV file with a header line; no records when it cannot be read."""
         text = self.read_text(name)
-        return [] if text is None else parse_csv(str(self.path / name), text, keys, self.faults)
+        absent = name in OPTIONAL_FILES and not text
+        return [] if text is None or absent else parse_csv(str(self.path / name), text, keys, self.faults)
 
     def digest(self) -> str:
         """Return a short digest of the files that were read."""

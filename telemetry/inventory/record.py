@@ -101,6 +101,16 @@ class Record:
         self.add_fault(key, f"{value!r} is not a number from 0 to {high:g}", "write such a number")
         return 0.0
 
+    def decimal(self, key: str, high: float) -> float:
+        """Return a number from 0 to high of a CSV cell, with a point before its decimals."""
+        value = str(self.values.get(key, ""))
+        if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,12})?", value) and float(value) <= high:
+            return float(value)
+        if key in self.values:
+            remedy = "write such a number, with a point before its decimals and without a sign behind it (30 % is 0.3)"
+            self.add_fault(key, f"{value!r} is not a number from 0 to {high:g}", remedy)
+        return 0.0
+
     def flag(self, key: str, *, default: bool) -> bool:
         """Return a yes or no (CSV) or a true or false (TOML)."""
         value = self.values.get(key, "")

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.windows import DAY, Window, day_window, floor
+from telemetry.core.fold.administrative_counts import CATALOGUE_COUNTS
 from telemetry.core.fold.totals import CONNECTOR_FIELDS, add_to_sums
 from telemetry.core.inventory import local_date
+from telemetry.core.kpi.baseline import baseline_of, declared_figures
 from telemetry.core.kpi.catalogue import INDICATORS
+from telemetry.core.kpi.digital_indicators import RECEIVED
 from telemetry.core.kpi.figures import (
     FigureSet,
     add_administration_figures,
@@ -17,18 +20,23 @@ from telemetry.core.kpi.figures import (
     add_queue_figures,
     set_wait_percentile,
 )
+from telemetry.core.kpi.target_paths import milestone_state, targets_of
 from telemetry.core.kpi.values import IndicatorValue, indicator_value
+from telemetry.core.kpi.yearly_indices import index_figures, index_measurement, index_value
 from telemetry.core.scope import Scope
 from telemetry.queries.buckets import bucket_query
 from telemetry.queries.queues import queue_history_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import date
 
     from telemetry.core.figures.completeness import Completeness
     from telemetry.core.fold.totals import Total
-    from telemetry.core.inventory import Centre, Inventory
+    from telemetry.core.inventory import Centre, IndexFigure, Inventory
+    from telemetry.core.kpi.baseline import Baseline, CountPeriod, DeclaredFigure
     from telemetry.core.kpi.indicators import Indicator
+    from telemetry.core.kpi.target_paths import MilestoneState
     from telemetry.queries.availability import AvailabilityResult
     from telemetry.queries.network import NetworkStatus
     from telemetry.queries.totals_cache import TotalsReader
@@ -36,17 +44,7 @@ if TYPE_CHECKING:
 CACHED_FOR_MS = 60_000
 """How long the figures of a window are answered again."""
 MAX_CACHED_WINDOWS = 32
-DECLARED_COUNTS: Mapping[tuple[str, str], str] = {
-    ("all", "procedures"): "catalogue_procedures",
-    ("L3", "procedures"): "catalogue_partial",
-    ("partial", "procedures"): "catalogue_partial",
-    ("L4", "procedures"): "catalogue_full",
-    ("full", "procedures"): "catalogue_full",
-    ("L3-L4", "on_national_portal"): "catalogue_on_national_portal",
-    ("L3", "with_dossiers"): "procedures_with_dossiers",
-    ("L4", "with_dossiers"): "procedures_with_dossiers",
-}
-"""Which figure a published count of `procedures.csv` gives, by its online level and measure."""
+_MILESTONE_VALUES = (IndicatorValue("ok", 0, None, 0.0), IndicatorValue("ok", 1, None, 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,27 +61,49 @@ class IndicatorInputs:
 
 @dataclass(frozen=True, slots=True)
 class IndicatorReading:
-    """An indicator's value over a window, over all and by level; `newest` is when its figures were last reported."""
+    """An indicator's value over a window, over all and by level; `newest` is when its figures were last reported.
+
+    `declared_period` is the period of the published counts that stand for figures that nobody reports.  `baseline` is
+    the value that published counts alone give, for their own period whatever the window.  `imported` is the yearly
+    index that is the value, `milestone` the state of one.
+    """
 
     indicator: Indicator
     value: IndicatorValue
     by_level: Mapping[str, IndicatorValue]
     newest: int | None
-    declared: bool = False
-    """Whether declared counts stand for figures that nobody reports."""
+    declared_period: CountPeriod | None = None
+    baseline: Baseline | None = None
+    imported: IndexFigure | None = None
+    milestone: MilestoneState | None = None
+
+    @property
+    def is_declared(self) -> bool:
+        """Return whether declared counts stand for figures that nobody reports."""
+        return self.declared_period is not None
 
 
 @dataclass(frozen=True, slots=True)
 class IndicatorFigures:
-    """The figures of a window; `declared` names those that come from the inventory alone."""
+    """The figures of a window; `declared` has the periods of those that come from the inventory alone."""
 
     window: Window
     as_of: int
     figures: FigureSet
-    declared: frozenset[str]
+    declared: Mapping[str, CountPeriod]
+    inventory: Inventory
+
+    @property
+    def last_day(self) -> date:
+        """Return the local day on which the window ends."""
+        return local_date(self.window.end - 1, self.inventory.zone)
 
     def reading(self, indicator: Indicator) -> IndicatorReading:
         """Return an indicator's value with its levels."""
+        if indicator.source == "import":
+            return self._imported_reading(indicator)
+        if indicator.unit == "milestone":
+            return self._milestone_reading(indicator)
         levels = self.figures.by_level if indicator.by_level else {}
         names = {*indicator.numerator, *indicator.denominator}
         return IndicatorReading(
@@ -91,8 +111,25 @@ class IndicatorFigures:
             indicator_value(indicator, self.figures.overall),
             {level: indicator_value(indicator, figures) for level, figures in sorted(levels.items())},
             self.figures.newest(indicator.evidence_figures),
-            declared=bool(names & self.declared),
+            declared_period=min((self.declared[name] for name in names if name in self.declared), default=None),
+            baseline=baseline_of(indicator.id, self.inventory.procedures, self.last_day),
         )
+
+    def _imported_reading(self, indicator: Indicator) -> IndicatorReading:
+        """Return the newest published year until the window's end; it is as fresh as the end of that year."""
+        years = index_figures(self.inventory.indices, indicator.id, self.last_day)
+        if not years:
+            return IndicatorReading(indicator, IndicatorValue("no_source"), {}, None)
+        newest = day_window(index_measurement(years[-1]).day, self.inventory.zone).start
+        return IndicatorReading(indicator, index_value(years[-1]), {}, newest, imported=years[-1])
+
+    def _milestone_reading(self, indicator: Indicator) -> IndicatorReading:
+        """Return 1 for a milestone that is done by the window's end and 0 for one that is not, if it is declared."""
+        targets = targets_of(self.inventory.targets, indicator)
+        if not targets:
+            return IndicatorReading(indicator, IndicatorValue("no_source"), {}, None)
+        state = milestone_state(targets[-1], self.last_day)
+        return IndicatorReading(indicator, _MILESTONE_VALUES[state == "done"], {}, None, milestone=state)
 
     def readings(self) -> Iterator[IndicatorReading]:
         """Yield every indicator of the catalogue in its order."""
@@ -164,15 +201,20 @@ def read_connectors(store: TotalsReader, inventory: Inventory, window: Window, f
                 figures.add("", name, total.sums.get(name, 0), total.start)
 
 
-def declared_figures(inventory: Inventory, window: Window) -> dict[str, int]:
-    """Return the published counts of procedures whose period touches the window."""
-    out: dict[str, int] = {}
+def unreported_counts(inventory: Inventory, window: Window, reported: Mapping[str, int]) -> dict[str, DeclaredFigure]:
+    """Return the published counts of the window that no event reports; a catalogue is reported or declared as a whole.
+
+    Whoever reports dossiers reports which procedures have some, so the published count does not stand beside them.
+    """
     first, last = local_date(window.start, inventory.zone), local_date(window.end - 1, inventory.zone)
-    for count in inventory.procedures:
-        name = DECLARED_COUNTS.get((count.online_level, count.measure))
-        if name is not None and count.first <= last and count.last >= first:
-            out[name] = out.get(name, 0) + count.count
-    return out
+    has_catalogue = any(reported.get(f"catalogue_{name}") for name in CATALOGUE_COUNTS)
+    has_dossiers = any(reported.get(name) for name in (*RECEIVED, "procedures_with_dossiers"))
+    declared = declared_figures(inventory.procedures, first, last)
+    return {
+        name: figure
+        for name, figure in declared.items()
+        if not (has_catalogue if name.startswith("catalogue_") else has_dossiers)
+    }
 
 
 class IndicatorCache:
@@ -215,10 +257,11 @@ def compute_indicator_figures(inputs: IndicatorInputs, window: Window) -> Indica
     figures.add("", "rows_accounted", accounted, inputs.now)
     figures.add("", "rows_numbered", rows.highest, inputs.now)
     figures.add("", "rows_missing", max(0, rows.highest - accounted))
-    declared = {k: v for k, v in declared_figures(inventory, window).items() if not figures.overall.get(k)}
-    for name, value in declared.items():
-        figures.add("", name, value)
-    return IndicatorFigures(window, inputs.now, figures, frozenset(declared))
+    declared = unreported_counts(inventory, window, figures.overall)
+    for name, declared_figure in declared.items():
+        figures.add("", name, declared_figure.value)
+    periods = {name: declared_figure.period for name, declared_figure in declared.items()}
+    return IndicatorFigures(window, inputs.now, figures, periods, inventory)
 
 
 def default_window(now: int, inventory: Inventory) -> Window:

@@ -31,6 +31,16 @@ DIGITAL_INDICATORS: tuple[Indicator, ...] = (
         evidence=(*RESOLVED, *RECEIVED),
     ),
     Indicator(
+        "DG-02b", "Dịch vụ công trực tuyến có phát sinh hồ sơ", "Online services with dossiers",
+        "procedures", OFFICE, "ratio", "events", ("procedures_with_dossiers",), ("catalogue_partial", "catalogue_full"),
+        "procedures with at least one dossier ÷ online services (partial and full)",
+        evidence=("procedures_with_dossiers",),
+        note_vi="Tỷ lệ 46 % công bố năm 2021 tính trên toàn bộ 1.758 thủ tục (809/1.758); trên 1.481 dịch vụ công trực "
+        "tuyến là 54,6 %.",
+        note_en="The 46 % published for 2021 are of all 1,758 procedures (809/1,758); of 1,481 online services it is "
+        "54.6 %.",
+    ),
+    Indicator(
         "DG-03", "Thủ tục hành chính có thanh toán trực tuyến", "Procedures with online payment",
         "public_finance", OFFICE, "ratio", "events", ("procedures_paid_online",), ("catalogue_with_fee",),
         "procedures with a fee and at least one successful online payment ÷ procedures with a fee",
@@ -129,6 +139,12 @@ DIGITAL_INDICATORS: tuple[Indicator, ...] = (
         "DG-17", "Hồ sơ nộp trực tuyến", "Dossiers received online",
         "procedures", OFFICE, "ratio", "events", RECEIVED_ONLINE, RECEIVED,
         "dossiers received online ÷ dossiers received", by_level=True,
+    ),
+    Indicator(
+        "DG-17b", "Số hồ sơ nộp trực tuyến", "Number of dossiers received online",
+        "procedures", OFFICE, "count", "events", RECEIVED_ONLINE, (),
+        "dossiers received online, from the portal and from mobile applications", by_level=True,
+        evidence=RECEIVED,
     ),
     Indicator(
         "DG-18", "Giao dịch số đã hoàn thành", "Digital take-up",

@@ -156,7 +156,7 @@ SERVICE_INDICATORS: tuple[Indicator, ...] = (
         ("logins_e_id", "logins_password", "logins_other", "logins_user_error", "logins_system_error"),
         "logins without a fault of the system ÷ logins",
     ),
-    _availability_row("A-10", ("Máy chủ của ứng dụng di động", "Back end of the mobile applications"), "mobile"),
+    _availability_row("A-10", ("Máy chủ của ứng dụng di động", "Back end of the mobile applications"), "app"),
     _availability_row("A-11", ("Bộ phận một cửa các cấp", "One-stop desks"), "centre", CENTRE),
     _live_share("A-12", ("Thiết bị hoạt động", "Devices in service"), "device"),
     Indicator(

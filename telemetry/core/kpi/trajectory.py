@@ -1,6 +1,6 @@
 """The path of targets of one indicator, and where the present pace leads; pure, it must not read a clock.
 
-Between two targets the path is a straight line in days; before the first and after the last it is level.
+Between two targets the path is a straight line in days; before the first (or its start) and after the last it is level.
 """
 
 from __future__ import annotations
@@ -36,22 +36,32 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class TargetPath:
-    """The targets of one indicator in order of their dates; `larger_is_better` is its direction."""
+    """The targets of one indicator in order of their dates; `larger_is_better` is its direction.
+
+    `start` is a measured value from which the path begins, earlier than the first target.
+    """
 
     points: tuple[TargetPoint, ...]
     larger_is_better: bool = True
+    start: TargetPoint | None = None
+
+    @property
+    def corners(self) -> tuple[TargetPoint, ...]:
+        """Return the points between which the path is straight: its start, if it has one, and all targets."""
+        return self.points if self.start is None or not self.points else (self.start, *self.points)
 
     def value_on(self, day: date) -> float | None:
         """Return the value that the path asks for at the end of a day, None without targets."""
-        if not self.points:
+        corners = self.corners
+        if not corners:
             return None
-        if day <= self.points[0].by:
-            return self.points[0].value
-        for left, right in pairwise(self.points):
+        if day <= corners[0].by:
+            return corners[0].value
+        for left, right in pairwise(corners):
             if day <= right.by:
                 share = (day - left.by).days / (right.by - left.by).days
                 return left.value + share * (right.value - left.value)
-        return self.points[-1].value
+        return corners[-1].value
 
     def next_target(self, day: date) -> TargetPoint | None:
         """Return the first target whose date has not passed, None after the last."""
