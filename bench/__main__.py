@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from bench import (
     agent_weight,
+    anomalies,
     api_scale,
     backlog,
     burden,
     centre_day,
     demo,
     embedded,
+    forecast,
     latency,
     plan,
     readers,
@@ -92,6 +94,8 @@ PARTS: dict[str, Callable[[BenchSize], dict[str, Any]]] = {
     "slo": lambda size: slo.measure(size.scaled(8_400)),
     "embedded": lambda size: embedded.measure(size.scaled(6_000), runs=size.runs),
     "demo": lambda _: demo.measure(),
+    "forecast": lambda _: forecast.measure(),
+    "anomalies": lambda _: anomalies.measure(),
     "plan": lambda size: plan.measure(size.scaled(plan.DEVICES)),
     "stack": lambda size: stack.measure(size.scaled(stack.DEVICES)),
 }

@@ -158,6 +158,32 @@ def demo_rows(result: dict[str, Any]) -> Iterator[TableRow]:
     yield "Demo's processor share, live", "≤ 100 % of a core", f"{result['cpu_pct']} % of a core"
 
 
+def forecast_rows(result: dict[str, Any]) -> Iterator[TableRow]:
+    """Yield how long a night's forecasts take, and how well arrivals are forecast."""
+    night = result["night"]
+    what = f"Forecasts of {night['centres']} centres from {night['totals']:,} totals, SQLite"
+    yield what, "< 10 s", f"{night['seconds']:.1f} s; largest row {night['largest_row_kb']:.0f} kB"
+    names = {"all": "all days with an earlier one of their weekday", "from_11": "from the 11th day on"}
+    for name, error in result["error"].items():
+        figures = f"WAPE {error['wape']:.3f}, same-slot mean {error['same_slot_wape']:.3f}, ratio {error['ratio']:.2f}"
+        text = f"{figures}; {error['inside']:.0%} in p10–p90"
+        yield f"Arrivals of the call log a day ahead, {names[name]}", "ratio ≤ 0.86", text
+
+
+def anomaly_rows(result: dict[str, Any]) -> Iterator[TableRow]:
+    """Yield which incidents of the call log are flagged, and how many other half hours."""
+    if result:
+        for day, count in result["incidents"].items():
+            live = result["incidents_live"][day]
+            yield f"Half hours flagged in the incident of {day}", "≥ 1", f"{count}; by earlier days alone {live}"
+        weeks = ", ".join(str(count) for count in result["further_by_week"])
+        yield (
+            "Other half hours flagged, by week",
+            "≤ 3 a week",
+            f"{weeks}; by earlier days alone {result['further_live']}",
+        )
+
+
 def plan_rows(result: dict[str, Any]) -> Iterator[TableRow]:
     """Yield how long the plan of a stack takes."""
     what = f"Plan of a stack with {result['devices']:,} devices"
@@ -192,7 +218,7 @@ ROW_BUILDERS: dict[str, Callable[[dict[str, Any]], Iterator[TableRow]]] = {
     "agent": agent_rows,
     "recompute": recompute_rows, "readd": readd_rows, "burden": burden_rows, "readers": readers_rows,
     "slo": slo_rows, "api": api_rows, "embedded": embedded_rows,
-    "demo": demo_rows, "plan": plan_rows,
+    "demo": demo_rows, "forecast": forecast_rows, "anomalies": anomaly_rows, "plan": plan_rows,
     "stack": stack_rows,
 }  # fmt: skip
 

@@ -85,10 +85,11 @@ def build_forecast_section(queries: Queries, locale: PageLocale, centre: str) ->
 
 
 def _arrivals_series(lines: tuple[ForecastLine, ...]) -> list[ChartSeries]:
+    shown = [line.half_hour if line.staffing or line.half_hour.high else None for line in lines]
     return [
-        ChartSeries("expected", tuple(line.half_hour.expected for line in lines)),
-        ChartSeries("low_arrivals", tuple(float(line.half_hour.low) for line in lines), as_line=True),
-        ChartSeries("high_arrivals", tuple(float(line.half_hour.high) for line in lines), as_line=True),
+        ChartSeries("expected", tuple(row.expected if row else None for row in shown)),
+        ChartSeries("low_arrivals", tuple(float(row.low) if row else None for row in shown), as_line=True),
+        ChartSeries("high_arrivals", tuple(float(row.high) if row else None for row in shown), as_line=True),
     ]
 
 

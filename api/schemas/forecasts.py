@@ -70,7 +70,7 @@ class ForecastModel(ApiModel):
     made_at: str = Field(description="when rollup made the forecast, RFC 3339")
     origin: str = Field(description="first day that was forecast; all days before it are history")
     history_from: str | None = Field(description="first open day of the history")
-    history_days: int = Field(description="open days of the history, at most 56", ge=0)
+    history_days: int = Field(description="open days of the history, at most 40", ge=0)
     dispersion: float = Field(description="variance beyond chance: variance = μ + dispersion × μ²", ge=0)
     backtest: ModelErrorFigures = Field(description="errors of both models on the newest days")
     source: str = Field(description="what the history is read from")

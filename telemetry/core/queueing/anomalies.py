@@ -9,13 +9,13 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from telemetry.core.queueing.arrivals import SLOTS, ArrivalsModel, median
+from telemetry.core.queueing.arrivals import SLOTS, median
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
 
-    from telemetry.core.queueing.arrivals import ArrivalDay
+    from telemetry.core.queueing.arrivals import ArrivalDay, ArrivalsModel
     from telemetry.core.queueing.half_hours import HalfHourKey
 
 AnomalyMeasure = Literal["arrivals", "wait", "abandonment", "service_time"]
@@ -67,15 +67,14 @@ class FlaggedHalfHour:
 
 
 def flag_day(
-    day: ArrivalDay, others: Sequence[ArrivalDay], sums: Mapping[HalfHourKey, Mapping[str, int]]
+    day: ArrivalDay, model: ArrivalsModel, sums: Mapping[HalfHourKey, Mapping[str, int]]
 ) -> tuple[FlaggedHalfHour, ...]:
-    """Return the flagged half hours of a day, judged by `others`, in order; none where these are too few.
+    """Return the flagged half hours of a day, judged by the model's days, in order; none where these are too few.
 
     A day without any ticket is not judged: nothing was reported of it.
 
     `sums` has the queue sums (`totals.QUEUE_FIELDS`) of the half hours of all these days.
     """
-    model = ArrivalsModel(tuple(others))
     expected = model.expected_arrivals(day.traits)
     if expected is None or not day.total:
         return ()

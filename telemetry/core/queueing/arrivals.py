@@ -12,13 +12,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import date
 
 SLOTS = 48
 """Half hours of a day."""
-HISTORY_DAYS = 56
-"""Open days that a model looks back: about eight weeks of the same weekday, or eleven of a five-day week."""
+HISTORY_DAYS = 40
+"""Open days that a model looks back: eight weeks of five days."""
 MIN_DAYS = 5
 """Fewer open days than this are too little data: there is no forecast."""
 WEEKDAY_WEIGHT_DAYS = 4.0
@@ -130,10 +130,12 @@ class ArrivalsModel:
         Usual is the median over the weekdays alike, or what the weekday itself had at least every other time.
         """
         clean: dict[date, Slots] = {}
+        usual_by_pool: dict[tuple[int, ...], Slots] = {}
         for weekday, days in self._by_weekday.items():
-            repeated = [sorted(_observed_counts(days, slot)) if len(days) > 1 else () for slot in range(SLOTS)]
-            lows = [float(column[(len(column) - 1) // 2]) if column else 0.0 for column in repeated]
-            usual = tuple(map(max, _usual_slots(self.pool(weekday)), lows))
+            alike = self._alike[weekday]
+            if alike not in usual_by_pool:
+                usual_by_pool[alike] = _usual_slots(self.pool(weekday))
+            usual = tuple(map(max, usual_by_pool[alike], _repeated_slots(days)))
             caps = [u + SPIKE_DEVIATIONS * math.sqrt(u + 0.02 * u * u + 1) for u in usual]
             for day in days:
                 clean[day.day] = tuple(
@@ -145,25 +147,40 @@ class ArrivalsModel:
     def _totals(self) -> dict[date, float]:
         return {day: sum(slots) for day, slots in self._clean.items()}
 
+    @cached_property
+    def _own_shares(self) -> dict[int, Slots]:
+        """Return for each weekday its mean share of each half hour, its days weighing the same."""
+        shares = {}
+        for weekday, days in self._by_weekday.items():
+            rows = [(self._clean[day.day], total) for day in days if (total := self._totals[day.day])]
+            means = [sum(column) for column in zip(*([v / total for v in row] for row, total in rows), strict=True)]
+            shares[weekday] = _shares_of(means or [1.0] * SLOTS)
+        return shares
+
+    @cached_property
+    def _shapes(self) -> dict[int, Slots]:
+        return {}
+
     def _shape(self, weekday: int) -> Slots:
+        if weekday not in self._shapes:
+            self._shapes[weekday] = self._make_shape(weekday)
+        return self._shapes[weekday]
+
+    def _make_shape(self, weekday: int) -> Slots:
         """Return the share of each half hour: own weekday, shrunk to alike weekdays, neighbours and other centres."""
         own, pool = self._by_weekday[weekday], self.pool(weekday)
         tickets = sum(self._totals[day.day] for day in pool)
+        level = tickets / len(pool)
+        means = {w: (_at_level(self._own_shares[w], level), len(self._by_weekday[w])) for w in self._alike[weekday]}
+        counts, _ = means.pop(weekday)
         days = float(len(own))
-        others = [self._scaled_counts(day, tickets / len(pool)) for day in pool if day.traits.weekday != weekday]
-        counts = _column_means([self._scaled_counts(day, tickets / len(pool)) for day in own])
-        if others:
-            counts = _shrink_where_alike(counts, len(own), others)
-            days += min(WEEKDAY_WEIGHT_DAYS, len(others))
+        if means:
+            counts = _shrink_where_alike(counts, len(own), tuple(means.values()))
+            days += min(WEEKDAY_WEIGHT_DAYS, len(pool) - len(own))
         shape = _shares_of(_mix(counts, _smooth_between_edges(counts, days), days / (days + SMOOTHING_DAYS)))
         if not self.pooled_shape:
             return shape
         return _shares_of(_mix(shape, self.pooled_shape, tickets / (tickets + TICKETS_FOR_OWN_PROFILE)))
-
-    def _scaled_counts(self, day: ArrivalDay, level: float) -> Slots:
-        """Return a day's clean counts as if it had had `level` tickets."""
-        total = self._totals[day.day]
-        return tuple(value * level / total for value in self._clean[day.day]) if total else (level / SLOTS,) * SLOTS
 
     def _weekday_level(self, weekday: int) -> float:
         """Return the usual total of the weekday, shrunk to that of the weekdays alike."""
@@ -199,6 +216,25 @@ class ArrivalsModel:
             weight = TREND_DECAY**age
             total, weights = total + weight * ratio, weights + weight
         return total / weights
+
+
+@dataclass(frozen=True)
+class ArrivalHistory:
+    """Open days in order, and the model of each from the days before it; models are made once."""
+
+    days: tuple[ArrivalDay, ...]
+    pooled_shape: Slots = ()
+
+    @cached_property
+    def _models(self) -> dict[int, ArrivalsModel]:
+        return {}
+
+    def model_before(self, index: int) -> ArrivalsModel:
+        """Return the model of the day at `index`, from at most HISTORY_DAYS days before it."""
+        if index not in self._models:
+            earlier = self.days[max(0, index - HISTORY_DAYS) : index]
+            self._models[index] = ArrivalsModel(earlier, self.pooled_shape)
+        return self._models[index]
 
 
 def croston_level(totals: Sequence[float]) -> float:
@@ -241,8 +277,8 @@ def _shares_of(values: Sequence[float]) -> Slots:
     return tuple(value / total for value in values) if total else (1 / len(values),) * len(values)
 
 
-def _column_means(rows: Sequence[Slots]) -> Slots:
-    return tuple(sum(column) / len(rows) for column in zip(*rows, strict=True))
+def _at_level(values: Slots, level: float) -> Slots:
+    return tuple(value * level for value in values)
 
 
 def median(values: Sequence[float]) -> float:
@@ -252,18 +288,26 @@ def median(values: Sequence[float]) -> float:
     return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
-def _observed_counts(days: Sequence[ArrivalDay], slot: int) -> list[int]:
-    return [c for day in days if (c := day.counts[slot]) is not None]
+def _observed_columns(days: Sequence[ArrivalDay]) -> Iterable[list[int]]:
+    """Yield for each half hour the observed counts in ascending order; empty where there was never a ticket."""
+    for column in zip(*(day.counts for day in days), strict=True):
+        yield sorted(count for count in column if count is not None) if any(column) else []
 
 
 def _medians(days: Sequence[ArrivalDay]) -> Slots:
-    return tuple(median(column) if (column := _observed_counts(days, slot)) else 0.0 for slot in range(SLOTS))
+    return tuple(median(column) if column else 0.0 for column in _observed_columns(days))
 
 
 def _means_without_highest(days: Sequence[ArrivalDay]) -> Slots:
     """Return the mean of each half hour, of three days or more without the highest: sparse counts have no median."""
-    columns = (sorted(_observed_counts(days, slot)) for slot in range(SLOTS))
-    return tuple(_mean(column[:-1] if len(column) >= 3 else column) for column in columns)
+    return tuple(_mean(column[:-1] if len(column) >= 3 else column) for column in _observed_columns(days))
+
+
+def _repeated_slots(days: Sequence[ArrivalDay]) -> Slots:
+    """Return what each half hour had on at least half of a weekday's days; 0 for a single day."""
+    if len(days) == 1:
+        return (0.0,) * SLOTS
+    return tuple(float(column[(len(column) - 1) // 2]) if column else 0.0 for column in _observed_columns(days))
 
 
 def _usual_slots(pool: Sequence[ArrivalDay]) -> Slots:
@@ -285,21 +329,23 @@ def _is_alike(first: Slots, second: Slots, first_days: int, second_days: int) ->
     return difference - 2 * chance <= ALIKE_DISTANCE * (sum(first) + sum(second))
 
 
-def _shrink_where_alike(own: Sequence[float], own_days: int, others: Sequence[Slots]) -> Slots:
-    """Return a weekday's mean counts, shrunk to those of other days where these are like it around the half hour.
+def _shrink_where_alike(own: Slots, own_days: int, others: Sequence[tuple[Slots, int]]) -> Slots:
+    """Return a weekday's mean counts, shrunk to those of other weekdays where these are like it around the half hour.
 
-    The weight of another day falls with the mean squared difference of two and a half hours, in units of what chance
-    makes differ (non-local means: Buades, Coll and Morel, A non-local algorithm for image denoising, CVPR 2005): an
-    afternoon that is busy on some weekdays only stays theirs.  All others together weigh WEEKDAY_WEIGHT_DAYS at most.
+    `others` are mean counts and how many days they are of.  The weight of another weekday falls with the mean squared
+    difference of two and a half hours, in units of what chance makes differ (non-local means: Buades, Coll and Morel, A
+    non-local algorithm for image denoising, CVPR 2005): an afternoon that is busy on some weekdays only stays theirs.
+    All others together weigh WEEKDAY_WEIGHT_DAYS at most.
     """
     sums, weights = [0.0] * len(own), [0.0] * len(own)
-    for other in others:
+    for other, days in others:
         differences = [
-            (value - usual) ** 2 / (usual / own_days + value + 2) for value, usual in zip(other, own, strict=True)
+            (value - usual) ** 2 / (usual / own_days + (value + 2) / days)
+            for value, usual in zip(other, own, strict=True)
         ]
         for slot, value in enumerate(other):
             around = differences[max(0, slot - 2) : slot + 3]
-            weight = math.exp(-max(0.0, sum(around) / len(around) - 1) / LIKENESS_TONE)
+            weight = days * math.exp(-max(0.0, sum(around) / len(around) - 1) / LIKENESS_TONE)
             sums[slot] += weight * value
             weights[slot] += weight
     shrunk = []

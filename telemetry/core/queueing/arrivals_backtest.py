@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from telemetry.core.queueing.arrivals import (
-    HISTORY_DAYS,
     SPIKE_DEVIATIONS,
-    ArrivalsModel,
+    ArrivalHistory,
     Slots,
     same_slot_mean,
 )
@@ -43,16 +42,16 @@ class DayAhead:
     expected: Mapping[ModelName, Slots]
 
 
-def forecast_days_ahead(days: Sequence[ArrivalDay], pooled_shape: Slots = (), newest: int = 0) -> tuple[DayAhead, ...]:
-    """Return the day-ahead forecasts of days in order, or of the `newest` ones; impossible ones are left out."""
+def forecast_days_ahead(history: ArrivalHistory, newest: int = 0) -> tuple[DayAhead, ...]:
+    """Return the day-ahead forecasts of a history's days, or of the `newest` ones; impossible ones are left out."""
     ahead = []
-    for index in range(max(0, len(days) - newest) if newest else 0, len(days)):
-        day, history = days[index], tuple(days[max(0, index - HISTORY_DAYS) : index])
+    for index in range(max(0, len(history.days) - newest) if newest else 0, len(history.days)):
+        day, model = history.days[index], history.model_before(index)
         expected: dict[ModelName, Slots] = {}
-        profile = ArrivalsModel(history, pooled_shape).expected_arrivals(day.traits)
+        profile = model.expected_arrivals(day.traits)
         if profile is not None:
             expected["profile"] = profile
-        plain = same_slot_mean(history, day.traits.weekday)
+        plain = same_slot_mean(model.history, day.traits.weekday)
         if plain is not None:
             expected["same_slot_mean"] = plain
         if expected:
@@ -154,7 +153,7 @@ def backtest(days: Sequence[ArrivalDay], since: date, pooled_shape: Slots = ()) 
 
     Days with too little data before them have no row.
     """
-    ahead = forecast_days_ahead(days, pooled_shape)
+    ahead = forecast_days_ahead(ArrivalHistory(tuple(days), pooled_shape))
     champion: ModelName = FIRST_CHAMPION
     shipped = []
     for index, row in enumerate(ahead):

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 from telemetry.core.inventory import ALWAYS_OPEN
 from telemetry.core.queueing.anomalies import flag_day
-from telemetry.core.queueing.arrivals import HISTORY_DAYS, SLOTS, ArrivalsModel, Slots, same_slot_mean
+from telemetry.core.queueing.arrivals import (
+    HISTORY_DAYS,
+    SLOTS,
+    ArrivalHistory,
+    ArrivalsModel,
+    Slots,
+    same_slot_mean,
+)
 from telemetry.core.queueing.arrivals_backtest import (
     FIRST_CHAMPION,
     SCORED_DAYS,
@@ -26,7 +33,7 @@ from telemetry.core.queueing.forecast_rows import (
 from telemetry.core.queueing.half_hours import arrival_days, day_traits, open_slots
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from telemetry.core.inventory import Centre
     from telemetry.core.queueing.anomalies import FlaggedHalfHour
@@ -37,12 +44,14 @@ if TYPE_CHECKING:
 HORIZON_DAYS = 11
 """Open days that are forecast, the day of the forecast included: ten working days remain after it."""
 _HORIZON_CALENDAR_DAYS = 31
-HISTORY_CALENDAR_DAYS = 84
+HISTORY_CALENDAR_DAYS = 63
 """Calendar days in which HISTORY_DAYS open days of a five-day week lie, holidays included."""
 JUDGED_DAYS = 14
 """The newest days whose half hours are judged."""
 LIVE_JUDGED_AFTER_DAYS = 10
 """A day with fewer open days before it is judged by the days after it too."""
+ServiceShares = dict[str, Slots]
+"""The share of each service in the arrivals of each half hour."""
 _SERVICE_PRIOR_TICKETS = 20.0
 """A service's share of a half hour is shrunk to its share of all, half with so many tickets."""
 
@@ -64,7 +73,8 @@ class ForecastInputs:
 def forecast_centre(inputs: ForecastInputs, at: int) -> CentreForecast:
     """Return the forecast of a centre, made at `at` (Unix ms)."""
     days = arrival_days(inputs.centre, inputs.half_hours, inputs.origin)[-HISTORY_DAYS:]
-    choice = choose_model(forecast_days_ahead(days, inputs.pooled_shape, newest=SCORED_DAYS), inputs.champion)
+    history = ArrivalHistory(days, inputs.pooled_shape)
+    choice = choose_model(forecast_days_ahead(history, newest=SCORED_DAYS), inputs.champion)
     judged = days[-JUDGED_DAYS:]
     return CentreForecast(
         centre=inputs.centre.id,
@@ -77,9 +87,9 @@ def forecast_centre(inputs: ForecastInputs, at: int) -> CentreForecast:
         backtest=_backtest_of(choice),
         sums=_sums_of(inputs.half_hours, days),
         profile=_profile_of(days),
-        days=tuple(_forecast_days(inputs, days, choice.champion)),
+        days=tuple(_forecast_days(inputs, history, choice.champion)),
         judged_from=judged[0].day if judged else None,
-        flags=tuple(_flags(days, inputs.half_hours)),
+        flags=tuple(_flags(history, inputs.half_hours)),
     )
 
 
@@ -97,22 +107,24 @@ def pool_shapes(profiles: Iterable[Sequence[int]]) -> Slots:
     return tuple(count / tickets for count in total) if tickets else ()
 
 
-def _forecast_days(
-    inputs: ForecastInputs, days: Sequence[ArrivalDay], model_name: ModelName
-) -> Iterable[DayForecastNow]:
-    model = ArrivalsModel(tuple(days), inputs.pooled_shape)
+def _forecast_days(inputs: ForecastInputs, history: ArrivalHistory, model_name: ModelName) -> Iterable[DayForecastNow]:
+    model = history.model_before(len(history.days))
+    shares: dict[int, ServiceShares] = {}
     for day in coming_open_days(inputs.centre, inputs.origin):
         traits = day_traits(inputs.centre, day)
         expected = model.expected_arrivals(traits)
         if expected is not None and model_name == "same_slot_mean":
-            expected = same_slot_mean(days, traits.weekday)
+            expected = same_slot_mean(history.days, traits.weekday)
         if expected is None:
             yield DayForecastNow(day=day)
             continue
         expected = _within_hours(inputs.centre, day, expected)
         used = [slot for slot, value in enumerate(expected) if value >= 0.005]
         first, end = (used[0], used[-1] + 1) if used else (0, 0)
-        services = split_by_service(expected, inputs.half_hours.issued, [d.day for d in model.pool(traits.weekday)])
+        if traits.weekday not in shares:
+            pool = [other.day for other in model.pool(traits.weekday)]
+            shares[traits.weekday] = service_shares(inputs.half_hours.issued, pool)
+        services = {name: _product(expected, part) for name, part in shares[traits.weekday].items()}
         yield DayForecastNow(
             day=day,
             first=first,
@@ -133,27 +145,31 @@ def _within_hours(centre: Centre, day: date, expected: Slots) -> Slots:
     return tuple(value if any(opened[max(0, slot - 1) : slot + 2]) else 0.0 for slot, value in enumerate(expected))
 
 
-def split_by_service(
-    expected: Slots, issued: Mapping[str, Mapping[HalfHourKey, int]], days: Sequence[date]
-) -> dict[str, Slots]:
-    """Return the expected arrivals of each service: its share of the half hour on `days`, shrunk to that of all."""
-    counts = {
-        name: [sum(by_half_hour.get((day, slot), 0) for day in days) for slot in range(SLOTS)]
-        for name, by_half_hour in sorted(issued.items())
-    }
+def service_shares(issued: Mapping[str, Mapping[HalfHourKey, int]], days: Sequence[date]) -> ServiceShares:
+    """Return each service's share of the arrivals of each half hour on `days`, shrunk to its share of all."""
+    counts = {name: _counts_on(by_half_hour, frozenset(days)) for name, by_half_hour in sorted(issued.items())}
     tickets = sum(map(sum, counts.values()))
-    if not tickets:
-        return {}
     totals = [sum(column) for column in zip(*counts.values(), strict=True)]
     return {
         name: tuple(
-            value * (column[slot] + _SERVICE_PRIOR_TICKETS * sum(column) / tickets)
-            / (totals[slot] + _SERVICE_PRIOR_TICKETS)
-            for slot, value in enumerate(expected)
+            (count + _SERVICE_PRIOR_TICKETS * sum(column) / tickets) / (total + _SERVICE_PRIOR_TICKETS)
+            for count, total in zip(column, totals, strict=True)
         )
         for name, column in counts.items()
-        if sum(column)
-    }  # fmt: skip
+        if any(column)
+    }
+
+
+def _counts_on(by_half_hour: Mapping[HalfHourKey, int], days: Collection[date]) -> list[int]:
+    counts = [0] * SLOTS
+    for (day, slot), count in by_half_hour.items():
+        if day in days:
+            counts[slot] += count
+    return counts
+
+
+def _product(first: Slots, second: Slots) -> Slots:
+    return tuple(a * b for a, b in zip(first, second, strict=True))
 
 
 def _backtest_of(choice: ModelChoice) -> BacktestNow:
@@ -177,12 +193,13 @@ def _profile_of(days: Sequence[ArrivalDay]) -> tuple[int, ...]:
     return tuple(sum(day.counts[slot] or 0 for day in days) for slot in range(SLOTS)) if days else ()
 
 
-def _flags(days: Sequence[ArrivalDay], half_hours: CentreHalfHours) -> Iterable[FlagNow]:
+def _flags(history: ArrivalHistory, half_hours: CentreHalfHours) -> Iterable[FlagNow]:
     """Yield the flags of the newest days, each judged by the days before it where these suffice."""
+    days = history.days
     for index in range(max(0, len(days) - JUDGED_DAYS), len(days)):
         is_live = index >= LIVE_JUDGED_AFTER_DAYS
-        others = days[:index] if is_live else [*days[:index], *days[index + 1 :]]
-        for flag in flag_day(days[index], others, half_hours.sums):
+        others = ArrivalsModel((*days[:index], *days[index + 1 :]))
+        for flag in flag_day(days[index], history.model_before(index) if is_live else others, half_hours.sums):
             yield _stored_flag(flag, is_live=is_live)
 
 

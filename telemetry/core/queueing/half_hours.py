@@ -5,9 +5,11 @@ The centre's calendar says which days and half hours it was open, and what is kn
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.windows import Window, day_window, days_in, to_local, wall_time_ms
@@ -55,12 +57,15 @@ def slot_of(t: int, zone: ZoneInfo) -> HalfHourKey:
 
 def slot_window(day: date, slot: int, zone: ZoneInfo) -> Window:
     """Return a half hour of a local day; one that is skipped where clocks change is empty."""
-    ends = (day, slot + 1) if slot + 1 < SLOTS else (day + _ONE_DAY, 0)
-    return Window(_slot_start(day, slot, zone), _slot_start(*ends, zone))
+    starts = _slot_starts(day, zone)
+    return Window(starts[slot], starts[slot + 1])
 
 
-def _slot_start(day: date, slot: int, zone: ZoneInfo) -> int:
-    return wall_time_ms(day, time(slot // 2, slot % 2 * 30), zone)
+@lru_cache(maxsize=1 << 10)  # centres of one zone need the same days repeatedly
+def _slot_starts(day: date, zone: ZoneInfo) -> tuple[int, ...]:
+    """Return when each half hour of a local day begins, and the next day."""
+    starts = [wall_time_ms(day, time(slot // 2, slot % 2 * 30), zone) for slot in range(SLOTS)]
+    return (*starts, wall_time_ms(day + _ONE_DAY, time(), zone))
 
 
 def add_half_hours(centre: Centre, totals: Iterable[Total]) -> CentreHalfHours:
@@ -109,12 +114,15 @@ def _is_month_end(centre: Centre, day: date) -> bool:
 
 def open_slots(centre: Centre, day: date) -> tuple[Window | None, ...]:
     """Return for each half hour of a day the time from its first to its last open minute; None: closed."""
-    window = day_window(day, centre.zone)
-    opening = centre.calendar.desk_windows(window)
-    slots: list[Window | None] = []
-    for slot in range(SLOTS):
-        parts = [p for w in opening if (p := w.clip(slot_window(day, slot, centre.zone)))]
-        slots.append(Window(parts[0].start, parts[-1].end) if parts else None)
+    starts = _slot_starts(day, centre.zone)
+    slots: list[Window | None] = [None] * SLOTS
+    for opening in centre.calendar.desk_windows(Window(starts[0], starts[-1])):
+        slot = bisect_right(starts, opening.start) - 1
+        while slot < SLOTS and starts[slot] < opening.end:
+            begin, before = max(starts[slot], opening.start), slots[slot]
+            end = min(starts[slot + 1], opening.end)
+            slots[slot] = Window(begin if before is None else before.start, end)
+            slot += 1
     return tuple(slots)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from telemetry.core.queueing.anomalies import MAX_FLAGS_A_DAY, FlaggedHalfHour, flag_day
-from telemetry.core.queueing.arrivals import SLOTS, ArrivalDay, DayTraits
+from telemetry.core.queueing.arrivals import SLOTS, ArrivalDay, ArrivalsModel, DayTraits
 from telemetry.core.queueing.half_hours import add_half_hours, arrival_days
 from tests.bank_log import BANK, bank_totals
 
@@ -51,7 +51,7 @@ def judge(changes: dict[int, dict[str, int]], before: int = 19) -> tuple[Flagged
         sums[last.day, slot] = {**sums[last.day, slot], **change}
         counts[slot] = sums[last.day, slot]["issued"]
     changed = ArrivalDay(last.day, last.traits, tuple(counts))
-    return flag_day(changed, days[-1 - before : -1], sums)
+    return flag_day(changed, ArrivalsModel(tuple(days[-1 - before : -1])), sums)
 
 
 def test_a_usual_day_has_no_flag() -> None:
@@ -121,17 +121,19 @@ def test_too_few_other_days_judge_nothing_and_few_references_judge_arrivals_alon
     only_counts = {key: {"issued": value["issued"]} for key, value in sums.items()}
     struck = {**only_counts[days[-1].day, 16], "issued": 900, "called": 900, "wait_sum_ms": 1}
     only_counts[days[-1].day, 16] = struck
-    (flag,) = flag_day(days[-1], days[:-1], only_counts)
+    (flag,) = flag_day(days[-1], ArrivalsModel(tuple(days[:-1])), only_counts)
     assert [d.measure for d in flag.deviations] == ["arrivals"]
     alone = {key: value for key, value in only_counts.items() if key[0] == days[-1].day}
-    assert [f.slot for f in flag_day(days[-1], days[:-1], alone)] == [16]
+    assert [f.slot for f in flag_day(days[-1], ArrivalsModel(tuple(days[:-1])), alone)] == [16]
 
 
 def test_both_incidents_of_the_real_log_are_flagged_and_at_most_three_further_half_hours_a_week(data_dir: Path) -> None:
     """3 February 13:00–14:00 and 14 February 21:00–23:00, each day judged by the others; the later one also live."""
     half_hours = add_half_hours(BANK, bank_totals(data_dir))
     days = arrival_days(BANK, half_hours, date(1999, 2, 15))
-    found = [f for n, d in enumerate(days) for f in flag_day(d, [*days[:n], *days[n + 1 :]], half_hours.sums)]
+    found = [
+        f for n, d in enumerate(days) for f in flag_day(d, ArrivalsModel((*days[:n], *days[n + 1 :])), half_hours.sums)
+    ]
     incidents = {date(1999, 2, 3): {26, 27}, date(1999, 2, 14): {42, 43, 44, 45}}
     for day, slots in incidents.items():
         inside = [f for f in found if f.day == day and f.slot in slots]
@@ -141,6 +143,6 @@ def test_both_incidents_of_the_real_log_are_flagged_and_at_most_three_further_ha
     further = [f.day for f in found if f.slot not in incidents.get(f.day, set())]
     for week in ((1, 7), (8, 14)):
         assert sum(week[0] <= day.day <= week[1] for day in further) <= 3
-    live = flag_day(days[-1], days[:-1], half_hours.sums)
+    live = flag_day(days[-1], ArrivalsModel(days[:-1]), half_hours.sums)
     assert {f.slot for f in live} <= incidents[date(1999, 2, 14)]
     assert len(live) == 3

@@ -12,6 +12,7 @@ from telemetry.core.queueing.arrivals import (
     SLOTS,
     SPARSE_DAY_TOTAL,
     ArrivalDay,
+    ArrivalHistory,
     ArrivalsModel,
     DayTraits,
     croston_level,
@@ -287,8 +288,8 @@ def test_nothing_shipped_has_no_score() -> None:
 
 def test_only_the_newest_days_are_forecast_when_asked() -> None:
     history = random_history(12, 4)
-    assert [row.day.day for row in forecast_days_ahead(history, newest=3)] == weekdays(12)[9:]
-    assert forecast_days_ahead(history[:1]) == ()
+    assert [row.day.day for row in forecast_days_ahead(ArrivalHistory(tuple(history)), newest=3)] == weekdays(12)[9:]
+    assert forecast_days_ahead(ArrivalHistory(tuple(history[:1]))) == ()
 
 
 @pytest.mark.parametrize("dispersion", [0.0, 0.05, 0.5])

@@ -17,7 +17,7 @@ from telemetry.core.queueing.centre_forecast import (
     coming_open_days,
     forecast_centre,
     pool_shapes,
-    split_by_service,
+    service_shares,
 )
 from telemetry.core.queueing.forecast_rows import CentreForecast, DayForecastNow, decode_forecast
 from telemetry.core.queueing.half_hours import add_half_hours
@@ -143,9 +143,10 @@ def test_shapes_are_pooled_by_tickets() -> None:
     assert pool_shapes([(0, 0)]) == ()
 
 
-def test_without_tickets_nothing_is_split() -> None:
-    assert split_by_service((1.0,) * 48, {}, [FIRST]) == {}
-    assert split_by_service((1.0,) * 48, {"land": {(FIRST, 14): 3}, "tax": {}}, [FIRST]).keys() == {"land"}
+def test_a_service_without_tickets_has_no_share() -> None:
+    assert service_shares({}, [FIRST]) == {}
+    shares = service_shares({"land": {(FIRST, 14): 3}, "tax": {}}, [FIRST])
+    assert shares == {"land": (1.0,) * 48}
 
 
 def test_a_day_has_no_half_hour_after_midnight_and_services_have_its_half_hours() -> None:
