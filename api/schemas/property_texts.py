@@ -39,6 +39,7 @@ def _time(text: str) -> PropertyText:
 
 
 _T = PropertyText
+_IN_UNIT = PropertyText("the value, in the indicator's unit; null unless the state is ok", 0)
 PROPERTY_TEXTS: dict[str, PropertyText] = {
     # envelope and meta
     "data": _T("the answer"),
@@ -314,6 +315,13 @@ PROPERTY_TEXTS: dict[str, PropertyText] = {
     "store": _T("ok when the store answers"),
     "rollup_age_s": _seconds("age of rollup's newest pass; null where it is not asked"),
     "live_age_s": _seconds("age of the newest live row; null without one"),
+    # indicators
+    "IndicatorRow.id": _T("id of the indicator"),
+    **{f"{model}.value": _IN_UNIT for model in ("MeasuredValue", "BaselineValue", "IndicatorRow", "IndicatorBucket")},
+    "TargetPointResponse.value": PropertyText("the target, in the indicator's unit", 0),
+    "IndicatorValuesMeta.id": _T("id of the indicator"),
+    "ScoreComponentResponse.code": _T("code of the component on the national portal"),
+    "TrajectoryResponse.points": _T("all targets by date; the path between two is straight"),
     # the status page's format
     "page": _T("what the page is about"),
     "time_zone": _T("time zone, as in the IANA data base"),
@@ -357,6 +365,7 @@ PARAMETER_TEXTS: dict[str, str] = {
     "device": "id of a device, as in /api/v1/centres/{centre}/devices",
     "system": "id of a digital system, as in /api/v1/systems",
     "slo": "id of an objective, as in /api/v1/slos",
+    "kpi": "id of an indicator, as in /api/v1/kpis",
     "service": "id of a service, also of one that the centre does not declare; `undeclared`: all of these together",
     "scope": "centre:ID, device:ID, system:ID, province:ID or country",
     "limit": "most rows of one page",

@@ -1,62 +1,61 @@
-"""Indicators of a window from totals, live rows and declarations; it must not read raw events."""
+"""Indicators of a window with their levels, targets and pace; it must not read raw events nor divide."""
 
 from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
 
-from telemetry.core.calendar.windows import DAY, Window, day_window, floor
-from telemetry.core.fold.administrative_counts import CATALOGUE_COUNTS
-from telemetry.core.fold.totals import CONNECTOR_FIELDS, add_to_sums
+from telemetry.core.calendar.windows import DAY, SLOT, Window, day_window, floor
 from telemetry.core.inventory import local_date
-from telemetry.core.kpi.baseline import baseline_of, declared_figures
+from telemetry.core.kpi.baseline import baseline_of
 from telemetry.core.kpi.catalogue import INDICATORS
-from telemetry.core.kpi.digital_indicators import RECEIVED
-from telemetry.core.kpi.figures import (
-    FigureSet,
-    add_administration_figures,
-    add_procedure_figures,
-    add_queue_figures,
-    set_wait_percentile,
-)
-from telemetry.core.kpi.target_paths import milestone_state, targets_of
+from telemetry.core.kpi.target_paths import milestone_state, target_owner, targets_of
+from telemetry.core.kpi.targets import Trajectory, target_paths
+from telemetry.core.kpi.trajectory import Measurement
 from telemetry.core.kpi.values import IndicatorValue, indicator_value
 from telemetry.core.kpi.yearly_indices import index_figures, index_measurement, index_value
-from telemetry.core.scope import Scope
-from telemetry.queries.buckets import bucket_query
-from telemetry.queries.queues import queue_history_rows
+from telemetry.core.slo.periods import calendar_period
+from telemetry.queries.buckets import QueryCost, bucket_query
+from telemetry.queries.errors import NotFound
+from telemetry.queries.indicator_figures import (
+    FigureBuckets,
+    add_administrative_figures,
+    add_availability_figures,
+    add_connector_figures,
+    add_declared_figures,
+    add_live_figures,
+    add_queue_totals,
+    add_row_figures,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import date
 
-    from telemetry.core.figures.completeness import Completeness
-    from telemetry.core.fold.totals import Total
-    from telemetry.core.inventory import Centre, IndexFigure, Inventory
-    from telemetry.core.kpi.baseline import Baseline, CountPeriod, DeclaredFigure
+    from telemetry.core.inventory import IndexFigure, Inventory
+    from telemetry.core.kpi.baseline import Baseline, CountPeriod
+    from telemetry.core.kpi.figures import FigureSet
     from telemetry.core.kpi.indicators import Indicator
     from telemetry.core.kpi.target_paths import MilestoneState
-    from telemetry.queries.availability import AvailabilityResult
-    from telemetry.queries.network import NetworkStatus
-    from telemetry.queries.totals_cache import TotalsReader
+    from telemetry.queries.buckets import BucketQuery, BucketSize
+    from telemetry.queries.indicator_figures import IndicatorInputs
 
 CACHED_FOR_MS = 60_000
 """How long the figures of a window are answered again."""
-MAX_CACHED_WINDOWS = 32
+STALE_FOR_MS = 5 * CACHED_FOR_MS
+"""How old an answer may be that is given while another thread renews it."""
+MAX_CACHED_SERIES = 32
+KINDS_OF_TOTALS = 3
+"""A centre has totals of its desks, its administrative levels and its procedures."""
+MONTHS_OF_PACE = 12
+FigureGroup = Literal["administration", "operation"]
+"""Events of digital administration, or everything else."""
+ALL_GROUPS: frozenset[FigureGroup] = frozenset({"administration", "operation"})
 _MILESTONE_VALUES = (IndicatorValue("ok", 0, None, 0.0), IndicatorValue("ok", 1, None, 1.0))
-
-
-@dataclass(frozen=True, slots=True)
-class IndicatorInputs:
-    """What indicators are made of; `availability` accounts for a scope's time in a window."""
-
-    store: TotalsReader
-    inventory: Inventory
-    status: NetworkStatus
-    completeness: Completeness
-    availability: Callable[[str, Window], AvailabilityResult]
-    now: int
+PRESENT_ONLY = frozenset({"A-13", "A-14"})
+"""Indicators that are known as of now alone, beside those of live rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +81,10 @@ class IndicatorReading:
         """Return whether declared counts stand for figures that nobody reports."""
         return self.declared_period is not None
 
+    def at_level(self, level: str) -> IndicatorValue:
+        """Return the value of a level, over all when it is empty; no source where the level reports nothing."""
+        return self.by_level.get(level, IndicatorValue("no_source")) if level else self.value
+
 
 @dataclass(frozen=True, slots=True)
 class IndicatorFigures:
@@ -99,7 +102,10 @@ class IndicatorFigures:
         return local_date(self.window.end - 1, self.inventory.zone)
 
     def reading(self, indicator: Indicator) -> IndicatorReading:
-        """Return an indicator's value with its levels."""
+        """Return an indicator's value with its levels; what is known as of now has none in a past window."""
+        is_present = indicator.source == "live" or indicator.id in PRESENT_ONLY
+        if is_present and not self.window.start <= self.as_of < self.window.end:
+            return IndicatorReading(indicator, IndicatorValue("no_data"), {}, None)
         if indicator.source == "import":
             return self._imported_reading(indicator)
         if indicator.unit == "milestone":
@@ -136,85 +142,68 @@ class IndicatorFigures:
         return map(self.reading, INDICATORS.values())
 
 
-def read_administration(store: TotalsReader, centres: Sequence[Centre], window: Window, figures: FigureSet) -> None:
-    """Add what administrative levels and procedures report; one zone's days make up the window."""
-    zone = centres[0].zone
-    runs = bucket_query(window, "total", zone).runs_to_read()
-    entities = [c.id for c in centres]
-    for kind, add in (("administration", add_administration_figures), ("procedure", add_procedure_figures)):
-        totals: list[Total] = []
-        for width, run in runs:
-            totals += store.totals(entities, width, run, kind)
-        add(figures, totals)
+@dataclass(frozen=True, slots=True)
+class IndicatorSeries:
+    """The figures of a query's buckets, in order."""
+
+    query: BucketQuery
+    as_of: int
+    buckets: tuple[IndicatorFigures, ...]
+
+    def measurements(self, indicator: Indicator, level: str = "") -> list[Measurement]:
+        """Return the values of the buckets that have one, each on its last day so far."""
+        collected = []
+        for bucket in self.buckets:
+            value = bucket.reading(indicator).at_level(level).value
+            if value is not None:
+                last = min(bucket.window.end - 1, max(self.as_of, bucket.window.start))
+                collected.append(Measurement(local_date(last, self.query.zone), value))
+        return collected
 
 
-def read_queues(store: TotalsReader, centres: Sequence[Centre], window: Window, now: int, figures: FigureSet) -> None:
-    """Add the queue figures of all halls by level."""
-    query = bucket_query(window, "total", centres[0].zone)
-    level_of = {c.id: c.level for c in centres}
-    by_level: dict[str, dict[str, int]] = {}
-    overall: dict[str, int] = {}
-    for row in queue_history_rows(store, centres, query, None, now):
-        add_to_sums(by_level.setdefault(level_of[row.centre], {}), row.sums)
-        add_to_sums(overall, row.sums)
-    for level, sums in by_level.items():
-        add_queue_figures(figures, level, sums, window.end)
-    set_wait_percentile(figures, by_level, overall)
+@dataclass(frozen=True)
+class IndicatorOverview:
+    """Every indicator over a window, with its targets and the values of the last months."""
+
+    figures: IndicatorFigures
+    months: IndicatorSeries
+    inventory: Inventory
+    day: date
+
+    @cached_property
+    def readings(self) -> tuple[IndicatorReading, ...]:
+        """Return the readings in the catalogue's order."""
+        return tuple(self.figures.readings())
+
+    @cached_property
+    def trajectories(self) -> Mapping[str, tuple[Trajectory, ...]]:
+        """Return the paths of each indicator that has targets, over all levels first."""
+        readings = {reading.indicator.id: reading for reading in self.readings}
+        collected: dict[str, tuple[Trajectory, ...]] = {}
+        for subject, path in sorted(target_paths(self.inventory.targets).items(), key=lambda item: item[0].order):
+            reading = readings[subject.indicator.id]
+            measured = reading.at_level(subject.level).value
+            history = self._history(subject.indicator, subject.level)
+            trajectory = Trajectory(subject, path, self.day, measured, history)
+            collected[subject.indicator.id] = (*collected.get(subject.indicator.id, ()), trajectory)
+        return collected
+
+    def _history(self, indicator: Indicator, level: str) -> list[Measurement]:
+        """Return the values of the last months, or of all published years."""
+        if indicator.source == "import":
+            return [index_measurement(f) for f in index_figures(self.inventory.indices, indicator.id, self.day)]
+        return self.months.measurements(indicator, level)
+
+    def owner(self, indicator: Indicator) -> str:
+        """Return who answers for an indicator."""
+        return target_owner(self.inventory.targets, indicator)
 
 
-def add_live_figures(figures: FigureSet, status: NetworkStatus) -> None:
-    """Add what the live rows show: who waits, devices in contact and in service by kind."""
-    for view in status.centres:
-        level = view.centre.level
-        figures.add(level, "centres_live", int(not view.stale), status.network.now)
-        if not view.stale:
-            figures.add(level, "waiting", view.waiting)
-            oldest = min((s.oldest for s in view.services if s.oldest is not None), default=None)
-            wait_ms = 0 if oldest is None else max(0, view.now - oldest)
-            for target in (figures.overall, figures.by_level[level]):
-                target["longest_wait_ms"] = max(wait_ms, target.get("longest_wait_ms", 0))
-        for device in view.devices_in_service:
-            names = ["device", device.now.kind] if device.now.kind in {"kiosk", "display", "gateway"} else ["device"]
-            for name in names:
-                figures.add(level, f"{name}s_expected", 1, status.network.now)
-                figures.add(level, f"{name}s_up", int(device.state == "up"))
-
-
-def add_system_figures(figures: FigureSet, inputs: IndicatorInputs, window: Window) -> None:
-    """Add the availability and the connectors of digital systems by kind, and the availability of the halls."""
-    for system in inputs.inventory.systems.values():
-        kind = f"national-{system.kind}" if system.id.startswith("vn-") else system.kind
-        account = inputs.availability(Scope.system(system.id), window).overall
-        newest = window.end if account.up + account.down else None
-        figures.add("", f"{kind}_up_ms", account.up, newest)
-        figures.add("", f"{kind}_down_ms", account.down, newest)
-    account = inputs.availability(Scope.province(inputs.inventory.province), window).overall
-    figures.add("", "centre_up_ms", account.up, window.end if account.up + account.down else None)
-    figures.add("", "centre_down_ms", account.down)
-
-
-def read_connectors(store: TotalsReader, inventory: Inventory, window: Window, figures: FigureSet) -> None:
-    """Add the requests of all connectors."""
-    for width, run in bucket_query(window, "total", inventory.zone).runs_to_read():
-        for total in store.totals(sorted(inventory.systems), width, run, "system"):
-            for name in CONNECTOR_FIELDS:
-                figures.add("", name, total.sums.get(name, 0), total.start)
-
-
-def unreported_counts(inventory: Inventory, window: Window, reported: Mapping[str, int]) -> dict[str, DeclaredFigure]:
-    """Return the published counts of the window that no event reports; a catalogue is reported or declared as a whole.
-
-    Whoever reports dossiers reports which procedures have some, so the published count does not stand beside them.
-    """
-    first, last = local_date(window.start, inventory.zone), local_date(window.end - 1, inventory.zone)
-    has_catalogue = any(reported.get(f"catalogue_{name}") for name in CATALOGUE_COUNTS)
-    has_dossiers = any(reported.get(name) for name in (*RECEIVED, "procedures_with_dossiers"))
-    declared = declared_figures(inventory.procedures, first, last)
-    return {
-        name: figure
-        for name, figure in declared.items()
-        if not (has_catalogue if name.startswith("catalogue_") else has_dossiers)
-    }
+@dataclass(frozen=True, slots=True)
+class _SeriesKey:
+    query: tuple[Window, BucketSize]
+    groups: frozenset[FigureGroup]
+    inventory_version: str
 
 
 class IndicatorCache:
@@ -223,49 +212,132 @@ class IndicatorCache:
     def __init__(self, clock: Callable[[], int]) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._cached: dict[Window, IndicatorFigures] = {}
+        self._cached: dict[_SeriesKey, IndicatorSeries] = {}
 
-    def get(self, window: Window, inputs: Callable[[], IndicatorInputs]) -> IndicatorFigures:
-        """Return a window's figures, at most CACHED_FOR_MS old unless another thread is renewing them."""
-        cached = self._cached.get(window)
-        if cached is not None and 0 <= self._clock() - cached.as_of < CACHED_FOR_MS:
+    def age_ms(self, key: _SeriesKey) -> int | None:
+        """Return how old the cached answer is, None without one."""
+        cached = self._cached.get(key)
+        return None if cached is None else max(0, self._clock() - cached.as_of)
+
+    def get(self, key: _SeriesKey, compute: Callable[[], IndicatorSeries]) -> IndicatorSeries:
+        """Return a window's figures, at most CACHED_FOR_MS old; a little older while another thread renews them."""
+        cached = self._cached.get(key)
+        age_ms = self.age_ms(key)
+        if cached is not None and age_ms is not None and age_ms < CACHED_FOR_MS:
             return cached
-        if not self._lock.acquire(blocking=cached is None):
-            return cached  # type: ignore[return-value]  # only a cached answer does not wait
+        if cached is not None and age_ms is not None and age_ms < STALE_FOR_MS:
+            if not self._lock.acquire(blocking=False):
+                return cached
+        else:
+            self._lock.acquire()
         try:
-            fresh = self._cached.get(window)
-            if fresh is None or fresh is cached:
-                fresh = self._cached[window] = compute_indicator_figures(inputs(), window)
-                while len(self._cached) > MAX_CACHED_WINDOWS:
+            renewed = self._cached.get(key)
+            if renewed is None or renewed is cached:
+                renewed = compute()
+                self._cached.pop(key, None)
+                self._cached[key] = renewed
+                while len(self._cached) > MAX_CACHED_SERIES:
                     self._cached.pop(next(iter(self._cached)))
-            return fresh
+            return renewed
         finally:
             self._lock.release()
 
 
-def compute_indicator_figures(inputs: IndicatorInputs, window: Window) -> IndicatorFigures:
-    """Return the figures of a window; declared counts stand where nobody reports a figure."""
-    figures, inventory = FigureSet(), inputs.inventory
-    centres = sorted((c for c in inventory.centres.values() if not c.imported), key=lambda c: c.id)
-    read_administration(inputs.store, centres, window, figures)
-    read_queues(inputs.store, centres, window, inputs.now, figures)
-    add_live_figures(figures, inputs.status)
-    add_system_figures(figures, inputs, window)
-    read_connectors(inputs.store, inventory, window, figures)
-    rows = inputs.completeness
-    accounted = rows.stored + rows.refused + rows.dropped
-    figures.add("", "rows_accounted", accounted, inputs.now)
-    figures.add("", "rows_numbered", rows.highest, inputs.now)
-    figures.add("", "rows_missing", max(0, rows.highest - accounted))
-    declared = unreported_counts(inventory, window, figures.overall)
-    for name, declared_figure in declared.items():
-        figures.add("", name, declared_figure.value)
-    periods = {name: declared_figure.period for name, declared_figure in declared.items()}
-    return IndicatorFigures(window, inputs.now, figures, periods, inventory)
+class IndicatorQueries:
+    """Answers questions about indicators; `inputs` gathers what they are made of at the moment of the question."""
+
+    def __init__(
+        self, inventory: Callable[[], Inventory], inputs: Callable[[], IndicatorInputs], clock: Callable[[], int]
+    ) -> None:
+        self._inventory = inventory
+        self._inputs = inputs
+        self._clock = clock
+        self._cache = IndicatorCache(clock)
+
+    def indicator(self, ident: str) -> Indicator:
+        """Return an indicator of the catalogue; raises NotFound."""
+        if ident not in INDICATORS:
+            raise NotFound(ident, "indicator")
+        return INDICATORS[ident]
+
+    def default_window(self) -> Window:
+        """Return the local calendar year so far; it ends with the local day, so that it is cached."""
+        zone = self._inventory().zone
+        today = local_date(self._clock(), zone)
+        start = day_window(today.replace(month=1, day=1), zone).start
+        return Window(start, floor(day_window(today, zone).start + DAY, SLOT))
+
+    def months_of_pace(self) -> Window:
+        """Return the present month and the eleven before it."""
+        zone, month = self._inventory().zone, calendar_period("month", self._clock(), self._inventory().zone)
+        end = month.end
+        for _ in range(MONTHS_OF_PACE - 1):
+            month = calendar_period("month", month.start - 1, zone)
+        return Window(month.start, end)
+
+    def cost(
+        self, window: Window, bucket: BucketSize = "total", groups: Iterable[FigureGroup] = ALL_GROUPS
+    ) -> QueryCost:
+        """Return what a question costs: nothing that a recent answer serves. Raises BadWindow."""
+        query = bucket_query(window, bucket, self._inventory().zone)
+        cost = query.cost(KINDS_OF_TOTALS * max(1, len(self._inventory().centres)))
+        age_ms = self._cache.age_ms(self._key(query, groups))
+        return cost if age_ms is None or age_ms >= CACHED_FOR_MS else QueryCost(0, cost.buckets)
+
+    def values_cost(self, indicator: Indicator, window: Window, bucket: BucketSize) -> QueryCost:
+        """Return what `values` costs. Raises BadWindow."""
+        return self.cost(window, bucket, groups_of(indicator))
+
+    def overview_cost(self, window: Window) -> QueryCost:
+        """Return what `overview` costs. Raises BadWindow."""
+        parts = (self.cost(window), self.cost(self.months_of_pace(), "1mo"))
+        return QueryCost(sum(part.rows for part in parts), max(part.buckets for part in parts))
+
+    def series(
+        self, window: Window, bucket: BucketSize = "total", groups: Iterable[FigureGroup] = ALL_GROUPS
+    ) -> IndicatorSeries:
+        """Return the figures of a window bucket by bucket, at most a minute old. Raises BadWindow."""
+        query = bucket_query(window, bucket, self._inventory().zone)
+        return self._cache.get(
+            self._key(query, groups), lambda: compute_indicator_series(self._inputs(), query, frozenset(groups))
+        )
+
+    def values(self, indicator: Indicator, window: Window, bucket: BucketSize) -> IndicatorSeries:
+        """Return the figures that one indicator needs. Raises BadWindow."""
+        return self.series(window, bucket, groups_of(indicator))
+
+    def overview(self, window: Window | None = None) -> IndicatorOverview:
+        """Return every indicator over a window, by default the local year so far. Raises BadWindow."""
+        inventory = self._inventory()
+        figures = self.series(window or self.default_window()).buckets[0]
+        day = local_date(min(self._clock(), figures.window.end - 1), inventory.zone)
+        return IndicatorOverview(figures, self.series(self.months_of_pace(), "1mo"), inventory, day)
+
+    def _key(self, query: BucketQuery, groups: Iterable[FigureGroup]) -> _SeriesKey:
+        return _SeriesKey((query.window, query.bucket), frozenset(groups), self._inventory().version)
 
 
-def default_window(now: int, inventory: Inventory) -> Window:
-    """Return the local calendar year so far; it ends at the end of the local day, so that it is cached."""
-    today = local_date(now, inventory.zone)
-    start = day_window(today.replace(month=1, day=1), inventory.zone).start
-    return Window(start, floor(day_window(today, inventory.zone).start + DAY, DAY // 288))
+def groups_of(indicator: Indicator) -> frozenset[FigureGroup]:
+    """Return which figures an indicator is made of."""
+    return frozenset({"administration"} if indicator.source in {"events", "catalogue"} else {"operation"})
+
+
+def compute_indicator_series(
+    inputs: IndicatorInputs, query: BucketQuery, groups: frozenset[FigureGroup]
+) -> IndicatorSeries:
+    """Return the figures of a query's buckets; declared counts stand where nobody reports a figure."""
+    buckets = FigureBuckets(query)
+    if "administration" in groups:
+        add_administrative_figures(buckets, inputs)
+    if "operation" in groups:
+        add_queue_totals(buckets, inputs)
+        add_availability_figures(buckets, inputs)
+        add_connector_figures(buckets, inputs)
+        for figures in buckets.containing(inputs.now):
+            add_live_figures(figures, inputs.status)
+            add_row_figures(figures, inputs)
+    collected = []
+    for window, figures in zip(buckets.windows, buckets.sets, strict=True):
+        declared = add_declared_figures(figures, inputs.inventory, window) if "administration" in groups else {}
+        collected.append(IndicatorFigures(window, inputs.now, figures, declared, inputs.inventory))
+    return IndicatorSeries(query, inputs.now, tuple(collected))

@@ -20,7 +20,8 @@ from telemetry.queries.buckets import OpenWindowsCache, bucket_query
 from telemetry.queries.completeness import StoreStatsCache
 from telemetry.queries.errors import BadScope, BadWindow, NotFound
 from telemetry.queries.forecasts import expected_half_hours, flagged_half_hours, next_forecast_day, staffing_plan
-from telemetry.queries.indicators import IndicatorCache, IndicatorInputs, default_window
+from telemetry.queries.indicator_figures import IndicatorInputs
+from telemetry.queries.indicators import IndicatorQueries
 from telemetry.queries.network import NetworkViewCache, planned_maintenance, scope_of_centres
 from telemetry.queries.period_history import days_with_tickets, newest_day_with_tickets, read_period_history
 from telemetry.queries.queues import QueueHistory, current_queues, empty_queue_row, queue_history_rows
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from telemetry.queries.buckets import BucketSize, QueryCost
     from telemetry.queries.completeness import StoreStats
     from telemetry.queries.forecasts import ArrivalsForecast, CentreFlag, StaffingPlan
-    from telemetry.queries.indicators import IndicatorFigures
     from telemetry.queries.network import CachedNetworkView, MaintenanceWindow, NetworkStatus
     from telemetry.queries.period_history import DayRange, PeriodHistory
     from telemetry.queries.queues import CurrentQueue
@@ -73,7 +73,7 @@ class Queries:
         self._open_windows_cache = OpenWindowsCache()
         self._network_views = NetworkViewCache()
         self._store_stats = StoreStatsCache(store, clock)
-        self._indicators = IndicatorCache(clock)
+        self._indicators = IndicatorQueries(inventory, self._indicator_inputs, clock)
         self._next_plans: dict[str, StaffingPlan] = {}
         self._cached_slo_index: tuple[object, SloIndex] | None = None
         self._cached_periods: tuple[object, object, ServicePeriods] | None = None
@@ -348,19 +348,16 @@ class Queries:
         centres = [c.id for c in self._declared_centres()] if centre is None else [centre]
         return newest_day_with_tickets(self._store, centres, self._clock())
 
-    def indicator_figures(self, window: Window | None = None) -> IndicatorFigures:
-        """Return all indicators' figures over a window, by default the local year so far; at most a minute old."""
-        return self._indicators.get(
-            window or default_window(self._clock(), self._inventory()),
-            lambda: IndicatorInputs(
-                self._store,
-                self._inventory(),
-                self.network_status(),
-                self.store_stats().completeness.overall,
-                self.availability,
-                self._clock(),
-            ),
-        )
+    @property
+    def indicators(self) -> IndicatorQueries:
+        """Return the questions about indicators."""
+        return self._indicators
+
+    def _indicator_inputs(self) -> IndicatorInputs:
+        return IndicatorInputs(
+            self._store, self._inventory(), self.network_status(), self.store_stats().completeness.overall,
+            self.availability, self._clock(),
+        )  # fmt: skip
 
     def store_stats(self) -> StoreStats:
         """Return counts about the store, at most ten seconds old."""

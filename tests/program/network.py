@@ -129,9 +129,9 @@ def centre_now(ident: str, now: int, **other: object) -> CentreNow:
     return msgspec.convert({"last_data": now - 5000, **plain, **other}, CentreNow)
 
 
-def network(path: Path) -> Network:
+def network(path: Path, world: Inventory | None = None) -> Network:
     store = SqliteStore(path / "store.db")
-    declared, clock = inventory(), [NOW]
+    declared, clock = world or inventory(), [NOW]
     queries = Queries(store, lambda: declared, lambda: clock[0])
     client = TestClient(create_app(queries, version="1.2.3"), raise_server_exceptions=False)
     return Network(store, queries, client, clock)

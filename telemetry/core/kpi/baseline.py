@@ -32,7 +32,7 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
     "catalogue_on_national_portal": (_ONLINE, "on_national_portal"),
 }
 """Each catalogue figure, and the online level and measure whose count it is."""
-_COUNTED_OVER_TIME: dict[str, tuple[str, str]] = {"procedures_with_dossiers": (_ONLINE, "with_dossiers")}
+_COUNTED_OVER_TIME: dict[str, tuple[str, str]] = {"procedures_with_online_dossiers": (_ONLINE, "with_dossiers")}
 _BASELINES: Mapping[str, tuple[tuple[str, str], tuple[str, str] | None]] = {
     "DG-06": (("full", "procedures"), ("all", "procedures")),
     "DG-07": ((_ONLINE, "on_national_portal"), (_ONLINE, "procedures")),

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from telemetry.core.kpi.values import is_counted
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -26,6 +28,8 @@ class ScoreRule:
     full_at: float = 1.0
     zero_case: float | None = None
     """None: without a denominator the component has no points and counts as missing."""
+    evidence: tuple[str, ...] = ()
+    """The figures of which one shows that somebody reports the component; by default its denominator."""
 
 
 _RECEIVED_ONLINE = ("received_online", "received_mobile")
@@ -39,6 +43,7 @@ _RECEIVED = (
 )
 _RESOLVED = tuple(name.replace("received", "resolved") for name in _RECEIVED)
 _RECORDED = ("digitisation_recorded",)
+_PETITIONS = ("petitions_received", "petitions_answered", "petitions_rated")
 
 SCORE_RULES: tuple[ScoreRule, ...] = (
     ScoreRule("PUBLISH_ON_TIME", "transparency", 6, (("catalogue_published_on_time",), ("catalogue_procedures",))),
@@ -50,7 +55,8 @@ SCORE_RULES: tuple[ScoreRule, ...] = (
         "ONLINE_SERVICES", "online", 2, (("catalogue_partial", "catalogue_full"), ("catalogue_procedures",)), 0.80,
     ),
     ScoreRule(
-        "SERVICES_WITH_DOSSIERS", "online", 4, (("procedures_with_dossiers",), ("catalogue_partial", "catalogue_full")),
+        "SERVICES_WITH_DOSSIERS", "online", 4,
+        (("procedures_with_online_dossiers",), ("catalogue_partial", "catalogue_full")),
     ),
     ScoreRule("ONLINE_DOSSIERS", "online", 6, (_RECEIVED_ONLINE, _RECEIVED), 0.50),
     ScoreRule("DOSSIERS_PAID_ONLINE", "payment", 6, (("resolved_paid_online",), ("resolved_with_fee",))),
@@ -69,10 +75,11 @@ SCORE_RULES: tuple[ScoreRule, ...] = (
     ScoreRule("DOSSIER_RECEIVING_SATISFACTION", "satisfaction", 6, (("ratings_good",), ("ratings",)), 0.90, 0.0),
     ScoreRule(
         "PETITION_PROCESSING_ON_TIME", "satisfaction", 6, (("petitions_on_time",), ("petitions_timed",)), zero_case=6.0,
+        evidence=_PETITIONS,
     ),
     ScoreRule(
         "PETITION_HANDLING_SATISFACTION", "satisfaction", 6, (("petitions_satisfied",), ("petitions_rated",)),
-        zero_case=6.0,
+        zero_case=6.0, evidence=_PETITIONS,
     ),
 )  # fmt: skip
 """The components in the order of the portal; the maxima are 18 + 20 + 12 + 10 + 22 + 18 = 100."""
@@ -109,18 +116,27 @@ class Score:
         """Return the codes of components that nobody reports."""
         return tuple(c.rule.code for c in self.components if c.points is None)
 
+    def change_since(self, former: Score) -> float | None:
+        """Return the change of points over the components that both scores have, None when they share none."""
+        pairs = zip(self.components, former.components, strict=True)
+        changes = [new.points - old.points for new, old in pairs if new.points is not None and old.points is not None]
+        return sum(changes) if changes else None
+
 
 def score_766(figures: Mapping[str, int], reported: frozenset[str]) -> Score:
-    """Return the score; `figures` may miss names, `reported` are the names that anybody reports at all."""
+    """Return the score; `figures` may miss names, `reported` are the names that anybody reports at all.
+
+    A period may have nothing to count of what is reported at other times: `reported` comes from a longer one.
+    """
     return Score(tuple(_score_component(rule, figures, reported) for rule in SCORE_RULES))
 
 
 def _score_component(rule: ScoreRule, figures: Mapping[str, int], reported: frozenset[str]) -> ScoredComponent:
     over, under = rule.figures
     numerator, denominator = (sum(figures.get(name, 0) for name in names) for names in (over, under))
-    if denominator:
+    if denominator and is_counted(over, figures):
         return ScoredComponent(
             rule, numerator, denominator, min(rule.points, rule.points * numerator / denominator / rule.full_at)
         )
-    points = rule.zero_case if reported.intersection(under) else None
-    return ScoredComponent(rule, numerator, 0, points)
+    points = rule.zero_case if not denominator and reported.intersection(rule.evidence or under) else None
+    return ScoredComponent(rule, numerator, denominator, points)

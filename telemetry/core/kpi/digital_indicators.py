@@ -32,9 +32,10 @@ DIGITAL_INDICATORS: tuple[Indicator, ...] = (
     ),
     Indicator(
         "DG-02b", "Dịch vụ công trực tuyến có phát sinh hồ sơ", "Online services with dossiers",
-        "procedures", OFFICE, "ratio", "events", ("procedures_with_dossiers",), ("catalogue_partial", "catalogue_full"),
-        "procedures with at least one dossier ÷ online services (partial and full)",
-        evidence=("procedures_with_dossiers",),
+        "procedures", OFFICE, "ratio", "events",
+        ("procedures_with_online_dossiers",), ("catalogue_partial", "catalogue_full"),
+        "procedures with at least one online dossier ÷ online services (partial and full)",
+        evidence=("procedures_with_online_dossiers",),
         note_vi="Tỷ lệ 46 % công bố năm 2021 tính trên toàn bộ 1.758 thủ tục (809/1.758); trên 1.481 dịch vụ công trực "
         "tuyến là 54,6 %.",
         note_en="The 46 % published for 2021 are of all 1,758 procedures (809/1,758); of 1,481 online services it is "

@@ -30,8 +30,10 @@ FLOW_FIELDS = tuple(
     name for name in ADMINISTRATION_FIELDS
     if name not in SNAPSHOT_FIELDS and name not in SNAPSHOT_FIELDS.values() and not name.endswith("_histogram")
 )  # fmt: skip
+_FLOWS = frozenset(FLOW_FIELDS)
 DISTINCT_PROCEDURES = {
     "procedures_with_dossiers": "received",
+    "procedures_with_online_dossiers": "received_online",
     "procedures_resolved_online": "resolved_online",
     "procedures_paid_online": "payments_ok",
 }
@@ -65,8 +67,8 @@ def add_administration_figures(figures: FigureSet, totals: Iterable[Total]) -> N
     newest: dict[tuple[str, str], Total] = {}
     for total in totals:
         level = Scope(total.scope).name
-        for name in FLOW_FIELDS:
-            if value := total.sums.get(name, 0):
+        for name, value in total.sums.items():
+            if value and name in _FLOWS:
                 figures.add(level, name, value, total.start)
         for name, count in SNAPSHOT_FIELDS.items():
             key = (total.scope, name)
@@ -78,7 +80,7 @@ def add_administration_figures(figures: FigureSet, totals: Iterable[Total]) -> N
 
 
 def add_procedure_figures(figures: FigureSet, totals: Iterable[Total]) -> None:
-    """Add how many distinct procedures have dossiers, online results and online payments, whoever reports them."""
+    """Add how many distinct procedures have dossiers, online dossiers, online results and online payments."""
     sums: dict[str, dict[str, int]] = defaultdict(dict)
     newest = 0
     for total in totals:

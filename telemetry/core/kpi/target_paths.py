@@ -29,6 +29,11 @@ class TargetSubject:
     indicator: Indicator
     level: str = ""
 
+    @property
+    def order(self) -> int:
+        """Return its place among the subjects of one indicator: over all first, then from the top level down."""
+        return LEVELS.index(self.level) + 1 if self.level else 0
+
 
 def target_subject(ident: str) -> TargetSubject | None:
     """Return what an id stands for: an indicator's id, ID-LEVEL of one that has levels, or an alias; None if nothing.

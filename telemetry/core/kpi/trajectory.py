@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +32,19 @@ class Measurement:
 
     day: date
     value: float
+
+
+ProjectionReason = Literal["reached", "at_present_pace", "no_value", "too_few_values", "no_progress", "too_slow"]
+"""Why a date is given or not: reached already; at the present pace; there is no value, or no two of different days;
+the pace is nil or leads away; it needs more than MAX_PROJECTION_DAYS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """The day on which the last target is reached, None when it is not foreseeable, and why."""
+
+    on: date | None
+    reason: ProjectionReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +96,27 @@ class TargetPath:
         years = self.points[-1].by.year - self.points[0].by.year
         return self.points[0].value + years * points_a_year
 
-    def reached_on(self, measured: Sequence[Measurement]) -> date | None:
-        """Return the day on which the pace between the first and last measurement reaches the last target.
+    def project(self, measured: Sequence[Measurement]) -> Projection:
+        """Return when the pace between the first and last measurement reaches the last target; needs a target.
 
-        The day of the last measurement when it is reached already; None when the pace leads away from it, is nil or
-        needs more than MAX_PROJECTION_DAYS, and without targets or two measurements of different days.
+        `reached` has the day of the last measurement.
         """
-        if not self.points or not measured:
-            return None
+        if not measured:
+            return Projection(None, "no_value")
         first, last, target = measured[0], measured[-1], self.points[-1].value
         if self.is_reached(last.value, target):
-            return last.day
+            return Projection(last.day, "reached")
         days = (last.day - first.day).days
+        if days <= 0:
+            return Projection(None, "too_few_values")
         change = last.value - first.value
-        if days <= 0 or change == 0 or (change > 0) != (target > last.value):
-            return None
+        if change == 0 or (change > 0) != (target > last.value):
+            return Projection(None, "no_progress")
         needed = days * (target - last.value) / change
         if needed > MAX_PROJECTION_DAYS:
-            return None
-        return last.day + timedelta(days=ceil(round(needed, 6)))
+            return Projection(None, "too_slow")
+        return Projection(last.day + timedelta(days=ceil(round(needed, 6))), "at_present_pace")
+
+    def reached_on(self, measured: Sequence[Measurement]) -> date | None:
+        """Return the day on which the pace reaches the last target; None when not foreseeable, and without targets."""
+        return self.project(measured).on if self.points else None

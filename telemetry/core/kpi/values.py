@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import TYPE_CHECKING, Literal
 
+from telemetry.core.kpi.figures import SNAPSHOT_FIELDS
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from telemetry.core.kpi.indicators import Indicator
 
@@ -46,14 +48,27 @@ def wilson_interval(successes: int, trials: int, z: float = Z_95) -> ShareInterv
     return ShareInterval(max(0.0, centre - half), min(1.0, centre + half))
 
 
+def is_reported(name: str, figures: Mapping[str, int]) -> bool:
+    """Return whether anybody reports a figure: it is above 0, or a snapshot, which may be 0."""
+    return figures.get(name, 0) > 0 or (name in SNAPSHOT_FIELDS and name in figures)
+
+
+def is_counted(names: Iterable[str], figures: Mapping[str, int]) -> bool:
+    """Return whether a side of a ratio is known: of snapshots that count none of its figures it is not, and not 0."""
+    return any(name in figures or name not in SNAPSHOT_FIELDS for name in names)
+
+
 def indicator_value(indicator: Indicator, figures: Mapping[str, int]) -> IndicatorValue:
     """Return the value of an indicator from its figures; a figure that is missing counts as 0.
 
-    Without any evidence figure above 0 there is no source.
+    Without any evidence figure that is reported there is no source; a figure by itself that is missing has no data.
     """
-    if not any(figures.get(name, 0) > 0 for name in indicator.evidence_figures):
+    is_source = any(is_reported(name, figures) for name in indicator.evidence_figures)
+    if not is_source or not is_counted(indicator.numerator, figures):
         return IndicatorValue("no_source")
     numerator = sum(figures.get(name, 0) for name in indicator.numerator)
+    if not indicator.denominator and not any(name in figures for name in indicator.numerator):
+        return IndicatorValue("no_data")
     if not indicator.denominator:
         return IndicatorValue("ok", numerator, None, numerator / indicator.scale)
     denominator = sum(figures.get(name, 0) for name in indicator.denominator)

@@ -11,6 +11,7 @@ from telemetry.core.fold.administrative_counts import ADMINISTRATION_FIELDS
 from telemetry.core.kpi.catalogue import INDICATORS
 from telemetry.core.kpi.decision_766 import SCORE_RULES, score_766
 from telemetry.core.kpi.digital_indicators import DIGITAL_INDICATORS
+from telemetry.core.kpi.figures import DISTINCT_PROCEDURES
 from telemetry.core.kpi.service_indicators import SERVICE_INDICATORS
 from telemetry.core.kpi.trajectory import Measurement, TargetPath, TargetPoint
 from telemetry.core.kpi.values import IndicatorValue, ShareInterval, indicator_value, wilson_interval
@@ -38,7 +39,7 @@ def test_every_row_has_a_formula_an_owner_and_two_names() -> None:
 
 
 def test_figures_of_events_are_sums_that_the_fold_writes() -> None:
-    distinct = {"procedures_resolved_online", "procedures_paid_online", "procedures_with_dossiers"}
+    distinct = {*DISTINCT_PROCEDURES}
     for row in DIGITAL_INDICATORS:
         if row.source in {"events", "catalogue"}:
             assert {*row.numerator, *row.denominator} <= {*ADMINISTRATION_FIELDS, *distinct}, row.id
@@ -212,3 +213,33 @@ def test_nothing_counted_follows_the_rule_of_each_component() -> None:
     assert (by_code["PETITION_PROCESSING_ON_TIME"], by_code["PETITION_HANDLING_SATISFACTION"]) == (6, 6)
     assert by_code["PROGRESS"] is None
     assert empty.reported_maximum == 18
+
+
+def test_the_change_of_a_score_is_over_what_both_periods_report() -> None:
+    before = score_766({"ratings": 100, "ratings_good": 45, "sync_dossiers": 2, "sync_synced": 1}, frozenset())
+    after = score_766({"ratings": 100, "ratings_good": 60}, frozenset())
+    assert after.change_since(before) == pytest.approx(1.0)
+    assert after.change_since(score_766({}, frozenset())) is None
+
+
+def test_a_quiet_month_of_petitions_has_full_points_when_petitions_are_reported_at_other_times() -> None:
+    by_code = {c.rule.code: c.points for c in score_766({}, frozenset({"petitions_received"})).components}
+    assert (by_code["PETITION_PROCESSING_ON_TIME"], by_code["PETITION_HANDLING_SATISFACTION"]) == (6.0, 6.0)
+
+
+def test_a_catalogue_that_counts_no_internal_procedure_is_a_source_without_anything_to_divide_by() -> None:
+    value = indicator_value(INDICATORS["DG-05"], {"catalogue_internal": 0, "catalogue_internal_published": 0})
+    assert (value.state, value.denominator, value.value) == ("no_data", 0, None)
+
+
+def test_a_figure_by_itself_that_is_missing_is_no_zero() -> None:
+    assert indicator_value(INDICATORS["Q-12"], {"centres_live": 3}) == IndicatorValue("no_data")
+    assert indicator_value(INDICATORS["Q-12"], {"centres_live": 3, "drain_ms": 0}).value == 0
+
+
+def test_a_catalogue_that_does_not_count_a_thing_is_no_source_of_it_and_no_zero() -> None:
+    counted = {"catalogue_procedures": 10, "catalogue_full": 4, "catalogue_partial": 0}
+    assert indicator_value(INDICATORS["DG-07"], counted) == IndicatorValue("no_source")
+    assert indicator_value(INDICATORS["DG-07"], {**counted, "catalogue_on_national_portal": 0}).value == 0
+    by_code = {c.rule.code: c.points for c in score_766(counted, frozenset(counted)).components}
+    assert (by_code["PUBLISH_ON_TIME"], by_code["ONLINE_SERVICES"]) == (None, 1.0)

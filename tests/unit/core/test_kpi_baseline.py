@@ -98,7 +98,7 @@ def test_counts_stand_for_the_figures_of_a_window_that_they_touch() -> None:
         "catalogue_full": 1214,
         "catalogue_on_national_portal": 912,
     }
-    assert declared_figures(COUNTS, FIRST, LAST)["procedures_with_dossiers"] == DeclaredFigure(809, PERIOD)
+    assert declared_figures(COUNTS, FIRST, LAST)["procedures_with_online_dossiers"] == DeclaredFigure(809, PERIOD)
     assert declared_figures(COUNTS, date(2021, 9, 29), YEAR_END) == {}
     assert declared_figures(COUNTS[4:8], FIRST, LAST) == {}, "without a catalogue there is nothing to compare with"
 

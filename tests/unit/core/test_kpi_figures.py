@@ -78,6 +78,7 @@ def test_procedures_are_counted_once_whoever_reports_them() -> None:
     )
     assert figures.overall == {
         "procedures_with_dossiers": 2,
+        "procedures_with_online_dossiers": 0,
         "procedures_resolved_online": 1,
         "procedures_paid_online": 1,
     }

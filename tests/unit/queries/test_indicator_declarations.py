@@ -13,7 +13,8 @@ from telemetry.core.calendar.windows import Window, day_window
 from telemetry.core.kpi.baseline import CountPeriod
 from telemetry.core.kpi.catalogue import INDICATORS
 from telemetry.core.kpi.figures import FigureSet
-from telemetry.queries.indicators import IndicatorFigures, IndicatorReading, unreported_counts
+from telemetry.queries.indicator_figures import unreported_counts
+from telemetry.queries.indicators import IndicatorFigures, IndicatorReading
 
 if TYPE_CHECKING:
     from telemetry.core.inventory import Inventory
@@ -76,7 +77,7 @@ def test_86253_online_dossiers_are_a_number_and_never_all_dossiers(sample: Inven
 def test_a_reported_catalogue_is_never_mixed_with_a_declared_one(sample: Inventory) -> None:
     window = days(sample, date(2021, 1, 1), date(2021, 12, 31))
     found = unreported_counts(sample, window, {"catalogue_procedures": 1800, "catalogue_full": 0})
-    assert set(found) == {"procedures_with_dossiers"}
+    assert set(found) == {"procedures_with_online_dossiers"}
     assert set(unreported_counts(sample, window, {"received_direct": 1})) == {
         "catalogue_procedures",
         "catalogue_partial",

@@ -1,0 +1,206 @@
+"""Gathers the figures of indicators by bucket from totals, live rows and declarations; it must not read raw events."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from telemetry.core.calendar.windows import Window, day_window, split_into_hours, to_local
+from telemetry.core.fold.administrative_counts import CATALOGUE_COUNTS
+from telemetry.core.fold.totals import CONNECTOR_FIELDS, add_to_sums
+from telemetry.core.inventory import local_date
+from telemetry.core.kpi.baseline import declared_figures
+from telemetry.core.kpi.digital_indicators import RECEIVED
+from telemetry.core.kpi.figures import (
+    FigureSet,
+    add_administration_figures,
+    add_procedure_figures,
+    add_queue_figures,
+    set_wait_percentile,
+)
+from telemetry.core.scope import Scope
+from telemetry.queries.queues import queue_history_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from telemetry.core.calendar.windows import BucketWidth
+    from telemetry.core.figures.completeness import Completeness
+    from telemetry.core.fold.totals import Total
+    from telemetry.core.inventory import Centre, Inventory
+    from telemetry.core.kpi.baseline import CountPeriod, DeclaredFigure
+    from telemetry.queries.availability import AvailabilityResult
+    from telemetry.queries.buckets import BucketQuery, BucketSize
+    from telemetry.queries.network import NetworkStatus
+    from telemetry.queries.totals_cache import TotalsReader
+    from telemetry.queries.views import SystemView
+
+MS_PER_S = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class IndicatorInputs:
+    """What indicators are made of; `availability` accounts for a scope's time in the buckets of a window."""
+
+    store: TotalsReader
+    inventory: Inventory
+    status: NetworkStatus
+    completeness: Completeness
+    availability: Callable[[str, Window, BucketSize], AvailabilityResult]
+    now: int
+
+    @property
+    def centres(self) -> list[Centre]:
+        """Return the declared centres by id; imported logs are no part of the province."""
+        return sorted((c for c in self.inventory.centres.values() if not c.imported), key=lambda c: c.id)
+
+
+class FigureBuckets:
+    """One set of figures for each bucket of a query."""
+
+    def __init__(self, query: BucketQuery) -> None:
+        self.query = query
+        self.windows = query.buckets()
+        self.sets = [FigureSet() for _ in self.windows]
+        self._starts = [window.start for window in self.windows]
+
+    def index(self, t: int) -> int:
+        """Return the bucket of a time that lies in the query's window."""
+        return max(0, bisect_right(self._starts, t) - 1)
+
+    def containing(self, now: int) -> tuple[FigureSet, ...]:
+        """Return the bucket that contains the present, none when all are past."""
+        return tuple(s for s, w in zip(self.sets, self.windows, strict=True) if w.start <= now < w.end)
+
+
+def add_administrative_figures(buckets: FigureBuckets, inputs: IndicatorInputs) -> None:
+    """Add what administrative levels and procedures report, and the published counts where nobody reports."""
+    entities = [c.id for c in inputs.centres]
+    for kind, add in (("administration", add_administration_figures), ("procedure", add_procedure_figures)):
+        totals: dict[int, list[Total]] = defaultdict(list)
+        for width, run in _runs(buckets.query, inputs.now):
+            for total in inputs.store.totals(entities, width, run, kind):
+                totals[buckets.index(total.start)].append(total)
+        for index, bucket_totals in totals.items():
+            add(buckets.sets[index], bucket_totals)
+
+
+def _runs(query: BucketQuery, now: int) -> list[tuple[BucketWidth, Window]]:
+    """Return the runs of totals to read; today's as hours, so that they tell when data last came."""
+    today = day_window(to_local(now, query.zone).date(), query.zone)
+    runs: list[tuple[BucketWidth, Window]] = []
+    for width, run in query.runs_to_read():
+        part = today.clip(run) if width == "1d" else None
+        if part is None:
+            runs.append((width, run))
+            continue
+        around = (Window(run.start, part.start), Window(part.end, run.end))
+        runs += [(width, rest) for rest in around if rest.length > 0]
+        runs += split_into_hours(part)
+    return runs
+
+
+def add_queue_totals(buckets: FigureBuckets, inputs: IndicatorInputs) -> None:
+    """Add the queue figures of all halls by level; a level's newest data are those of its halls."""
+    level_of = {c.id: c.level for c in inputs.centres}
+    newest: dict[str, int] = {}
+    for view in inputs.status.centres:
+        if view.last_data is not None:
+            newest[view.centre.level] = max(view.last_data, newest.get(view.centre.level, 0))
+    by_bucket: dict[int, dict[str, dict[str, int]]] = {}
+    for row in queue_history_rows(inputs.store, inputs.centres, buckets.query, None, inputs.now):
+        levels = by_bucket.setdefault(buckets.index(row.window.start), {})
+        add_to_sums(levels.setdefault(level_of[row.centre], {}), row.sums)
+    for index, levels in by_bucket.items():
+        figures, end, overall = buckets.sets[index], buckets.windows[index].end, dict[str, int]()
+        for level, sums in levels.items():
+            add_queue_figures(figures, level, sums, min(newest.get(level, end), end))
+            add_to_sums(overall, sums)
+        set_wait_percentile(figures, levels, overall)
+
+
+def add_live_figures(figures: FigureSet, status: NetworkStatus) -> None:
+    """Add what the live rows show: who waits, devices in contact and in service by kind."""
+    for view in status.centres:
+        level = view.centre.level
+        if not view.stale:
+            figures.add(level, "centres_live", 1, view.last_data)
+            figures.add(level, "waiting", view.waiting, view.last_data)
+            oldest = min((s.oldest for s in view.services if s.oldest is not None), default=None)
+            wait_ms = 0 if oldest is None else max(0, view.now - oldest)
+            for target in (figures.overall, figures.by_level[level]):
+                target["longest_wait_ms"] = max(wait_ms, target.get("longest_wait_ms", 0))
+        for device in view.devices_in_service:
+            names = ["device", device.now.kind] if device.now.kind in {"kiosk", "display", "gateway"} else ["device"]
+            for name in names:
+                figures.add(level, f"{name}s_expected", 1, view.last_data)
+                figures.add(level, f"{name}s_up", int(device.state == "up"))
+
+
+def add_availability_figures(buckets: FigureBuckets, inputs: IndicatorInputs) -> None:
+    """Add the time up and down of digital systems by kind, and of the halls, in ms."""
+    for view in inputs.status.systems:
+        kind = f"national-{view.system.kind}" if view.system.id.startswith("vn-") else view.system.kind
+        result = inputs.availability(Scope.system(view.system.id), buckets.query.window, buckets.query.bucket)
+        _add_times(buckets, kind, result, _newest_probe(view))
+    result = inputs.availability(Scope.province(inputs.inventory.province), buckets.query.window, buckets.query.bucket)
+    _add_times(buckets, "centre", result, inputs.status.last_data)
+
+
+def _newest_probe(view: SystemView) -> int | None:
+    return None if view.row is None else max((v.at for v in view.row.vantage), default=view.row.at)
+
+
+def _add_times(buckets: FigureBuckets, kind: str, result: AvailabilityResult, newest: int | None) -> None:
+    for window, account in result.rows:
+        figures = buckets.sets[buckets.index(window.start)]
+        at = None if newest is None else min(newest, window.end)
+        figures.add("", f"{kind}_up_ms", account.up * MS_PER_S, at)
+        figures.add("", f"{kind}_down_ms", account.down * MS_PER_S, at)
+
+
+def add_connector_figures(buckets: FigureBuckets, inputs: IndicatorInputs) -> None:
+    """Add the requests of all connectors."""
+    systems = sorted(inputs.inventory.systems)
+    for width, run in _runs(buckets.query, inputs.now):
+        for total in inputs.store.totals(systems, width, run, "system"):
+            figures = buckets.sets[buckets.index(total.start)]
+            for name in CONNECTOR_FIELDS:
+                if value := total.sums.get(name, 0):
+                    figures.add("", name, value, total.start)
+
+
+def add_row_figures(figures: FigureSet, inputs: IndicatorInputs) -> None:
+    """Add the completeness of all rows ever numbered, as of now."""
+    rows = inputs.completeness
+    accounted = rows.stored + rows.refused + rows.dropped
+    newest = inputs.status.last_data
+    figures.add("", "rows_accounted", accounted, newest)
+    figures.add("", "rows_numbered", rows.highest, newest)
+    figures.add("", "rows_missing", max(0, rows.highest - accounted))
+
+
+def unreported_counts(inventory: Inventory, window: Window, reported: Mapping[str, int]) -> dict[str, DeclaredFigure]:
+    """Return the published counts of the window that no event reports; a catalogue is reported or declared as a whole.
+
+    Whoever reports dossiers reports which procedures have some, so the published count does not stand beside them.
+    """
+    first, last = local_date(window.start, inventory.zone), local_date(window.end - 1, inventory.zone)
+    has_catalogue = any(reported.get(f"catalogue_{name}") for name in CATALOGUE_COUNTS)
+    has_dossiers = any(reported.get(name) for name in (*RECEIVED, "procedures_with_online_dossiers"))
+    declared = declared_figures(inventory.procedures, first, last)
+    return {
+        name: figure
+        for name, figure in declared.items()
+        if not (has_catalogue if name.startswith("catalogue_") else has_dossiers)
+    }
+
+
+def add_declared_figures(figures: FigureSet, inventory: Inventory, window: Window) -> dict[str, CountPeriod]:
+    """Add the published counts of figures that nobody reports, and return their periods."""
+    declared = unreported_counts(inventory, window, figures.overall)
+    for name, figure in declared.items():
+        figures.add("", name, figure.value)
+    return {name: figure.period for name, figure in declared.items()}
