@@ -181,7 +181,7 @@ def _split_rows(source: _LineSource, delimiter: str, lines_above: int) -> Iterat
     try:
         for cells in reader:
             texts = [normalize_cell(cell) for cell in cells]
-            if any("\0" in text for text in texts):
+            if "\0" in "".join(texts):
                 remedy = "the file is damaged or no text: export it again"
                 raise DelimitedTextError(line, "row", "has NUL bytes", remedy)
             if any(texts) and not (width > 1 and texts[0].startswith("#") and not any(texts[1:])):

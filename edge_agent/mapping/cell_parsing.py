@@ -126,6 +126,8 @@ def parse_number(row: RowCells, column: str, decimal: str = ".") -> float:
 
 def to_decimal_point(text: str, decimal: str) -> str:
     """Return a number's text with a decimal point and without signs between thousands, or as it is."""
+    if text.isascii() and text.isdigit():
+        return text
     text = text.removeprefix("'").replace("\u2212", "-")
     if _THOUSANDS[decimal].fullmatch(text):
         text = re.sub(r"[,.\s'’]", lambda match: match[0] if match[0] == decimal else "", text)
@@ -207,6 +209,14 @@ def repeated_hour_ms(half_hour: int, zone: ZoneInfo) -> int:
     """Return by how much later the local times of a half hour (Unix ms ÷ 1 800 000) come again, ms; 0: never."""
     local = to_local(half_hour * _CLOCKS_CHANGE_AT_MS, zone)
     return 0 if local.fold else max(to_ms(local.replace(fold=1)) - to_ms(local), 0)
+
+
+@lru_cache(maxsize=1024)
+def has_clock_change(day: date, zone: ZoneInfo) -> bool:
+    """Return whether the zone's clocks change on this day or a neighbouring one: only there can a time be skipped."""
+    start = datetime.combine(day, time())
+    walls = [start + timedelta(hours=hours) for hours in range(-36, 61, 6)]
+    return len({wall.replace(tzinfo=zone).utcoffset() for wall in walls}) > 1
 
 
 def is_skipped(wall: datetime, zone: ZoneInfo) -> bool:

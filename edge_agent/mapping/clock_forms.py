@@ -60,6 +60,8 @@ _WORDS = re.compile(
     (?:(?P<ms>{_NUMBER})\s?ms)?""",
     re.VERBOSE | re.IGNORECASE,
 )
+_PLAIN_CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2}):([0-9]{2})")
+"""How nearly every file writes a time of day."""
 _HALF_HOUR = re.compile(r"nửa\s(?:giờ|tiếng)", re.IGNORECASE)
 _PART_S = {"w": 7 * DAY_S, "d": DAY_S, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
 
@@ -71,6 +73,8 @@ def seconds_of_day(text: str, form: str = "auto") -> float | None:
         return None
     if form in {"min", "day"}:
         return _scale_number(text, 60 if form == "min" else DAY_S)
+    if plain := _PLAIN_CLOCK.fullmatch(text):
+        return _to_seconds(*plain.groups())
     text = _DAY_ZERO.sub("", text, count=1) if _DAY_ZERO.match(text) else text.removeprefix("T")
     if match := _TIME_OF_DAY.fullmatch(_HALF_DAY_FIRST.sub(r"\2 \1", text)):
         return _clock_seconds(match)

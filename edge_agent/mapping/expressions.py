@@ -25,6 +25,7 @@ from edge_agent.mapping.cell_parsing import (
     base32_digest,
     check_time_ms,
     find_pattern_problem,
+    has_clock_change,
     has_time_format,
     is_iso_time,
     is_shortened_number,
@@ -354,9 +355,10 @@ class DateTimeExpression(_ShiftedTime, frozen=True, kw_only=True):
             ) from None
         value = check_time_ms(self.date, row[self.date], time_ms) + self.shift_ms(row, context)
         context.clock_changes.add(time_ms, value, context.zone)
-        shown = to_local(time_ms, context.zone)
-        if abs((shown.hour * 3600 + shown.minute * 60 + shown.second - seconds_of_day) % DAY_S) >= 1:
-            context.clock_changes.has_skipped = True
+        if has_clock_change(day, context.zone):
+            shown = to_local(time_ms, context.zone)
+            if abs((shown.hour * 3600 + shown.minute * 60 + shown.second - seconds_of_day) % DAY_S) >= 1:
+                context.clock_changes.has_skipped = True
         return value
 
     def _parse_day(self, row: RowCells) -> Date:

@@ -160,7 +160,7 @@ class TicketLedger:
                 if match.origin is None:
                     new.append(numbered)
             self.stored_count += match.origin is not None
-            self._enter(event, line)
+            self._enter(event, match.content, line)
         if not counted:
             self.repeated_rows += 1
             _add_sample(self.first_repeated, line)
@@ -171,17 +171,18 @@ class TicketLedger:
         key, content = _key_of(event), _content_of(event)
         if key is None:
             origins = self._keyless.get(content)
-            return _EventMatch(origins[0] if origins else None)
+            return _EventMatch(content, origins[0] if origins else None)
         known_events = self._tickets.get(key, {})
         identity = identity_of(event, self.repeats)
         known = known_events.get(identity)
         if known is not None:
-            return _EventMatch(known.origin) if known.content == content else _EventMatch(None, known.origin)
+            is_same = known.content == content
+            return _EventMatch(content, known.origin) if is_same else _EventMatch(content, None, known.origin)
         if self.repeats != "by-time" and identity[0] in ENDINGS:
             endings = [other.origin for (kind, _), other in known_events.items() if kind in ENDINGS]
             if endings:
-                return _EventMatch(None, endings[0])
-        return _EventMatch(None)
+                return _EventMatch(content, None, endings[0])
+        return _EventMatch(content, None)
 
     def _number(self, event: ev.Event, stored_n: int | None) -> ev.Event:
         n = self._next_n
@@ -190,8 +191,8 @@ class TicketLedger:
             raise RowNumbersTaken
         return msgspec.structs.replace(event, n=n)
 
-    def _enter(self, event: ev.Event, line: int) -> None:
-        key, content = _key_of(event), _content_of(event)
+    def _enter(self, event: ev.Event, content: int, line: int) -> None:
+        key = _key_of(event)
         if key is None:
             if origins := self._keyless.get(content):
                 origins.pop(0)
@@ -202,8 +203,9 @@ class TicketLedger:
 
 @dataclass(frozen=True, slots=True)
 class _EventMatch:
-    """The origin of the same event, or of one that contradicts it (`clash`)."""
+    """An event's content, and the origin of the same event, or of one that contradicts it (`clash`)."""
 
+    content: int
     origin: int | None
     clash: int | None = None
 
