@@ -25,6 +25,7 @@ REFUSAL_REMEDIES = {
     "too_many_counters": "the program must send ids of counters only; the rows are in the refused table",
     "too_many_events": "find out which source sends so many events; the rows are in the refused table",
     "too_many_tickets": "find out why so many tickets are issued or called; the rows are in the refused table",
+    "too_many_repeats": "find out why the server's receipts do not arrive; the rows stay and are sent again tomorrow",
     "unsupported_version": "upgrade the server; the rows stay and are sent again",
     "unsupported_type": "upgrade the server; the rows stay and are sent again",
     "unsupported_field": "upgrade the server; the rows stay and are sent again",

@@ -19,7 +19,7 @@ from telemetry.core.scope import Scope
 DEFERRED_REASONS = (
     "unknown_device", "unknown_system", "unsupported_version",
     "unsupported_type", "unsupported_field", "unsupported_value", "future",
-    "too_many_outboxes", "unprocessable",
+    "too_many_outboxes", "too_many_repeats", "unprocessable",
 )  # fmt: skip
 REQUESTS_PER_PATH = 60
 

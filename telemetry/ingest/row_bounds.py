@@ -43,6 +43,13 @@ def reject_rows(decoded: DecodedFrame, expired: list[tuple[int, str]]) -> Decode
     return replace(decoded, events=events, rejected=decoded.rejected + expired)
 
 
+def defer_rows(decoded: DecodedFrame, deferred: list[tuple[int, str]]) -> DecodedFrame:
+    """Defer the rows of these numbers, each with its reason: the agent keeps them and sends them again."""
+    numbers = {n for n, _ in deferred}
+    events = [event for event in decoded.events if event.n not in numbers]
+    return replace(decoded, events=events, deferred=decoded.deferred + deferred)
+
+
 def reject_foreign_entities(
     decoded: DecodedFrame, kinds: AbstractSet[type[ev.Event]], inventory: Inventory
 ) -> DecodedFrame:

@@ -10,7 +10,7 @@ from telemetry.core.calendar.windows import DAY
 from telemetry.core.protocol import events as ev
 from telemetry.core.protocol.codec import DecodedFrame
 from telemetry.core.protocol.topics import Topic
-from telemetry.ingest import event_counts
+from telemetry.ingest import counted_rows, event_counts
 from telemetry.ingest.device_limits import MAX_COUNTERS, MAX_OUTBOXES, MAX_QUEUES, DeviceLimits
 
 if TYPE_CHECKING:
@@ -109,10 +109,11 @@ def test_tickets_that_are_never_closed_are_bounded_and_endings_are_stored(monkey
     assert [event.n for event in rows.events] == [2_000, 2_001]
     assert rows.rejected == [(1, "too_many_tickets")]
     ends = [
-        ev.TicketNoShow(n=n, t=NOW, ticket=f"k{n}", queue="q", service="q", entered=NOW, calls=1) for n in range(50)
+        ev.TicketNoShow(n=n, t=NOW, ticket=f"k{n}", queue="q", service="q", entered=NOW, calls=1)
+        for n in range(3_000, 3_050)
     ]
-    more = bounded(limits, TOPIC, DecodedFrame("s", [*ends, ev.DeviceHeartbeat(n=99, t=NOW)]), NOW)
-    assert [event.n for event in more.events] == [*range(18), 99]
+    more = bounded(limits, TOPIC, DecodedFrame("s", [*ends, ev.DeviceHeartbeat(n=3_099, t=NOW)]), NOW)
+    assert [event.n for event in more.events] == [*range(3_000, 3_018), 3_099]
 
 
 def test_every_type_of_tickets_is_counted() -> None:
@@ -120,3 +121,57 @@ def test_every_type_of_tickets_is_counted() -> None:
     assert of_tickets == event_counts._TICKET_TYPES
     endings = {ev.TicketFinished, ev.TicketAbandoned, ev.TicketNoShow, ev.TicketClosedEod, ev.TicketCorrected}
     assert of_tickets - endings == event_counts._OPENING_TYPES
+
+
+@pytest.fixture
+def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_counts, "MAX_EVENTS_PER_DAY", 100)
+    monkeypatch.setattr(event_counts, "MAX_TICKET_EVENTS_PER_DAY", 60)
+    monkeypatch.setattr(event_counts, "MAX_OPENING_EVENTS_PER_DAY", 40)
+    monkeypatch.setattr(event_counts, "UNCOUNTED_EVENTS", 10)
+
+
+def tickets_of(numbers: Iterable[int], t: int = NOW) -> list[ev.Event]:
+    return [ev.TicketIssued(n=n, t=t, ticket=f"k{n}", queue="q", service="q") for n in numbers]
+
+
+@pytest.mark.usefixtures("small_limits")
+def test_rows_that_a_healthy_device_sends_again_are_never_rejected() -> None:
+    """After a long outage of receipts it has sent each of its rows several times, in any order."""
+    limits, frames = DeviceLimits(), [range(1, 21), range(21, 31), range(25, 41), range(1, 41)]
+    for number in range(10):
+        sent = frames[number % 4]
+        decoded = bounded(limits, TOPIC, DecodedFrame("s", tickets_of(sent)), NOW)
+        assert [event.n for event in decoded.events] + [n for n, _ in decoded.deferred] == [*sent]
+        assert decoded.rejected == []
+    assert bounded(limits, TOPIC, DecodedFrame("s", tickets_of([41, 42])), NOW).rejected == []
+    many = bounded(limits, TOPIC, DecodedFrame("s", tickets_of(range(43, 60))), NOW)
+    assert [n for n, _ in many.rejected] == [*range(51, 60)], "10 that are not looked at, and 40"
+    assert bounded(limits, TOPIC, DecodedFrame("s", tickets_of([59])), NOW).rejected == [(59, "too_many_tickets")]
+    assert bounded(limits, TOPIC, DecodedFrame("other", tickets_of([1])), NOW).rejected == [(1, "too_many_tickets")]
+
+
+@pytest.mark.usefixtures("small_limits")
+def test_repeats_beyond_the_limit_are_deferred_and_no_way_round_it() -> None:
+    limits = DeviceLimits()
+    beats: list[ev.Event] = [ev.DeviceHeartbeat(n=n, t=NOW) for n in range(1, 61)]
+    results = [bounded(limits, TOPIC, DecodedFrame("s", beats), NOW) for _ in range(4)]
+    assert [len(result.events) for result in results] == [60, 60, 40, 0]
+    assert results[2].deferred == [(n, "too_many_repeats") for n in range(41, 61)]
+    assert not any(result.rejected for result in results)
+    assert len(bounded(limits, TOPIC, DecodedFrame("s", beats), NOW + DAY).events) == 60
+    # The highest number first does not make the others repeats.
+    other = Topic("c1", "c1-kiosk2", "up")
+    frames = [DecodedFrame("s", [ev.DeviceHeartbeat(n=n, t=NOW)]) for n in range(1_000, 0, -1)]
+    backwards = [bounded(limits, other, frame, NOW) for frame in frames]
+    assert sum(len(result.events) for result in backwards) == 100
+
+
+@pytest.mark.usefixtures("small_limits")
+def test_an_outbox_with_too_many_gaps_defers_what_may_be_a_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counted_rows, "MAX_RANGES", 20)
+    limits = DeviceLimits()
+    odd = [bounded(limits, TOPIC, DecodedFrame("s", [ev.DeviceHeartbeat(n=n, t=NOW)]), NOW) for n in range(1, 261, 2)]
+    assert sum(len(result.events) for result in odd) == 100
+    assert odd[-1].deferred == [(259, "too_many_repeats")]
+    assert not any(result.rejected for result in odd)
