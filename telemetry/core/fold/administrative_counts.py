@@ -52,6 +52,9 @@ PROCEDURE_FIELDS = ("received", "received_online", "resolved", "resolved_online"
 """The sums of a `procedure` scope."""
 
 
+_ADMINISTRATIVE_TYPES = frozenset(ae.ADMINISTRATIVE_EVENTS)
+
+
 def administrative_counts(
     centre: str, level: str, events: Iterable[SourcedEvent], window: Window
 ) -> dict[Scope, SumsBySlot]:
@@ -62,7 +65,7 @@ def administrative_counts(
     out: dict[Scope, SumsBySlot] = {}
     for s in events:
         event = s.event
-        if not isinstance(event, ae.ADMINISTRATIVE_EVENTS) or not window.start <= event.t < window.end:
+        if event.__class__ not in _ADMINISTRATIVE_TYPES or not window.start <= event.t < window.end:
             continue
         slot = floor(event.t, SLOT)
         own_level = event.level or level  # type: ignore[attr-defined]  # all of them have it

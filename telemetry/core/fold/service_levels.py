@@ -27,6 +27,12 @@ TicketService = tuple[str, str]
 """Ticket and service."""
 
 
+_WAIT_TYPES: frozenset[type[ev.Event]] = frozenset(
+    {ev.TicketIssued, ev.TicketCalled, ev.TicketTransferred, *_LOST_EVENTS}
+)
+"""The events of a wait: most events of a device are others."""
+
+
 @dataclass(slots=True)
 class TicketWait:
     """One wait (Unix ms): when it began, was first reported, called, lost and transferred."""
@@ -57,7 +63,8 @@ def service_level_counts(events: Iterable[SourcedEvent], window: Window) -> dict
     """Return by service and slot how many waits were met and missed, at instants in the window."""
     histories: dict[TicketService, _TicketHistory] = defaultdict(_TicketHistory)
     for s in events:
-        _record_event(histories, s.event)
+        if s.event.__class__ in _WAIT_TYPES:
+            _record_event(histories, s.event)
     out: dict[str, SumsBySlot] = {}
     for (_, service), history in histories.items():
         for wait in _build_waits(history):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,11 +21,14 @@ class SourcedEvent:
     event: Event
 
 
+_ORDER = attrgetter("event.t", "device", "outbox_id", "event.n")
+
+
 def deduplicate(events: Iterable[SourcedEvent]) -> list[SourcedEvent]:
     """Drop repeats: of one (device, outbox, n) the smallest t counts; sorted by t."""
     earliest: dict[tuple[str, str, int], SourcedEvent] = {}
     for s in events:
         key = (s.device, s.outbox_id, s.event.n)
-        if key not in earliest or s.event.t < earliest[key].event.t:
+        if s.event.t < earliest.setdefault(key, s).event.t:
             earliest[key] = s
-    return sorted(earliest.values(), key=lambda s: (s.event.t, s.device, s.outbox_id, s.event.n))
+    return sorted(earliest.values(), key=_ORDER)
