@@ -30,7 +30,7 @@ from telemetry.core.calendar.windows import local_ms, to_local, to_ms
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-CellValue = str | int | float | bool | None
+CellValue = str | int | float | bool | tuple[str, ...] | None
 RowCells = Mapping[str, str]
 """One row of the file: column -> trimmed text."""
 MAX_TIME_CHARS = 100

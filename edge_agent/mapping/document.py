@@ -253,10 +253,12 @@ class _MappingReader:
     def read_encoding(self) -> str:
         value = self.data.get("encoding", MAPPING_DEFAULTS["encoding"])
         try:
-            "".encode(value)  # codecs that make no text, such as rot13, are refused here
-            return codecs.lookup(value).name
-        except (LookupError, TypeError, ValueError):
-            remedy = f"use utf-8, utf-16, cp1258, …; {ENCODING_REMEDY}"
+            names = [name.strip() for name in value.split(",")]
+            for name in names:
+                "".encode(name)  # codecs that make no text, such as rot13, are refused here
+            return ",".join(codecs.lookup(name).name for name in names)
+        except (AttributeError, LookupError, TypeError, ValueError):
+            remedy = f"use utf-8, utf-16, cp1258, … or several to try; {ENCODING_REMEDY}"
             self.add_fault("", 0, "encoding", f"{value!r} is no encoding", remedy)
             return "utf-8"
 

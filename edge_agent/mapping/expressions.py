@@ -155,6 +155,22 @@ class ChoiceExpression(_MappingStruct, frozen=True, kw_only=True):
         return value
 
 
+class FlagsExpression(_MappingStruct, frozen=True, kw_only=True):
+    """A list of the values whose columns say yes."""
+
+    flags: dict[str, str]
+    yes: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the columns of the values."""
+        return tuple(self.flags)
+
+    def read_value(self, row: RowCells, context: ReplayContext) -> CellValue:  # noqa: ARG002
+        """Return the values, none when no column says yes."""
+        return tuple(value for column, value in self.flags.items() if row[column] in self.yes)
+
+
 class ServiceExpression(_MappingStruct, frozen=True, kw_only=True):
     """The service whose `values` list has the cell's text."""
 
@@ -262,9 +278,13 @@ class ColumnExpression(_ShiftedTime, frozen=True, kw_only=True):
     format: str = "text"
     unit: DurationUnit | None = None
     optional: bool = False
+    date_only: Literal["start", "end"] | None = None
+    """How a date without a time of day is read: as the day's first or last millisecond; None: it is a fault."""
 
     def __post_init__(self) -> None:
         """Refuse unknown formats and additions to a value that is no time."""
+        if self.date_only and not date_part(self.format):
+            raise ValueError("date_only needs a format with date, space and time, such as %d/%m/%Y %H:%M")
         if not (self.format in FORMAT_READERS or "%" in self.format):
             raise ValueError(f"format must be one of {', '.join(FORMAT_READERS)} or a pattern such as %d/%m/%Y %H:%M")
         problem = find_pattern_problem(self.format, has_time=True) if "%" in self.format else None
@@ -291,6 +311,8 @@ class ColumnExpression(_ShiftedTime, frozen=True, kw_only=True):
         if not has_time_format(self.format):
             return value
         time_ms = check_time_ms(self.column, text, cast("int", value)) + self.shift_ms(row, context)
+        if self.date_only == "end" and self._has_no_time(text):
+            return time_ms
         if self._is_local(text):
             context.clock_changes.add(cast("int", value), time_ms, context.zone)
         return time_ms
@@ -301,8 +323,20 @@ class ColumnExpression(_ShiftedTime, frozen=True, kw_only=True):
             return not _OFFSET.search(text)
         return self.format == "excel" or ("%" in self.format and "%z" not in self.format)
 
+    def _has_no_time(self, text: str) -> bool:
+        """Return whether the cell is a date alone, which `date_only` allows."""
+        try:
+            parse_date(text, "%Y-%m-%d" if isinstance(text, DateCell) else date_part(self.format))
+        except (ValueError, re.error):
+            return False
+        return True
+
     def _parse(self, text: str, context: ReplayContext) -> CellValue:
         try:
+            if self.date_only and self._has_no_time(text):
+                day = parse_date(text, "%Y-%m-%d" if isinstance(text, DateCell) else date_part(self.format))
+                is_end = self.date_only == "end"
+                return local_time_ms(day, DAY_S if is_end else 0, context.zone) - is_end
             is_iso = isinstance(text, DateCell) and has_time_format(self.format) and is_iso_time(text)
             read = FORMAT_READERS.get("iso" if is_iso else self.format)
             if is_iso or self.format == "iso" or read is None:
@@ -314,6 +348,18 @@ class ColumnExpression(_ShiftedTime, frozen=True, kw_only=True):
         except (ValueError, OverflowError, re.error):
             remedy = "correct the cell, or the format in the mapping"
             raise CellError(self.column, f"cannot be read as {self.format}", remedy, text) from None
+
+
+@lru_cache(maxsize=1024)
+def date_part(pattern: str) -> str:
+    """Return what of a pattern reads the date, empty when it does not begin with it and a space.
+
+    >>> date_part("%d/%m/%Y %H:%M"), date_part("%H:%M %d/%m/%Y"), date_part("iso")
+    ('%d/%m/%Y', '', '')
+    """
+    date_pattern, space, _ = pattern.partition(" ")
+    is_date = "%" in pattern and space and find_pattern_problem(date_pattern, has_time=False) is None
+    return date_pattern if is_date else ""
 
 
 class DateTimeExpression(_ShiftedTime, frozen=True, kw_only=True):
@@ -399,11 +445,11 @@ class Condition(_MappingStruct, frozen=True, kw_only=True):
 
 ExpressionType = (
     type[ConstExpression | ColumnExpression | DateTimeExpression]
-    | type[ChoiceExpression | ServiceExpression | TicketIdExpression]
+    | type[ChoiceExpression | FlagsExpression | ServiceExpression | TicketIdExpression]
 )
 EXPRESSION_TYPES: dict[str, ExpressionType] = {
     "const": ConstExpression, "column": ColumnExpression, "date": DateTimeExpression, "map": ChoiceExpression,
-    "service": ServiceExpression, "ticket": TicketIdExpression,
+    "flags": FlagsExpression, "service": ServiceExpression, "ticket": TicketIdExpression,
 }  # fmt: skip
 
 
@@ -420,7 +466,7 @@ def parse_expression(spec: object) -> Expression:
         if str(error).endswith("unit`"):
             remedy = f"use one of {', '.join(get_args(DurationUnit))}"
         raise ExpressionError(str(error), remedy) from None
-    return expression if isinstance(expression, ChoiceExpression) else _share_expression(expression)
+    return expression if isinstance(expression, ChoiceExpression | FlagsExpression) else _share_expression(expression)
 
 
 @lru_cache(maxsize=1024)

@@ -17,6 +17,7 @@ from edge_agent.mapping.expressions import (
     ConstExpression,
     Expression,
     ExpressionError,
+    FlagsExpression,
     ReplayContext,
     TicketIdExpression,
     parse_conditions,
@@ -144,6 +145,8 @@ def _check_literals(key: str, expression: Expression, info: FieldInfo, report: F
         literals = [expression.const]
     elif isinstance(expression, ChoiceExpression):
         literals = [*expression.values.values(), *([] if expression.default is None else [expression.default])]
+    elif isinstance(expression, FlagsExpression):
+        literals = [tuple(expression.flags.values())]
     for literal in literals:
         try:
             msgspec.convert(literal, info.type)

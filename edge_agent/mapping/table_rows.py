@@ -99,7 +99,7 @@ class TableReader:
             self.report(1, "file", "is a workbook of Excel before 2007", "save it as .xlsx, or as CSV UTF-8")
 
     def _text_rows(self, head: bytes) -> Iterator[TableRow]:
-        encoding = detect_encoding(head) or self.mapping.encoding
+        encoding = detect_encoding(head) or _first_that_reads(self.path, self.mapping.encoding.split(","))
         size = max(Path(self.path).stat().st_size, 1)
         try:
             with Path(self.path).open(encoding=encoding, newline="") as stream:
@@ -282,6 +282,21 @@ def _list_elements(text: str) -> Iterator[tuple[int, object]]:
             yield line, None
             return
         yield line, value
+
+
+def _first_that_reads(path: str, encodings: Sequence[str]) -> str:
+    """Return the first encoding in which the whole file is text; without any the last one, whose fault is reported."""
+    return next((name for name in encodings[:-1] if _is_text(path, name)), encodings[-1])
+
+
+def _is_text(path: str, encoding: str) -> bool:
+    try:
+        with Path(path).open(encoding=encoding) as stream:
+            while stream.read(1 << 20):
+                pass
+    except UnicodeError:
+        return False
+    return True
 
 
 def _first_undecodable_line(path: str, encoding: str) -> int:

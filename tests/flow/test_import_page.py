@@ -1,4 +1,4 @@
-"""The page "Import your log in ten minutes": its commands are run as they are, and give the outputs that it shows."""
+"""The pages about imports: their commands are run as they are, and give the outputs that they show."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class ShownBlock:
     output: str
 
 
-def shown_blocks() -> list[ShownBlock]:
+def shown_blocks(page: str) -> list[ShownBlock]:
     """Each block of commands with the output that the page shows for the last of them."""
     found: list[ShownBlock] = []
-    for kind, body in BLOCK.findall((DOCS / "how-to/import-your-log.md").read_text("utf-8")):
+    for kind, body in BLOCK.findall((DOCS / "how-to" / page).read_text("utf-8")):
         if kind == "sh":
             found.append(ShownBlock(body.strip().splitlines(), ""))
         else:
@@ -43,11 +43,12 @@ def without_seconds(text: str) -> list[str]:
     return [re.sub(r"\d+\.\d+ s$", "… s", line.rstrip()) for line in text.splitlines()]
 
 
-def test_the_pages_commands_give_the_outputs_that_it_shows(house: House) -> None:
+@pytest.mark.parametrize("page", ["import-your-log.md", "import-one-stop-data.md"])
+def test_the_pages_commands_give_the_outputs_that_it_shows(house: House, page: str) -> None:
     place = house.folder / "examples"
     shutil.copytree(DOCS / "examples", place)
     environment = {**house._env, "COLUMNS": "120", "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
-    for block in shown_blocks():
+    for block in shown_blocks(page):
         said: list[str] = []
         for command in block.commands:
             if command.startswith(("cd ", ". .venv", "motcua api")):

@@ -271,7 +271,7 @@ class TestNames:
 
     def test_shipped(self) -> None:
         """Both mappings come with the program."""
-        assert shipped_mappings() == ("bank-1999", "coselog-receipt")
+        assert shipped_mappings() == ("bank-1999", "coselog-receipt", "onestop-766")
 
     def test_centre(self) -> None:
         """An import declares its own centre."""
