@@ -303,6 +303,20 @@ _KINDS = (
         "url",
     ),
     SourceKind(
+        "statistics_http", "another system's statistics, polled as a JSON document: counts, connectors, the catalogue",
+        (
+            SourceSetting("url", "text", "of the document", '"https://lgsp.example/health"', check=_check_url),
+            SourceSetting(
+                "mapping", "path", "of the mapping from the document's fields", '"lgsp-statistics.toml"',
+            ),
+            _HEADER_FILE,
+            _poll_setting("`60000`"),
+            _name_setting("`statistics_http:URL`"),
+            _ISOLATE,
+        ),
+        "url",
+    ),
+    SourceKind(
         "escpos", "a ticket printer's paper, cover and errors (DLE EOT)",
         (
             SourceSetting(

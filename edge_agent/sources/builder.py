@@ -28,6 +28,8 @@ def build_source(kind: str, values: Mapping[str, Any], context: SourceContext) -
         return IsolatedSource(kind, source_values, context, source_name(kind, source_values))
     if kind in {"dossier_file", "dossier_http"}:
         return _build_dossier_source(kind, values, context, source_name(kind, values))
+    if kind == "statistics_http":
+        return _build_statistics_source(values, context, source_name(kind, values))
     return _build_in_process(kind, values, context, source_name(kind, values))
 
 
@@ -90,6 +92,18 @@ def _build_dossier_source(kind: str, values: Mapping[str, Any], context: SourceC
     return DossierHttpSource(
         values["url"], context.state, every_ms, header, name=name, clock=context.clock,
         raise_alarm=context.raise_alarm, feed=feed,
+    )  # fmt: skip
+
+
+def _build_statistics_source(values: Mapping[str, Any], context: SourceContext, name: str) -> Source:
+    """Return a source of another system's statistics. Raises MappingError."""
+    from edge_agent.sources.statistics_http import StatisticsHttpSource, load_statistics_mapping  # noqa: PLC0415
+
+    header = context.folder / values["header_file"] if "header_file" in values else None
+    return StatisticsHttpSource(
+        values["url"], context.state, int(values.get("every_ms", DEFAULT_LOOK_MS)), header, name=name,
+        clock=context.clock, raise_alarm=context.raise_alarm,
+        mapping=load_statistics_mapping(str(context.folder / values["mapping"])),
     )  # fmt: skip
 
 

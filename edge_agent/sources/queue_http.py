@@ -150,6 +150,16 @@ class QueueHttpSource:
 
     def fetch_answer(self, since: str) -> QueueAnswer:
         """Return the answer to one request, after redirects on the same server. Raises OSError."""
+        body = self.fetch_body(since)
+        if body is None:
+            return QueueAnswer([])
+        try:
+            return parse_answer(body)
+        except UnusableAnswer as error:
+            raise QueueUnavailable(str(error)) from None
+
+    def fetch_body(self, since: str) -> bytes | None:
+        """Return the body of an answer without its codings, None when nothing is new. Raises OSError."""
         url, headers = self._request_url(since), self._request_headers()
         for _ in range(MAX_REDIRECTS + 1):
             answer = request(HttpRequest(url, self.total_timeout_s, headers, MAX_RESPONSE_BYTES))
@@ -158,9 +168,9 @@ class QueueHttpSource:
             url = _redirected_url(url, answer.headers.get("location", ""))
         raise QueueUnavailable(f"redirected more than {MAX_REDIRECTS} times; write the final address as `url`")
 
-    def _read_response(self, response: HttpAnswer) -> QueueAnswer:
+    def _read_response(self, response: HttpAnswer) -> bytes | None:
         if response.status in _NOTHING_NEW:
-            return QueueAnswer([])
+            return None
         if response.status != 200:
             error = QueueUnavailable(f"answered {response.status}; see the queue system's log")
             error.retry_after_ms = retry_after_ms(response.headers.get("retry-after"), self.clock())
@@ -168,7 +178,7 @@ class QueueHttpSource:
         if response.is_cut:
             raise QueueUnavailable(f"answered over {MAX_RESPONSE_BYTES} bytes; make it return fewer events at once")
         try:
-            return parse_answer(decompress_body(response.body, response.headers.get("content-encoding", "")))
+            return decompress_body(response.body, response.headers.get("content-encoding", ""))
         except UnusableAnswer as error:
             raise QueueUnavailable(str(error)) from None
 

@@ -33,6 +33,8 @@ REFUSED_SOURCES = [
     ('kind = "queue_http"\nurl = "http://user:pass@queue.example/"', "url"),
     ('kind = "queue_http"\nurl = "http://queue.example/"\nevery_ms = 0', "every_ms"),
     ('kind = "queue_http"\nurl = "http://queue.example/"\nheader_file = ["a"]', "header_file"),
+    ('kind = "statistics_http"\nurl = "http://s.example/"', "mapping"),
+    ('kind = "statistics_http"\nurl = "s.example"\nmapping = "m.toml"', "url"),
     ('kind = "dossier_file"\npath = "d.csv"\nmapping = "m.toml"', "salt_file"),
     ('kind = "dossier_file"\nmapping = "m.toml"\nsalt_file = "s"', "path"),
     ('kind = "dossier_http"\nurl = "http://d.example/"\nsalt_file = "s"', "mapping"),
