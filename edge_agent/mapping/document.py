@@ -29,7 +29,7 @@ from telemetry.toml_lines import TomlSyntaxError, parse_toml
 if TYPE_CHECKING:
     from collections.abc import Mapping as Table
 
-    from edge_agent.mapping.expressions import Condition
+    from edge_agent.mapping.conditions import Condition
     from edge_agent.mapping.ticket_ledger import RepeatRule
 
 _SHIPPED_FOLDER = files("edge_agent") / "mappings"

@@ -12,7 +12,7 @@ from datetime import time
 from typing import TYPE_CHECKING
 
 from edge_agent.mapping.cell_parsing import DateCell, parse_date, quote_excerpt
-from edge_agent.mapping.expressions import UNKNOWN_SERVICE, Condition
+from edge_agent.mapping.expressions import UNKNOWN_SERVICE
 from telemetry.core.calendar.windows import to_local
 from telemetry.core.protocol.events import TicketCalled, TicketFinished, TicketIssued, event_type_of
 from telemetry.errors import Fault
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from edge_agent.mapping.cell_parsing import ClockChanges, RowCells
+    from edge_agent.mapping.conditions import Condition
     from edge_agent.mapping.document import ReplayMapping
     from telemetry.core.inventory import OpeningHours
     from telemetry.core.protocol.events import Event

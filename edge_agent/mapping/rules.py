@@ -11,16 +11,15 @@ import msgspec
 from msgspec.structs import FieldInfo, fields
 
 from edge_agent.mapping.cell_parsing import CellError, ClockChanges, RowCells
+from edge_agent.mapping.conditions import Condition, parse_conditions
 from edge_agent.mapping.expressions import (
     ChoiceExpression,
-    Condition,
     ConstExpression,
     Expression,
     ExpressionError,
     FlagsExpression,
     ReplayContext,
     TicketIdExpression,
-    parse_conditions,
     parse_expression,
 )
 from edge_agent.mapping.personal_columns import is_personal_column

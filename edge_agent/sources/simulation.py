@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, TypedDict
 
+from edge_agent.sources.administrative_simulation import simulate_administration
 from telemetry.core.calendar.windows import MINUTE, Window, day_window
 from telemetry.core.protocol import events as ev
 
@@ -88,6 +89,8 @@ def simulate_day(
     plan = _DaySchedule(centre, open_windows, name, random, kiosk_id, gateway_id, staffed)
     _emit_tickets(plan)
     _emit_counter_states(plan)
+    for event in simulate_administration(centre, open_windows, name):
+        plan.emit(gateway_id, event)
     for device in devices:
         _emit_heartbeats(plan, device)
         _emit_probe_results(plan, device, systems, day, seed)

@@ -107,7 +107,7 @@ class _Step:
             if not rule.applies(cells):
                 return
             if column := _count_column(rule):
-                growth = self._grown(column, cells[column])
+                growth = self._read_growth(column, cells[column])
                 if growth:
                     cells[column] = str(growth)
                     self.events.append(self._build(rule, cells))
@@ -122,7 +122,7 @@ class _Step:
         except CellError as error:
             self.faults.append(error.column)
 
-    def _grown(self, column: str, text: str) -> int:
+    def _read_growth(self, column: str, text: str) -> int:
         """Return how much a cumulative count grew; one that is smaller than before began again at 0."""
         if column in self._growth:
             return self._growth[column]

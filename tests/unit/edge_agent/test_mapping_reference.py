@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, get_args
 from msgspec.structs import fields
 
 from edge_agent.mapping.clock_forms import CLOCK_UNITS, UNIT_MS
+from edge_agent.mapping.conditions import Condition
 from edge_agent.mapping.document import MAPPING_DEFAULTS, MAPPING_KEYS, load_mapping, shipped_mappings
-from edge_agent.mapping.expressions import EXPRESSION_TYPES, Condition, TimeForm
+from edge_agent.mapping.expressions import EXPRESSION_TYPES, TimeForm
 from edge_agent.mapping.ticket_ledger import RepeatRule
 
 if TYPE_CHECKING:

@@ -13,8 +13,12 @@ import pytest
 from edge_agent.sources.simulation import POWER_ON_MARGIN_MS, EventFeed, simulate_day
 from telemetry import inventory
 from telemetry.core.calendar.windows import MINUTE
+from telemetry.core.figures.dossiers import dossier_figures
+from telemetry.core.fold.administrative_counts import counts_of
+from telemetry.core.fold.totals import add_sums
 from telemetry.core.inventory import ALWAYS_OPEN, Device
 from telemetry.core.protocol import codec, events as ev
+from telemetry.core.protocol.administrative_events import ADMINISTRATIVE_EVENTS
 
 if TYPE_CHECKING:
     from telemetry.core.inventory import Centre, Inventory
@@ -172,3 +176,15 @@ def test_link_losses_are_the_same_each_time_and_within_opening_hours(ident: str)
     for day, losses in found.items():
         opening = centre.open_windows(day_window(day, centre.zone))
         assert all(any(w.start <= loss.start < w.end for w in opening) for loss in losses)
+
+
+def test_a_day_has_what_the_indicators_of_administration_are_made_of(ident: str) -> None:
+    events = everything(ident)
+    totals = add_sums(counts_of(event) for event in events if isinstance(event, ADMINISTRATIVE_EVENTS))
+    assert totals["resolved_on_time"] > 0
+    assert totals["backlog_snapshots"] == 1
+    assert 0 < totals["resolved_digital"] <= dossier_figures(totals).resolved
+    is_province = world().centres[ident].level == "province"
+    assert totals.get("snapshots_procedures", 0) == (3 if is_province else 0)
+    gateway = next(d.id for d in world().devices_of(ident) if d.kind == "gateway")
+    assert {d for d, own in made(ident).items() if any(isinstance(e, ADMINISTRATIVE_EVENTS) for e in own)} == {gateway}
