@@ -13,7 +13,8 @@ from fastapi.staticfiles import StaticFiles
 import dashboards
 from api.deps import QueriesDep
 from api.etags import check_etag
-from api.pages import centre as centre_page, history as history_page, province as province_page
+from api.heavy_queries import HeavyQueryDep
+from api.pages import centre as centre_page, history as history_page, kpis as kpis_page, province as province_page
 from api.pages.downloads import TableName, file_name, render_csv
 from api.pages.periods import BadPeriod, parse_period
 from api.pages.places import HistoryPlace, ServiceNames, days_of_import, newest_day, threshold_of
@@ -122,6 +123,20 @@ def _download(request: Request, queries: Queries, ident: str | None, table: Tabl
     name = file_name(history, table, place)
     headers |= {"Content-Disposition": f'attachment; filename="{name}"'}
     return PlainTextResponse(text, headers=headers, media_type="text/csv")
+
+
+@router.get("/kpis", response_class=HTMLResponse)
+def show_indicators(request: Request, queries: QueriesDep, gate: HeavyQueryDep) -> HTMLResponse:
+    """Show all indicators over the requested days, by default over the local year so far."""
+    pages = _get_renderer(request)
+    locale = pages.locale_for(request, queries.zone())
+    window = kpis_page.page_window(request.query_params, queries)
+    headers = _check_page_etag(request, queries, locale)
+    with gate.admit(queries.indicators.overview_cost(window)):
+        context = kpis_page.build_context(queries, locale, queries.indicators.overview(window))
+    response = pages.render(request, locale, "kpis.html", context)
+    response.headers.update(headers)
+    return response
 
 
 @router.get("/badges", response_class=HTMLResponse)

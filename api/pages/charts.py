@@ -1,4 +1,4 @@
-"""Geometry of the pages' inline SVG: day strips, charts over time and a target gauge. Pure; it must not format text."""
+"""Geometry of inline SVG: charts over time, day strips, gauges, target paths. Pure; it must not format text."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
     from telemetry.core.figures.accounting import CoveredRatio, TimeByState
     from telemetry.queries.availability import AvailabilityResult
@@ -208,3 +209,47 @@ def target_gauge(value: float | None, targets: Sequence[float]) -> TargetGauge |
         return None
     scale = 100 / (max(value, *targets) * 1.08)
     return TargetGauge(round(value * scale, 2), tuple(round(t * scale, 2) for t in targets))
+
+
+PATH_WIDTH, PATH_HEIGHT = 160, 44
+_MARGIN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ChartPoint:
+    """A value on a day."""
+
+    day: date
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class PathChart:
+    """The path of targets and the measured values, as points of polylines; `today` is where the present day lies."""
+
+    path: str
+    measured: str
+    dots: tuple[tuple[float, float], ...]
+    today: float
+
+
+def path_chart(path: Sequence[ChartPoint], measured: Sequence[ChartPoint], today: date) -> PathChart:
+    """Lay out targets and measured values; days run from the first to the last of all, values from 0."""
+    days = [point.day.toordinal() for point in (*path, *measured)] + [today.toordinal()]
+    first, width = min(days), max(1, max(days) - min(days))
+    top = max((point.value for point in (*path, *measured)), default=0) or 1
+
+    def place(point: ChartPoint) -> tuple[float, float]:
+        x = _MARGIN + (PATH_WIDTH - 2 * _MARGIN) * (point.day.toordinal() - first) / width
+        y = PATH_HEIGHT - _MARGIN - (PATH_HEIGHT - 2 * _MARGIN) * point.value / top
+        return round(x, 1), round(y, 1)
+
+    corners = [place(point) for point in path]
+    if corners:
+        corners = [(float(_MARGIN), corners[0][1]), *corners, (float(PATH_WIDTH - _MARGIN), corners[-1][1])]
+    dots = tuple(place(point) for point in measured)
+    return PathChart(_polyline(corners), _polyline(dots), dots, place(ChartPoint(today, 0))[0])
+
+
+def _polyline(points: Sequence[tuple[float, float]]) -> str:
+    return " ".join(f"{x},{y}" for x, y in points)

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.windows import Window, day_window, split_into_hours, to_local
 from telemetry.core.fold.administrative_counts import CATALOGUE_COUNTS
-from telemetry.core.fold.totals import CONNECTOR_FIELDS, add_to_sums
+from telemetry.core.fold.totals import CONNECTOR_FIELDS
 from telemetry.core.inventory import local_date
 from telemetry.core.kpi.baseline import declared_figures
 from telemetry.core.kpi.digital_indicators import RECEIVED
 from telemetry.core.kpi.figures import (
     FigureSet,
-    add_administration_figures,
-    add_procedure_figures,
-    add_queue_figures,
-    set_wait_percentile,
+    PeriodFigures,
 )
 from telemetry.core.scope import Scope
 from telemetry.queries.queues import queue_history_rows
@@ -28,7 +24,6 @@ if TYPE_CHECKING:
 
     from telemetry.core.calendar.windows import BucketWidth
     from telemetry.core.figures.completeness import Completeness
-    from telemetry.core.fold.totals import Total
     from telemetry.core.inventory import Centre, Inventory
     from telemetry.core.kpi.baseline import CountPeriod, DeclaredFigure
     from telemetry.queries.availability import AvailabilityResult
@@ -58,33 +53,31 @@ class IndicatorInputs:
 
 
 class FigureBuckets:
-    """One set of figures for each bucket of a query."""
+    """The figures of a period for each bucket of a query."""
 
     def __init__(self, query: BucketQuery) -> None:
         self.query = query
         self.windows = query.buckets()
-        self.sets = [FigureSet() for _ in self.windows]
+        self.periods = [PeriodFigures() for _ in self.windows]
         self._starts = [window.start for window in self.windows]
 
+    def at(self, t: int) -> PeriodFigures:
+        """Return the figures of the bucket of a time that lies in the query's window."""
+        return self.periods[self.index(t)]
+
     def index(self, t: int) -> int:
-        """Return the bucket of a time that lies in the query's window."""
+        """Return the place of the bucket of a time."""
         return max(0, bisect_right(self._starts, t) - 1)
 
-    def containing(self, now: int) -> tuple[FigureSet, ...]:
-        """Return the bucket that contains the present, none when all are past."""
-        return tuple(s for s, w in zip(self.sets, self.windows, strict=True) if w.start <= now < w.end)
 
-
-def add_administrative_figures(buckets: FigureBuckets, inputs: IndicatorInputs) -> None:
-    """Add what administrative levels and procedures report, and the published counts where nobody reports."""
+def read_administration(buckets: FigureBuckets, inputs: IndicatorInputs) -> None:
+    """Add what administrative levels and procedures report."""
     entities = [c.id for c in inputs.centres]
-    for kind, add in (("administration", add_administration_figures), ("procedure", add_procedure_figures)):
-        totals: dict[int, list[Total]] = defaultdict(list)
-        for width, run in _runs(buckets.query, inputs.now):
-            for total in inputs.store.totals(entities, width, run, kind):
-                totals[buckets.index(total.start)].append(total)
-        for index, bucket_totals in totals.items():
-            add(buckets.sets[index], bucket_totals)
+    for width, run in _runs(buckets.query, inputs.now):
+        for total in inputs.store.totals(entities, width, run, "administration"):
+            buckets.at(total.start).add_administration(total)
+        for total in inputs.store.totals(entities, width, run, "procedure"):
+            buckets.at(total.start).add_procedure(total)
 
 
 def _runs(query: BucketQuery, now: int) -> list[tuple[BucketWidth, Window]]:
@@ -102,23 +95,17 @@ def _runs(query: BucketQuery, now: int) -> list[tuple[BucketWidth, Window]]:
     return runs
 
 
-def add_queue_totals(buckets: FigureBuckets, inputs: IndicatorInputs) -> None:
-    """Add the queue figures of all halls by level; a level's newest data are those of its halls."""
+def read_queues(buckets: FigureBuckets, inputs: IndicatorInputs) -> None:
+    """Add the queue sums of all halls by level; a level's newest data are those of its halls."""
     level_of = {c.id: c.level for c in inputs.centres}
     newest: dict[str, int] = {}
     for view in inputs.status.centres:
         if view.last_data is not None:
             newest[view.centre.level] = max(view.last_data, newest.get(view.centre.level, 0))
-    by_bucket: dict[int, dict[str, dict[str, int]]] = {}
     for row in queue_history_rows(inputs.store, inputs.centres, buckets.query, None, inputs.now):
-        levels = by_bucket.setdefault(buckets.index(row.window.start), {})
-        add_to_sums(levels.setdefault(level_of[row.centre], {}), row.sums)
-    for index, levels in by_bucket.items():
-        figures, end, overall = buckets.sets[index], buckets.windows[index].end, dict[str, int]()
-        for level, sums in levels.items():
-            add_queue_figures(figures, level, sums, min(newest.get(level, end), end))
-            add_to_sums(overall, sums)
-        set_wait_percentile(figures, levels, overall)
+        level, index = level_of[row.centre], buckets.index(row.window.start)
+        end = buckets.windows[index].end
+        buckets.periods[index].add_queue_sums(level, row.sums, min(newest.get(level, end), end))
 
 
 def add_live_figures(figures: FigureSet, status: NetworkStatus) -> None:
@@ -139,7 +126,7 @@ def add_live_figures(figures: FigureSet, status: NetworkStatus) -> None:
                 figures.add(level, f"{name}s_up", int(device.state == "up"))
 
 
-def add_availability_figures(buckets: FigureBuckets, inputs: IndicatorInputs) -> None:
+def read_availability(buckets: FigureBuckets, inputs: IndicatorInputs) -> None:
     """Add the time up and down of digital systems by kind, and of the halls, in ms."""
     for view in inputs.status.systems:
         kind = f"national-{view.system.kind}" if view.system.id.startswith("vn-") else view.system.kind
@@ -155,18 +142,18 @@ def _newest_probe(view: SystemView) -> int | None:
 
 def _add_times(buckets: FigureBuckets, kind: str, result: AvailabilityResult, newest: int | None) -> None:
     for window, account in result.rows:
-        figures = buckets.sets[buckets.index(window.start)]
+        figures = buckets.at(window.start).flows
         at = None if newest is None else min(newest, window.end)
         figures.add("", f"{kind}_up_ms", account.up * MS_PER_S, at)
         figures.add("", f"{kind}_down_ms", account.down * MS_PER_S, at)
 
 
-def add_connector_figures(buckets: FigureBuckets, inputs: IndicatorInputs) -> None:
+def read_connectors(buckets: FigureBuckets, inputs: IndicatorInputs) -> None:
     """Add the requests of all connectors."""
     systems = sorted(inputs.inventory.systems)
     for width, run in _runs(buckets.query, inputs.now):
         for total in inputs.store.totals(systems, width, run, "system"):
-            figures = buckets.sets[buckets.index(total.start)]
+            figures = buckets.at(total.start).flows
             for name in CONNECTOR_FIELDS:
                 if value := total.sums.get(name, 0):
                     figures.add("", name, value, total.start)

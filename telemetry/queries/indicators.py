@@ -5,41 +5,44 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Literal
 
 from telemetry.core.calendar.windows import DAY, SLOT, Window, day_window, floor
 from telemetry.core.inventory import local_date
-from telemetry.core.kpi.baseline import baseline_of
+from telemetry.core.kpi.baseline import CountPeriod, baseline_of
 from telemetry.core.kpi.catalogue import INDICATORS
+from telemetry.core.kpi.figures import FigureSet, PeriodFigures
 from telemetry.core.kpi.target_paths import milestone_state, target_owner, targets_of
 from telemetry.core.kpi.targets import Trajectory, target_paths
 from telemetry.core.kpi.trajectory import Measurement
 from telemetry.core.kpi.values import IndicatorValue, indicator_value
 from telemetry.core.kpi.yearly_indices import index_figures, index_measurement, index_value
 from telemetry.core.slo.periods import calendar_period
-from telemetry.queries.buckets import QueryCost, bucket_query
+from telemetry.queries.buckets import BucketQuery, QueryCost, bucket_query, local_months
 from telemetry.queries.errors import NotFound
 from telemetry.queries.indicator_figures import (
     FigureBuckets,
-    add_administrative_figures,
-    add_availability_figures,
-    add_connector_figures,
     add_declared_figures,
     add_live_figures,
-    add_queue_totals,
     add_row_figures,
+    read_administration,
+    read_availability,
+    read_connectors,
+    read_queues,
 )
+from telemetry.queries.totals_cache import SETTLING_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import date
+    from zoneinfo import ZoneInfo
 
     from telemetry.core.inventory import IndexFigure, Inventory
-    from telemetry.core.kpi.baseline import Baseline, CountPeriod
-    from telemetry.core.kpi.figures import FigureSet
+    from telemetry.core.kpi.baseline import Baseline
     from telemetry.core.kpi.indicators import Indicator
     from telemetry.core.kpi.target_paths import MilestoneState
-    from telemetry.queries.buckets import BucketQuery, BucketSize
+    from telemetry.queries.buckets import BucketSize
     from telemetry.queries.indicator_figures import IndicatorInputs
 
 CACHED_FOR_MS = 60_000
@@ -54,6 +57,9 @@ FigureGroup = Literal["administration", "operation"]
 """Events of digital administration, or everything else."""
 ALL_GROUPS: frozenset[FigureGroup] = frozenset({"administration", "operation"})
 _MILESTONE_VALUES = (IndicatorValue("ok", 0, None, 0.0), IndicatorValue("ok", 1, None, 1.0))
+PIECE_FOR_MS = 10 * CACHED_FOR_MS
+"""After this time a past piece may be read again."""
+MAX_CACHED_PIECES = 128
 PRESENT_ONLY = frozenset({"A-13", "A-14"})
 """Indicators that are known as of now alone, beside those of live rows."""
 
@@ -200,6 +206,12 @@ class IndicatorOverview:
 
 
 @dataclass(frozen=True, slots=True)
+class _Piece:
+    read_at: int
+    period: PeriodFigures
+
+
+@dataclass(frozen=True, slots=True)
 class _SeriesKey:
     query: tuple[Window, BucketSize]
     groups: frozenset[FigureGroup]
@@ -253,6 +265,7 @@ class IndicatorQueries:
         self._inputs = inputs
         self._clock = clock
         self._cache = IndicatorCache(clock)
+        self._pieces = PieceCache()
 
     def indicator(self, ident: str) -> Indicator:
         """Return an indicator of the catalogue; raises NotFound."""
@@ -299,7 +312,8 @@ class IndicatorQueries:
         """Return the figures of a window bucket by bucket, at most a minute old. Raises BadWindow."""
         query = bucket_query(window, bucket, self._inventory().zone)
         return self._cache.get(
-            self._key(query, groups), lambda: compute_indicator_series(self._inputs(), query, frozenset(groups))
+            self._key(query, groups),
+            lambda: compute_indicator_series(self._inputs(), query, frozenset(groups), self._pieces),
         )
 
     def values(self, indicator: Indicator, window: Window, bucket: BucketSize) -> IndicatorSeries:
@@ -322,22 +336,98 @@ def groups_of(indicator: Indicator) -> frozenset[FigureGroup]:
     return frozenset({"administration"} if indicator.source in {"events", "catalogue"} else {"operation"})
 
 
+class PieceCache:
+    """The figures of whole past months and of the past days of this one, from which longer windows are added up.
+
+    One of them is read again each time when it is older than PIECE_FOR_MS, the oldest first: late data correct the past
+    within as many minutes as there are pieces, without reading a year every minute.
+    """
+
+    def __init__(self) -> None:
+        self._pieces: dict[tuple[object, Window], _Piece] = {}
+
+    def periods(
+        self, key: object, pieces: Sequence[Window], now: int, read: Callable[[Window], PeriodFigures]
+    ) -> list[PeriodFigures]:
+        """Return the figures of each piece; those that end later than SETTLING_MS ago are always read."""
+        stable = {piece for piece in pieces if piece.end + SETTLING_MS <= now}
+        cached = [(self._pieces[key, piece].read_at, piece) for piece in stable if (key, piece) in self._pieces]
+        read_at, oldest = min(cached, key=lambda pair: (pair[0], pair[1].start), default=(now, None))
+        if oldest is not None and now - read_at >= PIECE_FOR_MS:
+            del self._pieces[key, oldest]
+        collected = []
+        for piece in pieces:
+            entry = self._pieces.get((key, piece))
+            if entry is None:
+                entry = _Piece(now, read(piece))
+                if piece in stable:
+                    self._pieces[key, piece] = entry
+            collected.append(entry.period)
+        while len(self._pieces) > MAX_CACHED_PIECES:
+            del self._pieces[next(iter(self._pieces))]
+        return collected
+
+
+def pieces_of(bucket: Window, now: int, zone: ZoneInfo) -> list[Window]:
+    """Return a bucket as its local months, the present one as the days before today and the rest."""
+    today = day_window(local_date(now, zone), zone).start
+    pieces: list[Window] = []
+    for month in local_months(bucket, zone):
+        part = month.clip(bucket)
+        if part is not None:
+            cuts = [part.start, *([today] if part.start < today < part.end else []), part.end]
+            pieces += [Window(first, last) for first, last in pairwise(cuts)]
+    return pieces
+
+
 def compute_indicator_series(
-    inputs: IndicatorInputs, query: BucketQuery, groups: frozenset[FigureGroup]
+    inputs: IndicatorInputs, query: BucketQuery, groups: frozenset[FigureGroup], cache: PieceCache | None = None
 ) -> IndicatorSeries:
     """Return the figures of a query's buckets; declared counts stand where nobody reports a figure."""
-    buckets = FigureBuckets(query)
-    if "administration" in groups:
-        add_administrative_figures(buckets, inputs)
-    if "operation" in groups:
-        add_queue_totals(buckets, inputs)
-        add_availability_figures(buckets, inputs)
-        add_connector_figures(buckets, inputs)
-        for figures in buckets.containing(inputs.now):
+    if query.bucket in {"total", "1mo"}:
+        periods = _periods_of_pieces(inputs, query, groups, cache or PieceCache())
+    else:
+        periods = read_periods(inputs, query, groups)
+    collected = []
+    for window, period in zip(query.buckets(), periods, strict=True):
+        figures, declared = period.figures(), dict[str, CountPeriod]()
+        if "administration" in groups:
+            declared = add_declared_figures(figures, inputs.inventory, window)
+        if "operation" in groups and window.start <= inputs.now < window.end:
             add_live_figures(figures, inputs.status)
             add_row_figures(figures, inputs)
-    collected = []
-    for window, figures in zip(buckets.windows, buckets.sets, strict=True):
-        declared = add_declared_figures(figures, inputs.inventory, window) if "administration" in groups else {}
         collected.append(IndicatorFigures(window, inputs.now, figures, declared, inputs.inventory))
     return IndicatorSeries(query, inputs.now, tuple(collected))
+
+
+def _periods_of_pieces(
+    inputs: IndicatorInputs, query: BucketQuery, groups: frozenset[FigureGroup], cache: PieceCache
+) -> list[PeriodFigures]:
+    """Return the figures of each bucket, added up from pieces that other windows have too."""
+    by_bucket = [pieces_of(bucket, inputs.now, query.zone) for bucket in query.buckets()]
+    pieces = [piece for bucket_pieces in by_bucket for piece in bucket_pieces]
+    key = (groups, inputs.inventory.version)
+    read = iter(
+        cache.periods(
+            key, pieces, inputs.now, lambda w: read_periods(inputs, BucketQuery(w, "total", query.zone), groups)[0]
+        )
+    )
+    periods = []
+    for bucket_pieces in by_bucket:
+        period = PeriodFigures()
+        for part in islice(read, len(bucket_pieces)):
+            period.add(part)
+        periods.append(period)
+    return periods
+
+
+def read_periods(inputs: IndicatorInputs, query: BucketQuery, groups: frozenset[FigureGroup]) -> list[PeriodFigures]:
+    """Return the figures of each bucket from totals."""
+    buckets = FigureBuckets(query)
+    if "administration" in groups:
+        read_administration(buckets, inputs)
+    if "operation" in groups:
+        read_queues(buckets, inputs)
+        read_availability(buckets, inputs)
+        read_connectors(buckets, inputs)
+    return buckets.periods

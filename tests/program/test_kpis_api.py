@@ -125,7 +125,7 @@ def test_a_row_says_its_levels_source_and_freshness(net: Network) -> None:
     assert row["freshness"] == "2026-11-23T08:00:00+07:00"
     assert found["DG-03b"]["freshness"] == "2026-11-22T00:00:00+07:00"
     assert found["DG-09"]["freshness"] is None
-    assert found["Q-02"]["freshness"] == "2026-11-23T10:02:25+07:00"
+    assert found["Q-02"]["freshness"] == "2026-11-23T00:00:00+07:00"
     assert row["declared_counts"] is False
     assert found["DG-04"]["interval"] == {
         "low": pytest.approx(0.5958, abs=1e-4),

@@ -29,6 +29,7 @@ PATHS = (
     "/centres/vn83-a?from=2026-11-20&to=2026-11-20",
     "/centres/replay-bank",
     "/badges",
+    "/kpis",
     "/centres/vn83-c",
     "/centres/vn83-a?from=yesterday",
 )

@@ -6,7 +6,6 @@ in the window, as the mean of its day's snapshots.  Distinct procedures are thos
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -57,37 +56,97 @@ class FigureSet:
         if value > 0 and at is not None:
             self.latest[name] = max(at, self.latest.get(name, at))
 
+    def merge(self, other: FigureSet) -> None:
+        """Add the figures of another set."""
+        add_to_sums(self.overall, other.overall)
+        for level, figures in other.by_level.items():
+            add_to_sums(self.by_level.setdefault(level, {}), figures)
+        for name, at in other.latest.items():
+            self.latest[name] = max(at, self.latest.get(name, at))
+
     def newest(self, names: Iterable[str]) -> int | None:
         """Return when any of the figures was last above 0, None when none was."""
         return max((self.latest[name] for name in names if name in self.latest), default=None)
 
 
-def add_administration_figures(figures: FigureSet, totals: Iterable[Total]) -> None:
-    """Add the flows of administrative levels, and the newest snapshot of each centre and level."""
-    newest: dict[tuple[str, str], Total] = {}
-    for total in totals:
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The newest snapshot of a figure in a period: the start of its total, and its value as the mean of that total."""
+
+    at: int
+    value: int
+
+
+@dataclass(slots=True)
+class PeriodFigures:
+    """The figures of a period in a form that adds up over periods, unlike `FigureSet`.
+
+    `flows` are additive figures; `snapshots` the newest ones by scope and figure; `procedures` the distinct procedures
+    of each figure; `queues` the queue sums of each level, histograms included, and `queues_at` their newest data.
+    """
+
+    flows: FigureSet = field(default_factory=FigureSet)
+    snapshots: dict[tuple[str, str], Snapshot] = field(default_factory=dict)
+    procedures: dict[str, set[str]] = field(default_factory=dict)
+    procedures_at: int = 0
+    queues: dict[str, dict[str, int]] = field(default_factory=dict)
+    queues_at: dict[str, int] = field(default_factory=dict)
+
+    def add(self, other: PeriodFigures) -> None:
+        """Add the figures of another period."""
+        self.flows.merge(other.flows)
+        for key, snapshot in other.snapshots.items():
+            self._take_newer(key, snapshot)
+        for figure, names in other.procedures.items():
+            self.procedures.setdefault(figure, set()).update(names)
+        self.procedures_at = max(self.procedures_at, other.procedures_at)
+        for level, sums in other.queues.items():
+            self.add_queue_sums(level, sums, other.queues_at.get(level))
+
+    def add_administration(self, total: Total) -> None:
+        """Add a total of an administrative level."""
         level = Scope(total.scope).name
         for name, value in total.sums.items():
             if value and name in _FLOWS:
-                figures.add(level, name, value, total.start)
+                self.flows.add(level, name, value, total.start)
         for name, count in SNAPSHOT_FIELDS.items():
-            key = (total.scope, name)
-            if total.sums.get(count, 0) and (key not in newest or newest[key].start <= total.start):
-                newest[key] = total
-    for (scope, name), total in newest.items():
-        value = round(total.sums.get(name, 0) / total.sums[SNAPSHOT_FIELDS[name]])
-        figures.add(Scope(scope).name, name, value, total.start)
+            if snapshots := total.sums.get(count, 0):
+                value = round(total.sums.get(name, 0) / snapshots)
+                self._take_newer((total.scope, name), Snapshot(total.start, value))
 
+    def add_procedure(self, total: Total) -> None:
+        """Add a total of a procedure, whoever reports it."""
+        self.procedures_at = max(self.procedures_at, total.start)
+        for figure, name in DISTINCT_PROCEDURES.items():
+            names = self.procedures.setdefault(figure, set())
+            if total.sums.get(name, 0) > 0:
+                names.add(Scope(total.scope).name)
 
-def add_procedure_figures(figures: FigureSet, totals: Iterable[Total]) -> None:
-    """Add how many distinct procedures have dossiers, online dossiers, online results and online payments."""
-    sums: dict[str, dict[str, int]] = defaultdict(dict)
-    newest = 0
-    for total in totals:
-        add_to_sums(sums[Scope(total.scope).name], total.sums)
-        newest = max(newest, total.start)
-    for figure, name in DISTINCT_PROCEDURES.items():
-        figures.add("", figure, sum(procedure.get(name, 0) > 0 for procedure in sums.values()), newest)
+    def add_queue_sums(self, level: str, sums: Mapping[str, int], newest: int | None) -> None:
+        """Add the queue sums of a hall to those of its level."""
+        add_to_sums(self.queues.setdefault(level, {}), sums)
+        if newest is not None:
+            self.queues_at[level] = max(newest, self.queues_at.get(level, newest))
+
+    def _take_newer(self, key: tuple[str, str], snapshot: Snapshot) -> None:
+        former = self.snapshots.get(key)
+        if former is None or former.at <= snapshot.at:
+            self.snapshots[key] = snapshot
+
+    def figures(self) -> FigureSet:
+        """Return the figures of the period."""
+        figures = FigureSet()
+        figures.merge(self.flows)
+        for (scope, name), snapshot in self.snapshots.items():
+            figures.add(Scope(scope).name, name, snapshot.value, snapshot.at)
+        for figure, names in self.procedures.items():
+            figures.add("", figure, len(names), self.procedures_at)
+        overall: dict[str, int] = {}
+        for level, sums in self.queues.items():
+            add_queue_figures(figures, level, sums, self.queues_at.get(level))
+            add_to_sums(overall, sums)
+        set_wait_percentile(figures, self.queues, overall)
+        return figures
 
 
 def add_queue_figures(figures: FigureSet, level: str, sums: Mapping[str, int], newest: int | None) -> None:

@@ -7,8 +7,7 @@ from telemetry.core.fold.totals import Total
 from telemetry.core.kpi.catalogue import INDICATORS
 from telemetry.core.kpi.figures import (
     FigureSet,
-    add_administration_figures,
-    add_procedure_figures,
+    PeriodFigures,
     add_queue_figures,
     set_wait_percentile,
 )
@@ -26,9 +25,14 @@ def procedure_total(name: str, centre: str = "c1", **sums: int) -> Total:
 
 
 def figures_of(*totals: Total) -> FigureSet:
-    figures = FigureSet()
-    add_administration_figures(figures, totals)
-    return figures
+    return period_of(*totals).figures()
+
+
+def period_of(*totals: Total) -> PeriodFigures:
+    period = PeriodFigures()
+    for total in totals:
+        period.add_administration(total)
+    return period
 
 
 def test_flows_add_over_days_and_levels_and_tell_when_they_were_last_above_zero() -> None:
@@ -66,16 +70,15 @@ def test_a_snapshot_of_zero_is_a_figure_and_no_snapshot_is_none() -> None:
 
 
 def test_procedures_are_counted_once_whoever_reports_them() -> None:
-    figures = FigureSet()
-    add_procedure_figures(
-        figures,
-        [
-            procedure_total("p1", received=2, resolved_online=0),
-            procedure_total("p1", "c2", received=1, resolved_online=1),
-            procedure_total("p2", received=1, payments_ok=3),
-            procedure_total("p3", received=0),
-        ],
-    )
+    period = PeriodFigures()
+    for total in (
+        procedure_total("p1", received=2, resolved_online=0),
+        procedure_total("p1", "c2", received=1, resolved_online=1),
+        procedure_total("p2", received=1, payments_ok=3),
+        procedure_total("p3", received=0),
+    ):
+        period.add_procedure(total)
+    figures = period.figures()
     assert figures.overall == {
         "procedures_with_dossiers": 2,
         "procedures_with_online_dossiers": 0,
@@ -98,3 +101,27 @@ def test_percentiles_of_levels_are_merged_and_counts_of_waits_come_from_the_hist
     assert abs(figures.by_level["commune"]["wait_p90_ms"] - 60_000) <= 1_200
     assert "wait_p90_ms" not in figures.by_level["district"]
     assert indicator_value(INDICATORS["Q-02"], figures.overall).value == 6.9
+
+
+def test_periods_add_up_to_the_figures_of_all_their_totals() -> None:
+    october = period_of(level_total(1, received_online=3, catalogue_full=900, snapshots_full=1))
+    november = period_of(
+        level_total(40, received_online=2, catalogue_full=950, snapshots_full=1), level_total(41, "commune", "c2")
+    )
+    october.add_procedure(procedure_total("p1", received=1))
+    november.add_procedure(procedure_total("p1", received=1))
+    november.add_procedure(procedure_total("p2", received=1))
+    october.add_queue_sums("commune", {"issued": 2, "wait_histogram": histogram_of(1_000)}, 5)
+    november.add_queue_sums("commune", {"issued": 3, "wait_histogram": 2 * histogram_of(9_000)}, None)
+    for parts in ((october, november), (november, october)):
+        year = PeriodFigures()
+        for part in parts:
+            year.add(part)
+        figures = year.figures()
+        assert figures.overall["received_online"] == 5
+        assert figures.overall["catalogue_full"] == 950
+        assert figures.overall["procedures_with_dossiers"] == 2
+        assert (figures.overall["issued"], figures.overall["wait_count"]) == (5, 3)
+        assert figures.newest(["received_online"]) == 40 * DAY
+        assert figures.newest(["issued"]) == 5
+        assert abs(figures.by_level["commune"]["wait_p90_ms"] - 9_000) <= 180
