@@ -125,6 +125,15 @@ def slo_rows(result: dict[str, Any]) -> Iterator[TableRow]:
     yield "Objectives: memory", "≤ 150 MB", f"{result['memory_mb']:.0f} MB"
 
 
+def kpis_rows(result: dict[str, Any]) -> Iterator[TableRow]:
+    """Yield how long indicators of a province take, by question."""
+    for name, p95_ms in result["p95_ms"].items():
+        figure = (
+            f"p95 {p95_ms:.0f} ms, worst {result['worst_ms'][name]:.0f} ms; first {result['first_ms'][name]:,.0f} ms"
+        )
+        yield f"Indicators, {result['centres']} centres, a year: {name}", "p95 < 50 ms", figure
+
+
 def api_rows(results: dict[str, Any]) -> Iterator[TableRow]:
     """Yield the API's answers by size and question, all stores in one row."""
     first: dict[str, Any] = next(iter(results.values()))
@@ -217,7 +226,7 @@ ROW_BUILDERS: dict[str, Callable[[dict[str, Any]], Iterator[TableRow]]] = {
     "backlog": backlog_rows, "memory": memory_rows, "latency": latency_rows, "centre_day": centre_day_rows,
     "agent": agent_rows,
     "recompute": recompute_rows, "readd": readd_rows, "burden": burden_rows, "readers": readers_rows,
-    "slo": slo_rows, "api": api_rows, "embedded": embedded_rows,
+    "slo": slo_rows, "kpis": kpis_rows, "api": api_rows, "embedded": embedded_rows,
     "demo": demo_rows, "forecast": forecast_rows, "anomalies": anomaly_rows, "plan": plan_rows,
     "stack": stack_rows,
 }  # fmt: skip

@@ -14,7 +14,9 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from api.deps import QueriesDep
+from api.heavy_queries import HeavyQueryDep
 from api.metrics.families import gauge_family
+from api.metrics.indicators import indicator_families
 from api.metrics.network import centre_families, device_families, network_families, store_families
 from api.metrics.objectives import objective_families, scope_families
 from telemetry.errors import MotcuaError
@@ -55,6 +57,15 @@ def get_slo_metrics(request: Request, queries: QueriesDep, slo: str) -> Response
     slo_index = queries.slo_index()
     slo_index.objective(slo)
     return _families_response(request, lambda: scope_families(slo_index.for_slo(slo)))
+
+
+@router.get("/metrics/kpis", operation_id="metrics_kpis", response_class=Response)
+def get_indicator_metrics(request: Request, queries: QueriesDep, gate: HeavyQueryDep) -> Response:
+    """Return value, numerator, denominator and target of all indicators with a source, over the local year so far."""
+    indicators = queries.indicators
+    with gate.admit(indicators.overview_cost(indicators.default_window())):
+        overview = indicators.overview()
+    return _families_response(request, lambda: indicator_families(overview))
 
 
 def _families_response(request: Request, build_families: Callable[[], Iterable[Metric]]) -> Response:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from api import api_reference, docs_page
+from api import api_reference, docs_page, indicator_reference
 from api.openapi import PROBLEMS
+from telemetry.core.kpi.catalogue import INDICATORS
 from tests.program.network import Network, busy, network
 
 if TYPE_CHECKING:
@@ -176,3 +177,9 @@ def test_every_answer_on_the_page_of_the_api_is_a_real_one(tmp_path: Path, path:
 
 def test_every_json_example_on_the_page_of_the_api_says_of_which_request_it_is() -> None:
     assert len(EXAMPLES) == api_reference.PAGE.read_text(encoding="utf-8").count("```json\n") >= 3
+
+
+def test_the_page_of_indicators_has_every_row_of_the_catalogue() -> None:
+    text = indicator_reference.PAGE.read_text("utf-8")
+    assert indicator_reference.page_with_table(text) == text, "run python -m api.indicator_reference --write"
+    assert all(f"| {ident} |" in text for ident in INDICATORS)

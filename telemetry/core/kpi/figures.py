@@ -70,7 +70,7 @@ class FigureSet:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class SnapshotFigure:
     """The newest snapshot of a figure in a period: the start of its total, and its value as the mean of that total."""
 
     at: int
@@ -86,7 +86,7 @@ class PeriodFigures:
     """
 
     flows: FigureSet = field(default_factory=FigureSet)
-    snapshots: dict[tuple[str, str], Snapshot] = field(default_factory=dict)
+    snapshots: dict[tuple[str, str], SnapshotFigure] = field(default_factory=dict)
     procedures: dict[str, set[str]] = field(default_factory=dict)
     procedures_at: int = 0
     queues: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -112,7 +112,7 @@ class PeriodFigures:
         for name, count in SNAPSHOT_FIELDS.items():
             if snapshots := total.sums.get(count, 0):
                 value = round(total.sums.get(name, 0) / snapshots)
-                self._take_newer((total.scope, name), Snapshot(total.start, value))
+                self._take_newer((total.scope, name), SnapshotFigure(total.start, value))
 
     def add_procedure(self, total: Total) -> None:
         """Add a total of a procedure, whoever reports it."""
@@ -128,7 +128,7 @@ class PeriodFigures:
         if newest is not None:
             self.queues_at[level] = max(newest, self.queues_at.get(level, newest))
 
-    def _take_newer(self, key: tuple[str, str], snapshot: Snapshot) -> None:
+    def _take_newer(self, key: tuple[str, str], snapshot: SnapshotFigure) -> None:
         former = self.snapshots.get(key)
         if former is None or former.at <= snapshot.at:
             self.snapshots[key] = snapshot
