@@ -133,7 +133,9 @@ def show_indicators(request: Request, queries: QueriesDep, gate: HeavyQueryDep) 
     window = kpis_page.page_window(request.query_params, queries)
     headers = _check_page_etag(request, queries, locale)
     with gate.admit(queries.indicators.overview_cost(window)):
-        context = kpis_page.build_context(queries, locale, queries.indicators.overview(window))
+        context = kpis_page.build_context(
+            queries, locale, queries.indicators.overview(window), request.app.state.indicator_lines
+        )
     response = pages.render(request, locale, "kpis.html", context)
     response.headers.update(headers)
     return response
@@ -193,6 +195,7 @@ def install_pages(app: FastAPI) -> None:
     """Add the pages, their static files and the error page."""
     app.state.renderer = load_renderer(app.version)
     app.state.error_page = render_error_page
+    app.state.indicator_lines = kpis_page.LineCache()
     app.include_router(router)
     folder = Path(dashboards.__file__ or "").parent / "page" / "static"
     app.mount("/static", StaticFiles(directory=folder, check_dir=False), name="static")

@@ -86,9 +86,26 @@ class StrandSection:
     lines: tuple[IndicatorLine, ...]
 
 
-def build_context(queries: Queries, locale: PageLocale, overview: IndicatorOverview) -> dict[str, Any]:
+class LineCache:
+    """The lines of the newest overview by language: figures change once a minute, pages are asked for more often."""
+
+    def __init__(self) -> None:
+        self._cached: dict[str, tuple[IndicatorOverview, list[IndicatorLine]]] = {}
+
+    def lines(self, overview: IndicatorOverview, locale: PageLocale) -> list[IndicatorLine]:
+        """Return the lines of an overview."""
+        cached = self._cached.get(locale.lang)
+        if cached is None or cached[0] is not overview:
+            lines = [indicator_line(reading, overview, locale) for reading in overview.readings]
+            cached = self._cached[locale.lang] = (overview, lines)
+        return cached[1]
+
+
+def build_context(
+    queries: Queries, locale: PageLocale, overview: IndicatorOverview, cache: LineCache
+) -> dict[str, Any]:
     """Gather what the template shows."""
-    lines = [indicator_line(reading, overview, locale) for reading in overview.readings]
+    lines = cache.lines(overview, locale)
     sections = [
         StrandSection(strand, tuple(line for line in lines if line.indicator.strand == strand)) for strand in STRANDS
     ]

@@ -266,6 +266,7 @@ class IndicatorQueries:
         self._clock = clock
         self._cache = IndicatorCache(clock)
         self._pieces = PieceCache()
+        self._overview: IndicatorOverview | None = None
 
     def indicator(self, ident: str) -> Indicator:
         """Return an indicator of the catalogue; raises NotFound."""
@@ -321,11 +322,18 @@ class IndicatorQueries:
         return self.series(window, bucket, groups_of(indicator))
 
     def overview(self, window: Window | None = None) -> IndicatorOverview:
-        """Return every indicator over a window, by default the local year so far. Raises BadWindow."""
+        """Return every indicator over a window, by default the local year so far. Raises BadWindow.
+
+        The overview of the same figures is the same object, so that what is made of it can be used again.
+        """
         inventory = self._inventory()
         figures = self.series(window or self.default_window()).buckets[0]
-        day = local_date(min(self._clock(), figures.window.end - 1), inventory.zone)
-        return IndicatorOverview(figures, self.series(self.months_of_pace(), "1mo"), inventory, day)
+        months = self.series(self.months_of_pace(), "1mo")
+        cached = self._overview
+        if cached is None or cached.figures is not figures or cached.months is not months:
+            day = local_date(min(self._clock(), figures.window.end - 1), inventory.zone)
+            cached = self._overview = IndicatorOverview(figures, months, inventory, day)
+        return cached
 
     def _key(self, query: BucketQuery, groups: Iterable[FigureGroup]) -> _SeriesKey:
         return _SeriesKey((query.window, query.bucket), frozenset(groups), self._inventory().version)
