@@ -1,0 +1,78 @@
+"""Long windows of indicators are added up from cached months; one old month at a time is read again."""
+
+from __future__ import annotations
+
+from datetime import date, time
+from zoneinfo import ZoneInfo
+
+from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, Window, local_ms
+from telemetry.core.kpi.figures import PeriodFigures
+from telemetry.queries.indicators import PieceCache, pieces_of
+
+ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+
+
+def midnight(month: int, day: int = 1) -> int:
+    return local_ms(date(2026, month, day), time(0), ZONE)
+
+
+NOW = midnight(11, 23) + 10 * HOUR
+YEAR = Window(midnight(9, 15), midnight(11, 24))
+
+
+class Reader:
+    """Counts what is read."""
+
+    def __init__(self) -> None:
+        self.windows: list[Window] = []
+
+    def __call__(self, window: Window) -> PeriodFigures:
+        self.windows.append(window)
+        period = PeriodFigures()
+        period.flows.add("", "received_online", 1)
+        return period
+
+
+def test_a_window_is_its_months_and_the_present_day_apart() -> None:
+    assert pieces_of(YEAR, NOW, ZONE) == [
+        Window(midnight(9, 15), midnight(10)),
+        Window(midnight(10), midnight(11)),
+        Window(midnight(11), midnight(11, 23)),
+        Window(midnight(11, 23), midnight(11, 24)),
+    ]
+    assert pieces_of(Window(midnight(11, 23), midnight(11, 24)), NOW, ZONE) == [
+        Window(midnight(11, 23), midnight(11, 24))
+    ]
+    past = Window(midnight(3), midnight(4))
+    assert pieces_of(past, NOW, ZONE) == [past]
+
+
+def test_past_months_are_read_once_and_the_present_day_each_time() -> None:
+    cache, reader, pieces = PieceCache(), Reader(), pieces_of(YEAR, NOW, ZONE)
+    assert len(cache.periods("a", pieces, NOW, reader)) == 4
+    cache.periods("a", pieces, NOW + MINUTE, reader)
+    assert reader.windows == [*pieces, pieces[-1]]
+    cache.periods("another inventory", pieces, NOW + MINUTE, reader)
+    assert reader.windows[5:] == pieces
+
+
+def test_after_ten_minutes_one_past_month_is_read_again_each_time() -> None:
+    cache, reader, pieces = PieceCache(), Reader(), pieces_of(YEAR, NOW, ZONE)
+    cache.periods("a", pieces, NOW, reader)
+    for minute, again in ((10, pieces[0]), (11, pieces[1]), (12, pieces[2])):
+        reader.windows.clear()
+        cache.periods("a", pieces, NOW + minute * MINUTE, reader)
+        assert reader.windows == [again, pieces[3]]
+    reader.windows.clear()
+    cache.periods("a", pieces, NOW + 13 * MINUTE, reader)
+    assert reader.windows == [pieces[3]]
+
+
+def test_a_day_that_ended_a_moment_ago_is_not_settled() -> None:
+    cache, reader = PieceCache(), Reader()
+    yesterday = Window(midnight(11, 22), midnight(11, 23))
+    for now in (yesterday.end + MINUTE, yesterday.end + 2 * MINUTE, yesterday.end + 5 * MINUTE, yesterday.end + DAY):
+        cache.periods("a", [yesterday], now, reader)
+    assert len(reader.windows) == 4
+    cache.periods("a", [yesterday], yesterday.end + DAY + MINUTE, reader)
+    assert len(reader.windows) == 4
