@@ -33,6 +33,8 @@ __all__ = ["Agent", "AgentSettings", "Environment", "RemoteHandler"]
 _log = Logger(__name__)
 IDLE_STEP_MS = 3_600_000
 LINK_DISABLED_POLL_MS = 1_000
+MAX_REPEATED_BIRTHS = 20
+"""A connection repeats its birth at most so often after Wills of other connections."""
 OUTBOX_ERROR_PAUSE_MS = 5_000
 """How long the agent pauses after an outbox that could not be written."""
 MAX_PENDING_RECEIPTS = 200
@@ -72,6 +74,7 @@ class Agent:
         self.settings, self.outbox, self.environment, self.remote = settings, outbox, environment, remote
         self._topic = Topic(settings.centre, settings.device, "up")
         self._boot = environment.new_id()
+        self._repeated_births = 0
         self._sid, self._recent_sids = "", deque[str](maxlen=64)
         self._pending_receipts = deque[codec.DeliveryReceipt](maxlen=MAX_PENDING_RECEIPTS)
         self._refusal_log = RefusalLog(settings.device)
@@ -202,8 +205,12 @@ class Agent:
             device, limit = self.settings.device, limits.max_packet_bytes
             _log.error("packet_limit_too_small", device=device, max_packet_bytes=limit, remedy=remedy)
             self.alarms.raise_alarm("packet_too_large", "connection")
+        self._repeated_births = 0
+        self._publish_birth("start")
+
+    def _publish_birth(self, reason: str) -> None:
         birth = presence.Presence(
-            online=True, sid=self._sid, boot=self._boot, t=self.environment.wall(), agent=__version__, reason="start"
+            online=True, sid=self._sid, boot=self._boot, t=self.environment.wall(), agent=__version__, reason=reason
         )
         self._publish_presence(birth)
 
@@ -268,8 +275,8 @@ class Agent:
             return
         if channel == "state":
             state_message = presence.decode_presence(message.payload)
-            if state_message is not None and state_message.sid not in self._recent_sids:
-                self._reconnect.saw_other_session()
+            if state_message is not None:
+                self._on_presence(state_message, is_older=message.retain)
             return
         receipt = codec.decode_receipt(message.payload)
         if receipt is None:
@@ -279,6 +286,20 @@ class Agent:
                 self._drop_receipt("names rows that do not exist")
             else:
                 self._pending_receipts.append(receipt)
+
+    def _on_presence(self, message: presence.Presence, *, is_older: bool) -> None:
+        """Note other clients under our id; replace the Will of another connection, which replaced our retained birth.
+
+        `is_older`: it was retained before this connection's birth.  Births are repeated only for deaths, and a birth
+        causes no death: two agents with one id do not answer each other.
+        """
+        if message.sid not in self._recent_sids:
+            self._reconnect.saw_other_session()
+        is_replaced = not (message.online or is_older) and message.sid != self._sid
+        if is_replaced and self.link.is_connected and self._repeated_births < MAX_REPEATED_BIRTHS:
+            self._repeated_births += 1
+            _log.info("late_will", device=self.settings.device, sid=message.sid, repeated=self._repeated_births)
+            self._publish_birth("late_will")
 
     def _drop_receipt(self, problem: str) -> None:
         """Count a receipt that ingest cannot have sent; the rows stay, and are sent again until one comes."""
