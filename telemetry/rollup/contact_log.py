@@ -50,8 +50,13 @@ _CONTACT = "first contact"
 class ContactLog:
     """The contacts of every entity, and the service periods that follow; `periods` is updated in place."""
 
-    def __init__(self, store: Store, inventory: Callable[[], Inventory], faults: FoldFaults) -> None:
+    def __init__(
+        self, store: Store, inventory: Callable[[], Inventory], faults: FoldFaults,
+        platform_since: Callable[[], int | None],
+    ) -> None:  # fmt: skip
+        """`platform_since` returns the time of the first platform heartbeat ever, Unix ms."""
         self._store, self._inventory_source, self._faults = store, inventory, faults
+        self._platform_since = platform_since
         self._inventory: Inventory | None = None
         self._rows: dict[str, ContactsNow] = {}
         self._unwritten: set[str] = set()
@@ -146,11 +151,17 @@ class ContactLog:
             before = Window(*folded[name]) if name in folded else NEVER_IN_SERVICE
             changed = [_whole_hours(w) for w in changed_windows(before, window, now)]
             for affected in (entity, *self._systems_probed_from(name)) if changed else ():
-                first = self._rows[affected].first
-                since = Window(floor(min(first.values()), HOUR), max(now, *first.values()) + HOUR) if first else None
-                # Before an entity was heard for the first time there is nothing to fold: all of it is unknown.
-                hours.setdefault(affected, []).extend(intersection(changed, [since] if since else []))
+                hours.setdefault(affected, []).extend(intersection(changed, self._foldable_hours(affected, now)))
         return {affected: merge(windows) for affected, windows in hours.items()}
+
+    def _foldable_hours(self, entity: str, now: int) -> list[Window]:
+        """Return the hours since an entity was first heard or the platform began, which may have been interrupted.
+
+        Before both there is nothing to fold: all of it is unknown.
+        """
+        known, platform_since = [*self._rows[entity].first.values()], self._platform_since()
+        known += [] if platform_since is None else [platform_since]
+        return [Window(floor(min(known), HOUR), max(now, *known) + HOUR)] if known else []
 
     def _systems_probed_from(self, device: str) -> list[str]:
         assert self._inventory is not None  # noqa: S101

@@ -90,7 +90,7 @@ class Rollup:
         event_reader = EventReader(store)
         event_cache = EventCache(event_reader)
         self._faults = FoldFaults(store, clock)
-        self._contact_log = ContactLog(store, inventory, self._faults)
+        self._contact_log = ContactLog(store, inventory, self._faults, self._outages.first_heartbeat)
         side_inputs = FoldSideInputs(self._outages.outages_within, event_reader, event_cache, self._contact_log)
         self._fold_job = FoldJob(store, inventory, clock, evaluator, side_inputs)
         self._forecasts = ForecastJob(store, inventory, self._faults, stopwatch)

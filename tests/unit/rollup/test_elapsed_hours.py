@@ -11,16 +11,21 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, strategies as st
 
-from telemetry.core.calendar.windows import HOUR, MINUTE, Window, floor
-from telemetry.core.inventory import Device
+from telemetry.core.calendar.windows import HOUR, MINUTE, Window, floor, intersection, total_length
+from telemetry.core.fold.event_spans import dirty_hours
+from telemetry.core.fold.platform_heartbeat import HEARTBEAT_TTL_MS, RECONNECT_GRACE_MS
+from telemetry.core.inventory import DeclaredPeriod, Device
 from telemetry.core.protocol import events as ev
 from telemetry.rollup.fold_job import FoldJob
 from telemetry.rollup.service import ENTITIES_PER_PASS
+from telemetry.store import Batch, ChangeRecord, StoredEvent
 from tests.property_sizes import sized
 from tests.unit.rollup.test_rollup_calendar import ALWAYS, START, Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from telemetry.core.fold.totals import Total
 
 NINE = START + 9 * HOUR
 UNITS = ("c1", "vn83-portal")
@@ -126,6 +131,62 @@ def test_every_passed_hour_is_folded_at_any_pass_times(steps: list[tuple[int, st
             place.rollup.fold(unit, passed)
         assert [place.totals(unit) for unit in UNITS] == before
         place.store.close()
+
+
+OUTAGE = Window(NINE - 3 * HOUR + 10 * MINUTE, NINE - 2 * HOUR + 20 * MINUTE)
+"""When the platform was down, before the unit is declared."""
+
+
+@given(
+    passes=st.lists(st.one_of(st.integers(1, 90 * MINUTE), st.sampled_from([1, HOUR - 400, HOUR])), max_size=4),
+    declared_in_pass=st.integers(0, 3),
+    hours_before=st.integers(-1, 6),
+    is_heard=st.booleans(),
+    restarts=st.booleans(),
+)
+@sized(10, 200)
+def test_every_passed_hour_of_a_unit_that_is_declared_while_rollup_runs_is_folded(
+    passes: list[int], declared_in_pass: int, hours_before: int, is_heard: bool, restarts: bool
+) -> None:
+    """It is declared with a day `hours_before` hours before 09:00; the platform had an outage from 06:10 to 07:20."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Place(Path(folder))
+        place.now = NINE - 5 * HOUR
+        lived = [t for t in range(place.now, NINE - MINUTE, MINUTE) if not OUTAGE.start < t < OUTAGE.end]
+        place.platform(*lived)
+        for place.now in (NINE - 2 * HOUR, NINE - MINUTE):
+            place.passes(2)
+        period = DeclaredPeriod(NINE - hours_before * HOUR)
+        new = replace(place.world.centres["c1"], id="c2", declared_period=period)
+        devices = {d: Device(d, "c2", "counter", declared_period=period) for d in ("c2-counter1", "c2-counter2")}
+        for number, elapsed in enumerate([0, *passes, HOUR]):
+            place.now += elapsed
+            if number == min(declared_in_pass, len(passes)):
+                world = place.world
+                centres = {**world.centres, "c2": new}
+                place.world = replace(world, centres=centres, devices={**world.devices, **devices})
+            if restarts:
+                place.start()
+            if is_heard and number == len(passes):
+                heard = ev.DeviceHeartbeat(n=1, t=place.now)
+                stored = [StoredEvent("c2", "c2-counter1", "01T", heard)]
+                changes = [ChangeRecord(*hours) for hours in dirty_hours([("c2", heard)])]
+                place.store.append(Batch(place.now * 1000, stored, changes))
+            place.passes(2)
+        passed = Window(floor(NINE - 5 * HOUR, HOUR), floor(place.now, HOUR))
+        before = passed_totals(place, passed)
+        place.rollup.fold("c2", passed)
+        assert passed_totals(place, passed) == before
+        lost = sum(t.sums["platform_ms"] for t in before if t.scope == "device:c2-counter2")
+        served = Window(min(NINE - hours_before * HOUR, passed.end), passed.end)
+        outages = place.rollup._outages.outages_within(passed)
+        assert total_length(outages) == OUTAGE.length - HEARTBEAT_TTL_MS + RECONNECT_GRACE_MS
+        assert lost == total_length(intersection(outages, [served]))
+        place.store.close()
+
+
+def passed_totals(place: Place, passed: Window) -> list[Total]:
+    return place.store.totals(["c2"], "5m", passed)
 
 
 # --- objectives are judged after the folds ------------------------------------------------------
