@@ -163,6 +163,11 @@ class ContactLog:
         known += [] if platform_since is None else [platform_since]
         return [Window(floor(min(known), HOUR), max(now, *known) + HOUR)] if known else []
 
+    def first_contact(self, entity: str, otherwise: int) -> int:
+        """Return when any device of an entity was first heard, Unix ms; `otherwise` when none was, 0 when unknown."""
+        row = self._rows.get(entity)
+        return min(row.first.values(), default=otherwise) if row else 0
+
     def _systems_probed_from(self, device: str) -> list[str]:
         assert self._inventory is not None  # noqa: S101
         return [

@@ -14,11 +14,9 @@ import msgspec
 import structlog
 
 from telemetry.core.calendar.windows import DAY, HOUR, Window, ceil, floor, merge
-from telemetry.core.fold.event_spans import TICKET_LOOKBACK_MS, dirty_hours
-from telemetry.core.fold.fold import FOLD_LOOKBACK_MS, FOLD_VERSION
+from telemetry.core.fold.event_spans import dirty_hours
 from telemetry.core.fold.live_row_types import SLO_ROW_PREFIX
 from telemetry.core.fold.platform_heartbeat import PLATFORM_ENTITY, RECONNECT_GRACE_MS
-from telemetry.core.fold.totals import EVIDENCE_FIELDS
 from telemetry.rollup.backlog import FoldBacklog
 from telemetry.rollup.contact_log import ContactLog
 from telemetry.rollup.event_reader import EventReader
@@ -31,6 +29,7 @@ from telemetry.rollup.live_rows import EventCache, LiveRowBuilder, in_order_of_a
 from telemetry.rollup.platform_outages import PlatformOutages, PlatformWatch
 from telemetry.rollup.presence_limit import PresenceLimit
 from telemetry.rollup.reaggregation import Reaggregation
+from telemetry.rollup.refold import Refold
 from telemetry.store import (
     BACKLOG_HOURS_CHECKPOINT,
     CURRENT_UNTIL_CHECKPOINT,
@@ -94,6 +93,7 @@ class Rollup:
         side_inputs = FoldSideInputs(self._outages.outages_within, event_reader, event_cache, self._contact_log)
         self._fold_job = FoldJob(store, inventory, clock, evaluator, side_inputs)
         self._forecasts = ForecastJob(store, inventory, self._faults, stopwatch)
+        self._refold = Refold(store, self._outages, self._contact_log, self._faults, self._fold_part)
         self._reaggregation = Reaggregation(store, self._fold_job, clock, self._faults)
         self._live_rows = LiveRowBuilder(
             event_cache, self._fold_job.late_change_at, self._contact_log.periods, self._faults, stopwatch
@@ -109,7 +109,6 @@ class Rollup:
         What is left waits for the next pass, and the store's cursor stays before it.
         """
         self._contact_log.follow_inventory()
-        self.fold_outdated()
         self._store.reconcile()
         at = self._clock()
         self._platform.begin_pass(at)
@@ -118,6 +117,7 @@ class Rollup:
             self._last_evaluated_at = 0
         self._read_changes(at)
         folded = self._fold_backlog()
+        self.fold_outdated()
         waiting = self._backlog.windows_by_entity()
         settled = {entity: [*folded.get(entity, ()), *waiting.get(entity, ())] for entity in {*folded, *waiting}}
         self._progress.queue.extend(self._contact_log.stale_hours(settled, at))
@@ -230,9 +230,10 @@ class Rollup:
             yield
 
     def fold_outdated(self) -> None:
-        """Fold everything again when another version of the fold made the totals; an empty store is marked only."""
-        if self._store.checkpoint("fold_version") < FOLD_VERSION:
-            self.rebuild()
+        """Fold some more of what another version of the fold made, newest days first; an empty store is marked only."""
+        self._refold.begin(self._declared_entities(), self._pace.parts, self._clock())
+        end = self._stopwatch() + OLDER_BUDGET_S
+        self._refold.continue_until(lambda: self._stopwatch() >= end)
 
     def _unfolded_changes(self) -> list[ChangeRecord]:
         """Return changes not known yet, read from before the newest one known and before now.
@@ -309,47 +310,7 @@ class Rollup:
 
     def rebuild(self, window: Window | None = None, progress: Callable[[int, int], None] | None = None) -> int:
         """Fold all stored raw events again, or only `window`; returns how many entities. `progress` gets done, all."""
-        self._contact_log.follow_inventory()
-        extent = self._store.days_with_events()
-        for window_of_heartbeats in extent.pop(PLATFORM_ENTITY, []):
-            self._outages.invalidate(window_of_heartbeats)
-        folded = 0
-        for number, (entity, days) in enumerate(sorted(extent.items())):
-            with self._faults.guard(entity, "rebuild"):
-                folded += self._rebuild_entity(entity, days, window)
-            if progress is not None:
-                progress(number + 1, len(extent))
-        if window is None:
-            self._contact_log.mark_all_folded()
-        self._put_live_rows(self._contact_log.changed_rows())
-        if window is None:
-            self._store.set_checkpoint("fold_version", FOLD_VERSION)
-        return folded
-
-    def _rebuild_entity(self, entity: str, days: Iterable[Window], window: Window | None) -> bool:
-        """Fold all stored raw events of an entity again, or only `window`; returns whether there are any."""
-        reaches = (self._reach_of(entity, run) for run in days)
-        parts = [part for day in reaches if (part := day if window is None else day.clip(window)) is not None]
-        for part in merge(parts):
-            self.fold(entity, Window(floor(part.start, HOUR), ceil(part.end, HOUR)))
-        return bool(parts)
-
-    def _reach_of(self, entity: str, run: Window) -> Window:
-        """Return the hours that the events of a run of days affect, without those whose raw events are deleted.
-
-        Totals of events before the first one that is stored show that its predecessors are deleted.  Hours that a fold
-        of what is left would lose some of retain their totals.
-        """
-        first_day = self._store.events(entity, Window(run.start, min(run.start + DAY, run.end)))
-        last_day = self._store.events(entity, Window(run.end - DAY, run.end))
-        affected = dirty_hours((entity, s.event) for s in (*first_day, *last_day))
-        if not affected:
-            return run
-        reach, first = Window(affected[0][1], affected[-1][2]), first_day[0].event.t
-        before = self._store.totals([entity], "5m", Window(first - TICKET_LOOKBACK_MS, floor(first, HOUR)))
-        if any(total.sums.get(name) for total in before for name in EVIDENCE_FIELDS):
-            return Window(min(ceil(first + FOLD_LOOKBACK_MS, HOUR), reach.end), reach.end)
-        return reach
+        return self._refold.rebuild(window, progress)
 
     def _put_live_rows(self, rows: Mapping[str, bytes]) -> None:
         if rows:
@@ -374,6 +335,7 @@ class Rollup:
         rows: Mapping[str, bytes] = {}
         is_silent = self._platform.is_ingest_silent(now)
         unfolded = {entity for entity, _ in progress.queue} | self._backlog.windows_by_entity().keys()
+        unfolded |= self._refold.waiting_entities()
         unfolded |= {*self._faults.set_aside(), *self._reaggregation.open_entities(self._inventory())}
         with self._fold_job.evaluator_guard("evaluate"):
             rows = self._evaluator.evaluate(evaluate_at, is_ingest_silent=is_silent, unfolded=unfolded)
