@@ -1,7 +1,7 @@
 """The scope of a figure: `centre:ID`, `device:ID`, `desk:CENTRE:SERVICE`, `system:ID`, `province:ID`, `country`.
 
-Two more have totals but no availability: `administration:CENTRE:LEVEL`, what a centre's devices report of the matters
-that one administrative level handles, and `procedure:CENTRE:PROCEDURE`.
+Three more have totals but no availability: `administration:CENTRE:LEVEL`, what a centre's devices report of the matters
+that one administrative level handles, `procedure:CENTRE:PROCEDURE`, and `counters:CENTRE`, all its counters together.
 
 No other module joins or splits the text of a scope.
 """
@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from typing import Literal, cast
 
-ScopeKind = Literal["country", "province", "centre", "device", "desk", "system", "administration", "procedure"]
+ScopeKind = Literal[
+    "country", "province", "centre", "device", "desk", "system", "administration", "procedure", "counters"
+]
 KINDS: tuple[ScopeKind, ...] = ("country", "province", "centre", "device", "desk", "system")
 """The kinds that a text may name (`Scope.parse`)."""
 _SEPARATOR = ":"
@@ -50,6 +52,11 @@ class Scope(str):
     def procedure(cls, centre: str, procedure: str) -> Scope:
         """Return the scope of one administrative procedure, as a centre's devices report it."""
         return cls(f"procedure{_SEPARATOR}{centre}{_SEPARATOR}{procedure}")
+
+    @classmethod
+    def counters(cls, centre: str) -> Scope:
+        """Return the scope of a centre's counters together."""
+        return cls.of("counters", centre)
 
     @classmethod
     def system(cls, ident: str) -> Scope:

@@ -116,7 +116,8 @@ class FoldJob:
         inventory, outages, periods = self._inventory(), self._platform_outages(window), self._contact_log.periods
         centre, system = inventory.centres.get(entity), inventory.systems.get(entity)
         if centre is not None:
-            return fold.fold_centre(centre, inventory.devices_of(entity), events, window, outages, periods)
+            related = self._event_reader.read_related(entity, window, events, self._clock())
+            return fold.fold_centre(centre, inventory.devices_of(entity), events, window, outages, periods, related)
         if system is None and any(isinstance(s.event, ev.ProbeResult | ev.ConnectorStats) for s in events):
             system = System(entity, entity, entity, "undeclared")
         return fold.fold_system(system, inventory.province, events, window, outages, periods) if system else None

@@ -14,6 +14,7 @@ from telemetry.core.calendar.windows import HOUR, SLOT, Window, floor
 from telemetry.core.fold.totals import (
     CALENDAR_FIELD,
     CAPACITY_FIELDS,
+    COUNTER_FIELDS_BY_CLOCK,
     PROBE_SUM_FIELDS,
     READY_AT_SLOT_FIELDS,
     STATE_FIELDS,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from telemetry.core.calendar.opening_calendar import Calendar
     from telemetry.core.calendar.windows import BucketWidth
 
-_FIELDS_BY_CLOCK = frozenset((*STATE_FIELDS, *CAPACITY_FIELDS, *PROBE_SUM_FIELDS))
+_FIELDS_BY_CLOCK = frozenset((*STATE_FIELDS, *CAPACITY_FIELDS, *PROBE_SUM_FIELDS, *COUNTER_FIELDS_BY_CLOCK))
 _SLOT_ONLY_FIELDS = frozenset(READY_AT_SLOT_FIELDS)
 
 

@@ -27,6 +27,9 @@ SERVICE_LEVEL_REACH_MS = 3_600_000 + 2 * SAME_ENTRY_MS
 SEGMENT_REACH_MS = HOUR
 """How long after an event of a ticket its later ones may depend on it (`ticket_segments`), ms."""
 
+ROSTER_REACH_MS = 24 * HOUR
+"""How long after its publication a roster counts, ms."""
+
 
 def grace_ms(every_ms: int) -> int:
     """Return how long one report is valid: two intervals and 30 s of jitter (slo.md 2.2, m = 2)."""
@@ -43,6 +46,8 @@ def _span_from_t(reach_ms: int) -> Callable[[Any], StartEnd]:
 
 _instant_span = _span_from_t(1)
 _state_span = _span_from_t(STATE_GRACE_MS)
+# It may lie in a service of any length.
+_hold_span = _span_from_t(TICKET_LOOKBACK_MS + 1)
 # It may end the validity of an earlier report.
 _superseding_span = _span_from_t(ev.MAX_GRACE_MS)
 # A birth determines which deaths are valid, see `device_states`.
@@ -81,6 +86,11 @@ def _service_span(event: ev.TicketFinished) -> StartEnd:
     return _clamped_span(event.called, event.t)[0], event.t + SEGMENT_REACH_MS + 1
 
 
+def _roster_span(event: ev.SchedulePublished) -> StartEnd:
+    """From its publication to its end: a roster is published at most ROSTER_REACH_MS ahead."""
+    return _clamped_span(event.opens, event.t)[0], max(event.t + 1, min(event.closes, event.t + ROSTER_REACH_MS))
+
+
 def _period_span(event: ev.ConnectorStats) -> StartEnd:
     return _clamped_span(event.t - event.period_ms, event.t)
 
@@ -92,7 +102,8 @@ def _clamped_span(start: int, t: int) -> StartEnd:
 
 _SPAN_BY_TYPE: dict[type[ev.Event], Callable[[Any], StartEnd]] = {
     ev.DeviceHeartbeat: _superseding_span, ev.ProbeResult: _superseding_span, ev.LinkState: _superseding_span,
-    ev.DisplayState: _state_span, ev.CounterState: _state_span,
+    ev.DisplayState: _state_span, ev.CounterState: _superseding_span, ev.CentreModeSet: _superseding_span,
+    ev.SchedulePublished: _roster_span, ev.TicketHeld: _hold_span, ev.TicketResumed: _hold_span,
     ev.KioskState: _superseding_span, ev.DeviceContact: _superseding_span, ev.DeviceStatus: _status_span,
     ev.TicketIssued: _entry_span, ev.TicketCalled: _call_span, ev.TicketRecalled: _recall_span,
     ev.TicketServingStarted: _wait_span,
@@ -101,7 +112,7 @@ _SPAN_BY_TYPE: dict[type[ev.Event], Callable[[Any], StartEnd]] = {
 }  # fmt: skip
 """The span by type of event; a table, because ingest looks up 100,000 a second."""
 _REACH_BY_TYPE: dict[type[ev.Event], int] = {
-    ev.DeviceHeartbeat: ev.MAX_GRACE_MS, ev.CounterState: STATE_GRACE_MS, ev.DeviceContact: ev.MAX_GRACE_MS,
+    ev.DeviceHeartbeat: ev.MAX_GRACE_MS, ev.CounterState: ev.MAX_GRACE_MS, ev.DeviceContact: ev.MAX_GRACE_MS,
 }  # fmt: skip
 """The frequent types of devices: how long their span lasts from `t`, ms."""
 _GET_T, _GET_ENTERED = attrgetter("t"), attrgetter("entered")

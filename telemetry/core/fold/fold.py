@@ -25,6 +25,7 @@ from telemetry.core.fold.administrative_counts import (
     connector_counts,
 )
 from telemetry.core.fold.centre_state import GapEvidence, centre_devices_of
+from telemetry.core.fold.counter_time import counter_sums
 from telemetry.core.fold.counters import probe_counts
 from telemetry.core.fold.device_states import vantage_segments
 from telemetry.core.fold.event_spans import SERVICE_LEVEL_REACH_MS
@@ -74,18 +75,20 @@ def input_window(window: Window) -> Window:
 # --- a centre ---------------------------------------------------------------------------------
 
 
-def fold_centre(
+def fold_centre(  # noqa: PLR0913, PLR0917  # all of them decide the totals
     centre: Centre,
     devices: Sequence[Device],
     events: Iterable[SourcedEvent],
     window: Window,
     platform_outages: Sequence[Window] = (),
     periods: ServicePeriods = ALL_IN_SERVICE,
+    related_events: Sequence[SourcedEvent] = (),
 ) -> list[Total]:
-    """Return the 5-minute totals of the centre, its devices, desks, administrative levels and procedures in the window.
+    """Return the 5-minute totals of the centre, its devices, desks, counters, levels and procedures in the window.
 
     `devices` are the declared ones; `platform_outages` are the windows in which our own platform was down.  Time
-    outside a device's or the centre's service period is in none of their sums.
+    outside a device's or the centre's service period is in none of their sums.  `related_events` are those of
+    `counter_time.RELATED_TYPES` beyond `input_window` that reach into the window.
     """
     unique_events = deduplicate(events)
     centre_devices = centre_devices_of(devices, unique_events, _reach(window), periods.window_of)
@@ -105,6 +108,8 @@ def fold_centre(
             desk = sums_by_scope.setdefault(Scope.desk(centre.id, name), {})
             for slot, sums in sums_by_slot.items():
                 desk.setdefault(slot, {}).update(sums)
+    with_related = deduplicate([*unique_events, *related_events]) if related_events else unique_events
+    sums_by_scope[Scope.counters(centre.id)] = counter_sums(with_related, window)
     administrative = administrative_counts(centre.id, centre.level, unique_events, window)
     return _to_totals(centre.id, centre.province, {**sums_by_scope, **administrative})
 
@@ -268,8 +273,9 @@ _ZEROS_BY_SCOPE_KIND: dict[ScopeKind, dict[str, int]] = {
     "system": dict.fromkeys((*STATE_FIELDS, *PROBE_FIELDS, *CONNECTOR_FIELDS), 0),
     "administration": dict.fromkeys(ADMINISTRATION_FIELDS, 0),
     "procedure": dict.fromkeys(PROCEDURE_FIELDS, 0),
+    "counters": {},
 }
-"""The fields that each kind of scope's totals always have; a desk has those of SEGMENT_FIELDS that are above 0 too."""
+"""The fields that each kind of scope's totals always have; others (SEGMENT_FIELDS, COUNTER_FIELDS) where above 0."""
 
 
 def _to_totals(entity: str, province: str, sums_by_scope: SumsByScope) -> list[Total]:

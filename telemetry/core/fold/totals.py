@@ -55,6 +55,13 @@ SEGMENT_FIELDS = (
 )  # fmt: skip
 """Of a desk, only where they are above 0: the way to the counter, recalls and what they delay, tickets that a transfer
 brought, negative durations (crossed clocks), and services or tickets whose record is wrong."""
+COUNTER_FIELDS = (
+    "counter_service_ms", "counter_busy_ms", "counter_open_ms", "counter_rostered_ms", "counter_open_rostered_ms",
+    "online_only_ms",
+)  # fmt: skip
+"""Of a centre's counters together, only where they are above 0, see `counter_time`; and the online-only mode."""
+COUNTER_FIELDS_BY_CLOCK = ("counter_open_ms", "online_only_ms")
+"""Those of them that hours and days also hold for the opening hours alone, as `open_…`."""
 CONNECTOR_FIELDS = ("connector_ok", "connector_failed", "connector_timed", "connector_duration_sum_ms")
 """Of a system: requests of its connectors, how many of them have a mean duration, and the sum of their durations."""
 PROBE_FIELDS = ("probes", "probes_ok", "latency_sum_ms", "latency_histogram")

@@ -16,7 +16,7 @@ from telemetry.core.fold.ticket_segments import desk_counts
 from telemetry.core.fold.totals import add_sums
 from telemetry.core.protocol import events as ev
 from tests.durations import nearest_rank
-from tests.unit.days import five, ms, said, sums_of, ticket
+from tests.unit.days import five, made, ms, said, sums_of, ticket
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -293,3 +293,26 @@ def test_a_late_event_changes_nothing_outside_its_span(hall: list[SourcedEvent],
         before, now = one.get(service, {}), other.get(service, {})
         changed = [slot for slot in {*before, *now} if before.get(slot) != now.get(slot)]
         assert all(floor(span.start, SLOT) <= slot < span.end for slot in changed)
+
+
+# --- 13: lunch, split shifts, online-only -----------------------------------------------------
+
+
+def test_lunch_and_split_shifts_are_in_no_denominator() -> None:
+    """The counter closes for lunch: utilisation and availability use the time on duty alone."""
+
+    def beats(state: str, start: int, end: int) -> list[ev.Event]:
+        counters = [{"counter": "c1", "state": state}]
+        return [made(ev.DeviceHeartbeat, t, {"counters": counters}) for t in range(start, end, MINUTE)]
+
+    shifts = [
+        made(ev.SchedulePublished, ms(7) + i, {"counter": "c1", "opens": opens, "closes": closes})
+        for i, (opens, closes) in enumerate(((ms(7, 30), ms(11, 30)), (ms(13, 30), ms(17))))
+    ]
+    day = [*beats("open", ms(7, 30), ms(11, 30)), *beats("break", ms(11, 30), ms(13, 30)),
+           *beats("open", ms(13, 30), ms(16, 30)), *beats("closed", ms(16, 30), ms(17))]  # fmt: skip
+    hall = [said(e, spool=f"s{i}") for i, e in enumerate([*shifts, *day, *visit(entered=ms(8), length=HOUR)])]
+    sums = sums_of(five(hall, DAY), "counters:vn83-1")
+    assert sums["counter_rostered_ms"] == 7 * HOUR + 30 * MINUTE
+    assert sums["counter_open_ms"] == sums["counter_open_rostered_ms"] == 7 * HOUR
+    assert sums["counter_busy_ms"] == HOUR
