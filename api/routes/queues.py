@@ -21,6 +21,7 @@ from api.schemas.queues import (
 from api.times import WindowParam
 from telemetry.core.calendar.windows import day_window, to_local
 from telemetry.core.figures.histograms import queue_figures
+from telemetry.queries.queue_groups import QueueGroup
 
 if TYPE_CHECKING:
     from api.paging import PageRequest
@@ -67,9 +68,15 @@ def list_current_queues(
 class QueueHistoryParams:
     """The buckets of the history and the threshold that waits are compared with."""
 
-    def __init__(self, within: Annotated[int, Depends(_validate_threshold)], bucket: QueueBucket = "total") -> None:
+    def __init__(
+        self, within: Annotated[int, Depends(_validate_threshold)], bucket: QueueBucket = "total",
+        by: Annotated[
+            QueueGroup | None, Query(description="one row for each; without it one for each centre and service")
+        ] = None,
+    ) -> None:  # fmt: skip
         self.within = within
         self.bucket = bucket
+        self.by = by
 
 
 @router.get("/queues/history", operation_id="queues_history", response_model=QueueHistoryEnvelope)
@@ -77,7 +84,7 @@ def get_queue_history(
     queries: QueriesDep, queue_filter: QueueFilterParam, span: WindowParam,
     params: Annotated[QueueHistoryParams, Depends()], page: PageParam, gate: HeavyQueryDep,
 ) -> Response:  # fmt: skip
-    """List figures by centre, service and bucket; by default today so far, or else the newest day with tickets."""
+    """List figures by centre and service (or `by`) and bucket; by default today, or the newest day with tickets."""
     zone = queries.zone(queue_filter.centre)
     window = span.resolve(zone, lambda: queries.today_so_far(zone))
     cost = queries.queue_history_cost(queue_filter.centre, window, params.bucket)
@@ -90,13 +97,15 @@ def _queue_history(
     page: PageRequest,
 ) -> QueueHistoryEnvelope:  # fmt: skip
     zone = queries.zone(queue_filter.centre)
-    queue_history = queries.queue_history(queue_filter.centre, queue_filter.service, window, params.bucket)
+    queue_history = queries.queue_history(queue_filter.centre, queue_filter.service, window, params.bucket, params.by)
     if choice == "today" and not queue_history.has_tickets:
         newest = queries.newest_day_with_tickets(queue_filter.centre)
         if newest is not None and newest < window.start:
             choice, window = "newest", day_window(to_local(newest, zone).date(), zone)
-            queue_history = queries.queue_history(queue_filter.centre, queue_filter.service, window, params.bucket)
-    part, following = page.slice_rows(queue_history.rows, lambda r: (r.centre, r.service, r.window.start))
+            queue_history = queries.queue_history(
+                queue_filter.centre, queue_filter.service, window, params.bucket, params.by
+            )
+    part, following = page.slice_rows(queue_history.rows, lambda r: (r.centre, r.service, r.group, r.window.start))
     meta = QueueHistoryMeta.for_window(
         queries, queue_history.window, queue_history.zone, queue_history.coverage, window_choice=choice
     )

@@ -209,6 +209,13 @@ PROPERTY_TEXTS: dict[str, PropertyText] = {
     "data_quality": _T(
         "segments with their entry, call and end ÷ segments; those without an end count over whole past days only"
     ),
+    "utilisation": _T("busy ÷ open time of counters whose state is known"),
+    "open_against_schedule": _T(
+        "open time within the schedule ÷ schedule: the published roster, or else the declared counters in opening hours"
+    ),
+    "load": _T("segments that began × mean service time of their service ÷ open time of counters; 1 is an overload"),
+    "service_s": _seconds("busy time of all counters, also of those whose state nobody reports"),
+    "online_only_s": _seconds("time in which the centre reported that it serves online only"),
     "numerator": _count("what counts"),
     "denominator": _count("out of how many"),
     "wait": _T("waits that ended in the interval, until the first call"),

@@ -8,8 +8,10 @@ from pydantic import Field
 
 from api.schemas.envelope import ApiModel, WindowMeta, window_fields
 from api.times import rfc3339_or_none
+from telemetry.core.figures.counter_figures import counter_figures
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Self
 
     from telemetry.core.figures.histograms import DurationHistogram, QueueFigures
@@ -104,11 +106,35 @@ class ShareFigures(ApiModel):
         return cls.build(share)
 
 
-class QueueHistoryRowResponse(ApiModel):
-    """One service at one centre over one bucket."""
+class CounterTimeFigures(ApiModel):
+    """The counters of the row's centres together; numerators and denominators in milliseconds of a counter."""
 
-    centre: str
-    service: str
+    utilisation: ShareFigures
+    open_against_schedule: ShareFigures
+    load: ShareFigures
+    service_s: float
+    online_only_s: float
+
+    @classmethod
+    def from_sums(cls, sums: Mapping[str, int]) -> Self:
+        """Return the figures of counters."""
+        figures = counter_figures(sums)
+        return cls.build(
+            service_s=figures.service_ms / 1000,
+            online_only_s=figures.online_only_ms / 1000,
+            **{
+                name: ShareFigures.from_share(getattr(figures, name))
+                for name in ("utilisation", "open_against_schedule", "load")
+            },
+        )
+
+
+class QueueHistoryRowResponse(ApiModel):
+    """One service at one centre over one bucket, or one group of them."""
+
+    centre: str | None = Field(description="the centre; null in a row about several")
+    service: str | None = Field(description="the service; null in a row about several")
+    group: str | None = Field(description="the level or agency of `by=level|owner_agency`, else null")
     from_: str = Field(serialization_alias="from")
     to: str
     issued: int
@@ -132,6 +158,9 @@ class QueueHistoryRowResponse(ApiModel):
     forgotten_open: int
     double_closed: int
     data_quality: ShareFigures
+    counters: CounterTimeFigures | None = Field(
+        description="the counters of its centres, with `by=centre` and `by=level` over all services; else null"
+    )
 
     @classmethod
     def from_row(cls, row: QueueHistoryRow, threshold_s: int, now: int) -> Self:
@@ -142,6 +171,10 @@ class QueueHistoryRowResponse(ApiModel):
             figures,
             segments,
             **_segment_fields(segments),
+            centre=row.centre or None,
+            service=row.service or None,
+            group=row.group or None,
+            counters=None if row.counters is None else CounterTimeFigures.from_sums(row.counters),
             wait=WaitFigures.from_histogram(figures.wait),
             within=WithinThresholdFigures.build(figures.wait.within_threshold(threshold_s)),
             service_level=[ServiceLevelFigures.build(level) for level in figures.service_levels],

@@ -17,6 +17,7 @@ from telemetry.core.kpi.figures import (
     PeriodFigures,
 )
 from telemetry.core.scope import Scope
+from telemetry.queries.queue_groups import add_offered_work, counters_by_bucket
 from telemetry.queries.queues import queue_history_rows
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from telemetry.core.inventory import Centre, Inventory
     from telemetry.core.kpi.baseline import CountPeriod, DeclaredFigure
     from telemetry.queries.availability import AvailabilityResult
-    from telemetry.queries.buckets import BucketQuery, BucketSize
+    from telemetry.queries.buckets import BucketQuery, BucketSize, OpenWindowsCache
     from telemetry.queries.network import NetworkStatus
     from telemetry.queries.totals_cache import TotalsReader
     from telemetry.queries.views import SystemView
@@ -45,6 +46,7 @@ class IndicatorInputs:
     completeness: Completeness
     availability: Callable[[str, Window, BucketSize], AvailabilityResult]
     now: int
+    open_windows: OpenWindowsCache
 
     @property
     def centres(self) -> list[Centre]:
@@ -96,16 +98,23 @@ def _runs(query: BucketQuery, now: int) -> list[tuple[BucketWidth, Window]]:
 
 
 def read_queues(buckets: FigureBuckets, inputs: IndicatorInputs) -> None:
-    """Add the queue sums of all halls by level; a level's newest data are those of its halls."""
+    """Add the queue sums of all halls and their counters by level; a level's newest data are those of its halls."""
     level_of = {c.id: c.level for c in inputs.centres}
     newest: dict[str, int] = {}
     for view in inputs.status.centres:
         if view.last_data is not None:
             newest[view.centre.level] = max(view.last_data, newest.get(view.centre.level, 0))
-    for row in queue_history_rows(inputs.store, inputs.centres, buckets.query, None, inputs.now):
-        level, index = level_of[row.centre], buckets.index(row.window.start)
+    rows = queue_history_rows(inputs.store, inputs.centres, buckets.query, None, inputs.now)
+    counters = counters_by_bucket(inputs.store, inputs.centres, buckets.query, inputs.now, inputs.open_windows)
+    add_offered_work(counters, rows)
+    sums_of_all = [
+        *((row.centre, row.window, row.sums) for row in rows),
+        *((centre, window, sums) for (centre, window), sums in counters.items() if any(sums.values())),
+    ]
+    for centre, window, sums in sums_of_all:
+        level, index = level_of[centre], buckets.index(window.start)
         end = buckets.windows[index].end
-        buckets.periods[index].add_queue_sums(level, row.sums, min(newest.get(level, end), end))
+        buckets.periods[index].add_queue_sums(level, sums, min(newest.get(level, end), end))
 
 
 def add_live_figures(figures: FigureSet, status: NetworkStatus) -> None:

@@ -50,8 +50,8 @@ CACHED_FOR_MS = 60_000
 STALE_FOR_MS = 5 * CACHED_FOR_MS
 """How old an answer may be that is given while another thread renews it."""
 MAX_CACHED_SERIES = 32
-KINDS_OF_TOTALS = 3
-"""A centre has totals of its desks, its administrative levels and its procedures."""
+KINDS_OF_TOTALS = 4
+"""A centre has totals of its desks, its counters, its administrative levels and its procedures."""
 MONTHS_OF_PACE = 12
 FigureGroup = Literal["administration", "operation"]
 """Events of digital administration, or everything else."""

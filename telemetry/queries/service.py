@@ -24,6 +24,7 @@ from telemetry.queries.indicator_figures import IndicatorInputs
 from telemetry.queries.indicators import IndicatorQueries
 from telemetry.queries.network import NetworkViewCache, planned_maintenance, scope_of_centres
 from telemetry.queries.period_history import days_with_tickets, newest_day_with_tickets, read_period_history
+from telemetry.queries.queue_groups import add_offered_work, counters_by_bucket, group_key, group_rows
 from telemetry.queries.queues import QueueHistory, current_queues, empty_queue_row, queue_history_rows
 from telemetry.queries.readiness import read_readiness
 from telemetry.queries.slo_history import ScopedSloQuery, budget_spending, slo_history
@@ -39,15 +40,17 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from telemetry.core.calendar.calendar_values import CalendarDay
+    from telemetry.core.figures.queue_periods import QueueHistoryRow
     from telemetry.core.in_service import ServicePeriods
     from telemetry.core.inventory import Inventory, Target, UnknownPolicy
     from telemetry.core.slo.history import BudgetSpend, HistoryPoint
     from telemetry.queries.availability import AvailabilityDimension, AvailabilityResult, ClockKind
-    from telemetry.queries.buckets import BucketSize, QueryCost
+    from telemetry.queries.buckets import BucketQuery, BucketSize, QueryCost
     from telemetry.queries.completeness import StoreStats
     from telemetry.queries.forecasts import ArrivalsForecast, CentreFlag, StaffingPlan
     from telemetry.queries.network import CachedNetworkView, MaintenanceWindow, NetworkStatus
     from telemetry.queries.period_history import DayRange, PeriodHistory
+    from telemetry.queries.queue_groups import CounterKey, QueueGroup
     from telemetry.queries.queues import CurrentQueue
     from telemetry.queries.readiness import Readiness
     from telemetry.queries.slos import SloIndex
@@ -270,8 +273,9 @@ class Queries:
 
     def queue_history(
         self, centre: str | None, service: str | None, window: Window, bucket: BucketSize = "total",
+        by: QueueGroup | None = None,
     ) -> QueueHistory:  # fmt: skip
-        """Return past queue figures; a named service of a named centre always has its total."""
+        """Return past queue figures, grouped if asked; a named service of a named centre always has its total."""
         network = self.network()
         centres = network.centres() if centre is None else [network.centre(centre)]
         query = bucket_query(window, bucket, network.inventory.zone if centre is None else centres[0].zone)
@@ -280,6 +284,8 @@ class Queries:
             self._check_service(service, centres)
             if centre is not None and bucket == "total":
                 rows = (empty_queue_row(centres[0], service, query),)
+        if by is not None:
+            rows = self._grouped_queue_rows(rows, by, centres, query, has_counters=service is None)
         if all(c.imported for c in centres):
             return QueueHistory(query.window, query.zone, rows, None)
         total_query = replace(query, bucket="total")
@@ -288,6 +294,17 @@ class Queries:
             self._totals_cache, scope, total_query, AvailabilityOptions(), self._clock(), self._open_windows_cache
         )
         return QueueHistory(query.window, query.zone, rows, result.overall.coverage)
+
+    def _grouped_queue_rows(
+        self, rows: tuple[QueueHistoryRow, ...], by: QueueGroup, centres: list[Centre], query: BucketQuery, *,
+        has_counters: bool,
+    ) -> tuple[QueueHistoryRow, ...]:  # fmt: skip
+        counters: dict[CounterKey, dict[str, int]] = {}
+        if has_counters and by in ("centre", "level"):
+            counters = counters_by_bucket(self._store, centres, query, self._clock(), self._open_windows_cache)
+            add_offered_work(counters, rows)
+        services = dict(self._inventory().services)
+        return group_rows(rows, group_key(by, {c.id: c for c in centres}, services), counters)
 
     def _check_service(self, service: str, centres: list[Centre] | None = None) -> None:
         centre_services = {s for c in centres or () for s in c.services}
@@ -356,7 +373,7 @@ class Queries:
     def _indicator_inputs(self) -> IndicatorInputs:
         return IndicatorInputs(
             self._store, self._inventory(), self.network_status(), self.store_stats().completeness.overall,
-            self.availability, self._clock(),
+            self.availability, self._clock(), self._open_windows_cache,
         )  # fmt: skip
 
     def store_stats(self) -> StoreStats:

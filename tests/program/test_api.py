@@ -63,6 +63,8 @@ def test_queue_history_has_the_public_shape(net: Network) -> None:
         {
             "centre": "vn83-a",
             "service": "land",
+            "group": None,
+            "counters": None,
             "from": "2026-11-23T07:00:00+07:00",
             "to": "2026-11-23T09:00:00+07:00",
             "issued": 2,

@@ -25,13 +25,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class QueueHistoryRow:
-    """One service at one centre over one bucket; `sums` (`totals.QUEUE_FIELDS`) may be added to those of other rows."""
+    """One service at one centre over one bucket; `sums` (`totals.QUEUE_FIELDS`) may be added to those of other rows.
+
+    A row of a group has no centre or no service, the group's id, and the sums of its centres' counters where known.
+    """
 
     centre: str
     service: str
     window: Window
     zone: ZoneInfo
     sums: Mapping[str, int]
+    group: str = ""
+    counters: Mapping[str, int] | None = None
 
     @property
     def figures(self) -> QueueFigures:

@@ -134,10 +134,12 @@ def _parts(records: _Records) -> Mapping[str, list[Window]]:
     for counter in {*busy_by_counter, *records.reports, *records.roster}:
         segments = states.build_segments(records.reports.get(counter, ()))
         busy = merge(busy_by_counter.get(counter, ()))
-        known_busy = intersection(busy, (Window(s.start, s.end) for s in segments))
+        known = [Window(s.start, s.end) for s in segments]
+        known_busy = intersection(busy, known)
         opened = merge([*known_busy, *(Window(s.start, s.end) for s in segments if s.state == "up")])
         rostered = difference(records.roster.get(counter, ()), online_only)
         parts["counter_service_ms"] += busy
+        parts["counter_known_ms"] += known
         parts["counter_busy_ms"] += known_busy
         parts["counter_open_ms"] += opened
         parts["counter_rostered_ms"] += rostered

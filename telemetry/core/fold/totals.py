@@ -57,7 +57,7 @@ SEGMENT_FIELDS = (
 brought, negative durations (crossed clocks), and services or tickets whose record is wrong."""
 COUNTER_FIELDS = (
     "counter_service_ms", "counter_busy_ms", "counter_open_ms", "counter_rostered_ms", "counter_open_rostered_ms",
-    "online_only_ms",
+    "counter_known_ms", "online_only_ms",
 )  # fmt: skip
 """Of a centre's counters together, only where they are above 0, see `counter_time`; and the online-only mode."""
 COUNTER_FIELDS_BY_CLOCK = ("counter_open_ms", "online_only_ms")

@@ -27,7 +27,8 @@ def hall(*events: ev.Event) -> list[SourcedEvent]:
 
 
 def sums(*events: ev.Event, window: Window = DAY) -> dict[str, int]:
-    return {name: value for name, value in add_sums(counter_sums(hall(*events), window).values()).items() if value}
+    found = add_sums(counter_sums(hall(*events), window).values())
+    return {name: value for name, value in found.items() if value and name != "counter_known_ms"}
 
 
 def service(start: int, end: int, name: str = "k1", counter: str = "c1", **fields: object) -> ev.Event:
@@ -106,6 +107,11 @@ def test_a_counter_on_break_is_not_open_and_a_lunch_break_is_in_neither_figure()
     assert sums(*events) == {
         "counter_open_ms": 31 * MINUTE, "counter_busy_ms": 15 * MINUTE, "counter_service_ms": 15 * MINUTE,
     }  # fmt: skip
+
+
+def test_time_in_which_a_counter_is_known_to_be_closed_is_known() -> None:
+    (found,) = counter_sums(hall(*states("closed", T, T + MINUTE)), Window(T, T + SLOT)).values()
+    assert found == {"counter_known_ms": 3 * MINUTE + 30_000}
 
 
 def test_a_change_between_heartbeats_holds_until_the_next_one() -> None:
