@@ -29,7 +29,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 COLUMNS = (
     "centre", "centre_name", "service", "service_name", "from", "to", "time_of_day", "issued", "issued_per_open_day",
     "served", "abandoned", "no_show", "wait_count", "wait_mean_s", "wait_p90_s", "within_threshold_s", "within_count",
-    "within_ratio",
+    "within_ratio", "transferred", "closed_eod", "way_count", "way_mean_s",
 )  # fmt: skip
 """In every table; centre and service are empty where a line is about all of them."""
 
@@ -88,7 +88,7 @@ def _values(
         line.centre, names.centre(line.centre), line.service, names(line.service) if line.service else "", start, end,
         line.time_of_day, figures.issued, line.issued_per_day, figures.served, figures.abandoned, figures.no_show,
         figures.wait.count, figures.wait.mean_s, figures.wait.percentile_s(0.9), threshold_s, within.count,
-        within.ratio,
+        within.ratio, figures.transferred, figures.closed_eod, figures.way_time.count, figures.way_time.mean_s,
     ]  # fmt: skip
 
 

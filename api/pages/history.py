@@ -87,6 +87,7 @@ def build_context(
         "picker": build_picker(queries, locale, place, period),
         "history": history,
         "figures": history.overall,
+        "counters": queries.period_counters(place.ident, days) if place.ident and not history.is_empty else None,
         "within": history.overall.wait.within_threshold(threshold_s),
         "threshold_s": threshold_s,
         "sentence": summary_sentence(history, locale, threshold_s, empty_key(queries, place, period)),

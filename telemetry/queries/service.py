@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.opening_calendar import Calendar
 from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window, day_window, floor
+from telemetry.core.figures.counter_figures import counter_figures
+from telemetry.core.fold.totals import add_sums
 from telemetry.core.in_service import ALWAYS_IN_SERVICE, service_periods
 from telemetry.core.inventory import ALWAYS_OPEN, UNDECLARED_SERVICE, Centre, local_date
 from telemetry.core.queueing.staffing import StaffingRules, WhatIf
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from telemetry.core.calendar.calendar_values import CalendarDay
+    from telemetry.core.figures.counter_figures import CounterFigures
     from telemetry.core.figures.queue_periods import QueueHistoryRow
     from telemetry.core.in_service import ServicePeriods
     from telemetry.core.inventory import Inventory, Target, UnknownPolicy
@@ -352,6 +355,13 @@ class Queries:
             self._check_service(service, centres)
         in_service = ALWAYS_IN_SERVICE if centre is None else self.service_periods().window_of(f"centre:{centre}")
         return read_period_history(self._store, centres, days, service, self._clock(), in_service)
+
+    def period_counters(self, centre: str, days: DayRange) -> CounterFigures:
+        """Return the figures of a centre's counters over whole local days."""
+        query = bucket_query(days.window, "total", days.zone)
+        declaration = self.network().centre(centre)
+        sums = counters_by_bucket(self._store, [declaration], query, self._clock(), self._open_windows_cache)
+        return counter_figures(add_sums(sums.values()))
 
     def _declared_centres(self) -> list[Centre]:
         return [c for c in self.network().centres() if not c.imported]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from telemetry.core.calendar.windows import Window
+from telemetry.core.fold.histogram_buckets import histogram_of
 from telemetry.core.fold.live_row_types import CentreNow
 from telemetry.core.in_service import ServicePeriod, ServicePeriods
 from telemetry.queries.period_history import DayRange, read_period_history
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 HTML = {"Accept": "text/html"}
 FRIDAY = "?from=2026-11-20&to=2026-11-20"
+WEDNESDAY = "?from=2026-11-18&to=2026-11-18"
 WEEK = "?from=2026-11-16&to=2026-11-22"
 
 
@@ -57,9 +59,12 @@ def import_log(net: Network) -> None:
 
 
 def ticket(net: Network, centre: str, service: str, at: tuple[int, int, int], sums: dict[str, int]) -> None:
-    """Put sums into the totals of five minutes, hour and day."""
+    """Put a desk's sums into the totals of five minutes, hour and day."""
+    put_totals(net, f"desk:{centre}:{service}", at, sums)
+
+
+def put_totals(net: Network, scope: str, at: tuple[int, int, int], sums: dict[str, int]) -> None:
     day, hour, minute = at
-    scope = f"desk:{centre}:{service}"
     starts: tuple[tuple[BucketWidth, int], ...] = (
         ("5m", local(hour, minute, day)),
         ("1h", local(hour, 0, day)),
@@ -365,3 +370,19 @@ def test_no_page_or_download_reads_raw_events(net: Network, monkeypatch: pytest.
     for path in ("/", "/centres/vn83-a", f"/{WEEK}", f"/centres/vn83-a{WEEK}", f"/centres/vn83-a{FRIDAY}"):
         page(net, path)
     assert rows_of(net, f"/centres/vn83-a/history.csv{WEEK}&table=detail")
+
+
+def test_a_centres_history_shows_ways_transfers_and_counters_where_there_are_data(net: Network) -> None:
+    texts = ("Chuyển quầy, lĩnh vực", "Thời gian đến quầy trung bình", "Hiệu suất sử dụng quầy", "Quầy mở so với lịch")
+    plain = net.client.get(f"/centres/vn83-a{FRIDAY}&lang=vi", headers=HTML).text
+    assert not any(text in plain for text in texts), "no card stands for what nobody measures"
+    way = {"way_count": 1, "way_sum_ms": 90_000, "way_histogram": histogram_of(90_000)}
+    ticket(net, "vn83-a", "land", (18, 8, 20), {"issued": 1, "transferred": 2, "closed_eod": 1, **way})
+    counters = {"counter_known_ms": 1, "counter_busy_ms": 900_000, "counter_open_ms": 3_600_000}
+    scheduled = {"counter_rostered_ms": 7_200_000, "counter_open_rostered_ms": 3_600_000}
+    put_totals(net, "counters:vn83-a", (18, 8, 20), {**counters, **scheduled})
+    shown = net.client.get(f"/centres/vn83-a{WEDNESDAY}&lang=vi", headers=HTML).text
+    assert all(text in shown for text in texts)
+    assert "bận 0,2 giờ trên 1" in shown or "bận 0,3 giờ trên 1" in shown
+    (land, _) = rows_of(net, f"/centres/vn83-a/history.csv{WEDNESDAY}&table=service")
+    assert [land[n] for n in ("transferred", "closed_eod", "way_count", "way_mean_s")] == ["2", "1", "1", "90"]

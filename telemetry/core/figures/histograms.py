@@ -161,6 +161,9 @@ class QueueFigures:
     wait: DurationHistogram
     service_time: DurationHistogram
     service_levels: tuple[ServiceLevel, ...] = ()
+    transferred: int = 0
+    closed_eod: int = 0
+    way_time: DurationHistogram = DurationHistogram(0, 0)
 
 
 def queue_figures(sums: Mapping[str, int]) -> QueueFigures:
@@ -177,6 +180,9 @@ def queue_figures(sums: Mapping[str, int]) -> QueueFigures:
             ServiceLevel(x, sums.get(f"level_good_{x}", 0), sums.get(f"level_bad_{x}", 0))
             for x in SERVICE_LEVEL_THRESHOLDS_S
         ),
+        transferred=sums.get("transferred", 0),
+        closed_eod=sums.get("closed_eod", 0),
+        way_time=duration_histogram(sums, "way"),
     )
 
 
