@@ -9,6 +9,7 @@ from pydantic import Field
 from api.schemas.envelope import ApiModel, WindowMeta, window_fields
 from api.times import rfc3339_or_none
 from telemetry.core.figures.counter_figures import counter_figures
+from telemetry.core.figures.suspect_services import suspect_services
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,6 +86,24 @@ class FinalWaitFigures(ApiModel):
     recalled_tickets: int
 
 
+class SuspectServiceFigures(ApiModel):
+    """Services longer than 3 × the 95th percentile of their service, and the mean of the others."""
+
+    limit_s: float | None
+    count: int
+    usual_count: int
+    usual_mean_s: float | None
+
+
+class BookedVisitFigures(ApiModel):
+    """Visits with an appointment; their waits begin at the later of arrival and booked time."""
+
+    issued: int
+    count: int
+    sum_s: float
+    mean_s: float | None
+
+
 class NegativeCounts(ApiModel):
     """Durations that are negative because the clocks of two devices disagree: they are in no other figure."""
 
@@ -148,9 +167,11 @@ class QueueHistoryRowResponse(ApiModel):
     recalls: int
     wait: WaitFigures
     final_wait: FinalWaitFigures
+    booked: BookedVisitFigures
     within: WithinThresholdFigures
     service_level: list[ServiceLevelFigures]
     service_time: ServicePercentiles
+    suspect_services: SuspectServiceFigures
     way_time: ServicePercentiles
     abandonment: ShareFigures
     no_shows: ShareFigures
@@ -179,6 +200,7 @@ class QueueHistoryRowResponse(ApiModel):
             within=WithinThresholdFigures.build(figures.wait.within_threshold(threshold_s)),
             service_level=[ServiceLevelFigures.build(level) for level in figures.service_levels],
             service_time=ServicePercentiles.from_histogram(figures.service_time),
+            suspect_services=SuspectServiceFigures.build(suspect_services(figures.service_time)),
             **window_fields(row.window, row.zone),
         )
 
@@ -186,6 +208,7 @@ class QueueHistoryRowResponse(ApiModel):
 def _segment_fields(segments: SegmentFigures) -> dict[str, ApiModel]:
     return {
         "final_wait": FinalWaitFigures.build(segments.final_wait),
+        "booked": BookedVisitFigures.build(segments.booked),
         "way_time": ServicePercentiles.from_histogram(segments.way_time),
         "negative": NegativeCounts.build(segments.negative),
         **{

@@ -77,6 +77,8 @@ def test_queue_history_has_the_public_shape(net: Network) -> None:
             "closed_eod": 0,
             "recalls": 0,
             "final_wait": {"count": 2, "sum_s": 120.0, "mean_s": 60.0, "recalled_tickets": 0},
+            "suspect_services": {"limit_s": None, "count": 0, "usual_count": 2, "usual_mean_s": 60.0},
+            "booked": {"issued": 0, "count": 0, "sum_s": 0.0, "mean_s": None},
             "way_time": {"count": 0, "sum_s": 0.0, "mean_s": None, "p50_s": None, "p90_s": None, "p95_s": None},
             "abandonment": {"numerator": 0, "denominator": 2, "ratio": 0.0},
             "no_shows": {"numerator": 0, "denominator": 2, "ratio": 0.0},

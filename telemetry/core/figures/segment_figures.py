@@ -56,6 +56,25 @@ class FinalCallWait:
 
 
 @dataclass(frozen=True, slots=True)
+class BookedFigures:
+    """Visits with an appointment, and their waits since the later of arrival and booked time; the others walked in."""
+
+    issued: int
+    count: int
+    sum_ms: int
+
+    @property
+    def sum_s(self) -> float:
+        """Return the sum in seconds."""
+        return self.sum_ms / 1000
+
+    @property
+    def mean_s(self) -> float | None:
+        """Return the mean in seconds, None without data."""
+        return self.sum_ms / self.count / 1000 if self.count else None
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentFigures:
     """A window's tickets by segment.
 
@@ -69,6 +88,7 @@ class SegmentFigures:
     transferred_in: int
     closed_eod: int
     recalls: int
+    booked: BookedFigures
     final_wait: FinalCallWait
     way_time: DurationHistogram
     negative: NegativeDurations
@@ -92,6 +112,7 @@ def segment_figures(sums: Mapping[str, int], *, whole_days: bool = False) -> Seg
         transferred_in=get("transferred_in", 0),
         closed_eod=get("closed_eod", 0),
         recalls=get("recalled", 0),
+        booked=BookedFigures(get("issued_booked", 0), get("booked_wait_count", 0), get("booked_wait_sum_ms", 0)),
         final_wait=FinalCallWait(
             waits, get("wait_sum_ms", 0) + get("recall_delay_sum_ms", 0), get("recall_delay_count", 0)
         ),

@@ -28,10 +28,11 @@ Counts = dict[str, int]
 
 @dataclass(slots=True)
 class _Segment:
-    """One ticket in one service since `entered`: when it was seen to enter, its calls and its last end, Unix ms."""
+    """One ticket in one service since `entered`: when it was seen to enter, booked, called and last ended, Unix ms."""
 
     entered: int
     seen_entering: int | None = None
+    booked: int | None = None
     calls: list[int] = field(default_factory=list)
     finished: int | None = None
 
@@ -39,12 +40,15 @@ class _Segment:
         """Return the calls at most SEGMENT_REACH_MS before `t`."""
         return [call for call in self.calls if call >= t - SEGMENT_REACH_MS]
 
+    def has_entry_before(self, t: int) -> bool:
+        """Return whether it was seen to enter at most SEGMENT_REACH_MS (and a clock's difference) before `t`."""
+        return self.seen_entering is not None and self.seen_entering >= t - SEGMENT_REACH_MS - SAME_ENTRY_MS
+
     def incomplete_counts(self, t: int, *, needs_call: bool) -> Counts:
         """Return one when an end at `t` has no entry or no call; a visit longer than SEGMENT_REACH_MS is not judged."""
         if t - self.entered > SEGMENT_REACH_MS:
             return {}
-        has_entry = self.seen_entering is not None and self.seen_entering >= t - SEGMENT_REACH_MS - SAME_ENTRY_MS
-        return {} if has_entry and (not needs_call or self.calls_before(t)) else {"incomplete": 1}
+        return {} if self.has_entry_before(t) and (not needs_call or self.calls_before(t)) else {"incomplete": 1}
 
 
 class TicketSegments:
@@ -79,15 +83,21 @@ class TicketSegments:
         return segment
 
     def _count_issue(self, event: ev.TicketIssued) -> Counts:
-        self._segment_since(event.ticket, event.service, event.t).seen_entering = event.t
-        return event_counts(event)
+        segment = self._segment_since(event.ticket, event.service, event.t)
+        segment.seen_entering, segment.booked = event.t, event.booked
+        counts = event_counts(event)
+        return counts if event.booked is None else counts | {"issued_booked": 1}
 
     def _count_call(self, event: ev.TicketCalled) -> Counts:
         """Only the first call of a segment ends a wait: a ticket that returns to its queue is called again."""
         segment = self._segment_of(event)
         is_repeated = bool(segment.calls_before(event.t))
         segment.calls.append(event.t)
-        return {"recalled": 1} if is_repeated else event_counts(event)
+        if is_repeated:
+            return {"recalled": 1}
+        if segment.booked is None or not segment.has_entry_before(event.t):
+            return event_counts(event)
+        return _booked_call_counts(event, segment.booked)
 
     def _count_recall(self, event: ev.TicketRecalled) -> Counts:
         self._segment_of(event).calls.append(event.t)
@@ -122,6 +132,16 @@ class TicketSegments:
 
     def _count_loss(self, event: ev.TicketAbandoned | ev.TicketClosedEod) -> Counts:
         return event_counts(event) | self._segment_of(event).incomplete_counts(event.t, needs_call=False)
+
+
+def _booked_call_counts(event: ev.TicketCalled, booked: int) -> Counts:
+    """With an appointment the wait begins at the later of arrival and booked time; who is called before has not waited.
+
+    It is also counted apart from the waits of those who walked in.
+    """
+    wait_ms = event.t - max(event.entered, min(booked, event.t))
+    counts = {"called": 1, **duration_counts("wait", wait_ms)}
+    return counts | {"booked_wait_count": 1, "booked_wait_sum_ms": wait_ms} if wait_ms >= 0 else counts
 
 
 def desk_counts(events: Iterable[SourcedEvent], window: Window) -> dict[str, SumsBySlot]:

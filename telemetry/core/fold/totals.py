@@ -52,6 +52,7 @@ QUEUE_FIELDS = (*COUNT_FIELDS, *WAIT_FIELDS, *SERVICE_TIME_FIELDS, *SERVICE_LEVE
 SEGMENT_FIELDS = (
     "way_count", "way_sum_ms", "way_histogram", "way_negative", "wait_negative", "service_negative", "recalled",
     "recall_delay_count", "recall_delay_sum_ms", "transferred_in", "forgotten_open", "double_closed", "incomplete",
+    "issued_booked", "booked_wait_count", "booked_wait_sum_ms",
 )  # fmt: skip
 """Of a desk, only where they are above 0: the way to the counter, recalls and what they delay, tickets that a transfer
 brought, negative durations (crossed clocks), and services or tickets whose record is wrong."""

@@ -27,6 +27,7 @@ FIELD_MEANINGS: dict[str, str] = {
     "called": "when it was called for the service that ends here, Unix ms",
     "started": "when the customer reached the counter, Unix ms; without it service begins with the call",
     "channel": "how the ticket was taken",
+    "booked": "the time of the appointment: the wait begins with it when the customer comes earlier, Unix ms",
     "class": "the customer's priority class, counted only",
     "call": "how often the ticket has been called, this call included",
     "calls": "how often the ticket was called",

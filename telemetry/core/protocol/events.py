@@ -76,6 +76,7 @@ class TicketIssued(_TicketEvent, frozen=True, kw_only=True, tag="ticket.issued")
 
     channel: TicketChannel = "kiosk"
     priority: PriorityClass = msgspec.field(default="normal", name="class")
+    booked: Ms | None = None
 
 
 class TicketCalled(_TicketEvent, frozen=True, kw_only=True, tag="ticket.called"):

@@ -9,14 +9,17 @@ from hypothesis import given, strategies as st
 
 from telemetry.core.calendar.windows import HOUR, MINUTE, SLOT, Window, floor
 from telemetry.core.figures.histograms import queue_figures
+from telemetry.core.figures.queue_periods import QueueHistoryRow
 from telemetry.core.figures.segment_figures import Share, segment_figures
+from telemetry.core.figures.suspect_services import suspect_services
+from telemetry.core.fold.administrative_counts import counts_of
 from telemetry.core.fold.event_spans import SEGMENT_REACH_MS, SERVICE_LEVEL_REACH_MS, event_span
-from telemetry.core.fold.histogram_buckets import RELATIVE_ERROR
+from telemetry.core.fold.histogram_buckets import RELATIVE_ERROR, histogram_of
 from telemetry.core.fold.ticket_segments import desk_counts
 from telemetry.core.fold.totals import add_sums
 from telemetry.core.protocol import events as ev
 from tests.durations import nearest_rank
-from tests.unit.days import five, made, ms, said, sums_of, ticket
+from tests.unit.days import WHOLE as WHOLE_DAY, ZONE, five, made, ms, said, sums_of, ticket
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -150,6 +153,20 @@ def test_forgotten_open_services_are_counted_and_have_no_length() -> None:
     assert (sums["served"], sums["forgotten_open"], sums["service_sum_ms"]) == (2, 1, 10 * MINUTE)
 
 
+def test_forgotten_open_services_are_suspected_beyond_three_times_the_95th_percentile() -> None:
+    usual = [minutes * MINUTE for minutes in (*range(5, 15), *range(5, 15))]
+    sums = add_sums({"service_sum_ms": ms_, "service_histogram": histogram_of(ms_)} for ms_ in (*usual, 8 * HOUR))
+    found = suspect_services(queue_figures(sums).service_time)
+    assert (found.count, found.usual_count) == (1, 20)
+    assert found.limit_s == pytest.approx(3 * 14 * 60, rel=RELATIVE_ERROR)
+    assert found.usual_mean_s == pytest.approx(sum(usual) / 20_000, rel=0.1)
+    few = suspect_services(
+        queue_figures({"service_sum_ms": HOUR, "service_histogram": histogram_of(HOUR)}).service_time
+    )
+    assert (few.limit_s, few.count, few.usual_mean_s) == (None, 0, 3600)
+    assert suspect_services(queue_figures({}).service_time).usual_mean_s is None
+
+
 # --- 7: missing events ------------------------------------------------------------------------
 
 
@@ -245,6 +262,50 @@ def test_two_services_in_one_visit_have_two_service_times_and_one_wait() -> None
     assert (land["issued"], tax.get("issued", 0)) == (1, 0)
 
 
+# --- 15: appointments -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("booked", "call", "wait"),
+    [
+        (T + 20 * MINUTE, T + 25 * MINUTE, 5 * MINUTE),
+        (T - 20 * MINUTE, T + 25 * MINUTE, 25 * MINUTE),
+        (T + 20 * MINUTE, T + 10 * MINUTE, 0),
+    ],
+)
+def test_appointments_wait_from_the_later_of_arrival_and_booked_time(booked: int, call: int, wait: int) -> None:
+    appointment = ticket(ev.TicketIssued, T, ticket="a", channel="booking", booked=booked)
+    called = ticket(ev.TicketCalled, call, ticket="a", entered=T, counter="c1")
+    sums = desk(appointment, called, *visit(wait=7 * MINUTE))
+    figures = segment_figures(sums)
+    assert sums.get("wait_sum_ms", 0) == wait + 7 * MINUTE
+    assert (figures.booked.issued, figures.booked.count, figures.booked.sum_s) == (1, 1, wait / 1000)
+    assert (figures.booked.mean_s, segment_figures({}).booked.mean_s) == (wait / 1000, None)
+
+
+def test_appointments_too_need_clocks_that_agree() -> None:
+    appointment = ticket(ev.TicketIssued, T, booked=T + HOUR)
+    sums = desk(appointment, ticket(ev.TicketCalled, T - 2000, entered=T, counter="c1"))
+    assert sums["wait_negative"] == 1
+    far = desk(appointment, ticket(ev.TicketCalled, T + 2 * HOUR, entered=T, counter="c1"))
+    assert far["wait_sum_ms"] == 2 * HOUR, "the booking lies further back than a fold follows a ticket"
+
+
+# --- 16: working-day due dates ----------------------------------------------------------------
+
+
+def test_working_day_due_dates_are_the_systems_own_and_no_weekend_makes_a_dossier_late() -> None:
+    """The system that took the dossier excludes weekends, holidays and requests for supplements when it sets `due`."""
+    monday = ms(10) + 3 * 24 * HOUR
+    fields = {"received": T, "channel": "direct", "due": monday}
+    on_time, late = (
+        counts_of(made(ev.DossierResolved, t, {**fields, "dossier": "d1", "service": "land"}))
+        for t in (monday, monday + 1)
+    )
+    assert (on_time.get("resolved_on_time"), on_time.get("resolved_late")) == (1, None)
+    assert (late.get("resolved_on_time"), late.get("resolved_late")) == (None, 1)
+
+
 # --- the fold of any window -------------------------------------------------------------------
 
 
@@ -316,3 +377,13 @@ def test_lunch_and_split_shifts_are_in_no_denominator() -> None:
     assert sums["counter_rostered_ms"] == 7 * HOUR + 30 * MINUTE
     assert sums["counter_open_ms"] == sums["counter_open_rostered_ms"] == 7 * HOUR
     assert sums["counter_busy_ms"] == HOUR
+
+
+@pytest.mark.parametrize(
+    ("window", "segments"),
+    [(WHOLE_DAY, 2), (Window(WHOLE_DAY.start, WHOLE_DAY.end - SLOT), 1), (Window(T, T + HOUR), 1)],
+)
+def test_segments_without_an_end_are_known_over_whole_past_days_only(window: Window, segments: int) -> None:
+    row = QueueHistoryRow("c", "land", window, ZONE, {"issued": 2, "served": 1})
+    assert row.segments(WHOLE_DAY.end).data_quality == Share(1, segments)
+    assert row.segments(window.end - 1).data_quality == Share(1, 1)
