@@ -18,7 +18,8 @@ from telemetry.core.fold.states import StateReport
 from telemetry.core.protocol import events as ev
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
 
     from telemetry.core.fold.sourced_event import SourcedEvent
     from telemetry.core.fold.totals import SumsBySlot
@@ -40,35 +41,54 @@ class _Records:
     modes: list[StateReport] = field(default_factory=list)
     heartbeat_until: dict[str, int] = field(default_factory=dict)
 
-    def record(self, event: ev.Event) -> None:
-        """Take one event; events come in the order of `t`."""
-        match event:
-            case ev.DeviceHeartbeat():
-                self._record_heartbeat(event)
-            case ev.CounterState():
-                validity_ms = max(STATE_GRACE_MS, self.heartbeat_until.get(event.counter, 0) - event.t)
-                self.reports[event.counter].append(_report(event.t, event.state in _OPEN_STATES, validity_ms))
-            case ev.CentreModeSet():
-                self.modes.append(_report(event.t, event.mode == "online_only", ev.MAX_GRACE_MS))
-            case ev.TicketFinished(quality="ok") | ev.TicketTransferred():
-                self.services.append(event)
-            case ev.TicketHeld() | ev.TicketResumed():
-                self.holds[event.ticket].append((event.t, isinstance(event, ev.TicketHeld)))
-            case ev.SchedulePublished():
-                start = max(event.opens, event.t - TICKET_LOOKBACK_MS)
-                end = min(event.closes, event.t + ROSTER_REACH_MS)
-                if start < end:
-                    self.roster[event.counter].append(Window(start, end))
-            case _:
-                pass
+    def record_all(self, events: Iterable[SourcedEvent]) -> None:
+        """Take events in the order of `t`; most of them say nothing of counters, which must cost next to nothing."""
+        record_by_type: dict[type[ev.Event], Callable[[Any], None]] = {
+            ev.CounterState: self._record_state,
+            ev.CentreModeSet: self._record_mode,
+            ev.TicketFinished: self._record_finish,
+            ev.TicketTransferred: self.services.append,
+            ev.TicketHeld: self._record_hold,
+            ev.TicketResumed: self._record_hold,
+            ev.SchedulePublished: self._record_roster,
+        }
+        for s in events:
+            event = s.event
+            event_type = event.__class__
+            if event_type is ev.DeviceHeartbeat:
+                if event.counters or event.mode is not None:  # type: ignore[attr-defined]
+                    self._record_heartbeat(event)  # type: ignore[arg-type]
+            elif event_type in record_by_type:
+                record_by_type[event_type](event)
 
     def _record_heartbeat(self, event: ev.DeviceHeartbeat) -> None:
-        validity_ms = grace_ms(event.every_ms)
+        t, validity_ms = event.t, grace_ms(event.every_ms)
         if event.mode is not None:
-            self.modes.append(_report(event.t, event.mode == "online_only", validity_ms))
+            self.modes.append(_report(t, event.mode == "online_only", validity_ms))
+        up, down = _report(t, True, validity_ms), _report(t, False, validity_ms)  # noqa: FBT003
         for counter in event.counters:
-            self.heartbeat_until[counter.counter] = event.t + validity_ms
-            self.reports[counter.counter].append(_report(event.t, counter.state in _OPEN_STATES, validity_ms))
+            self.heartbeat_until[counter.counter] = t + validity_ms
+            self.reports[counter.counter].append(up if counter.state in _OPEN_STATES else down)
+
+    def _record_state(self, event: ev.CounterState) -> None:
+        validity_ms = max(STATE_GRACE_MS, self.heartbeat_until.get(event.counter, 0) - event.t)
+        self.reports[event.counter].append(_report(event.t, event.state in _OPEN_STATES, validity_ms))
+
+    def _record_mode(self, event: ev.CentreModeSet) -> None:
+        self.modes.append(_report(event.t, event.mode == "online_only", ev.MAX_GRACE_MS))
+
+    def _record_finish(self, event: ev.TicketFinished) -> None:
+        if event.quality == "ok":
+            self.services.append(event)
+
+    def _record_hold(self, event: ev.TicketHeld | ev.TicketResumed) -> None:
+        self.holds[event.ticket].append((event.t, isinstance(event, ev.TicketHeld)))
+
+    def _record_roster(self, event: ev.SchedulePublished) -> None:
+        start = max(event.opens, event.t - TICKET_LOOKBACK_MS)
+        end = min(event.closes, event.t + ROSTER_REACH_MS)
+        if start < end:
+            self.roster[event.counter].append(Window(start, end))
 
     def busy_windows(self) -> WindowsByCounter:
         """Return when each counter served, without holds; windows may overlap."""
@@ -81,7 +101,8 @@ class _Records:
             on_hold = _hold_windows(holds, begin, end)
             if not on_hold and isinstance(event, ev.TicketFinished):
                 end = max(start, end - event.held_ms)  # a hold whose time nobody reported is taken as the last
-            out[event.counter] += difference([Window(start, end)], on_hold)
+            whole = Window(start, end)
+            out[event.counter] += difference([whole], on_hold) if on_hold else [whole]
         return out
 
 
@@ -114,8 +135,7 @@ def counter_sums(events: Iterable[SourcedEvent], window: Window) -> SumsBySlot:
     `events` are without repeats, sorted by t, and reach as far beyond the window as RELATED_TYPES need.
     """
     records = _Records()
-    for s in events:
-        records.record(s.event)
+    records.record_all(events)
     parts = _parts(records)
     sums_by_slot: SumsBySlot = {}
     for name, windows in parts.items():

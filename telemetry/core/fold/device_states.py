@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 ReportsByDevice = dict[str, list[StateReport]]
 SegmentsByDevice = dict[str, list[StateSegment]]
 """The known states of each device that reported."""
+_SERVICE_EVENTS: frozenset[type[ev.Event]] = frozenset({ev.DeviceHeartbeat, ev.KioskState})
+_CONTACT_EVENTS: frozenset[type[ev.Event]] = frozenset({ev.DeviceContact, ev.DeviceStatus})
 
 
 def service_segments(events: Sequence[SourcedEvent]) -> SegmentsByDevice:
@@ -33,14 +35,14 @@ def service_segments(events: Sequence[SourcedEvent]) -> SegmentsByDevice:
     heartbeat_until: dict[str, int] = {}
     for s in events:
         event = s.event
+        if event.__class__ not in _SERVICE_EVENTS:
+            continue
         if isinstance(event, ev.DeviceHeartbeat):
             validity_ms = grace_ms(event.every_ms)
             heartbeat_until[s.device] = event.t + validity_ms
-        elif isinstance(event, ev.KioskState):
-            validity_ms = max(STATE_GRACE_MS, heartbeat_until.get(s.device, 0) - event.t)
         else:
-            continue
-        state: states.KnownState = "down" if event.state == "out_of_order" else "up"
+            validity_ms = max(STATE_GRACE_MS, heartbeat_until.get(s.device, 0) - event.t)
+        state: states.KnownState = "down" if event.state == "out_of_order" else "up"  # type: ignore[attr-defined]
         reports.setdefault(s.device, []).append(StateReport(event.t, state, validity_ms))
     return _segments_by_device(reports)
 
@@ -52,12 +54,13 @@ def contact_segments(events: Sequence[SourcedEvent]) -> SegmentsByDevice:
     """
     reports: ReportsByDevice = {}
     for s in drop_late_wills(events):
-        if isinstance(s.event, ev.DeviceStatus) and not s.event.online:
-            report = StateReport(s.event.t, "down", WILL_VALIDITY_MS)
-        elif isinstance(s.event, ev.DeviceContact | ev.DeviceStatus):
-            report = StateReport(s.event.t, "up", CONTACT_GRACE_MS)
-        else:
+        event = s.event
+        if event.__class__ not in _CONTACT_EVENTS:
             continue
+        if isinstance(event, ev.DeviceStatus) and not event.online:
+            report = StateReport(event.t, "down", WILL_VALIDITY_MS)
+        else:
+            report = StateReport(event.t, "up", CONTACT_GRACE_MS)
         reports.setdefault(s.device, []).append(report)
     return _segments_by_device(reports)
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from telemetry.core.fold.totals import SumsBySlot
 
 Counts = dict[str, int]
+_FREQUENT_DEVICE_EVENTS: frozenset[type[ev.Event]] = frozenset({ev.DeviceHeartbeat, ev.DeviceContact})
+"""Most of a centre's events; none of them is of a ticket."""
 
 
 @dataclass(slots=True)
@@ -153,6 +155,8 @@ def desk_counts(events: Iterable[SourcedEvent], window: Window) -> dict[str, Sum
     segments = TicketSegments()
     for s in events:
         event = s.event
+        if event.__class__ in _FREQUENT_DEVICE_EVENTS:
+            continue
         service = getattr(event, "service", None)
         if service is None:
             continue
