@@ -28,7 +28,7 @@ STATUS_TEXT = (
 )
 ARRIVALS_FORMULA = (
     "profile: level of the day (weekday, trend, day after a holiday, month end) × share of the half hour (own weekday, "
-    "shrunk with n ÷ (n + 4) to weekdays alike); same_slot_mean: mean of the half hour on earlier same weekdays; "
+    "shrunk with n ÷ (n + 6) to weekdays alike); same_slot_mean: mean of the half hour on earlier same weekdays; "
     "p10 and p90: negative binomial with variance μ + dispersion × μ²"
 )
 STAFFING_FORMULA = (

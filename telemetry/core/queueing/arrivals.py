@@ -21,8 +21,10 @@ HISTORY_DAYS = 40
 """Open days that a model looks back: eight weeks of five days."""
 MIN_DAYS = 5
 """Fewer open days than this are too little data: there is no forecast."""
-WEEKDAY_WEIGHT_DAYS = 4.0
-"""k of n ÷ (n + k): the weekday's own profile weighs half when it was seen so often."""
+WEEKDAY_WEIGHT_DAYS = 6.0
+"""k of n ÷ (n + k): the weekday's own profile weighs half when it was seen so often.
+
+This and the next ones were chosen on the first ten days of a real call log, leaving out one day at a time."""
 TICKETS_FOR_OWN_PROFILE = 300.0
 """A centre's own profile weighs half against the pooled one of its level with so many tickets."""
 LIKENESS_TONE = 4.0
@@ -37,9 +39,9 @@ EFFECT_PRIOR_DAYS = 3.0
 SPARSE_DAY_TOTAL = 20.0
 """Below so many tickets a day, the day total is forecast by the Syntetos–Boylan approximation of Croston's method."""
 CROSTON_SMOOTHING = 0.1
-SPIKE_DEVIATIONS = 4.0
+SPIKE_DEVIATIONS = 2.5
 """A half hour counts at most so many standard deviations above its median: an incident is no profile."""
-ALIKE_DISTANCE = 0.2
+ALIKE_DISTANCE = 0.15
 """Weekdays share a profile when they differ by at most this share of their tickets beyond chance."""
 
 Slots = tuple[float, ...]
@@ -127,7 +129,8 @@ class ArrivalsModel:
     def _clean(self) -> dict[date, Slots]:
         """Return each day's counts without spikes; what was not observed is as usual.
 
-        Usual is the median over the weekdays alike, or what the weekday itself had at least every other time.
+        Usual is the median over the weekdays alike, or what the weekday itself had at least every other time; of a day
+        that was busier throughout it is more.
         """
         clean: dict[date, Slots] = {}
         usual_by_pool: dict[tuple[int, ...], Slots] = {}
@@ -136,8 +139,10 @@ class ArrivalsModel:
             if alike not in usual_by_pool:
                 usual_by_pool[alike] = _usual_slots(self.pool(weekday))
             usual = tuple(map(max, usual_by_pool[alike], _repeated_slots(days)))
-            caps = [u + SPIKE_DEVIATIONS * math.sqrt(u + 0.02 * u * u + 1) for u in usual]
             for day in days:
+                ratios = [count / u for count, u in zip(day.counts, usual, strict=True) if count is not None and u >= 1]
+                busier = max(1.0, median(ratios)) if ratios else 1.0
+                caps = (busier * u + SPIKE_DEVIATIONS * math.sqrt(u + 0.02 * u * u + 1) for u in usual)
                 clean[day.day] = tuple(
                     u if c is None else min(float(c), cap) for c, u, cap in zip(day.counts, usual, caps, strict=True)
                 )

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from telemetry.core.queueing.arrivals import (
-    SPIKE_DEVIATIONS,
     ArrivalHistory,
     Slots,
     same_slot_mean,
@@ -31,6 +30,8 @@ WINNING_MARGIN = 0.02
 DEFAULT_DISPERSION = 0.04
 """The spread of a half hour beyond chance when nothing is known yet: a standard deviation of 20 %."""
 DISPERSION_PRIOR_DAYS = 3.0
+INCIDENT_DEVIATIONS = 4.0
+"""An error counts for the dispersion up to so many standard deviations: an incident is no spread."""
 FIRST_CHAMPION: ModelName = "profile"
 
 
@@ -128,7 +129,7 @@ def _dispersion(ahead: Sequence[DayAhead], model: ModelName) -> float:
         days += 1
         for count, mean in zip(row.day.counts, row.expected[model], strict=True):
             if count is not None:
-                cap = SPIKE_DEVIATIONS**2 * (mean + DEFAULT_DISPERSION * mean * mean)
+                cap = INCIDENT_DEVIATIONS**2 * (mean + DEFAULT_DISPERSION * mean * mean)
                 excess += min((count - mean) ** 2, cap) - mean
                 squares += mean * mean
     if not squares:

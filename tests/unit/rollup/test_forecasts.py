@@ -223,6 +223,6 @@ def test_a_small_centre_borrows_the_profile_of_the_others_of_its_level(night: Ni
 
 
 def test_rollup_writes_forecasts_beside_its_other_rows(night: Night) -> None:
-    rollup = Rollup(night.store, lambda: night.world, lambda: night.now)
+    rollup = Rollup(night.store, lambda: night.world, lambda: night.now, stopwatch=lambda: 0.0)
     rollup.run_once()
     assert {row.entity for row in night.store.live_rows()} >= {"a", "b", "forecast:a", "forecast:b"}
