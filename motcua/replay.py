@@ -42,13 +42,14 @@ from telemetry.core.fold.live_row_types import CentreNow
 from telemetry.core.fold.totals import Total, add_sums
 from telemetry.core.inventory import Centre, Inventory, OpeningHours
 from telemetry.core.protocol.events import SYSTEM_TYPES, Event
+from telemetry.core.queueing.forecast_rows import FORECAST_ROW_PREFIX
 from telemetry.core.scope import Scope
 from telemetry.errors import ConfigError, Fault, MotcuaError
 from telemetry.mqtt.address import BrokerAddress, parse_broker_url
 from telemetry.mqtt.embedded_broker import EmbeddedBroker
 from telemetry.queries.network import read_hours
 from telemetry.rollup.fold_faults import FoldFaults
-from telemetry.rollup.forecasts import ForecastJob
+from telemetry.rollup.forecasts import FORECAST_PART, ForecastJob
 from telemetry.store import BACKLOG_HOURS_CHECKPOINT, QUEUED_HOURS_CHECKPOINT, Store, StoredEvent
 
 CHUNK_EVENTS = 500
@@ -165,8 +166,9 @@ def _refresh_forecast(job: ReplayJob, store: Store, inventory: Callable[[], Inve
     """Make the forecast of the imported centre; its own rollup has ended, and would have waited until all is quiet."""
     centre = inventory().centres.get(job.centre)
     if centre is not None:
-        forecasts = ForecastJob(store, inventory, FoldFaults(store, system.wall_ms))
-        store.put_live_rows(forecasts.rows_of(centre, system.wall_ms()))
+        faults = FoldFaults(store, system.wall_ms)
+        with faults.guard(f"{FORECAST_ROW_PREFIX}{centre.id}", FORECAST_PART):
+            store.put_live_rows(ForecastJob(store, inventory, faults).rows_of(centre, system.wall_ms()))
 
 
 def _check_retention(store: Store, log: importer.ImportedLog) -> None:

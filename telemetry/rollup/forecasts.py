@@ -123,13 +123,15 @@ class ForecastJob:
 
     def _origin(self, centre: Centre, at: int) -> date | None:
         """Return the first day that is forecast: today, or for an imported log the day after its last ticket."""
-        until = day_window(self._day_of(centre, at), centre.zone).start
-        days = self._store.totals([centre.id], "1d", Window(0, until), "desk")
+        today = self._day_of(centre, at)
+        first = 0 if centre.imported else day_window(today - timedelta(days=HISTORY_CALENDAR_DAYS), centre.zone).start
+        window = Window(max(0, first), max(0, day_window(today, centre.zone).start))
+        days = self._store.totals([centre.id], "1d", window, "desk")
         issued = [total.start for total in days if total.sums.get("issued")]
         if not issued:
             return None
         last = to_local(max(issued), centre.zone).date() + timedelta(days=1)
-        return last if centre.imported else self._day_of(centre, at)
+        return last if centre.imported else today
 
     def _made_before(self) -> dict[str, _Made]:
         if self._made is None:

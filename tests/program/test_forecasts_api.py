@@ -135,6 +135,13 @@ def test_what_if_closes_a_counter_or_adds_arrivals(net: Network) -> None:
     assert {row["with_roster"]["mean_wait_s"] for row in none} == {None}
 
 
+@pytest.mark.parametrize("path", ["within=0&goal=service_level", "arrivals=0", "arrivals=5&close=4", "mean_wait=0.001"])
+def test_goals_and_changes_at_the_ends_of_their_ranges_are_answered(net: Network, path: str) -> None:
+    answer = get(net, f"staffing?centre=vn83-a&{path}")
+    assert answer["meta"]["status"] == "ok"
+    assert len(answer["data"]) == 16
+
+
 def test_the_other_goal_and_shrinkage_change_what_is_needed(net: Network) -> None:
     level = get(net, "staffing?centre=vn83-a&goal=service_level&within=60&share=0.95&shrinkage=0.3")
     assert level["meta"]["goal"]["goal"] == "service_level"

@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 EMPTY_QUEUE: tuple[float, ...] = (1.0,)
 """The distribution before opening: nobody is there."""
 _NEGLIGIBLE = 1e-12
-STEPS_PER_PERIOD = 60
+_MOST_STEPS = 60
 """Half a minute each in a half hour."""
+_LEAST_STEPS = 10
+_MANY_STAGES = 200
+_STATES_TIMES_STEPS = 40_000
+"""What bounds the work: a queue of thousands, whose counters are overwhelmed, is followed in longer steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +53,21 @@ def advance_queue(distribution: Sequence[float], demand: QueueDemand, counters: 
     distribution over the period gives their waits.
     """
     leaving = 0.0 if demand.patience_s is None else 1 / demand.patience_s
-    longest = len(distribution) + math.ceil(demand.arrivals + 6 * math.sqrt(demand.arrivals) + 6)
+    arrivals = demand.arrivals
+    steps = max(_LEAST_STEPS, min(_MOST_STEPS, int(_STATES_TIMES_STEPS / (len(distribution) + arrivals))))
+    # In one implicit step the number of arrivals is geometric: its variance exceeds Poisson's.
+    longest = len(distribution) + math.ceil(arrivals + 6 * math.sqrt(arrivals + arrivals**2 / steps) + 6)
     deaths = [
         min(n, counters) / demand.service_s + max(0, n - counters) * (leaving if counters else 0.0)
         for n in range(longest + 1)
     ]
-    solve = _implicit_step(demand.rate, deaths, demand.interval_s / STEPS_PER_PERIOD)
+    solve = _implicit_step(demand.rate, deaths, demand.interval_s / steps)
     state = [*distribution, *(0.0,) * (longest + 1 - len(distribution))]
     arriving = [p / 2 for p in state]
-    for _ in range(STEPS_PER_PERIOD):
+    for _ in range(steps):
         state = solve(state)
         arriving = [a + p for a, p in zip(arriving, state, strict=True)]
-    seen = [(a - p / 2) / STEPS_PER_PERIOD for a, p in zip(arriving, state, strict=True)]
+    seen = [(a - p / 2) / steps for a, p in zip(arriving, state, strict=True)]
     return _outcome(seen, state, counters, _virtual_waits(demand, counters, within_s, longest + 1))
 
 
@@ -117,7 +124,16 @@ def _virtual_waits(demand: QueueDemand, counters: int, within_s: float, states: 
 
 
 def _erlang_distribution(stages: int, x: float) -> float:
-    """Return P(k stages of mean 1 last at most x): 1 − Σᵢ₌₀ᵏ⁻¹ e^(−x) xⁱ ÷ i!."""
+    """Return P(k stages of mean 1 last at most x) = 1 − Σᵢ₌₀ᵏ⁻¹ e^(−x) xⁱ ÷ i!.
+
+    Of many stages by the cube root of x ÷ k, which is nearly normal (Wilson and Hilferty, The distribution of
+    chi-square, PNAS 17, 1931).
+    """
+    if x <= 0:
+        return 0.0
+    if stages > _MANY_STAGES:
+        variance = 1 / (9 * stages)
+        return 0.5 * math.erfc((1 - variance - (x / stages) ** (1 / 3)) / math.sqrt(2 * variance))
     log_term, total = -x, math.exp(-x)
     for i in range(1, stages):
         log_term += math.log(x / i)

@@ -17,7 +17,7 @@ from telemetry.core.queueing.staffing import (
     counters_needed,
     plan_day,
 )
-from telemetry.core.queueing.transient_queue import EMPTY_QUEUE, advance_queue
+from telemetry.core.queueing.transient_queue import EMPTY_QUEUE, _erlang_distribution, advance_queue
 
 HALF_HOUR_MS = 1_800_000
 MORNING = (8, 14, 12, 6, 4, 3, 3, 2, 2)
@@ -125,6 +125,24 @@ def test_closing_all_counters_serves_nobody_and_loses_nobody() -> None:
 def test_the_two_goals_are_the_legal_mean_and_four_of_five_within_15_minutes() -> None:
     assert (MEAN_WAIT_GOAL.max_mean_wait_s, MEAN_WAIT_GOAL.min_service_level) == (900.0, None)
     assert StaffingGoal(None, 900.0, 0.8) == SERVICE_LEVEL_GOAL
+
+
+def test_a_queue_of_thousands_is_followed_in_longer_steps_and_loses_nobody() -> None:
+    outcome = advance_queue(EMPTY_QUEUE, QueueDemand(5_000, 1800, 600), 1, 900)
+    assert outcome.waiting_at_end == pytest.approx(5_000 - 3 - 1, rel=1e-3)
+    assert outcome.service_level < 0.06
+
+
+def test_called_at_once_are_those_who_meet_a_free_counter() -> None:
+    outcome = advance_queue(EMPTY_QUEUE, QueueDemand(30, 1800, 180), 3, 0.0)
+    later = advance_queue(EMPTY_QUEUE, QueueDemand(30, 1800, 180), 3, 60.0)
+    assert 0 < outcome.service_level < later.service_level < 1
+
+
+@pytest.mark.parametrize("x", [150.0, 199.0, 230.0])
+def test_many_stages_last_as_long_as_one_fewer_nearly(x: float) -> None:
+    assert _erlang_distribution(201, x) == pytest.approx(_erlang_distribution(200, x), abs=0.03)
+    assert _erlang_distribution(201, x) < _erlang_distribution(200, x)
 
 
 def test_no_goal_but_the_occupancy_is_met_by_the_least_counters() -> None:
