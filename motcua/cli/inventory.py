@@ -99,7 +99,11 @@ def _today() -> date:
 @app.command("show")
 def show(
     ident: Annotated[
-        str, typer.Argument(help="An id, or a kind: units, services, centres, devices, systems, objectives.")
+        str,
+        typer.Argument(
+            help="An id, or a kind: units, services, centres, devices, systems, objectives, kpis, targets, indices, "
+            "commitments."
+        ),
     ] = "",
     config: ConfigOption = None,
 ) -> None:

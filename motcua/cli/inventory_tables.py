@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from motcua.cli import kpi_tables
 from telemetry.core.device_sources import sources_of
+from telemetry.core.kpi.catalogue import INDICATORS
 from telemetry.source_settings import source_name
 
 if TYPE_CHECKING:
@@ -65,6 +67,30 @@ def listings(inventory: Inventory) -> tuple[Listing, ...]:
         Listing(
             "objectives", objectives, ("scope", "indicator", "goal"),
             lambda i: (objectives[i].scope, objectives[i].sli, objectives[i].goal),
+        ),
+        *_goal_listings(inventory),
+    )  # fmt: skip
+
+
+def _goal_listings(inventory: Inventory) -> tuple[Listing, ...]:
+    """Return the indicators and what is declared about them; of targets what their paths ask for year by year."""
+    targets = kpi_tables.targets_by_id(inventory)
+    years = kpi_tables.target_years(targets)
+    indices = {kpi_tables.index_name(figure): figure for figure in inventory.indices}
+    commitments = {kpi_tables.commitment_name(one): one for one in inventory.commitments}
+    return (
+        Listing(
+            "kpis", INDICATORS, kpi_tables.INDICATOR_COLUMNS,
+            lambda i: kpi_tables.indicator_cells(inventory, INDICATORS[i]),
+        ),
+        Listing(
+            "targets", targets, ("Vietnamese", "English", "unit", *(f"end of {year}" for year in years)),
+            lambda i: kpi_tables.target_cells(inventory, targets[i], years),
+        ),
+        Listing("indices", indices, ("value", "rank", "source"), lambda i: kpi_tables.index_cells(indices[i])),
+        Listing(
+            "commitments", commitments, ("of", "indicator", "value", "signed", "note"),
+            lambda i: kpi_tables.commitment_cells(inventory, commitments[i]),
         ),
     )  # fmt: skip
 

@@ -12,12 +12,13 @@ import pytest
 
 from motcua.cli.inventory_tables import similar_ids
 from telemetry import inventory
+from telemetry.core.kpi.catalogue import INDICATORS
 
 MOTCUA = str(Path(sys.executable).with_name("motcua"))
 
 
 def show(*words: str) -> subprocess.CompletedProcess[str]:
-    env = {name: value for name, value in os.environ.items() if not name.startswith("MOTCUA_")} | {"COLUMNS": "160"}
+    env = {name: value for name, value in os.environ.items() if not name.startswith("MOTCUA_")} | {"COLUMNS": "260"}
     command = [MOTCUA, "inventory", "show", *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, env=env, check=False)
 
@@ -32,6 +33,7 @@ def test_without_an_id_it_lists_the_number_of_each_kind() -> None:
     rows = {row[0]: row[1:] for line in done.stdout.splitlines() if len(row := cells(line)) == 3}
     assert {kind: int(row[0]) for kind, row in rows.items()} == {
         "units": 167, "services": 8, "centres": 167, "devices": 180, "systems": 14, "objectives": 7,
+        "kpis": len(INDICATORS), "targets": 11, "indices": 1, "commitments": 2,
     }  # fmt: skip
     assert rows["devices"][1] == "167 gateway, 13 kiosk"
     assert rows["systems"][1].startswith("vn83-portal, vn-portal")
@@ -47,11 +49,21 @@ def test_without_an_id_it_lists_the_number_of_each_kind() -> None:
             "systems",
             ["vn83-lgsp", "Provincial data-sharing platform (LGSP)", "http", "https://lgsp.example/health", "10"],
         ),
+        ("kpis", ["DG-04", "Mức độ hài lòng về giải quyết thủ tục hành chính"]),
+        ("indices", ["X-01 2020", "44", "44 of 63"]),
+        ("commitments", ["829 DG-04 2022-12-31", "Thành phố Bến Tre", "DG-04", "90 %", "2021-12-01", "sample"]),
     ],
 )
 def test_a_kind_lists_all_of_it(kind: str, row: list[str]) -> None:
     found = [cells(line) for line in show(kind).stdout.splitlines()]
     assert row in [line[: len(row)] for line in found]
+
+
+def test_targets_are_shown_year_by_year() -> None:
+    rows = {row[0]: row for line in show("targets").stdout.splitlines() if len(row := cells(line)) > 4}
+    assert rows["X-01"][4:10] == ["44", "39.2", "34.4", "29.6", "24.8", "20"]
+    assert rows["DG-01-commune"][4:10] == ["", "15 %", "35 %", "55 %", "75 %", "95 %"]
+    assert rows["DG-20"][-1] == "by 2030-12-31"
 
 
 def test_a_device_is_shown_with_its_sources() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from datetime import date
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +12,7 @@ from telemetry import inventory
 from telemetry.core.kpi.catalogue import INDICATORS
 from telemetry.core.kpi.target_paths import target_path, target_subject
 from telemetry.errors import Fault, InventoryError
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from telemetry.inventory.kpi_files import COMMITMENT_KEYS, INDEX_KEYS, PROCEDURE_KEYS, TARGET_KEYS
 
 INDICES = "indicator,year,value,rank,of,source\n"
 COMMITMENTS = "unit,agency,indicator,value,by,signed,document,sample\n"
@@ -94,6 +92,13 @@ def test_an_inventory_without_indices_and_commitments_loads(folder: Path) -> Non
     assert (declared.indices, declared.commitments) == ((), ())
     assert [(w.field, w.line > 1) for w in warnings] == [("id", True)]
     assert "X-01 cannot be measured: indices.csv has no year of it" in warnings[0].problem
+
+
+def test_the_reference_names_every_key_of_the_files() -> None:
+    text = (Path(__file__).parents[3] / "docs/reference/targets.md").read_text(encoding="utf-8")
+    for keys in (TARGET_KEYS, INDEX_KEYS, COMMITMENT_KEYS, PROCEDURE_KEYS):
+        for key in (*keys.required, *keys.optional):
+            assert f"`{key}`" in text, key
 
 
 # --- targets ----------------------------------------------------------------------------------
