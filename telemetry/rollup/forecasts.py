@@ -33,7 +33,7 @@ FORECAST_PART = "forecast"
 AFTER_MIDNIGHT_MS = HOUR
 """A day's forecast is made this long after local midnight, when the evening's late events are folded."""
 BUDGET_S = 0.5
-"""How long a pass makes forecasts, one at least."""
+"""How long a pass looks at centres that are due, one at least."""
 QUIET_MS = 30_000
 """An imported log is forecast again when nothing of it was folded for this long."""
 
@@ -73,11 +73,11 @@ class ForecastJob:
         rows: dict[str, bytes] = {}
         end = self._stopwatch() + BUDGET_S
         for centre in self._inventory().centres.values():
-            if self._stopwatch() >= end and rows:
-                break
             if self._is_due(centre, at):
                 with self._faults.guard(f"{FORECAST_ROW_PREFIX}{centre.id}", FORECAST_PART):
                     rows |= self.rows_of(centre, at)
+                if self._stopwatch() >= end:
+                    break
         return rows
 
     def rows_of(self, centre: Centre, at: int) -> dict[str, bytes]:
