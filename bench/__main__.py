@@ -30,6 +30,7 @@ from bench import (
     slo,
     stack,
     telegraf,
+    waits,
 )
 from bench.backlog import BacklogJob
 from bench.machine import BUSY_PCT, OtherWork, describe
@@ -99,6 +100,7 @@ PARTS: dict[str, Callable[[BenchSize], dict[str, Any]]] = {
     "forecast": lambda _: forecast.measure(),
     "anomalies": lambda _: anomalies.measure(),
     "plan": lambda size: plan.measure(size.scaled(plan.DEVICES)),
+    "waits": lambda _: waits.measure(),
     "stack": lambda size: stack.measure(size.scaled(stack.DEVICES)),
 }
 INFLUX_PARTS = {"backlog", "memory", "latency", "centre_day", "agent", "recompute", "api", "stack"}

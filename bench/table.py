@@ -221,6 +221,30 @@ def _plain_latency_text(took: dict[str, float]) -> str:
     return f"p50 {took['p50_ms']:,.0f} ms, p95 {took['p95_ms']:,.0f} ms"
 
 
+WAIT_GOALS = {"constant": "≤ 0.76", "queue_length": "≤ 0.79"}
+
+
+def waits_rows(result: dict[str, Any]) -> Iterator[TableRow]:
+    """Yield the scores of predicted waits, those of simple estimators, and what they cost."""
+    own, others = result["methods"][0], result["methods"][1:]
+    constant = others[0]
+    what = f"Predicted waits of {own['count']:,} calls, four days after ten: mean absolute error"
+    yield what, "", f"{own['mae_s']:.1f} s, bias {own['bias_s']:+.1f} s"
+    for method in others:
+        ratio, name = own["mae_s"] / method["mae_s"], method["method"].replace("_", " ")
+        figure = f"{ratio:.3f} ({name} alone: {method['mae_s']:.1f} s)"
+        yield f"… ÷ that of {name}", WAIT_GOALS.get(method["method"], ""), figure
+    ratio = own["pinball_s"] / constant["pinball_s"]
+    yield "… pinball loss at 0.9 ÷ that of the constant p90", "≤ 0.72", f"{ratio:.3f}"
+    yield "… waits within p90", "87–93 %", f"{own['share_within']:.1%}"
+    for name, group in result["groups"].items():
+        yield f"… {name} ({group['tickets']:,})", "86–94 %", f"{group['share_within']:.1%}"
+    cost = result["cost"]
+    walk = f"{cost['walk_s']:.0f} s to walk ten days, {cost['fit_s']:.0f} s to fit {cost['rows']:,} rows"
+    yield "… what a refit takes", "≤ 60 s, ≤ 300 MB", f"{walk}; peak {cost['peak_mb']:.0f} MB"
+    yield "… prediction for a newcomer", "< 20 ms", f"{cost['predict_ms']:.1f} ms"
+
+
 STORES = {"influx": "InfluxDB", "sqlite": "SQLite"}
 ROW_BUILDERS: dict[str, Callable[[dict[str, Any]], Iterator[TableRow]]] = {
     "backlog": backlog_rows, "memory": memory_rows, "latency": latency_rows, "centre_day": centre_day_rows,
@@ -228,7 +252,7 @@ ROW_BUILDERS: dict[str, Callable[[dict[str, Any]], Iterator[TableRow]]] = {
     "recompute": recompute_rows, "readd": readd_rows, "burden": burden_rows, "readers": readers_rows,
     "slo": slo_rows, "kpis": kpis_rows, "api": api_rows, "embedded": embedded_rows,
     "demo": demo_rows, "forecast": forecast_rows, "anomalies": anomaly_rows, "plan": plan_rows,
-    "stack": stack_rows,
+    "stack": stack_rows, "waits": waits_rows,
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from motcua.refit import run_refits
 from motcua.system import wall_ms
 from telemetry import wiring
 from telemetry.config import ServerSettings, parse_listen_address
@@ -98,6 +99,10 @@ def run_rollup_role(settings: ServerSettings, inventory: Callable[[], Inventory]
         stack.enter_context(closing(store))
         evaluator = SloEvaluator(store, inventory, Alerting(inventory, state, sender))
         service = Rollup(store, inventory, wall_ms, evaluator)
+        refits = threading.Thread(
+            target=run_refits, args=(settings, inventory().zone, stop), name="refits", daemon=True
+        )
+        refits.start()
         run_rollup(service, settings.mqtt, stop)
 
 

@@ -14,7 +14,13 @@ import dashboards
 from api.deps import QueriesDep
 from api.etags import check_etag
 from api.heavy_queries import HeavyQueryDep
-from api.pages import centre as centre_page, history as history_page, kpis as kpis_page, province as province_page
+from api.pages import (
+    centre as centre_page,
+    history as history_page,
+    kpis as kpis_page,
+    models as models_page,
+    province as province_page,
+)
 from api.pages.downloads import TableName, file_name, render_csv
 from api.pages.periods import BadPeriod, parse_period
 from api.pages.places import HistoryPlace, ServiceNames, days_of_import, newest_day, threshold_of
@@ -94,6 +100,17 @@ def _check_page_etag(request: Request, queries: Queries, locale: PageLocale) -> 
     """
     key = f"{request.url} {locale.lang} {request.app.version} {queries.now() // AGE_STEP_MS}"
     return check_etag(request, queries, key, may_skip="lang" not in request.query_params)
+
+
+@router.get("/models", response_class=HTMLResponse)
+def show_models(request: Request, queries: QueriesDep) -> HTMLResponse:
+    """Show the cards of the models in use."""
+    pages = _get_renderer(request)
+    locale = pages.locale_for(request, queries.zone())
+    headers = _check_page_etag(request, queries, locale)
+    response = pages.render(request, locale, "models.html", models_page.build_context(queries, locale))
+    response.headers.update(headers)
+    return response
 
 
 @router.get("/history.csv", response_class=PlainTextResponse)

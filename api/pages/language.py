@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from telemetry.core.figures.accounting import CoveredRatio
     from telemetry.core.figures.condition import Reason
+    from telemetry.core.fold.live_row_types import ExpectedWait
 
 LanguageCode = Literal["vi", "en"]
 LANGS: tuple[LanguageCode, ...] = ("vi", "en")
@@ -113,6 +114,15 @@ class PageLocale:
     def minutes(self, seconds: float | None) -> str:
         """Return a duration in minutes with at most one decimal, or a dash."""
         return "–" if seconds is None else self.t("minutes", m=self.decimal(seconds / 60))
+
+    def expected_wait(self, expected: ExpectedWait | None) -> str:
+        """Return a newcomer's expected wait as a range in whole minutes, or a dash."""
+        if expected is None or expected.p50_ms is None or expected.p90_ms is None:
+            return "–"
+        low, high = expected.p50_ms // 60_000, max(ceil(expected.p90_ms / 60_000), 1)
+        if high <= 1:
+            return self.t("about_a_minute")
+        return self.t("about_minutes", low=self.number(max(low, 1)), high=self.number(high))
 
     def reason(self, reason: Reason, now: int) -> str:
         """Return why a condition is not better, in words."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from telemetry.core.figures.histograms import DurationHistogram, QueueFigures
     from telemetry.core.figures.queue_periods import QueueHistoryRow
     from telemetry.core.figures.segment_figures import SegmentFigures, Share
+    from telemetry.core.fold.live_row_types import ExpectedWait
     from telemetry.queries.queues import CurrentQueue
 
 
@@ -182,6 +183,7 @@ class QueueHistoryRowResponse(ApiModel):
     counters: CounterTimeFigures | None = Field(
         description="the counters of its centres, with `by=centre` and `by=level` over all services; else null"
     )
+    promise: PromiseFigures
 
     @classmethod
     def from_row(cls, row: QueueHistoryRow, threshold_s: int, now: int) -> Self:
@@ -201,6 +203,7 @@ class QueueHistoryRowResponse(ApiModel):
             service_level=[ServiceLevelFigures.build(level) for level in figures.service_levels],
             service_time=ServicePercentiles.from_histogram(figures.service_time),
             suspect_services=SuspectServiceFigures.build(suspect_services(figures.service_time)),
+            promise=PromiseFigures.build(figures.promise),
             **window_fields(row.window, row.zone),
         )
 
@@ -256,6 +259,27 @@ class TodayFigures(ApiModel):
         return cls.build(figures, wait=wait, service_time=service_time)
 
 
+class ExpectedWaitFigures(ApiModel):
+    """A newcomer's wait, if the ticket has no priority and has to queue."""
+
+    p50_s: float = Field(description="half of such tickets are called within this time", ge=0)
+    p90_s: float = Field(description="nine of ten such tickets are called within this time", ge=0)
+    method: Literal["learned", "drain", "head_of_line"] = Field(
+        description="`learned`: the centre's fitted model; `drain`: the simulated line, where a learned model does not "
+        "win; `head_of_line`: the longest present wait, scaled by the last hour's calls, where there is no model"
+    )
+    model: str | None = Field(description="the first 12 digits of the SHA-256 of the model's file; null without one")
+
+
+class PromiseFigures(ApiModel):
+    """Expected waits shown to tickets that were called in the interval, and how many of the waits were within them."""
+
+    count: int = Field(description="called tickets to which a wait was shown when they entered", ge=0)
+    within: int = Field(description="of these, waits of at most the 90 % bound shown", ge=0)
+    ratio: float | None = Field(description="within ÷ count: the promise kept; about 0.9 is right")
+    mean_error_s: float | None = Field(description="mean distance of the waits from the median shown, seconds")
+
+
 class CurrentQueueResponse(ApiModel):
     """One queue now."""
 
@@ -267,12 +291,18 @@ class CurrentQueueResponse(ApiModel):
     oldest: str | None
     oldest_wait_s: int | None
     counters_open: int
+    expected_wait: ExpectedWaitFigures | None = Field(description="null: none is given, for `expected_wait_reason`")
+    expected_wait_reason: Literal["too_few_calls", "no_counter", "not_computed"] | None = Field(
+        description="`too_few_calls`: fewer than five calls in the last hour; `no_counter`: no counter has served "
+        "anybody lately; `not_computed`: an imported log, or rollup has not computed any yet"
+    )
     today: TodayFigures
 
     @classmethod
     def from_queue(cls, queue: CurrentQueue) -> Self:
         """Return one queue of the last live row."""
-        view, oldest = queue.view, queue.service.oldest
+        view, oldest, expected = queue.view, queue.service.oldest, queue.service.expected
+        reason = "not_computed" if expected is None else expected.reason
         return cls.build(
             queue.service,
             view,
@@ -280,5 +310,15 @@ class CurrentQueueResponse(ApiModel):
             as_of=rfc3339_or_none(view.row.at if view.row else None, view.centre.zone),
             oldest=rfc3339_or_none(oldest, view.centre.zone),
             oldest_wait_s=None if oldest is None else max(0, view.now - oldest) // 1000,
+            expected_wait=_expected_wait(expected),
+            expected_wait_reason=reason,
             today=TodayFigures.from_figures(queue.today),
         )
+
+
+def _expected_wait(expected: ExpectedWait | None) -> ExpectedWaitFigures | None:
+    if expected is None or expected.p50_ms is None or expected.p90_ms is None or expected.method is None:
+        return None
+    return ExpectedWaitFigures(
+        p50_s=expected.p50_ms / 1000, p90_s=expected.p90_ms / 1000, method=expected.method, model=expected.model or None
+    )

@@ -150,6 +150,7 @@ def ingest(
 @app.command()
 def rollup(
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Fold all raw events again, then exit.")] = False,
+    refit: Annotated[bool, typer.Option("--refit", help="Fit the wait models now, then exit.")] = False,
     start: Annotated[
         str | None,
         typer.Option("--from", help="With --rebuild: start at this RFC 3339 time."),
@@ -165,6 +166,12 @@ def rollup(
 
     settings = load_settings(config, MOTCUA_STORE=store, MOTCUA_MQTT=mqtt)
     current_inventory = load_inventory(settings, stored_logs(settings))
+    if refit:
+        from motcua.refit import refit_now
+
+        report = refit_now(settings)
+        err.print(f"{len(report.replaced)} new wait models, {len(report.unchanged)} centres as before")
+        return
     if rebuild:
         with err.status("folding everything again"):
             entities = roles.rebuild_totals(settings, current_inventory, parse_window(start, end))

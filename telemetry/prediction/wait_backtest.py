@@ -60,13 +60,16 @@ class WaitBacktest:
     zone: ZoneInfo
     tested: Window
     fit: FitQuantiles
+    rows_from: int = 0
+    """Tickets that entered before this are not predicted nor fitted on, Unix ms."""
     walk: WaitWalk = field(default_factory=WaitWalk)
     tickets: list[TestedTicket] = field(default_factory=list)
     trained_waits: list[float] = field(default_factory=list)
     """The waits that were known before the tested time, s."""
     _predictor: WaitPredictor | None = None
     _recalibrated: RecalibratedWaits = field(default_factory=RecalibratedWaits)
-    _rows: deque[WaitRow] = field(default_factory=lambda: deque(maxlen=MAX_ROWS))
+    rows: deque[WaitRow] = field(default_factory=lambda: deque(maxlen=MAX_ROWS))
+    """The last tickets with a known wait, in order of its end."""
     _open: dict[str, _OpenRow] = field(default_factory=dict)
     _refresh_at: int = 0
     _is_settled: bool = False
@@ -96,19 +99,19 @@ class WaitBacktest:
         if at >= self.tested.start:
             if not self._is_settled:
                 self._is_settled = True
-                self._recalibrated = settle_recalibration(tuple(self._rows), self.fit)
-            quantiles = self.fit(tuple(self._rows))
+                self._recalibrated = settle_recalibration(tuple(self.rows), self.fit)
+            quantiles = self.fit(tuple(self.rows))
         self._predictor = WaitPredictor(self.walk.collector.profile(), quantiles)
 
     def _enter(self, step: Entries, queued: QueuedTicket) -> None:
         predictor, newcomer = self._predictor, queued.newcomer
-        if predictor is None:
+        if predictor is None or newcomer.at < self.rows_from:
             return
         features = predictor.features_of(step.line, newcomer)
         predicted = predictor.predict_row(features)
         index = None
         if newcomer.at >= self.tested.start:
-            predicted, index = self._recalibrated.apply(predicted), len(self.tickets)
+            predicted, index = self._recalibrated.apply(newcomer.kind, predicted), len(self.tickets)
             estimates = {
                 name: estimate(step.line, newcomer, predictor.profile) for name, estimate in SIMPLE_ESTIMATORS.items()
             }
@@ -124,7 +127,7 @@ class WaitBacktest:
             self.trained_waits.append(wait.wait_s)
         if row is None:
             return
-        self._rows.append(WaitRow(row.features, wait.wait_s, row.entered, wait.ended))
+        self.rows.append(WaitRow(row.features, wait.wait_s, wait.kind, row.entered, wait.ended))
         if row.index is not None:
-            self._recalibrated = self._recalibrated.learn(row.predicted, wait.wait_s)
+            self._recalibrated = self._recalibrated.learn(wait.kind, row.predicted, wait.wait_s)
             self.tickets[row.index] = replace(self.tickets[row.index], wait_s=wait.wait_s)

@@ -8,28 +8,38 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from telemetry.core.queueing.recalibration import RecalibratedWaits
-from telemetry.core.queueing.scoring import P50, P90
+from telemetry.core.queueing.scoring import P50, P90, ScoredWait
 from telemetry.core.queueing.wait_model import FittedQuantiles
 
 if TYPE_CHECKING:
     from telemetry.core.queueing.predicted_wait import PredictedWait
+    from telemetry.core.queueing.waiting_line import TicketKind
 
 MIN_ROWS = 300
 """Fewer rows are not fitted: the drained waits stand."""
 SETTLING_SHARE = 0.8
 """The recalibration begins where it ends on the last rows, predicted by a fit on this share of them before."""
-SEEDS = (0, 1)
-"""Fits of each quantile that are averaged."""
+SEED = 1
+"""Of the trees' random samples of rows and features."""
 
 
 @dataclass(frozen=True, slots=True)
 class WaitRow:
-    """A queued and served ticket: its features, its wait, when it entered and when its wait was known (Unix ms)."""
+    """A queued and served ticket: features, wait, kind, when it entered and when its wait was known (Unix ms)."""
 
     features: tuple[float, ...]
     wait_s: float
+    kind: TicketKind
     entered: int
     known_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedRows:
+    """What was predicted for rows, and the recalibration at their end."""
+
+    scored: tuple[ScoredWait, ...]
+    recalibrated: RecalibratedWaits
 
 
 FitQuantiles = Callable[[Sequence[WaitRow]], FittedQuantiles | None]
@@ -42,13 +52,13 @@ def fit_nothing(_rows: Sequence[WaitRow]) -> FittedQuantiles | None:
 
 
 def fit_quantiles(rows: Sequence[WaitRow]) -> FittedQuantiles | None:
-    """Fit median and 90 % bound; None when there are fewer than MIN_ROWS."""
+    """Fit median and 90 % bound, each the mean of trees and a linear model; None with fewer rows than MIN_ROWS."""
     if len(rows) < MIN_ROWS:
         return None
-    from telemetry.prediction.quantile_trees import fit_quantile  # noqa: PLC0415  # scikit-learn loads in seconds
+    from telemetry.prediction.quantile_fit import fit_linear, fit_trees  # noqa: PLC0415  # loads in seconds
 
     features, waits = [row.features for row in rows], [row.wait_s for row in rows]
-    p50, p90 = (tuple(fit_quantile(features, waits, share, seed) for seed in SEEDS) for share in (P50, P90))
+    p50, p90 = ((fit_trees(features, waits, share, SEED), fit_linear(features, waits, share)) for share in (P50, P90))
     return FittedQuantiles(p50, p90)
 
 
@@ -56,15 +66,22 @@ def settle_recalibration(rows: Sequence[WaitRow], fit: FitQuantiles) -> Recalibr
     """Return the recalibration at the end of the rows, learned on the last of them, which its fit has not seen."""
     cut = int(SETTLING_SHARE * len(rows))
     fitted = fit(rows[:cut])
-    recalibrated = RecalibratedWaits()
     if fitted is None:
-        return recalibrated
+        return RecalibratedWaits()
+    return predict_rows(rows[cut:], fitted.predict, RecalibratedWaits()).recalibrated
+
+
+def predict_rows(
+    rows: Sequence[WaitRow], predict: Callable[[tuple[float, ...]], PredictedWait], recalibrated: RecalibratedWaits
+) -> PredictedRows:
+    """Predict rows in order of entry, recalibrated with those whose wait was known before."""
     unknown: list[tuple[int, int, PredictedWait]] = []
-    later = sorted(rows[cut:], key=lambda row: row.entered)
-    for number, row in enumerate(later):
+    ordered, scored = sorted(rows, key=lambda row: row.entered), list[ScoredWait]()
+    for number, row in enumerate(ordered):
         while unknown and unknown[0][0] < row.entered:
-            _, index, predicted = heappop(unknown)
-            recalibrated = recalibrated.learn(predicted, later[index].wait_s)
-        predicted = recalibrated.apply(fitted.predict(row.features))
+            _, index, shown = heappop(unknown)
+            recalibrated = recalibrated.learn(ordered[index].kind, shown, ordered[index].wait_s)
+        predicted = recalibrated.apply(row.kind, predict(row.features))
+        scored.append(ScoredWait(predicted.p50_s, predicted.p90_s, row.wait_s))
         heappush(unknown, (row.known_at, number, predicted))
-    return recalibrated
+    return PredictedRows(tuple(scored), recalibrated)

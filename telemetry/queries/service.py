@@ -35,6 +35,7 @@ from telemetry.queries.snapshot import SnapshotCache
 from telemetry.queries.systems import build_system_detail
 from telemetry.queries.timeline import TimelineInput, build_timeline, read_sums
 from telemetry.queries.totals_cache import TotalsCache
+from telemetry.queries.wait_models import WaitModelCards
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from telemetry.queries.systems import SystemDetail
     from telemetry.queries.timeline import TimelineSegment
     from telemetry.queries.views import CentreView, DeviceView
+    from telemetry.queries.wait_models import WaitModelCard
     from telemetry.store import Store
 
 WAIT_TARGET = "wait_mean"
@@ -80,6 +82,7 @@ class Queries:
         self._network_views = NetworkViewCache()
         self._store_stats = StoreStatsCache(store, clock)
         self._indicators = IndicatorQueries(inventory, self._indicator_inputs, clock)
+        self._wait_model_cards = WaitModelCards(store)
         self._next_plans: dict[str, StaffingPlan] = {}
         self._cached_slo_index: tuple[object, SloIndex] | None = None
         self._cached_periods: tuple[object, object, ServicePeriods] | None = None
@@ -124,6 +127,10 @@ class Queries:
         """Return one centre."""
         network = self.network()
         return network.centre_view(network.centre(ident))
+
+    def wait_model_cards(self) -> list[WaitModelCard]:
+        """Return the cards of the centres' wait models, by centre."""
+        return self._wait_model_cards.cards(self._inventory().centres.values(), self._clock())
 
     def device(self, ident: str) -> DeviceView:
         """Return one device."""

@@ -26,17 +26,19 @@ from telemetry.store import STATUS_OUTBOX_ID, DeadLetter, StoredEvent
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from telemetry.core.fold.live_row_types import CentreNow, ExpectedWait
     from telemetry.core.fold.sourced_event import SourcedEvent
     from telemetry.core.in_service import ServicePeriods
     from telemetry.core.inventory import Inventory
     from telemetry.mqtt.link import Message
     from telemetry.rollup.event_reader import EventReader
+    from telemetry.rollup.expected_waits import ExpectedWaits
     from telemetry.rollup.fold_faults import FoldFaults
 
 REFRESH_INTERVAL_MS = 30_000
 """How often every live row is built again, so that a missing heartbeat shows."""
-LIVE_ROW_PART = "live row"
-"""The name of this step in a fault."""
+LIVE_ROW_PART, EXPECTED_WAIT_PART = "live row", "expected wait"
+"""The names of these steps in a fault."""
 MAX_CACHED_BYTES = 256 * 1024 * 1024
 """The cached events of all entities: the days of 160 busy centres take about 100 MB."""
 ROWS_BUDGET_S = 0.5
@@ -137,8 +139,10 @@ class LiveRowBuilder:
         periods: ServicePeriods,
         faults: FoldFaults,
         stopwatch: Callable[[], float] = time.monotonic,
+        expected_waits: ExpectedWaits | None = None,
     ) -> None:
         """`stopwatch` returns seconds; it limits how long a pass builds rows."""
+        self._expected_waits = expected_waits
         self._event_cache, self._late_change_at, self._periods = event_cache, late_change_at, periods
         self._faults, self._stopwatch = faults, stopwatch
         self._refreshed_at = 0
@@ -187,12 +191,23 @@ class LiveRowBuilder:
             start = day_window(local_date(at, centre.zone), centre.zone).start
             events = self._event_cache.events_for(entity, at, start)
             row = live_state.centre_now(centre, inventory.devices_of(entity), events, at, start, self._periods)
+            if not centre.imported:
+                row = self._with_expected_waits(row, [s for s in events if s.event.t >= start])
             return msgspec.json.encode(msgspec.structs.replace(row, reopened=self._late_change_at(entity)))
         if system is not None:
             events = self._event_cache.events_for(entity, at, at)
             system_row = live_state.system_now(system, events, at, self._periods)
             return msgspec.json.encode(msgspec.structs.replace(system_row, reopened=self._late_change_at(entity)))
         return None
+
+    def _with_expected_waits(self, row: CentreNow, events: Sequence[SourcedEvent]) -> CentreNow:
+        """Return the row with what a newcomer may expect; a fault there leaves the rest of the row as it is."""
+        waits: Mapping[str, ExpectedWait] = {}
+        if self._expected_waits is not None:
+            with self._faults.guard(row.centre, EXPECTED_WAIT_PART):
+                waits = self._expected_waits.waits_of(row.centre, events, [s.service for s in row.services], row.at)
+        services = (msgspec.structs.replace(s, expected=waits.get(s.service)) for s in row.services)
+        return msgspec.structs.replace(row, services=tuple(services))
 
 
 def to_status_event(message: Message, at: int) -> StoredEvent | DeadLetter | None:

@@ -20,6 +20,7 @@ from telemetry.core.fold.platform_heartbeat import PLATFORM_ENTITY, RECONNECT_GR
 from telemetry.rollup.backlog import FoldBacklog
 from telemetry.rollup.contact_log import ContactLog
 from telemetry.rollup.event_reader import EventReader
+from telemetry.rollup.expected_waits import ExpectedWaits
 from telemetry.rollup.fold_faults import FoldFaults, usable_hours
 from telemetry.rollup.fold_job import FoldJob, FoldSideInputs
 from telemetry.rollup.fold_pace import FoldPace
@@ -77,9 +78,8 @@ class Rollup:
         evaluator: SloEvaluator | None = None, stopwatch: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         """`stopwatch` returns seconds; it limits how long a pass folds."""
-        self._store, self._inventory, self._clock = store, inventory, clock
-        self._evaluator, self._stopwatch = evaluator, stopwatch
-        self._pace = FoldPace()
+        self._store, self._inventory, self._clock, self._evaluator = store, inventory, clock, evaluator
+        self._stopwatch, self._pace = stopwatch, FoldPace()
         self._backlog = FoldBacklog(self._pace.part_ms)
         self._retries: Iterator[None] | None = None
         self._recorded_backlog: int | None = None
@@ -87,7 +87,7 @@ class Rollup:
         self._presence_limit = PresenceLimit()
         self._outages = PlatformOutages(store)
         event_reader = EventReader(store)
-        event_cache = EventCache(event_reader)
+        event_cache, self._expected_waits = EventCache(event_reader), ExpectedWaits(store)
         self._faults = FoldFaults(store, clock)
         self._contact_log = ContactLog(store, inventory, self._faults, self._outages.first_heartbeat)
         side_inputs = FoldSideInputs(self._outages.outages_within, event_reader, event_cache, self._contact_log)
@@ -96,8 +96,9 @@ class Rollup:
         self._refold = Refold(store, self._outages, self._contact_log, self._faults, self._fold_part)
         self._reaggregation = Reaggregation(store, self._fold_job, clock, self._faults)
         self._live_rows = LiveRowBuilder(
-            event_cache, self._fold_job.late_change_at, self._contact_log.periods, self._faults, stopwatch
-        )
+            event_cache, self._fold_job.late_change_at, self._contact_log.periods, self._faults, stopwatch,
+            self._expected_waits,
+        )  # fmt: skip
         if evaluator is not None:
             evaluator.on_service_periods(self._contact_log.periods)
         self._progress, self._platform = FoldProgress(), PlatformWatch(self._outages)
@@ -124,6 +125,7 @@ class Rollup:
         self._catch_up(at)
         self._retry_faults()
         live_rows = self._live_rows.build_rows(self._inventory(), set(folded), at)
+        self._progress.own_changes.update(self._expected_waits.store_outcomes(at))
         live_rows |= self._forecasts.rows_after_pass(folded, waiting, at)
         self._put_live_rows(live_rows | self._contact_log.changed_rows() | self._faults.changed_rows())
         self._advance_cursor(at)
@@ -364,8 +366,7 @@ class Rollup:
         declared = [s for s in stored if inventory.is_declared(s.centre, s.device)]
         within_limit, dead_letters = self._presence_limit.apply(declared, at)
         admitted = in_order_of_arrival(within_limit)
-        windows = dirty_hours((s.centre, s.event) for s in admitted)
-        changes = [ChangeRecord(*window, at * 1000) for window in windows]
+        changes = [ChangeRecord(*window, at * 1000) for window in dirty_hours((s.centre, s.event) for s in admitted)]
         self._progress.own_changes.update(changes)
         letters += dead_letters
         if admitted or letters:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 CONTACT_OUTBOX_ID = "contact"
 STATUS_OUTBOX_ID = "status"
-SERVER_OUTBOX_IDS = frozenset({CONTACT_OUTBOX_ID, STATUS_OUTBOX_ID, PLATFORM_OUTBOX_ID})
+PROMISE_OUTBOX_ID = "promise"
+SERVER_OUTBOX_IDS = frozenset({CONTACT_OUTBOX_ID, STATUS_OUTBOX_ID, PLATFORM_OUTBOX_ID, PROMISE_OUTBOX_ID})
 """Reserved ids of the points that ingest and rollup write themselves; they are rows of no outbox."""
 BACKLOG_HOURS_CHECKPOINT = "backlog_hours"
 """Checkpoint: how many hours, of all entities, rollup has read changes of and not folded yet."""
@@ -31,6 +32,8 @@ CURRENT_UNTIL_CHECKPOINT = "current_until"
 """Checkpoint: until when every recent change is folded, Unix ms; written while older hours wait."""
 MAX_VERSION = 1 << 53
 """Versions of live rows, and counts of rows, above it are none that this program wrote."""
+WAIT_MODELS_CHECKPOINT = "wait_models"
+"""Checkpoint: when wait models were last stored, Unix ms."""
 MISSING_STORE_REMEDY = (
     "correct MOTCUA_STORE or --store; `motcua ingest`, `motcua rollup` and `motcua replay` create a store"
 )
@@ -73,6 +76,16 @@ class Batch:
     events: Sequence[StoredEvent] = ()
     changes: Sequence[ChangeRecord] = ()
     dead_letters: Sequence[DeadLetter] = field(default=())
+
+
+def wait_model_name(centre: str) -> str:
+    """Return the name of the document that is a centre's wait model."""
+    return f"waits:{centre}"
+
+
+def wait_backtest_name(centre: str) -> str:
+    """Return the name of the document that is the newest back-test of a centre's wait model."""
+    return f"waits-backtest:{centre}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +152,12 @@ class Store(Protocol):
 
     def live_rows(self, after: int = 0) -> list[LiveRow]:
         """Return live rows with version > after."""
+
+    def put_document(self, name: str, body: bytes) -> None:
+        """Replace a named document of any size up to some megabytes, such as a model."""
+
+    def document(self, name: str) -> bytes | None:
+        """Return a named document as it was put; None when there is none, or when its write was not complete."""
 
     def row_ranges(self, device: str | None = None) -> list[OutboxRowRanges]:
         """Return each outbox's stored, refused and dropped rows."""

@@ -54,6 +54,8 @@ _ENCODED_SUMS: tuple[str, ...] = ()
 
 Totals of earlier versions, objects of numbers by name, are read as they are.
 """
+_DOCUMENTS = ("CREATE TABLE document (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",)
+"""Version 5: named documents."""
 CHANGES_RETENTION_US = 86_400_000_000
 """Retention of changes behind the cursor; folded ones are read again for a minute only."""
 MAX_DEAD_LETTERS = 10_000
@@ -91,7 +93,7 @@ class SqliteStore:
         self._name_keys: dict[str, int] = {}
         self._names_by_key: dict[int, tuple[str, ...]] = {}
         tables = split_statements(resources.files("telemetry.store").joinpath("schema.sql").read_text())
-        migrations = (tuple(tables), _MOVED_EVENTS, _ENCODED_SUMS, row_range_table.MIGRATION)
+        migrations = (tuple(tables), _MOVED_EVENTS, _ENCODED_SUMS, row_range_table.MIGRATION, _DOCUMENTS)
         try:
             self._db = open_file(
                 path, migrations, StoreTooNew, busy_ms=busy_ms, pragmas=(f"cache_size=-{page_cache_mb * 1024}",)
@@ -321,6 +323,16 @@ class SqliteStore:
             sql = "SELECT coalesce(max(version), 0) + 1 FROM live WHERE typeof(version) = 'integer' AND version < ?"
             version = int(db.execute(sql, (MAX_VERSION,)).fetchone()[0])
             db.executemany("INSERT OR REPLACE INTO live VALUES (?, ?, ?)", [(u, version, b) for u, b in rows.items()])
+
+    def put_document(self, name: str, body: bytes) -> None:
+        """Replace a named document."""
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO document VALUES (?, ?)", (name, body))
+
+    def document(self, name: str) -> bytes | None:
+        """Return a named document as it was put."""
+        rows = self._query("SELECT CAST(body AS BLOB) FROM document WHERE name = ?", (name,))
+        return bytes(rows[0][0]) if rows else None
 
     def live_rows(self, after: int = 0) -> list[LiveRow]:
         """Return live rows with version > after."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -369,6 +370,21 @@ def test_writing_no_live_rows_changes_nothing(store: Store) -> None:
     assert store.live_rows() == before == [LiveRow("a", before[0].version, b"1")]
 
 
+# --- documents --------------------------------------------------------------------------------
+
+
+def test_a_document_comes_back_as_it_was_put_whatever_its_size(store: Store) -> None:
+    assert store.document("model") is None
+    random_ = random.Random(3)
+    large = bytes(random_.randrange(256) for _ in range(200_000))
+    store.put_document("model", large)
+    store.put_document('other, "quoted"', b"")
+    assert store.document("model") == large
+    store.put_document("model", b'short \\ "now"')
+    assert store.document("model") == b'short \\ "now"'
+    assert store.document('other, "quoted"') == b""
+
+
 # --- what became of rows ----------------------------------------------------------------------
 
 
@@ -499,7 +515,7 @@ def test_a_file_of_a_newer_schema_is_refused_with_the_way_out(tmp_path: Path) ->
     db = sqlite3.connect(path)
     db.execute("PRAGMA user_version=99")
     db.close()
-    with pytest.raises(StoreTooNew, match="schema version 99 is newer than this program's 4; upgrade motcua"):
+    with pytest.raises(StoreTooNew, match="schema version 99 is newer than this program's 5; upgrade motcua"):
         SqliteStore(path)
 
 

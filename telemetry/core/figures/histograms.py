@@ -20,7 +20,7 @@ from telemetry.core.fold.histogram_buckets import (
     count_within,
     cumulative_counts,
 )
-from telemetry.core.fold.totals import SERVICE_LEVEL_THRESHOLDS_S, former_bucket_fields
+from telemetry.core.fold.totals import PROMISE_FIELDS, SERVICE_LEVEL_THRESHOLDS_S, former_bucket_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -147,6 +147,25 @@ class DurationHistogram:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitPromises:
+    """Expected waits that were shown to called tickets: how many waits were within the 90 % bound, and the errors."""
+
+    count: int
+    within: int
+    error_sum_ms: int
+
+    @property
+    def ratio(self) -> float | None:
+        """Return the promise kept: waits within the bound ÷ promises; None without any."""
+        return self.within / self.count if self.count else None
+
+    @property
+    def mean_error_s(self) -> float | None:
+        """Return the mean distance of a wait from the median shown, s; None without any."""
+        return self.error_sum_ms / self.count / 1000 if self.count else None
+
+
+@dataclass(frozen=True, slots=True)
 class QueueFigures:
     """Tickets in a window by outcome; waits count in the interval of the call, service levels in that of the decision.
 
@@ -164,6 +183,7 @@ class QueueFigures:
     transferred: int = 0
     closed_eod: int = 0
     way_time: DurationHistogram = DurationHistogram(0, 0)
+    promise: WaitPromises = WaitPromises(0, 0, 0)
 
 
 def queue_figures(sums: Mapping[str, int]) -> QueueFigures:
@@ -183,6 +203,7 @@ def queue_figures(sums: Mapping[str, int]) -> QueueFigures:
         transferred=sums.get("transferred", 0),
         closed_eod=sums.get("closed_eod", 0),
         way_time=duration_histogram(sums, "way"),
+        promise=WaitPromises(*(sums.get(name, 0) for name in PROMISE_FIELDS)),
     )
 
 

@@ -33,6 +33,9 @@ def event_counts(event: ev.Event) -> dict[str, int]:
             length_ms = event.t - (event.started or event.called) - event.held_ms
             counts = duration_counts("service", length_ms)
             return {"served": 1, "service_count": 1, **counts} if length_ms >= 0 else {"served": 1, **counts}
+        case ev.WaitPromised():
+            within = {"promises_within": 1} if event.wait_ms <= event.p90_ms else {}
+            return {"promises": 1, "promise_error_sum_ms": abs(event.wait_ms - event.p50_ms), **within}
         case ev.RatingSubmitted():
             return {"ratings": 1, "ratings_good": int(event.rating >= 4)}
         case _:

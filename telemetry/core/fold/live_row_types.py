@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 AvailabilityState = Literal["up", "down", "unknown"]
 SloState = Literal["no_data", "healthy", "at_risk", "exhausted"]
+WaitMethod = Literal["learned", "drain", "head_of_line"]
+NoWaitReason = Literal["too_few_calls", "no_counter"]
 SLO_ROW_PREFIX = "slo:"
 """The prefix of an objective's live row, before its id."""
 FAULT_ROW_PREFIX = "fault:"
@@ -45,6 +47,16 @@ class DeviceNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     simulated: bool = False
 
 
+class ExpectedWait(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A newcomer's expected wait: median and 90 % bound (ms), by which method and model; or the reason why none."""
+
+    p50_ms: Ms | None = None
+    p90_ms: Ms | None = None
+    method: WaitMethod | None = None
+    model: str = ""
+    reason: NoWaitReason | None = None
+
+
 class ServiceNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A service's queue now and its encoded sums (`totals.QUEUE_FIELDS`) of the local day and of an hour (`recent`)."""
 
@@ -54,6 +66,7 @@ class ServiceNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     oldest: Instant | None = None
     today: EncodedSums = {}
     recent: EncodedSums = {}
+    expected: ExpectedWait | None = None
 
     @property
     def today_sums(self) -> dict[str, int]:

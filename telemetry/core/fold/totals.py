@@ -49,13 +49,17 @@ SERVICE_LEVEL_THRESHOLDS_S = (300, 600, 900, 1800, 3600)
 """Thresholds (s) of the service level: decided at entry + X, still waiting is a miss."""
 SERVICE_LEVEL_FIELDS = tuple(f"level_{word}_{b}" for b in SERVICE_LEVEL_THRESHOLDS_S for word in ("good", "bad"))
 QUEUE_FIELDS = (*COUNT_FIELDS, *WAIT_FIELDS, *SERVICE_TIME_FIELDS, *SERVICE_LEVEL_FIELDS)
+PROMISE_FIELDS = ("promises", "promises_within", "promise_error_sum_ms")
+"""Expected waits that were shown to tickets called in the interval: their number, how many of the waits were within the
+90 % bound, and the sum of the distances of the waits from the median."""
 SEGMENT_FIELDS = (
     "way_count", "way_sum_ms", "way_histogram", "way_negative", "wait_negative", "service_negative", "recalled",
     "recall_delay_count", "recall_delay_sum_ms", "transferred_in", "forgotten_open", "double_closed", "incomplete",
     "issued_booked", "booked_wait_count", "booked_wait_sum_ms",
+    *PROMISE_FIELDS,
 )  # fmt: skip
 """Of a desk, only where they are above 0: the way to the counter, recalls and what they delay, tickets that a transfer
-brought, negative durations (crossed clocks), and services or tickets whose record is wrong."""
+brought, negative durations (crossed clocks), services or tickets whose record is wrong, promises."""
 COUNTER_FIELDS = (
     "counter_service_ms", "counter_busy_ms", "counter_open_ms", "counter_rostered_ms", "counter_open_rostered_ms",
     "counter_known_ms", "online_only_ms",

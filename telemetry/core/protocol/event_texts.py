@@ -42,6 +42,10 @@ FIELD_MEANINGS: dict[str, str] = {
     "field": "the field that was corrected",
     "state": "the state from `t` on",
     "queues": "the queues that the counter serves",
+    "wait_ms": "how long the ticket waited, ms",
+    "p50_ms": "the median of the wait that was shown when the ticket entered, ms",
+    "p90_ms": "the 90 % bound of the wait that was shown when the ticket entered, ms",
+    "queue.promise.method": "how the wait that was shown was computed",
     "cause": "what changed the state",
     "printer": "the ticket printer's state",
     "paper_pct": "paper left, per cent",
@@ -242,6 +246,10 @@ EVENT_EXAMPLES: dict[str, dict[str, Any]] = {
     "device.contact": {"t": _T},
     "device.status": {"t": _T, "online": True, "sid": "01JH8Q"},
     "platform.beat": {"t": _T},
+    "queue.promise": {
+        "t": _T, "service": "land", "wait_ms": 14 * _MINUTE, "p50_ms": 12 * _MINUTE, "p90_ms": 25 * _MINUTE,
+        "method": "learned",
+    },
 }  # fmt: skip
 """An example of each event without `type` and `n`, by type."""
 

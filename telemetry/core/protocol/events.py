@@ -365,6 +365,16 @@ class PlatformBeat(Event, frozen=True, kw_only=True, tag="platform.beat"):
     """Written by ingest once a minute: its link and the store were available, see `platform_heartbeat`."""
 
 
+class WaitPromised(Event, frozen=True, kw_only=True, tag="queue.promise"):
+    """Written by rollup at a ticket's call: the wait, and the median and 90 % bound shown when the ticket entered."""
+
+    service: Id
+    wait_ms: Ms
+    p50_ms: Ms
+    p90_ms: Ms
+    method: Literal["learned", "drain", "head_of_line"]
+
+
 AGENT_EVENTS: tuple[type[Event], ...] = (
     TicketIssued, TicketCalled, TicketRecalled, TicketServingStarted, TicketHeld, TicketResumed,
     TicketTransferred, TicketFinished, TicketAbandoned, TicketNoShow, TicketClosedEod, TicketCorrected,
@@ -375,7 +385,7 @@ AGENT_EVENTS: tuple[type[Event], ...] = (
     AgentDiagnostics,
 )  # fmt: skip
 """The events agents may send."""
-SERVER_EVENTS: tuple[type[Event], ...] = (DeviceContact, DeviceStatus, PlatformBeat)
+SERVER_EVENTS: tuple[type[Event], ...] = (DeviceContact, DeviceStatus, PlatformBeat, WaitPromised)
 """The events only ingest and rollup write."""
 
 

@@ -6,8 +6,9 @@ decides between `left[i]` (≤ `threshold[i]`) and `right[i]`; a leaf has `left[
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,8 +20,7 @@ class InvalidTree(ValueError):
     """A tree whose numbers do not describe a tree."""
 
 
-@dataclass(frozen=True, slots=True)
-class RegressionTree:
+class RegressionTree(Struct, frozen=True):
     """One tree; children have greater numbers than their parents, so that following them always ends."""
 
     feature: tuple[int, ...]
@@ -50,8 +50,7 @@ class RegressionTree:
         return self.value[node]
 
 
-@dataclass(frozen=True, slots=True)
-class BoostedTrees:
+class BoostedTrees(Struct, frozen=True, tag="trees"):
     """A sum of trees: `base` + `rate` × the trees' values."""
 
     base: float

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 DRAWS = 40
 """How many draws a prediction makes."""
-HORIZON_S = 1_800.0
+HORIZON_S = 7_200.0
 """A draw in which nobody calls the newcomer within this time counts as this long, s; so does a longer wait."""
 MAX_IDLE_MS = 1_800_000
 """A counter idle for longer than this is not at hand, ms."""

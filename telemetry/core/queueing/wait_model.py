@@ -8,28 +8,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from telemetry.core.queueing.boosted_trees import BoostedTrees
 from telemetry.core.queueing.drain import drain
+from telemetry.core.queueing.linear_quantile import LinearQuantile
 from telemetry.core.queueing.predicted_wait import PredictedWait
 from telemetry.core.queueing.wait_features import FEATURES, wait_features
 
 if TYPE_CHECKING:
-    from telemetry.core.queueing.boosted_trees import BoostedTrees
     from telemetry.core.queueing.drain import Newcomer
     from telemetry.core.queueing.queue_profile import QueueProfile
     from telemetry.core.queueing.waiting_line import LineState
 
 MIN_WAIT_S = 1.0
 """No predicted wait is shorter than this, s."""
+QuantileModel = BoostedTrees | LinearQuantile
 _DRAIN_P50, _DRAIN_P90 = FEATURES.index("drain_p50"), FEATURES.index("drain_p90")
 
 
 @dataclass(frozen=True, slots=True)
 class FittedQuantiles:
-    """The learned median and 90 % bound over the features named `features`; several models of each are averaged."""
+    """The learned median and 90 % bound over `FEATURES`; several models of each are averaged."""
 
-    p50: tuple[BoostedTrees, ...]
-    p90: tuple[BoostedTrees, ...]
-    features: tuple[str, ...] = FEATURES
+    p50: tuple[QuantileModel, ...]
+    p90: tuple[QuantileModel, ...]
 
     def predict(self, row: tuple[float, ...]) -> PredictedWait:
         """Return the prediction for one row of features."""

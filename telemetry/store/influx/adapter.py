@@ -22,6 +22,7 @@ from telemetry.core.figures.completeness import OutboxRowRanges
 from telemetry.errors import ConfigError, Fault, StoreUnavailable
 from telemetry.store import MAX_VERSION, MISSING_STORE_REMEDY, ChangeRecord, DeadLetter, LiveRow
 from telemetry.store.influx import influxql, line_protocol, reconcile, totals as total_points
+from telemetry.store.influx.documents import DocumentPart, document_lines, join_document
 from telemetry.store.influx.influxql import ProvinceTag, quote_string
 from telemetry.store.influx.journal import WriterJournal, record_lines, unstamped_record_lines
 from telemetry.store.influx.line_protocol import escape_tag, quote_field
@@ -292,6 +293,21 @@ class InfluxStore:
             if row.version is not None and row.body is not None and row.version <= min(finished_version, MAX_VERSION)
         }
         return sorted(rows.values(), key=lambda row: (row.version, row.entity))
+
+    def put_document(self, name: str, body: bytes) -> None:
+        """Replace a named document."""
+        lines = document_lines(name, body, self._province_tag.line_tag)
+        self._write_lines(self._address.state_bucket, lines)
+
+    def document(self, name: str) -> bytes | None:
+        """Return a named document as it was put; None when its write was not complete."""
+        where = f"label = {quote_string(name)} AND {self._province_tag.condition}"
+        query = (
+            f"SELECT digest::string, parts::integer, body::string FROM document WHERE {where} GROUP BY part, province"
+        )
+        (answer,) = self._server.query(self._address.state_bucket, DocumentPart, query)
+        series = self._province_tag.sort_own_last(answer)
+        return join_document((s.tags.get("part", ""), row) for s in series for row in s.values)
 
     def row_ranges(self, device: str | None = None) -> list[OutboxRowRanges]:
         """Return each outbox's stored, refused and dropped rows, as of the last `reconcile`."""

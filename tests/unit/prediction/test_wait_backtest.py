@@ -10,6 +10,7 @@ from telemetry.core.calendar.windows import DAY, Window
 from telemetry.core.queueing.boosted_trees import BoostedTrees, RegressionTree
 from telemetry.core.queueing.wait_features import FEATURES
 from telemetry.core.queueing.wait_model import FittedQuantiles
+from telemetry.core.queueing.waiting_line import TicketKind
 from telemetry.prediction.wait_backtest import WaitBacktest
 from telemetry.prediction.wait_report import compare_methods
 from telemetry.prediction.wait_rows import WaitRow, fit_nothing, fit_quantiles, settle_recalibration
@@ -118,7 +119,7 @@ def test_a_learned_model_is_plain_numbers_and_refitted_at_midnight() -> None:
 
 
 def test_too_few_rows_are_not_fitted() -> None:
-    assert fit_quantiles([WaitRow((0.0,) * len(FEATURES), 1.0, 0, 1)] * 299) is None
+    assert fit_quantiles([WaitRow((0.0,) * len(FEATURES), 1.0, TicketKind("land"), 0, 1)] * 299) is None
     assert settle_recalibration([], fit_nothing).p90.log_factor == 0.0
 
 

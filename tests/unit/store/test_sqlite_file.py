@@ -48,7 +48,7 @@ def test_a_file_of_the_first_schema_is_brought_up_to_date_and_keeps_everything(t
             json_group_array(json_array(low, high)) FILTER (WHERE outcome = 'refused'),
             json_group_array(json_array(low, high)) FILTER (WHERE outcome = 'dropped')
             FROM row_range GROUP BY device, spool;
-            DROP TABLE row_range; PRAGMA user_version=1"""
+            DROP TABLE row_range; DROP TABLE document; PRAGMA user_version=1"""
         )
     for _ in range(2):  # opening it again changes nothing
         with closing(SqliteStore(path)) as store:

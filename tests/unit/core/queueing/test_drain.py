@@ -95,7 +95,7 @@ def test_patience_begins_where_the_ticket_has_waited_already() -> None:
 
 
 def test_a_wait_never_exceeds_the_horizon() -> None:
-    line = LineState(AT, (WaitingTicket(LAND, AT - S),) * 60, (BusyCounter("c1", "land", AT),))
+    line = LineState(AT, (WaitingTicket(LAND, AT - S),) * 80, (BusyCounter("c1", "land", AT),))
     assert waits(line) == (HORIZON_S,) * 20
     quick = QueueProfile(all_service_times=(0.0,) * 60, pauses=())
     crowd = LineState(AT, (WaitingTicket(LAND, AT - S),) * 500, (BusyCounter("c1", "land", AT - S),))

@@ -6,6 +6,7 @@ import pytest
 
 from telemetry.core.queueing.boosted_trees import BoostedTrees, InvalidTree, RegressionTree
 from telemetry.core.queueing.drain import Newcomer
+from telemetry.core.queueing.linear_quantile import OFFSET_S, InvalidLinearModel, LinearQuantile
 from telemetry.core.queueing.predicted_wait import PredictedWait
 from telemetry.core.queueing.queue_profile import QueueProfile
 from telemetry.core.queueing.recalibration import RecalibratedWaits, Recalibration
@@ -78,9 +79,13 @@ def test_recalibration_is_bounded() -> None:
 
 
 def test_both_factors_learn_from_what_was_shown() -> None:
-    learned = RecalibratedWaits().learn(PredictedWait(10.0, 50.0), 60.0)
-    assert learned.p50.log_factor > 0 < learned.p90.log_factor
-    assert learned.apply(PredictedWait(10.0, 10.0)).p90_s >= learned.apply(PredictedWait(10.0, 10.0)).p50_s
+    land, shown = TicketKind("land"), PredictedWait(10.0, 50.0)
+    learned = RecalibratedWaits().learn(land, shown, 60.0)
+    assert learned.p50.log_factor > 0 < learned.p90.log_factor == learned.kinds[land].log_factor
+    assert learned.apply(land, shown).p90_s > learned.apply(TicketKind("tax"), shown).p90_s > 50.0
+    assert learned.learn(land, shown, 5.0).apply(land, shown).p90_s < learned.apply(land, shown).p90_s
+    crossed = learned.apply(land, PredictedWait(10.0, 9.0))
+    assert crossed.p90_s == crossed.p50_s
 
 
 def test_scores() -> None:
@@ -92,3 +97,18 @@ def test_scores() -> None:
     assert pinball_loss(10.0, 10.0, 0.9) == 0.0
     assert quantile([], 0.5) is None
     assert quantile([1.0, 2.0, 3.0], 0.5) == 2.0
+
+
+def test_a_linear_model_adds_on_the_logarithmic_scale() -> None:
+    model = LinearQuantile(math.log(60.0), (0.5, 0.0), (math.log(11.0), 0.0), (1.0, 1.0))
+    model.validate(2)
+    assert model.predict((0.0, 5.0)) == pytest.approx(60.0 - OFFSET_S)
+    assert model.predict((-1.0, 5.0)) == pytest.approx(60.0 - OFFSET_S)
+    assert model.predict((33.0, 5.0)) == pytest.approx(120.0 - OFFSET_S)
+    assert model.predict((1e300, 0.0)) < math.exp(12.0)
+    for faulty in (
+        LinearQuantile(0.0, (1.0,), (1.0,), (1.0,)),
+        LinearQuantile(0.0, (1.0, 1.0), (1.0, 1.0), (1.0, 0.0)),
+    ):
+        with pytest.raises(InvalidLinearModel):
+            faulty.validate(2)
