@@ -116,9 +116,9 @@ def list_anomalies(
 
 
 def _judged_window(queries: Queries, centre: str | None) -> Window:
-    """Return the days that a centre's forecast judged, or the last two weeks up to now."""
+    """Return the days that a centre's forecast judged and today so far, or the last two weeks up to now."""
     zone, now = queries.zone(centre), queries.now()
     forecast = None if centre is None else queries.snapshot().forecasts.get(centre)
     if forecast is None or forecast.judged_from is None:
         return Window(now - JUDGED_DAYS * DAY, now)
-    return Window(day_window(forecast.judged_from, zone).start, day_window(forecast.origin, zone).start)
+    return Window(day_window(forecast.judged_from, zone).start, max(now, day_window(forecast.origin, zone).start))

@@ -6,18 +6,20 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Literal
 
-from telemetry.core.calendar.windows import to_local
+from telemetry.core.calendar.windows import MINUTE, Window, to_local
 from telemetry.core.inventory import ALWAYS_OPEN
+from telemetry.core.queueing.anomalies import flag_half_hours
 from telemetry.core.queueing.arrivals import MIN_DAYS, SLOTS
+from telemetry.core.queueing.centre_forecast import stored_flag
 from telemetry.core.queueing.count_distribution import count_interval
 from telemetry.core.queueing.erlang import QueueDemand
-from telemetry.core.queueing.half_hours import open_slots, slot_window
+from telemetry.core.queueing.half_hours import add_half_hours, open_slots, slot_of, slot_window
 from telemetry.core.queueing.staffing import PeriodStaffing, StaffedPeriod, StaffingRules, WhatIf, change_day, plan_day
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from telemetry.core.calendar.windows import Window
+    from telemetry.core.fold.totals import Total
     from telemetry.core.inventory import Centre
     from telemetry.core.queueing.forecast_rows import CentreForecast, DayForecastNow, FlagNow, QueueSumsNow
 
@@ -29,6 +31,8 @@ MAX_OFFERED_LOAD = 300
 PATIENCE_FROM_ABANDONMENT = 0.05
 """Customers' patience is taken into account when more than this share of tickets was abandoned."""
 _LONGEST_PATIENCE_S = 86_400.0
+SETTLING_MS = 10 * MINUTE
+"""A half hour of today is judged so long after its end, when its events have arrived."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,3 +199,27 @@ def flagged_half_hours(
             if window.start <= half_hour.start < window.end:
                 flags.append(CentreFlag(centre, half_hour, flag))
     return flags
+
+
+def window_of_today(centre: Centre, forecast: CentreForecast | None, now: int) -> Window | None:
+    """Return the half hours of today that can be judged: those that ended SETTLING_MS ago; None when there are none."""
+    if forecast is None or not forecast.references or to_local(now, centre.zone).date() != forecast.origin:
+        return None
+    start = slot_window(forecast.origin, 0, centre.zone).start
+    end = max(start, now - SETTLING_MS)
+    _, slot = slot_of(end, centre.zone)
+    until = slot_window(forecast.origin, slot, centre.zone).start if end > start else start
+    return Window(start, until) if until > start else None
+
+
+def flags_of_today(
+    centre: Centre, forecast: CentreForecast, totals: Iterable[Total], window: Window
+) -> list[CentreFlag]:
+    """Return the flagged half hours of today's passed ones, from the 5-minute totals of `window`."""
+    half_hours = add_half_hours(centre, totals)
+    slots = [slot for slot in range(SLOTS) if slot_window(forecast.origin, slot, centre.zone).end <= window.end]
+    flags = flag_half_hours(forecast.origin, slots, forecast.references, half_hours.sums)
+    return [
+        CentreFlag(centre, slot_window(flag.day, flag.slot, centre.zone), stored_flag(flag, is_live=True))
+        for flag in flags
+    ]

@@ -21,7 +21,14 @@ from telemetry.queries.availability import AvailabilityOptions, AvailabilityQuer
 from telemetry.queries.buckets import OpenWindowsCache, bucket_query
 from telemetry.queries.completeness import StoreStatsCache
 from telemetry.queries.errors import BadScope, BadWindow, NotFound
-from telemetry.queries.forecasts import expected_half_hours, flagged_half_hours, next_forecast_day, staffing_plan
+from telemetry.queries.forecasts import (
+    expected_half_hours,
+    flagged_half_hours,
+    flags_of_today,
+    next_forecast_day,
+    staffing_plan,
+    window_of_today,
+)
 from telemetry.queries.indicator_figures import IndicatorInputs
 from telemetry.queries.indicators import IndicatorQueries
 from telemetry.queries.network import NetworkViewCache, planned_maintenance, scope_of_centres
@@ -350,10 +357,18 @@ class Queries:
         return self.flagged_half_hours(centre, Window(0, self._clock()))
 
     def flagged_half_hours(self, centre: str | None, window: Window) -> list[CentreFlag]:
-        """Return the half hours in the window that were flagged at a centre, or at all."""
-        network = self.network()
-        centres = network.centres() if centre is None else [network.centre(centre)]
-        return flagged_half_hours(centres, self.snapshot().forecasts, window)
+        """Return the half hours in the window that were flagged at a centre, today's too, or at all, before today."""
+        network, forecasts = self.network(), self.snapshot().forecasts
+        if centre is None:
+            return flagged_half_hours(network.centres(), forecasts, window)
+        declared, forecast = network.centre(centre), forecasts.get(centre)
+        flags = flagged_half_hours([declared], forecasts, window)
+        today = window_of_today(declared, forecast, self._clock())
+        if forecast is None or today is None or today.clip(window) is None:
+            return flags
+        totals = self._store.totals([centre], "5m", today, "desk")
+        todays = flags_of_today(declared, forecast, totals, today)
+        return [*flags, *(flag for flag in todays if window.start <= flag.window.start < window.end)]
 
     def period_history(self, centre: str | None, days: DayRange, service: str | None = None) -> PeriodHistory:
         """Return the queue figures of whole local days at a centre, or over all declared centres."""

@@ -20,6 +20,7 @@ from tests.program.network import NOW, ZONE, Network, centre, inventory, network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 TODAY = date(2026, 11, 23)
 RUSH = date(2026, 11, 19)
@@ -186,6 +187,31 @@ def test_a_rush_is_listed_with_its_cause_and_what_was_expected(net: Network) -> 
     assert get(net, "queues/anomalies?centre=vn83-a&from=2026-11-20&to=2026-11-21")["data"] == []
     assert get(net, "queues/anomalies?centre=vn83-b")["data"] == []
     assert get(net, "queues/anomalies?centre=vn83-a")["meta"]["from"] == "2026-11-03T00:00:00+07:00"
+
+
+def test_a_half_hour_of_today_is_judged_ten_minutes_after_its_end(tmp_path: Path) -> None:
+    made = network(tmp_path)
+    fill(made, "vn83-a")
+    job = ForecastJob(made.store, inventory, FoldFaults(made.store, lambda: NOW))
+    made.store.put_live_rows(job.rows_of(centre("vn83-a", "An"), NOW))
+    issued = {time(7): 14, time(7, 30): 14, time(8): 150, time(8, 30): 14, time(9): 14, time(9, 30): 200}
+    rows = [
+        Total("vn83-a", "desk:vn83-a:land", "5m", local_ms(TODAY, at, ZONE), "vn83", {"issued": count})
+        for at, count in issued.items()
+    ]
+    made.store.replace_totals("vn83-a", "5m", Window(rows[0].start, NOW), rows)
+    made.time[0] += 2000
+    path = "queues/anomalies?centre=vn83-a&from=2026-11-23&to=2026-11-24"
+    found = [(row["from"][11:16], row["cause"], row["basis"]) for row in get(made, path)["data"]]
+    assert found == [("08:00", "arrivals", "earlier_days")], "it is 10:02: half past nine is not judged yet"
+    made.time[0] = local_ms(TODAY, time(10, 11), ZONE)
+    starts = [row["from"][:16] for row in get(made, "queues/anomalies?centre=vn83-a")["data"]]
+    assert starts == ["2026-11-19T09:00", "2026-11-23T08:00", "2026-11-23T09:30"]
+    assert get(made, "queues/anomalies?centre=vn83-a&from=2026-11-20&to=2026-11-21")["data"] == []
+    made.time[0] = local_ms(TODAY, time(0, 5), ZONE)
+    assert get(made, path)["data"] == []
+    made.client.close()
+    made.store.close()
 
 
 @pytest.mark.parametrize(

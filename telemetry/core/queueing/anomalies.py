@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from msgspec import Meta
 
 from telemetry.core.queueing.arrivals import SLOTS, median
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
 
-    from telemetry.core.queueing.arrivals import ArrivalDay, ArrivalsModel
+    from telemetry.core.queueing.arrivals import ArrivalDay, ArrivalsModel, DayTraits
     from telemetry.core.queueing.half_hours import HalfHourKey
 
 AnomalyMeasure = Literal["arrivals", "wait", "abandonment", "service_time"]
@@ -32,10 +34,14 @@ MIN_REFERENCES = 6
 """Fewer half hours of other days are no reference."""
 _ARRIVALS_DISPERSION = 0.06
 _ABANDONMENT_DISPERSION = 0.03
-_WAIT_OFFSET_S = 30.0
+_Duration = Literal["wait", "service_time"]
+_DURATION_FIELDS: Mapping[_Duration, tuple[str, str]] = {
+    "wait": ("wait_sum_ms", "called"),
+    "service_time": ("service_sum_ms", "service_count"),
+}
+_OFFSETS_S: Mapping[_Duration, float] = {"wait": 30.0, "service_time": 1.0}
 """Waits are compared as log(wait + 30 s): five seconds instead of one are no anomaly."""
-_LEAST_WAIT_SPREAD = 0.25
-_LEAST_SERVICE_SPREAD = 0.15
+_LEAST_SPREADS: Mapping[_Duration, float] = {"wait": 0.25, "service_time": 0.15}
 _NORMAL_MAD = 1.4826
 """The standard deviation of a normal distribution ÷ its median absolute deviation."""
 
@@ -66,29 +72,78 @@ class FlaggedHalfHour:
     cause: AnomalyCause
 
 
+@dataclass(frozen=True, slots=True)
+class LogReference:
+    """What the logarithm of a mean duration usually is: its median, and its spread in the manner of a deviation."""
+
+    middle: Annotated[float, Meta(ge=-50, le=50)]
+    spread: Annotated[float, Meta(ge=0.01, le=50)]
+
+
+@dataclass(frozen=True, slots=True)
+class HalfHourReference:
+    """What one half hour is judged by: expected arrivals, and where known abandonment, wait and service time."""
+
+    expected: Annotated[float, Meta(ge=0, le=1e12)]
+    abandonment: Annotated[float, Meta(gt=0, lt=1)] | None = None
+    wait: LogReference | None = None
+    service_time: LogReference | None = None
+
+
+def half_hour_references(
+    model: ArrivalsModel, traits: DayTraits, sums: Mapping[HalfHourKey, Mapping[str, int]]
+) -> tuple[HalfHourReference, ...]:
+    """Return what the half hours of such a day are judged by, from the model's days; empty where these are too few.
+
+    `sums` has the queue sums (`totals.QUEUE_FIELDS`) of the half hours of these days.
+    """
+    expected = model.expected_arrivals(traits)
+    if expected is None:
+        return ()
+    pool = [day.day for day in model.pool(traits.weekday)]
+    references = []
+    for slot in range(SLOTS):
+        others = [s for day in pool for near in (slot - 1, slot, slot + 1) if (s := sums.get((day, near)))]
+        references.append(_reference(expected[slot], others))
+    return tuple(references)
+
+
+def _reference(expected: float, others: Sequence[Mapping[str, int]]) -> HalfHourReference:
+    if len(others) < MIN_REFERENCES:
+        return HalfHourReference(expected)
+    left, of = (sum(s.get(name, 0) for s in others) for name in ("abandoned", "issued"))
+    return HalfHourReference(
+        expected,
+        min(0.99, (left + 1) / (of + 10)),
+        _log_reference("wait", others),
+        _log_reference("service_time", others),
+    )
+
+
 def flag_day(
     day: ArrivalDay, model: ArrivalsModel, sums: Mapping[HalfHourKey, Mapping[str, int]]
 ) -> tuple[FlaggedHalfHour, ...]:
-    """Return the flagged half hours of a day, judged by the model's days, in order; none where these are too few.
+    """Return the flagged half hours of a day, judged by the model's days, in order; none where these are too few."""
+    references = half_hour_references(model, day.traits, sums)
+    slots = [slot for slot in range(SLOTS) if day.counts[slot] is not None] if references else []
+    return flag_half_hours(day.day, slots, references, sums)
 
-    A day without any ticket is not judged: nothing was reported of it.
 
-    `sums` has the queue sums (`totals.QUEUE_FIELDS`) of the half hours of all these days.
-    """
-    expected = model.expected_arrivals(day.traits)
-    if expected is None or not day.total:
+def flag_half_hours(
+    day: date, slots: Iterable[int], references: Sequence[HalfHourReference],
+    sums: Mapping[HalfHourKey, Mapping[str, int]],
+) -> tuple[FlaggedHalfHour, ...]:  # fmt: skip
+    """Return those of a day's half hours that are flagged, in order; without any ticket in them none is judged."""
+    judged = {slot: sums.get((day, slot), {}) for slot in slots}
+    if not any(half_hour.get("issued") for half_hour in judged.values()):
         return ()
-    pool = [other.day for other in model.pool(day.traits.weekday)]
     flagged = []
-    for slot in range(SLOTS):
-        if day.counts[slot] is None:
-            continue
-        references = [s for other in pool for near in (slot - 1, slot, slot + 1) if (s := sums.get((other, near)))]
-        deviations = _deviations(sums.get((day.day, slot), {}), expected[slot], references)
+    for slot, half_hour in judged.items():
+        deviations = list(_deviations(half_hour, references[slot]))
         outside = [deviation for deviation in deviations if abs(deviation.deviations) >= FLAG_DEVIATIONS]
         if outside:
             by_size = tuple(sorted(outside, key=_size, reverse=True))
-            flagged.append(FlaggedHalfHour(day.day, slot, by_size, _likely_cause(by_size[0], deviations)))
+            flagged.append(FlaggedHalfHour(day, slot, by_size, _likely_cause(by_size[0], deviations)))
     largest = sorted(flagged, key=lambda flag: _size(flag.deviations[0]), reverse=True)[:MAX_FLAGS_A_DAY]
     return tuple(sorted(largest, key=lambda flag: flag.slot))
 
@@ -107,17 +162,13 @@ def _likely_cause(largest: Deviation, deviations: Iterable[Deviation]) -> Anomal
     return "counters_short"
 
 
-def _deviations(
-    sums: Mapping[str, int], expected_arrivals: float, references: Sequence[Mapping[str, int]]
-) -> list[Deviation]:
-    """Return the deviations of the measures for which half hour and references have enough tickets."""
-    measured = [_arrivals_deviation(sums.get("issued", 0), expected_arrivals)]
-    if len(references) < MIN_REFERENCES:
-        return measured
-    measured.extend(_wait_deviations(sums, references))
-    measured.extend(_abandonment_deviations(sums, references))
-    measured.extend(_service_deviations(sums, references))
-    return measured
+def _deviations(sums: Mapping[str, int], reference: HalfHourReference) -> Iterable[Deviation]:
+    """Yield the deviations of the measures for which half hour and references have enough tickets."""
+    yield _arrivals_deviation(sums.get("issued", 0), reference.expected)
+    yield from _log_deviations("wait", sums, reference.wait)
+    if reference.abandonment is not None:
+        yield from _abandonment_deviations(sums, reference.abandonment)
+    yield from _log_deviations("service_time", sums, reference.service_time)
 
 
 def _arrivals_deviation(issued: int, expected: float) -> Deviation:
@@ -141,48 +192,40 @@ def _arrivals_deviation(issued: int, expected: float) -> Deviation:
     return Deviation("arrivals", issued, expected, low, expected + FLAG_DEVIATIONS * deviation, size)
 
 
-def _abandonment_deviations(sums: Mapping[str, int], references: Sequence[Mapping[str, int]]) -> Iterable[Deviation]:
+def _abandonment_deviations(sums: Mapping[str, int], share: float) -> Iterable[Deviation]:
     """Yield how far the share of issued tickets that left is: binomial, with a variance beyond it."""
     issued = sums.get("issued", 0)
     if issued >= MIN_TICKETS:
-        left, of = (sum(s.get(name, 0) for s in references) for name in ("abandoned", "issued"))
-        share = (left + 1) / (of + 10)
         variance = issued * share * (1 - share) * (1 + _ABANDONMENT_DISPERSION * issued) + 1
         deviation, actual = math.sqrt(variance) / issued, sums.get("abandoned", 0) / issued
         low, high = max(0.0, share - FLAG_DEVIATIONS * deviation), share + FLAG_DEVIATIONS * deviation
         yield Deviation("abandonment", actual, share, low, high, (actual - share) / deviation)
 
 
-def _wait_deviations(sums: Mapping[str, int], references: Sequence[Mapping[str, int]]) -> Iterable[Deviation]:
-    """Yield how far the mean wait of called tickets is, by the logarithm of wait + 30 s."""
-    yield from _log_deviations("wait", ("wait_sum_ms", "called"), sums, references)
-
-
-def _service_deviations(sums: Mapping[str, int], references: Sequence[Mapping[str, int]]) -> Iterable[Deviation]:
-    """Yield how far the mean service time of finished tickets is, by its logarithm."""
-    yield from _log_deviations("service_time", ("service_sum_ms", "service_count"), sums, references)
-
-
-def _log_deviations(
-    measure: Literal["wait", "service_time"],
-    fields: tuple[str, str],
-    sums: Mapping[str, int],
-    references: Sequence[Mapping[str, int]],
-) -> Iterable[Deviation]:
-    """Yield how far a mean is from the median of the references' means, in units of their median deviation."""
-    offset = _WAIT_OFFSET_S if measure == "wait" else 1.0
-    least = _LEAST_WAIT_SPREAD if measure == "wait" else _LEAST_SERVICE_SPREAD
-    logs = [
-        math.log(s.get(fields[0], 0) / 1000 / count + offset)
-        for s in references
-        if (count := s.get(fields[1], 0)) >= MIN_TICKETS
-    ]
-    count = sums.get(fields[1], 0)
-    if count < MIN_TICKETS or len(logs) < MIN_REFERENCES:
-        return
+def _log_reference(measure: _Duration, others: Sequence[Mapping[str, int]]) -> LogReference | None:
+    """Return the median of the logarithms of mean durations and their median deviation; None of too few."""
+    logs = [log for s in others if (log := _log_mean(measure, s)) is not None]
+    if len(logs) < MIN_REFERENCES:
+        return None
     middle = median(logs)
-    spread = max(least, _NORMAL_MAD * median([abs(log - middle) for log in logs]))
-    actual = sums.get(fields[0], 0) / 1000 / count
-    low, high = (max(0.0, math.exp(middle + sign * FLAG_DEVIATIONS * spread) - offset) for sign in (-1, 1))
-    expected = max(0.0, math.exp(middle) - offset)
-    yield Deviation(measure, actual, expected, low, high, (math.log(actual + offset) - middle) / spread)
+    spread = _NORMAL_MAD * median([abs(log - middle) for log in logs])
+    return LogReference(middle, max(_LEAST_SPREADS[measure], spread))
+
+
+def _log_mean(measure: _Duration, sums: Mapping[str, int]) -> float | None:
+    """Return the logarithm of a mean duration, s, plus its offset; None of too few tickets."""
+    total, number = _DURATION_FIELDS[measure]
+    count = sums.get(number, 0)
+    return math.log(sums.get(total, 0) / 1000 / count + _OFFSETS_S[measure]) if count >= MIN_TICKETS else None
+
+
+def _log_deviations(measure: _Duration, sums: Mapping[str, int], reference: LogReference | None) -> Iterable[Deviation]:
+    """Yield how far a mean duration is from its reference, on the scale of logarithms."""
+    log = _log_mean(measure, sums)
+    if log is not None and reference is not None:
+        middle, spread, offset = reference.middle, reference.spread, _OFFSETS_S[measure]
+        low, expected, high = (
+            max(0.0, math.exp(middle + sign * FLAG_DEVIATIONS * spread) - offset) for sign in (-1, 0, 1)
+        )
+        actual = max(0.0, math.exp(log) - offset)
+        yield Deviation(measure, actual, expected, low, high, (log - middle) / spread)

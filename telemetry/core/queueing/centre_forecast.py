@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from telemetry.core.inventory import ALWAYS_OPEN
-from telemetry.core.queueing.anomalies import flag_day
+from telemetry.core.queueing.anomalies import flag_day, half_hour_references
 from telemetry.core.queueing.arrivals import (
     HISTORY_DAYS,
     SLOTS,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from telemetry.core.inventory import Centre
-    from telemetry.core.queueing.anomalies import FlaggedHalfHour
+    from telemetry.core.queueing.anomalies import FlaggedHalfHour, HalfHourReference
     from telemetry.core.queueing.arrivals import ArrivalDay, ModelName
     from telemetry.core.queueing.arrivals_backtest import ModelChoice
     from telemetry.core.queueing.half_hours import CentreHalfHours, HalfHourKey
@@ -90,6 +90,7 @@ def forecast_centre(inputs: ForecastInputs, at: int) -> CentreForecast:
         days=tuple(_forecast_days(inputs, history, choice.champion)),
         judged_from=judged[0].day if judged else None,
         flags=tuple(_flags(history, inputs.half_hours)),
+        references=_references_of_origin(inputs, history),
     )
 
 
@@ -200,10 +201,20 @@ def _flags(history: ArrivalHistory, half_hours: CentreHalfHours) -> Iterable[Fla
         is_live = index >= LIVE_JUDGED_AFTER_DAYS
         others = ArrivalsModel((*days[:index], *days[index + 1 :]))
         for flag in flag_day(days[index], history.model_before(index) if is_live else others, half_hours.sums):
-            yield _stored_flag(flag, is_live=is_live)
+            yield stored_flag(flag, is_live=is_live)
 
 
-def _stored_flag(flag: FlaggedHalfHour, *, is_live: bool) -> FlagNow:
+def _references_of_origin(inputs: ForecastInputs, history: ArrivalHistory) -> tuple[HalfHourReference, ...]:
+    """Return what the forecast's first day is judged by as it passes; an imported log has no such day."""
+    centre, days = inputs.centre, len(history.days)
+    if centre.imported or days < LIVE_JUDGED_AFTER_DAYS or not any(open_slots(centre, inputs.origin)):
+        return ()
+    traits = day_traits(centre, inputs.origin)
+    return half_hour_references(history.model_before(days), traits, inputs.half_hours.sums)
+
+
+def stored_flag(flag: FlaggedHalfHour, *, is_live: bool) -> FlagNow:
+    """Return a flag as it is stored; `is_live`: judged by earlier days alone."""
     deviations = tuple(
         DeviationNow(
             measure=d.measure,

@@ -12,7 +12,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from telemetry.core.queueing.anomalies import AnomalyCause, AnomalyMeasure
+from telemetry.core.queueing.anomalies import AnomalyCause, AnomalyMeasure, HalfHourReference
 from telemetry.core.queueing.arrivals import SLOTS, ModelName
 
 FORECAST_ROW_PREFIX = "forecast:"
@@ -100,6 +100,14 @@ class CentreForecast(Struct, frozen=True, kw_only=True, omit_defaults=True):
     days: tuple[DayForecastNow, ...] = ()
     judged_from: date | None = None
     flags: tuple[FlagNow, ...] = ()
+    references: Annotated[tuple[HalfHourReference, ...], Meta(max_length=48)] = ()
+    """What the half hours of `origin` itself are judged by as they end: 48, or none where its history is too short."""
+
+    def __post_init__(self) -> None:
+        """Refuse references of some half hours only; raises ValueError."""
+        if len(self.references) not in {0, SLOTS}:
+            msg = f"{len(self.references)} references, not {SLOTS}"
+            raise ValueError(msg)
 
 
 _DECODER = msgspec.json.Decoder(CentreForecast)

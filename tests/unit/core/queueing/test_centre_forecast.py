@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import date, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -143,6 +144,17 @@ def test_shapes_are_pooled_by_tickets() -> None:
     assert pool_shapes([(0, 0)]) == ()
 
 
+def test_the_first_day_is_judged_as_it_passes_where_the_history_suffices() -> None:
+    assert len(forecast(28).references) == 48
+    assert forecast(28).references[18].expected == pytest.approx(16, abs=2)
+    assert forecast(11).references == (), "nine open days"
+    weekend = forecast(27)
+    assert weekend.origin.weekday() == 6
+    assert weekend.references == (), "closed"
+    log = replace(hall(ALWAYS_OPEN), imported=True)
+    assert forecast(20, log).references == ()
+
+
 def test_a_service_without_tickets_has_no_share() -> None:
     assert service_shares({}, [FIRST]) == {}
     shares = service_shares({"land": {(FIRST, 14): 3}, "tax": {}}, [FIRST])
@@ -154,5 +166,7 @@ def test_a_day_has_no_half_hour_after_midnight_and_services_have_its_half_hours(
         DayForecastNow(day=FIRST, first=40, expected=(1.0,) * 9)
     with pytest.raises(ValueError, match="half hours do not fit"):
         DayForecastNow(day=FIRST, first=14, expected=(1.0,), services={"land": (1.0, 2.0)})
+    with pytest.raises(msgspec.DecodeError):
+        decode_forecast(b'{"centre":"a","at":1,"origin":"2026-08-03","references":[{"expected":1}]}')
     with pytest.raises(msgspec.DecodeError):
         decode_forecast(b'{"centre":"a","at":1,"origin":"2026-08-03","days":[{"day":"2026-08-03","expected":[-1]}]}')
