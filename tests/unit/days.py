@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from telemetry.core.calendar.windows import HOUR, MINUTE, Window, day_window, to_ms
 from telemetry.core.fold import aggregation, fold
+from telemetry.core.fold.late_wills import devices_with_unknown_birth, drop_late_wills
 from telemetry.core.fold.sourced_event import SourcedEvent
 from telemetry.core.inventory import Centre, Device, OpeningHours, System
 from telemetry.core.protocol import events as ev
@@ -113,9 +114,24 @@ def day_of(found: list[SourcedEvent], scope: str, devices: tuple[Device, ...] = 
 
 
 def read(found: list[SourcedEvent], window: Window) -> list[SourcedEvent]:
-    """Return what a store would give for folding the window."""
+    """Return what rollup reads of a store to fold the window: without late Wills, whose births may lie before it."""
     wide = fold.input_window(window)
-    return [s for s in found if wide.start <= s.event.t < wide.end]
+    events = [s for s in found if wide.start <= s.event.t < wide.end]
+    sids: dict[str, str] = {}
+    for device, will_at in devices_with_unknown_birth(events).items():
+        births = [
+            s.event for s in found if s.device == device and isinstance(s.event, ev.DeviceStatus) and s.event.online
+        ]
+        before = [birth for birth in births if birth.t < will_at]
+        if before:
+            sids[device] = max(before, key=lambda birth: birth.t).sid
+    return drop_late_wills(events, sids)
+
+
+def as_statuses_arrive(found: list[SourcedEvent]) -> list[SourcedEvent]:
+    """Return the events with births and Wills among them in order of time: rollup writes them when they arrive."""
+    statuses = iter(sorted((s for s in found if isinstance(s.event, ev.DeviceStatus)), key=lambda s: s.event.t))
+    return [next(statuses) if isinstance(s.event, ev.DeviceStatus) else s for s in found]
 
 
 def hours(window: Window) -> list[Window]:

@@ -10,7 +10,20 @@ from telemetry.core.calendar.windows import HOUR, Window, floor
 from telemetry.core.fold import aggregation, fold
 from telemetry.core.fold.event_spans import dirty_hours
 from telemetry.core.fold.totals import CAPACITY_FIELDS, STATE_FIELDS
-from tests.unit.days import CENTRE, LONGER, SITE, SYSTEM, WHOLE, five, hours, outages, probe_sets, read, streams
+from tests.unit.days import (
+    CENTRE,
+    LONGER,
+    SITE,
+    SYSTEM,
+    WHOLE,
+    as_statuses_arrive,
+    five,
+    hours,
+    outages,
+    probe_sets,
+    read,
+    streams,
+)
 
 if TYPE_CHECKING:
     from random import Random
@@ -36,7 +49,7 @@ def test_folding_hour_by_hour_equals_folding_the_whole_window(
     found: list[SourcedEvent], lost: tuple[Window, ...]
 ) -> None:
     parts = [t for hour in hours(LONGER) for t in five(read(found, hour), hour, SITE, lost)]
-    assert sorted(parts, key=lambda t: (t.scope, t.start)) == five(found, LONGER, SITE, lost)
+    assert sorted(parts, key=lambda t: (t.scope, t.start)) == five(read(found, LONGER), LONGER, SITE, lost)
 
 
 @given(streams, outages)
@@ -44,6 +57,7 @@ def test_folding_only_the_hours_each_arrival_makes_dirty_equals_folding_them_at_
     found: list[SourcedEvent], lost: tuple[Window, ...]
 ) -> None:
     """An hour that nobody speaks about is never folded and has no totals."""
+    found = as_statuses_arrive(found)
     kept: dict[tuple[str, int], Total] = {}
     touched: set[int] = set()
     for i, arrival in enumerate(found, 1):
@@ -52,7 +66,7 @@ def test_folding_only_the_hours_each_arrival_makes_dirty_equals_folding_them_at_
             kept = {key: t for key, t in kept.items() if not start <= t.start < end}
             fresh = five(read(found[:i], Window(start, end)), Window(start, end), SITE, lost)
             kept |= {(t.scope, t.start): t for t in fresh}
-    wanted = [t for t in five(found, WIDER, SITE, lost) if floor(t.start, HOUR) in touched]
+    wanted = [t for t in five(read(found, WIDER), WIDER, SITE, lost) if floor(t.start, HOUR) in touched]
     assert [t for _, t in sorted(kept.items())] == wanted
 
 
