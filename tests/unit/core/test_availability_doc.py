@@ -20,7 +20,8 @@ from telemetry.core.slo import burn_rate
 from telemetry.core.slo.budget import error_budget
 from tests.oracles.sli import time_until_firing
 
-DOC = (Path(__file__).resolve().parents[3] / "docs/reference/availability.md").read_text(encoding="utf-8")
+REFERENCE = Path(__file__).resolve().parents[3] / "docs/reference"
+DOC = (REFERENCE / "availability.md").read_text(encoding="utf-8")
 SECTIONS = {part.split("\n", 1)[0]: part for part in re.split(r"^###? ", DOC, flags=re.MULTILINE)[1:]}
 CHAPTERS = re.findall(r"^## (.+)", DOC, re.MULTILINE)
 EXAMPLE = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -97,9 +98,18 @@ def models() -> list[type[ApiModel]]:
     return [v for v in found if issubclass(v, ApiModel)]
 
 
+def numbers_of(page: str) -> str:
+    """Return the table of a page that explains numbers which are no time and no wait."""
+    text = (REFERENCE / page).read_text(encoding="utf-8")
+    return text.partition("## Numbers of the answers\n")[2].partition("\n## ")[0]
+
+
+OTHER_NUMBERS = numbers_of("models.md") + numbers_of("indicators.md")
+
+
 @pytest.mark.parametrize("model", models(), ids=lambda m: m.__name__)
 def test_every_number_of_an_answer_is_explained(model: type[ApiModel]) -> None:
-    named = set(re.findall(r"`(\w+)`", SHOWN.split("| family of")[0]))
+    named = set(re.findall(r"`(\w+)`", SHOWN.split("| family of")[0] + OTHER_NUMBERS))
     assert {name for name, field in model.model_fields.items() if numeric(field.annotation)} <= named
 
 
