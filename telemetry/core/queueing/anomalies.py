@@ -101,22 +101,42 @@ def half_hour_references(
     if expected is None:
         return ()
     pool = [day.day for day in model.pool(traits.weekday)]
-    references = []
-    for slot in range(SLOTS):
-        others = [s for day in pool for near in (slot - 1, slot, slot + 1) if (s := sums.get((day, near)))]
-        references.append(_reference(expected[slot], others))
-    return tuple(references)
+    slots = [_SlotHistory.of([s for day in pool if (s := sums.get((day, slot)))]) for slot in range(SLOTS)]
+    return tuple(_reference(expected[slot], slots[max(0, slot - 1) : slot + 2]) for slot in range(SLOTS))
 
 
-def _reference(expected: float, others: Sequence[Mapping[str, int]]) -> HalfHourReference:
-    if len(others) < MIN_REFERENCES:
+@dataclass(frozen=True, slots=True)
+class _SlotHistory:
+    """One half hour on other days: on how many, its tickets, and the logarithms of its mean durations."""
+
+    days: int
+    issued: int
+    abandoned: int
+    wait_logs: list[float]
+    service_logs: list[float]
+
+    @classmethod
+    def of(cls, rows: Sequence[Mapping[str, int]]) -> _SlotHistory:
+        """Gather the sums of one half hour on several days."""
+        return cls(
+            len(rows),
+            sum(row.get("issued", 0) for row in rows),
+            sum(row.get("abandoned", 0) for row in rows),
+            [log for row in rows if (log := _log_mean("wait", row)) is not None],
+            [log for row in rows if (log := _log_mean("service_time", row)) is not None],
+        )
+
+
+def _reference(expected: float, around: Sequence[_SlotHistory]) -> HalfHourReference:
+    """Return what a half hour is judged by, from it and its two neighbours."""
+    if sum(slot.days for slot in around) < MIN_REFERENCES:
         return HalfHourReference(expected)
-    left, of = (sum(s.get(name, 0) for s in others) for name in ("abandoned", "issued"))
+    left, of = sum(slot.abandoned for slot in around), sum(slot.issued for slot in around)
     return HalfHourReference(
         expected,
         min(0.99, (left + 1) / (of + 10)),
-        _log_reference("wait", others),
-        _log_reference("service_time", others),
+        _log_reference("wait", [log for slot in around for log in slot.wait_logs]),
+        _log_reference("service_time", [log for slot in around for log in slot.service_logs]),
     )
 
 
@@ -202,9 +222,8 @@ def _abandonment_deviations(sums: Mapping[str, int], share: float) -> Iterable[D
         yield Deviation("abandonment", actual, share, low, high, (actual - share) / deviation)
 
 
-def _log_reference(measure: _Duration, others: Sequence[Mapping[str, int]]) -> LogReference | None:
+def _log_reference(measure: _Duration, logs: Sequence[float]) -> LogReference | None:
     """Return the median of the logarithms of mean durations and their median deviation; None of too few."""
-    logs = [log for s in others if (log := _log_mean(measure, s)) is not None]
     if len(logs) < MIN_REFERENCES:
         return None
     middle = median(logs)
