@@ -161,6 +161,14 @@ def test_a_service_without_tickets_has_no_share() -> None:
     assert shares == {"land": (1.0,) * 48}
 
 
+def test_tickets_of_other_days_have_no_part_in_a_share() -> None:
+    other = FIRST + timedelta(days=5)
+    issued = {"land": {(FIRST, 14): 30, (other, 14): 900}, "tax": {(FIRST, 15): 10}}
+    shares = service_shares(issued, [FIRST])
+    assert shares["land"][14] == pytest.approx((30 + 20 * 0.75) / (30 + 20))
+    assert shares["land"][20] == pytest.approx(0.75)
+
+
 def test_a_day_has_no_half_hour_after_midnight_and_services_have_its_half_hours() -> None:
     with pytest.raises(ValueError, match="half hours do not fit"):
         DayForecastNow(day=FIRST, first=40, expected=(1.0,) * 9)
