@@ -22,10 +22,10 @@ class BacktestFigures(ApiModel):
 
     method: str = Field(description="`learned`, `drain`, `champion` (the model in use), or a simple estimator")
     count: int = Field(description="called tickets that queued", ge=0)
-    mae_s: float = Field(description="mean absolute error of the median, seconds")
-    bias_s: float = Field(description="mean of predicted − actual, seconds")
-    pinball_s: float | None = Field(description="pinball loss at 0.9, seconds; null for a method of one figure")
-    share_within: float | None = Field(description="waits within the 90 % bound ÷ count; null as above")
+    mae_s: float = Field(description="mean absolute error of the median, seconds", ge=0)
+    bias_s: float = Field(description="mean of predicted − actual, seconds", ge=-1e9, le=1e9)
+    pinball_s: float | None = Field(description="pinball loss at 0.9, seconds; null for a method of one figure", ge=0)
+    share_within: float | None = Field(description="waits within the 90 % bound ÷ count; null as above", ge=0, le=1)
 
     @classmethod
     def from_score(cls, score: BacktestScore) -> Self:
@@ -37,7 +37,7 @@ class DayPromise(ApiModel):
     """The promise of one local day."""
 
     day: str = Field(description="local date")
-    promise: PromiseFigures
+    promise: PromiseFigures = Field(description="the promises to tickets called that day")
 
     @classmethod
     def from_day(cls, day: PromiseDay, card: WaitModelCard) -> Self:

@@ -183,7 +183,7 @@ class QueueHistoryRowResponse(ApiModel):
     counters: CounterTimeFigures | None = Field(
         description="the counters of its centres, with `by=centre` and `by=level` over all services; else null"
     )
-    promise: PromiseFigures
+    promise: PromiseFigures = Field(description="expected waits shown to tickets called in the interval")
 
     @classmethod
     def from_row(cls, row: QueueHistoryRow, threshold_s: int, now: int) -> Self:
@@ -276,8 +276,8 @@ class PromiseFigures(ApiModel):
 
     count: int = Field(description="called tickets to which a wait was shown when they entered", ge=0)
     within: int = Field(description="of these, waits of at most the 90 % bound shown", ge=0)
-    ratio: float | None = Field(description="within ÷ count: the promise kept; about 0.9 is right")
-    mean_error_s: float | None = Field(description="mean distance of the waits from the median shown, seconds")
+    ratio: float | None = Field(description="within ÷ count: the promise kept; about 0.9 is right", ge=0, le=1)
+    mean_error_s: float | None = Field(description="mean distance of the waits from the median shown, seconds", ge=0)
 
 
 class CurrentQueueResponse(ApiModel):

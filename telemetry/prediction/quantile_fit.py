@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,10 +15,9 @@ from telemetry.core.queueing.linear_quantile import OFFSET_S, LinearQuantile
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-TREES = 150
 RATE = 0.05
-DEPTH = 3
 MIN_LEAF = 30
+SEED = 1
 ROW_SHARE = FEATURE_SHARE = 0.5
 """Each tree sees half of the rows, each split half of the features."""
 MIN_SPREAD = 1e-9
@@ -25,14 +25,28 @@ PENALTY = 0.003
 """Weight of the absolute sum of a linear model's weights."""
 
 
-def fit_trees(rows: Sequence[Sequence[float]], targets: Sequence[float], share: float, seed: int) -> BoostedTrees:
+@dataclass(frozen=True, slots=True)
+class TreeSizes:
+    """How many trees, and how many questions each asks at most."""
+
+    trees: int
+    depth: int
+
+
+SIZES = (TreeSizes(150, 3), TreeSizes(250, 2))
+"""Two kinds of forests: the deeper one sees interactions, the flatter one varies less."""
+
+
+def fit_trees(
+    rows: Sequence[Sequence[float]], targets: Sequence[float], share: float, sizes: TreeSizes
+) -> BoostedTrees:
     """Fit the `share` quantile of the targets given the rows; equal input gives equal trees.
 
     Gradient boosting for the quantile loss (Friedman 2001), with settings chosen by cross-validation on training days.
     """
     model = GradientBoostingRegressor(
-        loss="quantile", alpha=share, n_estimators=TREES, learning_rate=RATE, max_depth=DEPTH,
-        min_samples_leaf=MIN_LEAF, subsample=ROW_SHARE, max_features=FEATURE_SHARE, random_state=seed,
+        loss="quantile", alpha=share, n_estimators=sizes.trees, learning_rate=RATE, max_depth=sizes.depth,
+        min_samples_leaf=MIN_LEAF, subsample=ROW_SHARE, max_features=FEATURE_SHARE, random_state=SEED,
     )  # fmt: skip
     model.fit(rows, targets)
     base = float(model.init_.predict(rows[:1])[0])

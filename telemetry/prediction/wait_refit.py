@@ -7,7 +7,7 @@ seen them either, and simple estimators.  It replaces the champion only when it 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -33,13 +33,16 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from telemetry.core.queueing.wait_model import FittedQuantiles
+    from telemetry.core.queueing.wait_model_file import BacktestWinner
     from telemetry.prediction.wait_rows import FitQuantiles, WaitRow
 
 MIN_MODEL_ROWS = 100
 """With fewer known waits a centre has no model: the head of line stands in."""
 MIN_SCORED = 60
 """A back-test with fewer tickets decides nothing."""
-LEARNED, DRAIN, CHAMPION = "learned", "drain", "champion"
+LEARNED: Final = "learned"
+DRAIN: Final = "drain"
+CHAMPION: Final = "champion"
 _SIMPLE = {
     "head_of_line": FEATURES.index("head_of_line_s"),
     "last_to_enter_service": FEATURES.index("last_wait_s"),
@@ -159,9 +162,13 @@ def _loss(predicted: PredictedRows | None) -> float:
     return float("inf") if scores is None else scores.mae_s / 2 + scores.pinball_s
 
 
-def _choose(contest: _Contest) -> str:
+def _choose(contest: _Contest) -> BacktestWinner:
     """Return which candidate is shipped; empty when a simple estimator has the smallest error."""
-    candidates = {CHAMPION: contest.champion, DRAIN: contest.drained, LEARNED: contest.learned}
+    candidates: dict[BacktestWinner, PredictedRows | None] = {
+        CHAMPION: contest.champion,
+        DRAIN: contest.drained,
+        LEARNED: contest.learned,
+    }
     best = min(candidates, key=lambda name: _loss(candidates[name]))
     scores = score_waits(candidates[best].scored) if candidates[best] else None  # type: ignore[union-attr]
     simple = min((s.mae_s for s in contest.simple.values()), default=float("inf"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from telemetry.core.queueing.recalibration import RecalibratedWaits
 from telemetry.core.queueing.scoring import P50, P90, ScoredWait
-from telemetry.core.queueing.wait_model import FittedQuantiles
+from telemetry.core.queueing.wait_model import FittedQuantiles, QuantileModel
 
 if TYPE_CHECKING:
     from telemetry.core.queueing.predicted_wait import PredictedWait
@@ -19,8 +19,6 @@ MIN_ROWS = 300
 """Fewer rows are not fitted: the drained waits stand."""
 SETTLING_SHARE = 0.8
 """The recalibration begins where it ends on the last rows, predicted by a fit on this share of them before."""
-SEED = 1
-"""Of the trees' random samples of rows and features."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +50,17 @@ def fit_nothing(_rows: Sequence[WaitRow]) -> FittedQuantiles | None:
 
 
 def fit_quantiles(rows: Sequence[WaitRow]) -> FittedQuantiles | None:
-    """Fit median and 90 % bound, each the mean of trees and a linear model; None with fewer rows than MIN_ROWS."""
+    """Fit median and 90 % bound, each the mean of two forests and twice a linear model; None with few rows."""
     if len(rows) < MIN_ROWS:
         return None
-    from telemetry.prediction.quantile_fit import fit_linear, fit_trees  # noqa: PLC0415  # loads in seconds
+    from telemetry.prediction.quantile_fit import SIZES, fit_linear, fit_trees  # noqa: PLC0415  # loads in seconds
 
     features, waits = [row.features for row in rows], [row.wait_s for row in rows]
-    p50, p90 = ((fit_trees(features, waits, share, SEED), fit_linear(features, waits, share)) for share in (P50, P90))
+    fitted: list[tuple[QuantileModel, ...]] = []
+    for share in (P50, P90):
+        linear = fit_linear(features, waits, share)
+        fitted.append((*(fit_trees(features, waits, share, sizes) for sizes in SIZES), linear, linear))
+    p50, p90 = fitted
     return FittedQuantiles(p50, p90)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from telemetry.core.calendar.windows import Window
+from telemetry.store import WAIT_MODELS_CHECKPOINT, wait_model_name
 from telemetry.store.sqlite import SqliteStore
 from tests.poisoned_network import MAIN_PATHS, PATHS, A, B, PoisonedNetwork
 from tests.property_sizes import LONG
@@ -28,10 +29,12 @@ TABLES = {
     "change": ("unit", "start", "end", "written_at"), "row_range": ("device", "spool", "outcome", "low", "high"),
     "total": ("unit", "width", "start", "scope", "province", "sums"), "live": ("unit", "version", "body"),
     "dead": ("at", "device", "reason", "rows", "size"), "dead_count": ("reason", "rows"), "meta": ("key", "value"),
+    "document": ("name", "body"),
 }  # fmt: skip
 KEYS = {
     "raw": "device, spool, n", "row_range": "device, spool, outcome, low", "live": "unit", "dead_count": "reason",
     "total": "unit, width, start, scope", "meta": "key",
+    "document": "name",
 }  # fmt: skip
 COLUMNS = [(table, column) for table, columns in TABLES.items() for column in columns]
 
@@ -43,6 +46,8 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
     store = SqliteStore(path)
     network = PoisonedNetwork(store)
     network.fill()
+    store.put_document(wait_model_name(A), b"[]")
+    store.set_checkpoint(WAIT_MODELS_CHECKPOINT, network.now)
     store.close()
     return path, network.now
 

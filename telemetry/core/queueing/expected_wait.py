@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 MIN_RECENT_CALLS = 5
 """Nothing is published with fewer calls in the last hour (Webex's guard, domain.md 4.2)."""
+MAX_SHOWN_S = 86_400.0
+"""No expected wait is longer than a day, s."""
 RATIO_OFFSET_S = 30.0
 """Added to a wait and to the head of the line before they are compared: short ones say little."""
 _NO_PROFILE = QueueProfile()
@@ -89,7 +91,7 @@ def _expected_wait(
 
 
 def _to_expected(predicted: PredictedWait, method: WaitMethod, model: str) -> ExpectedWait:
-    p50_ms, p90_ms = round(predicted.p50_s * 1000), round(predicted.p90_s * 1000)
+    p50_ms, p90_ms = (round(min(s, MAX_SHOWN_S) * 1000) for s in (predicted.p50_s, predicted.p90_s))
     return ExpectedWait(p50_ms=p50_ms, p90_ms=p90_ms, method=method, model=model)
 
 

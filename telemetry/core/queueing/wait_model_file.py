@@ -6,11 +6,12 @@ Reading it runs nothing that the file brings: it has no code and no class names,
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
+from telemetry.core.protocol.event_fields import Count, Instant
 from telemetry.core.queueing.queue_profile import QueueProfile
 from telemetry.core.queueing.recalibration import RecalibratedWaits
 from telemetry.core.queueing.wait_features import FEATURES
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from telemetry.core.fold.live_row_types import WaitMethod
 
 MODEL_FORMAT = 1
+BacktestWinner = Literal["learned", "drain", "champion", ""]
 HASH_DIGITS = 12
 """So many digits of the SHA-256 name a model."""
 Seconds = Annotated[float, Meta(ge=0, le=1e6)]
@@ -60,11 +62,11 @@ class BacktestScore(Struct, frozen=True):
     """One method's scores in a back-test; a method that gives one figure has no pinball loss and `share_within`."""
 
     method: str
-    count: int
-    mae_s: float
-    bias_s: float
-    pinball_s: float | None = None
-    share_within: float | None = None
+    count: Count
+    mae_s: Seconds
+    bias_s: Annotated[float, Meta(ge=-1e6, le=1e6)]
+    pinball_s: Seconds | None = None
+    share_within: Annotated[float, Meta(ge=0, le=1)] | None = None
 
 
 class BacktestReport(Struct, frozen=True):
@@ -73,8 +75,8 @@ class BacktestReport(Struct, frozen=True):
     `winner` is `learned`, `drain`, `champion` (it stays), or empty: a simple estimator had the smallest error.
     """
 
-    at: int
-    winner: str
+    at: Instant
+    winner: BacktestWinner
     scores: tuple[BacktestScore, ...] = ()
 
 
@@ -85,10 +87,10 @@ class WaitModelFile(Struct, frozen=True):
     """
 
     centre: str
-    fitted_at: int
-    trained_from: int
-    trained_until: int
-    rows: int
+    fitted_at: Instant
+    trained_from: Instant
+    trained_until: Instant
+    rows: Count
     profile: ProfileFile
     features: tuple[str, ...] = FEATURES
     p50: tuple[QuantileModel, ...] = ()
@@ -132,7 +134,7 @@ def decode_model(body: bytes) -> WaitModelFile:
             raise InvalidModel(msg)
         for part in (*model.p50, *model.p90):
             part.validate(len(model.features))
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise InvalidModel(str(error)) from error
     return model
 
@@ -141,7 +143,7 @@ def decode_backtest(body: bytes) -> BacktestReport | None:
     """Return the report of a back-test; None when the bytes are none."""
     try:
         return msgspec.json.decode(body, type=BacktestReport)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
 
 

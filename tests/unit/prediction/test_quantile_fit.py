@@ -9,22 +9,21 @@ from telemetry.core.queueing.linear_quantile import OFFSET_S, log_scale
 from telemetry.core.queueing.scoring import pinball_loss
 
 
-def test_plain_numbers_predict_what_the_library_predicts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plain_numbers_predict_what_the_library_predicts() -> None:
     sklearn = pytest.importorskip("sklearn.ensemble")
     from telemetry.prediction import quantile_fit
 
-    monkeypatch.setattr(quantile_fit, "TREES", 30)
     random_ = random.Random(5)
     rows = [[random_.randrange(100), random_.randrange(100)] for _ in range(400)]
     targets = [row[0] + random_.expovariate(0.1) for row in rows]
-    fitted = quantile_fit.fit_trees(rows, targets, 0.9, 3)
-    again = quantile_fit.fit_trees(rows, targets, 0.9, 3)
+    fitted = quantile_fit.fit_trees(rows, targets, 0.9, quantile_fit.TreeSizes(30, 3))
+    again = quantile_fit.fit_trees(rows, targets, 0.9, quantile_fit.TreeSizes(30, 3))
     assert fitted == again
     fitted.validate(2)
     library = sklearn.GradientBoostingRegressor(
-        loss="quantile", alpha=0.9, n_estimators=quantile_fit.TREES, learning_rate=quantile_fit.RATE,
-        max_depth=quantile_fit.DEPTH, min_samples_leaf=quantile_fit.MIN_LEAF, subsample=0.5, max_features=0.5,
-        random_state=3,
+        loss="quantile", alpha=0.9, n_estimators=30, learning_rate=quantile_fit.RATE,
+        max_depth=3, min_samples_leaf=quantile_fit.MIN_LEAF, subsample=0.5, max_features=0.5,
+        random_state=quantile_fit.SEED,
     ).fit(rows, targets)  # fmt: skip
     expected = [float(value) for value in library.predict(rows)]
     assert [fitted.predict(row) for row in rows] == pytest.approx(expected)

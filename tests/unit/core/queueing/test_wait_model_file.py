@@ -82,7 +82,7 @@ def test_bytes_that_are_no_model_are_refused(change: str, value: object) -> None
 
 
 def test_any_other_bytes_are_refused() -> None:
-    for body in (b"", b"\x80\x04", b"[]", b"null"):
+    for body in (b"", b"\x80\x04", b"[]", b"null", b'{"centre":' + b"[" * 100_000):
         with pytest.raises(InvalidModel):
             decode_model(body)
 
@@ -91,3 +91,4 @@ def test_a_back_test_comes_back_as_it_was_and_other_bytes_are_none() -> None:
     report = BacktestReport(5, "champion", (BacktestScore("drain", 60, 1.0, 0.5, 0.3, 0.9),))
     assert decode_backtest(msgspec.json.encode(report)) == report
     assert decode_backtest(b"[1]") is None
+    assert decode_backtest(b'{"at":4503599627370496,"winner":"","scores":[]}') is None
