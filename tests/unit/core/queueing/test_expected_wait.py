@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from telemetry.core.figures.histograms import queue_figures
 from telemetry.core.fold.live_row_types import ExpectedWait
 from telemetry.core.protocol import events as ev
 from telemetry.core.queueing.expected_wait import ServedModel, expected_waits, learn_from, promises_by_service
@@ -78,3 +79,8 @@ def test_what_was_shown_is_learned_from() -> None:
     assert learned.p90.log_factor > 0
     shown = {"land": ExpectedWait(p50_ms=1, p90_ms=2, method="drain"), "tax": ExpectedWait(reason="no_counter")}
     assert [promises_by_service(shown, name) is not None for name in ("land", "tax", "other")] == [True, False, False]
+
+
+def test_without_promises_there_is_no_share() -> None:
+    promise = queue_figures({}).promise
+    assert (promise.count, promise.ratio, promise.mean_error_s) == (0, None, None)
