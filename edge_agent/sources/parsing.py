@@ -41,7 +41,7 @@ _PAST = TimeBounds(MAX_AGE_MS, codec.MAX_FUTURE_MS)
 _DOSSIER = TimeBounds(10 * MAX_AGE_MS, 10 * MAX_AGE_MS)
 TIME_BOUNDS = {
     **dict.fromkeys(("t", "entered", "called", "started", "last_success"), _PAST),
-    **dict.fromkeys(("opens", "closes"), TimeBounds(MAX_AGE_MS, MAX_AGE_MS)),
+    **dict.fromkeys(("opens", "closes", "booked"), TimeBounds(MAX_AGE_MS, MAX_AGE_MS)),
     "received": TimeBounds(10 * MAX_AGE_MS, codec.MAX_FUTURE_MS),
     "due": _DOSSIER,
 }
@@ -186,7 +186,7 @@ def find_implausible_times(event: ev.Event, now: int) -> Iterator[BadEvent]:
     """Yield a fault for each time that is too far from `now` (Unix ms); none when this clock was never set.
 
     A time before 2020 that fits no other unit is of a clock that was never set: its sender cannot correct it, so it is
-    no fault (see `find_times_of_unset_clocks`).  0 is no time.
+    no fault (see `find_times_of_unset_clocks`), unless times before 2020 are plausible for the field.  0 is no time.
     """
     if now < EARLIEST_CLOCK_MS:
         return
@@ -197,7 +197,7 @@ def find_implausible_times(event: ev.Event, now: int) -> Iterator[BadEvent]:
         if unit:
             remedy = f"send Unix milliseconds: this looks like {unit}, {conversion}"
             yield OtherUnit(field, problem, remedy, unit)
-        elif not 0 < value < EARLIEST_CLOCK_MS:
+        elif not 0 < value < EARLIEST_CLOCK_MS or now - bounds.before_ms < EARLIEST_CLOCK_MS:
             yield BadEvent(field, problem, "send Unix milliseconds, and check both clocks")
 
 
