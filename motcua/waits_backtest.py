@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from telemetry.core.calendar.windows import Window, to_local, to_ms
 from telemetry.errors import MotcuaError
 from telemetry.prediction.wait_backtest import WaitBacktest
-from telemetry.prediction.wait_history import read_ticket_events
+from telemetry.prediction.wait_history import HISTORY_MS, read_ticket_events
 from telemetry.prediction.wait_rows import fit_quantiles
 from telemetry.wiring import open_store
 
@@ -38,7 +38,7 @@ def run_backtests(
             start, end = _at(since, zone), stored_until if until is None else _at(until, zone)
             if start < end:
                 test = WaitBacktest(zone, Window(start, end), fit_quantiles)
-                if test.run(read_ticket_events(store, name, end)):
+                if test.run(read_ticket_events(store, name, end, HISTORY_MS + end - start)):
                     tests[name] = test
     if not tests:
         msg = "nothing to test: no queued ticket after --fit-until at a centre with enough waits before it"

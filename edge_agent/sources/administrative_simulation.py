@@ -24,8 +24,8 @@ DAY_MS = 86_400_000
 DOSSIERS_PER_TICKET = 0.3
 CHANNELS: tuple[tuple[ev.DossierChannel, int], ...] = (("direct", 58), ("online", 34), ("mobile", 3), ("post", 5))
 LATE_CHANCE, DIGITAL_CHANCE = 0.04, 0.35
-PROCEDURE_COUNT = 12
-"""Different procedures of a level."""
+PROCEDURE_COUNT, WITH_FEE = 12, 8
+"""Different procedures of a level, and how many of them have a fee: the first ones."""
 
 
 def simulate_administration(centre: Centre, open_windows: Sequence[Window], name: str) -> Iterator[ev.Event]:
@@ -44,20 +44,21 @@ def simulate_administration(centre: Centre, open_windows: Sequence[Window], name
 def _dossier(centre: Centre, random: Random, name: str, t: int) -> Iterator[ev.Event]:
     """Yield a dossier that is received at `t` and one of some days before that is resolved then."""
     (channel,) = random.choices([c for c, _ in CHANNELS], [weight for _, weight in CHANNELS])
-    procedure = f"{centre.level}-{random.randrange(PROCEDURE_COUNT)}"
+    number = random.randrange(PROCEDURE_COUNT)
+    procedure, has_fee = f"{centre.level}-{number}", number < WITH_FEE
     service, due_days = random.choice(centre.services), random.randrange(2, 20)
     yield ev.DossierReceived(
         n=1, t=t, dossier=_random_id(name), service=service, channel=channel, procedure=procedure,
         due=t + due_days * DAY_MS,
     )  # fmt: skip
     taken_ms = round(due_days * DAY_MS * (random.uniform(1.01, 1.5) if random.random() < LATE_CHANCE else 0.7))
-    is_online = channel in {"online", "mobile"} and random.random() < 0.6
+    is_paid_online = has_fee and channel in {"online", "mobile"} and random.random() < 0.6
     yield ev.DossierResolved(
         n=1, t=t, dossier=_random_id(f"{name}/earlier"), service=service, channel=channel, procedure=procedure,
         received=t - taken_ms, due=t - taken_ms + due_days * DAY_MS, digital=random.random() < DIGITAL_CHANCE,
-        fee="online" if is_online else "desk",
+        fee=("online" if is_paid_online else "desk") if has_fee else "none",
     )  # fmt: skip
-    if is_online:
+    if is_paid_online:
         outcome = random.choices(("ok", "gateway_error", "user_cancel"), (94, 2, 4))[0]
         yield ev.PaymentResult(
             n=1, t=t, outcome=cast("Literal['ok', 'gateway_error', 'user_cancel']", outcome), procedure=procedure
@@ -80,7 +81,7 @@ def _counts(random: Random, t: int, size: int) -> Iterator[ev.Event]:
 def _catalogue(level: UnitLevel, t: int) -> ev.CatalogueSnapshot:
     """Return the catalogue of a level."""
     return ev.CatalogueSnapshot(
-        n=1, t=t, level=level, procedures=PROCEDURE_COUNT, partial=2, full=9, on_national_portal=7, with_fee=8,
+        n=1, t=t, level=level, procedures=PROCEDURE_COUNT, partial=2, full=9, on_national_portal=7, with_fee=WITH_FEE,
         fee_online=6, published_on_time=11, updated_on_time=11, content_complete=12, internal=5, internal_published=4,
     )  # fmt: skip
 

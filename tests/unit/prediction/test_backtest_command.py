@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import csv
 from contextlib import closing
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
 from motcua.cli import backtest
+from telemetry.core.calendar.windows import to_ms
+from telemetry.core.protocol.events import CentreModeSet
 from telemetry.errors import ConfigError, MotcuaError
 from telemetry.store import Batch, StoredEvent
 from telemetry.wiring import open_store
@@ -43,6 +46,17 @@ def test_one_row_a_queued_ticket_with_local_times(
     printed = capsys.readouterr().out
     assert f"{len(waits)} called tickets that queued" in printed
     assert "head of line" in printed
+
+
+def test_events_of_a_much_later_time_hide_no_ticket(store: str, tmp_path: Path) -> None:
+    """An import of an old log also stores events of the present: the contact of the importing device."""
+    alone, beside = tmp_path / "alone.csv", tmp_path / "beside.csv"
+    backtest.waits("2026-03-04", None, alone, CENTRE, store)
+    later = CentreModeSet(n=9_999_999, t=to_ms(datetime(2031, 1, 1, tzinfo=UTC)), mode="normal")
+    with closing(open_store(store, "")) as opened:
+        opened.append(Batch(2, [StoredEvent(CENTRE, f"{CENTRE}-counter1", "01J", later)]))
+    backtest.waits("2026-03-04", None, beside, CENTRE, store)
+    assert beside.read_text(encoding="utf-8") == alone.read_text(encoding="utf-8")
 
 
 def test_the_tested_time_ends_where_it_is_told(store: str, tmp_path: Path) -> None:
