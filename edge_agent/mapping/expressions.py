@@ -440,7 +440,8 @@ def parse_expression(spec: object) -> Expression:
         if str(error).endswith("unit`"):
             remedy = f"use one of {', '.join(get_args(DurationUnit))}"
         raise ExpressionError(str(error), remedy) from None
-    return expression if isinstance(expression, ChoiceExpression | FlagsExpression) else _share_expression(expression)
+    unshared = ConstExpression | ChoiceExpression | FlagsExpression  # the constants true and 1 are equal
+    return expression if isinstance(expression, unshared) else _share_expression(expression)
 
 
 @lru_cache(maxsize=1024)

@@ -47,6 +47,10 @@ class FoldProgress:
             since_hour = Window(max(window.start, self.current_hour), window.end)
             self.folded_hours[entity] = merge([*self.folded_hours.get(entity, ()), since_hour])
 
+    def folded_until(self, at: int) -> int:
+        """Return `at`, or the last instant of hours folded ahead of it: what changes them folds them again."""
+        return max([at, *(windows[-1].end - 1 for windows in self.folded_hours.values())])
+
     def remove_queued(self, part: Window) -> None:
         """Remove the first part of the first fold of the queue, which is folded."""
         entity, window = self.queue.popleft()

@@ -121,7 +121,7 @@ class Rollup:
         self.fold_outdated()
         waiting = self._backlog.windows_by_entity()
         settled = {entity: [*folded.get(entity, ()), *waiting.get(entity, ())] for entity in {*folded, *waiting}}
-        self._progress.queue.extend(self._contact_log.stale_hours(settled, at))
+        self._progress.queue.extend(self._contact_log.stale_hours(settled, self._progress.folded_until(at)))
         self._catch_up(at)
         self._retry_faults()
         live_rows = self._live_rows.build_rows(self._inventory(), set(folded), at)

@@ -68,6 +68,7 @@ EXAMPLES: tuple[ev.Event, ...] = (
     ev.AgentDiagnostics(n=9, t=2, outbox_rows=1, outbox_bytes=200),
     ev.DeviceContact(n=1, t=2),
     ev.DeviceStatus(n=1, t=2, online=True, sid="s"),
+    ev.WaitPromised(n=1, t=2, service="land", wait_ms=3, p50_ms=4, p90_ms=5, method="drain"),
 )
 json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=12),

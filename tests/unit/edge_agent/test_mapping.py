@@ -16,6 +16,7 @@ import pytest
 from edge_agent.mapping import cell_parsing, expressions
 from edge_agent.mapping.cell_parsing import RowCells, slugify
 from edge_agent.mapping.document import find_line, load_mapping, shipped_mappings
+from edge_agent.mapping.expressions import ConstExpression, parse_expression
 from edge_agent.mapping.importer import (
     ImportedLog,
     digest_file,
@@ -596,3 +597,10 @@ def test_a_time_that_several_events_of_a_row_have_is_read_once_for_each_row(
     assert reads == ["8:00", "8:00", "9:00", "9:00"], "once for entered, once for the time with what is added"
     assert [event.t - first[0].t for event in (*first, *second)] == [0, 60_000, 3_600_000, 3_660_000]
     assert {event.ticket for event in first}.isdisjoint(event.ticket for event in second)  # type: ignore[attr-defined]
+
+
+def test_the_constants_true_and_1_are_not_shared() -> None:
+    for const in (1, True):
+        expression = parse_expression({"const": const})
+        assert isinstance(expression, ConstExpression)
+        assert expression.const is const

@@ -81,7 +81,7 @@ def test_a_damaged_element_is_counted_once_and_raises_an_alarm(
     alarms: list[tuple[str, str]] = []
     source = QueueHttpSource("http://127.0.0.1/q", DeviceState(), clock=lambda: 5)
     source.raise_alarm = lambda code, name: alarms.append((code, name))
-    monkeypatch.setattr(QueueHttpSource, "_fetch", lambda *_: parse_answer(body(middle)))
+    monkeypatch.setattr(QueueHttpSource, "fetch_answer", lambda *_: parse_answer(body(middle)))
     for _ in range(3):
         source.poll_once(outbox)
     times = [json.loads(row.body)["t"] for row in outbox.rows_after(0, 100)]
@@ -97,7 +97,7 @@ def test_an_answer_that_was_cut_off_moves_no_cursor(outbox: Outbox, monkeypatch:
         except UnusableAnswer as error:
             raise QueueUnavailable(str(error)) from None
 
-    monkeypatch.setattr(QueueHttpSource, "_fetch", fetch)
+    monkeypatch.setattr(QueueHttpSource, "fetch_answer", fetch)
     source = QueueHttpSource("http://127.0.0.1/q", DeviceState())
     with pytest.raises(QueueUnavailable, match="JSON"):
         source.poll_once(outbox)

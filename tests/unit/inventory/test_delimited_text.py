@@ -118,7 +118,10 @@ def test_an_old_vietnamese_encoding_is_named_with_the_way_out(tmp_path: Path) ->
     (fault,) = faults_of(tmp_path, EXPORT.encode("utf-8").replace("Đ".encode(), b"\xa7"))
     assert "f.csv:2: encoding: is not utf-8; save it as CSV UTF-8 (texts in TCVN3 or VNI must be converted" in fault
     (fault,) = faults_of(tmp_path, b"", MAPPING.replace("[services]", 'encoding = "tcvn3"\n[services]'))
-    assert "'tcvn3' is no encoding; use utf-8, utf-16, cp1258, …; save it as CSV UTF-8 (texts in TCVN3" in fault
+    assert (
+        "'tcvn3' is no encoding; use utf-8, utf-16, cp1258, … or several to try; save it as CSV UTF-8 (texts in TCVN3"
+        in fault
+    )
     (fault,) = faults_of(tmp_path, b"", MAPPING.replace("[services]", 'encoding = "rot13"\n[services]'))
     assert "'rot13' is no encoding" in fault
 
