@@ -16,7 +16,10 @@ from motcua.cli.extras import EXTRAS_BY_COMMAND
 CHECKS: dict[str, tuple[str, int]] = {
     "agent": ("agent --config none.toml", 2),
     "api": ("api --config faulty.toml", 2),
-    "backtest arrivals": ("backtest arrivals --fit-until 2026-10-01 --store sqlite:///none.db", 2),
+    "backtest arrivals": (
+        "backtest arrivals --fit-until 2026-10-01 --store influxdb+http://127.0.0.1:9?org=o&bucket=b",
+        1,
+    ),
     "backtest waits": (
         "backtest waits --fit-until 2026-01-01 --csv waits.csv --store influxdb+http://127.0.0.1:9?org=o&bucket=b",
         1,

@@ -1,6 +1,7 @@
 """Tells by its header whether a column holds data of persons, which a mapping must not read; it must not see cells.
 
-A header counts in any case and without diacritics: Số CCCD, so_cccd and "SO CCCD" are one.
+A header counts in any case and without diacritics: Số CCCD, so_cccd and "SO CCCD" are one.  `citizen_id` and
+`customer_id` do not count: queue systems number visits so.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ _PERSONAL_HEADER = re.compile(
     r"|(?:.*-)?can-cuoc(?:-.*)?|so-dinh-danh(?:-.*)?|(?:so-)?ho-chieu|(?:so-)?giay-to-tuy-than"
     r"|(?:.*-)?dia-chi(?:-.*)?|(?:dia-chi-)?e-?mail(?:-address)?|(?:ngay|nam)-(?:thang-nam-)?sinh|ma-so-thue|mst"
     r"|(?:ma-)?(?:so-)?(?:the-)?bh(?:xh|yt)|bien-so(?:-xe)?|so-tai-khoan|stk|so-the"
-    rf"|(?:full|first|last|middle|family|given|{_PERSONS})-?(?:name|phone|email|address|id)|surname"
-    r"|(?:tele|mobile-)?phone(?:-?(?:no|number))?|(?:home-|postal-|street-)?address|(?:national|identity|citizen)-?id(?:-.*)?"
+    rf"|(?:full|first|last|middle|family|given|{_PERSONS})-?(?:name|phone|email|address)|surname"
+    r"|(?:tele|mobile-)?phone(?:-?(?:no|number))?|(?:home-|postal-|street-)?address|(?:national|identity)-?id(?:-.*)?"
     r"|id-?card(?:-.*)?|passport(?:-.*)?|birth-?(?:day|date)|date-of-birth|dob|tax-?(?:code|id|number)|licen[cs]e-plate"
     r"|(?:bank-)?account(?:-number)?|insurance-(?:id|number)|signature|photo|ghi-chu|comment|remarks?",
 )  # fmt: skip

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from telemetry.core.calendar.windows import HOUR, Window, ceil, day_window, days_in, floor
+from telemetry.core.calendar.windows import DAY, HOUR, Window, ceil, day_window, days_in, floor
 from telemetry.core.contacts import CONTACTS_ROW_PREFIX
 from telemetry.core.figures.completeness import compute_completeness, count_rows, union_ranges
 from telemetry.core.fold import fold
@@ -162,7 +162,8 @@ def from_scratch(store: Store, window: Window, world: Inventory) -> dict[tuple[s
         fresh.append(Batch(0, store.events(CENTRE, wide)))
         # Who is in service depends on first contacts, which may be before the window.
         fresh.put_live_rows({r.entity: r.body for r in store.live_rows() if r.entity.startswith(CONTACTS_ROW_PREFIX)})
-        Rollup(fresh, lambda: world, lambda: 0).fold(CENTRE, window)
+        # A fold of the past: services that ended later are read too.
+        Rollup(fresh, lambda: world, lambda: window.end + DAY).fold(CENTRE, window)
         return totals(fresh, window)
     finally:
         fresh.close()
