@@ -65,6 +65,7 @@ def test_queue_history_has_the_public_shape(net: Network) -> None:
             "service": "land",
             "group": None,
             "counters": None,
+            "promise": {"count": 0, "within": 0, "ratio": None, "mean_error_s": None},
             "from": "2026-11-23T07:00:00+07:00",
             "to": "2026-11-23T09:00:00+07:00",
             "issued": 2,
