@@ -71,10 +71,7 @@ class _StrictLoader(yaml.SafeLoader):
 
 def read_yaml(raw: bytes) -> Iterator[YamlDocument]:
     """Yield the documents of a file in UTF-8 or UTF-16; the elements of a list are documents. Raises DocumentError."""
-    try:
-        text = unicodedata.normalize("NFC", decode_text(raw)).strip("\0").replace("\ufeff", "")
-    except DelimitedTextError as error:
-        raise DocumentError(error.line, error.problem, "save it as UTF-8") from None
+    text = _decode_document(raw)
     if text.lstrip()[:1] in {"{", "["} and (documents := _read_json(text)) is not None:
         yield from documents
         return
@@ -97,6 +94,16 @@ def read_yaml(raw: bytes) -> Iterator[YamlDocument]:
     except RecursionError:
         line = max(line, loader.line + 1) if loader is not None else line
         raise DocumentError(line, "is nested too deeply", "write fewer levels") from None
+
+
+def _decode_document(raw: bytes) -> str:
+    try:
+        text = unicodedata.normalize("NFC", decode_text(raw)).strip("\0").replace("\ufeff", "")
+    except DelimitedTextError as error:
+        raise DocumentError(error.line, error.problem, "save it as UTF-8") from None
+    if b"\0" in raw and not text.strip():
+        raise DocumentError(1, "has NUL bytes and no text", "export the file again")
+    return text
 
 
 def _parts_of(node: yaml.Node) -> list[yaml.Node]:
