@@ -93,7 +93,7 @@ def test_a_second_replay_adds_and_changes_no_total(
         store.close()
         assert result.log.new_count == (0 if run else 5)
     assert by_run[0] == by_run[1] != []
-    assert {Scope(total.scope).kind for total in by_run[0]} == {"desk"}
+    assert {Scope(total.scope).kind for total in by_run[0]} == {"desk", "counters"}
 
 
 class FoldingStore:
