@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 # Tests share the processor with others, so the time that an example takes says nothing.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -49,6 +50,13 @@ def pictures(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the flow tests: they take longest, and a file's tests stay in one process (`--dist loadfile`)."""
     items.sort(key=lambda item: 0 if "tests/flow/" in item.nodeid else 1)
+
+
+@pytest.fixture(autouse=True)
+def _reset_logging() -> Iterator[None]:
+    """Undo what a command that ran in this process configured: it logs to an output that ends with its test."""
+    yield
+    structlog.reset_defaults()
 
 
 def _absent(message: str) -> None:
