@@ -22,40 +22,6 @@ if TYPE_CHECKING:
     from telemetry.queries.queues import CurrentQueue
 
 
-class WaitFigures(ApiModel):
-    """Waits that ended in the interval; percentiles are nearest-rank ones, within 2 %."""
-
-    count: int
-    sum_s: float
-    mean_s: float | None
-    p50_s: float | None
-    p90_s: float | None
-    p95_s: float | None
-
-    @classmethod
-    def from_histogram(cls, histogram: DurationHistogram) -> Self:
-        """Return the figures of waits."""
-        p50, p90, p95 = (histogram.percentile_s(share) for share in (0.5, 0.9, 0.95))
-        return cls.build(histogram, p50_s=p50, p90_s=p90, p95_s=p95)
-
-
-class WithinThresholdFigures(ApiModel):
-    """Waits at or under a threshold."""
-
-    threshold_s: int
-    count: int
-    ratio: float | None
-
-
-class ServiceLevelFigures(ApiModel):
-    """Tickets decided at entry + threshold: called by then, or still waiting; tickets lost earlier are in no figure."""
-
-    threshold_s: int
-    good: int
-    bad: int
-    ratio: float | None
-
-
 class ServiceTimeFigures(ApiModel):
     """Service times that ended in the interval."""
 
@@ -76,6 +42,27 @@ class ServicePercentiles(ServiceTimeFigures):
         """Return the figures of durations."""
         p50, p90, p95 = (histogram.percentile_s(share) for share in (0.5, 0.9, 0.95))
         return cls.build(histogram, p50_s=p50, p90_s=p90, p95_s=p95)
+
+
+class WaitFigures(ServicePercentiles):
+    """Waits that ended in the interval; percentiles are nearest-rank ones, within 2 %."""
+
+
+class WithinThresholdFigures(ApiModel):
+    """Waits at or under a threshold."""
+
+    threshold_s: int
+    count: int
+    ratio: float | None
+
+
+class ServiceLevelFigures(ApiModel):
+    """Tickets decided at entry + threshold: called by then, or still waiting; tickets lost earlier are in no figure."""
+
+    threshold_s: int
+    good: int
+    bad: int
+    ratio: float | None
 
 
 class FinalWaitFigures(ApiModel):

@@ -110,12 +110,11 @@ class ServiceLevel:
 
 
 @dataclass(frozen=True, slots=True)
-class DurationHistogram:
-    """A set of durations as count, sum and histogram; a call before its entry (crossed clocks) has no wait."""
+class DurationSum:
+    """A set of durations as count and sum."""
 
     count: int
     sum_ms: int
-    durations: BucketedDurations = BucketedDurations()
 
     @property
     def sum_s(self) -> float:
@@ -126,6 +125,13 @@ class DurationHistogram:
     def mean_s(self) -> float | None:
         """Return the mean in seconds, None without data."""
         return self.sum_ms / self.count / 1000 if self.count else None
+
+
+@dataclass(frozen=True, slots=True)
+class DurationHistogram(DurationSum):
+    """A set of durations as count, sum and histogram; a call before its entry (crossed clocks) has no wait."""
+
+    durations: BucketedDurations = BucketedDurations()
 
     def percentile_s(self, share: float) -> float | None:
         """Return the nearest-rank percentile (`BucketedDurations.percentile_ms`) in seconds, None without data."""

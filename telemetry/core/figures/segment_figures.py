@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from telemetry.core.figures.histograms import DurationHistogram, duration_histogram
+from telemetry.core.figures.histograms import DurationHistogram, DurationSum, duration_histogram
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,41 +37,17 @@ class NegativeDurations:
 
 
 @dataclass(frozen=True, slots=True)
-class FinalCallWait:
+class FinalCallWait(DurationSum):
     """Waits until the last call (Q-02): those until the first call (Q-02a), plus what recalls added; seconds."""
 
-    count: int
-    sum_ms: int
     recalled_tickets: int
-
-    @property
-    def sum_s(self) -> float:
-        """Return the sum in seconds."""
-        return self.sum_ms / 1000
-
-    @property
-    def mean_s(self) -> float | None:
-        """Return the mean in seconds, None without data."""
-        return self.sum_ms / self.count / 1000 if self.count else None
 
 
 @dataclass(frozen=True, slots=True)
-class BookedFigures:
+class BookedFigures(DurationSum):
     """Visits with an appointment, and their waits since the later of arrival and booked time; the others walked in."""
 
     issued: int
-    count: int
-    sum_ms: int
-
-    @property
-    def sum_s(self) -> float:
-        """Return the sum in seconds."""
-        return self.sum_ms / 1000
-
-    @property
-    def mean_s(self) -> float | None:
-        """Return the mean in seconds, None without data."""
-        return self.sum_ms / self.count / 1000 if self.count else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +88,7 @@ def segment_figures(sums: Mapping[str, int], *, whole_days: bool = False) -> Seg
         transferred_in=get("transferred_in", 0),
         closed_eod=get("closed_eod", 0),
         recalls=get("recalled", 0),
-        booked=BookedFigures(get("issued_booked", 0), get("booked_wait_count", 0), get("booked_wait_sum_ms", 0)),
+        booked=BookedFigures(get("booked_wait_count", 0), get("booked_wait_sum_ms", 0), get("issued_booked", 0)),
         final_wait=FinalCallWait(
             waits, get("wait_sum_ms", 0) + get("recall_delay_sum_ms", 0), get("recall_delay_count", 0)
         ),

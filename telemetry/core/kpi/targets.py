@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from telemetry.core.kpi.target_paths import TargetSubject, target_path, target_subject
+from telemetry.core.kpi.trajectory import Measurement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
     from telemetry.core.inventory import Target
-    from telemetry.core.kpi.trajectory import Measurement, Projection, TargetPath, TargetPoint
+    from telemetry.core.kpi.trajectory import Projection, TargetPath, TargetPoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Trajectory:
     @property
     def gap(self) -> float | None:
         """Return measured − path, in the indicator's unit; None without a value."""
-        return None if self.measured is None else self.measured - self.path_value
+        return None if self.measured is None else self.path.gap(Measurement(self.day, self.measured))
 
     @property
     def on_track(self) -> bool | None:
