@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
+from motcua.backtest_output import write_rows
 from motcua.startup import OPEN_END_MS
 from telemetry.core.calendar.windows import Window, to_local
 from telemetry.core.queueing.arrivals_backtest import ArrivalsScore, ShippedForecast, backtest, score_forecasts
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
+    from motcua.backtest_output import BacktestPeriod
     from telemetry.config import ServerSettings
     from telemetry.core.inventory import Centre, Inventory
     from telemetry.store import Store
@@ -39,18 +40,10 @@ class CentreBacktest:
     score: ArrivalsScore
 
 
-@dataclass(frozen=True, slots=True)
-class BacktestPeriod:
-    """Which days are forecast: those that begin at `since` or later, until `until`; naive times are local."""
-
-    since: datetime
-    until: datetime | None = None
-
-
 def run_backtest(
     settings: ServerSettings, inventory: Inventory, period: BacktestPeriod, centre: str = ""
 ) -> list[CentreBacktest]:
-    """Return the back-test of a centre, or of each with tickets. Raises ConfigError, MotcuaError."""
+    """Return the back-test of the days that begin in the period, of one centre or all. Raises ConfigError, MotcuaError."""
     if centre and centre not in inventory.centres:
         raise ConfigError([Fault("command line", 0, "--centre", f"unknown centre {centre!r}", "use a declared id")])
     with closing(open_store(settings.store, settings.store_token, create=False)) as store:
@@ -81,15 +74,7 @@ def _first_day(at: datetime, zone: ZoneInfo) -> date:
 
 def write_csv(file: Path, results: Sequence[CentreBacktest]) -> None:
     """Write one row per observed half hour; raises MotcuaError when the file cannot be written."""
-    try:
-        with file.open("w", newline="", encoding="utf-8") as out:
-            writer = csv.writer(out)
-            writer.writerow(COLUMNS)
-            for result in results:
-                writer.writerows(_csv_rows(result))
-    except OSError as error:
-        msg = f"{file}: {error.strerror}; give --csv a file that can be written"
-        raise MotcuaError(msg) from error
+    write_rows(file, COLUMNS, (row for result in results for row in _csv_rows(result)), "\r\n")
 
 
 def _csv_rows(result: CentreBacktest) -> Iterator[tuple[object, ...]]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from motcua.backtest_output import write_rows
 from telemetry.core.calendar.windows import Window, to_local, to_ms
 from telemetry.errors import MotcuaError
 from telemetry.prediction.wait_backtest import WaitBacktest
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
+    from motcua.backtest_output import BacktestPeriod
     from telemetry.config import ServerSettings
     from telemetry.core.inventory import Inventory
     from telemetry.store import Store
@@ -27,15 +28,15 @@ COLUMNS = ("ticket", "queued_at", "p50_s", "p90_s", "wait_s")
 
 
 def run_backtests(
-    settings: ServerSettings, inventory: Inventory, times: tuple[datetime, datetime | None], centre: str = ""
+    settings: ServerSettings, inventory: Inventory, period: BacktestPeriod, centre: str = ""
 ) -> dict[str, WaitBacktest]:
     """Return the test of a centre, or of each with queued tickets; naive times are local. Raises MotcuaError."""
-    since, until = times
     tests: dict[str, WaitBacktest] = {}
     with closing(open_store(settings.store, settings.store_token, create=False)) as store:
         for name, stored_until in _stored_centres(store, inventory, centre).items():
             zone = inventory.centres[name].zone if name in inventory.centres else inventory.zone
-            start, end = _at(since, zone), stored_until if until is None else _at(until, zone)
+            start = _at(period.since, zone)
+            end = stored_until if period.until is None else _at(period.until, zone)
             if start < end:
                 test = WaitBacktest(zone, Window(start, end), fit_quantiles)
                 if test.run(read_ticket_events(store, name, end, HISTORY_MS + end - start)):
@@ -61,15 +62,7 @@ def _stored_centres(store: Store, inventory: Inventory, centre: str) -> dict[str
 
 def write_csv(file: Path, tests: Mapping[str, WaitBacktest]) -> None:
     """Write one row per queued ticket; raises MotcuaError when the file cannot be written."""
-    try:
-        with file.open("w", newline="", encoding="utf-8") as out:
-            writer = csv.writer(out, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            for test in tests.values():
-                writer.writerows(_csv_rows(test))
-    except OSError as error:
-        msg = f"{file}: {error.strerror}; give --csv a file that can be written"
-        raise MotcuaError(msg) from error
+    write_rows(file, COLUMNS, (row for test in tests.values() for row in _csv_rows(test)), "\n")
 
 
 def _csv_rows(test: WaitBacktest) -> Iterator[tuple[str, ...]]:

@@ -10,6 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from motcua.backtest_output import BacktestPeriod
 from motcua.cli import ConfigOption, StoreOption
 from motcua.startup import load_inventory, load_settings, parse_time, stored_logs
 
@@ -25,7 +26,12 @@ FitUntilOption = Annotated[
 ]
 ToOption = Annotated[str | None, typer.Option("--to", help="Forecast until here (default: all that is stored).")]
 CsvOption = Annotated[Path | None, typer.Option("--csv", help="Write one row per forecast to this file.")]
+CentreOption = Annotated[str, typer.Option(help="Only this centre (default: every centre with tickets).")]
 MIN_TABLE_WIDTH = 100
+
+
+def _parse_period(fit_until: str, to: str | None) -> BacktestPeriod:
+    return BacktestPeriod(parse_time("--fit-until", fit_until), None if to is None else parse_time("--to", to))
 
 
 @app.command()
@@ -33,7 +39,7 @@ def arrivals(
     fit_until: FitUntilOption,
     to: ToOption = None,
     csv: CsvOption = None,
-    centre: Annotated[str, typer.Option(help="Only this centre (default: every centre with tickets).")] = "",
+    centre: CentreOption = "",
     store: StoreOption = None,
     config: ConfigOption = None,
 ) -> None:
@@ -42,13 +48,11 @@ def arrivals(
     Reads stored 5-minute totals.  Example: motcua backtest arrivals --store sqlite:///store.db --fit-until 2026-10-01
     """
     from motcua import arrivals_backtest
-    from motcua.arrivals_backtest import BacktestPeriod
 
-    since = parse_time("--fit-until", fit_until)
-    until = None if to is None else parse_time("--to", to)
+    period = _parse_period(fit_until, to)
     settings = load_settings(config, MOTCUA_STORE=store)
     inventory = load_inventory(settings, stored_logs(settings))()
-    results = arrivals_backtest.run_backtest(settings, inventory, BacktestPeriod(since, until), centre)
+    results = arrivals_backtest.run_backtest(settings, inventory, period, centre)
     if csv is not None:
         arrivals_backtest.write_csv(csv, results)
     _print_arrivals(results)
@@ -73,7 +77,7 @@ def waits(
     fit_until: FitUntilOption,
     to: ToOption = None,
     csv: CsvOption = None,
-    centre: Annotated[str, typer.Option(help="Only this centre (default: every centre with tickets).")] = "",
+    centre: CentreOption = "",
     store: StoreOption = None,
     config: ConfigOption = None,
 ) -> None:
@@ -85,11 +89,10 @@ def waits(
     from motcua import waits_backtest
     from telemetry.prediction.wait_report import compare_methods
 
-    since = parse_time("--fit-until", fit_until)
-    until = None if to is None else parse_time("--to", to)
+    period = _parse_period(fit_until, to)
     settings = load_settings(config, MOTCUA_STORE=store)
     inventory = load_inventory(settings, stored_logs(settings))()
-    tests = waits_backtest.run_backtests(settings, inventory, (since, until), centre)
+    tests = waits_backtest.run_backtests(settings, inventory, period, centre)
     if csv is not None:
         waits_backtest.write_csv(csv, tests)
     for name, test in tests.items():
