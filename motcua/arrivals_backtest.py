@@ -43,7 +43,10 @@ class CentreBacktest:
 def run_backtest(
     settings: ServerSettings, inventory: Inventory, period: BacktestPeriod, centre: str = ""
 ) -> list[CentreBacktest]:
-    """Return the back-test of the days that begin in the period, of one centre or all. Raises ConfigError, MotcuaError."""
+    """Return the back-test of the days that begin in the period, of one centre or all.
+
+    Raises ConfigError, MotcuaError.
+    """
     if centre and centre not in inventory.centres:
         raise ConfigError([Fault("command line", 0, "--centre", f"unknown centre {centre!r}", "use a declared id")])
     with closing(open_store(settings.store, settings.store_token, create=False)) as store:
