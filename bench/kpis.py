@@ -1,7 +1,8 @@
 """How fast `motcua api` answers the indicators of a whole province: 167 centres and a year of totals.
 
 Totals are synthetic days, written through the store's port: desks, administrative levels, procedures, centres, systems.
-The first answer after the start computes; the others are asked for two minutes, so that some of them renew.
+The figures of past months are stored, as the rollup role does every night.  The first answer after the start adds them
+up and reads today; the others are asked for two minutes, so that some of them renew.
 
 Run: python -m bench.kpis
 """
@@ -22,6 +23,7 @@ from bench.progress import ProgressBar, print_message
 from bench.sandbox import open_sandbox
 from bench.stores import open_store
 from bench.summary import round_figures
+from motcua.month_figures import store_month_figures
 from telemetry.core.calendar.windows import DAY, SLOT, Window, day_window, days_in, floor
 from telemetry.core.fold.administrative_counts import ADMINISTRATION_FIELDS, PROCEDURE_FIELDS
 from telemetry.core.fold.fold import FOLD_VERSION
@@ -103,6 +105,7 @@ def one_run(requests: int) -> dict[str, Any]:
         now = floor(time.time_ns() // 1_000_000, SLOT)
         with open_store(url, "") as store:
             written = fill_store(store, inventory, now)
+            store_month_figures(store, lambda: inventory, lambda: time.time_ns() // 1_000_000)
         api = ApiClient.start(sandbox, url)
         first = {name: timed_ms(api, path) for name, path in query_paths().items()}
         took: dict[str, list[float]] = {name: [] for name in query_paths()}

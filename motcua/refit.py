@@ -1,4 +1,7 @@
-"""Starts the nightly refit of wait models in a child process, so that it delays no pass; it must not fit itself."""
+"""Starts the nightly work in a child process, so that it delays no pass: month figures, and the refit of wait models.
+
+It must not compute or fit anything itself.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from motcua.month_figures import store_figures_now
 from motcua.startup import configure_logging, load_inventory, stored_logs
 from telemetry import wiring
 from telemetry.core.calendar.windows import DAY, HOUR, to_local
@@ -50,6 +54,7 @@ def refit_now(settings: ServerSettings) -> RefitReport:
 def _refit_in_child(settings: ServerSettings) -> None:
     os.nice(NICENESS)
     configure_logging(settings.log)
+    store_figures_now(settings, load_inventory(settings, stored_logs(settings)))
     refit_now(settings)
 
 

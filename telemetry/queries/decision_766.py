@@ -9,17 +9,17 @@ from telemetry.core.calendar.windows import DAY, Window
 from telemetry.core.kpi.decision_766 import Score, score_766
 from telemetry.core.kpi.values import is_reported
 from telemetry.core.slo.periods import calendar_period
+from telemetry.queries.indicator_pieces import ALL_GROUPS
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from telemetry.queries.buckets import QueryCost
-    from telemetry.queries.indicators import FigureGroup, IndicatorQueries
+    from telemetry.queries.indicators import IndicatorQueries
 
 ScorePeriod = Literal["month", "quarter", "year"]
 REPORTED_WITHIN_DAYS = 366
 """A component is reported when any of its figures was, this long before the end of the period."""
-_GROUPS: frozenset[FigureGroup] = frozenset({"administration", "operation"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,8 @@ def score_period(indicators: IndicatorQueries, period: ScorePeriod, at: int, zon
     scores = []
     for window in score_windows(period, at, zone):
         figures, longer = (
-            indicators.series(w, groups=_GROUPS).buckets[0].figures.overall for w in (window, _reported_window(window))
+            indicators.series(w, groups=ALL_GROUPS).buckets[0].figures.overall
+            for w in (window, _reported_window(window))
         )
         scores.append(score_766(figures, frozenset(name for name in longer if is_reported(name, longer))))
     return ScoredPeriod(period, score_windows(period, at, zone)[0], scores[0], scores[1])

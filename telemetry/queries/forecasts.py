@@ -150,6 +150,11 @@ def staffing_plan(
     return StaffingPlan(centre, status, forecast, day, inputs, centre.counters > 0, plan_day(changed, rules))
 
 
+def most_counters(plan: StaffingPlan) -> int | None:
+    """Return the most counters on the roster that a plan needs at once, None when there is no plan."""
+    return max((row.rostered for row in plan.rows), default=None) if plan.status == "ok" else None
+
+
 def _periods_of(
     centre: Centre, forecast: CentreForecast | None, day: date, inputs: ServiceInputs | None
 ) -> tuple[ForecastStatus, Sequence[StaffedPeriod]]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from telemetry.core.figures.completeness import Completeness
     from telemetry.core.inventory import Centre, Inventory
     from telemetry.core.kpi.baseline import CountPeriod, DeclaredFigure
+    from telemetry.core.queueing.forecast_rows import CentreForecast
     from telemetry.queries.availability import AvailabilityResult
     from telemetry.queries.buckets import BucketQuery, BucketSize, OpenWindowsCache
     from telemetry.queries.network import NetworkStatus
@@ -38,7 +39,11 @@ MS_PER_S = 1000
 
 @dataclass(frozen=True, slots=True)
 class IndicatorInputs:
-    """What indicators are made of; `availability` accounts for a scope's time in the buckets of a window."""
+    """What indicators are made of; `availability` accounts for a scope's time in the buckets of a window.
+
+    `document` returns a named document, `forecasts` are the stored forecasts by centre, and `counters_needed` returns
+    the most counters that a centre's next forecast day needs at once, None without a plan.
+    """
 
     store: TotalsReader
     inventory: Inventory
@@ -47,6 +52,9 @@ class IndicatorInputs:
     availability: Callable[[str, Window, BucketSize], AvailabilityResult]
     now: int
     open_windows: OpenWindowsCache
+    document: Callable[[str], bytes | None]
+    forecasts: Mapping[str, CentreForecast]
+    counters_needed: Callable[[str], int | None]
 
     @property
     def centres(self) -> list[Centre]:
@@ -117,7 +125,48 @@ def read_queues(buckets: FigureBuckets, inputs: IndicatorInputs) -> None:
         buckets.periods[index].add_queue_sums(level, sums, min(newest.get(level, end), end))
 
 
-def add_live_figures(figures: FigureSet, status: NetworkStatus) -> None:
+def read_declared_modes(buckets: FigureBuckets, inputs: IndicatorInputs) -> None:
+    """Add the regular hours until now in which the calendar of a centre declares that it serves online only, ms."""
+    past = Window(0, inputs.now).clip(buckets.query.window)
+    paused_by_calendar: dict[str, list[Window]] = {}
+    for centre in inputs.centres:
+        if past is None:
+            break
+        version = centre.calendar.version
+        if version not in paused_by_calendar:
+            exclusions = centre.calendar.exclusions(past) if centre.calendar.mode_spans(past) else []
+            paused_by_calendar[version] = [part.window for part in exclusions if part.cause == "online_only"]
+        for paused in paused_by_calendar[version]:
+            for index in range(buckets.index(paused.start), buckets.index(paused.end - 1) + 1):
+                part = paused.clip(buckets.windows[index])
+                if part is not None:
+                    buckets.periods[index].flows.add(centre.level, "online_only_declared_ms", part.length, part.start)
+
+
+def add_live_figures(figures: FigureSet, inputs: IndicatorInputs) -> None:
+    """Add what is known as of now alone: live rows, stored forecasts, rows that are missing."""
+    _add_present_state(figures, inputs.status)
+    _add_forecasts(figures, inputs)
+    _add_row_figures(figures, inputs)
+
+
+def _add_forecasts(figures: FigureSet, inputs: IndicatorInputs) -> None:
+    """Add the errors of the models that the forecasts use, in tickets, and the counters that the next day needs."""
+    for centre in inputs.centres:
+        forecast = inputs.forecasts.get(centre.id)
+        if forecast is None:
+            continue
+        tested = forecast.backtest
+        error = tested.profile_absolute if forecast.model == "profile" else tested.same_slot_absolute
+        figures.add(centre.level, "forecast_error", round(error), forecast.at)
+        figures.add(centre.level, "forecast_actual", tested.actual, forecast.at)
+        needed = inputs.counters_needed(centre.id)
+        if needed is not None:
+            figures.add(centre.level, "counters_needed", needed, forecast.at)
+            figures.add(centre.level, "counters_planned", 1, forecast.at)
+
+
+def _add_present_state(figures: FigureSet, status: NetworkStatus) -> None:
     """Add what the live rows show: who waits, devices in contact and in service by kind."""
     for view in status.centres:
         level = view.centre.level
@@ -168,7 +217,7 @@ def read_connectors(buckets: FigureBuckets, inputs: IndicatorInputs) -> None:
                     figures.add("", name, value, total.start)
 
 
-def add_row_figures(figures: FigureSet, inputs: IndicatorInputs) -> None:
+def _add_row_figures(figures: FigureSet, inputs: IndicatorInputs) -> None:
     """Add the completeness of all rows ever numbered, as of now."""
     rows = inputs.completeness
     accounted = rows.stored + rows.refused + rows.dropped

@@ -5,36 +5,47 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice, pairwise
-from typing import TYPE_CHECKING, Literal
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.windows import DAY, SLOT, Window, day_window, floor
 from telemetry.core.inventory import local_date
 from telemetry.core.kpi.baseline import CountPeriod, baseline_of
 from telemetry.core.kpi.catalogue import INDICATORS
 from telemetry.core.kpi.figures import FigureSet, PeriodFigures
+from telemetry.core.kpi.stored_figures import encode_figures
 from telemetry.core.kpi.target_paths import milestone_state, target_owner, targets_of
 from telemetry.core.kpi.targets import Trajectory, target_paths
 from telemetry.core.kpi.trajectory import Measurement
 from telemetry.core.kpi.values import IndicatorValue, indicator_value
 from telemetry.core.kpi.yearly_indices import index_figures, index_measurement, index_value
 from telemetry.core.slo.periods import calendar_period
-from telemetry.queries.buckets import BucketQuery, QueryCost, bucket_query, local_months
+from telemetry.queries.buckets import BucketQuery, QueryCost, bucket_query
 from telemetry.queries.errors import NotFound
 from telemetry.queries.indicator_figures import (
     FigureBuckets,
     add_declared_figures,
     add_live_figures,
-    add_row_figures,
     read_administration,
     read_availability,
     read_connectors,
+    read_declared_modes,
     read_queues,
 )
-from telemetry.queries.totals_cache import SETTLING_MS
+from telemetry.queries.indicator_pieces import (
+    ALL_GROUPS,
+    FigureGroup,
+    FigurePiece,
+    PieceCache,
+    declaration_of,
+    document_name,
+    months_to_store,
+    pieces_of,
+    stored_piece,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from datetime import date
     from zoneinfo import ZoneInfo
 
@@ -53,13 +64,7 @@ MAX_CACHED_SERIES = 32
 KINDS_OF_TOTALS = 4
 """A centre has totals of its desks, its counters, its administrative levels and its procedures."""
 MONTHS_OF_PACE = 12
-FigureGroup = Literal["administration", "operation"]
-"""Events of digital administration, or everything else."""
-ALL_GROUPS: frozenset[FigureGroup] = frozenset({"administration", "operation"})
 _MILESTONE_VALUES = (IndicatorValue("ok", 0, None, 0.0), IndicatorValue("ok", 1, None, 1.0))
-PIECE_FOR_MS = 10 * CACHED_FOR_MS
-"""After this time a past piece may be read again."""
-MAX_CACHED_PIECES = 128
 PRESENT_ONLY = frozenset({"A-13", "A-14"})
 """Indicators that are known as of now alone, beside those of live rows."""
 
@@ -206,12 +211,6 @@ class IndicatorOverview:
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
-    read_at: int
-    period: PeriodFigures
-
-
-@dataclass(frozen=True, slots=True)
 class _SeriesKey:
     query: tuple[Window, BucketSize]
     groups: frozenset[FigureGroup]
@@ -335,6 +334,19 @@ class IndicatorQueries:
             cached = self._overview = IndicatorOverview(figures, months, inventory, day)
         return cached
 
+    def month_documents(self) -> Iterator[tuple[str, bytes]]:
+        """Yield the name and body of the document of each past month and group of figures, read from totals."""
+        zone, now = self._inventory().zone, self._clock()
+        for window in months_to_store(now, zone):
+            for group in sorted(ALL_GROUPS):
+                inputs = self._inputs()
+                declaration = declaration_of(inputs.inventory)
+                period = read_piece(inputs, FigurePiece(group, window, declaration), zone)
+                yield (
+                    document_name(group, window, zone),
+                    encode_figures(period, window.start, window.end, inputs.now, declaration),
+                )
+
     def _key(self, query: BucketQuery, groups: Iterable[FigureGroup]) -> _SeriesKey:
         return _SeriesKey((query.window, query.bucket), frozenset(groups), self._inventory().version)
 
@@ -342,50 +354,6 @@ class IndicatorQueries:
 def groups_of(indicator: Indicator) -> frozenset[FigureGroup]:
     """Return which figures an indicator is made of."""
     return frozenset({"administration"} if indicator.source in {"events", "catalogue"} else {"operation"})
-
-
-class PieceCache:
-    """The figures of whole past months and of the past days of this one, from which longer windows are added up.
-
-    One of them is read again each time when it is older than PIECE_FOR_MS, the oldest first: late data correct the past
-    within as many minutes as there are pieces, without reading a year every minute.
-    """
-
-    def __init__(self) -> None:
-        self._pieces: dict[tuple[object, Window], _Piece] = {}
-
-    def periods(
-        self, key: object, pieces: Sequence[Window], now: int, read: Callable[[Window], PeriodFigures]
-    ) -> list[PeriodFigures]:
-        """Return the figures of each piece; those that end later than SETTLING_MS ago are always read."""
-        stable = {piece for piece in pieces if piece.end + SETTLING_MS <= now}
-        cached = [(self._pieces[key, piece].read_at, piece) for piece in stable if (key, piece) in self._pieces]
-        read_at, oldest = min(cached, key=lambda pair: (pair[0], pair[1].start), default=(now, None))
-        if oldest is not None and now - read_at >= PIECE_FOR_MS:
-            del self._pieces[key, oldest]
-        collected = []
-        for piece in pieces:
-            entry = self._pieces.get((key, piece))
-            if entry is None:
-                entry = _Piece(now, read(piece))
-                if piece in stable:
-                    self._pieces[key, piece] = entry
-            collected.append(entry.period)
-        while len(self._pieces) > MAX_CACHED_PIECES:
-            del self._pieces[next(iter(self._pieces))]
-        return collected
-
-
-def pieces_of(bucket: Window, now: int, zone: ZoneInfo) -> list[Window]:
-    """Return a bucket as its local months, the present one as the days before today and the rest."""
-    today = day_window(local_date(now, zone), zone).start
-    pieces: list[Window] = []
-    for month in local_months(bucket, zone):
-        part = month.clip(bucket)
-        if part is not None:
-            cuts = [part.start, *([today] if part.start < today < part.end else []), part.end]
-            pieces += [Window(first, last) for first, last in pairwise(cuts)]
-    return pieces
 
 
 def compute_indicator_series(
@@ -402,8 +370,7 @@ def compute_indicator_series(
         if "administration" in groups:
             declared = add_declared_figures(figures, inputs.inventory, window)
         if "operation" in groups and window.start <= inputs.now < window.end:
-            add_live_figures(figures, inputs.status)
-            add_row_figures(figures, inputs)
+            add_live_figures(figures, inputs)
         collected.append(IndicatorFigures(window, inputs.now, figures, declared, inputs.inventory))
     return IndicatorSeries(query, inputs.now, tuple(collected))
 
@@ -413,23 +380,36 @@ def _periods_of_pieces(
 ) -> list[PeriodFigures]:
     """Return the figures of each bucket, added up from pieces that other windows have too."""
     by_bucket = [pieces_of(bucket, inputs.now, query.zone) for bucket in query.buckets()]
-    pieces = [piece for bucket_pieces in by_bucket for piece in bucket_pieces]
-    key = (groups, inputs.inventory.version)
+    declaration = declaration_of(inputs.inventory)
+    pieces = [
+        FigurePiece(group, window, declaration)
+        for windows in by_bucket
+        for window in windows
+        for group in sorted(groups)
+    ]
     read = iter(
         cache.periods(
-            key, pieces, inputs.now, lambda w: read_periods(inputs, BucketQuery(w, "total", query.zone), groups)[0]
+            pieces,
+            inputs.now,
+            lambda piece: read_piece(inputs, piece, query.zone),
+            lambda piece: stored_piece(inputs.document, piece, query.zone),
         )
     )
     periods = []
-    for bucket_pieces in by_bucket:
+    for windows in by_bucket:
         period = PeriodFigures()
-        for part in islice(read, len(bucket_pieces)):
+        for part in islice(read, len(windows) * len(groups)):
             period.add(part)
         periods.append(period)
     return periods
 
 
-def read_periods(inputs: IndicatorInputs, query: BucketQuery, groups: frozenset[FigureGroup]) -> list[PeriodFigures]:
+def read_piece(inputs: IndicatorInputs, piece: FigurePiece, zone: ZoneInfo) -> PeriodFigures:
+    """Return the figures of a piece from totals."""
+    return read_periods(inputs, BucketQuery(piece.window, "total", zone), {piece.group})[0]
+
+
+def read_periods(inputs: IndicatorInputs, query: BucketQuery, groups: Collection[FigureGroup]) -> list[PeriodFigures]:
     """Return the figures of each bucket from totals."""
     buckets = FigureBuckets(query)
     if "administration" in groups:
@@ -438,4 +418,5 @@ def read_periods(inputs: IndicatorInputs, query: BucketQuery, groups: frozenset[
         read_queues(buckets, inputs)
         read_availability(buckets, inputs)
         read_connectors(buckets, inputs)
+        read_declared_modes(buckets, inputs)
     return buckets.periods

@@ -25,6 +25,7 @@ from telemetry.queries.forecasts import (
     expected_half_hours,
     flagged_half_hours,
     flags_of_today,
+    most_counters,
     next_forecast_day,
     staffing_plan,
     window_of_today,
@@ -405,8 +406,12 @@ class Queries:
     def _indicator_inputs(self) -> IndicatorInputs:
         return IndicatorInputs(
             self._store, self._inventory(), self.network_status(), self.store_stats().completeness.overall,
-            self.availability, self._clock(), self._open_windows_cache,
+            self.availability, self._clock(), self._open_windows_cache, self._store.document,
+            self.snapshot().forecasts, self._counters_needed,
         )  # fmt: skip
+
+    def _counters_needed(self, centre: str) -> int | None:
+        return most_counters(self.next_staffing(centre))
 
     def store_stats(self) -> StoreStats:
         """Return counts about the store, at most ten seconds old."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from fastapi.testclient import TestClient
 
 from api.app import create_app
+from motcua.month_figures import store_month_figures
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, local_ms
 from telemetry.core.inventory import Device, Inventory, Target
 from telemetry.core.kpi.catalogue import INDICATORS
@@ -21,6 +23,11 @@ from telemetry.slo.evaluator import SloEvaluator
 from tests.unit.inventories import ZONE, centre
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from telemetry.core.calendar.windows import BucketWidth, Window
+    from telemetry.core.fold.totals import Total
+    from telemetry.store import Store
     from tests.contract.conftest import Opener
 
 CENTRE, DEVICE = "vn83-c0", "vn83-c0-gateway1"
@@ -88,8 +95,21 @@ EXPECTED = {
 """Numerator and denominator, counted by hand from the events above."""
 
 
+@dataclass(frozen=True)
+class Province:
+    """A store in which everything reported is folded, and its clock."""
+
+    store: Store
+    now: int
+    inventory: Inventory
+
+    def queries(self, store: Store | None = None) -> Queries:
+        """Return what a freshly started API asks."""
+        return Queries(store or self.store, lambda: self.inventory, lambda: self.now)
+
+
 @pytest.fixture
-def client(reopen: Opener) -> TestClient:
+def province(reopen: Opener) -> Province:
     store, now, declared = reopen(), [NOW], world()
     ingest = Ingest(store, lambda: declared, lambda: now[0])
     payload = codec.encode_frame("01S", "01B", NOW, [codec.encode_event(event) for event in reported()])
@@ -104,7 +124,12 @@ def client(reopen: Opener) -> TestClient:
         rollup.run_once()
         if not rollup._progress.queue:
             break
-    return TestClient(create_app(Queries(store, lambda: declared, lambda: now[0])))
+    return Province(store, now[0], declared)
+
+
+@pytest.fixture
+def client(province: Province) -> TestClient:
+    return TestClient(create_app(province.queries()))
 
 
 def test_figures_recounted_from_the_events_are_those_of_api_and_prometheus(client: TestClient) -> None:
@@ -130,3 +155,33 @@ def test_days_add_up_to_the_year(client: TestClient) -> None:
         for side in ("numerator", "denominator"):
             assert sum(day[side] or 0 for day in days) == whole[side]
     assert set(INDICATORS) >= set(EXPECTED)
+
+
+class WatchedStore:
+    """A store that records where the totals begin that are read of days before today."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.read_from: list[int] = []
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.store, name)
+
+    def totals(self, entities: Sequence[str], width: BucketWidth, window: Window, kind: str = "") -> Sequence[Total]:
+        if window.start < local_ms(date(2026, 10, 22), time(0), ZONE):
+            self.read_from.append(window.start)
+        return self.store.totals(entities, width, window, kind)
+
+
+def test_after_a_start_past_months_come_from_their_documents_and_are_the_same_figures(province: Province) -> None:
+    def answers(store: WatchedStore) -> dict[str, Any]:
+        fresh = TestClient(create_app(province.queries(cast("Store", store))))
+        rows = fresh.get("/api/v1/kpis", params={"limit": 500}).json()["data"]
+        return {row["id"]: row for row in rows}
+
+    before, without = WatchedStore(province.store), WatchedStore(province.store)
+    expected = answers(before)
+    assert before.read_from
+    assert store_month_figures(province.store, lambda: province.inventory, lambda: province.now) == 26
+    assert answers(without) == expected
+    assert without.read_from == []

@@ -199,7 +199,7 @@ def test_values_are_listed_by_month_day_and_level(net: Network) -> None:
         ("kpis?kpi=DG-01", 422, "invalid-request"),
         ("kpis?strand=health", 422, "invalid-request"),
         ("kpis/DG-01/values?level=ward", 422, "invalid-request"),
-        ("kpis/DG-02/values?level=commune", 422, "invalid-request"),
+        ("kpis/DG-07/values?level=commune", 422, "invalid-request"),
         ("kpis/DG-01/values?bucket=5m", 422, "invalid-request"),
         ("kpis?from=2026-11-02&to=2026-11-01", 422, "invalid-window"),
         ("kpis/DG-01/values?from=1990-01-01&to=2026-01-01", 422, "invalid-window"),

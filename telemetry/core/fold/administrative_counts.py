@@ -48,8 +48,12 @@ ADMINISTRATION_FIELDS = (
     *(f"catalogue_{name}" for name in CATALOGUE_COUNTS), *(f"snapshots_{name}" for name in CATALOGUE_COUNTS),
 )  # fmt: skip
 """The sums of an `administration` scope."""
-PROCEDURE_FIELDS = ("received", "received_online", "resolved", "resolved_online", "payments_ok")
-"""The sums of a `procedure` scope."""
+ADMINISTRATIVE_LEVELS: tuple[str, ...] = get_args(ae.UnitLevel)
+PROCEDURE_COUNTS = ("received", "received_online", "resolved", "resolved_online", "payments_ok")
+PROCEDURE_FIELDS = (
+    *PROCEDURE_COUNTS, *(f"{name}_{level}" for name in PROCEDURE_COUNTS for level in ADMINISTRATIVE_LEVELS),
+)  # fmt: skip
+"""The sums of a `procedure` scope: over all levels, and those of the matters of each level."""
 
 
 _ADMINISTRATIVE_TYPES = frozenset(ae.ADMINISTRATIVE_EVENTS)
@@ -73,7 +77,8 @@ def administrative_counts(
         add_to_sums(by_slot.setdefault(slot, {}), counts_of(event))
         if event.procedure and (counts := _procedure_counts(event)):  # type: ignore[attr-defined]
             by_slot = out.setdefault(Scope.procedure(centre, event.procedure), {})  # type: ignore[attr-defined]
-            add_to_sums(by_slot.setdefault(slot, {}), counts)
+            at_level = {f"{name}_{own_level}": count for name, count in counts.items()}
+            add_to_sums(by_slot.setdefault(slot, {}), counts | at_level)
     return out
 
 

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from telemetry.core.in_service import ServicePeriods
     from telemetry.core.inventory import Centre, Device, System
 
-FOLD_VERSION = 7
+FOLD_VERSION = 8
 """Raised when the same raw events produce other totals; rollup then folds everything again."""
 STATE_LOOKBACK_MS = 2 * ev.MAX_GRACE_MS
 """How far back a state may begin, ms: the longest grace, and as long again for the births of connections."""

@@ -28,14 +28,14 @@ DIGITAL_INDICATORS: tuple[Indicator, ...] = (
         "DG-02", "Thủ tục hành chính có hồ sơ giải quyết trực tuyến", "Procedures whose dossiers are handled online",
         "procedures", OFFICE, "ratio", "events", ("procedures_resolved_online",), ("catalogue_procedures",),
         "procedures with at least one online dossier resolved ÷ procedures in force",
-        evidence=(*RESOLVED, *RECEIVED),
+        by_level=True, evidence=(*RESOLVED, *RECEIVED),
     ),
     Indicator(
         "DG-02b", "Dịch vụ công trực tuyến có phát sinh hồ sơ", "Online services with dossiers",
         "procedures", OFFICE, "ratio", "events",
         ("procedures_with_online_dossiers",), ("catalogue_partial", "catalogue_full"),
         "procedures with at least one online dossier ÷ online services (partial and full)",
-        evidence=("procedures_with_online_dossiers",),
+        by_level=True, evidence=("procedures_with_online_dossiers",),
         note_vi="Tỷ lệ 46 % công bố năm 2021 tính trên toàn bộ 1.758 thủ tục (809/1.758); trên 1.481 dịch vụ công trực "
         "tuyến là 54,6 %.",
         note_en="The 46 % published for 2021 are of all 1,758 procedures (809/1,758); of 1,481 online services it is "
@@ -45,7 +45,7 @@ DIGITAL_INDICATORS: tuple[Indicator, ...] = (
         "DG-03", "Thủ tục hành chính có thanh toán trực tuyến", "Procedures with online payment",
         "public_finance", OFFICE, "ratio", "events", ("procedures_paid_online",), ("catalogue_with_fee",),
         "procedures with a fee and at least one successful online payment ÷ procedures with a fee",
-        evidence=("payments_ok", "payments_gateway_error", "payments_user_cancel"),
+        by_level=True, evidence=("payments_ok", "payments_gateway_error", "payments_user_cancel"),
     ),
     Indicator(
         "DG-03b", "Hồ sơ nộp phí trực tuyến", "Dossiers whose fee was paid online",

@@ -10,7 +10,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from telemetry.core.figures.histograms import queue_figures
-from telemetry.core.fold.administrative_counts import ADMINISTRATION_FIELDS, CATALOGUE_COUNTS
+from telemetry.core.fold.administrative_counts import (
+    ADMINISTRATION_FIELDS,
+    ADMINISTRATIVE_LEVELS,
+    CATALOGUE_COUNTS,
+)
 from telemetry.core.fold.totals import add_to_sums
 from telemetry.core.scope import Scope
 
@@ -37,6 +41,12 @@ DISTINCT_PROCEDURES = {
     "procedures_paid_online": "payments_ok",
 }
 """Each count of distinct procedures, and the sum that must be above 0."""
+_PROCEDURE_SUMS = tuple(
+    (level, figure, f"{name}_{level}" if level else name)
+    for level in ("", *ADMINISTRATIVE_LEVELS)
+    for figure, name in DISTINCT_PROCEDURES.items()
+)
+"""Level (empty: over all), count of distinct procedures, and the sum that must be above 0."""
 
 
 @dataclass(slots=True)
@@ -55,6 +65,17 @@ class FigureSet:
             figures[name] = figures.get(name, 0) + value
         if value > 0 and at is not None:
             self.latest[name] = max(at, self.latest.get(name, at))
+
+    def add_flows(self, level: str, sums: Mapping[str, int], at: int) -> None:
+        """Add the flows of a total that begins at `at`."""
+        overall, latest = self.overall, self.latest
+        figures = self.by_level.setdefault(level, {})
+        for name, value in sums.items():
+            if value and name in _FLOWS:
+                overall[name] = overall.get(name, 0) + value
+                figures[name] = figures.get(name, 0) + value
+                if at > latest.get(name, -1):
+                    latest[name] = at
 
     def merge(self, other: FigureSet) -> None:
         """Add the figures of another set."""
@@ -82,12 +103,13 @@ class PeriodFigures:
     """The figures of a period in a form that adds up over periods, unlike `FigureSet`.
 
     `flows` are additive figures; `snapshots` the newest ones by scope and figure; `procedures` the distinct procedures
-    of each figure; `queues` the queue sums of each level, histograms included, and `queues_at` their newest data.
+    by level (empty: over all) and figure; `queues` the queue sums of each level, histograms included, and `queues_at`
+    their newest data.
     """
 
     flows: FigureSet = field(default_factory=FigureSet)
     snapshots: dict[tuple[str, str], SnapshotFigure] = field(default_factory=dict)
-    procedures: dict[str, set[str]] = field(default_factory=dict)
+    procedures: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     procedures_at: int = 0
     queues: dict[str, dict[str, int]] = field(default_factory=dict)
     queues_at: dict[str, int] = field(default_factory=dict)
@@ -97,18 +119,15 @@ class PeriodFigures:
         self.flows.merge(other.flows)
         for key, snapshot in other.snapshots.items():
             self._take_newer(key, snapshot)
-        for figure, names in other.procedures.items():
-            self.procedures.setdefault(figure, set()).update(names)
+        for group, names in other.procedures.items():
+            self.procedures.setdefault(group, set()).update(names)
         self.procedures_at = max(self.procedures_at, other.procedures_at)
         for level, sums in other.queues.items():
             self.add_queue_sums(level, sums, other.queues_at.get(level))
 
     def add_administration(self, total: Total) -> None:
         """Add a total of an administrative level."""
-        level = Scope(total.scope).name
-        for name, value in total.sums.items():
-            if value and name in _FLOWS:
-                self.flows.add(level, name, value, total.start)
+        self.flows.add_flows(Scope(total.scope).name, total.sums, total.start)
         for name, count in SNAPSHOT_FIELDS.items():
             if snapshots := total.sums.get(count, 0):
                 value = round(total.sums.get(name, 0) / snapshots)
@@ -117,10 +136,12 @@ class PeriodFigures:
     def add_procedure(self, total: Total) -> None:
         """Add a total of a procedure, whoever reports it."""
         self.procedures_at = max(self.procedures_at, total.start)
-        for figure, name in DISTINCT_PROCEDURES.items():
-            names = self.procedures.setdefault(figure, set())
-            if total.sums.get(name, 0) > 0:
-                names.add(Scope(total.scope).name)
+        procedure, sums = Scope(total.scope).name, total.sums
+        for figure in DISTINCT_PROCEDURES:
+            self.procedures.setdefault(("", figure), set())
+        for level, figure, name in _PROCEDURE_SUMS:
+            if sums.get(name, 0) > 0:
+                self.procedures.setdefault((level, figure), set()).add(procedure)
 
     def add_queue_sums(self, level: str, sums: Mapping[str, int], newest: int | None) -> None:
         """Add the queue sums of a hall to those of its level."""
@@ -139,8 +160,11 @@ class PeriodFigures:
         figures.merge(self.flows)
         for (scope, name), snapshot in self.snapshots.items():
             figures.add(Scope(scope).name, name, snapshot.value, snapshot.at)
-        for figure, names in self.procedures.items():
-            figures.add("", figure, len(names), self.procedures_at)
+        for (level, figure), names in self.procedures.items():
+            if level:
+                figures.by_level.setdefault(level, {})[figure] = len(names)
+            else:
+                figures.add("", figure, len(names), self.procedures_at)
         overall: dict[str, int] = {}
         for level, sums in self.queues.items():
             add_queue_figures(figures, level, sums, self.queues_at.get(level))

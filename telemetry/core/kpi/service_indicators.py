@@ -120,16 +120,19 @@ SERVICE_INDICATORS: tuple[Indicator, ...] = (
     ),
     Indicator(
         "F-01", "Sai số dự báo lượt khách", "Error of the arrivals forecast",
-        "modernisation", CENTRE, "ratio", "totals",
-        ("forecast_error",), ("forecast_actual",), "Σ |actual − forecast| ÷ Σ actual, day ahead", "down",
+        "modernisation", CENTRE, "ratio", "live", ("forecast_error",), ("forecast_actual",),
+        "Σ |actual − forecast| ÷ Σ actual over the half hours of the newest days that the forecast was tested on",
+        "down", by_level=True, evidence=("forecast_actual",),
     ),
     Indicator(
-        "F-02", "Số quầy cần mở", "Counters needed", "modernisation", CENTRE, "count", "totals",
-        ("counters_needed",), (), "Erlang C with the forecast, goal and shrinkage",
+        "F-02", "Số quầy cần mở", "Counters needed", "modernisation", CENTRE, "count", "live",
+        ("counters_needed",), (), "Σ over centres of the most counters that a half hour of the next forecast day needs "
+        "for the legal mean wait", "down", by_level=True, evidence=("counters_planned",),
     ),
     Indicator(
         "F-03", "Giữ lời hẹn thời gian chờ", "Promise kept", "modernisation", CENTRE, "ratio", "totals",
-        ("promises_kept",), ("promises",), "waits ≤ the p90 that was shown ÷ waits with a shown p90",
+        ("promises_within",), ("promises",), "waits ≤ the p90 that was shown ÷ waits with a shown p90", by_level=True,
+        evidence=("promises",),
     ),
     _availability_row("A-01", ("Hệ thống một cửa điện tử", "Electronic one-stop system"), "one-stop"),
     _availability_row("A-02", ("Cổng dịch vụ công của tỉnh", "Provincial portal"), "portal"),
@@ -173,8 +176,10 @@ SERVICE_INDICATORS: tuple[Indicator, ...] = (
     _availability_row("A-18", ("Hệ thống dữ liệu, sao lưu", "Data systems and backups"), "data"),
     Indicator(
         "A-19", "Chỉ nhận hồ sơ trực tuyến", "Online-only mode", "procedures", OFFICE, "s", "totals",
-        ("online_only_ms",), (), "time in which desks served online dossiers only; desk objectives pause",
-        "down", scale=1000,
+        ("open_online_only_ms", "online_only_declared_ms"), (),
+        "Σ over centres of the opening hours in which desks served online dossiers only, as devices report it or the "
+        "calendar declares it; desk objectives pause", "down", by_level=True, scale=1000,
+        evidence=("counter_known_ms", "open_online_only_ms", "online_only_declared_ms"),
     ),
     _index_row("X-01", ("Chỉ số cải cách hành chính (PAR INDEX), thứ hạng", "PAR INDEX, rank"), "rank"),
     _index_row("X-01b", ("Chỉ số cải cách hành chính (PAR INDEX), điểm", "PAR INDEX, score"), "score"),

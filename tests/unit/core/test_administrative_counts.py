@@ -138,8 +138,12 @@ def test_events_count_at_their_level_and_procedure_in_their_slot() -> None:
     assert set(counts) == {"administration:c:province", "administration:c:commune", "procedure:c:p1"}
     assert counts["administration:c:commune"] == {T: {"received_direct": 1, "received_with_due": 0}}  # type: ignore[index]
     assert counts["procedure:c:p1"] == {  # type: ignore[index]
-        T: {"received": 1, "received_online": 1, "resolved": 1, "resolved_online": 1, "payments_ok": 2}
-    }
+        T: {
+            "received": 1, "received_online": 1, "resolved": 1, "resolved_online": 1, "payments_ok": 2,
+            "received_province": 1, "received_online_province": 1, "resolved_province": 1,
+            "resolved_online_province": 1, "payments_ok_province": 2,
+        }
+    }  # fmt: skip
 
 
 def test_the_totals_of_levels_and_procedures_hold_every_field() -> None:

@@ -69,6 +69,18 @@ def test_a_snapshot_of_zero_is_a_figure_and_no_snapshot_is_none() -> None:
     assert figures_of(level_total(1, catalogue_full=0, snapshots_full=0)).overall == {}
 
 
+def test_a_procedure_of_two_levels_counts_once_at_each_and_once_over_all() -> None:
+    period = PeriodFigures()
+    for name, level in (("p1", "province"), ("p1", "commune"), ("p2", "commune")):
+        period.add_procedure(procedure_total(name, "c1", resolved_online=1, **{f"resolved_online_{level}": 1}))
+    figures = period.figures()
+    assert figures.overall["procedures_resolved_online"] == 2
+    assert {level: own["procedures_resolved_online"] for level, own in figures.by_level.items()} == {
+        "province": 1,
+        "commune": 2,
+    }
+
+
 def test_procedures_are_counted_once_whoever_reports_them() -> None:
     period = PeriodFigures()
     for total in (

@@ -45,7 +45,7 @@ def test_a_target_is_about_an_indicator_and_perhaps_one_level(ident: str, indica
     assert target_subject(ident) == TargetSubject(INDICATORS[indicator], level)
 
 
-@pytest.mark.parametrize("ident", ["DG-02-commune", "DG-01-region", "DG-99", "X", "", "commune"])
+@pytest.mark.parametrize("ident", ["DG-07-commune", "DG-01-region", "DG-99", "X", "", "commune"])
 def test_what_no_indicator_has_is_no_subject(ident: str) -> None:
     assert target_subject(ident) is None
 

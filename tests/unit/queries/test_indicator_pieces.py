@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, Window, local_ms
 from telemetry.core.kpi.figures import PeriodFigures
-from telemetry.queries.indicators import PieceCache, pieces_of
+from telemetry.queries.indicator_pieces import CachedPiece, FigurePiece, PieceCache, months_to_store, pieces_of
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
@@ -26,11 +26,15 @@ class Reader:
     def __init__(self) -> None:
         self.windows: list[Window] = []
 
-    def __call__(self, window: Window) -> PeriodFigures:
-        self.windows.append(window)
+    def __call__(self, piece: FigurePiece) -> PeriodFigures:
+        self.windows.append(piece.window)
         period = PeriodFigures()
         period.flows.add("", "received_online", 1)
         return period
+
+
+def of(windows: list[Window], declaration: str = "a") -> list[FigurePiece]:
+    return [FigurePiece("administration", window, declaration) for window in windows]
 
 
 def test_a_window_is_its_months_and_the_present_day_apart() -> None:
@@ -49,22 +53,22 @@ def test_a_window_is_its_months_and_the_present_day_apart() -> None:
 
 def test_past_months_are_read_once_and_the_present_day_each_time() -> None:
     cache, reader, pieces = PieceCache(), Reader(), pieces_of(YEAR, NOW, ZONE)
-    assert len(cache.periods("a", pieces, NOW, reader)) == 4
-    cache.periods("a", pieces, NOW + MINUTE, reader)
+    assert len(cache.periods(of(pieces), NOW, reader)) == 4
+    cache.periods(of(pieces), NOW + MINUTE, reader)
     assert reader.windows == [*pieces, pieces[-1]]
-    cache.periods("another inventory", pieces, NOW + MINUTE, reader)
+    cache.periods(of(pieces, "another inventory"), NOW + MINUTE, reader)
     assert reader.windows[5:] == pieces
 
 
 def test_after_ten_minutes_one_past_month_is_read_again_each_time() -> None:
     cache, reader, pieces = PieceCache(), Reader(), pieces_of(YEAR, NOW, ZONE)
-    cache.periods("a", pieces, NOW, reader)
+    cache.periods(of(pieces), NOW, reader)
     for minute, again in ((10, pieces[0]), (11, pieces[1]), (12, pieces[2])):
         reader.windows.clear()
-        cache.periods("a", pieces, NOW + minute * MINUTE, reader)
+        cache.periods(of(pieces), NOW + minute * MINUTE, reader)
         assert reader.windows == [again, pieces[3]]
     reader.windows.clear()
-    cache.periods("a", pieces, NOW + 13 * MINUTE, reader)
+    cache.periods(of(pieces), NOW + 13 * MINUTE, reader)
     assert reader.windows == [pieces[3]]
 
 
@@ -72,7 +76,29 @@ def test_a_day_that_ended_a_moment_ago_is_not_settled() -> None:
     cache, reader = PieceCache(), Reader()
     yesterday = Window(midnight(11, 22), midnight(11, 23))
     for now in (yesterday.end + MINUTE, yesterday.end + 2 * MINUTE, yesterday.end + 5 * MINUTE, yesterday.end + DAY):
-        cache.periods("a", [yesterday], now, reader)
+        cache.periods(of([yesterday]), now, reader)
     assert len(reader.windows) == 4
-    cache.periods("a", [yesterday], yesterday.end + DAY + MINUTE, reader)
+    cache.periods(of([yesterday]), yesterday.end + DAY + MINUTE, reader)
     assert len(reader.windows) == 4
+
+
+def test_a_stored_month_is_not_read_and_renewed_in_its_turn() -> None:
+    cache, reader, pieces = PieceCache(), Reader(), pieces_of(YEAR, NOW, ZONE)
+    made_at = NOW - 8 * HOUR
+    stored = CachedPiece(made_at, PeriodFigures())
+
+    def october(piece: FigurePiece) -> CachedPiece | None:
+        return stored if piece.window == pieces[1] else None
+
+    periods = cache.periods(of(pieces), NOW, reader, october)
+    assert (periods[1] is stored.period, reader.windows) == (True, [pieces[0], pieces[2], pieces[3]])
+    reader.windows.clear()
+    cache.periods(of(pieces), NOW + MINUTE, reader, october)
+    assert reader.windows == [pieces[1], pieces[3]], "it is older than ten minutes"
+
+
+def test_the_year_before_is_stored_and_the_past_days_of_the_present_month() -> None:
+    windows = months_to_store(NOW, ZONE)
+    assert windows[:2] == [Window(midnight(11), midnight(11, 23)), Window(midnight(10), midnight(11))]
+    assert (len(windows), windows[-1].start) == (13, local_ms(date(2025, 11, 1), time(0), ZONE))
+    assert months_to_store(midnight(11) + HOUR, ZONE)[0] == Window(midnight(10), midnight(11))
