@@ -57,9 +57,7 @@ def create_app(
         dependencies=[Depends(check_parameters)],
     )
     app.add_api_route(f"{PREFIX}/openapi.json", app.openapi, include_in_schema=False)  # its first address
-    app.state.queries = queries
-    app.state.heavy_queries = HeavyQueryGate()
-    app.state.registry = metrics.build_registry(queries, version)
+    attach_queries(app, queries)
     problems.install_handlers(app)
     app.include_router(api_router())
     app.include_router(health_router)
@@ -73,3 +71,10 @@ def create_app(
     if loading is not None:
         app.add_middleware(LoadingMiddleware, state=loading)
     return app
+
+
+def attach_queries(app: FastAPI, queries: Queries) -> None:
+    """Let the app answer from `queries`: replaces all that its state has of a store."""
+    app.state.queries = queries
+    app.state.heavy_queries = HeavyQueryGate()
+    app.state.registry = metrics.build_registry(queries, app.version)

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from fastapi.testclient import TestClient
-
-from api import metrics
-from api.app import create_app
 from telemetry.core.calendar.windows import HOUR, MINUTE, SLOT, Window
 from telemetry.core.fold.event_spans import dirty_hours
 from telemetry.core.fold.live_row_types import FoldFaultNow, decode_rows
@@ -28,13 +23,14 @@ from telemetry.store import (
     DeadLetter,
     StoredEvent,
 )
+from tests.api_client import client_over
 from tests.program.network import NOW, inventory
 from tests.program.promises import OPEN, PORTAL, WAIT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fastapi import FastAPI
+    from fastapi.testclient import TestClient
 
     from telemetry.store import Store
 
@@ -57,12 +53,6 @@ MAIN_PATHS = (
 )  # fmt: skip
 
 
-@cache
-def _application() -> FastAPI:
-    unused: Any = None
-    return create_app(unused, version="1.2.3")
-
-
 class PoisonedNetwork:
     """One province over a store; `now` is its clock, Unix ms."""
 
@@ -79,11 +69,9 @@ class PoisonedNetwork:
         return Rollup(self.store, lambda: self.inventory, lambda: self.now, evaluator, lambda: 0.0)
 
     def new_client(self) -> TestClient:
-        """Return a client of a new API process: the application is built once, its caches anew."""
+        """Return a client of a new API process: its caches are new."""
         queries = Queries(self.store, lambda: self.inventory, lambda: self.now)
-        app = _application()
-        app.state.queries, app.state.registry = queries, metrics.build_registry(queries, "1.2.3")
-        return TestClient(app, raise_server_exceptions=False)
+        return client_over(queries)
 
     def write(self, n: int) -> None:
         """Store a ticket, a heartbeat, a probe, contact and birth of both centres, and the platform's heartbeat."""

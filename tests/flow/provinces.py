@@ -7,9 +7,6 @@ from datetime import datetime, time
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from fastapi.testclient import TestClient
-
-from api.app import create_app
 from infra.providers.influx import KINDS
 from infra.providers.influx.client import InfluxClient
 from telemetry import wiring
@@ -21,6 +18,7 @@ from telemetry.queries.service import Queries
 from telemetry.rollup.service import Rollup
 from telemetry.store import Batch, ChangeRecord, DeadLetter, StoredEvent
 from telemetry.store.influx import InfluxStore
+from tests.api_client import client_over
 from tests.flow.device import wait_until
 
 if TYPE_CHECKING:
@@ -184,7 +182,7 @@ class Province:
         """Ask the API over a store; returns what it answers, by path."""
         declared = self.inventory()
         queries = Queries(self.store(copy=copy), lambda: declared, lambda: self.now)
-        client = TestClient(create_app(queries, version="1"), raise_server_exceptions=False)
+        client = client_over(queries)
         answers = {path: client.get(path) for path in self.paths()}
         assert {path: answer.status_code for path, answer in answers.items()} == dict.fromkeys(answers, 200)
         return {path: answer.json() for path, answer in answers.items()}

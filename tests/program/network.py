@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import msgspec
-from fastapi.testclient import TestClient
 
-from api.app import create_app
 from telemetry.core.calendar.windows import HOUR, MINUTE, SLOT, Window, to_ms
 from telemetry.core.fold.histogram_buckets import histogram_of
 from telemetry.core.fold.live_row_types import CentreNow, DeviceNow, ServiceNow, SystemNow, VantageNow
@@ -20,9 +18,12 @@ from telemetry.core.protocol.events import DeviceHeartbeat
 from telemetry.queries.service import Queries
 from telemetry.store import Batch, DeadLetter, StoredEvent
 from telemetry.store.sqlite import SqliteStore
+from tests.api_client import client_over
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from fastapi.testclient import TestClient
 
     from telemetry.core.calendar.windows import BucketWidth
 
@@ -133,8 +134,7 @@ def network(path: Path, world: Inventory | None = None) -> Network:
     store = SqliteStore(path / "store.db")
     declared, clock = world or inventory(), [NOW]
     queries = Queries(store, lambda: declared, lambda: clock[0])
-    client = TestClient(create_app(queries, version="1.2.3"), raise_server_exceptions=False)
-    return Network(store, queries, client, clock)
+    return Network(store, queries, client_over(queries), clock)
 
 
 def busy(net: Network) -> Network:

@@ -6,14 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
-from fastapi.testclient import TestClient
 
-from api.app import create_app
 from telemetry.core.calendar.windows import DAY, HOUR, MINUTE
 from telemetry.core.fold.live_row_types import BurnRateNow, ScopedSloNow, SloNow
 from telemetry.core.inventory import Objective
 from telemetry.queries.service import Queries
 from telemetry.store.sqlite import SqliteStore
+from tests.api_client import client_over
 from tests.program.network import NOW, Network, inventory, local
 
 if TYPE_CHECKING:
@@ -38,8 +37,7 @@ def promising(path: Path, declared: Inventory | None = None) -> Network:
     store, clock = SqliteStore(path / "store.db"), [NOW]
     found = declared or promised()
     queries = Queries(store, lambda: found, lambda: clock[0])
-    client = TestClient(create_app(queries, version="1.2.3"), raise_server_exceptions=False)
-    return Network(store, queries, client, clock)
+    return Network(store, queries, client_over(queries), clock)
 
 
 FIRING = BurnRateNow(

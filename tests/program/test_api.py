@@ -6,16 +6,15 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from api.app import create_app
 from api.event_stream import parse_last_event_id, stream_events
 from telemetry.core.calendar.windows import HOUR, SLOT
 from telemetry.core.fold.histogram_buckets import RELATIVE_ERROR
 from telemetry.core.fold.live_row_types import CentreNow
 from telemetry.errors import StoreUnavailable
 from telemetry.queries.service import Queries
+from tests.api_client import client_over
 from tests.program.network import NOW, Network, busy, centre_now, inventory, local, network, waits
 
 if TYPE_CHECKING:
@@ -403,8 +402,7 @@ class _Wrong:
 )
 def test_a_store_that_fails_is_a_problem(store: Callable[[], Any], status: int, code: str) -> None:
     declared = inventory()
-    app = create_app(Queries(store(), lambda: declared, lambda: NOW))
-    client = TestClient(app, raise_server_exceptions=False)
+    client = client_over(Queries(store(), lambda: declared, lambda: NOW))
     for path in ("/api/v1/status", "/readyz", "/api/v1/availability?scope=country"):
         answer = client.get(path)
         assert (answer.status_code, answer.json()["code"]) == (status, code)

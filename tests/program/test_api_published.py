@@ -7,12 +7,11 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fastapi.testclient import TestClient
 
-from api.app import create_app
 from telemetry.core.calendar.windows import HOUR, SLOT, day_window
 from telemetry.core.inventory import PublishedFigures
 from telemetry.queries.service import Queries
+from tests.api_client import client_over
 from tests.program.network import Network, inventory, local, network
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def net(tmp_path: Path) -> Network:
     row = PublishedFigures("2026-10", scope, "", open_s, 0, 3600, open_s - 3600, 0)
     declared = replace(found.queries.inventory(), published={("2026-10", scope, ""): row})
     found.queries = Queries(found.store, lambda: declared, lambda: found.time[0])
-    found.client = TestClient(create_app(found.queries, version="1.2.3"), raise_server_exceptions=False)
+    found.client = client_over(found.queries)
     return found
 
 

@@ -14,9 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from fastapi.testclient import TestClient
 
-from api.app import create_app
 from telemetry import wiring
 from telemetry.core.calendar.windows import HOUR, MINUTE
 from telemetry.core.fold.live_row_types import SLO_ROW_PREFIX, FoldFaultNow, decode_rows
@@ -24,6 +22,7 @@ from telemetry.core.protocol import events as ev
 from telemetry.queries.service import Queries
 from telemetry.rollup import live_rows
 from telemetry.store.sqlite import SqliteStore
+from tests.api_client import client_over
 from tests.program.extreme_province import EVENTS_PER_FRAME, OBJECTIVES, ExtremeProvince, declared_inventory
 from tests.program.network import NOW
 from tests.property_sizes import LONG
@@ -60,7 +59,7 @@ def memory_bytes() -> int:
 def province(folder: Path, store: Store) -> ExtremeProvince:
     declared, clock = declared_inventory(), [NOW]
     queries = Queries(store, lambda: declared, lambda: clock[0])
-    client = TestClient(create_app(queries, version="1.2.3"), raise_server_exceptions=False)
+    client = client_over(queries)
     return ExtremeProvince(folder, store, clock, client, SEED)
 
 

@@ -12,13 +12,12 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from fastapi.testclient import TestClient
 
-from api.app import create_app
 from telemetry.core.calendar.windows import MINUTE, Window
 from telemetry.core.fold.live_row_types import FoldFaultNow, decode_rows
 from telemetry.queries.service import Queries
 from telemetry.store.sqlite import SqliteStore
+from tests.api_client import client_over
 from tests.program.extreme_province import PATHS, ExtremeProvince, declared_inventory
 from tests.program.network import NOW
 from tests.property_sizes import LONG
@@ -75,7 +74,7 @@ def test_stored_rows_of_any_content_stop_no_role_and_no_other_unit(tmp_path: Pat
     def started() -> ExtremeProvince:
         """Return all roles anew over the same files, as after a restart."""
         queries = Queries(store, lambda: declared, lambda: clock[0])
-        client = TestClient(create_app(queries, version="1"), raise_server_exceptions=False)
+        client = client_over(queries)
         return ExtremeProvince(tmp_path, store, clock, client, chance.randrange(1 << 30))
 
     day = started()

@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from rich.console import Console
-from starlette.testclient import TestClient
 
-from api.app import create_app
 from motcua import replay, roles, startup
 from telemetry import inventory, wiring
 from telemetry.config import load_settings
@@ -24,6 +22,7 @@ from telemetry.core.calendar.windows import Window
 from telemetry.core.fold.histogram_buckets import RELATIVE_ERROR
 from telemetry.core.protocol.events import event_type_of
 from telemetry.queries.service import Queries
+from tests.api_client import client_over
 from tests.oracles import imports as recount
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ class ImportTrial:
         first, last = min(times), max(times)
         store, world = wiring.open_store(self.store), inventory.load(inventory.default_path())
         queries = Queries(store, lambda: world, lambda: int(datetime.now(UTC).timestamp() * 1000))
-        with TestClient(create_app(queries, version="1")) as client:
+        with client_over(queries) as client:
             params = {
                 "centre": centre, "bucket": bucket, "within": str(WITHIN_S), "limit": "500",
                 "from": f"{first:%Y-%m-%d}", "to": datetime.fromordinal(last.toordinal() + 1).strftime("%Y-%m-%d"),
