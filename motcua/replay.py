@@ -50,7 +50,7 @@ from telemetry.mqtt.embedded_broker import EmbeddedBroker
 from telemetry.queries.network import read_hours
 from telemetry.rollup.fold_faults import FoldFaults
 from telemetry.rollup.forecasts import FORECAST_PART, ForecastJob
-from telemetry.store import BACKLOG_HOURS_CHECKPOINT, QUEUED_HOURS_CHECKPOINT, Store, StoredEvent
+from telemetry.store import BACKLOG_HOURS_CHECKPOINT, STALE_HOURS_CHECKPOINT, Store, StoredEvent
 
 CHUNK_EVENTS = 500
 MAX_PENDING_ROWS = 20_000
@@ -350,7 +350,7 @@ def _wait_folded(job: ReplayJob, store: Store, console: Console) -> None:
         task = bar.add_task("fold hours", total=None)
         while True:
             cursor = store.cursor()
-            waiting = sum(store.checkpoint(name) for name in (BACKLOG_HOURS_CHECKPOINT, QUEUED_HOURS_CHECKPOINT))
+            waiting = sum(store.checkpoint(name) for name in (BACKLOG_HOURS_CHECKPOINT, STALE_HOURS_CHECKPOINT))
             if cursor > goal and not waiting:
                 break
             if (cursor, waiting) != last:

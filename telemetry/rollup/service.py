@@ -34,7 +34,7 @@ from telemetry.rollup.refold import Refold
 from telemetry.store import (
     BACKLOG_HOURS_CHECKPOINT,
     CURRENT_UNTIL_CHECKPOINT,
-    QUEUED_HOURS_CHECKPOINT,
+    STALE_HOURS_CHECKPOINT,
     Batch,
     ChangeRecord,
     DeadLetter,
@@ -58,14 +58,12 @@ EVALUATION_INTERVAL_MS = 15_000
 ELAPSED_HOURS_CHECKPOINT = "hours_passed"
 """Checkpoint: until when hours are folded for entities without events, Unix ms."""
 MAX_ABSENCE_MS = 31 * DAY
-ENTITIES_PER_PASS = 25
-"""How many folds without a change a pass does: after a start, a platform outage or an hour without events."""
 PASS_BUDGET_S = 2.0
 """How long a pass folds changes; what is left waits for the next pass."""
 OLDER_BUDGET_S = 0.5
 """How long a pass folds older hours at least, even when recent ones take all its time."""
 CATCH_UP_BUDGET_S = 0.5
-"""How long a pass does folds without a change, at least one."""
+"""How long a pass does folds without a change, at least one: after a start, an outage or an hour without events."""
 RETRY_BUDGET_S = 0.25
 """How long a pass folds again what was set aside, at least one part."""
 
@@ -83,7 +81,7 @@ class Rollup:
         self._backlog = FoldBacklog(self._pace.part_ms)
         self._retries: Iterator[None] | None = None
         self._recorded_backlog: int | None = None
-        self._recorded_queue: int | None = None
+        self._recorded_stale: int | None = None
         self._presence_limit = PresenceLimit()
         self._outages = PlatformOutages(store)
         event_reader = EventReader(store)
@@ -121,7 +119,7 @@ class Rollup:
         self.fold_outdated()
         waiting = self._backlog.windows_by_entity()
         settled = {entity: [*folded.get(entity, ()), *waiting.get(entity, ())] for entity in {*folded, *waiting}}
-        self._progress.queue.extend(self._contact_log.stale_hours(settled, self._progress.folded_until(at)))
+        self._progress.stale.extend(self._contact_log.stale_hours(settled, self._progress.folded_until(at)))
         self._catch_up(at)
         self._retry_faults()
         live_rows = self._live_rows.build_rows(self._inventory(), set(folded), at)
@@ -187,10 +185,10 @@ class Rollup:
 
     def _advance_cursor(self, at: int) -> None:
         """Move the store's cursor to the oldest change that waits, or to `at`, and record how much waits."""
-        queued = self._progress.count_queued_hours()
-        if queued != self._recorded_queue:  # before the cursor: who waits for both reads the cursor first
-            self._store.set_checkpoint(QUEUED_HOURS_CHECKPOINT, queued)
-            self._recorded_queue = queued
+        stale_hours = self._progress.count_stale_hours()
+        if stale_hours != self._recorded_stale:  # before the cursor: who waits for both reads the cursor first
+            self._store.set_checkpoint(STALE_HOURS_CHECKPOINT, stale_hours)
+            self._recorded_stale = stale_hours
         oldest, cursor = self._backlog.oldest_written_at(), self._store.cursor()
         folded_until = at * 1000 if oldest is None else min(at * 1000, oldest - 1)
         if folded_until > cursor:
@@ -266,8 +264,8 @@ class Rollup:
         for gap in self._outages.new_gaps() if changed else ():
             _log.warning("platform_was_down", start=gap.start, end=gap.end)
             hours = Window(floor(gap.start, HOUR), ceil(gap.end + RECONNECT_GRACE_MS, HOUR))
-            self._progress.queue.extend((entity, hours) for entity in self._declared_entities())
-            self._progress.queued_outage_folds = len(self._progress.queue)
+            self._progress.elapsed.extend((entity, hours) for entity in self._declared_entities())
+            self._progress.queued_outage_folds = len(self._progress.elapsed)
 
     def _declared_entities(self) -> list[str]:
         inventory = self._inventory()
@@ -278,16 +276,17 @@ class Rollup:
         progress = self._progress
         self._queue_elapsed_hours(at)
         end = self._stopwatch() + CATCH_UP_BUDGET_S
-        for number in range(min(ENTITIES_PER_PASS, len(progress.queue))):
-            if number and self._stopwatch() >= end:
-                break
-            entity, window = progress.queue[0]
+        while progress.has_queued():
+            entity, window = progress.next_queued()
             part = next(self._pace.parts(entity, window), window)
             self._fold_part(entity, part)
             progress.remove_queued(part)
-        if not progress.queue:
-            self._outages.save_progress()
+            if self._stopwatch() >= end:
+                break
+        if not progress.stale:
             self._contact_log.mark_folded()
+        if not progress.elapsed:
+            self._outages.save_progress()
             if progress.elapsed_until < progress.current_hour:
                 progress.elapsed_until = progress.current_hour
                 self._store.set_checkpoint(ELAPSED_HOURS_CHECKPOINT, progress.current_hour)
@@ -326,7 +325,7 @@ class Rollup:
         """
         now, progress = self._clock(), self._progress
         evaluate_at = floor(now, EVALUATION_INTERVAL_MS)
-        self._is_ready = self._is_ready or (bool(progress.current_hour) and not progress.queue)
+        self._is_ready = self._is_ready or (bool(progress.current_hour) and not progress.has_queued())
         if evaluate_at <= self._last_evaluated_at or not self._is_ready:
             return
         if progress.queued_outage_folds or not self._platform.is_state_known(now):
@@ -336,7 +335,7 @@ class Rollup:
             return
         rows: Mapping[str, bytes] = {}
         is_silent = self._platform.is_ingest_silent(now)
-        unfolded = {entity for entity, _ in progress.queue} | self._backlog.windows_by_entity().keys()
+        unfolded = progress.queued_entities() | self._backlog.windows_by_entity().keys()
         unfolded |= self._refold.waiting_entities()
         unfolded |= {*self._faults.set_aside(), *self._reaggregation.open_entities(self._inventory())}
         with self._fold_job.evaluator_guard("evaluate"):

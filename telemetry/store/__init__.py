@@ -26,8 +26,8 @@ SERVER_OUTBOX_IDS = frozenset({CONTACT_OUTBOX_ID, STATUS_OUTBOX_ID, PLATFORM_OUT
 """Reserved ids of the points that ingest and rollup write themselves; they are rows of no outbox."""
 BACKLOG_HOURS_CHECKPOINT = "backlog_hours"
 """Checkpoint: how many hours, of all entities, rollup has read changes of and not folded yet."""
-QUEUED_HOURS_CHECKPOINT = "queued_hours"
-"""Checkpoint: how many hours, of all entities, rollup still folds again although no event of them has changed."""
+STALE_HOURS_CHECKPOINT = "stale_hours"
+"""Checkpoint: how many hours, of all entities, rollup still folds again because service periods have changed."""
 CURRENT_UNTIL_CHECKPOINT = "current_until"
 """Checkpoint: until when every recent change is folded, Unix ms; written while older hours wait."""
 MAX_VERSION = 1 << 53

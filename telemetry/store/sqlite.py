@@ -267,9 +267,12 @@ class SqliteStore:
     def replace_totals(self, entity: str, width: BucketWidth, window: Window, totals: Sequence[Total]) -> None:
         """Replace the entity's totals of that width that start in the window."""
         with self._transaction() as db:
+            sql = """DELETE FROM total WHERE unit = (SELECT id FROM name WHERE text = ?)
+                AND width = ? AND start >= ? AND start < ?"""
+            db.execute(sql, (entity, width, window.start, window.end))
+            if not totals:  # an entity that was never heard: its name is not written either, so nothing is synced
+                return
             key = self._name_key(entity)
-            sql = "DELETE FROM total WHERE unit = ? AND width = ? AND start >= ? AND start < ?"
-            db.execute(sql, (key, width, window.start, window.end))
             db.executemany(
                 "INSERT INTO total VALUES (?, ?, ?, ?, ?, ?)",
                 [(key, width, t.start, t.scope, t.province, self._encode_sums(t.sums)) for t in totals],

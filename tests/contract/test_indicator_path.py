@@ -122,7 +122,7 @@ def province(reopen: Opener) -> Province:
     for _ in range(60):
         now[0] += 1_000
         rollup.run_once()
-        if not rollup._progress.queue:
+        if not rollup._progress.has_queued():
             break
     return Province(store, now[0], declared)
 

@@ -77,7 +77,7 @@ class RollOut:
         for _ in range(60):
             self.now += 1_000
             self.rollup.run_once()
-            if not self.rollup._progress.queue:
+            if not self.rollup._progress.has_queued():
                 break
 
     def roll_out(self) -> None:

@@ -15,7 +15,7 @@ from telemetry import inventory
 from telemetry.core.calendar.windows import Window
 from telemetry.core.scope import Scope
 from telemetry.errors import MotcuaError
-from telemetry.store import BACKLOG_HOURS_CHECKPOINT, QUEUED_HOURS_CHECKPOINT, ChangeRecord
+from telemetry.store import BACKLOG_HOURS_CHECKPOINT, STALE_HOURS_CHECKPOINT, ChangeRecord
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,7 +100,7 @@ class FoldingStore:
     """A store whose rollup is at another position at each reading; the clock goes on a minute with it."""
 
     def __init__(self, positions: list[tuple[int, int, int]]) -> None:
-        """`positions` are the cursor, the hours of the backlog and those of the queue."""
+        """`positions` are the cursor, the hours of the backlog and the stale ones."""
         self.positions, self.minutes = positions, 0
 
     def changes_since(self, _: int) -> list[ChangeRecord]:
@@ -111,7 +111,7 @@ class FoldingStore:
         return self._position()[0]
 
     def checkpoint(self, name: str) -> int:
-        return self._position()[1 + (BACKLOG_HOURS_CHECKPOINT, QUEUED_HOURS_CHECKPOINT).index(name)]
+        return self._position()[1 + (BACKLOG_HOURS_CHECKPOINT, STALE_HOURS_CHECKPOINT).index(name)]
 
     def _position(self) -> tuple[int, int, int]:
         return self.positions[min(max(self.minutes - 1, 0), len(self.positions) - 1)]

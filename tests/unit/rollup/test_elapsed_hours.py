@@ -17,7 +17,7 @@ from telemetry.core.fold.platform_heartbeat import HEARTBEAT_TTL_MS, RECONNECT_G
 from telemetry.core.inventory import DeclaredPeriod, Device
 from telemetry.core.protocol import events as ev
 from telemetry.rollup.fold_job import FoldJob
-from telemetry.rollup.service import ENTITIES_PER_PASS
+from telemetry.rollup.service import CATCH_UP_BUDGET_S
 from telemetry.store import Batch, ChangeRecord, StoredEvent
 from tests.property_sizes import sized
 from tests.unit.rollup.test_rollup_calendar import ALWAYS, START, Place
@@ -207,15 +207,25 @@ def test_objectives_are_judged_after_all_folds_of_the_pass(place: Place) -> None
 
 def test_units_that_wait_after_the_new_hour_are_named_to_the_judge(place: Place) -> None:
     centre = place.world.centres["c1"]
-    more = {f"d{number:02}": replace(centre, id=f"d{number:02}") for number in range(ENTITIES_PER_PASS)}
+    more = {f"d{number}": replace(centre, id=f"d{number}") for number in range(8)}
     place.world = replace(place.world, centres={**place.world.centres, **more})
     quiet_site(place, NINE - MINUTE)
-    place.now = NINE
+    place.now, place.fold_s = NINE, CATCH_UP_BUDGET_S / 8
     place.passes()
-    assert place.unfolded == {"d24", "vn83-portal"}
+    assert place.unfolded == {"d7", "vn83-portal"}
     place.now += 15_000
     place.passes()
     assert place.unfolded == set()
+
+
+def test_a_pass_folds_as_many_units_as_it_has_time_for(place: Place) -> None:
+    centre = place.world.centres["c1"]
+    more = {f"d{number}": replace(centre, id=f"d{number}") for number in range(40)}
+    place.world = replace(place.world, centres={**place.world.centres, **more})
+    quiet_site(place, NINE - MINUTE)
+    place.now, place.fold_s = NINE, CATCH_UP_BUDGET_S / 64
+    place.passes()
+    assert not place.rollup._progress.has_queued()
 
 
 def test_a_unit_that_is_set_aside_is_named_to_the_judge_until_it_is_folded(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from telemetry.core.inventory import Centre, Device, Inventory, replay_device_of
 from telemetry.core.protocol import events as ev
 from telemetry.rollup.fold_job import FoldJob
 from telemetry.rollup.service import Rollup
-from telemetry.store import QUEUED_HOURS_CHECKPOINT, Batch, ChangeRecord, StoredEvent
+from telemetry.store import STALE_HOURS_CHECKPOINT, Batch, ChangeRecord, StoredEvent
 from telemetry.store.sqlite import SqliteStore
 from tests.unit.rollup.test_rollup import START
 
@@ -85,7 +86,7 @@ class Import:
     def run_until_folded(self) -> None:
         for _ in range(2_000):
             self.run_pass()
-            if not self.rollup._progress.queue and self.store.cursor() == self.now * 1000:
+            if not self.rollup._progress.has_queued() and self.store.cursor() == self.now * 1000:
                 return
         pytest.fail("folding does not end")
 
@@ -131,10 +132,10 @@ def test_a_restart_folds_what_had_waited(log: Import) -> None:
     for day in range(0, 16, DAYS_PER_PASS):
         log.write_days(day, day + DAYS_PER_PASS)
         log.run_pass()
-    assert log.store.checkpoint(QUEUED_HOURS_CHECKPOINT) == log.rollup._progress.count_queued_hours() > 0
+    assert log.store.checkpoint(STALE_HOURS_CHECKPOINT) == log.rollup._progress.count_stale_hours() > 0
     log.start()
     log.run_until_folded()
-    assert log.store.checkpoint(QUEUED_HOURS_CHECKPOINT) == 0
+    assert log.store.checkpoint(STALE_HOURS_CHECKPOINT) == 0
     before = log.totals()
     log.rollup.rebuild()
     assert log.totals() == before
@@ -145,10 +146,30 @@ def test_a_contact_found_by_the_last_fold_of_the_queue_still_moves_the_period(lo
     for day in range(10, 22, DAYS_PER_PASS):
         log.write_days(day, day + DAYS_PER_PASS)
         log.run_pass()
-    assert log.rollup._progress.queue
+    assert log.rollup._progress.stale
     log.write_days(2, 3)
-    log.rollup._progress.queue.append((CENTRE, Window(START + 2 * DAY, START + 2 * DAY + 3 * HOUR)))
-    while log.rollup._progress.queue:
+    log.rollup._progress.stale.append((CENTRE, Window(START + 2 * DAY, START + 2 * DAY + 3 * HOUR)))
+    while log.rollup._progress.has_queued():
         log.rollup._catch_up(log.now)
     stale = log.rollup._contact_log.stale_hours({}, log.now)
     assert [(entity, window.start) for entity, window in stale[:1]] == [(CENTRE, START + 2 * DAY + HOUR)]
+
+
+def test_an_import_does_not_wait_for_the_elapsed_hours_of_others(log: Import) -> None:
+    """They wait in turns with the import's, and are no reason for it to wait longer."""
+    others = {f"c{number:02}": replace(log.inventory.centres[CENTRE], id=f"c{number:02}", imported=False)
+              for number in range(90)}  # fmt: skip
+    log.inventory = replace(log.inventory, centres=MappingProxyType({CENTRE: log.inventory.centres[CENTRE], **others}))
+    log.write_days(0, 8)
+    stale_counts: list[int] = []
+    while not stale_counts or stale_counts[-1]:
+        log.run_pass()
+        stale_counts.append(log.store.checkpoint(STALE_HOURS_CHECKPOINT))
+    assert stale_counts[0] > 0
+    waiting = log.rollup._progress.queued_entities()
+    assert CENTRE not in waiting
+    assert 0 < len(waiting) < 90
+    log.run_until_folded()
+    before = log.totals()
+    log.rollup.rebuild()
+    assert log.totals() == before

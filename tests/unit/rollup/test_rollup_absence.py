@@ -14,7 +14,7 @@ from telemetry.core.fold.platform_heartbeat import HEARTBEAT_TTL_MS, RECONNECT_G
 from telemetry.core.inventory import Device
 from telemetry.errors import StoreUnavailable
 from telemetry.rollup.live_rows import REFRESH_INTERVAL_MS
-from telemetry.rollup.service import ENTITIES_PER_PASS
+from telemetry.rollup.service import CATCH_UP_BUDGET_S
 from tests.unit.rollup.test_rollup_calendar import ALWAYS, EVER, START, Place, beats, platform_ms
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from telemetry.store import ChangeRecord
 
-MANY = 3 * ENTITIES_PER_PASS
+FOLDS_PER_PASS = 8
+MANY = 3 * FOLDS_PER_PASS
 
 
 @pytest.fixture
@@ -50,6 +51,7 @@ def two_devices(place: Place) -> None:
 
 def crowd(place: Place) -> None:
     """Declare so many centres that one pass folds only some of them."""
+    place.fold_s = CATCH_UP_BUDGET_S / FOLDS_PER_PASS
     one = place.world.centres["c1"]
     more = {f"d{number}": replace(one, id=f"d{number}") for number in range(MANY)}
     place.world = replace(place.world, centres={**place.world.centres, **more})
@@ -64,7 +66,7 @@ def test_nobody_is_judged_while_units_wait_to_be_folded_again_after_an_outage_of
     place.now += 15_000
     place.passes()
     assert len(place.marks) == known
-    place.passes(MANY // ENTITIES_PER_PASS + 2)
+    place.passes(MANY // FOLDS_PER_PASS + 2)
     assert len(place.marks) == known + 1
 
 

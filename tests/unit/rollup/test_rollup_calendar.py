@@ -85,16 +85,18 @@ class Place:
         self.marks: list[int] = []
         self.taken_when_judged: list[list[tuple[str, str]]] = []
         self.fault: Exception | None = None
+        self.seconds, self.fold_s = 0.0, 0.0
         self.start()
 
     def start(self) -> None:
-        self.rollup = Rollup(self.store, lambda: self.world, lambda: self.now, self, lambda: 0.0)  # type: ignore[arg-type]
+        self.rollup = Rollup(self.store, lambda: self.world, lambda: self.now, self, lambda: self.seconds)  # type: ignore[arg-type]
 
     def on_totals(self, entity: str, width: BucketWidth, window: Window, totals: object) -> None:
         del window, totals
         if self.fault:
             raise self.fault
         self.taken.append((entity, width))
+        self.seconds += self.fold_s if width == "5m" else 0.0
 
     def on_service_periods(self, periods: ServicePeriods) -> None:
         pass
