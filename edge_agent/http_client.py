@@ -59,12 +59,14 @@ class HttpAnswer:
     """An answer: status 200 to 999, the headers by their names in small letters (the last of each), the body.
 
     The body is at most as long as was asked for; `is_cut` when there is more of it, or when it has no end.
+    `is_refused`: libcurl refused how headers or body are written, and the rest was not read.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     is_cut: bool = False
+    is_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +173,15 @@ def _request_once(curl: pycurl.Curl, url: str, deadline: float, max_body_bytes: 
     if paths.capath:
         curl.setopt(pycurl.CAPATH, paths.capath)
     _set_route(curl, url, deadline)
+    is_refused = False
     try:
         _perform(curl, url, deadline)
     except HttpFailure as failure:
+        is_refused = failure.is_complaint and not response.is_cut
         is_answer = response.is_cut or failure.is_complaint
         if response.status < _FIRST_FINAL_STATUS or not is_answer:
             raise
-    return HttpAnswer(response.status, response.headers, bytes(response.body), response.is_cut)
+    return HttpAnswer(response.status, response.headers, bytes(response.body), response.is_cut, is_refused)
 
 
 def _set_route(curl: pycurl.Curl, url: str, deadline: float) -> None:

@@ -11,17 +11,20 @@ import csv
 import re
 import unicodedata
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 MAX_CELL_CHARS = 1 << 24
 """Longest cell; a longer one is an open quotation mark."""
 MAX_HEADER_LINES = 200
+MAX_TITLE_LINES = 50
+"""Most lines among which the column names are looked for: reports have a title above their table."""
 _DELIMITER_CANDIDATES = "\t;,|"
 _EMPTY_SIGNS = f" \r\n\ufeff{_DELIMITER_CANDIDATES}"
+_CELL_ENDS = re.compile(f'[{_DELIMITER_CANDIDATES}"]')
 _QUOTED = re.compile(r'"[^"]*"')
 _SEP_LINE = re.compile(r'\ufeff?"?sep=(.)"?[;,\t|]*\s*', re.IGNORECASE)
 _MARKS = (
@@ -117,13 +120,15 @@ def count_lines(before: bytes) -> int:
     return len(re.findall(rb"\r\n|\r|\n", before)) + 1
 
 
-def read_delimited(lines: Iterable[str], delimiter: str = "auto", width: int = 0) -> Iterator[DelimitedRow]:
+def read_delimited(
+    lines: Iterable[str], delimiter: str = "auto", width: int = 0, names: Sequence[str] = ()
+) -> Iterator[DelimitedRow]:
     """Yield the rows of lines that retain their ends; `width` is the number of cells where no header says it.
 
-    Left out are a `sep=` line, rows without any text, and comments: rows whose only text begins with `#`.
-    Raises DelimitedTextError.
+    Left out are a `sep=` line, rows without any text, and comments: rows whose only text begins with `#`; and, where
+    one of the first lines has all `names` of columns, the title above it.  Raises DelimitedTextError.
     """
-    source = iter(lines)
+    title, source = _split_title(lines, [normalize_name(name) for name in names])
     sample, line = _read_first_row(source)
     if sample and (match := _SEP_LINE.fullmatch(sample[0])):
         delimiter = match[1]
@@ -131,7 +136,19 @@ def read_delimited(lines: Iterable[str], delimiter: str = "auto", width: int = 0
         line += more
     if delimiter == "auto":
         delimiter = _choose_delimiter("".join(sample), width)
-    yield from _split_rows(_LineSource(chain(sample, source)), delimiter, line - len(sample))
+    yield from _split_rows(_LineSource(chain(sample, source)), delimiter, title + line - len(sample))
+
+
+def _split_title(lines: Iterable[str], names: Sequence[str]) -> tuple[int, Iterator[str]]:
+    """Return how many lines are a title above the column names, and the other lines; 0 where no line has all names."""
+    source, head = iter(lines), list[str]()
+    for text in islice(source, MAX_TITLE_LINES if names else 0):
+        head.append(text)
+        if {normalize_name(cell) for cell in _CELL_ENDS.split(text)}.issuperset(names):
+            first = 1 if _SEP_LINE.fullmatch(head[0]) else 0  # it stays, as it says the delimiter
+            title = max(len(head) - 1 - first, 0)
+            return title, chain(head[:first], head[first + title :], source)
+    return 0, chain(head, source)
 
 
 def _read_first_row(source: Iterator[str]) -> tuple[list[str], int]:

@@ -60,13 +60,13 @@ def compress(path: Path, target: Path) -> None:
     """Replace a file by a compressed one, as rotation does it: with the modification time of the content."""
     data, name = path.read_bytes(), path.name
     match target.suffix:
-        case ".gz":
+        case ".gz" | ".gzip" | ".1":
             target.write_bytes(gzip.compress(data))
         case ".bz2":
             target.write_bytes(bz2.compress(data))
         case ".xz":
             target.write_bytes(lzma.compress(data))
-        case ".zst":
+        case ".zst" | ".zstd":
             target.write_bytes(zstandard.ZstdCompressor().compress(data))
         case ".zip":
             with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -184,7 +184,7 @@ class ServiceExpression(_MappingStruct, frozen=True, kw_only=True):
     def read_value(self, row: RowCells, context: ReplayContext) -> CellValue:
         """Return the service id."""
         text = row[self.service]
-        service_id = context.service_by_value.get(text)
+        service_id = context.service_by_value.get(text) or context.service_by_value.get(" ".join(text.split()))
         if service_id is None:
             refuse_missing_cell(row, self.service)
             known = ", ".join(sorted(context.service_by_value))

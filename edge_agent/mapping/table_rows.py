@@ -6,24 +6,23 @@ What cannot be read is reported with its line; nothing is raised.
 from __future__ import annotations
 
 import codecs
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TextIO, cast
-
-import msgspec
+from typing import TYPE_CHECKING, BinaryIO, Protocol, TextIO, cast
 
 from edge_agent.mapping.cell_parsing import DateCell, EmptySheetCell, MissingCell, parse_finite
+from edge_agent.mapping.json_objects import flatten_object, read_json_lines, read_json_list
 from telemetry.core.protocol.json_bytes import to_plain_utf8
 from telemetry.delimited_text import (
     ENCODING_REMEDY,
+    MAX_TITLE_LINES,
     DelimitedTextError,
     count_lines,
     detect_encoding,
-    normalize_cell,
     normalize_name,
     read_delimited,
 )
@@ -120,7 +119,8 @@ class TableReader:
 
     def _delimited_rows(self, stream: TextIO) -> Iterator[TableRow]:
         declared = self._column_names(self.mapping.header)
-        rows = read_delimited(stream, self.mapping.delimiter, len(declared))
+        names = () if declared else self.mapping.columns
+        rows = read_delimited(stream, self.mapping.delimiter, len(declared), names)
         header, line = declared, 1
         if not declared:
             first = next(rows, None)
@@ -143,19 +143,11 @@ class TableReader:
             yield TableRow(row.line, dict(zip(header, cells, strict=True)))
 
     def _json_rows(self, stream: TextIO) -> Iterator[TableRow]:
-        def objects() -> Iterator[tuple[int, object]]:
-            for line, text in enumerate(stream, 1):
-                if text.strip("\ufeff\0 \t\r\n"):
-                    try:
-                        yield line, msgspec.json.decode(text.strip("\ufeff\0"))
-                    except (ValueError, RecursionError):  # also a number of more than 4,300 digits
-                        yield line, None
-
-        yield from self._object_rows(objects())
+        yield from self._object_rows(read_json_lines(stream, self.mapping.columns))
 
     def _list_rows(self, stream: TextIO) -> Iterator[TableRow]:
         """Yield the objects of a file that is one JSON list."""
-        yield from self._object_rows(_list_elements(stream.read()))
+        yield from self._object_rows(read_json_list(stream.read()))
 
     def _object_rows(self, objects: Iterable[tuple[int, object]]) -> Iterator[TableRow]:
         missing = dict.fromkeys(self.mapping.columns)
@@ -186,7 +178,11 @@ class TableReader:
 
     def _sheet_rows(self, sheet: WorkbookSheet) -> Iterator[TableRow]:
         rows, patterns = sheet.rows(), self.mapping.date_patterns
-        first = None if self.mapping.header else next(rows, None)
+        first = None
+        if not self.mapping.header:
+            head = list(islice(rows, MAX_TITLE_LINES))
+            at = next((place for place, row in enumerate(head) if self._has_all_columns(row.cells)), 0)
+            first, rows = (head[at] if head else None), chain(head[at + 1 :], rows)
         header = self._column_names(first.cells if first else self.mapping.header)
         if not self._is_header_valid(header, first.line if first else 1):
             return
@@ -213,6 +209,9 @@ class TableReader:
         while names and not names[-1]:
             names.pop()
         return [spelt.get(name, name) for name in names]
+
+    def _has_all_columns(self, cells: Sequence[str]) -> bool:
+        return set(self._column_names(cells)).issuperset(self.mapping.columns)
 
     def _is_header_valid(self, header: list[str], line: int) -> bool:
         if not any(header):
@@ -241,47 +240,6 @@ def _shifted_serial(text: str, days: int) -> str:
         return text if isinstance(text, DateCell) else str(parse_finite(text.replace(",", ".")) + days)
     except ValueError:
         return text
-
-
-def flatten_object(value: dict[str, Any], decimal: str = ".", prefix: str = "") -> dict[str, str]:
-    """Return a JSON object as cells: `{"ticket": {"no": 7}}` has the column `ticket.no`; null is an empty cell.
-
-    An element of a list has its place in the name, from 0: `calls.0.desk`.
-    """
-    cells: dict[str, str] = {}
-    for key, part in value.items():
-        name = normalize_name(f"{prefix}{key}")
-        if isinstance(part, list):
-            part = {str(place): element for place, element in enumerate(part)}  # noqa: PLW2901
-        if isinstance(part, dict):
-            cells |= flatten_object(part, decimal, f"{name}.")
-        elif isinstance(part, bool):
-            cells[name] = str(part).lower()
-        elif isinstance(part, float):
-            cells[name] = str(part).replace(".", decimal)
-        else:
-            cells[name] = "" if part is None else normalize_cell(str(part))
-    return cells
-
-
-_LIST_GAP = re.compile(r"[\s,]*")
-
-
-def _list_elements(text: str) -> Iterator[tuple[int, object]]:
-    """Yield each element of a JSON list with its line; the element that cannot be read is None, and the last."""
-    decoder = json.JSONDecoder()
-    place, line, counted = text.index("[") + 1, 1, 0
-    while True:
-        place = _LIST_GAP.match(text, place).end()  # type: ignore[union-attr]
-        line, counted = line + text.count("\n", counted, place), place
-        if text.startswith("]", place) and not text[place + 1 :].strip():
-            return
-        try:
-            value, place = decoder.raw_decode(text, place)
-        except (ValueError, RecursionError):
-            yield line, None
-            return
-        yield line, value
 
 
 def _first_that_reads(path: str, encodings: Sequence[str]) -> str:

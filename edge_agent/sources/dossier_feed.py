@@ -17,7 +17,7 @@ import msgspec
 from edge_agent.log import Logger
 from edge_agent.mapping.ticket_ledger import ENDINGS
 from edge_agent.sources import ignore_alarm
-from edge_agent.sources.parsing import MAX_AGE_MS, BadEvent, refuse_other_units
+from edge_agent.sources.parsing import MAX_AGE_MS, BadEvent, refuse_impossible_times
 from edge_agent.sources.queue_mapping import RowMapper
 from edge_agent.sources.seen_events import DIGEST_LENGTH, QueueCursor, SeenEvents
 from edge_agent.sources.skipped_events import SkippedEvents, current_time_ms
@@ -194,7 +194,7 @@ class DossierFeed:
         try:
             events = mapper.map_cells(row)
             for event in events:
-                refuse_other_units(event, now)
+                refuse_impossible_times(event, now)
         except (BadEvent, RecursionError) as error:
             step.skipped.add(error)
             return []

@@ -1,4 +1,4 @@
-"""Appends the events of a file of JSON lines that programs write; it must not log a line's content."""
+"""Appends the events of a file of JSON lines, objects or lists; it must not log a line's content."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from edge_agent.log import Logger
 from edge_agent.sources import ignore_alarm
 from edge_agent.sources.damaged_line import find_events
-from edge_agent.sources.parsing import BadEvent, parse_event, parse_json, refuse_other_units
+from edge_agent.sources.parsing import BadEvent, parse_event, parse_json, refuse_impossible_times
 from edge_agent.sources.skipped_events import SkippedEvents, current_time_ms
 from edge_agent.sources.tail import FileTail
 
@@ -72,12 +72,13 @@ class FileSource:
                 events += damaged.events
                 skipped.count += damaged.damaged_parts
                 continue
-            try:
-                event = parse_event(value)
-                refuse_other_units(event, now)
-                events.append(event)
-            except BadEvent as error:
-                skipped.add(error)
+            for element in value if isinstance(value, list) and value else [value]:
+                try:
+                    event = parse_event(element)
+                    refuse_impossible_times(event, now)
+                    events.append(event)
+                except BadEvent as error:
+                    skipped.add(error)
         self.skipped_lines += skipped.count
         if skipped.count:
             skipped.log_units(_log, self.name)

@@ -6,6 +6,7 @@ where to look first.
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 import time
@@ -28,6 +29,8 @@ RECENT_CHECKPOINTS, MAX_CHECKPOINTS = 2_048, 4_096
 _SPACED_CHECKPOINTS = (16, 32, 64, 128, 256)
 _BOM = "\ufeff".encode()
 _NUL_RUN = re.compile(rb"\0+")
+_UTF16_RUN = re.compile(rb"(?:\xff\xfe)?(?:[\t\r\n -~]\0){8,}|(?:\0[\t\r\n -~]){8,}")
+"""ASCII letters in UTF-16 within another text, as PowerShell's `>>` appends to a file in UTF-8."""
 _UNITS = {"utf-16-le": 2, "utf-16-be": 2, "utf-32-le": 4, "utf-32-be": 4}
 _ENCODINGS = {"utf-16": "utf-16-le", "utf-32": "utf-32-le"}
 
@@ -249,6 +252,8 @@ class FilePosition:
         unit, encoding = self._unit_and_encoding()
         if unit > 1:
             text = text.decode(encoding, "replace").encode()
+        if b"\0" in text:
+            text = _UTF16_RUN.sub(_without_nuls, text)
         parts = _NUL_RUN.split(text) if b"\0" in text else [text]
         lines = [line.removeprefix(_BOM) for part in parts for line in part.splitlines()]
         return [line for line in lines if line.strip()]
@@ -301,6 +306,10 @@ def parse_position(text: str) -> FilePosition:
     else:
         position.head = next(iter(checkpoints), None)
     return position
+
+
+def _without_nuls(match: re.Match[bytes]) -> bytes:
+    return match[0].removeprefix(codecs.BOM_UTF16_LE).replace(b"\0", b"")
 
 
 def _find_aligned(text: bytes, end: bytes, unit: int) -> int:

@@ -1,23 +1,15 @@
-"""Opens a followed file, plain or compressed, and reads its bytes at an offset; it must not interpret lines.
-
-The standard library reads `.gz`, `.bz2`, `.xz`, `.lzma` and `.zip`, zstandard reads `.zst`.
-"""
+"""Opens a followed file, plain or compressed, and reads its bytes at an offset; it must not interpret lines."""
 
 from __future__ import annotations
 
-import bz2
 import errno
-import gzip
-import lzma
 import os
-import zipfile
-import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import IO, TYPE_CHECKING
 
-import zstandard
+from edge_agent.sources.compressed_content import DAMAGE_ERRORS, UnreadableFile, open_content
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,13 +20,6 @@ MAX_CHUNK_BYTES = 256 * 1024
 """Most bytes read at once."""
 _BLOCK_BYTES = 2 * MAX_CHUNK_BYTES
 """Bytes of decompressed content that are kept, for steps back."""
-_DAMAGED = (
-    EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, zstandard.ZstdError, ValueError, NotImplementedError
-)  # fmt: skip
-
-
-class UnreadableFile(OSError):
-    """A compressed file is damaged, incomplete, or of a kind that cannot be read here."""
 
 
 @dataclass(slots=True)
@@ -63,7 +48,7 @@ class FollowedFile:
             return os.pread(self.raw.fileno(), count, offset)
         try:
             return self._read_compressed(offset, count)
-        except _DAMAGED as error:
+        except DAMAGE_ERRORS as error:
             raise UnreadableFile(errno.EIO, f"a damaged or incomplete file: {error}") from error
 
     def _read_compressed(self, offset: int, count: int) -> bytes:
@@ -71,7 +56,7 @@ class FollowedFile:
         if not self._block_offset <= offset <= self._block_offset + len(self._block):
             if offset < self._block_offset:  # not every decompressor steps back
                 self.raw.seek(0)
-                self.content = _open_content(self.path, self.raw)
+                self.content = open_content(self.raw, self.path.suffix)
             self.content.seek(offset)
             self._block_offset, self._block = offset, b""
         end = offset + count - self._block_offset
@@ -107,66 +92,16 @@ class FollowedFile:
 
 
 def open_followed(path: Path, *, plain: bool = False) -> FollowedFile:
-    """Open a file, decompressed by its name's suffix unless `plain`. Raises OSError, UnreadableFile."""
+    """Open a file, decompressed by first bytes or name's suffix unless `plain`. Raises OSError, UnreadableFile."""
     raw = path.open("rb")
     try:
-        return FollowedFile(path, raw, raw if plain else _open_content(path, raw))
-    except _DAMAGED as error:
+        return FollowedFile(path, raw, raw if plain else open_content(raw, path.suffix))
+    except DAMAGE_ERRORS as error:
         raw.close()
         raise UnreadableFile(errno.EIO, f"a damaged or incomplete file: {error}") from error
     except BaseException:
         raw.close()
         raise
-
-
-def _open_content(path: Path, raw: IO[bytes]) -> IO[bytes]:
-    match path.suffix.lower():
-        case ".gz":
-            return gzip.GzipFile(fileobj=raw)  # type: ignore[return-value]
-        case ".bz2":
-            return bz2.BZ2File(raw)
-        case ".xz" | ".lzma":
-            return lzma.LZMAFile(raw)
-        case ".zip":
-            return _open_zip(raw)
-        case ".zst":
-            _refuse_cut_zstd(raw)
-            return zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True, closefd=False)
-        case _:
-            return raw
-
-
-def _refuse_cut_zstd(raw: IO[bytes]) -> None:
-    """Raise EOFError when the last frame is not whole, which the library reads as an end (RFC 8878, 3.1)."""
-    size, place = raw.seek(0, os.SEEK_END), 0
-    while place < size:
-        raw.seek(place)
-        head = raw.read(8)
-        if head[1:4] == b"\x2a\x4d\x18":
-            place += 8 + int.from_bytes(head[4:], "little")
-            continue
-        flags = head[4] if len(head) > 4 else 0
-        is_single = flags >> 5 & 1
-        content_size_bytes = (is_single, 2, 4, 8)[flags >> 6]
-        place += 5 + (not is_single) + (0, 1, 2, 4)[flags & 3] + content_size_bytes
-        is_last = False
-        while not is_last and place < size:
-            raw.seek(place)
-            block = int.from_bytes(raw.read(3), "little")
-            is_last = bool(block & 1)
-            place += 3 + (1 if block >> 1 & 3 == 1 else block >> 3)
-        place += 4 * (flags >> 2 & 1) + (not is_last)
-    raw.seek(0)
-    if place != size:
-        raise EOFError("the last frame is not whole")
-
-
-def _open_zip(raw: IO[bytes]) -> IO[bytes]:
-    archive = zipfile.ZipFile(raw)
-    members = [member for member in archive.infolist() if not member.is_dir()]
-    if len(members) != 1:
-        raise UnreadableFile(errno.EINVAL, "an archive of several files; unpack it beside the followed file")
-    return archive.open(members[0])
 
 
 def digest_of(text: bytes) -> str:

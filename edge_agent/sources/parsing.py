@@ -29,6 +29,10 @@ EARLIEST_CLOCK_MS = 1_577_836_800_000
 """2020: a device whose clock is earlier has not been synchronised, and times are not compared with it."""
 
 
+END_OF_TIMES_MS = 4_102_444_800_000
+"""2100: no clock is that wrong; the time is a placeholder such as 9999-12-31."""
+
+
 @dataclass(frozen=True, slots=True)
 class TimeBounds:
     """How far a time may lie before and after the present, ms."""
@@ -209,14 +213,16 @@ def find_times_of_unset_clocks(event: ev.Event, now: int) -> Iterator[str]:
                 yield field
 
 
-def refuse_other_units(event: ev.Event, now: int) -> None:
-    """Refuse an event with a time in seconds, minutes, microseconds or nanoseconds; `now` is Unix ms.
+def refuse_impossible_times(event: ev.Event, now: int) -> None:
+    """Refuse an event with a time in seconds, minutes, microseconds or nanoseconds, or of the year 2100 or later.
 
-    Raises OtherUnit.
+    `now` is Unix ms.  Ingest would defer an event of the year 9999 for ever.  Raises OtherUnit, BadEvent.
     """
     for fault in find_implausible_times(event, now):
         if isinstance(fault, OtherUnit):
             raise fault
+    if event.t >= END_OF_TIMES_MS:
+        raise BadEvent("t", "is after the year 2099", "send Unix milliseconds of the present")
 
 
 def _times_out_of_bounds(event: ev.Event, now: int) -> Iterator[tuple[str, int, TimeBounds]]:

@@ -8,32 +8,25 @@ ends must be certain: an answer that was cut off is refused as a whole.
 from __future__ import annotations
 
 import re
-import zlib
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from edge_agent.sources.content_coding import UnusableAnswer
 from edge_agent.sources.damaged_list import ListCutter
 from telemetry.core.protocol.json_bytes import to_plain_utf8
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAX_RESPONSE_BYTES = 4 * 1024 * 1024
-"""Longest answer, also after decompression."""
 MAX_CURSOR_LENGTH = 4_096
 """Longest `next`; a longer one would not fit into a request's first line everywhere."""
 SHAPE_REMEDY = 'make it answer {"events": [...], "next": ...}, or a list of events'
-_GZIP_START = b"\x1f\x8b"
 _OTHER_LISTS = ("data", "items", "results", "records", "rows", "value", "tickets", "content")
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{},]', re.DOTALL)
 _LIST_START = re.compile(rb"\s*+:\s*+\[")
 _AFTER_LIST = re.compile(rb'\s*+(?:\}|,\s*+")')
 _MEMBER = re.compile(rb'\s*+("(?:[^"\\]++|\\.)*+")\s*+:(.*)', re.DOTALL)
-
-
-class UnusableAnswer(ValueError):
-    """The answer as a whole cannot be read; the message says why and what to do, without the server's words."""
 
 
 class QueueAnswer(msgspec.Struct, frozen=True):
@@ -46,43 +39,6 @@ class QueueAnswer(msgspec.Struct, frozen=True):
 class _Envelope(msgspec.Struct, frozen=True):
     events: list[msgspec.Raw]
     next: msgspec.Raw = msgspec.Raw(b"")
-
-
-def decompress_body(body: bytes, encodings: str) -> bytes:
-    """Return the body without the codings of a Content-Encoding header. Raises UnusableAnswer."""
-    names = [name.strip().lower() for name in encodings.split(",") if name.strip()]
-    if not names and body.startswith(_GZIP_START):
-        names = ["gzip"]
-    for name in reversed(names):
-        if name in {"gzip", "x-gzip"}:
-            body = _inflate(body, zlib.MAX_WBITS | 16)
-        elif name == "deflate":
-            body = _inflate(body, zlib.MAX_WBITS if _has_zlib_header(body) else -zlib.MAX_WBITS)
-        elif name != "identity":
-            raise UnusableAnswer("answered with an unknown Content-Encoding; make it send gzip, deflate or none")
-    return body
-
-
-def _has_zlib_header(body: bytes) -> bool:
-    return len(body) > 1 and body[0] & 15 == 8 and int.from_bytes(body[:2], "big") % 31 == 0
-
-
-def _inflate(body: bytes, window_bits: int) -> bytes:
-    """Return the decompressed parts, one after the other; never more than MAX_RESPONSE_BYTES + 1."""
-    parts, length = [], 0
-    while body.strip(b"\x00"):
-        stream = zlib.decompressobj(window_bits)
-        try:
-            parts.append(stream.decompress(body, MAX_RESPONSE_BYTES + 1 - length))
-        except zlib.error:
-            raise UnusableAnswer("the compressed answer is damaged") from None
-        length += len(parts[-1])
-        if length > MAX_RESPONSE_BYTES:
-            raise UnusableAnswer(f"answered over {MAX_RESPONSE_BYTES} bytes; make it return fewer events at once")
-        if not stream.eof:
-            raise UnusableAnswer("the answer was incomplete")
-        body = stream.unused_data
-    return b"".join(parts)
 
 
 def parse_answer(body: bytes) -> QueueAnswer:

@@ -7,7 +7,7 @@ cursor also contains digests of the ids (without ids: of the events), so that a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
@@ -17,14 +17,9 @@ import msgspec
 from edge_agent.http_client import HttpAnswer, HttpFailure, HttpRequest, request
 from edge_agent.log import Logger
 from edge_agent.sources import ignore_alarm
-from edge_agent.sources.parsing import BadEvent, parse_event, parse_json, refuse_other_units
-from edge_agent.sources.queue_answer import (
-    MAX_RESPONSE_BYTES,
-    QueueAnswer,
-    UnusableAnswer,
-    decompress_body,
-    parse_answer,
-)
+from edge_agent.sources.content_coding import MAX_RESPONSE_BYTES, UnusableAnswer, decompress_body, needs_brotli
+from edge_agent.sources.parsing import BadEvent, parse_event, parse_json, refuse_impossible_times
+from edge_agent.sources.queue_answer import QueueAnswer, parse_answer
 from edge_agent.sources.seen_events import DIGEST_LENGTH, QueueCursor, SeenEvents
 from edge_agent.sources.skipped_events import SkippedEvents, current_time_ms
 from telemetry.core.backoff import retry_after_ms
@@ -129,7 +124,7 @@ class QueueHttpSource:
             try:
                 new_events = self._parse_element(element)
                 for event in new_events:
-                    refuse_other_units(event, now)
+                    refuse_impossible_times(event, now)
                 events += new_events
             except (BadEvent, RecursionError) as error:
                 skipped.add(error)
@@ -162,7 +157,11 @@ class QueueHttpSource:
         """Return the body of an answer without its codings, None when nothing is new. Raises OSError."""
         url, headers = self._request_url(since), self._request_headers()
         for _ in range(MAX_REDIRECTS + 1):
-            answer = request(HttpRequest(url, self.total_timeout_s, headers, MAX_RESPONSE_BYTES))
+            asked = HttpRequest(url, self.total_timeout_s, headers, MAX_RESPONSE_BYTES)
+            answer = request(asked)
+            if needs_brotli(answer.body, answer.headers.get("content-encoding", "")):
+                decoded = request(replace(asked, decompress=True))  # libcurl undoes it, and leaves the header
+                answer = replace(decoded, headers={**decoded.headers, "content-encoding": ""})
             if answer.status not in _REDIRECTS:
                 return self._read_response(answer)
             url = _redirected_url(url, answer.headers.get("location", ""))
@@ -175,6 +174,8 @@ class QueueHttpSource:
             error = QueueUnavailable(f"answered {response.status}; see the queue system's log")
             error.retry_after_ms = retry_after_ms(response.headers.get("retry-after"), self.clock())
             raise error
+        if response.is_refused:
+            raise QueueUnavailable("answered what is no HTTP (an odd header, 300 kB of them); correct server or proxy")
         if response.is_cut:
             raise QueueUnavailable(f"answered over {MAX_RESPONSE_BYTES} bytes; make it return fewer events at once")
         try:

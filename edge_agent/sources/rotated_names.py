@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_COMPRESSED = r"(?:\.(?:gz|bz2|xz|lzma|zip|zst))?"
+_COMPRESSED = r"(?:\.(?:gz|gzip|bz2|xz|lzma|zip|zst|zstd))?"
 _SEPARATOR = r"[._-]+"
 _NUMBER_OR_DATE = r"\d[\dTtZzh:._+-]*"
 

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.log import Logger
+from edge_agent.sources.compressed_content import ARCHIVE_SUFFIXES, UnreadableFile
 from edge_agent.sources.file_position import FilePosition, parse_position
-from edge_agent.sources.followed_file import MAX_CHUNK_BYTES, UnreadableFile, open_followed
+from edge_agent.sources.followed_file import MAX_CHUNK_BYTES, open_followed
 from edge_agent.sources.rotated_names import RotatedNames
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ MAX_FOLDERS = 32
 """Most folders beside the file that are searched for content."""
 ARCHIVE_SETTLES_S = 60
 """An archive that cannot be read and was written this recently is still being written, s."""
-_ARCHIVES = frozenset({".gz", ".bz2", ".xz", ".lzma", ".zip", ".zst"})
 _TIME_SLACK_NS = 2_000_000_000
 """Copies and archives may keep modification times in steps of 2 s."""
 
@@ -394,7 +394,7 @@ def _look_of(path: Path) -> tuple[int, int]:
 def _is_being_written(path: Path) -> bool:
     """Return whether this is an archive that was written just now."""
     age_s = time.time() - _look_of(path)[1] / 1e9
-    return path.suffix.lower() in _ARCHIVES and -ARCHIVE_SETTLES_S < age_s < ARCHIVE_SETTLES_S
+    return path.suffix.lower() in ARCHIVE_SUFFIXES and -ARCHIVE_SETTLES_S < age_s < ARCHIVE_SETTLES_S
 
 
 def _may_hold(entry: os.DirEntry[str], position: FilePosition, names: RotatedNames) -> bool:

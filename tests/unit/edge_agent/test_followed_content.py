@@ -14,9 +14,10 @@ import pytest
 import zstandard
 from hypothesis import given, settings, strategies as st
 
+from edge_agent.sources.compressed_content import UnreadableFile
 from edge_agent.sources.damaged_line import find_events
 from edge_agent.sources.file_position import UNENDED_AFTER_S
-from edge_agent.sources.followed_file import MAX_CHUNK_BYTES, UnreadableFile, open_followed
+from edge_agent.sources.followed_file import MAX_CHUNK_BYTES, open_followed
 from edge_agent.sources.rotated_names import RotatedNames
 from edge_agent.sources.tail import ARCHIVE_SETTLES_S, FileTail
 from tests.file_reader import FileReader, append, compress, event_line
@@ -51,13 +52,14 @@ RENAMED = [
 COMPRESSED = [
     "events.jsonl.1.gz", "events.jsonl-20261129.gz", "events-20261129.jsonl.gz", "events.jsonl.1.zst",
     "events.jsonl.1.bz2", "events.jsonl.1.xz", "events.jsonl.zip", "archive/events.jsonl-20261129.gz",
+    "events.jsonl.1.gzip", "events.jsonl.1.zstd", "events.jsonl.1",
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", [*RENAMED, *COMPRESSED])
+@pytest.mark.parametrize(("name", "is_compressed"), [*((n, False) for n in RENAMED), *((n, True) for n in COMPRESSED)])
 @pytest.mark.parametrize("is_down", [True, False], ids=["stopped", "running"])
 def test_a_file_rotated_under_any_name_is_read_to_its_end(
-    path: Path, reader: FileReader, name: str, is_down: bool
+    path: Path, reader: FileReader, name: str, is_compressed: bool, is_down: bool
 ) -> None:
     append(path, lines(1))
     assert reader.read() == [1]
@@ -66,7 +68,7 @@ def test_a_file_rotated_under_any_name_is_read_to_its_end(
     append(path, lines(2))
     target = path.parent / name
     target.parent.mkdir(exist_ok=True)
-    if name in COMPRESSED:
+    if is_compressed:
         compress(path, target)
     elif "/" in name:
         shutil.copy2(path, target)
@@ -615,3 +617,17 @@ def test_a_cursor_of_the_version_before_goes_on(path: Path, reader: FileReader) 
     reader.tail = FileTail(path, f"{inode}:{offset}:{digest}:{modified_ns}")
     assert reader.read() == [1, 2, 3, 4]
     assert json.loads(event_line(4))["t"] == 4
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_lines_in_utf_16_appended_to_a_file_in_utf_8_are_read(path: Path, reader: FileReader, encoding: str) -> None:
+    append(path, lines(1))
+    append(path, lines(2, 3).replace(b"\n", b"\r\n").decode().encode(encoding))
+    append(path, lines(4))
+    assert (reader.read(), reader.source.skipped_lines) == ([1, 2, 3, 4], 0)
+
+
+def test_a_line_that_is_a_list_gives_its_events_and_a_bad_one_spoils_no_other(path: Path, reader: FileReader) -> None:
+    batch = [json.loads(event_line(1)), None, json.loads(event_line(2)), json.loads(event_line(253_402_300_799_000))]
+    append(path, json.dumps(batch).encode() + b"\n" + lines(3))
+    assert (reader.read(), reader.source.skipped_lines) == ([1, 2, 3], 2)

@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import zstandard
 
 from edge_agent.sources import seen_events
+from edge_agent.sources.content_coding import MAX_RESPONSE_BYTES, UnusableAnswer, decompress_body
 from edge_agent.sources.parsing import BadEvent
-from edge_agent.sources.queue_answer import MAX_RESPONSE_BYTES, UnusableAnswer, decompress_body, parse_answer
+from edge_agent.sources.queue_answer import parse_answer
 from edge_agent.sources.queue_http import QueueHttpSource, QueueUnavailable, load_row_mapper
 from edge_agent.sources.queue_mapping import read_column
 from edge_agent.sources.state import DeviceState
@@ -206,6 +208,12 @@ compress = partial(gzip.compress, mtime=0)
 """Without the time, so that every worker names a test alike."""
 TWO = json.dumps({"events": [paid(1), paid(2)], "next": "c"}).encode()
 RAW_DEFLATE = zlib.compressobj(wbits=-15)
+ZSTD = zstandard.ZstdCompressor().compress(TWO)
+BROTLI = bytes.fromhex(
+    "1b8800e82d8e77102f5255119e17d419c25f8ae4ed79ca62265604135ede2c3a5d7d5b2446666b8bb894c175ca8986dc96421e9ef28b1ec40e0e"
+    "393c588485516ba6a7be5a027c9f2c4801b0c5a9476ece1148d751672a07"
+)
+"""TWO, without the spaces that json.dumps writes."""
 
 
 @pytest.mark.parametrize(
@@ -224,8 +232,12 @@ RAW_DEFLATE = zlib.compressobj(wbits=-15)
         (TWO.decode().encode("utf-16"), ""),
         (b"\x00\x00" + TWO, ""),
         (json.dumps([paid(1), paid(2)]).encode(), ""),
+        (ZSTD, "zstd"),
+        (ZSTD, ""),
+        (BROTLI, "br"),
+        (zlib.compress(TWO), ""),
     ],
-    ids=range(13),
+    ids=range(17),
 )
 def test_codings_and_marks_of_an_answer_are_understood(
     server: Server, outbox: Outbox, body: bytes, encoding: str
@@ -236,16 +248,42 @@ def test_codings_and_marks_of_an_answer_are_understood(
 
 
 @pytest.mark.parametrize(
+    ("body", "encoding"),
+    [
+        (TWO, "gzip"),
+        (TWO, "deflate"),
+        (TWO, "br"),
+        (TWO, "utf-8"),
+        (codecs.BOM_UTF8 + b"\r\n" + TWO, "gzip"),
+        (compress(TWO), "deflate"),
+        (compress(TWO), "br"),
+        (zlib.compress(TWO), "gzip"),
+        (compress(TWO), "aws-chunked"),
+        (compress(TWO) + b"<!-- proxy -->", "gzip"),
+    ],
+    ids=range(10),
+)
+def test_a_body_is_what_its_bytes_say_whatever_its_header_names(
+    server: Server, outbox: Outbox, body: bytes, encoding: str
+) -> None:
+    server.respond = lambda _: Answer(body, headers={"Content-Encoding": encoding})
+    source_of(server).poll_once(outbox)
+    assert times(outbox) == [1, 2]
+
+
+@pytest.mark.parametrize(
     ("body", "encoding", "problem"),
     [
-        (b"\x1b\x03", "br", "unknown Content-Encoding"),
-        (b"\x28\xb5\x2f\xfd", "zstd", "unknown Content-Encoding"),
+        (b"\x1b\x03", "br", "brotli"),
+        (ZSTD[:4] + b"\xff" * 40, "zstd", "damaged|incomplete"),
+        (ZSTD[:-3], "zstd", "incomplete"),
         (compress(TWO)[:-9], "gzip", "incomplete"),
-        (TWO, "gzip", "damaged"),
+        (b"<html>", "deflate", "damaged"),
         (compress(b" " * (MAX_RESPONSE_BYTES + 1)), "gzip", "over 4194304 bytes"),
         (compress(compress(b"\x00" * 5_000_000)), "gzip, gzip", "over 4194304 bytes"),
+        (zstandard.ZstdCompressor().compress(b" " * (MAX_RESPONSE_BYTES + 1)), "", "over 4194304 bytes"),
     ],
-    ids=range(6),
+    ids=range(8),
 )
 def test_a_coding_that_cannot_be_undone_is_named(body: bytes, encoding: str, problem: str) -> None:
     with pytest.raises(UnusableAnswer, match=problem):
@@ -507,3 +545,18 @@ def test_interim_answers_many_headers_and_chunks_stop_nothing(outbox: Outbox, he
         QueueHttpSource(f"http://127.0.0.1:{listener.getsockname()[1]}/", DeviceState()).poll_once(outbox)
         thread.join(5)
     assert times(outbox) == [1, 2]
+
+
+def test_an_answer_that_is_no_http_is_named(server: Server, outbox: Outbox) -> None:
+    server.respond = lambda _: Answer(TWO, headers={"X-Long": "a" * 350_000})
+    with pytest.raises(QueueUnavailable, match="no HTTP"):
+        source_of(server).poll_once(outbox)
+    assert times(outbox) == []
+
+
+def test_an_event_of_the_year_9999_is_skipped(server: Server, outbox: Outbox) -> None:
+    body = json.dumps({"events": [paid(1), paid(253_402_300_799_000), paid(2)]}).encode()
+    server.respond = lambda _: Answer(body)
+    source = source_of(server)
+    source.poll_once(outbox)
+    assert (times(outbox), source.skipped_events) == ([1, 2], 1)

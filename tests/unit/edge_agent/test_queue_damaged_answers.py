@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from edge_agent.sources import damaged_list
-from edge_agent.sources.queue_answer import QueueAnswer, UnusableAnswer, parse_answer
+from edge_agent.sources.content_coding import UnusableAnswer
+from edge_agent.sources.queue_answer import QueueAnswer, parse_answer
 from edge_agent.sources.queue_http import QueueHttpSource, QueueUnavailable
 from edge_agent.sources.state import DeviceState
 

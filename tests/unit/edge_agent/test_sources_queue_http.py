@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from edge_agent.http_client import HttpFailure
-from edge_agent.sources.queue_answer import MAX_RESPONSE_BYTES
+from edge_agent.sources.content_coding import MAX_RESPONSE_BYTES
 from edge_agent.sources.queue_http import QueueHttpSource, QueueUnavailable, load_row_mapper
 from edge_agent.sources.state import DeviceState
 
