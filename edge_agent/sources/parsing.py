@@ -52,6 +52,7 @@ TIME_BOUNDS = {
 """The fields that hold a time, Unix ms, and where it may lie."""
 _UNITS = ((1_000.0, "seconds", "multiply by 1000"), (1e-3, "microseconds", "divide by 1000"),
           (1e-6, "nanoseconds", "divide by 1000000"), (60_000.0, "minutes", "multiply by 60000"))  # fmt: skip
+_CONTRACT_FIELDS = {field.encode_name for kind in ev.AGENT_EVENTS for field in msgspec.structs.fields(kind)}
 _EVENT_TYPES = tuple(str(kind.__struct_config__.tag) for kind in ev.AGENT_EVENTS)
 
 
@@ -69,6 +70,41 @@ class OtherUnit(BadEvent):
     def __init__(self, field: str, problem: str, remedy: str, unit: str) -> None:
         super().__init__(field, problem, remedy)
         self.unit = unit
+
+
+@dataclass(frozen=True, slots=True)
+class LoggableFault:
+    """What is wrong with an event, without anything of its content: `field` is one of the contract or of a mapping."""
+
+    field: str
+    reason: str
+
+
+_REASONS = (
+    ("Object missing required field", "is missing"),
+    ("Invalid enum value", "is none of the values allowed"),
+    ("Invalid value", "is none of the values allowed"),
+    ("a value looks like personal data", "a value looks like personal data"),
+    ("not a JSON object", "not a JSON object"),
+    ("no JSON", "no JSON"),
+)
+
+
+def describe_without_content(error: Exception) -> LoggableFault:
+    """Return the field and reason of a refused event for the log: a message of BadEvent may quote the event."""
+    if not isinstance(error, BadEvent):
+        return LoggableFault("", "nested too deeply")
+    if isinstance(error, OtherUnit):
+        return LoggableFault(error.field, f"a time in {error.unit}, not in milliseconds")
+    if "unknown field" in error.problem:
+        reason = "not a field of this type"
+        if error.field not in _CONTRACT_FIELDS:  # its name is the sender's own text
+            return LoggableFault("", f"has a field that is {reason}; {error.remedy}")
+        return LoggableFault(error.field, reason)
+    if error.problem.startswith("Expected "):  # names types and bounds of the contract, never the value
+        return LoggableFault(error.field, error.problem.partition(" - at ")[0])
+    reason = next((text for start, text in _REASONS if error.problem.startswith(start)), "cannot be read")
+    return LoggableFault(error.field, reason)
 
 
 def parse_event(value: object) -> ev.Event:

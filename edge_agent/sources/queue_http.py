@@ -105,7 +105,7 @@ class QueueHttpSource:
             self._seen = SeenEvents(self.name)
         cursor = self._seen.read_cursor(outbox)
         answer = self.fetch_answer(cursor.next)
-        elements = [_read_element(raw) for raw in answer.elements]
+        elements = [_read_element(raw, position) for position, raw in enumerate(answer.elements, 1)]
         unseen = self._seen.unseen(cursor, (element.digest for element in elements))
         new_elements = {element.digest: element for element in elements if element.digest in unseen}
         events = self._parse_elements(list(new_elements.values()))
@@ -127,10 +127,11 @@ class QueueHttpSource:
                     refuse_impossible_times(event, now)
                 events += new_events
             except (BadEvent, RecursionError) as error:
-                skipped.add(error)
+                skipped.add(error, element.position)
         self.skipped_events += skipped.count
         if skipped.count:
             skipped.log_units(_log, self.name)
+            skipped.log_each(_log, self.name)
             _log.warning("bad_events_skipped", source=self.name, events=skipped.count, since_start=self.skipped_events)
             self.raise_alarm("events_skipped", self.name)
         return events
@@ -212,18 +213,19 @@ class QueueHttpSource:
 
 @dataclass(frozen=True, slots=True)
 class _Element:
-    """One element of an answer: the digest that identifies it, and its value; None when it cannot be read."""
+    """One element of an answer: the digest that identifies it, its value (None when it cannot be read), its place."""
 
     digest: str
     value: Any
+    position: int
 
 
-def _read_element(raw: bytes) -> _Element:
+def _read_element(raw: bytes, position: int) -> _Element:
     try:
         value = parse_json(raw)
-        return _Element(event_digest(value) if isinstance(value, dict) else _digest(raw), value)
+        return _Element(event_digest(value) if isinstance(value, dict) else _digest(raw), value, position)
     except (BadEvent, RecursionError):
-        return _Element(_digest(raw), None)
+        return _Element(_digest(raw), None, position)
 
 
 def load_row_mapper(name_or_path: str) -> Callable[[dict[str, Any]], list[Event]]:

@@ -107,7 +107,10 @@ class CollectingLink(Link):
     def abort(self) -> None:
         self.is_connected = False
 
-    disconnect = keep_alive = abort
+    disconnect = abort
+
+    def keep_alive(self) -> None:
+        """Nothing is to be done: this connection never ends by itself."""
 
 
 class ExtremeAgent:

@@ -16,6 +16,7 @@ import pytest
 from edge_agent.http_client import HttpFailure
 from edge_agent.sources.content_coding import MAX_RESPONSE_BYTES
 from edge_agent.sources.queue_http import QueueHttpSource, QueueUnavailable, load_row_mapper
+from edge_agent.sources.skipped_events import MAX_NAMED_EVENTS
 from edge_agent.sources.state import DeviceState
 
 if TYPE_CHECKING:
@@ -198,6 +199,51 @@ def test_bad_events_are_counted_skipped_and_never_logged(
     assert "bad_events_skipped" in caplog.text
     assert "Nguyen" not in caplog.text
     assert "079123456789" not in caplog.text
+
+
+def test_each_skipped_event_is_named_by_position_field_and_reason_and_its_neighbours_are_taken(
+    vendor: tuple[Vendor, str], outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.getLogger("edge_agent").propagate = True
+    there, url = vendor
+    there.page = 9
+    there.events = [
+        issued(0), {**issued(1), "t": "8h05 bà Lan"}, {**issued(2), "Lan": 1, "tikcet": 1}, {**issued(3), "call": 1},
+        {**issued(4), "class": "bà Lan"}, {key: part for key, part in issued(5).items() if key != "queue"},
+        {**issued(6), "ticket": "079123456789"}, {**issued(7), "type": "Lan"}, issued(8),
+    ]  # fmt: skip
+    source = poll(url)
+    drain(source, outbox)
+    assert (tickets(outbox), source.skipped_events) == (["k0", "k8"], 7)
+    named = [
+        (r.fields["position"], r.fields["field"], r.fields["reason"])
+        for r in caplog.records if r.getMessage() == "event_skipped" and hasattr(r, "fields")
+    ]  # fmt: skip
+    assert named == [
+        (2, "t", "Expected `int`, got `str`"),
+        (3, "event", "has a field that is not a field of this type; remove it"),
+        (4, "call", "not a field of this type"),
+        (5, "class", "is none of the values allowed"),
+        (6, "queue", "is missing"),
+        (7, "event", "a value looks like personal data"),
+        (8, "type", "is none of the values allowed"),
+    ]
+    assert "Lan" not in caplog.text
+    assert "079123456789" not in caplog.text
+    assert "bà Lan" not in "".join(str(getattr(r, "fields", "")) for r in caplog.records)
+
+
+def test_many_skipped_events_are_named_up_to_a_limit_and_all_counted(
+    vendor: tuple[Vendor, str], outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.getLogger("edge_agent").propagate = True
+    there, url = vendor
+    there.page = MAX_NAMED_EVENTS + 5
+    there.events = [{**issued(i), "queue": 1} for i in range(there.page)]
+    source = poll(url)
+    drain(source, outbox)
+    assert source.skipped_events == there.page
+    assert sum(r.getMessage() == "event_skipped" for r in caplog.records) == MAX_NAMED_EVENTS
 
 
 def test_a_token_is_read_from_its_file_each_time(vendor: tuple[Vendor, str], outbox: Outbox, tmp_path: Path) -> None:
