@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from edge_agent.log import Logger
-from edge_agent.outbox import disk, salvage
+from edge_agent.outbox import disk, outbox_id, salvage
 from edge_agent.outbox.schema import migrate
 
 if TYPE_CHECKING:
@@ -71,11 +71,29 @@ class OutboxFile:
         try:
             with _transaction(db):
                 migrate(db, self._path, self._new_outbox_id)
+            self._secure_outbox_id(db)
             self._on_opened(db)
         except Exception:
             db.close()
             raise
         return db
+
+    def _secure_outbox_id(self, db: sqlite3.Connection) -> None:
+        """Restore a damaged id from its copy with an alarm, or the copy. Raises OutboxIdLost."""
+        if outbox_id.is_outbox_id_intact(db):
+            return
+        restored, is_first_copy = outbox_id.read_outbox_id(db), not outbox_id.has_copy(db)
+        try:
+            with _transaction(db):
+                outbox_id.write_outbox_id(db, restored)
+                if not is_first_copy:
+                    salvage.insert_alarm(db, "outbox-id", self._wall())
+        except sqlite3.Error as error:
+            if not disk.is_disk_full(error):
+                raise
+        if not is_first_copy:
+            remedy = "look at this device's disk and power; all rows stay under their id"
+            _log.error("outbox_id_restored", file=str(self._path), outbox=restored, remedy=remedy)
 
     def _replace_corrupt_file(self, error: BaseException) -> None:
         """Replace the damaged file by a fresh one with every row that can still be read."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from edge_agent.outbox.file import OutboxFile
+from edge_agent.outbox.outbox_id import read_outbox_id
 from edge_agent.outbox.schema import EVENT, IDEMPOTENCY_KEY_TTL_MS, SAMPLE, VITAL, priority_class
 from telemetry.core.figures import completeness
 from telemetry.core.protocol import codec, events as ev
@@ -93,12 +94,12 @@ class Outbox:
 
     def _load_counters(self, db: sqlite3.Connection) -> None:
         """Read the counters from the file."""
-        self.outbox_id = str(db.execute("SELECT spool FROM meta").fetchone()[0])
         count, size = db.execute(f"SELECT count(*), {_SUM_OF_SIZES} FROM rows").fetchone()  # noqa: S608
         self._row_count, self._size_bytes = int(count), int(size)
         row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'rows'").fetchone()
         self._highest_n = int(row[0]) if row else 0
         self._boots: dict[str, int] = dict(db.execute("SELECT boot, id FROM boots").fetchall())
+        self.outbox_id = read_outbox_id(db)
 
     def append(self, events: Sequence[ev.Event], source: str = "", cursor: str = "") -> tuple[int, int]:
         """Number and append events, with their source's cursor, in one commit.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_agent.log import Logger
 from edge_agent.outbox import disk
+from edge_agent.outbox.outbox_id import read_outbox_id, write_outbox_id
 from edge_agent.outbox.schema import VITAL, migrate
 from telemetry.core.figures import completeness
 from telemetry.core.protocol import codec, events as ev
@@ -32,11 +33,16 @@ ClosedRowRange = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class SalvageResult:
-    """The result: how many rows were copied, `keeps_outbox_id` whether under their old outbox id."""
+    """The result: how many rows were copied under their old outbox id; none, and no id, when they stay in the old file."""
 
-    keeps_outbox_id: bool
+    outbox_id: str = ""
     row_count: int = 0
     lost_ranges: tuple[ClosedRowRange, ...] = ()
+
+    @property
+    def keeps_outbox_id(self) -> bool:
+        """Return whether the fresh file has the id of the damaged one."""
+        return bool(self.outbox_id)
 
 
 def rebuild_outbox(damaged: Path, fresh: Path, new_outbox_id: Callable[[], str], now: int) -> SalvageResult:
@@ -57,7 +63,9 @@ def _build_fresh(damaged: Path | None, fresh: Path, new_outbox_id: Callable[[], 
     try:
         new.execute("BEGIN IMMEDIATE")
         migrate(new, fresh, new_outbox_id)
-        result = _copy_readable(damaged, new) if damaged else SalvageResult(keeps_outbox_id=False)
+        new_id = read_outbox_id(new)
+        result = _copy_readable(damaged, new) if damaged else SalvageResult()
+        write_outbox_id(new, result.outbox_id or new_id)
         _report_losses(new, result, now)
         new.execute("COMMIT")
     finally:
@@ -69,7 +77,7 @@ def _copy_readable(damaged: Path, new: sqlite3.Connection) -> SalvageResult:
     try:
         source = sqlite3.connect(f"file:{damaged}?mode=ro", uri=True, isolation_level=None, timeout=5)
     except sqlite3.Error:
-        return SalvageResult(keeps_outbox_id=False)
+        return SalvageResult()
     try:
         for table in _OTHER_TABLES:
             with contextlib.suppress(sqlite3.DatabaseError):
@@ -90,11 +98,11 @@ def _copy_table(source: sqlite3.Connection, new: sqlite3.Connection, table: str)
 
 def _copy_rows(source: sqlite3.Connection, new: sqlite3.Connection) -> SalvageResult:
     try:
-        outbox_id = source.execute("SELECT spool FROM meta").fetchone()[0]
+        outbox_id = read_outbox_id(source)
         sequence_row = source.execute("SELECT seq FROM sqlite_sequence WHERE name = 'rows'").fetchone()
         columns = _COLUMNS_V2 if source.execute("PRAGMA user_version").fetchone()[0] > 1 else _COLUMNS_V1
     except (sqlite3.DatabaseError, TypeError):
-        return SalvageResult(keeps_outbox_id=False)
+        return SalvageResult()
     last, lost_ranges = int(sequence_row[0]) if sequence_row else 0, list[ClosedRowRange]()
     placeholders = ",".join("?" * len(columns.split(",")))
     insert = f"INSERT INTO rows ({columns}) VALUES ({placeholders})"  # noqa: S608 the columns are our own
@@ -103,8 +111,7 @@ def _copy_rows(source: sqlite3.Connection, new: sqlite3.Connection) -> SalvageRe
         lost_ranges.append((last + 1, last + NUMBER_GAP))
         new.execute("DELETE FROM sqlite_sequence WHERE name = 'rows'")
         new.execute("INSERT INTO sqlite_sequence VALUES ('rows', ?)", (last + NUMBER_GAP,))
-    new.execute("UPDATE meta SET spool = ?", (outbox_id,))
-    return SalvageResult(keeps_outbox_id=True, row_count=max(0, cursor.rowcount), lost_ranges=tuple(lost_ranges))
+    return SalvageResult(outbox_id, max(0, cursor.rowcount), tuple(lost_ranges))
 
 
 def _read_rows(source: sqlite3.Connection, columns: str, last: int, lost_ranges: list[ClosedRowRange]) -> Iterator[Any]:
@@ -153,7 +160,12 @@ def _report_losses(new: sqlite3.Connection, result: SalvageResult, now: int) -> 
         count = completeness.count_rows(ranges)
         _insert_event(new, lambda n: ev.OutboxDropped(n=n, t=now, ranges=ranges[-1_000:], count=count, cls="damaged"))
     subject = "rows-carried-over" if result.keeps_outbox_id else "rows-left-behind"
-    _insert_event(new, lambda n: ev.AgentAlarm(n=n, t=now, alarm="outbox_corrupt", subject=subject))
+    insert_alarm(new, subject, now)
+
+
+def insert_alarm(db: sqlite3.Connection, subject: str, now: int) -> None:
+    """Append the alarm of a damaged outbox as a row, inside the caller's transaction."""
+    _insert_event(db, lambda n: ev.AgentAlarm(n=n, t=now, alarm="outbox_corrupt", subject=subject))
 
 
 def _insert_event(new: sqlite3.Connection, make_event: Callable[[int], ev.Event]) -> None:

@@ -200,6 +200,70 @@ def test_rows_whose_last_number_is_unknown_stay_in_the_old_file(tmp_path: Path) 
     assert box.cursor("file") == "7:9"
 
 
+DAMAGED_IDS = [None, b"\xff\xfe", 7, 1.5, "", "spool 1", "spo\x00ol1", "x" * 65, "spool3"]
+
+
+def set_outbox_id(path: Path, *ids: object, copy: object = None) -> None:
+    db = sqlite3.connect(path)
+    sql = db.execute("SELECT sql FROM sqlite_schema WHERE name = 'meta'").fetchone()[0]
+    db.execute("DROP TABLE meta")
+    db.execute(sql.replace(" TEXT NOT NULL", ""))  # the file's content obeys no declaration once it is damaged
+    db.executemany("INSERT INTO meta VALUES (?)", [(one,) for one in ids])
+    if copy is not None:
+        db.execute("UPDATE cursor SET value = ? WHERE source = 'outbox:id'", (copy,))
+    db.commit()
+    db.close()
+
+
+@pytest.mark.parametrize("damaged", [*([bad] for bad in DAMAGED_IDS), [], ["spool1", "spool3"]])
+def test_a_damaged_id_is_restored_from_its_copy_with_an_alarm(damaged: list[object], tmp_path: Path) -> None:
+    filled(tmp_path, 20).close()
+    set_outbox_id(tmp_path / "outbox.db", *damaged)
+    box = opened(tmp_path, "spool2")
+    assert (box.outbox_id, alarms(box)) == ("spool1", [("outbox_corrupt", "outbox-id")])
+    assert (numbers(box, ev.TicketIssued), box.pending_count()) == ([*range(11, 22)], 12)
+    assert (box.cursor("file"), box.append([issued()])) == ("7:9", (23, 23))
+    box.close()
+    again = opened(tmp_path, "spool2")
+    assert (again.outbox_id, len(alarms(again))) == ("spool1", 1)
+
+
+@pytest.mark.parametrize("copy", ["", "spool1", "spool3 00000000", b"\xff"])
+def test_a_damaged_copy_of_the_id_is_written_again_with_an_alarm(copy: object, tmp_path: Path) -> None:
+    filled(tmp_path, 20).close()
+    set_outbox_id(tmp_path / "outbox.db", "spool1", copy=copy)
+    box = opened(tmp_path, "spool2")
+    assert (box.outbox_id, box.pending_count(), alarms(box)) == ("spool1", 12, [("outbox_corrupt", "outbox-id")])
+    box.close()
+    set_outbox_id(tmp_path / "outbox.db", None)
+    assert opened(tmp_path, "spool2").outbox_id == "spool1"
+
+
+@pytest.mark.parametrize("damaged", [*([bad] for bad in DAMAGED_IDS[:-1]), [], ["spool1", "spool3"]])
+def test_without_id_and_copy_the_rows_stay_in_the_old_file_with_an_alarm(damaged: list[object], tmp_path: Path) -> None:
+    filled(tmp_path, 20).close()
+    set_outbox_id(tmp_path / "outbox.db", *damaged, copy="")
+    box = opened(tmp_path, "spool2")
+    assert (box.outbox_id, alarms(box)) == ("spool2", [("outbox_corrupt", "rows-left-behind")])
+    with sqlite3.connect(tmp_path / f"outbox.db.corrupt-{STAMP.wall}") as old:
+        assert old.execute("SELECT count(*) FROM rows").fetchone() == (11,)
+    old.close()
+    box.close()
+    assert opened(tmp_path, "spool3").outbox_id == "spool2"
+
+
+def test_a_file_of_an_earlier_version_gets_a_copy_of_its_id_without_an_alarm(tmp_path: Path) -> None:
+    filled(tmp_path, 20).close()
+    with sqlite3.connect(tmp_path / "outbox.db") as db:
+        db.execute("DELETE FROM cursor WHERE source = 'outbox:id'")
+    db.close()
+    box = opened(tmp_path, "spool2")
+    assert (box.outbox_id, alarms(box)) == ("spool1", [])
+    box.close()
+    set_outbox_id(tmp_path / "outbox.db", None)
+    assert opened(tmp_path, "spool2").outbox_id == "spool1"
+
+
 @pytest.mark.parametrize("table", ["meta", "rows", "cursor", "posted", "refused", "boots", "sqlite_sequence", "lane"])
 def test_whatever_is_damaged_the_outbox_opens_and_takes_rows_and_opens_again(table: str, tmp_path: Path) -> None:
     filled(tmp_path).close()
