@@ -7,6 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from edge_agent.alarm_repeats import AlarmRepeats
 from edge_agent.log import Logger
 from telemetry.core.protocol import events as ev
 from telemetry.mqtt.link import NO_SUBSCRIBERS
@@ -18,14 +19,6 @@ if TYPE_CHECKING:
     from telemetry.core.protocol.events import AlarmCode
 
 _log = Logger("edge_agent.alarms")
-REPEAT_AFTER_MS = 3_600_000
-"""A fault that lasts is reported again after this time."""
-
-
-@dataclass(slots=True)
-class _ActiveAlarm:
-    reported_at: int
-    unreported_count: int = 0
 
 
 @dataclass(slots=True)
@@ -37,7 +30,7 @@ class AlarmReporter:
     monotonic: Callable[[], int]
     enabled: bool = True
     _refusal_alarm: tuple[AlarmCode, str] | None = None
-    _active_alarms: dict[tuple[AlarmCode, str], _ActiveAlarm] = field(default_factory=dict)
+    _repeats: AlarmRepeats = field(default_factory=AlarmRepeats)
     _pending_events: list[ev.Event] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -46,7 +39,9 @@ class AlarmReporter:
         if not self.enabled:
             return
         with self._lock:
-            count = self._count_occurrence(alarm, subject, self.monotonic())
+            now = self.monotonic()
+            count = self._repeats.count_due(alarm, subject, now)
+            self._repeats.record(alarm, subject, now)
             if count:
                 event = ev.AgentAlarm(n=1, t=self.wall(), alarm=alarm, subject=subject or None, count=count)
                 self._pending_events.append(event)
@@ -54,22 +49,10 @@ class AlarmReporter:
             _log.warning("alarm", alarm=alarm, subject=subject, count=count)
             self.flush()
 
-    def _count_occurrence(self, alarm: AlarmCode, subject: str, now: int) -> int:
-        """Return the count to report now, 0 when no report is due."""
-        active = self._active_alarms.get((alarm, subject))
-        if active is None:
-            self._active_alarms[alarm, subject] = _ActiveAlarm(now)
-            return 1
-        active.unreported_count += 1
-        if now - active.reported_at < REPEAT_AFTER_MS:
-            return 0
-        count, active.unreported_count, active.reported_at = active.unreported_count, 0, now
-        return count
-
     def clear(self, alarm: AlarmCode, subject: str = "") -> None:
         """End the alarm: the next occurrence is reported at once."""
         with self._lock:
-            self._active_alarms.pop((alarm, subject), None)
+            self._repeats.clear(alarm, subject)
 
     def on_puback(self, code: int, *, refused: bool) -> None:
         """Handle the broker's answer to a frame: a refusal is an alarm until another answer comes."""

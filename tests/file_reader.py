@@ -7,7 +7,7 @@ import gzip
 import json
 import lzma
 import zipfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import zstandard
 
@@ -46,10 +46,17 @@ class FileReader:
         return self.source.read_once(self.tail, self.outbox)
 
     def read(self) -> list[int]:
-        """Read all there is; returns the times of all events in the outbox."""
+        """Read all there is; returns the times of all events in the outbox but for alarms."""
         while self.once():
             pass
-        return [json.loads(row.body)["t"] for row in self.outbox.rows_after(0, 100_000)]
+        return [body["t"] for body in self._bodies() if body["type"] != "agent.alarm"]
+
+    def alarms(self) -> list[tuple[str, str]]:
+        """Return the alarms in the outbox with their subjects."""
+        return [(body["alarm"], body["subject"]) for body in self._bodies() if body["type"] == "agent.alarm"]
+
+    def _bodies(self) -> list[dict[str, Any]]:
+        return [json.loads(row.body) for row in self.outbox.rows_after(0, 100_000)]
 
     def close(self) -> None:
         self.stop()

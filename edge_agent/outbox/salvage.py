@@ -33,7 +33,7 @@ ClosedRowRange = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class SalvageResult:
-    """The result: how many rows were copied under their old outbox id; none, and no id, when they stay in the old file."""
+    """The result: how many rows were copied, and their outbox id; no id when they stay in the old file."""
 
     outbox_id: str = ""
     row_count: int = 0

@@ -80,10 +80,10 @@ def read_column(value: object, column: str) -> str:
     """
     part = _find_field(value, column.split("."))
     if isinstance(part, list | dict):
-        kind, remedy = ("list", f"write {column}.0, or {column}.-1 for the last")
+        kind, remedy = ("a list", f"write {column}.0, or {column}.-1 for the last")
         if isinstance(part, dict):
-            kind, remedy = "object", f"write {column}.FIELD"
-        raise BadEvent(column, f"is a {kind}, no text", f"{remedy}, in the mapping")
+            kind, remedy = "an object", f"write {column}.FIELD"
+        raise BadEvent(column, f"is {kind}, no text", f"{remedy}, in the mapping")
     return _scalar_text(part)
 
 

@@ -53,6 +53,17 @@ def test_an_unreadable_event_makes_its_centre_unknown_with_the_reason(network: P
     assert network.store.unreadable.count_of(A) > 0
 
 
+def test_an_event_without_a_body_is_set_aside_by_name_and_counted(network: PoisonedNetwork, bucket: str) -> None:
+    at = (network.now - MINUTE) * 1_000_000 + 7
+    put(network, bucket, b'event,%b,type=ticket.issued spool="01S",n=7i %d' % (KIOSK, at))
+    network.pass_after_restart(10)
+    fault = network.faults()[A]
+    assert fault.reason.startswith(f"event vn83-a-kiosk1/01S/7 at {at}: ValueError('no body')")
+    assert fault.failures > 0
+    assert network.condition(A)[1][0] == "data_unreadable"
+    assert B not in network.faults()
+
+
 BY_HAND = {
     "an event of another type in the tag": b'event,{a},type=x"y spool="01S",n=7i,body="" {at}',
     "an event without a body": b"event,{a},type=ticket.issued n=7i {at}",

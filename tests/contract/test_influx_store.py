@@ -338,12 +338,40 @@ def test_live_rows_of_an_unfinished_write_are_not_shown(store: InfluxStore, monk
     assert {row.entity: row.body for row in store.live_rows(after=1)} == {"a": b"2", "b": b"3"}
 
 
-def test_an_event_whose_fields_are_not_all_there_yet_is_left_for_later(
-    store: InfluxStore, influx: InfluxServer, bucket: str
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ('spool="01S",n=9i', "01S/9 at {T}000009: ValueError('no body')"),
+        ('spool="01S",body=""', "01S/? at {T}000009: ValueError('no n')"),
+        ("n=9i", "?/9 at {T}000009: ValueError('no spool, body')"),
+    ],
+)
+def test_an_event_of_which_a_field_is_missing_is_set_aside_by_name(
+    store: InfluxStore, influx: InfluxServer, bucket: str, fields: str, name: str
 ) -> None:
-    influx.write(bucket, f"event,centre={CENTRE},device={DEVICE},type=ticket.issued n=9i {T}000009")
+    influx.write(bucket, f"event,centre={CENTRE},device={DEVICE},type=ticket.issued {fields} {T}000009")
     put(store, issued(1))
     assert numbers(store) == [1]
+    assert store.unreadable.reason_of(CENTRE) == f"event {DEVICE}/{name.replace('{T}', str(T))}"
+
+
+def test_an_event_whose_fields_are_not_all_there_yet_is_read_again_before_it_is_set_aside(
+    store: InfluxStore, influx: InfluxServer, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = f"event,centre={CENTRE},device={DEVICE},type=ticket.issued"
+    influx.write(bucket, f"{at} n=9i {T}000009")
+    query = store._server.query
+
+    def written_meanwhile(*arguments: Any) -> Any:  # noqa: ANN401
+        answer = query(*arguments)
+        influx.write(
+            bucket, f'{at} spool="01S",body="\\"ticket\\":\\"k\\",\\"queue\\":\\"q\\",\\"service\\":\\"s\\"" {T}000009'
+        )
+        return answer
+
+    monkeypatch.setattr(store._server, "query", written_meanwhile)
+    assert numbers(store) == [9]
+    assert not store.unreadable.counts()
 
 
 # --- what one reader finishes -----------------------------------------------------------------

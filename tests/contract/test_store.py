@@ -141,6 +141,22 @@ def test_the_newest_birth_is_found_however_long_ago_it_was(store: Store) -> None
     assert store.newest_births(CENTRE, {DEVICE: T}) == store.newest_births(CENTRE, {}) == []
 
 
+def test_the_newest_birth_of_each_of_150_devices_is_found(store: Store) -> None:
+    devices = [f"vn83-1-kiosk{i}" for i in range(150)]
+    newest = [connection(T + i, f"s{i}", online=True, n=2 * i + 2, device=d) for i, d in enumerate(devices)]
+    put(store, *newest, *(connection(T - DAY, "old", online=True, n=1_000, device=d) for d in devices))
+    found = store.newest_births(CENTRE, dict.fromkeys(devices, T + DAY))
+    assert sorted(found, key=lambda s: s.event.t) == newest
+
+
+def test_the_newest_birth_is_found_behind_150_repeats_of_an_older_one(store: Store) -> None:
+    newest = connection(T + DAY, "s2", online=True, n=4)
+    put(store, connection(T, "s1", online=True, n=2), newest)
+    for i in range(150):
+        put(store, connection(T + 2 * DAY + i, "s1", online=True, n=2))
+    assert store.newest_births(CENTRE, {DEVICE: T + 3 * DAY}) == [newest]
+
+
 def test_the_extent_of_a_unit_is_the_days_that_hold_its_events(store: Store) -> None:
     day = T - T % DAY
     put(

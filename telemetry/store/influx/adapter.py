@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from telemetry.core.fold.totals import Total
     from telemetry.store import Batch, StoredEvent
     from telemetry.store.influx.address import InfluxAddress
+    from telemetry.store.influx.server import InfluxSeries
 
 _log = structlog.get_logger()
 NS_IN_US: Final = 1_000
@@ -177,16 +178,27 @@ class InfluxStore:
         """Return the entity's events with t in the window, each id once, by t."""
         if window.start >= window.end or (types is not None and not types):
             return []
-        answers = self._server.query(
-            self._address.bucket, influxql.EventRow, *influxql.event_queries(entity, window, types)
-        )
-        return influxql.decode_events(entity, [series for answer in answers for series in answer], self.unreadable)
+        queries = influxql.event_queries(entity, window, types)
+        answer = self._query_events(*queries)
+        if influxql.has_incomplete_rows(answer):  # one that is being written is complete at the second reading
+            answer = self._query_events(*queries)
+        return influxql.decode_events(entity, answer, self.unreadable)
+
+    def _query_events(self, *queries: str) -> list[InfluxSeries[influxql.EventRow]]:
+        answers = self._server.query(self._address.bucket, influxql.EventRow, *queries) if queries else ()
+        return [series for answer in answers for series in answer]
 
     def newest_births(self, entity: str, before: Mapping[str, int]) -> list[StoredEvent]:
         """Return each device's last stored birth before a time."""
-        queries = [influxql.last_births_query(entity, device, t) for device, t in before.items()]
-        answers = self._server.query(self._address.bucket, influxql.EventRow, *queries) if queries else ()
-        births = influxql.decode_events(entity, [series for answer in answers for series in answer], self.unreadable)
+        limit = influxql.MAX_BIRTHS
+        answer = self._query_events(
+            *(influxql.last_births_query(entity, device, t, limit) for device, t in before.items())
+        )
+        if crowded := influxql.devices_with_repeats_only(answer, limit):
+            others = [series for series in answer if series.tags["device"] not in crowded]
+            queries = (influxql.last_births_query(entity, device, before[device], None) for device in crowded)
+            answer = [*others, *self._query_events(*queries)]
+        births = influxql.decode_events(entity, answer, self.unreadable)
         return list({s.device: s for s in births}.values())
 
     def days_with_events(self) -> dict[str, list[Window]]:

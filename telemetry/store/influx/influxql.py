@@ -27,7 +27,7 @@ PROVINCE_TAG: Final = "province"
 
 
 class EventRow(Struct, frozen=True, array_like=True, gc=False):
-    """A row of an event query: time in ns, and the fields; None where a write is not complete."""
+    """A row of an event query: time in ns, and the fields; None where a write is not complete, or never will be."""
 
     time: int
     outbox_id: str | None
@@ -76,14 +76,27 @@ def event_queries(entity: str, window: Window, types: Collection[str] | None) ->
     )
 
 
-def last_births_query(entity: str, device: str, before: int) -> str:
-    """Return the query for a device's last births before a time, ms: several, because one may be a repeat."""
+def last_births_query(entity: str, device: str, before: int, limit: int | None) -> str:
+    """Return the query for a device's last births before a time, ms: several (None: all), as one may be a repeat."""
     of_device = f"centre = {quote_string(entity)} AND device = {quote_string(device)} AND type = 'device.status'"
     is_birth = f'body::string =~ /"online":true/ AND time < {to_ns(before)}'
     fields = "SELECT spool::string, n::integer, body::string FROM"
-    return (
-        f"{fields} server WHERE {of_device} AND {is_birth} GROUP BY device, type ORDER BY time DESC LIMIT {MAX_BIRTHS}"
-    )
+    page = "" if limit is None else f" LIMIT {limit}"
+    return f"{fields} server WHERE {of_device} AND {is_birth} GROUP BY device, type ORDER BY time DESC{page}"
+
+
+def devices_with_repeats_only(answer: Iterable[InfluxSeries[EventRow]], limit: int) -> set[str]:
+    """Return the devices of which `limit` births were read and some are repeats: the first one may lie before them."""
+    return {
+        series.tags["device"]
+        for series in answer
+        if len(series.values) >= limit and len({row.n for row in series.values}) < len(series.values)
+    }
+
+
+def has_incomplete_rows(answer: Iterable[InfluxSeries[EventRow]]) -> bool:
+    """Return whether a field of a row is missing: of a write that is not complete yet, or of another program."""
+    return any(row.outbox_id is None or row.n is None or row.body is None for s in answer for row in s.values)
 
 
 def decode_events(
@@ -108,6 +121,8 @@ def _decode_series(entity: str, series: InfluxSeries[EventRow], unreadable: Unre
     rows = [
         (row, row.outbox_id) for row in series.values if row.outbox_id is not None and None not in {row.n, row.body}
     ]
+    if len(rows) < len(series.values):
+        _record_incomplete(entity, series, unreadable)
     bodies = [f'{head}{r.n},"t":{r.time // NS_IN_MS}{"," if r.body else ""}{r.body}}}' for r, _ in rows]
     try:
         events = _EVENTS_DECODER.decode(f"[{','.join(bodies)}]")
@@ -120,6 +135,14 @@ def _decode_series(entity: str, series: InfluxSeries[EventRow], unreadable: Unre
         lambda pair: StoredEvent(centre, device, pair[0][1], codec.decode_event(pair[1].encode())),
         lambda pair: (entity, f"event {device}/{pair[0][1]}/{pair[0][0].n}"),
     )
+
+
+def _record_incomplete(entity: str, series: InfluxSeries[EventRow], unreadable: UnreadableRows) -> None:
+    for row in series.values:
+        missing = [name for name, part in (("spool", row.outbox_id), ("n", row.n), ("body", row.body)) if part is None]
+        if missing:
+            name = f"event {series.tags['device']}/{row.outbox_id or '?'}/{row.n or '?'} at {row.time}"
+            unreadable.record(entity, name, ValueError(f"no {', '.join(missing)}"))
 
 
 EVENT_DAYS_QUERIES = (

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge_agent.agent import Agent, AgentSettings, Environment, RemoteHandler
-from edge_agent.alarms import REPEAT_AFTER_MS, AlarmReporter
+from edge_agent.alarm_repeats import REPEAT_AFTER_MS, AlarmRepeats
+from edge_agent.alarms import AlarmReporter
 from edge_agent.outbox import Outbox, OutboxFull
 from edge_agent.reconnect import MAX_WAIT_MS, SHORT_LIVED_LIMIT, ReconnectPolicy
 from telemetry.core.protocol import codec, events as ev
@@ -287,3 +288,13 @@ def test_diagnostics_are_the_agents_own_figures(kiosk: Kiosk) -> None:
     found = kiosk.agent.diagnostics_event(sources=3, config_version=8)
     assert (found.outbox_rows, found.reconnects, found.sources, found.config_version) == (1, 1, 3, 8)
     assert found.outbox_bytes == kiosk.outbox.size_bytes
+
+
+def test_an_alarm_that_lasts_is_due_after_an_hour_with_its_count_and_at_once_when_the_clock_was_set_back() -> None:
+    repeats, due = AlarmRepeats(), []
+    for now in (0, 1, REPEAT_AFTER_MS - 1, REPEAT_AFTER_MS, REPEAT_AFTER_MS + 1, 5):
+        due.append(repeats.count_due("input_lost", "file", now))
+        repeats.record("input_lost", "file", now)
+    assert due == [1, 0, 0, 3, 0, 2]
+    repeats.clear("input_lost", "file")
+    assert repeats.count_due("input_lost", "file", 5) == 1

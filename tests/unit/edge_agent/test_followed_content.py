@@ -14,6 +14,7 @@ import pytest
 import zstandard
 from hypothesis import given, settings, strategies as st
 
+from edge_agent.outbox import OutboxFull
 from edge_agent.sources.compressed_content import UnreadableFile
 from edge_agent.sources.damaged_line import find_events
 from edge_agent.sources.file_position import UNENDED_AFTER_S
@@ -367,9 +368,7 @@ def alarms(reader: FileReader) -> list[tuple[str, str]]:
     return raised
 
 
-def test_content_that_is_found_nowhere_raises_an_alarm(
-    path: Path, reader: FileReader, tmp_path: Path, alarms: list[tuple[str, str]]
-) -> None:
+def test_content_that_is_found_nowhere_raises_an_alarm(path: Path, reader: FileReader, tmp_path: Path) -> None:
     append(path, lines(1))
     reader.read()
     reader.stop()
@@ -378,13 +377,11 @@ def test_content_that_is_found_nowhere_raises_an_alarm(
     append(path, lines(3))
     reader.start()
     reader.read()
-    assert alarms == [("input_lost", "file")]
+    assert reader.alarms() == [("input_lost", "file")]
 
 
 @pytest.mark.parametrize("name", ["events.jsonl.1.gz", "events.jsonl.1.zst", "events.jsonl.1.zip", "events.jsonl.1.xz"])
-def test_an_archive_that_cannot_be_read_raises_an_alarm(
-    path: Path, reader: FileReader, name: str, alarms: list[tuple[str, str]]
-) -> None:
+def test_an_archive_that_cannot_be_read_raises_an_alarm(path: Path, reader: FileReader, name: str) -> None:
     append(path, lines(1))
     reader.read()
     reader.stop()
@@ -394,13 +391,13 @@ def test_an_archive_that_cannot_be_read_raises_an_alarm(
     append(path, lines(3))
     reader.start()
     reader.read()
-    assert ("input_lost", "file") in alarms
+    assert ("input_lost", "file") in reader.alarms()
 
 
 @pytest.mark.parametrize("name", ["events.jsonl.1.gz", "events.jsonl.1.zst", "events.jsonl.1.zip", "events.jsonl.1.xz"])
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
 def test_an_archive_that_is_still_being_written_is_waited_for(
-    path: Path, reader: FileReader, name: str, share: float, alarms: list[tuple[str, str]]
+    path: Path, reader: FileReader, name: str, share: float
 ) -> None:
     append(path, lines(1))
     reader.read()
@@ -420,7 +417,7 @@ def test_an_archive_that_is_still_being_written_is_waited_for(
     target.write_bytes(whole)
     os.utime(target, ns=(1, written_at))
     assert sorted(reader.read()) == [*range(1, 2_000), 5_000]
-    assert alarms == []
+    assert reader.alarms() == []
 
 
 @pytest.mark.parametrize("size", [0, 5, 200, 300_000, 3_000_000])
@@ -445,9 +442,7 @@ def test_a_zstandard_file_is_whole_with_its_last_frame(
             open_followed(path)
 
 
-def test_an_archive_that_is_never_completed_raises_an_alarm(
-    path: Path, reader: FileReader, alarms: list[tuple[str, str]]
-) -> None:
+def test_an_archive_that_is_never_completed_raises_an_alarm(path: Path, reader: FileReader) -> None:
     append(path, lines(1))
     reader.read()
     reader.stop()
@@ -458,22 +453,20 @@ def test_an_archive_that_is_never_completed_raises_an_alarm(
     append(path, lines(3))
     reader.start()
     reader.read()
-    assert alarms == []
+    assert reader.alarms() == []
     os.utime(target, (1, time.time() - ARCHIVE_SETTLES_S))
     assert reader.read() == [1, 3]
-    assert ("input_lost", "file") in alarms
+    assert ("input_lost", "file") in reader.alarms()
 
 
-def test_a_file_emptied_while_stopped_raises_an_alarm(
-    path: Path, reader: FileReader, alarms: list[tuple[str, str]]
-) -> None:
+def test_a_file_emptied_while_stopped_raises_an_alarm(path: Path, reader: FileReader) -> None:
     append(path, lines(1, 2))
     reader.read()
     reader.stop()
     path.write_bytes(lines(3))
     reader.start()
     reader.read()
-    assert alarms == [("input_lost", "file")]
+    assert reader.alarms() == [("input_lost", "file")]
 
 
 def test_a_file_emptied_before_it_was_read_raises_an_alarm(path: Path, reader: FileReader) -> None:
@@ -484,14 +477,58 @@ def test_a_file_emptied_before_it_was_read_raises_an_alarm(path: Path, reader: F
     assert reader.tail.counters.lost == 1
 
 
-def test_changed_lines_raise_an_alarm(path: Path, reader: FileReader, alarms: list[tuple[str, str]]) -> None:
+@pytest.mark.parametrize("new", [b"", lines(3)], ids=["nothing new", "a new line"])
+def test_lost_content_is_reported_once_however_often_the_process_ends(
+    path: Path, reader: FileReader, tmp_path: Path, new: bytes
+) -> None:
+    append(path, lines(1))
+    reader.read()
+    reader.stop()
+    append(path, lines(2))
+    shutil.move(path, tmp_path / "moved.jsonl")
+    append(path, lines(9) + new)
+    for _ in range(3):
+        reader.start()
+        reader.read()
+        reader.stop()
+    reader.start()
+    assert reader.alarms() == [("input_lost", "file")]
+
+
+def test_a_commit_that_fails_reports_lost_content_neither_alone_nor_twice(
+    path: Path, reader: FileReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(path, lines(1))
+    reader.read()
+    reader.stop()
+    append(path, lines(2))
+    shutil.move(path, tmp_path / "moved.jsonl")
+    append(path, lines(3))
+    cursor = reader.outbox.cursor("file")
+
+    def end(*_: object, **__: object) -> None:
+        raise OutboxFull("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reader.outbox, "append", end)
+        reader.start()
+        with pytest.raises(OutboxFull):
+            reader.once()
+        reader.stop()
+    assert (reader.alarms(), reader.outbox.cursor("file")) == ([], cursor)
+    reader.start()
+    assert reader.read() == [1, 3]
+    assert reader.alarms() == [("input_lost", "file")]
+
+
+def test_changed_lines_raise_an_alarm(path: Path, reader: FileReader) -> None:
     append(path, lines(1, 2, 3))
     reader.read()
     reader.stop()
     path.write_bytes(lines(1, 2, 4))
     reader.start()
     reader.read()
-    assert alarms == [("input_rewritten", "file")]
+    assert reader.alarms() == [("input_rewritten", "file")]
 
 
 def test_refused_lines_raise_an_alarm(path: Path, reader: FileReader, alarms: list[tuple[str, str]]) -> None:
