@@ -92,9 +92,8 @@ def run(day: ExtremeProvince, events: int, step_ms: Sequence[int]) -> list[int]:
     assert objectives == {objective.id for objective in OBJECTIVES}, "the evaluator took part"
     agents = day.agents.values()
     assert [agent.unaccounted_rows() for agent in agents] == [()] * len(agents), "rows were lost"
-    waiting, appended = (
-        sum(values) for values in zip(*((a.outbox.pending_count(), a.outbox.highest_n) for a in agents))
-    )
+    waiting = sum(agent.outbox.pending_count() for agent in agents)
+    appended = sum(agent.outbox.highest_n for agent in agents)
     assert waiting < appended / 2, "the outboxes do not drain"
     return most
 
