@@ -87,6 +87,7 @@ _REASONS = (
     ("a value looks like personal data", "a value looks like personal data"),
     ("not a JSON object", "not a JSON object"),
     ("no JSON", "no JSON"),
+    ("is after the year 2099", "is after the year 2099"),
     ("is a list, no text", "is a list, no text"),
     ("is an object, no text", "is an object, no text"),
     ("is looked for in a list", "is looked for in a list"),
