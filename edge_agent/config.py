@@ -5,6 +5,7 @@ All faults are reported with file and line.  It must not import the inventory.
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -78,8 +79,9 @@ class _TomlFile:
     lines: Mapping[KeyPath, int]
 
     def fault(self, where: KeyPath, problem: str, remedy: str) -> Fault:
-        """Return a fault at a key, else at its table, else at the first line."""
-        line = self.lines.get(where, self.lines.get(where[:-1], 1))
+        """Return a fault at a key, else at the first of its tables, else at its table, else at the first line."""
+        places = (where, (*where, 0), where[:-1])
+        line = next((self.lines[place] for place in places if place in self.lines), 1)
         return Fault(str(self.path), line, str(where[-1]), problem, remedy)
 
 
@@ -161,14 +163,16 @@ def _read_toml(path: Path, remedy: str, faults: list[Fault]) -> _TomlFile | None
 def _find_faults(file: _TomlFile) -> list[Fault]:
     table = file.values
     remedy = f"one of {', '.join(sorted(_KEYS))}"
-    faults = [file.fault((key,), "no such key", remedy) for key in table if key not in _KEYS]
+    faults = [
+        file.fault((key,), f"no such key{_suggest_key(key, [*_KEYS])}", remedy) for key in table if key not in _KEYS
+    ]
     faults += [
         file.fault((key,), f"not an id: {table.get(key)!r}", "letters a-z, digits and -, at most 63")
         for key in ("device", "centre")
         if not _ID_PATTERN.fullmatch(str(table.get(key, "")))
     ]
     faults += [
-        file.fault((key,), f"not a whole number from {minimum} on: {table[key]!r}", "write a whole number")
+        file.fault((key,), _number_problem(table[key], minimum), "write a whole number")
         for key, minimum in _MINIMUMS.items()
         if key in table and (not isinstance(table[key], int) or isinstance(table[key], bool) or table[key] < minimum)
     ]
@@ -184,6 +188,12 @@ def _find_faults(file: _TomlFile) -> list[Fault]:
     ]
 
 
+def _number_problem(value: object, minimum: int) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value} is out of range: {minimum} or more"
+    return f"not a whole number from {minimum} on: {value!r}"
+
+
 def _find_broker_faults(file: _TomlFile) -> list[Fault]:
     address = file.values.get("mqtt")
     try:
@@ -196,7 +206,16 @@ def _find_broker_faults(file: _TomlFile) -> list[Fault]:
 
 def _find_drop_in_faults(file: _TomlFile) -> list[Fault]:
     remedy = "only [[source]] tables may be here; all else is in agent.toml"
-    return [file.fault((key,), "is not for a drop-in file", remedy) for key in file.values if key != "source"]
+    return [
+        file.fault((key,), f"is not for a drop-in file{_suggest_key(key, ['source'])}", remedy)
+        for key in file.values
+        if key != "source"
+    ]
+
+
+def _suggest_key(key: str, known: list[str]) -> str:
+    similar = difflib.get_close_matches(key, known, 1)
+    return f", did you mean {similar[0]}?" if similar else ""
 
 
 def _source_tables(file: _TomlFile, faults: list[Fault]) -> list[_SourceTable]:

@@ -147,8 +147,15 @@ def _count_rows(log: ImportedLog) -> Iterator[tuple[str, str]]:
     yield "rows", f"{check.row_count:,}"
     yield from ((f"rows skipped: {label}", f"{count:,}") for label, count in check.skipped.items())
     yield "dates", f"{_local_text(log, check.first_t) or '–'} … {_local_text(log, check.last_t) or '–'}"
-    yield from ((name, f"{count:,}") for name, count in sorted(check.events_by_type.items()))
-    yield "tickets", f"{check.ticket_count:,}, {check.open_tickets:,} of them without an end"
+    yield "events by type", f"{sum(check.events_by_type.values()):,}"
+    yield from ((f"  {name}", f"{count:,}") for name, count in sorted(check.events_by_type.items()))
+    yield _subjects(log), f"{check.ticket_count:,}, {check.open_tickets:,} of them without an end"
+
+
+def _subjects(log: ImportedLog) -> str:
+    """Return what the log's keys identify."""
+    families = {name.partition(".")[0] for name in log.check.events_by_type}
+    return " and ".join(f"{family}s" for family in ("ticket", "dossier") if family in families) or "tickets"
 
 
 def _doubtful_rows(log: ImportedLog) -> Iterator[tuple[str, str]]:
@@ -159,7 +166,7 @@ def _doubtful_rows(log: ImportedLog) -> Iterator[tuple[str, str]]:
         remedy = 'the first row counts; does the number restart? see "repeats" in the mapping reference'
         yield "rows that contradict", f"{ledger.conflicting_rows:,}{_lines(ledger.first_conflicting)}: {remedy}"
     for column, counts in sorted(check.unmatched.items()):
-        yield f"no when matches {column}", _values_text(counts)
+        yield f"texts without a rule: {column}", _values_text(counts)
     if check.unknown_services:
         yield "services unknown", _values_text(check.unknown_services)
 

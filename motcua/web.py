@@ -97,14 +97,18 @@ def _exit_on_stop(api_server: uvicorn.Server, stop: Event) -> None:
 
 
 def run_api(
-    store: Store, inventory: Callable[[], Inventory], clock: Callable[[], int], listen: tuple[str, int]
-) -> None:
-    """Serve the API in this thread until SIGINT or SIGTERM."""
+    store: Store, inventory: Callable[[], Inventory], clock: Callable[[], int], listen: tuple[str, int],
+    on_bound: Callable[[str], object] = lambda _url: None,
+) -> None:  # fmt: skip
+    """Serve the API in this thread until SIGINT or SIGTERM; `on_bound` gets its URL once the port is its own."""
     sock = bind_socket(listen)
+    on_bound(f"http://{listen[0]}:{sock.getsockname()[1]}/")
     _StandaloneServer(_server_config(Queries(store, inventory, clock))).run(sockets=[sock])
 
 
-def run_api_role(settings: ServerSettings, inventory: Callable[[], Inventory], stop: Event) -> None:
+def run_api_role(
+    settings: ServerSettings, inventory: Callable[[], Inventory], stop: Event, on_bound: Callable[[str], object]
+) -> None:
     """Serve the API until SIGINT or SIGTERM, as soon as the store is reachable; raises ConfigError without a store.
 
     A SQLite file that is missing from an existing folder is created, so that the API may start before ingest.
@@ -115,4 +119,4 @@ def run_api_role(settings: ServerSettings, inventory: Callable[[], Inventory], s
     store = wait_for_store(settings, stop, create=is_new)
     if store is not None:
         with closing(store):
-            run_api(store, inventory, wall_ms, settings.listen)
+            run_api(store, inventory, wall_ms, settings.listen, on_bound)

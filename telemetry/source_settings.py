@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 PROBE_KINDS = ("http", "tcp", "tls", "dns")
 """The probes that an agent can run."""
+_TARGETS = {
+    "http": "an address like https://portal.example/ or http://10.83.0.10:8080/health",
+    "tcp": "HOST:PORT, like 10.83.0.10:5432",
+    "tls": "HOST or HOST:PORT, like portal.example:443",
+    "dns": "a host's name, like portal.example",
+}
 MIN_INTERVAL_MS = 1_000
 MAX_POLL_MS = 86_400_000
 SourceSettingType = Literal["text", "path", "whole number", "flag"]
@@ -86,9 +92,12 @@ class SourceSetting:
             problem = f"neither true nor false: {value!r}"
             return None if isinstance(value, bool) else SettingFault(self.key, problem, "write true or false")
         if self.type == "whole number":
-            is_in_range = isinstance(value, int) and not isinstance(value, bool)
-            if is_in_range and self.minimum <= int(str(value)) <= self.maximum:
+            is_number = isinstance(value, int) and not isinstance(value, bool)
+            if is_number and self.minimum <= int(str(value)) <= self.maximum:
                 return None
+            if is_number:
+                problem = f"{value} is out of range: {self.minimum} to {self.maximum}"
+                return SettingFault(self.key, problem, f"write one like {self.example}")
             problem = f"not a whole number from {self.minimum} to {self.maximum}: {value!r}"
             return SettingFault(self.key, problem, "write one without quotes")
         if not isinstance(value, str) or not value.strip() or not value.isprintable():
@@ -170,8 +179,7 @@ def probe_target_fault(probe: str, target: str) -> SettingFault | None:
     if not problem:
         return None
     shown = "" if "@" in target else f" {target!r}:"  # it may be a password
-    remedy = "write a URL for http, HOST:PORT for tcp and tls, a name for dns"
-    return SettingFault("target", f"no target of the probe {probe}:{shown} {problem}", remedy)
+    return SettingFault("target", f"no target of the probe {probe}:{shown} {problem}", f"write {_TARGETS[probe]}")
 
 
 def _target_problem(probe: str, target: str) -> str:

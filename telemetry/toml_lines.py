@@ -14,6 +14,9 @@ _KEY_LINE = re.compile(r'\s*((?:[A-Za-z0-9_-]+|"[^"]*")(?:\s*\.\s*(?:[A-Za-z0-9_
 _TABLE_LINE = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY_PART = re.compile(r'[A-Za-z0-9_-]+|"[^"]*"')
 _UNREADABLE_VALUE = re.compile(r"[0-9_]{600,}|0000-|[0-9]:[0-9]{2}:6")
+_SECRET = re.compile(r"pass|secret|token|key|salt", re.IGNORECASE)
+MAX_QUOTED = 60
+"""Characters of a line at fault that a message quotes."""
 _ERROR_POSITION = re.compile(r"\s*\(at line (\d+), column \d+\)")
 
 
@@ -30,13 +33,22 @@ def parse_toml(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise TomlSyntaxError(locate_syntax_error(text, str(error)), syntax_problem(str(error))) from None
+        line = locate_syntax_error(text, str(error))
+        raise TomlSyntaxError(line, f"{syntax_problem(str(error))}{_quote_line(text, line)}") from None
     except ValueError:  # Python reads no whole number of more than 4,300 digits, tomllib no date of the year 0
         line = next((n for n, line in enumerate(text.split("\n"), 1) if _UNREADABLE_VALUE.search(line)), 1)
         raise TomlSyntaxError(line, "has a number or a date that nobody can read") from None
     except RecursionError:
         deepest = max(enumerate(text.split("\n"), 1), key=lambda numbered: sum(map(numbered[1].count, "[{")))
         raise TomlSyntaxError(deepest[0], "is nested too deeply") from None
+
+
+def _quote_line(text: str, number: int) -> str:
+    """Return the line at fault for a message; nothing of one that is empty or may hold a password."""
+    line = text.split("\n")[number - 1].strip()
+    if not line or "@" in line or _SECRET.search(line):
+        return ""
+    return f": {line}" if len(line) <= MAX_QUOTED else f": {line[:MAX_QUOTED]}…"
 
 
 def locate_keys(text: str) -> dict[KeyPath, int]:

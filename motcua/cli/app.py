@@ -215,9 +215,8 @@ def api(
 
     settings = load_settings(config, MOTCUA_STORE=store, MOTCUA_API_LISTEN=listen)
     current_inventory = load_inventory(settings)
-    err.print(f"serving http://{settings.listen[0]}:{settings.listen[1]}/")
     with until_stopped() as stop:
-        web.run_api_role(settings, current_inventory, stop)
+        web.run_api_role(settings, current_inventory, stop, lambda url: err.print(f"serving {url}"))
 
 
 @app.command()

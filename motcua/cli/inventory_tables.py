@@ -32,10 +32,16 @@ class Listing:
     columns: tuple[str, ...]
     cells: Callable[[str], Sequence[object]]
     summary: str = ""
+    has_lines: bool = False
+    """Whether cells have several lines, so that lines separate the rows."""
 
     def table(self) -> Table:
         """Return all values of the kind, a row each."""
-        table = Table("id", *self.columns, title=f"{len(self.values)} {self.plural}", title_justify="left")
+        title = f"{len(self.values)} {self.plural}"
+        table = Table(title=title, title_justify="left", show_lines=self.has_lines)
+        table.add_column("id", no_wrap=self.has_lines)
+        for column in self.columns:
+            table.add_column(column)
         for ident in self.values:
             table.add_row(ident, *map(str, self.cells(ident)))
         return table
@@ -81,7 +87,7 @@ def _goal_listings(inventory: Inventory) -> tuple[Listing, ...]:
     return (
         Listing(
             "kpis", INDICATORS, kpi_tables.INDICATOR_COLUMNS,
-            lambda i: kpi_tables.indicator_cells(inventory, INDICATORS[i]),
+            lambda i: kpi_tables.indicator_cells(inventory, INDICATORS[i]), has_lines=True,
         ),
         Listing(
             "targets", targets, ("Vietnamese", "English", "unit", *(f"end of {year}" for year in years)),

@@ -13,16 +13,21 @@ if TYPE_CHECKING:
     from telemetry.core.inventory import Commitment, IndexFigure, Inventory, Target
     from telemetry.core.kpi.indicators import Indicator
 
-INDICATOR_COLUMNS = ("Vietnamese", "English", "strand", "unit", "source", "owner", "last target")
+INDICATOR_COLUMNS = ("name", "strand, unit, source", "owner, last target")
 
 
 def indicator_cells(inventory: Inventory, indicator: Indicator) -> tuple[str, ...]:
-    """Return an indicator's names, strand, unit, source and owner, and the last target over all levels."""
+    """Return an indicator's names; strand, unit and source; owner and the last target over all levels: a line each.
+
+    Three columns of several lines fit a terminal of 80 characters; eight of one line do not.
+    """
     targets = targets_of(inventory.targets, indicator)
     last = f"{format_value(targets[-1].value, indicator.unit)} by {targets[-1].by}" if targets else ""
     return (
-        indicator.name_vi, indicator.name_en, indicator.strand, indicator.unit, indicator.source, indicator.owner, last,
-    )  # fmt: skip
+        f"{indicator.name_vi}\n{indicator.name_en}",
+        f"{indicator.strand}\n{indicator.unit}, {indicator.source}",
+        "\n".join(part for part in (indicator.owner, last) if part),
+    )
 
 
 def targets_by_id(inventory: Inventory) -> dict[str, tuple[Target, ...]]:

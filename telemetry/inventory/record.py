@@ -90,7 +90,9 @@ class Record:
             value = int(value)
         if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
             return value
-        self.add_fault(key, f"{value!r} is not a whole number from {low} to {high}", "write such a number")
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        problem = "out of range:" if is_number else "not a whole number from"
+        self.add_fault(key, f"{value!r} is {problem} {low} to {high}", "write such a number")
         return low
 
     def real(self, key: str, high: float) -> float:

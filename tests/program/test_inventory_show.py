@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import unicodedata
@@ -17,8 +18,8 @@ from telemetry.core.kpi.catalogue import INDICATORS
 MOTCUA = str(Path(sys.executable).with_name("motcua"))
 
 
-def show(*words: str) -> subprocess.CompletedProcess[str]:
-    env = {name: value for name, value in os.environ.items() if not name.startswith("MOTCUA_")} | {"COLUMNS": "260"}
+def show(*words: str, columns: int = 260) -> subprocess.CompletedProcess[str]:
+    env = {n: value for n, value in os.environ.items() if not n.startswith("MOTCUA_")} | {"COLUMNS": str(columns)}
     command = [MOTCUA, "inventory", "show", *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, env=env, check=False)
 
@@ -57,6 +58,22 @@ def test_without_an_id_it_lists_the_number_of_each_kind() -> None:
 def test_a_kind_lists_all_of_it(kind: str, row: list[str]) -> None:
     found = [cells(line) for line in show(kind).stdout.splitlines()]
     assert row in [line[: len(row)] for line in found]
+
+
+def test_indicators_fit_80_columns_without_a_word_that_is_cut() -> None:
+    lines = show("kpis", columns=80).stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "…" not in "".join(lines)
+    block = next(lines for lines in re.split(r"├.*┤", "\n".join(lines)) if "│ DG-02 " in lines).strip().splitlines()
+    row = [
+        " ".join(" ".join(column).split()) for column in zip(*(line[1:-1].split("│") for line in block), strict=True)
+    ]
+    assert row == [
+        "DG-02",
+        "Thủ tục hành chính có hồ sơ giải quyết trực tuyến Procedures whose dossiers are handled online",
+        "procedures ratio, events",
+        "Văn phòng UBND tỉnh 80 % by 2025-12-31",
+    ]
 
 
 def test_targets_are_shown_year_by_year() -> None:

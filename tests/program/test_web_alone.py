@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -43,3 +45,16 @@ def test_what_the_api_started_with_is_never_looked_at_again(tmp_path: Path) -> N
         check=False,
     )
     assert done.stdout == "200 (50000, 20, 50) True\n", done.stderr
+
+
+def test_the_api_announces_its_address_only_once_the_port_is_its_own(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        command = ["-m", "motcua", "api", "--listen", address, "--store", f"sqlite:///{tmp_path}/store.db"]
+        env = {name: value for name, value in os.environ.items() if not name.startswith("MOTCUA_")}
+        done = subprocess.run(
+            [sys.executable, *command], capture_output=True, text=True, timeout=60, check=False, env=env
+        )
+    assert done.returncode == 2
+    assert f"cannot listen on {address}" in done.stderr
+    assert "serving" not in done.stderr

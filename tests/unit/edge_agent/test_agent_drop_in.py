@@ -20,6 +20,7 @@ from edge_agent.sources.supervisor import Supervisor
 from motcua.__main__ import parse_agent_options
 from motcua.agent_process import describe_configuration
 from telemetry.errors import ConfigError
+from telemetry.source_settings import probe_target_fault
 
 if TYPE_CHECKING:
     from edge_agent.agent import Agent
@@ -55,6 +56,65 @@ def faults(agent: Path) -> set[tuple[str, int, str]]:
         load(agent)
     assert all(fault.remedy for fault in caught.value.faults)
     return {(fault.file.rpartition("/")[2], fault.line, fault.field) for fault in caught.value.faults}
+
+
+def messages(agent: Path) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load(agent)
+    return [str(fault).partition("/agent.d/")[2] or str(fault).rpartition("/")[2] for fault in caught.value.faults]
+
+
+def test_an_unknown_table_is_reported_at_its_own_line_with_a_suggestion(agent: Path) -> None:
+    drop_in(agent, "a.toml", f'# local\n\n{PRINTER}\n[[sorce]]\nkind = "host"\n\n[[sorce]]\nkind = "http"\n')
+    remedy = "only [[source]] tables may be here; all else is in agent.toml"
+    assert messages(agent) == [f"a.toml:8: sorce: is not for a drop-in file, did you mean source?; {remedy}"]
+    agent.write_text(AGENT.replace("[[source]]", "[[sources]]"))
+    assert ("agent.toml", 4, "sources") in faults(agent)
+
+
+def test_a_number_out_of_range_is_told_from_what_is_no_number(agent: Path) -> None:
+    drop_in(agent, "a.toml", '[[source]]\nkind = "host"\nevery_ms = 500\n[[source]]\nkind = "http"\nport = "80"\n')
+    assert messages(agent) == [
+        "a.toml:3: every_ms: 500 is out of range: 1000 to 600000; write one like 60000",
+        "a.toml:6: port: not a whole number from 1 to 65535: '80'; write one without quotes",
+    ]
+    (agent.parent / "agent.d/a.toml").unlink()
+    agent.write_text("drain_rows_per_s = 0\n" + AGENT)
+    assert ("agent.toml", 1, "drain_rows_per_s") in faults(agent)
+
+
+AFTER_STATEMENT = "a.toml:3: syntax: is not TOML: Expected newline or end of document after a statement"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("every_ms = 60s\n", f"{AFTER_STATEMENT}: every_ms = 60s"),
+        ("port 8137\n", "a.toml:3: syntax: is not TOML: Expected '=' after a key in a key/value pair: port 8137"),
+        ("password = hunter2\n", "a.toml:3: syntax: is not TOML: Invalid value"),
+        ('url = "https://me:hunter2@queue"x\n', AFTER_STATEMENT),
+        ("name = " + "x" * 99, f"a.toml:3: syntax: is not TOML: Invalid value: name = {'x' * 53}…"),
+    ],
+)  # fmt: skip
+def test_a_syntax_error_quotes_its_line_unless_it_may_hold_a_secret(agent: Path, text: str, problem: str) -> None:
+    drop_in(agent, "a.toml", '[[source]]\nkind = "http"\n' + text)
+    assert [message.rpartition(";")[0] for message in messages(agent)] == [problem]
+
+
+@pytest.mark.parametrize(
+    ("probe", "target", "message"),
+    [
+        ("http", "portal.example", "no target of the probe http: 'portal.example': "),
+        ("http", "ftp://portal.example/", "no target of the probe http: 'ftp://portal.example/': "),
+        ("tcp", "portal.example", "no target of the probe tcp: 'portal.example': it has no port; write HOST:PORT, "),
+        ("dns", "10.0.0.1", "no target of the probe dns: '10.0.0.1': an address is not looked up; write a host's "),
+    ],
+)  # fmt: skip
+def test_a_wrong_target_is_quoted_with_the_form_that_its_probe_wants(probe: str, target: str, message: str) -> None:
+    fault = probe_target_fault(probe, target)
+    assert fault is not None
+    assert f"{fault.problem}; {fault.remedy}".startswith(message)
+    assert "like " in fault.remedy
 
 
 def names(config: AgentConfig) -> list[str]:

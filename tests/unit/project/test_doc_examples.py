@@ -7,6 +7,7 @@ import json
 import re
 import textwrap
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,19 @@ def test_every_example_parses(language: str, text: str) -> None:
         assert all(isinstance(json.loads(line), dict) for line in text.splitlines() if line)
     else:
         assert PARSERS[language](text)
+
+
+def test_what_the_steps_of_a_page_write_into_the_examples_is_ignored_by_git() -> None:
+    ignored = [line.removeprefix("/docs/examples/") for line in (ROOT / ".gitignore").read_text("utf-8").splitlines()]
+    steps = [
+        block["text"]
+        for path in PAGES
+        for text in [path.read_text(encoding="utf-8")] if "cd docs/examples" in text
+        for block in FENCE.finditer(text) if block["language"] == "sh"
+    ]  # fmt: skip
+    written = {name for step in steps for name in re.findall(r"(?: > |sqlite:///)([\w.-]+)", step)}
+    assert {"my-logs.db", "one-stop.db", "until-wednesday.csv"} <= written
+    assert [name for name in sorted(written) if not any(fnmatch(name, pattern) for pattern in ignored)] == []
 
 
 def table(page: str, heading: str) -> dict[str, str]:
