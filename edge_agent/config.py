@@ -190,7 +190,7 @@ def _find_faults(file: _TomlFile) -> list[Fault]:
 
 def _number_problem(value: object, minimum: int) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value} is out of range: {minimum} or more"
+        return f"{value} is out of range: from {minimum} on"
     return f"not a whole number from {minimum} on: {value!r}"
 
 

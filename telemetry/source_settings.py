@@ -96,7 +96,7 @@ class SourceSetting:
             if is_number and self.minimum <= int(str(value)) <= self.maximum:
                 return None
             if is_number:
-                problem = f"{value} is out of range: {self.minimum} to {self.maximum}"
+                problem = f"{value} is out of range: from {self.minimum} to {self.maximum}"
                 return SettingFault(self.key, problem, f"write one like {self.example}")
             problem = f"not a whole number from {self.minimum} to {self.maximum}: {value!r}"
             return SettingFault(self.key, problem, "write one without quotes")

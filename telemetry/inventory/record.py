@@ -91,7 +91,7 @@ class Record:
         if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
             return value
         is_number = isinstance(value, int) and not isinstance(value, bool)
-        problem = "out of range:" if is_number else "not a whole number from"
+        problem = "out of range: from" if is_number else "not a whole number from"
         self.add_fault(key, f"{value!r} is {problem} {low} to {high}", "write such a number")
         return low
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 import threading
 from contextlib import closing, contextmanager, suppress
 from importlib import resources
@@ -64,6 +65,8 @@ MAX_EVENT_TIME = 1 << 53
 """The latest time of an event, Unix ms, by its type."""
 MAX_CACHED_NAMES = 50_000
 """Names of which the keys are remembered: a device may have 50 new outbox ids a day."""
+MAX_CACHED_SUM_NAMES = 10_000
+"""Lists of names of sums that are remembered, about 5 MB; totals with histograms have ever new ones."""
 _SUMS_DECODER: msgspec.json.Decoder[Any] = msgspec.json.Decoder(dict[str, StoredSum] | list[StoredSum | str])
 
 _UPSERT_EVENT = """INSERT INTO raw (device, spool, n, unit, centre, t, type, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -91,6 +94,7 @@ class SqliteStore:
         self._lock = threading.RLock()
         self.unreadable = UnreadableRows()
         self._name_keys: dict[str, int] = {}
+        self._sum_keys: dict[str, int] = {}
         self._names_by_key: dict[int, tuple[str, ...]] = {}
         tables = split_statements(resources.files("telemetry.store").joinpath("schema.sql").read_text())
         migrations = (tuple(tables), _MOVED_EVENTS, _ENCODED_SUMS, row_range_table.MIGRATION, _DOCUMENTS)
@@ -112,6 +116,7 @@ class SqliteStore:
                 self._db.execute("COMMIT")
             except BaseException as error:
                 self._name_keys.clear()
+                self._sum_keys.clear()
                 with suppress(sqlite3.Error):  # SQLite may have rolled back itself, or the file is closed
                     self._db.execute("ROLLBACK")
                 if isinstance(error, sqlite3.Error):
@@ -127,13 +132,16 @@ class SqliteStore:
 
     def _name_key(self, text: str) -> int:
         """Return the integer key of an id, inside a write."""
-        key = self._name_keys.get(text)
+        return self._key_of(text, self._name_keys, MAX_CACHED_NAMES)
+
+    def _key_of(self, text: str, known: dict[str, int], most_known: int) -> int:
+        key = known.get(text)
         if key is None:
-            if len(self._name_keys) >= MAX_CACHED_NAMES:
-                self._name_keys.clear()
+            if len(known) >= most_known:
+                known.clear()
             self._db.execute("INSERT OR IGNORE INTO name (text) VALUES (?)", (text,))
             key = int(self._db.execute("SELECT id FROM name WHERE text = ?", (text,)).fetchone()[0])
-            self._name_keys[text] = key
+            known[text] = key
         return key
 
     def append(self, batch: Batch) -> Sequence[StoredEvent]:
@@ -281,7 +289,8 @@ class SqliteStore:
     def _encode_sums(self, sums: Mapping[str, int]) -> str:
         """Return sums as a list, inside a write: their names are one text of the table of names."""
         values = encode_sums(sums).values()
-        return msgspec.json.encode((self._name_key(" ".join(sums)), *values)).decode()
+        key = self._key_of(" ".join(sums), self._sum_keys, MAX_CACHED_SUM_NAMES)
+        return msgspec.json.encode((key, *values)).decode()
 
     def _decode_sums(self, text: str) -> dict[str, int]:
         """Return sums of a list, or of an object as earlier versions wrote it."""
@@ -296,7 +305,9 @@ class SqliteStore:
         names = self._names_by_key.get(key)
         if names is None:
             ((text,),) = self._query("SELECT text FROM name WHERE id = ?", (key,))
-            names = self._names_by_key[key] = tuple(text.split())
+            if len(self._names_by_key) >= MAX_CACHED_SUM_NAMES:
+                self._names_by_key.clear()
+            names = self._names_by_key[key] = tuple(map(sys.intern, text.split()))  # lists share most of their names
         return names
 
     def totals(self, entities: Sequence[str], width: BucketWidth, window: Window, kind: str = "") -> list[Total]:

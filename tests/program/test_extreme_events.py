@@ -19,6 +19,7 @@ from telemetry import wiring
 from telemetry.core.calendar.windows import HOUR, MINUTE
 from telemetry.core.fold.live_row_types import SLO_ROW_PREFIX, FoldFaultNow, decode_rows
 from telemetry.core.protocol import events as ev
+from telemetry.queries import totals_cache
 from telemetry.queries.service import Queries
 from telemetry.rollup import live_rows
 from telemetry.store.sqlite import SqliteStore
@@ -42,6 +43,8 @@ LONGEST_PASS_S = 5.0
 MOST_GROWTH = 1.05
 """The most memory of the long size's last quarter, relative to the second one's."""
 SMALL_CACHE = 8 * 1024 * 1024
+FEW_TOTALS = 5_000
+"""Totals that the API caches in a long run: its usual limit is reached after weeks only."""
 _libc = ctypes.CDLL(None)
 
 
@@ -126,9 +129,10 @@ def influx_store(influxd_program: str, tmp_path: Path) -> Iterator[Store]:
 
 @pytest.mark.sized
 def test_days_of_messages_at_the_extremes_of_every_field_stop_no_role(
-    tmp_path: Path, sqlite_store: SqliteStore
+    tmp_path: Path, sqlite_store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A long run covers four days, so that each quarter has the caches of a whole one."""
+    monkeypatch.setattr(totals_cache, "MAX_CACHED_TOTALS", FEW_TOTALS)
     day = province(tmp_path, sqlite_store)
     events = events_of(3_000, 200_000)
     average = 96 * HOUR * EVENTS_PER_FRAME * FRAMES_PER_PASS // events

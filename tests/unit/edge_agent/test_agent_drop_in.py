@@ -75,7 +75,7 @@ def test_an_unknown_table_is_reported_at_its_own_line_with_a_suggestion(agent: P
 def test_a_number_out_of_range_is_told_from_what_is_no_number(agent: Path) -> None:
     drop_in(agent, "a.toml", '[[source]]\nkind = "host"\nevery_ms = 500\n[[source]]\nkind = "http"\nport = "80"\n')
     assert messages(agent) == [
-        "a.toml:3: every_ms: 500 is out of range: 1000 to 600000; write one like 60000",
+        "a.toml:3: every_ms: 500 is out of range: from 1000 to 600000; write one like 60000",
         "a.toml:6: port: not a whole number from 1 to 65535: '80'; write one without quotes",
     ]
     (agent.parent / "agent.d/a.toml").unlink()

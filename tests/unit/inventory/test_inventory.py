@@ -344,7 +344,7 @@ FAULTS = [
     ("centres.csv", "land justice", "land justise", 2, "services", "there is no service 'justise'"),
     ("centres.csv", "land justice", "land land", 2, "services", "'land' more than once"),
     ("centres.csv", "UBND,6,60", "UBND,six,60", 3, "counters", "'six' is not a whole number"),
-    ("centres.csv", "UBND,6,60", "UBND,6,-1", 3, "tickets_per_day", "-1 is out of range: 0 to"),
+    ("centres.csv", "UBND,6,60", "UBND,6,-1", 3, "tickets_per_day", "-1 is out of range: from 0 to"),
     ("devices.csv", "vn83-83-kiosk1", "vn83-829-kiosk1", 3, "id", "does not begin with its centre's id vn83-83-"),
     ("devices.csv", "vn83-83-kiosk1", "vn83-83-replay1", 3, "id", "reserved for replays"),
     ("devices.csv", "vn83-83-kiosk1", "vn83-83-gateway1", 3, "id", "already on line 2"),

@@ -76,7 +76,7 @@ def claims(section: str) -> list[Claim]:
 
 def all_claims() -> list[Claim]:
     texts = [(ROOT / page).read_text(encoding="utf-8") for page in CLAIMING_PAGES]
-    return [claim for text in texts for section in re.split(r"(?m)^(?=## )", text) for claim in claims(section)]
+    return [claim for text in texts for section in re.split(r"(?m)^(?=##+ )", text) for claim in claims(section)]
 
 
 def functions_by_module() -> dict[str, set[str]]:

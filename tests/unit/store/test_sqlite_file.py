@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.windows import DAY, HOUR, Window
 from telemetry.core.fold.event_spans import SAME_ENTRY_MS, SERVICE_LEVEL_REACH_MS, TICKET_LOOKBACK_MS
+from telemetry.core.fold.totals import Total
 from telemetry.core.protocol import events as ev
 from telemetry.store import Batch, ChangeRecord, StoredEvent
 from telemetry.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 T = 1_767_225_600_000
 CENTRE = "vn83-1"
@@ -73,3 +76,13 @@ def test_what_a_moved_event_leaves_is_folded_as_far_as_any_event_reaches(tmp_pat
         (moved,) = [c for c in store.changes_since(0) if c.end % HOUR]
     assert moved.start <= late - TICKET_LOOKBACK_MS
     assert moved.end >= late + SAME_ENTRY_MS + SERVICE_LEVEL_REACH_MS + 1
+
+
+def test_ever_new_names_of_sums_take_a_bounded_part_of_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("telemetry.store.sqlite.MAX_CACHED_SUM_NAMES", 3)
+    totals = [Total(CENTRE, f"service:{i}", "5m", T, "vn83", {"calls": 1, f"wait_{i}": i}) for i in range(10)]
+    with closing(SqliteStore(tmp_path / "s.db")) as store:
+        for _ in range(2):
+            store.replace_totals(CENTRE, "5m", AROUND, totals)
+            assert store.totals([CENTRE], "5m", AROUND) == totals
+            assert max(len(store._sum_keys), len(store._names_by_key)) <= 3
