@@ -22,6 +22,10 @@ HEAVY_BUCKETS = 1_000
 MAX_WAITING = 8
 """Costly questions that wait; more would occupy the threads of the others."""
 MAX_WAIT_S = 5.0
+MAX_STREAMS = 8
+"""Answers in parts that are sent at the same time; each holds one part in memory."""
+MAX_PART_WAIT_S = 60.0
+"""How long a part of an answer that has begun waits for its turn; then the connection is closed."""
 RETRY_AFTER_S = 5
 
 
@@ -39,11 +43,37 @@ class HeavyQueryGate:
         self.max_wait_s = max_wait_s
         self._turn = threading.Lock()
         self._places = threading.BoundedSemaphore(1 + MAX_WAITING)
+        self._streams = threading.BoundedSemaphore(MAX_STREAMS)
+
+    def open_stream(self) -> Callable[[], None]:
+        """Take the place of an answer in parts and return what frees it, once. Raises ServerBusy."""
+        if not self._streams.acquire(blocking=False):
+            raise ServerBusy
+        is_open = threading.Lock()
+
+        def close() -> None:
+            if is_open.acquire(blocking=False):
+                self._streams.release()
+
+        return close
+
+    @contextmanager
+    def admit_part(self, cost: QueryCost) -> Iterator[None]:
+        """Wait for the turn of a costly part of an answer that has begun. Raises ServerBusy after a minute."""
+        if not _is_heavy(cost):
+            yield
+            return
+        if not self._turn.acquire(timeout=MAX_PART_WAIT_S):
+            raise ServerBusy
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     @contextmanager
     def admit(self, cost: QueryCost) -> Iterator[None]:
         """Wait for the turn of a costly question; others pass. Raises ServerBusy."""
-        if cost.rows <= HEAVY_ROWS and cost.buckets <= HEAVY_BUCKETS:
+        if not _is_heavy(cost):
             yield
             return
         if not self._places.acquire(blocking=False):
@@ -62,6 +92,10 @@ class HeavyQueryGate:
         """Return the JSON of an answer that is computed and written in turn. Raises ServerBusy."""
         with self.admit(cost):
             return Response(build().model_dump_json(by_alias=True), media_type="application/json")
+
+
+def _is_heavy(cost: QueryCost) -> bool:
+    return cost.rows > HEAVY_ROWS or cost.buckets > HEAVY_BUCKETS
 
 
 def _get_gate(request: Request) -> HeavyQueryGate:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
 PROBLEMS = {
     "400": "A cursor that this list did not return.",
-    "404": "There is no such centre, device, system, service, objective or scope.",
+    "404": "There is no such centre, device, system, service, objective, scope or dataset.",
     "422": "A parameter is unknown, given twice or not valid, or the window is not.",
     "500": "A fault of the server; its log has the `trace_id`.",
     "503": "The store or the inventory cannot be read now, the server is starting, or busy; see Retry-After.",

@@ -16,6 +16,7 @@ from api.etags import check_etag
 from api.heavy_queries import HeavyQueryDep
 from api.pages import (
     centre as centre_page,
+    datasets as datasets_page,
     history as history_page,
     kpis as kpis_page,
     models as models_page,
@@ -173,6 +174,15 @@ def show_badges(request: Request, queries: QueriesDep) -> HTMLResponse:
         (f"badges_{kind}", [(f"/badges/{kind}/{i}.svg", n) for i, n in rows]) for kind, rows in names_by_kind.items()
     ]
     return pages.render(request, locale, "badges.html", {"groups": [(h, rows) for h, rows in groups if rows]})
+
+
+@router.get("/datasets", response_class=HTMLResponse)
+def show_datasets(request: Request, queries: QueriesDep) -> HTMLResponse:
+    """Show the open datasets with their files."""
+    pages = _get_renderer(request)
+    locale = pages.locale_for(request, queries.zone())
+    context = datasets_page.build_context(queries, locale)
+    return pages.render(request, locale, "datasets.html", context)
 
 
 def render_error_page(request: Request, status: int, cause: Exception | None) -> Response:

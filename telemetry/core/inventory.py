@@ -36,6 +36,7 @@ __all__ = (
     "ObjectiveClock",
     "ObjectivePeriod",
     "ObjectiveUnknownPolicy",
+    "OpenDataTerms",
     "OpeningHours",
     "ProcedureCount",
     "PublishedFigures",
@@ -326,6 +327,14 @@ class Commitment:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenDataTerms:
+    """Under which licence the province publishes its datasets, and who is to be named; empty: not declared."""
+
+    licence: str = ""
+    attribution: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Inventory:
     """Everything declared, indexed by id; `version` is a digest of the files."""
 
@@ -351,6 +360,7 @@ class Inventory:
     """In order of precedence: a later one replaces an earlier one of its name; see `telemetry.core.device_sources`."""
     coverage_floor: float = DEFAULT_COVERAGE_FLOOR
     """The least coverage, 0 to 1, with which a ratio is shown as a point; below it as a range."""
+    open_data: OpenDataTerms = OpenDataTerms()
     _by_centre: Mapping[str, tuple[Device, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:

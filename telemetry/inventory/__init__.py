@@ -96,6 +96,7 @@ def _build_inventory(folder: InventoryFolder, *, simulated: bool) -> Inventory:
         systems=systems,
         simulated=simulated,
         coverage_floor=province_settings.coverage_floor,
+        open_data=province_settings.open_data,
         procedures=kpi_files.build_procedures(folder.read_csv("procedures.csv", kpi_files.PROCEDURE_KEYS)),
     )
     inventory = _with_goals(folder, inventory)

@@ -18,6 +18,7 @@ from telemetry.core.inventory import (
     DeclaredPeriod,
     Device,
     DeviceKind,
+    OpenDataTerms,
     Service,
     System,
 )
@@ -43,7 +44,9 @@ SYSTEM_KINDS = (
     "identity", "seal", "app", "participation", "data", "network",
 )  # fmt: skip
 
-PROVINCE_KEYS = AllowedKeys(("id", "unit", "name_vi", "name_en", "zone", "hours"), ("centre_hours", "coverage_floor"))
+PROVINCE_KEYS = AllowedKeys(
+    ("id", "unit", "name_vi", "name_en", "zone", "hours"), ("centre_hours", "coverage_floor", "licence", "attribution")
+)
 UNIT_KEYS = AllowedKeys(("code", "level", "parent", "type", "name", "valid_from", "valid_to"))
 CENTRE_KEYS = AllowedKeys(
     ("id", "unit", "name_vi", "name_en", "owner_agency", "counters", "tickets_per_day", "services"),
@@ -69,6 +72,7 @@ class ProvinceSettings:
     weeks: Mapping[str, tuple[OpeningHours, ...]]
     calendar_tables: CalendarTables
     coverage_floor: float
+    open_data: OpenDataTerms
 
     def week(self, centre: str) -> tuple[OpeningHours, ...]:
         """Return a centre's week."""
@@ -98,7 +102,9 @@ def build_province(doc: TomlDocument, calendar: TomlDocument) -> ProvinceSetting
     names = root.text("name_vi"), root.text("name_en")
     zone = _parse_zone(root)
     floor = root.real("coverage_floor", 1) if "coverage_floor" in root.values else DEFAULT_COVERAGE_FLOOR
-    return ProvinceSettings(ident, unit, *names, zone, {**weeks, "": usual}, build_tables(calendar, zone), floor)
+    terms = OpenDataTerms(root.text("licence", ""), root.text("attribution", ""))
+    tables = build_tables(calendar, zone)
+    return ProvinceSettings(ident, unit, *names, zone, {**weeks, "": usual}, tables, floor, terms)
 
 
 def _parse_zone(root: Record) -> ZoneInfo:

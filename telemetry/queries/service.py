@@ -33,6 +33,8 @@ from telemetry.queries.forecasts import (
 from telemetry.queries.indicator_figures import IndicatorInputs
 from telemetry.queries.indicators import IndicatorQueries
 from telemetry.queries.network import NetworkViewCache, planned_maintenance, scope_of_centres
+from telemetry.queries.open_data.coverage import dataset_coverage
+from telemetry.queries.open_data.rows import OpenDataInputs
 from telemetry.queries.period_history import days_with_tickets, newest_day_with_tickets, read_period_history
 from telemetry.queries.queue_groups import add_offered_work, counters_by_bucket, group_key, group_rows
 from telemetry.queries.queues import QueueHistory, current_queues, empty_queue_row, queue_history_rows
@@ -55,12 +57,14 @@ if TYPE_CHECKING:
     from telemetry.core.figures.queue_periods import QueueHistoryRow
     from telemetry.core.in_service import ServicePeriods
     from telemetry.core.inventory import Inventory, Target, UnknownPolicy
+    from telemetry.core.open_data.catalogue import Dataset
     from telemetry.core.slo.history import BudgetSpend, HistoryPoint
     from telemetry.queries.availability import AvailabilityDimension, AvailabilityResult, ClockKind
     from telemetry.queries.buckets import BucketQuery, BucketSize, QueryCost
     from telemetry.queries.completeness import StoreStats
     from telemetry.queries.forecasts import ArrivalsForecast, CentreFlag, StaffingPlan
     from telemetry.queries.network import CachedNetworkView, MaintenanceWindow, NetworkStatus
+    from telemetry.queries.open_data.coverage import DatasetCoverage
     from telemetry.queries.period_history import DayRange, PeriodHistory
     from telemetry.queries.queue_groups import CounterKey, QueueGroup
     from telemetry.queries.queues import CurrentQueue
@@ -402,6 +406,18 @@ class Queries:
     def indicators(self) -> IndicatorQueries:
         """Return the questions about indicators."""
         return self._indicators
+
+    def open_data(self, centre: str | None = None) -> OpenDataInputs:
+        """Return what open datasets are made of: of all declared centres, or of one; raises NotFound."""
+        centres = self._declared_centres() if centre is None else [self.network().centre(centre)]
+        return OpenDataInputs(
+            self._store, self._inventory(), sorted(centres, key=lambda c: c.id), self.zone(centre), self._clock(),
+            self.availability, self._indicators,
+        )  # fmt: skip
+
+    def dataset_coverage(self, dataset: Dataset) -> DatasetCoverage:
+        """Return what an open dataset covers, and when it last changed."""
+        return dataset_coverage(dataset, self._inventory(), self.service_periods(), self.snapshot(), self._clock())
 
     def _indicator_inputs(self) -> IndicatorInputs:
         return IndicatorInputs(

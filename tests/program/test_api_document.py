@@ -94,7 +94,17 @@ def test_an_unknown_or_repeated_parameter_is_refused_with_a_suggestion(
 
 def test_head_is_get_without_a_body(net: Network, document: dict[str, Any]) -> None:
     values = {"centre": "vn83-a", "device": "vn83-a-kiosk1", "system": "vn83-portal", "slo": "x", "kpi": "DG-01"}
-    pages = ["/", "/centres/vn83-a", "/badges", "/docs", "/openapi.json", "/centres/nowhere", "/static/app.css"]
+    values["dataset"] = "queues"
+    pages = [
+        "/",
+        "/centres/vn83-a",
+        "/badges",
+        "/datasets",
+        "/docs",
+        "/openapi.json",
+        "/centres/nowhere",
+        "/static/app.css",
+    ]
     paths = [path.format(**values) for path in document["paths"] if path != "/api/v1/events"]
     for path in [*paths, *pages]:
         get, head = net.client.get(path), net.client.head(path)

@@ -99,7 +99,12 @@ def test_every_setting_of_the_server_has_its_default() -> None:
 
 def test_every_key_of_a_province_has_its_default() -> None:
     required = {*PROVINCE_KEYS.required}
-    defaults = {"coverage_floor": written(DEFAULT_COVERAGE_FLOOR), "centre_hours": "none"}
+    defaults = {
+        "coverage_floor": written(DEFAULT_COVERAGE_FLOOR),
+        "centre_hours": "none",
+        "licence": "none",
+        "attribution": "none",
+    }
     said = table("docs/reference/settings.md", "Of the province: `province.toml`")
     assert set(defaults) == {*PROVINCE_KEYS.optional}
     assert said == dict.fromkeys(required, "required") | defaults
