@@ -112,8 +112,8 @@ def _with_numbers(
 ) -> WaitModelFile:
     return msgspec.structs.replace(
         model,
-        p50=quantiles.p50 if quantiles else (),
-        p90=quantiles.p90 if quantiles else (),
+        p50=quantiles.p50 if quantiles else None,
+        p90=quantiles.p90 if quantiles else None,
         log_factor_p50=recalibrated.p50.log_factor,
         log_factor_p90=recalibrated.p90.log_factor,
         kind_log_factors=kind_values({kind: part.log_factor for kind, part in recalibrated.kinds.items()}),

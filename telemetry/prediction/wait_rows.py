@@ -9,12 +9,20 @@ from typing import TYPE_CHECKING
 
 from telemetry.core.queueing.recalibration import RecalibratedWaits
 from telemetry.core.queueing.scoring import P50, P90, ScoredWait
-from telemetry.core.queueing.wait_model import FittedQuantiles, QuantileModel
+from telemetry.core.queueing.wait_features import FEATURES
+from telemetry.core.queueing.wait_model import FittedQuantiles
 
 if TYPE_CHECKING:
     from telemetry.core.queueing.predicted_wait import PredictedWait
     from telemetry.core.queueing.waiting_line import TicketKind
 
+P50_PENALTY, P90_PENALTY = 0.004, 0.003
+"""Weights of the absolute sum of a model's weights, chosen by cross-validation on training days."""
+FACTORS = (
+    "drain_p50", "drain_p90", "head_of_line_s", "ahead", "busy_able", "typical_wait_s", "head_start_s", "calls_5m",
+    "mean_of_5_waits_s",
+)  # fmt: skip
+"""The features whose products the median has; the 90 % bound has none: few waits lie near it."""
 MIN_ROWS = 300
 """Fewer rows are not fitted: the drained waits stand."""
 SETTLING_SHARE = 0.8
@@ -50,18 +58,14 @@ def fit_nothing(_rows: Sequence[WaitRow]) -> FittedQuantiles | None:
 
 
 def fit_quantiles(rows: Sequence[WaitRow]) -> FittedQuantiles | None:
-    """Fit median and 90 % bound, each the mean of two forests and twice a linear model; None with few rows."""
+    """Fit median and 90 % bound; None with few rows."""
     if len(rows) < MIN_ROWS:
         return None
-    from telemetry.prediction.quantile_fit import SIZES, fit_linear, fit_trees  # noqa: PLC0415  # loads in seconds
+    from telemetry.prediction.quantile_fit import FitRules, fit_linear  # noqa: PLC0415  # most processes never fit
 
     features, waits = [row.features for row in rows], [row.wait_s for row in rows]
-    fitted: list[tuple[QuantileModel, ...]] = []
-    for share in (P50, P90):
-        linear = fit_linear(features, waits, share)
-        fitted.append((*(fit_trees(features, waits, share, sizes) for sizes in SIZES), linear, linear))
-    p50, p90 = fitted
-    return FittedQuantiles(p50, p90)
+    p50 = fit_linear(features, waits, FitRules(P50, P50_PENALTY, tuple(FEATURES.index(name) for name in FACTORS)))
+    return FittedQuantiles(p50, fit_linear(features, waits, FitRules(P90, P90_PENALTY)))
 
 
 def settle_recalibration(rows: Sequence[WaitRow], fit: FitQuantiles) -> RecalibratedWaits:

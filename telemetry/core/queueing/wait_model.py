@@ -8,34 +8,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from telemetry.core.queueing.boosted_trees import BoostedTrees
 from telemetry.core.queueing.drain import drain
-from telemetry.core.queueing.linear_quantile import LinearQuantile
 from telemetry.core.queueing.predicted_wait import PredictedWait
 from telemetry.core.queueing.wait_features import FEATURES, wait_features
 
 if TYPE_CHECKING:
     from telemetry.core.queueing.drain import Newcomer
+    from telemetry.core.queueing.linear_quantile import LinearQuantile
     from telemetry.core.queueing.queue_profile import QueueProfile
     from telemetry.core.queueing.waiting_line import LineState
 
 MIN_WAIT_S = 1.0
 """No predicted wait is shorter than this, s."""
-QuantileModel = BoostedTrees | LinearQuantile
 _DRAIN_P50, _DRAIN_P90 = FEATURES.index("drain_p50"), FEATURES.index("drain_p90")
 
 
 @dataclass(frozen=True, slots=True)
 class FittedQuantiles:
-    """The learned median and 90 % bound over `FEATURES`; several models of each are averaged."""
+    """The learned median and 90 % bound over `FEATURES`."""
 
-    p50: tuple[QuantileModel, ...]
-    p90: tuple[QuantileModel, ...]
+    p50: LinearQuantile
+    p90: LinearQuantile
 
     def predict(self, row: tuple[float, ...]) -> PredictedWait:
         """Return the prediction for one row of features."""
-        p50 = max(sum(model.predict(row) for model in self.p50) / len(self.p50), MIN_WAIT_S)
-        return PredictedWait(p50, max(sum(model.predict(row) for model in self.p90) / len(self.p90), p50))
+        p50_s = max(self.p50.predict(row), MIN_WAIT_S)
+        return PredictedWait(p50_s, max(self.p90.predict(row), p50_s))
 
 
 @dataclass(frozen=True, slots=True)

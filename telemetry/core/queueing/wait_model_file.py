@@ -12,10 +12,11 @@ import msgspec
 from msgspec import Meta, Struct
 
 from telemetry.core.protocol.event_fields import Count, Instant
+from telemetry.core.queueing.linear_quantile import LinearQuantile
 from telemetry.core.queueing.queue_profile import QueueProfile
 from telemetry.core.queueing.recalibration import RecalibratedWaits
 from telemetry.core.queueing.wait_features import FEATURES
-from telemetry.core.queueing.wait_model import FittedQuantiles, QuantileModel, WaitPredictor
+from telemetry.core.queueing.wait_model import FittedQuantiles, WaitPredictor
 from telemetry.core.queueing.waiting_line import TicketKind
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from telemetry.core.fold.live_row_types import WaitMethod
 
-MODEL_FORMAT = 1
+MODEL_FORMAT = 2
 BacktestWinner = Literal["learned", "drain", "champion", ""]
 HASH_DIGITS = 12
 """So many digits of the SHA-256 name a model."""
@@ -93,8 +94,8 @@ class WaitModelFile(Struct, frozen=True):
     rows: Count
     profile: ProfileFile
     features: tuple[str, ...] = FEATURES
-    p50: tuple[QuantileModel, ...] = ()
-    p90: tuple[QuantileModel, ...] = ()
+    p50: LinearQuantile | None = None
+    p90: LinearQuantile | None = None
     log_factor_p50: float = 0.0
     log_factor_p90: float = 0.0
     kind_log_factors: tuple[KindValue, ...] = ()
@@ -108,7 +109,8 @@ class WaitModelFile(Struct, frozen=True):
 
     def predictor(self) -> WaitPredictor:
         """Return what predicts."""
-        return WaitPredictor(_profile_of(self.profile), FittedQuantiles(self.p50, self.p90) if self.p50 else None)
+        fitted = FittedQuantiles(self.p50, self.p90) if self.p50 and self.p90 else None
+        return WaitPredictor(_profile_of(self.profile), fitted)
 
     def recalibration(self) -> RecalibratedWaits:
         """Return the recalibration at the time of the fit."""
@@ -129,11 +131,12 @@ def decode_model(body: bytes) -> WaitModelFile:
     """Return the model of a file; raises InvalidModel."""
     try:
         model = msgspec.json.decode(body, type=WaitModelFile)
-        if model.format != MODEL_FORMAT or model.features != FEATURES or bool(model.p50) != bool(model.p90):
+        if model.format != MODEL_FORMAT or model.features != FEATURES or (model.p50 is None) != (model.p90 is None):
             msg = f"format {model.format}, {len(model.features)} features"
             raise InvalidModel(msg)
-        for part in (*model.p50, *model.p90):
-            part.validate(len(model.features))
+        for part in (model.p50, model.p90):
+            if part is not None:
+                part.validate(len(model.features))
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise InvalidModel(str(error)) from error
     return model

@@ -1,51 +1,58 @@
 from __future__ import annotations
 
-import math
 import random
 
+import numpy as np
 import pytest
 
-from telemetry.core.queueing.linear_quantile import OFFSET_S, log_scale
 from telemetry.core.queueing.scoring import pinball_loss
+from telemetry.prediction.quantile_fit import FitRules, fit_linear, fit_weights
 
 
-def test_plain_numbers_predict_what_the_library_predicts() -> None:
-    sklearn = pytest.importorskip("sklearn.ensemble")
-    from telemetry.prediction import quantile_fit
-
-    random_ = random.Random(5)
-    rows = [[random_.randrange(100), random_.randrange(100)] for _ in range(400)]
-    targets = [row[0] + random_.expovariate(0.1) for row in rows]
-    fitted = quantile_fit.fit_trees(rows, targets, 0.9, quantile_fit.TreeSizes(30, 3))
-    again = quantile_fit.fit_trees(rows, targets, 0.9, quantile_fit.TreeSizes(30, 3))
-    assert fitted == again
-    fitted.validate(2)
-    library = sklearn.GradientBoostingRegressor(
-        loss="quantile", alpha=0.9, n_estimators=30, learning_rate=quantile_fit.RATE,
-        max_depth=3, min_samples_leaf=quantile_fit.MIN_LEAF, subsample=0.5, max_features=0.5,
-        random_state=quantile_fit.SEED,
-    ).fit(rows, targets)  # fmt: skip
-    expected = [float(value) for value in library.predict(rows)]
-    assert [fitted.predict(row) for row in rows] == pytest.approx(expected)
-    constant = sorted(targets)[360]
-    loss = sum(pinball_loss(y, fitted.predict(row), 0.9) for row, y in zip(rows, targets, strict=True))
-    assert loss < sum(pinball_loss(y, constant, 0.9) for y in targets)
+def penalised_loss(columns: np.ndarray, targets: np.ndarray, weights: np.ndarray, rules: FitRules) -> float:
+    errors = targets - weights[0] - columns @ weights[1:]
+    loss = np.where(errors > 0, rules.share * errors, (rules.share - 1) * errors).mean()
+    return float(loss + rules.penalty * np.abs(weights[1:]).sum())
 
 
-def test_a_linear_model_is_plain_numbers_that_the_library_predicts() -> None:
-    linear_model = pytest.importorskip("sklearn.linear_model")
-    from telemetry.prediction import quantile_fit
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_no_other_weights_nearby_have_a_smaller_loss(share: float) -> None:
+    random_ = np.random.default_rng(3)
+    columns = random_.normal(size=(400, 4))
+    targets = columns @ np.array([1.0, -0.5, 0.0, 0.0]) + random_.exponential(size=400)
+    rules = FitRules(share, 0.01)
+    weights = fit_weights(columns, targets, rules)
+    least = penalised_loss(columns, targets, weights, rules)
+    others = [weights + step * random_.normal(size=5) for step in (0.003, 0.01, 0.1) for _ in range(200)]
+    assert min(penalised_loss(columns, targets, other, rules) for other in others) > least - 1e-5
+    assert (targets <= weights[0] + columns @ weights[1:]).mean() == pytest.approx(share, abs=0.02)
 
+
+def test_a_heavy_penalty_leaves_the_quantile_alone() -> None:
+    columns, targets = np.random.default_rng(4).normal(size=(101, 2)), np.arange(101.0)
+    weights = fit_weights(columns, targets, FitRules(0.9, 100.0))
+    assert weights == pytest.approx([90.0, 0.0, 0.0], abs=0.2)
+
+
+def test_a_fit_is_plain_numbers_and_the_same_each_time() -> None:
     random_ = random.Random(6)
-    rows = [[float(random_.randrange(100)), -1.0, float(random_.randrange(9))] for _ in range(200)]
+    rows = [[float(random_.randrange(100)), -1.0, float(random_.randrange(9))] for _ in range(300)]
     waits = [row[0] * random_.uniform(0.5, 2.0) for row in rows]
-    fitted = quantile_fit.fit_linear(rows, waits, 0.5)
+    fitted = fit_linear(rows, waits, FitRules(0.5, 0.003, (0, 1)))
+    assert fitted == fit_linear(rows, waits, FitRules(0.5, 0.003, (0, 1)))
     fitted.validate(3)
-    scaled = [[log_scale(value) for value in row] for row in rows]
-    centred = [[(v - c) / s for v, c, s in zip(row, fitted.centres, fitted.spreads, strict=True)] for row in scaled]
-    library = linear_model.QuantileRegressor(quantile=0.5, alpha=quantile_fit.PENALTY, solver="highs")
-    library.fit(centred, [math.log(wait + OFFSET_S) for wait in waits])
-    expected = [math.exp(float(value)) - OFFSET_S for value in library.predict(centred)]
-    assert [fitted.predict(row) for row in rows] == pytest.approx(expected)
+    assert {type(number) for number in (fitted.intercept, *fitted.weights, *fitted.centres, *fitted.spreads)} == {float}
     within = sum(wait <= fitted.predict(row) for row, wait in zip(rows, waits, strict=True))
     assert within / len(rows) == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_product_learns_that_one_feature_matters_where_another_is_large() -> None:
+    random_ = random.Random(7)
+    rows = [[float(random_.randrange(200)), 600.0 * random_.randrange(2)] for _ in range(600)]
+    waits = [20 + (row[0] if row[1] else 0.0) + random_.uniform(0, 5) for row in rows]
+
+    def loss(factors: tuple[int, ...]) -> float:
+        fitted = fit_linear(rows, waits, FitRules(0.5, 0.001, factors))
+        return sum(pinball_loss(wait, fitted.predict(row), 0.5) for row, wait in zip(rows, waits, strict=True))
+
+    assert loss((0, 1)) < 0.5 * loss(())

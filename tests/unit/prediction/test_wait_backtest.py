@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from telemetry.core.calendar.windows import DAY, Window
-from telemetry.core.queueing.boosted_trees import BoostedTrees, RegressionTree
 from telemetry.core.queueing.wait_features import FEATURES
 from telemetry.core.queueing.wait_model import FittedQuantiles
 from telemetry.core.queueing.waiting_line import TicketKind
 from telemetry.prediction.wait_backtest import WaitBacktest
 from telemetry.prediction.wait_report import compare_methods
 from telemetry.prediction.wait_rows import WaitRow, fit_nothing, fit_quantiles, settle_recalibration
+from tests.unit.constant_quantile import constant_quantile
 from tests.unit.queue_days import MONDAY, ZONE, TicketLog, change_after, simulate_days
 
 if TYPE_CHECKING:
@@ -35,8 +35,7 @@ def run(events: Sequence[Event], fit: FitQuantiles = fit_nothing, tested: Window
 def fit_mean(rows: Sequence[WaitRow]) -> FittedQuantiles:
     """Learn something of every row at once: a fit that sees a later wait or feature changes."""
     mean = sum(sum(row.features) + row.wait_s for row in rows) / len(rows)
-    leaf = BoostedTrees(mean, 0.1, (RegressionTree((0,), (0.0,), (-1,), (-1,), (1.0,)),))
-    return FittedQuantiles((leaf,), (leaf,))
+    return FittedQuantiles(constant_quantile(mean), constant_quantile(mean))
 
 
 @cache

@@ -11,7 +11,6 @@ import pytest
 from motcua.refit import is_due
 from telemetry.core.calendar.windows import DAY, HOUR, Window
 from telemetry.core.fold.totals import Total
-from telemetry.core.queueing.boosted_trees import BoostedTrees
 from telemetry.core.queueing.wait_features import FEATURES
 from telemetry.core.queueing.wait_model import FittedQuantiles
 from telemetry.core.queueing.wait_model_file import decode_backtest, decode_model, encode_model
@@ -20,6 +19,7 @@ from telemetry.prediction.wait_refit import RefitTask, refit_waits
 from telemetry.prediction.wait_rows import fit_nothing
 from telemetry.store import WAIT_MODELS_CHECKPOINT, Batch, StoredEvent, wait_backtest_name, wait_model_name
 from telemetry.store.sqlite import SqliteStore
+from tests.unit.constant_quantile import constant_quantile
 from tests.unit.queue_days import MONDAY, ZONE, simulate_days
 from tests.unit.rollup.test_rollup import world
 
@@ -37,7 +37,7 @@ TASK = RefitTask("c1", ZONE, NOW)
 
 
 def constant(value: float) -> FittedQuantiles:
-    return FittedQuantiles((BoostedTrees(value, 1.0, ()),), (BoostedTrees(2 * value, 1.0, ()),))
+    return FittedQuantiles(constant_quantile(value), constant_quantile(2 * value))
 
 
 def fit_poorly(_rows: Sequence[WaitRow]) -> FittedQuantiles:

@@ -4,9 +4,14 @@ import math
 
 import pytest
 
-from telemetry.core.queueing.boosted_trees import BoostedTrees, InvalidTree, RegressionTree
 from telemetry.core.queueing.drain import Newcomer
-from telemetry.core.queueing.linear_quantile import OFFSET_S, InvalidLinearModel, LinearQuantile
+from telemetry.core.queueing.linear_quantile import (
+    MAX_FACTOR,
+    OFFSET_S,
+    FeatureProduct,
+    InvalidLinearModel,
+    LinearQuantile,
+)
 from telemetry.core.queueing.predicted_wait import PredictedWait
 from telemetry.core.queueing.queue_profile import QueueProfile
 from telemetry.core.queueing.recalibration import RecalibratedWaits, Recalibration
@@ -14,39 +19,17 @@ from telemetry.core.queueing.scoring import ScoredWait, pinball_loss, quantile, 
 from telemetry.core.queueing.wait_features import FEATURES
 from telemetry.core.queueing.wait_model import FittedQuantiles, WaitPredictor
 from telemetry.core.queueing.waiting_line import IdleCounter, LineState, TicketKind
-
-STUMP = RegressionTree((1, 0, 0), (10.0, 0.0, 0.0), (1, -1, -1), (2, -1, -1), (0.0, -5.0, 5.0))
-
-
-@pytest.mark.parametrize(("value", "expected"), [(10.0, 20 - 0.5), (10.1, 20 + 0.5)])
-def test_a_tree_is_followed_to_its_leaf(value: float, expected: float) -> None:
-    trees = BoostedTrees(20.0, 0.1, (STUMP,))
-    trees.validate(2)
-    assert trees.predict((0.0, value)) == expected
+from tests.unit.constant_quantile import constant_quantile
 
 
-@pytest.mark.parametrize(
-    "tree",
-    [
-        RegressionTree((), (), (), (), ()),
-        RegressionTree((0,), (0.0, 1.0), (-1,), (-1,), (1.0,)),
-        RegressionTree((0, 0), (0.0, 0.0), (0, -1), (1, -1), (0.0, 0.0)),  # its own child: endless
-        RegressionTree((0, 0), (0.0, 0.0), (1, -1), (2, -1), (0.0, 0.0)),
-        RegressionTree((2, 0, 0), (0.0,) * 3, (1, -1, -1), (2, -1, -1), (0.0,) * 3),
-    ],
-)
-def test_what_is_no_tree_is_refused(tree: RegressionTree) -> None:
-    with pytest.raises(InvalidTree):
-        BoostedTrees(0.0, 1.0, (tree,)).validate(2)
-
-
-def test_learned_quantiles_are_averaged_and_never_cross() -> None:
-    def leaf(value: float) -> BoostedTrees:
-        return BoostedTrees(value, 1.0, ())
-
+def test_learned_quantiles_never_cross() -> None:
     row = (0.0,) * len(FEATURES)
-    assert FittedQuantiles((leaf(10), leaf(30)), (leaf(90),)).predict(row) == PredictedWait(20.0, 90.0)
-    assert FittedQuantiles((leaf(-9),), (leaf(-3),)).predict(row) == PredictedWait(1.0, 1.0)
+    assert figures(FittedQuantiles(constant_quantile(20), constant_quantile(90)).predict(row)) == (20.0, 90.0)
+    assert figures(FittedQuantiles(constant_quantile(-9), constant_quantile(-3)).predict(row)) == (1.0, 1.0)
+
+
+def figures(predicted: PredictedWait) -> tuple[float, float]:
+    return round(predicted.p50_s, 6), round(predicted.p90_s, 6)
 
 
 def test_without_learned_quantiles_the_drained_waits_stand() -> None:
@@ -54,10 +37,8 @@ def test_without_learned_quantiles_the_drained_waits_stand() -> None:
     predictor = WaitPredictor(QueueProfile(pauses=(10.0,) * 9))
     row = predictor.features_of(line, newcomer)
     assert predictor.predict_row(row) == PredictedWait(6.0, 6.0)
-    learned = WaitPredictor(
-        predictor.profile, FittedQuantiles((BoostedTrees(7.0, 1.0, ()),), (BoostedTrees(8.0, 1.0, ()),))
-    )
-    assert learned.predict_row(row) == PredictedWait(7.0, 8.0)
+    learned = WaitPredictor(predictor.profile, FittedQuantiles(constant_quantile(7), constant_quantile(8)))
+    assert figures(learned.predict_row(row)) == (7.0, 8.0)
 
 
 def test_recalibration_brings_the_share_to_the_wanted_one() -> None:
@@ -109,6 +90,17 @@ def test_a_linear_model_adds_on_the_logarithmic_scale() -> None:
     for faulty in (
         LinearQuantile(0.0, (1.0,), (1.0,), (1.0,)),
         LinearQuantile(0.0, (1.0, 1.0), (1.0, 1.0), (1.0, 0.0)),
+        LinearQuantile(0.0, (1.0, 1.0), (1.0, 1.0), (1.0, 1.0), (FeatureProduct(0, 2, 1.0),)),
+        LinearQuantile(0.0, (1.0, 1.0), (1.0, 1.0), (1.0, 1.0), (FeatureProduct(-1, 0, 1.0),)),
     ):
         with pytest.raises(InvalidLinearModel):
             faulty.validate(2)
+
+
+def test_a_product_counts_where_both_features_are_large_and_is_bounded() -> None:
+    centres = (math.log(11.0), math.log(11.0))
+    model = LinearQuantile(math.log(60.0), (0.0, 0.0), centres, (0.1, 0.1), (FeatureProduct(0, 1, 0.5),))
+    one_spread = 11.0 * math.exp(0.1) - 11.0
+    assert model.predict((0.0, 99.0)) == pytest.approx(60.0 - OFFSET_S)
+    assert model.predict((one_spread, one_spread)) == pytest.approx(60.0 * math.exp(0.5) - OFFSET_S)
+    assert model.predict((one_spread, 1e9)) == pytest.approx(60.0 * math.exp(0.5 * MAX_FACTOR) - OFFSET_S)
