@@ -240,7 +240,7 @@ def waits_rows(result: dict[str, Any]) -> Iterator[TableRow]:
     for name, group in result["groups"].items():
         yield f"… {name} ({group['tickets']:,})", "86–94 %", f"{group['share_within']:.1%}"
     cost = result["cost"]
-    walk = f"{cost['walk_s']:.0f} s to walk ten days, {cost['fit_s']:.0f} s to fit {cost['rows']:,} rows"
+    walk = f"{cost['walk_s']:.0f} s to walk ten days, {cost['fit_s']:.1f} s to fit {cost['rows']:,} rows"
     yield "… what a refit takes", "≤ 60 s, ≤ 300 MB", f"{walk}; peak {cost['peak_mb']:.0f} MB"
     yield "… prediction for a newcomer", "< 20 ms", f"{cost['predict_ms']:.1f} ms"
 
