@@ -14,6 +14,7 @@ from rich.table import Table
 from edge_agent.mapping.importer import ImportedLog
 from edge_agent.mapping.log_check import FaultCounts
 from edge_agent.mapping.ticket_ledger import TicketLedger
+from telemetry.core.calendar.calendar_values import describe_hours
 from telemetry.core.calendar.windows import to_local
 from telemetry.core.figures.dossiers import DossierFigures
 from telemetry.core.inventory import Centre, OpeningHours
@@ -211,8 +212,7 @@ def _dossiers_text(figures: DossierFigures, log: ImportedLog) -> str:
 
 def hours_text(hours: Iterable[OpeningHours]) -> str:
     """Return opening hours in one line, e.g. `Mon 07:30-17:00, Tue 07:30-17:00`."""
-    days = zip(_WEEKDAYS, hours, strict=True)
-    return ", ".join(f"{name} {start:%H:%M}-{end:%H:%M}" for name, day in days for start, end in day)
+    return ", ".join(f"{name} {describe_hours(day)}" for name, day in zip(_WEEKDAYS, hours, strict=True) if day)
 
 
 def _lines(lines: list[int]) -> str:

@@ -15,7 +15,8 @@ from api.pages.periods import Period, period_query
 from api.pages.picker import build_picker, day_texts, period_title
 from api.pages.places import ServiceNames, has_simulated_data, newest_day, threshold_of
 from api.times import rfc3339
-from telemetry.core.calendar.windows import Window
+from telemetry.core.calendar.calendar_values import ALWAYS_OPEN
+from telemetry.core.calendar.windows import DAY, Window
 from telemetry.core.inventory import local_date
 from telemetry.core.scope import Scope
 from telemetry.queries.period_history import DayRange
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from telemetry.queries.service import Queries
 
 _TIME_HEADINGS = {"30m": "half_hour", "1h": "half_hour", "1d": "day", "1mo": "month"}
+
+SETTLING_MS = 7 * DAY
+"""Figures this young may still change: devices send late what they could not send before, ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,8 @@ def build_context(
         "threshold_s": threshold_s,
         "sentence": summary_sentence(history, locale, threshold_s, empty_key(queries, place, period)),
         "reason": "" if is_chosen else locale.t("newest_period", **day_texts(days, locale)),
+        "opening_hours": opening_hours_note(place, locale),
+        "is_settling": days.window.end > now - SETTLING_MS and not (place.centre and place.centre.imported),
         "stale": False,
         "last_data": None,
         "mood": "closed" if history.is_empty else "imported" if place.centre and place.centre.imported else "period",
@@ -109,6 +115,18 @@ def build_context(
         "health": queries.store_stats(),
         "inventory": queries.inventory(),
     }  # fmt: skip
+
+
+def opening_hours_note(place: HistoryPlace, locale: PageLocale) -> str:
+    """Return from where an imported log's opening hours are; empty for a place of the inventory."""
+    centre = place.centre
+    if centre is None or not centre.imported:
+        return ""
+    if not centre.derived_hours and centre.hours == ALWAYS_OPEN:  # an import of an earlier version names none
+        return ""
+    if centre.derived_hours:
+        return locale.t("hours_derived", hours=locale.weekly_hours(centre.derived_hours))
+    return locale.t("hours_declared", hours=locale.weekly_hours(centre.hours))
 
 
 def empty_key(queries: Queries, place: HistoryPlace, period: Period) -> str:

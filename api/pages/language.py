@@ -7,20 +7,23 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from importlib import resources
+from itertools import groupby
 from math import ceil, floor
 from typing import TYPE_CHECKING, Literal
 
 from babel.dates import format_date, format_datetime, format_time
 from babel.numbers import format_decimal, format_percent
 
+from telemetry.core.calendar.calendar_values import describe_hours
 from telemetry.core.calendar.windows import to_local
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from zoneinfo import ZoneInfo
 
     from fastapi import Request
 
+    from telemetry.core.calendar.calendar_values import OpeningHours
     from telemetry.core.figures.accounting import CoveredRatio
     from telemetry.core.figures.condition import Reason
     from telemetry.core.fold.live_row_types import ExpectedWait
@@ -181,6 +184,17 @@ class PageLocale:
     def day_of(self, t: int) -> str:
         """Return the local date of a time, with its weekday."""
         return self.day(to_local(t, self.zone).date())
+
+    def weekly_hours(self, hours: Sequence[OpeningHours]) -> str:
+        """Return the opening hours of a week from Monday, equal neighbours as one: `Mon–Fri 07:30-16:30`."""
+        names = [str(format_date(date(2024, 1, 1 + place), "EEE", locale=self.lang)) for place in range(7)]
+        texts = []
+        for text, run in groupby(enumerate(hours), lambda entry: describe_hours(entry[1])):
+            places = [place for place, _ in run]
+            span = names[places[0]] if len(places) == 1 else f"{names[places[0]]}–{names[places[-1]]}"
+            if text:
+                texts.append(f"{span} {text}")
+        return "; ".join(texts)
 
     def plain_date(self, day: date) -> str:
         """Return a date without its weekday."""

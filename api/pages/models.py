@@ -21,7 +21,7 @@ def build_context(queries: Queries, locale: PageLocale) -> dict[str, Any]:
         "stale": status.stale,
         "last_data": status.last_data,
         "freshness": Freshness(status.last_data, status.network.now),
-        "mood": status.condition,
+        "mood": "period",
         "sentence": locale.t("models_intro"),
         "health": queries.store_stats(),
         "inventory": status.network.inventory,

@@ -46,6 +46,7 @@ def build_context(queries: Queries, locale: PageLocale, place: HistoryPlace) -> 
         "first": ordered[:FIRST_CENTRES],
         "rest": ordered[FIRST_CENTRES:],
         "imported": sort_worst_first(status.imported),
+        "imports_first": status.condition == "planned",
         "systems": sorted(status.systems, key=lambda v: attention_key(v.assessment, 0, v.system.id)),
         "inventory": inventory,
         **_wait_context(status, locale),

@@ -102,18 +102,21 @@ def _read_objects(text: str, place: int, line: int, closing: str = "") -> Iterat
         yield line, value
 
 
-def flatten_object(value: dict[str, Any], decimal: str = ".", prefix: str = "") -> dict[str, str]:
+def flatten_object(
+    value: dict[str, Any], decimal: str = ".", prefix: str = "", *, from_end: bool = False
+) -> dict[str, str]:
     """Return a JSON object as cells: `{"ticket": {"no": 7}}` has the column `ticket.no`; null is an empty cell.
 
-    An element of a list has its place in the name, from 0: `calls.0.desk`.
+    An element of a list has its place in the name, from 0: `calls.0.desk`; with `from_end` also `calls.-1.desk`.
     """
     cells: dict[str, str] = {}
     for key, part in value.items():
         name = normalize_name(f"{prefix}{key}")
         if isinstance(part, list):
-            part = {str(place): element for place, element in enumerate(part)}  # noqa: PLW2901
+            places = range(-len(part) if from_end else 0, len(part))
+            part = {str(place): part[place] for place in places}  # noqa: PLW2901
         if isinstance(part, dict):
-            cells |= flatten_object(part, decimal, f"{name}.")
+            cells |= flatten_object(part, decimal, f"{name}.", from_end=from_end)
         elif isinstance(part, bool):
             cells[name] = str(part).lower()
         elif isinstance(part, float):

@@ -32,6 +32,10 @@ MAX_KINDS = 100
 MAX_VALUES = 1_000
 """Most different texts of a column that are counted one by one."""
 HALF_HOUR_MS = 1_800_000
+BUSY_SHARE = 0.1
+"""A half hour is open with this share of the tickets that the third busiest one of its weekday has."""
+LONGEST_BREAK_MIN = 180
+"""From one open half hour to the next, min; beyond that the smaller part is none of the weekday's hours."""
 DAY_FIRST, MONTH_FIRST = "%d", "%m"
 _DAY_OR_MONTH = re.compile("%[dm]")
 
@@ -135,22 +139,19 @@ def _texts_tested(mapping: ReplayMapping) -> dict[str, frozenset[str]]:
 
 def _busy_hours(arrivals: Counter[int]) -> OpeningHours:
     """Return the interval of one weekday from its tickets by minute of the day."""
-    threshold = arrivals.total() / 200
-    first = _first_busy(sorted(arrivals.items()), threshold)
-    last = _first_busy(sorted(arrivals.items(), reverse=True), threshold)
-    if first is None or last is None:
+    highest = sorted(arrivals.values())[-min(len(arrivals), 3)] if arrivals else 0
+    busy = sorted(minute for minute, count in arrivals.items() if count >= highest * BUSY_SHARE)
+    runs: list[list[int]] = []
+    for minute in busy:
+        if runs and minute - runs[-1][-1] <= LONGEST_BREAK_MIN:
+            runs[-1].append(minute)
+        else:
+            runs.append([minute])
+    if not runs:
         return ()
-    end = min(last + 30, 1440) % 1440
+    longest = max(runs, key=lambda run: sum(arrivals[minute] for minute in run))
+    first, end = longest[0], min(longest[-1] + 30, 1440) % 1440
     return ((time(first // 60, first % 60), time(end // 60, end % 60)),)
-
-
-def _first_busy(arrivals: Iterable[tuple[int, int]], threshold: float) -> int | None:
-    passed = 0
-    for minute, count in arrivals:
-        passed += count
-        if passed >= threshold:
-            return minute
-    return None
 
 
 @dataclass(slots=True)
@@ -261,7 +262,8 @@ class LogCheck:
     def derive_hours(self) -> tuple[OpeningHours, ...]:
         """Return for each weekday the time in which tickets entered, in half hours; () without any ticket.
 
-        The first and last half hours that together have less than 1 in 200 of the weekday's tickets are left out.
+        Half hours with less than a tenth of the weekday's third busiest one are left out, and so is what a break of
+        more than three hours parts from most tickets: the end of the evening before.
         """
         by_weekday: list[Counter[int]] = [Counter() for _ in range(7)]
         for half_hour, count in self.arrivals.items():

@@ -152,12 +152,13 @@ class TableReader:
     def _object_rows(self, objects: Iterable[tuple[int, object]]) -> Iterator[TableRow]:
         missing = dict.fromkeys(self.mapping.columns)
         blank = dict.fromkeys(self.mapping.columns, "")
+        from_end = any(".-" in column for column in self.mapping.columns)
         for line, value in objects:
             if not isinstance(value, dict):
                 self.report(line, "row", "is no JSON object", "write one object in each line, or one list of objects")
                 continue
             try:
-                cells = flatten_object(value, self.mapping.decimal)
+                cells = flatten_object(value, self.mapping.decimal, from_end=from_end)
             except (ValueError, RecursionError):
                 self.report(line, "row", "is nested too deeply, or has a number without end", "correct this object")
                 continue

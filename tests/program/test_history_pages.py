@@ -8,11 +8,12 @@ import re
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from telemetry.core.calendar.windows import Window
 from telemetry.core.fold.histogram_buckets import histogram_of
-from telemetry.core.fold.live_row_types import CentreNow
+from telemetry.core.fold.live_row_types import CentreNow, ImportFacts
 from telemetry.core.in_service import ServicePeriod, ServicePeriods
 from telemetry.queries.period_history import DayRange, read_period_history
 from telemetry.queries.service import Queries
@@ -294,6 +295,26 @@ def test_an_import_opens_on_its_newest_day_and_says_so(net: Network) -> None:
     assert "trang mở ở" not in chosen
     assert "09:00: 2 lượt, 2 đã phục vụ, chờ trung bình 1,1 phút" in chosen
     assert [r["from"][:10] for r in rows_of(net, "/centres/replay-bank/history.csv")] == ["2026-11-02", "2026-11-03"]
+
+
+def test_an_import_says_whether_its_hours_are_derived_or_declared(net: Network) -> None:
+    import_log(net)
+    assert 'id="opening-hours"' not in page(net, "/centres/replay-bank"), "the import of an earlier version names none"
+    weekday = (("07:30", "11:30"), ("13:00", "00:00"))
+    facts = ImportFacts(hours=(*[weekday] * 5, (), ()), derived_hours=True)
+    row = CentreNow(centre="replay-bank", at=net.time[0], state="unknown", declared={"name_vi": "Nhật ký"})
+    net.live("replay-bank", msgspec.structs.replace(row, import_facts=facts))
+    derived = page(net, "/centres/replay-bank?lang=en")
+    assert "Opening hours derived from the log&#39;s tickets: Mon–Fri 07:30-11:30,13:00-24:00. To declare" in derived
+    declared = msgspec.structs.replace(facts, derived_hours=False)
+    net.live("replay-bank", msgspec.structs.replace(row, import_facts=declared))
+    assert "Giờ làm việc khai báo trong tệp ánh xạ: Thứ 2–Thứ 6 07:30" in page(net, "/centres/replay-bank?lang=vi")
+
+
+def test_only_days_of_devices_that_may_still_send_can_change(net: Network) -> None:
+    import_log(net)
+    assert "có thể thay đổi" not in page(net, "/centres/replay-bank")
+    assert "có thể thay đổi" in page(net, "/centres/vn83-a" + FRIDAY)
 
 
 def test_pages_are_tagged_by_language_period_and_version(net: Network) -> None:

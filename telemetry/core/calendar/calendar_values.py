@@ -27,6 +27,16 @@ OpeningHours = tuple[tuple[time, time], ...]
 ALWAYS_OPEN: tuple[OpeningHours, ...] = tuple(((time(0), time(0)),) for _ in range(7))
 """Open round the clock: the hours of an imported log's centre when its mapping names none."""
 
+
+def describe_hours(hours: OpeningHours) -> str:
+    """Return one day's opening intervals as the inventory writes them; empty for a closed day.
+
+    >>> describe_hours(((time(7, 30), time(11, 30)), (time(13), time(0))))
+    '07:30-11:30,13:00-24:00'
+    """
+    return ",".join(f"{start:%H:%M}-{f'{end:%H:%M}' if end != time() else '24:00'}" for start, end in hours)
+
+
 END_OF_TIME_MS = 253_370_764_800_000
 """Unix ms of 1 January 9999: the end of a declaration without one."""
 

@@ -22,6 +22,7 @@ from telemetry.core.calendar.calendar_values import (
     SingleMaintenance,
     Swap,
     WeeklyHours,
+    describe_hours,
 )  # fmt: skip
 from telemetry.core.calendar.opening_calendar import Calendar
 from telemetry.core.calendar.windows import (
@@ -388,3 +389,8 @@ def test_the_days_of_a_window_tell_the_same_as_the_window(found: Calendar, windo
         whole = Window(days[0].window.start, days[-1].window.end)
         assert sum(day.open_ms for day in days) == found.open_ms(whole)
         assert to_local(whole.start, found.zone).time() == time(0)
+
+
+def test_hours_are_described_as_the_inventory_writes_them() -> None:
+    assert describe_hours(((time(7, 30), time(11, 30)), (time(13), time(0)))) == "07:30-11:30,13:00-24:00"
+    assert describe_hours(()) == ""

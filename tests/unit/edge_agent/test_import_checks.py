@@ -128,6 +128,13 @@ class TestCheck:
         assert "2026-02-11 … 2026-03-11" in warning
         assert checked(tmp_path, *ROWS, ROWS[0].replace("02/11", "13/11")).check.warnings() == []
 
+    def test_the_end_of_the_evening_before_is_no_opening_hour(self, tmp_path: Path) -> None:
+        times = [*["0:10:00"] * 6, *["0:40:00"] * 3, "4:00:00"]
+        times += [f"{hour}:{minute:02}:00" for hour in range(7, 24) for minute in range(0, 60, 2)]
+        rows = [f"02/11/2026,{n},tax,{taken},1,1,done\n" for n, taken in enumerate(times)]
+        hours = checked(tmp_path, *rows).check.derive_hours()
+        assert hours == (((time(7), time(0)),), (), (), (), (), (), ())
+
     def test_hours_are_derived_from_arrivals(self, tmp_path: Path) -> None:
         log = checked(tmp_path, *ROWS)
         centre = import_centre(log.mapping, log.check.derive_hours())

@@ -106,3 +106,12 @@ def test_a_torn_first_line_spoils_no_other(tmp_path: Path) -> None:
 
 def test_a_space_typed_twice_is_the_same_service(tmp_path: Path) -> None:
     assert times(checked(tmp_path, COLUMNS + ROWS.replace("Đất đai", "Đất  đai"))) == TIMES
+
+
+def test_a_place_in_a_list_counts_from_its_end_too(tmp_path: Path) -> None:
+    steps = [{"at": "6:00"}, {"at": "7:00"}]
+    rows = [{**row, "steps": [*steps, {"at": row["Giờ"]}]} for row in OBJECTS]
+    (tmp_path / "hall.toml").write_text(MAPPING.replace('time = "Giờ"', 'time = "steps.-1.at"'), "utf-8")
+    (tmp_path / "log.json").write_text(json.dumps(rows), "utf-8")
+    log = check_log(load_mapping(str(tmp_path / "hall.toml")), tmp_path / "log.json", now=NOW)
+    assert times(log) == TIMES
