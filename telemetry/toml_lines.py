@@ -7,7 +7,7 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 KeyPath = tuple[str | int, ...]
 _KEY_LINE = re.compile(r'\s*((?:[A-Za-z0-9_-]+|"[^"]*")(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"))*)\s*=')
@@ -17,6 +17,8 @@ _UNREADABLE_VALUE = re.compile(r"[0-9_]{600,}|0000-|[0-9]:[0-9]{2}:6")
 _SECRET = re.compile(r"pass|secret|token|key|salt", re.IGNORECASE)
 MAX_QUOTED = 60
 """Characters of a line at fault that a message quotes."""
+MAX_INTEGER_BITS = 14_000
+"""The longest whole number, so that messages can show it: 4,214 decimal digits."""
 _ERROR_POSITION = re.compile(r"\s*\(at line (\d+), column \d+\)")
 
 
@@ -31,7 +33,7 @@ class TomlSyntaxError(ValueError):
 def parse_toml(text: str) -> dict[str, Any]:
     """Return the values of a TOML text. Raises TomlSyntaxError, also for what tomllib itself cannot hold."""
     try:
-        return tomllib.loads(text)
+        values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         line = locate_syntax_error(text, str(error))
         raise TomlSyntaxError(line, f"{syntax_problem(str(error))}{_quote_line(text, line)}") from None
@@ -41,6 +43,23 @@ def parse_toml(text: str) -> dict[str, Any]:
     except RecursionError:
         deepest = max(enumerate(text.split("\n"), 1), key=lambda numbered: sum(map(numbered[1].count, "[{")))
         raise TomlSyntaxError(deepest[0], "is nested too deeply") from None
+    if path := _find_endless_integer(values, ()):
+        lines = locate_keys(text)
+        line = next((lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in lines), 1)
+        raise TomlSyntaxError(line, "has a number or a date that nobody can read")
+    return values
+
+
+def _find_endless_integer(value: object, path: KeyPath) -> KeyPath:
+    """Return the path of a hexadecimal number that Python cannot write in decimal digits; () without one."""
+    parts: Iterable[tuple[str | int, object]] = ()
+    if isinstance(value, int) and value.bit_length() > MAX_INTEGER_BITS:
+        return path
+    if isinstance(value, dict):
+        parts = value.items()
+    elif isinstance(value, list):
+        parts = enumerate(value)
+    return next((at for key, part in parts if (at := _find_endless_integer(part, (*path, key)))), ())
 
 
 def _quote_line(text: str, number: int) -> str:

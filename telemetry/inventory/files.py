@@ -138,15 +138,15 @@ class InventoryFolder:
 
     def read_toml(self, name: str) -> TomlDocument:
         """Read a TOML file; an empty document when it cannot be read."""
-        text = self.read_text(name)
+        text = (self.read_text(name) or "").replace("\r\n", "\n").replace("\r", "\n")
         data: dict[str, object] = {}
         try:
-            data = parse_toml(text or "")
+            data = parse_toml(text)
         except TomlSyntaxError as error:
             self._mark_unread(name)
             self.add_fault(name, error.line, "syntax", f"is not TOML: {error.problem}", "correct that line")
         broken = name.partition(".")[0] in self.faults.unread_files
-        return TomlDocument(str(self.path / name), data, locate_keys(text or ""), self.faults, broken)
+        return TomlDocument(str(self.path / name), data, locate_keys(text), self.faults, broken)
 
     def read_csv(self, name: str, keys: AllowedKeys) -> list[Record]:
         """Read a CSV file with a header line; no records when it cannot be read."""

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from edge_agent.mapping.document import load_mapping, shipped_mappings
 from telemetry.errors import InventoryError, MappingError
 from telemetry.inventory import default_path, load
+from telemetry.inventory.files import InventoryFolder
 from telemetry.toml_lines import TomlSyntaxError, parse_toml
 
 if TYPE_CHECKING:
@@ -86,9 +87,23 @@ def test_a_mapping_is_loaded_or_has_faults_with_a_remedy(tmp_path: Path, name: s
 
 
 @pytest.mark.parametrize(
-    ("text", "line"), [("a = 1\nb = " + "9" * 5000, 2), ("a = 1\n\nb = " + "[" * 5000, 3), ("a = 1\nb = [\n", 3)]
+    ("text", "line"),
+    [
+        ("a = 1\nb = " + "9" * 5000, 2),
+        ("a = 1\n\nb = " + "[" * 5000, 3),
+        ("a = 1\nb = [\n", 3),
+        ("a = 1\n[[b]]\nc = 0x" + "F" * 5000, 3),
+        ("a = 1\nb = [1, 0b" + "1" * 20_000 + "]", 2),
+    ],
+    ids=range(5),
 )
 def test_what_tomllib_cannot_hold_is_a_fault_with_its_line(text: str, line: int) -> None:
     with pytest.raises(TomlSyntaxError) as caught:
         parse_toml(text)
     assert caught.value.line == line
+
+
+def test_a_toml_file_with_old_mac_line_ends_is_read_and_its_faults_have_their_lines(tmp_path: Path) -> None:
+    (tmp_path / "targets.toml").write_bytes(b"a = 1\r\rb = 2\r")
+    document = InventoryFolder(tmp_path).read_toml("targets.toml")
+    assert (document.data, document.lines[("b",)], document.broken) == ({"a": 1, "b": 2}, 3, False)
