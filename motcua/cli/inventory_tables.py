@@ -12,7 +12,7 @@ from rich.table import Table
 
 from motcua.cli import kpi_tables
 from telemetry.core.device_sources import sources_of
-from telemetry.core.kpi.catalogue import INDICATORS
+from telemetry.core.kpi.catalogue import all_indicators
 from telemetry.source_settings import source_name
 
 if TYPE_CHECKING:
@@ -80,14 +80,14 @@ def listings(inventory: Inventory) -> tuple[Listing, ...]:
 
 def _goal_listings(inventory: Inventory) -> tuple[Listing, ...]:
     """Return the indicators and what is declared about them; of targets what their paths ask for year by year."""
-    targets = kpi_tables.targets_by_id(inventory)
+    indicators, targets = all_indicators(inventory.own_indicators), kpi_tables.targets_by_id(inventory)
     years = kpi_tables.target_years(targets)
     indices = {kpi_tables.index_name(figure): figure for figure in inventory.indices}
     commitments = {kpi_tables.commitment_name(one): one for one in inventory.commitments}
     return (
         Listing(
-            "kpis", INDICATORS, kpi_tables.INDICATOR_COLUMNS,
-            lambda i: kpi_tables.indicator_cells(inventory, INDICATORS[i]), has_lines=True,
+            "kpis", indicators, kpi_tables.INDICATOR_COLUMNS,
+            lambda i: kpi_tables.indicator_cells(inventory, indicators[i]), has_lines=True,
         ),
         Listing(
             "targets", targets, ("Vietnamese", "English", "unit", *(f"end of {year}" for year in years)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
+from telemetry.core.kpi.catalogue import all_indicators
 from telemetry.core.kpi.target_paths import target_path, target_subject, targets_of
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def _path_years(rows: tuple[Target, ...]) -> range:
 
 
 def _cell_at(inventory: Inventory, rows: tuple[Target, ...], year: int) -> str:
-    subject = target_subject(rows[0].id)
+    subject = target_subject(rows[0].id, all_indicators(inventory.own_indicators))
     if rows[0].unit == "milestone" or subject is None:
         return f"done {rows[-1].done}" if rows[-1].done else f"by {rows[-1].by}"
     value = target_path(inventory.targets, subject.indicator, subject.level).value_on(date(year, 12, 31))
@@ -85,7 +86,7 @@ def commitment_name(commitment: Commitment) -> str:
 
 def commitment_cells(inventory: Inventory, commitment: Commitment) -> tuple[str, ...]:
     """Return who is committed, the indicator, the value, the signature, and whether it is a sample."""
-    subject = target_subject(commitment.indicator)
+    subject = target_subject(commitment.indicator, all_indicators(inventory.own_indicators))
     unit = inventory.units.get(commitment.unit)
     return (
         commitment.agency if unit is None else unit.name,

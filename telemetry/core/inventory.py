@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from telemetry.core.calendar.calendar_values import MaintenancePlan
+    from telemetry.core.kpi.indicators import Indicator
 
 __all__ = (
     "ALWAYS_OPEN",
@@ -354,6 +355,8 @@ class Inventory:
     procedures: tuple[ProcedureCount, ...] = ()
     indices: tuple[IndexFigure, ...] = ()
     commitments: tuple[Commitment, ...] = ()
+    own_indicators: tuple[Indicator, ...] = ()
+    """Indicators that the inventory declares beside those of the product."""
     published: Mapping[tuple[str, str, str], PublishedFigures] = field(default_factory=lambda: MappingProxyType({}))
     """By (month, scope, objective); the objective is empty for a scope's plain availability."""
     sources: tuple[SourceDeclaration, ...] = ()

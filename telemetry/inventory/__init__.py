@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from telemetry.core.inventory import Centre, Device, Inventory
+from telemetry.core.kpi.catalogue import all_indicators
 from telemetry.errors import Fault, InventoryError
 from telemetry.inventory import build, kpi_files, published
 from telemetry.inventory.agent_config import render_agent, render_graph
@@ -109,12 +110,17 @@ def _build_inventory(folder: InventoryFolder, *, simulated: bool) -> Inventory:
 def _with_goals(folder: InventoryFolder, inventory: Inventory) -> Inventory:
     """Return the inventory with targets, yearly indices and commitments."""
     targets = folder.read_toml("targets.toml")
+    own_indicators = kpi_files.build_indicators(targets)
+    known = all_indicators(own_indicators)
     commitments = folder.read_csv(kpi_files.COMMITMENTS_FILE, kpi_files.COMMITMENT_KEYS)
     inventory = replace(
         inventory,
-        targets=kpi_files.build_targets(targets),
+        own_indicators=own_indicators,
+        targets=kpi_files.build_targets(targets, known),
         indices=kpi_files.build_indices(folder.read_csv(kpi_files.INDICES_FILE, kpi_files.INDEX_KEYS)),
-        commitments=kpi_files.build_commitments(commitments, inventory.units, kpi_files.owner_agencies(inventory)),
+        commitments=kpi_files.build_commitments(
+            commitments, inventory.units, kpi_files.owner_agencies(inventory), known
+        ),
     )
     kpi_files.warn_of_unmeasured_targets(targets, inventory)
     return inventory

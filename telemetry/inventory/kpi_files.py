@@ -8,12 +8,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast, get_args
 
+from telemetry.core.fold.totals import CONNECTOR_FIELDS
 from telemetry.core.inventory import Commitment, IndexFigure, ProcedureCount, Target, TargetStart
 from telemetry.core.kpi.baseline import CURRENT_LEVELS, CURRENT_LEVELS_FROM, FORMER_LEVELS, FORMER_LEVELS_UNTIL
-from telemetry.core.kpi.catalogue import INDICATORS
-from telemetry.core.kpi.indicators import LEVELS
+from telemetry.core.kpi.catalogue import (
+    ADMINISTRATION_FIGURES,
+    INDICATORS,
+    OPERATION_FIGURES,
+    all_indicators,
+    own_source,
+)
+from telemetry.core.kpi.indicators import LEVELS, Direction, Indicator, Strand
 from telemetry.core.kpi.target_paths import TARGET_ALIASES, target_subject
 from telemetry.core.kpi.yearly_indices import INDEX_IDS, INDEX_MAXIMA
 from telemetry.inventory.build import SYSTEM_KINDS, index_by
@@ -23,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from telemetry.core.inventory import AdministrativeUnit, Inventory
-    from telemetry.core.kpi.indicators import Indicator
     from telemetry.core.kpi.target_paths import TargetSubject
     from telemetry.inventory.files import TomlDocument
     from telemetry.inventory.record import Record
@@ -32,6 +38,12 @@ INDICES_FILE, COMMITMENTS_FILE = "indices.csv", "commitments.csv"
 TARGET_UNITS = ("s", "ratio", "rank", "score", "milestone", "count")
 ONLINE_LEVELS = ("all", "below-L3", "L3", "L4", "L3-L4", "partial", "full", "partial-full")
 MEASURES = ("procedures", "with_dossiers", "dossiers_online", "on_national_portal")
+INDICATOR_KEYS = AllowedKeys(
+    ("id", "name_vi", "name_en", "strand", "owner", "numerator"), ("denominator", "formula", "direction")
+)
+_Row = TypeVar("_Row", Target, Indicator)
+STRANDS: tuple[str, ...] = get_args(Strand)
+_INDICATOR_ID = re.compile(r"[A-Z]{1,8}-[0-9]{2}[a-z]?")
 TARGET_KEYS = AllowedKeys(("id", "name_vi", "name_en", "value", "unit", "by"), ("owner", "start", "done"))
 START_KEYS = AllowedKeys(("value", "day"))
 PROCEDURE_KEYS = AllowedKeys(("id", "online_level", "measure", "count", "from", "to"))
@@ -41,11 +53,49 @@ MAX_UNITS_RANKED = 10_000
 _AVAILABILITY = re.compile(r"(?:national-)?([a-z-]+)_up_ms")
 
 
-def build_targets(doc: TomlDocument) -> tuple[Target, ...]:
+def build_indicators(doc: TomlDocument) -> tuple[Indicator, ...]:
+    """Build the indicators that the inventory declares beside those of the product, each id once."""
+    doc.record(AllowedKeys((), ("target", "indicator")))
+    records = doc.records("indicator", INDICATOR_KEYS)
+    built = tuple(map(_build_indicator, records))
+    _check_once(records, built, "id", lambda row: row.id, lambda row: f"{row.id} is declared already")
+    return built
+
+
+def _build_indicator(r: Record) -> Indicator:
+    ident = r.text("id")
+    if ident and not _INDICATOR_ID.fullmatch(ident):
+        r.add_fault("id", f"{ident!r} is not an indicator's id", "write capitals, - and two digits, as BT-01")
+    if ident in INDICATORS:
+        r.add_fault("id", f"{ident} is an indicator of the product", "choose letters of your own, as BT-01")
+    numerator, denominator = _figures(r, "numerator"), _figures(r, "denominator")
+    if not numerator:
+        r.add_fault("numerator", "is missing", 'list the figures that are added above the line, as ["received_mobile"]')
+    sides = " + ".join(numerator), " + ".join(denominator)
+    names = {*numerator, *denominator}
+    return Indicator(
+        ident, r.text("name_vi"), r.text("name_en"), cast("Strand", r.choice("strand", STRANDS)), r.text("owner"),
+        "ratio" if denominator else "count", own_source(names), numerator, denominator,
+        r.text("formula", " ÷ ".join(filter(None, sides))),
+        cast("Direction", r.choice("direction", ("up", "down"), "up")), by_level=not names & {*CONNECTOR_FIELDS},
+    )  # fmt: skip
+
+
+def _figures(r: Record, key: str) -> tuple[str, ...]:
+    names = r.text_list(key) if key in r.values else ()
+    known = ADMINISTRATION_FIGURES | OPERATION_FIGURES
+    for name in names:
+        if name not in known:
+            close = get_close_matches(name, sorted(known), 3, 0.6)
+            remedy = f"did you mean {' or '.join(close)}?" if close else "docs/reference/targets.md lists the figures"
+            r.add_fault(key, f"there is no figure {name!r}", remedy)
+    return names
+
+
+def build_targets(doc: TomlDocument, known: Mapping[str, Indicator]) -> tuple[Target, ...]:
     """Build the published targets; one id may have several dates, each once, and one start and one owner."""
-    doc.record(AllowedKeys((), ("target",)))
     records = doc.records("target", TARGET_KEYS)
-    built = tuple(_build_target(doc, index, record) for index, record in enumerate(records))
+    built = tuple(_build_target(doc, index, record, known) for index, record in enumerate(records))
     _check_once(records, built, "by", lambda t: (t.id, t.by), lambda t: f"{t.id} already has {t.by}")
     _check_once(records, built, "start", lambda t: t.start and t.id, lambda t: f"{t.id} already begins")
     for record, target in zip(records, built, strict=True):
@@ -59,10 +109,10 @@ def build_targets(doc: TomlDocument) -> tuple[Target, ...]:
 
 def _check_once(
     records: Sequence[Record],
-    built: Sequence[Target],
+    built: Sequence[_Row],
     key: str,
-    value: Callable[[Target], object],
-    problem: Callable[[Target], str],
+    value: Callable[[_Row], object],
+    problem: Callable[[_Row], str],
 ) -> None:
     """Add a fault to each record whose value (if any) an earlier one has."""
     first: dict[object, int] = {}
@@ -82,9 +132,9 @@ def _check_start(record: Record, target: Target, targets: Iterable[Target]) -> N
         record.add_fault("start", problem, "write the day on which the value was measured, before the first target")
 
 
-def _build_target(doc: TomlDocument, index: int, r: Record) -> Target:
+def _build_target(doc: TomlDocument, index: int, r: Record, known: Mapping[str, Indicator]) -> Target:
     ident, unit = r.text("id"), r.choice("unit", TARGET_UNITS)
-    subject = _parse_subject(r, "id", ident)
+    subject = _parse_subject(r, "id", ident, known)
     if subject is not None and r.values.get("unit") in TARGET_UNITS and subject.indicator.unit != unit:
         wanted = subject.indicator.unit
         r.add_fault("unit", f"{ident} is measured in {wanted!r}, not in {unit!r}", f'write unit = "{wanted}"')
@@ -105,28 +155,28 @@ def _parse_start(doc: TomlDocument, index: int, target: Record, unit: str) -> Ta
     return TargetStart(record.real("value", 1.0 if unit == "ratio" else 1e9), record.day("day"))
 
 
-def _parse_subject(r: Record, key: str, ident: str) -> TargetSubject | None:
+def _parse_subject(r: Record, key: str, ident: str, known: Mapping[str, Indicator]) -> TargetSubject | None:
     """Return what an id is about; an unknown one is a fault that names what it may have meant."""
-    subject = target_subject(ident)
+    subject = target_subject(ident, known)
     if subject is not None or not ident:
         return subject
     if key == "id" and not re.fullmatch(r"[A-Za-z0-9_-]{1,63}", ident):
         r.add_fault(key, f"{ident!r} is not a target's id", "use letters, digits, _ and -")
         return None
     base, _, level = ident.rpartition("-")
-    if base in INDICATORS and level in LEVELS:
+    if base in known and level in LEVELS:
         r.add_fault(key, f"{base} has no values by level", f"write {base}")
         return None
-    close = _similar_ids(ident)
+    close = _similar_ids(ident, known)
     remedy = f"did you mean {' or '.join(close)}?" if close else "`motcua inventory show kpis` lists the indicators"
     r.add_fault(key, f"there is no indicator {ident!r}", remedy)
     return None
 
 
-def _similar_ids(ident: str) -> list[str]:
+def _similar_ids(ident: str, known: Mapping[str, Indicator]) -> list[str]:
     """Return what an unknown id may have meant: that with two digits and in the catalogue's case, else close ones."""
-    by_level = (f"{row.id}-{level}" for row in INDICATORS.values() if row.by_level for level in LEVELS)
-    names = [*INDICATORS, *TARGET_ALIASES, *by_level]
+    by_level = (f"{row.id}-{level}" for row in known.values() if row.by_level for level in LEVELS)
+    names = [*known, *TARGET_ALIASES, *by_level]
     padded = re.sub(r"-([0-9])(?![0-9])", r"-0\1", ident).lower()
     return [name for name in names if name.lower() == padded] or get_close_matches(ident, names, 3, 0.6)
 
@@ -193,10 +243,11 @@ def _build_index(r: Record) -> IndexFigure:
 
 
 def build_commitments(
-    records: list[Record], units: Mapping[str, AdministrativeUnit], agencies: frozenset[str]
-) -> tuple[Commitment, ...]:
+    records: list[Record], units: Mapping[str, AdministrativeUnit], agencies: frozenset[str],
+    known: Mapping[str, Indicator],
+) -> tuple[Commitment, ...]:  # fmt: skip
     """Build the signed commitments; `agencies` are those that a centre or a service names as its owner."""
-    built = [_build_commitment(record, units, agencies) for record in records]
+    built = [_build_commitment(record, units, agencies, known) for record in records]
     first: dict[tuple[object, ...], int] = {}
     for record, row in zip(records, built, strict=True):
         line = first.setdefault((row.unit, row.agency, row.indicator, row.level, row.by), record.line)
@@ -206,7 +257,9 @@ def build_commitments(
     return tuple(built)
 
 
-def _build_commitment(r: Record, units: Mapping[str, AdministrativeUnit], agencies: frozenset[str]) -> Commitment:
+def _build_commitment(
+    r: Record, units: Mapping[str, AdministrativeUnit], agencies: frozenset[str], known: Mapping[str, Indicator]
+) -> Commitment:
     unit, agency = r.text("unit", ""), r.text("agency", "")
     if bool(unit) == bool(agency):
         problem = "names neither a unit nor an agency" if not unit else "names both a unit and an agency"
@@ -217,7 +270,7 @@ def _build_commitment(r: Record, units: Mapping[str, AdministrativeUnit], agenci
     if agency and agency not in agencies:
         r.add_warning("agency", f"no centre or service is owned by {agency!r}", "nothing is measured for it")
     ident = r.text("indicator")
-    subject = _parse_subject(r, "indicator", ident)
+    subject = _parse_subject(r, "indicator", ident, known)
     highest = 1.0 if subject is not None and subject.indicator.unit == "ratio" else 1e9
     value, by, signed = r.decimal("value", highest), r.day("by"), r.optional_day("signed")
     if signed is not None and signed > by:
@@ -238,7 +291,7 @@ def owner_agencies(inventory: Inventory) -> frozenset[str]:
 def warn_of_unmeasured_targets(doc: TomlDocument, inventory: Inventory) -> None:
     """Add a warning for each target whose indicator can have no value with what the inventory declares."""
     for record in doc.records("target", TARGET_KEYS):
-        subject = target_subject(str(record.values.get("id", "")))
+        subject = target_subject(str(record.values.get("id", "")), all_indicators(inventory.own_indicators))
         if subject is not None and (missing := _missing_source(subject.indicator, inventory)):
             record.add_warning("id", f"{record.values['id']} cannot be measured: {missing.problem}", missing.remedy)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from telemetry.core.calendar.windows import DAY, SLOT, Window, day_window, floor
 from telemetry.core.inventory import local_date
 from telemetry.core.kpi.baseline import CountPeriod, baseline_of
-from telemetry.core.kpi.catalogue import INDICATORS
+from telemetry.core.kpi.catalogue import ADMINISTRATION_FIGURES, all_indicators
 from telemetry.core.kpi.figures import FigureSet, PeriodFigures
 from telemetry.core.kpi.stored_figures import encode_figures
 from telemetry.core.kpi.target_paths import milestone_state, target_owner, targets_of
@@ -150,7 +150,7 @@ class IndicatorFigures:
 
     def readings(self) -> Iterator[IndicatorReading]:
         """Yield every indicator of the catalogue in its order."""
-        return map(self.reading, INDICATORS.values())
+        return map(self.reading, all_indicators(self.inventory.own_indicators).values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,8 @@ class IndicatorOverview:
         """Return the paths of each indicator that has targets, over all levels first."""
         readings = {reading.indicator.id: reading for reading in self.readings}
         collected: dict[str, tuple[Trajectory, ...]] = {}
-        for subject, path in sorted(target_paths(self.inventory.targets).items(), key=lambda item: item[0].order):
+        paths = target_paths(self.inventory.targets, all_indicators(self.inventory.own_indicators))
+        for subject, path in sorted(paths.items(), key=lambda item: item[0].order):
             reading = readings[subject.indicator.id]
             measured = reading.at_level(subject.level).value
             history = self._history(subject.indicator, subject.level)
@@ -269,9 +270,10 @@ class IndicatorQueries:
 
     def indicator(self, ident: str) -> Indicator:
         """Return an indicator of the catalogue; raises NotFound."""
-        if ident not in INDICATORS:
+        indicators = all_indicators(self._inventory().own_indicators)
+        if ident not in indicators:
             raise NotFound(ident, "indicator")
-        return INDICATORS[ident]
+        return indicators[ident]
 
     def default_window(self) -> Window:
         """Return the local calendar year so far; it ends with the local day, so that it is cached."""
@@ -353,7 +355,12 @@ class IndicatorQueries:
 
 def groups_of(indicator: Indicator) -> frozenset[FigureGroup]:
     """Return which figures an indicator is made of."""
-    return frozenset({"administration"} if indicator.source in {"events", "catalogue"} else {"operation"})
+    names = {*indicator.numerator, *indicator.denominator}
+    groups: dict[FigureGroup, bool] = {
+        "administration": bool(names & ADMINISTRATION_FIGURES),
+        "operation": not names or not names <= ADMINISTRATION_FIGURES,
+    }
+    return frozenset(group for group, is_needed in groups.items() if is_needed)
 
 
 def compute_indicator_series(

@@ -35,16 +35,16 @@ class TargetSubject:
         return LEVELS.index(self.level) + 1 if self.level else 0
 
 
-def target_subject(ident: str) -> TargetSubject | None:
+def target_subject(ident: str, indicators: Mapping[str, Indicator] = INDICATORS) -> TargetSubject | None:
     """Return what an id stands for: an indicator's id, ID-LEVEL of one that has levels, or an alias; None if nothing.
 
     `DG-01-commune` is DG-01 of the communes.
     """
     name = TARGET_ALIASES.get(ident, ident)
-    if name in INDICATORS:
-        return TargetSubject(INDICATORS[name])
+    if name in indicators:
+        return TargetSubject(indicators[name])
     name, _, level = name.rpartition("-")
-    indicator = INDICATORS.get(TARGET_ALIASES.get(name, name))
+    indicator = indicators.get(TARGET_ALIASES.get(name, name))
     if indicator is None or level not in LEVELS or not indicator.by_level:
         return None
     return TargetSubject(indicator, level)
@@ -52,8 +52,8 @@ def target_subject(ident: str) -> TargetSubject | None:
 
 def targets_of(targets: Iterable[Target], indicator: Indicator, level: str = "") -> tuple[Target, ...]:
     """Return the targets of an indicator at a level (empty: over all), in order of their dates."""
-    subject = TargetSubject(indicator, level)
-    return tuple(sorted((t for t in targets if target_subject(t.id) == subject), key=lambda t: t.by))
+    subject, known = TargetSubject(indicator, level), {indicator.id: indicator}
+    return tuple(sorted((t for t in targets if target_subject(t.id, known) == subject), key=lambda t: t.by))
 
 
 def target_path(targets: Iterable[Target], indicator: Indicator, level: str = "") -> TargetPath:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from telemetry.core.kpi.catalogue import INDICATORS
 from telemetry.core.kpi.target_paths import TargetSubject, target_path, target_subject
 from telemetry.core.kpi.trajectory import Measurement
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from telemetry.core.inventory import Target
+    from telemetry.core.kpi.indicators import Indicator
     from telemetry.core.kpi.trajectory import Projection, TargetPath, TargetPoint
 
 
@@ -90,7 +92,10 @@ class Trajectory:
         return MinimumPace(rule.points_a_year, rule.goal, min(rule.goal, round(final, 9)))
 
 
-def target_paths(targets: Sequence[Target]) -> dict[TargetSubject, TargetPath]:
+def target_paths(
+    targets: Sequence[Target], indicators: Mapping[str, Indicator] = INDICATORS
+) -> dict[TargetSubject, TargetPath]:
     """Return the path of every indicator and level that has targets; ids of no indicator are left out."""
-    subjects = dict.fromkeys(subject for target in targets if (subject := target_subject(target.id)) is not None)
+    found = (target_subject(target.id, indicators) for target in targets)
+    subjects = dict.fromkeys(subject for subject in found if subject is not None)
     return {subject: target_path(targets, subject.indicator, subject.level) for subject in subjects}

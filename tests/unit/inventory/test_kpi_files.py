@@ -105,7 +105,7 @@ def test_the_reference_names_every_key_of_the_files() -> None:
 
 TARGET_FAULTS = [
     ("DG-99", "0.8", "ratio", "", "id", "there is no indicator 'DG-99'"),
-    ("DG-02-commune", "0.8", "ratio", "", "id", "DG-02 has no values by level"),
+    ("DG-07-commune", "0.8", "ratio", "", "id", "DG-07 has no values by level"),
     ("DG-01-region", "0.8", "ratio", "", "id", "there is no indicator 'DG-01-region'"),
     ("DG-02", "20", "count", "", "unit", "DG-02 is measured in 'ratio', not in 'count'"),
     ("DG-02", "0.8", "ratio", "done = 2024-01-01", "done", "is for milestones only"),
@@ -268,3 +268,74 @@ def test_faults_of_all_files_are_named_at_once(folder: Path) -> None:
     write(folder, "commitments.csv", f"{COMMITMENTS}9999,,DG-44,1,2022-12-31,,,\n")
     names = [f.file.rpartition("/")[2] for f in faults_of(folder)]
     assert names == ["commitments.csv", "commitments.csv", "indices.csv", "targets.toml"]
+
+
+# --- indicators of the inventory ---------------------------------------------------------------
+
+OWN = """\
+[[indicator]]
+id = "BT-01"
+name_vi = "Hồ sơ qua bưu chính"
+name_en = "Dossiers by post"
+strand = "procedures"
+owner = "Văn phòng UBND tỉnh"
+numerator = ["received_post"]
+denominator = ["received_post", "received_direct"]
+"""
+
+
+def test_an_indicator_of_the_inventory_may_have_targets_and_commitments(folder: Path) -> None:
+    write(folder, "targets.toml", OWN + TARGET.format(id="BT-01-commune", value=0.1, unit="ratio"))
+    write(folder, "commitments.csv", COMMITMENTS + "829,,BT-01,0.2,2025-12-31,,,\n")
+    declared, warnings = inventory.load_with_warnings(folder)
+    assert warnings == ()
+    (own,) = declared.own_indicators
+    assert (own.source, own.unit, own.by_level, own.formula) == (
+        "events", "ratio", True, "received_post ÷ received_post + received_direct",
+    )  # fmt: skip
+    assert (declared.targets[0].id, declared.commitments[0].indicator) == ("BT-01-commune", "BT-01")
+
+
+@pytest.mark.parametrize(
+    ("figures", "source", "unit", "by_level"),
+    [
+        ('numerator = ["catalogue_full"]', "catalogue", "count", True),
+        ('numerator = ["issued"]', "totals", "count", True),
+        ('numerator = ["connector_ok"]', "totals", "count", False),
+        ('numerator = ["received_online"]\ndenominator = ["issued"]', "totals", "ratio", True),
+    ],
+)
+def test_the_source_of_an_own_indicator_is_that_of_its_figures(
+    folder: Path, figures: str, source: str, unit: str, *, by_level: bool
+) -> None:
+    head = OWN[: OWN.index("numerator")]
+    write(folder, "targets.toml", head + figures + "\n")
+    (own,) = inventory.load(folder).own_indicators
+    assert (own.source, own.unit, own.by_level) == (source, unit, by_level)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "problem", "remedy"),
+    [
+        ("BT-01", "DG-01", "id", "DG-01 is an indicator of the product", "choose letters of your own, as BT-01"),
+        ("BT-01", "bt1", "id", "'bt1' is not an indicator's id", "write capitals, - and two digits, as BT-01"),
+        (
+            '["received_post"]', '["recieved_post"]', "numerator", "there is no figure 'recieved_post'",
+            "did you mean received_post",
+        ),
+        ('["received_post"]', "[]", "numerator", "", ""),
+        ('strand = "procedures"', 'strand = "health"', "strand", "'health' is not known", ""),
+    ],
+)  # fmt: skip
+def test_faults_of_own_indicators_name_the_field_and_the_remedy(
+    folder: Path, old: str, new: str, key: str, problem: str, remedy: str
+) -> None:
+    write(folder, "targets.toml", OWN.replace(old, new, 1))
+    fault = next(f for f in faults_of(folder) if f.field == key)
+    assert (Path(fault.file).name, problem in fault.problem, remedy in fault.remedy) == ("targets.toml", True, True)
+
+
+def test_an_own_indicator_is_declared_once(folder: Path) -> None:
+    write(folder, "targets.toml", OWN + OWN)
+    (fault,) = faults_of(folder)
+    assert (fault.field, fault.problem) == ("id", "BT-01 is declared already on line 1")
