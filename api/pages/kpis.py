@@ -12,6 +12,7 @@ from api.times import rfc3339
 from telemetry.core.calendar.windows import Window, align_to_slots
 from telemetry.core.inventory import local_date
 from telemetry.core.kpi.indicators import Strand
+from telemetry.core.kpi.needed_sources import needed_source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,6 +72,8 @@ class IndicatorLine:
     note: str
     owner: str
     published: str
+    needs: str
+    """What would give a value that nobody reports; empty when somebody does."""
 
     @property
     def overall_target(self) -> TargetText | None:
@@ -162,6 +165,7 @@ def indicator_line(reading: IndicatorReading, overview: IndicatorOverview, local
         str(getattr(indicator, f"note_{locale.lang}")),
         overview.owner(indicator),
         published_text(reading, locale),
+        locale.t(f"kpi_needs_{needed_source(indicator)}") if reading.value.state == "no_source" else "",
     )
 
 
@@ -248,7 +252,9 @@ def gap_text(indicator: Indicator, gap: float | None, locale: PageLocale) -> str
     sign = "+" if gap > 0 else MINUS if gap < 0 else ""
     if indicator.unit == "ratio":
         return sign + locale.t("kpi_points", points=locale.decimal(abs(100 * gap)))
-    return sign + amount(indicator, abs(gap), locale) if indicator.unit != "milestone" else "–"
+    unit = {"rank": "kpi_places", "score": "kpi_score_points"}.get(indicator.unit)
+    text = amount(indicator, abs(gap), locale)
+    return "–" if indicator.unit == "milestone" else sign + (locale.t(unit, n=text) if unit else text)
 
 
 def pace_text(indicator: Indicator, trajectory: Trajectory, locale: PageLocale) -> str:

@@ -12,6 +12,7 @@ from pydantic import Field
 from api.schemas.envelope import ApiModel, ResponseMeta, window_fields
 from api.times import rfc3339_or_none
 from telemetry.core.kpi.indicators import Direction, IndicatorSource, IndicatorUnit, Strand
+from telemetry.core.kpi.needed_sources import NeededSource, needed_source
 from telemetry.core.kpi.target_paths import MilestoneState
 from telemetry.core.kpi.trajectory import ProjectionReason
 from telemetry.core.kpi.values import ValueState
@@ -179,6 +180,12 @@ class IndicatorRow(MeasuredValue):
         description="events of digital administration, catalogue snapshots, totals of queues, systems and centres, the "
         "live state, a yearly import, or declared alone"
     )
+    needs: NeededSource | None = Field(
+        description="what would give the value: dossiers: a list of dossiers; catalogue, statistics, connectors: the "
+        "source statistics_http; ratings: tablets; tickets: a queue system; counters: their states; promises: shown "
+        "waits; forecast: enough days with tickets; devices: agents; probes: a system of its kind with a probe; index: "
+        "indices.csv; declaration: nothing measures it. Null unless the state is no_source"
+    )
     declared_counts: bool = Field(description="whether published counts stand for figures that nobody reports")
     baseline: BaselineValue | None = Field(
         description="what published counts alone give, for their own period; null without such counts"
@@ -205,6 +212,7 @@ class IndicatorRow(MeasuredValue):
             "denominator_figures": list(indicator.denominator),
             "by_level": {level: MeasuredValue.from_value(value) for level, value in reading.by_level.items()},
             "owner": overview.owner(indicator),
+            "needs": needed_source(indicator) if reading.value.state == "no_source" else None,
             "declared_counts": reading.is_declared,
             "baseline": None if reading.baseline is None else BaselineValue.from_baseline(reading.baseline),
             "imported": None if reading.imported is None else ImportedYear.build(reading.imported),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.windows import Window, day_window, split_into_hours, to_local
+from telemetry.core.figures.histograms import queue_figures
 from telemetry.core.fold.administrative_counts import CATALOGUE_COUNTS
 from telemetry.core.fold.totals import CONNECTOR_FIELDS
 from telemetry.core.inventory import local_date
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from telemetry.queries.buckets import BucketQuery, BucketSize, OpenWindowsCache
     from telemetry.queries.network import NetworkStatus
     from telemetry.queries.totals_cache import TotalsReader
-    from telemetry.queries.views import SystemView
+    from telemetry.queries.views import CentreView, SystemView
 
 MS_PER_S = 1000
 
@@ -42,7 +43,8 @@ class IndicatorInputs:
     """What indicators are made of; `availability` accounts for a scope's time in the buckets of a window.
 
     `document` returns a named document, `forecasts` are the stored forecasts by centre, and `counters_needed` returns
-    the most counters that a centre's next forecast day needs at once, None without a plan.
+    the most counters that a centre's next forecast day needs at once, None without a plan.  `in_service` returns when
+    the time of a scope counts.
     """
 
     store: TotalsReader
@@ -55,6 +57,7 @@ class IndicatorInputs:
     document: Callable[[str], bytes | None]
     forecasts: Mapping[str, CentreForecast]
     counters_needed: Callable[[str], int | None]
+    in_service: Callable[[str], Window]
 
     @property
     def centres(self) -> list[Centre]:
@@ -113,7 +116,9 @@ def read_queues(buckets: FigureBuckets, inputs: IndicatorInputs) -> None:
         if view.last_data is not None:
             newest[view.centre.level] = max(view.last_data, newest.get(view.centre.level, 0))
     rows = queue_history_rows(inputs.store, inputs.centres, buckets.query, None, inputs.now)
-    counters = counters_by_bucket(inputs.store, inputs.centres, buckets.query, inputs.now, inputs.open_windows)
+    counters = counters_by_bucket(
+        inputs.store, inputs.centres, buckets.query, inputs.now, inputs.open_windows, inputs.in_service
+    )
     add_offered_work(counters, rows)
     sums_of_all = [
         *((row.centre, row.window, row.sums) for row in rows),
@@ -136,7 +141,8 @@ def read_declared_modes(buckets: FigureBuckets, inputs: IndicatorInputs) -> None
         if version not in paused_by_calendar:
             exclusions = centre.calendar.exclusions(past) if centre.calendar.mode_spans(past) else []
             paused_by_calendar[version] = [part.window for part in exclusions if part.cause == "online_only"]
-        for paused in paused_by_calendar[version]:
+        in_service = inputs.in_service(Scope.centre(centre.id))
+        for paused in filter(None, (window.clip(in_service) for window in paused_by_calendar[version])):
             for index in range(buckets.index(paused.start), buckets.index(paused.end - 1) + 1):
                 part = paused.clip(buckets.windows[index])
                 if part is not None:
@@ -177,11 +183,28 @@ def _add_present_state(figures: FigureSet, status: NetworkStatus) -> None:
             wait_ms = 0 if oldest is None else max(0, view.now - oldest)
             for target in (figures.overall, figures.by_level[level]):
                 target["longest_wait_ms"] = max(wait_ms, target.get("longest_wait_ms", 0))
+            if (drain_ms := _drain_ms(view)) is not None:
+                for target in (figures.overall, figures.by_level[level]):
+                    target["drain_ms"] = max(drain_ms, target.get("drain_ms", 0))
         for device in view.devices_in_service:
             names = ["device", device.now.kind] if device.now.kind in {"kiosk", "display", "gateway"} else ["device"]
             for name in names:
                 figures.add(level, f"{name}s_expected", 1, view.last_data)
                 figures.add(level, f"{name}s_up", int(device.state == "up"))
+
+
+def _drain_ms(view: CentreView) -> int | None:
+    """Return how long a hall's open counters need for those who wait; None when nobody can tell.
+
+    It is Σ waiting × today's mean service time ÷ open counters; services that have served nobody today have the hall's.
+    """
+    if not view.waiting:
+        return 0
+    hall = view.today.service_time.mean_s
+    if hall is None or not view.counters_open:
+        return None
+    means = ((queue.waiting, queue_figures(queue.today_sums).service_time.mean_s) for queue in view.services)
+    return round(sum(waiting * 1000 * (hall if own is None else own) for waiting, own in means) / view.counters_open)
 
 
 def read_availability(buckets: FigureBuckets, inputs: IndicatorInputs) -> None:

@@ -16,6 +16,7 @@ from telemetry.core.figures.counter_figures import offered_work_ms, schedule_sum
 from telemetry.core.figures.histograms import queue_figures
 from telemetry.core.figures.queue_periods import QueueHistoryRow
 from telemetry.core.fold.totals import COUNTER_FIELDS_BY_CLOCK, add_to_sums
+from telemetry.core.in_service import ALWAYS_IN_SERVICE
 from telemetry.core.scope import Scope
 from telemetry.queries.buckets import BucketQuery
 
@@ -78,9 +79,13 @@ def _agency_of(service: Service | None, centre: Centre) -> str:
 
 
 def counters_by_bucket(
-    store: TotalsReader, centres: Sequence[Centre], query: BucketQuery, now: int, open_windows: OpenWindowsCache
-) -> dict[CounterKey, dict[str, int]]:
-    """Return each centre's sums of its counters by bucket until now, with what was scheduled."""
+    store: TotalsReader, centres: Sequence[Centre], query: BucketQuery, now: int, open_windows: OpenWindowsCache,
+    in_service: Callable[[str], Window] = lambda _: ALWAYS_IN_SERVICE,
+) -> dict[CounterKey, dict[str, int]]:  # fmt: skip
+    """Return each centre's sums of its counters by bucket until now, with what was scheduled.
+
+    `in_service` returns when a scope's time counts: before it nothing is scheduled.
+    """
     out: dict[CounterKey, dict[str, int]] = {}
     past = Window(0, floor(now, SLOT)).clip(query.window)
     if past is None:
@@ -97,7 +102,8 @@ def counters_by_bucket(
                 timeline = build_open_timeline(())  # nobody reports what counters do: nothing is measured against hours
             for index, bucket in enumerate(buckets):
                 sums = by_centre[centre.id].get(index, {})
-                elapsed = bucket.clip(past)
+                elapsed = past.clip(in_service(Scope.centre(centre.id)))
+                elapsed = elapsed and bucket.clip(elapsed)
                 open_ms = timeline.open_within(elapsed) if elapsed else 0
                 schedule = schedule_sums(sums, centre.counters, open_ms, has_roster=has_roster)
                 out[centre.id, bucket] = {**sums, **schedule}

@@ -323,7 +323,9 @@ class Queries:
     ) -> tuple[QueueHistoryRow, ...]:  # fmt: skip
         counters: dict[CounterKey, dict[str, int]] = {}
         if has_counters and by in ("centre", "level"):
-            counters = counters_by_bucket(self._store, centres, query, self._clock(), self._open_windows_cache)
+            counters = counters_by_bucket(
+                self._store, centres, query, self._clock(), self._open_windows_cache, self.service_periods().window_of
+            )
             add_offered_work(counters, rows)
         services = dict(self._inventory().services)
         return group_rows(rows, group_key(by, {c.id: c for c in centres}, services), counters)
@@ -387,7 +389,9 @@ class Queries:
         """Return the figures of a centre's counters over whole local days."""
         query = bucket_query(days.window, "total", days.zone)
         declaration = self.network().centre(centre)
-        sums = counters_by_bucket(self._store, [declaration], query, self._clock(), self._open_windows_cache)
+        sums = counters_by_bucket(
+            self._store, [declaration], query, self._clock(), self._open_windows_cache, self.service_periods().window_of
+        )
         return counter_figures(add_sums(sums.values()))
 
     def _declared_centres(self) -> list[Centre]:
@@ -423,7 +427,7 @@ class Queries:
         return IndicatorInputs(
             self._store, self._inventory(), self.network_status(), self.store_stats().completeness.overall,
             self.availability, self._clock(), self._open_windows_cache, self._store.document,
-            self.snapshot().forecasts, self._counters_needed,
+            self.snapshot().forecasts, self._counters_needed, self.service_periods().window_of,
         )  # fmt: skip
 
     def _counters_needed(self, centre: str) -> int | None:

@@ -110,7 +110,7 @@ SERVICE_INDICATORS: tuple[Indicator, ...] = (
     ),
     _queue_row(
         "Q-12", ("Thời gian để giải phóng hàng đợi", "Queue pressure"), "s", (("drain_ms",), ()),
-        "Σ mean service time of those who wait ÷ open counters"    ),
+        "largest of the halls: Σ mean service time today of those who wait ÷ open counters"    ),
     _queue_row(
         "Q-13", ("Số người còn chờ", "Waiting at the end of the interval"), "count", (("waiting",), ()),
         "tickets that wait at the end of the interval"    ),

@@ -74,7 +74,9 @@ class Trajectory:
 
     @property
     def on_track(self) -> bool | None:
-        """Return whether the value fulfils the path on the day; None without a value."""
+        """Return whether the value fulfils the path on the day; None without a value, and of an open milestone."""
+        if self.subject.indicator.unit == "milestone" and not self.measured and self.day <= self.in_force.by:
+            return None
         return None if self.measured is None else self.path.is_reached(self.measured, self.path_value)
 
     @property
