@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
+from pydantic import StringConstraints
 
 from api.deps import QueriesDep
 from api.heavy_queries import HeavyQueryDep
 from api.schemas.availability import AvailabilityRow
-from api.schemas.days import CalendarDayResponse, TimelineInterval
-from api.schemas.envelope import WindowEnvelope, WindowMeta
+from api.schemas.days import CalendarDayResponse, DueDateEnvelope, DueDateResponse, TimelineInterval
+from api.schemas.envelope import ResponseMeta, WindowEnvelope, WindowMeta
 from api.times import WindowParam
 from telemetry.core.calendar.windows import DAY, Window
+from telemetry.core.calendar.working_days import MAX_WORKING_DAYS, Pause, due_date
 from telemetry.core.inventory import UnknownPolicy
 from telemetry.core.scope import Scope
 from telemetry.queries.availability import AvailabilityDimension, ClockKind
+from telemetry.queries.errors import BadWindow
 from telemetry.queries.timeline import open_time_account, past_window
 
 if TYPE_CHECKING:
@@ -29,6 +33,7 @@ DimensionParam = Annotated[
     AvailabilityDimension, Query(description="service: able to serve people; connectivity: in contact")
 ]
 DEFAULT_AHEAD_MS = 7 * DAY
+PausedDays = Annotated[str, StringConstraints(max_length=21)]
 
 
 class AvailabilityParams:
@@ -80,6 +85,40 @@ def list_calendar_days(centre: str, queries: QueriesDep, span: WindowParam) -> W
     full_window = Window(days[0].window.start, days[-1].window.end)
     meta = WindowMeta.for_window(queries, full_window, declared.zone, None, declared)
     return WindowEnvelope(data=[CalendarDayResponse.from_day(day, declared) for day in days], meta=meta)
+
+
+@router.get("/calendar/{centre}/due", operation_id="calendar_due", tags=["calendar"])
+def get_due_date(
+    centre: str, queries: QueriesDep,
+    received: Annotated[date, Query(description="day of receipt, which does not count")],
+    working_days: Annotated[int, Query(description="working days of the procedure", ge=0, le=MAX_WORKING_DAYS)],
+    pause: Annotated[
+        list[PausedDays] | None,
+        Query(description="first and last day of a wait for supplements, FIRST/LAST; may be repeated", max_length=50),
+    ] = None,
+) -> DueDateEnvelope:  # fmt: skip
+    """Compute when a dossier is due, in working days of the centre's calendar."""
+    declared = queries.network().centre(centre)
+    due = due_date(declared.calendar, received, working_days, [parse_pause(text) for text in pause or ()])
+    if due is None:
+        msg = f"{centre} has no {working_days} working days in the three years after {received}"
+        raise BadWindow(msg)
+    meta = ResponseMeta.current(queries, declared.zone, declared)
+    return DueDateEnvelope(data=DueDateResponse.from_due_date(due, declared.zone), meta=meta)
+
+
+def parse_pause(text: str) -> Pause:
+    """Read FIRST/LAST, two days; raises BadWindow."""
+    first, _, last = text.partition("/")
+    try:
+        pause = Pause(date.fromisoformat(first), date.fromisoformat(last))
+    except ValueError as error:
+        msg = f"`pause` is {text!r}: write two days such as 2025-04-28/2025-05-06"
+        raise BadWindow(msg) from error
+    if pause.last < pause.first:
+        msg = f"`pause` is {text!r}: its last day must not be before its first"
+        raise BadWindow(msg)
+    return pause
 
 
 @router.get("/devices/{device}/timeline", operation_id="device_timeline", tags=["timeline"])

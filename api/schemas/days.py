@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from api.schemas.envelope import ApiModel, window_fields
+from api.schemas.envelope import ApiModel, ResponseMeta, window_fields
+from api.times import rfc3339
 from telemetry.queries.timeline import round_to_seconds
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from telemetry.core.calendar.calendar_values import CalendarDay
+    from telemetry.core.calendar.working_days import DueDate
     from telemetry.core.inventory import Centre
     from telemetry.queries.timeline import TimelineSegment
 
@@ -37,6 +39,29 @@ class ModeInterval(Interval):
 
     mode: str
     reason: str
+
+
+class DueDateResponse(ApiModel):
+    """When a dossier is due by the calendar of its centre."""
+
+    due: str = Field(description="last closing of the last working day, RFC 3339 with offset")
+    date: str = Field(description="the last working day, YYYY-MM-DD")
+    counted: list[str] = Field(description="the working days that count, YYYY-MM-DD, in order")
+
+    @classmethod
+    def from_due_date(cls, due: DueDate, zone: ZoneInfo) -> Self:
+        """Return a due date."""
+        return cls(
+            due=rfc3339(due.at, zone), date=due.day.isoformat(), counted=[day.isoformat() for day in due.counted]
+        )
+
+
+class DueDateEnvelope(ApiModel):
+    """A due date with its origin."""
+
+    data: DueDateResponse
+    meta: ResponseMeta
+    next: str | None = None
 
 
 class CalendarDayResponse(ApiModel):

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from telemetry.core.calendar.calendar_values import MaintenancePlan
-    from telemetry.core.kpi.indicators import Indicator
 
 __all__ = (
     "ALWAYS_OPEN",
@@ -39,6 +38,7 @@ __all__ = (
     "ObjectiveUnknownPolicy",
     "OpenDataTerms",
     "OpeningHours",
+    "OwnIndicator",
     "ProcedureCount",
     "PublishedFigures",
     "Service",
@@ -336,6 +336,21 @@ class OpenDataTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnIndicator:
+    """An indicator that the inventory declares: the figures above and below the line, see `core.kpi.catalogue`."""
+
+    id: str
+    name_vi: str
+    name_en: str
+    strand: str
+    owner: str
+    numerator: tuple[str, ...]
+    denominator: tuple[str, ...] = ()
+    formula: str = ""
+    direction: str = "up"
+
+
+@dataclass(frozen=True, slots=True)
 class Inventory:
     """Everything declared, indexed by id; `version` is a digest of the files."""
 
@@ -355,7 +370,7 @@ class Inventory:
     procedures: tuple[ProcedureCount, ...] = ()
     indices: tuple[IndexFigure, ...] = ()
     commitments: tuple[Commitment, ...] = ()
-    own_indicators: tuple[Indicator, ...] = ()
+    own_indicators: tuple[OwnIndicator, ...] = ()
     """Indicators that the inventory declares beside those of the product."""
     published: Mapping[tuple[str, str, str], PublishedFigures] = field(default_factory=lambda: MappingProxyType({}))
     """By (month, scope, objective); the objective is empty for a scope's plain availability."""

@@ -8,19 +8,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, TypeVar, get_args
 
-from telemetry.core.fold.totals import CONNECTOR_FIELDS
-from telemetry.core.inventory import Commitment, IndexFigure, ProcedureCount, Target, TargetStart
+from telemetry.core.inventory import Commitment, IndexFigure, OwnIndicator, ProcedureCount, Target, TargetStart
 from telemetry.core.kpi.baseline import CURRENT_LEVELS, CURRENT_LEVELS_FROM, FORMER_LEVELS, FORMER_LEVELS_UNTIL
 from telemetry.core.kpi.catalogue import (
     ADMINISTRATION_FIGURES,
     INDICATORS,
     OPERATION_FIGURES,
     all_indicators,
-    own_source,
 )
-from telemetry.core.kpi.indicators import LEVELS, Direction, Indicator, Strand
+from telemetry.core.kpi.indicators import LEVELS, Strand
 from telemetry.core.kpi.target_paths import TARGET_ALIASES, target_subject
 from telemetry.core.kpi.yearly_indices import INDEX_IDS, INDEX_MAXIMA
 from telemetry.inventory.build import SYSTEM_KINDS, index_by
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from telemetry.core.inventory import AdministrativeUnit, Inventory
+    from telemetry.core.kpi.indicators import Indicator
     from telemetry.core.kpi.target_paths import TargetSubject
     from telemetry.inventory.files import TomlDocument
     from telemetry.inventory.record import Record
@@ -41,7 +40,7 @@ MEASURES = ("procedures", "with_dossiers", "dossiers_online", "on_national_porta
 INDICATOR_KEYS = AllowedKeys(
     ("id", "name_vi", "name_en", "strand", "owner", "numerator"), ("denominator", "formula", "direction")
 )
-_Row = TypeVar("_Row", Target, Indicator)
+_Row = TypeVar("_Row", Target, OwnIndicator)
 STRANDS: tuple[str, ...] = get_args(Strand)
 _INDICATOR_ID = re.compile(r"[A-Z]{1,8}-[0-9]{2}[a-z]?")
 TARGET_KEYS = AllowedKeys(("id", "name_vi", "name_en", "value", "unit", "by"), ("owner", "start", "done"))
@@ -53,7 +52,7 @@ MAX_UNITS_RANKED = 10_000
 _AVAILABILITY = re.compile(r"(?:national-)?([a-z-]+)_up_ms")
 
 
-def build_indicators(doc: TomlDocument) -> tuple[Indicator, ...]:
+def build_indicators(doc: TomlDocument) -> tuple[OwnIndicator, ...]:
     """Build the indicators that the inventory declares beside those of the product, each id once."""
     doc.record(AllowedKeys((), ("target", "indicator")))
     records = doc.records("indicator", INDICATOR_KEYS)
@@ -62,7 +61,7 @@ def build_indicators(doc: TomlDocument) -> tuple[Indicator, ...]:
     return built
 
 
-def _build_indicator(r: Record) -> Indicator:
+def _build_indicator(r: Record) -> OwnIndicator:
     ident = r.text("id")
     if ident and not _INDICATOR_ID.fullmatch(ident):
         r.add_fault("id", f"{ident!r} is not an indicator's id", "write capitals, - and two digits, as BT-01")
@@ -71,13 +70,10 @@ def _build_indicator(r: Record) -> Indicator:
     numerator, denominator = _figures(r, "numerator"), _figures(r, "denominator")
     if not numerator:
         r.add_fault("numerator", "is missing", 'list the figures that are added above the line, as ["received_mobile"]')
-    sides = " + ".join(numerator), " + ".join(denominator)
-    names = {*numerator, *denominator}
-    return Indicator(
-        ident, r.text("name_vi"), r.text("name_en"), cast("Strand", r.choice("strand", STRANDS)), r.text("owner"),
-        "ratio" if denominator else "count", own_source(names), numerator, denominator,
-        r.text("formula", " ÷ ".join(filter(None, sides))),
-        cast("Direction", r.choice("direction", ("up", "down"), "up")), by_level=not names & {*CONNECTOR_FIELDS},
+    strand, direction = r.choice("strand", STRANDS), r.choice("direction", ("up", "down"), "up")
+    return OwnIndicator(
+        ident, r.text("name_vi"), r.text("name_en"), strand, r.text("owner"), numerator, denominator,
+        r.text("formula", ""), direction,
     )  # fmt: skip
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from telemetry.core.fold.totals import CONNECTOR_FIELDS, COUNT_FIELDS, COUNTER_FIELDS, HISTOGRAM_FIELDS, SEGMENT_FIELDS
 from telemetry.core.kpi.digital_indicators import DIGITAL_INDICATORS
 from telemetry.core.kpi.figures import DISTINCT_PROCEDURES, FLOW_FIELDS, SNAPSHOT_FIELDS
+from telemetry.core.kpi.indicators import Indicator
 from telemetry.core.kpi.service_indicators import SERVICE_INDICATORS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
-    from telemetry.core.kpi.indicators import Indicator, IndicatorSource
+    from telemetry.core.inventory import OwnIndicator
+    from telemetry.core.kpi.indicators import Direction, IndicatorSource, Strand
 
 INDICATORS: Mapping[str, Indicator] = MappingProxyType({row.id: row for row in DIGITAL_INDICATORS + SERVICE_INDICATORS})
 """Every indicator of the product in the order in which it is shown."""
@@ -34,14 +36,28 @@ OPERATION_FIGURES = frozenset(
 """The figures that totals of queues, counters and connectors give, of those that an inventory may name."""
 
 
-def all_indicators(own: Iterable[Indicator]) -> Mapping[str, Indicator]:
+def all_indicators(own: Collection[OwnIndicator]) -> Mapping[str, Indicator]:
     """Return the catalogue with the indicators that an inventory declares after it."""
-    return INDICATORS if not own else {**INDICATORS, **{row.id: row for row in own}}
+    return {**INDICATORS, **{row.id: own_indicator(row) for row in own}} if own else INDICATORS
 
 
-def own_source(figures: Iterable[str]) -> IndicatorSource:
-    """Return where the figures of a declared indicator come from; of mixed ones, totals."""
-    names = set(figures)
+def own_indicator(row: OwnIndicator) -> Indicator:
+    """Return a declared row as an indicator: a ratio, or a count without a denominator.
+
+    Connectors have no administrative level, all other figures do.
+    """
+    names = {*row.numerator, *row.denominator}
+    sides = (" + ".join(row.numerator), " + ".join(row.denominator))
+    return Indicator(
+        row.id, row.name_vi, row.name_en, cast("Strand", row.strand), row.owner,
+        "ratio" if row.denominator else "count", _source_of(names), row.numerator, row.denominator,
+        row.formula or " ÷ ".join(filter(None, sides)), cast("Direction", row.direction),
+        by_level=not names & {*CONNECTOR_FIELDS},
+    )  # fmt: skip
+
+
+def _source_of(names: set[str]) -> IndicatorSource:
+    """Return where figures come from; of mixed ones, totals."""
     if names <= SNAPSHOT_FIELDS.keys():
         return "catalogue"
     return "events" if names <= ADMINISTRATION_FIGURES else "totals"

@@ -50,6 +50,11 @@ def test_flows_add_over_days_and_levels_and_tell_when_they_were_last_above_zero(
     assert figures.newest(["received_mobile"]) is None
 
 
+def test_an_older_total_does_not_make_a_figure_older() -> None:
+    figures = figures_of(level_total(2, received_direct=1), level_total(1, received_direct=1))
+    assert (figures.overall, figures.newest(["received_direct"])) == ({"received_direct": 2}, 2 * DAY)
+
+
 def test_of_snapshots_the_newest_of_each_centre_and_level_counts_as_the_mean_of_its_bucket() -> None:
     figures = figures_of(
         level_total(2, catalogue_full=2400, snapshots_full=2),

@@ -7,8 +7,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from telemetry.core.inventory import Commitment, IndexFigure, Target, TargetStart
-from telemetry.core.kpi.catalogue import INDICATORS
+from telemetry.core.inventory import Commitment, IndexFigure, OwnIndicator, Target, TargetStart
+from telemetry.core.kpi.catalogue import INDICATORS, all_indicators
 from telemetry.core.kpi.commitments import commitment_status
 from telemetry.core.kpi.target_paths import (
     TargetSubject,
@@ -138,3 +138,19 @@ def test_a_wait_is_committed_downwards() -> None:
     wait = replace(COMMITTED, unit="", agency="Sở Tư pháp", indicator="Q-04b", value=1800)
     assert state_of([Measurement(date(2022, 5, 1), 1700)], date(2022, 6, 1), wait) == "fulfilled"
     assert state_of([Measurement(date(2022, 5, 1), 1900)], date(2023, 6, 1), wait) == "missed"
+
+
+def test_a_declared_indicator_follows_the_catalogue_and_says_where_its_figures_come_from() -> None:
+    rows = (
+        OwnIndicator("BT-01", "a", "a", "procedures", "o", ("received_post",), ("received_post", "received_direct")),
+        OwnIndicator("BT-02", "b", "b", "procedures", "o", ("catalogue_full",), formula="full"),
+        OwnIndicator("BT-03", "c", "c", "modernisation", "o", ("connector_failed",), direction="down"),
+    )
+    indicators = all_indicators(rows)
+    assert list(indicators) == [*INDICATORS, "BT-01", "BT-02", "BT-03"]
+    own = [indicators[row.id] for row in rows]
+    assert [(i.unit, i.source, i.by_level, i.direction) for i in own] == [
+        ("ratio", "events", True, "up"), ("count", "catalogue", True, "up"), ("count", "totals", False, "down"),
+    ]  # fmt: skip
+    assert [i.formula for i in own] == ["received_post ÷ received_post + received_direct", "full", "connector_failed"]
+    assert all_indicators(()) is INDICATORS

@@ -10,7 +10,7 @@ from telemetry.core.inventory import Target
 from telemetry.core.kpi.catalogue import INDICATORS
 from telemetry.core.kpi.target_paths import TargetSubject
 from telemetry.core.kpi.targets import MinimumPace, Trajectory, target_paths
-from telemetry.core.kpi.trajectory import Measurement, Projection, TargetPath
+from telemetry.core.kpi.trajectory import Measurement, Projection, TargetPath, TargetPoint
 
 
 def target(ident: str, value: float, year: int, unit: str = "ratio") -> Target:
@@ -87,3 +87,18 @@ def test_the_present_pace_reaches_the_last_target_or_says_why_not(
     path = target_paths(COMMUNES)[COMMUNE_RESULTS]
     history = [Measurement(date(2023, 1, day), value) for day, value in values]
     assert Trajectory(COMMUNE_RESULTS, path, DAY, 0.2, history).projection == expected
+
+
+@pytest.mark.parametrize(
+    ("day", "measured", "on_track"),
+    [
+        (date(2026, 1, 1), 0.0, None),
+        (date(2030, 12, 31), 0.0, None),
+        (date(2031, 1, 1), 0.0, False),
+        (date(2026, 1, 1), 1.0, True),
+        (date(2026, 1, 1), None, None),
+    ],
+)
+def test_an_open_milestone_is_not_behind_its_path(day: date, measured: float | None, on_track: bool | None) -> None:
+    path = TargetPath((TargetPoint(date(2030, 12, 31), 1.0),))
+    assert Trajectory(TargetSubject(INDICATORS["DG-20"]), path, day, measured).on_track is on_track

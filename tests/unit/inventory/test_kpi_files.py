@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from telemetry import inventory
-from telemetry.core.kpi.catalogue import INDICATORS
+from telemetry.core.kpi.catalogue import INDICATORS, all_indicators
 from telemetry.core.kpi.target_paths import target_path, target_subject
 from telemetry.errors import Fault, InventoryError
 from telemetry.inventory.kpi_files import COMMITMENT_KEYS, INDEX_KEYS, PROCEDURE_KEYS, TARGET_KEYS
@@ -289,7 +289,7 @@ def test_an_indicator_of_the_inventory_may_have_targets_and_commitments(folder: 
     write(folder, "commitments.csv", COMMITMENTS + "829,,BT-01,0.2,2025-12-31,,,\n")
     declared, warnings = inventory.load_with_warnings(folder)
     assert warnings == ()
-    (own,) = declared.own_indicators
+    own = all_indicators(declared.own_indicators)["BT-01"]
     assert (own.source, own.unit, own.by_level, own.formula) == (
         "events", "ratio", True, "received_post ÷ received_post + received_direct",
     )  # fmt: skip
@@ -310,7 +310,7 @@ def test_the_source_of_an_own_indicator_is_that_of_its_figures(
 ) -> None:
     head = OWN[: OWN.index("numerator")]
     write(folder, "targets.toml", head + figures + "\n")
-    (own,) = inventory.load(folder).own_indicators
+    own = all_indicators(inventory.load(folder).own_indicators)["BT-01"]
     assert (own.source, own.unit, own.by_level) == (source, unit, by_level)
 
 
