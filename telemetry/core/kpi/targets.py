@@ -98,6 +98,6 @@ def target_paths(
     targets: Sequence[Target], indicators: Mapping[str, Indicator] = INDICATORS
 ) -> dict[TargetSubject, TargetPath]:
     """Return the path of every indicator and level that has targets; ids of no indicator are left out."""
-    found = (target_subject(target.id, indicators) for target in targets)
-    subjects = dict.fromkeys(subject for subject in found if subject is not None)
+    subjects_of_targets = (target_subject(target.id, indicators) for target in targets)
+    subjects = dict.fromkeys(subject for subject in subjects_of_targets if subject is not None)
     return {subject: target_path(targets, subject.indicator, subject.level) for subject in subjects}
