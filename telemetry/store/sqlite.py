@@ -66,7 +66,7 @@ MAX_EVENT_TIME = 1 << 53
 MAX_CACHED_NAMES = 50_000
 """Names of which the keys are remembered: a device may have 50 new outbox ids a day."""
 MAX_CACHED_SUM_NAMES = 10_000
-"""Lists of names of sums that are remembered, about 5 MB; totals with histograms have ever new ones."""
+"""Lists of names of sums that are remembered, about 5 MB: one for each combination of sums that a total ever had."""
 _SUMS_DECODER: msgspec.json.Decoder[Any] = msgspec.json.Decoder(dict[str, StoredSum] | list[StoredSum | str])
 
 _UPSERT_EVENT = """INSERT INTO raw (device, spool, n, unit, centre, t, type, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)

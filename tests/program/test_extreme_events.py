@@ -95,9 +95,6 @@ def run(day: ExtremeProvince, events: int, step_ms: Sequence[int]) -> list[int]:
     assert objectives == {objective.id for objective in OBJECTIVES}, "the evaluator took part"
     agents = day.agents.values()
     assert [agent.unaccounted_rows() for agent in agents] == [()] * len(agents), "rows were lost"
-    waiting = sum(agent.outbox.pending_count() for agent in agents)
-    appended = sum(agent.outbox.highest_n for agent in agents)
-    assert waiting < appended / 2, "the outboxes do not drain"
     return most
 
 
@@ -140,6 +137,8 @@ def test_days_of_messages_at_the_extremes_of_every_field_stop_no_role(
     assert day.stored_types == {str(kind.__struct_config__.tag) for kind in ev.AGENT_EVENTS}
     assert day.stored_rows > events // 4
     assert most[3] <= most[1] * MOST_GROWTH
+    waiting = sum(agent.outbox.pending_count() for agent in day.agents.values())
+    assert waiting < sum(agent.outbox.highest_n for agent in day.agents.values()) / 2, "the outboxes do not drain"
     day.close()
 
 
