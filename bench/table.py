@@ -221,6 +221,18 @@ def _plain_latency_text(took: dict[str, float]) -> str:
     return f"p50 {took['p50_ms']:,.0f} ms, p95 {took['p95_ms']:,.0f} ms"
 
 
+def dataset_rows(result: dict[str, Any]) -> Iterator[TableRow]:
+    """Yield size and time of the open datasets."""
+    for name, one in result["datasets"].items():
+        size = f"{one['rows']:,} rows, {one['mb']:.1f} MB"
+        times = f"{one['first_s']:.1f} s first, {one['again_s']:.1f} s again"
+        yield (
+            f"Open data of {result['centres']} centres: {name}",
+            "",
+            f"{size}: {times}; API {one['api_rss_mb']:.0f} MB",
+        )
+
+
 WAIT_GOALS = {"constant": "≤ 0.76", "queue_length": "≤ 0.79"}
 
 
@@ -252,7 +264,7 @@ ROW_BUILDERS: dict[str, Callable[[dict[str, Any]], Iterator[TableRow]]] = {
     "recompute": recompute_rows, "readd": readd_rows, "burden": burden_rows, "readers": readers_rows,
     "slo": slo_rows, "kpis": kpis_rows, "api": api_rows, "embedded": embedded_rows,
     "demo": demo_rows, "forecast": forecast_rows, "anomalies": anomaly_rows, "plan": plan_rows,
-    "stack": stack_rows, "waits": waits_rows,
+    "stack": stack_rows, "waits": waits_rows, "datasets": dataset_rows,
 }  # fmt: skip
 
 

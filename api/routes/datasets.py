@@ -17,6 +17,7 @@ from api.schemas.envelope import Envelope, ResponseMeta
 from api.times import WindowParam
 from telemetry.core.inventory import local_date
 from telemetry.core.open_data.catalogue import DATASETS
+from telemetry.queries.buckets import QueryCost
 from telemetry.queries.open_data.datasets import dataset_answer, find_dataset
 from telemetry.queries.open_data.rows import newest_periods
 
@@ -128,9 +129,10 @@ def _send(
     headers = check_etag(request, queries, str(request.url))
     answer = _answer(queries, writer.dataset, span, centre)
     first, *others = answer.parts
+    cost = QueryCost(sum(part.cost.rows for part in answer.parts), sum(part.cost.buckets for part in answer.parts))
     close = gate.open_stream()
     try:
-        with gate.admit(first.cost):
+        with gate.admit(cost):
             head = writer.head() + writer.body(first.read())
     except BaseException:
         close()
@@ -139,7 +141,7 @@ def _send(
     def parts() -> Iterator[bytes]:
         yield head
         for part in others:
-            with gate.admit_part(part.cost):
+            with gate.admit_part(cost):
                 body = writer.body(part.read())
             yield body
 

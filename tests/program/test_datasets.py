@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import unicodedata
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -313,6 +315,27 @@ def test_what_cannot_be_answered_says_why(
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
     assert remedy in answer.text
+
+
+# --- the page that tells how ------------------------------------------------------------------------
+
+
+def test_every_address_of_the_guide_answers_and_its_program_reads_the_file(
+    net: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    guide = (Path(__file__).resolve().parents[2] / "docs/how-to/publish-open-data.md").read_text(encoding="utf-8")
+    addresses = re.findall(r'"\$api/([^"]*)"', guide)
+    assert len(addresses) >= 6
+    for address in addresses:
+        answer = net.client.get(f"/api/v1/{address}")
+        assert answer.status_code == 200, address
+        if name := re.search(r'filename="(.*)"', answer.headers.get("content-disposition", "")):
+            (tmp_path / name[1]).write_bytes(answer.content)
+    (program,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(program, {})  # what readers copy
+    assert capsys.readouterr().out == "2026-11-21 52 60.0 1.0\n2026-11-22 33 60.0 1.0\n"
+    assert set(re.findall(r"^\| `([a-z]+)`", guide, re.MULTILINE)) | {"commitments"} == set(DATASETS)
 
 
 # --- load -------------------------------------------------------------------------------------------

@@ -72,6 +72,19 @@ def _leaves_room(counts: Iterable[int]) -> bool:
     return least < total < (LEAST_PUBLISHED_COUNT - 1) * len(small)
 
 
+def stays_safe(left_out: Sequence[int]) -> bool:
+    """Return whether the total over these counts may be published whatever other counts are left out besides them.
+
+    So that a reader of many rows may stop: more counts only add room.
+    """
+    counts = [count for count in left_out if count]
+    large = [count for count in counts if not is_small(count)]
+    total, smalls = sum(counts), len(counts) - len(large)
+    room = total - smalls - LEAST_PUBLISHED_COUNT * len(large)
+    has_upper_room = bool(large) or total < (LEAST_PUBLISHED_COUNT - 1) * smalls
+    return len(counts) > 1 and total >= LEAST_PUBLISHED_COUNT and room > 1 and has_upper_room
+
+
 def suppress_parts(
     parts: Sequence[Counts], differences: Differences = (), already: Collection[int] = (), *, total_is: bool = False
 ) -> Suppression:

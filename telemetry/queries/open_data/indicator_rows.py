@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from telemetry.core.kpi.catalogue import INDICATORS
 from telemetry.core.kpi.indicators import LEVELS
 from telemetry.core.kpi.target_paths import target_owner, target_subject
 from telemetry.core.open_data.catalogue import ALL_SERVICES, KPIS
-from telemetry.core.open_data.indicator_counts import columns_of, discloses, people_counts
-from telemetry.core.open_data.suppression import may_publish_total, suppress_parts
+from telemetry.core.open_data.indicator_counts import TICKET_COLUMNS, columns_of, discloses, people_counts
+from telemetry.core.open_data.suppression import may_publish_total, stays_safe, suppress_parts
 from telemetry.queries.buckets import BucketQuery, QueryCost
 from telemetry.queries.indicators import PRESENT_ONLY
 from telemetry.queries.open_data.administration_rows import DOSSIER_COUNTS, dossier_rows
@@ -47,22 +48,29 @@ def indicator_parts(inputs: OpenDataInputs, periods: Sequence[Window]) -> list[D
 def indicator_rows(inputs: OpenDataInputs, month: Window) -> Iterator[DatasetRow]:
     """Yield a month's indicators that are measured over a period and have a source, over all and by level."""
     figures = inputs.indicators.series(month).buckets[0]
-    left_out = left_out_counts(inputs, month)
+    left_out = left_out_counts(inputs, month, figures.figures.by_level)
     for indicator in INDICATORS.values():
         is_measured = indicator.source in {"events", "catalogue", "totals"} and indicator.id not in PRESENT_ONLY
         if is_measured:
             yield from _rows_of_indicator(inputs, figures, indicator, left_out)
 
 
-def left_out_counts(inputs: OpenDataInputs, month: Window) -> LeftOutCounts:
-    """Return the counts that queues and dossiers leave out of a month, each from the rows that are sums themselves."""
+def left_out_counts(inputs: OpenDataInputs, month: Window, totals: Mapping[str, Mapping[str, int]]) -> LeftOutCounts:
+    """Return the counts that queues and dossiers leave out of a month, each from the rows that are sums themselves.
+
+    The days of a level are read until it is certain that its `totals` (figures by level) may be published.
+    """
     counts: LeftOutCounts = defaultdict(list)
-    days = list(BucketQuery(month, "1d", inputs.zone).buckets())
-    services = sum(len(centre.services) + 1 for centre in inputs.centres)
-    for run in chunks(days, services):
-        for row in queue_rows(inputs, run):
-            if row.cells["service"] == ALL_SERVICES:
-                _add_left_out(counts, str(row.cells["level"]), row, TICKET_COUNTS)
+    days = BucketQuery(month, "1d", inputs.zone).buckets()
+    for level in LEVELS:
+        shown = {column for name, column in TICKET_COLUMNS.items() if totals.get(level, {}).get(name)}
+        part = replace(inputs, centres=[centre for centre in inputs.centres if centre.level == level])
+        for run in chunks(days, sum(len(centre.services) + 1 for centre in part.centres)):
+            for row in queue_rows(part, run):
+                if row.cells["service"] == ALL_SERVICES:
+                    _add_left_out(counts, level, row, TICKET_COUNTS)
+            if all(stays_safe(counts[level, column]) for column in shown):
+                break
     for row in dossier_rows(inputs, month):
         _add_left_out(counts, str(row.cells["dossier_level"]), row, DOSSIER_COUNTS)
     return counts

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 CellValue = str | int | float | bool | None
 MAX_PERIODS = {"day": 366, "month": 36}
-ROWS_PER_PART = 1_000
+ROWS_PER_PART = 2_000
 """About so many rows are read and written at once, so that memory does not grow with the window."""
 
 

@@ -15,6 +15,7 @@ from telemetry.core.open_data.suppression import (
     is_disclosive,
     is_small,
     may_publish_total,
+    stays_safe,
     suppress_parts,
 )
 from tests.property_sizes import sized
@@ -81,6 +82,20 @@ def test_a_total_is_published_beside_no_or_at_least_two_rows_with_room() -> None
     assert may_publish_total([(2,), (3,)])
     assert not may_publish_total([(1,), (2,)])
     assert not may_publish_total([(30, 28), (20, 19)], DIFFERENCES)
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [((), False), ((9,), False), ((1, 2), False), ((2, 3), True), ((4, 4), False), ((1, 5), False), ((3, 9), True)],
+)
+def test_enough_counts_that_are_left_out_make_a_total_safe_for_ever(counts: tuple[int, ...], expected: bool) -> None:
+    assert stays_safe(counts) is expected
+
+
+@sized(short=200, long=5_000)
+@given(st.lists(st.integers(0, 14), max_size=6), st.lists(st.integers(0, 14), max_size=6))
+def test_what_is_safe_for_ever_is_safe_with_any_further_counts(counts: list[int], more: list[int]) -> None:
+    assert not stays_safe(counts) or may_publish_total([(count,) for count in counts + more])
 
 
 def published(parts: tuple[int, ...]) -> tuple[object, ...]:
