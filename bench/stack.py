@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 from bench.machine import OtherWork, describe
 from bench.progress import print_message
 from bench.summary import round_figures
-from tests.engine.stack import Project
-from tests.engine.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tests.engine.stack import Project
+    from tests.engine.world import World
 
 DEVICES = 10_000
 
@@ -45,6 +46,9 @@ def add_devices(inventory: Path, count: int) -> int:
 
 def measure_form(count: int = 0) -> dict[str, Any]:
     """Return the seconds of each run in a folder of its own."""
+    from tests.engine.stack import Project  # noqa: PLC0415  # needs the tests' folder, which other parts do not
+    from tests.engine.world import World  # noqa: PLC0415
+
     with tempfile.TemporaryDirectory(prefix="motcua-bench-") as folder:
         project = Project(Path(folder) / "project")
         devices = add_devices(project.inventory, count)

@@ -26,4 +26,5 @@ def build_context(queries: Queries, locale: PageLocale) -> dict[str, Any]:
         "health": queries.store_stats(),
         "inventory": status.network.inventory,
         "cards": queries.wait_model_cards(),
+        "without_model": queries.centres_without_model(),
     }

@@ -15,6 +15,7 @@ import structlog
 
 from telemetry.core.calendar.windows import DAY, Window
 from telemetry.core.queueing.wait_model_file import (
+    MIN_MODEL_ROWS,
     InvalidModel,
     WaitModelFile,
     decode_backtest,
@@ -22,7 +23,7 @@ from telemetry.core.queueing.wait_model_file import (
     encode_model,
 )
 from telemetry.prediction.wait_history import read_ticket_events
-from telemetry.prediction.wait_refit import MIN_MODEL_ROWS, RefitTask, refit_waits
+from telemetry.prediction.wait_refit import RefitTask, refit_waits
 from telemetry.store import WAIT_MODELS_CHECKPOINT, wait_backtest_name, wait_model_name
 
 if TYPE_CHECKING:

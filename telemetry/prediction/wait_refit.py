@@ -19,6 +19,7 @@ from telemetry.core.queueing.scoring import ScoredWait, WaitScores, score_waits
 from telemetry.core.queueing.wait_features import FEATURES
 from telemetry.core.queueing.wait_model import WaitPredictor
 from telemetry.core.queueing.wait_model_file import (
+    MIN_MODEL_ROWS,
     BacktestReport,
     BacktestScore,
     WaitModelFile,
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from telemetry.core.queueing.wait_model_file import BacktestWinner
     from telemetry.prediction.wait_rows import FitQuantiles, WaitRow
 
-MIN_MODEL_ROWS = 100
-"""With fewer known waits a centre has no model: the head of line stands in."""
 MIN_SCORED = 60
 """A back-test with fewer tickets decides nothing."""
 LEARNED: Final = "learned"

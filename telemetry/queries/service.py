@@ -74,7 +74,7 @@ if TYPE_CHECKING:
     from telemetry.queries.systems import SystemDetail
     from telemetry.queries.timeline import TimelineSegment
     from telemetry.queries.views import CentreView, DeviceView
-    from telemetry.queries.wait_models import WaitModelCard
+    from telemetry.queries.wait_models import CentreWithoutModel, WaitModelCard
     from telemetry.store import Store
 
 WAIT_TARGET = "wait_mean"
@@ -143,6 +143,10 @@ class Queries:
     def wait_model_cards(self) -> list[WaitModelCard]:
         """Return the cards of the centres' wait models, by centre."""
         return self._wait_model_cards.cards(self._inventory().centres.values(), self._clock())
+
+    def centres_without_model(self) -> list[CentreWithoutModel]:
+        """Return the declared centres without a wait model, by centre."""
+        return self._wait_model_cards.without_model(self._inventory().centres.values(), self._clock())
 
     def device(self, ident: str) -> DeviceView:
         """Return one device."""

@@ -6,6 +6,7 @@ It must not predict; promises are read from daily totals.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.windows import DAY, Window, day_window
@@ -14,6 +15,7 @@ from telemetry.core.fold.totals import PROMISE_FIELDS, add_to_sums
 from telemetry.core.inventory import local_date
 from telemetry.core.queueing.wait_model_file import (
     HASH_DIGITS,
+    MIN_MODEL_ROWS,
     InvalidModel,
     decode_backtest,
     decode_model,
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from telemetry.core.queueing.wait_model_file import BacktestReport, WaitModelFile
     from telemetry.store import Store
 
+KNOWN_DAYS = 28
+"""A fit looks back so many days."""
 PROMISE_DAYS = 14
 """So many days of promises are on a card."""
 
@@ -52,6 +56,20 @@ class WaitModelCard:
     model: WaitModelFile | None
     newest_backtest: BacktestReport | None
     days: tuple[PromiseDay, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CentreWithoutModel:
+    """A centre whose waits are those of the head of the line: tickets called in KNOWN_DAYS, and how many it needs.
+
+    `days` is how many open days with tickets it still needs at its present pace; None: it had no ticket, or has enough
+    and waits for the next refit.
+    """
+
+    centre: Centre
+    called: int
+    needed: int
+    days: int | None
 
 
 class WaitModelCards:
@@ -80,6 +98,19 @@ class WaitModelCards:
                 cards.append(WaitModelCard(centre, *figures, shown))
         return cards
 
+    def without_model(self, centres: Iterable[Centre], now: int) -> list[CentreWithoutModel]:
+        """Return the declared centres that have no model, by centre."""
+        declared = [centre for centre in centres if not centre.imported]
+        modelled = {card.centre.id for card in self.cards(declared, now) if card.model is not None}
+        own = sorted((c for c in declared if c.id not in modelled), key=lambda centre: centre.id)
+        called: dict[str, dict[int, int]] = {centre.id: {} for centre in own}
+        window = Window(max(now - KNOWN_DAYS * DAY, 0), now)
+        for total in self._store.totals([centre.id for centre in own], "1d", window, "desk"):
+            if count := total.sums.get("called", 0):
+                days = called[total.entity]
+                days[total.start] = days.get(total.start, 0) + count
+        return [_without_model(centre, list(called[centre.id].values())) for centre in own]
+
     def _read_card(self, centre: Centre) -> WaitModelCard:
         body = self._store.document(wait_model_name(centre.id)) if self._read_at else None
         tested = self._store.document(wait_backtest_name(centre.id)) if self._read_at else None
@@ -101,6 +132,12 @@ class WaitModelCards:
                 sums = days.setdefault(total.entity, {}).setdefault(total.start, {})
                 add_to_sums(sums, {name: total.sums.get(name, 0) for name in PROMISE_FIELDS})
         return days
+
+
+def _without_model(centre: Centre, by_day: list[int]) -> CentreWithoutModel:
+    called, missing = sum(by_day), MIN_MODEL_ROWS - sum(by_day)
+    days = ceil(missing * len(by_day) / called) if called and missing > 0 else None
+    return CentreWithoutModel(centre, called, MIN_MODEL_ROWS, days)
 
 
 def _promise_day(centre: Centre, start: int, sums: dict[str, int]) -> PromiseDay:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from telemetry.core.calendar.windows import DAY
 from telemetry.core.fold.live_row_types import ExpectedWait, ServiceNow
 from telemetry.core.queueing.queue_profile import QueueProfile
 from telemetry.core.queueing.wait_model_file import (
@@ -119,5 +120,17 @@ def test_pages_show_waits_and_models_in_both_languages(net: Network, lang: str, 
     assert "92" in models
 
 
-def test_the_page_without_a_model_says_so(net: Network) -> None:
-    assert "No model yet" in net.client.get("/models?lang=en").text
+def test_the_page_names_the_centres_without_a_model_and_what_they_need(net: Network) -> None:
+    for day in (1, 2):
+        net.total("desk:vn83-a:land", "1d", MIDNIGHT - day * DAY, {"called": 15})
+    page = net.client.get("/models?lang=en").text
+    assert "No model yet: too little data. The fallback is in use" in page
+    row = page[page.index('href="/centres/vn83-a"') :]
+    assert "30 / 100" in row
+    assert ">5<" in row[: row.index("</tr>")]  # 70 more at 15 a day
+    assert "no ticket yet" in page[page.index('href="/centres/vn83-b"') :]
+    store_model(net)
+    net.store.put_document(wait_model_name("vn83-a"), MODEL)
+    with_model = net.client.get("/models?lang=en").text
+    assert "30 / 100" not in with_model
+    assert 'href="/models"' in net.client.get("/?lang=en").text

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -116,9 +117,10 @@ class ArrivalsModel:
         """Return for each weekday those that share its profile, itself included."""
         means = {w: _means_without_highest(days) for w, days in self._by_weekday.items()}
         counts = {w: len(days) for w, days in self._by_weekday.items()}
-        return {
-            w: tuple(u for u in means if u == w or _is_alike(means[w], means[u], counts[w], counts[u])) for w in means
+        pairs = {
+            frozenset((w, u)) for w, u in combinations(means, 2) if _is_alike(means[w], means[u], counts[w], counts[u])
         }
+        return {w: tuple(u for u in means if u == w or frozenset((w, u)) in pairs) for w in means}
 
     def pool(self, weekday: int) -> list[ArrivalDay]:
         """Return the days whose weekdays share the weekday's profile, in order."""
@@ -139,12 +141,15 @@ class ArrivalsModel:
             if alike not in usual_by_pool:
                 usual_by_pool[alike] = _usual_slots(self.pool(weekday))
             usual = tuple(map(max, usual_by_pool[alike], _repeated_slots(days)))
+            margins = [SPIKE_DEVIATIONS * math.sqrt(u + 0.02 * u * u + 1) for u in usual]
             for day in days:
-                ratios = [count / u for count, u in zip(day.counts, usual, strict=True) if count is not None and u >= 1]
+                ratios = [count / u for count, u in zip(day.counts, usual, strict=True) if u >= 1 and count is not None]
                 busier = max(1.0, median(ratios)) if ratios else 1.0
-                caps = (busier * u + SPIKE_DEVIATIONS * math.sqrt(u + 0.02 * u * u + 1) for u in usual)
                 clean[day.day] = tuple(
-                    u if c is None else min(float(c), cap) for c, u, cap in zip(day.counts, usual, caps, strict=True)
+                    [
+                        u if c is None else c if not c or c <= u else min(float(c), busier * u + margin)
+                        for c, u, margin in zip(day.counts, usual, margins, strict=True)
+                    ]
                 )
         return clean
 

@@ -29,6 +29,7 @@ MONTH_END_DAYS = 2
 """The last open days of a month that count as its end."""
 _LONGEST_HOLIDAY_DAYS = 14
 _ONE_DAY = timedelta(days=1)
+_QUEUE_SUMS = frozenset(QUEUE_FIELDS)
 HalfHourKey = tuple[date, int]
 """A local day and a half hour of it, 0–47."""
 
@@ -75,7 +76,7 @@ def add_half_hours(centre: Centre, totals: Iterable[Total]) -> CentreHalfHours:
     keys: dict[int, HalfHourKey] = {}
     for total in totals:
         key = keys.get(total.start) or keys.setdefault(total.start, slot_of(total.start, centre.zone))
-        present = {name: value for name in QUEUE_FIELDS if (value := total.sums.get(name))}
+        present = {name: value for name, value in total.sums.items() if value and name in _QUEUE_SUMS}
         add_to_sums(sums[key], present)
         if count := present.get("issued"):
             issued[centre.shown_service(Scope(total.scope).service)][key] += count

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from telemetry.core.fold.live_row_types import WaitMethod
 
 MODEL_FORMAT = 2
+MIN_MODEL_ROWS = 100
+"""With fewer known waits a centre has no model: the head of line stands in."""
 BacktestWinner = Literal["learned", "drain", "champion", ""]
 HASH_DIGITS = 12
 """So many digits of the SHA-256 name a model."""
