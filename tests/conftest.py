@@ -14,11 +14,13 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from tests.property_sizes import EXAMPLES
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 # Tests share the processor with others, so the time that an example takes says nothing.
-settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("shared", deadline=None, max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -48,8 +50,14 @@ def pictures(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the flow tests: they take longest, and a file's tests stay in one process (`--dist loadfile`)."""
+    """Begin with the flow tests: they take longest, and a file's tests stay in one process (`--dist loadfile`).
+
+    Every property test has a long size.
+    """
     items.sort(key=lambda item: 0 if "tests/flow/" in item.nodeid else 1)
+    for item in items:
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker("sized")
 
 
 @pytest.fixture(autouse=True)

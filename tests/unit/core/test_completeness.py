@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from telemetry.core.figures.completeness import (
     ClosedRanges,
@@ -45,6 +45,8 @@ def test_minus_holds_the_rows_of_the_first_only(first: list[tuple[int, int]], se
 
 
 @given(st.sets(st.integers(1, 40)))
+@example({3, 4, 5})
+@example({3, 5})
 def test_numbers_become_the_ranges_that_hold_them(numbers: set[int]) -> None:
     assert rows_of(ranges_of(numbers)) == numbers
 

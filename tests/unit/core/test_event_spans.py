@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from telemetry.core.calendar.windows import HOUR, MINUTE, Window, floor
 from telemetry.core.fold.event_spans import (
@@ -115,6 +115,8 @@ frame = st.one_of(
 
 
 @given(st.lists(st.tuples(st.sampled_from(["c1", "c2"]), frame), max_size=5))
+@example([("c1", [("state", T, 0), ("state", T + MINUTE, 0)])])
+@example([("c1", [("state", T + HOUR - MINUTE, 0)])])
 def test_whole_frames_touch_all_hours_of_their_events(frames: list[tuple[str, list[tuple[str, int, int]]]]) -> None:
     told = [(centre, [said_by(*row) for row in rows]) for centre, rows in frames]
     slow = dirty_hours((ev.entity_of(centre, event), event) for centre, events in told for event in events)

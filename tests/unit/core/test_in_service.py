@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from telemetry.core.calendar.calendar_values import END_OF_TIME_MS
 from telemetry.core.calendar.open_time import build_open_timeline
@@ -312,6 +312,8 @@ SPAN = Window(SERIES.grid.windows[0].start, SERIES.grid.windows[-1].end)
     st.integers(0, len(SERIES.grid) - 1),
     st.integers(1, len(SERIES.grid)),
 )
+@example(SPAN.start // SLOT + 5, 6 * DAY // SLOT, 0, len(SERIES.grid))
+@example(SPAN.end // SLOT + 5, 1, 0, len(SERIES.grid))
 def test_time_in_and_out_of_service_tiles_any_range(start: int, length: int, first: int, count: int) -> None:
     last = min(len(SERIES.grid), first + count)
     service = Window(start * SLOT, (start + length) * SLOT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import time
 from zoneinfo import ZoneInfo
 
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from telemetry.core.calendar.windows import HOUR, MINUTE
 from telemetry.core.fold import fold, live_state
@@ -64,7 +64,7 @@ days = st.lists(st.integers(1, 40), min_size=1, max_size=25).flatmap(
 )
 
 
-@sized(short=40, long=600)
+@sized(short=20, long=600)
 @given(days, days, st.lists(st.integers(0, 6 * 60), min_size=2, max_size=2).map(sorted))
 def test_the_present_made_from_what_is_left_is_the_one_made_from_all(
     first: tuple[SourcedEvent, ...], then: tuple[SourcedEvent, ...], marks: list[int]
@@ -82,7 +82,7 @@ def test_the_present_made_from_what_is_left_is_the_one_made_from_all(
     assert relevant_events(left, moment, since) == left == relevant_events(reversed(told), moment, since)
 
 
-@settings(deadline=None)
+@sized(short=20, long=600)
 @given(days, st.integers(0, 6 * 60))
 def test_so_are_the_tails(told: tuple[SourcedEvent, ...], mark: int) -> None:
     moment = START + mark * MINUTE
