@@ -16,6 +16,7 @@ from api.etags import check_etag
 from api.heavy_queries import HeavyQueryDep
 from api.pages import (
     centre as centre_page,
+    commitments as commitments_page,
     datasets as datasets_page,
     history as history_page,
     kpis as kpis_page,
@@ -28,6 +29,7 @@ from api.pages.places import HistoryPlace, ServiceNames, days_of_import, newest_
 from api.pages.render import Renderer, load_renderer, own_path
 from telemetry.core.inventory import local_date
 from telemetry.errors import MotcuaError
+from telemetry.queries.commitments import commitments_cost
 from telemetry.queries.errors import NotFound
 from telemetry.queries.period_history import DayRange
 
@@ -155,6 +157,19 @@ def show_indicators(request: Request, queries: QueriesDep, gate: HeavyQueryDep) 
             queries, locale, queries.indicators.overview(window), request.app.state.indicator_lines
         )
     response = pages.render(request, locale, "kpis.html", context)
+    response.headers.update(headers)
+    return response
+
+
+@router.get("/kpis/commitments", response_class=HTMLResponse)
+def show_commitments(request: Request, queries: QueriesDep, gate: HeavyQueryDep) -> HTMLResponse:
+    """Show the signed commitments with the figures of who signed them."""
+    pages = _get_renderer(request)
+    locale = pages.locale_for(request, queries.zone())
+    headers = _check_page_etag(request, queries, locale)
+    with gate.admit(commitments_cost(queries.inventory())):
+        context = commitments_page.build_context(queries, locale)
+    response = pages.render(request, locale, "commitments.html", context)
     response.headers.update(headers)
     return response
 

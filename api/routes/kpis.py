@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from api.deps import QueriesDep
 from api.heavy_queries import HeavyQueryDep
 from api.paging import PageParam
+from api.schemas.commitments import CommitmentEnvelope, CommitmentRow
 from api.schemas.kpis import (
     ApiLevel,
     IndicatorBucket,
@@ -25,6 +26,7 @@ from api.times import WindowParam, parse_time
 from telemetry.core.calendar.windows import align_to_slots
 from telemetry.core.kpi.indicators import IndicatorSource, Strand
 from telemetry.core.kpi.values import ValueState
+from telemetry.queries.commitments import commitments_cost, read_commitments
 from telemetry.queries.decision_766 import ScorePeriod, score_cost, score_period, score_windows
 
 if TYPE_CHECKING:
@@ -98,6 +100,20 @@ def _score(queries: Queries, period: ScorePeriod, t: int) -> ScoreEnvelope:
     window, _ = score_windows(period, t, queries.zone())
     data = ScoreResponse.from_period(scored, queries.zone())
     return ScoreEnvelope(data=data, meta=IndicatorMeta.for_period(queries, window))
+
+
+@router.get("/kpis/commitments", operation_id="kpi_commitments", response_model=CommitmentEnvelope)
+def list_commitments(queries: QueriesDep, page: PageParam, gate: HeavyQueryDep) -> Response:
+    """List the signed commitments with what their unit or agency measured in the last twelve months."""
+    return gate.answer(commitments_cost(queries.inventory()), lambda: _commitments(queries, page))
+
+
+def _commitments(queries: Queries, page: PageRequest) -> CommitmentEnvelope:
+    readings = list(enumerate(read_commitments(queries.indicators, queries.inventory(), queries.now())))
+    part, following = page.slice_rows(readings, lambda row: (row[0],))
+    data = [CommitmentRow.from_reading(reading, queries.zone()) for _, reading in part]
+    meta = IndicatorMeta.for_period(queries, queries.indicators.months_of_pace())
+    return CommitmentEnvelope(data=data, meta=meta, next=following)
 
 
 class IndicatorValuesParams:

@@ -39,6 +39,15 @@ MS_PER_S = 1000
 
 
 @dataclass(frozen=True, slots=True)
+class PartOfProvince:
+    """Some centres of the province under a name, and their services that count: all when `services` is empty."""
+
+    name: str
+    centres: frozenset[str]
+    services: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class IndicatorInputs:
     """What indicators are made of; `availability` accounts for a scope's time in the buckets of a window.
 
@@ -58,11 +67,15 @@ class IndicatorInputs:
     forecasts: Mapping[str, CentreForecast]
     counters_needed: Callable[[str], int | None]
     in_service: Callable[[str], Window]
+    part: PartOfProvince | None = None
+    """Whose figures are read, None for those of the whole province."""
 
     @property
     def centres(self) -> list[Centre]:
-        """Return the declared centres by id; imported logs are no part of the province."""
-        return sorted((c for c in self.inventory.centres.values() if not c.imported), key=lambda c: c.id)
+        """Return the declared centres by id, or those of the part; imported logs are no part of the province."""
+        centres = self.inventory.centres.values()
+        own = (c for c in centres if not c.imported and (self.part is None or c.id in self.part.centres))
+        return sorted(own, key=lambda c: c.id)
 
 
 class FigureBuckets:
@@ -116,8 +129,16 @@ def read_queues(buckets: FigureBuckets, inputs: IndicatorInputs) -> None:
         if view.last_data is not None:
             newest[view.centre.level] = max(view.last_data, newest.get(view.centre.level, 0))
     rows = queue_history_rows(inputs.store, inputs.centres, buckets.query, None, inputs.now)
+    services = inputs.part.services if inputs.part else frozenset()
+    if services:
+        rows = tuple(row for row in rows if row.service in services)
     counters = counters_by_bucket(
-        inputs.store, inputs.centres, buckets.query, inputs.now, inputs.open_windows, inputs.in_service
+        inputs.store,
+        [] if services else inputs.centres,
+        buckets.query,
+        inputs.now,
+        inputs.open_windows,
+        inputs.in_service,
     )
     add_offered_work(counters, rows)
     sums_of_all = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from telemetry.core.kpi.indicators import Indicator
     from telemetry.core.kpi.target_paths import MilestoneState
     from telemetry.queries.buckets import BucketSize
-    from telemetry.queries.indicator_figures import IndicatorInputs
+    from telemetry.queries.indicator_figures import IndicatorInputs, PartOfProvince
 
 CACHED_FOR_MS = 60_000
 """How long the figures of a window are answered again."""
@@ -216,6 +216,7 @@ class _SeriesKey:
     query: tuple[Window, BucketSize]
     groups: frozenset[FigureGroup]
     inventory_version: str
+    part: str = ""
 
 
 class IndicatorCache:
@@ -318,6 +319,17 @@ class IndicatorQueries:
             lambda: compute_indicator_series(self._inputs(), query, frozenset(groups), self._pieces),
         )
 
+    def months_of(self, part: PartOfProvince, groups: Iterable[FigureGroup]) -> IndicatorSeries:
+        """Return the figures of a part of the province in the present month and the eleven before it."""
+        query = bucket_query(self.months_of_pace(), "1mo", self._inventory().zone)
+        key = replace(self._key(query, groups), part=part.name)
+        return self._cache.get(
+            key,
+            lambda: compute_indicator_series(
+                replace(self._inputs(), part=part), query, frozenset(groups), self._pieces
+            ),
+        )
+
     def values(self, indicator: Indicator, window: Window, bucket: BucketSize) -> IndicatorSeries:
         """Return the figures that one indicator needs. Raises BadWindow."""
         return self.series(window, bucket, groups_of(indicator))
@@ -374,9 +386,9 @@ def compute_indicator_series(
     collected = []
     for window, period in zip(query.buckets(), periods, strict=True):
         figures, declared = period.figures(), dict[str, CountPeriod]()
-        if "administration" in groups:
+        if "administration" in groups and inputs.part is None:
             declared = add_declared_figures(figures, inputs.inventory, window)
-        if "operation" in groups and window.start <= inputs.now < window.end:
+        if "operation" in groups and inputs.part is None and window.start <= inputs.now < window.end:
             add_live_figures(figures, inputs)
         collected.append(IndicatorFigures(window, inputs.now, figures, declared, inputs.inventory))
     return IndicatorSeries(query, inputs.now, tuple(collected))
@@ -389,7 +401,7 @@ def _periods_of_pieces(
     by_bucket = [pieces_of(bucket, inputs.now, query.zone) for bucket in query.buckets()]
     declaration = declaration_of(inputs.inventory)
     pieces = [
-        FigurePiece(group, window, declaration)
+        FigurePiece(group, window, declaration, inputs.part.name if inputs.part else "")
         for windows in by_bucket
         for window in windows
         for group in sorted(groups)
@@ -419,11 +431,12 @@ def read_piece(inputs: IndicatorInputs, piece: FigurePiece, zone: ZoneInfo) -> P
 def read_periods(inputs: IndicatorInputs, query: BucketQuery, groups: Collection[FigureGroup]) -> list[PeriodFigures]:
     """Return the figures of each bucket from totals."""
     buckets = FigureBuckets(query)
-    if "administration" in groups:
+    if "administration" in groups and not (inputs.part and inputs.part.services):
         read_administration(buckets, inputs)
     if "operation" in groups:
         read_queues(buckets, inputs)
+        read_declared_modes(buckets, inputs)
+    if "operation" in groups and inputs.part is None:
         read_availability(buckets, inputs)
         read_connectors(buckets, inputs)
-        read_declared_modes(buckets, inputs)
     return buckets.periods
