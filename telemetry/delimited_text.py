@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 MAX_CELL_CHARS = 1 << 24
 """Longest cell; a longer one is an open quotation mark."""
 MAX_HEADER_LINES = 200
+END_OF_FILE_SIGN = "\x1a"
+"""What programs of DOS write after the last line."""
 MAX_TITLE_LINES = 50
 """Most lines among which the column names are looked for: reports have a title above their table."""
 _DELIMITER_CANDIDATES = "\t;,|"
@@ -187,8 +189,9 @@ class _LineSource:
 
     def __iter__(self) -> Iterator[str]:
         for text in self._lines:
-            self.has_ended = text.endswith(("\n", "\r"))
-            yield text
+            if text.strip(END_OF_FILE_SIGN):
+                self.has_ended = text.endswith(("\n", "\r"))
+                yield text
 
 
 def _split_rows(source: _LineSource, delimiter: str, lines_above: int) -> Iterator[DelimitedRow]:

@@ -86,7 +86,7 @@ def _bare_seconds(text: str, form: str) -> float | None:
     dotted = _DOTTED.fullmatch(text)
     if dotted and (form == "h.mm" or dotted[3] or not text.startswith("0.")):
         return _to_seconds(*dotted.groups())
-    if digits := _DIGITS.fullmatch(text.zfill(4) if form == "hhmm" else text):
+    if digits := _DIGITS.fullmatch(text.zfill(4 if len(text) < 5 else 6) if form == "hhmm" else text):
         return _to_seconds(*digits.groups())
     is_fraction = form == "auto" and _FRACTION.fullmatch(text) and len(text) != 4
     return _scale_number(text, DAY_S) if is_fraction else None

@@ -247,7 +247,7 @@ class _MappingReader:
 
     def read_delimiter(self) -> str:
         return self.read_matching(
-            "delimiter", MAPPING_DEFAULTS["delimiter"], r'auto|[^\w\s"]|\t', 'use "auto", "\\t", "," or one other sign'
+            "delimiter", MAPPING_DEFAULTS["delimiter"], r'auto|[^\w\s"]|\t| ', 'use "auto", "\\t", " ", "," or one sign'
         )
 
     def read_encoding(self) -> str:

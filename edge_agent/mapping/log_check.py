@@ -123,7 +123,7 @@ def _date_readings(mapping: ReplayMapping) -> list[DateReading]:
     return [
         DateReading(column, pattern, _DAY_OR_MONTH.sub(_exchange_day_and_month, pattern))
         for column, pattern in mapping.date_patterns
-        if DAY_FIRST in pattern and MONTH_FIRST in pattern
+        if DAY_FIRST in pattern and MONTH_FIRST in pattern and not pattern.startswith("%Y")  # a year first: no doubt
     ]
 
 

@@ -115,3 +115,35 @@ def test_a_place_in_a_list_counts_from_its_end_too(tmp_path: Path) -> None:
     (tmp_path / "log.json").write_text(json.dumps(rows), "utf-8")
     log = check_log(load_mapping(str(tmp_path / "hall.toml")), tmp_path / "log.json", now=NOW)
     assert times(log) == TIMES
+
+
+PHONE_LOG = """
+name = "phone"
+title = { vi = "Tổng đài", en = "Phone" }
+zone = "Asia/Ho_Chi_Minh"
+header = ["id", "day", "time", "queue"]
+delimiter = "%s"
+[services]
+land = { vi = "Đất đai", en = "Land", values = ["700"] }
+[[event]]
+type = "ticket.issued"
+ticket = { ticket = ["id"] }
+service = { service = "queue" }
+t = { date = "day", time = "time", time_format = "hhmm" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "text"),
+    [
+        (" ", "1 2026-11-02 73100 700\n2  2026-11-03   0732  700 \n"),
+        ("|", "1|2026-11-02|073100|700\n2|2026-11-03|732|700\n\x1a"),
+    ],
+    ids=["spaces", "bars"],
+)
+def test_a_phone_log_without_a_header_is_read(tmp_path: Path, delimiter: str, text: str) -> None:
+    (tmp_path / "phone.toml").write_text(PHONE_LOG % delimiter, "utf-8")
+    (tmp_path / "log").write_text(text, "utf-8")
+    log = check_log(load_mapping(str(tmp_path / "phone.toml")), tmp_path / "log", now=NOW)
+    assert times(log) == TIMES
+    assert log.check.warnings() == [], "a date that begins with its year is not doubtful"
