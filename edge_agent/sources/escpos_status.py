@@ -6,6 +6,7 @@ bytes; in the first, bit 4 is set and bits 0, 1 and 7 clear; in the others, bits
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ _IS_OFFLINE = 0x08
 _COVER, _FEEDING, _PAPER_STOP = 0x04, 0x08, 0x20
 _CUTTER, _UNRECOVERABLE, _RECOVERABLE = 0x08, 0x20, 0x44
 _NEAR_END, _END = 0x0C, 0x60
+_TEXT = re.compile(rb"[\t\r\n -~]{8,}")
 
 
 def status_request(n: int) -> bytes:
@@ -38,8 +40,11 @@ class StatusByteFilter:
     _asb_remaining: int = 0
 
     def find_status_byte(self, data: bytes) -> int | None:
-        """Return the first status byte, or None; an unfinished ASB block is continued by the next call."""
-        for byte in data:
+        """Return the first status byte, or None; an unfinished ASB block is continued by the next call.
+
+        Text has no status: what listens there is no ESC/POS printer, and many letters look like a status byte.
+        """
+        for byte in _TEXT.sub(b"", data):
             if self._asb_remaining and not byte & 0x90:
                 self._asb_remaining -= 1
                 continue

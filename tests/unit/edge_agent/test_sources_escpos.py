@@ -94,6 +94,12 @@ def test_asb_flow_control_and_garbage_are_skipped(printer: Printer, where: str, 
     assert source(printer.address).poll_printer() == PrinterStatus("degraded", "paper_low")
 
 
+def test_a_text_is_no_status_of_a_printer(printer: Printer) -> None:
+    printer.behaviour.before = b"HTTP/1.1 400 Bad Request\r\nServer: printer\r\n\r\n"
+    assert source(printer.address).poll_printer() == PrinterStatus("in_service", "ok")
+    assert StatusByteFilter().find_status_byte(printer.behaviour.before) is None
+
+
 def test_the_sieve_remembers_a_packet_that_comes_in_parts() -> None:
     sieve = StatusByteFilter()
     for byte in (ASB + ASB)[:-1]:
