@@ -6,6 +6,7 @@ objective (the multi-target pattern).
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request, Response
@@ -16,6 +17,7 @@ from prometheus_client.registry import Collector
 from api.deps import QueriesDep
 from api.heavy_queries import HeavyQueryDep
 from api.metrics.families import gauge_family
+from api.metrics.forecasts import forecast_families
 from api.metrics.indicators import indicator_families
 from api.metrics.network import centre_families, device_families, network_families, store_families
 from api.metrics.objectives import objective_families, scope_families
@@ -46,9 +48,9 @@ def get_device_metrics(request: Request, queries: QueriesDep, centre: str) -> Re
 
 @router.get("/metrics/centre", operation_id="metrics_centre", response_class=Response)
 def get_centre_metrics(request: Request, queries: QueriesDep, centre: str) -> Response:
-    """Return the metrics of one centre's queues by service, and of its devices by kind."""
+    """Return the metrics of one centre's queues by service, of its devices by kind, and what is expected now."""
     view = queries.centre(centre)
-    return _families_response(request, lambda: centre_families(view))
+    return _families_response(request, lambda: chain(centre_families(view), forecast_families(queries, centre)))
 
 
 @router.get("/metrics/slos", operation_id="metrics_slos", response_class=Response)

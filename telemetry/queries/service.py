@@ -14,7 +14,6 @@ from telemetry.core.figures.counter_figures import counter_figures
 from telemetry.core.fold.totals import add_sums
 from telemetry.core.in_service import ALWAYS_IN_SERVICE, service_periods
 from telemetry.core.inventory import ALWAYS_OPEN, UNDECLARED_SERVICE, Centre, local_date
-from telemetry.core.queueing.staffing import StaffingRules, WhatIf
 from telemetry.core.scope import Scope
 from telemetry.core.slo.periods import settled_until
 from telemetry.queries.availability import AvailabilityOptions, AvailabilityQuery, compute_availability
@@ -42,6 +41,7 @@ from telemetry.queries.readiness import read_readiness
 from telemetry.queries.slo_history import ScopedSloQuery, budget_spending, slo_history
 from telemetry.queries.slos import build_slo_index
 from telemetry.queries.snapshot import SnapshotCache
+from telemetry.queries.staffing_plans import StaffingPlans
 from telemetry.queries.systems import build_system_detail
 from telemetry.queries.timeline import TimelineInput, build_timeline, read_sums
 from telemetry.queries.totals_cache import TotalsCache
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from telemetry.core.in_service import ServicePeriods
     from telemetry.core.inventory import Inventory, Target, UnknownPolicy
     from telemetry.core.open_data.catalogue import Dataset
+    from telemetry.core.queueing.staffing import StaffingRules, WhatIf
     from telemetry.core.slo.history import BudgetSpend, HistoryPoint
     from telemetry.queries.availability import AvailabilityDimension, AvailabilityResult, ClockKind
     from telemetry.queries.buckets import BucketQuery, BucketSize, QueryCost
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     from telemetry.queries.readiness import Readiness
     from telemetry.queries.slos import SloIndex
     from telemetry.queries.snapshot import Snapshot
+    from telemetry.queries.staffing_plans import PresentExpectation
     from telemetry.queries.systems import SystemDetail
     from telemetry.queries.timeline import TimelineSegment
     from telemetry.queries.views import CentreView, DeviceView
@@ -95,7 +97,7 @@ class Queries:
         self._store_stats = StoreStatsCache(store, clock)
         self._indicators = IndicatorQueries(inventory, self._indicator_inputs, clock)
         self._wait_model_cards = WaitModelCards(store)
-        self._next_plans: dict[str, StaffingPlan] = {}
+        self._staffing_plans = StaffingPlans()
         self._cached_slo_index: tuple[object, SloIndex] | None = None
         self._cached_periods: tuple[object, object, ServicePeriods] | None = None
 
@@ -357,11 +359,12 @@ class Queries:
     def next_staffing(self, centre: str) -> StaffingPlan:
         """Return the plan of the next forecast day with the legal goal; computed once for each forecast and day."""
         declared, forecast = self.network().centre(centre), self.snapshot().forecasts.get(centre)
-        day = next_forecast_day(declared, forecast, self._clock())
-        plan = self._next_plans.get(centre)
-        if plan is None or plan.forecast is not forecast or (plan.centre, plan.day) != (declared, day):
-            plan = self._next_plans[centre] = staffing_plan(declared, forecast, day, StaffingRules(), WhatIf())
-        return plan
+        return self._staffing_plans.plan(declared, forecast, next_forecast_day(declared, forecast, self._clock()))
+
+    def present_expectation(self, centre: str) -> PresentExpectation:
+        """Return the expected arrivals and the counters needed of the half hour that is now."""
+        declared, forecast = self.network().centre(centre), self.snapshot().forecasts.get(centre)
+        return self._staffing_plans.present(declared, forecast, self._clock())
 
     def judged_flags(self, centre: str) -> list[CentreFlag]:
         """Return the flagged half hours of all days that the centre's forecast judged."""

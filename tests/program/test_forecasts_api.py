@@ -255,3 +255,19 @@ def test_a_page_without_a_forecast_says_why(net: Network) -> None:
     page = net.client.get("/centres/vn83-b", headers={"accept-language": "en"}).text
     assert "There is no forecast yet: it is made once a night." in page
     assert 'id="fc-table"' not in page
+
+
+def test_the_present_half_hour_is_on_the_centres_own_metrics_page(net: Network) -> None:
+    rows = get(net, "queues/forecast?centre=vn83-a&from=2026-11-23&to=2026-11-24")["data"]
+    plan = get(net, "staffing?centre=vn83-a&date=2026-11-23")["data"]
+    (row,) = [row for row in rows if row["from"].startswith("2026-11-23T10:00")]
+    (needed,) = [row for row in plan if row["from"].startswith("2026-11-23T10:00")]
+    lines = net.client.get("/metrics/centre?centre=vn83-a").text.splitlines()
+    samples = dict(line.rsplit(" ", 1) for line in lines if "expected" in line or "needed" in line if line[0] != "#")
+    assert float(samples['motcua_expected_arrivals{centre="vn83-a"}']) == pytest.approx(row["expected"], abs=0.01)
+    assert float(samples['motcua_expected_arrivals_bound{bound="p90",centre="vn83-a"}']) == row["p90"]
+    assert float(samples['motcua_counters_needed{centre="vn83-a"}']) == needed["needed"]
+    without = net.client.get("/metrics/centre?centre=vn83-b").text
+    assert "motcua_expected_arrivals{" not in without
+    assert "motcua_counters_needed{" not in without
+    assert "motcua_expected_arrivals{" not in net.client.get("/metrics").text

@@ -134,3 +134,14 @@ def test_the_page_names_the_centres_without_a_model_and_what_they_need(net: Netw
     with_model = net.client.get("/models?lang=en").text
     assert "30 / 100" not in with_model
     assert 'href="/models"' in net.client.get("/?lang=en").text
+
+
+def test_the_expected_wait_is_on_the_centres_own_metrics_page(net: Network) -> None:
+    lines = [
+        line for line in net.client.get("/metrics/centre?centre=vn83-a").text.splitlines()
+        if line.startswith("motcua_service_expected_wait_seconds{")
+    ]  # fmt: skip
+    assert lines == [
+        'motcua_service_expected_wait_seconds{centre="vn83-a",quantile="0.5",service="land"} 1200.0',
+        'motcua_service_expected_wait_seconds{centre="vn83-a",quantile="0.9",service="land"} 2040.001',
+    ]
