@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from telemetry.core.inventory import Inventory
+    from telemetry.core.inventory import Inventory, OpenDataTerms
 
 SectionRecords = dict[str, dict[str, str]]
 InventoryRecord = dict[str, SectionRecords]
@@ -30,7 +30,7 @@ _DIGEST_MARK: Final = "#"
 _SINGULAR: Final = {
     "units": "unit", "centres": "centre", "devices": "device", "services": "service", "systems": "system",
     "targets": "target", "objectives": "objective", "procedures": "procedure count", "published": "published month",
-    "sources": "source", "indices": "yearly index", "commitments": "commitment",
+    "sources": "source", "indices": "yearly index", "commitments": "commitment", "open_data": "open data",
 }  # fmt: skip
 _UNLISTED: Final = frozenset({"version"})
 _HEAD: Final = ("province", "name_vi", "name_en", "zone", "simulated", "coverage_floor")
@@ -48,12 +48,15 @@ def inventory_record(inventory: Inventory) -> InventoryRecord:
     return record
 
 
-def _section(name: str, declared: Mapping[object, object] | tuple[object, ...]) -> SectionRecords:
+def _section(name: str, declared: Mapping[object, object] | tuple[object, ...] | OpenDataTerms) -> SectionRecords:
     if name == "published":
         months: dict[str, list[str]] = {}
         for key, figures in cast("Mapping[tuple[str, str, str], object]", declared).items():
             months.setdefault(key[0], []).append(repr(figures))
         return {month: {"figures": _text("\n".join(sorted(texts)))} for month, texts in sorted(months.items())}
+    if is_dataclass(declared):
+        item = _item(declared)
+        return {"terms": item} if any(item.values()) else {}
     if not isinstance(declared, tuple):
         return {str(key): _item(item) for key, item in sorted(declared.items(), key=lambda pair: str(pair[0]))}
     items = [_item(item) for item in declared]

@@ -22,6 +22,7 @@ from edge_agent.sources.escpos_status import (
     PrinterStatus,
     StatusByteFilter,
     interpret_status,
+    is_letter,
     status_request,
     status_without_answer,
 )
@@ -53,6 +54,7 @@ class EscposSource:
     timeout_s: float = 1.0
     name: str = "escpos"
     lost_after_s: float = 60.0
+    text_pause_s: float = 0.1
     monotonic: Callable[[], float] = time.monotonic
     has_failed: bool = False
     """Whether the last poll got no whole answer."""
@@ -104,14 +106,18 @@ class EscposSource:
         return answers
 
     def _query_byte(self, stream: ByteStream, n: int) -> int | None:
-        deadline, status_filter = time.monotonic() + self.timeout_s, StatusByteFilter()
+        """Return the status byte; one that is a letter only after a pause, since more letters would make it a text."""
+        deadline = time.monotonic() + self.timeout_s
         if not stream.write(status_request(n), deadline):
             return None
-        while data := stream.read(deadline):
-            byte = status_filter.find_status_byte(data)
-            if byte is not None:
+        data, byte, read_until = b"", None, deadline
+        while part := stream.read(read_until):
+            data += part
+            byte = StatusByteFilter().find_status_byte(data)
+            if byte is not None and not is_letter(byte):
                 return byte
-        return None
+            read_until = deadline if byte is None else min(deadline, time.monotonic() + self.text_pause_s)
+        return byte
 
     def _emit_state(self, outbox: Sink, now: PrinterStatus) -> None:
         printer_event = ev.KioskState(n=1, t=self.clock(), state=now.service, printer=now.printer)

@@ -25,7 +25,13 @@ _IS_OFFLINE = 0x08
 _COVER, _FEEDING, _PAPER_STOP = 0x04, 0x08, 0x20
 _CUTTER, _UNRECOVERABLE, _RECOVERABLE = 0x08, 0x20, 0x44
 _NEAR_END, _END = 0x0C, 0x60
-_TEXT = re.compile(rb"[\t\r\n -~]{8,}")
+_TEXT_BYTE = re.compile(rb"[\t\r\n -~]")
+_TEXT = re.compile(_TEXT_BYTE.pattern + rb"{8,}")
+
+
+def is_letter(byte: int) -> bool:
+    """Return whether a byte may be a part of a text."""
+    return _TEXT_BYTE.fullmatch(bytes((byte,))) is not None
 
 
 def status_request(n: int) -> bytes:

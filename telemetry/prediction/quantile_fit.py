@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING
+
+# Matrices of this size gain nothing from OpenBLAS's threads, which wait for each other by spinning: beside other work
+# a fit took thirty times as long.  OpenBLAS reads the number once, when NumPy is imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 

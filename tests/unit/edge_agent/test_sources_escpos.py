@@ -44,8 +44,15 @@ def printer(request: pytest.FixtureRequest) -> Iterator[Printer]:
     one.close()
 
 
-def source(address: str, timeout_s: float = 0.25) -> EscposSource:
-    return EscposSource(parse_device_address(address), lambda: 7, DeviceState(), every_ms=10, timeout_s=timeout_s)
+def source(address: str, timeout_s: float = 0.25, text_pause_s: float = 0.1) -> EscposSource:
+    return EscposSource(
+        parse_device_address(address),
+        lambda: 7,
+        DeviceState(),
+        every_ms=10,
+        timeout_s=timeout_s,
+        text_pause_s=text_pause_s,
+    )
 
 
 BITS = [
@@ -96,8 +103,11 @@ def test_asb_flow_control_and_garbage_are_skipped(printer: Printer, where: str, 
 
 def test_a_text_is_no_status_of_a_printer(printer: Printer) -> None:
     printer.behaviour.before = b"HTTP/1.1 400 Bad Request\r\nServer: printer\r\n\r\n"
-    assert source(printer.address).poll_printer() == PrinterStatus("in_service", "ok")
+    assert source(printer.address, timeout_s=5.0, text_pause_s=5.0).poll_printer() == PrinterStatus("in_service", "ok")
     assert StatusByteFilter().find_status_byte(printer.behaviour.before) is None
+    printer.behaviour.before = b""
+    printer.behaviour.bits = dict.fromkeys((1, 2, 3, 4), 96)  # 0x72 is the letter r
+    assert source(printer.address).poll_printer() == interpret_status(dict.fromkeys((1, 2, 3, 4), 0x72))
 
 
 def test_the_sieve_remembers_a_packet_that_comes_in_parts() -> None:

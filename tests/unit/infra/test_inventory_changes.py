@@ -69,6 +69,11 @@ def test_a_changed_objective_is_listed_with_both_goals(edited: Callable[..., Inv
     assert changed.startswith("~ objective centres-open: goal 0.98 → 0.97")
 
 
+def test_a_declared_licence_is_listed(edited: Callable[..., Inventory]) -> None:
+    (added,) = lines(edited(), edited(("province.toml", '"CC-BY-4.0"', '"CC0-1.0"')))
+    assert added == "~ open data terms: licence CC-BY-4.0 → CC0-1.0"
+
+
 def test_a_retired_centre_is_listed_with_its_devices(edited: Callable[..., Inventory]) -> None:
     old, new = inventory_record(edited()), inventory_record(edited())
     del new["centres"]["vn83-83"]

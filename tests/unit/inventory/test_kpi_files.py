@@ -176,7 +176,7 @@ def test_systems_of_the_sample_measure_their_rows(folder: Path, ident: str) -> N
 INDEX_FAULTS = [
     ("X-09,2020,1,,,s", "indicator", "'X-09' is not known"),
     ("DG-01,2020,1,,,s", "indicator", "'DG-01' is not known"),
-    ("X-01,20,,44,63,s", "year", "whole number from 2000 to 2099"),
+    ("X-01,20,,44,63,s", "year", "20 is out of range: from 2000 to 2099"),
     ("X-01,2020,,64,63,s", "rank", "64 is more than the 63 units ranked"),
     ("X-01,2020,,44,,s", "of", "is missing beside the rank"),
     ("X-01,2020,,,63,s", "rank", "is missing beside the 63 units ranked"),
