@@ -37,11 +37,16 @@ NICENESS = 10
 
 
 def refit_now(settings: ServerSettings) -> RefitReport:
-    """Fit the wait models of a store's centres again. Raises ConfigError, StoreUnavailable."""
+    """Store past months' figures and fit the wait models of a store's centres again.
+
+    Raises ConfigError, StoreUnavailable.
+    """
     from telemetry.prediction.province_refit import refit_province
     from telemetry.prediction.wait_rows import fit_quantiles
 
-    inventory = load_inventory(settings, stored_logs(settings))()
+    declared = load_inventory(settings, stored_logs(settings))
+    store_figures_now(settings, declared)
+    inventory = declared()
     with closing(wiring.open_store(settings.store, settings.store_token, create=False)) as store:
         report = refit_province(store, inventory, time.time_ns() // 1_000_000, fit_quantiles)
     _log.info(
@@ -54,7 +59,6 @@ def refit_now(settings: ServerSettings) -> RefitReport:
 def _refit_in_child(settings: ServerSettings) -> None:
     os.nice(NICENESS)
     configure_logging(settings.log)
-    store_figures_now(settings, load_inventory(settings, stored_logs(settings)))
     refit_now(settings)
 
 

@@ -150,7 +150,9 @@ def ingest(
 @app.command()
 def rollup(
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Fold all raw events again, then exit.")] = False,
-    refit: Annotated[bool, typer.Option("--refit", help="Fit the wait models now, then exit.")] = False,
+    refit: Annotated[
+        bool, typer.Option("--refit", help="Store past months' figures and fit the wait models now, then exit.")
+    ] = False,
     start: Annotated[
         str | None,
         typer.Option("--from", help="With --rebuild: start at this RFC 3339 time."),

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING
 
-# Matrices of this size gain nothing from OpenBLAS's threads, which wait for each other by spinning: beside other work
-# a fit took thirty times as long.  OpenBLAS reads the number once, when NumPy is imported.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from telemetry.core.queueing.linear_quantile import MAX_FACTOR, OFFSET_S, FeatureProduct, LinearQuantile
 
@@ -80,7 +76,10 @@ def _mean_weights(columns: Numbers, targets: Numbers, rules: FitRules) -> Number
     """Return the intercept and the columns' weights, the mean over samples of the rows."""
     random, count = np.random.default_rng(SEED), len(targets)
     samples = [random.choice(count, max(1, round(ROW_SHARE * count)), replace=False) for _ in range(SAMPLES)]
-    fits = [fit_weights(columns[sample], targets[sample], rules) for sample in samples]
+    # Matrices of this size gain nothing from the threads of OpenBLAS, which wait for each other by spinning: beside
+    # other work a fit took thirty times as long.
+    with threadpool_limits(limits=1, user_api="blas"):
+        fits = [fit_weights(columns[sample], targets[sample], rules) for sample in samples]
     mean: Numbers = np.mean(fits, axis=0)
     mean[1:][np.abs(mean[1:]) < MIN_WEIGHT] = 0.0
     return mean

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 _NO_PEOPLE = ("catalogue_", "snapshots_")
 PEOPLE_FIGURES = frozenset(
-    {*COUNT_FIELDS, *SERVICE_LEVEL_FIELDS, "wait_count", "service_count", "way_count", "promises", "promises_within"}
+    {*COUNT_FIELDS, *SERVICE_LEVEL_FIELDS}
+    | {"wait_count", "service_count", "way_count", "promises", "promises_within", "forecast_actual"}
     | {name for name in ADMINISTRATION_FIELDS if not name.startswith(_NO_PEOPLE) and not name.endswith(("_ms", "gram"))}
 )
 """Figures that count people or their cases; times, procedures, devices and requests between systems do not."""
