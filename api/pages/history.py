@@ -13,7 +13,7 @@ from api.pages.charts import ChartSeries, ColumnText, time_chart
 from api.pages.freshness import Freshness
 from api.pages.periods import Period, period_query
 from api.pages.picker import build_picker, day_texts, period_title
-from api.pages.places import ServiceNames, has_simulated_data, newest_day, threshold_of
+from api.pages.places import ServiceNames, day_of, has_simulated_data, threshold_of
 from api.times import rfc3339
 from telemetry.core.calendar.calendar_values import ALWAYS_OPEN
 from telemetry.core.calendar.windows import DAY, Window
@@ -74,6 +74,14 @@ class HistoryChart:
     chart: TimeChart
 
 
+@dataclass(frozen=True, slots=True)
+class _DayLink:
+    """A link to a day: the query of its page, and the key of its text."""
+
+    query: str
+    text: str
+
+
 def build_context(
     queries: Queries, locale: PageLocale, place: HistoryPlace, days: DayRange, *, is_chosen: bool
 ) -> dict[str, Any]:
@@ -111,7 +119,7 @@ def build_context(
         "csv_href": place.path.rstrip("/") + "/history.csv" + period_query(days, service=place.service or ""),
         "api_href": _api_href(place, days),
         "availability": _availability(queries, place, days, now),
-        "newest": _newest_day_link(queries, place, days) if history.is_empty else "",
+        "day_with_data": _day_with_data(queries, place, days) if history.is_empty else None,
         "health": queries.store_stats(),
         "inventory": queries.inventory(),
     }  # fmt: skip
@@ -172,11 +180,13 @@ def _availability(queries: Queries, place: HistoryPlace, days: DayRange, now: in
     return result.ratio_of(result.overall) if result.overall.open else None
 
 
-def _newest_day_link(queries: Queries, place: HistoryPlace, days: DayRange) -> str:
-    if queries.newest_day_with_tickets(place.ident) is None:
-        return ""
-    newest = newest_day(queries, place)
-    return "" if newest == days else period_query(newest)
+def _day_with_data(queries: Queries, place: HistoryPlace, days: DayRange) -> _DayLink | None:
+    """Return where an empty period leads: to the last day with data before it, else to the newest one; None without."""
+    before = queries.newest_day_with_tickets(place.ident, days.window.start)
+    if before is not None:
+        return _DayLink(period_query(day_of(before, place)), "go_to_last_before")
+    newest = queries.newest_day_with_tickets(place.ident)
+    return None if newest is None else _DayLink(period_query(day_of(newest, place)), "go_to_newest")
 
 
 def build_charts(

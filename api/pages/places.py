@@ -67,7 +67,12 @@ class ServiceNames:
 def newest_day(queries: Queries, place: HistoryPlace) -> DayRange:
     """Return the newest day with tickets, today when there is none."""
     newest = queries.newest_day_with_tickets(place.ident)
-    day = local_date(queries.now() if newest is None else newest, place.zone)
+    return day_of(queries.now() if newest is None else newest, place)
+
+
+def day_of(at: int, place: HistoryPlace) -> DayRange:
+    """Return the local day of a time, Unix ms."""
+    day = local_date(at, place.zone)
     return DayRange(day, day, place.zone)
 
 

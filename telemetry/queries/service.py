@@ -408,10 +408,10 @@ class Queries:
         """Return a centre's days from the first to the last with tickets, the newest `most` of them."""
         return days_with_tickets(self._store, self.network().centre(centre), most, self._clock())
 
-    def newest_day_with_tickets(self, centre: str | None = None) -> int | None:
-        """Return the start of the newest day with tickets at a centre, or at any declared one; None without tickets."""
+    def newest_day_with_tickets(self, centre: str | None = None, before: int | None = None) -> int | None:
+        """Return the start of the newest day with tickets of a centre, or of any; `before` (Unix ms), if given."""
         centres = [c.id for c in self._declared_centres()] if centre is None else [centre]
-        return newest_day_with_tickets(self._store, centres, self._clock())
+        return newest_day_with_tickets(self._store, centres, self._clock() if before is None else before)
 
     @property
     def indicators(self) -> IndicatorQueries:

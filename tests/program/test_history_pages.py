@@ -242,12 +242,12 @@ def test_a_period_without_tickets_leads_to_the_newest_day_with_some(net: Network
     assert 'href="/centres/vn83-b?from=2026-11-20&amp;to=2026-11-20"' in html
 
 
-def test_a_closed_day_is_called_closed_and_leads_to_the_newest_day_even_if_it_is_today(net: Network) -> None:
+def test_a_closed_day_is_called_closed_and_leads_to_the_last_day_before_it(net: Network) -> None:
     ticket(net, "vn83-a", "visa", (23, 9, 0), waits(60))
     sunday = page(net, "/centres/vn83-a?from=2026-11-22&to=2026-11-22&lang=en")
     assert "The centre was closed on this day." in sunday
     assert (
-        'href="/centres/vn83-a?from=2026-11-23&amp;to=2026-11-23"' in sunday.split('class="jump"')[1].split("</p>")[0]
+        'href="/centres/vn83-a?from=2026-11-20&amp;to=2026-11-20"' in sunday.split('class="jump"')[1].split("</p>")[0]
     )
     weekend = page(net, "/centres/vn83-a?from=2026-11-21&to=2026-11-22&lang=vi")
     assert "Trung tâm nghỉ trong cả kỳ này." in weekend

@@ -228,7 +228,7 @@ def test_every_message_is_used_somewhere() -> None:
     made = ("cond_", "reason_", "state_", "mode_", "kind_", "error_", "p_some_", "target_", "slo_", "budget_count_",
             "budget_over_", "printer_",
             "badges_", "unit_", "previous_", "next_", "title_", "h_", "key_", "csv_", "period_", "ago_",
-            "loading_", "fc_status_", "method_", "model_", "fc_cause_", "fc_measure_",
+            "loading_", "fc_status_", "method_", "model_", "fc_cause_", "fc_measure_", "commitment_", "kpi_needs_",
             "kpi_no_", "kpi_pace_", "kpi_source_", "kpi_target_", "strand_", "level_")  # fmt: skip
     keys = tomllib.loads((PAGE / "messages" / "vi.toml").read_text("utf-8"))
     assert [k for k in keys if not k.startswith(made) and f'"{k}"' not in text and f"'{k}'" not in text] == []
