@@ -24,6 +24,7 @@ from bench.summary import round_figures
 from bench.wire import MqttConnection, ReceiptCounter
 from edge_agent.outbox import Outbox
 from motcua import system
+from telemetry.core.calendar.windows import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +39,8 @@ APPEND_S = 3.0
 THREADS = 8
 GROUP_SIZE = 50
 FILL_BATCH = 1_000
+ROWS_PER_DAY = 9_000
+"""Rows of the backlog in one day: ingest refuses more than 10,000 events of a device that open tickets in a day."""
 SILENCE_S = 60.0
 HOST_SOURCE = '\n[[source]]\nkind = "host"\nevery_ms = 1000\n'
 
@@ -106,7 +109,8 @@ def _fill_outbox(path: Path, rows: int) -> str:
     with ProgressBar("rows into an outbox", rows) as bar:
         for first in range(0, rows, FILL_BATCH):
             size = min(FILL_BATCH, rows - first)
-            outbox.append([frames.ticket_called(0, t + first + i, first + i) for i in range(size)])
+            earlier = first // ROWS_PER_DAY * DAY
+            outbox.append([frames.ticket_called(0, t - earlier + first + i, first + i) for i in range(size)])
             bar.step(size)
     outbox_id = outbox.outbox_id
     outbox.close()

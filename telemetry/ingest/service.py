@@ -119,8 +119,7 @@ def classify_frame(
     elif decoded.events:
         oldest = row_bounds.oldest_accepted(topic, now, oldest, max_age_ms)
         times = [event.t for event in decoded.events]
-        earliest = min(times)
-        if earliest < oldest:
+        if (earliest := min(times)) < oldest:
             expired = [(event.n, "too_old") for event in decoded.events if event.t < oldest]
             decoded = row_bounds.reject_rows(decoded, expired)
         kinds = {*map(type, decoded.events)}
@@ -320,6 +319,10 @@ class Ingest:
             if sent[topic] >= MAX_RECEIPTS_PER_DEVICE:
                 self.stats.receipts_withheld += 1
                 continue
+            if (payload := _encode_usual_receipt(reply, now)) is not None and len(payload) <= limit:
+                sent[topic] += 1
+                receipts.append((topic, payload))
+                continue
             parts = (part for receipt in _split_receipts(reply, now) for part in _fit_receipt(receipt, limit))
             payloads = list(islice(parts, MAX_RECEIPTS_PER_DEVICE - sent[topic]))
             self.stats.receipts_withheld += any(True for _ in parts)
@@ -408,6 +411,13 @@ def _remove_from_stored(
     for key in numbers.keys() & replies.keys():
         replies[key].stored = [n for n in replies[key].stored if n not in numbers[key]]
         getattr(replies[key], kind).update(dict.fromkeys(sorted(numbers[key]), reason))
+
+
+def _encode_usual_receipt(reply: _Reply, now: int) -> bytes | None:
+    """Return the one receipt of rows that are all stored, None of others: most replies need no splitting."""
+    if reply.rejected or reply.deferred or len(ranges := ranges_of(reply.stored)) > MAX_RECEIPT_ENTRIES:
+        return None
+    return codec.encode_receipt(DeliveryReceipt(spool=reply.outbox_id, ranges=list(ranges), at=now))
 
 
 def _fit_receipt(receipt: DeliveryReceipt, limit: int) -> Iterator[bytes]:
