@@ -176,7 +176,9 @@ class StaffingRow(ApiModel):
     needed_on_roster: int = Field(description="needed ÷ (1 − shrinkage), rounded up", ge=1)
     expected: StaffingOutcome = Field(description="what the needed counters give")
     roster: int | None = Field(description="counters declared, what-if applied; null: none declared", ge=0)
-    with_roster: StaffingOutcome | None = Field(description="what the roster gives; null without a roster")
+    with_roster: StaffingOutcome | None = Field(
+        description="what the whole roster at work gives, shrinkage not applied; null without a roster"
+    )
     missing: int | None = Field(description="needed_on_roster − roster where more are needed, else 0", ge=0)
 
     @classmethod

@@ -26,6 +26,8 @@ CHANNELS: tuple[tuple[ev.DossierChannel, int], ...] = (("direct", 58), ("online"
 LATE_CHANCE, DIGITAL_CHANCE = 0.04, 0.35
 PROCEDURE_COUNT, WITH_FEE = 12, 8
 """Different procedures of a level, and how many of them have a fee: the first ones."""
+PARTIAL, FULL = 2, 9
+"""How many of a level's procedures are partial and full online services: the first ones together."""
 
 
 def simulate_administration(centre: Centre, open_windows: Sequence[Window], name: str) -> Iterator[ev.Event]:
@@ -43,8 +45,9 @@ def simulate_administration(centre: Centre, open_windows: Sequence[Window], name
 
 def _dossier(centre: Centre, random: Random, name: str, t: int) -> Iterator[ev.Event]:
     """Yield a dossier that is received at `t` and one of some days before that is resolved then."""
-    (channel,) = random.choices([c for c, _ in CHANNELS], [weight for _, weight in CHANNELS])
     number = random.randrange(PROCEDURE_COUNT)
+    channels = CHANNELS if number < PARTIAL + FULL else [c for c in CHANNELS if c[0] not in {"online", "mobile"}]
+    (channel,) = random.choices([c for c, _ in channels], [weight for _, weight in channels])
     procedure, has_fee = f"{centre.level}-{number}", number < WITH_FEE
     service, due_days = random.choice(centre.services), random.randrange(2, 20)
     yield ev.DossierReceived(
@@ -81,8 +84,9 @@ def _counts(random: Random, t: int, size: int) -> Iterator[ev.Event]:
 def _catalogue(level: UnitLevel, t: int) -> ev.CatalogueSnapshot:
     """Return the catalogue of a level."""
     return ev.CatalogueSnapshot(
-        n=1, t=t, level=level, procedures=PROCEDURE_COUNT, partial=2, full=9, on_national_portal=7, with_fee=WITH_FEE,
-        fee_online=6, published_on_time=11, updated_on_time=11, content_complete=12, internal=5, internal_published=4,
+        n=1, t=t, level=level, procedures=PROCEDURE_COUNT, partial=PARTIAL, full=FULL, on_national_portal=7,
+        with_fee=WITH_FEE, fee_online=6, published_on_time=11, updated_on_time=11, content_complete=12,
+        internal=5, internal_published=4,
     )  # fmt: skip
 
 
