@@ -12,6 +12,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from api.spreadsheet_text import BYTE_ORDER_MARK, escape_formula
 from telemetry.core.open_data.catalogue import SUPPRESSED_COLUMN
 
 if TYPE_CHECKING:
@@ -25,10 +26,8 @@ MEDIA_TYPES: dict[DatasetFormat, str] = {
     "csv": "text/csv; charset=utf-8; header=present",
     "jsonl": "application/jsonl; charset=utf-8",
 }
-BYTE_ORDER_MARK = "\ufeff".encode()
 SUPPRESSION_REASON = "small_count"
 """Why a cell is left out, itself or as a complement: which of the two would tell too much."""
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ class DatasetWriter:
         if self.format == "jsonl":
             return b""
         line = ",".join(self.dataset.names) + "\r\n"
-        return (BYTE_ORDER_MARK if self.bom else b"") + line.encode()
+        return ((BYTE_ORDER_MARK if self.bom else "") + line).encode()
 
     def body(self, rows: Iterable[DatasetRow]) -> bytes:
         """Return rows as lines."""
@@ -75,8 +74,7 @@ def _csv_cell(value: CellValue) -> str:
         case bool():
             return "yes" if value else "no"
         case str():
-            text = unicodedata.normalize("NFC", value)
-            return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+            return escape_formula(unicodedata.normalize("NFC", value))
         case _:
             return _number(value)
 

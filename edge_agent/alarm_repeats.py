@@ -31,12 +31,14 @@ class AlarmRepeats:
             return 1
         return 0 if 0 <= now - active.reported_at < REPEAT_AFTER_MS else active.unreported_count + 1
 
-    def record(self, alarm: AlarmCode, subject: str, now: int) -> None:
-        """Record one occurrence: reported where `count_due` says so, else to be reported later."""
-        if self.count_due(alarm, subject, now):
+    def record(self, alarm: AlarmCode, subject: str, now: int) -> int:
+        """Record one occurrence and return `count_due`: it is reported now, or with a later one when that is 0."""
+        count = self.count_due(alarm, subject, now)
+        if count:
             self._active[alarm, subject] = _ActiveAlarm(now)
         else:
             self._active[alarm, subject].unreported_count += 1
+        return count
 
     def clear(self, alarm: AlarmCode, subject: str) -> None:
         """End the alarm: the next occurrence is reported at once."""

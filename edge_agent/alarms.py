@@ -39,9 +39,7 @@ class AlarmReporter:
         if not self.enabled:
             return
         with self._lock:
-            now = self.monotonic()
-            count = self._repeats.count_due(alarm, subject, now)
-            self._repeats.record(alarm, subject, now)
+            count = self._repeats.record(alarm, subject, self.monotonic())
             if count:
                 event = ev.AgentAlarm(n=1, t=self.wall(), alarm=alarm, subject=subject or None, count=count)
                 self._pending_events.append(event)

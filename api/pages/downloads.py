@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from api.pages.history import minute_label
+from api.spreadsheet_text import BYTE_ORDER_MARK, escape_formula
 from api.times import rfc3339
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from telemetry.queries.period_history import PeriodHistory
 
 TableName = Literal["time", "time-of-day", "service", "centre", "detail"]
-BYTE_ORDER_MARK = "\ufeff"
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 COLUMNS = (
     "centre", "centre_name", "service", "service_name", "from", "to", "time_of_day", "issued", "issued_per_open_day",
     "served", "abandoned", "no_show", "wait_count", "wait_mean_s", "wait_p90_s", "within_threshold_s", "within_count",
@@ -101,7 +100,7 @@ def _format(value: str | float | None, spreadsheet: PageLocale | None) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return "'" + value if spreadsheet and value.startswith(_FORMULA_STARTS) else value
+        return escape_formula(value) if spreadsheet else value
     text = str(value) if isinstance(value, int) else f"{value:.4f}".rstrip("0").rstrip(".")
     return text.replace(".", ",") if spreadsheet and spreadsheet.lang == "vi" else text
 

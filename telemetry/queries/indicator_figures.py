@@ -202,10 +202,10 @@ def _add_present_state(figures: FigureSet, status: NetworkStatus) -> None:
             figures.add(level, "waiting", view.waiting, view.last_data)
             oldest = min((s.oldest for s in view.services if s.oldest is not None), default=None)
             wait_ms = 0 if oldest is None else max(0, view.now - oldest)
+            drain_ms = _drain_ms(view)
             for target in (figures.overall, figures.by_level[level]):
                 target["longest_wait_ms"] = max(wait_ms, target.get("longest_wait_ms", 0))
-            if (drain_ms := _drain_ms(view)) is not None:
-                for target in (figures.overall, figures.by_level[level]):
+                if drain_ms is not None:
                     target["drain_ms"] = max(drain_ms, target.get("drain_ms", 0))
         for device in view.devices_in_service:
             names = ["device", device.now.kind] if device.now.kind in {"kiosk", "display", "gateway"} else ["device"]
