@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from telemetry.core.administrative_tree import is_within
 from telemetry.core.inventory import local_date
 from telemetry.core.kpi.catalogue import all_indicators
 from telemetry.core.kpi.commitments import commitment_status
@@ -45,7 +46,7 @@ def part_of(commitment: Commitment, inventory: Inventory) -> PartOfProvince:
     """
     declared = [centre for centre in inventory.centres.values() if not centre.imported]
     if commitment.unit:
-        own = frozenset(c.id for c in declared if _is_within(c.unit, commitment.unit, inventory))
+        own = frozenset(c.id for c in declared if is_within(c.unit, commitment.unit, inventory))
         return PartOfProvince(f"unit:{commitment.unit}", own)
     name = f"agency:{commitment.agency}"
     owned = frozenset(c.id for c in declared if c.owner_agency == commitment.agency)
@@ -53,17 +54,6 @@ def part_of(commitment: Commitment, inventory: Inventory) -> PartOfProvince:
         return PartOfProvince(name, owned)
     services = frozenset(s.id for s in inventory.services.values() if s.owner_agency == commitment.agency)
     return PartOfProvince(name, frozenset(c.id for c in declared if services.intersection(c.services)), services)
-
-
-def _is_within(code: str, ancestor: str, inventory: Inventory) -> bool:
-    seen: set[str] = set()
-    while code and code not in seen:
-        if code == ancestor:
-            return True
-        seen.add(code)
-        unit = inventory.units.get(code)
-        code = "" if unit is None else unit.parent
-    return False
 
 
 def commitments_cost(inventory: Inventory) -> QueryCost:
