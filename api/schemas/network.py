@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from telemetry.core.figures.condition import Reason
     from telemetry.core.figures.histograms import LatencyHistogram
-    from telemetry.core.fold.live_row_types import AvailabilityState
+    from telemetry.core.fold.live_row_types import AvailabilityState, CallNow
     from telemetry.core.in_service import ServicePeriod
     from telemetry.queries.network import NetworkStatus
     from telemetry.queries.queues import CurrentQueue
@@ -169,10 +169,29 @@ class CentreSummary(ApiModel):
         )
 
 
+class CentreCall(ApiModel):
+    """A call of today by its printed number; the newest one of its ticket."""
+
+    label: str = Field(description="the printed number")
+    counter: str = Field(description="the counter's id")
+    service: str
+    at: str = Field(description="when it was called")
+    call: int = Field(description="how often the ticket has been called, this call included", ge=1)
+    ended: bool = Field(description="whether the ticket has ended since: served, given up or passed on")
+
+    @classmethod
+    def from_call(cls, call: CallNow, zone: ZoneInfo) -> Self:
+        """Return a call."""
+        return cls.build(call, at=rfc3339(call.at, zone))
+
+
 class CentreDetail(CentreSummary):
     """A centre with its queues, its devices and when it next opens or closes."""
 
     next_change: str | None
+    calls: list[CentreCall] = Field(
+        description="the newest calls of today that have a printed number, newest first; empty where no source gives it"
+    )
     objectives: list[SloBadge]
     services: list[CurrentQueueResponse]
     device_list: list[DeviceResponse]
@@ -186,6 +205,7 @@ class CentreDetail(CentreSummary):
             view,
             slos,
             next_change=rfc3339_or_none(next_change, centre.zone),
+            calls=[CentreCall.from_call(call, centre.zone) for call in view.calls],
             objectives=[SloBadge.from_slo(slo) for slo in slos.at_scope(Scope.centre(centre.id))],
             services=[CurrentQueueResponse.from_queue(queue) for queue in queues],
             device_list=[DeviceResponse.from_view(device, centre.zone) for device in view.devices],

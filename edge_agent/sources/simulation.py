@@ -137,7 +137,8 @@ def _emit_tickets(plan: _DaySchedule) -> None:
 
 def _emit_ticket(plan: _DaySchedule, number: int, arrived: int, free: list[tuple[int, int]]) -> None:
     service = plan.random.choice(plan.centre.services)
-    visit = _Visit(_ticket_id(plan.name, number), service, arrived)
+    label = f"{chr(ord('A') + plan.centre.services.index(service) % 26)}{number % 1000 + 1:03}"
+    visit = _Visit(_ticket_id(plan.name, number), service, arrived, label)
     plan.emit(plan.kiosk_id, ev.TicketIssued(n=1, t=arrived, **visit.ticket_fields(), channel="kiosk"))
     ready, counter = free[0]
     start = _next_open_time(plan.open_windows, max(arrived + 5_000, ready))
@@ -167,6 +168,7 @@ class _Visit:
     ticket: str
     service: str
     entered: int
+    label: str
 
     def ticket_fields(self) -> _TicketFields:
         """Return the fields every ticket event has."""
@@ -180,9 +182,9 @@ class _Visit:
 def _emit_service(plan: _DaySchedule, visit: _Visit, start: int, counter: str) -> int:
     """Call and serve a ticket, or record a no-show; returns when the counter is free again."""
     fields = visit.counter_fields(counter)
-    plan.emit(plan.gateway_id, ev.TicketCalled(n=1, t=start, **fields))
+    plan.emit(plan.gateway_id, ev.TicketCalled(n=1, t=start, **fields, label=visit.label))
     if plan.random.random() < NO_SHOW_CHANCE:
-        plan.emit(plan.gateway_id, ev.TicketRecalled(n=1, t=start + 45_000, **fields))
+        plan.emit(plan.gateway_id, ev.TicketRecalled(n=1, t=start + 45_000, **fields, label=visit.label))
         no_show_at = start + 90_000
         plan.emit(
             plan.gateway_id,

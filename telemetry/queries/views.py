@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from telemetry.core.figures.condition import Condition
     from telemetry.core.figures.histograms import QueueFigures
-    from telemetry.core.fold.live_row_types import AvailabilityState, CentreNow, SystemNow
+    from telemetry.core.fold.live_row_types import AvailabilityState, CallNow, CentreNow, SystemNow
     from telemetry.core.in_service import ServicePeriod, ServicePeriods, ServicePhase
     from telemetry.core.inventory import Centre, Device, System
 
@@ -123,6 +123,13 @@ class CentreView:
         if self.row is None or local_date(self.row.at, zone) == local_date(self.now, zone):
             return tuple(services)
         return tuple(msgspec.structs.replace(s, today={}) for s in services)
+
+    @property
+    def calls(self) -> tuple[CallNow, ...]:
+        """Return today's newest calls by printed number, newest first; none of an earlier day."""
+        if self.row is None or local_date(self.row.at, self.centre.zone) != local_date(self.now, self.centre.zone):
+            return ()
+        return self.row.calls
 
     @property
     def waiting(self) -> int:

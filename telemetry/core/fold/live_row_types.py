@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from telemetry.core.contacts import ContactsNow
 from telemetry.core.fold.totals import EncodedSums, decode_sums
-from telemetry.core.protocol.event_fields import Instant
+from telemetry.core.protocol.event_fields import Id, Instant, QueueNumber
 from telemetry.core.protocol.events import CertificateDays, ChainCertificate, Count, CpuPercent, LatencyMs, Ms, Percent
 
 if TYPE_CHECKING:
@@ -79,6 +79,17 @@ class ServiceNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return decode_sums(self.recent)
 
 
+class CallNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A call of today that has a printed number: the newest one of its ticket; `ended`: the ticket has ended since."""
+
+    label: QueueNumber
+    counter: Id
+    service: Id
+    at: Instant
+    call: Count = 1
+    ended: bool = False
+
+
 class ImportFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What an imported log's mapping declares of its centre: services as (id, vi, en), hours by weekday as HH:MM."""
 
@@ -106,6 +117,8 @@ class CentreNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     declared: dict[str, str] | None = None
     import_facts: ImportFacts | None = None
     reopened: Instant = 0
+    calls: tuple[CallNow, ...] = ()
+    """The newest calls of today with a printed number, newest first; see `counter_calls`."""
 
 
 class VantageNow(Struct, frozen=True, kw_only=True, omit_defaults=True):

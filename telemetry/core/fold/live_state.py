@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from telemetry.core.calendar.windows import HOUR, Window
 from telemetry.core.fold import states
 from telemetry.core.fold.centre_state import centre_devices_of
+from telemetry.core.fold.counter_calls import CounterCalls
 from telemetry.core.fold.device_states import vantage_segments
 from telemetry.core.fold.fold import system_segments
 from telemetry.core.fold.live_row_types import CentreNow, DeviceNow, ImportFacts, ServiceNow, SystemNow, VantageNow
@@ -97,10 +98,11 @@ def centre_now(
 ) -> CentreNow:
     """Return the centre at `now`; `events` are its own, from a grace before `day_start` (local midnight)."""
     unique_events = [s for s in deduplicate(events) if s.event.t <= now]
-    queues = QueueState(recent_since=now - HOUR)
+    queues, calls = QueueState(recent_since=now - HOUR), CounterCalls()
     for s in unique_events:
         if s.event.t >= day_start:
             queues.apply(s.event)
+            calls.apply(s.event)
     centre_devices = centre_devices_of(devices, unique_events, _states_span(now), periods.live_window_of)
     heartbeats = [s.event for s in unique_events if isinstance(s.event, ev.DeviceHeartbeat)]
     declared = {"name_vi": centre.name_vi, "name_en": centre.name_en, "zone": str(centre.zone)}
@@ -116,6 +118,7 @@ def centre_now(
         simulated=any(heartbeat.simulated for heartbeat in heartbeats),
         declared=declared if centre.imported else None,
         import_facts=_import_facts(centre) if centre.imported else None,
+        calls=calls.newest(),
     )
 
 

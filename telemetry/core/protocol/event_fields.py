@@ -25,6 +25,8 @@ def _pattern_meta(characters: str, shortest: int, longest: int) -> Meta:
 Id = Annotated[str, _pattern_meta("a-z0-9-", 1, 63)]
 TicketId = Annotated[str, _pattern_meta("A-Za-z0-9_-", 1, 64)]
 ShortText = Annotated[str, _pattern_meta("A-Za-z0-9._+:-", 0, 64)]
+QueueNumber = Annotated[str, _pattern_meta("A-Z0-9-", 1, 8)]
+"""The number printed on a ticket, such as A012; too short for a telephone number or one of an identity card."""
 Ms = Annotated[int, Meta(ge=0, le=1 << 53)]
 LAST_INSTANT_MS = 7_258_118_400_000
 Instant = Annotated[int, Meta(ge=0, le=LAST_INSTANT_MS)]

@@ -30,6 +30,8 @@ FIELD_MEANINGS: dict[str, str] = {
     "booked": "the time of the appointment: the wait begins with it when the customer comes earlier, Unix ms",
     "class": "the customer's priority class, counted only",
     "call": "how often the ticket has been called, this call included",
+    "label": "the printed number, such as A012, for the hall display alone: it is in no figure; omit it where no "
+    "display shows calls",
     "calls": "how often the ticket was called",
     "reason": "why",
     "to_queue": "the queue that the ticket enters",
@@ -194,8 +196,8 @@ _HEARTBEAT = {
 
 EVENT_EXAMPLES: dict[str, dict[str, Any]] = {
     "ticket.issued": {**_OF_TICKET, "channel": "kiosk", "class": "elderly"},
-    "ticket.called": {**_CALL, "call": 1},
-    "ticket.recalled": {**_CALL, "call": 2},
+    "ticket.called": {**_CALL, "call": 1, "label": "A012"},
+    "ticket.recalled": {**_CALL, "call": 2, "label": "A012"},
     "ticket.serving_started": {**_CALL, "called": _CALLED},
     "ticket.held": {**_OF_TICKET, "counter": "c3", "reason": "document"},
     "ticket.resumed": {**_OF_TICKET, "counter": "c3", "reason": "document"},

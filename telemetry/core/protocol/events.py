@@ -52,6 +52,7 @@ from telemetry.core.protocol.event_fields import (
     PrinterState as PrinterState,
     PriorityClass as PriorityClass,
     ProbeKind as ProbeKind,
+    QueueNumber as QueueNumber,
     RequestCount as RequestCount,
     RowNumber as RowNumber,
     ScreenState as ScreenState,
@@ -85,6 +86,7 @@ class TicketCalled(_TicketEvent, frozen=True, kw_only=True, tag="ticket.called")
     counter: Id
     entered: Ms
     call: Annotated[int, Meta(ge=1, le=99)] = 1
+    label: QueueNumber | None = None
 
 
 class TicketRecalled(_TicketEvent, frozen=True, kw_only=True, tag="ticket.recalled"):
@@ -93,6 +95,7 @@ class TicketRecalled(_TicketEvent, frozen=True, kw_only=True, tag="ticket.recall
     counter: Id
     entered: Ms
     call: Annotated[int, Meta(ge=2, le=99)] = 2
+    label: QueueNumber | None = None
 
 
 class TicketServingStarted(_TicketEvent, frozen=True, kw_only=True, tag="ticket.serving_started"):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 KINDS = (*ev.AGENT_EVENTS, *ev.SERVER_EVENTS)
 WORDS = {
+    "label": "A012",
     "ranges": ((1, 2),),
     "dossier": "d-1",
     "ticket": "t-1",
