@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
-from importlib import resources
 from itertools import groupby
 from math import ceil, floor
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from babel.dates import format_date, format_datetime, format_time
 from babel.numbers import format_decimal, format_percent
 
+from api.pages.catalogues import LANGS, LanguageCode
 from telemetry.core.calendar.calendar_values import describe_hours
 from telemetry.core.calendar.windows import to_local
 
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
     from telemetry.core.figures.condition import Reason
     from telemetry.core.fold.live_row_types import ExpectedWait
 
-LanguageCode = Literal["vi", "en"]
-LANGS: tuple[LanguageCode, ...] = ("vi", "en")
 LANGUAGE_COOKIE = "motcua_lang"
 AGE_LIMITS_S = {"seconds": 120, "minutes": 7200, "hours": 172_800}
 """Up to these ages the unit is used."""
@@ -58,13 +54,6 @@ def _parse_weight(text: str) -> float:
         return float(text) if text else 1.0
     except ValueError:
         return 0.0
-
-
-@cache
-def load_messages() -> dict[LanguageCode, Mapping[str, str]]:
-    """Read both languages' messages."""
-    folder = resources.files("dashboards") / "page" / "messages"
-    return {lang: tomllib.loads((folder / f"{lang}.toml").read_text("utf-8")) for lang in LANGS}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,10 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from api.etags import VARY
-from api.pages.language import LANGUAGE_COOKIE, PageLocale, choose_language, load_messages
+from api.pages.catalogues import load_messages
+from api.pages.language import LANGUAGE_COOKIE, PageLocale, choose_language
+from api.pages.navigation import build_navigation
+from api.pages.tables import format_cell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
     from fastapi import Request
 
-    from api.pages.language import LanguageCode
+    from api.pages.catalogues import LanguageCode
 
 STATE_ICONS = {
     "operational": "✓", "degraded": "▲", "down": "✕", "unknown": "?", "closed": "○", "imported": "↧", "up": "✓",
@@ -36,6 +39,8 @@ class Renderer:
     environment: Environment
     messages: Mapping[LanguageCode, Mapping[str, str]]
     version: str
+    paths: frozenset[str]
+    """Of the pages that are served."""
 
     def locale_for(self, request: Request, zone: ZoneInfo) -> PageLocale:
         """Return the reader's language."""
@@ -54,6 +59,8 @@ class Renderer:
             "icons": STATE_ICONS,
             "other_href": f"{own_path(request)}?" + urlencode({**request.query_params, "lang": other}),
             "version": self.version,
+            "navigation": build_navigation(self.paths, own_path(request)),
+            "format_cell": format_cell,
         }
         body = self.environment.get_template(template).render({**shared, **context})
         response = HTMLResponse(body, status, {"Cache-Control": "no-cache", "Vary": VARY})
@@ -68,7 +75,7 @@ def own_path(request: Request) -> str:
     return "/" + quote(str(request.scope["path"]).lstrip("/\\"))
 
 
-def load_renderer(version: str) -> Renderer:
+def load_renderer(version: str, paths: frozenset[str]) -> Renderer:
     """Load templates and texts."""
     environment = Environment(
         loader=PackageLoader("dashboards", "page/templates"),
@@ -77,4 +84,4 @@ def load_renderer(version: str) -> Renderer:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return Renderer(environment, load_messages(), version)
+    return Renderer(environment, load_messages(), version, paths)

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from api.badges import COLOUR_BY_CONDITION
-from api.pages.language import load_messages
+from api.pages.catalogues import load_messages
 from telemetry.core.contacts import ContactsNow
 from telemetry.core.figures.condition import CONDITIONS_WORST_FIRST
 from telemetry.core.fold.live_row_types import ServiceNow, SloNow, SystemNow
