@@ -1,20 +1,29 @@
-"""Completeness of the stored data; liveness, readiness and the build, which are outside `/api/v1`."""
+"""Completeness and quality of the stored data; liveness, readiness and the build, which are outside `/api/v1`."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
 
 from api.deps import QueriesDep
 from api.paging import PageParam
 from api.problems import NotReady
 from api.schemas.service import (
+    ApiQualityIssueKind,
     CompletenessEnvelope,
     CompletenessMeta,
     CompletenessRow,
     HealthResponse,
+    QualityEnvelope,
+    QualityIssueRow,
+    QualityMeta,
     RowCounts,
     VersionResponse,
 )
+from api.times import rfc3339_or_none
+from telemetry.queries.data_quality import UNMEASURED_FIGURES, count_issues, narrow_issues, read_quality_issues
+from telemetry.queries.errors import NotFound
 
 router = APIRouter(tags=["completeness"])
 health_router = APIRouter(tags=["health"])
@@ -31,6 +40,34 @@ def list_completeness(queries: QueriesDep, page: PageParam, device: str | None =
     data = [CompletenessRow.build(d.counts, device=d.device, spools=d.outbox_count) for d in part]
     meta = CompletenessMeta.current(queries, totals=RowCounts.build(completeness.overall))
     return CompletenessEnvelope(data=data, meta=meta, next=following)
+
+
+@router.get("/data-quality", operation_id="data_quality")
+def list_quality_issues(
+    queries: QueriesDep,
+    page: PageParam,
+    kind: Annotated[ApiQualityIssueKind | None, Query(description="only issues of this kind")] = None,
+    district: Annotated[str | None, Query(description="only issues of this district: the code of its unit")] = None,
+    centre: Annotated[str | None, Query(description="only issues of this centre")] = None,
+) -> QualityEnvelope:
+    """List what is wrong with the stored data, worst first: gaps, silence, refused rows, clocks, undeclared names."""
+    if district is not None and district not in queries.inventory().units:
+        raise NotFound(district, "unit")
+    if centre is not None:
+        queries.network().centre(centre)
+    issues, stats, zone = read_quality_issues(queries), queries.store_stats(), queries.zone()
+    part, following = page.slice_rows(narrow_issues(issues, kind, district, centre), lambda issue: issue.sort_key)
+    meta = QualityMeta.current(
+        queries,
+        counts=count_issues(issues),
+        totals=RowCounts.build(stats.completeness.overall),
+        current_until=rfc3339_or_none(stats.current_until or None, zone),
+        backlog_hours=stats.backlog_hours,
+        unmeasured=list(UNMEASURED_FIGURES),
+    )
+    return QualityEnvelope(
+        data=[QualityIssueRow.from_issue(issue, zone) for issue in part], meta=meta, next=following
+    )  # fmt: skip
 
 
 @health_router.get("/healthz", operation_id="healthz")
