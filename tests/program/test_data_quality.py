@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from telemetry.core.calendar.windows import MINUTE
@@ -45,7 +46,7 @@ def device(ident: str, **other: Any) -> DeviceNow:  # noqa: ANN401
 def put_contacts(net: Network, centre: str, *devices: str) -> None:
     """Store that devices were heard last week, so that they are in service."""
     row = ContactsNow(entity=centre, first=dict.fromkeys(devices, local(7, day=16)))
-    net.live(f"{CONTACTS_ROW_PREFIX}{centre}", row)
+    net.store.put_live_rows({f"{CONTACTS_ROW_PREFIX}{centre}": msgspec.json.encode(row)})
 
 
 def troubled(net: Network) -> Network:
