@@ -176,9 +176,9 @@ def _device_issues(device: DeviceView, view: CentreView, inputs: QualityInputs) 
     contact = now.last_contact
     if contact is None:
         first = inputs.snapshot.contacts.get(centre)
-        heard_before = first is not None and now.id in first.first
-        if view.open or not heard_before:
-            detail = "today" if heard_before else "never"
+        was_in_contact = first is not None and now.id in first.first
+        if view.open or not was_in_contact:
+            detail = "today" if was_in_contact else "never"
             yield QualityIssue("silent_device", scope, None, None, centre, detail=detail)
         return
     silent_ms = inputs.now - contact - MINUTE
