@@ -9,6 +9,7 @@ from fastapi import Depends, FastAPI
 from api import badges, docs_page, metrics, problems, statuspage
 from api.heavy_queries import HeavyQueryGate
 from api.large_answers import LargeAnswerMiddleware
+from api.live_feed import LiveFeed
 from api.loading import LoadingMiddleware
 from api.middleware import HeadMiddleware, NormalisedTextMiddleware, SecurityHeadersMiddleware
 from api.openapi import complete_document
@@ -77,4 +78,5 @@ def attach_queries(app: FastAPI, queries: Queries) -> None:
     """Let the app answer from `queries`: replaces all that its state has of a store."""
     app.state.queries = queries
     app.state.heavy_queries = HeavyQueryGate()
+    app.state.live_feed = LiveFeed(queries)
     app.state.registry = metrics.build_registry(queries, app.version)

@@ -110,11 +110,11 @@ class Queries:
         return self._inventory()
 
     def snapshot(self) -> Snapshot:
-        """Return the live rows, at most a second old."""
+        """Return the live rows, at most half a second old."""
         return self._snapshots.get()
 
     def network(self) -> CachedNetworkView:
-        """Return the network now, at most a second old."""
+        """Return the network now, at most half a second old."""
         return self._network_views.get(self._inventory(), self.snapshot(), self._clock(), self.service_periods())
 
     def service_periods(self) -> ServicePeriods:

@@ -1,4 +1,4 @@
-"""One in-memory copy of the live rows, refreshed at most once a second; it must not read raw events.
+"""One in-memory copy of the live rows, refreshed at most twice a second; it must not read raw events.
 
 Of totals it asks only whether an imported log has any, because earlier versions wrote a row for every mapping.
 """
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from telemetry.store import LiveRow, Store
 
-REFRESH_MS = 1_000
+REFRESH_MS = 500
 _CENTRE_DECODER = msgspec.json.Decoder(CentreNow)
 _SYSTEM_DECODER = msgspec.json.Decoder(SystemNow)
 _SLO_DECODER = msgspec.json.Decoder(SloNow)
@@ -68,6 +68,10 @@ class Snapshot:
     def centres_changed_since(self, version: int) -> list[str]:
         """Return the centres whose row is newer than `version`, by id."""
         return sorted(entity for entity in self.centres if self.versions[entity] > version)
+
+    def systems_changed_since(self, version: int) -> list[str]:
+        """Return the systems whose row is newer than `version`, by id."""
+        return sorted(entity for entity in self.systems if self.versions[entity] > version)
 
     def set_aside(self) -> dict[str, int]:
         """Return the entities of which some data cannot be read or folded, with since when (Unix ms)."""
@@ -158,7 +162,7 @@ class SnapshotCache:
         self._unreadable: dict[str, _UnreadableEntity] = {}
 
     def get(self) -> Snapshot:
-        """Return a snapshot at most a second old; raises StoreUnavailable when it cannot be read."""
+        """Return a snapshot at most REFRESH_MS old; raises StoreUnavailable when it cannot be read."""
         with self._lock:
             snapshot, now = self._cached, self._clock()
             if snapshot is None or not 0 <= now - snapshot.at < REFRESH_MS:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from api.event_stream import parse_last_event_id, stream_events
+from api.event_stream import parse_last_event_id
 from telemetry.core.calendar.windows import HOUR, SLOT
 from telemetry.core.fold.histogram_buckets import RELATIVE_ERROR
 from telemetry.core.fold.live_row_types import CentreNow
@@ -18,10 +17,9 @@ from tests.api_client import client_over
 from tests.program.network import NOW, Network, busy, centre_now, inventory, local, network, waits
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from fastapi.sse import ServerSentEvent
 
 MORNING = {"from": "2026-11-23T07:00:00+07:00", "to": "2026-11-23T09:00:00+07:00"}
 
@@ -463,49 +461,6 @@ def test_the_schema_names_the_fields_as_they_are_sent(net: Network) -> None:
     schema = net.client.get("/api/v1/openapi.json").json()
     assert {"from", "to", "seconds"} <= set(schema["components"]["schemas"]["AvailabilityRow"]["properties"])
     assert net.client.get("/openapi.json").json() == schema
-
-
-def told(net: Network, count: int, last: int | None = None, centre: str | None = None) -> list[ServerSentEvent]:
-    """Return the first events of the stream; while it sleeps centre An gets a new row and time goes on."""
-
-    async def sleep(seconds: float) -> None:
-        net.live("vn83-a", centre_now("vn83-a", net.time[0], counters_open=2))
-        net.time[0] += int(seconds * 1000)
-
-    async def take(events: AsyncIterator[ServerSentEvent]) -> list[ServerSentEvent]:
-        found: list[ServerSentEvent] = []
-        async for event in events:
-            found.append(event)
-            if len(found) == count:
-                break
-        await events.aclose()  # type: ignore[attr-defined]
-        return found
-
-    return asyncio.run(take(stream_events(net.queries, centre, last, sleep)))
-
-
-def test_the_stream_says_hello_then_only_what_changed_then_pings(net: Network) -> None:
-    hello, state, ping = told(net, 3)
-    assert (hello.event, hello.id) == ("hello", "3")
-    assert isinstance(hello.data, dict)
-    assert [c["centre"] for c in hello.data["centres"]] == ["vn83-a", "vn83-b"]
-    assert (state.event, state.id) == ("centre.state", "4")
-    assert isinstance(state.data, dict)
-    assert state.data["counters_open"] == 2
-    assert ping.event == "ping"
-
-
-def test_who_comes_back_hears_what_is_newer_and_of_one_centre_if_asked(net: Network) -> None:
-    hello, *rest = told(net, 3, last=1)
-    assert isinstance(hello.data, dict)
-    assert hello.data["resumed"] is True
-    assert [(e.event, e.data["centre"]) for e in rest if isinstance(e.data, dict)] == [
-        ("centre.state", "vn83-b"),
-        ("queue", "vn83-b"),
-    ]
-    assert {e.data["centre"] for e in told(net, 3, last=0, centre="vn83-a")[1:] if isinstance(e.data, dict)} == {
-        "vn83-a"
-    }
 
 
 @pytest.mark.parametrize("header", [None, "", "x", "-1", "1.5", "²", "9" * 19, "9" * 5000])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from api.live_feed import LiveFeed
 from tests.page_server import serving_queries
 from tests.program.network import busy, centre_now, network
 from tests.program.test_history_pages import fill_last_week, import_log
@@ -199,6 +200,35 @@ def test_a_page_without_javascript_says_that_its_data_are_old(chromium: Browser,
             "phút trước" in page.locator("#live-age").inner_text()
             or "giây trước" in page.locator("#live-age").inner_text()
         )
+    net.store.close()
+
+
+def shows_open_counters(page: Page, number: int) -> None:
+    page.wait_for_function(
+        "number => document.querySelector('#live-cards').textContent.includes(`${number} counters open`)", arg=number
+    )
+
+
+@pytest.mark.parametrize("has_shared_worker", [True, False])
+def test_tabs_of_a_browser_share_one_stream_and_each_shows_a_change(
+    chromium: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, has_shared_worker: bool
+) -> None:
+    streams: list[object] = []
+    listen = LiveFeed.listen
+    monkeypatch.setattr(LiveFeed, "listen", lambda feed, wake: (streams.append(wake), listen(feed, wake))[1])
+    net = busy(network(tmp_path))
+    with serving_queries(net.queries) as (url, _stop), opened(chromium, "about:blank", locale="en") as page:
+        tabs = [page, page.context.new_page()]
+        if not has_shared_worker:
+            page.context.add_init_script("delete window.SharedWorker")
+        for tab, path in zip(tabs, ("/", "/centres/vn83-a"), strict=True):
+            tab.goto(url + path)
+            tab.locator("#live-word.is-on").wait_for()
+        net.time[0] += 1000
+        net.live("vn83-a", centre_now("vn83-a", net.time[0], counters_open=2))
+        shows_open_counters(tabs[0], 3)
+        shows_open_counters(tabs[1], 2)
+        assert len(streams) == (1 if has_shared_worker else 2)
     net.store.close()
 
 

@@ -2,12 +2,15 @@
 // The age of the newest data counts on by itself, so that it stays true when the server or its data stop.
 (function () {
   "use strict";
-  var SOONEST = 4000, AT_LEAST = 60000, STALE_AFTER = 60000;
+  var SOONEST = 1000, AT_LEAST = 15000, STALE_AFTER = 60000;
   var UNITS = [["seconds", 120, 1], ["minutes", 7200, 60], ["hours", 172800, 3600], ["days", Infinity, 86400]];
   var url = document.body.dataset.stream;
   var word = document.getElementById("live-word"), button = document.getElementById("pause");
   if (!url || !button || !window.EventSource || !window.fetch) { return; }
-  var source = null, timer = null, last = Date.now(), paused = false, busy = false;
+  var sharedScript = document.currentScript.src.replace("page.js", "stream.js");
+  var ownCentre = new URL(url, location.href).searchParams.get("centre");
+  var source = null, port = null, timer = null, paused = false, busy = false, again = false;
+  var last = Date.now(), took = 0;
   var connection = "on", renderedAt = "", renderedHere = 0;
 
   function showState(state) { connection = state; tick(); }
@@ -66,28 +69,45 @@
 
   function refresh() {
     timer = null;
-    if (paused || busy || document.hidden) { return; }
-    busy = true; last = Date.now();
+    if (busy) { again = true; return; }
+    if (paused || document.hidden) { return; }
+    busy = true; again = false; last = Date.now();
     fetch(location.href, { headers: { Accept: "text/html" }, credentials: "same-origin", cache: "no-cache" })
       .then(function (r) { if (!r.ok) { throw new Error(String(r.status)); } return r.text(); })
       .then(function (html) { if (!paused) { swap(new DOMParser().parseFromString(html, "text/html")); showState("on"); } })
       .catch(function () { if (!paused) { showState("lost"); } })
-      .then(function () { busy = false; });
+      .then(function () { busy = false; took = Date.now() - last; if (again) { soon(); } });
   }
 
+  // A slow line or server is asked less often: at most a fifth of the time goes into refreshing.
   function soon() {
-    if (timer === null && !paused) { timer = setTimeout(refresh, Math.max(0, last + SOONEST - Date.now())); }
+    var pause = Math.min(Math.max(SOONEST, 5 * took), AT_LEAST);
+    if (timer === null && !paused) { timer = setTimeout(refresh, Math.max(0, last + pause - Date.now())); }
   }
 
+  function receive(message) {
+    if (message.state) { showState(message.state); }
+    if (message.state === "on" || (message.changed && (!ownCentre || message.changed === ownCentre))) { soon(); }
+  }
+
+  // All tabs of a browser share one stream; a browser without shared workers has one for each tab that is seen.
   function listen() {
+    if (port || source) { return; }
+    if (window.SharedWorker) {
+      port = new SharedWorker(sharedScript).port;
+      port.onmessage = function (e) { receive(e.data); };
+      port.postMessage("listen");
+      return;
+    }
     source = new EventSource(url);
-    source.onopen = function () { showState("on"); };
-    source.onerror = function () { showState("lost"); };
-    ["centre.state", "queue", "ping"].forEach(function (name) { source.addEventListener(name, soon); });
+    source.onopen = function () { receive({ state: "on" }); };
+    source.onerror = function () { receive({ state: "lost" }); };
+    ["centre.state", "queue", "system.state"].forEach(function (name) { source.addEventListener(name, soon); });
   }
 
   function stop() {
     if (source) { source.close(); source = null; }
+    if (port) { port.postMessage("leave"); port = null; }
     if (timer !== null) { clearTimeout(timer); timer = null; }
   }
 
@@ -102,14 +122,15 @@
     show();
     if (paused) { stop(); } else { listen(); refresh(); }
   });
-  document.addEventListener("visibilitychange", function () { if (!document.hidden) { soon(); } });
+  function follow() { if (document.hidden) { stop(); } else if (!paused) { listen(); soon(); } }
+  document.addEventListener("visibilitychange", follow);
   window.addEventListener("pagehide", stop);
-  window.addEventListener("pageshow", function (e) { if (e.persisted && !paused) { listen(); soon(); } });
+  window.addEventListener("pageshow", function (e) { if (e.persisted) { follow(); } });
   setInterval(function () { if (Date.now() - last >= AT_LEAST) { soon(); } }, 5000);
   setInterval(tick, 1000);
 
   button.hidden = false;
   showNewest();
   show();
-  listen();
+  if (!document.hidden) { listen(); }
 })();
