@@ -215,7 +215,12 @@ def test_tabs_of_a_browser_share_one_stream_and_each_shows_a_change(
 ) -> None:
     streams: list[object] = []
     listen = LiveFeed.listen
-    monkeypatch.setattr(LiveFeed, "listen", lambda feed, wake: (streams.append(wake), listen(feed, wake))[1])
+
+    def listen_counted(feed: LiveFeed, wake: Callable[[], object]) -> int:
+        streams.append(wake)
+        return listen(feed, wake)
+
+    monkeypatch.setattr(LiveFeed, "listen", listen_counted)
     net = busy(network(tmp_path))
     with serving_queries(net.queries) as (url, _stop), opened(chromium, "about:blank", locale="en") as page:
         tabs = [page, page.context.new_page()]
