@@ -70,7 +70,7 @@ def build_forecast_section(queries: Queries, locale: PageLocale, centre: str) ->
         for row in rows
     )
     texts = [_column_text(line, locale) for line in lines]
-    flags = () if forecast is None else queries.judged_flags(centre)
+    flags = () if forecast is None else queries.centre_days.judged_flags(centre)
     return ForecastSection(
         day=plan.day,
         status=plan.status if plan.rows or not rows else "ok",

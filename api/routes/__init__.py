@@ -6,7 +6,19 @@ from fastapi import APIRouter, Depends
 
 from api import event_stream
 from api.etags import apply_etag
-from api.routes import availability, datasets, forecasts, index, kpis, models, network, queues, service, slos
+from api.routes import (
+    availability,
+    centre_days,
+    datasets,
+    forecasts,
+    index,
+    kpis,
+    models,
+    network,
+    queues,
+    service,
+    slos,
+)
 
 PREFIX = "/api/v1"
 
@@ -15,7 +27,7 @@ def api_router() -> APIRouter:
     """Return all routes; every JSON answer carries an ETag."""
     router = APIRouter(prefix=PREFIX)
     router.add_api_route("", index.list_operations, operation_id="index", tags=["index"])
-    for module in (network, availability, slos, queues, forecasts, kpis, models, datasets, service):
+    for module in (network, availability, slos, queues, centre_days, forecasts, kpis, models, datasets, service):
         router.include_router(module.router, dependencies=[Depends(apply_etag)])
     router.include_router(event_stream.router)
     return router

@@ -102,7 +102,7 @@ def list_anomalies(
     """List half hours that leave what was expected, by centre; by default the days that were last judged."""
     zone = queries.zone(centre)
     window = span.resolve(zone, lambda: _judged_window(queries, centre))
-    flags = queries.flagged_half_hours(centre, window)
+    flags = queries.centre_days.flagged_half_hours(centre, window)
     part, following = page.slice_rows(flags, lambda row: (row.centre.id, row.window.start))
     meta = AnomalyMeta.current(
         queries,

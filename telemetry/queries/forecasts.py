@@ -13,15 +13,15 @@ from telemetry.core.queueing.arrivals import MIN_DAYS, SLOTS
 from telemetry.core.queueing.centre_forecast import stored_flag
 from telemetry.core.queueing.count_distribution import count_interval
 from telemetry.core.queueing.erlang import QueueDemand
-from telemetry.core.queueing.half_hours import add_half_hours, open_slots, slot_of, slot_window
+from telemetry.core.queueing.half_hours import open_slots, slot_of, slot_window
 from telemetry.core.queueing.staffing import PeriodStaffing, StaffedPeriod, StaffingRules, WhatIf, change_day, plan_day
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from telemetry.core.fold.totals import Total
     from telemetry.core.inventory import Centre
     from telemetry.core.queueing.forecast_rows import CentreForecast, DayForecastNow, FlagNow, QueueSumsNow
+    from telemetry.core.queueing.half_hours import CentreHalfHours
 
 ForecastStatus = Literal["ok", "not_made", "too_little_data", "no_service_time", "closed", "beyond_limits"]
 """Why there are no figures: no forecast was made yet, its history is too short, nothing was served, a closed day, or a
@@ -218,10 +218,9 @@ def window_of_today(centre: Centre, forecast: CentreForecast | None, now: int) -
 
 
 def flags_of_today(
-    centre: Centre, forecast: CentreForecast, totals: Iterable[Total], window: Window
+    centre: Centre, forecast: CentreForecast, half_hours: CentreHalfHours, window: Window
 ) -> list[CentreFlag]:
-    """Return the flagged half hours of today's passed ones, from the 5-minute totals of `window`."""
-    half_hours = add_half_hours(centre, totals)
+    """Return the flagged half hours of today's passed ones, those in `window`."""
     slots = [slot for slot in range(SLOTS) if slot_window(forecast.origin, slot, centre.zone).end <= window.end]
     flags = flag_half_hours(forecast.origin, slots, forecast.references, half_hours.sums)
     return [

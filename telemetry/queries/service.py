@@ -18,16 +18,14 @@ from telemetry.core.scope import Scope
 from telemetry.core.slo.periods import settled_until
 from telemetry.queries.availability import AvailabilityOptions, AvailabilityQuery, compute_availability
 from telemetry.queries.buckets import OpenWindowsCache, bucket_query
+from telemetry.queries.centre_days import CentreDays
 from telemetry.queries.completeness import StoreStatsCache
 from telemetry.queries.errors import BadScope, BadWindow, NotFound
 from telemetry.queries.forecasts import (
     expected_half_hours,
-    flagged_half_hours,
-    flags_of_today,
     most_counters,
     next_forecast_day,
     staffing_plan,
-    window_of_today,
 )
 from telemetry.queries.indicator_figures import IndicatorInputs
 from telemetry.queries.indicators import IndicatorQueries
@@ -63,7 +61,7 @@ if TYPE_CHECKING:
     from telemetry.queries.availability import AvailabilityDimension, AvailabilityResult, ClockKind
     from telemetry.queries.buckets import BucketQuery, BucketSize, QueryCost
     from telemetry.queries.completeness import StoreStats
-    from telemetry.queries.forecasts import ArrivalsForecast, CentreFlag, StaffingPlan
+    from telemetry.queries.forecasts import ArrivalsForecast, StaffingPlan
     from telemetry.queries.network import CachedNetworkView, MaintenanceWindow, NetworkStatus
     from telemetry.queries.open_data.coverage import DatasetCoverage
     from telemetry.queries.period_history import DayRange, PeriodHistory
@@ -98,6 +96,7 @@ class Queries:
         self._indicators = IndicatorQueries(inventory, self._indicator_inputs, clock)
         self._wait_model_cards = WaitModelCards(store)
         self._staffing_plans = StaffingPlans()
+        self._centre_days = CentreDays(store, self.network, self.service_periods, clock)
         self._cached_slo_index: tuple[object, SloIndex] | None = None
         self._cached_periods: tuple[object, object, ServicePeriods] | None = None
 
@@ -366,23 +365,10 @@ class Queries:
         declared, forecast = self.network().centre(centre), self.snapshot().forecasts.get(centre)
         return self._staffing_plans.present(declared, forecast, self._clock())
 
-    def judged_flags(self, centre: str) -> list[CentreFlag]:
-        """Return the flagged half hours of all days that the centre's forecast judged."""
-        return self.flagged_half_hours(centre, Window(0, self._clock()))
-
-    def flagged_half_hours(self, centre: str | None, window: Window) -> list[CentreFlag]:
-        """Return the half hours in the window that were flagged at a centre, today's too, or at all, before today."""
-        network, forecasts = self.network(), self.snapshot().forecasts
-        if centre is None:
-            return flagged_half_hours(network.centres(), forecasts, window)
-        declared, forecast = network.centre(centre), forecasts.get(centre)
-        flags = flagged_half_hours([declared], forecasts, window)
-        today = window_of_today(declared, forecast, self._clock())
-        if forecast is None or today is None or today.clip(window) is None:
-            return flags
-        totals = self._store.totals([centre], "5m", today, "desk")
-        todays = flags_of_today(declared, forecast, totals, today)
-        return [*flags, *(flag for flag in todays if window.start <= flag.window.start < window.end)]
+    @property
+    def centre_days(self) -> CentreDays:
+        """Return the questions about single centres' days."""
+        return self._centre_days
 
     def period_history(self, centre: str | None, days: DayRange, service: str | None = None) -> PeriodHistory:
         """Return the queue figures of whole local days at a centre, or over all declared centres."""

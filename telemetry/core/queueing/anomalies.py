@@ -42,6 +42,8 @@ _DURATION_FIELDS: Mapping[_Duration, tuple[str, str]] = {
 _OFFSETS_S: Mapping[_Duration, float] = {"wait": 30.0, "service_time": 1.0}
 """Waits are compared as log(wait + 30 s): five seconds instead of one are no anomaly."""
 _LEAST_SPREADS: Mapping[_Duration, float] = {"wait": 0.25, "service_time": 0.15}
+_NORMAL_90 = 1.2815515655446004
+"""The 90 % point of the standard normal distribution."""
 _NORMAL_MAD = 1.4826
 """The standard deviation of a normal distribution ÷ its median absolute deviation."""
 
@@ -81,6 +83,15 @@ class LogReference:
 
 
 @dataclass(frozen=True, slots=True)
+class UsualWait:
+    """What the mean wait of a half hour usually is: the median and the range of eight of ten (p10–p90), s."""
+
+    middle_s: float
+    low_s: float
+    high_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class HalfHourReference:
     """What one half hour is judged by: expected arrivals, and where known abandonment, wait and service time."""
 
@@ -88,6 +99,15 @@ class HalfHourReference:
     abandonment: Annotated[float, Meta(gt=0, lt=1)] | None = None
     wait: LogReference | None = None
     service_time: LogReference | None = None
+
+
+def usual_wait(reference: LogReference) -> UsualWait:
+    """Return the usual mean wait of a half hour from its logarithms, taken as normal."""
+    low, middle, high = (
+        max(0.0, round(math.exp(reference.middle + sign * _NORMAL_90 * reference.spread) - _OFFSETS_S["wait"], 1))
+        for sign in (-1, 0, 1)
+    )
+    return UsualWait(middle, low, high)
 
 
 def half_hour_references(
