@@ -109,9 +109,9 @@ def test_a_profile_is_read_again_when_the_past_was_written_again(tmp_path: Path)
     net, reads = network(tmp_path), []
     totals = net.store.totals
 
-    def counted(units: Sequence[str], width: BucketWidth, window: Window, kind: str = "") -> list[Total]:
+    def counted(entities: Sequence[str], width: BucketWidth, window: Window, kind: str = "") -> list[Total]:
         reads.append((width, kind))
-        return list(totals(units, width, window, kind))
+        return list(totals(entities, width, window, kind))
 
     net.store.totals = counted  # type: ignore[method-assign]
     past = date(2026, 11, 20)
