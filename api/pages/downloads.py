@@ -11,7 +11,7 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from api.pages.history import minute_label
+from api.pages.history_charts import minute_label
 from api.spreadsheet_text import BYTE_ORDER_MARK, escape_formula
 from api.times import rfc3339
 

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from api.pages.charts import ChartSeries, ColumnText, time_chart
 from api.pages.freshness import Freshness
+from api.pages.history_charts import TIME_HEADINGS, build_charts, is_closed, minute_label, time_label
 from api.pages.periods import Period, period_query
 from api.pages.picker import build_picker, day_texts, period_title
 from api.pages.places import ServiceNames, day_of, has_simulated_data, threshold_of
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from telemetry.core.figures.histograms import QueueFigures
     from telemetry.queries.period_history import PeriodHistory
     from telemetry.queries.service import Queries
-
-_TIME_HEADINGS = {"30m": "half_hour", "1h": "half_hour", "1d": "day", "1mo": "month"}
 
 SETTLING_MS = 7 * DAY
 """Figures this young may still change: devices send late what they could not send before, ms."""
@@ -62,16 +61,6 @@ class FigureTable:
     def has_means(self) -> bool:
         """Return whether its rows have a mean per day."""
         return any(row.issued_per_day is not None for row in self.rows)
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryChart:
-    """A chart with its heading and the unit of its axis: `number`, `minutes` or `percent`."""
-
-    ident: str
-    title: str
-    unit: str
-    chart: TimeChart
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +103,7 @@ def build_context(
         "freshness": Freshness(
             newest=view.last_data if view else status.last_data, now=now, follows=period.includes_today
         ),
-        "charts": build_charts(history, locale, place, threshold_s),
+        "charts": build_charts(history, locale, place, threshold_s, queries.wait_target()),
         "tables": build_tables(history, locale, place, names, queries),
         "csv_href": place.path.rstrip("/") + "/history.csv" + period_query(days, service=place.service or ""),
         "api_href": _api_href(place, days),
@@ -189,25 +178,6 @@ def _day_with_data(queries: Queries, place: HistoryPlace, days: DayRange) -> _Da
     return None if newest is None else _DayLink(period_query(day_of(newest, place)), "go_to_newest")
 
 
-def build_charts(
-    history: PeriodHistory, locale: PageLocale, place: HistoryPlace, threshold_s: int
-) -> list[HistoryChart]:
-    """Lay out arrivals, waits, the share within target and losses over the period, then arrivals by time of day."""
-    texts, bucket = _column_texts(history, locale, place), history.bucket
-    figures = [point.figures for point in history.by_time]
-    within = time_chart(_within(figures, threshold_s), texts, fixed_top=100)
-    losses = time_chart(_counts(figures, "abandoned", "no_show"), texts)
-    charts = [
-        HistoryChart("arrivals", locale.t(f"h_arrivals_{bucket}"), "number", tickets_chart(history, locale, place)),
-        HistoryChart("waits", locale.t(f"h_waits_{bucket}"), "minutes", time_chart(_waits(figures), texts)),
-        HistoryChart("within", locale.t("h_within", limit=locale.minutes(threshold_s)), "percent", within),
-        HistoryChart("losses", locale.t("h_losses"), "number", losses),
-    ]
-    if history.by_time_of_day:
-        charts.append(_time_of_day_chart(history, locale))
-    return [chart for chart in charts if chart.chart.any]
-
-
 def tickets_chart(history: PeriodHistory, locale: PageLocale, place: HistoryPlace) -> TimeChart:
     """Lay out tickets issued and served over time."""
     figures = [point.figures for point in history.by_time]
@@ -221,50 +191,12 @@ def _column_texts(history: PeriodHistory, locale: PageLocale, place: HistoryPlac
         at, mean = time_label(start, history.bucket, locale), locale.minutes(figures.wait.mean_s)
         tip = locale.t("h_tip", at=at, issued=figures.issued, served=figures.served, mean=mean)
         label = time_label(start, history.bucket, locale, short=True)
-        texts.append(ColumnText(label, tip, _is_closed(place, point.window)))
+        texts.append(ColumnText(label, tip, is_closed(place, point.window)))
     return texts
-
-
-def _time_of_day_chart(history: PeriodHistory, locale: PageLocale) -> HistoryChart:
-    profile = history.by_time_of_day
-    texts = [
-        ColumnText(
-            minute_label(point.minute),
-            locale.t("h_tip_mean", at=minute_label(point.minute), mean=locale.decimal(point.issued_per_day)),
-        )
-        for point in profile
-    ]  # fmt: skip
-    series = (ChartSeries("issued", tuple(point.issued_per_day for point in profile)),)
-    return HistoryChart("day", locale.t("h_arrivals_of_day"), "number", time_chart(series, texts))
 
 
 def _counts(figures: Sequence[QueueFigures], *names: str) -> list[ChartSeries]:
     return [ChartSeries(name, tuple(float(getattr(f, name)) for f in figures)) for name in names]
-
-
-def _waits(figures: Sequence[QueueFigures]) -> list[ChartSeries]:
-    means = tuple(None if f.wait.mean_s is None else f.wait.mean_s / 60 for f in figures)
-    p90s = tuple(None if (p90 := f.wait.percentile_s(0.9)) is None else p90 / 60 for f in figures)
-    return [ChartSeries("mean", means), ChartSeries("p90", p90s, as_line=True)]
-
-
-def _within(figures: Sequence[QueueFigures], threshold_s: int) -> list[ChartSeries]:
-    ratios = (f.wait.within_threshold(threshold_s).ratio for f in figures)
-    return [ChartSeries("within", tuple(None if ratio is None else 100 * ratio for ratio in ratios), shows_zero=True)]
-
-
-def time_label(start: int, bucket: str, locale: PageLocale, *, short: bool = False) -> str:
-    """Return how a bucket is named: a time of day, a day or a month."""
-    if bucket in ("30m", "1h"):
-        return locale.clock(start)
-    if bucket == "1mo":
-        return locale.month_of(start)
-    return locale.short_day_of(start) if short else locale.day_of(start)
-
-
-def minute_label(minute: int) -> str:
-    """Return a time of day, given in minutes since midnight."""
-    return f"{minute // 60:02d}:{minute % 60:02d}"
 
 
 def build_tables(
@@ -298,11 +230,7 @@ def build_tables(
 def time_table(history: PeriodHistory, locale: PageLocale, place: HistoryPlace) -> FigureTable:
     """Return the table by half hour, hour, day or month."""
     rows = tuple(
-        FigureRow(time_label(p.window.start, history.bucket, locale), p.figures, _is_closed(place, p.window))
+        FigureRow(time_label(p.window.start, history.bucket, locale), p.figures, is_closed(place, p.window))
         for p in history.by_time
     )
-    return FigureTable("time", locale.t(f"h_by_{history.bucket}"), locale.t(_TIME_HEADINGS[history.bucket]), rows)
-
-
-def _is_closed(place: HistoryPlace, window: Window) -> bool:
-    return place.centre is not None and not place.centre.open_windows(window)
+    return FigureTable("time", locale.t(f"h_by_{history.bucket}"), locale.t(TIME_HEADINGS[history.bucket]), rows)
