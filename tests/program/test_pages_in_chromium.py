@@ -143,6 +143,36 @@ def test_dates_are_chosen_without_javascript(chromium: Browser, shown: str) -> N
         assert page.locator("svg.chart").count() == 4
 
 
+def test_a_chart_is_read_zoomed_and_followed_by_keyboard(chromium: Browser, shown: str) -> None:
+    with opened(chromium, shown + "/centres/vn83-a?from=2026-11-16&to=2026-11-22", locale="en") as page:
+        faults: list[str] = []
+        page.on("console", lambda message: faults.append(message.text))
+        chart = page.locator("#chart-waits")
+        plot, said, reset = (
+            chart.locator(name) for name in (".ichart-plot", "[aria-live=polite]", "[title='Show all']")
+        )
+        assert not chart.locator(".ichart-picture").is_visible()
+        plot.press("Home")
+        plot.press("ArrowRight")
+        plot.press("ArrowRight")
+        plot.press("ArrowRight")
+        chart.locator("[aria-live]", has_text="Thu 19 Nov").wait_for(state="attached")
+        row = chart.locator("tbody tr", has_text="Thu 19 Nov")
+        mean, p90 = (row.locator("td").nth(place).text_content() for place in range(2))
+        assert said.text_content() == f"Thu 19 Nov 2026: Mean {mean}, 90% waited at most {p90}"
+        assert reset.is_disabled()
+        plot.press("+")
+        chart.locator("[aria-live]", has_text="From ").wait_for(state="attached")
+        assert reset.is_enabled()
+        plot.press("Escape")
+        assert reset.is_disabled()
+        chart.get_by_role("button", name="90% waited at most").click()
+        assert chart.locator(".ichart-readout").text_content() == "Thu 19 Nov 2026: Mean 5 min"
+        plot.press("Enter")
+        page.wait_for_url("**from=2026-11-19&to=2026-11-19*")
+        assert faults == []
+
+
 def becomes_stale(page: Page) -> None:
     page.locator("#live-word.is-stale").wait_for()
     page.locator("#live-age.is-stale").wait_for()
