@@ -331,3 +331,10 @@ def test_a_bent_event_is_accounted_for_alone_as_beside_a_bad_row(
     beside = decode(frame(row | bent, None))
     assert beside.unidentified == [*alone.unidentified, "malformed"]
     assert (beside.events, beside.rejected, beside.deferred) == (alone.events, alone.rejected, alone.deferred)
+
+
+def test_the_highest_row_of_a_receipt_counts_refused_rows_too() -> None:
+    spool = "01JH0000000000000000000000"
+    receipt = DeliveryReceipt(spool=spool, ranges=[(1, 4), (6, 7)], rejected=[(9, "malformed")], deferred=[(5, "type")])
+    assert receipt.highest_row == 9
+    assert DeliveryReceipt(spool=spool, ranges=[]).highest_row == 0

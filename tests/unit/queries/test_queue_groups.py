@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from telemetry.core.calendar.windows import HOUR, MINUTE, Window
-from telemetry.core.figures.counter_figures import counter_figures, offered_work_ms, schedule_sums
+from telemetry.core.figures.counter_figures import counter_figures
 from telemetry.core.figures.segment_figures import Share
 from telemetry.core.fold import aggregation, fold
 from telemetry.core.inventory import Service
@@ -116,18 +116,6 @@ def test_utilisation_schedule_and_load_have_their_fractions(store: SqliteStore) 
     assert other.utilisation.numerator == 20 * MINUTE
     assert (silent.utilisation.ratio, silent.open_against_schedule.ratio) == (None, None), "no source is not 0"
     assert silent.service_ms == 10 * MINUTE
-
-
-def test_a_roster_replaces_the_declared_counters_and_online_only_pauses_them() -> None:
-    sums = {"counter_rostered_ms": 10, "counter_open_rostered_ms": 4, "open_counter_open_ms": 9}
-    assert schedule_sums(sums, 2, 100, has_roster=True) == {
-        "counter_scheduled_ms": 10, "counter_open_scheduled_ms": 4,
-    }  # fmt: skip
-    paused = {"open_online_only_ms": 97, "open_counter_open_ms": 9}
-    assert schedule_sums(paused, 2, 100, has_roster=False) == {
-        "counter_scheduled_ms": 6, "counter_open_scheduled_ms": 6,
-    }  # fmt: skip
-    assert offered_work_ms({"issued": 3}, (0, 0)) == 0
 
 
 def test_nothing_is_measured_of_a_window_ahead(store: SqliteStore) -> None:
