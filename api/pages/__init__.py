@@ -12,7 +12,7 @@ from api.pages import kpis as kpis_page
 from api.pages.error_page import render_error_page
 from api.pages.navigation import served_paths
 from api.pages.render import load_renderer
-from api.pages.routers import indicators, places, publications
+from api.pages.routers import indicators, objectives, places, publications
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ROUTERS = (
     places.router,
     indicators.router,
+    objectives.router,
     publications.router,
 )
 """One a subject; a page's own module gathers what it shows."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlencode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from api.pages.language import PageLocale
 
@@ -46,13 +46,19 @@ class TableColumn:
 
 @dataclass(frozen=True, slots=True)
 class TableCell:
-    """A value; `text` is what the page shows instead of its usual form, `note` a line below, `href` its explanation."""
+    """A value; `text` is what the page shows instead of its usual form, `note` a line below, `href` its explanation.
+
+    Of a long table text and note may be functions, which are called for the rows that the page shows alone.
+    `bar` is a share from 0 to 1, drawn before the text in the colour of the objective's state `tone`.
+    """
 
     value: CellValue
-    text: str = ""
+    text: str | Callable[[], str] = ""
     href: str = ""
-    note: str = ""
+    note: str | Callable[[], str] = ""
     uncertain: bool = False
+    bar: float | None = None
+    tone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +153,7 @@ def format_cell(column: TableColumn, cell: TableCell, locale: PageLocale) -> str
     """Return what the page shows in a cell; a dash without a value."""
     value = cell.value
     if cell.text:
-        return cell.text
+        return cell.text if isinstance(cell.text, str) else cell.text()
     if value is None or value == "":
         return "–"
     if isinstance(value, str):

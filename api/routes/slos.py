@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
 
@@ -21,12 +21,9 @@ from api.schemas.objectives import (
     coverage_of,
 )
 from api.times import WindowParam
-from telemetry.core.calendar.windows import DAY, SLOT, Window, align_to_slots, floor
-from telemetry.core.slo.periods import calendar_period, rolling_period
+from telemetry.core.calendar.windows import DAY, align_to_slots
 from telemetry.queries.errors import BadWindow
-
-if TYPE_CHECKING:
-    from telemetry.queries.slo_history import ScopedSloQuery
+from telemetry.queries.slo_history import current_period
 
 router = APIRouter(tags=["slos"])
 SloHistoryBucket = Literal["1h", "1d", "1mo"]
@@ -123,12 +120,3 @@ def get_slo_spending(
     meta = WindowMeta.for_window(queries, window, slo_query.zone, None, queries.centre_of(scope))
     data = [BudgetConsumption.from_spend(spend, slo_query) for spend in part]
     return WindowEnvelope(data=data, meta=meta, next=following)
-
-
-def current_period(slo_query: ScopedSloQuery, now: int) -> Window:
-    """Return the current period as far as it has passed."""
-    objective = slo_query.objective
-    if objective.period == "rolling":
-        return rolling_period(objective.days, now, slo_query.zone)
-    full_period = calendar_period(objective.period, now, slo_query.zone)
-    return Window(full_period.start, max(full_period.start + SLOT, floor(now, SLOT)))

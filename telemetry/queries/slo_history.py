@@ -59,6 +59,15 @@ class ScopedSloQuery:
         return "desk" if self.objective.sli == "wait" else self.scope.kind
 
 
+def current_period(slo_query: ScopedSloQuery, now: int) -> Window:
+    """Return the objective's current period as far as it has passed."""
+    objective = slo_query.objective
+    if objective.period == "rolling":
+        return rolling_period(objective.days, now, slo_query.zone)
+    full_period = calendar_period(objective.period, now, slo_query.zone)
+    return Window(full_period.start, max(full_period.start + SLOT, floor(now, SLOT)))
+
+
 def slo_history(
     store: Store, slo_query: ScopedSloQuery, window: Window, bucket: BucketSize, now: int
 ) -> list[HistoryPoint]:
