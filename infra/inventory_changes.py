@@ -30,8 +30,10 @@ _DIGEST_MARK: Final = "#"
 _SINGULAR: Final = {
     "units": "unit", "centres": "centre", "devices": "device", "services": "service", "systems": "system",
     "targets": "target", "objectives": "objective", "procedures": "procedure count", "published": "published month",
+    "published_reports": "published report",
     "sources": "source", "indices": "yearly index", "commitments": "commitment", "open_data": "open data",
 }  # fmt: skip
+_NOT_COUNTED: Final = frozenset({"province", "published", "published_reports"})
 _UNLISTED: Final = frozenset({"version"})
 _HEAD: Final = ("province", "name_vi", "name_en", "zone", "simulated", "coverage_floor")
 
@@ -128,9 +130,8 @@ def describe_changes(old: InventoryRecord, new: InventoryRecord) -> list[str]:
 
 def describe_first(record: InventoryRecord) -> list[str]:
     """Return how much is declared, for a stack without an earlier inventory."""
-    counts = (
-        f"{len(items)} {name}" for name, items in record.items() if items and name not in {"province", "published"}
-    )
+    listed = ((name, items) for name, items in record.items() if items and name not in _NOT_COUNTED)
+    counts = (f"{len(items)} {name}" for name, items in listed)
     return [f"first roll-out: {', '.join(counts)}"]
 
 

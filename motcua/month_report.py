@@ -11,12 +11,15 @@ from datetime import date, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from telemetry.core.calendar.windows import Window, day_window, local_ms, to_local
 from telemetry.core.figures.accounting import TimeByState
 from telemetry.core.fold.fold import FOLD_VERSION
 from telemetry.core.fold.totals import CALENDAR_FIELD, Total, add_sums
 from telemetry.core.in_service import is_checked
 from telemetry.core.inventory import Inventory, Objective, PublishedFigures
+from telemetry.core.report.values import MonthlyReport, parse_report
 from telemetry.core.scope import COUNTRY, Scope
 from telemetry.core.slo.evaluation import ScopedObjective, scoped_objectives
 from telemetry.core.slo.periods import settled_until
@@ -29,7 +32,7 @@ from telemetry.core.slo.sli import (
     with_open_probes,
 )
 from telemetry.errors import ConfigError, Fault, MotcuaError
-from telemetry.inventory.published import MONTH_PATTERN, parse_month, to_csv
+from telemetry.inventory.published import MONTH_PATTERN, parse_month
 from telemetry.queries.publication import PublishedCorrection, find_correction
 from telemetry.queries.service import Queries
 from telemetry.store import Store
@@ -243,13 +246,24 @@ def read_existing(file: Path, month: str) -> Mapping[RowKey, PublishedFigures]:
     return rows
 
 
-def write_month(file: Path, rows: Iterable[PublishedFigures]) -> None:
-    """Write a month's file atomically. Raises ConfigError when the folder cannot be written."""
+def read_existing_report(file: Path, month: str) -> MonthlyReport | None:
+    """Return the report of a file that is to be replaced, None without one. Raises ConfigError when it is none."""
+    if not file.exists():
+        return None
+    try:
+        return parse_report(month, file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, msgspec.DecodeError) as error:
+        remedy = "restore it as it was published, or name another folder with --out"
+        raise ConfigError([Fault(str(file), 0, "file", f"is not a published report: {error}", remedy)]) from error
+
+
+def write_published(file: Path, text: str) -> None:
+    """Write a file of a month atomically. Raises ConfigError when the folder cannot be written."""
     part = file.with_name(f".{file.name}.part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with part.open("w", encoding="utf-8", newline="") as out:
-            out.write(to_csv(rows))
+            out.write(text)
             out.flush()
             os.fsync(out.fileno())
         part.replace(file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from motcua.month_report import MonthChanges, MonthReport
     from telemetry.config import ServerSettings
     from telemetry.core.inventory import Inventory, PublishedFigures
+    from telemetry.core.report.values import MonthlyReport
 
 MAX_SHOWN_CORRECTIONS = 20
 err = Console(stderr=True)
@@ -36,10 +38,12 @@ def publish(
     replace: Annotated[bool, typer.Option("--replace", help="Publish a month again, and print what changes.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Write the figures of a finished month into the inventory, 7 days after its end, to be reviewed in Git.
+    """Write the figures and the report of a finished month into the inventory, 7 days after its end, to be reviewed.
 
-    The file has the seconds in opening hours of every scope, and good and bad of every objective; later data are shown
-    beside them as corrections. Example: motcua publish 2026-10 --store sqlite:////var/lib/motcua/store.db
+    One file has the seconds in opening hours of every scope, and good and bad of every objective, the other one the
+    monthly report; later data are shown beside them as corrections.
+
+    Example: motcua publish 2026-10 --store sqlite:////var/lib/motcua/store.db
     """
     from telemetry import inventory
     from telemetry.inventory.published import path_of
@@ -48,25 +52,48 @@ def publish(
     declared = load_inventory(settings)()
     target = (settings.inventory or inventory.default_path()) / path_of(month)
     file = target if out is None else out / target.name
-    rows, changes = _compute_month(settings, declared, month, (file, replace))
-    if changes is not None:
-        _print_changes(month, changes)
+    computed = _compute_month(settings, declared, month, (file, replace))
+    if computed.changes is not None:
+        _print_changes(month, computed)
     if file.exists():
-        if changes is not None and not changes:
+        if computed.changes is not None and not computed.changes and not computed.report_changes:
             return
         print(f"{file} is overwritten")
-    from motcua import month_report
+    _write(file, computed)
+    _print_published(file, computed.rows, declared)
 
-    month_report.write_month(file, rows)
-    _print_published(file, rows, declared)
+
+@dataclass(frozen=True, slots=True)
+class _ComputedMonth:
+    """A month's rows and report, and what changes in them; `changes` is None when it was not published before.
+
+    `report_changes` counts the figures of the report that change, 1 when there was no report.
+    """
+
+    rows: list[PublishedFigures]
+    report: MonthlyReport
+    changes: MonthChanges | None
+    report_changes: int
+
+
+def _write(file: Path, computed: _ComputedMonth) -> None:
+    """Write the report, then the rows: a month counts as published with its rows."""
+    from motcua import month_report
+    from telemetry.core.report.values import encode_report
+    from telemetry.inventory.published import to_csv
+
+    month_report.write_published(file.with_suffix(".json"), encode_report(computed.report))
+    month_report.write_published(file, to_csv(computed.rows))
 
 
 def _compute_month(
     settings: ServerSettings, inventory: Inventory, month: str, target: tuple[Path, bool]
-) -> tuple[list[PublishedFigures], MonthChanges | None]:
-    """Compute the rows and the changes to those published before; None when the month was not published."""
+) -> _ComputedMonth:
+    """Compute the rows and the report, and what changes in them."""
     from motcua import month_report
     from motcua.month_report import MonthReport, month_window
+    from telemetry.core.report.changes import published_report, report_changes
+    from telemetry.queries.monthly_reports import build_report, find_published_report
     from telemetry.queries.service import Queries
     from telemetry.wiring import open_store
 
@@ -74,15 +101,19 @@ def _compute_month(
     window = month_window(month, inventory.zone)
     month_report.check_settled(month, window, now, inventory.zone)
     before = _previous_rows(inventory, month, *target)
+    former = month_report.read_existing_report(target[0].with_suffix(".json"), month)
+    former = former or find_published_report(inventory, month)
     open_connection = open_store(settings.store, settings.store_token, create=False)
     try:
         month_report.check_folded(open_connection, month, window)
-        rows = _compute_rows(
-            MonthReport(month, inventory, open_connection, Queries(open_connection, lambda: inventory, lambda: now))
-        )
+        queries = Queries(open_connection, lambda: inventory, lambda: now)
+        rows = _compute_rows(MonthReport(month, inventory, open_connection, queries))
+        report = build_report(queries, month, rows)
     finally:
         open_connection.close()
-    return rows, month_report.compare_rows(before, rows) if before else None
+    changed = 1 if former is None else len(report_changes(former, report))
+    changes = month_report.compare_rows(before, rows) if before else None
+    return _ComputedMonth(rows, published_report(report, former, now), changes, changed)
 
 
 def _previous_rows(
@@ -114,6 +145,7 @@ def _print_published(file: Path, rows: Sequence[PublishedFigures], inventory: In
 
     plain = sum(not row.objective for row in rows)
     print(f"{file}: {plain} scopes, {len(rows) - plain} rows of {len(inventory.objectives)} objectives")
+    print(f"{file.with_suffix('.json')}: the monthly report")
     print("review it and commit it with the inventory")
     table = Table(title="Worst centres", box=box.SIMPLE_HEAD)
     for name in ("Centre", "Name", "Open h", "Availability", "Low", "Coverage"):
@@ -131,8 +163,18 @@ def _availability_ratios(row: PublishedFigures) -> tuple[str, str, str]:
     return first, low, coverage
 
 
-def _print_changes(month: str, changes: MonthChanges) -> None:
+def _print_changes(month: str, computed: _ComputedMonth) -> None:
     """Print the changes of a month that is published again."""
+    from motcua.month_report import MonthChanges
+
+    changes = computed.changes or MonthChanges()
+    if computed.report_changes:
+        print(
+            f"{month}: {computed.report_changes} figures of the report change; it becomes revision "
+            f"{computed.report.revision}"
+        )
+    if not changes and computed.report_changes:
+        return
     if not changes:
         print(f"{month}: nothing has changed since it was published")
         return

@@ -374,6 +374,8 @@ class Inventory:
     """Indicators that the inventory declares beside those of the product."""
     published: Mapping[tuple[str, str, str], PublishedFigures] = field(default_factory=lambda: MappingProxyType({}))
     """By (month, scope, objective); the objective is empty for a scope's plain availability."""
+    published_reports: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """The documents of the reports that were published, by month; `telemetry.core.report.values` reads them."""
     sources: tuple[SourceDeclaration, ...] = ()
     """In order of precedence: a later one replaces an earlier one of its name; see `telemetry.core.device_sources`."""
     coverage_floor: float = DEFAULT_COVERAGE_FLOOR

@@ -103,8 +103,8 @@ def _build_inventory(folder: InventoryFolder, *, simulated: bool) -> Inventory:
     inventory = _with_goals(folder, inventory)
     inventory = replace(inventory, objectives=build_objectives(folder.read_toml("objectives.toml"), inventory))
     inventory = replace(inventory, sources=build_sources(folder.read_toml(SOURCES_FILE), inventory))
-    months = published.read_months(folder, inventory)
-    return replace(inventory, version=folder.digest(), published=months)
+    months, reports = published.read_months(folder, inventory), published.read_reports(folder)
+    return replace(inventory, version=folder.digest(), published=months, published_reports=reports)
 
 
 def _with_goals(folder: InventoryFolder, inventory: Inventory) -> Inventory:

@@ -136,6 +136,10 @@ class InventoryFolder:
         """Return the names of the CSV files in the folder of published months, in order."""
         return sorted(f"published/{path.name}" for path in (self.path / "published").glob("*.csv"))
 
+    def published_reports(self) -> list[str]:
+        """Return the names of the reports in the folder of published months, in order."""
+        return sorted(f"published/{path.name}" for path in (self.path / "published").glob("*.json"))
+
     def read_toml(self, name: str) -> TomlDocument:
         """Read a TOML file; an empty document when it cannot be read."""
         text = (self.read_text(name) or "").replace("\r\n", "\n").replace("\r", "\n")
@@ -171,7 +175,8 @@ def bundle_files(folder: Path) -> dict[str, str]:
     """
     texts: dict[str, str] = {}
     faults = []
-    for name in (*INVENTORY_FILES, *InventoryFolder(folder).published_files()):
+    declared = InventoryFolder(folder)
+    for name in (*INVENTORY_FILES, *declared.published_files(), *declared.published_reports()):
         if name in OPTIONAL_FILES and not (folder / name).exists():
             continue
         try:

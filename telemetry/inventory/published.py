@@ -1,4 +1,4 @@
-"""The figures of published months as files of the inventory, `published/YYYY-MM.csv`: reads, checks and renders them.
+"""The figures and reports of published months as files, `published/YYYY-MM.csv` and `.json`: reads and checks them.
 
 Faults go to the folder; it must not compute a figure, nor write a file.
 """
@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from telemetry.core.inventory import PublishedFigures
+from telemetry.core.report.values import parse_report
 from telemetry.core.scope import COUNTRY, Scope
 from telemetry.errors import Fault
 from telemetry.inventory.files import parse_csv
@@ -56,6 +59,31 @@ def read_months(folder: InventoryFolder, inventory: Inventory) -> Mapping[Publis
                 remedy = "leave the row as it is: it was declared then"
                 folder.faults.warnings.append(Fault(file, line, column, f"{value!r} is no longer declared", remedy))
     return out
+
+
+def report_path_of(month: str) -> str:
+    """Return the path of a month's report in its inventory."""
+    return f"{FOLDER}/{month}.json"
+
+
+def read_reports(folder: InventoryFolder) -> Mapping[str, str]:
+    """Return the document of every published report, by month."""
+    reports: dict[str, str] = {}
+    for name in folder.published_reports():
+        month = name.removeprefix(f"{FOLDER}/").removesuffix(".json")
+        if not MONTH_PATTERN.fullmatch(month):
+            folder.add_fault(name, 1, "file", "is not a published report", "name it YYYY-MM.json, or move it away")
+            continue
+        text = folder.read_text(name)
+        if text is None:
+            continue
+        try:
+            parse_report(month, text)
+        except (ValueError, msgspec.DecodeError) as error:
+            folder.add_fault(name, 1, "file", f"is not a published report: {error}", "restore it as it was published")
+        else:
+            reports[month] = text
+    return reports
 
 
 def parse_month(month: str, text: str) -> Mapping[PublishedKey, PublishedFigures] | None:

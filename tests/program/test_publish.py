@@ -18,8 +18,10 @@ from telemetry.core.calendar.windows import DAY, Window, day_window
 from telemetry.core.fold.fold import FOLD_VERSION
 from telemetry.core.fold.totals import CALENDAR_FIELD, Total
 from telemetry.core.inventory import PublishedFigures
-from telemetry.errors import ConfigError, MotcuaError
+from telemetry.errors import ConfigError, InventoryError, MotcuaError
 from telemetry.inventory import default_path, load
+from telemetry.inventory.published import to_csv
+from telemetry.queries.monthly_reports import find_published_report
 from telemetry.queries.service import Queries
 from telemetry.store import Batch, ChangeRecord
 from telemetry.store.sqlite import SqliteStore
@@ -162,11 +164,50 @@ def test_a_published_month_stays_until_it_is_replaced(place: Place) -> None:
     assert "nothing has changed" in once_more.stdout
 
 
+def test_a_month_is_published_with_its_report_and_each_revision_says_what_changed(place: Place) -> None:
+    place.fill()
+    done = motcua(place, MONTH)
+    assert f"{place.published.with_suffix('.json')}: the monthly report" in done.stdout
+    first = find_published_report(load(place.folder), MONTH)
+    assert first is not None
+    centre = first.centre(CENTRE)
+    assert centre is not None
+    assert (first.revision, centre.time.down) == (1, 0)
+    assert {o.id: (o.good, o.bad) for o in first.objectives}["called-within-15m"] == (31 * 16, 31 * 4)
+    place.fill(down_ms=HOUR_MS)
+    replaced = motcua(place, MONTH, "--replace")
+    assert "figures of the report change; it becomes revision 2" in replaced.stdout
+    second = find_published_report(load(place.folder), MONTH)
+    assert second is not None
+    assert [revision.number for revision in second.revisions] == [1, 2]
+    changed = {(c.scope, c.figure): c.after - c.before for c in second.revisions[-1].changes}
+    days = sum(bool(place.world.centres[CENTRE].open_windows(day_window(day, ZONE))) for day in DAYS)
+    assert changed[f"centre:{CENTRE}", "down"] == changed["province:vn83", "down"] == days * 3600
+
+
+def test_a_month_published_without_a_report_gets_one(place: Place) -> None:
+    place.fill()
+    assert motcua(place, MONTH).returncode == 0
+    place.published.with_suffix(".json").unlink()
+    assert motcua(place, MONTH, "--replace").returncode == 0
+    assert find_published_report(load(place.folder), MONTH) is not None
+
+
+def test_a_report_that_was_edited_is_a_fault_of_the_inventory(place: Place) -> None:
+    place.fill()
+    assert motcua(place, MONTH).returncode == 0
+    file = place.published.with_suffix(".json")
+    for text in (file.read_text().replace('"up":', '"works":'), "{", file.read_text().replace(MONTH, "2021-09")):
+        file.write_text(text)
+        with pytest.raises(InventoryError, match="is not a published report"):
+            load(place.folder)
+
+
 def test_the_file_goes_elsewhere_when_asked(place: Place, tmp_path: Path) -> None:
     place.fill()
     assert motcua(place, MONTH, "--out", str(tmp_path / "review")).returncode == 0
     assert not place.published.exists()
-    assert [path.name for path in (tmp_path / "review").iterdir()] == [f"{MONTH}.csv"]
+    assert sorted(path.name for path in (tmp_path / "review").iterdir()) == [f"{MONTH}.csv", f"{MONTH}.json"]
 
 
 def test_replacing_a_file_elsewhere_says_what_it_overwrites(place: Place, tmp_path: Path) -> None:
@@ -262,7 +303,7 @@ def test_days_of_another_calendar_are_refused(place: Place) -> None:
 
 
 def test_a_write_that_fails_leaves_what_was_there(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    month_report.write_month(place.published, [])
+    month_report.write_published(place.published, to_csv([]))
     before = place.published.read_bytes()
 
     def full(_: int) -> None:
@@ -270,7 +311,7 @@ def test_a_write_that_fails_leaves_what_was_there(place: Place, monkeypatch: pyt
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(ConfigError, match="No space left"):
-        month_report.write_month(place.published, [PublishedFigures(MONTH, "country", "", 1, 1, 0, 0, 0)])
+        month_report.write_published(place.published, to_csv([PublishedFigures(MONTH, "country", "", 1, 1, 0, 0, 0)]))
     assert place.published.read_bytes() == before
     assert [path.name for path in place.published.parent.iterdir()] == [f"{MONTH}.csv"]
 
@@ -290,7 +331,7 @@ def test_the_plain_figures_are_those_of_the_api(place: Place) -> None:
 
 @pytest.mark.parametrize("target", ["host", "kubernetes"])
 def test_a_published_month_does_not_stand_in_the_way_of_rendering(place: Place, tmp_path: Path, target: str) -> None:
-    month_report.write_month(place.published, [PublishedFigures(MONTH, "country", "", 1, 1, 0, 0, 0)])
+    month_report.write_published(place.published, to_csv([PublishedFigures(MONTH, "country", "", 1, 1, 0, 0, 0)]))
     words = ["render", "--target", target, "--inventory", str(place.folder), "--out", str(tmp_path / "out")]
     done = subprocess.run(
         [sys.executable, "-m", "motcua", *words], capture_output=True, text=True, timeout=120, check=False

@@ -42,6 +42,8 @@ def test_what_the_version_does_not_know_is_not_carried(tmp_path: Path) -> None:
     for name in ("README.md", "published/notes.md", ".gitignore"):
         (folder / name).write_text("not of the inventory")
     assert set(bundle_files(folder)) == {*inventory.INVENTORY_FILES, "published/2026-10.csv"}
+    (folder / "published/2026-10.json").write_text("{}")
+    assert bundle_files(folder)["published/2026-10.json"] == "{}"
 
 
 def test_every_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
