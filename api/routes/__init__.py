@@ -11,6 +11,7 @@ from api.routes import (
     centre_days,
     datasets,
     forecasts,
+    incidents,
     index,
     kpis,
     models,
@@ -27,7 +28,9 @@ def api_router() -> APIRouter:
     """Return all routes; every JSON answer carries an ETag."""
     router = APIRouter(prefix=PREFIX)
     router.add_api_route("", index.list_operations, operation_id="index", tags=["index"])
-    for module in (network, availability, slos, queues, centre_days, forecasts, kpis, models, datasets, service):
+    for module in (
+        network, availability, incidents, slos, queues, centre_days, forecasts, kpis, models, datasets, service,
+    ):  # fmt: skip
         router.include_router(module.router, dependencies=[Depends(apply_etag)])
     router.include_router(event_stream.router)
     return router

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.opening_calendar import Calendar
-from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window, day_window, floor
+from telemetry.core.calendar.windows import DAY, HOUR, Window, day_window
 from telemetry.core.figures.counter_figures import counter_figures
 from telemetry.core.fold.totals import add_sums
 from telemetry.core.in_service import ALWAYS_IN_SERVICE, service_periods
@@ -27,6 +27,7 @@ from telemetry.queries.forecasts import (
     next_forecast_day,
     staffing_plan,
 )
+from telemetry.queries.incidents import IncidentQueries
 from telemetry.queries.indicator_figures import IndicatorInputs
 from telemetry.queries.indicators import IndicatorQueries
 from telemetry.queries.network import NetworkViewCache, planned_maintenance, scope_of_centres
@@ -40,7 +41,7 @@ from telemetry.queries.slo_history import ScopedSloQuery, budget_spending, slo_h
 from telemetry.queries.slos import build_slo_index
 from telemetry.queries.snapshot import SnapshotCache
 from telemetry.queries.staffing_plans import StaffingPlans
-from telemetry.queries.systems import build_system_detail
+from telemetry.queries.systems import read_system_detail
 from telemetry.queries.timeline import TimelineInput, build_timeline, read_sums
 from telemetry.queries.totals_cache import TotalsCache
 from telemetry.queries.wait_models import WaitModelCards
@@ -92,6 +93,9 @@ class Queries:
         self._totals_cache = TotalsCache(store, lambda: self.snapshot().reopened_at, clock)
         self._open_windows_cache = OpenWindowsCache()
         self._network_views = NetworkViewCache()
+        self.incidents = IncidentQueries(
+            store, self.network, lambda: self.snapshot().reopened_at, self._open_windows_cache, clock
+        )
         self._store_stats = StoreStatsCache(store, clock)
         self._indicators = IndicatorQueries(inventory, self._indicator_inputs, clock)
         self._wait_model_cards = WaitModelCards(store)
@@ -155,12 +159,8 @@ class Queries:
 
     def system_detail(self, ident: str) -> SystemDetail:
         """Return one digital system with its vantage table and the figures of its last day and 28 days."""
-        view, end = self.network().system(ident), floor(self._clock(), SLOT)
-        day, month = Window(end - DAY, end), Window(end - 28 * DAY, end)
-        last_day, last_28_days = (self.availability(Scope.system(ident), window) for window in (day, month))
-        runs = bucket_query(day, "total", self.zone()).runs_to_read()
-        totals = [total for width, window in runs for total in self._store.totals([ident], width, window, "system")]
-        return build_system_detail(view, last_day, last_28_days, totals)
+        view = self.network().system(ident)
+        return read_system_detail(self._store, self.availability, view, self.zone(), self._clock())
 
     def timeline(self, scope: str, window: Window, sli: AvailabilityDimension = "service") -> list[TimelineSegment]:
         """Return a device's or centre's time as segments; the window is past and of whole slots."""

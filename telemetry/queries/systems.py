@@ -6,16 +6,21 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from telemetry.core.calendar.windows import DAY, SLOT, Window, floor
 from telemetry.core.figures.histograms import latency_histogram
 from telemetry.core.fold.totals import add_sums
+from telemetry.core.scope import Scope
+from telemetry.queries.buckets import bucket_query
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+    from zoneinfo import ZoneInfo
 
     from telemetry.core.figures.histograms import LatencyHistogram
     from telemetry.core.fold.live_row_types import AvailabilityState, VantageNow
     from telemetry.core.fold.totals import Total
     from telemetry.queries.availability import AvailabilityResult
+    from telemetry.queries.totals_cache import TotalsReader
     from telemetry.queries.views import SystemView
 
 
@@ -54,6 +59,19 @@ class SystemDetail:
             if v.observation is not None and v.observation.tls_days is not None
         ]
         return min(points_by_days, key=itemgetter(0), default=(0, None))[1]
+
+
+def read_system_detail(
+    store: TotalsReader, availability: Callable[[str, Window], AvailabilityResult], view: SystemView, zone: ZoneInfo,
+    now: int,
+) -> SystemDetail:  # fmt: skip
+    """Read the figures of a system's last day and 28 days; `availability` accounts for a scope and window."""
+    scope, end = Scope.system(view.system.id), floor(now, SLOT)
+    day, month = Window(end - DAY, end), Window(end - 28 * DAY, end)
+    last_day, last_28_days = (availability(scope, window) for window in (day, month))
+    runs = bucket_query(day, "total", zone).runs_to_read()
+    totals = [total for width, window in runs for total in store.totals([scope.id], width, window, "system")]
+    return build_system_detail(view, last_day, last_28_days, totals)
 
 
 def build_system_detail(
