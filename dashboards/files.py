@@ -1,6 +1,7 @@
-"""Reads the packaged dashboards and rules as text; it must not change them or depend on where they are installed.
+"""Dashboards and rules of an inventory as files; it must not depend on where the package is installed.
 
-Files below `dashboards/grafana` and `dashboards/rules`; the rules' own tests are left out.
+The dashboards and the rules of objectives and targets are made from the inventory, so that what a stack deploys has its
+own objectives and indicators. The rules on the stack itself are the same everywhere: `rules/motcua.yaml`.
 """
 
 from __future__ import annotations
@@ -8,19 +9,54 @@ from __future__ import annotations
 from importlib import resources
 from typing import TYPE_CHECKING
 
+import yaml
+
+from dashboards.boards.broker import broker_board
+from dashboards.boards.fleet import fleet_board
+from dashboards.boards.indicators import indicators_board
+from dashboards.boards.influxdb import influxdb_board
+from dashboards.boards.ingest import ingest_board
+from dashboards.boards.objectives import objectives_board
+from dashboards.objective_rules import rule_document
+from dashboards.panels import render_dashboard
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SUFFIX_BY_FOLDER = {"grafana": ".json", "rules": ".yaml"}
-"""Folder: suffix of the files that are read from it; subfolders are not included."""
+    from dashboards.panels import Dashboard
+    from telemetry.core.inventory import Inventory
+
+STACK_RULES, OBJECTIVE_RULES = "rules/motcua.yaml", "rules/objectives.yaml"
+UID_PREFIX = "motcua-"
 
 
-def load_provisioned_files() -> Mapping[str, str]:
-    """Return {path below `dashboards/`: text}, in order of path, from a checkout or a wheel alike."""
-    text_by_path = {
-        f"{folder}/{item.name}": item.read_text(encoding="utf-8")
-        for folder, ending in SUFFIX_BY_FOLDER.items()
-        for item in resources.files("dashboards").joinpath(folder).iterdir()
-        if item.is_file() and item.name.endswith(ending)
+def provisioned_files(inventory: Inventory) -> Mapping[str, str]:
+    """Return {path: text} of an inventory's dashboards (`grafana/NAME.json`) and rules (`rules/NAME.yaml`)."""
+    stack_rules = resources.files("dashboards").joinpath(STACK_RULES).read_text(encoding="utf-8")
+    return dict(sorted({**generated_files(inventory), STACK_RULES: stack_rules}.items()))
+
+
+def generated_files(inventory: Inventory) -> dict[str, str]:
+    """Return {path: text} of the files that are made from an inventory."""
+    boards = {
+        f"grafana/{board.uid.removeprefix(UID_PREFIX)}.json": render_dashboard(board)
+        for board in all_dashboards(inventory)
     }
-    return dict(sorted(text_by_path.items()))
+    rules = yaml.safe_dump(rule_document(inventory), sort_keys=False, allow_unicode=True, width=1_000)
+    return {
+        **boards,
+        OBJECTIVE_RULES: f"# Made from the inventory's objectives and targets; see docs/how-to/watch.md.\n{rules}",
+    }
+
+
+def all_dashboards(inventory: Inventory) -> tuple[Dashboard, ...]:
+    """Return every dashboard of an inventory."""
+    zone = str(inventory.zone)
+    return (
+        fleet_board(zone),
+        indicators_board(inventory),
+        objectives_board(inventory.objectives, zone),
+        ingest_board(zone),
+        broker_board(zone),
+        influxdb_board(zone),
+    )

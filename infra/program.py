@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
-from dashboards.files import load_provisioned_files
+from dashboards.files import provisioned_files
 from infra.config.stack_file import EngineConfig, load_declarations, read_engine_config
 from infra.input_check import find_input_faults
 from infra.inventory_changes import change_outputs
@@ -44,7 +44,7 @@ def deploy_stack() -> None:
     earlier = read_earlier_outputs()
     try:
         options, inventory = load_declarations(config, root)
-        plan = build_plan(inventory, options, today, load_provisioned_files())
+        plan = build_plan(inventory, options, today, provisioned_files(inventory))
         check_plan_and_inputs(plan, options, today, config, root)
         secrets = {name: pulumi.Output.secret(value) for name, value in config.secrets.items()}
         outputs = deploy_target(plan, options, inventory, root, secrets)

@@ -94,11 +94,11 @@ def _load_inventory(file: Path, folder: Path | None) -> tuple[Inventory | None, 
 def _build_stack(
     name: str, options: StackOptions, inventory: Inventory, folders: tuple[Path, Path], today: date
 ) -> OpenedStack:
-    from dashboards.files import load_provisioned_files
+    from dashboards.files import provisioned_files
     from infra.plan import build_plan
 
     root, folder = folders
-    plan = build_plan(inventory, options, today, load_provisioned_files())
+    plan = build_plan(inventory, options, today, provisioned_files(inventory))
     return OpenedStack(name, root, options, folder, inventory, plan)
 
 

@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dashboards.files import load_provisioned_files
+from dashboards.files import provisioned_files
 from infra.config.stack_file import load_options
 from infra.plan import StackPlan, build_plan
 from infra.targets.kubernetes.manifests import all_manifests
@@ -77,7 +77,8 @@ class Stack:
 def stack(world: Inventory | None = None, files: Mapping[str, str] | None = None, **cluster: object) -> Stack:
     """Return the shipped stack for an inventory and its files."""
     wanted = options(**cluster)
-    found = build_plan(world or sample(), wanted, DAY, load_provisioned_files())
+    effective_world = world or sample()
+    found = build_plan(effective_world, wanted, DAY, provisioned_files(effective_world))
     return Stack(found, wanted, all_manifests(found, wanted, sample_files() if files is None else files))
 
 

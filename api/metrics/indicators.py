@@ -31,7 +31,7 @@ class _Sample:
 
 
 def indicator_families(overview: IndicatorOverview) -> Iterator[Metric]:
-    """Yield value, numerator, denominator and target of every indicator and level that has a source."""
+    """Yield value, numerator, denominator, target and path of every indicator and level that has a source."""
     samples = [
         _Sample(reading.indicator.id, level, value)
         for reading in overview.readings
@@ -51,12 +51,21 @@ def indicator_families(overview: IndicatorOverview) -> Iterator[Metric]:
         ((s.labels, s.value.denominator) for s in samples if s.value.denominator is not None),
     )  # fmt: skip
     reported = {s.labels for s in samples}
+    trajectories = [
+        (labels, trajectory)
+        for ident, paths in overview.trajectories.items()
+        for trajectory in paths
+        if (labels := (ident, trajectory.subject.level or ALL_LEVELS)) in reported
+    ]
     yield gauge_family(
         "kpi_target", "The target of an indicator that is in force.", LABELS,
-        (
-            (labels, trajectory.in_force.value)
-            for ident, trajectories in overview.trajectories.items()
-            for trajectory in trajectories
-            if (labels := (ident, trajectory.subject.level or ALL_LEVELS)) in reported
-        ),
+        ((labels, trajectory.in_force.value) for labels, trajectory in trajectories),
+    )  # fmt: skip
+    yield gauge_family(
+        "kpi_path_value", "What the straight path between an indicator's targets asks for today.", LABELS,
+        ((labels, trajectory.path_value) for labels, trajectory in trajectories),
+    )  # fmt: skip
+    yield gauge_family(
+        "kpi_on_track", "Whether an indicator's value fulfils the path of its targets.", LABELS,
+        ((labels, int(on_track)) for labels, path in trajectories if (on_track := path.on_track) is not None),
     )  # fmt: skip

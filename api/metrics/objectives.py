@@ -59,7 +59,40 @@ def objective_families(slo_index: SloIndex, now: int, zone: ZoneInfo) -> Iterato
         ["severity", "state"],
         (([severity, "firing"], firing[severity]) for severity in SEVERITIES),
     )
+    yield from _burning_families(slo_index)
     yield from _summary_families([slo for slo in slo_index.unsorted_slos if Scope(slo.scope).kind != "device"])
+
+
+def _burning_families(slo_index: SloIndex) -> Iterator[Metric]:
+    """Yield the highest burn rates of each objective, and the alarms that fire at centres and systems.
+
+    All burn rates of all places would be more series than everything else on the page.
+    """
+    highest: dict[tuple[str, str, str], float] = {}
+    for slo in slo_index.unsorted_slos:
+        for reading in slo.row.readings:
+            for window, rate in _window_rates(reading):
+                if rate is not None:
+                    key = (slo.objective.id, reading.rule, window)
+                    highest[key] = max(rate, highest.get(key, rate))
+    yield gauge_family(
+        "slo_burn_rate_max",
+        "Highest burn rate of the budget at any place (1: exactly as fast as allowed) over the windows of each rule.",
+        ["slo", "rule", "window"],
+        highest.items(),
+    )
+    yield gauge_family(
+        "slo_alarm_firing",
+        "A burn-rate alarm of a centre or system that fires now, before grouping: 1; the others are left out.",
+        [*SLO_LABELS, "rule", "severity"],
+        (
+            ([slo.objective.id, slo.scope, reading.rule, reading.severity], 1)
+            for slo in slo_index.unsorted_slos
+            if Scope(slo.scope).kind != "device"
+            for reading in slo.row.readings
+            if reading.fired is not None
+        ),
+    )
 
 
 def _period_seconds(objective: Objective, now: int, zone: ZoneInfo) -> float:

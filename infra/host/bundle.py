@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dashboards.files import load_provisioned_files
+from dashboards.files import provisioned_files
 from infra.config.options import StackOptions
 from infra.host import monitoring, mosquitto, server_setup
+from infra.host.grafana import host_grafana_files
 from infra.host.systemd_units import (
     ETC,
     STATE_FOLDER,
@@ -96,6 +97,7 @@ def render_bundle(
     server = {path: _with_header(head, text) for path, text in server_files.items()}
     files = {f"server/{path}": text for path, text in server.items()}
     files |= {f"device/{path}": text for path, text in (device_units(layout) | system_users()).items()}
+    files |= host_grafana_files(effective_plan, head)
     files[CLOUD_INIT_FILE] = render_user_data(head, server, COMMAND_PATHS)
     files = {path: _with_header(head, text) for path, text in files.items()}
     return files | (device_files(inventory, head, broker) if broker else {})
@@ -119,7 +121,7 @@ def device_files(inventory: Inventory, head: str, broker: str) -> dict[str, str]
 def default_plan(inventory: Inventory, layout: HostLayout) -> StackPlan:
     """Return the plan of one machine; certificates are dated from the first epoch, since none is issued here."""
     options = StackOptions(stage="prod", target="local", workers=len(layout.workers))
-    return build_plan(inventory, options, options.pki.epoch, load_provisioned_files())
+    return build_plan(inventory, options, options.pki.epoch, provisioned_files(inventory))
 
 
 def _check_port_conflicts(stack_plan: StackPlan, layout: HostLayout) -> None:

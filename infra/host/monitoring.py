@@ -113,6 +113,15 @@ def alertmanager_configuration(plan: StackPlan, receiver: AlertReceiver | None =
             "group_interval": "1m",
         },
         {
+            # Targets of years: one message a week about all of them.
+            "matchers": ['alertname=~"MotcuaTargetMissed|MotcuaIndicatorSilent"'],
+            "receiver": OPS_RECEIVER,
+            "group_by": ["alertname", "province"],
+            "group_wait": "5m",
+            "group_interval": "24h",
+            "repeat_interval": "168h",
+        },
+        {
             "matchers": ['centre=~".+"'], "receiver": CENTRES_RECEIVER, "group_by": ["centre"], "group_wait": "1m",
         },
     ]  # fmt: skip
@@ -159,6 +168,12 @@ def inhibition_rules() -> list[dict[str, object]]:
         (['alertname=~"MotcuaCentreDown|MotcuaCentreUnknown"'], ["alertname=MotcuaDevicesDown"], ["centre"]),
         # An alert is not repeated while its place is closed.
         (["alertname=MotcuaClosed"], ['severity=~"page|ticket"'], ["objective", "scope", "centre"]),
+        # Prometheus' own way to page is for alerts that rollup cannot deliver.
+        (
+            ['alertname=~"Motcua(Availability|Connectivity|Latency|Wait)"'],
+            ["alertname=MotcuaObjectiveBurns"],
+            ["objective", "scope"],
+        ),
         # When an objective has paged, the rules that look at the state alone do not notify again.
         (
             ["severity=page", 'alertname=~"MotcuaConnectivity|MotcuaAvailability"', 'scope=~"centre:.+"'],

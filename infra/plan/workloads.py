@@ -86,6 +86,7 @@ def plan_flows(options: StackOptions) -> tuple[NetworkFlow, ...]:
         NetworkFlow("api", "influxdb", INFLUX_PORT, "totals to read"),
         NetworkFlow("prometheus", "api", HTTP_PORT, "the service's figures"),
         NetworkFlow("prometheus", "ingest", METRICS_PORT, "its own work"),
+        NetworkFlow("prometheus", "influxdb", INFLUX_PORT, "the store's figures"),
         NetworkFlow("prometheus", "alertmanager", ALERTMANAGER_PORT, "alerts"),
         NetworkFlow("rollup", "alertmanager", ALERTMANAGER_PORT, "burn-rate alerts"),
     ]
@@ -108,7 +109,9 @@ def plan_scrape_jobs() -> tuple[ScrapeJob, ...]:
     """Return the scrape jobs."""
     return (
         ScrapeJob("motcua-api", "api", HTTP_PORT, "/metrics", 30),
+        ScrapeJob("indicators", "api", HTTP_PORT, "/metrics/kpis", 120),
         ScrapeJob("motcua-ingest", "ingest", METRICS_PORT, "/metrics", 15),
+        ScrapeJob("influxdb", "influxdb", INFLUX_PORT, "/metrics", 60),
         ScrapeJob("prometheus", "prometheus", PROMETHEUS_PORT, "/metrics", 60),
         ScrapeJob("alertmanager", "alertmanager", ALERTMANAGER_PORT, "/metrics", 60),
     )

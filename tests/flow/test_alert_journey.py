@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dashboards.files import load_provisioned_files
+from dashboards.files import provisioned_files
 from infra.config.options import StackOptions
 from infra.host import monitoring
 from infra.plan import build_plan
@@ -139,7 +139,8 @@ def webhook() -> Iterator[Webhook]:
 @pytest.fixture
 def centre(require: Callable[[str], str], tmp_path: Path, webhook: Webhook) -> Iterator[Centre1]:
     wanted = StackOptions.model_validate({"stage": "prod", "target": "local"})
-    found = build_plan(inventory.load(inventory.default_path()), wanted, wanted.pki.epoch, load_provisioned_files())
+    world = inventory.load(inventory.default_path())
+    found = build_plan(world, wanted, wanted.pki.epoch, provisioned_files(world))
     text = render_yaml(monitoring.alertmanager_configuration(found))
     config = hurried(text, webhook.url, group_wait="100ms", group_interval="200ms")
     server = Alertmanager(require("prometheus-alertmanager"), tmp_path / "alertmanager", config).start()

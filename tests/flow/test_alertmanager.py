@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import structlog
 
-from dashboards.files import load_provisioned_files
+from dashboards.files import provisioned_files
 from infra.config.options import StackOptions
 from infra.host import monitoring
 from infra.plan import build_plan
@@ -35,7 +35,8 @@ SITE, OTHER = "centre:vn83-00001", "centre:vn83-00002"
 @pytest.fixture(scope="module")
 def rendered() -> str:
     wanted = StackOptions.model_validate({"stage": "prod", "target": "local"})
-    found = build_plan(inventory.load(inventory.default_path()), wanted, wanted.pki.epoch, load_provisioned_files())
+    world = inventory.load(inventory.default_path())
+    found = build_plan(world, wanted, wanted.pki.epoch, provisioned_files(world))
     return render_yaml(monitoring.alertmanager_configuration(found))
 
 

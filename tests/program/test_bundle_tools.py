@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from dashboards.files import load_provisioned_files
+from dashboards.files import provisioned_files
 from infra.config.options import SECRET_NAMES, StackOptions, parse_options
 from infra.host.bundle import BROKER_FOLDER, CLOUD_INIT_FILE, NginxSettings, render_bundle, render_nginx
 from infra.host.monitoring import AlertReceiver, alertmanager_configuration
@@ -163,7 +163,7 @@ def test_amtool_takes_the_routes_and_a_centres_alert_goes_with_the_centre(
 
 def test_amtool_takes_the_way_to_an_outside_watcher(require: Callable[[str], str], tmp_path: Path) -> None:
     wanted = StackOptions.model_validate({"stage": "prod", "target": "local"})
-    found = build_plan(WORLD, wanted, wanted.pki.epoch, load_provisioned_files())
+    found = build_plan(WORLD, wanted, wanted.pki.epoch, provisioned_files(WORLD))
     text = render_yaml(alertmanager_configuration(found, AlertReceiver(watchdog_file="/secrets/watchdog")))
     path = tmp_path / "alertmanager.yml"
     # Debian's amtool 0.25 does not know url_file, which Alertmanager has since 0.26.
@@ -189,7 +189,7 @@ def test_rollup_of_the_bundle_is_told_where_alertmanager_listens(files: dict[str
 def test_cloud_init_takes_both_user_data(files: dict[str, str], require: Callable[[str], str], tmp_path: Path) -> None:
     cloud = {"stage": "dev", "target": "openstack", "openstack": {"deviceSources": ["10.0.0.0/8"]}}
     wanted = StackOptions.model_validate(cloud)
-    packed = document.user_data(build_plan(WORLD, wanted, wanted.pki.epoch, load_provisioned_files()), wanted, WORLD)
+    packed = document.user_data(build_plan(WORLD, wanted, wanted.pki.epoch, provisioned_files(WORLD)), wanted, WORLD)
     for name, text in (("host", files[CLOUD_INIT_FILE]), ("openstack", packed)):
         path = tmp_path / f"{name}.yaml"
         path.write_text(text)
@@ -328,7 +328,7 @@ PLANTED = {name: f"planted-{name}" for name in SECRET_NAMES}
 def test_no_file_holds_a_secret_of_the_stack_or_one_of_its_own(files: dict[str, str]) -> None:
     cloud = {"stage": "dev", "target": "openstack", "openstack": {"deviceSources": ["10.0.0.0/8"]}}
     wanted = parse_options({**cloud, **PLANTED}, "Pulumi.try.yaml")  # as the engine gives them, decrypted
-    found = build_plan(WORLD, wanted, wanted.pki.epoch, load_provisioned_files())
+    found = build_plan(WORLD, wanted, wanted.pki.epoch, provisioned_files(WORLD))
     made = {
         **files,
         **render_bundle(WORLD, HostLayout(), stack_plan=found),

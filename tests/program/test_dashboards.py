@@ -1,4 +1,4 @@
-"""Dashboard and rules: they speak of metrics that there are, fire when they should, and lead to the operators' page."""
+"""Dashboards and rules: they speak of metrics that there are, fire when they should, lead to the operators' page."""
 
 from __future__ import annotations
 
@@ -9,26 +9,42 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 import dashboards
-from dashboards.files import load_provisioned_files
+from dashboards.files import provisioned_files
+from telemetry import inventory as sample_inventory
+from telemetry.core.calendar.windows import DAY
 from telemetry.core.fold.live_row_types import FAULT_ROW_PREFIX, FoldFaultNow
 from telemetry.ingest import metrics_server
 from telemetry.ingest.stats import IngestStats
-from tests.program.network import NOW, busy
+from tests.dashboard_panels import panels_of, targets_of
+from tests.program.network import MIDNIGHT, NOW, busy, waits
 from tests.program.promises import judged, promising
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parents[2]
-RULES = "rules/motcua.yaml"
+FILES = provisioned_files(sample_inventory.load(sample_inventory.default_path()))
+BOARDS = {path: json.loads(text) for path, text in FILES.items() if path.startswith("grafana/")}
+RULES = [
+    rule
+    for path, text in FILES.items()
+    if path.startswith("rules/")
+    for group in yaml.safe_load(text)["groups"]
+    for rule in group["rules"]
+]
 
 
-def test_what_is_provisioned_is_the_dashboard_and_the_rules_without_their_tests() -> None:
-    assert list(load_provisioned_files()) == ["grafana/fleet.json", RULES]
+def test_what_is_provisioned_is_the_dashboards_and_the_rules_without_their_tests() -> None:
+    assert set(FILES) == {
+        *(f"grafana/{name}.json" for name in ("broker", "fleet", "indicators", "influxdb", "ingest", "objectives")),
+        "rules/motcua.yaml",
+        "rules/objectives.yaml",
+    }
 
 
 def started(status: str, headers: object, error: object = None, /) -> Callable[[bytes], object]:
@@ -42,7 +58,8 @@ def exposed(folder: Path) -> set[str]:
     fault = FoldFaultNow(entity="vn83-a", at=NOW, failures=1, since=NOW, part="fold")
     net.store.put_live_rows({f"{FAULT_ROW_PREFIX}vn83-a": msgspec.json.encode(fault)})
     net.store.set_cursor(NOW * 1000)
-    pages = [net.client.get("/metrics").text]
+    net.total("desk:vn83-a:land", "1d", MIDNIGHT - DAY, waits(60, 120))
+    pages = [net.client.get("/metrics").text, net.client.get("/metrics/kpis").text]
     net.store.close()
     figures = IngestStats()
     figures.refused_by_reason["malformed"] += 1
@@ -58,15 +75,12 @@ def exposed(folder: Path) -> set[str]:
 NAME = re.compile(r"\b((?:[a-z]+:)*motcua_[a-z0-9_]+(?::[a-z0-9]+)?|motcua:[a-z0-9_]+:[a-z0-9]+|up\b(?=\{))")
 
 
-def test_rules_and_dashboard_speak_of_metrics_that_there_are(tmp_path: Path) -> None:
-    rules = [rule for group in yaml.safe_load(load_provisioned_files()[RULES])["groups"] for rule in group["rules"]]
-    known = exposed(tmp_path) | {rule["record"] for rule in rules if "record" in rule}
-    board = json.loads(load_provisioned_files()["grafana/fleet.json"])
-    shown = [target["expr"] for panel in board["panels"] for target in panel.get("targets", [])]
-    for expression in [rule["expr"] for rule in rules] + shown:
-        names = set(NAME.findall(expression))
-        assert names <= known, expression
-        assert names or expression.startswith("vector("), expression
+def test_rules_and_dashboards_speak_of_metrics_that_there_are(tmp_path: Path) -> None:
+    known = exposed(tmp_path) | {rule["record"] for rule in RULES if "record" in rule}
+    shown = [target.query for target in targets_of(FILES, "expr")]
+    assert len(shown) > 100
+    for expression in [rule["expr"] for rule in RULES] + shown:
+        assert set(NAME.findall(expression)) <= known, expression
 
 
 def test_rules_fire_when_they_should(require: Callable[[str], str]) -> None:
@@ -97,26 +111,40 @@ def test_the_scrape_job_of_the_page_asks_for_one_centre(require: Callable[[str],
 
 
 def test_every_alert_says_how_bad_it_is_and_where_to_read_on() -> None:
-    alerts = [
-        rule
-        for group in yaml.safe_load(load_provisioned_files()[RULES])["groups"]
-        for rule in group["rules"]
-        if "alert" in rule
-    ]
+    alerts = [rule for rule in RULES if "alert" in rule]
     assert len(alerts) > 10
     for alert in alerts:
-        assert alert["labels"]["severity"] in {"critical", "warning"}
+        assert alert["labels"]["severity"] in {"critical", "warning", "page", "ticket"}
         assert (ROOT / alert["annotations"]["runbook"]).is_file(), alert["alert"]
         assert alert["for"]
 
 
-def test_the_dashboard_is_one_that_grafana_reads() -> None:
-    board = json.loads(load_provisioned_files()["grafana/fleet.json"])
-    assert (board["uid"], board["schemaVersion"] >= 36) == ("motcua-fleet", True)
-    idents = [panel["id"] for panel in board["panels"]]
+@pytest.mark.parametrize("path", BOARDS)
+def test_a_dashboard_is_one_that_grafana_reads(path: str) -> None:
+    board = BOARDS[path]
+    assert (board["uid"], board["schemaVersion"]) == (f"motcua-{Path(path).stem}", 39)
+    rows = [panel for panel in board["panels"] if panel["type"] == "row"]
+    panels = list(panels_of(board))
+    idents = [panel["id"] for panel in (*rows, *panels)]
     assert len(idents) == len(set(idents))
-    for panel in board["panels"]:
+    variables = [f"${{{one['name']}}}" for one in board["templating"]["list"] if one["type"] == "datasource"]
+    for panel in panels:
         place = panel["gridPos"]
         assert place["x"] + place["w"] <= 24
-        assert panel["type"] == "row" or panel["datasource"]["uid"] == "${datasource}"
-    assert [one["type"] for one in board["templating"]["list"]] == ["datasource", "query", "textbox"]
+        assert panel["datasource"]["uid"] in variables
+        assert len({target["refId"] for target in panel["targets"]}) == len(panel["targets"]) > 0
+    assert not [row["title"] for row in rows if row["collapsed"] != bool(row["panels"])]
+
+
+@pytest.mark.parametrize("path", BOARDS)
+def test_no_two_panels_of_a_dashboard_overlap(path: str) -> None:
+    rows = [panel["panels"] for panel in BOARDS[path]["panels"] if panel["type"] == "row"]
+    opened = [panel for panel in BOARDS[path]["panels"] if panel["type"] != "row"]
+    for panels in (*rows, opened):
+        cells = [
+            (x, y)
+            for panel in panels
+            for x in range(panel["gridPos"]["x"], panel["gridPos"]["x"] + panel["gridPos"]["w"])
+            for y in range(panel["gridPos"]["y"], panel["gridPos"]["y"] + panel["gridPos"]["h"])
+        ]
+        assert len(cells) == len(set(cells))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pulumi
 import pytest
 
-from dashboards.files import load_provisioned_files
+from dashboards.files import provisioned_files
 from infra.components.database import OPERATORS_ORG
 from infra.plan import build_plan
 from infra.targets.kubernetes.deploy import (
@@ -40,7 +40,7 @@ def wanted(stage: str = "stage", *, reachable: bool = True) -> StackOptions:
 
 
 def deployed(told: StackOptions, *, preview: bool = False, given: dict[str, str] | None = None) -> Recorded:
-    found = build_plan(sample(), told, DAY, load_provisioned_files())
+    found = build_plan(sample(), told, DAY, provisioned_files(sample()))
     world = ClusterSpec(found, told, sample_files())
     values = given or planted(required_secrets((*base_manifests(world), *role_manifests(world))))
 

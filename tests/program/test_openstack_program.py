@@ -13,7 +13,7 @@ import pulumi
 import pytest
 import yaml
 
-from dashboards.files import load_provisioned_files
+from dashboards.files import provisioned_files
 from infra.config.options import StackOptions
 from infra.plan import build_plan
 from infra.targets.openstack import document
@@ -41,7 +41,7 @@ def wanted(**cloud: object) -> StackOptions:
 
 
 def planned(options: StackOptions) -> StackPlan:
-    return build_plan(WORLD, options, DAY, load_provisioned_files())
+    return build_plan(WORLD, options, DAY, provisioned_files(WORLD))
 
 
 @pytest.fixture(autouse=True)
@@ -164,7 +164,7 @@ def test_the_machine_has_the_inventory_of_the_plan_with_its_published_months(tmp
     options = wanted()
     folder = with_months(tmp_path / "declared", "2026-10")
     world = inventory.load(folder)
-    found = build_plan(world, options, DAY, load_provisioned_files())
+    found = build_plan(world, options, DAY, provisioned_files(world))
     text = document.user_data(found, options, world, bundle_files(folder))
     there = inventory.load(written(tmp_path / "machine", inventory_in(text)))
     assert [key[0] for key in there.published] == ["2026-10"]

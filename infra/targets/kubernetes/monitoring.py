@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
+from infra.host.grafana import prometheus_source, providers_file, sources_file
 from infra.host.monitoring import AlertReceiver, PrometheusPaths, alertmanager_configuration, prometheus_configuration
 from infra.plan.workloads import ALERTMANAGER_PORT, PROMETHEUS_PORT
 from infra.targets.kubernetes.objects import (
@@ -161,16 +162,16 @@ def grafana_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
         cluster,
         "grafana-sources",
         "grafana",
-        {"prometheus.yaml": render_yaml({"apiVersion": 1, "datasources": [_DATASOURCE]})},
+        {"prometheus.yaml": sources_file(prometheus_source(f"http://prometheus:{PROMETHEUS_PORT}"))},
     )
     providers = config_map(
         cluster,
         "grafana-providers",
         "grafana",
-        {"files.yaml": render_yaml({"apiVersion": 1, "providers": [_DASHBOARD_FILES]})},
+        {"files.yaml": providers_file(DASHBOARDS_FOLDER)},
     )
-    boards = config_map(cluster, "grafana-dashboards", "grafana", files_in_folder(cluster.plan.files, "grafana/"))
-    maps = {"sources": "grafana-sources", "providers": "grafana-providers", "boards": "grafana-dashboards"}
+    boards = _dashboard_maps(cluster)
+    maps = {"sources": ("grafana-sources",), "providers": ("grafana-providers",), "boards": tuple(boards)}
     paths = {
         "sources": f"{GRAFANA_FOLDER}/datasources", "providers": f"{GRAFANA_FOLDER}/dashboards",
         "boards": DASHBOARDS_FOLDER,
@@ -180,20 +181,29 @@ def grafana_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
         workload,
         env=tuple(plain_variables(_GRAFANA_SETTINGS)),
         volumes=(
-            *(config_volume(name, config_name) for name, config_name in maps.items()),
+            *(config_volume(name, *config_names) for name, config_names in maps.items()),
             secret_volume("secret", "grafana"),
             empty_dir("data", 256),
         ),
         mounts=tuple(volume_mounts(paths, writable=("data",))),
         ports=workload.ports,
         probes=_http_probes("/api/health", "/api/health"),
-        annotations=_configuration_annotation(sources, providers, boards),
+        annotations=_configuration_annotation(sources, providers, *boards.values()),
     )
     password = secret_manifest(cluster, "grafana", "grafana", {"password": "grafanaPassword"})
     return (
-        *_service_objects(cluster, workload), password, sources, providers, boards,
+        *_service_objects(cluster, workload), password, sources, providers, *boards.values(),
         deployment(cluster, pod, replicas=1),
     )  # fmt: skip
+
+
+def _dashboard_maps(cluster: ClusterSpec) -> dict[str, Manifest]:
+    """Return a ConfigMap per dashboard by its name, so that the size limits apply to each of them alone."""
+    names = {f"grafana-{name.removesuffix('.json')}": name for name in files_in_folder(cluster.plan.files, "grafana/")}
+    return {
+        map_name: config_map(cluster, map_name, "grafana", {name: cluster.plan.files[f"grafana/{name}"]})
+        for map_name, name in names.items()
+    }
 
 
 _GRAFANA_SETTINGS = {
@@ -204,11 +214,6 @@ _GRAFANA_SETTINGS = {
     "GF_PLUGINS_PREINSTALL_DISABLED": "true",
     "GF_USERS_ALLOW_SIGN_UP": "false",
 }
-_DATASOURCE = {
-    "name": "Prometheus", "uid": "prometheus", "type": "prometheus", "access": "proxy",
-    "url": f"http://prometheus:{PROMETHEUS_PORT}", "isDefault": True, "editable": False,
-}  # fmt: skip
-_DASHBOARD_FILES = {"name": "motcua", "type": "file", "disableDeletion": True, "options": {"path": DASHBOARDS_FOLDER}}
 
 
 def adapter_rule(cluster: ClusterSpec) -> Manifest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -19,10 +20,12 @@ from jinja2 import UndefinedError
 from typer.testing import CliRunner
 
 import infra.templates
+from dashboards.files import provisioned_files
 from edge_agent import config as agent_config
 from infra.config.options import StackOptions
 from infra.host import mosquitto, server_setup
 from infra.host.bundle import CLOUD_INIT_FILE, EXECUTABLE_FILES, HEADER_PREFIX, render_bundle
+from infra.host.grafana import DASHBOARDS_FOLDER
 from infra.host.systemd_units import HostLayout
 from infra.plan import build_plan
 from infra.templates import render_template, render_yaml
@@ -87,8 +90,29 @@ def ask(units: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_every_file_begins_with_who_wrote_it_and_from_what(files: dict[str, str], world: Inventory) -> None:
     for path, text in files.items():
+        if path.endswith(".json"):
+            assert json.loads(text)["description"].endswith(f" {HEADER_PREFIX}{world.version}."), path
+            assert HEADER_PREFIX in text[:400], path
+            continue
         first = text.splitlines()[1 if text.startswith(("#!", "#cloud-config")) else 0]
         assert first == f"{HEADER_PREFIX}{world.version}.", path
+
+
+def test_a_grafana_of_the_operator_gets_the_stacks_own_dashboards(files: dict[str, str], world: Inventory) -> None:
+    boards = {
+        Path(path).name: json.loads(text) for path, text in files.items() if path.startswith("grafana/dashboards")
+    }
+    own = {Path(path).name: json.loads(text) for path, text in provisioned_files(world).items() if "grafana/" in path}
+    assert {name: board["panels"] for name, board in boards.items()} == {
+        name: board["panels"] for name, board in own.items()
+    }
+    sections = {panel["title"] for panel in boards["objectives.json"]["panels"] if panel["type"] == "row"}
+    assert {objective.name_en for objective in world.objectives} <= sections
+    (provider,) = yaml.safe_load(files["grafana/provisioning/dashboards/motcua.yaml"])["providers"]
+    assert provider["options"]["path"] == DASHBOARDS_FOLDER
+    (source,) = yaml.safe_load(files["grafana/provisioning/datasources/motcua.yaml"])["datasources"]
+    prometheus = files["server/etc/systemd/system/prometheus.service.d/motcua.conf"]
+    assert source["url"].removeprefix("http://") in prometheus
 
 
 def test_the_same_inventory_gives_the_same_files(files: dict[str, str]) -> None:

@@ -88,7 +88,11 @@ def test_ingest_scales_by_a_figure_that_it_shows_and_the_adapters_rule_names(one
 
 
 def test_grafana_shows_the_shipped_dashboards_from_our_prometheus(one: Stack) -> None:
-    boards = one.one("ConfigMap", "grafana-dashboards")["data"]
+    (volume,) = (
+        v for v in one.one("Deployment", "grafana")["spec"]["template"]["spec"]["volumes"] if v["name"] == "boards"
+    )
+    maps = [source["configMap"]["name"] for source in volume["projected"]["sources"]]
+    boards = {name: text for each in maps for name, text in one.one("ConfigMap", each)["data"].items()}
     assert set(boards) == {path.removeprefix("grafana/") for path in one.plan.files if path.startswith("grafana/")}
     assert all(json.loads(text)["panels"] for text in boards.values())
     (source,) = yaml.safe_load(one.one("ConfigMap", "grafana-sources")["data"]["prometheus.yaml"])["datasources"]

@@ -237,7 +237,7 @@ def test_prometheus_may_reach_what_it_scrapes(world: Inventory) -> None:
 @pytest.mark.parametrize("options", [LOCAL, CLUSTER])
 def test_prometheus_asks_for_no_page_that_has_a_series_for_each_device(options: StackOptions) -> None:
     """Below `/metrics` of the API are pages of one centre or one objective: who needs one asks for it by name."""
-    assert {job.path for job in planned(fleet(3), options).scrape_jobs} == {"/metrics"}
+    assert {job.path for job in planned(fleet(3), options).scrape_jobs} == {"/metrics", "/metrics/kpis"}
 
 
 def test_day_totals_are_kept_for_ever_whatever_is_asked() -> None:

@@ -1,0 +1,1 @@
+"""The dashboards themselves, one module a subject; each returns a value of `dashboards.panels`, none reads anything."""
