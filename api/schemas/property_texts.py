@@ -320,6 +320,7 @@ PROPERTY_TEXTS: dict[str, PropertyText] = {
     "stored": _count("rows stored"),
     "refused": _count("rows refused for good"),
     "dropped": _count("rows that the device dropped and declared"),
+    "missing": _count("rows up to `highest` that are neither stored, refused nor dropped"),
     "highest": _count("highest row number that the device has given"),
     "RowCounts.ratio": _ratio("(stored + refused + dropped) ÷ highest"),
     "CompletenessRow.ratio": _ratio("(stored + refused + dropped) ÷ highest"),

@@ -27,6 +27,7 @@ class RowCounts(ApiModel):
     stored: int
     refused: int
     dropped: int
+    missing: int
     highest: int
     ratio: float | None
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from telemetry.core.figures.completeness import Completeness, OutboxRowRanges
+    from telemetry.core.inventory import Inventory
     from telemetry.store import Store
 
 STATS_MAX_AGE_MS = 10_000
@@ -29,7 +30,15 @@ class DeviceCompleteness:
     @property
     def is_complete(self) -> bool:
         """Return whether every row up to the highest number is accounted for."""
-        return self.counts.stored + self.counts.refused + self.counts.dropped >= self.counts.highest
+        return not self.counts.missing
+
+
+@dataclass(frozen=True, slots=True)
+class CentreCompleteness:
+    """The rows of all devices that are declared at a centre."""
+
+    centre: str
+    counts: Completeness
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,18 @@ def completeness_by_device(ranges: Iterable[OutboxRowRanges]) -> NetworkComplete
         for device, rows in sorted(ranges_by_device.items())
     )
     return NetworkCompleteness(devices, compute_completeness(r for rows in ranges_by_device.values() for r in rows))
+
+
+def completeness_by_centre(devices: Iterable[DeviceCompleteness], inventory: Inventory) -> list[CentreCompleteness]:
+    """Add up devices by the centre that they are declared at, most missing rows first; undeclared ones are left out."""
+    by_centre: dict[str, Completeness] = {}
+    for device in devices:
+        declared = inventory.devices.get(device.device)
+        if declared is not None:
+            counts = by_centre.get(declared.centre)
+            by_centre[declared.centre] = device.counts if counts is None else counts + device.counts
+    rows = [CentreCompleteness(centre, counts) for centre, counts in by_centre.items()]
+    return sorted(rows, key=lambda row: (-row.counts.missing, row.centre))
 
 
 @dataclass(frozen=True, slots=True)

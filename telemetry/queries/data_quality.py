@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from telemetry.core.inventory import Inventory
-    from telemetry.queries.completeness import DeviceCompleteness, StoreStats
+    from telemetry.queries.completeness import StoreStats
     from telemetry.queries.network import NetworkStatus
     from telemetry.queries.service import Queries
     from telemetry.queries.snapshot import Snapshot
@@ -139,7 +139,7 @@ def _set_aside_issues(inputs: QualityInputs) -> Iterator[QualityIssue]:
 def _completeness_issues(inputs: QualityInputs) -> Iterator[QualityIssue]:
     for device in inputs.stats.completeness.devices:
         parts = {
-            "missing_rows": missing_rows(device),
+            "missing_rows": device.counts.missing,
             "dropped_rows": device.counts.dropped,
             "refused_rows": device.counts.refused,
         }
@@ -147,12 +147,6 @@ def _completeness_issues(inputs: QualityInputs) -> Iterator[QualityIssue]:
         for kind in ("missing_rows", "dropped_rows", "refused_rows"):
             if parts[kind]:
                 yield QualityIssue(kind, Scope.device(device.device), parts[kind], centre=centre)
-
-
-def missing_rows(device: DeviceCompleteness) -> int:
-    """Return how many rows up to a device's highest number are neither stored, refused nor declared dropped."""
-    counts = device.counts
-    return max(0, counts.highest - counts.stored - counts.refused - counts.dropped)
 
 
 def centre_of_device(device: str, inventory: Inventory) -> str:

@@ -1,7 +1,10 @@
-"""Quality of the stored data over the API: each kind of issue with its amount, order, filters, and nothing invented."""
+"""Quality of the stored data, over the API and as a page: each issue with its amount, order, filters and remedy."""
 
 from __future__ import annotations
 
+import csv
+import io
+import re
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -9,14 +12,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from api.pages.catalogues import LANGS, load_messages
 from telemetry.core.calendar.windows import MINUTE
 from telemetry.core.contacts import CONTACTS_ROW_PREFIX, ContactsNow
 from telemetry.core.fold.live_row_types import DeviceNow, ServiceNow, SystemNow, VantageNow
 from telemetry.core.fold.totals import encode_sums
 from telemetry.core.inventory import AdministrativeUnit, Inventory
-from telemetry.queries.data_quality import QUALITY_ISSUE_KINDS
+from telemetry.queries.data_quality import DEFERRED_REASONS, QUALITY_ISSUE_KINDS, UNMEASURED_FIGURES
 from telemetry.store import BACKLOG_HOURS_CHECKPOINT, Batch, DeadLetter
 from tests.program.network import NOW, Network, busy, centre_now, inventory, local, network
+from tests.program.test_pages import Outline, page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,7 +115,7 @@ def test_the_list_is_narrowed_by_kind_district_and_centre_and_counts_stay_whole(
     meta = ask(net, kind="silent_device")["meta"]
     assert list(meta["counts"]) == list(QUALITY_ISSUE_KINDS)
     assert (meta["counts"]["rejected"], meta["counts"]["unreadable"], meta["backlog_hours"]) == (2, 0, 6)
-    assert meta["totals"] == {"stored": 4, "refused": 0, "dropped": 0, "highest": 5, "ratio": 0.8}
+    assert meta["totals"] == {"stored": 4, "refused": 0, "dropped": 0, "missing": 1, "highest": 5, "ratio": 0.8}
 
 
 def test_what_the_store_does_not_hold_is_named_and_not_a_figure(net: Network) -> None:
@@ -162,3 +167,65 @@ def test_an_unreadable_live_row_is_the_worst_and_a_stale_system_has_its_age(
     ]  # fmt: skip
     stale = next(r for r in rows if r["kind"] == "stale_system")
     assert (stale["scope"], stale["amount"]) == ("system:vn83-portal", 3600)
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/data-quality?lang=en", (
+            "10 things in the data need attention.", "Rows that have not arrived", "never heard", "19.5 min",
+            "malformed",
+            "device not declared", "kept by the device, sent again", "7 tickets today", "450 rows", "3 min",
+        )),
+        ("/data-quality?lang=vi", (
+            "Có 10 điểm cần xử lý trong dữ liệu.", "Dòng chưa đến máy chủ", "Thiết bị mất liên lạc",
+            "thiết bị chưa khai báo",
+            "6 giờ", "Kiểm tra nguồn, mạng, tác tử", "Không có nguồn",
+        )),
+    ],
+)  # fmt: skip
+def test_the_page_names_each_issue_with_a_remedy(net: Network, path: str, words: tuple[str, ...]) -> None:
+    html = page(net, path)
+    assert [word for word in words if word not in html] == []
+    outline = Outline(html)
+    assert (len(outline.ids), outline.inline) == (len(set(outline.ids)), [])
+    assert set(re.findall(r'href="#([^"]+)"', html)) <= {*outline.ids}
+
+
+def table_of(net: Network, name: str, query: str = "") -> list[dict[str, str]]:
+    answer = net.client.get(f"/data-quality?lang=en&table={name}{query}")
+    assert answer.status_code == 200, answer.text
+    return list(csv.DictReader(io.StringIO(answer.text)))
+
+
+def test_the_tables_of_the_page_have_the_figures_of_the_api(net: Network) -> None:
+    issues = ask(net)["data"]
+    assert [float(r["amount"]) if r["amount"] else None for r in table_of(net, "issues")] == [
+        r["amount"] for r in issues
+    ]
+    device = table_of(net, "devices")[0]
+    row = net.client.get("/api/v1/completeness").json()["data"][0]
+    assert [device[name] for name in ("device", "stored", "refused", "dropped", "missing")] == [
+        str(row[name]) for name in ("device", "stored", "refused", "dropped", "missing")
+    ]
+    assert (device["completeness"], device["waiting"], device["ahead"]) == ("0.8", "450", "180")
+    assert [(r["centre"], r["missing"]) for r in table_of(net, "centres")] == [("An desk", "1")]
+    assert [(r["reason"], r["rows"]) for r in table_of(net, "reasons")] == [
+        ("unknown_device", "3"), ("malformed", "2"), ("personal_data", "1"),
+    ]  # fmt: skip
+
+
+def test_the_page_is_narrowed_by_kind_and_district(net: Network) -> None:
+    assert [r["place"] for r in table_of(net, "issues", "&kind=silent_device")] == ["kiosk 1, Ba desk"]
+    assert {r["place"] for r in table_of(net, "issues", "&district=829")} == {"kiosk 1, An desk", "An desk"}
+    assert len(table_of(net, "issues", "&kind=nonsense")) == len(ask(net)["data"])
+    assert net.client.get("/data-quality?district=9", headers={"accept": "text/html"}).status_code == 404
+
+
+def test_each_kind_reason_and_figure_has_its_words_in_both_languages() -> None:
+    for lang in LANGS:
+        messages = load_messages()[lang]
+        wanted = {f"{part}_{kind}" for kind in QUALITY_ISSUE_KINDS for part in ("issue", "fix", "remedy")}
+        wanted |= {f"letter_{reason}" for reason in DEFERRED_REASONS}
+        wanted |= {f"{part}_{figure}" for figure in UNMEASURED_FIGURES for part in ("unmeasured", "source_of")}
+        assert wanted <= {*messages}

@@ -1,4 +1,4 @@
-"""The pages of the objectives: the list, and one objective at one place."""
+"""The pages of the objectives (the list, and one at one place) and of the quality of the data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Request, Response
 
 from api.deps import QueriesDep
-from api.pages import objective_detail, objectives as objectives_page
+from api.pages import data_quality as data_quality_page, objective_detail, objectives as objectives_page
 from api.pages.responses import get_renderer, show_page
 
 if TYPE_CHECKING:
@@ -39,4 +39,16 @@ def show_objective(ident: str, request: Request, queries: QueriesDep, scope: str
 def _show_list(request: Request, queries: QueriesDep, params: Mapping[str, str]) -> Response:
     return show_page(
         request, queries, "objectives.html", lambda locale: objectives_page.build_context(queries, locale, params)
+    )
+
+
+@router.get("/data-quality", response_class=Response)
+def show_data_quality(request: Request, queries: QueriesDep) -> Response:
+    """Show what is wrong with the stored data, each with its remedy."""
+    served = get_renderer(request).paths
+    return show_page(
+        request,
+        queries,
+        "data_quality.html",
+        lambda locale: data_quality_page.build_context(queries, locale, request.query_params, served),
     )

@@ -102,6 +102,19 @@ class Completeness:
             return None
         return (self.stored + self.refused + self.dropped) / self.highest
 
+    @property
+    def missing(self) -> int:
+        """Return how many rows up to the highest number are not accounted for."""
+        return max(0, self.highest - self.stored - self.refused - self.dropped)
+
+    def __add__(self, other: Completeness) -> Completeness:
+        return Completeness(
+            self.stored + other.stored,
+            self.refused + other.refused,
+            self.dropped + other.dropped,
+            self.highest + other.highest,
+        )
+
 
 def compute_completeness(rows: Iterable[OutboxRowRanges]) -> Completeness:
     """Add up outboxes; a row counts once: stored before refused before dropped."""

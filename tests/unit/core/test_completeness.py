@@ -91,3 +91,9 @@ def test_intersection_holds_the_rows_that_are_in_both(
 ) -> None:
     common = intersect_ranges(union_ranges(first), union_ranges(second))
     assert rows_of(common) == rows_of(first) & rows_of(second)
+
+
+def test_missing_rows_are_the_rest_and_sums_of_outboxes_add() -> None:
+    first, second = Completeness(90, 2, 1, 100), Completeness(5, 0, 0, 5)
+    assert (first.missing, second.missing, (first + second).missing) == (7, 0, 7)
+    assert first + second == Completeness(95, 2, 1, 105)
