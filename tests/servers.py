@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import http.client
 import json
 import signal
@@ -148,6 +149,20 @@ class InfluxServer:
             assert answer.status == 204, answer.read()
         finally:
             connection.close()
+
+    def flux(self, query: str) -> list[dict[str, str]]:
+        """Ask a question in Flux; returns the rows of all tables, values as they are printed."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            headers = {"Authorization": f"Token {self.token}", "Content-Type": "application/vnd.flux"}
+            connection.request("POST", f"/api/v2/query?org={self.org}", query, headers)
+            answer = connection.getresponse()
+            text = answer.read().decode()
+            assert answer.status == 200, text
+        finally:
+            connection.close()
+        tables = [table.strip().splitlines() for table in text.replace("\r\n", "\n").split("\n\n")]
+        return [row for table in tables if table for row in csv.DictReader(table)]
 
     def switch_token(self, ident: str, status: str) -> None:
         """Set a token `active` or `inactive`."""

@@ -12,10 +12,12 @@ from dashboards.panels import GREEN, ORANGE, RED, Dashboard, Panel, PanelQuery, 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from telemetry.core.inventory import Objective
+    from telemetry.core.inventory import Objective, SliKind
 
 WORST = 20
 """How many places the table of one objective has."""
+TIME_BASED: frozenset[SliKind] = frozenset({"availability", "connectivity"})
+"""What counts seconds and so has a coverage; tickets, probes and days have none."""
 _BUDGET = (Threshold(None, RED), Threshold(0, ORANGE), Threshold(0.25, GREEN))
 
 
@@ -77,8 +79,7 @@ def _objective_section(objective: Objective) -> Section:
             "Least budget left", (PanelQuery(f"min(motcua_slo_error_budget_remaining_ratio{chosen})"),),
             "Of all centres and systems; below 0 it is overspent.", "stat", "percentunit", 3, 4, _BUDGET,
         ),
-        stat("Least coverage", f"min(motcua_slo_coverage_ratio{chosen})", "Share of the time that is known.",
-             unit="percentunit"),
+        *((_least_coverage(chosen),) if objective.sli in TIME_BASED else ()),
         graph("Places by state", {"{{standing}}": places}, width=15),
         Panel(f"Least budget left: {WORST} places", (PanelQuery(worst),), "", "table", "percentunit", 9, 8, _BUDGET),
         graph("Share that was good", {"{{scope}}": _worst_ratios(chosen)}, f"The {WORST} lowest.", unit="percentunit",
@@ -88,6 +89,11 @@ def _objective_section(objective: Objective) -> Section:
         text = "1 spends exactly the budget. Each rule fires when both of its windows burn faster than its threshold."
         panels += (graph("Highest burn rate of any place", {"{{rule}}, {{window}}": burning}, text, width=24),)
     return Section(objective.name_en, panels, is_closed=True)
+
+
+def _least_coverage(chosen: str) -> Panel:
+    query = f"min(motcua_slo_coverage_ratio{chosen})"
+    return stat("Least coverage", query, "Share of the time that is known.", unit="percentunit")
 
 
 def _worst_ratios(chosen: str) -> str:
