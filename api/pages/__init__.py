@@ -12,13 +12,14 @@ from api.pages import kpis as kpis_page
 from api.pages.error_page import render_error_page
 from api.pages.navigation import served_paths
 from api.pages.render import load_renderer
-from api.pages.routers import indicators, objectives, places, publications
+from api.pages.routers import incidents, indicators, objectives, places, publications
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 ROUTERS = (
     places.router,
+    incidents.router,
     indicators.router,
     objectives.router,
     publications.router,

@@ -170,6 +170,10 @@ class PageLocale:
         """Return a date with its weekday."""
         return str(format_date(day, "EEE dd/MM/y" if self.lang == "vi" else "EEE d MMM y", locale=self.lang))
 
+    def short_day(self, day: date) -> str:
+        """Return a date with its weekday and without its year."""
+        return str(format_date(day, "EEE dd/MM" if self.lang == "vi" else "EEE d MMM", locale=self.lang))
+
     def day_of(self, t: int) -> str:
         """Return the local date of a time, with its weekday."""
         return self.day(to_local(t, self.zone).date())

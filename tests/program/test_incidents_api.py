@@ -29,6 +29,7 @@ def fill_broken_morning(net: Network) -> None:
     for scope in ("centre:vn83-b", "device:vn83-b-gateway1"):
         add_totals(net, scope, {t: {"up_ms": SLOT} for t in range(local(7), local(9), SLOT)})
     add_totals(net, "system:vn83-portal", {t: {"up_ms": SLOT} for t in range(local(0), local(10), SLOT)})
+    net.total("system:vn83-portal", "1d", local(0, day=22), {"open_up_ms": 24 * HOUR})
     net.time[0] = NOW
 
 

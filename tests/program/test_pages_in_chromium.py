@@ -31,6 +31,7 @@ PATHS = (
     "/centres/replay-bank",
     "/badges",
     "/kpis",
+    "/incidents?from=2026-11-17&to=2026-11-23",
     "/centres/vn83-c",
     "/centres/vn83-a?from=yesterday",
 )
