@@ -107,7 +107,7 @@ class LineCache:
 def build_context(
     queries: Queries, locale: PageLocale, overview: IndicatorOverview, cache: LineCache
 ) -> dict[str, Any]:
-    """Gather what the template shows."""
+    """Gather what the template shows of all indicators, by strand."""
     lines = cache.lines(overview, locale)
     sections = [
         StrandSection(strand, tuple(line for line in lines if line.indicator.strand == strand)) for strand in STRANDS
