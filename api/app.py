@@ -14,9 +14,11 @@ from api.loading import LoadingMiddleware
 from api.middleware import HeadMiddleware, NormalisedTextMiddleware, SecurityHeadersMiddleware
 from api.openapi import complete_document
 from api.pages import install_pages
+from api.pages.province_summary import ProvinceSummary
 from api.parameters import check_parameters
 from api.routes import PREFIX, api_router
 from api.routes.service import health_router
+from telemetry.queries.search import SearchIndexCache
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -79,4 +81,6 @@ def attach_queries(app: FastAPI, queries: Queries) -> None:
     app.state.queries = queries
     app.state.heavy_queries = HeavyQueryGate()
     app.state.live_feed = LiveFeed(queries)
+    app.state.search = SearchIndexCache()
+    app.state.province_summary = ProvinceSummary(queries)
     app.state.registry = metrics.build_registry(queries, app.version)

@@ -12,7 +12,7 @@ from api.pages import kpis as kpis_page
 from api.pages.error_page import render_error_page
 from api.pages.navigation import served_paths
 from api.pages.render import load_renderer
-from api.pages.routers import incidents, indicators, objectives, places, publications
+from api.pages.routers import finding, incidents, indicators, objectives, places, publications
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ROUTERS = (
     places.router,
     incidents.router,
+    finding.router,
     indicators.router,
     objectives.router,
     publications.router,

@@ -1,55 +1,215 @@
-"""The province's page: a summary sentence, five figures, the centres worst first, the digital systems."""
+"""The province's page: a state sentence, who needs help now and why, the map of districts, objectives and targets."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from api.pages.centre import budget_text
+from api.pages.centre_list import page_frame, unit_table
 from api.pages.charts import target_gauge
-from api.pages.freshness import Freshness
+from api.pages.periods import period_query
 from api.pages.picker import build_picker
 from telemetry.core.figures.condition import attention_key
 from telemetry.core.scope import Scope
 from telemetry.queries.network import sort_worst_first
+from telemetry.queries.period_history import DayRange
 from telemetry.queries.service import WAIT_TARGET
+from telemetry.queries.units import IN_TROUBLE, build_unit_tree
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from api.pages.language import PageLocale
+    from api.pages.links import PageLinks
     from api.pages.places import HistoryPlace
+    from api.pages.province_summary import ProvinceSummary
     from telemetry.core.figures.condition import Condition
-    from telemetry.core.inventory import Target
+    from telemetry.core.inventory import Inventory, Target
     from telemetry.queries.network import NetworkStatus
     from telemetry.queries.service import Queries
+    from telemetry.queries.slos import ScopedSlo, SloIndex
+    from telemetry.queries.units import UnitTree, UnitView
+    from telemetry.queries.views import CentreView
 
-FIRST_CENTRES = 20
+WORST_CENTRES = 5
+WORST_OBJECTIVES = 3
+SAME_WAIT_S = 30
+"""Two weeks whose mean waits differ by less are called equal."""
+_ATTENTION: frozenset[Condition] = IN_TROUBLE | {"busy", "below_target"}
 
 
-def build_context(queries: Queries, locale: PageLocale, place: HistoryPlace) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class TroubledCentre:
+    """A centre that needs help: why, and since when."""
+
+    view: CentreView
+    why: str
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionItem:
+    """One line of what needs the reader now; `state` gives its icon and colour."""
+
+    state: str
+    text: str
+    note: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class CentreTile:
+    """A centre on the map; `is_main` is the one of the district itself."""
+
+    view: CentreView
+    name: str
+    is_main: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TileGroup:
+    """A district on the map with its centres in the order of their units."""
+
+    name: str
+    href: str
+    condition: Condition | None
+    tiles: tuple[CentreTile, ...]
+
+
+def build_context(
+    queries: Queries, locale: PageLocale, place: HistoryPlace, links: PageLinks, summary: ProvinceSummary
+) -> dict[str, Any]:
     """Gather what the template shows."""
-    status = queries.network_status()
-    inventory = status.network.inventory
-    zone = inventory.zone
-    today = queries.availability(Scope.province(inventory.province), queries.today_so_far(zone))
-    ordered = sort_worst_first(status.centres)
-    return {
-        "title": locale.name(inventory),
+    status, slos = queries.network_status(), queries.slo_index()
+    network, inventory = status.network, status.network.inventory
+    today = queries.availability(Scope.province(inventory.province), queries.today_so_far(inventory.zone))
+    tree = build_unit_tree(network)
+    worst = [v for v in sort_worst_first(status.centres) if v.condition in _ATTENTION]
+    frame = page_frame(
+        queries, locale.name(inventory), summary_sentence(status, locale), status.condition, status.last_data
+    )
+    return frame | {
         "status": status,
-        "now": status.network.now,
-        "simulated": status.has_simulated_data,
-        "stale": status.stale,
-        "last_data": status.last_data,
-        "freshness": Freshness(status.last_data, status.network.now),
-        "picker": build_picker(queries, locale, place, None),
-        "sentence": summary_sentence(status, locale),
-        "mood": status.condition,
+        "worst": [troubled_centre(v, locale, summary, network.now) for v in worst[:WORST_CENTRES]],
+        "worst_count": len(worst),
+        "attention": [*attention_items(status, slos, locale, links)],
+        "tile_groups": tile_groups(tree, locale, links),
+        "tables": (unit_table(tree.districts, locale, links, network.now, locale.t("prov_districts")),),
+        "period_picker": build_picker(queries, locale, place, None),
         "today": today.ratio_of(today.overall),
-        "health": queries.store_stats(),
-        "first": ordered[:FIRST_CENTRES],
-        "rest": ordered[FIRST_CENTRES:],
         "imported": sort_worst_first(status.imported),
         "imports_first": status.condition == "planned",
         "systems": sorted(status.systems, key=lambda v: attention_key(v.assessment, 0, v.system.id)),
-        "inventory": inventory,
+        "links": links,
+        **_objectives_context(slos, inventory, locale, links),
         **_wait_context(status, locale),
+        **_past_context(summary),
+    }
+
+
+def troubled_centre(view: CentreView, locale: PageLocale, summary: ProvinceSummary, now: int) -> TroubledCentre:
+    """Return why a centre needs help and since when."""
+    since = summary.trouble_since(view)
+    why = "; ".join(locale.reason(r, now) for r in view.assessment.reasons[:2]) or locale.t(f"cond_{view.condition}")
+    is_in_reason = any(r.code == "no_contact" and r.at is not None for r in view.assessment.reasons)
+    shown = "" if since is None or is_in_reason else locale.t("prov_since", at=locale.since(since, now))
+    return TroubledCentre(view, why, shown)
+
+
+def attention_items(
+    status: NetworkStatus, slos: SloIndex, locale: PageLocale, links: PageLinks
+) -> Iterator[AttentionItem]:
+    """Yield what needs somebody beside single centres: systems, firing alarms, exhausted objectives, silence."""
+    now = status.network.now
+    for view in status.systems:
+        if view.in_service and view.condition in ("down", "unknown"):
+            points = view.row.vantage if view.row else ()
+            up = sum(point.state == "up" for point in points)
+            note = locale.t("vantage_note", part=up, n=len(points)) if points else locale.t("no_vantage")
+            text = locale.t(f"prov_system_{view.condition}", name=locale.name(view.system))
+            yield AttentionItem(view.condition, text, note, links.system(view.system.id))
+    yield from _firing_alarms(slos, locale, links, now)
+    exhausted = slos.state_counts["exhausted"]
+    if exhausted:
+        text = locale.t("prov_exhausted", n=exhausted)
+        href = links.page("/objectives") or "#objectives"
+        yield AttentionItem("exhausted", text, locale.t("prov_exhausted_note"), href)
+    silent = status.conditions["unknown"]
+    if silent:
+        text = locale.t("prov_silent", n=silent)
+        yield AttentionItem("unknown", text, locale.t("prov_silent_note"), "/centres?condition=unknown")
+
+
+def _firing_alarms(slos: SloIndex, locale: PageLocale, links: PageLinks, now: int) -> Iterator[AttentionItem]:
+    fired_by_objective: dict[str, list[int]] = {}
+    for scoped in slos.unsorted_slos:
+        fired = [reading.fired for reading in scoped.row.readings if reading.fired is not None]
+        if fired:
+            fired_by_objective.setdefault(scoped.objective.id, []).append(min(fired))
+    for ident, times in sorted(fired_by_objective.items(), key=lambda item: min(item[1])):
+        text = locale.t("prov_alarm", name=locale.name(slos.declared[ident]), n=len(times))
+        note = locale.t("prov_since", at=locale.since(min(times), now))
+        yield AttentionItem("at_risk", text, note, links.objective(ident))
+
+
+def tile_groups(tree: UnitTree, locale: PageLocale, links: PageLinks) -> list[TileGroup]:
+    """Return the map: the top with its own centres and the units that have no parts, then each district."""
+    groups = [(root, None) for root in tree.roots] + [(unit, unit.condition) for unit in tree.districts]
+    laid_out = [
+        TileGroup(unit.unit.name, links.unit(unit.unit.code), condition, tuple(_unit_tiles(unit, locale)))
+        for unit, condition in groups
+    ]
+    others = tuple(CentreTile(view, locale.name(view.centre)) for view in tree.unplaced)
+    return [
+        group for group in (*laid_out, TileGroup(locale.t("prov_unplaced"), "/centres", None, others)) if group.tiles
+    ]
+
+
+def _unit_tiles(unit: UnitView, locale: PageLocale) -> Iterator[CentreTile]:
+    """Yield a unit's own centres, then those of the units without parts directly below it, by their codes."""
+    yield from (CentreTile(view, locale.name(view.centre), is_main=True) for view in unit.own_centres)
+    for child in unit.children:
+        if not child.children:
+            yield from (CentreTile(view, child.unit.name) for view in child.own_centres)
+
+
+def _objectives_context(slos: SloIndex, inventory: Inventory, locale: PageLocale, links: PageLinks) -> dict[str, Any]:
+    counts = slos.state_counts
+    worst = [slo for slo in slos.sorted_slos[:WORST_OBJECTIVES] if slo.slo_state in ("exhausted", "at_risk")]
+    return {
+        "objectives_kept": counts["healthy"] + counts["at_risk"],
+        "objectives_judged": counts["healthy"] + counts["at_risk"] + counts["exhausted"],
+        "objectives_unjudged": counts["no_data"],
+        "worst_objectives": [_objective_line(slo, inventory, locale, links) for slo in worst],
+        "objectives_href": links.page("/objectives"),
+    }
+
+
+def _objective_line(slo: ScopedSlo, inventory: Inventory, locale: PageLocale, links: PageLinks) -> AttentionItem:
+    scope = Scope(slo.scope)
+    named: object = inventory.centres.get(scope.id) or inventory.systems.get(scope.id)
+    centre = inventory.devices[scope.id].centre if scope.id in inventory.devices else ""
+    text = f"{locale.name(slo.objective)} – {locale.name(named, scope.id)}"
+    return AttentionItem(slo.slo_state, text, budget_text(slo, locale), links.scope(scope, centre))
+
+
+def _past_context(summary: ProvinceSummary) -> dict[str, Any]:
+    weeks = summary.weeks()
+    mean, former = weeks.figures.wait.mean_s, weeks.former.wait.mean_s
+    if mean is None or former is None:
+        verdict = "none"
+    elif abs(mean - former) < SAME_WAIT_S:
+        verdict = "same"
+    else:
+        verdict = "shorter" if mean < former else "longer"
+    yesterday = DayRange(weeks.days.last, weeks.days.last, weeks.days.zone)
+    return {
+        "weeks": weeks,
+        "week_verdict": verdict,
+        "week_query": period_query(weeks.days),
+        "yesterday_query": period_query(yesterday),
+        "targets_now": summary.target_counts(),
     }
 
 

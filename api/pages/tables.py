@@ -6,11 +6,12 @@ downloads is what the page shows.
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlencode
+
+from telemetry.core.text_matching import fold_accents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -145,8 +146,7 @@ def sort_rows(rows: Sequence[PageTableRow], place: int, *, descending: bool = Fa
 def _sort_key(value: CellValue) -> tuple[int, float, str]:
     if isinstance(value, int | float):
         return (0, value, "")
-    decomposed = unicodedata.normalize("NFD", str(value).casefold()).replace("đ", "d")
-    return (1, 0.0, "".join(c for c in decomposed if not unicodedata.combining(c)) + "\0" + str(value))
+    return (1, 0.0, f"{fold_accents(str(value))}\0{value}")
 
 
 def format_cell(column: TableColumn, cell: TableCell, locale: PageLocale) -> str:

@@ -379,6 +379,7 @@ PARAMETER_TEXTS: dict[str, str] = {
     "system": "id of a digital system, as in /api/v1/systems",
     "slo": "id of an objective, as in /api/v1/slos",
     "kpi": "id of an indicator, as in /api/v1/kpis",
+    "unit": "code of an administrative unit, as in /api/v1/units",
     "service": "id of a service, also of one that the centre does not declare; `undeclared`: all of these together",
     "scope": "centre:ID, device:ID, system:ID, province:ID or country",
     "limit": "most rows of one page",

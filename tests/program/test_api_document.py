@@ -94,10 +94,14 @@ def test_an_unknown_or_repeated_parameter_is_refused_with_a_suggestion(
 
 def test_head_is_get_without_a_body(net: Network, document: dict[str, Any]) -> None:
     values = {"centre": "vn83-a", "device": "vn83-a-kiosk1", "system": "vn83-portal", "slo": "x", "kpi": "DG-01"}
+    values["unit"] = "83"
     values["dataset"] = "queues"
     pages = [
         "/",
+        "/centres",
         "/centres/vn83-a",
+        "/districts/83",
+        "/search?q=an",
         "/badges",
         "/datasets",
         "/docs",

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, PlainTextResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 
 from api.deps import QueriesDep
 from api.pages import centre as centre_page, history as history_page, province as province_page
 from api.pages.downloads import TableName, file_name, render_csv
+from api.pages.links import PageLinks
 from api.pages.periods import parse_period
 from api.pages.places import HistoryPlace, ServiceNames, days_of_import, newest_day, threshold_of
-from api.pages.responses import check_page_etag, get_renderer
+from api.pages.responses import check_page_etag, get_renderer, show_page
 from telemetry.core.inventory import local_date
 from telemetry.queries.period_history import DayRange
 
@@ -23,9 +24,18 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/", response_class=HTMLResponse)
-def show_province(request: Request, queries: QueriesDep) -> HTMLResponse:
+def show_province(request: Request, queries: QueriesDep) -> Response:
     """Show the province, now or over a period."""
-    return _show_place(request, queries, None)
+    place = _requested_place(request, queries, None)
+    if _requested_days(request, queries, place) is not None:
+        return _show_place(request, queries, None)
+    links, summary = PageLinks(get_renderer(request).paths), request.app.state.province_summary
+    return show_page(
+        request,
+        queries,
+        "province.html",
+        lambda locale: province_page.build_context(queries, locale, place, links, summary),
+    )
 
 
 @router.get("/centres/{ident}", response_class=HTMLResponse)
@@ -43,8 +53,6 @@ def _show_place(request: Request, queries: Queries, ident: str | None) -> HTMLRe
     if shown_days is not None:
         context = history_page.build_context(queries, locale, place, shown_days, is_chosen=days is not None)
         template = "history.html"
-    elif ident is None:
-        context, template = province_page.build_context(queries, locale, place), "province.html"
     else:
         context, template = centre_page.build_context(queries, locale, place), "centre.html"
     response = pages.render(request, locale, template, context)

@@ -4,6 +4,11 @@
   "use strict";
   var SOONEST = 1000, AT_LEAST = 15000, STALE_AFTER = 60000;
   var UNITS = [["seconds", 120, 1], ["minutes", 7200, 60], ["hours", 172800, 3600], ["days", Infinity, 86400]];
+  document.addEventListener("keydown", function (e) {
+    var search = document.getElementById("site-search");
+    if (e.key !== "/" || !search || e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, select, textarea")) { return; }
+    e.preventDefault(); search.focus();
+  });
   var url = document.body.dataset.stream;
   var word = document.getElementById("live-word"), button = document.getElementById("pause");
   if (!url || !button || !window.EventSource || !window.fetch) { return; }
