@@ -64,6 +64,7 @@ class CentreTile:
 
     view: CentreView
     name: str
+    title: str
     is_main: bool = False
 
 
@@ -160,7 +161,7 @@ def tile_groups(tree: UnitTree, locale: PageLocale, links: PageLinks) -> list[Ti
         TileGroup(unit.unit.name, links.unit(unit.unit.code), condition, tuple(_unit_tiles(unit, locale)))
         for unit, condition in groups
     ]
-    others = tuple(CentreTile(view, locale.name(view.centre)) for view in tree.unplaced)
+    others = tuple(_tile(view, locale.name(view.centre), locale) for view in tree.unplaced)
     return [
         group for group in (*laid_out, TileGroup(locale.t("prov_unplaced"), "/centres", None, others)) if group.tiles
     ]
@@ -168,10 +169,14 @@ def tile_groups(tree: UnitTree, locale: PageLocale, links: PageLinks) -> list[Ti
 
 def _unit_tiles(unit: UnitView, locale: PageLocale) -> Iterator[CentreTile]:
     """Yield a unit's own centres, then those of the units without parts directly below it, by their codes."""
-    yield from (CentreTile(view, locale.name(view.centre), is_main=True) for view in unit.own_centres)
+    yield from (_tile(view, locale.name(view.centre), locale, is_main=True) for view in unit.own_centres)
     for child in unit.children:
         if not child.children:
-            yield from (CentreTile(view, child.unit.name) for view in child.own_centres)
+            yield from (_tile(view, child.unit.name, locale) for view in child.own_centres)
+
+
+def _tile(view: CentreView, name: str, locale: PageLocale, *, is_main: bool = False) -> CentreTile:
+    return CentreTile(view, name, f"{name}: {locale.messages[f'cond_{view.condition}']}", is_main)
 
 
 def _objectives_context(slos: SloIndex, inventory: Inventory, locale: PageLocale, links: PageLinks) -> dict[str, Any]:

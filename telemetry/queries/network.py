@@ -352,6 +352,7 @@ class CachedNetworkView(NetworkView):
     """A network view that joins each centre with its live row once."""
 
     views_by_centre: dict[str, CentreView] = field(default_factory=dict, compare=False, repr=False)
+    earlier_views: Mapping[str, CentreView] = field(default_factory=dict, compare=False, repr=False)
     statuses: list[NetworkStatus] = field(default_factory=list, compare=False, repr=False)
 
     def centre_view(self, centre: Centre) -> CentreView:
@@ -359,6 +360,7 @@ class CachedNetworkView(NetworkView):
         view = self.views_by_centre.get(centre.id)
         if view is None:
             view = self.views_by_centre[centre.id] = NetworkView.centre_view(self, centre)
+            view.reuse_sums(self.earlier_views.get(centre.id))
         return view
 
     def status(self, target: Target | None) -> NetworkStatus:
@@ -384,7 +386,8 @@ class NetworkViewCache:
         if cached is None or cached.snapshot is not snapshot or cached.inventory is not inventory:
             exhausted = exhausted_objectives(inventory, snapshot)
             facts = PlaceFacts(periods, self._queue_targets(inventory), exhausted, snapshot.set_aside())
-            cached = self._cached = CachedNetworkView(inventory, snapshot, now, facts)
+            earlier = {} if cached is None or cached.inventory is not inventory else cached.views_by_centre
+            cached = self._cached = CachedNetworkView(inventory, snapshot, now, facts, earlier_views=earlier)
         return cached
 
     def _queue_targets(self, inventory: Inventory) -> Mapping[str, QueueTarget]:

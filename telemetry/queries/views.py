@@ -85,7 +85,7 @@ class CentreView:
     set_aside_at: int | None = None
     """Since when some of its stored data cannot be read or folded (Unix ms)."""
 
-    @property
+    @cached_property
     def devices_in_service(self) -> tuple[DeviceView, ...]:
         """Return the devices that count now."""
         return tuple(d for d in self.devices if d.in_service)
@@ -100,7 +100,7 @@ class CentreView:
         """Return whether the last data are too old to show as the present."""
         return self.last_data is None or self.now - self.last_data > STALE_MS
 
-    @property
+    @cached_property
     def services(self) -> tuple[ServiceNow, ...]:
         """Return the queues, declared services first, then all undeclared ones as one."""
         groups: dict[str, list[ServiceNow]] = {}
@@ -110,7 +110,7 @@ class CentreView:
             q[0] if q[0].service == name and len(q) == 1 else add_queues(name, q) for name, q in groups.items()
         )
 
-    @property
+    @cached_property
     def reported_services(self) -> tuple[ServiceNow, ...]:
         """Return the queues under the names that devices report, declared services first.
 
@@ -131,12 +131,12 @@ class CentreView:
             return ()
         return self.row.calls
 
-    @property
+    @cached_property
     def waiting(self) -> int:
         """Return how many tickets wait."""
         return sum(s.waiting for s in self.services)
 
-    @property
+    @cached_property
     def serving(self) -> int:
         """Return how many tickets are being served."""
         return sum(s.serving for s in self.services)
@@ -146,12 +146,12 @@ class CentreView:
         """Return how many counters are open, 0 when that is unknown."""
         return self.row.counters_open if self.row else 0
 
-    @property
+    @cached_property
     def today_sums(self) -> dict[str, int]:
         """Return today's sums over all services."""
         return add_sums(s.today_sums for s in self.services)
 
-    @property
+    @cached_property
     def today(self) -> QueueFigures:
         """Return today's figures over all services."""
         return queue_figures(self.today_sums)
@@ -173,6 +173,15 @@ class CentreView:
     def has_simulated_data(self) -> bool:
         """Return whether any of the data is simulated."""
         return bool(self.row and self.row.simulated) or any(d.simulated for d in self.devices)
+
+    def reuse_sums(self, earlier: CentreView | None) -> None:
+        """Take over what an earlier view of the same row on the same day has decoded."""
+        if earlier is None or earlier.row is not self.row or earlier.centre is not self.centre:
+            return
+        if local_date(earlier.now, self.centre.zone) == local_date(self.now, self.centre.zone):
+            for name in ("reported_services", "services", "today_sums"):
+                if name in earlier.__dict__:
+                    self.__dict__[name] = earlier.__dict__[name]
 
     @cached_property
     def assessment(self) -> Assessment:

@@ -84,9 +84,9 @@
       .then(function () { busy = false; took = Date.now() - last; if (again) { soon(); } });
   }
 
-  // A slow line or server is asked less often: at most a fifth of the time goes into refreshing.
+  // A slow line or server is asked less often: at most a third of the time goes into refreshing.
   function soon() {
-    var pause = Math.min(Math.max(SOONEST, 5 * took), AT_LEAST);
+    var pause = Math.min(Math.max(SOONEST, 2 * took), AT_LEAST);
     if (timer === null && !paused) { timer = setTimeout(refresh, Math.max(0, last + pause - Date.now())); }
   }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from telemetry.core.figures.histograms import queue_figures
+from telemetry.core.figures.histograms import duration_histogram
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -213,7 +213,7 @@ def _assess_queue(queue: QueueFacts, target: QueueTarget) -> tuple[int, tuple[Re
     if longest_s > limit_s:
         level = 2 if longest_s > OVERLOAD_FACTOR * limit_s else 1
         reasons.append(Reason("longest_wait", seconds=longest_s, target_s=limit_s, service=queue.service))
-    wait = queue_figures(queue.recent).wait
+    wait = duration_histogram(queue.recent, "wait")
     share = wait.within_threshold(limit_s).ratio if wait.count >= MIN_CALLS else None
     if share is not None and share < target.goal:
         level = max(level, 2 if share < target.goal / OVERLOAD_FACTOR else 1)

@@ -12,7 +12,7 @@ from telemetry.core.calendar.windows import HOUR, Window
 from telemetry.core.figures.condition import Assessment, Reason
 from telemetry.core.inventory import AdministrativeUnit, Objective
 from telemetry.queries.errors import NotFound
-from telemetry.queries.network import NetworkView
+from telemetry.queries.network import NetworkView, NetworkViewCache
 from telemetry.queries.search import SearchIndex, SearchIndexCache
 from telemetry.queries.snapshot import Snapshot
 from telemetry.queries.timeline import SegmentKind, TimelineSegment
@@ -22,6 +22,7 @@ from tests.program.network import NOW, centre, centre_now, inventory
 
 if TYPE_CHECKING:
     from telemetry.core.figures.condition import ReasonCode
+    from telemetry.queries.views import CentreView
 
 _SINCE = date(2020, 6, 1)
 
@@ -110,6 +111,24 @@ def test_an_index_is_made_again_when_something_else_is_declared_or_imported() ->
     rows = {**network.snapshot.centres, "replay-x": log}
     imported = replace(network, snapshot=replace(network.snapshot, centres=rows))
     assert [hit.id for hit in cache.find(imported, "nhat ky")] == ["replay-x"]
+
+
+def test_what_an_unchanged_row_holds_is_decoded_once_a_day() -> None:
+    network = world(PROVINCE)
+    cache = NetworkViewCache()
+
+    def view_of(snapshot: Snapshot, now: int) -> CentreView:
+        view = cache.get(network.inventory, snapshot, now)
+        return view.centre_view(network.inventory.centres["vn83-a"])
+
+    first = view_of(network.snapshot, NOW)
+    assert first.today_sums["issued"] == 3
+    assert view_of(replace(network.snapshot, at=NOW + 1), NOW + 1).today_sums is first.today_sums
+    rows = {**network.snapshot.centres, "vn83-a": centre_now("vn83-a", NOW, services=())}
+    assert view_of(replace(network.snapshot, centres=rows), NOW + 2).today_sums.get("issued", 0) == 0
+    second = view_of(network.snapshot, NOW + 3)
+    assert second.today_sums["issued"] == 3
+    assert view_of(replace(network.snapshot, at=NOW), NOW + 24 * HOUR).today_sums.get("issued", 0) == 0
 
 
 def segment(state: str, first: int, last: int) -> TimelineSegment:
