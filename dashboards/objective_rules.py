@@ -7,13 +7,14 @@ objectives that the API does not have, and indicators that fall silent or behind
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from telemetry.core.kpi.catalogue import all_indicators
 from telemetry.core.kpi.targets import target_paths
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from telemetry.core.inventory import Inventory, Objective
     from telemetry.core.kpi.indicators import Indicator
@@ -28,14 +29,11 @@ SEVERITIES = ("page", "ticket")
 
 
 def rule_document(inventory: Inventory) -> dict[str, object]:
-    """Return the rule file's content: summaries, then the alerts of every objective and of every target."""
+    """Return the rule file's content: summaries, then the alerts of objectives and of targets."""
     groups = (
         (FIGURES_GROUP, list(_summary_rules())),
-        (OBJECTIVES_GROUP, [rule for objective in inventory.objectives for rule in objective_rules(objective)]),
-        (
-            TARGETS_GROUP,
-            [rule for indicator in indicators_with_targets(inventory) for rule in _target_rules(indicator)],
-        ),
+        (OBJECTIVES_GROUP, list(_objective_rules(inventory.objectives))),
+        (TARGETS_GROUP, list(_target_rules([row.id for row in indicators_with_targets(inventory)]))),
     )
     return {"groups": [{"name": name, "rules": rules} for name, rules in groups if rules]}
 
@@ -57,65 +55,69 @@ def _summary_rules() -> Iterator[Rule]:
     yield {"record": "kpi:motcua_kpi_value:max", "expr": "max by (kpi, level) (motcua_kpi_value)"}
 
 
-def objective_rules(objective: Objective) -> Iterator[Rule]:
-    """Yield the alerts of one objective; one that never alerts has only that of its absence."""
-    chosen = f'slo="{objective.id}"'
-    yield _alert(
-        DIFFERENCE,
-        f'absent(motcua_slo_objective_ratio{{{chosen}}} == {objective.goal!r}) and on () up{{job="motcua-api"}} == 1',
-        "15m",
-        {"severity": "warning", "objective": objective.id},
-        f"The API has no objective {objective.id} with a goal of {objective.goal!r}; the rules' inventory is another.",
-        OBJECTIVES_PAGE,
-    )
-    if not objective.alert:
+def _objective_rules(objectives: Sequence[Objective]) -> Iterator[Rule]:
+    """Yield the alerts of all objectives: those that never alert have only that of their absence.
+
+    One rule is about many objectives, because a server's first boot gets them in user data, which have a limit.
+    """
+    yield from (_difference_rule(objective) for objective in objectives)
+    alerting = [objective for objective in objectives if objective.alert]
+    if alerting:
+        spent = _by_objective("motcua_slo_scopes", alerting, 'standing="exhausted"', "objective")
+        text = "Objective {{ $labels.objective }}: the budget is spent at {{ $value }} places."
+        yield _alert(PrometheusAlert(BUDGET, f"{spent} > 0", "30m", "warning"), text, OBJECTIVES_PAGE)
+    burning = [objective for objective in alerting if objective.sli != "readiness"]
+    for severity in SEVERITIES if burning else ():
+        firing = _by_objective("motcua_slo_alarm_firing", burning, f'severity="{severity}"', "objective, scope")
+        expr = f"{firing} == 1 unless on () (motcua:alerts_from_rollup:increase5m >= 1)"
+        text = "Objective {{ $labels.objective }} burns at {{ $labels.scope }}; rollup's alert is not delivered."
+        yield _alert(PrometheusAlert(ALARM, expr, "5m", severity), text, "docs/reference/alerts.md")
+
+
+def _difference_rule(objective: Objective) -> Rule:
+    ident, goal = objective.id, repr(objective.goal)
+    expr = f'absent(motcua_slo_objective_ratio{{slo="{ident}"}} == {goal}) and on () up{{job="motcua-api"}} == 1'
+    text = f"The API has no objective {ident} with a goal of {goal}; the rules' inventory is another."
+    return _alert(PrometheusAlert(DIFFERENCE, expr, "15m", "warning", {"objective": ident}), text, OBJECTIVES_PAGE)
+
+
+def _by_objective(metric: str, objectives: Sequence[Objective], selector: str, labels: str) -> str:
+    """Return the PromQL of a metric of these objectives, with the id as the label that rollup's alerts have."""
+    idents = "|".join(objective.id for objective in objectives)
+    named = f'label_replace({metric}{{slo=~"{idents}",{selector}}}, "objective", "$1", "slo", "(.+)")'
+    return f"max by ({labels}) ({named})"
+
+
+def _target_rules(idents: Sequence[str]) -> Iterator[Rule]:
+    if not idents:
         return
-    yield _alert(
-        BUDGET,
-        f'max(motcua_slo_scopes{{{chosen},standing="exhausted"}}) > 0',
-        "30m",
-        {"severity": "warning", "objective": objective.id},
-        f"{objective.name_en} ({objective.id}): the budget is spent at {{{{ $value }}}} places.",
-        OBJECTIVES_PAGE,
-    )
-    if objective.sli == "readiness":
-        return
-    for severity in SEVERITIES:
-        yield _alert(
-            ALARM,
-            f'max by (scope) (motcua_slo_alarm_firing{{{chosen},severity="{severity}"}}) == 1'
-            " unless on () (motcua:alerts_from_rollup:increase5m >= 1)",
-            "5m",
-            {"severity": severity, "objective": objective.id},
-            f"{objective.name_en} ({objective.id}) burns at {{{{ $labels.scope }}}}; rollup's alert is not delivered.",
-            "docs/reference/alerts.md",
-        )
+    chosen = f'{{kpi=~"{"|".join(idents)}"}}'
+    behind = f"max by (kpi, level) (motcua_kpi_on_track{chosen}) == 0"
+    text = "Indicator {{ $labels.kpi }}, level {{ $labels.level }}, is not on the path of its targets."
+    yield _alert(PrometheusAlert(BEHIND, behind, "1d", "warning"), text, INDICATORS_PAGE)
+    # An indicator that never had a value is not silent: nobody reports it yet.
+    earlier = f"max by (kpi) (max_over_time(motcua_kpi_value{chosen}[7d]))"
+    silent = f"{earlier} unless on (kpi) motcua_kpi_value{chosen}"
+    text = "Indicator {{ $labels.kpi }} has a target, had a value in the last seven days, and has none now."
+    yield _alert(PrometheusAlert(SILENT, silent, "1d", "warning"), text, INDICATORS_PAGE)
 
 
-def _target_rules(indicator: Indicator) -> Iterator[Rule]:
-    chosen = f'{{kpi="{indicator.id}"}}'
-    labels = {"severity": "warning", "kpi": indicator.id}
-    yield _alert(
-        BEHIND,
-        f"max by (level) (motcua_kpi_on_track{chosen}) == 0",
-        "1d",
-        labels,
-        f"{indicator.name_en} ({indicator.id}), level {{{{ $labels.level }}}}, is not on the path of its targets.",
-        INDICATORS_PAGE,
-    )
-    yield _alert(
-        SILENT,
-        # An indicator that never had a value is not silent: nobody reports it yet.
-        f"max(max_over_time(motcua_kpi_value{chosen}[7d])) unless on () max(motcua_kpi_value{chosen})",
-        "1d",
-        labels,
-        f"{indicator.name_en} ({indicator.id}) has a target, had a value in the last seven days, and has none now.",
-        INDICATORS_PAGE,
-    )
+@dataclass(frozen=True, slots=True)
+class PrometheusAlert:
+    """When an alert fires, after how long, and its labels beside those of the expression."""
+
+    name: str
+    expr: str
+    wait: str
+    severity: str
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
-def _alert(name: str, expr: str, wait: str, labels: dict[str, str], summary: str, page: str) -> Rule:
+def _alert(alert: PrometheusAlert, summary: str, page: str) -> Rule:
     return {
-        "alert": name, "expr": expr, "for": wait, "labels": labels,
+        "alert": alert.name,
+        "expr": alert.expr,
+        "for": alert.wait,
+        "labels": {"severity": alert.severity, **alert.labels},
         "annotations": {"summary": summary, "runbook": page},
-    }  # fmt: skip
+    }

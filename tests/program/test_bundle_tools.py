@@ -157,6 +157,10 @@ def test_amtool_takes_the_routes_and_a_centres_alert_goes_with_the_centre(
     burning = ["alertname=MotcuaAvailability", "severity=page"]
     assert told(*route, *burning, "scope=centre:vn83-83", "centre=vn83-83").split()[0] == "centres"
     assert told(*route, *burning, "scope=system:vn83-portal").split()[0] == "centres"
+    assert told(*route, "alertname=MotcuaObjectiveBurns", "severity=page", "scope=centre:a").split()[0] == "centres"
+    assert told(*route, "alertname=MotcuaTargetMissed", "severity=warning", "kpi=DG-01").split()[0] == "ops"
+    weekly = next(r for r in yaml.safe_load(path.read_text())["route"]["routes"] if "MotcuaTarget" in r["matchers"][0])
+    assert weekly["repeat_interval"] == "168h"
     for unseen in ("MotcuaWatchdog", "MotcuaClosed"):
         assert told(*route, f"alertname={unseen}", "severity=none", "centre=vn83-83").split()[0] == "nobody"
 

@@ -62,7 +62,7 @@ def budget_test(objectives: Sequence[Objective]) -> Json:
     fires = [
         alert(
             {"severity": "warning", "objective": o.id},
-            f"{o.name_en} ({o.id}): the budget is spent at 2 places.",
+            f"Objective {o.id}: the budget is spent at 2 places.",
             OBJECTIVES_PAGE,
         )
         for o in objectives
@@ -116,7 +116,7 @@ def alarm_test(objectives: Sequence[Objective]) -> Json:
     fires = [
         alert(
             {"severity": "page", "objective": o.id, "scope": "centre:c1"},
-            f"{o.name_en} ({o.id}) burns at centre:c1; rollup's alert is not delivered.",
+            f"Objective {o.id} burns at centre:c1; rollup's alert is not delivered.",
             "docs/reference/alerts.md",
         )
         for o in objectives
@@ -131,9 +131,9 @@ def alarm_test(objectives: Sequence[Objective]) -> Json:
 
 def behind_test(indicators: Sequence[Indicator]) -> Json:
     """Every indicator is behind the path of its targets for two days."""
-    text = "{} ({}), level all, is not on the path of its targets."
+    text = "Indicator {}, level all, is not on the path of its targets."
     fires = [
-        alert({"severity": "warning", "kpi": row.id, "level": "all"}, text.format(row.name_en, row.id), INDICATORS_PAGE)
+        alert({"severity": "warning", "kpi": row.id, "level": "all"}, text.format(row.id), INDICATORS_PAGE)
         for row in indicators
     ]
     label = 'kpi="{}",level="all"'
@@ -152,10 +152,9 @@ def behind_test(indicators: Sequence[Indicator]) -> Json:
 
 def silent_test(indicators: Sequence[Indicator]) -> Json:
     """No indicator has a value for two days, then all have one again; what never had one is not missed."""
-    text = "{} ({}) has a target, had a value in the last seven days, and has none now."
+    text = "Indicator {} has a target, had a value in the last seven days, and has none now."
     fires = [
-        alert({"severity": "warning", "kpi": row.id}, text.format(row.name_en, row.id), INDICATORS_PAGE)
-        for row in indicators[1:]
+        alert({"severity": "warning", "kpi": row.id}, text.format(row.id), INDICATORS_PAGE) for row in indicators[1:]
     ]
     label = 'kpi="{}",level="all"'
     return {
