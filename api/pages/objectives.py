@@ -145,7 +145,7 @@ def _api_filter(wanted: SloFilter) -> str:
 
 def detail_href(slo: ScopedSlo) -> str:
     """Return the page of an objective at one place."""
-    return f"/objectives/{slo.objective.id}?{urlencode({'scope': slo.scope})}"
+    return f"/objectives/{slo.objective.id}?scope={slo.scope}"
 
 
 def bar_of(slo: ScopedSlo) -> float | None:

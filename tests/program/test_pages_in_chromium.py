@@ -11,6 +11,7 @@ import pytest
 from api.live_feed import LiveFeed
 from tests.page_server import serving_queries
 from tests.program.network import busy, centre_now, network
+from tests.program.promises import judged, promised
 from tests.program.test_history_pages import fill_last_week, import_log
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ PATHS = (
     "/centres/replay-bank",
     "/badges",
     "/kpis",
+    "/kpis/Q-04b",
+    "/objectives",
+    "/objectives/open?scope=centre:vn83-a",
+    "/data-quality",
     "/incidents?from=2026-11-17&to=2026-11-23",
     "/centres/vn83-c",
     "/centres/vn83-a?from=yesterday",
@@ -70,7 +75,7 @@ def chromium(require: Callable[[str], str], driver: Playwright) -> Iterator[Brow
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Two centres with a morning and a week behind them, and an imported log; nothing changes."""
-    net = busy(network(tmp_path_factory.mktemp("shown")))
+    net = judged(busy(network(tmp_path_factory.mktemp("shown"), promised())))
     fill_last_week(net)
     import_log(net)
     with serving_queries(net.queries) as (url, _stop):
