@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from api.pages.freshness import Freshness
-from api.pages.objective_texts import check_district, duration_words, place_href, place_name
+from api.pages.objective_texts import duration_words, place_href, place_name
 from api.pages.tables import PageTable, PageTableRow, TableCell, TableColumn
 from telemetry.core.administrative_tree import is_within, units_of_level
 from telemetry.core.scope import Scope
@@ -24,6 +24,7 @@ from telemetry.queries.data_quality import (
     narrow_issues,
     read_quality_issues,
 )
+from telemetry.queries.slo_filter import check_unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -59,7 +60,7 @@ class QualityFilter:
         """Read the page's parameters; raises NotFound for an unknown district, ignores an unknown kind."""
         kind = next((kind for kind in QUALITY_ISSUE_KINDS if kind == params.get("kind")), None)
         district = params.get("district", "")
-        return cls(kind, check_district(district, queries.inventory()) if district else "")
+        return cls(kind, check_unit(district, queries.inventory()) if district else "")
 
     def includes_centre(self, centre: str, queries: Queries) -> bool:
         """Return whether a centre lies in the district, if one was asked for."""

@@ -6,20 +6,12 @@ from typing import TYPE_CHECKING
 
 from api.pages.centre import budget_text
 from telemetry.core.scope import Scope
-from telemetry.queries.errors import NotFound
+from telemetry.queries.slo_filter import place_kind
 
 if TYPE_CHECKING:
     from api.pages.language import PageLocale
     from telemetry.core.inventory import Inventory, Objective
     from telemetry.queries.slos import ScopedSlo
-
-_DEVICE_SCOPES = frozenset({"device", "gateway", "kiosk", "display", "tablet", "counter", "host"})
-
-
-def scope_kind(objective: Objective) -> str:
-    """Return whether an objective is about centres, devices or systems."""
-    kind = objective.scope.partition(":")[0]
-    return "device" if kind in _DEVICE_SCOPES else "system" if kind == "system" else "centre"
 
 
 def place_name(scope: str, inventory: Inventory, locale: PageLocale) -> str:
@@ -48,20 +40,11 @@ def place_href(scope: str, inventory: Inventory, served: frozenset[str], query: 
     return f"/centres/{place.id}{query}" if place.kind == "centre" else ""
 
 
-def centre_of_scope(scope: str, inventory: Inventory) -> str:
-    """Return the centre of a centre's or device's scope, empty for a system."""
-    place = Scope(scope)
-    if place.kind == "device":
-        device = inventory.devices.get(place.id)
-        return "" if device is None else device.centre
-    return place.id if place.kind == "centre" else ""
-
-
 def objective_place(objective: Objective, inventory: Inventory, locale: PageLocale) -> str:
     """Return the place that an objective is about: the only one by its name, else every one of its kind."""
     if ":" in objective.scope:
         return place_name(objective.scope, inventory, locale)
-    return locale.t(f"every_{scope_kind(objective)}")
+    return locale.t(f"every_{place_kind(objective)}")
 
 
 def objective_words(objective: Objective, locale: PageLocale, place: str) -> str:
@@ -116,10 +99,3 @@ def budget_words(slo: ScopedSlo, locale: PageLocale) -> str:
     budget = slo.budget
     key, amount = ("slo_over", -budget.remaining) if budget.remaining < 0 else ("slo_left", budget.remaining)
     return locale.t(key, amount=duration_words(amount, locale), whole=duration_words(budget.total, locale))
-
-
-def check_district(code: str, inventory: Inventory) -> str:
-    """Return the code of a unit that is declared; raises NotFound."""
-    if code not in inventory.units:
-        raise NotFound(code, "unit")
-    return code

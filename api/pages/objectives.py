@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
 from api.pages.freshness import STALE_AFTER_MS
 from api.pages.objective_texts import (
     budget_words,
-    centre_of_scope,
-    check_district,
     objective_place,
     objective_words,
     place_name,
-    scope_kind,
 )
 from api.pages.tables import PageTable, PageTableRow, TableCell, TableColumn
-from telemetry.core.administrative_tree import is_within, units_of_level
-from telemetry.core.inventory import AdministrativeLevel, SliKind
+from telemetry.core.administrative_tree import units_of_level
+from telemetry.queries.slo_filter import LEVELS, PLACE_KINDS, SLI_KINDS, SloFilter, check_unit
 from telemetry.queries.slos import SLO_STATES, count_slo_states
 
 if TYPE_CHECKING:
@@ -32,70 +28,37 @@ if TYPE_CHECKING:
     from telemetry.queries.slos import ScopedSlo
 
 PART_SIZE = 25
-KINDS = ("centre", "device", "system")
-LEVELS: tuple[AdministrativeLevel, ...] = get_args(AdministrativeLevel)
-SLIS: tuple[SliKind, ...] = get_args(SliKind)
 
 
-@dataclass(frozen=True, slots=True)
-class SloFilter:
-    """Which objectives a page shows; empty texts narrow nothing."""
-
-    objective: str = ""
-    district: str = ""
-    level: str = ""
-    sli: str = ""
-    status: str = ""
-    kind: str = ""
-
-    @classmethod
-    def from_query(cls, params: Mapping[str, str], queries: Queries) -> SloFilter:
-        """Read a page's parameters; raises NotFound for an unknown objective or district, ignores other values."""
-        wanted = cls(
-            params.get("objective", ""),
-            params.get("district", ""),
-            _one_of(params.get("level", ""), LEVELS),
-            _one_of(params.get("sli", ""), SLIS),
-            _one_of(params.get("status", ""), SLO_STATES),
-            _one_of(params.get("kind", ""), KINDS),
-        )
-        if wanted.objective:
-            queries.slo_index().objective(wanted.objective)
-        if wanted.district:
-            check_district(wanted.district, queries.inventory())
-        return wanted
-
-    def includes_objective(self, objective: Objective) -> bool:
-        """Return whether an objective is shown."""
-        kind = scope_kind(objective)
-        return self.objective in {"", objective.id} and self.sli in {"", objective.sli} and self.kind in {"", kind}
-
-    def includes_scope(self, scope: str, inventory: Inventory) -> bool:
-        """Return whether a place is shown: one of the district or level that was asked for."""
-        if not self.district and not self.level:
-            return True
-        centre = inventory.centres.get(centre_of_scope(scope, inventory))
-        if centre is None:
-            return False
-        in_district = not self.district or is_within(centre.unit, self.district, inventory)
-        return in_district and self.level in {"", centre.level}
+Choice = TypeVar("Choice", bound=str)
 
 
-def _one_of(value: str, allowed: Sequence[str]) -> str:
-    return value if value in allowed else ""
+def read_filter(params: Mapping[str, str], queries: Queries) -> SloFilter:
+    """Read a page's parameters; raises NotFound for an unknown objective or district, ignores other values."""
+    objective, district = params.get("objective") or None, params.get("district") or None
+    if objective is not None:
+        queries.slo_index().objective(objective)
+    if district is not None:
+        check_unit(district, queries.inventory())
+    return SloFilter(
+        objective,
+        _one_of(params.get("status"), SLO_STATES),
+        _one_of(params.get("sli"), SLI_KINDS),
+        _one_of(params.get("kind"), PLACE_KINDS),
+        district,
+        _one_of(params.get("level"), LEVELS),
+    )
+
+
+def _one_of(value: str | None, allowed: Sequence[Choice]) -> Choice | None:
+    return next((choice for choice in allowed if choice == value), None)
 
 
 def build_context(queries: Queries, locale: PageLocale, params: Mapping[str, str]) -> dict[str, Any]:
     """Gather what the template shows."""
-    wanted, inventory, now = SloFilter.from_query(params, queries), queries.inventory(), queries.now()
+    wanted, inventory, now = read_filter(params, queries), queries.inventory(), queries.now()
     index = queries.slo_index()
-    slos = [
-        slo
-        for slo in index.sorted_slos
-        if wanted.includes_objective(slo.objective)
-        and wanted.status in {"", slo.slo_state}
-        and wanted.includes_scope(slo.scope, inventory)
-    ]
+    slos = wanted.narrow(index.sorted_slos, inventory)
     judged_at = max((slo.evaluated_at for slo in index.unsorted_slos if slo.evaluated_at is not None), default=None)
     is_stale = judged_at is None or now - judged_at > STALE_AFTER_MS
     counts = count_slo_states(slos)
@@ -109,14 +72,14 @@ def build_context(queries: Queries, locale: PageLocale, params: Mapping[str, str
         "counts": counts,
         "total": len(slos),
         "wanted": wanted,
-        "chosen": index.declared.get(wanted.objective),
+        "chosen": index.declared[wanted.objective] if wanted.objective else None,
         "words": _general_words(index.declared[wanted.objective], inventory, locale) if wanted.objective else "",
         "objectives": [(o.id, locale.name(o)) for o in index.declared.values()],
         "districts": [(unit.code, unit.name) for unit in units_of_level("district", inventory)],
         "levels": LEVELS,
-        "slis": SLIS,
+        "slis": SLI_KINDS,
         "states": SLO_STATES,
-        "kinds": KINDS,
+        "kinds": PLACE_KINDS,
         "mood": _mood(counts, is_stale=is_stale),
         "is_stale": is_stale,
         "judged_at": judged_at,
@@ -139,7 +102,10 @@ def _mood(counts: Mapping[SloState, int], *, is_stale: bool) -> str:
 
 
 def _api_filter(wanted: SloFilter) -> str:
-    named = {"slo": wanted.objective, "status": wanted.status}
+    named = {
+        "slo": wanted.objective, "status": wanted.status, "sli": wanted.sli, "kind": wanted.kind,
+        "district": wanted.district, "level": wanted.level,
+    }  # fmt: skip
     return "".join(f"&{urlencode({name: value})}" for name, value in named.items() if value)
 
 

@@ -23,7 +23,7 @@ from api.schemas.service import (
 )
 from api.times import rfc3339_or_none
 from telemetry.queries.data_quality import UNMEASURED_FIGURES, count_issues, narrow_issues, read_quality_issues
-from telemetry.queries.errors import NotFound
+from telemetry.queries.slo_filter import check_unit
 
 router = APIRouter(tags=["completeness"])
 health_router = APIRouter(tags=["health"])
@@ -51,8 +51,8 @@ def list_quality_issues(
     centre: Annotated[str | None, Query(description="only issues of this centre")] = None,
 ) -> QualityEnvelope:
     """List what is wrong with the stored data, worst first: gaps, silence, refused rows, clocks, undeclared names."""
-    if district is not None and district not in queries.inventory().units:
-        raise NotFound(district, "unit")
+    if district is not None:
+        check_unit(district, queries.inventory())
     if centre is not None:
         queries.network().centre(centre)
     issues, stats, zone = read_quality_issues(queries), queries.store_stats(), queries.zone()

@@ -22,7 +22,9 @@ from api.schemas.objectives import (
 )
 from api.times import WindowParam
 from telemetry.core.calendar.windows import DAY, align_to_slots
+from telemetry.core.inventory import AdministrativeLevel, SliKind
 from telemetry.queries.errors import BadWindow
+from telemetry.queries.slo_filter import PlaceKind, SloFilter, check_unit
 from telemetry.queries.slo_history import current_period
 
 router = APIRouter(tags=["slos"])
@@ -31,24 +33,40 @@ ScopeParam = Annotated[str, Query(description="centre:ID, device:ID or system:ID
 MAX_WINDOW_MS: dict[SloHistoryBucket, int] = {"1h": 31 * DAY, "1d": 92 * DAY, "1mo": 366 * DAY}
 
 
+class SloFilterParams:
+    """Which objectives at which places are listed."""
+
+    def __init__(
+        self,
+        status: Annotated[ApiSloState | None, Query(description="only objectives in this state")] = None,
+        slo: Annotated[str | None, Query(description="only this objective")] = None,
+        sli: Annotated[SliKind | None, Query(description="only objectives that count this")] = None,
+        kind: Annotated[PlaceKind | None, Query(description="only objectives of this kind of place")] = None,
+        district: Annotated[str | None, Query(description="only centres and devices of this unit, by its code")] = None,
+        level: Annotated[AdministrativeLevel | None, Query(description="only places of this level")] = None,
+    ) -> None:  # fmt: skip
+        self.wanted = SloFilter(slo, status, sli, kind, district, level)
+
+
 @router.get("/slos", operation_id="slos")
 def list_slos(
     queries: QueriesDep,
     page: PageParam,
+    params: Annotated[SloFilterParams, Depends()],
     scope: Annotated[str | None, Query(description="centre:ID, device:ID or system:ID")] = None,
-    status: Annotated[ApiSloState | None, Query(description="only objectives in this state")] = None,
-    slo: Annotated[str | None, Query(description="only this objective")] = None,
     sort: Annotated[Literal["budget_remaining"], Query(description="least budget left first")] = "budget_remaining",
 ) -> SloEnvelope[list[SloRow]]:
     """List objectives by scope, least budget left first."""
     del sort  # there is one order
-    slo_index, zone = queries.slo_index(), queries.zone()
-    if slo is not None:
-        slo_index.objective(slo)
+    slo_index, zone, wanted = queries.slo_index(), queries.zone(), params.wanted
+    if wanted.objective is not None:
+        slo_index.objective(wanted.objective)
+    if wanted.district is not None:
+        check_unit(wanted.district, queries.inventory())
     if scope is not None:
         queries.network().parse_scope(scope)
     rows = slo_index.sorted_slos if scope is None else slo_index.at_scope(scope)
-    matching = [r for r in rows if status in (None, r.slo_state) and slo in (None, r.objective.id)]
+    matching = wanted.narrow(rows, queries.inventory())
     part, following = page.slice_rows(matching, lambda r: r.sort_key)
     meta = SloMeta.for_slos(queries, matching, zone)
     return SloEnvelope(data=[SloRow.from_slo(row, zone) for row in part], meta=meta, next=following)

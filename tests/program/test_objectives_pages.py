@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import replace
 from html import unescape
 from typing import TYPE_CHECKING
@@ -106,6 +107,18 @@ def test_pages_say_it_in_words_and_are_sound(net: Network, path: str, words: tup
 )
 def test_the_list_is_narrowed(net: Network, query: str, places: list[str]) -> None:
     assert [r["place"] for r in rows_of(net, f"/objectives?lang=en&table=slos&{query}")] == places
+    twin = re.findall(r'href="(/api/v1/slos\?[^"]*)"', page(net, f"/objectives?{query}"))[0]
+    assert len(net.client.get(unescape(twin)).json()["data"]) == len(places)
+
+
+def test_the_api_is_narrowed_by_the_same_filters(net: Network) -> None:
+    def scopes(**params: str) -> list[str]:
+        return [r["scope"] for r in net.client.get("/api/v1/slos", params=params).json()["data"]]
+
+    assert scopes(district="829", kind="device") == ["device:vn83-a-kiosk1"]
+    assert scopes(level="commune", sli="wait") == ["centre:vn83-a", "centre:vn83-b"]
+    assert net.client.get("/api/v1/slos", params={"district": "9"}).status_code == 404
+    assert net.client.get("/api/v1/slos", params={"sli": "x"}).status_code == 422
 
 
 @pytest.mark.parametrize(
