@@ -23,6 +23,7 @@ from telemetry.queries.search import SearchIndexCache
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from api.alertmanager_access import AlertmanagerAccess
     from api.loading import LoadingState
     from telemetry.queries.service import Queries
 
@@ -48,7 +49,12 @@ class ApiApplication(FastAPI):
 
 
 def create_app(
-    queries: Queries, *, version: str = "0", pages: bool = True, loading: LoadingState | None = None
+    queries: Queries,
+    *,
+    version: str = "0",
+    pages: bool = True,
+    loading: LoadingState | None = None,
+    alertmanager: AlertmanagerAccess | None = None,
 ) -> FastAPI:
     """Return the app; `pages=False` leaves out the HTML pages, `loading` answers for it until that is finished."""
     app = ApiApplication(
@@ -61,6 +67,7 @@ def create_app(
     )
     app.add_api_route(f"{PREFIX}/openapi.json", app.openapi, include_in_schema=False)  # its first address
     attach_queries(app, queries)
+    app.state.alertmanager = alertmanager
     problems.install_handlers(app)
     app.include_router(api_router())
     app.include_router(health_router)

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
+from api.alertmanager import AlertmanagerUnavailable
 from api.etags import NotModified
 from api.heavy_queries import RETRY_AFTER_S, ServerBusy
 from api.paging import BadCursor
@@ -107,6 +108,12 @@ def _handle_store_error(request: Request, error: Exception) -> Response:
     )
 
 
+def _handle_no_alertmanager(request: Request, error: Exception) -> Response:
+    return problem_response(
+        request, 503, "alertmanager-unavailable", str(error), headers={"Retry-After": "5"}, reasons=[str(error)]
+    )
+
+
 def _handle_unexpected_error(request: Request, error: Exception) -> Response:
     trace = uuid.uuid4().hex
     _LOG.error("unexpected error, trace %s", trace, exc_info=error)
@@ -134,6 +141,7 @@ def install_handlers(app: FastAPI) -> None:
     )
     app.add_exception_handler(StoreError, _handle_store_error)
     app.add_exception_handler(ServerBusy, busy_response)
+    app.add_exception_handler(AlertmanagerUnavailable, _handle_no_alertmanager)
     app.add_exception_handler(InventoryError, _problem_handler(503, "inventory-faulty"))
     app.add_exception_handler(NotReady, _handle_not_ready)
     app.add_exception_handler(NotModified, _handle_not_modified)

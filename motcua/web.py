@@ -12,8 +12,11 @@ from threading import Event
 import structlog
 import uvicorn
 
+from api.alertmanager import AlertmanagerClient
+from api.alertmanager_access import AlertmanagerAccess
 from api.app import create_app
 from api.loading import LoadingState
+from api.operators import load_operators
 from motcua.roles import RoleThreads, wait_for_store
 from motcua.system import wall_ms
 from telemetry import __version__, wiring
@@ -42,8 +45,10 @@ class _StandaloneServer(uvicorn.Server):
         gc.set_threshold(*GC_THRESHOLDS)
 
 
-def _server_config(queries: Queries, loading: LoadingState | None = None) -> uvicorn.Config:
-    app = create_app(queries, version=__version__, loading=loading)
+def _server_config(
+    queries: Queries, loading: LoadingState | None = None, alertmanager: AlertmanagerAccess | None = None
+) -> uvicorn.Config:
+    app = create_app(queries, version=__version__, loading=loading, alertmanager=alertmanager)
     return uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
 
 
@@ -98,12 +103,21 @@ def _exit_on_stop(api_server: uvicorn.Server, stop: Event) -> None:
 
 def run_api(
     store: Store, inventory: Callable[[], Inventory], clock: Callable[[], int], listen: tuple[str, int],
-    on_bound: Callable[[str], object] = lambda _url: None,
+    on_bound: Callable[[str], object] = lambda _url: None, alertmanager: AlertmanagerAccess | None = None,
 ) -> None:  # fmt: skip
     """Serve the API in this thread until SIGINT or SIGTERM; `on_bound` gets its URL once the port is its own."""
     sock = bind_socket(listen)
     on_bound(f"http://{listen[0]}:{sock.getsockname()[1]}/")
-    _StandaloneServer(_server_config(Queries(store, inventory, clock))).run(sockets=[sock])
+    config = _server_config(Queries(store, inventory, clock), alertmanager=alertmanager)
+    _StandaloneServer(config).run(sockets=[sock])
+
+
+def open_alertmanager(settings: ServerSettings) -> AlertmanagerAccess | None:
+    """Return how the API reaches Alertmanager, None without one; raises ConfigError for a faulty operators' file."""
+    operators = load_operators(settings.operators) if settings.operators else None
+    if not settings.alertmanager:
+        return None
+    return AlertmanagerAccess(AlertmanagerClient(settings.alertmanager), operators)
 
 
 def run_api_role(
@@ -113,10 +127,13 @@ def run_api_role(
 
     A SQLite file that is missing from an existing folder is created, so that the API may start before ingest.
     """
+    alertmanager = open_alertmanager(settings)
     is_new = is_missing_file(settings.store)
     if is_new:
         _log.warning("empty_store_created", store=settings.store, remedy="check MOTCUA_STORE when it should have data")
     store = wait_for_store(settings, stop, create=is_new)
     if store is not None:
         with closing(store):
-            run_api(store, inventory, wall_ms, settings.listen, on_bound)
+            run_api(store, inventory, wall_ms, settings.listen, on_bound, alertmanager)
+    if alertmanager is not None:
+        alertmanager.client.close()

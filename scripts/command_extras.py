@@ -40,6 +40,7 @@ CHECKS: dict[str, tuple[str, int]] = {
     "inventory openslo import": ("inventory openslo import slo.yaml", 0),
     "inventory render": ("inventory render --device vn83-83-kiosk1", 0),
     "inventory show": ("inventory show vn83-83", 0),
+    "operator-key": ("operator-key lan", 0),
     "publish": ("publish 2021-10 --store influxdb+http://127.0.0.1:9?org=o&bucket=b", 1),
     "render": ("render --target kubernetes --out kubernetes", 0),
     "replay": ("replay none.tsv --mapping bank-1999", 2),

@@ -27,7 +27,7 @@ STORE_REMEDY = "write sqlite:///PATH or influxdb+http://HOST:PORT?org=O&bucket=B
 SETTING_NAMES = (
     "MOTCUA_INVENTORY", "MOTCUA_STORE", "MOTCUA_STORE_TOKEN", "MOTCUA_MQTT", "MOTCUA_MQTT_CA", "MOTCUA_MQTT_CERT",
     "MOTCUA_MQTT_KEY", "MOTCUA_STATE", "MOTCUA_API_LISTEN", "MOTCUA_LOG", "MOTCUA_ALERTMANAGER",
-    "MOTCUA_MAX_EVENT_AGE_DAYS",
+    "MOTCUA_MAX_EVENT_AGE_DAYS", "MOTCUA_OPERATORS",
 )  # fmt: skip
 
 
@@ -46,6 +46,8 @@ class ServerSettings:
     """Alertmanager's address, which may contain a password; empty: alerts are evaluated and shown, but not sent."""
     max_event_age_days: int = DEFAULT_MAX_EVENT_AGE_DAYS
     """How old a device's event may be when ingest receives it, days."""
+    operators: Path | None = None
+    """The file of those who may acknowledge and silence alerts on the pages; None: nobody may."""
 
 
 def _is_number_of_days(text: str) -> bool:
@@ -102,6 +104,7 @@ def load_settings(
         store_token=values.get("MOTCUA_STORE_TOKEN", ""),
         alertmanager=alertmanager,
         max_event_age_days=int(max_age),
+        operators=Path(values["MOTCUA_OPERATORS"]) if values.get("MOTCUA_OPERATORS") else None,
     )
 
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends
 from api import event_stream
 from api.etags import apply_etag
 from api.routes import (
+    alerts,
     availability,
     centre_days,
     datasets,
@@ -30,7 +31,7 @@ def api_router() -> APIRouter:
     router = APIRouter(prefix=PREFIX)
     router.add_api_route("", index.list_operations, operation_id="index", tags=["index"])
     for module in (
-        network, units, availability, incidents, slos, queues, centre_days, forecasts, kpis, models, datasets, service,
+        network, units, availability, incidents, slos, queues, centre_days, forecasts, kpis, models, datasets, alerts, service,
     ):  # fmt: skip
         router.include_router(module.router, dependencies=[Depends(apply_etag)])
     router.include_router(event_stream.router)

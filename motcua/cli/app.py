@@ -19,6 +19,7 @@ from motcua.cli import (
     ca,
     drift,
     inventory,
+    operator_key,
     publish,
     render,
     replay,
@@ -35,6 +36,7 @@ app = typer.Typer(
 app.add_typer(inventory.app, name="inventory")
 app.command("render")(render.render)
 app.command("drift")(drift.drift)
+app.command("operator-key")(operator_key.print_operator_key)
 app.command("publish")(publish.publish)
 app.command("replay")(replay.replay)
 app.add_typer(backtest.app, name="backtest")

@@ -31,6 +31,7 @@ EXTRAS_BY_COMMAND: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
     "inventory openslo import": _BOTH,
     "inventory render": _BOTH,
     "inventory show": _BOTH,
+    "operator-key": (),
     "publish": _SERVER,
     "render": _BOTH,
     "replay": _SERVER,

@@ -63,8 +63,7 @@ class Alertmanagers:
 
     def __init__(self, addresses: str, timeout_s: float = TIMEOUT_S) -> None:
         """Start a thread for each; raises ConfigError when a part is not an http address."""
-        parts = [text.strip() for text in addresses.split(",") if text.strip()]
-        self._senders = [_AlertmanagerSender(url, timeout_s) for url in [_parse_address(text) for text in parts]]
+        self._senders = [_AlertmanagerSender(url, timeout_s) for url in parse_addresses(addresses)]
 
     @property
     def deliveries(self) -> tuple[DeliveryStats, ...]:
@@ -80,6 +79,11 @@ class Alertmanagers:
         """Stop after a post under way has finished."""
         for sender in self._senders:
             sender.close()
+
+
+def parse_addresses(addresses: str) -> list[httpx.URL]:
+    """Return the addresses of a comma-separated list, with their passwords; raises ConfigError for one that is none."""
+    return [_parse_address(text.strip()) for text in addresses.split(",") if text.strip()]
 
 
 def _parse_address(text: str) -> httpx.URL:
