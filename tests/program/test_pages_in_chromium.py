@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Playwright
 
 pytestmark = pytest.mark.browser
-WIDTHS = (390, 1280, 1920)
 WITHIN_MS = 20_000
 PATHS = (
     "/",
@@ -92,19 +91,6 @@ def opened(browser: Browser, url: str, **context: Any) -> Iterator[Page]:  # noq
     page.goto(url, wait_until="load")
     yield page
     fresh.close()
-
-
-@pytest.mark.parametrize("lang", ["vi", "en"])
-@pytest.mark.parametrize("path", PATHS)
-def test_phone_desktop_and_wall_need_no_sideways_scrolling(chromium: Browser, shown: str, path: str, lang: str) -> None:
-    with opened(chromium, shown + path, locale=lang, viewport={"width": WIDTHS[0], "height": 844}) as page:
-        assert page.locator("html").get_attribute("lang") == lang
-        page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
-        for width in WIDTHS:
-            page.set_viewport_size({"width": width, "height": 900})
-            room = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
-            assert room[0] <= room[1] <= width, (path, width)
-            assert page.evaluate(SPILLING) == [], (path, width)
 
 
 def test_a_phone_shows_the_newest_part_of_a_wide_chart(chromium: Browser, shown: str) -> None:
