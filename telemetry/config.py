@@ -50,6 +50,10 @@ class ServerSettings:
     """The file of those who may acknowledge and silence alerts on the pages; None: nobody may."""
 
 
+def _optional_path(values: Mapping[str, str], name: str) -> Path | None:
+    return Path(values[name]) if values.get(name) else None
+
+
 def _is_number_of_days(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 6 and int(text) > 0
 
@@ -84,9 +88,8 @@ def load_settings(
         faults.append(Fault(file, 0, "MOTCUA_STORE", f"not a store: {hide_credentials(store)!r}", STORE_REMEDY))
     alertmanager = values.get("MOTCUA_ALERTMANAGER", "").rstrip("/")
     if alertmanager and not alertmanager.startswith(("http://", "https://")):
-        faults.append(
-            Fault(file, 0, "MOTCUA_ALERTMANAGER", "not an http address", "write http://HOST:PORT, or leave it out")
-        )
+        remedy = "write http://HOST:PORT, or leave it out"
+        faults.append(Fault(file, 0, "MOTCUA_ALERTMANAGER", "not an http address", remedy))
     max_age = values.get("MOTCUA_MAX_EVENT_AGE_DAYS", str(DEFAULT_MAX_EVENT_AGE_DAYS))
     if not _is_number_of_days(max_age):
         faults.append(Fault(file, 0, "MOTCUA_MAX_EVENT_AGE_DAYS", f"not a number of days: {max_age!r}", DAYS_REMEDY))
@@ -95,7 +98,7 @@ def load_settings(
     # The default state file is beside the store's file, so that two stores never share one.
     store_file = Path((store if store.startswith(SQLITE_PREFIX) else DEFAULT_STORE).removeprefix(SQLITE_PREFIX))
     return ServerSettings(
-        inventory=Path(values["MOTCUA_INVENTORY"]) if "MOTCUA_INVENTORY" in values else None,
+        inventory=_optional_path(values, "MOTCUA_INVENTORY"),
         store=store,
         mqtt=broker,
         listen=listen,
@@ -104,7 +107,7 @@ def load_settings(
         store_token=values.get("MOTCUA_STORE_TOKEN", ""),
         alertmanager=alertmanager,
         max_event_age_days=int(max_age),
-        operators=Path(values["MOTCUA_OPERATORS"]) if values.get("MOTCUA_OPERATORS") else None,
+        operators=_optional_path(values, "MOTCUA_OPERATORS"),
     )
 
 

@@ -13,7 +13,8 @@ from fastapi.routing import APIRoute
 
 from api.pages import ROUTERS
 from tests.page_server import serving_queries
-from tests.program.network import busy, network
+from tests.program.network import busy
+from tests.program.promises import judged, promising
 from tests.program.test_history_pages import fill_last_week, import_log
 
 if TYPE_CHECKING:
@@ -40,10 +41,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "/incidents": ("/incidents", "/incidents?from=2026-11-17&to=2026-11-23"),
     "/datasets": ("/datasets",),
     "/kpis": ("/kpis",),
+    "/kpis/{ident}": ("/kpis/Q-01",),
     "/kpis/commitments": ("/kpis/commitments",),
     "/models": ("/models",),
     "/objectives": ("/objectives",),
-    "/objectives/{ident}": (),
+    "/objectives/{ident}": ("/objectives/open?scope=centre:vn83-a", "/objectives/wait"),
 }
 """Addresses to look at, by route; a route that only sends files has none."""
 REFUSED = ("/?from=yesterday", "/centres/vn83-a?from=yesterday", "/centres/vn83-c")
@@ -86,8 +88,8 @@ def chromium(require: Callable[[str], str], driver: Playwright) -> Iterator[Brow
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Two centres with a morning and a week behind them, and an imported log; nothing changes."""
-    net = busy(network(tmp_path_factory.mktemp("shown")))
+    """Two centres with objectives, with a morning and a week behind them, and an imported log; nothing changes."""
+    net = judged(busy(promising(tmp_path_factory.mktemp("shown"))))
     fill_last_week(net)
     import_log(net)
     with serving_queries(net.queries) as (url, _stop):
