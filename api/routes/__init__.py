@@ -31,7 +31,8 @@ def api_router() -> APIRouter:
     router = APIRouter(prefix=PREFIX)
     router.add_api_route("", index.list_operations, operation_id="index", tags=["index"])
     for module in (
-        network, units, availability, incidents, slos, queues, centre_days, forecasts, kpis, models, datasets, alerts, service,
+        network, units, availability, incidents, slos, alerts, queues, centre_days, forecasts, kpis, models, datasets,
+        service,
     ):  # fmt: skip
         router.include_router(module.router, dependencies=[Depends(apply_etag)])
     router.include_router(event_stream.router)
