@@ -1,48 +1,85 @@
-"""A centre's page: a summary sentence, its queues and devices, four weeks of days, today's tickets."""
+"""A centre's page: a sentence, queues now, what needs attention, today beside the usual day, past weeks, devices.
+
+It must not compute figures: they are those of the API.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from math import floor
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from api.pages.centre_budgets import readiness_days
+from api.pages.centre_needs import DetailLinks, build_needs
+from api.pages.centre_tables import (
+    day_href,
+    days_table,
+    devices_table,
+    objectives_table,
+    queues_table,
+    today_table,
+)
+from api.pages.centre_today import build_today
 from api.pages.charts import day_strip
-from api.pages.forecast import build_forecast_section
+from api.pages.forecast import build_forecast_section, forecast_table
 from api.pages.freshness import Freshness
-from api.pages.history import tickets_chart, time_table
+from api.pages.heat_map import build_heat_grids
 from api.pages.periods import period_query
 from api.pages.picker import build_picker
-from api.pages.places import ServiceNames, has_simulated_data, newest_day, threshold_of
-from telemetry.core.calendar.windows import DAY, Window, day_window, to_local
+from api.pages.places import ServiceNames, has_simulated_data, threshold_of
+from telemetry.core.calendar.windows import to_local
+from telemetry.core.inventory import local_date
 from telemetry.core.scope import Scope
+from telemetry.core.slo.periods import settled_until
 from telemetry.queries.period_history import DayRange
 
 if TYPE_CHECKING:
-    from datetime import date
+    from collections.abc import Collection
 
     from api.pages.language import PageLocale
     from api.pages.places import HistoryPlace
+    from telemetry.queries.centre_days import PastHalfHours
     from telemetry.queries.service import Queries
-    from telemetry.queries.slos import ScopedSlo
     from telemetry.queries.views import CentreView
 
 STRIP_DAYS = 28
-_ROUNDING = 1e-6
-"""A count this close below a whole number is that number."""
+"""Days with opening hours that the strip has; the closed days between them come on top."""
 
 
-def build_context(queries: Queries, locale: PageLocale, place: HistoryPlace) -> dict[str, Any]:
-    """Gather what the template shows; before today's first ticket the tickets are those of the newest day with any."""
+@dataclass(frozen=True, slots=True)
+class LastDay:
+    """The last day with tickets before today in a sentence, and its page."""
+
+    text: str
+    href: str
+
+
+def build_context(
+    queries: Queries, locale: PageLocale, place: HistoryPlace, paths: Collection[str] = ()
+) -> dict[str, Any]:
+    """Gather what the template shows; `paths` are those of all pages, to link only what is served."""
     centre = place.centre
     if centre is None:
         msg = "the province has a page of its own"
         raise ValueError(msg)
-    view = queries.centre(centre.id)
-    today = day_window(to_local(view.now, centre.zone).date(), centre.zone)
-    month = Window(day_window(to_local(today.end - STRIP_DAYS * DAY, centre.zone).date(), centre.zone).start, today.end)
-    history = queries.availability(Scope.centre(centre.id), month, "1d")
-    day = history.rows[-1][1]
+    view, links = queries.centre(centre.id), DetailLinks(paths)
+    history = queries.availability(
+        Scope.centre(centre.id), queries.centre_days.strip_window(centre.id, STRIP_DAYS), "1d"
+    )
+    cells, slos = day_strip(history), queries.slo_index().at_scope(Scope.centre(centre.id))
+    forecast = build_forecast_section(queries, locale, centre.id)
+    today, past = queries.centre_days.today(centre.id), queries.centre_days.past(centre.id)
+    threshold_s = threshold_of(queries)
+    names = ServiceNames(queries, locale, centre)
+    tables = [
+        queues_table(queries.current_queues(centre.id), view, names, threshold_s, locale),
+        today_table(today, locale),
+        forecast_table(forecast, locale),
+        objectives_table(slos, centre, links, locale),
+        days_table(cells, centre, locale),
+        devices_table(view, links, locale),
+    ]
     return {
         "title": locale.name(centre),
         "view": view,
@@ -51,75 +88,37 @@ def build_context(queries: Queries, locale: PageLocale, place: HistoryPlace) -> 
         "stale": view.stale and view.condition == "unknown",
         "last_data": view.last_data,
         "freshness": Freshness(view.last_data, view.now),
-        "picker": build_picker(queries, locale, place, None),
+        "settled": to_local(settled_until(view.now, centre.zone), centre.zone).date(),
+        "days_picker": build_picker(queries, locale, place, None),
+        "last_day": last_day(past, view, locale),
         "sentence": summary_sentence(view, locale),
         "mood": view.condition,
-        "queues": queries.current_queues(centre.id),
-        "service_name": ServiceNames(queries, locale, centre),
-        "cells": day_strip(history),
-        "slo_cards": slo_cards(queries, centre.id, locale),
-        "days": len(history.rows),
+        "cells": cells,
+        "day_hrefs": [day_href(centre, cell.start) for cell in cells],
+        "needs": build_needs(queries, locale, view, forecast, links),
+        "readiness": readiness_days(slos),
         "figures": view.today,
+        "threshold_s": threshold_s,
+        "today": build_today(today, view, locale),
+        "heat_grids": build_heat_grids(past.profile, centre.id, locale),
         "health": queries.store_stats(),
         "inventory": queries.inventory(),
-        "availability": history.ratio_of(day),
-        "forecast": build_forecast_section(queries, locale, centre.id),
-        **_tickets_context(queries, locale, place, to_local(view.now, centre.zone).date()),
+        "availability": history.ratio_of(history.rows[-1][1]),
+        "forecast": forecast,
+        "tables": tables,
     }
 
 
-def _tickets_context(queries: Queries, locale: PageLocale, place: HistoryPlace, today: date) -> dict[str, Any]:
-    """Gather today's tickets by half hour, before the first ticket those of the newest day with any."""
-    days = DayRange(today, today, place.zone)
-    tickets = queries.period_history(place.ident, days)
-    if tickets.is_empty:
-        days = newest_day(queries, place)
-        tickets = queries.period_history(place.ident, days)
-    return {
-        "day_date": days.first,
-        "is_today": days.first == today,
-        "day_href": place.path + period_query(days),
-        "chart": tickets_chart(tickets, locale, place),
-        "tickets_table": time_table(tickets, locale, place),
-        "threshold_s": threshold_of(queries),
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class SloCard:
-    """One objective of the page; `bar` is the remaining share of its budget, 0 to 100."""
-
-    slo: ScopedSlo
-    bar: float | None
-    budget_text: str
-
-
-def slo_cards(queries: Queries, ident: str, locale: PageLocale) -> list[SloCard]:
-    """Return the centre's objectives, the least budget left first."""
-    slos = queries.slo_index().at_scope(Scope.centre(ident))
-    return [SloCard(slo, _remaining_percent(slo), budget_text(slo, locale)) for slo in slos]
-
-
-def budget_text(slo: ScopedSlo, locale: PageLocale) -> str:
-    """Return how much of the error budget is left, or by what it is exceeded: minutes, whole tickets, probes or days.
-
-    A budget of less than one ticket, probe or day allows none.
-    """
-    budget = slo.budget
-    counts = (budget.total, budget.consumed, budget.remaining)
-    amounts: tuple[float, ...] = budget.minutes if slo.in_seconds else tuple(floor(n + _ROUNDING) for n in counts)
-    if budget.remaining >= 0 and budget.total > 0 and not amounts[0]:
-        return locale.t("budget_none")
-    whole, spent, left = (locale.decimal(amount) for amount in amounts)
-    if budget.remaining < 0:
-        key = "budget_over" if slo.in_seconds else f"budget_over_{slo.objective.sli}"
-        return locale.t(key, spent=spent, whole=whole)
-    return locale.t("budget_of" if slo.in_seconds else f"budget_count_{slo.objective.sli}", left=left, whole=whole)
-
-
-def _remaining_percent(slo: ScopedSlo) -> float | None:
-    remaining_ratio = slo.budget.remaining_ratio
-    return None if remaining_ratio is None else round(100 * min(1.0, max(0.0, remaining_ratio)), 1)
+def last_day(past: PastHalfHours, view: CentreView, locale: PageLocale) -> LastDay | None:
+    """Return how long people waited on the last day with tickets; None without any in the last weeks."""
+    day = past.last_day
+    if day is None:
+        return None
+    is_yesterday = day.day == local_date(view.now, view.centre.zone) - timedelta(days=1)
+    name = locale.t("last_day_yesterday" if is_yesterday else "last_day_before", day=locale.day(day.day))
+    waits = locale.t("last_day_waits", n=day.tickets, mean=locale.minutes(day.wait.mean_s))
+    href = f"/centres/{view.centre.id}" + period_query(DayRange(day.day, day.day, view.centre.zone))
+    return LastDay(f"{name}: {waits}", href)
 
 
 def summary_sentence(view: CentreView, locale: PageLocale) -> str:

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from telemetry.core.figures.accounting import CoveredRatio, TimeByState
     from telemetry.queries.availability import AvailabilityResult
 
-CELL_HEIGHT, CELL_STEP = 44, 25
+CELL_HEIGHT = 44
+CELL_WIDTH, CLOSED_WIDTH, CELL_GAP = 22, 8, 3
+"""Closed days are narrow: a strip of open days shows weeks without being twice as long."""
 PLOT_WIDTH, PLOT_HEIGHT = 720, 150
 MAX_BAR_WIDTH = 26
 ZERO_HEIGHT = 2
@@ -23,9 +25,10 @@ HEADROOM = 1.08
 
 @dataclass(frozen=True, slots=True)
 class DayCell:
-    """One day of a strip: its position and the heights of its three parts; `mark` shows the state without colour."""
+    """One day of a strip: its place and the heights of its three parts; `mark` shows the state without colour."""
 
     x: int
+    width: int
     start: int
     account: TimeByState
     ratio: CoveredRatio
@@ -37,16 +40,19 @@ class DayCell:
 
 def day_strip(result: AvailabilityResult) -> list[DayCell]:
     """Lay out one cell per row, each a day, oldest first."""
-    return [
-        _day_cell(i * CELL_STEP, window.start, account, result.ratio_of(account))
-        for i, (window, account) in enumerate(result.rows)
-    ]
+    cells: list[DayCell] = []
+    x = 1
+    for window, account in result.rows:
+        cells.append(_day_cell(x, window.start, account, result.ratio_of(account)))
+        x += cells[-1].width + CELL_GAP
+    return cells
 
 
 def _day_cell(x: int, start: int, account: TimeByState, ratio: CoveredRatio) -> DayCell:
     total = account.open or 1
-    up, unknown, down = (CELL_HEIGHT * part / total for part in (account.up, account.unknown, account.down))
-    return DayCell(x, start, account, ratio, round(up, 2), round(unknown, 2), round(down, 2), _day_mark(account, ratio))
+    up, unknown, down = (round(CELL_HEIGHT * part / total, 2) for part in (account.up, account.unknown, account.down))
+    width = CELL_WIDTH if account.open else CLOSED_WIDTH
+    return DayCell(x, width, start, account, ratio, up, unknown, down, _day_mark(account, ratio))
 
 
 def _day_mark(account: TimeByState, ratio: CoveredRatio) -> str:

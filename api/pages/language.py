@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from itertools import groupby
 from math import ceil, floor
 from typing import TYPE_CHECKING
@@ -56,6 +57,17 @@ def _parse_weight(text: str) -> float:
         return 0.0
 
 
+@lru_cache(maxsize=1 << 13)
+def _format_number(value: float, pattern: str, lang: str) -> str:
+    """Return a number in a language's format; pages show the same ones again and again."""
+    return str(format_decimal(value, format=pattern, locale=lang))
+
+
+@lru_cache(maxsize=1 << 12)
+def _format_percent(ratio: float, pattern: str, lang: str) -> str:
+    return str(format_percent(ratio, format=pattern, locale=lang))
+
+
 @dataclass(frozen=True, slots=True)
 class PageLocale:
     """One language's messages and formats, in one time zone."""
@@ -75,21 +87,21 @@ class PageLocale:
 
     def number(self, value: float, places: int = 0) -> str:
         """Return a number in the language's format."""
-        return str(format_decimal(value, format="#,##0." + "0" * places if places else "#,##0", locale=self.lang))
+        return _format_number(value, "#,##0." + "0" * places if places else "#,##0", self.lang)
 
     def percent(self, ratio: float | None) -> str:
         """Return a ratio as a percentage that is never rounded up to 100, or a dash."""
         if ratio is None:
             return "–"
         displayed = ratio if ratio >= 1 else min(ratio, 0.9999)
-        return str(format_percent(displayed, format="#,##0.##%", locale=self.lang))
+        return _format_percent(displayed, "#,##0.##%", self.lang)
 
     def share(self, ratio: float | None) -> str:
         """Return a share of tickets as a percentage with at most one decimal, never rounded up to 100, or a dash."""
         if ratio is None:
             return "–"
         displayed = ratio if ratio >= 1 else min(ratio, 0.999)
-        return str(format_percent(displayed, format="#,##0.#%", locale=self.lang))
+        return _format_percent(displayed, "#,##0.#%", self.lang)
 
     def covered_ratio(self, ratio: CoveredRatio) -> str:
         """Return a ratio as a percentage; as its range in whole per cent when too little is known; or a dash."""
@@ -101,7 +113,7 @@ class PageLocale:
 
     def decimal(self, value: float | None) -> str:
         """Return a number with at most one decimal, which is never a zero, or a dash."""
-        return "–" if value is None else str(format_decimal(value, format="#,##0.#", locale=self.lang))
+        return "–" if value is None else _format_number(value, "#,##0.#", self.lang)
 
     def minutes(self, seconds: float | None) -> str:
         """Return a duration in minutes with at most one decimal, or a dash."""
@@ -138,7 +150,7 @@ class PageLocale:
 
     def clock(self, t: int | None) -> str:
         """Return a time of day."""
-        return "–" if t is None else str(format_time(to_local(t, self.zone), "HH:mm", locale=self.lang))
+        return "–" if t is None else f"{to_local(t, self.zone):%H:%M}"
 
     def date_and_time(self, t: int | None) -> str:
         """Return date and time."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from api.pages.centre import budget_text
+from api.pages.centre_budgets import budget_text
 from telemetry.core.scope import Scope
 from telemetry.queries.slo_filter import place_kind
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from telemetry.core.calendar.windows import MINUTE, Window, day_window, to_local
+from telemetry.core.calendar.windows import MINUTE, SLOT, Window, day_window, floor, to_local
+from telemetry.core.figures.counter_figures import counter_figures
 from telemetry.core.figures.histograms import DurationSum, queue_figures
 from telemetry.core.figures.week_profile import DayHalfHours, HalfHourCount, WeekProfile, week_profile
 from telemetry.core.inventory import ALWAYS_OPEN, local_date
@@ -18,19 +19,23 @@ from telemetry.core.queueing.arrivals import SLOTS
 from telemetry.core.queueing.day_so_far import DaySoFar, ExpectedCount, compare_day_so_far
 from telemetry.core.queueing.half_hours import CentreHalfHours, add_half_hours, open_slots, slot_window
 from telemetry.core.scope import Scope
+from telemetry.queries.buckets import bucket_query
 from telemetry.queries.forecasts import (
     expected_half_hours,
     flagged_half_hours,
     flags_of_today,
     window_of_today,
 )
+from telemetry.queries.queue_groups import counters_by_bucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from telemetry.core.figures.counter_figures import CounterFigures
     from telemetry.core.in_service import ServicePeriods
     from telemetry.core.inventory import Centre
     from telemetry.core.queueing.forecast_rows import CentreForecast
+    from telemetry.queries.buckets import BucketSize, OpenWindowsCache
     from telemetry.queries.forecasts import CentreFlag, ExpectedHalfHour, ForecastStatus
     from telemetry.queries.network import NetworkView
     from telemetry.queries.totals_cache import TotalsReader
@@ -91,6 +96,15 @@ class DayAgainstUsual:
 
 
 @dataclass(frozen=True, slots=True)
+class CounterBucket:
+    """The counters of one bucket until now: its figures, and for how long their states are known, ms."""
+
+    window: Window
+    figures: CounterFigures
+    known_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class _CachedPast:
     """Past half hours with what they depend on; `expires_at`: what is not settled, Unix ms."""
 
@@ -106,9 +120,10 @@ class CentreDays:
 
     def __init__(
         self, store: TotalsReader, network: Callable[[], NetworkView], periods: Callable[[], ServicePeriods],
-        clock: Callable[[], int],
+        clock: Callable[[], int], open_windows: OpenWindowsCache,
     ) -> None:  # fmt: skip
         self._store, self._network, self._periods, self._clock = store, network, periods, clock
+        self._open_windows = open_windows
         self._past: dict[str, _CachedPast] = {}
         self._today: dict[str, tuple[Window, int, CentreHalfHours]] = {}
 
@@ -152,6 +167,19 @@ class CentreDays:
             read = add_half_hours(centre, self._store.totals([centre.id], "5m", window, "desk"))
             cached = self._today[centre.id] = (window, now + RECENT_TTL_MS, read)
         return cached[2]
+
+    def counters(self, centre: str, window: Window, bucket: BucketSize) -> list[CounterBucket]:
+        """Return the time of a centre's counters in each bucket that has begun, in order; raises NotFound."""
+        declared, now = self._network().centre(centre), self._clock()
+        query = bucket_query(window, bucket, declared.zone)
+        window_of = self._periods().window_of
+        sums = counters_by_bucket(self._store, [declared], query, now, self._open_windows, window_of)
+        passed = Window(0, floor(now, SLOT))
+        return [
+            CounterBucket(part, counter_figures(row), row.get("counter_known_ms", 0))
+            for (_, bucket_window), row in sorted(sums.items(), key=lambda entry: entry[0][1])
+            if (part := bucket_window.clip(passed))
+        ]
 
     def strip_window(self, centre: str, open_days: int) -> Window:
         """Return the whole days from the `open_days`-th last day with opening hours until today, today included."""

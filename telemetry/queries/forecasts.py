@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Literal
 
-from telemetry.core.calendar.windows import MINUTE, Window, to_local
+from telemetry.core.calendar.windows import MINUTE, Window, day_window, to_local
 from telemetry.core.inventory import ALWAYS_OPEN
 from telemetry.core.queueing.anomalies import flag_half_hours
 from telemetry.core.queueing.arrivals import MIN_DAYS, SLOTS
@@ -99,6 +99,7 @@ def expected_half_hours(
     rows = tuple(
         row
         for day in forecast.days
+        if day_window(day.day, centre.zone).clip(window)
         for row in _day_rows(centre, forecast, day, service)
         if window.start <= row.window.start < window.end
     )

@@ -100,7 +100,7 @@ class Queries:
         self._indicators = IndicatorQueries(inventory, self._indicator_inputs, clock)
         self._wait_model_cards = WaitModelCards(store)
         self._staffing_plans = StaffingPlans()
-        self._centre_days = CentreDays(store, self.network, self.service_periods, clock)
+        self._centre_days = CentreDays(store, self.network, self.service_periods, clock, self._open_windows_cache)
         self._cached_slo_index: tuple[object, SloIndex] | None = None
         self._cached_periods: tuple[object, object, ServicePeriods] | None = None
 

@@ -240,13 +240,15 @@ def test_the_centres_page_shows_the_next_day_as_charts_and_as_a_table(
     section = page[page.index('id="forecast"') :].partition("</section>")[0]
     for text in texts:
         assert text in section
-    assert section.count('role="img"') == 2
-    assert section.count('aria-labelledby="fc-') == 2
-    assert 'class="bar bar-expected"' in section
-    assert 'class="line line-roster"' in section
+    assert section.count('role="img"') == section.count('aria-labelledby="fc-') == section.count("<desc ") == 2
+    assert section.count('<polygon class="usual"') >= 3, "the ranges of morning and afternoon, and the roster"
     rows = get(net, "staffing?centre=vn83-a")["data"]
     table = section[section.index('<details id="fc-table">') :]
     assert table.count('<tr><th scope="row">') >= len(rows)
+    most = max(row["needed_on_roster"] for row in rows)
+    (peak,) = [row for row in rows if row["needed_on_roster"] == most][:1]
+    assert {"en": f"needs {most} counters", "vi": f"cần {most} quầy"}[lang] in section
+    assert peak["from"][11:16] in section
     for row in rows:
         assert f'<tr><th scope="row">{row["from"][11:16]}' in table
 

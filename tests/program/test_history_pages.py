@@ -276,10 +276,10 @@ def test_a_centre_that_was_not_in_service_says_so(net: Network, monkeypatch: pyt
     )
 
 
-def test_a_centre_without_tickets_today_shows_its_newest_day_and_says_so(net: Network) -> None:
+def test_a_centre_without_tickets_today_leads_to_its_newest_day_and_says_how_long_people_waited(net: Network) -> None:
     html = page(net, "/centres/vn83-b?lang=en")
-    assert "There are no tickets yet today; this is the newest day with data." in html
-    assert "09:00: 1 arrived, 1 served, mean wait 10 min" in html
+    assert f'href="/centres/vn83-b{FRIDAY.replace("&", "&amp;")}"' in html
+    assert "Last day with visitors (Fri 20 Nov 2026): mean wait 10 min, 1 ticket<" in html
 
 
 def test_an_import_opens_on_its_newest_day_and_says_so(net: Network) -> None:

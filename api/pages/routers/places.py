@@ -39,12 +39,12 @@ def show_province(request: Request, queries: QueriesDep) -> Response:
 
 
 @router.get("/centres/{ident}", response_class=HTMLResponse)
-def show_centre(ident: str, request: Request, queries: QueriesDep) -> HTMLResponse:
+def show_centre(ident: str, request: Request, queries: QueriesDep) -> Response:
     """Show a centre, now or over a period; one without present data on the newest day that has any."""
     return _show_place(request, queries, ident)
 
 
-def _show_place(request: Request, queries: Queries, ident: str | None) -> HTMLResponse:
+def _show_place(request: Request, queries: Queries, ident: str | None) -> Response:
     pages, place = get_renderer(request), _requested_place(request, queries, ident)
     locale = pages.locale_for(request, place.zone)
     days = _requested_days(request, queries, place)
@@ -54,7 +54,10 @@ def _show_place(request: Request, queries: Queries, ident: str | None) -> HTMLRe
         context = history_page.build_context(queries, locale, place, shown_days, is_chosen=days is not None)
         template = "history.html"
     else:
-        context, template = centre_page.build_context(queries, locale, place), "centre.html"
+        return show_page(
+            request, queries, "centre.html",
+            lambda locale: centre_page.build_context(queries, locale, place, pages.paths), place.zone,
+        )  # fmt: skip
     response = pages.render(request, locale, template, context)
     response.headers.update(headers)
     return response
