@@ -70,16 +70,7 @@ def build_context(
     cells, slos = day_strip(history), queries.slo_index().at_scope(Scope.centre(centre.id))
     forecast = build_forecast_section(queries, locale, centre.id)
     today, past = queries.centre_days.today(centre.id), queries.centre_days.past(centre.id)
-    threshold_s = threshold_of(queries)
-    names = ServiceNames(queries, locale, centre)
-    tables = [
-        queues_table(queries.current_queues(centre.id), view, names, threshold_s, locale),
-        today_table(today, locale),
-        forecast_table(forecast, locale),
-        objectives_table(slos, centre, links, locale),
-        days_table(cells, centre, locale),
-        devices_table(view, links, locale),
-    ]
+    threshold_s, names = threshold_of(queries), ServiceNames(queries, locale, centre)
     return {
         "title": locale.name(centre),
         "view": view,
@@ -105,7 +96,14 @@ def build_context(
         "inventory": queries.inventory(),
         "availability": history.ratio_of(history.rows[-1][1]),
         "forecast": forecast,
-        "tables": tables,
+        "tables": [
+            queues_table(queries.current_queues(centre.id), view, names, threshold_s, locale),
+            today_table(today, locale),
+            forecast_table(forecast, locale),
+            objectives_table(slos, centre, links, locale),
+            days_table(cells, centre, locale),
+            devices_table(view, links, locale),
+        ],
     }
 
 
