@@ -85,8 +85,10 @@ def _sentence(half_hours: Sequence[CounterBucket], locale: PageLocale) -> str:
         open=locale.decimal(opened / HOUR), busy=locale.decimal(busy / HOUR), share=locale.share(busy / opened),
     )  # fmt: skip
     if scheduled:
-        kept = sum(b.figures.open_against_schedule.numerator for b in half_hours) / scheduled
-        text += " " + locale.t("counters_schedule", share=locale.share(kept), hours=locale.decimal(scheduled / HOUR))
+        scheduled_open = sum(b.figures.open_against_schedule.numerator for b in half_hours) / scheduled
+        text += " " + locale.t(
+            "counters_schedule", share=locale.share(scheduled_open), hours=locale.decimal(scheduled / HOUR)
+        )
     return text
 
 
