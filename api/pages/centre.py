@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from api.pages.centre_budgets import readiness_days
-from api.pages.centre_needs import DetailLinks, build_needs
+from api.pages.centre_needs import build_needs
 from api.pages.centre_tables import (
     day_href,
     days_table,
@@ -25,6 +25,7 @@ from api.pages.charts import day_strip
 from api.pages.forecast import build_forecast_section, forecast_table
 from api.pages.freshness import Freshness
 from api.pages.heat_map import build_heat_grids
+from api.pages.links import PageLinks
 from api.pages.periods import period_query
 from api.pages.picker import build_picker
 from api.pages.places import ServiceNames, has_simulated_data, threshold_of
@@ -35,8 +36,6 @@ from telemetry.core.slo.periods import settled_until
 from telemetry.queries.period_history import DayRange
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from api.pages.language import PageLocale
     from api.pages.places import HistoryPlace
     from telemetry.queries.centre_days import PastHalfHours
@@ -56,14 +55,14 @@ class LastDay:
 
 
 def build_context(
-    queries: Queries, locale: PageLocale, place: HistoryPlace, paths: Collection[str] = ()
+    queries: Queries, locale: PageLocale, place: HistoryPlace, paths: frozenset[str] = frozenset()
 ) -> dict[str, Any]:
     """Gather what the template shows; `paths` are those of all pages, to link only what is served."""
     centre = place.centre
     if centre is None:
         msg = "the province has a page of its own"
         raise ValueError(msg)
-    view, links = queries.centre(centre.id), DetailLinks(paths)
+    view, links = queries.centre(centre.id), PageLinks(paths)
     history = queries.availability(
         Scope.centre(centre.id), queries.centre_days.strip_window(centre.id, STRIP_DAYS), "1d"
     )

@@ -14,10 +14,11 @@ from telemetry.core.scope import Scope
 from telemetry.queries.period_history import DayRange
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
     from api.pages.forecast import ForecastSection
     from api.pages.language import PageLocale
+    from api.pages.links import PageLinks
     from telemetry.core.figures.condition import Reason
     from telemetry.queries.service import Queries
     from telemetry.queries.views import CentreView, DeviceView
@@ -37,26 +38,14 @@ class NeedLine:
     href: str
 
 
-@dataclass(frozen=True, slots=True)
-class DetailLinks:
-    """The addresses of the pages of devices and objectives; "" while this server has no such page."""
-
-    paths: Collection[str]
-
-    def device(self, ident: str) -> str:
-        """Return the page of a device."""
-        return f"/devices/{ident}" if self._is_served("/devices/{") else ""
-
-    def objective(self, ident: str, scope: str) -> str:
-        """Return the page of an objective at one scope."""
-        return f"/objectives/{ident}?scope={scope}" if self._is_served("/objectives/{") else ""
-
-    def _is_served(self, beginning: str) -> bool:
-        return any(path.startswith(beginning) for path in self.paths)
+def objective_href(links: PageLinks, ident: str, scope: str) -> str:
+    """Return the page of an objective at one scope, empty when it is not served."""
+    href = links.objective(ident)
+    return f"{href}?scope={scope}" if href else ""
 
 
 def build_needs(
-    queries: Queries, locale: PageLocale, view: CentreView, forecast: ForecastSection, links: DetailLinks
+    queries: Queries, locale: PageLocale, view: CentreView, forecast: ForecastSection, links: PageLinks
 ) -> list[NeedLine]:
     """Return what needs attention, what is wrong now first; empty when nothing does."""
     return [
@@ -75,7 +64,7 @@ def _reason_line(reason: Reason, view: CentreView, locale: PageLocale) -> NeedLi
     return NeedLine(view.condition, "cond_", locale.reason(reason, view.now), anchor)
 
 
-def _device_lines(view: CentreView, locale: PageLocale, links: DetailLinks) -> Iterator[NeedLine]:
+def _device_lines(view: CentreView, locale: PageLocale, links: PageLinks) -> Iterator[NeedLine]:
     """Yield the devices that are down or silent while the centre is open, those first without which it cannot work."""
     if not view.open or view.stale:
         return
@@ -84,7 +73,7 @@ def _device_lines(view: CentreView, locale: PageLocale, links: DetailLinks) -> I
         text = f"{device.now.id} ({locale.kind(device.now.kind)})"
         if device.now.last_event is not None:
             text = locale.t("need_device", device=text, at=locale.since(device.now.last_event, view.now))
-        yield NeedLine(device.state, "state_", text, links.device(device.now.id) or "#live-devices")
+        yield NeedLine(device.state, "state_", text, links.device(device.now.id, view.centre.id))
 
 
 def _device_order(device: DeviceView) -> tuple[bool, bool, str]:
@@ -92,12 +81,12 @@ def _device_order(device: DeviceView) -> tuple[bool, bool, str]:
 
 
 def _objective_lines(
-    queries: Queries, locale: PageLocale, view: CentreView, links: DetailLinks
+    queries: Queries, locale: PageLocale, view: CentreView, links: PageLinks
 ) -> Iterator[NeedLine]:  # fmt: skip
     scope = Scope.centre(view.centre.id)
     for slo in queries.slo_index().at_scope(scope):
         if slo.slo_state in ("exhausted", "at_risk"):
-            href = links.objective(slo.objective.id, scope) or "#live-objectives"
+            href = objective_href(links, slo.objective.id, scope)
             yield NeedLine(slo.slo_state, "slo_", locale.name(slo.objective), href)
 
 

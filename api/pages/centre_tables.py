@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from api.pages.centre_needs import objective_href
 from api.pages.objectives import left_cell
 from api.pages.periods import period_query
 from api.pages.tables import PageTable, PageTableRow, TableCell, TableColumn
@@ -14,9 +15,9 @@ from telemetry.queries.period_history import DayRange
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from api.pages.centre_needs import DetailLinks
     from api.pages.charts import DayCell
     from api.pages.language import PageLocale
+    from api.pages.links import PageLinks
     from api.pages.places import ServiceNames
     from telemetry.core.inventory import Centre
     from telemetry.queries.centre_days import DayAgainstUsual
@@ -143,7 +144,7 @@ def _day_row(cell: DayCell, centre: Centre, locale: PageLocale) -> PageTableRow:
 
 
 def objectives_table(
-    slos: Sequence[ScopedSlo], centre: Centre, links: DetailLinks, locale: PageLocale
+    slos: Sequence[ScopedSlo], centre: Centre, links: PageLinks, locale: PageLocale
 ) -> PageTable:  # fmt: skip
     """Return the centre's objectives with what is left of each error budget, the least first."""
     columns = (
@@ -158,7 +159,7 @@ def objectives_table(
     rows = []
     for slo in slos:
         cells = (
-            TableCell(locale.name(slo.objective), href=links.objective(slo.objective.id, scope)),
+            TableCell(locale.name(slo.objective), href=objective_href(links, slo.objective.id, scope)),
             TableCell(slo.slo_state),
             TableCell(slo.objective.goal),
             TableCell(slo.ratio.value, locale.covered_ratio(slo.ratio), uncertain=slo.ratio.form == "range"),
@@ -169,7 +170,7 @@ def objectives_table(
     return PageTable("objectives", locale.t("objectives"), columns, tuple(rows))
 
 
-def devices_table(view: CentreView, links: DetailLinks, locale: PageLocale) -> PageTable:
+def devices_table(view: CentreView, links: PageLinks, locale: PageLocale) -> PageTable:
     """Return the devices with their state, what they last said and when."""
     columns = (
         TableColumn("device", locale.t("device")),
@@ -185,7 +186,7 @@ def devices_table(view: CentreView, links: DetailLinks, locale: PageLocale) -> P
     return PageTable("devices", locale.t("devices"), columns, rows)
 
 
-def _device_row(device: DeviceView, now: int, links: DetailLinks, locale: PageLocale) -> PageTableRow:
+def _device_row(device: DeviceView, now: int, links: PageLinks, locale: PageLocale) -> PageTableRow:
     report = device.now
     kind = locale.kind(report.kind) + (f" ({locale.t('critical')})" if device.critical else "")
     connection = locale.t("never" if report.online is None else "online" if report.online else "offline")
@@ -199,7 +200,7 @@ def _device_row(device: DeviceView, now: int, links: DetailLinks, locale: PageLo
         state = TableCell(phase, text=locale.t(f"cond_{phase}"))
     return PageTableRow(
         (
-            TableCell(report.id, href=links.device(report.id), note=firmware),
+            TableCell(report.id, href=links.device(report.id, device.centre), note=firmware),
             state,
             TableCell(kind),
             TableCell(connection),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from api.pages.centre import budget_text
 from api.pages.centre_list import page_frame, unit_table
 from api.pages.charts import target_gauge
+from api.pages.objective_texts import budget_words
 from api.pages.periods import period_query
 from api.pages.picker import build_picker
 from telemetry.core.figures.condition import attention_key
@@ -196,7 +196,7 @@ def _objective_line(slo: ScopedSlo, inventory: Inventory, locale: PageLocale, li
     named: object = inventory.centres.get(scope.id) or inventory.systems.get(scope.id)
     centre = inventory.devices[scope.id].centre if scope.id in inventory.devices else ""
     text = f"{locale.name(slo.objective)} – {locale.name(named, scope.id)}"
-    return AttentionItem(slo.slo_state, text, budget_text(slo, locale), links.scope(scope, centre))
+    return AttentionItem(slo.slo_state, text, budget_words(slo, locale), links.scope(scope, centre))
 
 
 def _past_context(summary: ProvinceSummary) -> dict[str, Any]:
