@@ -12,17 +12,7 @@ from api.pages import kpis as kpis_page
 from api.pages.error_page import render_error_page
 from api.pages.navigation import served_paths
 from api.pages.render import load_renderer
-from api.pages.routers import (
-    alerts,
-    centre_parts,
-    finding,
-    incidents,
-    indicators,
-    objectives,
-    places,
-    publications,
-    service_levels,
-)
+from api.pages.routers import alerts, centre_parts, finding, incidents, indicators, places, publications, service_levels
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
