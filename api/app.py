@@ -14,6 +14,7 @@ from api.loading import LoadingMiddleware
 from api.middleware import HeadMiddleware, NormalisedTextMiddleware, SecurityHeadersMiddleware
 from api.openapi import complete_document
 from api.pages import install_pages
+from api.pages.page_cache import PageCache
 from api.pages.province_summary import ProvinceSummary
 from api.parameters import check_parameters
 from api.routes import PREFIX, api_router
@@ -89,5 +90,6 @@ def attach_queries(app: FastAPI, queries: Queries) -> None:
     app.state.heavy_queries = HeavyQueryGate()
     app.state.live_feed = LiveFeed(queries)
     app.state.search = SearchIndexCache()
+    app.state.page_cache = PageCache()
     app.state.province_summary = ProvinceSummary(queries)
     app.state.registry = metrics.build_registry(queries, app.version)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
 import time
@@ -49,7 +50,7 @@ class ApiClient:
     def measure_latency(self, path: str, times: int) -> dict[str, float]:
         """Return how long answers take, ms, after a first one; fewer than `times` when they are slow."""
         first = time.perf_counter()
-        size = len(self.get(path))
+        body = self.get(path)
         began = time.perf_counter()
         took: list[float] = []
         while len(took) < times and time.perf_counter() - began < MAX_TIMING_S:
@@ -60,5 +61,6 @@ class ApiClient:
             **{f"{name}_ms": value for name, value in percentiles(took).items()},
             "first_ms": (began - first) * 1000,
             "requests": len(took),
-            "bytes": size,
+            "bytes": len(body),
+            **({"gzip_bytes": len(gzip.compress(body))} if body.startswith(b"<!doctype html>") else {}),
         }

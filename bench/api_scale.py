@@ -172,6 +172,10 @@ def query_paths(now: int) -> dict[str, str]:
         "queues of a centre, 28 d": past_path("queues/history", centre=CENTRE, bucket="total"),
         "queues of all centres, 28 d": past_path("queues/history", bucket="total"),
         "metrics": "/metrics",
+        "start page": "/",
+        "page of centres": "/centres",
+        "page of a district": "/districts/831",
+        "page of a search": "/search?q=cho+lach",
     }
 
 

@@ -153,7 +153,8 @@ def _goal(size: str, question: str) -> str:
 
 
 def _latency_text(store: str, took: dict[str, float]) -> str:
-    return f"{store} p50 {took['p50_ms']:,.0f} ms, p95 {took['p95_ms']:,.0f} ms"
+    size = f", {took['bytes'] / 1000:.0f} kB ({took['gzip_bytes'] / 1000:.0f} gzip)" if "gzip_bytes" in took else ""
+    return f"{store} p50 {took['p50_ms']:,.0f} ms, p95 {took['p95_ms']:,.0f} ms{size}"
 
 
 def demo_rows(result: dict[str, Any]) -> Iterator[TableRow]:
@@ -221,6 +222,18 @@ def _plain_latency_text(took: dict[str, float]) -> str:
     return f"p50 {took['p50_ms']:,.0f} ms, p95 {took['p95_ms']:,.0f} ms"
 
 
+def live_rows(result: dict[str, Any]) -> Iterator[TableRow]:
+    """Yield how soon an event is on all streams, and on a page."""
+    what = f"From a device's outbox to {result['streams']} open event streams of one process"
+    yield what, "p95 ≤ 3 s", _seconds_text(result["to_streams"]) + f", {result['missing']} missed"
+    if "to_page" in result:
+        yield "… to the start page in Chromium beside them", "p95 ≤ 3 s", _seconds_text(result["to_page"])
+
+
+def _seconds_text(took: dict[str, float]) -> str:
+    return f"p50 {took['p50']:.1f} s, p95 {took['p95']:.1f} s, longest {took['max']:.1f} s"
+
+
 def dataset_rows(result: dict[str, Any]) -> Iterator[TableRow]:
     """Yield size and time of the open datasets."""
     for name, one in result["datasets"].items():
@@ -261,7 +274,7 @@ STORES = {"influx": "InfluxDB", "sqlite": "SQLite"}
 ROW_BUILDERS: dict[str, Callable[[dict[str, Any]], Iterator[TableRow]]] = {
     "backlog": backlog_rows, "memory": memory_rows, "latency": latency_rows, "centre_day": centre_day_rows,
     "agent": agent_rows,
-    "recompute": recompute_rows, "readd": readd_rows, "burden": burden_rows, "readers": readers_rows,
+    "recompute": recompute_rows, "readd": readd_rows, "burden": burden_rows, "readers": readers_rows, "live": live_rows,
     "slo": slo_rows, "kpis": kpis_rows, "api": api_rows, "embedded": embedded_rows,
     "demo": demo_rows, "forecast": forecast_rows, "anomalies": anomaly_rows, "plan": plan_rows,
     "stack": stack_rows, "waits": waits_rows, "datasets": dataset_rows,

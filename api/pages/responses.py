@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from fastapi.responses import Response
+from fastapi.responses import HTMLResponse, Response
 
 from api.etags import check_etag
 from api.pages.table_files import TABLE_FORMATS, write_table
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fastapi import Request
 
     from api.pages.language import PageLocale
+    from api.pages.page_cache import PageCache
     from api.pages.render import Renderer
     from api.pages.tables import PageTable
     from telemetry.queries.service import Queries
@@ -47,29 +48,40 @@ def show_page(
     template: str,
     build: Callable[[PageLocale], Mapping[str, Any]],
     zone: ZoneInfo | None = None,
+    *,
+    for_many: bool = False,
 ) -> Response:
     """Return a page, or with `table=` and `format=` one of its tables as a file.
+
+    A page `for_many` is rendered once for all who ask for the same version of it in the same language.
 
     `build` returns what the template shows; its `tables`, when there are any, are `PageTable`s by name and reach the
     template in the order and with the part that the reader asked for. An unknown table raises NotFound.
     """
-    renderer = get_renderer(request)
-    locale = renderer.locale_for(request, zone or queries.zone())
+    locale = get_renderer(request).locale_for(request, zone or queries.zone())
     headers = check_page_etag(request, queries, locale)
+    if for_many and not {"lang", "table"} & request.query_params.keys():
+        cache: PageCache = request.app.state.page_cache
+        body = cache.get(headers["ETag"], lambda: bytes(_render_page(request, locale, template, build).body))
+        return HTMLResponse(body, headers={**headers, "Content-Language": locale.lang})
+    response = _render_page(request, locale, template, build)
+    response.headers.update(headers)
+    return response
+
+
+def _render_page(
+    request: Request, locale: PageLocale, template: str, build: Callable[[PageLocale], Mapping[str, Any]]
+) -> Response:
     context = dict(build(locale))
     if "tables" in context:
         path, parameters = quote(str(request.scope["path"])), request.query_params
         context["tables"] = {t.name: arrange_table(t, path, parameters) for t in context["tables"]}
         if "table" in parameters:
-            return _send_table(request, context["tables"], locale, headers)
-    response = renderer.render(request, locale, template, context)
-    response.headers.update(headers)
-    return response
+            return _send_table(request, context["tables"], locale)
+    return get_renderer(request).render(request, locale, template, context)
 
 
-def _send_table(
-    request: Request, tables: Mapping[str, PageTable], locale: PageLocale, headers: Mapping[str, str]
-) -> Response:
+def _send_table(request: Request, tables: Mapping[str, PageTable], locale: PageLocale) -> Response:
     name, file_format = request.query_params["table"], request.query_params.get("format", "csv")
     if name not in tables:
         raise NotFound(name, "table")
@@ -79,4 +91,4 @@ def _send_table(
     stem = "_".join(part for part in (*str(request.scope["path"]).strip("/").split("/"), name) if part)
     stem = "".join(c if (c.isalnum() and c.isascii()) or c in "-_." else "-" for c in stem)
     disposition = {"Content-Disposition": f'attachment; filename="{stem}.{file.suffix}"'}
-    return Response(file.body, headers={**headers, **disposition}, media_type=file.media_type)
+    return Response(file.body, headers=disposition, media_type=file.media_type)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import threading
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import msgspec
 import pytest
 
 from api.pages.latest_figures import LatestFigure
+from api.pages.page_cache import PageCache
 from api.pages.province_summary import compared_days
 from telemetry.core.fold.live_row_types import SystemNow
 from telemetry.core.inventory import AdministrativeUnit
@@ -160,6 +162,39 @@ def test_a_province_of_167_centres_is_a_light_page(tmp_path: Path) -> None:
     assert html.count('<li><a class="tile') == 167
     assert html.count('class="tile-group"') == 10
     net.store.close()
+
+
+def test_readers_of_the_same_version_share_one_rendering_in_each_language(net: Network) -> None:
+    def ask(lang: str) -> tuple[str, str]:
+        answer = net.client.get("/", headers={"accept-language": lang})
+        assert answer.headers["content-language"] == lang
+        return answer.headers["etag"], answer.text
+
+    cache: PageCache = net.client.app.state.page_cache  # type: ignore[attr-defined]
+    vietnamese, english = ask("vi"), ask("en")
+    assert (ask("vi"), ask("en")) == (vietnamese, english)
+    assert vietnamese != english
+    assert len(cache._bodies) == 2
+    net.live("vn83-b", centre_now("vn83-b", net.time[0], services=()))
+    assert "Một cửa Ba Ngừng phục vụ" not in section(ask("vi")[1], "live-worst")
+    assert net.client.get("/?table=units").headers["content-type"].startswith("text/csv")
+
+
+def test_renderings_wait_for_each_other_and_only_the_newest_stay() -> None:
+    cache, rendered = PageCache(max_pages=1), list[str]()
+
+    def render(body: str) -> bytes:
+        rendered.append(body)
+        return body.encode()
+
+    with cache._turns.setdefault("a", threading.Lock()):
+        second = threading.Thread(target=lambda: cache.get("a", lambda: render("second")))
+        second.start()
+        cache._bodies["a"] = b"first"
+    second.join(10)
+    assert (rendered, cache._bodies) == ([], {"a": b"first"})
+    assert cache.get("b", lambda: render("b")) == b"b"
+    assert (rendered, cache._bodies) == (["b"], {"b": b"b"})
 
 
 def test_a_costly_figure_is_computed_at_once_first_and_renewed_beside_the_page_later() -> None:

@@ -38,6 +38,7 @@ PATHS = (
     "/incidents?from=2026-11-17&to=2026-11-23",
     "/centres/vn83-c",
     "/centres/vn83-a?from=yesterday",
+    "/centres",
 )
 SPILLING = """() => [...document.querySelectorAll(".card .tag, .card p, .systems .tag")].filter(inner => {
     const box = inner.closest(".card, li").getBoundingClientRect(), own = inner.getBoundingClientRect();
@@ -163,6 +164,19 @@ def test_a_chart_is_read_zoomed_and_followed_by_keyboard(chromium: Browser, show
         plot.press("Enter")
         page.wait_for_url("**from=2026-11-19&to=2026-11-19*")
         assert faults == []
+
+
+def test_the_first_glance_fits_a_small_screen_and_a_key_leads_to_the_search(chromium: Browser, shown: str) -> None:
+    with opened(chromium, shown + "/", locale="vi", viewport={"width": 1366, "height": 768}) as page:
+        assert page.evaluate("document.querySelector('.glance').getBoundingClientRect().bottom") <= 768
+        page.keyboard.press("/")
+        page.wait_for_function("document.activeElement.id === 'site-search'")
+        page.keyboard.type("mot cua ba/")
+        page.keyboard.press("Backspace")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/search?q=mot+cua+ba")
+        page.get_by_role("link", name="Một cửa Ba").click()
+        page.wait_for_url("**/centres/vn83-b")
 
 
 def becomes_stale(page: Page) -> None:

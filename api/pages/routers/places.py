@@ -35,6 +35,7 @@ def show_province(request: Request, queries: QueriesDep) -> Response:
         queries,
         "province.html",
         lambda locale: province_page.build_context(queries, locale, place, links, summary),
+        for_many=True,
     )
 
 
