@@ -25,26 +25,24 @@ class LatestFigure(Generic[Figure]):
         self._lock = threading.Lock()
         self._cached: tuple[Hashable, int, Figure] | None = None
 
-    def get(self, key: Hashable, compute: Callable[[], Figure]) -> Figure:
-        """Return the figure; the first one of a key is computed at once. Raises what `compute` raises then."""
+    def get(self, key: Hashable, compute: Callable[[], Figure], first_wait_s: float) -> Figure | None:
+        """Return the figure, None when the first one of a key is not computed within `first_wait_s`."""
         cached = self._cached
-        if cached is None or cached[0] != key:
-            with self._lock:
-                cached = self._cached
-                if cached is None or cached[0] != key:
-                    cached = self._compute(key, compute)
-        elif not 0 <= self._clock() - cached[1] < self._max_age_ms and self._lock.acquire(blocking=False):
+        is_old = cached is None or cached[0] != key or not 0 <= self._clock() - cached[1] < self._max_age_ms
+        if is_old and self._lock.acquire(blocking=False):
             threading.Thread(target=self._renew, args=(key, compute), daemon=True).start()
-        return cached[2]
-
-    def _compute(self, key: Hashable, compute: Callable[[], Figure]) -> tuple[Hashable, int, Figure]:
-        at = self._clock()
-        cached = self._cached = (key, at, compute())
-        return cached
+        if cached is not None and cached[0] == key:
+            return cached[2]
+        if self._lock.acquire(timeout=first_wait_s):
+            self._lock.release()
+        first = self._cached
+        return None if first is None or first[0] != key else first[2]
 
     def _renew(self, key: Hashable, compute: Callable[[], Figure]) -> None:
+        """Compute the next figure in a thread that holds the lock, and release it."""
         try:
             with suppress(MotcuaError):  # the next request tries again
-                self._compute(key, compute)
+                at = self._clock()
+                self._cached = (key, at, compute())
         finally:
             self._lock.release()

@@ -10,7 +10,9 @@ from api.pages.charts import target_gauge
 from api.pages.objective_texts import budget_words
 from api.pages.periods import period_query
 from api.pages.picker import build_picker
+from api.pages.province_summary import compared_days
 from telemetry.core.figures.condition import attention_key
+from telemetry.core.inventory import local_date
 from telemetry.core.scope import Scope
 from telemetry.queries.network import sort_worst_first
 from telemetry.queries.period_history import DayRange
@@ -19,11 +21,12 @@ from telemetry.queries.units import IN_TROUBLE, build_unit_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import date
 
     from api.pages.language import PageLocale
     from api.pages.links import PageLinks
     from api.pages.places import HistoryPlace
-    from api.pages.province_summary import ProvinceSummary
+    from api.pages.province_summary import ProvinceSummary, WeekComparison
     from telemetry.core.figures.condition import Condition
     from telemetry.core.inventory import Inventory, Target
     from telemetry.queries.network import NetworkStatus
@@ -105,7 +108,7 @@ def build_context(
         "links": links,
         **_objectives_context(slos, inventory, locale, links),
         **_wait_context(status, locale),
-        **_past_context(summary),
+        **_past_context(summary, local_date(network.now, inventory.zone)),
     }
 
 
@@ -199,23 +202,27 @@ def _objective_line(slo: ScopedSlo, inventory: Inventory, locale: PageLocale, li
     return AttentionItem(slo.slo_state, text, budget_words(slo, locale), links.scope(scope, centre))
 
 
-def _past_context(summary: ProvinceSummary) -> dict[str, Any]:
+def _past_context(summary: ProvinceSummary, today: date) -> dict[str, Any]:
     weeks = summary.weeks()
-    mean, former = weeks.figures.wait.mean_s, weeks.former.wait.mean_s
-    if mean is None or former is None:
-        verdict = "none"
-    elif abs(mean - former) < SAME_WAIT_S:
-        verdict = "same"
-    else:
-        verdict = "shorter" if mean < former else "longer"
-    yesterday = DayRange(weeks.days.last, weeks.days.last, weeks.days.zone)
+    first, last = compared_days(today)
+    zone = summary.zone()
     return {
         "weeks": weeks,
-        "week_verdict": verdict,
-        "week_query": period_query(weeks.days),
-        "yesterday_query": period_query(yesterday),
+        "week_verdict": "none" if weeks is None else week_verdict(weeks),
+        "week_query": period_query(DayRange(first, last, zone)),
+        "yesterday_query": period_query(DayRange(last, last, zone)),
         "targets_now": summary.target_counts(),
     }
+
+
+def week_verdict(weeks: WeekComparison) -> str:
+    """Return the end of the message key that compares two weeks' mean waits."""
+    mean, former = weeks.figures.wait.mean_s, weeks.former.wait.mean_s
+    if mean is None or former is None:
+        return "none"
+    if abs(mean - former) < SAME_WAIT_S:
+        return "same"
+    return "shorter" if mean < former else "longer"
 
 
 def _wait_context(status: NetworkStatus, locale: PageLocale) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from telemetry.queries.trouble import faulty_since, reason_since
 
 if TYPE_CHECKING:
     from datetime import date
+    from zoneinfo import ZoneInfo
 
     from telemetry.core.figures.histograms import QueueFigures
     from telemetry.core.figures.queue_periods import QueueHistoryRow
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from telemetry.queries.views import CentreView
 
 MAX_AGE_MS = MINUTE
+FIRST_WAIT_S = 1.0
+"""How long the first reader after a start waits for a figure; the page is shown without it then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,28 +63,34 @@ class ProvinceSummary:
         self._queries = queries
         self._targets: LatestFigure[TargetCounts] = LatestFigure(self._now, MAX_AGE_MS)
         self._weeks: LatestFigure[WeekComparison] = LatestFigure(self._now, MAX_AGE_MS)
+        self.first_wait_s = FIRST_WAIT_S
         self._since: dict[tuple[str, str], int] = {}
         self._since_slot = 0
+
+    def zone(self) -> ZoneInfo:
+        """Return the province's zone."""
+        return self._queries.zone()
 
     def _now(self) -> int:
         return self._queries.now()
 
-    def target_counts(self) -> TargetCounts:
-        """Return how the indicators stand against their targets."""
+    def target_counts(self) -> TargetCounts | None:
+        """Return how the indicators stand against their targets; None until that is computed after a start."""
         queries = self._queries
         key = (queries.inventory().version, local_date(queries.now(), queries.zone()))
-        return self._targets.get(key, self._count_targets)
+        return self._targets.get(key, self._count_targets, self.first_wait_s)
 
     def _count_targets(self) -> TargetCounts:
         overview = self._queries.indicators.overview()
         tracks = [paths[0].on_track for paths in overview.trajectories.values()]
         return TargetCounts(tracks.count(True), tracks.count(False), tracks.count(None))
 
-    def weeks(self) -> WeekComparison:
-        """Return this week's ended days beside the same days of the week before."""
+    def weeks(self) -> WeekComparison | None:
+        """Return this week's ended days beside the same days of the week before; None until they are read."""
         queries = self._queries
         today = local_date(queries.now(), queries.zone())
-        return self._weeks.get((queries.inventory().version, today), lambda: self._compare_weeks(today))
+        key = (queries.inventory().version, today)
+        return self._weeks.get(key, lambda: self._compare_weeks(today), self.first_wait_s)
 
     def _compare_weeks(self, today: date) -> WeekComparison:
         zone, (first, last) = self._queries.zone(), compared_days(today)

@@ -93,6 +93,7 @@ def test_the_map_has_a_tile_for_each_centre_in_its_district(net: Network) -> Non
 def test_the_week_and_the_targets_are_said_in_a_line_each(net: Network) -> None:
     for day, seconds in ((16, 600), (20, 600), (9, 1200), (13, 1200)):
         net.total("desk:vn83-a:land", "1d", local(0, day=day), waits(seconds))
+    net.client.app.state.province_summary.first_wait_s = 60  # type: ignore[attr-defined]
     words = section(page(net, "/?lang=en"), "week")
     assert "Shorter waits Mean 10 min, last week 20 min" in words
     assert "on course" in section(page(net, "/?lang=en"), "targets")
@@ -197,8 +198,9 @@ def test_renderings_wait_for_each_other_and_only_the_newest_stay() -> None:
     assert (rendered, cache._bodies) == (["b"], {"b": b"b"})
 
 
-def test_a_costly_figure_is_computed_at_once_first_and_renewed_beside_the_page_later() -> None:
-    time, computed = [0], []
+def test_a_costly_figure_is_computed_beside_the_page_and_the_last_one_shown_meanwhile() -> None:
+    time, computed, may_end = [0], list[int](), threading.Event()
+    figure: LatestFigure[int] = LatestFigure(lambda: time[0], 50)
 
     def compute() -> int:
         computed.append(time[0])
@@ -206,15 +208,18 @@ def test_a_costly_figure_is_computed_at_once_first_and_renewed_beside_the_page_l
             raise StoreUnavailable("gone")
         return time[0]
 
-    figure: LatestFigure[int] = LatestFigure(lambda: time[0], 50)
-    assert (figure.get("a", compute), figure.get("a", compute), len(computed)) == (0, 0, 1)
-    time[0] = 100
-    assert figure.get("a", compute) == 0
+    def compute_slowly() -> int:
+        assert may_end.wait(10)
+        return 400
+
+    assert (figure.get("a", compute, 10), figure.get("a", compute, 10), computed) == (0, 0, [0])
+    for now, shown in ((100, 0), (200, 100)):
+        time[0] = now
+        assert figure.get("a", compute, 10) == shown
+        with figure._lock:
+            assert computed[-1] == now
+    assert figure.get("b", compute_slowly, 0.001) is None
+    may_end.set()
     with figure._lock:
-        assert figure.get("a", compute) == 100
-    time[0] = 200
-    assert figure.get("a", compute) == 100
-    with figure._lock:
-        assert computed == [0, 100, 200]
-    time[0] = 300
-    assert figure.get("b", compute) == 300
+        pass
+    assert figure.get("b", compute_slowly, 10) == 400
