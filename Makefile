@@ -68,3 +68,4 @@ screenshot: $(STAMP) ## take the pictures of docs/pictures again, in Chromium
 	@scripts/system-packages
 	@mkdir -p docs/pictures
 	@$(BIN)/pytest -q tests/flow/test_browser.py -k "picture or imported" --pictures docs/pictures
+	@$(BIN)/pytest -q tests/flow/test_tour.py --pictures docs/pictures
