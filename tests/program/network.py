@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fastapi.testclient import TestClient
 
     from telemetry.core.calendar.windows import BucketWidth
+    from telemetry.store import Store
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 NOW = to_ms(datetime(2026, 11, 23, 10, 2, 30, tzinfo=ZONE))
@@ -100,7 +101,7 @@ def waits(*seconds: int) -> dict[str, int]:
 class Network:
     """The store, the questions over it and a client."""
 
-    store: SqliteStore
+    store: Store
     queries: Queries
     client: TestClient
     time: list[int]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from telemetry.core.inventory import Inventory
+    from telemetry.store import Store
 
 OPEN = Objective("open", "Mở cửa", "Open", "centre", "availability", 0.995, 28)
 WAIT = Objective("wait", "Chờ", "Wait", "centre", "wait", 0.8, 28, threshold_ms=900_000)
@@ -34,7 +35,12 @@ def promised() -> Inventory:
 
 def promising(path: Path, declared: Inventory | None = None) -> Network:
     """Return the network with objectives, nothing heard or judged yet."""
-    store, clock = SqliteStore(path / "store.db"), [NOW]
+    return promising_on(SqliteStore(path / "store.db"), declared)
+
+
+def promising_on(store: Store, declared: Inventory | None = None) -> Network:
+    """Return the network with objectives on a store of any kind."""
+    clock = [NOW]
     found = declared or promised()
     queries = Queries(store, lambda: found, lambda: clock[0])
     return Network(store, queries, client_over(queries), clock)

@@ -12,6 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from fastapi.routing import APIRoute
 
 from api.pages import ROUTERS
+from tests.page_examples import EXAMPLES, REFUSED
 from tests.page_server import serving_queries
 from tests.program.network import busy
 from tests.program.promises import judged, promising
@@ -25,31 +26,6 @@ if TYPE_CHECKING:
 WIDTHS = (320, 390, 1280, 1920)
 RULES = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}
 CONTRAST = {"type": "rule", "values": ["color-contrast"]}
-EXAMPLES: dict[str, tuple[str, ...]] = {
-    "/": ("/", "/?from=2026-11-16&to=2026-11-22", "/?from=yesterday"),
-    "/alerts": ("/alerts",),
-    "/badges": ("/badges",),
-    "/centres/{ident}": (
-        "/centres/vn83-a",
-        "/centres/vn83-c",
-        "/centres/replay-bank",
-        "/centres/vn83-a?from=2026-11-16&to=2026-11-22",
-        "/centres/vn83-a?from=2026-11-20&to=2026-11-20",
-        "/centres/vn83-a?from=yesterday",
-    ),
-    "/data-quality": ("/data-quality",),
-    "/incidents": ("/incidents", "/incidents?from=2026-11-17&to=2026-11-23"),
-    "/datasets": ("/datasets",),
-    "/kpis": ("/kpis",),
-    "/kpis/{ident}": ("/kpis/Q-01",),
-    "/kpis/commitments": ("/kpis/commitments",),
-    "/models": ("/models",),
-    "/objectives": ("/objectives",),
-    "/objectives/{ident}": ("/objectives/open?scope=centre:vn83-a", "/objectives/wait"),
-}
-"""Addresses to look at, by route; a route that only sends files has none."""
-REFUSED = ("/?from=yesterday", "/centres/vn83-a?from=yesterday", "/centres/vn83-c")
-"""Addresses that are answered by the page of an error."""
 SPILLING = """() => [...document.querySelectorAll(
     ".card .tag, .card p, .systems .tag, td .tag, th .tag"
 )].filter(inner => {
