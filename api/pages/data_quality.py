@@ -228,7 +228,7 @@ def _device_row(
         (
             TableCell(
                 device.device, href=place_href(scope, inventory, served),
-                note=partial(place_name, scope, inventory, locale),
+                note=partial(place_name, scope, inventory, locale) if device.device in inventory.devices else "",
             ),
             TableCell(device.outbox_count),
             *_row_cells(device),
