@@ -182,6 +182,10 @@ class PageLocale:
         """Return a date with its weekday."""
         return str(format_date(day, "EEE dd/MM/y" if self.lang == "vi" else "EEE d MMM y", locale=self.lang))
 
+    def weekday(self, day: date) -> str:
+        """Return the weekday of a date, short."""
+        return str(format_date(day, "EEE", locale=self.lang))
+
     def short_day(self, day: date) -> str:
         """Return a date with its weekday and without its year."""
         return str(format_date(day, "EEE dd/MM" if self.lang == "vi" else "EEE d MMM", locale=self.lang))

@@ -11,6 +11,7 @@ from pydantic import StringConstraints
 from api.deps import QueriesDep
 from api.heavy_queries import HeavyQueryDep
 from api.schemas.availability import AvailabilityRow
+from api.schemas.calendar_entries import CalendarEntryResponse
 from api.schemas.days import CalendarDayResponse, DueDateEnvelope, DueDateResponse, TimelineInterval
 from api.schemas.envelope import ResponseMeta, WindowEnvelope, WindowMeta
 from api.times import WindowParam
@@ -19,6 +20,7 @@ from telemetry.core.calendar.working_days import MAX_WORKING_DAYS, Pause, due_da
 from telemetry.core.inventory import UnknownPolicy
 from telemetry.core.scope import Scope
 from telemetry.queries.availability import AvailabilityDimension, ClockKind
+from telemetry.queries.calendar_entries import calendar_entries
 from telemetry.queries.errors import BadWindow
 from telemetry.queries.timeline import open_time_account, past_window
 
@@ -119,6 +121,16 @@ def parse_pause(text: str) -> Pause:
         msg = f"`pause` is {text!r}: its last day must not be before its first"
         raise BadWindow(msg)
     return pause
+
+
+@router.get("/maintenance", operation_id="maintenance", tags=["calendar"])
+def list_maintenance(queries: QueriesDep, span: WindowParam) -> WindowEnvelope[CalendarEntryResponse]:
+    """List planned maintenance, holidays, swapped days and exceptions; by default of 31 days back and 92 ahead."""
+    zone, now = queries.zone(), queries.now()
+    window = span.resolve(zone, lambda: Window(now - 31 * DAY, now + 92 * DAY))
+    entries = calendar_entries(queries.inventory(), window)
+    data = [CalendarEntryResponse.from_entry(entry, zone) for entry in entries]
+    return WindowEnvelope(data=data, meta=WindowMeta.for_window(queries, window, zone, None))
 
 
 @router.get("/devices/{device}/timeline", operation_id="device_timeline", tags=["timeline"])

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
 from api.deps import QueriesDep
 from api.paging import PageParam
-from api.schemas.envelope import Envelope, ResponseMeta
+from api.schemas.envelope import Envelope, ResponseMeta, WindowEnvelope, WindowMeta
 from api.schemas.network import (
     ApiCondition,
     CentreDetail,
     CentreSummary,
     DeviceResponse,
+    LatencyRow,
     NetworkStatusResponse,
     SystemDetailResponse,
     SystemSummary,
 )
+from api.times import WindowParam
+from telemetry.queries.buckets import bucket_query
 
 router = APIRouter()
 
@@ -70,14 +73,26 @@ def get_device(device: str, queries: QueriesDep) -> Envelope[DeviceResponse]:
 
 @router.get("/systems", operation_id="systems", tags=["systems"])
 def list_systems(queries: QueriesDep, page: PageParam) -> Envelope[list[SystemSummary]]:
-    """List systems by id."""
+    """List systems by id, with the figures of their last 24 hours, 7 days and 28 days."""
     part, following = page.slice_rows(queries.network().systems(), lambda v: (v.system.id,))
-    data = [SystemSummary.from_view(view, queries.zone()) for view in part]
+    inventory = queries.inventory()
+    data = [SystemSummary.from_detail(queries.systems.detail(view.system.id), inventory) for view in part]
     return Envelope(data=data, meta=ResponseMeta.current(queries), next=following)
 
 
 @router.get("/systems/{system}", operation_id="system", tags=["systems"])
 def get_system(system: str, queries: QueriesDep) -> Envelope[SystemDetailResponse]:
     """Return one system with its vantage table, availability, latency and certificate."""
-    detail = SystemDetailResponse.from_detail(queries.system_detail(system), queries.zone())
+    detail = SystemDetailResponse.with_quorum(queries.systems.detail(system), queries.inventory())
     return Envelope(data=detail, meta=ResponseMeta.current(queries))
+
+
+@router.get("/systems/{system}/latency", operation_id="system_latency", tags=["systems"])
+def list_latency(
+    system: str, queries: QueriesDep, span: WindowParam, bucket: Literal["total", "1h", "1d"] = "1h"
+) -> WindowEnvelope[LatencyRow]:
+    """List a system's probes and their latency bucket by bucket; by default the last 24 hours."""
+    zone = queries.zone()
+    query = bucket_query(span.resolve(zone, queries.last_24_hours), bucket, zone)
+    data = [LatencyRow.from_bucket(row, zone) for row in queries.systems.latency(system, query)]
+    return WindowEnvelope(data=data, meta=WindowMeta.for_window(queries, query.window, zone, None))

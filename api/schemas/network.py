@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from api.schemas.availability import SecondsByState, account_fields
-from api.schemas.envelope import ApiModel
+from api.schemas.envelope import ApiModel, window_fields
 from api.schemas.objectives import SloBadge, SloStateCounts
 from api.schemas.queues import CurrentQueueResponse, TodayFigures
 from api.times import rfc3339, rfc3339_or_none
 from telemetry.core.protocol.events import ChainCertificate
 from telemetry.core.scope import Scope
-from telemetry.queries.systems import vantage_points
+from telemetry.queries.impact import dependent_centres
 from telemetry.queries.views import count_states
 
 if TYPE_CHECKING:
@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from telemetry.core.figures.histograms import LatencyHistogram
     from telemetry.core.fold.live_row_types import AvailabilityState, CallNow
     from telemetry.core.in_service import ServicePeriod
+    from telemetry.core.inventory import Inventory
+    from telemetry.queries.availability import AvailabilityResult
     from telemetry.queries.network import NetworkStatus
     from telemetry.queries.queues import CurrentQueue
     from telemetry.queries.slos import SloIndex
-    from telemetry.queries.systems import SystemDetail, VantageView
-    from telemetry.queries.views import CentreView, DeviceView, SystemView
+    from telemetry.queries.systems import LatencyBucket, SystemDetail, VantageView
+    from telemetry.queries.views import CentreView, DeviceView
 
 ApiState = Literal["up", "down", "unknown"]
 ApiCondition = Literal[
@@ -234,38 +236,6 @@ class VantagePoint(ApiModel):
         return cls.build(point, point.observation, at=at, **unobserved)
 
 
-class SystemSummary(ApiModel):
-    """A digital system, up when `quorum` vantage points report it up; the table includes those without reports."""
-
-    id: str
-    name_vi: str
-    name_en: str
-    kind: str
-    critical: bool
-    quorum: int
-    condition: ApiCondition
-    reasons: list[ConditionReason]
-    state: ApiState
-    at: str | None
-    vantage: list[VantagePoint]
-    in_service_from: str | None
-    in_service_to: str | None
-
-    @classmethod
-    def from_view(cls, view: SystemView, zone: ZoneInfo, **own: object) -> Self:
-        """Return a digital system; `own` are the fields that a subclass adds."""
-        return cls.build(
-            view.system,
-            condition=view.condition,
-            reasons=[ConditionReason.from_reason(reason, zone) for reason in view.assessment.reasons],
-            **period_fields(view.period, zone),
-            state=view.state,
-            at=rfc3339_or_none(view.row.at if view.row else None, zone),
-            vantage=[VantagePoint.from_view(point, zone) for point in vantage_points(view)],
-            **own,
-        )
-
-
 class QuorumCounts(ApiModel):
     """k of n vantage points must report it up; counts by state."""
 
@@ -285,6 +255,11 @@ class AvailabilitySummary(ApiModel):
     high: float | None
     coverage: float | None
     coverage_sufficient: bool | None
+
+    @classmethod
+    def from_result(cls, result: AvailabilityResult) -> Self:
+        """Return the account of all of a window."""
+        return cls.build(**account_fields(result.overall, result.ratio_of(result.overall)))
 
 
 class LatencySummary(ApiModel):
@@ -322,28 +297,80 @@ class CertificateExpiry(ApiModel):
         )
 
 
-class SystemDetailResponse(SystemSummary):
-    """A digital system with its quorum, availability, latency and certificate."""
+class SystemSummary(ApiModel):
+    """A digital system, up when `quorum` vantage points report it up; the table includes those without reports."""
 
-    quorum_of: QuorumCounts
+    id: str
+    name_vi: str
+    name_en: str
+    kind: str
+    critical: bool
+    owner_agency: str = Field(description="who answers for it; empty when that is not declared")
+    services: list[str] = Field(description="services that cannot be given without it; empty when not declared")
+    dependent_centres: int = Field(description="centres with such a service", ge=0)
+    quorum: int
+    condition: ApiCondition
+    reasons: list[ConditionReason]
+    state: ApiState
+    at: str | None
+    vantage: list[VantagePoint]
     availability_24h: AvailabilitySummary
+    availability_7d: AvailabilitySummary = Field(
+        description="the last 7 days: time by state, availability and coverage"
+    )
     availability_28d: AvailabilitySummary
     latency_24h: LatencySummary
     tls_expiry: CertificateExpiry | None
+    in_service_from: str | None
+    in_service_to: str | None
 
     @classmethod
-    def from_detail(cls, detail: SystemDetail, zone: ZoneInfo) -> Self:
-        """Return a digital system in full."""
-        voting_points, day, month = detail.voting_points, detail.last_day, detail.last_28_days
-        return cls.from_view(
-            detail.view,
-            zone,
-            quorum_of=QuorumCounts(k=detail.quorum, n=len(voting_points), **count_states(voting_points)),
-            availability_24h=AvailabilitySummary.build(**account_fields(day.overall, day.ratio_of(day.overall))),
-            availability_28d=AvailabilitySummary.build(**account_fields(month.overall, month.ratio_of(month.overall))),
-            latency_24h=LatencySummary.from_histogram(detail.latency),
+    def from_detail(cls, detail: SystemDetail, inventory: Inventory, **own: object) -> Self:
+        """Return a digital system; `own` are the fields that a subclass adds."""
+        view, figures, zone = detail.view, detail.figures, inventory.zone
+        return cls.build(
+            view.system,
+            services=list(view.system.services),
+            dependent_centres=len(dependent_centres(inventory, view.system)),
+            condition=view.condition,
+            reasons=[ConditionReason.from_reason(reason, zone) for reason in view.assessment.reasons],
+            **period_fields(view.period, zone),
+            state=view.state,
+            at=rfc3339_or_none(view.row.at if view.row else None, zone),
+            vantage=[VantagePoint.from_view(point, zone) for point in detail.vantage_points],
+            availability_24h=AvailabilitySummary.from_result(figures.last_day),
+            availability_7d=AvailabilitySummary.from_result(figures.last_7_days),
+            availability_28d=AvailabilitySummary.from_result(figures.last_28_days),
+            latency_24h=LatencySummary.from_histogram(figures.latency),
             tls_expiry=CertificateExpiry.from_view(detail.earliest_expiry, zone),
+            **own,
         )
+
+
+class SystemDetailResponse(SystemSummary):
+    """A digital system with its quorum."""
+
+    quorum_of: QuorumCounts
+
+    @classmethod
+    def with_quorum(cls, detail: SystemDetail, inventory: Inventory) -> Self:
+        """Return a digital system in full."""
+        points = detail.voting_points
+        quorum = QuorumCounts(k=detail.quorum, n=len(points), **count_states(points))
+        return cls.from_detail(detail, inventory, quorum_of=quorum)
+
+
+class LatencyRow(ApiModel):
+    """The probes of a system in one bucket."""
+
+    from_: str = Field(serialization_alias="from")
+    to: str
+    latency: LatencySummary = Field(description="probes of the bucket; percentiles are null without a successful one")
+
+    @classmethod
+    def from_bucket(cls, bucket: LatencyBucket, zone: ZoneInfo) -> Self:
+        """Return a bucket."""
+        return cls.build(**window_fields(bucket.window, zone), latency=LatencySummary.from_histogram(bucket.latency))
 
 
 class CentreCounts(ApiModel):

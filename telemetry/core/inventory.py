@@ -95,7 +95,10 @@ class DeclaredPeriod:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """A monitored digital system; `quorum` of its vantage points decide up or down (k-of-n)."""
+    """A monitored digital system; `quorum` of its vantage points decide up or down (k-of-n).
+
+    `services` are the ids of those that cannot be given without it; empty: not declared.
+    """
 
     id: str
     name_vi: str
@@ -109,6 +112,8 @@ class System:
     critical: bool = True
     maintenance: tuple[MaintenancePlan, ...] = ()
     declared_period: DeclaredPeriod = DeclaredPeriod()
+    owner_agency: str = ""
+    services: tuple[str, ...] = ()
 
     def calendar(self, zone: ZoneInfo) -> Calendar:
         """Return its calendar: round the clock but for planned maintenance."""

@@ -82,7 +82,7 @@ def _build_inventory(folder: InventoryFolder, *, simulated: bool) -> Inventory:
     build.check_centre_ids(calendar, "centre_days", centres)
     rows = folder.read_csv("devices.csv", build.DEVICE_KEYS)
     devices = build.build_devices(rows, centres, simulated=simulated)
-    systems = build.build_systems(folder.read_toml("systems.toml"), centres, devices, province_settings)
+    systems = build.build_systems(folder.read_toml("systems.toml"), centres, devices, services, province_settings)
     province_settings.calendar_tables.check_references(centres, systems)
     inventory = Inventory(
         version="",

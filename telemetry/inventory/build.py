@@ -56,7 +56,8 @@ DEVICE_KEYS = AllowedKeys(("id", "centre", "kind"), ("every_ms", "critical", "fr
 SERVICE_KEYS = AllowedKeys(("id", "name_vi", "name_en"), ("owner_agency",))
 SYSTEM_DEFAULT_KEYS = ("every_s", "quorum", "vantage")
 SYSTEM_KEYS = AllowedKeys(
-    ("id", "name_vi", "name_en", "kind", "probe", "target"), (*SYSTEM_DEFAULT_KEYS, "critical", "from", "to")
+    ("id", "name_vi", "name_en", "kind", "probe", "target"),
+    (*SYSTEM_DEFAULT_KEYS, "critical", "from", "to", "owner_agency", "services"),
 )
 
 
@@ -263,13 +264,14 @@ def _check_within_centre(r: Record, own: DeclaredPeriod, centre: DeclaredPeriod)
 
 
 def build_systems(
-    doc: TomlDocument, centres: Mapping[str, Centre], devices: Mapping[str, Device], province: ProvinceSettings
-) -> dict[str, System]:
+    doc: TomlDocument, centres: Mapping[str, Centre], devices: Mapping[str, Device], services: Mapping[str, Service],
+    province: ProvinceSettings,
+) -> dict[str, System]:  # fmt: skip
     """Build the digital systems with their planned maintenance; `[defaults]` has values that a system may omit."""
     doc.record(AllowedKeys((), ("defaults", "system")))
     defaults = doc.record(AllowedKeys((), SYSTEM_DEFAULT_KEYS), "defaults")
     records = doc.records("system", SYSTEM_KEYS)
-    built = index_by(records, "id", lambda record: _build_system(record, defaults, devices, province.zone))
+    built = index_by(records, "id", lambda record: _build_system(record, defaults, devices, services, province.zone))
     for record in records:
         if (ident := record.text("id", "")) in centres:
             record.add_fault("id", f"{ident!r} is a centre: their data would be one", "choose another id")
@@ -277,7 +279,9 @@ def build_systems(
     return {ident: replace(system, maintenance=maintenance_of(ident)) for ident, system in built.items()}
 
 
-def _build_system(r: Record, defaults: Record, devices: Mapping[str, Device], zone: ZoneInfo) -> System:
+def _build_system(
+    r: Record, defaults: Record, devices: Mapping[str, Device], services: Mapping[str, Service], zone: ZoneInfo
+) -> System:
     every, quorum, vantage_source = (r if key in r.values else defaults for key in SYSTEM_DEFAULT_KEYS)
     vantage = _parse_vantage(vantage_source, devices)
     needed = quorum.integer("quorum", 1, 1000, 1)
@@ -291,7 +295,16 @@ def _build_system(r: Record, defaults: Record, devices: Mapping[str, Device], zo
         kind=r.choice("kind", SYSTEM_KINDS), probe=probe, target=target,
         every_ms=1000 * every.integer("every_s", 5, MAX_INTERVAL_MS // 1000, 300), quorum=needed, vantage=vantage,
         critical=r.flag("critical", default=True), declared_period=parse_period(r, zone),
+        owner_agency=r.text("owner_agency", ""), services=_parse_dependent_services(r, services),
     )  # fmt: skip
+
+
+def _parse_dependent_services(r: Record, services: Mapping[str, Service]) -> tuple[str, ...]:
+    """Return the services that cannot be given without a system."""
+    names = r.text_list("services")
+    for name in names:
+        r.check_reference("services", name, services, "service")
+    return names
 
 
 def _parse_vantage(r: Record, devices: Mapping[str, Device]) -> tuple[str, ...]:

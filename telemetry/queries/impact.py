@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from telemetry.core.inventory import Inventory, System
     from telemetry.core.scope import Scope
     from telemetry.queries.network import NetworkView
     from telemetry.queries.slos import SloIndex
@@ -39,7 +40,16 @@ def impact_of(network: NetworkView, slos: SloIndex, scope: Scope) -> Impact:
     objectives = tuple(slo.objective.id for slo in slos.at_scope(scope))
     if scope.kind == "system":
         system = network.system(scope.id).system
-        return Impact(system.name_vi, system.name_en, system.kind, system.critical, "", (), objectives, "")
+        return Impact(
+            system.name_vi,
+            system.name_en,
+            system.kind,
+            system.critical,
+            "",
+            system.services,
+            objectives,
+            system.owner_agency,
+        )
     if scope.kind == "device":
         view = network.device(scope.id)
         centre = network.centre(view.centre)
@@ -50,3 +60,10 @@ def impact_of(network: NetworkView, slos: SloIndex, scope: Scope) -> Impact:
         services, kind, critical = centre.services, centre.level, True
     owner = centre.owner_agency
     return Impact(centre.name_vi, centre.name_en, kind, critical, centre.id, services, objectives, owner)
+
+
+def dependent_centres(inventory: Inventory, system: System) -> tuple[str, ...]:
+    """Return the declared centres, by id, with a service that cannot be given without a system."""
+    services = set(system.services)
+    centres = sorted(inventory.centres.items())
+    return tuple(ident for ident, centre in centres if not centre.imported and services.intersection(centre.services))

@@ -41,7 +41,7 @@ from telemetry.queries.slo_history import ScopedSloQuery, budget_spending, slo_h
 from telemetry.queries.slos import build_slo_index
 from telemetry.queries.snapshot import SnapshotCache
 from telemetry.queries.staffing_plans import StaffingPlans
-from telemetry.queries.systems import read_system_detail
+from telemetry.queries.systems import SystemQueries
 from telemetry.queries.timeline import TimelineInput, build_timeline, read_sums
 from telemetry.queries.totals_cache import TotalsCache
 from telemetry.queries.wait_models import WaitModelCards
@@ -72,7 +72,6 @@ if TYPE_CHECKING:
     from telemetry.queries.slos import SloIndex
     from telemetry.queries.snapshot import Snapshot
     from telemetry.queries.staffing_plans import PresentExpectation
-    from telemetry.queries.systems import SystemDetail
     from telemetry.queries.timeline import TimelineSegment
     from telemetry.queries.views import CentreView, DeviceView
     from telemetry.queries.wait_models import CentreWithoutModel, WaitModelCard
@@ -93,6 +92,7 @@ class Queries:
         self._totals_cache = TotalsCache(store, lambda: self.snapshot().reopened_at, clock)
         self._open_windows_cache = OpenWindowsCache()
         self._network_views = NetworkViewCache()
+        self.systems = SystemQueries(store, self.network, self.availability, clock)
         self.incidents = IncidentQueries(
             store, self.network, lambda: self.snapshot().reopened_at, self._open_windows_cache, clock
         )
@@ -156,11 +156,6 @@ class Queries:
     def device(self, ident: str) -> DeviceView:
         """Return one device."""
         return self.network().device(ident)
-
-    def system_detail(self, ident: str) -> SystemDetail:
-        """Return one digital system with its vantage table and the figures of its last day and 28 days."""
-        view = self.network().system(ident)
-        return read_system_detail(self._store, self.availability, view, self.zone(), self._clock())
 
     def timeline(self, scope: str, window: Window, sli: AvailabilityDimension = "service") -> list[TimelineSegment]:
         """Return a device's or centre's time as segments; the window is past and of whole slots."""

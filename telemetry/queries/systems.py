@@ -1,27 +1,31 @@
-"""One digital system in full: vantage table, availability, latency, certificates; it must not read raw events."""
+"""Digital systems in full: vantage table, availability, latency, certificates; it must not read raw events."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.windows import DAY, SLOT, Window, floor
 from telemetry.core.figures.histograms import latency_histogram
-from telemetry.core.fold.totals import add_sums
+from telemetry.core.fold.totals import add_sums, add_to_sums
 from telemetry.core.scope import Scope
 from telemetry.queries.buckets import bucket_query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from zoneinfo import ZoneInfo
 
     from telemetry.core.figures.histograms import LatencyHistogram
     from telemetry.core.fold.live_row_types import AvailabilityState, VantageNow
-    from telemetry.core.fold.totals import Total
     from telemetry.queries.availability import AvailabilityResult
+    from telemetry.queries.buckets import BucketQuery
+    from telemetry.queries.network import NetworkView
     from telemetry.queries.totals_cache import TotalsReader
     from telemetry.queries.views import SystemView
+
+FIGURES_TTL_MS = 30_000
+"""How long figures are cached within a slot: late probes of its last minutes are seen that late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +39,23 @@ class VantageView:
 
 
 @dataclass(frozen=True, slots=True)
+class SystemFigures:
+    """The accounts of a system's last 24 hours, 7 days and 28 days, and the latency of the last 24 hours."""
+
+    last_day: AvailabilityResult
+    last_7_days: AvailabilityResult
+    last_28_days: AvailabilityResult
+    latency: LatencyHistogram
+
+
+@dataclass(frozen=True, slots=True)
 class SystemDetail:
     """A system with its figures; `quorum` of the voting points must report it up."""
 
     view: SystemView
     vantage_points: tuple[VantageView, ...]
     quorum: int
-    last_day: AvailabilityResult
-    last_28_days: AvailabilityResult
-    latency: LatencyHistogram
+    figures: SystemFigures
 
     @property
     def voting_points(self) -> tuple[VantageView, ...]:
@@ -61,29 +73,74 @@ class SystemDetail:
         return min(points_by_days, key=itemgetter(0), default=(0, None))[1]
 
 
-def read_system_detail(
-    store: TotalsReader, availability: Callable[[str, Window], AvailabilityResult], view: SystemView, zone: ZoneInfo,
-    now: int,
-) -> SystemDetail:  # fmt: skip
-    """Read the figures of a system's last day and 28 days; `availability` accounts for a scope and window."""
-    scope, end = Scope.system(view.system.id), floor(now, SLOT)
-    day, month = Window(end - DAY, end), Window(end - 28 * DAY, end)
-    last_day, last_28_days = (availability(scope, window) for window in (day, month))
-    runs = bucket_query(day, "total", zone).runs_to_read()
-    totals = [total for width, window in runs for total in store.totals([scope.id], width, window, "system")]
-    return build_system_detail(view, last_day, last_28_days, totals)
+@dataclass(frozen=True, slots=True)
+class LatencyBucket:
+    """The probes of a system in one bucket."""
+
+    window: Window
+    latency: LatencyHistogram
 
 
-def build_system_detail(
-    view: SystemView, last_day: AvailabilityResult, last_28_days: AvailabilityResult, totals: Iterable[Total]
-) -> SystemDetail:
-    """Join a system's view with its availability and its totals of the last day."""
-    points = tuple(vantage_points(view))
-    voting_count = len(view.system.vantage) or len(points)
-    quorum = min(view.system.quorum, voting_count) if voting_count else view.system.quorum
-    return SystemDetail(
-        view, points, quorum, last_day, last_28_days, latency_histogram(add_sums(t.sums for t in totals))
-    )
+@dataclass(frozen=True, slots=True)
+class _CachedFigures:
+    slot: int
+    reopened_at: int
+    expires_at: int
+    figures: SystemFigures
+
+
+class SystemQueries:
+    """Answers what is known of digital systems; `availability` accounts for a scope and window, `clock` is Unix ms."""
+
+    def __init__(
+        self, store: TotalsReader, network: Callable[[], NetworkView],
+        availability: Callable[[str, Window], AvailabilityResult], clock: Callable[[], int],
+    ) -> None:  # fmt: skip
+        self._store, self._network, self._availability, self._clock = store, network, availability, clock
+        self._cached: dict[str, _CachedFigures] = {}
+
+    def detail(self, ident: str) -> SystemDetail:
+        """Return one system with its vantage table and figures; raises NotFound."""
+        view = self._network().system(ident)
+        points = tuple(vantage_points(view))
+        voting_count = len(view.system.vantage) or len(points)
+        quorum = min(view.system.quorum, voting_count) if voting_count else view.system.quorum
+        return SystemDetail(view, points, quorum, self._figures(ident))
+
+    def details(self) -> list[SystemDetail]:
+        """Return all systems by id."""
+        return [self.detail(ident) for ident in sorted(self._network().inventory.systems)]
+
+    def latency(self, ident: str, query: BucketQuery) -> list[LatencyBucket]:
+        """Return the latency of a system bucket by bucket, of those that have begun; raises NotFound."""
+        self._network().system(ident)
+        now = self._clock()
+        buckets = [bucket for bucket in query.buckets() if bucket.start <= now]
+        starts = [bucket.start for bucket in buckets]
+        sums: list[dict[str, int]] = [{} for _ in buckets]
+        for width, run in query.runs_to_read():
+            for total in self._store.totals([ident], width, run, "system"):
+                if (place := bisect_right(starts, total.start) - 1) >= 0:
+                    add_to_sums(sums[place], total.sums)
+        return [LatencyBucket(bucket, latency_histogram(own)) for bucket, own in zip(buckets, sums, strict=True)]
+
+    def _figures(self, ident: str) -> SystemFigures:
+        """Return a system's figures, read again when a slot has passed or its past was written again."""
+        now, reopened_at = self._clock(), self._network().snapshot.reopened_at(ident)
+        slot, cached = floor(now, SLOT), self._cached.get(ident)
+        is_valid = cached is not None and (cached.slot, cached.reopened_at) == (slot, reopened_at)
+        if cached is None or not is_valid or not 0 <= cached.expires_at - now <= FIGURES_TTL_MS:
+            figures = self._read_figures(ident, slot)
+            cached = self._cached[ident] = _CachedFigures(slot, reopened_at, now + FIGURES_TTL_MS, figures)
+        return cached.figures
+
+    def _read_figures(self, ident: str, end: int) -> SystemFigures:
+        day, week, month = (
+            self._availability(Scope.system(ident), Window(end - days * DAY, end)) for days in (1, 7, 28)
+        )
+        runs = bucket_query(Window(end - DAY, end), "total", self._network().inventory.zone).runs_to_read()
+        totals = [total for width, run in runs for total in self._store.totals([ident], width, run, "system")]
+        return SystemFigures(day, week, month, latency_histogram(add_sums(t.sums for t in totals)))
 
 
 def vantage_points(view: SystemView) -> Iterable[VantageView]:

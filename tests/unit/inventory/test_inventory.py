@@ -364,6 +364,7 @@ FAULTS = [
     ("systems.toml", '["vn83-83-gateway1"]', '"vn83-83-gateway1, x"', 23, "vantage", "there is no device"),
     ("systems.toml", '["vn83-83-gateway1"]', "[1]", 23, "vantage", "is not a list of texts"),
     ("systems.toml", "quorum = 1", "quorum = 2", 22, "quorum", "2 of 1 vantage points"),
+    ("systems.toml", "quorum = 1", 'quorum = 1\nservices = ["nobody"]', 23, "services", "'nobody'"),
     ("systems.toml", 'probe = "tcp"', 'probe = "ping"', 20, "probe", "'ping' is not known"),
     ("systems.toml", 'kind = "portal"', 'kind = "gate"', 12, "kind", "'gate' is not known"),
     ("systems.toml", "every_s = 300", "every_s = 1", 2, "every_s", "from 5 to"),
