@@ -12,7 +12,17 @@ from api.pages import kpis as kpis_page
 from api.pages.error_page import render_error_page
 from api.pages.navigation import served_paths
 from api.pages.render import load_renderer
-from api.pages.routers import alerts, centre_parts, finding, incidents, indicators, places, publications, service_levels
+from api.pages.routers import (
+    alerts,
+    centre_parts,
+    comparison,
+    finding,
+    incidents,
+    indicators,
+    places,
+    publications,
+    service_levels,
+)
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -26,6 +36,7 @@ ROUTERS = (
     indicators.router,
     service_levels.router,
     publications.router,
+    comparison.router,
 )
 """One a subject; a page's own module gathers what it shows."""
 

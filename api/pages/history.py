@@ -106,6 +106,7 @@ def build_context(
         "charts": build_charts(history, locale, place, threshold_s, queries.wait_target()),
         "tables": build_tables(history, locale, place, names, queries),
         "csv_href": place.path.rstrip("/") + "/history.csv" + period_query(days, service=place.service or ""),
+        "compare_href": _compare_href(place, days),
         "api_href": _api_href(place, days),
         "availability": _availability(queries, place, days, now),
         "day_with_data": _day_with_data(queries, place, days) if history.is_empty else None,
@@ -151,6 +152,11 @@ def summary_sentence(history: PeriodHistory, locale: PageLocale, threshold_s: in
             "h_summary_wait", mean=locale.minutes(wait.mean_s), within=within, limit=locale.minutes(threshold_s)
         )
     return sentence + "."
+
+
+def _compare_href(place: HistoryPlace, days: DayRange) -> str:
+    """Return the page that compares these days with those before."""
+    return "/compare" + period_query(days, periods="own", centre1=place.ident or "", service=place.service or "")
 
 
 def _api_href(place: HistoryPlace, days: DayRange) -> str:

@@ -215,9 +215,11 @@ class PageLocale:
 
     def short_day_of(self, t: int) -> str:
         """Return the local day and month of a time."""
-        return str(
-            format_date(to_local(t, self.zone).date(), "dd/MM" if self.lang == "vi" else "d MMM", locale=self.lang)
-        )
+        return self.short_date(to_local(t, self.zone).date())
+
+    def short_date(self, day: date) -> str:
+        """Return day and month."""
+        return str(format_date(day, "dd/MM" if self.lang == "vi" else "d MMM", locale=self.lang))
 
     def month(self, day: date) -> str:
         """Return the month of a day."""

@@ -10,6 +10,7 @@ from api.routes import (
     alerts,
     availability,
     centre_days,
+    comparison,
     datasets,
     forecasts,
     incidents,
@@ -35,5 +36,6 @@ def api_router() -> APIRouter:
         service,
     ):  # fmt: skip
         router.include_router(module.router, dependencies=[Depends(apply_etag)])
+    router.include_router(comparison.router, dependencies=[Depends(apply_etag)])
     router.include_router(event_stream.router)
     return router

@@ -43,9 +43,10 @@ class QueueFilter:
 QueueFilterParam = Annotated[QueueFilter, Depends()]
 
 
-def _validate_threshold(
+def validate_threshold(
     within: Annotated[int, Query(description="seconds; one of the exact bounds")] = 900,
 ) -> int:
+    """Return the threshold that waits are compared with; one that is no exact bound is a fault of the request."""
     try:
         return queue_figures({}).wait.within_threshold(within).threshold_s
     except ValueError as error:
@@ -69,7 +70,7 @@ class QueueHistoryParams:
     """The buckets of the history and the threshold that waits are compared with."""
 
     def __init__(
-        self, within: Annotated[int, Depends(_validate_threshold)], bucket: QueueBucket = "total",
+        self, within: Annotated[int, Depends(validate_threshold)], bucket: QueueBucket = "total",
         by: Annotated[
             QueueGroup | None, Query(description="one row for each; without it one for each centre and service")
         ] = None,

@@ -19,6 +19,7 @@ from telemetry.core.slo.periods import settled_until
 from telemetry.queries.availability import AvailabilityOptions, AvailabilityQuery, compute_availability
 from telemetry.queries.buckets import OpenWindowsCache, bucket_query
 from telemetry.queries.centre_days import CentreDays
+from telemetry.queries.comparison import Comparisons
 from telemetry.queries.completeness import StoreStatsCache
 from telemetry.queries.errors import BadScope, BadWindow, NotFound
 from telemetry.queries.forecasts import (
@@ -47,7 +48,7 @@ from telemetry.queries.totals_cache import TotalsCache
 from telemetry.queries.wait_models import WaitModelCards
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import date
     from zoneinfo import ZoneInfo
 
@@ -101,6 +102,7 @@ class Queries:
         self._wait_model_cards = WaitModelCards(store)
         self._staffing_plans = StaffingPlans()
         self._centre_days = CentreDays(store, self.network, self.service_periods, clock, self._open_windows_cache)
+        self._comparisons = Comparisons(store, self.network, self.availability, clock)
         self._cached_slo_index: tuple[object, SloIndex] | None = None
         self._cached_periods: tuple[object, object, ServicePeriods] | None = None
 
@@ -290,7 +292,7 @@ class Queries:
         views = network.centre_views() if centre is None else [network.centre_view(network.centre(centre))]
         rows = current_queues(views, service)
         if service is not None and not rows:
-            self._check_service(service)
+            self.check_service(service)
         return rows
 
     def queue_history(
@@ -303,7 +305,7 @@ class Queries:
         query = bucket_query(window, bucket, network.inventory.zone if centre is None else centres[0].zone)
         rows = queue_history_rows(self._store, centres, query, service, self._clock())
         if service is not None and not rows:
-            self._check_service(service, centres)
+            self.check_service(service, centres)
             if centre is not None and bucket == "total":
                 rows = (empty_queue_row(centres[0], service, query),)
         if by is not None:
@@ -330,7 +332,8 @@ class Queries:
         services = dict(self._inventory().services)
         return group_rows(rows, group_key(by, {c.id: c for c in centres}, services), counters)
 
-    def _check_service(self, service: str, centres: list[Centre] | None = None) -> None:
+    def check_service(self, service: str, centres: Sequence[Centre] | None = None) -> None:
+        """Raise NotFound for a service that neither the inventory nor one of the centres declares."""
         centre_services = {s for c in centres or () for s in c.services}
         known = service == UNDECLARED_SERVICE or service in self._inventory().services or service in centre_services
         if not known:
@@ -340,7 +343,7 @@ class Queries:
         """Return the expected arrivals of a centre's half hours that begin in the window."""
         declared = self.network().centre(centre)
         if service is not None:
-            self._check_service(service, [declared])
+            self.check_service(service, [declared])
         return expected_half_hours(declared, self.snapshot().forecasts.get(centre), window, service)
 
     def staffing(self, centre: str, day: date | None, rules: StaffingRules, change: WhatIf) -> StaffingPlan:
@@ -369,7 +372,7 @@ class Queries:
         """Return the queue figures of whole local days at a centre, or over all declared centres."""
         centres = self._declared_centres() if centre is None else [self.network().centre(centre)]
         if service is not None:
-            self._check_service(service, centres)
+            self.check_service(service, centres)
         in_service = ALWAYS_IN_SERVICE if centre is None else self.service_periods().window_of(f"centre:{centre}")
         return read_period_history(self._store, centres, days, service, self._clock(), in_service)
 
@@ -393,6 +396,11 @@ class Queries:
         """Return the start of the newest day with tickets of a centre, or of any; `before` (Unix ms), if given."""
         centres = [c.id for c in self._declared_centres()] if centre is None else [centre]
         return newest_day_with_tickets(self._store, centres, self._clock() if before is None else before)
+
+    @property
+    def comparisons(self) -> Comparisons:
+        """Return the questions about periods and places side by side."""
+        return self._comparisons
 
     @property
     def indicators(self) -> IndicatorQueries:

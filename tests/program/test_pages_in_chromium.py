@@ -30,6 +30,7 @@ PATHS = (
     "/centres/vn83-a?from=2026-11-20&to=2026-11-20",
     "/centres/replay-bank",
     "/badges",
+    "/compare?periods=own&from=2026-11-16&to=2026-11-22&centre1=vn83-a&centre2=vn83-b",
     "/kpis",
     "/kpis/Q-04b",
     "/objectives",

@@ -60,7 +60,7 @@
 
   // On a narrow screen a wide chart opens at its newest bar, that of a mean day at its morning.
   function showNewest() {
-    document.querySelectorAll(".panel:not(#chart-day) .scroll").forEach(function (box) {
+    document.querySelectorAll(".panel:not(#chart-day-panel) .scroll").forEach(function (box) {
       var bars = box.querySelectorAll(".bar, .s-frame"), newest = bars[bars.length - 1];
       if (newest) { box.scrollLeft = newest.getBoundingClientRect().right - box.getBoundingClientRect().right + 12; }
     });
