@@ -13,7 +13,7 @@ from telemetry.core.figures.accounting import (
     CoveredRatio,
     TimeByState,
     covered_ratio,
-    to_time_by_state,
+    time_in_scope,
 )
 from telemetry.core.inventory import DEFAULT_COVERAGE_FLOOR, Centre, local_date
 from telemetry.core.slo.periods import settled_until
@@ -128,10 +128,10 @@ class _BucketTime:
 
     def account(self) -> TimeByState:
         """Return the time by state; outages of the platform are not in scope."""
-        open_ms = max(0, self.open - self.not_in_service - self.platform_outage)
-        excluded_ms = self.excluded + self.not_in_service + self.platform_outage
-        time = to_time_by_state(open_ms, self.up, self.down, excluded_ms, not_in_service_ms=self.not_in_service)
-        return time.to_seconds()
+        return time_in_scope(
+            self.open, self.up, self.down, excluded_ms=self.excluded, not_in_service_ms=self.not_in_service,
+            platform_outage_ms=self.platform_outage,
+        ).to_seconds()  # fmt: skip
 
     def capacity_range(self) -> tuple[float, float] | None:
         """Return the working share of the counters: unknown ones as down, and as up; None without any."""

@@ -15,15 +15,18 @@ import structlog
 from telemetry.core.calendar.calendar_values import ALWAYS_OPEN
 from telemetry.core.calendar.opening_calendar import Calendar
 from telemetry.core.calendar.windows import HOUR, MINUTE, SLOT, Window, ceil, day_window, days_in, floor
+from telemetry.core.figures.chart_points import ChartedEntity, entity_chart
 from telemetry.core.fold import aggregation, fold
 from telemetry.core.fold.totals import encode_sums
 from telemetry.core.inventory import System
 from telemetry.core.protocol import events as ev
+from telemetry.core.scope import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from telemetry.core.calendar.windows import BucketWidth
+    from telemetry.core.figures.chart_points import EntityChart
     from telemetry.core.fold.sourced_event import SourcedEvent
     from telemetry.core.fold.totals import Total
     from telemetry.core.inventory import Inventory
@@ -124,10 +127,36 @@ class FoldJob:
 
     def write_totals(self, entity: str, width: BucketWidth, window: Window, totals: Sequence[Total]) -> None:
         """Replace the totals in the window, in the store and in the evaluator."""
-        self._store.replace_totals(entity, width, window, totals)
+        with_chart = width != "5m" and self._store.has_chart_points
+        chart = self._entity_chart(entity, width, window, totals) if with_chart else None
+        self._store.replace_totals(entity, width, window, totals, chart)
         if self._evaluator:
             with self.evaluator_guard("take"):
                 self._evaluator.on_totals(entity, width, window, totals)
+
+    def _entity_chart(
+        self, entity: str, width: BucketWidth, window: Window, totals: Sequence[Total]
+    ) -> EntityChart | None:
+        charted = self._charted_entity(entity)
+        return entity_chart(charted, width, window, totals, self._clock()) if charted else None
+
+    def write_chart(self, entity: str, width: BucketWidth, window: Window, totals: Sequence[Total]) -> None:
+        """Replace the chart points of a declared entity in the window by those of its stored totals."""
+        chart = self._entity_chart(entity, width, window, totals)
+        if chart is not None:
+            self._store.replace_chart(width, window, chart)
+
+    def _charted_entity(self, entity: str) -> ChartedEntity | None:
+        """Return what the chart points of an entity depend on beside its totals; None of an undeclared one."""
+        inventory, calendar, periods = self._inventory(), self.calendar_for(entity), self._contact_log.periods
+        centre = inventory.centres.get(entity)
+        if centre is not None:
+            own = (Scope.centre(entity), *(Scope.device(d.id) for d in inventory.devices_of(entity)))
+            timed = () if centre.imported else own
+            return ChartedEntity(entity, centre.province, calendar, timed, periods, centre.shown_service)
+        if entity in inventory.systems:
+            return ChartedEntity(entity, inventory.province, calendar, (Scope.system(entity),), periods, str)
+        return None
 
     @contextmanager
     def evaluator_guard(self, step: str) -> Iterator[None]:

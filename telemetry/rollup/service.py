@@ -18,6 +18,7 @@ from telemetry.core.fold.event_spans import dirty_hours
 from telemetry.core.fold.live_row_types import SLO_ROW_PREFIX
 from telemetry.core.fold.platform_heartbeat import PLATFORM_ENTITY, RECONNECT_GRACE_MS
 from telemetry.rollup.backlog import FoldBacklog
+from telemetry.rollup.chart_upkeep import ChartUpkeep
 from telemetry.rollup.contact_log import ContactLog
 from telemetry.rollup.event_reader import EventReader
 from telemetry.rollup.expected_waits import ExpectedWaits
@@ -93,6 +94,7 @@ class Rollup:
         self._forecasts = ForecastJob(store, inventory, self._faults, stopwatch)
         self._refold = Refold(store, self._outages, self._contact_log, self._faults, self._fold_part)
         self._reaggregation = Reaggregation(store, self._fold_job, clock, self._faults)
+        self._chart_upkeep = ChartUpkeep(store, self._fold_job, clock, self._faults)
         self._live_rows = LiveRowBuilder(
             event_cache, self._fold_job.late_change_at, self._contact_log.periods, self._faults, stopwatch,
             self._expected_waits,
@@ -291,6 +293,7 @@ class Rollup:
                 progress.elapsed_until = progress.current_hour
                 self._store.set_checkpoint(ELAPSED_HOURS_CHECKPOINT, progress.current_hour)
         self._reaggregation.step(self._inventory())
+        self._chart_upkeep.step(self._inventory())
 
     def _queue_elapsed_hours(self, at: int) -> None:
         """Queue the hours that have ended, also after an absence, for every entity for which they are not folded yet.

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from telemetry.core.calendar.windows import BucketWidth, Window
+    from telemetry.core.figures.chart_points import EntityChart
     from telemetry.core.figures.completeness import OutboxRowRanges
     from telemetry.core.fold.totals import Total
     from telemetry.store.unreadable import UnreadableRows
@@ -141,8 +142,18 @@ class Store(Protocol):
     def days_with_events(self) -> dict[str, list[Window]]:
         """Return for each entity the whole UTC days in which it has events, adjacent days merged, in order."""
 
-    def replace_totals(self, entity: str, width: BucketWidth, window: Window, totals: Sequence[Total]) -> None:
-        """Replace all the entity's totals of that width that start in the window."""
+    @property
+    def has_chart_points(self) -> bool:
+        """Return whether other tools read hours and days from this store: it takes the `chart` of `replace_totals`."""
+
+    def replace_totals(
+        self, entity: str, width: BucketWidth, window: Window, totals: Sequence[Total],
+        chart: EntityChart | None = None,
+    ) -> None:  # fmt: skip
+        """Replace all the entity's totals of that width that start in the window, and its chart points if given."""
+
+    def replace_chart(self, width: BucketWidth, window: Window, chart: EntityChart) -> None:
+        """Replace an entity's chart points in the window, and no total."""
 
     def totals(self, entities: Sequence[str], width: BucketWidth, window: Window, kind: str = "") -> list[Total]:
         """Return totals that start in the window; `kind` ('device', 'desk', 'centre', 'system') narrows scopes."""

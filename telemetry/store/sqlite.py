@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from telemetry.core.calendar.windows import BucketWidth
+    from telemetry.core.figures.chart_points import EntityChart
     from telemetry.core.figures.completeness import OutboxRowRanges
     from telemetry.core.scope import ScopeKind
     from telemetry.store import Batch, DeadLetter
@@ -272,7 +273,12 @@ class SqliteStore:
             days.setdefault(entity, []).append(Window(start, start + DAY))
         return {entity: merge(windows) for entity, windows in days.items()}
 
-    def replace_totals(self, entity: str, width: BucketWidth, window: Window, totals: Sequence[Total]) -> None:
+    has_chart_points = False
+
+    def replace_totals(
+        self, entity: str, width: BucketWidth, window: Window, totals: Sequence[Total],
+        chart: EntityChart | None = None,  # noqa: ARG002  # tools that chart read InfluxDB
+    ) -> None:  # fmt: skip
         """Replace the entity's totals of that width that start in the window."""
         with self._transaction() as db:
             sql = """DELETE FROM total WHERE unit = (SELECT id FROM name WHERE text = ?)
@@ -309,6 +315,9 @@ class SqliteStore:
                 self._names_by_key.clear()
             names = self._names_by_key[key] = tuple(map(sys.intern, text.split()))  # lists share most of their names
         return names
+
+    def replace_chart(self, width: BucketWidth, window: Window, chart: EntityChart) -> None:
+        """Do nothing: tools that chart read InfluxDB."""
 
     def totals(self, entities: Sequence[str], width: BucketWidth, window: Window, kind: str = "") -> list[Total]:
         """Return totals that start in the window."""

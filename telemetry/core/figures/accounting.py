@@ -131,3 +131,15 @@ def to_time_by_state(
 def sum_times(times: Iterable[TimeByState]) -> TimeByState:
     """Add times by state; exact in any order and any grouping."""
     return sum(times, TimeByState())
+
+
+def time_in_scope(  # the parts of one formula, by name
+    open_ms: int, up_ms: int, down_ms: int, *, excluded_ms: int, not_in_service_ms: int, platform_outage_ms: int
+) -> TimeByState:
+    """Return a window's time by state: outages of the platform and time out of service are excluded from its open time.
+
+    `open_ms` and `excluded_ms` are what the calendar says of the window; source: `docs/reference/availability.md`.
+    """
+    in_scope = max(0, open_ms - not_in_service_ms - platform_outage_ms)
+    excluded = excluded_ms + not_in_service_ms + platform_outage_ms
+    return to_time_by_state(in_scope, up_ms, down_ms, excluded, not_in_service_ms=not_in_service_ms)

@@ -22,6 +22,7 @@ from telemetry.core.figures.completeness import OutboxRowRanges
 from telemetry.errors import ConfigError, Fault, StoreUnavailable
 from telemetry.store import MAX_VERSION, MISSING_STORE_REMEDY, ChangeRecord, DeadLetter, LiveRow
 from telemetry.store.influx import influxql, line_protocol, reconcile, totals as total_points
+from telemetry.store.influx.charts import ChartWriter
 from telemetry.store.influx.documents import DocumentPart, document_lines, join_document
 from telemetry.store.influx.influxql import ProvinceTag, quote_string
 from telemetry.store.influx.journal import WriterJournal, record_lines, unstamped_record_lines
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from telemetry.core.calendar.windows import BucketWidth, Window
+    from telemetry.core.figures.chart_points import EntityChart
     from telemetry.core.fold.totals import Total
     from telemetry.store import Batch, StoredEvent
     from telemetry.store.influx.address import InfluxAddress
@@ -68,6 +70,7 @@ class InfluxStore:
         self._changes: WriterJournal[ChangeSpan] = WriterJournal(
             self._server, address.bucket, "change", span, self.unreadable
         )
+        self._charts = ChartWriter(self._server)
         self._row_range_pages = RowRangePages(self._server, address, self.unreadable)
         self._reconciler = reconcile.Reconciler(self._server, address, self._change_lines, self.unreadable)
 
@@ -219,17 +222,34 @@ class InfluxStore:
 
     # --- totals -------------------------------------------------------------------------------
 
-    def replace_totals(self, entity: str, width: BucketWidth, window: Window, totals: Sequence[Total]) -> None:
-        """Replace the entity's totals of that width that start in the window."""
+    has_chart_points = True
+
+    def replace_totals(
+        self, entity: str, width: BucketWidth, window: Window, totals: Sequence[Total],
+        chart: EntityChart | None = None,
+    ) -> None:  # fmt: skip
+        """Replace the entity's totals of that width that start in the window, and its chart points if given."""
         bucket = self._address.totals_bucket(width)
         where = f"unit = {quote_string(entity)} AND {self._own_condition(window)}"
         query = f"SELECT body::string FROM total WHERE {where} GROUP BY kind, province"
         (answer,) = self._server.query(bucket, tuple[int, str], query)
         existing = total_points.existing_bodies(self._province_tag.sort_own_last(answer))
         lines = total_points.total_lines(entity, totals, existing, self._province_tag.line_tag)
+        named = {f"total {width} {start} {kind}": line for (kind, start), line in lines.items()}
+        if chart is not None:
+            named |= self._charts.changed_lines(bucket, chart, width, window)
+        if named:
+            self._write_each(bucket, list(named.values()), [(entity, name) for name in named])
+        if chart is not None:
+            self._charts.remember(bucket, chart, width, window)
+
+    def replace_chart(self, width: BucketWidth, window: Window, chart: EntityChart) -> None:
+        """Replace an entity's chart points in the window, and no total."""
+        bucket = self._address.totals_bucket(width)
+        lines = self._charts.changed_lines(bucket, chart, width, window)
         if lines:
-            names = [(entity, f"total {width} {start} {kind}") for kind, start in lines]
-            self._write_each(bucket, list(lines.values()), names)
+            self._write_each(bucket, list(lines.values()), [(chart.entity, name) for name in lines])
+        self._charts.remember(bucket, chart, width, window)
 
     def _own_condition(self, window: Window) -> str:
         return f"{self._province_tag.condition} AND {influxql.time_condition(window)}"

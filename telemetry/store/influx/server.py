@@ -66,6 +66,7 @@ class InfluxSeries(Struct, Generic[RowT]):
 
     name: str = ""
     tags: dict[str, str] = {}
+    columns: list[str] = []
     values: list[RowT] = []
 
 
