@@ -66,8 +66,8 @@ class InfluxSeries(Struct, Generic[RowT]):
 
     name: str = ""
     tags: dict[str, str] = {}
-    columns: list[str] = []
     values: list[RowT] = []
+    columns: list[str] = []
 
 
 class _StatementResult(Struct, Generic[RowT]):
