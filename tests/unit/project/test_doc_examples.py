@@ -27,7 +27,23 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 PARSERS: dict[str, Callable[[str], object]] = {
     "json": json.loads, "toml": tomllib.loads, "yaml": lambda text: list(yaml.safe_load_all(text)),
 }  # fmt: skip
-LANGUAGES = {*PARSERS, "sh", "python", "promql", "http", "csv", "tsv", "jsonl", "ini", "text", "diff", "mermaid", ""}
+LANGUAGES = {
+    *PARSERS,
+    "sh",
+    "python",
+    "promql",
+    "flux",
+    "sql",
+    "http",
+    "csv",
+    "tsv",
+    "jsonl",
+    "ini",
+    "text",
+    "diff",
+    "mermaid",
+    "",
+}
 FENCE = re.compile(r"^(?P<indent> *)```(?P<language>[^\n`]*)\n(?P<text>.*?)^(?P=indent)```$", re.DOTALL | re.MULTILINE)
 EXAMPLES = [
     pytest.param(found["language"], textwrap.dedent(found["text"]), id=f"{path.relative_to(ROOT)}-{number}")
