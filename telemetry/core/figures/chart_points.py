@@ -50,7 +50,7 @@ SeriesTags = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class ChartPoint:
+class StoredChartPoint:
     """The sums of one series over the hour or day that begins at `start`, Unix ms; `tags` name the series."""
 
     kind: ChartKind
@@ -82,7 +82,7 @@ class EntityChart:
     entity_tag: Literal["centre", "system"]
     province: str
     kinds: tuple[ChartKind, ...]
-    points: Sequence[ChartPoint]
+    points: Sequence[StoredChartPoint]
 
 
 def entity_chart(
@@ -127,13 +127,13 @@ def _tags(entity: ChartedEntity, scope: Scope) -> SeriesTags:
 # --- counts -----------------------------------------------------------------------------------
 
 
-def _count_points(entity: ChartedEntity, totals: Iterable[Total]) -> Iterator[ChartPoint]:
+def _count_points(entity: ChartedEntity, totals: Iterable[Total]) -> Iterator[StoredChartPoint]:
     sums: dict[tuple[ChartKind, SeriesTags, int], dict[str, int]] = defaultdict(dict)
     for total in totals:
         scope = Scope(total.scope)
         if scope.kind in {"desk", "counters", "administration"}:
             add_to_sums(sums[scope.kind, _tags(entity, scope), total.start], _count_fields(scope.kind, total.sums))
-    return (ChartPoint(kind, tags, start, fields) for (kind, tags, start), fields in sums.items())
+    return (StoredChartPoint(kind, tags, start, fields) for (kind, tags, start), fields in sums.items())
 
 
 def _count_fields(kind: ScopeKind, sums: Mapping[str, int]) -> dict[str, int]:
@@ -158,7 +158,9 @@ def _system_counts(sums: Mapping[str, int]) -> dict[str, int]:
 # --- time -------------------------------------------------------------------------------------
 
 
-def _time_points(entity: ChartedEntity, buckets: Sequence[Window], totals: Iterable[Total]) -> Iterator[ChartPoint]:
+def _time_points(
+    entity: ChartedEntity, buckets: Sequence[Window], totals: Iterable[Total]
+) -> Iterator[StoredChartPoint]:
     if not buckets or not entity.timed:
         return
     clocks = _Clocks(entity.calendar, Window(buckets[0].start, buckets[-1].end))
@@ -168,7 +170,7 @@ def _time_points(entity: ChartedEntity, buckets: Sequence[Window], totals: Itera
         for bucket in buckets:
             fields = _time_fields(entity, scope, bucket, clocks, sums_of.get((scope, bucket.start), {}))
             if fields:
-                yield ChartPoint(kind, _tags(entity, scope), bucket.start, fields)
+                yield StoredChartPoint(kind, _tags(entity, scope), bucket.start, fields)
 
 
 class _Clocks:
