@@ -25,6 +25,8 @@ WITHIN_MS = 20_000
 PATHS = (
     "/",
     "/centres/vn83-a",
+    "/centres/vn83-a/counters",
+    "/centres/vn83-a/half-hours",
     "/?from=2026-11-16&to=2026-11-22",
     "/centres/vn83-a?from=2026-11-16&to=2026-11-22",
     "/centres/vn83-a?from=2026-11-20&to=2026-11-20",
@@ -112,6 +114,7 @@ def test_a_phone_shows_the_newest_part_of_a_wide_chart(chromium: Browser, shown:
 def test_a_manager_finds_a_days_waits_and_takes_them_along(chromium: Browser, shown: str, tmp_path: Path) -> None:
     with opened(chromium, shown + "/centres/vn83-a", locale="en") as page:
         picker = page.get_by_role("navigation", name="Choose a period")
+        picker.get_by_text("Choose other days").click()
         picker.get_by_label("From").fill("2026-11-20")
         picker.get_by_label("To").fill("2026-11-20")
         picker.get_by_label("To").press("Enter")
