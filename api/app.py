@@ -19,6 +19,7 @@ from api.pages.province_summary import ProvinceSummary
 from api.parameters import check_parameters
 from api.routes import PREFIX, api_router
 from api.routes.service import health_router
+from telemetry.queries.monthly_reports import MonthlyReports
 from telemetry.queries.search import SearchIndexCache
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def attach_queries(app: FastAPI, queries: Queries) -> None:
     """Let the app answer from `queries`: replaces all that its state has of a store."""
     app.state.queries = queries
     app.state.heavy_queries = HeavyQueryGate()
+    app.state.reports = MonthlyReports(queries)
     app.state.live_feed = LiveFeed(queries)
     app.state.search = SearchIndexCache()
     app.state.page_cache = PageCache()

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from telemetry.queries.monthly_reports import MonthlyReports
 from telemetry.queries.service import Queries
 
 
@@ -14,4 +15,10 @@ def _get_queries(request: Request) -> Queries:
     return queries
 
 
+def _get_reports(request: Request) -> MonthlyReports:
+    reports: MonthlyReports = request.app.state.reports
+    return reports
+
+
 QueriesDep = Annotated[Queries, Depends(_get_queries)]
+ReportsDep = Annotated[MonthlyReports, Depends(_get_reports)]

@@ -16,6 +16,7 @@ from api.alertmanager import AlertmanagerUnavailable
 from api.etags import NotModified
 from api.heavy_queries import RETRY_AFTER_S, ServerBusy
 from api.paging import BadCursor
+from api.report_pdf import PdfUnavailable
 from telemetry.errors import InventoryError, StoreError
 from telemetry.queries.errors import BadScope, BadWindow, NotFound
 
@@ -142,6 +143,7 @@ def install_handlers(app: FastAPI) -> None:
     app.add_exception_handler(StoreError, _handle_store_error)
     app.add_exception_handler(ServerBusy, busy_response)
     app.add_exception_handler(AlertmanagerUnavailable, _handle_no_alertmanager)
+    app.add_exception_handler(PdfUnavailable, _problem_handler(503, "pdf-unavailable"))
     app.add_exception_handler(InventoryError, _problem_handler(503, "inventory-faulty"))
     app.add_exception_handler(NotReady, _handle_not_ready)
     app.add_exception_handler(NotModified, _handle_not_modified)

@@ -44,6 +44,7 @@ CHECKS: dict[str, tuple[str, int]] = {
     "publish": ("publish 2021-10 --store influxdb+http://127.0.0.1:9?org=o&bucket=b", 1),
     "render": ("render --target kubernetes --out kubernetes", 0),
     "replay": ("replay none.tsv --mapping bank-1999", 2),
+    "report": ("report 2021-10 --out report.html --store influxdb+http://127.0.0.1:9?org=o&bucket=b", 1),
     "rollup": ("rollup --config faulty.toml", 2),
     "rotation report": ("rotation report", 2),
     "version": ("version", 0),

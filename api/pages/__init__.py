@@ -17,12 +17,15 @@ from api.pages.routers import (
     centre_parts,
     comparison,
     finding,
+    hall,
     incidents,
     indicators,
     places,
     publications,
+    reports,
     service_levels,
 )
+from api.report_pdf import PdfMaker
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -36,6 +39,8 @@ ROUTERS = (
     indicators.router,
     service_levels.router,
     publications.router,
+    hall.router,
+    reports.router,
     comparison.router,
 )
 """One a subject; a page's own module gathers what it shows."""
@@ -46,6 +51,7 @@ def install_pages(app: FastAPI) -> None:
     app.state.renderer = load_renderer(app.version, served_paths(ROUTERS))
     app.state.error_page = render_error_page
     app.state.indicator_lines = kpis_page.LineCache()
+    app.state.pdf_maker = PdfMaker()
     for router in ROUTERS:
         app.include_router(router)
     folder = Path(dashboards.__file__ or "").parent / "page" / "static"

@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from telemetry.core.kpi.indicators import Indicator
     from telemetry.core.kpi.targets import Trajectory
     from telemetry.core.kpi.values import IndicatorValue
+    from telemetry.core.report.values import ReportedCommitment, ReportedIndicator
     from telemetry.queries.indicators import IndicatorOverview, IndicatorReading
     from telemetry.queries.service import Queries
+
+    _WithUnit = Indicator | ReportedIndicator | ReportedCommitment
 
 MAX_DAYS = 3660
 MINUS = "−"
@@ -208,7 +211,7 @@ def _parts(indicator: Indicator, value: IndicatorValue, locale: PageLocale) -> s
     return " / ".join(sides)
 
 
-def amount(indicator: Indicator, value: float, locale: PageLocale) -> str:
+def amount(indicator: _WithUnit, value: float, locale: PageLocale) -> str:
     """Return a value in the indicator's unit, in words."""
     match indicator.unit:
         case "ratio":
@@ -245,7 +248,7 @@ def target_text(
     )
 
 
-def gap_text(indicator: Indicator, gap: float | None, locale: PageLocale) -> str:
+def gap_text(indicator: _WithUnit, gap: float | None, locale: PageLocale) -> str:
     """Return measured − path with its sign: percentage points of a ratio, else in the unit; a dash without a value."""
     if gap is None:
         return "–"

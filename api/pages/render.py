@@ -69,6 +69,11 @@ class Renderer:
             response.set_cookie(LANGUAGE_COOKIE, locale.lang, max_age=_COOKIE_MAX_AGE_S, httponly=True, samesite="lax")
         return response
 
+    def render_text(self, locale: PageLocale, template: str, context: Mapping[str, Any]) -> str:
+        """Return a document that is no page: without navigation, cookie and links to the other language."""
+        shared = {"w": locale, "lang": locale.lang, "version": self.version, "format_cell": format_cell}
+        return self.environment.get_template(template).render({**shared, "icons": STATE_ICONS, **context})
+
 
 def own_path(request: Request) -> str:
     """Return the request's path as a link that cannot leave this host, whatever the client wrote."""

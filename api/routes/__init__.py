@@ -19,6 +19,7 @@ from api.routes import (
     models,
     network,
     queues,
+    reports,
     service,
     slos,
     units,
@@ -33,7 +34,7 @@ def api_router() -> APIRouter:
     router.add_api_route("", index.list_operations, operation_id="index", tags=["index"])
     for module in (
         network, units, availability, incidents, slos, alerts, queues, centre_days, forecasts, kpis, models, datasets,
-        service,
+        reports, service,
     ):  # fmt: skip
         router.include_router(module.router, dependencies=[Depends(apply_etag)])
     router.include_router(comparison.router, dependencies=[Depends(apply_etag)])

@@ -23,6 +23,7 @@ from motcua.cli import (
     publish,
     render,
     replay,
+    report,
     rotation,
 )
 from motcua.cli.extras import missing_extra
@@ -38,6 +39,7 @@ app.command("render")(render.render)
 app.command("drift")(drift.drift)
 app.command("operator-key")(operator_key.print_operator_key)
 app.command("publish")(publish.publish)
+app.command("report")(report.report)
 app.command("replay")(replay.replay)
 app.add_typer(backtest.app, name="backtest")
 app.add_typer(ca.app, name="ca")

@@ -35,6 +35,7 @@ EXTRAS_BY_COMMAND: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
     "publish": _SERVER,
     "render": _BOTH,
     "replay": _SERVER,
+    "report": _SERVER,
     "rollup": _SERVER,
     "rotation report": _INFRA,
     "version": (),

@@ -98,6 +98,12 @@ def report_window(month: str, zone: ZoneInfo) -> Window:
     return calendar_period("month", local_ms(date(int(month[:4]), int(month[5:]), 1), time(), zone), zone)
 
 
+def month_before(month: str, zone: ZoneInfo) -> str:
+    """Return the month before one, as `2026-09`. Raises BadWindow."""
+    start = calendar_period("month", report_window(month, zone).start - 1, zone).start
+    return f"{to_local(start, zone):%Y-%m}"
+
+
 def find_published_report(inventory: Inventory, month: str) -> MonthlyReport | None:
     """Return the report of a month as it was published, None when it was not."""
     text = inventory.published_reports.get(month)
@@ -151,6 +157,12 @@ class MonthlyReports:
         if published is None:
             return ReportAnswer(self.current(month), self._stage(month))
         return ReportAnswer(published, "published", report_changes(published, self.current(month)))
+
+    def centre_before(self, month: str, centre: str) -> ReportedCentre | None:
+        """Return a centre in the report of the month before, as published if it was; None when it is not in it."""
+        before = month_before(month, self._queries.zone())
+        report = find_published_report(self._queries.inventory(), before) or self.current(before)
+        return report.centre(centre)
 
     def _past_window(self, month: str) -> Window:
         window = report_window(month, self._queries.zone())
@@ -357,7 +369,7 @@ def _indicators(queries: Queries, window: Window, before: Window) -> Iterator[Re
     for reading in overview.readings:
         paths = overview.trajectories.get(reading.indicator.id, ())
         previous = earlier.reading(reading.indicator)
-        if reading.value.state != "no_source" and not any(not path.subject.level for path in paths):
+        if reading.value.value is not None and all(path.subject.level for path in paths):
             yield _indicator(reading, previous, None)
         for path in paths:
             yield _indicator(reading, previous, path)

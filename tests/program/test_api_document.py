@@ -96,6 +96,7 @@ def test_head_is_get_without_a_body(net: Network, document: dict[str, Any]) -> N
     values = {"centre": "vn83-a", "device": "vn83-a-kiosk1", "system": "vn83-portal", "slo": "x", "kpi": "DG-01"}
     values["unit"] = "83"
     values["dataset"] = "queues"
+    values["month"] = "2026-10"
     pages = [
         "/",
         "/centres",
