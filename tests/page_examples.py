@@ -1,10 +1,24 @@
-"""Addresses of every page over the network of `tests.program.promises`, by route."""
+"""Addresses of every page, by route, over a small province in which each of them has something to show."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING
+
+from telemetry.core.inventory import AdministrativeUnit
+from tests.program.network import busy
+from tests.program.promises import judged, promised, promising_on
+from tests.program.test_history_pages import fill_last_week, import_log
+
+if TYPE_CHECKING:
+    from telemetry.core.inventory import Inventory
+    from telemetry.store import Store
+    from tests.program.network import Network
+
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "/centres": ("/centres", "/centres?q=an&sort=-centres.waiting"),
-    "/districts/{code}": (),
+    "/districts/{code}": ("/districts/829", "/districts/83"),
     "/search": ("/search", "/search?q=an"),
     "/": ("/", "/?from=2026-11-16&to=2026-11-22", "/?from=yesterday"),
     "/alerts": ("/alerts",),
@@ -17,6 +31,17 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "/centres/vn83-a?from=2026-11-20&to=2026-11-20",
         "/centres/vn83-a?from=yesterday",
     ),
+    "/centres/{ident}/counters": ("/centres/vn83-a/counters",),
+    "/centres/{ident}/half-hours": ("/centres/vn83-a/half-hours",),
+    "/compare": (
+        "/compare",
+        "/compare?periods=own&from=2026-11-16&to=2026-11-22&centre1=vn83-a&centre2=vn83-b",
+    ),
+    "/systems": ("/systems",),
+    "/systems/{ident}": ("/systems/vn83-portal",),
+    "/devices": ("/devices", "/devices?centre=vn83-a"),
+    "/devices/{ident}": ("/devices/vn83-a-kiosk1",),
+    "/maintenance": ("/maintenance",),
     "/data-quality": ("/data-quality",),
     "/incidents": ("/incidents", "/incidents?from=2026-11-17&to=2026-11-23"),
     "/datasets": ("/datasets",),
@@ -30,3 +55,22 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
 """Addresses to look at, by route; a route that only sends files has none."""
 REFUSED = ("/?from=yesterday", "/centres/vn83-a?from=yesterday", "/centres/vn83-c")
 """Addresses that are answered by the page of an error."""
+
+
+def page_network(store: Store) -> Network:
+    """Return two centres of a district with objectives, with a morning and a week behind them, and an imported log."""
+    net = judged(busy(promising_on(store, _province_with_a_district())))
+    fill_last_week(net)
+    import_log(net)
+    net.store.reconcile()
+    return net
+
+
+def _province_with_a_district() -> Inventory:
+    declared, since = promised(), date(2020, 6, 1)
+    units = (
+        AdministrativeUnit("83", "province", "", "Tỉnh Bến Tre", since),
+        AdministrativeUnit("829", "district", "83", "Thành phố Bến Tre", since),
+    )
+    centres = {ident: replace(centre, unit="829") for ident, centre in declared.centres.items()}
+    return replace(declared, units={unit.code: unit for unit in units}, centres=centres)

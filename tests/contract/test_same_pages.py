@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.contract.conftest import OPENERS
-from tests.page_examples import EXAMPLES
-from tests.program.network import busy
-from tests.program.promises import judged, promising_on
-from tests.program.test_history_pages import fill_last_week, import_log
+from tests.page_examples import EXAMPLES, page_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,13 +22,7 @@ CHANGING = re.compile(r"<dd>\d+</dd>(?=\s*<dt>Id)|data-now=\"\d+\"")
 @pytest.fixture(scope="module")
 def networks(request: pytest.FixtureRequest) -> Iterator[list[Network]]:
     """The same morning and week in a store of each kind."""
-    made = []
-    for name in sorted(OPENERS):
-        net = judged(busy(promising_on(OPENERS[name](request)())))
-        fill_last_week(net)
-        import_log(net)
-        net.store.reconcile()
-        made.append(net)
+    made = [page_network(OPENERS[name](request)()) for name in sorted(OPENERS)]
     yield made
     for net in made:
         net.store.close()

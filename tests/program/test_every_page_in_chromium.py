@@ -12,11 +12,9 @@ from axe_playwright_python.sync_playwright import Axe
 from fastapi.routing import APIRoute
 
 from api.pages import ROUTERS
-from tests.page_examples import EXAMPLES, REFUSED
+from telemetry.store.sqlite import SqliteStore
+from tests.page_examples import EXAMPLES, REFUSED, page_network
 from tests.page_server import serving_queries
-from tests.program.network import busy
-from tests.program.promises import judged, promising
-from tests.program.test_history_pages import fill_last_week, import_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -65,9 +63,7 @@ def chromium(require: Callable[[str], str], driver: Playwright) -> Iterator[Brow
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Two centres with objectives, with a morning and a week behind them, and an imported log; nothing changes."""
-    net = judged(busy(promising(tmp_path_factory.mktemp("shown"))))
-    fill_last_week(net)
-    import_log(net)
+    net = page_network(SqliteStore(tmp_path_factory.mktemp("shown") / "store.db"))
     with serving_queries(net.queries) as (url, _stop):
         yield url
     net.store.close()

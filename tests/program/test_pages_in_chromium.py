@@ -22,36 +22,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 WITHIN_MS = 20_000
-PATHS = (
-    "/",
-    "/centres/vn83-a",
-    "/centres/vn83-a/counters",
-    "/centres/vn83-a/half-hours",
-    "/?from=2026-11-16&to=2026-11-22",
-    "/centres/vn83-a?from=2026-11-16&to=2026-11-22",
-    "/centres/vn83-a?from=2026-11-20&to=2026-11-20",
-    "/centres/replay-bank",
-    "/badges",
-    "/compare?periods=own&from=2026-11-16&to=2026-11-22&centre1=vn83-a&centre2=vn83-b",
-    "/kpis",
-    "/kpis/Q-04b",
-    "/objectives",
-    "/objectives/open?scope=centre:vn83-a",
-    "/data-quality",
-    "/incidents?from=2026-11-17&to=2026-11-23",
-    "/systems",
-    "/maintenance",
-    "/systems/vn83-portal",
-    "/devices/vn83-a-kiosk1",
-    "/centres/vn83-c",
-    "/centres/vn83-a?from=yesterday",
-    "/centres",
-)
-SPILLING = """() => [...document.querySelectorAll(".card .tag, .card p, .systems .tag")].filter(inner => {
-    const box = inner.closest(".card, li").getBoundingClientRect(), own = inner.getBoundingClientRect();
-    return own.right > box.right || own.left < box.left;
-}).map(inner => inner.textContent.trim())"""
-"""Texts that leave their card."""
 DOT = """() => {
     const word = document.getElementById("live-word"), before = getComputedStyle(word, "::before");
     const green = getComputedStyle(document.documentElement).getPropertyValue("--good").trim();
