@@ -106,7 +106,7 @@ def _value_cell(locale: PageLocale, column: ComparedColumn, name: FigureName, va
 
 def _parts(locale: PageLocale, side: ComparisonSide, name: FigureName) -> str:
     """Return what a figure was divided from: the cases of a mean, the parts of a share, the coverage of time."""
-    figures, period = side.period.figures, side.period
+    figures, period = side.figures, side.period
     match name:
         case "wait_mean":
             return locale.t("cmp_calls", n=figures.wait.count)
@@ -187,7 +187,7 @@ def headline(
 
 
 def _extremes(locale: PageLocale, columns: Sequence[ComparedColumn]) -> str:
-    waits = [(mean, c.name) for c in columns if (mean := c.side.period.figures.wait.mean_s) is not None]
+    waits = [(mean, c.name) for c in columns if (mean := c.side.figures.wait.mean_s) is not None]
     if not waits:
         return locale.t("cmp_no_waits")
     (least, short), (most, long) = min(waits), max(waits)

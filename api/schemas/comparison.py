@@ -33,7 +33,7 @@ class ComparisonSideResponse(ApiModel):
     @classmethod
     def from_side(cls, side: ComparisonSide, zone: ZoneInfo) -> Self:
         """Return one side."""
-        figures, availability = side.period.figures, side.period.availability
+        figures, availability = side.figures, side.period.availability
         return cls(
             centre=side.subject.centre, service=side.subject.service, **window_fields(side.subject.window, zone),
             open_days=side.period.open_days, issued=figures.issued, wait_count=figures.wait.count,

@@ -63,6 +63,7 @@ class ComparisonSide:
 
     subject: ComparedSubject
     period: ComparedPeriod
+    figures: QueueFigures
     days: tuple[ComparedDay, ...]
 
 
@@ -150,7 +151,8 @@ class Comparisons:
         )
         open_days = sum(not day.closed for day in days)
         availability = None if any(c.imported for c in centres) else self._availability_of(subject)
-        return ComparisonSide(subject, ComparedPeriod(sums, open_days, availability, dossiers), days)
+        period = ComparedPeriod(sums, open_days, availability, dossiers)
+        return ComparisonSide(subject, period, period.figures, days)
 
     def _availability_of(self, subject: ComparedSubject) -> CoveredRatio | None:
         place = Scope.centre(subject.centre) if subject.centre else Scope.province(self._network().inventory.province)
