@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "/centres": ("/centres", "/centres?q=an&sort=-centres.waiting"),
     "/districts/{code}": ("/districts/829", "/districts/83"),
+    "/hall/{ident}": ("/hall/vn83-a",),
+    "/reports": ("/reports",),
+    "/reports/{month}": ("/reports/2026-11", "/reports/2026-10"),
+    "/reports/{month}/{centre}": ("/reports/2026-11/vn83-a",),
     "/search": ("/search", "/search?q=an"),
     "/": ("/", "/?from=2026-11-16&to=2026-11-22", "/?from=yesterday"),
     "/alerts": ("/alerts",),

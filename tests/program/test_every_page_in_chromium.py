@@ -135,6 +135,10 @@ def test_a_page_in_english_and_dark_has_contrast_and_begins_with_a_skip_link(dar
     page = dark.show(address)
     assert page.locator("html").get_attribute("lang") == "en"
     assert violations(page, CONTRAST) == []
+    if page.locator("header .sections").count() == 0:  # a display has nothing to skip
+        assert page.locator("a[href], button").count() == 0
+        assert dark.faults == []
+        return
     page.evaluate("window.getSelection().removeAllRanges(); document.activeElement.blur()")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
