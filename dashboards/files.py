@@ -17,6 +17,7 @@ from dashboards.boards.indicators import indicators_board
 from dashboards.boards.influxdb import influxdb_board
 from dashboards.boards.ingest import ingest_board
 from dashboards.boards.objectives import objectives_board
+from dashboards.boards.stored import stored_board
 from dashboards.objective_rules import rule_document
 from dashboards.panels import render_dashboard
 
@@ -59,4 +60,5 @@ def all_dashboards(inventory: Inventory) -> tuple[Dashboard, ...]:
         ingest_board(zone),
         broker_board(zone),
         influxdb_board(zone),
+        stored_board(zone),
     )

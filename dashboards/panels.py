@@ -88,12 +88,12 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A variable of the dashboard that takes its values from a label of a metric."""
+    """A variable of the dashboard that takes its values from a query; several may be chosen, all at first."""
 
     name: str
     title: str
-    metric: str
-    label: str
+    query: str
+    source: DataSourceKind = "prometheus"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ def _source_reference(source: DataSourceKind) -> JsonObject:
 
 
 def _variables(dashboard: Dashboard) -> Iterator[JsonObject]:
-    """Yield the data sources, then the choices, of which several may be chosen, all at first."""
+    """Yield the data sources, then the choices, which ask one of them."""
     for source in dashboard.sources:
         title = {"prometheus": "Prometheus", "influxdb": "InfluxDB"}[source]
         yield {
@@ -187,10 +187,12 @@ def _variables(dashboard: Dashboard) -> Iterator[JsonObject]:
             "hide": 0, "multi": False, "includeAll": False, "options": [], "current": {},
         }  # fmt: skip
     for choice in dashboard.choices:
-        query = f"label_values({choice.metric}, {choice.label})"
+        query: object = choice.query
+        if choice.source == "prometheus":
+            query = {"query": choice.query, "refId": choice.name}
         yield {
-            "name": choice.name, "label": choice.title, "type": "query", "datasource": _source_reference("prometheus"),
-            "definition": query, "query": {"query": query, "refId": choice.name}, "refresh": 2, "sort": 1, "hide": 0,
+            "name": choice.name, "label": choice.title, "type": "query", "datasource": _source_reference(choice.source),
+            "definition": choice.query, "query": query, "refresh": 2, "sort": 1, "hide": 0,
             "multi": True, "includeAll": True, "allValue": ".*", "options": [],
             "current": {"selected": True, "text": ["All"], "value": ["$__all"]},
         }  # fmt: skip

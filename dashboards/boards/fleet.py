@@ -17,7 +17,7 @@ from dashboards.panels import (
     stat,
 )
 
-CENTRES = Choice("centre", "Centre", "motcua_centre_open", "centre")
+CENTRES = Choice("centre", "Centre", "label_values(motcua_centre_open, centre)")
 _STATES = (ShownValue(1, "up", GREEN), ShownValue(2, "unknown", ORANGE), ShownValue(3, "down", RED))
 _PEOPLE = "Tickets that wait, over all services."
 

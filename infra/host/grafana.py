@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from infra.plan.workloads import PROMETHEUS_PORT
+from infra.plan.workloads import INFLUX_PORT, PROMETHEUS_PORT
 from infra.templates import render_yaml
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from infra.plan.values import StackPlan
 
+TOKEN_FILE = "/etc/grafana/motcua-influxdb.token"  # noqa: S105 - a path
+"""The token by which one server's Grafana reads InfluxDB."""
 DASHBOARDS_FOLDER = "/var/lib/grafana/dashboards/motcua"
 """Where one server's Grafana reads the dashboards."""
 
@@ -25,6 +27,16 @@ def prometheus_source(url: str) -> dict[str, object]:
     return {
         "name": "Prometheus", "uid": "prometheus", "type": "prometheus", "access": "proxy", "url": url,
         "isDefault": True, "editable": False,
+    }  # fmt: skip
+
+
+def influxdb_source(plan: StackPlan, url: str) -> dict[str, object]:
+    """Return the data source of hours and days in InfluxDB; its token is in a file that the operator makes."""
+    raw = next(bucket.name for bucket in plan.influx.buckets if bucket.tier == "raw")
+    return {
+        "name": "InfluxDB", "uid": "influxdb", "type": "influxdb", "access": "proxy", "url": url, "editable": False,
+        "jsonData": {"version": "Flux", "organization": plan.influx.org, "defaultBucket": raw},
+        "secureJsonData": {"token": f"$__file{{{TOKEN_FILE}}}"},
     }  # fmt: skip
 
 
@@ -44,7 +56,8 @@ def host_grafana_files(plan: StackPlan, head: str) -> dict[str, str]:
     boards = {path: text for path, text in plan.files.items() if path.startswith("grafana/")}
     return {
         "grafana/provisioning/datasources/motcua.yaml": sources_file(
-            prometheus_source(f"http://127.0.0.1:{PROMETHEUS_PORT}")
+            prometheus_source(f"http://127.0.0.1:{PROMETHEUS_PORT}"),
+            influxdb_source(plan, f"http://127.0.0.1:{INFLUX_PORT}"),
         ),
         "grafana/provisioning/dashboards/motcua.yaml": providers_file(DASHBOARDS_FOLDER),
         **{

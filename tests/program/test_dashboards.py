@@ -41,7 +41,10 @@ RULES = [
 
 def test_what_is_provisioned_is_the_dashboards_and_the_rules_without_their_tests() -> None:
     assert set(FILES) == {
-        *(f"grafana/{name}.json" for name in ("broker", "fleet", "indicators", "influxdb", "ingest", "objectives")),
+        *(
+            f"grafana/{name}.json"
+            for name in ("broker", "fleet", "indicators", "influxdb", "ingest", "objectives", "stored")
+        ),
         "rules/motcua.yaml",
         "rules/objectives.yaml",
     }

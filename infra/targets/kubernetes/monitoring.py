@@ -49,6 +49,7 @@ LAG_QUERY = (
     "avg(min_over_time(<<.Series>>{<<.LabelMatchers>>}[2m]) * on (kubernetes_namespace, kubernetes_service, instance) "
     "(rate(motcua_ingest_events_stored_total{<<.LabelMatchers>>}[2m]) > bool 0)) by (<<.GroupBy>>)"
 )
+STORED_BOARD = "stored.json"
 RULES_FILE = "renewal.yaml"
 RUNBOOK = "docs/how-to/rotate-certificates-and-tokens.md"
 RETENTION_FLAGS = ("--storage.tsdb.retention.time=90d", "--storage.tsdb.retention.size=8GB")
@@ -198,8 +199,12 @@ def grafana_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
 
 
 def _dashboard_maps(cluster: ClusterSpec) -> dict[str, Manifest]:
-    """Return a ConfigMap per dashboard by its name, so that the size limits apply to each of them alone."""
-    names = {f"grafana-{name.removesuffix('.json')}": name for name in files_in_folder(cluster.plan.files, "grafana/")}
+    """Return a ConfigMap per dashboard by its name, so that the size limits apply to each of them alone.
+
+    That of the stored figures is left out: Grafana has no token of InfluxDB here.
+    """
+    boards = sorted(files_in_folder(cluster.plan.files, "grafana/").keys() - {STORED_BOARD})
+    names = {f"grafana-{name.removesuffix('.json')}": name for name in boards}
     return {
         map_name: config_map(cluster, map_name, "grafana", {name: cluster.plan.files[f"grafana/{name}"]})
         for map_name, name in names.items()

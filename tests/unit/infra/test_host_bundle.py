@@ -110,9 +110,14 @@ def test_a_grafana_of_the_operator_gets_the_stacks_own_dashboards(files: dict[st
     assert {objective.name_en for objective in world.objectives} <= sections
     (provider,) = yaml.safe_load(files["grafana/provisioning/dashboards/motcua.yaml"])["providers"]
     assert provider["options"]["path"] == DASHBOARDS_FOLDER
-    (source,) = yaml.safe_load(files["grafana/provisioning/datasources/motcua.yaml"])["datasources"]
-    prometheus = files["server/etc/systemd/system/prometheus.service.d/motcua.conf"]
-    assert source["url"].removeprefix("http://") in prometheus
+    sources = yaml.safe_load(files["grafana/provisioning/datasources/motcua.yaml"])["datasources"]
+    prometheus, influxdb = (source["url"].removeprefix("http://") for source in sources)
+    assert prometheus in files["server/etc/systemd/system/prometheus.service.d/motcua.conf"]
+    assert influxdb in files["server/etc/systemd/system/influxdb.service.d/motcua.conf"]
+    store = sources[1]["jsonData"]
+    assert f"org={store['organization']}&bucket={store['defaultBucket']}" in files["server/etc/motcua/motcua.env"]
+    kinds = {v["query"] for b in boards.values() for v in b["templating"]["list"] if v["type"] == "datasource"}
+    assert kinds == {source["type"] for source in sources}
 
 
 def test_the_same_inventory_gives_the_same_files(files: dict[str, str]) -> None:
