@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 Json = dict[str, Any]
+VARIABLE = re.compile(r"\$\{|\$\w")
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,6 @@ def targets_of(files: Mapping[str, str], language: str) -> Iterator[PanelTarget]
         for panel in panels_of(board):
             for target in panel["targets"]:
                 if language in target:
-                    query = target[language].replace("$centre", ".*")
-                    assert "$" not in query, (path, query)
+                    query = target[language].replace("${centre:regex}", ".*").replace("$centre", ".*")
+                    assert not VARIABLE.search(query), (path, query)
                     yield PanelTarget(board["uid"], panel["title"], query)
