@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.contract.test_influx_charts import FIRST, HALL, PORTAL, Charted
 
 from dashboards.files import provisioned_files
 from telemetry.core.calendar.windows import DAY, Window
+from tests.contract.test_influx_charts import FIRST, HALL, PORTAL, Charted
 from tests.dashboard_panels import targets_of
 
 if TYPE_CHECKING:
