@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Annotated, TypeVar
@@ -39,6 +39,25 @@ class PageRequest:
         part = list(rows[start : start + self.limit])
         more = start + self.limit < len(rows)
         return part, _encode_cursor(key(part[-1])) if more else None
+
+    def slice_stream(self, rows: Iterable[Row], key: Callable[[Row], CursorKey]) -> tuple[list[Row], str | None]:
+        """Return the same of rows that are computed as they are read: none beyond the page but the next one."""
+        after = None if self.cursor is None else _decode_cursor(self.cursor)
+        part: list[Row] = []
+        for index, row in enumerate(rows):
+            if after is not None and not index and _key_types(after) != _key_types(key(row)):
+                raise BadCursor
+            if after is not None and key(row) <= after:
+                continue
+            if len(part) == self.limit:
+                return part, _encode_cursor(key(part[-1]))
+            part.append(row)
+        return part, None
+
+    def first_text(self) -> str:
+        """Return the first part of the cursor's key, where a list sorted by it goes on; empty without a cursor."""
+        first = "" if self.cursor is None else next(iter(_decode_cursor(self.cursor)), "")
+        return first if isinstance(first, str) else ""
 
 
 def _encode_cursor(key: CursorKey) -> str:

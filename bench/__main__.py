@@ -26,6 +26,7 @@ from bench import (
     latency,
     live_updates,
     plan,
+    queue_history,
     readers,
     reaggregate,
     recompute,
@@ -94,6 +95,7 @@ PARTS: dict[str, Callable[[BenchSize], dict[str, Any]]] = {
     "readd": lambda size: reaggregate.measure(days=size.scaled(reaggregate.DAYS)),
     "burden": lambda size: burden.measure(count=size.scaled(burden.EVENTS), frames=size.scaled(burden.FRAMES)),
     "api": lambda size: api_scale.measure((1_000, 8_400) if size.share == 1 else (1_000,)),
+    "queue_history": lambda size: queue_history.measure(centres=size.scaled(queue_history.CENTRES)),
     "readers": lambda size: readers.measure(streams=size.scaled(readers.STREAMS)),
     "live": lambda size: live_updates.measure(size.scaled(live_updates.STREAMS), size.scaled(live_updates.EVENTS)),
     "slo": lambda size: slo.measure(size.scaled(8_400)),
@@ -107,7 +109,7 @@ PARTS: dict[str, Callable[[BenchSize], dict[str, Any]]] = {
     "waits": lambda _: waits.measure(),
     "stack": lambda size: stack.measure(size.scaled(stack.DEVICES)),
 }
-INFLUX_PARTS = {"backlog", "memory", "latency", "centre_day", "agent", "recompute", "api", "stack"}
+INFLUX_PARTS = {"backlog", "memory", "latency", "centre_day", "agent", "recompute", "api", "queue_history", "stack"}
 
 
 def load_results(folder: Path, machine: dict[str, str]) -> dict[str, Any]:

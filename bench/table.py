@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 TableRow = tuple[str, str, str]
 
 BACKLOG_GOALS = {"20": "≥ 80,000 events/s", "1": "≥ 15,000 messages/s"}
+HISTORY_GOALS_MS = {"influx": 300, "sqlite": 150}
 RATIO_GOALS = {"20": "≥ 1.8", "1": "≥ 0.8"}
 
 
@@ -143,6 +144,15 @@ def api_rows(results: dict[str, Any]) -> Iterator[TableRow]:
             yield f"API, {int(size):,} devices: {name}", _goal(size, name), "; ".join(figures)
         memory = ", ".join(f"{STORES[store]} {sizes[size]['api_rss_mb']:.0f} MB" for store, sizes in results.items())
         yield f"API, {int(size):,} devices: memory (RSS)", "", memory
+
+
+def queue_history_rows(results: dict[str, Any]) -> Iterator[TableRow]:
+    """Yield how fast the queues of all centres are answered, the first answer apart."""
+    for store, result in results.items():
+        goal = f"p95 ≤ {HISTORY_GOALS_MS[store]} ms"
+        for name, found in result["questions"].items():
+            what = f"Queues of {result['centres']} centres, 28 days, {name}, {STORES[store]}"
+            yield what, goal, f"p50 {found['p50_ms']:.0f}, p95 {found['p95_ms']:.0f}, first {found['first_ms']:.0f} ms"
 
 
 def _goal(size: str, question: str) -> str:
@@ -278,6 +288,7 @@ ROW_BUILDERS: dict[str, Callable[[dict[str, Any]], Iterator[TableRow]]] = {
     "slo": slo_rows, "kpis": kpis_rows, "api": api_rows, "embedded": embedded_rows,
     "demo": demo_rows, "forecast": forecast_rows, "anomalies": anomaly_rows, "plan": plan_rows,
     "stack": stack_rows, "waits": waits_rows, "datasets": dataset_rows,
+    "queue_history": queue_history_rows,
 }  # fmt: skip
 
 

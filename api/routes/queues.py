@@ -98,15 +98,18 @@ def _queue_history(
     page: PageRequest,
 ) -> QueueHistoryEnvelope:  # fmt: skip
     zone = queries.zone(queue_filter.centre)
-    queue_history = queries.queue_history(queue_filter.centre, queue_filter.service, window, params.bucket, params.by)
+    first_centre = page.first_text() if choice == "requested" else ""  # whether today has tickets is asked of all
+    queue_history = queries.queue_history(
+        queue_filter.centre, queue_filter.service, window, params.bucket, params.by, first_centre
+    )
     if choice == "today" and not queue_history.has_tickets:
         newest = queries.newest_day_with_tickets(queue_filter.centre)
         if newest is not None and newest < window.start:
             choice, window = "newest", day_window(to_local(newest, zone).date(), zone)
             queue_history = queries.queue_history(
-                queue_filter.centre, queue_filter.service, window, params.bucket, params.by
+                queue_filter.centre, queue_filter.service, window, params.bucket, params.by, page.first_text()
             )
-    part, following = page.slice_rows(queue_history.rows, lambda r: (r.centre, r.service, r.group, r.window.start))
+    part, following = page.slice_stream(queue_history.rows, lambda r: (r.centre, r.service, r.group, r.window.start))
     meta = QueueHistoryMeta.for_window(
         queries, queue_history.window, queue_history.zone, queue_history.coverage, window_choice=choice
     )

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 Data = TypeVar("Data")
 
 
+_SOURCE_BY_FIELD: dict[tuple[object, ...], tuple[tuple[str, int], ...]] = {}
+"""By model, own fields and types of the sources: each other field and the source that has it."""
+
+
 class ApiModel(BaseModel):
     """What all models of the API share."""
 
@@ -29,10 +33,16 @@ class ApiModel(BaseModel):
     @classmethod
     def build(cls, *sources: object, **own: object) -> Self:
         """Return the model: each field from `own`, or from the first of `sources` with an attribute of its name."""
-        for name in cls.model_fields.keys() - own.keys():
-            source = next((source for source in sources if hasattr(source, name)), None)
-            if source is not None:
-                own[name] = getattr(source, name)
+        key = (cls, tuple(own), *map(type, sources))
+        places = _SOURCE_BY_FIELD.get(key)
+        if places is None:
+            places = _SOURCE_BY_FIELD[key] = tuple(
+                (name, index)
+                for name in cls.model_fields.keys() - own.keys()
+                if (index := next((i for i, source in enumerate(sources) if hasattr(source, name)), None)) is not None
+            )
+        for name, index in places:
+            own[name] = getattr(sources[index], name)
         return cls.model_validate(own)
 
 

@@ -31,12 +31,15 @@ if TYPE_CHECKING:
     from telemetry.core.fold.live_row_types import ServiceNow
     from telemetry.core.fold.totals import Total
     from telemetry.core.inventory import Centre
+    from telemetry.queries.rows_in_order import RowsInOrder
     from telemetry.queries.totals_cache import TotalsReader
     from telemetry.queries.views import CentreView
 
 QueueKey = tuple[str, str, int]
 CENTRES_PER_READ = 50
 """Centres that are read together: the totals of all at once would fill the memory."""
+FIRST_CENTRES_READ = 10
+"""Centres that a page of rows reads at first; as many again, twice as many, … when it needs more."""
 _RARE_FIELDS = frozenset((*SEGMENT_FIELDS, *FORMER_QUEUE_FIELDS))
 """The fields that few totals have: they are added one by one."""
 _ZERO_SUMS = (0,) * len(QUEUE_FIELDS)
@@ -63,7 +66,7 @@ class QueueHistory:
 
     window: Window
     zone: ZoneInfo
-    rows: tuple[QueueHistoryRow, ...]
+    rows: RowsInOrder[QueueHistoryRow]
     coverage: float | None
 
     @property
@@ -78,6 +81,14 @@ def current_queues(views: Iterable[CentreView], service: str | None = None) -> l
         return [CurrentQueue(view, queue) for view in views for queue in view.services]
     shown = ((v, v.services if service == UNDECLARED_SERVICE else v.reported_services) for v in views)
     return [CurrentQueue(view, queue) for view, queues in shown for queue in queues if queue.service == service]
+
+
+def growing_chunks(centres: Sequence[Centre]) -> Iterator[Sequence[Centre]]:
+    """Yield the centres in order, a few at first and at most CENTRES_PER_READ at once."""
+    start, size = 0, FIRST_CENTRES_READ
+    while start < len(centres):
+        yield centres[start : start + size]
+        start, size = start + size, min(2 * size, CENTRES_PER_READ)
 
 
 def queue_history_rows(

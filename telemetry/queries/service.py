@@ -35,9 +35,11 @@ from telemetry.queries.network import NetworkViewCache, planned_maintenance, sco
 from telemetry.queries.open_data.coverage import dataset_coverage
 from telemetry.queries.open_data.rows import OpenDataInputs
 from telemetry.queries.period_history import days_with_tickets, newest_day_with_tickets, read_period_history
-from telemetry.queries.queue_groups import add_offered_work, counters_by_bucket, group_key, group_rows
-from telemetry.queries.queues import QueueHistory, current_queues, empty_queue_row, queue_history_rows
+from telemetry.queries.queue_groups import counters_by_bucket, group_key, group_rows
+from telemetry.queries.queue_history import HistoryInputs, QueueHistoryReader, QueueHistoryRequest
+from telemetry.queries.queues import QueueHistory, current_queues, empty_queue_row
 from telemetry.queries.readiness import read_readiness
+from telemetry.queries.rows_in_order import RowsInOrder
 from telemetry.queries.slo_history import ScopedSloQuery, budget_spending, slo_history
 from telemetry.queries.slos import build_slo_index
 from telemetry.queries.snapshot import SnapshotCache
@@ -54,20 +56,19 @@ if TYPE_CHECKING:
 
     from telemetry.core.calendar.calendar_values import CalendarDay
     from telemetry.core.figures.counter_figures import CounterFigures
-    from telemetry.core.figures.queue_periods import QueueHistoryRow
     from telemetry.core.in_service import ServicePeriods
     from telemetry.core.inventory import Inventory, Target, UnknownPolicy
     from telemetry.core.open_data.catalogue import Dataset
     from telemetry.core.queueing.staffing import StaffingRules, WhatIf
     from telemetry.core.slo.history import BudgetSpend, HistoryPoint
     from telemetry.queries.availability import AvailabilityDimension, AvailabilityResult, ClockKind
-    from telemetry.queries.buckets import BucketQuery, BucketSize, QueryCost
+    from telemetry.queries.buckets import BucketSize, QueryCost
     from telemetry.queries.completeness import StoreStats
     from telemetry.queries.forecasts import ArrivalsForecast, StaffingPlan
     from telemetry.queries.network import CachedNetworkView, MaintenanceWindow, NetworkStatus
     from telemetry.queries.open_data.coverage import DatasetCoverage
     from telemetry.queries.period_history import DayRange, PeriodHistory
-    from telemetry.queries.queue_groups import CounterKey, QueueGroup
+    from telemetry.queries.queue_groups import QueueGroup
     from telemetry.queries.queues import CurrentQueue
     from telemetry.queries.readiness import Readiness
     from telemetry.queries.slos import SloIndex
@@ -98,6 +99,7 @@ class Queries:
             store, self.network, lambda: self.snapshot().reopened_at, self._open_windows_cache, clock
         )
         self._store_stats = StoreStatsCache(store, clock)
+        self._queue_histories = QueueHistoryReader(store, self._history_inputs, self._open_windows_cache)
         self._indicators = IndicatorQueries(inventory, self._indicator_inputs, clock)
         self._wait_model_cards = WaitModelCards(store)
         self._staffing_plans = StaffingPlans()
@@ -297,19 +299,23 @@ class Queries:
 
     def queue_history(
         self, centre: str | None, service: str | None, window: Window, bucket: BucketSize = "total",
-        by: QueueGroup | None = None,
+        by: QueueGroup | None = None, first_centre: str = "",
     ) -> QueueHistory:  # fmt: skip
-        """Return past queue figures, grouped if asked; a named service of a named centre always has its total."""
+        """Return past queue figures, grouped if asked; a named service of a named centre always has its total.
+
+        Rows by centre are computed as they are read, from `first_centre` on.
+        """
         network = self.network()
         centres = network.centres() if centre is None else [network.centre(centre)]
         query = bucket_query(window, bucket, network.inventory.zone if centre is None else centres[0].zone)
-        rows = queue_history_rows(self._store, centres, query, service, self._clock())
-        if service is not None and not rows:
+        from_centre = [c for c in centres if c.id >= first_centre] if by in {None, "centre"} else centres
+        rows = self._queue_histories.rows(from_centre, QueueHistoryRequest(query, service, by))
+        if service is not None and not first_centre and not rows:
             self.check_service(service, centres)
             if centre is not None and bucket == "total":
-                rows = (empty_queue_row(centres[0], service, query),)
-        if by is not None:
-            rows = self._grouped_queue_rows(rows, by, centres, query, has_counters=service is None)
+                empty = (empty_queue_row(centres[0], service, query),)
+                key = group_key(by, {centre: centres[0]}, self._inventory().services) if by else None
+                rows = RowsInOrder(group_rows(empty, key, {}) if key else empty)
         if all(c.imported for c in centres):
             return QueueHistory(query.window, query.zone, rows, None)
         total_query = replace(query, bucket="total")
@@ -319,18 +325,9 @@ class Queries:
         )
         return QueueHistory(query.window, query.zone, rows, result.overall.coverage)
 
-    def _grouped_queue_rows(
-        self, rows: tuple[QueueHistoryRow, ...], by: QueueGroup, centres: list[Centre], query: BucketQuery, *,
-        has_counters: bool,
-    ) -> tuple[QueueHistoryRow, ...]:  # fmt: skip
-        counters: dict[CounterKey, dict[str, int]] = {}
-        if has_counters and by in ("centre", "level"):
-            counters = counters_by_bucket(
-                self._store, centres, query, self._clock(), self._open_windows_cache, self.service_periods().window_of
-            )
-            add_offered_work(counters, rows)
-        services = dict(self._inventory().services)
-        return group_rows(rows, group_key(by, {c.id: c for c in centres}, services), counters)
+    def _history_inputs(self) -> HistoryInputs:
+        inventory, now = self._inventory(), self._clock()
+        return HistoryInputs(self.snapshot(), self.service_periods(), dict(inventory.services), inventory.version, now)
 
     def check_service(self, service: str, centres: Sequence[Centre] | None = None) -> None:
         """Raise NotFound for a service that neither the inventory nor one of the centres declares."""

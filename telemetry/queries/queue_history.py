@@ -1,0 +1,182 @@
+"""Reads queue histories of many centres: as far as a page needs them, and settled ones once; never from raw events.
+
+The rows of a centre over a window that ended some minutes ago are remembered until its live row's `reopened` changes,
+which it does when a total of its past is written (see `totals_cache`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict, defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from telemetry.core.fold.totals import add_to_sums
+from telemetry.queries.queue_groups import add_offered_work, counters_by_bucket, group_key, group_rows
+from telemetry.queries.queues import growing_chunks, queue_history_rows
+from telemetry.queries.rows_in_order import RowsInOrder
+from telemetry.queries.totals_cache import SETTLING_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from telemetry.core.figures.queue_periods import QueueHistoryRow
+    from telemetry.core.in_service import ServicePeriods
+    from telemetry.core.inventory import Centre, Service
+    from telemetry.queries.buckets import BucketQuery, OpenWindowsCache
+    from telemetry.queries.queue_groups import CounterKey, QueueGroup
+    from telemetry.queries.snapshot import Snapshot
+    from telemetry.queries.totals_cache import TotalsReader
+
+MAX_CACHED_ROWS = 30_000
+"""Rows remembered in all, about 2 kB each; the least recently used centres are dropped first."""
+MAX_CACHED_MERGES = 16
+"""Answers over all centres by level, service or agency that are remembered."""
+MAX_MERGED_ROWS = 2_000
+"""A longer one is not."""
+Rows = tuple["QueueHistoryRow", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueHistoryRequest:
+    """Which rows are asked for: of one service or all, one for each `by`, or for each centre and service."""
+
+    query: BucketQuery
+    service: str | None = None
+    by: QueueGroup | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryInputs:
+    """The declarations and live rows that an answer is made with, and the present, Unix ms."""
+
+    snapshot: Snapshot
+    periods: ServicePeriods
+    services: Mapping[str, Service]
+    version: str
+    now: int
+
+
+class QueueHistoryReader:
+    """Queue histories of centres; safe to call from many threads."""
+
+    def __init__(
+        self, store: TotalsReader, inputs: Callable[[], HistoryInputs], open_windows: OpenWindowsCache
+    ) -> None:
+        self._store, self._inputs, self._open_windows = store, inputs, open_windows
+        self._lock = threading.Lock()
+        self._rows: OrderedDict[tuple[str, QueueHistoryRequest], tuple[int, Rows]] = OrderedDict()
+        self._merges: OrderedDict[tuple[tuple[str, ...], QueueHistoryRequest], tuple[tuple[int, ...], Rows]]
+        self._merges = OrderedDict()
+        self._size = 0
+        self._made_with: tuple[str, ServicePeriods] | None = None
+
+    def rows(self, centres: Sequence[Centre], asked: QueueHistoryRequest) -> RowsInOrder[QueueHistoryRow]:
+        """Return the rows in order; those by centre, or by centre and service, are computed as they are read."""
+        inputs = self._inputs()
+        with self._lock:
+            if self._made_with is None or self._made_with != (inputs.version, inputs.periods):
+                self._rows.clear()
+                self._merges.clear()
+                self._size, self._made_with = 0, (inputs.version, inputs.periods)
+        in_order = sorted(centres, key=lambda centre: centre.id)
+        if asked.by in {None, "centre"}:
+            return RowsInOrder(self._rows_of(in_order, asked, inputs))
+        return RowsInOrder(self._merged_rows(in_order, asked, inputs))
+
+    def _merged_rows(self, centres: Sequence[Centre], asked: QueueHistoryRequest, inputs: HistoryInputs) -> Rows:
+        key = tuple(centre.id for centre in centres), asked
+        reopened = tuple(_reopened_at(centre, asked, inputs) for centre in centres)
+        with self._lock:
+            cached = self._merges.get(key)
+            if cached is not None and cached[0] == reopened:
+                self._merges.move_to_end(key)
+                return cached[1]
+        rows = merge_rows(self._rows_of(centres, asked, inputs))
+        if all(reopened) and len(rows) <= MAX_MERGED_ROWS:
+            with self._lock:
+                self._merges[key] = reopened, rows
+                while len(self._merges) > MAX_CACHED_MERGES:
+                    self._merges.popitem(last=False)
+        return rows
+
+    def _rows_of(
+        self, centres: Sequence[Centre], asked: QueueHistoryRequest, inputs: HistoryInputs
+    ) -> Iterator[QueueHistoryRow]:
+        for chunk in growing_chunks(centres):
+            cached = {centre.id: self._recall(centre, asked, inputs) for centre in chunk}
+            missing = [centre for centre in chunk if cached[centre.id] is None]
+            fresh = self._read(missing, asked, inputs) if missing else {}
+            for centre in chunk:
+                yield from cached[centre.id] or fresh.get(centre.id, ())
+
+    def _recall(self, centre: Centre, asked: QueueHistoryRequest, inputs: HistoryInputs) -> Rows | None:
+        key = centre.id, asked
+        with self._lock:
+            cached = self._rows.get(key)
+            if cached is None or cached[0] != _reopened_at(centre, asked, inputs):
+                return None
+            self._rows.move_to_end(key)
+            return cached[1]
+
+    def _read(self, centres: Sequence[Centre], asked: QueueHistoryRequest, inputs: HistoryInputs) -> dict[str, Rows]:
+        """Read the rows of centres and remember the settled ones."""
+        by_centre: dict[str, list[QueueHistoryRow]] = {centre.id: [] for centre in centres}
+        for row in queue_history_rows(self._store, centres, asked.query, asked.service, inputs.now):
+            by_centre[row.centre].append(row)
+        counters: dict[CounterKey, dict[str, int]] = {}
+        if asked.service is None and asked.by in {"centre", "level"}:
+            counters = counters_by_bucket(
+                self._store, centres, asked.query, inputs.now, self._open_windows, inputs.periods.window_of
+            )
+        found: dict[str, Rows] = {}
+        for centre in centres:
+            own = {key: sums for key, sums in counters.items() if key[0] == centre.id}
+            found[centre.id] = _grouped(by_centre[centre.id], centre, asked, inputs, own)
+            self._remember(centre, asked, inputs, found[centre.id])
+        return found
+
+    def _remember(self, centre: Centre, asked: QueueHistoryRequest, inputs: HistoryInputs, rows: Rows) -> None:
+        reopened = _reopened_at(centre, asked, inputs)
+        if not reopened:
+            return
+        with self._lock:
+            former = self._rows.pop((centre.id, asked), None)
+            self._rows[centre.id, asked] = reopened, rows
+            self._size += 1 + len(rows) - (1 + len(former[1]) if former else 0)
+            while self._size > MAX_CACHED_ROWS:
+                self._size -= 1 + len(self._rows.popitem(last=False)[1][1])
+
+
+def _reopened_at(centre: Centre, asked: QueueHistoryRequest, inputs: HistoryInputs) -> int:
+    """Return the version of a centre's totals in the window, 0 when they may still change unnoticed."""
+    settled = asked.query.window.end + SETTLING_MS <= inputs.now
+    return inputs.snapshot.reopened_at(centre.id) if settled else 0
+
+
+def _grouped(
+    rows: Sequence[QueueHistoryRow], centre: Centre, asked: QueueHistoryRequest, inputs: HistoryInputs,
+    counters: dict[CounterKey, dict[str, int]],
+) -> Rows:  # fmt: skip
+    if asked.by is None:
+        return tuple(rows)
+    add_offered_work(counters, rows)
+    return group_rows(rows, group_key(asked.by, {centre.id: centre}, inputs.services), counters)
+
+
+def merge_rows(rows: Iterable[QueueHistoryRow]) -> Rows:
+    """Add the rows of one group and bucket, whose centres have been counted; in order of group and time."""
+    parts: dict[tuple[str, str, str, int], list[QueueHistoryRow]] = defaultdict(list)
+    for row in rows:
+        parts[row.centre, row.service, row.group, row.window.start].append(row)
+    merged: list[QueueHistoryRow] = []
+    for key in sorted(parts):
+        sums: dict[str, int] = {}
+        counters: dict[str, int] | None = None
+        for row in parts[key]:
+            add_to_sums(sums, row.sums)
+            if row.counters is not None:
+                counters = counters or {}
+                add_to_sums(counters, row.counters)
+        merged.append(replace(parts[key][0], sums=sums, counters=counters))
+    return tuple(merged)
