@@ -129,12 +129,12 @@ class QueueHistoryReader:
             counters = counters_by_bucket(
                 self._store, centres, asked.query, inputs.now, self._open_windows, inputs.periods.window_of
             )
-        found: dict[str, Rows] = {}
+        rows_by_centre: dict[str, Rows] = {}
         for centre in centres:
             own = {key: sums for key, sums in counters.items() if key[0] == centre.id}
-            found[centre.id] = _grouped(by_centre[centre.id], centre, asked, inputs, own)
-            self._remember(centre, asked, inputs, found[centre.id])
-        return found
+            rows_by_centre[centre.id] = _group_rows_of_centre(by_centre[centre.id], centre, asked, inputs, own)
+            self._remember(centre, asked, inputs, rows_by_centre[centre.id])
+        return rows_by_centre
 
     def _remember(self, centre: Centre, asked: QueueHistoryRequest, inputs: HistoryInputs, rows: Rows) -> None:
         reopened = _reopened_at(centre, asked, inputs)
@@ -154,7 +154,7 @@ def _reopened_at(centre: Centre, asked: QueueHistoryRequest, inputs: HistoryInpu
     return inputs.snapshot.reopened_at(centre.id) if settled else 0
 
 
-def _grouped(
+def _group_rows_of_centre(
     rows: Sequence[QueueHistoryRow], centre: Centre, asked: QueueHistoryRequest, inputs: HistoryInputs,
     counters: dict[CounterKey, dict[str, int]],
 ) -> Rows:  # fmt: skip
