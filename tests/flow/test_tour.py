@@ -29,7 +29,7 @@ SHORT, LONG = DemoOptions(days=2, centres=4, port=0), DemoOptions(days=10, centr
 SIZE = {"width": 1366, "height": 768}
 WITHIN_MS = 20_000
 MOST_CLICKS = 4
-MOST_BYTES = 200_000
+MOST_BYTES = 220_000
 
 
 @pytest.fixture(scope="module")
