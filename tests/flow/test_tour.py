@@ -137,7 +137,7 @@ def test_which_indicator_is_behind(walk: Walk) -> None:
 def test_what_broke_on_a_day(walk: Walk) -> None:
     """Two clicks: the incidents, then the day."""
     walk.click(walk.page.locator(".sections a[href='/incidents']"))
-    walk.click(walk.page.locator("main a[href^='/incidents?from=']"))
+    walk.click(walk.page.get_by_role("link", name=re.compile("^Thứ 3")))
     day = re.search(r"from=(\d{4}-\d\d-\d\d)", walk.page.url)
     assert day is not None
     rows = walk.ask(f"incidents?from={day[1]}T00:00:00%2B07:00&to={day[1]}T23:55:00%2B07:00")
