@@ -19,10 +19,20 @@ from tests.property_sizes import EXAMPLES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from playwright.sync_api import Browser
+
 # Tests share the processor with others, so the time that an example takes says nothing.
 settings.register_profile("shared", deadline=None, max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
 
+CHROMIUM_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
 CHECKOUT = Path(__file__).resolve().parent.parent
 PACKAGES = {
     "alertmanager": "prometheus-alertmanager",
@@ -104,6 +114,18 @@ def libatomic() -> None:
         ctypes.CDLL("libatomic.so.1")
     except OSError:
         _absent("libatomic.so.1 is missing, which playwright's driver needs: install Debian package libatomic1")
+
+
+@pytest.fixture(scope="module")
+def chromium(require: Callable[[str], str], libatomic: None) -> Iterator[Browser]:
+    """Return a headless Chromium that asks nobody but the pages it opens."""
+    assert libatomic is None
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=require("chromium"), args=list(CHROMIUM_ARGUMENTS))
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from tests.page_server import serving_queries
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright
+    from playwright.sync_api import Browser, ConsoleMessage, Page
 
     from telemetry.core.inventory import Inventory
     from tests.flow.conftest import House
@@ -32,14 +32,6 @@ pytestmark = [pytest.mark.flow, pytest.mark.browser, pytest.mark.slow]
 HALL = "vn83-83"
 KNOBS = DemoOptions(days=1, centres=12, port=0)
 PAGES = ("/", f"/centres/{HALL}")
-ARGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
 WITHIN_MS = 20_000
 """A page's start on a busy machine."""
 SHOWN_WITHIN_MS = 10_000
@@ -66,22 +58,6 @@ def town(world: Inventory) -> Iterator[DemoEnvironment]:
         scenario.report_host_once(running)
         scenario.wait_ready(running, console)
         yield running
-
-
-@pytest.fixture(scope="module")
-def driver(libatomic: None) -> Iterator[Playwright]:
-    assert libatomic is None
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def chromium(require: Callable[[str], str], driver: Playwright) -> Iterator[Browser]:
-    browser = driver.chromium.launch(executable_path=require("chromium"), args=list(ARGS))
-    yield browser
-    browser.close()
 
 
 class Tab:

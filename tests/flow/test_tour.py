@@ -17,10 +17,10 @@ from motcua.demo import scenario
 from motcua.demo.scenario import DemoEnvironment, DemoOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Locator, Page, Playwright
+    from playwright.sync_api import Browser, Locator, Page
 
     from telemetry.core.inventory import Inventory
 
@@ -41,22 +41,6 @@ def hall(world: Inventory, request: pytest.FixtureRequest) -> Iterator[DemoEnvir
         scenario.report_host_once(running)
         scenario.wait_ready(running, Console(quiet=True))
         yield running
-
-
-@pytest.fixture(scope="module")
-def driver(libatomic: None) -> Iterator[Playwright]:
-    assert libatomic is None
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def chromium(require: Callable[[str], str], driver: Playwright) -> Iterator[Browser]:
-    browser = driver.chromium.launch(executable_path=require("chromium"), args=["--no-sandbox", "--disable-gpu"])
-    yield browser
-    browser.close()
 
 
 class Walk:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Page, Playwright
+    from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.browser
 WITHIN_MS = 20_000
@@ -31,22 +31,6 @@ DOT = """() => {
     probe.remove();
     return shown;
 }"""
-
-
-@pytest.fixture(scope="module")
-def driver(libatomic: None) -> Iterator[Playwright]:
-    assert libatomic is None
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def chromium(require: Callable[[str], str], driver: Playwright) -> Iterator[Browser]:
-    browser = driver.chromium.launch(executable_path=require("chromium"), args=["--no-sandbox", "--disable-gpu"])
-    yield browser
-    browser.close()
 
 
 @pytest.fixture(scope="module")
