@@ -17,6 +17,7 @@ from api.pages import install_pages
 from api.pages.page_cache import PageCache
 from api.pages.province_summary import ProvinceSummary
 from api.parameters import check_parameters
+from api.queue_row_texts import QueueRowTexts
 from api.routes import PREFIX, api_router
 from api.routes.service import health_router
 from telemetry.queries.monthly_reports import MonthlyReports
@@ -91,6 +92,7 @@ def attach_queries(app: FastAPI, queries: Queries) -> None:
     app.state.heavy_queries = HeavyQueryGate()
     app.state.reports = MonthlyReports(queries)
     app.state.live_feed = LiveFeed(queries)
+    app.state.queue_row_texts = QueueRowTexts()
     app.state.search = SearchIndexCache()
     app.state.page_cache = PageCache()
     app.state.province_summary = ProvinceSummary(queries)

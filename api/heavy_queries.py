@@ -88,10 +88,12 @@ class HeavyQueryGate:
         finally:
             self._places.release()
 
-    def answer(self, cost: QueryCost, build: Callable[[], BaseModel]) -> Response:
-        """Return the JSON of an answer that is computed and written in turn. Raises ServerBusy."""
+    def answer(self, cost: QueryCost, build: Callable[[], BaseModel | bytes]) -> Response:
+        """Return the JSON of an answer that is computed and written in turn, bytes as they are. Raises ServerBusy."""
         with self.admit(cost):
-            return Response(build().model_dump_json(by_alias=True), media_type="application/json")
+            answer = build()
+            body = answer if isinstance(answer, bytes) else answer.model_dump_json(by_alias=True)
+            return Response(body, media_type="application/json")
 
 
 def _is_heavy(cost: QueryCost) -> bool:

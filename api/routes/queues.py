@@ -10,12 +10,12 @@ from fastapi.exceptions import RequestValidationError
 from api.deps import QueriesDep
 from api.heavy_queries import HeavyQueryDep
 from api.paging import PageParam
+from api.queue_row_texts import QueueRowTextsDep
 from api.schemas.envelope import Envelope, ResponseMeta
 from api.schemas.queues import (
     CurrentQueueResponse,
     QueueHistoryEnvelope,
     QueueHistoryMeta,
-    QueueHistoryRowResponse,
     WindowChoice,
 )
 from api.times import WindowParam
@@ -67,10 +67,11 @@ def list_current_queues(
 
 
 class QueueHistoryParams:
-    """The buckets of the history and the threshold that waits are compared with."""
+    """The buckets of the history, the threshold that waits are compared with, and the texts of rows."""
 
     def __init__(
-        self, within: Annotated[int, Depends(validate_threshold)], bucket: QueueBucket = "total",
+        self, within: Annotated[int, Depends(validate_threshold)], texts: QueueRowTextsDep,
+        bucket: QueueBucket = "total",
         by: Annotated[
             QueueGroup | None, Query(description="one row for each; without it one for each centre and service")
         ] = None,
@@ -78,6 +79,7 @@ class QueueHistoryParams:
         self.within = within
         self.bucket = bucket
         self.by = by
+        self.texts = texts
 
 
 @router.get("/queues/history", operation_id="queues_history", response_model=QueueHistoryEnvelope)
@@ -96,7 +98,7 @@ def get_queue_history(
 def _queue_history(
     queries: Queries, queue_filter: QueueFilter, choice: WindowChoice, window: Window, params: QueueHistoryParams,
     page: PageRequest,
-) -> QueueHistoryEnvelope:  # fmt: skip
+) -> bytes:  # fmt: skip
     zone = queries.zone(queue_filter.centre)
     first_centre = page.first_text() if choice == "requested" else ""  # whether today has tickets is asked of all
     queue_history = queries.queue_history(
@@ -113,5 +115,5 @@ def _queue_history(
     meta = QueueHistoryMeta.for_window(
         queries, queue_history.window, queue_history.zone, queue_history.coverage, window_choice=choice
     )
-    data = [QueueHistoryRowResponse.from_row(row, params.within, queries.now()) for row in part]
-    return QueueHistoryEnvelope(data=data, meta=meta, next=following)
+    now = queries.now()
+    return QueueHistoryEnvelope.encode([params.texts.text(row, params.within, now) for row in part], meta, following)

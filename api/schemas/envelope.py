@@ -23,6 +23,9 @@ Data = TypeVar("Data")
 
 _SOURCE_BY_FIELD: dict[tuple[object, ...], tuple[tuple[str, int], ...]] = {}
 """By model, own fields and types of the sources: each other field and the source that has it."""
+_OWN = -1
+_PLAIN_FIELDS: dict[tuple[object, ...], tuple[tuple[str, str, int], ...]] = {}
+"""By the same: each field's names in JSON and here, and the source that has it (_OWN: none), in order."""
 
 
 class ApiModel(BaseModel):
@@ -44,6 +47,25 @@ class ApiModel(BaseModel):
         for name, index in places:
             own[name] = getattr(sources[index], name)
         return cls.model_validate(own)
+
+    @classmethod
+    def plain_values(cls, *sources: object, **own: object) -> dict[str, object]:
+        """Return what `build` of the same would be dumped as, unchecked: long lists of models take too long to build.
+
+        Values of `own` that are models must be plain themselves.  Raises AttributeError without a source of a field.
+        """
+        key = (cls, tuple(own), *map(type, sources))
+        fields = _PLAIN_FIELDS.get(key)
+        if fields is None:
+            fields = _PLAIN_FIELDS[key] = tuple(
+                (
+                    info.serialization_alias or name,
+                    name,
+                    _OWN if name in own else next((i for i, s in enumerate(sources) if hasattr(s, name)), 0),
+                )
+                for name, info in cls.model_fields.items()
+            )
+        return {alias: own[name] if index == _OWN else getattr(sources[index], name) for alias, name, index in fields}
 
 
 def window_fields(window: Window, zone: ZoneInfo) -> dict[str, str]:

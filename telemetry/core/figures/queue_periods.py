@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.windows import MINUTE, day_window, to_local
@@ -73,6 +74,7 @@ class NamedFigures:
     figures: QueueFigures
 
 
+@lru_cache(maxsize=1024)
 def covers_days(window: Window, zone: ZoneInfo) -> bool:
     """Return whether a window consists of whole local days."""
     edges = (window.start, window.end)

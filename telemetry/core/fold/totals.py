@@ -7,6 +7,7 @@ hours and days hold wall-clock sums and, under `open_…`, sums over the opening
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta
@@ -79,7 +80,8 @@ HISTOGRAM_FIELDS = (
 """The sums that are histograms (`histogram_buckets`): one integer each, added like any other."""
 
 
-def former_bucket_fields(name: str, bounds: Iterable[int]) -> tuple[str, ...]:
+@lru_cache(maxsize=16)
+def former_bucket_fields(name: str, bounds: tuple[int, ...]) -> tuple[str, ...]:
     """Return the fields of a histogram before fold version 5: `…_le_B` counts the values in (previous bound, B].
 
     Totals whose raw events were deleted by then still have them.
