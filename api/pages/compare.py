@@ -105,17 +105,28 @@ def build_context(queries: Queries, locale: PageLocale, params: Mapping[str, str
 def _choose(queries: Queries, locale: PageLocale, params: Mapping[str, str]) -> _Choice:
     centres = read_centres(params, queries.network().centres())
     zone = centres[0].zone if centres else queries.inventory().zone
-    service, until = params.get("service") or None, queries.comparisons.settled_hour()
+    service = params.get("service") or None
     if service is not None:
         queries.check_service(service, centres)
-    pair = read_pair(params)
-    most = max_days(centres[0] if centres else None)
+    periods = compared_periods(queries, params, centres, service)
+    chosen = read_pair(params) or "week"
+    note = "" if periods.pair == chosen else locale.t("cmp_not_begun", period=locale.t(f"cmp_first_{chosen}"))
+    return _Choice(centres, periods, service, zone, note)
+
+
+def compared_periods(
+    queries: Queries, params: Mapping[str, str], centres: Sequence[Centre] = (), service: str | None = None
+) -> TwoPeriods:
+    """Return the periods of a comparison; by default this week's, or the last one's while this one has no tickets.
+
+    Raises NotFound or BadPeriod.
+    """
+    zone, until = centres[0].zone if centres else queries.inventory().zone, queries.comparisons.settled_hour()
+    pair, most = read_pair(params), max_days(centres[0] if centres else None)
     periods = choose_periods(pair or "week", params, zone, until, most)
     if periods.first is None or (pair is None and not _has_tickets(queries, centres, periods.first, service)):
-        before = choose_periods(_SETTLED_PAIRS.get(periods.pair, "last-week"), params, zone, until, most)
-        note = locale.t("cmp_not_begun", period=locale.t(f"cmp_first_{periods.pair}"))
-        return _Choice(centres, before, service, zone, note)
-    return _Choice(centres, periods, service, zone)
+        return choose_periods(_SETTLED_PAIRS.get(periods.pair, "last-week"), params, zone, until, most)
+    return periods
 
 
 _SETTLED_PAIRS: Mapping[PeriodPair, PeriodPair] = {
@@ -140,13 +151,13 @@ def _columns(queries: Queries, locale: PageLocale, choice: _Choice) -> list[Comp
             (locale.t(f"cmp_second_{pair}"), ComparedSubject(ident, choice.periods.second, choice.service)),
         ]
     return [
-        ComparedColumn(name, _dates(locale, subject.window, choice.zone), _history_href(subject, choice.zone),
+        ComparedColumn(name, window_dates(locale, subject.window, choice.zone), _history_href(subject, choice.zone),
                        queries.comparisons.side(subject), is_place=len(choice.centres) > 1)
         for name, subject in subjects
     ]  # fmt: skip
 
 
-def _dates(locale: PageLocale, window: Window, zone: ZoneInfo) -> str:
+def window_dates(locale: PageLocale, window: Window, zone: ZoneInfo) -> str:
     """Return a window's days, and its end when that is within a day."""
     first, end = to_local(window.start, zone), to_local(window.end, zone)
     last = to_local(window.end - 1, zone)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from api.pages.centre_list import page_frame, unit_table
 from api.pages.charts import target_gauge
+from api.pages.compare import VERDICT_ICONS, window_dates
 from api.pages.objective_texts import budget_words
 from api.pages.periods import period_query
 from api.pages.picker import build_picker
-from api.pages.province_summary import compared_days
 from telemetry.core.figures.condition import attention_key
 from telemetry.core.inventory import local_date
 from telemetry.core.scope import Scope
@@ -22,11 +23,12 @@ from telemetry.queries.units import IN_TROUBLE, build_unit_tree
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
+    from zoneinfo import ZoneInfo
 
     from api.pages.language import PageLocale
     from api.pages.links import PageLinks
     from api.pages.places import HistoryPlace
-    from api.pages.province_summary import ProvinceSummary, WeekComparison
+    from api.pages.province_summary import ProvinceSummary
     from telemetry.core.figures.condition import Condition
     from telemetry.core.inventory import Inventory, Target
     from telemetry.queries.network import NetworkStatus
@@ -37,8 +39,6 @@ if TYPE_CHECKING:
 
 WORST_CENTRES = 5
 WORST_OBJECTIVES = 3
-SAME_WAIT_S = 30
-"""Two weeks whose mean waits differ by less are called equal."""
 _ATTENTION: frozenset[Condition] = IN_TROUBLE | {"busy", "below_target"}
 
 
@@ -108,7 +108,7 @@ def build_context(
         "links": links,
         **_objectives_context(slos, inventory, locale, links),
         **_wait_context(status, locale),
-        **_past_context(summary, local_date(network.now, inventory.zone)),
+        **_past_context(summary, locale, local_date(network.now, inventory.zone), inventory.zone),
     }
 
 
@@ -202,27 +202,17 @@ def _objective_line(slo: ScopedSlo, inventory: Inventory, locale: PageLocale, li
     return AttentionItem(slo.slo_state, text, budget_words(slo, locale), links.scope(scope, centre))
 
 
-def _past_context(summary: ProvinceSummary, today: date) -> dict[str, Any]:
-    weeks = summary.weeks()
-    first, last = compared_days(today)
-    zone = summary.zone()
+def _past_context(summary: ProvinceSummary, locale: PageLocale, today: date, zone: ZoneInfo) -> dict[str, Any]:
+    yesterday, weeks = today - timedelta(days=1), summary.weeks()
     return {
         "weeks": weeks,
-        "week_verdict": "none" if weeks is None else week_verdict(weeks),
-        "week_query": period_query(DayRange(first, last, zone)),
-        "yesterday_query": period_query(DayRange(last, last, zone)),
+        "week_icons": VERDICT_ICONS,
+        "week_dates": () if weeks is None else [
+            window_dates(locale, side.subject.window, zone) for side in (weeks.first, weeks.second)
+        ],
+        "yesterday_query": period_query(DayRange(yesterday, yesterday, zone)),
         "targets_now": summary.target_counts(),
-    }
-
-
-def week_verdict(weeks: WeekComparison) -> str:
-    """Return the end of the message key that compares two weeks' mean waits."""
-    mean, former = weeks.figures.wait.mean_s, weeks.former.wait.mean_s
-    if mean is None or former is None:
-        return "none"
-    if abs(mean - former) < SAME_WAIT_S:
-        return "same"
-    return "shorter" if mean < former else "longer"
+    }  # fmt: skip
 
 
 def _wait_context(status: NetworkStatus, locale: PageLocale) -> dict[str, Any]:

@@ -1,28 +1,27 @@
 """Figures of the province's page that need past totals: indicators against their targets, this week against the last.
 
-They are those of `/kpis` and of the history of queues; nothing is computed from totals here.
+They are those of `/kpis` and `/compare`; nothing is computed from totals here.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from api.pages.compare import compared_periods
+from api.pages.compare_tables import wait_comparison
 from api.pages.latest_figures import LatestFigure
+from api.pages.places import threshold_of
 from telemetry.core.calendar.windows import MINUTE, SLOT, Window, day_window, floor
-from telemetry.core.figures.queue_periods import figures_of_all
 from telemetry.core.inventory import local_date
 from telemetry.core.scope import Scope
-from telemetry.queries.period_history import DayRange
+from telemetry.queries.comparison import ComparedSubject
 from telemetry.queries.trouble import faulty_since, reason_since
 
 if TYPE_CHECKING:
-    from datetime import date
-    from zoneinfo import ZoneInfo
-
-    from telemetry.core.figures.histograms import QueueFigures
-    from telemetry.core.figures.queue_periods import QueueHistoryRow
+    from api.pages.compare_choices import PeriodPair
+    from telemetry.core.figures.comparison import FigureComparison
+    from telemetry.queries.comparison import ComparisonSide
     from telemetry.queries.service import Queries
     from telemetry.queries.views import CentreView
 
@@ -42,18 +41,12 @@ class TargetCounts:
 
 @dataclass(frozen=True, slots=True)
 class WeekComparison:
-    """The ended days of this week and the same weekdays of the last one; on a Monday the two weeks before."""
+    """The mean waits of this week and the last one as far, or of the two weeks before: those of `/compare`."""
 
-    days: DayRange
-    former_days: DayRange
-    figures: QueueFigures
-    former: QueueFigures
-
-
-def compared_days(today: date) -> tuple[date, date]:
-    """Return the first and last ended day of the week from Monday that is compared with the week before it."""
-    last = today - timedelta(days=1)
-    return last - timedelta(days=last.weekday()), last
+    pair: PeriodPair
+    first: ComparisonSide
+    second: ComparisonSide
+    wait: FigureComparison
 
 
 class ProvinceSummary:
@@ -66,10 +59,6 @@ class ProvinceSummary:
         self.first_wait_s = FIRST_WAIT_S
         self._since: dict[tuple[str, str], int] = {}
         self._since_slot = 0
-
-    def zone(self) -> ZoneInfo:
-        """Return the province's zone."""
-        return self._queries.zone()
 
     def _now(self) -> int:
         return self._queries.now()
@@ -86,18 +75,18 @@ class ProvinceSummary:
         return TargetCounts(tracks.count(True), tracks.count(False), tracks.count(None))
 
     def weeks(self) -> WeekComparison | None:
-        """Return this week's ended days beside the same days of the week before; None until they are read."""
+        """Return this week beside the same span of the week before; None until they are read."""
         queries = self._queries
-        today = local_date(queries.now(), queries.zone())
-        key = (queries.inventory().version, today)
-        return self._weeks.get(key, lambda: self._compare_weeks(today), self.first_wait_s)
+        key = (queries.inventory().version, local_date(queries.now(), queries.zone()))
+        return self._weeks.get(key, self._compare_weeks, self.first_wait_s)
 
-    def _compare_weeks(self, today: date) -> WeekComparison:
-        zone, (first, last) = self._queries.zone(), compared_days(today)
-        week = timedelta(days=7)
-        days, former = DayRange(first, last, zone), DayRange(first - week, last - week, zone)
-        rows = self._queries.period_history(None, DayRange(former.first, last, zone)).rows
-        return WeekComparison(days, former, _figures_within(rows, days), _figures_within(rows, former))
+    def _compare_weeks(self) -> WeekComparison:
+        queries = self._queries
+        periods = compared_periods(queries, {})
+        windows = (periods.first or periods.second, periods.second)
+        first, second = (queries.comparisons.side(ComparedSubject(None, window)) for window in windows)
+        figures = queries.comparisons.compare(first, second, threshold_of(queries))
+        return WeekComparison(periods.pair, first, second, wait_comparison(figures))
 
     def trouble_since(self, view: CentreView) -> int | None:
         """Return since when a centre is not in order, Unix ms, to five minutes; None when nothing says it."""
@@ -116,7 +105,3 @@ class ProvinceSummary:
         if slot <= start:
             return slot
         return faulty_since(self._queries.timeline(Scope.centre(view.centre.id), Window(start, slot)), slot)
-
-
-def _figures_within(rows: tuple[QueueHistoryRow, ...], days: DayRange) -> QueueFigures:
-    return figures_of_all([row for row in rows if days.window.start <= row.window.start < days.window.end])

@@ -14,12 +14,12 @@ import pytest
 
 from api.pages.latest_figures import LatestFigure
 from api.pages.page_cache import PageCache
-from api.pages.province_summary import compared_days
 from telemetry.core.fold.live_row_types import SystemNow
 from telemetry.core.inventory import AdministrativeUnit
 from telemetry.errors import StoreUnavailable
 from telemetry.inventory import default_path, load
 from tests.program.network import NOW, Network, busy, centre_now, inventory, local, network, waits
+from tests.program.test_history_pages import ticket
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,17 +91,34 @@ def test_the_map_has_a_tile_for_each_centre_in_its_district(net: Network) -> Non
 
 
 def test_the_week_and_the_targets_are_said_in_a_line_each(net: Network) -> None:
-    for day, seconds in ((16, 600), (20, 600), (9, 1200), (13, 1200)):
-        net.total("desk:vn83-a:land", "1d", local(0, day=day), waits(seconds))
-    net.client.app.state.province_summary.first_wait_s = 60  # type: ignore[attr-defined]
-    words = section(page(net, "/?lang=en"), "week")
-    assert "Shorter waits Mean 10 min, last week 20 min" in words
+    for day in (16, 17, 18, 20):
+        ticket(net, "vn83-a", "land", (day, 9, 0), waits(*[1200] * 8))
+    for day in (23, 24, 25, 27):
+        ticket(net, "vn83-a", "land", (day, 9, 0), waits(*[600] * 8))
+    ticket(net, "vn83-a", "tax", (20, 14, 0), waits(*[7200] * 8))
+    net.time[0] = local(10, 30, day=27)
+    words = first_words(net, "week")
+    assert words.startswith("✓ Shorter waits This week: 10 min on average, last week 20 min.")
+    compared = page(net, "/compare?periods=week&lang=en")
+    assert "This week people waited 10 min less than last week: 10 min on average against 20 min." in compared
+    assert 'href="/compare?periods=week"' in page(net, "/?lang=en")
     assert "on course" in section(page(net, "/?lang=en"), "targets")
 
 
-def test_a_week_is_compared_by_its_ended_days() -> None:
-    assert compared_days(date(2026, 11, 25)) == (date(2026, 11, 23), date(2026, 11, 24))
-    assert compared_days(date(2026, 11, 23)) == (date(2026, 11, 16), date(2026, 11, 22))
+def test_before_the_first_ticket_of_a_week_the_two_weeks_before_are_compared(net: Network) -> None:
+    for day, seconds in ((16, 600), (9, 1200)):
+        ticket(net, "vn83-a", "land", (day, 8, 0), waits(seconds))
+    net.time[0] = local(7, 5, day=30)
+    words = first_words(net, "week")
+    assert words.startswith("– No data to compare Last week: – on average, the week before it 10 min.")
+    assert 'href="/compare?periods=last-week"' in page(net, "/?lang=en")
+    assert "Last week has no calls" in page(net, "/compare?periods=last-week&lang=en")
+
+
+def first_words(net: Network, ident: str) -> str:
+    """Return the words of a part of the start page once its figures are computed, without its heading."""
+    net.client.app.state.province_summary.first_wait_s = 60  # type: ignore[attr-defined]
+    return section(page(net, "/?lang=en"), ident).partition("This week and last ")[2]
 
 
 def test_the_centres_are_filtered_by_text_district_level_and_condition(net: Network) -> None:
