@@ -103,7 +103,7 @@ def build_context(
         "backlog_hours": stats.backlog_hours,
         "current_until": stats.current_until or None,
         "settled": settled_until(now, inventory.zone),
-        "mood": "degraded" if issues else "operational",
+        "mood": "degraded" if issues else "unknown" if status.stale else "operational",
         "api_href": "/api/v1/data-quality?" + urlencode({"limit": 500, **_api_filter(wanted)}),
         "simulated": status.has_simulated_data,
         "freshness": Freshness(status.last_data, now),

@@ -79,7 +79,7 @@ def build_context(queries: Queries, locale: PageLocale, parameters: Mapping[str,
             queries,
             title,
             summary_sentence(answer, locale, period),
-            _mood(answer, period),
+            _mood(answer, period, stale=queries.network_status().stale),
             follows=period.includes_today,
         ),
         "tables": [rows.table(shown)],
@@ -124,16 +124,18 @@ def summary_sentence(answer: IncidentList, locale: PageLocale, period: Period) -
     return " ".join(parts)
 
 
-def _mood(answer: IncidentList, period: Period) -> str:
-    """Return the condition in whose colour the page's head is: of the present only."""
-    if not period.includes_today:
-        return "period"
-    ongoing = [i for i in answer.incidents if i.ongoing]
-    if not ongoing:
-        return "operational"
-    if all(i.state == "unknown" for i in ongoing):
+def _mood(answer: IncidentList, period: Period, *, stale: bool) -> str:
+    """Return the condition in whose colour the page's head is; good only while data arrive and nothing was lost."""
+    states = {i.state for i in answer.incidents}
+    open_kinds = {i.outage.scope.kind for i in answer.incidents if i.ongoing and i.state == "down"}
+    if open_kinds and period.includes_today:
+        return "degraded" if open_kinds == {"device"} else "down"
+    is_silent = period.includes_today and any(i.ongoing for i in answer.incidents)
+    if is_silent or states == {"unknown"}:
         return "unknown"
-    return "down" if any(i.outage.scope.kind != "device" for i in ongoing if i.state == "down") else "degraded"
+    if states or not period.includes_today:
+        return "period"
+    return "unknown" if stale else "operational"
 
 
 def _presets(locale: PageLocale, period: Period, chosen: IncidentFilter) -> list[PickerLink]:

@@ -96,9 +96,14 @@ def _general_words(objective: Objective, inventory: Inventory, locale: PageLocal
 
 
 def _mood(counts: Mapping[SloState, int], *, is_stale: bool) -> str:
+    """Return the condition in whose colour the head is; good only when every objective was judged and is kept."""
     if is_stale:
         return "unknown"
-    return "below_target" if counts["exhausted"] else "degraded" if counts["at_risk"] else "operational"
+    if counts["exhausted"] or counts["at_risk"]:
+        return "below_target" if counts["exhausted"] else "degraded"
+    if not counts["healthy"]:
+        return "unknown"
+    return "period" if counts["no_data"] else "operational"
 
 
 def _api_filter(wanted: SloFilter) -> str:

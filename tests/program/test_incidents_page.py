@@ -11,13 +11,16 @@ import pytest
 from api.pages.outage_chart import CHART_WIDTH, LINE_HEIGHT, MAX_LINES, outage_chart
 from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window
 from telemetry.core.figures.outages import LostTime, Outage, merge_incidents
+from telemetry.core.fold.live_row_types import DeviceNow
 from telemetry.core.scope import Scope
-from tests.program.network import Network, network
+from telemetry.queries.lost_time import RECENT_TTL_MS
+from tests.program.network import Network, centre_now, local, network
 from tests.program.test_incidents_api import fill_broken_morning
 from tests.program.test_pages import Outline, page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +65,41 @@ def test_what_broke_on_a_past_day_is_two_clicks_from_the_start(net: Network) -> 
     ]
     assert "No incident." in page(net, "/incidents?from=2026-11-22&to=2026-11-22&lang=en")
     assert "have not come yet" in page(net, "/incidents?from=2026-11-25&to=2026-11-25&lang=en")
+
+
+@pytest.mark.parametrize(
+    ("query", "later", "mood"),
+    [
+        ("", 0, "unknown"),
+        ("scope=centre:vn83-b", 0, "unknown"),
+        ("scope=device:vn83-a-kiosk1", 0, "period"),
+        ("scope=system:vn83-portal", 0, "operational"),
+        ("from=2026-11-22&to=2026-11-22", 0, "period"),
+        ("from=2026-11-23&to=2026-11-23", DAY, "period"),
+        ("from=2026-11-23&to=2026-11-23&scope=centre:vn83-b", DAY, "unknown"),
+        ("from=2026-11-24&to=2026-11-24&scope=device:vn83-b-kiosk1", DAY, "unknown"),
+    ],
+)
+def test_the_head_is_never_green_beside_unknown_time(net: Network, query: str, later: int, mood: str) -> None:
+    net.time[0] += later
+    try:
+        assert f'class="hero mood-{mood}"' in page(net, f"/incidents?{query}")
+    finally:
+        net.time[0] -= later
+
+
+def test_an_open_outage_gives_the_head_its_colour(tmp_path: Path) -> None:
+    built = network(tmp_path)
+    fill_broken_morning(built)
+    built.time[0] = local(10, 6)
+    kiosk = DeviceNow(id="vn83-a-kiosk1", kind="kiosk", state="down", online=True, last_event=built.time[0])
+    built.live("vn83-a", centre_now("vn83-a", built.time[0], state="down", devices=(kiosk,)))
+    for scope, mood in (("device:vn83-a-kiosk1", "degraded"), ("centre:vn83-a", "down")):
+        for width in ("5m", "1h"):
+            built.total(scope, width, local(10), {"down_ms": SLOT, "open_down_ms": SLOT})
+        assert f'class="hero mood-{mood}"' in page(built, f"/incidents?scope={scope}")
+        built.time[0] += 2 * RECENT_TTL_MS
+    built.store.close()
 
 
 def test_every_row_and_bar_leads_to_what_broke_on_that_day(net: Network) -> None:
