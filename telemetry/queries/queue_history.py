@@ -1,17 +1,21 @@
 """Reads queue histories of many centres: as far as a page needs them, and settled ones once; never from raw events.
 
 The rows of a centre over a window that ended some minutes ago are remembered until its live row's `reopened` changes,
-which it does when a total of its past is written (see `totals_cache`).
+which it does when a total of its past is written (see `totals_cache`).  Of a later window the past pieces are.
 """
 
 from __future__ import annotations
 
 import threading
+from bisect import bisect_right
 from collections import OrderedDict, defaultdict
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from telemetry.core.fold.totals import add_to_sums
+from telemetry.core.calendar.windows import HOUR, Window, day_window, floor
+from telemetry.core.fold.totals import add_sums, add_to_sums
+from telemetry.core.inventory import local_date
 from telemetry.queries.queue_groups import add_offered_work, counters_by_bucket, group_key, group_rows
 from telemetry.queries.queues import growing_chunks, queue_history_rows
 from telemetry.queries.rows_in_order import RowsInOrder
@@ -104,11 +108,16 @@ class QueueHistoryReader:
         self, centres: Sequence[Centre], asked: QueueHistoryRequest, inputs: HistoryInputs
     ) -> Iterator[QueueHistoryRow]:
         for chunk in growing_chunks(centres):
-            cached = {centre.id: self._recall(centre, asked, inputs) for centre in chunk}
-            missing = [centre for centre in chunk if cached[centre.id] is None]
-            fresh = self._read(missing, asked, inputs) if missing else {}
-            for centre in chunk:
-                yield from cached[centre.id] or fresh.get(centre.id, ())
+            yield from self._rows_of_chunk(chunk, asked, inputs)
+
+    def _rows_of_chunk(
+        self, centres: Sequence[Centre], asked: QueueHistoryRequest, inputs: HistoryInputs
+    ) -> Iterator[QueueHistoryRow]:
+        cached = {centre.id: self._recall(centre, asked, inputs) for centre in centres}
+        missing = [centre for centre in centres if cached[centre.id] is None]
+        fresh = self._read(missing, asked, inputs) if missing else {}
+        for centre in centres:
+            yield from cached[centre.id] or fresh.get(centre.id, ())
 
     def _recall(self, centre: Centre, asked: QueueHistoryRequest, inputs: HistoryInputs) -> Rows | None:
         key = centre.id, asked
@@ -122,7 +131,7 @@ class QueueHistoryReader:
     def _read(self, centres: Sequence[Centre], asked: QueueHistoryRequest, inputs: HistoryInputs) -> dict[str, Rows]:
         """Read the rows of centres and remember the settled ones."""
         by_centre: dict[str, list[QueueHistoryRow]] = {centre.id: [] for centre in centres}
-        for row in queue_history_rows(self._store, centres, asked.query, asked.service, inputs.now):
+        for row in self._queue_rows(centres, asked, inputs):
             by_centre[row.centre].append(row)
         counters: dict[CounterKey, dict[str, int]] = {}
         if asked.service is None and asked.by in {"centre", "level"}:
@@ -135,6 +144,23 @@ class QueueHistoryReader:
             rows_by_centre[centre.id] = _group_rows_of_centre(by_centre[centre.id], centre, asked, inputs, own)
             self._remember(centre, asked, inputs, rows_by_centre[centre.id])
         return rows_by_centre
+
+    def _queue_rows(
+        self, centres: Sequence[Centre], asked: QueueHistoryRequest, inputs: HistoryInputs
+    ) -> Iterator[QueueHistoryRow]:
+        """Yield the rows by centre, service and time; the settled pieces of an open window are remembered."""
+        for zone in {centre.zone for centre in centres}:
+            in_zone = [centre for centre in centres if centre.zone == zone]
+            query = replace(asked.query, zone=zone)
+            pieces = pieces_to_remember(query, inputs.now)
+            if len(pieces) == 1:
+                yield from queue_history_rows(self._store, in_zone, query, asked.service, inputs.now)
+                continue
+            rows: list[QueueHistoryRow] = []
+            for piece in pieces:
+                piece_asked = QueueHistoryRequest(replace(query, window=piece), asked.service)
+                rows.extend(self._rows_of_chunk(in_zone, piece_asked, inputs))
+            yield from join_pieces(rows, query.buckets())
 
     def _remember(self, centre: Centre, asked: QueueHistoryRequest, inputs: HistoryInputs, rows: Rows) -> None:
         reopened = _reopened_at(centre, asked, inputs)
@@ -152,6 +178,39 @@ def _reopened_at(centre: Centre, asked: QueueHistoryRequest, inputs: HistoryInpu
     """Return the version of a centre's totals in the window, 0 when they may still change unnoticed."""
     settled = asked.query.window.end + SETTLING_MS <= inputs.now
     return inputs.snapshot.reopened_at(centre.id) if settled else 0
+
+
+def pieces_to_remember(query: BucketQuery, now: int) -> list[Window]:
+    """Return the pieces of a window that has not settled: until the first midnight, whole past days, today, this hour.
+
+    No piece divides a total that the window is read with.  A settled window is one piece.
+    """
+    window, zone = query.window, query.zone
+    settled_at = now - SETTLING_MS
+    if window.end <= settled_at or window.start >= settled_at or query.bucket not in {"total", "1d", "1mo"}:
+        return [window]
+    today = day_window(local_date(settled_at, zone), zone)
+    first = day_window(local_date(window.start, zone), zone)
+    cuts = {today.start} if first.start == window.start else {first.end, today.start}
+    if window.end < today.end:
+        cuts.add(max(floor(settled_at, HOUR), today.start))
+    edges = [window.start, *sorted(cut for cut in cuts if window.start < cut < window.end), window.end]
+    return [Window(start, end) for start, end in pairwise(edges)]
+
+
+def join_pieces(rows: Iterable[QueueHistoryRow], buckets: Sequence[Window]) -> Iterator[QueueHistoryRow]:
+    """Yield the rows of pieces of a window by centre, service and bucket; the only row of a bucket as it is."""
+    starts = [bucket.start for bucket in buckets]
+    parts: dict[tuple[str, str, int], list[QueueHistoryRow]] = defaultdict(list)
+    for row in rows:
+        parts[row.centre, row.service, bisect_right(starts, row.window.start) - 1].append(row)
+    for key in sorted(parts):
+        first, *others = parts[key]
+        bucket = buckets[key[2]]
+        if not others and first.window == bucket:
+            yield first
+        else:
+            yield replace(first, window=bucket, sums=add_sums(row.sums for row in parts[key]))
 
 
 def _group_rows_of_centre(

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, cast
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from telemetry.core.calendar.windows import DAY, Window, day_window
+from telemetry.core.calendar.windows import DAY, HOUR, MINUTE, SLOT, Window, day_window, to_ms
 from telemetry.core.fold.histogram_buckets import histogram_of
 from telemetry.core.fold.totals import Total, add_to_sums
 from telemetry.core.in_service import ALL_IN_SERVICE
 from telemetry.core.inventory import ALWAYS_OPEN, AdministrativeLevel, Centre
 from telemetry.core.scope import Scope
 from telemetry.queries.buckets import BucketQuery, OpenWindowsCache
-from telemetry.queries.queue_history import HistoryInputs, QueueHistoryReader, QueueHistoryRequest
+from telemetry.queries.queue_history import (
+    HistoryInputs,
+    QueueHistoryReader,
+    QueueHistoryRequest,
+    pieces_to_remember,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -57,21 +63,25 @@ def totals_of(one: Centre, factor: int = 1) -> list[Total]:
 
 @dataclass
 class CountedStore:
-    """A store that counts which centres were read, and the versions of their pasts."""
+    """A store that counts which centres and windows were read, and the versions of their pasts."""
 
     store: Store
+    now: int = NOW
     read: list[str] = field(default_factory=list)
+    windows: list[Window] = field(default_factory=list)
     versions: dict[str, int] = field(default_factory=lambda: {c.id: 1 for c in CENTRES})
 
     def totals(self, entities: Sequence[str], width: BucketWidth, window: Window, kind: str = "") -> list[Total]:
-        self.read += [entity for entity in entities if kind == "desk"]
+        if kind == "desk":
+            self.read += entities
+            self.windows.append(window)
         return self.store.totals(entities, width, window, kind)
 
     def reopened_at(self, entity: str) -> int:
         return self.versions[entity]
 
     def inputs(self) -> HistoryInputs:
-        return HistoryInputs(cast("Snapshot", self), ALL_IN_SERVICE, {}, "v1", NOW)
+        return HistoryInputs(cast("Snapshot", self), ALL_IN_SERVICE, {}, "v1", self.now)
 
 
 @pytest.fixture
@@ -137,3 +147,52 @@ def test_a_page_of_rows_reads_the_first_centres_alone(counted: CountedStore) -> 
     rows = iter(reader.rows(CENTRES, asked("total")))
     assert [next(rows).centre for _ in range(4)] == ["vn83-00", "vn83-00", "vn83-01", "vn83-01"]
     assert counted.read == [c.id for c in CENTRES[:10]]
+
+
+def totals_of_today(one: Centre, factor: int = 1) -> list[Total]:
+    desk = Scope.desk(one.id, "land")
+    hours = [Total(one.id, desk, "1h", MONTH.end + hour * HOUR, "vn83", {"issued": factor}) for hour in range(7, 9)]
+    slots = [Total(one.id, desk, "5m", MONTH.end + 9 * HOUR + n * SLOT, "vn83", {"issued": factor}) for n in range(3)]
+    return hours + slots
+
+
+@pytest.mark.parametrize("by", KEYS)
+@pytest.mark.parametrize("bucket", ["total", "1d"])
+def test_of_a_window_that_ends_now_only_this_hour_is_read_again(
+    counted: CountedStore, bucket: BucketSize, by: QueueGroup | None
+) -> None:
+    now = counted.now = MONTH.end + 9 * HOUR + 12 * MINUTE
+    window = Window(MONTH.start + 9 * HOUR, MONTH.end + 9 * HOUR + 15 * MINUTE)
+    counted.store.replace_totals(CENTRES[0].id, "1h", Window(MONTH.end, now), totals_of_today(CENTRES[0])[:2])
+    counted.store.replace_totals(CENTRES[0].id, "5m", Window(MONTH.end, window.end), totals_of_today(CENTRES[0])[2:])
+    question = QueueHistoryRequest(BucketQuery(window, bucket, ZONE), None, by)
+    reader = QueueHistoryReader(counted, counted.inputs, OpenWindowsCache())
+    first = told(reader.rows(CENTRES, question))
+    assert list(first) == sorted(first)
+    expected = sum(t.sums["issued"] for c in CENTRES for t in totals_of(c) if t.start >= window.start) + 5
+    assert sum(sums.get("issued", 0) for sums in first.values()) == expected
+    counted.windows.clear()
+    counted.store.replace_totals(CENTRES[0].id, "5m", Window(MONTH.end, window.end), totals_of_today(CENTRES[0], 4)[2:])
+    later = told(reader.rows(CENTRES, question))
+    assert sum(sums.get("issued", 0) for sums in later.values()) == expected + 9
+    assert set(counted.windows) <= {Window(MONTH.end + 9 * HOUR, window.end), Window(now - 2 * MINUTE, window.end)}
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "cuts"),
+    [
+        ((3, 9, 0), (5, 9, 15), [(4, 0, 0), (5, 0, 0), (5, 9, 0)]),
+        ((3, 0, 0), (5, 9, 15), [(5, 0, 0), (5, 9, 0)]),
+        ((3, 0, 0), (6, 0, 0), [(5, 0, 0)]),
+        ((5, 9, 0), (5, 9, 15), []),
+        ((5, 9, 10), (5, 9, 15), []),
+        ((3, 0, 0), (5, 9, 0), []),
+    ],
+)
+def test_pieces_end_at_midnights_and_at_this_hour(
+    start: tuple[int, int, int], end: tuple[int, int, int], cuts: list[tuple[int, int, int]]
+) -> None:
+    at = [to_ms(datetime(2026, 11, *time, tzinfo=ZONE)) for time in (start, *cuts, end)]
+    now = to_ms(datetime(2026, 11, 5, 9, 12, tzinfo=ZONE))
+    pieces = pieces_to_remember(BucketQuery(Window(at[0], at[-1]), "total", ZONE), now)
+    assert pieces == [Window(*edges) for edges in pairwise(at)]
