@@ -112,7 +112,7 @@ def _group_title(group: NotifiedGroup, inventory: Inventory, locale: PageLocale)
     if "scope" in group.labels:
         return place_name(group.labels["scope"], inventory, locale)
     others = [f"{name}={value}" for name, value in sorted(group.labels.items()) if name != "alertname"]
-    return ", ".join(others) or locale.t("alerts_ungrouped")
+    return ", ".join(others) or group.labels.get("alertname") or locale.t("alerts_ungrouped")
 
 
 def _alert_item(alert: NotifiedAlert, inventory: Inventory, locale: PageLocale, served: frozenset[str]) -> AlertItem:

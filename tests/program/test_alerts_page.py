@@ -180,7 +180,9 @@ def test_without_an_answer_the_page_says_that_alerts_are_unknown(net: Network) -
 
 def test_without_an_alertmanager_the_page_lists_what_fires(net: Network) -> None:
     browser = TestClient(create_app(net.queries))
-    assert "No Alertmanager is configured" in browser.get("/alerts?lang=en").text
+    page = browser.get("/alerts?lang=en").text
+    assert "No Alertmanager is configured" in page
+    assert 'href="/api/v1/slos"' in page  # /api/v1/alerts would answer 404
     assert browser.get("/api/v1/alerts").json()["code"] == "unknown-alertmanager"
     assert browser.post("/alerts", data={"action": "end"}).status_code == 403
 

@@ -178,9 +178,9 @@ def test_an_unreadable_live_row_is_the_worst_and_a_stale_system_has_its_age(
             "device not declared", "kept by the device, sent again", "7 tickets today", "450 rows", "3 min",
         )),
         ("/data-quality?lang=vi", (
-            "Có 10 điểm cần xử lý trong dữ liệu.", "Dòng chưa đến máy chủ", "Thiết bị mất liên lạc",
+            "Có 10 điểm cần xử lý trong dữ liệu.", "Bản ghi chưa đến máy chủ", "Thiết bị mất tín hiệu",
             "thiết bị chưa khai báo",
-            "6 giờ", "Kiểm tra nguồn, mạng, tác tử", "Không có nguồn",
+            "6 giờ", "Kiểm tra nguồn, mạng, phần mềm thiết bị", "Không có nguồn",
         )),
     ],
 )  # fmt: skip

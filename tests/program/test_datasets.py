@@ -202,7 +202,7 @@ def test_queues_have_each_service_and_the_sum_of_all(net: Network) -> None:
     total = rows[0]
     assert (total["from"], total["to"]) == ("2026-11-21T00:00:00+07:00", "2026-11-22T00:00:00+07:00")
     assert (total["wait_mean_s"], total["service_mean_s"], total["service_level_15min"]) == ("60.0", "60.0", "1.0")
-    assert (total["service_name_vi"], total["settled"], total["suppressed"]) == ("Tất cả nhóm dịch vụ", "no", "")
+    assert (total["service_name_vi"], total["settled"], total["suppressed"]) == ("Tất cả lĩnh vực", "no", "")
 
 
 def test_a_small_service_and_its_complement_are_left_out_with_what_they_are_made_of(net: Network) -> None:

@@ -352,7 +352,24 @@ def test_the_page_of_badges_is_sound(tmp_path: Path) -> None:
     net.store.close()
 
 
-FORBIDDEN_VI = ("ngân sách", "máy bảng", "giảm năng lực", "có dữ liệu {coverage}", "số đã phục vụ")
+FORBIDDEN_VI = (
+    "ngân sách",
+    "máy bảng",
+    "giảm năng lực",
+    "có dữ liệu {coverage}",
+    "số đã phục vụ",
+    "mục tiêu dịch vụ",
+    "mục tiêu mức dịch vụ",
+    "nhóm dịch vụ",
+    "tác tử",
+    "hộp gửi",
+    "bỏ về",
+    "lượt tiếp nhận",
+    "mất liên lạc",
+    "kho khai báo",
+    "mục tiêu cuối",
+    "phần sai sót",
+)
 """Wordings that an official would not write, in lower case; the glossary has the right ones."""
 
 

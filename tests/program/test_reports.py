@@ -74,8 +74,8 @@ def test_the_page_says_what_the_api_says_in_both_languages(net: Network) -> None
     assert (centre["up"], centre["down"]) == (7 * 3600, 3600)
     assert not seconds or (seconds["up"], seconds["down"]) == (centre["up"], centre["down"])
     vietnamese, english = (unescape(page(net, f"/reports/{MONTH}?lang={lang}")) for lang in ("vi", "en"))
-    assert "Trong tháng 10/2026, Tỉnh Bến Tre tiếp nhận 2 lượt người dân, đã phục vụ 2 lượt" in vietnamese
-    assert "số lượt tiếp nhận tăng 100% so với tháng trước" in vietnamese
+    assert "Trong tháng 10/2026, Tỉnh Bến Tre có 2 lượt khách, đã phục vụ 2 lượt" in vietnamese
+    assert "số lượt khách tăng 100% so với tháng trước" in vietnamese
     assert "In October 2026, Ben Tre Province received 2 visitors and served 2" in english
     assert "87.5%" in english
     assert "Settled, not published" in english

@@ -79,7 +79,7 @@ def test_metrics_have_one_label_for_all_of_them(net: Network) -> None:
     assert 'motcua_service_waiting_tickets{centre="vn83-a",service="undeclared"} 300.0' in text
 
 
-@pytest.mark.parametrize(("lang", "name"), [("en", "Undeclared services"), ("vi", "Nhóm dịch vụ chưa khai báo")])
+@pytest.mark.parametrize(("lang", "name"), [("en", "Undeclared services"), ("vi", "Lĩnh vực chưa khai báo")])
 def test_pages_name_them_together(net: Network, lang: str, name: str) -> None:
     live = net.client.get(f"/centres/vn83-a?lang={lang}").text
     past = net.client.get(f"/centres/vn83-a?lang={lang}&date=2026-11-23&service=undeclared").text

@@ -126,7 +126,7 @@ AVAILABILITY = Dataset(
     ),
 )  # fmt: skip
 QUEUES = Dataset(
-    "queues", "Hàng đợi theo trung tâm, nhóm dịch vụ và ngày", "Queues by centre, service and day",
+    "queues", "Hàng đợi theo trung tâm, lĩnh vực và ngày", "Queues by centre, service and day",
     "Lượt khách, kết quả, thời gian chờ và phục vụ, mức dịch vụ trong 15 phút.",
     "Tickets and how they ended, waits, service times, and the service level at 15 minutes.",
     "day", f"one service of one centre on one local day; service {ALL_SERVICES} is all of them", (

@@ -35,7 +35,7 @@ _CAUSE_BY_SLI = {
 }
 _UNITS = {"wait": ("tickets", "lượt"), "readiness": ("days", "ngày"), "latency": ("probes", "lần đo")}
 _PHRASES = {
-    "connectivity": ("has lost contact", "mất liên lạc"),
+    "connectivity": ("has lost contact", "mất tín hiệu"),
     "availability": ("does not serve", "không phục vụ được"),
     "readiness": ("was not ready at opening time", "chưa sẵn sàng lúc mở cửa"),
     "wait": ("keeps people waiting", "để người dân chờ lâu"),

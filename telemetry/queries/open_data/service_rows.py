@@ -45,8 +45,8 @@ _WHOLES_AND_PARTS = (
 TICKET_DIFFERENCES = tuple((TICKET_COUNTS.index(whole), TICKET_COUNTS.index(part)) for whole, part in _WHOLES_AND_PARTS)
 _RESTS = frozenset((*TICKET_COUNTS[1:], "service_level_15min"))
 _MEANS = {"waits": ("wait_mean_s", "wait_p90_s"), "service_times": ("service_mean_s",)}
-_UNDECLARED = Service(UNDECLARED_SERVICE, "Nhóm dịch vụ chưa khai báo", "Undeclared services")
-_ALL = Service(ALL_SERVICES, "Tất cả nhóm dịch vụ", "All services")
+_UNDECLARED = Service(UNDECLARED_SERVICE, "Lĩnh vực chưa khai báo", "Undeclared services")
+_ALL = Service(ALL_SERVICES, "Tất cả lĩnh vực", "All services")
 
 
 def availability_parts(inputs: OpenDataInputs, periods: Sequence[Window], *, systems: bool) -> list[DatasetPart]:
