@@ -60,7 +60,7 @@ def _write_csv(table: PageTable, locale: PageLocale, *, for_spreadsheet: bool) -
     text = io.StringIO()
     comma = for_spreadsheet and locale.lang == "vi"
     writer = csv.writer(text, delimiter=";" if comma else ",")
-    writer.writerow([c.heading if for_spreadsheet else c.key for c in table.columns])
+    writer.writerow([_heading(c, locale) if for_spreadsheet else c.key for c in table.columns])
     for row in table.rows:
         pairs = zip(table.columns, row.cells, strict=True)
         if for_spreadsheet:
@@ -120,12 +120,17 @@ def _write_xlsx(table: PageTable, locale: PageLocale) -> bytes:
     sheet.freeze_panes = "B2"
     for place, column in enumerate(table.columns, 1):
         sheet.column_dimensions[get_column_letter(place)].width = _WIDTHS.get(column.kind, 14)
-    sheet.append([_heading_cell(sheet, column.heading) for column in table.columns])
+    sheet.append([_heading_cell(sheet, _heading(column, locale)) for column in table.columns])
     for row in table.rows:
         sheet.append([_xlsx_cell(sheet, c, cell, locale) for c, cell in zip(table.columns, row.cells, strict=True)])
     content = io.BytesIO()
     book.save(content)
     return content.getvalue()
+
+
+def _heading(column: TableColumn, locale: PageLocale) -> str:
+    """Return a spreadsheet's heading: a bare number of minutes needs its unit."""
+    return locale.t("table_minutes", heading=column.heading) if column.kind == "minutes" else column.heading
 
 
 def _heading_cell(sheet: WriteOnlyWorksheet, heading: str) -> WriteOnlyCell:

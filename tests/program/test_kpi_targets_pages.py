@@ -59,8 +59,13 @@ def test_the_summary_begins_with_what_is_missed_and_has_the_apis_gaps(net: Netwo
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("/kpis?lang=en", ("targets (each level counted) are behind their path; furthest behind:", "percentage points", "Last target")),
-        ("/kpis?lang=vi", ("mức chỉ tiêu (tính riêng từng cấp) chậm so với lộ trình; chậm nhất:", "điểm phần trăm", "Đạt mức chỉ tiêu cuối vào")),
+        ("/kpis?lang=en", (
+            "targets (each level counted) are behind their path; furthest behind:", "percentage points", "Last target",
+        )),
+        ("/kpis?lang=vi", (
+            "mức chỉ tiêu (tính riêng từng cấp) chậm so với lộ trình; chậm nhất:", "điểm phần trăm",
+            "Đạt mức chỉ tiêu cuối vào",
+        )),
         ("/kpis/DG-01?lang=en", (
             "DG-01 Digitised results", "6 / 21", "28.6%", "95% by 31 Dec 2025",
             "−65 percentage points", "Behind the path",

@@ -99,7 +99,7 @@ def test_a_csv_for_programs_has_plain_values_of_all_rows() -> None:
 
 def test_a_csv_for_a_spreadsheet_is_written_as_the_reader_s_one_writes_it() -> None:
     text = write_table(TABLE, "csv-spreadsheet", VI).body.decode()
-    assert text.startswith("\ufeffCentre;Condition;Waiting;Mean wait;Up;Since;Day")
+    assert text.startswith("\ufeffCentre;Condition;Waiting;Mean wait (phút);Up;Since;Day")
     assert "Đa Phước;Ngừng phục vụ;3;1,5;0,5;2026-03-07 09:05;2026-03-07" in text
 
 
@@ -108,7 +108,7 @@ def test_a_workbook_has_numbers_times_and_no_formula() -> None:
     assert sheet is not None
     assert sheet.title == "Centres  all"
     rows = [[cell.value for cell in line] for line in sheet.iter_rows()]
-    assert rows[0] == [c.heading for c in COLUMNS]
+    assert rows[0] == ["Mean wait (minutes)" if c.kind == "minutes" else c.heading for c in COLUMNS]
     assert rows[1][2:6] == [3, 1.5, 0.5, datetime(2026, 3, 7, 9, 5)]  # noqa: DTZ001
     assert rows[2][:3] == ["=1+1", "Out of service", None]
     assert sheet["A3"].data_type == "s"
