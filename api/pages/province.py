@@ -131,6 +131,8 @@ def attention_items(
             points = view.row.vantage if view.row else ()
             up = sum(point.state == "up" for point in points)
             note = locale.t("vantage_note", part=up, n=len(points)) if points else locale.t("no_vantage")
+            if status.stale:
+                note = locale.t("needs_unknown")
             text = locale.t(f"prov_system_{view.condition}", name=locale.name(view.system))
             yield AttentionItem(view.condition, text, note, links.system(view.system.id))
     yield from _firing_alarms(slos, locale, links, now)

@@ -181,7 +181,10 @@ def test_old_data_is_never_shown_as_the_present(net: Network) -> None:
     net.time[0] = local(10, 7)
     for path in ("/", "/centres/vn83-a"):
         assert "Không có dữ liệu từ 10:02" in page(net, path)
-    assert "No data since 10:02" in page(net, "/?lang=en")
+    english = page(net, "/?lang=en")
+    assert "No data since 10:02" in english
+    assert "No centre needs help" not in english  # nobody knows
+    assert 'class="verdict' not in english
 
 
 def test_a_network_that_was_never_heard_says_so(tmp_path: Path) -> None:
