@@ -1,6 +1,7 @@
 """Periods and places side by side, read once and remembered; it must not judge them nor read raw events.
 
-A side is remembered until the past of one of its centres is written again (`reopened` of the live rows).
+A side is remembered until the past of one of its centres is written again (`reopened` of the live rows); then only this
+centre is read again.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict, defaultdict
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING
 
 from telemetry.core.calendar.windows import HOUR, MINUTE, Window, day_window, days_in, floor, to_local
@@ -20,8 +22,7 @@ from telemetry.queries.buckets import bucket_query
 from telemetry.queries.queues import queue_history_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from datetime import date
+    from collections.abc import Callable, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
     from telemetry.core.figures.accounting import CoveredRatio
@@ -68,17 +69,25 @@ class ComparisonSide:
 
 
 @dataclass(frozen=True, slots=True)
+class _CentreSums:
+    """A centre's share of a side; `written_at`: when its totals last were, None without a live row, 0 if unsaid."""
+
+    days: tuple[DaySums, ...]
+    dossiers: Mapping[str, int]
+    written_at: int | None
+    read_at: int
+
+    def holds(self, written_at: int | None, now: int) -> bool:
+        return self.written_at == written_at and (written_at != 0 or 0 <= now - self.read_at <= RECENT_TTL_MS)
+
+
+@dataclass(frozen=True, slots=True)
 class _CachedSide:
-    """A side with what it depends on: inventory, and when each centre was written; `expires_at` if one does not say."""
+    """A side with the inventory that it depends on and the shares of its centres."""
 
     side: ComparisonSide
-    depends_on: tuple[object, ...]
-    expires_at: int | None
-
-    def holds(self, depends_on: tuple[object, ...], now: int) -> bool:
-        return self.depends_on == depends_on and (
-            self.expires_at is None or 0 <= self.expires_at - now <= RECENT_TTL_MS
-        )
+    inventory: str
+    by_centre: Mapping[str, _CentreSums]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +118,17 @@ class Comparisons:
         network = self._network()
         declared = [c for c in network.centres() if not c.imported]
         centres = declared if subject.centre is None else [network.centre(subject.centre)]
-        reported = [c.id for c in centres if c.id in network.snapshot.centres]
-        written_at = [network.snapshot.reopened_at(ident) for ident in reported]
-        depends_on, now = (network.inventory.version, *reported, *written_at), self._clock()
+        version, rows, now = network.inventory.version, network.snapshot.centres, self._clock()
+        written_at = {c.id: network.snapshot.reopened_at(c.id) if c.id in rows else None for c in centres}
         with self._lock:
             cached = self._sides.get(subject)
-        if cached is None or not cached.holds(depends_on, now):
-            expires_at = None if all(written_at) else now + RECENT_TTL_MS
-            cached = _CachedSide(self._read(subject, centres), depends_on, expires_at)
+        if cached is not None and cached.inventory != version:
+            cached = None
+        known = {} if cached is None else cached.by_centre
+        outdated = [c for c in centres if c.id not in known or not known[c.id].holds(written_at[c.id], now)]
+        if cached is None or outdated:
+            by_centre = {**known, **self._read_centres(subject, outdated, written_at)}
+            cached = _CachedSide(self._sum_up(subject, centres, by_centre), version, by_centre)
             with self._lock:
                 self._sides[subject] = cached
                 while len(self._sides) > MAX_SIDES:
@@ -136,23 +148,43 @@ class Comparisons:
                     self._compared.popitem(last=False)
         return cached.figures
 
-    def _read(self, subject: ComparedSubject, centres: Sequence[Centre]) -> ComparisonSide:
-        zone = centres[0].zone if subject.centre else self._network().inventory.zone
-        query, now = bucket_query(subject.window, "1d", zone), self._clock()
-        by_day: dict[tuple[str, date], dict[str, int]] = defaultdict(dict)
+    def _read_centres(
+        self, subject: ComparedSubject, centres: Sequence[Centre], written_at: Mapping[str, int | None]
+    ) -> dict[str, _CentreSums]:
+        """Read the shares of some centres."""
+        if not centres:
+            return {}
+        query, now = bucket_query(subject.window, "1d", self._zone_of(subject)), self._clock()
+        by_day: dict[str, dict[date, dict[str, int]]] = {c.id: defaultdict(dict) for c in centres}
         for row in queue_history_rows(self._store, centres, query, subject.service, now):
-            add_to_sums(by_day[row.centre, to_local(row.window.start, zone).date()], row.sums)
-        days = _days(by_day, centres, subject.window, zone)
-        sums = tuple(DaySums(day.toordinal(), centre, row) for (centre, day), row in sorted(by_day.items()))
-        dossiers = add_sums(
-            total.sums
-            for width, run in (query.runs_to_read() if subject.service is None else ())
-            for total in self._store.totals([c.id for c in centres], width, run, "administration")
-        )
+            add_to_sums(by_day[row.centre][to_local(row.window.start, query.zone).date()], row.sums)
+        dossiers: dict[str, dict[str, int]] = {c.id: {} for c in centres}
+        for width, run in query.runs_to_read() if subject.service is None else ():
+            for total in self._store.totals(list(dossiers), width, run, "administration"):
+                add_to_sums(dossiers[total.entity], total.sums)
+        return {
+            ident: _CentreSums(
+                tuple(DaySums(day.toordinal(), ident, sums) for day, sums in sorted(days.items())),
+                dossiers[ident], written_at[ident], now,
+            )
+            for ident, days in by_day.items()
+        }  # fmt: skip
+
+    def _sum_up(
+        self, subject: ComparedSubject, centres: Sequence[Centre], by_centre: Mapping[str, _CentreSums]
+    ) -> ComparisonSide:
+        shares = [by_centre[c.id] for c in centres]
+        sums = sorted((day for share in shares for day in share.days), key=lambda day: (day.place, day.day))
+        days = _days(sums, centres, subject.window, self._zone_of(subject))
+        dossiers = add_sums(share.dossiers for share in shares)
         open_days = sum(not day.closed for day in days)
         availability = None if any(c.imported for c in centres) else self._availability_of(subject)
-        period = ComparedPeriod(sums, open_days, availability, dossiers)
+        period = ComparedPeriod(tuple(sums), open_days, availability, dossiers)
         return ComparisonSide(subject, period, period.figures, days)
+
+    def _zone_of(self, subject: ComparedSubject) -> ZoneInfo:
+        network = self._network()
+        return network.centre(subject.centre).zone if subject.centre else network.inventory.zone
 
     def _availability_of(self, subject: ComparedSubject) -> CoveredRatio | None:
         place = Scope.centre(subject.centre) if subject.centre else Scope.province(self._network().inventory.province)
@@ -161,14 +193,14 @@ class Comparisons:
 
 
 def _days(
-    by_day: dict[tuple[str, date], dict[str, int]], centres: Sequence[Centre], window: Window, zone: ZoneInfo
+    by_centre: Sequence[DaySums], centres: Sequence[Centre], window: Window, zone: ZoneInfo
 ) -> tuple[ComparedDay, ...]:
     """Return every local day of the window; one is closed when no centre opened on it and nothing happened."""
     opened: set[date] = set()
     for centre in {c.calendar.version: c for c in centres if c.hours != ALWAYS_OPEN}.values():
         opened.update(day for one in centre.open_windows(window) for day in days_in(one, zone))
     sums: dict[date, dict[str, int]] = defaultdict(dict)
-    for (_, day), row in by_day.items():
-        add_to_sums(sums[day], row)
+    for share in by_centre:
+        add_to_sums(sums[date.fromordinal(share.day)], share.sums)
     all_days = [day for day in days_in(window, zone) if day_window(day, zone).clip(window)]
     return tuple(ComparedDay(d, queue_figures(sums.get(d, {})), d not in opened and d not in sums) for d in all_days)

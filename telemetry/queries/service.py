@@ -18,6 +18,7 @@ from telemetry.core.scope import Scope
 from telemetry.core.slo.periods import settled_until
 from telemetry.queries.availability import AvailabilityOptions, AvailabilityQuery, compute_availability
 from telemetry.queries.buckets import OpenWindowsCache, bucket_query
+from telemetry.queries.budget_history import BudgetHistories
 from telemetry.queries.centre_days import CentreDays
 from telemetry.queries.comparison import Comparisons
 from telemetry.queries.completeness import StoreStatsCache
@@ -40,7 +41,7 @@ from telemetry.queries.queue_history import HistoryInputs, QueueHistoryReader, Q
 from telemetry.queries.queues import QueueHistory, current_queues, empty_queue_row
 from telemetry.queries.readiness import read_readiness
 from telemetry.queries.rows_in_order import RowsInOrder
-from telemetry.queries.slo_history import ScopedSloQuery, budget_spending, slo_history
+from telemetry.queries.slo_history import ScopedSloQuery
 from telemetry.queries.slos import build_slo_index
 from telemetry.queries.snapshot import SnapshotCache
 from telemetry.queries.staffing_plans import StaffingPlans
@@ -105,6 +106,7 @@ class Queries:
         self._staffing_plans = StaffingPlans()
         self._centre_days = CentreDays(store, self.network, self.service_periods, clock, self._open_windows_cache)
         self._comparisons = Comparisons(store, self.network, self.availability, clock)
+        self._budget_histories = BudgetHistories(store, lambda entity: self.snapshot().reopened_at(entity), clock)
         self._cached_slo_index: tuple[object, SloIndex] | None = None
         self._cached_periods: tuple[object, object, ServicePeriods] | None = None
 
@@ -215,13 +217,13 @@ class Queries:
             scoped.coverage_floor,
         )
 
-    def slo_history(self, slo_query: ScopedSloQuery, window: Window, bucket: BucketSize) -> list[HistoryPoint]:
+    def slo_history(self, slo_query: ScopedSloQuery, window: Window, bucket: BucketSize) -> tuple[HistoryPoint, ...]:
         """Return an objective's figures bucket by bucket."""
-        return slo_history(self._store, slo_query, window, bucket, self._clock())
+        return self._budget_histories.history(slo_query, window, bucket)
 
-    def budget_spending(self, slo_query: ScopedSloQuery, window: Window) -> list[BudgetSpend]:
+    def budget_spending(self, slo_query: ScopedSloQuery, window: Window) -> tuple[BudgetSpend, ...]:
         """Return what consumed a budget, the greatest first."""
-        return budget_spending(self._store, slo_query, window)
+        return self._budget_histories.spending(slo_query, window)
 
     def calendar_days(self, centre: str, window: Window) -> list[CalendarDay]:
         """Explain every local day that the window touches; at most MAX_CALENDAR_DAYS."""

@@ -153,7 +153,7 @@ def test_history_and_timeline_leave_it_out(roll_out: RollOut) -> None:
     slo_query = roll_out.queries.scoped_slo("open", "centre:vn83-c1")
     points = roll_out.queries.slo_history(slo_query, week, "1d")
     assert [(p.account.open, p.good_bad.bad) for p in points] == [(0, 0), (7 * 3600, 0), (8 * 3600, 0)]
-    assert roll_out.queries.budget_spending(slo_query, week) == []
+    assert roll_out.queries.budget_spending(slo_query, week) == ()
     ready = roll_out.queries.slo_history(roll_out.queries.scoped_slo("ready", "centre:vn83-c1"), week, "1d")
     assert [(p.good_bad.good, p.good_bad.bad) for p in ready] == [(0, 0), (0, 0), (1, 0)]
     segments = roll_out.queries.timeline(Scope.centre("vn83-c1"), Window(week.start + DAY, week.start + 2 * DAY))

@@ -11,15 +11,18 @@ import pytest
 
 from api.pages.compare_choices import PERIOD_PAIRS, choose_periods, fold_accents
 from telemetry.core.calendar.windows import HOUR, Window, to_local, to_ms
-from tests.program.network import ZONE, Network, busy, centre, inventory, local, network, waits
+from telemetry.queries.queues import queue_history_rows
+from tests.program.network import ZONE, Network, busy, centre, centre_now, inventory, local, network, waits
 from tests.program.test_history_pages import put_totals, ticket
 from tests.program.test_pages import Outline, page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from api.pages.compare_choices import PeriodPair
+    from telemetry.core.inventory import Centre
+    from telemetry.queries.totals_cache import TotalsReader
 
 WEEKS = "?periods=last-week"
 
@@ -168,6 +171,26 @@ def test_a_late_upload_changes_a_side_that_was_read_before(tmp_path: Path) -> No
     net.live("vn83-a")
     net.time[0] += 1000
     assert answer(net, query)["first"]["issued"] == before + 2
+
+
+def test_only_a_centre_that_was_written_again_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    net, query = two_weeks(tmp_path), "?from=2026-11-16&to=2026-11-23"
+    for ident in ("vn83-a", "vn83-b"):
+        net.live(ident, centre_now(ident, net.time[0], reopened=1))
+    before, read, read_rows = answer(net, query)["first"]["issued"], list[list[str]](), queue_history_rows
+
+    def noting_rows(store: TotalsReader, centres: Sequence[Centre], *rest: Any) -> Any:  # noqa: ANN401
+        read.append([c.id for c in centres])
+        return read_rows(store, centres, *rest)
+
+    monkeypatch.setattr("telemetry.queries.comparison.queue_history_rows", noting_rows)
+    net.time[0] += 60_000
+    assert answer(net, query)["first"]["issued"] == before
+    assert read == []
+    ticket(net, "vn83-a", "tax", (17, 10, 0), waits(60, 60))
+    net.live("vn83-a", centre_now("vn83-a", net.time[0], reopened=2))
+    assert answer(net, query)["first"]["issued"] == before + 2
+    assert read == [["vn83-a"], ["vn83-a"]]
 
 
 def test_the_table_downloads_with_its_verdicts(net: Network) -> None:
