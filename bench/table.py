@@ -244,6 +244,20 @@ def live_rows(result: dict[str, Any]) -> Iterator[TableRow]:
         yield "… to the start page in Chromium beside them", "p95 ≤ 3 s", _seconds_text(result["to_page"])
 
 
+LONG_PAGES_MS = {"/incidents, 7 days": 300}
+PAGE_MS = 50
+
+
+def page_rows(result: dict[str, Any]) -> Iterator[TableRow]:
+    """Yield the size of each page and how long it takes."""
+    for name, page in result["pages"].items():
+        what = f"Page `{name}`, {result['centres']} centres, {result['devices']} devices"
+        size = f"{page['bytes']:,} bytes, {page['gzip_bytes']:,} compressed"
+        took = f"p50 {page['p50_ms']:.0f} ms, p95 {page['p95_ms']:.0f} ms"
+        cpu = f"processor p50 {page['cpu_p50_ms']:.0f} ms, p95 {page['cpu_p95_ms']:.0f} ms"
+        yield what, f"p95 ≤ {LONG_PAGES_MS.get(name, PAGE_MS)} ms", f"{took}; {cpu}; {size}"
+
+
 def _seconds_text(took: dict[str, float]) -> str:
     return f"p50 {took['p50']:.1f} s, p95 {took['p95']:.1f} s, longest {took['max']:.1f} s"
 
@@ -292,7 +306,7 @@ ROW_BUILDERS: dict[str, Callable[[dict[str, Any]], Iterator[TableRow]]] = {
     "slo": slo_rows, "kpis": kpis_rows, "api": api_rows, "embedded": embedded_rows,
     "demo": demo_rows, "forecast": forecast_rows, "anomalies": anomaly_rows, "plan": plan_rows,
     "stack": stack_rows, "waits": waits_rows, "datasets": dataset_rows,
-    "queue_history": queue_history_rows,
+    "queue_history": queue_history_rows, "pages": page_rows,
 }  # fmt: skip
 
 
