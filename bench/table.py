@@ -274,6 +274,14 @@ def dataset_rows(result: dict[str, Any]) -> Iterator[TableRow]:
         )
 
 
+def monthly_report_rows(result: dict[str, Any]) -> Iterator[TableRow]:
+    """Yield how long the PDF of a monthly report takes, with its figures."""
+    for name, one in result["documents"].items():
+        parts = f"figures {one['figures_s']:.1f} s ({one['figures_cpu_s']:.1f} s processor)"
+        pdf = f"PDF {one['pdf_s']:.1f} s ({one['pdf_cpu_s']:.1f} s processor), {one['kb']:.0f} kB"
+        yield f"Monthly report of {result['centres']} centres, {name}", "≤ 10 s", f"{parts}; {pdf}"
+
+
 WAIT_GOALS = {"constant": "≤ 0.76", "queue_length": "≤ 0.79"}
 
 
@@ -306,7 +314,7 @@ ROW_BUILDERS: dict[str, Callable[[dict[str, Any]], Iterator[TableRow]]] = {
     "slo": slo_rows, "kpis": kpis_rows, "api": api_rows, "embedded": embedded_rows,
     "demo": demo_rows, "forecast": forecast_rows, "anomalies": anomaly_rows, "plan": plan_rows,
     "stack": stack_rows, "waits": waits_rows, "datasets": dataset_rows,
-    "queue_history": queue_history_rows, "pages": page_rows,
+    "queue_history": queue_history_rows, "pages": page_rows, "monthly_report": monthly_report_rows,
 }  # fmt: skip
 
 

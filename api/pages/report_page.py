@@ -7,6 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from api.pages.charts import ChartSeries, ColumnText, time_chart
+from api.pages.report_incidents import incident_table, incidents_note
 from api.pages.report_tables import (
     centre_table,
     change_table,
@@ -69,6 +70,8 @@ def build_context(answer: ReportAnswer, place: ReportPlace, locale: PageLocale) 
         tables += [commitment_table(report, locale), centre_table(report, locale)]
     else:
         tables.append(service_table(place.centre.services, report, locale))
+    incidents = place.centre.incidents if place.centre else report.incidents
+    tables.insert(1, incident_table(incidents, locale))
     shown = [table for table in tables if table.rows]
     scope = None if place.centre is None else f"centre:{place.centre.id}"
     changes = [c for c in answer.changes if scope in (None, c.scope)]
@@ -84,6 +87,7 @@ def build_context(answer: ReportAnswer, place: ReportPlace, locale: PageLocale) 
         "change_note": locale.t("rep_changes_since", n=len(changes)) if changes else "",
         "tables": shown,
         "names": [table.name for table in shown],
+        "incidents_note": incidents_note(incidents, locale),
         "need_note": need_note(report, locale),
         "need_more": max(0, len(needs) - SHOWN_NEEDS),
         "charts": () if place.centre else daily_charts(report.days, locale),

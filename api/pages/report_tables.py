@@ -101,7 +101,7 @@ def _minutes_row(
     return PageTableRow((
         TableCell(locale.t(key)), TableCell(now, locale.minutes(now)), TableCell(parts),
         TableCell(before, locale.minutes(before)),
-        TableCell(change, "–" if change is None else _with_sign(round(change, 1), locale.minutes(abs(change)))),
+        TableCell(change, "–" if change is None else _with_sign(round(change / 60, 1), locale.minutes(abs(change)))),
         TableCell(None if target is None else locale.t("rep_at_most", value=locale.minutes(target))),
         _verdict_cell(locale, is_met=None if now is None or target is None else now <= target),
     ))  # fmt: skip
@@ -116,7 +116,7 @@ def _ratio_row(
     return PageTableRow((
         TableCell(name), TableCell(now, locale.percent(now)), TableCell(parts if now is not None else ""),
         TableCell(before, locale.percent(before)),
-        TableCell(change, "–" if change is None or points is None else _with_sign(round(change, 4), points)),
+        TableCell(change, "–" if change is None or points is None else _with_sign(round(change, 3), points)),
         TableCell(None if goal is None else locale.t("rep_at_least", value=locale.percent(goal))),
         _verdict_cell(locale, is_met=None if now is None or goal is None else now >= goal),
     ))  # fmt: skip

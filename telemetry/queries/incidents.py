@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from telemetry.core.calendar.windows import SLOT, Window, align_to_slots, day_window, days_in, floor
+from telemetry.core.calendar.windows import HOUR, SLOT, Window, align_to_slots, day_window, days_in, floor
 from telemetry.core.figures.outages import (
     Incident,
     LostTime,
@@ -85,7 +85,7 @@ class IncidentQueries:
         zone = network.centre(entities[0]).zone if parsed.kind in ("centre", "device") else network.inventory.zone
         aligned = align_to_slots(window(zone) if callable(window) else window)
         most = MAX_DAYS_OF_ONE if len(entities) == 1 else MAX_DAYS
-        if aligned.length > most * DAY:
+        if aligned.length > most * DAY + HOUR:  # a month in which clocks go back is an hour longer
             msg = f"at most {most} days of incidents of {scope}: use a shorter window"
             raise BadWindow(msg)
         past = Window(aligned.start, max(aligned.start, min(aligned.end, floor(self._clock(), SLOT))))

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import date, time
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from telemetry.core.calendar.windows import MINUTE, Window, local_ms, to_local
 from telemetry.core.figures.histograms import queue_figures
 from telemetry.core.fold.histogram_buckets import HISTOGRAM_BOUNDS_S
@@ -41,6 +43,7 @@ from telemetry.queries.commitments import read_commitments
 from telemetry.queries.errors import BadWindow, NotFound
 from telemetry.queries.indicators import IndicatorOverview
 from telemetry.queries.period_history import DayRange
+from telemetry.queries.reported_incidents import read_month_incidents
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
     from telemetry.queries.indicators import IndicatorReading
     from telemetry.queries.period_history import PeriodHistory
     from telemetry.queries.publication import PublicationStage
+    from telemetry.queries.reported_incidents import MonthIncidents
     from telemetry.queries.service import Queries
 
 MONTH_PATTERN: Final = re.compile(r"20\d\d-(0[1-9]|1[0-2])")
@@ -147,7 +151,9 @@ class MonthlyReports:
         window = self._past_window(month)
         if self._fresh(month) is not None:
             return QueryCost(0, 0)
-        parts = self._queries.queue_history_cost(None, window, "1d"), self._queries.indicators.overview_cost(window)
+        queries = self._queries
+        incidents = queries.incidents.query(Scope.province(queries.inventory().province), window).cost
+        parts = queries.queue_history_cost(None, window, "1d"), queries.indicators.overview_cost(window), incidents
         return QueryCost(sum(part.rows for part in parts), max(part.buckets for part in parts))
 
     def answer(self, month: str) -> ReportAnswer:
@@ -160,9 +166,18 @@ class MonthlyReports:
 
     def centre_before(self, month: str, centre: str) -> ReportedCentre | None:
         """Return a centre in the report of the month before, as published if it was; None when it is not in it."""
-        before = month_before(month, self._queries.zone())
-        report = find_published_report(self._queries.inventory(), before) or self.current(before)
-        return report.centre(centre)
+        queries = self._queries
+        before, zone = month_before(month, queries.zone()), queries.zone()
+        published = find_published_report(queries.inventory(), before)
+        if published is not None:
+            return published.centre(centre)
+        declared = queries.inventory().centres.get(centre)
+        if declared is None or declared.imported:
+            return None
+        window = report_window(before, zone)
+        rows = queries.period_history(centre, _days_of(window, zone)).rows
+        goals = _goals(queries.inventory(), local_date(window.end - 1, zone))
+        return _centre(queries, declared, window, rows, goals.threshold_s)
 
     def _past_window(self, month: str) -> Window:
         window = report_window(month, self._queries.zone())
@@ -208,6 +223,7 @@ def build_report(queries: Queries, month: str, published: Sequence[PublishedFigu
     earlier = queries.period_history(None, _days_of(before, zone))
     goals = _goals(inventory, local_date(window.end - 1, zone))
     province, threshold_s = Scope.province(inventory.province), goals.threshold_s
+    incidents = read_month_incidents(queries, window)
     return MonthlyReport(
         month=month,
         province=inventory.province,
@@ -226,11 +242,12 @@ def build_report(queries: Queries, month: str, published: Sequence[PublishedFigu
         previous_tickets=ReportedTickets.from_figures(earlier.overall, threshold_s),
         services=_services(history.rows, inventory, (), threshold_s),
         days=tuple(_day(one, zone) for one in history.by_time),
-        centres=_centres(queries, history, window, threshold_s),
+        centres=_centres(queries, history, window, threshold_s, incidents),
         systems=_systems(queries, window),
         objectives=_objectives(inventory, published),
         indicators=tuple(_indicators(queries, window, before)),
         commitments=tuple(_commitments(queries, min(queries.now(), window.end - 1))),
+        incidents=incidents.province,
         rows=_received_rows(queries),
     )
 
@@ -257,11 +274,17 @@ def _day(one: TimeFigures, zone: ZoneInfo) -> ReportedDay:
 
 
 def _centres(
-    queries: Queries, history: PeriodHistory, window: Window, threshold_s: int
+    queries: Queries, history: PeriodHistory, window: Window, threshold_s: int, incidents: MonthIncidents
 ) -> tuple[ReportedCentre, ...]:  # fmt: skip
     rows = _rows_by_centre(history.rows)
     declared = sorted((c for c in queries.inventory().centres.values() if not c.imported), key=lambda c: c.id)
-    return tuple(_centre(queries, centre, window, rows.get(centre.id, ()), threshold_s) for centre in declared)
+    return tuple(
+        msgspec.structs.replace(
+            _centre(queries, centre, window, rows.get(centre.id, ()), threshold_s),
+            incidents=incidents.of_centre(centre.id),
+        )
+        for centre in declared
+    )
 
 
 def _systems(queries: Queries, window: Window) -> tuple[ReportedSystem, ...]:

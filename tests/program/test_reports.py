@@ -115,6 +115,25 @@ def test_a_published_month_stays_and_late_data_stand_beside_it(tmp_path: Path) -
     late.store.close()
 
 
+def test_the_incidents_of_the_month_are_those_of_the_api(net: Network) -> None:
+    parameters = {"scope": "province:vn83", "from": "2026-10-01", "to": "2026-11-01", "limit": 500}
+    incidents = net.client.get("/api/v1/incidents", params=parameters).json()["data"]
+    reported = net.client.get(f"/api/v1/reports/{MONTH}").json()["data"]["report"]["incidents"]
+    assert incidents
+    assert reported.get("down_count", 0) + reported.get("silent_count", 0) == len(incidents)
+    assert reported["listed"][0]["scope"] in {incident["scope"] for incident in incidents}
+    html = unescape(page(net, f"/reports/{MONTH}?lang=en"))
+    assert 'id="report-incidents"' in html
+    assert "Sự cố" in unescape(page(net, f"/reports/{MONTH}/vn83-a?lang=vi"))
+
+
+def test_a_centre_is_compared_with_its_own_month_before(net: Network) -> None:
+    before = MonthlyReports(net.queries).centre_before(MONTH, "vn83-a")
+    assert before is not None
+    assert before.tickets.issued == 1
+    assert MonthlyReports(net.queries).centre_before(MONTH, "vn83-none") is None
+
+
 def test_a_computed_report_is_used_again_until_totals_of_the_past_change(net: Network) -> None:
     reports = MonthlyReports(net.queries)
     first = reports.current(MONTH)

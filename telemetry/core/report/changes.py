@@ -23,7 +23,10 @@ _Figures = dict[str, int]
 
 
 def report_changes(before: MonthlyReport, after: MonthlyReport) -> tuple[ReportChange, ...]:
-    """Return every count that differs: the province first, then centres, systems and indicators by id."""
+    """Return every count that differs: the province first, then centres, systems and indicators by id.
+
+    Incidents follow from the time of their scopes, which is compared.
+    """
     old, new = _figures_by_scope(before), _figures_by_scope(after)
     scopes = [*old, *(scope for scope in new if scope not in old)]
     return tuple(change for scope in scopes for change in _changes_of(scope, old.get(scope), new.get(scope)))

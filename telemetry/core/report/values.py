@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from telemetry.core.figures.accounting import TimeByState
+from telemetry.core.figures.outages import IncidentCause
 from telemetry.core.kpi.commitments import CommitmentState
 from telemetry.core.kpi.values import ValueState
 from telemetry.core.protocol.event_fields import Count, Instant, LatencyMs
@@ -96,6 +97,34 @@ class ReportedService(Struct, frozen=True, kw_only=True, omit_defaults=True, for
     tickets: ReportedTickets
 
 
+class ReportedIncident(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Something that was not up; `down` and `unknown` are its time in the month, whole seconds.
+
+    `kind` is that of the device, else of the scope; the name is that of the centre or system.
+    """
+
+    scope: str
+    kind: str
+    name_vi: str
+    name_en: str
+    start: Instant
+    end: Instant
+    cause: IncidentCause
+    down: Count = 0
+    unknown: Count = 0
+    ongoing: bool = False
+
+
+class ReportedIncidents(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The month's incidents: how many were down or silent, their time together, s; `listed` are the longest."""
+
+    down_count: Count = 0
+    silent_count: Count = 0
+    down: Count = 0
+    unknown: Count = 0
+    listed: tuple[ReportedIncident, ...] = ()
+
+
 class ReportedCentre(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A centre's month."""
 
@@ -106,6 +135,8 @@ class ReportedCentre(Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     time: ReportedTime
     tickets: ReportedTickets
     services: tuple[ReportedService, ...] = ()
+    incidents: ReportedIncidents | None = None
+    """None in a document from before incidents were reported."""
 
 
 class ReportedSystem(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -243,6 +274,8 @@ class MonthlyReport(Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
     objectives: tuple[ReportedObjective, ...] = ()
     indicators: tuple[ReportedIndicator, ...] = ()
     commitments: tuple[ReportedCommitment, ...] = ()
+    incidents: ReportedIncidents | None = None
+    """None in a document from before incidents were reported."""
     rows: ReportedRows = ReportedRows()
     revisions: tuple[ReportRevision, ...] = ()
 
