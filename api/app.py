@@ -14,8 +14,8 @@ from api.loading import LoadingMiddleware
 from api.middleware import HeadMiddleware, NormalisedTextMiddleware, SecurityHeadersMiddleware
 from api.openapi import complete_document
 from api.pages import install_pages
-from api.pages.page_cache import PageCache
-from api.pages.province_summary import ProvinceSummary
+from api.pages.frame.page_cache import PageCache
+from api.pages.province.summary import ProvinceSummary
 from api.parameters import check_parameters
 from api.queue_row_texts import QueueRowTexts
 from api.routes import PREFIX, api_router

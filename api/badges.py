@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from fastapi import APIRouter, Query, Response
 
 from api.deps import QueriesDep
-from api.pages.catalogues import load_messages
-from api.pages.language import PageLocale
+from api.pages.frame.catalogues import load_messages
+from api.pages.frame.language import PageLocale
 from telemetry.core.calendar.windows import DAY, Window
 from telemetry.core.figures.accounting import covered_ratio
 from telemetry.core.scope import Scope
@@ -19,7 +19,7 @@ from telemetry.queries.slos import SLO_STATES, sum_slos
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from api.pages.catalogues import LanguageCode
+    from api.pages.frame.catalogues import LanguageCode
     from telemetry.core.figures.accounting import CoveredRatio
     from telemetry.core.figures.condition import Condition
     from telemetry.queries.service import Queries

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fastapi.responses import Response
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from api.pages.render import Renderer
+    from api.pages.frame.render import Renderer
 
 LoadingStep = Literal["starting", "simulating", "delivering", "folding"]
 RETRY_AFTER_S = 1

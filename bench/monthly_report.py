@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from api.pages.report_document import report_document
+from api.pages.reports.document import report_document
 from api.report_pdf import render_in_process
 from bench.api_scale import live_row
 from bench.machine import OtherWork, describe
@@ -40,7 +40,7 @@ from telemetry.queries.service import Queries
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from api.pages.catalogues import LanguageCode
+    from api.pages.frame.catalogues import LanguageCode
     from telemetry.core.calendar.open_time import OpenTimeline
     from telemetry.core.calendar.windows import BucketWidth
     from telemetry.core.inventory import Centre, Inventory

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from fastapi.staticfiles import StaticFiles
 
 import dashboards
-from api.pages import kpis as kpis_page
-from api.pages.error_page import render_error_page
-from api.pages.navigation import served_paths
-from api.pages.render import load_renderer
+from api.pages.frame.error_page import render_error_page
+from api.pages.frame.navigation import served_paths
+from api.pages.frame.render import load_renderer
+from api.pages.indicators import page as kpis_page
 from api.pages.routers import (
     alerts,
     centre_parts,

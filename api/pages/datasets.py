@@ -8,7 +8,7 @@ from telemetry.core.inventory import local_date
 from telemetry.core.open_data.catalogue import DATASETS
 
 if TYPE_CHECKING:
-    from api.pages.language import PageLocale
+    from api.pages.frame.language import PageLocale
     from telemetry.core.open_data.catalogue import Dataset
     from telemetry.queries.service import Queries
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from api.pages.freshness import Freshness
+from api.pages.frame.freshness import Freshness
 
 if TYPE_CHECKING:
-    from api.pages.language import PageLocale
+    from api.pages.frame.language import PageLocale
     from telemetry.queries.service import Queries
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from api.pages.freshness import Freshness
+from api.pages.frame.freshness import Freshness
 
 if TYPE_CHECKING:
     from telemetry.queries.service import Queries

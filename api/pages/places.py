@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from api.pages.periods import MAX_CENTRE_DAYS, MAX_PROVINCE_DAYS
+from api.pages.frame.periods import MAX_CENTRE_DAYS, MAX_PROVINCE_DAYS
 from telemetry.core.fold.histogram_buckets import HISTOGRAM_BOUNDS_S
 from telemetry.core.inventory import UNDECLARED_SERVICE, local_date
 from telemetry.queries.period_history import MAX_DAYS_BY_TIME_OF_DAY, DayRange
@@ -16,7 +16,7 @@ from telemetry.queries.period_history import MAX_DAYS_BY_TIME_OF_DAY, DayRange
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from api.pages.language import PageLocale
+    from api.pages.frame.language import PageLocale
     from telemetry.core.inventory import Centre
     from telemetry.queries.service import Queries
     from telemetry.queries.views import CentreView

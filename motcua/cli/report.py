@@ -31,7 +31,7 @@ def report(
     settings = load_settings(config, MOTCUA_STORE=store)
     inventory = load_inventory(settings)
 
-    from api.pages.report_document import report_document
+    from api.pages.reports.document import report_document
     from api.report_pdf import render_in_process
     from telemetry.queries.service import Queries
     from telemetry.wiring import open_store

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from api.pages.compare_choices import PERIOD_PAIRS, choose_periods, fold_accents
+from api.pages.comparison.choices import PERIOD_PAIRS, choose_periods, fold_accents
 from telemetry.core.calendar.windows import HOUR, Window, to_local, to_ms
 from telemetry.queries.queues import queue_history_rows
 from tests.program.network import ZONE, Network, busy, centre, centre_now, inventory, local, network, waits
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from api.pages.compare_choices import PeriodPair
+    from api.pages.comparison.choices import PeriodPair
     from telemetry.core.inventory import Centre
     from telemetry.queries.totals_cache import TotalsReader
 

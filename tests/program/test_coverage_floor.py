@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from api.pages.catalogues import load_messages
-from api.pages.language import PageLocale
+from api.pages.frame.catalogues import load_messages
+from api.pages.frame.language import PageLocale
 from telemetry.core.calendar.windows import HOUR
 from telemetry.core.figures.accounting import TimeByState, covered_ratio
 from telemetry.core.fold.live_row_types import ScopedSloNow, SloNow

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from api.pages.catalogues import LANGS, load_messages
+from api.pages.frame.catalogues import LANGS, load_messages
 from telemetry.core.calendar.windows import MINUTE
 from telemetry.core.contacts import CONTACTS_ROW_PREFIX, ContactsNow
 from telemetry.core.fold.live_row_types import DeviceNow, ServiceNow, SystemNow, VantageNow

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from api.pages.frame.page_cache import PageCache
 from api.pages.latest_figures import LatestFigure
-from api.pages.page_cache import PageCache
 from telemetry.core.fold.live_row_types import SystemNow
 from telemetry.core.inventory import AdministrativeUnit
 from telemetry.errors import StoreUnavailable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from api.pages.outage_chart import CHART_WIDTH, LINE_HEIGHT, MAX_LINES, outage_chart
+from api.pages.charts.outages import CHART_WIDTH, LINE_HEIGHT, MAX_LINES, outage_chart
 from telemetry.core.calendar.windows import DAY, HOUR, SLOT, Window
 from telemetry.core.figures.outages import LostTime, Outage, merge_incidents
 from telemetry.core.fold.live_row_types import DeviceNow

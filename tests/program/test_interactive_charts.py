@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from api.pages.catalogues import load_messages
-from api.pages.charts import PLOT_HEIGHT
-from api.pages.interactive import ChartFrame, PlottedColumn, PlottedSeries, TargetLine, build_interactive_chart
-from api.pages.language import PageLocale
+from api.pages.charts.interactive import ChartFrame, PlottedColumn, PlottedSeries, TargetLine, build_interactive_chart
+from api.pages.charts.plots import PLOT_HEIGHT
+from api.pages.frame.catalogues import load_messages
+from api.pages.frame.language import PageLocale
 
 if TYPE_CHECKING:
-    from api.pages.interactive import ChartUnit
+    from api.pages.charts.interactive import ChartUnit
 
 LOCALE = PageLocale("vi", load_messages()["vi"], ZoneInfo("Asia/Ho_Chi_Minh"))
 COLUMNS = [PlottedColumn("Thứ 2", "T2"), PlottedColumn("Thứ 3", "T3", closed=True), PlottedColumn("Thứ 4", "T4")]

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from api.pages.charts import ChartPoint
-from api.pages.trajectory_chart import HEIGHT, WIDTH, lay_out_trajectory
+from api.pages.charts.plots import ChartPoint
+from api.pages.charts.trajectory import HEIGHT, WIDTH, lay_out_trajectory
 from telemetry import inventory as declared_inventory
 from telemetry.core.inventory import Commitment
 from telemetry.core.kpi.catalogue import INDICATORS

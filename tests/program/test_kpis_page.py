@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from api.pages.charts import PATH_HEIGHT, PATH_WIDTH, ChartPoint, path_chart
+from api.pages.charts.plots import PATH_HEIGHT, PATH_WIDTH, ChartPoint, path_chart
 from telemetry import inventory as declared_inventory
 from telemetry.core.kpi.catalogue import INDICATORS
 from tests.program.network import Network, busy, inventory, network

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from api.pages.calendar_file import FileEntry, write_calendar
+from api.pages.monitoring.calendar_file import FileEntry, write_calendar
 from telemetry.core.calendar.calendar_values import CalendarRules, ModeSpan, SingleMaintenance, Swap
 from telemetry.core.calendar.windows import DAY, Window
 from tests.program.network import Network, inventory, local, network

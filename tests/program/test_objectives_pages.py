@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from api.pages.budget_chart import HEIGHT, BudgetDay, budget_chart
-from api.pages.catalogues import load_messages
-from api.pages.language import PageLocale
-from api.pages.objective_texts import duration_words, objective_words, place_href, place_name
+from api.pages.charts.budget import HEIGHT, BudgetDay, budget_chart
+from api.pages.frame.catalogues import load_messages
+from api.pages.frame.language import PageLocale
+from api.pages.objectives.texts import duration_words, objective_words, place_href, place_name
 from telemetry.core.calendar.windows import MINUTE
 from telemetry.core.inventory import Objective
 from tests.program.network import NOW, ZONE, Network, busy
@@ -25,7 +25,7 @@ from tests.program.test_pages import Outline, page
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from api.pages.catalogues import LanguageCode
+    from api.pages.frame.catalogues import LanguageCode
 
 EN, VI = (PageLocale(lang, load_messages()[lang], ZONE) for lang in ("en", "vi"))
 DETAIL = "/objectives/open?scope=centre:vn83-a"

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from api.badges import COLOUR_BY_CONDITION
-from api.pages.catalogues import load_messages
+from api.pages.frame.catalogues import load_messages
 from telemetry.core.contacts import ContactsNow
 from telemetry.core.figures.condition import CONDITIONS_WORST_FIRST
 from telemetry.core.fold.live_row_types import ServiceNow, SloNow, SystemNow
@@ -135,7 +135,7 @@ def test_a_device_that_is_not_in_service_is_shown_as_planned_and_counted_nowhere
 
 
 def test_every_condition_has_its_words_colour_and_symbol() -> None:
-    from api.pages.render import STATE_ICONS
+    from api.pages.frame.render import STATE_ICONS
 
     for messages in load_messages().values():
         assert {f"cond_{condition}" for condition in CONDITIONS_WORST_FIRST} <= set(messages)

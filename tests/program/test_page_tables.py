@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from openpyxl import load_workbook
 
-from api.pages.catalogues import load_messages
-from api.pages.language import PageLocale
-from api.pages.table_files import write_table
-from api.pages.tables import PageTable, PageTableRow, TableCell, TableColumn, arrange_table, format_cell
+from api.pages.frame.catalogues import load_messages
+from api.pages.frame.language import PageLocale
+from api.pages.frame.table_files import write_table
+from api.pages.frame.tables import PageTable, PageTableRow, TableCell, TableColumn, arrange_table, format_cell
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 VI, EN = (PageLocale(lang, load_messages()[lang], ZONE) for lang in ("vi", "en"))

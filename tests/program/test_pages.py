@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, cast, get_args
 import pytest
 
 import dashboards
-from api.pages.catalogues import LANGS, LanguageCode, catalogue_files, load_messages, made_key_prefixes
-from api.pages.centre_budgets import budget_text
-from api.pages.charts import PLOT_HEIGHT, ChartSeries, ColumnText, axis_ticks, day_strip, target_gauge, time_chart
-from api.pages.language import PageLocale
+from api.pages.charts.plots import PLOT_HEIGHT, ChartSeries, ColumnText, axis_ticks, day_strip, target_gauge, time_chart
+from api.pages.frame.catalogues import LANGS, LanguageCode, catalogue_files, load_messages, made_key_prefixes
+from api.pages.frame.language import PageLocale
+from api.pages.objectives.budgets import budget_text
 from telemetry.core.calendar.windows import DAY, HOUR, Window
 from telemetry.core.figures.accounting import TimeByState
 from telemetry.core.fold.live_row_types import DeviceNow

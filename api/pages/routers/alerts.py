@@ -14,8 +14,8 @@ from fastapi.responses import RedirectResponse
 
 from api.alertmanager import ACKNOWLEDGED_PREFIX, AlertmanagerUnavailable
 from api.deps import QueriesDep
-from api.pages import alerts as alerts_page
-from api.pages.responses import get_renderer, show_page
+from api.pages.frame.responses import get_renderer, show_page
+from api.pages.monitoring import alerts as alerts_page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from api.deps import QueriesDep
-from api.pages import counters as counters_page, half_hours as half_hours_page
-from api.pages.periods import parse_period
-from api.pages.responses import show_page
+from api.pages.centre import counters as counters_page, half_hours as half_hours_page
+from api.pages.frame.periods import parse_period
+from api.pages.frame.responses import show_page
 
 router = APIRouter(include_in_schema=False)
 

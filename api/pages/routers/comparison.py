@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from api.deps import QueriesDep
-from api.pages import compare as compare_page
-from api.pages.responses import show_page
+from api.pages.comparison import page as compare_page
+from api.pages.frame.responses import show_page
 
 if TYPE_CHECKING:
     from starlette.responses import Response

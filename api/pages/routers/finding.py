@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from api.deps import QueriesDep
-from api.pages import centre_list, search as search_page
-from api.pages.links import PageLinks
-from api.pages.responses import get_renderer, show_page
+from api.pages.frame.links import PageLinks
+from api.pages.frame.responses import get_renderer, show_page
+from api.pages.province import centre_list, search as search_page
 
 router = APIRouter(include_in_schema=False)
 

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
 from api.deps import QueriesDep
-from api.pages import hall as hall_page
-from api.pages.responses import get_renderer, show_page
+from api.pages.centre import hall as hall_page
+from api.pages.frame.responses import get_renderer, show_page
 
 router = APIRouter(include_in_schema=False)
 

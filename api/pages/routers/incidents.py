@@ -5,13 +5,13 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from api.deps import QueriesDep
-from api.pages import (
+from api.pages.frame.responses import check_page_etag, get_renderer, show_page
+from api.pages.monitoring import (
     devices as devices_page,
     incidents as incidents_page,
     maintenance as maintenance_page,
     systems as systems_page,
 )
-from api.pages.responses import check_page_etag, get_renderer, show_page
 
 router = APIRouter(include_in_schema=False)
 

@@ -8,12 +8,17 @@ from fastapi import APIRouter, Request, Response
 
 from api.deps import QueriesDep
 from api.heavy_queries import HeavyQueryDep
-from api.pages import commitments as commitments_page, kpi_detail, kpi_targets, kpis as kpis_page
-from api.pages.responses import show_page
+from api.pages.frame.responses import show_page
+from api.pages.indicators import (
+    commitments as commitments_page,
+    detail as kpi_detail,
+    page as kpis_page,
+    targets as kpi_targets,
+)
 from telemetry.queries.commitments import commitments_cost
 
 if TYPE_CHECKING:
-    from api.pages.language import PageLocale
+    from api.pages.frame.language import PageLocale
 
 router = APIRouter(include_in_schema=False)
 

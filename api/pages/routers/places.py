@@ -8,12 +8,14 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 
 from api.deps import QueriesDep
-from api.pages import centre as centre_page, history as history_page, province as province_page
-from api.pages.downloads import TableName, file_name, render_csv
-from api.pages.links import PageLinks
-from api.pages.periods import parse_period
+from api.pages.centre import page as centre_page
+from api.pages.frame.links import PageLinks
+from api.pages.frame.periods import parse_period
+from api.pages.frame.responses import check_page_etag, get_renderer, show_page
+from api.pages.history import page as history_page
+from api.pages.history.downloads import TableName, file_name, render_csv
 from api.pages.places import HistoryPlace, ServiceNames, days_of_import, newest_day, threshold_of
-from api.pages.responses import check_page_etag, get_renderer, show_page
+from api.pages.province import page as province_page
 from telemetry.core.inventory import local_date
 from telemetry.queries.period_history import DayRange
 

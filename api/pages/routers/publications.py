@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse
 
 from api.deps import QueriesDep
 from api.pages import datasets as datasets_page, models as models_page
-from api.pages.responses import check_page_etag, get_renderer
+from api.pages.frame.responses import check_page_etag, get_renderer
 
 router = APIRouter(include_in_schema=False)
 

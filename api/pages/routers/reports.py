@@ -10,15 +10,15 @@ from fastapi.responses import HTMLResponse
 
 from api.deps import QueriesDep, ReportsDep
 from api.heavy_queries import HeavyQueryDep
-from api.pages import report_page
-from api.pages.report_index import build_index
-from api.pages.report_place import place_of
-from api.pages.responses import get_renderer, show_page
+from api.pages.frame.responses import get_renderer, show_page
+from api.pages.reports import page as report_page
+from api.pages.reports.index import build_index
+from api.pages.reports.place import place_of
 from api.report_pdf import PDF_MEDIA_TYPE, PdfMaker
 
 if TYPE_CHECKING:
     from api.heavy_queries import HeavyQueryGate
-    from api.pages.language import PageLocale
+    from api.pages.frame.language import PageLocale
     from telemetry.queries.monthly_reports import MonthlyReports, ReportAnswer
     from telemetry.queries.service import Queries
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Request, Response
 
 from api.deps import QueriesDep
-from api.pages import data_quality as data_quality_page, objective_detail, objectives as objectives_page
-from api.pages.responses import get_renderer, show_page
+from api.pages.frame.responses import get_renderer, show_page
+from api.pages.monitoring import data_quality as data_quality_page
+from api.pages.objectives import detail as objective_detail, page as objectives_page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,0 +1,3 @@
+"""What all pages share: language, layout, tables, answers."""
+
+from __future__ import annotations

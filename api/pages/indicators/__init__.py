@@ -1,0 +1,3 @@
+"""The pages of indicators, targets and commitments."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""The start page, and finding centres, districts and everything else."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""The monthly report as a page and a document."""
+
+from __future__ import annotations
