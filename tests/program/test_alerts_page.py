@@ -154,7 +154,18 @@ def test_a_form_that_cannot_be_done_says_why_and_changes_nothing(
     answer = send(browser, own.pop("key", key), **own)
     assert (answer.status_code, words in answer.text) == (status, True)
     assert 'role="alert"' in answer.text
+    assert key not in answer.text
     assert {row["state"] for row in alerts(browser)} == {"active", "inhibited"}
+
+
+def test_what_was_entered_stands_in_the_form_again(browser: TestClient, key: str) -> None:
+    mark = fingerprint(browser.get("/alerts").text)
+    page = send(browser, "wrong", action="silence", fingerprint=mark, note="đổi thiết bị", hours="24").text
+    assert f'{mark}" open>' in page
+    assert 'value="đổi thiết bị"' in page
+    assert 'value="24" selected' in page
+    assert 'value="lan.nguyen"' in page
+    assert key not in page
 
 
 def test_a_form_that_is_too_long_is_not_read(browser: TestClient, key: str) -> None:

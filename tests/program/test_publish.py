@@ -246,7 +246,7 @@ def test_a_folder_that_cannot_be_written_is_named_with_the_way_out(place: Place)
     (place.folder / "published").write_text("in the way")
     done = motcua(place, MONTH)
     assert done.returncode == 2
-    assert f"{place.published}: file: cannot be written" in done.stderr
+    assert f"{place.published.with_suffix('.json')}: file: cannot be written" in done.stderr
     assert "--out" in done.stderr
 
 

@@ -63,14 +63,14 @@ def change_silence(request: Request, queries: QueriesDep, form: FormDep) -> Resp
     name = form.get("name", "")
     if not access.operators.admits(name, form.get("key", "")):
         _log.warning("operator_refused", operator=name[:64])
-        return _show(request, queries, "alerts_error_key", 403)
+        return _show(request, queries, "alerts_error_key", 403, form)
     try:
         problem = _apply(access, form, name)
     except AlertmanagerUnavailable as error:
         _log.warning("silence_not_set", operator=name, error=str(error))
         problem = "alerts_error_unavailable"
     if problem:
-        return _show(request, queries, problem, 502 if problem == "alerts_error_unavailable" else 422)
+        return _show(request, queries, problem, 502 if problem == "alerts_error_unavailable" else 422, form)
     return RedirectResponse(f"/alerts?done={form['action']}", 303)
 
 
@@ -95,12 +95,16 @@ def _apply(access: AlertmanagerAccess, form: Mapping[str, str], name: str) -> st
     return ""
 
 
-def _show(request: Request, queries: Queries, problem: str, status: int) -> Response:
+def _show(
+    request: Request, queries: Queries, problem: str, status: int, form: Mapping[str, str] | None = None
+) -> Response:
+    """Show the page; what was entered in a form that could not be done stands in it again, but for the key."""
     access, served = get_access(request), get_renderer(request).paths
     notifications = access.client.read() if access else None
     done = request.query_params.get("done", "")
     own = {
         "form_problem": problem,
+        "entered": {name: (form or {}).get(name, "") for name in ("fingerprint", "note", "hours", "name")},
         "done": done if done in {"acknowledge", "silence", "end"} else "",
         "has_operators": access is not None and access.operators is not None,
     }
