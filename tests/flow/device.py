@@ -25,10 +25,10 @@ T = TypeVar("T")
 class Until(Protocol):
     """Waits for a condition; see `until`."""
 
-    def __call__(self, condition: Callable[[], T], what: str, within: float = 20.0) -> T: ...
+    def __call__(self, condition: Callable[[], T], what: str, within: float = 60.0) -> T: ...
 
 
-def wait_until(condition: Callable[[], T], what: str, within: float = 20.0) -> T:
+def wait_until(condition: Callable[[], T], what: str, within: float = 60.0) -> T:
     """Return the condition's first truthy value; fail when the deadline has passed."""
     deadline = time.monotonic() + within
     while not (value := condition()):
