@@ -75,19 +75,19 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 def test_a_ticket_comes_onto_the_page_and_leaves_it(shop: Shop) -> None:
     answer = shop.run("kiosk-ticket")
     assert answer == {"first": answer["last"], "last": answer["first"], "repeated": False, "warnings": []}
-    wait_until(lambda: shop.waiting() == 1, "the ticket waits", 15)
+    wait_until(lambda: shop.waiting() == 1, "the ticket waits", 60)
     with urllib.request.urlopen(f"http://127.0.0.1:{shop.ports['8080']}/centres/vn83-829") as page:
         assert page.status == 200
     assert shop.run("kiosk-ticket")["repeated"]
     answer = shop.run("kiosk-call")
     assert (answer["last"] - answer["first"], answer["repeated"], answer["warnings"]) == (1, False, [])
-    wait_until(lambda: shop.waiting() == 0, "nobody waits", 15)
+    wait_until(lambda: shop.waiting() == 0, "nobody waits", 60)
     today = shop.run("kiosk-look")["data"][0]["today"]
     assert (today["issued"], today["called"], today["served"], today["wait"]["mean_s"]) == (1, 1, 1, 300.0)
 
 
 def test_validation_explains_the_seconds_and_stores_nothing(shop: Shop) -> None:
-    wait_until(lambda: shop.run("kiosk-health")["status"] == "ok", "the agent runs", 15)
+    wait_until(lambda: shop.run("kiosk-health")["status"] == "ok", "the agent runs", 60)
     problem = shop.run("kiosk-validate")
     assert (problem["status"], problem["field"]) == (400, "t")
     assert "looks like seconds" in problem["remedy"]
@@ -96,4 +96,4 @@ def test_validation_explains_the_seconds_and_stores_nothing(shop: Shop) -> None:
 def test_the_python_example_delivers_a_ticket(shop: Shop) -> None:
     answer = shop.run("kiosk-python", program=sys.executable)
     assert answer["first"] == answer["last"] >= 1
-    wait_until(lambda: shop.run("kiosk-health")["pending"] == 0, "all is delivered", 15)
+    wait_until(lambda: shop.run("kiosk-health")["pending"] == 0, "all is delivered", 60)
