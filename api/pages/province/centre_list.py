@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from api.pages.frame.freshness import Freshness
 from api.pages.frame.tables import PageTable, PageTableRow, TableCell, TableColumn
+from api.pages.network_context import network_context
 from telemetry.core.administrative_tree import is_within
 from telemetry.core.figures.condition import CONDITIONS_WORST_FIRST
 from telemetry.core.text_matching import fold_accents, match_rank
@@ -121,19 +122,8 @@ def unit_table(units: Sequence[UnitView], locale: PageLocale, links: PageLinks, 
 
 def page_frame(queries: Queries, title: str, sentence: str, mood: str, newest: int | None) -> dict[str, Any]:
     """Return what every page about the present shows around its content; `newest` is Unix ms."""
-    status = queries.network_status()
-    return {
-        "title": title,
-        "sentence": sentence,
-        "mood": mood,
-        "now": status.network.now,
-        "simulated": status.has_simulated_data,
-        "stale": status.stale,
-        "last_data": newest,
-        "freshness": Freshness(newest, status.network.now),
-        "health": queries.store_stats(),
-        "inventory": queries.inventory(),
-    }
+    context = network_context(queries, title, sentence, mood)
+    return {**context, "last_data": newest, "freshness": Freshness(newest, context["now"])}
 
 
 def build_list_context(
