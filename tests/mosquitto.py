@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.pki import Pki
 
-START_S = 15.0
+START_S = 60.0
 
 
 def _free_port() -> int:
@@ -81,14 +81,14 @@ class Mosquitto:
     def kill(self) -> None:
         """kill -9, and wait until it is gone."""
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
 
     def end(self) -> None:
         """Stop it properly: it writes what it keeps."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(20)
+                self.process.wait(60)
             except subprocess.TimeoutExpired:
                 self.kill()
 

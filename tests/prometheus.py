@@ -61,7 +61,7 @@ class Prometheus:
 
     def _is_ready(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=10) as answer:
+            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=60) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False
@@ -78,7 +78,7 @@ class Prometheus:
     def ask(self, query: str) -> list[Sample]:
         """Return the present answer; fails on a query that Prometheus refuses."""
         words = urllib.parse.urlencode({"query": query})
-        with urllib.request.urlopen(f"{self.url}/api/v1/query?{words}", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.url}/api/v1/query?{words}", timeout=60) as answer:
             data = json.load(answer)["data"]
         assert data["resultType"] == "vector", query
         return [
@@ -89,4 +89,4 @@ class Prometheus:
     def end(self) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
-            self._process.wait(20)
+            self._process.wait(60)

@@ -49,7 +49,7 @@ class InfluxServer:
     def gone(self) -> None:
         """Wait until a process that somebody else has ended is reaped."""
         assert self._process is not None, "it was never started"
-        self._process.wait(20)
+        self._process.wait(60)
 
     def store_url(self, bucket: str = "motcua") -> str:
         return f"influxdb+{self.url}?org={self.org}&bucket={bucket}"
@@ -87,20 +87,20 @@ class InfluxServer:
         """kill -9, and wait until it is gone."""
         assert self._process is not None, "it was never started"
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(60)
 
     def end(self) -> None:
         if self._process is None or not self.running:
             return
         self._process.send_signal(signal.SIGTERM)
         try:
-            self._process.wait(10)
+            self._process.wait(60)
         except subprocess.TimeoutExpired:
             self.kill()
 
     def call(self, method: str, path: str, body: object = None, token: str = "") -> dict[str, Any]:
         """Ask the server's API; fails on any answer but a good one."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             content = None if body is None else json.dumps(body)
             headers = {"Authorization": f"Token {token or self.token}", "Content-Type": "application/json"}
@@ -141,7 +141,7 @@ class InfluxServer:
 
     def write(self, bucket: str, lines: str) -> None:
         """Write line protocol past the store, as another program would; times in ns."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             path = f"/api/v2/write?org={self.org}&bucket={bucket}&precision=ns"
             connection.request("POST", path, lines, {"Authorization": f"Token {self.token}"})
@@ -152,7 +152,7 @@ class InfluxServer:
 
     def flux(self, query: str) -> list[dict[str, str]]:
         """Ask a question in Flux; returns the rows of all tables, values as they are printed."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             headers = {"Authorization": f"Token {self.token}", "Content-Type": "application/vnd.flux"}
             connection.request("POST", f"/api/v2/query?org={self.org}", query, headers)

@@ -52,7 +52,7 @@ class ApiServer:
 
     def object(self, path: str) -> dict[str, Any]:
         asked = urllib.request.Request(f"{self.url}{path}", headers={"Authorization": f"Bearer {OPERATOR}"})
-        with urllib.request.urlopen(asked, timeout=10, context=ssl._create_unverified_context()) as answer:
+        with urllib.request.urlopen(asked, timeout=60, context=ssl._create_unverified_context()) as answer:
             found: dict[str, Any] = json.loads(answer.read())
         return found
 
@@ -105,7 +105,7 @@ def api_server(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     finally:
         for process in reversed(processes):
             process.terminate()
-            process.wait(30)
+            process.wait(60)
 
 
 @dataclass

@@ -79,7 +79,7 @@ def test_an_agent_with_a_signed_certificate_delivers_and_the_api_serves(deployed
         until(lambda: stored(world) > before, "the API shows the event as stored")
     finally:
         agent.terminate()
-        agent.wait(20)
+        agent.wait(60)
 
 
 def agent_of(project: Project, world: World, folder: Path, posts: int) -> Path:
@@ -111,7 +111,7 @@ def post(port: int, event: dict[str, object]) -> None:
         f"http://127.0.0.1:{port}/events", json.dumps(event).encode(),
         {"Content-Type": "application/json", "Idempotency-Key": "ticket-k1"},
     )  # fmt: skip
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         assert answer.status < 300
 
 

@@ -25,7 +25,7 @@ def test_a_killed_run_is_completed_by_the_next(world_of: Callable[[], World], tm
     run = project.begin("up", "--yes", "--skip-preview")
     until(lambda: made(world), "the first bucket is there")
     os.killpg(run.pid, signal.SIGKILL)
-    run.communicate(timeout=20)
+    run.communicate(timeout=60)
     recover(project)
     project.up()
     assert world.names("buckets") >= BUCKETS

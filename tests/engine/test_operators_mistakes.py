@@ -116,7 +116,7 @@ def test_the_tutorials_first_ticket_is_stored(running: Running, tmp_path: Path) 
         until(lambda: stored(world) > before, "the ticket is stored")
     finally:
         agent.terminate()
-        agent.wait(20)
+        agent.wait(60)
 
 
 def run_block(project: Project, name: str, ports: Mapping[str, int]) -> None:

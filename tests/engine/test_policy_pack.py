@@ -41,7 +41,7 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
             yield analyzer_pb2_grpc.AnalyzerStub(channel)
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(60)
         process.stdout.close()
         process.stderr.close()
 
@@ -50,12 +50,12 @@ def analyze(pack: Any, kind: str, props: dict[str, Any]) -> list[Any]:  # noqa: 
     given = struct_pb2.Struct()
     given.update(props)
     urn = f"urn:pulumi:try::motcua::{kind}::thing"
-    found = pack.Analyze(pb.AnalyzeRequest(type=kind, properties=given, urn=urn, name="thing"), timeout=30)
+    found = pack.Analyze(pb.AnalyzeRequest(type=kind, properties=given, urn=urn, name="thing"), timeout=60)
     return list(found.diagnostics)
 
 
 def test_pack_names_its_policies(pack: Any) -> None:  # noqa: ANN401 - gRPC's types are not typed
-    info = pack.GetAnalyzerInfo(_empty(), timeout=30)
+    info = pack.GetAnalyzerInfo(_empty(), timeout=60)
     assert info.name == "motcua"
     assert {one.name for one in info.policies} == set(RESOURCE_RULE_IDS)
     weights = {"mandatory": pb.MANDATORY, "advisory": pb.ADVISORY}

@@ -89,7 +89,7 @@ class World:
 
     def ask(self, method: str, path: str, body: object = None, token: str | None = None) -> tuple[int, bytes]:
         """Ask InfluxDB as the operator; returns the status and the answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.influx_port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.influx_port, timeout=60)
         operator = self.secrets["influxToken"] if token is None else token
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Token {operator}"} if operator else {})
         try:
@@ -110,7 +110,7 @@ class World:
 
     def api(self, path: str) -> dict[str, Any]:
         """Ask the API that the roles serve."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.api_port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.api_port, timeout=60)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
@@ -123,7 +123,7 @@ class World:
 
     def ingest_is_ready(self) -> bool:
         """Ask the first ingest worker for its health."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.ingest_port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.ingest_port, timeout=60)
         try:
             connection.request("GET", "/readyz")
             return connection.getresponse().status == 200

@@ -76,7 +76,7 @@ class Role:
     def kill(self) -> None:
         """kill -9, and wait until it is gone."""
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
 
     def exit_code(self, within: float = 60.0) -> int:
         try:
@@ -88,7 +88,7 @@ class Role:
         if self.running:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(10)
+                self.process.wait(60)
             except subprocess.TimeoutExpired:
                 self.kill()
 

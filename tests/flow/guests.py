@@ -63,7 +63,7 @@ class Room:
         self._guests: list[Guest] = []
         self._tokens = 0
 
-    def until(self, condition: Callable[[], object], what: str, within: float = 10.0) -> None:
+    def until(self, condition: Callable[[], object], what: str, within: float = 60.0) -> None:
         deadline = time.monotonic() + within
         while not condition():
             assert time.monotonic() < deadline, f"not within {within:g} s: {what}\n{self.broker.text()[-2000:]}"

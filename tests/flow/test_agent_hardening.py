@@ -63,7 +63,7 @@ class Kiosk:
 
     def post(self, service: str, count: int = 1) -> int:
         """Post so many payments at once; returns the answer's status, 0 when nobody answers."""
-        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         event = {"type": "payment.result", "t": now_ms(), "outcome": "ok", "service": service}
         try:
             line.request("POST", "/events", json.dumps([event] * count), {"Idempotency-Key": service})
@@ -189,7 +189,7 @@ def test_a_service_manager_hears_of_start_progress_and_stop_and_figures_are_writ
     heard = list[bytes]()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
         ear.bind(str(house.folder / "notify"))
-        ear.settimeout(20)
+        ear.settimeout(60)
         house._env["NOTIFY_SOCKET"] = str(house.folder / "notify")
         running = kiosk.start()
         while b"WATCHDOG=1" not in heard:

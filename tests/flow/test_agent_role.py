@@ -61,7 +61,7 @@ class Caller(threading.Thread):
             self.done += 1
 
     def _post(self, key: str, body: str) -> bool:
-        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         headers = {"Idempotency-Key": key, "Content-Type": "application/json"}
         try:
             line.request("POST", "/events", body, headers)

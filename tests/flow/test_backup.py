@@ -85,7 +85,7 @@ def influx(influxd_program: str, machine: Machine) -> Iterator[InfluxServer]:
 
 
 def post(server: InfluxServer, path: str, kind: str, body: str) -> str:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     with closing(connection):
         connection.request("POST", path, body, {"Authorization": f"Token {server.token}", "Content-Type": kind})
         answer = connection.getresponse()

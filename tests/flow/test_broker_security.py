@@ -84,7 +84,7 @@ def test_tls_below_1_2_is_refused(room: Room) -> None:
         warnings.simplefilter("ignore", DeprecationWarning)
         context.minimum_version = ssl.TLSVersion.TLSv1
         context.maximum_version = ssl.TLSVersion.TLSv1_1
-    with socket.create_connection(("127.0.0.1", room.broker.port), 5) as line, pytest.raises(ssl.SSLError):
+    with socket.create_connection(("127.0.0.1", room.broker.port), 60) as line, pytest.raises(ssl.SSLError):
         context.wrap_socket(line, server_hostname="127.0.0.1")
 
 

@@ -43,7 +43,7 @@ class Shop:
     def run(self, name: str, *, program: str = "bash") -> Any:  # noqa: ANN401
         done = subprocess.run(
             [shutil.which(program) or program, "-c", self.block(name)],
-            cwd=self.folder, env=self.env, capture_output=True, text=True, check=False, timeout=30,
+            cwd=self.folder, env=self.env, capture_output=True, text=True, check=False, timeout=60,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return ast.literal_eval(done.stdout) if program == sys.executable else json.loads(done.stdout)
@@ -68,7 +68,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
             yield place
         finally:
             os.killpg(roles.pid, signal.SIGTERM)
-            roles.wait(30)
+            roles.wait(60)
     print((place.folder / "roles.log").read_text(encoding="utf-8")[-4_000:])  # noqa: T201 - shown when a test failed
 
 

@@ -84,7 +84,7 @@ class RunningDemo:
 def status_of(url: str) -> int:
     """Return the status of the page; without an exception on 503."""
     address = urlsplit(url)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=10)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=60)
     connection.request("GET", "/", headers={"Accept": "text/html"})
     status = connection.getresponse().status
     connection.close()
@@ -103,7 +103,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, until: Until) -> Iterator[
         yield demo
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(60)
 
 
 def test_the_page_says_503_until_the_demo_is_live_and_never_after(running: RunningDemo) -> None:
@@ -114,7 +114,7 @@ def test_the_page_says_503_until_the_demo_is_live_and_never_after(running: Runni
 
 def test_the_past_days_do_not_count_as_days_without_a_link(running: RunningDemo, until: Until) -> None:
     def statuses() -> set[str]:
-        with urllib.request.urlopen(f"{running.url}/api/v1/slos?limit=200", timeout=10) as answer:
+        with urllib.request.urlopen(f"{running.url}/api/v1/slos?limit=200", timeout=60) as answer:
             rows = json.load(answer)["data"]
         found = {row["status"] for row in rows if row["slo"] == "centres-connected"}
         return found if "no_data" not in found else set()
@@ -124,8 +124,8 @@ def test_the_past_days_do_not_count_as_days_without_a_link(running: RunningDemo,
 
 def test_promtool_accepts_the_metrics_of_a_running_demo(require: Callable[[str], str], running: RunningDemo) -> None:
     promtool = require("promtool")
-    with urllib.request.urlopen(f"{running.url}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"{running.url}/metrics", timeout=60) as answer:
         text = answer.read()
-    checked = subprocess.run((promtool, "check", "metrics"), input=text, capture_output=True, timeout=30, check=False)
+    checked = subprocess.run((promtool, "check", "metrics"), input=text, capture_output=True, timeout=60, check=False)
     assert checked.returncode == 0, (checked.stdout + checked.stderr).decode()
     assert b"motcua_" in text

@@ -72,12 +72,12 @@ def test_the_link_of_the_report_opens_the_logs_days_with_its_services(house: Hou
     assert page == "/centres/replay-tickets?from=2025-10-13&to=2025-10-17"
     assert shlex.split(serve)[:3] == ["api", "--store", house.store_url]
     root = house.serve_api().removesuffix("/api/v1")
-    with urlopen(f"{root}{page}&lang=en", timeout=20) as response:
+    with urlopen(f"{root}{page}&lang=en", timeout=60) as response:
         text = response.read().decode()
     assert "Civil status" in text
     assert "Sample JSON log" in text
     assert re.search(r"\b187\b", text)
-    with urlopen(f"{root}/api/v1/centres?limit=500", timeout=20) as response:
+    with urlopen(f"{root}/api/v1/centres?limit=500", timeout=60) as response:
         listed = response.read().decode()
     assert "replay-tickets" in listed
     assert "replay-bank-1999" not in listed

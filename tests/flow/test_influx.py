@@ -74,7 +74,7 @@ def api(replayed: House, influx: InfluxServer) -> str:
 @pytest.fixture(scope="module")
 def answer(api: str) -> dict[str, dict[str, Any]]:
     """The API's rows about the log, by service."""
-    with urlopen(f"{api}/queues/history?{urlencode(ASKED)}", timeout=20) as response:
+    with urlopen(f"{api}/queues/history?{urlencode(ASKED)}", timeout=60) as response:
         return {row["service"]: row for row in json.load(response)["data"]}
 
 
@@ -87,13 +87,13 @@ def answer(api: str) -> dict[str, dict[str, Any]]:
     ],
 )  # fmt: skip
 def test_no_page_and_no_scrape_needs_a_right_on_raw_events(api: str, path: str) -> None:
-    with urlopen(api.removesuffix("/api/v1") + path, timeout=20) as response:
+    with urlopen(api.removesuffix("/api/v1") + path, timeout=60) as response:
         assert (response.status, bool(response.read())) == (200, True)
 
 
 def test_readiness_needs_no_right_on_raw_events_either(replayed: House, api: str) -> None:
     replayed.store.set_cursor(time.time_ns() // 1000)
-    with urlopen(api.removesuffix("/api/v1") + "/readyz", timeout=20) as response:
+    with urlopen(api.removesuffix("/api/v1") + "/readyz", timeout=60) as response:
         assert json.load(response)["rollup_age_s"] < 60
 
 

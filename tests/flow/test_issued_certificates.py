@@ -218,7 +218,7 @@ def test_an_agent_needs_nothing_but_the_root_to_know_the_server(room: Room, stag
     context = ssl.create_default_context(cafile=stranger.ca)
     context.load_cert_chain(identity.cert, identity.key)
     with (
-        socket.create_connection(("127.0.0.1", room.broker.port), 5) as line,
+        socket.create_connection(("127.0.0.1", room.broker.port), 60) as line,
         pytest.raises(ssl.SSLCertVerificationError),
     ):
         context.wrap_socket(line, server_hostname="localhost")

@@ -181,6 +181,6 @@ def test_nobody_comes_in_at_the_services_door_without_a_certificate(doors: Doors
 def test_the_connection_limit_is_the_devices_alone(narrow: Doors) -> None:
     """mosquitto gives it to the listener that stands before it; services are few and must always come in."""
     narrow.devices.enter_device(MINE)
-    with socket.create_connection(("127.0.0.1", narrow.devices.broker.port), 10) as line:
+    with socket.create_connection(("127.0.0.1", narrow.devices.broker.port), 60) as line:
         assert line.recv(1) == b"", "a second connection is closed at once"
     assert worker(narrow, WORKER).links == worker(narrow, OTHER_WORKER).links == 1

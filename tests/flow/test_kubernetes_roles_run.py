@@ -87,7 +87,7 @@ class World:
         deadline = time.monotonic() + READY_S
         while time.monotonic() < deadline:
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{self.ports[port]}{path}", timeout=5) as answer:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.ports[port]}{path}", timeout=60) as answer:
                     return str(answer.read().decode())
             except OSError:
                 time.sleep(0.1)
@@ -98,7 +98,7 @@ class World:
         for process in self.running.values():
             process.terminate()
         for process in self.running.values():
-            process.wait(30)
+            process.wait(60)
         self.store.kill()
         self.broker.end()
 

@@ -145,7 +145,7 @@ def readable(server: InfluxServer, token: str) -> list[str]:
 
 
 def answers(server: InfluxServer, path: str, body: str, token: str) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     kind = "application/vnd.flux" if "query" in path else "text/plain"
     connection.request("POST", path, body, {"Authorization": f"Token {token}", "Content-Type": kind})
     answer = connection.getresponse()

@@ -55,7 +55,7 @@ PERCENTILES_S = {
 def answer(replayed: House) -> dict[str, dict[str, Any]]:
     """The API's rows about the log, by service."""
     url = f"{replayed.serve_api()}/queues/history?{urlencode(ASKED)}"
-    with urlopen(url, timeout=20) as response:
+    with urlopen(url, timeout=60) as response:
         rows = json.load(response)["data"]
     assert len(rows) == len(SERVICES)
     return {row["service"]: row for row in rows}

@@ -95,10 +95,10 @@ def test_the_national_api_runs_with_a_token_that_only_reads_totals(
     house.store_url = one.url(copy=True)
     house._env["MOTCUA_STORE_TOKEN"] = one.nation.reader
     root = house.serve_api().removesuffix("/api/v1")
-    ready = httpx.get(root + "/readyz", timeout=20)  # no rollup runs in this test
+    ready = httpx.get(root + "/readyz", timeout=60)  # no rollup runs in this test
     assert (ready.status_code, ready.json()["code"]) == (503, "not-ready")
     for path in ("/metrics", "/", "/api/v1/status", "/api/v1/completeness"):
-        answer = httpx.get(root + path, timeout=20)
+        answer = httpx.get(root + path, timeout=60)
         assert answer.status_code == 200, answer.text
         assert two.name not in answer.text
     assert one.name in httpx.get(root + "/api/v1/completeness").text

@@ -84,13 +84,13 @@ def start_server(house: House, name: str, folder: Path, identity: Identity, port
 
 
 def get(url: str) -> Any:  # noqa: ANN401 - JSON
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         return json.load(answer)
 
 
 def issued_on_page(url: str) -> int:
     """Return the tickets issued today, over the services in the table of a centre's page."""
-    with urllib.request.urlopen(url, timeout=10) as page:
+    with urllib.request.urlopen(url, timeout=60) as page:
         counts = re.findall(r'data-label="Issued today">(\d+)<', page.read().decode())
     assert counts
     return sum(map(int, counts))

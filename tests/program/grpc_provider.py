@@ -103,7 +103,7 @@ class Dial:
     def __exit__(self, *_: object) -> None:
         self._channel.close()
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(60)
         if self._process.stdout is not None:
             self._process.stdout.close()
 

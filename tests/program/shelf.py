@@ -101,7 +101,7 @@ def _list(value: object) -> list[object]:
 
 
 def _wait_for(good: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not good() and time.monotonic() < deadline:
         time.sleep(0.005)
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-START_S = 20.0
+START_S = 60.0
 WORLD = inventory.load(inventory.default_path())
 
 
@@ -68,7 +68,7 @@ def running(words: list[str], log: Path, env: dict[str, str] | None = None) -> I
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        process.wait(60)
 
 
 def listens(port: int) -> bool:
@@ -117,7 +117,7 @@ def command(files: dict[str, str], unit: str, **places: str) -> list[str]:
 
 
 def answered(port: int, path: str) -> bytes:
-    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as one:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as one:
         one.request("GET", path)
         answer = one.getresponse()
         return answer.read() if answer.status == 200 else b""

@@ -168,7 +168,7 @@ def role(log: Path, *words: str, **more: str) -> Iterator[Callable[[], str]]:
     finally:
         process.terminate()
         try:
-            process.wait(15)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -189,7 +189,7 @@ def answers(store: Path, paths: list[str], log: Path) -> dict[str, Any]:
     with role(log, "api", "--store", f"sqlite:///{store}", "--listen", f"127.0.0.1:{port}") as told:
 
         def get(path: str) -> tuple[int, str]:
-            with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as line:
+            with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as line:
                 line.request("GET", path)
                 answer = line.getresponse()
                 return answer.status, answer.read().decode()

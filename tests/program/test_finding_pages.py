@@ -226,7 +226,7 @@ def test_a_costly_figure_is_computed_beside_the_page_and_the_last_one_shown_mean
         return time[0]
 
     def compute_slowly() -> int:
-        assert may_end.wait(10)
+        assert may_end.wait(60)
         return 400
 
     assert (figure.get("a", compute, 10), figure.get("a", compute, 10), computed) == (0, 0, [0])

@@ -23,10 +23,10 @@ listen = sock.getsockname()
 sock.close()
 
 def look():
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while gc.get_threshold() != web.GC_THRESHOLDS and time.monotonic() < deadline:
         time.sleep(0.05)
-    with urllib.request.urlopen(f"http://127.0.0.1:{listen[1]}/healthz", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{listen[1]}/healthz", timeout=60) as answer:
         print(answer.status, gc.get_threshold(), gc.get_freeze_count() > 10_000, flush=True)
     os.kill(os.getpid(), signal.SIGTERM)
 
