@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from telemetry.core.calendar.calendar_values import ALWAYS_OPEN, CalendarRules, OpeningHours
 from telemetry.core.calendar.opening_calendar import Calendar
 from telemetry.core.calendar.windows import Window, to_local
+from telemetry.core.cloud.values import CloudDeclaration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -386,6 +387,8 @@ class Inventory:
     coverage_floor: float = DEFAULT_COVERAGE_FLOOR
     """The least coverage, 0 to 1, with which a ratio is shown as a point; below it as a range."""
     open_data: OpenDataTerms = OpenDataTerms()
+    cloud: CloudDeclaration = field(default_factory=CloudDeclaration)
+    """The systems that the province hosts itself, with all that is declared of them."""
     _by_centre: Mapping[str, tuple[Device, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:

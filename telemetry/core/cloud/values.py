@@ -1,0 +1,348 @@
+"""What the inventory declares of the province's own cloud, as frozen values. It must not check or derive anything.
+
+`declared_at` is `file:line` of a value for messages, and never part of a comparison.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
+ServedParty = Literal["internal", "public", "infrastructure", "control", "other"]
+"""Whom a system serves: Decree 331/2026 Art. 9.2, kinds a to e."""
+DataKind = Literal["public", "private", "personal", "sensitive", "secret"]
+"""The most protected data of a system, in rising order."""
+Exposure = Literal["internet", "wan", "office", "none"]
+"""From where people reach a system."""
+ComponentKind = Literal["web", "app", "job", "database", "objects", "queue", "cache", "gateway"]
+ComponentZone = Literal["dmz", "server", "database"]
+"""The zones in which components of hosted systems run."""
+CloudZone = Literal["edge", "dmz", "server", "database", "manage"]
+PeerKind = Literal["internet", "office", "wireless", "wan", "partner"]
+"""What kind of network an outside party is in."""
+FlowEndKind = Literal["component", "outside", "platform"]
+SiteKind = Literal["main", "spare", "backup"]
+ProviderKind = Literal["agency", "enterprise"]
+PlatformName = Literal["dns", "time", "logs", "identity", "registry", "secrets", "metrics", "backup", "gateway"]
+ProtectionName = Literal["waf", "ddos", "ips", "dbf", "edr", "siem", "vpn", "pam"]
+BackupMedium = Literal["block", "objects", "tape"]
+DATA_ZONE_KINDS: frozenset[ComponentKind] = frozenset({"database", "objects", "queue"})
+"""Kinds of components that hold data which a deletion would lose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agency:
+    """An agency that owns, operates or protects systems, with the days it is valid for and what follows it."""
+
+    id: str
+    unit: str
+    name_vi: str
+    name_en: str
+    parent: str = ""
+    valid_from: date | None = None
+    valid_to: date | None = None
+    successor: str = ""
+    declared_at: str = field(default="", compare=False)
+
+    def is_valid_on(self, day: date) -> bool:
+        """Return whether the agency exists on a day; `valid_to` is the first day on which it does not."""
+        begun = self.valid_from is None or self.valid_from <= day
+        return begun and (self.valid_to is None or day < self.valid_to)
+
+
+@dataclass(frozen=True, slots=True)
+class LevelDecision:
+    """The decision by which the level of a system was approved."""
+
+    number: str
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class HostedSystem:
+    """The table `[system.hosted]` of a system: who answers for it, what it holds, how it is reached.
+
+    `subjects` is the number of people whose data it holds, `procedures` whether it handles administrative procedures;
+    `rpo_s` and `rto_s` are the owner's promises in seconds; `was` are ids that the system had before.
+    """
+
+    id: str
+    owner: str
+    operator: str
+    security: str
+    serves: ServedParty
+    data: DataKind
+    level: int
+    site: str
+    subjects: int = 0
+    procedures: bool = False
+    level_decision: LevelDecision | None = None
+    rpo_s: int = 86_400
+    rto_s: int = 86_400
+    spare_site: str = ""
+    exposure: Exposure = "none"
+    host: str = ""
+    log_events_per_s: int = 1
+    was: tuple[str, ...] = ()
+    declared_at: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One part of a hosted system: `least` to `most` instances of a size, in a zone; disk in GB, 0 for none."""
+
+    system: str
+    id: str
+    kind: ComponentKind
+    zone: ComponentZone
+    size: str
+    least: int
+    most: int
+    disk_gb: int = 0
+    port: int = 0
+    health: str = ""
+    image: str = ""
+    was: tuple[str, ...] = ()
+    declared_at: str = field(default="", compare=False)
+
+    @property
+    def path(self) -> str:
+        """Return `system/component`, its name in flows and messages."""
+        return f"{self.system}/{self.id}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class FlowEnd:
+    """One end of a flow: `system/component`, `outside:PEER` or `platform:NAME`; only a component's has a system."""
+
+    kind: FlowEndKind
+    name: str
+    system: str = ""
+
+    def __str__(self) -> str:
+        """Return the end as it is written in flows.csv."""
+        return f"{self.system}/{self.name}" if self.kind == "component" else f"{self.kind}:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A declared connection to a TCP port. `tls` is the rule; without it `no_tls_reason` says why."""
+
+    source: FlowEnd
+    target: FlowEnd
+    port: int
+    why: str
+    tls: bool = True
+    no_tls_reason: str = ""
+    declared_at: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place with machines or stored copies; `country` is an ISO code, position in degrees."""
+
+    id: str
+    country: str
+    latitude: float
+    longitude: float
+    kind: SiteKind = "main"
+    declared_at: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneNetwork:
+    """The network of a zone at a site; each system gets one slot of it."""
+
+    zone: CloudZone
+    site: str
+    cidr: str
+    declared_at: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentSize:
+    """What one instance of a size may use, and the flavor of its machine where it is one."""
+
+    id: str
+    cpu_millicores: int
+    memory_mb: int
+    flavor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """An outside party: its networks, and the host names that are called there; `country` where it stores data."""
+
+    id: str
+    kind: PeerKind
+    cidrs: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    country: str = ""
+    declared_at: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformService:
+    """A service of the platform that every system uses: in a namespace of the cluster, or at an address.
+
+    `provider` says whether an agency or an enterprise runs it.
+    """
+
+    name: PlatformName
+    namespace: str = ""
+    address: str = ""
+    port: int = 0
+    provider: ProviderKind = "agency"
+    declared_at: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LogStore:
+    """How long logs are kept, where, and how much fits."""
+
+    keep_days: int
+    zone: CloudZone = "manage"
+    disk_gb: int = 0
+    event_bytes: int = 500
+    locked: bool = False
+    declared_at: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class BackupStore:
+    """A store of copies: its site and medium, how often copies are made; `wal` when changes are streamed to it.
+
+    `own_project` is false when the store is in the namespace or project that it is a copy of; `restore_mb_per_s` is
+    the measured speed of a restore, 0 when none was measured.
+    """
+
+    id: str
+    site: str
+    medium: BackupMedium
+    every_s: int = 86_400
+    wal: bool = False
+    encrypted: bool = True
+    locked: bool = False
+    own_project: bool = True
+    restore_mb_per_s: int = 0
+    declared_at: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreDrill:
+    """A restore of a system that was proven, with where the proof is kept."""
+
+    system: str
+    day: date
+    evidence: str
+    declared_at: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """A protection that is bought or run elsewhere: since when, and the newest evidence that it works."""
+
+    name: ProtectionName
+    since: date
+    evidence: str
+    evidence_day: date
+    declared_at: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyException:
+    """A rule that does not apply to one place until a day, with the reason and the agency that answers for it.
+
+    `where` is a system, `system/component`, or `cloud`; without `until` the exception is a fault of its own.
+    """
+
+    rule: str
+    where: str
+    why: str
+    by: str
+    until: date | None = None
+    declared_at: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What the cluster or cloud below the systems promises; `hosted` checks it before anything else.
+
+    `engines` are versions by name (`kubernetes`, `cloudnative-pg`), `engine_ends` the last day of their support.
+    """
+
+    network_policies_enforced: bool = True
+    storage_encrypted: bool = True
+    etcd_encrypted: bool = True
+    control_planes: int = 3
+    time_synchronised: bool = True
+    stages_apart: bool = True
+    gateway_class: str = "envoy"
+    gateway_namespace: str = "envoy-gateway-system"
+    engines: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    engine_ends: Mapping[str, date] = field(default_factory=lambda: MappingProxyType({}))
+    declared_at: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What a month costs, in `currency`: per processor core, GB of memory, GB of disk, GB of copies."""
+
+    currency: str = "VND"
+    cpu_core: int = 0
+    memory_gb: int = 0
+    disk_gb: int = 0
+    copy_gb: int = 0
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LockEntry:
+    """The address slot and the physical name of one zone of one system; both are set once and never change."""
+
+    system: str
+    zone: ComponentZone
+    slot: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloudDeclaration:
+    """Everything that is declared of the province's own cloud; empty when it hosts nothing.
+
+    `systems` are by id, each also one of the inventory's systems.
+    """
+
+    agencies: Mapping[str, Agency] = field(default_factory=lambda: MappingProxyType({}))
+    systems: Mapping[str, HostedSystem] = field(default_factory=lambda: MappingProxyType({}))
+    components: tuple[Component, ...] = ()
+    flows: tuple[Flow, ...] = ()
+    sites: Mapping[str, Site] = field(default_factory=lambda: MappingProxyType({}))
+    zone_networks: tuple[ZoneNetwork, ...] = ()
+    sizes: Mapping[str, ComponentSize] = field(default_factory=lambda: MappingProxyType({}))
+    peers: Mapping[str, Peer] = field(default_factory=lambda: MappingProxyType({}))
+    platform: Mapping[str, PlatformService] = field(default_factory=lambda: MappingProxyType({}))
+    logs: LogStore | None = None
+    backups: tuple[BackupStore, ...] = ()
+    drills: tuple[RestoreDrill, ...] = ()
+    protections: Mapping[str, Protection] = field(default_factory=lambda: MappingProxyType({}))
+    exceptions: tuple[PolicyException, ...] = ()
+    ground: Ground = Ground()
+    prices: Prices | None = None
+    lock: tuple[LockEntry, ...] = ()
+
+    def components_of(self, system: str) -> tuple[Component, ...]:
+        """Return a system's components in order of id."""
+        own = (component for component in self.components if component.system == system)
+        return tuple(sorted(own, key=lambda component: component.id))
+
+    def component(self, end: FlowEnd) -> Component | None:
+        """Return the component that an end names, None for another end or an undeclared one."""
+        if end.kind != "component":
+            return None
+        named = (one for one in self.components if (one.system, one.id) == (end.system, end.name))
+        return next(named, None)

@@ -1,0 +1,168 @@
+"""Declarations of hosted systems for tests, as values: the electronic one-stop system of a province, and edits of it.
+
+It must not read files: `telemetry.inventory` has its own tests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from telemetry.core.cloud.values import (
+    Agency,
+    BackupStore,
+    CloudDeclaration,
+    Component,
+    ComponentSize,
+    Flow,
+    FlowEnd,
+    HostedSystem,
+    LevelDecision,
+    LockEntry,
+    LogStore,
+    Peer,
+    PlatformService,
+    Protection,
+    Site,
+    ZoneNetwork,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+TODAY = date(2026, 11, 29)
+ONESTOP = "vn83-onestop"
+AGENCIES = {
+    agency.id: agency
+    for agency in (
+        Agency("vn83-ubnd", "83", "Ủy ban nhân dân tỉnh", "Provincial People's Committee", valid_from=date(2020, 6, 1)),
+        Agency("vn83-dit", "83", "Sở Thông tin và Truyền thông", "Department of Information", "vn83-ubnd"),
+        Agency("vn83-police", "83", "Công an tỉnh", "Provincial police", "vn83-ubnd"),
+    )
+}
+SITES = {
+    site.id: site
+    for site in (
+        Site("main", "VN", 10.2415, 106.3759, "main"),
+        Site("backup", "VN", 9.9347, 106.3453 + 0.45, "backup"),
+    )
+}
+ZONE_NETWORKS = (
+    ZoneNetwork("edge", "main", "10.83.0.0/18"),
+    ZoneNetwork("dmz", "main", "10.83.64.0/18"),
+    ZoneNetwork("server", "main", "10.83.128.0/18"),
+    ZoneNetwork("database", "main", "10.83.192.0/18"),
+    ZoneNetwork("manage", "main", "10.84.0.0/18"),
+)
+SIZES = {
+    size.id: size
+    for size in (
+        ComponentSize("S", 500, 1024, "SCS-1V-2"),
+        ComponentSize("M", 1000, 2048, "SCS-2V-4"),
+        ComponentSize("L", 2000, 8192, "SCS-2V-8"),
+    )
+}
+PEERS = {
+    peer.id: peer
+    for peer in (
+        Peer("internet", "internet", ("0.0.0.0/0",)),
+        Peer("office", "office", ("10.10.0.0/16",)),
+        Peer("tslcd", "wan", ("10.255.0.0/16",), country="VN"),
+        Peer("ngsp", "partner", ("203.0.113.0/24",), ("ngsp.example",), country="VN"),
+    )
+}
+PLATFORM: Mapping[str, PlatformService] = {
+    service.name: service
+    for service in (
+        PlatformService("dns", "kube-system", port=53),
+        PlatformService("time", address="10.84.0.10", port=123),
+        PlatformService("logs", "platform-logs", port=3100),
+        PlatformService("identity", "platform-identity", port=8443),
+        PlatformService("registry", address="10.84.0.20", port=443),
+        PlatformService("secrets", "platform-secrets", port=8200),
+        PlatformService("metrics", "platform-metrics", port=9090),
+        PlatformService("backup", address="10.84.0.30", port=443),
+    )
+}
+BACKUPS = (
+    BackupStore("main-objects", "main", "objects", wal=True, locked=True, restore_mb_per_s=100),
+    BackupStore("far-tape", "backup", "tape", locked=True, restore_mb_per_s=50),
+)
+LOGS = LogStore(90, "manage", 2000, 500)
+PROTECTIONS = {
+    name: Protection(name, date(2025, 1, 1), f"document {name}", date(2026, 6, 1))
+    for name in ("waf", "ddos", "ips", "dbf", "edr", "siem", "vpn", "pam")
+}
+
+
+def component_end(system: str, name: str) -> FlowEnd:
+    """Return the end `system/name`."""
+    return FlowEnd("component", name, system)
+
+
+def outside(peer: str) -> FlowEnd:
+    """Return the end `outside:peer`."""
+    return FlowEnd("outside", peer)
+
+
+def hosted_system(ident: str = ONESTOP, **changes: Any) -> HostedSystem:  # noqa: ANN401 - fields of the dataclass
+    """Return the base system, with changed fields."""
+    base = HostedSystem(
+        id=ident, owner="vn83-ubnd", operator="vn83-dit", security="vn83-police",
+        serves="public", data="personal",
+        level=3, site="main", subjects=900_000, procedures=True,
+        level_decision=LevelDecision("01/QĐ", date(2026, 9, 1)),
+        rpo_s=300, rto_s=3600, exposure="internet", host=f"{ident.partition('-')[2]}.example",
+    )  # fmt: skip
+    return replace(base, **changes)
+
+
+def base_components(system: str = ONESTOP) -> tuple[Component, ...]:
+    """Return web, app and database of the base system."""
+    return (
+        Component(system, "web", "web", "dmz", "S", 2, 4, port=8080, health="/healthz", image="onestop-web"),
+        Component(system, "app", "app", "server", "M", 2, 2, port=8081, health="/healthz", image="onestop-app"),
+        Component(system, "db", "database", "database", "L", 3, 3, 200, 5432, image="postgresql"),
+    )
+
+
+def base_flows(system: str = ONESTOP) -> tuple[Flow, ...]:
+    """Return the base system's flows: internet → web → app → db."""
+    return (
+        Flow(outside("internet"), component_end(system, "web"), 8080, "people's pages"),
+        Flow(component_end(system, "web"), component_end(system, "app"), 8081, "requests"),
+        Flow(component_end(system, "app"), component_end(system, "db"), 5432, "data"),
+    )
+
+
+def base_lock(*systems: str) -> tuple[LockEntry, ...]:
+    """Return the lock of systems with the three zones, slots in order."""
+    return tuple(
+        LockEntry(system, zone, slot, f"{system}-{zone}")
+        for slot, system in enumerate(systems or (ONESTOP,), 1)
+        for zone in ("dmz", "server", "database")
+    )
+
+
+def base_declaration() -> CloudDeclaration:
+    """Return the declaration of the base system alone: no rule is broken by it."""
+    return CloudDeclaration(
+        agencies=AGENCIES, systems={ONESTOP: hosted_system()}, components=base_components(), flows=base_flows(),
+        sites=SITES, zone_networks=ZONE_NETWORKS, sizes=SIZES, peers=PEERS, platform=PLATFORM, logs=LOGS,
+        backups=BACKUPS, protections=PROTECTIONS, lock=base_lock(),
+    )  # fmt: skip
+
+
+def with_system(declaration: CloudDeclaration, system: HostedSystem) -> CloudDeclaration:
+    """Return the declaration with a system added or replaced."""
+    return replace(declaration, systems={**declaration.systems, system.id: system})
+
+
+def changed_components(
+    components: Iterable[Component],
+    chosen: Callable[[Component], bool],
+    **changes: Any,  # noqa: ANN401
+) -> tuple[Component, ...]:
+    """Return the components with fields of the chosen ones changed."""
+    return tuple(replace(one, **changes) if chosen(one) else one for one in components)
