@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
 
     from telemetry.core.cloud.values import (
         CloudDeclaration,
@@ -143,6 +144,10 @@ class CloudPlan:
     connections: tuple[AllowedConnection, ...]
     """Declared and exposure connections, sorted; what the platform needs is in `platform_connections`."""
     platform_connections: tuple[AllowedConnection, ...]
+    today: date
+    """The day on which its rules are checked."""
+    refused: tuple[SystemPlan, ...] = ()
+    """Systems that no shared cloud may host (level 5, state secrets): nothing of them is rendered or connected."""
 
     def system(self, ident: str) -> SystemPlan:
         """Return a system's plan; raises KeyError."""

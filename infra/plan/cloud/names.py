@@ -1,0 +1,84 @@
+"""Names and labels of what hosted systems get: at most 63 characters, and two names never meet. Pure.
+
+A name must hold no agency, level or size: all three change while the name stays.
+"""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from infra.plan.cloud.values import Endpoint
+    from telemetry.core.cloud.values import Component, ComponentZone, HostedSystem
+
+LONGEST_NAME = 63
+"""The longest DNS-1123 label, in characters."""
+DIGEST_CHARACTERS = 10
+DATABASE_OPERATOR = "cloudnative-pg"
+CLUSTER_API = "kubernetes-api"
+"""The cluster's API server, as the name of a platform end."""
+_DIGEST_AT_END = re.compile(rf"-[0-9a-f]{{{DIGEST_CHARACTERS}}}")
+
+
+def short_name(*parts: str) -> str:
+    """Return the parts joined by dashes; with a digest of all of them when that is too long, or looks like a digest."""
+    joined = "-".join(parts)
+    if len(joined) <= LONGEST_NAME and not _DIGEST_AT_END.fullmatch(joined[-DIGEST_CHARACTERS - 1 :]):
+        return joined
+    digest = sha256("\0".join(parts).encode()).hexdigest()[:DIGEST_CHARACTERS]
+    return f"{joined[: LONGEST_NAME - DIGEST_CHARACTERS - 1].rstrip('-.')}-{digest}"
+
+
+def zone_name(system: str, zone: ComponentZone) -> str:
+    """Return the name that a zone of a system gets when it is locked for the first time."""
+    return short_name(system, zone)
+
+
+def project_name(system: str, stage: str) -> str:
+    """Return the name of a system's project; `system` is its first id."""
+    return short_name(system, stage)
+
+
+def policy_name(source: Endpoint, target: Endpoint, port: str, way: str) -> str:
+    """Return `{from}-to-{to}-{port}-{way}`; `way` is `out` or `in`, and `port` may hold a protocol.
+
+    An end of another system, outside or of the platform has a dot, which no id has; a dash inside of an id cannot
+    move the boundary between the ends unseen: then the name ends with a digest.
+    """
+    within = source.system == target.system
+    ends = [_end_name(end, with_system=not within) for end in (source, target)]
+    joined = "-to-".join(ends)
+    if len(re.findall("(?=-to-)", joined)) > 1:
+        digest = sha256("\0".join(ends).encode()).hexdigest()[:DIGEST_CHARACTERS]
+        return short_name(joined, digest, port, way)
+    return short_name(joined, port, way)
+
+
+def _end_name(end: Endpoint, *, with_system: bool) -> str:
+    if end.kind == "component":
+        return f"{end.system}.{end.name}" if with_system else end.name
+    return f"{end.kind}.{end.name}"
+
+
+def system_labels(province: str, stage: str, system: HostedSystem) -> Mapping[str, str]:
+    """Return the labels of everything that a system has; owner, level and data change here, never in a name."""
+    return {
+        "app.kubernetes.io/part-of": "motcua",
+        "app.kubernetes.io/managed-by": "pulumi",
+        "motcua.org/province": province,
+        "motcua.org/stage": stage,
+        "motcua.org/system": system.id,
+        "motcua.org/owner": system.owner,
+        "motcua.org/level": str(system.level),
+        "motcua.org/data": system.data,
+        "motcua.org/data-class": system.data,
+    }
+
+
+def component_labels(zone_labels: Mapping[str, str], component: Component) -> Mapping[str, str]:
+    """Return the labels of a component's objects: those of its zone, and its own."""
+    return {**zone_labels, "app.kubernetes.io/name": component.id, "motcua.org/component": component.id}

@@ -1,0 +1,88 @@
+"""What every component needs of the platform, as allowed connections: generated, never declared. Pure.
+
+It must not open more than each zone needs; identity, registry and proxy are declared where they are used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from infra.plan.cloud.connections import component_endpoint, distinct_connections, platform_endpoint
+from infra.plan.cloud.names import CLUSTER_API, DATABASE_OPERATOR
+from infra.plan.cloud.values import AllowedConnection, Endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from infra.plan.cloud.connections import Namespaces
+    from telemetry.core.cloud.values import CloudDeclaration, Component
+
+DNS_PORT = 53
+CLUSTER_API_PORT = 443
+DATABASE_PORT = 5432
+DATABASE_STATUS_PORT = 8000
+"""The status port of CloudNativePG's instances, which its operator calls."""
+DATABASE_METRICS_PORT = 9187
+OPERATOR_WEBHOOK_PORT = 9443
+CLUSTER_API_END = Endpoint("platform", CLUSTER_API, zone="manage")
+OPERATOR_END = Endpoint("operator", DATABASE_OPERATOR, zone="manage", namespace="cnpg-system")
+
+
+def platform_connections(declaration: CloudDeclaration, namespaces: Namespaces) -> tuple[AllowedConnection, ...]:
+    """Return the connections between hosted components and the platform, sorted."""
+    return distinct_connections(_generated_connections(declaration, namespaces))
+
+
+def _generated_connections(declaration: CloudDeclaration, namespaces: Namespaces) -> Iterator[AllowedConnection]:
+    has_database = False
+    for component in declaration.components:
+        here = component_endpoint(component, namespaces)
+        if here is None or component.kind == "objects":
+            continue
+        yield from _service_connections(declaration, component, here)
+        yield from _scrape_connections(declaration, component, here)
+        if component.kind == "database":
+            has_database = True
+            yield from _database_connections(component, here)
+    if has_database:
+        yield AllowedConnection(
+            CLUSTER_API_END, OPERATOR_END, OPERATOR_WEBHOOK_PORT, origin="platform", why="checks of database objects"
+        )
+
+
+def _service_connections(
+    declaration: CloudDeclaration, component: Component, here: Endpoint
+) -> Iterator[AllowedConnection]:
+    """Yield the way out to names, time, logs; to secrets from the server zone, to the backup store where data is."""
+    wanted = [("dns", "UDP", "names"), ("dns", "TCP", "names"), ("time", "UDP", "time"), ("logs", "TCP", "logs")]
+    if component.zone == "server":
+        wanted.append(("secrets", "TCP", "secrets"))
+    if component.kind == "database":
+        wanted.append(("backup", "TCP", "copies"))
+    for name, protocol, why in wanted:
+        end = platform_endpoint(declaration, name)
+        if end is not None:
+            port = declaration.platform[name].port or DNS_PORT
+            tls = protocol == "TCP" and name != "dns"
+            yield AllowedConnection(
+                here, end, port, "UDP" if protocol == "UDP" else "TCP", tls=tls, origin="platform", why=why
+            )
+
+
+def _scrape_connections(
+    declaration: CloudDeclaration, component: Component, here: Endpoint
+) -> Iterator[AllowedConnection]:
+    """Yield the way in for figures and probes."""
+    metrics = platform_endpoint(declaration, "metrics")
+    port = DATABASE_METRICS_PORT if component.kind == "database" else component.port
+    if metrics is not None and port:
+        yield AllowedConnection(metrics, here, port, origin="platform", why="figures and probes")
+
+
+def _database_connections(component: Component, here: Endpoint) -> Iterator[AllowedConnection]:
+    """Yield what the operator and the instances among each other need."""
+    port = component.port or DATABASE_PORT
+    for operator_port in (DATABASE_STATUS_PORT, port):
+        yield AllowedConnection(OPERATOR_END, here, operator_port, origin="platform", why="operation of the database")
+    yield AllowedConnection(here, here, port, origin="platform", why="replication")
+    yield AllowedConnection(here, CLUSTER_API_END, CLUSTER_API_PORT, origin="platform", why="state of the cluster")

@@ -1,0 +1,138 @@
+"""Builds the plan of hosted systems from their declaration: projects, zones, slots, quotas, connections. Pure.
+
+It must not check rules; a system that no shared cloud may host is set apart, so that nothing renders it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING
+
+from infra.plan.cloud.connections import declared_connections
+from infra.plan.cloud.least_level import level_reasons, refusal_clause
+from infra.plan.cloud.names import component_labels, project_name, system_labels, zone_name
+from infra.plan.cloud.platform_connections import platform_connections
+from infra.plan.cloud.values import CloudPlan, ComponentPlan, SystemPlan, ZonePlan, ZoneQuota
+from telemetry.core.cloud.values import ComponentSize
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+
+    from telemetry.core.cloud.values import CloudDeclaration, Component, ComponentZone, HostedSystem, LockEntry
+
+ZONE_ORDER: tuple[ComponentZone, ...] = ("dmz", "server", "database")
+SLOT_PREFIX = 24
+"""The network of one system in a zone: 256 addresses."""
+LEAST_DATABASE_INSTANCES = 3
+"""Instances of a database from level 3 (TCVN 14423 5.12.2.2 a)."""
+_UNKNOWN_SIZE = ComponentSize("", 0, 0)
+
+
+def build_cloud_plan(declaration: CloudDeclaration, *, province: str, stage: str, today: date) -> CloudPlan:
+    """Return the plan of all hosted systems in a stage; `today` is the day that its rules are checked on."""
+    planned = [
+        (_plan_system(declaration, system, province, stage), refusal_clause(system))
+        for _, system in sorted(declaration.systems.items())
+    ]
+    hosted = tuple(system for system, refused in planned if not refused)
+    namespaces = {(zone.system, zone.zone): zone.namespace for system in hosted for zone in system.zones}
+    return CloudPlan(
+        province,
+        stage,
+        declaration,
+        hosted,
+        declared_connections(declaration, namespaces),
+        platform_connections(declaration, namespaces),
+        today,
+        tuple(system for system, refused in planned if refused),
+    )
+
+
+def instances_of(system: HostedSystem, component: Component) -> int:
+    """Return the most instances that run at once; a bucket has none."""
+    if component.kind == "objects":
+        return 0
+    if component.kind == "database" and system.level >= 3:
+        return max(component.most, LEAST_DATABASE_INSTANCES)
+    return component.most
+
+
+def zone_quota(system: HostedSystem, components: Sequence[ComponentPlan]) -> ZoneQuota:
+    """Return the sum of most × size, and one more instance of the largest size for a roll-out; disks need no more."""
+    running = [(one, instances_of(system, one.declared)) for one in components if one.declared.kind != "objects"]
+    spare = 1 if running else 0
+    return ZoneQuota(
+        sum(one.size.cpu_millicores * count for one, count in running)
+        + max((one.size.cpu_millicores for one, _ in running), default=0),
+        sum(one.size.memory_mb * count for one, count in running)
+        + max((one.size.memory_mb for one, _ in running), default=0),
+        sum(one.declared.disk_gb * count for one, count in running),
+        sum(count for _, count in running) + spare,
+    )
+
+
+def first_id(declaration: CloudDeclaration, system: HostedSystem) -> str:
+    """Return the id that a system's physical names are made of: its own, or an earlier one that is locked."""
+    for ident in (system.id, *system.was):
+        if any(
+            entry.system in {system.id, *system.was} and entry.name == zone_name(ident, entry.zone)
+            for entry in declaration.lock
+        ):
+            return ident
+    return system.id
+
+
+def lock_entry(declaration: CloudDeclaration, system: HostedSystem, zone: ComponentZone) -> LockEntry | None:
+    """Return the entry of a system's zone, or the one that it had under an earlier id."""
+    for ident in (system.id, *system.was):
+        for entry in declaration.lock:
+            if (entry.system, entry.zone) == (ident, zone):
+                return entry
+    return None
+
+
+def slot_network(declaration: CloudDeclaration, zone: str, site: str, slot: int) -> str:
+    """Return the network of a slot, empty without a slot, a network of the zone at the site, or room in it."""
+    declared = next((one for one in declaration.zone_networks if (one.zone, one.site) == (zone, site)), None)
+    if declared is None or slot < 1:
+        return ""
+    network = ipaddress.ip_network(declared.cidr)
+    if network.prefixlen > SLOT_PREFIX or slot >= 2 ** (SLOT_PREFIX - network.prefixlen):
+        return ""
+    first = int(network.network_address) + (slot << (32 - SLOT_PREFIX))
+    return f"{ipaddress.IPv4Address(first)}/{SLOT_PREFIX}"
+
+
+def _plan_system(declaration: CloudDeclaration, system: HostedSystem, province: str, stage: str) -> SystemPlan:
+    labels = system_labels(province, stage, system)
+    components = declaration.components_of(system.id)
+    zones = tuple(
+        _plan_zone(declaration, system, zone, labels)
+        for zone in ZONE_ORDER
+        if any(component.zone == zone for component in components)
+    )
+    project = project_name(first_id(declaration, system), stage)
+    aliases = tuple(sorted(project_name(ident, stage) for ident in system.was))
+    return SystemPlan(system, project, zones, level_reasons(system), labels, aliases)
+
+
+def _plan_zone(
+    declaration: CloudDeclaration, system: HostedSystem, zone: ComponentZone, labels: Mapping[str, str]
+) -> ZonePlan:
+    entry = lock_entry(declaration, system, zone)
+    namespace = entry.name if entry else zone_name(first_id(declaration, system), zone)
+    slot = entry.slot if entry else 0
+    own_labels = {**labels, "motcua.org/zone": zone}
+    components = tuple(
+        ComponentPlan(
+            component,
+            declaration.sizes.get(component.size, _UNKNOWN_SIZE),
+            namespace,
+            component_labels(own_labels, component),
+        )
+        for component in declaration.components_of(system.id)
+        if component.zone == zone
+    )
+    cidr = slot_network(declaration, zone, system.site, slot)
+    return ZonePlan(system.id, zone, namespace, slot, cidr, zone_quota(system, components), components, own_labels)
