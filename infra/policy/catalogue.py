@@ -20,17 +20,22 @@ class PolicyRule:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """A breach: rule, location, problem and remedy. It never contains the value of a secret."""
+    """A breach: rule, location, problem and remedy. It never contains the value of a secret.
+
+    `clause` is the text of law or standard that the rule follows, empty for a rule of ours.
+    """
 
     rule: str
     where: str
     problem: str
     remedy: str
     severity: Severity = "mandatory"
+    clause: str = ""
 
     def __str__(self) -> str:
         """Return it on one line."""
-        return f"{self.severity} {self.rule}: {self.where}: {self.problem}; {self.remedy}"
+        clause = f" ({self.clause})" if self.clause else ""
+        return f"{self.severity} {self.rule}: {self.where}: {self.problem}; {self.remedy}{clause}"
 
 
 _RULE_LIST = (

@@ -1,0 +1,1 @@
+"""Rules over the plan of hosted systems by their level. Pure: no clock, no files, no server, no Pulumi."""

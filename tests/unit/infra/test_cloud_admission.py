@@ -1,0 +1,97 @@
+"""Says that every rule that single objects can break has its admission policy, and every check its bad object."""
+
+from __future__ import annotations
+
+import pytest
+
+from infra.policy.cloud.admission import admission_objects, platform_namespaces
+from infra.policy.cloud.admission_checks import admission_policies
+from infra.policy.cloud.catalogue import ADMISSION_RULE_IDS
+from tests.cloud_admission_examples import AT_LEVEL_2, EXAMPLES, AdmissionExample, excepted
+from tests.cloud_examples import base_declaration
+
+OBJECTS = admission_objects(base_declaration(), "prod")
+POLICIES = [one for one in OBJECTS if one["kind"] == "ValidatingAdmissionPolicy"]
+BINDINGS = {one["metadata"]["name"]: one["spec"] for one in OBJECTS if one["kind"].endswith("Binding")}
+
+
+def messages(rule: str) -> list[str]:
+    (policy,) = [one for one in POLICIES if one["metadata"]["name"] == f"motcua-{rule}"]
+    return [check["message"] for check in policy["spec"]["validations"]]
+
+
+def level_values(name: str) -> list[str]:
+    values: list[str] = BINDINGS[name]["matchResources"]["namespaceSelector"]["matchExpressions"][0]["values"]
+    return values
+
+
+def test_each_rule_of_single_objects_has_one_policy_and_a_binding() -> None:
+    names = [one["metadata"]["name"] for one in POLICIES]
+    assert sorted(names) == sorted(f"motcua-{rule}" for rule in ADMISSION_RULE_IDS)
+    assert {binding["policyName"] for binding in BINDINGS.values()} == set(names)
+    assert {tuple(binding["validationActions"]) for binding in BINDINGS.values()} == {("Deny",)}
+
+
+def test_each_check_has_a_bad_object_of_its_own_problem() -> None:
+    for policy in admission_policies("prod", ()):
+        for check in policy.checks:
+            assert [one for one in EXAMPLES if one.rule == policy.rule and one.problem in check.problem], check.problem
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=str)
+def test_an_example_names_one_check_and_its_objects_differ(example: AdmissionExample) -> None:
+    assert sum(example.problem in message for message in messages(example.rule)) == 1
+    assert example.good != example.bad
+    assert example.good["kind"] == example.bad["kind"]
+
+
+def test_each_kind_of_an_example_is_one_that_its_policy_looks_at() -> None:
+    for example in EXAMPLES:
+        (policy,) = [one for one in POLICIES if one["metadata"]["name"] == f"motcua-{example.rule}"]
+        group = example.bad["apiVersion"].rpartition("/")[0]
+        resources = {
+            resource
+            for rule in policy["spec"]["matchConstraints"]["resourceRules"]
+            if group in rule["apiGroups"]
+            for resource in rule["resources"]
+        }
+        kind = example.bad["kind"].lower()
+        assert resources & {f"{kind}s", f"{kind.removesuffix('y')}ies", f"{kind}es"}, (example, resources)
+
+
+def test_policies_are_bound_from_the_level_of_their_rule_and_for_personal_data() -> None:
+    assert level_values("motcua-replicas") == ["3", "4"]
+    assert level_values("motcua-pod-hardened") == ["1", "2", "3", "4"]
+    personal = BINDINGS["motcua-tls-personal"]["matchResources"]["namespaceSelector"]["matchExpressions"]
+    assert personal == [
+        {"key": "motcua.org/level", "operator": "NotIn", "values": ["3", "4"]},
+        {"key": "motcua.org/data", "operator": "In", "values": ["personal", "secret", "sensitive"]},
+    ]
+    assert {name for name in BINDINGS if name.endswith("-edge")} == {"motcua-tls-edge"}
+
+
+def test_an_excepted_object_is_outside_the_binding_of_its_rule_only() -> None:
+    for example in EXAMPLES:
+        (selector,) = BINDINGS[f"motcua-{example.rule}"]["matchResources"]["objectSelector"]["matchExpressions"]
+        assert selector["operator"] == "DoesNotExist"
+        assert selector["key"] in excepted(example)["metadata"]["labels"]
+        assert selector["key"] not in example.bad["metadata"].get("labels", {})
+
+
+def test_a_message_names_its_rule_and_clause() -> None:
+    assert messages("replicas")[0] == ("replicas: a component has at least two instances (TCVN 14423:2026 5.12.2.2 a)")
+    assert messages("egress-closed")[2].endswith("(TCVN 14423:2026 6.12.2.4 g)")
+
+
+def test_outside_stage_prod_a_tag_is_enough_and_nothing_else_changes() -> None:
+    dev = admission_objects(base_declaration(), "dev")
+    changed = [one["metadata"]["name"] for one, other in zip(OBJECTS, dev, strict=True) if one != other]
+    assert changed == ["motcua-image-pinned"]
+
+
+def test_systems_are_reached_from_the_namespaces_of_the_platform() -> None:
+    assert platform_namespaces(base_declaration()) == (
+        "cnpg-system", "envoy-gateway-system", "kube-system", "platform-identity", "platform-logs",
+        "platform-metrics", "platform-secrets",
+    )  # fmt: skip
+    assert AT_LEVEL_2
