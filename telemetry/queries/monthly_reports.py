@@ -42,7 +42,7 @@ from telemetry.queries.buckets import QueryCost
 from telemetry.queries.commitments import read_commitments
 from telemetry.queries.errors import BadWindow, NotFound
 from telemetry.queries.indicators import IndicatorOverview
-from telemetry.queries.period_history import DayRange
+from telemetry.queries.period_history import DayRange, PeriodRows, history_of_centres
 from telemetry.queries.reported_incidents import read_month_incidents
 
 if TYPE_CHECKING:
@@ -55,7 +55,6 @@ if TYPE_CHECKING:
     from telemetry.core.report.values import ReportChange
     from telemetry.queries.commitments import CommitmentReading
     from telemetry.queries.indicators import IndicatorReading
-    from telemetry.queries.period_history import PeriodHistory
     from telemetry.queries.publication import PublicationStage
     from telemetry.queries.reported_incidents import MonthIncidents
     from telemetry.queries.service import Queries
@@ -175,7 +174,7 @@ class MonthlyReports:
         if declared is None or declared.imported:
             return None
         window = report_window(before, zone)
-        rows = queries.period_history(centre, _days_of(window, zone)).rows
+        rows = queries.period_rows(centre, _days_of(window, zone))
         goals = _goals(queries.inventory(), local_date(window.end - 1, zone))
         return _centre(queries, declared, window, rows, goals.threshold_s)
 
@@ -219,7 +218,10 @@ def build_report(queries: Queries, month: str, published: Sequence[PublishedFigu
     inventory, zone = queries.inventory(), queries.zone()
     window = report_window(month, zone)
     before = calendar_period("month", window.start - 1, zone)
-    history = queries.period_history(None, _days_of(window, zone))
+    rows = queries.period_rows(None, _days_of(window, zone))
+    declared = [centre for centre in queries.network().centres() if not centre.imported]
+    all_rows = PeriodRows(rows, rows, rows)
+    history = history_of_centres(declared, _days_of(window, zone), None, all_rows, queries.now())
     earlier = queries.period_history(None, _days_of(before, zone))
     goals = _goals(inventory, local_date(window.end - 1, zone))
     province, threshold_s = Scope.province(inventory.province), goals.threshold_s
@@ -240,9 +242,9 @@ def build_report(queries: Queries, month: str, published: Sequence[PublishedFigu
         tickets=ReportedTickets.from_figures(history.overall, threshold_s),
         previous_time=_time(queries, province, before),
         previous_tickets=ReportedTickets.from_figures(earlier.overall, threshold_s),
-        services=_services(history.rows, inventory, (), threshold_s),
+        services=_services(rows, inventory, (), threshold_s),
         days=tuple(_day(one, zone) for one in history.by_time),
-        centres=_centres(queries, history, window, threshold_s, incidents),
+        centres=_centres(queries, rows, window, threshold_s, incidents),
         systems=_systems(queries, window),
         objectives=_objectives(inventory, published),
         indicators=tuple(_indicators(queries, window, before)),
@@ -274,13 +276,13 @@ def _day(one: TimeFigures, zone: ZoneInfo) -> ReportedDay:
 
 
 def _centres(
-    queries: Queries, history: PeriodHistory, window: Window, threshold_s: int, incidents: MonthIncidents
+    queries: Queries, rows: Iterable[QueueHistoryRow], window: Window, threshold_s: int, incidents: MonthIncidents
 ) -> tuple[ReportedCentre, ...]:  # fmt: skip
-    rows = _rows_by_centre(history.rows)
+    by_centre = _rows_by_centre(rows)
     declared = sorted((c for c in queries.inventory().centres.values() if not c.imported), key=lambda c: c.id)
     return tuple(
         msgspec.structs.replace(
-            _centre(queries, centre, window, rows.get(centre.id, ()), threshold_s),
+            _centre(queries, centre, window, by_centre.get(centre.id, ()), threshold_s),
             incidents=incidents.of_centre(centre.id),
         )
         for centre in declared

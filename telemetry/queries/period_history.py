@@ -5,7 +5,7 @@ It must not read raw events.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING
 
@@ -62,8 +62,17 @@ class DayRange:
 
 
 @dataclass(frozen=True, slots=True)
+class PeriodRows:
+    """The rows of a period, by bucket, by service and by centre; `queue_history_rows` are all three at once."""
+
+    by_time: Sequence[QueueHistoryRow]
+    by_service: Sequence[QueueHistoryRow]
+    by_centre: Sequence[QueueHistoryRow]
+
+
+@dataclass(frozen=True, slots=True)
 class PeriodHistory:
-    """The figures of a range of days over some centres; `rows` are by centre, service and bucket.
+    """The figures of a range of days over some centres; it is empty when nothing happened.
 
     `by_time_of_day` is empty for one day, for more than MAX_DAYS_BY_TIME_OF_DAY and for several centres;
     `open_days` are those among which its mean is taken.
@@ -71,7 +80,7 @@ class PeriodHistory:
 
     days: DayRange
     bucket: BucketSize
-    rows: tuple[QueueHistoryRow, ...]
+    is_empty: bool
     overall: QueueFigures
     by_time: tuple[TimeFigures, ...]
     by_time_of_day: tuple[TimeOfDayFigures, ...]
@@ -79,45 +88,50 @@ class PeriodHistory:
     by_centre: tuple[NamedFigures, ...]
     open_days: int
 
-    @property
-    def is_empty(self) -> bool:
-        """Return whether nothing happened."""
-        return not self.rows
+
+def period_rows(
+    store: TotalsReader, centres: Sequence[Centre], days: DayRange, service: str | None, now: int
+) -> tuple[QueueHistoryRow, ...]:
+    """Return a period's rows by centre, service and bucket; a day by half hour (several centres: by hour)."""
+    bucket = choose_bucket(days, by_half_hour=len(centres) == 1)
+    return queue_history_rows(store, centres, BucketQuery(days.window, bucket, days.zone), service, now)
 
 
-def read_period_history(
-    store: TotalsReader, centres: Sequence[Centre], days: DayRange, service: str | None, now: int,
+def read_centre_history(
+    store: TotalsReader, centre: Centre, days: DayRange, service: str | None, now: int,
     in_service: Window = ALWAYS_IN_SERVICE,
 ) -> PeriodHistory:  # fmt: skip
-    """Read a period of one centre, or of several as one; a day is shown by half hour (several centres: by hour).
-
-    Days before or after `in_service` are none over which a mean of one centre is taken.
-    """
-    centre = centres[0] if len(centres) == 1 else None
-    bucket = choose_bucket(days, by_half_hour=centre is not None)
-    rows = queue_history_rows(store, centres, BucketQuery(days.window, bucket, days.zone), service, now)
-    open_days: list[date] = []
+    """Read a period of one centre; days before or after `in_service` are none over which a mean is taken."""
+    rows = period_rows(store, [centre], days, service, now)
+    open_days = _open_days(centre, days, rows, in_service.clip(Window(0, now + 1)))
     profile: tuple[TimeOfDayFigures, ...] = ()
-    if centre is not None:
-        open_days = _open_days(centre, days, rows, in_service.clip(Window(0, now + 1)))
-        if 1 < days.days <= MAX_DAYS_BY_TIME_OF_DAY:
-            query = BucketQuery(days.window, "30m", days.zone)
-            half_hours = queue_history_rows(store, centres, query, service, now)
-            profile = figures_by_time_of_day(
-                half_hours, days.zone, HALF_HOUR_MS,
-                lambda minute: sum(_begins(day, minute, days.zone) <= now for day in open_days),
-            )  # fmt: skip
+    if 1 < days.days <= MAX_DAYS_BY_TIME_OF_DAY:
+        query = BucketQuery(days.window, "30m", days.zone)
+        half_hours = queue_history_rows(store, [centre], query, service, now)
+        profile = figures_by_time_of_day(
+            half_hours, days.zone, HALF_HOUR_MS,
+            lambda minute: sum(_begins(day, minute, days.zone) <= now for day in open_days),
+        )  # fmt: skip
+    history = history_of_centres([centre], days, service, PeriodRows(rows, rows, rows), now)
+    return replace(history, by_time_of_day=profile, open_days=len(open_days))
+
+
+def history_of_centres(
+    centres: Sequence[Centre], days: DayRange, service: str | None, rows: PeriodRows, now: int
+) -> PeriodHistory:
+    """Divide the rows of a period into its figures, those by time of day apart."""
+    bucket = choose_bucket(days, by_half_hour=len(centres) == 1)
     services = [service] if service else list(dict.fromkeys(s for c in centres for s in c.services))
     return PeriodHistory(
         days=days,
         bucket=bucket,
-        rows=rows,
-        overall=figures_of_all(rows),
-        by_time=figures_by_time(rows, _expected_buckets(centres, days, bucket, rows, now)),
-        by_time_of_day=profile,
-        by_service=figures_by_name(rows, lambda row: row.service, services),
-        by_centre=figures_by_name(rows, lambda row: row.centre, [c.id for c in centres]),
-        open_days=len(open_days),
+        is_empty=not rows.by_time,
+        overall=figures_of_all(rows.by_time),
+        by_time=figures_by_time(rows.by_time, _expected_buckets(centres, days, bucket, rows.by_time, now)),
+        by_time_of_day=(),
+        by_service=figures_by_name(rows.by_service, lambda row: row.service, services),
+        by_centre=figures_by_name(rows.by_centre, lambda row: row.centre, [c.id for c in centres]),
+        open_days=0,
     )
 
 

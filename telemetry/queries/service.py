@@ -12,7 +12,7 @@ from telemetry.core.calendar.opening_calendar import Calendar
 from telemetry.core.calendar.windows import DAY, HOUR, Window, day_window
 from telemetry.core.figures.counter_figures import counter_figures
 from telemetry.core.fold.totals import add_sums
-from telemetry.core.in_service import ALWAYS_IN_SERVICE, service_periods
+from telemetry.core.in_service import service_periods
 from telemetry.core.inventory import ALWAYS_OPEN, UNDECLARED_SERVICE, Centre, local_date
 from telemetry.core.scope import Scope
 from telemetry.core.slo.periods import settled_until
@@ -33,9 +33,15 @@ from telemetry.queries.incidents import IncidentQueries
 from telemetry.queries.indicator_figures import IndicatorInputs
 from telemetry.queries.indicators import IndicatorQueries
 from telemetry.queries.network import NetworkViewCache, planned_maintenance, scope_of_centres
+from telemetry.queries.network_history import NetworkHistoryReader
 from telemetry.queries.open_data.coverage import dataset_coverage
 from telemetry.queries.open_data.rows import OpenDataInputs
-from telemetry.queries.period_history import days_with_tickets, newest_day_with_tickets, read_period_history
+from telemetry.queries.period_history import (
+    days_with_tickets,
+    newest_day_with_tickets,
+    period_rows,
+    read_centre_history,
+)
 from telemetry.queries.queue_groups import counters_by_bucket, group_key, group_rows
 from telemetry.queries.queue_history import HistoryInputs, QueueHistoryReader, QueueHistoryRequest
 from telemetry.queries.queues import QueueHistory, current_queues, empty_queue_row
@@ -57,6 +63,7 @@ if TYPE_CHECKING:
 
     from telemetry.core.calendar.calendar_values import CalendarDay
     from telemetry.core.figures.counter_figures import CounterFigures
+    from telemetry.core.figures.queue_periods import QueueHistoryRow
     from telemetry.core.in_service import ServicePeriods
     from telemetry.core.inventory import Inventory, Target, UnknownPolicy
     from telemetry.core.open_data.catalogue import Dataset
@@ -101,11 +108,12 @@ class Queries:
         )
         self._store_stats = StoreStatsCache(store, clock)
         self._queue_histories = QueueHistoryReader(store, self._history_inputs, self._open_windows_cache)
+        self._network_histories = NetworkHistoryReader(store, self._history_inputs)
         self._indicators = IndicatorQueries(inventory, self._indicator_inputs, clock)
         self._wait_model_cards = WaitModelCards(store)
         self._staffing_plans = StaffingPlans()
-        self._centre_days = CentreDays(store, self.network, self.service_periods, clock, self._open_windows_cache)
-        self._comparisons = Comparisons(store, self.network, self.availability, clock)
+        self.centre_days = CentreDays(store, self.network, self.service_periods, clock, self._open_windows_cache)
+        self.comparisons = Comparisons(store, self.network, self.availability, clock)
         self._budget_histories = BudgetHistories(store, lambda entity: self.snapshot().reopened_at(entity), clock)
         self._cached_slo_index: tuple[object, SloIndex] | None = None
         self._cached_periods: tuple[object, object, ServicePeriods] | None = None
@@ -362,18 +370,25 @@ class Queries:
         declared, forecast = self.network().centre(centre), self.snapshot().forecasts.get(centre)
         return self._staffing_plans.present(declared, forecast, self._clock())
 
-    @property
-    def centre_days(self) -> CentreDays:
-        """Return the questions about single centres' days."""
-        return self._centre_days
-
     def period_history(self, centre: str | None, days: DayRange, service: str | None = None) -> PeriodHistory:
         """Return the queue figures of whole local days at a centre, or over all declared centres."""
+        centres = self._centres_of_period(centre, service)
+        if centre is None:
+            return self._network_histories.read(centres, days, service)
+        in_service = self.service_periods().window_of(f"centre:{centre}")
+        return read_centre_history(self._store, centres[0], days, service, self._clock(), in_service)
+
+    def period_rows(
+        self, centre: str | None, days: DayRange, service: str | None = None
+    ) -> tuple[QueueHistoryRow, ...]:
+        """Return the same by centre, service and bucket: of all centres that is a long list."""
+        return period_rows(self._store, self._centres_of_period(centre, service), days, service, self._clock())
+
+    def _centres_of_period(self, centre: str | None, service: str | None) -> list[Centre]:
         centres = self._declared_centres() if centre is None else [self.network().centre(centre)]
         if service is not None:
             self.check_service(service, centres)
-        in_service = ALWAYS_IN_SERVICE if centre is None else self.service_periods().window_of(f"centre:{centre}")
-        return read_period_history(self._store, centres, days, service, self._clock(), in_service)
+        return centres
 
     def period_counters(self, centre: str, days: DayRange) -> CounterFigures:
         """Return the figures of a centre's counters over whole local days."""
@@ -395,11 +410,6 @@ class Queries:
         """Return the start of the newest day with tickets of a centre, or of any; `before` (Unix ms), if given."""
         centres = [c.id for c in self._declared_centres()] if centre is None else [centre]
         return newest_day_with_tickets(self._store, centres, self._clock() if before is None else before)
-
-    @property
-    def comparisons(self) -> Comparisons:
-        """Return the questions about periods and places side by side."""
-        return self._comparisons
 
     @property
     def indicators(self) -> IndicatorQueries:

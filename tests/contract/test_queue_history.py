@@ -17,6 +17,8 @@ from telemetry.core.in_service import ALL_IN_SERVICE
 from telemetry.core.inventory import ALWAYS_OPEN, AdministrativeLevel, Centre
 from telemetry.core.scope import Scope
 from telemetry.queries.buckets import BucketQuery, OpenWindowsCache
+from telemetry.queries.network_history import NetworkHistoryReader
+from telemetry.queries.period_history import DayRange, PeriodHistory, PeriodRows, history_of_centres, period_rows
 from telemetry.queries.queue_history import (
     HistoryInputs,
     QueueHistoryReader,
@@ -176,6 +178,39 @@ def test_of_a_window_that_ends_now_only_this_hour_is_read_again(
     later = told(reader.rows(CENTRES, question))
     assert sum(sums.get("issued", 0) for sums in later.values()) == expected + 9
     assert set(counted.windows) <= {Window(MONTH.end + 9 * HOUR, window.end), Window(now - 2 * MINUTE, window.end)}
+
+
+def uncached_history(counted: CountedStore, days: DayRange, service: str | None) -> PeriodHistory:
+    rows = period_rows(counted.store, CENTRES, days, service, counted.now)
+    return history_of_centres(CENTRES, days, service, PeriodRows(rows, rows, rows), counted.now)
+
+
+@pytest.mark.parametrize("service", [None, "tax"])
+@pytest.mark.parametrize("last", [date(2026, 11, 29), date(2026, 11, 30), date(2026, 11, 3)])
+def test_the_remembered_history_of_all_centres_equals_the_one_of_all_rows_also_after_a_change(
+    counted: CountedStore, last: date, service: str | None
+) -> None:
+    counted.now = MONTH.end + 9 * HOUR + 12 * MINUTE
+    counted.store.replace_totals(CENTRES[0].id, "1h", Window(MONTH.end, counted.now), totals_of_today(CENTRES[0])[:2])
+    days = DayRange(date(2026, 11, 2), last, ZONE)
+    reader = NetworkHistoryReader(counted, counted.inputs)
+    first = reader.read(CENTRES, days, service)
+    assert first == uncached_history(counted, days, service)
+    assert first.overall.issued > 0
+    counted.read.clear()
+    counted.windows.clear()
+    assert reader.read(CENTRES, days, service) == first
+    assert all(window.start >= MONTH.end for window in counted.windows), "the past is remembered"
+    changed = CENTRES[7]
+    counted.store.replace_totals(changed.id, "1d", MONTH, totals_of(changed, 3))
+    counted.versions[changed.id] = 2
+    counted.windows.clear()
+    counted.read.clear()
+    again = reader.read(CENTRES, days, service)
+    assert again == uncached_history(counted, days, service)
+    assert again != first
+    if last < date(2026, 11, 30):
+        assert set(counted.read) == {changed.id}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from telemetry.core.calendar.windows import Window
 from telemetry.core.fold.histogram_buckets import histogram_of
 from telemetry.core.fold.live_row_types import CentreNow, ImportFacts
 from telemetry.core.in_service import ServicePeriod, ServicePeriods
-from telemetry.queries.period_history import DayRange, read_period_history
+from telemetry.queries.period_history import DayRange, read_centre_history
 from telemetry.queries.service import Queries
 from tests.program.network import Network, busy, local, network, waits
 from tests.program.test_pages import Outline, page
@@ -259,12 +259,12 @@ def test_a_mean_per_open_day_counts_days_in_service_that_reached_the_time_of_day
     (centre,) = (c for c in net.queries.network().centres() if c.id == "vn83-a")
     days = DayRange(date(2026, 11, 19), date(2026, 11, 23), centre.zone)
     from_friday = Window(local(6, 30, 20), local(0, 0, 30))
-    history = read_period_history(net.store, [centre], days, None, net.time[0], from_friday)
+    history = read_centre_history(net.store, centre, days, None, net.time[0], from_friday)
     assert history.open_days == 2, "Friday and today"
     per_day = {point.minute: point.issued_per_day for point in history.by_time_of_day}
     assert per_day[8 * 60] == (2 + 1 + 1) / 2
     assert per_day[15 * 60] == 1.0, "today has not reached 15:00"
-    before = read_period_history(net.store, [centre], days, None, net.time[0], Window(0, 0))
+    before = read_centre_history(net.store, centre, days, None, net.time[0], Window(0, 0))
     assert (before.open_days, before.by_time_of_day[0].issued_per_day) == (0, None)
 
 

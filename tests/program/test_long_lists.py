@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, strategies as st
 
 from api.paging import BadCursor, PageRequest
-from telemetry.queries import period_history, queue_history
+from telemetry.queries import network_history, period_history, queue_history
 from telemetry.queries.queues import queue_history_rows
 from tests.program.network import Network, busy, network
 
@@ -16,8 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from telemetry.core.calendar.windows import Window
     from telemetry.core.figures.queue_periods import QueueHistoryRow
     from telemetry.core.inventory import Centre
+    from telemetry.queries.buckets import BucketQuery
+    from telemetry.queries.totals_cache import TotalsReader
 
 
 @pytest.fixture
@@ -55,13 +59,16 @@ def test_a_cursor_of_another_list_is_refused() -> None:
 def test_a_page_asks_for_the_history_of_all_centres_once_at_most(
     net: Network, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    asked: list[int] = []
+    asked: list[Window] = []
 
-    def counted(store: object, centres: Sequence[Centre], *more: object) -> tuple[QueueHistoryRow, ...]:
-        asked.append(len(centres))
-        return queue_history_rows(store, centres, *more)  # type: ignore[arg-type]
+    def counted(
+        store: TotalsReader, centres: Sequence[Centre], query: BucketQuery, service: str | None, now: int
+    ) -> tuple[QueueHistoryRow, ...]:
+        asked.extend([query.window] if len(centres) > 1 else [])
+        return queue_history_rows(store, centres, query, service, now)
 
-    for module in (period_history, queue_history):
+    for module in (network_history, period_history, queue_history):
         monkeypatch.setattr(module, "queue_history_rows", counted)
     assert net.client.get(path).status_code == 200
-    assert len([count for count in asked if count > 1]) <= 1
+    asked.sort()
+    assert all(before.end <= after.start for before, after in pairwise(asked)), "no time is read twice"

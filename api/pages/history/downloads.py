@@ -16,12 +16,13 @@ from api.spreadsheet_text import BYTE_ORDER_MARK, escape_formula
 from api.times import rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from api.pages.frame.language import PageLocale
     from api.pages.places import HistoryPlace, ServiceNames
     from telemetry.core.calendar.windows import Window
     from telemetry.core.figures.histograms import QueueFigures
+    from telemetry.core.figures.queue_periods import QueueHistoryRow
     from telemetry.queries.period_history import PeriodHistory
 
 TableName = Literal["time", "time-of-day", "service", "centre", "detail"]
@@ -45,10 +46,20 @@ class CsvLine:
     issued_per_day: float | None = None
 
 
-def csv_lines(history: PeriodHistory, table: TableName, place: HistoryPlace) -> Iterator[CsvLine]:
+@dataclass(frozen=True, slots=True)
+class CsvTable:
+    """One table of a history; `detail` is made of `rows`, which only it needs."""
+
+    name: TableName
+    history: PeriodHistory
+    rows: Sequence[QueueHistoryRow] = ()
+
+
+def csv_lines(table: CsvTable, place: HistoryPlace) -> Iterator[CsvLine]:
     """Yield a table's lines in the order of the page; `detail` has one for each centre, service and bucket."""
-    centre, service, whole = place.ident or "", place.service or "", history.days.window
-    match table:
+    history, centre, service = table.history, place.ident or "", place.service or ""
+    whole = history.days.window
+    match table.name:
         case "time":
             yield from (CsvLine(p.window, p.figures, centre, service) for p in history.by_time)
         case "time-of-day":
@@ -60,19 +71,18 @@ def csv_lines(history: PeriodHistory, table: TableName, place: HistoryPlace) -> 
         case "centre":
             yield from (CsvLine(whole, one.figures, one.ident, service) for one in history.by_centre)
         case "detail":
-            yield from (CsvLine(row.window, row.figures, row.centre, row.service) for row in history.rows)
+            yield from (CsvLine(row.window, row.figures, row.centre, row.service) for row in table.rows)
 
 
 def render_csv(
-    history: PeriodHistory, table: TableName, place: HistoryPlace, names: ServiceNames, threshold_s: int,
-    spreadsheet: PageLocale | None,
-) -> str:  # fmt: skip
+    table: CsvTable, place: HistoryPlace, names: ServiceNames, threshold_s: int, spreadsheet: PageLocale | None
+) -> str:
     """Return a table as CSV; `spreadsheet` is the language of the one that shall open it, None for programs."""
     text = io.StringIO()
     delimiter = ";" if spreadsheet and spreadsheet.lang == "vi" else ","
     writer = csv.writer(text, delimiter=delimiter)
     writer.writerow([spreadsheet.t(f"csv_{name}") for name in COLUMNS] if spreadsheet else COLUMNS)
-    for line in csv_lines(history, table, place):
+    for line in csv_lines(table, place):
         fields = [_format(value, spreadsheet) for value in _values(line, place, names, threshold_s, spreadsheet)]
         writer.writerow(fields)
     return (BYTE_ORDER_MARK if spreadsheet else "") + text.getvalue()

@@ -13,7 +13,7 @@ from api.pages.frame.links import PageLinks
 from api.pages.frame.periods import parse_period
 from api.pages.frame.responses import check_page_etag, get_renderer, show_page
 from api.pages.history import page as history_page
-from api.pages.history.downloads import TableName, file_name, render_csv
+from api.pages.history.downloads import CsvTable, TableName, file_name, render_csv
 from api.pages.places import HistoryPlace, ServiceNames, days_of_import, newest_day, threshold_of
 from api.pages.province import page as province_page
 from telemetry.core.inventory import local_date
@@ -106,7 +106,8 @@ def _download(request: Request, queries: Queries, ident: str | None, table: Tabl
     history = queries.period_history(place.ident, days, place.service)
     spreadsheet = locale if request.query_params.get("spreadsheet") == "1" else None
     names = ServiceNames(queries, locale, place.centre)
-    text = render_csv(history, table, place, names, threshold_of(queries), spreadsheet)
+    rows = queries.period_rows(place.ident, days, place.service) if table == "detail" else ()
+    text = render_csv(CsvTable(table, history, rows), place, names, threshold_of(queries), spreadsheet)
     name = file_name(history, table, place)
     headers |= {"Content-Disposition": f'attachment; filename="{name}"'}
     return PlainTextResponse(text, headers=headers, media_type="text/csv")
