@@ -11,6 +11,7 @@ import sys
 import threading
 from collections import OrderedDict
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -27,6 +28,11 @@ _MISSING: Final = 3
 _REMEDY: Final = (
     "install the extra server (WeasyPrint) and Pango: apt-get install libpangoft2-1.0-0 libharfbuzz-subset0"
 )
+
+
+def can_make_pdf() -> bool:
+    """Return whether WeasyPrint is installed; its libraries may still be missing."""
+    return find_spec("weasyprint") is not None
 
 
 class PdfUnavailable(MotcuaError):

@@ -122,11 +122,14 @@ class MonthlyReports:
         self._cached: OrderedDict[str, _CachedReport] = OrderedDict()
 
     def months(self) -> list[ListedMonth]:
-        """Return the last LISTED_MONTHS months and all published ones, newest first."""
+        """Return the last LISTED_MONTHS months in which something was in service, all published ones, newest first."""
         queries = self._queries
         zone, names = queries.zone(), set(queries.inventory().published_reports)
         window = calendar_period("month", queries.now(), zone)
+        first = min((one.window.start for one in queries.service_periods().by_scope.values()), default=0)
         for _ in range(LISTED_MONTHS):
+            if window.end <= first and names:
+                break
             names.add(f"{to_local(window.start, zone):%Y-%m}")
             window = calendar_period("month", window.start - 1, zone)
         return [self._list_month(name) for name in sorted(names, reverse=True)]
@@ -215,13 +218,12 @@ class MonthlyReports:
 
 def build_report(queries: Queries, month: str, published: Sequence[PublishedFigures] = ()) -> MonthlyReport:
     """Compute a month's report from totals; `published` are the rows that are published with it. Raises BadWindow."""
-    inventory, zone = queries.inventory(), queries.zone()
-    window = report_window(month, zone)
+    inventory, window, zone = queries.inventory(), report_window(month, queries.zone()), queries.zone()
     before = calendar_period("month", window.start - 1, zone)
-    rows = queries.period_rows(None, _days_of(window, zone))
-    declared = [centre for centre in queries.network().centres() if not centre.imported]
-    all_rows = PeriodRows(rows, rows, rows)
-    history = history_of_centres(declared, _days_of(window, zone), None, all_rows, queries.now())
+    declared = sorted((c for c in inventory.centres.values() if not c.imported), key=lambda c: c.id)
+    days = _days_of(window, zone)
+    rows = queries.period_rows(None, days)
+    history = history_of_centres(declared, days, None, PeriodRows(rows, rows, rows), queries.now())
     earlier = queries.period_history(None, _days_of(before, zone))
     goals = _goals(inventory, local_date(window.end - 1, zone))
     province, threshold_s = Scope.province(inventory.province), goals.threshold_s
@@ -244,7 +246,7 @@ def build_report(queries: Queries, month: str, published: Sequence[PublishedFigu
         previous_tickets=ReportedTickets.from_figures(earlier.overall, threshold_s),
         services=_services(rows, inventory, (), threshold_s),
         days=tuple(_day(one, zone) for one in history.by_time),
-        centres=_centres(queries, rows, window, threshold_s, incidents),
+        centres=_centres(queries, declared, rows, window, threshold_s, incidents),
         systems=_systems(queries, window),
         objectives=_objectives(inventory, published),
         indicators=tuple(_indicators(queries, window, before)),
@@ -276,10 +278,10 @@ def _day(one: TimeFigures, zone: ZoneInfo) -> ReportedDay:
 
 
 def _centres(
-    queries: Queries, rows: Iterable[QueueHistoryRow], window: Window, threshold_s: int, incidents: MonthIncidents
+    queries: Queries, declared: Sequence[Centre], rows: Iterable[QueueHistoryRow], window: Window,
+    threshold_s: int, incidents: MonthIncidents,
 ) -> tuple[ReportedCentre, ...]:  # fmt: skip
     by_centre = _rows_by_centre(rows)
-    declared = sorted((c for c in queries.inventory().centres.values() if not c.imported), key=lambda c: c.id)
     return tuple(
         msgspec.structs.replace(
             _centre(queries, centre, window, by_centre.get(centre.id, ()), threshold_s),

@@ -13,10 +13,11 @@ import pytest
 
 from api.report_pdf import PdfMaker, PdfUnavailable, render_in_process
 from telemetry.core.calendar.windows import day_window
+from telemetry.core.in_service import ServicePeriod, ServicePeriods
 from telemetry.core.inventory import local_date
 from telemetry.core.report.changes import published_report
 from telemetry.core.report.values import encode_report
-from telemetry.queries.monthly_reports import MonthlyReports, build_report
+from telemetry.queries.monthly_reports import LISTED_MONTHS, MonthlyReports, build_report, report_window
 from telemetry.queries.service import Queries
 from tests.api_client import client_over
 from tests.program.network import NOW, ZONE, Network, busy, inventory, local, network, waits
@@ -156,6 +157,25 @@ def test_without_its_libraries_a_pdf_names_the_remedy(monkeypatch: pytest.Monkey
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
     with pytest.raises(PdfUnavailable, match="libpango; install the extra server"):
         render_in_process("<p>")
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_pdf_is_offered_where_one_can_be_made(
+    net: Network, monkeypatch: pytest.MonkeyPatch, *, is_there: bool
+) -> None:
+    monkeypatch.setattr("api.report_pdf.find_spec", lambda _: object() if is_there else None)
+    for path in ("/reports", f"/reports/{MONTH}", f"/reports/{MONTH}/vn83-a"):
+        assert (".pdf" in net.client.get(path).text) == is_there, path
+
+
+def test_months_before_anything_was_in_service_are_not_listed(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    zone = net.queries.zone()
+    begin = report_window(MONTH, zone).start
+    monkeypatch.setattr(Queries, "service_periods", lambda _: ServicePeriods({"centre:vn83-a": ServicePeriod(begin)}))
+    listed = [one.month for one in MonthlyReports(net.queries).months()]
+    assert listed[-1] == MONTH
+    monkeypatch.setattr(Queries, "service_periods", lambda _: ServicePeriods())
+    assert len(MonthlyReports(net.queries).months()) == LISTED_MONTHS
 
 
 def test_a_pdf_is_made_once_for_one_document(monkeypatch: pytest.MonkeyPatch) -> None:

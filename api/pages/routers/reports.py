@@ -14,7 +14,7 @@ from api.pages.frame.responses import get_renderer, show_page
 from api.pages.reports import page as report_page
 from api.pages.reports.index import build_index
 from api.pages.reports.place import place_of
-from api.report_pdf import PDF_MEDIA_TYPE, PdfMaker
+from api.report_pdf import PDF_MEDIA_TYPE, PdfMaker, can_make_pdf
 
 if TYPE_CHECKING:
     from api.heavy_queries import HeavyQueryGate
@@ -81,7 +81,8 @@ def _answer(asked: AskedReport, month: str, centre: str | None, *, as_pdf: bool)
     def build(locale: PageLocale) -> dict[str, Any]:
         shown = place_of(asked.reports, answer, centre, locale)
         address = f"/reports/{month}" + (f"/{centre}" if centre else "")
-        return {**report_page.build_context(answer, shown, locale), "pdf_href": f"{address}.pdf?lang={locale.lang}"}
+        pdf_href = f"{address}.pdf?lang={locale.lang}" if can_make_pdf() else ""
+        return {**report_page.build_context(answer, shown, locale), "pdf_href": pdf_href}
 
     return show_page(asked.request, asked.queries, "report.html", build)
 
