@@ -198,6 +198,26 @@ class KubernetesOptions(_OptionsSection):
     influx_reachable: bool = False
 
 
+class CloudOptions(_OptionsSection):
+    """The hosted systems on Kubernetes: the part that the stack deploys, and what the cluster below has by name.
+
+    `part` is Motcua's own stack, the ground, or the hosted systems; each is a stack of its own.
+    """
+
+    part: Literal["motcua", "ground", "hosted"] = "motcua"
+    registry: SingleLineText = ""
+    image_digests: dict[str, str] = Field(default_factory=dict)
+    edge_namespace: DnsLabel = "edge"
+    gateway_pod_label: SingleLineText = "gateway.networking.k8s.io/gateway-name"
+    cluster_issuer: SingleLineText = "motcua"
+    secret_store: SingleLineText = "motcua"
+    storage_provisioner: SingleLineText = "cinder.csi.openstack.org"
+    storage_parameters: dict[str, str] = Field(default_factory=lambda: {"type": "encrypted"})
+    database_operator_namespace: DnsLabel = "cnpg-system"
+    copy_operator_namespace: DnsLabel = "velero"
+    api_server_networks: tuple[IpNetwork, ...] = ()
+
+
 class OpenstackOptions(_OptionsSection):
     """A cloud: network, flavours, image, volumes; everything is in `region`."""
 
@@ -232,6 +252,7 @@ class StackOptions(_OptionsSection):
     local: LocalOptions = LocalOptions()
     kubernetes: KubernetesOptions = KubernetesOptions()
     openstack: OpenstackOptions = OpenstackOptions()
+    cloud: CloudOptions = CloudOptions()
 
 
 def _cross_field_faults(options: StackOptions) -> list[tuple[str, str]]:

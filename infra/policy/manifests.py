@@ -31,6 +31,10 @@ SECRET_NAME_PATTERN = re.compile(r"(?i)(token|password|passwd|secret|private.?ke
 PART_OF_LABEL, STAGE_LABEL = "app.kubernetes.io/part-of", "motcua.org/stage"
 _HOST_SETTINGS = ("hostNetwork", "hostPID", "hostIPC")
 _SECCOMP_TYPES = ("RuntimeDefault", "Localhost", UNKNOWN)
+_WORKLOAD_KINDS = {
+    "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job", "CronJob",
+}  # fmt: skip
+"""Kinds whose `template` is of pods; that of another kind is one when it has a pod's spec."""
 _UNLABELLED_KINDS = {"List", "CustomResourceDefinition", "Kustomization"}
 
 
@@ -83,7 +87,9 @@ def pod_spec(obj: KubernetesObject) -> KubernetesObject | None:
     if obj.get("kind") == "CronJob":
         spec = as_mapping(as_mapping(spec.get("jobTemplate")).get("spec"))
     template = spec.get("template")
-    return as_mapping(as_mapping(template).get("spec")) if isinstance(template, dict) else None
+    if not isinstance(template, dict) or (obj.get("kind") not in _WORKLOAD_KINDS and "spec" not in template):
+        return None
+    return as_mapping(template.get("spec"))
 
 
 def _pod_containers(spec: KubernetesObject) -> list[KubernetesObject]:

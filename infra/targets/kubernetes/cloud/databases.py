@@ -1,0 +1,173 @@
+"""Databases as objects of CloudNativePG, with their copies and credentials. Pure; the operator runs them.
+
+Copies are made by the plugin `barman-cloud` alone: the form within the operator is deprecated.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from infra.targets.kubernetes.cloud.objects import (
+    SEPARATED_LEVEL,
+    ZONE_LABEL,
+    component_manifest,
+    image_reference,
+    object_labels,
+    object_name,
+)
+from infra.targets.kubernetes.cloud.pods import credentials_name, resources
+from infra.targets.kubernetes.cloud.secrets import external_secret, secret_path
+from infra.targets.kubernetes.cloud.storage import storage_class_of
+from infra.targets.kubernetes.cloud.tenancy import SIDECAR_CPU_MILLICORES, SIDECAR_MEMORY_MB
+from infra.targets.kubernetes.objects import sha256_of
+
+if TYPE_CHECKING:
+    from infra.plan.cloud.values import ComponentPlan, SystemPlan, ZonePlan
+    from infra.targets.kubernetes.cloud.objects import HostedSpec
+    from infra.targets.kubernetes.objects import Manifest
+
+CLUSTER_KIND = "postgresql.cnpg.io/v1 Cluster"
+PLUGIN = "barman-cloud.cloudnative-pg.io"
+SEPARATED_INSTANCES = 3
+DAY_S = 86_400
+COPIES_KEPT_DAYS = 30
+MIN_TLS = "TLSv1.2"
+DATABASE, OWNER = "app", "app"
+
+
+def database_manifests(spec: HostedSpec, system: SystemPlan, zone: ZonePlan) -> tuple[Manifest, ...]:
+    """Return the objects of a zone's databases."""
+    databases = [component for component in zone.components if component.declared.kind == "database"]
+    return tuple(manifest for component in databases for manifest in _database_objects(spec, system, zone, component))
+
+
+def instances_of(system: SystemPlan, component: ComponentPlan) -> int:
+    """Return the number of instances: three or more from level 3 on, else the least that is declared."""
+    least = component.declared.least
+    return max(least, SEPARATED_INSTANCES) if system.declared.level >= SEPARATED_LEVEL else least
+
+
+def has_copies(spec: HostedSpec) -> bool:
+    """Return whether a store for copies of databases is declared."""
+    return backup_endpoint(spec) != "" and any(store.medium == "objects" for store in spec.plan.declaration.backups)
+
+
+def backup_endpoint(spec: HostedSpec) -> str:
+    """Return the address of the platform's object store for copies, "" without one."""
+    service = spec.plan.declaration.platform.get("backup")
+    if service is None:
+        return ""
+    host = service.address or f"backup.{service.namespace}.svc"
+    return f"https://{host}:{service.port or 443}"
+
+
+def _database_objects(
+    spec: HostedSpec, system: SystemPlan, zone: ZonePlan, component: ComponentPlan
+) -> tuple[Manifest, ...]:
+    owner = external_secret(
+        spec, component.namespace, component.labels, credentials_name(component), secret_path(component),
+        kind="kubernetes.io/basic-auth",
+    )  # fmt: skip
+    copies = _copy_objects(spec, component) if has_copies(spec) else ()
+    return (owner, *copies, _cluster(spec, system, zone, component), _pod_monitor(component))
+
+
+def _cluster(spec: HostedSpec, system: SystemPlan, zone: ZonePlan, component: ComponentPlan) -> Manifest:
+    declared, name = component.declared, object_name(component.declared)
+    separated = system.declared.level >= SEPARATED_LEVEL
+    instances = instances_of(system, component)
+    storage: Manifest = {"size": f"{max(declared.disk_gb, 1)}Gi"}
+    storage_class = storage_class_of(spec, system, zone)
+    if storage_class:
+        storage["storageClass"] = storage_class
+    body: Manifest = {
+        "instances": instances,
+        "imageName": image_reference(spec, component),
+        "enableSuperuserAccess": False,
+        "primaryUpdateStrategy": "unsupervised",
+        "storage": storage,
+        "resources": resources(component),
+        "inheritedMetadata": {"labels": object_labels(component.labels, name)},
+        "bootstrap": {
+            "initdb": {"database": DATABASE, "owner": OWNER, "secret": {"name": credentials_name(component)}}
+        },
+        "postgresql": {
+            "parameters": {"ssl_min_protocol_version": MIN_TLS},
+            "pg_hba": ["hostssl all all all scram-sha-256", "hostnossl all all all reject"],
+        },
+        "affinity": {
+            "enablePodAntiAffinity": True,
+            "topologyKey": "kubernetes.io/hostname",
+            "podAntiAffinityType": "required" if separated else "preferred",
+            "nodeAffinity": _pool_preference(component),
+        },
+    }
+    if system.declared.rpo_s == 0 and instances > 1:
+        body["postgresql"]["synchronous"] = {"method": "any", "number": 1, "dataDurability": "required"}
+    if has_copies(spec):
+        parameters = {"barmanObjectName": name, "serverName": name}
+        body["plugins"] = [{"name": PLUGIN, "isWALArchiver": True, "parameters": parameters}]
+    return component_manifest(component, CLUSTER_KIND, spec=body)
+
+
+def _pool_preference(component: ComponentPlan) -> Manifest:
+    match = {"key": ZONE_LABEL, "operator": "In", "values": [component.declared.zone]}
+    return {
+        "preferredDuringSchedulingIgnoredDuringExecution": [
+            {"weight": 100, "preference": {"matchExpressions": [match]}}
+        ]
+    }
+
+
+def _copy_objects(spec: HostedSpec, component: ComponentPlan) -> tuple[Manifest, ...]:
+    """Return the store of copies, its credentials, and when a whole copy is made."""
+    name, credentials = object_name(component.declared), f"{object_name(component.declared)}-copies"
+    reference = {key: {"name": credentials, "key": key} for key in ("access-key", "secret-key", "ca.crt")}
+    configuration = {
+        "destinationPath": f"s3://{component.namespace}-copies/",
+        "endpointURL": backup_endpoint(spec),
+        "endpointCA": reference["ca.crt"],
+        "s3Credentials": {"accessKeyId": reference["access-key"], "secretAccessKey": reference["secret-key"]},
+        "wal": {"compression": "gzip", "encryption": "AES256"},
+        "data": {"compression": "gzip", "encryption": "AES256"},
+    }
+    sidecar = {"cpu": f"{SIDECAR_CPU_MILLICORES}m", "memory": f"{SIDECAR_MEMORY_MB}Mi"}
+    store = {
+        "configuration": configuration,
+        "retentionPolicy": f"{COPIES_KEPT_DAYS}d",
+        "instanceSidecarConfiguration": {
+            "resources": {"requests": sidecar, "limits": {"cpu": "500m", "memory": sidecar["memory"]}}
+        },
+    }
+    schedule = {
+        "schedule": copy_schedule(spec, component),
+        "backupOwnerReference": "none",
+        "cluster": {"name": name},
+        "method": "plugin",
+        "pluginConfiguration": {"name": PLUGIN},
+    }
+    return (
+        external_secret(spec, component.namespace, component.labels, credentials, f"{secret_path(component)}/copies"),
+        component_manifest(component, "barmancloud.cnpg.io/v1 ObjectStore", spec=store),
+        component_manifest(component, "postgresql.cnpg.io/v1 ScheduledBackup", spec=schedule),
+    )
+
+
+def copy_schedule(spec: HostedSpec, component: ComponentPlan) -> str:
+    """Return when whole copies are made, in six fields: as often as the store says, within a day; each at its minute."""
+    every_s = min(
+        (store.every_s for store in spec.plan.declaration.backups if store.medium == "objects"), default=DAY_S
+    )
+    minute = int(sha256_of(component.namespace, component.declared.id)[:8], 16) % 60
+    hours = max(1, min(every_s, DAY_S) // 3600)
+    hour_field = "2" if hours == DAY_S // 3600 else f"*/{hours}"
+    return f"0 {minute} {hour_field} * * *"
+
+
+def _pod_monitor(component: ComponentPlan) -> Manifest:
+    name = object_name(component.declared)
+    spec = {
+        "selector": {"matchLabels": {"cnpg.io/cluster": name}},
+        "podMetricsEndpoints": [{"port": "metrics", "interval": "60s"}],
+    }
+    return component_manifest(component, "monitoring.coreos.com/v1 PodMonitor", spec=spec)

@@ -1,0 +1,103 @@
+"""Cloud plan and options → every object of the ground and of the hosted systems. Pure: no clock, files or Pulumi.
+
+Two sets for two stacks: the ground must be there before the hosted systems.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from infra.targets.kubernetes.cloud.databases import database_manifests
+from infra.targets.kubernetes.cloud.exposure import exposure_faults, exposure_manifests
+from infra.targets.kubernetes.cloud.ground import ground_faults, ground_objects
+from infra.targets.kubernetes.cloud.network import network_manifests
+from infra.targets.kubernetes.cloud.objects import HostedSpec
+from infra.targets.kubernetes.cloud.secrets import caller_secrets
+from infra.targets.kubernetes.cloud.stores import copy_schedules, queue_faults, store_manifests
+from infra.targets.kubernetes.cloud.tenancy import tenancy_manifests
+from infra.targets.kubernetes.cloud.workloads import workload_manifests
+from telemetry.errors import ConfigError, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from infra.config.options import StackOptions
+    from infra.plan.cloud.values import CloudPlan, SystemPlan, ZonePlan
+    from infra.targets.kubernetes.objects import Manifest
+
+_DIGEST_PATTERN = re.compile(r"sha256:[0-9a-f]{64}")
+_IMAGELESS_KINDS = ("objects",)
+
+
+def ground_manifests(plan: CloudPlan, options: StackOptions) -> tuple[Manifest, ...]:
+    """Return the objects of the ground, namespaces first."""
+    return ground_objects(HostedSpec(plan, options))
+
+
+def hosted_manifests(plan: CloudPlan, options: StackOptions) -> tuple[Manifest, ...]:
+    """Return the objects of all systems, in order of the systems, each with its namespaces first.
+
+    Raises ConfigError naming everything that no cluster could run.
+    """
+    spec = HostedSpec(plan, options)
+    faults = hosted_faults(spec)
+    if faults:
+        raise ConfigError(sorted(faults))
+    return tuple(manifest for system in plan.systems for manifest in system_manifests(spec, system))
+
+
+def system_manifests(spec: HostedSpec, system: SystemPlan) -> tuple[Manifest, ...]:
+    """Return the objects of one system: tenancy of all zones, then what runs in them. Raises as `hosted_manifests`."""
+    return (
+        *(manifest for zone in system.zones for manifest in tenancy_manifests(spec, system, zone)),
+        *(
+            manifest
+            for zone in system.zones
+            for manifest in (
+                *network_manifests(spec, zone),
+                *caller_secrets(spec, zone),
+                *database_manifests(spec, system, zone),
+                *store_manifests(spec, system, zone),
+                *workload_manifests(spec, system, zone),
+                *exposure_manifests(spec, system, zone),
+            )
+        ),
+        *copy_schedules(spec, system),
+    )
+
+
+def hosted_faults(spec: HostedSpec) -> list[Fault]:
+    """Return a fault for everything that no cluster could run: promises, images, networks, queues, hosts."""
+    faults = [*ground_faults(spec), *_digest_faults(spec)]
+    for system in spec.plan.systems:
+        faults += [*queue_faults(spec, system), *exposure_faults(spec, system)]
+        faults += [fault for zone in system.zones for fault in _network_faults(spec, zone)]
+    return sorted(set(faults))
+
+
+def _network_faults(spec: HostedSpec, zone: ZonePlan) -> list[Fault]:
+    try:
+        network_manifests(spec, zone)
+    except ConfigError as error:
+        return list(error.faults)
+    return []
+
+
+def _digest_faults(spec: HostedSpec) -> Iterator[Fault]:
+    """Yield a fault for each image without a digest, and each value that is none."""
+    digests = spec.options.cloud.image_digests
+    wanted = {
+        component.declared.image: component.declared.path
+        for system in spec.plan.systems
+        for component in reversed(system.components)
+        if component.declared.kind not in _IMAGELESS_KINDS
+    }
+    for image, path in sorted(wanted.items()):
+        if image not in digests:
+            problem, remedy = f"{path}: image {image!r} has no digest", f"add `{image}: sha256:…`"
+            yield Fault("stack configuration", 0, "motcua:cloud.imageDigests", problem, remedy)
+    for image, digest in sorted(digests.items()):
+        if not _DIGEST_PATTERN.fullmatch(digest):
+            problem, remedy = f"{image}: {digest!r} is not a digest", "write sha256: and 64 hex digits alone"
+            yield Fault("stack configuration", 0, "motcua:cloud.imageDigests", problem, remedy)

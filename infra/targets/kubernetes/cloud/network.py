@@ -1,0 +1,160 @@
+"""Network policies of the hosted systems: everything is denied but the plan's connections. Pure.
+
+A connection between two components is two policies, `…-out` and `…-in`; the other sides are not the systems' own.
+Peers are named by namespace and pod label together.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from infra.plan.cloud.names import CLUSTER_API, policy_name
+from infra.targets.kubernetes.cloud.objects import NAMESPACE_LABEL, is_end, object_name, pod_selector, zone_manifest
+from infra.targets.kubernetes.network import NODE_CACHE
+from telemetry.errors import ConfigError, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from infra.plan.cloud.values import AllowedConnection, ComponentPlan, Endpoint, ZonePlan
+    from infra.targets.kubernetes.cloud.objects import HostedSpec
+    from infra.targets.kubernetes.objects import Manifest
+    from telemetry.core.cloud.values import Component
+
+NETWORK_POLICY_KIND = "networking.k8s.io/v1 NetworkPolicy"
+CLUSTER_API_PORTS = (443, 6443)
+"""The API server's Service, and the port behind it: some networks judge the one, some the other."""
+ENGINE_LABEL = "app.kubernetes.io/name"
+
+
+def network_manifests(spec: HostedSpec, zone: ZonePlan) -> tuple[Manifest, ...]:
+    """Return a zone's policies: deny all, allow names, then allow each connection of its components.
+
+    Raises ConfigError naming every party outside whose networks are unknown.
+    """
+    deny_all: Manifest = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    policies = [
+        zone_manifest(zone, NETWORK_POLICY_KIND, "default-deny", "network", spec=deny_all),
+        _names_policy(zone),
+    ]
+    faults: list[Fault] = []
+    for component in zone.components:
+        for connection in _own_connections(spec, component):
+            try:
+                policies += _connection_policies(spec, zone, component, connection)
+            except ConfigError as error:
+                faults += error.faults
+    if faults:
+        raise ConfigError(sorted(set(faults)))
+    return tuple(policies)
+
+
+def _own_connections(spec: HostedSpec, component: ComponentPlan) -> Iterator[AllowedConnection]:
+    """Yield the connections of a component; asking for names is the zone's policy, not the component's."""
+    for connection in (*spec.plan.connections, *spec.plan.platform_connections):
+        is_name = connection.target.kind == "platform" and connection.target.name == "dns"
+        if not is_name and (
+            is_end(component, connection, of_source=True) or is_end(component, connection, of_source=False)
+        ):
+            yield connection
+
+
+def _connection_policies(
+    spec: HostedSpec, zone: ZonePlan, component: ComponentPlan, connection: AllowedConnection
+) -> Iterator[Manifest]:
+    """Yield the policies of a connection for its sides that are this component."""
+    pods = {"matchLabels": pod_selector(component.declared)}
+    port = str(connection.port) if connection.protocol == "TCP" else f"{connection.port}-{connection.protocol.lower()}"
+    ports = [{"protocol": connection.protocol, "port": number} for number in _ports_of(connection)]
+    ends = _named_ends(spec, connection)
+    if is_end(component, connection, of_source=True):
+        allowed: Manifest = {"to": _peers_of(spec, connection.target), "ports": ports}
+        name = policy_name(*ends, port, "out")
+        body = {"podSelector": pods, "policyTypes": ["Egress"], "egress": [allowed]}
+        yield zone_manifest(zone, NETWORK_POLICY_KIND, name, object_name(component.declared), spec=body)
+    if is_end(component, connection, of_source=False):
+        allowed = {"from": _peers_of(spec, connection.source), "ports": ports}
+        name = policy_name(*ends, port, "in")
+        body = {"podSelector": pods, "policyTypes": ["Ingress"], "ingress": [allowed]}
+        yield zone_manifest(zone, NETWORK_POLICY_KIND, name, object_name(component.declared), spec=body)
+
+
+def _named_ends(spec: HostedSpec, connection: AllowedConnection) -> tuple[Endpoint, Endpoint]:
+    """Return the ends as a policy's name has them: physical names, which a renamed system or component keeps."""
+    source, target = connection.source, connection.target
+    across = source.kind == target.kind == "component" and source.system != target.system
+    return _named_end(spec, source, across=across), _named_end(spec, target, across=across)
+
+
+def _named_end(spec: HostedSpec, end: Endpoint, *, across: bool) -> Endpoint:
+    if end.kind != "component":
+        return end
+    return replace(end, system=end.namespace if across else "", name=object_name(_component_at(spec, end)))
+
+
+def _component_at(spec: HostedSpec, end: Endpoint) -> Component:
+    components = (one.declared for system in spec.plan.systems for one in system.components)
+    return next(one for one in components if (one.system, one.id) == (end.system, end.name))
+
+
+def _ports_of(connection: AllowedConnection) -> tuple[int, ...]:
+    is_cluster_api = connection.target.kind == "platform" and connection.target.name == CLUSTER_API
+    return CLUSTER_API_PORTS if is_cluster_api else (connection.port,)
+
+
+def _peers_of(spec: HostedSpec, end: Endpoint) -> list[Manifest]:
+    """Return the peers that an end stands for. Raises ConfigError for one whose networks are unknown."""
+    if end.kind == "component":
+        return [_pods_in(end.namespace, pod_selector(_component_at(spec, end)))]
+    if end.kind == "edge":
+        return [_pods_in(end.namespace, {spec.options.cloud.gateway_pod_label: end.name})]
+    if end.kind == "operator":
+        return [_pods_in(spec.options.cloud.database_operator_namespace, {ENGINE_LABEL: end.name})]
+    if end.kind == "outside":
+        return _ip_blocks(spec.plan.declaration.peers[end.name].cidrs, f"peer {end.name}", _where_of_peer(spec, end))
+    if end.namespace:
+        return [{"namespaceSelector": {"matchLabels": {NAMESPACE_LABEL: end.namespace}}}]
+    return _ip_blocks(_platform_networks(spec, end), f"platform service {end.name}", "cloud.toml")
+
+
+def _pods_in(namespace: str, labels: Mapping[str, str]) -> Manifest:
+    return {
+        "namespaceSelector": {"matchLabels": {NAMESPACE_LABEL: namespace}},
+        "podSelector": {"matchLabels": dict(labels)},
+    }
+
+
+def _where_of_peer(spec: HostedSpec, end: Endpoint) -> str:
+    return spec.plan.declaration.peers[end.name].declared_at
+
+
+def _platform_networks(spec: HostedSpec, end: Endpoint) -> tuple[str, ...]:
+    """Return the networks of a platform service outside of the cluster; the API server is in those of its option."""
+    declaration = spec.plan.declaration
+    if end.name == CLUSTER_API:
+        manage = tuple(network.cidr for network in declaration.zone_networks if network.zone == "manage")
+        return spec.options.cloud.api_server_networks or manage
+    service = declaration.platform.get(end.name)
+    try:
+        return (str(ipaddress.ip_network(service.address)),) if service else ()
+    except ValueError:
+        return ()
+
+
+def _ip_blocks(networks: tuple[str, ...], party: str, declared_at: str) -> list[Manifest]:
+    if not networks:
+        file, _, line = declared_at.partition(":")
+        problem, remedy = f"{party} has no networks, and a network policy cannot name hosts", "add its networks (cidrs)"
+        raise ConfigError([Fault(file or "cloud.toml", int(line or 0), party, problem, remedy)])
+    return [{"ipBlock": {"cidr": network}} for network in sorted(networks)]
+
+
+def _names_policy(zone: ZonePlan) -> Manifest:
+    """Return the policy by which every pod of the zone may ask the cluster's own servers for names."""
+    ports = [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]
+    server = _pods_in("kube-system", {"k8s-app": "kube-dns"})
+    cache = {"ipBlock": {"cidr": NODE_CACHE}}
+    body = {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"to": [server, cache], "ports": ports}]}
+    return zone_manifest(zone, NETWORK_POLICY_KIND, "names", "network", spec=body)

@@ -1,0 +1,113 @@
+"""Names, labels and the plain objects that every part of a hosted system shares. Pure; it decides no content.
+
+Names of objects come from physical names of zones and from the first id of a component, so that a renamed system or
+component keeps its objects. A manifest holds references to secrets only, never a value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from infra.targets.kubernetes.objects import dns_name, label_value
+from telemetry.errors import ConfigError, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from infra.config.options import StackOptions
+    from infra.plan.cloud.values import AllowedConnection, CloudPlan, ComponentPlan, SystemPlan, ZonePlan
+    from infra.targets.kubernetes.objects import Manifest
+    from telemetry.core.cloud.values import Component, Ground
+
+COMPONENT_LABEL, PART_OF_LABEL = "app.kubernetes.io/component", "app.kubernetes.io/part-of"
+NAMESPACE_LABEL = "kubernetes.io/metadata.name"
+ZONE_LABEL, EXPOSURE_LABEL = "motcua.org/zone", "motcua.org/exposure"
+SEPARATED_LEVEL = 3
+"""From this level on systems are separated: own storage, spread instances, a port apart for health."""
+_NO_DIGEST_REMEDY = "add it to cloud.imageDigests as `{}: sha256:…`"
+
+
+@dataclass(frozen=True, slots=True)
+class HostedSpec:
+    """The input of all objects: the plan and the stack's options."""
+
+    plan: CloudPlan
+    options: StackOptions
+
+    @property
+    def ground(self) -> Ground:
+        """Return what the cluster promises."""
+        return self.plan.declaration.ground
+
+    @property
+    def placed_zones(self) -> Iterator[tuple[SystemPlan, ZonePlan]]:
+        """Yield every zone with its system, in order of the plan."""
+        return ((system, zone) for system in self.plan.systems for zone in system.zones)
+
+
+def object_name(component: Component) -> str:
+    """Return the name of a component's objects: its first id, which a rename does not change."""
+    return dns_name(component.was[0] if component.was else component.id)
+
+
+def pod_selector(component: Component) -> dict[str, str]:
+    """Return the labels that select a component's pods in its namespace; they never change."""
+    return {COMPONENT_LABEL: label_value(object_name(component))}
+
+
+def object_labels(labels: Mapping[str, str], part: str) -> dict[str, str]:
+    """Return every label of an object; `part` is the component, or what the object is for."""
+    own = {name: label_value(value) for name, value in labels.items()}
+    managed = {PART_OF_LABEL: "motcua", "app.kubernetes.io/managed-by": "pulumi"}
+    return {**managed, **own, COMPONENT_LABEL: label_value(part)}
+
+
+def zone_manifest(zone: ZonePlan, kind: str, name: str, part: str, **body: Any) -> Manifest:  # noqa: ANN401 - JSON
+    """Return an object of a kind (`group/version Kind`) in the zone's namespace."""
+    version, _, kind_name = kind.rpartition(" ")
+    meta = {"name": name, "namespace": zone.namespace, "labels": object_labels(zone.labels, part)}
+    return {"apiVersion": version, "kind": kind_name, "metadata": meta, **body}
+
+
+def component_manifest(component: ComponentPlan, kind: str, name: str = "", **body: Any) -> Manifest:  # noqa: ANN401
+    """Return an object of a component, by default of its own name."""
+    own_name = object_name(component.declared)
+    version, _, kind_name = kind.rpartition(" ")
+    meta = {
+        "name": name or own_name,
+        "namespace": component.namespace,
+        "labels": object_labels(component.labels, own_name),
+    }
+    return {"apiVersion": version, "kind": kind_name, "metadata": meta, **body}
+
+
+def image_reference(spec: HostedSpec, component: ComponentPlan) -> str:
+    """Return a component's image in the stack's registry by its digest. Raises ConfigError when it has none."""
+    name = component.declared.image
+    digest = spec.options.cloud.image_digests.get(name)
+    if digest is None:
+        problem = f"{component.declared.path}: image {name!r} has no digest"
+        raise ConfigError([Fault("stack configuration", 0, "motcua:cloud.imageDigests", problem,
+                                 _NO_DIGEST_REMEDY.format(name))])  # fmt: skip
+    return f"{spec.options.cloud.registry or spec.options.kubernetes.registry}/{name}@{digest}"
+
+
+def exposures_of(spec: HostedSpec, component: ComponentPlan) -> tuple[AllowedConnection, ...]:
+    """Return the connections by which gateways of the edge reach a component."""
+    return tuple(
+        connection
+        for connection in spec.plan.connections
+        if connection.source.kind == "edge" and is_end(component, connection, of_source=False)
+    )
+
+
+def is_end(component: ComponentPlan, connection: AllowedConnection, *, of_source: bool) -> bool:
+    """Return whether a component is the source, or the target, of a connection."""
+    end = connection.source if of_source else connection.target
+    return end.kind == "component" and (end.system, end.name) == (component.declared.system, component.declared.id)
+
+
+def sorted_by_name(objects: Iterable[Manifest]) -> tuple[Manifest, ...]:
+    """Return objects in order of kind and name."""
+    return tuple(sorted(objects, key=lambda one: (one["kind"], one["metadata"]["name"])))

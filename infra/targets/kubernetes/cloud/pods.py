@@ -1,0 +1,181 @@
+"""Pods of hosted components: hardened, sized, spread, with images by digest. Pure; it must not decide what runs inside.
+
+Everything satisfies Kubernetes' Pod Security Standard `restricted`, but for a component under a dated exception.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from infra.targets.kubernetes.cloud.objects import (
+    SEPARATED_LEVEL,
+    ZONE_LABEL,
+    image_reference,
+    is_end,
+    object_labels,
+    object_name,
+    pod_selector,
+)
+from infra.targets.kubernetes.objects import empty_dir, plain_variables, secret_variable
+from infra.targets.kubernetes.pods import probe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from infra.plan.cloud.values import AllowedConnection, ComponentPlan, SystemPlan
+    from infra.targets.kubernetes.cloud.objects import HostedSpec
+    from infra.targets.kubernetes.objects import Manifest
+
+POD_KINDS = ("web", "app", "gateway", "job", "cache")
+"""Kinds whose pods the program describes itself; databases and queues are their operators'."""
+CPU_BURST = 4
+"""A container's limit of processor time is this many times its request."""
+SERVICE_PORT_NAME, HEALTH_PORT_NAME = "service", "health"
+SCRATCH_FOLDER = "/data"
+
+
+def pod_template(spec: HostedSpec, system: SystemPlan, component: ComponentPlan, *, hardened: bool = True) -> Manifest:
+    """Return the pod template of a component; not `hardened` only under a dated exception of the declaration."""
+    security: Manifest = {"seccompProfile": {"type": "RuntimeDefault"}}
+    if hardened:
+        security |= {"runAsNonRoot": True}
+    name = object_name(component.declared)
+    body: Manifest = {
+        "serviceAccountName": name,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": 30,
+        "securityContext": security,
+        "affinity": _pool_affinity(component),
+        "containers": [_container(spec, component, hardened=hardened)],
+        "volumes": _volumes(component),
+    }
+    if component.declared.kind != "job":
+        body["topologySpreadConstraints"] = list(_spread(system, component))
+    return {"metadata": {"labels": object_labels(component.labels, name)}, "spec": body}
+
+
+def resources(component: ComponentPlan) -> Manifest:
+    """Return requests and limits of one instance: memory has a hard limit, processor time may burst."""
+    size = component.size
+    memory = f"{size.memory_mb}Mi"
+    return {
+        "requests": {"cpu": f"{size.cpu_millicores}m", "memory": memory},
+        "limits": {"cpu": f"{size.cpu_millicores * CPU_BURST}m", "memory": memory},
+    }
+
+
+def service_host(component: ComponentPlan) -> str:
+    """Return the host name of a component's Service; a database's is that of its primary."""
+    suffix = "-rw" if component.declared.kind == "database" else ""
+    return f"{object_name(component.declared)}{suffix}.{component.namespace}.svc"
+
+
+def credentials_name(target: ComponentPlan) -> str:
+    """Return the Secret with the credentials of a database, bucket or queue, equal in all namespaces that have it."""
+    return f"{object_name(target.declared)}-access"
+
+
+def called_components(spec: HostedSpec, component: ComponentPlan) -> tuple[ComponentPlan, ...]:
+    """Return the components that a component may call, in order of their paths."""
+    by_path = {one.declared.path: one for system in spec.plan.systems for one in system.components}
+    targets = {
+        str(connection.target)
+        for connection in spec.plan.connections
+        if is_end(component, connection, of_source=True) and connection.target.kind == "component"
+    }
+    return tuple(by_path[path] for path in sorted(targets))
+
+
+def _container(spec: HostedSpec, component: ComponentPlan, *, hardened: bool) -> Manifest:
+    mounts: list[Manifest] = [{"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108 - an emptyDir
+    if component.declared.disk_gb:
+        mounts.append({"name": "scratch", "mountPath": SCRATCH_FOLDER})
+    security: Manifest = {"allowPrivilegeEscalation": False}
+    if hardened:
+        security |= {"readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+    container: Manifest = {
+        "name": object_name(component.declared),
+        "image": image_reference(spec, component),
+        "imagePullPolicy": "IfNotPresent",
+        "env": list(_environment(spec, component)),
+        "ports": container_ports(component),
+        "resources": resources(component),
+        "volumeMounts": mounts,
+        "securityContext": security,
+        **_probes(component),
+    }
+    return {name: value for name, value in container.items() if value not in ([], {})}
+
+
+def container_ports(component: ComponentPlan) -> list[Manifest]:
+    """Return the ports of a component: its service, and its health where that is another."""
+    declared = component.declared
+    ports = {SERVICE_PORT_NAME: declared.port} if declared.port else {}
+    return [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in ports.items()]
+
+
+def _environment(spec: HostedSpec, component: ComponentPlan) -> Iterator[Manifest]:
+    """Yield the addresses of what the component may call, and references to their credentials."""
+    for target in called_components(spec, component):
+        declared = target.declared
+        own_system = declared.system == component.declared.system
+        words = declared.id if own_system else f"{declared.system}-{declared.id}"
+        prefix = words.upper().replace("-", "_").replace(".", "_")
+        yield from plain_variables({f"{prefix}_HOST": service_host(target), f"{prefix}_PORT": str(declared.port)})
+        if own_system and declared.kind == "database":
+            for key in ("username", "password"):
+                yield secret_variable(f"{prefix}_{key.upper()}", credentials_name(target), key)
+
+
+def _probes(component: ComponentPlan) -> dict[str, Manifest]:
+    declared = component.declared
+    if not declared.port or declared.kind == "job":
+        return {}
+    way = ("httpGet", SERVICE_PORT_NAME, declared.health) if declared.health else ("tcpSocket", SERVICE_PORT_NAME)
+    return {
+        "startupProbe": probe(*way, every_s=5, failures=60),
+        "livenessProbe": probe(*way, every_s=20),
+        "readinessProbe": probe(*way),
+    }
+
+
+def _volumes(component: ComponentPlan) -> list[Manifest]:
+    """Return the volumes; a disk of a component without data is scratch, and ends with its pod."""
+    volumes = [empty_dir("tmp")]
+    if component.declared.disk_gb:
+        storage = {"storage": f"{component.declared.disk_gb}Gi"}
+        claim = {"spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": storage}}}
+        volumes.append({"name": "scratch", "ephemeral": {"volumeClaimTemplate": claim}})
+    return volumes
+
+
+def _spread(system: SystemPlan, component: ComponentPlan) -> Iterator[Manifest]:
+    """Yield the constraints over hosts and zones; from level 3 on two pods never share a host while others are free."""
+    strict = system.declared.level >= SEPARATED_LEVEL
+    for key, when in (
+        ("kubernetes.io/hostname", "DoNotSchedule" if strict else "ScheduleAnyway"),
+        ("topology.kubernetes.io/zone", "ScheduleAnyway"),
+    ):
+        yield {
+            "maxSkew": 1,
+            "topologyKey": key,
+            "whenUnsatisfiable": when,
+            "labelSelector": {"matchLabels": pod_selector(component.declared)},
+        }
+
+
+def _pool_affinity(component: ComponentPlan) -> Manifest:
+    """Return the preference for the hosts of the component's zone, where the cluster has pools by zone."""
+    match = {"key": ZONE_LABEL, "operator": "In", "values": [component.declared.zone]}
+    term = {"weight": 100, "preference": {"matchExpressions": [match]}}
+    return {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [term]}}
+
+
+def sources_calling(spec: HostedSpec, target: ComponentPlan) -> tuple[AllowedConnection, ...]:
+    """Return the declared connections to a component from components."""
+    return tuple(
+        connection
+        for connection in spec.plan.connections
+        if is_end(target, connection, of_source=False) and connection.source.kind == "component"
+    )

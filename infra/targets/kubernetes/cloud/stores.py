@@ -1,0 +1,127 @@
+"""Buckets, queues and copies of objects: what existing services of the platform keep for a system. Pure.
+
+The program runs no object store and no broker: a bucket is described for the platform, a queue is its operator's.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from infra.targets.kubernetes.cloud.objects import component_manifest, image_reference, object_labels, object_name
+from infra.targets.kubernetes.cloud.pods import credentials_name, resources
+from infra.targets.kubernetes.cloud.secrets import external_secret, secret_path
+from infra.targets.kubernetes.cloud.storage import storage_class_of
+from infra.targets.kubernetes.objects import dns_name, sha256_of
+from telemetry.errors import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from infra.plan.cloud.values import ComponentPlan, SystemPlan, ZonePlan
+    from infra.targets.kubernetes.cloud.objects import HostedSpec
+    from infra.targets.kubernetes.objects import Manifest
+    from telemetry.core.cloud.values import BackupStore
+
+QUEUE_OPERATOR = "rabbitmq-cluster-operator"
+"""The name of the queues' operator among the ground's engines."""
+SCHEDULE_KIND = "velero.io/v1 Schedule"
+COPIES_KEPT_HOURS = 720
+DAY_S, HOUR_S = 86_400, 3_600
+LOCK_DAYS = 30
+
+
+def store_manifests(spec: HostedSpec, system: SystemPlan, zone: ZonePlan) -> tuple[Manifest, ...]:
+    """Return the objects of a zone's buckets and queues."""
+    return tuple(
+        manifest for component in zone.components for manifest in _store_objects(spec, system, zone, component)
+    )
+
+
+def queue_faults(spec: HostedSpec, system: SystemPlan) -> tuple[Fault, ...]:
+    """Return a fault for each queue that no operator of the platform would run."""
+    if QUEUE_OPERATOR in spec.ground.engines:
+        return ()
+    queues = [component.declared for component in system.components if component.declared.kind == "queue"]
+    remedy = f"name its version in cloud.toml, [ground.engines] {QUEUE_OPERATOR}, or use a peer outside"
+    return tuple(
+        Fault(
+            queue.declared_at.rpartition(":")[0] or "components.csv",
+            int(queue.declared_at.rpartition(":")[2] or 0),
+            queue.path,
+            "queue-operator: no operator of the platform runs queues",
+            remedy,
+        )
+        for queue in queues
+    )
+
+
+def _store_objects(
+    spec: HostedSpec, system: SystemPlan, zone: ZonePlan, component: ComponentPlan
+) -> Iterator[Manifest]:
+    if component.declared.kind == "objects":
+        yield _bucket(component)
+        yield external_secret(
+            spec, component.namespace, component.labels, credentials_name(component), secret_path(component)
+        )
+    elif component.declared.kind == "queue":
+        yield _queue(spec, system, zone, component)
+
+
+def _bucket(component: ComponentPlan) -> Manifest:
+    """Return the description of a bucket by which the platform makes it; its credentials are in the vault."""
+    bucket = dns_name(component.namespace, object_name(component.declared))
+    wanted = {"bucket": bucket, "quotaGb": component.declared.disk_gb, "lockDays": LOCK_DAYS, "encrypted": True}
+    data = {"bucket": bucket, "claim.json": json.dumps(wanted, indent=2, sort_keys=True) + "\n"}
+    name = f"{object_name(component.declared)}-bucket"
+    return component_manifest(component, "v1 ConfigMap", name, data=data)
+
+
+def _queue(spec: HostedSpec, system: SystemPlan, zone: ZonePlan, component: ComponentPlan) -> Manifest:
+    persistence: Manifest = {"storage": f"{max(component.declared.disk_gb, 1)}Gi"}
+    storage_class = storage_class_of(spec, system, zone)
+    if storage_class:
+        persistence["storageClassName"] = storage_class
+    body = {
+        "replicas": component.declared.least,
+        "image": image_reference(spec, component),
+        "persistence": persistence,
+        "resources": resources(component),
+    }
+    return component_manifest(component, "rabbitmq.com/v1beta1 RabbitmqCluster", spec=body)
+
+
+def copy_schedules(spec: HostedSpec, system: SystemPlan) -> tuple[Manifest, ...]:
+    """Return when the objects and volumes of a system are copied, to each object store.
+
+    A database's volumes are left out: only its operator's copies can be restored. Secrets are left out: they come from
+    the vault.
+    """
+    stores = sorted(
+        (store for store in spec.plan.declaration.backups if store.medium == "objects"), key=lambda one: one.id
+    )
+    return tuple(_copy_schedule(spec, system, store) for store in stores)
+
+
+def _copy_schedule(spec: HostedSpec, system: SystemPlan, store: BackupStore) -> Manifest:
+    name = dns_name(system.project, store.id)
+    template = {
+        "includedNamespaces": sorted(zone.namespace for zone in system.zones),
+        "excludedResources": ["secrets", "pods", "replicasets.apps", "events"],
+        "labelSelector": {"matchExpressions": [{"key": "cnpg.io/cluster", "operator": "DoesNotExist"}]},
+        "snapshotVolumes": True,
+        "storageLocation": store.id,
+        "ttl": f"{COPIES_KEPT_HOURS}h0m0s",
+    }
+    hours = max(1, min(store.every_s, DAY_S) // HOUR_S)
+    minute = int(sha256_of(name)[:8], 16) % 60
+    schedule = f"{minute} 3 * * *" if hours == DAY_S // HOUR_S else f"{minute} */{hours} * * *"
+    version, _, kind = SCHEDULE_KIND.rpartition(" ")
+    meta = {
+        "name": name,
+        "namespace": spec.options.cloud.copy_operator_namespace,
+        "labels": object_labels(system.labels, "copies"),
+    }
+    return {
+        "apiVersion": version, "kind": kind, "metadata": meta, "spec": {"schedule": schedule, "template": template},
+    }  # fmt: skip

@@ -1,0 +1,128 @@
+"""The tenancy of one zone of a system: namespace, quota, limits, accounts, the owner's view. Pure.
+
+It must not decide what runs in the zone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from infra.targets.kubernetes.cloud.objects import (
+    EXPOSURE_LABEL,
+    exposures_of,
+    object_labels,
+    object_name,
+    zone_manifest,
+)
+from infra.targets.kubernetes.cloud.pods import CPU_BURST, POD_KINDS
+
+if TYPE_CHECKING:
+    from infra.plan.cloud.values import ComponentPlan, SystemPlan, ZonePlan
+    from infra.targets.kubernetes.cloud.objects import HostedSpec
+    from infra.targets.kubernetes.objects import Manifest
+    from telemetry.core.cloud.values import Ground, PolicyException
+
+POD_SECURITY = "pod-security.kubernetes.io"
+EXCEPTION_LABEL = "motcua.org/exception"
+HARDENED_RULE = "pod-hardened"
+DEFAULT_POD_SECURITY_VERSION = "v1.31"
+SIDECAR_CPU_MILLICORES, SIDECAR_MEMORY_MB = 100, 256
+"""What the backup process beside each instance of a database may use."""
+
+
+def tenancy_manifests(spec: HostedSpec, system: SystemPlan, zone: ZonePlan) -> tuple[Manifest, ...]:
+    """Return the namespace of a zone and what bounds it; the namespace is first."""
+    accounts = sorted(
+        object_name(component.declared) for component in zone.components if component.declared.kind in POD_KINDS
+    )
+    return (
+        namespace_manifest(spec, system, zone),
+        _quota(zone),
+        _limit_range(zone),
+        _owner_view(system, zone),
+        *(
+            zone_manifest(zone, "v1 ServiceAccount", name, name, automountServiceAccountToken=False)
+            for name in accounts
+        ),
+    )
+
+
+def namespace_manifest(spec: HostedSpec, system: SystemPlan, zone: ZonePlan) -> Manifest:
+    """Return the namespace, which admits restricted pods only, but for a dated exception of the declaration."""
+    exception = next(filter(None, (hardening_exception(spec, one) for one in zone.components)), None)
+    enforced = "privileged" if exception else "restricted"
+    labels = {**object_labels(zone.labels, "namespace"), **pod_security_labels(spec.ground, enforced)}
+    exposures = {connection.source.name for one in zone.components for connection in exposures_of(spec, one)}
+    if exposures:
+        labels[EXPOSURE_LABEL] = system.declared.exposure if system.declared.exposure in exposures else min(exposures)
+    meta: Manifest = {"name": zone.namespace, "labels": labels}
+    if exception:
+        labels[EXCEPTION_LABEL] = HARDENED_RULE
+        meta["annotations"] = {
+            f"{EXCEPTION_LABEL}-where": exception.where,
+            f"{EXCEPTION_LABEL}-until": exception.until.isoformat() if exception.until else "",
+            f"{EXCEPTION_LABEL}-by": exception.by,
+            f"{EXCEPTION_LABEL}-why": exception.why,
+        }
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": meta}
+
+
+def pod_security_labels(ground: Ground, enforced: str = "restricted") -> dict[str, str]:
+    """Return the labels of Pod Security with a pinned version, so that an upgrade of the cluster changes no rule."""
+    engine = ground.engines.get("kubernetes", "")
+    version = "v" + ".".join(engine.removeprefix("v").split(".")[:2]) if engine else DEFAULT_POD_SECURITY_VERSION
+    levels = {"enforce": enforced, "audit": "restricted", "warn": "restricted"}
+    return {
+        **{f"{POD_SECURITY}/{mode}": level for mode, level in levels.items()},
+        **{f"{POD_SECURITY}/{mode}-version": version for mode in levels},
+    }
+
+
+def hardening_exception(spec: HostedSpec, component: ComponentPlan) -> PolicyException | None:
+    """Return the dated exception from hardened pods that holds for a component, None without one."""
+    places = {component.declared.path, component.declared.system}
+    dated = (
+        exception
+        for exception in spec.plan.declaration.exceptions
+        if exception.rule == HARDENED_RULE and exception.until is not None and exception.where in places
+    )
+    return next(dated, None)
+
+
+def _quota(zone: ZonePlan) -> Manifest:
+    """Return the quota: the plan's, with the backup processes beside databases, and no door to the outside."""
+    instances = sum(one.declared.most for one in zone.components if one.declared.kind == "database")
+    quota = zone.quota
+    memory_mb = quota.memory_mb + instances * SIDECAR_MEMORY_MB
+    hard = {
+        "requests.cpu": f"{quota.cpu_millicores + instances * SIDECAR_CPU_MILLICORES}m",
+        "requests.memory": f"{memory_mb}Mi",
+        "limits.memory": f"{memory_mb}Mi",
+        "requests.storage": f"{quota.disk_gb}Gi",
+        "pods": str(quota.instances),
+        "services.loadbalancers": "0",
+        "services.nodeports": "0",
+    }
+    return zone_manifest(zone, "v1 ResourceQuota", "zone", "quota", spec={"hard": hard})
+
+
+def _limit_range(zone: ZonePlan) -> Manifest:
+    """Return what a container gets that names no limits, and the most that one may have."""
+    cpu_millicores = max((one.size.cpu_millicores for one in zone.components), default=500) * CPU_BURST
+    memory_mb = max((one.size.memory_mb for one in zone.components), default=512)
+    limit = {
+        "type": "Container",
+        "default": {"cpu": "500m", "memory": f"{SIDECAR_MEMORY_MB}Mi"},
+        "defaultRequest": {"cpu": f"{SIDECAR_CPU_MILLICORES}m", "memory": f"{SIDECAR_MEMORY_MB}Mi"},
+        "max": {"cpu": f"{max(cpu_millicores, 500)}m", "memory": f"{max(memory_mb, SIDECAR_MEMORY_MB)}Mi"},
+    }
+    return zone_manifest(zone, "v1 LimitRange", "zone", "quota", spec={"limits": [limit]})
+
+
+def _owner_view(system: SystemPlan, zone: ZonePlan) -> Manifest:
+    """Return the owner's right to look: the role `view`, which shows no secrets."""
+    group = {"kind": "Group", "apiGroup": "rbac.authorization.k8s.io", "name": f"motcua:{system.declared.owner}"}
+    role = {"kind": "ClusterRole", "apiGroup": "rbac.authorization.k8s.io", "name": "view"}
+    return zone_manifest(
+        zone, "rbac.authorization.k8s.io/v1 RoleBinding", "owner-view", "owner", roleRef=role, subjects=[group]
+    )
