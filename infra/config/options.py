@@ -210,7 +210,7 @@ class CloudOptions(_OptionsSection):
     edge_namespace: DnsLabel = "edge"
     gateway_pod_label: SingleLineText = "gateway.networking.k8s.io/gateway-name"
     cluster_issuer: SingleLineText = "motcua"
-    secret_store: SingleLineText = "motcua"
+    secret_store: SingleLineText = "motcua"  # noqa: S105 - the name of a ClusterSecretStore
     storage_provisioner: SingleLineText = "cinder.csi.openstack.org"
     storage_parameters: dict[str, str] = Field(default_factory=lambda: {"type": "encrypted"})
     database_operator_namespace: DnsLabel = "cnpg-system"

@@ -30,7 +30,8 @@ def test_every_key_and_secret_of_a_stack_is_described() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", sorted(set(re.findall(r"`((?:influx|broker|pki|tokens|national|local|kubernetes|openstack)\.\w+)`", DOC)))
+    "name",
+    sorted(set(re.findall(r"`((?:influx|broker|pki|tokens|national|local|kubernetes|openstack|cloud)\.\w+)`", DOC))),
 )
 def test_no_key_is_described_that_there_is_not(name: str) -> None:
     assert name in set(keys(StackOptions))

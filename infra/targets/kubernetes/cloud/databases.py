@@ -30,7 +30,7 @@ CLUSTER_KIND = "postgresql.cnpg.io/v1 Cluster"
 PLUGIN = "barman-cloud.cloudnative-pg.io"
 SEPARATED_INSTANCES = 3
 DAY_S = 86_400
-COPIES_KEPT_DAYS = 30
+COPY_RETENTION_DAYS = 30
 MIN_TLS = "TLSv1.2"
 DATABASE, OWNER = "app", "app"
 
@@ -134,7 +134,7 @@ def _copy_objects(spec: HostedSpec, component: ComponentPlan) -> tuple[Manifest,
     sidecar = {"cpu": f"{SIDECAR_CPU_MILLICORES}m", "memory": f"{SIDECAR_MEMORY_MB}Mi"}
     store = {
         "configuration": configuration,
-        "retentionPolicy": f"{COPIES_KEPT_DAYS}d",
+        "retentionPolicy": f"{COPY_RETENTION_DAYS}d",
         "instanceSidecarConfiguration": {
             "resources": {"requests": sidecar, "limits": {"cpu": "500m", "memory": sidecar["memory"]}}
         },
@@ -154,7 +154,7 @@ def _copy_objects(spec: HostedSpec, component: ComponentPlan) -> tuple[Manifest,
 
 
 def copy_schedule(spec: HostedSpec, component: ComponentPlan) -> str:
-    """Return when whole copies are made, in six fields: as often as the store says, within a day; each at its minute."""
+    """Return when whole copies are made, in six fields: as often as the store says, at least once a day."""
     every_s = min(
         (store.every_s for store in spec.plan.declaration.backups if store.medium == "objects"), default=DAY_S
     )

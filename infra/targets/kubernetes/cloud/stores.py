@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 QUEUE_OPERATOR = "rabbitmq-cluster-operator"
 """The name of the queues' operator among the ground's engines."""
 SCHEDULE_KIND = "velero.io/v1 Schedule"
-COPIES_KEPT_HOURS = 720
+COPY_RETENTION_HOURS = 720
 DAY_S, HOUR_S = 86_400, 3_600
 LOCK_DAYS = 30
 
@@ -111,7 +111,7 @@ def _copy_schedule(spec: HostedSpec, system: SystemPlan, store: BackupStore) -> 
         "labelSelector": {"matchExpressions": [{"key": "cnpg.io/cluster", "operator": "DoesNotExist"}]},
         "snapshotVolumes": True,
         "storageLocation": store.id,
-        "ttl": f"{COPIES_KEPT_HOURS}h0m0s",
+        "ttl": f"{COPY_RETENTION_HOURS}h0m0s",
     }
     hours = max(1, min(store.every_s, DAY_S) // HOUR_S)
     minute = int(sha256_of(name)[:8], 16) % 60

@@ -1,0 +1,69 @@
+"""The Kubernetes objects of declarations of hosted systems for tests, found by kind, namespace and name.
+
+It must not assert anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from infra.config.options import CloudOptions, KubernetesOptions, StackOptions
+from infra.plan.cloud import CloudPlan, build_cloud_plan
+from infra.targets.kubernetes.cloud.manifests import ground_manifests, hosted_manifests
+from tests.cloud_examples import TODAY
+
+if TYPE_CHECKING:
+    from telemetry.core.cloud.values import CloudDeclaration
+
+Json = dict[str, Any]
+
+
+def cluster_options(declaration: CloudDeclaration, *, stage: str = "prod", **cloud: Any) -> StackOptions:  # noqa: ANN401
+    """Return options of a stack with a digest for each image of the declaration."""
+    digests = {
+        component.image: f"sha256:{sha256(component.image.encode()).hexdigest()}"
+        for component in declaration.components
+        if component.image
+    }
+    return StackOptions.model_validate({
+        "stage": stage, "target": "kubernetes",
+        "cloud": CloudOptions.model_validate({"part": "hosted", "image_digests": digests, **cloud}),
+        "kubernetes": KubernetesOptions(registry="registry.example"),
+    })  # fmt: skip
+
+
+@dataclass(frozen=True)
+class HostedObjects:
+    """The objects of a declaration: of the ground, and of the systems."""
+
+    plan: CloudPlan
+    ground: tuple[Json, ...]
+    hosted: tuple[Json, ...]
+
+    def of(self, *kinds: str) -> list[Json]:
+        """Return the systems' objects of some kinds."""
+        return [one for one in self.hosted if one["kind"] in kinds]
+
+    def names(self, kind: str) -> list[str]:
+        """Return `namespace/name` of the systems' objects of a kind; of a namespace its name."""
+        return [object_path(one) for one in self.of(kind)]
+
+    def one(self, kind: str, path: str) -> Json:
+        """Return one of the systems' objects by its `namespace/name`."""
+        (wanted,) = (one for one in self.of(kind) if object_path(one) == path)
+        return wanted
+
+
+def object_path(manifest: Json) -> str:
+    """Return `namespace/name`, or the name of what is in no namespace."""
+    meta = manifest["metadata"]
+    return f"{meta['namespace']}/{meta['name']}" if "namespace" in meta else str(meta["name"])
+
+
+def hosted_objects(declaration: CloudDeclaration, *, stage: str = "prod", **cloud: Any) -> HostedObjects:  # noqa: ANN401
+    """Return the objects of a declaration."""
+    plan = build_cloud_plan(declaration, province="83", stage=stage, today=TODAY)
+    options = cluster_options(declaration, stage=stage, **cloud)
+    return HostedObjects(plan, ground_manifests(plan, options), hosted_manifests(plan, options))

@@ -1,0 +1,414 @@
+"""The Kubernetes objects of hosted systems: what each declared row becomes, and that nothing else is there."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import kubernetes_validate  # type: ignore[import-untyped]
+import pytest
+
+from infra.policy.manifests import check_manifests
+from infra.targets.kubernetes.cloud.ground import CORE_GROUPS, required_kinds
+from telemetry.core.cloud.values import Component, Flow, Ground, PolicyException
+from telemetry.errors import ConfigError
+from tests.cloud_examples import (
+    ONESTOP,
+    base_components,
+    base_declaration,
+    base_flows,
+    base_lock,
+    changed_components,
+    component_end,
+    hosted_system,
+    outside,
+    with_system,
+)
+from tests.hosted_objects import HostedObjects, cluster_options, hosted_objects, object_path
+
+if TYPE_CHECKING:
+    from telemetry.core.cloud.values import CloudDeclaration
+
+Json = dict[str, Any]
+DMZ, SERVER, DATABASE = (f"{ONESTOP}-{zone}" for zone in ("dmz", "server", "database"))
+LABELS = {
+    "app.kubernetes.io/part-of", "app.kubernetes.io/component", "motcua.org/province", "motcua.org/stage",
+    "motcua.org/owner",
+}  # fmt: skip
+SYSTEM_LABELS = {"motcua.org/system", "motcua.org/level", "motcua.org/data"}
+
+
+@pytest.fixture(scope="module")
+def base() -> HostedObjects:
+    return hosted_objects(base_declaration())
+
+
+def declared_policies(found: HostedObjects) -> set[str]:
+    """Return the policies of declared and exposed connections."""
+    generated = ("platform.", "operator.", "/default-deny", "/names", "/db-to-db-")
+    return {name for name in found.names("NetworkPolicy") if not any(word in name for word in generated)}
+
+
+def test_the_base_declaration_becomes_its_namespaces_workloads_and_routes(base: HostedObjects) -> None:
+    assert base.names("Namespace") == [DMZ, SERVER, DATABASE]
+    assert base.names("Deployment") == [f"{DMZ}/web", f"{SERVER}/app"]
+    assert base.names("Cluster") == [f"{DATABASE}/db"]
+    assert base.one("Cluster", f"{DATABASE}/db")["spec"]["instances"] == 3
+    assert base.names("HTTPRoute") == base.names("Certificate") == base.names("ListenerSet") == [f"{DMZ}/web"]
+
+
+def test_the_base_declaration_has_four_policies_of_flows_one_of_the_edge_and_three_that_deny(
+    base: HostedObjects,
+) -> None:
+    assert declared_policies(base) == {
+        f"{DMZ}/edge.internet-to-web-8080-in",
+        f"{DMZ}/web-to-app-8081-out",
+        f"{SERVER}/web-to-app-8081-in",
+        f"{SERVER}/app-to-db-5432-out",
+        f"{DATABASE}/app-to-db-5432-in",
+    }
+    denied = [one for one in base.of("NetworkPolicy") if one["metadata"]["name"] == "default-deny"]
+    assert [one["metadata"]["namespace"] for one in denied] == [DMZ, SERVER, DATABASE]
+    assert all(one["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]} for one in denied)
+
+
+def test_every_object_has_its_labels_and_no_two_have_one_name(base: HostedObjects) -> None:
+    for one in base.ground:
+        assert set(one["metadata"]["labels"]) >= LABELS, object_path(one)
+    for one in base.hosted:
+        assert set(one["metadata"]["labels"]) >= LABELS | SYSTEM_LABELS, object_path(one)
+    names = [(one["kind"], object_path(one)) for one in (*base.ground, *base.hosted)]
+    assert len(names) == len(set(names))
+
+
+def test_no_policy_finds_anything_in_the_base_declaration(base: HostedObjects) -> None:
+    assert check_manifests((*base.ground, *base.hosted)) == []
+
+
+@pytest.mark.parametrize("version", ["1.31", "1.35"])
+def test_every_object_of_the_cluster_itself_is_valid_by_the_published_schemas(
+    base: HostedObjects, version: str
+) -> None:
+    own = [one for one in (*base.ground, *base.hosted) if one["apiVersion"] in CORE_GROUPS]
+    assert len(own) > 40
+    for one in own:
+        kubernetes_validate.validate(one, version, strict=True)
+
+
+def test_the_kinds_of_other_operators_are_named(base: HostedObjects) -> None:
+    assert set(required_kinds((*base.ground, *base.hosted))) == {
+        "barmancloud.cnpg.io/v1 ObjectStore", "cert-manager.io/v1 Certificate",
+        "external-secrets.io/v1 ExternalSecret", "gateway.networking.k8s.io/v1 Gateway",
+        "gateway.networking.k8s.io/v1 HTTPRoute", "gateway.networking.k8s.io/v1 ListenerSet",
+        "monitoring.coreos.com/v1 PodMonitor", "postgresql.cnpg.io/v1 Cluster",
+        "postgresql.cnpg.io/v1 ScheduledBackup", "velero.io/v1 Schedule",
+    }  # fmt: skip
+
+
+def test_the_same_declaration_gives_the_same_text_twice() -> None:
+    first, second = hosted_objects(base_declaration()), hosted_objects(base_declaration())
+    assert json.dumps([*first.ground, *first.hosted]) == json.dumps([*second.ground, *second.hosted])
+
+
+def test_permuted_rows_change_nothing(base: HostedObjects) -> None:
+    declared = base_declaration()
+    turned = replace(declared, components=declared.components[::-1], flows=declared.flows[::-1])
+    assert hosted_objects(turned).hosted == base.hosted
+
+
+def two_systems() -> CloudDeclaration:
+    other = "vn83-forms"
+    declared = with_system(base_declaration(), hosted_system(other))
+    return replace(
+        declared, components=(*base_components(), *base_components(other)),
+        flows=(*base_flows(), *base_flows(other)), lock=base_lock(ONESTOP, other),
+    )  # fmt: skip
+
+
+def test_a_system_more_changes_no_object_of_another(base: HostedObjects) -> None:
+    both = hosted_objects(two_systems())
+    own = [one for one in both.hosted if one["metadata"]["labels"]["motcua.org/system"] == ONESTOP]
+    assert own == list(base.hosted)
+    assert len(both.hosted) == 2 * len(base.hosted)
+
+
+def test_a_system_more_changes_of_the_ground_only_its_own_storage(base: HostedObjects) -> None:
+    before = {object_path(one): one for one in base.ground}
+    after = {object_path(one): one for one in hosted_objects(two_systems()).ground}
+    assert {name for name in after if after[name] != before.get(name)} == {"vn83-forms-database"}
+
+
+def test_a_flow_less_removes_exactly_its_policies(base: HostedObjects) -> None:
+    declared = base_declaration()
+    less = hosted_objects(replace(declared, flows=declared.flows[:2]))
+    gone = set(base.names("NetworkPolicy")) - set(less.names("NetworkPolicy"))
+    assert gone == {f"{SERVER}/app-to-db-5432-out", f"{DATABASE}/app-to-db-5432-in"}
+
+
+def test_pods_are_selected_by_labels_that_a_renamed_system_keeps() -> None:
+    declared = base_declaration()
+    before = hosted_objects(declared)
+    renamed = "vn83-motcua"
+    flows = tuple(
+        replace(one, source=moved(one.source, renamed), target=moved(one.target, renamed)) for one in declared.flows
+    )
+    after = hosted_objects(
+        replace(
+            declared, systems={renamed: hosted_system(renamed, host="onestop.example", was=(ONESTOP,))},
+            components=changed_components(declared.components, lambda _: True, system=renamed), flows=flows,
+        )
+    )  # fmt: skip
+    assert [without_labels(one) for one in after.hosted] == [without_labels(one) for one in before.hosted]
+    assert after.hosted != before.hosted
+
+
+def moved(end: Any, system: str) -> Any:  # noqa: ANN401 - a flow's end
+    return replace(end, system=system) if end.system else end
+
+
+def without_labels(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Return an object without labels, but with what selects by them."""
+    if isinstance(value, dict):
+        return {
+            key: without_labels(inner)
+            for key, inner in value.items()
+            if key != "labels" or not isinstance(inner, dict) or "motcua.org/system" not in inner
+        }
+    return [without_labels(one) for one in value] if isinstance(value, list) else value
+
+
+def test_instances_follow_the_least_and_an_autoscaler_owns_them_where_more_may_run(base: HostedObjects) -> None:
+    assert "replicas" not in base.one("Deployment", f"{DMZ}/web")["spec"]
+    scaler = base.one("HorizontalPodAutoscaler", f"{DMZ}/web")["spec"]
+    assert (scaler["minReplicas"], scaler["maxReplicas"]) == (2, 4)
+    assert base.one("Deployment", f"{SERVER}/app")["spec"]["replicas"] == 2
+    single = replace(
+        base_declaration(), components=changed_components(base_components(), lambda one: one.id == "app", least=1)
+    )
+    found = hosted_objects(single)
+    assert f"{SERVER}/app" not in found.names("PodDisruptionBudget")
+    assert f"{SERVER}/app" in base.names("PodDisruptionBudget")
+
+
+def test_a_pod_is_hardened_spread_and_takes_its_image_by_digest(base: HostedObjects) -> None:
+    pod = base.one("Deployment", f"{DMZ}/web")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert container["image"].startswith("registry.example/onestop-web@sha256:")
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
+    }  # fmt: skip
+    assert pod["securityContext"] == {"seccompProfile": {"type": "RuntimeDefault"}, "runAsNonRoot": True}
+    assert pod["automountServiceAccountToken"] is False
+    host, zone = pod["topologySpreadConstraints"]
+    assert (host["topologyKey"], host["whenUnsatisfiable"]) == ("kubernetes.io/hostname", "DoNotSchedule")
+    assert zone["topologyKey"] == "topology.kubernetes.io/zone"
+
+
+def test_a_namespace_may_open_no_door_of_its_own(base: HostedObjects) -> None:
+    for one in base.of("ResourceQuota"):
+        assert one["spec"]["hard"]["services.loadbalancers"] == one["spec"]["hard"]["services.nodeports"] == "0"
+
+
+def test_the_quota_holds_what_runs_at_most_and_a_roll_out(base: HostedObjects) -> None:
+    hard = base.one("ResourceQuota", f"{DMZ}/zone")["spec"]["hard"]
+    assert (hard["requests.cpu"], hard["requests.memory"], hard["pods"]) == ("2500m", "5120Mi", "5")
+    assert base.one("ResourceQuota", f"{DATABASE}/zone")["spec"]["hard"]["requests.storage"] == "600Gi"
+
+
+def test_pod_security_has_a_version_that_no_upgrade_moves(base: HostedObjects) -> None:
+    labels = base.one("Namespace", DMZ)["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+    assert labels["pod-security.kubernetes.io/enforce-version"] == "v1.31"
+    newer = replace(base_declaration(), ground=Ground(engines={"kubernetes": "1.35.2"}))
+    labels = hosted_objects(newer).one("Namespace", DMZ)["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce-version"] == "v1.35"
+
+
+def test_the_credentials_of_a_database_are_of_one_path_in_both_namespaces(base: HostedObjects) -> None:
+    there = base.one("ExternalSecret", f"{DATABASE}/db-access")["spec"]
+    here = base.one("ExternalSecret", f"{SERVER}/db-access")["spec"]
+    assert there == here
+    assert there["dataFrom"] == [{"extract": {"key": f"{DATABASE}/db"}}]
+    environment = base.one("Deployment", f"{SERVER}/app")["spec"]["template"]["spec"]["containers"][0]["env"]
+    values = {one["name"]: one.get("value", one.get("valueFrom")) for one in environment}
+    assert values == {
+        "DB_HOST": f"db-rw.{DATABASE}.svc", "DB_PORT": "5432",
+        "DB_USERNAME": {"secretKeyRef": {"name": "db-access", "key": "username"}},
+        "DB_PASSWORD": {"secretKeyRef": {"name": "db-access", "key": "password"}},
+    }  # fmt: skip
+
+
+def test_a_database_is_copied_by_the_plugin_alone(base: HostedObjects) -> None:
+    cluster = base.one("Cluster", f"{DATABASE}/db")["spec"]
+    assert "backup" not in cluster
+    (plugin,) = cluster["plugins"]
+    assert (plugin["name"], plugin["isWALArchiver"]) == ("barman-cloud.cloudnative-pg.io", True)
+    assert plugin["parameters"]["barmanObjectName"] == "db"
+    assert base.one("ScheduledBackup", f"{DATABASE}/db")["spec"]["method"] == "plugin"
+    store = base.one("ObjectStore", f"{DATABASE}/db")["spec"]["configuration"]
+    assert store["endpointURL"] == "https://10.84.0.30:443"
+    assert store["wal"]["encryption"] == store["data"]["encryption"] == "AES256"
+
+
+@pytest.mark.parametrize(
+    ("level", "rpo_s", "least", "instances", "synchronous"),
+    [(3, 300, 3, 3, False), (3, 0, 1, 3, True), (2, 0, 2, 2, True), (2, 0, 1, 1, False), (2, 300, 1, 1, False)],
+)
+def test_instances_and_synchronous_copies_of_a_database(
+    level: int, rpo_s: int, least: int, instances: int, synchronous: bool
+) -> None:
+    declared = with_system(base_declaration(), hosted_system(level=level, rpo_s=rpo_s))
+    components = changed_components(declared.components, lambda one: one.id == "db", least=least, most=least)
+    cluster = hosted_objects(replace(declared, components=components)).one("Cluster", f"{DATABASE}/db")["spec"]
+    assert cluster["instances"] == instances
+    assert ("synchronous" in cluster["postgresql"]) is synchronous
+
+
+@pytest.mark.parametrize(("level", "own"), [(2, False), (3, True)])
+def test_storage_is_the_systems_own_from_level_3(level: int, own: bool) -> None:
+    found = hosted_objects(with_system(base_declaration(), hosted_system(level=level)))
+    classes = [one for one in found.ground if one["kind"] == "StorageClass"]
+    assert [one["metadata"]["name"] for one in classes] == ([DATABASE] if own else [])
+    assert all(one["reclaimPolicy"] == "Retain" and one["parameters"] == {"type": "encrypted"} for one in classes)
+    storage = found.one("Cluster", f"{DATABASE}/db")["spec"]["storage"]
+    assert storage.get("storageClass") == (DATABASE if own else None)
+
+
+def gateway_declaration() -> CloudDeclaration:
+    """Return a system with a component of kind gateway that another network of the state reaches."""
+    gateway = Component(ONESTOP, "gw", "gateway", "dmz", "M", 2, 2, port=5500, health="", image="gateway")
+    system = hosted_system(exposure="wan", host="lgsp.example")
+    declared = with_system(base_declaration(), system)
+    flow = Flow(outside("tslcd"), component_end(ONESTOP, "gw"), 5500, "exchange")
+    return replace(declared, components=(*base_components()[1:], gateway), flows=(flow, *base_flows()[2:]))
+
+
+def test_a_gateway_gets_tls_passed_through_at_its_own_port() -> None:
+    found = hosted_objects(gateway_declaration())
+    assert found.names("TLSRoute") == [f"{DMZ}/gw"]
+    assert found.names("HTTPRoute") == found.names("Certificate") == []
+    (listener,) = found.one("ListenerSet", f"{DMZ}/gw")["spec"]["listeners"]
+    assert (listener["port"], listener["protocol"], listener["tls"]) == (5500, "TLS", {"mode": "Passthrough"})
+    assert f"{DMZ}/edge.wan-to-gw-5500-in" in declared_policies(found)
+    (gateway,) = (one for one in found.ground if one["kind"] == "Gateway")
+    assert gateway["metadata"]["name"] == "wan"
+    ranges = gateway["spec"]["infrastructure"]["annotations"]
+    assert list(ranges.values()) == ["10.255.0.0/16"]
+
+
+def test_a_listener_joins_the_gateway_of_its_exposure_from_labelled_namespaces_only(base: HostedObjects) -> None:
+    (gateway,) = (one for one in base.ground if one["kind"] == "Gateway")
+    allowed = gateway["spec"]["allowedListeners"]["namespaces"]["selector"]["matchLabels"]
+    assert allowed.items() <= base.one("Namespace", DMZ)["metadata"]["labels"].items()
+    assert not allowed.items() <= base.one("Namespace", SERVER)["metadata"]["labels"].items()
+    parent = base.one("ListenerSet", f"{DMZ}/web")["spec"]["parentRef"]
+    assert (parent["name"], parent["namespace"]) == ("internet", gateway["metadata"]["namespace"])
+
+
+def excepted(until: date | None) -> CloudDeclaration:
+    exception = PolicyException("pod-hardened", f"{ONESTOP}/web", "the vendor's image runs as root", "vn83-dit", until)
+    return replace(base_declaration(), exceptions=(exception,))
+
+
+def test_a_dated_exception_opens_pod_security_in_its_namespace_alone_and_says_so() -> None:
+    found = hosted_objects(excepted(date(2026, 12, 29)))
+    meta = found.one("Namespace", DMZ)["metadata"]
+    assert meta["labels"]["pod-security.kubernetes.io/enforce"] == "privileged"
+    assert meta["labels"]["pod-security.kubernetes.io/warn"] == "restricted"
+    assert meta["labels"]["motcua.org/exception"] == "pod-hardened"
+    assert meta["annotations"]["motcua.org/exception-until"] == "2026-12-29"
+    assert found.one("Namespace", SERVER)["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    pod = found.one("Deployment", f"{DMZ}/web")["spec"]["template"]["spec"]
+    assert "runAsNonRoot" not in pod["securityContext"]
+
+
+def test_an_exception_without_an_end_opens_nothing(base: HostedObjects) -> None:
+    assert hosted_objects(excepted(None)).hosted == base.hosted
+
+
+def test_secrets_are_references_and_no_value_is_in_any_object(base: HostedObjects) -> None:
+    assert base.of("Secret") == []
+    assert all("valueFrom" in one or "PASSWORD" not in one["name"] for one in environment_of(base))
+
+
+def environment_of(found: HostedObjects) -> list[Json]:
+    containers = (one["spec"]["template"]["spec"]["containers"][0] for one in found.of("Deployment"))
+    return [entry for container in containers for entry in container.get("env", ())]
+
+
+def test_a_peer_without_networks_is_a_fault_because_policies_name_no_hosts() -> None:
+    declared = base_declaration()
+    peers = {**declared.peers, "sms": replace(declared.peers["ngsp"], id="sms", cidrs=(), declared_at="cloud.toml:41")}
+    flow = Flow(component_end(ONESTOP, "app"), outside("sms"), 443, "messages")
+    with pytest.raises(ConfigError, match=r"cloud\.toml:41.*peer sms has no networks.*add its networks"):
+        hosted_objects(replace(declared, peers=peers, flows=(*declared.flows, flow)))
+
+
+def test_every_image_without_a_digest_is_named_at_once() -> None:
+    with pytest.raises(ConfigError) as raised:
+        hosted_objects(base_declaration(), image_digests={"onestop-web": "sha256:short"})
+    problems = [fault.problem for fault in raised.value.faults]
+    assert len(problems) == 3
+    assert any("'onestop-app' has no digest" in problem for problem in problems)
+    assert any("'sha256:short' is not a digest" in problem for problem in problems)
+
+
+def test_a_promise_that_the_ground_does_not_give_is_a_fault() -> None:
+    with pytest.raises(ConfigError) as raised:
+        hosted_objects(replace(base_declaration(), ground=Ground(storage_encrypted=False, control_planes=1)))
+    assert [fault.field for fault in raised.value.faults] == ["[ground] control_planes", "[ground] storage_encrypted"]
+
+
+def with_component(kind: str, zone: str, **more: Any) -> CloudDeclaration:  # noqa: ANN401 - fields of the dataclass
+    extra = Component(ONESTOP, "extra", kind, zone, "S", 1, 1, image="extra", **more)  # type: ignore[arg-type]
+    declared = base_declaration()
+    return replace(declared, components=(*declared.components, extra))
+
+
+def test_a_job_runs_every_night_at_its_own_minute() -> None:
+    job = hosted_objects(with_component("job", "server")).one("CronJob", f"{SERVER}/extra")["spec"]
+    kubernetes_validate.validate(
+        hosted_objects(with_component("job", "server")).one("CronJob", f"{SERVER}/extra"), "1.35", strict=True
+    )
+    minute, hour, *rest = job["schedule"].split()
+    assert (0 <= int(minute) < 60, hour, rest) == (True, "1", ["*", "*", "*"])
+    assert job["concurrencyPolicy"] == "Forbid"
+
+
+def test_a_cache_keeps_no_volume() -> None:
+    cache = hosted_objects(with_component("cache", "server", port=6379)).one("StatefulSet", f"{SERVER}/extra")
+    kubernetes_validate.validate(cache, "1.35", strict=True)
+    assert "volumeClaimTemplates" not in cache["spec"]
+
+
+def test_a_bucket_is_described_for_the_platform_and_runs_nothing() -> None:
+    found = hosted_objects(with_component("objects", "database", disk_gb=50))
+    claim = json.loads(found.one("ConfigMap", f"{DATABASE}/extra-bucket")["data"]["claim.json"])
+    assert claim["quotaGb"] == 50
+    assert found.names("Deployment") == hosted_objects(base_declaration()).names("Deployment")
+    assert f"{DATABASE}/extra-access" in found.names("ExternalSecret")
+
+
+def test_a_queue_needs_an_operator_of_the_platform() -> None:
+    declared = with_component("queue", "database", port=5671, disk_gb=10)
+    with pytest.raises(ConfigError, match="queue-operator"):
+        hosted_objects(declared)
+    found = hosted_objects(replace(declared, ground=Ground(engines={"rabbitmq-cluster-operator": "2.16"})))
+    assert found.names("RabbitmqCluster") == [f"{DATABASE}/extra"]
+
+
+def test_two_components_at_one_host_and_port_are_a_fault() -> None:
+    declared = with_component("web", "dmz", port=8090)
+    flow = Flow(outside("internet"), component_end(ONESTOP, "extra"), 8090, "a second door")
+    with pytest.raises(ConfigError, match=r"would both be at onestop\.example:443"):
+        hosted_objects(replace(declared, flows=(*declared.flows, flow)))
+
+
+def test_options_name_what_the_cluster_has() -> None:
+    options = cluster_options(base_declaration(), cluster_issuer="province")
+    assert options.cloud.cluster_issuer == "province"
+    found = hosted_objects(base_declaration(), cluster_issuer="province", edge_namespace="front")
+    assert found.one("Certificate", f"{DMZ}/web")["spec"]["issuerRef"]["name"] == "province"
+    assert found.one("ListenerSet", f"{DMZ}/web")["spec"]["parentRef"]["namespace"] == "front"
