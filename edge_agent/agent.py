@@ -25,6 +25,8 @@ from telemetry.errors import BrokerUnavailable
 from telemetry.mqtt.link import FAILED, NO_SUBSCRIBERS, TAKEN_OVER, Link, LinkSettings, Message
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from edge_agent.clock import ClockWatch
     from edge_agent.outbox import Outbox, OutboxRow
     from telemetry.core.figures.completeness import ClosedRanges
@@ -46,8 +48,16 @@ RECEIPT_TIMEOUT_MS = 600_000
 class RemoteHandler(Protocol):
     """Handles configuration and commands; called in the loop's thread, and must return quickly."""
 
-    def on_message(self, channel: str, payload: bytes, now: int, *, retained: bool = False) -> None:
-        """Accept a message of channel `config` or `command`; `now` is monotonic ms."""
+    def on_message(
+        self,
+        channel: str,
+        payload: bytes,
+        now: int,
+        *,
+        retained: bool = False,
+        properties: Mapping[str, str] | None = None,
+    ) -> None:
+        """Accept a message of channel `config` or `command` with its user properties; `now` is monotonic ms."""
 
     def step(self, now: int) -> int:
         """Do what is due; returns when to be called again at the latest (monotonic ms)."""
@@ -271,7 +281,9 @@ class Agent:
         channel = message.topic.rpartition("/")[2]
         if channel in {"config", "command"}:
             if self.remote is not None:
-                self.remote.on_message(channel, message.payload, self.environment.monotonic(), retained=message.retain)
+                now = self.environment.monotonic()
+                properties = message.user_properties
+                self.remote.on_message(channel, message.payload, now, retained=message.retain, properties=properties)
             return
         if channel == "state":
             state_message = presence.decode_presence(message.payload)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from edge_agent.delivery import DRAIN_ROWS_PER_S
+from telemetry.core.protocol.remote_signature import RemoteSigner, parse_signer
 from telemetry.errors import ConfigError, Fault
 from telemetry.mqtt.address import parse_broker_url
 from telemetry.source_settings import SOURCE_KINDS, find_conflicts, find_setting_faults, source_name
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 _KEYS = {
     "device", "centre", "kind", "every_ms", "mqtt", "mqtt_ca", "mqtt_cert", "mqtt_key", "outbox", "cap_mb",
-    "clock_hold_s", "drain_rows_per_s", "metrics_file", "metrics_port", "services", "source",
+    "clock_hold_s", "drain_rows_per_s", "metrics_file", "metrics_port", "services", "source", "signers",
 }  # fmt: skip
 _TEXT_KEYS = ("kind", "mqtt", "mqtt_ca", "mqtt_cert", "mqtt_key", "outbox", "metrics_file")
 _MINIMUMS = {"every_ms": 1_000, "cap_mb": 1, "clock_hold_s": 0, "drain_rows_per_s": 1, "metrics_port": 1}
@@ -68,6 +69,8 @@ class AgentConfig:
     services: tuple[str, ...] = ()
     """The services that the centre declares; the local HTTP source warns of others. Empty: not known."""
     sources: tuple[SourceConfig, ...] = ()
+    signers: tuple[RemoteSigner, ...] = ()
+    """Who may sign configurations and commands; without any, they need no signature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +183,7 @@ def _find_faults(file: _TomlFile) -> list[Fault]:
     if not isinstance(services, list) or not all(isinstance(s, str) and _ID_PATTERN.fullmatch(s) for s in services):
         problem, remedy = f"not a list of service ids: {services!r}", 'write it like ["land", "tax"]'
         faults.append(file.fault(("services",), problem, remedy))
-    faults += _find_broker_faults(file)
+    faults += _find_broker_faults(file) + _find_signer_faults(file)
     return faults + [
         file.fault((key,), f"not a text: {table[key]!r}", "write it in quotes")
         for key in _TEXT_KEYS
@@ -202,6 +205,20 @@ def _find_broker_faults(file: _TomlFile) -> list[Fault]:
     except ConfigError as error:
         return [file.fault(("mqtt",), fault.problem, fault.remedy) for fault in error.faults]
     return []
+
+
+def _find_signer_faults(file: _TomlFile) -> list[Fault]:
+    signers = file.values.get("signers", [])
+    remedy = 'write it like ["NAME KEY"], as `motcua device key NAME` prints it'
+    if not isinstance(signers, list) or not all(isinstance(text, str) for text in signers):
+        return [file.fault(("signers",), "not a list of texts", remedy)]
+    faults = []
+    for text in signers:
+        try:
+            parse_signer(text)
+        except ValueError as error:
+            faults.append(file.fault(("signers",), str(error), remedy))
+    return faults
 
 
 def _find_drop_in_faults(file: _TomlFile) -> list[Fault]:
@@ -275,6 +292,7 @@ def _build_config(file: _TomlFile, tables: list[_SourceTable], root: Path | None
         tls=(ca, cert, key),
         services=tuple(table.get("services", ())),
         sources=tuple(_build_source(source.values, root) for source in tables),
+        signers=tuple(parse_signer(text) for text in table.get("signers", ())),
         **{key: table[key] for key in _MINIMUMS if key in table},
     )
 

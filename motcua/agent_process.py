@@ -22,6 +22,7 @@ from edge_agent.outbox import Outbox
 from edge_agent.outbox.disk import RESERVE_BYTES
 from edge_agent.remote.controls import AgentControls
 from edge_agent.remote.remote_control import RemoteConfigFile, RemoteControl
+from edge_agent.remote.signature import SignatureCheck
 from edge_agent.sources import SourceContext
 from edge_agent.sources.state import DeviceState
 from edge_agent.sources.supervisor import Supervisor, event_subject
@@ -148,7 +149,8 @@ def _build_device(file: Path, agent_config: AgentConfig) -> DeviceRuntime:
     controls = AgentControls(agent_config, supervisor, context, lambda: agent)
     remote_file = agent_config.outbox.with_name(f"{agent_config.outbox.name}.remote.json")
     try:
-        remote = RemoteControl(controls, outbox, RemoteConfigFile(remote_file), system.wall_ms)
+        signatures = SignatureCheck(agent_config.centre, agent_config.device, agent_config.signers)
+        remote = RemoteControl(controls, outbox, RemoteConfigFile(remote_file), system.wall_ms, signatures)
     except OSError as error:
         raise MotcuaError(f"{remote_file}: {error}; make its folder writable") from error
     agent = Agent(settings, outbox, system.agent_environment(clock=clock), remote)

@@ -71,11 +71,18 @@ class CommandLog:
         """Return the text to store."""
         return msgspec.json.encode(self.records).decode()
 
-    def decide(self, payload: bytes, wall: int, *, retained: bool) -> CommandDecision | None:
-        """Return what to do, None for an invalid or repeated command. `wall` is Unix ms."""
+    def decide(
+        self, payload: bytes, wall: int, *, retained: bool, signature_refusal: str = ""
+    ) -> CommandDecision | None:
+        """Return what to do, None for an invalid or repeated command. `wall` is Unix ms.
+
+        `signature_refusal` says why its signature is refused; its id stays free for the command that is signed.
+        """
         command = _parse_command(payload)
         if command is None or command.id in self.records or command.id in self._refused_ids:
             return None
+        if signature_refusal:
+            return CommandDecision(command, "failed", signature_refusal)
         self._drop_expired(wall)
         refusal = _refusal_of(command, wall, len(self.records), retained=retained)
         if refusal is None:

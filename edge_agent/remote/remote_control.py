@@ -9,6 +9,7 @@ import os
 import sqlite3
 from collections import deque
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,13 +20,15 @@ from edge_agent.remote.rollout import DeviceFacts, Rollout, RolloutState, Transi
 from telemetry.core.protocol.events import AgentAlarm, CommandResult, ConfigResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from edge_agent.outbox import Outbox
     from edge_agent.remote.controls import AgentControls
     from edge_agent.remote.settings import RemoteSettings
+    from edge_agent.remote.signature import SignatureCheck
     from telemetry.core.protocol.events import CommandOutcome, Event
+    from telemetry.core.protocol.topics import TopicChannel
 
 _log = Logger(__name__)
 ANSWERED_CURSOR, COMMANDS_CURSOR = "remote:answered", "remote:commands"
@@ -35,6 +38,15 @@ RETRY_AFTER_MS = 5_000
 EXPIRY_POLL_MS = 60_000
 MAX_QUEUED_COMMANDS = 32
 """Commands that may wait for one step; no operator sends more, so older ones are dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class _RemoteMessage:
+    """A message that waits for the next step."""
+
+    payload: bytes
+    retained: bool
+    properties: Mapping[str, str] = field(default_factory=dict)
 
 
 class RemoteConfigFile:
@@ -80,14 +92,20 @@ class RemoteControl:
     """Handles one agent's remote configuration and commands; `wall` returns Unix ms."""
 
     def __init__(
-        self, controls: AgentControls, outbox: Outbox, file: RemoteConfigFile, wall: Callable[[], int]
+        self,
+        controls: AgentControls,
+        outbox: Outbox,
+        file: RemoteConfigFile,
+        wall: Callable[[], int],
+        signatures: SignatureCheck | None = None,
     ) -> None:
-        """Load the saved configuration. Raises OSError."""
+        """Load the saved configuration; without `signatures` nothing needs to be signed. Raises OSError."""
         self._controls, self._outbox, self._file, self._wall = controls, outbox, file, wall
         state, self._file_unreadable = file.load()
         self._rollout = Rollout(state)
-        self._offered_payload: bytes | None = None
-        self._queued_commands: deque[tuple[bytes, bool]] = deque(maxlen=MAX_QUEUED_COMMANDS)
+        self._signatures = signatures
+        self._offer: _RemoteMessage | None = None
+        self._queued_commands: deque[_RemoteMessage] = deque(maxlen=MAX_QUEUED_COMMANDS)
         self._command_log: CommandLog | None = None
         self._pending_answers: list[Event] = []
         self._probe_row: int | None = None
@@ -112,13 +130,28 @@ class RemoteControl:
         if self._rollout.state.committed is not None or transition is not None:
             self._apply_settings(settings)
 
-    def on_message(self, channel: str, payload: bytes, now: int, *, retained: bool = False) -> None:
+    def on_message(
+        self,
+        channel: str,
+        payload: bytes,
+        now: int,
+        *,
+        retained: bool = False,
+        properties: Mapping[str, str] | None = None,
+    ) -> None:
         """Queue a message for the next step; of configurations only the latest counts."""
         del now
+        message = _RemoteMessage(payload, retained, properties or {})
         if channel == "config":
-            self._offered_payload = payload
+            self._offer = message
         elif channel == "command":
-            self._queued_commands.append((payload, retained))
+            self._queued_commands.append(message)
+
+    def _signature_refusal(self, channel: TopicChannel, message: _RemoteMessage) -> str:
+        """Return why a message's signature is refused; empty when it is not."""
+        if self._signatures is None or not message.payload:
+            return ""
+        return self._signatures.refusal(channel, message.payload, message.properties)
 
     def step(self, now: int) -> int:
         """Do what is due; returns when to be called again at the latest (monotonic ms)."""
@@ -155,15 +188,17 @@ class RemoteControl:
 
     def _take_offer(self, now: int) -> None:
         """Process the document that waits, if any."""
-        if self._offered_payload is None:
+        offer = self._offer
+        if offer is None:
             return
         names = frozenset(self._controls.source_names())
-        facts = DeviceFacts(self._wall(), names, self._controls.outbox_size_mb())
-        transition = self._rollout.on_offer(self._offered_payload, facts)
+        refusal = self._signature_refusal("config", offer)
+        facts = DeviceFacts(self._wall(), names, self._controls.outbox_size_mb(), refusal)
+        transition = self._rollout.on_offer(offer.payload, facts)
         self._rollout.start_trial(now, self._controls.failing_sources())
         self._probe_row = None
         self._commit_transition(transition)
-        self._offered_payload = None
+        self._offer = None
 
     def _evaluate_trial(self, now: int) -> None:
         if self._probe_row is None:
@@ -198,8 +233,11 @@ class RemoteControl:
         command_log = self._load_command_log()
         self._flush_answers(command_log)
         while self._queued_commands:
-            payload, retained = self._queued_commands[0]
-            decision = command_log.decide(payload, self._wall(), retained=retained)
+            message = self._queued_commands[0]
+            refusal = self._signature_refusal("command", message)
+            decision = command_log.decide(
+                message.payload, self._wall(), retained=message.retained, signature_refusal=refusal
+            )
             if decision is not None:
                 self._handle_decision(command_log, decision)
                 self._flush_answers(command_log)

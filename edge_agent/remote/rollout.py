@@ -62,6 +62,8 @@ class DeviceFacts:
     wall: int
     sources: frozenset[str]
     outbox_size_mb: int
+    signature_refusal: str = ""
+    """Why the document's signature is refused, as a slug; empty when it is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,8 @@ class Rollout:
 def _check_applicable(document: ConfigDocument, facts: DeviceFacts, last_version: int) -> None:
     """Reject a valid document that cannot apply to this device. Raises ConfigRejected."""
     version, settings = document.version, document.settings
+    if facts.signature_refusal:
+        raise ConfigRejected(version, facts.signature_refusal, "the signature is refused")
     if version > last_version + MAX_VERSION_LEAP:
         detail = f"more than {MAX_VERSION_LEAP} ahead of {last_version}: it would use up the later ones"
         raise ConfigRejected(version, "version-too-far-ahead", detail)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from telemetry.core.calendar.calendar_values import MaintenancePlan
+    from telemetry.core.protocol.remote_signature import RemoteSigner
 
 __all__ = (
     "ALWAYS_OPEN",
@@ -387,6 +388,8 @@ class Inventory:
     coverage_floor: float = DEFAULT_COVERAGE_FLOOR
     """The least coverage, 0 to 1, with which a ratio is shown as a point; below it as a range."""
     open_data: OpenDataTerms = OpenDataTerms()
+    signers: tuple[RemoteSigner, ...] = ()
+    """Who may sign configurations and commands of devices; without any, these need no signature."""
     cloud: CloudDeclaration = field(default_factory=CloudDeclaration)
     """The systems that the province hosts itself, with all that is declared of them."""
     _by_centre: Mapping[str, tuple[Device, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)

@@ -21,6 +21,7 @@ from telemetry.inventory import build, kpi_files, published
 from telemetry.inventory.agent_config import render_agent, render_graph
 from telemetry.inventory.files import INVENTORY_FILES, InventoryFolder
 from telemetry.inventory.objectives import build_objectives
+from telemetry.inventory.signers import SIGNER_KEYS, SIGNERS_FILE, build_signers
 from telemetry.inventory.sources import SOURCES_FILE, build_sources
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ def _build_inventory(folder: InventoryFolder, *, simulated: bool) -> Inventory:
         open_data=province_settings.open_data,
         procedures=kpi_files.build_procedures(folder.read_csv("procedures.csv", kpi_files.PROCEDURE_KEYS)),
     )
+    inventory = replace(inventory, signers=build_signers(folder.read_csv(SIGNERS_FILE, SIGNER_KEYS)))
     inventory = _with_goals(folder, inventory)
     inventory = replace(inventory, objectives=build_objectives(folder.read_toml("objectives.toml"), inventory))
     inventory = replace(inventory, sources=build_sources(folder.read_toml(SOURCES_FILE), inventory))

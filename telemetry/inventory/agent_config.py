@@ -82,6 +82,8 @@ def render_agent(
     head += _key_lines(**keys, every_ms=device.every_ms, mqtt=mqtt, outbox=outbox or f"{device.id}.db")
     if services := inventory.centres[device.centre].services:
         head += f"services = [{', '.join(map(_quote, services))}]\n"
+    if inventory.signers:
+        head += f"signers = [{', '.join(_quote(signer.text) for signer in inventory.signers)}]\n"
     if files is not None:
         head += _key_lines(mqtt_ca=files.ca, mqtt_cert=files.cert, mqtt_key=files.key)
     tables = [_key_lines(kind=source.kind, **source.settings) for source in sources_of(inventory, device)]

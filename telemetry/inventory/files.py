@@ -44,8 +44,9 @@ INVENTORY_FILES = (
     "procedures.csv",
     "indices.csv",
     "commitments.csv",
+    "signers.csv",
 )
-OPTIONAL_FILES = frozenset({"sources.toml", "indices.csv", "commitments.csv"})
+OPTIONAL_FILES = frozenset({"sources.toml", "indices.csv", "commitments.csv", "signers.csv"})
 """Files that an inventory may leave out; the version of one without them is that of its other files."""
 
 

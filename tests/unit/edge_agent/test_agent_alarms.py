@@ -259,8 +259,10 @@ class Following:
     def __init__(self) -> None:
         self.told: list[tuple[str, bytes, bool]] = []
 
-    def on_message(self, channel: str, payload: bytes, now: int, *, retained: bool = False) -> None:
-        del now
+    def on_message(
+        self, channel: str, payload: bytes, now: int, *, retained: bool = False, properties: object = None
+    ) -> None:
+        del now, properties
         self.told.append((channel, payload, retained))
 
     def step(self, now: int) -> int:

@@ -109,7 +109,13 @@ def test_every_setting_of_the_server_has_its_default() -> None:
         "MOTCUA_OPERATORS": found.operators,
     }  # fmt: skip
     assert set(values) == set(SETTING_NAMES)
-    own = {"MOTCUA_CA_CERT": None, "MOTCUA_CA_KEY": None, "MOTCUA_INFLUX_TOKEN": None, "MOTCUA_INGEST_METRICS": None}
+    own = {
+        "MOTCUA_CA_CERT": None,
+        "MOTCUA_CA_KEY": None,
+        "MOTCUA_INFLUX_TOKEN": None,
+        "MOTCUA_INGEST_METRICS": None,
+        "MOTCUA_SIGNING_KEY": None,
+    }
     said = table("docs/reference/settings.md", "Of the server's roles and commands")
     assert {name: plain(cell) for name, cell in said.items()} == {n: written(v) for n, v in (values | own).items()}
 

@@ -1,0 +1,1 @@
+"""Operations on many devices: configurations and commands, in stages and on record. It must not run an agent."""
