@@ -13,6 +13,7 @@ TYPE_TOKENS = {
     "machine": "motcua:host:Machine",
     "cluster": "motcua:kubernetes:Cluster",
     "cloud": "motcua:openstack:Cloud",
+    "project": "motcua:openstack:Project",
 }
 """Type tokens never change: state refers to them. A renamed type gets an alias in TYPE_ALIASES for two releases."""
 PROTECTED_STAGES = ("stage", "prod")

@@ -1,0 +1,52 @@
+"""The whole of what OpenStack is asked for, in order of creation: every reference leads to an earlier resource. Pure.
+
+It must not ask the cloud what exists; names of what it has are in the settings.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from infra.targets.openstack.cloud.balancers import balancer_resources
+from infra.targets.openstack.cloud.checks import find_plan_faults, find_resource_faults
+from infra.targets.openstack.cloud.machines import machine_resources
+from infra.targets.openstack.cloud.networks import group_resources, network_resources, platform_resources
+from infra.targets.openstack.cloud.tenancy import agency_groups, tenancy_resources
+from telemetry.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from infra.plan.cloud.values import CloudPlan, SystemPlan
+    from infra.targets.openstack.cloud.values import CloudResource, CloudSettings
+
+
+def ground_resources(plan: CloudPlan, settings: CloudSettings) -> tuple[CloudResource, ...]:
+    """Return what lies below all systems: the platform's project, networks and router at each site."""
+    return _without_faults(platform_resources(plan, settings))
+
+
+def hosted_resources(plan: CloudPlan, settings: CloudSettings) -> tuple[CloudResource, ...]:
+    """Return everything of all hosted systems, but of those that no shared cloud may host.
+
+    Raises ConfigError with every fault for which the cloud would refuse it, before anything is sent.
+    """
+    if faults := find_plan_faults(plan):
+        raise ConfigError(faults)
+    systems = (one for system in plan.systems for one in system_resources(plan, system, settings))
+    return _without_faults((*agency_groups(plan), *systems))
+
+
+def _without_faults(resources: tuple[CloudResource, ...]) -> tuple[CloudResource, ...]:
+    if faults := find_resource_faults(resources):
+        raise ConfigError(faults)
+    return resources
+
+
+def system_resources(plan: CloudPlan, system: SystemPlan, settings: CloudSettings) -> Iterator[CloudResource]:
+    """Yield everything of one system: another system's row changes nothing of it but the sources that call it."""
+    yield from tenancy_resources(plan, system)
+    yield from network_resources(plan, system)
+    yield from group_resources(plan, system)
+    yield from machine_resources(plan, system, settings)
+    yield from balancer_resources(plan, system, settings)
