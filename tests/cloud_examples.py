@@ -166,3 +166,22 @@ def changed_components(
 ) -> tuple[Component, ...]:
     """Return the components with fields of the chosen ones changed."""
     return tuple(replace(one, **changes) if chosen(one) else one for one in components)
+
+
+def gateway_system(level: int = 3) -> CloudDeclaration:
+    """Return the base with the LGSP, whose gateway the one-stop system and the state's network call."""
+    lgsp = "vn83-lgsp"
+    base = with_system(
+        base_declaration(),
+        hosted_system(lgsp, serves="infrastructure", exposure="wan", host="lgsp.example", level=level),
+    )
+    return replace(
+        base,
+        components=(*base.components, Component(lgsp, "gw", "gateway", "dmz", "M", 2, 2, port=5500, image="gw")),
+        flows=(
+            *base.flows,
+            Flow(outside("tslcd"), component_end(lgsp, "gw"), 5500, "exchange"),
+            Flow(component_end(ONESTOP, "app"), component_end(lgsp, "gw"), 5500, "exchange"),
+        ),
+        lock=base_lock(ONESTOP, lgsp),
+    )

@@ -108,6 +108,17 @@ def influxd_program() -> str:
 
 
 @pytest.fixture(scope="session")
+def openstack_python() -> str:
+    """Return the Python of the environment with Keystone and Neutron, which `make openstack` makes."""
+    asked = subprocess.run(
+        [CHECKOUT / "scripts/openstack/build", "--path"], capture_output=True, text=True, check=False
+    )
+    if asked.returncode:
+        _absent("Keystone and Neutron are missing: run `make openstack` (a minute, once, 400 MB in ~/.cache/motcua)")
+    return asked.stdout.strip()
+
+
+@pytest.fixture(scope="session")
 def libatomic() -> None:
     """Skip (under CI: fail) where the browser driver's one system library is missing."""
     try:

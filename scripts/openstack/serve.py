@@ -26,8 +26,9 @@ key_repository = {folder}/fernet-keys
 key_repository = {folder}/credential-keys
 [identity]
 password_hash_rounds = 4
-[application_credential]
-user_limit = 200
+[cache]
+enabled = true
+backend = dogpile.cache.memory
 """
 NEUTRON_CONF = """\
 [DEFAULT]

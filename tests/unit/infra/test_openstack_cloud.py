@@ -26,6 +26,7 @@ from tests.cloud_examples import (
     base_flows,
     base_lock,
     component_end,
+    gateway_system,
     hosted_system,
     outside,
     with_system,
@@ -50,25 +51,6 @@ def resources_of(declaration: CloudDeclaration) -> tuple[CloudResource, ...]:
 
 def named(resources: tuple[CloudResource, ...], kind: str) -> dict[str, CloudResource]:
     return {one.name: one for one in resources if one.kind == kind}
-
-
-def gateway_system(level: int = 3) -> CloudDeclaration:
-    """Return the base with the LGSP, whose gateway the one-stop system and the state's network call."""
-    lgsp = "vn83-lgsp"
-    base = with_system(
-        base_declaration(),
-        hosted_system(lgsp, serves="infrastructure", exposure="wan", host="lgsp.example", level=level),
-    )
-    return replace(
-        base,
-        components=(*base.components, Component(lgsp, "gw", "gateway", "dmz", "M", 2, 2, port=5500, image="gw")),
-        flows=(
-            *base.flows,
-            Flow(outside("tslcd"), component_end(lgsp, "gw"), 5500, "exchange"),
-            Flow(component_end(ONESTOP, "app"), component_end(lgsp, "gw"), 5500, "exchange"),
-        ),
-        lock=base_lock(ONESTOP, lgsp),
-    )
 
 
 def test_vector_14_one_project_with_three_networks_three_groups_and_a_quota_of_the_sum_and_one_roll_out() -> None:
@@ -115,10 +97,10 @@ def test_roles_of_owner_and_operator_are_those_of_their_agencies_groups_and_no_n
         for name, one in named(found, "role-assignment").items()
     }
     assert roles[f"{PROJECT}/owner"] == (
-        CreatedReference("agency-group", "vn83-ubnd"), ExistingReference("role", "reader"),
+        CreatedReference("agency-group", "vn83-ubnd-prod"), ExistingReference("role", "reader"),
     )  # fmt: skip
     assert roles[f"{PROJECT}/operator"] == (
-        CreatedReference("agency-group", "vn83-dit"), ExistingReference("role", "member"),
+        CreatedReference("agency-group", "vn83-dit-prod"), ExistingReference("role", "member"),
     )  # fmt: skip
     names = {one.name for one in found if one.kind != "agency-group"}
     assert not any("ubnd" in name or "dit" in name for name in names)
@@ -130,7 +112,7 @@ def test_another_owner_changes_role_labels_and_no_name_address_or_data() -> None
     changed = {(one.kind, one.name) for one in set_of(after) ^ set_of(before)}
     kinds = {kind for kind, _ in changed}
     assert kinds == {"agency-group", "role-assignment", "project", "volume", "machine"}
-    for kind, name in changed - {("agency-group", "vn83-ubnd"), ("agency-group", "vn83-police")}:
+    for kind, name in changed - {("agency-group", "vn83-ubnd-prod"), ("agency-group", "vn83-police-prod")}:
         old, new = named(before, kind)[name].properties, named(after, kind)[name].properties
         different = {key for key in old if old[key] != new[key]}
         assert different <= {"group_id", "tags", "metadata"}

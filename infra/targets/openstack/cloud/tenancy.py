@@ -55,16 +55,20 @@ def components_with_machines(zone: ZonePlan) -> tuple[ComponentPlan, ...]:
     return tuple(one for one in zone.components if one.declared.kind != "objects")
 
 
+def agency_group_name(plan: CloudPlan, agency: str) -> str:
+    """Return the name of an agency's group: each stage has its own, since stages may share a cloud."""
+    return f"{agency}-{plan.stage}"
+
+
 def agency_groups(plan: CloudPlan) -> tuple[CloudResource, ...]:
     """Return the group of each agency that has a role in a project; who is in it, the agency's directory says."""
     agencies = {agency for system in plan.systems for agency in (system.declared.owner, system.declared.operator)}
-    return tuple(
-        CloudResource(
-            "agency-group", agency,
-            {"name": agency, "description": plan.declaration.agencies[agency].name_en}, lasting=True,
-        )
-        for agency in sorted(agencies & plan.declaration.agencies.keys())
-    )  # fmt: skip
+    groups = []
+    for agency in sorted(agencies & plan.declaration.agencies.keys()):
+        name = agency_group_name(plan, agency)
+        properties = {"name": name, "description": plan.declaration.agencies[agency].name_en}
+        groups.append(CloudResource("agency-group", name, properties, lasting=True))
+    return tuple(groups)
 
 
 def tenancy_resources(plan: CloudPlan, system: SystemPlan) -> Iterator[CloudResource]:
@@ -80,7 +84,7 @@ def tenancy_resources(plan: CloudPlan, system: SystemPlan) -> Iterator[CloudReso
     for purpose, agency, role in roles:
         if agency in plan.declaration.agencies:
             properties: dict[str, object] = {
-                "project_id": project, "group_id": CreatedReference("agency-group", agency),
+                "project_id": project, "group_id": CreatedReference("agency-group", agency_group_name(plan, agency)),
                 "role_id": ExistingReference("role", role),
             }  # fmt: skip
             yield CloudResource("role-assignment", f"{name}/{purpose}", properties, declared_at=at)
