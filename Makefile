@@ -7,7 +7,7 @@ ARGS ?=
 PARALLEL ?= -n 2 --dist loadfile --no-loadscope-reorder
 URL ?= http://127.0.0.1:8080
 
-.PHONY: help setup demo test servers quick check docs wheel bench chaos influxd openstack screenshot
+.PHONY: help setup demo test servers quick check docs wheel bench chaos influxd kube openstack screenshot
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ chaos: $(STAMP) ## 300 rounds of the fault matrix, kills during a replay, long p
 
 influxd: ## build InfluxDB 2.7 for the tests when none is on PATH (once, cached; needs Go, Rust, clang)
 	@scripts/influxd/build
+
+kube: ## build a Kubernetes API server for the tests (once, cached; needs Go 1.26)
+	@scripts/kube/build
 
 openstack: ## install Keystone and Neutron for tests/openstack (once, cached, in an environment of their own)
 	@scripts/openstack/build

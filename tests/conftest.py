@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
+    from tests.kube_server import KubeServer
+
 # Tests share the processor with others, so the time that an example takes says nothing.
 settings.register_profile("shared", deadline=None, max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
@@ -39,6 +41,7 @@ PACKAGES = {
     "amtool": "prometheus-alertmanager",
     "chromium": "chromium",
     "cloud-init": "cloud-init",
+    "etcd": "etcd-server",
     "mosquitto": "mosquitto",
     "nginx": "nginx",
     "prometheus-alertmanager": "prometheus-alertmanager",
@@ -116,6 +119,29 @@ def openstack_python() -> str:
     if asked.returncode:
         _absent("Keystone and Neutron are missing: run `make openstack` (a minute, once, 400 MB in ~/.cache/motcua)")
     return asked.stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def kube_folder() -> Path:
+    """Return the folder that `make kube` fills: `kube-apiserver`, and `crds/` with definitions of other projects."""
+    asked = subprocess.run([CHECKOUT / "scripts/kube/build", "--path"], capture_output=True, text=True, check=False)
+    if asked.returncode:
+        _absent("no Kubernetes API server: run `make kube` (needs Go 1.26)")
+    return Path(asked.stdout.strip())
+
+
+@pytest.fixture(scope="session")
+def kube_server(
+    kube_folder: Path, require: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[KubeServer]:
+    """Return a Kubernetes API server, one for all tests of this process."""
+    from tests.kube_server import KubeServer
+
+    server = KubeServer(require("etcd"), kube_folder, tmp_path_factory.mktemp("kubernetes"))
+    try:
+        yield server.start()
+    finally:
+        server.end()
 
 
 @pytest.fixture(scope="session")
