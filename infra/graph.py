@@ -1,4 +1,4 @@
-"""Renders a plan as a Mermaid chart: workloads, allowed connections, tokens and their buckets. Pure."""
+"""Renders plans as Mermaid charts: a stack's workloads and buckets, the hosted systems and their connections. Pure."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from infra.plan import StackPlan
+    from infra.plan.cloud.values import CloudPlan, ComponentPlan, Endpoint, SystemPlan
     from infra.plan.values import TokenPlan, Workload
 
 
@@ -85,3 +86,49 @@ def _actions_by_bucket(token: TokenPlan) -> dict[str, list[str]]:
     for permission in token.permissions:
         actions.setdefault(permission.bucket, []).append(permission.action)
     return actions
+
+
+def render_cloud_mermaid(plan: CloudPlan) -> str:
+    """Return the chart of the hosted systems: a subgraph per system and zone, an arrow per declared connection."""
+    lines = [
+        "flowchart LR",
+        *(line for system in plan.systems for line in _system_subgraph(system)),
+        *_outer_nodes(plan),
+        *(
+            f"  {_end_id(one.source)} -->|{_quote(f'{one.port}: {one.why}' if one.why else str(one.port))}| "
+            f"{_end_id(one.target)}"
+            for one in plan.connections
+        ),
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _system_subgraph(system: SystemPlan) -> Iterator[str]:
+    title = f"{system.id}, level {system.declared.level}"
+    yield f"  subgraph {_node_id('system', system.id)} [{_quote(title)}]"
+    for zone in system.zones:
+        yield f"    subgraph {_node_id('zone', zone.namespace)} [{_quote(zone.zone)}]"
+        for component in zone.components:
+            yield f"      {_node_id('run', component.declared.path)}{_component_shape(component)}"
+        yield "    end"
+    yield "  end"
+
+
+def _component_shape(component: ComponentPlan) -> str:
+    declared = component.declared
+    count = f"{declared.least}" if declared.least == declared.most else f"{declared.least} to {declared.most}"
+    disk = f", {declared.disk_gb} GB" if declared.disk_gb else ""
+    label = _quote(f"{declared.id} ({declared.kind}): {count} × {declared.size}{disk}")
+    return f"[({label})]" if declared.kind in {"database", "objects"} else f"[{label}]"
+
+
+def _outer_nodes(plan: CloudPlan) -> Iterator[str]:
+    ends = {end for one in plan.connections for end in (one.source, one.target) if end.kind != "component"}
+    for end in sorted(ends):
+        yield f"  {_end_id(end)}([{_quote(str(end))}])"
+
+
+def _end_id(end: Endpoint) -> str:
+    return _node_id(
+        "run" if end.kind == "component" else end.kind, f"{end.system}/{end.name}" if end.system else end.name
+    )

@@ -17,6 +17,7 @@ from motcua.cli import (
     StoreOption,
     backtest,
     ca,
+    cloud,
     device,
     drift,
     inventory,
@@ -44,6 +45,7 @@ app.command("report")(report.report)
 app.command("replay")(replay.replay)
 app.add_typer(backtest.app, name="backtest")
 app.add_typer(ca.app, name="ca")
+app.add_typer(cloud.app, name="cloud")
 app.add_typer(device.app, name="device")
 app.add_typer(rotation.app, name="rotation")
 err = Console(stderr=True)

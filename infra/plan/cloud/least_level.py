@@ -46,40 +46,52 @@ def _criteria_met(system: HostedSystem) -> Iterator[LevelReason]:
             "là hạ tầng dùng chung cho các cơ quan của một tỉnh",
             "is infrastructure that serves the agencies of a province",
         )
-    yield from _personal_data_criteria(system)
-    if system.serves == "internal" and system.data == "public":
+    if system.serves == "control":
         yield LevelReason(
+            3, "331 Art. 13.4", "điều khiển, vận hành công trình xây dựng", "controls and operates construction works"
+        )
+    if system.serves == "public":
+        yield _online_service_criterion(system)
+    elif system.serves != "infrastructure":
+        yield _own_use_criterion(system)
+
+
+def _own_use_criterion(system: HostedSystem) -> LevelReason:
+    """Return the criterion of systems for an agency's own use, or of no other kind."""
+    is_internal = system.serves == "internal"
+    if system.data == "public":
+        return LevelReason(
             1,
-            "331 Art. 11.1",
-            "phục vụ nội bộ, chỉ xử lý thông tin công cộng",
-            "serves its own agency and has public information only",
+            "331 Art. 11.1" if is_internal else "331 Art. 11.2",
+            "chỉ xử lý thông tin công cộng",
+            "has public information only",
         )
-    elif system.serves != "public":
-        yield LevelReason(
-            2,
-            "331 Art. 12.1",
-            "xử lý thông tin riêng, thông tin cá nhân của cơ quan",
-            "handles private or personal information of an agency",
-        )
+    return LevelReason(
+        2,
+        "331 Art. 12.1" if is_internal else "331 Art. 12.4",
+        "xử lý thông tin riêng hoặc thông tin cá nhân của người sử dụng",
+        "has private information, or personal information of its users",
+    )
 
 
-def _personal_data_criteria(system: HostedSystem) -> Iterator[LevelReason]:
-    """Yield the criteria of systems that serve people: by the number of persons whose data they have."""
-    if system.serves != "public":
-        return
-    limit = {"personal": BASIC_SUBJECTS, "sensitive": SENSITIVE_SUBJECTS}.get(system.data)
-    kind_vi, kind_en = ("nhạy cảm", "sensitive") if system.data == "sensitive" else ("cơ bản", "basic")
-    if limit is not None and system.subjects >= limit:
-        yield LevelReason(
-            3,
-            "331 Art. 13.2.c",
-            f"xử lý dữ liệu cá nhân {kind_vi} của từ {limit:,} người trở lên".replace(",", "."),
-            f"has {kind_en} personal data of {limit:,} persons or more",
-        )
-    else:
-        yield LevelReason(
+def _online_service_criterion(system: HostedSystem) -> LevelReason:
+    """Return the criterion of systems that serve people and enterprises: by the number of persons in their data."""
+    if system.data == "public":
+        return LevelReason(
             2,
-            "331 Art. 12.2.b",
+            "331 Art. 12.2.a",
             "cung cấp dịch vụ trực tuyến cho người dân, doanh nghiệp",
             "serves people and enterprises online",
         )
+    is_sensitive = system.data == "sensitive"
+    limit = SENSITIVE_SUBJECTS if is_sensitive else BASIC_SUBJECTS
+    kind_vi, kind_en = ("nhạy cảm", "sensitive") if is_sensitive else ("cơ bản", "basic")
+    is_above = system.subjects >= limit
+    count_vi = f"{'từ' if is_above else 'dưới'} {limit:,} người{' trở lên' if is_above else ''}".replace(",", ".")
+    count_en = f"{limit:,} persons or more" if is_above else f"fewer than {limit:,} persons"
+    return LevelReason(
+        3 if is_above else 2,
+        "331 Art. 13.2.c" if is_above else "331 Art. 12.2.b",
+        f"dịch vụ trực tuyến có dữ liệu cá nhân {kind_vi} của {count_vi}",
+        f"serves people online with {kind_en} personal data of {count_en}",
+    )

@@ -49,8 +49,8 @@ def policy_name(source: Endpoint, target: Endpoint, port: str, way: str) -> str:
     An end of another system, outside or of the platform has a dot, which no id has; a dash inside of an id cannot
     move the boundary between the ends unseen: then the name ends with a digest.
     """
-    within = source.system == target.system
-    ends = [_end_name(end, with_system=not within) for end in (source, target)]
+    across = source.kind == target.kind == "component" and source.system != target.system
+    ends = [_end_name(end, with_system=across) for end in (source, target)]
     joined = "-to-".join(ends)
     if len(re.findall("(?=-to-)", joined)) > 1:
         digest = sha256("\0".join(ends).encode()).hexdigest()[:DIGEST_CHARACTERS]

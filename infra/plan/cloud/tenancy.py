@@ -5,7 +5,6 @@ It must not check rules; a system that no shared cloud may host is set apart, so
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING
 
 from infra.plan.cloud.connections import declared_connections
@@ -13,6 +12,8 @@ from infra.plan.cloud.least_level import level_reasons, refusal_clause
 from infra.plan.cloud.names import component_labels, project_name, system_labels, zone_name
 from infra.plan.cloud.platform_connections import platform_connections
 from infra.plan.cloud.values import CloudPlan, ComponentPlan, SystemPlan, ZonePlan, ZoneQuota
+from telemetry.core.cloud import address_slots
+from telemetry.core.cloud.address_slots import slot_count
 from telemetry.core.cloud.values import ComponentSize
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from telemetry.core.cloud.values import CloudDeclaration, Component, ComponentZone, HostedSystem, LockEntry
 
 ZONE_ORDER: tuple[ComponentZone, ...] = ("dmz", "server", "database")
-SLOT_PREFIX = 24
-"""The network of one system in a zone: 256 addresses."""
 LEAST_DATABASE_INSTANCES = 3
 """Instances of a database from level 3 (TCVN 14423 5.12.2.2 a)."""
 _UNKNOWN_SIZE = ComponentSize("", 0, 0)
@@ -80,7 +79,8 @@ def first_id(declaration: CloudDeclaration, system: HostedSystem) -> str:
             for entry in declaration.lock
         ):
             return ident
-    return system.id
+    locked = {entry.system for entry in declaration.lock}
+    return next((ident for ident in (*system.was, system.id) if ident in locked), system.id)
 
 
 def lock_entry(declaration: CloudDeclaration, system: HostedSystem, zone: ComponentZone) -> LockEntry | None:
@@ -93,15 +93,11 @@ def lock_entry(declaration: CloudDeclaration, system: HostedSystem, zone: Compon
 
 
 def slot_network(declaration: CloudDeclaration, zone: str, site: str, slot: int) -> str:
-    """Return the network of a slot, empty without a slot, a network of the zone at the site, or room in it."""
+    """Return the network of a slot, empty without a slot (0), a network of the zone at the site, or room in it."""
     declared = next((one for one in declaration.zone_networks if (one.zone, one.site) == (zone, site)), None)
     if declared is None or slot < 1:
         return ""
-    network = ipaddress.ip_network(declared.cidr)
-    if network.prefixlen > SLOT_PREFIX or slot >= 2 ** (SLOT_PREFIX - network.prefixlen):
-        return ""
-    first = int(network.network_address) + (slot << (32 - SLOT_PREFIX))
-    return f"{ipaddress.IPv4Address(first)}/{SLOT_PREFIX}"
+    return address_slots.slot_network(declared.cidr, slot) if slot < slot_count(declared.cidr) else ""
 
 
 def _plan_system(declaration: CloudDeclaration, system: HostedSystem, province: str, stage: str) -> SystemPlan:

@@ -59,7 +59,10 @@ class ComponentPlan:
 
 @dataclass(frozen=True, slots=True)
 class ZonePlan:
-    """One zone of one system: the namespace or network that never changes its name, its address slot and network."""
+    """One zone of one system: the namespace or network that never changes its name, its address slot and network.
+
+    Without an entry in `cloud.lock` the slot is 0, which is the platform's own, and the network is empty.
+    """
 
     system: str
     zone: ComponentZone

@@ -28,7 +28,9 @@ PeerKind = Literal["internet", "office", "wireless", "wan", "partner"]
 FlowEndKind = Literal["component", "outside", "platform"]
 SiteKind = Literal["main", "spare", "backup"]
 ProviderKind = Literal["agency", "enterprise"]
-PlatformName = Literal["dns", "time", "logs", "identity", "registry", "secrets", "metrics", "backup", "gateway"]
+PlatformName = Literal[
+    "dns", "time", "logs", "identity", "registry", "secrets", "metrics", "backup", "gateway", "proxy"
+]
 ProtectionName = Literal["waf", "ddos", "ips", "dbf", "edr", "siem", "vpn", "pam"]
 BackupMedium = Literal["block", "objects", "tape"]
 DATA_ZONE_KINDS: frozenset[ComponentKind] = frozenset({"database", "objects", "queue"})

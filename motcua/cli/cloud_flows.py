@@ -1,0 +1,101 @@
+"""`motcua cloud flows`: the allowed connections of hosted systems, and the matrix of zones. It must not judge rules."""
+
+from __future__ import annotations
+
+import json as json_text
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from motcua.cloud_plan import NOTHING_HOSTED, FolderArgument, JsonOption, StageOption, open_cloud_plan
+
+if TYPE_CHECKING:
+    from infra.plan.cloud import CloudPlan
+    from infra.plan.cloud.values import AllowedConnection
+
+SOURCES = ("internet", "office", "wireless", "wan", "partner", "edge", "dmz", "server", "database", "manage")
+TARGETS = ("edge", "dmz", "server", "database", "manage", "internet", "wan", "partner")
+
+
+def flows(
+    folder: FolderArgument = None,
+    stage: StageOption = "prod",
+    platform: Annotated[bool, typer.Option("--platform", help="Also list what every system needs.")] = False,
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="Print a Mermaid chart instead of tables.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """List the connections that follow from flows.csv, and what the zones forbid. It opens nothing."""
+    plan = open_cloud_plan(folder, stage)
+    connections = (*plan.connections, *(plan.platform_connections if platform else ()))
+    if mermaid:
+        from infra.graph import render_cloud_mermaid
+
+        print(render_cloud_mermaid(plan), end="")
+        return
+    if json:
+        print(json_text.dumps([connection_row(plan, one) for one in connections], indent=2, ensure_ascii=False))
+        return
+    console = Console()
+    if not plan.systems:
+        console.print(NOTHING_HOSTED)
+        return
+    console.print(matrix_table(plan))
+    console.print("a number: that many declared connections; ·: may be declared; –: closed", style="dim")
+    console.print(connection_table(plan, connections))
+
+
+def connection_row(plan: CloudPlan, connection: AllowedConnection) -> dict[str, Any]:
+    """Return a connection for JSON, with what the matrix says of it."""
+    from infra.plan.cloud.zones import network_of, zone_breach
+
+    breach = zone_breach(plan, connection)
+    return {
+        "from": str(connection.source),
+        "from_zone": network_of(connection.source),
+        "to": str(connection.target),
+        "to_zone": network_of(connection.target),
+        "port": connection.port,
+        "protocol": connection.protocol,
+        "tls": connection.tls,
+        "origin": connection.origin,
+        "why": connection.why,
+        "declared_at": connection.declared_at,
+        "breach": None if breach is None else {"rule": breach.rule, "clause": breach.clause, "problem": breach.problem},
+    }
+
+
+def matrix_table(plan: CloudPlan) -> Table:
+    """Return the matrix: what is closed, and how many declared connections each open cell has."""
+    from infra.plan.cloud.zones import MATRIX, network_of
+
+    counts = Counter((str(network_of(one.source)), str(network_of(one.target))) for one in plan.connections)
+    open_cells = {(str(source), str(target)) for source, target in MATRIX}
+    table = Table("from ↓", *TARGETS, box=box.SIMPLE, collapse_padding=True, pad_edge=False)
+    for source in SOURCES:
+        cells = [_cell(counts[source, target], (source, target) in open_cells) for target in TARGETS]
+        table.add_row(source, *cells)
+    return table
+
+
+def _cell(count: int, is_open: bool) -> str:
+    if count:
+        return str(count) if is_open else f"[red]{count} ✗[/red]"
+    return "·" if is_open else "–"
+
+
+def connection_table(plan: CloudPlan, connections: tuple[AllowedConnection, ...]) -> Table:
+    """Return the connections with their zones; one that the matrix forbids has its clause."""
+    table = Table(
+        "From", "To", "Port", "Zones", "Why", "Forbidden by", box=box.SIMPLE, collapse_padding=True, pad_edge=False
+    )
+    for one in connections:
+        row = connection_row(plan, one)
+        breach, port = row["breach"], f"{one.port}" if one.protocol == "TCP" else f"{one.port} {one.protocol}"
+        why = one.why if one.tls or one.protocol == "UDP" else f"{one.why} (no TLS)"
+        zones = f"{row['from_zone']} → {row['to_zone']}"
+        table.add_row(row["from"], row["to"], port, zones, why, f"[red]{breach['clause']}[/red]" if breach else "")
+    return table

@@ -1,0 +1,75 @@
+"""`motcua cloud size`: how much the hosted systems may use, by system, agency and site. It must not compute."""
+
+from __future__ import annotations
+
+import json as json_text
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from motcua.cloud_plan import NOTHING_HOSTED, FolderArgument, JsonOption, StageOption, open_cloud_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from infra.plan.cloud.sizes import HostLoss, SizeRow
+
+TITLES = {"system": "By system", "agency": "By owner", "site": "By site", "all": "All"}
+
+
+def size(folder: FolderArgument = None, stage: StageOption = "prod", json: JsonOption = False) -> None:
+    """Show processor, memory, disk, copies and logs of the hosted systems; what the quotas leave; what a host takes."""
+    from infra.plan.cloud.sizes import host_losses, size_rows
+
+    plan = open_cloud_plan(folder, stage)
+    rows, losses = size_rows(plan), host_losses(plan)
+    if json:
+        document = {"rows": [asdict(row) for row in rows], "host_losses": [asdict(loss) for loss in losses]}
+        print(json_text.dumps(document, indent=2, ensure_ascii=False))
+        return
+    console, prices, logs = Console(), plan.declaration.prices, plan.declaration.logs
+    if not plan.systems:
+        console.print(NOTHING_HOSTED)
+        return
+    for group, title in TITLES.items():
+        grouped = [row for row in rows if row.group == group]
+        console.print(size_table(title, grouped, prices.currency if prices else ""))
+    if logs is not None:
+        total = sum(row.log_gb for row in rows if row.group == "all")
+        console.print(f"Logs of {logs.keep_days} days: {total:,.1f} GB of {logs.disk_gb:,} GB declared")
+    console.print(loss_table(losses))
+
+
+def size_table(title: str, rows: Sequence[SizeRow], currency: str) -> Table:
+    """Return a table of sizes; without prices it has no price column."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, collapse_padding=True, pad_edge=False)
+    table.add_column("Id")
+    names = ("Instances", "Cores", "Memory GB", "Disk GB", "Copies GB", "Log GB", "Cores left", "Memory left GB")
+    for name in (*names, *([f"{currency} a month"] if currency else [])):
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(
+            row.id, f"{row.instances:,}", f"{row.cpu_millicores / 1000:,.1f}", f"{row.memory_mb / 1024:,.1f}",
+            f"{row.disk_gb:,}", f"{row.copies_gb:,}", f"{row.log_gb:,.1f}",
+            f"{row.left_cpu_millicores / 1000:,.1f}", f"{row.left_memory_mb / 1024:,.1f}",
+            *([f"{row.price:,}"] if row.price is not None else []),
+        )  # fmt: skip
+    return table
+
+
+def loss_table(losses: Sequence[HostLoss]) -> Table:
+    """Return what must start elsewhere when one host is lost, and what runs nowhere until then."""
+    table = Table(
+        title="If one host is lost", title_justify="left", box=box.SIMPLE, collapse_padding=True, pad_edge=False
+    )
+    table.add_column("System")
+    table.add_column("Cores", justify="right")
+    table.add_column("Memory GB", justify="right")
+    table.add_column("Stops until it starts elsewhere")
+    for loss in losses:
+        stopped = ", ".join(loss.stopped) or "nothing"
+        table.add_row(loss.system, f"{loss.cpu_millicores / 1000:,.1f}", f"{loss.memory_mb / 1024:,.1f}", stopped)
+    return table
