@@ -17,6 +17,7 @@ from infra.config.stack_file import EngineConfig, load_declarations, read_engine
 from infra.input_check import find_input_faults
 from infra.inventory_changes import change_outputs
 from infra.plan import build_plan
+from infra.plan.cloud import build_cloud_plan
 from infra.policy.rules import check_plan
 from infra.targets.kubernetes.manifests import find_option_faults
 from infra.targets.shared import root_inputs
@@ -44,14 +45,31 @@ def deploy_stack() -> None:
     earlier = read_earlier_outputs()
     try:
         options, inventory = load_declarations(config, root)
+        if options.cloud.part != "motcua":
+            export_outputs(deploy_cloud_part(options, inventory, today))
+            return
         plan = build_plan(inventory, options, today, provisioned_files(inventory))
         check_plan_and_inputs(plan, options, today, config, root)
         secrets = {name: pulumi.Output.secret(value) for name, value in config.secrets.items()}
         outputs = deploy_target(plan, options, inventory, root, secrets)
     except (ConfigError, InventoryError) as error:
         raise pulumi.RunError("\n" + "\n".join(str(config.locate(fault)) for fault in error.faults)) from None
-    for name, value in {**outputs, **change_outputs(inventory, earlier)}.items():
+    export_outputs({**outputs, **change_outputs(inventory, earlier)})
+
+
+def export_outputs(outputs: Mapping[str, pulumi.Input[object]]) -> None:
+    """Export every output of the stack."""
+    for name, value in outputs.items():
         pulumi.export(name, value)
+
+
+def deploy_cloud_part(options: StackOptions, inventory: Inventory, today: date) -> Mapping[str, pulumi.Input[object]]:
+    """Deploy the ground or the hosted systems; returns the outputs. Raises ConfigError with every fault."""
+    from infra.targets.kubernetes.cloud.deploy import deploy_cloud  # noqa: PLC0415
+
+    day = options.today or today
+    plan = build_cloud_plan(inventory.cloud, province=inventory.province, stage=options.stage, today=day)
+    return deploy_cloud(plan, options)
 
 
 def end_quietly_on_interrupt() -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from telemetry.core.inventory import Inventory
 
 BUILT_IN = "built-in defaults"
+CLOUD_FILES = ("Pulumi.ground.yaml", "Pulumi.hosted.yaml")
+"""The shipped stack files of the province's cloud: they have no plan of Motcua's own stack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +42,9 @@ class OpenedStack:
 
 
 def shipped_files() -> list[Path]:
-    """Return the stack files shipped with the program."""
+    """Return the stack files of Motcua's own stack that are shipped with the program."""
     folder = Path(str(resources.files("infra") / "stacks"))
-    return sorted(folder.glob("Pulumi.*.yaml"))
+    return [path for path in sorted(folder.glob("Pulumi.*.yaml")) if path.name not in CLOUD_FILES]
 
 
 def open_stacks(files: Sequence[Path], folder: Path | None, today: date) -> list[OpenedStack]:
@@ -157,7 +159,7 @@ def kubernetes_files(stack: OpenedStack) -> Mapping[str, str]:
 
     Raises ConfigError, InventoryError.
     """
-    if stack.options.target != "kubernetes":
+    if stack.options.target != "kubernetes" or stack.options.cloud.part != "motcua":
         return {}
     from infra.targets.kubernetes.kustomize import kustomize_files
     from telemetry.inventory.files import bundle_files

@@ -64,6 +64,6 @@ def object_path(manifest: Json) -> str:
 
 def hosted_objects(declaration: CloudDeclaration, *, stage: str = "prod", **cloud: Any) -> HostedObjects:  # noqa: ANN401
     """Return the objects of a declaration."""
-    plan = build_cloud_plan(declaration, province="83", stage=stage, today=TODAY)
+    plan = build_cloud_plan(declaration, province="vn83", stage=stage, today=TODAY)
     options = cluster_options(declaration, stage=stage, **cloud)
     return HostedObjects(plan, ground_manifests(plan, options), hosted_manifests(plan, options))

@@ -28,6 +28,8 @@ STACKS = sorted((ROOT / "infra/stacks").glob("Pulumi.*.yaml"))
 SHIPPED = ROOT / "infra/stacks/Pulumi.kubernetes.yaml"
 DAY = date(2026, 6, 1)
 Json = dict[str, Any]
+GATEWAY_API = "gateway.networking.k8s.io/v1"
+"""The version of kinds that are not the cluster's own, so that it publishes no schema of them."""
 WORKLOADS = ("Deployment", "StatefulSet", "CronJob")
 
 
@@ -61,6 +63,10 @@ class Stack:
 
     def names(self, kind: str) -> set[str]:
         return {one["metadata"]["name"] for one in self.of(kind)}
+
+    def built_in(self) -> list[Json]:
+        """Return the objects of the cluster's own kinds."""
+        return [one for one in self.objects if one["apiVersion"] != GATEWAY_API]
 
     def templates(self) -> Iterator[tuple[str, Json]]:
         """Yield (workload, pod template)."""

@@ -14,6 +14,7 @@ TYPE_TOKENS = {
     "cluster": "motcua:kubernetes:Cluster",
     "cloud": "motcua:openstack:Cloud",
     "project": "motcua:openstack:Project",
+    "cloud-part": "motcua:cloud:Part",
 }
 """Type tokens never change: state refers to them. A renamed type gets an alias in TYPE_ALIASES for two releases."""
 PROTECTED_STAGES = ("stage", "prod")

@@ -40,6 +40,10 @@ REMOVED: Mapping[str, tuple[str, str]] = {
 MIN_RAW_DAYS = 30
 STAGES_WITH_OWN_ROOT: frozenset[Stage] = frozenset({"prod"})
 """The stages whose root authority is the operator's; in the others each authority gets a root created for it."""
+_SOURCES_OF_A_ROUTE = (
+    "is for an ingress controller, and a route of a gateway names no sources; take it out and name a gateway that only "
+    "these networks reach (gatewayName), or write exposure: ingress"
+)
 _LABEL_PATTERN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _HOST_PATTERN = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
@@ -183,7 +187,10 @@ class LocalOptions(_OptionsSection):
 
 
 class KubernetesOptions(_OptionsSection):
-    """A cluster: its images, its addresses, how far ingest scales."""
+    """A cluster: its images, its addresses, how far ingest scales.
+
+    `exposure`: people reach the API through a gateway of the Gateway API, or through an ingress controller.
+    """
 
     namespace: DnsLabel = "motcua"
     context: SingleLineText = ""
@@ -195,6 +202,12 @@ class KubernetesOptions(_OptionsSection):
     ingest_most: StrictInt = Field(default=4, ge=1, le=50)
     device_sources: tuple[IpNetwork, ...] = ()
     api_sources: tuple[IpNetwork, ...] = ()
+    exposure: Literal["gateway", "ingress"] = "gateway"
+    gateway_namespace: DnsLabel = "edge"
+    gateway_name: DnsLabel = "internet"
+    gateway_section: SingleLineText = ""
+    gateway_pods_namespace: DnsLabel = "envoy-gateway-system"
+    ingress_namespace: DnsLabel = "ingress-nginx"
     influx_reachable: bool = False
 
 
@@ -213,7 +226,6 @@ class CloudOptions(_OptionsSection):
     secret_store: SingleLineText = "motcua"  # noqa: S105 - the name of a ClusterSecretStore
     storage_provisioner: SingleLineText = "cinder.csi.openstack.org"
     storage_parameters: dict[str, str] = Field(default_factory=lambda: {"type": "encrypted"})
-    database_operator_namespace: DnsLabel = "cnpg-system"
     copy_operator_namespace: DnsLabel = "velero"
     api_server_networks: tuple[IpNetwork, ...] = ()
 
@@ -258,8 +270,9 @@ class StackOptions(_OptionsSection):
 def _cross_field_faults(options: StackOptions) -> list[tuple[str, str]]:
     """Return faults of options that contradict each other: the field, and the problem with its remedy."""
     influx, pki, cluster, cloud = options.influx, options.pki, options.kubernetes, options.openstack
+    own_stack = options.cloud.part == "motcua"
     prod = options.stage == "prod"
-    rootless = options.stage in STAGES_WITH_OWN_ROOT and not pki.root_certificate
+    rootless = own_stack and options.stage in STAGES_WITH_OWN_ROOT and not pki.root_certificate
     rules = (
         *_minimum_retention_faults(influx),
         (pki.overlap_days * 2 > pki.certificate_days,
@@ -269,10 +282,14 @@ def _cross_field_faults(options: StackOptions) -> list[tuple[str, str]]:
         (cluster.ingest_least > cluster.ingest_most, "kubernetes.ingestLeast", "is above ingestMost; lower it"),
         (rootless, "pki.rootCertificate",
          f"is missing; in stage {options.stage} the root is yours: `motcua ca root`, then keep it offline"),
-        (options.target == "kubernetes" and prod and not cluster.device_sources,
+        (own_stack and options.target == "kubernetes" and prod and not cluster.device_sources,
          "kubernetes.deviceSources", "is empty; name the networks that devices come from"),
+        (options.target == "kubernetes" and cluster.exposure == "gateway" and bool(cluster.api_sources),
+         "kubernetes.apiSources", _SOURCES_OF_A_ROUTE),
         (options.target == "openstack" and not cloud.device_sources,
          "openstack.deviceSources", "is empty; name the networks that devices come from"),
+        (not own_stack and options.target != "kubernetes", "cloud.part",
+         f"is {options.cloud.part}, which runs on Kubernetes; write target: kubernetes, or part: motcua"),
         (options.today is not None and options.today < pki.epoch,
          "pki.epoch", "is after today, so no certificate would be valid yet; write an earlier day"),
         *((not _is_revocation(entry),

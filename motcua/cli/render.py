@@ -31,12 +31,16 @@ class RenderTarget(StrEnum):
 
 
 class RenderedFiles(NamedTuple):
-    """Files by path, the header that identifies them, which are executable, and the port of a rendered mosquitto."""
+    """Files by path, the header that identifies them, which are executable, and the port of a rendered mosquitto.
+
+    `is_cloud`: they are of the province's cloud, not of Motcua's own stack.
+    """
 
     files: Mapping[str, str]
     marker: str
     programs: tuple[str, ...] = ()
     broker_port: int | None = None
+    is_cloud: bool = False
 
 
 def render(
@@ -147,6 +151,8 @@ def _render_stack(target: RenderTarget, stack: OpenedStack, broker: str) -> Rend
     from infra.targets.kubernetes.kustomize import kustomize_files
     from telemetry.inventory.files import bundle_files
 
+    if target is RenderTarget.KUBERNETES and stack.options.cloud.part != "motcua":
+        return _render_cloud(stack)
     marker = f"# Written by `motcua render --target {target.value}` from inventory "
     devices = device_files(stack.inventory, f"{marker}{stack.inventory.version}.", broker)
     if target is RenderTarget.KUBERNETES:
@@ -154,9 +160,24 @@ def _render_stack(target: RenderTarget, stack: OpenedStack, broker: str) -> Rend
     return RenderedFiles(devices, marker)
 
 
+def _render_cloud(stack: OpenedStack) -> RenderedFiles:
+    """Return the ground's objects, or those of every hosted system in its own folder."""
+    from infra.plan.cloud import build_cloud_plan
+    from infra.targets.kubernetes.cloud.files import HEADERS, cloud_files
+
+    options, inventory = stack.options, stack.inventory
+    today = options.today or datetime.now(UTC).date()
+    plan = build_cloud_plan(inventory.cloud, province=inventory.province, stage=options.stage, today=today)
+    return RenderedFiles(cloud_files(plan, options), HEADERS[options.cloud.part].strip(), is_cloud=True)
+
+
 def remove_stale_files(out: Path, rendered: RenderedFiles) -> None:
-    """Remove what an earlier run wrote and this one did not: objects, which would be applied, and retired devices."""
-    for path in (*out.glob("[0-9][0-9][0-9]-*.yaml"), *out.glob("devices/*.toml")):
+    """Remove what an earlier run wrote and this one did not: objects, which would be applied, and retired devices.
+
+    Ground and hosted systems have headers of their own, so that a run of the one leaves the other.
+    """
+    own = (*out.glob("[0-9][0-9][0-9]-*.yaml"), *out.glob("devices/*.toml"))
+    for path in out.glob("*/*.yaml") if rendered.is_cloud else own:
         if str(path.relative_to(out)) not in rendered.files and _is_own_file(path, rendered.marker):
             path.unlink()
 

@@ -167,7 +167,8 @@ def _system_apart(platform_namespaces: Iterable[str]) -> AdmissionPolicy:
                 "another system enters through a component of kind gateway only",
             ),
             AdmissionCheck(
-                "variables.classes.all(one, one == variables.own || one.startsWith(variables.own + '-'))",
+                "variables.classes.all(one, one == variables.own || one.startsWith(variables.own + '-') || "
+                "one == namespaceObject.metadata.name)",
                 "the storage class is the system's own",
             ),
         ),
@@ -248,7 +249,8 @@ def _tls() -> AdmissionPolicy:
             ),
             AdmissionCheck(
                 "object.kind != 'Cluster' || object.spec.?postgresql.?pg_hba.orValue([])"
-                ".all(line, !line.matches('^(host|hostnossl|hostnogssenc)[ \\\\t]'))",
+                ".all(line, !line.matches('^(host|hostnossl|hostnogssenc)[ \\\\t]') || "
+                "line.matches('[ \\\\t]reject$'))",
                 "a database admits no connection without TLS",
             ),
         ),

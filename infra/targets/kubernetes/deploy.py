@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import hmac
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -32,6 +32,7 @@ from infra.targets.kubernetes.objects import (
     broker_service_host,
     sha256_of,
 )
+from infra.targets.kubernetes.resources import register_object
 from infra.targets.shared import StackOutputs, common_outputs, inventory_files, root_inputs, token_outputs
 from telemetry.errors import ConfigError, Fault
 
@@ -43,21 +44,6 @@ if TYPE_CHECKING:
     from infra.plan import StackPlan
     from infra.targets.kubernetes.objects import Manifest
 
-RESOURCE_CLASSES: dict[str, type[pulumi.CustomResource]] = {
-    "v1 ConfigMap": k8s.core.v1.ConfigMap,
-    "v1 Namespace": k8s.core.v1.Namespace,
-    "v1 PersistentVolumeClaim": k8s.core.v1.PersistentVolumeClaim,
-    "v1 Secret": k8s.core.v1.Secret,
-    "v1 Service": k8s.core.v1.Service,
-    "v1 ServiceAccount": k8s.core.v1.ServiceAccount,
-    "apps/v1 Deployment": k8s.apps.v1.Deployment,
-    "apps/v1 StatefulSet": k8s.apps.v1.StatefulSet,
-    "autoscaling/v2 HorizontalPodAutoscaler": k8s.autoscaling.v2.HorizontalPodAutoscaler,
-    "batch/v1 CronJob": k8s.batch.v1.CronJob,
-    "networking.k8s.io/v1 Ingress": k8s.networking.v1.Ingress,
-    "networking.k8s.io/v1 NetworkPolicy": k8s.networking.v1.NetworkPolicy,
-    "policy/v1 PodDisruptionBudget": k8s.policy.v1.PodDisruptionBudget,
-}
 PROTECTED_KINDS = ("Namespace", "PersistentVolumeClaim", "StatefulSet")
 """Kinds that hold data, or whose deletion deletes everything in them."""
 IMMUTABLE_FIELDS = {"StatefulSet": ["spec.volumeClaimTemplates"], "PersistentVolumeClaim": ["spec.resources"]}
@@ -68,7 +54,6 @@ RESTARTING_SECRETS = ("api", "ingest", "rollup", BROKER_TLS)
 SECRETS_ANNOTATION = "motcua.org/secrets"
 DERIVED_SECRETS = ("grafanaPassword",)
 """Secrets that are derived from the operator token when the stack has none: they change only with it."""
-ARGUMENT_NAMES = {"stringData": "string_data", "automountServiceAccountToken": "automount_service_account_token"}
 ROLE_CERTIFICATES = {"broker": "broker", "ingest": "motcua-ingest-1", "rollup": "motcua-rollup"}
 
 
@@ -109,7 +94,6 @@ class Cluster(MotcuaComponent):
         self, manifest: Manifest, name: str, after: Sequence[pulumi.Resource]
     ) -> pulumi.CustomResource:
         fields = self._with_secrets_digest(manifest) if manifest["kind"] in RESTARTED_KINDS else dict(manifest)
-        kind = f"{fields.pop('apiVersion')} {fields.pop('kind')}"
         if "stringData" in fields:
             fields["stringData"] = {key: self._secret_value(value) for key, value in fields["stringData"].items()}
         child_options = self.child_options(
@@ -119,8 +103,7 @@ class Cluster(MotcuaComponent):
             provider=self._provider, ignore_changes=IMMUTABLE_FIELDS.get(manifest["kind"])
         )
         opts = pulumi.ResourceOptions.merge(child_options, own_options)
-        arguments: dict[str, Any] = {ARGUMENT_NAMES.get(key, key): value for key, value in fields.items()}
-        return RESOURCE_CLASSES[kind](name, **arguments, opts=opts)
+        return register_object(fields, name, opts)
 
     def _with_secrets_digest(self, manifest: Manifest) -> Manifest:
         """Return a workload with a digest of its secrets: its pods are replaced when one of them changes."""

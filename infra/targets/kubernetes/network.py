@@ -21,8 +21,8 @@ ANY_NETWORK = "0.0.0.0/0"
 HTTPS_PORT = 443
 NODE_CACHE = "169.254.20.10/32"
 """The DNS server of clusters with a cache on every node."""
-INGRESS_NAMESPACE = "ingress-nginx"
-"""The ingress controller's namespace: people reach the API only through it."""
+EXPOSURE_LABEL = "motcua.org/exposure"
+"""The label of a namespace that may bring listeners to the gateway of this name."""
 OUTSIDE_PARTIES = ("devices", "people", "national", "receivers")
 _CLUSTER_FLOWS = {
     NetworkFlow(BACKUP, "influxdb", INFLUX_PORT, "backup"),
@@ -79,11 +79,17 @@ def _peers_of(cluster: ClusterSpec, name: str) -> list[Manifest]:
         # Policies have no host names: only the port can be limited.
         return _ip_blocks(())
     if name == "people":
-        return [{"namespaceSelector": {"matchLabels": {_NAMESPACE_LABEL: INGRESS_NAMESPACE}}}]
+        return [{"namespaceSelector": {"matchLabels": {_NAMESPACE_LABEL: door_namespace(cluster)}}}]
     if name == "prometheus-adapter":
         pods = {"matchLabels": {"app.kubernetes.io/name": name}}
         return [{"namespaceSelector": {}, "podSelector": pods}]
     return [{"podSelector": {"matchLabels": pod_selector(cluster, name)}}]
+
+
+def door_namespace(cluster: ClusterSpec) -> str:
+    """Return the namespace of the pods through which alone people reach the API: a gateway's, or a controller's."""
+    options = cluster.options.kubernetes
+    return options.gateway_pods_namespace if options.exposure == "gateway" else options.ingress_namespace
 
 
 def _ip_blocks(networks: tuple[str, ...]) -> list[Manifest]:
@@ -104,5 +110,8 @@ def _dns_policy(cluster: ClusterSpec) -> Manifest:
 def namespace_manifest(cluster: ClusterSpec) -> Manifest:
     """Return the namespace, which admits restricted pods only."""
     levels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
-    meta = {"name": cluster.namespace, "labels": {**object_labels(cluster, "namespace"), **levels}}
+    options = cluster.options.kubernetes
+    # The gateway accepts listeners from namespaces that have its label alone.
+    exposure = {EXPOSURE_LABEL: options.gateway_name} if options.exposure == "gateway" else {}
+    meta = {"name": cluster.namespace, "labels": {**object_labels(cluster, "namespace"), **levels, **exposure}}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": meta}

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from infra.plan.influx import store_url
 from infra.plan.workloads import ALERTMANAGER_PORT
+from infra.targets.kubernetes.door import door_manifests
 from infra.targets.kubernetes.objects import (
-    API_TLS_SECRET,
     SERVICES_PORT,
     broker_service_host,
     config_map,
@@ -31,8 +31,6 @@ from infra.targets.kubernetes.objects import (
 from infra.targets.kubernetes.pods import PodSpec, deployment, probe
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from infra.plan.values import Workload
     from infra.targets.kubernetes.objects import ClusterSpec, Manifest
 
@@ -100,8 +98,7 @@ def api_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
         disruption_budget(cluster, "api"),
         deployment(cluster, pod, replicas=None),
         _autoscaler(cluster, workload, [_cpu_metric(70)]),
-        _api_ingress(cluster),
-        _block_metrics_ingress(cluster),
+        *door_manifests(cluster),
     )
 
 
@@ -153,7 +150,7 @@ def _role_environment(cluster: ClusterSpec, role: str, *, mqtt: bool) -> tuple[M
     )
 
 
-# The ingress still sends requests until it has noticed that the pod terminates.
+# The gateway still sends requests until it has noticed that the pod terminates.
 _PRE_STOP: Manifest = {"preStop": {"exec": {"command": ["sleep", "5"]}}}
 _TLS_VARIABLES = {"CA": "ca.pem", "CERT": "client.pem", "KEY": "client.key"}
 
@@ -221,38 +218,3 @@ def _lag_metric() -> Manifest:
 def _cpu_metric(percent: int) -> Manifest:
     target = {"type": "Utilization", "averageUtilization": percent}
     return {"type": "Resource", "resource": {"name": "cpu", "target": target}}
-
-
-def _api_ingress(cluster: ClusterSpec) -> Manifest:
-    """Return the API's Ingress; its certificate is the operator's, public or internal."""
-    sources = cluster.options.kubernetes.api_sources
-    # Live data are a stream: they must not be buffered.
-    notes = {"ssl-redirect": "true", "proxy-buffering": "off", "proxy-read-timeout": "3600"}
-    if sources:
-        notes["whitelist-source-range"] = ",".join(sources)
-    return _ingress_for(cluster, "api", "/", notes)
-
-
-def _block_metrics_ingress(cluster: ClusterSpec) -> Manifest:
-    """Return the Ingress that closes `/metrics` and all below it to the outside: Prometheus scrapes the pods.
-
-    Every address is denied, also forged ones; controllers before 1.4 know only the allow list.
-    """
-    return _ingress_for(
-        cluster, "api-metrics", "/metrics",
-        {"ssl-redirect": "true", "denylist-source-range": "0.0.0.0/0,::/0", "whitelist-source-range": "127.0.0.1/32"},
-    )  # fmt: skip
-
-
-def _ingress_for(cluster: ClusterSpec, name: str, path: str, notes: Mapping[str, str]) -> Manifest:
-    """Return an Ingress to the API for a path and all below it; `notes` are the controller's settings."""
-    host = cluster.options.kubernetes.api_host
-    backend = {"service": {"name": "api", "port": {"name": "http"}}}
-    spec = {
-        "ingressClassName": "nginx",
-        "tls": [{"hosts": [host], "secretName": API_TLS_SECRET}],
-        "rules": [{"host": host, "http": {"paths": [{"path": path, "pathType": "Prefix", "backend": backend}]}}],
-    }
-    ingress = manifest(cluster, "networking.k8s.io/v1 Ingress", name, "api", spec=spec)
-    ingress["metadata"]["annotations"] = {f"nginx.ingress.kubernetes.io/{key}": value for key, value in notes.items()}
-    return ingress

@@ -53,7 +53,8 @@ def filled(manifest: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_object_is_valid_by_the_published_schemas(one: Stack, version: str) -> None:
-    for manifest in one.objects:
+    assert len(one.objects) - len(one.built_in()) == 2, "the route and its listeners"
+    for manifest in (*one.built_in(), *stack(exposure="ingress").of("Ingress")):
         kubernetes_validate.validate(filled(manifest), version, strict=True)
 
 
@@ -64,7 +65,7 @@ def test_every_stack_file_could_run_on_kubernetes(path: Path) -> None:
         update={"target": "kubernetes", "broker": ours.broker, "pki": ours.pki, "kubernetes": ours.kubernetes}
     )
     found = build_plan(sample(), wanted, DAY)
-    for manifest in all_manifests(found, wanted, sample_files()):
+    for manifest in Stack(found, wanted, all_manifests(found, wanted, sample_files())).built_in():
         kubernetes_validate.validate(filled(manifest), VERSIONS[-1], strict=True)
 
 
@@ -150,9 +151,14 @@ def test_services_lead_to_ports_that_there_are(one: Stack) -> None:
             assert named[port["targetPort"]] == port["port"]
     for nodes in one.of("StatefulSet"):
         assert nodes["spec"]["serviceName"] in one.names("Service")
-    for way in one.of("Ingress"):
+    for way in stack(exposure="ingress").of("Ingress"):
         (rule,) = way["spec"]["rules"]
         assert rule["http"]["paths"][0]["backend"]["service"]["name"] in one.names("Service")
+    (route,) = one.of("HTTPRoute")
+    for rule in route["spec"]["rules"]:
+        for backend in rule.get("backendRefs", ()):
+            ports = one.one("Service", backend["name"])["spec"]["ports"]
+            assert backend["port"] in {port["port"] for port in ports}
     for scaler in one.of("HorizontalPodAutoscaler"):
         assert scaler["spec"]["scaleTargetRef"]["name"] in one.names("Deployment")
         assert scaler["spec"]["minReplicas"] <= scaler["spec"]["maxReplicas"]

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.targets.kubernetes.network import INGRESS_NAMESPACE, OUTSIDE_PARTIES
+from infra.config.options import parse_options
+from infra.targets.kubernetes.network import OUTSIDE_PARTIES
 from infra.targets.kubernetes.objects import SERVICES_PORT
+from telemetry.errors import ConfigError
 from tests.kubernetes import Stack, container, stack
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ def who(other: Json, *, port: int) -> str:
     if "ipBlock" in other:
         return {8883: "devices", 443: "receivers"}[port]
     if "namespaceSelector" in other and "podSelector" not in other:
-        assert other["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": INGRESS_NAMESPACE}
+        assert other["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "envoy-gateway-system"}
         return "people"
     labels = other["podSelector"]["matchLabels"]
     return str(labels.get(COMPONENT, labels["app.kubernetes.io/name"]))
@@ -110,18 +112,67 @@ def test_without_networks_of_devices_no_door_opens_outside() -> None:
     assert door["type"] == "ClusterIP"
 
 
-def test_only_the_devices_door_is_open_outside_beside_the_ingress(one: Stack) -> None:
+@pytest.fixture(scope="module")
+def with_ingress() -> Stack:
+    return stack(exposure="ingress", api_sources=("10.83.0.0/16",), ingress_namespace="traefik")
+
+
+def test_only_the_devices_door_is_open_outside_beside_the_gateway(one: Stack) -> None:
     assert {service["metadata"]["name"] for service in one.of("Service") if service["spec"]["type"] != "ClusterIP"} == {
         "broker"
     }
-    assert all(way["spec"]["tls"] for way in one.of("Ingress"))
-    ranges = one.one("Ingress", "api")["metadata"]["annotations"]["nginx.ingress.kubernetes.io/whitelist-source-range"]
-    assert ranges == "10.83.0.0/16"
+    assert one.of("Ingress") == []
 
 
-def test_metrics_and_all_pages_below_are_closed_to_the_outside(one: Stack) -> None:
+def test_people_come_through_the_gateway_that_the_options_name(one: Stack) -> None:
+    (listeners,), (route,) = one.of("ListenerSet"), one.of("HTTPRoute")
+    parent = listeners["spec"]["parentRef"]
+    assert (parent["kind"], parent["namespace"], parent["name"]) == ("Gateway", "edge", "internet")
+    (listener,) = listeners["spec"]["listeners"]
+    assert (listener["port"], listener["protocol"], listener["hostname"]) == (443, "HTTPS", "motcua.example")
+    assert listener["tls"]["certificateRefs"] == [{"kind": "Secret", "name": "api-tls"}]
+    assert one.one("Namespace", "motcua")["metadata"]["labels"]["motcua.org/exposure"] == "internet"
+    assert [one["kind"] for one in route["spec"]["parentRefs"]] == ["ListenerSet"]
+    other = stack(gateway_namespace="front", gateway_name="office", gateway_section="motcua")
+    assert other.of("ListenerSet") == []
+    (parent,) = other.one("HTTPRoute", "api")["spec"]["parentRefs"]
+    assert (parent["namespace"], parent["name"], parent["sectionName"]) == ("front", "office", "motcua")
+
+
+def test_metrics_and_all_pages_below_are_closed_to_people_at_the_gateway(one: Stack) -> None:
+    """The longer prefix wins: this rule answers itself and leads to no pod."""
+    closed, pages = one.one("HTTPRoute", "api")["spec"]["rules"]
+    assert closed["matches"] == [{"path": {"type": "PathPrefix", "value": "/metrics"}}]
+    assert "backendRefs" not in closed
+    assert closed["filters"][0]["requestRedirect"]["path"] == {"type": "ReplaceFullPath", "replaceFullPath": "/"}
+    assert pages["matches"] == [{"path": {"type": "PathPrefix", "value": "/"}}]
+    assert pages["timeouts"] == {"request": "0s"}, "live data are a stream"
+
+
+def test_a_cluster_with_an_ingress_controller_may_stay_with_it(with_ingress: Stack) -> None:
+    assert with_ingress.of("HTTPRoute", "ListenerSet") == []
+    assert all(way["spec"]["tls"] for way in with_ingress.of("Ingress"))
+    notes = with_ingress.one("Ingress", "api")["metadata"]["annotations"]
+    assert notes["nginx.ingress.kubernetes.io/whitelist-source-range"] == "10.83.0.0/16"
+    policy = with_ingress.one("NetworkPolicy", "people-to-api-8080-in")
+    (peer,) = policy["spec"]["ingress"][0]["from"]
+    assert peer == {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "traefik"}}}
+    assert "motcua.org/exposure" not in with_ingress.one("Namespace", "motcua")["metadata"]["labels"]
+
+
+def test_sources_of_people_are_refused_where_a_route_could_not_hold_them() -> None:
+    values = {"stage": "stage", "target": "kubernetes", "kubernetes": {"apiSources": ["10.83.0.0/16"]}}
+    with pytest.raises(ConfigError, match=r"apiSources.*a route of a gateway names no sources.*exposure: ingress"):
+        parse_options(values, "Pulumi.stage.yaml")
+    values["kubernetes"] = {"apiSources": ["10.83.0.0/16"], "exposure": "ingress"}
+    assert parse_options(values, "Pulumi.stage.yaml").kubernetes.exposure == "ingress"
+
+
+def test_metrics_and_all_pages_below_are_closed_to_the_outside(with_ingress: Stack) -> None:
     """The controller takes the longest path that fits: this way in is the one for them, and it lets nobody through."""
-    ways = {path["path"]: way for way in one.of("Ingress") for path in way["spec"]["rules"][0]["http"]["paths"]}
+    ways = {
+        path["path"]: way for way in with_ingress.of("Ingress") for path in way["spec"]["rules"][0]["http"]["paths"]
+    }
     assert set(ways) == {"/", "/metrics"}
     shut = ways["/metrics"]
     assert shut["spec"]["rules"][0]["host"] == ways["/"]["spec"]["rules"][0]["host"]

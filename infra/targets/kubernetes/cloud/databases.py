@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infra.policy.cloud.admission_checks import ZONE_LABEL
 from infra.targets.kubernetes.cloud.objects import (
     SEPARATED_LEVEL,
-    ZONE_LABEL,
+    component_labels,
     component_manifest,
     image_reference,
-    object_labels,
     object_name,
 )
 from infra.targets.kubernetes.cloud.pods import credentials_name, resources
@@ -87,7 +87,7 @@ def _cluster(spec: HostedSpec, system: SystemPlan, zone: ZonePlan, component: Co
         "primaryUpdateStrategy": "unsupervised",
         "storage": storage,
         "resources": resources(component),
-        "inheritedMetadata": {"labels": object_labels(component.labels, name)},
+        "inheritedMetadata": {"labels": component_labels(component)},
         "bootstrap": {
             "initdb": {"database": DATABASE, "owner": OWNER, "secret": {"name": credentials_name(component)}}
         },

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from infra.plan.cloud.connections import edge_port, flow_endpoint
 from infra.targets.kubernetes.cloud.objects import component_manifest, exposures_of, object_name
+from infra.targets.kubernetes.door import GATEWAY_GROUP
 from telemetry.errors import Fault
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from infra.plan.cloud.values import ComponentPlan, SystemPlan, ZonePlan
     from infra.targets.kubernetes.cloud.objects import HostedSpec
     from infra.targets.kubernetes.objects import Manifest
-
-GATEWAY_GROUP = "gateway.networking.k8s.io"
 
 
 @dataclass(frozen=True, slots=True)

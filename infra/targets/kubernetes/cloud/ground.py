@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infra.policy.cloud.admission import admission_objects
+from infra.policy.cloud.admission_checks import ZONE_LABEL
 from infra.policy.rules import is_open_network
-from infra.targets.kubernetes.cloud.exposure import GATEWAY_GROUP, exposed_components
+from infra.targets.kubernetes.cloud.exposure import exposed_components
 from infra.targets.kubernetes.cloud.network import NETWORK_POLICY_KIND
-from infra.targets.kubernetes.cloud.objects import EXPOSURE_LABEL, SEPARATED_LEVEL, ZONE_LABEL, object_labels
+from infra.targets.kubernetes.cloud.objects import SEPARATED_LEVEL, object_labels
 from infra.targets.kubernetes.cloud.storage import storage_classes
 from infra.targets.kubernetes.cloud.tenancy import pod_security_labels
+from infra.targets.kubernetes.door import GATEWAY_GROUP
+from infra.targets.kubernetes.network import EXPOSURE_LABEL
 from telemetry.errors import Fault
 
 if TYPE_CHECKING:
@@ -50,7 +54,13 @@ def ground_objects(spec: HostedSpec) -> tuple[Manifest, ...]:
         *_edge_policies(spec),
         *(_gateway(spec, exposure) for exposure in _exposures(spec)),
         *storage_classes(spec),
+        *(_with_platform_labels(spec, policy) for policy in admission_objects(spec.plan.declaration, spec.plan.stage)),
     )
+
+
+def _with_platform_labels(spec: HostedSpec, policy: Manifest) -> Manifest:
+    meta = policy["metadata"]
+    return {**policy, "metadata": {**meta, "labels": object_labels(platform_labels(spec), "policy") | meta["labels"]}}
 
 
 def required_kinds(objects: Iterable[Manifest]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from infra.targets.kubernetes.cloud.databases import database_manifests
 from infra.targets.kubernetes.cloud.exposure import exposure_faults, exposure_manifests
 from infra.targets.kubernetes.cloud.ground import ground_faults, ground_objects
 from infra.targets.kubernetes.cloud.network import network_manifests
-from infra.targets.kubernetes.cloud.objects import HostedSpec
+from infra.targets.kubernetes.cloud.objects import HostedSpec, with_exceptions
 from infra.targets.kubernetes.cloud.secrets import caller_secrets
 from infra.targets.kubernetes.cloud.stores import copy_schedules, queue_faults, store_manifests
 from infra.targets.kubernetes.cloud.tenancy import tenancy_manifests
@@ -32,7 +32,7 @@ _IMAGELESS_KINDS = ("objects",)
 
 def ground_manifests(plan: CloudPlan, options: StackOptions) -> tuple[Manifest, ...]:
     """Return the objects of the ground, namespaces first."""
-    return ground_objects(HostedSpec(plan, options))
+    return ground_objects(HostedSpec(with_exceptions(plan), options))
 
 
 def hosted_manifests(plan: CloudPlan, options: StackOptions) -> tuple[Manifest, ...]:
@@ -40,11 +40,11 @@ def hosted_manifests(plan: CloudPlan, options: StackOptions) -> tuple[Manifest, 
 
     Raises ConfigError naming everything that no cluster could run.
     """
-    spec = HostedSpec(plan, options)
+    spec = HostedSpec(with_exceptions(plan), options)
     faults = hosted_faults(spec)
     if faults:
         raise ConfigError(sorted(faults))
-    return tuple(manifest for system in plan.systems for manifest in system_manifests(spec, system))
+    return tuple(manifest for system in spec.plan.systems for manifest in system_manifests(spec, system))
 
 
 def system_manifests(spec: HostedSpec, system: SystemPlan) -> tuple[Manifest, ...]:

@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from infra.plan.cloud.names import CLUSTER_API, policy_name
-from infra.targets.kubernetes.cloud.objects import NAMESPACE_LABEL, is_end, object_name, pod_selector, zone_manifest
+from infra.policy.cloud.admission_checks import NAMESPACE_LABEL, SYSTEM_LABEL
+from infra.targets.kubernetes.cloud.objects import is_end, object_name, policy_selector, zone_manifest
 from infra.targets.kubernetes.network import NODE_CACHE
 from telemetry.errors import ConfigError, Fault
 
@@ -65,7 +66,7 @@ def _connection_policies(
     spec: HostedSpec, zone: ZonePlan, component: ComponentPlan, connection: AllowedConnection
 ) -> Iterator[Manifest]:
     """Yield the policies of a connection for its sides that are this component."""
-    pods = {"matchLabels": pod_selector(component.declared)}
+    pods = {"matchLabels": policy_selector(component.declared)}
     port = str(connection.port) if connection.protocol == "TCP" else f"{connection.port}-{connection.protocol.lower()}"
     ports = [{"protocol": connection.protocol, "port": number} for number in _ports_of(connection)]
     ends = _named_ends(spec, connection)
@@ -107,11 +108,11 @@ def _ports_of(connection: AllowedConnection) -> tuple[int, ...]:
 def _peers_of(spec: HostedSpec, end: Endpoint) -> list[Manifest]:
     """Return the peers that an end stands for. Raises ConfigError for one whose networks are unknown."""
     if end.kind == "component":
-        return [_pods_in(end.namespace, pod_selector(_component_at(spec, end)))]
+        return [_pods_in(end.namespace, policy_selector(_component_at(spec, end)), {SYSTEM_LABEL: end.system})]
     if end.kind == "edge":
         return [_pods_in(end.namespace, {spec.options.cloud.gateway_pod_label: end.name})]
     if end.kind == "operator":
-        return [_pods_in(spec.options.cloud.database_operator_namespace, {ENGINE_LABEL: end.name})]
+        return [_pods_in(end.namespace, {ENGINE_LABEL: end.name})]
     if end.kind == "outside":
         return _ip_blocks(spec.plan.declaration.peers[end.name].cidrs, f"peer {end.name}", _where_of_peer(spec, end))
     if end.namespace:
@@ -119,9 +120,10 @@ def _peers_of(spec: HostedSpec, end: Endpoint) -> list[Manifest]:
     return _ip_blocks(_platform_networks(spec, end), f"platform service {end.name}", "cloud.toml")
 
 
-def _pods_in(namespace: str, labels: Mapping[str, str]) -> Manifest:
+def _pods_in(namespace: str, labels: Mapping[str, str], more: Mapping[str, str] | None = None) -> Manifest:
+    """Return the peer of pods with labels in a namespace, which may have `more` labels that rules look at."""
     return {
-        "namespaceSelector": {"matchLabels": {NAMESPACE_LABEL: namespace}},
+        "namespaceSelector": {"matchLabels": {NAMESPACE_LABEL: namespace, **(more or {})}},
         "podSelector": {"matchLabels": dict(labels)},
     }
 

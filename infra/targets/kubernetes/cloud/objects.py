@@ -6,9 +6,11 @@ component keeps its objects. A manifest holds references to secrets only, never 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from infra.policy.cloud.admission_checks import KIND_LABEL
+from infra.policy.cloud.exceptions import exception_labels
 from infra.targets.kubernetes.objects import dns_name, label_value
 from telemetry.errors import ConfigError, Fault
 
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from telemetry.core.cloud.values import Component, Ground
 
 COMPONENT_LABEL, PART_OF_LABEL = "app.kubernetes.io/component", "app.kubernetes.io/part-of"
-NAMESPACE_LABEL = "kubernetes.io/metadata.name"
-ZONE_LABEL, EXPOSURE_LABEL = "motcua.org/zone", "motcua.org/exposure"
 SEPARATED_LEVEL = 3
 """From this level on systems are separated: own storage, spread instances, a port apart for health."""
 _NO_DIGEST_REMEDY = "add it to cloud.imageDigests as `{}: sha256:…`"
@@ -46,6 +46,35 @@ class HostedSpec:
         return ((system, zone) for system in self.plan.systems for zone in system.zones)
 
 
+def with_exceptions(plan: CloudPlan) -> CloudPlan:
+    """Return the plan with the labels of dated exceptions on what they hold for: systems, zones and components."""
+
+    def labels_of(place: str) -> dict[str, str]:
+        return exception_labels(plan.declaration, place, plan.today)
+
+    return replace(
+        plan,
+        systems=tuple(
+            replace(
+                system,
+                labels={**system.labels, **labels_of(system.id)},
+                zones=tuple(
+                    replace(
+                        zone,
+                        labels={**zone.labels, **labels_of(system.id)},
+                        components=tuple(
+                            replace(component, labels={**component.labels, **labels_of(component.declared.path)})
+                            for component in zone.components
+                        ),
+                    )
+                    for zone in system.zones
+                ),
+            )
+            for system in plan.systems
+        ),
+    )
+
+
 def object_name(component: Component) -> str:
     """Return the name of a component's objects: its first id, which a rename does not change."""
     return dns_name(component.was[0] if component.was else component.id)
@@ -54,6 +83,11 @@ def object_name(component: Component) -> str:
 def pod_selector(component: Component) -> dict[str, str]:
     """Return the labels that select a component's pods in its namespace; they never change."""
     return {COMPONENT_LABEL: label_value(object_name(component))}
+
+
+def policy_selector(component: Component) -> dict[str, str]:
+    """Return the labels by which network policies select a component's pods: also its kind, which rules look at."""
+    return {**pod_selector(component), KIND_LABEL: component.kind}
 
 
 def object_labels(labels: Mapping[str, str], part: str) -> dict[str, str]:
@@ -77,9 +111,16 @@ def component_manifest(component: ComponentPlan, kind: str, name: str = "", **bo
     meta = {
         "name": name or own_name,
         "namespace": component.namespace,
-        "labels": object_labels(component.labels, own_name),
+        "labels": component_labels(component),
     }
     return {"apiVersion": version, "kind": kind_name, "metadata": meta, **body}
+
+
+def component_labels(component: ComponentPlan) -> dict[str, str]:
+    """Return every label of a component's objects and pods."""
+    return {
+        **object_labels(component.labels, object_name(component.declared)), KIND_LABEL: component.declared.kind,
+    }  # fmt: skip
 
 
 def image_reference(spec: HostedSpec, component: ComponentPlan) -> str:

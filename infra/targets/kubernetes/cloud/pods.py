@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infra.policy.cloud.admission_checks import ZONE_LABEL
 from infra.targets.kubernetes.cloud.objects import (
     SEPARATED_LEVEL,
-    ZONE_LABEL,
+    component_labels,
     image_reference,
     is_end,
-    object_labels,
     object_name,
     pod_selector,
 )
@@ -34,8 +34,13 @@ SERVICE_PORT_NAME, HEALTH_PORT_NAME = "service", "health"
 SCRATCH_FOLDER = "/data"
 
 
-def pod_template(spec: HostedSpec, system: SystemPlan, component: ComponentPlan, *, hardened: bool = True) -> Manifest:
-    """Return the pod template of a component; not `hardened` only under a dated exception of the declaration."""
+def pod_template(
+    spec: HostedSpec, system: SystemPlan, component: ComponentPlan, *, storage_class: str = "", hardened: bool = True
+) -> Manifest:
+    """Return the pod template of a component, with a class for its scratch disk.
+
+    It is not `hardened` only under a dated exception of the declaration.
+    """
     security: Manifest = {"seccompProfile": {"type": "RuntimeDefault"}}
     if hardened:
         security |= {"runAsNonRoot": True}
@@ -48,11 +53,11 @@ def pod_template(spec: HostedSpec, system: SystemPlan, component: ComponentPlan,
         "securityContext": security,
         "affinity": _pool_affinity(component),
         "containers": [_container(spec, component, hardened=hardened)],
-        "volumes": _volumes(component),
+        "volumes": _volumes(component, storage_class),
     }
     if component.declared.kind != "job":
         body["topologySpreadConstraints"] = list(_spread(system, component))
-    return {"metadata": {"labels": object_labels(component.labels, name)}, "spec": body}
+    return {"metadata": {"labels": component_labels(component)}, "spec": body}
 
 
 def resources(component: ComponentPlan) -> Manifest:
@@ -140,13 +145,15 @@ def _probes(component: ComponentPlan) -> dict[str, Manifest]:
     }
 
 
-def _volumes(component: ComponentPlan) -> list[Manifest]:
+def _volumes(component: ComponentPlan, storage_class: str) -> list[Manifest]:
     """Return the volumes; a disk of a component without data is scratch, and ends with its pod."""
     volumes = [empty_dir("tmp")]
     if component.declared.disk_gb:
         storage = {"storage": f"{component.declared.disk_gb}Gi"}
-        claim = {"spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": storage}}}
-        volumes.append({"name": "scratch", "ephemeral": {"volumeClaimTemplate": claim}})
+        claim: Manifest = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": storage}}
+        if storage_class:
+            claim["storageClassName"] = storage_class
+        volumes.append({"name": "scratch", "ephemeral": {"volumeClaimTemplate": {"spec": claim}}})
     return volumes
 
 

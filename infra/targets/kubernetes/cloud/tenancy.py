@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infra.policy.cloud.exceptions import covers, exception_label, is_valid
 from infra.targets.kubernetes.cloud.objects import (
-    EXPOSURE_LABEL,
     exposures_of,
     object_labels,
     object_name,
     zone_manifest,
 )
 from infra.targets.kubernetes.cloud.pods import CPU_BURST, POD_KINDS
+from infra.targets.kubernetes.network import EXPOSURE_LABEL
 
 if TYPE_CHECKING:
     from infra.plan.cloud.values import ComponentPlan, SystemPlan, ZonePlan
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from telemetry.core.cloud.values import Ground, PolicyException
 
 POD_SECURITY = "pod-security.kubernetes.io"
-EXCEPTION_LABEL = "motcua.org/exception"
+EXCEPTION_NOTE = "motcua.org/exception"
 HARDENED_RULE = "pod-hardened"
 DEFAULT_POD_SECURITY_VERSION = "v1.31"
 SIDECAR_CPU_MILLICORES, SIDECAR_MEMORY_MB = 100, 256
@@ -57,13 +58,9 @@ def namespace_manifest(spec: HostedSpec, system: SystemPlan, zone: ZonePlan) -> 
         labels[EXPOSURE_LABEL] = system.declared.exposure if system.declared.exposure in exposures else min(exposures)
     meta: Manifest = {"name": zone.namespace, "labels": labels}
     if exception:
-        labels[EXCEPTION_LABEL] = HARDENED_RULE
-        meta["annotations"] = {
-            f"{EXCEPTION_LABEL}-where": exception.where,
-            f"{EXCEPTION_LABEL}-until": exception.until.isoformat() if exception.until else "",
-            f"{EXCEPTION_LABEL}-by": exception.by,
-            f"{EXCEPTION_LABEL}-why": exception.why,
-        }
+        labels[exception_label(HARDENED_RULE)] = exception.until.isoformat() if exception.until else ""
+        notes = {"where": exception.where, "by": exception.by, "why": exception.why}
+        meta["annotations"] = {f"{EXCEPTION_NOTE}-{name}": text for name, text in notes.items()}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": meta}
 
 
@@ -80,13 +77,13 @@ def pod_security_labels(ground: Ground, enforced: str = "restricted") -> dict[st
 
 def hardening_exception(spec: HostedSpec, component: ComponentPlan) -> PolicyException | None:
     """Return the dated exception from hardened pods that holds for a component, None without one."""
-    places = {component.declared.path, component.declared.system}
-    dated = (
+    declaration, day = spec.plan.declaration, spec.plan.today
+    held = (
         exception
-        for exception in spec.plan.declaration.exceptions
-        if exception.rule == HARDENED_RULE and exception.until is not None and exception.where in places
+        for exception in declaration.exceptions
+        if covers(exception, HARDENED_RULE, component.declared.path) and is_valid(declaration, exception, day)
     )
-    return next(dated, None)
+    return next(held, None)
 
 
 def _quota(zone: ZonePlan) -> Manifest:

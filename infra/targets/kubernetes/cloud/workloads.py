@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infra.policy.cloud.admission_checks import AUTOSCALED_LABEL
 from infra.targets.kubernetes.cloud.objects import component_manifest, object_name, pod_selector
 from infra.targets.kubernetes.cloud.pods import POD_KINDS, container_ports, pod_template
+from infra.targets.kubernetes.cloud.storage import storage_class_of
 from infra.targets.kubernetes.cloud.tenancy import hardening_exception
 from infra.targets.kubernetes.objects import sha256_of
 
@@ -28,15 +30,19 @@ LEAST_FOR_BUDGET = 2
 def workload_manifests(spec: HostedSpec, system: SystemPlan, zone: ZonePlan) -> tuple[Manifest, ...]:
     """Return the workloads of a zone, in order of the components."""
     return tuple(
-        manifest for component in zone.components for manifest in _component_manifests(spec, system, component)
+        manifest for component in zone.components for manifest in _component_manifests(spec, system, zone, component)
     )
 
 
-def _component_manifests(spec: HostedSpec, system: SystemPlan, component: ComponentPlan) -> Iterator[Manifest]:
+def _component_manifests(
+    spec: HostedSpec, system: SystemPlan, zone: ZonePlan, component: ComponentPlan
+) -> Iterator[Manifest]:
     kind = component.declared.kind
     if kind not in POD_KINDS:
         return
-    template = pod_template(spec, system, component, hardened=hardening_exception(spec, component) is None)
+    hardened = hardening_exception(spec, component) is None
+    storage_class = storage_class_of(spec, system, zone)
+    template = pod_template(spec, system, component, storage_class=storage_class, hardened=hardened)
     if kind in SERVER_KINDS:
         yield _deployment(component, template)
         yield from _budget(component)
@@ -60,9 +66,12 @@ def _deployment(component: ComponentPlan, template: Manifest) -> Manifest:
         "revisionHistoryLimit": 5,
         "template": template,
     }
+    deployment = component_manifest(component, "apps/v1 Deployment", spec=spec)
     if declared.most == declared.least:
         spec["replicas"] = declared.least
-    return component_manifest(component, "apps/v1 Deployment", spec=spec)
+    else:
+        deployment["metadata"]["labels"][AUTOSCALED_LABEL] = "true"
+    return deployment
 
 
 def _service(component: ComponentPlan, *, headless: bool) -> Manifest:

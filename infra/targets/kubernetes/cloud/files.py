@@ -1,0 +1,54 @@
+"""The objects as YAML files for `kubectl apply --server-side -k`: a folder per system, the ground apart. Pure.
+
+A file holds one object and nothing that another edit of the inventory would change, such as its version.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from infra.policy.cloud.admission_checks import SYSTEM_LABEL
+from infra.targets.kubernetes.cloud.manifests import ground_manifests, hosted_manifests
+from infra.templates import render_yaml
+
+if TYPE_CHECKING:
+    from infra.config.options import StackOptions
+    from infra.plan.cloud.values import CloudPlan
+    from infra.targets.kubernetes.objects import Manifest
+
+HEADERS = {
+    "ground": "# Written by `motcua render --target kubernetes`: the ground of the province's cloud.\n",
+    "hosted": "# Written by `motcua render --target kubernetes`: a hosted system of the province's cloud.\n",
+}
+"""The first line of each file by part."""
+GROUND_FOLDER = "ground"
+
+
+def cloud_files(plan: CloudPlan, options: StackOptions) -> dict[str, str]:
+    """Return {path: text} of the part that the options choose. Raises ConfigError as `hosted_manifests` does."""
+    if options.cloud.part == "ground":
+        return _folder_files(HEADERS["ground"], GROUND_FOLDER, ground_manifests(plan, options))
+    files: dict[str, str] = {}
+    objects = hosted_manifests(plan, options)
+    for system in plan.systems:
+        own = tuple(one for one in objects if one["metadata"]["labels"][SYSTEM_LABEL] == system.id)
+        files |= _folder_files(HEADERS["hosted"], system.id, own)
+    return files
+
+
+def object_file_name(manifest: Manifest) -> str:
+    """Return an object's name among files and resources: of physical names only, so that no rename changes it."""
+    meta = manifest["metadata"]
+    parts = (manifest["kind"].lower(), meta.get("namespace", ""), meta["name"])
+    return "-".join(part for part in parts if part)
+
+
+def _folder_files(header: str, folder: str, objects: tuple[Manifest, ...]) -> dict[str, str]:
+    files = {f"{object_file_name(one)}.yaml": header + render_yaml(one) for one in objects}
+    kustomization = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": sorted(files),
+    }
+    files["kustomization.yaml"] = header + render_yaml(kustomization)
+    return {f"{folder}/{name}": text for name, text in files.items()}
