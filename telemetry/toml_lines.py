@@ -7,7 +7,7 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 KeyPath = tuple[str | int, ...]
 _KEY_LINE = re.compile(r'\s*((?:[A-Za-z0-9_-]+|"[^"]*")(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"))*)\s*=')
@@ -73,10 +73,11 @@ def _quote_line(text: str, number: int) -> str:
 def locate_keys(text: str) -> dict[KeyPath, int]:
     """Return the line of each table and key of a TOML text, by its path (`("system", 0, "id")`)."""
     lines: dict[KeyPath, int] = {}
+    last_index: dict[KeyPath, int] = {}
     table: KeyPath = ()
     for number, line in enumerate(text.split("\n"), start=1):
         if header := _TABLE_LINE.match(line):
-            table = _table_path(_split_key(header[2]), lines, array=header[1] == "[[")
+            table = _table_path(_split_key(header[2]), last_index, array=header[1] == "[[")
             lines.setdefault(table, number)
         elif key := _KEY_LINE.match(line):
             lines.setdefault((*table, *_split_key(key[1])), number)
@@ -87,10 +88,16 @@ def _split_key(dotted: str) -> KeyPath:
     return tuple(part.strip('"') for part in _KEY_PART.findall(dotted))
 
 
-def _table_path(path: KeyPath, lines: Mapping[KeyPath, int], *, array: bool) -> KeyPath:
-    if not array:
-        return path
-    return (*path, sum(1 for key in lines if key[:-1] == path and isinstance(key[-1], int)))
+def _table_path(names: KeyPath, last_index: dict[KeyPath, int], *, array: bool) -> KeyPath:
+    """Return a table's path; `[system.hosted]` belongs to the last `[[system]]` above it."""
+    path: KeyPath = ()
+    for at, name in enumerate(names, start=1):
+        path = (*path, name)
+        if array and at == len(names):
+            last_index[path] = last_index.get(path, -1) + 1
+        if path in last_index:
+            path = (*path, last_index[path])
+    return path
 
 
 def locate_syntax_error(text: str, message: str) -> int:

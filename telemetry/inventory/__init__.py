@@ -19,6 +19,7 @@ from telemetry.core.kpi.catalogue import all_indicators
 from telemetry.errors import Fault, InventoryError
 from telemetry.inventory import build, kpi_files, published
 from telemetry.inventory.agent_config import render_agent, render_graph
+from telemetry.inventory.cloud import build_cloud
 from telemetry.inventory.files import INVENTORY_FILES, InventoryFolder
 from telemetry.inventory.objectives import build_objectives
 from telemetry.inventory.signers import SIGNER_KEYS, SIGNERS_FILE, build_signers
@@ -83,7 +84,8 @@ def _build_inventory(folder: InventoryFolder, *, simulated: bool) -> Inventory:
     build.check_centre_ids(calendar, "centre_days", centres)
     rows = folder.read_csv("devices.csv", build.DEVICE_KEYS)
     devices = build.build_devices(rows, centres, simulated=simulated)
-    systems = build.build_systems(folder.read_toml("systems.toml"), centres, devices, services, province_settings)
+    systems_doc = folder.read_toml("systems.toml")
+    systems = build.build_systems(systems_doc, centres, devices, services, province_settings)
     province_settings.calendar_tables.check_references(centres, systems)
     inventory = Inventory(
         version="",
@@ -102,6 +104,7 @@ def _build_inventory(folder: InventoryFolder, *, simulated: bool) -> Inventory:
         procedures=kpi_files.build_procedures(folder.read_csv("procedures.csv", kpi_files.PROCEDURE_KEYS)),
     )
     inventory = replace(inventory, signers=build_signers(folder.read_csv(SIGNERS_FILE, SIGNER_KEYS)))
+    inventory = replace(inventory, cloud=build_cloud(folder, systems_doc, inventory))
     inventory = _with_goals(folder, inventory)
     inventory = replace(inventory, objectives=build_objectives(folder.read_toml("objectives.toml"), inventory))
     inventory = replace(inventory, sources=build_sources(folder.read_toml(SOURCES_FILE), inventory))

@@ -57,7 +57,7 @@ SERVICE_KEYS = AllowedKeys(("id", "name_vi", "name_en"), ("owner_agency",))
 SYSTEM_DEFAULT_KEYS = ("every_s", "quorum", "vantage")
 SYSTEM_KEYS = AllowedKeys(
     ("id", "name_vi", "name_en", "kind", "probe", "target"),
-    (*SYSTEM_DEFAULT_KEYS, "critical", "from", "to", "owner_agency", "services"),
+    (*SYSTEM_DEFAULT_KEYS, "critical", "from", "to", "owner_agency", "services", "hosted"),
 )
 
 

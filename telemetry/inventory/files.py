@@ -9,7 +9,6 @@ import hashlib
 import io
 import unicodedata
 from dataclasses import dataclass, field
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from telemetry.delimited_text import (
@@ -21,7 +20,7 @@ from telemetry.delimited_text import (
     read_delimited,
 )
 from telemetry.errors import Fault, InventoryError
-from telemetry.inventory.record import AllowedKeys, Faults, Record, check_keys
+from telemetry.inventory.record import AllowedKeys, Faults, Record, check_keys, unread_name
 from telemetry.toml_lines import TomlSyntaxError, locate_keys, parse_toml
 
 if TYPE_CHECKING:
@@ -38,6 +37,11 @@ INVENTORY_FILES = (
     "centres.csv",
     "devices.csv",
     "systems.toml",
+    "agencies.csv",
+    "components.csv",
+    "flows.csv",
+    "cloud.toml",
+    "cloud.lock",
     "sources.toml",
     "targets.toml",
     "objectives.toml",
@@ -46,7 +50,9 @@ INVENTORY_FILES = (
     "commitments.csv",
     "signers.csv",
 )
-OPTIONAL_FILES = frozenset({"sources.toml", "indices.csv", "commitments.csv", "signers.csv"})
+CLOUD_FILES = ("agencies.csv", "components.csv", "flows.csv", "cloud.toml", "cloud.lock")
+"""Files about the systems that the province hosts itself."""
+OPTIONAL_FILES = frozenset({"sources.toml", "indices.csv", "commitments.csv", "signers.csv", *CLOUD_FILES})
 """Files that an inventory may leave out; the version of one without them is that of its other files."""
 
 
@@ -120,7 +126,7 @@ class InventoryFolder:
         return None
 
     def _mark_unread(self, name: str) -> None:
-        self.faults.unread_files.add(name.partition(".")[0])
+        self.faults.unread_files.add(unread_name(name))
 
     def add_fault(self, name: str, line: int, key: str, problem: str, remedy: str) -> None:
         """Add a fault of a file."""
@@ -150,7 +156,7 @@ class InventoryFolder:
         except TomlSyntaxError as error:
             self._mark_unread(name)
             self.add_fault(name, error.line, "syntax", f"is not TOML: {error.problem}", "correct that line")
-        broken = name.partition(".")[0] in self.faults.unread_files
+        broken = unread_name(name) in self.faults.unread_files
         return TomlDocument(str(self.path / name), data, locate_keys(text), self.faults, broken)
 
     def read_csv(self, name: str, keys: AllowedKeys) -> list[Record]:
@@ -203,7 +209,7 @@ def parse_csv(file: str, text: str, keys: AllowedKeys, faults: Faults) -> list[R
         first, *rows = list(read_delimited(io.StringIO(text, newline=""))) or [DelimitedRow(1, [])]
     except DelimitedTextError as error:
         faults.append(Fault(file, error.line, error.field, error.problem, error.remedy))
-        faults.unread_files.add(PurePath(file).stem)
+        faults.unread_files.add(unread_name(file))
         return []
     columns = [normalize_name(cell) for cell in first.cells]
     while columns and not columns[-1]:
@@ -211,7 +217,7 @@ def parse_csv(file: str, text: str, keys: AllowedKeys, faults: Faults) -> list[R
     header = Record(file, first.line, dict.fromkeys(columns), faults)
     check_keys(header, keys)
     if keys.missing(columns):
-        faults.unread_files.add(PurePath(file).stem)
+        faults.unread_files.add(unread_name(file))
     for column in sorted({column for column in columns if columns.count(column) > 1}):
         header.add_fault(column, "is a column more than once", "keep one of them")
     records = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from telemetry.core.reserved_ids import RESERVED_IDS
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
 
 IDENTIFIER = re.compile(r"[a-z0-9-]{1,63}")
+
+
+def unread_name(file: str) -> str:
+    """Return under which name a file is marked as unread: without the ending that most files have."""
+    path = PurePath(file)
+    return path.stem if path.suffix in {".csv", ".toml"} else path.name
 
 
 class Faults(list[Fault]):
@@ -52,6 +59,11 @@ class Record:
     values: Mapping[str, object]
     faults: Faults
     lines: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def declared_at(self) -> str:
+        """Return `file:line` without the folder, which differs between machines."""
+        return f"{PurePath(self.file).name}:{self.line}"
 
     def add_fault(self, key: str, problem: str, remedy: str) -> None:
         """Add a fault of one value."""
@@ -95,12 +107,12 @@ class Record:
         self.add_fault(key, f"{value!r} is {problem} {low} to {high}", "write such a number")
         return low
 
-    def real(self, key: str, high: float) -> float:
-        """Return a number from 0 to high."""
+    def real(self, key: str, high: float, low: float = 0) -> float:
+        """Return a number from low to high."""
         value = self.values.get(key, 0)
-        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= high:
+        if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
             return float(value)
-        self.add_fault(key, f"{value!r} is not a number from 0 to {high:g}", "write such a number")
+        self.add_fault(key, f"{value!r} is not a number from {low:g} to {high:g}", "write such a number")
         return 0.0
 
     def decimal(self, key: str, high: float) -> float:
@@ -161,10 +173,11 @@ class Record:
         for word in sorted({word for word in items if items.count(word) > 1}):
             self.add_fault(key, f"names {word!r} more than once", "name it once")
 
-    def check_reference(self, key: str, value: str, declared: Container[str], what: str) -> None:
-        """Add a fault when the value is not a declared name."""
-        if value and value not in declared and f"{what}s" not in self.faults.unread_files:
-            self.add_fault(key, f"there is no {what} {value!r}", f"declare it in {what}s, or name one that is declared")
+    def check_reference(self, key: str, value: str, declared: Container[str], what: str, file: str = "") -> None:
+        """Add a fault when the value is not a declared name; `file` declares it, where its name is not `what` + s."""
+        place = file or f"{what}s"
+        if value and value not in declared and unread_name(place) not in self.faults.unread_files:
+            self.add_fault(key, f"there is no {what} {value!r}", f"declare it in {place}, or name one that is declared")
 
 
 def check_keys(record: Record, keys: AllowedKeys) -> None:

@@ -6,10 +6,15 @@ from ipaddress import IPv4Network
 
 SLOT_PREFIX = 24
 """The prefix length of a slot: 256 addresses for one zone of one system."""
+FIRST_SLOT = 1
+"""The slot of the first system; slot 0 stays free for what all of them share."""
 
 
 def slot_count(cidr: str) -> int:
-    """Return how many slots a zone's network has, 0 when it is smaller than one. Raises ValueError for no network."""
+    """Return how many slots a zone's network has, slot 0 included; none when it is smaller than one.
+
+    Raises ValueError for what is no network.
+    """
     prefix = IPv4Network(cidr).prefixlen
     return 2 ** (SLOT_PREFIX - prefix) if prefix <= SLOT_PREFIX else 0
 
