@@ -60,7 +60,7 @@ def build_cloud(folder: InventoryFolder, systems_doc: TomlDocument, inventory: I
         drills=surroundings.build_drills(doc, systems), protections=surroundings.build_protections(doc),
         exceptions=surroundings.build_exceptions(doc, agencies, systems, {one.path for one in components}),
         ground=surroundings.build_ground(doc), prices=surroundings.build_prices(doc),
-        lock=build_lock(folder.read_csv(LOCK_FILE, LOCK_KEYS)),
+        lock=build_lock(folder.read_csv(LOCK_FILE, LOCK_KEYS), systems),
     )  # fmt: skip
     check_slots(doc, declaration)
     _check_components(folder, declaration)

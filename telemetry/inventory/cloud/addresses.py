@@ -6,6 +6,7 @@ Faults go to the records; it must not choose a slot or a name: `motcua cloud loc
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, cast, get_args
@@ -19,7 +20,7 @@ from telemetry.inventory.record import AllowedKeys
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping
 
-    from telemetry.core.cloud.values import CloudDeclaration, Peer, PlatformService
+    from telemetry.core.cloud.values import CloudDeclaration, HostedSystem, Peer, PlatformService
     from telemetry.inventory.files import TomlDocument
     from telemetry.inventory.record import Record
 
@@ -119,61 +120,66 @@ def _check_apart(doc: TomlDocument, claim: _Claim, others: list[_Claim]) -> None
             doc.faults.append(Fault(doc.file, claim.line, claim.key, problem, "give each its own addresses"))
 
 
-def build_lock(records: list[Record]) -> tuple[LockEntry, ...]:
-    """Build the slots and names that were given; those of systems that are gone stay, as they are never given again."""
+def build_lock(records: list[Record], systems: Mapping[str, HostedSystem]) -> tuple[LockEntry, ...]:
+    """Build the slots and names that were given; those of systems that are gone stay, as they are never given again.
+
+    A renamed system has the slot and the name of its former id, so that both may be on a line of each of its ids.
+    """
     built = []
-    first: dict[tuple[str, ...], int] = {}
+    first: dict[tuple[str, ...], tuple[int, LockEntry]] = {}
     for r in records:
         zone = cast("ComponentZone", r.choice("zone", _SLOT_ZONES))
         entry = LockEntry(r.identifier("system"), zone, r.integer("slot", FIRST_SLOT, MAX_SLOT), r.text("name"))
         if entry.name and not _OBJECT_NAME.fullmatch(entry.name):
             r.add_fault("name", f"{entry.name!r} is not the name of a namespace", "restore the line from Git")
+        line, _ = first.setdefault(("zone", entry.system, zone), (r.line, entry))
+        if line != r.line:
+            r.add_fault("system", f"zone {zone} of {entry.system} is on line {line} already", LOCK_REMEDY)
         claims = {
-            "system": (f"zone {zone} of {entry.system}", ("zone", entry.system, zone)),
             "slot": (f"slot {entry.slot} of zone {zone}", ("slot", str(entry.slot), zone)),
             "name": (f"the name {entry.name}", ("name", entry.name)),
         }
         for key, (claim, identity) in claims.items():
-            line = first.setdefault(identity, r.line)
-            if line != r.line:
-                r.add_fault(key, f"{claim} was given on line {line} already", LOCK_REMEDY)
+            line, earlier = first.setdefault(identity, (r.line, entry))
+            if line != r.line and not _is_renamed(earlier, entry, systems):
+                r.add_fault(key, f"{claim} was given to {earlier.system} on line {line}", LOCK_REMEDY)
         built.append(entry)
     return tuple(built)
+
+
+def _is_renamed(one: LockEntry, other: LockEntry, systems: Mapping[str, HostedSystem]) -> bool:
+    """Return whether two entries are of one system, before and after it got another id."""
+    former = {old for ident in (one.system, other.system) if ident in systems for old in systems[ident].was}
+    same = (one.zone, one.slot, one.name) == (other.zone, other.slot, other.name)
+    return same and bool(former & {one.system, other.system})
 
 
 def check_slots(doc: TomlDocument, declaration: CloudDeclaration) -> None:
     """Add a fault for each zone of a hosted system without a network, and for each network with too few slots."""
     networks = {(one.site, one.zone): one for one in declaration.zone_networks}
-    needed: dict[tuple[str, ComponentZone], int] = {}
-    for (system, zone), slot in _slots(declaration).items():
-        place = (declaration.systems[system].site, zone)
-        needed[place] = max(needed.get(place, 0), slot + 1)
-    for (site, zone), count in sorted(needed.items()):
+    for (site, zone), count in sorted(_needed_slots(declaration).items()):
         network = networks.get((site, zone))
         if network is None:
             _add_missing_network(doc, declaration, site, zone)
         elif parse_network(network.cidr) is not None and slot_count(network.cidr) < count:
             problem = f"{network.cidr} has {slot_count(network.cidr)} slots of a /{SLOT_PREFIX}, {count} are needed"
-            remedy = f"write a network of at least /{SLOT_PREFIX - (count - 1).bit_length()}"
+            remedy = f"write a network of at least /{SLOT_PREFIX - (count - 1).bit_length()} that contains it"
             doc.faults.append(Fault(doc.file, line_of(network.declared_at), zone, problem, remedy))
 
 
-def _slots(declaration: CloudDeclaration) -> Mapping[tuple[str, ComponentZone], int]:
-    """Return the slot of each zone of a hosted system: from the lock, else the one that it would get at most."""
+def _needed_slots(declaration: CloudDeclaration) -> Mapping[tuple[str, ComponentZone], int]:
+    """Return how many slots, slot 0 included, each zone of a site needs for its systems and their given slots."""
     locked = {(entry.system, entry.zone): entry.slot for entry in declaration.lock}
-    highest = {
-        zone: max((entry.slot for entry in declaration.lock if entry.zone == zone), default=FIRST_SLOT - 1)
-        for zone in _SLOT_ZONES
-    }
     used = {(one.system, one.zone) for one in declaration.components if one.system in declaration.systems}
-    slots: dict[tuple[str, ComponentZone], int] = {}
-    for system, zone in sorted(used):
-        idents = (system, *declaration.systems[system].was)
-        own = next((locked[ident, zone] for ident in idents if (ident, zone) in locked), None)
-        if own is None:
-            highest[zone] += 1
-        slots[system, zone] = highest[zone] if own is None else own
-    return slots
+    count = Counter[tuple[str, ComponentZone]]()
+    highest: dict[tuple[str, ComponentZone], int] = {}
+    for ident, zone in used:
+        system = declaration.systems[ident]
+        place = (system.site, zone)
+        count[place] += 1
+        slots = [locked[own, zone] for own in (ident, *system.was) if (own, zone) in locked]
+        highest[place] = max([highest.get(place, FIRST_SLOT), *slots])
+    return {place: max(count[place] + FIRST_SLOT, highest[place] + 1) for place in count}
 
 
 def _add_missing_network(doc: TomlDocument, declaration: CloudDeclaration, site: str, zone: ComponentZone) -> None:

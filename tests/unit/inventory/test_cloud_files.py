@@ -200,8 +200,8 @@ EDITS = {
     ],
     "cloud.lock": [
         ("vn83-onestop,server", "vn83-onestop,edge", "zone: 'edge' is not known"),
-        ("vn83-onestop,server,1", "vn83-onestop,dmz,1", "system: zone dmz of vn83-onestop was given on line 2 already"),
-        ("vn83-onestop-server", "vn83-onestop-dmz", "name: the name vn83-onestop-dmz was given on line 2 already"),
+        ("vn83-onestop,server,1", "vn83-onestop,dmz,1", "system: zone dmz of vn83-onestop is on line 2 already"),
+        ("vn83-onestop-server", "vn83-onestop-dmz", "name: the name vn83-onestop-dmz was given to"),
         ("vn83-onestop-server", "Server", "name: 'Server' is not the name of a namespace"),
         ("server,1", "server,-1", "slot: -1 is out of range"),
     ],
@@ -244,7 +244,7 @@ def test_a_zone_has_a_network_where_its_components_run(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize(("lock", "needed"), [((), 3), ((LockEntry(ONESTOP, "dmz", 4, "x"),), 6)])
+@pytest.mark.parametrize(("lock", "needed"), [((), 3), ((LockEntry(ONESTOP, "dmz", 4, "x"),), 5)])
 def test_a_network_has_a_slot_for_every_system(tmp_path: Path, lock: tuple[LockEntry, ...], needed: int) -> None:
     """The second system's slot follows the highest that was ever given."""
     both = with_system(base_declaration(), hosted_system(PORTAL))
@@ -259,10 +259,19 @@ def test_a_slot_of_a_system_that_is_gone_is_not_given_again(tmp_path: Path) -> N
     gone = LockEntry("vn83-gone", "dmz", 1, "vn83-gone-dmz")
     declaration = replace(base_declaration(), lock=(*base_declaration().lock, gone))
     assert [fault.partition(": ")[2] for fault in declared_faults(tmp_path, declaration)] == [
-        "slot: slot 1 of zone dmz was given on line 2 already"
+        "slot: slot 1 of zone dmz was given to vn83-onestop on line 2"
     ]
     declaration = replace(base_declaration(), lock=(*base_declaration().lock, replace(gone, slot=2)))
     assert inventory.load(write_inventory(tmp_path, declaration)).cloud.lock[-1].system == "vn83-gone"
+
+
+def test_a_renamed_system_has_the_slot_and_the_name_of_its_former_id(tmp_path: Path) -> None:
+    former = tuple(replace(entry, system="vn83-door") for entry in base_declaration().lock)
+    declaration = replace(base_declaration(), lock=(*base_declaration().lock, *former))
+    problems = [fault.partition(": ")[2] for fault in declared_faults(tmp_path, declaration)]
+    assert "slot: slot 1 of zone dmz was given to vn83-onestop on line 2" in problems
+    renamed = with_system(declaration, hosted_system(was=("vn83-door",)))
+    assert declared_faults(tmp_path, renamed) == []
 
 
 def test_an_agency_that_ends_names_one_that_exists_then(tmp_path: Path) -> None:
