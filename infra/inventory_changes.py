@@ -14,6 +14,8 @@ from dataclasses import fields, is_dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from telemetry.core.cloud.values import CloudDeclaration
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -32,9 +34,14 @@ _SINGULAR: Final = {
     "targets": "target", "objectives": "objective", "procedures": "procedure count", "published": "published month",
     "published_reports": "published report",
     "sources": "source", "indices": "yearly index", "commitments": "commitment", "open_data": "open data",
+    "agencies": "agency", "hosted systems": "hosted system", "components": "component", "flows": "flow",
+    "sites": "site", "zone networks": "network of zone", "sizes": "size", "peers": "peer",
+    "platform services": "platform service",
+    "backup stores": "backup store", "restore drills": "restore drill", "protections": "protection",
+    "policy exceptions": "exception", "locked zones": "locked zone",
 }  # fmt: skip
 _NOT_COUNTED: Final = frozenset({"province", "published", "published_reports"})
-_UNLISTED: Final = frozenset({"version"})
+_UNLISTED: Final = frozenset({"version", "cloud"})
 _HEAD: Final = ("province", "name_vi", "name_en", "zone", "simulated", "coverage_floor")
 
 
@@ -47,7 +54,32 @@ def inventory_record(inventory: Inventory) -> InventoryRecord:
         if field.name in _UNLISTED or field.name in _HEAD or field.name.startswith("_"):
             continue
         record[field.name] = _section(field.name, getattr(inventory, field.name))
-    return record
+    return record | cloud_record(inventory.cloud)
+
+
+def cloud_record(cloud: CloudDeclaration) -> InventoryRecord:
+    """Return everything that is declared of the province's own cloud, as texts; nothing when it hosts nothing."""
+    if cloud == CloudDeclaration():
+        return {}
+    single = {"log store": cloud.logs, "ground": cloud.ground, "prices": cloud.prices}
+    sections: dict[str, Mapping[str, object]] = {
+        "agencies": cloud.agencies,
+        "hosted systems": cloud.systems,
+        "components": {component.path: component for component in cloud.components},
+        "flows": {f"{flow.source} → {flow.target}:{flow.port}": flow for flow in cloud.flows},
+        "sites": cloud.sites,
+        "zone networks": {f"{network.zone} of {network.site}": network for network in cloud.zone_networks},
+        "sizes": cloud.sizes,
+        "peers": cloud.peers,
+        "platform services": cloud.platform,
+        "backup stores": {store.id: store for store in cloud.backups},
+        "restore drills": {f"of {drill.system} on {drill.day}": drill for drill in cloud.drills},
+        "protections": cloud.protections,
+        "policy exceptions": {f"from {one.rule} at {one.where}": one for one in cloud.exceptions},
+        "locked zones": {f"{entry.zone} of {entry.system}": entry for entry in cloud.lock},
+        **{name: {"of the cloud": value} for name, value in single.items() if value is not None},
+    }
+    return {name: {key: _item(value) for key, value in sorted(items.items())} for name, items in sections.items()}
 
 
 def _section(name: str, declared: Mapping[object, object] | tuple[object, ...] | OpenDataTerms) -> SectionRecords:

@@ -17,6 +17,7 @@ from telemetry.errors import ConfigError, Fault
 if TYPE_CHECKING:
     from infra.policy.catalogue import Finding
     from motcua.stacks import OpenedStack
+    from telemetry.core.inventory import Inventory
 
 app = typer.Typer(no_args_is_help=True, help="Check, show and render the inventory: what is declared.")
 app.add_typer(openslo.app, name="openslo")
@@ -46,14 +47,18 @@ def check(
         declared, warnings = inventory.load_with_warnings(path or inventory.default_path())
         for warning in warnings:
             print(f"motcua: warning: {warning}", file=sys.stderr)
-        agents = sum(device.kind != "replay" for device in declared.devices.values())
-        print(
-            f"{declared.name_en}: {len(declared.centres)} centres, {agents} devices, "
-            f"{len(declared.systems)} systems, no fault; "
-            f"version {declared.version}"
-        )
+        print(_summary_line(declared))
     if policy:
         _check_policy(stack_file or [], path)
+
+
+def _summary_line(declared: Inventory) -> str:
+    agents = sum(device.kind != "replay" for device in declared.devices.values())
+    hosted = f" ({len(declared.cloud.systems)} hosted)" if declared.cloud.systems else ""
+    return (
+        f"{declared.name_en}: {len(declared.centres)} centres, {agents} devices, "
+        f"{len(declared.systems)} systems{hosted}, no fault; version {declared.version}"
+    )
 
 
 def _check_policy(files: list[Path], folder: Path | None) -> None:
@@ -101,8 +106,8 @@ def show(
     ident: Annotated[
         str,
         typer.Argument(
-            help="An id, or a kind: units, services, centres, devices, systems, objectives, kpis, targets, indices, "
-            "commitments."
+            help="An id, or a kind: units, services, centres, devices, systems, agencies, components, flows, peers, "
+            "objectives, kpis, targets, indices, commitments."
         ),
     ] = "",
     config: ConfigOption = None,
@@ -120,6 +125,8 @@ def show(
             return
         if ident in listing.values:
             console.print(listing.values[ident])
+            if listing.plural == "systems" and ident in inventory.cloud.systems:
+                console.print(inventory.cloud.systems[ident])
             if listing.plural == "devices":
                 console.print(inventory_tables.sources_table(inventory, inventory.devices[ident]))
             return

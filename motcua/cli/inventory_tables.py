@@ -18,6 +18,7 @@ from telemetry.source_settings import source_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from telemetry.core.cloud.values import CloudDeclaration, Component
     from telemetry.core.inventory import Centre, Device, Inventory
 
 MAX_SHOWN_IDS = 4
@@ -67,15 +68,55 @@ def listings(inventory: Inventory) -> tuple[Listing, ...]:
             _counts(Counter[str](device.kind for device in devices.values())),
         ),
         Listing(
-            "systems", systems, ("name", "probe", "target", "vantage"),
-            lambda i: (systems[i].name_en, systems[i].probe, systems[i].target, len(systems[i].vantage)),
+            "systems", systems, ("name", "probe", "target", "vantage", "hosted"),
+            lambda i: (
+                systems[i].name_en, systems[i].probe, systems[i].target, len(systems[i].vantage),
+                f"level {inventory.cloud.systems[i].level}" if i in inventory.cloud.systems else "",
+            ),
         ),
+        *_cloud_listings(inventory.cloud),
         Listing(
             "objectives", objectives, ("scope", "indicator", "goal"),
             lambda i: (objectives[i].scope, objectives[i].sli, objectives[i].goal),
         ),
         *_goal_listings(inventory),
     )  # fmt: skip
+
+
+def _cloud_listings(cloud: CloudDeclaration) -> tuple[Listing, ...]:
+    """Return what is declared of the province's own cloud; nothing when it hosts nothing."""
+    if not cloud.agencies:
+        return ()
+    agencies, peers = cloud.agencies, cloud.peers
+    components = {component.path: component for component in cloud.components}
+    flows = {f"{flow.source} → {flow.target}:{flow.port}": flow for flow in cloud.flows}
+    return (
+        Listing(
+            "agencies", agencies, ("name", "from", "to", "successor"),
+            lambda i: (
+                agencies[i].name_vi, agencies[i].valid_from or "", agencies[i].valid_to or "", agencies[i].successor,
+            ),
+        ),
+        Listing(
+            "components", components, ("kind", "zone", "size", "instances", "GB", "port"),
+            lambda i: _component_cells(components[i]),
+            _counts(Counter[str](component.kind for component in cloud.components)),
+        ),
+        Listing(
+            "flows", flows, ("TLS", "why"),
+            lambda i: ("yes" if flows[i].tls else f"no: {flows[i].no_tls_reason}", flows[i].why),
+        ),
+        Listing(
+            "peers", peers, ("kind", "networks", "hosts"),
+            lambda i: (peers[i].kind, " ".join(peers[i].cidrs), " ".join(peers[i].hosts)),
+        ),
+    )  # fmt: skip
+
+
+def _component_cells(component: Component) -> tuple[object, ...]:
+    least, most = component.least, component.most
+    instances = str(least) if least == most else f"{least}–{most}"
+    return component.kind, component.zone, component.size, instances, component.disk_gb or "", component.port or ""
 
 
 def _goal_listings(inventory: Inventory) -> tuple[Listing, ...]:

@@ -33,7 +33,8 @@ def test_without_an_id_it_lists_the_number_of_each_kind() -> None:
     assert done.returncode == 0
     rows = {row[0]: row[1:] for line in done.stdout.splitlines() if len(row := cells(line)) == 3}
     assert {kind: int(row[0]) for kind, row in rows.items()} == {
-        "units": 167, "services": 8, "centres": 167, "devices": 180, "systems": 14, "objectives": 7,
+        "units": 167, "services": 8, "centres": 167, "devices": 180, "systems": 17, "objectives": 7,
+        "agencies": 5, "components": 54, "flows": 88, "peers": 9,
         "kpis": len(INDICATORS), "targets": 11, "indices": 1, "commitments": 2,
     }  # fmt: skip
     assert rows["devices"][1] == "167 gateway, 13 kiosk"
@@ -44,12 +45,23 @@ def test_without_an_id_it_lists_the_number_of_each_kind() -> None:
 @pytest.mark.parametrize(
     ("kind", "row"),
     [
-        ("devices", ["vn83-83-gateway1", "gateway", "vn83-83", "host, http, 14 probes"]),
+        ("devices", ["vn83-83-gateway1", "gateway", "vn83-83", "host, http, 17 probes"]),
         ("centres", ["vn83-829", "Ben Tre City one-stop desk", "district", "6", "1 gateway, 1 kiosk"]),
         (
             "systems",
-            ["vn83-lgsp", "Provincial data-sharing platform (LGSP)", "http", "https://lgsp.example/health", "10"],
+            [
+                "vn83-lgsp",
+                "Provincial data-sharing platform (LGSP)",
+                "http",
+                "https://lgsp.example/health",
+                "10",
+                "level 3",
+            ],
         ),
+        ("agencies", ["vn83-catinh", "Công an tỉnh Bến Tre", "2020-06-01", "", ""]),
+        ("components", ["vn83-portal/db", "database", "database", "L", "3", "300", "5432"]),
+        ("flows", ["vn83-portal/web → vn83-portal/app:8081", "yes", "requests of the pages"]),
+        ("peers", ["ngsp", "partner", "203.0.113.0/28", "ngsp.example"]),
         ("kpis", ["DG-04", "Mức độ hài lòng về giải quyết thủ tục hành chính"]),
         ("indices", ["X-01 2020", "44", "44 of 63"]),
         ("commitments", ["829 DG-04 2022-12-31", "Thành phố Bến Tre", "DG-04", "90 %", "2021-12-01", "sample"]),
@@ -86,6 +98,11 @@ def test_targets_are_shown_year_by_year() -> None:
 def test_a_device_is_shown_with_its_sources() -> None:
     done = show("vn83-83-kiosk1")
     assert ["http", "http", "port = 8137"] in [cells(line) for line in done.stdout.splitlines()]
+
+
+def test_a_hosted_system_is_shown_with_who_answers_for_it() -> None:
+    assert "owner='vn83-stttt'" in show("vn83-lgsp").stdout
+    assert "HostedSystem" not in show("vn-ngsp").stdout
 
 
 def test_an_unknown_id_gets_suggestions_and_exit_2() -> None:

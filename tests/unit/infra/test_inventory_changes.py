@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sized
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,12 +17,14 @@ from infra.inventory_changes import (
     MAX_LINES,
     RECORD_OUTPUT,
     change_outputs,
+    cloud_record,
     decode_record,
     describe_changes,
     encode_record,
     inventory_record,
 )
 from telemetry import inventory
+from telemetry.core.cloud.values import CloudDeclaration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,6 +85,47 @@ def test_a_retired_centre_is_listed_with_its_devices(edited: Callable[..., Inven
     found = describe_changes(old, new)
     assert found[0].startswith("- centre vn83-83 (")
     assert found[1].startswith("- device vn83-83-kiosk1 (kiosk, vn83-83")
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "line"),
+    [
+        (
+            "systems.toml", 'owner = "vn83-vpubnd"', 'owner = "vn83-ubnd"',
+            "~ hosted system vn83-portal: owner vn83-vpubnd → vn83-ubnd",
+        ),
+        (
+            "components.csv", "vn83-portal,app,app,server,M,2,4", "vn83-portal,app,app,server,L,2,4",
+            "~ component vn83-portal/app: size M → L",
+        ),
+        (
+            "flows.csv", "vn83-portal/app,vn83-identity/api,8443,log-in of officials\n", "",
+            "- flow vn83-portal/app → vn83-identity/api:8443",
+        ),
+        (
+            "agencies.csv", "vn83-stttt,2020-06-01,,", "vn83-ubnd,2020-06-01,,",
+            "~ agency vn83-ttcntt: parent vn83-stttt → vn83-ubnd",
+        ),
+        ("cloud.toml", '"10.20.0.0/16"', '"10.21.0.0/16"', "~ peer office: cidrs 10.20.0.0/16 → 10.21.0.0/16"),
+        ("cloud.toml", "latitude = 10.0301", "latitude = 10.04", "~ site can-tho: latitude 10.0301 → 10.04"),
+        ("cloud.toml", "keep_days = 365", "keep_days = 90", "~ log store of the cloud: keep_days 365 → 90"),
+        ("cloud.toml", "cpu_core = 350000", "cpu_core = 400000", "~ prices of the cloud: cpu_core 350000 → 400000"),
+    ],
+)  # fmt: skip
+def test_an_edit_of_the_cloud_is_listed_by_name(
+    edited: Callable[..., Inventory], file: str, old: str, new: str, line: str
+) -> None:
+    assert lines(edited(), edited((file, old, new))) == [line]
+
+
+def test_everything_that_is_declared_of_the_cloud_is_compared() -> None:
+    cloud = inventory.load(inventory.default_path()).cloud
+    record = cloud_record(cloud)
+    counts = {field.name: getattr(cloud, field.name) for field in fields(cloud)}
+    assert sum(len(items) for items in record.values()) == sum(
+        len(value) if isinstance(value, Sized) else value is not None for value in counts.values()
+    )
+    assert cloud_record(CloudDeclaration()) == {}
 
 
 def test_what_is_long_is_named_without_its_value(edited: Callable[..., Inventory]) -> None:

@@ -215,7 +215,7 @@ def test_sample_kit_depends_on_the_level(sample: Inventory, centre: str, kit: tu
 
 
 def test_sample_systems_are_seen_from_ten_gateways(sample: Inventory) -> None:
-    assert len(sample.systems) == 14
+    assert len(sample.systems) == 17
     for system in sample.systems.values():
         assert (system.every_ms, system.quorum, len(system.vantage)) == (300_000, 2, 10)
         assert ".example" in system.target
