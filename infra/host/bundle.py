@@ -29,7 +29,7 @@ from telemetry.errors import ConfigError, Fault
 from telemetry.inventory.agent_config import AgentCertificates, render_agent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from infra.plan.values import StackPlan
     from telemetry.core.inventory import Inventory
@@ -173,13 +173,8 @@ def render_nginx(site: NginxSettings) -> str:
     return render_template("nginx.conf.j2", site=site)
 
 
-def render_user_data(
-    head: str, files: Mapping[str, str], programs: tuple[str, ...], compress: Callable[[str], str] | None = None
-) -> str:
-    """Return cloud-init user data that writes `files` (path below / → text) and runs the first boot's command.
-
-    `compress` makes gzip in base64 of each text, where the whole must be small.
-    """
+def render_user_data(head: str, files: Mapping[str, str], programs: tuple[str, ...]) -> str:
+    """Return cloud-init user data that writes `files` (path below / → text) and runs the first boot's command."""
     write_files = [
         {
             "path": f"/{path}",
@@ -187,8 +182,7 @@ def render_user_data(
             "permissions": "0755" if path in programs else "0644",
             # After the packages: one that cannot start without its certificate would fail to install.
             "defer": True,
-            **({"encoding": "gz+b64"} if compress else {}),
-            "content": compress(text) if compress else text,
+            "content": text,
         }
         for path, text in files.items()
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import email
 import gzip
 import ipaddress
 from datetime import date
@@ -144,7 +145,7 @@ def test_the_machine_listens_where_the_plan_says() -> None:
 def test_user_data_fits_with_the_sample_inventory_and_leaves_out_one_that_does_not() -> None:
     options = wanted()
     text = document.user_data(planned(options), options, WORLD, bundle_files(inventory.default_path()))
-    assert len(base64.b64encode(text.encode())) <= document.LIMIT
+    assert len(base64.b64encode(document.pack_user_data(text).encode())) <= document.LIMIT
     assert set(inventory_in(text)) == set(bundle_files(inventory.default_path()))
     assert document.inventory_warning(text, WORLD.version) == ""
 
@@ -153,11 +154,17 @@ def inventory_in(text: str) -> dict[str, str]:
     """Return the inventory that cloud-init would write, path in it → text."""
     files = yaml.safe_load(text)["write_files"]
     folder = "/etc/motcua/inventory/"
-    return {
-        one["path"].removeprefix(folder): gzip.decompress(base64.b64decode(one["content"])).decode()
-        for one in files
-        if one["path"].startswith(folder)
-    }
+    return {one["path"].removeprefix(folder): one["content"] for one in files if one["path"].startswith(folder)}
+
+
+def test_the_machine_gets_its_user_data_as_one_compressed_part() -> None:
+    given = str(made(wanted()).one("machine").inputs["userData"])
+    message = email.message_from_string(given)
+    assert message.get_content_type() == "application/gzip"
+    part = message.get_payload(decode=True)
+    assert isinstance(part, bytes)
+    assert gzip.decompress(part).decode() == document.user_data(planned(wanted()), wanted(), WORLD)
+    assert given.isascii()
 
 
 def test_the_machine_has_the_inventory_of_the_plan_with_its_published_months(tmp_path: Path) -> None:

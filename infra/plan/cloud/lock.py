@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from infra.plan.cloud.least_level import refusal_clause
 from infra.plan.cloud.names import short_name, zone_name
 from infra.plan.cloud.tenancy import ZONE_ORDER, first_id, lock_entry
-from telemetry.core.cloud.address_slots import slot_count
+from telemetry.core.cloud.address_slots import FIRST_SLOT, slot_count
 from telemetry.core.cloud.values import LockEntry
 from telemetry.errors import ConfigError, Fault
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from telemetry.core.cloud.values import CloudDeclaration, ComponentZone, HostedSystem
 
-FIRST_SLOT = 1
-"""Slot 0 of every zone is the platform's own."""
 LOCK_FILE = "cloud.lock"
 
 

@@ -16,7 +16,7 @@ from pulumi_openstack import Provider, blockstorage, compute, images, loadbalanc
 
 from infra.components.certificates import Certificates
 from infra.components.component import MotcuaComponent, Province
-from infra.targets.openstack.document import inventory_warning, user_data
+from infra.targets.openstack.document import inventory_warning, pack_user_data, user_data
 from infra.targets.shared import StackOutputs, common_outputs, inventory_files, root_inputs
 from telemetry.errors import ConfigError, Fault
 
@@ -260,7 +260,7 @@ def deploy_cloud(
     machine_data = user_data(plan, options, inventory, inventory_files)
     if warning := inventory_warning(machine_data, plan.inventory_version):
         pulumi.warn(warning)
-    cloud = Cloud(plan, options, machine_data, opts)
+    cloud = Cloud(plan, options, pack_user_data(machine_data), opts)
     open_ports = {exposed_port.name: exposed_port.port for exposed_port in exposed_ports(plan, options.openstack)}
     cloud.register_outputs({"address": cloud.address})
     return {
