@@ -65,10 +65,14 @@ def export_outputs(outputs: Mapping[str, pulumi.Input[object]]) -> None:
 
 def deploy_cloud_part(options: StackOptions, inventory: Inventory, today: date) -> Mapping[str, pulumi.Input[object]]:
     """Deploy the ground or the hosted systems; returns the outputs. Raises ConfigError with every fault."""
-    from infra.targets.kubernetes.cloud.deploy import deploy_cloud  # noqa: PLC0415
-
     day = options.today or today
     plan = build_cloud_plan(inventory.cloud, province=inventory.province, stage=options.stage, today=day)
+    if options.target == "openstack":
+        from infra.targets.openstack.cloud.deploy import deploy_part  # noqa: PLC0415
+
+        return deploy_part(plan, options)
+    from infra.targets.kubernetes.cloud.deploy import deploy_cloud  # noqa: PLC0415
+
     return deploy_cloud(plan, options)
 
 

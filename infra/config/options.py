@@ -212,7 +212,7 @@ class KubernetesOptions(_OptionsSection):
 
 
 class CloudOptions(_OptionsSection):
-    """The hosted systems on Kubernetes: the part that the stack deploys, and what the cluster below has by name.
+    """The hosted systems: the part that the stack deploys, and what a Kubernetes cluster below has by name.
 
     `part` is Motcua's own stack, the ground, or the hosted systems; each is a stack of its own.
     """
@@ -245,6 +245,9 @@ class OpenstackOptions(_OptionsSection):
     api_sources: tuple[IpNetwork, ...] = ()
     admin_sources: tuple[IpNetwork, ...] = ()
     package: SingleLineText = "motcua[server]"
+    volume_type: SingleLineText = "encrypted"
+    name_zone: SingleLineText = ""
+    site_zones: dict[str, str] = Field(default_factory=dict)
 
 
 class StackOptions(_OptionsSection):

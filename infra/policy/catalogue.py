@@ -64,6 +64,7 @@ _RULE_LIST = (
     PolicyRule("image-pinned", "mandatory", "Ảnh container ghim bằng digest", "Container images are pinned by digest"),
     PolicyRule("pod-hardened", "mandatory", "Pod theo mức restricted", "Pods meet the restricted level"),
     PolicyRule("balancer-sources", "mandatory", "LoadBalancer giới hạn nguồn", "A load balancer names its sources"),
+    PolicyRule("port-security", "mandatory", "Không tắt port security", "Port security stays on: groups need it"),
     PolicyRule(
         "devices-from-anywhere", "advisory", "Thiết bị kết nối từ mọi mạng", "Devices may connect from every network"
     ),

@@ -122,6 +122,12 @@ def _check_group_rule(props: ResourceProps, where: str) -> Iterator[Finding]:
         )
 
 
+def _check_port_security(props: ResourceProps, where: str) -> Iterator[Finding]:
+    """Report a port or network without port security: no security group applies there."""
+    if props.get("portSecurityEnabled") is False:
+        yield new_finding("port-security", where, "switches port security off", "remove it; no group applies without")
+
+
 def _check_instance(props: ResourceProps, where: str) -> Iterator[Finding]:
     what = secret_kind_in(with_unpacked(str(props.get("userData") or "")))
     if what:
@@ -161,11 +167,13 @@ _OWN_CHECKS: Mapping[str, Callable[[ResourceProps, str], Iterator[Finding]]] = {
 _OPENSTACK_CHECKS: Mapping[str, Callable[[ResourceProps, str], Iterator[Finding]]] = {
     "SecGroupRule": _check_group_rule,
     "Instance": _check_instance,
+    "Network": _check_port_security,
+    "Port": _check_port_security,
     "Listener": _check_listener,
 }
 RESOURCE_RULE_IDS = (
     "retention", "shrink-allowed", "token-rights", "plain-secret", "upstream-tls", "store-closed",
     "open-to-all", "labels", "devices-from-anywhere", "listener-tls", "image-pinned",
-    "image-digest", "pod-hardened", "balancer-sources",
+    "image-digest", "pod-hardened", "balancer-sources", "port-security",
 )  # fmt: skip
 """The rules that a single resource can break."""

@@ -49,7 +49,8 @@ def render(
         typer.Option(
             help="host: one server with mosquitto, InfluxDB and systemd. "
             "kubernetes: objects for `kubectl apply --server-side -k`. "
-            "local, openstack: only the devices; `pulumi up` makes the rest."
+            "local, openstack: only the devices; `pulumi up` makes the rest. openstack with a stack file whose "
+            "cloud.part is ground or hosted: a document for each project, to review."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Output folder; only files of an earlier run are replaced.")],
@@ -151,7 +152,7 @@ def _render_stack(target: RenderTarget, stack: OpenedStack, broker: str) -> Rend
     from infra.targets.kubernetes.kustomize import kustomize_files
     from telemetry.inventory.files import bundle_files
 
-    if target is RenderTarget.KUBERNETES and stack.options.cloud.part != "motcua":
+    if target in {RenderTarget.KUBERNETES, RenderTarget.OPENSTACK} and stack.options.cloud.part != "motcua":
         return _render_cloud(stack)
     marker = f"# Written by `motcua render --target {target.value}` from inventory "
     devices = device_files(stack.inventory, f"{marker}{stack.inventory.version}.", broker)
@@ -161,13 +162,16 @@ def _render_stack(target: RenderTarget, stack: OpenedStack, broker: str) -> Rend
 
 
 def _render_cloud(stack: OpenedStack) -> RenderedFiles:
-    """Return the ground's objects, or those of every hosted system in its own folder."""
+    """Return the ground's objects, or those of every hosted system apart from the others."""
     from infra.plan.cloud import build_cloud_plan
     from infra.targets.kubernetes.cloud.files import HEADERS, cloud_files
+    from infra.targets.openstack.cloud.document import DOCUMENT_HEADERS, stack_documents
 
     options, inventory = stack.options, stack.inventory
     today = options.today or datetime.now(UTC).date()
     plan = build_cloud_plan(inventory.cloud, province=inventory.province, stage=options.stage, today=today)
+    if options.target == "openstack":
+        return RenderedFiles(stack_documents(plan, options), DOCUMENT_HEADERS[options.cloud.part], is_cloud=True)
     return RenderedFiles(cloud_files(plan, options), HEADERS[options.cloud.part].strip(), is_cloud=True)
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pulumi
 import pytest
 
+from infra.config.options import StackOptions
 from infra.plan.cloud import build_cloud_plan
+from infra.policy.resources import resource_violations
 from infra.targets.openstack.cloud.resources import ground_resources, hosted_resources
 from infra.targets.openstack.cloud.values import CloudSettings, CreatedReference, ExistingReference, ProgramUser
+from telemetry.core.cloud.values import CloudDeclaration
+from telemetry.errors import ConfigError
 from tests.cloud_examples import TODAY, base_declaration
 from tests.program.pulumi_monitor import Recorded, Registered, run
 
@@ -162,3 +167,28 @@ def test_every_class_of_the_sdk_knows_the_properties_of_its_values() -> None:
     for value in (*values("ground"), *values()):
         known = set(inspect.signature(_CLASSES[value.kind]._internal_init).parameters)  # type: ignore[attr-defined]
         assert set(value.properties) <= known, value.kind
+
+
+@pytest.mark.parametrize("part", ["ground", "hosted"])
+def test_nothing_that_is_created_breaks_a_rule_of_the_policy_pack(part: str) -> None:
+    found = made(part)
+    breaches = [breach for one in found.resources for breach in resource_violations(one.type, one.inputs, one.name)]
+    assert breaches == []
+
+
+def test_the_stack_file_says_which_part_is_deployed_and_an_empty_one_is_refused() -> None:
+    from infra.targets.openstack.cloud.deploy import deploy_part
+
+    plan = build_cloud_plan(base_declaration(), province="vn83", stage="prod", today=TODAY)
+    for part, kind in (("ground", "vn83-platform-prod"), ("hosted", PROJECT)):
+        found = run(partial(deploy_part, plan, wanted(part)), computed)
+        assert kind in {one.name for one in found.of("openstack:identity/project:Project")}
+        assert found.one("vn83").type == "motcua:platform:Province"
+    empty = build_cloud_plan(CloudDeclaration(), province="vn83", stage="prod", today=TODAY)
+    with pytest.raises(ConfigError, match=r"motcua:cloud\.part: the inventory hosts no system"):
+        run(partial(deploy_part, empty, wanted("hosted")))
+
+
+def wanted(part: str) -> StackOptions:
+    given = {"stage": "prod", "target": "openstack", "cloud": {"part": part}, "openstack": {"region": "ben-tre"}}
+    return StackOptions.model_validate({**given, "broker": {"host": "mqtt.example"}})

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 
+from infra.config.options import StackOptions
 from infra.plan.cloud import build_cloud_plan
-from infra.targets.openstack.cloud.document import openstack_documents
+from infra.targets.openstack.cloud.document import openstack_documents, stack_documents
 from infra.targets.openstack.cloud.resources import ground_resources, hosted_resources
 from infra.targets.openstack.cloud.user_data import backup_interval_s
 from infra.targets.openstack.cloud.values import CloudSettings, CreatedReference, ExistingReference
@@ -251,6 +252,19 @@ def test_the_documents_hold_one_project_each_and_are_the_same_twice() -> None:
     with_another = replace(gateway_system(), flows=base_flows())
     both = openstack_documents(resources_of(with_another), "# head")
     assert both["cloud/vn83-onestop-prod.yaml"] == alone["cloud/vn83-onestop-prod.yaml"]
+
+
+@pytest.mark.parametrize(("part", "paths"), [
+    ("ground", ["cloud/vn83-platform-prod.yaml"]), ("hosted", ["cloud/agencies.yaml", "cloud/vn83-onestop-prod.yaml"]),
+])  # fmt: skip
+def test_a_stack_of_ground_or_hosted_systems_has_its_documents(part: str, paths: list[str]) -> None:
+    given = {"stage": "prod", "target": "openstack", "cloud": {"part": part}, "broker": {"host": "mqtt.example"}}
+    given["openstack"] = {"siteZones": {"main": "az-1"}, "volumeType": "luks"}
+    documents = stack_documents(planned(base_declaration()), StackOptions.model_validate(given))
+    assert list(documents) == paths
+    if part == "hosted":
+        assert "availability_zone: az-1" in documents[paths[1]]
+        assert "volume_type: luks" in documents[paths[1]]
 
 
 def test_every_fault_names_its_place_and_remedy_at_once() -> None:

@@ -64,6 +64,10 @@ def test_everything_that_the_plan_declares_has_no_breach() -> None:
          ["balancer-sources"]),
         ("kubernetes:core/v1:Pod", {"kind": "Pod", "metadata": UNKNOWN, "spec": UNKNOWN}, []),
         ("kubernetes:helm.sh/v3:Release", {"chart": "x"}, []),
+        ("openstack:networking/port:Port", {"portSecurityEnabled": False}, ["port-security"]),
+        ("openstack:networking/network:Network", {"portSecurityEnabled": False}, ["port-security"]),
+        ("openstack:networking/network:Network", {"portSecurityEnabled": UNKNOWN}, []),
+        ("openstack:networking/port:Port", {}, []),
         ("aws:s3:Bucket", {"retention_s": 1}, []),
     ],
 )  # fmt: skip

@@ -21,13 +21,19 @@ from pulumi_openstack import (
     objectstorage,
 )
 
-from infra.components.component import PROTECTED_STAGES, MotcuaComponent
-from infra.targets.openstack.cloud.resources import ground_resources, hosted_resources
+from infra.components.component import PROTECTED_STAGES, MotcuaComponent, Province
+from infra.targets.openstack.cloud.resources import (
+    check_has_systems,
+    cloud_settings,
+    ground_resources,
+    hosted_resources,
+)
 from infra.targets.openstack.cloud.values import CreatedReference, ExistingReference, ProgramUser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from infra.config.options import StackOptions
     from infra.plan.cloud.values import CloudPlan
     from infra.targets.openstack.cloud.values import (
         CloudResource,
@@ -195,6 +201,14 @@ def deploy_hosted(
             if one.kind == "floating-address"
         },
     }
+
+
+def deploy_part(plan: CloudPlan, options: StackOptions) -> Mapping[str, pulumi.Input[object]]:
+    """Create or change what the stack's `cloud.part` names. Raises ConfigError before the first call."""
+    deploy = deploy_ground if options.cloud.part == "ground" else deploy_hosted
+    check_has_systems(plan)
+    parent = pulumi.ResourceOptions(parent=Province(plan.province, plan.stage))
+    return deploy(plan, cloud_settings(options), parent)
 
 
 def _create_all(

@@ -7,16 +7,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infra.targets.openstack.cloud.resources import (
+    check_has_systems,
+    cloud_settings,
+    ground_resources,
+    hosted_resources,
+)
 from infra.targets.openstack.cloud.values import CreatedReference, ExistingReference, ProgramUser
 from infra.templates import render_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from infra.config.options import StackOptions
+    from infra.plan.cloud.values import CloudPlan
     from infra.targets.openstack.cloud.values import CloudResource
 
 FOLDER = "cloud"
 AGENCIES_FILE = "agencies"
+DOCUMENT_HEADERS = {
+    part: f"# Written by `motcua render --target openstack` for the part {part}." for part in ("ground", "hosted")
+}
+"""The first line of a document; without the inventory's version, so that an edit changes the edited system's only."""
 
 
 def openstack_documents(resources: Iterable[CloudResource], head: str) -> Mapping[str, str]:
@@ -28,6 +40,17 @@ def openstack_documents(resources: Iterable[CloudResource], head: str) -> Mappin
     for resource in resources:
         by_project.setdefault(_document_name(resource), []).append(_as_mapping(resource))
     return {f"{FOLDER}/{name}.yaml": f"{head}\n{render_yaml(listed)}" for name, listed in sorted(by_project.items())}
+
+
+def stack_documents(plan: CloudPlan, options: StackOptions) -> Mapping[str, str]:
+    """Return the documents of the part that a stack deploys: the ground, or the hosted systems.
+
+    Raises ConfigError with every fault for which the cloud would refuse it.
+    """
+    check_has_systems(plan)
+    settings = cloud_settings(options)
+    resources = ground_resources if options.cloud.part == "ground" else hosted_resources
+    return openstack_documents(resources(plan, settings), DOCUMENT_HEADERS[options.cloud.part])
 
 
 def _document_name(resource: CloudResource) -> str:

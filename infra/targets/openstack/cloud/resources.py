@@ -12,13 +12,31 @@ from infra.targets.openstack.cloud.checks import find_plan_faults, find_resource
 from infra.targets.openstack.cloud.machines import machine_resources
 from infra.targets.openstack.cloud.networks import group_resources, network_resources, platform_resources
 from infra.targets.openstack.cloud.tenancy import agency_groups, tenancy_resources
-from telemetry.errors import ConfigError
+from infra.targets.openstack.cloud.values import CloudSettings
+from telemetry.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from infra.config.options import StackOptions
     from infra.plan.cloud.values import CloudPlan, SystemPlan
-    from infra.targets.openstack.cloud.values import CloudResource, CloudSettings
+    from infra.targets.openstack.cloud.values import CloudResource
+
+
+def cloud_settings(options: StackOptions) -> CloudSettings:
+    """Return the settings of a stack file."""
+    cloud = options.openstack
+    return CloudSettings(
+        cloud.region, cloud.external_network, cloud.image, cloud.key_pair, cloud.volume_type, cloud.name_zone,
+        cloud.site_zones,
+    )  # fmt: skip
+
+
+def check_has_systems(plan: CloudPlan) -> None:
+    """Refuse a stack of hosted systems without any. Raises ConfigError."""
+    if not plan.systems:
+        problem, remedy = "the inventory hosts no system", "declare one in systems.toml: [system.hosted]"
+        raise ConfigError([Fault("stack", 0, "motcua:cloud.part", problem, remedy)])
 
 
 def ground_resources(plan: CloudPlan, settings: CloudSettings) -> tuple[CloudResource, ...]:
