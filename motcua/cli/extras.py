@@ -28,7 +28,7 @@ EXTRAS_BY_COMMAND: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
     "device command send": _SERVER,
     "device config publish": _SERVER,
     "device key": _BOTH,
-    "device operations": _SERVER,
+    "device operations": (),
     "drift": _BOTH,
     "ingest": _SERVER,
     "inventory check": _BOTH,

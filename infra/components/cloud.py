@@ -1,0 +1,315 @@
+"""The province's cloud as Pulumi components with typed arguments: Province, System, Zone, Component, Flow.
+
+They decide the tree, its names, aliases and protection; what an object holds is decided by the target that renders it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pulumi
+
+from infra.components.component import MotcuaComponent
+from infra.plan.cloud import build_cloud_plan
+from infra.plan.cloud.names import short_name
+from telemetry.core.cloud.values import CloudDeclaration, Component as DeclaredComponent, Flow as DeclaredFlow, FlowEnd
+from telemetry.errors import ConfigError, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import date
+
+    from infra.plan.cloud.values import AllowedConnection, CloudPlan, ComponentPlan, Endpoint, SystemPlan, ZonePlan
+    from telemetry.core.cloud.values import ComponentZone, HostedSystem, LockEntry
+
+PROGRAM = "Pulumi program"
+
+
+@dataclass(frozen=True, slots=True)
+class CloudObject:
+    """One object that a target renders for a system.
+
+    `name` is its Pulumi name, made of physical names only; `component` is empty for what a whole zone has.
+    `opens_zone`: every other object of the zone comes after it. `ignored` are fields that another writer owns.
+    """
+
+    name: str
+    zone: ComponentZone
+    body: Mapping[str, Any]
+    component: str = ""
+    holds_data: bool = False
+    opens_zone: bool = False
+    ignored: tuple[str, ...] = ()
+
+
+class CloudTarget(Protocol):
+    """Where hosted systems run: it renders them and registers the objects with Pulumi; it makes no component."""
+
+    def system_objects(self, plan: CloudPlan, system: SystemPlan) -> Sequence[CloudObject]:
+        """Return the objects of a system but for those of its flows. Raises ConfigError with what cannot run."""
+
+    def flow_objects(self, plan: CloudPlan, connection: AllowedConnection) -> Mapping[str, Sequence[CloudObject]]:
+        """Return the objects that allow a connection, by the system in whose zones they are."""
+
+    def register(self, wanted: CloudObject, opts: pulumi.ResourceOptions) -> pulumi.Resource:
+        """Register an object with the engine."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProvinceArgs:
+    """What all systems of a province share.
+
+    `shared` declares sites, zone networks, sizes, peers, platform services and the ground, and may declare systems too.
+    `today` is the day on which dated rules are checked.
+    """
+
+    stage: str
+    target: CloudTarget
+    shared: CloudDeclaration
+    today: date
+
+
+@dataclass(frozen=True, slots=True)
+class SystemArgs:
+    """One hosted system: who answers for it and what it holds, its components, the flows that begin or end in it.
+
+    `lock` has the address slot and the physical name of each of its zones; neither may change later.
+    """
+
+    hosted: HostedSystem
+    components: tuple[DeclaredComponent, ...]
+    flows: tuple[DeclaredFlow, ...] = ()
+    lock: tuple[LockEntry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneArgs:
+    """One zone of a system as planned, and its objects."""
+
+    plan: ZonePlan
+    objects: tuple[CloudObject, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentArgs:
+    """One component as planned, and its objects."""
+
+    plan: ComponentPlan
+    objects: tuple[CloudObject, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FlowArgs:
+    """One allowed connection, and the objects that allow it, by the system in whose zones they are."""
+
+    connection: AllowedConnection
+    objects: Mapping[str, tuple[CloudObject, ...]]
+
+
+def flow(source: str, target: str, port: int, why: str) -> DeclaredFlow:
+    """Return a flow between ends as flows.csv writes them: `system/component`, `outside:PEER`, `platform:NAME`.
+
+    Raises ConfigError for an end of another form.
+
+    >>> flow("outside:internet", "vn83-onestop/web", 8080, "people's pages").target.name
+    'web'
+    """
+    return DeclaredFlow(_parse_end(source), _parse_end(target), port, why)
+
+
+def _parse_end(text: str) -> FlowEnd:
+    kind, colon, name = text.partition(":")
+    if colon and name and kind == "outside":
+        return FlowEnd("outside", name)
+    if colon and name and kind == "platform":
+        return FlowEnd("platform", name)
+    system, slash, component = text.partition("/")
+    if slash and system and component and not colon:
+        return FlowEnd("component", component, system)
+    remedy = "write SYSTEM/COMPONENT, outside:PEER or platform:NAME"
+    raise ConfigError([Fault(PROGRAM, 0, "flow", f"{text!r} is no end of a flow", remedy)])
+
+
+class Province(MotcuaComponent):
+    """The cloud of one province in one stage; `systems` are those made so far, by id."""
+
+    type_key = "cloud-province"
+
+    def __init__(self, name: str, args: ProvinceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(name, args.stage, opts)
+        self.args = args
+        self.declaration = args.shared
+        self.systems: dict[str, System] = {}
+        self._name = name
+        self._flows: set[AllowedConnection] = set()
+        self.register_outputs({})
+
+    def plan(self, declaration: CloudDeclaration) -> CloudPlan:
+        """Return the plan of a declaration."""
+        return build_cloud_plan(declaration, province=self._name, stage=self.args.stage, today=self.args.today)
+
+    def connect(self) -> None:
+        """Make the flows whose ends have been made; those to a system that is made later are made with that one."""
+        plan = self.plan(self.declaration)
+        for connection in plan.connections:
+            ends = [end.system for end in (connection.source, connection.target) if end.kind == "component"]
+            is_made = all(system in self.systems for system in ends)
+            if connection in self._flows or not ends or not is_made:
+                continue
+            self._flows.add(connection)
+            rendered = self.args.target.flow_objects(plan, connection)
+            args = FlowArgs(connection, {system: tuple(objects) for system, objects in rendered.items()})
+            Flow(args, self.systems[ends[0]], self)
+
+
+def _with_system(known: CloudDeclaration, name: str, args: SystemArgs) -> CloudDeclaration:
+    """Return the declaration with a system added. Raises ConfigError when an id, a slot or a physical name is taken."""
+    faults = [*_conflicts(known, name, args)]
+    if faults:
+        raise ConfigError(faults)
+    return replace(
+        known,
+        systems={**known.systems, name: args.hosted},
+        components=(*known.components, *args.components),
+        flows=(*known.flows, *args.flows),
+        lock=(*known.lock, *args.lock),
+    )
+
+
+def _conflicts(known: CloudDeclaration, name: str, args: SystemArgs) -> Iterator[Fault]:
+    if args.hosted.id != name:
+        yield Fault(PROGRAM, 0, name, f"has the arguments of {args.hosted.id!r}", "give both the same id")
+    if name in known.systems:
+        yield Fault(PROGRAM, 0, name, "is declared twice", "make each system once")
+    foreign = sorted({one.path for one in args.components if one.system != name})
+    if foreign:
+        yield Fault(PROGRAM, 0, name, f"has components of another system: {', '.join(foreign)}", f"write {name}")
+    declared = {one.path for one in (*known.components, *args.components)}
+    ends = {str(end) for one in args.flows for end in (one.source, one.target) if end.kind == "component"}
+    for end in sorted(ends - declared):
+        remedy = "make its system first, or declare both systems in ProvinceArgs.shared"
+        yield Fault(PROGRAM, 0, f"{name} flows", f"there is no component {end} yet", remedy)
+    for entry in args.lock:
+        place = (entry.zone, entry.slot)
+        taken = next((one for one in known.lock if one.name == entry.name or (one.zone, one.slot) == place), None)
+        if taken is not None:
+            problem = f"slot {entry.slot} or name {entry.name!r} of zone {entry.zone} is that of {taken.system}"
+            yield Fault(PROGRAM, 0, f"{name} lock", problem, "take the next slot; none is used again")
+
+
+class System(MotcuaComponent):
+    """One hosted system with its zones, their components and the flows that begin in it.
+
+    `args` is left out for a system that the province's shared declaration has already. A system that no shared cloud
+    may host is a ConfigError, and so is a flow to a component that nobody has declared yet.
+    """
+
+    type_key = "cloud-system"
+
+    def __init__(
+        self, name: str, args: SystemArgs | None, province: Province, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        declaration = province.declaration if args is None else _with_system(province.declaration, name, args)
+        plan = province.plan(declaration)
+        planned = _hosted_plan(plan, name)
+        # Rendered before anything is declared or registered: what cannot run leaves nothing half made.
+        objects = tuple(province.args.target.system_objects(plan, planned))
+        province.declaration = declaration
+        super().__init__(name, province.args.stage, _options(province, opts, planned.declared.was))
+        self.zones: dict[str, Zone] = {}
+        for zone in planned.zones:
+            own = tuple(one for one in objects if one.zone == zone.zone)
+            self.zones[zone.zone] = Zone(ZoneArgs(zone, own), self, province)
+        province.systems[name] = self
+        province.connect()
+        self.register_outputs({"namespaces": [zone.namespace for zone in planned.zones]})
+
+
+def _hosted_plan(plan: CloudPlan, name: str) -> SystemPlan:
+    if any(system.id == name for system in plan.refused):
+        problem = "no shared cloud may host it: level 5, or state secrets"
+        raise ConfigError(
+            [Fault(PROGRAM, 0, name, problem, "host it elsewhere, or correct what it is declared to hold")]
+        )
+    try:
+        return plan.system(name)
+    except KeyError:
+        remedy = "give its SystemArgs, with the same id"
+        raise ConfigError([Fault(PROGRAM, 0, name, "is not declared", remedy)]) from None
+
+
+def _options(
+    parent: pulumi.Resource, opts: pulumi.ResourceOptions | None, was: Sequence[str] = ()
+) -> pulumi.ResourceOptions:
+    own = pulumi.ResourceOptions(parent=parent, aliases=[pulumi.Alias(name=earlier) for earlier in was])
+    return pulumi.ResourceOptions.merge(own, opts)
+
+
+class Zone(MotcuaComponent):
+    """One zone of a system; named by its physical name, which no rename changes. `opening` are what it begins with."""
+
+    type_key = "cloud-zone"
+
+    def __init__(self, args: ZoneArgs, system: System, province: Province) -> None:
+        super().__init__(args.plan.namespace, province.args.stage, pulumi.ResourceOptions(parent=system))
+        target = province.args.target
+        own = [one for one in args.objects if not one.component]
+        self.opening = [_register(self, target, one) for one in own if one.opens_zone]
+        for one in own:
+            if not one.opens_zone:
+                _register(self, target, one, self.opening)
+        self.components: dict[str, Component] = {}
+        for planned in args.plan.components:
+            ident = planned.declared.id
+            objects = tuple(one for one in args.objects if one.component == ident)
+            self.components[ident] = Component(ComponentArgs(planned, objects), self, province)
+        self.register_outputs({"namespace": args.plan.namespace, "cidr": args.plan.cidr})
+
+
+class Component(MotcuaComponent):
+    """One component of a zone; named by the zone's physical name and its own first id."""
+
+    type_key = "cloud-component"
+
+    def __init__(self, args: ComponentArgs, zone: Zone, province: Province) -> None:
+        name = short_name(args.plan.namespace, _first_id(args.plan.declared))
+        super().__init__(name, province.args.stage, pulumi.ResourceOptions(parent=zone))
+        for one in args.objects:
+            _register(self, province.args.target, one, zone.opening)
+        self.register_outputs({})
+
+
+class Flow(MotcuaComponent):
+    """One allowed connection; belongs to the system in which it begins, else to that in which it ends."""
+
+    type_key = "cloud-flow"
+
+    def __init__(self, args: FlowArgs, system: System, province: Province) -> None:
+        connection, declaration = args.connection, province.declaration
+        ends = [_end_name(declaration, end) for end in (connection.source, connection.target)]
+        name = short_name(*ends, str(connection.port), connection.protocol.lower())
+        super().__init__(name, province.args.stage, pulumi.ResourceOptions(parent=system))
+        for ident, objects in args.objects.items():
+            for one in objects:
+                after = province.systems[ident].zones[one.zone].opening
+                _register(self, province.args.target, one, after)
+        self.register_outputs({})
+
+
+def _first_id(component: DeclaredComponent) -> str:
+    return component.was[0] if component.was else component.id
+
+
+def _end_name(declaration: CloudDeclaration, end: Endpoint) -> str:
+    """Return an end by physical names, which a renamed system or component keeps."""
+    component = declaration.component(FlowEnd("component", end.name, end.system)) if end.kind == "component" else None
+    return f"{end.namespace}.{_first_id(component)}" if component else f"{end.kind}.{end.name}"
+
+
+def _register(
+    parent: MotcuaComponent, target: CloudTarget, wanted: CloudObject, after: Sequence[pulumi.Resource] = ()
+) -> pulumi.Resource:
+    return target.register(
+        wanted, parent.data_options(holds_data=wanted.holds_data, after=after, ignored=wanted.ignored)
+    )

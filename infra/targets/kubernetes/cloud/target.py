@@ -1,0 +1,122 @@
+"""Kubernetes as the target of the cloud's components: their objects by zone, component and flow, and a provider.
+
+It must not decide what an object holds: `manifests` and `network` do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from infra.components.cloud import CloudObject
+from infra.targets.kubernetes.cloud.manifests import hosted_faults, system_manifests
+from infra.targets.kubernetes.cloud.network import network_manifests
+from infra.targets.kubernetes.cloud.objects import COMPONENT_LABEL, HostedSpec, object_name
+from infra.targets.kubernetes.resources import register_object
+from telemetry.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from infra.config.options import StackOptions
+    from infra.plan.cloud.values import AllowedConnection, CloudPlan, SystemPlan, ZonePlan
+    from infra.targets.kubernetes.objects import Manifest
+
+PROTECTED_KINDS = frozenset({"Cluster", "RabbitmqCluster", "StorageClass", "ObjectStore"})
+"""Kinds that hold data or lead to it."""
+SCALED_BY_OTHERS = ("spec.replicas",)
+"""What an autoscaler owns: the engine must not write it."""
+PROVIDER_NAME = "cluster"
+"""The provider's name never changes: another one would replace every object."""
+
+
+class KubernetesTarget:
+    """One cluster, with the stack's options; without a provider of yours it is that of `kubernetes.context`."""
+
+    def __init__(self, options: StackOptions, provider: k8s.Provider | None = None) -> None:
+        self._options = options
+        self._provider = provider or k8s.Provider(
+            PROVIDER_NAME,
+            context=options.kubernetes.context or None,
+            enable_config_map_mutable=True,
+            enable_secret_mutable=True,
+        )
+
+    def system_objects(self, plan: CloudPlan, system: SystemPlan) -> Sequence[CloudObject]:
+        """Return the objects of a system but for the policies of its flows. Raises ConfigError with what cannot run."""
+        spec = HostedSpec(plan, self._options)
+        faults = hosted_faults(spec)
+        if faults:
+            raise ConfigError(sorted(faults))
+        own = HostedSpec(replace(plan, connections=()), self._options)
+        base_keys = {_object_key(one) for zone in system.zones for one in network_manifests(own, zone)}
+        objects = [
+            one
+            for one in system_manifests(spec, system)
+            if one["kind"] != "NetworkPolicy" or _object_key(one) in base_keys
+        ]
+        return [*_cloud_objects(system, objects)]
+
+    def flow_objects(self, plan: CloudPlan, connection: AllowedConnection) -> Mapping[str, Sequence[CloudObject]]:
+        """Return the two policies of a connection, by the system in whose zone each is."""
+        without = HostedSpec(replace(plan, connections=()), self._options)
+        alone = HostedSpec(replace(plan, connections=(connection,)), self._options)
+        ends = [end for end in (connection.source, connection.target) if end.kind == "component"]
+        objects: dict[str, list[CloudObject]] = {}
+        for system, zone in {(end.system, end.zone): None for end in ends}:
+            planned = plan.system(system)
+            (own_zone,) = [one for one in planned.zones if one.zone == zone]
+            base_keys = {_object_key(one) for one in network_manifests(without, own_zone)}
+            added = [one for one in network_manifests(alone, own_zone) if _object_key(one) not in base_keys]
+            objects.setdefault(system, []).extend(_cloud_objects(planned, added))
+        return objects
+
+    def register(self, wanted: CloudObject, opts: pulumi.ResourceOptions) -> pulumi.Resource:
+        """Register an object with the cluster's provider."""
+        own = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(provider=self._provider))
+        return register_object(wanted.body, wanted.name, own)
+
+
+def _object_key(manifest: Manifest) -> str:
+    """Return an object's name among resources: of physical names only, so that no rename changes it."""
+    meta = manifest["metadata"]
+    return "-".join(part for part in (manifest["kind"].lower(), meta.get("namespace", ""), meta["name"]) if part)
+
+
+def _cloud_objects(system: SystemPlan, objects: Sequence[Manifest]) -> Iterator[CloudObject]:
+    """Yield the objects with the zone and the component to which each belongs."""
+    scaled = {(_namespace_of(one), _part_of(one)) for one in objects if one["kind"] == "HorizontalPodAutoscaler"}
+    data = {_namespace_of(one) for one in objects if one["kind"] in PROTECTED_KINDS}
+    zones = {zone.namespace: zone for zone in system.zones}
+    for manifest in objects:
+        namespace = _namespace_of(manifest)
+        zone = zones.get(namespace) or system.zones[-1]
+        is_zone = manifest["kind"] == "Namespace"
+        is_data_zone = is_zone and (zone.zone == "database" or namespace in data)
+        is_scaled = manifest["kind"] == "Deployment" and (namespace, _part_of(manifest)) in scaled
+        yield CloudObject(
+            _object_key(manifest), zone.zone, manifest, _component_of(zone, manifest),
+            holds_data=is_data_zone or manifest["kind"] in PROTECTED_KINDS, opens_zone=is_zone,
+            ignored=SCALED_BY_OTHERS if is_scaled else (),
+        )  # fmt: skip
+
+
+def _namespace_of(manifest: Manifest) -> str:
+    meta = manifest["metadata"]
+    return str(meta["name"] if manifest["kind"] == "Namespace" else meta.get("namespace", ""))
+
+
+def _part_of(manifest: Manifest) -> str:
+    return str(manifest["metadata"]["labels"].get(COMPONENT_LABEL, ""))
+
+
+def _component_of(zone: ZonePlan, manifest: Manifest) -> str:
+    """Return the component that an object is for, empty for what the zone has as a whole."""
+    labels = manifest["metadata"]["labels"]
+    names = {object_name(one.declared): one.declared.id for one in zone.components}
+    if "motcua.org/component" in labels or manifest["kind"] == "ServiceAccount":
+        return names.get(_part_of(manifest), "")
+    return ""
