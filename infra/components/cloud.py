@@ -143,11 +143,16 @@ class Province(MotcuaComponent):
         self.systems: dict[str, System] = {}
         self._name = name
         self._flows: set[AllowedConnection] = set()
+        self._plan: CloudPlan | None = None
         self.register_outputs({})
 
     def plan(self, declaration: CloudDeclaration) -> CloudPlan:
-        """Return the plan of a declaration."""
-        return build_cloud_plan(declaration, province=self._name, stage=self.args.stage, today=self.args.today)
+        """Return the plan of a declaration; the last one is remembered, because every system asks for it."""
+        if self._plan is None or self._plan.declaration is not declaration:
+            self._plan = build_cloud_plan(
+                declaration, province=self._name, stage=self.args.stage, today=self.args.today
+            )
+        return self._plan
 
     def connect(self) -> None:
         """Make the flows whose ends have been made; those to a system that is made later are made with that one."""

@@ -38,6 +38,7 @@ class KubernetesTarget:
 
     def __init__(self, options: StackOptions, provider: k8s.Provider | None = None) -> None:
         self._options = options
+        self._checked_plan: CloudPlan | None = None
         self._provider = provider or k8s.Provider(
             PROVIDER_NAME,
             context=options.kubernetes.context or None,
@@ -48,9 +49,11 @@ class KubernetesTarget:
     def system_objects(self, plan: CloudPlan, system: SystemPlan) -> Sequence[CloudObject]:
         """Return the objects of a system but for the policies of its flows. Raises ConfigError with what cannot run."""
         spec = HostedSpec(plan, self._options)
-        faults = hosted_faults(spec)
-        if faults:
-            raise ConfigError(sorted(faults))
+        if self._checked_plan is not plan:
+            faults = hosted_faults(spec)
+            if faults:
+                raise ConfigError(sorted(faults))
+            self._checked_plan = plan
         own = HostedSpec(replace(plan, connections=()), self._options)
         base_keys = {_object_key(one) for zone in system.zones for one in network_manifests(own, zone)}
         objects = [
